@@ -1,0 +1,2 @@
+//! The `descent` program.
+fn main() {}

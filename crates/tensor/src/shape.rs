@@ -1,0 +1,119 @@
+//! Shapes: a short list of sizes that is copied, never allocated.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// The most axes a [`Shape`] can have.
+pub const MAX_RANK: usize = 6;
+
+/// The sizes of a tensor's axes, outermost first; row-major order is implied.
+///
+/// A `Shape` is a `Copy` value of at most [`MAX_RANK`] axes and reads as a slice:
+///
+/// ```
+/// use tensor::Shape;
+/// let shape = Shape::new(&[2, 3, 4]);
+/// assert_eq!(shape.numel(), 24);
+/// assert_eq!(shape[1], 3);
+/// assert_eq!(shape.to_string(), "[2, 3, 4]");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    dims: [usize; MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    /// The shape with the given sizes; the empty slice is the shape of a scalar.
+    ///
+    /// # Panics
+    /// When there are more than [`MAX_RANK`] axes, or the number of elements overflows `usize`.
+    #[track_caller]
+    pub fn new(dims: &[usize]) -> Self {
+        assert!(
+            dims.len() <= MAX_RANK,
+            "Shape::new: {dims:?} has {} axes, at most {MAX_RANK} are supported",
+            dims.len()
+        );
+        // Zero-sized axes must not hide an overflow of the others: strides multiply them too.
+        let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+        assert!(
+            product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>()),
+            "Shape::new: {dims:?} has more elements than memory can address"
+        );
+        let mut padded = [0; MAX_RANK];
+        padded[..dims.len()].copy_from_slice(dims);
+        Self { dims: padded, rank: dims.len() }
+    }
+
+    /// The shape of a scalar: no axes, one element.
+    pub const fn scalar() -> Self {
+        Self { dims: [0; MAX_RANK], rank: 0 }
+    }
+
+    /// The sizes as a slice.
+    pub fn dims(&self) -> &[usize] {
+        &self.dims[..self.rank]
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// The number of elements: the product of the sizes, 1 for a scalar.
+    pub fn numel(&self) -> usize {
+        self.dims().iter().product()
+    }
+
+    /// The row-major strides, in elements; entries past the rank are 0.
+    pub fn strides(&self) -> [usize; MAX_RANK] {
+        let mut strides = [0; MAX_RANK];
+        let mut next = 1;
+        for axis in (0..self.rank).rev() {
+            strides[axis] = next;
+            next *= self.dims[axis].max(1);
+        }
+        strides
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        self.dims()
+    }
+}
+
+impl From<&[usize]> for Shape {
+    #[track_caller]
+    fn from(dims: &[usize]) -> Self {
+        Self::new(dims)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    #[track_caller]
+    fn from(dims: [usize; N]) -> Self {
+        Self::new(&dims)
+    }
+}
+
+impl<const N: usize> From<&[usize; N]> for Shape {
+    #[track_caller]
+    fn from(dims: &[usize; N]) -> Self {
+        Self::new(dims)
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.dims())
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.dims())
+    }
+}
