@@ -1,0 +1,256 @@
+//! What an operation is: a name, a shape rule, a forward and a backward pass.
+
+use std::any::Any;
+use std::fmt;
+
+use tensor::{Beta, Shape};
+
+use crate::tape::{Slot, Storage};
+
+/// An operation that a [`Graph`](crate::Graph) can record.
+///
+/// An op is a small immutable value (its sizes and options, never its data). The trait is open:
+/// another crate implements it and records it with [`Graph::apply`](crate::Graph::apply).
+///
+/// ```
+/// use autograd::{Backward, Forward, Op, ShapeError};
+/// use tensor::{Beta, Shape};
+///
+/// /// y = x²
+/// #[derive(Debug, PartialEq)]
+/// struct Square;
+///
+/// impl Op for Square {
+///     fn name(&self) -> &'static str {
+///         "square"
+///     }
+///     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+///         Ok(inputs[0])
+///     }
+///     fn forward(&self, f: Forward<'_>) {
+///         for (y, x) in f.output.iter_mut().zip(f.inputs.value(0)) {
+///             *y = x * x;
+///         }
+///     }
+///     fn backward(&self, mut b: Backward<'_>) {
+///         let x = b.inputs.value(0);
+///         if let Some(dx) = b.grads.get(0) {
+///             dx.write(|i| 2.0 * x[i] * b.dy[i]);
+///         }
+///     }
+/// }
+/// ```
+pub trait Op: Any + fmt::Debug + Send + Sync {
+    /// The name that errors use, in lower case with underscores.
+    fn name(&self) -> &'static str;
+
+    /// The shape of the output. Every check of the inputs happens here: an error names the
+    /// shapes and what to change; the graph adds the op's name and the layer's path.
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError>;
+
+    /// Writes the output. It starts with stale contents: every element must be written.
+    fn forward(&self, f: Forward<'_>);
+
+    /// Writes the gradient of every input that [`Grads::get`] yields.
+    fn backward(&self, b: Backward<'_>);
+
+    /// Whether forward draws random numbers: then [`Forward::key`] is a fresh key.
+    fn is_random(&self) -> bool {
+        false
+    }
+
+    /// Whether the op updates running statistics: then [`commit`](Self::commit) is called.
+    fn has_statistics(&self) -> bool {
+        false
+    }
+
+    /// Moves what forward staged in [`Saved`] into the running statistics, once backward is through.
+    fn commit(&self, commit: Commit<'_>) {
+        let _ = commit;
+    }
+}
+
+/// Why shapes do not fit an op: what they are, what was expected, what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeError(String);
+
+impl ShapeError {
+    /// An error with this message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ShapeError {}
+
+/// What an op keeps from forward to backward. The vectors live as long as the tape and keep
+/// their capacity: resize them, write them, and a steady step allocates nothing.
+#[derive(Debug, Default)]
+pub struct Saved {
+    /// Numbers: statistics, probabilities.
+    pub floats: Vec<f32>,
+    /// Small numbers: the place of a maximum within its window.
+    pub bytes: Vec<u8>,
+    /// Indices: the place of a maximum within an image.
+    pub indices: Vec<u32>,
+}
+
+/// The values and shapes of an op's inputs.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    pub(crate) slots: &'a [Slot],
+    pub(crate) values: &'a [Vec<f32>],
+    pub(crate) params: &'a [f32],
+}
+
+impl<'a> Inputs<'a> {
+    /// How many inputs there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The values of input `i`, row-major.
+    pub fn value(&self, i: usize) -> &'a [f32] {
+        match self.slots[i].storage {
+            Storage::Param { start, end, .. } => &self.params[start..end],
+            Storage::Node(node) => &self.values[node],
+        }
+    }
+
+    /// The shape of input `i`.
+    pub fn shape(&self, i: usize) -> Shape {
+        self.slots[i].shape
+    }
+}
+
+/// What forward gets.
+pub struct Forward<'a> {
+    /// The output, row-major, with stale contents.
+    pub output: &'a mut [f32],
+    /// The shape of the output.
+    pub shape: Shape,
+    /// The inputs.
+    pub inputs: Inputs<'a>,
+    /// The integers handed to [`Graph::apply_indexed`](crate::Graph::apply_indexed), else empty.
+    pub indices: &'a [u32],
+    /// What backward will find again.
+    pub saved: &'a mut Saved,
+    /// Training or evaluation mode.
+    pub training: bool,
+    /// Whether a backward pass may follow; when not, nothing need be saved.
+    pub needs_grad: bool,
+    /// The key of this op's random numbers in this step: a function of the run's seed, the layer's
+    /// path and the step. 0 unless [`Op::is_random`].
+    pub key: u64,
+}
+
+/// What backward gets.
+pub struct Backward<'a> {
+    /// The gradient of the output.
+    pub dy: &'a [f32],
+    /// The output, as forward wrote it.
+    pub output: &'a [f32],
+    /// The shape of the output.
+    pub shape: Shape,
+    /// The inputs, as forward saw them.
+    pub inputs: Inputs<'a>,
+    /// The integers that forward saw.
+    pub indices: &'a [u32],
+    /// What forward saved.
+    pub saved: &'a mut Saved,
+    /// Training or evaluation mode, as in forward.
+    pub training: bool,
+    /// The key that forward had.
+    pub key: u64,
+    /// The gradients to write.
+    pub grads: Grads<'a>,
+}
+
+/// The gradients of an op's inputs, borrowed one at a time.
+pub struct Grads<'a> {
+    pub(crate) slots: &'a [Slot],
+    pub(crate) node_grads: &'a mut [Vec<f32>],
+    pub(crate) node_written: &'a mut [bool],
+    pub(crate) param_grads: &'a mut [f32],
+    pub(crate) param_written: &'a mut [bool],
+}
+
+impl Grads<'_> {
+    /// Whether anybody reads the gradient of input `i`.
+    pub fn needs(&self, i: usize) -> bool {
+        self.slots[i].needs_grad
+    }
+
+    /// The gradient of input `i`, or `None` when nobody needs it. The caller must write all of it
+    /// as [`Grad::beta`] says. An input that occurs twice (`x * x`) is overwritten the first time
+    /// and added to the second, so borrow it once for each place and write each share.
+    pub fn get(&mut self, i: usize) -> Option<Grad<'_>> {
+        let slot = &self.slots[i];
+        if !slot.needs_grad {
+            return None;
+        }
+        let (data, written) = match slot.storage {
+            Storage::Param { id, start, end } => {
+                (&mut self.param_grads[start..end], &mut self.param_written[id])
+            }
+            Storage::Node(node) => {
+                let grad = &mut self.node_grads[node];
+                grad.resize(slot.shape.numel(), 0.0);
+                (grad.as_mut_slice(), &mut self.node_written[node])
+            }
+        };
+        let beta = if std::mem::replace(written, true) { Beta::One } else { Beta::Zero };
+        Some(Grad { data, beta })
+    }
+}
+
+/// One input's gradient, and whether to overwrite it or to add to it.
+pub struct Grad<'a> {
+    /// The gradient; stale contents when `beta` is [`Beta::Zero`].
+    pub data: &'a mut [f32],
+    /// Overwrite or add.
+    pub beta: Beta,
+}
+
+impl Grad<'_> {
+    /// Sets or adds `share(i)` at every index `i`.
+    pub fn write(self, share: impl Fn(usize) -> f32) {
+        match self.beta {
+            Beta::Zero => self.data.iter_mut().enumerate().for_each(|(i, dx)| *dx = share(i)),
+            Beta::One => self.data.iter_mut().enumerate().for_each(|(i, dx)| *dx += share(i)),
+        }
+    }
+}
+
+/// What [`Op::commit`] gets.
+pub struct Commit<'a> {
+    /// What forward staged.
+    pub saved: &'a Saved,
+    pub(crate) slots: &'a [Slot],
+    pub(crate) params: &'a mut [f32],
+}
+
+impl Commit<'_> {
+    /// The running statistic that is the op's input `i`.
+    ///
+    /// # Panics
+    /// When input `i` is not an entry of the parameters.
+    #[track_caller]
+    pub fn statistic(&mut self, i: usize) -> &mut [f32] {
+        match self.slots[i].storage {
+            Storage::Param { start, end, .. } => &mut self.params[start..end],
+            Storage::Node(_) => panic!("Commit::statistic: input {i} is not an entry of Params"),
+        }
+    }
+}

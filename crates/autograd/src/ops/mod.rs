@@ -1,0 +1,1 @@
+//! The ops: one file each, with its formula, forward, backward and tests.

@@ -1,0 +1,192 @@
+//! The tape: the nodes of a step in the order of their creation, and the buffers behind them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tensor::Shape;
+
+use crate::graph::Graph;
+use crate::op::{Op, Saved};
+use crate::params::Params;
+
+/// A value of the running step: an index into the tape, free to copy.
+///
+/// A `Var` is good for the step it was recorded in, on the tape that recorded it; using it
+/// elsewhere panics with a sentence that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Var {
+    pub(crate) node: usize,
+    pub(crate) tape: u64,
+    pub(crate) generation: u64,
+}
+
+/// A list of integers of the running step: class labels, row numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indices {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) tape: u64,
+    pub(crate) generation: u64,
+}
+
+/// How a step is run: training or evaluation, with or without gradients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// Dropout drops and batch normalisation uses the batch's statistics.
+    pub training: bool,
+    /// A backward pass may follow.
+    pub grad: bool,
+    /// Backward adds to the gradients that [`Params`] holds instead of overwriting them.
+    pub accumulate: bool,
+    /// The run's seed, for ops that draw random numbers.
+    pub seed: u64,
+    /// The number of the step: the same seed and step give the same random numbers.
+    pub step: u64,
+}
+
+impl Mode {
+    /// Training mode, with gradients.
+    pub fn train(seed: u64, step: u64) -> Self {
+        Self { training: true, grad: true, accumulate: false, seed, step }
+    }
+
+    /// Evaluation mode, without gradients.
+    pub fn eval() -> Self {
+        Self { training: false, grad: false, accumulate: false, seed: 0, step: 0 }
+    }
+
+    /// The same with or without gradients: dropout without gradients gives MC-dropout,
+    /// evaluation with gradients a saliency map.
+    pub fn with_grad(self, grad: bool) -> Self {
+        Self { grad, ..self }
+    }
+
+    /// The same, adding to the gradients of the steps before: the second and later micro-batches.
+    pub fn accumulate(self) -> Self {
+        Self { accumulate: true, ..self }
+    }
+}
+
+/// Where a node's value and gradient lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Storage {
+    /// In the flat vectors of [`Params`].
+    Param { id: usize, start: usize, end: usize },
+    /// In the buffers of this node of the tape.
+    Node(usize),
+}
+
+/// What is known of a node without its op.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) storage: Storage,
+    pub(crate) shape: Shape,
+    pub(crate) needs_grad: bool,
+}
+
+/// How a node was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Record {
+    /// False for leaves and views: backward passes over them.
+    pub(crate) is_op: bool,
+    pub(crate) inputs: (usize, usize),
+    pub(crate) indices: (usize, usize),
+    pub(crate) key: u64,
+}
+
+/// The memory of a training loop: it records one step after the other into the same buffers.
+///
+/// A step is recorded through the [`Graph`] that [`begin`](Self::begin) returns. Node `k` of a step
+/// takes the buffers (and, where it is equal, the boxed op) of node `k` of the step before, so a
+/// steady step allocates nothing.
+#[derive(Debug)]
+pub struct Tape {
+    pub(crate) id: u64,
+    pub(crate) generation: u64,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) records: Vec<Record>,
+    /// The inputs of all nodes, one node after the other.
+    pub(crate) inputs: Vec<Slot>,
+    pub(crate) indices: Vec<u32>,
+    /// The layers that are being run, as `block.0.conv`.
+    pub(crate) path: String,
+    // By node, kept from step to step:
+    pub(crate) ops: Vec<Option<Box<dyn Op>>>,
+    pub(crate) values: Vec<Vec<f32>>,
+    pub(crate) grads: Vec<Vec<f32>>,
+    pub(crate) saved: Vec<Saved>,
+    // Which gradients hold something of this backward pass:
+    pub(crate) node_written: Vec<bool>,
+    pub(crate) param_written: Vec<bool>,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tape {
+    /// An empty tape.
+    pub fn new() -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            generation: 0,
+            slots: Vec::new(),
+            records: Vec::new(),
+            inputs: Vec::new(),
+            indices: Vec::new(),
+            path: String::new(),
+            ops: Vec::new(),
+            values: Vec::new(),
+            grads: Vec::new(),
+            saved: Vec::new(),
+            node_written: Vec::new(),
+            param_written: Vec::new(),
+        }
+    }
+
+    /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
+    /// change under it; [`Var`]s of the step before are void from here on.
+    pub fn begin<'a>(&'a mut self, params: &'a mut Params, mode: Mode) -> Graph<'a> {
+        self.generation += 1;
+        self.slots.clear();
+        self.records.clear();
+        self.inputs.clear();
+        self.indices.clear();
+        self.path.clear();
+        Graph::new(self, params, mode)
+    }
+
+    /// Appends a node and makes sure that its buffers exist.
+    pub(crate) fn push(&mut self, slot: Slot, record: Record) -> Var {
+        let node = self.slots.len();
+        self.slots.push(slot);
+        self.records.push(record);
+        if node == self.values.len() {
+            self.ops.push(None);
+            self.values.push(Vec::new());
+            self.grads.push(Vec::new());
+            self.saved.push(Saved::default());
+        }
+        Var { node, tape: self.id, generation: self.generation }
+    }
+
+    #[track_caller]
+    pub(crate) fn check(&self, what: &str, tape: u64, generation: u64) {
+        assert!(
+            tape == self.id,
+            "{what}: this Var was recorded on another tape; record its value on this one with Graph::input"
+        );
+        assert!(
+            generation == self.generation,
+            "{what}: this Var belongs to an earlier step; a Var lives until the next Tape::begin, so record it again"
+        );
+    }
+
+    #[track_caller]
+    pub(crate) fn slot(&self, what: &str, var: Var) -> Slot {
+        self.check(what, var.tape, var.generation);
+        self.slots[var.node]
+    }
+}
