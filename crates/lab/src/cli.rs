@@ -1,0 +1,237 @@
+//! The command line: every flag, its default and its range.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
+
+const EXAMPLES: &str = "\
+Examples:
+  descent                                   train on CIFAR-10, or on the built-in set where it is absent
+  descent train --epochs 10 --lr 0.001      change what you like: every number is a flag
+  descent train --val 5000 --patience 5     stop early and keep the best weights, by a validation split
+  descent eval --model runs/NAME/model.safetensors
+  descent predict cat.png --model runs/NAME/model.safetensors
+
+Get CIFAR-10 with `cargo xtask fetch-cifar`.";
+
+/// Deep learning from scratch: train a small convolutional network on this machine's CPU.
+///
+/// Without a command it trains.
+#[derive(Debug, Parser)]
+#[command(name = "descent", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Cli {
+    /// The command, `train` with its defaults when none was given.
+    pub fn command(self) -> Command {
+        // Parsing an empty line yields every default, so they are written once, on the flags.
+        self.command.or_else(|| Self::parse_from(["descent", "train"]).command).expect("`train` is a command")
+    }
+}
+
+/// The commands of the program.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the lecture's network.
+    Train(TrainArgs),
+    /// Print the accuracy of saved weights on the test set.
+    Eval(EvalArgs),
+    /// Say what an image shows.
+    Predict(PredictArgs),
+}
+
+/// The flags of `descent train`.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+#[command(after_help = "\
+Examples:
+  descent train                                        the lecture's run: 50 epochs of Adam
+  descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
+  descent train --limit 5000 --epochs 5 --threads 1    a quick look
+  descent train --augment --normalize --val 5000 --patience 8")]
+pub struct TrainArgs {
+    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
+    /// where that is absent]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Passes over the training images [default: 50; 10 on the built-in set]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub epochs: Option<u64>,
+
+    /// Images in a step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub batch_size: usize,
+
+    /// Update rule: sgd, rmsprop, adam, adamw, … (an unknown name lists them all)
+    #[arg(long, value_name = "NAME", default_value = "adam")]
+    pub optimizer: String,
+
+    /// Momentum, for rules that have it (sgd, rmsprop, …)
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = below_one)]
+    pub momentum: f64,
+
+    /// Learning rate [default: 0.005 for adam, as in the lecture; else the rule's own]
+    #[arg(long, value_name = "X", value_parser = not_negative)]
+    pub lr: Option<f64>,
+
+    /// Learning-rate schedule: constant, step, cosine, … (an unknown name lists them all)
+    #[arg(long, value_name = "NAME", default_value = "constant")]
+    pub schedule: String,
+
+    /// Weight decay: added to the gradient (L2) by sgd, rmsprop and adam, decoupled in adamw
+    #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = not_negative)]
+    pub weight_decay: f64,
+
+    /// Probability with which the hidden layer's units are dropped
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub dropout: f64,
+
+    /// Flip images at random and crop them at random from a border of 4 pixels
+    #[arg(long)]
+    pub augment: bool,
+
+    /// Give each colour channel mean 0 and standard deviation 1 (the lecture divides by 255 only)
+    #[arg(long)]
+    pub normalize: bool,
+
+    /// Hold out this many training images to choose the best weights by [default: none]
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub val: usize,
+
+    /// Stop after this many epochs without a better validation loss (needs --val)
+    #[arg(long, value_name = "N", requires = "val", value_parser = at_least_one)]
+    pub patience: Option<usize>,
+
+    /// Seed of everything random; the same seed gives the same bits on any number of threads
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+
+    /// Train on the first N images only
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub limit: Option<usize>,
+
+    /// Folder for the results [default: runs/<date-time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
+    #[arg(long)]
+    pub no_fusion: bool,
+}
+
+/// The flags of `descent eval`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent eval --model runs/2026-01-31-120000/model.safetensors")]
+pub struct EvalArgs {
+    /// Weights to evaluate: a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+
+    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
+    /// where that is absent]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Images in a step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub batch_size: usize,
+
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// The flags of `descent predict`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent predict cat.png --model runs/2026-01-31-120000/model.safetensors --top 5")]
+pub struct PredictArgs {
+    /// A PNG or JPEG image of any size
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+
+    /// Weights: a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "FILE")]
+    pub model: PathBuf,
+
+    /// How many classes to print
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    pub top: usize,
+}
+
+fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && holds(x) => Ok(x),
+        _ => Err(format!("expected a number {range}")),
+    }
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "of at least 0", |x| x >= 0.0)
+}
+
+fn below_one(text: &str) -> Result<f64, String> {
+    number(text, "of at least 0 and below 1", |x| (0.0..1.0).contains(&x))
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    number(text, "from 0 to 1", |x| (0.0..=1.0).contains(&x))
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&n| n >= 1).ok_or_else(|| "expected a whole number of at least 1".into())
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let range = 1..=1024;
+    text.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| "expected a whole number from 1 to 1024".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_argument_trains_with_the_defaults() {
+        let Command::Train(args) = Cli::parse_from(["descent"]).command() else { panic!("it should train") };
+        let Command::Train(explicit) = Cli::parse_from(["descent", "train"]).command() else { panic!() };
+        assert_eq!(args, explicit);
+        assert_eq!((args.batch_size, args.weight_decay, args.dropout), (64, 1e-4, 0.5));
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_their_range() {
+        for (flag, value, range) in [
+            ("--lr", "-1", "at least 0"),
+            ("--lr", "nan", "at least 0"),
+            ("--momentum", "1", "below 1"),
+            ("--dropout", "1.5", "from 0 to 1"),
+            ("--batch-size", "0", "at least 1"),
+            ("--threads", "0", "from 1 to 1024"),
+            ("--epochs", "0", "1..=1000000"),
+        ] {
+            let error = Cli::try_parse_from(["descent", "train", &format!("{flag}={value}")]).unwrap_err();
+            let message = error.to_string();
+            assert!(message.contains(flag) && message.contains(range), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command_for_update();
+        <Cli as CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,110 @@
+//! What a run measured, epoch by epoch, and its CSV file.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+/// The measurements of one epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The number of the epoch, from 1.
+    pub epoch: u64,
+    /// The mean of the batches' mean losses, as the lecture prints it: a short last batch counts in full.
+    pub train_loss: f64,
+    /// The mean loss of an image.
+    pub train_loss_per_sample: f64,
+    /// Loss and accuracy (in percent) on the held-out images, where there are any.
+    pub validation: Option<Score>,
+    /// Loss and accuracy on the test set.
+    pub test: Score,
+    /// The learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Seconds spent training, evaluation not counted.
+    pub seconds: f64,
+    /// Training images a second.
+    pub images_per_second: f64,
+}
+
+/// How good a network is on a set of images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean cross-entropy of an image.
+    pub loss: f64,
+    /// Accuracy in percent.
+    pub accuracy: f64,
+}
+
+/// The columns of `history.csv`. Scripts read them by name, so they stay; the last two are empty
+/// without a validation split.
+const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,\
+                      images_per_second,validation_loss,validation_accuracy";
+
+/// Writes the history as CSV, whole or not at all.
+pub fn write_csv(path: &Path, history: &[Epoch]) -> io::Result<()> {
+    let mut csv = format!("{HEADER}\n");
+    for e in history {
+        let (loss, accuracy) = match e.validation {
+            Some(v) => (format!("{:.6}", v.loss), format!("{:.4}", v.accuracy)),
+            None => Default::default(),
+        };
+        writeln!(
+            csv,
+            "{},{:.6},{:.6},{:.6},{:.4},{},{:.3},{:.1},{loss},{accuracy}",
+            e.epoch,
+            e.train_loss,
+            e.train_loss_per_sample,
+            e.test.loss,
+            e.test.accuracy,
+            e.learning_rate,
+            e.seconds,
+            e.images_per_second,
+        )
+        .expect("writing to a string cannot fail");
+    }
+    write_whole(path, csv.as_bytes())
+}
+
+/// Writes a file beside its place, syncs it and moves it there: readers see the old file or the new one.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // A temporary file is private by default; a result is as readable as the user's umask allows.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_csv_has_a_field_for_every_column() {
+        let score = Score { loss: 1.5, accuracy: 42.25 };
+        let epoch = Epoch {
+            epoch: 1,
+            train_loss: 2.0,
+            train_loss_per_sample: 2.25,
+            validation: None,
+            test: score,
+            learning_rate: 0.005,
+            seconds: 1.5,
+            images_per_second: 33333.3,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        write_csv(&path, &[epoch, Epoch { epoch: 2, validation: Some(score), ..epoch }]).unwrap();
+        let csv = fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = csv.lines().collect();
+        assert_eq!(lines[1], "1,2.000000,2.250000,1.500000,42.2500,0.005,1.500,33333.3,,");
+        assert!(lines.iter().all(|line| line.split(',').count() == HEADER.split(',').count()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+}
