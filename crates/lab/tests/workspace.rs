@@ -54,7 +54,7 @@ fn the_crate_graph_stays_as_designed() {
 
 #[test]
 fn every_library_has_a_readme_with_an_example() {
-    let programs = ["lab", "xtask", "benches"];
+    let programs = ["lab", "xtask", "benches", "bench-protocol"];
     for name in internal_dependencies().keys().filter(|name| !programs.contains(&name.as_str())) {
         let readme = read(&format!("crates/{name}/README.md"));
         assert!(readme.contains("\n```rust"), "crates/{name}/README.md has no example in Rust");

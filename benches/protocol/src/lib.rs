@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod batches;
+mod network;
+mod serve;
+mod work;
+
+pub use batches::{Batches, IMAGE_BYTES, write_synthetic};
+pub use network::{Layer, Network, uniform};
+pub use serve::{Driver, Hello, Opened, Ran, Timer, Worker, serve};
+pub use work::{ConvPass, ConvSize, Rule, TensorOp, UnknownWork, Work};
