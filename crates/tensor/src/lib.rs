@@ -1,5 +1,30 @@
 #![doc = include_str!("../README.md")]
 
+mod beta;
+mod nest;
 mod shape;
 
+pub mod scratch;
+
+pub mod parallel;
+
+pub mod elementwise;
+
+pub mod broadcast;
+pub mod layout;
+pub mod reduce;
+
+pub mod matmul;
+
+pub mod linear;
+
+pub mod conv;
+pub mod pool;
+
+pub mod activation;
+pub mod dropout;
+pub mod loss;
+pub mod norm;
+
+pub use beta::Beta;
 pub use shape::{MAX_RANK, Shape};

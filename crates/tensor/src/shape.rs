@@ -66,6 +66,18 @@ impl Shape {
         self.dims().iter().product()
     }
 
+    /// The same shape with the size of one axis replaced.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the number of elements overflows `usize`.
+    #[track_caller]
+    pub fn with_axis(&self, axis: usize, size: usize) -> Self {
+        assert!(axis < self.rank, "Shape::with_axis: {self} has no axis {axis}");
+        let mut dims = self.dims;
+        dims[axis] = size;
+        Self::new(&dims[..self.rank])
+    }
+
     /// The row-major strides, in elements; entries past the rank are 0.
     pub fn strides(&self) -> [usize; MAX_RANK] {
         let mut strides = [0; MAX_RANK];

@@ -1,0 +1,30 @@
+//! `Beta`: whether a kernel overwrites its output or adds to it.
+
+/// The β of `c = β·c + a·b`, restricted to the two values that training needs.
+///
+/// The first write to a gradient overwrites it, later ones accumulate, so that no pass over memory is
+/// spent on zeroing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beta {
+    /// Overwrite: what the output held before, NaN included, is not read.
+    Zero,
+    /// Add to what the output holds.
+    One,
+}
+
+impl Beta {
+    /// 0 or 1.
+    pub fn as_f32(self) -> f32 {
+        match self {
+            Beta::Zero => 0.0,
+            Beta::One => 1.0,
+        }
+    }
+
+    /// Readies `dst` for kernels that only add: zeros it for `Zero`, leaves it alone for `One`.
+    pub fn prepare(self, dst: &mut [f32]) {
+        if self == Beta::Zero {
+            dst.fill(0.0);
+        }
+    }
+}

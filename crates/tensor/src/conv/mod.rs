@@ -1,0 +1,88 @@
+//! Two-dimensional convolution (cross-correlation, as in PyTorch) with stride, padding, dilation and groups.
+//!
+//! Images are N × H × W × C; weights PyTorch's [out_channels, in_channels / groups, kernel height, kernel
+//! width]. The bias gradient is [`crate::reduce::sum_rows`] of `dy` as rows of `out_channels`.
+//!
+//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] lets [`Algorithm::choose`] decide by shape.
+
+mod algorithm;
+mod im2col;
+mod shape;
+
+use crate::Beta;
+
+pub use algorithm::{Algorithm, Pass};
+pub use shape::Conv2dShape;
+
+/// y = x ∗ w + bias.
+///
+/// # Panics
+/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+#[track_caller]
+pub fn conv2d_forward(
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    shape: &Conv2dShape,
+    algorithm: Algorithm,
+) {
+    check("conv2d_forward", y.len(), x.len(), w.len(), shape);
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), shape.out_channels, "conv2d_forward: the bias has out_channels elements");
+    }
+    match algorithm.resolve(shape, Pass::Forward) {
+        Algorithm::Im2col => im2col::forward(y, x, w, bias, shape),
+        other => panic!("conv2d_forward: {other:?} cannot take {shape:?}"),
+    }
+}
+
+/// dx = β·dx + the gradient of [`conv2d_forward`] by its input.
+///
+/// # Panics
+/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+#[track_caller]
+pub fn conv2d_backward_input(
+    dx: &mut [f32],
+    dy: &[f32],
+    w: &[f32],
+    shape: &Conv2dShape,
+    beta: Beta,
+    algorithm: Algorithm,
+) {
+    check("conv2d_backward_input", dy.len(), dx.len(), w.len(), shape);
+    match algorithm.resolve(shape, Pass::BackwardInput) {
+        Algorithm::Im2col => im2col::backward_input(dx, dy, w, shape, beta),
+        other => panic!("conv2d_backward_input: {other:?} cannot take {shape:?}"),
+    }
+}
+
+/// dw = β·dw + the gradient of [`conv2d_forward`] by its weight.
+///
+/// # Panics
+/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+#[track_caller]
+pub fn conv2d_backward_weight(
+    dw: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    shape: &Conv2dShape,
+    beta: Beta,
+    algorithm: Algorithm,
+) {
+    check("conv2d_backward_weight", dy.len(), x.len(), dw.len(), shape);
+    match algorithm.resolve(shape, Pass::BackwardWeight) {
+        Algorithm::Im2col => im2col::backward_weight(dw, dy, x, shape, beta),
+        other => panic!("conv2d_backward_weight: {other:?} cannot take {shape:?}"),
+    }
+}
+
+#[track_caller]
+fn check(name: &str, y_len: usize, x_len: usize, w_len: usize, shape: &Conv2dShape) {
+    if let Err(reason) = shape.validate() {
+        panic!("{name}: {reason}");
+    }
+    assert_eq!(y_len, shape.output_len(), "{name}: output length for {shape:?}");
+    assert_eq!(x_len, shape.input_len(), "{name}: input length for {shape:?}");
+    assert_eq!(w_len, shape.weight_len(), "{name}: weight length for {shape:?}");
+}

@@ -1,0 +1,111 @@
+//! The sizes of a convolution.
+
+/// The sizes of a two-dimensional convolution.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Conv2dShape {
+    /// Images.
+    pub batch: usize,
+    /// Rows of an input image.
+    pub height: usize,
+    /// Columns of an input image.
+    pub width: usize,
+    /// Channels of the input, a multiple of `groups`.
+    pub in_channels: usize,
+    /// Channels of the output, a multiple of `groups`.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel_size: [usize; 2],
+    /// Steps between outputs, by rows and by columns.
+    pub stride: [usize; 2],
+    /// Zeros on each side, above and below, left and right.
+    pub padding: [usize; 2],
+    /// Steps between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Independent convolutions over equal shares of the channels.
+    pub groups: usize,
+}
+
+impl Conv2dShape {
+    /// Whether the sizes make a convolution; the error says which one does not and why.
+    ///
+    /// # Errors
+    /// When a size other than `batch` and `padding` is zero, channels do not divide by `groups`, the kernel
+    /// is larger than the padded image, or a number of elements overflows.
+    pub fn validate(&self) -> Result<(), String> {
+        let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
+        if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
+            return Err(format!("every size but batch and padding must be at least 1: {self:?}"));
+        }
+        for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
+            if !channels.is_multiple_of(self.groups) {
+                return Err(format!("{name} = {channels} does not divide by groups = {}", self.groups));
+            }
+        }
+        for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
+            let padded = self.padding[axis].checked_mul(2).and_then(|padding| padding.checked_add(size));
+            let span = (self.kernel_size[axis] - 1).checked_mul(self.dilation[axis]).map(|span| span + 1);
+            match (padded, span) {
+                (Some(padded), Some(span)) if span <= padded => {}
+                _ => {
+                    return Err(format!(
+                        "the kernel of size {} with dilation {} does not fit the {name} {size} with padding {}",
+                        self.kernel_size[axis], self.dilation[axis], self.padding[axis]
+                    ));
+                }
+            }
+        }
+        let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
+        let input = product(&[self.batch.max(1), self.height, self.width, self.in_channels]);
+        let patches = product(&[
+            self.batch.max(1),
+            self.out_height(),
+            self.out_width(),
+            self.out_channels.max(self.patch_len()),
+        ]);
+        match (input, patches) {
+            (Some(_), Some(_)) => Ok(()),
+            _ => Err(format!("the number of elements overflows: {self:?}")),
+        }
+    }
+
+    /// Rows of an output image: ⌊(height + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1.
+    pub fn out_height(&self) -> usize {
+        self.out_size(0, self.height)
+    }
+
+    /// Columns of an output image; the formula of [`Self::out_height`].
+    pub fn out_width(&self) -> usize {
+        self.out_size(1, self.width)
+    }
+
+    fn out_size(&self, axis: usize, size: usize) -> usize {
+        let span = self.dilation[axis] * (self.kernel_size[axis] - 1) + 1;
+        (size + 2 * self.padding[axis] - span) / self.stride[axis] + 1
+    }
+
+    /// Elements of the input, batch × height × width × in_channels.
+    pub fn input_len(&self) -> usize {
+        self.batch * self.height * self.width * self.in_channels
+    }
+
+    /// Elements of the output, batch × out_height × out_width × out_channels.
+    pub fn output_len(&self) -> usize {
+        self.batch * self.out_height() * self.out_width() * self.out_channels
+    }
+
+    /// Elements of the weight, out_channels × in_channels / groups × kernel height × kernel width.
+    pub fn weight_len(&self) -> usize {
+        self.out_channels * self.patch_len()
+    }
+
+    /// Floating-point operations of one pass: two for each product of an input element and a weight,
+    /// products with padding included.
+    pub fn flops(&self) -> usize {
+        2 * self.output_len() * self.patch_len()
+    }
+
+    /// Elements of the input that make one output: in_channels / groups × kernel height × kernel width.
+    pub(crate) fn patch_len(&self) -> usize {
+        self.in_channels / self.groups * self.kernel_size[0] * self.kernel_size[1]
+    }
+}

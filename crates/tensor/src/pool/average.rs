@@ -1,0 +1,99 @@
+//! Average-pooling over windows and over whole images.
+
+use super::Pool2dShape;
+use crate::parallel::{for_each_chunk, rows_mut};
+use crate::reduce::sum_rows;
+use crate::{Beta, elementwise};
+
+/// y = the mean of each window; the padding counts as zeros, PyTorch's `count_include_pad=True`.
+///
+/// Error bound: |Δ| ≤ (k + 1)·ε·mean(|x|), k the size of the window, ε = 2⁻²⁴.
+///
+/// # Panics
+/// When the shape is invalid or a length does not fit it.
+#[track_caller]
+pub fn avg_pool2d_forward(y: &mut [f32], x: &[f32], shape: &Pool2dShape) {
+    shape.check("avg_pool2d_forward", y.len(), x.len());
+    let (channels, width) = (shape.channels.max(1), shape.width);
+    let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
+    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f32;
+    for_each_chunk(shape.batch, 1, shape.work(), rows_mut(y, out_len), |image, y| {
+        let x = &x[image.start * image_len..image.end * image_len];
+        for (y, (rows, columns)) in y.into_slice().chunks_exact_mut(channels).zip(shape.windows()) {
+            y.fill(0.0);
+            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
+                elementwise::add_assign(y, &x[pixel * channels..][..channels]);
+            }
+            y.iter_mut().for_each(|y| *y /= window_len);
+        }
+    });
+}
+
+/// dx = β·dx + dy / the window's size, over each window.
+///
+/// # Panics
+/// When the shape is invalid or a length does not fit it.
+#[track_caller]
+pub fn avg_pool2d_backward(dx: &mut [f32], dy: &[f32], shape: &Pool2dShape, beta: Beta) {
+    shape.check("avg_pool2d_backward", dy.len(), dx.len());
+    let (channels, width) = (shape.channels.max(1), shape.width);
+    let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
+    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f32;
+    for_each_chunk(shape.batch, 1, shape.work(), rows_mut(dx, image_len), |image, dx| {
+        let dx = dx.into_slice();
+        beta.prepare(dx);
+        let dy = &dy[image.start * out_len..image.end * out_len];
+        for (dy, (rows, columns)) in dy.chunks_exact(channels).zip(shape.windows()) {
+            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
+                let dx = &mut dx[pixel * channels..][..channels];
+                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / window_len);
+            }
+        }
+    });
+}
+
+/// y[batch, channels] = the mean of x[batch, n_pixels, channels] over the pixels, summed in f64.
+///
+/// # Panics
+/// When a length does not fit.
+#[track_caller]
+pub fn global_avg_pool2d_forward(y: &mut [f32], x: &[f32], batch: usize, n_pixels: usize, channels: usize) {
+    assert_eq!(y.len(), batch * channels, "global_avg_pool2d_forward: y is [{batch}, {channels}]");
+    assert_eq!(
+        x.len(),
+        batch * n_pixels * channels,
+        "global_avg_pool2d_forward: x is [{batch}, {n_pixels}, {channels}]"
+    );
+    for_each_chunk(batch, 1, x.len(), rows_mut(y, channels), |image, y| {
+        let (y, image_len) = (y.into_slice(), n_pixels * channels);
+        sum_rows(y, &x[image.start * image_len..image.end * image_len], n_pixels, channels, Beta::Zero);
+        y.iter_mut().for_each(|y| *y /= n_pixels as f32);
+    });
+}
+
+/// dx[batch, n_pixels, channels] = β·dx + dy[batch, channels] / n_pixels.
+///
+/// # Panics
+/// When a length does not fit.
+#[track_caller]
+pub fn global_avg_pool2d_backward(
+    dx: &mut [f32],
+    dy: &[f32],
+    batch: usize,
+    n_pixels: usize,
+    channels: usize,
+    beta: Beta,
+) {
+    assert_eq!(dy.len(), batch * channels, "global_avg_pool2d_backward: dy is [{batch}, {channels}]");
+    assert_eq!(
+        dx.len(),
+        batch * n_pixels * channels,
+        "global_avg_pool2d_backward: dx is [{batch}, {n_pixels}, {channels}]"
+    );
+    for_each_chunk(batch, 1, dx.len(), rows_mut(dx, n_pixels * channels), |image, dx| {
+        let dy = &dy[image.start * channels..image.end * channels];
+        for dx in dx.into_slice().chunks_exact_mut(channels.max(1)) {
+            elementwise::map(dx, dy, beta, |dy| dy / n_pixels as f32);
+        }
+    });
+}

@@ -1,0 +1,64 @@
+//! Max-pooling: the largest element of each window, and where it was.
+
+use super::Pool2dShape;
+use crate::Beta;
+use crate::parallel::{for_each_chunk, rows_mut};
+
+/// y = the largest element of each window, channel by channel; `indices` says where it was.
+///
+/// An index counts the pixels of one image, row · width + column, as PyTorch's; of equal elements the first
+/// in row-major order wins. A NaN counts as largest, so it is handed on (the last one of a window, as in
+/// PyTorch). Exact.
+///
+/// # Panics
+/// When the shape is invalid or a length does not fit it.
+#[track_caller]
+pub fn max_pool2d_forward(y: &mut [f32], indices: &mut [u32], x: &[f32], shape: &Pool2dShape) {
+    shape.check("max_pool2d_forward", y.len(), x.len());
+    assert_eq!(indices.len(), y.len(), "max_pool2d_forward: one index for each output");
+    let (channels, width) = (shape.channels.max(1), shape.width);
+    let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
+    let outputs = (rows_mut(y, out_len), rows_mut(indices, out_len));
+    for_each_chunk(shape.batch, 1, shape.work(), outputs, |image, (y, indices)| {
+        let x = &x[image.start * image_len..image.end * image_len];
+        let pixels = y.into_slice().chunks_exact_mut(channels);
+        let pixels = pixels.zip(indices.into_slice().chunks_exact_mut(channels));
+        for ((y, indices), (rows, columns)) in pixels.zip(shape.windows()) {
+            let first = rows.start * width + columns.start;
+            y.copy_from_slice(&x[first * channels..][..channels]);
+            indices.fill(first as u32);
+            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
+                let x = &x[pixel * channels..][..channels];
+                for ((y, idx), &x) in y.iter_mut().zip(indices.iter_mut()).zip(x) {
+                    // Written as selections, which compile to vector code.
+                    let larger = (x > *y) | x.is_nan();
+                    *y = if larger { x } else { *y };
+                    *idx = if larger { pixel as u32 } else { *idx };
+                }
+            }
+        }
+    });
+}
+
+/// dx = β·dx + dy, each element at the place that `indices` names.
+///
+/// # Panics
+/// When the shape is invalid, a length does not fit it, or an index lies outside its image.
+#[track_caller]
+pub fn max_pool2d_backward(dx: &mut [f32], dy: &[f32], indices: &[u32], shape: &Pool2dShape, beta: Beta) {
+    shape.check("max_pool2d_backward", dy.len(), dx.len());
+    assert_eq!(indices.len(), dy.len(), "max_pool2d_backward: one index for each output");
+    let channels = shape.channels.max(1);
+    let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
+    for_each_chunk(shape.batch, 1, 4 * dy.len(), rows_mut(dx, image_len), |image, dx| {
+        let dx = dx.into_slice();
+        beta.prepare(dx);
+        let out = image.start * out_len..image.end * out_len;
+        let pixels = dy[out.clone()].chunks_exact(channels).zip(indices[out].chunks_exact(channels));
+        for (dy, indices) in pixels {
+            for (channel, (dy, &idx)) in dy.iter().zip(indices).enumerate() {
+                dx[idx as usize * channels + channel] += dy;
+            }
+        }
+    });
+}

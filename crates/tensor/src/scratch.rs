@@ -1,0 +1,159 @@
+//! Scratch memory for kernels: aligned buffers that are kept and handed out again.
+//!
+//! A kernel that needs room for a patch matrix or for partial sums asks [`with`] for it. Buffers are kept
+//! per nesting depth in one process-wide stock. When a depth runs out, or a longer buffer is wanted than it
+//! has, it is stocked for *every* thread of the current pool at once: after a first step, no later step
+//! allocates, whichever threads happen to take the work. The memory is zeroed lazily by the system, so a
+//! buffer that no thread uses costs address space only.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Buffers start on a cache line, which is also the width of the widest vector.
+const ALIGNMENT: usize = 64;
+const ALIGNMENT_FLOATS: usize = ALIGNMENT / size_of::<f32>();
+
+/// Deeper nesting than this works but allocates each time; kernels nest two or three deep.
+const MAX_DEPTH: usize = 8;
+
+/// Free buffers of one nesting depth.
+struct Stock {
+    free: Vec<Buffer>,
+    /// Every buffer of this depth is born with this many floats; it only grows.
+    capacity: usize,
+    /// Buffers of the current capacity, free or handed out.
+    n_buffers: usize,
+}
+
+struct Buffer {
+    memory: Vec<f32>,
+    /// The thread that held it last: its cache may still hold the contents.
+    last_user: usize,
+}
+
+static STOCKS: [Mutex<Stock>; MAX_DEPTH] =
+    [const { Mutex::new(Stock { free: Vec::new(), capacity: 0, n_buffers: 0 }) }; MAX_DEPTH];
+
+static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static THREAD: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Calls `f` with a buffer of `len` floats that starts on a 64-byte boundary.
+///
+/// The contents are whatever the last user left: finite or not, never to be read before written.
+/// Calls nest, each level with a buffer of its own.
+///
+/// ```
+/// let sum = tensor::scratch::with(3, |buffer| {
+///     buffer.copy_from_slice(&[1.0, 2.0, 3.0]);
+///     buffer.iter().sum::<f32>()
+/// });
+/// assert_eq!(sum, 6.0);
+/// ```
+pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut lease = Lease::take(len);
+    let memory = &mut lease.buffer.memory;
+    let start = memory.as_ptr().align_offset(ALIGNMENT);
+    f(&mut memory[start..start + len])
+}
+
+/// A buffer on loan; dropping it, also while a panic unwinds, gives it back.
+struct Lease {
+    buffer: Buffer,
+    depth: usize,
+}
+
+impl Lease {
+    fn take(len: usize) -> Self {
+        let depth = DEPTH.get();
+        DEPTH.set(depth + 1);
+        let buffer = match STOCKS.get(depth) {
+            Some(stock) => stock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take(len),
+            None => Buffer::new(len),
+        };
+        Self { buffer, depth }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        DEPTH.set(self.depth);
+        let memory = std::mem::take(&mut self.buffer.memory);
+        if let Some(stock) = STOCKS.get(self.depth) {
+            stock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).give_back(memory);
+        }
+    }
+}
+
+impl Stock {
+    fn take(&mut self, len: usize) -> Buffer {
+        if len > self.capacity {
+            self.capacity = len;
+            self.free.clear();
+            self.n_buffers = 0;
+        }
+        if self.free.is_empty() {
+            let n_threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
+            self.n_buffers += n_threads;
+            self.free.reserve(self.n_buffers);
+            self.free.extend((0..n_threads).map(|_| Buffer::new(self.capacity)));
+        }
+        let thread = THREAD.with(|&thread| thread);
+        let own = self.free.iter().rposition(|buffer| buffer.last_user == thread);
+        let idx = own.unwrap_or(self.free.len() - 1);
+        self.free.swap_remove(idx)
+    }
+
+    fn give_back(&mut self, memory: Vec<f32>) {
+        // A buffer from before the capacity grew is dropped: its successor is already in stock.
+        if memory.len() >= self.capacity + ALIGNMENT_FLOATS {
+            self.free.push(Buffer { memory, last_user: THREAD.with(|&thread| thread) });
+        }
+    }
+}
+
+impl Buffer {
+    fn new(len: usize) -> Self {
+        // `vec!` of zeros asks for zeroed pages, which the system maps on first touch.
+        Self { memory: vec![0.0; len + ALIGNMENT_FLOATS], last_user: usize::MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_aligned_long_enough_and_distinct_when_nested() {
+        for len in [0, 1, 15, 16, 17, 1000] {
+            with(len, |outer| {
+                assert_eq!((outer.len(), outer.as_ptr() as usize % ALIGNMENT), (len, 0));
+                outer.fill(1.0);
+                with(len, |inner| inner.fill(2.0));
+                assert!(outer.iter().all(|&v| v == 1.0));
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_buffer_and_the_depth_back() {
+        let before = DEPTH.get();
+        std::panic::catch_unwind(|| with(10, |_| panic!("on purpose"))).unwrap_err();
+        assert_eq!(DEPTH.get(), before);
+    }
+
+    #[test]
+    fn nesting_deeper_than_the_stocks_works() {
+        fn nest(depth: usize) -> f32 {
+            with(4, |buffer| {
+                buffer.fill(1.0);
+                buffer[0] + if depth == 0 { 0.0 } else { nest(depth - 1) }
+            })
+        }
+        assert_eq!(nest(2 * MAX_DEPTH), (2 * MAX_DEPTH + 1) as f32);
+    }
+}
