@@ -40,7 +40,7 @@ impl Batches {
         let len = file.metadata()?.len() as usize;
         let n_images = len / RECORD_BYTES;
         ensure!(
-            n_images > 0 && len % RECORD_BYTES == 0,
+            n_images > 0 && len.is_multiple_of(RECORD_BYTES),
             "{}: {len} bytes are not a whole number of records of {RECORD_BYTES} bytes",
             path.display()
         );

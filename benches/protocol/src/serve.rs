@@ -1,6 +1,7 @@
 //! The loop of a driver: requests in, answers out.
 
 use std::io::{BufRead, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -76,6 +77,18 @@ impl Timer {
     }
 }
 
+/// The folder given by the driver's one argument, `--cifar FOLDER`.
+///
+/// # Errors
+/// If the arguments are others.
+pub fn cifar_folder() -> Result<PathBuf> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [name, folder] if name == "--cifar" => Ok(folder.into()),
+        _ => bail!("expected `--cifar FOLDER`, the folder of data_batch_1.bin, and found {arguments:?}"),
+    }
+}
+
 #[derive(Serialize)]
 struct Failed {
     error: String,
@@ -88,10 +101,10 @@ struct Failed {
 pub fn serve(driver: &mut dyn Driver, requests: impl BufRead, mut answers: impl Write) -> Result<()> {
     let mut worker = None;
     for line in requests.lines() {
-        let answer = answer(driver, &mut worker, &line.context("cannot read a request")?);
-        let answer = answer.or_else(|error| {
-            Ok::<_, serde_json::Error>(serde_json::to_string(&Failed { error: format!("{error:#}") })?)
-        })?;
+        let answer = match answer(driver, &mut worker, &line.context("cannot read a request")?) {
+            Ok(answer) => answer,
+            Err(error) => serde_json::to_string(&Failed { error: format!("{error:#}") })?,
+        };
         writeln!(answers, "{answer}").and_then(|()| answers.flush()).context("cannot answer")?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum Work {
     /// A training step of the lecture's CNN: forward, backward, Adam. Size: images a batch.
     CnnTrain,
-    /// The same without dropout, so that the losses of all drivers must agree.
+    /// The same without dropout and with a small learning rate, so that the losses of all drivers must agree.
     CnnCheck,
     /// Forward of the CNN in evaluation mode, without a graph. Size: images a batch.
     CnnInfer,
