@@ -26,5 +26,7 @@ pub mod dropout;
 pub mod loss;
 pub mod norm;
 
+pub mod reference;
+
 pub use beta::Beta;
 pub use shape::{MAX_RANK, Shape};

@@ -1,0 +1,68 @@
+//! The specification: every kernel again in f64, as plainly as its formula, and as slowly.
+//!
+//! Shapes, layouts and names are those of the kernels; results are returned. The functions serve the tests
+//! of this crate and of others: a kernel's result is held against them by [`assert_within`], and since they
+//! are f64, a numeric gradient taken on them is sharp.
+
+mod activation;
+mod conv;
+mod dropout;
+mod layout;
+mod loss;
+mod matmul;
+mod norm;
+mod pool;
+
+pub use activation::{
+    gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward, relu_backward, relu_forward,
+    sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
+};
+pub use conv::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+pub use dropout::{dropout_backward, dropout_forward};
+pub use layout::{
+    broadcast_forward, gather_backward, gather_forward, permute, reduce_to_shape, slice_backward,
+    slice_forward,
+};
+pub use loss::{
+    cross_entropy_backward, cross_entropy_forward, log_softmax_backward, log_softmax_forward,
+    softmax_backward, softmax_forward,
+};
+pub use matmul::{linear_backward_input, linear_backward_weight, linear_forward, matmul, sum_rows};
+pub use norm::{batch_norm_backward, batch_norm_forward, batch_statistics};
+pub use pool::{
+    avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
+    max_pool2d_backward, max_pool2d_forward,
+};
+
+/// Half the distance from 1 to the next f32, 2⁻²⁴: the relative error of one rounding.
+pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
+
+/// The numbers as f64.
+pub fn to_f64(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&v| f64::from(v)).collect()
+}
+
+/// The absolute values as f64. A linear kernel's reference on absolute values gives the magnitude that its
+/// rounding error is measured by.
+pub fn magnitudes(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&v| f64::from(v).abs()).collect()
+}
+
+/// Checks |actual − expected| ≤ c · ε · magnitude for every element, ε = [`EPSILON`].
+///
+/// A result smaller than the smallest normal f32 may round to zero.
+///
+/// # Panics
+/// When an element is off, naming the first, or when the lengths differ.
+#[track_caller]
+pub fn assert_within(actual: &[f32], expected: &[f64], magnitude: &[f64], c: f64) {
+    assert_eq!((actual.len(), magnitude.len()), (expected.len(), expected.len()), "assert_within: lengths");
+    for (idx, ((&actual, &expected), &magnitude)) in actual.iter().zip(expected).zip(magnitude).enumerate() {
+        let error = (f64::from(actual) - expected).abs();
+        let bound = c * EPSILON * magnitude + f64::from(f32::MIN_POSITIVE);
+        assert!(
+            error <= bound,
+            "element {idx}: {actual} instead of {expected}, off by {error:e} where {bound:e} is allowed"
+        );
+    }
+}
