@@ -7,13 +7,13 @@ use crate::{MAX_RANK, Shape};
 
 /// `x` repeated to `y_shape`.
 pub fn broadcast_forward(x: &[f64], x_shape: &Shape, y_shape: &Shape) -> Vec<f64> {
-    indices(y_shape).map(|idx| x[broadcast_source(&idx, x_shape, y_shape)]).collect()
+    indices(*y_shape).map(|idx| x[broadcast_source(&idx, x_shape, y_shape)]).collect()
 }
 
 /// `dy` summed to `x_shape`.
 pub fn reduce_to_shape(dy: &[f64], x_shape: &Shape, y_shape: &Shape) -> Vec<f64> {
     let mut dx = vec![0.0; x_shape.numel()];
-    for (idx, dy) in indices(y_shape).zip(dy) {
+    for (idx, dy) in indices(*y_shape).zip(dy) {
         dx[broadcast_source(&idx, x_shape, y_shape)] += dy;
     }
     dx
@@ -24,19 +24,19 @@ pub fn permute(x: &[f64], x_shape: &Shape, axes: &[usize]) -> Vec<f64> {
     let strides = x_shape.strides();
     let source =
         |idx: [usize; MAX_RANK]| axes.iter().zip(idx).map(|(&axis, i)| strides[axis] * i).sum::<usize>();
-    indices(&permuted_shape(x_shape, axes)).map(|idx| x[source(idx)]).collect()
+    indices(permuted_shape(x_shape, axes)).map(|idx| x[source(idx)]).collect()
 }
 
 /// The elements whose index on `axis` lies in `range`.
 pub fn slice_forward(x: &[f64], x_shape: &Shape, axis: usize, range: Range<usize>) -> Vec<f64> {
-    indices(x_shape).zip(x).filter(|(idx, _)| range.contains(&idx[axis])).map(|(_, &x)| x).collect()
+    indices(*x_shape).zip(x).filter(|(idx, _)| range.contains(&idx[axis])).map(|(_, &x)| x).collect()
 }
 
 /// `dy` at the elements whose index on `axis` lies in `range`, 0 elsewhere.
 pub fn slice_backward(dy: &[f64], x_shape: &Shape, axis: usize, range: Range<usize>) -> Vec<f64> {
     let mut dy = dy.iter();
     let mut next = |inside: bool| if inside { *dy.next().expect("dy fits the range") } else { 0.0 };
-    indices(x_shape).map(|idx| next(range.contains(&idx[axis]))).collect()
+    indices(*x_shape).map(|idx| next(range.contains(&idx[axis]))).collect()
 }
 
 /// `torch.gather(x, axis, picked)`.
@@ -57,15 +57,15 @@ fn gather_sources(picked: &[u32], x_shape: &Shape, axis: usize) -> impl Iterator
         x_shape.iter().enumerate().filter(|&(i, _)| i != axis).map(|(_, &dim)| dim).product();
     let n_picked = picked.len().checked_div(columns).unwrap_or(0);
     let strides = x_shape.strides();
-    indices(&x_shape.with_axis(axis, n_picked)).zip(picked).map(move |(mut idx, &pick)| {
+    indices(x_shape.with_axis(axis, n_picked)).zip(picked).map(move |(mut idx, &pick)| {
         idx[axis] = pick as usize;
         idx.iter().zip(strides).map(|(i, stride)| i * stride).sum()
     })
 }
 
 /// Every index of a shape, in row-major order; entries past the rank are 0.
-fn indices(shape: &Shape) -> impl Iterator<Item = [usize; MAX_RANK]> {
-    let (shape, strides) = (*shape, shape.strides());
+fn indices(shape: Shape) -> impl Iterator<Item = [usize; MAX_RANK]> {
+    let strides = shape.strides();
     (0..shape.numel()).map(move |flat| {
         let mut idx = [0; MAX_RANK];
         for axis in 0..shape.rank() {
