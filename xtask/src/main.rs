@@ -1,8 +1,9 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
-mod fetch;
+use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::fetch;
 
 /// The project's chores.
 #[derive(Parser)]
@@ -11,8 +12,15 @@ enum Chore {
     FetchCifar(fetch::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Chore::parse() {
+fn main() -> ExitCode {
+    let done = match Chore::parse() {
         Chore::FetchCifar(args) => fetch::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

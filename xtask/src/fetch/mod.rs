@@ -1,13 +1,160 @@
-//! `cargo xtask fetch-cifar`: brings CIFAR-10 or CIFAR-100 into `datasets/`.
+//! `cargo xtask fetch-cifar`: brings CIFAR-10 or CIFAR-100 into `datasets/`, whole or not at all.
 
-/// Download CIFAR-10 or CIFAR-100, check it and put it in place.
-#[derive(clap::Args)]
-pub(crate) struct Args {}
+pub mod archive;
+pub mod download;
+mod place;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use data::{Published, published};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use download::{Partial, Patience};
+use place::Place;
+
+/// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
+///
+/// The archive (about 170 MB) comes from the authors' site; a download that broke off goes on where it stopped.
+/// Every file is checked against its published SHA-256 before it is moved into place. What is already there
+/// and whole is left alone.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Fetch CIFAR-100 instead of CIFAR-10
+    #[arg(long)]
+    pub cifar100: bool,
+    /// Take the archive (.tar.gz) from a disk or a mirror instead
+    #[arg(long, value_name = "PATH-OR-URL")]
+    pub from: Option<String>,
+    /// The folder that the data set's own folder is put into [default: datasets/ of this project]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// Where an archive is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// An address. Its archive has this MD5 sum, if one is known.
+    Url(String, Option<&'static str>),
+}
+
+/// What [`bring`] found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was there already, with the right sums.
+    AlreadyThere,
+    /// The files were brought.
+    Brought,
+}
 
 /// Runs the chore.
 ///
 /// # Errors
-/// When the data set could not be brought whole; what was there before is unchanged.
-pub(crate) fn run(_args: &Args) -> anyhow::Result<()> {
-    anyhow::bail!("fetch-cifar is being written")
+/// When the data set could not be brought; what was there before is unchanged.
+pub fn run(args: &Args) -> Result<()> {
+    let published = if args.cifar100 { &published::CIFAR100 } else { &published::CIFAR10 };
+    let source = match &args.from {
+        None => Source::Url(published.url.into(), Some(published.archive_md5)),
+        Some(from) => Source::parse(from),
+    };
+    let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets");
+    let root = args.dir.clone().unwrap_or_else(|| datasets.canonicalize().unwrap_or(datasets));
+    let outcome = bring(published, &source, &root, &Patience::default())?;
+    let (folder, n_files) = (root.join(published.folder), published.files.len());
+    let what = if outcome == Outcome::Brought { "is in place" } else { "was all there already" };
+    println!("{} {what}: {n_files} files with the published SHA-256 in {}", published.name, folder.display());
+    Ok(())
+}
+
+/// Brings `published` from `source` into a folder of its own name in `root`.
+///
+/// Whatever happens, the files in that folder are afterwards those that were there before, or the published ones.
+///
+/// # Errors
+/// When the archive cannot be read or downloaded, is not the published one, or cannot be written.
+pub fn bring(published: &Published, source: &Source, root: &Path, patience: &Patience) -> Result<Outcome> {
+    let place = Place::new(root, published)?;
+    if place.is_whole() {
+        return Ok(Outcome::AlreadyThere);
+    }
+    let _lock = place.lock()?;
+    // Another one may have brought it while this one waited.
+    if place.is_whole() {
+        return Ok(Outcome::AlreadyThere);
+    }
+    match source {
+        Source::File(path) => install(published, path, &place)?,
+        Source::Url(url, md5) => bring_from_url(published, url, *md5, &place, patience)?,
+    }
+    Ok(Outcome::Brought)
+}
+
+fn bring_from_url(
+    published: &Published,
+    url: &str,
+    md5: Option<&str>,
+    place: &Place,
+    patience: &Patience,
+) -> Result<()> {
+    let mut partial = Partial::open(place.partial_download(), url)?;
+    eprintln!("downloading {url}");
+    for is_last_try in [false, true] {
+        let pieced = partial.complete(patience, &byte_bar())?;
+        let installed = match md5 {
+            Some(md5) => partial.check_md5(md5).map_err(|error| (true, error)),
+            None => Ok(()),
+        };
+        // Without the archive's own sum, one that was put together from several answers may itself be at fault.
+        let installed = installed.and_then(|()| {
+            install(published, partial.path(), place).map_err(|error| (pieced && md5.is_none(), error))
+        });
+        match installed {
+            Ok(()) => return partial.discard(),
+            Err((true, error)) if !is_last_try => {
+                eprintln!("{error:#}; downloading it again from the start");
+                partial.restart()?;
+            }
+            Err((_, error)) => {
+                partial.discard()?;
+                return Err(error.context(format!("what {url} gave is not {} as published", published.name)));
+            }
+        }
+    }
+    unreachable!("the last try returns")
+}
+
+/// Unpacks the archive at `path`, checks every file, and moves them into place.
+fn install(published: &Published, path: &Path, place: &Place) -> Result<()> {
+    let at_path = || format!("{}", path.display());
+    let metadata = fs::metadata(path).with_context(at_path)?;
+    ensure!(metadata.is_file(), "{}: expected an archive, found a folder or a device", path.display());
+    let file = File::open(path).with_context(at_path)?;
+    let bar = byte_bar();
+    bar.set_length(metadata.len());
+    let staging = place.stage()?;
+    archive::unpack(bar.wrap_read(file), published, staging.path()).with_context(at_path)?;
+    bar.finish_and_clear();
+    published.verify(staging.path()).context("the archive is not the published one")?;
+    staging.install()
+}
+
+/// A bar that shows nothing where there is no terminal.
+fn byte_bar() -> ProgressBar {
+    let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = ProgressStyle::with_template(template).expect("a template that a test has drawn");
+    ProgressBar::no_length().with_style(style)
+}
+
+impl Source {
+    /// An address if it starts with `http://` or `https://`, else a file.
+    pub fn parse(text: &str) -> Self {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            Self::Url(text.into(), None)
+        } else {
+            Self::File(text.into())
+        }
+    }
 }

@@ -1,0 +1,263 @@
+//! The binary files of CIFAR-10 and CIFAR-100, read in place.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::mapped::MappedFile;
+use crate::{Dataset, Error, ImageShape, class_names};
+
+const IMAGE_LEN: usize = 3 * 32 * 32;
+
+/// Which of the two data sets, and which of CIFAR-100's two labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CifarKind {
+    /// CIFAR-10: ten classes. A record is 1 label and 3,072 bytes of image.
+    Cifar10,
+    /// CIFAR-100 by its hundred classes. A record is a coarse label, a fine label and 3,072 bytes of image.
+    Cifar100Fine,
+    /// CIFAR-100 by its twenty superclasses.
+    Cifar100Coarse,
+}
+
+/// The part of a data set that is trained on, and the part that is tested on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// 50,000 images.
+    Train,
+    /// 10,000 images.
+    Test,
+}
+
+/// CIFAR-10 or CIFAR-100 in the authors' binary layout, behind a memory map.
+///
+/// Images are handed out without a copy: [`Dataset::image`] points into the map. A file may hold any number of
+/// records, so that smaller sets of the same layout can be read too; that the files are the published ones
+/// is the business of [`Published::verify`](crate::Published::verify).
+///
+/// The files must not be changed while they are open. One that is cut short between two batches makes the
+/// [`Loader`](crate::Loader) return [`Error::CutShort`]; one that is cut short while a batch is being read
+/// makes the operating system end the program with the signal SIGBUS, unless it has a handler for it.
+#[derive(Debug)]
+pub struct Cifar {
+    kind: CifarKind,
+    files: Vec<Records>,
+    /// For each file, how many images there are up to its end.
+    ends: Vec<usize>,
+    class_names: Vec<String>,
+}
+
+impl Cifar {
+    /// Opens one part of the data set in the folder `dir`, as the authors' archive unpacks it.
+    ///
+    /// The classes have their usual names, or those of `batches.meta.txt` (CIFAR-10),
+    /// `fine_label_names.txt` or `coarse_label_names.txt` (CIFAR-100) if `dir` has such a file.
+    ///
+    /// # Errors
+    /// When a file is missing, is no regular file, has a length that is no multiple of a record's, or has a
+    /// label that stands for no class.
+    pub fn open(dir: impl AsRef<Path>, kind: CifarKind, part: Part) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        let class_names = match read_class_names(&dir.join(kind.class_names_file()), kind.n_classes())? {
+            Some(names) => names,
+            None => kind.class_names(),
+        };
+        let open = |name: &&str| Records::open(kind, &dir.join(name));
+        let files = kind.files(part).iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self::of_files(kind, files, class_names))
+    }
+
+    /// The records in `bytes`, laid out as in a file, with the usual names of the classes.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(kind: CifarKind, bytes: Vec<u8>) -> Result<Self, Error> {
+        let records = Records::check(kind, Bytes::Owned(bytes))?;
+        Ok(Self::of_files(kind, vec![records], kind.class_names()))
+    }
+
+    fn of_files(kind: CifarKind, files: Vec<Records>, class_names: Vec<String>) -> Self {
+        let mut n_images = 0;
+        let mut end = |file: &Records| {
+            n_images += file.bytes().len() / kind.record_len();
+            n_images
+        };
+        let ends = files.iter().map(&mut end).collect();
+        Self { kind, files, ends, class_names }
+    }
+
+    fn record(&self, image_idx: usize) -> &[u8] {
+        let file_idx = self.ends.partition_point(|&end| end <= image_idx);
+        assert!(file_idx < self.files.len(), "Cifar: there is no image {image_idx} among {}", self.len());
+        let start = if file_idx == 0 { 0 } else { self.ends[file_idx - 1] };
+        let record_len = self.kind.record_len();
+        &self.files[file_idx].bytes()[(image_idx - start) * record_len..][..record_len]
+    }
+}
+
+impl Dataset for Cifar {
+    fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    fn image_shape(&self) -> ImageShape {
+        ImageShape::CIFAR
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn image(&self, image_idx: usize) -> &[u8] {
+        &self.record(image_idx)[self.kind.n_labels()..]
+    }
+
+    fn label(&self, image_idx: usize) -> u32 {
+        self.record(image_idx)[self.kind.label_idx()].into()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.files.iter().try_for_each(|records| match &records.0 {
+            Bytes::Mapped(file) => file.check_len(),
+            Bytes::Owned(_) => Ok(()),
+        })
+    }
+}
+
+impl CifarKind {
+    /// The names of the classes, in the order of the labels.
+    pub fn class_names(self) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Cifar10 => &class_names::CIFAR10,
+            Self::Cifar100Fine => &class_names::CIFAR100_FINE,
+            Self::Cifar100Coarse => &class_names::CIFAR100_COARSE,
+        };
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// How many bytes a record has: its labels and its image.
+    pub fn record_len(self) -> usize {
+        self.n_labels() + IMAGE_LEN
+    }
+
+    /// The files of a part, in the order of their images.
+    pub fn files(self, part: Part) -> &'static [&'static str] {
+        match (self, part) {
+            (Self::Cifar10, Part::Train) => &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+            ],
+            (Self::Cifar10, Part::Test) => &["test_batch.bin"],
+            (_, Part::Train) => &["train.bin"],
+            (_, Part::Test) => &["test.bin"],
+        }
+    }
+
+    fn class_names_file(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "batches.meta.txt",
+            Self::Cifar100Fine => "fine_label_names.txt",
+            Self::Cifar100Coarse => "coarse_label_names.txt",
+        }
+    }
+
+    /// How many classes each label byte of a record has.
+    fn label_ranges(self) -> &'static [usize] {
+        match self {
+            Self::Cifar10 => &[10],
+            Self::Cifar100Fine | Self::Cifar100Coarse => &[20, 100],
+        }
+    }
+
+    fn n_labels(self) -> usize {
+        self.label_ranges().len()
+    }
+
+    /// Which label byte is the class.
+    fn label_idx(self) -> usize {
+        usize::from(self == Self::Cifar100Fine)
+    }
+
+    fn n_classes(self) -> usize {
+        self.label_ranges()[self.label_idx()]
+    }
+}
+
+/// Records that have been checked: at least one, none cut, every label in its range.
+#[derive(Debug)]
+struct Records(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(MappedFile),
+    Owned(Vec<u8>),
+}
+
+impl Records {
+    fn open(kind: CifarKind, path: &Path) -> Result<Self, Error> {
+        Self::check(kind, Bytes::Mapped(MappedFile::open(path)?))
+    }
+
+    fn check(kind: CifarKind, bytes: Bytes) -> Result<Self, Error> {
+        let records = Self(bytes);
+        let (len, record_len) = (records.bytes().len(), kind.record_len());
+        if len == 0 || len % record_len != 0 {
+            return Err(Error::Length { path: records.path(), len: len as u64, record_len });
+        }
+        for (record_idx, record) in records.bytes().chunks_exact(record_len).enumerate() {
+            for (&label, &n_classes) in record.iter().zip(kind.label_ranges()) {
+                if usize::from(label) >= n_classes {
+                    return Err(Error::Label {
+                        path: records.path(),
+                        record_idx,
+                        label: label.into(),
+                        n_classes,
+                    });
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Bytes::Mapped(file) => file.bytes(),
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.0 {
+            Bytes::Mapped(file) => file.path().to_path_buf(),
+            Bytes::Owned(_) => "records in memory".into(),
+        }
+    }
+}
+
+/// The lines of a file of class names, or `None` if there is no such file.
+fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>, Error> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let problem = |problem: String| Error::ClassNames { path: path.to_path_buf(), problem };
+    let mut bytes = Vec::new();
+    let n_bytes_allowed = 1 << 16;
+    File::open(path)
+        .and_then(|file| file.take(n_bytes_allowed).read_to_end(&mut bytes))
+        .map_err(Error::io(path))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| problem("the names of the classes are not UTF-8".into()))?;
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
+    if names.len() != n_classes {
+        return Err(problem(format!("expected the names of {n_classes} classes, found {}", names.len())));
+    }
+    // They are printed to terminals and drawn into plots.
+    if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
+        return Err(problem(format!("the name {name:?} has a control character in it")));
+    }
+    Ok(Some(names))
+}

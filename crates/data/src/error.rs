@@ -1,0 +1,117 @@
+//! What can go wrong with files: always with the path, what was expected and what was found.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation on a file or folder.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Something else lies where a regular file was expected.
+    #[error("{}: expected a regular file, found {found}", path.display())]
+    NotAFile {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What it is: a directory, a pipe, …
+        found: &'static str,
+    },
+    /// A file of records whose length is no positive multiple of a record's.
+    #[error("{}: expected one or more records of {record_len} bytes, found {len} bytes in all", path.display())]
+    Length {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+        /// The length of a record in bytes.
+        record_len: usize,
+    },
+    /// A label that stands for no class.
+    #[error("{}: record {record_idx} has the label {label}, expected 0 to {}", path.display(), n_classes - 1)]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// Which record of the file, from 0.
+        record_idx: usize,
+        /// The label found.
+        label: u32,
+        /// How many classes there are.
+        n_classes: usize,
+    },
+    /// A label that stands for no class, met when the image was read.
+    #[error("image {image_idx} of the data set has the label {label}, expected 0 to {}; \
+             was its file changed while in use?", n_classes - 1)]
+    LabelInUse {
+        /// Which image of the data set.
+        image_idx: usize,
+        /// The label found.
+        label: u32,
+        /// How many classes there are.
+        n_classes: usize,
+    },
+    /// A file that does not have the published SHA-256.
+    #[error("{}: expected the SHA-256 {expected}, found {found}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The published sum, in hexadecimal.
+        expected: &'static str,
+        /// The sum of what is there.
+        found: String,
+    },
+    /// A mapped file that was cut short after it was opened.
+    #[error("{}: cut short while in use, from {expected} to {found} bytes", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Its length when it was opened.
+        expected: u64,
+        /// Its length now.
+        found: u64,
+    },
+    /// A file of class names that does not fit the data set.
+    #[error("{}: {problem}", path.display())]
+    ClassNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what was expected.
+        problem: String,
+    },
+    /// A picture that cannot be decoded.
+    #[error("{}: {problem}", path.display())]
+    Image {
+        /// The picture.
+        path: PathBuf,
+        /// What the decoder said.
+        problem: String,
+    },
+    /// A folder that is no data set of images by class.
+    #[error("{}: {problem}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// A position that the loader cannot take up.
+    #[error("step {step} is not in an epoch of {n_batches} batches")]
+    Position {
+        /// The step asked for.
+        step: usize,
+        /// How many batches an epoch has.
+        n_batches: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+}

@@ -1,0 +1,71 @@
+//! A data set held in memory.
+
+use crate::{Dataset, ImageShape};
+
+/// Labelled images held in memory.
+///
+/// ```
+/// use data::{Dataset, ImageShape, InMemory};
+/// let shape = ImageShape { height: 2, width: 2, channels: 1 };
+/// let images = vec![0, 50, 100, 150, 200, 250, 0, 0];
+/// let set = InMemory::new(shape, images, vec![1, 0], ["dark", "light"]);
+/// assert_eq!(set.len(), 2);
+/// assert_eq!(set.image(1), [200, 250, 0, 0]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InMemory {
+    shape: ImageShape,
+    images: Vec<u8>,
+    labels: Vec<u32>,
+    class_names: Vec<String>,
+}
+
+impl InMemory {
+    /// A set of the given images, one after the other, each C × H × W as [`Dataset::image`] has them.
+    ///
+    /// # Panics
+    /// When there are not as many images as labels, an image is empty, or a label has no name.
+    #[track_caller]
+    pub fn new<S: Into<String>>(
+        shape: ImageShape,
+        images: Vec<u8>,
+        labels: Vec<u32>,
+        class_names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let class_names: Vec<String> = class_names.into_iter().map(Into::into).collect();
+        assert!(!shape.is_empty(), "InMemory::new: an image of {shape:?} has no values");
+        assert!(
+            images.len() == labels.len() * shape.len(),
+            "InMemory::new: {} labels ask for {} bytes of images ({shape:?}), found {}",
+            labels.len(),
+            labels.len() * shape.len(),
+            images.len(),
+        );
+        if let Some(label) = labels.iter().find(|&&label| label as usize >= class_names.len()) {
+            panic!("InMemory::new: the label {label} is not among the {} classes", class_names.len());
+        }
+        Self { shape, images, labels, class_names }
+    }
+}
+
+impl Dataset for InMemory {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn image_shape(&self) -> ImageShape {
+        self.shape
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn image(&self, image_idx: usize) -> &[u8] {
+        &self.images[image_idx * self.shape.len()..][..self.shape.len()]
+    }
+
+    fn label(&self, image_idx: usize) -> u32 {
+        self.labels[image_idx]
+    }
+}

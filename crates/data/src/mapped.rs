@@ -1,0 +1,57 @@
+//! A file in a memory map: the one place of the crate with `unsafe`.
+
+use std::fs::{self, File, FileType};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::Error;
+
+/// A regular file whose bytes are read through a memory map.
+#[derive(Debug)]
+pub(crate) struct MappedFile {
+    path: PathBuf,
+    file: File,
+    map: Mmap,
+}
+
+impl MappedFile {
+    /// Maps the file at `path`, which must be a regular file and not empty.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        // Asked before opening, because opening a pipe waits for somebody to write into it.
+        let file_type = fs::metadata(path).map_err(Error::io(path))?.file_type();
+        if !file_type.is_file() {
+            return Err(Error::NotAFile { path: path.to_path_buf(), found: describe(file_type) });
+        }
+        let file = File::open(path).map_err(Error::io(path))?;
+        // SAFETY: the map is read-only and private to this struct, and every byte is a valid `u8`. What the
+        // type system cannot know is that nobody changes the file meanwhile: the crate's documentation asks
+        // the user not to, `check_len` finds a file cut short before each batch, no byte is trusted for more
+        // than its value (a label's range is checked again with each batch), and a cut within a batch is
+        // reported by the operating system (SIGBUS), not read as something else.
+        let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
+        Ok(Self { path: path.to_path_buf(), file, map })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// An error when the file has become shorter than it was when it was opened.
+    pub(crate) fn check_len(&self) -> Result<(), Error> {
+        let found = self.file.metadata().map_err(Error::io(&self.path))?.len();
+        let expected = self.map.len() as u64;
+        if found < expected {
+            return Err(Error::CutShort { path: self.path.clone(), expected, found });
+        }
+        Ok(())
+    }
+}
+
+fn describe(file_type: FileType) -> &'static str {
+    if file_type.is_dir() { "a directory" } else { "a pipe, a socket or a device" }
+}

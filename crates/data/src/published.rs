@@ -1,0 +1,113 @@
+//! What the authors of CIFAR publish: addresses, files and their checksums.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// A data set as its authors publish it: an archive with one folder of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where the archive lies.
+    pub url: &'static str,
+    /// The MD5 sum of the archive, in hexadecimal.
+    pub archive_md5: &'static str,
+    /// The folder within the archive.
+    pub folder: &'static str,
+    /// The files of that folder that hold the images.
+    pub files: &'static [PublishedFile],
+}
+
+/// A file of a [`Published`] data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishedFile {
+    /// Its name within the folder.
+    pub name: &'static str,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its SHA-256 sum, in hexadecimal.
+    pub sha256: &'static str,
+}
+
+/// CIFAR-10, binary version (Krizhevsky, 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>).
+pub const CIFAR10: Published = Published {
+    name: "CIFAR-10",
+    url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    folder: "cifar-10-batches-bin",
+    files: &[
+        cifar10_file("data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
+        cifar10_file("data_batch_2.bin", "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"),
+        cifar10_file("data_batch_3.bin", "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"),
+        cifar10_file("data_batch_4.bin", "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"),
+        cifar10_file("data_batch_5.bin", "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"),
+        cifar10_file("test_batch.bin", "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),
+    ],
+};
+
+/// CIFAR-100, binary version (Krizhevsky, 2009, <https://www.cs.toronto.edu/~kriz/cifar.html>).
+pub const CIFAR100: Published = Published {
+    name: "CIFAR-100",
+    url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+    archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
+    folder: "cifar-100-binary",
+    files: &[
+        PublishedFile {
+            name: "train.bin",
+            len: 50_000 * 3_074,
+            sha256: "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29",
+        },
+        PublishedFile {
+            name: "test.bin",
+            len: 10_000 * 3_074,
+            sha256: "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a",
+        },
+    ],
+};
+
+const fn cifar10_file(name: &'static str, sha256: &'static str) -> PublishedFile {
+    PublishedFile { name, len: 10_000 * 3_073, sha256 }
+}
+
+impl Published {
+    /// Whether `dir` holds every file as published, byte for byte.
+    ///
+    /// # Errors
+    /// Names the first file that cannot be read or has another sum.
+    pub fn verify(&self, dir: &Path) -> Result<(), Error> {
+        self.files.iter().try_for_each(|file| file.verify(&dir.join(file.name)))
+    }
+}
+
+impl PublishedFile {
+    /// Whether the file at `path` is this one, byte for byte.
+    ///
+    /// # Errors
+    /// When it cannot be read or has another sum.
+    pub fn verify(&self, path: &Path) -> Result<(), Error> {
+        if !fs::metadata(path).map_err(Error::io(path))?.is_file() {
+            return Err(Error::NotAFile { path: path.to_path_buf(), found: "something else" });
+        }
+        let found = File::open(path).and_then(sha256).map_err(Error::io(path))?;
+        if found != self.sha256 {
+            return Err(Error::Checksum { path: path.to_path_buf(), expected: self.sha256, found });
+        }
+        Ok(())
+    }
+}
+
+fn sha256(mut file: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Some of the images of another set: the first n, or a split into training and validation.
+
+use crate::{Dataset, Error, ImageShape, random};
+
+/// Chosen images of another data set, in a chosen order.
+#[derive(Clone)]
+pub struct Subset<'a> {
+    dataset: &'a dyn Dataset,
+    indices: Vec<usize>,
+}
+
+impl<'a> Subset<'a> {
+    /// The images of `dataset` at `indices`.
+    ///
+    /// # Panics
+    /// When an index is not below the length of `dataset`.
+    #[track_caller]
+    pub fn new(dataset: &'a dyn Dataset, indices: Vec<usize>) -> Self {
+        let len = dataset.len();
+        if let Some(idx) = indices.iter().find(|&&idx| idx >= len) {
+            panic!("Subset::new: the index {idx} is not below {len}, the number of images");
+        }
+        Self { dataset, indices }
+    }
+
+    /// The first `n` images of `dataset`, or all if it has fewer.
+    pub fn first(dataset: &'a dyn Dataset, n: usize) -> Self {
+        Self { dataset, indices: (0..n.min(dataset.len())).collect() }
+    }
+
+    /// Splits `dataset` at random into training and validation images, `n_validation` of them for the latter.
+    ///
+    /// The choice depends on `seed` alone; within each part the images keep their order.
+    ///
+    /// # Panics
+    /// When `n_validation` is more than there are images.
+    #[track_caller]
+    pub fn split(dataset: &'a dyn Dataset, n_validation: usize, seed: u64) -> (Self, Self) {
+        let len = dataset.len();
+        assert!(
+            n_validation <= len,
+            "Subset::split: {n_validation} images for validation, but there are {len}"
+        );
+        let mut indices: Vec<usize> = (0..len).collect();
+        random::shuffle(&mut indices, &mut random::stream(seed, "split", 0));
+        let mut train = indices.split_off(n_validation);
+        let mut validation = indices;
+        train.sort_unstable();
+        validation.sort_unstable();
+        (Self { dataset, indices: train }, Self { dataset, indices: validation })
+    }
+
+    /// Which images of the other set these are.
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl Dataset for Subset<'_> {
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn image_shape(&self) -> ImageShape {
+        self.dataset.image_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        self.dataset.class_names()
+    }
+
+    fn image(&self, image_idx: usize) -> &[u8] {
+        self.dataset.image(self.indices[image_idx])
+    }
+
+    fn label(&self, image_idx: usize) -> u32 {
+        self.dataset.label(self.indices[image_idx])
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.dataset.check()
+    }
+}

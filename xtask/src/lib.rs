@@ -1,0 +1,5 @@
+//! The chores of the project that are worth a test of their own.
+
+#![forbid(unsafe_code)]
+
+pub mod fetch;
