@@ -1,1 +1,36 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod bars;
+mod figure;
+mod grid;
+mod heat_map;
+mod image_grid;
+mod plot;
+
+mod error;
+mod pixels;
+mod theme;
+
+mod frame;
+mod layers;
+mod panel;
+
+mod axis;
+mod clip;
+mod isolines;
+mod ticks;
+
+mod canvas;
+mod path_data;
+mod text;
+
+pub use bars::Bars;
+pub use error::{Error, Result};
+pub use figure::Figure;
+pub use grid::Grid;
+pub use heat_map::HeatMap;
+pub use image_grid::{Border, ImageGrid, Tile};
+pub use pixels::ColorMap;
+pub use plot::Plot;
+pub use theme::Theme;

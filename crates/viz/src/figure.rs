@@ -1,0 +1,394 @@
+//! A pair of axes with any number of series on them.
+
+use crate::axis::{Axis, Extent, HUGE, Scale};
+use crate::canvas::Canvas;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Key};
+use crate::layers::{Band, Contour, Histogram, Layer, Line, Mark, Path, Rule, Scatter};
+use crate::panel::{Area, Drawn};
+use crate::plot::{Draw, Legend};
+
+/// A pair of axes with any number of series on them: lines, points, bands, histograms, descent paths,
+/// contours.
+///
+/// A number that is not finite, or not above 0 on a logarithmic axis, is a gap. Series take the colours of
+/// the palette in the order in which they are added; one with an empty name has no entry in the legend.
+///
+/// ```
+/// use viz::{Figure, Plot, Theme};
+///
+/// let epochs = [0.0, 1.0, 2.0, 3.0];
+/// let figure = Figure::new("Loss")
+///     .x_label("epoch")
+///     .y_label("loss")
+///     .y_log()
+///     .line("train", &epochs, &[2.3, 1.1, 0.6, 0.4])
+///     .line("test", &epochs, &[2.3, 1.3, 0.9, f64::NAN]);
+/// assert!(figure.svg(Theme::Auto)?.starts_with("<svg"));
+/// # Ok::<(), viz::Error>(())
+/// ```
+pub struct Figure {
+    title: String,
+    size: (u32, u32),
+    x: Side,
+    y: Side,
+    aspect: Option<f64>,
+    layers: Vec<Box<dyn Layer>>,
+}
+
+/// One of the two axes as the caller wants it.
+#[derive(Default)]
+struct Side {
+    label: String,
+    scale: Scale,
+    range: Option<(f64, f64)>,
+}
+
+impl Figure {
+    /// An empty figure, 640 × 400 pixels.
+    pub fn new(title: impl Into<String>) -> Self {
+        let (x, y) = Default::default();
+        Figure { title: title.into(), size: (640, 400), x, y, aspect: None, layers: Vec::new() }
+    }
+
+    /// Width and height in pixels.
+    ///
+    /// # Panics
+    /// If either is not in 100..=10000.
+    #[track_caller]
+    pub fn size(mut self, width: u32, height: u32) -> Self {
+        self.size = checked_size("Figure::size", width, height);
+        self
+    }
+
+    /// What the x axis shows, with its unit.
+    pub fn x_label(mut self, label: impl Into<String>) -> Self {
+        self.x.label = label.into();
+        self
+    }
+
+    /// What the y axis shows, with its unit.
+    pub fn y_label(mut self, label: impl Into<String>) -> Self {
+        self.y.label = label.into();
+        self
+    }
+
+    /// Makes the x axis logarithmic.
+    pub fn x_log(mut self) -> Self {
+        self.x.scale = Scale::Log;
+        self
+    }
+
+    /// Makes the y axis logarithmic.
+    pub fn y_log(mut self) -> Self {
+        self.y.scale = Scale::Log;
+        self
+    }
+
+    /// Shows x from `lo` to `hi`, instead of all the data.
+    ///
+    /// # Panics
+    /// Unless `lo < hi`, both finite.
+    #[track_caller]
+    pub fn x_range(mut self, lo: f64, hi: f64) -> Self {
+        self.x.range = Some(checked_range("Figure::x_range", lo, hi));
+        self
+    }
+
+    /// Shows y from `lo` to `hi`, instead of all the data.
+    ///
+    /// # Panics
+    /// Unless `lo < hi`, both finite.
+    #[track_caller]
+    pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
+        self.y.range = Some(checked_range("Figure::y_range", lo, hi));
+        self
+    }
+
+    /// Fixes the plot's width over its height: 1 for a square.
+    ///
+    /// # Panics
+    /// Unless it is in 0.1..=10.
+    #[track_caller]
+    pub fn aspect(mut self, width_over_height: f64) -> Self {
+        assert!(
+            (0.1..=10.0).contains(&width_over_height),
+            "Figure::aspect: expected a ratio in 0.1..=10, got {width_over_height}"
+        );
+        self.aspect = Some(width_over_height);
+        self
+    }
+
+    /// A line through the points `(xs[i], ys[i])`.
+    ///
+    /// # Panics
+    /// If `xs` and `ys` differ in length; so do all methods that take both.
+    #[track_caller]
+    pub fn line(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
+        let name = name.into();
+        let points = zipped("Figure::line", &name, xs, ys);
+        self.with(Line { name, points, dashed: false })
+    }
+
+    /// A broken line, for what is expected rather than measured.
+    #[track_caller]
+    pub fn dashed(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
+        let name = name.into();
+        let points = zipped("Figure::dashed", &name, xs, ys);
+        self.with(Line { name, points, dashed: true })
+    }
+
+    /// The graph of `f` from `lo` to `hi`.
+    ///
+    /// # Panics
+    /// Unless `lo < hi`, both finite.
+    #[track_caller]
+    pub fn function(self, name: impl Into<String>, lo: f64, hi: f64, f: impl Fn(f64) -> f64) -> Self {
+        const N_SAMPLES: u32 = 512;
+        let (lo, hi) = checked_range("Figure::function", lo, hi);
+        let x = |i: u32| lo + (hi - lo) * f64::from(i) / f64::from(N_SAMPLES);
+        let points = (0..=N_SAMPLES).map(|i| (x(i), f(x(i)))).collect();
+        self.with(Line { name: name.into(), points, dashed: false })
+    }
+
+    /// Points, each by itself.
+    #[track_caller]
+    pub fn scatter(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
+        let name = name.into();
+        let points = zipped("Figure::scatter", &name, xs, ys);
+        self.with(Scatter { name, points })
+    }
+
+    /// The area between `lo[i]` and `hi[i]` over `xs[i]`: a range, a standard deviation to each side.
+    #[track_caller]
+    pub fn band(self, name: impl Into<String>, xs: &[f64], lo: &[f64], hi: &[f64]) -> Self {
+        let name = name.into();
+        let lo = zipped("Figure::band", &name, xs, lo);
+        let hi = zipped("Figure::band", &name, xs, hi);
+        self.with(Band { name, lo, hi })
+    }
+
+    /// A histogram of `values` in `n_bins` bins of equal width, as a density: its area is 1, so that a
+    /// density curve ([`function`](Figure::function)) fits it.
+    ///
+    /// # Panics
+    /// If `n_bins` is 0.
+    #[track_caller]
+    pub fn histogram(self, name: impl Into<String>, values: &[f64], n_bins: usize) -> Self {
+        assert!(n_bins > 0, "Figure::histogram: expected at least one bin, got 0");
+        self.with(Histogram::new(name.into(), values, n_bins))
+    }
+
+    /// The steps of a descent: a line with a dot at each, a ring where it starts and a large dot where it
+    /// ends.
+    #[track_caller]
+    pub fn path(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
+        let name = name.into();
+        let points = zipped("Figure::path", &name, xs, ys);
+        self.with(Path { name, points })
+    }
+
+    /// A single point with its label beside it.
+    pub fn mark(self, label: impl Into<String>, x: f64, y: f64) -> Self {
+        self.with(Mark { label: label.into(), point: (x, y) })
+    }
+
+    /// A broken vertical line at `x` with its label at the top.
+    pub fn x_rule(self, label: impl Into<String>, x: f64) -> Self {
+        self.with(Rule { label: label.into(), x: Some(x), y: None })
+    }
+
+    /// A broken horizontal line at `y` with its label at the right.
+    pub fn y_rule(self, label: impl Into<String>, y: f64) -> Self {
+        self.with(Rule { label: label.into(), x: None, y: Some(y) })
+    }
+
+    /// Lines of equal height of `f` over the rectangle `x.0..=x.1` × `y.0..=y.1`, on ground that is darker
+    /// where `f` is higher. The heights are round and lie so that about the same area is between any two.
+    ///
+    /// # Panics
+    /// Unless both ranges ascend and are finite.
+    #[track_caller]
+    pub fn contour(self, x: (f64, f64), y: (f64, f64), f: impl Fn(f64, f64) -> f64) -> Self {
+        let x = checked_range("Figure::contour (x)", x.0, x.1);
+        let y = checked_range("Figure::contour (y)", y.0, y.1);
+        self.with(Contour::new(x, y, f))
+    }
+
+    fn with(mut self, layer: impl Layer + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::new(&self.x, &self.y);
+        self.layers.iter().for_each(|layer| layer.extend(&mut bounds));
+        bounds
+    }
+
+    /// Each layer with the number of its colour.
+    fn colored(&self) -> impl Iterator<Item = (&dyn Layer, usize)> {
+        self.layers.iter().scan(0, |n_colors, layer| {
+            let color_idx = *n_colors;
+            *n_colors += usize::from(layer.takes_color());
+            Some((layer.as_ref(), color_idx))
+        })
+    }
+}
+
+/// The range of all series, as they are asked one after the other.
+pub(crate) struct Bounds {
+    x: Extent,
+    y: Extent,
+    x_range: Option<(f64, f64)>,
+    y_range: Option<(f64, f64)>,
+    /// Room to each side of the data, as a share of their range.
+    pub(crate) x_pad: f64,
+    n_values: usize,
+    n_drawable: usize,
+}
+
+impl Bounds {
+    fn new(x: &Side, y: &Side) -> Self {
+        Bounds {
+            x: Extent::new(x.scale),
+            y: Extent::new(y.scale),
+            x_range: x.range,
+            y_range: y.range,
+            x_pad: 0.0,
+            n_values: 0,
+            n_drawable: 0,
+        }
+    }
+
+    /// Makes room for a point. One beyond a range that the caller has fixed makes no room on the other axis.
+    pub(crate) fn include(&mut self, (x, y): (f64, f64)) {
+        let beyond =
+            |range: Option<(f64, f64)>, v: f64| range.is_some_and(|(lo, hi)| !(lo..=hi).contains(&v));
+        self.n_values += 1;
+        if beyond(self.x_range, x) || beyond(self.y_range, y) {
+            return;
+        }
+        let drawable = self.x.include(x) & self.y.include(y);
+        self.n_drawable += usize::from(drawable);
+    }
+
+    /// Takes up the whole plot, from edge to edge, unless the caller has fixed a range.
+    pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64), drawable: bool) {
+        self.x_range.get_or_insert(x);
+        self.y_range.get_or_insert(y);
+        self.n_values += 1;
+        self.n_drawable += usize::from(drawable);
+    }
+
+    /// Makes room for a height alone: the foot of a bar, a horizontal rule.
+    pub(crate) fn include_y(&mut self, y: f64) {
+        self.y.include(y);
+    }
+
+    /// Makes room for a place on the x axis alone.
+    pub(crate) fn include_x(&mut self, x: f64) {
+        self.x.include(x);
+    }
+}
+
+impl Draw for Figure {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    fn check(&self) -> Result<()> {
+        let plot = || self.title.clone();
+        if self.layers.is_empty() {
+            return Err(Error::Empty { plot: plot(), part: "the figure".to_owned() });
+        }
+        if let Some(layer) = self.layers.iter().find(|layer| layer.n_values() == 0) {
+            return Err(Error::Empty { plot: plot(), part: format!("series {:?}", layer.name()) });
+        }
+        let sides = [("x", &self.x), ("y", &self.y)];
+        for (axis, side) in sides.into_iter().filter(|(_, side)| side.scale == Scale::Log) {
+            if let Some((lo, _)) = side.range.filter(|range| range.0 <= 0.0) {
+                return Err(Error::LogRange { plot: plot(), axis, lo });
+            }
+        }
+        let Bounds { n_values, n_drawable, .. } = self.bounds();
+        if n_drawable == 0 {
+            let log = self.x.scale == Scale::Log || self.y.scale == Scale::Log;
+            let within = self.x.range.is_some() || self.y.range.is_some();
+            let expected = match (log, within) {
+                (false, false) => "finite",
+                (true, false) => "finite and above 0 on a logarithmic axis",
+                (_, true) => "finite and within the axes' ranges",
+            };
+            return Err(Error::NothingToDraw { plot: plot(), n_values, expected });
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        self.colored().filter_map(|(layer, color_idx)| layer.key(color_idx)).collect()
+    }
+
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: Legend) -> Drawn {
+        let bounds = self.bounds();
+        let range = |fixed: Option<(f64, f64)>, extent: Extent, pad| {
+            fixed.or(extent.padded(pad)).unwrap_or((0.0, 1.0))
+        };
+        let (x_range, y_range) =
+            (range(bounds.x_range, bounds.x, bounds.x_pad), range(bounds.y_range, bounds.y, 0.05));
+        let keys = if legend == Legend::Shown { self.keys() } else { Vec::new() };
+        let frame = Frame {
+            title: &self.title,
+            x_label: &self.x.label,
+            y_label: &self.y.label,
+            keys: &keys,
+            x: &|n_ticks| Axis::numbers(self.x.scale, x_range, n_ticks),
+            y: &|n_ticks| Axis::numbers(self.y.scale, y_range, n_ticks),
+            right: 0.0,
+            aspect: self.aspect,
+        };
+        frame.draw(area, canvas, |panel| {
+            self.colored().try_for_each(|(layer, color_idx)| layer.draw(panel, color_idx))
+        })
+    }
+}
+
+/// # Panics
+/// If the two differ in length.
+#[track_caller]
+fn zipped(op: &str, name: &str, xs: &[f64], ys: &[f64]) -> Vec<(f64, f64)> {
+    assert!(
+        xs.len() == ys.len(),
+        "{op}: series {name:?} has {} x values and {} y values, expected as many of each",
+        xs.len(),
+        ys.len()
+    );
+    xs.iter().copied().zip(ys.iter().copied()).collect()
+}
+
+/// # Panics
+/// Unless it is a range that an axis can show.
+#[track_caller]
+pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
+    assert!(
+        hi - lo > lo.abs().max(hi.abs()).max(1.0 / HUGE) * 1e-9 && lo.abs().max(hi.abs()) <= HUGE,
+        "{op}: expected a finite range that ascends, got {lo}..={hi}"
+    );
+    (lo, hi)
+}
+
+/// # Panics
+/// If a picture of this size makes no sense.
+#[track_caller]
+pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
+    let sensible = 100..=10_000;
+    assert!(
+        sensible.contains(&width) && sensible.contains(&height),
+        "{op}: expected 100 to 10000 pixels each way, got {width} × {height}"
+    );
+    (width, height)
+}

@@ -1,0 +1,110 @@
+//! Small multiples: plots in rows and columns.
+
+use crate::canvas::{Canvas, fine};
+use crate::error::{Error, Result};
+use crate::figure::checked_size;
+use crate::frame::{self, Key, MARGIN};
+use crate::panel::{Area, Drawn};
+use crate::plot::{Draw, Legend, Plot};
+
+/// Plots in rows and columns. If all have the same legend, it is drawn once, above them.
+///
+/// ```
+/// use viz::{Figure, Grid, Plot, Theme};
+///
+/// let panel = |lr: f64| {
+///     let xs: Vec<f64> = (0..10).map(|t| 1.5 * (1.0 - 2.0 * lr).powi(t)).collect();
+///     let ys: Vec<f64> = xs.iter().map(|x| x * x).collect();
+///     Figure::new(format!("lr {lr}")).function("x²", -1.6, 1.6, |x| x * x).path("descent", &xs, &ys)
+/// };
+/// let grid = Grid::new("Gradient descent on x²", 2).panel(panel(0.1)).panel(panel(0.9));
+/// assert!(grid.svg(Theme::Auto)?.starts_with("<svg"));
+/// # Ok::<(), viz::Error>(())
+/// ```
+pub struct Grid {
+    title: String,
+    n_columns: usize,
+    panel_size: (u32, u32),
+    panels: Vec<Box<dyn Plot>>,
+}
+
+const TITLE_SIZE: f64 = 17.0;
+const LEGEND_SIZE: f64 = 11.5;
+
+impl Grid {
+    /// No plots yet, to stand in `n_columns` columns, 320 × 240 pixels each.
+    ///
+    /// # Panics
+    /// If `n_columns` is not in 1..=20.
+    #[track_caller]
+    pub fn new(title: impl Into<String>, n_columns: usize) -> Self {
+        assert!((1..=20).contains(&n_columns), "Grid::new: expected 1 to 20 columns, got {n_columns}");
+        Grid { title: title.into(), n_columns, panel_size: (320, 240), panels: Vec::new() }
+    }
+
+    /// Width and height of each plot in pixels, whatever its own size.
+    ///
+    /// # Panics
+    /// If either is not in 100..=10000.
+    #[track_caller]
+    pub fn panel_size(mut self, width: u32, height: u32) -> Self {
+        self.panel_size = checked_size("Grid::panel_size", width, height);
+        self
+    }
+
+    /// Adds a plot.
+    pub fn panel(mut self, plot: impl Plot + 'static) -> Self {
+        self.panels.push(Box::new(plot));
+        self
+    }
+
+    fn has_common_legend(&self) -> bool {
+        let first = self.panels.first().map(|panel| panel.keys()).unwrap_or_default();
+        !first.is_empty() && self.panels.iter().all(|panel| panel.keys() == first)
+    }
+}
+
+impl Draw for Grid {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let n_columns = self.n_columns.min(self.panels.len()).max(1) as u32;
+        let n_rows = self.panels.len().div_ceil(self.n_columns) as u32;
+        let title = if self.title.is_empty() { 0.0 } else { TITLE_SIZE + 2.0 * MARGIN };
+        let legend = if self.has_common_legend() { LEGEND_SIZE + 2.0 * MARGIN } else { 0.0 };
+        (n_columns * self.panel_size.0, n_rows * self.panel_size.1 + (title + legend) as u32)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.panels.is_empty() {
+            return Err(Error::Empty { plot: self.title.clone(), part: "the grid".to_owned() });
+        }
+        self.panels.iter().try_for_each(|panel| panel.check())
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
+        let mut top = 0.0;
+        if !self.title.is_empty() {
+            top += frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)? + MARGIN;
+        }
+        let mut legend = Legend::Shown;
+        if self.has_common_legend() {
+            top += frame::draw_legend(area, canvas, &self.panels[0].keys(), top, LEGEND_SIZE)?;
+            legend = Legend::Elsewhere;
+        }
+        let (width, height) = self.panel_size;
+        for (i, panel) in self.panels.iter().enumerate() {
+            let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
+            let corner = (fine(column * f64::from(width)), fine(top + row * f64::from(height)));
+            let room = (fine(f64::from(width)), fine(f64::from(height)));
+            panel.draw(&area.clone().shrink(corner, room), canvas, legend)?;
+        }
+        Ok(())
+    }
+}

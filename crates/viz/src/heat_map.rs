@@ -1,0 +1,306 @@
+//! Matrices as coloured cells.
+
+use plotters::element::Text;
+use plotters::style::RGBColor;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::axis::{Axis, Extent, Scale};
+use crate::canvas::{Canvas, Pixels, fine};
+use crate::error::{Error, Result};
+use crate::figure::checked_size;
+use crate::frame::{self, Frame, GAP, Key, MARGIN, Sizes};
+use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
+use crate::pixels::{self, ColorMap};
+use crate::plot::{Draw, Legend};
+use crate::text::{self, Weight};
+use crate::theme::{INK, MUTED, PAPER};
+use crate::ticks;
+
+/// A matrix as coloured cells, the first row at the top, with what is written in the cells or a colour bar
+/// beside them. A value that is not finite is an empty cell.
+///
+/// ```
+/// use viz::{HeatMap, Plot, Theme};
+///
+/// let counts = [50, 3, 7, 45];
+/// let matrix = HeatMap::confusion("Confusion matrix", &["cat", "dog"], &counts);
+/// assert!(matrix.svg(Theme::Auto)?.starts_with("<svg"));
+/// # Ok::<(), viz::Error>(())
+/// ```
+pub struct HeatMap {
+    title: String,
+    size: (u32, u32),
+    n_rows: usize,
+    n_columns: usize,
+    values: Vec<f64>,
+    texts: Option<Vec<String>>,
+    row_names: Vec<String>,
+    column_names: Vec<String>,
+    x_label: String,
+    y_label: String,
+    color_map: ColorMap,
+    range: Option<(f64, f64)>,
+}
+
+impl HeatMap {
+    /// The matrix `values`, row by row, 560 × 520 pixels.
+    ///
+    /// # Panics
+    /// If there are not `n_rows * n_columns` values.
+    #[track_caller]
+    pub fn new(title: impl Into<String>, n_rows: usize, n_columns: usize, values: &[f64]) -> Self {
+        assert!(
+            values.len() == n_rows * n_columns,
+            "HeatMap::new: {} values, expected {n_rows} rows × {n_columns} columns = {}",
+            values.len(),
+            n_rows * n_columns
+        );
+        HeatMap {
+            title: title.into(),
+            size: (560, 520),
+            n_rows,
+            n_columns,
+            values: values.to_vec(),
+            texts: None,
+            row_names: Vec::new(),
+            column_names: Vec::new(),
+            x_label: String::new(),
+            y_label: String::new(),
+            color_map: ColorMap::default(),
+            range: None,
+        }
+    }
+
+    /// A confusion matrix: `counts[i * n + j]` samples of class `i` were taken for class `j`. The counts are
+    /// written in the cells; the colour is their share of the row.
+    ///
+    /// # Panics
+    /// If there are not `n * n` counts for `n` class names.
+    #[track_caller]
+    pub fn confusion<S: AsRef<str>>(title: impl Into<String>, class_names: &[S], counts: &[u64]) -> Self {
+        let n = class_names.len();
+        assert!(
+            counts.len() == n * n,
+            "HeatMap::confusion: {} counts, expected {n} × {n} for {n} class names",
+            counts.len()
+        );
+        let share = |row: &[u64]| {
+            let total = row.iter().sum::<u64>().max(1) as f64;
+            row.iter().map(|&count| count as f64 / total).collect::<Vec<f64>>()
+        };
+        let shares: Vec<f64> = counts.chunks(n.max(1)).flat_map(share).collect();
+        HeatMap {
+            texts: Some(counts.iter().map(|&count| ticks::fixed(count as f64, 0)).collect()),
+            range: Some((0.0, 1.0)),
+            ..HeatMap::new(title, n, n, &shares)
+        }
+        .row_names(class_names)
+        .column_names(class_names)
+        .x_label("predicted class")
+        .y_label("true class")
+    }
+
+    /// Width and height in pixels. The cells are squares unless the matrix is more than three times as wide
+    /// as high, or as high as wide.
+    ///
+    /// # Panics
+    /// If either is not in 100..=10000.
+    #[track_caller]
+    pub fn size(mut self, width: u32, height: u32) -> Self {
+        self.size = checked_size("HeatMap::size", width, height);
+        self
+    }
+
+    /// Names of the rows, from the top.
+    ///
+    /// # Panics
+    /// If there are not as many as rows.
+    #[track_caller]
+    pub fn row_names<S: AsRef<str>>(mut self, names: &[S]) -> Self {
+        self.row_names = checked_names("HeatMap::row_names", names, self.n_rows);
+        self
+    }
+
+    /// Names of the columns, from the left.
+    ///
+    /// # Panics
+    /// If there are not as many as columns.
+    #[track_caller]
+    pub fn column_names<S: AsRef<str>>(mut self, names: &[S]) -> Self {
+        self.column_names = checked_names("HeatMap::column_names", names, self.n_columns);
+        self
+    }
+
+    /// What the columns are.
+    pub fn x_label(mut self, label: impl Into<String>) -> Self {
+        self.x_label = label.into();
+        self
+    }
+
+    /// What the rows are.
+    pub fn y_label(mut self, label: impl Into<String>) -> Self {
+        self.y_label = label.into();
+        self
+    }
+
+    /// Writes each value in its cell as `text` gives it, instead of a colour bar beside the matrix.
+    pub fn cell_texts(mut self, text: impl Fn(f64) -> String) -> Self {
+        self.texts = Some(self.values.iter().map(|&v| text(v)).collect());
+        self
+    }
+
+    /// The colours; [`ColorMap::Sequential`] by default.
+    pub fn color_map(mut self, color_map: ColorMap) -> Self {
+        self.color_map = color_map;
+        self
+    }
+
+    /// The value at each end of the colours; what lies beyond has the colour of the end. By default the
+    /// smallest and largest value, for [`ColorMap::Diverging`] as far to either side of 0.
+    ///
+    /// # Panics
+    /// Unless `lo < hi`, both finite.
+    #[track_caller]
+    pub fn range(mut self, lo: f64, hi: f64) -> Self {
+        self.range = Some(crate::figure::checked_range("HeatMap::range", lo, hi));
+        self
+    }
+
+    fn color_range(&self) -> (f64, f64) {
+        let mut extent = Extent::new(Scale::Linear);
+        self.values.iter().for_each(|&v| {
+            extent.include(v);
+            if self.color_map == ColorMap::Diverging {
+                extent.include(-v);
+            }
+        });
+        self.range.or(extent.padded(0.0)).unwrap_or((0.0, 1.0))
+    }
+
+    fn draw_cells(&self, panel: &mut Panel, colors: &Axis) -> Drawn {
+        let pixel = |&value: &f64| self.color_map.color(colors.place(value));
+        let png = pixels::encode(self.n_columns, self.n_rows, self.values.iter().map(pixel));
+        panel.image((0.0, 0.0), (1.0, 1.0), &png, Pixels::Square);
+        let (cell_width, cell_height) =
+            (panel.size().0 / self.n_columns as f64, panel.size().1 / self.n_rows as f64);
+        // Lines of paper between the cells, unless there would be little left of them.
+        if cell_width.min(cell_height) > 8.0 {
+            let stroke = Stroke::solid(PAPER, 1.0);
+            for i in 1..self.n_columns {
+                let x = i as f64 / self.n_columns as f64;
+                panel.rule((x, 0.0), (x, 1.0), stroke)?;
+            }
+            for i in 1..self.n_rows {
+                let y = i as f64 / self.n_rows as f64;
+                panel.rule((0.0, y), (1.0, y), stroke)?;
+            }
+        }
+        match &self.texts {
+            Some(texts) => self.draw_texts(panel, colors, texts, (cell_width, cell_height)),
+            None => Ok(()),
+        }
+    }
+
+    /// The texts, all of one size, as large as the widest allows.
+    fn draw_texts(&self, panel: &mut Panel, colors: &Axis, texts: &[String], cell: (f64, f64)) -> Drawn {
+        let widest = texts.iter().map(|text| text::width(text, Weight::Regular)).fold(0.0, f64::max);
+        let size = (cell.0 * 0.82 / widest.max(0.1)).min(cell.1 * 0.5).min(12.0);
+        if size < 5.0 {
+            return Ok(());
+        }
+        for (i, text) in texts.iter().enumerate() {
+            let share = colors.place(self.values[i]);
+            let color = match self.color_map {
+                map if map.is_strong(share) => WHITE,
+                _ if self.values[i] == 0.0 => MUTED,
+                _ => INK,
+            };
+            let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
+            let at = ((column + 0.5) / self.n_columns as f64, 1.0 - (row + 0.5) / self.n_rows as f64);
+            let style = text_style(size, color, false, (HPos::Center, VPos::Center));
+            panel.plain_label(at, text, &style)?;
+        }
+        Ok(())
+    }
+
+    /// A strip of all colours to the right of the cells, with ticks.
+    fn draw_color_bar(&self, panel: &Panel, area: &Area, canvas: &Canvas, colors: &Axis) -> Drawn {
+        const N_STEPS: usize = 128;
+        let (x0, y0) = area.get_base_pixel();
+        let map = |place| panel.chart.plotting_area().map_coordinate(&place);
+        let ((right, top), (_, bottom)) = (map((1.0, 1.0)), map((1.0, 0.0)));
+        let (left, right) = (right + fine(MARGIN), right + fine(MARGIN + BAR_WIDTH));
+        let color = |i: usize| self.color_map.color(1.0 - (i as f64 + 0.5) / N_STEPS as f64);
+        let png = pixels::encode(1, N_STEPS, (0..N_STEPS).map(color));
+        canvas.image((left, top), (right, bottom), &png, Pixels::Smooth);
+        let style =
+            text_style(Sizes::for_width(frame::size(area).0).tick, MUTED, false, (HPos::Left, VPos::Center));
+        for (place, label) in colors.ticks() {
+            let y = bottom + (f64::from(top - bottom) * place).round() as i32;
+            area.draw(&Text::new(label.clone(), (right - x0 + fine(GAP), y - y0), style.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+const BAR_WIDTH: f64 = 12.0;
+
+/// White on every paper: almost that of light paper, which would be dark on dark paper.
+const WHITE: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
+
+#[track_caller]
+fn checked_names<S: AsRef<str>>(op: &str, names: &[S], n: usize) -> Vec<String> {
+    assert!(names.len() == n, "{op}: {} names, expected {n}", names.len());
+    names.iter().map(|name| name.as_ref().to_owned()).collect()
+}
+
+impl Draw for HeatMap {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    fn check(&self) -> Result<()> {
+        let plot = || self.title.clone();
+        if self.values.is_empty() {
+            return Err(Error::Empty { plot: plot(), part: "the matrix".to_owned() });
+        }
+        if !self.values.iter().any(|v| v.is_finite()) {
+            return Err(Error::NothingToDraw {
+                plot: plot(),
+                n_values: self.values.len(),
+                expected: "finite",
+            });
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
+        let (n_rows, n_columns) = (self.n_rows as f64, self.n_columns as f64);
+        let colors = Axis::numbers(Scale::Linear, self.color_range(), 6);
+        let has_bar = self.texts.is_none();
+        let widest = colors.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular));
+        let bar_room = MARGIN + BAR_WIDTH + GAP + widest.fold(0.0, f64::max) * 11.5 + MARGIN;
+        let frame = Frame {
+            title: &self.title,
+            x_label: &self.x_label,
+            y_label: &self.y_label,
+            keys: &[],
+            x: &|_| Axis::names(&self.column_names),
+            y: &|_| Axis::names_from_top(&self.row_names),
+            right: if has_bar { bar_room } else { 0.0 },
+            aspect: Some(n_columns / n_rows).filter(|aspect| (1.0 / 3.0..=3.0).contains(aspect)),
+        };
+        frame.draw(area, canvas, |panel| {
+            self.draw_cells(panel, &colors)?;
+            if has_bar { self.draw_color_bar(panel, area, canvas, &colors) } else { Ok(()) }
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! Images in rows and columns.
+
+use plotters::element::{Rectangle, Text};
+use plotters::style::text_anchor::{HPos, VPos};
+use plotters::style::{Color, RGBColor};
+
+use crate::canvas::{Canvas, Pixels, fine};
+use crate::error::{Error, Result};
+use crate::frame::{self, Key, MARGIN};
+use crate::panel::{Area, Drawn, text_style};
+use crate::pixels;
+use crate::plot::{Draw, Legend};
+use crate::text::Weight;
+use crate::theme::{GREEN, INK, VERMILION};
+
+/// Images in rows, each with its caption and, if it has one, a coloured border.
+///
+/// ```
+/// use viz::{Border, ImageGrid, Plot, Theme, Tile};
+///
+/// let pixels = [200; 32 * 32 * 3];
+/// let grid = ImageGrid::new("The most confident mistakes", 4)
+///     .tile(Tile::rgb(32, 32, &pixels).caption("cat 98 %\nis: dog").border(Border::Bad))
+///     .tile(Tile::rgb(32, 32, &pixels).caption("ship 99 %").border(Border::Good));
+/// assert!(grid.svg(Theme::Auto)?.starts_with("<svg"));
+/// # Ok::<(), viz::Error>(())
+/// ```
+pub struct ImageGrid {
+    title: String,
+    n_columns: usize,
+    tile_width: u32,
+    tiles: Vec<Tile>,
+}
+
+/// An image of an [`ImageGrid`].
+#[derive(Clone)]
+pub struct Tile {
+    width: usize,
+    height: usize,
+    png: Vec<u8>,
+    caption: Vec<String>,
+    border: Option<Border>,
+}
+
+/// The colour of a [`Tile`]'s border, by what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Green: right.
+    Good,
+    /// Vermilion: wrong.
+    Bad,
+}
+
+impl Tile {
+    /// A colour image: `pixels` row by row from the top, three bytes for each, red, green and blue.
+    ///
+    /// # Panics
+    /// If there are not `height * width * 3` bytes, or none.
+    #[track_caller]
+    pub fn rgb(height: usize, width: usize, pixels: &[u8]) -> Self {
+        check_pixels("Tile::rgb", (height, width, 3), pixels.len());
+        let color = |rgb: &[u8]| [rgb[0], rgb[1], rgb[2], 255];
+        Tile::new(height, width, pixels::encode(width, height, pixels.chunks_exact(3).map(color)))
+    }
+
+    /// A grey image of `values` row by row from the top: the smallest is black, the largest white. A value
+    /// that is not finite is clear.
+    ///
+    /// # Panics
+    /// If there are not `height * width` values, or none.
+    #[track_caller]
+    pub fn gray(height: usize, width: usize, values: &[f32]) -> Self {
+        check_pixels("Tile::gray", (height, width, 1), values.len());
+        let finite = values.iter().filter(|v| v.is_finite());
+        let (lo, hi) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
+            (lo.min(f64::from(v)), hi.max(f64::from(v)))
+        });
+        let color = |&v: &f32| {
+            if !v.is_finite() {
+                return pixels::CLEAR;
+            }
+            let share = if hi > lo { (f64::from(v) - lo) / (hi - lo) } else { 0.5 };
+            let gray = (share * 255.0).round() as u8;
+            [gray, gray, gray, 255]
+        };
+        Tile::new(height, width, pixels::encode(width, height, values.iter().map(color)))
+    }
+
+    fn new(height: usize, width: usize, png: Vec<u8>) -> Self {
+        Tile { width, height, png, caption: Vec::new(), border: None }
+    }
+
+    /// The text under the image; `\n` begins a new line.
+    pub fn caption(mut self, caption: impl AsRef<str>) -> Self {
+        self.caption = caption.as_ref().lines().map(str::to_owned).collect();
+        self
+    }
+
+    /// A border around the image.
+    pub fn border(mut self, border: Border) -> Self {
+        self.border = Some(border);
+        self
+    }
+}
+
+#[track_caller]
+fn check_pixels(op: &str, (height, width, n_channels): (usize, usize, usize), found: usize) {
+    let expected = height * width * n_channels;
+    assert!(
+        found == expected && found > 0,
+        "{op}: {found} values, expected {height} rows × {width} columns × {n_channels} = {expected}, at least one"
+    );
+}
+
+const CAPTION_SIZE: f64 = 10.5;
+const LINE_HEIGHT: f64 = 14.0;
+const TITLE_SIZE: f64 = 15.5;
+const BORDER_WIDTH: f64 = 3.0;
+/// Between one tile and the next.
+const GUTTER: f64 = 14.0;
+
+impl ImageGrid {
+    /// No images yet, to stand in `n_columns` columns of 88 pixels.
+    ///
+    /// # Panics
+    /// If `n_columns` is not in 1..=100.
+    #[track_caller]
+    pub fn new(title: impl Into<String>, n_columns: usize) -> Self {
+        assert!((1..=100).contains(&n_columns), "ImageGrid::new: expected 1 to 100 columns, got {n_columns}");
+        ImageGrid { title: title.into(), n_columns, tile_width: 88, tiles: Vec::new() }
+    }
+
+    /// The width of an image in pixels. Narrower images are enlarged, their pixels stay squares.
+    ///
+    /// # Panics
+    /// If it is not in 8..=1000.
+    #[track_caller]
+    pub fn tile_width(mut self, width: u32) -> Self {
+        assert!((8..=1000).contains(&width), "ImageGrid::tile_width: expected 8 to 1000 pixels, got {width}");
+        self.tile_width = width;
+        self
+    }
+
+    /// Adds an image.
+    pub fn tile(mut self, tile: Tile) -> Self {
+        self.tiles.push(tile);
+        self
+    }
+
+    fn n_rows(&self) -> usize {
+        self.tiles.len().div_ceil(self.n_columns)
+    }
+
+    fn top(&self) -> f64 {
+        if self.title.is_empty() { MARGIN } else { MARGIN + TITLE_SIZE + GUTTER }
+    }
+
+    /// The height that an image is drawn with.
+    fn image_height(&self, tile: &Tile) -> f64 {
+        f64::from(self.tile_width) * tile.height as f64 / tile.width as f64
+    }
+
+    /// The height of a row: the highest image and the longest caption.
+    fn row_height(&self) -> f64 {
+        let image = self.tiles.iter().map(|tile| self.image_height(tile)).fold(0.0, f64::max);
+        let n_lines = self.tiles.iter().map(|tile| tile.caption.len()).max().unwrap_or(0);
+        image + n_lines as f64 * LINE_HEIGHT + if n_lines > 0 { 4.0 } else { 0.0 }
+    }
+
+    fn draw_tile(&self, area: &Area, canvas: &Canvas, tile: &Tile, (x, y): (f64, f64)) -> Drawn {
+        let (width, height) = (f64::from(self.tile_width), self.image_height(tile));
+        if let Some(border) = tile.border {
+            let color: RGBColor = if border == Border::Good { GREEN } else { VERMILION };
+            let rim = [
+                (fine(x - BORDER_WIDTH), fine(y - BORDER_WIDTH)),
+                (fine(x + width + BORDER_WIDTH), fine(y + height + BORDER_WIDTH)),
+            ];
+            area.draw(&Rectangle::new(rim, color.filled()))?;
+        }
+        let (x0, y0) = area.get_base_pixel();
+        let corner = |x: f64, y: f64| (fine(x) + x0, fine(y) + y0);
+        canvas.image(corner(x, y), corner(x + width, y + height), &tile.png, Pixels::Square);
+        let style = text_style(CAPTION_SIZE, INK, false, (HPos::Center, VPos::Top));
+        for (i, line) in tile.caption.iter().enumerate() {
+            let line = frame::fitted(line, Weight::Regular, (width + GUTTER - 4.0) / CAPTION_SIZE);
+            let at = (fine(x + width / 2.0), fine(y + height + 7.0 + i as f64 * LINE_HEIGHT));
+            area.draw(&Text::new(line, at, style.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Draw for ImageGrid {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let n_columns = self.n_columns.min(self.tiles.len()).max(1) as f64;
+        let width = 2.0 * MARGIN + n_columns * (f64::from(self.tile_width) + GUTTER) - GUTTER;
+        let height = self.top() + self.n_rows() as f64 * (self.row_height() + GUTTER) - GUTTER + MARGIN;
+        (width.ceil() as u32, height.ceil() as u32)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.tiles.is_empty() {
+            return Err(Error::Empty { plot: self.title.clone(), part: "the grid of images".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
+        if !self.title.is_empty() {
+            frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)?;
+        }
+        for (i, tile) in self.tiles.iter().enumerate() {
+            let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
+            let x = MARGIN + column * (f64::from(self.tile_width) + GUTTER);
+            let y = self.top() + row * (self.row_height() + GUTTER);
+            self.draw_tile(area, canvas, tile, (x, y))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Points: scattered, along a path, or marked with a label.
+
+use plotters::style::Color;
+
+use super::Layer;
+use crate::figure::Bounds;
+use crate::frame::{Key, Symbol};
+use crate::panel::{Drawn, Panel, Shape, Stroke};
+use crate::theme::{self, INK, PAPER};
+
+/// Room around points, which would be cut in half at the edge.
+const POINT_PAD: f64 = 0.03;
+
+/// Points, each by itself.
+pub(crate) struct Scatter {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+impl Layer for Scatter {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn n_values(&self) -> usize {
+        self.points.len()
+    }
+
+    fn extend(&self, bounds: &mut Bounds) {
+        bounds.x_pad = POINT_PAD;
+        self.points.iter().for_each(|&point| bounds.include(point));
+    }
+
+    fn key(&self, color_idx: usize) -> Option<Key> {
+        Key::named(&self.name, Symbol::Points(Shape::of_series(color_idx)), theme::series_color(color_idx))
+    }
+
+    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+        let color = theme::series_color(color_idx);
+        // Many points are smaller and let one another through.
+        let (radius, opacity) = match self.points.len() {
+            0..=200 => (3.4, 0.85),
+            201..=2000 => (2.4, 0.6),
+            _ => (1.6, 0.4),
+        };
+        for &point in &self.points {
+            panel.point(point, Shape::of_series(color_idx), radius, color.mix(opacity))?;
+        }
+        Ok(())
+    }
+}
+
+/// The steps of a descent.
+pub(crate) struct Path {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+impl Layer for Path {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn n_values(&self) -> usize {
+        self.points.len()
+    }
+
+    fn extend(&self, bounds: &mut Bounds) {
+        bounds.x_pad = bounds.x_pad.max(POINT_PAD);
+        self.points.iter().for_each(|&point| bounds.include(point));
+    }
+
+    fn key(&self, color_idx: usize) -> Option<Key> {
+        Key::named(&self.name, Symbol::Path, theme::series_color(color_idx))
+    }
+
+    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+        let color = theme::series_color(color_idx);
+        panel.line(self.points.iter().copied(), Stroke::solid(color, 1.6))?;
+        // Hundreds of dots would hide the line.
+        if self.points.len() <= 100 {
+            for &point in &self.points {
+                panel.point(point, Shape::Circle, 2.4, color)?;
+            }
+        }
+        if let [start, .., end] = self.points[..] {
+            panel.marker(start, Shape::Circle, 4.4, color)?;
+            panel.point(start, Shape::Circle, 2.6, PAPER)?;
+            panel.marker(end, Shape::Circle, 4.6, color)?;
+        }
+        Ok(())
+    }
+}
+
+/// A single point with its label.
+pub(crate) struct Mark {
+    pub(crate) label: String,
+    pub(crate) point: (f64, f64),
+}
+
+impl Layer for Mark {
+    fn name(&self) -> &str {
+        &self.label
+    }
+
+    fn n_values(&self) -> usize {
+        1
+    }
+
+    fn extend(&self, bounds: &mut Bounds) {
+        bounds.include(self.point);
+    }
+
+    fn takes_color(&self) -> bool {
+        false
+    }
+
+    fn key(&self, _: usize) -> Option<Key> {
+        None
+    }
+
+    fn draw(&self, panel: &mut Panel, _: usize) -> Drawn {
+        panel.marker(self.point, Shape::Circle, 4.0, INK)?;
+        panel.label_beside(self.point, &self.label)
+    }
+}

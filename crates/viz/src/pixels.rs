@@ -1,0 +1,77 @@
+//! Small images within a picture: their colours, and their PNG.
+
+use resvg::tiny_skia::{Color, Pixmap};
+
+/// A colour with opacity, from red to opacity, each 0 to 255. What is not opaque shows the paper, so that
+/// one image suits light and dark.
+pub(crate) type Rgba = [u8; 4];
+
+pub(crate) const CLEAR: Rgba = [0; 4];
+
+/// The PNG of an image, row by row from the top.
+pub(crate) fn encode(width: usize, height: usize, pixels: impl Iterator<Item = Rgba>) -> Vec<u8> {
+    let mut pixmap = Pixmap::new(width as u32, height as u32).expect("the image has pixels");
+    for (place, [r, g, b, a]) in pixmap.pixels_mut().iter_mut().zip(pixels) {
+        *place = Color::from_rgba8(r, g, b, a).premultiply().to_color_u8();
+    }
+    pixmap.encode_png().expect("memory takes all")
+}
+
+/// From a share, 0 to 1, to a colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorMap {
+    /// From paper to blue, for values of one sign: the more, the bluer.
+    #[default]
+    Sequential,
+    /// From vermilion over paper to blue, for values of both signs: 0 is paper.
+    Diverging,
+}
+
+impl ColorMap {
+    /// The colour of `share`; a NaN has none.
+    pub(crate) fn color(self, share: f64) -> Rgba {
+        let opacity = |share: f64| (share.clamp(0.0, 1.0) * 255.0).round() as u8;
+        let (blue, vermilion) = (crate::theme::BLUE, crate::theme::VERMILION);
+        match self {
+            _ if share.is_nan() => CLEAR,
+            ColorMap::Sequential => [blue.0, blue.1, blue.2, opacity(share)],
+            ColorMap::Diverging if share >= 0.5 => [blue.0, blue.1, blue.2, opacity(2.0 * share - 1.0)],
+            ColorMap::Diverging => [vermilion.0, vermilion.1, vermilion.2, opacity(1.0 - 2.0 * share)],
+        }
+    }
+
+    /// Whether the colour of `share` is so strong that ink on it must be white.
+    pub(crate) fn is_strong(self, share: f64) -> bool {
+        self.color(share)[3] > 150
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_survives_its_png() {
+        let pixels = [[255, 0, 0, 255], [0, 0, 0, 0], [10, 20, 30, 255], [0, 114, 178, 128]];
+        let png = encode(2, 2, pixels.into_iter());
+        let decoded = Pixmap::decode_png(&png).expect("it is a PNG");
+        assert_eq!((decoded.width(), decoded.height()), (2, 2));
+        for (found, expected) in decoded.pixels().iter().zip(pixels) {
+            let found = found.demultiply();
+            let found = [found.red(), found.green(), found.blue(), found.alpha()];
+            assert!(
+                found.iter().zip(expected).all(|(f, e)| f.abs_diff(e) <= 1),
+                "{found:?} for {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn zero_is_paper_and_nan_is_nothing() {
+        assert_eq!(ColorMap::Sequential.color(0.0)[3], 0);
+        assert_eq!(ColorMap::Diverging.color(0.5)[3], 0);
+        assert_eq!(ColorMap::Diverging.color(0.0)[..3], [213, 94, 0]);
+        assert_eq!(ColorMap::Diverging.color(1.0), ColorMap::Sequential.color(1.0));
+        assert_eq!(ColorMap::Sequential.color(f64::NAN), CLEAR);
+    }
+}
