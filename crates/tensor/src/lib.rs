@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod axes;
 mod beta;
 mod nest;
 mod shape;
+mod tensor;
 
 pub mod scratch;
 
@@ -28,5 +30,7 @@ pub mod norm;
 
 pub mod reference;
 
+pub use axes::Axes;
 pub use beta::Beta;
 pub use shape::{MAX_RANK, Shape};
+pub use tensor::Tensor;

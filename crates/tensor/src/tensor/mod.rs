@@ -1,0 +1,188 @@
+//! `Tensor`: an owned, contiguous, row-major array of f32 with a shape known at run time.
+
+mod arithmetic;
+mod display;
+mod layout;
+mod reduce;
+
+use crate::Shape;
+
+/// An owned, contiguous, row-major array of f32 with a shape known at run time.
+///
+/// ```
+/// use tensor::Tensor;
+/// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+/// let mean = x.mean(0, true);
+/// assert_eq!(mean, Tensor::from([[2.5, 3.5, 4.5]]));
+/// assert_eq!((&x - &mean).sum(.., false).item(), 0.0);
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Tensor {
+    shape: Shape,
+    data: Vec<f32>,
+}
+
+impl Tensor {
+    /// A tensor of `data` in row-major order.
+    ///
+    /// # Panics
+    /// When the number of elements is not that of the shape.
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>, data: Vec<f32>) -> Self {
+        let shape = shape.into();
+        assert_eq!(
+            data.len(),
+            shape.numel(),
+            "Tensor::new: shape {shape} needs {} elements, data has {}",
+            shape.numel(),
+            data.len()
+        );
+        Self { shape, data }
+    }
+
+    /// All elements 0.
+    #[track_caller]
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Self::full(shape, 0.0)
+    }
+
+    /// All elements 1.
+    #[track_caller]
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Self::full(shape, 1.0)
+    }
+
+    /// All elements `value`.
+    #[track_caller]
+    pub fn full(shape: impl Into<Shape>, value: f32) -> Self {
+        let shape = shape.into();
+        Self { shape, data: vec![value; shape.numel()] }
+    }
+
+    /// A tensor without axes: one number.
+    pub fn scalar(value: f32) -> Self {
+        Self { shape: Shape::scalar(), data: vec![value] }
+    }
+
+    /// Each element is `f` of its index.
+    ///
+    /// ```
+    /// # use tensor::Tensor;
+    /// let identity = Tensor::from_fn([2, 2], |index| if index[0] == index[1] { 1.0 } else { 0.0 });
+    /// assert_eq!(identity, Tensor::from([[1.0, 0.0], [0.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn from_fn(shape: impl Into<Shape>, mut f: impl FnMut(&[usize]) -> f32) -> Self {
+        let shape = shape.into();
+        let strides = shape.strides();
+        let mut index = [0; crate::MAX_RANK];
+        let element = |flat: usize| {
+            for axis in 0..shape.rank() {
+                index[axis] = flat / strides[axis] % shape[axis];
+            }
+            f(&index[..shape.rank()])
+        };
+        Self { shape, data: (0..shape.numel()).map(element).collect() }
+    }
+
+    /// start, start + step, … up to and without `end`: ⌈(end − start) / step⌉ elements.
+    ///
+    /// # Panics
+    /// When `step` is zero or a number is not finite.
+    #[track_caller]
+    pub fn arange(start: f32, end: f32, step: f32) -> Self {
+        assert!(step != 0.0, "Tensor::arange: the step is zero");
+        let len = ((f64::from(end) - f64::from(start)) / f64::from(step)).ceil();
+        assert!(len.is_finite(), "Tensor::arange: from {start} to {end} by {step} is not a finite range");
+        let element = |idx| (f64::from(start) + idx as f64 * f64::from(step)) as f32;
+        let data: Vec<f32> = (0..len.max(0.0) as usize).map(element).collect();
+        Self { shape: [data.len()].into(), data }
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The elements in row-major order.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// The elements in row-major order, to write.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        &mut self.data
+    }
+
+    /// The elements in row-major order, without a copy.
+    pub fn into_vec(self) -> Vec<f32> {
+        self.data
+    }
+
+    /// The only element.
+    ///
+    /// # Panics
+    /// When there is not exactly one.
+    #[track_caller]
+    pub fn item(&self) -> f32 {
+        assert_eq!(self.data.len(), 1, "Tensor::item: shape {} has not one element", self.shape);
+        self.data[0]
+    }
+
+    /// The element at an index.
+    ///
+    /// # Panics
+    /// When the index has not one entry an axis, or an entry is out of bounds.
+    #[track_caller]
+    pub fn at(&self, index: &[usize]) -> f32 {
+        let inside =
+            index.len() == self.shape.rank() && index.iter().zip(self.shape.iter()).all(|(i, n)| i < n);
+        assert!(inside, "Tensor::at: index {index:?} is out of bounds for shape {}", self.shape);
+        self.data[index.iter().zip(self.shape.strides()).map(|(i, stride)| i * stride).sum::<usize>()]
+    }
+
+    /// The same elements in another shape; nothing is copied.
+    ///
+    /// # Panics
+    /// When the number of elements differs.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        assert_eq!(
+            self.data.len(),
+            shape.numel(),
+            "Tensor::reshape: shape {} cannot become {shape}, the number of elements differs",
+            self.shape
+        );
+        Self { shape, data: self.data }
+    }
+
+    /// Whether |a − b| ≤ atol + rtol · |b| for all elements, as `torch.allclose`. NaN is close to nothing.
+    ///
+    /// # Panics
+    /// When the shapes differ.
+    #[track_caller]
+    pub fn allclose(&self, other: &Tensor, rtol: f32, atol: f32) -> bool {
+        assert_eq!(self.shape, other.shape, "Tensor::allclose: the shapes differ");
+        // Equal infinities are close although their difference is NaN.
+        self.data.iter().zip(&other.data).all(|(a, b)| a == b || (a - b).abs() <= atol + rtol * b.abs())
+    }
+}
+
+impl<const N: usize> From<[f32; N]> for Tensor {
+    fn from(data: [f32; N]) -> Self {
+        Self::new([N], data.to_vec())
+    }
+}
+
+impl<const M: usize, const N: usize> From<[[f32; N]; M]> for Tensor {
+    fn from(data: [[f32; N]; M]) -> Self {
+        Self::new([M, N], data.as_flattened().to_vec())
+    }
+}
+
+impl<const L: usize, const M: usize, const N: usize> From<[[[f32; N]; M]; L]> for Tensor {
+    fn from(data: [[[f32; N]; M]; L]) -> Self {
+        Self::new([L, M, N], data.as_flattened().as_flattened().to_vec())
+    }
+}

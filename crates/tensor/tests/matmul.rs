@@ -1,0 +1,142 @@
+//! The matrix product and the fully connected layer against their f64 reference.
+
+mod common;
+
+use common::{check_betas, check_thread_independence, random};
+use proptest::prelude::*;
+use tensor::linear::{
+    LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
+};
+use tensor::matmul::{MatmulShape, matmul};
+use tensor::reduce::sum_rows;
+use tensor::reference::{self, assert_within, magnitudes, to_f64};
+use tensor::{Beta, reduce};
+
+/// The error bound stated in `tensor::matmul`.
+fn c(k: usize) -> f64 {
+    (k + 2) as f64
+}
+
+fn check_matmul(shape: &MatmulShape, seed: u64) {
+    let (a, b) = (random(shape.m * shape.k, seed), random(shape.k * shape.n, seed + 1));
+    let expected = reference::matmul(&to_f64(&a), &to_f64(&b), shape);
+    let magnitude = reference::matmul(&magnitudes(&a), &magnitudes(&b), shape);
+    check_betas(&expected, &magnitude, c(shape.k), |c, beta| matmul(c, &a, &b, shape, beta));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn matmul_on_random_shapes(
+        m in 0..40usize,
+        k in 0..40usize,
+        n in 0..40usize,
+        transpose_a: bool,
+        transpose_b: bool,
+        seed: u64,
+    ) {
+        check_matmul(&MatmulShape { m, k, n, transpose_a, transpose_b }, seed);
+    }
+
+    #[test]
+    fn linear_on_random_shapes(
+        batch in 0..30usize,
+        in_features in 0..70usize,
+        out_features in 0..70usize,
+        seed: u64,
+    ) {
+        let shape = LinearShape { batch, in_features, out_features };
+        let x = random(batch * in_features, seed);
+        let w = random(in_features * out_features, seed + 1);
+        let bias = random(out_features, seed + 2);
+        let dy = random(batch * out_features, seed + 3);
+        let [x64, w64, bias64, dy64] = [&x, &w, &bias, &dy].map(|v| to_f64(v));
+        let [x_abs, w_abs, bias_abs, dy_abs] = [&x, &w, &bias, &dy].map(|v| magnitudes(v));
+
+        let expected = reference::linear_forward(&x64, &w64, Some(&bias64), &shape);
+        let magnitude = reference::linear_forward(&x_abs, &w_abs, Some(&bias_abs), &shape);
+        let mut y = vec![f32::NAN; batch * out_features];
+        linear_forward(&mut y, &x, &w, Some(&bias), &shape);
+        assert_within(&y, &expected, &magnitude, c(in_features + 1));
+        linear_relu_forward(&mut y, &x, &w, Some(&bias), &shape);
+        assert_within(&y, &reference::relu_forward(&expected), &magnitude, c(in_features + 1));
+        linear_forward(&mut y, &x, &w, None, &shape);
+        assert_within(&y, &reference::linear_forward(&x64, &w64, None, &shape), &magnitude, c(in_features));
+
+        check_betas(
+            &reference::linear_backward_input(&dy64, &w64, &shape),
+            &reference::linear_backward_input(&dy_abs, &w_abs, &shape),
+            c(out_features),
+            |dx, beta| linear_backward_input(dx, &dy, &w, &shape, beta),
+        );
+        check_betas(
+            &reference::linear_backward_weight(&dy64, &x64, &shape),
+            &reference::linear_backward_weight(&dy_abs, &x_abs, &shape),
+            c(batch),
+            |dw, beta| linear_backward_weight(dw, &dy, &x, &shape, beta),
+        );
+        if out_features > 0 {
+            check_betas(
+                &reference::sum_rows(&dy64, out_features),
+                &reference::sum_rows(&dy_abs, out_features),
+                1.0,
+                |db, beta| sum_rows(db, &dy, batch, out_features, beta),
+            );
+        }
+    }
+}
+
+#[test]
+fn matmul_over_awkward_sizes() {
+    let sizes = [1, 2, 7, 8, 9, 16, 17, 31, 257, 300];
+    for (i, m) in sizes.into_iter().enumerate() {
+        for (j, n) in sizes.into_iter().enumerate() {
+            let k = sizes[(i + j) % sizes.len()];
+            let (transpose_a, transpose_b) = (i % 2 == 0, j % 2 == 0);
+            check_matmul(&MatmulShape { m, k, n, transpose_a, transpose_b }, (i * 31 + j) as u64);
+        }
+    }
+}
+
+#[test]
+fn products_and_sums_do_not_depend_on_the_number_of_threads() {
+    let shape = MatmulShape { m: 530, k: 301, n: 517, transpose_a: true, transpose_b: false };
+    let (a, b) = (random(shape.m * shape.k, 1), random(shape.k * shape.n, 2));
+    check_thread_independence(|| {
+        let mut c = vec![0.0; shape.m * shape.n];
+        matmul(&mut c, &a, &b, &shape, Beta::Zero);
+        c
+    });
+    let linear = LinearShape { batch: 100, in_features: 700, out_features: 300 };
+    let (x, w, dy) = (random(70_000, 3), random(210_000, 4), random(30_000, 5));
+    check_thread_independence(|| {
+        let (mut y, mut dx, mut dw) = (vec![0.0; 30_000], vec![0.0; 70_000], vec![0.0; 210_000]);
+        linear_forward(&mut y, &x, &w, None, &linear);
+        linear_backward_input(&mut dx, &dy, &w, &linear, Beta::Zero);
+        linear_backward_weight(&mut dw, &dy, &x, &linear, Beta::Zero);
+        [y, dx, dw].concat()
+    });
+    let long = random(3_000_000, 6);
+    check_thread_independence(|| {
+        let mut db = vec![0.0; 100];
+        sum_rows(&mut db, &long, 30_000, 100, Beta::Zero);
+        db.push(reduce::sum(&long));
+        db
+    });
+}
+
+#[test]
+fn nan_in_the_operands_reaches_the_result() {
+    let mut y = [0.0; 1];
+    let shape = LinearShape { batch: 1, in_features: 2, out_features: 1 };
+    linear_relu_forward(&mut y, &[f32::NAN, 1.0], &[1.0, 1.0], None, &shape);
+    assert!(y[0].is_nan());
+}
+
+#[test]
+#[should_panic(expected = "matmul: a is m x k = 2 x 3")]
+fn a_wrong_length_panics_with_the_sizes() {
+    let shape = MatmulShape { m: 2, k: 3, n: 1, transpose_a: false, transpose_b: false };
+    matmul(&mut [0.0; 2], &[0.0; 5], &[0.0; 3], &shape, Beta::Zero);
+}
