@@ -1,8 +1,9 @@
-//! One step: recording ops on a tape, and the reverse pass over them.
+//! One step: recording ops on a tape, and reading what they made.
 
 use tensor::Shape;
 
-use crate::op::{Backward, Commit, Forward, Grads, Inputs, Op};
+use crate::anomaly::Search;
+use crate::op::{Forward, Inputs, Op};
 use crate::params::{ParamId, Params, Role};
 use crate::tape::{Indices, Mode, Record, Slot, Storage, Tape, Var};
 
@@ -24,19 +25,22 @@ use crate::tape::{Indices, Mode, Record, Slot, Storage, Tape, Var};
 /// drop(g);
 /// assert_eq!(params.grad(w), &[6.0, 8.0]);
 /// ```
+#[derive(Debug)]
 pub struct Graph<'a> {
-    tape: &'a mut Tape,
-    params: &'a mut Params,
-    mode: Mode,
+    pub(crate) tape: &'a mut Tape,
+    pub(crate) params: &'a mut Params,
+    pub(crate) mode: Mode,
     /// Hash of the path, and how many random ops ran under it so far.
     stream: u64,
     n_draws: u64,
-    backward_done: bool,
+    pub(crate) backward_done: bool,
+    pub(crate) search: Search,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
-        Self { tape, params, mode, stream: mix(mode.seed), n_draws: 0, backward_done: false }
+        let (stream, search) = (mix(mode.seed), Search::default());
+        Self { tape, params, mode, stream, n_draws: 0, backward_done: false, search }
     }
 
     /// The mode of this step.
@@ -50,22 +54,29 @@ impl<'a> Graph<'a> {
     }
 
     /// A leaf that gets no gradient: a batch of images, say.
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
     #[track_caller]
     pub fn input(&mut self, shape: impl Into<Shape>, values: &[f32]) -> Var {
-        self.leaf(shape.into(), values, false)
+        self.leaf("input", shape.into(), values, false)
     }
 
     /// A leaf that gets a gradient, to be read with [`grad`](Self::grad) after backward.
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
     #[track_caller]
     pub fn variable(&mut self, shape: impl Into<Shape>, values: &[f32]) -> Var {
-        self.leaf(shape.into(), values, self.mode.grad)
+        self.leaf("variable", shape.into(), values, self.mode.grad)
     }
 
     #[track_caller]
-    fn leaf(&mut self, shape: Shape, values: &[f32], needs_grad: bool) -> Var {
+    fn leaf(&mut self, name: &'static str, shape: Shape, values: &[f32], needs_grad: bool) -> Var {
         assert!(
             values.len() == shape.numel(),
-            "Graph::input: {} values do not fill the shape {shape} of {} elements",
+            "{name}{}: {} values do not fill the shape {shape}, which has {} elements",
+            self.at(),
             values.len(),
             shape.numel()
         );
@@ -74,25 +85,28 @@ impl<'a> Graph<'a> {
         let buffer = &mut self.tape.values[var.node];
         buffer.clear();
         buffer.extend_from_slice(values);
+        self.search_leaf(var, name);
         var
     }
 
     /// An entry of the parameters. Using one entry several times shares it: its gradient is the sum.
+    ///
+    /// # Panics
+    /// When `id` is of other parameters than this step's, and there are fewer of these.
     #[track_caller]
     pub fn param(&mut self, id: ParamId) -> Var {
         let entry = self.params.entry(id);
         let needs_grad = self.mode.grad && entry.role == Role::Trainable;
         let storage = Storage::Param { id: id.0, start: entry.range.start, end: entry.range.end };
         let slot = Slot { storage, shape: entry.shape, needs_grad };
-        self.tape.push(slot, Record::default())
+        let var = self.tape.push(slot, Record::default());
+        self.search_leaf(var, "param");
+        var
     }
 
     /// Integers for [`apply_indexed`](Self::apply_indexed): class labels, row numbers.
     pub fn indices(&mut self, values: &[u32]) -> Indices {
-        let start = self.tape.indices.len();
-        self.tape.indices.extend_from_slice(values);
-        let (tape, generation) = (self.tape.id, self.tape.generation);
-        Indices { start, end: self.tape.indices.len(), tape, generation }
+        self.tape.push_indices(values)
     }
 
     /// The same elements under another shape; nothing is copied.
@@ -104,7 +118,7 @@ impl<'a> Graph<'a> {
         let (slot, shape) = (self.tape.slot("reshape", x), shape.into());
         assert!(
             slot.shape.numel() == shape.numel(),
-            "reshape{}: {} has {} elements, {shape} has {}; the counts must agree",
+            "reshape{}: {} has {} elements, {shape} has {}; make the counts agree",
             self.at(),
             slot.shape,
             slot.shape.numel(),
@@ -135,6 +149,12 @@ impl<'a> Graph<'a> {
         result
     }
 
+    /// ` at layer "path"`, to stand behind the name of an op in a message; empty outside of any
+    /// [`scope`](Self::scope).
+    pub fn at(&self) -> String {
+        self.tape.at()
+    }
+
     /// Records and runs an op.
     ///
     /// # Panics
@@ -150,32 +170,31 @@ impl<'a> Graph<'a> {
     /// As [`apply`](Self::apply).
     #[track_caller]
     pub fn apply_indexed<O: Op + PartialEq>(&mut self, op: O, inputs: &[Var], indices: Indices) -> Var {
-        self.tape.check(op.name(), indices.tape, indices.generation);
+        self.tape.indices(op.name(), indices);
         self.record(op, inputs, (indices.start, indices.end))
     }
 
     #[track_caller]
     fn record<O: Op + PartialEq>(&mut self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
         let start = self.tape.inputs.len();
+        self.tape.shapes.clear();
         for &input in inputs {
             let slot = self.tape.slot(op.name(), input);
             self.tape.inputs.push(slot);
+            self.tape.shapes.push(slot.shape);
         }
-        let slots = &self.tape.inputs[start..];
-        let mut shapes = [Shape::scalar(); 16];
-        assert!(inputs.len() <= shapes.len(), "{}: more than {} inputs", op.name(), shapes.len());
-        shapes.iter_mut().zip(slots).for_each(|(shape, slot)| *shape = slot.shape);
-        let shape = match op.output_shape(&shapes[..inputs.len()]) {
+        let shape = match op.output_shape(&self.tape.shapes) {
             Ok(shape) => shape,
             Err(error) => panic!("{}{}: {error}", op.name(), self.at()),
         };
-        let needs_grad = slots.iter().any(|slot| slot.needs_grad);
+        let needs_grad = self.tape.inputs[start..].iter().any(|slot| slot.needs_grad);
         let key = if op.is_random() { self.draw() } else { 0 };
         let record = Record { is_op: true, inputs: (start, self.tape.inputs.len()), indices, key };
         let storage = Storage::Node(self.tape.slots.len());
         let var = self.tape.push(Slot { storage, shape, needs_grad }, record);
         keep_if_equal(&mut self.tape.ops[var.node], op);
         self.run_forward(var.node);
+        self.search_output(var);
         var
     }
 
@@ -208,118 +227,6 @@ impl<'a> Graph<'a> {
         mix(mix(self.stream ^ mix(self.mode.step)) ^ self.n_draws)
     }
 
-    /// ` at layer "path"`, for messages.
-    fn at(&self) -> String {
-        if self.tape.path.is_empty() { String::new() } else { format!(" at layer {:?}", self.tape.path) }
-    }
-
-    /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
-    ///
-    /// Gradients of parameters land in [`Params`] (those that the loss does not reach become 0),
-    /// those of variables are read with [`grad`](Self::grad). Running statistics that forward
-    /// staged are committed.
-    ///
-    /// # Panics
-    /// When `loss` has more than one element or depends on nothing that needs a gradient, when the
-    /// step was begun without gradients, or backward was already run.
-    #[track_caller]
-    pub fn backward(&mut self, loss: Var) {
-        let slot = self.tape.slot("backward", loss);
-        assert!(
-            self.mode.grad,
-            "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
-        );
-        assert!(!self.backward_done, "backward: already run on this step; begin a new one with Tape::begin");
-        assert!(
-            slot.shape.numel() == 1,
-            "backward: the loss has shape {}, expected one element; reduce it with Graph::sum or Graph::mean",
-            slot.shape
-        );
-        assert!(
-            slot.needs_grad,
-            "backward: the loss depends on no parameter or variable that needs a gradient"
-        );
-        self.backward_done = true;
-        self.seed(loss, slot);
-        for node in (0..=loss.node).rev() {
-            if self.tape.records[node].is_op && self.tape.node_written[node] {
-                self.run_backward(node);
-            }
-        }
-        self.zero_unwritten();
-        if self.mode.training {
-            self.commit();
-        }
-    }
-
-    /// Forgets what was written, and sets the gradient of the loss to 1.
-    fn seed(&mut self, loss: Var, slot: Slot) {
-        let tape = &mut *self.tape;
-        tape.node_written.clear();
-        tape.node_written.resize(tape.slots.len(), false);
-        tape.param_written.clear();
-        tape.param_written.resize(self.params.entries().len(), self.mode.accumulate);
-        let (_, param_grads, _) = self.params.parts_mut();
-        let mut grads = Grads {
-            slots: &[slot],
-            node_grads: &mut tape.grads[..=loss.node],
-            node_written: &mut tape.node_written,
-            param_grads,
-            param_written: &mut tape.param_written,
-        };
-        if let Some(grad) = grads.get(0) {
-            grad.write(|_| 1.0);
-        }
-    }
-
-    fn run_backward(&mut self, node: usize) {
-        let tape = &mut *self.tape;
-        let (param_values, param_grads, _) = self.params.parts_mut();
-        let (before, rest) = tape.grads.split_at_mut(node);
-        let (slot, record) = (tape.slots[node], tape.records[node]);
-        let slots = &tape.inputs[record.inputs.0..record.inputs.1];
-        let op = tape.ops[node].as_deref().expect("backward only visits ops");
-        op.backward(Backward {
-            dy: &rest[0],
-            output: &tape.values[node],
-            shape: slot.shape,
-            inputs: Inputs { slots, values: &tape.values, params: param_values },
-            indices: &tape.indices[record.indices.0..record.indices.1],
-            saved: &mut tape.saved[node],
-            training: self.mode.training,
-            key: record.key,
-            grads: Grads {
-                slots,
-                node_grads: before,
-                node_written: &mut tape.node_written,
-                param_grads,
-                param_written: &mut tape.param_written,
-            },
-        });
-    }
-
-    /// Zeroes the gradient of every trainable entry that this step did not reach.
-    fn zero_unwritten(&mut self) {
-        let (_, grads, entries) = self.params.parts_mut();
-        for (entry, written) in entries.iter().zip(&self.tape.param_written) {
-            if entry.role == Role::Trainable && !written {
-                grads[entry.range.clone()].fill(0.0);
-            }
-        }
-    }
-
-    fn commit(&mut self) {
-        let tape = &*self.tape;
-        for (node, record) in tape.records.iter().enumerate() {
-            let Some(op) = tape.ops[node].as_deref().filter(|op| record.is_op && op.has_statistics()) else {
-                continue;
-            };
-            let (params, _, _) = self.params.parts_mut();
-            let slots = &tape.inputs[record.inputs.0..record.inputs.1];
-            op.commit(Commit { saved: &tape.saved[node], slots, params });
-        }
-    }
-
     /// The shape of a value.
     #[track_caller]
     pub fn shape(&self, var: Var) -> Shape {
@@ -348,10 +255,13 @@ impl<'a> Graph<'a> {
 
     /// The gradient of a value, after backward; `None` where the loss does not depend on it or
     /// nobody asked for it.
+    ///
+    /// # Panics
+    /// Before [`backward`](Self::backward).
     #[track_caller]
     pub fn grad(&self, var: Var) -> Option<&[f32]> {
         let slot = self.tape.slot("grad", var);
-        assert!(self.backward_done, "grad: run backward first");
+        assert!(self.backward_done, "grad: there is no gradient yet; run Graph::backward first");
         match slot.storage {
             _ if !slot.needs_grad => None,
             Storage::Param { start, end, .. } => Some(&self.params.grads()[start..end]),

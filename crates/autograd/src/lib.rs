@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod anomaly;
+mod backward;
 mod graph;
 mod op;
-pub mod ops;
+mod ops;
 mod params;
 mod tape;
 
 pub use graph::Graph;
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
+pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Reduction};
 pub use params::{Entry, ParamId, Params, Role};
 pub use tape::{Indices, Mode, Tape, Var};

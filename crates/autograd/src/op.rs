@@ -242,6 +242,11 @@ pub struct Commit<'a> {
 }
 
 impl Commit<'_> {
+    /// The shape of input `i`.
+    pub fn shape(&self, i: usize) -> Shape {
+        self.slots[i].shape
+    }
+
     /// The running statistic that is the op's input `i`.
     ///
     /// # Panics

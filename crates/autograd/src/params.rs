@@ -75,8 +75,17 @@ impl Params {
     }
 
     /// The entry behind a handle.
+    ///
+    /// # Panics
+    /// When the handle is of other parameters, and there are fewer of these.
     #[track_caller]
     pub fn entry(&self, id: ParamId) -> &Entry {
+        let n_entries = self.entries.len();
+        assert!(
+            id.0 < n_entries,
+            "Params::entry: entry {} of {n_entries}; this ParamId was made by other Params",
+            id.0
+        );
         &self.entries[id.0]
     }
 
@@ -106,18 +115,22 @@ impl Params {
     }
 
     /// The values of one entry.
+    #[track_caller]
     pub fn value(&self, id: ParamId) -> &[f32] {
-        &self.values[self.entries[id.0].range.clone()]
+        &self.values[self.entry(id).range.clone()]
     }
 
     /// The values of one entry, to be written.
+    #[track_caller]
     pub fn value_mut(&mut self, id: ParamId) -> &mut [f32] {
-        &mut self.values[self.entries[id.0].range.clone()]
+        let range = self.entry(id).range.clone();
+        &mut self.values[range]
     }
 
     /// The gradient of one entry, as the last backward pass left it.
+    #[track_caller]
     pub fn grad(&self, id: ParamId) -> &[f32] {
-        &self.grads[self.entries[id.0].range.clone()]
+        &self.grads[self.entry(id).range.clone()]
     }
 
     /// All values, one entry after the other.

@@ -15,17 +15,22 @@ use crate::params::Params;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {
     pub(crate) node: usize,
-    pub(crate) tape: u64,
-    pub(crate) generation: u64,
+    pub(crate) origin: Origin,
 }
 
-/// A list of integers of the running step: class labels, row numbers.
+/// A list of integers of the running step, made by [`Graph::indices`]: class labels, row numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    pub(crate) tape: u64,
-    pub(crate) generation: u64,
+    pub(crate) origin: Origin,
+}
+
+/// Which step of which tape something was recorded in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    tape: u64,
+    generation: u64,
 }
 
 /// How a step is run: training or evaluation, with or without gradients.
@@ -41,17 +46,19 @@ pub struct Mode {
     pub seed: u64,
     /// The number of the step: the same seed and step give the same random numbers.
     pub step: u64,
+    /// Every value and gradient is searched for NaN and infinity; see [`Graph::anomaly`].
+    pub detect_anomaly: bool,
 }
 
 impl Mode {
     /// Training mode, with gradients.
     pub fn train(seed: u64, step: u64) -> Self {
-        Self { training: true, grad: true, accumulate: false, seed, step }
+        Self { training: true, grad: true, accumulate: false, seed, step, detect_anomaly: false }
     }
 
     /// Evaluation mode, without gradients.
     pub fn eval() -> Self {
-        Self { training: false, grad: false, accumulate: false, seed: 0, step: 0 }
+        Self { training: false, grad: false, ..Self::train(0, 0) }
     }
 
     /// The same with or without gradients: dropout without gradients gives MC-dropout,
@@ -63,6 +70,12 @@ impl Mode {
     /// The same, adding to the gradients of the steps before: the second and later micro-batches.
     pub fn accumulate(self) -> Self {
         Self { accumulate: true, ..self }
+    }
+
+    /// The same, searching every value and gradient for NaN and infinity. Slow: for finding out
+    /// where they come from, with [`Graph::anomaly`].
+    pub fn detect_anomaly(self) -> Self {
+        Self { detect_anomaly: true, ..self }
     }
 }
 
@@ -100,13 +113,14 @@ pub(crate) struct Record {
 /// steady step allocates nothing.
 #[derive(Debug)]
 pub struct Tape {
-    pub(crate) id: u64,
-    pub(crate) generation: u64,
+    origin: Origin,
     pub(crate) slots: Vec<Slot>,
     pub(crate) records: Vec<Record>,
     /// The inputs of all nodes, one node after the other.
     pub(crate) inputs: Vec<Slot>,
     pub(crate) indices: Vec<u32>,
+    /// The shapes of the inputs of the op that is being recorded.
+    pub(crate) shapes: Vec<Shape>,
     /// The layers that are being run, as `block.0.conv`.
     pub(crate) path: String,
     // By node, kept from step to step:
@@ -130,12 +144,12 @@ impl Tape {
     pub fn new() -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            generation: 0,
+            origin: Origin { tape: NEXT_ID.fetch_add(1, Ordering::Relaxed), generation: 0 },
             slots: Vec::new(),
             records: Vec::new(),
             inputs: Vec::new(),
             indices: Vec::new(),
+            shapes: Vec::new(),
             path: String::new(),
             ops: Vec::new(),
             values: Vec::new(),
@@ -149,7 +163,7 @@ impl Tape {
     /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
     /// change under it; [`Var`]s of the step before are void from here on.
     pub fn begin<'a>(&'a mut self, params: &'a mut Params, mode: Mode) -> Graph<'a> {
-        self.generation += 1;
+        self.origin.generation += 1;
         self.slots.clear();
         self.records.clear();
         self.inputs.clear();
@@ -169,24 +183,46 @@ impl Tape {
             self.grads.push(Vec::new());
             self.saved.push(Saved::default());
         }
-        Var { node, tape: self.id, generation: self.generation }
+        Var { node, origin: self.origin }
     }
 
-    #[track_caller]
-    pub(crate) fn check(&self, what: &str, tape: u64, generation: u64) {
-        assert!(
-            tape == self.id,
-            "{what}: this Var was recorded on another tape; record its value on this one with Graph::input"
-        );
-        assert!(
-            generation == self.generation,
-            "{what}: this Var belongs to an earlier step; a Var lives until the next Tape::begin, so record it again"
-        );
+    /// Keeps integers for ops of this step.
+    pub(crate) fn push_indices(&mut self, values: &[u32]) -> Indices {
+        let start = self.indices.len();
+        self.indices.extend_from_slice(values);
+        Indices { start, end: self.indices.len(), origin: self.origin }
     }
 
+    /// What is known of `var`, once it is sure that it is of this step.
     #[track_caller]
-    pub(crate) fn slot(&self, what: &str, var: Var) -> Slot {
-        self.check(what, var.tape, var.generation);
+    pub(crate) fn slot(&self, op: &str, var: Var) -> Slot {
+        self.check(op, "Var", var.origin);
         self.slots[var.node]
+    }
+
+    /// The integers behind `indices`.
+    #[track_caller]
+    pub(crate) fn indices(&self, op: &str, indices: Indices) -> &[u32] {
+        self.check(op, "list of indices", indices.origin);
+        &self.indices[indices.start..indices.end]
+    }
+
+    #[track_caller]
+    fn check(&self, op: &str, what: &str, origin: Origin) {
+        assert!(
+            origin.tape == self.origin.tape,
+            "{op}{}: this {what} was recorded on another tape; record its values on this one too",
+            self.at()
+        );
+        assert!(
+            origin.generation == self.origin.generation,
+            "{op}{}: this {what} is of an earlier step; it lives until the next Tape::begin, so record it again",
+            self.at()
+        );
+    }
+
+    /// ` at layer "path"`, for messages; empty outside of any layer.
+    pub(crate) fn at(&self) -> String {
+        if self.path.is_empty() { String::new() } else { format!(" at layer {:?}", self.path) }
     }
 }

@@ -15,6 +15,11 @@ pub struct Axes {
 }
 
 impl Axes {
+    /// Whether the shape has all of the axes.
+    pub fn fits(&self, shape: &Shape) -> bool {
+        self.min_rank <= shape.rank()
+    }
+
     /// `shape` with the size of each chosen axis set to 1: the result of a reduction that keeps its axes.
     ///
     /// # Panics
@@ -48,7 +53,7 @@ impl Axes {
     #[track_caller]
     fn check(&self, shape: &Shape) {
         assert!(
-            self.min_rank <= shape.rank(),
+            self.fits(shape),
             "there is no axis {} in shape {shape}, which has {}",
             self.min_rank.saturating_sub(1),
             shape.rank()

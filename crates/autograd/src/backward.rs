@@ -1,0 +1,116 @@
+//! The reverse pass: one loop over the tape, from the loss back to its first op.
+
+use crate::graph::Graph;
+use crate::op::{Backward, Commit, Grads, Inputs};
+use crate::params::Role;
+use crate::tape::{Slot, Var};
+
+impl Graph<'_> {
+    /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
+    ///
+    /// Gradients of parameters land in [`Params`] (those that the loss does not reach become 0),
+    /// those of variables are read with [`grad`](Self::grad). Running statistics that forward
+    /// staged are committed.
+    ///
+    /// # Panics
+    /// When `loss` has more than one element or depends on nothing that needs a gradient, when the
+    /// step was begun without gradients, or backward was already run.
+    #[track_caller]
+    pub fn backward(&mut self, loss: Var) {
+        let slot = self.tape.slot("backward", loss);
+        assert!(
+            self.mode.grad,
+            "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
+        );
+        assert!(!self.backward_done, "backward: already run on this step; begin a new one with Tape::begin");
+        assert!(
+            slot.shape.numel() == 1,
+            "backward: the loss has shape {}, expected one element; reduce it with Graph::sum or Graph::mean",
+            slot.shape
+        );
+        assert!(
+            slot.needs_grad,
+            "backward: the loss depends on no parameter or variable that needs a gradient"
+        );
+        self.backward_done = true;
+        self.seed(loss, slot);
+        for node in (0..=loss.node).rev() {
+            if self.tape.records[node].is_op && self.tape.node_written[node] {
+                self.run_backward(node);
+                self.search_input_gradients(node);
+            }
+        }
+        self.zero_unwritten();
+        if self.mode.training {
+            self.commit();
+        }
+    }
+
+    /// Forgets what was written, and sets the gradient of the loss to 1.
+    fn seed(&mut self, loss: Var, slot: Slot) {
+        let tape = &mut *self.tape;
+        tape.node_written.clear();
+        tape.node_written.resize(tape.slots.len(), false);
+        tape.param_written.clear();
+        tape.param_written.resize(self.params.entries().len(), self.mode.accumulate);
+        let (_, param_grads, _) = self.params.parts_mut();
+        let mut grads = Grads {
+            slots: &[slot],
+            node_grads: &mut tape.grads[..=loss.node],
+            node_written: &mut tape.node_written,
+            param_grads,
+            param_written: &mut tape.param_written,
+        };
+        if let Some(grad) = grads.get(0) {
+            grad.write(|_| 1.0);
+        }
+    }
+
+    fn run_backward(&mut self, node: usize) {
+        let tape = &mut *self.tape;
+        let (param_values, param_grads, _) = self.params.parts_mut();
+        let (before, rest) = tape.grads.split_at_mut(node);
+        let (slot, record) = (tape.slots[node], tape.records[node]);
+        let slots = &tape.inputs[record.inputs.0..record.inputs.1];
+        let op = tape.ops[node].as_deref().expect("backward only visits ops");
+        op.backward(Backward {
+            dy: &rest[0],
+            output: &tape.values[node],
+            shape: slot.shape,
+            inputs: Inputs { slots, values: &tape.values, params: param_values },
+            indices: &tape.indices[record.indices.0..record.indices.1],
+            saved: &mut tape.saved[node],
+            training: self.mode.training,
+            key: record.key,
+            grads: Grads {
+                slots,
+                node_grads: before,
+                node_written: &mut tape.node_written,
+                param_grads,
+                param_written: &mut tape.param_written,
+            },
+        });
+    }
+
+    /// Zeroes the gradient of every trainable entry that this step did not reach.
+    fn zero_unwritten(&mut self) {
+        let (_, grads, entries) = self.params.parts_mut();
+        for (entry, written) in entries.iter().zip(&self.tape.param_written) {
+            if entry.role == Role::Trainable && !written {
+                grads[entry.range.clone()].fill(0.0);
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let tape = &*self.tape;
+        for (node, record) in tape.records.iter().enumerate() {
+            let Some(op) = tape.ops[node].as_deref().filter(|op| record.is_op && op.has_statistics()) else {
+                continue;
+            };
+            let (params, _, _) = self.params.parts_mut();
+            let slots = &tape.inputs[record.inputs.0..record.inputs.1];
+            op.commit(Commit { saved: &tape.saved[node], slots, params });
+        }
+    }
+}

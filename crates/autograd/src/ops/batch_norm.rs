@@ -1,0 +1,167 @@
+//! y = (x − mean) / √(var + ε) · weight + bias, channel by channel.
+
+use tensor::elementwise::copy_or_add;
+use tensor::norm::{
+    BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
+    batch_norm_forward_train,
+};
+use tensor::{Beta, Shape, scratch};
+
+use super::shared::rows_and_cols;
+use crate::{Backward, Commit, Forward, Graph, Inputs, Op, ShapeError, Var};
+
+/// The options of [`Graph::batch_norm`]; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormOptions {
+    /// How far the running statistics move towards those of a batch; 0.1.
+    pub momentum: f32,
+    /// ε, added to the variance; 1e-5.
+    pub eps: f32,
+}
+
+impl Default for BatchNormOptions {
+    fn default() -> Self {
+        Self { momentum: 0.1, eps: 1e-5 }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct BatchNorm(BatchNormOptions);
+
+/// The order of the inputs; the last two may be missing.
+const X: usize = 0;
+const RUNNING_MEAN: usize = 1;
+const RUNNING_VAR: usize = 2;
+const WEIGHT: usize = 3;
+const BIAS: usize = 4;
+
+impl BatchNorm {
+    fn sizes(&self, x: Shape) -> BatchNormShape {
+        let (rows, channels) = rows_and_cols(x);
+        BatchNormShape { rows, channels, eps: self.0.eps }
+    }
+}
+
+/// Weight and bias.
+fn affine(inputs: Inputs<'_>) -> [Option<&[f32]>; 2] {
+    [WEIGHT, BIAS].map(|i| (i < inputs.len()).then(|| inputs.value(i)))
+}
+
+impl Op for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let x = inputs[X];
+        let Some(&channels) = x.last() else {
+            return Err(ShapeError::new(
+                "the input is a scalar, expected [n, c] or [n, h, w, c]; reshape it",
+            ));
+        };
+        let names = ["running_mean", "running_var", "weight", "bias"];
+        for (name, shape) in names.iter().zip(&inputs[1..]) {
+            if shape.dims() != [channels] {
+                return Err(ShapeError::new(format!(
+                    "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
+                     or change what comes before"
+                )));
+            }
+        }
+        Ok(x)
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (x, sizes) = (f.inputs.value(X), self.sizes(f.shape));
+        let [weight, bias] = affine(f.inputs);
+        if f.training {
+            f.saved.floats.resize(2 * sizes.channels, 0.0);
+            let (mean, var) = f.saved.floats.split_at_mut(sizes.channels);
+            batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes);
+        } else {
+            let (mean, var) = (f.inputs.value(RUNNING_MEAN), f.inputs.value(RUNNING_VAR));
+            batch_norm_forward_eval(f.output, x, mean, var, weight, bias, &sizes);
+        }
+    }
+
+    /// With x̂ the normalised input: dbias = Σ dy, dweight = Σ dy · x̂; in evaluation
+    /// dx = weight / √(var + ε) · dy, in training weight / √(var + ε) · (dy − mean(dy) − x̂ · mean(dy · x̂)).
+    fn backward(&self, mut b: Backward<'_>) {
+        let sizes = self.sizes(b.shape);
+        let [weight, _] = affine(b.inputs);
+        let (mean, var, statistics) = if b.training {
+            let (mean, var) = b.saved.floats.split_at(sizes.channels);
+            (mean, var, Statistics::Batch)
+        } else {
+            (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR), Statistics::Running)
+        };
+        let saved = BatchNormSaved { x: b.inputs.value(X), mean, var, weight };
+        // One pass makes all three gradients, but they are lent one at a time.
+        scratch::with(2 * sizes.channels, |affine| {
+            let (dweight, dbias) = affine.split_at_mut(sizes.channels);
+            let dx = b.grads.get(X).map(|dx| (dx.data, dx.beta));
+            let (dweight_out, dbias_out) =
+                (Some((&mut *dweight, Beta::Zero)), Some((&mut *dbias, Beta::Zero)));
+            batch_norm_backward(dx, dweight_out, dbias_out, b.dy, &saved, statistics, &sizes);
+            for (i, sum) in [(WEIGHT, dweight), (BIAS, dbias)] {
+                if i < b.inputs.len()
+                    && let Some(grad) = b.grads.get(i)
+                {
+                    copy_or_add(grad.data, sum, grad.beta);
+                }
+            }
+        });
+    }
+
+    fn has_statistics(&self) -> bool {
+        true
+    }
+
+    /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)).
+    fn commit(&self, mut c: Commit<'_>) {
+        let BatchNormShape { rows, channels, .. } = self.sizes(c.shape(X));
+        let unbiased = rows as f32 / (rows as f32 - 1.0);
+        let (mean, var) = c.saved.floats.split_at(channels);
+        let momentum = self.0.momentum;
+        for (i, batch, factor) in [(RUNNING_MEAN, mean, 1.0), (RUNNING_VAR, var, unbiased)] {
+            for (running, batch) in c.statistic(i).iter_mut().zip(batch) {
+                *running += momentum * (factor * batch - *running);
+            }
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// Batch normalisation over all axes but the last, which are the channels; `torch.nn.functional.batch_norm`.
+    /// With images N × H × W × C the one- and the two-dimensional layer are the same. Ioffe and Szegedy 2015.
+    ///
+    /// `running` are mean and variance, entries of [`Params`](crate::Params) with
+    /// [`Role::Statistic`](crate::Role::Statistic); `affine` are weight and bias, or 1 and 0. In training the
+    /// batch's own statistics are used, and [`backward`](Self::backward) moves the running ones towards
+    /// them; in evaluation the running ones are used.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values a channel
+    /// in training.
+    #[track_caller]
+    pub fn batch_norm(
+        &mut self,
+        x: Var,
+        running: [Var; 2],
+        affine: Option<[Var; 2]>,
+        options: BatchNormOptions,
+    ) -> Var {
+        let shape = self.shape(x);
+        let (rows, _) = rows_and_cols(shape);
+        assert!(
+            rows > 1 || !self.mode.training,
+            "batch_norm{}: {shape} has {rows} values a channel, training needs at least 2; make the batch larger",
+            self.at()
+        );
+        let [mean, var] = running;
+        match affine {
+            Some([weight, bias]) => self.apply(BatchNorm(options), &[x, mean, var, weight, bias]),
+            None => self.apply(BatchNorm(options), &[x, mean, var]),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! y = x ∗ W + b over images.
+
+use tensor::Shape;
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::reduce::sum_rows;
+
+use super::shared::image_sizes;
+use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
+
+/// The options of [`Graph::conv2d`], vertical before horizontal; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dOptions {
+    /// The step of the kernel; 1.
+    pub stride: [usize; 2],
+    /// Zeros added on each side; 0.
+    pub padding: [usize; 2],
+    /// The distance between the kernel's taps; 1.
+    pub dilation: [usize; 2],
+    /// Parts of the channels that do not see each other; 1.
+    pub groups: usize,
+    /// How it is computed; [`Algorithm::Auto`] decides by the shape.
+    pub algorithm: Algorithm,
+}
+
+impl Default for Conv2dOptions {
+    fn default() -> Self {
+        Self { stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1, algorithm: Algorithm::Auto }
+    }
+}
+
+impl Conv2dOptions {
+    /// The sizes of a convolution of `x` by `w`, if they fit each other.
+    pub(super) fn sizes(&self, x: Shape, w: Shape) -> Result<Conv2dShape, ShapeError> {
+        let [batch, height, width, in_channels] = image_sizes(x)?;
+        let &[out_channels, group_channels, kernel_height, kernel_width] = w.dims() else {
+            return Err(ShapeError::new(format!(
+                "the weight is {w}, expected [out_channels, in_channels / groups, kernel height, kernel width]"
+            )));
+        };
+        let &Self { stride, padding, dilation, groups, .. } = self;
+        if group_channels.checked_mul(groups) != Some(in_channels) {
+            return Err(ShapeError::new(format!(
+                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} takes {}; \
+                 make in_channels {in_channels}, or change what comes before",
+                group_channels.saturating_mul(groups)
+            )));
+        }
+        let kernel_size = [kernel_height, kernel_width];
+        let sizes = Conv2dShape {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+        };
+        let explain =
+            |reason| ShapeError::new(format!("the input {x} and the weight {w} do not fit: {reason}"));
+        sizes.validate().map(|()| sizes).map_err(explain)
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Conv2d(Conv2dOptions);
+
+impl Conv2d {
+    fn sizes(&self, inputs: Inputs<'_>) -> Conv2dShape {
+        self.0.sizes(inputs.shape(0), inputs.shape(1)).expect("checked by output_shape")
+    }
+}
+
+impl Op for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let sizes = self.0.sizes(inputs[0], inputs[1])?;
+        check_bias(inputs, sizes.out_channels)?;
+        Ok(Shape::new(&[sizes.batch, sizes.out_height(), sizes.out_width(), sizes.out_channels]))
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (x, w) = (f.inputs.value(0), f.inputs.value(1));
+        let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));
+        conv2d_forward(f.output, x, w, bias, &self.sizes(f.inputs), self.0.algorithm);
+    }
+
+    fn backward(&self, mut b: Backward<'_>) {
+        let (x, w, sizes) = (b.inputs.value(0), b.inputs.value(1), self.sizes(b.inputs));
+        if let Some(dx) = b.grads.get(0) {
+            conv2d_backward_input(dx.data, b.dy, w, &sizes, dx.beta, self.0.algorithm);
+        }
+        if let Some(dw) = b.grads.get(1) {
+            conv2d_backward_weight(dw.data, b.dy, x, &sizes, dw.beta, self.0.algorithm);
+        }
+        if b.inputs.len() == 3
+            && let Some(db) = b.grads.get(2)
+        {
+            let n_pixels = sizes.batch * sizes.out_height() * sizes.out_width();
+            sum_rows(db.data, b.dy, n_pixels, sizes.out_channels, db.beta);
+        }
+    }
+}
+
+/// Checks the bias that may be input 2.
+pub(super) fn check_bias(inputs: &[Shape], out_channels: usize) -> Result<(), ShapeError> {
+    match inputs.get(2) {
+        Some(bias) if bias.dims() != [out_channels] => Err(ShapeError::new(format!(
+            "the bias is {bias}, the weight {} makes {out_channels} channels; make the bias [{out_channels}]",
+            inputs[1]
+        ))),
+        _ => Ok(()),
+    }
+}
+
+impl Graph<'_> {
+    /// Convolution (cross-correlation, as everywhere in the field) of images `[n, h, w, in_channels]` by a
+    /// weight `[out_channels, in_channels / groups, kh, kw]`, plus a bias `[out_channels]`, to
+    /// `[n, h', w', out_channels]`; `torch.nn.functional.conv2d` but for the layout of the images.
+    ///
+    /// h' = ⌊(h + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, and w' likewise.
+    ///
+    /// # Panics
+    /// When the shapes and options do not fit each other, or a forced algorithm cannot take them.
+    #[track_caller]
+    pub fn conv2d(&mut self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
+        match bias {
+            Some(bias) => self.apply(Conv2d(options), &[x, weight, bias]),
+            None => self.apply(Conv2d(options), &[x, weight]),
+        }
+    }
+}

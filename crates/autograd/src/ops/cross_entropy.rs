@@ -1,0 +1,91 @@
+//! loss = −ln softmax(logits)[label], the mean or the sum over the rows.
+
+use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
+use tensor::reduce::sum;
+use tensor::{Shape, scratch};
+
+use super::shared::Reduction;
+use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
+
+/// The options of [`Graph::cross_entropy`]; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CrossEntropyOptions {
+    /// What is taken from the label's probability and spread evenly over all classes, in [0, 1]; 0.
+    pub label_smoothing: f32,
+    /// How the losses of the rows are joined; the mean.
+    pub reduction: Reduction,
+}
+
+#[derive(Debug, PartialEq)]
+struct CrossEntropy(CrossEntropyOptions);
+
+impl Op for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let logits = inputs[0];
+        match logits.rank() {
+            2 => Ok(Shape::scalar()),
+            _ => {
+                Err(ShapeError::new(format!("the logits are {logits}, expected [n, classes]; reshape them")))
+            }
+        }
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (labels, logits, classes) = (f.indices, f.inputs.value(0), f.inputs.shape(0)[1]);
+        let log_probs = &mut f.saved.floats;
+        log_probs.resize(logits.len(), 0.0);
+        scratch::with(labels.len(), |losses| {
+            cross_entropy_forward(losses, log_probs, logits, labels, classes, self.0.label_smoothing);
+            f.output[0] = match self.0.reduction {
+                Reduction::Mean => sum(losses) / labels.len() as f32,
+                Reduction::Sum => sum(losses),
+            };
+        });
+    }
+
+    /// dlogits = softmax(logits) − expected, where the label is expected with probability
+    /// 1 − s + s / classes and every other class with s / classes; divided by the rows for the mean.
+    fn backward(&self, mut b: Backward<'_>) {
+        let (labels, classes) = (b.indices, b.inputs.shape(0)[1]);
+        let scale = b.dy[0] * self.0.reduction.factor(labels.len());
+        let (log_probs, smoothing) = (&b.saved.floats, self.0.label_smoothing);
+        if let Some(dx) = b.grads.get(0) {
+            cross_entropy_backward(dx.data, scale, log_probs, labels, classes, smoothing, dx.beta);
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// Cross-entropy of logits `[n, classes]` with n class labels, a scalar; `torch.nn.functional.cross_entropy`.
+    ///
+    /// With label smoothing s, the loss of a row is −(1 − s) · ln p\[label\] − s / classes · Σ ln p, p the
+    /// softmax of the row. Szegedy et al. 2016.
+    ///
+    /// # Panics
+    /// When the logits are not `[n, classes]` with as many rows as there are labels, a label is not a class,
+    /// or s does not lie in [0, 1].
+    #[track_caller]
+    pub fn cross_entropy(&mut self, logits: Var, labels: Indices, options: CrossEntropyOptions) -> Var {
+        let (shape, n_labels) = (self.shape(logits), self.tape.indices("cross_entropy", labels).len());
+        let smoothing = options.label_smoothing;
+        assert!(
+            (0.0..=1.0).contains(&smoothing),
+            "cross_entropy{}: label_smoothing is {smoothing}, it must lie in [0, 1]",
+            self.at()
+        );
+        if let &[n_rows, classes] = shape.dims() {
+            assert!(
+                n_rows == n_labels,
+                "cross_entropy{}: the logits {shape} have {n_rows} rows, there are {n_labels} labels; \
+                 give one label a row",
+                self.at()
+            );
+            self.expect_below("cross_entropy", "label", labels, classes);
+        }
+        self.apply_indexed(CrossEntropy(options), &[logits], labels)
+    }
+}

@@ -1,0 +1,62 @@
+//! y[.., i, ..] = x[.., indices[.., i, ..], ..] along an axis.
+
+use tensor::Shape;
+use tensor::layout::{gather_backward, gather_forward};
+
+use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
+
+#[derive(Debug, PartialEq)]
+struct Gather {
+    axis: usize,
+    n_indices: usize,
+}
+
+impl Op for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let (x, Self { axis, n_indices }) = (inputs[0], self);
+        if *axis >= x.rank() {
+            return Err(ShapeError::new(format!("{x} has no axis {axis}; axes count from 0")));
+        }
+        let n_columns = x.with_axis(*axis, 1).numel();
+        if !n_indices.is_multiple_of(n_columns) {
+            return Err(ShapeError::new(format!(
+                "{n_indices} indices do not make a shape that differs from {x} only on axis {axis}; \
+                 their number must be a multiple of {n_columns}"
+            )));
+        }
+        Ok(x.with_axis(*axis, n_indices.checked_div(n_columns).unwrap_or(0)))
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        gather_forward(f.output, f.inputs.value(0), f.indices, &f.inputs.shape(0), self.axis);
+    }
+
+    /// dx[.., indices[.., i, ..], ..] = Σ dy[.., i, ..], in the order of the indices.
+    fn backward(&self, mut b: Backward<'_>) {
+        let shape = b.inputs.shape(0);
+        if let Some(dx) = b.grads.get(0) {
+            gather_backward(dx.data, b.dy, b.indices, &shape, self.axis, dx.beta);
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// Picks along `axis`, each line by its own indices: `y[r, i] = x[r, indices[r, i]]` for axis 1 of
+    /// a matrix; `torch.gather`. The indices are row-major of the shape of the result, which is that of
+    /// `x` but for the size of the axis. An index that occurs twice gets both gradients.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, the number of indices does not fit, or an index is out of range.
+    #[track_caller]
+    pub fn gather(&mut self, x: Var, axis: usize, indices: Indices) -> Var {
+        let n_indices = self.tape.indices("gather", indices).len();
+        if let Some(&size) = self.shape(x).get(axis) {
+            self.expect_below("gather", "index", indices, size);
+        }
+        self.apply_indexed(Gather { axis, n_indices }, &[x], indices)
+    }
+}

@@ -1,0 +1,97 @@
+//! y = x · Wᵀ + b.
+
+use tensor::Shape;
+use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
+use tensor::reduce::sum_rows;
+
+use super::shared::rows_and_cols;
+use crate::{Backward, Forward, Grads, Graph, Inputs, Op, ShapeError, Var};
+
+#[derive(Debug, PartialEq)]
+struct Linear;
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        linear_output_shape(inputs)
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (x, w, bias) = linear_operands(f.inputs);
+        linear_forward(f.output, x, w, bias, &linear_sizes(f.inputs));
+    }
+
+    fn backward(&self, mut b: Backward<'_>) {
+        linear_backward(&mut b.grads, b.inputs, b.dy);
+    }
+}
+
+/// dx = dy · W, dW = dyᵀ · x, db = Σ dy.
+pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
+    let ((x, w, bias), sizes) = (linear_operands(inputs), linear_sizes(inputs));
+    if let Some(dx) = grads.get(0) {
+        linear_backward_input(dx.data, dy, w, &sizes, dx.beta);
+    }
+    if let Some(dw) = grads.get(1) {
+        linear_backward_weight(dw.data, dy, x, &sizes, dw.beta);
+    }
+    if let Some(db) = bias.and_then(|_| grads.get(2)) {
+        sum_rows(db.data, dy, sizes.batch, sizes.out_features, db.beta);
+    }
+}
+
+pub(super) fn linear_operands(inputs: Inputs<'_>) -> (&[f32], &[f32], Option<&[f32]>) {
+    (inputs.value(0), inputs.value(1), (inputs.len() == 3).then(|| inputs.value(2)))
+}
+
+pub(super) fn linear_sizes(inputs: Inputs<'_>) -> LinearShape {
+    let (batch, in_features) = rows_and_cols(inputs.shape(0));
+    LinearShape { batch, in_features, out_features: inputs.shape(1)[0] }
+}
+
+pub(super) fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError> {
+    let (x, w) = (inputs[0], inputs[1]);
+    let &[out_features, in_features] = w.dims() else {
+        return Err(ShapeError::new(format!(
+            "the weight is {w}, expected [out_features, in_features]; reshape it"
+        )));
+    };
+    match x.last() {
+        Some(&features) if features == in_features => {}
+        Some(features) => {
+            return Err(ShapeError::new(format!(
+                "the input {x} has {features} features, the weight {w} takes {in_features}; \
+                 make in_features {features}, or change what comes before"
+            )));
+        }
+        None => {
+            return Err(ShapeError::new(format!(
+                "the input is a scalar, the weight {w} takes [n, {in_features}]; reshape the input"
+            )));
+        }
+    }
+    match inputs.get(2) {
+        Some(bias) if bias.dims() != [out_features] => Err(ShapeError::new(format!(
+            "the bias is {bias}, the weight {w} makes {out_features} features; make the bias [{out_features}]"
+        ))),
+        _ => Ok(x.with_axis(x.rank() - 1, out_features)),
+    }
+}
+
+impl Graph<'_> {
+    /// x · Wᵀ + bias, `[…, in_features]` to `[…, out_features]`, the weight `[out_features, in_features]`
+    /// and the bias `[out_features]`; `torch.nn.functional.linear`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit each other.
+    #[track_caller]
+    pub fn linear(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        match bias {
+            Some(bias) => self.apply(Linear, &[x, weight, bias]),
+            None => self.apply(Linear, &[x, weight]),
+        }
+    }
+}

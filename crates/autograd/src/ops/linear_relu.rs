@@ -1,0 +1,48 @@
+//! y = max(x · Wᵀ + b, 0) in one pass.
+
+use tensor::activation::relu_backward;
+use tensor::linear::linear_relu_forward;
+use tensor::{Beta, Shape, scratch};
+
+use super::linear::{linear_backward, linear_operands, linear_output_shape, linear_sizes};
+use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+
+#[derive(Debug, PartialEq)]
+struct LinearRelu;
+
+impl Op for LinearRelu {
+    fn name(&self) -> &'static str {
+        "linear_relu"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        linear_output_shape(inputs)
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (x, w, bias) = linear_operands(f.inputs);
+        linear_relu_forward(f.output, x, w, bias, &linear_sizes(f.inputs));
+    }
+
+    /// The gradient of [`Graph::linear`] at dz = dy where y > 0, else 0.
+    fn backward(&self, mut b: Backward<'_>) {
+        scratch::with(b.dy.len(), |dz| {
+            relu_backward(dz, b.dy, b.output, Beta::Zero);
+            linear_backward(&mut b.grads, b.inputs, dz);
+        });
+    }
+}
+
+impl Graph<'_> {
+    /// `relu(linear(x, weight, bias))`, the same numbers in one pass less.
+    ///
+    /// # Panics
+    /// As [`linear`](Self::linear).
+    #[track_caller]
+    pub fn linear_relu(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        match bias {
+            Some(bias) => self.apply(LinearRelu, &[x, weight, bias]),
+            None => self.apply(LinearRelu, &[x, weight]),
+        }
+    }
+}

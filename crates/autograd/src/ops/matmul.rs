@@ -1,0 +1,93 @@
+//! C = op(A) · op(B), where op transposes or not.
+
+use tensor::matmul::{MatmulShape, matmul};
+use tensor::{Beta, Shape};
+
+use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+
+#[derive(Debug, PartialEq)]
+struct Matmul {
+    transpose_a: bool,
+    transpose_b: bool,
+}
+
+impl Matmul {
+    fn sizes(&self, a: Shape, b: Shape) -> Result<MatmulShape, ShapeError> {
+        let &Self { transpose_a, transpose_b } = self;
+        let (&[a0, a1], &[b0, b1]) = (a.dims(), b.dims()) else {
+            return Err(ShapeError::new(format!(
+                "{a} and {b} are not both matrices; reshape them to two axes"
+            )));
+        };
+        let (m, k) = if transpose_a { (a1, a0) } else { (a0, a1) };
+        let (b_rows, n) = if transpose_b { (b1, b0) } else { (b0, b1) };
+        if k == b_rows {
+            return Ok(MatmulShape { m, k, n, transpose_a, transpose_b });
+        }
+        let transposed = |is: bool| if is { " transposed" } else { "" };
+        Err(ShapeError::new(format!(
+            "{a}{} has {k} columns, {b}{} has {b_rows} rows; make them equal, or transpose one",
+            transposed(transpose_a),
+            transposed(transpose_b)
+        )))
+    }
+}
+
+impl Op for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        self.sizes(inputs[0], inputs[1]).map(|sizes| Shape::new(&[sizes.m, sizes.n]))
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let sizes = self.sizes(f.inputs.shape(0), f.inputs.shape(1)).expect("checked by output_shape");
+        matmul(f.output, f.inputs.value(0), f.inputs.value(1), &sizes, Beta::Zero);
+    }
+
+    /// dA = dC · op(B)ᵀ and dB = op(A)ᵀ · dC, themselves transposed where the operand was.
+    fn backward(&self, mut bwd: Backward<'_>) {
+        let MatmulShape { m, k, n, transpose_a, transpose_b } =
+            self.sizes(bwd.inputs.shape(0), bwd.inputs.shape(1)).expect("checked by output_shape");
+        let (a, b, dc) = (bwd.inputs.value(0), bwd.inputs.value(1), bwd.dy);
+        let shape = |m, k, n, transpose_a, transpose_b| MatmulShape { m, k, n, transpose_a, transpose_b };
+        if let Some(da) = bwd.grads.get(0) {
+            if transpose_a {
+                matmul(da.data, b, dc, &shape(k, n, m, transpose_b, true), da.beta);
+            } else {
+                matmul(da.data, dc, b, &shape(m, n, k, false, !transpose_b), da.beta);
+            }
+        }
+        if let Some(db) = bwd.grads.get(1) {
+            if transpose_b {
+                matmul(db.data, dc, a, &shape(n, m, k, true, transpose_a), db.beta);
+            } else {
+                matmul(db.data, a, dc, &shape(k, m, n, !transpose_a, false), db.beta);
+            }
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// The matrix product, `[m, k]` and `[k, n]` to `[m, n]`; `torch.mm`.
+    ///
+    /// # Panics
+    /// When the operands are not matrices, or the columns of `a` are not as many as the rows of `b`.
+    #[track_caller]
+    pub fn matmul(&mut self, a: Var, b: Var) -> Var {
+        self.matmul_transposed(a, b, [false, false])
+    }
+
+    /// The matrix product of operands of which each may be transposed, without a copy:
+    /// `[false, true]` is a · bᵀ.
+    ///
+    /// # Panics
+    /// As [`matmul`](Self::matmul).
+    #[track_caller]
+    pub fn matmul_transposed(&mut self, a: Var, b: Var, transpose: [bool; 2]) -> Var {
+        let [transpose_a, transpose_b] = transpose;
+        self.apply(Matmul { transpose_a, transpose_b }, &[a, b])
+    }
+}
