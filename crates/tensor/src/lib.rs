@@ -20,7 +20,10 @@ pub mod matmul;
 
 pub mod linear;
 
+mod fast;
+
 pub mod conv;
+pub mod conv_block;
 pub mod pool;
 
 pub mod activation;
@@ -32,5 +35,6 @@ pub mod reference;
 
 pub use axes::Axes;
 pub use beta::Beta;
+pub use fast::simd::{Level as SimdLevel, SIMD_VARIABLE};
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;

@@ -1,6 +1,7 @@
 //! Which algorithm a convolution takes: the one place that decides.
 
 use super::Conv2dShape;
+use crate::fast::geometry::Geometry;
 
 /// A way to compute a convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,8 +29,17 @@ pub enum Pass {
 
 impl Algorithm {
     /// The fastest algorithm for a shape and a pass; never [`Algorithm::Auto`].
-    pub fn choose(_shape: &Conv2dShape, _pass: Pass) -> Self {
-        Algorithm::Im2col
+    pub fn choose(shape: &Conv2dShape, _pass: Pass) -> Self {
+        if Algorithm::Direct.takes(shape) { Algorithm::Direct } else { Algorithm::Im2col }
+    }
+
+    /// Whether the algorithm can be forced for a shape.
+    pub fn takes(self, shape: &Conv2dShape) -> bool {
+        match self {
+            Algorithm::Auto | Algorithm::Im2col => true,
+            Algorithm::Direct => Geometry::of(shape).is_some(),
+            Algorithm::Winograd => false,
+        }
     }
 
     /// The algorithm itself, or the chosen one for [`Algorithm::Auto`].

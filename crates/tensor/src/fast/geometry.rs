@@ -1,0 +1,143 @@
+//! A convolution as the fast kernels see it, and the bordered copy of an image that they read.
+
+use crate::conv::Conv2dShape;
+
+/// The sizes of a convolution with stride 1, dilation 1 and one group, as one pass computes it.
+///
+/// The input gradient of such a convolution is such a convolution too, of the output's gradient with the
+/// kernel rotated by 180°: [`Geometry::backward_input`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) in_channels: usize,
+    pub(crate) out_channels: usize,
+    pub(crate) kernel_size: [usize; 2],
+    pub(crate) padding: [usize; 2],
+}
+
+impl Geometry {
+    /// The geometry of a convolution, if the fast kernels take it: stride 1, dilation 1, one group, and less
+    /// padding than kernel.
+    pub(crate) fn of(shape: &Conv2dShape) -> Option<Self> {
+        let &Conv2dShape { height, width, in_channels, out_channels, kernel_size, padding, .. } = shape;
+        let dense = shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.groups == 1;
+        let narrow = padding[0] < kernel_size[0] && padding[1] < kernel_size[1];
+        (dense && narrow).then_some(Self { height, width, in_channels, out_channels, kernel_size, padding })
+    }
+
+    /// The convolution that gives this one's input gradient: output and input change places, and a kernel of
+    /// size k with padding p has padding k − 1 − p (so p is at most k − 1).
+    pub(crate) fn backward_input(&self) -> Self {
+        let [kernel_height, kernel_width] = self.kernel_size;
+        Self {
+            height: self.out_height(),
+            width: self.out_width(),
+            in_channels: self.out_channels,
+            out_channels: self.in_channels,
+            kernel_size: self.kernel_size,
+            padding: [kernel_height - 1 - self.padding[0], kernel_width - 1 - self.padding[1]],
+        }
+    }
+
+    /// Rows of the output.
+    pub(crate) fn out_height(&self) -> usize {
+        self.height + 2 * self.padding[0] + 1 - self.kernel_size[0]
+    }
+
+    /// Columns of the output.
+    pub(crate) fn out_width(&self) -> usize {
+        self.width + 2 * self.padding[1] + 1 - self.kernel_size[1]
+    }
+
+    /// Elements of one input image.
+    pub(crate) fn input_len(&self) -> usize {
+        self.height * self.width * self.in_channels
+    }
+
+    /// Elements of one output image.
+    pub(crate) fn output_len(&self) -> usize {
+        self.out_height() * self.out_width() * self.out_channels
+    }
+
+    /// Taps of the kernel: kernel height × kernel width.
+    pub(crate) fn n_taps(&self) -> usize {
+        self.kernel_size[0] * self.kernel_size[1]
+    }
+
+    /// Multiply-adds of one pass over `n_images` images, in the units in which [`crate::parallel`] counts
+    /// work.
+    pub(crate) fn work(&self, n_images: usize) -> usize {
+        n_images * self.output_len() * self.n_taps() * self.in_channels / 8
+    }
+}
+
+/// The layout of an input image with its border of zeros stored around it, so that no kernel has edges:
+///
+/// ```text
+///              left           width          right
+///        top  ┌────┬────────────────────────┬───────┐
+///             │ 0  │            0           │   0   │
+///     height  ├────┼────────────────────────┼───────┤
+///             │ 0  │  H × W × C, row-major  │   0   │
+///             ├────┼────────────────────────┼───────┤
+///     bottom  │ 0  │            0           │   0   │
+///             └────┴────────────────────────┴───────┘
+/// ```
+///
+/// Top and left are the padding. Bottom and right also cover what the output tiles at the edge read when the
+/// output does not divide by the tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bordered {
+    width: usize,
+    channels: usize,
+    top: usize,
+    left: usize,
+    rows: usize,
+    /// Columns, borders included.
+    pub(crate) cols: usize,
+}
+
+impl Bordered {
+    /// The layout for kernels that compute `tile` (rows, columns) outputs at a time.
+    pub(crate) fn new(geometry: &Geometry, tile: [usize; 2]) -> Self {
+        let [kernel_height, kernel_width] = geometry.kernel_size;
+        Self {
+            width: geometry.width,
+            channels: geometry.in_channels,
+            top: geometry.padding[0],
+            left: geometry.padding[1],
+            rows: geometry.out_height().next_multiple_of(tile[0]) + kernel_height - 1,
+            cols: geometry.out_width().next_multiple_of(tile[1]) + kernel_width - 1,
+        }
+    }
+
+    /// Elements of the bordered image.
+    pub(crate) fn len(&self) -> usize {
+        self.rows * self.row_len()
+    }
+
+    /// Elements from one row to the next.
+    pub(crate) fn row_len(&self) -> usize {
+        self.cols * self.channels
+    }
+
+    /// Where row `row` of image `image` lies inside its border, in bordered images one after another.
+    pub(crate) fn row_start(&self, image: usize, row: usize) -> usize {
+        image * self.len() + (row + self.top) * self.row_len() + self.left * self.channels
+    }
+
+    /// The number of the first pixel in bordered row `row` of image `image`.
+    pub(crate) fn first_pixel(&self, image: usize, row: usize) -> usize {
+        (image * self.rows + row) * self.cols
+    }
+
+    /// Copies an image into a bordered one whose border is zero already.
+    pub(crate) fn fill(&self, bordered: &mut [f32], image: &[f32]) {
+        let row_len = self.width * self.channels;
+        let rows = bordered[self.row_start(0, 0)..].chunks_mut(self.row_len());
+        for (dst, src) in rows.zip(image.chunks_exact(row_len)) {
+            dst[..row_len].copy_from_slice(src);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The weight gradient of a 3×3 convolution from the events behind its pool.
+//!
+//! An event of output channel o with value g at pixel (y, x) adds g · x[y + kh][x + kw][in] to
+//! dw[o][kh][kw][in]. The sums of one output channel stay in registers while a loop runs over its events,
+//! without a branch:
+//!
+//! ```text
+//!   bordered plane of ≤ 32 input channels          sums of one output channel
+//!        pixel x  pixel x+1  pixel x+2
+//!   y    ░░░███████████████████████████░░░  · g ▶  kh = 0: 3 · channels, up to 6 vectors
+//!   y+1  ░░░███████████████████████████░░░  · g ▶  kh = 1
+//!   y+2  ░░░███████████████████████████░░░  · g ▶  kh = 2
+//! ```
+//!
+//! The three taps of a kernel row lie one after another in memory, so that the nine values of three input
+//! channels cost one vector, not three.
+//!
+//! Rounding: chains of one multiply-add an event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
+
+use super::simd::{LANES, Simd, Vector, dispatch};
+use super::sparse::{Events, Planes, Tile, for_each_row_of_taps};
+use crate::Beta;
+use crate::parallel::{for_each_chunk, rows_mut};
+
+dispatch! {
+    /// `dw = β·dw +` the weight gradient of the images `x` with these events, as `[plane][out][kh][row of
+    /// taps]`. `scratch` has room for a plane of all images, see [`Planes::scratch_len`].
+    pub(crate) fn backward_weight(planes: &Planes, dw: &mut [f32], x: &[f32], events: &Events<'_>, scratch: &mut [f32], beta: Beta)
+        = gradient;
+}
+
+#[inline(always)]
+fn gradient<S: Simd>(
+    simd: S,
+    planes: &Planes,
+    dw: &mut [f32],
+    x: &[f32],
+    events: &Events<'_>,
+    scratch: &mut [f32],
+    beta: Beta,
+) {
+    scratch.fill(0.0);
+    let mut taps = dw.chunks_exact_mut(planes.taps_len());
+    for plane in 0..planes.count {
+        planes.fill(scratch, x, plane);
+        for (out, dw) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
+            let (pixels, values) = events.of(out);
+            let row_len = planes.layout().row_len();
+            let mut sums =
+                Sums { simd, dw, x: scratch, row_len, channels: planes.channels, pixels, values, beta };
+            for_each_row_of_taps::<S>(planes, &mut sums);
+        }
+    }
+}
+
+/// The sums of one output channel in one plane.
+struct Sums<'a, S> {
+    simd: S,
+    dw: &'a mut [f32],
+    x: &'a [f32],
+    row_len: usize,
+    channels: usize,
+    pixels: &'a [u32],
+    values: &'a [f32],
+    beta: Beta,
+}
+
+impl<S: Simd> Tile for Sums<'_, S> {
+    #[inline(always)]
+    fn compute<const ROWS: usize, const VECS: usize, const SETS: usize>(&mut self, kernel_row: usize) {
+        let mut sets = [[[self.simd.zero(); VECS]; ROWS]; SETS];
+        let (groups, rest) = self.pixels.as_chunks::<SETS>();
+        let (value_groups, value_rest) = self.values.as_chunks::<SETS>();
+        for (pixels, values) in groups.iter().zip(value_groups) {
+            for set in 0..SETS {
+                self.add_event(&mut sets[set], kernel_row, pixels[set], values[set]);
+            }
+        }
+        for (&pixel, &value) in rest.iter().zip(value_rest) {
+            self.add_event(&mut sets[0], kernel_row, pixel, value);
+        }
+        for row in 0..ROWS {
+            for vec in 0..VECS {
+                let mut sum = sets[0][row][vec];
+                for set in 1..SETS {
+                    sum = sum + sets[set][row][vec];
+                }
+                let dw = &mut self.dw[((kernel_row + row) * VECS + vec) * LANES..][..LANES];
+                if self.beta == Beta::One {
+                    sum = sum + self.simd.read(dw);
+                }
+                sum.write(dw);
+            }
+        }
+    }
+}
+
+impl<S: Simd> Sums<'_, S> {
+    /// Adds one event to the sums of `ROWS` kernel rows from `kernel_row` on.
+    #[inline(always)]
+    fn add_event<const ROWS: usize, const VECS: usize>(
+        &self,
+        sums: &mut [[S::V; VECS]; ROWS],
+        kernel_row: usize,
+        pixel: u32,
+        value: f32,
+    ) {
+        let first = pixel as usize * self.channels + kernel_row * self.row_len;
+        let x = &self.x[first..first + (ROWS - 1) * self.row_len + VECS * LANES];
+        let value = self.simd.splat(value);
+        for row in 0..ROWS {
+            for vec in 0..VECS {
+                // SAFETY: `x` reaches to the last vector of the last row.
+                let x = unsafe { self.simd.load(x.as_ptr().add(row * self.row_len + vec * LANES)) };
+                sums[row][vec] = value.mul_add(x, sums[row][vec]);
+            }
+        }
+    }
+}
+
+/// `dw = β·dw + gradient`, from `[plane][out][kh][row of taps]` to PyTorch's order.
+pub(crate) fn unpack(dw: &mut [f32], gradient: &[f32], planes: &Planes, beta: Beta) {
+    let [kernel_height, kernel_width] = planes.geometry.kernel_size;
+    let n_taps = kernel_height * kernel_width;
+    let row_len = planes.geometry.in_channels * n_taps;
+    for_each_chunk(planes.geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
+        for (row, out) in rows.into_slice().chunks_exact_mut(row_len).zip(outs) {
+            for (input, taps) in row.chunks_exact_mut(n_taps).enumerate() {
+                for (tap, dw) in taps.iter_mut().enumerate() {
+                    let sum =
+                        gradient[planes.weight_index(out, input, tap / kernel_width, tap % kernel_width)];
+                    *dw = if beta == Beta::One { *dw + sum } else { sum };
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,139 @@
+//! Batch normalisation and dropout against their f64 reference.
+
+mod common;
+
+use common::{check_betas, check_thread_independence, random};
+use proptest::prelude::*;
+use tensor::Beta;
+use tensor::dropout::{dropout_backward, dropout_forward};
+use tensor::norm::{
+    BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
+    batch_norm_forward_train,
+};
+use tensor::reference::{self, assert_within, magnitudes, to_f64};
+
+const EPS: f32 = 1e-5;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn batch_norm_on_random_shapes(
+        rows in 1..600usize,
+        channels in 1..150usize,
+        offset in -4.0..4f32,
+        affine: bool,
+        batch_statistics: bool,
+        seed: u64,
+    ) {
+        let shape = BatchNormShape { rows, channels, eps: EPS };
+        let x: Vec<f32> = random(rows * channels, seed).iter().map(|v| v + offset).collect();
+        let dy = random(rows * channels, seed + 1);
+        let parameters = affine.then(|| (random(channels, seed + 2), random(channels, seed + 3)));
+        let weight = parameters.as_ref().map(|(weight, _)| &weight[..]);
+        let bias = parameters.as_ref().map(|(_, bias)| &bias[..]);
+        let weight64 = weight.map_or(vec![1.0; channels], to_f64);
+        let bias64 = bias.map_or(vec![0.0; channels], to_f64);
+
+        let mut y = vec![f32::NAN; x.len()];
+        let (mut mean, mut var) = (vec![f32::NAN; channels], vec![f32::NAN; channels]);
+        if batch_statistics {
+            batch_norm_forward_train(&mut y, &mut mean, &mut var, &x, weight, bias, &shape);
+            let (mean64, var64) = reference::batch_statistics(&to_f64(&x), channels);
+            assert_within(&mean, &mean64, &magnitudes(&mean), 2.0);
+            assert_within(&var, &var64, &var64.iter().map(|var| var + 1e-7).collect::<Vec<_>>(), 2.0);
+        } else {
+            mean = random(channels, seed + 4);
+            var = random(channels, seed + 5).iter().map(|v| v.abs()).collect();
+            batch_norm_forward_eval(&mut y, &x, &mean, &var, weight, bias, &shape);
+        }
+        let (x64, mean64, var64) = (to_f64(&x), to_f64(&mean), to_f64(&var));
+        // Errors of x − mean are relative to |x| + |mean|, and everything is divided by the deviation.
+        let std = |i: usize| (var64[i % channels] + f64::from(EPS)).sqrt();
+        let xhat = |i: usize| (x64[i].abs() + mean64[i % channels].abs()) / std(i);
+        let scale = |i: usize| weight64[i % channels].abs();
+
+        let expected = reference::batch_norm_forward(&x64, &mean64, &var64, &weight64, &bias64, f64::from(EPS));
+        let magnitude: Vec<f64> = (0..x.len()).map(|i| xhat(i) * scale(i) + bias64[i % channels].abs()).collect();
+        assert_within(&y, &expected, &magnitude, 6.0);
+
+        let statistics = if batch_statistics { Statistics::Batch } else { Statistics::Running };
+        let saved = BatchNormSaved { x: &x, mean: &mean, var: &var, weight };
+        let backward = |dx: Option<(&mut [f32], Beta)>, dweight: Option<(&mut [f32], Beta)>, dbias: Option<(&mut [f32], Beta)>| {
+            batch_norm_backward(dx, dweight, dbias, &dy, &saved, statistics, &shape);
+        };
+        let (dx64, dweight64, dbias64) =
+            reference::batch_norm_backward(&to_f64(&dy), &x64, (&mean64, &var64), &weight64, statistics, f64::from(EPS));
+        let sums: Vec<f64> = (0..channels)
+            .map(|c| (c..x.len()).step_by(channels).map(|i| f64::from(dy[i].abs()) * (1.0 + xhat(i))).sum())
+            .collect();
+        let magnitude: Vec<f64> = (0..x.len())
+            .map(|i| scale(i) / std(i) * (f64::from(dy[i].abs()) + sums[i % channels] * (1.0 + xhat(i)) / rows as f64))
+            .collect();
+        check_betas(&dx64, &magnitude, 10.0, |dx, beta| backward(Some((dx, beta)), None, None));
+        check_betas(&dweight64, &sums, 4.0, |dweight, beta| backward(None, Some((dweight, beta)), None));
+        check_betas(&dbias64, &sums, 2.0, |dbias, beta| backward(None, None, Some((dbias, beta))));
+    }
+
+    #[test]
+    fn dropout_against_the_sequential_generator(len in 0..3000usize, p in 0.0..1f32, key: u64, seed: u64) {
+        let (x, mut y) = (random(len, seed), vec![f32::NAN; len]);
+        dropout_forward(&mut y, &x, p, key);
+        let expected = reference::dropout_forward(&to_f64(&x), p, key);
+        let magnitude: Vec<f64> = expected.iter().map(|v| v.abs()).collect();
+        assert_within(&y, &expected, &magnitude, 2.0);
+        let expected = reference::dropout_backward(&to_f64(&x), p, key);
+        check_betas(&expected, &magnitude, 2.0, |dx, beta| dropout_backward(dx, &x, p, key, beta));
+    }
+}
+
+#[test]
+fn dropout_at_its_ends() {
+    let x = [1.5, -0.0, 3.0, 1e30];
+    let mut y = [f32::NAN; 4];
+    dropout_forward(&mut y, &x, 0.0, 1);
+    assert_eq!(y.map(f32::to_bits), x.map(f32::to_bits));
+    dropout_forward(&mut y, &[f32::NAN, f32::INFINITY, 1.0, -1.0], 1.0, 1);
+    assert_eq!(y.map(f32::to_bits), [0; 4]);
+    dropout_forward(&mut y, &[1.0, 2.0, 3.0, 4.0], 0.5, 1);
+    assert!(y.iter().zip([2.0, 4.0, 6.0, 8.0]).all(|(&y, doubled)| y == 0.0 || y == doubled));
+}
+
+#[test]
+fn dropout_keeps_the_mean_and_every_key_has_its_mask() {
+    let (ones, mut y, mut other) = (vec![1.0; 100_000], vec![0.0; 100_000], vec![0.0; 100_000]);
+    for key in 0..10 {
+        dropout_forward(&mut y, &ones, 0.3, key);
+        // The mean has a standard deviation of sqrt(0.3 / 0.7 / 100,000) = 0.0021.
+        assert!((tensor::reduce::sum(&y) / 1e5 - 1.0).abs() < 0.01);
+        dropout_forward(&mut other, &ones, 0.3, key + 1);
+        let agreeing = y.iter().zip(&other).filter(|(a, b)| a == b).count();
+        // Independent masks agree with probability 0.7² + 0.3².
+        assert!((agreeing as f32 / 1e5 - 0.58).abs() < 0.01);
+    }
+}
+
+#[test]
+fn norm_and_dropout_do_not_depend_on_the_number_of_threads() {
+    let shape = BatchNormShape { rows: 20_000, channels: 70, eps: EPS };
+    let (x, dy) = (random(1_400_000, 1), random(1_400_000, 2));
+    check_thread_independence(|| {
+        let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let (mut mean, mut var, mut dweight) = (vec![0.0; 70], vec![0.0; 70], vec![0.0; 70]);
+        batch_norm_forward_train(&mut y, &mut mean, &mut var, &x, None, None, &shape);
+        let saved = BatchNormSaved { x: &x, mean: &mean, var: &var, weight: None };
+        let gradients = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
+        batch_norm_backward(gradients.0, gradients.1, None, &dy, &saved, Statistics::Batch, &shape);
+        dropout_backward(&mut dx, &dy, 0.5, 3, Beta::One);
+        [y, dx, mean, var, dweight].concat()
+    });
+}
+
+#[test]
+fn nan_in_a_channel_stays_in_that_channel() {
+    let shape = BatchNormShape { rows: 2, channels: 2, eps: EPS };
+    let (mut y, mut mean, mut var) = ([0.0; 4], [0.0; 2], [0.0; 2]);
+    batch_norm_forward_train(&mut y, &mut mean, &mut var, &[f32::NAN, 1.0, 2.0, 3.0], None, None, &shape);
+    assert_eq!(y.map(f32::is_nan), [true, false, true, false]);
+    assert!(var[0].is_nan());
+}
