@@ -1,0 +1,248 @@
+//! Early stopping on a validation metric.
+
+use crate::{Error, Interval, Real};
+
+/// Whether a metric is to fall or to rise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Smaller is better: a loss.
+    #[default]
+    Min,
+    /// Larger is better: an accuracy.
+    Max,
+}
+
+impl Mode {
+    /// Whether `metric` beats `best` by more than `min_delta`; NaN beats nothing.
+    pub(crate) fn is_better(self, metric: f64, best: f64, min_delta: f64) -> bool {
+        match self {
+            Self::Min => metric < best - min_delta,
+            Self::Max => metric > best + min_delta,
+        }
+    }
+
+    pub(crate) fn worst(self) -> f64 {
+        match self {
+            Self::Min => f64::INFINITY,
+            Self::Max => f64::NEG_INFINITY,
+        }
+    }
+}
+
+/// When to stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EarlyStopping {
+    /// Stop when the metric has not improved for this many epochs in a row; 10.
+    pub patience: u64,
+    /// Only a change by more than this is an improvement; 0.
+    pub min_delta: f64,
+    /// Whether the metric is to fall or to rise; fall.
+    pub mode: Mode,
+    /// Epochs at the start in which patience is not counted; 0.
+    pub warm_up: u64,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        Self { patience: 10, min_delta: 0.0, mode: Mode::Min, warm_up: 0 }
+    }
+}
+
+/// What an epoch's metric means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The best so far: the values were kept.
+    Improved,
+    /// Not better, and this many epochs since the best that count against the patience.
+    Waiting(u64),
+    /// The patience is used up.
+    Stop,
+}
+
+/// Watches a validation metric and keeps the best values.
+///
+/// Feed it a metric of a *validation* split; whoever stops by the test set has fitted to it.
+///
+/// ```
+/// use optim::{EarlyStopping, Stopper, Verdict};
+///
+/// let mut values = vec![0.0f32];
+/// let mut stopper = Stopper::new(EarlyStopping { patience: 2, ..EarlyStopping::default() })?;
+/// for (epoch, val_loss) in [1.0, 0.5, 0.6, 0.7, 0.1].into_iter().enumerate() {
+///     values[0] = epoch as f32; // an epoch of training
+///     if stopper.observe(val_loss, &values) == Verdict::Stop {
+///         break;
+///     }
+/// }
+/// stopper.restore_best(&mut values);
+/// assert_eq!((stopper.best_epoch(), values[0]), (Some(1), 1.0));
+/// # Ok::<(), optim::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stopper<F> {
+    config: EarlyStopping,
+    progress: Progress,
+    best_values: Vec<F>,
+}
+
+/// What a [`Stopper`] has seen, to be saved beside the best values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The number of epochs observed.
+    pub n_epochs: u64,
+    /// The best metric; infinitely bad before the first improvement.
+    pub best_metric: f64,
+    /// The epoch of the best metric, from 0.
+    pub best_epoch: Option<u64>,
+    /// Epochs since then that count against the patience.
+    pub n_bad: u64,
+}
+
+impl<F: Real> Stopper<F> {
+    /// A stopper that has seen nothing.
+    ///
+    /// # Errors
+    /// When `min_delta` is negative or not finite.
+    pub fn new(config: EarlyStopping) -> Result<Self, Error> {
+        Interval::NON_NEGATIVE.check("early stopping", "min_delta", config.min_delta)?;
+        let progress = Progress { n_epochs: 0, best_metric: config.mode.worst(), best_epoch: None, n_bad: 0 };
+        Ok(Self { config, progress, best_values: Vec::new() })
+    }
+
+    /// Takes an epoch's metric and, if it is the best so far, a copy of the values.
+    /// A metric that is NaN is never an improvement.
+    pub fn observe(&mut self, metric: f64, values: &[F]) -> Verdict {
+        let Progress { n_epochs, best_metric, best_epoch, n_bad } = &mut self.progress;
+        let epoch = *n_epochs;
+        *n_epochs += 1;
+        if self.config.mode.is_better(metric, *best_metric, self.config.min_delta) {
+            (*best_metric, *best_epoch, *n_bad) = (metric, Some(epoch), 0);
+            self.best_values.clear();
+            self.best_values.extend_from_slice(values);
+            return Verdict::Improved;
+        }
+        if epoch >= self.config.warm_up {
+            *n_bad += 1;
+        }
+        if *n_bad > 0 && *n_bad >= self.config.patience { Verdict::Stop } else { Verdict::Waiting(*n_bad) }
+    }
+
+    /// The best metric so far; `None` before the first improvement.
+    pub fn best_metric(&self) -> Option<f64> {
+        self.progress.best_epoch.map(|_| self.progress.best_metric)
+    }
+
+    /// The epoch of the best metric, from 0.
+    pub fn best_epoch(&self) -> Option<u64> {
+        self.progress.best_epoch
+    }
+
+    /// The values at the best epoch; empty before the first improvement.
+    pub fn best_values(&self) -> &[F] {
+        &self.best_values
+    }
+
+    /// Puts the values of the best epoch back; without any improvement `values` stays as it is.
+    ///
+    /// # Panics
+    /// When `values` has another length than those that were observed.
+    #[track_caller]
+    pub fn restore_best(&self, values: &mut [F]) {
+        if self.best_epoch().is_none() {
+            return;
+        }
+        let (n, n_best) = (values.len(), self.best_values.len());
+        assert!(n == n_best, "Stopper::restore_best: values has {n} elements, the best has {n_best}");
+        values.copy_from_slice(&self.best_values);
+    }
+
+    /// What has been seen, to be saved beside [`best_values`](Self::best_values).
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Continues from saved progress and best values.
+    pub fn resume(&mut self, progress: Progress, best_values: &[F]) {
+        self.progress = progress;
+        self.best_values = best_values.to_vec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(config: EarlyStopping, metrics: &[f64]) -> Vec<Verdict> {
+        let mut stopper = Stopper::new(config).unwrap();
+        metrics.iter().map(|&metric| stopper.observe(metric, &[metric])).collect()
+    }
+
+    #[test]
+    fn patience_counts_epochs_since_the_best() {
+        let config = EarlyStopping { patience: 2, ..EarlyStopping::default() };
+        use Verdict::*;
+        assert_eq!(
+            verdicts(config, &[3.0, 2.0, 2.0, 1.0, 1.5, 1.0]),
+            [Improved, Improved, Waiting(1), Improved, Waiting(1), Stop]
+        );
+    }
+
+    #[test]
+    fn patience_zero_stops_at_the_first_epoch_that_is_not_better() {
+        let config = EarlyStopping { patience: 0, ..EarlyStopping::default() };
+        assert_eq!(verdicts(config, &[3.0, 2.0, 2.0]), [Verdict::Improved, Verdict::Improved, Verdict::Stop]);
+    }
+
+    #[test]
+    fn min_delta_must_be_exceeded_in_either_mode() {
+        let config = EarlyStopping { min_delta: 0.5, ..EarlyStopping::default() };
+        assert_eq!(
+            verdicts(config, &[3.0, 2.5, 2.4]),
+            [Verdict::Improved, Verdict::Waiting(1), Verdict::Improved]
+        );
+        let config = EarlyStopping { mode: Mode::Max, ..config };
+        assert_eq!(
+            verdicts(config, &[3.0, 3.5, 3.6]),
+            [Verdict::Improved, Verdict::Waiting(1), Verdict::Improved]
+        );
+    }
+
+    #[test]
+    fn warm_up_epochs_improve_but_do_not_count_against_the_patience() {
+        let config = EarlyStopping { patience: 1, warm_up: 3, ..EarlyStopping::default() };
+        use Verdict::*;
+        assert_eq!(verdicts(config, &[1.0, 2.0, 0.5, 2.0]), [Improved, Waiting(0), Improved, Stop]);
+    }
+
+    #[test]
+    fn nan_is_never_the_best() {
+        let mut stopper = Stopper::new(EarlyStopping { patience: 2, ..EarlyStopping::default() }).unwrap();
+        assert_eq!(stopper.observe(f64::NAN, &[1.0f32]), Verdict::Waiting(1));
+        assert_eq!(stopper.best_metric(), None);
+        let mut values = [5.0];
+        stopper.restore_best(&mut values);
+        assert_eq!(values, [5.0]);
+        assert_eq!(stopper.observe(1.0, &[2.0]), Verdict::Improved);
+        assert_eq!((stopper.best_metric(), stopper.best_epoch()), (Some(1.0), Some(1)));
+    }
+
+    #[test]
+    fn a_resumed_stopper_goes_on_where_the_first_was() {
+        let config = EarlyStopping { patience: 3, ..EarlyStopping::default() };
+        let mut first = Stopper::new(config).unwrap();
+        first.observe(1.0, &[1.0, 2.0]);
+        first.observe(2.0, &[3.0, 4.0]);
+        let mut second = Stopper::new(config).unwrap();
+        second.resume(first.progress(), first.best_values());
+        assert_eq!(second, first);
+    }
+
+    #[test]
+    fn a_negative_min_delta_is_refused() {
+        let config = EarlyStopping { min_delta: -1.0, ..EarlyStopping::default() };
+        assert_eq!(
+            Stopper::<f32>::new(config).unwrap_err().to_string(),
+            "early stopping: min_delta = -1 is outside [0, ∞)"
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! One pass over values, gradients and state: blocked for vector units, split for threads.
+//!
+//! Every coordinate is computed on its own with IEEE operations that no compiler flag fuses, so the
+//! width of the vectors and the number of threads change no bit.
+
+use crate::Real;
+
+/// Coordinates that one thread takes at a time; slices up to this length stay on the calling thread.
+pub(crate) const CHUNK: usize = 1 << 15;
+
+/// Coordinates in a block: whole vectors of any width up to 512 bits.
+const BLOCK: usize = 16;
+
+/// Equally long pieces of the values, the gradients and `N` slots.
+pub(crate) struct Lanes<'a, F, const N: usize> {
+    pub(crate) values: &'a mut [F],
+    pub(crate) grads: &'a [F],
+    pub(crate) slots: [&'a mut [F]; N],
+}
+
+impl<F: Real, const N: usize> Lanes<'_, F, N> {
+    /// Applies `formula` to each coordinate, in parallel on the current rayon pool when there are many.
+    pub(crate) fn each(self, formula: &(impl Fn(&mut F, F, [&mut F; N]) + Sync)) {
+        if self.values.len() <= CHUNK {
+            return serial(self, formula);
+        }
+        let (left, right) = self.halves();
+        rayon::join(|| left.each(formula), || right.each(formula));
+    }
+
+    fn halves(self) -> (Self, Self) {
+        let mid = (self.values.len() / 2).next_multiple_of(BLOCK);
+        let (left_values, right_values) = self.values.split_at_mut(mid);
+        let (left_grads, right_grads) = self.grads.split_at(mid);
+        let mut right_slots = self.slots.map(Some);
+        let left_slots = right_slots.each_mut().map(|slot| {
+            let (left, right) = slot.take().expect("taken once").split_at_mut(mid);
+            *slot = Some(right);
+            left
+        });
+        let right_slots = right_slots.map(|slot| slot.expect("put back above"));
+        (
+            Lanes { values: left_values, grads: left_grads, slots: left_slots },
+            Lanes { values: right_values, grads: right_grads, slots: right_slots },
+        )
+    }
+}
+
+/// The same loop, compiled for the widest vectors that the processor has.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+fn serial<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
+    #[target_feature(enable = "avx512f")]
+    fn avx512<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
+        plain(lanes, formula);
+    }
+    #[target_feature(enable = "avx2")]
+    fn avx2<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
+        plain(lanes, formula);
+    }
+    if is_x86_feature_detected!("avx512f") {
+        // SAFETY: the line above has seen that the processor has AVX-512F.
+        unsafe { avx512(lanes, formula) }
+    } else if is_x86_feature_detected!("avx2") {
+        // SAFETY: the line above has seen that the processor has AVX2.
+        unsafe { avx2(lanes, formula) }
+    } else {
+        plain(lanes, formula);
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn serial<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
+    plain(lanes, formula);
+}
+
+/// Block by block through local arrays, which tells the compiler that nothing overlaps; then the rest.
+#[inline(always)]
+fn plain<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
+    let (value_blocks, values) = lanes.values.as_chunks_mut::<BLOCK>();
+    let (grad_blocks, grads) = lanes.grads.as_chunks::<BLOCK>();
+    let mut slots = lanes.slots.map(<[F]>::as_chunks_mut::<BLOCK>);
+    for (block_idx, (value_block, grad_block)) in value_blocks.iter_mut().zip(grad_blocks).enumerate() {
+        let mut value = *value_block;
+        let mut slot: [[F; BLOCK]; N] = slots.each_ref().map(|(blocks, _)| blocks[block_idx]);
+        for lane in 0..BLOCK {
+            formula(&mut value[lane], grad_block[lane], slot.each_mut().map(|slot| &mut slot[lane]));
+        }
+        *value_block = value;
+        for ((blocks, _), slot) in slots.iter_mut().zip(slot) {
+            blocks[block_idx] = slot;
+        }
+    }
+    for (idx, (value, &grad)) in values.iter_mut().zip(grads).enumerate() {
+        formula(value, grad, slots.each_mut().map(|(_, rest)| &mut rest[idx]));
+    }
+}

@@ -1,0 +1,284 @@
+//! Rules, groups of parameters and their state, stepped together over flat memory.
+
+use crate::param::check_params;
+use crate::rule::Run;
+use crate::schedule::Schedule;
+use crate::state::{Kind, check_slots};
+use crate::{AnyRule, Coordinates, Error, Group, Interval, Param, Real, State};
+
+/// Moves the parameters of one flat vector by the rules of their groups.
+///
+/// ```
+/// use optim::{Adam, Optimizer, Param};
+///
+/// let mut values = vec![1.0f32; 6];
+/// let params = [Param::new("weight", 0..4).with_shape([2, 2]), Param::new("bias", 4..6)];
+/// let mut optimizer = Optimizer::new(Adam { lr: 0.1, ..Adam::default() }, params)?;
+/// for _ in 0..200 {
+///     let grads: Vec<f32> = values.iter().map(|w| 2.0 * w).collect(); // of the sum of squares
+///     optimizer.step(&mut values, &grads);
+/// }
+/// assert!(values.iter().all(|w| w.abs() < 1e-2));
+/// # Ok::<(), optim::Error>(())
+/// ```
+///
+/// A step allocates nothing. Long slices are split over the current rayon pool; the result is the same,
+/// bit for bit, for any number of threads. Values outside all ranges are never touched.
+#[derive(Debug)]
+pub struct Optimizer<F: Real> {
+    groups: Vec<Active<F>>,
+    n_steps: u64,
+    n_values: usize,
+}
+
+/// A group with its state.
+#[derive(Debug)]
+struct Active<F: Real> {
+    group: Group<F>,
+    lr: f64,
+    /// Element-wise: one state for all parameters, one after the other. Whole-tensor: one for each.
+    states: Vec<State<F>>,
+    /// Element-wise: stretches of neighbouring parameters. Whole-tensor: empty.
+    runs: Vec<Run>,
+}
+
+impl<F: Real> Optimizer<F> {
+    /// One rule for all parameters.
+    ///
+    /// # Errors
+    /// As [`with_groups`](Self::with_groups).
+    pub fn new(rule: impl Into<AnyRule<F>>, params: impl IntoIterator<Item = Param>) -> Result<Self, Error> {
+        Self::with_groups([Group::new(rule, params)])
+    }
+
+    /// Groups of parameters, each with its own rule and hyperparameters.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range, a shape does not fill its range or is not one that
+    /// the rule takes, two ranges overlap, or a name occurs twice.
+    pub fn with_groups(groups: impl IntoIterator<Item = Group<F>>) -> Result<Self, Error> {
+        let groups: Vec<_> = groups.into_iter().map(Active::new).collect::<Result<_, _>>()?;
+        let params: Vec<_> = groups.iter().flat_map(|active| &active.group.params).collect();
+        check_params(&params)?;
+        let n_values = params.iter().map(|param| param.range.end).max().unwrap_or(0);
+        Ok(Self { groups, n_steps: 0, n_values })
+    }
+
+    /// One step of every group.
+    ///
+    /// # Panics
+    /// When `values` and `grads` differ in length or are shorter than the furthest range.
+    #[track_caller]
+    pub fn step(&mut self, values: &mut [F], grads: &[F]) {
+        let (n_values, n_grads) = (values.len(), grads.len());
+        assert!(n_values == n_grads, "Optimizer::step: values has {n_values} elements, grads {n_grads}");
+        let needed = self.n_values;
+        assert!(
+            n_values >= needed,
+            "Optimizer::step: values has {n_values} elements, the ranges need {needed}"
+        );
+        self.n_steps += 1;
+        for active in &mut self.groups {
+            active.step(self.n_steps, values, grads);
+        }
+    }
+
+    /// The number of steps taken.
+    pub fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
+    /// The groups, in order.
+    pub fn groups(&self) -> impl ExactSizeIterator<Item = &Group<F>> {
+        self.groups.iter().map(|active| &active.group)
+    }
+
+    /// The learning rate, before the groups' scales.
+    pub fn lr(&self) -> f64 {
+        self.groups.first().map_or(0.0, |active| active.lr)
+    }
+
+    /// Sets the learning rate of every group, times the group's scale.
+    ///
+    /// # Panics
+    /// When `lr` is negative, NaN or infinite.
+    #[track_caller]
+    pub fn set_lr(&mut self, lr: f64) {
+        let allowed = Interval::NON_NEGATIVE;
+        assert!(allowed.contains(lr), "Optimizer::set_lr: lr = {lr} is outside {allowed}");
+        for active in &mut self.groups {
+            active.lr = lr;
+            let scaled = lr * active.group.lr_scale;
+            active.group.rule.set("lr", scaled).expect("every rule has a learning rate that may be ≥ 0");
+        }
+    }
+
+    /// Sets a hyperparameter of one group by name: `weight_decay`, `momentum`, `beta1`, …
+    ///
+    /// # Errors
+    /// When the group's rule has no such hyperparameter or the value is outside its range.
+    ///
+    /// # Panics
+    /// When there is no such group.
+    #[track_caller]
+    pub fn set(&mut self, group_idx: usize, name: &str, value: f64) -> Result<(), Error> {
+        self.groups[group_idx].group.rule.set(name, value)
+    }
+
+    /// Takes learning rate and, if the schedule has one, momentum for the coming step. A rule without
+    /// `momentum` takes it as `beta1`; one that has neither keeps what it has.
+    ///
+    /// # Panics
+    /// When the schedule gives a learning rate or a momentum that the rules do not take.
+    #[track_caller]
+    pub fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
+        self.set_lr(schedule.lr(step));
+        let Some(momentum) = schedule.momentum(step) else { return };
+        for active in &mut self.groups {
+            for name in ["momentum", "beta1"] {
+                match active.group.rule.set(name, momentum) {
+                    Ok(()) => break,
+                    Err(Error::NoHyperparameter { .. }) => {}
+                    Err(error) => panic!("Optimizer::follow: {error}"),
+                }
+            }
+        }
+    }
+
+    /// Everything that has to be saved beside [`n_steps`](Self::n_steps) to continue bit for bit, by name:
+    /// `0.weight.exp_avg`, …; what an element-wise rule keeps once for a whole group is `group0.mu_product`.
+    /// Learning rates are not among it: a schedule is a function of the step.
+    pub fn state(&self) -> impl Iterator<Item = (String, &[F])> {
+        self.groups.iter().enumerate().flat_map(|(group_idx, active)| active.named_slots(group_idx))
+    }
+
+    /// Takes over what [`state`](Self::state) and [`n_steps`](Self::n_steps) gave.
+    ///
+    /// # Errors
+    /// When a slot is missing, unknown or of another length; the optimizer is then unchanged.
+    pub fn load_state<'a>(
+        &mut self,
+        n_steps: u64,
+        slots: impl IntoIterator<Item = (&'a str, &'a [F])>,
+    ) -> Result<(), Error> {
+        let offered: Vec<_> = slots.into_iter().collect();
+        let wanted: Vec<_> = self.state().map(|(name, values)| (name, values.len())).collect();
+        check_slots(&wanted, &offered)?;
+        self.n_steps = n_steps;
+        for (group_idx, active) in self.groups.iter_mut().enumerate() {
+            active.load(group_idx, n_steps, &offered);
+        }
+        Ok(())
+    }
+}
+
+impl<F: Real> Active<F> {
+    fn new(mut group: Group<F>) -> Result<Self, Error> {
+        Interval::NON_NEGATIVE.check("group", "lr_scale", group.lr_scale)?;
+        group.rule.rule().check()?;
+        let lr =
+            group.rule.rule().hyperparameters().iter().find(|(name, _)| *name == "lr").map(|(_, lr)| *lr);
+        let lr =
+            lr.ok_or(Error::Combination { owner: group.rule.rule().name(), rule: "a rule must have `lr`" })?;
+        group.rule.set("lr", lr * group.lr_scale)?;
+        let (states, runs) = match &group.rule {
+            AnyRule::Elementwise(rule) => {
+                let n = group.params.iter().map(|param| param.range.len()).sum();
+                (vec![rule.state(n)?], joined_runs(&group.params))
+            }
+            AnyRule::WholeTensor(rule) => {
+                let state = |param: &Param| match rule.state(&param.shape) {
+                    Err(Error::RuleShape { owner, shape, expected, .. }) => {
+                        Err(Error::RuleShape { owner, name: param.name.clone(), shape, expected })
+                    }
+                    state => state,
+                };
+                (group.params.iter().map(state).collect::<Result<_, _>>()?, vec![])
+            }
+        };
+        Ok(Self { group, lr, states, runs })
+    }
+
+    fn step(&mut self, t: u64, values: &mut [F], grads: &[F]) {
+        for state in &mut self.states {
+            state.n_steps = t;
+        }
+        match &self.group.rule {
+            AnyRule::Elementwise(rule) => {
+                let slots = &mut self.states[0].slots;
+                rule.apply(t, Coordinates { values, grads, slots, runs: &self.runs });
+            }
+            AnyRule::WholeTensor(rule) => {
+                for (param, state) in self.group.params.iter().zip(&mut self.states) {
+                    let range = param.range.clone();
+                    let (values, grads) = (&mut values[range.clone()], &grads[range]);
+                    rule.apply(t, &param.shape, values, grads, &mut state.slots);
+                }
+            }
+        }
+    }
+
+    /// All saved slots: (name, state, slot, where in the slot).
+    fn layout(&self, group_idx: usize) -> Vec<(String, usize, usize, std::ops::Range<usize>)> {
+        let mut layout = Vec::new();
+        let mut slot_start = 0;
+        for (param_idx, param) in self.group.params.iter().enumerate() {
+            let elementwise = matches!(self.group.rule, AnyRule::Elementwise(_));
+            let state_idx = if elementwise { 0 } else { param_idx };
+            for (slot_idx, slot) in self.states[state_idx].slots.iter().enumerate() {
+                let range = match (slot.kind, elementwise) {
+                    (Kind::Scratch, _) | (Kind::Shared, true) => continue,
+                    (Kind::Each, true) => slot_start..slot_start + param.range.len(),
+                    (_, false) => 0..slot.values.len(),
+                };
+                layout.push((format!("{}.{}", param.name, slot.name), state_idx, slot_idx, range));
+            }
+            slot_start += param.range.len();
+        }
+        if let AnyRule::Elementwise(_) = self.group.rule {
+            for (slot_idx, slot) in self.states[0].slots.iter().enumerate() {
+                if slot.kind == Kind::Shared {
+                    layout.push((
+                        format!("group{group_idx}.{}", slot.name),
+                        0,
+                        slot_idx,
+                        0..slot.values.len(),
+                    ));
+                }
+            }
+        }
+        layout
+    }
+
+    fn named_slots(&self, group_idx: usize) -> impl Iterator<Item = (String, &[F])> {
+        self.layout(group_idx).into_iter().map(|(name, state_idx, slot_idx, range)| {
+            (name, &self.states[state_idx].slots[slot_idx].values[range])
+        })
+    }
+
+    /// Copies checked slots in.
+    fn load(&mut self, group_idx: usize, n_steps: u64, offered: &[(&str, &[F])]) {
+        for (name, state_idx, slot_idx, range) in self.layout(group_idx) {
+            let (_, values) =
+                offered.iter().find(|(offered, _)| *offered == name).expect("checked by the caller");
+            self.states[state_idx].slots[slot_idx].values[range].copy_from_slice(values);
+        }
+        for state in &mut self.states {
+            state.n_steps = n_steps;
+        }
+    }
+}
+
+/// Joins parameters that follow one another in memory, so that they are updated in one pass.
+fn joined_runs(params: &[Param]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut slot_start = 0;
+    for Param { range, .. } in params {
+        match runs.last_mut() {
+            Some(last) if last.value_start + last.len == range.start => last.len += range.len(),
+            _ => runs.push(Run { value_start: range.start, slot_start, len: range.len() }),
+        }
+        slot_start += range.len();
+    }
+    runs
+}

@@ -1,0 +1,87 @@
+//! A named stretch of flat memory, and parameter groups made of them.
+
+use std::ops::Range;
+
+use crate::{AnyRule, Error, Real};
+
+/// A parameter: a name, and a range of the flat vectors of values and gradients with its shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// The name: `0.weight`, … Messages and saved states use it.
+    pub name: String,
+    /// Where the parameter lies.
+    pub range: Range<usize>,
+    /// Its shape in row-major order; whole-tensor rules look at it.
+    pub shape: Vec<usize>,
+}
+
+impl Param {
+    /// A parameter without a shape of its own: a vector.
+    pub fn new(name: impl Into<String>, range: Range<usize>) -> Self {
+        let shape = vec![range.len()];
+        Self { name: name.into(), range, shape }
+    }
+
+    /// The same parameter with this shape.
+    pub fn with_shape(self, shape: impl Into<Vec<usize>>) -> Self {
+        Self { shape: shape.into(), ..self }
+    }
+}
+
+/// Parameters that share a rule and its hyperparameters.
+#[derive(Debug)]
+pub struct Group<F: Real> {
+    pub(crate) rule: AnyRule<F>,
+    pub(crate) params: Vec<Param>,
+    pub(crate) lr_scale: f64,
+}
+
+impl<F: Real> Group<F> {
+    /// The parameters that `rule` moves.
+    pub fn new(rule: impl Into<AnyRule<F>>, params: impl IntoIterator<Item = Param>) -> Self {
+        Self { rule: rule.into(), params: params.into_iter().collect(), lr_scale: 1.0 }
+    }
+
+    /// Multiplies every learning rate that the optimizer is given by `lr_scale` for this group; 1 at first.
+    pub fn with_lr_scale(self, lr_scale: f64) -> Self {
+        Self { lr_scale, ..self }
+    }
+
+    /// The rule with its present hyperparameters.
+    pub fn rule(&self) -> &AnyRule<F> {
+        &self.rule
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+}
+
+/// Every shape fills its range; no two ranges overlap, no two names are equal.
+pub(crate) fn check_params(params: &[&Param]) -> Result<(), Error> {
+    for param in params {
+        if param.shape.iter().product::<usize>() != param.range.len() {
+            let Param { name, range, shape } = (*param).clone();
+            return Err(Error::Shape { name, shape, range });
+        }
+    }
+    let overlap = |a: &Param, b: &Param| {
+        Err(Error::Overlap {
+            first: a.name.clone(),
+            first_range: a.range.clone(),
+            second: b.name.clone(),
+            second_range: b.range.clone(),
+        })
+    };
+    let mut sorted = params.to_vec();
+    sorted.sort_by_key(|param| (param.range.start, param.range.end));
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0].range.end > pair[1].range.start) {
+        return overlap(pair[0], pair[1]);
+    }
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    match sorted.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        Some(pair) => overlap(pair[0], pair[1]),
+        None => Ok(()),
+    }
+}

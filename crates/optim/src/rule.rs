@@ -1,0 +1,233 @@
+//! The shapes of an update rule: element-wise, whole-tensor, and a minimiser over a closure.
+
+use std::fmt;
+
+use crate::lanes::Lanes;
+use crate::state::Kind;
+use crate::{Error, Real, Slot, State};
+
+/// What every rule is: a plain struct of hyperparameters.
+///
+/// The numeric ones can be read and set by name, so that a command line, a schedule or a search need not
+/// know the type.
+pub trait Rule: Send + Sync {
+    /// The name under which the rule is found: `sgd`, `adam`, …
+    fn name(&self) -> &'static str;
+
+    /// The numeric hyperparameters, `lr` first.
+    fn hyperparameters(&self) -> Vec<(&'static str, f64)>;
+
+    /// One numeric hyperparameter, to be changed; `None` if the rule has no such.
+    fn hyperparameter_mut(&mut self, name: &str) -> Option<&mut f64>;
+
+    /// Checks every hyperparameter.
+    ///
+    /// # Errors
+    /// Names the first field outside its range, its value and the range.
+    fn check(&self) -> Result<(), Error>;
+}
+
+/// A rule that moves each coordinate on its own: SGD, Adam and most others.
+///
+/// ```
+/// use optim::{Adam, Elementwise};
+///
+/// let (mut values, grads) = ([1.0f32, 2.0], [0.5, -0.5]);
+/// let adam = Adam { lr: 0.1, ..Adam::default() };
+/// let mut state = adam.state(values.len())?;
+/// adam.update(&mut values, &grads, &mut state);
+/// assert!((values[0] - 0.9).abs() < 1e-6 && (values[1] - 2.1).abs() < 1e-6);
+/// # Ok::<(), optim::Error>(())
+/// ```
+pub trait Elementwise<F: Real>: Rule {
+    /// The slots for `n` coordinates as they are before the first step.
+    fn slots(&self, n: usize) -> Vec<Slot<F>>;
+
+    /// Step number `t`, counted from 1, on all coordinates.
+    fn apply(&self, t: u64, at: Coordinates<'_, F>);
+
+    /// A fresh state for `n` values.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range.
+    fn state(&self, n: usize) -> Result<State<F>, Error> {
+        self.check()?;
+        Ok(State::new(n, self.slots(n)))
+    }
+
+    /// One step on bare slices: `values` moves, `state` remembers.
+    ///
+    /// # Panics
+    /// When the lengths of `values`, `grads` and `state` differ.
+    #[track_caller]
+    fn update(&self, values: &mut [F], grads: &[F], state: &mut State<F>) {
+        check_lengths(self.name(), values, grads, state);
+        state.n_steps += 1;
+        let run = Run { value_start: 0, slot_start: 0, len: values.len() };
+        self.apply(state.n_steps, Coordinates { values, grads, slots: &mut state.slots, runs: &[run] });
+    }
+}
+
+/// A rule that looks at a tensor as a whole, at its norm or at its matrix: LARS, LAMB, Adafactor, Muon.
+pub trait WholeTensor<F: Real>: Rule {
+    /// The shapes that the rule takes, in words, if it does not take all.
+    fn takes(&self, shape: &[usize]) -> Result<(), &'static str>;
+
+    /// The slots for a tensor of this shape as they are before the first step.
+    fn slots(&self, shape: &[usize]) -> Vec<Slot<F>>;
+
+    /// Step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in their order.
+    fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]);
+
+    /// A fresh state for a tensor of this shape.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range, or the rule does not take the shape.
+    fn state(&self, shape: &[usize]) -> Result<State<F>, Error> {
+        self.check()?;
+        self.takes(shape).map_err(|expected| Error::RuleShape {
+            owner: self.name(),
+            name: "values".into(),
+            shape: shape.into(),
+            expected,
+        })?;
+        Ok(State::new(shape.iter().product(), self.slots(shape)))
+    }
+
+    /// One step on a tensor given as a bare slice in row-major order.
+    ///
+    /// # Panics
+    /// When the lengths of `values`, `grads` and `state` differ from each other or from the shape.
+    #[track_caller]
+    fn update(&self, shape: &[usize], values: &mut [F], grads: &[F], state: &mut State<F>) {
+        check_lengths(self.name(), values, grads, state);
+        let n: usize = shape.iter().product();
+        assert!(
+            n == values.len(),
+            "{}: shape {shape:?} has {n} elements, values {}",
+            self.name(),
+            values.len()
+        );
+        state.n_steps += 1;
+        self.apply(state.n_steps, shape, values, grads, &mut state.slots);
+    }
+}
+
+#[track_caller]
+pub(crate) fn check_lengths<F: Real>(name: &str, values: &[F], grads: &[F], state: &State<F>) {
+    let lengths = (values.len(), grads.len(), state.n_values());
+    assert!(
+        lengths.0 == lengths.1 && lengths.1 == lengths.2,
+        "{name}: values has {} elements, grads {}, state {}",
+        lengths.0,
+        lengths.1,
+        lengths.2
+    );
+}
+
+/// A stretch of coordinates that lie together in the values and in the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) value_start: usize,
+    pub(crate) slot_start: usize,
+    pub(crate) len: usize,
+}
+
+/// The coordinates that one step of an [`Elementwise`] rule moves, with gradients and state.
+pub struct Coordinates<'a, F> {
+    pub(crate) values: &'a mut [F],
+    pub(crate) grads: &'a [F],
+    pub(crate) slots: &'a mut [Slot<F>],
+    pub(crate) runs: &'a [Run],
+}
+
+impl<F: Real> Coordinates<'_, F> {
+    /// Calls `formula(value, gradient, [slot, …])` for each coordinate, in one pass, in parallel when
+    /// there are many. The slots are the first `N` of those made by [`Slot::each`], in their order.
+    ///
+    /// # Panics
+    /// When the rule has fewer such slots.
+    pub fn each<const N: usize>(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Sync) {
+        let n_slots = self.slots.iter().filter(|slot| slot.kind == Kind::Each).count();
+        assert!(
+            n_slots >= N,
+            "the rule needs {N} slots and was set up with {n_slots}: was an option changed?"
+        );
+        let mut each = self.slots.iter_mut().filter(|slot| slot.kind == Kind::Each);
+        let mut slots: [&mut [F]; N] =
+            std::array::from_fn(|_| each.next().expect("counted above").values.as_mut_slice());
+        for run in self.runs {
+            let value_range = run.value_start..run.value_start + run.len;
+            let slot_range = run.slot_start..run.slot_start + run.len;
+            let lanes = Lanes {
+                values: &mut self.values[value_range.clone()],
+                grads: &self.grads[value_range],
+                slots: slots.each_mut().map(|slot| &mut slot[slot_range.clone()]),
+            };
+            lanes.each(&formula);
+        }
+    }
+
+    /// A slot made by [`Slot::shared`].
+    ///
+    /// # Panics
+    /// When the rule has no such slot.
+    pub fn shared(&mut self, name: &str) -> &mut [F] {
+        let slot = self.slots.iter_mut().find(|slot| slot.kind == Kind::Shared && slot.name == name);
+        &mut slot.unwrap_or_else(|| panic!("the rule has no shared slot `{name}`")).values
+    }
+}
+
+/// A rule of either shape, as an [`Optimizer`](crate::Optimizer) holds it.
+///
+/// Every rule of this crate converts into it; for a rule of your own, write
+/// `AnyRule::Elementwise(Box::new(mine))`.
+pub enum AnyRule<F> {
+    /// Moves each coordinate on its own.
+    Elementwise(Box<dyn Elementwise<F>>),
+    /// Looks at a tensor as a whole.
+    WholeTensor(Box<dyn WholeTensor<F>>),
+}
+
+impl<F: Real> AnyRule<F> {
+    /// Name and hyperparameters.
+    pub fn rule(&self) -> &dyn Rule {
+        match self {
+            Self::Elementwise(rule) => rule.as_ref(),
+            Self::WholeTensor(rule) => rule.as_ref(),
+        }
+    }
+
+    /// Sets a numeric hyperparameter by name.
+    ///
+    /// # Errors
+    /// When the rule has no such hyperparameter, or the value is outside its range; it is then unchanged.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<(), Error> {
+        let rule: &mut dyn Rule = match self {
+            Self::Elementwise(rule) => rule.as_mut(),
+            Self::WholeTensor(rule) => rule.as_mut(),
+        };
+        let Some(field) = rule.hyperparameter_mut(name) else {
+            let known: Vec<_> = rule.hyperparameters().iter().map(|(name, _)| *name).collect();
+            return Err(Error::NoHyperparameter {
+                owner: rule.name(),
+                field: name.into(),
+                known: known.join(", "),
+            });
+        };
+        let before = std::mem::replace(field, value);
+        rule.check().inspect_err(|_| {
+            *rule.hyperparameter_mut(name).expect("it was there before") = before;
+        })
+    }
+}
+
+impl<F: Real> fmt::Debug for AnyRule<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct(self.rule().name());
+        for (name, value) in self.rule().hyperparameters() {
+            debug.field(name, &value);
+        }
+        debug.finish_non_exhaustive()
+    }
+}

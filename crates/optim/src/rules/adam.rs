@@ -1,0 +1,110 @@
+//! Adam, and AMSGrad.
+
+use super::{Direction, hyperparameters};
+use crate::{Coordinates, Elementwise, Real, Slot};
+
+/// Adam: the running mean of the gradient over the root of the running mean of its square.
+///
+/// ```text
+/// g ← ±∇f(w) + λ·w           or, decoupled,  w ← w − lr·λ·w
+/// m ← β₁·m + (1 − β₁)·g,     m̂ = m/(1 − β₁ᵗ)
+/// v ← β₂·v + (1 − β₂)·g²,    v̂ = v/(1 − β₂ᵗ)
+/// w ← w − lr·m̂/(√v̂ + ε)
+/// ```
+/// AMSGrad puts the largest v so far in the place of v.
+///
+/// Kingma and Ba, "Adam: A Method for Stochastic Optimization", arXiv:1412.6980;
+/// Reddi et al., "On the Convergence of Adam and Beyond", ICLR 2018. `torch.optim.Adam`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// Learning rate; 1e-3.
+    pub lr: f64,
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    pub betas: (f64, f64),
+    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    pub eps: f64,
+    /// Weight decay λ, coupled (L2) unless `decoupled_weight_decay`; 0.
+    pub weight_decay: f64,
+    /// Decay the weights themselves instead of adding to their gradient, as [`AdamW`](super::AdamW); false.
+    pub decoupled_weight_decay: bool,
+    /// Divide by the largest mean square so far; false.
+    pub amsgrad: bool,
+    /// Divide the means by 1 − βᵗ, as the paper does; true. Without it the first steps are short:
+    /// that is the form of the lecture's figure.
+    pub bias_correction: bool,
+    /// Climb instead of descend; false.
+    pub maximize: bool,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self {
+            lr: 1e-3,
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+            decoupled_weight_decay: false,
+            amsgrad: false,
+            bias_correction: true,
+            maximize: false,
+        }
+    }
+}
+
+hyperparameters! { Adam "adam" {
+    "lr" in NON_NEGATIVE: lr;
+    "beta1" in DECAY_RATE: betas.0;
+    "beta2" in DECAY_RATE: betas.1;
+    "eps" in NON_NEGATIVE: eps;
+    "weight_decay" in NON_NEGATIVE: weight_decay;
+} }
+
+impl<F: Real> Elementwise<F> for Adam {
+    fn slots(&self, n: usize) -> Vec<Slot<F>> {
+        let names: &[_] = if self.amsgrad {
+            &["exp_avg", "exp_avg_sq", "max_exp_avg_sq"]
+        } else {
+            &["exp_avg", "exp_avg_sq"]
+        };
+        names.iter().map(|name| Slot::each(name, n, 0.0)).collect()
+    }
+
+    fn apply(&self, t: u64, at: Coordinates<'_, F>) {
+        let (beta1, beta2) = self.betas;
+        let corrections = if self.bias_correction {
+            (1.0 - beta1.powf(t as f64), 1.0 - beta2.powf(t as f64))
+        } else {
+            (1.0, 1.0)
+        };
+        let (coupled, decoupled) =
+            if self.decoupled_weight_decay { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
+        let direction = Direction::new(self.maximize, coupled);
+        let [step_size, root, eps, new1, beta2, new2, shrink] = [
+            self.lr / corrections.0,
+            corrections.1.sqrt(),
+            self.eps,
+            1.0 - beta1,
+            beta2,
+            1.0 - beta2,
+            1.0 - self.lr * decoupled,
+        ]
+        .map(F::of);
+        let means = |w: F, g: F, m: &mut F, v: &mut F| {
+            let g = direction.at(w, g);
+            *m = m.lerp(g, new1);
+            *v = beta2 * *v + new2 * g * g;
+        };
+        if self.amsgrad {
+            at.each(|w, g, [m, v, v_max]| {
+                means(*w, g, m, v);
+                *v_max = v_max.larger(*v);
+                *w = shrink * *w - step_size * *m / (v_max.sqrt() / root + eps);
+            });
+        } else {
+            at.each(|w, g, [m, v]| {
+                means(*w, g, m, v);
+                *w = shrink * *w - step_size * *m / (v.sqrt() / root + eps);
+            });
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The gradient as a rule sees it: turned round to maximise, with the coupled weight decay in it.
+
+use crate::Real;
+
+/// g ← ±g + λ·w.
+#[derive(Clone, Copy)]
+pub(super) struct Direction<F> {
+    sign: F,
+    weight_decay: F,
+    decays: bool,
+}
+
+impl<F: Real> Direction<F> {
+    pub(super) fn new(maximize: bool, weight_decay: f64) -> Self {
+        let sign = if maximize { -F::ONE } else { F::ONE };
+        Self { sign, weight_decay: F::of(weight_decay), decays: weight_decay != 0.0 }
+    }
+
+    /// Without decay an infinite weight does not reach its gradient.
+    #[inline(always)]
+    pub(super) fn at(&self, value: F, grad: F) -> F {
+        let grad = self.sign * grad;
+        if self.decays { grad + self.weight_decay * value } else { grad }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a rule remembers between steps: a step count and named slots.
+
+use crate::{Error, Real};
+
+/// One named buffer of a [`State`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot<F> {
+    pub(crate) name: &'static str,
+    pub(crate) values: Vec<F>,
+    pub(crate) kind: Kind,
+}
+
+/// How a slot lies over the parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One number for each coordinate.
+    Each,
+    /// Numbers that belong to the whole slice or tensor.
+    Shared,
+    /// Working memory, written before it is read in every step: not part of what is saved.
+    Scratch,
+}
+
+impl<F: Real> Slot<F> {
+    /// One number for each of `n` coordinates, `start` at first.
+    pub fn each(name: &'static str, n: usize, start: f64) -> Self {
+        Self { name, values: vec![F::of(start); n], kind: Kind::Each }
+    }
+
+    /// `n` numbers that belong to the whole slice or tensor, `start` at first.
+    pub fn shared(name: &'static str, n: usize, start: f64) -> Self {
+        Self { name, values: vec![F::of(start); n], kind: Kind::Shared }
+    }
+
+    /// Working memory of `n` numbers that is not saved.
+    pub fn scratch(name: &'static str, n: usize) -> Self {
+        Self { name, values: vec![F::ZERO; n], kind: Kind::Scratch }
+    }
+
+    /// The numbers of the slot.
+    pub fn values_mut(&mut self) -> &mut [F] {
+        &mut self.values
+    }
+}
+
+/// What a rule remembers about one slice of parameters.
+///
+/// Made by [`Elementwise::state`](crate::Elementwise::state),
+/// [`WholeTensor::state`](crate::WholeTensor::state) or [`Minimizer::state`](crate::Minimizer::state).
+/// Saving [`n_steps`](Self::n_steps) and all [`slots`](Self::slots) and handing them to
+/// [`restore`](Self::restore) continues bit for bit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State<F> {
+    pub(crate) n_values: usize,
+    pub(crate) n_steps: u64,
+    pub(crate) slots: Vec<Slot<F>>,
+}
+
+impl<F: Real> State<F> {
+    pub(crate) fn new(n_values: usize, slots: Vec<Slot<F>>) -> Self {
+        Self { n_values, n_steps: 0, slots }
+    }
+
+    /// The number of steps taken.
+    pub fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
+    /// The number of parameters that the state was made for.
+    pub fn n_values(&self) -> usize {
+        self.n_values
+    }
+
+    /// The slots that make up the state, by name.
+    pub fn slots(&self) -> impl Iterator<Item = (&'static str, &[F])> {
+        self.saved().map(|slot| (slot.name, slot.values.as_slice()))
+    }
+
+    /// Takes over saved slots and the step count.
+    ///
+    /// # Errors
+    /// When a slot is missing, unknown or of another length; the state is then unchanged.
+    pub fn restore<'a>(
+        &mut self,
+        n_steps: u64,
+        slots: impl IntoIterator<Item = (&'a str, &'a [F])>,
+    ) -> Result<(), Error> {
+        let saved: Vec<_> = slots.into_iter().collect();
+        let wanted: Vec<_> = self.slots().map(|(name, values)| (name.to_string(), values.len())).collect();
+        check_slots(&wanted, &saved)?;
+        self.n_steps = n_steps;
+        for slot in self.slots.iter_mut().filter(|slot| slot.kind != Kind::Scratch) {
+            let (_, values) = saved.iter().find(|(name, _)| *name == slot.name).expect("checked above");
+            slot.values.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn saved(&self) -> impl Iterator<Item = &Slot<F>> {
+        self.slots.iter().filter(|slot| slot.kind != Kind::Scratch)
+    }
+}
+
+/// Compares the slots that a state wants, as (name, length), with those that are offered.
+pub(crate) fn check_slots<F>(wanted: &[(String, usize)], offered: &[(&str, &[F])]) -> Result<(), Error> {
+    let fail = |slot: &str, problem: String| Err(Error::State { slot: slot.into(), problem });
+    for (name, len) in wanted {
+        match offered.iter().find(|(offered, _)| offered == name) {
+            None => return fail(name, "is missing".into()),
+            Some((_, values)) if values.len() != *len => {
+                return fail(name, format!("has {} elements, expected {len}", values.len()));
+            }
+            Some(_) => {}
+        }
+    }
+    for (idx, (name, _)) in offered.iter().enumerate() {
+        if !wanted.iter().any(|(wanted, _)| wanted == name) {
+            return fail(name, "belongs to no slot of this rule".into());
+        }
+        if offered[..idx].iter().any(|(earlier, _)| earlier == name) {
+            return fail(name, "is given twice".into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State<f64> {
+        let slots = vec![
+            Slot::each("exp_avg", 3, 0.0),
+            Slot::shared("mu_product", 1, 1.0),
+            Slot::scratch("update", 7),
+        ];
+        State::new(3, slots)
+    }
+
+    #[test]
+    fn scratch_is_not_part_of_what_is_saved() {
+        let names: Vec<_> = state().slots().map(|(name, values)| (name, values.len())).collect();
+        assert_eq!(names, [("exp_avg", 3), ("mu_product", 1)]);
+    }
+
+    #[test]
+    fn restore_takes_values_in_any_order() {
+        let mut state = state();
+        state.restore(4, [("mu_product", &[0.5][..]), ("exp_avg", &[1.0, 2.0, 3.0][..])]).unwrap();
+        assert_eq!(state.n_steps(), 4);
+        assert_eq!(state.slots[0].values, [1.0, 2.0, 3.0]);
+        assert_eq!(state.slots[1].values, [0.5]);
+    }
+
+    #[test]
+    fn restore_refuses_what_does_not_fit_and_leaves_the_state_alone() {
+        let (avg, mu) = (&[1.0, 2.0, 3.0][..], &[0.5][..]);
+        for (slots, message) in [
+            (vec![("exp_avg", avg)], "state `mu_product`: is missing"),
+            (vec![("exp_avg", mu), ("mu_product", mu)], "state `exp_avg`: has 1 elements, expected 3"),
+            (
+                vec![("exp_avg", avg), ("mu_product", mu), ("x", mu)],
+                "state `x`: belongs to no slot of this rule",
+            ),
+            (vec![("exp_avg", avg), ("mu_product", mu), ("exp_avg", avg)], "state `exp_avg`: is given twice"),
+        ] {
+            let mut target = state();
+            assert_eq!(target.restore(1, slots).unwrap_err().to_string(), message);
+            assert_eq!(target, state());
+        }
+    }
+}
