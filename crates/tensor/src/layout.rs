@@ -49,7 +49,8 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
         *stride = x_strides[axis];
     }
     let nest = Nest::new(&y_shape, [strides]);
-    let (len, [step]) = (nest.row_len(), nest.row_strides());
+    // A single element has no stride to step by.
+    let (len, step) = (nest.row_len(), nest.row_strides()[0].max(1));
     let chunk = ((1 << 15) / len.max(1)).max(1);
     for_each_chunk(nest.n_rows(), chunk, 4 * y.len(), rows_mut(y, len), |rows, y| {
         for (y, [start]) in y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows)) {

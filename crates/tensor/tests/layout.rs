@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn permuting_and_back(shape in shapes(), order in Just(()).prop_flat_map(|()| Just([0usize, 1, 2, 3, 4, 5]).prop_shuffle()), seed: u64) {
+    fn permuting_and_back(shape in shapes(), order in Just([0usize, 1, 2, 3, 4, 5]).prop_shuffle(), seed: u64) {
         let axes: Vec<usize> = order.into_iter().filter(|&axis| axis < shape.rank()).collect();
         let x = random(shape.numel(), seed);
         let expected = reference::permute(&to_f64(&x), &shape, &axes);
