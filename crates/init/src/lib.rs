@@ -1,1 +1,33 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod basic;
+mod defaults;
+mod fan;
+mod gain;
+mod kaiming;
+mod lsuv;
+mod orthogonal;
+mod patterns;
+mod sparse;
+mod truncated;
+mod xavier;
+
+pub use basic::{constant, normal, uniform};
+pub use defaults::{default_bias, default_weight};
+pub use fan::{FanMode, fans};
+pub use gain::Nonlinearity;
+pub use kaiming::{kaiming_normal, kaiming_uniform};
+pub use lsuv::{Lsuv, lsuv};
+pub use orthogonal::orthogonal;
+pub use patterns::{dirac, eye};
+pub use sparse::sparse;
+pub use truncated::truncated_normal;
+pub use xavier::{xavier_normal, xavier_uniform};
+
+/// The shape must fill the slice.
+#[track_caller]
+fn check_shape(op: &str, weights: &[f32], shape: &[usize]) {
+    let n: usize = shape.iter().product();
+    assert!(n == weights.len(), "{op}: shape {shape:?} has {n} elements, the slice {}", weights.len());
+}
