@@ -1,0 +1,181 @@
+//! What a layer is, and how it gets its parameters.
+
+use std::any::Any;
+use std::fmt;
+
+use autograd::{Graph, ParamId, Params, Role, Var};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::Shape;
+
+use crate::summary::Summary;
+
+/// A part of a network: it registers its parameters once, and computes `y = f(x)` each step.
+///
+/// A layer is a plain struct of sizes, options and parameter handles; the numbers lie in [`Params`].
+/// A model of your own is a struct that implements `Layer` out of others:
+///
+/// ```
+/// use autograd::{Graph, Mode, Tape, Var};
+/// use nn::{Layer, Linear, Scope};
+///
+/// /// y = up(tanh(down(x))) + x
+/// #[derive(Debug)]
+/// struct Bottleneck {
+///     down: Linear,
+///     up: Linear,
+/// }
+///
+/// impl Layer for Bottleneck {
+///     fn register(&mut self, scope: &mut Scope<'_>) {
+///         scope.layer("down", &mut self.down);
+///         scope.layer("up", &mut self.up);
+///     }
+///     fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+///         let h = g.scope("down", |g| self.down.forward(g, x));
+///         let h = g.tanh(h);
+///         let y = g.scope("up", |g| self.up.forward(g, h));
+///         g.add(y, x)
+///     }
+/// }
+///
+/// let block = Bottleneck { down: Linear::new(8, 2), up: Linear::new(2, 8) };
+/// let (block, mut params) = nn::build(block, 0);
+/// assert_eq!(params.entries()[2].name, "up.weight");
+///
+/// let mut tape = Tape::new();
+/// let mut g = tape.begin(&mut params, Mode::eval());
+/// let x = g.input([5, 8], &[1.0; 40]);
+/// let y = block.forward(&mut g, x);
+/// assert_eq!(g.shape(y).dims(), [5, 8]);
+/// ```
+pub trait Layer: Any + fmt::Debug + Send + Sync {
+    /// Adds the layer's parameters to the model. Layers without any need not implement it.
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        let _ = scope;
+    }
+
+    /// Records the layer on the graph.
+    ///
+    /// # Panics
+    /// When the shape of `x` does not fit; the message names the op, the layer's path, the shapes
+    /// and what to change. Also when the layer has parameters that were never registered.
+    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var;
+
+    /// Runs the layer and reports its rows to a [`Summary`]: one row for the whole of it, unless a
+    /// container overrides this to report its children.
+    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+        let y = self.forward(g, x);
+        summary.row(&format!("{self:?}"), g, y);
+        y
+    }
+
+    /// The model as a table, for an input of the given shape: layer, output shape, parameters, and
+    /// the total. The model is run once, in evaluation mode, on zeros.
+    ///
+    /// # Panics
+    /// When the model does not take an input of this shape.
+    fn summary(&self, params: &Params, input: impl Into<Shape>) -> Summary
+    where
+        Self: Sized,
+    {
+        Summary::of(self, params, input.into())
+    }
+}
+
+/// Registers the parameters of a model under PyTorch's names and initialises them.
+///
+/// Each parameter is drawn from a generator of its own, keyed by `seed` and its name, so adding a
+/// layer changes no other layer's numbers unless it changes their names.
+///
+/// ```
+/// use nn::{Linear, ReLU, Sequential};
+/// let net = Sequential::new().add(Linear::new(4, 16)).add(ReLU).add(Linear::new(16, 3));
+/// let (net, params) = nn::build(net, 7);
+/// let names: Vec<_> = params.entries().iter().map(|entry| entry.name.as_str()).collect();
+/// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
+/// # let _ = net;
+/// ```
+pub fn build<L: Layer>(mut model: L, seed: u64) -> (L, Params) {
+    let mut params = Params::new();
+    model.register(&mut Scope { params: &mut params, seed, path: String::new(), fuse: true });
+    (model, params)
+}
+
+/// Where a layer registers its parameters: the model's [`Params`], the path of the layer, the seed.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    params: &'a mut Params,
+    seed: u64,
+    path: String,
+    fuse: bool,
+}
+
+impl Scope<'_> {
+    /// Registers a child: its parameters are called `name.…`. Run it in `forward` under
+    /// `g.scope(name, …)`, so that errors and random numbers know it by the same path.
+    pub fn layer(&mut self, name: &str, layer: &mut dyn Layer) {
+        let (len, fuse) = (self.path.len(), self.fuse);
+        self.path = self.full_name(name);
+        layer.register(self);
+        self.path.truncate(len);
+        self.fuse = fuse;
+    }
+
+    /// Registers a parameter of this layer; `init` fills it, given a generator that belongs to this
+    /// parameter alone.
+    ///
+    /// # Panics
+    /// When the layer has another parameter of this name.
+    #[track_caller]
+    pub fn param(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        role: Role,
+        init: impl FnOnce(&mut [f32], &mut ChaCha8Rng),
+    ) -> Handle {
+        let name = self.full_name(name);
+        let mut rng = generator(self.seed, &name);
+        let id = self.params.add(name, shape, role);
+        init(self.params.value_mut(id), &mut rng);
+        Handle(Some(id))
+    }
+
+    /// Whether containers registered here may run neighbouring layers as one fused op.
+    pub(crate) fn fuse(&mut self) -> &mut bool {
+        &mut self.fuse
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+/// A layer's handle to one of its parameters: empty until [`Scope::param`] fills it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handle(Option<ParamId>);
+
+impl Handle {
+    /// The id of the parameter.
+    ///
+    /// # Panics
+    /// When the layer was not registered; `layer` is printed.
+    #[track_caller]
+    pub fn id(self, layer: &dyn fmt::Debug) -> ParamId {
+        self.0.unwrap_or_else(|| {
+            panic!("{layer:?} has no parameters yet: pass the model through nn::build before it is run")
+        })
+    }
+}
+
+/// The generator of one parameter: ChaCha8, keyed by the seed and the FNV-1a hash of the name.
+fn generator(seed: u64, name: &str) -> ChaCha8Rng {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&hash.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}

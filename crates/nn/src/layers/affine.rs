@@ -1,0 +1,74 @@
+//! The weight and the bias that `Linear` and `Conv2d` have alike.
+
+use std::fmt;
+
+use autograd::{Graph, Role, Var};
+use tensor::Shape;
+
+use crate::init::Init;
+use crate::layer::{Handle, Scope};
+
+/// A weight whose first axis is the outputs, and perhaps a bias, one number an output.
+#[derive(Clone, Copy)]
+pub(crate) struct Affine {
+    pub(crate) has_bias: bool,
+    pub(crate) weight_init: Init,
+    pub(crate) bias_init: Init,
+    weight: Handle,
+    bias: Handle,
+}
+
+impl Affine {
+    pub(crate) fn new() -> Self {
+        Self {
+            has_bias: true,
+            weight_init: Init::Default,
+            bias_init: Init::Default,
+            weight: Handle::default(),
+            bias: Handle::default(),
+        }
+    }
+
+    pub(crate) fn register(&mut self, scope: &mut Scope<'_>, weight: Shape) {
+        let (weight_init, bias_init) = (self.weight_init, self.bias_init);
+        self.weight = scope
+            .param("weight", weight, Role::Trainable, |values, rng| weight_init.fill(values, &weight, rng));
+        if self.has_bias {
+            self.bias = scope.param("bias", [weight[0]], Role::Trainable, |values, rng| {
+                bias_init.fill(values, &weight, rng);
+            });
+        }
+    }
+
+    /// Weight and bias on the graph; `layer` is printed when they were never registered.
+    #[track_caller]
+    pub(crate) fn vars(&self, g: &mut Graph<'_>, layer: &dyn fmt::Debug) -> (Var, Option<Var>) {
+        let weight = g.param(self.weight.id(layer));
+        let bias = self.has_bias.then(|| g.param(self.bias.id(layer)));
+        (weight, bias)
+    }
+}
+
+/// The builder methods of a layer with a field `affine`.
+macro_rules! affine_options {
+    () => {
+        /// With or without a bias; the default is with.
+        pub fn bias(mut self, bias: bool) -> Self {
+            self.affine.has_bias = bias;
+            self
+        }
+
+        /// How the weight is initialised; the default is [`Init::Default`].
+        pub fn weight_init(mut self, init: Init) -> Self {
+            self.affine.weight_init = init;
+            self
+        }
+
+        /// How the bias is initialised; the default is [`Init::Default`].
+        pub fn bias_init(mut self, init: Init) -> Self {
+            self.affine.bias_init = init;
+            self
+        }
+    };
+}
+pub(crate) use affine_options;

@@ -1,0 +1,56 @@
+//! The fully connected layer.
+
+use std::fmt;
+
+use autograd::{Graph, Var};
+use tensor::Shape;
+
+use super::affine::{Affine, affine_options};
+use crate::init::Init;
+use crate::layer::{Layer, Scope};
+
+/// `y = x Wᵀ + b`: `[n, in_features]` to `[n, out_features]`.
+///
+/// Parameters as PyTorch's `nn.Linear`: `weight` [out_features, in_features] and `bias`
+/// [out_features], both uniform in ±1/√in_features unless told otherwise.
+#[derive(Clone)]
+#[must_use]
+pub struct Linear {
+    in_features: usize,
+    out_features: usize,
+    affine: Affine,
+}
+
+impl Linear {
+    /// A layer with a bias and PyTorch's default initialisation.
+    pub fn new(in_features: usize, out_features: usize) -> Self {
+        Self { in_features, out_features, affine: Affine::new() }
+    }
+
+    affine_options!();
+
+    /// The layer and a ReLU behind it, as one op.
+    pub(crate) fn forward_relu(&self, g: &mut Graph<'_>, x: Var) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        g.linear_relu(x, weight, bias)
+    }
+}
+
+impl Layer for Linear {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.affine.register(scope, Shape::new(&[self.out_features, self.in_features]));
+    }
+
+    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        g.linear(x, weight, bias)
+    }
+}
+
+impl fmt::Debug for Linear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_features, out_features, affine } = self;
+        let bias = if affine.has_bias { "True" } else { "False" };
+        write!(f, "Linear(in_features={in_features}, out_features={out_features}, bias={bias})")
+    }
+}

@@ -1,0 +1,22 @@
+//! The layers.
+
+mod activation;
+mod affine;
+mod conv2d;
+mod dropout;
+mod flatten;
+mod linear;
+mod norm;
+mod pair;
+mod pool;
+mod residual;
+
+pub use activation::{GELU, LeakyReLU, ReLU, Sigmoid, Tanh};
+pub use conv2d::Conv2d;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use linear::Linear;
+pub use norm::{BatchNorm1d, BatchNorm2d};
+pub use pair::Pair;
+pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+pub use residual::Residual;

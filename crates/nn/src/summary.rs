@@ -1,0 +1,134 @@
+//! The model as a table: layer, output shape, parameters, and the total.
+
+use std::fmt;
+
+use autograd::{Graph, Mode, Params, Role, Tape, Var};
+use tensor::Shape;
+
+use crate::layer::Layer;
+
+/// A table of a model's layers; [`Layer::summary`] makes it, `Display` prints it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// The shape that the model was shown.
+    pub input: Shape,
+    /// One row a layer, in the order in which they run.
+    pub rows: Vec<Row>,
+    /// The number of parameters that training moves.
+    pub n_trainable: usize,
+    /// The number of parameters that it leaves alone.
+    pub n_frozen: usize,
+    /// The number of running statistics: kept with the weights, not counted among the parameters.
+    pub n_statistics: usize,
+    path: String,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Where the layer stands in the model: `0`, `block.body.2`.
+    pub path: String,
+    /// The layer, written as PyTorch writes it.
+    pub layer: String,
+    /// The shape of its output.
+    pub output: Shape,
+    /// The number of its parameters, trainable or frozen.
+    pub n_params: usize,
+}
+
+impl Summary {
+    pub(crate) fn of(model: &dyn Layer, params: &Params, input: Shape) -> Self {
+        let count = |role| {
+            let entries = params.entries().iter().filter(|entry| entry.role == role);
+            entries.map(|entry| entry.shape.numel()).sum()
+        };
+        let mut summary = Self {
+            input,
+            rows: Vec::new(),
+            n_trainable: count(Role::Trainable),
+            n_frozen: count(Role::Frozen),
+            n_statistics: count(Role::Statistic),
+            path: String::new(),
+        };
+        let (mut tape, mut params) = (Tape::new(), params.clone());
+        let mut g = tape.begin(&mut params, Mode::eval());
+        let x = g.input(input, &vec![0.0; input.numel()]);
+        model.summarize(&mut summary, &mut g, x);
+        summary
+    }
+
+    /// Runs a child of a container and lets it report its rows.
+    pub fn layer(&mut self, name: &str, layer: &dyn Layer, g: &mut Graph<'_>, x: Var) -> Var {
+        let len = self.path.len();
+        if len > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(name);
+        let y = g.scope(name, |g| layer.summarize(self, g, x));
+        self.path.truncate(len);
+        y
+    }
+
+    /// Adds the row of the layer that is being run, whose output is `y`; it is charged with all
+    /// parameters under its path.
+    pub fn row(&mut self, layer: &str, g: &Graph<'_>, y: Var) {
+        let is_param = |role| matches!(role, Role::Trainable | Role::Frozen);
+        let entries = g.params().entries().iter();
+        let own = entries.filter(|entry| is_param(entry.role) && is_under(&entry.name, &self.path));
+        let n_params = own.map(|entry| entry.shape.numel()).sum();
+        let (path, layer) = (self.path.clone(), layer.to_owned());
+        self.rows.push(Row { path, layer, output: g.shape(y), n_params });
+    }
+
+    /// The number of parameters, trainable or frozen.
+    pub fn n_params(&self) -> usize {
+        self.n_trainable + self.n_frozen
+    }
+}
+
+/// Whether a parameter's name lies under a layer's path; everything lies under the empty one.
+fn is_under(name: &str, path: &str) -> bool {
+    path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = ["", "layer", "output shape", "parameters"].map(String::from);
+        let input = [String::new(), "input".into(), self.input.to_string(), String::new()];
+        let rows = self.rows.iter().map(|row| {
+            [row.path.clone(), row.layer.clone(), row.output.to_string(), thousands(row.n_params)]
+        });
+        let table: Vec<[String; 4]> = [header, input].into_iter().chain(rows).collect();
+        let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let [w0, w1, w2, w3] = [0, 1, 2, 3].map(width);
+        let rule = "─".repeat(w0 + w1 + w2 + w3 + 6);
+        for (row_idx, [path, layer, output, n_params]) in table.iter().enumerate() {
+            writeln!(f, "{path:w0$}  {layer:w1$}  {output:w2$}  {n_params:>w3$}")?;
+            if row_idx == 0 {
+                writeln!(f, "{rule}")?;
+            }
+        }
+        writeln!(f, "{rule}")?;
+        write!(f, "{} parameters", thousands(self.n_params()))?;
+        if self.n_frozen > 0 {
+            write!(f, ", {} of them frozen", thousands(self.n_frozen))?;
+        }
+        if self.n_statistics > 0 {
+            write!(f, "; {} running statistics", thousands(self.n_statistics))?;
+        }
+        Ok(())
+    }
+}
+
+/// A count with its thousands set apart by commas.
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

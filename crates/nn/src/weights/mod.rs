@@ -1,0 +1,73 @@
+//! Weights in safetensors files, both ways with PyTorch.
+//!
+//! A file holds a model's parameters and running statistics under the names and in the layouts of
+//! PyTorch's `state_dict` for the same `Sequential`: `0.weight` as out × in × kh × kw, `10.weight` as
+//! out × in. In PyTorch:
+//!
+//! ```python
+//! from safetensors.torch import load_file, save_file
+//! net.load_state_dict(load_file("model.safetensors"))   # a file of ours
+//! save_file(net.state_dict(), "model.safetensors")      # a file for us
+//! ```
+//!
+//! PyTorch's batch normalisation also counts its batches (`num_batches_tracked`). We have no such
+//! count: it is passed over on loading and not written, and PyTorch's strict `load_state_dict` takes
+//! it as 0 where a file has none.
+//!
+//! The format is written and read here rather than by the crate `safetensors`, for three reasons: the
+//! same weights make the same bytes (there, the metadata come in random order); a hostile header
+//! cannot make the reader allocate much more than the file's own size; and a file is on the disk before
+//! its name is. Tests hold the two together.
+
+mod archive;
+mod error;
+mod header;
+mod write;
+
+use std::path::Path;
+
+use autograd::Params;
+
+pub use archive::{Archive, TensorInfo};
+pub use error::{Differences, WeightsError};
+pub use header::Dtype;
+pub use write::{encode, write_atomically};
+
+/// Writes all parameters and statistics, with string metadata: beside the file first, synced, then
+/// renamed, so that `path` always holds either the old file or the whole new one.
+///
+/// ```
+/// # fn main() -> Result<(), nn::weights::WeightsError> {
+/// # let dir = tempfile::tempdir().expect("a directory");
+/// # let path = dir.path().join("model.safetensors");
+/// use nn::{Linear, weights};
+/// let (_net, params) = nn::build(Linear::new(3, 2), 0);
+/// weights::save(&path, &params, &[("epoch", "50")])?;
+///
+/// let (_net, mut other) = nn::build(Linear::new(3, 2), 1);
+/// weights::load(&path, &mut other)?;
+/// assert_eq!(params.values(), other.values());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// When the file cannot be written; the old one stands then, and nothing is left beside it.
+pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) -> Result<(), WeightsError> {
+    let entries = params.entries().iter();
+    let tensors =
+        entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
+    write_atomically(path, &encode(tensors, metadata))
+}
+
+/// Reads a file into the parameters and statistics of a model.
+///
+/// Names and shapes must be the model's; numbers may be F32, or F64, F16 and BF16, which are converted.
+/// Everything is checked and read before the first parameter changes.
+///
+/// # Errors
+/// When the file cannot be read, is no safetensors file, or is one of another network: then the error
+/// lists all differences at once, as `load_state_dict` does.
+pub fn load(path: impl AsRef<Path>, params: &mut Params) -> Result<(), WeightsError> {
+    Archive::open(path)?.load_into(params)
+}

@@ -1,0 +1,112 @@
+//! Fused and unfused, a network computes the same to rounding: outputs, input gradients and parameter
+//! gradients, on random shapes, options and weights.
+
+mod common;
+
+use autograd::{Mode, Params, Tape};
+use common::uniform;
+use nn::{Conv2d, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Sequential};
+use proptest::prelude::*;
+
+/// What one step computes: the output, the gradient of the input, those of the parameters.
+fn step(net: &impl Layer, params: &mut Params, shape: &[usize], x: &[f32]) -> [Vec<f32>; 3] {
+    let mut tape = Tape::new();
+    let mut g = tape.begin(params, Mode::train(0, 0));
+    let x = g.variable(shape, x);
+    let y = net.forward(&mut g, x);
+    // A weighted sum, so that every output has a gradient of its own.
+    let weights = uniform(77, g.shape(y).numel());
+    let weights = g.input(g.shape(y), &weights);
+    let weighted = g.mul(y, weights);
+    let loss = g.sum(weighted);
+    g.backward(loss);
+    let (output, dx) = (g.value(y).to_vec(), g.grad(x).map(<[f32]>::to_vec).unwrap_or_default());
+    drop(g);
+    [output, dx, params.grads().to_vec()]
+}
+
+/// Fused and unfused agree to `tolerance` times the largest number of each kind.
+fn assert_fusion_is_unseen(net: impl Fn() -> Sequential, shape: &[usize], x: &[f32], tolerance: f32) {
+    let run = |fuse| {
+        let (net, mut params) = nn::build(net().fuse(fuse), 3);
+        step(&net, &mut params, shape, x)
+    };
+    let (fused, unfused) = (run(true), run(false));
+    for (what, (a, b)) in ["output", "dx", "parameter gradients"].iter().zip(fused.iter().zip(&unfused)) {
+        assert_eq!(a.len(), b.len(), "{what}");
+        let scale = b.iter().fold(1e-3_f32, |max, v| max.max(v.abs()));
+        for (i, (a, b)) in a.iter().zip(b).enumerate() {
+            assert!((a - b).abs() <= tolerance * scale, "{what}[{i}]: {a} fused, {b} unfused, scale {scale}");
+        }
+    }
+}
+
+/// Whether no maximum of a 2 × 2 window is nearly shared and no activation is nearly 0: there a
+/// rounding decides where the gradient goes.
+fn is_far_from_kinks(conv: Conv2d, shape: [usize; 4], x: &[f32]) -> bool {
+    const MARGIN: f32 = 1e-4;
+    let (conv, mut params) = nn::build(Sequential::new().add(conv), 3);
+    let mut tape = Tape::new();
+    let mut g = tape.begin(&mut params, Mode::eval());
+    let x = g.input(shape, x);
+    let y = conv.forward(&mut g, x);
+    let (dims, y) = (g.shape(y), g.value(y));
+    let [n, h, w, c] = [dims[0], dims[1], dims[2], dims[3]];
+    let window = |i: usize| {
+        let (image, row, col, channel) =
+            (i / (h / 2 * (w / 2) * c), i / (w / 2 * c) % (h / 2), i / c % (w / 2), i % c);
+        let at = |r, s| y[((image * h + 2 * row + r) * w + 2 * col + s) * c + channel];
+        let mut values = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+        values.sort_by(f32::total_cmp);
+        values
+    };
+    (0..n * (h / 2) * (w / 2) * c)
+        .map(window)
+        .all(|v| v[3].abs() > MARGIN && (v[3] < 0.0 || v[3] - v[2] > MARGIN))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
+
+    #[test]
+    fn conv_relu_pool(
+        [n, h, w] in [1_usize..4, 2_usize..13, 2_usize..13],
+        [c_in, c_out] in [1_usize..20, 1_usize..36],
+        kernel_size in prop::sample::select(vec![1_usize, 3, 5]),
+        bias in any::<bool>(),
+        stream in 0_u32..1000,
+    ) {
+        let conv = || Conv2d::new(c_in, c_out, kernel_size).padding(kernel_size / 2).bias(bias);
+        let shape = [n, h, w, c_in];
+        let x = uniform(stream, n * h * w * c_in);
+        prop_assume!(is_far_from_kinks(conv(), shape, &x));
+        let net = || Sequential::new().add(conv()).add(ReLU).add(MaxPool2d::new(2)).add(GlobalAvgPool2d);
+        assert_fusion_is_unseen(net, &shape, &x, 1e-5);
+    }
+
+    #[test]
+    fn linear_relu(
+        [n, i, o] in [1_usize..40, 1_usize..70, 1_usize..70],
+        bias in any::<bool>(),
+        stream in 0_u32..1000,
+    ) {
+        let x = uniform(stream, n * i);
+        let net = || Sequential::new().add(Linear::new(i, o).bias(bias)).add(ReLU).add(Linear::new(o, 3));
+        assert_fusion_is_unseen(net, &[n, i], &x, 1e-5);
+    }
+}
+
+#[test]
+fn containers_within_follow_the_switch_and_nothing_shows() {
+    let net = || {
+        let block = Sequential::new().add(Conv2d::new(3, 16, 3).padding(1)).add(ReLU).add(MaxPool2d::new(2));
+        Sequential::new().add(block).add(Flatten).add(Linear::new(256, 8)).add(ReLU)
+    };
+    let x = uniform(5, 2 * 8 * 8 * 3);
+    assert_fusion_is_unseen(net, &[2, 8, 8, 3], &x, 1e-5);
+    let ((fused, a), (unfused, b)) = (nn::build(net(), 0), nn::build(net().fuse(false), 0));
+    assert_eq!(a.entries(), b.entries());
+    assert_eq!(a.values(), b.values());
+    assert_eq!(format!("{fused:?}"), format!("{unfused:?}"));
+    assert_eq!(fused.summary(&a, [1, 8, 8, 3]), unfused.summary(&b, [1, 8, 8, 3]));
+}

@@ -1,0 +1,230 @@
+//! The same networks, weights and batches as in PyTorch: logits, losses and training steps must agree
+//! with what `pytorch/record.py` recorded.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use autograd::{CrossEntropyOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
+use common::{batch, uniform};
+use nn::weights::{self, Archive, Dtype};
+use nn::{
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Flatten, GELU, Layer, LeakyReLU, Linear, MaxPool2d,
+    Sequential, Tanh, models,
+};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch")
+}
+
+fn recorded() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder().join("recorded.json")).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+}
+
+#[track_caller]
+fn assert_close(found: &[f32], expected: &[f32], rtol: f32, atol: f32) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (x, y)) in found.iter().zip(expected).enumerate() {
+        let bound = atol + rtol * y.abs();
+        assert!(
+            (x - y).abs() <= bound,
+            "number {i}: {x}, PyTorch has {y}; they differ by more than {bound:e}"
+        );
+    }
+}
+
+/// Fills the parameters as the script does.
+fn fill(params: &mut Params) {
+    let trainable: Vec<_> = params.ids().filter(|&id| params.entry(id).role == Role::Trainable).collect();
+    for (position, id) in trainable.into_iter().enumerate() {
+        let shape = params.entry(id).shape;
+        let fan_in: usize = shape[1..].iter().product();
+        let bound = if shape.rank() > 1 { (6.0 / fan_in as f64).sqrt() as f32 } else { 0.05 };
+        let values = uniform(position as u32, shape.numel());
+        params.value_mut(id).iter_mut().zip(values).for_each(|(w, u)| *w = u * bound);
+    }
+}
+
+fn logits(net: &impl Layer, params: &mut Params, step: u32, n: usize) -> Vec<f32> {
+    let mut tape = Tape::new();
+    let mut g = tape.begin(params, Mode::eval());
+    let x = g.input([n, 32, 32, 3], &batch(step, n).0);
+    let y = net.forward(&mut g, x);
+    g.value(y).to_vec()
+}
+
+/// Trains for some steps and returns their losses; `update` moves the parameters.
+fn train(
+    net: &impl Layer,
+    params: &mut Params,
+    n_steps: u32,
+    batch_size: usize,
+    options: CrossEntropyOptions,
+    mut update: impl FnMut(&mut [f32], &[f32]),
+) -> Vec<f32> {
+    let mut tape = Tape::new();
+    let step = |step| {
+        let (images, labels) = batch(step, batch_size);
+        let mut g = tape.begin(params, Mode::train(0, step.into()));
+        let x = g.input([batch_size, 32, 32, 3], &images);
+        let targets = g.indices(&labels);
+        let logits = net.forward(&mut g, x);
+        let loss = g.cross_entropy(logits, targets, options);
+        g.backward(loss);
+        let value = g.scalar(loss);
+        drop(g);
+        let (values, grads) = params.values_and_grads();
+        update(values, grads);
+        value
+    };
+    (0..n_steps).map(step).collect()
+}
+
+/// Adam with coupled weight decay, as Kingma and Ba write it, in f64 between the steps' f32.
+fn adam(lr: f64, weight_decay: f64) -> impl FnMut(&mut [f32], &[f32]) {
+    let (beta1, beta2, eps) = (0.9_f64, 0.999_f64, 1e-8);
+    let mut moments: Vec<[f64; 2]> = Vec::new();
+    let mut t = 0;
+    move |values, grads| {
+        moments.resize(values.len(), [0.0; 2]);
+        t += 1;
+        for ((w, &g), [m, v]) in values.iter_mut().zip(grads).zip(&mut moments) {
+            let g = f64::from(g) + weight_decay * f64::from(*w);
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            let (m, v) = (*m / (1.0 - beta1.powi(t)), *v / (1.0 - beta2.powi(t)));
+            *w -= (lr * m / (v.sqrt() + eps)) as f32;
+        }
+    }
+}
+
+fn cnn() -> (Sequential, Params) {
+    let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
+    fill(&mut params);
+    (net, params)
+}
+
+#[test]
+fn the_cnn_has_the_logits_of_pytorch() {
+    let (net, mut params) = cnn();
+    assert_close(&logits(&net, &mut params, 0, 8), &numbers(&recorded()["cnn"]["logits"]), 0.0, 1e-4);
+}
+
+#[test]
+fn the_cnn_trains_as_in_pytorch() {
+    for (lr, name, rtol) in [(5e-3, "losses_lr_5e-3", 1e-4), (5e-4, "losses_lr_5e-4", 1e-3)] {
+        let expected = numbers(&recorded()["cnn"][name]);
+        let (net, mut params) = cnn();
+        let losses = train(
+            &net,
+            &mut params,
+            expected.len() as u32,
+            64,
+            CrossEntropyOptions::default(),
+            adam(lr, 1e-4),
+        );
+        assert_close(&losses, &expected, rtol, 0.0);
+    }
+}
+
+/// The network of `small.safetensors`, written as the script writes it.
+fn small() -> (Sequential, Params) {
+    let net = Sequential::new()
+        .add(Conv2d::new(3, 4, [3, 5]).padding([1, 2]))
+        .add(BatchNorm2d::new(4))
+        .add(LeakyReLU::new(0.1))
+        .add(MaxPool2d::new(3).stride(2).padding(1))
+        .add(Conv2d::new(4, 6, 3).stride(2).dilation(2).groups(2).padding(1).bias(false))
+        .add(GELU)
+        .add(AvgPool2d::new(2).padding(1))
+        .add(Flatten)
+        .add(Linear::new(96, 8))
+        .add(BatchNorm1d::new(8).eps(1e-3).momentum(0.3))
+        .add(Tanh)
+        .add(Linear::new(8, 10).bias(false));
+    nn::build(net, 0)
+}
+
+#[test]
+fn a_file_of_pytorch_loads_and_gives_its_logits() {
+    let (net, mut params) = small();
+    weights::load(folder().join("small.safetensors"), &mut params).unwrap();
+    assert_close(&logits(&net, &mut params, 50, 8), &numbers(&recorded()["small"]["logits"]), 0.0, 1e-5);
+}
+
+#[test]
+fn our_file_has_the_names_and_shapes_of_pytorch() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ours.safetensors");
+    weights::save(&path, &small().1, &[]).unwrap();
+    let (ours, theirs) =
+        (Archive::open(&path).unwrap(), Archive::open(folder().join("small.safetensors")).unwrap());
+    // The counts of batches are integers; PyTorch takes a missing one for 0.
+    let theirs: Vec<_> = theirs.tensors().filter(|tensor| tensor.dtype == Dtype::F32).collect();
+    assert!(ours.tensors().eq(theirs));
+}
+
+#[test]
+fn batch_norm_and_label_smoothing_train_as_in_pytorch() {
+    let (net, mut params) = small();
+    fill(&mut params);
+    let expected = numbers(&recorded()["small"]["losses"]);
+    let options = CrossEntropyOptions { label_smoothing: 0.2, ..CrossEntropyOptions::default() };
+    let sgd =
+        |values: &mut [f32], grads: &[f32]| values.iter_mut().zip(grads).for_each(|(w, g)| *w -= 0.1 * g);
+    let losses = train(&net, &mut params, expected.len() as u32, 16, options, sgd);
+    assert_close(&losses, &expected, 1e-5, 0.0);
+    // Weights and running statistics after the last step are the file's.
+    let (_net, mut after) = small();
+    weights::load(folder().join("small.safetensors"), &mut after).unwrap();
+    assert_close(params.values(), after.values(), 1e-4, 1e-5);
+}
+
+/// One loss by the name that the script gives it.
+fn loss(name: &str, g: &mut Graph<'_>, x: Var) -> Var {
+    let (name, reduction) = match name.strip_suffix("_sum") {
+        Some(name) => (name, Reduction::Sum),
+        None => (name, Reduction::Mean),
+    };
+    let twice: Vec<f32> = uniform(2, 20).iter().map(|u| u * 2.0).collect();
+    let target = g.input([5, 4], &twice);
+    let halved: Vec<f32> = uniform(3, 20).iter().map(|u| (u + 1.0) / 2.0).collect();
+    let probabilities = g.input([5, 4], &halved);
+    let labels = g.indices(&[2, 0, 3, 3, 1]);
+    let smoothing = if reduction == Reduction::Sum { 0.3 } else { 0.1 };
+    match name {
+        "cross_entropy" => {
+            g.cross_entropy(x, labels, CrossEntropyOptions { label_smoothing: 0.0, reduction })
+        }
+        "cross_entropy_smooth" => {
+            g.cross_entropy(x, labels, CrossEntropyOptions { label_smoothing: smoothing, reduction })
+        }
+        "mse" => g.mse_loss(x, target, reduction),
+        "l1" => g.l1_loss(x, target, reduction),
+        "huber" => g.huber_loss(x, target, 0.7, reduction),
+        "bce_with_logits" => g.bce_with_logits(x, probabilities, reduction),
+        _ => panic!("the script records a loss {name:?} that this test does not know"),
+    }
+}
+
+#[test]
+fn losses_and_their_gradients_are_those_of_pytorch() {
+    let recorded = recorded();
+    let table = recorded["losses"].as_object().unwrap();
+    assert_eq!(table.len(), 12);
+    for (name, expected) in table {
+        let (mut tape, mut params) = (Tape::new(), Params::new());
+        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let logits: Vec<f32> = uniform(1, 20).iter().map(|u| u * 3.0).collect();
+        let x = g.variable([5, 4], &logits);
+        let loss = loss(name, &mut g, x);
+        g.backward(loss);
+        assert_close(&[g.scalar(loss)], &[expected["loss"].as_f64().unwrap() as f32], 2e-6, 0.0);
+        assert_close(g.grad(x).unwrap(), &numbers(&expected["dx"]), 2e-6, 1e-7);
+    }
+}

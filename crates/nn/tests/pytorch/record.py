@@ -1,0 +1,152 @@
+"""Records what PyTorch computes, for tests/pytorch.rs.
+
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 safetensors==0.8.0 numpy
+    venv/bin/python crates/nn/tests/pytorch/record.py
+
+writes `recorded.json` and `small.safetensors` beside this file. Weights and images are not stored: they
+are a hash of their index, computed here and in Rust by the same integer arithmetic.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+HERE = Path(__file__).parent
+
+
+def uniform(stream, n):
+    """n numbers in [-1, 1): a hash of (stream, index), exact in f32."""
+    x = np.arange(n, dtype=np.uint32) * np.uint32(0x9E3779B1) + np.uint32(stream * 0x85EBCA77 & 0xFFFFFFFF)
+    x ^= x >> np.uint32(16)
+    x *= np.uint32(0x7FEB352D)
+    x ^= x >> np.uint32(15)
+    x *= np.uint32(0x846CA68B)
+    x ^= x >> np.uint32(16)
+    return (x >> np.uint32(8)).astype(np.float32) / np.float32(2**23) - np.float32(1)
+
+
+def tensor(stream, *shape):
+    return torch.from_numpy(uniform(stream, math.prod(shape)).reshape(shape).copy())
+
+
+def fill(net):
+    """Weights in He's uniform bounds, biases within 0.05; the stream is the position."""
+    with torch.no_grad():
+        for position, p in enumerate(net.parameters()):
+            fan_in = math.prod(p.shape[1:])
+            bound = math.sqrt(6 / fan_in) if p.dim() > 1 else 0.05
+            p.copy_(tensor(position, *p.shape) * np.float32(bound))
+
+
+def batch(step, n):
+    """Images of ten classes, each half its class's pattern and half noise. NHWC, handed on as NCHW."""
+    labels = [(i * 7 + step * 3) % 10 for i in range(n)]
+    noise = tensor(100 + step, n, 32, 32, 3)
+    patterns = torch.stack([tensor(1000 + label, 32, 32, 3) for label in labels])
+    images = noise * 0.5 + patterns * 0.5
+    return images.permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
+
+
+def lecture_cnn():
+    layers, channels = [], [3, 32, 64, 128]
+    for i, o in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(i, o, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 256), nn.ReLU(), nn.Dropout(0.0), nn.Linear(256, 10))
+
+
+def training(net, optimizer, n_steps, batches, loss_fn):
+    losses = []
+    for step in range(n_steps):
+        x, labels = batches(step)
+        optimizer.zero_grad()
+        loss = loss_fn(net(x), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def cnn():
+    def run(lr, n_steps):
+        net = lecture_cnn()
+        fill(net)
+        adam = torch.optim.Adam(net.parameters(), lr=lr, weight_decay=1e-4)
+        return training(net, adam, n_steps, lambda step: batch(step, 64), F.cross_entropy)
+
+    net = lecture_cnn()
+    fill(net)
+    logits = net.eval()(batch(0, 8)[0])
+    return {"logits": logits.flatten().tolist(), "losses_lr_5e-3": run(5e-3, 10), "losses_lr_5e-4": run(5e-4, 20)}
+
+
+def small_net():
+    """Every kind of layer with parameters or statistics, and options away from their defaults."""
+    return nn.Sequential(
+        nn.Conv2d(3, 4, (3, 5), padding=(1, 2)),
+        nn.BatchNorm2d(4),
+        nn.LeakyReLU(0.1),
+        nn.MaxPool2d(3, stride=2, padding=1),
+        nn.Conv2d(4, 6, 3, stride=2, dilation=2, groups=2, padding=1, bias=False),
+        nn.GELU(),
+        nn.AvgPool2d(2, padding=1),
+        nn.Flatten(),
+        nn.Linear(96, 8),
+        nn.BatchNorm1d(8, eps=1e-3, momentum=0.3),
+        nn.Tanh(),
+        nn.Linear(8, 10, bias=False),
+    )
+
+
+def small():
+    """Ten steps of SGD; the weights and statistics after them are the file."""
+    net = small_net()
+    fill(net)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    smooth = lambda logits, labels: F.cross_entropy(logits, labels, label_smoothing=0.2)
+    losses = training(net, sgd, 10, lambda step: batch(step, 16), smooth)
+    save_file(net.state_dict(), HERE / "small.safetensors", metadata={"steps": "10"})
+    logits = net.eval()(batch(50, 8)[0])
+    # A file without num_batches_tracked, as ours are, passes PyTorch's strict check.
+    state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    small_net().load_state_dict(state, strict=True)
+    return {"losses": losses, "logits": logits.flatten().tolist()}
+
+
+def losses():
+    """The value and the gradient of each loss on 5 × 4 numbers."""
+    labels = torch.tensor([2, 0, 3, 3, 1])
+    target = tensor(2, 5, 4) * 2
+    ones = (tensor(3, 5, 4) + 1) / 2
+    table = {
+        "cross_entropy": lambda x: F.cross_entropy(x, labels),
+        "cross_entropy_sum": lambda x: F.cross_entropy(x, labels, reduction="sum"),
+        "cross_entropy_smooth": lambda x: F.cross_entropy(x, labels, label_smoothing=0.1),
+        "cross_entropy_smooth_sum": lambda x: F.cross_entropy(x, labels, label_smoothing=0.3, reduction="sum"),
+        "mse": lambda x: F.mse_loss(x, target),
+        "mse_sum": lambda x: F.mse_loss(x, target, reduction="sum"),
+        "l1": lambda x: F.l1_loss(x, target),
+        "l1_sum": lambda x: F.l1_loss(x, target, reduction="sum"),
+        "huber": lambda x: F.huber_loss(x, target, delta=0.7),
+        "huber_sum": lambda x: F.huber_loss(x, target, delta=0.7, reduction="sum"),
+        "bce_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, ones),
+        "bce_with_logits_sum": lambda x: F.binary_cross_entropy_with_logits(x, ones, reduction="sum"),
+    }
+    recorded = {}
+    for name, loss_fn in table.items():
+        x = (tensor(1, 5, 4) * 3).requires_grad_()
+        loss = loss_fn(x)
+        loss.backward()
+        recorded[name] = {"loss": loss.item(), "dx": x.grad.flatten().tolist()}
+    return recorded
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    recorded = {"torch": torch.__version__.split("+")[0], "cnn": cnn(), "small": small(), "losses": losses()}
+    (HERE / "recorded.json").write_text(json.dumps(recorded, indent=1) + "\n")
