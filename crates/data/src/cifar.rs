@@ -72,8 +72,21 @@ impl Cifar {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn from_bytes(kind: CifarKind, bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::from_bytes_with_names(kind, bytes, kind.class_names())
+    }
+
+    pub(crate) fn from_bytes_with_names(
+        kind: CifarKind,
+        bytes: Vec<u8>,
+        class_names: Vec<String>,
+    ) -> Result<Self, Error> {
         let records = Records::check(kind, Bytes::Owned(bytes))?;
-        Ok(Self::of_files(kind, vec![records], kind.class_names()))
+        Ok(Self::of_files(kind, vec![records], class_names))
+    }
+
+    /// The records of a set that was made from bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.files[0].bytes()
     }
 
     fn of_files(kind: CifarKind, files: Vec<Records>, class_names: Vec<String>) -> Self {
@@ -156,7 +169,7 @@ impl CifarKind {
         }
     }
 
-    fn class_names_file(self) -> &'static str {
+    pub(crate) fn class_names_file(self) -> &'static str {
         match self {
             Self::Cifar10 => "batches.meta.txt",
             Self::Cifar100Fine => "fine_label_names.txt",

@@ -7,6 +7,8 @@ mod cifar;
 pub mod class_names;
 mod dataset;
 mod error;
+mod files;
+mod images;
 mod in_memory;
 mod loader;
 #[allow(unsafe_code)]
@@ -14,6 +16,7 @@ mod mapped;
 mod pixels;
 pub mod published;
 mod random;
+pub mod shapes;
 mod subset;
 
 pub use augment::{Augment, Border, Crop, Flip};
@@ -21,6 +24,7 @@ pub use batch::Batch;
 pub use cifar::{Cifar, CifarKind, Part};
 pub use dataset::{Dataset, ImageShape};
 pub use error::Error;
+pub use images::read_image;
 pub use in_memory::InMemory;
 pub use loader::{Loader, Normalize, Position};
 pub use published::{Published, PublishedFile};

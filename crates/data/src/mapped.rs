@@ -1,11 +1,12 @@
 //! A file in a memory map: the one place of the crate with `unsafe`.
 
-use std::fs::{self, File, FileType};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
 use crate::Error;
+use crate::files::open_regular;
 
 /// A regular file whose bytes are read through a memory map.
 #[derive(Debug)]
@@ -16,14 +17,9 @@ pub(crate) struct MappedFile {
 }
 
 impl MappedFile {
-    /// Maps the file at `path`, which must be a regular file and not empty.
+    /// Maps the file at `path`, which must be a regular file.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        // Asked before opening, because opening a pipe waits for somebody to write into it.
-        let file_type = fs::metadata(path).map_err(Error::io(path))?.file_type();
-        if !file_type.is_file() {
-            return Err(Error::NotAFile { path: path.to_path_buf(), found: describe(file_type) });
-        }
-        let file = File::open(path).map_err(Error::io(path))?;
+        let file = open_regular(path)?;
         // SAFETY: the map is read-only and private to this struct, and every byte is a valid `u8`. What the
         // type system cannot know is that nobody changes the file meanwhile: the crate's documentation asks
         // the user not to, `check_len` finds a file cut short before each batch, no byte is trusted for more
@@ -50,8 +46,4 @@ impl MappedFile {
         }
         Ok(())
     }
-}
-
-fn describe(file_type: FileType) -> &'static str {
-    if file_type.is_dir() { "a directory" } else { "a pipe, a socket or a device" }
 }

@@ -1,12 +1,12 @@
 //! What the authors of CIFAR publish: addresses, files and their checksums.
 
-use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+use crate::files::open_regular;
 
 /// A data set as its authors publish it: an archive with one folder of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,10 +90,7 @@ impl PublishedFile {
     /// # Errors
     /// When it cannot be read or has another sum.
     pub fn verify(&self, path: &Path) -> Result<(), Error> {
-        if !fs::metadata(path).map_err(Error::io(path))?.is_file() {
-            return Err(Error::NotAFile { path: path.to_path_buf(), found: "something else" });
-        }
-        let found = File::open(path).and_then(sha256).map_err(Error::io(path))?;
+        let found = sha256(open_regular(path)?).map_err(Error::io(path))?;
         if found != self.sha256 {
             return Err(Error::Checksum { path: path.to_path_buf(), expected: self.sha256, found });
         }
