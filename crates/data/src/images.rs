@@ -5,7 +5,7 @@ use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbaImage};
 use rayon::prelude::*;
 
 use crate::{Error, ImageShape, InMemory, files};
@@ -92,7 +92,7 @@ fn decode(path: &Path) -> Result<DynamicImage, Error> {
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(Error::io(path))?;
-    if reader.format().is_none() {
+    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
         let problem = "expected a PNG or JPEG picture, found something else".into();
         return Err(Error::Image { path: path.to_path_buf(), problem });
     }
