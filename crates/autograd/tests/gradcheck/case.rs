@@ -1,0 +1,167 @@
+//! What a row of the table says, and the random numbers it draws from.
+
+use std::ops::{Range, RangeInclusive};
+
+use autograd::{Graph, Var};
+use tensor::Shape;
+
+/// A row: one op, checked on random cases.
+#[derive(Clone)]
+pub(crate) struct Row {
+    /// The type that implements `Op`.
+    pub(crate) op: &'static str,
+    /// |analytic − numeric| may be this times the largest gradient (at least 1).
+    pub(crate) tolerance: f64,
+    /// A case of random shapes and values.
+    pub(crate) sample: fn(&mut Rng) -> Case,
+    /// Points without a derivative, and what is allowed there.
+    pub(crate) kinks: Vec<Kink>,
+}
+
+impl Row {
+    /// A row for an op that is smooth where cases are drawn.
+    pub(crate) fn new(op: &'static str, tolerance: f64, sample: fn(&mut Rng) -> Case) -> Self {
+        Self { op, tolerance, sample, kinks: Vec::new() }
+    }
+
+    /// Adds a point without a derivative.
+    pub(crate) fn kink(mut self, inputs: &[&[f32]], record: Record, allowed: fn(&[f32]) -> bool) -> Self {
+        let inputs = inputs.iter().map(|input| input.to_vec()).collect();
+        self.kinks.push(Kink { inputs, record, allowed });
+        self
+    }
+}
+
+/// Records an op on inputs of its own.
+pub(crate) type Record = fn(&mut Graph<'_>, &[Var]) -> Var;
+
+/// A point without a derivative: every input a vector, the gradient of the first one is judged, for a
+/// gradient of 1 at each output.
+#[derive(Clone)]
+pub(crate) struct Kink {
+    pub(crate) inputs: Vec<Vec<f32>>,
+    pub(crate) record: Record,
+    pub(crate) allowed: fn(&[f32]) -> bool,
+}
+
+/// What an input is to the op.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    /// Gets a gradient.
+    Variable,
+    /// A running statistic: an entry of the parameters that gets none.
+    Statistic,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) shape: Shape,
+    pub(crate) values: Vec<f32>,
+    pub(crate) kind: Kind,
+}
+
+/// An op with concrete inputs and options, and what it computes.
+pub(crate) struct Case {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) training: bool,
+    /// Records the op.
+    pub(crate) record: Box<RecordCase>,
+    /// The op's forward in f64. It is also told the f32 output, for ops that draw random numbers.
+    pub(crate) reference: Box<Reference>,
+    /// How near the inputs are to a kink; cases nearer than 1e-3 are drawn again.
+    pub(crate) margin: Box<Margin>,
+}
+
+pub(crate) type RecordCase = dyn Fn(&mut Graph<'_>, &[Var]) -> Var;
+pub(crate) type Reference = dyn Fn(&[Vec<f64>], &[f32]) -> Vec<f64>;
+pub(crate) type Margin = dyn Fn(&[Vec<f64>]) -> f64;
+
+impl Case {
+    pub(crate) fn new(
+        inputs: Vec<Input>,
+        record: impl Fn(&mut Graph<'_>, &[Var]) -> Var + 'static,
+        reference: impl Fn(&[Vec<f64>]) -> Vec<f64> + 'static,
+    ) -> Self {
+        Self {
+            inputs,
+            training: true,
+            record: Box::new(record),
+            reference: Box::new(move |inputs, _| reference(inputs)),
+            margin: Box::new(|_| f64::INFINITY),
+        }
+    }
+
+    /// With a distance to the nearest kink.
+    pub(crate) fn margin(mut self, margin: impl Fn(&[Vec<f64>]) -> f64 + 'static) -> Self {
+        self.margin = Box::new(margin);
+        self
+    }
+}
+
+/// SplitMix64.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn size(&mut self, range: RangeInclusive<usize>) -> usize {
+        range.start() + self.next() as usize % (range.end() - range.start() + 1)
+    }
+
+    pub(crate) fn bool(&mut self) -> bool {
+        self.size(0..=1) == 1
+    }
+
+    pub(crate) fn pair(&mut self, range: RangeInclusive<usize>) -> [usize; 2] {
+        [self.size(range.clone()), self.size(range)]
+    }
+
+    pub(crate) fn float(&mut self, range: Range<f32>) -> f32 {
+        let unit = (self.next() >> 40) as f32 / (1 << 24) as f32;
+        range.start + unit * (range.end - range.start)
+    }
+
+    pub(crate) fn indices(&mut self, n: usize, bound: usize) -> Vec<u32> {
+        (0..n).map(|_| self.size(0..=bound - 1) as u32).collect()
+    }
+
+    /// A shape of some rank whose sizes are 1 to 4.
+    pub(crate) fn shape(&mut self, rank: RangeInclusive<usize>) -> Shape {
+        let dims: Vec<usize> = (0..self.size(rank)).map(|_| self.size(1..=4)).collect();
+        Shape::new(&dims)
+    }
+
+    /// A shape that broadcasts to `shape`.
+    pub(crate) fn broadcasting_to(&mut self, shape: Shape) -> Shape {
+        let first = self.size(0..=shape.rank());
+        let dims: Vec<usize> =
+            shape[first..].iter().map(|&size| if self.bool() { size } else { 1 }).collect();
+        Shape::new(&dims)
+    }
+
+    /// A variable with values between −2 and 2.
+    pub(crate) fn variable(&mut self, shape: impl Into<Shape>) -> Input {
+        self.variable_in(shape, -2.0..2.0)
+    }
+
+    pub(crate) fn variable_in(&mut self, shape: impl Into<Shape>, range: Range<f32>) -> Input {
+        let shape = shape.into();
+        let values = (0..shape.numel()).map(|_| self.float(range.clone())).collect();
+        Input { shape, values, kind: Kind::Variable }
+    }
+}
+
+/// The smallest |x − kink|.
+pub(crate) fn distance(x: &[f64], kink: f64) -> f64 {
+    x.iter().map(|x| (x - kink).abs()).fold(f64::INFINITY, f64::min)
+}

@@ -1,0 +1,110 @@
+//! Rows of the ops that move, pick and sum elements.
+
+use tensor::{Axes, Shape, reference};
+
+use crate::case::{Case, Rng, Row};
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        Row::new("Permute", 1e-6, |rng| {
+            let shape = rng.shape(0..=4);
+            let mut axes: Vec<usize> = (0..shape.rank()).collect();
+            (1..axes.len()).for_each(|i| axes.swap(i, rng.size(0..=i)));
+            let expected_axes = axes.clone();
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| g.permute(v[0], &axes),
+                move |x| reference::permute(&x[0], &shape, &expected_axes),
+            )
+        }),
+        Row::new("Slice", 1e-6, |rng| {
+            let (shape, axis) = shape_and_axis(rng);
+            let start = rng.size(0..=shape[axis] - 1);
+            let end = rng.size(start + 1..=shape[axis]);
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| g.slice(v[0], axis, start..end),
+                move |x| reference::slice_forward(&x[0], &shape, axis, start..end),
+            )
+        }),
+        Row::new("Concat", 1e-6, concat),
+        Row::new("Gather", 1e-6, |rng| {
+            let (shape, axis) = shape_and_axis(rng);
+            let n_columns = shape.with_axis(axis, 1).numel();
+            let n_indices = rng.size(1..=4) * n_columns;
+            let picked = rng.indices(n_indices, shape[axis]);
+            let expected = picked.clone();
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| {
+                    let indices = g.indices(&picked);
+                    g.gather(v[0], axis, indices)
+                },
+                move |x| reference::gather_forward(&x[0], &expected, &shape, axis),
+            )
+        }),
+        Row::new("IndexSelect", 1e-6, |rng| {
+            let shape = rng.shape(1..=4);
+            let n_rows = rng.size(1..=5);
+            let picked = rng.indices(n_rows, shape[0]);
+            let (expected, row_len) = (picked.clone(), shape[1..].iter().product::<usize>());
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| {
+                    let indices = g.indices(&picked);
+                    g.index_select(v[0], indices)
+                },
+                move |x| {
+                    let row = |&idx: &u32| &x[0][idx as usize * row_len..][..row_len];
+                    expected.iter().flat_map(row).copied().collect()
+                },
+            )
+        }),
+        Row::new("Sum", 1e-6, |rng| {
+            let (shape, axes, keepdim) = reduction(rng);
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| g.sum_axes(v[0], axes, keepdim),
+                move |x| reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape),
+            )
+        }),
+        Row::new("Mean", 1e-6, |rng| {
+            let (shape, axes, keepdim) = reduction(rng);
+            let n = (shape.numel() / axes.kept(&shape).numel()) as f64;
+            Case::new(
+                vec![rng.variable(shape)],
+                move |g, v| g.mean_axes(v[0], axes, keepdim),
+                move |x| {
+                    let sums = reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape);
+                    sums.iter().map(|sum| sum / n).collect()
+                },
+            )
+        }),
+    ]
+}
+
+fn shape_and_axis(rng: &mut Rng) -> (Shape, usize) {
+    let shape = rng.shape(1..=4);
+    (shape, rng.size(0..=shape.rank() - 1))
+}
+
+fn reduction(rng: &mut Rng) -> (Shape, Axes, bool) {
+    let shape = rng.shape(0..=4);
+    let axes: Vec<usize> = (0..shape.rank()).filter(|_| rng.bool()).collect();
+    (shape, if rng.bool() { Axes::from(..) } else { Axes::from(&axes[..]) }, rng.bool())
+}
+
+fn concat(rng: &mut Rng) -> Case {
+    let (shape, axis) = shape_and_axis(rng);
+    let sizes: Vec<usize> = (0..rng.size(1..=4)).map(|_| rng.size(1..=3)).collect();
+    let inputs = sizes.iter().map(|&size| rng.variable(shape.with_axis(axis, size))).collect();
+    let outer: usize = shape[..axis].iter().product();
+    Case::new(
+        inputs,
+        move |g, v| g.concat(v, axis),
+        move |x| {
+            let part = |i: usize, x: &Vec<f64>| x[i * x.len() / outer..(i + 1) * x.len() / outer].to_vec();
+            (0..outer).flat_map(|i| x.iter().flat_map(move |x| part(i, x)).collect::<Vec<_>>()).collect()
+        },
+    )
+}

@@ -1,0 +1,63 @@
+//! The gradient check: a row for every op, and the analytic gradient of each row against a numeric one
+//! taken on the f64 reference of its forward.
+
+mod case;
+mod check;
+mod elementwise;
+mod layout;
+mod losses;
+mod network;
+mod products;
+mod sources;
+
+use case::Row;
+use check::{check_kinks, check_row};
+use proptest::prelude::*;
+
+/// The table.
+fn rows() -> Vec<Row> {
+    [elementwise::rows(), layout::rows(), products::rows(), network::rows(), losses::rows()].concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn analytic_and_numeric_gradient_agree(seed: u64) {
+        for row in rows() {
+            check_row(&row, seed);
+        }
+    }
+}
+
+#[test]
+fn gradients_at_kinks_are_allowed_ones() {
+    let rows = rows();
+    assert!(rows.iter().any(|row| !row.kinks.is_empty()));
+    for row in rows {
+        check_kinks(&row);
+    }
+}
+
+#[test]
+fn every_op_has_a_row() {
+    let mut in_table: Vec<String> = rows().iter().map(|row| row.op.to_owned()).collect();
+    let mut in_sources = sources::implementors("src");
+    in_table.sort();
+    in_table.dedup();
+    in_sources.sort();
+    assert!(in_sources.len() > 30, "only {} ops were found in the sources", in_sources.len());
+    assert_eq!(in_sources, in_table, "left: `impl Op for` in src/ops; right: rows of tests/gradcheck");
+}
+
+#[test]
+fn ops_of_other_crates_of_the_workspace_would_be_seen() {
+    // Their sources are beside ours in the workspace, and absent where this crate was taken alone.
+    for other in ["nn", "lab"] {
+        let found = sources::implementors(&format!("../{other}/src"));
+        assert!(
+            found.is_empty(),
+            "{other} implements {found:?}: move them to autograd/src/ops, give them rows"
+        );
+    }
+}

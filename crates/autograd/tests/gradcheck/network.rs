@@ -1,0 +1,200 @@
+//! Rows of convolution, pooling and batch normalisation.
+
+use autograd::{BatchNormOptions, Conv2dOptions, Graph, Var};
+use tensor::conv::Conv2dShape;
+use tensor::pool::Pool2dShape;
+use tensor::reference;
+
+use crate::case::{Case, Kind, Rng, Row, distance};
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        Row::new("Conv2d", 5e-6, |rng| {
+            let (stride, dilation) = (rng.pair(1..=3), rng.pair(1..=2));
+            let (kernel_size, padding) = (rng.pair(1..=3), rng.pair(0..=2));
+            let groups = rng.size(1..=2);
+            let fit = |axis: usize| {
+                ((kernel_size[axis] - 1) * dilation[axis] + 1).saturating_sub(2 * padding[axis])
+            };
+            let shape = Conv2dShape {
+                batch: rng.size(1..=3),
+                height: fit(0).max(1) + rng.size(0..=4),
+                width: fit(1).max(1) + rng.size(0..=4),
+                in_channels: groups * rng.size(1..=2),
+                out_channels: groups * rng.size(1..=3),
+                kernel_size,
+                stride,
+                padding,
+                dilation,
+                groups,
+            };
+            conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
+        }),
+        Row::new("ConvReluPool", 5e-6, |rng| {
+            let shape = Conv2dShape {
+                batch: rng.size(1..=2),
+                height: rng.size(2..=5),
+                width: rng.size(2..=5),
+                in_channels: rng.size(1..=3),
+                out_channels: rng.size(1..=3),
+                kernel_size: [3, 3],
+                stride: [1, 1],
+                padding: [1, 1],
+                dilation: [1, 1],
+                groups: 1,
+            };
+            let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
+            let relu = move |x: &[Vec<f64>]| reference::relu_forward(&convolve(x, &shape));
+            let pool = pool_of(&shape);
+            let forward = move |x: &[Vec<f64>]| reference::max_pool2d_forward(&relu(x), &pool).0;
+            Case::new(case.inputs, case.record, forward).margin(move |x| {
+                let y = convolve(x, &shape);
+                distance(&y, 0.0).min(tie(&y, &pool))
+            })
+        })
+        .kink(&[&[0.0; 4]], conv_relu_pool_of_centres, |dx| share_of_one(dx, 0.0)),
+        Row::new("MaxPool2d", 1e-6, |rng| {
+            let shape = pool(rng);
+            let record = move |g: &mut Graph<'_>, v: &[Var]| {
+                g.max_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
+            };
+            Case::new(vec![images(rng, &shape)], record, move |x| {
+                reference::max_pool2d_forward(&x[0], &shape).0
+            })
+            .margin(move |x| tie(&x[0], &shape))
+        })
+        .kink(&[&[1.0; 4]], max_pool_of_one_window, |dx| share_of_one(dx, 1.0)),
+        Row::new("AvgPool2d", 2e-6, |rng| {
+            let shape = pool(rng);
+            let record = move |g: &mut Graph<'_>, v: &[Var]| {
+                g.avg_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
+            };
+            Case::new(vec![images(rng, &shape)], record, move |x| {
+                reference::avg_pool2d_forward(&x[0], &shape)
+            })
+        }),
+        Row::new("GlobalAvgPool2d", 1e-6, |rng| {
+            let [n, h, w, c] = [(); 4].map(|()| rng.size(1..=4));
+            Case::new(
+                vec![rng.variable([n, h, w, c])],
+                |g, v| g.global_avg_pool2d(v[0]),
+                move |x| reference::global_avg_pool2d_forward(&x[0], h * w, c),
+            )
+        }),
+        Row::new("BatchNorm", 2e-5, |rng| batch_norm(rng, true)),
+        Row::new("BatchNorm", 5e-6, |rng| batch_norm(rng, false)),
+    ]
+}
+
+type RecordConv = fn(&mut Graph<'_>, Var, Var, Option<Var>, Conv2dOptions) -> Var;
+
+fn conv(rng: &mut Rng, shape: Conv2dShape, record: RecordConv) -> Case {
+    let Conv2dShape { stride, padding, dilation, groups, kernel_size: [kh, kw], .. } = shape;
+    let mut inputs = vec![
+        rng.variable([shape.batch, shape.height, shape.width, shape.in_channels]),
+        rng.variable([shape.out_channels, shape.in_channels / groups, kh, kw]),
+    ];
+    if rng.bool() {
+        inputs.push(rng.variable([shape.out_channels]));
+    }
+    let options = Conv2dOptions { stride, padding, dilation, groups, ..Default::default() };
+    let record = move |g: &mut Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied(), options);
+    Case::new(inputs, record, move |x| convolve(x, &shape))
+}
+
+fn convolve(x: &[Vec<f64>], shape: &Conv2dShape) -> Vec<f64> {
+    reference::conv2d_forward(&x[0], &x[1], x.get(2).map(Vec::as_slice), shape)
+}
+
+/// The 2 × 2 pool behind a convolution.
+fn pool_of(shape: &Conv2dShape) -> Pool2dShape {
+    Pool2dShape {
+        batch: shape.batch,
+        height: shape.out_height(),
+        width: shape.out_width(),
+        channels: shape.out_channels,
+        kernel_size: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+    }
+}
+
+fn pool(rng: &mut Rng) -> Pool2dShape {
+    let kernel_size = rng.pair(1..=3);
+    let padding = kernel_size.map(|kernel_size| rng.size(0..=kernel_size / 2));
+    Pool2dShape {
+        batch: rng.size(1..=3),
+        height: kernel_size[0] + rng.size(0..=4),
+        width: kernel_size[1] + rng.size(0..=4),
+        channels: rng.size(1..=3),
+        kernel_size,
+        stride: rng.pair(1..=3),
+        padding,
+    }
+}
+
+fn images(rng: &mut Rng, shape: &Pool2dShape) -> crate::case::Input {
+    rng.variable([shape.batch, shape.height, shape.width, shape.channels])
+}
+
+/// How close the largest elements of a window come to each other. Any two elements are compared that could
+/// share a window, which is all of a channel of an image.
+fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
+    let image_len = shape.height * shape.width * shape.channels;
+    let mut closest = f64::INFINITY;
+    for image in x.chunks_exact(image_len) {
+        for channel in 0..shape.channels {
+            let mut values: Vec<f64> = image.iter().skip(channel).step_by(shape.channels).copied().collect();
+            values.sort_by(f64::total_cmp);
+            closest = values.windows(2).map(|pair| pair[1] - pair[0]).fold(closest, f64::min);
+        }
+    }
+    closest
+}
+
+fn max_pool_of_one_window(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    let x = g.reshape(v[0], [1, 2, 2, 1]);
+    g.max_pool2d(x, [2, 2], [2, 2], [0, 0])
+}
+
+/// A convolution that copies its input, so that the window ties at 0 and ReLU has its kink there.
+fn conv_relu_pool_of_centres(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    let (x, w) =
+        (g.reshape(v[0], [1, 2, 2, 1]), g.input([1, 1, 3, 3], &[0., 0., 0., 0., 1., 0., 0., 0., 0.]));
+    g.conv_relu_pool(x, w, None, Conv2dOptions { padding: [1, 1], ..Default::default() })
+}
+
+/// Tied elements share between `least` and 1.
+fn share_of_one(dx: &[f32], least: f32) -> bool {
+    let sum: f32 = dx.iter().sum();
+    dx.iter().all(|dx| (0.0..=1.0).contains(dx)) && (least..=1.0).contains(&sum)
+}
+
+fn batch_norm(rng: &mut Rng, training: bool) -> Case {
+    let channels = rng.size(1..=4);
+    let rows = rng.size(if training { 3..=12 } else { 1..=12 });
+    let x = if rng.bool() { rng.variable([rows, channels]) } else { rng.variable([1, rows, 1, channels]) };
+    let (mut mean, mut var) = (rng.variable([channels]), rng.variable_in([channels], 0.5..2.0));
+    (mean.kind, var.kind) = (Kind::Statistic, Kind::Statistic);
+    let mut inputs = vec![x, mean, var];
+    if rng.bool() {
+        inputs.extend([rng.variable([channels]), rng.variable([channels])]);
+    }
+    // A large ε keeps the function from bending sharply where a channel hardly varies.
+    let options = BatchNormOptions { eps: 0.1, ..Default::default() };
+    let record = move |g: &mut Graph<'_>, v: &[Var]| {
+        g.batch_norm(v[0], [v[1], v[2]], v.get(3).map(|&weight| [weight, v[4]]), options)
+    };
+    let reference = move |x: &[Vec<f64>]| {
+        let (weight, bias) = match x.get(3) {
+            Some(weight) => (weight.clone(), x[4].clone()),
+            None => (vec![1.0; channels], vec![0.0; channels]),
+        };
+        let (mean, var) = match training {
+            true => reference::batch_statistics(&x[0], channels),
+            false => (x[1].clone(), x[2].clone()),
+        };
+        reference::batch_norm_forward(&x[0], &mean, &var, &weight, &bias, f64::from(options.eps))
+    };
+    Case { training, ..Case::new(inputs, record, reference) }
+}

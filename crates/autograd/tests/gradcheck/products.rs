@@ -1,0 +1,75 @@
+//! Rows of the matrix products and softmaxes.
+
+use autograd::{Graph, Var};
+use tensor::linear::LinearShape;
+use tensor::matmul::MatmulShape;
+use tensor::reference;
+
+use crate::case::{Case, Rng, Row, distance};
+
+pub(crate) fn rows() -> Vec<Row> {
+    vec![
+        Row::new("Matmul", 2e-6, |rng| {
+            let [m, k, n] = [(); 3].map(|()| rng.size(1..=5));
+            let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
+            let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
+            let a = rng.variable(if transpose_a { [k, m] } else { [m, k] });
+            let b = rng.variable(if transpose_b { [n, k] } else { [k, n] });
+            Case::new(
+                vec![a, b],
+                move |g, v| g.matmul_transposed(v[0], v[1], [transpose_a, transpose_b]),
+                move |x| reference::matmul(&x[0], &x[1], &shape),
+            )
+        }),
+        Row::new("Linear", 2e-6, |rng| linear(rng, |g, x, w, b| g.linear(x, w, b)).0),
+        Row::new("LinearRelu", 2e-6, |rng| {
+            let (case, linear) = linear(rng, |g, x, w, b| g.linear_relu(x, w, b));
+            let forward = linear.clone();
+            let relu = move |x: &[Vec<f64>]| reference::relu_forward(&forward(x));
+            Case::new(case.inputs, case.record, relu).margin(move |x| distance(&linear(x), 0.0))
+        })
+        .kink(&[&[0.0]], linear_relu_of_numbers, |dx| (0.0..=3.0).contains(&dx[0])),
+        Row::new("Softmax", 2e-6, |rng| {
+            let shape = rng.shape(0..=3);
+            let cols = shape.last().copied().unwrap_or(1);
+            Case::new(
+                vec![rng.variable(shape)],
+                |g, v| g.softmax(v[0]),
+                move |x| reference::softmax_forward(&x[0], cols),
+            )
+        }),
+        Row::new("LogSoftmax", 2e-6, |rng| {
+            let shape = rng.shape(0..=3);
+            let cols = shape.last().copied().unwrap_or(1);
+            Case::new(
+                vec![rng.variable(shape)],
+                |g, v| g.log_softmax(v[0]),
+                move |x| reference::log_softmax_forward(&x[0], cols),
+            )
+        }),
+    ]
+}
+
+/// relu(3 · x).
+fn linear_relu_of_numbers(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    let (x, w) = (g.reshape(v[0], [1, 1]), g.input([1, 1], &[3.0]));
+    g.linear_relu(x, w, None)
+}
+
+type RecordLinear = fn(&mut Graph<'_>, Var, Var, Option<Var>) -> Var;
+
+/// A linear layer of random sizes, and its forward without what `record` may add to it.
+fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) -> Vec<f64> + Clone + 'static) {
+    let leading = rng.shape(0..=2);
+    let (in_features, out_features) = (rng.size(1..=5), rng.size(1..=5));
+    let dims = [leading.dims(), &[in_features]].concat();
+    let mut inputs = vec![rng.variable(dims.as_slice()), rng.variable([out_features, in_features])];
+    if rng.bool() {
+        inputs.push(rng.variable([out_features]));
+    }
+    let shape = LinearShape { batch: leading.numel(), in_features, out_features };
+    let forward =
+        move |x: &[Vec<f64>]| reference::linear_forward(&x[0], &x[1], x.get(2).map(Vec::as_slice), &shape);
+    let record = move |g: &mut Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied());
+    (Case::new(inputs, record, forward), forward)
+}
