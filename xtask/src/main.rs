@@ -3,18 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::fetch;
+use xtask::{bench, fetch};
 
 /// The project's chores.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Chore {
     FetchCifar(fetch::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::FetchCifar(args) => fetch::run(&args),
+        Chore::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

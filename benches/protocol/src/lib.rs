@@ -9,4 +9,4 @@ mod work;
 pub use batches::{Batches, IMAGE_BYTES, write_synthetic};
 pub use network::{Layer, Network, uniform};
 pub use serve::{Driver, Hello, Opened, Ran, Timer, Worker, cifar_folder, serve};
-pub use work::{ConvPass, ConvSize, Rule, TensorOp, UnknownWork, Work};
+pub use work::{ConvPass, ConvSize, Probe, Rule, TensorOp, UnknownWork, Work};

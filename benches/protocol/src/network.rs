@@ -72,7 +72,7 @@ impl Network {
             Work::CnnCheck => Some(Self { dropout: 0.0, lr: 1e-4, ..Self::cnn() }),
             Work::MlpTrain => Some(perceptron(&[784, 512, 512, 10])),
             Work::TinyTrain => Some(perceptron(&[16, 20, 21, 10])),
-            Work::Conv(..) | Work::Optimizer(_) | Work::Tensor(_) => None,
+            Work::Conv(..) | Work::Optimizer(_) | Work::Tensor(_) | Work::Probe(_) => None,
         }
     }
 

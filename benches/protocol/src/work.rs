@@ -24,6 +24,17 @@ pub enum Work {
     Optimizer(Rule),
     /// One tensor operation. Size: elements (the side of the matrices for `matmul`).
     Tensor(TensorOp),
+    /// What the machine can do at most.
+    Probe(Probe),
+}
+
+/// The two ceilings of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// Fused multiply-adds on registers. Size: millions of floating-point operations, over all threads.
+    Fma,
+    /// Copies between arrays that fit no cache. Size: bytes copied, over all threads.
+    Copy,
 }
 
 /// The three passes of a convolution.
@@ -72,7 +83,7 @@ pub enum TensorOp {
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownWork(String);
 
-const NAMED: [(&str, Work); 14] = [
+const NAMED: [(&str, Work); 16] = [
     ("cnn-train", Work::CnnTrain),
     ("cnn-check", Work::CnnCheck),
     ("cnn-infer", Work::CnnInfer),
@@ -87,6 +98,8 @@ const NAMED: [(&str, Work); 14] = [
     ("tensor:sum", Work::Tensor(TensorOp::Sum)),
     ("tensor:matmul", Work::Tensor(TensorOp::Matmul)),
     ("tensor:transpose", Work::Tensor(TensorOp::Transpose)),
+    ("probe:fma", Work::Probe(Probe::Fma)),
+    ("probe:copy", Work::Probe(Probe::Copy)),
 ];
 
 const PASSES: [(&str, ConvPass); 3] = [

@@ -1,0 +1,120 @@
+//! What got slower from one run to another.
+
+use std::fmt::Write;
+
+use super::contender::{Contender, Simd};
+use super::results::{Results, Task};
+use super::stats::Spread;
+
+/// A change smaller than this is noise on any machine.
+const NOTABLE: f64 = 0.03;
+
+/// One task of ours in both files.
+struct Change<'a> {
+    task: Task<'a>,
+    /// After over before; below one is slower.
+    factor: f64,
+    /// True if no round of one run lies within the other's.
+    is_clear: bool,
+}
+
+/// A text that says what got slower, what faster, and what is new or gone.
+///
+/// Where both runs measured PyTorch beside us, our ratio to it is compared: the machine's mood falls out. Otherwise
+/// images a second are, and the text says so.
+pub(super) fn report(before: &Results, after: &Results) -> String {
+    let mut out = String::new();
+    if before.machine != after.machine {
+        _ = writeln!(out, "Two machines: {} and {}.", before.machine.cpu, after.machine.cpu);
+    }
+    let (relative, plain): (Vec<_>, Vec<_>) =
+        before.tasks().into_iter().filter_map(|task| change(before, after, task)).partition(|(_, r)| *r);
+    for (changes, by) in [
+        (relative, "by the ratio to PyTorch in the same run"),
+        (plain, "by rates, which drift with the machine"),
+    ] {
+        let mut changes: Vec<_> = changes.into_iter().map(|(change, _)| change).collect();
+        changes.sort_by(|a, b| a.factor.total_cmp(&b.factor));
+        list(&mut out, by, &changes);
+    }
+    let ours = |results: &Results, task| results.find(task, Contender::Descent).is_some();
+    for task in before.tasks().into_iter().filter(|&task| ours(before, task) && !ours(after, task)) {
+        _ = writeln!(out, "no longer measured: {}", name(task));
+    }
+    for task in after.tasks().into_iter().filter(|&task| ours(after, task) && !ours(before, task)) {
+        _ = writeln!(out, "new: {}", name(task));
+    }
+    out
+}
+
+/// The change of one task, and whether it is one of ratios.
+fn change<'a>(before: &Results, after: &Results, task: Task<'a>) -> Option<(Change<'a>, bool)> {
+    let ratio = |results: &Results| results.ratio(task, Contender::PytorchEager);
+    let rate = |results: &Results| results.find(task, Contender::Descent)?.spread();
+    let (pair, is_relative) = match (ratio(before), ratio(after)) {
+        (Some(a), Some(b)) => ((a, b), true),
+        _ => ((rate(before)?, rate(after)?), false),
+    };
+    let (a, b): (Spread, Spread) = pair;
+    Some((Change { task, factor: b.median / a.median, is_clear: a.is_apart_from(&b) }, is_relative))
+}
+
+fn list(out: &mut String, by: &str, changes: &[Change<'_>]) {
+    if changes.is_empty() {
+        return;
+    }
+    let notable = |change: &&Change<'_>| (change.factor - 1.0).abs() > NOTABLE;
+    let n_slower = changes.iter().filter(notable).filter(|c| c.factor < 1.0).count();
+    _ = writeln!(out, "{n_slower} of {} slower, {by}:", changes.len());
+    for change in changes.iter().filter(notable) {
+        let word = if change.factor < 1.0 { "slower" } else { "faster" };
+        let doubt = if change.is_clear { "" } else { " (the spreads overlap)" };
+        let percent = (change.factor - 1.0) * 100.0;
+        _ = writeln!(out, "  {word:6} {percent:+6.1} %  {}{doubt}", name(change.task));
+    }
+}
+
+fn name((work, size, threads, simd): Task<'_>) -> String {
+    let instructions = if simd == Simd::Native { String::new() } else { format!(", {simd}") };
+    format!("{work} {size}, {threads} threads{instructions}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::sample;
+    use super::*;
+
+    #[test]
+    fn a_slower_task_is_named_with_its_doubt() {
+        let before = sample([400.0, 320.0, 480.0]);
+        let report = report(&before, &sample([300.0, 240.0, 360.0]));
+        assert_eq!(
+            report,
+            "1 of 1 slower, by the ratio to PyTorch in the same run:\n  slower  -25.0 %  cnn-train 64, 2 threads\n"
+        );
+        let doubtful = super::report(&before, &sample([380.0, 320.0, 430.0]));
+        assert!(doubtful.contains("slower   -5.0 %") && doubtful.contains("overlap"), "{doubtful}");
+    }
+
+    #[test]
+    fn a_slow_machine_is_no_slow_program() {
+        let before = sample([400.0, 320.0, 480.0]);
+        let mut after = before.clone();
+        for round in after.measurements.iter_mut().flat_map(|m| &mut m.rounds) {
+            round.seconds *= 1.5;
+        }
+        assert!(report(&before, &after).starts_with("0 of 1 slower"));
+    }
+
+    #[test]
+    fn without_pytorch_rates_are_compared_and_what_is_gone_is_said() {
+        let before = sample([400.0, 320.0, 480.0]);
+        let mut alone = before.clone();
+        alone.measurements.truncate(1);
+        assert!(report(&before, &alone).starts_with("0 of 1 slower, by rates"));
+        let mut empty = before.clone();
+        empty.measurements.clear();
+        assert_eq!(report(&before, &empty), "no longer measured: cnn-train 64, 2 threads\n");
+        assert_eq!(report(&empty, &before), "new: cnn-train 64, 2 threads\n");
+    }
+}

@@ -1,0 +1,130 @@
+//! Who takes part, and the conditions under which a driver runs.
+
+use std::fmt::{self, Display};
+
+use serde::{Deserialize, Serialize};
+
+/// A framework, or one mode of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contender {
+    /// This project.
+    Descent,
+    /// PyTorch as the lecture writes it.
+    PytorchEager,
+    /// PyTorch with NHWC images.
+    PytorchChannelsLast,
+    /// PyTorch with NHWC images and the fused optimizer.
+    PytorchFused,
+    /// PyTorch with `torch.compile`.
+    PytorchCompile,
+    /// PyTorch's `foreach` optimizers.
+    PytorchForeach,
+    /// burn on its `flex` backend.
+    Burn,
+    /// candle on the CPU.
+    Candle,
+    /// ndarray, tensors only.
+    Ndarray,
+}
+
+impl Contender {
+    /// All, in the order of tables.
+    pub const ALL: [Self; 9] = [
+        Self::Descent,
+        Self::PytorchEager,
+        Self::PytorchChannelsLast,
+        Self::PytorchFused,
+        Self::PytorchCompile,
+        Self::PytorchForeach,
+        Self::Burn,
+        Self::Candle,
+        Self::Ndarray,
+    ];
+
+    /// The name in tables and charts.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Descent => "Descent",
+            Self::PytorchEager => "PyTorch",
+            Self::PytorchChannelsLast => "PyTorch channels_last",
+            Self::PytorchFused => "PyTorch channels_last, fused Adam",
+            Self::PytorchCompile => "PyTorch compile",
+            Self::PytorchForeach => "PyTorch foreach",
+            Self::Burn => "burn (flex)",
+            Self::Candle => "candle",
+            Self::Ndarray => "ndarray",
+        }
+    }
+
+    /// The name under a bar.
+    pub fn short_label(self) -> &'static str {
+        match self {
+            Self::PytorchChannelsLast => "channels_last",
+            Self::PytorchFused => "+ fused Adam",
+            Self::PytorchCompile => "compile",
+            Self::PytorchForeach => "foreach",
+            Self::Burn => "burn",
+            _ => self.label(),
+        }
+    }
+
+    /// The `--mode` of pytorch.py, for those that are PyTorch.
+    pub fn pytorch_mode(self) -> Option<&'static str> {
+        match self {
+            Self::PytorchEager => Some("eager"),
+            Self::PytorchChannelsLast => Some("channels-last"),
+            Self::PytorchFused => Some("fused"),
+            Self::PytorchCompile => Some("compile"),
+            Self::PytorchForeach => Some("foreach"),
+            Self::Descent | Self::Burn | Self::Candle | Self::Ndarray => None,
+        }
+    }
+}
+
+/// The instructions that drivers may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Simd {
+    /// Whatever the machine has.
+    Native,
+    /// AVX2 at most, where a framework has a switch for it: ours and PyTorch.
+    Avx2,
+}
+
+impl Display for Simd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Avx2 => "AVX2",
+        })
+    }
+}
+
+/// What is fixed for the life of a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Condition {
+    /// Threads a driver uses.
+    pub threads: usize,
+    /// Instructions it may use.
+    pub simd: Simd,
+}
+
+impl Condition {
+    /// The environment that imposes it on every driver.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let threads = self.threads.to_string();
+        let mut variables: Vec<_> = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]
+            .map(|name| (name, threads.clone()))
+            .into();
+        if self.simd == Simd::Avx2 {
+            variables.extend([
+                ("DESCENT_SIMD", "avx2".to_owned()),
+                ("ATEN_CPU_CAPABILITY", "avx2".to_owned()),
+                ("ONEDNN_MAX_CPU_ISA", "AVX2".to_owned()),
+                ("MKL_ENABLE_INSTRUCTIONS", "AVX2".to_owned()),
+            ]);
+        }
+        variables
+    }
+}

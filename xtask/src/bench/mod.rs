@@ -1,0 +1,88 @@
+//! `cargo xtask bench`: our speed, beside that of other frameworks on the same cores in the same minutes.
+
+mod chart;
+mod compare;
+mod contender;
+mod driver;
+mod machine;
+mod measure;
+mod memory;
+mod plan;
+mod readme;
+pub mod results;
+mod setup;
+mod stats;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+pub use chart::svg as chart_svg;
+pub use readme::section;
+use results::Results;
+
+/// Measure training, inference and kernels, alone or against other frameworks.
+///
+/// Without an option: our own driver, every work of the plan. Results are written as JSON with every raw round.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Measure PyTorch, burn, candle and ndarray too, a round each in turn.
+    #[arg(long)]
+    peers: bool,
+    /// Make benches/peers/.venv and install PyTorch into it.
+    #[arg(long)]
+    setup: bool,
+    /// The main works only, in short rounds: under five minutes once built.
+    #[arg(long)]
+    quick: bool,
+    /// Only works whose name contains this, as `cnn-train` or `optimizer`.
+    #[arg(long, value_name = "WORK")]
+    only: Option<String>,
+    /// How often each driver has its turn.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// The interpreter that has PyTorch, instead of the one of `--setup`.
+    #[arg(long, value_name = "PATH", env = "DESCENT_PYTHON")]
+    python: Option<PathBuf>,
+    /// The folder of data_batch_1.bin [default: datasets/cifar-10-batches-bin, else pictures made up].
+    #[arg(long, value_name = "FOLDER")]
+    cifar: Option<PathBuf>,
+    /// Where the results go [default: benches/results/<date>-<cpu>.json].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Say what got slower from one results file to another; measures nothing.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme"])]
+    compare: Option<Vec<PathBuf>>,
+    /// Put the table and the chart of a results file into README.md; measures nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "setup"])]
+    readme: Option<PathBuf>,
+}
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// If a driver cannot be built or fails, drivers disagree about the work, or a file cannot be read or written.
+pub fn run(args: &Args) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
+    if let Some([before, after]) = args.compare.as_deref() {
+        print!("{}", compare::report(&Results::read(before)?, &Results::read(after)?));
+        return Ok(());
+    }
+    if let Some(file) = &args.readme {
+        return readme::update(root, file);
+    }
+    if args.setup {
+        setup::make_environment(root)?;
+        if !args.peers {
+            return Ok(());
+        }
+    }
+    let results = measure::measure(root, args)?;
+    print!("\n{}", table::text(&results));
+    let path = args.out.clone().unwrap_or_else(|| root.join(results.default_path()));
+    results.write(&path)?;
+    chart::write(&results, &path.with_extension("svg"))?;
+    println!("\nwritten: {} and its chart", path.display());
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Results as text: for the terminal, and as the README's table.
+
+use std::fmt::Write;
+
+use bench_protocol::{ConvPass, ConvSize, Probe, TensorOp, Work};
+
+use super::contender::{Contender, Simd};
+use super::results::{Results, Task};
+use super::stats::Spread;
+
+/// The whole run for the terminal.
+pub(super) fn text(results: &Results) -> String {
+    let mut out = format!("{}\n\n", headline(results));
+    for task in results.tasks() {
+        out += &task_text(results, task);
+    }
+    for (threads, contender, ratio) in airbench_sums(results) {
+        _ = writeln!(
+            out,
+            "all convolutions of the airbench network, three passes, {threads} threads: {ratio:.2} × {}",
+            contender.label()
+        );
+    }
+    for memory in &results.memory {
+        let mebibytes = |bytes| bytes as f64 / f64::from(1 << 20);
+        _ = writeln!(
+            out,
+            "memory of {} steps of {} {}, {:33} {:6.1} MiB, of which {:.1} before the first",
+            memory.steps,
+            memory.work,
+            memory.size,
+            memory.contender.label(),
+            mebibytes(memory.peak_bytes),
+            mebibytes(memory.start_bytes),
+        );
+    }
+    out
+}
+
+/// One task: a line for each contender, its rate and how many times faster we are.
+pub(super) fn task_text(results: &Results, task: Task<'_>) -> String {
+    let (work, size, threads, simd) = task;
+    let (scale, unit) = unit(work, size);
+    let instructions = if simd == Simd::Native { String::new() } else { format!(", {simd}") };
+    let mut out = format!("{work} {size}, {threads} {}{instructions}\n", plural(threads));
+    for measurement in results.measurements.iter().filter(|m| m.task() == task) {
+        let Some(Spread { median, min, max }) = measurement.spread() else { continue };
+        let [median, min, max] = [median, min, max].map(|rate| number(rate * scale));
+        let rate = format!("{median} {unit} ({min}–{max})");
+        _ = write!(out, "  {:33} {rate:36}", measurement.contender.label());
+        if measurement.contender != Contender::Descent
+            && let Some(ratio) = results.ratio(task, measurement.contender)
+        {
+            _ = write!(out, " {}", ratio_text(ratio));
+        }
+        out.truncate(out.trim_end().len());
+        out.push('\n');
+    }
+    out
+}
+
+/// The table of the networks in Markdown, with what it was measured on.
+pub(super) fn markdown(results: &Results) -> String {
+    let header =
+        ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
+    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
+    for task in results.tasks() {
+        let Some(name) = network_name(task) else { continue };
+        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
+        let against = |contender| results.ratio(task, contender).map_or_else(|| "–".to_owned(), ratio_text);
+        let cells = [
+            name,
+            task.2.to_string(),
+            number(ours.median),
+            against(Contender::PytorchEager),
+            fastest_pytorch(results, task).map_or_else(|| "–".to_owned(), against),
+            against(Contender::Burn),
+            against(Contender::Candle),
+        ];
+        _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    _ = writeln!(out, "\n{}", headline(results));
+    let peaks = results
+        .memory
+        .iter()
+        .map(|m| format!("{} {:.0} MB", m.contender.label(), (m.peak_bytes as f64 / 1e6).ceil()));
+    let peaks: Vec<_> = peaks.collect();
+    if !peaks.is_empty() {
+        _ = writeln!(out, "Peak anonymous memory of 100 training steps: {}.", peaks.join(", "));
+    }
+    out
+}
+
+/// The machine, the versions and the kind of the run in two sentences.
+fn headline(results: &Results) -> String {
+    let versions = &results.versions;
+    let version = |contender: Contender, name: &str| versions.get(&contender).map(|v| format!("{name} {v}"));
+    let peers = [
+        version(Contender::PytorchEager, "PyTorch"),
+        version(Contender::Burn, "burn"),
+        version(Contender::Candle, "candle"),
+        version(Contender::Ndarray, "ndarray"),
+    ];
+    let peers: Vec<_> = peers.into_iter().flatten().collect();
+    let beside = if peers.is_empty() { String::new() } else { format!("; {}", peers.join(", ")) };
+    format!(
+        "{}, {} cores, {}; {} data; medians (and extremes) of {} interleaved rounds{beside}.",
+        results.machine.cpu, results.machine.cores, results.date, results.data, results.run.rounds
+    )
+}
+
+/// The mode of PyTorch with the highest median at a task.
+fn fastest_pytorch(results: &Results, task: Task<'_>) -> Option<Contender> {
+    let modes = Contender::ALL.into_iter().filter(|c| c.pytorch_mode().is_some());
+    let rated = modes.filter_map(|c| Some((results.find(task, c)?.spread()?.median, c)));
+    rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contender)| contender)
+}
+
+/// For each number of threads, how many times faster we are over the whole airbench network: the times of an image
+/// through all six convolutions and three passes, summed. Only where all were measured.
+fn airbench_sums(results: &Results) -> Vec<(usize, Contender, f64)> {
+    let passes = [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient];
+    let sum = |threads: usize, contender: Contender| -> Option<f64> {
+        let works =
+            ConvSize::AIRBENCH.iter().flat_map(|&size| passes.map(|pass| Work::Conv(pass, size).to_string()));
+        let seconds = works.map(|work| {
+            let of_work = |m: &&super::results::Measurement| {
+                m.work == work && m.threads == threads && m.contender == contender && m.simd == Simd::Native
+            };
+            Some(1.0 / results.measurements.iter().find(of_work)?.spread()?.median)
+        });
+        seconds.sum()
+    };
+    let mut threads: Vec<_> = results.measurements.iter().map(|m| m.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let peers = [Contender::PytorchEager, Contender::PytorchChannelsLast];
+    let pairs = threads.into_iter().flat_map(|threads| peers.map(|peer| (threads, peer)));
+    pairs.filter_map(|(t, peer)| Some((t, peer, sum(t, peer)? / sum(t, Contender::Descent)?))).collect()
+}
+
+/// The row's name for the works of the README's table.
+fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
+    let name = match work.parse().ok()? {
+        Work::CnnTrain => format!("CNN, training step, batch {size}"),
+        Work::CnnInfer => format!("CNN, inference, batch {size}"),
+        Work::CnnEpoch => "CNN, epoch with loading".to_owned(),
+        Work::MlpTrain => format!("MLP 784-512-512-10, training step, batch {size}"),
+        Work::TinyTrain => format!("MLP with 1,001 parameters, training step, batch {size}"),
+        _ => return None,
+    };
+    Some(if simd == Simd::Native { name } else { format!("{name}, {simd}") })
+}
+
+/// What an item counts for, and in which unit.
+fn unit(work: &str, size: usize) -> (f64, &'static str) {
+    match work.parse() {
+        Ok(Work::Conv(_, shape)) => (shape.flops() as f64 / 1e9, "GFLOP/s"),
+        Ok(Work::Tensor(TensorOp::Matmul)) => (2.0 * (size as f64).powi(2) / 1e9, "GFLOP/s"),
+        Ok(Work::Optimizer(_)) => (1e-6, "M parameters/s"),
+        Ok(Work::Tensor(_)) => (1e-6, "M elements/s"),
+        Ok(Work::Probe(Probe::Fma)) => (1e-3, "GFLOP/s"),
+        Ok(Work::Probe(Probe::Copy)) => (1e-9, "GB/s"),
+        _ => (1.0, "images/s"),
+    }
+}
+
+fn ratio_text(Spread { median, min, max }: Spread) -> String {
+    format!("{median:.2} × ({min:.2}–{max:.2})")
+}
+
+/// Three or more digits, groups of three.
+fn number(value: f64) -> String {
+    if value < 100.0 {
+        return format!("{value:.1}");
+    }
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn plural(threads: usize) -> &'static str {
+    if threads == 1 { "thread" } else { "threads" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::{Measurement, Round, tests::sample};
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            [1.25, 99.94, 123.4, 1234.5, 1_234_567.0].map(number),
+            ["1.2", "99.9", "123", "1,234", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn a_ratio_stands_beside_its_peer() {
+        let text = text(&sample([400.0, 320.0, 360.0]));
+        assert!(text.contains("Descent                           360 images/s (320–400)\n"), "{text}");
+        assert!(text.contains("100 images/s (80.0–120)              4.00 × (3.00–4.00)\n"), "{text}");
+    }
+
+    #[test]
+    fn the_readme_has_a_row_for_each_network() {
+        let table = markdown(&sample([400.0, 320.0, 360.0]));
+        let row =
+            "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00) | – | – |";
+        assert!(table.contains(row), "{table}");
+        assert!(
+            table.contains("PyTorch 2.15.0")
+                && table.contains("synthetic data")
+                && table.contains("Descent 53 MB")
+        );
+    }
+
+    #[test]
+    fn the_airbench_sum_wants_all_and_weighs_by_time() {
+        let mut results = sample([1.0; 3]);
+        assert!(airbench_sums(&results).is_empty());
+        for (idx, size) in ConvSize::AIRBENCH.into_iter().enumerate() {
+            for pass in [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient] {
+                for (contender, rate) in [(Contender::Descent, 2.0), (Contender::PytorchChannelsLast, 1.0)] {
+                    results.measurements.push(Measurement {
+                        work: Work::Conv(pass, size).to_string(),
+                        size: 250,
+                        threads: 1,
+                        simd: Simd::Native,
+                        contender,
+                        // Ours is only as fast as theirs at the first, which takes half of their whole time.
+                        rounds: vec![Round { items: 1, seconds: if idx == 0 { 5.0 } else { 1.0 / rate } }],
+                    });
+                }
+            }
+        }
+        let sums = airbench_sums(&results);
+        assert_eq!(sums, [(1, Contender::PytorchChannelsLast, 30.0 / 22.5)]);
+    }
+}
