@@ -4,7 +4,7 @@
 //! published files, never from the archive; whatever could reach outside the destination ends the unpacking.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Component, Path};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -91,11 +91,11 @@ fn check_magic(start: &[u8]) -> Result<()> {
     bail!("expected a .tar.gz archive, found something that starts with {shown:?}")
 }
 
-fn write_synced(member: &mut impl Read, path: &Path) -> io::Result<()> {
+fn write_synced(member: &mut impl Read, path: &Path) -> io::Result<u64> {
     let mut file = File::create_new(path)?;
-    io::copy(member, &mut file)?;
-    file.flush()?;
-    file.sync_all()
+    let n_written = io::copy(member, &mut file)?;
+    file.sync_all()?;
+    Ok(n_written)
 }
 
 /// A reader that ends with an error after `max_bytes`, so that a small archive cannot fill a disk.

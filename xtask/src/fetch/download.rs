@@ -13,12 +13,9 @@ use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use ureq::http::{Response, StatusCode, Uri};
 use ureq::{Agent, Body};
 
-/// No archive is longer; a server that sends more is not believed.
-const MAX_BYTES: u64 = 1 << 30;
-
-/// How long a server is waited for.
+/// How long a server is waited for, and how much is taken from it.
 #[derive(Clone, Debug)]
-pub struct Patience {
+pub struct Limits {
     /// For a connection, and again for the first line of an answer.
     pub answer: Duration,
     /// For the next byte.
@@ -29,10 +26,12 @@ pub struct Patience {
     pub min_bytes: u64,
     /// The pauses before the next attempts, after failures that brought nothing new.
     pub pauses: Vec<Duration>,
+    /// More bytes than any archive has.
+    pub max_bytes: u64,
 }
 
-impl Default for Patience {
-    /// 20 s for an answer or a byte, 64 KB in 30 s, and five more attempts after 1, 2, 4, 8 and 16 s.
+impl Default for Limits {
+    /// 20 s for an answer or a byte; 64 KiB in 30 s; five more attempts after 1, 2, 4, 8 and 16 s; 1 GiB in all.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(20),
@@ -40,6 +39,7 @@ impl Default for Patience {
             window: Duration::from_secs(30),
             min_bytes: 64 << 10,
             pauses: [1, 2, 4, 8, 16].map(Duration::from_secs).to_vec(),
+            max_bytes: 1 << 30,
         }
     }
 }
@@ -103,19 +103,19 @@ impl Partial {
     /// # Errors
     /// When the server refuses, answers with something else, or brings nothing more in all attempts. What came
     /// is kept for the next run, unless it could not be written.
-    pub fn complete(&mut self, patience: &Patience, bar: &ProgressBar) -> Result<bool> {
-        let agent = agent(&self.url, patience);
+    pub fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
+        let agent = agent(&self.url, limits);
         let mut pieced = self.len > 0;
         let mut most = self.len;
-        let mut pauses = patience.pauses.iter();
+        let mut pauses = limits.pauses.iter();
         while self.len == 0 || self.note.total != Some(self.len) {
-            match self.attempt(&agent, patience, bar) {
+            match self.attempt(&agent, limits, bar) {
                 Ok(()) => break,
                 Err(Stop::Final(error)) => return Err(error),
                 Err(Stop::Broken(error)) => {
                     // Only what was never reached before counts, or a server that breaks off could be asked for ever.
-                    if self.len >= most + patience.min_bytes {
-                        pauses = patience.pauses.iter();
+                    if self.len >= most + limits.min_bytes {
+                        pauses = limits.pauses.iter();
                     }
                     most = most.max(self.len);
                     let Some(&pause) = pauses.next() else {
@@ -123,7 +123,7 @@ impl Partial {
                             format!("the {} MB that came are kept for the next run", self.len / 1_000_000);
                         return Err(error.context(format!("gave up on {}; {kept}", self.url)));
                     };
-                    bar.suspend(|| eprintln!("{error:#}; trying again in {} s", pause.as_secs()));
+                    bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
                     std::thread::sleep(pause);
                     pieced |= self.len > 0;
                 }
@@ -180,7 +180,7 @@ impl Partial {
         Ok(())
     }
 
-    fn attempt(&mut self, agent: &Agent, patience: &Patience, bar: &ProgressBar) -> Result<(), Stop> {
+    fn attempt(&mut self, agent: &Agent, limits: &Limits, bar: &ProgressBar) -> Result<(), Stop> {
         let mut request = agent.get(&self.url);
         if self.len > 0 {
             request = request.header("Range", format!("bytes={}-", self.len));
@@ -189,13 +189,13 @@ impl Partial {
             }
         }
         let mut response = request.call().map_err(|error| Stop::of_request(error, &self.url))?;
-        self.accept(&response)?;
+        self.accept(&response, limits.max_bytes)?;
         bar.set_position(self.len);
         if let Some(total) = self.note.total {
             bar.set_length(total);
         }
-        let body = response.body_mut().with_config().limit(MAX_BYTES).reader();
-        self.append(body, patience, bar)?;
+        let body = response.body_mut().with_config().limit(u64::MAX).reader();
+        self.append(body, limits, bar)?;
         match self.note.total {
             Some(total) if self.len < total => {
                 Err(Stop::Broken(anyhow!("{} broke off after {} of {total} bytes", self.url, self.len)))
@@ -205,7 +205,7 @@ impl Partial {
     }
 
     /// Judges the head of an answer; afterwards its body belongs at the end of the file.
-    fn accept(&mut self, response: &Response<Body>) -> Result<(), Stop> {
+    fn accept(&mut self, response: &Response<Body>, max_bytes: u64) -> Result<(), Stop> {
         let status = response.status();
         let url = self.url.clone();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -235,7 +235,7 @@ impl Partial {
             return Err(Stop::Broken(anyhow!("{url} has changed since the download began")));
         }
         let total = response.body().content_length();
-        if total.is_some_and(|total| total > MAX_BYTES) {
+        if total.is_some_and(|total| total > max_bytes) {
             return Err(Stop::Final(anyhow!(
                 "{url} offers {} bytes, more than any archive",
                 total.unwrap_or(0)
@@ -244,7 +244,7 @@ impl Partial {
         self.begin(Note { total, validator }).map_err(Stop::Final)
     }
 
-    fn append(&mut self, mut body: impl Read, patience: &Patience, bar: &ProgressBar) -> Result<(), Stop> {
+    fn append(&mut self, mut body: impl Read, limits: &Limits, bar: &ProgressBar) -> Result<(), Stop> {
         let mut buffer = vec![0; 1 << 16];
         let (mut window_start, mut n_in_window) = (Instant::now(), 0);
         loop {
@@ -267,12 +267,12 @@ impl Partial {
             self.len += n_read as u64;
             n_in_window += n_read as u64;
             bar.set_position(self.len);
-            if self.len > MAX_BYTES {
+            if self.len > limits.max_bytes {
                 return Err(Stop::Final(anyhow!("{} sends more bytes than any archive has", self.url)));
             }
-            if window_start.elapsed() >= patience.window {
-                if n_in_window < patience.min_bytes {
-                    let seconds = patience.window.as_secs_f32();
+            if window_start.elapsed() >= limits.window {
+                if n_in_window < limits.min_bytes {
+                    let seconds = limits.window.as_secs_f32();
                     let slow = anyhow!("{} sent only {n_in_window} bytes in {seconds} s", self.url);
                     return Err(Stop::Broken(slow));
                 }
@@ -327,14 +327,14 @@ fn parse_content_range(text: &str) -> Option<(u64, Option<u64>)> {
     Some((start.parse().ok()?, whole.parse().ok()))
 }
 
-fn agent(url: &str, patience: &Patience) -> Agent {
+fn agent(url: &str, limits: &Limits) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(concat!("descent-xtask/", env!("CARGO_PKG_VERSION")))
-        .timeout_resolve(Some(patience.answer))
-        .timeout_connect(Some(patience.answer))
-        .timeout_recv_response(Some(patience.answer))
-        .timeout_per_read(Some(patience.silence));
+        .timeout_resolve(Some(limits.answer))
+        .timeout_connect(Some(limits.answer))
+        .timeout_recv_response(Some(limits.answer))
+        .timeout_per_read(Some(limits.silence));
     if is_this_machine(url) {
         config = config.proxy(None);
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use data::{Published, published};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use download::{Partial, Patience};
+use download::{Limits, Partial};
 use place::Place;
 
 /// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets");
     let root = args.dir.clone().unwrap_or_else(|| datasets.canonicalize().unwrap_or(datasets));
-    let outcome = bring(published, &source, &root, &Patience::default())?;
+    let outcome = bring(published, &source, &root, &Limits::default())?;
     let (folder, n_files) = (root.join(published.folder), published.files.len());
     let what = if outcome == Outcome::Brought { "is in place" } else { "was all there already" };
     println!("{} {what}: {n_files} files with the published SHA-256 in {}", published.name, folder.display());
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
 ///
 /// # Errors
 /// When the archive cannot be read or downloaded, is not the published one, or cannot be written.
-pub fn bring(published: &Published, source: &Source, root: &Path, patience: &Patience) -> Result<Outcome> {
+pub fn bring(published: &Published, source: &Source, root: &Path, limits: &Limits) -> Result<Outcome> {
     let place = Place::new(root, published)?;
     if place.is_whole() {
         return Ok(Outcome::AlreadyThere);
@@ -87,7 +87,7 @@ pub fn bring(published: &Published, source: &Source, root: &Path, patience: &Pat
     }
     match source {
         Source::File(path) => install(published, path, &place)?,
-        Source::Url(url, md5) => bring_from_url(published, url, *md5, &place, patience)?,
+        Source::Url(url, md5) => bring_from_url(published, url, *md5, &place, limits)?,
     }
     Ok(Outcome::Brought)
 }
@@ -97,12 +97,12 @@ fn bring_from_url(
     url: &str,
     md5: Option<&str>,
     place: &Place,
-    patience: &Patience,
+    limits: &Limits,
 ) -> Result<()> {
     let mut partial = Partial::open(place.partial_download(), url)?;
     eprintln!("downloading {url}");
     for is_last_try in [false, true] {
-        let pieced = partial.complete(patience, &byte_bar())?;
+        let pieced = partial.complete(limits, &byte_bar())?;
         let installed = match md5 {
             Some(md5) => partial.check_md5(md5).map_err(|error| (true, error)),
             None => Ok(()),
