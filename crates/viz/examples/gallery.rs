@@ -21,7 +21,7 @@ fn main() -> viz::Result<()> {
 }
 
 /// Every picture, with its name.
-pub fn plots() -> Vec<(&'static str, Box<dyn Plot>)> {
+pub(crate) fn plots() -> Vec<(&'static str, Box<dyn Plot>)> {
     vec![
         ("lines", Box::new(lines())),
         ("band", Box::new(band())),
@@ -119,55 +119,45 @@ fn descent() -> Figure {
         .mark("maximum", -7.269388, f(-7.269388))
 }
 
-/// Three optimizers on Beale's function.
+/// Three optimizers on Rosenbrock's function.
 fn contour() -> Figure {
-    let beale = |x: f64, y: f64| {
-        [(1.5, 1), (2.25, 2), (2.625, 3)].iter().map(|&(c, n)| (c - x + x * y.powi(n)).powi(2)).sum::<f64>()
-    };
-    let gradient = |[x, y]: [f64; 2]| {
-        let h = 1e-6;
-        [(beale(x + h, y) - beale(x - h, y)) / (2.0 * h), (beale(x, y + h) - beale(x, y - h)) / (2.0 * h)]
-    };
-    let path = |mut step: Box<dyn FnMut([f64; 2], i32) -> [f64; 2]>, n_steps: i32| -> (Vec<f64>, Vec<f64>) {
-        let mut at = [-2.2, 1.6];
+    let f = |x: f64, y: f64| (1.0 - x).powi(2) + 100.0 * (y - x * x).powi(2);
+    let gradient = |[x, y]: [f64; 2]| [2.0 * (x - 1.0) - 400.0 * x * (y - x * x), 200.0 * (y - x * x)];
+    // Takes the step that `rule` makes of the gradient, 200 times.
+    let path = |rule: &mut dyn FnMut([f64; 2], i32) -> [f64; 2]| -> (Vec<f64>, Vec<f64>) {
+        let mut at = [-1.2, 1.3];
         let mut path = (vec![at[0]], vec![at[1]]);
-        for t in 1..=n_steps {
-            let delta = step(gradient(at), t);
-            at = [at[0] - delta[0], at[1] - delta[1]];
+        for t in 1..=200 {
+            let step = rule(gradient(at), t);
+            at = [at[0] - step[0], at[1] - step[1]];
             path.0.push(at[0]);
             path.1.push(at[1]);
         }
         path
     };
-    let sgd = path(Box::new(|g, _| g.map(|g| 0.004 * g)), 400);
+    let sgd = path(&mut |g, _| g.map(|g| 0.0015 * g));
     let mut velocity = [0.0; 2];
-    let momentum = path(
-        Box::new(move |g, _| {
-            velocity = [0.9 * velocity[0] + g[0], 0.9 * velocity[1] + g[1]];
-            velocity.map(|v| 0.002 * v)
-        }),
-        300,
-    );
-    let (mut m, mut v) = ([0.0; 2], [0.0; 2]);
-    let adam = path(
-        Box::new(move |g, t| {
-            [0, 1].map(|i| {
-                m[i] = 0.9 * m[i] + 0.1 * g[i];
-                v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
-                0.08 * (m[i] / (1.0 - 0.9f64.powi(t))) / ((v[i] / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8)
-            })
-        }),
-        300,
-    );
-    Figure::new("Three ways down Beale’s function")
-        .size(640, 520)
+    let momentum = path(&mut |g, _| {
+        velocity = [0.9 * velocity[0] + g[0], 0.9 * velocity[1] + g[1]];
+        velocity.map(|v| 0.0006 * v)
+    });
+    let (mut m, mut v) = ([0.0f64; 2], [0.0f64; 2]);
+    let adam = path(&mut |g, t| {
+        [0, 1].map(|i| {
+            m[i] = 0.9 * m[i] + 0.1 * g[i];
+            v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
+            0.12 * (m[i] / (1.0 - 0.9f64.powi(t))) / ((v[i] / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8)
+        })
+    });
+    Figure::new("200 steps down Rosenbrock’s valley")
+        .size(640, 480)
         .x_label("x")
         .y_label("y")
-        .contour((-4.5, 4.5), (-3.0, 3.0), beale)
+        .contour((-1.7, 1.7), (-0.7, 1.8), f)
         .path("SGD", &sgd.0, &sgd.1)
         .path("momentum", &momentum.0, &momentum.1)
         .path("Adam", &adam.0, &adam.1)
-        .mark("minimum", 3.0, 0.5)
+        .mark("minimum", 1.0, 1.0)
 }
 
 const CLASSES: [&str; 10] =
@@ -203,10 +193,10 @@ fn confusion() -> HeatMap {
 
 /// A matrix of both signs.
 fn heat_map() -> HeatMap {
-    let values: Vec<f64> =
-        (0..24 * 48).map(|k| ((k / 48) as f64 * 0.5).sin() * ((k % 48) as f64 * 0.23).cos() * 0.13).collect();
+    let values: Vec<f64> = (0..24 * 48)
+        .map(|k| ((k / 48) as f64 * 0.5 + 0.6).sin() * ((k % 48) as f64 * 0.23).cos() * 0.13)
+        .collect();
     HeatMap::new("Weights of a layer", 24, 48, &values)
-        .size(640, 380)
         .x_label("input")
         .y_label("output")
         .color_map(ColorMap::Diverging)
@@ -214,17 +204,13 @@ fn heat_map() -> HeatMap {
 
 /// Images with captions and borders.
 fn images() -> ImageGrid {
+    let colors = [[214, 69, 65], [244, 179, 80], [245, 238, 220], [38, 67, 72], [146, 84, 62]];
     let pixel = |seed: usize, y: usize, x: usize| -> [u8; 3] {
-        let (dx, dy) = (x as f64 - 16.0, y as f64 - 16.0);
-        let radius = dx.hypot(dy) + 3.0 * (dy.atan2(dx) * (3 + seed % 5) as f64).cos();
-        let ground = [90.0 + 4.0 * y as f64, 120.0 + 3.0 * y as f64, 200.0 - 2.0 * y as f64];
-        let shape = [
-            40.0 * (seed % 6) as f64 + 30.0,
-            220.0 - 25.0 * (seed % 7) as f64,
-            60.0 + 20.0 * (seed % 9) as f64,
-        ];
+        let (dx, dy) = (x as f64 - 15.5, y as f64 - 15.5);
+        let radius = dx.hypot(dy) + 3.0 * (dy.atan2(dx) * (3 + seed % 4) as f64 + seed as f64).cos();
+        let ground = [120.0 + 3.0 * y as f64, 160.0 + 2.0 * y as f64, 215.0 - 2.5 * y as f64];
         let cover = (11.0 - radius).clamp(0.0, 1.0);
-        [0, 1, 2].map(|c| (ground[c] * (1.0 - cover) + shape[c] * cover) as u8)
+        [0, 1, 2].map(|c| (ground[c] * (1.0 - cover) + f64::from(colors[seed % 5][c]) * cover) as u8)
     };
     (0..10).fold(ImageGrid::new("Predictions", 5), |grid, seed| {
         let pixels: Vec<u8> = (0..32 * 32).flat_map(|i| pixel(seed, i / 32, i % 32)).collect();

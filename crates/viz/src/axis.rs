@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
+use crate::frame;
+use crate::text::Weight;
 use crate::ticks::{self, Tick};
 
 /// Numbers beyond this count as infinite, and those nearer to 0 than its reciprocal as 0, so that no
@@ -12,6 +14,9 @@ pub(crate) const HUGE: f64 = 1e300;
 
 /// A place so far from the plot, in plot widths, that a line to it might as well go on for ever.
 pub(crate) const FAR: f64 = 1e6;
+
+/// A longer name is cut; in em.
+const MAX_NAME_WIDTH: f64 = 14.0;
 
 /// How numbers become distances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +115,8 @@ impl Axis {
     /// An axis of names, the `i`-th in the middle of `i..i + 1`.
     pub(crate) fn names(names: &[String]) -> Self {
         let n = names.len() as f64;
-        let ticks = names.iter().enumerate().map(|(i, name)| ((i as f64 + 0.5) / n, name.clone())).collect();
+        let label = |name: &String| frame::fitted(name, Weight::Regular, MAX_NAME_WIDTH);
+        let ticks = names.iter().enumerate().map(|(i, name)| ((i as f64 + 0.5) / n, label(name))).collect();
         Axis { scale: Scale::Linear, range: (0.0, n), ticks, fine: Vec::new(), grid: false }
     }
 
@@ -120,6 +126,17 @@ impl Axis {
         axis.range = (axis.range.1, 0.0);
         axis.ticks.iter_mut().for_each(|tick| tick.0 = 1.0 - tick.0);
         axis
+    }
+
+    /// The axis without those ticks that are nearer than `distance` to one before.
+    pub(crate) fn thinned(mut self, distance: f64) -> Self {
+        let mut last = f64::INFINITY;
+        self.ticks.retain(|(place, _)| {
+            let kept = (place - last).abs() >= distance;
+            last = if kept { *place } else { last };
+            kept
+        });
+        self
     }
 
     /// Where `value` lies: 0 to 1 on the axis, NaN if the scale cannot show it; what lies further off than
@@ -217,10 +234,10 @@ mod tests {
         let padded = |values: &[f64]| {
             let mut extent = Extent::new(Scale::Linear);
             values.iter().for_each(|&v| assert!(extent.include(v)));
-            extent.padded(0.1).expect("there are numbers")
+            extent.padded(0.25).expect("there are numbers")
         };
-        assert_eq!(padded(&[0.05, 1.05]), (0.0, 1.15));
-        assert_eq!(padded(&[-1.0, 1.0]), (-1.2, 1.2));
+        assert_eq!(padded(&[0.5, 4.5]), (0.0, 5.5));
+        assert_eq!(padded(&[-1.0, 1.0]), (-1.5, 1.5));
         assert_eq!(padded(&[2.0]), (1.9, 2.1));
         assert_eq!(padded(&[0.0]), (-1.0, 1.0));
     }

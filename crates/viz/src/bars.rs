@@ -3,12 +3,14 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::axis::{Axis, Extent, Scale};
+use crate::bounds::{checked_range, checked_size};
 use crate::canvas::Canvas;
+use crate::clip;
 use crate::error::{Error, Result};
-use crate::figure::checked_size;
-use crate::frame::{Frame, Key, Symbol};
+use crate::frame::Frame;
+use crate::legend::{Key, Symbol};
 use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
-use crate::plot::{Draw, Legend};
+use crate::plot::{Draw, ShowLegend};
 use crate::text::{self, Weight};
 use crate::theme::{self, INK};
 use crate::ticks;
@@ -32,6 +34,7 @@ pub struct Bars {
     categories: Vec<String>,
     x_label: String,
     y_label: String,
+    y_range: Option<(f64, f64)>,
     groups: Vec<Group>,
 }
 
@@ -54,6 +57,7 @@ impl Bars {
             categories: categories.iter().map(|name| name.as_ref().to_owned()).collect(),
             x_label: String::new(),
             y_label: String::new(),
+            y_range: None,
             groups: Vec::new(),
         }
     }
@@ -77,6 +81,16 @@ impl Bars {
     /// What the heights are, with their unit.
     pub fn y_label(mut self, label: impl Into<String>) -> Self {
         self.y_label = label.into();
+        self
+    }
+
+    /// Shows heights from `lo` to `hi`, instead of 0 and all the data.
+    ///
+    /// # Panics
+    /// Unless `lo < hi`, both finite.
+    #[track_caller]
+    pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
+        self.y_range = Some(checked_range("Bars::y_range", lo, hi));
         self
     }
 
@@ -135,9 +149,9 @@ impl Bars {
                 } else {
                     (value + error, -4.0, VPos::Bottom)
                 };
-                let place = panel.place((middle, end));
+                let (x, y) = panel.place((middle, end));
                 let style = text_style(VALUE_SIZE, INK, false, (HPos::Center, anchor));
-                panel.label(place, (0.0, dy), &ticks::brief(value), &style)?;
+                panel.label((x, y.clamp(0.0, 1.0)), (0.0, dy), &ticks::brief(value), &style)?;
             }
         }
         Ok(())
@@ -185,7 +199,7 @@ impl Draw for Bars {
         shown.iter().enumerate().filter_map(key).collect()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: Legend) -> Drawn {
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
         let mut extent = Extent::new(Scale::Linear);
         extent.include(0.0);
         for group in &self.groups {
@@ -197,8 +211,8 @@ impl Draw for Bars {
                 }
             }
         }
-        let y_range = extent.padded(0.08).unwrap_or((0.0, 1.0));
-        let keys = if legend == Legend::Shown { self.keys() } else { Vec::new() };
+        let y_range = self.y_range.or(extent.padded(0.08)).unwrap_or((0.0, 1.0));
+        let keys = if legend == ShowLegend::Here { self.keys() } else { Vec::new() };
         let frame = Frame {
             title: &self.title,
             x_label: &self.x_label,
@@ -213,7 +227,7 @@ impl Draw for Bars {
             let with_values = self.has_room_for_values(panel);
             (0..self.groups.len()).try_for_each(|i| self.draw_group(panel, i, with_values))?;
             let zero = panel.y.place(0.0);
-            if zero > 0.0 {
+            if clip::inside((0.0, zero)) {
                 panel.rule((0.0, zero), (1.0, zero), Stroke::solid(theme::AXIS, 1.0))
             } else {
                 Ok(())

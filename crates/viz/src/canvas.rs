@@ -5,6 +5,7 @@
 //! embedded font, and knows which colours change with the theme.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write;
 
@@ -17,7 +18,7 @@ use plotters_backend::{
 };
 
 use crate::path_data::PathData;
-use crate::text::{self, CAP_HEIGHT, UNITS_PER_EM, Weight};
+use crate::text::{self, CAP_HEIGHT, Glyph, UNITS_PER_EM, Weight};
 use crate::theme::{self, Theme};
 
 /// How many canvas units make a pixel.
@@ -45,6 +46,9 @@ pub struct Canvas {
     theme: Theme,
     pen: Cell<Pen>,
     body: RefCell<String>,
+    glyphs: RefCell<BTreeSet<Glyph>>,
+    /// What the names in this picture begin with.
+    prefix: String,
 }
 
 /// How an image's pixels are drawn when they are larger than the screen's.
@@ -55,9 +59,14 @@ pub(crate) enum Pixels {
 }
 
 impl Canvas {
-    /// `size` in pixels.
-    pub(crate) fn new(size: (u32, u32), theme: Theme) -> Self {
-        Canvas { size, theme, pen: Cell::default(), body: RefCell::default() }
+    /// `size` in pixels. A page may hold many pictures: the title makes the names in this one its own.
+    pub(crate) fn new(title: &str, size: (u32, u32), theme: Theme) -> Self {
+        // The FNV-1a hash.
+        let hash =
+            title.bytes().fold(0x811c_9dc5u32, |hash, b| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        let prefix = format!("v{hash:x}");
+        let (pen, body, glyphs) = Default::default();
+        Canvas { size, theme, pen, body, glyphs, prefix }
     }
 
     /// Draws with another pen.
@@ -86,13 +95,16 @@ impl Canvas {
     /// The whole picture; `title` is what a screen reader says of it.
     pub(crate) fn into_svg(self, title: &str) -> String {
         let (width, height) = self.size;
+        let (fine_width, fine_height) = (fine(f64::from(width)), fine(f64::from(height)));
         let style = if self.theme == Theme::Auto { Theme::style_element() } else { String::new() };
+        let glyph = |glyph: Glyph| {
+            format!("<path id=\"{}{}\" d=\"{}\"/>\n", self.prefix, glyph.name(), glyph.outline())
+        };
+        let glyphs: String = self.glyphs.into_inner().into_iter().map(glyph).collect();
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"viz\" role=\"img\" width=\"{width}\" \
-             height=\"{height}\" viewBox=\"0 0 {} {}\" stroke-linejoin=\"round\" stroke-linecap=\"round\" \
-             fill=\"none\">\n<title>{}</title>{style}\n{}</svg>\n",
-            fine(f64::from(width)),
-            fine(f64::from(height)),
+             height=\"{height}\" viewBox=\"0 0 {fine_width} {fine_height}\" stroke-linejoin=\"round\" \
+             stroke-linecap=\"round\" fill=\"none\" style=\"max-width:100%;height:auto\">\n<title>{}</title>{style}\n<defs>\n{glyphs}</defs>\n{}</svg>\n",
             escape(title),
             self.body.into_inner(),
         )
@@ -243,25 +255,29 @@ impl DrawingBackend for &Canvas {
                 FontTransform::Rotate270 => 270,
             };
         let turn = if turn == 0 { String::new() } else { format!(" rotate({turn})") };
-        let outline = text::outline(text, weight);
-        if outline.is_empty() {
+        let glyphs = text::glyphs(text, weight);
+        if glyphs.is_empty() {
             return Ok(());
         }
-        let fill = self.fill(style.color());
-        let scale = size / UNITS_PER_EM;
-        let halo = if self.pen.get().halo {
+        let outlines: String = glyphs
+            .iter()
+            .map(|(glyph, x)| format!("<use href=\"#{}{}\" x=\"{x}\"/>", self.prefix, glyph.name()))
+            .collect();
+        self.glyphs.borrow_mut().extend(glyphs.into_iter().map(|(glyph, _)| glyph));
+        if self.pen.get().halo {
+            // Painted first, so that it does not thin the letters.
             let paper = BackendColor { rgb: theme::PAPER_RGB, alpha: 1.0 };
-            format!("<path d=\"{outline}\"{}/>", self.stroke(paper, UNITS_PER_EM as u32 / 4))
-        } else {
-            String::new()
-        };
+            let rim = self.stroke(paper, UNITS_PER_EM as u32 / 4);
+            self.push(format_args!("<g paint-order=\"stroke\"{rim}>"));
+        }
+        let (fill, scale) = (self.fill(style.color()), size / UNITS_PER_EM);
         self.push(format_args!(
-            "<g transform=\"translate({x} {y}){turn} translate({dx:.0} {dy:.0})\">\
-             <g transform=\"scale({scale:.3})\">{halo}<path d=\"{outline}\"{fill}/></g>\
-             <text font-size=\"{size:.0}\" textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" \
-             fill=\"#000\" fill-opacity=\"0\">{}</text></g>\n",
+            "<g transform=\"translate({x} {y}){turn} translate({dx:.0} {dy:.0})\"{fill}>\
+             <g transform=\"scale({scale:.3})\">{outlines}</g>\
+             <text font-size=\"{size:.0}\" textLength=\"{width:.0}\" opacity=\"0\">{}</text></g>",
             escape(text),
         ));
+        self.push(format_args!("{}", if self.pen.get().halo { "</g>\n" } else { "\n" }));
         Ok(())
     }
 

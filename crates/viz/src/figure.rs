@@ -1,12 +1,14 @@
 //! A pair of axes with any number of series on them.
 
-use crate::axis::{Axis, Extent, HUGE, Scale};
+use crate::axis::{Axis, Scale};
+use crate::bounds::{Bounds, Side, checked_range, checked_size, zipped};
 use crate::canvas::Canvas;
 use crate::error::{Error, Result};
-use crate::frame::{Frame, Key};
+use crate::frame::Frame;
 use crate::layers::{Band, Contour, Histogram, Layer, Line, Mark, Path, Rule, Scatter};
+use crate::legend::Key;
 use crate::panel::{Area, Drawn};
-use crate::plot::{Draw, Legend};
+use crate::plot::{Draw, ShowLegend};
 
 /// A pair of axes with any number of series on them: lines, points, bands, histograms, descent paths,
 /// contours.
@@ -34,14 +36,6 @@ pub struct Figure {
     y: Side,
     aspect: Option<f64>,
     layers: Vec<Box<dyn Layer>>,
-}
-
-/// One of the two axes as the caller wants it.
-#[derive(Default)]
-struct Side {
-    label: String,
-    scale: Scale,
-    range: Option<(f64, f64)>,
 }
 
 impl Figure {
@@ -172,10 +166,10 @@ impl Figure {
     /// density curve ([`function`](Figure::function)) fits it.
     ///
     /// # Panics
-    /// If `n_bins` is 0.
+    /// If `n_bins` is not in 1..=10000.
     #[track_caller]
     pub fn histogram(self, name: impl Into<String>, values: &[f64], n_bins: usize) -> Self {
-        assert!(n_bins > 0, "Figure::histogram: expected at least one bin, got 0");
+        assert!((1..=10_000).contains(&n_bins), "Figure::histogram: expected 1 to 10000 bins, got {n_bins}");
         self.with(Histogram::new(name.into(), values, n_bins))
     }
 
@@ -236,62 +230,6 @@ impl Figure {
     }
 }
 
-/// The range of all series, as they are asked one after the other.
-pub(crate) struct Bounds {
-    x: Extent,
-    y: Extent,
-    x_range: Option<(f64, f64)>,
-    y_range: Option<(f64, f64)>,
-    /// Room to each side of the data, as a share of their range.
-    pub(crate) x_pad: f64,
-    n_values: usize,
-    n_drawable: usize,
-}
-
-impl Bounds {
-    fn new(x: &Side, y: &Side) -> Self {
-        Bounds {
-            x: Extent::new(x.scale),
-            y: Extent::new(y.scale),
-            x_range: x.range,
-            y_range: y.range,
-            x_pad: 0.0,
-            n_values: 0,
-            n_drawable: 0,
-        }
-    }
-
-    /// Makes room for a point. One beyond a range that the caller has fixed makes no room on the other axis.
-    pub(crate) fn include(&mut self, (x, y): (f64, f64)) {
-        let beyond =
-            |range: Option<(f64, f64)>, v: f64| range.is_some_and(|(lo, hi)| !(lo..=hi).contains(&v));
-        self.n_values += 1;
-        if beyond(self.x_range, x) || beyond(self.y_range, y) {
-            return;
-        }
-        let drawable = self.x.include(x) & self.y.include(y);
-        self.n_drawable += usize::from(drawable);
-    }
-
-    /// Takes up the whole plot, from edge to edge, unless the caller has fixed a range.
-    pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64), drawable: bool) {
-        self.x_range.get_or_insert(x);
-        self.y_range.get_or_insert(y);
-        self.n_values += 1;
-        self.n_drawable += usize::from(drawable);
-    }
-
-    /// Makes room for a height alone: the foot of a bar, a horizontal rule.
-    pub(crate) fn include_y(&mut self, y: f64) {
-        self.y.include(y);
-    }
-
-    /// Makes room for a place on the x axis alone.
-    pub(crate) fn include_x(&mut self, x: f64) {
-        self.x.include(x);
-    }
-}
-
 impl Draw for Figure {
     fn title(&self) -> &str {
         &self.title
@@ -333,14 +271,9 @@ impl Draw for Figure {
         self.colored().filter_map(|(layer, color_idx)| layer.key(color_idx)).collect()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: Legend) -> Drawn {
-        let bounds = self.bounds();
-        let range = |fixed: Option<(f64, f64)>, extent: Extent, pad| {
-            fixed.or(extent.padded(pad)).unwrap_or((0.0, 1.0))
-        };
-        let (x_range, y_range) =
-            (range(bounds.x_range, bounds.x, bounds.x_pad), range(bounds.y_range, bounds.y, 0.05));
-        let keys = if legend == Legend::Shown { self.keys() } else { Vec::new() };
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
+        let [x_range, y_range] = self.bounds().ranges();
+        let keys = if legend == ShowLegend::Here { self.keys() } else { Vec::new() };
         let frame = Frame {
             title: &self.title,
             x_label: &self.x.label,
@@ -355,40 +288,4 @@ impl Draw for Figure {
             self.colored().try_for_each(|(layer, color_idx)| layer.draw(panel, color_idx))
         })
     }
-}
-
-/// # Panics
-/// If the two differ in length.
-#[track_caller]
-fn zipped(op: &str, name: &str, xs: &[f64], ys: &[f64]) -> Vec<(f64, f64)> {
-    assert!(
-        xs.len() == ys.len(),
-        "{op}: series {name:?} has {} x values and {} y values, expected as many of each",
-        xs.len(),
-        ys.len()
-    );
-    xs.iter().copied().zip(ys.iter().copied()).collect()
-}
-
-/// # Panics
-/// Unless it is a range that an axis can show.
-#[track_caller]
-pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
-    assert!(
-        hi - lo > lo.abs().max(hi.abs()).max(1.0 / HUGE) * 1e-9 && lo.abs().max(hi.abs()) <= HUGE,
-        "{op}: expected a finite range that ascends, got {lo}..={hi}"
-    );
-    (lo, hi)
-}
-
-/// # Panics
-/// If a picture of this size makes no sense.
-#[track_caller]
-pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
-    let sensible = 100..=10_000;
-    assert!(
-        sensible.contains(&width) && sensible.contains(&height),
-        "{op}: expected 100 to 10000 pixels each way, got {width} × {height}"
-    );
-    (width, height)
 }

@@ -1,13 +1,14 @@
 //! The outside of a plot: title, legend, axes and their labels, and the room that each of them takes.
 
 use plotters::chart::{ChartBuilder, LabelAreaPosition};
-use plotters::element::{PathElement, Rectangle, Text};
+use plotters::element::Text;
+use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, RGBAColor, ShapeStyle};
 
 use crate::axis::Axis;
 use crate::canvas::{Canvas, FINE, Pen, fine};
-use crate::panel::{Area, Chart, Drawn, Panel, Shape, Stroke, draw_shape, text_style};
+use crate::legend::{Key, Legend};
+use crate::panel::{Area, Chart, Drawn, Panel, text_style};
 use crate::text::{self, Weight};
 use crate::theme::{AXIS, GRID, INK, MUTED};
 
@@ -33,30 +34,6 @@ impl Sizes {
     }
 }
 
-/// One entry of a legend.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Key {
-    pub(crate) name: String,
-    pub(crate) symbol: Symbol,
-    pub(crate) color: RGBAColor,
-}
-
-impl Key {
-    /// An entry for a series that has a name.
-    pub(crate) fn named(name: &str, symbol: Symbol, color: impl Color) -> Option<Self> {
-        (!name.is_empty()).then(|| Key { name: name.to_owned(), symbol, color: color.to_rgba() })
-    }
-}
-
-/// What stands for a series in the legend.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Symbol {
-    Line { dashed: bool },
-    Points(Shape),
-    Path,
-    Box,
-}
-
 /// Axes are made when their length is known, for it decides the number of ticks.
 pub(crate) type MakeAxis<'f> = &'f dyn Fn(usize) -> Axis;
 
@@ -74,7 +51,29 @@ pub(crate) struct Frame<'f> {
     pub(crate) aspect: Option<f64>,
 }
 
-impl Frame<'_> {
+/// Where the parts of a frame are, in pixels.
+struct Layout<'k> {
+    sizes: Sizes,
+    legend: Legend<'k>,
+    /// Room for the title, and for title and legend together.
+    title_room: f64,
+    top: f64,
+    /// Room for ticks and labels.
+    left: f64,
+    bottom: f64,
+    plot: (f64, f64),
+    x: Axis,
+    y: Axis,
+    slanted: bool,
+}
+
+impl<'f> Frame<'f> {
+    /// The height at which a plot of fixed aspect fills a figure of `width`.
+    pub(crate) fn natural_height(&self, width: f64) -> f64 {
+        let layout = self.layout((width, 1e6));
+        layout.top + layout.plot.1 + layout.bottom + MARGIN
+    }
+
     /// Draws the frame and, with `inside`, what it holds.
     pub(crate) fn draw<'c>(
         &self,
@@ -83,48 +82,62 @@ impl Frame<'_> {
         inside: impl FnOnce(&mut Panel<'c>) -> Drawn,
     ) -> Drawn {
         let (width, height) = size(area);
-        let sizes = Sizes::for_width(width);
-        let top = self.draw_head(area, canvas, sizes)?;
+        let layout = self.layout((width, height));
+        if !self.title.is_empty() {
+            draw_title(area, self.title, MARGIN, layout.sizes.title)?;
+        }
+        layout.legend.draw(area, canvas, MARGIN + layout.title_room)?;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top(fine(layout.top))
+            .margin_bottom(fine((height - layout.top - layout.plot.1 - layout.bottom).max(0.0)))
+            .margin_left(fine(MARGIN))
+            .margin_right(fine((width - MARGIN - layout.left - layout.plot.0).max(0.0)))
+            .set_label_area_size(LabelAreaPosition::Left, fine(layout.left))
+            .set_label_area_size(LabelAreaPosition::Bottom, fine(layout.bottom))
+            .build_cartesian_2d(layout.x.clone(), layout.y.clone())?;
+        self.draw_axes(&mut chart, &layout)?;
+        let mut panel = Panel::new(chart, canvas, layout.x, layout.y);
+        if layout.slanted {
+            draw_slanted(&panel, area, layout.sizes.tick)?;
+        }
+        inside(&mut panel)
+    }
 
-        let y = (self.y)(((height - top) / 46.0) as usize);
-        let tick_width = widest(y.ticks(), sizes.tick);
+    fn layout(&self, (width, height): (f64, f64)) -> Layout<'f> {
+        let sizes = Sizes::for_width(width);
+        let legend = Legend::new(self.keys, width, sizes.tick);
+        let title_room = if self.title.is_empty() { 0.0 } else { sizes.title + GAP };
+        // The uppermost tick's label rises above the plot by half its height.
+        let top = MARGIN + title_room + legend.height + sizes.tick / 2.0;
+
+        let y = (self.y)(((height - top) / 46.0).max(2.0) as usize).thinned(sizes.tick / (height - top));
         let label_room = |label: &str| if label.is_empty() { 0.0 } else { sizes.label + GAP };
-        let left = (tick_width + GAP + label_room(self.y_label)).max(MARGIN);
+        let left = widest(&y, sizes.tick) + GAP + label_room(self.y_label);
         let right = self.right.max(MARGIN + GAP);
         let mut plot_width = (width - MARGIN - left - right).max(1.0);
-        let x = (self.x)((plot_width / (8.0 * sizes.tick)) as usize);
-        let slanted = is_crowded(&x, plot_width, sizes.tick);
-        let names_room =
-            if slanted { widest(x.ticks(), sizes.tick) * SLANT.1 + sizes.tick } else { sizes.tick };
-        let bottom = names_room + GAP + label_room(self.x_label);
+
+        let x = legible_axis(self.x, plot_width, sizes.tick);
+        let slanted = !x.has_grid() && !is_legible(&x, plot_width, sizes.tick);
+        let x = if slanted { x.thinned(1.4 * sizes.tick / plot_width) } else { x };
+        let ticks_room = match widest(&x, sizes.tick) {
+            0.0 => 0.0,
+            width if slanted => GAP + width * SLANT.1 + sizes.tick * SLANT.0,
+            _ => GAP + sizes.tick,
+        };
+        let bottom = ticks_room + label_room(self.x_label);
         let mut plot_height = (height - top - bottom - MARGIN).max(1.0);
         if let Some(aspect) = self.aspect {
             plot_width = plot_width.min(plot_height * aspect);
             plot_height = plot_height.min(plot_width / aspect);
         }
-        let used = (left + plot_width + MARGIN, top + plot_height + bottom + MARGIN);
-        let margins = [top, (height - used.1 + MARGIN).max(0.0), MARGIN, (width - used.0).max(0.0)].map(fine);
-
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(margins[0])
-            .margin_bottom(margins[1])
-            .margin_left(margins[2])
-            .margin_right(margins[3])
-            .set_label_area_size(LabelAreaPosition::Left, fine(left))
-            .set_label_area_size(LabelAreaPosition::Bottom, fine(bottom))
-            .build_cartesian_2d(x.clone(), y.clone())?;
-        self.draw_axes(&mut chart, (&x, &y), sizes, slanted)?;
-        let mut panel = Panel::new(chart, canvas, x, y);
-        if slanted {
-            draw_slanted(&panel, area, sizes.tick)?;
-        }
-        inside(&mut panel)
+        let plot = (plot_width, plot_height);
+        Layout { sizes, legend, title_room, top, left, bottom, plot, x, y, slanted }
     }
 
-    /// Grid, axes, the labels at the ticks (those of x only unless they are `slanted`) and of the axes.
-    fn draw_axes(&self, chart: &mut Chart, (x, y): (&Axis, &Axis), sizes: Sizes, slanted: bool) -> Drawn {
+    /// Grid, axes, the labels at the ticks (those of x only unless they are slanted) and of the axes.
+    fn draw_axes(&self, chart: &mut Chart, Layout { x, y, sizes, slanted, .. }: &Layout) -> Drawn {
         let style = |size, color| text_style(size, color, false, (HPos::Center, VPos::Center));
-        let x_tick = |place: &f64| if slanted { String::new() } else { x.label(*place) };
+        let x_tick = |place: &f64| if *slanted { String::new() } else { x.label(*place) };
         let y_tick = |place: &f64| y.label(*place);
         let mut mesh = chart.configure_mesh();
         if !x.has_grid() {
@@ -149,22 +162,7 @@ impl Frame<'_> {
             .axis_desc_style(style(sizes.label, INK))
             .draw()
     }
-
-    /// Title and legend, above the plot where they cover no data. Returns the room they take, in pixels.
-    fn draw_head(&self, area: &Area, canvas: &Canvas, sizes: Sizes) -> Result<f64, DrawError> {
-        let mut top = MARGIN;
-        if !self.title.is_empty() {
-            top += draw_title(area, self.title, top, sizes.title)?;
-        }
-        if !self.keys.is_empty() {
-            top += draw_legend(area, canvas, self.keys, top, sizes.tick)?;
-        }
-        // The uppermost tick's label rises above the plot by half its height.
-        Ok(top + sizes.tick / 2.0)
-    }
 }
-
-type DrawError = plotters::drawing::DrawingAreaErrorKind<std::convert::Infallible>;
 
 /// Width and height of an area in pixels.
 pub(crate) fn size(area: &Area) -> (f64, f64) {
@@ -172,59 +170,11 @@ pub(crate) fn size(area: &Area) -> (f64, f64) {
     (f64::from(width) / FINE, f64::from(height) / FINE)
 }
 
-/// Draws a title `top` pixels from the top; returns the room it takes.
-pub(crate) fn draw_title(area: &Area, title: &str, top: f64, font_size: f64) -> Result<f64, DrawError> {
+/// Draws a title `top` pixels from the top.
+pub(crate) fn draw_title(area: &Area, title: &str, top: f64, font_size: f64) -> Drawn {
     let title = fitted(title, Weight::SemiBold, (size(area).0 - 2.0 * MARGIN) / font_size);
     let style = text_style(font_size, INK, true, (HPos::Left, VPos::Top));
-    area.draw(&Text::new(title, (fine(MARGIN), fine(top)), style))?;
-    Ok(font_size + GAP)
-}
-
-/// Draws the keys in rows, `top` pixels from the top; returns the room they take.
-pub(crate) fn draw_legend(
-    area: &Area,
-    canvas: &Canvas,
-    keys: &[Key],
-    top: f64,
-    font_size: f64,
-) -> Result<f64, DrawError> {
-    const SYMBOL_WIDTH: f64 = 20.0;
-    let row_height = font_size + 7.0;
-    let right = size(area).0 - MARGIN;
-    let style = text_style(font_size, INK, false, (HPos::Left, VPos::Center));
-    let (mut x, mut y) = (MARGIN, top + row_height / 2.0);
-    for key in keys {
-        let name = fitted(&key.name, Weight::Regular, (right - MARGIN - SYMBOL_WIDTH - GAP) / font_size);
-        let key_width = SYMBOL_WIDTH + GAP + text::width(&name, Weight::Regular) * font_size;
-        if x > MARGIN && x + key_width > right {
-            (x, y) = (MARGIN, y + row_height);
-        }
-        draw_symbol(area, canvas, key, (x, y), SYMBOL_WIDTH)?;
-        area.draw(&Text::new(name, (fine(x + SYMBOL_WIDTH + GAP), fine(y)), style.clone()))?;
-        x += key_width + 3.0 * GAP;
-    }
-    Ok(y + row_height / 2.0 + 2.0 - top)
-}
-
-fn draw_symbol(area: &Area, canvas: &Canvas, key: &Key, (x, y): (f64, f64), width: f64) -> Drawn {
-    let middle = (fine(x + width / 2.0), fine(y));
-    let line = |dashed| {
-        let stroke = Stroke { color: key.color, width: 2.0, dashed };
-        let element = PathElement::new(vec![(fine(x), fine(y)), (fine(x + width), fine(y))], stroke.style());
-        canvas.with_pen(stroke.pen(), || area.draw(&element))
-    };
-    match key.symbol {
-        Symbol::Line { dashed } => line(dashed),
-        Symbol::Points(shape) => draw_shape(area, middle, shape, 4.0, key.color),
-        Symbol::Path => {
-            line(false)?;
-            draw_shape(area, middle, Shape::Circle, 3.5, key.color)
-        }
-        Symbol::Box => {
-            let corners = [(fine(x + 4.0), fine(y - 5.5)), (fine(x + width), fine(y + 5.5))];
-            area.draw(&Rectangle::new(corners, ShapeStyle::from(&key.color).filled()))
-        }
-    }
+    area.draw(&Text::new(title, (fine(MARGIN), fine(top)), style))
 }
 
 /// `text`, cut with an ellipsis if it is wider than `width` em.
@@ -239,18 +189,32 @@ pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
     format!("{}…", cut.trim_end())
 }
 
-fn widest(ticks: &[(f64, String)], font_size: f64) -> f64 {
-    ticks.iter().map(|tick| text::width(&tick.1, Weight::Regular) * font_size).fold(0.0, f64::max)
+/// The width of the widest label of an axis, in pixels.
+fn widest(axis: &Axis, font_size: f64) -> f64 {
+    axis.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular) * font_size).fold(0.0, f64::max)
+}
+
+/// The axis with the most ticks whose labels stand clear of each other.
+fn legible_axis(make: MakeAxis, length: f64, font_size: f64) -> Axis {
+    let most = (length / 45.0).clamp(2.0, 12.0) as usize;
+    let axes = (1..=most).rev().map(make);
+    let mut legible = axes.filter(|axis| is_legible(axis, length, font_size) && axis.ticks().len() > 1);
+    legible.next().unwrap_or_else(|| make(most))
+}
+
+/// Whether the labels of a horizontal axis stand clear of each other.
+fn is_legible(axis: &Axis, length: f64, font_size: f64) -> bool {
+    let ends = axis.ticks().iter().map(|(place, label)| {
+        let half = text::width(label, Weight::Regular) * font_size / 2.0;
+        (place * length - half, place * length + half)
+    });
+    let ends: Vec<(f64, f64)> = ends.collect();
+    let gap = if axis.has_grid() { 2.0 * GAP } else { GAP / 2.0 };
+    ends.windows(2).all(|pair| pair[0].1 + gap <= pair[1].0)
 }
 
 /// Cosine and sine of the angle of slanted labels, 40°.
 const SLANT: (f64, f64) = (0.766, 0.643);
-
-/// Whether the labels below a plot are too wide to stand side by side.
-fn is_crowded(axis: &Axis, plot_width: f64, font_size: f64) -> bool {
-    let slot = plot_width / axis.ticks().len().max(1) as f64;
-    !axis.has_grid() && widest(axis.ticks(), font_size) + GAP > slot
-}
 
 /// The labels of the x axis, slanted, each with its end at its tick.
 fn draw_slanted(panel: &Panel, area: &Area, font_size: f64) -> Drawn {

@@ -1,11 +1,12 @@
 //! Small multiples: plots in rows and columns.
 
+use crate::bounds::checked_size;
 use crate::canvas::{Canvas, fine};
 use crate::error::{Error, Result};
-use crate::figure::checked_size;
-use crate::frame::{self, Key, MARGIN};
+use crate::frame::{self, MARGIN};
+use crate::legend::{Key, Legend};
 use crate::panel::{Area, Drawn};
-use crate::plot::{Draw, Legend, Plot};
+use crate::plot::{Draw, Plot, ShowLegend};
 
 /// Plots in rows and columns. If all have the same legend, it is drawn once, above them.
 ///
@@ -58,9 +59,18 @@ impl Grid {
         self
     }
 
-    fn has_common_legend(&self) -> bool {
+    /// The legend of all panels, if they have the same one.
+    fn common_keys(&self) -> Vec<Key> {
         let first = self.panels.first().map(|panel| panel.keys()).unwrap_or_default();
-        !first.is_empty() && self.panels.iter().all(|panel| panel.keys() == first)
+        if self.panels.iter().all(|panel| panel.keys() == first) { first } else { Vec::new() }
+    }
+
+    fn title_room(&self) -> f64 {
+        if self.title.is_empty() { 0.0 } else { MARGIN + TITLE_SIZE + MARGIN }
+    }
+
+    fn width(&self) -> f64 {
+        (self.n_columns.min(self.panels.len()).max(1) as u32 * self.panel_size.0).into()
     }
 }
 
@@ -70,11 +80,10 @@ impl Draw for Grid {
     }
 
     fn size(&self) -> (u32, u32) {
-        let n_columns = self.n_columns.min(self.panels.len()).max(1) as u32;
         let n_rows = self.panels.len().div_ceil(self.n_columns) as u32;
-        let title = if self.title.is_empty() { 0.0 } else { TITLE_SIZE + 2.0 * MARGIN };
-        let legend = if self.has_common_legend() { LEGEND_SIZE + 2.0 * MARGIN } else { 0.0 };
-        (n_columns * self.panel_size.0, n_rows * self.panel_size.1 + (title + legend) as u32)
+        let keys = self.common_keys();
+        let top = self.title_room() + Legend::new(&keys, self.width(), LEGEND_SIZE).height;
+        (self.width() as u32, n_rows * self.panel_size.1 + top.ceil() as u32)
     }
 
     fn check(&self) -> Result<()> {
@@ -88,16 +97,15 @@ impl Draw for Grid {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
-        let mut top = 0.0;
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
         if !self.title.is_empty() {
-            top += frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)? + MARGIN;
+            frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)?;
         }
-        let mut legend = Legend::Shown;
-        if self.has_common_legend() {
-            top += frame::draw_legend(area, canvas, &self.panels[0].keys(), top, LEGEND_SIZE)?;
-            legend = Legend::Elsewhere;
-        }
+        let keys = self.common_keys();
+        let common = Legend::new(&keys, frame::size(area).0, LEGEND_SIZE);
+        common.draw(area, canvas, self.title_room())?;
+        let legend = if keys.is_empty() { ShowLegend::Here } else { ShowLegend::Elsewhere };
+        let top = self.title_room() + common.height;
         let (width, height) = self.panel_size;
         for (i, panel) in self.panels.iter().enumerate() {
             let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);

@@ -5,15 +5,16 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::axis::{Axis, Extent, Scale};
+use crate::bounds::checked_size;
 use crate::canvas::{Canvas, Pixels, fine};
 use crate::error::{Error, Result};
-use crate::figure::checked_size;
-use crate::frame::{self, Frame, GAP, Key, MARGIN, Sizes};
+use crate::frame::{self, Frame, GAP, MARGIN, Sizes};
+use crate::legend::Key;
 use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
 use crate::pixels::{self, ColorMap};
-use crate::plot::{Draw, Legend};
+use crate::plot::{Draw, ShowLegend};
 use crate::text::{self, Weight};
-use crate::theme::{INK, MUTED, PAPER};
+use crate::theme::{AXIS, INK, MUTED, PAPER};
 use crate::ticks;
 
 /// A matrix as coloured cells, the first row at the top, with what is written in the cells or a colour bar
@@ -29,7 +30,7 @@ use crate::ticks;
 /// ```
 pub struct HeatMap {
     title: String,
-    size: (u32, u32),
+    size: Option<(u32, u32)>,
     n_rows: usize,
     n_columns: usize,
     values: Vec<f64>,
@@ -43,7 +44,7 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// The matrix `values`, row by row, 560 × 520 pixels.
+    /// The matrix `values`, row by row. The picture is 560 pixels wide and as high as it takes.
     ///
     /// # Panics
     /// If there are not `n_rows * n_columns` values.
@@ -57,7 +58,7 @@ impl HeatMap {
         );
         HeatMap {
             title: title.into(),
-            size: (560, 520),
+            size: None,
             n_rows,
             n_columns,
             values: values.to_vec(),
@@ -107,7 +108,7 @@ impl HeatMap {
     /// If either is not in 100..=10000.
     #[track_caller]
     pub fn size(mut self, width: u32, height: u32) -> Self {
-        self.size = checked_size("HeatMap::size", width, height);
+        self.size = Some(checked_size("HeatMap::size", width, height));
         self
     }
 
@@ -162,19 +163,39 @@ impl HeatMap {
     /// Unless `lo < hi`, both finite.
     #[track_caller]
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
-        self.range = Some(crate::figure::checked_range("HeatMap::range", lo, hi));
+        self.range = Some(crate::bounds::checked_range("HeatMap::range", lo, hi));
         self
     }
 
-    fn color_range(&self) -> (f64, f64) {
+    /// The axis of the colours.
+    fn colors(&self) -> Axis {
         let mut extent = Extent::new(Scale::Linear);
-        self.values.iter().for_each(|&v| {
-            extent.include(v);
+        for &value in &self.values {
+            extent.include(value);
             if self.color_map == ColorMap::Diverging {
-                extent.include(-v);
+                extent.include(-value);
             }
-        });
-        self.range.or(extent.padded(0.0)).unwrap_or((0.0, 1.0))
+        }
+        Axis::numbers(Scale::Linear, self.range.or(extent.padded(0.0)).unwrap_or((0.0, 1.0)), 6)
+    }
+
+    /// Does something with the frame around the cells.
+    fn framed<T>(&self, act: impl FnOnce(&Frame) -> T) -> T {
+        let aspect = self.n_columns as f64 / self.n_rows as f64;
+        let colors = self.colors();
+        let widest =
+            colors.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular)).fold(0.0, f64::max);
+        let bar_room = MARGIN + BAR_WIDTH + GAP + widest * 11.5 + MARGIN;
+        act(&Frame {
+            title: &self.title,
+            x_label: &self.x_label,
+            y_label: &self.y_label,
+            keys: &[],
+            x: &|_| Axis::names(&self.column_names),
+            y: &|_| Axis::names_from_top(&self.row_names),
+            right: if self.texts.is_none() { bar_room } else { 0.0 },
+            aspect: (1.0 / 3.0..=3.0).contains(&aspect).then_some(aspect),
+        })
     }
 
     fn draw_cells(&self, panel: &mut Panel, colors: &Axis) -> Drawn {
@@ -195,6 +216,7 @@ impl HeatMap {
                 panel.rule((0.0, y), (1.0, y), stroke)?;
             }
         }
+        panel.outline(AXIS)?;
         match &self.texts {
             Some(texts) => self.draw_texts(panel, colors, texts, (cell_width, cell_height)),
             None => Ok(()),
@@ -260,7 +282,11 @@ impl Draw for HeatMap {
     }
 
     fn size(&self) -> (u32, u32) {
-        self.size
+        const WIDTH: u32 = 560;
+        self.size.unwrap_or_else(|| {
+            let natural = self.framed(|frame| frame.natural_height(f64::from(WIDTH)));
+            (WIDTH, natural.clamp(200.0, 2000.0).ceil() as u32)
+        })
     }
 
     fn check(&self) -> Result<()> {
@@ -282,25 +308,13 @@ impl Draw for HeatMap {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
-        let (n_rows, n_columns) = (self.n_rows as f64, self.n_columns as f64);
-        let colors = Axis::numbers(Scale::Linear, self.color_range(), 6);
-        let has_bar = self.texts.is_none();
-        let widest = colors.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular));
-        let bar_room = MARGIN + BAR_WIDTH + GAP + widest.fold(0.0, f64::max) * 11.5 + MARGIN;
-        let frame = Frame {
-            title: &self.title,
-            x_label: &self.x_label,
-            y_label: &self.y_label,
-            keys: &[],
-            x: &|_| Axis::names(&self.column_names),
-            y: &|_| Axis::names_from_top(&self.row_names),
-            right: if has_bar { bar_room } else { 0.0 },
-            aspect: Some(n_columns / n_rows).filter(|aspect| (1.0 / 3.0..=3.0).contains(aspect)),
-        };
-        frame.draw(area, canvas, |panel| {
-            self.draw_cells(panel, &colors)?;
-            if has_bar { self.draw_color_bar(panel, area, canvas, &colors) } else { Ok(()) }
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
+        let colors = self.colors();
+        self.framed(|frame| {
+            frame.draw(area, canvas, |panel| {
+                self.draw_cells(panel, &colors)?;
+                if self.texts.is_none() { self.draw_color_bar(panel, area, canvas, &colors) } else { Ok(()) }
+            })
         })
     }
 }

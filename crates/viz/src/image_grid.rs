@@ -6,10 +6,11 @@ use plotters::style::{Color, RGBColor};
 
 use crate::canvas::{Canvas, Pixels, fine};
 use crate::error::{Error, Result};
-use crate::frame::{self, Key, MARGIN};
+use crate::frame::{self, MARGIN};
+use crate::legend::Key;
 use crate::panel::{Area, Drawn, text_style};
 use crate::pixels;
-use crate::plot::{Draw, Legend};
+use crate::plot::{Draw, ShowLegend};
 use crate::text::Weight;
 use crate::theme::{GREEN, INK, VERMILION};
 
@@ -90,6 +91,11 @@ impl Tile {
         Tile { width, height, png, caption: Vec::new(), border: None }
     }
 
+    /// Height over width.
+    fn aspect(&self) -> f64 {
+        self.height as f64 / self.width as f64
+    }
+
     /// The text under the image; `\n` begins a new line.
     pub fn caption(mut self, caption: impl AsRef<str>) -> Self {
         self.caption = caption.as_ref().lines().map(str::to_owned).collect();
@@ -155,20 +161,31 @@ impl ImageGrid {
         if self.title.is_empty() { MARGIN } else { MARGIN + TITLE_SIZE + GUTTER }
     }
 
-    /// The height that an image is drawn with.
-    fn image_height(&self, tile: &Tile) -> f64 {
-        f64::from(self.tile_width) * tile.height as f64 / tile.width as f64
+    fn n_columns(&self) -> f64 {
+        self.n_columns.min(self.tiles.len()).max(1) as f64
     }
 
-    /// The height of a row: the highest image and the longest caption.
-    fn row_height(&self) -> f64 {
-        let image = self.tiles.iter().map(|tile| self.image_height(tile)).fold(0.0, f64::max);
+    /// Height over width of the highest image.
+    fn aspect(&self) -> f64 {
+        self.tiles.iter().map(Tile::aspect).fold(0.0, f64::max)
+    }
+
+    /// Room for the longest caption.
+    fn caption_room(&self) -> f64 {
         let n_lines = self.tiles.iter().map(|tile| tile.caption.len()).max().unwrap_or(0);
-        image + n_lines as f64 * LINE_HEIGHT + if n_lines > 0 { 4.0 } else { 0.0 }
+        n_lines as f64 * LINE_HEIGHT + if n_lines > 0 { 4.0 } else { 0.0 }
     }
 
-    fn draw_tile(&self, area: &Area, canvas: &Canvas, tile: &Tile, (x, y): (f64, f64)) -> Drawn {
-        let (width, height) = (f64::from(self.tile_width), self.image_height(tile));
+    /// The width of the images such that all have room: less than wanted in a small panel of a grid.
+    fn fitting_width(&self, (width, height): (f64, f64)) -> f64 {
+        let by_width = (width - 2.0 * MARGIN + GUTTER) / self.n_columns() - GUTTER;
+        let row_height = (height - self.top() - MARGIN + GUTTER) / self.n_rows() as f64 - GUTTER;
+        let by_height = (row_height - self.caption_room()) / self.aspect();
+        f64::from(self.tile_width).min(by_width).min(by_height).max(1.0)
+    }
+
+    fn draw_tile(area: &Area, canvas: &Canvas, tile: &Tile, (x, y): (f64, f64), width: f64) -> Drawn {
+        let height = width * tile.aspect();
         if let Some(border) = tile.border {
             let color: RGBColor = if border == Border::Good { GREEN } else { VERMILION };
             let rim = [
@@ -196,9 +213,10 @@ impl Draw for ImageGrid {
     }
 
     fn size(&self) -> (u32, u32) {
-        let n_columns = self.n_columns.min(self.tiles.len()).max(1) as f64;
-        let width = 2.0 * MARGIN + n_columns * (f64::from(self.tile_width) + GUTTER) - GUTTER;
-        let height = self.top() + self.n_rows() as f64 * (self.row_height() + GUTTER) - GUTTER + MARGIN;
+        let tile_width = f64::from(self.tile_width);
+        let row_height = tile_width * self.aspect() + self.caption_room();
+        let width = 2.0 * MARGIN + self.n_columns() * (tile_width + GUTTER) - GUTTER;
+        let height = self.top() + self.n_rows() as f64 * (row_height + GUTTER) - GUTTER + MARGIN;
         (width.ceil() as u32, height.ceil() as u32)
     }
 
@@ -213,15 +231,17 @@ impl Draw for ImageGrid {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: Legend) -> Drawn {
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
         if !self.title.is_empty() {
             frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)?;
         }
+        let tile_width = self.fitting_width(frame::size(area));
+        let row_height = tile_width * self.aspect() + self.caption_room();
         for (i, tile) in self.tiles.iter().enumerate() {
             let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
-            let x = MARGIN + column * (f64::from(self.tile_width) + GUTTER);
-            let y = self.top() + row * (self.row_height() + GUTTER);
-            self.draw_tile(area, canvas, tile, (x, y))?;
+            let x = MARGIN + column * (tile_width + GUTTER);
+            let y = self.top() + row * (row_height + GUTTER);
+            Self::draw_tile(area, canvas, tile, (x, y), tile_width)?;
         }
         Ok(())
     }

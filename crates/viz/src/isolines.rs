@@ -81,10 +81,10 @@ fn walk(neighbours: &mut BTreeMap<Edge, Vec<Edge>>, start: Edge) -> Vec<Edge> {
     let mut line = vec![start];
     let mut at = start;
     while let Some(next) = neighbours.get_mut(&at).and_then(Vec::pop) {
-        if let Some(back) = neighbours.get_mut(&next) {
-            if let Some(i) = back.iter().position(|&edge| edge == at) {
-                back.swap_remove(i);
-            }
+        if let Some(back) = neighbours.get_mut(&next)
+            && let Some(i) = back.iter().position(|&edge| edge == at)
+        {
+            back.swap_remove(i);
         }
         line.push(next);
         at = next;

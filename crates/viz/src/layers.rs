@@ -10,12 +10,12 @@ pub(crate) use histogram::Histogram;
 pub(crate) use lines::{Band, Line, Rule};
 pub(crate) use points::{Mark, Path, Scatter};
 
-use crate::figure::Bounds;
-use crate::frame::Key;
+use crate::bounds::Bounds;
+use crate::legend::Key;
 use crate::panel::{Drawn, Panel};
 
 /// A series or an annotation.
-pub(crate) trait Layer {
+pub(crate) trait Layer: Send + Sync {
     /// What it is called in legend and errors.
     fn name(&self) -> &str;
     /// How many values it was given.

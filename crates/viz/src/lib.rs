@@ -13,10 +13,13 @@ mod pixels;
 mod theme;
 
 mod frame;
+mod labels;
 mod layers;
+mod legend;
 mod panel;
 
 mod axis;
+mod bounds;
 mod clip;
 mod isolines;
 mod ticks;

@@ -13,7 +13,7 @@ use resvg::usvg::{Options, Tree};
 
 use crate::canvas::{Canvas, fine};
 use crate::error::{Error, Result};
-use crate::frame::Key;
+use crate::legend::Key;
 use crate::panel::{Area, Drawn};
 use crate::theme::{PAPER, Theme};
 
@@ -29,11 +29,11 @@ pub trait Plot: Draw {
     fn svg(&self, theme: Theme) -> Result<String> {
         self.check()?;
         let (width, height) = self.size();
-        let canvas = Canvas::new((width, height), theme);
+        let canvas = Canvas::new(self.title(), (width, height), theme);
         let area = (&canvas).into_drawing_area();
         let corners = [(0, 0), (fine(f64::from(width)), fine(f64::from(height)))];
         area.draw(&Rectangle::new(corners, PAPER.filled()))
-            .and_then(|()| self.draw(&area, &canvas, Legend::Shown))
+            .and_then(|()| self.draw(&area, &canvas, ShowLegend::Here))
             .map_err(|reason| Error::Draw { plot: self.title().to_owned(), reason: reason.to_string() })?;
         drop(area);
         Ok(canvas.into_svg(self.title()))
@@ -83,15 +83,15 @@ impl<P: Draw + ?Sized> Plot for P {}
 
 /// Who shows the legend: the plot itself, or the grid that it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Legend {
+pub enum ShowLegend {
     /// The plot.
-    Shown,
+    Here,
     /// The grid.
     Elsewhere,
 }
 
 /// What each kind of plot does its own way.
-pub trait Draw {
+pub trait Draw: Send + Sync {
     /// The plot's title.
     fn title(&self) -> &str;
     /// Width and height in pixels.
@@ -101,7 +101,7 @@ pub trait Draw {
     /// The entries of the legend.
     fn keys(&self) -> Vec<Key>;
     /// Draws the plot to fill `area`.
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: Legend) -> Drawn;
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn;
 }
 
 impl<P: Draw + ?Sized> Draw for Box<P> {
@@ -121,7 +121,7 @@ impl<P: Draw + ?Sized> Draw for Box<P> {
         (**self).keys()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: Legend) -> Drawn {
+    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
         (**self).draw(area, canvas, legend)
     }
 }

@@ -7,7 +7,7 @@ use ttf_parser::{Face, GlyphId, OutlineBuilder};
 use crate::path_data::PathData;
 
 /// The weight of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Weight {
     Regular,
     SemiBold,
@@ -36,26 +36,53 @@ fn face(weight: Weight) -> &'static Face<'static> {
 /// The width of `text` in em. A character that the font lacks has the width of its box.
 pub(crate) fn width(text: &str, weight: Weight) -> f64 {
     let face = face(weight);
-    let units: f64 = text.chars().map(|c| advance(face, glyph(face, c))).sum();
+    let units: f64 = text.chars().map(|c| advance(face, glyph_id(face, c))).sum();
     units / f64::from(face.units_per_em())
 }
 
-/// The outlines of `text` as SVG path data in units of 1/1000 em, y downwards, from the origin of its
-/// baseline.
-pub(crate) fn outline(text: &str, weight: Weight) -> String {
+/// The glyphs of `text`, each with where it begins in units of 1/1000 em. Those without an outline, spaces,
+/// are left out.
+pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, i32)> {
     let face = face(weight);
     let scale = UNITS_PER_EM / f64::from(face.units_per_em());
-    let mut outline = Outline { path: PathData::default(), scale, pen_x: 0.0 };
+    let mut x = 0.0;
+    let mut glyphs = Vec::new();
     for c in text.chars() {
-        let glyph = glyph(face, c);
-        face.outline_glyph(glyph, &mut outline);
-        outline.pen_x += advance(face, glyph);
+        let id = glyph_id(face, c);
+        if face.glyph_bounding_box(id).is_some() {
+            glyphs.push((Glyph { weight, id: id.0 }, (x * scale).round() as i32));
+        }
+        x += advance(face, id);
     }
-    outline.path.into_string()
+    glyphs
+}
+
+/// A glyph of the embedded font.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Glyph {
+    weight: Weight,
+    id: u16,
+}
+
+impl Glyph {
+    /// A name that no other glyph has.
+    pub(crate) fn name(self) -> String {
+        let weight = if self.weight == Weight::Regular { 'r' } else { 'b' };
+        format!("{weight}{}", self.id)
+    }
+
+    /// Its outline as SVG path data in units of 1/1000 em, y downwards, from the origin of its baseline.
+    pub(crate) fn outline(self) -> String {
+        let face = face(self.weight);
+        let scale = UNITS_PER_EM / f64::from(face.units_per_em());
+        let mut outline = Outline { path: PathData::default(), scale };
+        face.outline_glyph(GlyphId(self.id), &mut outline);
+        outline.path.into_string()
+    }
 }
 
 /// Glyph 0 is the box for characters that a font lacks.
-fn glyph(face: &Face, c: char) -> GlyphId {
+fn glyph_id(face: &Face, c: char) -> GlyphId {
     face.glyph_index(c).unwrap_or(GlyphId(0))
 }
 
@@ -63,17 +90,16 @@ fn advance(face: &Face, glyph: GlyphId) -> f64 {
     f64::from(face.glyph_hor_advance(glyph).unwrap_or(0))
 }
 
-/// Takes a font's outlines glyph by glyph.
+/// Takes an outline from the font.
 struct Outline {
     path: PathData,
     scale: f64,
-    pen_x: f64,
 }
 
 impl Outline {
     fn point(&self, x: f32, y: f32) -> (i32, i32) {
-        let round = |v: f64| (v * self.scale).round() as i32;
-        (round(self.pen_x + f64::from(x)), round(-f64::from(y)))
+        let round = |v: f32| (f64::from(v) * self.scale).round() as i32;
+        (round(x), round(-y))
     }
 }
 
@@ -118,16 +144,21 @@ mod tests {
         for weight in [Weight::Regular, Weight::SemiBold] {
             for c in "αβγλσθεηπ∂∇√∞≈≤≥·×−±→↑↓⁰¹²³⁴⁵⁶⁷⁸⁹⁻₀₁₂ₜ°‖ℓéüß".chars()
             {
-                assert_ne!(glyph(face(weight), c), GlyphId(0), "{weight:?} lacks {c}");
+                assert_ne!(glyph_id(face(weight), c), GlyphId(0), "{weight:?} lacks {c}");
             }
         }
     }
 
     #[test]
     fn a_letter_has_an_outline_and_a_space_has_none() {
-        assert!(outline("l", Weight::Regular).starts_with('M'));
-        assert!(outline("l", Weight::Regular).ends_with('z'));
-        assert_eq!(outline(" ", Weight::Regular), "");
-        assert!(outline("漢", Weight::Regular).contains('z'), "the box for a character that the font lacks");
+        let glyphs = glyphs("a l漢", Weight::Regular);
+        assert_eq!(glyphs.len(), 3, "a character that the font lacks is a box");
+        for (glyph, _) in &glyphs {
+            let outline = glyph.outline();
+            assert!(outline.starts_with('M') && outline.ends_with('z'), "{outline}");
+        }
+        let starts: Vec<f64> = glyphs.iter().map(|glyph| f64::from(glyph.1) / UNITS_PER_EM).collect();
+        assert_eq!(starts[0], 0.0);
+        assert!((starts[1] - width("a ", Weight::Regular)).abs() < 1e-3);
     }
 }

@@ -65,21 +65,21 @@ const fn ink(name: &'static str, light: Rgb, dark: Rgb) -> Ink {
 }
 
 /// The series colours are those of Okabe and Ito (2008), which readers with any kind of colour blindness
-/// tell apart, in an order that puts the most distinct first; yellow is left out for it is lost on white.
-/// On dark paper they are lighter.
+/// tell apart, in an order that puts the most distinct first; yellow is left out for it is lost on white,
+/// and black is softened. On dark paper they are lighter.
 const INKS: [Ink; 12] = [
     ink("paper", (0xff, 0xff, 0xff), (0x14, 0x17, 0x1c)),
     ink("ink", (0x1f, 0x23, 0x28), (0xe6, 0xea, 0xef)),
     ink("muted", (0x5b, 0x64, 0x6f), (0x9a, 0xa4, 0xb0)),
     ink("axis", (0x9a, 0xa2, 0xac), (0x5f, 0x69, 0x75)),
     ink("grid", (0xe9, 0xeb, 0xee), (0x2a, 0x2f, 0x37)),
-    ink("blue", (0x00, 0x72, 0xb2), (0x4f, 0xa8, 0xe8)),
-    ink("vermilion", (0xd5, 0x5e, 0x00), (0xff, 0x8b, 0x4a)),
-    ink("green", (0x00, 0x9e, 0x73), (0x33, 0xc7, 0x9a)),
-    ink("purple", (0xcc, 0x79, 0xa7), (0xe6, 0x9c, 0xc6)),
-    ink("orange", (0xe6, 0x9f, 0x00), (0xf4, 0xbb, 0x3d)),
-    ink("sky", (0x56, 0xb4, 0xe9), (0x9a, 0xd6, 0xf8)),
-    ink("grey", (0x7a, 0x7f, 0x87), (0xb8, 0xbf, 0xc8)),
+    ink("blue", (0x00, 0x72, 0xb2), (0x4c, 0x8e, 0xdb)),
+    ink("vermilion", (0xd5, 0x5e, 0x00), (0xf9, 0x70, 0x3c)),
+    ink("green", (0x00, 0x9e, 0x73), (0x3d, 0xd6, 0xa3)),
+    ink("purple", (0xcc, 0x79, 0xa7), (0xbb, 0x86, 0xa8)),
+    ink("orange", (0xe6, 0x9f, 0x00), (0xf2, 0xc6, 0x3e)),
+    ink("sky", (0x56, 0xb4, 0xe9), (0xa9, 0xd4, 0xf9)),
+    ink("slate", (0x3a, 0x41, 0x49), (0xec, 0xef, 0xf3)),
 ];
 
 pub(crate) const PAPER_RGB: Rgb = INKS[0].light;
@@ -116,4 +116,100 @@ pub(crate) fn ink_idx(color: Rgb) -> Option<usize> {
 /// `#rrggbb`.
 pub(crate) fn hex((r, g, b): Rgb) -> String {
     format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linear((r, g, b): Rgb) -> [f64; 3] {
+        [r, g, b].map(|v| {
+            let v = f64::from(v) / 255.0;
+            if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+        })
+    }
+
+    fn luminance(color: Rgb) -> f64 {
+        let [r, g, b] = linear(color);
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+
+    /// The contrast of WCAG 2, from 1 to 21.
+    fn contrast(a: Rgb, b: Rgb) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// What dichromats see, on linear RGB (Machado, Oliveira and Fernandes 2009, severity 1): first who lack
+    /// the red cones, then the green, then the blue; last, nobody.
+    const SIGHTS: [[[f64; 3]; 3]; 4] = [
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    ];
+
+    /// CIE L*a*b* of linear RGB.
+    fn lab(rgb: [f64; 3]) -> [f64; 3] {
+        let xyz = [
+            (0.4124 * rgb[0] + 0.3576 * rgb[1] + 0.1805 * rgb[2]) / 0.9505,
+            0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2],
+            (0.0193 * rgb[0] + 0.1192 * rgb[1] + 0.9505 * rgb[2]) / 1.089,
+        ];
+        let f = xyz.map(|v| if v > 0.008856 { v.cbrt() } else { 7.787 * v + 16.0 / 116.0 });
+        [116.0 * f[1] - 16.0, 500.0 * (f[0] - f[1]), 200.0 * (f[1] - f[2])]
+    }
+
+    fn difference(sight: &[[f64; 3]; 3], a: Rgb, b: Rgb) -> f64 {
+        let seen = |color| {
+            let rgb = linear(color);
+            lab(sight.map(|row| (row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2]).clamp(0.0, 1.0)))
+        };
+        let (a, b) = (seen(a), seen(b));
+        a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn colour_blind_readers_tell_the_series_apart() {
+        for theme in [Theme::Light, Theme::Dark] {
+            let colors: Vec<Rgb> = INKS[5..].iter().map(|ink| theme.value(ink.light)).collect();
+            for (i, &a) in colors.iter().enumerate() {
+                for (j, &b) in colors.iter().enumerate().skip(i + 1) {
+                    for (sight, matrix) in SIGHTS.iter().enumerate() {
+                        let difference = difference(matrix, a, b);
+                        assert!(
+                            difference > 15.0,
+                            "{theme:?}, sight {sight}: {i} and {j} differ by {difference:.1}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_and_lines_stand_out_from_the_paper() {
+        for theme in [Theme::Light, Theme::Dark] {
+            let against_paper = |idx: usize| contrast(theme.value(INKS[idx].light), theme.value(PAPER_RGB));
+            assert!(against_paper(1) > 12.0 && against_paper(2) > 4.5, "{theme:?} text");
+            for i in 5..INKS.len() {
+                assert!(against_paper(i) > 2.2, "{theme:?} {}: {:.1}", INKS[i].name, against_paper(i));
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_inks_are_alike_in_the_library() {
+        for (i, ink) in INKS.iter().enumerate() {
+            assert_eq!(ink_idx(ink.light), Some(i), "{}", ink.name);
+        }
+        assert_eq!(plotters_color(5), series_color(N_SERIES_COLORS));
+    }
+
+    #[test]
+    fn the_page_may_set_the_colours() {
+        let light = Theme::Light.css_variables();
+        assert!(light.starts_with("--viz-paper:#ffffff;") && light.ends_with(';'));
+        assert!(Theme::style_element().contains(&Theme::Dark.css_variables()));
+    }
 }

@@ -4,13 +4,13 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Layer;
+use crate::bounds::Bounds;
 use crate::canvas::Pixels;
-use crate::figure::Bounds;
-use crate::frame::Key;
 use crate::isolines::Heights;
+use crate::legend::Key;
 use crate::panel::{Drawn, Panel, Stroke, text_style};
 use crate::pixels::{self, CLEAR};
-use crate::theme::{self, MUTED};
+use crate::theme::{self, MUTED, PAPER};
 use crate::ticks;
 
 /// Cells of the grid on which the function is known, each way.
@@ -129,6 +129,9 @@ impl Layer for Contour {
     }
 
     fn draw(&self, panel: &mut Panel, _: usize) -> Drawn {
+        let (x, y) = (self.x, self.y);
+        // Paper first: the grid of the axes would show through.
+        panel.area([(x.0, y.0), (x.1, y.0), (x.1, y.1), (x.0, y.1)], PAPER)?;
         self.draw_ground(panel);
         self.levels.iter().try_for_each(|&level| self.draw_level(panel, level))
     }

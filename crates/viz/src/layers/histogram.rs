@@ -3,8 +3,8 @@
 use plotters::style::Color;
 
 use super::Layer;
-use crate::figure::Bounds;
-use crate::frame::{Key, Symbol};
+use crate::bounds::Bounds;
+use crate::legend::{Key, Symbol};
 use crate::panel::{Drawn, Panel};
 use crate::theme;
 

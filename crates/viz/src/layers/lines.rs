@@ -4,8 +4,8 @@ use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Layer;
-use crate::figure::Bounds;
-use crate::frame::{Key, Symbol};
+use crate::bounds::Bounds;
+use crate::legend::{Key, Symbol};
 use crate::panel::{Drawn, Panel, Stroke, text_style};
 use crate::theme::{self, INK, MUTED};
 

@@ -3,13 +3,15 @@
 use plotters::style::Color;
 
 use super::Layer;
-use crate::figure::Bounds;
-use crate::frame::{Key, Symbol};
+use crate::bounds::Bounds;
+use crate::legend::{Key, Symbol};
 use crate::panel::{Drawn, Panel, Shape, Stroke};
 use crate::theme::{self, INK, PAPER};
 
 /// Room around points, which would be cut in half at the edge.
 const POINT_PAD: f64 = 0.03;
+/// Room for a label above or below the highest or lowest point.
+const LABEL_PAD: f64 = 0.1;
 
 /// Points, each by itself.
 pub(crate) struct Scatter {
@@ -27,7 +29,7 @@ impl Layer for Scatter {
     }
 
     fn extend(&self, bounds: &mut Bounds) {
-        bounds.x_pad = POINT_PAD;
+        bounds.pad(POINT_PAD, 0.0);
         self.points.iter().for_each(|&point| bounds.include(point));
     }
 
@@ -66,7 +68,7 @@ impl Layer for Path {
     }
 
     fn extend(&self, bounds: &mut Bounds) {
-        bounds.x_pad = bounds.x_pad.max(POINT_PAD);
+        bounds.pad(POINT_PAD, 0.0);
         self.points.iter().for_each(|&point| bounds.include(point));
     }
 
@@ -108,6 +110,7 @@ impl Layer for Mark {
     }
 
     fn extend(&self, bounds: &mut Bounds) {
+        bounds.pad(POINT_PAD, LABEL_PAD);
         bounds.include(self.point);
     }
 

@@ -1,0 +1,121 @@
+//! The ranges of a figure's axes: as the caller fixed them, or such that all series have room.
+
+use crate::axis::{Extent, HUGE, Scale};
+
+/// One of the two axes as the caller wants it.
+#[derive(Default)]
+pub(crate) struct Side {
+    pub(crate) label: String,
+    pub(crate) scale: Scale,
+    pub(crate) range: Option<(f64, f64)>,
+}
+
+/// The range of all series, as they are asked one after the other.
+pub(crate) struct Bounds {
+    x: Extent,
+    y: Extent,
+    x_fixed: Option<(f64, f64)>,
+    y_fixed: Option<(f64, f64)>,
+    /// Room to each side of the data, as a share of their range.
+    x_pad: f64,
+    y_pad: f64,
+    pub(crate) n_values: usize,
+    /// How many of the values the axes can show.
+    pub(crate) n_drawable: usize,
+}
+
+impl Bounds {
+    pub(crate) fn new(x: &Side, y: &Side) -> Self {
+        Bounds {
+            x: Extent::new(x.scale),
+            y: Extent::new(y.scale),
+            x_fixed: x.range,
+            y_fixed: y.range,
+            x_pad: 0.0,
+            y_pad: 0.05,
+            n_values: 0,
+            n_drawable: 0,
+        }
+    }
+
+    /// The ranges of the two axes.
+    pub(crate) fn ranges(&self) -> [(f64, f64); 2] {
+        let range = |fixed: Option<(f64, f64)>, extent: Extent, pad| {
+            fixed.or(extent.padded(pad)).unwrap_or((0.0, 1.0))
+        };
+        [range(self.x_fixed, self.x, self.x_pad), range(self.y_fixed, self.y, self.y_pad)]
+    }
+
+    /// Keeps at least these shares of the ranges free beside the data: for dots, which would be cut in half
+    /// at the edge, and labels.
+    pub(crate) fn pad(&mut self, x: f64, y: f64) {
+        self.x_pad = self.x_pad.max(x);
+        self.y_pad = self.y_pad.max(y);
+    }
+
+    /// Makes room for a point. One beyond a range that the caller has fixed makes no room on the other axis.
+    pub(crate) fn include(&mut self, (x, y): (f64, f64)) {
+        let beyond =
+            |range: Option<(f64, f64)>, v: f64| range.is_some_and(|(lo, hi)| !(lo..=hi).contains(&v));
+        self.n_values += 1;
+        if beyond(self.x_fixed, x) || beyond(self.y_fixed, y) {
+            return;
+        }
+        let drawable = self.x.include(x) & self.y.include(y);
+        self.n_drawable += usize::from(drawable);
+    }
+
+    /// Takes up the whole plot, from edge to edge, unless the caller has fixed a range.
+    pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64), drawable: bool) {
+        self.x_fixed.get_or_insert(x);
+        self.y_fixed.get_or_insert(y);
+        self.n_values += 1;
+        self.n_drawable += usize::from(drawable);
+    }
+
+    /// Makes room for a height alone: the foot of a bar, a horizontal rule.
+    pub(crate) fn include_y(&mut self, y: f64) {
+        self.y.include(y);
+    }
+
+    /// Makes room for a place on the x axis alone.
+    pub(crate) fn include_x(&mut self, x: f64) {
+        self.x.include(x);
+    }
+}
+
+/// # Panics
+/// If the two differ in length.
+#[track_caller]
+pub(crate) fn zipped(op: &str, name: &str, xs: &[f64], ys: &[f64]) -> Vec<(f64, f64)> {
+    assert!(
+        xs.len() == ys.len(),
+        "{op}: series {name:?} has {} x values and {} y values, expected as many of each",
+        xs.len(),
+        ys.len()
+    );
+    xs.iter().copied().zip(ys.iter().copied()).collect()
+}
+
+/// # Panics
+/// Unless it is a range that an axis can show.
+#[track_caller]
+pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
+    assert!(
+        hi - lo > lo.abs().max(hi.abs()).max(1.0 / HUGE) * 1e-9 && lo.abs().max(hi.abs()) <= HUGE,
+        "{op}: expected a finite range that ascends, got {lo}..={hi}"
+    );
+    (lo, hi)
+}
+
+/// # Panics
+/// If a picture of this size makes no sense.
+#[track_caller]
+pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
+    let sensible = 100..=10_000;
+    assert!(
+        sensible.contains(&width) && sensible.contains(&height),
+        "{op}: expected 100 to 10000 pixels each way, got {width} × {height}"
+    );
+    (width, height)
+}
