@@ -196,7 +196,10 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 fn threads(text: &str) -> Result<usize, String> {
     let range = 1..=1024;
-    text.parse().ok().filter(|n| range.contains(n)).ok_or_else(|| "expected a whole number from 1 to 1024".into())
+    text.parse()
+        .ok()
+        .filter(|n| range.contains(n))
+        .ok_or_else(|| "expected a whole number from 1 to 1024".into())
 }
 
 #[cfg(test)]

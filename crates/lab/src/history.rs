@@ -27,6 +27,20 @@ pub struct Epoch {
     pub images_per_second: f64,
 }
 
+impl Epoch {
+    /// The epoch as the line that a run prints.
+    pub fn line(&self, epochs: u64) -> String {
+        let width = epochs.to_string().len();
+        let validation = self
+            .validation
+            .map_or(String::new(), |v| format!("  validation {:.4} {:5.2} %", v.loss, v.accuracy));
+        format!(
+            "epoch {:>width$}/{epochs}  train loss {:.4}{validation}  test accuracy {:5.2} %  {:6.1} s  {:6.0} images/s",
+            self.epoch, self.train_loss, self.test.accuracy, self.seconds, self.images_per_second
+        )
+    }
+}
+
 /// How good a network is on a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {

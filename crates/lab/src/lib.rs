@@ -1,1 +1,51 @@
 #![doc = include_str!("../README.md")]
+
+pub mod cli;
+pub mod signals;
+
+pub mod dataset;
+pub mod evaluate;
+pub mod history;
+pub mod model;
+pub mod predict;
+pub mod progress;
+pub mod recipe;
+pub mod report;
+pub mod run;
+pub mod train;
+
+use anyhow::{Context, Result};
+use data::Loader;
+
+use cli::{Cli, Command, EvalArgs};
+
+/// Runs one command of the program.
+///
+/// # Errors
+/// With a message of a line or two: what went wrong, where, and what to do.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command() {
+        Command::Train(args) => in_pool(args.threads, || train::train(&args)),
+        Command::Eval(args) => in_pool(args.threads, || eval(&args)),
+        Command::Predict(args) => predict::predict(&args),
+    }
+}
+
+/// Runs all of `work` on a pool of its own, so that no step has to enter one.
+fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    builder.build().context("cannot start the threads")?.install(work)
+}
+
+/// Prints the accuracy of saved weights on the test set.
+fn eval(args: &EvalArgs) -> Result<()> {
+    let (net, mut params, about) = model::load(&args.model)?;
+    let images = dataset::Images::open(args.data.as_deref())?;
+    about.check_classes(&images.test, images.name)?;
+    let mut loader = Loader::new(&images.test, args.batch_size).normalize(&about.normalize());
+    let mut tape = autograd::Tape::new();
+    let evaluation =
+        evaluate::Evaluation::run(&net, &mut params, &mut tape, &mut loader, about.classes.len())?;
+    println!("accuracy {:.2} %", evaluation.score().accuracy);
+    Ok(())
+}

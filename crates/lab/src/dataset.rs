@@ -1,0 +1,93 @@
+//! Where the images come from: CIFAR-10 where it is, the built-in set where it is not.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use data::{Cifar, CifarKind, Dataset, Normalize, Part, shapes};
+
+/// Where `cargo xtask fetch-cifar` puts CIFAR-10, seen from the project's root.
+pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
+
+const CIFAR10: &str = "CIFAR-10";
+
+/// The seed that the built-in set is drawn from: everybody has the same one.
+const BUILT_IN_SEED: u64 = 0;
+
+/// Training and test images of ten classes.
+pub struct Images {
+    /// What they are called.
+    pub name: &'static str,
+    /// The training images.
+    pub train: Cifar,
+    /// The test images.
+    pub test: Cifar,
+    /// Epochs that a run takes when nobody says.
+    pub default_epochs: u64,
+}
+
+impl Images {
+    /// CIFAR-10 from `dir`; without a `dir` from [`DEFAULT_DIR`], or the built-in set when that is absent.
+    ///
+    /// # Errors
+    /// When files are missing or broken; the message says how to get them.
+    pub fn open(dir: Option<&Path>) -> Result<Self> {
+        let dir = match dir {
+            Some(dir) => dir,
+            None if Path::new(DEFAULT_DIR).exists() => Path::new(DEFAULT_DIR),
+            None => return Ok(Self::built_in()),
+        };
+        let open = |part| {
+            Cifar::open(dir, CifarKind::Cifar10, part).with_context(|| {
+                format!(
+                    "no readable CIFAR-10 in {} (get it with `cargo xtask fetch-cifar`, or leave out --data to take \
+                     the built-in set)",
+                    dir.display()
+                )
+            })
+        };
+        Ok(Self { name: CIFAR10, train: open(Part::Train)?, test: open(Part::Test)?, default_epochs: 50 })
+    }
+
+    /// Ten classes of drawn shapes, the same on every machine.
+    fn built_in() -> Self {
+        Self {
+            name: "the built-in shapes",
+            train: shapes::generate(Part::Train, BUILT_IN_SEED),
+            test: shapes::generate(Part::Test, BUILT_IN_SEED),
+            default_epochs: 10,
+        }
+    }
+
+    /// What is trained on, in a line or two.
+    pub fn describe(&self, n_training: usize, n_validation: usize) -> String {
+        let validation =
+            if n_validation > 0 { format!(", {n_validation} to validate") } else { String::new() };
+        let counts = format!("{n_training} images to train on{validation}, {} to test", self.test.len());
+        if self.name == CIFAR10 {
+            return format!("CIFAR-10: {counts}");
+        }
+        format!(
+            "CIFAR-10 is not in {DEFAULT_DIR} (get it with `cargo xtask fetch-cifar`): taking {}.\n{counts}",
+            self.name
+        )
+    }
+
+    /// Mean and standard deviation of each channel over the training images.
+    pub fn normalize(&self) -> Normalize {
+        let plane = self.train.image_shape().height * self.train.image_shape().width;
+        let mut counts = [[0u64; 256]; 3];
+        for image_idx in 0..self.train.len() {
+            for (counts, plane) in counts.iter_mut().zip(self.train.image(image_idx).chunks_exact(plane)) {
+                plane.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+            }
+        }
+        let n_pixels = (self.train.len() * plane) as f64;
+        let moment = |counts: &[u64; 256], power: i32| {
+            let value = |byte: usize| (byte as f64 / 255.0).powi(power);
+            counts.iter().enumerate().map(|(byte, &n)| n as f64 * value(byte)).sum::<f64>() / n_pixels
+        };
+        let mean = counts.map(|counts| moment(&counts, 1));
+        let std: Vec<f32> = (0..3).map(|c| (moment(&counts[c], 2) - mean[c].powi(2)).sqrt() as f32).collect();
+        Normalize { mean: mean.map(|mean| mean as f32).to_vec(), std }
+    }
+}
