@@ -30,7 +30,8 @@ impl Graph<'_> {
         );
         assert!(
             slot.needs_grad,
-            "backward: the loss depends on no parameter or variable that needs a gradient"
+            "backward: the loss depends on no parameter or variable that needs a gradient; \
+             use Graph::param or Graph::variable for what is to be learned"
         );
         self.backward_done = true;
         self.seed(loss, slot);
@@ -110,7 +111,7 @@ impl Graph<'_> {
             };
             let (params, _, _) = self.params.parts_mut();
             let slots = &tape.inputs[record.inputs.0..record.inputs.1];
-            op.commit(Commit { saved: &tape.saved[node], slots, params });
+            op.commit(Commit { saved: &tape.saved[node], op: op.name(), slots, params });
         }
     }
 }

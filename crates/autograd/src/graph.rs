@@ -249,7 +249,12 @@ impl<'a> Graph<'a> {
     #[track_caller]
     pub fn scalar(&self, var: Var) -> f32 {
         let value = self.value(var);
-        assert!(value.len() == 1, "scalar: the shape {} has {} elements", self.shape(var), value.len());
+        assert!(
+            value.len() == 1,
+            "scalar: the shape {} has {} elements, expected one",
+            self.shape(var),
+            value.len()
+        );
         value[0]
     }
 

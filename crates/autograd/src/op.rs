@@ -237,6 +237,7 @@ impl Grad<'_> {
 pub struct Commit<'a> {
     /// What forward staged.
     pub saved: &'a Saved,
+    pub(crate) op: &'static str,
     pub(crate) slots: &'a [Slot],
     pub(crate) params: &'a mut [f32],
 }
@@ -250,12 +251,13 @@ impl Commit<'_> {
     /// The running statistic that is the op's input `i`.
     ///
     /// # Panics
-    /// When input `i` is not an entry of the parameters.
-    #[track_caller]
+    /// When input `i` is not an entry of the parameters, or one that is trained.
     pub fn statistic(&mut self, i: usize) -> &mut [f32] {
-        match self.slots[i].storage {
-            Storage::Param { start, end, .. } => &mut self.params[start..end],
-            Storage::Node(_) => panic!("Commit::statistic: input {i} is not an entry of Params"),
+        match self.slots[i] {
+            Slot { storage: Storage::Param { start, end, .. }, needs_grad: false, .. } => {
+                &mut self.params[start..end]
+            }
+            _ => panic!("{}: input {i} must be an entry of Params with Role::Statistic", self.op),
         }
     }
 }

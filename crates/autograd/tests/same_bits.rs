@@ -1,0 +1,111 @@
+//! Losses and gradients have the same bits on 1, 2, 3 and 16 threads.
+
+#[path = "common/cnn.rs"]
+mod cnn;
+mod common;
+
+use autograd::{BatchNormOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
+use cnn::Cnn;
+use common::{numbers, weight};
+
+/// Records a step up to its loss.
+type Record = dyn Fn(&mut Graph<'_>) -> Var + Sync;
+
+/// The bits of the loss, of all gradients and of all values after two steps on a pool of `n_threads`.
+fn bits(n_threads: usize, build: impl FnOnce(&mut Params) -> Box<Record>) -> Vec<u32> {
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads can be started");
+    let mut params = Params::new();
+    let record = build(&mut params);
+    let mut tape = Tape::new();
+    pool.install(|| {
+        let mut all = Vec::new();
+        for step in 0..2 {
+            let mut g = tape.begin(&mut params, Mode::train(7, step));
+            let loss = record(&mut g);
+            g.backward(loss);
+            all.push(g.scalar(loss));
+            drop(g);
+            let (values, grads) = params.values_and_grads();
+            values.iter_mut().zip(grads).for_each(|(value, grad)| *value -= 0.01 * grad);
+            all.extend(params.grads());
+        }
+        all.extend(params.values());
+        assert!(all.iter().all(|v| v.is_finite()));
+        all.iter().map(|v| v.to_bits()).collect()
+    })
+}
+
+fn check(build: impl Fn(&mut Params) -> Box<Record>) {
+    let one = bits(1, &build);
+    for n_threads in [2, 3, 16] {
+        assert!(one == bits(n_threads, &build), "1 and {n_threads} threads");
+    }
+}
+
+/// The network on a batch that does not divide into equal groups.
+fn network(params: &mut Params, fused: bool) -> Box<Record> {
+    let cnn = Cnn::new(params);
+    Box::new(move |g| {
+        let x = g.input([21, 32, 32, 3], &numbers(21 * 32 * 32 * 3, 1));
+        let logits = cnn.logits(g, x, fused);
+        let labels = g.indices(&(0..21).map(|i| i % 10).collect::<Vec<_>>());
+        g.cross_entropy(logits, labels, Default::default())
+    })
+}
+
+#[test]
+fn of_a_network() {
+    check(|params| network(params, true));
+}
+
+#[test]
+fn of_the_network_one_op_at_a_time() {
+    check(|params| network(params, false));
+}
+
+/// The other ops, on sizes for which work is split.
+#[test]
+fn of_all_other_ops() {
+    const ROWS: usize = 3000;
+    const COLS: usize = 70;
+    check(|params| {
+        let w = weight(params, "w", &[COLS, COLS]);
+        let scale = weight(params, "scale", &[COLS]);
+        let running = ["mean", "var"].map(|name| params.add(name, [COLS], Role::Statistic));
+        Box::new(move |g| {
+            let x = g.variable([ROWS, COLS], &numbers(ROWS * COLS, 3));
+            let (w, scale, running) = (g.param(w), g.param(scale), running.map(|id| g.param(id)));
+            let product = g.matmul_transposed(x, w, [false, true]);
+            let affine = [scale, scale];
+            let normal = g.batch_norm(product, running, Some(affine), BatchNormOptions::default());
+            let (gelu, tanh, sigmoid) = (g.gelu(normal), g.tanh(normal), g.sigmoid(normal));
+            let leaky = g.leaky_relu(normal, 0.1);
+            let (soft, log_soft) = (g.softmax(gelu), g.log_softmax(tanh));
+            let positive = g.add_scalar(sigmoid, 1.0);
+            let (root, log, power) = (g.sqrt(positive), g.log(positive), g.pow(positive, 1.5));
+            let ratio = g.div(leaky, positive);
+            let terms = [soft, log_soft, root, log, power, ratio];
+            let sum = terms.into_iter().reduce(|sum, term| g.add(sum, term)).expect("there are terms");
+            let images = g.reshape(sum, [30, 10, 10, COLS]);
+            let (avg, max) =
+                (g.avg_pool2d(images, [3, 3], [2, 2], [1, 1]), g.max_pool2d(images, [3, 3], [2, 2], [1, 1]));
+            let both = g.concat(&[avg, max], 0);
+            let permuted = g.permute(both, &[0, 3, 1, 2]);
+            let means = g.mean_axes(permuted, [0, 2], false);
+            let global = g.global_avg_pool2d(images);
+            let centred = g.mean_axes(global, 0, false);
+            let exp = g.exp(centred);
+            let target = g.input([ROWS, COLS], &numbers(ROWS * COLS, 4));
+            let losses = [
+                g.mse_loss(sum, target, Reduction::Mean),
+                g.l1_loss(sum, target, Reduction::Mean),
+                g.huber_loss(sum, target, 0.5, Reduction::Mean),
+                g.bce_with_logits(sum, target, Reduction::Mean),
+                g.mean(means),
+                g.sum(exp),
+            ];
+            losses.into_iter().reduce(|sum, loss| g.add(sum, loss)).expect("there are losses")
+        })
+    });
+}

@@ -1,0 +1,102 @@
+//! A steady training step allocates nothing. In a binary of its own, because the allocator counts for all.
+//!
+//! One thing is not counted: `matrixmultiply` packs its operands into a buffer that it takes and gives back
+//! within each product. It can be told by its alignment, which nothing of ours asks for.
+
+#[path = "common/cnn.rs"]
+mod cnn;
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use autograd::{BatchNormOptions, Mode, Params, Role, Tape};
+use cnn::Cnn;
+use common::{numbers, weight};
+
+struct Counting;
+
+/// Alignment from which on an allocation is a packing buffer.
+const PACKING_ALIGNMENT: usize = 16;
+
+static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() < PACKING_ALIGNMENT {
+            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of five steps after four to warm up, all within one pool.
+fn allocations_of(n_threads: usize, mut step: impl FnMut(u64) + Send) -> usize {
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads can be started");
+    pool.install(|| {
+        (0..4).for_each(&mut step);
+        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
+        (4..9).for_each(&mut step);
+        N_ALLOCATIONS.load(Ordering::Relaxed) - before
+    })
+}
+
+/// One test, so that nothing else runs beside it.
+///
+/// The first assertion makes sure that the counter sees what it should.
+#[test]
+fn a_steady_step_allocates_nothing() {
+    assert_eq!(allocations_of(1, |step| drop(std::hint::black_box(Box::new(step)))), 5);
+    let (images, labels) = (numbers(20 * 32 * 32 * 3, 1), [3; 20]);
+    for (n_threads, fused) in [(1, true), (2, true), (2, false)] {
+        let mut params = Params::new();
+        let cnn = Cnn::new(&mut params);
+        let mut tape = Tape::new();
+        let n = allocations_of(n_threads, |step| {
+            let mut g = tape.begin(&mut params, Mode::train(7, step));
+            let x = g.input([20, 32, 32, 3], &images);
+            let logits = cnn.logits(&mut g, x, fused);
+            let labels = g.indices(&labels);
+            let loss = g.cross_entropy(logits, labels, Default::default());
+            g.backward(loss);
+        });
+        assert_eq!(n, 0, "the network, {n_threads} threads, fused: {fused}");
+    }
+
+    let mut params = Params::new();
+    let w = weight(&mut params, "w", &[16, 16]);
+    let running = ["mean", "var"].map(|name| params.add(name, [16], Role::Statistic));
+    let values = numbers(256 * 16, 2);
+    let mut tape = Tape::new();
+    let n = allocations_of(2, |step| {
+        let mut g = tape.begin(&mut params, Mode::train(7, step));
+        let (x, w) = (g.variable([256, 16], &values), g.param(w));
+        let running = running.map(|id| g.param(id));
+        let rows = g.indices(&[1, 0, 255, 1]);
+        let y = g.matmul_transposed(x, w, [false, true]);
+        let y = g.batch_norm(y, running, None, BatchNormOptions::default());
+        let y = g.gelu(y);
+        let mean = g.mean_axes(y, 0, true);
+        let y = g.sub(y, mean);
+        let y = g.softmax(y);
+        let picked = g.index_select(y, rows);
+        let part = g.slice(y, 0, 3..7);
+        let y = g.concat(&[picked, part, picked], 0);
+        let y = g.transpose(y, 0, 1);
+        let y = g.div(y, y);
+        let loss = g.sum(y);
+        g.backward(loss);
+    });
+    assert_eq!(n, 0, "assorted ops");
+}
