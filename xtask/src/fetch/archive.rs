@@ -32,11 +32,11 @@ pub fn unpack(archive: impl Read, published: &Published, dest: &Path) -> Result<
     let mut tar = Archive::new(Capped { inner: MultiGzDecoder::new(archive), max_bytes, n_left: max_bytes });
     let mut found = vec![false; published.files.len()];
     // Raw: headers that carry long names are members like any other, and are not read into memory.
+    let mut name = String::new();
     for (member_idx, member) in tar.entries()?.raw(true).enumerate() {
         ensure!(member_idx < MAX_MEMBERS, "the archive has more than {MAX_MEMBERS} members");
-        let mut member =
-            member.with_context(|| format!("member {} of the archive is broken", member_idx + 1))?;
-        let name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
+        let mut member = member.with_context(|| format!("reading the archive behind its member {name:?}"))?;
+        name = String::from_utf8_lossy(&member.path_bytes()).into_owned();
         let kind = member.header().entry_type();
         let Some(file_idx) = wanted(&name, kind, published)? else { continue };
         ensure!(!found[file_idx], "the archive has the member {name:?} twice");
@@ -44,19 +44,13 @@ pub fn unpack(archive: impl Read, published: &Published, dest: &Path) -> Result<
         let file = &published.files[file_idx];
         let len = member.size();
         ensure!(len == file.len, "the archive's member {name:?} has {len} bytes, expected {}", file.len);
-        write_synced(&mut member, &dest.join(file.name))
-            .with_context(|| format!("unpacking the member {name:?}"))?;
+        let written = write_synced(&mut member, &dest.join(file.name));
+        let n_written = written.with_context(|| format!("unpacking the member {name:?}"))?;
+        ensure!(n_written == len, "the archive ends within the member {name:?}");
     }
-    let missing: Vec<_> = published.files.iter().zip(&found).filter(|(_, found)| !*found).collect();
-    if let Some((file, _)) = missing.first() {
-        bail!(
-            "the archive lacks {} of {} files: {}/{} …",
-            missing.len(),
-            found.len(),
-            published.folder,
-            file.name
-        );
-    }
+    let missing = published.files.iter().zip(&found).filter(|(_, found)| !**found);
+    let missing: Vec<_> = missing.map(|(file, _)| file.name).collect();
+    ensure!(missing.is_empty(), "the archive lacks {} in {}/", missing.join(", "), published.folder);
     Ok(())
 }
 

@@ -1,5 +1,8 @@
 //! A small data set with its archive, and a server that misbehaves as asked.
 
+// Each test uses a part of it.
+#![allow(dead_code)]
+
 use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -62,6 +65,22 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// A member with a name that no honest archiver would write.
+pub(crate) fn member(name: &str, kind: tar::EntryType, bytes: &[u8]) -> Vec<u8> {
+    let padding = vec![0; bytes.len().next_multiple_of(512) - bytes.len()];
+    [&header(name, kind, bytes.len() as u64)[..], bytes, &padding].concat()
+}
+
+pub(crate) fn header(name: &str, kind: tar::EntryType, len: u64) -> [u8; 512] {
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_entry_type(kind);
+    header.set_size(len);
+    header.set_mode(0o644);
+    header.set_cksum();
+    *header.as_bytes()
 }
 
 /// Whether the folder of the test set in `root` holds exactly the published files.
