@@ -10,15 +10,15 @@
 
 use std::ops::Range;
 
-use crate::conv::Conv2dShape;
-use crate::fast::direct;
+use crate::conv::dense::Dense;
+use crate::conv::{Algorithm, Conv2dShape, Pass};
 use crate::fast::geometry::Geometry;
-use crate::fast::pack::{self, Rotation};
+use crate::fast::pack::Rotation;
 use crate::fast::simd::Level;
 use crate::fast::sink::{OutputSize, Pooled};
 use crate::fast::sparse::{self, Events, Planes, PooledGradient};
 use crate::fast::{sparse_input, sparse_weight};
-use crate::parallel::{self, SplitRows, for_each_chunk, for_each_group, rows_mut, tree_reduce};
+use crate::parallel::{self, SplitRows, for_each_chunk, rows_mut, tree_reduce};
 use crate::{Beta, elementwise, scratch};
 
 /// Whether the block can be computed as one for a convolution: 3×3, stride 1, no dilation, one group, padding at
@@ -50,7 +50,7 @@ pub fn conv_relu_pool_forward(
     bias: Option<&[f32]>,
     shape: &Conv2dShape,
 ) {
-    let geometry = check("conv_relu_pool_forward", y.len(), argmax.len(), x.len(), w.len(), shape);
+    check("conv_relu_pool_forward", y.len(), argmax.len(), x.len(), w.len(), shape);
     if let Some(bias) = bias {
         assert_eq!(
             bias.len(),
@@ -58,7 +58,8 @@ pub fn conv_relu_pool_forward(
             "conv_relu_pool_forward: the bias has out_channels elements"
         );
     }
-    forward(Level::current(), &geometry, y, argmax, x, w, bias);
+    let dense = Dense::new(Algorithm::choose(shape, Pass::Forward), shape);
+    forward(&dense.expect("a supported block is dense"), y, argmax, x, w, bias);
 }
 
 /// The gradients of [`conv_relu_pool_forward`]: each is `β ·` what it held `+` the gradient.
@@ -115,29 +116,15 @@ fn check(
     geometry
 }
 
-fn forward(
-    level: Level,
-    geometry: &Geometry,
-    y: &mut [f32],
-    argmax: &mut [u8],
-    x: &[f32],
-    w: &[f32],
-    bias: Option<&[f32]>,
-) {
-    let input_len = geometry.input_len();
-    let n_images = x.len() / input_len;
-    let pooled_len = Planes::new(geometry).pooled_len();
-    scratch::with(pack::packed_len(geometry), |packed| {
-        pack::pack(packed, w, geometry, Rotation::None);
-        let outputs = (rows_mut(y, pooled_len), rows_mut(argmax, pooled_len));
-        for_each_group(n_images, geometry.work(n_images), outputs, |images, (y, argmax)| {
-            scratch::with(direct::bordered(geometry).len(), |scratch| {
-                let (y, argmax) = (y.into_slice(), argmax.into_slice());
-                let sink = Pooled { y, argmax, bias, size: OutputSize::of(geometry) };
-                let x = &x[images.start * input_len..images.end * input_len];
-                direct::forward_pooled(level, geometry, x, packed, scratch, sink);
-            });
-        });
+fn forward(dense: &Dense, y: &mut [f32], argmax: &mut [u8], x: &[f32], w: &[f32], bias: Option<&[f32]>) {
+    let size = OutputSize::of(&dense.geometry);
+    let pooled_len = Planes::new(&dense.geometry).pooled_len();
+    let outputs = (rows_mut(y, pooled_len), rows_mut(argmax, pooled_len));
+    dense.convolve(x, w, Rotation::None, outputs, |(y, argmax)| Pooled {
+        y: y.into_slice(),
+        argmax: argmax.into_slice(),
+        bias,
+        size,
     });
 }
 

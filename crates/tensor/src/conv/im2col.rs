@@ -18,7 +18,7 @@ const PATCHES_LEN: usize = 1 << 16;
 /// y = x ∗ w + bias, a few output rows at a time.
 pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &Conv2dShape) {
     let plan = Plan::new(shape);
-    plan.with_packed_weight(w, |w| {
+    plan.with_transposed_weight(w, |w| {
         let y_rows = rows_mut(y, plan.out_width * shape.out_channels);
         for_each_chunk(plan.n_rows(), plan.block_rows, plan.work(), y_rows, |rows, y| {
             let y = y.into_slice();
@@ -28,7 +28,7 @@ pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>,
             let beta = if bias.is_some() { Beta::One } else { Beta::Zero };
             for group in 0..shape.groups {
                 plan.with_patches(x, rows.clone(), group, |patches| {
-                    let w = Matrix::new(plan.group_of(w, group), [1, plan.patch_len]);
+                    let w = Matrix::new(&w[group * plan.group_out..], [shape.out_channels, 1]);
                     gemm(plan.channels_mut(y, rows.len(), group), patches, w, plan.patch_len, beta);
                 });
             }
@@ -36,15 +36,18 @@ pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>,
     });
 }
 
-/// dx = β·dx + dy · w added back over the patches, one image a task because patches overlap.
+/// dx = β·dx + dy · w added back over the patches. Patches overlap, so a task takes whole images.
 pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv2dShape, beta: Beta) {
     let plan = Plan::new(shape);
     let image_len = shape.height * shape.width * shape.in_channels;
+    let dy_image_len = plan.out_height * plan.out_width * shape.out_channels;
+    let images_per_task = (plan.block_rows / plan.out_height).max(1);
     plan.with_packed_weight(w, |w| {
-        for_each_chunk(shape.batch, 1, plan.work(), rows_mut(dx, image_len), |image, dx| {
-            let dx = dx.into_slice();
+        let dx = rows_mut(dx, image_len);
+        for_each_chunk(shape.batch, images_per_task, plan.work(), dx, |images, dx| {
+            let (dx, dy) = (dx.into_slice(), &dy[images.start * dy_image_len..]);
             beta.prepare(dx);
-            for rows in plan.blocks(image) {
+            for rows in plan.blocks(0..images.len()) {
                 for group in 0..shape.groups {
                     let w = Matrix::new(plan.group_of(w, group), [plan.patch_len, 1]);
                     let dy = plan.channels(dy, &rows, group, false);
@@ -169,6 +172,23 @@ impl<'a> Plan<'a> {
         });
     }
 
+    /// Calls `f` with the weight as [kh, kw, in_channels / groups, out_channels], the order in which
+    /// `matrixmultiply` packs a right operand fastest.
+    fn with_transposed_weight(&self, w: &[f32], f: impl FnOnce(&[f32])) {
+        let n_taps = self.shape.kernel_size[0] * self.shape.kernel_size[1];
+        let out_channels = self.shape.out_channels;
+        scratch::with(w.len(), |packed| {
+            for (out_channel, w) in w.chunks_exact(self.patch_len).enumerate() {
+                for (channel, w) in w.chunks_exact(n_taps).enumerate() {
+                    for (tap, w) in w.iter().enumerate() {
+                        packed[(tap * self.group_in + channel) * out_channels + out_channel] = *w;
+                    }
+                }
+            }
+            f(packed);
+        });
+    }
+
     /// dw = β·dw + a packed gradient, back in PyTorch's order.
     fn unpack_weight(&self, dw: &mut [f32], packed: &[f32], beta: Beta) {
         let n_taps = self.shape.kernel_size[0] * self.shape.kernel_size[1];
@@ -204,8 +224,8 @@ impl<'a> Plan<'a> {
         });
     }
 
-    /// Lets `product` compute the gradient of the patches of some rows of one image, whose gradient is `dx`,
-    /// and adds each element to the pixel that it was copied from.
+    /// Lets `product` compute the gradient of the patches of some rows, and adds each element to the pixel of
+    /// `dx` that it was copied from.
     fn add_patches(
         &self,
         dx: &mut [f32],
@@ -216,7 +236,7 @@ impl<'a> Plan<'a> {
         let in_channels = self.shape.in_channels;
         let n_pixels = rows.len() * self.out_width;
         if self.pointwise {
-            let start = rows.start % self.out_height * self.out_width * in_channels + group * self.group_in;
+            let start = rows.start * self.out_width * in_channels + group * self.group_in;
             return product(
                 MatrixMut::new(&mut dx[start..], n_pixels, self.group_in, in_channels),
                 Beta::One,
@@ -226,9 +246,10 @@ impl<'a> Plan<'a> {
             product(MatrixMut::new(patches, n_pixels, self.patch_len, self.patch_len), Beta::Zero);
             let dx = &mut dx[group * self.group_in..];
             for (patch, [row, column]) in self.patches_mut(patches, rows) {
+                let image = row / self.out_height * self.shape.height;
                 self.for_each_run(patch, row % self.out_height, column, |run, place| {
                     if let Some((y, x_column)) = place {
-                        let start = (y * self.shape.width + x_column) * in_channels;
+                        let start = ((image + y) * self.shape.width + x_column) * in_channels;
                         dx[start..start + run.len()].iter_mut().zip(run).for_each(|(dx, g)| *dx += *g);
                     }
                 });

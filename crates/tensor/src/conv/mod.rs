@@ -6,13 +6,12 @@
 //! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] lets [`Algorithm::choose`] decide by shape.
 
 mod algorithm;
-mod direct;
+pub(crate) mod dense;
 mod im2col;
 mod shape;
 
 use crate::Beta;
-use crate::fast::geometry::Geometry;
-use crate::fast::simd::Level;
+use dense::Dense;
 
 pub use algorithm::{Algorithm, Pass};
 pub use shape::Conv2dShape;
@@ -34,10 +33,9 @@ pub fn conv2d_forward(
     if let Some(bias) = bias {
         assert_eq!(bias.len(), shape.out_channels, "conv2d_forward: the bias has out_channels elements");
     }
-    match (algorithm.resolve(shape, Pass::Forward), Geometry::of(shape)) {
-        (Algorithm::Im2col, _) => im2col::forward(y, x, w, bias, shape),
-        (Algorithm::Direct, Some(geometry)) => direct::forward(Level::current(), &geometry, y, x, w, bias),
-        (other, _) => panic!("conv2d_forward: {other:?} cannot take {shape:?}"),
+    match Dense::new(algorithm.resolve(shape, Pass::Forward), shape) {
+        Some(dense) => dense.forward(y, x, w, bias),
+        None => im2col::forward(y, x, w, bias, shape),
     }
 }
 
@@ -55,12 +53,9 @@ pub fn conv2d_backward_input(
     algorithm: Algorithm,
 ) {
     check("conv2d_backward_input", dy.len(), dx.len(), w.len(), shape);
-    match (algorithm.resolve(shape, Pass::BackwardInput), Geometry::of(shape)) {
-        (Algorithm::Im2col, _) => im2col::backward_input(dx, dy, w, shape, beta),
-        (Algorithm::Direct, Some(geometry)) => {
-            direct::backward_input(Level::current(), &geometry, dx, dy, w, beta)
-        }
-        (other, _) => panic!("conv2d_backward_input: {other:?} cannot take {shape:?}"),
+    match Dense::new(algorithm.resolve(shape, Pass::BackwardInput), shape) {
+        Some(dense) => dense.backward_input(dx, dy, w, beta),
+        None => im2col::backward_input(dx, dy, w, shape, beta),
     }
 }
 
@@ -78,12 +73,9 @@ pub fn conv2d_backward_weight(
     algorithm: Algorithm,
 ) {
     check("conv2d_backward_weight", dy.len(), x.len(), dw.len(), shape);
-    match (algorithm.resolve(shape, Pass::BackwardWeight), Geometry::of(shape)) {
-        (Algorithm::Im2col, _) => im2col::backward_weight(dw, dy, x, shape, beta),
-        (Algorithm::Direct, Some(geometry)) => {
-            direct::backward_weight(Level::current(), &geometry, dw, dy, x, beta)
-        }
-        (other, _) => panic!("conv2d_backward_weight: {other:?} cannot take {shape:?}"),
+    match Dense::new(algorithm.resolve(shape, Pass::BackwardWeight), shape) {
+        Some(dense) => dense.backward_weight(dw, dy, x, beta),
+        None => im2col::backward_weight(dw, dy, x, shape, beta),
     }
 }
 

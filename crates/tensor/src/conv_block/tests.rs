@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::conv::{Algorithm, conv2d_forward};
-use crate::fast::testing::{assert_same_on_any_threads, levels, shapes, values};
+use crate::conv::conv2d_forward;
+use crate::fast::testing::{Magnitude, assert_same_on_any_threads, levels, shapes, values};
 use crate::pool::{Pool2dShape, max_pool2d_forward};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 
@@ -62,7 +62,8 @@ proptest! {
         max_pool2d_forward(&mut expected, &mut indices, &dense, &pool);
 
         let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-        forward(Level::current(), &geometry, &mut y, &mut argmax, &x, &w, Some(&bias));
+        let dense = Dense::new(Algorithm::Direct, &shape).unwrap();
+        forward(&dense, &mut y, &mut argmax, &x, &w, Some(&bias));
         prop_assert_eq!(&y, &expected);
         for idx in (0..pooled_len).filter(|&idx| y[idx] > 0.0) {
             let (row, col) = (indices[idx] as usize / pool.width, indices[idx] as usize % pool.width);
@@ -71,23 +72,27 @@ proptest! {
     }
 
     #[test]
-    fn every_level_pools_what_it_convolves(shape in block_shapes(), seed: u64) {
+    fn every_algorithm_pools_what_it_convolves(shape in block_shapes(), seed: u64) {
         let geometry = supported(&shape).unwrap();
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let pooled_len = Planes::new(&geometry).pooled_len() * shape.batch;
-        let product = |x: &[f64], w: &[f64]| reference::conv2d_forward(x, w, None, &shape);
-        let dense = product(&to_f64(&x), &to_f64(&w));
-        let magnitude = product(&magnitudes(&x), &magnitudes(&w));
+        let dense = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), None, &shape);
         let (expected, _) = reference::max_pool2d_forward(&dense, &pool_shape(&shape));
         let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
-        // The maximum errs by no more than the worst of its window.
-        let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
-        for level in levels() {
-            let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-            forward(level, &geometry, &mut y, &mut argmax, &x, &w, None);
-            assert_within(&y, &expected, &magnitude, (9 * shape.in_channels) as f64 + 2.0);
-            prop_assert!(argmax.iter().all(|&position| position < 4));
+        let algorithms =
+            [(Algorithm::Direct, Magnitude::Direct, 2), (Algorithm::Winograd, Magnitude::Winograd, 30)];
+        for (algorithm, magnitude, extra_roundings) in algorithms {
+            let magnitude = magnitude.forward(&x, &w, &shape);
+            // The maximum errs by no more than the worst of its window.
+            let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
+            for level in levels() {
+                let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
+                let dense = Dense { level, ..Dense::new(algorithm, &shape).unwrap() };
+                forward(&dense, &mut y, &mut argmax, &x, &w, None);
+                assert_within(&y, &expected, &magnitude, (9 * shape.in_channels + extra_roundings) as f64);
+                prop_assert!(argmax.iter().all(|&position| position < 4));
+            }
         }
     }
 
@@ -159,7 +164,8 @@ fn nan_passes_through_forward_and_backward() {
     let w = values(shape.weight_len(), 2);
     for level in levels() {
         let (mut y, mut argmax) = (vec![0.0; 4 * 20], vec![0; 4 * 20]);
-        forward(level, &geometry, &mut y, &mut argmax, &x, &w, None);
+        let dense = Dense { level, ..Dense::new(Algorithm::Direct, &shape).unwrap() };
+        forward(&dense, &mut y, &mut argmax, &x, &w, None);
         // The first pixel reaches the outputs at rows and columns 0 and 1: the first window.
         assert!(y[..20].iter().all(|v| v.is_nan()) && y[20..].iter().all(|v| v.is_finite()));
 
@@ -199,7 +205,8 @@ fn the_bits_do_not_depend_on_the_threads() {
     for level in levels() {
         assert_same_on_any_threads(|| {
             let (mut y, mut argmax) = (vec![0.0; pooled_len], vec![0; pooled_len]);
-            forward(level, &geometry, &mut y, &mut argmax, &x, &w, None);
+            let dense = Dense { level, ..Dense::new(Algorithm::Winograd, &shape).unwrap() };
+            forward(&dense, &mut y, &mut argmax, &x, &w, None);
             let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), vec![0.0; shape.out_channels]);
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let (dx_out, db_out) = (Some((&mut dx[..], Beta::Zero)), Some((&mut db[..], Beta::Zero)));

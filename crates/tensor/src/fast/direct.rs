@@ -20,11 +20,9 @@
 
 use super::geometry::{Bordered, Geometry};
 use super::pack::block_len;
-use super::simd::{LANES, Simd, Vector, dispatch};
+use super::simd::{LANES, Simd, dispatch};
 use super::sink::{Plain, Pooled, Sink};
-
-/// Output rows of a tile: what a 2×2 pool needs.
-const TILE_ROWS: usize = 2;
+use super::tile::{Strides, TILE_ROWS, inner_product};
 
 /// Output columns of a tile; where registers are few it computes half of them.
 const TILE_COLS: usize = 4;
@@ -108,10 +106,20 @@ fn convolve_block<S: Simd, K: Sink<S>, const COLS: usize, const VECS: usize>(
     channel: usize,
     sink: &mut K,
 ) {
+    let [kernel_height, kernel_width] = geometry.kernel_size;
+    let strides = Strides { row: layout.row_len(), col: geometry.in_channels };
     for row in (0..geometry.out_height()).step_by(TILE_ROWS) {
         for col in (0..geometry.out_width()).step_by(COLS) {
             let corner = &x[row * layout.row_len() + col * geometry.in_channels..];
-            let sums = tile::<S, COLS, VECS>(simd, geometry, layout.row_len(), corner, weights);
+            let sums = inner_product::<S, COLS, VECS>(
+                simd,
+                corner,
+                strides,
+                kernel_height,
+                kernel_width * geometry.in_channels,
+                weights,
+                block_len(geometry),
+            );
             for vec in 0..VECS {
                 for pair in (0..COLS).step_by(2) {
                     if col + pair >= geometry.out_width() {
@@ -126,47 +134,4 @@ fn convolve_block<S: Simd, K: Sink<S>, const COLS: usize, const VECS: usize>(
             }
         }
     }
-}
-
-/// The sums of one tile. `x` starts at the top left input value under the tile; `weights` has a block of
-/// sixteen output channels after another.
-#[inline(always)]
-fn tile<S: Simd, const COLS: usize, const VECS: usize>(
-    simd: S,
-    geometry: &Geometry,
-    row_len: usize,
-    x: &[f32],
-    weights: &[f32],
-) -> [[[S::V; VECS]; COLS]; TILE_ROWS] {
-    let [kernel_height, kernel_width] = geometry.kernel_size;
-    let pixel_len = geometry.in_channels;
-    let run = kernel_width * pixel_len;
-    let block_len = kernel_height * run * LANES;
-    assert!(x.len() >= (kernel_height + TILE_ROWS - 2) * row_len + (COLS - 1) * pixel_len + run);
-    assert!(weights.len() >= VECS * block_len);
-
-    let mut sums = [[[simd.zero(); VECS]; COLS]; TILE_ROWS];
-    for kernel_row in 0..kernel_height {
-        for k in 0..run {
-            // SAFETY: the furthest value read is that of the last kernel row, tile row, column and k, and
-            // the last vector of the last block: inside the slices by the assertions above.
-            unsafe {
-                let x = x.as_ptr().add(kernel_row * row_len + k);
-                let weights = weights.as_ptr().add((kernel_row * run + k) * LANES);
-                let mut w = [simd.zero(); VECS];
-                for vec in 0..VECS {
-                    w[vec] = simd.load(weights.add(vec * block_len));
-                }
-                for row in 0..TILE_ROWS {
-                    for col in 0..COLS {
-                        let value = simd.splat(*x.add(row * row_len + col * pixel_len));
-                        for vec in 0..VECS {
-                            sums[row][col][vec] = value.mul_add(w[vec], sums[row][col][vec]);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    sums
 }

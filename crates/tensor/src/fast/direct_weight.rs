@@ -17,24 +17,29 @@
 use super::geometry::{Bordered, Geometry};
 use super::pack::block_len;
 use super::simd::{LANES, Simd, Vector, dispatch};
+use super::tile::outer_product;
 use crate::Beta;
 
 /// Bordered images are handled together while they fit into this many floats: about the second-level cache.
 const CHUNK_LEN: usize = 1 << 16;
 
 /// The layout of the bordered images that the kernel reads.
-pub(crate) fn bordered(geometry: &Geometry) -> Bordered {
+fn bordered(geometry: &Geometry) -> Bordered {
     Bordered::new(geometry, [1, 1])
 }
 
-/// The number of images that the kernel handles together, and for which it needs scratch.
-pub(crate) fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
+/// The number of images that the kernel handles together.
+fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
     (CHUNK_LEN / bordered(geometry).len().max(1)).clamp(1, n_images.max(1))
 }
 
+/// Floats of scratch that the kernel needs for a group of images.
+pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize) -> usize {
+    images_per_chunk(geometry, n_images) * bordered(geometry).len()
+}
+
 dispatch! {
-    /// Writes the weight gradient of a group of images to `packed`. `scratch` holds [`images_per_chunk`]
-    /// [`bordered`] images.
+    /// Writes the weight gradient of a group of images to `packed`.
     pub(crate) fn backward_weight(geometry: &Geometry, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
         = group_gradient;
 }
@@ -156,32 +161,18 @@ impl Images<'_> {
         for image in 0..n_images {
             for row in 0..out_height {
                 let x_row = image * self.layout.len() + (row + kernel_row) * self.layout.row_len() + k;
-                let x = &self.x[x_row..][..(out_width - 1) * in_channels + ROWS];
                 let dy_row = (image * out_height + row) * out_width * out_channels + channel;
-                let last = if PARTIAL { n_lanes } else { VECS * LANES };
-                let dy = &self.dy[dy_row..][..(out_width - 1) * out_channels + last];
-                for col in 0..out_width {
-                    // SAFETY: the furthest values read are those of the last column, up to which the slices
-                    // reach.
-                    unsafe {
-                        let x = x.as_ptr().add(col * in_channels);
-                        let dy = dy.as_ptr().add(col * out_channels);
-                        let mut gradient = [simd.zero(); VECS];
-                        for vec in 0..VECS {
-                            gradient[vec] = if PARTIAL {
-                                simd.load_partial(dy, n_lanes)
-                            } else {
-                                simd.load(dy.add(vec * LANES))
-                            };
-                        }
-                        for row in 0..ROWS {
-                            let value = simd.splat(*x.add(row));
-                            for vec in 0..VECS {
-                                sums[row][vec] = value.mul_add(gradient[vec], sums[row][vec]);
-                            }
-                        }
-                    }
-                }
+                let (x, dy) = (&self.x[x_row..], &self.dy[dy_row..]);
+                outer_product::<S, ROWS, VECS, PARTIAL>(
+                    simd,
+                    &mut sums,
+                    x,
+                    in_channels,
+                    dy,
+                    out_channels,
+                    out_width,
+                    n_lanes,
+                );
             }
         }
 

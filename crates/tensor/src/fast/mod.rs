@@ -12,6 +12,8 @@ pub(crate) mod sink;
 pub(crate) mod sparse;
 pub(crate) mod sparse_input;
 pub(crate) mod sparse_weight;
+pub(crate) mod tile;
+pub(crate) mod winograd;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,0 +1,126 @@
+//! The fast algorithms against the sum over taps, on every instruction set.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fast::testing::{Magnitude, assert_same_on_any_threads, levels, shapes, values};
+use crate::reference::{self, assert_within, magnitudes, to_f64};
+
+/// The fast algorithms that take a shape, on every instruction set.
+fn each_dense(shape: &Conv2dShape) -> Vec<Dense> {
+    [Algorithm::Direct, Algorithm::Winograd]
+        .into_iter()
+        .filter_map(|algorithm| Dense::new(algorithm, shape))
+        .flat_map(|dense| levels().into_iter().map(move |level| Dense { level, ..dense }))
+        .collect()
+}
+
+/// What a kernel's error bound is made of: the magnitude of its sums.
+fn magnitude_of(dense: &Dense) -> Magnitude {
+    match dense.kernel {
+        Kernel::Direct => Magnitude::Direct,
+        Kernel::Winograd => Magnitude::Winograd,
+    }
+}
+
+/// The roundings beside those of the main sum: two at the ends of a direct sum, thirty in the transforms.
+fn extra_roundings(dense: &Dense) -> usize {
+    match dense.kernel {
+        Kernel::Direct => 2,
+        Kernel::Winograd => 30,
+    }
+}
+
+fn add(mut gradient: Vec<f64>, before: &[f64]) -> Vec<f64> {
+    gradient.iter_mut().zip(before).for_each(|(gradient, before)| *gradient += before);
+    gradient
+}
+
+/// Shapes for all algorithms: half of them 3×3.
+fn kernel_sizes() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![3 => Just(3usize), 1 => 1usize..=5]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn forward_is_the_sum_over_taps(shape in shapes(kernel_sizes()), seed: u64) {
+        let x = values(shape.input_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let bias = values(shape.out_channels, seed ^ 2);
+        let expected = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), Some(&to_f64(&bias)), &shape);
+        for dense in each_dense(&shape) {
+            let mut y = vec![f32::NAN; shape.output_len()];
+            dense.forward(&mut y, &x, &w, Some(&bias));
+            let magnitude = magnitude_of(&dense).forward(&x, &w, &shape);
+            let magnitude: Vec<f64> = magnitude
+                .iter()
+                .zip(magnitudes(&bias).iter().cycle())
+                .map(|(products, bias)| products + bias)
+                .collect();
+            let n_terms = shape.patch_len() + extra_roundings(&dense);
+            assert_within(&y, &expected, &magnitude, n_terms as f64);
+        }
+    }
+
+    #[test]
+    fn input_gradient_is_the_sum_over_taps(shape in shapes(kernel_sizes()), seed: u64) {
+        let dy = values(shape.output_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let before = values(shape.input_len(), seed ^ 2);
+        let gradient = reference::conv2d_backward_input(&to_f64(&dy), &to_f64(&w), &shape);
+        let expected = add(gradient, &to_f64(&before));
+        for dense in each_dense(&shape) {
+            let mut dx = before.clone();
+            dense.backward_input(&mut dx, &dy, &w, Beta::One);
+            let magnitude = add(magnitude_of(&dense).backward_input(&dy, &w, &shape), &magnitudes(&before));
+            let n_terms = dense.geometry.n_taps() * shape.out_channels + extra_roundings(&dense);
+            assert_within(&dx, &expected, &magnitude, n_terms as f64);
+        }
+    }
+
+    #[test]
+    fn weight_gradient_is_the_sum_over_pixels(shape in shapes(kernel_sizes()), seed: u64) {
+        let dy = values(shape.output_len(), seed);
+        let x = values(shape.input_len(), seed ^ 1);
+        let before = values(shape.weight_len(), seed ^ 2);
+        let gradient = reference::conv2d_backward_weight(&to_f64(&dy), &to_f64(&x), &shape);
+        let expected = add(gradient, &to_f64(&before));
+        for dense in each_dense(&shape) {
+            let mut dw = before.clone();
+            dense.backward_weight(&mut dw, &dy, &x, Beta::One);
+            let magnitude = add(magnitude_of(&dense).backward_weight(&dy, &x, &shape), &magnitudes(&before));
+            let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&dense) + 10;
+            assert_within(&dw, &expected, &magnitude, n_terms as f64);
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_threads() {
+    let shape = Conv2dShape {
+        batch: 35,
+        height: 9,
+        width: 7,
+        in_channels: 20,
+        out_channels: 24,
+        kernel_size: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let x = values(shape.input_len(), 1);
+    let dy = values(shape.output_len(), 2);
+    let w = values(shape.weight_len(), 3);
+    for dense in each_dense(&shape) {
+        assert_same_on_any_threads(|| {
+            let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+            dense.forward(&mut y, &x, &w, None);
+            dense.backward_input(&mut dx, &dy, &w, Beta::Zero);
+            dense.backward_weight(&mut dw, &dy, &x, Beta::Zero);
+            [y, dx, dw].concat()
+        });
+    }
+}
