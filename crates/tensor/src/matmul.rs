@@ -57,10 +57,17 @@ pub(crate) fn product_work(m: usize, k: usize, n: usize) -> usize {
 
 /// `c = β·c + a · b` on one thread; `c` gives m and n, the strides of `a` and `b` their transposition.
 #[track_caller]
-pub(crate) fn gemm(c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
+pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
     let (m, n) = (c.rows, c.cols);
     if m == 0 || n == 0 {
         return;
+    }
+    // One row, one column, or an outer product: packing would cost more than the product.
+    if (m == 1 || k == 1) && b.strides[1] == 1 {
+        return sum_of_rows(&mut c, a, b, k, beta);
+    }
+    if (m == 1 || n == 1) && a.strides[1] == 1 && b.strides[0] == 1 {
+        return dot_products(&mut c, a, b, k, beta);
     }
     assert!(a.reaches(m, k) <= a.data.len(), "gemm: a is too short for {m} x {k}");
     assert!(b.reaches(k, n) <= b.data.len(), "gemm: b is too short for {k} x {n}");
@@ -86,6 +93,42 @@ pub(crate) fn gemm(c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
             1,
         );
     }
+}
+
+/// Each row of `c` as a sum of the rows of `b`, whose elements are contiguous.
+fn sum_of_rows(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
+    for row in 0..c.rows {
+        let c = c.row_mut(row);
+        beta.prepare(c);
+        for i in 0..k {
+            let a = a.data[row * a.strides[0] + i * a.strides[1]];
+            c.iter_mut().zip(&b.data[i * b.strides[0]..]).for_each(|(c, b)| *c += a * b);
+        }
+    }
+}
+
+/// Each element of `c` as a dot product of a row of `a` and a column of `b`, both contiguous.
+fn dot_products(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
+    for row in 0..c.rows {
+        let a = &a.data[row * a.strides[0]..][..k];
+        for (column, c) in c.row_mut(row).iter_mut().enumerate() {
+            let product = dot(a, &b.data[column * b.strides[1]..][..k]);
+            *c = if beta == Beta::One { *c + product } else { product };
+        }
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// An operand of [`gemm`]: a slice with a step from row to row and one from column to column.
@@ -138,6 +181,14 @@ impl<'a> MatrixMut<'a> {
         let reaches = if rows * cols == 0 { 0 } else { (rows - 1) * row_stride + cols };
         assert!(cols <= row_stride && reaches <= data.len(), "MatrixMut: {rows} x {cols} by {row_stride}");
         Self { start: data.as_mut_ptr(), rows, cols, row_stride, slice: PhantomData }
+    }
+
+    /// One row.
+    fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.rows, "MatrixMut: row {row} of {}", self.rows);
+        // SAFETY: by the invariant the row's elements lie in the slice and no other window shares them; the
+        // borrow of `self` keeps other rows of this window from being taken at the same time.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.cols) }
     }
 
     /// The first `n` rows, and the rest.

@@ -24,20 +24,39 @@ pub fn max_pool2d_forward(y: &mut [f32], indices: &mut [u32], x: &[f32], shape: 
         let pixels = y.into_slice().chunks_exact_mut(channels);
         let pixels = pixels.zip(indices.into_slice().chunks_exact_mut(channels));
         for ((y, indices), (rows, columns)) in pixels.zip(shape.windows()) {
-            let first = rows.start * width + columns.start;
-            y.copy_from_slice(&x[first * channels..][..channels]);
-            indices.fill(first as u32);
-            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
-                let x = &x[pixel * channels..][..channels];
-                for ((y, idx), &x) in y.iter_mut().zip(indices.iter_mut()).zip(x) {
-                    // Written as selections, which compile to vector code.
-                    let larger = (x > *y) | x.is_nan();
-                    *y = if larger { x } else { *y };
-                    *idx = if larger { pixel as u32 } else { *idx };
-                }
+            let window =
+                || rows.clone().flat_map(|row| columns.clone().map(move |column| row * width + column));
+            let ((y, y_rest), (indices, indices_rest)) = (y.as_chunks_mut(), indices.as_chunks_mut());
+            for (block, (y, indices)) in y.iter_mut().zip(indices).enumerate() {
+                (*y, *indices) = largest::<LANES>(&x[block * LANES..], channels, window());
+            }
+            for (rest, (y, idx)) in y_rest.iter_mut().zip(indices_rest).enumerate() {
+                ([*y], [*idx]) = largest::<1>(&x[channels / LANES * LANES + rest..], channels, window());
             }
         }
     });
+}
+
+/// Channels that are compared at once.
+const LANES: usize = 16;
+
+/// The largest element of `N` channels over some pixels, and the pixels it is at; `x` starts at the first channel.
+fn largest<const N: usize>(
+    x: &[f32],
+    channels: usize,
+    pixels: impl Iterator<Item = usize>,
+) -> ([f32; N], [u32; N]) {
+    let (mut largest, mut at) = ([f32::NEG_INFINITY; N], [u32::MAX; N]);
+    for pixel in pixels {
+        let x: &[f32; N] = x[pixel * channels..].first_chunk().expect("the pixel lies in the image");
+        for lane in 0..N {
+            // The first pixel is taken whatever it holds: it may be −∞. Selections compile to vector code.
+            let better = (x[lane] > largest[lane]) | x[lane].is_nan() | (at[lane] == u32::MAX);
+            largest[lane] = if better { x[lane] } else { largest[lane] };
+            at[lane] = if better { pixel as u32 } else { at[lane] };
+        }
+    }
+    (largest, at)
 }
 
 /// dx = β·dx + dy, each element at the place that `indices` names.
