@@ -136,6 +136,11 @@ impl Interval {
     /// (0, 1].
     pub const POSITIVE_UNIT: Self = Self { low_is_in: false, ..Self::UNIT };
 
+    /// [low, high).
+    pub const fn half_open(low: f64, high: f64) -> Self {
+        Self { low, high, low_is_in: true, high_is_in: false }
+    }
+
     /// Whether `x` lies in the interval; NaN lies in none.
     pub fn contains(&self, x: f64) -> bool {
         let above = if self.low_is_in { x >= self.low } else { x > self.low };

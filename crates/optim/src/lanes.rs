@@ -1,9 +1,9 @@
 //! One pass over values, gradients and state: blocked for vector units, split for threads.
 //!
-//! Every coordinate is computed on its own with IEEE operations that no compiler flag fuses, so the
-//! width of the vectors and the number of threads change no bit.
+//! Every coordinate is computed on its own, so how the slices are split changes no bit.
 
 use crate::Real;
+use crate::simd::{Kernel, widest};
 
 /// Coordinates that one thread takes at a time; slices up to this length stay on the calling thread.
 pub(crate) const CHUNK: usize = 1 << 15;
@@ -22,7 +22,7 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
     /// Applies `formula` to each coordinate, in parallel on the current rayon pool when there are many.
     pub(crate) fn each(self, formula: &(impl Fn(&mut F, F, [&mut F; N]) + Sync)) {
         if self.values.len() <= CHUNK {
-            return serial(self, formula);
+            return widest(Each { lanes: self, formula });
         }
         let (left, right) = self.halves();
         rayon::join(|| left.each(formula), || right.each(formula));
@@ -46,52 +46,34 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
     }
 }
 
-/// The same loop, compiled for the widest vectors that the processor has.
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-fn serial<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
-    #[target_feature(enable = "avx512f")]
-    fn avx512<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
-        plain(lanes, formula);
-    }
-    #[target_feature(enable = "avx2")]
-    fn avx2<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
-        plain(lanes, formula);
-    }
-    if is_x86_feature_detected!("avx512f") {
-        // SAFETY: the line above has seen that the processor has AVX-512F.
-        unsafe { avx512(lanes, formula) }
-    } else if is_x86_feature_detected!("avx2") {
-        // SAFETY: the line above has seen that the processor has AVX2.
-        unsafe { avx2(lanes, formula) }
-    } else {
-        plain(lanes, formula);
-    }
+struct Each<'a, 'f, F, const N: usize, T> {
+    lanes: Lanes<'a, F, N>,
+    formula: &'f T,
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn serial<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
-    plain(lanes, formula);
-}
+impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_, '_, F, N, T> {
+    type Output = ();
 
-/// Block by block through local arrays, which tells the compiler that nothing overlaps; then the rest.
-#[inline(always)]
-fn plain<F: Real, const N: usize>(lanes: Lanes<'_, F, N>, formula: &impl Fn(&mut F, F, [&mut F; N])) {
-    let (value_blocks, values) = lanes.values.as_chunks_mut::<BLOCK>();
-    let (grad_blocks, grads) = lanes.grads.as_chunks::<BLOCK>();
-    let mut slots = lanes.slots.map(<[F]>::as_chunks_mut::<BLOCK>);
-    for (block_idx, (value_block, grad_block)) in value_blocks.iter_mut().zip(grad_blocks).enumerate() {
-        let mut value = *value_block;
-        let mut slot: [[F; BLOCK]; N] = slots.each_ref().map(|(blocks, _)| blocks[block_idx]);
-        for lane in 0..BLOCK {
-            formula(&mut value[lane], grad_block[lane], slot.each_mut().map(|slot| &mut slot[lane]));
+    /// Block by block through local arrays, which tells the compiler that nothing overlaps; then the rest.
+    #[inline(always)]
+    fn run(self) {
+        let Self { lanes, formula } = self;
+        let (value_blocks, values) = lanes.values.as_chunks_mut::<BLOCK>();
+        let (grad_blocks, grads) = lanes.grads.as_chunks::<BLOCK>();
+        let mut slots = lanes.slots.map(<[F]>::as_chunks_mut::<BLOCK>);
+        for (block_idx, (value_block, grad_block)) in value_blocks.iter_mut().zip(grad_blocks).enumerate() {
+            let mut value = *value_block;
+            let mut slot: [[F; BLOCK]; N] = slots.each_ref().map(|(blocks, _)| blocks[block_idx]);
+            for lane in 0..BLOCK {
+                formula(&mut value[lane], grad_block[lane], slot.each_mut().map(|slot| &mut slot[lane]));
+            }
+            *value_block = value;
+            for ((blocks, _), slot) in slots.iter_mut().zip(slot) {
+                blocks[block_idx] = slot;
+            }
         }
-        *value_block = value;
-        for ((blocks, _), slot) in slots.iter_mut().zip(slot) {
-            blocks[block_idx] = slot;
+        for (idx, (value, &grad)) in values.iter_mut().zip(grads).enumerate() {
+            formula(value, grad, slots.each_mut().map(|(_, rest)| &mut rest[idx]));
         }
-    }
-    for (idx, (value, &grad)) in values.iter_mut().zip(grads).enumerate() {
-        formula(value, grad, slots.each_mut().map(|(_, rest)| &mut rest[idx]));
     }
 }

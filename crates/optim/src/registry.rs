@@ -1,6 +1,9 @@
 //! Rules by name, for a command line.
 
-use crate::{Adam, AdamW, AnyRule, Error, Real, RmsProp, Sgd};
+use crate::{
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Adan, AnyRule, Asgd, Error, Lamb, Lars, Lion, Muon,
+    NAdam, RAdam, Real, RmsProp, Rprop, Sgd,
+};
 
 macro_rules! registry {
     ($($name:literal => $rule:ident),+ $(,)?) => {
@@ -32,9 +35,22 @@ macro_rules! registry {
 }
 registry! {
     "sgd" => Sgd,
+    "asgd" => Asgd,
+    "rprop" => Rprop,
+    "adagrad" => Adagrad,
+    "adadelta" => Adadelta,
     "rmsprop" => RmsProp,
     "adam" => Adam,
     "adamw" => AdamW,
+    "adamax" => Adamax,
+    "nadam" => NAdam,
+    "radam" => RAdam,
+    "lion" => Lion,
+    "adan" => Adan,
+    "adafactor" => Adafactor,
+    "lamb" => Lamb,
+    "lars" => Lars,
+    "muon" => Muon,
 }
 
 #[cfg(test)]

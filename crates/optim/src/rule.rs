@@ -70,8 +70,13 @@ pub trait Elementwise<F: Real>: Rule {
 
 /// A rule that looks at a tensor as a whole, at its norm or at its matrix: LARS, LAMB, Adafactor, Muon.
 pub trait WholeTensor<F: Real>: Rule {
-    /// The shapes that the rule takes, in words, if it does not take all.
-    fn takes(&self, shape: &[usize]) -> Result<(), &'static str>;
+    /// Whether the rule takes tensors of this shape; all, unless it says otherwise.
+    ///
+    /// # Errors
+    /// The shapes that it takes, in words.
+    fn takes(&self, _shape: &[usize]) -> Result<(), &'static str> {
+        Ok(())
+    }
 
     /// The slots for a tensor of this shape as they are before the first step.
     fn slots(&self, shape: &[usize]) -> Vec<Slot<F>>;
@@ -111,6 +116,56 @@ pub trait WholeTensor<F: Real>: Rule {
         state.n_steps += 1;
         self.apply(state.n_steps, shape, values, grads, &mut state.slots);
     }
+}
+
+/// A rule that calls the function it minimises: L-BFGS.
+pub trait Minimizer<F: Real>: Rule {
+    /// A fresh state for `n` values.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range.
+    fn state(&self, n: usize) -> Result<State<F>, Error>;
+
+    /// Moves `values` towards a minimum. `objective(values, grads)` returns the function's value and
+    /// overwrites `grads` with its gradient.
+    ///
+    /// # Panics
+    /// When the lengths of `values` and `state` differ.
+    fn minimize(
+        &self,
+        values: &mut [F],
+        state: &mut State<F>,
+        objective: impl FnMut(&[F], &mut [F]) -> F,
+    ) -> Outcome;
+}
+
+/// What a call of [`Minimizer::minimize`] came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// The function's value at the start.
+    pub initial_loss: f64,
+    /// The last value that was computed on the way.
+    pub loss: f64,
+    /// The iterations made.
+    pub n_iters: usize,
+    /// The calls of the objective.
+    pub n_evals: usize,
+    /// Why it ended.
+    pub stop: Stop,
+}
+
+/// Why a minimisation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// No component of the gradient exceeds `tolerance_grad`.
+    Optimal,
+    /// Neither the point nor the loss moved by more than `tolerance_change`, or the direction does not
+    /// descend any more.
+    NoProgress,
+    /// `max_iter` iterations were made.
+    MaxIter,
+    /// The objective was called `max_eval` times.
+    MaxEval,
 }
 
 #[track_caller]

@@ -76,9 +76,8 @@ impl<F: Real> Elementwise<F> for Adam {
         } else {
             (1.0, 1.0)
         };
-        let (coupled, decoupled) =
-            if self.decoupled_weight_decay { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
-        let direction = Direction::new(self.maximize, coupled);
+        let (direction, decoupled) =
+            Direction::with_decay(self.maximize, self.weight_decay, self.decoupled_weight_decay);
         let [step_size, root, eps, new1, beta2, new2, shrink] = [
             self.lr / corrections.0,
             corrections.1.sqrt(),

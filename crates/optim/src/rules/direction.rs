@@ -16,6 +16,12 @@ impl<F: Real> Direction<F> {
         Self { sign, weight_decay: F::of(weight_decay), decays: weight_decay != 0.0 }
     }
 
+    /// The direction and, beside it, the part of the decay that is decoupled from it.
+    pub(super) fn with_decay(maximize: bool, weight_decay: f64, is_decoupled: bool) -> (Self, f64) {
+        let (coupled, decoupled) = if is_decoupled { (0.0, weight_decay) } else { (weight_decay, 0.0) };
+        (Self::new(maximize, coupled), decoupled)
+    }
+
     /// Without decay an infinite weight does not reach its gradient.
     #[inline(always)]
     pub(super) fn at(&self, value: F, grad: F) -> F {

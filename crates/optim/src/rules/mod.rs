@@ -1,24 +1,62 @@
 //! The update rules, one file each: formula, paper, code.
 
-mod adam;
-mod adamw;
-mod direction;
-mod rmsprop;
+// Element-wise rules, from simple to involved.
 mod sgd;
 
+mod asgd;
+mod rprop;
+
+mod adagrad;
+mod rmsprop;
+
+mod adadelta;
+mod adam;
+mod adamax;
+mod adamw;
+mod adan;
+mod lion;
+mod nadam;
+mod radam;
+
+// Whole-tensor rules.
+mod adafactor;
+mod lamb;
+mod lars;
+mod muon;
+
+// Minimisers.
+mod lbfgs;
+mod strong_wolfe;
+
+mod direction;
+
+pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
 pub use adamw::AdamW;
+pub use adan::Adan;
+pub use asgd::Asgd;
+pub use lamb::Lamb;
+pub use lars::Lars;
+pub use lbfgs::{Lbfgs, LineSearch};
+pub use lion::Lion;
+pub use muon::{LrAdjustment, Muon};
+pub use nadam::NAdam;
+pub use radam::RAdam;
 pub use rmsprop::RmsProp;
+pub use rprop::Rprop;
 pub use sgd::Sgd;
 
 use direction::Direction;
 
 /// Implements [`Rule`](crate::Rule) from one table: name, range and field of each numeric hyperparameter.
-/// What must hold between fields stands behind `where`.
+/// What must hold between fields stands behind `where`, a further check behind `also`.
 macro_rules! hyperparameters {
-    ($rule:ident $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
-     $(where $(|$this:ident| $holds:expr => $says:literal;)+)?) => {
-        impl $crate::Rule for $rule {
+    ($rule:ident $(<$p:ident>)? $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
+     $(where $(|$this:ident| $holds:expr => $says:literal;)+)? $(also $check:path;)?) => {
+        impl$(<$p: Send + Sync>)? $crate::Rule for $rule$(<$p>)? {
             fn name(&self) -> &'static str {
                 $name
             }
@@ -38,10 +76,12 @@ macro_rules! hyperparameters {
                 $($crate::Interval::$interval.check($name, $field, self.$($path).+)?;)+
                 $($({
                     let $this = self;
-                    if !$holds {
+                    let holds: bool = $holds;
+                    if !holds {
                         return Err($crate::Error::Combination { owner: $name, rule: $says });
                     }
                 })+)?
+                $($check(self)?;)?
                 Ok(())
             }
         }
@@ -59,5 +99,6 @@ macro_rules! into_any_rule {
     )+)+};
 }
 into_any_rule! {
-    Elementwise: Sgd, RmsProp, Adam, AdamW;
+    Elementwise: Sgd, Asgd, Rprop, Adagrad, Adadelta, RmsProp, Adam, AdamW, Adamax, NAdam, RAdam, Lion, Adan;
+    WholeTensor: Adafactor, Lamb, Lars;
 }

@@ -4,18 +4,49 @@
 //! schedule's fields and the step alone, so a resumed run needs no saved schedule. Hand the value to
 //! [`Optimizer::set_lr`](crate::Optimizer::set_lr), or the schedule to
 //! [`Optimizer::follow`](crate::Optimizer::follow).
+//!
+//! Their fields are public; [`Schedule::check`] says what is wrong with them.
+//!
+//! | here | `torch.optim.lr_scheduler` |
+//! |---|---|
+//! | [`ConstantLr`], [`LinearLr`], [`StepLr`], [`MultiStepLr`] | the same |
+//! | [`ExponentialLr`], [`PolynomialLr`] | the same |
+//! | [`CosineAnnealingLr`], [`CosineAnnealingWarmRestarts`] | the same |
+//! | [`CyclicLr`], [`OneCycleLr`] | the same, momentum included |
+//! | [`LambdaLr`], [`MultiplicativeLr`] | the same |
+//! | [`ChainedLr`], [`SequentialLr`] | `ChainedScheduler`, `SequentialLR` |
+//! | [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau), which has state | `ReduceLROnPlateau` |
+//! | [`NoamLr`], [`TrapezoidLr`], [`Warmup`] | not there |
 
+mod combine;
 mod constant;
+mod cosine;
+mod cyclic;
+mod decay;
+mod lambda;
+mod linear;
+mod named;
+mod noam;
+mod one_cycle;
 mod step;
+mod trapezoid;
 
+pub use combine::{ChainedLr, SequentialLr, Warmup};
 pub use constant::ConstantLr;
-pub use step::StepLr;
+pub use cosine::{CosineAnnealingLr, CosineAnnealingWarmRestarts};
+pub use cyclic::{CyclicLr, CyclicMode};
+pub use decay::{ExponentialLr, PolynomialLr};
+pub use lambda::{LambdaLr, MultiplicativeLr};
+pub use linear::LinearLr;
+pub use named::{SCHEDULE_NAMES, schedule_named};
+pub use noam::NoamLr;
+pub use one_cycle::{Anneal, OneCycleLr};
+pub use step::{MultiStepLr, StepLr};
+pub use trapezoid::TrapezoidLr;
 
 use crate::Error;
 
 /// A learning rate, and perhaps a momentum, for each step.
-///
-/// Every function `Fn(u64) -> f64` is a schedule too.
 ///
 /// ```
 /// use optim::schedule::{Schedule, StepLr};
@@ -41,8 +72,26 @@ pub trait Schedule: Send + Sync {
     }
 }
 
-impl<T: Fn(u64) -> f64 + Send + Sync> Schedule for T {
+impl<S: Schedule + ?Sized> Schedule for Box<S> {
     fn lr(&self, step: u64) -> f64 {
-        self(step)
+        (**self).lr(step)
     }
+
+    fn momentum(&self, step: u64) -> Option<f64> {
+        (**self).momentum(step)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+}
+
+/// A line from `start` at 0 to `end` at 1, exact at both.
+fn between(start: f64, end: f64, part: f64) -> f64 {
+    start * (1.0 - part) + end * part
+}
+
+/// Half a cosine from `start` at 0 to `end` at 1.
+fn half_cosine(start: f64, end: f64, part: f64) -> f64 {
+    end + (start - end) * (1.0 + (std::f64::consts::PI * part).cos()) / 2.0
 }

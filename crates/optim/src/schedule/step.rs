@@ -27,3 +27,28 @@ impl Schedule for StepLr {
         Interval::NON_NEGATIVE.check("step", "gamma", self.gamma)
     }
 }
+
+/// `lr·gammaᵏ` after `k` of the milestones; one that is named twice counts twice.
+///
+/// `torch.optim.lr_scheduler.MultiStepLR`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultiStepLr {
+    /// The learning rate at step 0.
+    pub lr: f64,
+    /// The steps at which it decays, in any order.
+    pub milestones: Vec<u64>,
+    /// The factor of each decay; PyTorch's default is 0.1.
+    pub gamma: f64,
+}
+
+impl Schedule for MultiStepLr {
+    fn lr(&self, step: u64) -> f64 {
+        let n_passed = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
+        self.lr * self.gamma.powf(n_passed as f64)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Interval::NON_NEGATIVE.check("multi-step", "lr", self.lr)?;
+        Interval::NON_NEGATIVE.check("multi-step", "gamma", self.gamma)
+    }
+}

@@ -1,0 +1,80 @@
+//! Exponential moving average.
+
+use super::check_length;
+use crate::lanes::Lanes;
+use crate::{Error, Interval, Real};
+
+/// An exponential moving average of the weights.
+///
+/// ```text
+/// a ← d·a + (1 − d)·w
+/// ```
+/// Without bias correction a starts as the first w, as in `torch.optim.swa_utils.get_ema_avg_fn`. With it, a
+/// starts as 0 and the average is a/(1 − dᵗ): the first weights then count no more than any others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ema<F> {
+    decay: f64,
+    is_corrected: bool,
+    n_updates: u64,
+    average: Vec<F>,
+}
+
+impl<F: Real> Ema<F> {
+    /// An average over `n` weights that has seen none. A usual decay is 0.999.
+    ///
+    /// # Errors
+    /// When `decay` is outside [0, 1).
+    pub fn new(n: usize, decay: f64, bias_correction: bool) -> Result<Self, Error> {
+        Interval::DECAY_RATE.check("ema", "decay", decay)?;
+        Ok(Self { decay, is_corrected: bias_correction, n_updates: 0, average: vec![F::ZERO; n] })
+    }
+
+    /// Takes in the weights after a step.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn update(&mut self, values: &[F]) {
+        check_length("Ema::update", values.len(), self.average.len());
+        self.n_updates += 1;
+        let starts = self.n_updates == 1 && !self.is_corrected;
+        let new = F::of(if starts { 1.0 } else { 1.0 - self.decay });
+        Lanes { values: &mut self.average, grads: values, slots: [] }.each(&|a, w, []| *a = a.lerp(w, new));
+    }
+
+    /// Writes the average into `out`; before the first update that is 0.
+    ///
+    /// # Panics
+    /// When `out` has another length than the average.
+    #[track_caller]
+    pub fn write_to(&self, out: &mut [F]) {
+        check_length("Ema::write_to", out.len(), self.average.len());
+        let correction = if self.is_corrected && self.n_updates > 0 {
+            F::of(1.0 - self.decay.powf(self.n_updates as f64))
+        } else {
+            F::ONE
+        };
+        Lanes { values: out, grads: &self.average, slots: [] }.each(&|out, a, []| *out = a / correction);
+    }
+
+    /// The number of updates, to be saved.
+    pub fn n_updates(&self) -> u64 {
+        self.n_updates
+    }
+
+    /// The running average before any correction, to be saved.
+    pub fn raw(&self) -> &[F] {
+        &self.average
+    }
+
+    /// Continues from a saved count and running average.
+    ///
+    /// # Panics
+    /// When `raw` has another length than the average.
+    #[track_caller]
+    pub fn resume(&mut self, n_updates: u64, raw: &[F]) {
+        check_length("Ema::resume", raw.len(), self.average.len());
+        self.n_updates = n_updates;
+        self.average.copy_from_slice(raw);
+    }
+}

@@ -1,0 +1,57 @@
+//! Stochastic weight averaging.
+
+use super::check_length;
+use crate::Real;
+use crate::lanes::Lanes;
+
+/// The plain mean of the weights that it is shown.
+///
+/// Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", arXiv:1803.05407:
+/// show it the weights at the end of each epoch of the last quarter or so, at a constant or cyclic learning
+/// rate, and let batch normalisation collect its statistics anew before using the mean.
+/// `torch.optim.swa_utils.AveragedModel`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Swa<F> {
+    n_updates: u64,
+    average: Vec<F>,
+}
+
+impl<F: Real> Swa<F> {
+    /// A mean over `n` weights that has seen none.
+    pub fn new(n: usize) -> Self {
+        Self { n_updates: 0, average: vec![F::ZERO; n] }
+    }
+
+    /// Takes the weights into the mean.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn update(&mut self, values: &[F]) {
+        check_length("Swa::update", values.len(), self.average.len());
+        self.n_updates += 1;
+        let new = F::of(1.0 / self.n_updates as f64);
+        Lanes { values: &mut self.average, grads: values, slots: [] }.each(&|a, w, []| *a = a.lerp(w, new));
+    }
+
+    /// The mean; 0 before the first update.
+    pub fn average(&self) -> &[F] {
+        &self.average
+    }
+
+    /// The number of weights in the mean.
+    pub fn n_updates(&self) -> u64 {
+        self.n_updates
+    }
+
+    /// Continues from a saved count and mean.
+    ///
+    /// # Panics
+    /// When `average` has another length.
+    #[track_caller]
+    pub fn resume(&mut self, n_updates: u64, average: &[F]) {
+        check_length("Swa::resume", average.len(), self.average.len());
+        self.n_updates = n_updates;
+        self.average.copy_from_slice(average);
+    }
+}

@@ -1,0 +1,146 @@
+//! Lowering the learning rate when a metric stops improving.
+
+use crate::{Error, Interval, Mode};
+
+/// When and how far to lower the learning rate.
+///
+/// `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReduceLrOnPlateau {
+    /// The learning rate at first.
+    pub lr: f64,
+    /// Whether the metric is to fall or to rise; fall.
+    pub mode: Mode,
+    /// The factor, in [0, 1); 0.1.
+    pub factor: f64,
+    /// Epochs without improvement that are let pass: the next one lowers the rate; 10.
+    pub patience: u64,
+    /// What counts as an improvement; [`Threshold::Relative`] by 1e-4.
+    pub threshold: Threshold,
+    /// Epochs after a change in which nothing is counted; 0.
+    pub cooldown: u64,
+    /// The learning rate never falls below this; 0.
+    pub min_lr: f64,
+    /// Smaller changes of the learning rate than this are not made; 1e-8.
+    pub eps: f64,
+}
+
+/// By how much a metric must beat the best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threshold {
+    /// By this part of the best.
+    Relative(f64),
+    /// By this much.
+    Absolute(f64),
+}
+
+impl ReduceLrOnPlateau {
+    /// PyTorch's defaults, from this learning rate.
+    pub fn new(lr: f64) -> Self {
+        Self {
+            lr,
+            mode: Mode::Min,
+            factor: 0.1,
+            patience: 10,
+            threshold: Threshold::Relative(1e-4),
+            cooldown: 0,
+            min_lr: 0.0,
+            eps: 1e-8,
+        }
+    }
+
+    fn is_better(&self, metric: f64, best: f64) -> bool {
+        match (self.threshold, self.mode) {
+            (Threshold::Absolute(min_delta), mode) => mode.is_better(metric, best, min_delta),
+            (Threshold::Relative(part), Mode::Min) => metric < best * (1.0 - part),
+            (Threshold::Relative(part), Mode::Max) => metric > best * (1.0 + part),
+        }
+    }
+}
+
+/// Watches a metric and lowers the learning rate.
+///
+/// ```
+/// use optim::{Plateau, ReduceLrOnPlateau};
+///
+/// let mut plateau = Plateau::new(ReduceLrOnPlateau { patience: 1, ..ReduceLrOnPlateau::new(0.1) })?;
+/// let lrs: Vec<f64> = [1.0, 0.9, 0.9, 0.9, 0.9].iter().map(|&loss| plateau.observe(loss)).collect();
+/// assert_eq!(lrs[..3], [0.1, 0.1, 0.1]);
+/// assert!((lrs[3] - 0.01).abs() < 1e-15);
+/// # Ok::<(), optim::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plateau {
+    config: ReduceLrOnPlateau,
+    progress: PlateauProgress,
+}
+
+/// What a [`Plateau`] has seen, to be saved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlateauProgress {
+    /// The learning rate now.
+    pub lr: f64,
+    /// The best metric; infinitely bad at first.
+    pub best_metric: f64,
+    /// Epochs without improvement.
+    pub n_bad: u64,
+    /// Epochs left in which nothing is counted.
+    pub cooldown: u64,
+}
+
+impl Plateau {
+    /// One that has seen nothing.
+    ///
+    /// # Errors
+    /// Names the first field outside its range.
+    pub fn new(config: ReduceLrOnPlateau) -> Result<Self, Error> {
+        let owner = "plateau";
+        Interval::NON_NEGATIVE.check(owner, "lr", config.lr)?;
+        Interval::DECAY_RATE.check(owner, "factor", config.factor)?;
+        let (Threshold::Relative(threshold) | Threshold::Absolute(threshold)) = config.threshold;
+        Interval::NON_NEGATIVE.check(owner, "threshold", threshold)?;
+        Interval::NON_NEGATIVE.check(owner, "min_lr", config.min_lr)?;
+        Interval::NON_NEGATIVE.check(owner, "eps", config.eps)?;
+        let progress =
+            PlateauProgress { lr: config.lr, best_metric: config.mode.worst(), n_bad: 0, cooldown: 0 };
+        Ok(Self { config, progress })
+    }
+
+    /// Takes an epoch's metric and returns the learning rate for the next.
+    /// A metric that is NaN is never an improvement.
+    pub fn observe(&mut self, metric: f64) -> f64 {
+        let Self { config, progress } = self;
+        if config.is_better(metric, progress.best_metric) {
+            (progress.best_metric, progress.n_bad) = (metric, 0);
+        } else {
+            progress.n_bad += 1;
+        }
+        if progress.cooldown > 0 {
+            progress.cooldown -= 1;
+            progress.n_bad = 0;
+        }
+        if progress.n_bad > config.patience {
+            let lr = (progress.lr * config.factor).max(config.min_lr);
+            if progress.lr - lr > config.eps {
+                progress.lr = lr;
+            }
+            (progress.cooldown, progress.n_bad) = (config.cooldown, 0);
+        }
+        progress.lr
+    }
+
+    /// The learning rate now.
+    pub fn lr(&self) -> f64 {
+        self.progress.lr
+    }
+
+    /// What has been seen, to be saved.
+    pub fn progress(&self) -> PlateauProgress {
+        self.progress
+    }
+
+    /// Continues from what was saved.
+    pub fn resume(&mut self, progress: PlateauProgress) {
+        self.progress = progress;
+    }
+}

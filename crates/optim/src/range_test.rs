@@ -1,0 +1,112 @@
+//! The learning-rate range test.
+
+use crate::{Error, Interval};
+
+/// Raises the learning rate from step to step of a trial run and watches the loss.
+///
+/// The rate grows by a constant factor from `start_lr` to `end_lr`. The loss is smoothed by an exponential
+/// average with bias correction; the test ends when that exceeds `divergence` times its smallest value so
+/// far, or is not finite.
+///
+/// Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
+///
+/// ```
+/// use optim::{LrRangeTest, RangeTest};
+///
+/// let mut test = LrRangeTest::new(RangeTest { start_lr: 1e-3, end_lr: 10.0, ..RangeTest::default() })?;
+/// let mut w = 1.0;
+/// while let Some(lr) = test.next_lr() {
+///     let loss = w * w;
+///     w -= lr * 2.0 * w;
+///     test.observe(loss);
+/// }
+/// let lr = test.suggestion().unwrap();
+/// assert!(lr > 1e-2 && lr < 1.0, "{lr}");
+/// # Ok::<(), optim::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct LrRangeTest {
+    config: RangeTest,
+    running: f64,
+    best: f64,
+    history: Vec<(f64, f64)>,
+    has_diverged: bool,
+}
+
+/// The course of a [`LrRangeTest`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RangeTest {
+    /// The learning rate of the first step, > 0; 1e-7.
+    pub start_lr: f64,
+    /// The learning rate of the last step; 10.
+    pub end_lr: f64,
+    /// The number of steps, at least 2; 100.
+    pub n_steps: usize,
+    /// The decay rate of the smoothing, in [0, 1); 0.9.
+    pub smoothing: f64,
+    /// Ends when the smoothed loss exceeds its minimum so far by this factor, > 1; 4.
+    pub divergence: f64,
+}
+
+impl Default for RangeTest {
+    fn default() -> Self {
+        Self { start_lr: 1e-7, end_lr: 10.0, n_steps: 100, smoothing: 0.9, divergence: 4.0 }
+    }
+}
+
+impl LrRangeTest {
+    /// A test before its first step.
+    ///
+    /// # Errors
+    /// Names the first field outside its range.
+    pub fn new(config: RangeTest) -> Result<Self, Error> {
+        let owner = "range test";
+        Interval::POSITIVE.check(owner, "start_lr", config.start_lr)?;
+        Interval::POSITIVE.check(owner, "end_lr", config.end_lr)?;
+        Interval::ABOVE_ONE.check(owner, "n_steps", config.n_steps as f64)?;
+        Interval::DECAY_RATE.check(owner, "smoothing", config.smoothing)?;
+        Interval::ABOVE_ONE.check(owner, "divergence", config.divergence)?;
+        if config.start_lr >= config.end_lr {
+            return Err(Error::Combination { owner, rule: "start_lr must be smaller than end_lr" });
+        }
+        let history = Vec::with_capacity(config.n_steps);
+        Ok(Self { config, running: 0.0, best: f64::INFINITY, history, has_diverged: false })
+    }
+
+    /// The learning rate of the next step; `None` at the end.
+    pub fn next_lr(&self) -> Option<f64> {
+        let RangeTest { start_lr, end_lr, n_steps, .. } = self.config;
+        let step = self.history.len();
+        if self.has_diverged || step == n_steps {
+            return None;
+        }
+        Some(start_lr * (end_lr / start_lr).powf(step as f64 / (n_steps - 1) as f64))
+    }
+
+    /// Takes the loss of the batch to which [`next_lr`](Self::next_lr) was applied.
+    ///
+    /// # Panics
+    /// When the test has ended.
+    #[track_caller]
+    pub fn observe(&mut self, loss: f64) {
+        let lr = self.next_lr().expect("LrRangeTest::observe: the test has ended");
+        let smoothing = self.config.smoothing;
+        self.running = smoothing * self.running + (1.0 - smoothing) * loss;
+        let smoothed = self.running / (1.0 - smoothing.powf(self.history.len() as f64 + 1.0));
+        self.has_diverged = !smoothed.is_finite() || smoothed > self.config.divergence * self.best;
+        self.best = self.best.min(smoothed);
+        self.history.push((lr, smoothed));
+    }
+
+    /// (Learning rate, smoothed loss) of each step so far: the curve to plot.
+    pub fn history(&self) -> &[(f64, f64)] {
+        &self.history
+    }
+
+    /// The learning rate at which the smoothed loss falls fastest, per factor of the learning rate; `None`
+    /// when it never falls.
+    pub fn suggestion(&self) -> Option<f64> {
+        let falls = self.history.windows(2).map(|pair| (pair[0].0, pair[0].1 - pair[1].1));
+        falls.filter(|(_, fall)| *fall > 0.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| lr)
+    }
+}

@@ -1,0 +1,108 @@
+//! Sums that do not depend on the number of threads.
+//!
+//! The order of additions is fixed by the length: sixteen running sums within a chunk, chunks joined in a
+//! binary tree. All sums are kept in f64.
+
+use std::ops::Range;
+
+use crate::Real;
+use crate::lanes::CHUNK;
+use crate::simd::{Kernel, widest};
+
+const LANES: usize = 16;
+
+/// Adds `part` over the pieces of `range` in a fixed binary tree; a leaf has at most `leaf_len` items.
+pub(crate) fn tree_sum<const K: usize>(
+    range: Range<usize>,
+    leaf_len: usize,
+    part: &(impl Fn(Range<usize>) -> [f64; K] + Sync),
+) -> [f64; K] {
+    if range.len() <= leaf_len {
+        return part(range);
+    }
+    let mid = range.start + (range.len() / 2).next_multiple_of(LANES.min(leaf_len));
+    let (left, right) = rayon::join(
+        || tree_sum(range.start..mid, leaf_len, part),
+        || tree_sum(mid..range.end, leaf_len, part),
+    );
+    std::array::from_fn(|k| left[k] + right[k])
+}
+
+/// K sums over the coordinates of N equally long slices, in one pass.
+pub(crate) fn sums<F: Real, const N: usize, const K: usize>(
+    slices: [&[F]; N],
+    terms: &(impl Fn([F; N]) -> [F; K] + Sync),
+) -> [f64; K] {
+    tree_sum(0..slices[0].len(), CHUNK, &|range: Range<usize>| {
+        widest(Sums { slices: slices.map(|slice| &slice[range.clone()]), terms })
+    })
+}
+
+/// Σ x².
+pub(crate) fn sum_of_squares<F: Real>(x: &[F]) -> f64 {
+    let [sum] = sums([x], &|[x]| [x * x]);
+    sum
+}
+
+/// Σ x·y.
+pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> f64 {
+    let [sum] = sums([x, y], &|[x, y]| [x * y]);
+    sum
+}
+
+struct Sums<'a, 't, F, const N: usize, T> {
+    slices: [&'a [F]; N],
+    terms: &'t T,
+}
+
+impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel for Sums<'_, '_, F, N, T> {
+    type Output = [f64; K];
+
+    #[inline(always)]
+    fn run(self) -> [f64; K] {
+        let len = self.slices[0].len();
+        let slices = self.slices.map(|slice| slice[..len].as_chunks::<LANES>());
+        let mut running = [[0.0; LANES]; K];
+        for block_idx in 0..len / LANES {
+            let block = slices.map(|(blocks, _)| blocks[block_idx]);
+            for lane in 0..LANES {
+                let terms = (self.terms)(block.map(|block| block[lane]));
+                for k in 0..K {
+                    running[k][lane] += terms[k].to_f64();
+                }
+            }
+        }
+        for lane in 0..len % LANES {
+            let terms = (self.terms)(slices.map(|(_, rest)| rest[lane]));
+            for k in 0..K {
+                running[k][lane] += terms[k].to_f64();
+            }
+        }
+        running.map(|lanes| lanes.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_right_at_awkward_lengths() {
+        for n in [0, 1, 15, 16, 17, 1000, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
+            let x: Vec<f64> = (0..n).map(|i| (i as f64 * 0.37).sin()).collect();
+            let y: Vec<f64> = (0..n).map(|i| (i as f64 * 0.11).cos()).collect();
+            let plain: f64 = x.iter().zip(&y).map(|(x, y)| x * y).sum();
+            assert!((dot(&x, &y) - plain).abs() < 1e-9 * (1.0 + n as f64).sqrt(), "n = {n}");
+        }
+    }
+
+    #[test]
+    fn sums_have_the_same_bits_on_any_number_of_threads() {
+        let x: Vec<f32> = (0..5 * CHUNK + 3).map(|i| (i as f32 * 0.37).sin()).collect();
+        let on = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| sum_of_squares(&x)).to_bits()
+        };
+        assert_eq!((on(1), on(1)), (on(2), on(7)));
+    }
+}

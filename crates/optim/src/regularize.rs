@@ -1,0 +1,66 @@
+//! Penalties on the weights, as gradients to add, and a limit on their norm.
+//!
+//! Each penalty adds its gradient to `grads` and returns its value, to be added to the loss. Weight decay
+//! that is decoupled from the gradient is a matter of the rule: [`AdamW`](crate::AdamW).
+
+use crate::Real;
+use crate::lanes::Lanes;
+use crate::reduce::{sum_of_squares, sums};
+
+/// L2: the penalty λ/2·Σw², whose gradient is λ·w. With plain SGD it is the same as weight decay λ.
+///
+/// # Panics
+/// When `values` and `grads` differ in length.
+#[track_caller]
+pub fn l2<F: Real>(values: &[F], grads: &mut [F], lambda: f64) -> f64 {
+    elastic_net(values, grads, 0.0, lambda)
+}
+
+/// L1: the penalty λ·Σ|w|, whose gradient is λ·sign(w), 0 at 0.
+///
+/// # Panics
+/// When `values` and `grads` differ in length.
+#[track_caller]
+pub fn l1<F: Real>(values: &[F], grads: &mut [F], lambda: f64) -> f64 {
+    elastic_net(values, grads, lambda, 0.0)
+}
+
+/// Elastic net: the penalty λ₁·Σ|w| + λ₂/2·Σw².
+///
+/// Zou and Hastie, "Regularization and variable selection via the elastic net", 2005, with ½ before λ₂.
+///
+/// # Panics
+/// When `values` and `grads` differ in length.
+#[track_caller]
+pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2: f64) -> f64 {
+    let (n, n_grads) = (values.len(), grads.len());
+    assert!(n == n_grads, "regularize: values has {n} elements, grads {n_grads}");
+    let (l1, l2) = (F::of(lambda1), F::of(lambda2));
+    Lanes { values: grads, grads: values, slots: [] }.each(&|g, w, []| *g += l1 * w.sign() + l2 * w);
+    let [sum, square] = sums([values], &|[w]| [w.abs(), w * w]);
+    lambda1 * sum + lambda2 / 2.0 * square
+}
+
+/// Max-norm: scales down each row of a matrix of `n_rows` rows whose L2 norm exceeds `max_norm`. In PyTorch's
+/// layout a row holds the weights into one unit. To be called after a step.
+///
+/// Srebro and Shraibman, 2005; Srivastava et al., "Dropout", JMLR 2014.
+///
+/// # Panics
+/// When `values` does not divide into `n_rows` rows, or `max_norm` is negative or NaN.
+#[track_caller]
+pub fn max_norm<F: Real>(values: &mut [F], n_rows: usize, max_norm: f64) {
+    let n = values.len();
+    assert!(max_norm >= 0.0, "max_norm: the limit {max_norm} must not be negative");
+    assert!(
+        n_rows > 0 && n.is_multiple_of(n_rows),
+        "max_norm: {n} elements do not divide into {n_rows} rows"
+    );
+    for row in values.chunks_exact_mut((n / n_rows).max(1)) {
+        let norm = sum_of_squares(row).sqrt();
+        if norm > max_norm {
+            let factor = F::of(max_norm / norm);
+            row.iter_mut().for_each(|w| *w *= factor);
+        }
+    }
+}

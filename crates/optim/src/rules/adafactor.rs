@@ -1,0 +1,204 @@
+//! Adafactor.
+
+use rayon::prelude::*;
+
+use super::{Direction, hyperparameters};
+use crate::lanes::{CHUNK, Lanes};
+use crate::reduce::{sum_of_squares, sums, tree_sum};
+use crate::{Error, Interval, Real, Slot, WholeTensor};
+
+/// Adafactor: Adam's scaling from one row and one column of mean squares instead of a matrix of them.
+///
+/// ```text
+/// g ← ±∇f(w),  1 − β̂ₜ = t^beta2_decay,  ρₜ = min(lr, 1/√t),  αₜ = max(ε₂, RMS(w))·ρₜ
+/// w ← w − lr·λ·w
+/// R ← β̂ₜ·R + (1 − β̂ₜ)·(mean of g² in each row)       of a matrix of the last two dimensions
+/// C ← β̂ₜ·C + (1 − β̂ₜ)·(mean of g² in each column)
+/// V = R·C/max(mean(R), ε₁)                            or, of a vector,  V ← β̂ₜ·V + (1 − β̂ₜ)·g²
+/// u = g/√max(V, ε₁²)
+/// w ← w − αₜ·u/max(1, RMS(u)/d)
+/// ```
+///
+/// Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", arXiv:1804.04235.
+/// `torch.optim.Adafactor`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adafactor {
+    /// The largest relative step; 1e-2.
+    pub lr: f64,
+    /// The power by which the means lengthen, ≤ 0; −0.8.
+    pub beta2_decay: f64,
+    /// (ε₁, ε₂), both ≥ 0: the smallest mean, `None` for the machine epsilon of the element type, and the
+    /// smallest RMS of the weights that counts; (`None`, 1e-3).
+    pub eps: (Option<f64>, f64),
+    /// The threshold at which updates are clipped, ≥ 1; 1.
+    pub d: f64,
+    /// Decoupled weight decay λ; 0.
+    pub weight_decay: f64,
+    /// Climb instead of descend; false.
+    pub maximize: bool,
+}
+
+impl Default for Adafactor {
+    fn default() -> Self {
+        Self { lr: 1e-2, beta2_decay: -0.8, eps: (None, 1e-3), d: 1.0, weight_decay: 0.0, maximize: false }
+    }
+}
+
+hyperparameters! { Adafactor "adafactor" {
+    "lr" in NON_NEGATIVE: lr;
+    "beta2_decay" in NON_POSITIVE: beta2_decay;
+    "eps2" in NON_NEGATIVE: eps.1;
+    "d" in AT_LEAST_ONE: d;
+    "weight_decay" in NON_NEGATIVE: weight_decay;
+} also Adafactor::check_eps1; }
+
+impl Adafactor {
+    fn check_eps1(&self) -> Result<(), Error> {
+        self.eps.0.map_or(Ok(()), |eps| Interval::NON_NEGATIVE.check("adafactor", "eps1", eps))
+    }
+}
+
+/// (matrices, rows, columns) of a tensor of two dimensions or more.
+fn matrices(shape: &[usize]) -> Option<(usize, usize, usize)> {
+    let [outer @ .., rows, cols] = shape else { return None };
+    Some((outer.iter().product(), *rows, *cols))
+}
+
+impl<F: Real> WholeTensor<F> for Adafactor {
+    fn slots(&self, shape: &[usize]) -> Vec<Slot<F>> {
+        match matrices(shape) {
+            Some((n, rows, cols)) => vec![
+                Slot::shared("row_var", n * rows, 0.0),
+                Slot::shared("col_var", n * cols, 0.0),
+                Slot::scratch("row_factor", n * rows),
+            ],
+            None => vec![Slot::each("variance", shape.iter().product(), 0.0)],
+        }
+    }
+
+    fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+        if values.is_empty() {
+            return;
+        }
+        let t = t as f64;
+        let rms = (sum_of_squares(values) / values.len() as f64).sqrt();
+        let step = Step {
+            new: F::of(t.powf(self.beta2_decay)),
+            alpha: self.eps.1.max(rms) * self.lr.min(1.0 / t.sqrt()),
+            shrink: F::of(1.0 - self.lr * self.weight_decay),
+            eps: F::of(self.eps.0.unwrap_or(F::EPSILON.to_f64())),
+            d: self.d,
+            direction: Direction::new(self.maximize, 0.0),
+        };
+        match (matrices(shape), slots) {
+            (Some((_, rows, cols)), [row_var, col_var, row_factor]) => {
+                let (row_var, col_var) = (&mut row_var.values, &mut col_var.values);
+                for (matrix, grads) in grads.chunks_exact(rows * cols).enumerate() {
+                    let row_var = &mut row_var[matrix * rows..][..rows];
+                    step.mean_rows(grads, row_var);
+                    step.mean_cols(grads, &mut col_var[matrix * cols..][..cols]);
+                    step.row_factors(row_var, &mut row_factor.values[matrix * rows..][..rows]);
+                }
+                step.matrices(rows, values, grads, &row_factor.values, col_var);
+            }
+            (None, [variance]) => step.vector(values, grads, &mut variance.values),
+            _ => unreachable!("Adafactor has three slots for matrices and one for vectors"),
+        }
+    }
+}
+
+/// The numbers of one step.
+struct Step<F> {
+    new: F,
+    alpha: f64,
+    shrink: F,
+    eps: F,
+    d: f64,
+    direction: Direction<F>,
+}
+
+impl<F: Real> Step<F> {
+    /// u = g/√max(V, ε₁²).
+    #[inline(always)]
+    fn update(&self, g: F, v: F) -> F {
+        g / v.larger(self.eps * self.eps).sqrt()
+    }
+
+    /// αₜ/max(1, RMS(u)/d).
+    fn size(&self, update_square: f64, n: usize) -> F {
+        F::of(self.alpha / ((update_square / n as f64).sqrt() / self.d).max(1.0))
+    }
+
+    fn vector(&self, values: &mut [F], grads: &[F], variance: &mut [F]) {
+        let Self { new, shrink, direction, .. } = *self;
+        Lanes { values: &mut *variance, grads, slots: [] }.each(&|v, g, []| *v = v.lerp(g * g, new));
+        let [square] = sums([grads, &*variance], &|[g, v]| [self.update(g, v) * self.update(g, v)]);
+        let size = self.size(square, values.len());
+        let lanes = Lanes { values, grads, slots: [variance] };
+        lanes.each(&|w, g, [v]| *w = shrink * *w - size * direction.at(*w, self.update(g, *v)));
+    }
+
+    /// Moves each row's mean square towards that of `grads`.
+    fn mean_rows(&self, grads: &[F], row_var: &mut [F]) {
+        let cols = grads.len() / row_var.len();
+        let rows_at_once = (CHUNK / cols).max(1);
+        let pieces = row_var.par_chunks_mut(rows_at_once).zip(grads.par_chunks(rows_at_once * cols));
+        pieces.for_each(|(row_var, grads)| {
+            for (var, row) in row_var.iter_mut().zip(grads.chunks_exact(cols)) {
+                *var = var.lerp(F::of(sum_of_squares(row) / cols as f64), self.new);
+            }
+        });
+    }
+
+    /// Moves each column's mean square towards that of `grads`.
+    fn mean_cols(&self, grads: &[F], col_var: &mut [F]) {
+        const STRIP: usize = 64;
+        let cols = col_var.len();
+        let rows = (grads.len() / cols) as f64;
+        col_var.par_chunks_mut(STRIP).enumerate().for_each(|(strip_idx, col_var)| {
+            let mut sums = [0.0; STRIP];
+            for row in grads.chunks_exact(cols) {
+                for (sum, &g) in sums.iter_mut().zip(&row[strip_idx * STRIP..][..col_var.len()]) {
+                    *sum += (g * g).to_f64();
+                }
+            }
+            for (var, sum) in col_var.iter_mut().zip(sums) {
+                *var = var.lerp(F::of(sum / rows), self.new);
+            }
+        });
+    }
+
+    /// R/max(mean(R), ε₁).
+    fn row_factors(&self, row_var: &[F], row_factor: &mut [F]) {
+        let [sum] = sums([row_var], &|[r]| [r]);
+        let mean = F::of(sum / row_var.len() as f64).larger(self.eps);
+        for (factor, &var) in row_factor.iter_mut().zip(row_var) {
+            *factor = var / mean;
+        }
+    }
+
+    /// The rows of all matrices are numbered through.
+    fn matrices(&self, rows: usize, values: &mut [F], grads: &[F], row_factor: &[F], col_var: &[F]) {
+        let cols = values.len() / row_factor.len();
+        let rows_at_once = (CHUNK / cols).max(1);
+        let col_var_of = |row: usize| &col_var[row / rows * cols..][..cols];
+        let [square] = tree_sum(0..row_factor.len(), rows_at_once, &|range| {
+            let squares = range.map(|row| {
+                let [square] = sums([&grads[row * cols..][..cols], col_var_of(row)], &|[g, c]| {
+                    let u = self.update(g, row_factor[row] * c);
+                    [u * u]
+                });
+                square
+            });
+            [squares.sum()]
+        });
+        let size = self.size(square, values.len());
+        let pieces = values.par_chunks_mut(cols).zip(grads.par_chunks(cols)).enumerate();
+        pieces.with_min_len(rows_at_once).for_each(|(row, (values, grads))| {
+            for ((w, &g), &c) in values.iter_mut().zip(grads).zip(col_var_of(row)) {
+                let u = self.update(g, row_factor[row] * c);
+                *w = self.shrink * *w - size * self.direction.at(*w, u);
+            }
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! LAMB.
+
+use super::{Direction, hyperparameters};
+use crate::lanes::Lanes;
+use crate::reduce::sums;
+use crate::{Real, Slot, WholeTensor};
+
+/// LAMB: Adam's direction, as long in each tensor as the tensor's own norm says. For large batches.
+///
+/// ```text
+/// g ← ±∇f(w)
+/// m ← β₁·m + (1 − β₁)·g,     m̂ = m/(1 − β₁ᵗ)
+/// v ← β₂·v + (1 − β₂)·g²,    v̂ = v/(1 − β₂ᵗ)
+/// u = m̂/(√v̂ + ε) + λ·w
+/// w ← w − lr·φ(‖w‖)/‖u‖·u,   φ(z) = min(max(z, φ_min), φ_max)
+/// ```
+/// Where φ(‖w‖) or ‖u‖ is 0, the ratio is 1, so that a tensor of zeros can leave its place.
+///
+/// You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes",
+/// arXiv:1904.00962, algorithm 2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lamb {
+    /// Learning rate; 1e-3.
+    pub lr: f64,
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    pub betas: (f64, f64),
+    /// ε ≥ 0, outside the root; 1e-6. With 0, a coordinate that never had a gradient becomes NaN.
+    pub eps: f64,
+    /// Weight decay λ, within the norm; 1e-2.
+    pub weight_decay: f64,
+    /// (φ_min, φ_max), which bound the norm of the weights; (0, ∞).
+    pub norm_range: (f64, f64),
+    /// Climb instead of descend; false.
+    pub maximize: bool,
+}
+
+impl Default for Lamb {
+    fn default() -> Self {
+        let norm_range = (0.0, f64::INFINITY);
+        Self { lr: 1e-3, betas: (0.9, 0.999), eps: 1e-6, weight_decay: 1e-2, norm_range, maximize: false }
+    }
+}
+
+hyperparameters! { Lamb "lamb" {
+    "lr" in NON_NEGATIVE: lr;
+    "beta1" in DECAY_RATE: betas.0;
+    "beta2" in DECAY_RATE: betas.1;
+    "eps" in NON_NEGATIVE: eps;
+    "weight_decay" in NON_NEGATIVE: weight_decay;
+    "norm_min" in NON_NEGATIVE: norm_range.0;
+    "norm_max" in NON_NEGATIVE_OR_INFINITE: norm_range.1;
+} where
+    |lamb| lamb.norm_range.0 <= lamb.norm_range.1 => "norm_min must not exceed norm_max";
+}
+
+impl<F: Real> WholeTensor<F> for Lamb {
+    fn slots(&self, shape: &[usize]) -> Vec<Slot<F>> {
+        let n = shape.iter().product();
+        vec![Slot::each("exp_avg", n, 0.0), Slot::each("exp_avg_sq", n, 0.0)]
+    }
+
+    fn apply(&self, t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+        let ((beta1, beta2), t) = (self.betas, t as f64);
+        let [new1, beta2, new2, correction1, correction2, eps, weight_decay] = [
+            1.0 - beta1,
+            beta2,
+            1.0 - beta2,
+            1.0 - beta1.powf(t),
+            1.0 - beta2.powf(t),
+            self.eps,
+            self.weight_decay,
+        ]
+        .map(F::of);
+        let direction = Direction::new(self.maximize, 0.0);
+        let [m, v] = slots else { unreachable!("LAMB has two slots") };
+        let (m, v) = (&mut m.values[..], &mut v.values[..]);
+        Lanes { values: &mut *values, grads, slots: [&mut *m, &mut *v] }.each(&|w, g, [m, v]| {
+            let g = direction.at(*w, g);
+            *m = m.lerp(g, new1);
+            *v = beta2 * *v + new2 * g * g;
+        });
+        let update = |w: F, m: F, v: F| m / correction1 / ((v / correction2).sqrt() + eps) + weight_decay * w;
+        let [value_square, update_square] = sums([&*values, &*m, &*v], &|[w, m, v]| {
+            let u = update(w, m, v);
+            [w * w, u * u]
+        });
+        let norm = value_square.sqrt().max(self.norm_range.0).min(self.norm_range.1);
+        let ratio = if norm == 0.0 || update_square == 0.0 { 1.0 } else { norm / update_square.sqrt() };
+        let step_size = F::of(self.lr * ratio);
+        Lanes { values, grads: m, slots: [v] }.each(&|w, m, [v]| *w -= step_size * update(*w, m, *v));
+    }
+}

@@ -1,0 +1,69 @@
+//! LARS.
+
+use super::{Direction, hyperparameters};
+use crate::lanes::Lanes;
+use crate::reduce::sums;
+use crate::{Real, Slot, WholeTensor};
+
+/// LARS: SGD with momentum whose learning rate in each tensor follows the ratio of the norms of weights and
+/// gradient. For large batches.
+///
+/// ```text
+/// g ← ±∇f(w)
+/// r = η·‖w‖/(‖g‖ + λ·‖w‖)
+/// v ← μ·v + lr·r·(g + λ·w)
+/// w ← w − v
+/// ```
+/// Where ‖w‖ or ‖g‖ is 0, r is 1, so that a tensor of zeros can leave its place.
+///
+/// You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", arXiv:1708.03888,
+/// algorithm 1, whose momentum 0.9, weight decay and η are the defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lars {
+    /// Learning rate; 0.1. (The paper's grow with the batch.)
+    pub lr: f64,
+    /// Momentum μ in [0, 1); 0.9.
+    pub momentum: f64,
+    /// Weight decay λ, within the ratio and the gradient; 5e-4.
+    pub weight_decay: f64,
+    /// η ≥ 0, how far a tensor may move in units of its norm; 1e-3.
+    pub trust_coefficient: f64,
+    /// Climb instead of descend; false.
+    pub maximize: bool,
+}
+
+impl Default for Lars {
+    fn default() -> Self {
+        Self { lr: 0.1, momentum: 0.9, weight_decay: 5e-4, trust_coefficient: 1e-3, maximize: false }
+    }
+}
+
+hyperparameters! { Lars "lars" {
+    "lr" in NON_NEGATIVE: lr;
+    "momentum" in DECAY_RATE: momentum;
+    "weight_decay" in NON_NEGATIVE: weight_decay;
+    "trust_coefficient" in NON_NEGATIVE: trust_coefficient;
+} }
+
+impl<F: Real> WholeTensor<F> for Lars {
+    fn slots(&self, shape: &[usize]) -> Vec<Slot<F>> {
+        vec![Slot::each("momentum_buffer", shape.iter().product(), 0.0)]
+    }
+
+    fn apply(&self, _t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+        let squares = sums([&*values, grads], &|[w, g]| [w * w, g * g]);
+        let [value_norm, grad_norm] = squares.map(f64::sqrt);
+        let ratio = if value_norm == 0.0 || grad_norm == 0.0 {
+            1.0
+        } else {
+            self.trust_coefficient * value_norm / (grad_norm + self.weight_decay * value_norm)
+        };
+        let (momentum, step_size) = (F::of(self.momentum), F::of(self.lr * ratio));
+        let direction = Direction::new(self.maximize, self.weight_decay);
+        let [v] = slots else { unreachable!("LARS has one slot") };
+        Lanes { values, grads, slots: [&mut v.values] }.each(&|w, g, [v]| {
+            *v = momentum * *v + step_size * direction.at(*w, g);
+            *w -= *v;
+        });
+    }
+}

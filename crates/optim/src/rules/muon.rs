@@ -1,0 +1,203 @@
+//! Muon.
+
+use super::hyperparameters;
+use crate::lanes::Lanes;
+use crate::product::{Product, SmallProduct};
+use crate::reduce::sum_of_squares;
+use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
+
+/// Muon: momentum made orthogonal, so that a step moves all directions of a matrix alike.
+///
+/// ```text
+/// b ← μ·b + (1 − μ)·g,   u = μ·b + (1 − μ)·g  (Nesterov)  or  b
+/// X = u/max(‖u‖, ε), then ns_steps times   A = X·Xᵀ,  X ← a·X + (b·A + c·A²)·X
+/// w ← (1 − lr·λ)·w − lr·s·X,   s = √max(1, rows/cols)  unless adjusted otherwise
+/// ```
+/// A tensor of more than two dimensions is the matrix of its first against the rest; a vector is refused,
+/// for which AdamW is usual. The product is the crate's own, or one handed in by
+/// [`with_product`](Self::with_product).
+///
+/// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
+/// `torch.optim.Muon`, which takes matrices only and rounds X to bfloat16; here X has the element type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Muon<P = SmallProduct> {
+    /// Learning rate; 1e-3.
+    pub lr: f64,
+    /// Decoupled weight decay λ; 0.1.
+    pub weight_decay: f64,
+    /// Momentum μ in [0, 1); 0.95.
+    pub momentum: f64,
+    /// Nesterov's momentum; true.
+    pub nesterov: bool,
+    /// (a, b, c) of the Newton–Schulz step; (3.4445, −4.775, 2.0315).
+    pub ns_coefficients: (f64, f64, f64),
+    /// The smallest norm that is divided by; 1e-7.
+    pub eps: f64,
+    /// The number of Newton–Schulz steps, fewer than 100; 5. Three are often enough.
+    pub ns_steps: usize,
+    /// How the learning rate follows the shape; [`LrAdjustment::Original`].
+    pub adjust_lr: LrAdjustment,
+    /// The matrix product.
+    pub product: P,
+}
+
+/// How [`Muon`]'s step follows the shape of the matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LrAdjustment {
+    /// √max(1, rows/cols).
+    #[default]
+    Original,
+    /// 0.2·√max(rows, cols): steps of the same root mean square as AdamW's, whose settings then fit.
+    MatchRmsAdamw,
+    /// √(rows/cols).
+    SpectralUnclamped,
+}
+
+impl LrAdjustment {
+    fn factor(self, rows: usize, cols: usize) -> f64 {
+        let (rows, cols) = (rows as f64, cols as f64);
+        match self {
+            Self::Original => (rows / cols).max(1.0).sqrt(),
+            Self::MatchRmsAdamw => 0.2 * rows.max(cols).sqrt(),
+            Self::SpectralUnclamped => (rows / cols).sqrt(),
+        }
+    }
+}
+
+impl Default for Muon {
+    fn default() -> Self {
+        Self {
+            lr: 1e-3,
+            weight_decay: 0.1,
+            momentum: 0.95,
+            nesterov: true,
+            ns_coefficients: (3.4445, -4.775, 2.0315),
+            eps: 1e-7,
+            ns_steps: 5,
+            adjust_lr: LrAdjustment::Original,
+            product: SmallProduct,
+        }
+    }
+}
+
+hyperparameters! { Muon<P> "muon" {
+    "lr" in NON_NEGATIVE: lr;
+    "weight_decay" in NON_NEGATIVE: weight_decay;
+    "momentum" in DECAY_RATE: momentum;
+    "ns_coefficient_a" in FINITE: ns_coefficients.0;
+    "ns_coefficient_b" in FINITE: ns_coefficients.1;
+    "ns_coefficient_c" in FINITE: ns_coefficients.2;
+    "eps" in NON_NEGATIVE: eps;
+} also Muon::check_ns_steps; }
+
+impl<P> Muon<P> {
+    /// The same rule with another matrix product.
+    pub fn with_product<Q>(self, product: Q) -> Muon<Q> {
+        let Self { lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr, .. } =
+            self;
+        Muon { lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr, product }
+    }
+
+    fn check_ns_steps(&self) -> Result<(), Error> {
+        Interval::half_open(0.0, 100.0).check("muon", "ns_steps", self.ns_steps as f64)
+    }
+}
+
+impl<F: Real, P: Product<F> + 'static> From<Muon<P>> for AnyRule<F> {
+    fn from(rule: Muon<P>) -> Self {
+        Self::WholeTensor(Box::new(rule))
+    }
+}
+
+impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
+    fn takes(&self, shape: &[usize]) -> Result<(), &'static str> {
+        if shape.len() >= 2 { Ok(()) } else { Err("two dimensions or more") }
+    }
+
+    fn slots(&self, shape: &[usize]) -> Vec<Slot<F>> {
+        let (rows, cols) = matrix(shape);
+        let (n, short) = (rows * cols, rows.min(cols));
+        vec![
+            Slot::each("momentum_buffer", n, 0.0),
+            Slot::scratch("x", n),
+            Slot::scratch("x_transposed", n),
+            Slot::scratch("x_next", n),
+            Slot::scratch("gram", short * short),
+            Slot::scratch("polynomial", short * short),
+        ]
+    }
+
+    fn apply(&self, _t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+        let (rows, cols) = matrix(shape);
+        let [buffer, x, work @ ..] = slots else { unreachable!("Muon has six slots") };
+        let (momentum, new, nesterov) = (F::of(self.momentum), F::of(1.0 - self.momentum), self.nesterov);
+        Lanes { values: &mut x.values, grads, slots: [&mut buffer.values] }.each(&|u, g, [b]| {
+            *b = b.lerp(g, new);
+            *u = if nesterov { g.lerp(*b, momentum) } else { *b };
+        });
+        self.orthogonalize(rows, cols, &mut x.values, work);
+        let shrink = F::of(1.0 - self.lr * self.weight_decay);
+        let size = F::of(self.lr * self.adjust_lr.factor(rows, cols));
+        Lanes { values, grads: &x.values, slots: [] }.each(&|w, x, []| *w = shrink * *w - size * x);
+    }
+}
+
+impl<P> Muon<P> {
+    /// Replaces a matrix by about U·Vᵀ of its singular value decomposition. The iteration runs on the
+    /// matrix or its transpose, whichever has fewer rows.
+    fn orthogonalize<F: Real>(&self, rows: usize, cols: usize, x: &mut [F], work: &mut [Slot<F>])
+    where
+        P: Product<F>,
+    {
+        let [transposed, next, gram, polynomial] = work else { unreachable!("Muon has six slots") };
+        let (transposed, next) = (&mut transposed.values[..], &mut next.values[..]);
+        let (gram, polynomial) = (&mut gram.values[..], &mut polynomial.values[..]);
+        let (short, long) = (rows.min(cols), rows.max(cols));
+        let (a, b, c) = self.ns_coefficients;
+        let [a, b, c] = [a, b, c].map(F::of);
+
+        let norm = F::of(sum_of_squares(x).sqrt().max(self.eps));
+        if rows > cols {
+            transpose(rows, cols, x, next);
+            x.copy_from_slice(next);
+        }
+        for x in x.iter_mut() {
+            *x = *x / norm;
+        }
+        for _ in 0..self.ns_steps {
+            transpose(short, long, x, transposed);
+            self.product.multiply([short, long, short], x, transposed, gram);
+            self.product.multiply([short, short, short], gram, gram, polynomial);
+            for (p, &g) in polynomial.iter_mut().zip(&*gram) {
+                *p = b * g + c * *p;
+            }
+            self.product.multiply([short, short, long], polynomial, x, next);
+            for (x, &next) in x.iter_mut().zip(&*next) {
+                *x = a * *x + next;
+            }
+        }
+        if rows > cols {
+            transpose(cols, rows, x, next);
+            x.copy_from_slice(next);
+        }
+    }
+}
+
+/// (rows, columns) of the first dimension against the rest.
+fn matrix(shape: &[usize]) -> (usize, usize) {
+    (shape[0], shape[1..].iter().product())
+}
+
+/// to = fromᵀ, tile by tile.
+fn transpose<F: Real>(rows: usize, cols: usize, from: &[F], to: &mut [F]) {
+    const TILE: usize = 16;
+    for row_start in (0..rows).step_by(TILE) {
+        for col_start in (0..cols).step_by(TILE) {
+            for row in row_start..rows.min(row_start + TILE) {
+                for col in col_start..cols.min(col_start + TILE) {
+                    to[col * rows + row] = from[row * cols + col];
+                }
+            }
+        }
+    }
+}
