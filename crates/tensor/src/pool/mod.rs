@@ -34,26 +34,29 @@ impl Pool2dShape {
     ///
     /// # Errors
     /// When a size other than `batch`, `channels` and `padding` is zero, the padding is more than half the
-    /// window, or the window larger than the padded image.
+    /// window, the window larger than the padded image, or a padded image has 2³² pixels or more.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).any(|&n| n == 0) {
             return Err(format!("image, kernel and stride must be at least 1: {self:?}"));
         }
+        let mut padded = [0; 2];
         for (axis, size) in sizes.into_iter().enumerate() {
             let (kernel, padding) = (self.kernel_size[axis], self.padding[axis]);
             if padding > kernel / 2 {
                 return Err(format!("padding {padding} is more than half of the kernel size {kernel}"));
             }
-            if kernel > size + 2 * padding {
+            // At most half a kernel, so doubling it does not overflow, but the sum may.
+            padded[axis] = size.saturating_add(2 * padding);
+            if kernel > padded[axis] {
                 return Err(format!(
                     "kernel size {kernel} does not fit the size {size} with padding {padding}"
                 ));
             }
         }
         // Indices within an image are kept as u32.
-        if self.height.checked_mul(self.width).is_none_or(|pixels| u32::try_from(pixels).is_err()) {
-            return Err(format!("an image of {} x {} has too many pixels", self.height, self.width));
+        if padded[0].checked_mul(padded[1]).is_none_or(|pixels| u32::try_from(pixels).is_err()) {
+            return Err(format!("a padded image of {} x {} has too many pixels", padded[0], padded[1]));
         }
         Ok(())
     }
@@ -103,7 +106,7 @@ impl Pool2dShape {
 
     /// Element operations of one pass.
     fn work(&self) -> usize {
-        self.output_len() * self.kernel_size[0] * self.kernel_size[1]
+        self.output_len().saturating_mul(self.kernel_size[0] * self.kernel_size[1])
     }
 
     #[track_caller]

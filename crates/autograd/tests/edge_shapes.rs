@@ -1,0 +1,284 @@
+//! Shapes at the edge, through every op: a defined result, or a panic that says why.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use autograd::{
+    BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, Mode, Params, Reduction, Role, Tape, Var,
+};
+
+const NAN: f32 = f32::NAN;
+
+/// What became of an op: the shape and the values of its output, or the message of its panic.
+struct Outcome(Result<(Vec<usize>, Vec<f32>), String>);
+
+/// Runs an op on variables of the given shapes, full of ones, in training mode; then backward.
+fn on(shapes: &[&[usize]], op: impl FnOnce(&mut Graph<'_>, &[Var]) -> Var) -> Outcome {
+    run(Mode::train(1, 0), shapes, op)
+}
+
+fn run(mode: Mode, shapes: &[&[usize]], op: impl FnOnce(&mut Graph<'_>, &[Var]) -> Var) -> Outcome {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    for name in ["mean", "var"] {
+        params.add(name, [3], Role::Statistic);
+    }
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut g = tape.begin(&mut params, mode);
+        let ones = |g: &mut Graph<'_>, dims: &[usize]| g.variable(dims, &vec![1.0; dims.iter().product()]);
+        let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&mut g, dims)).collect();
+        let y = op(&mut g, &inputs);
+        // A loss that depends on something even if the op does not.
+        let (sum, anchor) = (g.sum(y), ones(&mut g, &[]));
+        let loss = g.add(sum, anchor);
+        g.backward(loss);
+        for input in inputs {
+            let n_grads = g.grad(input).map_or(g.value(input).len(), <[f32]>::len);
+            assert_eq!(n_grads, g.value(input).len());
+        }
+        (g.shape(y).to_vec(), g.value(y).to_vec())
+    }));
+    Outcome(result.map_err(|panic| panic.downcast_ref::<String>().expect("a panic with a message").clone()))
+}
+
+impl Outcome {
+    /// Expects a shape full of one value; NaN equals NaN.
+    #[track_caller]
+    fn gives(self, dims: &[usize], value: f32) {
+        let (found_dims, found) = self.0.expect("a defined result");
+        assert_eq!(found_dims, dims);
+        assert_eq!(found.len(), dims.iter().product::<usize>());
+        let right = found.iter().all(|&v| v == value || (v.is_nan() && value.is_nan()));
+        assert!(right, "{found:?}, expected {value}");
+    }
+
+    /// Expects a shape of no elements.
+    #[track_caller]
+    fn is_empty(self, dims: &[usize]) {
+        assert_eq!(dims.iter().product::<usize>(), 0);
+        self.gives(dims, NAN);
+    }
+
+    /// Expects a panic that contains `part`.
+    #[track_caller]
+    fn panics(self, part: &str) {
+        let message = self.0.expect_err("it must panic");
+        assert!(message.contains(part), "{message:?} does not contain {part:?}");
+    }
+}
+
+#[test]
+fn element_wise_ops_of_nothing_give_nothing() {
+    let unary: [fn(&mut Graph<'_>, Var) -> Var; 16] = [
+        |g, x| g.neg(x),
+        |g, x| g.scale(x, 2.0),
+        |g, x| g.add_scalar(x, 2.0),
+        |g, x| g.exp(x),
+        |g, x| g.log(x),
+        |g, x| g.sqrt(x),
+        |g, x| g.pow(x, 2.0),
+        |g, x| g.relu(x),
+        |g, x| g.leaky_relu(x, 0.1),
+        |g, x| g.sigmoid(x),
+        |g, x| g.tanh(x),
+        |g, x| g.gelu(x),
+        |g, x| g.softmax(x),
+        |g, x| g.log_softmax(x),
+        |g, x| g.dropout(x, 0.5),
+        |g, x| g.detach(x),
+    ];
+    let binary: [fn(&mut Graph<'_>, Var, Var) -> Var; 4] =
+        [|g, a, b| g.add(a, b), |g, a, b| g.sub(a, b), |g, a, b| g.mul(a, b), |g, a, b| g.div(a, b)];
+    for dims in [&[0][..], &[0, 3], &[3, 0], &[2, 0, 4]] {
+        for op in unary {
+            on(&[dims], |g, v| op(g, v[0])).is_empty(dims);
+        }
+        for op in binary {
+            on(&[dims, dims], |g, v| op(g, v[0], v[1])).is_empty(dims);
+            on(&[dims, &[1]], |g, v| op(g, v[0], v[1])).is_empty(dims);
+            on(&[&[1], dims], |g, v| op(g, v[0], v[1])).is_empty(dims);
+        }
+    }
+}
+
+#[test]
+fn an_operand_broadcast_to_nothing_has_a_gradient_of_zeros() {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let (a, b) = (g.variable([0, 3], &[]), g.variable([3], &[1.0; 3]));
+    let y = g.mul(a, b);
+    let loss = g.sum(y);
+    g.backward(loss);
+    assert_eq!((g.grad(a), g.grad(b)), (Some(&[][..]), Some(&[0.0; 3][..])));
+}
+
+#[test]
+fn sums_and_means_of_nothing() {
+    let x: &[&[usize]] = &[&[0, 3]];
+    on(x, |g, v| g.sum(v[0])).gives(&[], 0.0);
+    on(x, |g, v| g.sum_axes(v[0], 0, false)).gives(&[3], 0.0);
+    on(x, |g, v| g.sum_axes(v[0], 1, true)).is_empty(&[0, 1]);
+    on(x, |g, v| g.mean(v[0])).gives(&[], NAN);
+    on(x, |g, v| g.mean_axes(v[0], 0, false)).gives(&[3], NAN);
+    on(x, |g, v| g.mean_axes(v[0], 1, false)).is_empty(&[0]);
+}
+
+#[test]
+fn products_of_nothing() {
+    on(&[&[2, 0], &[0, 3]], |g, v| g.matmul(v[0], v[1])).gives(&[2, 3], 0.0);
+    on(&[&[0, 2], &[2, 3]], |g, v| g.matmul(v[0], v[1])).is_empty(&[0, 3]);
+    on(&[&[2, 3], &[3, 0]], |g, v| g.matmul(v[0], v[1])).is_empty(&[2, 0]);
+    let linear: [fn(&mut Graph<'_>, &[Var]) -> Var; 2] =
+        [|g, v| g.linear(v[0], v[1], Some(v[2])), |g, v| g.linear_relu(v[0], v[1], Some(v[2]))];
+    for linear in linear {
+        on(&[&[0, 2], &[3, 2], &[3]], linear).is_empty(&[0, 3]);
+        on(&[&[2, 0], &[3, 0], &[3]], linear).gives(&[2, 3], 1.0);
+        on(&[&[2, 3], &[0, 3], &[0]], linear).is_empty(&[2, 0]);
+    }
+}
+
+#[test]
+fn moving_nothing() {
+    on(&[&[0, 3]], |g, v| g.reshape(v[0], [5, 0])).is_empty(&[5, 0]);
+    on(&[&[0, 3]], |g, v| g.transpose(v[0], 0, 1)).is_empty(&[3, 0]);
+    on(&[&[0, 2, 2, 3]], |g, v| g.flatten(v[0])).is_empty(&[0, 12]);
+    on(&[&[2, 2, 2, 0]], |g, v| g.flatten(v[0])).is_empty(&[2, 0]);
+    on(&[&[3, 2]], |g, v| g.slice(v[0], 0, 1..1)).is_empty(&[0, 2]);
+    on(&[&[0, 2], &[1, 2]], |g, v| g.concat(&[v[0], v[1], v[0]], 0)).gives(&[1, 2], 1.0);
+    on(&[], |g, v| g.concat(v, 0)).panics("concat: there is nothing to concatenate");
+}
+
+#[test]
+fn picking_nothing() {
+    let gather = |axis| {
+        move |g: &mut Graph<'_>, v: &[Var]| {
+            let none = g.indices(&[]);
+            g.gather(v[0], axis, none)
+        }
+    };
+    on(&[&[3, 2]], gather(0)).is_empty(&[0, 2]);
+    on(&[&[0, 2]], gather(1)).is_empty(&[0, 0]);
+    let select = |rows: &'static [u32]| {
+        move |g: &mut Graph<'_>, v: &[Var]| {
+            let rows = g.indices(rows);
+            g.index_select(v[0], rows)
+        }
+    };
+    on(&[&[3, 2]], select(&[])).is_empty(&[0, 2]);
+    on(&[&[3, 0]], select(&[2, 2])).is_empty(&[2, 0]);
+    on(&[&[0, 2]], select(&[0]))
+        .panics("index_select: row 0 at position 0 is out of range; it must be below 0");
+}
+
+#[test]
+fn images_of_nothing_and_of_one_pixel() {
+    let options = Conv2dOptions { padding: [1, 1], ..Default::default() };
+    let conv = |g: &mut Graph<'_>, v: &[Var]| g.conv2d(v[0], v[1], Some(v[2]), options);
+    let block = |g: &mut Graph<'_>, v: &[Var]| g.conv_relu_pool(v[0], v[1], Some(v[2]), options);
+    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], conv).is_empty(&[0, 4, 4, 2]);
+    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], block).is_empty(&[0, 2, 2, 2]);
+    on(&[&[1, 1, 1, 1], &[2, 1, 3, 3], &[2]], conv).gives(&[1, 1, 1, 2], 2.0);
+    on(&[&[1, 2, 2, 1], &[2, 1, 3, 3], &[2]], block).gives(&[1, 1, 1, 2], 5.0);
+    on(&[&[1, 1, 2, 1], &[2, 1, 3, 3], &[2]], block).panics("max_pool2d: a window [2, 2]");
+    for op in [&conv as &dyn Fn(&mut Graph<'_>, &[Var]) -> Var, &block] {
+        on(&[&[1, 0, 4, 3], &[2, 3, 3, 3], &[2]], op).panics("must be at least 1");
+        on(&[&[1, 4, 4, 0], &[2, 0, 3, 3], &[2]], op).panics("must be at least 1");
+        on(&[&[1, 4, 4, 3], &[0, 3, 3, 3], &[0]], op).panics("must be at least 1");
+    }
+    let pools: [fn(&mut Graph<'_>, &[Var]) -> Var; 2] = [
+        |g, v| g.max_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
+        |g, v| g.avg_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
+    ];
+    for (pool, expected) in pools.into_iter().zip([1.0, 0.25]) {
+        on(&[&[0, 4, 4, 3]], pool).is_empty(&[0, 3, 3, 3]);
+        on(&[&[1, 4, 4, 0]], pool).is_empty(&[1, 3, 3, 0]);
+        on(&[&[1, 0, 4, 3]], pool).panics("must be at least 1");
+        on(&[&[1, 1, 1, 1]], pool).gives(&[1, 1, 1, 1], expected);
+    }
+    on(&[&[0, 4, 4, 3]], |g, v| g.global_avg_pool2d(v[0])).is_empty(&[0, 3]);
+    on(&[&[1, 0, 4, 3]], |g, v| g.global_avg_pool2d(v[0])).gives(&[1, 3], NAN);
+}
+
+#[test]
+fn batch_norm_of_too_little() {
+    let batch_norm = |g: &mut Graph<'_>, v: &[Var]| {
+        let running = ["mean", "var"].map(|name| g.params().find(name).expect("it was added"));
+        let running = running.map(|id| g.param(id));
+        g.batch_norm(v[0], running, None, BatchNormOptions { eps: 1.0, ..Default::default() })
+    };
+    on(&[&[0, 3]], batch_norm).panics("batch_norm: [0, 3] has 0 values a channel, training needs at least 2");
+    on(&[&[1, 3]], batch_norm).panics("batch_norm: [1, 3] has 1 values a channel, training needs at least 2");
+    on(&[&[2, 3]], batch_norm).gives(&[2, 3], 0.0);
+    let evaluation = Mode::eval().with_grad(true);
+    run(evaluation, &[&[0, 3]], batch_norm).is_empty(&[0, 3]);
+    run(evaluation, &[&[1, 3]], batch_norm).gives(&[1, 3], 1.0);
+}
+
+#[test]
+fn losses_of_nothing() {
+    let pairwise: [fn(&mut Graph<'_>, Var, Var, Reduction) -> Var; 4] = [
+        |g, x, t, reduction| g.mse_loss(x, t, reduction),
+        |g, x, t, reduction| g.l1_loss(x, t, reduction),
+        |g, x, t, reduction| g.huber_loss(x, t, 1.0, reduction),
+        |g, x, t, reduction| g.bce_with_logits(x, t, reduction),
+    ];
+    let cross_entropy = |labels: &'static [u32], reduction| {
+        move |g: &mut Graph<'_>, v: &[Var]| {
+            let labels = g.indices(labels);
+            g.cross_entropy(v[0], labels, CrossEntropyOptions { reduction, label_smoothing: 0.5 })
+        }
+    };
+    for (reduction, expected) in [(Reduction::Mean, NAN), (Reduction::Sum, 0.0)] {
+        for loss in pairwise {
+            on(&[&[0, 2], &[0, 2]], |g, v| loss(g, v[0], v[1], reduction)).gives(&[], expected);
+        }
+        on(&[&[0, 3]], cross_entropy(&[], reduction)).gives(&[], expected);
+        // One class is certain; none cannot be right.
+        on(&[&[2, 1]], cross_entropy(&[0, 0], reduction)).gives(&[], 0.0);
+        on(&[&[1, 0]], cross_entropy(&[0], reduction)).panics("label 0 at position 0 is out of range");
+    }
+}
+
+#[test]
+fn shapes_that_overflow() {
+    const HUGE: usize = 1 << 40;
+    let too_large = "more elements than memory can address";
+    on(&[&[HUGE, 0], &[0, HUGE]], |g, v| g.matmul(v[0], v[1])).panics(too_large);
+    on(&[&[HUGE, 0], &[HUGE, 0]], |g, v| g.linear(v[0], v[1], None)).panics(too_large);
+    on(&[&[HUGE, 0], &[HUGE, 0]], |g, v| g.linear_relu(v[0], v[1], None)).panics(too_large);
+    on(&[&[HUGE, 1, 0], &[HUGE, 0]], |g, v| g.add(v[0], v[1])).panics(too_large);
+    on(&[&[HUGE, 1 << 20, 0]], |g, v| g.concat(&[v[0]; 3], 0)).panics(too_large);
+    on(&[&[0]], |g, v| g.reshape(v[0], [0, HUGE, HUGE])).panics(too_large);
+    on(&[], |g, _| g.input([HUGE, HUGE], &[])).panics(too_large);
+}
+
+#[test]
+fn options_that_overflow() {
+    const HUGE: usize = 1 << 40;
+    let conv = |change: fn(&mut Conv2dOptions)| {
+        let mut options = Conv2dOptions::default();
+        change(&mut options);
+        on(&[&[1, 3, 3, 1], &[1, 1, 3, 3]], |g, v| g.conv2d(v[0], v[1], None, options))
+    };
+    conv(|options| options.padding = [usize::MAX, 0]).panics("does not fit");
+    conv(|options| options.padding = [HUGE, HUGE]).panics("overflows");
+    conv(|options| options.dilation = [usize::MAX, 1]).panics("does not fit");
+    conv(|options| options.dilation = [0, 1]).panics("must be at least 1");
+    conv(|options| options.stride = [1, 0]).panics("must be at least 1");
+    conv(|options| options.stride = [usize::MAX, usize::MAX]).gives(&[1, 1, 1, 1], 9.0);
+    conv(|options| options.groups = 0).panics("with groups = 0 takes 0");
+    conv(|options| options.groups = usize::MAX).panics("has 1 channels");
+
+    type Pool = fn(&mut Graph<'_>, Var, [usize; 2], [usize; 2], [usize; 2]) -> Var;
+    let pools: [Pool; 2] =
+        [|g, x, k, s, p| g.max_pool2d(x, k, s, p), |g, x, k, s, p| g.avg_pool2d(x, k, s, p)];
+    for pool in pools {
+        let pool = |kernel_size: usize, stride: usize, padding: usize| {
+            on(&[&[1, 3, 3, 1]], |g, v| pool(g, v[0], [kernel_size; 2], [stride; 2], [padding; 2]))
+        };
+        pool(usize::MAX, 1, 0).panics("does not fit");
+        pool(usize::MAX, 1, usize::MAX / 2).panics("too many pixels");
+        pool(2, 1, usize::MAX).panics("more than half");
+        pool(0, 1, 0).panics("must be at least 1");
+        pool(1, 0, 0).panics("must be at least 1");
+        pool(3, usize::MAX, 0).gives(&[1, 1, 1, 1], 1.0);
+    }
+}
