@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{Request, Server, archive, hex, is_whole, listing, published, send, serve};
 use md5::{Digest, Md5};
-use xtask::fetch::download::Limits;
-use xtask::fetch::{Outcome, Source, bring};
+use xtask::fetch::{Limits, Outcome, Source, bring};
 
 const ALL: usize = usize::MAX;
 

@@ -14,8 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{Server, archive, is_whole, listing, published, serve};
-use xtask::fetch::download::Limits;
-use xtask::fetch::{Source, bring};
+use xtask::fetch::{Limits, Source, bring};
 
 const FROM: &str = "FETCH_TEST_FROM";
 const ROOT: &str = "FETCH_TEST_ROOT";

@@ -87,7 +87,7 @@ fn all_tasks(n_cores: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
     for threads in if n_cores == 1 { vec![1] } else { vec![1, n_cores] } {
         tasks.push(task(Work::Probe(Probe::Fma), 1000, threads, &[]));
-        tasks.push(task(Work::Probe(Probe::Copy), 256 << 20, threads, &[]));
+        tasks.push(task(Work::Probe(Probe::Copy), 64 << 20, threads, &[]));
         tasks.push(task(Work::CnnTrain, 64, threads, &TRAINERS));
         tasks.push(task(Work::CnnTrain, 16, threads, &PYTORCH));
         tasks.push(task(Work::CnnTrain, 256, threads, &PYTORCH));

@@ -2,51 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
 use md5::{Digest, Md5};
 use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
-use ureq::http::{Response, StatusCode, Uri};
+use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-/// How long a server is waited for, and how much is taken from it.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// For a connection, and again for the first line of an answer.
-    pub answer: Duration,
-    /// For the next byte.
-    pub silence: Duration,
-    /// Within how long `min_bytes` must come.
-    pub window: Duration,
-    /// How many bytes must come within each window.
-    pub min_bytes: u64,
-    /// The pauses before the next attempts, after failures that brought nothing new.
-    pub pauses: Vec<Duration>,
-    /// More bytes than any archive has.
-    pub max_bytes: u64,
-}
-
-impl Default for Limits {
-    /// 20 s for an answer or a byte; 64 KiB in 30 s; five more attempts after 1, 2, 4, 8 and 16 s; 1 GiB in all.
-    fn default() -> Self {
-        Self {
-            answer: Duration::from_secs(20),
-            silence: Duration::from_secs(20),
-            window: Duration::from_secs(30),
-            min_bytes: 64 << 10,
-            pauses: [1, 2, 4, 8, 16].map(Duration::from_secs).to_vec(),
-            max_bytes: 1 << 30,
-        }
-    }
-}
+use super::limits::{Limits, agent};
+use super::note::{Note, parse_content_range, validator};
 
 /// A file that is being downloaded, kept across runs with a note of what it is a part of.
 #[derive(Debug)]
-pub struct Partial {
+pub(super) struct Partial {
     url: String,
     path: PathBuf,
     note_path: PathBuf,
@@ -55,21 +26,14 @@ pub struct Partial {
     note: Note,
 }
 
-/// What the server said when the download began.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Note {
-    /// The length of the whole.
-    total: Option<u64>,
-    /// What tells this version of the file from another: its ETag or its date.
-    validator: Option<String>,
-}
-
 /// Why an attempt ended without the whole file.
 enum Stop {
     /// Another attempt may help.
     Broken(Error),
-    /// None will.
-    Final(Error),
+    /// None will; what came so far may be of use another day.
+    Refused(Error),
+    /// What came so far is of no use, or there is no place for it.
+    Lost(Error),
 }
 
 impl Partial {
@@ -77,7 +41,7 @@ impl Partial {
     ///
     /// # Errors
     /// When the file cannot be opened or made.
-    pub fn open(path: PathBuf, url: &str) -> Result<Self> {
+    pub(super) fn open(path: PathBuf, url: &str) -> Result<Self> {
         let mut note_path = path.clone().into_os_string();
         note_path.push(".from");
         let note_path = PathBuf::from(note_path);
@@ -94,7 +58,7 @@ impl Partial {
     }
 
     /// Where the bytes lie.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -103,7 +67,7 @@ impl Partial {
     /// # Errors
     /// When the server refuses, answers with something else, or brings nothing more in all attempts. What came
     /// is kept for the next run, unless it could not be written.
-    pub fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
+    pub(super) fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
         let agent = agent(&self.url, limits);
         let mut pieced = self.len > 0;
         let mut most = self.len;
@@ -111,7 +75,12 @@ impl Partial {
         while self.len == 0 || self.note.total != Some(self.len) {
             match self.attempt(&agent, limits, bar) {
                 Ok(()) => break,
-                Err(Stop::Final(error)) => return Err(error),
+                Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Lost(error)) => {
+                    // The error that matters is the first one.
+                    let _ = remove(&self.note_path).and_then(|()| remove(&self.path));
+                    return Err(error);
+                }
                 Err(Stop::Broken(error)) => {
                     // Only what was never reached before counts, or a server that breaks off could be asked for ever.
                     if self.len >= most + limits.min_bytes {
@@ -119,8 +88,7 @@ impl Partial {
                     }
                     most = most.max(self.len);
                     let Some(&pause) = pauses.next() else {
-                        let kept =
-                            format!("the {} MB that came are kept for the next run", self.len / 1_000_000);
+                        let kept = format!("{} MB are kept for the next run", self.len / 1_000_000);
                         return Err(error.context(format!("gave up on {}; {kept}", self.url)));
                     };
                     bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
@@ -138,7 +106,7 @@ impl Partial {
     ///
     /// # Errors
     /// When it has another, or cannot be read.
-    pub fn check_md5(&mut self, expected: &str) -> Result<()> {
+    pub(super) fn check_md5(&mut self, expected: &str) -> Result<()> {
         let mut hasher = Md5::new();
         let mut buffer = vec![0; 1 << 16];
         self.file.seek(SeekFrom::Start(0)).with_context(|| at(&self.path))?;
@@ -157,7 +125,7 @@ impl Partial {
     ///
     /// # Errors
     /// When the file cannot be cut.
-    pub fn restart(&mut self) -> Result<()> {
+    pub(super) fn restart(&mut self) -> Result<()> {
         self.begin(Note::default())
     }
 
@@ -165,7 +133,7 @@ impl Partial {
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub fn discard(self) -> Result<()> {
+    pub(super) fn discard(self) -> Result<()> {
         remove(&self.note_path)?;
         remove(&self.path)
     }
@@ -206,42 +174,36 @@ impl Partial {
 
     /// Judges the head of an answer; afterwards its body belongs at the end of the file.
     fn accept(&mut self, response: &Response<Body>, max_bytes: u64) -> Result<(), Stop> {
-        let status = response.status();
-        let url = self.url.clone();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        match status {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+        let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/html"));
+        match response.status() {
             StatusCode::RANGE_NOT_SATISFIABLE if self.len > 0 => {
-                self.restart().map_err(Stop::Final)?;
-                return Err(Stop::Broken(anyhow!("{url} has changed and is shorter now")));
+                self.restart()?;
+                return Err(Stop::Broken(anyhow!("{} has changed and is shorter now", self.url)));
             }
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Stop::Broken(anyhow!("{url} answered {status}")));
+            status if !status.is_success() => return Err(Stop::of_status(status, &self.url)),
+            _ if is_page => {
+                let page = anyhow!("{} answered with a web page, expected the archive", self.url);
+                return Err(Stop::Refused(page));
             }
-            _ if status.is_server_error() => return Err(Stop::Broken(anyhow!("{url} answered {status}"))),
-            _ => return Err(Stop::Final(anyhow!("{url} answered {status}, expected the archive"))),
-        }
-        if header(CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/html")) {
-            return Err(Stop::Final(anyhow!("{url} answered with a web page, expected the archive")));
+            _ => {}
         }
         let validator = validator(header(ETAG), header(LAST_MODIFIED));
-        if status == StatusCode::PARTIAL_CONTENT {
+        if response.status() == StatusCode::PARTIAL_CONTENT {
             let (start, total) = header(CONTENT_RANGE).and_then(parse_content_range).unzip();
-            let same_total = self.note.total.is_none() || total.flatten() == self.note.total;
-            if start == Some(self.len) && same_total && validator == self.note.validator {
+            let is_same_total = self.note.total.is_none() || total.flatten() == self.note.total;
+            if start == Some(self.len) && is_same_total && validator == self.note.validator {
                 return Ok(());
             }
-            self.restart().map_err(Stop::Final)?;
-            return Err(Stop::Broken(anyhow!("{url} has changed since the download began")));
+            self.restart()?;
+            return Err(Stop::Broken(anyhow!("{} has changed since the download began", self.url)));
         }
         let total = response.body().content_length();
-        if total.is_some_and(|total| total > max_bytes) {
-            return Err(Stop::Final(anyhow!(
-                "{url} offers {} bytes, more than any archive",
-                total.unwrap_or(0)
-            )));
+        if let Some(total) = total.filter(|&total| total > max_bytes) {
+            let long = anyhow!("{} offers {total} bytes, more than any archive has", self.url);
+            return Err(Stop::Refused(long));
         }
-        self.begin(Note { total, validator }).map_err(Stop::Final)
+        Ok(self.begin(Note { total, validator })?)
     }
 
     fn append(&mut self, mut body: impl Read, limits: &Limits, bar: &ProgressBar) -> Result<(), Stop> {
@@ -257,24 +219,17 @@ impl Partial {
                     return Err(Stop::Broken(Error::new(error).context(context)));
                 }
             };
-            if let Err(error) = self.file.write_all(&buffer[..n_read]) {
-                // What is left of the disk is not for keeping half an archive.
-                let _ = remove(&self.note_path).and_then(|()| remove(&self.path));
-                return Err(Stop::Final(
-                    Error::new(error).context(format!("writing {}", self.path.display())),
-                ));
-            }
+            self.file.write_all(&buffer[..n_read]).with_context(|| format!("writing {}", at(&self.path)))?;
             self.len += n_read as u64;
             n_in_window += n_read as u64;
             bar.set_position(self.len);
             if self.len > limits.max_bytes {
-                return Err(Stop::Final(anyhow!("{} sends more bytes than any archive has", self.url)));
+                return Err(Stop::Lost(anyhow!("{} sends more bytes than any archive has", self.url)));
             }
             if window_start.elapsed() >= limits.window {
                 if n_in_window < limits.min_bytes {
-                    let seconds = limits.window.as_secs_f32();
-                    let slow = anyhow!("{} sent only {n_in_window} bytes in {seconds} s", self.url);
-                    return Err(Stop::Broken(slow));
+                    let slow = format!("{} sent only {n_in_window} bytes in {:?}", self.url, limits.window);
+                    return Err(Stop::Broken(Error::msg(slow)));
                 }
                 (window_start, n_in_window) = (Instant::now(), 0);
             }
@@ -295,58 +250,22 @@ impl Stop {
                 | E::ConnectProxyFailed(_)
         );
         let error = Error::new(error).context(format!("asking {url}"));
-        if may_pass { Self::Broken(error) } else { Self::Final(error) }
+        if may_pass { Self::Broken(error) } else { Self::Refused(error) }
+    }
+
+    fn of_status(status: StatusCode, url: &str) -> Self {
+        let may_pass = status.is_server_error()
+            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        let error = anyhow!("{url} answered {status}, expected the archive");
+        if may_pass { Self::Broken(error) } else { Self::Refused(error) }
     }
 }
 
-impl Note {
-    /// Three lines: the address, the length, the validator; the last two may be empty.
-    fn to_text(&self, url: &str) -> String {
-        let total = self.total.map(|total| total.to_string()).unwrap_or_default();
-        format!("{url}\n{total}\n{}\n", self.validator.as_deref().unwrap_or_default())
+/// What fails here, and not at the server, is the disk.
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Lost(error)
     }
-
-    /// `None` if it is cut short or belongs to another address.
-    fn parse(text: &str, url: &str) -> Option<Self> {
-        let [noted_url, total, validator, ""] = text.split('\n').collect::<Vec<_>>()[..] else { return None };
-        let total = if total.is_empty() { None } else { Some(total.parse().ok()?) };
-        let validator = Some(validator.to_owned()).filter(|validator| !validator.is_empty());
-        (noted_url == url).then_some(Self { total, validator })
-    }
-}
-
-/// What `If-Range` may carry: a strong ETag, else the date of the last change.
-fn validator(etag: Option<&str>, last_modified: Option<&str>) -> Option<String> {
-    etag.filter(|etag| !etag.starts_with("W/")).or(last_modified).map(Into::into)
-}
-
-/// The start and, if it is known, the whole length in `bytes start-end/whole`.
-fn parse_content_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, whole) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (start, _) = range.split_once('-')?;
-    Some((start.parse().ok()?, whole.parse().ok()))
-}
-
-fn agent(url: &str, limits: &Limits) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .user_agent(concat!("descent-xtask/", env!("CARGO_PKG_VERSION")))
-        .timeout_resolve(Some(limits.answer))
-        .timeout_connect(Some(limits.answer))
-        .timeout_recv_response(Some(limits.answer))
-        .timeout_per_read(Some(limits.silence));
-    if is_this_machine(url) {
-        config = config.proxy(None);
-    }
-    config.build().into()
-}
-
-/// No proxy is asked for what runs on this machine.
-fn is_this_machine(url: &str) -> bool {
-    let uri: Option<Uri> = url.parse().ok();
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    host == "localhost" || address.is_loopback()
 }
 
 fn remove(path: &Path) -> Result<()> {

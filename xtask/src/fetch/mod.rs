@@ -1,17 +1,22 @@
 //! `cargo xtask fetch-cifar`: brings CIFAR-10 or CIFAR-100 into `datasets/`, whole or not at all.
 
 pub mod archive;
-pub mod download;
+mod download;
+mod limits;
+mod note;
 mod place;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use data::{Published, published};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use download::{Limits, Partial};
+pub use limits::Limits;
+
+use download::Partial;
 use place::Place;
 
 /// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
@@ -101,29 +106,37 @@ fn bring_from_url(
 ) -> Result<()> {
     let mut partial = Partial::open(place.partial_download(), url)?;
     eprintln!("downloading {url}");
-    for is_last_try in [false, true] {
-        let pieced = partial.complete(limits, &byte_bar())?;
-        let installed = match md5 {
-            Some(md5) => partial.check_md5(md5).map_err(|error| (true, error)),
-            None => Ok(()),
-        };
-        // Without the archive's own sum, one that was put together from several answers may itself be at fault.
-        let installed = installed.and_then(|()| {
-            install(published, partial.path(), place).map_err(|error| (pieced && md5.is_none(), error))
-        });
-        match installed {
-            Ok(()) => return partial.discard(),
-            Err((true, error)) if !is_last_try => {
-                eprintln!("{error:#}; downloading it again from the start");
-                partial.restart()?;
-            }
-            Err((_, error)) => {
-                partial.discard()?;
-                return Err(error.context(format!("what {url} gave is not {} as published", published.name)));
-            }
-        }
+    let is_pieced = partial.complete(limits, &byte_bar())?;
+    let mut installed = check_and_install(published, &mut partial, md5, place);
+    if let Err(error) = &installed
+        && (is_pieced || md5.is_some())
+        && !is_of_the_disk(error)
+    {
+        // The server may have been right and the way wrong, or the pieces from two versions.
+        eprintln!("{error:#}; downloading it again from the start");
+        partial.restart()?;
+        partial.complete(limits, &byte_bar())?;
+        installed = check_and_install(published, &mut partial, md5, place);
     }
-    unreachable!("the last try returns")
+    partial.discard()?;
+    installed.with_context(|| format!("what {url} gave is not {} as published", published.name))
+}
+
+fn check_and_install(
+    published: &Published,
+    partial: &mut Partial,
+    md5: Option<&str>,
+    place: &Place,
+) -> Result<()> {
+    if let Some(md5) = md5 {
+        partial.check_md5(md5)?;
+    }
+    install(published, partial.path(), place)
+}
+
+/// Whether the operating system refused something, rather than the archive being wrong.
+fn is_of_the_disk(error: &anyhow::Error) -> bool {
+    error.root_cause().downcast_ref().is_some_and(|error: &io::Error| error.raw_os_error().is_some())
 }
 
 /// Unpacks the archive at `path`, checks every file, and moves them into place.

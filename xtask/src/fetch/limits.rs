@@ -1,0 +1,61 @@
+//! How long a server is waited for, and the client that waits no longer.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::Uri;
+
+/// How long a server is waited for, and how much is taken from it.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// For a connection, and again for the first line of an answer.
+    pub answer: Duration,
+    /// For the next byte.
+    pub silence: Duration,
+    /// Within how long `min_bytes` must come.
+    pub window: Duration,
+    /// How many bytes must come within each window.
+    pub min_bytes: u64,
+    /// The pauses before the next attempts, after failures that brought nothing new.
+    pub pauses: Vec<Duration>,
+    /// More bytes than any archive has.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 20 s for an answer or a byte; 64 KiB in 30 s; five more attempts after 1, 2, 4, 8 and 16 s; 1 GiB in all.
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(20),
+            silence: Duration::from_secs(20),
+            window: Duration::from_secs(30),
+            min_bytes: 64 << 10,
+            pauses: [1, 2, 4, 8, 16].map(Duration::from_secs).to_vec(),
+            max_bytes: 1 << 30,
+        }
+    }
+}
+
+/// A client that asks for `url`, through the proxy that the environment names, if any.
+pub(super) fn agent(url: &str, limits: &Limits) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("descent-xtask/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(limits.answer))
+        .timeout_connect(Some(limits.answer))
+        .timeout_recv_response(Some(limits.answer))
+        .timeout_per_read(Some(limits.silence));
+    if is_this_machine(url) {
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
+/// No proxy is asked for what runs on this machine.
+fn is_this_machine(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
+}
