@@ -1,10 +1,10 @@
 //! Scratch memory for kernels: aligned buffers that are kept and handed out again.
 //!
 //! A kernel that needs room for a patch matrix or for partial sums asks [`with`] for it. Buffers are kept
-//! per nesting depth in one process-wide stock. When a depth runs out, or a longer buffer is wanted than it
-//! has, it is stocked for *every* thread of the current pool at once: after a first step, no later step
-//! allocates, whichever threads happen to take the work. The memory is zeroed lazily by the system, so a
-//! buffer that no thread uses costs address space only.
+//! per nesting depth in one process-wide stock, as many as the current pool has threads, each as long as the
+//! longest that was ever asked for at any depth. So after a first few steps no later step allocates,
+//! whichever threads happen to take the work. The system maps the memory on first touch: the part of a buffer
+//! that no kernel uses costs address space only.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ const MAX_DEPTH: usize = 8;
 /// Free buffers of one nesting depth.
 struct Stock {
     free: Vec<Buffer>,
-    /// Every buffer of this depth is born with this many floats; it only grows.
+    /// Floats of each buffer; it only grows.
     capacity: usize,
     /// Buffers of the current capacity, free or handed out.
     n_buffers: usize,
@@ -34,6 +34,9 @@ struct Buffer {
 
 static STOCKS: [Mutex<Stock>; MAX_DEPTH] =
     [const { Mutex::new(Stock { free: Vec::new(), capacity: 0, n_buffers: 0 }) }; MAX_DEPTH];
+
+/// The longest buffer that was asked for.
+static LONGEST: AtomicUsize = AtomicUsize::new(0);
 
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 
@@ -91,16 +94,16 @@ impl Drop for Lease {
 
 impl Stock {
     fn take(&mut self, len: usize) -> Buffer {
-        if len > self.capacity {
-            self.capacity = len;
-            self.free.clear();
-            self.n_buffers = 0;
+        let longest = LONGEST.fetch_max(len, Ordering::Relaxed).max(len);
+        if longest > self.capacity {
+            *self = Self { free: Vec::new(), capacity: longest, n_buffers: 0 };
         }
-        if self.free.is_empty() {
-            let n_threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
-            self.n_buffers += n_threads;
+        let n_threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
+        if self.n_buffers < n_threads || self.free.is_empty() {
+            let n_new = n_threads.saturating_sub(self.n_buffers).max(1);
+            self.n_buffers += n_new;
             self.free.reserve(self.n_buffers);
-            self.free.extend((0..n_threads).map(|_| Buffer::new(self.capacity)));
+            self.free.extend((0..n_new).map(|_| Buffer::new(self.capacity)));
         }
         let thread = THREAD.with(|&thread| thread);
         let own = self.free.iter().rposition(|buffer| buffer.last_user == thread);

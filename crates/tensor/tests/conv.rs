@@ -56,7 +56,7 @@ fn check(shape: &Conv2dShape, seed: u64) {
     check_betas(
         &reference::conv2d_backward_input(&dy64, &w64, shape),
         &reference::conv2d_backward_input(&dy_abs, &w_abs, shape),
-        c(taps * shape.out_channels / shape.groups + taps),
+        c(taps * shape.out_channels / shape.groups),
         |dx, beta| conv2d_backward_input(dx, &dy, &w, shape, beta, Algorithm::Im2col),
     );
     check_betas(

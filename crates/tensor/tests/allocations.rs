@@ -1,0 +1,137 @@
+//! After a first pass, kernels allocate nothing, whichever threads take the work.
+
+// The one test of this file: another running beside it would be counted too.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::random;
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
+use tensor::norm::{
+    BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_train,
+};
+use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
+use tensor::{Beta, Shape, broadcast, dropout, layout, loss, reduce};
+
+/// The system's allocator, counting.
+struct Counting;
+
+static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // `matrixmultiply` packs its operands into a buffer of its own each call, the only allocation of this
+        // alignment here: nothing that this crate could keep.
+        if layout.align() < 32 {
+            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's promise for the layout is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, which is the system's.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// One pass through kernels that use scratch or split their work.
+struct Step {
+    conv: Conv2dShape,
+    x: Vec<f32>,
+    w: Vec<f32>,
+    y: Vec<f32>,
+    dx: Vec<f32>,
+    dw: Vec<f32>,
+    indices: Vec<u32>,
+    pooled: Vec<f32>,
+    channels: [Vec<f32>; 2],
+    targets: Vec<u32>,
+}
+
+impl Step {
+    fn new() -> Self {
+        let conv = Conv2dShape {
+            batch: 40,
+            height: 16,
+            width: 16,
+            in_channels: 16,
+            out_channels: 16,
+            kernel_size: [3; 2],
+            stride: [1; 2],
+            padding: [1; 2],
+            dilation: [1; 2],
+            groups: 1,
+        };
+        let len = conv.input_len();
+        Self {
+            conv,
+            x: random(len, 1),
+            w: random(conv.weight_len(), 2),
+            y: vec![0.0; len],
+            dx: vec![0.0; len],
+            dw: vec![0.0; conv.weight_len()],
+            indices: vec![0; len / 4],
+            pooled: vec![0.0; len / 4],
+            channels: [vec![0.0; 16], vec![0.0; 16]],
+            targets: vec![3; len / 16],
+        }
+    }
+
+    fn run(&mut self) {
+        let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, var], targets } = self;
+        for algorithm in [Algorithm::Im2col, Algorithm::Auto] {
+            conv2d_forward(y, x, w, None, conv, algorithm);
+            conv2d_backward_input(dx, y, w, conv, Beta::Zero, algorithm);
+            conv2d_backward_weight(dw, y, x, conv, Beta::Zero, algorithm);
+        }
+        let pool = Pool2dShape {
+            batch: 40,
+            height: 16,
+            width: 16,
+            channels: 16,
+            kernel_size: [2; 2],
+            stride: [2; 2],
+            padding: [0; 2],
+        };
+        max_pool2d_forward(pooled, indices, y, &pool);
+        max_pool2d_backward(dx, pooled, indices, &pool, Beta::One);
+        let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5 };
+        batch_norm_forward_train(y, mean, var, x, None, None, &norm);
+        let saved = BatchNormSaved { x, mean, var, weight: None };
+        batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm);
+        loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, targets, 16, 0.1);
+        dropout::dropout_forward(y, x, 0.5, 1);
+        let images = Shape::new(&[40, 256, 16]);
+        layout::permute(dx, y, &images, &[0, 2, 1], Beta::Zero);
+        broadcast::reduce_to_shape(&mut pooled[..256], dx, &Shape::new(&[1, 256, 1]), &images, Beta::Zero);
+        reduce::sum_rows(mean, y, y.len() / 16, 16, Beta::Zero);
+        let linear = LinearShape { batch: 40, in_features: 4096, out_features: 16 };
+        let (pooled, w) = (&mut pooled[..640], &x[..65_536]);
+        linear_forward(pooled, x, w, None, &linear);
+        linear_backward_input(dx, pooled, w, &linear, Beta::One);
+        linear_backward_weight(&mut y[..65_536], pooled, x, &linear, Beta::Zero);
+    }
+}
+
+#[test]
+fn a_steady_pass_allocates_nothing() {
+    let mut step = Step::new();
+    for n_threads in [1, 2, 16] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| {
+            (0..3).for_each(|_| step.run());
+            let before = N_ALLOCATIONS.load(Ordering::Relaxed);
+            (0..10).for_each(|_| step.run());
+            let n_allocations = N_ALLOCATIONS.load(Ordering::Relaxed) - before;
+            assert_eq!(n_allocations, 0, "on {n_threads} threads");
+        });
+    }
+}
