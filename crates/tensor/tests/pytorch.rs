@@ -6,9 +6,7 @@
 use std::collections::HashMap;
 
 use tensor::activation::*;
-use tensor::conv::{
-    Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
-};
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_train,
@@ -149,7 +147,15 @@ fn batch_normalisation() {
     let (mut dw, mut db) = ([0.0; 3], [0.0; 3]);
     recorded.check("batch_norm.dx", |dx| {
         let (dw, db) = ((&mut dw[..], Beta::Zero), (&mut db[..], Beta::Zero));
-        batch_norm_backward(Some((dx, Beta::Zero)), Some(dw), Some(db), &dy, &saved, Statistics::Batch, &shape);
+        batch_norm_backward(
+            Some((dx, Beta::Zero)),
+            Some(dw),
+            Some(db),
+            &dy,
+            &saved,
+            Statistics::Batch,
+            &shape,
+        );
     });
     recorded.check("batch_norm.dw", |out| out.copy_from_slice(&dw));
     recorded.check("batch_norm.db", |out| out.copy_from_slice(&db));
