@@ -1,10 +1,14 @@
 //! What the tape promises: sharing, freezing, detaching, accumulating, and gradients that are never stale.
 
-mod common;
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/weights.rs"]
+mod weights;
 
 use autograd::{Mode, ParamId, Params, Reduction, Role, Tape, Var};
-use common::{numbers, weight};
+use numbers::numbers;
 use proptest::prelude::*;
+use weights::weight;
 
 fn params_of(values: &[f32]) -> (Params, ParamId) {
     let mut params = Params::new();

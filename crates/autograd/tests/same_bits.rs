@@ -2,11 +2,15 @@
 
 #[path = "common/cnn.rs"]
 mod cnn;
-mod common;
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/weights.rs"]
+mod weights;
 
 use autograd::{BatchNormOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
 use cnn::Cnn;
-use common::{numbers, weight};
+use numbers::numbers;
+use weights::weight;
 
 /// Records a step up to its loss.
 type Record = dyn Fn(&mut Graph<'_>) -> Var + Sync;

@@ -5,14 +5,18 @@
 
 #[path = "common/cnn.rs"]
 mod cnn;
-mod common;
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/weights.rs"]
+mod weights;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autograd::{BatchNormOptions, Mode, Params, Role, Tape};
 use cnn::Cnn;
-use common::{numbers, weight};
+use numbers::numbers;
+use weights::weight;
 
 struct Counting;
 

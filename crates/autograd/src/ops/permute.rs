@@ -53,7 +53,11 @@ impl Graph<'_> {
     #[track_caller]
     pub fn permute(&mut self, x: Var, axes: &[usize]) -> Var {
         let rank = axes.len();
-        assert!(rank <= MAX_RANK, "permute{}: {axes:?} has more than {MAX_RANK} axes", self.at());
+        assert!(
+            rank <= MAX_RANK,
+            "permute{}: {axes:?} names {rank} axes, a shape has at most {MAX_RANK}; name each axis from 0 once",
+            self.at()
+        );
         let mut op = Permute { axes: [0; MAX_RANK], rank };
         op.axes[..rank].copy_from_slice(axes);
         self.apply(op, &[x])

@@ -2,7 +2,7 @@
 
 use autograd::{Conv2dOptions, Graph, ParamId, Params, Var};
 
-use crate::common::weight;
+use crate::weights::weight;
 
 /// Three blocks of convolution, ReLU and pool on 32 × 32 images, and two linear layers with dropout.
 pub(crate) struct Cnn {

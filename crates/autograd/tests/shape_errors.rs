@@ -1,0 +1,149 @@
+//! Each shape error in full: the op, the layer, both shapes, and what to change.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use autograd::{Conv2dOptions, Graph, Mode, Params, Reduction, Tape, Var};
+
+type Record = fn(&mut Graph<'_>, &[Var]) -> Var;
+
+/// The message with which an op refuses inputs of these shapes at layer "body.3".
+fn refusal(shapes: &[&[usize]], record: Record) -> String {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let ones = |g: &mut Graph<'_>, dims: &[usize]| g.input(dims, &vec![1.0; dims.iter().product()]);
+    let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&mut g, dims)).collect();
+    let run = AssertUnwindSafe(|| g.scope("body", |g| g.scope("3", |g| record(g, &inputs))));
+    let panic = catch_unwind(run).expect_err("the op must refuse");
+    panic.downcast_ref::<String>().expect("a panic with a message").clone()
+}
+
+fn conv(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    g.conv2d(v[0], v[1], v.get(2).copied(), Conv2dOptions::default())
+}
+
+fn batch_norm(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    g.batch_norm(v[0], [v[1], v[2]], Some([v[3], v[4]]), Default::default())
+}
+
+fn cross_entropy(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    let labels = g.indices(&[0, 1, 7]);
+    g.cross_entropy(v[0], labels, Default::default())
+}
+
+fn gather(g: &mut Graph<'_>, v: &[Var]) -> Var {
+    let indices = g.indices(&[0, 1, 2]);
+    g.gather(v[0], 1, indices)
+}
+
+#[rustfmt::skip]
+const TABLE: &[(&[&[usize]], Record, &str)] = &[
+    (&[&[2, 3], &[2, 4]], |g, v| g.add(v[0], v[1]),
+     "add at layer \"body.3\": [2, 3] and [2, 4] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[3], &[2]], |g, v| g.sub(v[0], v[1]),
+     "sub at layer \"body.3\": [3] and [2] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2, 3], &[3, 2]], |g, v| g.mul(v[0], v[1]),
+     "mul at layer \"body.3\": [2, 3] and [3, 2] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2, 1, 3], &[5, 2]], |g, v| g.div(v[0], v[1]),
+     "div at layer \"body.3\": [2, 1, 3] and [5, 2] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2, 3]], |g, v| g.reshape(v[0], [4, 2]),
+     "reshape at layer \"body.3\": [2, 3] has 6 elements, [4, 2] has 8; make the counts agree"),
+    (&[&[2, 3]], |g, v| g.permute(v[0], &[0]),
+     "permute at layer \"body.3\": [0] is not an order of the 2 axes of [2, 3]; name each axis from 0 once"),
+    (&[&[2, 3]], |g, v| g.permute(v[0], &[1, 1]),
+     "permute at layer \"body.3\": [1, 1] is not an order of the 2 axes of [2, 3]; name each axis from 0 once"),
+    (&[&[2]], |g, v| g.permute(v[0], &[0, 1, 2, 3, 4, 5, 6]),
+     "permute at layer \"body.3\": [0, 1, 2, 3, 4, 5, 6] names 7 axes, a shape has at most 6; name each axis from 0 once"),
+    (&[&[2, 3]], |g, v| g.transpose(v[0], 0, 2),
+     "transpose at layer \"body.3\": [2, 3] has no axes 0 and 2; axes count from 0"),
+    (&[&[]], |g, v| g.flatten(v[0]),
+     "flatten at layer \"body.3\": a scalar has no first axis to keep; reshape it to [1, 1]"),
+    (&[&[2, 3]], |g, v| g.slice(v[0], 2, 0..1),
+     "slice at layer \"body.3\": [2, 3] has no axis 2; axes count from 0"),
+    (&[&[2, 3]], |g, v| g.slice(v[0], 1, 2..4),
+     "slice at layer \"body.3\": 2..4 does not lie in axis 1 of [2, 3]; it must lie in 0..3"),
+    (&[&[2, 3], &[2, 4]], |g, v| g.concat(v, 0),
+     "concat at layer \"body.3\": [2, 3] and [2, 4] differ elsewhere than on axis 0; make the other axes equal"),
+    (&[&[2, 3], &[3]], |g, v| g.concat(v, 0),
+     "concat at layer \"body.3\": [2, 3] and [3] differ elsewhere than on axis 0; make the other axes equal"),
+    (&[&[2, 3]], |g, v| g.concat(v, 2),
+     "concat at layer \"body.3\": [2, 3] has no axis 2; axes count from 0"),
+    (&[&[2, 3]], gather,
+     "gather at layer \"body.3\": 3 indices do not make a shape that differs from [2, 3] only on axis 1; their number must be a multiple of 2"),
+    (&[&[3, 2]], gather,
+     "gather at layer \"body.3\": index 2 at position 2 is out of range; it must be below 2"),
+    (&[&[3]], gather,
+     "gather at layer \"body.3\": [3] has no axis 1; axes count from 0"),
+    (&[&[]], |g, v| { let rows = g.indices(&[0]); g.index_select(v[0], rows) },
+     "index_select at layer \"body.3\": the input is a scalar, expected rows [n, …]; reshape it"),
+    (&[&[4, 2]], |g, v| { let rows = g.indices(&[3, 4]); g.index_select(v[0], rows) },
+     "index_select at layer \"body.3\": row 4 at position 1 is out of range; it must be below 4"),
+    (&[&[2, 3]], |g, v| g.sum_axes(v[0], 2, false),
+     "sum at layer \"body.3\": [2, 3] has 2 axes, and one beyond them is to be reduced; axes count from 0"),
+    (&[&[2, 3]], |g, v| g.mean_axes(v[0], [0, 3], true),
+     "mean at layer \"body.3\": [2, 3] has 2 axes, and one beyond them is to be reduced; axes count from 0"),
+    (&[&[2, 3], &[4, 5]], |g, v| g.matmul(v[0], v[1]),
+     "matmul at layer \"body.3\": [2, 3] has 3 columns, [4, 5] has 4 rows; make them equal, or transpose one"),
+    (&[&[2, 3], &[3, 5]], |g, v| g.matmul_transposed(v[0], v[1], [true, true]),
+     "matmul at layer \"body.3\": [2, 3] transposed has 2 columns, [3, 5] transposed has 5 rows; make them equal, or transpose one"),
+    (&[&[1, 2, 3], &[3, 5]], |g, v| g.matmul(v[0], v[1]),
+     "matmul at layer \"body.3\": [1, 2, 3] and [3, 5] are not both matrices; reshape them to two axes"),
+    (&[&[64, 100], &[256, 2048]], |g, v| g.linear(v[0], v[1], None),
+     "linear at layer \"body.3\": the input [64, 100] has 100 features, the weight [256, 2048] takes 2048; make in_features 100, or change what comes before"),
+    (&[&[], &[4, 3]], |g, v| g.linear(v[0], v[1], None),
+     "linear at layer \"body.3\": the input is a scalar, the weight [4, 3] takes [n, 3]; reshape the input"),
+    (&[&[2, 3], &[3]], |g, v| g.linear(v[0], v[1], None),
+     "linear at layer \"body.3\": the weight is [3], expected [out_features, in_features]; reshape it"),
+    (&[&[2, 3], &[4, 3], &[3]], |g, v| g.linear_relu(v[0], v[1], Some(v[2])),
+     "linear_relu at layer \"body.3\": the bias is [3], the weight [4, 3] makes 4 features; make the bias [4]"),
+    (&[&[8, 3, 32, 32], &[16, 3, 3, 3]], conv,
+     "conv2d at layer \"body.3\": the input [8, 3, 32, 32] has 32 channels, the weight [16, 3, 3, 3] with groups = 1 takes 3; make in_channels 32, or change what comes before"),
+    (&[&[32, 32, 3], &[16, 3, 3, 3]], conv,
+     "conv2d at layer \"body.3\": the input is [32, 32, 3], expected images [n, h, w, c]; reshape it, or add the missing axes"),
+    (&[&[8, 4, 4, 3], &[16, 27]], conv,
+     "conv2d at layer \"body.3\": the weight is [16, 27], expected [out_channels, in_channels / groups, kernel height, kernel width]"),
+    (&[&[8, 4, 4, 3], &[16, 3, 3, 3], &[3]], conv,
+     "conv2d at layer \"body.3\": the bias is [3], the weight [16, 3, 3, 3] makes 16 channels; make the bias [16]"),
+    (&[&[8, 4, 4, 3], &[16, 3, 5, 5]], conv,
+     "conv2d at layer \"body.3\": the input [8, 4, 4, 3] and the weight [16, 3, 5, 5] do not fit: the kernel of size 5 with dilation 1 does not fit the height 4 with padding 0"),
+    (&[&[1, 3, 3, 2], &[3, 1, 3, 3]], |g, v| g.conv2d(v[0], v[1], None, Conv2dOptions { groups: 2, ..Default::default() }),
+     "conv2d at layer \"body.3\": the input [1, 3, 3, 2] and the weight [3, 1, 3, 3] do not fit: out_channels = 3 does not divide by groups = 2"),
+    (&[&[1, 3, 3, 2], &[3, 1, 3, 3]], |g, v| g.conv_relu_pool(v[0], v[1], None, Conv2dOptions::default()),
+     "conv2d at layer \"body.3\": the input [1, 3, 3, 2] has 2 channels, the weight [3, 1, 3, 3] with groups = 1 takes 1; make in_channels 2, or change what comes before"),
+    (&[&[1, 4, 4, 2], &[3, 2, 3, 3], &[2]], |g, v| g.conv_relu_pool(v[0], v[1], Some(v[2]), Conv2dOptions::default()),
+     "conv_relu_pool at layer \"body.3\": the bias is [2], the weight [3, 2, 3, 3] makes 3 channels; make the bias [3]"),
+    (&[&[8, 2, 2, 3]], |g, v| g.max_pool2d(v[0], [3, 3], [2, 2], [0, 0]),
+     "max_pool2d at layer \"body.3\": a window [3, 3] by [2, 2] does not fit the input [8, 2, 2, 3]: kernel size 3 does not fit the size 2 with padding 0"),
+    (&[&[8, 4, 4, 3]], |g, v| g.avg_pool2d(v[0], [2, 2], [2, 2], [0, 2]),
+     "avg_pool2d at layer \"body.3\": a window [2, 2] by [2, 2] does not fit the input [8, 4, 4, 3]: padding 2 is more than half of the kernel size 2"),
+    (&[&[8, 10]], |g, v| g.global_avg_pool2d(v[0]),
+     "global_avg_pool2d at layer \"body.3\": the input is [8, 10], expected images [n, h, w, c]; reshape it, or add the missing axes"),
+    (&[&[8, 4], &[4], &[4], &[4], &[3]], batch_norm,
+     "batch_norm at layer \"body.3\": the input [8, 4] has 4 channels, the bias is [3]; make it [4], or change what comes before"),
+    (&[&[8, 4], &[3], &[3], &[3], &[3]], batch_norm,
+     "batch_norm at layer \"body.3\": the input [8, 4] has 4 channels, the running_mean is [3]; make it [4], or change what comes before"),
+    (&[&[2]], |g, v| g.dropout(v[0], 1.5),
+     "dropout at layer \"body.3\": p is 1.5, it must lie in [0, 1]"),
+    (&[&[4, 10]], cross_entropy,
+     "cross_entropy at layer \"body.3\": the logits [4, 10] have 4 rows, there are 3 labels; give one label a row"),
+    (&[&[3, 5]], cross_entropy,
+     "cross_entropy at layer \"body.3\": label 7 at position 2 is out of range; it must be below 5"),
+    (&[&[10]], cross_entropy,
+     "cross_entropy at layer \"body.3\": the logits are [10], expected [n, classes]; reshape them"),
+    (&[&[4, 1], &[4]], |g, v| g.mse_loss(v[0], v[1], Reduction::Mean),
+     "mse_loss at layer \"body.3\": the input is [4, 1] and the target is [4]; losses do not broadcast, so reshape one of them"),
+    (&[&[4], &[3]], |g, v| g.l1_loss(v[0], v[1], Reduction::Mean),
+     "l1_loss at layer \"body.3\": the input is [4] and the target is [3]; losses do not broadcast, so reshape one of them"),
+    (&[&[4], &[3]], |g, v| g.huber_loss(v[0], v[1], 1.0, Reduction::Mean),
+     "huber_loss at layer \"body.3\": the input is [4] and the target is [3]; losses do not broadcast, so reshape one of them"),
+    (&[&[4], &[4]], |g, v| g.huber_loss(v[0], v[1], 0.0, Reduction::Mean),
+     "huber_loss at layer \"body.3\": delta is 0, it must be positive"),
+    (&[&[4], &[3]], |g, v| g.bce_with_logits(v[0], v[1], Reduction::Mean),
+     "bce_with_logits at layer \"body.3\": the input is [4] and the target is [3]; losses do not broadcast, so reshape one of them"),
+];
+
+#[test]
+fn every_message_is_as_written() {
+    for &(shapes, record, expected) in TABLE {
+        assert_eq!(refusal(shapes, record), expected);
+    }
+}
