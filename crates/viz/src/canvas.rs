@@ -104,7 +104,8 @@ impl Canvas {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"viz\" role=\"img\" width=\"{width}\" \
              height=\"{height}\" viewBox=\"0 0 {fine_width} {fine_height}\" stroke-linejoin=\"round\" \
-             stroke-linecap=\"round\" fill=\"none\" style=\"max-width:100%;height:auto\">\n<title>{}</title>{style}\n<defs>\n{glyphs}</defs>\n{}</svg>\n",
+             stroke-linecap=\"round\" fill=\"none\" style=\"max-width:100%;height:auto\">\n\
+             <title>{}</title>{style}\n<defs>\n{glyphs}</defs>\n{}</svg>\n",
             escape(title),
             self.body.into_inner(),
         )

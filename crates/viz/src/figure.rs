@@ -285,7 +285,8 @@ impl Draw for Figure {
             aspect: self.aspect,
         };
         frame.draw(area, canvas, |panel| {
-            self.colored().try_for_each(|(layer, color_idx)| layer.draw(panel, color_idx))
+            self.colored().try_for_each(|(layer, color_idx)| layer.draw(panel, color_idx))?;
+            self.colored().try_for_each(|(layer, color_idx)| layer.draw_above(panel, color_idx))
         })
     }
 }

@@ -209,7 +209,7 @@ fn is_legible(axis: &Axis, length: f64, font_size: f64) -> bool {
         (place * length - half, place * length + half)
     });
     let ends: Vec<(f64, f64)> = ends.collect();
-    let gap = if axis.has_grid() { 2.0 * GAP } else { GAP / 2.0 };
+    let gap = if axis.has_grid() { 2.0 * GAP } else { GAP };
     ends.windows(2).all(|pair| pair[0].1 + gap <= pair[1].0)
 }
 

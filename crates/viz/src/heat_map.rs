@@ -1,14 +1,14 @@
 //! Matrices as coloured cells.
 
-use plotters::element::Text;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::axis::{Axis, Extent, Scale};
 use crate::bounds::checked_size;
-use crate::canvas::{Canvas, Pixels, fine};
+use crate::canvas::{Canvas, Pixels};
+use crate::color_bar;
 use crate::error::{Error, Result};
-use crate::frame::{self, Frame, GAP, MARGIN, Sizes};
+use crate::frame::Frame;
 use crate::legend::Key;
 use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
 use crate::pixels::{self, ColorMap};
@@ -182,10 +182,6 @@ impl HeatMap {
     /// Does something with the frame around the cells.
     fn framed<T>(&self, act: impl FnOnce(&Frame) -> T) -> T {
         let aspect = self.n_columns as f64 / self.n_rows as f64;
-        let colors = self.colors();
-        let widest =
-            colors.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular)).fold(0.0, f64::max);
-        let bar_room = MARGIN + BAR_WIDTH + GAP + widest * 11.5 + MARGIN;
         act(&Frame {
             title: &self.title,
             x_label: &self.x_label,
@@ -193,7 +189,7 @@ impl HeatMap {
             keys: &[],
             x: &|_| Axis::names(&self.column_names),
             y: &|_| Axis::names_from_top(&self.row_names),
-            right: if self.texts.is_none() { bar_room } else { 0.0 },
+            right: if self.texts.is_none() { color_bar::room(&self.colors()) } else { 0.0 },
             aspect: (1.0 / 3.0..=3.0).contains(&aspect).then_some(aspect),
         })
     }
@@ -244,28 +240,7 @@ impl HeatMap {
         }
         Ok(())
     }
-
-    /// A strip of all colours to the right of the cells, with ticks.
-    fn draw_color_bar(&self, panel: &Panel, area: &Area, canvas: &Canvas, colors: &Axis) -> Drawn {
-        const N_STEPS: usize = 128;
-        let (x0, y0) = area.get_base_pixel();
-        let map = |place| panel.chart.plotting_area().map_coordinate(&place);
-        let ((right, top), (_, bottom)) = (map((1.0, 1.0)), map((1.0, 0.0)));
-        let (left, right) = (right + fine(MARGIN), right + fine(MARGIN + BAR_WIDTH));
-        let color = |i: usize| self.color_map.color(1.0 - (i as f64 + 0.5) / N_STEPS as f64);
-        let png = pixels::encode(1, N_STEPS, (0..N_STEPS).map(color));
-        canvas.image((left, top), (right, bottom), &png, Pixels::Smooth);
-        let style =
-            text_style(Sizes::for_width(frame::size(area).0).tick, MUTED, false, (HPos::Left, VPos::Center));
-        for (place, label) in colors.ticks() {
-            let y = bottom + (f64::from(top - bottom) * place).round() as i32;
-            area.draw(&Text::new(label.clone(), (right - x0 + fine(GAP), y - y0), style.clone()))?;
-        }
-        Ok(())
-    }
 }
-
-const BAR_WIDTH: f64 = 12.0;
 
 /// White on every paper: almost that of light paper, which would be dark on dark paper.
 const WHITE: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
@@ -313,7 +288,11 @@ impl Draw for HeatMap {
         self.framed(|frame| {
             frame.draw(area, canvas, |panel| {
                 self.draw_cells(panel, &colors)?;
-                if self.texts.is_none() { self.draw_color_bar(panel, area, canvas, &colors) } else { Ok(()) }
+                if self.texts.is_none() {
+                    color_bar::draw(panel, area, self.color_map, &colors)
+                } else {
+                    Ok(())
+                }
             })
         })
     }

@@ -30,4 +30,8 @@ pub(crate) trait Layer: Send + Sync {
     fn key(&self, color_idx: usize) -> Option<Key>;
     /// Draws it.
     fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn;
+    /// Draws what must lie above all layers.
+    fn draw_above(&self, _panel: &mut Panel, _color_idx: usize) -> Drawn {
+        Ok(())
+    }
 }

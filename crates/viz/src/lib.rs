@@ -12,6 +12,7 @@ mod error;
 mod pixels;
 mod theme;
 
+mod color_bar;
 mod frame;
 mod labels;
 mod layers;

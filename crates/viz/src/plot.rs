@@ -17,7 +17,8 @@ use crate::legend::Key;
 use crate::panel::{Area, Drawn};
 use crate::theme::{PAPER, Theme};
 
-/// A picture in the making: it becomes SVG or PNG, or is saved as either. Every plot of this crate is one.
+/// A picture in the making: it becomes SVG or PNG, or is saved as either. Every plot of this crate is one, and
+/// nothing else can be.
 ///
 /// The same numbers give the same bytes on every machine: text is drawn with the font in this crate, and no
 /// system library has a part in it.

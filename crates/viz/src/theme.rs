@@ -192,8 +192,8 @@ mod tests {
         for theme in [Theme::Light, Theme::Dark] {
             let against_paper = |idx: usize| contrast(theme.value(INKS[idx].light), theme.value(PAPER_RGB));
             assert!(against_paper(1) > 12.0 && against_paper(2) > 4.5, "{theme:?} text");
-            for i in 5..INKS.len() {
-                assert!(against_paper(i) > 2.2, "{theme:?} {}: {:.1}", INKS[i].name, against_paper(i));
+            for (idx, ink) in INKS.iter().enumerate().skip(5) {
+                assert!(against_paper(idx) > 2.2, "{theme:?} {}: {:.1}", ink.name, against_paper(idx));
             }
         }
     }

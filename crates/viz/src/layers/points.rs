@@ -85,6 +85,11 @@ impl Layer for Path {
                 panel.point(point, Shape::Circle, 2.4, color)?;
             }
         }
+        Ok(())
+    }
+
+    fn draw_above(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+        let color = theme::series_color(color_idx);
         if let [start, .., end] = self.points[..] {
             panel.marker(start, Shape::Circle, 4.4, color)?;
             panel.point(start, Shape::Circle, 2.6, PAPER)?;
@@ -122,7 +127,11 @@ impl Layer for Mark {
         None
     }
 
-    fn draw(&self, panel: &mut Panel, _: usize) -> Drawn {
+    fn draw(&self, _: &mut Panel, _: usize) -> Drawn {
+        Ok(())
+    }
+
+    fn draw_above(&self, panel: &mut Panel, _: usize) -> Drawn {
         panel.marker(self.point, Shape::Circle, 4.0, INK)?;
         panel.label_beside(self.point, &self.label)
     }
