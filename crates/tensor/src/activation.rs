@@ -3,6 +3,8 @@
 //! `x_forward(y, x)` writes y = f(x); `x_backward(dx, dy, …, β)` writes dx = β·dx + dy · f′, from the output
 //! where that is enough and from the input elsewhere. NaN passes through all of them. All panic when the
 //! lengths differ.
+//!
+//! Relative errors of the forwards, with ε = 2⁻²⁴: sigmoid 5 ε, tanh 4 ε, GELU 3 ε, leaky ReLU ε, ReLU none.
 
 use std::f32::consts::PI;
 use std::f64::consts::FRAC_1_SQRT_2;

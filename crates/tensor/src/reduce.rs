@@ -40,7 +40,7 @@ fn sum_serial(x: &[f32]) -> f64 {
 
 /// `db = β·db + Σ_rows dy`: the sum of the rows of `dy[rows, cols]`, which is the gradient of a bias.
 ///
-/// Accumulates in f64, rounded once, in an order fixed by `rows`.
+/// Accumulates in f64, rounded once, in an order fixed by `rows`: |Δ| ≤ ε·Σ|dy|, ε = 2⁻²⁴.
 ///
 /// # Panics
 /// When the lengths do not fit.
