@@ -78,7 +78,7 @@ impl Partial {
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Lost(error)) => {
                     // The error that matters is the first one.
-                    let _ = remove(&self.note_path).and_then(|()| remove(&self.path));
+                    let _ = self.remove_files();
                     return Err(error);
                 }
                 Err(Stop::Broken(error)) => {
@@ -88,8 +88,7 @@ impl Partial {
                     }
                     most = most.max(self.len);
                     let Some(&pause) = pauses.next() else {
-                        let kept = format!("{} MB are kept for the next run", self.len / 1_000_000);
-                        return Err(error.context(format!("gave up on {}; {kept}", self.url)));
+                        return Err(self.give_up(error));
                     };
                     bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
                     std::thread::sleep(pause);
@@ -134,8 +133,21 @@ impl Partial {
     /// # Errors
     /// When the file cannot be removed.
     pub(super) fn discard(self) -> Result<()> {
+        self.remove_files()
+    }
+
+    fn remove_files(&self) -> Result<()> {
         remove(&self.note_path)?;
         remove(&self.path)
+    }
+
+    fn give_up(&self, error: Error) -> Error {
+        if self.len > 0 {
+            return error.context(format!("gave up on {}; what came is kept for the next run", self.url));
+        }
+        // The error that matters is the first one.
+        let _ = self.remove_files();
+        error.context(format!("gave up on {}", self.url))
     }
 
     /// Cuts the file to nothing, then notes what comes next. A run that is killed in between finds no note.

@@ -67,7 +67,10 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets");
     let root = args.dir.clone().unwrap_or_else(|| datasets.canonicalize().unwrap_or(datasets));
-    let outcome = bring(published, &source, &root, &Limits::default())?;
+    let outcome = bring(published, &source, &root, &Limits::default()).with_context(|| match args.from {
+        None => format!("fetching {} (another archive: --from PATH-OR-URL)", published.name),
+        Some(_) => format!("fetching {}", published.name),
+    })?;
     let (folder, n_files) = (root.join(published.folder), published.files.len());
     let what = if outcome == Outcome::Brought { "is in place" } else { "was all there already" };
     println!("{} {what}: {n_files} files with the published SHA-256 in {}", published.name, folder.display());
