@@ -1,0 +1,36 @@
+//! Our driver: this project at the work that all frameworks are asked for (see `bench-protocol`).
+
+mod networks;
+mod operations;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use bench_protocol::{Driver, Hello, Network, Work, Worker, cifar_folder, serve};
+
+struct Ours {
+    cifar: PathBuf,
+}
+
+impl Driver for Ours {
+    fn hello(&self) -> Hello {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Hello { peer: "descent".to_owned(), version, threads: rayon::current_num_threads() }
+    }
+
+    fn open(&mut self, work: Work, size: usize) -> Result<Option<Box<dyn Worker>>> {
+        Ok(Some(match (work, Network::of(work)) {
+            (Work::CnnEpoch, Some(spec)) => Box::new(networks::Epoch::open(&self.cifar, &spec, size)?),
+            (Work::CnnInfer, Some(spec)) => Box::new(networks::Infer::open(&self.cifar, &spec, size)?),
+            (_, Some(spec)) => Box::new(networks::Train::open(&self.cifar, &spec, size)?),
+            (_, None) => operations::open(work, size)?,
+        }))
+    }
+}
+
+fn main() -> Result<()> {
+    let mut driver = Ours { cifar: cifar_folder()? };
+    // Within the pool, so that no step has to enter it.
+    let pool = rayon::ThreadPoolBuilder::new().build()?;
+    pool.install(|| serve(&mut driver, std::io::stdin().lock(), std::io::stdout().lock()))
+}

@@ -1,0 +1,122 @@
+//! Convolutions, optimizers, tensor operations and the machine's ceilings: work without data of its own.
+
+use std::hint::black_box;
+
+use anyhow::Result;
+use bench_protocol::{ConvPass, ConvSize, Network, Probe, Ran, Rule, TensorOp, Timer, Work, Worker, uniform};
+use benches::probe::{self, Copying};
+use optim::{Adam, AdamW, AnyRule, Optimizer, Param, Sgd};
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::{Beta, Tensor};
+
+/// An operation, over and over.
+struct Repeat<F>(F);
+
+impl<F: FnMut()> Worker for Repeat<F> {
+    fn run(&mut self, n_steps: usize, timer: &mut Timer) -> Result<Ran> {
+        timer.time(|| (0..n_steps).for_each(|_| (self.0)()));
+        Ok(Ran::default())
+    }
+}
+
+/// The work made ready.
+pub(crate) fn open(work: Work, size: usize) -> Result<Box<dyn Worker>> {
+    Ok(match work {
+        Work::Conv(pass, conv) => convolution(pass, conv, size),
+        Work::Optimizer(rule) => optimizer(rule, size)?,
+        Work::Tensor(op) => tensor_op(op, size),
+        Work::Probe(Probe::Fma) => {
+            let n_flops = size * 1_000_000 / rayon::current_num_threads();
+            Box::new(Repeat(move || _ = black_box(probe::multiply_add(n_flops))))
+        }
+        Work::Probe(Probe::Copy) => {
+            let mut copying = Copying::new(size);
+            Box::new(Repeat(move || _ = black_box(copying.copy())))
+        }
+        Work::CnnTrain
+        | Work::CnnCheck
+        | Work::CnnInfer
+        | Work::CnnEpoch
+        | Work::MlpTrain
+        | Work::TinyTrain => unreachable!("{work} is a network's work"),
+    })
+}
+
+fn convolution(pass: ConvPass, size: ConvSize, batch: usize) -> Box<dyn Worker> {
+    let shape = Conv2dShape {
+        batch,
+        height: size.side,
+        width: size.side,
+        in_channels: size.in_channels,
+        out_channels: size.out_channels,
+        kernel_size: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let mut x = uniform(0, shape.input_len(), 1.0);
+    let mut y = uniform(1, shape.output_len(), 1.0);
+    let mut w = uniform(2, shape.weight_len(), 1.0);
+    match pass {
+        ConvPass::Forward => {
+            Box::new(Repeat(move || conv2d_forward(&mut y, &x, &w, None, &shape, Algorithm::Auto)))
+        }
+        ConvPass::InputGradient => Box::new(Repeat(move || {
+            conv2d_backward_input(&mut x, &y, &w, &shape, Beta::Zero, Algorithm::Auto);
+        })),
+        ConvPass::WeightGradient => Box::new(Repeat(move || {
+            conv2d_backward_weight(&mut w, &y, &x, &shape, Beta::Zero, Algorithm::Auto);
+        })),
+    }
+}
+
+/// Over the CNN's parameters where the size is theirs, over one vector otherwise.
+fn optimizer(rule: Rule, size: usize) -> Result<Box<dyn Worker>> {
+    let rule: AnyRule<f32> = match rule {
+        Rule::Sgd => Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() }.into(),
+        Rule::Adam => Adam::default().into(),
+        Rule::AdamW => AdamW::default().into(),
+    };
+    let cnn = Network::cnn();
+    let sizes = if size == cnn.n_parameters() {
+        cnn.layers.iter().flat_map(|l| [l.n_outputs() * l.fan_in(), l.n_outputs()]).collect()
+    } else {
+        vec![size]
+    };
+    let mut end = 0;
+    let ranges = sizes.into_iter().enumerate().map(|(idx, len)| {
+        end += len;
+        Param::new(format!("{idx}"), end - len..end)
+    });
+    let mut optimizer = Optimizer::new(rule, ranges)?;
+    let (mut values, grads) = (uniform(0, size, 1.0), uniform(100, size, 1e-3));
+    Ok(Box::new(Repeat(move || optimizer.step(&mut values, &grads))))
+}
+
+fn tensor_op(op: TensorOp, size: usize) -> Box<dyn Worker> {
+    let vector = |seed| Tensor::new([size], uniform(seed, size, 1.0));
+    let square = |seed, side: usize| Tensor::new([side, side], uniform(seed, side * side, 1.0));
+    match op {
+        TensorOp::Add => {
+            let (a, b) = (vector(0), vector(1));
+            Box::new(Repeat(move || drop(black_box(&a + &b))))
+        }
+        TensorOp::Exp => {
+            let a = vector(0);
+            Box::new(Repeat(move || drop(black_box(a.map(f32::exp)))))
+        }
+        TensorOp::Sum => {
+            let a = vector(0);
+            Box::new(Repeat(move || drop(black_box(a.sum(.., false)))))
+        }
+        TensorOp::Matmul => {
+            let (a, b) = (square(0, size), square(1, size));
+            Box::new(Repeat(move || drop(black_box(a.matmul(&b)))))
+        }
+        TensorOp::Transpose => {
+            let a = square(0, size.isqrt());
+            Box::new(Repeat(move || drop(black_box(a.transpose(0, 1)))))
+        }
+    }
+}
