@@ -8,7 +8,7 @@ use crate::tape::{Slot, Var};
 impl Graph<'_> {
     /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
     ///
-    /// Gradients of parameters land in [`Params`] (those that the loss does not reach become 0),
+    /// Gradients of parameters land in [`Params`](crate::Params) (those that the loss does not reach become 0),
     /// those of variables are read with [`grad`](Self::grad). Running statistics that forward
     /// staged are committed.
     ///

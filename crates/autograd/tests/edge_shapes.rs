@@ -52,7 +52,7 @@ impl Outcome {
 
     /// Expects a shape of no elements.
     #[track_caller]
-    fn is_empty(self, dims: &[usize]) {
+    fn gives_nothing(self, dims: &[usize]) {
         assert_eq!(dims.iter().product::<usize>(), 0);
         self.gives(dims, NAN);
     }
@@ -89,12 +89,12 @@ fn element_wise_ops_of_nothing_give_nothing() {
         [|g, a, b| g.add(a, b), |g, a, b| g.sub(a, b), |g, a, b| g.mul(a, b), |g, a, b| g.div(a, b)];
     for dims in [&[0][..], &[0, 3], &[3, 0], &[2, 0, 4]] {
         for op in unary {
-            on(&[dims], |g, v| op(g, v[0])).is_empty(dims);
+            on(&[dims], |g, v| op(g, v[0])).gives_nothing(dims);
         }
         for op in binary {
-            on(&[dims, dims], |g, v| op(g, v[0], v[1])).is_empty(dims);
-            on(&[dims, &[1]], |g, v| op(g, v[0], v[1])).is_empty(dims);
-            on(&[&[1], dims], |g, v| op(g, v[0], v[1])).is_empty(dims);
+            on(&[dims, dims], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
+            on(&[dims, &[1]], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
+            on(&[&[1], dims], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
         }
     }
 }
@@ -115,33 +115,33 @@ fn sums_and_means_of_nothing() {
     let x: &[&[usize]] = &[&[0, 3]];
     on(x, |g, v| g.sum(v[0])).gives(&[], 0.0);
     on(x, |g, v| g.sum_axes(v[0], 0, false)).gives(&[3], 0.0);
-    on(x, |g, v| g.sum_axes(v[0], 1, true)).is_empty(&[0, 1]);
+    on(x, |g, v| g.sum_axes(v[0], 1, true)).gives_nothing(&[0, 1]);
     on(x, |g, v| g.mean(v[0])).gives(&[], NAN);
     on(x, |g, v| g.mean_axes(v[0], 0, false)).gives(&[3], NAN);
-    on(x, |g, v| g.mean_axes(v[0], 1, false)).is_empty(&[0]);
+    on(x, |g, v| g.mean_axes(v[0], 1, false)).gives_nothing(&[0]);
 }
 
 #[test]
 fn products_of_nothing() {
     on(&[&[2, 0], &[0, 3]], |g, v| g.matmul(v[0], v[1])).gives(&[2, 3], 0.0);
-    on(&[&[0, 2], &[2, 3]], |g, v| g.matmul(v[0], v[1])).is_empty(&[0, 3]);
-    on(&[&[2, 3], &[3, 0]], |g, v| g.matmul(v[0], v[1])).is_empty(&[2, 0]);
+    on(&[&[0, 2], &[2, 3]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[0, 3]);
+    on(&[&[2, 3], &[3, 0]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[2, 0]);
     let linear: [fn(&mut Graph<'_>, &[Var]) -> Var; 2] =
         [|g, v| g.linear(v[0], v[1], Some(v[2])), |g, v| g.linear_relu(v[0], v[1], Some(v[2]))];
     for linear in linear {
-        on(&[&[0, 2], &[3, 2], &[3]], linear).is_empty(&[0, 3]);
+        on(&[&[0, 2], &[3, 2], &[3]], linear).gives_nothing(&[0, 3]);
         on(&[&[2, 0], &[3, 0], &[3]], linear).gives(&[2, 3], 1.0);
-        on(&[&[2, 3], &[0, 3], &[0]], linear).is_empty(&[2, 0]);
+        on(&[&[2, 3], &[0, 3], &[0]], linear).gives_nothing(&[2, 0]);
     }
 }
 
 #[test]
 fn moving_nothing() {
-    on(&[&[0, 3]], |g, v| g.reshape(v[0], [5, 0])).is_empty(&[5, 0]);
-    on(&[&[0, 3]], |g, v| g.transpose(v[0], 0, 1)).is_empty(&[3, 0]);
-    on(&[&[0, 2, 2, 3]], |g, v| g.flatten(v[0])).is_empty(&[0, 12]);
-    on(&[&[2, 2, 2, 0]], |g, v| g.flatten(v[0])).is_empty(&[2, 0]);
-    on(&[&[3, 2]], |g, v| g.slice(v[0], 0, 1..1)).is_empty(&[0, 2]);
+    on(&[&[0, 3]], |g, v| g.reshape(v[0], [5, 0])).gives_nothing(&[5, 0]);
+    on(&[&[0, 3]], |g, v| g.transpose(v[0], 0, 1)).gives_nothing(&[3, 0]);
+    on(&[&[0, 2, 2, 3]], |g, v| g.flatten(v[0])).gives_nothing(&[0, 12]);
+    on(&[&[2, 2, 2, 0]], |g, v| g.flatten(v[0])).gives_nothing(&[2, 0]);
+    on(&[&[3, 2]], |g, v| g.slice(v[0], 0, 1..1)).gives_nothing(&[0, 2]);
     on(&[&[0, 2], &[1, 2]], |g, v| g.concat(&[v[0], v[1], v[0]], 0)).gives(&[1, 2], 1.0);
     on(&[], |g, v| g.concat(v, 0)).panics("concat: there is nothing to concatenate");
 }
@@ -154,16 +154,16 @@ fn picking_nothing() {
             g.gather(v[0], axis, none)
         }
     };
-    on(&[&[3, 2]], gather(0)).is_empty(&[0, 2]);
-    on(&[&[0, 2]], gather(1)).is_empty(&[0, 0]);
+    on(&[&[3, 2]], gather(0)).gives_nothing(&[0, 2]);
+    on(&[&[0, 2]], gather(1)).gives_nothing(&[0, 0]);
     let select = |rows: &'static [u32]| {
         move |g: &mut Graph<'_>, v: &[Var]| {
             let rows = g.indices(rows);
             g.index_select(v[0], rows)
         }
     };
-    on(&[&[3, 2]], select(&[])).is_empty(&[0, 2]);
-    on(&[&[3, 0]], select(&[2, 2])).is_empty(&[2, 0]);
+    on(&[&[3, 2]], select(&[])).gives_nothing(&[0, 2]);
+    on(&[&[3, 0]], select(&[2, 2])).gives_nothing(&[2, 0]);
     on(&[&[0, 2]], select(&[0]))
         .panics("index_select: row 0 at position 0 is out of range; it must be below 0");
 }
@@ -173,8 +173,8 @@ fn images_of_nothing_and_of_one_pixel() {
     let options = Conv2dOptions { padding: [1, 1], ..Default::default() };
     let conv = |g: &mut Graph<'_>, v: &[Var]| g.conv2d(v[0], v[1], Some(v[2]), options);
     let block = |g: &mut Graph<'_>, v: &[Var]| g.conv_relu_pool(v[0], v[1], Some(v[2]), options);
-    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], conv).is_empty(&[0, 4, 4, 2]);
-    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], block).is_empty(&[0, 2, 2, 2]);
+    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], conv).gives_nothing(&[0, 4, 4, 2]);
+    on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], block).gives_nothing(&[0, 2, 2, 2]);
     on(&[&[1, 1, 1, 1], &[2, 1, 3, 3], &[2]], conv).gives(&[1, 1, 1, 2], 2.0);
     on(&[&[1, 2, 2, 1], &[2, 1, 3, 3], &[2]], block).gives(&[1, 1, 1, 2], 5.0);
     on(&[&[1, 1, 2, 1], &[2, 1, 3, 3], &[2]], block).panics("max_pool2d: a window [2, 2]");
@@ -188,12 +188,12 @@ fn images_of_nothing_and_of_one_pixel() {
         |g, v| g.avg_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
     ];
     for (pool, expected) in pools.into_iter().zip([1.0, 0.25]) {
-        on(&[&[0, 4, 4, 3]], pool).is_empty(&[0, 3, 3, 3]);
-        on(&[&[1, 4, 4, 0]], pool).is_empty(&[1, 3, 3, 0]);
+        on(&[&[0, 4, 4, 3]], pool).gives_nothing(&[0, 3, 3, 3]);
+        on(&[&[1, 4, 4, 0]], pool).gives_nothing(&[1, 3, 3, 0]);
         on(&[&[1, 0, 4, 3]], pool).panics("must be at least 1");
         on(&[&[1, 1, 1, 1]], pool).gives(&[1, 1, 1, 1], expected);
     }
-    on(&[&[0, 4, 4, 3]], |g, v| g.global_avg_pool2d(v[0])).is_empty(&[0, 3]);
+    on(&[&[0, 4, 4, 3]], |g, v| g.global_avg_pool2d(v[0])).gives_nothing(&[0, 3]);
     on(&[&[1, 0, 4, 3]], |g, v| g.global_avg_pool2d(v[0])).gives(&[1, 3], NAN);
 }
 
@@ -208,13 +208,14 @@ fn batch_norm_of_too_little() {
     on(&[&[1, 3]], batch_norm).panics("batch_norm: [1, 3] has 1 values a channel, training needs at least 2");
     on(&[&[2, 3]], batch_norm).gives(&[2, 3], 0.0);
     let evaluation = Mode::eval().with_grad(true);
-    run(evaluation, &[&[0, 3]], batch_norm).is_empty(&[0, 3]);
+    run(evaluation, &[&[0, 3]], batch_norm).gives_nothing(&[0, 3]);
     run(evaluation, &[&[1, 3]], batch_norm).gives(&[1, 3], 1.0);
 }
 
 #[test]
 fn losses_of_nothing() {
-    let pairwise: [fn(&mut Graph<'_>, Var, Var, Reduction) -> Var; 4] = [
+    type Pairwise = fn(&mut Graph<'_>, Var, Var, Reduction) -> Var;
+    let pairwise: [Pairwise; 4] = [
         |g, x, t, reduction| g.mse_loss(x, t, reduction),
         |g, x, t, reduction| g.l1_loss(x, t, reduction),
         |g, x, t, reduction| g.huber_loss(x, t, 1.0, reduction),

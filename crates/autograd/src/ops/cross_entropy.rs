@@ -1,4 +1,4 @@
-//! loss = −ln softmax(logits)[label], the mean or the sum over the rows.
+//! loss = `−ln softmax(logits)[label]`, the mean or the sum over the rows.
 
 use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
 use tensor::reduce::sum;
@@ -62,7 +62,7 @@ impl Op for CrossEntropy {
 impl Graph<'_> {
     /// Cross-entropy of logits `[n, classes]` with n class labels, a scalar; `torch.nn.functional.cross_entropy`.
     ///
-    /// With label smoothing s, the loss of a row is −(1 − s) · ln p\[label\] − s / classes · Σ ln p, p the
+    /// With label smoothing s, the loss of a row is −(1 − s) · ln p(label) − s / classes · Σ ln p, p the
     /// softmax of the row. Szegedy et al. 2016.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! y[i] = x[indices[i]]: whole rows by their numbers.
+//! `y[i] = x[indices[i]]`: whole rows by their numbers.
 
 use tensor::Shape;
 
@@ -33,7 +33,7 @@ impl Op for IndexSelect {
         }
     }
 
-    /// dx[indices[i]] += dy[i], in the order of the indices.
+    /// `dx[indices[i]] += dy[i]`, in the order of the indices.
     fn backward(&self, mut b: Backward<'_>) {
         let len = row_len(b.shape);
         if let Some(dx) = b.grads.get(0) {

@@ -1,5 +1,5 @@
-//! The ops: one file each, with its formula, forward and backward, and the [`Graph`] method that
-//! records it. A new op is a file here, a `mod` line, and a row in `tests/gradcheck`.
+//! The ops: one file each, with its formula, forward and backward, and the [`Graph`](crate::Graph) method
+//! that records it. A new op is a file here, a `mod` line, and a row in `tests/gradcheck`.
 
 mod add;
 mod div;
@@ -57,6 +57,3 @@ pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
 pub use shared::Reduction;
-
-#[cfg(doc)]
-use crate::Graph;
