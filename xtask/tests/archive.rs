@@ -129,7 +129,10 @@ proptest! {
 
     /// An archive with a few bytes broken: an error, or the files as they were; nothing beside them.
     #[test]
-    fn broken_archives_do_no_harm(changes in prop::collection::vec((0.0..1.0_f64, any::<u8>()), 1..6), in_headers: bool) {
+    fn broken_archives_do_no_harm(
+        changes in prop::collection::vec((0.0..1.0_f64, any::<u8>()), 1..6),
+        in_headers: bool,
+    ) {
         let mut tar = Vec::new();
         MultiGzDecoder::new(&archive(0)[..]).read_to_end(&mut tar).unwrap();
         for (at, byte) in changes {

@@ -8,6 +8,7 @@ mod common;
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -44,7 +45,6 @@ fn child(script: &str, from: &str, root: &Path) -> Command {
 /// A server that takes some 60 ms for the whole archive.
 fn slow_server() -> Server {
     Server::new(|_, request, stream| {
-        use std::io::Write;
         serve(&archive(0), "\"a\"", request, 0, stream);
         for part in archive(0)[request.start.unwrap_or(0).min(archive(0).len())..].chunks(10_000) {
             thread::sleep(Duration::from_millis(2));

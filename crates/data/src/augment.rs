@@ -6,8 +6,8 @@ use crate::{ImageShape, random};
 
 /// Random changes to training images. The default changes nothing.
 ///
-/// What happens to an image depends on (seed, epoch, index of the image) alone: not on the batch it is in, and
-/// not on the number of threads.
+/// What happens to an image depends on (seed, epoch, index of the image) alone: not on the batch it is in,
+/// and not on the number of threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augment {
     /// Whether and when an image is mirrored left to right.
@@ -49,7 +49,7 @@ pub enum Border {
 }
 
 impl Augment {
-    /// Flips at random and crops from a border of `padding` pixels of zeros: what most CIFAR recipes do, with 4.
+    /// Flips at random and crops from a border of `padding` zeros: what most CIFAR recipes do, with 4.
     pub fn flip_and_crop(padding: usize) -> Self {
         Self { flip: Flip::Random, crop: Some(Crop { padding, border: Border::Zero }) }
     }

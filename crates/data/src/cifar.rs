@@ -31,9 +31,9 @@ pub enum Part {
 
 /// CIFAR-10 or CIFAR-100 in the authors' binary layout, behind a memory map.
 ///
-/// Images are handed out without a copy: [`Dataset::image`] points into the map. A file may hold any number of
-/// records, so that smaller sets of the same layout can be read too; that the files are the published ones
-/// is the business of [`Published::verify`](crate::Published::verify).
+/// Images are handed out without a copy: [`Dataset::image`] points into the map. A file may hold any number
+/// of records, so that smaller sets of the same layout can be read too; that the files are the published
+/// ones is the business of [`Published::verify`](crate::Published::verify).
 ///
 /// The files must not be changed while they are open. One that is cut short between two batches makes the
 /// [`Loader`](crate::Loader) return [`Error::CutShort`]; one that is cut short while a batch is being read

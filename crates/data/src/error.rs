@@ -24,7 +24,7 @@ pub enum Error {
         found: &'static str,
     },
     /// A file of records whose length is no positive multiple of a record's.
-    #[error("{}: expected one or more records of {record_len} bytes, found {len} bytes in all", path.display())]
+    #[error("{}: expected records of {record_len} bytes, found {len} bytes in all", path.display())]
     Length {
         /// The file.
         path: PathBuf,

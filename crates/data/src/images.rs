@@ -17,9 +17,9 @@ const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// Reads a PNG or JPEG of any size as an image of `shape`: its bytes plane after plane (C × H × W).
 ///
-/// The picture is turned as its EXIF entry says; what is transparent becomes white; the largest centred window
-/// of the right proportions is cut out and resampled with a triangle filter that widens when it shrinks
-/// (torchvision's antialiased bilinear). One channel is the luma of the colours.
+/// The picture is turned as its EXIF entry says; what is transparent becomes white; the largest centred
+/// window of the right proportions is cut out and resampled with a triangle filter that widens when it
+/// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours.
 ///
 /// # Errors
 /// When the file cannot be read, is neither a PNG nor a JPEG, is broken, or would need more than 512 MiB.

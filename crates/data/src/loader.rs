@@ -16,7 +16,7 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// The usual numbers for CIFAR-10: mean 0.4914, 0.4822, 0.4465; standard deviation 0.2470, 0.2435, 0.2616.
+    /// The usual numbers for CIFAR-10: means 0.4914, 0.4822, 0.4465, deviations 0.2470, 0.2435, 0.2616.
     pub fn cifar10() -> Self {
         Self { mean: vec![0.4914, 0.4822, 0.4465], std: vec![0.2470, 0.2435, 0.2616] }
     }
@@ -111,7 +111,7 @@ impl<'a> Loader<'a> {
         let (n_means, n_stds) = (normalize.mean.len(), normalize.std.len());
         assert!(
             n_means == n_channels && n_stds == n_channels,
-            "Loader::normalize: {n_means} means and {n_stds} standard deviations for images of {n_channels} channels",
+            "Loader::normalize: {n_means} means and {n_stds} deviations for images of {n_channels} channels",
         );
         let sound =
             normalize.mean.iter().all(|mean| mean.is_finite()) && normalize.std.iter().all(|&std| std > 0.0);
@@ -140,7 +140,7 @@ impl<'a> Loader<'a> {
         self.position
     }
 
-    /// Goes to `position`: the next batch is the same, bit for bit, as if the loader had come there by itself.
+    /// Goes to `position`: the next batch is the same bit for bit as if the loader had come there by itself.
     ///
     /// # Errors
     /// When the epoch has not so many batches.

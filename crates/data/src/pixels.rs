@@ -121,7 +121,7 @@ mod tests {
             seed: u8,
         ) {
             let shape = ImageShape { height, width, channels };
-            let planes: Vec<u8> = (0..shape.len()).map(|i| (i as u8).wrapping_mul(37).wrapping_add(seed)).collect();
+            let planes: Vec<u8> = (0..shape.len()).map(|i| (i * 37 + usize::from(seed)) as u8).collect();
             // A reflected border is narrower than the image.
             let within = |at: isize, len: usize| at.clamp(1 - len as isize, len as isize - 1);
             let view = if reflect {

@@ -1,4 +1,4 @@
-//! Randomness by key: a stream of numbers is named by (seed, purpose, epoch, item), never by what was drawn before.
+//! Randomness by key: a stream is named by (seed, purpose, epoch, item), never by what was drawn before.
 //!
 //! Nothing here keeps state between batches, so a run resumes without saving a generator, and neither the
 //! batch size nor the number of threads moves a draw. The generator is ChaCha with 8 rounds, whose output is

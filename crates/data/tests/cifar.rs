@@ -65,11 +65,7 @@ fn a_cut_file_is_named() {
     let dir = folder(3);
     File::options().write(true).open(dir.path().join("data_batch_4.bin")).unwrap().set_len(9_000).unwrap();
     let message = open_train(&dir).unwrap_err().to_string();
-    assert!(
-        message.ends_with(
-            "data_batch_4.bin: expected one or more records of 3073 bytes, found 9000 bytes in all"
-        )
-    );
+    assert!(message.ends_with("data_batch_4.bin: expected records of 3073 bytes, found 9000 bytes in all"));
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn a_jpeg_is_turned_as_its_exif_entry_says() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.jpg");
     gradient(40, 80).save(&path).unwrap();
-    // APP1 with a TIFF header (big-endian) and one entry: orientation (0x0112), a short, 6: turn it clockwise.
+    // APP1 with a TIFF header (big-endian) and one entry: orientation (0x0112), a short, 6: turn clockwise.
     let exif =
         [b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0" as &[u8]].concat();
     let jpeg = fs::read(&path).unwrap();
@@ -199,7 +199,6 @@ fn a_folder_that_lacks_something_is_named() {
     fs::write(dir.path().join("b/broken.jpg"), "no picture").unwrap();
     assert!(complaint().contains("broken.jpg: expected a PNG or JPEG picture"));
     let nowhere = dir.path().join("none");
-    assert!(
-        matches!(InMemory::from_folder(&nowhere, shape(1, 1, 3)), Err(Error::Io { path, .. }) if path == nowhere)
-    );
+    let error = InMemory::from_folder(&nowhere, shape(1, 1, 3)).unwrap_err();
+    assert!(matches!(error, Error::Io { path, .. } if path == nowhere));
 }

@@ -65,8 +65,8 @@ impl Partial {
     /// Downloads what is missing. Whether the file was put together from more than one answer.
     ///
     /// # Errors
-    /// When the server refuses, answers with something else, or brings nothing more in all attempts. What came
-    /// is kept for the next run, unless it could not be written.
+    /// When the server refuses, answers with something else, or brings nothing more in all attempts. What
+    /// came is kept for the next run, unless it could not be written.
     pub(super) fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
         let agent = agent(&self.url, limits);
         let mut pieced = self.len > 0;
@@ -82,7 +82,7 @@ impl Partial {
                     return Err(error);
                 }
                 Err(Stop::Broken(error)) => {
-                    // Only what was never reached before counts, or a server that breaks off could be asked for ever.
+                    // Only what was never reached before counts, or a server could break off for ever.
                     if self.len >= most + limits.min_bytes {
                         pauses = limits.pauses.iter();
                     }

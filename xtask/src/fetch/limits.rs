@@ -24,7 +24,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 20 s for an answer or a byte; 64 KiB in 30 s; five more attempts after 1, 2, 4, 8 and 16 s; 1 GiB in all.
+    /// 20 s for an answer or a byte; 64 KiB in 30 s; attempts after 1, 2, 4, 8 and 16 s; 1 GiB in all.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(20),

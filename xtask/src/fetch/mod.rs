@@ -21,9 +21,9 @@ use place::Place;
 
 /// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
 ///
-/// The archive (about 170 MB) comes from the authors' site; a download that broke off goes on where it stopped.
-/// Every file is checked against its published SHA-256 before it is moved into place. What is already there
-/// and whole is left alone.
+/// The archive (about 170 MB) comes from the authors' site; a download that broke off goes on where it
+/// stopped. Every file is checked against its published SHA-256 before it is moved into place. What is already
+/// there and whole is left alone.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Fetch CIFAR-100 instead of CIFAR-10
@@ -79,7 +79,8 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Brings `published` from `source` into a folder of its own name in `root`.
 ///
-/// Whatever happens, the files in that folder are afterwards those that were there before, or the published ones.
+/// Whatever happens, the files in that folder are afterwards those that were there before, or the published
+/// ones.
 ///
 /// # Errors
 /// When the archive cannot be read or downloaded, is not the published one, or cannot be written.

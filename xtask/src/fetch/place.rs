@@ -73,8 +73,8 @@ impl Staging<'_> {
         &self.path
     }
 
-    /// Moves the files, which are synced, into place: the whole folder at once where there was none, else each
-    /// file over its predecessor.
+    /// Moves the files, which are synced, into place: the whole folder at once where there was none, else
+    /// each file over its predecessor.
     pub(super) fn install(self) -> Result<()> {
         let Place { published, root, target } = self.place;
         let moved = || format!("moving the files into {}", target.display());

@@ -1,19 +1,22 @@
-//! A small data set with its archive, and a server that misbehaves as asked.
+//! A small data set with its archive, and fetches of it.
 
 // Each test uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
-use std::io::{Cursor, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+mod server;
+
+use std::fs;
+use std::io::{Cursor, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use data::{Published, PublishedFile};
 use flate2::{Compression, write::GzEncoder};
-use sha2::{Digest, Sha256};
+use md5::{Digest, Md5};
+use sha2::Sha256;
+use xtask::fetch::{Limits, Outcome, Source, bring};
+
+pub(crate) use server::{ALL, Request, Server, send, serve};
 
 /// Two files of bytes that do not compress.
 pub(crate) fn contents(seed: u64) -> [(&'static str, Vec<u8>); 2] {
@@ -90,113 +93,50 @@ pub(crate) fn is_whole(root: &Path) -> bool {
 
 /// What is in a folder, hidden files too, without the lock.
 pub(crate) fn listing(dir: &Path) -> Vec<String> {
-    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut names: Vec<_> =
-        std::fs::read_dir(dir).unwrap().map(name).filter(|name| !name.ends_with(".lock")).collect();
+        fs::read_dir(dir).unwrap().map(name).filter(|name| !name.ends_with(".lock")).collect();
     names.sort();
     names
 }
 
-/// What a client asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    /// From which byte on, if the client said so.
-    pub(crate) start: Option<usize>,
-    pub(crate) if_range: Option<String>,
-}
-
-/// A server on this machine that answers each request by a function of its number, from 0.
-pub(crate) struct Server {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
-    is_done: Arc<AtomicBool>,
-}
-
-impl Server {
-    pub(crate) fn new(answer: impl Fn(usize, &Request, &mut TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let is_done = Arc::new(AtomicBool::new(false));
-        let server = Self { address, requests: requests.clone(), is_done: is_done.clone() };
-        let answer = Arc::new(answer);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if is_done.load(Ordering::Relaxed) {
-                    break;
-                }
-                let (requests, answer) = (requests.clone(), answer.clone());
-                thread::spawn(move || {
-                    let Ok(mut stream) = stream else { return };
-                    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-                    let Some(request) = read_request(&mut stream) else { return };
-                    let number = {
-                        let mut requests = requests.lock().unwrap();
-                        requests.push(request.clone());
-                        requests.len() - 1
-                    };
-                    answer(number, &request, &mut stream);
-                });
-            }
-        });
-        server
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}/set.tar.gz", self.address)
-    }
-
-    pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+/// Limits for a server on this machine.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        answer: Duration::from_secs(10),
+        silence: Duration::from_secs(1),
+        window: Duration::from_millis(400),
+        min_bytes: 4_096,
+        pauses: vec![Duration::from_millis(5); 3],
+        max_bytes: 1 << 20,
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.is_done.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(self.address);
-    }
+pub(crate) fn fetch(url: &str, md5: Option<&'static str>, root: &Path) -> Result<Outcome, String> {
+    let source = Source::Url(url.into(), md5);
+    bring(&published(), &source, root, &limits()).map_err(|error| format!("{error:#}"))
 }
 
-fn read_request(stream: &mut TcpStream) -> Option<Request> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let header = |name: &str| {
-        let of_line = |line: &str| {
-            line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.to_owned())
-        };
-        head.lines().find_map(of_line)
-    };
-    let start = header("range").map(|range| range["bytes=".len()..].trim_end_matches('-').parse().unwrap());
-    Some(Request { path: head.split(' ').nth(1)?.to_owned(), start, if_range: header("if-range") })
+pub(crate) fn archive_md5() -> Option<&'static str> {
+    Some(hex(&Md5::digest(archive(0))))
 }
 
-/// Sends what was asked for of `bytes`, as a decent server does, but no more than `n_sent` bytes.
-pub(crate) fn serve(bytes: &[u8], etag: &str, request: &Request, n_sent: usize, stream: &mut TcpStream) {
-    let is_same = request.if_range.as_deref().is_none_or(|validator| validator == etag);
-    let etag = if etag.is_empty() { String::new() } else { format!("ETag: {etag}\r\n") };
-    let (head, body) = match request.start.filter(|_| is_same) {
-        Some(start) if start >= bytes.len() => ("HTTP/1.1 416 Range Not Satisfiable\r\n".into(), &[][..]),
-        Some(start) => {
-            let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
-            (format!("HTTP/1.1 206 Partial Content\r\nContent-Range: {range}\r\n"), &bytes[start..])
-        }
-        None => ("HTTP/1.1 200 OK\r\n".to_owned(), bytes),
-    };
-    let head = format!("{head}{etag}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    // The client may have gone.
-    let _ =
-        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body[..n_sent.min(body.len())]));
+/// Fetches from a server into a new folder; the set is whole, and nothing else is left.
+pub(crate) fn assert_fetched(server: &Server, md5: Option<&'static str>) {
+    let root = tempfile::tempdir().unwrap();
+    assert_eq!(fetch(&server.url(), md5, root.path()), Ok(Outcome::Brought));
+    assert!(is_whole(root.path()));
+    assert_eq!(listing(root.path()), ["test-set"]);
 }
 
-/// Sends a line of status, headers and a body as they stand.
-pub(crate) fn send(stream: &mut TcpStream, head: &str, body: &[u8]) {
-    let _ = stream.write_all(format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n").as_bytes());
-    let _ = stream.write_all(body);
+/// Fetches into a folder that has an older set: an error that says `complaint`, and the older set as it was.
+pub(crate) fn assert_refused(server: &Server, md5: Option<&'static str>, complaint: &str) {
+    let root = tempfile::tempdir().unwrap();
+    let set = root.path().join("test-set");
+    fs::create_dir(&set).unwrap();
+    fs::write(set.join("train.bin"), "old").unwrap();
+    let error = fetch(&server.url(), md5, root.path()).unwrap_err();
+    assert!(error.contains(complaint), "{error}");
+    assert_eq!(listing(&set), ["train.bin"]);
+    assert_eq!(fs::read(set.join("train.bin")).unwrap(), b"old");
 }

@@ -1,7 +1,7 @@
 //! How one image of the built-in set is drawn.
 //!
-//! Only +, −, ×, ÷ and √ are used, which every machine rounds alike; directions are drawn as points of the unit
-//! disk rather than as angles.
+//! Only +, −, ×, ÷ and √ are used, which every machine rounds alike; directions are drawn as points of the
+//! unit disk rather than as angles.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;

@@ -1,10 +1,11 @@
 //! The built-in set: ten classes of drawn shapes, for whoever has no CIFAR at hand.
 //!
-//! Each image is 32 × 32 pixels in colour: one shape before a background of two colours with some scraps around
-//! it, under noise. The place, size, direction and colours of the shape, and everything else in the image, are drawn at
-//! random and say nothing about the class, so that a linear model learns next to nothing and a convolutional
-//! network nearly everything. The same seed gives the same bytes on every machine: the drawing uses no
-//! function that rounds differently elsewhere.
+//! Each image is 32 × 32 pixels in colour: one bright shape before a dark background of two colours with some
+//! scraps around it, under noise. The place, size, direction and colour of the shape, and everything else in
+//! the image, are drawn at random and say nothing about the class, so that a linear model learns next to
+//! nothing (21 % of the test part right in PyTorch) and a convolutional network nearly everything (the
+//! lecture's passes 90 % in its third epoch over 10,000 images). The same seed gives the same bytes on every
+//! machine: the drawing uses no function that rounds differently elsewhere.
 
 mod draw;
 
@@ -22,8 +23,8 @@ pub const CLASS_NAMES: [&str; 10] =
 /// How many images the training part has; a tenth of that the test part.
 const N_TRAIN: usize = 20_000;
 
-/// One part of the set in memory, read as CIFAR-10 is: 20,000 images to train on, 2,000 to test on, as many of
-/// each class.
+/// One part of the set in memory, read as CIFAR-10 is: 20,000 images to train on, 2,000 to test on, as many
+/// of each class.
 ///
 /// ```
 /// use data::{Dataset, Part, shapes};

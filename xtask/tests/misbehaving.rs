@@ -1,0 +1,216 @@
+//! fetch-cifar against servers that misbehave: it ends with the whole set, or an error and the old state.
+
+mod common;
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{
+    ALL, Request, Server, archive, archive_md5, assert_fetched, assert_refused, fetch, send, serve,
+};
+
+#[test]
+fn a_server_that_stalls_is_asked_again() {
+    let server = Server::new(|number, request, stream| {
+        let n_sent = if number == 0 { 50_000 } else { ALL };
+        serve(&archive(0), "\"a\"", request, n_sent, stream);
+        if number == 0 {
+            thread::sleep(Duration::from_secs(5));
+        }
+    });
+    let start = Instant::now();
+    assert_fetched(&server, archive_md5());
+    assert!(start.elapsed() < Duration::from_secs(4), "the silence was waited out");
+    assert_eq!(server.requests()[1].start, Some(50_000));
+}
+
+#[test]
+fn a_server_in_trouble_is_asked_again() {
+    for status in ["500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"] {
+        let server = Server::new(move |number, request, stream| match number {
+            0 | 1 => send(stream, &format!("{status}\r\nContent-Length: 4"), b"busy"),
+            _ => serve(&archive(0), "", request, ALL, stream),
+        });
+        assert_fetched(&server, None);
+    }
+}
+
+#[test]
+fn a_server_that_speaks_no_http_is_given_up() {
+    let server = Server::new(|_, _, stream| {
+        let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n");
+    });
+    assert_refused(&server, None, "asking http://127.0.0.1");
+    assert_eq!(server.requests().len(), 4);
+}
+
+#[test]
+fn a_refusal_is_final() {
+    for status in ["404 Not Found", "403 Forbidden", "410 Gone"] {
+        let server =
+            Server::new(move |_, _, stream| send(stream, &format!("{status}\r\nContent-Length: 0"), b""));
+        assert_refused(&server, None, &format!("answered {status}, expected the archive"));
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[test]
+fn nobody_there_is_an_error() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let error = fetch(&format!("http://{address}/set.tar.gz"), None, root.path()).unwrap_err();
+    assert!(error.contains("gave up") && error.to_lowercase().contains("connection"), "{error}");
+}
+
+#[test]
+fn a_web_page_is_no_archive() {
+    let page = b"<!DOCTYPE html><title>Please log in</title>";
+    let server = Server::new(move |_, _, stream| {
+        send(
+            stream,
+            &format!("200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}", page.len()),
+            page,
+        );
+    });
+    assert_refused(&server, archive_md5(), "answered with a web page, expected the archive");
+    assert_eq!(server.requests().len(), 1);
+    // And one that does not say what it is.
+    let server = Server::new(move |_, _, stream| {
+        send(stream, &format!("200 OK\r\nContent-Length: {}", page.len()), page)
+    });
+    assert_refused(
+        &server,
+        None,
+        "expected a .tar.gz archive, found something that starts with \"<!DOCTYPE html>",
+    );
+}
+
+#[test]
+fn a_redirect_is_followed_and_a_loop_is_not() {
+    let server = Server::new(|_, request, stream| match request.path.as_str() {
+        "/set.tar.gz" => send(stream, "302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0", b""),
+        _ => serve(&archive(0), "", request, ALL, stream),
+    });
+    assert_fetched(&server, None);
+    let server = Server::new(|_, _, stream| {
+        send(stream, "302 Found\r\nLocation: /set.tar.gz\r\nContent-Length: 0", b"")
+    });
+    assert_refused(&server, None, "too many redirects");
+}
+
+#[test]
+fn a_server_without_ranges_begins_anew() {
+    let server = Server::new(|number, request, stream| {
+        let request = Request { start: None, ..request.clone() };
+        serve(&archive(0), "", &request, if number == 0 { 90_000 } else { ALL }, stream);
+    });
+    assert_fetched(&server, archive_md5());
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[test]
+fn a_server_without_ranges_that_always_breaks_off_is_given_up() {
+    let server = Server::new(|_, request, stream| {
+        serve(&archive(0), "", &Request { start: None, ..request.clone() }, 90_000, stream);
+    });
+    assert_refused(&server, archive_md5(), "gave up");
+    assert!(server.requests().len() < 10);
+}
+
+#[test]
+fn a_range_that_is_refused_begins_anew() {
+    let server = Server::new(|number, request, stream| match number {
+        0 => serve(&archive(0), "\"a\"", request, 90_000, stream),
+        1 => send(stream, "416 Range Not Satisfiable\r\nContent-Length: 0", b""),
+        _ => serve(&archive(0), "\"a\"", request, ALL, stream),
+    });
+    assert_fetched(&server, archive_md5());
+    assert_eq!(server.requests()[2].start, None);
+}
+
+#[test]
+fn a_file_that_changes_between_two_ranges_begins_anew() {
+    // The server heeds If-Range, or it ignores it and says what it sends.
+    for heeds_if_range in [true, false] {
+        let server = Server::new(move |number, request, stream| {
+            let if_range = request.if_range.clone().filter(|_| heeds_if_range);
+            let request = Request { if_range, ..request.clone() };
+            match number {
+                0 => serve(&archive(7), "\"old\"", &request, 90_000, stream),
+                _ => serve(&archive(0), "\"new\"", &request, ALL, stream),
+            }
+        });
+        assert_fetched(&server, archive_md5());
+    }
+}
+
+#[test]
+fn a_file_that_changes_unnoticed_is_found_by_the_sums_and_begins_anew() {
+    for md5 in [archive_md5(), None] {
+        let server = Server::new(|number, request, stream| match number {
+            0 => serve(&archive(7), "", request, 90_000, stream),
+            _ => serve(&archive(0), "", request, ALL, stream),
+        });
+        assert_fetched(&server, md5);
+        assert_eq!(
+            server.requests().iter().map(|request| request.start).collect::<Vec<_>>(),
+            [None, Some(90_000), None]
+        );
+    }
+}
+
+#[test]
+fn a_wrong_sum_is_an_error_after_a_second_try() {
+    let server = Server::new(|_, request, stream| serve(&archive(1), "", request, ALL, stream));
+    assert_refused(&server, archive_md5(), "the archive has the MD5 sum");
+    assert_eq!(server.requests().len(), 2);
+    // From a mirror the members' sums decide.
+    let server = Server::new(|_, request, stream| serve(&archive(1), "", request, ALL, stream));
+    assert_refused(&server, None, "the archive is not the published one");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_wrong_length_is_an_error() {
+    let promised = |n_bytes: usize| {
+        Server::new(move |_, _, stream| {
+            let bytes = archive(0);
+            let n_sent = bytes.len().min(n_bytes);
+            send(stream, &format!("200 OK\r\nContent-Length: {n_bytes}"), &bytes[..n_sent]);
+        })
+    };
+    assert_refused(&promised(archive(0).len() + 10), archive_md5(), "broke off");
+    assert_refused(&promised(archive(0).len() - 10), archive_md5(), "the archive has the MD5 sum");
+    assert_refused(&promised(0), None, "the archive is empty");
+}
+
+#[test]
+fn a_slow_drip_is_given_up() {
+    let server = Server::new(|_, request, stream| {
+        serve(&archive(0), "\"a\"", request, 0, stream);
+        for byte in &archive(0)[request.start.unwrap_or(0)..] {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let start = Instant::now();
+    assert_refused(&server, archive_md5(), "sent only");
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn an_endless_answer_ends() {
+    let chunk = Arc::new([b"8000\r\n" as &[u8], &[b'x'; 0x8000], b"\r\n"].concat());
+    let server = Server::new(move |_, _, stream| {
+        send(stream, "200 OK\r\nTransfer-Encoding: chunked", b"");
+        while stream.write_all(&chunk).is_ok() {}
+    });
+    assert_refused(&server, None, "more bytes than any archive has");
+    let server = Server::new(|_, _, stream| send(stream, "200 OK\r\nContent-Length: 99999999999", b""));
+    assert_refused(&server, None, "offers 99999999999 bytes");
+}
