@@ -9,19 +9,27 @@ use std::any::Any;
 use autograd::{Graph, Var};
 
 use crate::layer::Layer;
-use crate::layers::{Linear, ReLU};
+use crate::layers::{Conv2d, Linear, MaxPool2d, ReLU};
 
 /// Runs the layers at the front of a slice as one op, or declines.
 type Fused = fn(&[Box<dyn Layer>], &mut Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
-const PATTERNS: [(usize, Fused); 1] = [
-    (2, linear_relu), // Linear → ReLU
+const PATTERNS: [(usize, Fused); 2] = [
+    (3, conv_relu_pool), // Conv2d → ReLU → MaxPool2d(2)
+    (2, linear_relu),    // Linear → ReLU
 ];
 
 /// Runs the first pattern that fits the front of `layers`; says how many layers it took.
 pub(crate) fn run(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<(Var, usize)> {
     PATTERNS.iter().find_map(|&(n_layers, fused)| fused(layers.get(..n_layers)?, g, x).map(|y| (y, n_layers)))
+}
+
+fn conv_relu_pool(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<Var> {
+    let conv = layer::<Conv2d>(&*layers[0])?;
+    layer::<ReLU>(&*layers[1])?;
+    layer::<MaxPool2d>(&*layers[2]).filter(|pool| pool.is_2x2())?;
+    conv.forward_relu_pool(g, x)
 }
 
 fn linear_relu(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<Var> {
@@ -34,4 +42,43 @@ fn linear_relu(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<V
 fn layer<L: Layer>(layer: &dyn Layer) -> Option<&L> {
     let any: &dyn Any = layer;
     any.downcast_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::{Mode, Tape};
+    use tensor::conv::Algorithm;
+
+    use super::*;
+    use crate::layers::{Flatten, Tanh};
+    use crate::sequential::Sequential;
+
+    /// How many layers at the front of the model run as one; 0 where none do.
+    fn n_fused(net: Sequential, shape: &[usize]) -> usize {
+        let (net, mut params) = crate::build(net, 0);
+        let mut tape = Tape::new();
+        let mut g = tape.begin(&mut params, Mode::eval());
+        let x = g.input(shape, &vec![0.0; shape.iter().product()]);
+        run(net.layers(), &mut g, x).map_or(0, |(_, n_layers)| n_layers)
+    }
+
+    #[test]
+    fn patterns_are_seen_where_they_are_and_nowhere_else() {
+        let conv = || Conv2d::new(3, 8, 3).padding(1);
+        let block = |conv, pool| Sequential::new().add(conv).add(ReLU).add(pool).add(Flatten);
+        let image = [2, 8, 8, 3];
+        assert_eq!(n_fused(block(conv(), MaxPool2d::new(2)), &image), 3);
+        assert_eq!(n_fused(block(conv().bias(false), MaxPool2d::new([2, 2]).stride(2)), &image), 3);
+        assert_eq!(n_fused(block(conv(), MaxPool2d::new(3)), &image), 0);
+        assert_eq!(n_fused(block(conv(), MaxPool2d::new(2).stride(1)), &image), 0);
+        assert_eq!(n_fused(block(conv().stride(2), MaxPool2d::new(2)), &image), 0);
+        assert_eq!(n_fused(block(conv().algorithm(Algorithm::Im2col), MaxPool2d::new(2)), &image), 0);
+        assert_eq!(n_fused(Sequential::new().add(conv()).add(ReLU), &image), 0);
+
+        let linear = || Linear::new(4, 5);
+        assert_eq!(n_fused(Sequential::new().add(linear()).add(ReLU), &[2, 4]), 2);
+        assert_eq!(n_fused(Sequential::new().add(linear()).add(Tanh), &[2, 4]), 0);
+        assert_eq!(n_fused(Sequential::new().add(linear()), &[2, 4]), 0);
+        assert_eq!(n_fused(Sequential::new(), &[2, 4]), 0);
+    }
 }

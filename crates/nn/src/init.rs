@@ -1,37 +1,48 @@
-//! How a layer's weights begin.
+//! How a layer's weight begins.
 
+use init::{FanMode, Nonlinearity};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 
-/// How a parameter is initialised; fans are those of the layer's weight.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// How the weight of a [`Linear`](crate::Linear) or [`Conv2d`](crate::Conv2d) is initialised.
+///
+/// For what is not here, write into the parameters of the built model with the functions of the crate
+/// `init`:
+///
+/// ```
+/// use nn::{Init, Linear};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// let (_net, mut params) = nn::build(Linear::new(8, 4).weight_init(Init::HeNormal), 0);
+/// let weight = params.find("weight").unwrap();
+/// init::orthogonal(params.value_mut(weight), &[4, 8], 1.0, &mut ChaCha8Rng::seed_from_u64(1));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Init {
-    /// PyTorch's default for `Linear` and `Conv2d`, weight and bias alike: uniform in ±1/√fan_in.
+    /// PyTorch's default: uniform in ±1/√fan_in.
+    #[default]
     Default,
     /// One number throughout.
     Constant(f32),
     /// Uniform in ±√(6 / fan_in): He et al., "Delving Deep into Rectifiers", 2015.
     HeUniform,
-    /// Uniform in ±√(6 / (fan_in + fan_out)): Glorot and Bengio, 2010.
+    /// Normal with variance 2 / fan_in: the same paper.
+    HeNormal,
+    /// Uniform in ±√(6 / (fan_in + fan_out)): Glorot and Bengio, "Understanding the difficulty of
+    /// training deep feedforward neural networks", 2010.
     XavierUniform,
+    /// Normal with variance 2 / (fan_in + fan_out): the same paper.
+    XavierNormal,
 }
 
 impl Init {
-    /// Fills a weight, or a bias, of a layer whose weight has the shape `weight`.
-    pub(crate) fn fill(self, values: &mut [f32], weight: &[usize], rng: &mut ChaCha8Rng) {
-        let field: usize = weight[2..].iter().product();
-        let (fan_in, fan_out) = ((weight[1] * field) as f64, (weight[0] * field) as f64);
+    pub(crate) fn fill(self, weight: &mut [f32], shape: &[usize], rng: &mut ChaCha8Rng) {
         match self {
-            Self::Default => uniform(values, (1.0 / fan_in).sqrt(), rng),
-            Self::Constant(value) => values.fill(value),
-            Self::HeUniform => uniform(values, (6.0 / fan_in).sqrt(), rng),
-            Self::XavierUniform => uniform(values, (6.0 / (fan_in + fan_out)).sqrt(), rng),
+            Self::Default => init::default_weight(weight, shape, rng),
+            Self::Constant(value) => init::constant(weight, value),
+            Self::HeUniform => init::kaiming_uniform(weight, shape, FanMode::FanIn, Nonlinearity::Relu, rng),
+            Self::HeNormal => init::kaiming_normal(weight, shape, FanMode::FanIn, Nonlinearity::Relu, rng),
+            Self::XavierUniform => init::xavier_uniform(weight, shape, 1.0, rng),
+            Self::XavierNormal => init::xavier_normal(weight, shape, 1.0, rng),
         }
     }
-}
-
-fn uniform(values: &mut [f32], bound: f64, rng: &mut ChaCha8Rng) {
-    let unit = |bits: u32| f64::from(bits >> 8) / f64::from(1 << 24);
-    values.iter_mut().for_each(|value| *value = (bound * (2.0 * unit(rng.next_u32()) - 1.0)) as f32);
 }

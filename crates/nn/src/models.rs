@@ -16,9 +16,8 @@ use crate::sequential::Sequential;
 /// assert_eq!(net.summary(&params, [1, 32, 32, 3]).n_params(), 620_362);
 /// ```
 pub fn lecture_cnn(dropout: f32) -> Sequential {
-    let conv =
-        |i, o| Conv2d::new(i, o, 3).padding(1).weight_init(Init::HeUniform).bias_init(Init::Constant(0.0));
-    let linear = |i, o| Linear::new(i, o).weight_init(Init::HeUniform).bias_init(Init::Constant(0.0));
+    let conv = |i, o| Conv2d::new(i, o, 3).padding(1).weight_init(Init::HeUniform).bias_value(0.0);
+    let linear = |i, o| Linear::new(i, o).weight_init(Init::HeUniform).bias_value(0.0);
     Sequential::new()
         .add(conv(3, 32))
         .add(ReLU)

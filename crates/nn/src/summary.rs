@@ -103,7 +103,8 @@ impl fmt::Display for Summary {
         let [w0, w1, w2, w3] = [0, 1, 2, 3].map(width);
         let rule = "─".repeat(w0 + w1 + w2 + w3 + 6);
         for (row_idx, [path, layer, output, n_params]) in table.iter().enumerate() {
-            writeln!(f, "{path:w0$}  {layer:w1$}  {output:w2$}  {n_params:>w3$}")?;
+            let line = format!("{path:w0$}  {layer:w1$}  {output:w2$}  {n_params:>w3$}");
+            writeln!(f, "{}", line.trim_end())?;
             if row_idx == 0 {
                 writeln!(f, "{rule}")?;
             }

@@ -13,7 +13,8 @@ use crate::layer::{Handle, Scope};
 pub(crate) struct Affine {
     pub(crate) has_bias: bool,
     pub(crate) weight_init: Init,
-    pub(crate) bias_init: Init,
+    /// The number that the bias begins at, instead of PyTorch's default.
+    pub(crate) bias_value: Option<f32>,
     weight: Handle,
     bias: Handle,
 }
@@ -23,19 +24,20 @@ impl Affine {
         Self {
             has_bias: true,
             weight_init: Init::Default,
-            bias_init: Init::Default,
+            bias_value: None,
             weight: Handle::default(),
             bias: Handle::default(),
         }
     }
 
     pub(crate) fn register(&mut self, scope: &mut Scope<'_>, weight: Shape) {
-        let (weight_init, bias_init) = (self.weight_init, self.bias_init);
+        let (weight_init, bias_value) = (self.weight_init, self.bias_value);
         self.weight = scope
             .param("weight", weight, Role::Trainable, |values, rng| weight_init.fill(values, &weight, rng));
         if self.has_bias {
-            self.bias = scope.param("bias", [weight[0]], Role::Trainable, |values, rng| {
-                bias_init.fill(values, &weight, rng);
+            self.bias = scope.param("bias", [weight[0]], Role::Trainable, |values, rng| match bias_value {
+                Some(value) => values.fill(value),
+                None => init::default_bias(values, &weight, rng),
             });
         }
     }
@@ -64,9 +66,9 @@ macro_rules! affine_options {
             self
         }
 
-        /// How the bias is initialised; the default is [`Init::Default`].
-        pub fn bias_init(mut self, init: Init) -> Self {
-            self.affine.bias_init = init;
+        /// Begins the bias at one number; the default is uniform in ±1/√fan_in, as PyTorch's.
+        pub fn bias_value(mut self, value: f32) -> Self {
+            self.affine.bias_value = Some(value);
             self
         }
     };

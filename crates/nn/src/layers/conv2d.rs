@@ -4,7 +4,8 @@ use std::fmt;
 
 use autograd::{Conv2dOptions, Graph, Var};
 use tensor::Shape;
-use tensor::conv::Algorithm;
+use tensor::conv::{Algorithm, Conv2dShape};
+use tensor::conv_block::conv_relu_pool_supported;
 
 use super::affine::{Affine, affine_options};
 use super::pair::Pair;
@@ -77,6 +78,31 @@ impl Conv2d {
     }
 
     affine_options!();
+
+    /// The layer with a ReLU and a 2 × 2 max-pool behind it, as one op; `None` where there is no kernel
+    /// for these sizes, or an algorithm was forced.
+    pub(crate) fn forward_relu_pool(&self, g: &mut Graph<'_>, x: Var) -> Option<Var> {
+        let &[batch, height, width, _] = g.shape(x).dims() else { return None };
+        let &Self { in_channels, out_channels, kernel_size, options, .. } = self;
+        let Conv2dOptions { stride, padding, dilation, groups, algorithm } = options;
+        let sizes = Conv2dShape {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+        };
+        if algorithm != Algorithm::Auto || sizes.validate().is_err() || !conv_relu_pool_supported(&sizes) {
+            return None;
+        }
+        let (weight, bias) = self.affine.vars(g, self);
+        Some(g.conv_relu_pool(x, weight, bias, options))
+    }
 }
 
 impl Layer for Conv2d {

@@ -62,6 +62,11 @@ impl MaxPool2d {
     }
 
     window_options!();
+
+    /// Whether this is the 2 × 2 window with stride 2 and no padding.
+    pub(crate) fn is_2x2(&self) -> bool {
+        self.window == Window::new(Pair([2, 2]))
+    }
 }
 
 /// The mean of each window, zeros of the padding counted as PyTorch counts them by default. Shapes

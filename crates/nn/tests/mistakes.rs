@@ -1,0 +1,108 @@
+//! Mistakes in a model and what is said about them: the op, the layer's path, the shapes, what to change.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use autograd::{Mode, Params, Tape};
+use nn::{
+    BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual,
+    Sequential,
+};
+
+/// The message of the panic within.
+fn message<R>(run: impl FnOnce() -> R) -> String {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { panic!("no panic") };
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).expect("a panic with a message")
+}
+
+/// What a model says to zeros of this shape.
+fn says(net: Sequential, shape: &[usize]) -> String {
+    let (net, mut params) = nn::build(net, 0);
+    let (mut tape, zeros) = (Tape::new(), vec![0.0; shape.iter().product()]);
+    message(|| {
+        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let x = g.input(shape, &zeros);
+        net.forward(&mut g, x)
+    })
+}
+
+/// Conv2d(3, 8), ReLU, MaxPool2d(2), Flatten, then this.
+fn cnn(head: impl Layer) -> Sequential {
+    let conv = Conv2d::new(3, 8, 3).padding(1);
+    Sequential::new().add(conv).add(ReLU).add(MaxPool2d::new(2)).add(Flatten).add(head)
+}
+
+#[test]
+fn shapes_that_do_not_fit() {
+    let block = |shortcut: bool| {
+        let block = Residual::new(Sequential::new().add(Conv2d::new(3, 8, 1)));
+        Sequential::new().add(if shortcut { block.shortcut(Conv2d::new(3, 8, 3)) } else { block })
+    };
+    let table: [(&str, Sequential, &[usize]); 12] = [
+        ("the Linear behind Flatten has the wrong size", cnn(Linear::new(512, 10)), &[2, 32, 32, 3]),
+        (
+            "the same, fused with a ReLU",
+            cnn(Sequential::new().add(Linear::new(512, 10)).add(ReLU)),
+            &[2, 32, 32, 3],
+        ),
+        ("images in PyTorch's order", cnn(Linear::new(2048, 10)), &[2, 3, 32, 32]),
+        ("an image without a batch", cnn(Linear::new(2048, 10)), &[32, 32, 3]),
+        ("flat images", cnn(Linear::new(2048, 10)), &[2, 3072]),
+        ("too small for the pool", cnn(Linear::new(8, 10)), &[2, 1, 1, 3]),
+        ("too small for the kernel", Sequential::new().add(Conv2d::new(3, 8, 5)), &[2, 4, 4, 3]),
+        ("no Flatten", Sequential::new().add(Conv2d::new(3, 8, 1)).add(Linear::new(128, 10)), &[2, 4, 4, 3]),
+        ("pooled twice", Sequential::new().add(GlobalAvgPool2d).add(GlobalAvgPool2d), &[2, 4, 4, 3]),
+        ("another number of channels", Sequential::new().add(BatchNorm2d::new(8)), &[2, 4, 4, 3]),
+        ("a body that changes the shape", block(false), &[2, 4, 4, 3]),
+        ("a shortcut that makes another shape", block(true), &[2, 4, 4, 3]),
+    ];
+    let report: Vec<String> =
+        table.into_iter().map(|(what, net, shape)| format!("{what}:\n    {}", says(net, shape))).collect();
+    insta::assert_snapshot!(report.join("\n"));
+}
+
+#[test]
+fn options_that_cannot_be() {
+    let report = [
+        message(|| Dropout::new(1.5)),
+        message(|| nn::build(Conv2d::new(4, 6, 3).groups(4), 0)),
+        message(|| nn::build(Conv2d::new(4, 6, 3).groups(0), 0)),
+        says(Sequential::new().add(Conv2d::new(3, 8, 3).stride(0)), &[2, 4, 4, 3]),
+        says(Sequential::new().add(MaxPool2d::new(2).padding(2)), &[2, 4, 4, 3]),
+    ];
+    insta::assert_snapshot!(report.join("\n"));
+}
+
+#[test]
+fn a_model_that_was_never_built() {
+    let net = Sequential::new().add(Linear::new(2, 3));
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let mut g = tape.begin(&mut params, Mode::eval());
+    let x = g.input([1, 2], &[0.0; 2]);
+    assert_eq!(
+        message(|| net.forward(&mut g, x)),
+        "Linear(in_features=2, out_features=3, bias=True) has no parameters yet: pass the model through nn::build \
+         before it is run"
+    );
+}
+
+#[test]
+fn two_children_of_one_name() {
+    #[derive(Debug)]
+    struct Twins(Linear, Linear);
+    impl Layer for Twins {
+        fn register(&mut self, scope: &mut nn::Scope<'_>) {
+            scope.layer("fc", &mut self.0);
+            scope.layer("fc", &mut self.1);
+        }
+        fn forward(&self, g: &mut autograd::Graph<'_>, x: autograd::Var) -> autograd::Var {
+            let y = self.0.forward(g, x);
+            self.1.forward(g, y)
+        }
+    }
+    let twins = Twins(Linear::new(2, 2), Linear::new(2, 2));
+    assert_eq!(
+        message(|| nn::build(twins, 0)),
+        "Params::add: there is already a parameter named \"fc.weight\""
+    );
+}
