@@ -1,0 +1,306 @@
+//! The optimizer: groups, ranges, learning rates, saved state, and what it refuses.
+
+mod common;
+
+use common::{noise, optimizer, variants};
+use optim::schedule::{ConstantLr, OneCycleLr, Schedule};
+use optim::*;
+
+fn sgd(lr: f64) -> Sgd {
+    Sgd { lr, ..Sgd::default() }
+}
+
+#[test]
+fn groups_have_rules_of_their_own_and_gaps_are_not_touched() {
+    let groups = [
+        Group::new(sgd(0.1), [Param::new("a", 1..3), Param::new("c", 5..6)]),
+        Group::new(Sgd { weight_decay: 1.0, ..sgd(0.5) }, [Param::new("b", 3..4)]),
+        Group::new(
+            Lars { lr: 1.0, trust_coefficient: 0.5, weight_decay: 0.0, ..Lars::default() },
+            [Param::new("d", 6..7)],
+        ),
+    ];
+    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let mut values = [8.0; 8];
+    optimizer.step(&mut values, &[1.0; 8]);
+    assert_eq!(values, [8.0, 7.9, 7.9, 8.0 - 0.5 * 9.0, 8.0, 7.9, 8.0 - 0.5 * 8.0, 8.0]);
+    assert_eq!(optimizer.groups().len(), 3);
+    let names: Vec<_> =
+        optimizer.groups().map(|group| (group.rule().rule().name(), group.params().len())).collect();
+    assert_eq!(names, [("sgd", 2), ("sgd", 1), ("lars", 1)]);
+}
+
+#[test]
+fn the_optimizer_steps_as_the_bare_rule_does() {
+    let adam = Adam { weight_decay: 0.1, ..Adam::default() };
+    let (mut values, mut bare) = (noise::<f32>(1, 50), noise::<f32>(1, 50));
+    let params = [Param::new("a", 0..20), Param::new("b", 20..50)];
+    let mut optimizer = Optimizer::new(adam, params).unwrap();
+    let mut state = adam.state(50).unwrap();
+    for step in 2..9 {
+        optimizer.step(&mut values, &noise(step, 50));
+        adam.update(&mut bare, &noise(step, 50), &mut state);
+    }
+    assert_eq!(values, bare);
+    assert_eq!((optimizer.n_steps(), state.n_steps()), (7, 7));
+}
+
+#[test]
+fn learning_rates_are_scaled_by_group() {
+    let groups = [
+        Group::new(sgd(0.5), [Param::new("a", 0..1)]),
+        Group::new(sgd(0.5), [Param::new("b", 1..2)]).with_lr_scale(0.25),
+    ];
+    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let mut values = [1.0; 2];
+    optimizer.step(&mut values, &[1.0; 2]);
+    assert_eq!((values, optimizer.lr()), ([0.5, 0.875], 0.5));
+    optimizer.set_lr(2.0);
+    optimizer.step(&mut values, &[1.0; 2]);
+    assert_eq!((values, optimizer.lr()), ([-1.5, 0.375], 2.0));
+}
+
+#[test]
+fn a_schedule_sets_learning_rate_and_momentum() {
+    let params = |range| [Param::new(format!("{range:?}"), range)];
+    let groups = [
+        Group::new(Sgd { momentum: 0.5, ..sgd(1.0) }, params(0..1)),
+        Group::new(Adam::default(), params(1..2)),
+        Group::new(Adagrad::default(), params(2..3)),
+    ];
+    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let read = |optimizer: &Optimizer<f64>| -> Vec<f64> {
+        let numbers = optimizer.groups().map(|group| group.rule().rule().hyperparameters()[..2].to_vec());
+        numbers.flatten().map(|(_, number)| number).collect()
+    };
+    optimizer.follow(&ConstantLr::new(0.25), 7);
+    assert_eq!(read(&optimizer), [0.25, 0.5, 0.25, 0.9, 0.25, 0.0]);
+    let cycle = OneCycleLr::new(2.0, 100);
+    let (lr, momentum) = (cycle.lr(10), cycle.momentum(10).unwrap());
+    optimizer.follow(&cycle, 10);
+    assert_eq!(read(&optimizer), [lr, momentum, lr, momentum, lr, 0.0]);
+}
+
+#[test]
+fn hyperparameters_are_set_by_name_or_refused() {
+    let mut optimizer = Optimizer::<f32>::new(Adam::default(), [Param::new("a", 0..1)]).unwrap();
+    optimizer.set(0, "weight_decay", 0.5).unwrap();
+    let message = |result: Result<(), Error>| result.unwrap_err().to_string();
+    assert_eq!(
+        message(optimizer.set(0, "momentum", 0.5)),
+        "adam has no hyperparameter `momentum`; it has lr, beta1, beta2, eps, weight_decay"
+    );
+    assert_eq!(message(optimizer.set(0, "beta2", 1.0)), "adam: beta2 = 1 is outside [0, 1)");
+    let now = optimizer.groups().next().unwrap().rule().rule().hyperparameters();
+    assert_eq!(now, [("lr", 1e-3), ("beta1", 0.9), ("beta2", 0.999), ("eps", 1e-8), ("weight_decay", 0.5)]);
+}
+
+#[test]
+fn every_hyperparameter_of_every_rule_is_checked() {
+    for (name, mut rule) in variants::<f64>() {
+        let fields = rule.rule().hyperparameters();
+        assert_eq!(fields[0].0, "lr", "{name}");
+        assert!(rule.rule().check().is_ok(), "{name}");
+        for (field, before) in fields {
+            let error = rule.set(field, f64::NAN).unwrap_err();
+            let Error::Hyperparameter { owner, field: named, value, .. } = &error else {
+                panic!("{name}: {error}")
+            };
+            assert_eq!((*owner, *named, value.is_nan()), (rule.rule().name(), field, true), "{name}");
+            assert!(error.to_string().contains(" is outside "), "{error}");
+            let is_coefficient = field.starts_with("ns_coefficient") || field == "beta2_decay";
+            assert!(is_coefficient || rule.set(field, -0.5).is_err(), "{name}: {field} = −0.5");
+            let is_rate = ["beta1", "beta2", "beta3", "momentum", "alpha", "rho"].contains(&field);
+            assert!(
+                !is_rate || name.starts_with("asgd") || rule.set(field, 1.0).is_err(),
+                "{name}: {field} = 1"
+            );
+            let unchanged =
+                rule.rule().hyperparameters().iter().any(|(f, value)| *f == field && *value == before);
+            assert!(unchanged, "{name}: {field} changed by a refused value");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let message = |rule: AnyRule<f64>| rule.rule().check().unwrap_err().to_string();
+    let momentum = Sgd { momentum: 0.9, ..sgd(0.1) };
+    let nesterov = "sgd: Nesterov's momentum takes neither dampening nor the averaged form";
+    assert_eq!(message(Sgd { nesterov: true, dampening: 0.1, ..momentum }.into()), nesterov);
+    assert_eq!(message(Sgd { nesterov: true, averaged: true, ..momentum }.into()), nesterov);
+    assert_eq!(
+        message(Sgd { averaged: true, dampening: 0.1, ..momentum }.into()),
+        "sgd: the averaged form is dampened by 1 − momentum already: dampening must be 0"
+    );
+    assert_eq!(
+        message(Rprop { step_sizes: (2.0, 1.0), ..Rprop::default() }.into()),
+        "rprop: step_size_min must not exceed step_size_max"
+    );
+    assert_eq!(
+        message(Rprop { etas: (0.5, 1.0), ..Rprop::default() }.into()),
+        "rprop: eta_plus = 1 is outside (1, ∞)"
+    );
+    assert_eq!(
+        message(Lamb { norm_range: (2.0, 1.0), ..Lamb::default() }.into()),
+        "lamb: norm_min must not exceed norm_max"
+    );
+    assert_eq!(
+        message(Adafactor { d: 0.5, ..Adafactor::default() }.into()),
+        "adafactor: d = 0.5 is outside [1, ∞)"
+    );
+    assert_eq!(
+        message(Adafactor { eps: (Some(-1.0), 0.0), ..Adafactor::default() }.into()),
+        "adafactor: eps1 = -1 is outside [0, ∞)"
+    );
+    assert_eq!(
+        message(Adafactor { beta2_decay: 0.1, ..Adafactor::default() }.into()),
+        "adafactor: beta2_decay = 0.1 is outside (−∞, 0]"
+    );
+    assert_eq!(
+        message(Muon { ns_steps: 100, ..Muon::default() }.into()),
+        "muon: ns_steps = 100 is outside [0, 100)"
+    );
+    assert!(Muon { ns_steps: 99, ..Muon::default() }.check().is_ok());
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_refused() {
+    let message = |params: Vec<Param>| Optimizer::<f32>::new(sgd(0.1), params).unwrap_err().to_string();
+    assert_eq!(
+        message(vec![Param::new("a", 0..6).with_shape([2, 2])]),
+        "parameter `a`: shape [2, 2] has 4 elements, range 0..6 has 6"
+    );
+    assert_eq!(
+        message(vec![Param::new("a", 0..6), Param::new("b", 8..9), Param::new("c", 5..7)]),
+        "parameters `a` (0..6) and `c` (5..7) overlap or share a name"
+    );
+    assert_eq!(
+        message(vec![Param::new("a", 0..6), Param::new("a", 6..7)]),
+        "parameters `a` (0..6) and `a` (6..7) overlap or share a name"
+    );
+    let groups =
+        [Group::new(sgd(0.1), [Param::new("a", 0..2)]), Group::new(sgd(0.1), [Param::new("b", 1..3)])];
+    assert!(matches!(Optimizer::<f32>::with_groups(groups), Err(Error::Overlap { .. })));
+    let error = Optimizer::<f32>::new(Muon::default(), [Param::new("bias", 0..3)]).unwrap_err();
+    assert_eq!(error.to_string(), "parameter `bias`: muon takes two dimensions or more, not shape [3]");
+    let group = Group::new(sgd(0.1), [Param::new("a", 0..2)]).with_lr_scale(-1.0);
+    assert_eq!(
+        Optimizer::<f32>::with_groups([group]).unwrap_err().to_string(),
+        "group: lr_scale = -1 is outside [0, ∞)"
+    );
+    let error = Optimizer::<f32>::new(sgd(-0.1), [Param::new("a", 0..2)]).unwrap_err();
+    assert_eq!(error.to_string(), "sgd: lr = -0.1 is outside [0, ∞)");
+    // Empty parameters share no memory with anything.
+    assert!(Optimizer::<f32>::new(sgd(0.1), [Param::new("a", 0..2), Param::new("b", 2..2)]).is_ok());
+}
+
+#[test]
+fn states_are_named_by_parameter_and_slot() {
+    let groups = [
+        Group::new(NAdam::default(), [Param::new("0.weight", 0..4), Param::new("0.bias", 4..6)]),
+        Group::new(Adafactor::default(), [Param::new("2.weight", 6..12).with_shape([3, 2])]),
+    ];
+    let optimizer = Optimizer::<f32>::with_groups(groups).unwrap();
+    let names: Vec<_> = optimizer.state().map(|(name, values)| (name, values.len())).collect();
+    let expected = [
+        ("0.weight.exp_avg", 4),
+        ("0.weight.exp_avg_sq", 4),
+        ("0.bias.exp_avg", 2),
+        ("0.bias.exp_avg_sq", 2),
+        ("group0.mu_product", 1),
+        ("2.weight.row_var", 3),
+        ("2.weight.col_var", 2),
+    ];
+    assert_eq!(names, expected.map(|(name, len)| (name.to_string(), len)));
+}
+
+#[test]
+fn a_state_that_does_not_fit_changes_nothing() {
+    let make =
+        || Optimizer::<f64>::new(Adam::default(), [Param::new("a", 0..1), Param::new("b", 1..2)]).unwrap();
+    let mut optimizer = make();
+    let one = &[0.5][..];
+    let slots = vec![("a.exp_avg", one), ("a.exp_avg_sq", one), ("b.exp_avg", one)];
+    let error = optimizer.load_state(3, slots).unwrap_err();
+    assert_eq!(error.to_string(), "state `b.exp_avg_sq`: is missing");
+    assert_eq!(optimizer.n_steps(), 0);
+    assert!(optimizer.state().zip(make().state()).all(|(a, b)| a == b));
+}
+
+#[test]
+fn rules_of_another_crate_are_welcome() {
+    struct Halve;
+    impl Rule for Halve {
+        fn name(&self) -> &'static str {
+            "halve"
+        }
+        fn hyperparameters(&self) -> Vec<(&'static str, f64)> {
+            vec![("lr", 0.0)]
+        }
+        fn hyperparameter_mut(&mut self, _name: &str) -> Option<&mut f64> {
+            None
+        }
+        fn check(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    impl<F: Real> Elementwise<F> for Halve {
+        fn slots(&self, n: usize) -> Vec<Slot<F>> {
+            vec![Slot::each("before", n, 0.0)]
+        }
+        fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
+            at.each(|w, _, [before]| {
+                *before = *w;
+                *w = *w * F::of(0.5);
+            });
+        }
+    }
+    let mut state = Halve.state(2).unwrap();
+    let mut values = [4.0, 6.0];
+    Halve.update(&mut values, &[0.0; 2], &mut state);
+    assert_eq!((values, state.slots().next().unwrap()), ([2.0, 3.0], ("before", &[4.0, 6.0][..])));
+    // The optimizer sets the learning rate, so a rule in it must let it.
+    let error = Optimizer::<f64>::new(AnyRule::Elementwise(Box::new(Halve)), []).unwrap_err();
+    assert_eq!(error.to_string(), "halve has no hyperparameter `lr`; it has lr");
+}
+
+#[test]
+#[should_panic(expected = "Optimizer::step: values has 3 elements, grads 2")]
+fn lengths_that_differ_panic() {
+    optimizer::<f32>(sgd(0.1).into(), 2).step(&mut [0.0; 3], &[0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "Optimizer::step: values has 1 elements, the ranges need 2")]
+fn slices_that_are_too_short_panic() {
+    optimizer::<f32>(sgd(0.1).into(), 2).step(&mut [0.0; 1], &[0.0; 1]);
+}
+
+#[test]
+#[should_panic(expected = "adam: values has 3 elements, grads 3, state 2")]
+fn a_state_of_another_length_panics() {
+    let adam = Adam::default();
+    adam.update(&mut [0.0f32; 3], &[0.0; 3], &mut adam.state(2).unwrap());
+}
+
+#[test]
+#[should_panic(expected = "lars: shape [2, 2] has 4 elements, values 3")]
+fn a_shape_that_does_not_fill_the_slice_panics() {
+    let lars = Lars::default();
+    lars.update(&[2, 2], &mut [0.0f32; 3], &[0.0; 3], &mut lars.state(&[3]).unwrap());
+}
+
+#[test]
+#[should_panic(expected = "Optimizer::set_lr: lr = NaN is outside [0, ∞)")]
+fn a_learning_rate_that_is_nan_panics() {
+    optimizer::<f32>(sgd(0.1).into(), 2).set_lr(f64::NAN);
+}
+
+#[test]
+#[should_panic(expected = "the rule needs 1 slots and was set up with 0: was an option changed?")]
+fn an_option_that_needs_a_slot_cannot_be_switched_on_later() {
+    let mut optimizer = optimizer::<f32>(sgd(0.1).into(), 2);
+    optimizer.set(0, "momentum", 0.9).unwrap();
+    optimizer.step(&mut [0.0; 2], &[0.0; 2]);
+}
