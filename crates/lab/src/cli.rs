@@ -19,7 +19,7 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 ///
 /// Without a command it trains.
 #[derive(Debug, Parser)]
-#[command(name = "descent", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "descent", version, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,12 +47,15 @@ pub enum Command {
 
 /// The flags of `descent train`.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-#[command(after_help = "\
+#[command(
+    args_override_self = true,
+    after_help = "\
 Examples:
   descent train                                        the lecture's run: 50 epochs of Adam
   descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
   descent train --limit 5000 --epochs 5 --threads 1    a quick look
-  descent train --augment --normalize --val 5000 --patience 8")]
+  descent train --augment --normalize --val 5000 --patience 8"
+)]
 pub struct TrainArgs {
     /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
     /// where that is absent]
@@ -71,9 +74,9 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "adam")]
     pub optimizer: String,
 
-    /// Momentum, for rules that have it (sgd, rmsprop, …)
-    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = below_one)]
-    pub momentum: f64,
+    /// Momentum, for rules that have it (sgd, rmsprop, …) [default: the rule's own]
+    #[arg(long, value_name = "X", value_parser = below_one)]
+    pub momentum: Option<f64>,
 
     /// Learning rate [default: 0.005 for adam, as in the lecture; else the rule's own]
     #[arg(long, value_name = "X", value_parser = not_negative)]

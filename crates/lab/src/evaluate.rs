@@ -68,13 +68,19 @@ impl Evaluation {
 
 /// The probabilities that logits stand for, in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
-    let log_sum = log_sum_exp(logits);
-    logits.iter().map(|&z| (f64::from(z) - log_sum).exp()).collect()
+    let max = max(logits);
+    let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - max).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
 }
 
 fn log_sum_exp(logits: &[f32]) -> f64 {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let max = max(logits);
     max + logits.iter().map(|&z| (f64::from(z) - max).exp()).sum::<f64>().ln()
+}
+
+fn max(logits: &[f32]) -> f64 {
+    f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
 /// The first of the largest; a network that answers NaN is taken to have said the first class.

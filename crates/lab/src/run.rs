@@ -13,7 +13,7 @@ use crate::evaluate::Evaluation;
 use crate::history::{self, Epoch};
 use crate::model::{self, About};
 use crate::progress::EpochBar;
-use crate::recipe::{Recipe, first_bad_gradient};
+use crate::recipe::Recipe;
 
 /// The pixels that `--augment` shifts an image by at most.
 const CROP_PADDING: usize = 4;
@@ -51,13 +51,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When a name or a hyperparameter is not one the optimizer knows.
-    pub fn new(
-        args: &'a TrainArgs,
-        out: &'a Path,
-        images: &Images,
-        n_steps: u64,
-        epochs: u64,
-    ) -> Result<Self> {
+    pub fn new(args: &'a TrainArgs, out: &'a Path, images: &Images, n_steps: u64) -> Result<Self> {
         let net = models::lecture_cnn(args.dropout as f32).fuse(!args.no_fusion);
         let (net, params) = nn::build(net, args.seed);
         let normalize = args.normalize.then(|| images.normalize());
@@ -66,7 +60,7 @@ impl<'a> Run<'a> {
             out,
             about: About::new(images.train.class_names(), normalize.as_ref()),
             normalize,
-            recipe: Recipe::new(args, &params, n_steps, epochs)?,
+            recipe: Recipe::new(args, &params, n_steps)?,
             net,
             params,
             tape: Tape::new(),
@@ -133,10 +127,10 @@ impl<'a> Run<'a> {
 
     /// Moves the parameters along the gradient, unless loss or gradient is no number.
     fn update(&mut self, epoch: u64, loss: f64) -> Result<f64> {
-        let bad = first_bad_gradient(&self.params);
-        if !loss.is_finite() || bad.is_some() {
-            let what = match bad {
-                Some(bad) if loss.is_finite() => format!("the gradient of {bad}"),
+        let gradients = self.recipe.check_gradients(&self.params);
+        if !loss.is_finite() || gradients.is_err() {
+            let what = match gradients {
+                Err(error) if loss.is_finite() => format!("in the gradient, {error}"),
                 _ => format!("the loss is {loss}"),
             };
             let kept = match self.history.last() {

@@ -28,7 +28,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let n_steps = epochs * training.len().div_ceil(args.batch_size) as u64;
 
     let out = args.out.clone().unwrap_or_else(default_out);
-    let mut run = Run::new(args, &out, &images, n_steps, epochs)?;
+    let mut run = Run::new(args, &out, &images, n_steps)?;
     prepare(&out, args)?;
     println!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction());
 

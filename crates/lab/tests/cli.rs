@@ -1,0 +1,254 @@
+//! The program as a user meets it: what it prints and writes, and what it says when something is wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// A folder with a tiny CIFAR-10: `n` images in each file, noise whose brightness tells the class.
+fn tiny_cifar(folder: &Path, n: usize) -> PathBuf {
+    let dir = folder.join("data");
+    fs::create_dir(&dir).unwrap();
+    let mut noise = 1u32;
+    let mut file = |name: &str| {
+        let mut bytes = Vec::new();
+        for record in 0..n {
+            let label = (record % 10) as u8;
+            bytes.push(label);
+            bytes.extend((0..3072).map(|_| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                label * 20 + (noise >> 27) as u8
+            }));
+        }
+        fs::write(dir.join(name), bytes).unwrap();
+    };
+    (1..=5).for_each(|i| file(&format!("data_batch_{i}.bin")));
+    file("test_batch.bin");
+    dir
+}
+
+fn descent(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("descent").unwrap();
+    command.current_dir(folder);
+    command
+}
+
+/// Runs a command that must fail, and gives back what it says: an error of one or two lines.
+fn failure(folder: &Path, args: &[&str]) -> String {
+    let output = descent(folder).args(args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.status.code().is_some(), "{args:?} should fail: {stderr}");
+    assert!(stderr.starts_with("error: ") && !stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+/// The same for an error that takes a line or two.
+fn short_failure(folder: &Path, args: &[&str]) -> String {
+    let stderr = failure(folder, args);
+    assert!(stderr.lines().count() <= 2, "more than two lines:\n{stderr}");
+    stderr
+}
+
+fn train(folder: &Path, out: &str, more: &[&str]) -> String {
+    let args = ["train", "--data", "data", "--batch-size", "16", "--lr", "0.001", "--out", out];
+    let assert = descent(folder).args(args).args(more).assert().success();
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+#[test]
+fn a_run_leaves_all_that_it_promises_and_the_model_can_be_used() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 20);
+    let stdout = train(folder.path(), "out", &["--epochs", "2"]);
+    assert!(stdout.contains("620,362 parameters"), "{stdout}");
+    assert!(stdout.contains("epoch 2/2  train loss "), "{stdout}");
+    assert!(stdout.contains("Test accuracy ") && stdout.contains("automobile"), "{stdout}");
+    assert!(!stdout.contains('\u{1b}') && !stdout.contains('\r'), "a pipe gets plain lines: {stdout:?}");
+
+    let out = folder.path().join("out");
+    for name in [
+        "config.json",
+        "loss.svg",
+        "loss.png",
+        "accuracy.svg",
+        "accuracy.png",
+        "confusion.svg",
+        "confusion.png",
+    ] {
+        assert!(fs::metadata(out.join(name)).unwrap().len() > 100, "{name}");
+    }
+    let history = fs::read_to_string(out.join("history.csv")).unwrap();
+    let lines: Vec<_> = history.lines().collect();
+    assert!(lines[0].starts_with(
+        "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,images_per_second"
+    ));
+    assert!(lines.len() == 3 && lines[1].starts_with("1,") && lines[2].starts_with("2,"), "{history}");
+    let accuracy: f64 = lines[2].split(',').nth(4).unwrap().parse().unwrap();
+
+    let eval =
+        descent(folder.path()).args(["eval", "--model", "out/model.safetensors", "--data", "data"]).assert();
+    let eval = String::from_utf8(eval.success().get_output().stdout.clone()).unwrap();
+    assert_eq!(eval, format!("accuracy {accuracy:.2} %\n"));
+
+    let figure = "out/loss.png";
+    let predict =
+        descent(folder.path()).args(["predict", figure, "--model", "out/model.safetensors"]).assert();
+    let predict = String::from_utf8(predict.success().get_output().stdout.clone()).unwrap();
+    assert!(predict.lines().count() == 5 && predict.lines().all(|line| line.contains(" % ")), "{predict}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 20);
+    let weights = |threads: &str| {
+        train(folder.path(), threads, &["--epochs", "2", "--augment", "--threads", threads]);
+        fs::read(folder.path().join(threads).join("model.safetensors")).unwrap()
+    };
+    let one = weights("1");
+    for threads in ["2", "3", "16"] {
+        assert!(weights(threads) == one, "{threads} threads give other bits than 1");
+    }
+}
+
+#[test]
+fn early_stopping_keeps_the_best_weights_by_the_validation_split() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 20);
+    // A learning rate this large makes the validation loss worse within a few epochs.
+    let stdout =
+        train(folder.path(), "out", &["--epochs", "40", "--val", "30", "--patience", "1", "--lr", "0.05"]);
+    assert!(stdout.contains("Stopping early: 1 epochs without a better validation loss."), "{stdout}");
+    let best: usize = stdout
+        .split("Keeping the weights of epoch ")
+        .nth(1)
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let history = fs::read_to_string(folder.path().join("out/history.csv")).unwrap();
+    let column = |idx: usize| -> Vec<f64> {
+        history.lines().skip(1).map(|line| line.split(',').nth(idx).unwrap().parse().unwrap()).collect()
+    };
+    let (accuracy, validation_loss) = (column(4), column(8));
+    assert!(validation_loss.iter().all(|&loss| loss >= validation_loss[best - 1]), "{history}");
+    let eval =
+        descent(folder.path()).args(["eval", "--model", "out/model.safetensors", "--data", "data"]).output();
+    let eval = String::from_utf8(eval.unwrap().stdout).unwrap();
+    assert_eq!(eval, format!("accuracy {:.2} %\n", accuracy[best - 1]));
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 20);
+    let args =
+        ["train", "--data", "data", "--out", "out", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "3"];
+    let message = short_failure(folder.path(), &args);
+    assert!(message.contains("training stopped at step 2") && message.contains("--lr"), "{message}");
+    assert!(message.contains("no epoch was finished"), "{message}");
+    assert!(!folder.path().join("out/model.safetensors").exists());
+
+    // One batch an epoch: the first epoch ends before the second step fails.
+    let args = [&args[..], &["--batch-size", "100"]].concat();
+    let message = short_failure(folder.path(), &args);
+    assert!(message.contains("the weights of epoch 1 stand in out/model.safetensors"), "{message}");
+    assert!(folder.path().join("out/model.safetensors").exists());
+}
+
+#[test]
+fn a_missing_or_broken_data_set_says_how_to_get_it() {
+    let folder = TempDir::new().unwrap();
+    let message = short_failure(folder.path(), &["train", "--data", "nowhere", "--out", "out"]);
+    assert!(message.contains("nowhere") && message.contains("cargo xtask fetch-cifar"), "{message}");
+
+    let data = tiny_cifar(folder.path(), 20);
+    let path = data.join("data_batch_3.bin");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let message = short_failure(folder.path(), &["train", "--data", "data", "--out", "out"]);
+    assert!(message.contains("data_batch_3.bin") && message.contains("records of 3073 bytes"), "{message}");
+
+    let mut wrong_label = bytes;
+    wrong_label[3073] = 10;
+    fs::write(&path, wrong_label).unwrap();
+    let message = short_failure(folder.path(), &["train", "--data", "data", "--out", "out"]);
+    assert!(message.contains("record 1 has the label 10, expected 0 to 9"), "{message}");
+    assert!(!folder.path().join("out").exists(), "nothing is written before the data is known to be good");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 2);
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+    let message = short_failure(folder.path(), &["train", "--data", "data", "--out", "taken"]);
+    assert!(message.contains("cannot write into taken") && message.contains("--out"), "{message}");
+}
+
+#[test]
+fn a_model_file_of_another_network_lists_all_differences() {
+    let folder = TempDir::new().unwrap();
+    let net = nn::Sequential::new().add(nn::Conv2d::new(3, 16, 3)).add(nn::Linear::new(4, 10));
+    let (_, params) = nn::build(net, 0);
+    nn::weights::save(folder.path().join("other.safetensors"), &params, &[]).unwrap();
+    let message = failure(folder.path(), &["eval", "--model", "other.safetensors"]);
+    for part in ["other.safetensors", "0.weight", "13.bias", "1.weight", "[32, 3, 3, 3]", "[16, 3, 3, 3]"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+
+    fs::write(folder.path().join("noise.safetensors"), "no model").unwrap();
+    let message = short_failure(folder.path(), &["eval", "--model", "noise.safetensors"]);
+    assert!(message.contains("noise.safetensors"), "{message}");
+    let message = short_failure(folder.path(), &["predict", "x.png", "--model", "missing.safetensors"]);
+    assert!(message.contains("missing.safetensors"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_no_image_is_named() {
+    let folder = TempDir::new().unwrap();
+    let (_, params) = nn::build(nn::models::lecture_cnn(0.5), 0);
+    nn::weights::save(folder.path().join("model.safetensors"), &params, &[]).unwrap();
+    fs::write(folder.path().join("text.png"), "not a picture").unwrap();
+    for image in ["text.png", "missing.png", "."] {
+        let message = short_failure(folder.path(), &["predict", image, "--model", "model.safetensors"]);
+        assert!(message.contains(image), "{message}");
+    }
+}
+
+#[test]
+fn names_and_values_out_of_range_are_refused() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 2);
+    for (args, expected) in [
+        (["--optimizer", "adm"], "sgd, asgd, rprop"),
+        (["--schedule", "stairs"], "constant"),
+        (["--momentum", "0.9"], "momentum"),
+        (["--dropout", "2"], "from 0 to 1"),
+        (["--val", "10"], "fewer than the 10 training images"),
+        (["--patience", "3"], "--val"),
+    ] {
+        let message =
+            failure(folder.path(), &[&["train", "--data", "data", "--out", "out"], &args[..]].concat());
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+    assert!(!folder.path().join("out").exists(), "bad flags are refused before anything is written");
+}
+
+#[test]
+fn help_shows_examples_and_defaults() {
+    let folder = TempDir::new().unwrap();
+    for (args, expected) in [
+        (&["--help"][..], "descent predict cat.png"),
+        (&["train", "--help"], "[default: 64]"),
+        (&["eval", "--help"], "Example"),
+        (&["predict", "--help"], "Example"),
+    ] {
+        let assert = descent(folder.path()).args(args).assert().success();
+        let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert!(stdout.contains(expected), "{stdout}");
+    }
+}
