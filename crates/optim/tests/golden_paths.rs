@@ -42,8 +42,8 @@ fn item_20_step_decay_is_exact() {
 
 #[test]
 fn item_21_descent_on_a_parabola_is_geometric() {
-    for lr in [0.1, 0.3, 0.9, 1.0] {
-        let expected: Vec<f64> = (1..=10).map(|t| 1.5 * (1.0 - 2.0 * lr as f64).powi(t)).collect();
+    for lr in [0.1f64, 0.3, 0.9, 1.0] {
+        let expected: Vec<f64> = (1..=10).map(|t| 1.5 * (1.0 - 2.0 * lr).powi(t)).collect();
         assert_close(&path(Sgd { lr, ..Sgd::default() }, 1.5, 10, |x| 2.0 * x), &expected);
     }
 }

@@ -252,7 +252,7 @@ fn rules_of_another_crate_are_welcome() {
         fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
             at.each(|w, _, [before]| {
                 *before = *w;
-                *w = *w * F::of(0.5);
+                *w *= F::of(0.5);
             });
         }
     }
