@@ -359,9 +359,8 @@ fn every_rule_brings_a_function_under_its_bound() {
         let (offset, curve) = (1.0 - w[0], w[1] - w[0] * w[0]);
         (offset * offset + 100.0 * curve * curve, vec![-2.0 * offset - 400.0 * curve * w[0], 200.0 * curve])
     };
-    type Function<'a> = &'a dyn Fn(&[f64]) -> (f64, Vec<f64>);
-    let (q, r): ((Function, &[f64]), (Function, &[f64])) =
-        ((&quadratic, &[1.0; 4]), (&rosenbrock, &[-1.2, 1.0]));
+    type Task<'a> = (&'a dyn Fn(&[f64]) -> (f64, Vec<f64>), &'a [f64]);
+    let (q, r): (Task, Task) = ((&quadratic, &[1.0; 4]), (&rosenbrock, &[-1.2, 1.0]));
     let rules: Vec<(AnyRule<f64>, _, usize, f64)> = vec![
         (Sgd { lr: 0.1, ..Sgd::default() }.into(), q, 100, 1e-8),
         (Sgd { lr: 1e-3, momentum: 0.9, ..Sgd::default() }.into(), r, 2000, 1e-6),
