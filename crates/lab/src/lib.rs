@@ -49,3 +49,8 @@ fn eval(args: &EvalArgs) -> Result<()> {
     println!("accuracy {:.2} %", evaluation.score().accuracy);
     Ok(())
 }
+
+/// The README's code is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ProjectReadme;
