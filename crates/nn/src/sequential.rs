@@ -10,8 +10,8 @@ use crate::summary::Summary;
 
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
-/// Neighbours for which there is a faster common op run as one (see [`fusion`](crate::fusion)); what
-/// is printed, named and saved stays as written.
+/// Neighbours for which there is a faster common op run as one: `Conv2d` → `ReLU` → `MaxPool2d(2)` and
+/// `Linear` → `ReLU`. What is printed, named and saved stays as written.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential};

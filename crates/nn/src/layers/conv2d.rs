@@ -17,8 +17,8 @@ use crate::layer::{Layer, Scope};
 /// `[n, h, w, in_channels]` to `[n, h', w', out_channels]`, where
 /// `h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1` and `w'` likewise.
 ///
-/// Parameters as PyTorch's `nn.Conv2d`: `weight` [out_channels, in_channels / groups, kh, kw] and
-/// `bias` [out_channels], both uniform in ±1/√fan_in unless told otherwise.
+/// Parameters as PyTorch's `nn.Conv2d`: `weight` `[out_channels, in_channels / groups, kh, kw]` and
+/// `bias` `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise.
 ///
 /// ```
 /// use nn::Conv2d;

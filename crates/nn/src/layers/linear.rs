@@ -11,8 +11,8 @@ use crate::layer::{Layer, Scope};
 
 /// `y = x Wᵀ + b`: `[n, in_features]` to `[n, out_features]`.
 ///
-/// Parameters as PyTorch's `nn.Linear`: `weight` [out_features, in_features] and `bias`
-/// [out_features], both uniform in ±1/√in_features unless told otherwise.
+/// Parameters as PyTorch's `nn.Linear`: `weight` `[out_features, in_features]` and `bias`
+/// `[out_features]`, both uniform in ±1/√in_features unless told otherwise.
 #[derive(Clone)]
 #[must_use]
 pub struct Linear {
