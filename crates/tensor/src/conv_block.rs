@@ -151,7 +151,7 @@ fn backward(
         let (packed, memory) = memory.split_at_mut(packed_len);
         let (sum, partials) = memory.split_at_mut(partial_len);
         if dx.is_some() {
-            sparse_input::pack(packed, w, planes);
+            sparse_input::pack(level, packed, w, planes);
         }
         let groups = GroupsOfImages { n_images, n_groups, first: 0, dx, image_len: geometry.input_len() };
         let outputs = (rows_mut(partials, partial_len), groups);
@@ -163,7 +163,7 @@ fn backward(
         });
         tree_reduce(sum, partials, n_groups, Beta::Zero);
         let (dw_sum, db_sum) = sum.split_at(weights_len);
-        sparse_weight::unpack(dw.0, dw_sum, planes, dw.1);
+        sparse_weight::unpack(level, dw.0, dw_sum, planes, dw.1);
         if let Some((db, beta)) = db {
             elementwise::copy_or_add(db, db_sum, beta);
         }

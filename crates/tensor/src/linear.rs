@@ -1,11 +1,14 @@
 //! The fully connected layer: y = x · wᵀ + b.
 //!
 //! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y`
-//! [batch, out_features]. The bias gradient is [`crate::reduce::sum_rows`]. For the error bound see
-//! [`crate::matmul`].
+//! [batch, out_features]. The bias gradient is [`crate::reduce::sum_rows`]. The kernels and their error
+//! bounds are in [`crate::fast::linear`]; the work is cut into tiles by the sizes alone.
 
-use crate::Beta;
-use crate::matmul::{MatmulShape, matmul};
+use crate::fast::linear::{Finish, dots, panel};
+use crate::fast::simd::Level;
+use crate::matmul::{ByColumns, ByRows, MatmulShape, MatrixMut, matmul, product_work};
+use crate::parallel::for_each_chunk;
+use crate::{Beta, scratch};
 
 /// The sizes of a fully connected layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,18 +27,8 @@ pub struct LinearShape {
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn linear_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &LinearShape) {
-    let &LinearShape { batch, in_features, out_features } = shape;
-    check("linear_forward", y.len(), x.len(), w.len(), shape);
-    let product =
-        MatmulShape { m: batch, k: in_features, n: out_features, transpose_a: false, transpose_b: true };
-    match bias {
-        None => matmul(y, x, w, &product, Beta::Zero),
-        Some(bias) => {
-            assert_eq!(bias.len(), out_features, "linear_forward: the bias has out_features elements");
-            y.chunks_exact_mut(out_features.max(1)).for_each(|y| y.copy_from_slice(bias));
-            matmul(y, x, w, &product, Beta::One);
-        }
-    }
+    check("linear_forward", y.len(), x.len(), w.len(), bias, shape);
+    forward(Level::current(), y, x, w, Finish { bias, relu: false, beta: Beta::Zero }, shape);
 }
 
 /// y = max(x · wᵀ + bias, 0), the linear layer and the activation in one pass. NaN stays NaN.
@@ -44,8 +37,8 @@ pub fn linear_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>,
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn linear_relu_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &LinearShape) {
-    linear_forward(y, x, w, bias, shape);
-    y.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y });
+    check("linear_relu_forward", y.len(), x.len(), w.len(), bias, shape);
+    forward(Level::current(), y, x, w, Finish { bias, relu: true, beta: Beta::Zero }, shape);
 }
 
 /// dx = β·dx + dy · w.
@@ -54,11 +47,8 @@ pub fn linear_relu_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn linear_backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &LinearShape, beta: Beta) {
-    let &LinearShape { batch, in_features, out_features } = shape;
-    check("linear_backward_input", dy.len(), dx.len(), w.len(), shape);
-    let product =
-        MatmulShape { m: batch, k: out_features, n: in_features, transpose_a: false, transpose_b: false };
-    matmul(dx, dy, w, &product, beta);
+    check("linear_backward_input", dy.len(), dx.len(), w.len(), None, shape);
+    backward_input(Level::current(), dx, dy, w, shape, beta);
 }
 
 /// dw = β·dw + dyᵀ · x.
@@ -67,17 +57,172 @@ pub fn linear_backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Line
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn linear_backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &LinearShape, beta: Beta) {
+    check("linear_backward_weight", dy.len(), x.len(), dw.len(), None, shape);
+    backward_weight(Level::current(), dw, dy, x, shape, beta);
+}
+
+/// Rows and columns of y that make a task.
+const FORWARD_TILE: [usize; 2] = [256, 32];
+
+/// Batches smaller than this take dot products: transposing the weights would cost more than it gains.
+const MIN_TRANSPOSED_ROWS: usize = 16;
+
+/// So do layers with fewer outputs than this, which would not fill the tiles.
+const MIN_TRANSPOSED_OUTPUTS: usize = 32;
+
+fn forward(level: Level, y: &mut [f32], x: &[f32], w: &[f32], finish: Finish<'_>, shape: &LinearShape) {
+    let &LinearShape { batch, in_features: k, out_features } = shape;
+    let work = product_work(batch, k, out_features);
+    let y = MatrixMut::new(y, batch, out_features, out_features);
+    for_each_chunk(batch, FORWARD_TILE[0], work, ByRows(y), |rows, ByRows(y)| {
+        let x = &x[rows.start * k..rows.end * k];
+        for_each_chunk(out_features, FORWARD_TILE[1], work, ByColumns(y), |cols, ByColumns(mut y)| {
+            let w = &w[cols.start * k..cols.end * k];
+            let n_cols = cols.len();
+            let finish = finish.of(cols);
+            if batch < MIN_TRANSPOSED_ROWS || out_features < MIN_TRANSPOSED_OUTPUTS || k == 0 {
+                return dots::forward(level, &mut y, x, w, k, finish);
+            }
+            scratch::with(panel::panel_len(k, n_cols), |packed| {
+                panel::pack_transposed(level, packed, w, k);
+                panel::multiply(level, &mut y, x, packed, k, finish);
+            });
+        });
+    });
+}
+
+/// Rows of dx that share a packed panel of weights.
+const INPUT_ROWS: usize = 256;
+
+fn backward_input(level: Level, dx: &mut [f32], dy: &[f32], w: &[f32], shape: &LinearShape, beta: Beta) {
     let &LinearShape { batch, in_features, out_features } = shape;
-    check("linear_backward_weight", dy.len(), x.len(), dw.len(), shape);
-    let product =
-        MatmulShape { m: out_features, k: batch, n: in_features, transpose_a: true, transpose_b: false };
-    matmul(dw, dy, x, &product, beta);
+    if !worth_packing(shape) {
+        let product =
+            MatmulShape { m: batch, k: out_features, n: in_features, transpose_a: false, transpose_b: false };
+        return matmul(dx, dy, w, &product, beta);
+    }
+    let work = product_work(batch, in_features, out_features);
+    let dx = MatrixMut::new(dx, batch, in_features, in_features);
+    for_each_chunk(batch, INPUT_ROWS, work, ByRows(dx), |rows, ByRows(dx)| {
+        let dy = &dy[rows.start * out_features..rows.end * out_features];
+        let columns = panel_columns(out_features);
+        for_each_chunk(in_features, columns, work, ByColumns(dx), |cols, ByColumns(mut dx)| {
+            scratch::with(panel::panel_len(out_features, cols.len()), |packed| {
+                panel::pack(packed, w, in_features, cols);
+                panel::multiply(level, &mut dx, dy, packed, out_features, Finish::sum(beta));
+            });
+        });
+    });
+}
+
+/// Rows of the batch that are summed before the next ones are added.
+const WEIGHT_ROWS: usize = 256;
+
+fn backward_weight(level: Level, dw: &mut [f32], dy: &[f32], x: &[f32], shape: &LinearShape, beta: Beta) {
+    let &LinearShape { batch, in_features, out_features } = shape;
+    if !worth_packing(shape) {
+        let product =
+            MatmulShape { m: out_features, k: batch, n: in_features, transpose_a: true, transpose_b: false };
+        return matmul(dw, dy, x, &product, beta);
+    }
+    let work = product_work(batch, in_features, out_features);
+    let columns = panel_columns(batch.min(WEIGHT_ROWS));
+    let dw = MatrixMut::new(dw, out_features, in_features, in_features);
+    for_each_chunk(in_features, columns, work, ByColumns(dw), |cols, ByColumns(mut dw)| {
+        scratch::with(panel::panel_len(batch.min(WEIGHT_ROWS), cols.len()), |packed| {
+            let mut finish = Finish::sum(beta);
+            for (x, dy) in x.chunks(WEIGHT_ROWS * in_features).zip(dy.chunks(WEIGHT_ROWS * out_features)) {
+                panel::pack(packed, x, in_features, cols.clone());
+                panel::multiply_transposed(level, &mut dw, dy, packed, x.len() / in_features, finish);
+                finish = Finish::sum(Beta::One);
+            }
+        });
+    });
+}
+
+/// Whether the backward passes use the packing kernels: not for a few rows, nor for empty sums.
+fn worth_packing(shape: &LinearShape) -> bool {
+    shape.batch >= 4 && shape.in_features > 0 && shape.out_features > 0
+}
+
+/// The columns of a packed panel of `n_rows` rows: a quarter of a megabyte, but 32 to 128 columns.
+fn panel_columns(n_rows: usize) -> usize {
+    const PANEL_LEN: usize = 1 << 16;
+    (PANEL_LEN / n_rows.max(1) / 32 * 32).clamp(32, 128)
 }
 
 #[track_caller]
-fn check(name: &str, y_len: usize, x_len: usize, w_len: usize, shape: &LinearShape) {
+fn check(name: &str, y_len: usize, x_len: usize, w_len: usize, bias: Option<&[f32]>, shape: &LinearShape) {
     let &LinearShape { batch, in_features, out_features } = shape;
     assert_eq!(y_len, batch * out_features, "{name}: output length for {shape:?}");
     assert_eq!(x_len, batch * in_features, "{name}: input length for {shape:?}");
     assert_eq!(w_len, in_features * out_features, "{name}: weight length for {shape:?}");
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), out_features, "{name}: the bias has out_features elements");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fast::testing::{assert_same_on_any_threads, levels, values};
+    use crate::reference::{self, assert_within, magnitudes, to_f64};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn every_level_takes_the_products(
+            batch in prop_oneof![0usize..=20, 250usize..=260],
+            in_features in 0usize..=150,
+            out_features in 0usize..=70,
+            seed: u64,
+        ) {
+            let shape = LinearShape { batch, in_features, out_features };
+            let [x, w, dy] = [(batch * in_features, 1), (in_features * out_features, 2), (batch * out_features, 3)]
+                .map(|(len, salt)| values(len, seed ^ salt));
+            let bias = values(out_features, seed ^ 4);
+            let [x64, w64, dy64, bias64] = [&x, &w, &dy, &bias].map(|v| to_f64(v));
+            let [x_abs, w_abs, dy_abs, bias_abs] = [&x, &w, &dy, &bias].map(|v| magnitudes(v));
+            for level in levels() {
+                let mut y = vec![f32::NAN; dy.len()];
+                let finish = Finish { bias: Some(&bias), relu: true, beta: Beta::Zero };
+                forward(level, &mut y, &x, &w, finish, &shape);
+                let expected = reference::linear_forward(&x64, &w64, Some(&bias64), &shape);
+                let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
+                let magnitude = reference::linear_forward(&x_abs, &w_abs, Some(&bias_abs), &shape);
+                assert_within(&y, &expected, &magnitude, in_features as f64 + 3.0);
+
+                let mut dx = vec![f32::NAN; x.len()];
+                backward_input(level, &mut dx, &dy, &w, &shape, Beta::Zero);
+                let expected = reference::linear_backward_input(&dy64, &w64, &shape);
+                let magnitude = reference::linear_backward_input(&dy_abs, &w_abs, &shape);
+                assert_within(&dx, &expected, &magnitude, out_features as f64 + 2.0);
+
+                let mut dw = w.clone();
+                backward_weight(level, &mut dw, &dy, &x, &shape, Beta::One);
+                let add = |a: Vec<f64>, b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<_>>();
+                let expected = add(reference::linear_backward_weight(&dy64, &x64, &shape), &w64);
+                let magnitude = add(reference::linear_backward_weight(&dy_abs, &x_abs, &shape), &w_abs);
+                assert_within(&dw, &expected, &magnitude, batch as f64 + 4.0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_threads() {
+        let shape = LinearShape { batch: 300, in_features: 300, out_features: 70 };
+        let (x, w, dy) = (values(300 * 300, 1), values(300 * 70, 2), values(300 * 70, 3));
+        for level in levels() {
+            assert_same_on_any_threads(|| {
+                let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+                forward(level, &mut y, &x, &w, Finish::sum(Beta::Zero), &shape);
+                backward_input(level, &mut dx, &dy, &w, &shape, Beta::One);
+                backward_weight(level, &mut dw, &dy, &x, &shape, Beta::One);
+                [y, dx, dw].concat()
+            });
+        }
+    }
 }

@@ -165,8 +165,8 @@ impl<'a> Matrix<'a> {
 /// one another share no element.
 pub(crate) struct MatrixMut<'a> {
     start: *mut f32,
-    rows: usize,
-    cols: usize,
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
     row_stride: usize,
     slice: PhantomData<&'a mut [f32]>,
 }
@@ -184,7 +184,7 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// One row.
-    fn row_mut(&mut self, row: usize) -> &mut [f32] {
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "MatrixMut: row {row} of {}", self.rows);
         // SAFETY: by the invariant the row's elements lie in the slice and no other window shares them; the
         // borrow of `self` keeps other rows of this window from being taken at the same time.
@@ -214,7 +214,7 @@ impl<'a> MatrixMut<'a> {
 }
 
 /// Cut along the rows.
-struct ByRows<'a>(MatrixMut<'a>);
+pub(crate) struct ByRows<'a>(pub(crate) MatrixMut<'a>);
 
 impl SplitRows for ByRows<'_> {
     fn split_rows(self, n: usize) -> (Self, Self) {
@@ -224,7 +224,7 @@ impl SplitRows for ByRows<'_> {
 }
 
 /// Cut along the columns.
-struct ByColumns<'a>(MatrixMut<'a>);
+pub(crate) struct ByColumns<'a>(pub(crate) MatrixMut<'a>);
 
 impl SplitRows for ByColumns<'_> {
     fn split_rows(self, n: usize) -> (Self, Self) {

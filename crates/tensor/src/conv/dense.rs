@@ -82,7 +82,7 @@ impl Dense {
                 self.group_weight_gradient(partial.into_slice(), dy, x, images.len());
             });
             tree_reduce(sum, partials, n_groups, Beta::Zero);
-            pack::unpack(dw, sum, geometry, beta);
+            pack::unpack(self.level, dw, sum, geometry, beta);
         });
     }
 
@@ -134,7 +134,7 @@ impl Dense {
     fn with_weights(&self, w: &[f32], rotation: Rotation, f: impl FnOnce(&[f32])) {
         let Self { kernel, level, geometry } = self;
         scratch::with(pack::packed_len(geometry), |packed| {
-            pack::pack(packed, w, geometry, rotation);
+            pack::pack(*level, packed, w, geometry, rotation);
             match kernel {
                 Kernel::Direct => f(packed),
                 Kernel::Winograd => scratch::with(winograd::weights_len(geometry), |weights| {

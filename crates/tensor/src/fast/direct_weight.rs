@@ -17,7 +17,7 @@
 use super::geometry::{Bordered, Geometry};
 use super::pack::block_len;
 use super::simd::{LANES, Simd, Vector, dispatch};
-use super::tile::outer_product;
+use super::tile::{Items, outer_product};
 use crate::Beta;
 
 /// Bordered images are handled together while they fit into this many floats: about the second-level cache.
@@ -157,22 +157,14 @@ impl Images<'_> {
         let n_images = self.dy.len() / self.geometry.output_len();
         let n_lanes = out_channels - channel;
 
+        let pixels = Items { n: out_width, a_stride: in_channels, b_stride: out_channels, vec_stride: LANES };
         let mut sums = [[simd.zero(); VECS]; ROWS];
         for image in 0..n_images {
             for row in 0..out_height {
                 let x_row = image * self.layout.len() + (row + kernel_row) * self.layout.row_len() + k;
                 let dy_row = (image * out_height + row) * out_width * out_channels + channel;
                 let (x, dy) = (&self.x[x_row..], &self.dy[dy_row..]);
-                outer_product::<S, ROWS, VECS, PARTIAL>(
-                    simd,
-                    &mut sums,
-                    x,
-                    in_channels,
-                    dy,
-                    out_channels,
-                    out_width,
-                    n_lanes,
-                );
+                outer_product::<S, ROWS, VECS, PARTIAL>(simd, &mut sums, x, dy, pixels, n_lanes);
             }
         }
 

@@ -6,6 +6,7 @@
 pub(crate) mod direct;
 pub(crate) mod direct_weight;
 pub(crate) mod geometry;
+pub(crate) mod linear;
 pub(crate) mod pack;
 pub(crate) mod simd;
 pub(crate) mod sink;

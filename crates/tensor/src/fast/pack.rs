@@ -6,9 +6,11 @@
 //! ```text
 //! [out / 16][kh][kw][in][16]      the last block filled up with zeros
 //! ```
+//!
+//! That is a transposition of sixteen rows of weights at a time, done in registers.
 
 use super::geometry::Geometry;
-use super::simd::LANES;
+use super::simd::{LANES, Level, Simd, Vector, dispatch};
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
@@ -32,51 +34,132 @@ pub(crate) fn block_len(geometry: &Geometry) -> usize {
 }
 
 /// Packs the weights `w` for the pass that `geometry` describes.
-pub(crate) fn pack(packed: &mut [f32], w: &[f32], geometry: &Geometry, rotation: Rotation) {
-    let (n_taps, in_channels, out_channels) =
-        (geometry.n_taps(), geometry.in_channels, geometry.out_channels);
-    for_each_block(packed, geometry, |first_out, block| {
-        block.fill(0.0);
-        for lane in 0..LANES.min(out_channels - first_out) {
-            let out = first_out + lane;
-            for input in 0..in_channels {
-                let taps = match rotation {
-                    Rotation::None => &w[(out * in_channels + input) * n_taps..][..n_taps],
-                    Rotation::Half => &w[(input * out_channels + out) * n_taps..][..n_taps],
-                };
-                let column = block[input * LANES + lane..].iter_mut().step_by(in_channels * LANES);
-                match rotation {
-                    Rotation::None => column.zip(taps).for_each(|(dst, &tap)| *dst = tap),
-                    Rotation::Half => column.zip(taps.iter().rev()).for_each(|(dst, &tap)| *dst = tap),
-                }
-            }
+pub(crate) fn pack(level: Level, packed: &mut [f32], w: &[f32], geometry: &Geometry, rotation: Rotation) {
+    let n_blocks = geometry.out_channels.div_ceil(LANES);
+    let rows = rows_mut(packed, block_len(geometry));
+    for_each_chunk(n_blocks, 1, w.len(), rows, |blocks, block| {
+        let (first, block) = (blocks.start * LANES, block.into_slice());
+        match rotation {
+            Rotation::None => pack_block(level, geometry, block, w, first),
+            Rotation::Half => pack_rotated_block(level, geometry, block, w, first),
         }
     });
 }
 
 /// `dw = β·dw + packed`, back in PyTorch's order: the inverse of [`pack`] without rotation.
-pub(crate) fn unpack(dw: &mut [f32], packed: &[f32], geometry: &Geometry, beta: Beta) {
-    let (n_taps, in_channels) = (geometry.n_taps(), geometry.in_channels);
-    let row_len = in_channels * n_taps;
+pub(crate) fn unpack(level: Level, dw: &mut [f32], packed: &[f32], geometry: &Geometry, beta: Beta) {
+    let row_len = geometry.in_channels * geometry.n_taps();
     for_each_chunk(geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
         let block = &packed[outs.start / LANES * block_len(geometry)..][..block_len(geometry)];
-        for (lane, row) in rows.into_slice().chunks_mut(row_len).enumerate() {
-            for (input, taps) in row.chunks_mut(n_taps).enumerate() {
-                let column = block[input * LANES + lane..].iter().step_by(in_channels * LANES);
-                match beta {
-                    Beta::Zero => taps.iter_mut().zip(column).for_each(|(tap, &value)| *tap = value),
-                    Beta::One => taps.iter_mut().zip(column).for_each(|(tap, &value)| *tap += value),
-                }
-            }
-        }
+        unpack_block(level, geometry, rows.into_slice(), block, beta);
     });
 }
 
-/// Calls `f(first output channel, block)` for each block of sixteen output channels.
-fn for_each_block(packed: &mut [f32], geometry: &Geometry, f: impl Fn(usize, &mut [f32]) + Sync) {
-    let block_len = block_len(geometry);
-    let n_blocks = geometry.out_channels.div_ceil(LANES);
-    for_each_chunk(n_blocks, 1, packed.len(), rows_mut(packed, block_len), |blocks, block| {
-        f(blocks.start * LANES, block.into_slice());
-    });
+dispatch! {
+    /// Packs sixteen output channels from `first` on.
+    fn pack_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) = pack_block_with;
+
+    /// Packs sixteen channels of the input gradient from `first` on, rotating the taps.
+    fn pack_rotated_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize)
+        = pack_rotated_block_with;
+
+    /// `rows = β·rows + block`, for up to sixteen output channels.
+    fn unpack_block(geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) = unpack_block_with;
+}
+
+#[inline(always)]
+fn pack_block_with<S: Simd>(simd: S, geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) {
+    let row_len = geometry.in_channels * geometry.n_taps();
+    let rows = &w[first * row_len..w.len().min((first + LANES) * row_len)];
+    for start in (0..row_len).step_by(LANES) {
+        let n = LANES.min(row_len - start);
+        let columns = read_transposed(simd, &rows[start..], row_len, rows.len() / row_len, n);
+        for idx in 0..n {
+            columns[idx].write(&mut block[place(geometry, start + idx)..][..LANES]);
+        }
+    }
+}
+
+#[inline(always)]
+fn pack_rotated_block_with<S: Simd>(
+    simd: S,
+    geometry: &Geometry,
+    block: &mut [f32],
+    w: &[f32],
+    first: usize,
+) {
+    let n_taps = geometry.n_taps();
+    let n_lanes = LANES.min(geometry.out_channels - first);
+    for input in 0..geometry.in_channels {
+        let rows = &w[(input * geometry.out_channels + first) * n_taps..][..n_lanes * n_taps];
+        for start in (0..n_taps).step_by(LANES) {
+            let n = LANES.min(n_taps - start);
+            let columns = read_transposed(simd, &rows[start..], n_taps, n_lanes, n);
+            for idx in 0..n {
+                let tap = n_taps - 1 - (start + idx);
+                columns[idx].write(&mut block[(tap * geometry.in_channels + input) * LANES..][..LANES]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn unpack_block_with<S: Simd>(simd: S, geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) {
+    let row_len = geometry.in_channels * geometry.n_taps();
+    let n_rows = rows.len() / row_len;
+    for start in (0..row_len).step_by(LANES) {
+        let n = LANES.min(row_len - start);
+        let mut columns = [simd.zero(); LANES];
+        for idx in 0..n {
+            columns[idx] = simd.read(&block[place(geometry, start + idx)..][..LANES]);
+        }
+        write_transposed(simd, columns, &mut rows[start..], row_len, n_rows, n, beta);
+    }
+}
+
+/// Where in a block the weight number `weight` of a row `[in][kh][kw]` goes.
+#[inline(always)]
+fn place(geometry: &Geometry, weight: usize) -> usize {
+    let (input, tap) = (weight / geometry.n_taps(), weight % geometry.n_taps());
+    (tap * geometry.in_channels + input) * LANES
+}
+
+/// The first `n_cols` ≤ 16 columns of `n_rows` ≤ 16 rows that lie `stride` apart, zeros in the lanes of
+/// missing rows.
+#[inline(always)]
+pub(crate) fn read_transposed<S: Simd>(
+    simd: S,
+    src: &[f32],
+    stride: usize,
+    n_rows: usize,
+    n_cols: usize,
+) -> [S::V; LANES] {
+    let mut rows = [simd.zero(); LANES];
+    for row in 0..LANES {
+        if row < n_rows {
+            rows[row] = simd.read(&src[row * stride..][..n_cols]);
+        }
+    }
+    S::V::transpose(rows)
+}
+
+/// `dst = β·dst + columns`: the inverse of [`read_transposed`].
+#[inline(always)]
+pub(crate) fn write_transposed<S: Simd>(
+    simd: S,
+    columns: [S::V; LANES],
+    dst: &mut [f32],
+    stride: usize,
+    n_rows: usize,
+    n_cols: usize,
+    beta: Beta,
+) {
+    let rows = S::V::transpose(columns);
+    for row in 0..LANES {
+        if row < n_rows {
+            let dst = &mut dst[row * stride..][..n_cols];
+            let sum = if beta == Beta::One { rows[row] + simd.read(dst) } else { rows[row] };
+            sum.write(dst);
+        }
+    }
 }

@@ -181,8 +181,11 @@ pub(crate) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Ou
     /// The mask as bits, lane 0 lowest.
     fn bits(mask: Self::Mask) -> u16;
 
-    /// The sum of the lanes: upper half on lower half, four times; the same order on every level.
-    fn sum(self) -> f32;
+    /// The sums of the lanes of four vectors, each in an order that only depends on the instruction set.
+    fn sums(vectors: [Self; 4]) -> [f32; 4];
+
+    /// Sixteen vectors as the rows of a matrix, transposed: lane r of result c is lane c of vector r.
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES];
 
     /// Lanes that are integers from 0 to 255, as bytes.
     fn to_bytes(self) -> [u8; LANES];

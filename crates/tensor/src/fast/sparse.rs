@@ -100,18 +100,16 @@ impl Planes {
         self.windows().iter().product::<usize>() * self.geometry.out_channels
     }
 
-    /// The place of weight (`out`, `input`, kernel row, kernel column) in `[plane][out][kh][row of taps]`.
-    #[inline]
-    pub(crate) fn weight_index(
-        &self,
-        out: usize,
-        input: usize,
-        kernel_row: usize,
-        kernel_col: usize,
-    ) -> usize {
-        let (plane, channel) = (input / self.channels, input % self.channels);
-        let taps = (plane * self.geometry.out_channels + out) * self.taps_len();
-        taps + kernel_row * self.row_vectors() * LANES + kernel_col * self.channels + channel
+    /// The input channels of a plane.
+    pub(crate) fn channels_of(&self, plane: usize) -> Range<usize> {
+        let first = plane * self.channels;
+        first..self.geometry.in_channels.min(first + self.channels)
+    }
+
+    /// Where in an output channel's rows of taps the weights of a tap begin.
+    #[inline(always)]
+    pub(crate) fn tap_index(&self, tap: usize) -> usize {
+        tap / KERNEL * self.row_vectors() * LANES + tap % KERNEL * self.channels
     }
 
     /// Copies plane `plane` of the images `x` into `scratch`, whose borders are zero.
@@ -119,15 +117,18 @@ impl Planes {
     pub(crate) fn fill(&self, scratch: &mut [f32], x: &[f32], plane: usize) {
         let Geometry { height, width, in_channels, .. } = self.geometry;
         let layout = self.layout();
-        let first = plane * self.channels;
-        let n = self.channels.min(in_channels - first);
+        let channels = self.channels_of(plane);
         for (row_idx, row) in x.chunks_exact(width * in_channels).enumerate() {
             let start = layout.row_start(row_idx / height, row_idx % height);
-            let dst = scratch[start..][..width * self.channels].chunks_exact_mut(self.channels);
-            for (dst, pixel) in dst.zip(row.chunks_exact(in_channels)) {
-                dst[..n].copy_from_slice(&pixel[first..first + n]);
+            let dst = &mut scratch[start..][..width * self.channels];
+            if self.count == 1 {
+                dst.copy_from_slice(row);
+                continue;
+            }
+            for (dst, pixel) in dst.chunks_exact_mut(self.channels).zip(row.chunks_exact(in_channels)) {
+                dst[..channels.len()].copy_from_slice(&pixel[channels.clone()]);
                 // Left from the plane before, where the last one is narrower.
-                dst[n..].fill(0.0);
+                dst[channels.len()..].fill(0.0);
             }
         }
     }

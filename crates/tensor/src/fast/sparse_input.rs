@@ -18,31 +18,41 @@
 //! order.
 
 use super::geometry::Geometry;
-use super::simd::{LANES, Simd, Vector, dispatch};
+use super::pack::read_transposed;
+use super::simd::{LANES, Level, Simd, Vector, dispatch};
 use super::sparse::{Events, KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
 /// Packs PyTorch's weights as `[plane][out][kh][row of taps]`.
-pub(crate) fn pack(packed: &mut [f32], w: &[f32], planes: &Planes) {
-    let Geometry { in_channels, out_channels, .. } = planes.geometry;
-    let (n_taps, row_len) = (KERNEL * KERNEL, planes.row_vectors() * LANES);
+pub(crate) fn pack(level: Level, packed: &mut [f32], w: &[f32], planes: &Planes) {
+    let n_outs = planes.geometry.out_channels;
     let rows = rows_mut(packed, planes.taps_len());
-    for_each_chunk(planes.count * out_channels, LANES, w.len(), rows, |taps, rows| {
-        for (rows, idx) in rows.into_slice().chunks_exact_mut(planes.taps_len()).zip(taps) {
-            let (plane, out) = (idx / out_channels, idx % out_channels);
-            let first = plane * planes.channels;
-            let n = planes.channels.min(in_channels - first);
-            rows.fill(0.0);
-            for (channel, w) in
-                w[(out * in_channels + first) * n_taps..].chunks_exact(n_taps).take(n).enumerate()
-            {
-                for (tap, &w) in w.iter().enumerate() {
-                    rows[tap / KERNEL * row_len + tap % KERNEL * planes.channels + channel] = w;
-                }
+    for_each_chunk(planes.count * n_outs, n_outs, w.len(), rows, |taps, rows| {
+        pack_plane(level, planes, rows.into_slice(), w, taps.start / n_outs);
+    });
+}
+
+dispatch! {
+    /// Packs the weights of one plane.
+    fn pack_plane(planes: &Planes, packed: &mut [f32], w: &[f32], plane: usize) = pack_plane_with;
+}
+
+#[inline(always)]
+fn pack_plane_with<S: Simd>(simd: S, planes: &Planes, packed: &mut [f32], w: &[f32], plane: usize) {
+    let n_taps = KERNEL * KERNEL;
+    let channels = planes.channels_of(plane);
+    packed.fill(0.0);
+    let rows = w.chunks_exact(planes.geometry.in_channels * n_taps);
+    for (packed, w) in packed.chunks_exact_mut(planes.taps_len()).zip(rows) {
+        for (idx, w) in w[channels.start * n_taps..channels.end * n_taps].chunks(LANES * n_taps).enumerate() {
+            let n = w.len() / n_taps;
+            let taps = read_transposed(simd, w, n_taps, n, n_taps);
+            for tap in 0..n_taps {
+                taps[tap].write(&mut packed[planes.tap_index(tap) + idx * LANES..][..n]);
             }
         }
-    });
+    }
 }
 
 dispatch! {
@@ -119,13 +129,13 @@ impl<S: Simd> Tile for Scatter<'_, S> {
 fn write_plane<S: Simd>(simd: S, planes: &Planes, dx: &mut [f32], scratch: &[f32], plane: usize, beta: Beta) {
     let Geometry { height, width, in_channels, .. } = planes.geometry;
     let layout = planes.layout();
-    let first = plane * planes.channels;
-    let n = planes.channels.min(in_channels - first);
+    let channels = planes.channels_of(plane);
+    let n = channels.len();
     for (row_idx, row) in dx.chunks_exact_mut(width * in_channels).enumerate() {
         let start = layout.row_start(row_idx / height, row_idx % height);
         let sums = scratch[start..].chunks_exact(planes.channels);
         for (dx, sums) in row.chunks_exact_mut(in_channels).zip(sums) {
-            for (dx, sums) in dx[first..first + n].chunks_mut(LANES).zip(sums[..n].chunks(LANES)) {
+            for (dx, sums) in dx[channels.clone()].chunks_mut(LANES).zip(sums[..n].chunks(LANES)) {
                 let mut sum = simd.read(sums);
                 if beta == Beta::One {
                     sum = sum + simd.read(dx);

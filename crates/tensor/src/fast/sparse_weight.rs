@@ -17,8 +17,9 @@
 //!
 //! Rounding: chains of one multiply-add an event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
 
-use super::simd::{LANES, Simd, Vector, dispatch};
-use super::sparse::{Events, Planes, Tile, for_each_row_of_taps};
+use super::pack::write_transposed;
+use super::simd::{LANES, Level, Simd, Vector, dispatch};
+use super::sparse::{Events, KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
@@ -119,19 +120,42 @@ impl<S: Simd> Sums<'_, S> {
 }
 
 /// `dw = β·dw + gradient`, from `[plane][out][kh][row of taps]` to PyTorch's order.
-pub(crate) fn unpack(dw: &mut [f32], gradient: &[f32], planes: &Planes, beta: Beta) {
-    let [kernel_height, kernel_width] = planes.geometry.kernel_size;
-    let n_taps = kernel_height * kernel_width;
-    let row_len = planes.geometry.in_channels * n_taps;
+pub(crate) fn unpack(level: Level, dw: &mut [f32], gradient: &[f32], planes: &Planes, beta: Beta) {
+    let row_len = planes.geometry.in_channels * KERNEL * KERNEL;
     for_each_chunk(planes.geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
-        for (row, out) in rows.into_slice().chunks_exact_mut(row_len).zip(outs) {
-            for (input, taps) in row.chunks_exact_mut(n_taps).enumerate() {
-                for (tap, dw) in taps.iter_mut().enumerate() {
-                    let sum =
-                        gradient[planes.weight_index(out, input, tap / kernel_width, tap % kernel_width)];
-                    *dw = if beta == Beta::One { *dw + sum } else { sum };
+        unpack_rows(level, planes, rows.into_slice(), gradient, outs.start, beta);
+    });
+}
+
+dispatch! {
+    /// Unpacks the rows of some output channels from `first` on.
+    fn unpack_rows(planes: &Planes, rows: &mut [f32], gradient: &[f32], first: usize, beta: Beta)
+        = unpack_rows_with;
+}
+
+#[inline(always)]
+fn unpack_rows_with<S: Simd>(
+    simd: S,
+    planes: &Planes,
+    rows: &mut [f32],
+    gradient: &[f32],
+    first: usize,
+    beta: Beta,
+) {
+    let n_taps = KERNEL * KERNEL;
+    for (out, row) in rows.chunks_exact_mut(planes.geometry.in_channels * n_taps).enumerate() {
+        for plane in 0..planes.count {
+            let taps = (plane * planes.geometry.out_channels + first + out) * planes.taps_len();
+            let channels = planes.channels_of(plane);
+            let row = &mut row[channels.start * n_taps..channels.end * n_taps];
+            for (idx, row) in row.chunks_mut(LANES * n_taps).enumerate() {
+                let n = row.len() / n_taps;
+                let mut columns = [simd.zero(); LANES];
+                for tap in 0..n_taps {
+                    columns[tap] = simd.read(&gradient[taps + planes.tap_index(tap) + idx * LANES..][..n]);
                 }
+                write_transposed(simd, columns, row, n_taps, n, n_taps, beta);
             }
         }
-    });
+    }
 }

@@ -69,23 +69,37 @@ pub(crate) fn inner_product<S: Simd, const COLS: usize, const VECS: usize>(
     sums
 }
 
-/// sums\[row\]\[vec\] += Σ a\[item\]\[row\] · b\[item\]\[vec\] over `n` items, `a_stride` and `b_stride` apart.
+/// The items that [`outer_product`] sums over, and where their values lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Items {
+    /// How many.
+    pub(crate) n: usize,
+    /// From an item's values of `a` to the next item's.
+    pub(crate) a_stride: usize,
+    /// From an item's first vector of `b` to the next item's.
+    pub(crate) b_stride: usize,
+    /// From a vector of `b` to the next.
+    pub(crate) vec_stride: usize,
+}
+
+/// sums\[row\]\[vec\] += Σ a\[item\]\[row\] · b\[item\]\[vec\] over the items.
 ///
-/// `PARTIAL` is for a last vector that is not whole: `lanes` says how many lanes of it there are.
+/// Only the first `lanes` lanes of the last vector are read where `PARTIAL`, and all of every other.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 pub(crate) fn outer_product<S: Simd, const ROWS: usize, const VECS: usize, const PARTIAL: bool>(
     simd: S,
     sums: &mut [[S::V; VECS]; ROWS],
     a: &[f32],
-    a_stride: usize,
     b: &[f32],
-    b_stride: usize,
-    n: usize,
+    Items { n, a_stride, b_stride, vec_stride }: Items,
     lanes: usize,
 ) {
-    let b_len = if PARTIAL { (VECS - 1) * LANES + lanes } else { VECS * LANES };
-    assert!(n > 0 && a.len() >= (n - 1) * a_stride + ROWS && b.len() >= (n - 1) * b_stride + b_len);
+    if n == 0 {
+        return;
+    }
+    let last_len = if PARTIAL { lanes.min(LANES) } else { LANES };
+    assert!(a.len() >= (n - 1) * a_stride + ROWS);
+    assert!(b.len() >= (n - 1) * b_stride + (VECS - 1) * vec_stride + last_len);
     for item in 0..n {
         // SAFETY: the furthest values are those of the last item: inside the slices by the assertions above.
         unsafe {
@@ -94,9 +108,9 @@ pub(crate) fn outer_product<S: Simd, const ROWS: usize, const VECS: usize, const
             let mut vectors = [simd.zero(); VECS];
             for vec in 0..VECS {
                 vectors[vec] = if PARTIAL && vec == VECS - 1 {
-                    simd.load_partial(b.add(vec * LANES), lanes)
+                    simd.load_partial(b.add(vec * vec_stride), lanes)
                 } else {
-                    simd.load(b.add(vec * LANES))
+                    simd.load(b.add(vec * vec_stride))
                 };
             }
             for row in 0..ROWS {

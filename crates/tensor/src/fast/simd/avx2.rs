@@ -31,19 +31,48 @@ pub(super) fn is_detected() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-/// The sum of eight lanes, upper half on lower half three times.
+/// The sums of the lanes of four registers: neighbours, then neighbouring pairs, then the two halves.
 ///
 /// # Safety
 /// The processor has AVX.
 #[inline(always)]
-pub(super) unsafe fn sum_of_eight(v: __m256) -> f32 {
+pub(super) unsafe fn sums_of_eight(v: [__m256; 4]) -> [f32; 4] {
+    let mut sums = [0.0; 4];
+    // SAFETY: the caller vouches for AVX; `sums` has room for four values.
+    unsafe {
+        let quarters = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+        let whole = _mm_add_ps(_mm256_castps256_ps128(quarters), _mm256_extractf128_ps::<1>(quarters));
+        _mm_storeu_ps(sums.as_mut_ptr(), whole);
+    }
+    sums
+}
+
+/// Eight registers as the rows of a matrix, transposed.
+///
+/// # Safety
+/// The processor has AVX.
+#[inline(always)]
+unsafe fn transpose_eight(rows: [__m256; HALF]) -> [__m256; HALF] {
+    let mut quads = rows;
+    let mut columns = rows;
     // SAFETY: the caller vouches for AVX.
     unsafe {
-        let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
-        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-        let one = _mm_add_ss(two, _mm_shuffle_ps::<1>(two, two));
-        _mm_cvtss_f32(one)
+        // Within each four rows: half h of quads[4 · four + c] is column 4h + c of those rows.
+        for first in [0, 4] {
+            let r = [rows[first], rows[first + 1], rows[first + 2], rows[first + 3]];
+            let (low_01, high_01) = (_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
+            let (low_23, high_23) = (_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
+            quads[first] = _mm256_shuffle_ps::<0x44>(low_01, low_23);
+            quads[first + 1] = _mm256_shuffle_ps::<0xEE>(low_01, low_23);
+            quads[first + 2] = _mm256_shuffle_ps::<0x44>(high_01, high_23);
+            quads[first + 3] = _mm256_shuffle_ps::<0xEE>(high_01, high_23);
+        }
+        for c in 0..4 {
+            columns[c] = _mm256_permute2f128_ps::<0x20>(quads[c], quads[4 + c]);
+            columns[4 + c] = _mm256_permute2f128_ps::<0x31>(quads[c], quads[4 + c]);
+        }
     }
+    columns
 }
 
 /// The masks of the first `n` lanes, for the two halves.
@@ -199,9 +228,34 @@ impl Vector for F32x8x2 {
     }
 
     #[inline(always)]
-    fn sum(self) -> f32 {
-        // SAFETY: `self` proves AVX2.
-        unsafe { sum_of_eight(_mm256_add_ps(self.0[0], self.0[1])) }
+    fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        // SAFETY: the vectors prove AVX2.
+        unsafe {
+            let mut halves = [_mm256_setzero_ps(); 4];
+            for idx in 0..4 {
+                halves[idx] = _mm256_add_ps(vectors[idx].0[0], vectors[idx].0[1]);
+            }
+            sums_of_eight(halves)
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut columns = rows;
+        for row_half in 0..2 {
+            for col_half in 0..2 {
+                let mut quadrant = [rows[0].0[0]; HALF];
+                for row in 0..HALF {
+                    quadrant[row] = rows[row_half * HALF + row].0[col_half];
+                }
+                // SAFETY: the rows prove AVX2.
+                let quadrant = unsafe { transpose_eight(quadrant) };
+                for col in 0..HALF {
+                    columns[col_half * HALF + col].0[row_half] = quadrant[col];
+                }
+            }
+        }
+        columns
     }
 
     #[inline(always)]

@@ -129,12 +129,49 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    fn sum(self) -> f32 {
-        // SAFETY: `self` proves AVX-512, AVX2 and SSE.
+    fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        // SAFETY: the vectors prove AVX-512 and AVX2.
         unsafe {
-            let halves = _mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
-            super::avx2::sum_of_eight(halves)
+            let mut halves = [_mm256_setzero_ps(); 4];
+            for idx in 0..4 {
+                let v = vectors[idx].0;
+                halves[idx] = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
+            }
+            super::avx2::sums_of_eight(halves)
         }
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut quads = rows;
+        let mut columns = rows;
+        // SAFETY: the rows prove AVX-512.
+        unsafe {
+            // Within each four rows: quarter q of quads[4 · four + c] is column 4q + c of those rows.
+            for first in (0..LANES).step_by(4) {
+                let r = [rows[first].0, rows[first + 1].0, rows[first + 2].0, rows[first + 3].0];
+                let (low_01, high_01) = (_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1]));
+                let (low_23, high_23) = (_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3]));
+                quads[first].0 = _mm512_shuffle_ps::<0x44>(low_01, low_23);
+                quads[first + 1].0 = _mm512_shuffle_ps::<0xEE>(low_01, low_23);
+                quads[first + 2].0 = _mm512_shuffle_ps::<0x44>(high_01, high_23);
+                quads[first + 3].0 = _mm512_shuffle_ps::<0xEE>(high_01, high_23);
+            }
+            // Then the quarters of the four fours are brought together: even ones (columns c and 8 + c) and
+            // odd ones (4 + c and 12 + c).
+            for c in 0..4 {
+                let q = [quads[c].0, quads[4 + c].0, quads[8 + c].0, quads[12 + c].0];
+                let (even_01, even_23) =
+                    (_mm512_shuffle_f32x4::<0x88>(q[0], q[1]), _mm512_shuffle_f32x4::<0x88>(q[2], q[3]));
+                let (odd_01, odd_23) =
+                    (_mm512_shuffle_f32x4::<0xDD>(q[0], q[1]), _mm512_shuffle_f32x4::<0xDD>(q[2], q[3]));
+                columns[c].0 = _mm512_shuffle_f32x4::<0x88>(even_01, even_23);
+                columns[4 + c].0 = _mm512_shuffle_f32x4::<0x88>(odd_01, odd_23);
+                columns[8 + c].0 = _mm512_shuffle_f32x4::<0xDD>(even_01, even_23);
+                columns[12 + c].0 = _mm512_shuffle_f32x4::<0xDD>(odd_01, odd_23);
+            }
+        }
+        columns
     }
 
     #[inline(always)]

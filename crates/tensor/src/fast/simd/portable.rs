@@ -146,14 +146,29 @@ impl Vector for Array {
     }
 
     #[inline(always)]
-    fn sum(self) -> f32 {
-        let mut lanes = self.0;
-        for half in [8, 4, 2, 1] {
-            for lane_idx in 0..half {
-                lanes[lane_idx] += lanes[lane_idx + half];
+    fn sums(vectors: [Self; 4]) -> [f32; 4] {
+        let mut sums = [0.0; 4];
+        for idx in 0..4 {
+            let mut lanes = vectors[idx].0;
+            for half in [8, 4, 2, 1] {
+                for lane_idx in 0..half {
+                    lanes[lane_idx] += lanes[lane_idx + half];
+                }
+            }
+            sums[idx] = lanes[0];
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut columns = rows;
+        for row in 0..LANES {
+            for col in 0..LANES {
+                columns[col].0[row] = rows[row].0[col];
             }
         }
-        lanes[0]
+        columns
     }
 
     #[inline(always)]

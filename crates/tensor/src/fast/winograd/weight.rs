@@ -19,7 +19,7 @@ use super::{
 use crate::Beta;
 use crate::fast::geometry::{Bordered, Geometry};
 use crate::fast::simd::{LANES, Simd, Vector, dispatch};
-use crate::fast::tile::outer_product;
+use crate::fast::tile::{Items, outer_product};
 
 /// The fewest tiles of a full chunk: each chunk reads and writes all of dU.
 const MIN_TILES: usize = 128;
@@ -197,16 +197,13 @@ impl Sums<'_> {
     fn tile<S: Simd, const ROWS: usize, const VECS: usize>(&mut self, simd: S, input: usize) -> usize {
         let mut sums = [[simd.zero(); VECS]; ROWS];
         let (v, y) = (&self.v.values[input..], self.y.values);
-        outer_product::<S, ROWS, VECS, false>(
-            simd,
-            &mut sums,
-            v,
-            self.v.row_len,
-            y,
-            self.y.row_len,
-            self.n_tiles,
-            LANES,
-        );
+        let tiles = Items {
+            n: self.n_tiles,
+            a_stride: self.v.row_len,
+            b_stride: self.y.row_len,
+            vec_stride: LANES,
+        };
+        outer_product::<S, ROWS, VECS, false>(simd, &mut sums, v, y, tiles, LANES);
         for vec in 0..VECS {
             let du = &mut self.du[vec * self.block_len + input * LANES..][..ROWS * LANES];
             for row in 0..ROWS {
