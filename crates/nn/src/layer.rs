@@ -125,6 +125,32 @@ impl Scope<'_> {
     /// Registers a parameter of this layer; `init` fills it, given a generator that belongs to this
     /// parameter alone.
     ///
+    /// ```
+    /// use autograd::{Graph, Role, Var};
+    /// use nn::{Handle, Layer, Scope};
+    ///
+    /// /// y = gamma · x, a factor for each channel, 0.1 at first.
+    /// #[derive(Debug)]
+    /// struct LayerScale {
+    ///     n_channels: usize,
+    ///     gamma: Handle,
+    /// }
+    ///
+    /// impl Layer for LayerScale {
+    ///     fn register(&mut self, scope: &mut Scope<'_>) {
+    ///         let fill = |values: &mut [f32], _: &mut _| values.fill(0.1);
+    ///         self.gamma = scope.param("gamma", [self.n_channels], Role::Trainable, fill);
+    ///     }
+    ///     fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    ///         let gamma = g.param(self.gamma.id(self));
+    ///         g.mul(x, gamma)
+    ///     }
+    /// }
+    ///
+    /// let (_layer, params) = nn::build(LayerScale { n_channels: 3, gamma: Handle::default() }, 0);
+    /// assert_eq!(params.values(), [0.1, 0.1, 0.1]);
+    /// ```
+    ///
     /// # Panics
     /// When the layer has another parameter of this name.
     #[track_caller]

@@ -28,7 +28,7 @@ pub struct Summary {
 pub struct Row {
     /// Where the layer stands in the model: `0`, `block.body.2`.
     pub path: String,
-    /// The layer, written as PyTorch writes it.
+    /// The layer, written as PyTorch writes it; cut where it is long.
     pub layer: String,
     /// The shape of its output.
     pub output: Shape,
@@ -76,7 +76,7 @@ impl Summary {
         let entries = g.params().entries().iter();
         let own = entries.filter(|entry| is_param(entry.role) && is_under(&entry.name, &self.path));
         let n_params = own.map(|entry| entry.shape.numel()).sum();
-        let (path, layer) = (self.path.clone(), layer.to_owned());
+        let (path, layer) = (self.path.clone(), one_line(layer));
         self.rows.push(Row { path, layer, output: g.shape(y), n_params });
     }
 
@@ -118,6 +118,16 @@ impl fmt::Display for Summary {
             write!(f, "; {} running statistics", thousands(self.n_statistics))?;
         }
         Ok(())
+    }
+}
+
+/// A layer's description on one line of bearable length: one with children may have many.
+fn one_line(layer: &str) -> String {
+    const MAX_CHARS: usize = 88;
+    let words = layer.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
     }
 }
 

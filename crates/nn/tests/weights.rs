@@ -238,6 +238,8 @@ fn hostile_headers_are_refused_with_a_reason() {
         "{".to_owned(),
         "\u{0}".to_owned(),
         "[".repeat(100_000),
+        r#"{"__metadata__":{"a":1}}"#.to_owned(),
+        r#"{"__metadata__":[]}"#.to_owned(),
         format!(r#"{{"a":{one},"a":{}}}"#, tensor("[1]", 4, 8)),
         format!(r#"{{"a":{one},"b":{one}}}"#),
         format!(r#"{{"a":{}}}"#, tensor("[2]", 0, 4)),

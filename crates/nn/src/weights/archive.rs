@@ -78,7 +78,7 @@ impl Archive {
         self.find(name).map(info)
     }
 
-    /// The string that the file's metadata have under `key`.
+    /// The string that the file's metadata have under `key`, if there is one.
     pub fn metadata(&self, key: &str) -> Option<String> {
         let raw = self.header.metadata.as_ref()?;
         serde_json::Deserializer::from_str(raw.get()).deserialize_map(Lookup { key }).ok()?
@@ -140,9 +140,15 @@ impl Archive {
                 Some(_) => {}
             }
         }
-        let counts_batches = |name: &str| name.ends_with("num_batches_tracked");
-        let unexpected = self.tensors().filter(|t| !counts_batches(t.name) && params.find(t.name).is_none());
-        differences.unexpected = unexpected.map(|t| (t.name.to_owned(), t.shape)).collect();
+        for tensor in self.tensors() {
+            if tensor.name.ends_with("num_batches_tracked") || params.find(tensor.name).is_some() {
+                continue;
+            }
+            differences.n_unexpected += 1;
+            if differences.unexpected.len() < Differences::MAX_NAMED {
+                differences.unexpected.push((tensor.name.to_owned(), tensor.shape));
+            }
+        }
         differences
     }
 

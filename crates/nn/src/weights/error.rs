@@ -46,8 +46,11 @@ pub enum WeightsError {
 pub struct Differences {
     /// In the model, not in the file.
     pub missing: Vec<(String, Shape)>,
-    /// In the file, not in the model.
+    /// In the file, not in the model: the first [`MAX_NAMED`](Self::MAX_NAMED) of them, since a file from
+    /// elsewhere may hold any number.
     pub unexpected: Vec<(String, Shape)>,
+    /// How many there are in the file and not in the model.
+    pub n_unexpected: usize,
     /// In both: the shape in the file, the shape in the model.
     pub reshaped: Vec<(String, Shape, Shape)>,
     /// In the file as a type that is no floating-point number.
@@ -55,6 +58,9 @@ pub struct Differences {
 }
 
 impl Differences {
+    /// How many differences of one kind are named; of more, their number is told.
+    pub const MAX_NAMED: usize = 20;
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -64,31 +70,31 @@ impl Differences {
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = |(name, shape): &(String, Shape)| format!("{name} {shape}");
-        write_list(f, "missing from the file", &self.missing, named)?;
-        write_list(f, "not in the network", &self.unexpected, named)?;
-        write_list(f, "of another shape", &self.reshaped, |(name, file, model)| {
+        let Self { missing, unexpected, n_unexpected, reshaped, not_floats } = self;
+        write_list(f, "missing from the file", missing.len(), missing, named)?;
+        write_list(f, "not in the network", *n_unexpected, unexpected, named)?;
+        write_list(f, "of another shape", reshaped.len(), reshaped, |(name, file, model)| {
             format!("{name} {file}, in the network {model}")
         })?;
-        write_list(f, "of a type that is not F32, F64, F16 or BF16", &self.not_floats, |(name, dtype)| {
-            format!("{name} {dtype}")
-        })
+        let no_float = "of a type that is not F32, F64, F16 or BF16";
+        write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))
     }
 }
 
-/// A line for one kind of difference; a file from elsewhere may hold thousands, so only some are named.
+/// A line for one kind of difference.
 fn write_list<T>(
     f: &mut fmt::Formatter<'_>,
     what: &str,
+    n_items: usize,
     items: &[T],
     describe: impl Fn(&T) -> String,
 ) -> fmt::Result {
-    const MAX_NAMED: usize = 20;
-    if items.is_empty() {
+    if n_items == 0 {
         return Ok(());
     }
-    let named: Vec<String> = items.iter().take(MAX_NAMED).map(describe).collect();
+    let named: Vec<String> = items.iter().take(Differences::MAX_NAMED).map(describe).collect();
     write!(f, "\n  {what}: {}", named.join("; "))?;
-    match items.len().saturating_sub(MAX_NAMED) {
+    match n_items - named.len() {
         0 => Ok(()),
         more => write!(f, "; and {more} more"),
     }

@@ -5,11 +5,11 @@
 //! ```
 //!
 //! Nothing is allocated in proportion to a number that the file claims: the tensors are counted first, and
-//! each takes one compact [`Entry`], about as many bytes as the shortest JSON that describes a tensor.
+//! each takes one compact [`Entry`], hardly more bytes than the shortest JSON that describes a tensor.
 
 use std::fmt;
 
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tensor::{MAX_RANK, Shape};
@@ -101,6 +101,10 @@ impl Header {
         let text = std::str::from_utf8(json).map_err(|error| format!("its header is not text: {error}"))?;
         let broken = |error: serde_json::Error| format!("its header is broken: {error}");
         let Count(n_entries) = serde_json::from_str(text).map_err(broken)?;
+        // Tensors without elements are rare, and millions of them an attack on the memory.
+        if n_entries as u64 > 1024 + data_len / 4 {
+            return Err(format!("its header names {n_entries} tensors, and {data_len} bytes follow"));
+        }
         let mut reader = serde_json::Deserializer::from_str(text);
         let visitor = HeaderVisitor { entries: Vec::with_capacity(n_entries), data_len };
         let mut header =
@@ -131,7 +135,7 @@ fn check_places(entries: &mut [Entry], data_len: u64) -> Result<(), String> {
     }
 }
 
-/// Counts the entries of a JSON object.
+/// The first pass: counts the tensors, and sees that everything is of its type, keeping nothing.
 struct Count(usize);
 
 impl<'de> Deserialize<'de> for Count {
@@ -140,20 +144,67 @@ impl<'de> Deserialize<'de> for Count {
         impl<'de> Visitor<'de> for Counter {
             type Value = Count;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
+                f.write_str("an object of tensors")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                let mut n = 0;
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-                    n += 1;
+                let mut n_tensors = 0;
+                while let Some(Text { is_metadata }) = map.next_key()? {
+                    if is_metadata {
+                        map.next_value::<Strings>()?;
+                    } else {
+                        map.next_value::<Info>()?;
+                        n_tensors += 1;
+                    }
                 }
-                Ok(Count(n))
+                Ok(Count(n_tensors))
             }
         }
         deserializer.deserialize_map(Counter)
     }
 }
 
+/// A string of which only this is kept.
+struct Text {
+    is_metadata: bool,
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text { is_metadata: text == METADATA })
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// An object of strings of which nothing is kept.
+struct Strings;
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StringsVisitor;
+        impl<'de> Visitor<'de> for StringsVisitor {
+            type Value = Strings;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
+                while map.next_entry::<Text, Text>()?.is_some() {}
+                Ok(Strings)
+            }
+        }
+        deserializer.deserialize_map(StringsVisitor)
+    }
+}
+
+/// The second pass: keeps an [`Entry`] for each tensor, in room that was made for all.
 struct HeaderVisitor {
     entries: Vec<Entry>,
     data_len: u64,

@@ -16,7 +16,7 @@
 //!
 //! The format is written and read here rather than by the crate `safetensors`, for three reasons: the
 //! same weights make the same bytes (there, the metadata come in random order); a hostile header
-//! cannot make the reader allocate much more than the file's own size; and a file is on the disk before
+//! cannot make the reader allocate more than twice the file's size; and a file is on the disk before
 //! its name is. Tests hold the two together.
 
 mod archive;

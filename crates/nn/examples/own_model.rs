@@ -1,0 +1,82 @@
+//! A model of one's own: branches side by side, a residual block around them, and a training loop.
+//!
+//!     cargo run --release -p nn --example own_model
+
+use autograd::{CrossEntropyOptions, Graph, Mode, Tape, Var};
+use nn::{Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual, Scope, Sequential, Summary};
+
+/// What 1 × 1, 3 × 3 and 5 × 5 see of an image, side by side in the channels.
+#[derive(Debug)]
+struct Inception {
+    branches: [Sequential; 3],
+}
+
+impl Inception {
+    const NAMES: [&str; 3] = ["branch1x1", "branch3x3", "branch5x5"];
+
+    fn new(in_channels: usize, branch_channels: usize) -> Self {
+        let branch = |size| {
+            Sequential::new().add(Conv2d::new(in_channels, branch_channels, size).padding(size / 2)).add(ReLU)
+        };
+        Self { branches: [1, 3, 5].map(branch) }
+    }
+}
+
+impl Layer for Inception {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        for (name, branch) in Self::NAMES.iter().zip(&mut self.branches) {
+            scope.layer(name, branch);
+        }
+    }
+
+    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+        let [a, b, c] = [0, 1, 2].map(|i| g.scope(Self::NAMES[i], |g| self.branches[i].forward(g, x)));
+        g.concat(&[a, b, c], 3)
+    }
+
+    // Only needed for a row of its own for each branch in the summary.
+    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+        let [a, b, c] = [0, 1, 2].map(|i| summary.layer(Self::NAMES[i], &self.branches[i], g, x));
+        g.concat(&[a, b, c], 3)
+    }
+}
+
+/// Sixteen images 12 × 12 of stripes: across (class 0) or upright (class 1), at random offsets.
+fn stripes(step: u64) -> (Vec<f32>, Vec<u32>) {
+    let labels: Vec<u32> = (0..16).map(|i| i % 2).collect();
+    let pixel = |i: usize| {
+        let (image, row, col) = (i / 144, i / 12 % 12, i % 12);
+        let place = if labels[image] == 0 { row } else { col };
+        ((place + image + step as usize) % 4 < 2) as u8 as f32
+    };
+    ((0..16 * 144).map(pixel).collect(), labels)
+}
+
+fn main() {
+    let net = Sequential::new()
+        .add(Conv2d::new(1, 6, 3).padding(1))
+        .add(ReLU)
+        .add(MaxPool2d::new(2))
+        .add(Residual::new(Inception::new(6, 2)))
+        .add(GlobalAvgPool2d)
+        .add(Linear::new(6, 2));
+    let (net, mut params) = nn::build(net, 1);
+    println!("{}\n", net.summary(&params, [16, 12, 12, 1]));
+
+    let mut tape = Tape::new();
+    for step in 0..200 {
+        let (images, labels) = stripes(step);
+        let mut g = tape.begin(&mut params, Mode::train(1, step));
+        let x = g.input([16, 12, 12, 1], &images);
+        let labels = g.indices(&labels);
+        let logits = net.forward(&mut g, x);
+        let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
+        g.backward(loss);
+        if step % 40 == 0 || step == 199 {
+            println!("step {step:3}: loss {:.4}", g.scalar(loss));
+        }
+        drop(g);
+        let (values, grads) = params.values_and_grads();
+        values.iter_mut().zip(grads).for_each(|(w, dw)| *w -= 0.1 * dw);
+    }
+}

@@ -1,0 +1,82 @@
+//! A steady training step of a `Sequential` allocates nothing: neither paths, nor patterns, nor layers. In
+//! a binary of its own, because the allocator counts for all.
+//!
+//! Not counted is the buffer that `matrixmultiply` takes and gives back within a product; its alignment
+//! tells it from everything of ours.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use autograd::{CrossEntropyOptions, Mode, Tape};
+use nn::{
+    BatchNorm2d, Conv2d, Dropout, Flatten, GELU, Layer, Linear, MaxPool2d, ReLU, Residual, Sequential, models,
+};
+
+struct Counting;
+
+static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() < 16 {
+            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of five steps after four to warm up, all within one pool.
+fn allocations_of(net: Sequential) -> usize {
+    let (net, mut params) = nn::build(net, 0);
+    let images: Vec<f32> = (0..16 * 3072).map(|i| (i as f32).sin()).collect();
+    let mut tape = Tape::new();
+    let mut step = |step| {
+        let mut g = tape.begin(&mut params, Mode::train(0, step));
+        let x = g.input([16, 32, 32, 3], &images);
+        let labels = g.indices(&[3; 16]);
+        let logits = net.forward(&mut g, x);
+        let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
+        g.backward(loss);
+        drop(g);
+        let (values, grads) = params.values_and_grads();
+        values.iter_mut().zip(grads).for_each(|(w, dw)| *w -= 1e-3 * dw);
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started");
+    pool.install(|| {
+        (0..4).for_each(&mut step);
+        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
+        (4..9).for_each(&mut step);
+        N_ALLOCATIONS.load(Ordering::Relaxed) - before
+    })
+}
+
+/// One test, so that nothing else runs beside it.
+#[test]
+fn a_steady_step_allocates_nothing() {
+    let counted = N_ALLOCATIONS.load(Ordering::Relaxed);
+    drop(std::hint::black_box(Box::new(0_u8)));
+    assert_eq!(N_ALLOCATIONS.load(Ordering::Relaxed), counted + 1, "the counter sees an allocation");
+
+    let body = Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU);
+    let residual = Sequential::new()
+        .add(Conv2d::new(3, 8, 3).stride(2))
+        .add(Residual::new(body).shortcut(Conv2d::new(8, 8, 1)))
+        .add(MaxPool2d::new(3).stride(2))
+        .add(Flatten)
+        .add(Linear::new(8 * 7 * 7, 10))
+        .add(ReLU)
+        .add(Dropout::new(0.5));
+    assert_eq!(allocations_of(models::lecture_cnn(0.5)), 0, "the convolutional network");
+    assert_eq!(allocations_of(models::lecture_cnn(0.5).fuse(false)), 0, "the convolutional network, unfused");
+    assert_eq!(allocations_of(residual), 0, "the residual network");
+}
