@@ -116,6 +116,7 @@ impl Archive {
     pub fn load_into(&self, params: &mut Params) -> Result<(), WeightsError> {
         let differences = self.differences(params);
         if !differences.is_empty() {
+            let differences = Box::new(differences);
             return Err(WeightsError::Mismatch { path: self.path.clone(), differences });
         }
         let mut values = params.values().to_vec();

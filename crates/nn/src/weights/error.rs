@@ -37,7 +37,7 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
         /// All that differs.
-        differences: Differences,
+        differences: Box<Differences>,
     },
 }
 
