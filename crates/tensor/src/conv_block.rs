@@ -18,7 +18,7 @@ use crate::fast::simd::Level;
 use crate::fast::sink::{OutputSize, Pooled};
 use crate::fast::sparse::{self, Events, Planes, PooledGradient};
 use crate::fast::{sparse_input, sparse_weight};
-use crate::parallel::{self, SplitRows, for_each_chunk, rows_mut, tree_reduce};
+use crate::parallel::{self, SplitRows, rows_mut, sum_over_groups};
 use crate::{Beta, elementwise, scratch};
 
 /// Whether the block can be computed as one for a convolution: 3×3, stride 1, no dilation, one group, padding at
@@ -144,24 +144,20 @@ fn backward(
     let n_images = x.len() / geometry.input_len();
     let n_groups = parallel::groups(n_images);
     let (dx, dx_beta) = dx.unzip();
-    // The packed weights; the gradients of weights and bias, behind each other, of each group; their sum.
+    // The packed weights; then the gradients of weights and bias, behind each other.
     let packed_len = if dx.is_some() { weights_len } else { 0 };
-    let partial_len = weights_len + n_outs;
-    scratch::with(packed_len + (n_groups + 1) * partial_len, |memory| {
-        let (packed, memory) = memory.split_at_mut(packed_len);
-        let (sum, partials) = memory.split_at_mut(partial_len);
+    scratch::with(packed_len + weights_len + n_outs, |memory| {
+        let (packed, sum) = memory.split_at_mut(packed_len);
         if dx.is_some() {
             sparse_input::pack(level, packed, w, planes);
         }
         let groups = GroupsOfImages { n_images, n_groups, first: 0, dx, image_len: geometry.input_len() };
-        let outputs = (rows_mut(partials, partial_len), groups);
-        for_each_chunk(n_groups, 1, geometry.work(n_images), outputs, |group, (partial, dx)| {
-            let images = parallel::group_range(n_images, n_groups, group.start);
-            let (dw, db) = partial.into_slice().split_at_mut(weights_len);
+        sum_over_groups(sum, n_groups, geometry.work(n_images), groups, |group, partial, dx| {
+            let images = parallel::group_range(n_images, n_groups, group);
+            let (dw, db) = partial.split_at_mut(weights_len);
             let dx = dx.dx.zip(dx_beta).map(|(dx, beta)| InputGradient { dx, beta, packed });
             backward_group(level, planes, dx, dw, db, pooled, x, images);
         });
-        tree_reduce(sum, partials, n_groups, Beta::Zero);
         let (dw_sum, db_sum) = sum.split_at(weights_len);
         sparse_weight::unpack(level, dw.0, dw_sum, planes, dw.1);
         if let Some((db, beta)) = db {

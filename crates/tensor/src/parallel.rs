@@ -4,9 +4,11 @@
 //! which core computes a part. Results therefore have the same bits on 1, 2 or 16 threads. Everything runs
 //! on the current rayon pool by `join`; nothing is spawned.
 
+mod tree;
+
 use std::ops::Range;
 
-use crate::{Beta, elementwise};
+pub use tree::sum_over_groups;
 
 /// Work under this many units stays on the calling thread: a fork and join costs several microseconds.
 ///
@@ -148,53 +150,6 @@ fn run<R: SplitRows>(
     }
 }
 
-/// Columns that one task of [`tree_reduce`] sums.
-const TREE_COLUMNS: usize = 1024;
-
-/// `out = β·out + Σ partials`, where `partials` are `n_partials` rows as long as `out`.
-///
-/// The rows are joined in a fixed binary tree by index: (0+1), (2+3), …, then pairs of those. An aligned
-/// subtree is a partial sum in its own right, so several processes that own one each get the same bits.
-///
-/// # Panics
-/// When the lengths do not fit, or there are more than [`MAX_GROUPS`] partials.
-#[track_caller]
-pub fn tree_reduce(out: &mut [f32], partials: &[f32], n_partials: usize, beta: Beta) {
-    let len = out.len();
-    assert_eq!(partials.len(), n_partials * len, "tree_reduce: {n_partials} partials of {len}");
-    assert!(n_partials <= MAX_GROUPS, "tree_reduce: {n_partials} partials, at most {MAX_GROUPS}");
-    if n_partials == 0 {
-        return beta.prepare(out);
-    }
-    for_each_chunk(len, TREE_COLUMNS, partials.len(), rows_mut(out, 1), |columns, out| {
-        let mut sums = [[0.0; TREE_COLUMNS]; MAX_GROUPS.ilog2() as usize + 1];
-        let row = |idx: usize| &partials[idx * len..][columns.clone()];
-        let sum = tree_sum(0, n_partials, &row, &mut sums);
-        elementwise::copy_or_add(out.into_slice(), sum, beta);
-    });
-}
-
-/// The sum of rows `first..first + n_rows`, in `sums[0]`; deeper levels use the later buffers.
-fn tree_sum<'r, 's>(
-    first: usize,
-    n_rows: usize,
-    row: &impl Fn(usize) -> &'r [f32],
-    sums: &'s mut [[f32; TREE_COLUMNS]],
-) -> &'s [f32] {
-    let (out, deeper) = sums.split_first_mut().expect("one buffer a level");
-    let out = &mut out[..row(first).len()];
-    match n_rows {
-        1 => out.copy_from_slice(row(first)),
-        _ => {
-            // The left subtree is the largest complete one, so that its shape does not depend on the rest.
-            let n_left = n_rows.next_power_of_two() / 2;
-            out.copy_from_slice(tree_sum(first, n_left, row, deeper));
-            elementwise::add_assign(out, tree_sum(first + n_left, n_rows - n_left, row, deeper));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,18 +180,5 @@ mod tests {
                 assert_eq!(rows, expected);
             }
         }
-    }
-
-    #[test]
-    fn the_tree_joins_aligned_subtrees() {
-        // 2^24 absorbs a single 1, so the order of the additions shows in the result.
-        let big = 16_777_216.0;
-        let mut out = [5.0];
-        tree_reduce(&mut out, &[big, 1.0, 1.0, 1.0], 4, Beta::Zero);
-        assert_eq!(out[0], big + 2.0);
-        tree_reduce(&mut out, &[1.0, 2.0, 3.0, 4.0, 5.0], 5, Beta::One);
-        assert_eq!(out[0], (big + 2.0) + 15.0);
-        tree_reduce(&mut out, &[], 0, Beta::Zero);
-        assert_eq!(out[0], 0.0);
     }
 }

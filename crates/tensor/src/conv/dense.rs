@@ -10,7 +10,7 @@ use crate::fast::simd::{LANES, Level};
 use crate::fast::sink::{OutputSize, Plain, Pooled};
 use crate::fast::winograd::{self, Tiling};
 use crate::fast::{direct, direct_weight};
-use crate::parallel::{self, SplitRows, for_each_chunk, for_each_group, rows_mut, tree_reduce};
+use crate::parallel::{self, SplitRows, for_each_chunk, for_each_group, rows_mut, sum_over_groups};
 use crate::{Beta, scratch};
 
 /// Which kernels compute a dense convolution.
@@ -71,17 +71,13 @@ impl Dense {
         let geometry = &self.geometry;
         let n_images = x.len() / geometry.input_len();
         let n_groups = parallel::groups(n_images);
-        let packed_len = pack::packed_len(geometry);
-        scratch::with((n_groups + 1) * packed_len, |memory| {
-            let (sum, partials) = memory.split_at_mut(packed_len);
-            let rows = rows_mut(partials, packed_len);
-            for_each_chunk(n_groups, 1, geometry.work(n_images), rows, |group, partial| {
-                let images = parallel::group_range(n_images, n_groups, group.start);
+        scratch::with(pack::packed_len(geometry), |sum| {
+            sum_over_groups(sum, n_groups, geometry.work(n_images), (), |group, partial, ()| {
+                let images = parallel::group_range(n_images, n_groups, group);
                 let (dy, x) =
                     (slice(dy, &images, geometry.output_len()), slice(x, &images, geometry.input_len()));
-                self.group_weight_gradient(partial.into_slice(), dy, x, images.len());
+                self.group_weight_gradient(partial, dy, x, images.len());
             });
-            tree_reduce(sum, partials, n_groups, Beta::Zero);
             pack::unpack(self.level, dw, sum, geometry, beta);
         });
     }

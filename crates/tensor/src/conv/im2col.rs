@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::Conv2dShape;
 use crate::matmul::{Matrix, MatrixMut, gemm, product_work};
-use crate::parallel::{self, for_each_chunk, rows_mut, tree_reduce};
+use crate::parallel::{self, for_each_chunk, rows_mut, sum_over_groups};
 use crate::{Beta, scratch};
 
 /// Floats of the patch matrix of one product: a quarter of a megabyte.
@@ -64,13 +64,10 @@ pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv
 pub(super) fn backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &Conv2dShape, beta: Beta) {
     let plan = Plan::new(shape);
     let n_groups = parallel::groups(shape.batch);
-    scratch::with((n_groups + 1) * dw.len(), |memory| {
-        let (sum, partials) = memory.split_at_mut(dw.len());
-        let partial_rows = rows_mut(partials, dw.len());
-        for_each_chunk(n_groups, 1, plan.work(), partial_rows, |idx, partial| {
-            let partial = partial.into_slice();
+    scratch::with(dw.len(), |sum| {
+        sum_over_groups(sum, n_groups, plan.work(), (), |group_idx, partial, ()| {
             partial.fill(0.0);
-            for rows in plan.blocks(parallel::group_range(shape.batch, n_groups, idx.start)) {
+            for rows in plan.blocks(parallel::group_range(shape.batch, n_groups, group_idx)) {
                 for group in 0..shape.groups {
                     plan.with_patches(x, rows.clone(), group, |patches| {
                         let dy = plan.channels(dy, &rows, group, true);
@@ -80,7 +77,6 @@ pub(super) fn backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &Con
                 }
             }
         });
-        tree_reduce(sum, partials, n_groups, Beta::Zero);
         plan.unpack_weight(dw, sum, beta);
     });
 }

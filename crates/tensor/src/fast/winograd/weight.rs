@@ -2,27 +2,35 @@
 //!
 //! ```text
 //!   x  ─ 6×6 tiles ─ Bᵀ·B ─▶ V [36][tiles][in]  ┐
-//!                                               ├ 36 products over the tiles ─▶ dU [out/16][36][in][16]
+//!                                               ├ 36 products over the tiles ─▶ dU ─ Gᵀ·G ─▶ + dw
 //!   dy ─ 4×4 tiles ─ A·Aᵀ ─▶ Y [36][tiles][out] ┘
 //! ```
 //!
-//! dU is added up over the chunks of a group of images and transformed to [packed](crate::fast::pack) order at
-//! the end. Rounding: |error| ≤ (tiles + 40)·ε·|Gᵀ| [Σ (|Bᵀ| |x| |B|) ⊙ (|A| |dy| |Aᵀ|)] |G| to first order.
+//! All of dU can be far larger than dw and the caches. So dw is worked through in blocks of 64 input channels ×
+//! 32 output channels, whose dU stays in the second-level cache until it is transformed and added to dw, in the
+//! order of [packed](crate::fast::pack) weights. Rounding: |error| ≤ (tiles + 40)·ε·|Gᵀ| [Σ (|Bᵀ| |x| |B|) ⊙ (|A| |dy| |Aᵀ|)] |G| to first order.
 
 use std::ops::Range;
 
 use super::transform::{OUTPUTS, OutputAdjoint, POINTS, TAPS, Transform, WeightAdjoint};
-use super::{
-    Points, SLACK, Source, TILE_GRANULE, Tiling, read_points, read_tile, weights, weights_block_len,
-    write_points,
-};
+use super::{Points, SLACK, Source, TILE_GRANULE, Tiling, read_points, read_tile, write_points};
 use crate::Beta;
 use crate::fast::geometry::{Bordered, Geometry};
+use crate::fast::pack;
 use crate::fast::simd::{LANES, Simd, Vector, dispatch};
 use crate::fast::tile::{Items, outer_product};
 
-/// The fewest tiles of a full chunk: each chunk reads and writes all of dU.
+/// The fewest tiles of a full chunk: each chunk transforms all of dU.
 const MIN_TILES: usize = 128;
+
+/// Input channels of a block of dU.
+const BLOCK_INPUTS: usize = 64;
+
+/// dU for a block: a row for each of the block's input channels, for one and then for the other vector of
+/// output channels.
+fn products() -> Points {
+    Points::new(2 * BLOCK_INPUTS, LANES)
+}
 
 /// The tiling for the weight gradient of `n_images` images.
 pub(crate) fn tiling(geometry: &Geometry, n_images: usize) -> Tiling {
@@ -34,7 +42,7 @@ pub(crate) fn tiling(geometry: &Geometry, n_images: usize) -> Tiling {
 /// Floats of scratch that [`backward_weight`] needs.
 pub(crate) fn scratch_len(tiling: &Tiling) -> usize {
     let images = tiling.layout().len() + SLACK + gradient_layout(tiling).len() + SLACK;
-    images + tiling.inputs().len() + gradients(tiling).len() + super::weights_len(&tiling.geometry)
+    images + tiling.inputs().len() + gradients(tiling).len() + products().len()
 }
 
 /// The layout of the output gradient in whole tiles.
@@ -81,12 +89,18 @@ fn group_gradient<S: Simd>(
         x.transform(simd, v, tiles.clone());
         dy.transform(simd, y, tiles.clone());
         let beta = if tiles.start == 0 { Beta::Zero } else { Beta::One };
-        multiply(simd, tiling, du, v, y, tiles.len(), beta);
-    }
-    let block_len = weights_block_len(&tiling.geometry);
-    let packed_blocks = packed.chunks_exact_mut(TAPS * TAPS * tiling.geometry.in_channels * LANES);
-    for (packed, du) in packed_blocks.zip(du.chunks_exact(block_len)) {
-        transform_back(simd, &tiling.geometry, packed, du);
+        let chunk = Chunk { tiling, v, y, n_tiles: tiles.len(), beta };
+        let block_len = pack::block_len(&tiling.geometry);
+        for (slab_idx, slab) in packed.chunks_mut(2 * block_len).enumerate() {
+            let channel = slab_idx * 2 * LANES;
+            if S::MANY_REGISTERS && slab.len() == 2 * block_len {
+                chunk.add::<S, 2>(simd, slab, du, channel);
+            } else {
+                for (idx, block) in slab.chunks_mut(block_len).enumerate() {
+                    chunk.add::<S, 1>(simd, block, du, channel + idx * LANES);
+                }
+            }
+        }
     }
 }
 
@@ -128,107 +142,105 @@ impl<'a> GradientSource<'a> {
     }
 }
 
-/// dU = β·dU + Vᵀ · Y at every point, over the `n_tiles` tiles of a chunk.
-#[inline(always)]
-fn multiply<S: Simd>(
-    simd: S,
-    tiling: &Tiling,
-    du: &mut [f32],
-    v: &[f32],
-    y: &[f32],
+/// A transformed chunk of tiles.
+struct Chunk<'a> {
+    tiling: &'a Tiling,
+    v: &'a [f32],
+    y: &'a [f32],
     n_tiles: usize,
+    /// Whether the gradient is added to what is there.
     beta: Beta,
-) {
-    let (inputs, gradients, products) = (tiling.inputs(), gradients(tiling), weights(&tiling.geometry));
-    let n_blocks = tiling.geometry.out_channels.div_ceil(LANES);
-    for point in 0..POINTS {
-        let v = Rows { values: &v[point * inputs.stride..], row_len: inputs.row_len };
-        let mut block = 0;
-        while block < n_blocks {
-            let y =
-                Rows { values: &y[point * gradients.stride + block * LANES..], row_len: gradients.row_len };
-            let du = &mut du[block * products.len() + point * products.stride..];
-            let mut sums = Sums { du, block_len: products.len(), v, y, n_tiles, beta };
-            if S::MANY_REGISTERS && block + 2 <= n_blocks {
-                sums.block::<S, 2>(simd, tiling.geometry.in_channels);
-                block += 2;
-            } else {
-                sums.block::<S, 1>(simd, tiling.geometry.in_channels);
-                block += 1;
+}
+
+impl Chunk<'_> {
+    /// `packed = β·packed +` the gradient of `VECS` × 16 output channels from `channel` on.
+    #[inline(always)]
+    fn add<S: Simd, const VECS: usize>(&self, simd: S, packed: &mut [f32], du: &mut [f32], channel: usize) {
+        let in_channels = self.tiling.geometry.in_channels;
+        for first in (0..in_channels).step_by(BLOCK_INPUTS) {
+            let inputs = first..in_channels.min(first + BLOCK_INPUTS);
+            self.multiply::<S, VECS>(simd, du, inputs.clone(), channel);
+            self.transform_back::<S, VECS>(simd, packed, du, inputs);
+        }
+    }
+
+    /// dU = Vᵀ · Y at every point, for a block.
+    #[inline(always)]
+    fn multiply<S: Simd, const VECS: usize>(
+        &self,
+        simd: S,
+        du: &mut [f32],
+        inputs: Range<usize>,
+        channel: usize,
+    ) {
+        let (v, y) = (self.tiling.inputs(), gradients(self.tiling));
+        for point in 0..POINTS {
+            let mut sums = Sums {
+                du: &mut du[point * products().stride..],
+                v: &self.v[point * v.stride + inputs.start..],
+                y: &self.y[point * y.stride + channel..],
+                tiles: Items { n: self.n_tiles, a_stride: v.row_len, b_stride: y.row_len, vec_stride: LANES },
+            };
+            let mut input = 0;
+            while input < inputs.len() {
+                input += match inputs.len() - input {
+                    8.. if S::MANY_REGISTERS => sums.tile::<S, 8, VECS>(simd, input),
+                    4.. => sums.tile::<S, 4, VECS>(simd, input),
+                    2.. => sums.tile::<S, 2, VECS>(simd, input),
+                    _ => sums.tile::<S, 1, VECS>(simd, input),
+                };
+            }
+        }
+    }
+
+    /// `packed = β·packed + Gᵀ dU G`, for a block.
+    #[inline(always)]
+    fn transform_back<S: Simd, const VECS: usize>(
+        &self,
+        simd: S,
+        packed: &mut [f32],
+        du: &[f32],
+        inputs: Range<usize>,
+    ) {
+        let tap_len = self.tiling.geometry.in_channels * LANES;
+        for vec in 0..VECS {
+            for (row, input) in inputs.clone().enumerate() {
+                let du = read_points(simd, &du[(vec * BLOCK_INPUTS + row) * LANES..], products());
+                let kernel = WeightAdjoint::apply_both_ways(simd, du);
+                for tap in 0..TAPS * TAPS {
+                    let packed = &mut packed[(vec * TAPS * TAPS + tap) * tap_len + input * LANES..][..LANES];
+                    let mut sum = kernel[tap / TAPS][tap % TAPS];
+                    if self.beta == Beta::One {
+                        sum = sum + simd.read(packed);
+                    }
+                    sum.write(packed);
+                }
             }
         }
     }
 }
 
-/// A matrix with a row a tile.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    values: &'a [f32],
-    row_len: usize,
-}
-
-/// One point's product, for one or two blocks of output channels.
+/// One point's product for a block.
 struct Sums<'a> {
-    /// `[in][16]`, the second block `block_len` further on.
     du: &'a mut [f32],
-    block_len: usize,
-    v: Rows<'a>,
-    y: Rows<'a>,
-    n_tiles: usize,
-    beta: Beta,
+    v: &'a [f32],
+    y: &'a [f32],
+    tiles: Items,
 }
 
 impl Sums<'_> {
-    #[inline(always)]
-    fn block<S: Simd, const VECS: usize>(&mut self, simd: S, in_channels: usize) {
-        let mut input = 0;
-        while input < in_channels {
-            input += match in_channels - input {
-                8.. if S::MANY_REGISTERS => self.tile::<S, 8, VECS>(simd, input),
-                4.. => self.tile::<S, 4, VECS>(simd, input),
-                2.. => self.tile::<S, 2, VECS>(simd, input),
-                _ => self.tile::<S, 1, VECS>(simd, input),
-            };
-        }
-    }
-
-    /// The gradient of `ROWS` input channels from `input` on; returns `ROWS`.
+    /// The gradient of the block's `ROWS` input channels from `input` on; returns `ROWS`.
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECS: usize>(&mut self, simd: S, input: usize) -> usize {
         let mut sums = [[simd.zero(); VECS]; ROWS];
-        let (v, y) = (&self.v.values[input..], self.y.values);
-        let tiles = Items {
-            n: self.n_tiles,
-            a_stride: self.v.row_len,
-            b_stride: self.y.row_len,
-            vec_stride: LANES,
-        };
-        outer_product::<S, ROWS, VECS, false>(simd, &mut sums, v, y, tiles, LANES);
+        let v = &self.v[input..];
+        outer_product::<S, ROWS, VECS, false>(simd, &mut sums, v, self.y, self.tiles, LANES);
         for vec in 0..VECS {
-            let du = &mut self.du[vec * self.block_len + input * LANES..][..ROWS * LANES];
+            let du = &mut self.du[(vec * BLOCK_INPUTS + input) * LANES..][..ROWS * LANES];
             for row in 0..ROWS {
-                let du = &mut du[row * LANES..][..LANES];
-                let sum =
-                    if self.beta == Beta::One { sums[row][vec] + simd.read(du) } else { sums[row][vec] };
-                sum.write(du);
+                sums[row][vec].write(&mut du[row * LANES..][..LANES]);
             }
         }
         ROWS
-    }
-}
-
-/// Gᵀ dU G for sixteen output channels.
-#[inline(always)]
-fn transform_back<S: Simd>(simd: S, geometry: &Geometry, packed: &mut [f32], du: &[f32]) {
-    let points = weights(geometry);
-    let tap_len = geometry.in_channels * LANES;
-    for input in 0..geometry.in_channels {
-        let du = read_points(simd, &du[input * LANES..], points);
-        let kernel = WeightAdjoint::apply_both_ways(simd, du);
-        for row in 0..TAPS {
-            for col in 0..TAPS {
-                kernel[row][col].write(&mut packed[(row * TAPS + col) * tap_len + input * LANES..][..LANES]);
-            }
-        }
     }
 }
