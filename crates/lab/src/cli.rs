@@ -111,7 +111,7 @@ pub struct TrainArgs {
     pub patience: Option<usize>,
 
     /// Seed of everything random; the same seed gives the same bits on any number of threads
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
 
     /// Threads [default: one per core]
