@@ -122,7 +122,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
-    /// Folder for the results [default: runs/<date-time>]
+    /// Folder for the results [default: runs/DATE-TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 

@@ -48,7 +48,7 @@ pub struct Args {
     /// The folder of data_batch_1.bin [default: datasets/cifar-10-batches-bin, else pictures made up].
     #[arg(long, value_name = "FOLDER")]
     cifar: Option<PathBuf>,
-    /// Where the results go [default: benches/results/<date>-<cpu>.json].
+    /// Where the results go [default: benches/results/DATE-CPU.json].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Say what got slower from one results file to another; measures nothing.
