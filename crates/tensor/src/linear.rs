@@ -2,7 +2,7 @@
 //!
 //! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y`
 //! [batch, out_features]. The bias gradient is [`crate::reduce::sum_rows`]. The kernels and their error
-//! bounds are in [`crate::fast::linear`]; the work is cut into tiles by the sizes alone.
+//! bounds are in `fast/linear.rs`; the work is cut into tiles by the sizes alone.
 
 use crate::fast::linear::{Finish, dots, panel};
 use crate::fast::simd::Level;
