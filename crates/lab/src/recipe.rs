@@ -18,13 +18,17 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// What the flags ask for, over `n_steps` steps in all.
+    /// What the flags ask for, over `n_steps` steps in all; `adam_lr` is Adam's learning rate when nobody says.
     ///
     /// # Errors
     /// When there is no such rule or schedule, or the rule does not take a value.
-    pub fn new(args: &TrainArgs, params: &Params, n_steps: u64) -> Result<Self> {
+    pub fn new(args: &TrainArgs, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
         let mut rule = rule_named::<f32>(&args.optimizer).context("--optimizer")?;
-        let lr = args.lr.unwrap_or_else(|| default_lr(&args.optimizer));
+        let lr = args.lr.unwrap_or_else(|| match args.optimizer.as_str() {
+            "adam" => adam_lr,
+            "sgd" => 0.02,
+            _ => 1e-3,
+        });
         rule.set("lr", lr).context("--lr")?;
         for (name, value) in [("weight_decay", Some(args.weight_decay)), ("momentum", args.momentum)] {
             let Some(value) = value else { continue };
@@ -63,14 +67,5 @@ impl Recipe {
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.description)
-    }
-}
-
-/// The learning rate of a rule when nobody says: the lecture's for Adam, else one that suits the network.
-fn default_lr(rule: &str) -> f64 {
-    match rule {
-        "adam" => 5e-3,
-        "sgd" => 0.02,
-        _ => 1e-3,
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Run<'a> {
             out,
             about: About::new(images.train.class_names(), normalize.as_ref()),
             normalize,
-            recipe: Recipe::new(args, &params, n_steps)?,
+            recipe: Recipe::new(args, &params, n_steps, images.adam_lr)?,
             net,
             params,
             tape: Tape::new(),
