@@ -16,8 +16,8 @@ use crate::fast::geometry::Geometry;
 use crate::fast::pack::Rotation;
 use crate::fast::simd::Level;
 use crate::fast::sink::{OutputSize, Pooled};
-use crate::fast::sparse::{self, Events, Planes, PooledGradient};
-use crate::fast::{sparse_input, sparse_weight};
+use crate::fast::sparse::events::{self, Events, PooledGradient};
+use crate::fast::sparse::{self, Planes};
 use crate::parallel::{self, SplitRows, rows_mut, sum_over_groups};
 use crate::{Beta, elementwise, scratch};
 
@@ -149,7 +149,7 @@ fn backward(
     scratch::with(packed_len + weights_len + n_outs, |memory| {
         let (packed, sum) = memory.split_at_mut(packed_len);
         if dx.is_some() {
-            sparse_input::pack(level, packed, w, planes);
+            sparse::input::pack(level, packed, w, planes);
         }
         let groups = GroupsOfImages { n_images, n_groups, first: 0, dx, image_len: geometry.input_len() };
         sum_over_groups(sum, n_groups, geometry.work(n_images), groups, |group, partial, dx| {
@@ -159,7 +159,7 @@ fn backward(
             backward_group(level, planes, dx, dw, db, pooled, x, images);
         });
         let (dw_sum, db_sum) = sum.split_at(weights_len);
-        sparse_weight::unpack(level, dw.0, dw_sum, planes, dw.1);
+        sparse::weight::unpack(level, dw.0, dw_sum, planes, dw.1);
         if let Some((db, beta)) = db {
             elementwise::copy_or_add(db, db_sum, beta);
         }
@@ -195,13 +195,13 @@ fn backward_group(
             let chunk = first..images.end.min(first + chunk);
             let plane = &mut plane[..planes.scratch_len(chunk.len())];
             let mut events = Events::new(planes, memory, chunk.len());
-            sparse::list_events(level, planes, &mut events, db, pooled.of(planes, &chunk));
+            events::list(level, planes, &mut events, db, pooled.of(planes, &chunk));
             let x = &x[chunk.start * input_len..chunk.end * input_len];
             let beta = if first == images.start { Beta::Zero } else { Beta::One };
-            sparse_weight::backward_weight(level, planes, dw, x, &events, plane, beta);
+            sparse::weight::backward_weight(level, planes, dw, x, &events, plane, beta);
             if let Some(InputGradient { dx, beta, packed }) = &mut dx {
                 let dx = &mut dx[(chunk.start - images.start) * input_len..][..chunk.len() * input_len];
-                sparse_input::backward_input(level, planes, dx, &events, packed, plane, *beta);
+                sparse::input::backward_input(level, planes, dx, &events, packed, plane, *beta);
             }
         }
     });

@@ -11,8 +11,6 @@ pub(crate) mod pack;
 pub(crate) mod simd;
 pub(crate) mod sink;
 pub(crate) mod sparse;
-pub(crate) mod sparse_input;
-pub(crate) mod sparse_weight;
 pub(crate) mod tile;
 pub(crate) mod winograd;
 

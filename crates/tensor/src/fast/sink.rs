@@ -116,6 +116,11 @@ impl<S: Simd> Sink<S> for Pooled<'_> {
         let pixel = (image * (height / 2) + row / 2) * (width / 2) + col / 2;
         let start = pixel * channels + channel;
         max.relu().write(&mut self.y[start..][..n]);
-        self.argmax[start..][..n].copy_from_slice(&argmax.to_bytes()[..n]);
+        let bytes = argmax.to_bytes();
+        // Sixteen bytes known as such are a move, not a call.
+        match self.argmax[start..][..n].first_chunk_mut() {
+            Some(whole) => *whole = bytes,
+            None => self.argmax[start..][..n].copy_from_slice(&bytes[..n]),
+        }
     }
 }

@@ -13,18 +13,21 @@
 //!                                      └───┴───┘
 //! ```
 //!
-//! Events are listed by output channel, for a few images at a time ([`list_events`]). The weight gradient then
-//! holds a channel's sums in registers and adds up g · x; the input gradient holds the channel's weights
-//! in registers and adds g · w to the pixels: [`sparse_weight`](super::sparse_weight),
-//! [`sparse_input`](super::sparse_input). Both work on bordered [`Planes`] of at most 32 input channels.
+//! [`events`] are listed by output channel, for a few images at a time. The [`weight`] gradient then holds a
+//! channel's sums in registers and adds up g · x; the [`input`] gradient holds the channel's weights in registers
+//! and adds g · w to the pixels. Both work on bordered [`Planes`] of at most 32 input channels.
 //!
 //! Exact for finite values: products with a zero gradient are left out, so an infinity or NaN that a dense
 //! kernel would multiply with that zero does not show.
 
+pub(crate) mod events;
+pub(crate) mod input;
+pub(crate) mod weight;
+
 use std::ops::Range;
 
 use super::geometry::{Bordered, Geometry};
-use super::simd::{LANES, Simd, Vector, dispatch};
+use super::simd::{LANES, Simd, Vector};
 
 /// The kernel size that the sparse kernels are written for.
 pub(crate) const KERNEL: usize = 3;
@@ -114,7 +117,7 @@ impl Planes {
 
     /// Copies plane `plane` of the images `x` into `scratch`, whose borders are zero.
     #[inline(always)]
-    pub(crate) fn fill(&self, scratch: &mut [f32], x: &[f32], plane: usize) {
+    pub(crate) fn fill<S: Simd>(&self, simd: S, scratch: &mut [f32], x: &[f32], plane: usize) {
         let Geometry { height, width, in_channels, .. } = self.geometry;
         let layout = self.layout();
         let channels = self.channels_of(plane);
@@ -126,126 +129,14 @@ impl Planes {
                 continue;
             }
             for (dst, pixel) in dst.chunks_exact_mut(self.channels).zip(row.chunks_exact(in_channels)) {
-                dst[..channels.len()].copy_from_slice(&pixel[channels.clone()]);
-                // Left from the plane before, where the last one is narrower.
-                dst[channels.len()..].fill(0.0);
-            }
-        }
-    }
-}
-
-/// The events of some images, by output channel.
-pub(crate) struct Events<'a> {
-    /// `[channel][capacity]`: the pixel under the event's first tap, in the bordered planes of all images.
-    pub(crate) pixels: &'a mut [u32],
-    /// `[channel][capacity]`: the gradient.
-    pub(crate) values: &'a mut [f32],
-    /// The number of events of each channel.
-    pub(crate) counts: &'a mut [u32],
-    /// Room for the events of a channel: all its windows.
-    pub(crate) capacity: usize,
-}
-
-impl<'a> Events<'a> {
-    /// Floats of scratch for the events of `n_images` images.
-    pub(crate) fn scratch_len(planes: &Planes, n_images: usize) -> usize {
-        2 * n_images * planes.pooled_len() + planes.geometry.out_channels
-    }
-
-    /// Lists in `scratch`, for up to `n_images` images.
-    pub(crate) fn new(planes: &Planes, scratch: &'a mut [f32], n_images: usize) -> Self {
-        let len = n_images * planes.pooled_len();
-        let (values, rest) = scratch.split_at_mut(len);
-        let (pixels, counts) = as_u32(rest).split_at_mut(len);
-        Self { pixels, values, counts, capacity: len / planes.geometry.out_channels }
-    }
-
-    /// The pixels and values of an output channel's events.
-    #[inline(always)]
-    pub(crate) fn of(&self, channel: usize) -> (&[u32], &[f32]) {
-        let listed = channel * self.capacity..channel * self.capacity + self.counts[channel] as usize;
-        (&self.pixels[listed.clone()], &self.values[listed])
-    }
-
-    /// Appends an event.
-    #[inline(always)]
-    fn push(&mut self, channel: usize, pixel: u32, value: f32) {
-        let slot = channel * self.capacity + self.counts[channel] as usize;
-        self.pixels[slot] = pixel;
-        self.values[slot] = value;
-        self.counts[channel] += 1;
-    }
-}
-
-/// A slice of floats as one of integers: scratch memory is kept as floats.
-fn as_u32(floats: &mut [f32]) -> &mut [u32] {
-    // SAFETY: f32 and u32 have the same size and alignment, and every pattern of bits is a value of both.
-    unsafe { std::slice::from_raw_parts_mut(floats.as_mut_ptr().cast(), floats.len()) }
-}
-
-/// A pooled output and its gradient, for some images.
-#[derive(Clone, Copy)]
-pub(crate) struct PooledGradient<'a> {
-    pub(crate) dy: &'a [f32],
-    pub(crate) y: &'a [f32],
-    pub(crate) argmax: &'a [u8],
-}
-
-impl PooledGradient<'_> {
-    /// The part of some images.
-    pub(crate) fn of(&self, planes: &Planes, images: &Range<usize>) -> Self {
-        let part = images.start * planes.pooled_len()..images.end * planes.pooled_len();
-        Self { dy: &self.dy[part.clone()], y: &self.y[part.clone()], argmax: &self.argmax[part] }
-    }
-}
-
-dispatch! {
-    /// Lists the events of some images, and adds the sums of their values to `db`.
-    pub(crate) fn list_events(planes: &Planes, events: &mut Events<'_>, db: &mut [f32], pooled: PooledGradient<'_>)
-        = list;
-}
-
-#[inline(always)]
-fn list<S: Simd>(
-    simd: S,
-    planes: &Planes,
-    events: &mut Events<'_>,
-    db: &mut [f32],
-    PooledGradient { dy, y, argmax }: PooledGradient<'_>,
-) {
-    let channels = planes.geometry.out_channels;
-    let [rows, cols] = planes.windows();
-    let layout = planes.layout();
-    // From a window's first pixel to each of its four.
-    let distances = [0, 1, layout.cols, layout.cols + 1].map(|distance| distance as u32);
-    events.counts.fill(0);
-    for first in (0..channels).step_by(LANES) {
-        let n = LANES.min(channels - first);
-        let mut sum = simd.zero();
-        for row in 0..y.len() / (channels * cols) {
-            let corner = layout.first_pixel(row / rows, 2 * (row % rows)) as u32;
-            for col in 0..cols {
-                let at = (row * cols + col) * channels + first;
-                let (dy, y) = (simd.read(&dy[at..at + n]), simd.read(&y[at..at + n]));
-                // As PyTorch's threshold: the gradient passes unless y ≤ 0, so also where y is NaN.
-                let gated = S::V::select(y.gt(simd.zero()) | y.is_nan(), dy, simd.zero());
-                sum = sum + gated;
-
-                let mut active = S::V::bits(gated.ne(simd.zero()));
-                if active != 0 {
-                    let mut values = [0.0; LANES];
-                    gated.write(&mut values);
-                    while active != 0 {
-                        let lane = active.trailing_zeros() as usize;
-                        let distance = distances[usize::from(argmax[at + lane] & 3)];
-                        events.push(first + lane, corner + 2 * col as u32 + distance, values[lane]);
-                        active &= active - 1;
-                    }
+                let (values, rest) = dst.split_at_mut(channels.len());
+                for (dst, src) in values.chunks_mut(LANES).zip(pixel[channels.clone()].chunks(LANES)) {
+                    simd.read(src).write(dst);
                 }
+                // Left from the plane before, where the last one is narrower.
+                rest.fill(0.0);
             }
         }
-        let db = &mut db[first..first + n];
-        (simd.read(db) + sum).write(db);
     }
 }
 

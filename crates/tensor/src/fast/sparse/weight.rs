@@ -17,10 +17,11 @@
 //!
 //! Rounding: chains of one multiply-add an event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
 
-use super::pack::write_transposed;
-use super::simd::{LANES, Level, Simd, Vector, dispatch};
-use super::sparse::{Events, KERNEL, Planes, Tile, for_each_row_of_taps};
+use super::events::{Event, Events};
+use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
+use crate::fast::pack::write_transposed;
+use crate::fast::simd::{LANES, Level, Simd, Vector, dispatch};
 use crate::parallel::{for_each_chunk, rows_mut};
 
 dispatch! {
@@ -43,12 +44,11 @@ fn gradient<S: Simd>(
     scratch.fill(0.0);
     let mut taps = dw.chunks_exact_mut(planes.taps_len());
     for plane in 0..planes.count {
-        planes.fill(scratch, x, plane);
+        planes.fill(simd, scratch, x, plane);
         for (out, dw) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
-            let (pixels, values) = events.of(out);
+            let events = events.of(out);
             let row_len = planes.layout().row_len();
-            let mut sums =
-                Sums { simd, dw, x: scratch, row_len, channels: planes.channels, pixels, values, beta };
+            let mut sums = Sums { simd, dw, x: scratch, row_len, channels: planes.channels, events, beta };
             for_each_row_of_taps::<S>(planes, &mut sums);
         }
     }
@@ -61,8 +61,7 @@ struct Sums<'a, S> {
     x: &'a [f32],
     row_len: usize,
     channels: usize,
-    pixels: &'a [u32],
-    values: &'a [f32],
+    events: &'a [Event],
     beta: Beta,
 }
 
@@ -70,15 +69,14 @@ impl<S: Simd> Tile for Sums<'_, S> {
     #[inline(always)]
     fn compute<const ROWS: usize, const VECS: usize, const SETS: usize>(&mut self, kernel_row: usize) {
         let mut sets = [[[self.simd.zero(); VECS]; ROWS]; SETS];
-        let (groups, rest) = self.pixels.as_chunks::<SETS>();
-        let (value_groups, value_rest) = self.values.as_chunks::<SETS>();
-        for (pixels, values) in groups.iter().zip(value_groups) {
+        let (groups, rest) = self.events.as_chunks::<SETS>();
+        for events in groups {
             for set in 0..SETS {
-                self.add_event(&mut sets[set], kernel_row, pixels[set], values[set]);
+                self.add_event(&mut sets[set], kernel_row, events[set]);
             }
         }
-        for (&pixel, &value) in rest.iter().zip(value_rest) {
-            self.add_event(&mut sets[0], kernel_row, pixel, value);
+        for &event in rest {
+            self.add_event(&mut sets[0], kernel_row, event);
         }
         for row in 0..ROWS {
             for vec in 0..VECS {
@@ -103,12 +101,11 @@ impl<S: Simd> Sums<'_, S> {
         &self,
         sums: &mut [[S::V; VECS]; ROWS],
         kernel_row: usize,
-        pixel: u32,
-        value: f32,
+        event: Event,
     ) {
-        let first = pixel as usize * self.channels + kernel_row * self.row_len;
+        let first = event.pixel as usize * self.channels + kernel_row * self.row_len;
         let x = &self.x[first..first + (ROWS - 1) * self.row_len + VECS * LANES];
-        let value = self.simd.splat(value);
+        let value = self.simd.splat(event.value);
         for row in 0..ROWS {
             for vec in 0..VECS {
                 // SAFETY: `x` reaches to the last vector of the last row.

@@ -17,11 +17,12 @@
 //! Rounding: chains of one multiply-add a tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|) to first
 //! order.
 
-use super::geometry::Geometry;
-use super::pack::read_transposed;
-use super::simd::{LANES, Level, Simd, Vector, dispatch};
-use super::sparse::{Events, KERNEL, Planes, Tile, for_each_row_of_taps};
+use super::events::{Event, Events};
+use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
+use crate::fast::geometry::Geometry;
+use crate::fast::pack::read_transposed;
+use crate::fast::simd::{LANES, Level, Simd, Vector, dispatch};
 use crate::parallel::{for_each_chunk, rows_mut};
 
 /// Packs PyTorch's weights as `[plane][out][kh][row of taps]`.
@@ -76,10 +77,10 @@ fn gradient<S: Simd>(
     for plane in 0..planes.count {
         scratch.fill(0.0);
         for (out, weights) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
-            let (pixels, values) = events.of(out);
+            let events = events.of(out);
             let row_len = planes.layout().row_len();
             let mut scatter =
-                Scatter { simd, dx: scratch, weights, row_len, channels: planes.channels, pixels, values };
+                Scatter { simd, dx: scratch, weights, row_len, channels: planes.channels, events };
             for_each_row_of_taps::<S>(planes, &mut scatter);
         }
         write_plane(simd, planes, dx, scratch, plane, beta);
@@ -93,8 +94,7 @@ struct Scatter<'a, S> {
     weights: &'a [f32],
     row_len: usize,
     channels: usize,
-    pixels: &'a [u32],
-    values: &'a [f32],
+    events: &'a [Event],
 }
 
 impl<S: Simd> Tile for Scatter<'_, S> {
@@ -107,7 +107,7 @@ impl<S: Simd> Tile for Scatter<'_, S> {
                     self.simd.read(&self.weights[((kernel_row + row) * VECS + vec) * LANES..]);
             }
         }
-        for (&pixel, &value) in self.pixels.iter().zip(self.values) {
+        for &Event { pixel, value } in self.events {
             let first = pixel as usize * self.channels + kernel_row * self.row_len;
             let dx = &mut self.dx[first..first + (ROWS - 1) * self.row_len + VECS * LANES];
             let value = self.simd.splat(value);
