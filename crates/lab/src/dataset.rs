@@ -48,7 +48,8 @@ impl Images {
                 )
             })
         };
-        Ok(Self { name: CIFAR10, train: open(Part::Train)?, test: open(Part::Test)?, default_epochs: 50 })
+        let (train, test) = (open(Part::Train)?, open(Part::Test)?);
+        Ok(Self { name: CIFAR10, train, test, default_epochs: 50, adam_lr: 5e-3 })
     }
 
     /// Ten classes of drawn shapes, the same on every machine.
