@@ -24,7 +24,7 @@ impl Recipe {
     /// When there is no such rule or schedule, or the rule does not take a value.
     pub fn new(args: &TrainArgs, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
         let mut rule = rule_named::<f32>(&args.optimizer).context("--optimizer")?;
-        let lr = args.lr.unwrap_or_else(|| match args.optimizer.as_str() {
+        let lr = args.lr.unwrap_or(match args.optimizer.as_str() {
             "adam" => adam_lr,
             "sgd" => 0.02,
             _ => 1e-3,
