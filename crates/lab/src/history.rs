@@ -50,22 +50,22 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// The columns of `history.csv`. Scripts read them by name, so they stay; the last two are empty
-/// without a validation split.
+/// The columns of `history.csv`: scripts read them by name, so they stay.
 const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,\
-                      images_per_second,validation_loss,validation_accuracy";
+                      images_per_second";
+
+/// What a run with a validation split has besides.
+const VALIDATION_HEADER: &str = ",validation_loss,validation_accuracy";
 
 /// Writes the history as CSV, whole or not at all.
 pub fn write_csv(path: &Path, history: &[Epoch]) -> io::Result<()> {
-    let mut csv = format!("{HEADER}\n");
+    let has_validation = history.iter().any(|e| e.validation.is_some());
+    let mut csv = format!("{HEADER}{}\n", if has_validation { VALIDATION_HEADER } else { "" });
     for e in history {
-        let (loss, accuracy) = match e.validation {
-            Some(v) => (format!("{:.6}", v.loss), format!("{:.4}", v.accuracy)),
-            None => Default::default(),
-        };
+        let validation = e.validation.map_or(String::new(), |v| format!(",{:.6},{:.4}", v.loss, v.accuracy));
         writeln!(
             csv,
-            "{},{:.6},{:.6},{:.6},{:.4},{},{:.3},{:.1},{loss},{accuracy}",
+            "{},{:.6},{:.6},{:.6},{:.4},{},{:.3},{:.1}{validation}",
             e.epoch,
             e.train_loss,
             e.train_loss_per_sample,
@@ -114,11 +114,14 @@ mod tests {
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");
-        write_csv(&path, &[epoch, Epoch { epoch: 2, validation: Some(score), ..epoch }]).unwrap();
-        let csv = fs::read_to_string(&path).unwrap();
-        let lines: Vec<_> = csv.lines().collect();
-        assert_eq!(lines[1], "1,2.000000,2.250000,1.500000,42.2500,0.005,1.500,33333.3,,");
-        assert!(lines.iter().all(|line| line.split(',').count() == HEADER.split(',').count()));
+        let lines = |epoch: Epoch| -> Vec<String> {
+            write_csv(&path, &[epoch]).unwrap();
+            fs::read_to_string(&path).unwrap().lines().map(String::from).collect()
+        };
+        assert_eq!(lines(epoch), [HEADER, "1,2.000000,2.250000,1.500000,42.2500,0.005,1.500,33333.3"]);
+        let with_validation = lines(Epoch { validation: Some(score), ..epoch });
+        assert!(with_validation[0].starts_with(HEADER) && with_validation[1].ends_with(",1.500000,42.2500"));
+        assert!(with_validation.iter().all(|line| line.split(',').count() == 10));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 }
