@@ -26,10 +26,10 @@ impl Norm {
         let sum = |part: &dyn Fn(&[F]) -> f64| grads.iter().map(|grads| part(grads)).sum::<f64>();
         match self {
             Self::L2 => sum(&|grads| sum_of_squares(grads)).sqrt(),
-            Self::L1 => sum(&|grads| sums([grads], &|[g]| [g.abs()])[0]),
+            Self::L1 => sum(&|grads| sums([grads], move |[g]| [g.abs()])[0]),
             Self::Max => grads.iter().copied().flatten().fold(F::ZERO, |max, g| max.larger(g.abs())).to_f64(),
             Self::P(p) => {
-                sum(&|grads| sums([grads], &|[g]| [F::of(g.abs().to_f64().powf(p))])[0]).powf(1.0 / p)
+                sum(&|grads| sums([grads], move |[g]| [F::of(g.abs().to_f64().powf(p))])[0]).powf(1.0 / p)
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::simd::{Kernel, widest};
 pub(crate) const CHUNK: usize = 1 << 15;
 
 /// Coordinates in a block: whole vectors of any width up to 512 bits.
-const BLOCK: usize = 16;
+const BLOCK: usize = 64;
 
 /// Equally long pieces of the values, the gradients and `N` slots.
 pub(crate) struct Lanes<'a, F, const N: usize> {
@@ -20,7 +20,7 @@ pub(crate) struct Lanes<'a, F, const N: usize> {
 
 impl<F: Real, const N: usize> Lanes<'_, F, N> {
     /// Applies `formula` to each coordinate, in parallel on the current rayon pool when there are many.
-    pub(crate) fn each(self, formula: &(impl Fn(&mut F, F, [&mut F; N]) + Sync)) {
+    pub(crate) fn each(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy + Send + Sync) {
         if self.values.len() <= CHUNK {
             return widest(Each { lanes: self, formula });
         }
@@ -46,12 +46,12 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
     }
 }
 
-struct Each<'a, 'f, F, const N: usize, T> {
+struct Each<'a, F, const N: usize, T> {
     lanes: Lanes<'a, F, N>,
-    formula: &'f T,
+    formula: T,
 }
 
-impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_, '_, F, N, T> {
+impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_, F, N, T> {
     type Output = ();
 
     /// Block by block through local arrays, which tells the compiler that nothing overlaps; then the rest.
@@ -65,7 +65,16 @@ impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_,
             let mut value = *value_block;
             let mut slot: [[F; BLOCK]; N] = slots.each_ref().map(|(blocks, _)| blocks[block_idx]);
             for lane in 0..BLOCK {
-                formula(&mut value[lane], grad_block[lane], slot.each_mut().map(|slot| &mut slot[lane]));
+                let mut w = value[lane];
+                let mut state = [F::ZERO; N];
+                for idx in 0..N {
+                    state[idx] = slot[idx][lane];
+                }
+                formula(&mut w, grad_block[lane], state.each_mut());
+                value[lane] = w;
+                for idx in 0..N {
+                    slot[idx][lane] = state[idx];
+                }
             }
             *value_block = value;
             for ((blocks, _), slot) in slots.iter_mut().zip(slot) {

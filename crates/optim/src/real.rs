@@ -42,6 +42,8 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
+    /// The same size with the sign of another number.
+    fn copysign(self, sign: Self) -> Self;
     /// Neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
@@ -50,7 +52,7 @@ pub trait Real:
     fn larger(self, other: Self) -> Self {
         #[expect(clippy::eq_op, reason = "the test for NaN that vectorises in every element type")]
         let self_is_nan = self != self;
-        if self >= other || self_is_nan { self } else { other }
+        if (self >= other) | self_is_nan { self } else { other }
     }
 
     /// The smaller of two numbers; NaN if either is.
@@ -62,13 +64,7 @@ pub trait Real:
     /// −1, 0 or 1; 0 at 0, NaN at NaN.
     #[inline(always)]
     fn sign(self) -> Self {
-        if self > Self::ZERO {
-            Self::ONE
-        } else if self < Self::ZERO {
-            -Self::ONE
-        } else {
-            self
-        }
+        if self.abs() > Self::ZERO { Self::ONE.copysign(self) } else { self }
     }
 
     /// `self + weight·(end − self)`, in the form that is exact at `weight` 0 and 1.
@@ -110,6 +106,10 @@ macro_rules! real {
             #[inline(always)]
             fn abs(self) -> Self {
                 $float::abs(self)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                $float::copysign(self, sign)
             }
             #[inline(always)]
             fn is_finite(self) -> bool {

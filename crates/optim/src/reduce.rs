@@ -1,6 +1,6 @@
 //! Sums that do not depend on the number of threads.
 //!
-//! The order of additions is fixed by the length: sixteen running sums within a chunk, chunks joined in a
+//! The order of additions is fixed by the length: 64 running sums within a chunk, chunks joined in a
 //! binary tree. All sums are kept in f64.
 
 use std::ops::Range;
@@ -9,7 +9,7 @@ use crate::Real;
 use crate::lanes::CHUNK;
 use crate::simd::{Kernel, widest};
 
-const LANES: usize = 16;
+const LANES: usize = 64;
 
 /// Adds `part` over the pieces of `range` in a fixed binary tree; a leaf has at most `leaf_len` items.
 pub(crate) fn tree_sum<const K: usize>(
@@ -31,7 +31,7 @@ pub(crate) fn tree_sum<const K: usize>(
 /// K sums over the coordinates of N equally long slices, in one pass.
 pub(crate) fn sums<F: Real, const N: usize, const K: usize>(
     slices: [&[F]; N],
-    terms: &(impl Fn([F; N]) -> [F; K] + Sync),
+    terms: impl Fn([F; N]) -> [F; K] + Copy + Send + Sync,
 ) -> [f64; K] {
     tree_sum(0..slices[0].len(), CHUNK, &|range: Range<usize>| {
         widest(Sums { slices: slices.map(|slice| &slice[range.clone()]), terms })
@@ -40,24 +40,25 @@ pub(crate) fn sums<F: Real, const N: usize, const K: usize>(
 
 /// Σ x².
 pub(crate) fn sum_of_squares<F: Real>(x: &[F]) -> f64 {
-    let [sum] = sums([x], &|[x]| [x * x]);
+    let [sum] = sums([x], move |[x]| [x * x]);
     sum
 }
 
 /// Σ x·y.
 pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> f64 {
-    let [sum] = sums([x, y], &|[x, y]| [x * y]);
+    let [sum] = sums([x, y], move |[x, y]| [x * y]);
     sum
 }
 
-struct Sums<'a, 't, F, const N: usize, T> {
+struct Sums<'a, F, const N: usize, T> {
     slices: [&'a [F]; N],
-    terms: &'t T,
+    terms: T,
 }
 
-impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel for Sums<'_, '_, F, N, T> {
+impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel for Sums<'_, F, N, T> {
     type Output = [f64; K];
 
+    /// The terms of a block first, then their sums: two loops that vectorise.
     #[inline(always)]
     fn run(self) -> [f64; K] {
         let len = self.slices[0].len();
@@ -65,17 +66,23 @@ impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel fo
         let mut running = [[0.0; LANES]; K];
         for block_idx in 0..len / LANES {
             let block = slices.map(|(blocks, _)| blocks[block_idx]);
+            let mut terms = [[F::ZERO; LANES]; K];
             for lane in 0..LANES {
-                let terms = (self.terms)(block.map(|block| block[lane]));
+                let term = (self.terms)(std::array::from_fn(|idx| block[idx][lane]));
                 for k in 0..K {
-                    running[k][lane] += terms[k].to_f64();
+                    terms[k][lane] = term[k];
+                }
+            }
+            for k in 0..K {
+                for lane in 0..LANES {
+                    running[k][lane] += terms[k][lane].to_f64();
                 }
             }
         }
         for lane in 0..len % LANES {
-            let terms = (self.terms)(slices.map(|(_, rest)| rest[lane]));
+            let term = (self.terms)(slices.map(|(_, rest)| rest[lane]));
             for k in 0..K {
-                running[k][lane] += terms[k].to_f64();
+                running[k][lane] += term[k].to_f64();
             }
         }
         running.map(|lanes| lanes.iter().sum())

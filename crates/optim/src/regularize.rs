@@ -36,8 +36,8 @@ pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2
     let (n, n_grads) = (values.len(), grads.len());
     assert!(n == n_grads, "regularize: values has {n} elements, grads {n_grads}");
     let (l1, l2) = (F::of(lambda1), F::of(lambda2));
-    Lanes { values: grads, grads: values, slots: [] }.each(&|g, w, []| *g += l1 * w.sign() + l2 * w);
-    let [sum, square] = sums([values], &|[w]| [w.abs(), w * w]);
+    Lanes { values: grads, grads: values, slots: [] }.each(move |g, w, []| *g += l1 * w.sign() + l2 * w);
+    let [sum, square] = sums([values], move |[w]| [w.abs(), w * w]);
     lambda1 * sum + lambda2 / 2.0 * square
 }
 

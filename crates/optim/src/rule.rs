@@ -202,7 +202,7 @@ impl<F: Real> Coordinates<'_, F> {
     ///
     /// # Panics
     /// When the rule has fewer such slots.
-    pub fn each<const N: usize>(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Sync) {
+    pub fn each<const N: usize>(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy + Send + Sync) {
         let n_slots = self.slots.iter().filter(|slot| slot.kind == Kind::Each).count();
         assert!(
             n_slots >= N,
@@ -219,7 +219,7 @@ impl<F: Real> Coordinates<'_, F> {
                 grads: &self.grads[value_range],
                 slots: slots.each_mut().map(|slot| &mut slot[slot_range.clone()]),
             };
-            lanes.each(&formula);
+            lanes.each(formula);
         }
     }
 

@@ -39,7 +39,8 @@ impl<F: Real> Ema<F> {
         self.n_updates += 1;
         let starts = self.n_updates == 1 && !self.is_corrected;
         let new = F::of(if starts { 1.0 } else { 1.0 - self.decay });
-        Lanes { values: &mut self.average, grads: values, slots: [] }.each(&|a, w, []| *a = a.lerp(w, new));
+        Lanes { values: &mut self.average, grads: values, slots: [] }
+            .each(move |a, w, []| *a = a.lerp(w, new));
     }
 
     /// Writes the average into `out`; before the first update that is 0.
@@ -54,7 +55,7 @@ impl<F: Real> Ema<F> {
         } else {
             F::ONE
         };
-        Lanes { values: out, grads: &self.average, slots: [] }.each(&|out, a, []| *out = a / correction);
+        Lanes { values: out, grads: &self.average, slots: [] }.each(move |out, a, []| *out = a / correction);
     }
 
     /// The number of updates, to be saved.

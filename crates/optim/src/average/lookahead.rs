@@ -43,7 +43,8 @@ impl<F: Real> Lookahead<F> {
             return;
         }
         let alpha = F::of(self.alpha);
-        Lanes { values: &mut self.slow, grads: values, slots: [] }.each(&|s, w, []| *s = s.lerp(w, alpha));
+        Lanes { values: &mut self.slow, grads: values, slots: [] }
+            .each(move |s, w, []| *s = s.lerp(w, alpha));
         values.copy_from_slice(&self.slow);
     }
 

@@ -31,7 +31,8 @@ impl<F: Real> Swa<F> {
         check_length("Swa::update", values.len(), self.average.len());
         self.n_updates += 1;
         let new = F::of(1.0 / self.n_updates as f64);
-        Lanes { values: &mut self.average, grads: values, slots: [] }.each(&|a, w, []| *a = a.lerp(w, new));
+        Lanes { values: &mut self.average, grads: values, slots: [] }
+            .each(move |a, w, []| *a = a.lerp(w, new));
     }
 
     /// The mean; 0 before the first update.

@@ -51,7 +51,7 @@ impl<F: Real> Elementwise<F> for Adadelta {
     fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
         let [lr, rho, new, eps] = [self.lr, self.rho, 1.0 - self.rho, self.eps].map(F::of);
         let direction = Direction::new(self.maximize, self.weight_decay);
-        at.each(|w, g, [s, a]| {
+        at.each(move |w, g, [s, a]| {
             let g = direction.at(*w, g);
             *s = rho * *s + new * g * g;
             let d = (*a + eps).sqrt() / (*s + eps).sqrt() * g;

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::{Direction, hyperparameters};
 use crate::lanes::{CHUNK, Lanes};
 use crate::reduce::{sum_of_squares, sums, tree_sum};
+use crate::simd::{Kernel, widest};
 use crate::{Error, Interval, Real, Slot, WholeTensor};
 
 /// Adafactor: Adam's scaling from one row and one column of mean squares instead of a matrix of them.
@@ -108,6 +109,7 @@ impl<F: Real> WholeTensor<F> for Adafactor {
 }
 
 /// The numbers of one step.
+#[derive(Clone, Copy)]
 struct Step<F> {
     new: F,
     alpha: f64,
@@ -120,26 +122,26 @@ struct Step<F> {
 impl<F: Real> Step<F> {
     /// u = g/√max(V, ε₁²).
     #[inline(always)]
-    fn update(&self, g: F, v: F) -> F {
+    fn update(self, g: F, v: F) -> F {
         g / v.larger(self.eps * self.eps).sqrt()
     }
 
     /// αₜ/max(1, RMS(u)/d).
-    fn size(&self, update_square: f64, n: usize) -> F {
+    fn size(self, update_square: f64, n: usize) -> F {
         F::of(self.alpha / ((update_square / n as f64).sqrt() / self.d).max(1.0))
     }
 
-    fn vector(&self, values: &mut [F], grads: &[F], variance: &mut [F]) {
-        let Self { new, shrink, direction, .. } = *self;
-        Lanes { values: &mut *variance, grads, slots: [] }.each(&|v, g, []| *v = v.lerp(g * g, new));
-        let [square] = sums([grads, &*variance], &|[g, v]| [self.update(g, v) * self.update(g, v)]);
+    fn vector(self, values: &mut [F], grads: &[F], variance: &mut [F]) {
+        Lanes { values: &mut *variance, grads, slots: [] }.each(move |v, g, []| *v = v.lerp(g * g, self.new));
+        let square_of = move |[g, v]: [F; 2]| [self.update(g, v) * self.update(g, v)];
+        let [square] = sums([grads, &*variance], square_of);
         let size = self.size(square, values.len());
-        let lanes = Lanes { values, grads, slots: [variance] };
-        lanes.each(&|w, g, [v]| *w = shrink * *w - size * direction.at(*w, self.update(g, *v)));
+        Lanes { values, grads, slots: [variance] }
+            .each(move |w, g, [v]| *w = self.shrink * *w - size * self.direction.at(*w, self.update(g, *v)));
     }
 
     /// Moves each row's mean square towards that of `grads`.
-    fn mean_rows(&self, grads: &[F], row_var: &mut [F]) {
+    fn mean_rows(self, grads: &[F], row_var: &mut [F]) {
         let cols = grads.len() / row_var.len();
         let rows_at_once = (CHUNK / cols).max(1);
         let pieces = row_var.par_chunks_mut(rows_at_once).zip(grads.par_chunks(rows_at_once * cols));
@@ -151,7 +153,7 @@ impl<F: Real> Step<F> {
     }
 
     /// Moves each column's mean square towards that of `grads`.
-    fn mean_cols(&self, grads: &[F], col_var: &mut [F]) {
+    fn mean_cols(self, grads: &[F], col_var: &mut [F]) {
         const STRIP: usize = 64;
         let cols = col_var.len();
         let rows = (grads.len() / cols) as f64;
@@ -169,8 +171,8 @@ impl<F: Real> Step<F> {
     }
 
     /// R/max(mean(R), ε₁).
-    fn row_factors(&self, row_var: &[F], row_factor: &mut [F]) {
-        let [sum] = sums([row_var], &|[r]| [r]);
+    fn row_factors(self, row_var: &[F], row_factor: &mut [F]) {
+        let [sum] = sums([row_var], move |[r]| [r]);
         let mean = F::of(sum / row_var.len() as f64).larger(self.eps);
         for (factor, &var) in row_factor.iter_mut().zip(row_var) {
             *factor = var / mean;
@@ -178,16 +180,16 @@ impl<F: Real> Step<F> {
     }
 
     /// The rows of all matrices are numbered through.
-    fn matrices(&self, rows: usize, values: &mut [F], grads: &[F], row_factor: &[F], col_var: &[F]) {
+    fn matrices(self, rows: usize, values: &mut [F], grads: &[F], row_factor: &[F], col_var: &[F]) {
         let cols = values.len() / row_factor.len();
         let rows_at_once = (CHUNK / cols).max(1);
         let col_var_of = |row: usize| &col_var[row / rows * cols..][..cols];
         let [square] = tree_sum(0..row_factor.len(), rows_at_once, &|range| {
             let squares = range.map(|row| {
-                let [square] = sums([&grads[row * cols..][..cols], col_var_of(row)], &|[g, c]| {
-                    let u = self.update(g, row_factor[row] * c);
-                    [u * u]
-                });
+                let factor = row_factor[row];
+                let square_of =
+                    move |[g, c]: [F; 2]| [self.update(g, factor * c) * self.update(g, factor * c)];
+                let [square] = sums([&grads[row * cols..][..cols], col_var_of(row)], square_of);
                 square
             });
             [squares.sum()]
@@ -195,10 +197,30 @@ impl<F: Real> Step<F> {
         let size = self.size(square, values.len());
         let pieces = values.par_chunks_mut(cols).zip(grads.par_chunks(cols)).enumerate();
         pieces.with_min_len(rows_at_once).for_each(|(row, (values, grads))| {
-            for ((w, &g), &c) in values.iter_mut().zip(grads).zip(col_var_of(row)) {
-                let u = self.update(g, row_factor[row] * c);
-                *w = self.shrink * *w - size * self.direction.at(*w, u);
-            }
+            let (factor, col_var) = (row_factor[row], col_var_of(row));
+            widest(RowStep { step: self, size, factor, values, grads, col_var });
         });
+    }
+}
+
+/// The step of one row of a matrix.
+struct RowStep<'a, F> {
+    step: Step<F>,
+    size: F,
+    factor: F,
+    values: &'a mut [F],
+    grads: &'a [F],
+    col_var: &'a [F],
+}
+
+impl<F: Real> Kernel for RowStep<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { step, size, factor, values, grads, col_var } = self;
+        for ((w, &g), &c) in values.iter_mut().zip(grads).zip(col_var) {
+            *w = step.shrink * *w - size * step.direction.at(*w, step.update(g, factor * c));
+        }
     }
 }

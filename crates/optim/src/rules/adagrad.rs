@@ -58,7 +58,7 @@ impl<F: Real> Elementwise<F> for Adagrad {
         let lr = F::of(self.lr / (1.0 + (t - 1) as f64 * self.lr_decay));
         let eps = F::of(self.eps);
         let direction = Direction::new(self.maximize, self.weight_decay);
-        at.each(|w, g, [sum]| {
+        at.each(move |w, g, [sum]| {
             let g = direction.at(*w, g);
             *sum += g * g;
             *w -= lr * g / (sum.sqrt() + eps);

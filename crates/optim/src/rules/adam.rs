@@ -78,29 +78,30 @@ impl<F: Real> Elementwise<F> for Adam {
         };
         let (direction, decoupled) =
             Direction::with_decay(self.maximize, self.weight_decay, self.decoupled_weight_decay);
-        let [step_size, root, eps, new1, beta2, new2, shrink] = [
+        let [step_size, root, eps, beta1, new1, beta2, new2, shrink] = [
             self.lr / corrections.0,
             corrections.1.sqrt(),
             self.eps,
+            beta1,
             1.0 - beta1,
             beta2,
             1.0 - beta2,
             1.0 - self.lr * decoupled,
         ]
         .map(F::of);
-        let means = |w: F, g: F, m: &mut F, v: &mut F| {
+        let means = move |w: F, g: F, m: &mut F, v: &mut F| {
             let g = direction.at(w, g);
-            *m = m.lerp(g, new1);
+            *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
         };
         if self.amsgrad {
-            at.each(|w, g, [m, v, v_max]| {
+            at.each(move |w, g, [m, v, v_max]| {
                 means(*w, g, m, v);
                 *v_max = v_max.larger(*v);
                 *w = shrink * *w - step_size * *m / (v_max.sqrt() / root + eps);
             });
         } else {
-            at.each(|w, g, [m, v]| {
+            at.each(move |w, g, [m, v]| {
                 means(*w, g, m, v);
                 *w = shrink * *w - step_size * *m / (v.sqrt() / root + eps);
             });

@@ -48,12 +48,12 @@ impl<F: Real> Elementwise<F> for Adamax {
 
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
         let (beta1, beta2) = self.betas;
-        let [step_size, new, beta2, eps] =
-            [self.lr / (1.0 - beta1.powf(t as f64)), 1.0 - beta1, beta2, self.eps].map(F::of);
+        let [step_size, beta1, new, beta2, eps] =
+            [self.lr / (1.0 - beta1.powf(t as f64)), beta1, 1.0 - beta1, beta2, self.eps].map(F::of);
         let direction = Direction::new(self.maximize, self.weight_decay);
-        at.each(|w, g, [m, u]| {
+        at.each(move |w, g, [m, u]| {
             let g = direction.at(*w, g);
-            *m = m.lerp(g, new);
+            *m = beta1 * *m + new * g;
             *u = (beta2 * *u).larger(g.abs() + eps);
             *w -= step_size * *m / *u;
         });

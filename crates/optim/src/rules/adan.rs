@@ -53,19 +53,30 @@ impl<F: Real> Elementwise<F> for Adan {
 
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
         let (beta1, beta2, beta3) = self.betas;
-        let is_first = t == 1;
         // At the first step the means are what is new alone, and nothing has changed.
-        let (new1, new3) = if is_first { (1.0, 1.0) } else { (1.0 - beta1, 1.0 - beta3) };
-        let [lr, new1, beta2, new2, new3, eps, stretch] =
-            [self.lr, new1, beta2, 1.0 - beta2, new3, self.eps, 1.0 + self.weight_decay * self.lr].map(F::of);
+        let is_first = t == 1;
+        let [(old1, new1), (old3, new3)] =
+            [beta1, beta3].map(|beta| if is_first { (0.0, 1.0) } else { (beta, 1.0 - beta) });
+        let [lr, old1, new1, beta2, new2, old3, new3, eps, stretch] = [
+            self.lr,
+            old1,
+            new1,
+            beta2,
+            1.0 - beta2,
+            old3,
+            new3,
+            self.eps,
+            1.0 + self.weight_decay * self.lr,
+        ]
+        .map(F::of);
         let direction = Direction::new(self.maximize, 0.0);
-        at.each(|w, g, [m, v, n, prev]| {
+        at.each(move |w, g, [m, v, n, prev]| {
             let g = direction.at(*w, g);
             let change = if is_first { F::ZERO } else { g - *prev };
             let ahead = g + beta2 * change;
-            *m = m.lerp(g, new1);
-            *v = v.lerp(change, new2);
-            *n = n.lerp(ahead * ahead, new3);
+            *m = old1 * *m + new1 * g;
+            *v = beta2 * *v + new2 * change;
+            *n = old3 * *n + new3 * ahead * ahead;
             *prev = g;
             *w = (*w - lr * (*m + beta2 * *v) / (n.sqrt() + eps)) / stretch;
         });

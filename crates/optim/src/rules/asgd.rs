@@ -57,7 +57,7 @@ impl<F: Real> Elementwise<F> for Asgd {
         let mu = F::of(1.0 / (steps_before - self.t0).max(1.0));
         let (shrink, eta) = (F::of(1.0 - self.lambd * eta), F::of(eta));
         let direction = Direction::new(self.maximize, self.weight_decay);
-        at.each(|w, g, [ax]| {
+        at.each(move |w, g, [ax]| {
             let g = direction.at(*w, g);
             *w = shrink * *w - eta * g;
             *ax = ax.lerp(*w, mu);

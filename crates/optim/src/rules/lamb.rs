@@ -61,7 +61,8 @@ impl<F: Real> WholeTensor<F> for Lamb {
 
     fn apply(&self, t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
         let ((beta1, beta2), t) = (self.betas, t as f64);
-        let [new1, beta2, new2, correction1, correction2, eps, weight_decay] = [
+        let [beta1, new1, beta2, new2, correction1, correction2, eps, weight_decay] = [
+            beta1,
             1.0 - beta1,
             beta2,
             1.0 - beta2,
@@ -74,19 +75,20 @@ impl<F: Real> WholeTensor<F> for Lamb {
         let direction = Direction::new(self.maximize, 0.0);
         let [m, v] = slots else { unreachable!("LAMB has two slots") };
         let (m, v) = (&mut m.values[..], &mut v.values[..]);
-        Lanes { values: &mut *values, grads, slots: [&mut *m, &mut *v] }.each(&|w, g, [m, v]| {
+        Lanes { values: &mut *values, grads, slots: [&mut *m, &mut *v] }.each(move |w, g, [m, v]| {
             let g = direction.at(*w, g);
-            *m = m.lerp(g, new1);
+            *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
         });
-        let update = |w: F, m: F, v: F| m / correction1 / ((v / correction2).sqrt() + eps) + weight_decay * w;
-        let [value_square, update_square] = sums([&*values, &*m, &*v], &|[w, m, v]| {
+        let update =
+            move |w: F, m: F, v: F| m / correction1 / ((v / correction2).sqrt() + eps) + weight_decay * w;
+        let [value_square, update_square] = sums([&*values, &*m, &*v], move |[w, m, v]| {
             let u = update(w, m, v);
             [w * w, u * u]
         });
         let norm = value_square.sqrt().max(self.norm_range.0).min(self.norm_range.1);
         let ratio = if norm == 0.0 || update_square == 0.0 { 1.0 } else { norm / update_square.sqrt() };
         let step_size = F::of(self.lr * ratio);
-        Lanes { values, grads: m, slots: [v] }.each(&|w, m, [v]| *w -= step_size * update(*w, m, *v));
+        Lanes { values, grads: m, slots: [v] }.each(move |w, m, [v]| *w -= step_size * update(*w, m, *v));
     }
 }

@@ -51,7 +51,7 @@ impl<F: Real> WholeTensor<F> for Lars {
     }
 
     fn apply(&self, _t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
-        let squares = sums([&*values, grads], &|[w, g]| [w * w, g * g]);
+        let squares = sums([&*values, grads], move |[w, g]| [w * w, g * g]);
         let [value_norm, grad_norm] = squares.map(f64::sqrt);
         let ratio = if value_norm == 0.0 || grad_norm == 0.0 {
             1.0
@@ -61,7 +61,7 @@ impl<F: Real> WholeTensor<F> for Lars {
         let (momentum, step_size) = (F::of(self.momentum), F::of(self.lr * ratio));
         let direction = Direction::new(self.maximize, self.weight_decay);
         let [v] = slots else { unreachable!("LARS has one slot") };
-        Lanes { values, grads, slots: [&mut v.values] }.each(&|w, g, [v]| {
+        Lanes { values, grads, slots: [&mut v.values] }.each(move |w, g, [v]| {
             *v = momentum * *v + step_size * direction.at(*w, g);
             *w -= *v;
         });

@@ -240,7 +240,7 @@ impl<'a, F: Real> Memory<'a, F> {
         let n = self.grad.len();
         if is_first {
             self.scalars.copy_from_slice(&[F::ZERO, F::ONE, F::ZERO, F::ZERO]);
-            assign(self.direction, self.grad, |g| -g);
+            assign(self.direction, self.grad, move |g| -g);
         } else {
             self.remember();
             let (n_kept, next) = (self.scalars[2].to_f64() as usize, self.scalars[3].to_f64() as usize);
@@ -248,14 +248,14 @@ impl<'a, F: Real> Memory<'a, F> {
             // Places from the newest step to the oldest.
             let newest_first = (1..=n_kept).map(|age| (next + m - age) % m);
             let d = &mut *self.direction;
-            assign(d, self.grad, |g| -g);
+            assign(d, self.grad, move |g| -g);
             for place in newest_first.clone() {
                 let (s, y) = (&self.steps[place * n..][..n], &self.grad_changes[place * n..][..n]);
                 self.alpha[place] = F::of(dot(s, d)) * self.rho[place];
                 step(d, -self.alpha[place], y);
             }
             let h = self.scalars[1];
-            Lanes { values: d, grads: self.grad, slots: [] }.each(&|d, _, []| *d *= h);
+            Lanes { values: d, grads: self.grad, slots: [] }.each(move |d, _, []| *d *= h);
             for place in newest_first.rev() {
                 let (s, y) = (&self.steps[place * n..][..n], &self.grad_changes[place * n..][..n]);
                 let beta = F::of(dot(y, d)) * self.rho[place];
@@ -266,7 +266,7 @@ impl<'a, F: Real> Memory<'a, F> {
         if !is_first {
             return lr;
         }
-        let [norm] = sums([&*self.grad], &|[g]| [g.abs()]);
+        let [norm] = sums([&*self.grad], move |[g]| [g.abs()]);
         (1.0 / norm).min(1.0) * lr
     }
 
@@ -279,12 +279,12 @@ impl<'a, F: Real> Memory<'a, F> {
         let y = &mut *self.trial_grad;
         y.copy_from_slice(self.grad);
         step(y, -F::ONE, self.prev_grad);
-        let [ys, yy] = sums([&*y, &*self.direction], &|[y, d]| [y * (d * t), y * y]);
+        let [ys, yy] = sums([&*y, &*self.direction], move |[y, d]| [y * (d * t), y * y]);
         if ys <= 1e-10 {
             return;
         }
         self.grad_changes[place * n..][..n].copy_from_slice(y);
-        assign(&mut self.steps[place * n..][..n], self.direction, |d| d * t);
+        assign(&mut self.steps[place * n..][..n], self.direction, move |d| d * t);
         self.rho[place] = F::of(1.0 / ys);
         self.scalars[1] = F::of(ys / yy);
         self.scalars[2] = F::of((self.scalars[2].to_f64() + 1.0).min(m as f64));
@@ -319,12 +319,12 @@ impl<'a, F: Real> Memory<'a, F> {
 
 /// x ← x + t·d.
 fn step<F: Real>(x: &mut [F], t: F, d: &[F]) {
-    Lanes { values: x, grads: d, slots: [] }.each(&|x, d, []| *x += t * d);
+    Lanes { values: x, grads: d, slots: [] }.each(move |x, d, []| *x += t * d);
 }
 
 /// to ← f(from).
-fn assign<F: Real>(to: &mut [F], from: &[F], f: impl Fn(F) -> F + Sync) {
-    Lanes { values: to, grads: from, slots: [] }.each(&|to, from, []| *to = f(from));
+fn assign<F: Real>(to: &mut [F], from: &[F], f: impl Fn(F) -> F + Copy + Send + Sync) {
+    Lanes { values: to, grads: from, slots: [] }.each(move |to, from, []| *to = f(from));
 }
 
 /// max |x|; NaN if any is.

@@ -45,13 +45,13 @@ impl<F: Real> Elementwise<F> for Lion {
 
     fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
         let (beta1, beta2) = self.betas;
-        let [lr, shrink, new1, new2] =
-            [self.lr, 1.0 - self.lr * self.weight_decay, 1.0 - beta1, 1.0 - beta2].map(F::of);
+        let [lr, shrink, beta1, new1, beta2, new2] =
+            [self.lr, 1.0 - self.lr * self.weight_decay, beta1, 1.0 - beta1, beta2, 1.0 - beta2].map(F::of);
         let direction = Direction::new(self.maximize, 0.0);
-        at.each(|w, g, [m]| {
+        at.each(move |w, g, [m]| {
             let g = direction.at(*w, g);
-            *w = shrink * *w - lr * m.lerp(g, new1).sign();
-            *m = m.lerp(g, new2);
+            *w = shrink * *w - lr * (beta1 * *m + new1 * g).sign();
+            *m = beta2 * *m + new2 * g;
         });
     }
 }

@@ -131,14 +131,14 @@ impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
         let (rows, cols) = matrix(shape);
         let [buffer, x, work @ ..] = slots else { unreachable!("Muon has six slots") };
         let (momentum, new, nesterov) = (F::of(self.momentum), F::of(1.0 - self.momentum), self.nesterov);
-        Lanes { values: &mut x.values, grads, slots: [&mut buffer.values] }.each(&|u, g, [b]| {
+        Lanes { values: &mut x.values, grads, slots: [&mut buffer.values] }.each(move |u, g, [b]| {
             *b = b.lerp(g, new);
             *u = if nesterov { g.lerp(*b, momentum) } else { *b };
         });
         self.orthogonalize(rows, cols, &mut x.values, work);
         let shrink = F::of(1.0 - self.lr * self.weight_decay);
         let size = F::of(self.lr * self.adjust_lr.factor(rows, cols));
-        Lanes { values, grads: &x.values, slots: [] }.each(&|w, x, []| *w = shrink * *w - size * x);
+        Lanes { values, grads: &x.values, slots: [] }.each(move |w, x, []| *w = shrink * *w - size * x);
     }
 }
 

@@ -74,8 +74,9 @@ impl<F: Real> Elementwise<F> for NAdam {
 
         let (direction, decoupled) =
             Direction::with_decay(self.maximize, self.weight_decay, self.decoupled_weight_decay);
-        let [shrink, new1, beta2, new2, correction, eps, grad_size, mean_size] = [
+        let [shrink, beta1, new1, beta2, new2, correction, eps, grad_size, mean_size] = [
             1.0 - self.lr * decoupled,
+            beta1,
             1.0 - beta1,
             beta2,
             1.0 - beta2,
@@ -85,9 +86,9 @@ impl<F: Real> Elementwise<F> for NAdam {
             self.lr * mu_next / (1.0 - mu_product * mu_next),
         ]
         .map(F::of);
-        at.each(|w, g, [m, v]| {
+        at.each(move |w, g, [m, v]| {
             let g = direction.at(*w, g);
-            *m = m.lerp(g, new1);
+            *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
             let d = (*v / correction).sqrt() + eps;
             *w = shrink * *w - grad_size * g / d - mean_size * *m / d;

@@ -70,8 +70,9 @@ impl<F: Real> Elementwise<F> for RAdam {
         let (direction, decoupled) =
             Direction::with_decay(self.maximize, self.weight_decay, self.decoupled_weight_decay);
         let mean_size = self.lr / (1.0 - beta1.powf(t));
-        let [shrink, new1, beta2, new2, eps, mean_size, rectified_size] = [
+        let [shrink, beta1, new1, beta2, new2, eps, mean_size, rectified_size] = [
             1.0 - self.lr * decoupled,
+            beta1,
             1.0 - beta1,
             beta2,
             1.0 - beta2,
@@ -80,9 +81,9 @@ impl<F: Real> Elementwise<F> for RAdam {
             mean_size * rectifier * correction2.sqrt(),
         ]
         .map(F::of);
-        at.each(|w, g, [m, v]| {
+        at.each(move |w, g, [m, v]| {
             let g = direction.at(*w, g);
-            *m = m.lerp(g, new1);
+            *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
             let step = if is_rectified { rectified_size * *m / (v.sqrt() + eps) } else { mean_size * *m };
             *w = shrink * *w - step;

@@ -67,29 +67,29 @@ impl<F: Real> Elementwise<F> for RmsProp {
         let direction = Direction::new(self.maximize, self.weight_decay);
         let [lr, alpha, new, eps, momentum] =
             [self.lr, self.alpha, 1.0 - self.alpha, self.eps, self.momentum].map(F::of);
-        let mean_square = |s: &mut F, g: F| {
+        let mean_square = move |s: &mut F, g: F| {
             *s = alpha * *s + new * g * g;
             *s
         };
-        let variance = |s: &mut F, m: &mut F, g: F| {
-            *m = m.lerp(g, new);
+        let variance = move |s: &mut F, m: &mut F, g: F| {
+            *m = alpha * *m + new * g;
             mean_square(s, g) - *m * *m
         };
         match (self.centered, self.momentum != 0.0) {
-            (false, false) => at.each(|w, g, [s]| {
+            (false, false) => at.each(move |w, g, [s]| {
                 let g = direction.at(*w, g);
                 *w -= lr * g / (mean_square(s, g).sqrt() + eps);
             }),
-            (false, true) => at.each(|w, g, [s, b]| {
+            (false, true) => at.each(move |w, g, [s, b]| {
                 let g = direction.at(*w, g);
                 *b = momentum * *b + g / (mean_square(s, g).sqrt() + eps);
                 *w -= lr * *b;
             }),
-            (true, false) => at.each(|w, g, [s, m]| {
+            (true, false) => at.each(move |w, g, [s, m]| {
                 let g = direction.at(*w, g);
                 *w -= lr * g / (variance(s, m, g).sqrt() + eps);
             }),
-            (true, true) => at.each(|w, g, [s, m, b]| {
+            (true, true) => at.each(move |w, g, [s, m, b]| {
                 let g = direction.at(*w, g);
                 *b = momentum * *b + g / (variance(s, m, g).sqrt() + eps);
                 *w -= lr * *b;

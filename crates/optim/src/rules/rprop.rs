@@ -51,19 +51,15 @@ impl<F: Real> Elementwise<F> for Rprop {
         let [eta_minus, eta_plus, min, max] =
             [self.etas.0, self.etas.1, self.step_sizes.0, self.step_sizes.1].map(F::of);
         let sign = if self.maximize { -F::ONE } else { F::ONE };
-        at.each(|w, g, [prev, step]| {
+        at.each(move |w, g, [prev, step]| {
             let g = sign * g;
             let turn = g * *prev;
-            let eta = if turn > F::ZERO {
-                eta_plus
-            } else if turn < F::ZERO {
-                eta_minus
-            } else {
-                F::ONE
-            };
+            let eta = if turn > F::ZERO { eta_plus } else { F::ONE };
+            let eta = if turn < F::ZERO { eta_minus } else { eta };
             *step = (*step * eta).larger(min).smaller(max);
-            *prev = if turn < F::ZERO { F::ZERO } else { g };
-            *w -= prev.sign() * *step;
+            let g = if turn < F::ZERO { F::ZERO } else { g };
+            *w -= g.sign() * *step;
+            *prev = g;
         });
     }
 }

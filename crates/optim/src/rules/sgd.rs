@@ -72,7 +72,7 @@ impl<F: Real> Elementwise<F> for Sgd {
         let lr = F::of(self.lr);
         let direction = Direction::new(self.maximize, self.weight_decay);
         if self.momentum == 0.0 {
-            return at.each(|w, g, []| *w -= lr * direction.at(*w, g));
+            return at.each(move |w, g, []| *w -= lr * direction.at(*w, g));
         }
         let (old, new) = match (self.averaged, t) {
             (true, _) => (self.momentum, 1.0 - self.momentum),
@@ -81,7 +81,7 @@ impl<F: Real> Elementwise<F> for Sgd {
         };
         let (old, new, momentum) = (F::of(old), F::of(new), F::of(self.momentum));
         let nesterov = self.nesterov;
-        at.each(|w, g, [v]| {
+        at.each(move |w, g, [v]| {
             let g = direction.at(*w, g);
             *v = old * *v + new * g;
             *w -= lr * if nesterov { g + momentum * *v } else { *v };
