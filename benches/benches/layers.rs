@@ -49,7 +49,7 @@ fn layers(c: &mut Criterion) {
         let (net, mut params) = nn::build(net, 0);
         let mut tape = Tape::new();
         let shape = tensor::Shape::new(&[&[BATCH], &image[..]].concat());
-        let values = uniform(0, shape.len(), 1.0);
+        let values = uniform(0, shape.numel(), 1.0);
         group.bench_function(name, |b| {
             b.iter(|| {
                 let mut g = tape.begin(&mut params, Mode::train(0, 0));

@@ -22,7 +22,8 @@ pub(super) fn write(results: &Results, path: &Path) -> Result<()> {
     fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A bar for each contender and number of threads: images a second, with the extremes of the rounds.
+/// A bar for each contender and number of threads: the median of images a second, with half the range of
+/// the rounds to each side.
 ///
 /// # Errors
 /// If it cannot be drawn.

@@ -36,18 +36,22 @@ impl Garage {
             true => Some(find_python(root, python)?),
             false => None,
         };
-        let mut programs = BTreeMap::new();
-        let ours = ["--package", "benches", "--bin", "ours"];
-        programs.insert(Contender::Descent, built(root, &root.join("Cargo.toml"), &ours)?);
-        let peers = root.join("benches/peers/Cargo.toml");
+        let ours = built(root, &root.join("Cargo.toml"), &["--package", "benches", "--bin", "ours"])?;
         let packages = [
+            (Contender::Descent, "ours"),
             (Contender::Burn, "peer-burn"),
             (Contender::Candle, "peer-candle"),
             (Contender::Ndarray, "peer-ndarray"),
         ];
-        for (contender, package) in packages.into_iter().filter(|(c, _)| wanted.contains(c)) {
-            programs.insert(contender, built(root, &peers, &["--locked", "--package", package])?);
-        }
+        let others = packages[1..].iter().any(|(contender, _)| wanted.contains(contender));
+        // All in one call: they share crates, and the features of those.
+        let peers = match others {
+            true => built(root, &root.join("benches/peers/Cargo.toml"), &["--locked"])?,
+            false => Vec::new(),
+        };
+        let named =
+            |name: &str| ours.iter().chain(&peers).find(|p| p.file_stem().is_some_and(|stem| stem == name));
+        let programs = packages.into_iter().filter_map(|(c, name)| Some((c, named(name)?.clone()))).collect();
         Ok(Self { programs, python, pytorch: root.join("benches/peers/pytorch.py"), cifar })
     }
 
@@ -81,19 +85,19 @@ fn find_python(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
     Ok(python.to_owned())
 }
 
-/// Builds one binary in the release profile, and says where it is.
-fn built(root: &Path, manifest: &Path, arguments: &[&str]) -> Result<PathBuf> {
+/// Builds in the release profile; the programs it made.
+fn built(root: &Path, manifest: &Path, arguments: &[&str]) -> Result<Vec<PathBuf>> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--message-format=json-render-diagnostics", "--manifest-path"]);
     command.arg(manifest).args(arguments).current_dir(root).stderr(Stdio::inherit());
     let output = command.output().context("cannot run cargo")?;
-    ensure!(output.status.success(), "`cargo build {}` failed", arguments.join(" "));
+    ensure!(output.status.success(), "building {} failed", manifest.display());
     let messages = String::from_utf8(output.stdout)?;
-    let mut executables = messages.lines().filter_map(|line| {
+    let executables = messages.lines().filter_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message["executable"].as_str().map(PathBuf::from)
     });
-    executables.next_back().with_context(|| format!("`cargo build {}` made no program", arguments.join(" ")))
+    Ok(executables.collect())
 }
 
 /// A running driver; it ends when it is dropped.

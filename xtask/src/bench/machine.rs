@@ -43,6 +43,11 @@ pub(super) fn n_cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// How many threads have wanted to run in the last minute, where the system says.
+pub(super) fn load() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
 /// The revision of the source, with a `+` if files have changed since.
 pub(super) fn revision(root: &Path) -> String {
     let git = |arguments: &[&str]| {

@@ -17,6 +17,9 @@ use super::{Args, machine, memory, table};
 /// Between two turns, so that the threads of the one before have gone to sleep.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// The load average up to which a machine is quiet; building this program may have left some.
+const QUIET_LOAD: f64 = 1.5;
+
 /// By how much the losses of two drivers may differ where only rounding differs.
 const LOSS_TOLERANCE: f64 = 1e-3;
 
@@ -30,6 +33,9 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
     ensure!(!tasks.is_empty(), "no work has `{}` in its name", args.only.as_deref().unwrap_or_default());
     let wanted: BTreeSet<_> = tasks.iter().flat_map(|task| task.contenders.clone()).collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
+    if let Some(load) = machine::load().filter(|&load| load > QUIET_LOAD) {
+        eprintln!("other programs are running here (load {load:.1}): the numbers will be theirs too");
+    }
     let (cifar, data) = pictures(root, args.cifar.as_deref())?;
     let garage = Garage::build(root, &wanted, args.python.as_deref(), cifar)?;
 
@@ -42,7 +48,7 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
         data: data.to_owned(),
         versions: BTreeMap::new(),
         measurements: Vec::new(),
-        memory: peak_memory(&garage, &wanted, n_cores, args.only.as_deref())?,
+        memory: peak_memory(&garage, &wanted, n_cores, args)?,
     };
     for tasks in tasks.chunk_by(|a, b| a.condition == b.condition) {
         let mut drivers = start(&garage, tasks, &mut results.versions)?;
@@ -78,19 +84,20 @@ fn pictures(root: &Path, given: Option<&Path>) -> Result<(PathBuf, &'static str)
 }
 
 /// Memory first, on fresh processes: a hundred training steps at batch 64.
-fn peak_memory(
-    garage: &Garage,
-    wanted: &[Contender],
-    threads: usize,
-    only: Option<&str>,
-) -> Result<Vec<Memory>> {
+fn peak_memory(garage: &Garage, wanted: &[Contender], threads: usize, args: &Args) -> Result<Vec<Memory>> {
     let work = Work::CnnTrain;
-    if only.is_some_and(|part| !work.to_string().contains(part)) {
+    if args.only.as_ref().is_some_and(|part| !work.to_string().contains(part)) {
         return Ok(Vec::new());
     }
     let condition = Condition { threads, simd: Simd::Native };
-    // Compiling takes the memory of a compiler: no comparison.
-    let watched = wanted.iter().filter(|&&c| c != Contender::PytorchCompile);
+    let is_watched = |contender: &Contender| match contender {
+        Contender::Descent | Contender::PytorchEager => true,
+        // Compiling takes the memory of a compiler: no comparison.
+        Contender::PytorchCompile => false,
+        // A hundred steps of the slowest take longer than all the rest of a short run.
+        _ => !args.quick,
+    };
+    let watched = wanted.iter().filter(|contender| is_watched(contender));
     let peaks: Result<Vec<_>> = watched.map(|&c| memory::peak(garage, c, work, 64, condition)).collect();
     Ok(peaks?.into_iter().flatten().collect())
 }
