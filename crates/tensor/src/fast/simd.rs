@@ -132,9 +132,6 @@ pub(crate) trait Simd: Copy {
     /// `p..p + min(n, 16)` is readable.
     unsafe fn load_partial(self, p: *const f32, n: usize) -> Self::V;
 
-    /// Sixteen bytes as numbers.
-    fn numbers(self, bytes: &[u8; LANES]) -> Self::V;
-
     /// All lanes zero.
     #[inline(always)]
     fn zero(self) -> Self::V {
@@ -187,9 +184,6 @@ pub(crate) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Ou
     /// The sums of the lanes of four vectors, each in an order that only depends on the instruction set.
     fn sums(vectors: [Self; 4]) -> [f32; 4];
 
-    /// The lanes whose bit is set, moved to the front in order; what stands behind them is of no meaning.
-    fn compress(self, bits: u16) -> Self;
-
     /// Sixteen vectors as the rows of a matrix, transposed: lane r of result c is lane c of vector r.
     fn transpose(rows: [Self; LANES]) -> [Self; LANES];
 
@@ -219,17 +213,6 @@ pub(crate) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Ou
                 self.store_partial(dst.as_mut_ptr(), dst.len())
             }
         }
-    }
-}
-
-/// [`Vector::compress`] without an instruction for it.
-#[inline(always)]
-fn compress_array(lanes: &mut [f32; LANES], bits: u16) {
-    let mut n = 0;
-    for lane_idx in 0..LANES {
-        // Written always, kept when the bit is set: there is no branch to mispredict.
-        lanes[n % LANES] = lanes[lane_idx];
-        n += usize::from(bits >> lane_idx & 1);
     }
 }
 

@@ -130,19 +130,6 @@ impl Simd for Avx2 {
             F32x8x2([_mm256_maskload_ps(p, mask[0]), _mm256_maskload_ps(p.wrapping_add(HALF), mask[1])])
         }
     }
-
-    #[inline(always)]
-    fn numbers(self, bytes: &[u8; LANES]) -> F32x8x2 {
-        // SAFETY: `self` proves AVX2; the sixteen bytes are readable.
-        unsafe {
-            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
-            let upper = _mm_unpackhi_epi64(bytes, bytes);
-            F32x8x2([
-                _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
-                _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(upper)),
-            ])
-        }
-    }
 }
 
 impl Add for F32x8x2 {
@@ -250,15 +237,6 @@ impl Vector for F32x8x2 {
             }
             sums_of_eight(halves)
         }
-    }
-
-    #[inline(always)]
-    fn compress(self, bits: u16) -> Self {
-        let mut lanes = [0.0; LANES];
-        self.write(&mut lanes);
-        super::compress_array(&mut lanes, bits);
-        // SAFETY: `self` proves AVX2; `lanes` has both halves.
-        Self(unsafe { [_mm256_loadu_ps(lanes.as_ptr()), _mm256_loadu_ps(lanes.as_ptr().add(HALF))] })
     }
 
     #[inline(always)]

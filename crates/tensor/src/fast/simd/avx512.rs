@@ -61,12 +61,6 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves AVX-512; masked lanes are not read, the caller vouches for the others.
         F32x16(unsafe { _mm512_maskz_loadu_ps(first(n), p) })
     }
-
-    #[inline(always)]
-    fn numbers(self, bytes: &[u8; LANES]) -> F32x16 {
-        // SAFETY: `self` proves AVX-512; the sixteen bytes are readable.
-        F32x16(unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.as_ptr().cast()))) })
-    }
 }
 
 impl Add for F32x16 {
@@ -145,12 +139,6 @@ impl Vector for F32x16 {
             }
             super::avx2::sums_of_eight(halves)
         }
-    }
-
-    #[inline(always)]
-    fn compress(self, bits: u16) -> Self {
-        // SAFETY: `self` proves AVX-512.
-        Self(unsafe { _mm512_maskz_compress_ps(bits, self.0) })
     }
 
     #[inline(always)]

@@ -43,15 +43,6 @@ impl Simd for Portable {
         }
         Array(lanes)
     }
-
-    #[inline(always)]
-    fn numbers(self, bytes: &[u8; LANES]) -> Array {
-        let mut lanes = [0.0; LANES];
-        for (lane, &byte) in lanes.iter_mut().zip(bytes) {
-            *lane = f32::from(byte);
-        }
-        Array(lanes)
-    }
 }
 
 /// Combines two vectors lane by lane; a macro, so that no closure stands between the loop and the optimiser.
@@ -167,13 +158,6 @@ impl Vector for Array {
             sums[idx] = lanes[0];
         }
         sums
-    }
-
-    #[inline(always)]
-    fn compress(self, bits: u16) -> Self {
-        let mut lanes = self.0;
-        super::compress_array(&mut lanes, bits);
-        Self(lanes)
     }
 
     #[inline(always)]

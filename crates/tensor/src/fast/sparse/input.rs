@@ -17,7 +17,7 @@
 //! Rounding: chains of one multiply-add a tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|) to first
 //! order.
 
-use super::events::{Events, List};
+use super::events::{Event, Events};
 use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
 use crate::fast::geometry::Geometry;
@@ -94,7 +94,7 @@ struct Scatter<'a, S> {
     weights: &'a [f32],
     row_len: usize,
     channels: usize,
-    events: List<'a>,
+    events: &'a [Event],
 }
 
 impl<S: Simd> Tile for Scatter<'_, S> {
@@ -107,9 +107,8 @@ impl<S: Simd> Tile for Scatter<'_, S> {
                     self.simd.read(&self.weights[((kernel_row + row) * VECS + vec) * LANES..]);
             }
         }
-        for idx in 0..self.events.len() {
-            let (pixel, value) = self.events.get(idx);
-            let first = pixel * self.channels + kernel_row * self.row_len;
+        for &Event { pixel, value } in self.events {
+            let first = pixel as usize * self.channels + kernel_row * self.row_len;
             let dx = &mut self.dx[first..first + (ROWS - 1) * self.row_len + VECS * LANES];
             let value = self.simd.splat(value);
             for row in 0..ROWS {

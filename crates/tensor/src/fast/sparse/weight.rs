@@ -17,7 +17,7 @@
 //!
 //! Rounding: chains of one multiply-add an event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
 
-use super::events::{Events, List};
+use super::events::{Event, Events};
 use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
 use crate::fast::pack::write_transposed;
@@ -61,7 +61,7 @@ struct Sums<'a, S> {
     x: &'a [f32],
     row_len: usize,
     channels: usize,
-    events: List<'a>,
+    events: &'a [Event],
     beta: Beta,
 }
 
@@ -69,14 +69,14 @@ impl<S: Simd> Tile for Sums<'_, S> {
     #[inline(always)]
     fn compute<const ROWS: usize, const VECS: usize, const SETS: usize>(&mut self, kernel_row: usize) {
         let mut sets = [[[self.simd.zero(); VECS]; ROWS]; SETS];
-        let whole = self.events.len() / SETS * SETS;
-        for first in (0..whole).step_by(SETS) {
+        let (groups, rest) = self.events.as_chunks::<SETS>();
+        for events in groups {
             for set in 0..SETS {
-                self.add_event(&mut sets[set], kernel_row, first + set);
+                self.add_event(&mut sets[set], kernel_row, events[set]);
             }
         }
-        for idx in whole..self.events.len() {
-            self.add_event(&mut sets[0], kernel_row, idx);
+        for &event in rest {
+            self.add_event(&mut sets[0], kernel_row, event);
         }
         for row in 0..ROWS {
             for vec in 0..VECS {
@@ -101,12 +101,11 @@ impl<S: Simd> Sums<'_, S> {
         &self,
         sums: &mut [[S::V; VECS]; ROWS],
         kernel_row: usize,
-        idx: usize,
+        event: Event,
     ) {
-        let (pixel, value) = self.events.get(idx);
-        let first = pixel * self.channels + kernel_row * self.row_len;
+        let first = event.pixel as usize * self.channels + kernel_row * self.row_len;
         let x = &self.x[first..first + (ROWS - 1) * self.row_len + VECS * LANES];
-        let value = self.simd.splat(value);
+        let value = self.simd.splat(event.value);
         for row in 0..ROWS {
             for vec in 0..VECS {
                 // SAFETY: `x` reaches to the last vector of the last row.
