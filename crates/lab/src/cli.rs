@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use crate::checkpoint::{Every, ResumeWith};
+use crate::numbers::OnNan;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +41,7 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train the lecture's network.
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Print the accuracy of saved weights on the test set.
     Eval(EvalArgs),
     /// Say what an image shows.
@@ -46,7 +49,7 @@ pub enum Command {
 }
 
 /// The flags of `descent train`.
-#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
 #[command(
     args_override_self = true,
     after_help = "\
@@ -54,7 +57,9 @@ Examples:
   descent train                                        the lecture's run: 50 epochs of Adam
   descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
   descent train --limit 5000 --epochs 5 --threads 1    a quick look
-  descent train --augment --normalize --val 5000 --patience 8"
+  descent train --augment --normalize --val 5000 --patience 8
+  descent train --out runs/long --checkpoint-every 10m          stop it in any way you like, then
+  descent train --out runs/long --checkpoint-every 10m --resume"
 )]
 pub struct TrainArgs {
     /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
@@ -111,6 +116,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", requires = "val", value_parser = at_least_one)]
     pub patience: Option<usize>,
 
+    /// Evaluate and save the exponential moving average of the weights with this decay, 0.999 say
+    #[arg(long, value_name = "DECAY", value_parser = below_one)]
+    pub ema: Option<f64>,
+
     /// Seed of everything random; the same seed gives the same bits on any number of threads
     #[arg(long, value_name = "N", default_value_t = 42)]
     pub seed: u64,
@@ -126,6 +135,32 @@ pub struct TrainArgs {
     /// Folder for the results [default: runs/DATE-TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    /// Write a checkpoint at each epoch's end (`epoch`), after every so many steps (500) or after a time
+    /// (30s, 10m, 2h)
+    #[arg(long, value_name = "WHEN", default_value_t = Every::Epoch)]
+    pub checkpoint_every: Every,
+
+    /// Keep the last N checkpoints, and the best by the validation split
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one)]
+    pub keep: usize,
+
+    /// Go on from the newest good checkpoint in --out, as if the run had never stopped; start if there is none
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+
+    /// Where the checkpoint's configuration differs from the flags, take the one or the other
+    #[arg(long, value_name = "WHICH", requires = "resume")]
+    pub resume_with: Option<ResumeWith>,
+
+    /// When loss or gradient is NaN or infinite: stop, skip the step, or go on
+    #[arg(long, value_name = "WHAT", default_value_t = OnNan::Stop, value_enum)]
+    pub on_nan: OnNan,
+
+    /// Search all values and gradients of each step for NaN and infinity, and name the op they come from
+    /// (slower)
+    #[arg(long)]
+    pub detect_anomaly: bool,
 
     /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
     #[arg(long)]
@@ -228,6 +263,10 @@ mod tests {
             ("--batch-size", "0", "at least 1"),
             ("--threads", "0", "from 1 to 1024"),
             ("--epochs", "0", "1..=1000000"),
+            ("--ema", "1", "below 1"),
+            ("--checkpoint-every", "0", "a number of steps from 1"),
+            ("--keep", "0", "at least 1"),
+            ("--on-nan", "panic", "stop, skip, continue"),
         ] {
             let error = Cli::try_parse_from(["descent", "train", &format!("{flag}={value}")]).unwrap_err();
             let message = error.to_string();

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{fs, io};
 
+use anyhow::Result;
+use nn::weights::write_atomically;
 use serde::{Deserialize, Serialize};
 
 /// The measurements of one epoch.
@@ -12,18 +13,23 @@ pub struct Epoch {
     /// The number of the epoch, from 1.
     pub epoch: u64,
     /// The mean of the batches' mean losses, as the lecture prints it: a short last batch counts in full.
+    #[serde(with = "exact")]
     pub train_loss: f64,
     /// The mean loss of an image.
+    #[serde(with = "exact")]
     pub train_loss_per_sample: f64,
     /// Loss and accuracy (in percent) on the held-out images, where there are any.
     pub validation: Option<Score>,
     /// Loss and accuracy on the test set.
     pub test: Score,
     /// The learning rate of the epoch's last step.
+    #[serde(with = "exact")]
     pub learning_rate: f64,
     /// Seconds spent training, evaluation not counted.
+    #[serde(with = "exact")]
     pub seconds: f64,
     /// Training images a second.
+    #[serde(with = "exact")]
     pub images_per_second: f64,
 }
 
@@ -45,8 +51,10 @@ impl Epoch {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Mean cross-entropy of an image.
+    #[serde(with = "exact")]
     pub loss: f64,
     /// Accuracy in percent.
+    #[serde(with = "exact")]
     pub accuracy: f64,
 }
 
@@ -58,7 +66,10 @@ const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accu
 const VALIDATION_HEADER: &str = ",validation_loss,validation_accuracy";
 
 /// Writes the history as CSV, whole or not at all.
-pub fn write_csv(path: &Path, history: &[Epoch]) -> io::Result<()> {
+///
+/// # Errors
+/// When the file cannot be written; the old one stands then.
+pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
     let has_validation = history.iter().any(|e| e.validation.is_some());
     let mut csv = format!("{HEADER}{}\n", if has_validation { VALIDATION_HEADER } else { "" });
     for e in history {
@@ -77,26 +88,27 @@ pub fn write_csv(path: &Path, history: &[Epoch]) -> io::Result<()> {
         )
         .expect("writing to a string cannot fail");
     }
-    write_whole(path, csv.as_bytes())
+    Ok(write_atomically(path, csv.as_bytes())?)
 }
 
-/// Writes a file beside its place, syncs it and moves it there: readers see the old file or the new one.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // A temporary file is private by default; a result is as readable as the user's umask allows.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
+/// How a measured number stands in JSON: as text, which is exact both ways and takes NaN and infinities.
+pub(crate) mod exact {
+    use serde::de::{Deserialize, Deserializer, Error};
+    use serde::ser::Serializer;
+
+    pub(crate) fn serialize<S: Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(x)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -3,10 +3,12 @@
 pub mod cli;
 pub mod signals;
 
+pub mod checkpoint;
 pub mod dataset;
 pub mod evaluate;
 pub mod history;
 pub mod model;
+pub mod numbers;
 pub mod predict;
 pub mod progress;
 pub mod recipe;

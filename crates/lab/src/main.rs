@@ -3,15 +3,23 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use lab::signals::{self, Stopped};
 
 fn main() -> ExitCode {
-    lab::signals::explain_truncated_maps();
+    signals::explain_truncated_maps();
+    signals::fail_at_the_size_limit();
     match lab::run(lab::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // One line: what went wrong, and what it was about.
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref::<Stopped>() {
+            Some(stopped) => {
+                eprintln!("{stopped}");
+                stopped.exit_code().into()
+            }
+            None => {
+                // One line: what went wrong, and what it was about.
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }

@@ -16,12 +16,14 @@ pub struct EpochBar {
 }
 
 impl EpochBar {
-    /// A bar of `n_batches` steps.
-    pub fn new(label: String, n_batches: usize) -> Self {
+    /// A bar of `n_batches` steps, of which `n_done` were taken before.
+    pub fn new(label: String, n_batches: usize, n_done: usize) -> Self {
         let style = ProgressStyle::with_template("{prefix} {bar:32} {pos:>4}/{len} {msg}, {eta} left")
             .expect("the template is well-formed")
             .progress_chars("█▉▊▋▌▍▎▏ ");
         let bar = ProgressBar::new(n_batches as u64).with_style(style).with_prefix(label);
+        bar.set_position(n_done as u64);
+        bar.reset_eta();
         let now = Instant::now();
         Self { bar, started: now, drawn: now, n_images: 0 }
     }

@@ -1,19 +1,26 @@
-//! How a run moves the weights: the update rule, the learning rate of each step, the watch for NaN.
+//! How a run moves the weights: the update rule, the learning rate of each step, the average, the watch for NaN.
 
 use std::fmt;
 
 use anyhow::{Context, Result};
 use autograd::{Params, Role};
+use optim::average::Ema;
 use optim::schedule::{Schedule, schedule_named};
 use optim::{Error, Optimizer, Param, check_finite, rule_named};
 
+use crate::checkpoint::Checkpoint;
 use crate::cli::TrainArgs;
 
-/// The optimizer of a run and its learning-rate schedule.
+/// The groups of the recipe's tensors in a checkpoint.
+const OPTIMIZER: &str = "optimizer";
+const AVERAGE: &str = "average";
+
+/// The optimizer of a run, its learning-rate schedule, and the moving average of the weights.
 pub struct Recipe {
     optimizer: Optimizer<f32>,
     schedule: Box<dyn Schedule>,
     trainable: Vec<Param>,
+    average: Option<Ema<f32>>,
     description: String,
 }
 
@@ -39,12 +46,25 @@ impl Recipe {
             }
         }
         let schedule = schedule_named(&args.schedule, lr, n_steps).context("--schedule")?;
-        let description = format!("{rule:?}, {} schedule over {n_steps} steps", args.schedule);
+        let mut description = format!("{rule:?}, {} schedule over {n_steps} steps", args.schedule);
+        let average = match args.ema {
+            Some(decay) => {
+                description += &format!(", evaluated with the moving average of the weights (decay {decay})");
+                Some(Ema::new(params.values().len(), decay, true).context("--ema")?)
+            }
+            None => None,
+        };
         let entries = params.entries().iter().filter(|entry| entry.role == Role::Trainable);
         let param =
             |e: &autograd::Entry| Param::new(e.name.clone(), e.range.clone()).with_shape(e.shape.dims());
         let trainable: Vec<_> = entries.map(param).collect();
-        Ok(Self { optimizer: Optimizer::new(rule, trainable.clone())?, schedule, trainable, description })
+        Ok(Self {
+            optimizer: Optimizer::new(rule, trainable.clone())?,
+            schedule,
+            trainable,
+            average,
+            description,
+        })
     }
 
     /// Whether all gradients are finite.
@@ -60,7 +80,53 @@ impl Recipe {
         self.optimizer.follow(self.schedule.as_ref(), step);
         let (values, grads) = params.values_and_grads();
         self.optimizer.step(values, grads);
+        if let Some(average) = &mut self.average {
+            average.update(params.values());
+        }
         self.optimizer.lr()
+    }
+
+    /// The average of the weights so far; `None` without `--ema`.
+    pub fn average(&self) -> Option<Vec<f32>> {
+        let average = self.average.as_ref()?;
+        let mut weights = vec![0.0; average.raw().len()];
+        average.write_to(&mut weights);
+        Some(weights)
+    }
+
+    /// The average of the weights, which ends here.
+    pub fn take_average(&mut self) -> Option<Vec<f32>> {
+        let average = self.average();
+        self.average = None;
+        average
+    }
+
+    /// Puts the state of optimizer and average into a checkpoint.
+    pub fn save(&self, checkpoint: &mut Checkpoint, params: &Params) {
+        checkpoint.n_updates = self.optimizer.n_steps();
+        for (name, values) in self.optimizer.state() {
+            checkpoint.tensors.add(OPTIMIZER, &name, values);
+        }
+        if let Some(average) = &self.average {
+            checkpoint.n_averaged = average.n_updates();
+            checkpoint.tensors.add_model(AVERAGE, params, average.raw());
+        }
+    }
+
+    /// Takes over what [`save`](Self::save) put there.
+    ///
+    /// # Errors
+    /// When it is the state of another rule or of another network.
+    pub fn resume(&mut self, checkpoint: &Checkpoint, params: &Params) -> Result<()> {
+        self.optimizer
+            .load_state(checkpoint.n_updates, checkpoint.tensors.group(OPTIMIZER))
+            .context("the state of the optimizer")?;
+        // One that was not there before starts now.
+        if let Some(average) = self.average.as_mut().filter(|_| checkpoint.n_averaged > 0) {
+            let raw = checkpoint.tensors.model(AVERAGE, params)?;
+            average.resume(checkpoint.n_averaged, &raw);
+        }
+        Ok(())
     }
 }
 

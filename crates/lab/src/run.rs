@@ -1,27 +1,40 @@
 //! One training run: the network, its recipe, what was measured so far, and the folder it all goes to.
 
-use std::path::{Path, PathBuf};
+use std::mem;
+use std::path::PathBuf;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use autograd::{Mode, Params, Tape};
 use data::{Augment, Batch, Dataset, Loader, Normalize};
+use nn::weights::write_atomically;
 use nn::{Layer, Sequential, models};
+use optim::{EarlyStopping, Stopper, Verdict};
 
+use crate::checkpoint::{Checkpoint, Config, Folder, Start, State, Sums, Timer};
 use crate::cli::TrainArgs;
 use crate::dataset::Images;
 use crate::evaluate::Evaluation;
 use crate::history::{self, Epoch};
 use crate::model::{self, About};
+use crate::numbers::{Bad, OnNan};
 use crate::progress::EpochBar;
 use crate::recipe::Recipe;
+use crate::signals::{self, Stopped};
 
 /// The pixels that `--augment` shifts an image by at most.
 const CROP_PADDING: usize = 4;
 
+/// The groups of the run's tensors in a checkpoint.
+const MODEL: &str = "model";
+const BEST: &str = "best";
+
 /// One training run.
 pub struct Run<'a> {
     args: &'a TrainArgs,
-    out: &'a Path,
+    config: &'a Config,
+    folder: Folder,
+    timer: Timer,
     about: About,
     normalize: Option<Normalize>,
     net: Sequential,
@@ -30,20 +43,10 @@ pub struct Run<'a> {
     /// Evaluation has buffers of its own, so that those of training stay as they are.
     eval_tape: Tape,
     recipe: Recipe,
-    /// Steps taken since the start of the run.
-    step: u64,
-    /// What was measured, epoch by epoch.
-    pub history: Vec<Epoch>,
-}
-
-/// The training loss of an epoch.
-pub struct EpochLoss {
-    /// The mean of the batches' means, as the lecture prints it.
-    pub of_batches: f64,
-    /// The mean over the images.
-    pub of_images: f64,
-    /// The learning rate of the last step.
-    pub learning_rate: f64,
+    stopper: Stopper<f32>,
+    state: State,
+    /// The step of the last checkpoint.
+    saved_step: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -51,13 +54,17 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When a name or a hyperparameter is not one the optimizer knows.
-    pub fn new(args: &'a TrainArgs, out: &'a Path, images: &Images, n_steps: u64) -> Result<Self> {
+    pub fn new(start: &'a Start, folder: Folder, images: &Images, n_steps: u64) -> Result<Self> {
+        let args = &start.args;
         let net = models::lecture_cnn(args.dropout as f32).fuse(!args.no_fusion);
         let (net, params) = nn::build(net, args.seed);
         let normalize = args.normalize.then(|| images.normalize());
+        let patience = args.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,
-            out,
+            config: &start.config,
+            folder,
+            timer: Timer::new(args.checkpoint_every),
             about: About::new(images.train.class_names(), normalize.as_ref()),
             normalize,
             recipe: Recipe::new(args, &params, n_steps, images.adam_lr)?,
@@ -65,8 +72,9 @@ impl<'a> Run<'a> {
             params,
             tape: Tape::new(),
             eval_tape: Tape::new(),
-            step: 0,
-            history: Vec::new(),
+            stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
+            state: State::default(),
+            saved_step: None,
         })
     }
 
@@ -94,91 +102,223 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Trains for one epoch.
+    /// Makes the run's folder and writes the settings into it, before any long work is done.
     ///
     /// # Errors
-    /// When the data can no longer be read, or loss or gradient is no longer a number.
-    pub fn train_epoch(&mut self, epoch: u64, epochs: u64, loader: &mut Loader<'_>) -> Result<EpochLoss> {
-        let mut bar = EpochBar::new(format!("epoch {epoch:>2}/{epochs}"), loader.n_batches());
-        let mut batch = Batch::new();
-        let (mut sum_of_means, mut sum, mut n_batches, mut n_images) = (0.0, 0.0, 0, 0);
-        let mut learning_rate = 0.0;
-        while loader.next_into(&mut batch)? {
-            let loss = f64::from(self.train_step(&batch));
-            learning_rate = self.update(epoch, loss)?;
-            (sum_of_means, n_batches) = (sum_of_means + loss, n_batches + 1);
-            (sum, n_images) = (sum + loss * batch.len() as f64, n_images + batch.len());
-            bar.step(batch.len(), sum_of_means / f64::from(n_batches));
-        }
-        let (of_batches, of_images) = (sum_of_means / f64::from(n_batches), sum / n_images as f64);
-        Ok(EpochLoss { of_batches, of_images, learning_rate })
+    /// When the folder cannot be written, is in use, or holds another run.
+    pub fn prepare(&mut self) -> Result<()> {
+        self.folder.prepare(self.args.resume)?;
+        let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
+        Ok(write_atomically(self.folder.path().join("config.json"), settings.as_bytes())?)
     }
 
-    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters.
-    fn train_step(&mut self, batch: &Batch) -> f32 {
-        let mut g = self.tape.begin(&mut self.params, Mode::train(self.args.seed, self.step));
+    /// Trains to the end of the epoch that goes on.
+    ///
+    /// # Errors
+    /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is no number, or
+    /// a signal asks to stop.
+    pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
+        let epoch = self.state.epoch + 1;
+        let label = format!("epoch {epoch:>2}/{epochs}");
+        let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch);
+        let mut batch = Batch::new();
+        let mut started = Instant::now();
+        while loader.next_into(&mut batch)? {
+            let (loss, anomaly) = self.train_step(&batch);
+            self.update(&batch, loss, anomaly)?;
+            self.state.set_position(loader.position());
+            bar.step(batch.len(), self.state.sums.mean_of_batches());
+            if self.is_checkpoint_due(false) {
+                self.state.sums.seconds += started.elapsed().as_secs_f64();
+                self.save_checkpoint()?;
+                started = Instant::now();
+            }
+        }
+        self.state.set_position(loader.position());
+        self.state.sums.seconds += started.elapsed().as_secs_f64();
+        let sums = mem::take(&mut self.state.sums);
+        ensure!(!sums.is_empty(), "every step of epoch {epoch} was skipped. Try a smaller --lr");
+        if sums.n_bad > 1 {
+            eprintln!("warning: {} steps of epoch {epoch} met NaN or infinity", sums.n_bad);
+        }
+        Ok(sums)
+    }
+
+    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Gives back the
+    /// loss, and with `--detect-anomaly` the op at which NaN or infinity began.
+    fn train_step(&mut self, batch: &Batch) -> (f32, Option<String>) {
+        let mode = Mode::train(self.args.seed, self.state.step);
+        let mode = if self.args.detect_anomaly { mode.detect_anomaly() } else { mode };
+        let mut g = self.tape.begin(&mut self.params, mode);
         let x = g.input(batch.shape(), batch.images());
         let labels = g.indices(batch.labels());
         let logits = self.net.forward(&mut g, x);
         let loss = g.cross_entropy(logits, labels, Default::default());
         g.backward(loss);
-        g.scalar(loss)
+        (g.scalar(loss), g.anomaly().map(String::from))
     }
 
-    /// Moves the parameters along the gradient, unless loss or gradient is no number.
-    fn update(&mut self, epoch: u64, loss: f64) -> Result<f64> {
-        let gradients = self.recipe.check_gradients(&self.params);
-        if !loss.is_finite() || gradients.is_err() {
-            let what = match gradients {
-                Err(error) if loss.is_finite() => format!("in the gradient, {error}"),
-                _ => format!("the loss is {loss}"),
-            };
-            let kept = match self.history.last() {
-                Some(last) => {
-                    format!("the weights of epoch {} stand in {}", last.epoch, self.model_path().display())
-                }
-                None => "no epoch was finished, so no weights are kept".to_owned(),
-            };
-            bail!(
-                "training stopped at step {} (epoch {epoch}): {what}; {kept}. Try a smaller --lr",
-                self.step + 1
-            );
+    /// Moves the parameters along the gradient, or does what `--on-nan` says.
+    fn update(&mut self, batch: &Batch, loss: f32, anomaly: Option<String>) -> Result<()> {
+        self.state.extend_trace(batch, loss);
+        let bad = Bad::find(loss, self.recipe.check_gradients(&self.params), anomaly);
+        if let Some(bad) = &bad {
+            self.report(bad)?;
         }
-        let learning_rate = self.recipe.update(&mut self.params, self.step);
-        self.step += 1;
-        Ok(learning_rate)
+        if bad.is_none() || self.args.on_nan == OnNan::Continue {
+            let learning_rate = self.recipe.update(&mut self.params, self.state.step);
+            self.state.sums.add(loss.into(), batch.len(), learning_rate);
+        }
+        self.state.step += 1;
+        Ok(())
     }
 
-    /// The network on a set of images, in evaluation mode.
+    /// Ends the run because of `bad` numbers, or warns of the first in an epoch.
+    fn report(&mut self, bad: &Bad) -> Result<()> {
+        let State { step, epoch, batch, .. } = self.state;
+        let place = format!("step {} (epoch {}, batch {})", step + 1, epoch + 1, batch + 1);
+        self.state.sums.n_bad += 1;
+        match self.args.on_nan {
+            OnNan::Stop => {
+                let kept = match self.saved_step {
+                    Some(step) => format!("{} stands", self.folder.checkpoint_path(step).display()),
+                    None => "there is no checkpoint yet".to_owned(),
+                };
+                bail!("training stopped at {place}: {bad}; {kept}. Try a smaller --lr, or --on-nan skip")
+            }
+            OnNan::Skip if self.state.sums.n_bad == 1 => eprintln!("warning: skipping {place}: {bad}"),
+            OnNan::Continue if self.state.sums.n_bad == 1 => eprintln!("warning: going on at {place}: {bad}"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The network on a set of images, in evaluation mode, with the averaged weights where there are any.
     ///
     /// # Errors
     /// When the data can no longer be read.
     pub fn evaluate(&mut self, loader: &mut Loader<'_>) -> Result<Evaluation> {
         let n_classes = self.about.classes.len();
-        Evaluation::run(&self.net, &mut self.params, &mut self.eval_tape, loader, n_classes)
+        self.with_average(|run| {
+            Evaluation::run(&run.net, &mut run.params, &mut run.eval_tape, loader, n_classes)
+        })
+    }
+
+    /// Takes in what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a signal asks to stop.
+    pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
+        self.state.history.push(measured);
+        self.with_average(|run| run.save())?;
+        let mut is_best = false;
+        if let Some(score) = measured.validation {
+            let verdict = self.with_average(|run| run.stopper.observe(score.loss, run.params.values()));
+            is_best = verdict == Verdict::Improved;
+        }
+        if is_best {
+            self.state.best_step = Some(self.state.step);
+        }
+        if is_best || self.is_over(epochs) || self.is_checkpoint_due(true) {
+            self.save_checkpoint()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether all epochs are done, or the patience is.
+    pub fn is_over(&self, epochs: u64) -> bool {
+        self.state.epoch as u64 >= epochs || self.has_stopped_early()
+    }
+
+    /// Whether the patience is used up.
+    pub fn has_stopped_early(&self) -> bool {
+        self.stopper.is_out_of_patience()
+    }
+
+    /// Leaves the weights that the run was for: the best by the validation split, else the average, else the
+    /// last. Gives back the epoch of the best, from 1.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn take_final_weights(&mut self) -> Result<Option<u64>> {
+        if let Some(average) = self.recipe.take_average() {
+            self.params.values_mut().copy_from_slice(&average);
+        }
+        self.stopper.restore_best(self.params.values_mut());
+        self.save()?;
+        Ok(self.stopper.best_epoch().map(|epoch| epoch + 1))
+    }
+
+    /// What was measured, epoch by epoch.
+    pub fn history(&self) -> &[Epoch] {
+        &self.state.history
     }
 
     /// Writes the weights and the history so far.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn save(&self) -> Result<()> {
+    fn save(&self) -> Result<()> {
         model::save(&self.model_path(), &self.params, &self.about)?;
-        let path = self.out.join("history.csv");
-        history::write_csv(&path, &self.history).with_context(|| path.display().to_string())
+        history::write_csv(&self.folder.path().join("history.csv"), &self.state.history)
     }
 
-    /// The weights of this moment.
-    pub fn weights(&self) -> &[f32] {
-        self.params.values()
-    }
-
-    /// Puts weights back.
-    pub fn restore(&mut self, weights: &[f32]) {
-        self.params.values_mut().copy_from_slice(weights);
+    /// Does `work` with the averaged weights in the place of the present ones.
+    fn with_average<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(mut other) = self.recipe.average() else { return work(self) };
+        self.params.values_mut().swap_with_slice(&mut other);
+        let result = work(self);
+        self.params.values_mut().copy_from_slice(&other);
+        result
     }
 
     fn model_path(&self) -> PathBuf {
-        self.out.join("model.safetensors")
+        self.folder.path().join("model.safetensors")
+    }
+}
+
+/// Stopping and going on.
+impl Run<'_> {
+    /// Goes on where a checkpoint stands.
+    ///
+    /// # Errors
+    /// When it is one of another network, of another update rule, or of other images.
+    pub fn resume(&mut self, checkpoint: &Checkpoint, loader: &mut Loader<'_>) -> Result<()> {
+        let weights = checkpoint.tensors.model(MODEL, &self.params)?;
+        self.params.values_mut().copy_from_slice(&weights);
+        self.recipe.resume(checkpoint, &self.params)?;
+        let mut progress = checkpoint.stopper;
+        let best = match progress.best_epoch {
+            Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
+            None => Vec::new(),
+        };
+        if self.args.val > 0 {
+            // It numbers epochs as it sees them, and may not have been there from the first.
+            progress.n_epochs = checkpoint.state.epoch as u64;
+        }
+        self.stopper.resume(progress, &best);
+        self.state = checkpoint.state.clone();
+        self.saved_step = Some(self.state.step);
+        loader.seek(self.state.position()).context("the place within the epoch")
+    }
+
+    fn is_checkpoint_due(&self, ends_epoch: bool) -> bool {
+        signals::received().is_some() || self.timer.is_due(self.state.step, ends_epoch)
+    }
+
+    /// Writes a checkpoint, and ends the run if a signal asked for it.
+    fn save_checkpoint(&mut self) -> Result<()> {
+        let mut checkpoint =
+            Checkpoint::new(self.config.clone(), self.state.clone(), self.stopper.progress());
+        checkpoint.tensors.add_model(MODEL, &self.params, self.params.values());
+        if self.stopper.best_epoch().is_some() {
+            checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
+        }
+        self.recipe.save(&mut checkpoint, &self.params);
+        self.folder.save(&checkpoint, self.args.keep)?;
+        self.timer.restart();
+        self.saved_step = Some(self.state.step);
+        match signals::received() {
+            Some(signal) => Err(Stopped { signal, step: self.state.step }.into()),
+            None => Ok(()),
+        }
     }
 }

@@ -1,24 +1,102 @@
-//! The one signal that a memory map can raise: a data file that was cut short while it was being read.
+//! Signals: Ctrl-C ends a run in good order, and what the system says by a signal is told in words.
 
-/// Makes a read past the end of a mapped file (SIGBUS) end the program with a sentence and exit code 74
-/// (`EX_IOERR`). `data` checks every file's length before each batch; what remains is a file that shrinks
-/// within a batch, which the kernel reports in no other way.
-#[cfg(unix)]
-pub fn explain_truncated_maps() {
-    extern "C" fn on_bus_error(_: libc::c_int) {
-        const MESSAGE: &[u8] =
-            b"\nerror: a data file became shorter while it was being read; restore it and start again\n";
-        // SAFETY: `write` and `_exit` are async-signal-safe, and the message is static memory.
-        unsafe {
-            libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
-            libc::_exit(74);
-        }
+use std::fmt;
+
+/// A run that was asked to stop by a signal, and did so after a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The signal: SIGINT or SIGTERM.
+    pub signal: i32,
+    /// The step after which the run stopped.
+    pub step: u64,
+}
+
+impl Stopped {
+    /// What a shell reports of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+    pub fn exit_code(self) -> u8 {
+        128 + self.signal as u8
     }
-    let handler: extern "C" fn(libc::c_int) = on_bus_error;
-    // SAFETY: the handler only calls async-signal-safe functions and never returns.
-    unsafe { libc::signal(libc::SIGBUS, handler as libc::sighandler_t) };
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped after step {}; go on with the same flags, --out and --resume", self.step)
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+#[cfg(unix)]
+pub use unix::{explain_truncated_maps, fail_at_the_size_limit, received, stop_in_good_order};
+
+#[cfg(unix)]
+mod unix {
+    use std::sync::atomic::{AtomicI32, Ordering};
+
+    /// The first SIGINT or SIGTERM that came; 0 before.
+    static RECEIVED: AtomicI32 = AtomicI32::new(0);
+
+    /// Makes SIGINT and SIGTERM known to [`received`], so that a run can finish its step and save; a second
+    /// one ends the program at once, with exit code 130 or 143.
+    pub fn stop_in_good_order() {
+        extern "C" fn on_stop(signal: libc::c_int) {
+            if RECEIVED.swap(signal, Ordering::Relaxed) != 0 {
+                // SAFETY: `_exit` is async-signal-safe.
+                unsafe { libc::_exit(128 + signal) };
+            }
+        }
+        handle(libc::SIGINT, on_stop);
+        handle(libc::SIGTERM, on_stop);
+    }
+
+    /// The signal that asks the run to stop, if one came.
+    pub fn received() -> Option<i32> {
+        Some(RECEIVED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+    }
+
+    /// Makes a read past the end of a mapped file (SIGBUS) end the program with a sentence and exit code 74
+    /// (`EX_IOERR`). `data` checks every file's length before each batch; what remains is a file that shrinks
+    /// within a batch, which the kernel reports in no other way.
+    pub fn explain_truncated_maps() {
+        extern "C" fn on_bus_error(_: libc::c_int) {
+            const MESSAGE: &[u8] =
+                b"\nerror: a data file became shorter while it was being read; restore it and start again\n";
+            // SAFETY: `write` and `_exit` are async-signal-safe, and the message is static memory.
+            unsafe {
+                libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
+                libc::_exit(74);
+            }
+        }
+        handle(libc::SIGBUS, on_bus_error);
+    }
+
+    /// Makes a write past the limit on a file's size (`ulimit -f`) an error like that of a full disk; by
+    /// default SIGXFSZ kills the program and leaves half a file.
+    pub fn fail_at_the_size_limit() {
+        // SAFETY: to ignore a signal runs no code of ours.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    }
+
+    fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+        // SAFETY: the handlers above call async-signal-safe functions and touch a lock-free atomic only.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+}
+
+/// Elsewhere Ctrl-C ends the program at once; the last checkpoint stands.
+#[cfg(not(unix))]
+pub fn stop_in_good_order() {}
+
+/// Elsewhere no signal is caught.
+#[cfg(not(unix))]
+pub fn received() -> Option<i32> {
+    None
 }
 
 /// Elsewhere a mapped file cannot be cut short.
 #[cfg(not(unix))]
 pub fn explain_truncated_maps() {}
+
+/// Elsewhere there is no such limit.
+#[cfg(not(unix))]
+pub fn fail_at_the_size_limit() {}

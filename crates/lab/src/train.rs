@@ -1,25 +1,34 @@
 //! `descent train`: from the images to the saved model.
 
-use std::fs;
+use std::fmt::Display;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use data::{Dataset, Subset};
-use optim::{EarlyStopping, Stopper, Verdict};
 
+use crate::checkpoint::{Folder, Start};
 use crate::cli::TrainArgs;
 use crate::dataset::Images;
-use crate::history::{Epoch, write_whole};
+use crate::history::Epoch;
 use crate::report;
 use crate::run::Run;
+use crate::signals;
 
-/// Trains the lecture's network and leaves weights, history, figures and settings in the run's folder.
+/// Trains the lecture's network and leaves weights, history, figures, settings and checkpoints in the run's
+/// folder.
 ///
 /// # Errors
-/// When data cannot be read, the folder cannot be written, or the loss is no longer a number.
-pub fn train(args: &TrainArgs) -> Result<()> {
-    let images = Images::open(args.data.as_deref())?;
+/// When data cannot be read, the folder cannot be written, the loss is no longer a number, or a signal asks to
+/// stop ([`Stopped`](signals::Stopped)).
+pub fn train(flags: &TrainArgs) -> Result<()> {
+    signals::stop_in_good_order();
+    let images = Images::open(flags.data.as_deref())?;
+    let out = flags.out.clone().unwrap_or_else(default_out);
+    let mut folder = Folder::new(&out);
+    let start = Start::choose(flags, &mut folder, &images)?;
+    let args = &start.args;
+
     let first = Subset::first(&images.train, args.limit.unwrap_or(usize::MAX));
     let n_images = first.len();
     ensure!(args.val < n_images, "--val {}: expected fewer than the {n_images} training images", args.val);
@@ -27,68 +36,58 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let epochs = args.epochs.unwrap_or(images.default_epochs);
     let n_steps = epochs * training.len().div_ceil(args.batch_size) as u64;
 
-    let out = args.out.clone().unwrap_or_else(default_out);
-    let mut run = Run::new(args, &out, &images, n_steps)?;
-    prepare(&out, args)?;
-    println!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction());
-
+    let mut run = Run::new(&start, folder, &images, n_steps)?;
     let mut train_loader = run.training_loader(&training);
     let mut validation_loader = run.loader(&validation);
     let mut test_loader = run.loader(&images.test);
-    let mut stopper = Stopper::new(EarlyStopping {
-        patience: args.patience.unwrap_or(usize::MAX) as u64,
-        ..EarlyStopping::default()
-    })?;
-    for epoch in 1..=epochs {
-        let started = Instant::now();
-        let loss = run.train_epoch(epoch, epochs, &mut train_loader)?;
-        let seconds = started.elapsed().as_secs_f64();
+    if let Some(checkpoint) = &start.checkpoint {
+        run.resume(checkpoint, &mut train_loader)
+            .with_context(|| format!("cannot go on in {}", out.display()))?;
+    }
+    run.prepare()?;
+    say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
+    match &start.checkpoint {
+        Some(checkpoint) => say(format_args!("Going on after step {}.", checkpoint.state.step))?,
+        None if args.resume => say("No checkpoint yet: starting.")?,
+        None => {}
+    }
+
+    while !run.is_over(epochs) {
+        let trained = run.train_epoch(epochs, &mut train_loader)?;
         let measured = Epoch {
-            epoch,
-            train_loss: loss.of_batches,
-            train_loss_per_sample: loss.of_images,
+            epoch: run.history().len() as u64 + 1,
+            train_loss: trained.mean_of_batches(),
+            train_loss_per_sample: trained.mean_of_images(),
             validation: match args.val {
                 0 => None,
                 _ => Some(run.evaluate(&mut validation_loader)?.score()),
             },
             test: run.evaluate(&mut test_loader)?.score(),
-            learning_rate: loss.learning_rate,
-            seconds,
-            images_per_second: training.len() as f64 / seconds,
+            learning_rate: trained.learning_rate,
+            seconds: trained.seconds,
+            images_per_second: training.len() as f64 / trained.seconds,
         };
-        println!("{}", measured.line(epochs));
-        run.history.push(measured);
-        run.save()?;
-        let verdict = measured.validation.map(|score| stopper.observe(score.loss, run.weights()));
-        if verdict == Some(Verdict::Stop) {
-            println!(
-                "Stopping early: {} epochs without a better validation loss.",
-                args.patience.unwrap_or(0)
-            );
-            break;
-        }
+        say(measured.line(epochs))?;
+        run.finish_epoch(measured, epochs)?;
     }
-    if let Some(best) = stopper.best_epoch() {
-        println!("Keeping the weights of epoch {}, the best by validation loss.", best + 1);
-        run.restore(stopper.best_values());
-        run.save()?;
+    if run.has_stopped_early() {
+        let patience = args.patience.unwrap_or(0);
+        say(format_args!("Stopping early: {patience} epochs without a better validation loss."))?;
+    }
+    if let Some(best) = run.take_final_weights()? {
+        say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
     let test = run.evaluate(&mut test_loader)?;
-    report::draw(&out, &run.history, &test, images.test.class_names())?;
-    print!("{}", report::summary(&out, &test, images.test.class_names(), &run.history));
-    Ok(())
+    report::draw(&out, run.history(), &test, images.test.class_names())?;
+    say(report::summary(&out, &test, images.test.class_names(), run.history()).trim_end())
+}
+
+/// Prints a line, or says that nobody can read it any more.
+fn say(line: impl Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }
 
 /// `runs/<date-time>`, in universal time.
 fn default_out() -> PathBuf {
     Path::new("runs").join(jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M%S").to_string())
-}
-
-/// Makes the run's folder and writes the settings into it, before any long work is done.
-fn prepare(out: &Path, args: &TrainArgs) -> Result<()> {
-    let settings = serde_json::to_string_pretty(args).expect("flags are JSON");
-    let path = out.join("config.json");
-    fs::create_dir_all(out)
-        .and_then(|()| write_whole(&path, settings.as_bytes()))
-        .with_context(|| format!("cannot write into {} (choose another folder with --out)", out.display()))
 }

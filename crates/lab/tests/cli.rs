@@ -1,60 +1,11 @@
 //! The program as a user meets it: what it prints and writes, and what it says when something is wrong.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use common::{descent, failure, short_failure, tiny_cifar, train};
 use tempfile::TempDir;
-
-/// A folder with a tiny CIFAR-10: `n` images in each file, noise whose brightness tells the class.
-fn tiny_cifar(folder: &Path, n: usize) -> PathBuf {
-    let dir = folder.join("data");
-    fs::create_dir(&dir).unwrap();
-    let mut noise = 1u32;
-    let mut file = |name: &str| {
-        let mut bytes = Vec::new();
-        for record in 0..n {
-            let label = (record % 10) as u8;
-            bytes.push(label);
-            bytes.extend((0..3072).map(|_| {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                label * 20 + (noise >> 27) as u8
-            }));
-        }
-        fs::write(dir.join(name), bytes).unwrap();
-    };
-    (1..=5).for_each(|i| file(&format!("data_batch_{i}.bin")));
-    file("test_batch.bin");
-    dir
-}
-
-fn descent(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("descent").unwrap();
-    command.current_dir(folder);
-    command
-}
-
-/// Runs a command that must fail, and gives back what it says: an error of one or two lines.
-fn failure(folder: &Path, args: &[&str]) -> String {
-    let output = descent(folder).args(args).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && output.status.code().is_some(), "{args:?} should fail: {stderr}");
-    assert!(stderr.starts_with("error: ") && !stderr.contains("panicked"), "{stderr}");
-    stderr
-}
-
-/// The same for an error that takes a line or two.
-fn short_failure(folder: &Path, args: &[&str]) -> String {
-    let stderr = failure(folder, args);
-    assert!(stderr.lines().count() <= 2, "more than two lines:\n{stderr}");
-    stderr
-}
-
-fn train(folder: &Path, out: &str, more: &[&str]) -> String {
-    let args = ["train", "--data", "data", "--batch-size", "16", "--lr", "0.001", "--out", out];
-    let assert = descent(folder).args(args).args(more).assert().success();
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
-}
 
 #[test]
 fn a_run_leaves_all_that_it_promises_and_the_model_can_be_used() {
@@ -149,13 +100,17 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights() {
         ["train", "--data", "data", "--out", "out", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "3"];
     let message = short_failure(folder.path(), &args);
     assert!(message.contains("training stopped at step 2") && message.contains("--lr"), "{message}");
-    assert!(message.contains("no epoch was finished"), "{message}");
+    assert!(message.contains("there is no checkpoint yet"), "{message}");
+    assert!(
+        message.contains("(epoch 1, batch 2): the loss is NaN, the gradient of `0.weight` is NaN"),
+        "{message}"
+    );
     assert!(!folder.path().join("out/model.safetensors").exists());
 
     // One batch an epoch: the first epoch ends before the second step fails.
     let args = [&args[..], &["--batch-size", "100"]].concat();
     let message = short_failure(folder.path(), &args);
-    assert!(message.contains("the weights of epoch 1 stand in out/model.safetensors"), "{message}");
+    assert!(message.contains("out/checkpoints/step-0000000001.safetensors stands"), "{message}");
     assert!(folder.path().join("out/model.safetensors").exists());
 }
 

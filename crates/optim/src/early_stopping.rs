@@ -124,7 +124,14 @@ impl<F: Real> Stopper<F> {
         if epoch >= self.config.warm_up {
             *n_bad += 1;
         }
-        if *n_bad > 0 && *n_bad >= self.config.patience { Verdict::Stop } else { Verdict::Waiting(*n_bad) }
+        let n_bad = *n_bad;
+        if self.is_out_of_patience() { Verdict::Stop } else { Verdict::Waiting(n_bad) }
+    }
+
+    /// Whether the last verdict was to stop; a resumed stopper knows it too.
+    pub fn is_out_of_patience(&self) -> bool {
+        let n_bad = self.progress.n_bad;
+        n_bad > 0 && n_bad >= self.config.patience
     }
 
     /// The best metric so far; `None` before the first improvement.
@@ -235,6 +242,11 @@ mod tests {
         let mut second = Stopper::new(config).unwrap();
         second.resume(first.progress(), first.best_values());
         assert_eq!(second, first);
+        assert!(!second.is_out_of_patience());
+        first.observe(2.0, &[3.0, 4.0]);
+        assert_eq!(first.observe(2.0, &[3.0, 4.0]), Verdict::Stop);
+        second.resume(first.progress(), first.best_values());
+        assert!(second.is_out_of_patience());
     }
 
     #[test]

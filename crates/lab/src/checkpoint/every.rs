@@ -1,0 +1,110 @@
+//! How often a checkpoint is written.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, Serializer};
+
+/// How often a checkpoint is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// At the end of each epoch.
+    Epoch,
+    /// After this many steps.
+    Steps(u64),
+    /// After the first step that ends this long after the last checkpoint.
+    Time(Duration),
+}
+
+impl FromStr for Every {
+    type Err = String;
+
+    /// `epoch`, a number of steps, or a time: `30s`, `10m`, `2h`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected =
+            || "expected `epoch`, a number of steps from 1, or a time as 30s, 10m or 2h".to_owned();
+        let (digits, seconds) = match text.as_bytes().last() {
+            _ if text == "epoch" => return Ok(Self::Epoch),
+            Some(b's') => (&text[..text.len() - 1], 1),
+            Some(b'm') => (&text[..text.len() - 1], 60),
+            Some(b'h') => (&text[..text.len() - 1], 3600),
+            _ => (text, 0),
+        };
+        let n = digits.parse::<u32>().ok().filter(|&n| n > 0).ok_or_else(expected)?;
+        Ok(match seconds {
+            0 => Self::Steps(n.into()),
+            _ => Self::Time(Duration::from_secs(u64::from(n) * seconds)),
+        })
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch => f.write_str("epoch"),
+            Self::Steps(n) => write!(f, "{n}"),
+            Self::Time(time) => write!(f, "{}s", time.as_secs()),
+        }
+    }
+}
+
+impl Serialize for Every {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Says when the next checkpoint is due.
+#[derive(Debug)]
+pub struct Timer {
+    every: Every,
+    saved: Instant,
+}
+
+impl Timer {
+    /// A timer that starts now.
+    pub fn new(every: Every) -> Self {
+        Self { every, saved: Instant::now() }
+    }
+
+    /// Whether a checkpoint is due after `step` steps, the last of an epoch or within one.
+    pub fn is_due(&self, step: u64, ends_epoch: bool) -> bool {
+        match self.every {
+            Every::Epoch => ends_epoch,
+            // The checkpoint of an epoch's last step stands before evaluation; it is not written twice.
+            Every::Steps(n) => !ends_epoch && step.is_multiple_of(n),
+            Every::Time(time) => self.saved.elapsed() >= time,
+        }
+    }
+
+    /// A checkpoint was written.
+    pub fn restart(&mut self) {
+        self.saved = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_times_and_epochs_are_told_apart() {
+        let parse = |text: &str| text.parse::<Every>();
+        assert_eq!(parse("epoch"), Ok(Every::Epoch));
+        assert_eq!(parse("500"), Ok(Every::Steps(500)));
+        assert_eq!(parse("30s"), Ok(Every::Time(Duration::from_secs(30))));
+        assert_eq!(parse("10m"), Ok(Every::Time(Duration::from_secs(600))));
+        assert_eq!(parse("2h"), Ok(Every::Time(Duration::from_secs(7200))));
+        for wrong in ["", "0", "0s", "-1", "m", "10 m", "1.5h", "ten", "99999999999", "1é"] {
+            assert!(parse(wrong).unwrap_err().contains("30s, 10m or 2h"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        for every in [Every::Epoch, Every::Steps(7), Every::Time(Duration::from_secs(90))] {
+            assert_eq!(every.to_string().parse(), Ok(every));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Checkpoints: all that a run needs to go on as if it had never stopped.
+//!
+//! A checkpoint is one safetensors file in the run's folder, `checkpoints/step-0000001234.safetensors`:
+//!
+//! | where | what |
+//! |---|---|
+//! | `model.NAME` | parameters and running statistics |
+//! | `optimizer.NAME.SLOT` | the optimizer's state |
+//! | `average.NAME` | the moving average of the weights, with `--ema` |
+//! | `best.NAME` | the best weights by the validation split, with `--val` |
+//! | metadata `checkpoint` | JSON: format, configuration, counts, place within the epoch, history |
+//! | metadata `sha256` | the SHA-256 of the file in which these 64 digits are zeros |
+//!
+//! Schedules and generators are functions of the step and need no place in it. A file is written beside its
+//! name, synced and renamed: a checkpoint is the old one or the new one, never a part of it.
+
+mod config;
+mod every;
+mod folder;
+mod seal;
+mod state;
+mod tensors;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use nn::weights::{self, Archive};
+use serde::{Deserialize, Serialize};
+
+pub use config::{Config, ResumeWith, Start};
+pub use every::{Every, Timer};
+pub use folder::Folder;
+pub use state::{State, Sums};
+pub use tensors::Tensors;
+
+/// The keys of the metadata.
+const CHECKPOINT: &str = "checkpoint";
+const SUM: &str = "sha256";
+
+/// What this program writes and reads; another number is another format.
+const FORMAT: u64 = 1;
+
+/// A run at the end of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoint {
+    /// The version of this layout.
+    format: u64,
+    /// What the run was started with.
+    pub config: Config,
+    /// Where the run stands and what it measured.
+    pub state: State,
+    /// Steps of the optimizer: fewer than the run's where some were skipped.
+    pub n_updates: u64,
+    /// Weights in the moving average.
+    pub n_averaged: u64,
+    /// What early stopping has seen.
+    #[serde(with = "state::ProgressDef")]
+    pub stopper: optim::Progress,
+    /// Everything that is as long as the weights.
+    #[serde(skip)]
+    pub tensors: Tensors,
+}
+
+impl Checkpoint {
+    /// A run that stands at `state`; the rest is empty and to be filled in.
+    pub fn new(config: Config, state: State, stopper: optim::Progress) -> Self {
+        Self {
+            format: FORMAT,
+            config,
+            state,
+            n_updates: 0,
+            n_averaged: 0,
+            stopper,
+            tensors: Tensors::default(),
+        }
+    }
+
+    /// The bytes of the file, sum included.
+    pub fn encode(&self) -> Vec<u8> {
+        let json = serde_json::to_string(self).expect("numbers and names are JSON");
+        let mut bytes = weights::encode(self.tensors.iter(), &[(CHECKPOINT, &json), (SUM, seal::NO_SUM)]);
+        seal::close(&mut bytes);
+        bytes
+    }
+
+    /// Reads a checkpoint, after its sum was found right.
+    ///
+    /// # Errors
+    /// When the file cannot be read, its sum is another, or it is no checkpoint of this program.
+    pub fn read(path: &Path) -> Result<Self> {
+        let archive = Archive::open(path)?;
+        let named = || path.display().to_string();
+        seal::check(path, archive.metadata(SUM).as_deref()).with_context(named)?;
+        let json = archive.metadata(CHECKPOINT).context("it is no checkpoint").with_context(named)?;
+        let mut checkpoint: Self = serde_json::from_str(&json)
+            .context("it is a checkpoint of another version of this program")
+            .with_context(named)?;
+        ensure!(
+            checkpoint.format == FORMAT,
+            "{}: it is a checkpoint of format {}, expected {FORMAT}",
+            path.display(),
+            checkpoint.format
+        );
+        checkpoint.check_counts().with_context(named)?;
+        checkpoint.tensors = Tensors::read(&archive).with_context(named)?;
+        Ok(checkpoint)
+    }
+
+    /// Whether the counts can be those of one run.
+    fn check_counts(&self) -> Result<()> {
+        let State { step, epoch, batch, history, .. } = &self.state;
+        let (step, epoch, batch) = (*step, *epoch as u64, *batch as u64);
+        let is_run = history.len() as u64 == epoch
+            && self.stopper.n_epochs <= epoch
+            && self.stopper.best_epoch.is_none_or(|best| best < epoch)
+            && batch <= step
+            && self.n_updates <= step
+            && step < 1 << 53;
+        ensure!(is_run, "its counts contradict each other");
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! The tensors of a checkpoint, in groups: `model`, `optimizer`, `average`, `best`.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use autograd::Params;
+use nn::weights::{Archive, Dtype};
+use tensor::Shape;
+
+/// Named tensors; the part of a name before its first dot is the group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tensors(BTreeMap<String, (Shape, Vec<f32>)>);
+
+impl Tensors {
+    /// Adds a vector to a group.
+    pub fn add(&mut self, group: &str, name: &str, values: &[f32]) {
+        self.0.insert(format!("{group}.{name}"), (Shape::from([values.len()]), values.to_vec()));
+    }
+
+    /// Adds one number for each of the model's, under the names and in the shapes of the model.
+    pub fn add_model(&mut self, group: &str, params: &Params, values: &[f32]) {
+        for entry in params.entries() {
+            let values = values[entry.range.clone()].to_vec();
+            self.0.insert(format!("{group}.{}", entry.name), (entry.shape, values));
+        }
+    }
+
+    /// The vectors of a group, without its name.
+    pub fn group<'t>(&'t self, group: &'t str) -> impl Iterator<Item = (&'t str, &'t [f32])> {
+        self.0.iter().filter_map(move |(name, (_, values))| {
+            let (found, name) = name.split_once('.')?;
+            (found == group).then_some((name, values.as_slice()))
+        })
+    }
+
+    /// What [`add_model`](Self::add_model) was given.
+    ///
+    /// # Errors
+    /// When a tensor is missing, of another shape, or of another model.
+    pub fn model(&self, group: &str, params: &Params) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; params.values().len()];
+        for entry in params.entries() {
+            let name = format!("{group}.{}", entry.name);
+            let (shape, saved) = self.0.get(&name).with_context(|| format!("{name} is missing"))?;
+            ensure!(*shape == entry.shape, "{name} has shape {shape}, expected {}", entry.shape);
+            values[entry.range.clone()].copy_from_slice(saved);
+        }
+        for (name, _) in self.group(group) {
+            ensure!(params.find(name).is_some(), "{group}.{name} is not in the network");
+        }
+        Ok(values)
+    }
+
+    /// All tensors, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Shape, &[f32])> {
+        self.0.iter().map(|(name, (shape, values))| (name.as_str(), *shape, values.as_slice()))
+    }
+
+    /// Reads all tensors of a file.
+    pub(super) fn read(archive: &Archive) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for tensor in archive.tensors() {
+            ensure!(tensor.dtype == Dtype::F32, "{} is {}, expected F32", tensor.name, tensor.dtype);
+            let mut values = vec![0.0; tensor.shape.numel()];
+            archive.read(tensor.name, &mut values)?;
+            tensors.insert(tensor.name.to_owned(), (tensor.shape, values));
+        }
+        Ok(Self(tensors))
+    }
+}
