@@ -1,5 +1,5 @@
 //! The program on a tiny data set of its own, in a folder of its own.
-#![allow(dead_code, reason = "each test binary takes what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary takes what it needs")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
