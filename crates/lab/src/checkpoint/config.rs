@@ -50,7 +50,12 @@ pub struct Config {
 impl Config {
     /// The configuration of a run with these flags on these images.
     pub fn new(args: &TrainArgs, images: &Images) -> Self {
-        Self { flags: flags_of(args), data: sum_of(&[&images.train, &images.test]) }
+        Self { data: sum_of(&[&images.train, &images.test]), ..Self::of_flags(args) }
+    }
+
+    /// The same for no images.
+    pub fn of_flags(args: &TrainArgs) -> Self {
+        Self { flags: flags_of(args), data: sum_of(&[]) }
     }
 
     /// Whether a run with this configuration may go on from a checkpoint: when nothing differs, or when
