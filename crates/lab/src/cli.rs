@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::checkpoint::{Every, ResumeWith};
+use crate::lecture::LectureArgs;
 use crate::numbers::OnNan;
 
 const EXAMPLES: &str = "\
@@ -15,6 +16,7 @@ Examples:
   descent train --val 5000 --patience 5     stop early and keep the best weights, by a validation split
   descent eval --model runs/NAME/model.safetensors
   descent predict cat.png --model runs/NAME/model.safetensors
+  descent lecture                           every experiment of the lecture as pictures, numbers and one page
 
 Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 
@@ -46,6 +48,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Say what an image shows.
     Predict(PredictArgs),
+    /// Make the lecture: every experiment, its figures and numbers, and a page that tells the story.
+    Lecture(LectureArgs),
 }
 
 /// The flags of `descent train`.
@@ -210,26 +214,26 @@ pub struct PredictArgs {
     pub top: usize,
 }
 
-fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
+pub(crate) fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() && holds(x) => Ok(x),
         _ => Err(format!("expected a number {range}")),
     }
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "of at least 0", |x| x >= 0.0)
 }
 
-fn below_one(text: &str) -> Result<f64, String> {
+pub(crate) fn below_one(text: &str) -> Result<f64, String> {
     number(text, "of at least 0 and below 1", |x| (0.0..1.0).contains(&x))
 }
 
-fn probability(text: &str) -> Result<f64, String> {
+pub(crate) fn probability(text: &str) -> Result<f64, String> {
     number(text, "from 0 to 1", |x| (0.0..=1.0).contains(&x))
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&n| n >= 1).ok_or_else(|| "expected a whole number of at least 1".into())
 }
 

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod dataset;
 pub mod evaluate;
 pub mod history;
+pub mod lecture;
 pub mod model;
 pub mod numbers;
 pub mod predict;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => in_pool(args.threads, || train::train(&args)),
         Command::Eval(args) => in_pool(args.threads, || eval(&args)),
         Command::Predict(args) => predict::predict(&args),
+        Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
     }
 }
 

@@ -1,0 +1,69 @@
+//! The sections' text: Markdown with formulas in TeX, as HTML with MathML.
+
+use pulldown_cmark::{Event, Options};
+use pulldown_latex::config::DisplayMode;
+use pulldown_latex::{Parser, RenderConfig, Storage, push_mathml};
+
+/// Markdown as HTML; `$x$` and `$$x$$` become MathML, which browsers draw without any script.
+///
+/// # Panics
+/// When a formula is not TeX: texts are part of the program.
+#[track_caller]
+pub(super) fn html(markdown: &str) -> String {
+    let events = pulldown_cmark::Parser::new_ext(markdown, Options::ENABLE_MATH | Options::ENABLE_TABLES);
+    let mut html = String::new();
+    pulldown_cmark::html::push_html(&mut html, events.map(with_formulas));
+    html
+}
+
+/// The same for a caption: what stands in one paragraph, without the paragraph.
+#[track_caller]
+pub(super) fn inline_html(markdown: &str) -> String {
+    let html = html(markdown);
+    html.trim().trim_start_matches("<p>").trim_end_matches("</p>").to_owned()
+}
+
+/// The four characters that mean something in HTML.
+pub(super) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn with_formulas(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::InlineMath(tex) => Event::InlineHtml(mathml(&tex, DisplayMode::Inline).into()),
+        Event::DisplayMath(tex) => Event::Html(mathml(&tex, DisplayMode::Block).into()),
+        other => other,
+    }
+}
+
+#[track_caller]
+fn mathml(tex: &str, display_mode: DisplayMode) -> String {
+    let storage = Storage::new();
+    let events: Result<Vec<_>, _> = Parser::new(tex, &storage).collect();
+    let events = events.unwrap_or_else(|error| panic!("the formula {tex:?}: {error}"));
+    let config = RenderConfig { display_mode, ..RenderConfig::default() };
+    let mut html = String::new();
+    let events = events.into_iter().map(Ok::<_, std::convert::Infallible>);
+    push_mathml(&mut html, events, config).expect("a string takes all");
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_become_mathml() {
+        let html = html("The step $x^2$ and\n\n$$\\frac{1}{1-\\beta^t}$$\n");
+        assert!(
+            html.contains("<msup>") && html.contains("<mfrac>") && html.contains("display=\"block\""),
+            "{html}"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "the formula")]
+    fn a_broken_formula_is_found() {
+        html("$\\frac{1$");
+    }
+}

@@ -1,0 +1,207 @@
+//! `descent lecture`: every experiment of the lecture as figures, numbers and a page.
+//!
+//! An experiment is one file: a struct of its parameters, which are its flags, and [`Experiment::run`], which
+//! computes with this project's crates and tells a [`Section`] what was found. To add one:
+//!
+//! 1. Write `my_topic.rs` in this folder:
+//!
+//!    ```ignore
+//!    /// Flags; every one has a default.
+//!    #[derive(Clone, Debug, clap::Args)]
+//!    pub struct MyTopic {
+//!        /// Seed of everything random
+//!        #[arg(long, value_name = "N", default_value_t = 1)]
+//!        pub seed: u64,
+//!    }
+//!
+//!    impl Experiment for MyTopic {
+//!        const TITLE: &'static str = "My topic";
+//!
+//!        fn run(&self, section: &mut Section) -> anyhow::Result<()> {
+//!            let numbers = self.measure();
+//!            section.text("Markdown, with formulas in TeX: $y = x^2$.");
+//!            section.figure("curve", viz::Figure::new("…").line("loss", &xs, &ys), "What to see in it.")?;
+//!            section.table("ends", "Where it ends.", Table::new(["start", "end"]).row([1.5.into(), x.into()]));
+//!            Ok(())
+//!        }
+//!    }
+//!    ```
+//! 2. Add `mod my_topic;` and, in the place of the story where it belongs, a line in the table of experiments
+//!    below. Its name is then `my-topic`; the page shows the file's source by itself.
+//!
+//! What `run` measures should be a method of its own, returning numbers that a test can look at. A number on
+//! the page comes from the run, never from the text. An experiment writes no file: the section collects them,
+//! and they are written when everything has succeeded.
+
+mod code;
+mod markdown;
+mod page;
+mod section;
+mod table;
+
+pub mod curve;
+
+pub mod learning_rate;
+pub mod linear_data;
+pub mod momentum;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, FromArgMatches, Subcommand};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use nn::weights::write_atomically;
+
+pub use section::Section;
+pub use table::{Cell, Table};
+
+/// What every experiment is: a struct of flags that computes numbers and reports them.
+pub trait Experiment: Args {
+    /// The heading of its section.
+    const TITLE: &'static str;
+
+    /// Computes, and fills the section with text, figures and tables.
+    ///
+    /// # Errors
+    /// When a flag's value makes no experiment, or the data cannot be read.
+    fn run(&self, section: &mut Section) -> Result<()>;
+}
+
+macro_rules! experiments {
+    ($($chapter:literal { $($(#[$about:meta])+ $module:ident::$Name:ident;)+ })+) => {
+        /// One experiment, with its flags.
+        #[derive(Clone, Debug, Subcommand)]
+        pub enum AnyExperiment {$($(
+            $(#[$about])+
+            $Name($module::$Name),
+        )+)+}
+
+        impl AnyExperiment {
+            /// All of them with their defaults, in the order of the story.
+            pub fn all() -> Vec<Self> {
+                vec![$($(Self::$Name(defaults::<$module::$Name>()),)+)+]
+            }
+
+            /// Runs the experiment.
+            ///
+            /// # Errors
+            /// Names the experiment.
+            pub fn run(&self) -> Result<Section> {
+                match self {$($(Self::$Name(experiment) => {
+                    let file = concat!(stringify!($module), ".rs");
+                    let source = include_str!(concat!(stringify!($module), ".rs"));
+                    let mut section = Section::new($chapter, stringify!($module), $module::$Name::TITLE);
+                    experiment.run(&mut section).with_context(|| section.name.clone())?;
+                    section.source(&format!("crates/lab/src/lecture/{file}"), source);
+                    Ok(section)
+                })+)+}
+            }
+        }
+    };
+}
+
+experiments! {
+    "Regularization" {
+        /// A line in noise: the data that weight decay is shown on
+        linear_data::LinearData;
+    }
+    "Descent" {
+        /// Gradient descent on x²: too small, right and too large a learning rate
+        learning_rate::LearningRate;
+        /// Momentum in both of its forms on x·cos(0.15πx)
+        momentum::Momentum;
+    }
+}
+
+/// An experiment as it is without any flag.
+pub fn defaults<E: Args + FromArgMatches>() -> E {
+    let matches = E::augment_args(clap::Command::new("lecture")).get_matches_from(["lecture"]);
+    E::from_arg_matches(&matches).expect("every flag of an experiment has a default")
+}
+
+/// The flags of `descent lecture`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    subcommand_value_name = "NAME",
+    subcommand_help_heading = "Experiments",
+    after_help = "\
+Examples:
+  descent lecture                                everything, and index.html to read it in
+  descent lecture momentum --momenta 0.5,0.99    one, with numbers of your own
+  descent lecture momentum --help                its flags"
+)]
+pub struct LectureArgs {
+    /// The experiment to make [default: all of them]
+    #[command(subcommand)]
+    pub experiment: Option<AnyExperiment>,
+
+    /// Folder for the page, the figures and the numbers
+    #[arg(long, value_name = "DIR", default_value = "runs/lecture", global = true)]
+    pub out: PathBuf,
+
+    /// Print the experiments' names and what they show
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Makes one experiment, or all of them and the page.
+///
+/// # Errors
+/// When an experiment fails or a file cannot be written; until all have succeeded nothing is written.
+pub fn lecture(args: &LectureArgs) -> Result<()> {
+    if args.list {
+        print!("{}", list());
+        return Ok(());
+    }
+    let started = Instant::now();
+    let (sections, page) = match &args.experiment {
+        Some(experiment) => {
+            let section = experiment.run()?;
+            print!("{}", section.terminal());
+            let page = format!("{}.html", section.name);
+            (vec![section], page)
+        }
+        None => (run_all()?, "index.html".to_owned()),
+    };
+    write(&args.out, &sections, &page)?;
+    println!("{} in {:.1} s", args.out.join(page).display(), started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// A line for each experiment: its name and what it shows.
+fn list() -> String {
+    let command = AnyExperiment::augment_subcommands(clap::Command::new("lecture"));
+    let line = |c: &clap::Command| {
+        format!("{:<22} {}\n", c.get_name(), c.get_about().map(ToString::to_string).unwrap_or_default())
+    };
+    command.get_subcommands().map(line).collect()
+}
+
+/// All experiments, in the order of the story, each reported when it is done.
+fn run_all() -> Result<Vec<Section>> {
+    let experiments = AnyExperiment::all();
+    let (n, n_done) = (experiments.len(), std::sync::atomic::AtomicUsize::new(0));
+    let run = |experiment: &AnyExperiment| {
+        let started = Instant::now();
+        let section = experiment.run()?;
+        let n_done = n_done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        println!("{n_done:>3}/{n}  {:<22} {:5.1} s", section.name, started.elapsed().as_secs_f64());
+        Ok(section)
+    };
+    experiments.par_iter().map(run).collect()
+}
+
+/// Writes each section's files into a folder of its name, then the page.
+fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
+    for section in sections {
+        let folder = out.join(&section.name);
+        fs::create_dir_all(&folder).with_context(|| {
+            format!("cannot make the folder {} (choose another with --out)", folder.display())
+        })?;
+        section.files().try_for_each(|(name, bytes)| write_atomically(folder.join(name), bytes))?;
+    }
+    Ok(write_atomically(out.join(page), page::page(sections).as_bytes())?)
+}
