@@ -64,6 +64,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "the formula")]
     fn a_broken_formula_is_found() {
-        html("$\\frac{1$");
+        html("$\\nosuchthing$");
     }
 }
