@@ -35,6 +35,19 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
+/// An error with its causes, on one line. A cause that the text before it ends with is not told twice.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        match text.is_empty() {
+            true => text = cause,
+            false if text.ends_with(&cause) => {}
+            false => text += &format!(": {cause}"),
+        }
+    }
+    text
+}
+
 /// Runs all of `work` on a pool of its own, so that no step has to enter one.
 fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));

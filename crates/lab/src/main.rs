@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             }
             None => {
                 // One line: what went wrong, and what it was about.
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", lab::message(&error));
                 ExitCode::FAILURE
             }
         },

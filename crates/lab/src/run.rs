@@ -1,17 +1,19 @@
 //! One training run: the network, its recipe, what was measured so far, and the folder it all goes to.
 
+mod resume;
+
 use std::mem;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use autograd::{Mode, Params, Tape};
 use data::{Augment, Batch, Dataset, Loader, Normalize};
 use nn::weights::write_atomically;
 use nn::{Layer, Sequential, models};
 use optim::{EarlyStopping, Stopper, Verdict};
 
-use crate::checkpoint::{Checkpoint, Config, Folder, Start, State, Sums, Timer};
+use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
 use crate::cli::TrainArgs;
 use crate::dataset::Images;
 use crate::evaluate::Evaluation;
@@ -20,14 +22,9 @@ use crate::model::{self, About};
 use crate::numbers::{Bad, OnNan};
 use crate::progress::EpochBar;
 use crate::recipe::Recipe;
-use crate::signals::{self, Stopped};
 
 /// The pixels that `--augment` shifts an image by at most.
 const CROP_PADDING: usize = 4;
-
-/// The groups of the run's tensors in a checkpoint.
-const MODEL: &str = "model";
-const BEST: &str = "best";
 
 /// One training run.
 pub struct Run<'a> {
@@ -245,9 +242,10 @@ impl<'a> Run<'a> {
         if let Some(average) = self.recipe.take_average() {
             self.params.values_mut().copy_from_slice(&average);
         }
+        let Some(best) = self.stopper.best_epoch() else { return Ok(None) };
         self.stopper.restore_best(self.params.values_mut());
         self.save()?;
-        Ok(self.stopper.best_epoch().map(|epoch| epoch + 1))
+        Ok(Some(best + 1))
     }
 
     /// What was measured, epoch by epoch.
@@ -272,53 +270,5 @@ impl<'a> Run<'a> {
 
     fn model_path(&self) -> PathBuf {
         self.folder.path().join("model.safetensors")
-    }
-}
-
-/// Stopping and going on.
-impl Run<'_> {
-    /// Goes on where a checkpoint stands.
-    ///
-    /// # Errors
-    /// When it is one of another network, of another update rule, or of other images.
-    pub fn resume(&mut self, checkpoint: &Checkpoint, loader: &mut Loader<'_>) -> Result<()> {
-        let weights = checkpoint.tensors.model(MODEL, &self.params)?;
-        self.params.values_mut().copy_from_slice(&weights);
-        self.recipe.resume(checkpoint, &self.params)?;
-        let mut progress = checkpoint.stopper;
-        let best = match progress.best_epoch {
-            Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
-            None => Vec::new(),
-        };
-        if self.args.val > 0 {
-            // It numbers epochs as it sees them, and may not have been there from the first.
-            progress.n_epochs = checkpoint.state.epoch as u64;
-        }
-        self.stopper.resume(progress, &best);
-        self.state = checkpoint.state.clone();
-        self.saved_step = Some(self.state.step);
-        loader.seek(self.state.position()).context("the place within the epoch")
-    }
-
-    fn is_checkpoint_due(&self, ends_epoch: bool) -> bool {
-        signals::received().is_some() || self.timer.is_due(self.state.step, ends_epoch)
-    }
-
-    /// Writes a checkpoint, and ends the run if a signal asked for it.
-    fn save_checkpoint(&mut self) -> Result<()> {
-        let mut checkpoint =
-            Checkpoint::new(self.config.clone(), self.state.clone(), self.stopper.progress());
-        checkpoint.tensors.add_model(MODEL, &self.params, self.params.values());
-        if self.stopper.best_epoch().is_some() {
-            checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
-        }
-        self.recipe.save(&mut checkpoint, &self.params);
-        self.folder.save(&checkpoint, self.args.keep)?;
-        self.timer.restart();
-        self.saved_step = Some(self.state.step);
-        match signals::received() {
-            Some(signal) => Err(Stopped { signal, step: self.state.step }.into()),
-            None => Ok(()),
-        }
     }
 }

@@ -146,7 +146,7 @@ impl Start {
     /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to take.
     pub fn choose(args: &TrainArgs, folder: &mut Folder, images: &Images) -> Result<Self> {
         let config = Config::new(args, images);
-        let warn = |error: &anyhow::Error| eprintln!("passing over a checkpoint: {error:#}");
+        let warn = |error: &anyhow::Error| eprintln!("passing over a checkpoint: {}", crate::message(error));
         let checkpoint = if args.resume { folder.newest_good(warn)? } else { None };
         let Some(checkpoint) = checkpoint else { return Ok(Self { args: args.clone(), config, checkpoint }) };
         let args = match args.resume_with {

@@ -1,0 +1,59 @@
+//! Stopping and going on: what of a run goes into a checkpoint, and back.
+
+use anyhow::{Context, Result};
+use data::Loader;
+
+use super::Run;
+use crate::checkpoint::Checkpoint;
+use crate::signals::{self, Stopped};
+
+/// The groups of the run's tensors in a checkpoint.
+const MODEL: &str = "model";
+const BEST: &str = "best";
+
+impl Run<'_> {
+    /// Goes on where a checkpoint stands.
+    ///
+    /// # Errors
+    /// When it is one of another network, of another update rule, or of other images.
+    pub fn resume(&mut self, checkpoint: &Checkpoint, loader: &mut Loader<'_>) -> Result<()> {
+        let weights = checkpoint.tensors.model(MODEL, &self.params)?;
+        self.params.values_mut().copy_from_slice(&weights);
+        self.recipe.resume(checkpoint, &self.params)?;
+        let mut progress = checkpoint.stopper;
+        let best = match progress.best_epoch {
+            Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
+            None => Vec::new(),
+        };
+        if self.args.val > 0 {
+            // It numbers epochs as it sees them, and may not have been there from the first.
+            progress.n_epochs = checkpoint.state.epoch as u64;
+        }
+        self.stopper.resume(progress, &best);
+        self.state = checkpoint.state.clone();
+        self.saved_step = Some(self.state.step);
+        loader.seek(self.state.position()).context("the place within the epoch")
+    }
+
+    pub(super) fn is_checkpoint_due(&self, ends_epoch: bool) -> bool {
+        signals::received().is_some() || self.timer.is_due(self.state.step, ends_epoch)
+    }
+
+    /// Writes a checkpoint, and ends the run if a signal asked for it.
+    pub(super) fn save_checkpoint(&mut self) -> Result<()> {
+        let mut checkpoint =
+            Checkpoint::new(self.config.clone(), self.state.clone(), self.stopper.progress());
+        checkpoint.tensors.add_model(MODEL, &self.params, self.params.values());
+        if self.stopper.best_epoch().is_some() {
+            checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
+        }
+        self.recipe.save(&mut checkpoint, &self.params);
+        self.folder.save(&checkpoint, self.args.keep)?;
+        self.timer.restart();
+        self.saved_step = Some(self.state.step);
+        match signals::received() {
+            Some(signal) => Err(Stopped { signal, step: self.state.step }.into()),
+            None => Ok(()),
+        }
+    }
+}
