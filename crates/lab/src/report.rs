@@ -13,7 +13,12 @@ use crate::history::Epoch;
 /// # Errors
 /// When a file cannot be written.
 pub fn draw(out: &Path, history: &[Epoch], test: &Evaluation, classes: &[String]) -> Result<()> {
-    save(&loss(history), out, "loss")?;
+    // With --on-nan continue there may be nothing to draw.
+    if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || epoch.test.loss.is_finite()) {
+        save(&loss(history), out, "loss")?;
+    } else {
+        eprintln!("warning: no loss is a number, so there is no figure of it");
+    }
     save(&accuracy(history), out, "accuracy")?;
     let counts: Vec<u64> = (0..classes.len()).flat_map(|class| test.row(class).to_vec()).collect();
     save(&HeatMap::confusion("Confusion on the test set", classes, &counts), out, "confusion")

@@ -182,6 +182,7 @@ fn nan_stops_skips_or_goes_on() {
     let output = descent(folder.path()).args(&hot).args(flags).assert().success();
     let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(stderr.contains("warning: going on at step 2"), "{stderr}");
+    assert!(stderr.contains("no figure") && folder.path().join("on/confusion.png").exists(), "{stderr}");
     let went_on = Outcome::of(&folder.path().join("on")).checkpoint;
     assert_eq!((went_on.state.step, went_on.n_updates), (10, 10));
     assert!(went_on.state.history[1].train_loss.is_nan());
