@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::checkpoint::{Every, ResumeWith};
 use crate::lecture::LectureArgs;
@@ -69,6 +69,7 @@ pub struct TrainArgs {
     /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
     /// where that is absent]
     #[arg(long, value_name = "DIR")]
+    #[serde(serialize_with = "path")]
     pub data: Option<PathBuf>,
 
     /// Passes over the training images [default: 50; 10 on the built-in set]
@@ -138,6 +139,7 @@ pub struct TrainArgs {
 
     /// Folder for the results [default: runs/DATE-TIME]
     #[arg(long, value_name = "DIR")]
+    #[serde(serialize_with = "path")]
     pub out: Option<PathBuf>,
 
     /// Write a checkpoint at each epoch's end (`epoch`), after every so many steps (500) or after a time
@@ -212,6 +214,11 @@ pub struct PredictArgs {
     /// How many classes to print
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top: usize,
+}
+
+/// A path as text: what is not Unicode in it is replaced, since JSON cannot hold it.
+fn path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 pub(crate) fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {

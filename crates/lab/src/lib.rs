@@ -10,6 +10,7 @@ pub mod history;
 pub mod lecture;
 pub mod model;
 pub mod numbers;
+pub mod output;
 pub mod predict;
 pub mod progress;
 pub mod recipe;
@@ -35,19 +36,6 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// An error with its causes, on one line. A cause that the text before it ends with is not told twice.
-pub fn message(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        match text.is_empty() {
-            true => text = cause,
-            false if text.ends_with(&cause) => {}
-            false => text += &format!(": {cause}"),
-        }
-    }
-    text
-}
-
 /// Runs all of `work` on a pool of its own, so that no step has to enter one.
 fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
@@ -63,8 +51,7 @@ fn eval(args: &EvalArgs) -> Result<()> {
     let mut tape = autograd::Tape::new();
     let evaluation =
         evaluate::Evaluation::run(&net, &mut params, &mut tape, &mut loader, about.classes.len())?;
-    println!("accuracy {:.2} %", evaluation.score().accuracy);
-    Ok(())
+    output::say(format_args!("accuracy {:.2} %", evaluation.score().accuracy))
 }
 
 /// The README's code is compiled with the documentation tests.

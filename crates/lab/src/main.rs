@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use lab::output::{message, warn};
 use lab::signals::{self, Stopped};
 
 fn main() -> ExitCode {
@@ -12,12 +13,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<Stopped>() {
             Some(stopped) => {
-                eprintln!("{stopped}");
+                warn(stopped);
                 stopped.exit_code().into()
             }
             None => {
                 // One line: what went wrong, and what it was about.
-                eprintln!("error: {}", lab::message(&error));
+                warn(format_args!("error: {}", message(&error)));
                 ExitCode::FAILURE
             }
         },

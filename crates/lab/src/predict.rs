@@ -8,6 +8,7 @@ use nn::Layer;
 use crate::cli::PredictArgs;
 use crate::evaluate::softmax;
 use crate::model;
+use crate::output::say;
 
 /// Prints the most probable classes of an image, with bars.
 ///
@@ -24,8 +25,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let mut g = tape.begin(&mut params, Mode::eval());
     let x = g.input(batch.shape(), batch.images());
     let logits = net.forward(&mut g, x);
-    print!("{}", bars(&about.classes, &softmax(g.value(logits)), args.top));
-    Ok(())
+    say(bars(&about.classes, &softmax(g.value(logits)), args.top).trim_end())
 }
 
 /// The most probable classes first, a line each.

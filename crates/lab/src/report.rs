@@ -7,6 +7,7 @@ use viz::{Figure, HeatMap, Plot};
 
 use crate::evaluate::Evaluation;
 use crate::history::Epoch;
+use crate::output::warn;
 
 /// Draws loss, accuracy and the confusion matrix into `out`, each as SVG and PNG.
 ///
@@ -17,7 +18,7 @@ pub fn draw(out: &Path, history: &[Epoch], test: &Evaluation, classes: &[String]
     if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || epoch.test.loss.is_finite()) {
         save(&loss(history), out, "loss")?;
     } else {
-        eprintln!("warning: no loss is a number, so there is no figure of it");
+        warn("warning: no loss is a number, so there is no figure of it");
     }
     save(&accuracy(history), out, "accuracy")?;
     let counts: Vec<u64> = (0..classes.len()).flat_map(|class| test.row(class).to_vec()).collect();

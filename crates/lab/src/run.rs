@@ -20,6 +20,7 @@ use crate::evaluate::Evaluation;
 use crate::history::{self, Epoch};
 use crate::model::{self, About};
 use crate::numbers::{Bad, OnNan};
+use crate::output::warn;
 use crate::progress::EpochBar;
 use crate::recipe::Recipe;
 
@@ -136,7 +137,7 @@ impl<'a> Run<'a> {
         let sums = mem::take(&mut self.state.sums);
         ensure!(!sums.is_empty(), "every step of epoch {epoch} was skipped. Try a smaller --lr");
         if sums.n_bad > 1 {
-            eprintln!("warning: {} steps of epoch {epoch} met NaN or infinity", sums.n_bad);
+            warn(format_args!("warning: {} steps of epoch {epoch} met NaN or infinity", sums.n_bad));
         }
         Ok(sums)
     }
@@ -183,9 +184,13 @@ impl<'a> Run<'a> {
                 };
                 bail!("training stopped at {place}: {bad}; {kept}. Try a smaller --lr, or --on-nan skip")
             }
-            OnNan::Skip if self.state.sums.n_bad == 1 => eprintln!("warning: skipping {place}: {bad}"),
-            OnNan::Continue if self.state.sums.n_bad == 1 => eprintln!("warning: going on at {place}: {bad}"),
-            _ => {}
+            OnNan::Skip if self.state.sums.n_bad == 1 => {
+                warn(format_args!("warning: skipping {place}: {bad}"))
+            }
+            OnNan::Continue if self.state.sums.n_bad == 1 => {
+                warn(format_args!("warning: going on at {place}: {bad}"))
+            }
+            OnNan::Skip | OnNan::Continue => {}
         }
         Ok(())
     }

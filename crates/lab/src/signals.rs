@@ -1,26 +1,30 @@
 //! Signals: Ctrl-C ends a run in good order, and what the system says by a signal is told in words.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// A run that was asked to stop by a signal, and did so after a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The signal: SIGINT or SIGTERM.
     pub signal: i32,
     /// The step after which the run stopped.
     pub step: u64,
+    /// The run's folder.
+    pub out: PathBuf,
 }
 
 impl Stopped {
     /// What a shell reports of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM.
-    pub fn exit_code(self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         128 + self.signal as u8
     }
 }
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped after step {}; go on with the same flags, --out and --resume", self.step)
+        let Self { step, out, .. } = self;
+        write!(f, "stopped after step {step}; go on with the same flags and --out {} --resume", out.display())
     }
 }
 

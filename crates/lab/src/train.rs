@@ -1,7 +1,5 @@
 //! `descent train`: from the images to the saved model.
 
-use std::fmt::Display;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +9,7 @@ use crate::checkpoint::{Folder, Start};
 use crate::cli::TrainArgs;
 use crate::dataset::Images;
 use crate::history::Epoch;
+use crate::output::say;
 use crate::report;
 use crate::run::Run;
 use crate::signals;
@@ -80,11 +79,6 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     let test = run.evaluate(&mut test_loader)?;
     report::draw(&out, run.history(), &test, images.test.class_names())?;
     say(report::summary(&out, &test, images.test.class_names(), run.history()).trim_end())
-}
-
-/// Prints a line, or says that nobody can read it any more.
-fn say(line: impl Display) -> Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }
 
 /// `runs/<date-time>`, in universal time.

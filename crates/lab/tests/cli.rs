@@ -193,3 +193,18 @@ fn help_shows_examples_and_defaults() {
         assert!(stdout.contains(expected), "{stdout}");
     }
 }
+
+/// On Unix a name is any bytes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_may_have_a_name_that_is_no_unicode() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 2);
+    let out = OsStr::from_bytes(b"out\xff");
+    let args = ["train", "--data", "data", "--epochs", "1", "--out"];
+    descent(folder.path()).args(args).arg(out).assert().success();
+    assert!(folder.path().join(out).join("model.safetensors").exists());
+    descent(folder.path()).args(args).arg(out).arg("--resume").assert().success();
+}

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{Checkpoint, Folder, seal};
 use crate::cli::{Cli, Command, TrainArgs};
 use crate::dataset::Images;
+use crate::output::{message, warn};
 
 /// Flags that say where and how, not what: they may differ from start to start.
 const FREE: &[&str] = &[
@@ -146,8 +147,9 @@ impl Start {
     /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to take.
     pub fn choose(args: &TrainArgs, folder: &mut Folder, images: &Images) -> Result<Self> {
         let config = Config::new(args, images);
-        let warn = |error: &anyhow::Error| eprintln!("passing over a checkpoint: {}", crate::message(error));
-        let checkpoint = if args.resume { folder.newest_good(warn)? } else { None };
+        let damaged =
+            |error: &anyhow::Error| warn(format_args!("passing over a checkpoint: {}", message(error)));
+        let checkpoint = if args.resume { folder.newest_good(damaged)? } else { None };
         let Some(checkpoint) = checkpoint else { return Ok(Self { args: args.clone(), config, checkpoint }) };
         let args = match args.resume_with {
             Some(ResumeWith::Saved) => {

@@ -20,16 +20,15 @@ impl Run<'_> {
         let weights = checkpoint.tensors.model(MODEL, &self.params)?;
         self.params.values_mut().copy_from_slice(&weights);
         self.recipe.resume(checkpoint, &self.params)?;
-        let mut progress = checkpoint.stopper;
-        let best = match progress.best_epoch {
-            Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
-            None => Vec::new(),
-        };
         if self.args.val > 0 {
+            let best = match checkpoint.stopper.best_epoch {
+                Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
+                None => Vec::new(),
+            };
             // It numbers epochs as it sees them, and may not have been there from the first.
-            progress.n_epochs = checkpoint.state.epoch as u64;
+            let n_epochs = checkpoint.state.epoch as u64;
+            self.stopper.resume(optim::Progress { n_epochs, ..checkpoint.stopper }, &best);
         }
-        self.stopper.resume(progress, &best);
         self.state = checkpoint.state.clone();
         self.saved_step = Some(self.state.step);
         loader.seek(self.state.position()).context("the place within the epoch")
@@ -52,7 +51,10 @@ impl Run<'_> {
         self.timer.restart();
         self.saved_step = Some(self.state.step);
         match signals::received() {
-            Some(signal) => Err(Stopped { signal, step: self.state.step }.into()),
+            Some(signal) => {
+                let out = self.folder.path().to_owned();
+                Err(Stopped { signal, step: self.state.step, out }.into())
+            }
             None => Ok(()),
         }
     }

@@ -1,0 +1,45 @@
+//! What the program says; a full disk or a closed pipe behind it is an error, not a panic.
+
+use std::fmt::Display;
+use std::io::Write;
+
+use anyhow::{Context, Result};
+
+/// Prints a line.
+///
+/// # Errors
+/// When nobody can read it any more.
+pub fn say(line: impl Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
+}
+
+/// Prints a line on standard error, if that is possible: there is no other place to say that it is not.
+pub fn warn(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// An error with its causes, on one line. A cause that the text before it ends with is not told twice.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        match text.is_empty() {
+            true => text = cause,
+            false if text.ends_with(&cause) => {}
+            false => text += &format!(": {cause}"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::message;
+
+    #[test]
+    fn causes_are_told_once() {
+        let error = anyhow!("no space").context("cannot write x: no space").context("the run");
+        assert_eq!(message(&error), "the run: cannot write x: no space");
+    }
+}
