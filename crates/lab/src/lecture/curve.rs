@@ -31,6 +31,12 @@ pub const WAVE: Curve =
         label: "x·cos(0.15πx)", f: |x| x * (C * x).cos(), df: |x| (C * x).cos() - C * x * (C * x).sin()
     };
 
+/// x·cos(πx), with a minimum on each side of 0.
+pub const WAVELET: Curve =
+    Curve {
+        label: "x·cos(πx)", f: |x| x * (PI * x).cos(), df: |x| (PI * x).cos() - PI * x * (PI * x).sin()
+    };
+
 impl Curve {
     /// Where `rule` goes from `start` in `n_steps` steps along the derivative; the start comes first.
     ///
@@ -61,8 +67,11 @@ impl Curve {
     }
 }
 
+/// A path under its name.
+pub type NamedPath = (String, Vec<f64>);
+
 /// Every point of every path: a column for each, a row for each step.
-pub fn path_table(paths: &[(String, Vec<f64>)]) -> Table {
+pub fn path_table(paths: &[NamedPath]) -> Table {
     let steps: Vec<f64> = (0..paths.first().map_or(0, |(_, path)| path.len())).map(|t| t as f64).collect();
     let columns = paths.iter().map(|(name, path)| (name.clone(), path.as_slice()));
     Table::of_columns(std::iter::once(("step".to_owned(), steps.as_slice())).chain(columns))

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use optim::Sgd;
 
-use super::curve::{PARABOLA, path_table};
+use super::curve::{NamedPath, PARABOLA, path_table};
 use super::{Experiment, Section, Table};
 use crate::cli::{at_least_one, not_negative};
 
@@ -30,7 +30,7 @@ impl LearningRate {
     ///
     /// # Errors
     /// When a rate is outside its range.
-    pub fn paths(&self) -> Result<Vec<(String, Vec<f64>)>> {
+    pub fn paths(&self) -> Result<Vec<NamedPath>> {
         let path = |&lr: &f64| {
             let sgd = Sgd { lr, ..Sgd::default() };
             Ok((format!("lr {lr}"), PARABOLA.descend(&sgd, self.start, self.steps)?))

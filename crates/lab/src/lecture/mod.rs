@@ -40,10 +40,30 @@ mod section;
 mod table;
 
 pub mod curve;
+mod draws;
+mod toy;
 
-pub mod learning_rate;
+pub mod dropout;
+pub mod early_stopping;
 pub mod linear_data;
+pub mod weight_decay;
+
+pub mod activations;
+pub mod exploding_product;
+pub mod gradient_norms;
+pub mod normal_draws;
+pub mod output_variance;
+pub mod relu_stack;
+
+pub mod adam;
+pub mod learning_rate;
+pub mod learning_rate_decay;
+pub mod minima;
 pub mod momentum;
+pub mod range_test;
+pub mod rmsprop;
+pub mod surfaces;
+pub mod valleys;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,12 +127,48 @@ experiments! {
     "Regularization" {
         /// A line in noise: the data that weight decay is shown on
         linear_data::LinearData;
+        /// Two hundred weights, fifty samples, with and without a penalty
+        weight_decay::WeightDecay;
+        /// What dropout does to a layer, and the doubts it can tell
+        dropout::Dropout;
+        /// A noisy fit, stopped in time
+        early_stopping::EarlyStopping;
+    }
+    "Gradients that vanish and explode" {
+        /// Normal draws and their density
+        normal_draws::NormalDraws;
+        /// Products of many random matrices
+        exploding_product::ExplodingProduct;
+        /// Sigmoid, tanh, ReLU, leaky ReLU and their gradients
+        activations::Activations;
+        /// The variance of a layer's outputs; Xavier and He
+        output_variance::OutputVariance;
+        /// Thirty ReLU layers at a constant variance
+        relu_stack::ReluStack;
+        /// Gradient norms over depth, for three activations and three starts
+        gradient_norms::GradientNorms;
     }
     "Descent" {
+        /// Minima, an inflection and a saddle
+        minima::Minima;
         /// Gradient descent on x²: too small, right and too large a learning rate
         learning_rate::LearningRate;
-        /// Momentum in both of its forms on x·cos(0.15πx)
+        /// Gradient descent among many valleys
+        valleys::Valleys;
+        /// Step decay of the learning rate
+        learning_rate_decay::LearningRateDecay;
+        /// Which learning rate a network can bear
+        range_test::RangeTest;
+    }
+    "Optimizers" {
+        /// Momentum in both of its forms
         momentum::Momentum;
+        /// RMSProp, with a short and a long memory
+        rmsprop::Rmsprop;
+        /// Adam, raw and corrected, and the table of corrections
+        adam::Adam;
+        /// SGD, momentum, RMSProp and Adam on a saddle, on Rosenbrock's and on Beale's function
+        surfaces::Surfaces;
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use optim::Sgd;
 
-use super::curve::{WAVE, path_table};
+use super::curve::{NamedPath, WAVE, path_table};
 use super::{Experiment, Section, Table};
 use crate::cli::{at_least_one, below_one, not_negative};
 
@@ -34,7 +34,7 @@ impl Momentum {
     ///
     /// # Errors
     /// When a hyperparameter is outside its range.
-    pub fn paths(&self, averaged: bool) -> Result<Vec<(String, Vec<f64>)>> {
+    pub fn paths(&self, averaged: bool) -> Result<Vec<NamedPath>> {
         let path = |&momentum: &f64| {
             let sgd = Sgd { lr: self.lr, momentum, averaged, ..Sgd::default() };
             let form = if averaged { "averaged" } else { "classical" };
@@ -60,7 +60,7 @@ impl Experiment for Momentum {
              $\\beta$ lies in $[0, 1)$. At $\\beta = 1$ the averaged velocity would never hear of a gradient, and \
              the classical one would never forget one: both are refused with an error.",
         );
-        let panel = |(name, path): &(String, Vec<f64>)| WAVE.figure(name.clone(), (-13.0, 13.0), path);
+        let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
         section.panels(
             "paths",
             "Momentum on x·cos(0.15πx)",

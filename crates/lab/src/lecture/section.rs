@@ -4,7 +4,7 @@ use anyhow::Result;
 use viz::{Figure, Grid, Plot, Theme};
 
 use super::code;
-use super::markdown::{html, inline_html};
+use super::markdown::{escape, html, inline_html};
 use super::table::Table;
 
 /// The part of the page that belongs to one experiment, and the files beside it.
@@ -40,6 +40,11 @@ impl Section {
     #[track_caller]
     pub fn text(&mut self, markdown: &str) {
         self.body += &html(markdown);
+    }
+
+    /// Text in columns of characters, as a terminal shows it.
+    pub fn listing(&mut self, text: &str) {
+        self.body += &format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(text));
     }
 
     /// A figure across the page, also drawn for narrow screens; the caption (Markdown) says what to see.

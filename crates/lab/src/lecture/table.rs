@@ -49,7 +49,7 @@ impl From<String> for Cell {
 
 impl Cell {
     /// As people read it: `decimals` places, powers of ten where that would hide the number.
-    fn display(&self, decimals: usize) -> String {
+    pub(super) fn display(&self, decimals: usize) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Count(n) => grouped(*n),
