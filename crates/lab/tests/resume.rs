@@ -152,6 +152,28 @@ fn the_last_and_the_best_checkpoints_are_kept() {
 }
 
 #[test]
+fn the_averaged_weights_are_evaluated_and_saved() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    train(folder.path(), "out", &["--epochs", "1", "--ema", "0.5"]);
+    let checkpoint = Outcome::of(&folder.path().join("out")).checkpoint;
+    let (_, params, _) = lab::model::load(&folder.path().join("out/model.safetensors")).unwrap();
+    let average = checkpoint.tensors.model("average", &params).unwrap();
+    // Five steps, and the correction for having started at zero.
+    assert_eq!(checkpoint.n_averaged, 5);
+    let correction = 1.0 - 0.5_f32.powi(5);
+    for (saved, average) in params.values().iter().zip(&average) {
+        assert!((saved - average / correction).abs() <= 1e-6 * saved.abs(), "{saved} and {average}");
+    }
+    assert_ne!(params.values(), checkpoint.tensors.model("model", &params).unwrap());
+
+    let accuracy = checkpoint.state.history[0].test.accuracy;
+    let eval = ["eval", "--data", "data", "--model", "out/model.safetensors"];
+    let output = descent(folder.path()).args(eval).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("accuracy {accuracy:.2} %\n"));
+}
+
+#[test]
 fn nan_stops_skips_or_goes_on() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
