@@ -69,6 +69,19 @@ fn a_limit_on_the_size_of_files_is_an_error_and_the_old_data_stand() {
     assert!(FILES[1..].iter().map(|name| old(name)).eq(before[1..].iter().cloned()));
     assert_nothing_half_written(&folder.path().join("old"));
     Outcome::of(&folder.path().join("old"));
+
+    // Room for the model, none for the checkpoint with Adam's moments: the older checkpoint stands, and leads
+    // to where a run goes that met no limit.
+    let adam = ["--optimizer", "adam", "--epochs"];
+    train(folder.path(), "adam", &[&adam[..], &["1"]].concat());
+    let further = "--out adam --optimizer adam --resume --resume-with flags --epochs 2";
+    error_of(&limited(6000, further), "adam/checkpoints/step-0000000010.safetensors");
+    assert_nothing_half_written(&folder.path().join("adam"));
+    assert_eq!(Outcome::of(&folder.path().join("adam")).checkpoint.state.step, 5);
+    assert!(shell(folder.path(), &format!("exec \"$0\" {FLAGS} {further}")).status.success());
+    train(folder.path(), "whole", &[&adam[..], &["2"]].concat());
+    Outcome::of(&folder.path().join("adam"))
+        .assert_same_bits(&Outcome::of(&folder.path().join("whole")), "after a full disk");
 }
 
 #[test]
