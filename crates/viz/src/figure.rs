@@ -153,7 +153,8 @@ impl Figure {
         self.with(Scatter { name, points })
     }
 
-    /// The area between `lo[i]` and `hi[i]` over `xs[i]`: a range, a standard deviation to each side.
+    /// The area between `lo[i]` and `hi[i]` over `xs[i]`: a range, a standard deviation to each side. With an
+    /// empty name it has the colour of the series added next, the line that runs through it.
     #[track_caller]
     pub fn band(self, name: impl Into<String>, xs: &[f64], lo: &[f64], hi: &[f64]) -> Self {
         let name = name.into();

@@ -95,8 +95,8 @@ impl Experiment for Activations {
         section.text(
             "What an activation does to the forward pass is half of the story. The other half is the factor by which it \
              multiplies every gradient that passes through:\n\n\
-             $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14, \\qquad \\tanh'(x) = 1 - \\tanh^2(x) \\le 1, \
-             \\qquad \\mathrm{ReLU}'(x) = \\begin{cases}1 & x > 0\\\\ 0 & x \\le 0\\end{cases}$$\n\n\
+             $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14, \\qquad \\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
+             and for the ReLU 1 where $x > 0$, 0 elsewhere. \
              A sigmoid takes away at least three quarters of the gradient, and nearly all of it where it is saturated. \
              A ReLU passes it on whole or not at all; a unit that is negative for every sample learns nothing any more. \
              The leaky ReLU leaves such a unit a small slope to come back by.",

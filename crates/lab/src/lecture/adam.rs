@@ -136,8 +136,8 @@ Both means start at zero and are therefore too small at first; the hats repair t
 $x\\cos(0.15\\pi x)$ without the hats and with them.
 
 > **Which one is Adam?** The corrected one: the paper's, PyTorch's and this library's default. Without correction it is \
-> an algorithm of its own, which figures sometimes show in its place; here that takes an option, \
-> `bias_correction: false`.";
+an algorithm of its own, which figures sometimes show in its place; here that takes an option, \
+`bias_correction: false`.";
 
 const CORRECTION: &str = "\
 Why exactly $1 - \\beta^t$? If the gradient were a constant $g$, then $v_t = (1-\\beta^t)\\,g$: dividing gives $g$ back.";

@@ -80,11 +80,11 @@ impl Dropout {
     /// When the network cannot be built.
     pub fn doubt(&self) -> Result<Doubt> {
         let points = toy::sample(40, 0.1, self.seed, 0);
-        let mut net = Perceptron::new(0.1, 3e-3, self.seed)?;
+        let mut net = Perceptron::new(0.2, 3e-3, self.seed)?;
         (0..self.steps).for_each(|_| {
             net.train(&points);
         });
-        let x: Vec<f64> = (0..=120).map(|i| f64::from(i) / 40.0 - 1.5).collect();
+        let x: Vec<f64> = (0..=120).map(|i| f64::from(i) / 30.0 - 2.0).collect();
         let inputs: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let passes: Vec<Vec<f64>> =
             (0..self.passes as u64).map(|pass| net.predict(&inputs, Some(pass))).collect();
@@ -122,8 +122,8 @@ impl Experiment for Dropout {
             Figure::new(format!("What {} stochastic passes say", self.passes))
                 .x_label("x")
                 .y_label("y")
-                .band("± two standard deviations", &x, &side(-1.0), &side(1.0))
-                .line("mean", &x, &mean)
+                .band("", &x, &side(-1.0), &side(1.0))
+                .line("mean ± two standard deviations", &x, &mean)
                 .dashed("the truth", &x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
             "Between −1 and 1, where there are samples, the passes agree. Outside nobody told the network anything: the \
@@ -164,7 +164,7 @@ const INTRODUCTION: &str = "\
 Dropout silences each activation with probability $p$ and divides what is left by $1 - p$, so that the sum that the next \
 layer sees keeps its expectation:
 
-$$y_i = \\frac{m_i}{1-p}\\,x_i, \\qquad m_i = \\begin{cases}0 & \\text{with probability } p\\\\ 1 & \\text{else}\\end{cases}$$
+$$y_i = \\frac{m_i}{1-p}\\,x_i, \\qquad \\operatorname{P}[m_i = 0] = p, \\quad \\operatorname{P}[m_i = 1] = 1 - p.$$
 
 Each step trains a random part of the network, and no unit can rely on any other being there. In evaluation it does \
 nothing at all.";

@@ -25,7 +25,7 @@ pub struct EarlyStopping {
     pub epochs: usize,
 
     /// Stop after this many epochs without a better validation loss
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one)]
     pub patience: usize,
 
     /// Only a fall by more than this is better
@@ -97,7 +97,7 @@ impl Experiment for EarlyStopping {
         let course = self.course()?;
         section.text(INTRODUCTION);
         let epochs: Vec<f64> = (1..=self.epochs).map(|epoch| epoch as f64).collect();
-        let mut figure = Figure::new("A perceptron learns twenty noisy samples, then their noise")
+        let mut figure = Figure::new("Twenty noisy samples, learnt by heart")
             .x_label("epoch")
             .y_label("mean squared error")
             .y_log()

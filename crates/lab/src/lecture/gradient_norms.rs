@@ -1,11 +1,12 @@
 //! Gradient norms layer by layer: vanishing and exploding, seen.
 
 use anyhow::Result;
-use autograd::{Mode, Reduction, Tape};
+use autograd::{Mode, Params, Tape, Var};
 use clap::Args;
 use init::{FanMode, Nonlinearity};
-use nn::{Layer, Linear, ReLU, Sequential, Sigmoid, Tanh};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use tensor::Tensor;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
@@ -56,46 +57,52 @@ pub enum Start {
 }
 
 impl GradientNorms {
-    /// The norm of the gradient of each layer's weight, first layer first, after one backward pass.
+    /// The norm of the gradient at the output of each layer, first layer first, over that at the last.
     pub fn norms(&self, activation: Activation, start: Start) -> Vec<f64> {
         const N_SAMPLES: usize = 64;
-        let mut net = Sequential::new();
-        for layer_idx in 0..self.depth {
-            net = net.add(Linear::new(self.width, self.width).bias_value(0.0));
-            if layer_idx + 1 < self.depth {
-                net = match activation {
-                    Activation::Sigmoid => net.add(Sigmoid),
-                    Activation::Tanh => net.add(Tanh),
-                    Activation::Relu => net.add(ReLU),
-                };
-            }
-        }
-        let (net, mut params) = nn::build(net, self.seed);
         let mut rng = draws::generator(self.seed, 0);
-        let weights: Vec<_> = params.ids().filter(|&id| params.entry(id).shape.dims().len() == 2).collect();
         let shape = [self.width, self.width];
-        for &id in &weights {
-            let w = params.value_mut(id);
-            match (start, activation) {
-                (Start::Std(std), _) => init::normal(w, 0.0, std, &mut rng),
-                (Start::Fitting, Activation::Relu) => {
-                    init::kaiming_normal(w, &shape, FanMode::FanIn, Nonlinearity::Relu, &mut rng);
-                }
-                (Start::Fitting, _) => init::xavier_normal(w, &shape, 1.0, &mut rng),
-            }
-        }
-        let mut data = || draws::normals([N_SAMPLES, self.width], 1.0, &mut rng);
-        let (inputs, targets) = (data(), data());
-        let mut tape = Tape::new();
+        let (mut params, mut tape) = (Params::new(), Tape::new());
         let mut g = tape.begin(&mut params, Mode::train(self.seed, 0));
-        let x = g.input([N_SAMPLES, self.width], inputs.as_slice());
-        let target = g.input([N_SAMPLES, self.width], targets.as_slice());
-        let y = net.forward(&mut g, x);
-        let loss = g.mse_loss(y, target, Reduction::Mean);
+        let mut normals = || draws::normals([N_SAMPLES, self.width], 1.0, &mut rng);
+        let (inputs, directions) = (normals(), normals());
+        let mut x = g.variable([N_SAMPLES, self.width], inputs.as_slice());
+        let mut outputs = Vec::new();
+        for _ in 0..self.depth {
+            let mut w = Tensor::zeros(shape);
+            start.fill(w.as_mut_slice(), &shape, activation, &mut rng);
+            let w = g.input(shape, w.as_slice());
+            x = g.linear(x, w, None);
+            x = match activation {
+                Activation::Sigmoid => g.sigmoid(x),
+                Activation::Tanh => g.tanh(x),
+                Activation::Relu => g.relu(x),
+            };
+            outputs.push(x);
+        }
+        // A loss whose gradient at the last layer is random and of size 1.
+        let direction = g.input([N_SAMPLES, self.width], directions.as_slice());
+        let product = g.mul(x, direction);
+        let loss = g.sum(product);
         g.backward(loss);
-        drop(g);
-        let norm = |dw: &[f32]| dw.iter().map(|&d| f64::from(d).powi(2)).sum::<f64>().sqrt();
-        weights.iter().map(|&id| norm(params.grad(id))).collect()
+        let norm = |&output: &Var| {
+            let gradient = g.grad(output).unwrap_or_default();
+            gradient.iter().map(|&d| f64::from(d).powi(2)).sum::<f64>().sqrt()
+        };
+        let norms: Vec<f64> = outputs.iter().map(norm).collect();
+        norms.iter().map(|norm| norm / norms[self.depth - 1]).collect()
+    }
+}
+
+impl Start {
+    fn fill(self, w: &mut [f32], shape: &[usize; 2], activation: Activation, rng: &mut ChaCha8Rng) {
+        match (self, activation) {
+            (Self::Std(std), _) => init::normal(w, 0.0, std, rng),
+            (Self::Fitting, Activation::Relu) => {
+                init::kaiming_normal(w, shape, FanMode::FanIn, Nonlinearity::Relu, rng);
+            }
+            (Self::Fitting, _) => init::xavier_normal(w, shape, 1.0, rng),
+        }
     }
 }
 
@@ -104,9 +111,9 @@ impl Experiment for GradientNorms {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
-            "One backward pass through a deep perceptron, before any training. For each layer the norm of its weight's \
-             gradient: what the first step of descent would have to work with. The first layer stands on the left; \
-             gradients come from the right.",
+            "One backward pass through a deep perceptron, before any training. For each layer the norm of the gradient \
+             at its output, over that at the last: how much of what the loss has to say arrives there. The first layer \
+             stands on the left; gradients come from the right.",
         );
         let layers: Vec<f64> = (1..=self.depth).map(|layer| layer as f64).collect();
         let starts = [
@@ -119,30 +126,30 @@ impl Experiment for GradientNorms {
         let cases: Vec<_> = activations.iter().flat_map(|a| starts.iter().map(move |s| (a, s))).collect();
         let norms: Vec<Vec<f64>> = cases.par_iter().map(|(a, s)| self.norms(a.1, s.1)).collect();
 
-        let mut table = Table::new(["activation", "weights", "first layer", "last layer", "first : last"]);
+        let mut table = Table::new(["activation", "weights", "at the first layer", "a layer multiplies by"]);
         let mut columns = vec![("layer".to_owned(), layers.as_slice())];
         let mut panels: Vec<Figure> = activations
             .iter()
-            .map(|(name, _)| Figure::new(*name).x_label("layer").y_label("norm of the gradient").y_log())
+            .map(|(name, _)| Figure::new(*name).x_label("layer").y_label("gradient").y_log())
             .collect();
         for (case_idx, (((activation, _), (start, _)), norms)) in cases.iter().zip(&norms).enumerate() {
             let panel = &mut panels[case_idx / starts.len()];
             *panel = std::mem::replace(panel, Figure::new("")).line(start.clone(), &layers, norms);
-            let (first, last) = (norms[0], norms[self.depth - 1]);
-            let cells = [first.into(), last.into(), (first / last).into()];
+            let factor = norms[0].powf(1.0 / (self.depth - 1).max(1) as f64);
+            let cells = [norms[0].into(), factor.into()];
             table.push([(*activation).into(), start.clone().into()].into_iter().chain(cells));
             columns.push((format!("{activation}, {start}"), norms));
         }
         section.panels(
             "norms",
-            "Norm of the gradient of each layer",
+            "Norm of the gradient at each layer, over that at the last",
             3,
             panels,
-            "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and with \
-             ReLU it explodes, while sigmoid and tanh saturate. With the fitting start tanh and ReLU hold their level. \
-             The sigmoid loses even then: its slope is at most ¼, and no width of the bell makes up for that.",
+            "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
+             tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
+             sigmoid loses in any case: its slope is at most ¼, and larger weights only saturate it.",
         )?;
-        section.table("ends", "Across the whole network.", table);
+        section.table("ends", "The gradient at the first layer, where it is 1 at the last.", table);
         section.data("norms", &Table::of_columns(columns));
         section.source("crates/nn/src/init.rs", include_str!("../../../nn/src/init.rs"));
         Ok(())

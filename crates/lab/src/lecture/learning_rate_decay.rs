@@ -22,7 +22,7 @@ pub struct LearningRateDecay {
     pub gamma: f64,
 
     /// Steps between two decays
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = at_least_one)]
     pub every: usize,
 
     /// Where the descents start
@@ -30,7 +30,7 @@ pub struct LearningRateDecay {
     pub start: f64,
 
     /// Steps of each descent
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 45, value_parser = at_least_one)]
     pub steps: usize,
 }
 

@@ -83,8 +83,8 @@ impl Experiment for LinearData {
         section.text(
             "Regularization needs a problem that a model can learn by heart. The smallest one is a linear \
              function seen through noise:\n\n\
-             $$y = Xw + b + \\varepsilon, \\qquad X \\sim \\mathcal{N}(0, 1), \\quad w, \\varepsilon \\sim \
-             \\mathcal{N}(0, 0.01^2), \\quad b = 0.05.$$\n\n\
+             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{N}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \\mathcal{N}(0, 0.01^2)$, \
+             and $b = 0.05$. \
              Half of the samples are put aside before anything is fitted. With one feature the data can be \
              drawn; the next section takes two hundred.",
         );

@@ -56,9 +56,10 @@ impl Experiment for Minima {
             vec![
                 Figure::new("Two minima")
                     .x_label("x")
+                    .y_range(-1.5, 2.1)
                     .function(label, -1.0, 2.0, f)
                     .mark("local minimum", MARKS[0], f(MARKS[0]))
-                    .mark("lowest here", MARKS[1], f(MARKS[1])),
+                    .mark("lowest", MARKS[1], f(MARKS[1])),
                 Figure::new("A stationary inflection").x_label("x").function("x³", window.0, window.1, cube).mark(
                     "slope 0",
                     0.0,

@@ -160,8 +160,8 @@ $$\\text{Xavier:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in} + n_\\text{out}}
 \\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
 
 > **Where is the ½?** The mean of the two conditions reads $\\tfrac12 (n_\\text{in} + n_\\text{out})\\,\\sigma^2 = 1$. \
-> It is often written without the ½, and then the 2 under the root seems to come from nowhere.
+It is often written without the ½, and then the 2 under the root seems to come from nowhere.
 
 > **Why 2 and not 1?** The demonstration above has no activation, so with He's weights it shows a variance of 2, not 1. \
-> The factor is there to pay for a ReLU, which sets half of the second moment to zero. The next section puts the ReLUs \
-> in.";
+The factor is there to pay for a ReLU, which sets half of the second moment to zero. The next section puts the ReLUs \
+in.";

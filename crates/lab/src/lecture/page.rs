@@ -45,13 +45,16 @@ pub(super) fn page(sections: &[Section]) -> String {
     main += "</section>\n";
     contents += "</ol></li>";
     let introduction = if sections.len() > 1 { html(INTRODUCTION) } else { String::new() };
+    let hero = sections.iter().filter(|_| sections.len() > 1).find_map(|section| section.hero.as_deref());
+    let hero =
+        hero.map_or(String::new(), |svg| format!("<div class=\"hero\" aria-hidden=\"true\">{svg}</div>"));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Descent</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#main\">To the text</a>\n\
-         <header><p class=\"brand\">Descent</p><h1>{title}</h1>{introduction}</header>\n\
+         <header><div><p class=\"brand\">Descent</p><h1>{title}</h1>{introduction}</div>{hero}</header>\n\
          <div class=\"columns\"><nav aria-label=\"Contents\"><p>Contents</p><ol>{contents}</ol></nav>\n\
          <main id=\"main\">\n{main}</main></div>\n\
          <footer><p>Made by <code>descent lecture</code>, version {}. Same flags, same bytes.</p></footer>\n\

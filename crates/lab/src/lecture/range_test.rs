@@ -16,15 +16,15 @@ use crate::cli::at_least_one;
 #[derive(Clone, Debug, Args)]
 pub struct RangeTest {
     /// Learning rate of the first step
-    #[arg(long, value_name = "X", default_value_t = 1e-6)]
+    #[arg(long, value_name = "X", default_value_t = 1e-5)]
     pub from: f64,
 
     /// Learning rate of the last step
-    #[arg(long, value_name = "X", default_value_t = 10.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
     pub to: f64,
 
     /// Steps, a batch each
-    #[arg(long, value_name = "N", default_value_t = 120, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
     pub steps: usize,
 
     /// Images in a batch
@@ -42,7 +42,7 @@ impl RangeTest {
     /// # Errors
     /// When the course makes no sense.
     pub fn tests(&self) -> Result<Vec<(&'static str, LrRangeTest)>> {
-        let images = shapes::generate(Part::Test, 0);
+        let images = shapes::generate(Part::Train, 0);
         let test = |name: &'static str| {
             let rule: AnyRule<f32> = match name {
                 "SGD" => Sgd { momentum: 0.9, ..Sgd::default() }.into(),
@@ -54,7 +54,7 @@ impl RangeTest {
     }
 
     fn test(&self, rule: AnyRule<f32>, images: &data::Cifar) -> Result<LrRangeTest> {
-        let (net, mut params) = nn::build(models::lecture_cnn(0.5), self.seed);
+        let (net, mut params) = nn::build(models::lecture_cnn(0.0), self.seed);
         let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
         let mut optimizer = Optimizer::new(rule, entries)?;
         let course =

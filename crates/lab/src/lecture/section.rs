@@ -16,6 +16,7 @@ pub struct Section {
     pub(super) body: String,
     pub(super) sources: String,
     pub(super) downloads: Vec<String>,
+    pub(super) hero: Option<String>,
     terminal: String,
     files: Vec<(String, Vec<u8>)>,
 }
@@ -23,6 +24,7 @@ pub struct Section {
 /// Width and height of a figure: for a page with room, and for a telephone held upright.
 const WIDE: (u32, u32) = (680, 400);
 const NARROW: (u32, u32) = (360, 300);
+const HERO: (u32, u32) = (480, 340);
 /// One of several panels, which stand side by side or one below the other as the room allows.
 const PANEL: (u32, u32) = (340, 270);
 
@@ -30,7 +32,17 @@ impl Section {
     pub(super) fn new(chapter: &'static str, module: &str, title: &'static str) -> Self {
         let name = module.replace('_', "-");
         let (body, sources, terminal) = Default::default();
-        Self { chapter, name, title, body, sources, downloads: Vec::new(), terminal, files: Vec::new() }
+        Self {
+            chapter,
+            name,
+            title,
+            body,
+            sources,
+            downloads: Vec::new(),
+            hero: None,
+            terminal,
+            files: Vec::new(),
+        }
     }
 
     /// Paragraphs in Markdown, with formulas in TeX between `$` or `$$`.
@@ -60,6 +72,15 @@ impl Section {
             &format!("<div class=\"wide\">{wide_svg}</div><div class=\"narrow\">{narrow}</div>"),
             caption,
         );
+        Ok(())
+    }
+
+    /// A figure for the head of the page, if the page is the whole lecture.
+    ///
+    /// # Errors
+    /// When the figure has nothing to draw.
+    pub fn hero(&mut self, figure: Figure) -> Result<()> {
+        self.hero = Some(figure.size(HERO.0, HERO.1).svg(Theme::Auto)?);
         Ok(())
     }
 

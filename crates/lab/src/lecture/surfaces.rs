@@ -134,20 +134,9 @@ impl Experiment for Surfaces {
         );
         for surface in &SURFACES {
             let paths = self.paths(surface)?;
-            let [x, y] = surface.window;
-            let mut figure = Figure::new(surface.title)
-                .x_label("x")
-                .y_label("y")
-                .x_range(x.0, x.1)
-                .y_range(y.0, y.1)
-                .contour(x, y, |x, y| (surface.f)([x, y]));
             let mut table = Table::new(["", "learning rate", "steps", "x", "y", "f(x, y)"]);
             let mut columns: Vec<(String, Vec<f64>)> = Vec::new();
             for ((name, path), rate) in OPTIMIZERS.iter().zip(&paths).zip(surface.rates) {
-                let shown: Vec<[f64; 2]> =
-                    path.iter().copied().take_while(|&[px, py]| inside(x, px) && inside(y, py)).collect();
-                let [xs, ys] = [0, 1].map(|axis| shown.iter().map(|point| point[axis]).collect::<Vec<f64>>());
-                figure = figure.path(*name, &xs, &ys);
                 let [px, py] = path[path.len() - 1];
                 let value = (surface.f)([px, py]);
                 let (rate, n_steps) = (format!("{}", rate * self.speed), path.len() - 1);
@@ -159,15 +148,37 @@ impl Experiment for Surfaces {
                     ));
                 }
             }
-            if let Some([x, y]) = surface.minimum {
-                figure = figure.mark("minimum", x, y);
+            if surface.name == "rosenbrock" {
+                section.hero(surface.figure(&paths))?;
             }
-            section.figure(surface.name, figure, surface.caption)?;
+            section.figure(surface.name, surface.figure(&paths), surface.caption)?;
             section.table(&format!("{}-ends", surface.name), "Where they are after the last step.", table);
             let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
             section.data(&format!("{}-paths", surface.name), &Table::of_columns(columns));
         }
         Ok(())
+    }
+}
+
+impl Surface {
+    /// The map, and on it what lies within of each path up to where it leaves.
+    fn figure(&self, paths: &[Vec<[f64; 2]>]) -> Figure {
+        let [x, y] = self.window;
+        let map = Figure::new(self.title)
+            .x_label("x")
+            .y_label("y")
+            .x_range(x.0, x.1)
+            .y_range(y.0, y.1)
+            .contour(x, y, |x, y| (self.f)([x, y]));
+        let map = OPTIMIZERS.iter().zip(paths).fold(map, |map, (name, path)| {
+            let shown = path.iter().take_while(|point| inside(x, point[0]) && inside(y, point[1]));
+            let (xs, ys): (Vec<f64>, Vec<f64>) = shown.map(|point| (point[0], point[1])).unzip();
+            map.path(*name, &xs, &ys)
+        });
+        match self.minimum {
+            Some([x, y]) => map.mark("minimum", x, y),
+            None => map,
+        }
     }
 }
 

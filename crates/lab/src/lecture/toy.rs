@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use anyhow::Result;
 use autograd::{Mode, Params, Reduction, Tape};
-use nn::{Dropout, Layer, Linear, Sequential, Tanh};
+use nn::{Dropout, Layer, Linear, ReLU, Sequential};
 use optim::{Adam, Optimizer, Param};
 
 use super::draws;
@@ -54,9 +54,9 @@ impl Perceptron {
         const WIDTH: usize = 64;
         let net = Sequential::new()
             .add(Linear::new(1, WIDTH).weight_init(nn::Init::HeNormal))
-            .add(Tanh)
-            .add(Linear::new(WIDTH, WIDTH))
-            .add(Tanh)
+            .add(ReLU)
+            .add(Linear::new(WIDTH, WIDTH).weight_init(nn::Init::HeNormal))
+            .add(ReLU)
             .add(Dropout::new(p))
             .add(Linear::new(WIDTH, 1));
         let (net, params) = nn::build(net, seed);

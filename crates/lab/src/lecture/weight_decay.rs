@@ -149,19 +149,22 @@ const INTRODUCTION: &str = "\
 Two hundred weights and fifty samples: there are endlessly many ways to meet every training point exactly, and nearly \
 all of them are wrong elsewhere. Weight decay makes large weights expensive, so that of all fits the smallest wins:
 
-$$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2, \\qquad \
-\\frac{\\partial}{\\partial p_i} = \\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
+$$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2$$
+
+Its gradient is that of the loss and a pull towards zero:
+
+$$\\frac{\\partial}{\\partial p_i} = \\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
 
 The two sums are the two levels at which parameters come: the inner one runs over the elements of a tensor, the outer \
 one over the tensors of the model. The ½ is there to vanish in the derivative.";
 
 const AFTER: &str = "\
 > **Two losses.** What is minimised has the penalty in it; what is measured on the test set has not. Drawn on one pair \
-> of axes they invite a wrong comparison, so the training error alone is there too.
+of axes they invite a wrong comparison, so the training error alone is there too.
 
 > **Weights or everything?** The formula is usually written for the weights alone. Here it takes in the bias as well, \
-> as a sum over all parameters does. In this library the optimizer's parameter groups can exempt biases.
+as a sum over all parameters does. In this library the optimizer's parameter groups can exempt biases.
 
 > **Is it the same as L2?** Adding $\\lambda p$ to the gradient and shrinking $p$ by $\\eta\\lambda p$ are one and the \
-> same for plain SGD only. Adam divides the gradient by its own size, and the penalty with it: “coupled” decay, which \
-> `Adam` has. `AdamW` shrinks the weights beside the step: “decoupled”. Both are here, under those names.";
+same for plain SGD only. Adam divides the gradient by its own size, and the penalty with it: “coupled” decay, which \
+`Adam` has. `AdamW` shrinks the weights beside the step: “decoupled”. Both are here, under those names.";

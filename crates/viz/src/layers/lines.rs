@@ -69,6 +69,10 @@ impl Layer for Band {
         self.lo.iter().chain(&self.hi).for_each(|&point| bounds.include(point));
     }
 
+    fn takes_color(&self) -> bool {
+        !self.name.is_empty()
+    }
+
     fn key(&self, color_idx: usize) -> Option<Key> {
         Key::named(&self.name, Symbol::Box, theme::series_color(color_idx).mix(BAND_OPACITY))
     }
