@@ -126,8 +126,9 @@ impl Experiment for Dropout {
                 .line("mean ± two standard deviations", &x, &mean)
                 .dashed("the truth", &x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
-            "Between −1 and 1, where there are samples, the passes agree. Outside nobody told the network anything: the \
-             mean goes astray, and the band opens.",
+            "Between −1 and 1, where there are samples, the passes agree. Outside nobody told the network anything. On \
+             the left the band opens, as it should; on the right the passes agree on what is wrong: doubt is a warning, \
+             and its absence is no proof.",
         )?;
         let columns = [("x", &x), ("mean", &mean), ("std", &std)];
         section.data("doubt", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));

@@ -78,6 +78,8 @@ use nn::weights::write_atomically;
 pub use section::Section;
 pub use table::{Cell, Table};
 
+use crate::output::say;
+
 /// What every experiment is: a struct of flags that computes numbers and reports them.
 pub trait Experiment: Args {
     /// The heading of its section.
@@ -103,6 +105,11 @@ macro_rules! experiments {
             /// All of them with their defaults, in the order of the story.
             pub fn all() -> Vec<Self> {
                 vec![$($(Self::$Name(defaults::<$module::$Name>()),)+)+]
+            }
+
+            /// The chapter that it belongs to.
+            pub fn chapter(&self) -> &'static str {
+                match self {$($(Self::$Name(_) => $chapter,)+)+}
             }
 
             /// Runs the experiment.
@@ -209,22 +216,20 @@ pub struct LectureArgs {
 /// When an experiment fails or a file cannot be written; until all have succeeded nothing is written.
 pub fn lecture(args: &LectureArgs) -> Result<()> {
     if args.list {
-        print!("{}", list());
-        return Ok(());
+        return say(list().trim_end());
     }
     let started = Instant::now();
     let (sections, page) = match &args.experiment {
         Some(experiment) => {
             let section = experiment.run()?;
-            print!("{}", section.terminal());
+            say(section.terminal())?;
             let page = format!("{}.html", section.name);
             (vec![section], page)
         }
-        None => (run_all()?, "index.html".to_owned()),
+        None => (run_all(&AnyExperiment::all())?, "index.html".to_owned()),
     };
     write(&args.out, &sections, &page)?;
-    println!("{} in {:.1} s", args.out.join(page).display(), started.elapsed().as_secs_f64());
-    Ok(())
+    say(format_args!("{} in {:.1} s", args.out.join(page).display(), started.elapsed().as_secs_f64()))
 }
 
 /// A line for each experiment: its name and what it shows.
@@ -236,22 +241,27 @@ fn list() -> String {
     command.get_subcommands().map(line).collect()
 }
 
-/// All experiments, in the order of the story, each reported when it is done.
-fn run_all() -> Result<Vec<Section>> {
-    let experiments = AnyExperiment::all();
+/// The sections of some experiments, in their order; a line is printed for each when it is done.
+///
+/// # Errors
+/// When an experiment fails; its name stands before the reason.
+pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
     let (n, n_done) = (experiments.len(), std::sync::atomic::AtomicUsize::new(0));
     let run = |experiment: &AnyExperiment| {
         let started = Instant::now();
         let section = experiment.run()?;
         let n_done = n_done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-        println!("{n_done:>3}/{n}  {:<22} {:5.1} s", section.name, started.elapsed().as_secs_f64());
+        say(format_args!("{n_done:>3}/{n}  {:<22} {:5.1} s", section.name, started.elapsed().as_secs_f64()))?;
         Ok(section)
     };
     experiments.par_iter().map(run).collect()
 }
 
-/// Writes each section's files into a folder of its name, then the page.
-fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
+/// Writes each section's files into a folder of its name in `out`, then the page over all of them.
+///
+/// # Errors
+/// When a folder or a file cannot be written.
+pub fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
     for section in sections {
         let folder = out.join(&section.name);
         fs::create_dir_all(&folder).with_context(|| {

@@ -52,8 +52,8 @@ impl Experiment for Momentum {
         section.text(
             "A ball that rolls downhill does not forget where it was going. Momentum keeps a velocity $v$ from step \
              to step. Two forms of it are in use:\n\n\
-             $$\\text{classical:}\\quad v_t = \\beta v_{t-1} + \\nabla L(\\theta_t) \\qquad\\qquad \
-             \\text{averaged:}\\quad v_t = \\beta v_{t-1} + (1-\\beta)\\,\\nabla L(\\theta_t)$$\n\n\
+             $$\\text{classical:}\\quad v_t = \\beta v_{t-1} + \\nabla L(\\theta_t)$$\n\n\
+             $$\\text{averaged:}\\quad v_t = \\beta v_{t-1} + (1-\\beta)\\,\\nabla L(\\theta_t)$$\n\n\
              and then $\\theta_{t+1} = \\theta_t - \\eta\\,v_t$. The second is a running mean of the gradients: its \
              steps are $1 - \\beta$ times as long. The two are not interchangeable, as the panels show; this \
              library's default is the classical one, like PyTorch's, and the averaged one is an option.\n\n\
