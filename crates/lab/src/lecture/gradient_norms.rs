@@ -147,7 +147,7 @@ impl Experiment for GradientNorms {
             panels,
             "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
              tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
-             sigmoid loses in any case: its slope is at most ¼, and larger weights only saturate it.",
+             sigmoid loses in any case: its slope is at most ¼, and weights large enough to make up for that saturate it.",
         )?;
         section.table("ends", "The gradient at the first layer, where it is 1 at the last.", table);
         section.data("norms", &Table::of_columns(columns));
