@@ -53,7 +53,9 @@ pub fn kaiming_normal(
 }
 
 #[track_caller]
+// ANCHOR: std
 fn std(shape: &[usize], mode: FanMode, nonlinearity: Nonlinearity) -> f64 {
     // A weight without elements needs no spread.
     nonlinearity.gain() / (mode.of(shape).max(1) as f64).sqrt()
 }
+// ANCHOR_END: std

@@ -58,3 +58,30 @@ fn eval(args: &EvalArgs) -> Result<()> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ProjectReadme;
+
+/// The code of the book's chapters, likewise.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/book/weight-decay.md")]
+    struct WeightDecay;
+    #[doc = include_str!("../../../docs/book/dropout.md")]
+    struct Dropout;
+    #[doc = include_str!("../../../docs/book/activations.md")]
+    struct Activations;
+    #[doc = include_str!("../../../docs/book/initialisation.md")]
+    struct Initialisation;
+    #[doc = include_str!("../../../docs/book/learning-rate.md")]
+    struct LearningRate;
+    #[doc = include_str!("../../../docs/book/momentum.md")]
+    struct Momentum;
+    #[doc = include_str!("../../../docs/book/adam.md")]
+    struct Adam;
+    #[doc = include_str!("../../../docs/book/cifar.md")]
+    struct Cifar;
+    #[doc = include_str!("../../../docs/book/linear.md")]
+    struct Linear;
+    #[doc = include_str!("../../../docs/book/cnn.md")]
+    struct Cnn;
+    #[doc = include_str!("../../../docs/book/tuning.md")]
+    struct Tuning;
+}

@@ -15,6 +15,7 @@ use crate::sequential::Sequential;
 /// let (net, params) = nn::build(nn::models::lecture_cnn(0.5), 0);
 /// assert_eq!(net.summary(&params, [1, 32, 32, 3]).n_params(), 620_362);
 /// ```
+// ANCHOR: lecture_cnn
 pub fn lecture_cnn(dropout: f32) -> Sequential {
     let conv = |i, o| Conv2d::new(i, o, 3).padding(1).weight_init(Init::HeUniform).bias_value(0.0);
     let linear = |i, o| Linear::new(i, o).weight_init(Init::HeUniform).bias_value(0.0);
@@ -34,6 +35,7 @@ pub fn lecture_cnn(dropout: f32) -> Sequential {
         .add(Dropout::new(dropout))
         .add(linear(256, 10))
 }
+// ANCHOR_END: lecture_cnn
 
 /// A perceptron with two hidden layers under dropout: 256 units at p = 0.5, 128 at p = 0.3.
 ///

@@ -31,6 +31,7 @@ impl Mode {
 
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq)]
+// ANCHOR: options
 pub struct EarlyStopping {
     /// Stop when the metric has not improved for this many epochs in a row; 10.
     pub patience: u64,
@@ -41,6 +42,7 @@ pub struct EarlyStopping {
     /// Epochs at the start in which patience is not counted; 0.
     pub warm_up: u64,
 }
+// ANCHOR_END: options
 
 impl Default for EarlyStopping {
     fn default() -> Self {

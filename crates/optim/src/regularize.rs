@@ -32,6 +32,7 @@ pub fn l1<F: Real>(values: &[F], grads: &mut [F], lambda: f64) -> f64 {
 /// # Panics
 /// When `values` and `grads` differ in length.
 #[track_caller]
+// ANCHOR: elastic_net
 pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2: f64) -> f64 {
     let (n, n_grads) = (values.len(), grads.len());
     assert!(n == n_grads, "regularize: values has {n} elements, grads {n_grads}");
@@ -40,6 +41,7 @@ pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2
     let [sum, square] = sums([values], move |[w]| [w.abs(), w * w]);
     lambda1 * sum + lambda2 / 2.0 * square
 }
+// ANCHOR_END: elastic_net
 
 /// Max-norm: scales down each row of a matrix of `n_rows` rows whose L2 norm exceeds `max_norm`. In PyTorch's
 /// layout a row holds the weights into one unit. To be called after a step.

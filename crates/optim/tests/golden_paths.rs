@@ -122,6 +122,7 @@ fn item_25_rmsprop() {
     }
 }
 
+// ANCHOR: adam_grid
 #[test]
 fn item_26_the_adam_grid_raw_and_corrected() {
     // β₁, β₂; raw x after steps 1, 10 and 20; corrected x after steps 10 and 20.
@@ -144,6 +145,7 @@ fn item_26_the_adam_grid_raw_and_corrected() {
         assert_close(&[points[9], points[19]], &corrected);
     }
 }
+// ANCHOR_END: adam_grid
 
 #[test]
 fn item_27_bias_correction_is_what_makes_the_first_means_the_gradient() {

@@ -28,6 +28,7 @@ pub fn dropout_backward(dx: &mut [f32], dy: &[f32], p: f32, key: u64, beta: Beta
     mask_and_scale("dropout_backward", dx, dy, p, key, beta);
 }
 
+// ANCHOR: mask
 #[track_caller]
 fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: Beta) {
     assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
@@ -42,6 +43,7 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
         }
     });
 }
+// ANCHOR_END: mask
 
 /// A uniform number in [0, 1) of 24 bits: the output number `idx` of SplitMix64 (Steele, Lea and Flood 2014)
 /// that starts from `key`.

@@ -29,6 +29,7 @@ impl Op for Linear {
     }
 }
 
+// ANCHOR: backward
 /// dx = dy · W, dW = dyᵀ · x, db = Σ dy.
 pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
     let ((x, w, bias), sizes) = (linear_operands(inputs), linear_sizes(inputs));
@@ -42,6 +43,7 @@ pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f
         sum_rows(db.data, dy, sizes.batch, sizes.out_features, db.beta);
     }
 }
+// ANCHOR_END: backward
 
 pub(super) fn linear_operands(inputs: Inputs<'_>) -> (&[f32], &[f32], Option<&[f32]>) {
     (inputs.value(0), inputs.value(1), (inputs.len() == 3).then(|| inputs.value(2)))

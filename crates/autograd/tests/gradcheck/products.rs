@@ -58,6 +58,7 @@ fn linear_relu_of_numbers(g: &mut Graph<'_>, v: &[Var]) -> Var {
 
 type RecordLinear = fn(&mut Graph<'_>, Var, Var, Option<Var>) -> Var;
 
+// ANCHOR: linear
 /// A linear layer of random sizes, and its forward without what `record` may add to it.
 fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) -> Vec<f64> + Clone + 'static) {
     let leading = rng.shape(0..=2);
@@ -73,3 +74,4 @@ fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) ->
     let record = move |g: &mut Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied());
     (Case::new(inputs, record, forward), forward)
 }
+// ANCHOR_END: linear

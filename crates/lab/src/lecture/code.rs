@@ -11,10 +11,13 @@ const KEYWORDS: &[&str] = &[
 /// A source file as an element that opens on a click; its tests are left out.
 pub(super) fn details(path: &str, source: &str) -> String {
     let shown = source.split("\n#[cfg(test)]").next().unwrap_or(source).trim_end();
+    // The marks by which the book quotes are none of the reader's business.
+    let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
+    let shown = shown.lines().filter(|line| !is_mark(line)).collect::<Vec<_>>().join("\n");
     format!(
         "<details class=\"code\"><summary><code>{}</code></summary><pre tabindex=\"0\"><code>{}</code></pre></details>\n",
         escape(path),
-        highlight(shown)
+        highlight(&shown)
     )
 }
 

@@ -65,6 +65,15 @@ pub mod rmsprop;
 pub mod surfaces;
 pub mod valleys;
 
+pub mod cnn;
+pub mod cnn_doubt;
+pub mod cnn_inside;
+pub mod cnn_mistakes;
+pub mod cnn_training;
+pub mod network;
+pub mod samples;
+pub mod tuning;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -176,6 +185,22 @@ experiments! {
         adam::Adam;
         /// SGD, momentum, RMSProp and Adam on a saddle, on Rosenbrock's and on Beale's function
         surfaces::Surfaces;
+    }
+    "A network that sees" {
+        /// The images, and the batches they make
+        samples::Samples;
+        /// The convolutional network: layers, parameters, first weights
+        cnn::Cnn;
+        /// Its training: fifty epochs on record, a few on the spot
+        cnn_training::CnnTraining;
+        /// The first filters, and the activations of an image
+        cnn_inside::CnnInside;
+        /// The confusion matrix and the most confident mistakes
+        cnn_mistakes::CnnMistakes;
+        /// Dropout left on while an image is turned
+        cnn_doubt::CnnDoubt;
+        /// A random search that looks at the test set once
+        tuning::Tuning;
     }
 }
 

@@ -36,6 +36,7 @@ impl Linear {
     }
 }
 
+// ANCHOR: layer
 impl Layer for Linear {
     fn register(&mut self, scope: &mut Scope<'_>) {
         self.affine.register(scope, Shape::new(&[self.out_features, self.in_features]));
@@ -46,6 +47,7 @@ impl Layer for Linear {
         g.linear(x, weight, bias)
     }
 }
+// ANCHOR_END: layer
 
 impl fmt::Debug for Linear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -69,6 +69,7 @@ impl<F: Real> Elementwise<F> for Adam {
         names.iter().map(|name| Slot::each(name, n, 0.0)).collect()
     }
 
+    // ANCHOR: apply
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
         let (beta1, beta2) = self.betas;
         let corrections = if self.bias_correction {
@@ -107,4 +108,5 @@ impl<F: Real> Elementwise<F> for Adam {
             });
         }
     }
+    // ANCHOR_END: apply
 }

@@ -63,6 +63,7 @@ impl<F: Real> Elementwise<F> for RmsProp {
         names.iter().filter(|(_, used)| *used).map(|(name, _)| Slot::each(name, n, 0.0)).collect()
     }
 
+    // ANCHOR: apply
     fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
         let direction = Direction::new(self.maximize, self.weight_decay);
         let [lr, alpha, new, eps, momentum] =
@@ -96,4 +97,5 @@ impl<F: Real> Elementwise<F> for RmsProp {
             }),
         }
     }
+    // ANCHOR_END: apply
 }

@@ -68,6 +68,7 @@ impl<F: Real> Elementwise<F> for Sgd {
         if self.momentum == 0.0 { vec![] } else { vec![Slot::each("momentum_buffer", n, 0.0)] }
     }
 
+    // ANCHOR: apply
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
         let lr = F::of(self.lr);
         let direction = Direction::new(self.maximize, self.weight_decay);
@@ -87,4 +88,5 @@ impl<F: Real> Elementwise<F> for Sgd {
             *w -= lr * if nesterov { g + momentum * *v } else { *v };
         });
     }
+    // ANCHOR_END: apply
 }

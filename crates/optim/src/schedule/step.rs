@@ -17,9 +17,11 @@ pub struct StepLr {
 }
 
 impl Schedule for StepLr {
+    // ANCHOR: step
     fn lr(&self, step: u64) -> f64 {
         self.lr * self.gamma.powf((step / self.step_size) as f64)
     }
+    // ANCHOR_END: step
 
     fn check(&self) -> Result<(), Error> {
         Interval::NON_NEGATIVE.check("step", "lr", self.lr)?;

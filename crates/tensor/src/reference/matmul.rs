@@ -19,6 +19,7 @@ pub fn matmul(a: &[f64], b: &[f64], shape: &MatmulShape) -> Vec<f64> {
     c
 }
 
+// ANCHOR: linear
 /// x · wᵀ + bias.
 pub fn linear_forward(x: &[f64], w: &[f64], bias: Option<&[f64]>, shape: &LinearShape) -> Vec<f64> {
     let &LinearShape { batch: m, in_features: k, out_features: n } = shape;
@@ -28,7 +29,9 @@ pub fn linear_forward(x: &[f64], w: &[f64], bias: Option<&[f64]>, shape: &Linear
     }
     y
 }
+// ANCHOR_END: linear
 
+// ANCHOR: linear_backward
 /// dy · w.
 pub fn linear_backward_input(dy: &[f64], w: &[f64], shape: &LinearShape) -> Vec<f64> {
     let &LinearShape { batch: m, in_features: n, out_features: k } = shape;
@@ -47,3 +50,4 @@ pub fn sum_rows(dy: &[f64], cols: usize) -> Vec<f64> {
     dy.iter().enumerate().for_each(|(idx, dy)| db[idx % cols] += dy);
     db
 }
+// ANCHOR_END: linear_backward

@@ -1,0 +1,117 @@
+//! What the network has learned to look for, and what it sees in an image.
+
+use anyhow::Result;
+use autograd::{Mode, Tape};
+use clap::Args;
+use data::Dataset;
+use nn::Layer;
+use viz::{Grid, ImageGrid, Tile};
+
+use super::network::{NetworkFlags, Trained, rgb};
+use super::{Experiment, Section};
+use crate::cli::at_least_one;
+
+/// The network, and the image it looks at.
+#[derive(Clone, Debug, Args)]
+pub struct CnnInside {
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkFlags,
+
+    /// The test image to look at, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub image: usize,
+
+    /// Channels to show of each block
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    pub channels: usize,
+}
+
+/// The activations of one block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Maps {
+    /// Height and width.
+    pub side: usize,
+    /// One picture for each channel, row by row.
+    pub channels: Vec<Vec<f32>>,
+}
+
+/// The filters of the first convolution, 3 × 3 pixels each, red, green and blue; one scale for all of them, so
+/// that 0 is the same grey everywhere.
+pub fn filters(trained: &Trained) -> Vec<Vec<u8>> {
+    let (_, params) = trained.up_to_block(1);
+    let weight = params.value(params.find("0.weight").expect("the first layer has weights"));
+    let largest = weight.iter().fold(f32::MIN_POSITIVE, |max, w| max.max(w.abs()));
+    let byte = |w: f32| (127.5 + 127.5 * w / largest).round() as u8;
+    let filter = |w: &[f32]| (0..9).flat_map(|i| [w[i], w[9 + i], w[18 + i]].map(byte)).collect();
+    weight.chunks_exact(27).map(filter).collect()
+}
+
+/// What each of the three blocks makes of an image, behind its ReLU.
+pub fn activations(trained: &Trained, image: &[u8]) -> [Maps; 3] {
+    [1, 2, 3].map(|block| {
+        let (net, mut params) = trained.up_to_block(block);
+        let mut tape = Tape::new();
+        let mut g = tape.begin(&mut params, Mode::eval());
+        let x = g.input([1, 32, 32, 3], &trained.normalized(image));
+        let y = net.forward(&mut g, x);
+        let (side, n_channels) = (g.shape(y)[1], g.shape(y)[3]);
+        let values = g.value(y);
+        let channel = |c| values.iter().skip(c).step_by(n_channels).copied().collect();
+        Maps { side, channels: (0..n_channels).map(channel).collect() }
+    })
+}
+
+impl Experiment for CnnInside {
+    const TITLE: &'static str = "Inside the network";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let trained = self.network.network()?;
+        let test = &trained.images.test;
+        anyhow::ensure!(
+            self.image < test.len(),
+            "--image {}: expected a number below {}, the number of test images",
+            self.image,
+            test.len()
+        );
+        section.text(&format!("We look into {}.", self.network.describe(&trained)));
+        let filters = filters(&trained);
+        let grid =
+            filters.iter().fold(ImageGrid::new("The filters of the first convolution", 8), |grid, f| {
+                grid.tile(Tile::rgb(3, 3, f))
+            });
+        section.plot(
+            "filters",
+            &grid.tile_width(56),
+            "32 filters of 3 × 3 pixels, grey where the weight is zero. Light against dark is an edge; a colour is a filter \
+             for that colour. Three epochs leave much of the random start in place.",
+        )?;
+        let image = rgb(test, self.image);
+        let name = &trained.classes()[test.label(self.image) as usize];
+        section.plot(
+            "image",
+            &ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160),
+            "What the network is shown.",
+        )?;
+        let mut grid = Grid::new("What each block makes of it", 1).panel_size(680, 240);
+        for (block, maps) in activations(&trained, &image).into_iter().enumerate() {
+            let title = format!(
+                "block {}: {} × {} pixels, {} channels",
+                block + 1,
+                maps.side,
+                maps.side,
+                maps.channels.len()
+            );
+            let shown = maps.channels.iter().take(self.channels);
+            let tiles = shown
+                .fold(ImageGrid::new(title, 8), |grid, map| grid.tile(Tile::gray(maps.side, maps.side, map)));
+            grid = grid.panel(tiles.tile_width(64));
+        }
+        section.plot(
+            "activations",
+            &grid,
+            "The first channels of each block behind the ReLU, black the smallest of a channel and white its largest, grey one \
+             that is the same everywhere. The first block still shows the picture; the third only says where something is.",
+        )
+    }
+}
