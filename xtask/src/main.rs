@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use xtask::{bench, fetch};
+use xtask::{bench, fetch, torture};
 
 /// The project's chores.
 #[derive(Parser)]
@@ -11,12 +11,14 @@ use xtask::{bench, fetch};
 enum Chore {
     FetchCifar(fetch::Args),
     Bench(bench::Args),
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Chore::parse() {
         Chore::FetchCifar(args) => fetch::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Torture(args) => torture::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,12 +2,16 @@
 //! allocator counts for all.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autograd::Params;
+use nn::Linear;
 use nn::weights::{self, Archive};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Counts the bytes that are held, and the most that ever were.
 struct Counting;
@@ -50,8 +54,14 @@ fn write(path: &Path, header: &str, n_bytes: usize) {
     fs::write(path, bytes).unwrap();
 }
 
+/// One test, because the allocator counts what all threads hold.
 #[test]
 fn reading_takes_no_more_than_twice_the_file() {
+    hostile_headers_take_no_more();
+    damaged_files_take_no_more_either();
+}
+
+fn hostile_headers_take_no_more() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("model.safetensors");
     let tensor = |name: usize, shape: &str| {
@@ -84,5 +94,40 @@ fn reading_takes_no_more_than_twice_the_file() {
             let _ = weights::load(&path, &mut Params::new());
         });
         assert!(peak <= 2 * file_len + 8192, "{what}: {peak} bytes for a file of {file_len}");
+    }
+}
+
+/// However a file is damaged: an error or values, and no more memory than twice its size. (That an error
+/// changes nothing is in `weights.rs`.)
+fn damaged_files_take_no_more_either() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    let (_net, mut params) = nn::build(Linear::new(20, 10), 0);
+    weights::save(&path, &params, &[("note", "damage me"), ("more", "\u{e9}")]).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let header_len = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let mut rng = ChaCha8Rng::seed_from_u64(2);
+    let mut below = |n: usize| rng.next_u64() as usize % n;
+    // `MUTATIONS=100000 cargo test -p nn --test memory` for the long form.
+    let n_files = env::var("MUTATIONS").map_or(10_000, |text| text.parse().expect("a number"));
+    for _ in 0..n_files {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + below(4) {
+            let at = below(8 + header_len).min(bytes.len() - 1);
+            match below(5) {
+                0 => bytes[at] = below(256) as u8,
+                1 => bytes[at] ^= 1 << below(8),
+                2 => drop(bytes.drain(at..(at + below(20)).min(bytes.len() - 1))),
+                3 => bytes.insert(at, b"0123456789[]{},:\"\\"[below(18)]),
+                _ => bytes.splice(at..at, bytes[at..].to_vec()).for_each(drop),
+            }
+        }
+        let _ = fs::remove_file(&path);
+        fs::write(&path, &bytes).unwrap();
+        let peak = peak_of(|| {
+            let _ = Archive::open(&path).map(|archive| archive.metadata("note"));
+            let _ = weights::load(&path, &mut params);
+        });
+        assert!(peak <= 2 * bytes.len() + 8192, "{peak} bytes for a file of {}", bytes.len());
     }
 }

@@ -167,11 +167,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fast::testing::{assert_same_on_any_threads, levels, values};
+    use crate::fast::testing::{assert_same_on_any_threads, cases, levels, values};
     use crate::reference::{self, assert_within, magnitudes, to_f64};
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(cases(60))]
 
         #[test]
         fn every_level_takes_the_products(
@@ -212,6 +212,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours")]
     fn the_bits_do_not_depend_on_the_threads() {
         let shape = LinearShape { batch: 300, in_features: 300, out_features: 70 };
         let (x, w, dy) = (values(300 * 300, 1), values(300 * 70, 2), values(300 * 70, 3));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::conv::conv2d_forward;
-use crate::fast::testing::{Magnitude, assert_same_on_any_threads, levels, shapes, values};
+use crate::fast::testing::{Magnitude, assert_same_on_any_threads, cases, levels, shapes, values};
 use crate::pool::{Pool2dShape, max_pool2d_forward};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 
@@ -44,7 +44,7 @@ fn unpooled(dy: &[f32], y: &[f32], argmax: &[u8], shape: &Conv2dShape) -> Vec<f6
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn forward_is_convolution_relu_and_pool(shape in block_shapes(), seed: u64) {
@@ -184,6 +184,7 @@ fn nan_passes_through_forward_and_backward() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn the_bits_do_not_depend_on_the_threads() {
     let shape = Conv2dShape {
         batch: 35,

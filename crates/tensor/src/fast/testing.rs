@@ -19,6 +19,15 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
+/// How many cases of a property are tried. Miri takes a thousand times as long for each.
+pub(crate) fn cases(n_cases: u32) -> ProptestConfig {
+    if cfg!(miri) {
+        ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() }
+    } else {
+        ProptestConfig::with_cases(n_cases)
+    }
+}
+
 /// Every instruction set of this machine.
 pub(crate) fn levels() -> Vec<Level> {
     Level::available()
@@ -30,7 +39,7 @@ pub(crate) fn channels() -> impl Strategy<Value = usize> {
 }
 
 /// Pixels × input channels × output channels of a test shape: the references are slow.
-const MAX_WORK: usize = 100_000;
+const MAX_WORK: usize = if cfg!(miri) { 2_000 } else { 100_000 };
 
 /// Stride-1 convolutions with kernels of the given sizes, of 1 to 3 or 17 images, down to single pixels.
 pub(crate) fn shapes(

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fast::testing::{Magnitude, assert_same_on_any_threads, levels, shapes, values};
+use crate::fast::testing::{Magnitude, assert_same_on_any_threads, cases, levels, shapes, values};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 
 /// The fast algorithms that take a shape, on every instruction set.
@@ -42,7 +42,7 @@ fn kernel_sizes() -> impl Strategy<Value = usize> + Clone {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn forward_is_the_sum_over_taps(shape in shapes(kernel_sizes()), seed: u64) {
@@ -98,6 +98,7 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours")]
 fn the_bits_do_not_depend_on_the_threads() {
     let shape = Conv2dShape {
         batch: 35,

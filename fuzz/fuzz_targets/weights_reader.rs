@@ -1,0 +1,64 @@
+//! The reader of safetensors files and of checkpoints: any bytes are tensors that lie within the file, or an
+//! error; and what the checkpoint reader takes, it writes and takes again.
+//!
+//! An input is a byte that chooses, then the bytes of the file (0); or its header up to the first zero byte and
+//! its tensors behind that (1), with the right sum put into a checkpoint's place for it (2 and more).
+
+#![no_main]
+
+use std::fs;
+use std::sync::LazyLock;
+
+use lab::checkpoint::Checkpoint;
+use libfuzzer_sys::fuzz_target;
+use nn::weights::{self, Archive};
+use nn::{Linear, Sequential};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| TempDir::new().expect("a folder"));
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&choice, bytes)) = input.split_first() else { return };
+    let file = file(choice, bytes);
+    let path = FOLDER.path().join("weights");
+    fs::write(&path, &file).expect("room");
+    if let Ok(archive) = Archive::open(&path) {
+        let floats = archive.tensors().filter(|tensor| tensor.dtype.is_float());
+        for tensor in floats {
+            let numel = tensor.shape.numel();
+            assert!(numel * tensor.dtype.size() <= file.len(), "a tensor that is longer than its file");
+            archive.read(tensor.name, &mut vec![0.0; numel]).expect("it lies within the file");
+        }
+        let _ = archive.metadata("format");
+    }
+    let (_net, mut params) = nn::build(Sequential::new().add(Linear::new(2, 1)), 0);
+    let before = params.values().to_vec();
+    if weights::load(&path, &mut params).is_err() {
+        assert_eq!(params.values(), before, "an error changed the weights");
+    }
+    if let Ok(checkpoint) = Checkpoint::read(&path) {
+        fs::write(&path, checkpoint.encode()).expect("room");
+        let again = Checkpoint::read(&path).expect("it was just written");
+        assert!(again.encode() == checkpoint.encode());
+    }
+});
+
+fn file(choice: u8, bytes: &[u8]) -> Vec<u8> {
+    if choice == 0 {
+        return bytes.to_vec();
+    }
+    let mut parts = bytes.splitn(2, |&byte| byte == 0);
+    let (header, tensors) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let mut file = [&(header.len() as u64).to_le_bytes(), header, tensors].concat();
+    let zeros = "0".repeat(64);
+    let field = format!("\"sha256\":\"{zeros}\"");
+    if choice > 1
+        && let Some(at) = header.windows(field.len()).position(|window| window == field.as_bytes())
+    {
+        let sum: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let at = 8 + at + field.len() - 65;
+        file[at..at + 64].copy_from_slice(sum.as_bytes());
+    }
+    file
+}

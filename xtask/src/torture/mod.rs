@@ -1,0 +1,132 @@
+//! `cargo xtask torture`: the long forms of the checks that the ordinary tests run in short.
+
+mod checks;
+
+use std::fs::{self, File};
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+pub use checks::{CHECKS, Check};
+
+/// Run the long checks: kills, mutations, a soak, Miri, fuzzing
+///
+/// Each runs one command; what it says goes to target/torture/NAME.log. Some take minutes, each fuzz target
+/// takes an hour. A check for which the tools are not installed fails, and says what it needs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The checks to run [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Only say which checks there are, and what each runs
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// How a check ended.
+struct Outcome {
+    check: &'static Check,
+    passed: bool,
+    took: Duration,
+}
+
+/// Runs the chore.
+///
+/// # Errors
+/// When there is no check of a given name, or one did not pass.
+pub fn run(args: &Args) -> Result<()> {
+    let chosen = choose(&args.names)?;
+    if args.list {
+        print!("{}", list(&chosen));
+        return Ok(());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let logs = root.join("target/torture");
+    fs::create_dir_all(&logs).with_context(|| format!("making the folder {}", logs.display()))?;
+    let mut outcomes = Vec::new();
+    for (check_idx, check) in chosen.iter().enumerate() {
+        eprintln!("[{}/{}] {}: {}", check_idx + 1, chosen.len(), check.name, check.command_line());
+        let outcome = run_check(check, &root, &log_path(&logs, check))?;
+        eprintln!("      {}", verdict(&outcome));
+        outcomes.push(outcome);
+    }
+    print!("{}", summary(&outcomes));
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed);
+    let logs = failed.map(|outcome| log_path(&logs, outcome.check).display().to_string());
+    let logs: Vec<String> = logs.collect();
+    ensure!(logs.is_empty(), "{} of {} checks failed; see {}", logs.len(), outcomes.len(), logs.join(", "));
+    Ok(())
+}
+
+/// The checks of these names in the order of the table, or all.
+fn choose(names: &[String]) -> Result<Vec<&'static Check>> {
+    let known = || CHECKS.iter().map(|check| check.name);
+    if let Some(name) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
+        bail!("there is no check {name:?}; there are {}", known().collect::<Vec<_>>().join(", "));
+    }
+    let is_chosen = |check: &&Check| names.is_empty() || names.iter().any(|name| name == check.name);
+    Ok(CHECKS.iter().filter(is_chosen).collect())
+}
+
+fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> {
+    let file = File::create(log).with_context(|| format!("writing {}", log.display()))?;
+    // The chore was itself started by `cargo`, whose compiler must not decide that of a `cargo +nightly`.
+    let started = Instant::now();
+    let mut child = Command::new("cargo")
+        .args(check.cargo)
+        .envs(check.variables.iter().copied())
+        .env_remove("CARGO")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .stdout(file.try_clone()?)
+        .stderr(file)
+        .spawn()
+        .with_context(|| format!("starting {}", check.command_line()))?;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stderr().is_terminal() {
+            eprint!("\r      {}\r", minutes(started.elapsed()));
+        }
+        thread::sleep(Duration::from_millis(200));
+    };
+    Ok(Outcome { check, passed: status.success(), took: started.elapsed() })
+}
+
+fn verdict(outcome: &Outcome) -> String {
+    let took = minutes(outcome.took);
+    match (outcome.passed, outcome.check.needs) {
+        (true, _) => format!("passed in {took}"),
+        (false, None) => format!("FAILED after {took}"),
+        (false, Some(needs)) => format!("FAILED after {took} (it takes {needs})"),
+    }
+}
+
+fn list(checks: &[&Check]) -> String {
+    checks.iter().map(|c| format!("{}\n    {}\n    {}\n", c.name, c.promise, c.command_line())).collect()
+}
+
+/// A table for the terminal and for a file of results.
+fn summary(outcomes: &[Outcome]) -> String {
+    let line = |outcome: &Outcome| {
+        let Outcome { check, passed, took } = outcome;
+        let result = if *passed { "passed" } else { "FAILED" };
+        format!("| {} | {} | {result} | {} |\n", check.name, check.promise, minutes(*took))
+    };
+    let lines: String = outcomes.iter().map(line).collect();
+    format!("| check | what it shows | result | time |\n|---|---|---|---|\n{lines}")
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{}:{:02} min", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+fn log_path(logs: &Path, check: &Check) -> PathBuf {
+    logs.join(check.name).with_extension("log")
+}
