@@ -39,6 +39,11 @@ impl Training {
         Ok(Self { net, params, tape: Tape::new(), optimizer, is_image: is_image(spec), step: 0 })
     }
 
+    /// The weights and the gradients of the last step.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
     /// Forward, backward and update on a batch: `[n, 32, 32, 3]` for the CNN, `[n, features]` for a perceptron.
     /// The mean loss.
     pub fn step(&mut self, inputs: &[f32], labels: &[u32]) -> f32 {

@@ -89,17 +89,18 @@ impl<A: SplitRows, B: SplitRows, C: SplitRows> SplitRows for (A, B, C) {
     }
 }
 
-/// Calls `f(images, rows of these images)` for each group of a batch; `outputs` has a row an image.
+/// Calls `f(images, rows of these images)` for each of `n_groups` groups of a batch; `outputs` has a row an image.
+/// [`groups`] says how many are usual; what is not summed over images may be cut otherwise.
 ///
 /// `work` estimates the whole loop in the units of [`MIN_PARALLEL_WORK`]; it decides between one thread and
 /// several, not how the batch is split.
 pub fn for_each_group<R: SplitRows>(
     n_images: usize,
+    n_groups: usize,
     work: usize,
     outputs: R,
     f: impl Fn(Range<usize>, R) + Sync,
 ) {
-    let n_groups = groups(n_images);
     let start = |group_idx| group_start(n_images, n_groups, group_idx);
     run(0..n_groups, &start, worth_splitting(work), outputs, &f);
 }

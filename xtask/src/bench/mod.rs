@@ -51,6 +51,9 @@ pub struct Args {
     /// Where the results go [default: benches/results/DATE-CPU.json].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Put what is measured into the file that is there, beside its other works: a long plan in parts with --only.
+    #[arg(long, conflicts_with_all = ["readme", "compare"])]
+    add: bool,
     /// Say what got slower from one results file to another; measures nothing.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme"])]
     compare: Option<Vec<PathBuf>>,
@@ -78,9 +81,14 @@ pub fn run(args: &Args) -> Result<()> {
             return Ok(());
         }
     }
-    let results = measure::measure(root, args)?;
+    let mut results = measure::measure(root, args)?;
     print!("\n{}", table::text(&results));
     let path = args.out.clone().unwrap_or_else(|| root.join(results.default_path()));
+    if args.add && path.exists() {
+        results = Results::read(&path)?
+            .with(results)
+            .with_context(|| format!("cannot add to {}", path.display()))?;
+    }
     results.write(&path)?;
     chart::write(&results, &path.with_extension("svg"))?;
     println!("\nwritten: {} and its chart", path.display());

@@ -133,6 +133,30 @@ impl Measurement {
 }
 
 impl Results {
+    /// These results and `newer` ones of other works; where both have a task, the newer counts.
+    ///
+    /// # Errors
+    /// If they come from different machines, revisions, data or kinds of run.
+    pub fn with(mut self, newer: Self) -> Result<Self> {
+        let origin = |results: &Self| {
+            let Results { revision, machine, run, data, .. } = results;
+            format!("{revision} on {}, {} cores, {data}, {run:?}", machine.cpu, machine.cores)
+        };
+        ensure!(
+            self.machine == newer.machine && origin(&self) == origin(&newer),
+            "parts of one run have one origin: {} is there, {} is new",
+            origin(&self),
+            origin(&newer)
+        );
+        let is_new = |old: &Measurement| newer.measurements.iter().any(|new| new.task() == old.task());
+        self.measurements.retain(|old| !is_new(old));
+        self.measurements.extend(newer.measurements);
+        self.memory.retain(|old| !newer.memory.iter().any(|new| new.contender == old.contender));
+        self.memory.extend(newer.memory);
+        self.versions.extend(newer.versions);
+        Ok(Self { date: newer.date, ..self })
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -248,6 +272,27 @@ pub(crate) mod tests {
                 start_bytes: 1 << 20,
                 peak_bytes: 50 << 20,
             }],
+        }
+    }
+
+    #[test]
+    fn parts_of_one_run_join_and_the_newer_counts() {
+        let whole = || sample([300.0; 3]);
+        let mut other = sample([600.0; 3]);
+        other.measurements.iter_mut().for_each(|m| m.size = 16);
+        let joined = whole().with(other).expect("one origin");
+        assert_eq!(joined.tasks().len(), 2);
+        assert_eq!(joined.measurements.len(), 4);
+        assert_eq!(joined.memory, whole().memory);
+        assert_eq!(whole().with(sample([600.0; 3])).expect("one origin"), sample([600.0; 3]));
+        for change in [
+            |r: &mut Results| r.revision = "another".to_owned(),
+            |r: &mut Results| r.machine.cores = 4,
+            |r: &mut Results| r.run.quick = true,
+        ] {
+            let mut stranger = whole();
+            change(&mut stranger);
+            assert!(whole().with(stranger).unwrap_err().to_string().contains("one origin"));
         }
     }
 

@@ -109,7 +109,11 @@ impl Dense {
         let Self { kernel, level, geometry } = self;
         let n_images = x.len() / geometry.input_len();
         self.with_weights(w, rotation, |weights| {
-            for_each_group(n_images, geometry.work(n_images), outputs, |images, rows| {
+            let n_groups = match kernel {
+                Kernel::Direct => parallel::groups(n_images),
+                Kernel::Winograd => winograd::groups(geometry, n_images),
+            };
+            for_each_group(n_images, n_groups, geometry.work(n_images), outputs, |images, rows| {
                 let x = slice(x, &images, geometry.input_len());
                 match kernel {
                     Kernel::Direct => scratch::with(direct::bordered(geometry).len(), |scratch| {

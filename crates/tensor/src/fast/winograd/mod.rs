@@ -29,6 +29,7 @@ use super::geometry::{Bordered, Geometry};
 use super::simd::{LANES, Simd, Vector, dispatch};
 use super::sink::{Plain, Pooled, Sink};
 use super::tile::{Strides, TILE_ROWS, inner_product};
+use crate::parallel;
 use transform::{INPUTS, Input, OUTPUTS, Output, POINTS, TAPS, Transform, Weight};
 
 /// The kernel that the algorithm is made for.
@@ -42,6 +43,9 @@ const CHUNK_LEN: usize = 1 << 17;
 
 /// The fewest tiles of a full chunk, so that transformed weights are read from far caches seldom enough.
 const MIN_TILES: usize = 48;
+
+/// The floats of transformed weights that a second-level cache holds beside a chunk of tiles.
+const CACHED_WEIGHTS_LEN: usize = 1 << 19;
 
 /// Floats between the matrices of neighbouring points, so that a tile's 36 points do not fall into the same
 /// few sets of a cache.
@@ -124,6 +128,18 @@ impl Tiling {
         let (row, col) = (tile / self.tile_cols % self.tile_rows, tile % self.tile_cols);
         (tile / (self.tile_rows * self.tile_cols), row * OUTPUTS, col * OUTPUTS)
     }
+}
+
+/// In how many groups a batch is convolved. Weights that fit no near cache are read once a chunk, so where
+/// images are small enough that a group would not fill one, groups are larger.
+pub(crate) fn groups(geometry: &Geometry, n_images: usize) -> usize {
+    let n_groups = parallel::groups(n_images);
+    if weights_len(geometry) <= CACHED_WEIGHTS_LEN {
+        return n_groups;
+    }
+    let n_full = (Tiling::new(geometry, n_images).n_tiles / MIN_TILES).max(1);
+    // A power of two shares out evenly.
+    n_groups.min(1 << n_full.ilog2())
 }
 
 /// U: blocks of 16 output channels, in each a row an input channel.

@@ -1,0 +1,131 @@
+//! A convolution, ReLU and max-pool: fused, and as four passes.
+
+use tensor::Beta;
+use tensor::activation::{relu_backward, relu_forward};
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::conv_block::{conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
+use tensor::reduce::sum_rows;
+
+use crate::stopwatch::{Path, Stopwatch};
+
+/// One block, and what its forward pass left for its backward pass.
+pub(crate) struct Block {
+    shape: Conv2dShape,
+    pool: Pool2dShape,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    argmax: Vec<u8>,
+    /// The general path's activation, output and pool indices.
+    activated: Vec<f32>,
+    pooled: Vec<f32>,
+    indices: Vec<u32>,
+}
+
+impl Block {
+    pub(crate) fn new(batch: usize, side: usize, in_channels: usize, out_channels: usize) -> Self {
+        let shape = Conv2dShape {
+            batch,
+            height: side,
+            width: side,
+            in_channels,
+            out_channels,
+            kernel_size: [3, 3],
+            stride: [1, 1],
+            padding: [1, 1],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        let pool = Pool2dShape {
+            batch,
+            height: side,
+            width: side,
+            channels: out_channels,
+            kernel_size: [2, 2],
+            stride: [2, 2],
+            padding: [0, 0],
+        };
+        Self {
+            shape,
+            pool,
+            x: Vec::new(),
+            y: vec![0.0; pool.output_len()],
+            argmax: vec![0; pool.output_len()],
+            activated: vec![0.0; shape.output_len()],
+            pooled: vec![0.0; pool.output_len()],
+            indices: vec![0; pool.output_len()],
+        }
+    }
+
+    /// The dense operations of one image and pass.
+    fn flops(&self) -> Option<f64> {
+        let Conv2dShape { height, width, in_channels, out_channels, .. } = self.shape;
+        Some((2 * 9 * height * width * in_channels * out_channels) as f64)
+    }
+
+    /// The block's output, which is timed on both paths.
+    pub(crate) fn forward(
+        &mut self,
+        watch: &mut Stopwatch,
+        number: usize,
+        x: Vec<f32>,
+        w: &[f32],
+        bias: &[f32],
+    ) -> Vec<f32> {
+        let name = format!("conv{number} + ReLU + pool, forward");
+        let flops = self.flops();
+        let Self { shape, pool, y, argmax, activated, pooled, indices, .. } = self;
+        watch.time_on(Path::Fast, &name, flops, || {
+            conv_relu_pool_forward(y, argmax, &x, w, Some(bias), shape)
+        });
+        let mut convolved = vec![0.0; shape.output_len()];
+        watch.time_on(Path::General, &name, flops, || {
+            conv2d_forward(&mut convolved, &x, w, Some(bias), shape, Algorithm::Im2col);
+            relu_forward(activated, &convolved);
+            max_pool2d_forward(pooled, indices, activated, pool);
+        });
+        self.x = x;
+        self.y.clone()
+    }
+
+    /// The input's gradient; both gradients are timed on both paths, the first block's input has none.
+    pub(crate) fn backward(
+        &mut self,
+        watch: &mut Stopwatch,
+        number: usize,
+        dy: &[f32],
+        w: &[f32],
+    ) -> Vec<f32> {
+        let weight = format!("conv{number}, pool and ReLU back, gradient of weight and bias");
+        let input = format!("conv{number}, gradient of the input");
+        let Self { shape, pool, x, y, argmax, activated, indices, .. } = &*self;
+        let (mut dw, mut db) = (vec![1.0; w.len()], vec![1.0; shape.out_channels]);
+        let mut dx = vec![1.0; x.len()];
+        let mut back = |dx: Option<&mut [f32]>| {
+            let dx = dx.map(|dx| (dx, Beta::Zero));
+            let (dw, db) = ((&mut dw[..], Beta::Zero), Some((&mut db[..], Beta::Zero)));
+            conv_relu_pool_backward(dx, dw, db, dy, y, argmax, x, w, shape);
+        };
+        watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
+        if number > 1 {
+            // With it, less without it: the two share the list of what is not zero.
+            watch.time_on(Path::Fast, &format!("{input}, with the weight's"), None, || back(Some(&mut dx)));
+        }
+
+        let (mut da, mut dc) = (vec![1.0; shape.output_len()], vec![1.0; shape.output_len()]);
+        watch.time_on(Path::General, &weight, self.flops(), || {
+            max_pool2d_backward(&mut da, dy, indices, pool, Beta::Zero);
+            relu_backward(&mut dc, &da, activated, Beta::Zero);
+            conv2d_backward_weight(&mut dw, &dc, x, shape, Beta::Zero, Algorithm::Im2col);
+            let rows = dc.len() / shape.out_channels;
+            sum_rows(&mut db, &dc, rows, shape.out_channels, Beta::Zero);
+        });
+        if number > 1 {
+            let mut dx = vec![1.0; x.len()];
+            watch.time_on(Path::General, &input, self.flops(), || {
+                conv2d_backward_input(&mut dx, &dc, w, shape, Beta::Zero, Algorithm::Im2col);
+            });
+        }
+        dx
+    }
+}
