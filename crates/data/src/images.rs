@@ -12,8 +12,9 @@ use crate::{Error, ImageShape, InMemory, files};
 
 /// The longest side of a picture that is decoded.
 const MAX_SIDE: u32 = 1 << 15;
-/// The most memory that a decoder may take.
-const MAX_DECODED_BYTES: u64 = 512 << 20;
+/// The most memory that a decoder may take: a photograph of 64 megapixels. A picture of a few hundred bytes can claim
+/// as much, so this is also a bound on the time that it costs.
+const MAX_DECODED_BYTES: u64 = 192 << 20;
 
 /// Reads a PNG or JPEG of any size as an image of `shape`: its bytes plane after plane (C × H × W).
 ///
@@ -22,7 +23,7 @@ const MAX_DECODED_BYTES: u64 = 512 << 20;
 /// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours.
 ///
 /// # Errors
-/// When the file cannot be read, is neither a PNG nor a JPEG, is broken, or would need more than 512 MiB.
+/// When the file cannot be read, is neither a PNG nor a JPEG, is broken, or would need more than 192 MiB.
 ///
 /// # Panics
 /// When `shape` has neither one nor three channels, or no pixels.

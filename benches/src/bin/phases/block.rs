@@ -108,8 +108,13 @@ impl Block {
         };
         watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
         if number > 1 {
-            // With it, less without it: the two share the list of what is not zero.
-            watch.time_on(Path::Fast, &format!("{input}, with the weight's"), None, || back(Some(&mut dx)));
+            // Not by itself: the two share the list of what is not zero.
+            watch.time_on(
+                Path::Fast,
+                &format!("conv{number}, the same with the gradient of the input"),
+                None,
+                || back(Some(&mut dx)),
+            );
         }
 
         let (mut da, mut dc) = (vec![1.0; shape.output_len()], vec![1.0; shape.output_len()]);
