@@ -56,18 +56,7 @@ fn products(c: &mut Criterion<AgainstPeak>) {
 
 /// A 3×3 convolution with padding 1.
 fn conv_shape(size: ConvSize, batch: usize) -> Conv2dShape {
-    Conv2dShape {
-        batch,
-        height: size.side,
-        width: size.side,
-        in_channels: size.in_channels,
-        out_channels: size.out_channels,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    }
+    Conv2dShape::same(batch, [size.side; 2], [size.in_channels, size.out_channels], 3)
 }
 
 fn convolutions(c: &mut Criterion<AgainstPeak>) {

@@ -58,18 +58,7 @@ struct Step {
 
 impl Step {
     fn new() -> Self {
-        let conv = Conv2dShape {
-            batch: 40,
-            height: 16,
-            width: 16,
-            in_channels: 16,
-            out_channels: 16,
-            kernel_size: [3; 2],
-            stride: [1; 2],
-            padding: [1; 2],
-            dilation: [1; 2],
-            groups: 1,
-        };
+        let conv = Conv2dShape::same(40, [16, 16], [16, 16], 3);
         let len = conv.input_len();
         Self {
             conv,

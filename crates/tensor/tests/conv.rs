@@ -77,18 +77,7 @@ proptest! {
 }
 
 fn layer(batch: usize, size: usize, channels: [usize; 2], kernel_size: usize, stride: usize) -> Conv2dShape {
-    Conv2dShape {
-        batch,
-        height: size,
-        width: size,
-        in_channels: channels[0],
-        out_channels: channels[1],
-        kernel_size: [kernel_size; 2],
-        stride: [stride; 2],
-        padding: [kernel_size / 2; 2],
-        dilation: [1; 2],
-        groups: 1,
-    }
+    Conv2dShape { stride: [stride; 2], ..Conv2dShape::same(batch, [size; 2], channels, kernel_size) }
 }
 
 #[test]

@@ -51,18 +51,7 @@ fn numbers(len: usize, salt: usize) -> Vec<f32> {
 #[test]
 fn convolution() {
     let recorded = Recorded::load();
-    let plain = Conv2dShape {
-        batch: 2,
-        height: 5,
-        width: 4,
-        in_channels: 2,
-        out_channels: 3,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let plain = Conv2dShape::same(2, [5, 4], [2, 3], 3);
     let general = Conv2dShape {
         batch: 1,
         height: 8,

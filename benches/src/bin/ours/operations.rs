@@ -43,18 +43,7 @@ pub(crate) fn open(work: Work, size: usize) -> Result<Box<dyn Worker>> {
 }
 
 fn convolution(pass: ConvPass, size: ConvSize, batch: usize) -> Box<dyn Worker> {
-    let shape = Conv2dShape {
-        batch,
-        height: size.side,
-        width: size.side,
-        in_channels: size.in_channels,
-        out_channels: size.out_channels,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let shape = Conv2dShape::same(batch, [size.side; 2], [size.in_channels, size.out_channels], 3);
     let mut x = uniform(0, shape.input_len(), 1.0);
     let mut y = uniform(1, shape.output_len(), 1.0);
     let mut w = uniform(2, shape.weight_len(), 1.0);

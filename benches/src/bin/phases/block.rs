@@ -24,18 +24,7 @@ pub(crate) struct Block {
 
 impl Block {
     pub(crate) fn new(batch: usize, side: usize, in_channels: usize, out_channels: usize) -> Self {
-        let shape = Conv2dShape {
-            batch,
-            height: side,
-            width: side,
-            in_channels,
-            out_channels,
-            kernel_size: [3, 3],
-            stride: [1, 1],
-            padding: [1, 1],
-            dilation: [1, 1],
-            groups: 1,
-        };
+        let shape = Conv2dShape::same(batch, [side; 2], [in_channels, out_channels], 3);
         let pool = Pool2dShape {
             batch,
             height: side,

@@ -31,18 +31,7 @@ pub(crate) fn rows() -> Vec<Row> {
             conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
         }),
         Row::new("ConvReluPool", 5e-6, |rng| {
-            let shape = Conv2dShape {
-                batch: rng.size(1..=2),
-                height: rng.size(2..=5),
-                width: rng.size(2..=5),
-                in_channels: rng.size(1..=3),
-                out_channels: rng.size(1..=3),
-                kernel_size: [3, 3],
-                stride: [1, 1],
-                padding: [1, 1],
-                dilation: [1, 1],
-                groups: 1,
-            };
+            let shape = Conv2dShape::same(rng.size(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
             let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
             let relu = move |x: &[Vec<f64>]| reference::relu_forward(&convolve(x, &shape));
             let pool = pool_of(&shape);

@@ -26,6 +26,33 @@ pub struct Conv2dShape {
 }
 
 impl Conv2dShape {
+    /// Stride 1 and the padding that keeps an image's size: an odd square kernel, no dilation, one group.
+    ///
+    /// ```
+    /// use tensor::conv::Conv2dShape;
+    /// let shape = Conv2dShape::same(64, [32, 32], [3, 16], 5);
+    /// assert_eq!((shape.out_height(), shape.padding), (32, [2, 2]));
+    /// ```
+    pub const fn same(
+        batch: usize,
+        [height, width]: [usize; 2],
+        [in_channels, out_channels]: [usize; 2],
+        kernel_size: usize,
+    ) -> Self {
+        Self {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel_size: [kernel_size; 2],
+            stride: [1; 2],
+            padding: [kernel_size / 2; 2],
+            dilation: [1; 2],
+            groups: 1,
+        }
+    }
+
     /// Whether the sizes make a convolution; the error says which one does not and why.
     ///
     /// # Errors

@@ -146,18 +146,7 @@ proptest! {
 
 #[test]
 fn nan_passes_through_forward_and_backward() {
-    let shape = Conv2dShape {
-        batch: 1,
-        height: 4,
-        width: 4,
-        in_channels: 2,
-        out_channels: 20,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let shape = Conv2dShape::same(1, [4, 4], [2, 20], 3);
     let geometry = supported(&shape).unwrap();
     let mut x = values(shape.input_len(), 1);
     x[0] = f32::NAN;
@@ -186,18 +175,7 @@ fn nan_passes_through_forward_and_backward() {
 #[test]
 #[cfg_attr(miri, ignore = "takes hours")]
 fn the_bits_do_not_depend_on_the_threads() {
-    let shape = Conv2dShape {
-        batch: 35,
-        height: 8,
-        width: 10,
-        in_channels: 40,
-        out_channels: 48,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let shape = Conv2dShape::same(35, [8, 10], [40, 48], 3);
     let geometry = supported(&shape).unwrap();
     let planes = Planes::new(&geometry);
     let pooled_len = planes.pooled_len() * shape.batch;

@@ -97,21 +97,13 @@ proptest! {
     }
 }
 
+/// Five groups of images, and channels that fill no vector.
+const USUAL: Conv2dShape = Conv2dShape::same(35, [9, 7], [20, 24], 3);
+
 #[test]
 #[cfg_attr(miri, ignore = "takes hours")]
 fn the_bits_do_not_depend_on_the_threads() {
-    let shape = Conv2dShape {
-        batch: 35,
-        height: 9,
-        width: 7,
-        in_channels: 20,
-        out_channels: 24,
-        kernel_size: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-        groups: 1,
-    };
+    let shape = USUAL;
     let x = values(shape.input_len(), 1);
     let dy = values(shape.output_len(), 2);
     let w = values(shape.weight_len(), 3);
@@ -123,5 +115,36 @@ fn the_bits_do_not_depend_on_the_threads() {
             dense.backward_weight(&mut dw, &dy, &x, Beta::Zero);
             [y, dx, dw].concat()
         });
+    }
+}
+
+/// Images share tiles' chunks with others of their group, and groups grow with the weights: beside a usual
+/// shape stands one whose transformed weights fit no near cache.
+#[test]
+#[cfg_attr(miri, ignore = "takes hours")]
+fn an_image_comes_out_the_same_in_any_batch() {
+    let heavy = Conv2dShape::same(100, [3, 3], [128, 128], 3);
+    let n_groups = |shape: &Conv2dShape| winograd::groups(&Geometry::of(shape).unwrap(), shape.batch);
+    assert_eq!((n_groups(&USUAL), n_groups(&heavy)), (5, 2), "the heavy shape has larger groups");
+    for shape in [USUAL, heavy] {
+        let x = values(shape.input_len(), 1);
+        let dy = values(shape.output_len(), 2);
+        let w = values(shape.weight_len(), 3);
+        for dense in each_dense(&shape) {
+            let convolve = |x: &[f32], dy: &[f32]| {
+                let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
+                dense.forward(&mut y, x, &w, None);
+                dense.backward_input(&mut dx, dy, &w, Beta::Zero);
+                (y, dx)
+            };
+            let (y, dx) = convolve(&x, &dy);
+            let (x_len, y_len) = (x.len() / shape.batch, y.len() / shape.batch);
+            for image in 0..shape.batch {
+                let (xs, ys) = (image * x_len..(image + 1) * x_len, image * y_len..(image + 1) * y_len);
+                let (y_alone, dx_alone) = convolve(&x[xs.clone()], &dy[ys.clone()]);
+                assert_eq!(y_alone, y[ys], "{dense:?}: the output of image {image}");
+                assert_eq!(dx_alone, dx[xs], "{dense:?}: the input gradient of image {image}");
+            }
+        }
     }
 }
