@@ -4,7 +4,7 @@
     python record_schedules.py        # writes schedules.json and schedules.bin beside itself
 
 schedules.json names the cases in order; schedules.bin holds for each 500 learning rates and, where the case
-says so, 500 momenta, as little-endian f64. The options stand in the test of the same name in `schedules.rs`.
+says so, 500 momenta, as little-endian f64. The options stand in `tests/suite/schedules.rs` under the same name.
 """
 
 import json

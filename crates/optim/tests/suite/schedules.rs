@@ -123,8 +123,8 @@ fn assert_close(name: &str, what: &str, actual: impl Fn(u64) -> f64, expected: &
 
 #[test]
 fn every_schedule_repeats_pytorch() {
-    let index: serde_json::Value = serde_json::from_str(include_str!("pytorch/schedules.json")).unwrap();
-    let blob: &[u8] = include_bytes!("pytorch/schedules.bin");
+    let index: serde_json::Value = serde_json::from_str(include_str!("../pytorch/schedules.json")).unwrap();
+    let blob: &[u8] = include_bytes!("../pytorch/schedules.bin");
     let numbers: Vec<f64> = blob.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     let mut rows = numbers.chunks_exact(N_STEPS);
     for case in index["cases"].as_array().unwrap() {

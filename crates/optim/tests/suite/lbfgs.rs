@@ -52,7 +52,7 @@ fn lbfgs(options: &Value) -> Lbfgs {
 
 #[test]
 fn every_call_repeats_pytorch() {
-    let record: Value = serde_json::from_str(include_str!("pytorch/lbfgs.json")).unwrap();
+    let record: Value = serde_json::from_str(include_str!("../pytorch/lbfgs.json")).unwrap();
     for case in record["cases"].as_array().unwrap() {
         let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
         let rule = lbfgs(&case["options"]);

@@ -1,8 +1,6 @@
 //! What must hold for all rules, or for those that a property names.
 
-mod common;
-
-use common::{noise, optimizer, variants, without_decay};
+use crate::common::{noise, optimizer, variants, without_decay};
 use optim::*;
 use proptest::prelude::*;
 

@@ -23,8 +23,8 @@ struct Record {
 
 impl Record {
     fn read() -> Self {
-        let index = serde_json::from_str(include_str!("pytorch/rules.json")).unwrap();
-        Self { index, blob: include_bytes!("pytorch/rules.bin") }
+        let index = serde_json::from_str(include_str!("../pytorch/rules.json")).unwrap();
+        Self { index, blob: include_bytes!("../pytorch/rules.bin") }
     }
 
     fn take_f64(&mut self, n: usize) -> Vec<f64> {

@@ -1,8 +1,6 @@
 //! The optimizer: groups, ranges, learning rates, saved state, and what it refuses.
 
-mod common;
-
-use common::{noise, optimizer, variants};
+use crate::common::{noise, optimizer, variants};
 use optim::schedule::{ConstantLr, OneCycleLr, Schedule};
 use optim::*;
 
