@@ -7,7 +7,7 @@ use crate::orthogonal;
 /// When [`lsuv`] is content.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lsuv {
-    /// The variance may differ from 1 by this much; 0.1, as in the paper.
+    /// The variance must differ from 1 by less than this; 0.1, as in the paper.
     pub tolerance: f64,
     /// The number of times the weight is rescaled at most; 10.
     pub max_iters: usize,

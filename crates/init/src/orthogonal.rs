@@ -77,3 +77,18 @@ fn reflect(x: &mut [f64], v: &[f64]) {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_along_the_first_axis_keeps_its_digits() {
+        for (x, y) in [(1.0, 1e-5), (1.0, -1e-9), (-1.0, 1e-5), (0.0, 1.0)] {
+            let q = orthonormal(vec![vec![x, y], vec![0.3, 0.7]]);
+            let norm = f64::hypot(x, y);
+            let error = (q[0][0] - x / norm).abs().max((q[0][1] - y / norm).abs());
+            assert!(error < 1e-14, "the direction of ({x}, {y}) is off by {error:e}: {:?}", q[0]);
+        }
+    }
+}

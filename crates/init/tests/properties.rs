@@ -269,6 +269,26 @@ fn lsuv_stops_after_its_iterations() {
 }
 
 #[test]
+fn lsuv_looks_once_at_a_layer_that_fits_and_rescales_one_that_misses_by_the_tolerance() {
+    let rescaled = |tolerance, outputs: &[f32]| {
+        let mut seen = Vec::new();
+        let config = Lsuv { tolerance, max_iters: 1 };
+        lsuv(&mut [0.0; 4], &[2, 2], config, &mut rng(8), |w| {
+            seen.push(w.to_vec());
+            outputs.to_vec()
+        });
+        let fresh = filled(4, |w| orthogonal(w, &[2, 2], 1.0, &mut rng(8)));
+        assert_eq!(seen[0], fresh);
+        seen.get(1).map(|w| w[0] / fresh[0])
+    };
+    assert_eq!(rescaled(0.1, &[-1.0, 1.0]), None);
+    assert_eq!(rescaled(0.3, &[-1.5, -0.5, 0.5, 1.5]), None); // the variance is 1.25
+    // As in the paper, the variance must come closer than the tolerance.
+    let factor = rescaled(0.25, &[-1.5, -0.5, 0.5, 1.5]).unwrap();
+    assert!((factor - 0.8f32.sqrt()).abs() < 1e-6, "{factor}");
+}
+
+#[test]
 fn weights_without_elements_are_left_alone() {
     let mut none: [f32; 0] = [];
     xavier_uniform(&mut none, &[0, 0], 1.0, &mut rng(9));
