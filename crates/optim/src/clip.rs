@@ -16,12 +16,16 @@ pub enum Norm {
     L1,
     /// max |g|.
     Max,
-    /// (Σ|g|ᵖ)^(1/p) for this p > 0.
+    /// (Σ|g|ᵖ)^(1/p) for this finite p > 0.
     P(f64),
 }
 
 impl Norm {
     /// The norm of all gradients together, as if they were one vector.
+    ///
+    /// # Panics
+    /// When the p of [`Norm::P`] is not positive and finite.
+    #[track_caller]
     pub fn of<F: Real>(self, grads: &[&[F]]) -> f64 {
         let sum = |part: &dyn Fn(&[F]) -> f64| grads.iter().map(|grads| part(grads)).sum::<f64>();
         match self {
@@ -29,6 +33,7 @@ impl Norm {
             Self::L1 => sum(&|grads| sums([grads], move |[g]| [g.abs()])[0]),
             Self::Max => grads.iter().copied().flatten().fold(F::ZERO, |max, g| max.larger(g.abs())).to_f64(),
             Self::P(p) => {
+                assert!(p > 0.0 && p.is_finite(), "Norm::P: p = {p} must be positive and finite");
                 sum(&|grads| sums([grads], move |[g]| [F::of(g.abs().to_f64().powf(p))])[0]).powf(1.0 / p)
             }
         }
@@ -55,7 +60,7 @@ pub fn clip_value<F: Real>(grads: &mut [F], limit: f64) {
 /// A norm that is not finite makes the gradients 0 or NaN, as there: look at the returned norm.
 ///
 /// # Panics
-/// When `max_norm` is negative or NaN.
+/// When `max_norm` is negative or NaN, or as [`Norm::of`].
 #[track_caller]
 pub fn clip_norm<F: Real>(grads: &mut [F], max_norm: f64, norm: Norm) -> f64 {
     clip_global_norm(&mut [grads], max_norm, norm)
@@ -73,7 +78,7 @@ pub fn clip_norm<F: Real>(grads: &mut [F], max_norm: f64, norm: Norm) -> f64 {
 /// ```
 ///
 /// # Panics
-/// When `max_norm` is negative or NaN.
+/// When `max_norm` is negative or NaN, or as [`Norm::of`].
 #[track_caller]
 pub fn clip_global_norm<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: Norm) -> f64 {
     assert!(max_norm >= 0.0, "clip_norm: max_norm = {max_norm} must not be negative");

@@ -103,10 +103,20 @@ impl LrRangeTest {
         &self.history
     }
 
-    /// The learning rate at which the smoothed loss falls fastest, per factor of the learning rate; `None`
-    /// when it never falls.
+    /// The learning rate from which on the smoothed loss falls furthest within w steps, as many as the smoothing
+    /// looks back; `None` when it never falls.
+    ///
+    /// ```text
+    /// the rate of the step k ≥ w with the largest sₖ − sₖ₊w,   w = 1/(1 − smoothing)
+    /// ```
+    /// Rounded, and at most a quarter of the steps so far. The first w steps do not count, for there the average is
+    /// still that of a few batches and leaps with each. Over a stretch of w steps the fall outweighs the noise; it
+    /// shows late in the average, and the rate is that of its start to make up for it.
     pub fn suggestion(&self) -> Option<f64> {
-        let falls = self.history.windows(2).map(|pair| (pair[0].0, pair[0].1 - pair[1].1));
-        falls.filter(|(_, fall)| *fall > 0.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| lr)
+        let looks_back = (1.0 / (1.0 - self.config.smoothing)).round() as usize;
+        let w = looks_back.min(self.history.len() / 4).max(1);
+        let settled = self.history.get(w..)?;
+        let falls = settled.iter().zip(settled.get(w..)?).map(|((lr, loss), (_, later))| (lr, loss - later));
+        falls.filter(|(_, fall)| *fall > 0.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| *lr)
     }
 }

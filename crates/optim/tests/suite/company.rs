@@ -5,6 +5,8 @@ use optim::regularize::{elastic_net, l1, l2, max_norm};
 use optim::*;
 use proptest::prelude::*;
 
+use crate::common::noise;
+
 fn vectors() -> impl Strategy<Value = Vec<Vec<f64>>> {
     (1usize..10, 1usize..12)
         .prop_flat_map(|(n, count)| prop::collection::vec(prop::collection::vec(-3.0..3.0f64, n), count))
@@ -222,6 +224,24 @@ fn rows_that_do_not_divide_panic() {
 }
 
 #[test]
+#[should_panic(expected = "max_norm: 0 elements do not divide into 0 rows")]
+fn no_rows_panic() {
+    max_norm::<f32>(&mut [], 0, 1.0);
+}
+
+#[test]
+#[should_panic(expected = "Norm::P: p = 0 must be positive and finite")]
+fn a_norm_without_a_power_panics() {
+    Norm::P(0.0).of(&[&[1.0f32][..]]);
+}
+
+#[test]
+#[should_panic(expected = "Norm::P: p = inf must be positive and finite")]
+fn an_infinite_power_panics() {
+    clip_norm(&mut [1.0f32], 1.0, Norm::P(f64::INFINITY));
+}
+
+#[test]
 #[should_panic(expected = "clip_value: limit = -1 must not be negative")]
 fn a_negative_limit_panics() {
     clip_value(&mut [0.0f32], -1.0);
@@ -251,6 +271,25 @@ fn the_range_test_walks_from_start_to_end_and_smooths() {
     assert!(close(&smoothed, &[4.0, 4.0 / 1.5, 8.0 / 1.75, 5.0 / 1.875, 3.5 / 1.9375]), "{smoothed:?}");
     // It falls fastest from the third step to the fourth.
     assert!((test.suggestion().unwrap() - 1e-2).abs() < 1e-12);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_range_test_suggests_where_the_loss_falls_through_noise(
+        seed: u64, n_steps in 80usize..400, smoothing in 0.85..0.97f64, place in -5.0..-3.0f64,
+    ) {
+        let mut test = LrRangeTest::new(RangeTest { n_steps, smoothing, ..RangeTest::default() }).unwrap();
+        let mut noise = noise::<f64>(seed, n_steps).into_iter();
+        while let Some(lr) = test.next_lr() {
+            // Falls from 2.3 to 1.1 about the rate 10^place, and explodes three orders of magnitude later.
+            let x = lr.log10() - place;
+            test.observe(2.3 - 1.2 / (1.0 + (-4.0 * x).exp()) + (1e-3 * 10f64.powf(x)).powi(2) + 0.3 * noise.next().unwrap());
+        }
+        let x = test.suggestion().unwrap().log10() - place;
+        prop_assert!(x.abs() < 1.0, "10^{} times the rate at which it falls", x);
+    }
 }
 
 #[test]

@@ -264,6 +264,51 @@ fn rules_of_another_crate_are_welcome() {
 }
 
 #[test]
+fn so_are_those_that_look_at_a_whole_tensor() {
+    /// A step in units of the largest gradient that the tensor has had.
+    struct Scaled {
+        lr: f64,
+    }
+    impl Rule for Scaled {
+        fn name(&self) -> &'static str {
+            "scaled"
+        }
+        fn hyperparameters(&self) -> Vec<(&'static str, f64)> {
+            vec![("lr", self.lr)]
+        }
+        fn hyperparameter_mut(&mut self, name: &str) -> Option<&mut f64> {
+            (name == "lr").then_some(&mut self.lr)
+        }
+        fn check(&self) -> Result<(), Error> {
+            Interval::POSITIVE.check("scaled", "lr", self.lr)
+        }
+    }
+    impl<F: Real> WholeTensor<F> for Scaled {
+        fn slots(&self, shape: &[usize]) -> Vec<Slot<F>> {
+            vec![Slot::shared("largest", 1, 0.0), Slot::scratch("step", shape.iter().product())]
+        }
+        fn apply(&self, _t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+            let [largest, steps] = slots else { unreachable!("two slots") };
+            let largest = &mut largest.values_mut()[0];
+            *largest = grads.iter().fold(*largest, |largest, g| largest.larger(g.abs()));
+            for ((step, value), &g) in steps.values_mut().iter_mut().zip(values).zip(grads) {
+                *step = F::of(self.lr) * g / *largest;
+                *value -= *step;
+            }
+        }
+    }
+    let params = [Param::new("a", 0..2), Param::new("b", 2..4).with_shape([2, 1])];
+    let rule = AnyRule::WholeTensor(Box::new(Scaled { lr: 0.5 }));
+    assert_eq!(format!("{rule:?}"), "scaled { lr: 0.5, .. }");
+    let mut optimizer = Optimizer::<f64>::new(rule, params).unwrap();
+    let mut values = [0.0; 4];
+    optimizer.step(&mut values, &[1.0, -2.0, 40.0, 10.0]);
+    assert_eq!(values, [-0.25, 0.5, -0.5, -0.125]);
+    let state: Vec<_> = optimizer.state().map(|(name, slot)| (name, slot.to_vec())).collect();
+    assert_eq!(state, [("a.largest".into(), vec![2.0]), ("b.largest".into(), vec![40.0])]);
+}
+
+#[test]
 #[should_panic(expected = "Optimizer::step: values has 3 elements, grads 2")]
 fn lengths_that_differ_panic() {
     optimizer::<f32>(sgd(0.1).into(), 2).step(&mut [0.0; 3], &[0.0; 2]);
