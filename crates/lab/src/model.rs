@@ -79,7 +79,7 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
     let archive = Archive::open(path)?;
     archive.load_into(&mut params)?;
-    let about = match archive.metadata(ABOUT) {
+    let about = match archive.metadata(ABOUT)? {
         None => About::new(&data::class_names::CIFAR10.map(String::from), None),
         Some(json) => serde_json::from_str(&json)
             .ok()

@@ -61,9 +61,9 @@ proptest! {
         weights::load(&path, &mut other).unwrap();
         prop_assert_eq!(bits(params.values()), bits(other.values()));
         let archive = Archive::open(&path).unwrap();
-        prop_assert_eq!(archive.metadata("note"), Some(note));
-        prop_assert_eq!(archive.metadata("format"), Some("pt".to_owned()));
-        prop_assert_eq!(archive.metadata("absent"), None);
+        prop_assert_eq!(archive.metadata("note").unwrap(), Some(note));
+        prop_assert_eq!(archive.metadata("format").unwrap(), Some("pt".to_owned()));
+        prop_assert_eq!(archive.metadata("absent").unwrap(), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Checkpoint, Folder, seal};
+use super::{Checkpoint, Folder, bounds, seal};
 use crate::cli::{Cli, Command, TrainArgs};
 use crate::dataset::Images;
 use crate::output::{message, warn};
@@ -43,6 +43,7 @@ pub enum ResumeWith {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The flags that change what is computed, by name.
+    #[serde(deserialize_with = "bounds::flags")]
     flags: Map<String, Value>,
     /// The SHA-256 of all images and labels.
     data: String,

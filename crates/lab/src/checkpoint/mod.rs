@@ -14,6 +14,7 @@
 //! Schedules and generators are functions of the step and need no place in it. A file is written beside its
 //! name, synced and renamed: a checkpoint is the old one or the new one, never a part of it.
 
+mod bounds;
 mod config;
 mod every;
 mod folder;
@@ -84,18 +85,21 @@ impl Checkpoint {
         bytes
     }
 
-    /// Reads a checkpoint, after its sum was found right.
+    /// Reads a checkpoint, after its sum was found right. Whatever the file says, this takes no more memory than
+    /// twice its size and 128 KiB.
     ///
     /// # Errors
     /// When the file cannot be read, its sum is another, or it is no checkpoint of this program.
     pub fn read(path: &Path) -> Result<Self> {
         let archive = Archive::open(path)?;
         let named = || path.display().to_string();
-        seal::check(path, archive.metadata(SUM).as_deref()).with_context(named)?;
-        let json = archive.metadata(CHECKPOINT).context("it is no checkpoint").with_context(named)?;
+        seal::check(path, archive.metadata(SUM)?.as_deref()).with_context(named)?;
+        let json = archive.metadata(CHECKPOINT)?.context("it is no checkpoint").with_context(named)?;
+        bounds::check(&json).with_context(named)?;
         let mut checkpoint: Self = serde_json::from_str(&json)
             .context("it is a checkpoint of another version of this program")
             .with_context(named)?;
+        drop(json);
         ensure!(
             checkpoint.format == FORMAT,
             "{}: it is a checkpoint of format {}, expected {FORMAT}",

@@ -26,11 +26,14 @@ pub(super) fn close(bytes: &mut [u8]) {
 /// Compares the sum that a file claims with its own. The file's header was parsed before.
 pub(super) fn check(path: &Path, claimed: Option<&str>) -> Result<()> {
     let claimed = claimed.context("it has no sum, so it is no checkpoint")?;
+    ensure!(claimed.len() == NO_SUM.len(), "its sum is no SHA-256");
     let mut file = File::open(path)?;
     let mut prefix = [0; 8];
     file.read_exact(&mut prefix)?;
-    let mut header = Vec::new();
-    file.by_ref().take(u64::from_le_bytes(prefix)).read_to_end(&mut header)?;
+    let header_len = u64::from_le_bytes(prefix).min(file.metadata()?.len());
+    // Its room is made at once: a vector that grows holds up to three times its bytes meanwhile.
+    let mut header = Vec::with_capacity(header_len as usize);
+    file.by_ref().take(header_len).read_to_end(&mut header)?;
     let at = place(&header, claimed).context("its sum is no SHA-256")?;
     header[at..at + NO_SUM.len()].copy_from_slice(NO_SUM.as_bytes());
     let mut hasher = Sha256::new();
@@ -53,7 +56,7 @@ fn place(header: &[u8], sum: &str) -> Option<usize> {
     let key = format!("\"{SUM}\":\"");
     let field = format!("{key}{sum}\"");
     let at = header.windows(field.len()).position(|window| window == field.as_bytes())?;
-    (sum.len() == NO_SUM.len()).then_some(at + key.len())
+    Some(at + key.len())
 }
 
 /// Bytes as hexadecimal digits.

@@ -3,6 +3,7 @@
 use data::{Batch, Position};
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use crate::history::{Epoch, exact};
 
 /// Where a run stands and what it has measured.
@@ -18,6 +19,7 @@ pub struct State {
     /// What the epoch has summed up so far.
     pub sums: Sums,
     /// What was measured at the end of each epoch.
+    #[serde(deserialize_with = "bounds::counted")]
     pub history: Vec<Epoch>,
     /// The step of the checkpoint with the best weights by the validation split.
     pub best_step: Option<u64>,

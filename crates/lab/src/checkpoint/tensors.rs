@@ -58,6 +58,14 @@ impl Tensors {
 
     /// Reads all tensors of a file.
     pub(super) fn read(archive: &Archive) -> Result<Self> {
+        let (n_tensors, n_values) = archive
+            .tensors()
+            .fold((0, 0_usize), |(n, n_values), tensor| (n + 1, n_values + tensor.shape.numel()));
+        // Small ones are few, and many of them an attack on the memory.
+        ensure!(
+            n_tensors <= 32 + n_values / 64,
+            "it has {n_tensors} tensors and in all of them {n_values} numbers, expected longer ones"
+        );
         let mut tensors = BTreeMap::new();
         for tensor in archive.tensors() {
             ensure!(tensor.dtype == Dtype::F32, "{} is {}, expected F32", tensor.name, tensor.dtype);

@@ -1,16 +1,15 @@
 //! Reading a safetensors file.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use autograd::Params;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use tensor::Shape;
 
 use super::error::{Differences, WeightsError};
 use super::header::{Dtype, Entry, Header};
+use super::json::{for_each_pair, unescape};
 
 /// The longest header that is read, as in the crate `safetensors`.
 const MAX_HEADER_LEN: u64 = 100_000_000;
@@ -79,9 +78,21 @@ impl Archive {
     }
 
     /// The string that the file's metadata have under `key`, if there is one.
-    pub fn metadata(&self, key: &str) -> Option<String> {
-        let raw = self.header.metadata.as_ref()?;
-        serde_json::Deserializer::from_str(raw.get()).deserialize_map(Lookup { key }).ok()?
+    ///
+    /// # Errors
+    /// When the metadata cannot be read again, or the string is broken.
+    pub fn metadata(&self, key: &str) -> Result<Option<String>, WeightsError> {
+        let Some(range) = &self.header.metadata else { return Ok(None) };
+        let mut object = vec![0; range.len()];
+        let mut file = &self.file;
+        let read =
+            file.seek(SeekFrom::Start(8 + range.start as u64)).and_then(|_| file.read_exact(&mut object));
+        read.map_err(|source| WeightsError::Io { action: "read", path: self.path.clone(), source })?;
+        let broken = |error| WeightsError::Format {
+            path: self.path.clone(),
+            reason: format!("its metadata are broken: {error}"),
+        };
+        look_up(&object, key).map_err(broken)
     }
 
     /// Reads a tensor of floating-point numbers into `out`, converted to f32.
@@ -203,27 +214,15 @@ fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// Finds one string in an object of strings, without keeping the others.
-struct Lookup<'k> {
-    key: &'k str,
-}
-
-impl<'de> Visitor<'de> for Lookup<'_> {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
-        let mut found = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == self.key {
-                found = Some(map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
+/// The string under `key` in an object of strings.
+fn look_up(object: &[u8], key: &str) -> Result<Option<String>, String> {
+    let object = std::str::from_utf8(object).map_err(|error| error.to_string())?;
+    let mut found = None;
+    for_each_pair(object, |name, value| {
+        if unescape(name)? == key {
+            found = Some(value);
         }
-        Ok(found)
-    }
+        Ok(())
+    })?;
+    found.map(unescape).transpose()
 }

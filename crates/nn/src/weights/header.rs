@@ -4,18 +4,27 @@
 //! {"__metadata__":{"format":"pt"},"0.bias":{"dtype":"F32","shape":[32],"data_offsets":[0,128]}}
 //! ```
 //!
-//! Nothing is allocated in proportion to a number that the file claims: the tensors are counted first, and
-//! each takes one compact [`Entry`], hardly more bytes than the shortest JSON that describes a tensor.
+//! Nothing is allocated in proportion to a number that the file claims, and nothing grows while it is filled:
+//! the tensors are counted first, and each takes one compact [`Entry`], hardly more bytes than the shortest JSON
+//! that describes a tensor; keys and strings are looked at where they stand.
 
 use std::fmt;
+use std::ops::Range;
 
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use tensor::{MAX_RANK, Shape};
+
+use super::json::{depth, for_each_pair, unescape};
 
 /// The key under which the string metadata lie.
 pub(super) const METADATA: &str = "__metadata__";
+
+/// A shape in a tensor's description in the header.
+const MAX_DEPTH: usize = 3;
+
+/// The longest name of a tensor, and the longest description of one, in bytes as they stand in the file.
+const MAX_TEXT_LEN: usize = 1024;
 
 /// The type of a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,31 +100,64 @@ pub(super) struct Dims {
 pub(super) struct Header {
     /// Sorted by name.
     pub(super) entries: Vec<Entry>,
-    /// The metadata as they stand in the file; looked up when asked for.
-    pub(super) metadata: Option<Box<RawValue>>,
+    /// Where in the JSON the object of metadata stands; it is read again when asked for.
+    pub(super) metadata: Option<Range<usize>>,
 }
 
 impl Header {
     /// Parses the JSON and checks that the tensors fill `data_len` bytes one after the other.
     pub(super) fn parse(json: &[u8], data_len: u64) -> Result<Self, String> {
         let text = std::str::from_utf8(json).map_err(|error| format!("its header is not text: {error}"))?;
-        let broken = |error: serde_json::Error| format!("its header is broken: {error}");
-        let Count(n_entries) = serde_json::from_str(text).map_err(broken)?;
+        let broken = |error: String| format!("its header is broken: {error}");
+        if depth(text) > MAX_DEPTH {
+            return Err(broken("it is nested too deep".into()));
+        }
+        let mut n_entries = 0;
+        let mut metadata = None;
+        // The first pass counts the tensors, and sees that everything is of its type, keeping nothing.
+        let count = |key: &str, value: &str| {
+            if name(key)? == METADATA {
+                let start = value.as_ptr() as usize - text.as_ptr() as usize;
+                metadata = Some(start..start + value.len());
+                let is_string = |_: &str, value: &str| match value.starts_with('"') {
+                    true => Ok(()),
+                    false => Err("expected strings".into()),
+                };
+                return for_each_pair(value, is_string).map_err(|error| format!("{key}: {error}"));
+            }
+            n_entries += 1;
+            Info::parse(key, value).map(drop)
+        };
+        for_each_pair(text, count).map_err(broken)?;
         // Tensors without elements are rare, and millions of them an attack on the memory.
         if n_entries as u64 > 1024 + data_len / 4 {
             return Err(format!("its header names {n_entries} tensors, and {data_len} bytes follow"));
         }
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let visitor = HeaderVisitor { entries: Vec::with_capacity(n_entries), data_len };
-        let mut header =
-            reader.deserialize_map(visitor).and_then(|h| reader.end().map(|()| h)).map_err(broken)?;
-        check_places(&mut header.entries, data_len)?;
-        header.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        match header.entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        let mut entries = Vec::with_capacity(n_entries);
+        let keep = |key: &str, value: &str| {
+            let name = name(key)?;
+            if name != METADATA {
+                let info = Info::parse(key, value)?;
+                entries.push(Entry { name: name.into(), ..info.entry(key, data_len)? });
+            }
+            Ok(())
+        };
+        for_each_pair(text, keep).map_err(broken)?;
+        check_places(&mut entries, data_len)?;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        match entries.windows(2).find(|pair| pair[0].name == pair[1].name) {
             Some(pair) => Err(format!("it holds two tensors named {:?}", pair[0].name)),
-            None => Ok(header),
+            None => Ok(Self { entries, metadata }),
         }
     }
+}
+
+/// The name that a quoted key stands for.
+fn name(key: &str) -> Result<String, String> {
+    if key.len() > MAX_TEXT_LEN {
+        return Err(format!("a name has {} bytes, at most {MAX_TEXT_LEN} are read", key.len()));
+    }
+    unescape(key)
 }
 
 /// Whether the tensors lie one after the other, without gap or overlap, to the end of the file.
@@ -135,115 +177,6 @@ fn check_places(entries: &mut [Entry], data_len: u64) -> Result<(), String> {
     }
 }
 
-/// The first pass: counts the tensors, and sees that everything is of its type, keeping nothing.
-struct Count(usize);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Counter;
-        impl<'de> Visitor<'de> for Counter {
-            type Value = Count;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of tensors")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                let mut n_tensors = 0;
-                while let Some(Text { is_metadata }) = map.next_key()? {
-                    if is_metadata {
-                        map.next_value::<Strings>()?;
-                    } else {
-                        map.next_value::<Info>()?;
-                        n_tensors += 1;
-                    }
-                }
-                Ok(Count(n_tensors))
-            }
-        }
-        deserializer.deserialize_map(Counter)
-    }
-}
-
-/// A string of which only this is kept.
-struct Text {
-    is_metadata: bool,
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl Visitor<'_> for TextVisitor {
-            type Value = Text;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-                Ok(Text { is_metadata: text == METADATA })
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// An object of strings of which nothing is kept.
-struct Strings;
-
-impl<'de> Deserialize<'de> for Strings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StringsVisitor;
-        impl<'de> Visitor<'de> for StringsVisitor {
-            type Value = Strings;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
-                while map.next_entry::<Text, Text>()?.is_some() {}
-                Ok(Strings)
-            }
-        }
-        deserializer.deserialize_map(StringsVisitor)
-    }
-}
-
-/// The second pass: keeps an [`Entry`] for each tensor, in room that was made for all.
-struct HeaderVisitor {
-    entries: Vec<Entry>,
-    data_len: u64,
-}
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tensors")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Header, A::Error> {
-        let mut metadata = None;
-        while let Some(name) = map.next_key::<Box<str>>()? {
-            if &*name == METADATA {
-                metadata = Some(map.next_value::<Box<RawValue>>()?);
-                continue;
-            }
-            let Info { dtype, shape: dims, data_offsets: (start, end) } = map.next_value()?;
-            let elements = dims.sizes[..usize::from(dims.rank)].iter();
-            // A size of 0 must not hide an overflow of the others, or `Shape` would refuse it later.
-            let padded = elements.clone().try_fold(1_u64, |n, &size| n.checked_mul(u64::from(size.max(1))));
-            let n_elements: Option<u64> = padded.map(|_| elements.map(|&size| u64::from(size)).product());
-            let n_bytes = n_elements.and_then(|n| n.checked_mul(dtype.size() as u64));
-            if padded.is_none_or(|n| n > isize::MAX as u64 / 8)
-                || end > self.data_len
-                || end.checked_sub(start) != n_bytes
-            {
-                return Err(A::Error::custom(format!(
-                    "{name:?} at bytes {start} to {end} cannot be {dtype} of shape {dims}"
-                )));
-            }
-            self.entries.push(Entry { name, dtype, dims, start });
-        }
-        Ok(Header { entries: self.entries, metadata })
-    }
-}
-
 /// What the header says of a tensor.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -251,6 +184,33 @@ struct Info {
     dtype: Dtype,
     shape: Dims,
     data_offsets: (u64, u64),
+}
+
+impl Info {
+    fn parse(key: &str, description: &str) -> Result<Self, String> {
+        if description.len() > MAX_TEXT_LEN {
+            let len = description.len();
+            return Err(format!("{key} is described in {len} bytes, at most {MAX_TEXT_LEN} are read"));
+        }
+        serde_json::from_str(description).map_err(|error| format!("{key}: {error}"))
+    }
+
+    /// The tensor, without its name, if it can lie within `data_len` bytes.
+    fn entry(self, key: &str, data_len: u64) -> Result<Entry, String> {
+        let Self { dtype, shape: dims, data_offsets: (start, end) } = self;
+        let elements = dims.sizes[..usize::from(dims.rank)].iter();
+        // A size of 0 must not hide an overflow of the others, or `Shape` would refuse it later.
+        let padded = elements.clone().try_fold(1_u64, |n, &size| n.checked_mul(u64::from(size.max(1))));
+        let n_elements: Option<u64> = padded.map(|_| elements.map(|&size| u64::from(size)).product());
+        let n_bytes = n_elements.and_then(|n| n.checked_mul(dtype.size() as u64));
+        if padded.is_none_or(|n| n > isize::MAX as u64 / 8)
+            || end > data_len
+            || end.checked_sub(start) != n_bytes
+        {
+            return Err(format!("{key} at bytes {start} to {end} cannot be {dtype} of shape {dims}"));
+        }
+        Ok(Entry { name: Box::default(), dtype, dims, start })
+    }
 }
 
 impl fmt::Display for Dims {

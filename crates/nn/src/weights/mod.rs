@@ -22,6 +22,7 @@
 mod archive;
 mod error;
 mod header;
+mod json;
 mod write;
 
 use std::path::Path;

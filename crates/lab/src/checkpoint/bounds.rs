@@ -1,0 +1,87 @@
+//! Bounds on the JSON of a checkpoint, so that reading a hostile one takes no more memory than it is long.
+
+use std::fmt;
+
+use anyhow::{Result, ensure};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// The longest string or number; what a run writes has less than a hundred bytes.
+const MAX_TOKEN_LEN: usize = 4096;
+/// Objects and lists within each other; a score of an epoch of the history of the state has five around it.
+const MAX_DEPTH: usize = 8;
+/// The longest object of flags; what a run writes has less than a thousand bytes.
+const MAX_FLAGS_LEN: usize = 4096;
+
+/// Refuses long strings and numbers, which the parser copies, and deep nesting, of which it keeps each level.
+pub(super) fn check(json: &str) -> Result<()> {
+    let (mut rest, mut depth) = (json.as_bytes(), 0_usize);
+    while let Some((&byte, tail)) = rest.split_first() {
+        let token_len = match byte {
+            b'"' => 1 + string_len(tail),
+            b'{' | b'[' => {
+                depth += 1;
+                1
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                1
+            }
+            _ => 1 + tail.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        };
+        ensure!(token_len <= MAX_TOKEN_LEN, "it has a string or a number of {token_len} bytes, expected few");
+        ensure!(depth <= MAX_DEPTH, "it is nested more than {MAX_DEPTH} deep");
+        rest = &rest[token_len..];
+    }
+    Ok(())
+}
+
+/// The bytes of a string up to its closing quote, or all of them.
+fn string_len(text: &[u8]) -> usize {
+    let mut is_escaped = false;
+    let closes = |&byte: &u8| {
+        let closes = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        closes
+    };
+    text.iter().position(closes).map_or(text.len(), |at| at + 1)
+}
+
+/// Reads flags: not many, and none is a list or an object.
+pub(super) fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    let flags = <&RawValue>::deserialize(deserializer)?.get();
+    if flags.len() > MAX_FLAGS_LEN {
+        return Err(D::Error::custom(format!("the flags take {} bytes", flags.len())));
+    }
+    let flags: Map<String, Value> = serde_json::from_str(flags).map_err(D::Error::custom)?;
+    match flags.iter().find(|(_, value)| value.is_array() || value.is_object()) {
+        Some((name, _)) => Err(D::Error::custom(format!("the flag {name} is a list or an object"))),
+        None => Ok(flags),
+    }
+}
+
+/// Reads a list whose items are counted first: one that grows as it is filled takes up to three times its room.
+pub(super) fn counted<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Counted<T>(Vec<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Counted<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            while let Some(item) = seq.next_element()? {
+                self.0.push(item);
+            }
+            Ok(self.0)
+        }
+    }
+    let list = <&RawValue>::deserialize(deserializer)?.get();
+    // A vector of nothing takes no memory.
+    let n_items = serde_json::from_str::<Vec<IgnoredAny>>(list).map_err(D::Error::custom)?.len();
+    // Items of other kinds may be short, and more than there is room for.
+    let visitor = Counted(Vec::with_capacity(n_items.min(list.len() / size_of::<T>())));
+    serde_json::Deserializer::from_str(list).deserialize_seq(visitor).map_err(D::Error::custom)
+}

@@ -1,0 +1,101 @@
+//! JSON from elsewhere, looked at where it stands: nothing is copied but what is asked for.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Calls `f` with each key and value of an object, both as they stand in the text. The first error ends it.
+///
+/// The text must not be nested without bounds ([`depth`]): the parser keeps a byte for each level.
+pub(super) fn for_each_pair<'t>(
+    object: &'t str,
+    f: impl FnMut(&'t str, &'t str) -> Result<(), String>,
+) -> Result<(), String> {
+    struct Pairs<F>(F);
+    impl<'t, F: FnMut(&'t str, &'t str) -> Result<(), String>> Visitor<'t> for Pairs<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'t>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                (self.0)(key.get(), value.get()).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(object);
+    reader.deserialize_map(Pairs(f)).and_then(|()| reader.end()).map_err(|error| error.to_string())
+}
+
+/// How deep objects and arrays are nested, whether or not the text is JSON.
+pub(super) fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// What a quoted string stands for, in one allocation that is no longer than the string.
+pub(super) fn unescape(quoted: &str) -> Result<String, String> {
+    let inner = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let mut rest = inner.ok_or_else(|| "expected a string".to_owned())?;
+    let mut text = String::with_capacity(rest.len());
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // Two bytes, or `\u` and four digits; twice that where two of them stand for one character.
+        let escape_len = match rest.as_bytes().get(..4) {
+            Some([_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'A' | b'b' | b'B']) => 12,
+            Some([_, b'u', ..]) => 6,
+            _ => 2,
+        };
+        let escape = rest.get(..escape_len).ok_or_else(|| "half an escape in a string".to_owned())?;
+        let decoded: String =
+            serde_json::from_str(&format!("\"{escape}\"")).map_err(|error| error.to_string())?;
+        text.push_str(&decoded);
+        rest = &rest[escape_len..];
+    }
+    text.push_str(rest);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn strings_are_those_of_the_reference(text in any::<String>(), at: prop::sample::Index) {
+            let quoted = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(unescape(&quoted), Ok(text.clone()));
+            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            prop_assert_eq!(unescape(&format!("\"{escaped}\"")), Ok(text));
+            // Cut anywhere it is the reference's string, or an error as there.
+            let cut = format!("\"{}\"", &escaped[..at.index(escaped.len() + 1)]);
+            prop_assert_eq!(unescape(&cut).ok(), serde_json::from_str::<String>(&cut).ok());
+        }
+    }
+
+    #[test]
+    fn brackets_within_strings_do_not_nest() {
+        for (text, expected) in
+            [("", 0), ("{}", 1), (r#"{"a":[[],{}]}"#, 3), (r#"{"[\"[":"{{"}"#, 1), ("]]{", 1)]
+        {
+            assert_eq!(depth(text), expected, "{text}");
+        }
+    }
+}
