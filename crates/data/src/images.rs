@@ -12,9 +12,19 @@ use crate::{Error, ImageShape, InMemory, files};
 
 /// The longest side of a picture that is decoded.
 const MAX_SIDE: u32 = 1 << 15;
-/// The most memory that a decoder may take: a photograph of 64 megapixels. A picture of a few hundred bytes can claim
-/// as much, so this is also a bound on the time that it costs.
+/// The most memory that a decoder may take: a photograph of 64 megapixels.
 const MAX_DECODED_BYTES: u64 = 192 << 20;
+
+/// The most pixels that a byte of a file can stand for. The decoder of JPEG takes a file that was cut short for one
+/// whose rest is grey, so that without this bound a few hundred bytes could cost seconds.
+fn max_pixels_per_byte(format: ImageFormat) -> u64 {
+    match format {
+        // Each block of 64 pixels takes a bit; twice that, for odd ways to sample the colours.
+        ImageFormat::Jpeg => 2 * 8 * 64,
+        // Eight pixels in a byte, and 258 such bytes in two bits of deflate.
+        _ => 8 * 258 * 4,
+    }
+}
 
 /// Reads a PNG or JPEG of any size as an image of `shape`: its bytes plane after plane (C × H × W).
 ///
@@ -23,7 +33,8 @@ const MAX_DECODED_BYTES: u64 = 192 << 20;
 /// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours.
 ///
 /// # Errors
-/// When the file cannot be read, is neither a PNG nor a JPEG, is broken, or would need more than 192 MiB.
+/// When the file cannot be read, is neither a PNG nor a JPEG, is broken, would need more than 192 MiB, or claims more
+/// pixels than its bytes can hold.
 ///
 /// # Panics
 /// When `shape` has neither one nor three channels, or no pixels.
@@ -86,25 +97,51 @@ fn decode(path: &Path) -> Result<DynamicImage, Error> {
         image::ImageError::IoError(source) if source.kind() != ErrorKind::UnexpectedEof => {
             Error::Io { path: path.to_path_buf(), source }
         }
+        image::ImageError::Limits(_) => {
+            let problem =
+                format!("decoding it takes more than {MAX_DECODED_BYTES} bytes, which is the limit");
+            Error::Image { path: path.to_path_buf(), problem }
+        }
         error => Error::Image { path: path.to_path_buf(), problem: error.to_string() },
     };
+    let file_len = file.get_ref().metadata().map_err(Error::io(path))?.len();
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_DECODED_BYTES);
     let mut reader = ImageReader::new(file).with_guessed_format().map_err(Error::io(path))?;
-    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
+    let Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = reader.format() else {
         let problem = "expected a PNG or JPEG picture, found something else".into();
         return Err(Error::Image { path: path.to_path_buf(), problem });
-    }
+    };
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(broken)?;
-    limits.reserve(decoder.total_bytes()).map_err(broken)?;
+    check_claims(decoder.dimensions(), decoder.total_bytes(), file_len, max_pixels_per_byte(format))
+        .map_err(|problem| Error::Image { path: path.to_path_buf(), problem })?;
     decoder.set_limits(limits).map_err(broken)?;
     let orientation = decoder.orientation().map_err(broken)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Whether a picture that says it is so large, and takes so many bytes when it is decoded, may be decoded.
+fn check_claims(
+    (width, height): (u32, u32),
+    n_bytes: u64,
+    file_len: u64,
+    max_pixels_per_byte: u64,
+) -> Result<(), String> {
+    let size = format!("it claims {width} × {height} pixels");
+    if width.max(height) > MAX_SIDE {
+        return Err(format!("{size}, expected at most {MAX_SIDE} a side"));
+    }
+    if n_bytes > MAX_DECODED_BYTES {
+        return Err(format!("{size}, which take {n_bytes} bytes, expected at most {MAX_DECODED_BYTES}"));
+    }
+    let max_pixels = file_len.saturating_mul(max_pixels_per_byte);
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(format!("{size} in {file_len} bytes, which hold at most {max_pixels}"));
+    }
+    Ok(())
 }
 
 /// The largest window of the proportions height : width, as near to the centre as whole pixels allow.

@@ -114,16 +114,54 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// The bytes of a JPEG that says it has so many pixels, and has 64.
+fn boasting_jpeg(width: u16, height: u16) -> Vec<u8> {
+    let mut picture = Vec::new();
+    gradient(8, 8).write_to(&mut std::io::Cursor::new(&mut picture), ImageFormat::Jpeg).unwrap();
+    let frame = picture.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
+    picture[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    picture[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    picture
+}
+
 #[test]
-fn a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded() {
+fn a_small_file_that_claims_a_huge_picture_is_refused_before_it_is_decoded() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.png");
-    for (width, height) in [(30_000, 30_000), (2_000_000_000, 1), (1, 40_000)] {
-        fs::write(&path, boasting_png(width, height)).unwrap();
-        assert!(
-            matches!(read_image(&path, ImageShape::CIFAR), Err(Error::Image { .. })),
-            "{width} × {height}"
-        );
+    let complaint = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        let error = read_image(&path, ImageShape::CIFAR).unwrap_err();
+        assert!(matches!(error, Error::Image { .. }), "{error}");
+        error.to_string().strip_prefix(path.to_str().unwrap()).expect("the file's name").to_owned()
+    };
+    let row = ": decoding it takes more than 201326592 bytes, which is the limit";
+    assert_eq!(complaint(&boasting_png(2_000_000_000, 1)), row);
+    for (width, height) in [(40_000, 1), (1, 40_000)] {
+        let expected = format!(": it claims {width} × {height} pixels, expected at most 32768 a side");
+        assert_eq!(complaint(&boasting_png(width, height)), expected);
+    }
+    let too_many =
+        ": it claims 30000 × 30000 pixels, which take 2700000000 bytes, expected at most 201326592";
+    assert_eq!(complaint(&boasting_png(30_000, 30_000)), too_many);
+    assert_eq!(complaint(&boasting_jpeg(30_000, 30_000)), too_many);
+    // Within these limits, but more than so few bytes can stand for.
+    let (png, jpeg) = (boasting_png(8_192, 8_192), boasting_jpeg(8_192, 8_192));
+    for (bytes, pixels_per_byte) in [(png, 8_256), (jpeg, 1_024)] {
+        let hold = bytes.len() * pixels_per_byte;
+        let expected =
+            format!(": it claims 8192 × 8192 pixels in {} bytes, which hold at most {hold}", bytes.len());
+        assert_eq!(complaint(&bytes), expected);
+    }
+}
+
+#[test]
+fn the_most_that_few_bytes_can_hold_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    for format in [ImageFormat::Png, ImageFormat::Jpeg] {
+        let black = DynamicImage::ImageLuma8(image::GrayImage::new(4_000, 4_000));
+        black.save_with_format(&path, format).unwrap();
+        assert_eq!(read_image(&path, shape(1, 1, 1)).unwrap(), [0]);
     }
 }
 
