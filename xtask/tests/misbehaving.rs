@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{
-    ALL, Request, Server, archive, archive_md5, assert_fetched, assert_refused, fetch, send, serve,
+    ALL, Request, Server, archive, archive_md5, assert_fetched, assert_refused, fetch, limits, published,
+    send, serve,
 };
+use xtask::fetch::{Limits, Outcome, Source, bring};
 
 #[test]
 fn a_server_that_stalls_is_asked_again() {
@@ -36,6 +39,46 @@ fn a_server_in_trouble_is_asked_again() {
         });
         assert_fetched(&server, None);
     }
+}
+
+thread_local! {
+    /// The pauses that a fetch made on this thread, which did not wait for them.
+    static PAUSES: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Fetches with the pauses that are the default, and says how it ended and which were made.
+fn fetch_with_noted_pauses(server: &Server) -> (Result<Outcome, String>, Vec<u64>) {
+    let limits = Limits {
+        pauses: Limits::default().pauses,
+        wait: |pause| PAUSES.with_borrow_mut(|pauses| pauses.push(pause)),
+        ..limits()
+    };
+    let root = tempfile::tempdir().unwrap();
+    let ended = bring(&published(), &Source::Url(server.url(), archive_md5()), root.path(), &limits);
+    let pauses = PAUSES.take().iter().map(Duration::as_secs).collect();
+    (ended.map_err(|error| format!("{error:#}")), pauses)
+}
+
+#[test]
+fn the_pauses_between_attempts_grow_and_then_it_is_given_up() {
+    let server = Server::new(|_, _, stream| {
+        send(stream, "503 Service Unavailable\r\nContent-Length: 0", b"");
+    });
+    let (ended, pauses) = fetch_with_noted_pauses(&server);
+    assert!(ended.unwrap_err().contains("gave up"));
+    assert_eq!(pauses, [1, 2, 4, 8, 16]);
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[test]
+fn the_pauses_begin_anew_after_bytes_that_were_not_there_before() {
+    let server = Server::new(|number, request, stream| match number {
+        2 | 4 => serve(&archive(0), "\"a\"", request, 90_000, stream),
+        0..6 => send(stream, "503 Service Unavailable\r\nContent-Length: 0", b""),
+        _ => serve(&archive(0), "\"a\"", request, ALL, stream),
+    });
+    let (ended, pauses) = fetch_with_noted_pauses(&server);
+    assert_eq!((ended, pauses), (Ok(Outcome::Brought), vec![1, 2, 1, 2, 1, 2]));
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl Partial {
                         return Err(self.give_up(error));
                     };
                     bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
-                    std::thread::sleep(pause);
+                    (limits.wait)(pause);
                     pieced |= self.len > 0;
                 }
             }

@@ -1,6 +1,7 @@
 //! How long a server is waited for, and the client that waits no longer.
 
 use std::net::IpAddr;
+use std::thread;
 use std::time::Duration;
 
 use ureq::Agent;
@@ -19,6 +20,8 @@ pub struct Limits {
     pub min_bytes: u64,
     /// The pauses before the next attempts, after failures that brought nothing new.
     pub pauses: Vec<Duration>,
+    /// How a pause is waited out.
+    pub wait: fn(Duration),
     /// More bytes than any archive has.
     pub max_bytes: u64,
 }
@@ -32,6 +35,7 @@ impl Default for Limits {
             window: Duration::from_secs(30),
             min_bytes: 64 << 10,
             pauses: [1, 2, 4, 8, 16].map(Duration::from_secs).to_vec(),
+            wait: thread::sleep,
             max_bytes: 1 << 30,
         }
     }

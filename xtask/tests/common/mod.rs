@@ -109,6 +109,7 @@ pub(crate) fn limits() -> Limits {
         min_bytes: 4_096,
         pauses: vec![Duration::from_millis(5); 3],
         max_bytes: 1 << 20,
+        ..Limits::default()
     }
 }
 
