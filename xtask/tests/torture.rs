@@ -40,23 +40,26 @@ fn an_unknown_check_is_refused_before_anything_runs() {
 #[test]
 fn what_the_checks_run_is_there() {
     for check in CHECKS {
-        let after = |flag| check.cargo.iter().skip_while(|arg| **arg != flag).nth(1);
-        let Some(target) = after("--test") else { continue };
-        let package = after("-p").unwrap();
-        let folder =
-            if *package == "xtask" { root().join("xtask") } else { root().join("crates").join(package) };
-        let path = folder.join("tests").join(target).with_extension("rs");
-        let test = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        // Those of a tool are its own.
-        for (variable, _) in check.variables.iter().filter(|_| check.needs.is_none()) {
-            assert!(test.contains(&format!("\"{variable}\"")), "{} does not read {variable}", path.display());
+        let all_after = |flag: &'static str| {
+            check.cargo.windows(2).filter(move |pair| pair[0] == flag).map(|pair| pair[1])
+        };
+        let Some(target) = all_after("--test").next() else { continue };
+        for package in all_after("-p") {
+            let folder =
+                if package == "xtask" { root().join("xtask") } else { root().join("crates").join(package) };
+            let path = folder.join("tests").join(target).with_extension("rs");
+            let test = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            // Those of a tool are its own.
+            for (variable, _) in check.variables.iter().filter(|_| check.needs.is_none()) {
+                assert!(
+                    test.contains(&format!("\"{variable}\"")),
+                    "{} does not read {variable}",
+                    path.display()
+                );
+            }
+            let Some(filter) = all_after(target).find(|arg| *arg != "--") else { continue };
+            assert!(test.contains(&format!("fn {filter}")), "{} has no {filter}", path.display());
         }
-        let filter = check.cargo[check.cargo.len() - 1];
-        assert!(
-            filter == *target || test.contains(&format!("fn {filter}")),
-            "{} has no {filter}",
-            path.display()
-        );
     }
 }
 

@@ -30,7 +30,8 @@ pub struct Args {
 /// How a check ended.
 struct Outcome {
     check: &'static Check,
-    passed: bool,
+    /// `None` when it passed.
+    failure: Option<String>,
     took: Duration,
 }
 
@@ -55,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
         outcomes.push(outcome);
     }
     print!("{}", summary(&outcomes));
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed);
+    let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some());
     let logs = failed.map(|outcome| log_path(&logs, outcome.check).display().to_string());
     let logs: Vec<String> = logs.collect();
     ensure!(logs.is_empty(), "{} of {} checks failed; see {}", logs.len(), outcomes.len(), logs.join(", "));
@@ -96,15 +97,33 @@ fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> 
         }
         thread::sleep(Duration::from_millis(200));
     };
-    Ok(Outcome { check, passed: status.success(), took: started.elapsed() })
+    let took = started.elapsed();
+    let said = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
+    let failure = match (status.success(), check.needs) {
+        (true, _) if did_something(&String::from_utf8_lossy(&said)) => None,
+        (true, _) => Some("nothing was run".to_owned()),
+        (false, Some(needs)) => Some(format!("it takes {needs}")),
+        (false, None) => Some(status.to_string()),
+    };
+    Ok(Outcome { check, failure, took })
+}
+
+/// Whether a test passed or a fuzz target was executed: `cargo test` with a filter that matches nothing succeeds.
+fn did_something(log: &str) -> bool {
+    let count = |line: &str, before: &str, after: &str| -> Option<u64> {
+        line.split_once(before)?.1.split_once(after)?.0.trim().parse().ok()
+    };
+    log.lines().any(|line| {
+        let n_done = count(line, "test result: ok.", "passed").or_else(|| count(line, "Done ", "runs in"));
+        n_done.is_some_and(|n_done| n_done > 0)
+    })
 }
 
 fn verdict(outcome: &Outcome) -> String {
     let took = minutes(outcome.took);
-    match (outcome.passed, outcome.check.needs) {
-        (true, _) => format!("passed in {took}"),
-        (false, None) => format!("FAILED after {took}"),
-        (false, Some(needs)) => format!("FAILED after {took} (it takes {needs})"),
+    match &outcome.failure {
+        None => format!("passed in {took}"),
+        Some(why) => format!("FAILED after {took}: {why}"),
     }
 }
 
@@ -115,8 +134,8 @@ fn list(checks: &[&Check]) -> String {
 /// A table for the terminal and for a file of results.
 fn summary(outcomes: &[Outcome]) -> String {
     let line = |outcome: &Outcome| {
-        let Outcome { check, passed, took } = outcome;
-        let result = if *passed { "passed" } else { "FAILED" };
+        let Outcome { check, failure, took } = outcome;
+        let result = if failure.is_none() { "passed" } else { "FAILED" };
         format!("| {} | {} | {result} | {} |\n", check.name, check.promise, minutes(*took))
     };
     let lines: String = outcomes.iter().map(line).collect();
@@ -129,4 +148,23 @@ fn minutes(time: Duration) -> String {
 
 fn log_path(logs: &Path, check: &Check) -> PathBuf {
     logs.join(check.name).with_extension("log")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_something;
+
+    #[test]
+    fn a_filter_that_matches_nothing_is_no_success() {
+        let result = |n| {
+            format!("running {n} tests\n\ntest result: ok. {n} passed; 0 failed; 0 ignored; 1 filtered out")
+        };
+        assert!(!did_something(&result(0)));
+        assert!(did_something(&result(1)));
+        assert!(did_something(&[result(0), result(12), result(0)].join("\n")));
+        assert!(!did_something("test result: FAILED. 3 passed; 1 failed; 0 ignored"));
+        assert!(did_something("Done 1780627 runs in 3601 second(s)"));
+        assert!(!did_something("Done 0 runs in 1 second(s)"));
+        assert!(!did_something(""));
+    }
 }
