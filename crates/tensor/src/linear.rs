@@ -167,20 +167,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::fast::testing::{assert_same_on_any_threads, cases, levels, values};
+    use crate::fast::testing::{assert_same_on_any_threads, cases, levels, linear_shapes, values};
     use crate::reference::{self, assert_within, magnitudes, to_f64};
 
     proptest! {
         #![proptest_config(cases(60))]
 
         #[test]
-        fn every_level_takes_the_products(
-            batch in prop_oneof![0usize..=20, 250usize..=260],
-            in_features in 0usize..=150,
-            out_features in 0usize..=70,
-            seed: u64,
-        ) {
-            let shape = LinearShape { batch, in_features, out_features };
+        fn every_level_takes_the_products(shape in linear_shapes(), seed: u64) {
+            let LinearShape { batch, in_features, out_features } = shape;
             let [x, w, dy] = [(batch * in_features, 1), (in_features * out_features, 2), (batch * out_features, 3)]
                 .map(|(len, salt)| values(len, seed ^ salt));
             let bias = values(out_features, seed ^ 4);

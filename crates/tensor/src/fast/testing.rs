@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::simd::Level;
 use super::winograd::transform::{INPUTS, OUTPUTS, TAPS};
 use crate::conv::Conv2dShape;
+use crate::linear::LinearShape;
 use crate::reference::{self, magnitudes};
 
 /// `n` numbers in (−1, 1), the same for the same seed, no two in a row alike.
@@ -19,7 +20,7 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-/// How many cases of a property are tried. Miri takes a thousand times as long for each.
+/// How many cases of a property are tried. Miri takes some thousand times as long for each.
 pub(crate) fn cases(n_cases: u32) -> ProptestConfig {
     if cfg!(miri) {
         ProptestConfig { cases: 3, failure_persistence: None, ..ProptestConfig::default() }
@@ -38,7 +39,7 @@ pub(crate) fn channels() -> impl Strategy<Value = usize> {
     prop::sample::select(vec![1, 2, 3, 5, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 64, 70])
 }
 
-/// Pixels × input channels × output channels of a test shape: the references are slow.
+/// Pixels × input channels × output channels of a test shape, at most: the references are slow.
 const MAX_WORK: usize = if cfg!(miri) { 2_000 } else { 100_000 };
 
 /// Stride-1 convolutions with kernels of the given sizes, of 1 to 3 or 17 images, down to single pixels.
@@ -69,12 +70,25 @@ pub(crate) fn shapes(
             while work(&shape) > MAX_WORK && shape.batch > 1 {
                 shape.batch /= 2;
             }
-            while work(&shape) > MAX_WORK {
-                shape.in_channels = shape.in_channels.div_ceil(2);
+            while work(&shape) > MAX_WORK && shape.in_channels * shape.out_channels > 1 {
+                let channels = (&mut shape.in_channels).max(&mut shape.out_channels);
+                *channels = channels.div_ceil(2);
             }
             shape
         },
     )
+}
+
+/// Fully connected layers: a few images or some 255, with features that fill vectors and do not, or none.
+pub(crate) fn linear_shapes() -> impl Strategy<Value = LinearShape> {
+    let batch = prop_oneof![0usize..=20, 250usize..=260];
+    (batch, 0usize..=150, 0usize..=70).prop_map(|(batch, mut in_features, mut out_features)| {
+        while batch * in_features * out_features > 40 * MAX_WORK {
+            let features = (&mut in_features).max(&mut out_features);
+            *features = features.div_ceil(2);
+        }
+        LinearShape { batch, in_features, out_features }
+    })
 }
 
 /// Asserts that `f` gives the same bits on pools of one, two and three threads.
