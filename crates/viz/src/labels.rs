@@ -39,15 +39,22 @@ impl LabelBox {
     }
 }
 
+/// Height of a label's text in pixels.
+const LABEL_SIZE: f64 = 11.5;
+
+/// Width and height of a label in pixels.
+fn label_size(text: &str) -> (f64, f64) {
+    (text::width(text, Weight::Regular) * LABEL_SIZE, LABEL_SIZE)
+}
+
 impl Panel<'_> {
     /// A label for a point, on the side where it covers the fewest lines and no label.
     pub(crate) fn label_beside(&mut self, point: (f64, f64), text: &str) -> Drawn {
-        const SIZE: f64 = 11.5;
         let place = self.place(point);
         if !clip::inside(place) {
             return Ok(());
         }
-        let (width, height) = (text::width(text, Weight::Regular) * SIZE, SIZE);
+        let (width, height) = label_size(text);
         let plot = self.size();
         let sides = [
             (0.0, -1.0),
@@ -59,23 +66,49 @@ impl Panel<'_> {
             (1.0, 1.0),
             (-1.0, 1.0),
         ];
-        let boxes = sides.map(|(dx, dy): (f64, f64)| {
+        let centres = sides.map(|(dx, dy): (f64, f64)| {
             let reach = if dx != 0.0 && dy != 0.0 { 5.0 } else { 9.0 };
-            let centre = (
+            (
                 place.0 * plot.0 + dx * (width / 2.0 + reach),
                 (1.0 - place.1) * plot.1 + dy * (height / 2.0 + reach),
-            );
-            LabelBox { centre, half: (width / 2.0 + 2.0, height / 2.0 + 1.0) }
+            )
         });
-        let best =
-            boxes.iter().enumerate().min_by_key(|(i, b)| (self.cost(b), *i)).expect("there are sides").1;
-        self.labels.push(*best);
+        self.label_at_best(&centres, text)
+    }
+
+    /// A label for a vertical line at the place `x`: at its top or foot, first on the side that has more room.
+    pub(crate) fn label_beside_vertical(&mut self, x: f64, text: &str) -> Drawn {
+        let ((width, height), plot) = (label_size(text), self.size());
+        let beside = (width / 2.0 + 5.0) * if x < 0.5 { 1.0 } else { -1.0 };
+        let (top, foot) = (4.0 + height / 2.0, plot.1 - 4.0 - height / 2.0);
+        let centres = [(beside, top), (-beside, top), (beside, foot), (-beside, foot)];
+        self.label_at_best(&centres.map(|(dx, y)| (x * plot.0 + dx, y)), text)
+    }
+
+    /// A label for a horizontal line at the place `y`: above it or below, at its right, its left or its middle.
+    pub(crate) fn label_beside_horizontal(&mut self, y: f64, text: &str) -> Drawn {
+        let ((width, height), plot) = (label_size(text), self.size());
+        let aside = (height / 2.0 + 4.0) * if y < 0.9 { -1.0 } else { 1.0 };
+        let (left, right) = (4.0 + width / 2.0, plot.0 - 4.0 - width / 2.0);
+        let columns = [right, left, plot.0 / 2.0];
+        let centres: Vec<_> =
+            [aside, -aside].iter().flat_map(|dy| columns.map(|x| (x, (1.0 - y) * plot.1 + dy))).collect();
+        self.label_at_best(&centres, text)
+    }
+
+    /// A label around the first of these centres, in pixels, where it covers the fewest lines and no label.
+    fn label_at_best(&mut self, centres: &[(f64, f64)], text: &str) -> Drawn {
+        let ((width, height), plot) = (label_size(text), self.size());
+        let half = (width / 2.0 + 2.0, height / 2.0 + 1.0);
+        let boxes = centres.iter().map(|&centre| LabelBox { centre, half });
+        let best = boxes.min_by_key(|b| self.cost(b)).expect("there are centres");
+        self.labels.push(best);
         let place = (best.centre.0 / plot.0, 1.0 - best.centre.1 / plot.1);
         self.label(
             place,
             (0.0, 0.0),
             text,
-            &text_style(SIZE, theme::INK, false, (HPos::Center, VPos::Center)),
+            &text_style(LABEL_SIZE, theme::INK, false, (HPos::Center, VPos::Center)),
         )
     }
 
@@ -88,8 +121,8 @@ impl Panel<'_> {
         n_lines + 1000 * n_labels + if label.is_within(width, height) { 0 } else { 500 }
     }
 
-    /// A label in the middle of a line and in its direction, unless the line is too short for it or it would
-    /// cover another.
+    /// A label on a line and in its direction, near its middle, unless the line is too short for it or it would
+    /// cover another line or label wherever it stood.
     pub(crate) fn label_along(
         &mut self,
         line: &[(f64, f64)],
@@ -108,8 +141,7 @@ impl Panel<'_> {
         if length < 3.0 * text_width {
             return Ok(());
         }
-        // The middle, or if it is taken, a place a little off it.
-        for share in [0.5, 0.4, 0.6, 0.3, 0.7] {
+        for share in [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9] {
             let i = ((pixels.len() - 1) as f64 * share) as usize;
             let (before, after) = (pixels[i.saturating_sub(2)], pixels[(i + 2).min(pixels.len() - 1)]);
             let angle = (after.1 - before.1).atan2(after.0 - before.0).to_degrees().round() as i32;
@@ -117,7 +149,7 @@ impl Panel<'_> {
             // The box does not turn with the text: it is the square that the text turns in.
             let half = (text_width / 2.0 + 3.0).max(size / 2.0);
             let label = LabelBox { centre: pixels[i], half: (half, half) };
-            if label.is_within(width, height) && !self.labels.iter().any(|other| label.overlaps(other)) {
+            if self.cost(&label) == 0 {
                 self.labels.push(label);
                 return self.turned_label(self.place(line[i]), (0.0, 0.0), text, style, turn);
             }

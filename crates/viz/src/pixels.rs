@@ -40,9 +40,9 @@ impl ColorMap {
         }
     }
 
-    /// Whether the colour of `share` is so strong that ink on it must be white.
+    /// Whether the colour of `share` is so strong that white stands out from it better than dark ink.
     pub(crate) fn is_strong(self, share: f64) -> bool {
-        self.color(share)[3] > 150
+        self.color(share)[3] > 215
     }
 }
 

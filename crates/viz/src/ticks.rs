@@ -56,7 +56,9 @@ pub(crate) fn logarithmic(lo: f64, hi: f64, max_n: usize) -> (Vec<Tick>, Vec<f64
         .filter(|&(d, e)| inside(&decimal(d, e)))
         .map(|(d, e)| d * 10i64.pow((e - first + 1) as u32))
         .collect();
-    (labelled(&counts, first - 1), Vec::new())
+    // They are not equally far apart, so each has the decimals it needs: 0.001, 0.01.
+    let ticks = labelled(&counts, first - 1).into_iter();
+    (ticks.map(|tick| Tick { label: without_zeros(tick.label), ..tick }).collect(), Vec::new())
 }
 
 /// `count * 10^exponent`, rounded once.
@@ -116,7 +118,10 @@ pub(crate) fn brief(value: f64) -> String {
 
 /// [`fixed`] without zeros at the end of the fraction.
 fn trimmed(value: f64, n_decimals: usize) -> String {
-    let text = fixed(value, n_decimals);
+    without_zeros(fixed(value, n_decimals))
+}
+
+fn without_zeros(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
@@ -154,7 +159,7 @@ mod tests {
         assert_eq!(labels(&ticks), ["0.001", "0.01", "0.1", "1"]);
         assert_eq!(fine.len(), 8 * 4 + 2);
         assert_eq!(labels(&logarithmic(1e-8, 1e2, 6).0), ["10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "10⁰", "10²"]);
-        assert_eq!(labels(&logarithmic(0.3, 6.0, 6).0), ["0.5", "1.0", "2.0", "5.0"]);
+        assert_eq!(labels(&logarithmic(0.3, 6.0, 6).0), ["0.5", "1", "2", "5"]);
         assert_eq!(labels(&logarithmic(1.0, 1.5, 5).0), ["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"]);
     }
 

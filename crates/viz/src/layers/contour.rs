@@ -67,25 +67,14 @@ impl Contour {
         panel.image(corners[0], corners[1], &png, Pixels::Smooth);
     }
 
-    fn draw_level(&self, panel: &mut Panel, level: f64) -> Drawn {
+    /// The lines of one height, in the function's own numbers.
+    fn isolines(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
         let point = |(column, row): (f64, f64)| {
             let share = |(lo, hi): (f64, f64), cells: f64| lo + (hi - lo) * cells / N_CELLS as f64;
             (share(self.x, column), share(self.y, row))
         };
-        let lines: Vec<Vec<_>> = self
-            .heights
-            .isolines(level)
-            .into_iter()
-            .map(|line| line.into_iter().map(point).collect())
-            .collect();
-        for line in &lines {
-            panel.line(line.iter().copied(), Stroke::solid(MUTED.mix(0.7), 0.8))?;
-        }
-        let style = text_style(9.5, MUTED, false, (HPos::Center, VPos::Center));
-        match lines.iter().max_by_key(|line| line.len()) {
-            Some(longest) => panel.label_along(longest, &ticks::brief(level), &style),
-            None => Ok(()),
-        }
+        let lines = self.heights.isolines(level).into_iter();
+        lines.map(|line| line.into_iter().map(point).collect()).collect()
     }
 }
 
@@ -133,7 +122,24 @@ impl Layer for Contour {
         // Paper first: the grid of the axes would show through.
         panel.area([(x.0, y.0), (x.1, y.0), (x.1, y.1), (x.0, y.1)], PAPER)?;
         self.draw_ground(panel);
-        self.levels.iter().try_for_each(|&level| self.draw_level(panel, level))
+        let n_lines = panel.lines.len();
+        for line in self.levels.iter().flat_map(|&level| self.isolines(level)) {
+            panel.line(line, Stroke::solid(MUTED.mix(0.7), 0.8))?;
+        }
+        // They are the ground: labels may stand on them.
+        panel.lines.truncate(n_lines);
+        Ok(())
+    }
+
+    /// The heights, where no path covers them.
+    fn draw_above(&self, panel: &mut Panel, _: usize) -> Drawn {
+        let style = text_style(9.5, MUTED, false, (HPos::Center, VPos::Center));
+        for &level in &self.levels {
+            if let Some(longest) = self.isolines(level).iter().max_by_key(|line| line.len()) {
+                panel.label_along(longest, &ticks::brief(level), &style)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,13 +1,12 @@
 //! Lines, bands between two lines, and rules across the plot.
 
 use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, VPos};
 
 use super::Layer;
 use crate::bounds::Bounds;
 use crate::legend::{Key, Symbol};
-use crate::panel::{Drawn, Panel, Stroke, text_style};
-use crate::theme::{self, INK, MUTED};
+use crate::panel::{Drawn, Panel, Stroke};
+use crate::theme::{self, MUTED};
 
 /// A line through points.
 pub(crate) struct Line {
@@ -104,6 +103,17 @@ pub(crate) struct Rule {
     pub(crate) y: Option<f64>,
 }
 
+impl Rule {
+    /// Where it stands, if the axis shows it.
+    fn x_place(&self, panel: &Panel) -> Option<f64> {
+        self.x.map(|x| panel.x.place(x)).filter(|place| (0.0..=1.0).contains(place))
+    }
+
+    fn y_place(&self, panel: &Panel) -> Option<f64> {
+        self.y.map(|y| panel.y.place(y)).filter(|place| (0.0..=1.0).contains(place))
+    }
+}
+
 impl Layer for Rule {
     fn name(&self) -> &str {
         &self.label
@@ -128,27 +138,22 @@ impl Layer for Rule {
 
     fn draw(&self, panel: &mut Panel, _: usize) -> Drawn {
         let stroke = Stroke { dashed: true, ..Stroke::solid(MUTED, 1.2) };
-        let shown = |place: &f64| (0.0..=1.0).contains(place);
-        if let Some(x) = self.x.map(|x| panel.x.place(x)).filter(shown) {
+        if let Some(x) = self.x_place(panel) {
             panel.rule((x, 0.0), (x, 1.0), stroke)?;
-            // The label stands on the side that has more room.
-            let (anchor, dx) = if x < 0.5 { (HPos::Left, 5.0) } else { (HPos::Right, -5.0) };
-            panel.label(
-                (x, 1.0),
-                (dx, 4.0),
-                &self.label,
-                &text_style(11.5, INK, false, (anchor, VPos::Top)),
-            )?;
         }
-        if let Some(y) = self.y.map(|y| panel.y.place(y)).filter(shown) {
+        if let Some(y) = self.y_place(panel) {
             panel.rule((0.0, y), (1.0, y), stroke)?;
-            let (anchor, dy) = if y < 0.9 { (VPos::Bottom, -4.0) } else { (VPos::Top, 4.0) };
-            panel.label(
-                (1.0, y),
-                (-4.0, dy),
-                &self.label,
-                &text_style(11.5, INK, false, (HPos::Right, anchor)),
-            )?;
+        }
+        Ok(())
+    }
+
+    /// The label, when it is known what it must keep clear of.
+    fn draw_above(&self, panel: &mut Panel, _: usize) -> Drawn {
+        if let Some(x) = self.x_place(panel) {
+            panel.label_beside_vertical(x, &self.label)?;
+        }
+        if let Some(y) = self.y_place(panel) {
+            panel.label_beside_horizontal(y, &self.label)?;
         }
         Ok(())
     }
