@@ -235,6 +235,15 @@ pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "from 0 to 3.4e38", |x| (0.0..=f64::from(f32::MAX)).contains(&x))
 }
 
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    number(text, "above 0, to 3.4e38", |x| x > 0.0 && x <= f64::from(f32::MAX))
+}
+
+/// A place on the x axis of a function.
+pub(crate) fn place(text: &str) -> Result<f64, String> {
+    number(text, "from -1000 to 1000", |x| x.abs() <= 1000.0)
+}
+
 pub(crate) fn below_one(text: &str) -> Result<f64, String> {
     number(text, "of at least 0 and below 1", |x| (0.0..1.0).contains(&x))
 }
@@ -256,12 +265,16 @@ fn any_size(text: &str) -> Result<usize, String> {
     whole(text, 0..=usize::MAX)
 }
 
-fn any_seed(text: &str) -> Result<u64, String> {
+pub(crate) fn any_seed(text: &str) -> Result<u64, String> {
     whole(text, 0..=u64::MAX)
 }
 
 pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&n| n >= 1).ok_or_else(|| "expected a whole number of at least 1".into())
+}
+
+pub(crate) fn within<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+    whole(text, MIN..=MAX)
 }
 
 fn threads(text: &str) -> Result<usize, String> {

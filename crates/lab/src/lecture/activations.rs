@@ -6,7 +6,7 @@ use clap::Args;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::{at_least_one, number};
+use crate::cli::{positive, within};
 
 /// Where the functions are drawn.
 #[derive(Clone, Debug, Args)]
@@ -16,16 +16,12 @@ pub struct Activations {
     pub range: f64,
 
     /// Points to each side of 0
-    #[arg(long, value_name = "N", default_value_t = 80, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 80, value_parser = within::<1, 10_000>)]
     pub points: usize,
 
     /// Slope of the leaky ReLU on the left
     #[arg(long, value_name = "X", default_value_t = 0.2, value_parser = positive)]
     pub slope: f64,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    number(text, "above 0", |x| x > 0.0)
 }
 
 /// A function at some points, and its gradient there.

@@ -6,17 +6,17 @@ use viz::Figure;
 
 use super::curve::{NamedPath, WAVE, path_table};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, below_one, not_negative};
+use crate::cli::{below_one, not_negative, place, within};
 
 /// Where descent starts, how far it goes, and the decay rates.
 #[derive(Clone, Debug, Args)]
 pub struct Adam {
     /// Where the descents start
-    #[arg(long, value_name = "X", default_value_t = 15.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 15.0, allow_negative_numbers = true, value_parser = place)]
     pub start: f64,
 
     /// Steps of each descent
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 1000>)]
     pub steps: usize,
 
     /// Learning rate
@@ -60,7 +60,7 @@ impl Experiment for Adam {
     fn run(&self, section: &mut Section) -> Result<()> {
         let (raw, corrected) = (self.paths(false)?, self.paths(true)?);
         section.text(INTRODUCTION);
-        let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-15.0, 25.0), path);
+        let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (5.0, 25.0), path);
         let n_columns = self.beta2.len().clamp(1, 3);
         section.panels(
             "raw",
@@ -98,7 +98,7 @@ impl Experiment for Adam {
         let figure = [0.9, 0.99, 0.999].into_iter().fold(
             Figure::new("How much the means are corrected")
                 .x_label("step t")
-                .y_label("1/(1 − βᵗ)")
+                .y_label("correction factor")
                 .x_log()
                 .y_log(),
             |figure, beta| {
@@ -109,7 +109,8 @@ impl Experiment for Adam {
         section.figure(
             "correction",
             figure,
-            "With β = 0.9 the correction is over after some thirty steps; with 0.999 it takes thousands.",
+            "The factor $1/(1-\\beta^t)$. With β = 0.9 the correction is over after some thirty steps; with 0.999 it \
+             takes thousands.",
         )?;
         let mut table = Table::new(["β", "t = 1", "t = 2", "t = 10", "t = 1000"]).decimals(6);
         for beta in [0.9, 0.999] {

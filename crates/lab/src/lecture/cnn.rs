@@ -7,12 +7,13 @@ use init::fans;
 use nn::{Layer, models};
 
 use super::{Cell, Experiment, Section, Table};
+use crate::cli::any_seed;
 
 /// The network as it is before the first step.
 #[derive(Clone, Debug, Args)]
 pub struct Cnn {
     /// Seed of the weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

@@ -8,7 +8,7 @@ use viz::{Figure, ImageGrid, Tile};
 
 use super::network::{NetworkFlags, Trained, first_of_class, rgb};
 use super::{Experiment, Section, Table, draws};
-use crate::cli::at_least_one;
+use crate::cli::within;
 use crate::evaluate::softmax;
 
 /// The network, the image, and how often it is asked.
@@ -19,15 +19,15 @@ pub struct CnnDoubt {
     pub network: NetworkFlags,
 
     /// The class whose first test image is turned, counted from 0
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = within::<0, 9>)]
     pub class: usize,
 
     /// Stochastic passes at each angle
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 1000>)]
     pub passes: usize,
 
     /// Steps of a half turn
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 360>)]
     pub steps: usize,
 }
 
@@ -117,23 +117,27 @@ impl Experiment for CnnDoubt {
         let peak = |class: &usize| column(|o| &o.mean, *class).into_iter().fold(0.0, f64::max);
         let mut order: Vec<usize> = (0..classes.len()).filter(|class| *class != self.class).collect();
         order.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
-        let mut figure = Figure::new("Mean probability, and two deviations of its class")
+        let mut figure = Figure::new("What the passes say, angle by angle")
             .x_label("angle, degrees")
-            .y_label("probability")
-            .y_range(0.0, 1.0);
+            .y_label("mean probability");
         let (mean, std) = (column(|o| &o.mean, self.class), column(|o| &o.std, self.class));
         let side = |sign: f64| {
             let sides = mean.iter().zip(&std).map(|(m, s)| (m + sign * 2.0 * s).clamp(0.0, 1.0));
             sides.collect::<Vec<f64>>()
         };
-        figure = figure.band("± two deviations", &angles, &side(-1.0), &side(1.0));
-        for &class in std::iter::once(&self.class).chain(order.iter().take(3)) {
+        figure = figure.band("", &angles, &side(-1.0), &side(1.0)).line(
+            format!("{} ± two deviations", classes[self.class]),
+            &angles,
+            &mean,
+        );
+        for &class in order.iter().take(3) {
             figure = figure.line(classes[class].as_str(), &angles, &column(|o| &o.mean, class));
         }
         section.figure(
             "opinions",
             figure,
-            "Its own class first, then the three that come closest anywhere.",
+            "Its own class with the band of its doubt, and the three others that come closest at any angle. Where the line of \
+             another runs through the band, the passes do not agree on what they see.",
         )?;
         let columns: Vec<(String, Vec<f64>)> = (0..classes.len())
             .flat_map(|class| {

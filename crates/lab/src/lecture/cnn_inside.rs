@@ -1,6 +1,6 @@
 //! What the network has learned to look for, and what it sees in an image.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use autograd::{Mode, Tape};
 use clap::Args;
 use data::Dataset;
@@ -9,7 +9,8 @@ use viz::{Grid, ImageGrid, Tile};
 
 use super::network::{NetworkFlags, Trained, rgb};
 use super::{Experiment, Section};
-use crate::cli::at_least_one;
+use crate::cli::within;
+use crate::dataset::Images;
 
 /// The network, and the image it looks at.
 #[derive(Clone, Debug, Args)]
@@ -19,11 +20,11 @@ pub struct CnnInside {
     pub network: NetworkFlags,
 
     /// The test image to look at, counted from 0
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within::<0, 9999>)]
     pub image: usize,
 
-    /// Channels to show of each block
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = at_least_one)]
+    /// Channels to show of each block, the most active first
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = within::<1, 128>)]
     pub channels: usize,
 }
 
@@ -34,6 +35,19 @@ pub struct Maps {
     pub side: usize,
     /// One picture for each channel, row by row.
     pub channels: Vec<Vec<f32>>,
+}
+
+fn sum(channel: &[f32]) -> f32 {
+    channel.iter().sum()
+}
+
+impl Maps {
+    /// The numbers of the channels, those with the largest sums first.
+    pub fn loudest(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.channels.len()).collect();
+        order.sort_by(|&a, &b| sum(&self.channels[b]).total_cmp(&sum(&self.channels[a])));
+        order
+    }
 }
 
 /// The filters of the first convolution, 3 × 3 pixels each, red, green and blue; one scale for all of them, so
@@ -66,14 +80,15 @@ impl Experiment for CnnInside {
     const TITLE: &'static str = "Inside the network";
 
     fn run(&self, section: &mut Section) -> Result<()> {
+        let n_test = Images::open(self.network.data.as_deref())?.test.len();
+        ensure!(
+            self.image < n_test,
+            "--image {}: expected a whole number from 0 to {}",
+            self.image,
+            n_test - 1
+        );
         let trained = self.network.network()?;
         let test = &trained.images.test;
-        anyhow::ensure!(
-            self.image < test.len(),
-            "--image {}: expected a number below {}, the number of test images",
-            self.image,
-            test.len()
-        );
         section.text(&format!("We look into {}.", self.network.describe(&trained)));
         let filters = filters(&trained);
         let grid =
@@ -93,25 +108,28 @@ impl Experiment for CnnInside {
             &ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160),
             "What the network is shown.",
         )?;
-        let mut grid = Grid::new("What each block makes of it", 1).panel_size(680, 240);
+        let n_rows = self.channels.div_ceil(8) as u32;
+        let mut grid = Grid::new("What each block makes of it", 1).panel_size(640, 60 + 78 * n_rows);
         for (block, maps) in activations(&trained, &image).into_iter().enumerate() {
+            let Maps { side, channels } = &maps;
+            let n_silent = channels.iter().filter(|channel| sum(channel) == 0.0).count();
             let title = format!(
-                "block {}: {} × {} pixels, {} channels",
+                "block {}: {side} × {side} pixels, {} channels, {n_silent} of them silent",
                 block + 1,
-                maps.side,
-                maps.side,
-                maps.channels.len()
+                channels.len()
             );
-            let shown = maps.channels.iter().take(self.channels);
-            let tiles = shown
-                .fold(ImageGrid::new(title, 8), |grid, map| grid.tile(Tile::gray(maps.side, maps.side, map)));
+            let tiles =
+                maps.loudest().into_iter().take(self.channels).fold(ImageGrid::new(title, 8), |grid, i| {
+                    grid.tile(Tile::gray(*side, *side, &channels[i]))
+                });
             grid = grid.panel(tiles.tile_width(64));
         }
         section.plot(
             "activations",
             &grid,
-            "The first channels of each block behind the ReLU, black the smallest of a channel and white its largest, grey one \
-             that is the same everywhere. The first block still shows the picture; the third only says where something is.",
+            "The most active channels of each block behind the ReLU, black the smallest activation of a channel and white its \
+             largest. The first block still shows the picture; the third only says where something is. A silent channel is \
+             0 everywhere on this image, and plain grey if it is shown.",
         )
     }
 }

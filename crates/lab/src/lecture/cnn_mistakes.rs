@@ -9,7 +9,7 @@ use viz::{Border, HeatMap, ImageGrid, Tile};
 
 use super::network::{NetworkFlags, Trained, rgb};
 use super::{Experiment, Section, Table};
-use crate::cli::at_least_one;
+use crate::cli::within;
 use crate::evaluate::softmax;
 
 /// The network, and how many of its mistakes are shown.
@@ -20,7 +20,7 @@ pub struct CnnMistakes {
     pub network: NetworkFlags,
 
     /// Mistakes to show
-    #[arg(long, value_name = "N", default_value_t = 18, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 18, value_parser = within::<1, 1000>)]
     pub mistakes: usize,
 }
 

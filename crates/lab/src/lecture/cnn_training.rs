@@ -120,7 +120,7 @@ impl Experiment for CnnTraining {
                 .line("training, dropout on", &course.epoch, &course.train_loss)
                 .line("test", &course.epoch, &course.test_loss)
                 .scatter("training, as the lecture prints it", &epochs, &losses),
-            "The dots are another program's, with other random numbers: the curve goes the same way. The test loss is \
+            "The triangles are another program's, with other random numbers: the curve goes the same way. The test loss is \
              taken without dropout, so it can lie under that of training.",
         )?;
         section.figure(
@@ -129,7 +129,7 @@ impl Experiment for CnnTraining {
                 .x_label("epoch")
                 .y_label("test accuracy, %")
                 .line("test", &course.epoch, &course.test_accuracy)
-                .y_rule("the lecture's last", LECTURE_ACCURACY),
+                .y_rule("the lecture’s last", LECTURE_ACCURACY),
             "A constant learning rate of 0.005 keeps the accuracy jumping to the end. A schedule would calm it.",
         )?;
         section.text(

@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::toy::{self, Perceptron};
 use super::{Cell, Experiment, Section, Table, draws};
-use crate::cli::{at_least_one, probability};
+use crate::cli::{any_seed, probability, within};
 
 /// The layer that is shown, and the network whose doubts are measured.
 #[derive(Clone, Debug, Args)]
@@ -18,19 +18,19 @@ pub struct Dropout {
     pub p: f64,
 
     /// Draws whose mean is compared with the input
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = within::<1, 1_000_000>)]
     pub draws: usize,
 
     /// Stochastic passes through the trained network
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]
     pub passes: usize,
 
     /// Training steps of the network
-    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = within::<1, 100_000>)]
     pub steps: usize,
 
     /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

@@ -7,13 +7,13 @@ use viz::Figure;
 
 use super::toy::{self, Perceptron};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{any_seed, not_negative, within};
 
 /// The samples, the network's training, and when to stop it.
 #[derive(Clone, Debug, Args)]
 pub struct EarlyStopping {
     /// Samples to train on
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 10_000>)]
     pub samples: usize,
 
     /// Standard deviation of their noise
@@ -21,11 +21,11 @@ pub struct EarlyStopping {
     pub noise: f64,
 
     /// Epochs of the run that is not stopped
-    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 4000, value_parser = within::<1, 100_000>)]
     pub epochs: usize,
 
     /// Stop after this many epochs without a better validation loss
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<1, 100_000>)]
     pub patience: usize,
 
     /// Only a fall by more than this is better
@@ -37,7 +37,7 @@ pub struct EarlyStopping {
     pub lr: f64,
 
     /// Seed of the samples and of the first weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -97,9 +97,10 @@ impl Experiment for EarlyStopping {
         let course = self.course()?;
         section.text(INTRODUCTION);
         let epochs: Vec<f64> = (1..=self.epochs).map(|epoch| epoch as f64).collect();
-        let mut figure = Figure::new("Twenty noisy samples, learnt by heart")
+        let mut figure = Figure::new(format!("{} noisy samples, learnt by heart", self.samples))
             .x_label("epoch")
             .y_label("mean squared error")
+            .x_log()
             .y_log()
             .line("training", &epochs, &course.train)
             .line("validation", &epochs, &course.validation)
@@ -110,7 +111,8 @@ impl Experiment for EarlyStopping {
         section.figure(
             "losses",
             figure,
-            "The validation loss has its minimum early. From there on the training loss falls at its expense.",
+            "The validation loss has its minimum early; from there on the training loss falls at its expense. Both axes are \
+             logarithmic.",
         )?;
         let [sample_x, sample_y] = self.points().0.wide();
         let [x, best, last] = &course.fits;

@@ -6,17 +6,17 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{any_seed, not_negative, within};
 
 /// The matrices, and how many of them are multiplied.
 #[derive(Clone, Debug, Args)]
 pub struct ExplodingProduct {
     /// Rows and columns of a matrix
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 100>)]
     pub size: usize,
 
     /// Matrices that the first one is multiplied by
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 1000>)]
     pub factors: usize,
 
     /// Standard deviations of the entries, one line each
@@ -25,11 +25,11 @@ pub struct ExplodingProduct {
     pub stds: Vec<f64>,
 
     /// Products for each standard deviation
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = within::<1, 100_000>)]
     pub runs: usize,
 
     /// Seed of the matrices
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

@@ -10,17 +10,17 @@ use tensor::Tensor;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{any_seed, not_negative, within};
 
 /// The network, and the two bad initialisations.
 #[derive(Clone, Debug, Args)]
 pub struct GradientNorms {
     /// Layers
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 200>)]
     pub depth: usize,
 
     /// Units of a layer
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = within::<1, 1024>)]
     pub width: usize,
 
     /// Standard deviation of weights that are too small
@@ -32,7 +32,7 @@ pub struct GradientNorms {
     pub large: f64,
 
     /// Seed of data and weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

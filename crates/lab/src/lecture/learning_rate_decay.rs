@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::curve::{WAVE, path_table};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{not_negative, place, within};
 
 /// The schedule, and the descent that it calms.
 #[derive(Clone, Debug, Args)]
@@ -22,15 +22,15 @@ pub struct LearningRateDecay {
     pub gamma: f64,
 
     /// Steps between two decays
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = within::<1, 1000>)]
     pub every: usize,
 
     /// Where the descents start
-    #[arg(long, value_name = "X", default_value_t = 10.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 10.0, allow_negative_numbers = true, value_parser = place)]
     pub start: f64,
 
     /// Steps of each descent
-    #[arg(long, value_name = "N", default_value_t = 45, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 45, value_parser = within::<1, 1000>)]
     pub steps: usize,
 }
 

@@ -7,17 +7,17 @@ use rand_chacha::rand_core::SeedableRng;
 use viz::Figure;
 
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative, probability};
+use crate::cli::{any_seed, not_negative, probability, within};
 
 /// The data of linear regression: how much of it, and how noisy.
 #[derive(Clone, Debug, Args)]
 pub struct LinearData {
     /// Samples in all
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]
     pub samples: usize,
 
     /// Features of a sample; one can be drawn
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<1, 10_000>)]
     pub features: usize,
 
     /// The part of the samples, from the end, that is kept for testing
@@ -29,7 +29,7 @@ pub struct LinearData {
     pub scale: f64,
 
     /// Seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

@@ -7,7 +7,7 @@ use viz::Figure;
 
 use super::curve::{Curve, WAVELET};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{not_negative, within};
 
 /// The descents that find the minima.
 #[derive(Clone, Debug, Args)]
@@ -17,7 +17,7 @@ pub struct Minima {
     pub lr: f64,
 
     /// Their steps
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = within::<1, 1_000_000>)]
     pub steps: usize,
 }
 

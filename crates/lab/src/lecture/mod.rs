@@ -130,6 +130,9 @@ macro_rules! experiments {
                     let file = concat!(stringify!($module), ".rs");
                     let source = include_str!(concat!(stringify!($module), ".rs"));
                     let mut section = Section::new($chapter, stringify!($module), $module::$Name::TITLE);
+                    if format!("{experiment:?}") != format!("{:?}", defaults::<$module::$Name>()) {
+                        section.text(OTHER_FLAGS);
+                    }
                     experiment.run(&mut section).with_context(|| section.name.clone())?;
                     section.source(&format!("crates/lab/src/lecture/{file}"), source);
                     Ok(section)
@@ -203,6 +206,11 @@ experiments! {
         tuning::Tuning;
     }
 }
+
+/// What stands before a section whose texts were written for other numbers.
+const OTHER_FLAGS: &str = "\
+> **Flags of its own.** Figures and tables are those of the flags that were given. The captions tell of the run without \
+flags.";
 
 /// An experiment as it is without any flag.
 pub fn defaults<E: Args + FromArgMatches>() -> E {

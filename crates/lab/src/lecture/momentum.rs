@@ -6,17 +6,17 @@ use optim::Sgd;
 
 use super::curve::{NamedPath, WAVE, path_table};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, below_one, not_negative};
+use crate::cli::{below_one, not_negative, place, within};
 
 /// Where descent starts, how far it goes, and with which momenta.
 #[derive(Clone, Debug, Args)]
 pub struct Momentum {
     /// Where the descents start
-    #[arg(long, value_name = "X", default_value_t = -7.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = -7.0, allow_negative_numbers = true, value_parser = place)]
     pub start: f64,
 
     /// Steps of each descent
-    #[arg(long, value_name = "N", default_value_t = 35, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 35, value_parser = within::<1, 1000>)]
     pub steps: usize,
 
     /// Learning rate

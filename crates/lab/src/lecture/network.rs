@@ -11,7 +11,7 @@ use data::{Batch, Dataset, Loader, Normalize, Subset};
 use nn::{Layer, Sequential, models};
 use optim::{Adam, AnyRule, Optimizer, Param};
 
-use crate::cli::at_least_one;
+use crate::cli::{any_seed, within};
 use crate::dataset::Images;
 use crate::evaluate::Evaluation;
 use crate::history::Score;
@@ -29,17 +29,21 @@ pub struct NetworkFlags {
     pub model: Option<PathBuf>,
 
     /// Epochs to train on the spot
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 1000>)]
     pub epochs: usize,
 
     /// Training images for the spot
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 50_000>)]
     pub images: usize,
 
     /// Seed of weights, order and dropout
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
+
+/// Adam's learning rate on the spot: at the lecture's 0.005 many units die in the first steps, and a training this
+/// short does not make up for them.
+const LR: f64 = 0.001;
 
 /// One epoch of training on the spot.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,7 +100,7 @@ impl NetworkFlags {
         }
         let (net, mut params) = nn::build(models::lecture_cnn(0.5), self.seed);
         let subset = Subset::first(&images.train, self.images);
-        let adam = Adam { lr: images.adam_lr, weight_decay: 1e-4, ..Adam::default() };
+        let adam = Adam { lr: LR, weight_decay: 1e-4, ..Adam::default() };
         let mut training = Training::new(&params, adam.into(), self.seed)?;
         let mut loader = Loader::new(&subset, 64).shuffle(self.seed);
         let lessons = (0..self.epochs).map(|_| training.epoch(&net, &mut params, &mut loader));
@@ -110,8 +114,8 @@ impl NetworkFlags {
         match &self.model {
             Some(file) => format!("the network in `{}`, on {}", file.display(), trained.images.name),
             None => format!(
-                "a network trained on the spot, for {} epochs on {} images of {} (`--epochs`, `--images`, or \
-                 `--model FILE` for one that has learned longer)",
+                "a network trained on the spot, for {} epochs on {} images of {}, with a learning rate of {LR} \
+                 (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",
                 trained.lessons.len(),
                 self.images.min(trained.images.train.len()),
                 trained.images.name

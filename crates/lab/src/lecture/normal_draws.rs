@@ -7,21 +7,21 @@ use clap::Args;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::at_least_one;
+use crate::cli::{any_seed, within};
 
 /// How many draws, and in how many bins.
 #[derive(Clone, Debug, Args)]
 pub struct NormalDraws {
     /// Draws from N(0, 1)
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 10_000_000>)]
     pub draws: usize,
 
     /// Bins of the histogram
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub bins: u16,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = within::<1, 1000>)]
+    pub bins: usize,
 
     /// Seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -53,7 +53,7 @@ impl Experiment for NormalDraws {
                 .x_label("x")
                 .y_label("density")
                 .x_range(-4.0, 4.0)
-                .histogram("draws", &values, self.bins.into())
+                .histogram("draws", &values, self.bins)
                 .function("N(0, 1)", -4.0, 4.0, density),
             "The bars follow the curve, whose peak is $1/\\sqrt{2\\pi} \\approx 0.399$.",
         )?;

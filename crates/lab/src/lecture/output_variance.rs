@@ -9,26 +9,26 @@ use tensor::Tensor;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::at_least_one;
+use crate::cli::{any_seed, within};
 
 /// The layers, and over how many draws the variance is averaged.
 #[derive(Clone, Debug, Args)]
 pub struct OutputVariance {
     /// Inputs of the layer
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
-          value_parser = at_least_one)]
+          value_parser = within::<1, 100_000>)]
     pub n_in: Vec<usize>,
 
     /// Outputs of the layer
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<2, 1000>)]
     pub n_out: usize,
 
     /// Draws of a layer; a narrow one is drawn more often
-    #[arg(long, value_name = "N", default_value_t = 400, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = within::<1, 100_000>)]
     pub runs: usize,
 
     /// Seed of inputs and weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -109,6 +109,9 @@ impl Experiment for OutputVariance {
             unit.push(draws::mean(&a));
             he.push(draws::mean(&b));
         }
+        // Two lines in one series: what is not a number parts them.
+        let twice = [n_in.as_slice(), &[f64::NAN], &n_in].concat();
+        let expected = [n_in.as_slice(), &[f64::NAN], &vec![2.0; n_in.len()]].concat();
         section.figure(
             "variance",
             Figure::new(format!("Variance of {} outputs", self.n_out))
@@ -116,9 +119,9 @@ impl Experiment for OutputVariance {
                 .y_label("variance")
                 .x_log()
                 .y_log()
-                .line("σ = 1", &n_in, &unit)
-                .scatter("", &n_in, &unit)
-                .line("σ² = 2/inputs", &n_in, &he),
+                .dashed("by the formula", &twice, &expected)
+                .scatter("σ = 1", &n_in, &unit)
+                .scatter("σ² = 2/inputs", &n_in, &he),
             "With σ = 1 the variance is the number of inputs. Divide σ² by that number and the width no longer matters.",
         )?;
         section.table(

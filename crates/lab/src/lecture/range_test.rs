@@ -1,6 +1,6 @@
 //! The learning-rate range test on the lecture's network.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use autograd::{Mode, Tape};
 use clap::Args;
 use data::{Batch, Loader, Part, shapes};
@@ -10,29 +10,29 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::{Experiment, Section, Table};
-use crate::cli::at_least_one;
+use crate::cli::{any_seed, positive, within};
 
 /// The course of the test.
 #[derive(Clone, Debug, Args)]
 pub struct RangeTest {
     /// Learning rate of the first step
-    #[arg(long, value_name = "X", default_value_t = 1e-5)]
+    #[arg(long, value_name = "X", default_value_t = 1e-5, value_parser = positive)]
     pub from: f64,
 
     /// Learning rate of the last step
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
     pub to: f64,
 
     /// Steps, a batch each
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<2, 100_000>)]
     pub steps: usize,
 
     /// Images in a batch
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = within::<1, 1000>)]
     pub batch_size: usize,
 
     /// Seed of weights and order
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -40,8 +40,10 @@ impl RangeTest {
     /// Runs the test with each rule.
     ///
     /// # Errors
-    /// When the course makes no sense.
+    /// When the rate does not grow.
     pub fn tests(&self) -> Result<Vec<(&'static str, LrRangeTest)>> {
+        let (from, to) = (self.from, self.to);
+        ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
         let images = shapes::generate(Part::Train, 0);
         let test = |name: &'static str| {
             let rule: AnyRule<f32> = match name {
@@ -103,7 +105,8 @@ impl Experiment for RangeTest {
             let (rates, losses): (Vec<f64>, Vec<f64>) = test.history().iter().copied().unzip();
             let lowest =
                 (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).context("no step")?;
-            figure = figure.line(*name, &rates, &losses);
+            let line = if *name == "SGD" { "SGD with momentum" } else { name };
+            figure = figure.line(line, &rates, &losses);
             let numbers = [losses[lowest], rates[lowest], rates[lowest] / 10.0, rates[rates.len() - 1]];
             table.push([(*name).into()].into_iter().chain(numbers.map(Into::into)));
             let columns =
@@ -113,8 +116,7 @@ impl Experiment for RangeTest {
         section.figure(
             "losses",
             figure.y_range(1.5, 3.5),
-            "At first the rate is too small to matter, then the loss falls, then the steps are too long and it leaps up. \
-             Adam's floor lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
+            "While the rate is small the loss creeps, then it falls, then the steps are too long and it leaps up. Adam's floor lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
              by its size.",
         )?;
         section.table(

@@ -6,17 +6,17 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::{Experiment, Section, Table, draws};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{any_seed, not_negative, within};
 
 /// The stack, and the variances its weights are drawn with.
 #[derive(Clone, Debug, Args)]
 pub struct ReluStack {
     /// Layers
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = within::<1, 1000>)]
     pub depth: usize,
 
     /// Units of a layer
-    #[arg(long, value_name = "N", default_value_t = 384, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 384, value_parser = within::<1, 4096>)]
     pub width: usize,
 
     /// Gains c, a line each: the weights have variance c/width
@@ -25,11 +25,11 @@ pub struct ReluStack {
     pub gains: Vec<f64>,
 
     /// Stacks over which is averaged
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<1, 1000>)]
     pub runs: usize,
 
     /// Seed of inputs and weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 

@@ -9,7 +9,7 @@ use viz::{ImageGrid, Tile};
 
 use super::network::rgb;
 use super::{Experiment, Section, Table};
-use crate::cli::at_least_one;
+use crate::cli::within;
 use crate::dataset::Images;
 
 /// The images to be shown.
@@ -20,11 +20,11 @@ pub struct Samples {
     pub data: Option<PathBuf>,
 
     /// Images of each class
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 100>)]
     pub per_class: usize,
 
     /// Images in a batch
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = within::<1, 50_000>)]
     pub batch_size: usize,
 }
 

@@ -6,13 +6,13 @@ use optim::{Adam, Elementwise, RmsProp, Sgd};
 use viz::Figure;
 
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{not_negative, within};
 
 /// How long the optimizers run, and how fast.
 #[derive(Clone, Debug, Args)]
 pub struct Surfaces {
     /// Steps of each optimizer [default: 60 on the saddle, 400 in Rosenbrock's valley, 300 on Beale's function]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = within::<1, 100_000>)]
     pub steps: Option<usize>,
 
     /// Every learning rate times this
@@ -161,7 +161,8 @@ impl Experiment for Surfaces {
 }
 
 impl Surface {
-    /// The map, and on it what lies within of each path up to where it leaves.
+    /// The map, and on it what lies within of each path up to where it leaves. In the narrow valley one path
+    /// covers another, so those that come farthest are drawn first.
     fn figure(&self, paths: &[Vec<[f64; 2]>]) -> Figure {
         let [x, y] = self.window;
         let map = Figure::new(self.title)
@@ -170,10 +171,11 @@ impl Surface {
             .x_range(x.0, x.1)
             .y_range(y.0, y.1)
             .contour(x, y, |x, y| (self.f)([x, y]));
-        let map = OPTIMIZERS.iter().zip(paths).fold(map, |map, (name, path)| {
-            let shown = path.iter().take_while(|point| inside(x, point[0]) && inside(y, point[1]));
+        let farthest_first = [3, 1, 2, 0];
+        let map = farthest_first.into_iter().fold(map, |map, i| {
+            let shown = paths[i].iter().take_while(|point| inside(x, point[0]) && inside(y, point[1]));
             let (xs, ys): (Vec<f64>, Vec<f64>) = shown.map(|point| (point[0], point[1])).unzip();
-            map.path(*name, &xs, &ys)
+            map.path(OPTIMIZERS[i], &xs, &ys)
         });
         match self.minimum {
             Some([x, y]) => map.mark("minimum", x, y),

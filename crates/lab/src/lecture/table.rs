@@ -161,8 +161,11 @@ impl Table {
 }
 
 /// A number with `decimals` places and a true minus sign; as a power of ten where it is so small or so large
-/// that places would hide it.
+/// that places would hide it; a dash where there is none.
 pub(super) fn number(x: f64, decimals: usize) -> String {
+    if x.is_nan() {
+        return "–".to_owned();
+    }
     let smallest = 0.5 * 10f64.powi(-(decimals as i32));
     let text = if x != 0.0 && x.is_finite() && (x.abs() < 10.0 * smallest || x.abs() >= 1e7) {
         let text = format!("{x:.2e}");
@@ -196,8 +199,8 @@ mod tests {
     #[test]
     fn numbers_read_well_and_lose_nothing_in_the_csv() {
         assert_eq!(
-            [-1.25, 0.0, 3.352e-4, 1e-7, 12416.2].map(|x| number(x, 3)),
-            ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12416.200"]
+            [-1.25, 0.0, 3.352e-4, 1e-7, 12416.2, f64::NAN].map(|x| number(x, 3)),
+            ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12416.200", "–"]
         );
         assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
         let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);

@@ -14,7 +14,7 @@ use viz::Figure;
 
 use super::network::Training;
 use super::{Cell, Experiment, Section, Table};
-use crate::cli::at_least_one;
+use crate::cli::{any_seed, within};
 use crate::dataset::Images;
 use crate::evaluate::Evaluation;
 use crate::history::Score;
@@ -27,23 +27,23 @@ pub struct Tuning {
     pub data: Option<PathBuf>,
 
     /// Trials
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 1000>)]
     pub trials: usize,
 
     /// Epochs of a trial
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<1, 1000>)]
     pub epochs: usize,
 
     /// Images to choose from; all is 50,000 on CIFAR-10
-    #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = within::<1, 50_000>)]
     pub images: usize,
 
     /// How many of them are kept back to score the trials
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<1, 50_000>)]
     pub validation: usize,
 
     /// Seed of the trials, the split and the training
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -156,9 +156,9 @@ impl Experiment for Tuning {
                 .x_label("learning rate")
                 .y_label("validation accuracy, %")
                 .x_log()
-                .scatter("trials", &lrs, &accuracy)
+                .scatter("", &lrs, &accuracy)
                 .mark("the choice", lrs[best], accuracy[best]),
-            "Each dot is a network. Too small a rate and nothing has happened yet; too large and nothing will.",
+            "Each dot is a network. Too small a rate and little has happened yet; too large and little will.",
         )?;
         let mut table =
             Table::new(["trial", "learning rate", "dropout", "weight decay", "validation accuracy, %"]);

@@ -6,17 +6,17 @@ use optim::Sgd;
 
 use super::curve::{NamedPath, WAVE, path_table};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{not_negative, place, within};
 
 /// Two starts, each with its steps and learning rates.
 #[derive(Clone, Debug, Args)]
 pub struct Valleys {
     /// Where the first descents start
-    #[arg(long, value_name = "X", default_value_t = 10.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = 10.0, allow_negative_numbers = true, value_parser = place)]
     pub start: f64,
 
     /// Their steps
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<1, 1000>)]
     pub steps: usize,
 
     /// Their learning rates, one panel each
@@ -25,11 +25,11 @@ pub struct Valleys {
     pub learning_rates: Vec<f64>,
 
     /// Where the second descents start
-    #[arg(long, value_name = "X", default_value_t = -7.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", default_value_t = -7.0, allow_negative_numbers = true, value_parser = place)]
     pub start2: f64,
 
     /// Their steps
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = within::<1, 1000>)]
     pub steps2: usize,
 
     /// Their learning rates

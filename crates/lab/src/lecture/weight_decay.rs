@@ -1,6 +1,6 @@
 //! Weight decay on a linear regression with more features than samples.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use autograd::{Mode, Params, Reduction, Tape};
 use clap::Args;
 use nn::{Layer, Linear};
@@ -9,17 +9,17 @@ use viz::Figure;
 
 use super::linear_data::{LinearData, Samples};
 use super::{Experiment, Section, Table};
-use crate::cli::{at_least_one, not_negative};
+use crate::cli::{any_seed, not_negative, within};
 
 /// The regression and its penalty.
 #[derive(Clone, Debug, Args)]
 pub struct WeightDecay {
     /// Samples in all; half of them are for testing
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<2, 10_000>)]
     pub samples: usize,
 
     /// Features of a sample
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<1, 10_000>)]
     pub features: usize,
 
     /// Strengths λ of the penalty, one panel each
@@ -32,11 +32,11 @@ pub struct WeightDecay {
     pub lr: f64,
 
     /// Steps over all training samples at once
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = within::<1, 100_000>)]
     pub epochs: usize,
 
     /// Seed of the data and of the first weights
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
@@ -97,15 +97,23 @@ impl Experiment for WeightDecay {
     const TITLE: &'static str = "Weight decay";
 
     fn run(&self, section: &mut Section) -> Result<()> {
+        for (i, lambda) in self.lambdas.iter().enumerate() {
+            ensure!(!self.lambdas[..i].contains(lambda), "--lambda {lambda}: expected every value once");
+        }
         let runs: Vec<Losses> =
             self.lambdas.iter().map(|&lambda| self.train(lambda)).collect::<Result<_>>()?;
         section.text(INTRODUCTION);
         let epochs: Vec<f64> = (0..self.epochs).map(|epoch| epoch as f64).collect();
+        // One range for all panels, so that they can be compared.
+        let losses = runs.iter().flat_map(|run| [&run.train, &run.train_mse, &run.test]).flatten();
+        let losses = losses.filter(|loss| loss.is_finite() && **loss > 0.0);
+        let (lo, hi) = losses.fold((f64::INFINITY, 0.0f64), |(lo, hi), &loss| (lo.min(loss), hi.max(loss)));
         let panels = self.lambdas.iter().zip(&runs).map(|(lambda, losses)| {
             let figure = Figure::new(format!("λ = {lambda}"))
                 .x_label("epoch")
                 .y_label("loss")
                 .y_log()
+                .y_range(lo / 1.5, hi * 1.5)
                 .line("training", &epochs, &losses.train)
                 .line("test", &epochs, &losses.test);
             match lambda {
