@@ -85,6 +85,25 @@ fn a_limit_on_the_size_of_files_is_an_error_and_the_old_data_stand() {
 }
 
 #[test]
+fn a_page_of_the_lecture_that_does_not_fit_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let page = |limit: &str| {
+        let command = format!("{limit} exec \"$0\" lecture minima --out new > /dev/null");
+        shell(folder.path(), &command)
+    };
+    let error = error_of(&page("ulimit -f 0;"), "new/minima/");
+    assert!(error.contains("File too large"), "{error}");
+    assert_eq!(fs::read_dir(folder.path().join("new/minima")).unwrap().count(), 0);
+
+    // Over an older page: its files stand, to the byte.
+    assert!(page("").status.success());
+    let html = fs::read(folder.path().join("new/minima.html")).unwrap();
+    error_of(&page("ulimit -f 0;"), "new/minima/");
+    assert_eq!(fs::read(folder.path().join("new/minima.html")).unwrap(), html);
+    assert_nothing_half_written(&folder.path().join("new/minima"));
+}
+
+#[test]
 fn standard_output_on_a_full_disk_is_an_error() {
     if !Path::new("/dev/full").exists() {
         return;
@@ -94,6 +113,12 @@ fn standard_output_on_a_full_disk_is_an_error() {
     let output = shell(folder.path(), &format!("exec \"$0\" {FLAGS} --out new > /dev/full"));
     let error = error_of(&output, "standard output");
     assert!(error.contains("No space left on device"), "{error}");
+}
+
+/// What a file on a tmpfs takes is a multiple of this, in bytes.
+fn page_size() -> u64 {
+    let output = Command::new("getconf").arg("PAGESIZE").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
 /// A file system of just so many pages, in which the run must fail at one file after the other.
@@ -109,15 +134,16 @@ fn a_full_file_system_is_an_error_at_every_place_that_writes() {
         return;
     }
     train(folder.path(), "whole", &["--epochs", "1", "--optimizer", "sgd"]);
+    let page_size = page_size();
     let pages =
-        |name: &str| fs::metadata(folder.path().join("whole").join(name)).unwrap().len().div_ceil(4096);
+        |name: &str| fs::metadata(folder.path().join("whole").join(name)).unwrap().len().div_ceil(page_size);
     // The first is written where there is no room at all in the test above; a tmpfs of size 0 has no limit.
     for (file_idx, file) in FILES.iter().enumerate().skip(1) {
         // All before it fit, it lacks a page; the root and two folders may take a page each or none.
         let size = FILES[..=file_idx].iter().map(|name| pages(name)).sum::<u64>() - 1;
         let line = format!(
             "mount -t tmpfs -o size={} x disk && \"$0\" {FLAGS} --out disk; code=$?; rm -rf copy; cp -a disk copy; exit $code",
-            size * 4096
+            size * page_size
         );
         let program = env!("CARGO_BIN_EXE_descent");
         let output = unshare(&["sh", "-c", &line, program]).unwrap();
