@@ -67,7 +67,7 @@ OPTIMIZERS = {
         "betas": [0.8, 0.95], "eps": 1e-3, "weight_decay": 0.05, "maximize": True,
         "decoupled_weight_decay": True}),
     "adafactor": (torch.optim.Adafactor, {}, {
-        "beta2_decay": -0.5, "eps": [1e-3, 0.5], "d": 2.0, "weight_decay": 0.05, "maximize": True}),
+        "lr": 0.5, "beta2_decay": -0.5, "eps": [1e-3, 2.0], "d": 2.0, "weight_decay": 0.05, "maximize": True}),
     "muon": (torch.optim.Muon, {}, {
         "momentum": 0.8, "nesterov": False, "weight_decay": 0.5, "ns_steps": 3, "eps": 3.0,
         "ns_coefficients": [2.0, -1.5, 0.5], "adjust_lr_fn": "match_rms_adamw"}),
