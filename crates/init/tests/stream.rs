@@ -26,11 +26,21 @@ fn the_first_draws_are_these() {
 #[test]
 fn every_draw_has_these_bits() {
     let matrix = [400, 250];
+    // Where the draw changes from one way to the other.
+    let edges = [(0.5, 2.0), (-2.0, -0.5), (-1.0, 0.0), (-2.0, 0.0)];
     let fingerprints = [
         ("uniform", fingerprint(|w, rng| uniform(w, -1.0, 1.0, rng))),
         ("normal", fingerprint(|w, rng| normal(w, 0.0, 1.0, rng))),
         ("truncated normal", fingerprint(|w, rng| truncated_normal(w, 0.0, 1.0, -2.0, 2.0, rng))),
         ("a tail", fingerprint(|w, rng| truncated_normal(w, 0.0, 1.0, 3.0, 4.0, rng))),
+        (
+            "truncated normals at the edges",
+            fingerprint(|w, rng| {
+                for (w, (low, high)) in w.chunks_exact_mut(25_000).zip(edges) {
+                    truncated_normal(w, 0.0, 1.0, low, high, rng);
+                }
+            }),
+        ),
         ("xavier uniform", fingerprint(|w, rng| xavier_uniform(w, &matrix, 1.0, rng))),
         (
             "kaiming normal",
@@ -44,6 +54,7 @@ fn every_draw_has_these_bits() {
         ("normal", 13947296845615470393),
         ("truncated normal", 8789368130266451456),
         ("a tail", 6816656478287817127),
+        ("truncated normals at the edges", 8909687119169947567),
         ("xavier uniform", 8495206796961694742),
         ("kaiming normal", 370640568483976655),
         ("sparse", 5696090143334225640),
