@@ -252,6 +252,26 @@ mod tests {
     }
 
     #[test]
+    fn the_best_values_come_back() {
+        let mut stopper = Stopper::new(EarlyStopping::default()).unwrap();
+        for (metric, value) in [(3.0, 1.0), (1.0, 2.0), (2.0, 3.0)] {
+            stopper.observe(metric, &[value, -value]);
+        }
+        let mut values = [3.0, -3.0];
+        stopper.restore_best(&mut values);
+        assert_eq!((values, stopper.best_values()), ([2.0, -2.0], &[2.0, -2.0][..]));
+        assert_eq!(stopper.progress().n_epochs, 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "Stopper::restore_best: values has 3 elements, the best has 2")]
+    fn best_values_of_another_length_panic() {
+        let mut stopper = Stopper::new(EarlyStopping::default()).unwrap();
+        stopper.observe(1.0, &[0.0; 2]);
+        stopper.restore_best(&mut [0.0; 3]);
+    }
+
+    #[test]
     fn a_negative_min_delta_is_refused() {
         let config = EarlyStopping { min_delta: -1.0, ..EarlyStopping::default() };
         assert_eq!(

@@ -172,6 +172,28 @@ proptest! {
     }
 
     #[test]
+    fn a_line_search_ends_where_the_strong_wolfe_conditions_hold(
+        start in proptest::collection::vec(0.1..3.0f64, 1..6), curvatures in proptest::collection::vec(0.1..10.0f64, 6), lr in 0.01..100.0f64,
+    ) {
+        let objective = |w: &[f64], g: &mut [f64]| {
+            g.iter_mut().zip(w.iter().zip(&curvatures)).for_each(|(g, (w, c))| *g = c * w);
+            w.iter().zip(&curvatures).map(|(w, c)| c * w * w / 2.0).sum()
+        };
+        let rule = Lbfgs { lr, line_search: Some(LineSearch::StrongWolfe), max_iter: 1, max_eval: Some(40), ..Lbfgs::default() };
+        let (mut w, mut grads) = (start.clone(), (vec![0.0; start.len()], vec![0.0; start.len()]));
+        let mut state = rule.state(w.len()).unwrap();
+        let outcome = rule.minimize(&mut w, &mut state, objective);
+        let losses: (f64, f64) = (objective(&start, &mut grads.0), objective(&w, &mut grads.1));
+        prop_assert_eq!(losses, (outcome.initial_loss, outcome.loss));
+        // The first direction is −g.
+        let along = |g: &[f64]| -grads.0.iter().zip(g).map(|(d, g)| d * g).sum::<f64>();
+        let (slope_before, slope) = (along(&grads.0), along(&grads.1));
+        let t = (start[0] - w[0]) / grads.0[0];
+        prop_assert!(losses.1 <= losses.0 + 1e-4 * t * slope_before, "{:?} at {}", outcome, t);
+        prop_assert!(slope.abs() <= 0.9 * slope_before.abs(), "slope {} after {}", slope, slope_before);
+    }
+
+    #[test]
     fn a_restored_state_continues_bit_for_bit(start in proptest::collection::vec(-2.0..2.0f64, 2..6), history_size in 1usize..4) {
         let rule = Lbfgs { line_search: Some(LineSearch::StrongWolfe), max_iter: 3, history_size, ..Lbfgs::default() };
         let mut w = start;

@@ -80,6 +80,38 @@ fn a_schedule_sets_learning_rate_and_momentum() {
 }
 
 #[test]
+fn a_schedule_of_another_crate_is_followed_too() {
+    struct Halving;
+    impl Schedule for Halving {
+        fn lr(&self, step: u64) -> f64 {
+            0.5f64.powf(step as f64)
+        }
+    }
+    assert!(Halving.check().is_ok());
+    let mut optimizer = optimizer::<f32>(sgd(1.0).into(), 2);
+    optimizer.follow(&Halving, 3);
+    assert_eq!(optimizer.lr(), 0.125);
+}
+
+#[test]
+#[should_panic(expected = "Optimizer::follow: sgd: momentum = 1.5 is outside [0, 1)")]
+fn a_momentum_that_no_rule_takes_panics() {
+    let cycle = OneCycleLr { momentum: Some((1.5, 1.5)), ..OneCycleLr::new(1.0, 10) };
+    optimizer::<f32>(Sgd { momentum: 0.9, ..sgd(1.0) }.into(), 2).follow(&cycle, 0);
+}
+
+#[test]
+fn tensors_without_elements_are_let_be() {
+    for name in RULE_NAMES {
+        let params = [Param::new("none", 0..0).with_shape([0, 3]), Param::new("w", 0..2).with_shape([2, 1])];
+        let mut optimizer = Optimizer::<f64>::new(rule_named(name).unwrap(), params).unwrap();
+        let mut values = [1.0, -1.0];
+        optimizer.step(&mut values, &[0.5, -0.5]);
+        assert!(values[0] < 1.0 && values[1] > -1.0, "{name}: {values:?}");
+    }
+}
+
+#[test]
 fn hyperparameters_are_set_by_name_or_refused() {
     let mut optimizer = Optimizer::<f32>::new(Adam::default(), [Param::new("a", 0..1)]).unwrap();
     optimizer.set(0, "weight_decay", 0.5).unwrap();
