@@ -85,8 +85,11 @@ const INSPECTION: &str = "<script>addEventListener('load', () => {
   const drawn = svg => svg.getBoundingClientRect().height > 50 && svg.querySelectorAll('path').length > 5;
   const figures = [...document.querySelectorAll('figure')];
   const blank = figures.filter(f => ![...f.querySelectorAll('svg')].some(drawn)).length;
+  const zoom = svg => 20 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  const shown = [...document.querySelectorAll('svg')].map(zoom).filter(zoom => zoom > 0);
+  const odd = shown.filter(zoom => zoom < 0.8 || zoom > 1.25).length;
   const root = document.documentElement, over = root.scrollWidth - root.clientWidth;
-  parent.postMessage(`${figures.length} figures, ${blank} blank, ${over} px over ${innerWidth}`, '*');
+  parent.postMessage(`${figures.length} figures, ${blank} blank, ${odd} of an odd size, ${over} px over ${innerWidth}`, '*');
 });</script>";
 
 /// The page around it: a browser's window has a smallest width, a frame has none.
@@ -131,7 +134,7 @@ fn a_browser_draws_every_figure_and_the_page_fits_a_telephone() {
         let n_figures = html.matches("<figure").count();
         assert_eq!(
             report,
-            Some(format!("{n_figures} figures, 0 blank, 0 px over {width}").as_str()),
+            Some(format!("{n_figures} figures, 0 blank, 0 of an odd size, 0 px over {width}").as_str()),
             "{log}"
         );
         assert!(!log.contains("CONSOLE"), "the console has something to say: {log}");

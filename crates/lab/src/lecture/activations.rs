@@ -91,7 +91,7 @@ impl Experiment for Activations {
         section.text(
             "What an activation does to the forward pass is half of the story. The other half is the factor by which it \
              multiplies every gradient that passes through:\n\n\
-             $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14, \\qquad \\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
+             $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14$$\n\n$$\\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
              and for the ReLU 1 where $x > 0$, 0 elsewhere. \
              A sigmoid takes away at least three quarters of the gradient, and nearly all of it where it is saturated. \
              A ReLU passes it on whole or not at all; a unit that is negative for every sample learns nothing any more. \

@@ -81,18 +81,18 @@ impl Experiment for Adam {
         let half = (self.steps / 2).max(1);
         let mut table = Table::new([
             "rates".to_owned(),
-            "raw x₁".to_owned(),
-            format!("raw x{half}"),
-            format!("raw x{}", self.steps),
-            format!("corrected x{half}"),
-            format!("corrected x{}", self.steps),
+            "raw, t = 1".to_owned(),
+            format!("raw, t = {half}"),
+            format!("raw, t = {}", self.steps),
+            format!("corrected, t = {half}"),
+            format!("corrected, t = {}", self.steps),
         ])
         .decimals(6);
         for ((name, raw), (_, corrected)) in raw.iter().zip(&corrected) {
             let points = [raw[1], raw[half], raw[self.steps], corrected[half], corrected[self.steps]];
             table.push([name.clone().into()].into_iter().chain(points.map(Into::into)));
         }
-        section.table("points", "The same paths in numbers.", table);
+        section.table("points", "The same paths in numbers: $x$ after step $t$.", table);
         section.text(CORRECTION);
         let steps: Vec<f64> = (1..=1000).map(f64::from).collect();
         let figure = [0.9, 0.99, 0.999].into_iter().fold(
@@ -128,10 +128,13 @@ impl Experiment for Adam {
 const INTRODUCTION: &str = "\
 Adam joins the two: momentum's mean of the gradient above, RMSProp's root mean square below.
 
-$$v_t = \\beta_1 v_{t-1} + (1-\\beta_1)\\,g_t, \\qquad s_t = \\beta_2 s_{t-1} + (1-\\beta_2)\\,g_t^2$$
+$$v_t = \\beta_1 v_{t-1} + (1-\\beta_1)\\,g_t$$
 
-$$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\beta_2^t}, \\qquad \
-\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
+$$s_t = \\beta_2 s_{t-1} + (1-\\beta_2)\\,g_t^2$$
+
+$$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\beta_2^t}$$
+
+$$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
 
 Both means start at zero and are therefore too small at first; the hats repair that. Here are twenty steps on \
 $x\\cos(0.15\\pi x)$ without the hats and with them.

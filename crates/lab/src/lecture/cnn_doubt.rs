@@ -97,17 +97,22 @@ impl Experiment for CnnDoubt {
             self.passes,
             self.network.describe(&trained)
         ));
-        let mut grid = ImageGrid::new("Turned step by step", 7);
-        for ((image, angle), Opinion { mean, std }) in images.iter().zip(&angles).zip(&opinions) {
+        let tile = |((image, angle), Opinion { mean, std }): ((&Vec<u8>, &f64), &Opinion)| {
             let best = (1..mean.len()).fold(0, |best, i| if mean[i] > mean[best] { i } else { best });
             let share = 100.0 * mean[best];
             let caption =
                 format!("{angle:.0}°\n{} {share:.0} %\n± {:.0} %", classes[best], 100.0 * std[best]);
-            grid = grid.tile(Tile::rgb(32, 32, image).caption(caption));
-        }
+            Tile::rgb(32, 32, image).caption(caption)
+        };
+        let tiles: Vec<Tile> = images.iter().zip(&angles).zip(&opinions).map(tile).collect();
+        let grid = |n_columns| {
+            let grid = ImageGrid::new("Turned step by step", n_columns);
+            tiles.iter().cloned().fold(grid, ImageGrid::tile)
+        };
         section.plot(
             "images",
-            &grid,
+            &grid(7),
+            &grid(3),
             "Under each image: the angle, the class that leads, and mean ± deviation of its probability.",
         )?;
 

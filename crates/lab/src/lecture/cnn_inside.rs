@@ -48,6 +48,15 @@ impl Maps {
         order.sort_by(|&a, &b| sum(&self.channels[b]).total_cmp(&sum(&self.channels[a])));
         order
     }
+
+    fn loudest_as_images(&self, block: usize, n_channels: usize, n_columns: usize) -> ImageGrid {
+        let Self { side, channels } = self;
+        let n_silent = channels.iter().filter(|channel| sum(channel) == 0.0).count();
+        let title = format!("block {block}: {side} × {side}, {} channels, {n_silent} silent", channels.len());
+        let grid = ImageGrid::new(title, n_columns).tile_width(64);
+        let shown = self.loudest().into_iter().take(n_channels);
+        shown.fold(grid, |grid, i| grid.tile(Tile::gray(*side, *side, &channels[i])))
+    }
 }
 
 /// The filters of the first convolution, 3 × 3 pixels each, red, green and blue; one scale for all of them, so
@@ -91,42 +100,35 @@ impl Experiment for CnnInside {
         let test = &trained.images.test;
         section.text(&format!("We look into {}.", self.network.describe(&trained)));
         let filters = filters(&trained);
-        let grid =
-            filters.iter().fold(ImageGrid::new("The filters of the first convolution", 8), |grid, f| {
-                grid.tile(Tile::rgb(3, 3, f))
-            });
+        let grid = |tile_width| {
+            let grid = ImageGrid::new("The filters of the first convolution", 8).tile_width(tile_width);
+            filters.iter().fold(grid, |grid, f| grid.tile(Tile::rgb(3, 3, f)))
+        };
         section.plot(
             "filters",
-            &grid.tile_width(56),
+            &grid(56),
+            &grid(27),
             "32 filters of 3 × 3 pixels, grey where the weight is zero. Light against dark is an edge; a colour is a filter \
              for that colour. Three epochs leave much of the random start in place.",
         )?;
         let image = rgb(test, self.image);
         let name = &trained.classes()[test.label(self.image) as usize];
-        section.plot(
-            "image",
-            &ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160),
-            "What the network is shown.",
-        )?;
-        let n_rows = self.channels.div_ceil(8) as u32;
-        let mut grid = Grid::new("What each block makes of it", 1).panel_size(640, 60 + 78 * n_rows);
-        for (block, maps) in activations(&trained, &image).into_iter().enumerate() {
-            let Maps { side, channels } = &maps;
-            let n_silent = channels.iter().filter(|channel| sum(channel) == 0.0).count();
-            let title = format!(
-                "block {}: {side} × {side} pixels, {} channels, {n_silent} of them silent",
-                block + 1,
-                channels.len()
-            );
-            let tiles =
-                maps.loudest().into_iter().take(self.channels).fold(ImageGrid::new(title, 8), |grid, i| {
-                    grid.tile(Tile::gray(*side, *side, &channels[i]))
-                });
-            grid = grid.panel(tiles.tile_width(64));
-        }
+        let picture =
+            ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160);
+        section.plot("image", &picture, &picture, "What the network is shown.")?;
+        let blocks = activations(&trained, &image);
+        let grid = |n_columns: usize| {
+            let n_rows = self.channels.div_ceil(n_columns) as u32;
+            let size = (78 * n_columns as u32 + 16, 78 * n_rows + 60);
+            let grid = Grid::new("What each block makes of it", 1).panel_size(size.0, size.1);
+            blocks.iter().enumerate().fold(grid, |grid, (block, maps)| {
+                grid.panel(maps.loudest_as_images(block + 1, self.channels, n_columns))
+            })
+        };
         section.plot(
             "activations",
-            &grid,
+            &grid(8),
+            &grid(4),
             "The most active channels of each block behind the ReLU, black the smallest activation of a channel and white its \
              largest. The first block still shows the picture; the third only says where something is. A silent channel is \
              0 everywhere on this image, and plain grey if it is shown.",

@@ -8,7 +8,7 @@ use nn::Layer;
 use viz::{Border, HeatMap, ImageGrid, Tile};
 
 use super::network::{NetworkFlags, Trained, rgb};
-use super::{Experiment, Section, Table};
+use super::{Cell, Experiment, Section, Table};
 use crate::cli::within;
 use crate::evaluate::softmax;
 
@@ -77,8 +77,16 @@ impl Experiment for CnnMistakes {
         section.plot(
             "confusion",
             &HeatMap::confusion("Confusion on the test set", classes, &counts),
+            &HeatMap::confusion("Confusion on the test set", classes, &counts).size(360, 390),
             "A row is what the images are, a column what they were taken for: mistakes lie off the diagonal.",
         )?;
+        let header = std::iter::once("is").chain(classes.iter().map(String::as_str));
+        let mut table = Table::new(header);
+        for (class, name) in classes.iter().enumerate() {
+            let counts = evaluation.row(class).iter().map(|&count| Cell::Count(count));
+            table.push(std::iter::once(name.as_str().into()).chain(counts));
+        }
+        section.data("confusion", &table);
         let mut table = Table::new(["class", "accuracy, %"]).decimals(1);
         for (class, name) in classes.iter().enumerate() {
             table.push([name.as_str().into(), evaluation.class_accuracy(class).into()]);
@@ -91,15 +99,25 @@ impl Experiment for CnnMistakes {
             section.text("It made no mistake at all.");
             return Ok(());
         }
-        let mut grid = ImageGrid::new("The most confident mistakes", 6);
-        for Mistake { image, is, said, confidence } in mistakes.iter().take(self.mistakes) {
-            let caption = format!("{} {:.0} %\nis: {}", classes[*said], 100.0 * confidence, classes[*is]);
-            let tile = Tile::rgb(32, 32, &rgb(&trained.images.test, *image));
-            grid = grid.tile(tile.caption(caption).border(Border::Bad));
+        let mut table = Table::new(["test image", "is", "taken for", "probability"]);
+        for m in &mistakes {
+            let [is, said] = [m.is, m.said].map(|class| classes[class].as_str().into());
+            table.push([m.image.into(), is, said, m.confidence.into()]);
         }
+        section.data("mistakes", &table);
+        let tile = |Mistake { image, is, said, confidence }: &Mistake| {
+            let caption = format!("{} {:.0} %\nis: {}", classes[*said], 100.0 * confidence, classes[*is]);
+            Tile::rgb(32, 32, &rgb(&trained.images.test, *image)).caption(caption).border(Border::Bad)
+        };
+        let tiles: Vec<Tile> = mistakes.iter().take(self.mistakes).map(tile).collect();
+        let grid = |n_columns| {
+            let grid = ImageGrid::new("The most confident mistakes", n_columns);
+            tiles.iter().cloned().fold(grid, ImageGrid::tile)
+        };
         section.plot(
             "mistakes",
-            &grid,
+            &grid(6),
+            &grid(3),
             "Look at what a network does not know that it does not know: some of these are hard for us too, and some are \
              not.",
         )

@@ -132,6 +132,14 @@ impl Experiment for CnnTraining {
                 .y_rule("the lecture’s last", LECTURE_ACCURACY),
             "A constant learning rate of 0.005 keeps the accuracy jumping to the end. A schedule would calm it.",
         )?;
+        let columns = [
+            ("epoch", &course.epoch),
+            ("train_loss", &course.train_loss),
+            ("train_loss_per_sample", &course.train_loss_per_sample),
+            ("test_loss", &course.test_loss),
+            ("test_accuracy", &course.test_accuracy),
+        ];
+        section.data("history", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
         section.text(
             "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the 16 \
              images of the last batch weighs four times as much as another. The program prints this one, to be compared, \

@@ -165,7 +165,9 @@ const INTRODUCTION: &str = "\
 Dropout silences each activation with probability $p$ and divides what is left by $1 - p$, so that the sum that the next \
 layer sees keeps its expectation:
 
-$$y_i = \\frac{m_i}{1-p}\\,x_i, \\qquad \\operatorname{P}[m_i = 0] = p, \\quad \\operatorname{P}[m_i = 1] = 1 - p.$$
+$$y_i = \\frac{m_i}{1-p}\\,x_i,$$
+
+$$\\operatorname{P}[m_i = 0] = p, \\quad \\operatorname{P}[m_i = 1] = 1 - p.$$
 
 Each step trains a random part of the network, and no unit can rely on any other being there. In evaluation it does \
 nothing at all.";

@@ -128,6 +128,8 @@ impl Experiment for EarlyStopping {
                 .scatter("training samples", &sample_x, &sample_y),
             "The best weights follow the wave. The last ones pass through the samples, noise and all.",
         )?;
+        let columns = [("x", x), ("kept", best), ("last epoch", last)];
+        section.data("fits", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
         let mut table = Table::new(["", "epoch", "training loss", "validation loss"]);
         let ends =
             [("best, kept", Some(course.best)), ("stopped", course.stop), ("end", Some(self.epochs - 1))];

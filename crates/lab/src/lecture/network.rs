@@ -11,6 +11,7 @@ use data::{Batch, Dataset, Loader, Normalize, Subset};
 use nn::{Layer, Sequential, models};
 use optim::{Adam, AnyRule, Optimizer, Param};
 
+use super::Cell;
 use crate::cli::{any_seed, within};
 use crate::dataset::Images;
 use crate::evaluate::Evaluation;
@@ -117,7 +118,7 @@ impl NetworkFlags {
                 "a network trained on the spot, for {} epochs on {} images of {}, with a learning rate of {LR} \
                  (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",
                 trained.lessons.len(),
-                self.images.min(trained.images.train.len()),
+                Cell::from(self.images.min(trained.images.train.len())).display(0),
                 trained.images.name
             ),
         }

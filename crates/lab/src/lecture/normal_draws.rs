@@ -57,6 +57,7 @@ impl Experiment for NormalDraws {
                 .function("N(0, 1)", -4.0, 4.0, density),
             "The bars follow the curve, whose peak is $1/\\sqrt{2\\pi} \\approx 0.399$.",
         )?;
+        section.data("draws", &Table::of_columns([("x".to_owned(), values.as_slice())]));
         let table = Table::new(["", "mean", "standard deviation", "density at 0"])
             .row(["N(0, 1)".into(), 0.0.into(), 1.0.into(), density(0.0).into()])
             .row([

@@ -159,8 +159,9 @@ Going forward one wants $n_\\text{in}\\sigma^2 = 1$, going backward $n_\\text{ou
 impossible unless the layer is square; **Xavier** initialisation takes the mean of the two conditions, and **He** \
 initialisation, made for ReLU, the first of them with a 2:
 
-$$\\text{Xavier:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in} + n_\\text{out}}} \\qquad\\qquad \
-\\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
+$$\\text{Xavier:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in} + n_\\text{out}}}$$
+
+$$\\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
 
 > **Where is the ½?** The mean of the two conditions reads $\\tfrac12 (n_\\text{in} + n_\\text{out})\\,\\sigma^2 = 1$. \
 It is often written without the ½, and then the 2 under the root seems to come from nowhere.

@@ -51,8 +51,8 @@ impl Experiment for Rmsprop {
         section.text(
             "One learning rate for all parameters is too much for some and too little for others. RMSProp divides each \
              parameter's gradient by the root of a running mean of its own squares:\n\n\
-             $$s_t = \\gamma s_{t-1} + (1-\\gamma)\\,g_t^2, \\qquad \
-             \\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{s_t} + \\epsilon}\\,g_t.$$\n\n\
+             $$s_t = \\gamma s_{t-1} + (1-\\gamma)\\,g_t^2,$$\n\n\
+             $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{s_t} + \\epsilon}\\,g_t.$$\n\n\
              What is left of the gradient is about its sign: where the slope is steep the step is no longer than where it \
              is flat. With $\\gamma = 0$ it is the sign exactly, and every step has length $\\eta$.",
         );

@@ -71,13 +71,21 @@ impl Experiment for Samples {
             images.name
         ));
         let names = images.train.class_names();
-        let mut grid =
-            ImageGrid::new(format!("The first images of each class of {}", images.name), 2 * self.per_class);
-        for idx in self.chosen(&images.train) {
+        let tile = |&idx: &usize| {
             let title = &names[images.train.label(idx) as usize];
-            grid = grid.tile(Tile::rgb(32, 32, &rgb(&images.train, idx)).caption(title));
-        }
-        section.plot("images", &grid, "Small pictures, but one can tell what they are, most of the time.")?;
+            Tile::rgb(32, 32, &rgb(&images.train, idx)).caption(title)
+        };
+        let tiles: Vec<Tile> = self.chosen(&images.train).iter().map(tile).collect();
+        let grid = |n_columns| {
+            let title = format!("The first images of each class of {}", images.name);
+            tiles.iter().cloned().fold(ImageGrid::new(title, n_columns), ImageGrid::tile)
+        };
+        section.plot(
+            "images",
+            &grid(2 * self.per_class.min(50)),
+            &grid(self.per_class.min(3)),
+            "Small pictures, but one can tell what they are, most of the time.",
+        )?;
 
         section.text("An epoch is one pass over all images, in batches; the last batch gets what is left.");
         let mut table = Table::new(["", "images", "batches", "images in the last"]);

@@ -24,7 +24,7 @@ pub struct Section {
 /// Width and height of a figure: for a page with room, and for a telephone held upright.
 const WIDE: (u32, u32) = (680, 400);
 const NARROW: (u32, u32) = (360, 300);
-const HERO: (u32, u32) = (480, 340);
+const HERO: (u32, u32) = (400, 290);
 /// One of several panels, which stand side by side or one below the other as the room allows.
 const PANEL: (u32, u32) = (340, 270);
 
@@ -109,13 +109,15 @@ impl Section {
         Ok(())
     }
 
-    /// Any other plot of `viz`, as it is.
+    /// Any other plot of `viz` in its own size, and as it is drawn for narrow screens.
     ///
     /// # Errors
     /// When there is nothing to draw.
-    pub fn plot(&mut self, name: &str, plot: &impl Plot, caption: &str) -> Result<()> {
-        let svg = self.save(name, plot)?;
-        self.place("figure", &svg, caption);
+    pub fn plot(&mut self, name: &str, wide: &impl Plot, narrow: &impl Plot, caption: &str) -> Result<()> {
+        let (wide, narrow) = (self.save(name, wide)?, narrow.svg(Theme::Auto)?);
+        let content =
+            format!("<div class=\"wide natural\">{wide}</div><div class=\"narrow natural\">{narrow}</div>");
+        self.place("figure", &content, caption);
         Ok(())
     }
 

@@ -17,6 +17,8 @@ pub struct Table {
 pub enum Cell {
     /// A number, rounded on the page and whole in the CSV.
     Number(f64),
+    /// A number that may be of any size: three digits on the page, whole in the CSV.
+    Digits(f64),
     /// A count.
     Count(u64),
     /// Words.
@@ -54,13 +56,14 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Count(n) => grouped(*n),
             Self::Number(x) => number(*x, decimals),
+            Self::Digits(x) => digits(*x),
         }
     }
 
     /// As programs read it: every digit.
     fn csv(&self) -> String {
         match self {
-            Self::Number(x) => x.to_string(),
+            Self::Number(x) | Self::Digits(x) => x.to_string(),
             Self::Count(n) => n.to_string(),
             Self::Text(text) if text.contains([',', '"', '\n']) => {
                 format!("\"{}\"", text.replace('"', "\"\""))
@@ -177,6 +180,15 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     text.replace('-', "−")
 }
 
+/// A number with three digits, of which none is an idle zero before or behind a power of ten.
+fn digits(x: f64) -> String {
+    let power = if x == 0.0 || !x.is_finite() { 0 } else { x.abs().log10().floor() as i32 };
+    match power {
+        -4..=6 => number(x, (2 - power).max(0) as usize),
+        _ => number(x, 0),
+    }
+}
+
 fn superscript(digits: &str) -> String {
     let digit = |c: char| match c.to_digit(10) {
         Some(d) => ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][d as usize],
@@ -201,6 +213,10 @@ mod tests {
         assert_eq!(
             [-1.25, 0.0, 3.352e-4, 1e-7, 12416.2, f64::NAN].map(|x| number(x, 3)),
             ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12416.200", "–"]
+        );
+        assert_eq!(
+            [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, 12_345.6].map(digits),
+            ["0.00", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "12346"]
         );
         assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
         let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);

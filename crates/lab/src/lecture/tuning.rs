@@ -145,8 +145,8 @@ impl Experiment for Tuning {
             "Here {} points are drawn, learning rate and weight decay evenly over orders of magnitude, dropout evenly. Each \
              trains the lecture's network on {} images, and is scored on {} others.",
             trials.len(),
-            split.0,
-            split.1
+            Cell::from(split.0).display(0),
+            Cell::from(split.1).display(0)
         ));
         let accuracy: Vec<f64> = trials.iter().map(|trial| trial.validation.accuracy).collect();
         let lrs: Vec<f64> = trials.iter().map(|trial| trial.lr).collect();
@@ -163,17 +163,22 @@ impl Experiment for Tuning {
         let mut table =
             Table::new(["trial", "learning rate", "dropout", "weight decay", "validation accuracy, %"]);
         for (i, trial) in trials.iter().enumerate() {
-            let numbers = [trial.lr, trial.dropout, trial.weight_decay, trial.validation.accuracy];
             let name = if i == best { format!("{} (the choice)", i + 1) } else { (i + 1).to_string() };
-            table.push([Cell::from(name)].into_iter().chain(numbers.map(Cell::from)));
+            table.push([
+                name.into(),
+                Cell::Digits(trial.lr),
+                Cell::Digits(trial.dropout),
+                Cell::Digits(trial.weight_decay),
+                trial.validation.accuracy.into(),
+            ]);
         }
-        section.table("trials", "The trials.", table);
+        section.table("trials", "The trials.", table.decimals(1));
         let table = Table::new(["", "validation accuracy, %", "test accuracy, %"]).row([
             format!("trial {}", best + 1).into(),
             accuracy[best].into(),
             test.accuracy.into(),
         ]);
-        section.table("test", "The choice, on the test set, once.", table);
+        section.table("test", "The choice, on the test set, once.", table.decimals(2));
         Ok(())
     }
 }
