@@ -48,3 +48,22 @@ impl fmt::Display for Bad {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use optim::{Param, check_finite};
+
+    use super::*;
+
+    #[test]
+    fn an_infinity_in_the_loss_or_in_the_gradient_alone_is_found() {
+        let params = [Param::new("0.weight", 0..2), Param::new("0.bias", 2..4)];
+        let find = |loss, gradient: &[f32]| Bad::find(loss, check_finite(&params, gradient), None);
+        assert!(find(1.5, &[1.0, -2.0, 0.0, 3.0]).is_none());
+        let loss = find(f32::INFINITY, &[1.0; 4]).expect("an infinite loss");
+        assert_eq!(loss.to_string(), "the loss is inf (--detect-anomaly names the op)");
+        let gradient = find(1.5, &[1.0, 2.0, f32::NEG_INFINITY, f32::NAN]).expect("an infinite gradient");
+        let said = gradient.to_string();
+        assert!(said.starts_with("the loss is 1.5, the gradient of `0.bias` is -inf at index 0"), "{said}");
+    }
+}
