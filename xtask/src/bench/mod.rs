@@ -3,12 +3,13 @@
 mod chart;
 mod compare;
 mod contender;
+mod documents;
 mod driver;
 mod machine;
 mod measure;
 mod memory;
+mod operations;
 mod plan;
-mod readme;
 pub mod results;
 mod setup;
 mod stats;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 pub use chart::svg as chart_svg;
-pub use readme::section;
+pub use documents::{SECTIONS, Section};
 use results::Results;
 
 /// Measure training, inference and kernels, alone or against other frameworks.
@@ -57,7 +58,7 @@ pub struct Args {
     /// Say what got slower from one results file to another; measures nothing.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme"])]
     compare: Option<Vec<PathBuf>>,
-    /// Put the table and the chart of a results file into README.md; measures nothing.
+    /// Put the tables and the chart of a results file into README.md and docs/PERFORMANCE.md; measures nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "setup"])]
     readme: Option<PathBuf>,
 }
@@ -73,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
         return Ok(());
     }
     if let Some(file) = &args.readme {
-        return readme::update(root, file);
+        return documents::update(root, file);
     }
     if args.setup {
         setup::make_environment(root)?;

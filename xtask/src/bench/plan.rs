@@ -1,8 +1,9 @@
 //! What is measured: the table of works.
 
-use bench_protocol::{ConvPass, ConvSize, Probe, Rule, TensorOp, Work};
+use bench_protocol::{ConvSize, Probe, TensorOp, Work};
 
 use super::contender::{Condition, Contender, Simd};
+use super::operations::{CONV_BATCH, COPY_BYTES, PARAMETERS, PASSES, RULES};
 
 /// One line of the plan: a work of a size under a condition, and who is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,16 +88,15 @@ fn all_tasks(n_cores: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
     for threads in if n_cores == 1 { vec![1] } else { vec![1, n_cores] } {
         tasks.push(task(Work::Probe(Probe::Fma), 1000, threads, &[]));
-        tasks.push(task(Work::Probe(Probe::Copy), 64 << 20, threads, &[]));
+        tasks.push(task(Work::Probe(Probe::Copy), COPY_BYTES, threads, &[]));
         tasks.push(task(Work::CnnTrain, 64, threads, &TRAINERS));
         tasks.push(task(Work::CnnTrain, 16, threads, &PYTORCH));
         tasks.push(task(Work::CnnTrain, 256, threads, &PYTORCH));
         tasks.push(task(Work::CnnInfer, 64, threads, &TRAINERS));
         tasks.push(task(Work::MlpTrain, 64, threads, &TRAINERS));
         tasks.push(task(Work::TinyTrain, 1, threads, &TRAINERS));
-        for rule in [Rule::Sgd, Rule::Adam, Rule::AdamW] {
-            tasks.push(task(Work::Optimizer(rule), 620_362, threads, &OPTIMIZERS));
-            tasks.push(task(Work::Optimizer(rule), 25_000_000, threads, &OPTIMIZERS));
+        for rule in RULES {
+            tasks.extend(PARAMETERS.map(|n| task(Work::Optimizer(rule), n, threads, &OPTIMIZERS)));
         }
         tasks.extend(convolutions(threads));
     }
@@ -122,9 +122,8 @@ fn all_tasks(n_cores: usize) -> Vec<Task> {
 fn convolutions(threads: usize) -> Vec<Task> {
     let mut sizes = ConvSize::AIRBENCH.to_vec();
     sizes.dedup();
-    let passes = [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient];
-    let pairs = sizes.iter().flat_map(|&size| passes.map(|pass| Work::Conv(pass, size)));
-    pairs.map(|work| task(work, 250, threads, &CONVOLUTIONS)).collect()
+    let pairs = sizes.iter().flat_map(|&size| PASSES.map(|pass| Work::Conv(pass, size)));
+    pairs.map(|work| task(work, CONV_BATCH, threads, &CONVOLUTIONS)).collect()
 }
 
 fn task(work: Work, size: usize, threads: usize, peers: &[Contender]) -> Task {

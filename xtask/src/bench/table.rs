@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use bench_protocol::{ConvPass, ConvSize, Probe, TensorOp, Work};
+use bench_protocol::{Probe, TensorOp, Work};
 
 use super::contender::{Contender, Simd};
+use super::operations::airbench_sums;
 use super::results::{Results, Task};
 use super::stats::Spread;
 
@@ -17,7 +18,8 @@ pub(super) fn text(results: &Results) -> String {
     for (threads, contender, ratio) in airbench_sums(results) {
         _ = writeln!(
             out,
-            "all convolutions of the airbench network, three passes, {threads} threads: {ratio:.2} × {}",
+            "all convolutions of the airbench network, three passes, {threads} {}: {ratio:.2} × {}",
+            plural(threads),
             contender.label()
         );
     }
@@ -59,11 +61,12 @@ pub(super) fn task_text(results: &Results, task: Task<'_>) -> String {
     out
 }
 
-/// The table of the networks in Markdown, with what it was measured on.
-pub(super) fn markdown(results: &Results) -> String {
+/// The table of the networks in Markdown, with what it was measured on; `None` where no network was.
+pub(super) fn markdown(results: &Results) -> Option<String> {
     let header =
         ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
     let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
+    let n_header = out.len();
     for task in results.tasks() {
         let Some(name) = network_name(task) else { continue };
         let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
@@ -79,6 +82,9 @@ pub(super) fn markdown(results: &Results) -> String {
         ];
         _ = writeln!(out, "| {} |", cells.join(" | "));
     }
+    if out.len() == n_header {
+        return None;
+    }
     _ = writeln!(out, "\n{}", headline(results));
     let peaks = results
         .memory
@@ -88,7 +94,7 @@ pub(super) fn markdown(results: &Results) -> String {
     if !peaks.is_empty() {
         _ = writeln!(out, "Peak anonymous memory of 100 training steps: {}.", peaks.join(", "));
     }
-    out
+    Some(out)
 }
 
 /// The machine, the versions and the kind of the run in two sentences.
@@ -114,29 +120,6 @@ fn fastest_pytorch(results: &Results, task: Task<'_>) -> Option<Contender> {
     let modes = Contender::ALL.into_iter().filter(|c| c.pytorch_mode().is_some());
     let rated = modes.filter_map(|c| Some((results.find(task, c)?.spread()?.median, c)));
     rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contender)| contender)
-}
-
-/// For each number of threads, how many times faster we are over the whole airbench network: the times of an image
-/// through all six convolutions and three passes, summed. Only where all were measured.
-fn airbench_sums(results: &Results) -> Vec<(usize, Contender, f64)> {
-    let passes = [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient];
-    let sum = |threads: usize, contender: Contender| -> Option<f64> {
-        let works =
-            ConvSize::AIRBENCH.iter().flat_map(|&size| passes.map(|pass| Work::Conv(pass, size).to_string()));
-        let seconds = works.map(|work| {
-            let of_work = |m: &&super::results::Measurement| {
-                m.work == work && m.threads == threads && m.contender == contender && m.simd == Simd::Native
-            };
-            Some(1.0 / results.measurements.iter().find(of_work)?.spread()?.median)
-        });
-        seconds.sum()
-    };
-    let mut threads: Vec<_> = results.measurements.iter().map(|m| m.threads).collect();
-    threads.sort_unstable();
-    threads.dedup();
-    let peers = [Contender::PytorchEager, Contender::PytorchChannelsLast];
-    let pairs = threads.into_iter().flat_map(|threads| peers.map(|peer| (threads, peer)));
-    pairs.filter_map(|(t, peer)| Some((t, peer, sum(t, peer)? / sum(t, Contender::Descent)?))).collect()
 }
 
 /// The row's name for the works of the README's table.
@@ -165,12 +148,12 @@ fn unit(work: &str, size: usize) -> (f64, &'static str) {
     }
 }
 
-fn ratio_text(Spread { median, min, max }: Spread) -> String {
+pub(super) fn ratio_text(Spread { median, min, max }: Spread) -> String {
     format!("{median:.2} × ({min:.2}–{max:.2})")
 }
 
 /// Three or more digits, groups of three.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.1}");
     }
@@ -185,13 +168,13 @@ fn number(value: f64) -> String {
     out
 }
 
-fn plural(threads: usize) -> &'static str {
+pub(super) fn plural(threads: usize) -> &'static str {
     if threads == 1 { "thread" } else { "threads" }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::{Measurement, Round, tests::sample};
+    use super::super::results::tests::sample;
     use super::*;
 
     #[test]
@@ -211,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_readme_has_a_row_for_each_network() {
-        let table = markdown(&sample([400.0, 320.0, 360.0]));
+        let table = markdown(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
         let row =
             "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00) | – | – |";
         assert!(table.contains(row), "{table}");
@@ -220,28 +203,5 @@ mod tests {
                 && table.contains("synthetic data")
                 && table.contains("Descent 53 MB")
         );
-    }
-
-    #[test]
-    fn the_airbench_sum_wants_all_and_weighs_by_time() {
-        let mut results = sample([1.0; 3]);
-        assert!(airbench_sums(&results).is_empty());
-        for (idx, size) in ConvSize::AIRBENCH.into_iter().enumerate() {
-            for pass in [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient] {
-                for (contender, rate) in [(Contender::Descent, 2.0), (Contender::PytorchChannelsLast, 1.0)] {
-                    results.measurements.push(Measurement {
-                        work: Work::Conv(pass, size).to_string(),
-                        size: 250,
-                        threads: 1,
-                        simd: Simd::Native,
-                        contender,
-                        // Ours is only as fast as theirs at the first, which takes half of their whole time.
-                        rounds: vec![Round { items: 1, seconds: if idx == 0 { 5.0 } else { 1.0 / rate } }],
-                    });
-                }
-            }
-        }
-        let sums = airbench_sums(&results);
-        assert_eq!(sums, [(1, Contender::PytorchChannelsLast, 30.0 / 22.5)]);
     }
 }

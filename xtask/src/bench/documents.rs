@@ -1,0 +1,136 @@
+//! The tables of README.md and docs/PERFORMANCE.md, from a results file and not by hand.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::results::Results;
+use super::{chart, operations, table};
+
+/// A part of a document that is made from a results file. It stands between `<!-- bench:NAME:begin -->` and
+/// `<!-- bench:NAME:end -->`.
+pub struct Section {
+    /// The document, from the workspace's root.
+    pub document: &'static str,
+    name: &'static str,
+    /// The text, if the results hold what it is about.
+    body: fn(&Results, &Path) -> Option<String>,
+}
+
+/// All of them.
+pub const SECTIONS: [Section; 3] = [
+    Section { document: "README.md", name: "networks", body: networks },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "convolutions",
+        body: |results, _| operations::convolutions(results),
+    },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "optimizers",
+        body: |results, _| operations::optimizers(results),
+    },
+];
+
+/// Puts what `file` holds into the documents, and draws its chart beside it again.
+///
+/// # Errors
+/// If the file cannot be read or does not lie in the workspace, or a document has no marks.
+pub(super) fn update(root: &Path, file: &Path) -> Result<()> {
+    let results = Results::read(file)?;
+    let (root, file) = (fs::canonicalize(root)?, fs::canonicalize(file)?);
+    let inside = file.strip_prefix(&root);
+    let inside = inside.with_context(|| format!("{} does not lie in {}", file.display(), root.display()))?;
+    chart::write(&results, &file.with_extension("svg"))?;
+    for section in &SECTIONS {
+        let Some(text) = section.text(&results, inside) else { continue };
+        let path = root.join(section.document);
+        let document =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        fs::write(&path, section.replaced(&document, &text)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+impl Section {
+    /// What stands between the marks for the results of `file`, a path from the workspace's root; `None` where they
+    /// hold nothing of it.
+    pub fn text(&self, results: &Results, file: &Path) -> Option<String> {
+        let body = (self.body)(results, file)?;
+        Some(format!("<!-- cargo xtask bench --readme {} -->\n{body}", file.display()))
+    }
+
+    /// What stands between the marks in `document`.
+    ///
+    /// # Errors
+    /// If there are no marks.
+    pub fn shown<'a>(&self, document: &'a str) -> Result<&'a str> {
+        Ok(self.split(document)?[1])
+    }
+
+    /// `document` with `text` between the marks.
+    fn replaced(&self, document: &str, text: &str) -> Result<String> {
+        let [before, _, after] = self.split(document)?;
+        Ok(format!("{before}{text}{after}"))
+    }
+
+    /// The document before, between and behind the marks.
+    fn split<'a>(&self, document: &'a str) -> Result<[&'a str; 3]> {
+        let mark = |place| format!("<!-- bench:{}:{place} -->", self.name);
+        let find = |from: usize, mark: String| {
+            let found = document[from..].find(&mark).map(|at| from + at..from + at + mark.len());
+            found.with_context(|| format!("{} has no {mark} in its place", self.document))
+        };
+        let begin = find(0, mark("begin") + "\n")?;
+        let end = find(begin.end, mark("end"))?;
+        Ok([&document[..begin.end], &document[begin.end..end.start], &document[end.start..]])
+    }
+}
+
+fn networks(results: &Results, file: &Path) -> Option<String> {
+    let chart = file.with_extension("svg");
+    let table = table::markdown(results)?;
+    Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::sample;
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_marks_changes() -> Result<()> {
+        let [networks, ..] = SECTIONS;
+        let document = "# A\n<!-- bench:networks:begin -->\nold\n<!-- bench:networks:end -->\nB\n";
+        let once = networks.replaced(document, "new\n")?;
+        assert_eq!(once, "# A\n<!-- bench:networks:begin -->\nnew\n<!-- bench:networks:end -->\nB\n");
+        assert_eq!(networks.replaced(&once, "new\n")?, once);
+        assert_eq!(networks.shown(&once)?, "new\n");
+        let no_begin = networks.replaced("# A\n", "new\n").unwrap_err().to_string();
+        assert!(no_begin.contains("README.md has no <!-- bench:networks:begin -->"), "{no_begin}");
+        let no_end = networks.shown("<!-- bench:networks:begin -->\n").unwrap_err().to_string();
+        assert!(no_end.contains("bench:networks:end"), "{no_end}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_documents_and_the_chart_come_from_the_file() -> Result<()> {
+        let root = tempfile::tempdir()?;
+        let results = sample([400.0, 320.0, 360.0]);
+        let file = root.path().join("benches/results/x.json");
+        results.write(&file)?;
+        let readme = root.path().join("README.md");
+        fs::write(&readme, "<!-- bench:networks:begin -->\n<!-- bench:networks:end -->")?;
+        // Nothing of the other sections was measured: their document need not be there.
+        update(root.path(), &file)?;
+        let readme = fs::read_to_string(readme)?;
+        let [networks, ..] = SECTIONS;
+        let expected = networks.text(&results, Path::new("benches/results/x.json"));
+        assert_eq!(Some(networks.shown(&readme)?), expected.as_deref());
+        let svg = fs::read_to_string(file.with_extension("svg"))?;
+        assert!(svg.contains("Descent") && svg.contains("PyTorch"));
+        Ok(())
+    }
+}
