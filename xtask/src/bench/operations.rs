@@ -76,8 +76,8 @@ pub(super) fn optimizers(results: &Results) -> Option<String> {
     let tasks = sizes.flat_map(|(rule, size)| threads.iter().map(move |&n| (rule, size, n)));
     let rows: String =
         tasks.filter_map(|(rule, size, threads)| optimizer_row(results, rule, size, threads)).collect();
-    let header = "| rule | parameters | threads | M parameters/s | of the copy bandwidth | × PyTorch | × foreach | × fused |\n\
-                  |---|--:|--:|--:|--:|--:|--:|--:|\n";
+    let header = "| rule | parameters | threads | M parameters/s | GB/s | of a copy's | × PyTorch | × foreach | × fused |\n\
+                  |---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     (!rows.is_empty()).then(|| format!("{header}{rows}"))
 }
 
@@ -85,9 +85,9 @@ fn optimizer_row(results: &Results, rule: Rule, size: usize, threads: usize) -> 
     let work = Work::Optimizer(rule);
     let ours = rate(results, work, size, threads, Contender::Descent)?;
     let copy = rate(results, Work::Probe(Probe::Copy), COPY_BYTES, threads, Contender::Descent);
+    let moved = ours * traffic(rule);
     // A copied byte is read and written.
-    let share = copy.map(|copy| format!("{:.0} %", 100.0 * ours * traffic(rule) / (2.0 * copy)));
-    let share = share.unwrap_or_else(|| "–".to_owned());
+    let share = copy.map_or_else(|| "–".to_owned(), |copy| format!("{:.0} %", 50.0 * moved / copy));
     let name = match rule {
         Rule::Sgd => "SGD, momentum 0.9",
         Rule::Adam => "Adam",
@@ -95,8 +95,8 @@ fn optimizer_row(results: &Results, rule: Rule, size: usize, threads: usize) -> 
     };
     let peers = [Contender::PytorchEager, Contender::PytorchForeach, Contender::PytorchFused];
     let ratios = peers.map(|peer| against(results, work, size, threads, peer)).join(" | ");
-    let (size, ours) = (number(size as f64), number(ours / 1e6));
-    Some(format!("| {name} | {size} | {threads} | {ours} | {share} | {ratios} |\n"))
+    let [size, ours, moved] = [size as f64, ours / 1e6, moved / 1e9].map(number);
+    Some(format!("| {name} | {size} | {threads} | {ours} | {moved} | {share} | {ratios} |\n"))
 }
 
 /// Bytes that the update of a parameter reads and writes: weight, gradient and state in, weight and state out.
@@ -161,7 +161,7 @@ mod tests {
             (Work::Optimizer(Rule::Adam), 25_000_000, Contender::PytorchFused, 8e8),
             (Work::Probe(Probe::Copy), COPY_BYTES, Contender::Descent, 28e9),
         ]));
-        let row = "| Adam | 25,000,000 | 1 | 1,000 | 50 % | – | – | 1.25 × (1.25–1.25) |";
+        let row = "| Adam | 25,000,000 | 1 | 1,000 | 28.0 | 50 % | – | – | 1.25 × (1.25–1.25) |";
         assert!(table.as_ref().is_some_and(|table| table.contains(row)), "{table:?}");
     }
 

@@ -67,7 +67,10 @@ pub(super) fn markdown(results: &Results) -> Option<String> {
         ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
     let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
     let n_header = out.len();
-    for task in results.tasks() {
+    let mut tasks = results.tasks();
+    // Work by work, however the parts of the run came in.
+    tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
+    for task in tasks {
         let Some(name) = network_name(task) else { continue };
         let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
         let against = |contender| results.ratio(task, contender).map_or_else(|| "–".to_owned(), ratio_text);
@@ -122,7 +125,10 @@ fn fastest_pytorch(results: &Results, task: Task<'_>) -> Option<Contender> {
     rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contender)| contender)
 }
 
-/// The row's name for the works of the README's table.
+/// The works of the README's table, in its order.
+const NETWORKS: [Work; 5] = [Work::CnnTrain, Work::CnnInfer, Work::CnnEpoch, Work::MlpTrain, Work::TinyTrain];
+
+/// The row's name for them.
 fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
     let name = match work.parse().ok()? {
         Work::CnnTrain => format!("CNN, training step, batch {size}"),
