@@ -115,9 +115,10 @@ impl NetworkFlags {
         match &self.model {
             Some(file) => format!("the network in `{}`, on {}", file.display(), trained.images.name),
             None => format!(
-                "a network trained on the spot, for {} epochs on {} images of {}, with a learning rate of {LR} \
+                "a network trained on the spot, for {} epoch{} on {} images of {}, with a learning rate of {LR} \
                  (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",
                 trained.lessons.len(),
+                if trained.lessons.len() == 1 { "" } else { "s" },
                 Cell::from(self.images.min(trained.images.train.len())).display(0),
                 trained.images.name
             ),
