@@ -42,6 +42,9 @@ pub(crate) fn channels() -> impl Strategy<Value = usize> {
 /// Pixels × input channels × output channels of a test shape, at most: the references are slow.
 const MAX_WORK: usize = if cfg!(miri) { 600 } else { 100_000 };
 
+/// Images × input features × output features of a test shape, at most.
+const MAX_LINEAR_WORK: usize = if cfg!(miri) { 2_000 } else { 4_000_000 };
+
 /// The height and the width of a test image, at most.
 const MAX_SIDE: usize = if cfg!(miri) { 4 } else { 11 };
 
@@ -88,7 +91,7 @@ pub(crate) fn shapes(
 pub(crate) fn linear_shapes() -> impl Strategy<Value = LinearShape> {
     let batch = prop_oneof![0usize..=20, 250usize..=260];
     (batch, 0usize..=150, 0usize..=70).prop_map(|(batch, mut in_features, mut out_features)| {
-        while batch * in_features * out_features > 40 * MAX_WORK {
+        while batch * in_features * out_features > MAX_LINEAR_WORK {
             let features = (&mut in_features).max(&mut out_features);
             *features = features.div_ceil(2);
         }
