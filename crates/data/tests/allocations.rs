@@ -29,14 +29,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The fewest allocations of ten passes: whatever thread wakes late makes room for itself once, in one of them.
-fn fewest_allocations(mut pass: impl FnMut()) -> usize {
+/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
+fn usual_allocations(mut pass: impl FnMut()) -> usize {
     let mut count = || {
         let before = N_ALLOCATIONS.load(Ordering::Relaxed);
         pass();
         N_ALLOCATIONS.load(Ordering::Relaxed) - before
     };
-    (0..10).map(|_| count()).min().expect("ten passes")
+    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
+    counts.sort_unstable();
+    counts[4]
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn a_steady_epoch_allocates_nothing() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let n_allocations = pool.install(|| {
         run_epoch();
-        fewest_allocations(|| (0..2).for_each(|_| run_epoch()))
+        usual_allocations(|| (0..2).for_each(|_| run_epoch()))
     });
     assert_eq!(n_allocations, 0);
 }

@@ -29,14 +29,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// The fewest allocations of ten passes: whatever thread wakes late makes room for itself once, in one of them.
-fn fewest_allocations(mut pass: impl FnMut()) -> usize {
+/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
+fn usual_allocations(mut pass: impl FnMut()) -> usize {
     let mut count = || {
         let before = N_ALLOCATIONS.load(Ordering::Relaxed);
         pass();
         N_ALLOCATIONS.load(Ordering::Relaxed) - before
     };
-    (0..10).map(|_| count()).min().expect("ten passes")
+    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
+    counts.sort_unstable();
+    counts[4]
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn a_step_allocates_nothing() {
             };
             // The pool's queues grow in the first steps.
             (0..20).for_each(&mut step);
-            fewest_allocations(|| (20..40).for_each(&mut step))
+            usual_allocations(|| (20..40).for_each(&mut step))
         });
         assert_eq!(n_allocations, 0, "{name}");
     }

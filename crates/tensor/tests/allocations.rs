@@ -110,14 +110,16 @@ impl Step {
     }
 }
 
-/// The fewest allocations of ten passes: whatever thread wakes late makes room for itself once, in one of them.
-fn fewest_allocations(mut pass: impl FnMut()) -> usize {
+/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
+fn usual_allocations(mut pass: impl FnMut()) -> usize {
     let mut count = || {
         let before = N_ALLOCATIONS.load(Ordering::Relaxed);
         pass();
         N_ALLOCATIONS.load(Ordering::Relaxed) - before
     };
-    (0..10).map(|_| count()).min().expect("ten passes")
+    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
+    counts.sort_unstable();
+    counts[4]
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn a_steady_pass_allocates_nothing() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             (0..3).for_each(|_| step.run());
-            let n_allocations = fewest_allocations(|| (0..3).for_each(|_| step.run()));
+            let n_allocations = usual_allocations(|| (0..3).for_each(|_| step.run()));
             assert_eq!(n_allocations, 0, "on {n_threads} threads");
         });
     }
