@@ -102,7 +102,7 @@ fn checkpoint(config: &Config, step: u64) -> Checkpoint {
 
 /// The child: writes one checkpoint after the other and says each time that it is done, until it is killed.
 #[test]
-#[ignore = "the other process of the next test"]
+#[ignore = "the process that the next test starts and kills: cargo test -p lab --test kills a_kill"]
 fn writer() {
     let Ok(out) = env::var(WRITER) else { return };
     let mut folder = Folder::new(Path::new(&out));
