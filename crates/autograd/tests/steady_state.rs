@@ -10,51 +10,14 @@ mod numbers;
 #[path = "common/weights.rs"]
 mod weights;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use autograd::{BatchNormOptions, Mode, Params, Role, Tape};
 use cnn::Cnn;
+use counting::Allocator;
 use numbers::numbers;
 use weights::weight;
 
-struct Counting;
-
-/// Alignment from which on an allocation is a packing buffer.
-const PACKING_ALIGNMENT: usize = 16;
-
-static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() < PACKING_ALIGNMENT {
-            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
-fn usual_allocations(mut pass: impl FnMut()) -> usize {
-    let mut count = || {
-        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
-        pass();
-        N_ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
-    counts.sort_unstable();
-    counts[4]
-}
+static ALLOCATOR: Allocator = Allocator::below_alignment(16);
 
 /// Allocations of five steps, after four to warm up, all within one pool.
 fn allocations_of(n_threads: usize, mut step: impl FnMut(u64) + Send) -> usize {
@@ -62,7 +25,7 @@ fn allocations_of(n_threads: usize, mut step: impl FnMut(u64) + Send) -> usize {
         rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads can be started");
     pool.install(|| {
         (0..4).for_each(&mut step);
-        usual_allocations(|| (4..9).for_each(&mut step))
+        ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
     })
 }
 

@@ -2,44 +2,12 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use common::write_cifar;
+use counting::Allocator;
 use data::{Augment, Batch, Cifar, CifarKind, Loader, Normalize, Part, Subset};
 
-struct Counting;
-
-static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `System` through `alloc` above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
-fn usual_allocations(mut pass: impl FnMut()) -> usize {
-    let mut count = || {
-        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
-        pass();
-        N_ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
-    counts.sort_unstable();
-    counts[4]
-}
+static ALLOCATOR: Allocator = Allocator::new();
 
 #[test]
 fn a_steady_epoch_allocates_nothing() {
@@ -56,7 +24,7 @@ fn a_steady_epoch_allocates_nothing() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let n_allocations = pool.install(|| {
         run_epoch();
-        usual_allocations(|| (0..2).for_each(|_| run_epoch()))
+        ALLOCATOR.usual_allocations(|| (0..2).for_each(|_| run_epoch()))
     });
     assert_eq!(n_allocations, 0);
 }

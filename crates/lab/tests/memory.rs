@@ -3,43 +3,20 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser;
 use common::{count, sealed};
+use counting::Allocator;
 use lab::checkpoint::{Checkpoint, Config, State};
 use lab::cli::{Cli, Command};
 use lab::history::{Epoch, Score};
 use serde_json::{Value, json};
 use tensor::Shape;
 
-/// Counts the bytes that are held, and the most that ever were.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Allocator = Allocator::new();
 
 /// A checkpoint of so many epochs with one long tensor.
 fn checkpoint(n_epochs: usize, n_values: usize) -> Checkpoint {
@@ -77,10 +54,10 @@ fn file(json: &Value, n_tensors: usize, more: &str) -> Vec<u8> {
 fn is_read_in_bounds(path: &Path, bytes: &[u8]) -> bool {
     let _ = fs::remove_file(path);
     fs::write(path, bytes).unwrap();
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    let is_read = Checkpoint::read(path).map_err(|error| format!("{error:#}")).is_ok();
-    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let mut is_read = false;
+    // The error is put into words, too, as the program does.
+    let read = || Checkpoint::read(path).map_err(|error| format!("{error:#}")).is_ok();
+    let peak = ALLOCATOR.peak_of(|| is_read = read());
     assert!(peak <= 2 * bytes.len() + (128 << 10), "{peak} bytes for a file of {}", bytes.len());
     is_read
 }

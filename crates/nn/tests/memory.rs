@@ -1,50 +1,19 @@
 //! How much memory reading a file takes, whatever the file says. In a binary of its own, because the
 //! allocator counts for all.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autograd::Params;
+use counting::Allocator;
 use nn::Linear;
 use nn::weights::{self, Archive};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Counts the bytes that are held, and the most that ever were.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most that was held beyond what was held before.
-fn peak_of(run: impl FnOnce()) -> usize {
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    run();
-    PEAK.load(Ordering::Relaxed) - before
-}
+static ALLOCATOR: Allocator = Allocator::new();
 
 /// Writes a header, and zeros for the tensors.
 fn write(path: &Path, header: &str, n_bytes: usize) {
@@ -98,7 +67,7 @@ fn hostile_headers_take_no_more() {
     for (what, header, n_bytes) in headers {
         write(&path, &header, n_bytes);
         let file_len = fs::metadata(&path).unwrap().len() as usize;
-        let peak = peak_of(|| {
+        let peak = ALLOCATOR.peak_of(|| {
             let _ = Archive::open(&path).map(|archive| archive.metadata("ff").map_err(|e| e.to_string()));
             let _ = weights::load(&path, &mut Params::new()).map_err(|error| error.to_string());
         });
@@ -134,7 +103,7 @@ fn damaged_files_take_no_more_either() {
         }
         let _ = fs::remove_file(&path);
         fs::write(&path, &bytes).unwrap();
-        let peak = peak_of(|| {
+        let peak = ALLOCATOR.peak_of(|| {
             let _ = Archive::open(&path).map(|archive| archive.metadata("note").map_err(|e| e.to_string()));
             n_read += usize::from(weights::load(&path, &mut params).is_ok());
         });

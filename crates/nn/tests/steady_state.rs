@@ -4,48 +4,14 @@
 //! Not counted is the buffer that `matrixmultiply` takes and gives back within a product; its alignment
 //! tells it from everything of ours.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use autograd::{CrossEntropyOptions, Mode, Tape};
+use counting::Allocator;
 use nn::{
     BatchNorm2d, Conv2d, Dropout, Flatten, GELU, Layer, Linear, MaxPool2d, ReLU, Residual, Sequential, models,
 };
 
-struct Counting;
-
-static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator, whose promises it keeps.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() < 16 {
-            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `ptr` came from `System`.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
-fn usual_allocations(mut pass: impl FnMut()) -> usize {
-    let mut count = || {
-        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
-        pass();
-        N_ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
-    counts.sort_unstable();
-    counts[4]
-}
+static ALLOCATOR: Allocator = Allocator::below_alignment(16);
 
 /// Allocations of five steps, after four to warm up, all within one pool.
 fn allocations_of(net: Sequential) -> usize {
@@ -66,16 +32,15 @@ fn allocations_of(net: Sequential) -> usize {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started");
     pool.install(|| {
         (0..4).for_each(&mut step);
-        usual_allocations(|| (4..9).for_each(&mut step))
+        ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
     })
 }
 
 /// One test, so that nothing else runs beside it.
 #[test]
 fn a_steady_step_allocates_nothing() {
-    let counted = N_ALLOCATIONS.load(Ordering::Relaxed);
-    drop(std::hint::black_box(Box::new(0_u8)));
-    assert_eq!(N_ALLOCATIONS.load(Ordering::Relaxed), counted + 1, "the counter sees an allocation");
+    let boxed = || drop(std::hint::black_box(Box::new(0_u8)));
+    assert_eq!(ALLOCATOR.usual_allocations(boxed), 1, "the counter sees an allocation");
 
     let body = Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU);
     let residual = Sequential::new()

@@ -2,44 +2,12 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use common::{noise, optimizer, variants};
+use counting::Allocator;
 use optim::schedule::OneCycleLr;
 
-struct Counting;
-
-static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: hands every call to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
-fn usual_allocations(mut pass: impl FnMut()) -> usize {
-    let mut count = || {
-        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
-        pass();
-        N_ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
-    counts.sort_unstable();
-    counts[4]
-}
+static ALLOCATOR: Allocator = Allocator::new();
 
 #[test]
 fn a_step_allocates_nothing() {
@@ -56,7 +24,7 @@ fn a_step_allocates_nothing() {
             };
             // The pool's queues grow in the first steps.
             (0..20).for_each(&mut step);
-            usual_allocations(|| (20..40).for_each(&mut step))
+            ALLOCATOR.usual_allocations(|| (20..40).for_each(&mut step))
         });
         assert_eq!(n_allocations, 0, "{name}");
     }

@@ -4,10 +4,8 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use common::random;
+use counting::Allocator;
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
 use tensor::norm::{
@@ -16,31 +14,8 @@ use tensor::norm::{
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
 use tensor::{Beta, Shape, broadcast, dropout, layout, loss, reduce};
 
-/// The system's allocator, counting.
-struct Counting;
-
-static N_ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // `matrixmultiply` packs its operands into a buffer of its own each call, the only allocation of this
-        // alignment here: nothing that this crate could keep.
-        if layout.align() < 32 {
-            N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: the caller's promise for the layout is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, which is the system's.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Allocator = Allocator::below_alignment(32);
 
 /// One pass through kernels that use scratch or split their work.
 struct Step {
@@ -110,18 +85,6 @@ impl Step {
     }
 }
 
-/// The allocations of the middle one of nine passes: a thread that wakes late makes room for itself in one of them.
-fn usual_allocations(mut pass: impl FnMut()) -> usize {
-    let mut count = || {
-        let before = N_ALLOCATIONS.load(Ordering::Relaxed);
-        pass();
-        N_ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    let mut counts: [usize; 9] = std::array::from_fn(|_| count());
-    counts.sort_unstable();
-    counts[4]
-}
-
 #[test]
 fn a_steady_pass_allocates_nothing() {
     let mut step = Step::new();
@@ -129,7 +92,7 @@ fn a_steady_pass_allocates_nothing() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         pool.install(|| {
             (0..3).for_each(|_| step.run());
-            let n_allocations = usual_allocations(|| (0..3).for_each(|_| step.run()));
+            let n_allocations = ALLOCATOR.usual_allocations(|| (0..3).for_each(|_| step.run()));
             assert_eq!(n_allocations, 0, "on {n_threads} threads");
         });
     }
