@@ -1,14 +1,4 @@
-//! An allocator that counts, for the tests of the other crates.
-//!
-//! It counts for all threads of a program, so a test that uses it is the only one of its file.
-//!
-//! ```
-//! #[global_allocator]
-//! static ALLOCATOR: counting::Allocator = counting::Allocator::new();
-//!
-//! assert_eq!(ALLOCATOR.usual_allocations(|| drop(std::hint::black_box(Box::new(0_u8)))), 1);
-//! assert_eq!(ALLOCATOR.peak_of(|| drop(std::hint::black_box([0_u64; 64].to_vec()))), 512);
-//! ```
+#![doc = include_str!("../README.md")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::array;
