@@ -50,7 +50,10 @@ RULES = {
 
 
 def uniform(seed, shape, bound):
-    """The numbers of `bench_protocol::uniform`: SplitMix64 of the index, 24 bits, U(-bound, bound)."""
+    """The numbers of `bench_protocol::uniform`: SplitMix64 of the index, 24 bits, U(-bound, bound).
+
+    In PyTorch's own memory: NumPy asks for huge pages for large arrays, which PyTorch's allocator does not.
+    """
     with np.errstate(over="ignore"):
         counter = np.arange(math.prod(shape), dtype=np.uint64) + np.uint64((seed << 40) + 1)
         z = counter * np.uint64(0x9E3779B97F4A7C15)
@@ -58,7 +61,7 @@ def uniform(seed, shape, bound):
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         z ^= z >> np.uint64(31)
     unit = (z >> np.uint64(40)).astype(np.float64) / 2**24
-    return torch.from_numpy(((2 * unit - 1) * bound).astype(np.float32).reshape(shape))
+    return torch.from_numpy(((2 * unit - 1) * bound).astype(np.float32).reshape(shape)).clone()
 
 
 def network(channels, features, dropout):

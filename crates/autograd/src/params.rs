@@ -68,8 +68,8 @@ impl Params {
         assert!(self.find(&name).is_none(), "Params::add: there is already a parameter named {name:?}");
         let start = self.values.len();
         let end = start + shape.numel();
-        self.values.resize(end, 0.0);
-        self.grads.resize(end, 0.0);
+        huge_pages::resize(&mut self.values, end, 0.0);
+        huge_pages::resize(&mut self.grads, end, 0.0);
         self.entries.push(Entry { name, shape, range: start..end, role });
         ParamId(self.entries.len() - 1)
     }

@@ -24,23 +24,29 @@ pub(crate) enum Kind {
 impl<F: Real> Slot<F> {
     /// One number for each of `n` coordinates, `start` at first.
     pub fn each(name: &'static str, n: usize, start: f64) -> Self {
-        Self { name, values: vec![F::of(start); n], kind: Kind::Each }
+        Self { name, values: filled(n, F::of(start)), kind: Kind::Each }
     }
 
     /// `n` numbers that belong to the whole slice or tensor, `start` at first.
     pub fn shared(name: &'static str, n: usize, start: f64) -> Self {
-        Self { name, values: vec![F::of(start); n], kind: Kind::Shared }
+        Self { name, values: filled(n, F::of(start)), kind: Kind::Shared }
     }
 
     /// Working memory of `n` numbers that is not saved.
     pub fn scratch(name: &'static str, n: usize) -> Self {
-        Self { name, values: vec![F::ZERO; n], kind: Kind::Scratch }
+        Self { name, values: filled(n, F::ZERO), kind: Kind::Scratch }
     }
 
     /// The numbers of the slot.
     pub fn values_mut(&mut self) -> &mut [F] {
         &mut self.values
     }
+}
+
+fn filled<F: Real>(n: usize, value: F) -> Vec<F> {
+    let mut values = Vec::new();
+    huge_pages::resize(&mut values, n, value);
+    values
 }
 
 /// What a rule remembers about one slice of parameters.

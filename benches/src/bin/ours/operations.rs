@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use anyhow::Result;
+use autograd::{Params, Role};
 use bench_protocol::{ConvPass, ConvSize, Network, Probe, Ran, Rule, TensorOp, Timer, Work, Worker, uniform};
 use benches::probe::{self, Copying};
 use optim::{Adam, AdamW, AnyRule, Optimizer, Param, Sgd};
@@ -73,14 +74,18 @@ fn optimizer(rule: Rule, size: usize) -> Result<Box<dyn Worker>> {
     } else {
         vec![size]
     };
-    let mut end = 0;
-    let ranges = sizes.into_iter().enumerate().map(|(idx, len)| {
-        end += len;
-        Param::new(format!("{idx}"), end - len..end)
-    });
+    let mut params = Params::new();
+    for (idx, len) in sizes.into_iter().enumerate() {
+        params.add(format!("{idx}"), [len], Role::Trainable);
+    }
+    params.values_mut().copy_from_slice(&uniform(0, size, 1.0));
+    params.grads_mut().copy_from_slice(&uniform(100, size, 1e-3));
+    let ranges = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
     let mut optimizer = Optimizer::new(rule, ranges)?;
-    let (mut values, grads) = (uniform(0, size, 1.0), uniform(100, size, 1e-3));
-    Ok(Box::new(Repeat(move || optimizer.step(&mut values, &grads))))
+    Ok(Box::new(Repeat(move || {
+        let (values, grads) = params.values_and_grads();
+        optimizer.step(values, grads);
+    })))
 }
 
 fn tensor_op(op: TensorOp, size: usize) -> Box<dyn Worker> {
