@@ -11,6 +11,9 @@ pub(crate) const CHUNK: usize = 1 << 15;
 /// Coordinates in a block: whole vectors of any width up to 512 bits.
 const BLOCK: usize = 64;
 
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
 /// Equally long pieces of the values, the gradients and `N` slots.
 pub(crate) struct Lanes<'a, F, const N: usize> {
     pub(crate) values: &'a mut [F],
@@ -24,12 +27,19 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
         if self.values.len() <= CHUNK {
             return widest(Each { lanes: self, formula });
         }
-        let (left, right) = self.halves();
+        let mid = self.unaligned() + (self.values.len() / 2).next_multiple_of(BLOCK);
+        let (left, right) = self.split_at(mid);
         rayon::join(|| left.each(formula), || right.each(formula));
     }
 
-    fn halves(self) -> (Self, Self) {
-        let mid = (self.values.len() / 2).next_multiple_of(BLOCK);
+    /// Coordinates before the first value that begins a cache line. Allocators put long vectors at one offset
+    /// within a line, so the other pieces mostly begin one there, too.
+    fn unaligned(&self) -> usize {
+        self.values.as_ptr().align_offset(CACHE_LINE).min(self.values.len())
+    }
+
+    #[inline(always)]
+    fn split_at(self, mid: usize) -> (Self, Self) {
         let (left_values, right_values) = self.values.split_at_mut(mid);
         let (left_grads, right_grads) = self.grads.split_at(mid);
         let mut right_slots = self.slots.map(Some);
@@ -51,16 +61,27 @@ struct Each<'a, F, const N: usize, T> {
     formula: T,
 }
 
-impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_, F, N, T> {
+impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N]) + Copy> Kernel for Each<'_, F, N, T> {
     type Output = ();
 
-    /// Block by block through local arrays, which tells the compiler that nothing overlaps; then the rest.
+    /// Up to the first cache line one by one, from there on in blocks.
     #[inline(always)]
     fn run(self) {
         let Self { lanes, formula } = self;
-        let (value_blocks, values) = lanes.values.as_chunks_mut::<BLOCK>();
-        let (grad_blocks, grads) = lanes.grads.as_chunks::<BLOCK>();
-        let mut slots = lanes.slots.map(<[F]>::as_chunks_mut::<BLOCK>);
+        let unaligned = lanes.unaligned();
+        let (first, rest) = lanes.split_at(unaligned);
+        first.one_by_one(formula);
+        rest.block_by_block(formula);
+    }
+}
+
+impl<F: Real, const N: usize> Lanes<'_, F, N> {
+    /// Through local arrays, which tells the compiler that nothing overlaps; then what fills no block.
+    #[inline(always)]
+    fn block_by_block(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy) {
+        let (value_blocks, values) = self.values.as_chunks_mut::<BLOCK>();
+        let (grad_blocks, grads) = self.grads.as_chunks::<BLOCK>();
+        let mut slots = self.slots.map(<[F]>::as_chunks_mut::<BLOCK>);
         for (block_idx, (value_block, grad_block)) in value_blocks.iter_mut().zip(grad_blocks).enumerate() {
             let mut value = *value_block;
             let mut slot: [[F; BLOCK]; N] = slots.each_ref().map(|(blocks, _)| blocks[block_idx]);
@@ -81,8 +102,13 @@ impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N])> Kernel for Each<'_,
                 blocks[block_idx] = slot;
             }
         }
-        for (idx, (value, &grad)) in values.iter_mut().zip(grads).enumerate() {
-            formula(value, grad, slots.each_mut().map(|(_, rest)| &mut rest[idx]));
+        Lanes { values, grads, slots: slots.map(|(_, rest)| rest) }.one_by_one(formula);
+    }
+
+    #[inline(always)]
+    fn one_by_one(mut self, formula: impl Fn(&mut F, F, [&mut F; N])) {
+        for (idx, (value, &grad)) in self.values.iter_mut().zip(self.grads).enumerate() {
+            formula(value, grad, self.slots.each_mut().map(|slot| &mut slot[idx]));
         }
     }
 }
