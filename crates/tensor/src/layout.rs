@@ -53,15 +53,44 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
     let (len, step) = (nest.row_len(), nest.row_strides()[0].max(1));
     let chunk = ((1 << 15) / len.max(1)).max(1);
     for_each_chunk(nest.n_rows(), chunk, 4 * y.len(), rows_mut(y, len), |rows, y| {
-        for (y, [start]) in y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows)) {
-            let x = &x[start..];
-            match (step, beta) {
-                (1, _) => elementwise::copy_or_add(y, &x[..len], beta),
-                (_, Beta::Zero) => y.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, &x)| *y = x),
-                (_, Beta::One) => y.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, &x)| *y += x),
+        let mut y = y.into_slice();
+        let mut starts = nest.row_starts(rows).map(|[start]| start).peekable();
+        while let Some(start) = starts.next().filter(|_| !y.is_empty()) {
+            if step == 1 {
+                let row = y.split_off_mut(..len).expect("a row for each start");
+                elementwise::copy_or_add(row, &x[start..start + len], beta);
+                continue;
             }
+            // Rows that begin side by side in `x` read the same cache lines.
+            let more = (1..TILE).take_while(|idx| starts.next_if_eq(&(start + idx)).is_some()).count();
+            let rows = y.split_off_mut(..(1 + more) * len).expect("a row for each start");
+            transpose(rows, len, &x[start..], step, beta);
         }
     });
+}
+
+/// Rows and columns of a tile: as many as there are elements in a cache line.
+const TILE: usize = 16;
+
+/// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
+fn transpose(y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) {
+    let n_rows = y.len() / len;
+    let mut tile = [[0.0; TILE]; TILE];
+    for first in (0..len).step_by(TILE) {
+        let cols = first..len.min(first + TILE);
+        for (idx, col) in cols.clone().enumerate() {
+            for (row, &v) in tile.iter_mut().zip(&x[step * col..][..n_rows]) {
+                row[idx] = v;
+            }
+        }
+        for (y, row) in y.chunks_exact_mut(len).zip(&tile) {
+            let pairs = y[cols.clone()].iter_mut().zip(row);
+            match beta {
+                Beta::Zero => pairs.for_each(|(y, &v)| *y = v),
+                Beta::One => pairs.for_each(|(y, &v)| *y += v),
+            }
+        }
+    }
 }
 
 /// `y = β·y + x[.., range, ..]`, the range on `axis`.

@@ -2,12 +2,13 @@
 //!
 //! Sums over arbitrary axes are [`crate::broadcast::reduce_to_shape`], built on [`sum_rows`].
 
+use crate::fast::simd::{Level, Simd, dispatch};
 use crate::nest::Nest;
 use crate::parallel::{MAX_GROUPS, for_each_chunk, rows_mut};
 use crate::{Beta, Shape, elementwise};
 
-/// Accumulators of [`sum`].
-const LANES: usize = 16;
+/// Accumulators of [`sum`]: enough that no addition waits for the one before it.
+const LANES: usize = 32;
 
 /// Columns whose sums one task accumulates.
 pub(crate) const COLUMNS: usize = 64;
@@ -22,12 +23,17 @@ pub fn sum(x: &[f32]) -> f32 {
     let n_chunks = x.len().div_ceil(chunk);
     for_each_chunk(n_chunks, 1, x.len(), rows_mut(&mut partials[..n_chunks], 1), |idx, partial| {
         let end = x.len().min(idx.end * chunk);
-        partial.into_slice()[0] = sum_serial(&x[idx.start * chunk..end]);
+        partial.into_slice()[0] = sum_serial(Level::current(), &x[idx.start * chunk..end]);
     });
     partials.iter().sum::<f64>() as f32
 }
 
-fn sum_serial(x: &[f32]) -> f64 {
+dispatch! {
+    fn sum_serial(x: &[f32]) -> f64 = sum_lanes;
+}
+
+#[inline(always)]
+fn sum_lanes(_: impl Simd, x: &[f32]) -> f64 {
     let mut lanes = [0.0; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {

@@ -78,6 +78,16 @@ proptest! {
         assert_within(&y, &expected, &vec![3.0; y.len()], 1.0);
     }
 
+    /// Sides around those of a tile.
+    #[test]
+    fn transposing_matrices(n in 1..4usize, rows in 1..50usize, cols in 1..50usize, seed: u64) {
+        let shape = Shape::new(&[n, rows, cols]);
+        let x = random(shape.numel(), seed);
+        let expected = reference::permute(&to_f64(&x), &shape, &[0, 2, 1]);
+        let magnitude = reference::permute(&magnitudes(&x), &shape, &[0, 2, 1]);
+        check_betas(&expected, &magnitude, 0.0, |y, beta| permute(y, &x, &shape, &[0, 2, 1], beta));
+    }
+
     #[test]
     fn permuting_and_back(shape in shapes(), order in Just([0usize, 1, 2, 3, 4, 5]).prop_shuffle(), seed: u64) {
         let axes: Vec<usize> = order.into_iter().filter(|&axis| axis < shape.rank()).collect();
