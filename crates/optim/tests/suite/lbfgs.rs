@@ -106,6 +106,25 @@ fn stops_say_why() {
 }
 
 #[test]
+fn climbing_tells_the_functions_own_values() {
+    let rule = Lbfgs {
+        maximize: true,
+        line_search: Some(LineSearch::StrongWolfe),
+        max_iter: 200,
+        ..Lbfgs::default()
+    };
+    let mut w = [-1.2, 1.0];
+    let mut state = rule.state(2).unwrap();
+    let outcome = rule.minimize(&mut w, &mut state, |w, g| {
+        let loss = rosenbrock(w, g);
+        g.iter_mut().for_each(|g| *g = -*g);
+        -loss
+    });
+    assert!((outcome.initial_loss + 24.2).abs() < 1e-12, "{outcome:?}");
+    assert!(outcome.loss <= 0.0 && outcome.loss > -1e-8, "{outcome:?}");
+}
+
+#[test]
 fn rosenbrock_in_fifty_dimensions_is_solved_in_500_evaluations_in_both_types() {
     let rule = Lbfgs {
         line_search: Some(LineSearch::StrongWolfe),

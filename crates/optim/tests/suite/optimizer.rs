@@ -246,6 +246,18 @@ fn states_are_named_by_parameter_and_slot() {
 }
 
 #[test]
+fn each_parameter_has_the_state_of_its_own_coordinates() {
+    let rule = Sgd { momentum: 0.9, ..Sgd::default() };
+    // Out of order and with a gap: the state lies in the order of the parameters.
+    let params = [Param::new("b", 5..7), Param::new("a", 0..3)];
+    let mut optimizer = Optimizer::<f64>::new(rule, params).unwrap();
+    optimizer.step(&mut [0.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    let state: Vec<_> = optimizer.state().map(|(name, values)| (name, values.to_vec())).collect();
+    let expected = [("b.momentum_buffer", vec![6.0, 7.0]), ("a.momentum_buffer", vec![1.0, 2.0, 3.0])];
+    assert_eq!(state, expected.map(|(name, values)| (name.to_string(), values)));
+}
+
+#[test]
 fn a_state_that_does_not_fit_changes_nothing() {
     let make =
         || Optimizer::<f64>::new(Adam::default(), [Param::new("a", 0..1), Param::new("b", 1..2)]).unwrap();

@@ -1,7 +1,8 @@
 //! The rules that PyTorch has not (and Muon, which it rounds), against their papers' pseudo-code, written a
-//! second time in plain f64.
+//! second time in plain f64; and what PyTorch's record does not reach of the others: ASGD's mean, Adafactor on
+//! large matrices and under ε₁.
 
-use optim::{Adan, Elementwise, Lamb, Lars, Lion, LrAdjustment, Muon, WholeTensor};
+use optim::{Adafactor, Adan, Asgd, Elementwise, Lamb, Lars, Lion, LrAdjustment, Muon, WholeTensor};
 use proptest::prelude::*;
 
 /// A gradient for step `t` (from 1): smooth, of changing sign, now and then exactly 0.
@@ -275,5 +276,60 @@ fn muons_steps_are_orthogonal() {
             let expected = if i == j { 1.0 } else { 0.0 };
             assert!((entry - expected).abs() < 1e-9, "entry {i}, {j} is {entry}");
         }
+    }
+}
+
+/// From step t0 + 2 on, `ax` is the mean of the points.
+#[test]
+fn asgd_averages_its_points() {
+    let asgd = Asgd { lr: 0.1, t0: 3.0, ..Asgd::default() };
+    let (mut values, mut points) = (start(5), Vec::new());
+    let mut state = Elementwise::<f64>::state(&asgd, 5).unwrap();
+    for t in 1..=12 {
+        asgd.update(&mut values, &gradient(t, 5), &mut state);
+        points.push(values.clone());
+        let averaged = &points[points.len().min(5) - 1..];
+        let mean: Vec<f64> =
+            (0..5).map(|i| averaged.iter().map(|w| w[i]).sum::<f64>() / averaged.len() as f64).collect();
+        let (_, ax) = state.slots().next().unwrap();
+        assert_close(ax, &mean, 1e-13);
+    }
+}
+
+/// A matrix whose columns or rows all stand there several times has the same means, and so the same steps: a large
+/// one, that threads and strips share, moves as a small one.
+#[test]
+fn adafactor_moves_a_repeated_matrix_as_the_one() {
+    let (rows, cols) = (18, 23);
+    let small = start(rows * cols);
+    for (n_down, n_across) in [(1, 150), (160, 1), (13, 11)] {
+        let shape = [rows * n_down, cols * n_across];
+        let repeated = |small: &[f64]| -> Vec<f64> {
+            (0..shape[0] * shape[1])
+                .map(|i| small[i / shape[1] % rows * cols + i % shape[1] % cols])
+                .collect()
+        };
+        let rule = Adafactor::default();
+        let (mut one, mut many) = (small.clone(), repeated(&small));
+        let mut state = WholeTensor::<f64>::state(&rule, &[rows, cols]).unwrap();
+        let mut large_state = WholeTensor::<f64>::state(&rule, &shape).unwrap();
+        for t in 1..=5 {
+            let grads = gradient(t, rows * cols);
+            rule.update(&[rows, cols], &mut one, &grads, &mut state);
+            rule.update(&shape, &mut many, &repeated(&grads), &mut large_state);
+            assert_close(&many, &repeated(&one), 1e-12);
+        }
+    }
+}
+
+/// Where the mean square is under ε₁², the gradient is divided by ε₁.
+#[test]
+fn adafactor_divides_by_no_less_than_eps1() {
+    let rule = Adafactor { eps: (Some(1e-3), 1e-3), ..Adafactor::default() };
+    for shape in [vec![6], vec![2, 3]] {
+        let mut values = [1.0; 6];
+        let mut state = WholeTensor::<f64>::state(&rule, &shape).unwrap();
+        rule.update(&shape, &mut values, &[1e-4; 6], &mut state);
+        assert_close(&values, &[1.0 - rule.lr * 0.1; 6], 1e-13);
     }
 }

@@ -338,6 +338,33 @@ fn combinations_hand_momentum_on() {
     assert_eq!((sequence.momentum(4), sequence.momentum(25)), (None, expected));
 }
 
+/// The threshold itself is no improvement: as PyTorch has it, `<` and `>`.
+#[test]
+fn a_plateau_counts_what_passes_the_threshold() {
+    for (mode, threshold, at, beyond) in [
+        (Mode::Min, Threshold::Relative(0.25), 3.0, 2.99),
+        (Mode::Max, Threshold::Relative(0.25), 5.0, 5.01),
+        (Mode::Min, Threshold::Absolute(0.5), 3.5, 3.49),
+        (Mode::Max, Threshold::Absolute(0.5), 4.5, 4.51),
+    ] {
+        let mut plateau =
+            Plateau::new(ReduceLrOnPlateau { mode, threshold, ..ReduceLrOnPlateau::new(0.1) }).unwrap();
+        plateau.observe(4.0);
+        plateau.observe(at);
+        assert_eq!(
+            (plateau.progress().best_metric, plateau.progress().n_bad),
+            (4.0, 1),
+            "{mode:?} {threshold:?}"
+        );
+        plateau.observe(beyond);
+        assert_eq!(
+            (plateau.progress().best_metric, plateau.progress().n_bad),
+            (beyond, 0),
+            "{mode:?} {threshold:?}"
+        );
+    }
+}
+
 #[test]
 fn a_plateau_resumes_where_it_was() {
     let config = ReduceLrOnPlateau { patience: 1, cooldown: 2, ..ReduceLrOnPlateau::new(0.1) };
