@@ -15,8 +15,8 @@ const MAX_SIDE: u32 = 1 << 15;
 /// The most memory that a decoder may take: a photograph of 64 megapixels.
 const MAX_DECODED_BYTES: u64 = 192 << 20;
 
-/// The most pixels that a byte of a file can stand for. The decoder of JPEG takes a file that was cut short for one
-/// whose rest is grey, so that without this bound a few hundred bytes could cost seconds.
+/// The most pixels that a byte of a file can stand for. The decoder of JPEG takes a scan that ends early for one whose
+/// rest is grey, so that without this bound a few hundred bytes could cost seconds.
 fn max_pixels_per_byte(format: ImageFormat) -> u64 {
     match format {
         // Each block of 64 pixels takes a bit; twice that, for odd ways to sample the colours.
@@ -33,7 +33,7 @@ fn max_pixels_per_byte(format: ImageFormat) -> u64 {
 /// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours.
 ///
 /// # Errors
-/// When the file cannot be read, is neither a PNG nor a JPEG, is broken, would need more than 192 MiB, or claims more
+/// When the file cannot be read, is neither a PNG nor a JPEG, is broken or cut short, would need more than 192 MiB, or claims more
 /// pixels than its bytes can hold.
 ///
 /// # Panics
@@ -112,6 +112,10 @@ fn decode(path: &Path) -> Result<DynamicImage, Error> {
         let problem = "expected a PNG or JPEG picture, found something else".into();
         return Err(Error::Image { path: path.to_path_buf(), problem });
     };
+    if format == ImageFormat::Jpeg && is_cut_short(&fs::read(path).map_err(Error::io(path))?) {
+        let problem = "the JPEG is cut short: it ends before its end-of-image marker".into();
+        return Err(Error::Image { path: path.to_path_buf(), problem });
+    }
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder().map_err(broken)?;
     check_claims(decoder.dimensions(), decoder.total_bytes(), file_len, max_pixels_per_byte(format))
@@ -121,6 +125,28 @@ fn decode(path: &Path) -> Result<DynamicImage, Error> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Whether a JPEG's markers lead past the end of its bytes: the decoder would make up what is missing.
+/// What comes after the end of the image (a film, in some cameras' files) is no matter.
+fn is_cut_short(jpeg: &[u8]) -> bool {
+    let mut rest = jpeg;
+    while let Some(at) = rest.iter().position(|&byte| byte == 0xff) {
+        rest = match &rest[at + 1..] {
+            // End of image.
+            [0xd9, ..] => return false,
+            // A byte that fills, and 0xff itself within a scan, restarts, the start of the image: no length follows.
+            marker @ [0xff, ..] => marker,
+            [0x00 | 0x01 | 0xd0..=0xd8, after @ ..] => after,
+            // A segment. The length counts its own two bytes.
+            [_, segment @ ..] => match segment.first_chunk() {
+                Some(&len) => segment.get(usize::from(u16::from_be_bytes(len))..).unwrap_or_default(),
+                None => return true,
+            },
+            [] => return true,
+        };
+    }
+    true
 }
 
 /// Whether a picture that says it is so large, and takes so many bytes when it is decoded, may be decoded.

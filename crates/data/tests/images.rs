@@ -184,6 +184,24 @@ fn what_is_no_picture_is_named() {
     assert!(matches!(read_image(dir.path().join("none"), ImageShape::CIFAR), Err(Error::Io { .. })));
 }
 
+#[test]
+fn a_jpeg_that_is_cut_short_is_refused_at_any_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = saved(gradient(40, 50), dir.path().join("a.jpg"));
+    let whole = fs::read(&path).unwrap();
+    for len in 3..whole.len() {
+        fs::write(&path, &whole[..len]).unwrap();
+        let error = read_image(&path, ImageShape::CIFAR).unwrap_err().to_string();
+        assert!(
+            error.ends_with("a.jpg: the JPEG is cut short: it ends before its end-of-image marker"),
+            "{error}"
+        );
+    }
+    // What some cameras append is none of the picture, though it look like the start of a scan.
+    fs::write(&path, [&whole[..], &[0xff, 0xda, 0, 12]].concat()).unwrap();
+    assert!(read_image(&path, ImageShape::CIFAR).is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
