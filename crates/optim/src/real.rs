@@ -145,5 +145,7 @@ mod tests {
         assert_eq!((a.lerp(b, 0.0), a.lerp(b, 1.0)), (a, b));
         assert!((a.lerp(b, 0.25) - (0.75 * a + 0.25 * b)).abs() < 1e-11);
         assert!((a.lerp(b, 0.75) - (0.25 * a + 0.75 * b)).abs() < 1e-11);
+        // From the middle on the end counts, as in PyTorch: it is not lost beside a large start.
+        assert_eq!(1e16f64.lerp(1.0, 0.5), 5e15 + 1.0);
     }
 }

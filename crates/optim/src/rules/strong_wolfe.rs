@@ -149,3 +149,106 @@ fn cubic_minimum<F>(a: &Point<'_, F>, b: &Point<'_, F>, (low, high): (f64, f64))
     let t = right.t - (right.t - left.t) * ((right.slope + d2 - d1) / (right.slope - left.slope + 2.0 * d2));
     t.max(low).min(high)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SEARCH: Search =
+        Search { loss: 1.0, slope: -1.0, reach: 1.0, tolerance_change: 1e-9, max_evals: 1000 };
+
+    fn point(t: f64, loss: f64, slope: f64) -> Point<'static, f64> {
+        Point { t, loss, slope, grad: &mut [] }
+    }
+
+    /// The ends of a bracket, on a parabola with this minimum.
+    fn around(minimum: f64, left: f64, right: f64) -> [Point<'static, f64>; 2] {
+        [left, right].map(|t| point(t, (t - minimum).powi(2), 2.0 * (t - minimum)))
+    }
+
+    proptest! {
+        #[test]
+        fn the_cubics_minimum_is_found(
+            minimum in -3.0..3.0f64, cubic in -1.0..1.0f64, curvature in 0.1..2.0f64, a in -1.0..1.0f64, gap in 0.1..1.0f64,
+        ) {
+            let at = |t: f64| {
+                let x = t - minimum;
+                point(t, cubic * x.powi(3) + curvature * x * x, 3.0 * cubic * x * x + 2.0 * curvature * x)
+            };
+            for (a, b) in [(a, a + gap), (a + gap, a)] {
+                let t = cubic_minimum(&at(a), &at(b), (-10.0, 10.0));
+                prop_assert!((t - minimum).abs() < 1e-6, "{} instead of {}", t, minimum);
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_minimum_the_middle_is_taken() {
+        // Downhill all the way.
+        assert_eq!(cubic_minimum(&point(0.0, 0.0, -1.0), &point(1.0, -1.0, -2.0), (0.0, 4.0)), 2.0);
+        assert_eq!(cubic_minimum(&point(0.0, 0.0, -1.0), &point(1.0, f64::NAN, 1.0), (0.0, 1.0)), 0.5);
+    }
+
+    /// Near an end once is let pass, twice is not; on an end is not.
+    #[test]
+    fn a_trial_keeps_away_from_the_ends() {
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} should be {b}");
+        for (minimum, first, second) in [
+            (1.2, 1.2, 1.2),
+            (1.8, 1.8, 1.8),
+            (1.03, 1.03, 1.1),
+            (1.97, 1.97, 1.9),
+            (0.5, 1.1, 1.1),
+            (2.5, 1.9, 1.9),
+        ] {
+            for ends in [around(minimum, 1.0, 2.0), around(minimum, 2.0, 1.0)] {
+                let mut made_little_progress = false;
+                close(next_trial(&ends, &mut made_little_progress), first);
+                assert_eq!(made_little_progress, first != second);
+                close(next_trial(&ends, &mut made_little_progress), second);
+                assert!(!made_little_progress);
+            }
+        }
+    }
+
+    #[test]
+    fn the_conditions_are_those_of_wolfe() {
+        assert!(!SEARCH.is_too_high(&point(2.0, 1.0 - 2.0 * C1, 0.0)));
+        assert!(SEARCH.is_too_high(&point(2.0, 1.0 - 1.9 * C1, 0.0)));
+        assert!([-0.9, 0.0, 0.9].iter().all(|&slope| SEARCH.is_flat_enough(&point(1.0, 0.0, slope))));
+        assert!([-0.91, 0.91].iter().all(|&slope| !SEARCH.is_flat_enough(&point(1.0, 0.0, slope))));
+    }
+
+    /// The point found and the number of evaluations, for a function that gives loss and slope.
+    fn search(search: &Search, t: f64, line: impl Fn(f64) -> (f64, f64)) -> (f64, f64, usize) {
+        let (mut spare, mut grad) = ([0.0; 1], [0.0; 1]);
+        let trial = Point { t, loss: 0.0, slope: 0.0, grad: &mut grad };
+        let (found, n_evals) = search.run(&[search.slope], &mut spare, trial, |point| {
+            (point.loss, point.slope) = line(point.t);
+            point.grad[0] = point.slope;
+        });
+        assert_eq!(found.grad[0], if found.t == 0.0 { search.slope } else { line(found.t).1 });
+        (found.t, found.loss, n_evals)
+    }
+
+    #[test]
+    fn a_kink_is_closed_in_on_until_the_bracket_is_short() {
+        let kink = |t: f64| ((t - 0.3f64).abs() + 0.7, if t < 0.3 { -1.0 } else { 1.0 });
+        for t in [0.01, 1.0] {
+            let (t, loss, n_evals) = search(&SEARCH, t, kink);
+            assert!((t - 0.3).abs() < 1e-8 && loss < 0.7 + 1e-8 && n_evals < 200, "{t} {loss} {n_evals}");
+        }
+    }
+
+    #[test]
+    fn out_of_evaluations_the_start_stands_unless_something_was_better() {
+        // Downhill up to t = 1, and a step up behind it.
+        let cliff = |t: f64| (if t > 1.0 { 9.0 } else { 1.0 - t }, -1.0);
+        assert_eq!(search(&Search { max_evals: 1, ..SEARCH }, 0.5, cliff), (0.0, 1.0, 2));
+        let slide = |t: f64| (1.0 - t, -1.0);
+        let (t, loss, n_evals) = search(&Search { max_evals: 2, ..SEARCH }, 0.5, slide);
+        assert!(t > 0.5 && loss < 0.5 && n_evals == 3, "{t} {loss} {n_evals}");
+    }
+}

@@ -105,6 +105,26 @@ fn stops_say_why() {
     assert_eq!(minimize(Lbfgs { tolerance_change: 1e9, ..searching }, &[-1.2, 1.0]).stop, Stop::NoProgress);
 }
 
+/// Each of the two reasons for which there is no progress, without the other.
+#[test]
+fn a_short_step_and_a_loss_that_stays_both_end_it() {
+    let minimize = |rule: Lbfgs, slope: f64, loss: fn(f64) -> f64| {
+        let (mut w, mut state) = ([1.0], rule.state(1).unwrap());
+        let outcome = rule.minimize(&mut w, &mut state, |w, g| {
+            g[0] = slope;
+            loss(w[0])
+        });
+        (outcome.stop, outcome.n_iters)
+    };
+    // Steps of lr/1e6·1e6 along a steep slope: the loss changes by a thousand.
+    let short = Lbfgs { lr: 1e-3, tolerance_change: 2e-3, ..Lbfgs::default() };
+    assert_eq!(minimize(short, 1e6, |w| 1e6 * w), (Stop::NoProgress, 1));
+    let flat = Lbfgs::default();
+    assert_eq!(minimize(flat, 1.0, |_| 5.0), (Stop::NoProgress, 1));
+    // A change has to be less than the tolerance.
+    assert_eq!(minimize(Lbfgs { tolerance_change: 0.0, ..flat }, 1.0, |_| 5.0), (Stop::MaxIter, 20));
+}
+
 #[test]
 fn climbing_tells_the_functions_own_values() {
     let rule = Lbfgs {

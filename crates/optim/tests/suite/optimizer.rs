@@ -289,9 +289,14 @@ fn rules_of_another_crate_are_welcome() {
     }
     impl<F: Real> Elementwise<F> for Halve {
         fn slots(&self, n: usize) -> Vec<Slot<F>> {
-            vec![Slot::each("before", n, 0.0)]
+            vec![
+                Slot::each("before", n, 0.0),
+                Slot::shared("factor", 1, 0.5),
+                Slot::shared("n_updates", 1, 0.0),
+            ]
         }
-        fn apply(&self, _t: u64, at: Coordinates<'_, F>) {
+        fn apply(&self, _t: u64, mut at: Coordinates<'_, F>) {
+            at.shared("n_updates")[0] += F::ONE;
             at.each(|w, _, [before]| {
                 *before = *w;
                 *w *= F::of(0.5);
@@ -301,7 +306,8 @@ fn rules_of_another_crate_are_welcome() {
     let mut state = Halve.state(2).unwrap();
     let mut values = [4.0, 6.0];
     Halve.update(&mut values, &[0.0; 2], &mut state);
-    assert_eq!((values, state.slots().next().unwrap()), ([2.0, 3.0], ("before", &[4.0, 6.0][..])));
+    let slots = [("before", &[4.0, 6.0][..]), ("factor", &[0.5]), ("n_updates", &[1.0])];
+    assert_eq!((values, state.slots().collect::<Vec<_>>()), ([2.0, 3.0], slots.to_vec()));
     // The optimizer sets the learning rate, so a rule in it must let it.
     let error = Optimizer::<f64>::new(AnyRule::Elementwise(Box::new(Halve)), []).unwrap_err();
     assert_eq!(error.to_string(), "halve has no hyperparameter `lr`; it has lr");
