@@ -200,6 +200,7 @@ mod tests {
     fn patience_zero_stops_at_the_first_epoch_that_is_not_better() {
         let config = EarlyStopping { patience: 0, ..EarlyStopping::default() };
         assert_eq!(verdicts(config, &[3.0, 2.0, 2.0]), [Verdict::Improved, Verdict::Improved, Verdict::Stop]);
+        assert!(!Stopper::<f64>::new(config).unwrap().is_out_of_patience(), "nothing has been seen yet");
     }
 
     #[test]
