@@ -240,6 +240,9 @@ mod tests {
             let (t, loss, n_evals) = search(&SEARCH, t, kink);
             assert!((t - 0.3).abs() < 1e-8 && loss < 0.7 + 1e-8 && n_evals < 200, "{t} {loss} {n_evals}");
         }
+        // How short, the largest component decides that moves.
+        let [rough, fine] = [1e-6, 1e3].map(|reach| search(&Search { reach, ..SEARCH }, 1.0, kink).2);
+        assert!(rough < fine, "{rough} {fine}");
     }
 
     #[test]

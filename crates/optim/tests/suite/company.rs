@@ -307,6 +307,19 @@ fn the_range_test_ends_when_the_loss_explodes_and_suggests_nothing_if_it_never_f
 }
 
 #[test]
+fn the_range_test_keeps_its_curve_and_suggests_nothing_where_it_is_level() {
+    let config = RangeTest { n_steps: 20, smoothing: 0.0, ..RangeTest::default() };
+    let mut test = LrRangeTest::new(config).unwrap();
+    let mut curve = Vec::new();
+    while let Some(lr) = test.next_lr() {
+        curve.push((lr, 2.0));
+        test.observe(2.0);
+    }
+    assert_eq!(curve.len(), 20);
+    assert_eq!((test.history(), test.suggestion()), (&curve[..], None));
+}
+
+#[test]
 #[should_panic(expected = "LrRangeTest::observe: the test has ended")]
 fn a_range_test_that_has_ended_takes_no_more() {
     let mut test = LrRangeTest::new(RangeTest { n_steps: 2, ..RangeTest::default() }).unwrap();
