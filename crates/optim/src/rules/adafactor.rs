@@ -94,12 +94,19 @@ impl<F: Real> WholeTensor<F> for Adafactor {
         match (matrices(shape), slots) {
             (Some((_, rows, cols)), [row_var, col_var, row_factor]) => {
                 let (row_var, col_var) = (&mut row_var.values, &mut col_var.values);
-                for (matrix, grads) in grads.chunks_exact(rows * cols).enumerate() {
-                    let row_var = &mut row_var[matrix * rows..][..rows];
-                    step.mean_rows(grads, row_var);
-                    step.mean_cols(grads, &mut col_var[matrix * cols..][..cols]);
-                    step.row_factors(row_var, &mut row_factor.values[matrix * rows..][..rows]);
-                }
+                step.mean_rows(grads, row_var);
+                // Many small matrices are shared out among the threads, a large one is within itself.
+                let matrices_at_once = (CHUNK / (rows * cols)).max(1);
+                let matrices = grads
+                    .par_chunks(rows * cols)
+                    .zip(col_var.par_chunks_mut(cols))
+                    .zip(row_var.par_chunks(rows).zip(row_factor.values.par_chunks_mut(rows)));
+                matrices.with_min_len(matrices_at_once).for_each(
+                    |((grads, col_var), (row_var, row_factor))| {
+                        step.mean_cols(grads, col_var);
+                        step.row_factors(row_var, row_factor);
+                    },
+                );
                 step.matrices(rows, values, grads, &row_factor.values, col_var);
             }
             (None, [variance]) => step.vector(values, grads, &mut variance.values),
@@ -140,7 +147,7 @@ impl<F: Real> Step<F> {
             .each(move |w, g, [v]| *w = self.shrink * *w - size * self.direction.at(*w, self.update(g, *v)));
     }
 
-    /// Moves each row's mean square towards that of `grads`.
+    /// Moves each row's mean square towards that of `grads`; the rows of all matrices are numbered through.
     fn mean_rows(self, grads: &[F], row_var: &mut [F]) {
         let cols = grads.len() / row_var.len();
         let rows_at_once = (CHUNK / cols).max(1);
