@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xtask::torture::CHECKS;
+use xtask::torture::{CHECKS, Check};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -36,29 +36,46 @@ fn an_unknown_check_is_refused_before_anything_runs() {
     assert!(text.starts_with("error: there is no check \"tickle\"; there are train-kills, "), "{text}");
 }
 
+/// The words of a check's command.
+fn words(check: &Check) -> Vec<&'static str> {
+    check.cargo.split(' ').collect()
+}
+
 /// A filter that matches no test, or a variable that none reads, would pass without checking anything.
 #[test]
 fn what_the_checks_run_is_there() {
     for check in CHECKS {
-        let all_after = |flag: &'static str| {
-            check.cargo.windows(2).filter(move |pair| pair[0] == flag).map(|pair| pair[1])
-        };
-        let Some(target) = all_after("--test").next() else { continue };
-        for package in all_after("-p") {
+        let words = words(check);
+        let all_after =
+            |flag: &'static str| words.windows(2).filter(move |pair| pair[0] == flag).map(|pair| pair[1]);
+        let (packages, mut tests) = (all_after("-p").collect::<Vec<_>>(), Vec::new());
+        for package in &packages {
             let folder =
-                if package == "xtask" { root().join("xtask") } else { root().join("crates").join(package) };
-            let path = folder.join("tests").join(target).with_extension("rs");
-            let test = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-            // Those of a tool are its own.
+                if *package == "xtask" { root().join(package) } else { root().join("crates").join(package) };
+            for target in all_after("--test") {
+                let path = folder.join("tests").join(target).with_extension("rs");
+                if let Ok(test) = fs::read_to_string(&path) {
+                    tests.push((*package, target, test));
+                }
+            }
+        }
+        for name in packages.into_iter().chain(all_after("--test")) {
+            let is_named = tests.iter().any(|(package, target, _)| [*package, *target].contains(&name));
+            assert!(is_named, "{}: nothing is run of {name}", check.name);
+        }
+        for (package, target, test) in tests {
+            // The variables of a tool are its own.
             for (variable, _) in check.variables.iter().filter(|_| check.needs.is_none()) {
                 assert!(
                     test.contains(&format!("\"{variable}\"")),
-                    "{} does not read {variable}",
-                    path.display()
+                    "{package}: {target} does not read {variable}"
                 );
             }
-            let Some(filter) = all_after(target).find(|arg| *arg != "--") else { continue };
-            assert!(test.contains(&format!("fn {filter}")), "{} has no {filter}", path.display());
+            let filter = all_after(target).find(|word| !word.starts_with('-'));
+            assert!(
+                filter.is_none_or(|filter| test.contains(&format!("fn {filter}"))),
+                "{package}: {target} has no {filter:?}"
+            );
         }
     }
 }
@@ -69,8 +86,8 @@ fn every_fuzz_target_is_run_and_has_inputs_to_begin_with() {
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
-    let run = CHECKS.iter().filter(|check| check.cargo[1] == "fuzz").map(|check| check.cargo[3].to_owned());
-    assert_eq!(targets, run.collect());
+    let fuzzing = CHECKS.iter().map(words).filter(|words| words[1] == "fuzz");
+    assert_eq!(targets, fuzzing.map(|words| words[3].to_owned()).collect());
     for target in targets {
         assert!(fs::read_dir(root().join("fuzz/corpus").join(target)).unwrap().next().is_some());
     }

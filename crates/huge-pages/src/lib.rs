@@ -34,12 +34,17 @@ mod linux {
         let (start, len) = (memory.as_mut_ptr(), size_of_val(memory));
         let skipped = start.addr().next_multiple_of(HUGE_PAGE) - start.addr();
         let whole = len.saturating_sub(skipped) / HUGE_PAGE * HUGE_PAGE;
-        if whole > 0 {
-            // SAFETY: the pages from `start + skipped` on, for `whole` bytes, lie within `memory`, and this advice
-            // changes the content of none. Whether it is taken is the system's to decide: an error is no matter.
-            #[allow(unsafe_code)]
-            unsafe {
-                libc::madvise(start.byte_add(skipped).cast(), whole, libc::MADV_HUGEPAGE);
+        if whole == 0 {
+            return;
+        }
+        #[allow(unsafe_code)]
+        // SAFETY: `start + skipped` and the `whole` bytes from there on lie within `memory`, and this advice changes
+        // the content of none. Whether it is taken is the system's to decide: an error is no matter.
+        unsafe {
+            let pages = start.byte_add(skipped);
+            // Miri has no `madvise`.
+            if !cfg!(miri) {
+                libc::madvise(pages.cast(), whole, libc::MADV_HUGEPAGE);
             }
         }
     }

@@ -7,6 +7,7 @@ proptest! {
 
     /// Lengths of nothing, of a few elements and of several huge pages, growing and shrinking.
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours")]
     fn resizes_like_vec(steps in prop::collection::vec((prop_oneof![0..9_usize, 0..3_000_000_usize], any::<u16>()), 1..6)) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for (len, value) in steps {
@@ -17,9 +18,18 @@ proptest! {
     }
 }
 
+/// Few enough elements for Miri, and more than a huge page.
+#[test]
+fn long_elements_move_whole() {
+    let mut pages = vec![[1_u8; 4096]; 2];
+    huge_pages::resize(&mut pages, 1100, [2; 4096]);
+    assert!(pages.len() == 1100 && pages[..2] == [[1; 4096]; 2] && pages[2..] == [[2; 4096]; 1098]);
+}
+
 /// `hg` among the flags of a mapping in `/proc/self/smaps` says that it was advised.
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no madvise")]
 fn long_vectors_are_advised() {
     if !std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists() {
         return eprintln!("this kernel has no transparent huge pages");

@@ -13,8 +13,9 @@ pub use tree::sum_over_groups;
 /// Work under this many units stays on the calling thread: a fork and join costs several microseconds.
 ///
 /// A unit is one element of an element-wise kernel, or 16 floating-point operations of a product: about a
-/// tenth of a nanosecond either way.
-pub const MIN_PARALLEL_WORK: usize = 1 << 17;
+/// tenth of a nanosecond either way. Under Miri hardly any work is too little, or it would never see two threads
+/// in the shapes that it has the time for.
+pub const MIN_PARALLEL_WORK: usize = if cfg!(miri) { 256 } else { 1 << 17 };
 
 /// Images in a full group, until there are [`MAX_GROUPS`].
 const IMAGES_PER_GROUP: usize = 8;

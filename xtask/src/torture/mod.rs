@@ -78,7 +78,7 @@ fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> 
     // The chore was itself started by `cargo`, whose compiler must not decide that of a `cargo +nightly`.
     let started = Instant::now();
     let mut child = Command::new("cargo")
-        .args(check.cargo)
+        .args(check.cargo.split(' '))
         .envs(check.variables.iter().copied())
         .env_remove("CARGO")
         .env_remove("RUSTUP_TOOLCHAIN")
@@ -102,7 +102,7 @@ fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> 
     let failure = match (status.success(), check.needs) {
         (true, _) if did_something(&String::from_utf8_lossy(&said)) => None,
         (true, _) => Some("nothing was run".to_owned()),
-        (false, Some(needs)) => Some(format!("it takes {needs}")),
+        (false, Some(needs)) => Some(format!("{status} (it takes {needs})")),
         (false, None) => Some(status.to_string()),
     };
     Ok(Outcome { check, failure, took })

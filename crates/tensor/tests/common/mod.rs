@@ -52,7 +52,9 @@ pub(crate) fn check_thread_independence(f: impl Fn() -> Vec<f32> + Sync) {
         bits
     };
     let serial = on_pool(1);
-    for n_threads in [2, 3, 16] {
+    // Miri interprets the idle threads, too.
+    let several: &[usize] = if cfg!(miri) { &[2] } else { &[2, 3, 16] };
+    for &n_threads in several {
         assert!(on_pool(n_threads) == serial, "{n_threads} threads give other bits than one");
     }
 }
