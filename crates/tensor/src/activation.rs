@@ -10,7 +10,7 @@ use std::f32::consts::PI;
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use crate::Beta;
-use crate::elementwise::{map, zip};
+use crate::elementwise::{exp, map, zip};
 
 /// ReLU: y = max(x, 0).
 #[track_caller]
@@ -50,9 +50,10 @@ pub fn sigmoid_backward(dx: &mut [f32], dy: &[f32], y: &[f32], beta: Beta) {
 }
 
 /// The logistic function of one number, without overflow at either end.
+#[inline]
 pub fn sigmoid(x: f32) -> f32 {
     // exp of a negative number only: it cannot overflow, and small results keep their relative accuracy.
-    let e = (-x.abs()).exp();
+    let e = exp(-x.abs());
     if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) }
 }
 
@@ -63,12 +64,13 @@ pub fn tanh_forward(y: &mut [f32], x: &[f32]) {
 }
 
 /// The hyperbolic tangent of one number, to within 2 ulp; several times faster than the C library's.
+#[inline]
 fn tanh(x: f32) -> f32 {
     // Near 0, where 1 − exp(−2x) cancels, a Chebyshev fit of tanh(x) / x in x² up to 0.625.
     const FIT: [f32; 5] = [-0.006_096_714, 0.020_997_18, -0.053_850_91, 0.133_327_7, -0.333_333_3];
     let square = x * x;
     let near_zero = x + x * square * FIT.iter().fold(0.0, |sum, c| sum * square + c);
-    let e = (-2.0 * x.abs()).exp();
+    let e = exp(-2.0 * x.abs());
     let elsewhere = ((1.0 - e) / (1.0 + e)).copysign(x);
     if x.abs() < 0.625 { near_zero } else { elsewhere }
 }
@@ -89,7 +91,7 @@ pub fn gelu_forward(y: &mut [f32], x: &[f32]) {
 #[track_caller]
 pub fn gelu_backward(dx: &mut [f32], dy: &[f32], x: &[f32], beta: Beta) {
     zip(dx, dy, x, beta, |dy, x| {
-        let density = (-0.5 * x * x).exp() / (2.0 * PI).sqrt();
+        let density = exp(-0.5 * x * x) / (2.0 * PI).sqrt();
         dy * (normal_cdf(x) + x * density)
     });
 }

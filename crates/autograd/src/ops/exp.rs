@@ -1,6 +1,6 @@
 //! y = eˣ.
 
-use tensor::elementwise::{map, zip};
+use tensor::elementwise::{exp, map, zip};
 use tensor::{Beta, Shape};
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
@@ -18,7 +18,7 @@ impl Op for Exp {
     }
 
     fn forward(&self, f: Forward<'_>) {
-        map(f.output, f.inputs.value(0), Beta::Zero, f32::exp);
+        map(f.output, f.inputs.value(0), Beta::Zero, exp);
     }
 
     /// dx = dy · y.

@@ -219,13 +219,20 @@ pub(crate) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Ou
 /// Defines functions that run a generic kernel compiled for the instruction set of a [`Level`].
 ///
 /// `fn name(a: A, …) -> R = kernel;` makes `fn name(level: Level, a: A, …) -> R`, which calls
-/// `kernel(simd, a, …)`.
+/// `kernel(simd, a, …)`. Type parameters stand in brackets: `fn name[T, F: Fn(T)](…)`.
 macro_rules! dispatch {
-    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $kernel:path;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident $([$($param:ident $(: $bound:path)?),*])? ($($arg:ident: $ty:ty),* $(,)?)
+        $(-> $ret:ty)? = $kernel:path;
+    )*) => {$(
         $(#[$doc])*
         // A kernel's operands and sizes come one by one.
         #[allow(clippy::too_many_arguments)]
-        $vis fn $name(level: $crate::fast::simd::Level, $($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name $(<$($param $(: $bound)?),*>)? (
+            level: $crate::fast::simd::Level,
+            $($arg: $ty),*
+        ) $(-> $ret)? {
             use $crate::fast::simd::{InstructionSet, Portable};
             #[cfg(target_arch = "x86_64")]
             use $crate::fast::simd::{Avx2, Avx512};
@@ -233,13 +240,13 @@ macro_rules! dispatch {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             #[allow(clippy::too_many_arguments)]
-            fn avx512(simd: Avx512, $($arg: $ty),*) $(-> $ret)? {
+            fn avx512 $(<$($param $(: $bound)?),*>)? (simd: Avx512, $($arg: $ty),*) $(-> $ret)? {
                 $kernel(simd, $($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
             #[allow(clippy::too_many_arguments)]
-            fn avx2(simd: Avx2, $($arg: $ty),*) $(-> $ret)? {
+            fn avx2 $(<$($param $(: $bound)?),*>)? (simd: Avx2, $($arg: $ty),*) $(-> $ret)? {
                 $kernel(simd, $($arg),*)
             }
 

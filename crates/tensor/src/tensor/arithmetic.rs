@@ -10,9 +10,12 @@ use crate::{Beta, elementwise};
 impl Tensor {
     /// `f` of each element.
     pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
-        let mut y = Tensor::zeros(self.shape);
-        elementwise::map(&mut y.data, &self.data, Beta::Zero, f);
-        y
+        Tensor { shape: self.shape, data: elementwise::mapped(&self.data, f) }
+    }
+
+    /// eˣ of each element; see [`elementwise::exp`].
+    pub fn exp(&self) -> Tensor {
+        self.map(elementwise::exp)
     }
 
     /// `f` of each pair of elements, both tensors broadcast to a common shape.
@@ -50,6 +53,9 @@ fn binary(name: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync
     let Some(shape) = broadcast_shapes(&a.shape, &b.shape) else {
         panic!("Tensor::{name}: shapes {} and {} do not broadcast", a.shape, b.shape);
     };
+    if a.shape == b.shape {
+        return Tensor { shape, data: elementwise::zipped(&a.data, &b.data, f) };
+    }
     let mut y = Tensor::zeros(shape);
     broadcast_zip(&mut y.data, (&a.data, &a.shape), (&b.data, &b.shape), &shape, f);
     y
