@@ -19,7 +19,7 @@ pub struct Section {
 }
 
 /// All of them.
-pub const SECTIONS: [Section; 3] = [
+pub const SECTIONS: [Section; 4] = [
     Section { document: "README.md", name: "networks", body: networks },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -30,6 +30,11 @@ pub const SECTIONS: [Section; 3] = [
         document: "docs/PERFORMANCE.md",
         name: "optimizers",
         body: |results, _| operations::optimizers(results),
+    },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "tensor",
+        body: |results, _| operations::tensor_ops(results),
     },
 ];
 

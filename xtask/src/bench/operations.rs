@@ -1,12 +1,12 @@
-//! The tables of docs/PERFORMANCE.md: convolutions and optimizers beside PyTorch's.
+//! The tables of docs/PERFORMANCE.md: convolutions, optimizers and tensor operations beside PyTorch's.
 
 use std::fmt::Write;
 
-use bench_protocol::{ConvPass, ConvSize, Probe, Rule, Work};
+use bench_protocol::{ConvPass, ConvSize, Probe, Rule, TensorOp, Work};
 
 use super::contender::{Contender, Simd};
 use super::results::Results;
-use super::table::{number, plural, ratio_text};
+use super::table::{number, plural, ratio_text, unit};
 
 /// The images that a convolution is measured with: an eighth of the network's batch.
 pub(super) const CONV_BATCH: usize = 250;
@@ -20,6 +20,16 @@ pub(super) const RULES: [Rule; 3] = [Rule::Sgd, Rule::Adam, Rule::AdamW];
 
 /// The numbers of parameters that they are measured with: the lecture's CNN, and what fits no cache.
 pub(super) const PARAMETERS: [usize; 2] = [620_362, 25_000_000];
+
+/// The tensor operations that are measured, on one thread, and with how many elements (the side of the matrices of a
+/// product).
+pub(super) const TENSOR_OPS: [(TensorOp, usize); 5] = [
+    (TensorOp::Add, 1 << 20),
+    (TensorOp::Exp, 1 << 20),
+    (TensorOp::Sum, 1 << 20),
+    (TensorOp::Transpose, 1 << 20),
+    (TensorOp::Matmul, 512),
+];
 
 /// The bytes that the copy bandwidth is measured with.
 pub(super) const COPY_BYTES: usize = 64 << 20;
@@ -108,6 +118,30 @@ fn traffic(rule: Rule) -> f64 {
     f64::from((3 + 2 * n_slots) * 4)
 }
 
+/// The operations that any tensor library has, beside PyTorch's and ndarray's; `None` where none was measured.
+pub(super) fn tensor_ops(results: &Results) -> Option<String> {
+    let rows: String = TENSOR_OPS.iter().filter_map(|&(op, size)| tensor_row(results, op, size)).collect();
+    let header = "| operation | rate | × PyTorch | × ndarray |\n|---|--:|--:|--:|\n";
+    (!rows.is_empty()).then(|| format!("{header}{rows}"))
+}
+
+fn tensor_row(results: &Results, op: TensorOp, size: usize) -> Option<String> {
+    let work = Work::Tensor(op);
+    let (scale, unit) = unit(&work.to_string(), size);
+    let rate = number(rate(results, work, size, 1, Contender::Descent)? * scale);
+    let peers = [Contender::PytorchEager, Contender::Ndarray];
+    let ratios = peers.map(|peer| against(results, work, size, 1, peer)).join(" | ");
+    let elements = number(size as f64);
+    let name = match op {
+        TensorOp::Add => format!("a + b, {elements} elements"),
+        TensorOp::Exp => format!("exp(a), {elements} elements"),
+        TensorOp::Sum => format!("sum of {elements} elements"),
+        TensorOp::Transpose => format!("copy of the transpose of a square matrix of {elements} elements"),
+        TensorOp::Matmul => format!("product of two {size} × {size} matrices"),
+    };
+    Some(format!("| {name} | {rate} {unit} | {ratios} |\n"))
+}
+
 /// The numbers of threads that were measured, each once, in order.
 fn threads_of(results: &Results) -> Vec<usize> {
     let mut threads: Vec<_> = results.measurements.iter().map(|m| m.threads).collect();
@@ -151,6 +185,7 @@ mod tests {
     fn what_was_not_measured_has_no_table() {
         assert_eq!(optimizers(&sample([1.0; 3])), None);
         assert_eq!(convolutions(&sample([1.0; 3])), None);
+        assert_eq!(tensor_ops(&sample([1.0; 3])), None);
     }
 
     #[test]
@@ -163,6 +198,18 @@ mod tests {
         ]));
         let row = "| Adam | 25,000,000 | 1 | 1,000 | 28.0 | 50 % | – | – | 1.25 × (1.25–1.25) |";
         assert!(table.as_ref().is_some_and(|table| table.contains(row)), "{table:?}");
+    }
+
+    #[test]
+    fn a_tensor_operation_stands_beside_both_libraries() {
+        let work = Work::Tensor(TensorOp::Matmul);
+        let contenders =
+            [(Contender::Descent, 512.0), (Contender::PytorchEager, 256.0), (Contender::Ndarray, 128.0)];
+        let table = tensor_ops(&with(&contenders.map(|(contender, rate)| (work, 512, contender, rate))));
+        // A row of the result is 512 · 512 multiplications and additions.
+        let row =
+            "| product of two 512 × 512 matrices | 0.3 GFLOP/s | 2.00 × (2.00–2.00) | 4.00 × (4.00–4.00) |\n";
+        assert!(table.as_ref().is_some_and(|table| table.ends_with(row)), "{table:?}");
     }
 
     #[test]

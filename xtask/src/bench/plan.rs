@@ -1,9 +1,9 @@
 //! What is measured: the table of works.
 
-use bench_protocol::{ConvSize, Probe, TensorOp, Work};
+use bench_protocol::{ConvSize, Probe, Work};
 
 use super::contender::{Condition, Contender, Simd};
-use super::operations::{CONV_BATCH, COPY_BYTES, PARAMETERS, PASSES, RULES};
+use super::operations::{CONV_BATCH, COPY_BYTES, PARAMETERS, PASSES, RULES, TENSOR_OPS};
 
 /// One line of the plan: a work of a size under a condition, and who is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,10 +104,7 @@ fn all_tasks(n_cores: usize) -> Vec<Task> {
         length: Length::Steps(EPOCH),
         ..task(Work::CnnEpoch, 64, n_cores, &[Contender::PytorchEager, Contender::PytorchFused])
     });
-    for op in [TensorOp::Add, TensorOp::Exp, TensorOp::Sum, TensorOp::Transpose] {
-        tasks.push(task(Work::Tensor(op), 1 << 20, 1, &TENSORS));
-    }
-    tasks.push(task(Work::Tensor(TensorOp::Matmul), 512, 1, &TENSORS));
+    tasks.extend(TENSOR_OPS.map(|(op, size)| task(Work::Tensor(op), size, 1, &TENSORS)));
     // More threads than cores: nothing may break.
     tasks.push(task(Work::CnnTrain, 64, 2 * n_cores, &[Contender::PytorchEager]));
     for (work, threads) in [(Work::CnnTrain, 1), (Work::CnnTrain, n_cores), (Work::CnnInfer, n_cores)] {

@@ -142,7 +142,7 @@ fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
 }
 
 /// What an item counts for, and in which unit.
-fn unit(work: &str, size: usize) -> (f64, &'static str) {
+pub(super) fn unit(work: &str, size: usize) -> (f64, &'static str) {
     match work.parse() {
         Ok(Work::Conv(_, shape)) => (shape.flops() as f64 / 1e9, "GFLOP/s"),
         Ok(Work::Tensor(TensorOp::Matmul)) => (2.0 * (size as f64).powi(2) / 1e9, "GFLOP/s"),
