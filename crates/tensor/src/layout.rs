@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::fast::pack::read_transposed;
+use crate::fast::simd::{LANES, Level, Simd, Vector, dispatch};
 use crate::nest::Nest;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::split_at_axis;
@@ -64,31 +66,29 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
             // Rows that begin side by side in `x` read the same cache lines.
             let more = (1..TILE).take_while(|idx| starts.next_if_eq(&(start + idx)).is_some()).count();
             let rows = y.split_off_mut(..(1 + more) * len).expect("a row for each start");
-            transpose(rows, len, &x[start..], step, beta);
+            transpose(Level::current(), rows, len, &x[start..], step, beta);
         }
     });
 }
 
-/// Rows and columns of a tile: as many as there are elements in a cache line.
-const TILE: usize = 16;
+/// Rows and columns of a tile: as many as there are elements in a vector, and in a cache line.
+const TILE: usize = LANES;
 
-/// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
-fn transpose(y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) {
+dispatch! {
+    /// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
+    fn transpose(y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) = transpose_tiles;
+}
+
+#[inline(always)]
+fn transpose_tiles<S: Simd>(simd: S, y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) {
     let n_rows = y.len() / len;
-    let mut tile = [[0.0; TILE]; TILE];
     for first in (0..len).step_by(TILE) {
-        let cols = first..len.min(first + TILE);
-        for (idx, col) in cols.clone().enumerate() {
-            for (row, &v) in tile.iter_mut().zip(&x[step * col..][..n_rows]) {
-                row[idx] = v;
-            }
-        }
-        for (y, row) in y.chunks_exact_mut(len).zip(&tile) {
-            let pairs = y[cols.clone()].iter_mut().zip(row);
-            match beta {
-                Beta::Zero => pairs.for_each(|(y, &v)| *y = v),
-                Beta::One => pairs.for_each(|(y, &v)| *y += v),
-            }
+        let n_cols = TILE.min(len - first);
+        let rows = read_transposed(simd, &x[first * step..], step, n_cols, n_rows);
+        for (y, row) in y.chunks_exact_mut(len).zip(rows) {
+            let y = &mut y[first..first + n_cols];
+            let sum = if beta == Beta::One { row + simd.read(y) } else { row };
+            sum.write(y);
         }
     }
 }
