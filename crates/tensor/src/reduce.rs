@@ -2,6 +2,8 @@
 //!
 //! Sums over arbitrary axes are [`crate::broadcast::reduce_to_shape`], built on [`sum_rows`].
 
+use std::hint::black_box;
+
 use crate::fast::simd::{Level, Simd, dispatch};
 use crate::nest::Nest;
 use crate::parallel::{MAX_GROUPS, for_each_chunk, rows_mut};
@@ -21,9 +23,11 @@ pub fn sum(x: &[f32]) -> f32 {
     let chunk = x.len().div_ceil(MAX_GROUPS).max(MIN_ROWS * COLUMNS);
     let mut partials = [0.0; MAX_GROUPS];
     let n_chunks = x.len().div_ceil(chunk);
+    // Zen 4 widens sixteen numbers at once in more than twice the time of eight.
+    let level = Level::current().at_most_avx2();
     for_each_chunk(n_chunks, 1, x.len(), rows_mut(&mut partials[..n_chunks], 1), |idx, partial| {
         let end = x.len().min(idx.end * chunk);
-        partial.into_slice()[0] = sum_serial(Level::current(), &x[idx.start * chunk..end]);
+        partial.into_slice()[0] = sum_serial(level, &x[idx.start * chunk..end]);
     });
     partials.iter().sum::<f64>() as f32
 }
@@ -33,12 +37,15 @@ dispatch! {
 }
 
 #[inline(always)]
-fn sum_lanes(_: impl Simd, x: &[f32]) -> f64 {
+fn sum_lanes<S: Simd>(_: S, x: &[f32]) -> f64 {
     let mut lanes = [0.0; LANES];
+    // Widening and adding share two ports of AMD's Zen processors, and multiply-adds have two others. The factor is
+    // hidden from the compiler, which would make an addition of it; the sum is the same either way.
+    let one = black_box(1.0);
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
         for (lane, &v) in lanes.iter_mut().zip(chunk) {
-            *lane += f64::from(v);
+            *lane = if S::FUSED { f64::from(v).mul_add(one, *lane) } else { *lane + f64::from(v) };
         }
     }
     lanes.iter().sum::<f64>() + rest.iter().map(|&v| f64::from(v)).sum::<f64>()

@@ -90,6 +90,16 @@ impl Level {
         levels
     }
 
+    /// AVX2 where this is AVX-512, for loops that 512-bit instructions make slower.
+    pub(crate) fn at_most_avx2(self) -> Self {
+        match self.0 {
+            // A processor has AVX-512 only beside AVX2: `available` has seen both.
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 => Self(InstructionSet::Avx2),
+            _ => self,
+        }
+    }
+
     /// The level's name, as the environment variable spells it.
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -116,6 +126,9 @@ pub(crate) trait Simd: Copy {
     /// Whether there are registers for a tile of sixteen accumulators and more (thirty-two vectors); if not,
     /// a tile is to keep to four accumulators (AVX2 holds eight vectors in all).
     const MANY_REGISTERS: bool;
+
+    /// Whether [`f32::mul_add`] and [`f64::mul_add`] are instructions, and not a function's emulation of one.
+    const FUSED: bool;
 
     /// All lanes `x`.
     fn splat(self, x: f32) -> Self::V;

@@ -108,6 +108,7 @@ impl Avx2 {
 impl Simd for Avx2 {
     type V = F32x8x2;
     const MANY_REGISTERS: bool = false;
+    const FUSED: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F32x8x2 {

@@ -43,6 +43,7 @@ fn first(n: usize) -> __mmask16 {
 impl Simd for Avx512 {
     type V = F32x16;
     const MANY_REGISTERS: bool = true;
+    const FUSED: bool = true;
 
     #[inline(always)]
     fn splat(self, x: f32) -> F32x16 {

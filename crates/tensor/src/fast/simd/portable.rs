@@ -16,12 +16,10 @@ pub(crate) struct Array([f32; LANES]);
 #[derive(Clone, Copy)]
 pub(crate) struct ArrayMask([bool; LANES]);
 
-/// Whether the target has a multiply-add that rounds once; if not, emulating it would cost a function call.
-const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
-
 impl Simd for Portable {
     type V = Array;
     const MANY_REGISTERS: bool = false;
+    const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
 
     #[inline(always)]
     fn splat(self, x: f32) -> Array {
@@ -101,7 +99,7 @@ impl Vector for Array {
         let mut lanes = self.0;
         for lane_idx in 0..LANES {
             let (x, y, z) = (self.0[lane_idx], factor.0[lane_idx], addend.0[lane_idx]);
-            lanes[lane_idx] = if FUSED { x.mul_add(y, z) } else { x * y + z };
+            lanes[lane_idx] = if Portable::FUSED { x.mul_add(y, z) } else { x * y + z };
         }
         Self(lanes)
     }
