@@ -61,7 +61,9 @@ fn what_the_checks_run_is_there() {
         }
         for name in packages.into_iter().chain(all_after("--test")) {
             let is_named = tests.iter().any(|(package, target, _)| [*package, *target].contains(&name));
-            assert!(is_named, "{}: nothing is run of {name}", check.name);
+            // Of unit tests only a run can say whether there are any.
+            let has_units = words.contains(&"--lib");
+            assert!(is_named || has_units, "{}: nothing is run of {name}", check.name);
         }
         for (package, target, test) in tests {
             // The variables of a tool are its own.

@@ -23,8 +23,9 @@ const MIRI: Option<&str> = Some("Miri and a nightly compiler");
 const MIRI_FLAGS: (&str, &str) =
     ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows");
 
-/// Which instruction sets Miri takes a processor to have. Of AVX-512 it lacks the comparisons, which the fused block
-/// of convolution and pooling needs.
+/// Which instruction sets Miri takes a processor to have: x86-64-v3 is AVX2, v4 is AVX-512. Of that it lacks the
+/// comparisons, which the fused block of convolution and pooling needs. (And its `exp` is another one at each call, by
+/// some rounding errors: a softmax is not the same twice.)
 const RUST_FLAGS: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
 
 /// All of them, in the order in which they run.
@@ -66,16 +67,17 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "miri",
-        promise: "no undefined behaviour that Miri finds in the kernels (portable and AVX2) and in huge-pages",
-        variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v3")],
-        cargo: "+nightly miri test -p tensor -p huge-pages --lib --test matmul --test resize",
+        promise: "no undefined behaviour that Miri finds in the kernels (portable, AVX2, AVX-512) and in huge-pages",
+        variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v4")],
+        cargo: "+nightly miri test -p tensor -p huge-pages --lib --test matmul --test tensor --test resize \
+                -- --skip conv_block --skip softmax",
         needs: MIRI,
     },
     Check {
-        name: "miri-avx512",
-        promise: "the same for the kernels in AVX-512 of which Miri knows every instruction",
-        variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v4")],
-        cargo: "+nightly miri test -p tensor --lib --test matmul -- --skip conv_block",
+        name: "miri-block",
+        promise: "nor in the fused block of convolution and pooling (portable, AVX2)",
+        variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v3")],
+        cargo: "+nightly miri test -p tensor --lib conv_block",
         needs: MIRI,
     },
     fuzz(
