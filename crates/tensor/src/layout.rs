@@ -54,6 +54,7 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
     // A single element has no stride to step by.
     let (len, step) = (nest.row_len(), nest.row_strides()[0].max(1));
     let chunk = ((1 << 15) / len.max(1)).max(1);
+    let level = Level::current();
     for_each_chunk(nest.n_rows(), chunk, 4 * y.len(), rows_mut(y, len), |rows, y| {
         let mut y = y.into_slice();
         let mut starts = nest.row_starts(rows).map(|[start]| start).peekable();
@@ -66,7 +67,7 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
             // Rows that begin side by side in `x` read the same cache lines.
             let more = (1..TILE).take_while(|idx| starts.next_if_eq(&(start + idx)).is_some()).count();
             let rows = y.split_off_mut(..(1 + more) * len).expect("a row for each start");
-            transpose(Level::current(), rows, len, &x[start..], step, beta);
+            transpose(level, rows, len, &x[start..], step, beta);
         }
     });
 }

@@ -5,6 +5,7 @@ mod common;
 use common::{check_betas, random};
 use proptest::prelude::*;
 use tensor::activation::*;
+use tensor::elementwise::exp;
 use tensor::reference::{self, assert_within, to_f64};
 
 /// Numbers of every size, signs mixed, and the special points.
@@ -76,6 +77,28 @@ proptest! {
     }
 }
 
+/// Of every so many f32, from 0 to infinity and down to its opposite; `EXP_STEP=1` tries each.
+#[test]
+fn exp_is_within_its_bound() {
+    const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
+    let step = std::env::var("EXP_STEP").map_or(997, |step| step.parse().expect("EXP_STEP is a number"));
+    let (mut worst, mut worst_x) = (0.0_f64, 0.0);
+    for x in (0..=f32::INFINITY.to_bits()).step_by(step).map(f32::from_bits).flat_map(|x| [x, -x]) {
+        let (y, expected) = (exp(x), f64::from(x).exp());
+        if expected > f64::from(f32::MAX) * (1.0 + EPSILON) {
+            assert_eq!(y, f32::INFINITY, "exp({x})");
+            continue;
+        }
+        // Below the normal numbers the distance from one to the next is the same everywhere.
+        let error = (f64::from(y) - expected).abs() / expected.max(f64::from(f32::MIN_POSITIVE));
+        assert!(error <= 1.6 * EPSILON, "exp({x}) = {y}, not {expected}");
+        if error > worst {
+            (worst, worst_x) = (error, x);
+        }
+    }
+    println!("at worst {:.2} ε, at {worst_x:e}", worst / EPSILON);
+}
+
 #[test]
 fn values_of_the_lecture() {
     let mut y = [0.0; 2];
@@ -96,6 +119,8 @@ fn nan_and_infinity_are_not_swallowed() {
     for forward in forwards {
         assert!(apply(forward, &[f32::NAN])[0].is_nan());
     }
+    assert!(exp(f32::NAN).is_nan() && exp(-f32::NAN).is_nan());
+    assert_eq!([f32::INFINITY, f32::NEG_INFINITY].map(exp), [f32::INFINITY, 0.0]);
     assert_eq!(apply(relu_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [f32::INFINITY, 0.0]);
     assert_eq!(apply(sigmoid_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [1.0, 0.0]);
     assert_eq!(apply(tanh_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [1.0, -1.0]);

@@ -28,6 +28,19 @@ const MIRI_FLAGS: (&str, &str) =
 /// some rounding errors: a softmax is not the same twice.)
 const RUST_FLAGS: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
 
+/// An hour of one fuzz target.
+macro_rules! fuzz {
+    ($name:literal, $promise:literal, $target:literal) => {
+        Check {
+            name: $name,
+            promise: $promise,
+            variables: &[],
+            cargo: concat!("+nightly fuzz run ", $target, " -- -max_total_time=3600 -rss_limit_mb=3072"),
+            needs: Some("cargo-fuzz and a nightly compiler"),
+        }
+    };
+}
+
 /// All of them, in the order in which they run.
 pub const CHECKS: &[Check] = &[
     Check {
@@ -66,6 +79,13 @@ pub const CHECKS: &[Check] = &[
         needs: None,
     },
     Check {
+        name: "exp",
+        promise: "of all f32 there is none whose exponential has a relative error above 1.6 ε",
+        variables: &[("EXP_STEP", "1")],
+        cargo: "test -p tensor --test activation exp_is_within -- --nocapture",
+        needs: None,
+    },
+    Check {
         name: "miri",
         promise: "no undefined behaviour that Miri finds in the kernels (portable, AVX2, AVX-512) and in huge-pages",
         variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v4")],
@@ -80,38 +100,26 @@ pub const CHECKS: &[Check] = &[
         cargo: "+nightly miri test -p tensor --lib conv_block",
         needs: MIRI,
     },
-    fuzz(
-        "fuzz-cifar",
-        "an hour of fuzzing the CIFAR reader: no crash",
-        "+nightly fuzz run cifar_reader -- -max_total_time=3600 -rss_limit_mb=3072",
-    ),
-    fuzz(
+    fuzz!("fuzz-cifar", "an hour of fuzzing the CIFAR reader: no crash", "cifar_reader"),
+    fuzz!(
         "fuzz-archive",
         "an hour of fuzzing the archive filter: no crash, nothing outside",
-        "+nightly fuzz run archive_filter -- -max_total_time=3600 -rss_limit_mb=3072",
+        "archive_filter"
     ),
-    fuzz(
+    fuzz!(
         "fuzz-weights",
         "an hour of fuzzing the safetensors and checkpoint readers: no crash",
-        "+nightly fuzz run weights_reader -- -max_total_time=3600 -rss_limit_mb=3072",
+        "weights_reader"
     ),
-    fuzz(
-        "fuzz-images",
-        "an hour of fuzzing the reading of pictures: no crash",
-        "+nightly fuzz run image_decoder -- -max_total_time=3600 -rss_limit_mb=3072",
-    ),
+    fuzz!("fuzz-images", "an hour of fuzzing the reading of pictures: no crash", "image_decoder"),
 ];
-
-const fn fuzz(name: &'static str, promise: &'static str, cargo: &'static str) -> Check {
-    Check { name, promise, variables: &[], cargo, needs: Some("cargo-fuzz and a nightly compiler") }
-}
 
 impl Check {
     /// The command as one types it.
     pub fn command_line(&self) -> String {
-        let variables = self.variables.iter().map(|(name, value)| match value.contains(' ') {
-            true => format!("{name}='{value}' "),
-            false => format!("{name}={value} "),
+        let variables = self.variables.iter().map(|(name, value)| {
+            let quote = if value.contains(' ') { "'" } else { "" };
+            format!("{name}={quote}{value}{quote} ")
         });
         format!("{}cargo {}", variables.collect::<String>(), self.cargo)
     }
