@@ -28,6 +28,7 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 /// Without a command it trains.
 #[derive(Debug, Parser)]
 #[command(name = "descent", version, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
+#[command(mut_subcommands = take_negative_numbers)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -40,6 +41,15 @@ impl Cli {
         // Parsing an empty line yields every default, so they are written once, on the flags.
         self.command.or_else(|| Self::parse_from(["descent", "train"]).command).expect("`train` is a command")
     }
+}
+
+/// Takes `--lr -1` for a learning rate, to be refused with its range, and not for a flag of the name 1.
+fn take_negative_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let takes_values = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes_values)
+    });
+    command.mut_subcommands(take_negative_numbers)
 }
 
 /// The commands of the program.

@@ -33,9 +33,16 @@ const LOOKED_UP: &[&str] = &["--data", "--optimizer", "--schedule", "--out", "--
 fn values_out_of_range_are_refused_with_their_range() {
     for (command, flag, values, range) in REFUSED {
         for value in *values {
-            let error = Cli::try_parse_from(["descent", command, &format!("{flag}={value}")]).unwrap_err();
-            let message = error.to_string();
-            assert!(message.contains(flag) && message.contains(range), "{command} {flag}={value}: {message}");
+            let joined = format!("{flag}={value}");
+            let mut lines = vec![vec!["descent", command, &joined]];
+            // What begins with a hyphen clap takes for a number, or else for a flag; -1e-9 is a flag to it.
+            if !value.contains("e-") {
+                lines.push(vec!["descent", command, flag, value]);
+            }
+            for line in lines {
+                let message = Cli::try_parse_from(&line).unwrap_err().to_string();
+                assert!(message.contains(flag) && message.contains(range), "{line:?}: {message}");
+            }
         }
     }
 }
@@ -62,11 +69,13 @@ const LECTURE: &[(&str, &str, &[&str], &str)] = &[
 
 #[track_caller]
 fn assert_refused(experiment: &str, flag: &str, value: &str, range: &str) {
-    let parsed = Cli::try_parse_from(["descent", "lecture", experiment, &format!("{flag}={value}")]);
-    let message = parsed.err().map(|error| error.to_string()).unwrap_or_default();
-    let names =
-        [flag, range, value.split(',').next_back().unwrap()].iter().all(|part| message.contains(part));
-    assert!(names, "lecture {experiment} {flag}={value}: {message:?}");
+    let joined = format!("{flag}={value}");
+    for words in [&[joined.as_str()][..], &[flag, value]] {
+        let line = [&["descent", "lecture", experiment], words].concat();
+        let message = Cli::try_parse_from(&line).err().map(|error| error.to_string()).unwrap_or_default();
+        let mut parts = [flag, range, value.split(',').next_back().unwrap()].into_iter();
+        assert!(parts.all(|part| message.contains(part)), "{line:?}: {message:?}");
+    }
 }
 
 #[test]
