@@ -3,8 +3,8 @@
 use std::f32::consts::LOG2_E;
 
 use crate::Beta;
-use crate::fast::simd::{Level, Portable, Simd, dispatch};
 use crate::parallel::{for_each_chunk, rows_mut};
+use simd::{Level, Portable, Simd, dispatch};
 
 /// Elements of one task when a long slice is split.
 const CHUNK: usize = 1 << 15;
@@ -152,7 +152,7 @@ pub fn exp(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fast::testing::levels;
+    use crate::testing::levels;
 
     /// Equal bits, or both NaN: which bits a NaN has is nobody's promise.
     fn are_same(a: f32, b: f32) -> bool {

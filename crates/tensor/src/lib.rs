@@ -18,12 +18,12 @@ pub mod reduce;
 
 pub mod matmul;
 
+mod tile;
+mod transpose;
+
 pub mod linear;
 
-mod fast;
-
 pub mod conv;
-pub mod conv_block;
 pub mod pool;
 
 pub mod activation;
@@ -33,8 +33,11 @@ pub mod norm;
 
 pub mod reference;
 
+#[cfg(test)]
+mod testing;
+
 pub use axes::Axes;
 pub use beta::Beta;
-pub use fast::simd::{Level as SimdLevel, SIMD_VARIABLE};
 pub use shape::{MAX_RANK, Shape};
+pub use simd::{Level as SimdLevel, SIMD_VARIABLE};
 pub use tensor::Tensor;

@@ -90,14 +90,14 @@ pub const CHECKS: &[Check] = &[
         promise: "no undefined behaviour that Miri finds in the kernels (portable, AVX2, AVX-512) and in huge-pages",
         variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v4")],
         cargo: "+nightly miri test -p tensor -p huge-pages --lib --test matmul --test tensor --test resize \
-                -- --skip conv_block --skip softmax",
+                -- --skip conv::block --skip softmax",
         needs: MIRI,
     },
     Check {
         name: "miri-block",
         promise: "nor in the fused block of convolution and pooling (portable, AVX2)",
         variables: &[MIRI_FLAGS, (RUST_FLAGS, "-Ctarget-cpu=x86-64-v3")],
-        cargo: "+nightly miri test -p tensor --lib conv_block",
+        cargo: "+nightly miri test -p tensor --lib conv::block",
         needs: MIRI,
     },
     fuzz!("fuzz-cifar", "an hour of fuzzing the CIFAR reader: no crash", "cifar_reader"),

@@ -2,8 +2,8 @@
 
 use tensor::Beta;
 use tensor::activation::{relu_backward, relu_forward};
+use tensor::conv::block::{conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
-use tensor::conv_block::{conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
 use tensor::reduce::sum_rows;
 

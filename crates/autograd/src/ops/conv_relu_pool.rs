@@ -1,7 +1,7 @@
 //! y = max_pool(relu(x ∗ W + b)) in one pass, the pool 2 × 2.
 
+use tensor::conv::block::{conv_relu_pool_backward, conv_relu_pool_forward, conv_relu_pool_supported};
 use tensor::conv::{Algorithm, Conv2dShape};
-use tensor::conv_block::{conv_relu_pool_backward, conv_relu_pool_forward, conv_relu_pool_supported};
 use tensor::elementwise::copy_or_add;
 use tensor::{Beta, Shape, scratch};
 

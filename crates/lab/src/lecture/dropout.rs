@@ -136,7 +136,8 @@ impl Experiment for Dropout {
             "crates/autograd/src/ops/dropout.rs",
             include_str!("../../../autograd/src/ops/dropout.rs"),
         );
-        section.source("crates/tensor/src/dropout.rs", include_str!("../../../tensor/src/dropout.rs"));
+        section
+            .source("crates/tensor/src/dropout/mod.rs", include_str!("../../../tensor/src/dropout/mod.rs"));
         Ok(())
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use autograd::{Conv2dOptions, Graph, Var};
 use tensor::Shape;
+use tensor::conv::block::conv_relu_pool_supported;
 use tensor::conv::{Algorithm, Conv2dShape};
-use tensor::conv_block::conv_relu_pool_supported;
 
 use super::affine::{Affine, affine_options};
 use super::pair::Pair;

@@ -5,15 +5,29 @@
 //!
 //! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] lets [`Algorithm::choose`] decide by shape.
 
-mod algorithm;
-pub(crate) mod dense;
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+#![allow(clippy::needless_range_loop)]
+
+pub mod block;
+mod choose;
+mod direct;
+mod direct_weight;
+mod geometry;
 mod im2col;
+mod pack;
+pub(crate) mod reference;
 mod shape;
+mod sink;
+mod sparse;
+#[cfg(test)]
+mod testing;
+mod unit_stride;
+mod winograd;
 
 use crate::Beta;
-use dense::Dense;
+use unit_stride::Dense;
 
-pub use algorithm::{Algorithm, Pass};
+pub use choose::{Algorithm, Pass};
 pub use shape::Conv2dShape;
 
 /// y = x ∗ w + bias.

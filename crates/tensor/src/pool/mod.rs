@@ -2,6 +2,7 @@
 
 mod average;
 mod max;
+pub(crate) mod reference;
 
 use std::ops::Range;
 

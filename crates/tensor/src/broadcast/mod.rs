@@ -1,0 +1,145 @@
+//! Broadcasting as in NumPy and PyTorch, and its adjoint, the sum over the broadcast axes.
+//!
+//! Shapes are aligned at their last axis; an axis of size 1, or a missing one, repeats. Summing over axes
+//! *is* [`reduce_to_shape`] onto the shape with these axes set to 1, and handing its gradient back *is*
+//! [`broadcast_forward`]: the two are each other's backward.
+
+pub(crate) mod reference;
+
+use crate::nest::Nest;
+use crate::parallel::{for_each_chunk, rows_mut};
+use crate::reduce::sum_rows;
+use crate::{Beta, MAX_RANK, Shape, elementwise, scratch};
+
+/// Elements that one task takes.
+const TASK_LEN: usize = 1 << 15;
+
+/// The shape that `a` and `b` broadcast to, or `None` when two sizes differ and neither is 1.
+pub fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
+    let rank = a.rank().max(b.rank());
+    let mut dims = [1; MAX_RANK];
+    for (axis, dim) in dims[..rank].iter_mut().enumerate() {
+        *dim = match (size_from_end(a, rank - axis), size_from_end(b, rank - axis)) {
+            (1, n) | (n, 1) => n,
+            (m, n) if m == n => n,
+            _ => return None,
+        };
+    }
+    Some(Shape::new(&dims[..rank]))
+}
+
+/// `y = β·y + x`, `x` repeated along its axes of size 1 and along missing leading axes.
+///
+/// # Panics
+/// When `x_shape` does not broadcast to `y_shape`, or a length does not fit its shape.
+#[track_caller]
+pub fn broadcast_forward(y: &mut [f32], x: &[f32], x_shape: &Shape, y_shape: &Shape, beta: Beta) {
+    check("broadcast_forward", x.len(), x_shape, y.len(), y_shape);
+    let nest = Nest::new(y_shape, [broadcast_strides(x_shape, y_shape)]);
+    let (len, [step]) = (nest.row_len(), nest.row_strides());
+    for_each_chunk(nest.n_rows(), task_rows(len), y.len(), rows_mut(y, len), |rows, y| {
+        for (y, [start]) in y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows)) {
+            match (step, beta) {
+                (0, Beta::Zero) => y.fill(x[start]),
+                (0, Beta::One) => y.iter_mut().for_each(|y| *y += x[start]),
+                _ => elementwise::copy_or_add(y, &x[start..start + len], beta),
+            }
+        }
+    });
+}
+
+/// `y = f(a, b)` with both operands broadcast to `y_shape`.
+///
+/// # Panics
+/// When a shape does not broadcast to `y_shape`, or a length does not fit its shape.
+#[track_caller]
+pub fn broadcast_zip(
+    y: &mut [f32],
+    (a, a_shape): (&[f32], &Shape),
+    (b, b_shape): (&[f32], &Shape),
+    y_shape: &Shape,
+    f: impl Fn(f32, f32) -> f32 + Sync,
+) {
+    check("broadcast_zip", a.len(), a_shape, y.len(), y_shape);
+    check("broadcast_zip", b.len(), b_shape, y.len(), y_shape);
+    let nest = Nest::new(y_shape, [broadcast_strides(a_shape, y_shape), broadcast_strides(b_shape, y_shape)]);
+    let (len, [a_step, b_step]) = (nest.row_len(), nest.row_strides());
+    for_each_chunk(nest.n_rows(), task_rows(len), y.len(), rows_mut(y, len), |rows, y| {
+        let rows = y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows));
+        for (y, [a_start, b_start]) in rows {
+            let (a, b) = (&a[a_start..], &b[b_start..]);
+            match (a_step, b_step) {
+                (0, 0) => y.fill(f(a[0], b[0])),
+                (0, _) => elementwise::map(y, &b[..len], Beta::Zero, |b| f(a[0], b)),
+                (_, 0) => elementwise::map(y, &a[..len], Beta::Zero, |a| f(a, b[0])),
+                _ => elementwise::zip(y, &a[..len], &b[..len], Beta::Zero, &f),
+            }
+        }
+    });
+}
+
+/// `dx = β·dx +` the sum of `dy` over the axes that `x_shape` was broadcast along: the gradient of
+/// [`broadcast_forward`], and the sum over any axes. Accumulates in f64, in an order fixed by the shapes.
+///
+/// Error bound: |Δ| ≤ 3·ε·Σ|dy|, ε = 2⁻²⁴: one rounding for each alternation of kept and summed axes.
+///
+/// # Panics
+/// When `x_shape` does not broadcast to `y_shape`, or a length does not fit its shape.
+#[track_caller]
+pub fn reduce_to_shape(dx: &mut [f32], dy: &[f32], x_shape: &Shape, y_shape: &Shape, beta: Beta) {
+    check("reduce_to_shape", dx.len(), x_shape, dy.len(), y_shape);
+    // Seen from its end, `y_shape` has axes that are kept, then axes that are summed, then anything.
+    let is_kept = |i: &usize| size_from_end(x_shape, *i) == size_from_end(y_shape, *i);
+    let n_kept = (1..=y_shape.rank()).take_while(is_kept).count();
+    let n_summed = (n_kept + 1..=y_shape.rank()).take_while(|i| size_from_end(x_shape, *i) == 1).count();
+    let size = |from: usize, n: usize| (from + 1..=from + n).map(|i| size_from_end(y_shape, i)).product();
+    let (cols, rows): (usize, usize) = (size(0, n_kept), size(n_kept, n_summed));
+    if n_kept + n_summed == y_shape.rank() {
+        return sum_rows(dx, dy, rows, cols, beta);
+    }
+    // Kept and summed axes alternate: sum the innermost run, then what is left.
+    let mut rest_shape = *y_shape;
+    for i in n_kept + 1..=n_kept + n_summed {
+        rest_shape = rest_shape.with_axis(y_shape.rank() - i, 1);
+    }
+    scratch::with(rest_shape.numel(), |rest| {
+        let n_outer = rest.len() / cols.max(1);
+        let chunk = task_rows(rows * cols);
+        for_each_chunk(n_outer, chunk, dy.len(), rows_mut(rest, cols), |outer, rest| {
+            for (rest, idx) in rest.into_slice().chunks_exact_mut(cols.max(1)).zip(outer) {
+                sum_rows(rest, &dy[idx * rows * cols..][..rows * cols], rows, cols, Beta::Zero);
+            }
+        });
+        reduce_to_shape(dx, rest, x_shape, &rest_shape, beta);
+    });
+}
+
+/// Rows of `row_len` elements that make up a task.
+fn task_rows(row_len: usize) -> usize {
+    (TASK_LEN / row_len.max(1)).max(1)
+}
+
+/// The size of the `i`-th axis from the end, counted from 1; missing axes have size 1.
+fn size_from_end(shape: &Shape, i: usize) -> usize {
+    shape.rank().checked_sub(i).map_or(1, |axis| shape[axis])
+}
+
+/// Strides that walk `x` over the axes of `y_shape`: 0 where it repeats.
+fn broadcast_strides(x_shape: &Shape, y_shape: &Shape) -> [usize; MAX_RANK] {
+    let (missing, strides) = (y_shape.rank() - x_shape.rank(), x_shape.strides());
+    let mut walk = [0; MAX_RANK];
+    for axis in (0..x_shape.rank()).filter(|&axis| x_shape[axis] != 1) {
+        walk[missing + axis] = strides[axis];
+    }
+    walk
+}
+
+#[track_caller]
+fn check(name: &str, x_len: usize, x_shape: &Shape, y_len: usize, y_shape: &Shape) {
+    assert!(
+        broadcast_shapes(x_shape, y_shape) == Some(*y_shape),
+        "{name}: shape {x_shape} does not broadcast to {y_shape}"
+    );
+    assert_eq!(x_len, x_shape.numel(), "{name}: number of elements for shape {x_shape}");
+    assert_eq!(y_len, y_shape.numel(), "{name}: number of elements for shape {y_shape}");
+}

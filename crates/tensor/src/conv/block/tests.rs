@@ -1,0 +1,200 @@
+//! The block against its parts, and its gradients against the dense reference.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::conv::conv2d_forward;
+use crate::conv::testing::{Magnitude, shapes};
+use crate::pool::{Pool2dShape, max_pool2d_forward};
+use crate::reference::{self, assert_within, magnitudes, to_f64};
+use crate::testing::{assert_same_on_any_threads, cases, levels, values};
+
+/// Blocks that are supported: 3×3, an output of at least 2×2.
+fn block_shapes() -> impl Strategy<Value = Conv2dShape> {
+    shapes(Just(3usize)).prop_map(|mut shape| {
+        shape.height = shape.height.max(4 - 2 * shape.padding[0].min(1));
+        shape.width = shape.width.max(4 - 2 * shape.padding[1].min(1));
+        shape
+    })
+}
+
+fn pool_shape(shape: &Conv2dShape) -> Pool2dShape {
+    Pool2dShape {
+        batch: shape.batch,
+        height: shape.out_height(),
+        width: shape.out_width(),
+        channels: shape.out_channels,
+        kernel_size: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+    }
+}
+
+/// The gradient before the pool: `dy` at its argmax where the output is positive or NaN, else zero.
+fn unpooled(dy: &[f32], y: &[f32], argmax: &[u8], shape: &Conv2dShape) -> Vec<f64> {
+    let (rows, cols, channels) = (shape.out_height() / 2, shape.out_width() / 2, shape.out_channels);
+    let mut dense = vec![0.0; shape.output_len()];
+    for idx in (0..y.len()).filter(|&idx| y[idx] > 0.0 || y[idx].is_nan()) {
+        let (pixel, channel) = (idx / channels, idx % channels);
+        let (image, row, col) = (pixel / (rows * cols), pixel / cols % rows, pixel % cols);
+        let (row, col) = (2 * row + usize::from(argmax[idx] / 2), 2 * col + usize::from(argmax[idx] % 2));
+        dense[((image * shape.out_height() + row) * shape.out_width() + col) * channels + channel] =
+            f64::from(dy[idx]);
+    }
+    dense
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn forward_is_convolution_relu_and_pool(shape in block_shapes(), seed: u64) {
+        let geometry = supported(&shape).unwrap();
+        let x = values(shape.input_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let bias = values(shape.out_channels, seed ^ 2);
+        let pool = pool_shape(&shape);
+        let pooled_len = Planes::new(&geometry).pooled_len() * shape.batch;
+
+        let mut dense = vec![0.0; shape.output_len()];
+        conv2d_forward(&mut dense, &x, &w, Some(&bias), &shape, Algorithm::Direct);
+        dense.iter_mut().for_each(|v| *v = v.max(0.0));
+        let (mut expected, mut indices) = (vec![0.0; pooled_len], vec![0; pooled_len]);
+        max_pool2d_forward(&mut expected, &mut indices, &dense, &pool);
+
+        let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
+        let dense = Dense::new(Algorithm::Direct, &shape).unwrap();
+        forward(&dense, &mut y, &mut argmax, &x, &w, Some(&bias));
+        prop_assert_eq!(&y, &expected);
+        for idx in (0..pooled_len).filter(|&idx| y[idx] > 0.0) {
+            let (row, col) = (indices[idx] as usize / pool.width, indices[idx] as usize % pool.width);
+            prop_assert_eq!(usize::from(argmax[idx]), row % 2 * 2 + col % 2);
+        }
+    }
+
+    #[test]
+    fn every_algorithm_pools_what_it_convolves(shape in block_shapes(), seed: u64) {
+        let geometry = supported(&shape).unwrap();
+        let x = values(shape.input_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let pooled_len = Planes::new(&geometry).pooled_len() * shape.batch;
+        let dense = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), None, &shape);
+        let (expected, _) = reference::max_pool2d_forward(&dense, &pool_shape(&shape));
+        let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
+        let algorithms =
+            [(Algorithm::Direct, Magnitude::Direct, 2), (Algorithm::Winograd, Magnitude::Winograd, 30)];
+        for (algorithm, magnitude, extra_roundings) in algorithms {
+            let magnitude = magnitude.forward(&x, &w, &shape);
+            // The maximum errs by no more than the worst of its window.
+            let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
+            for level in levels() {
+                let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
+                let dense = Dense { level, ..Dense::new(algorithm, &shape).unwrap() };
+                forward(&dense, &mut y, &mut argmax, &x, &w, None);
+                assert_within(&y, &expected, &magnitude, (9 * shape.in_channels + extra_roundings) as f64);
+                prop_assert!(argmax.iter().all(|&position| position < 4));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_dense_parts(shape in block_shapes(), seed: u64, density in 0.0f32..=1.0) {
+        let planes = Planes::new(&supported(&shape).unwrap());
+        let pooled_len = planes.pooled_len() * shape.batch;
+        let x = values(shape.input_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let dy = values(pooled_len, seed ^ 2);
+        let y: Vec<f32> = values(pooled_len, seed ^ 3).iter().map(|v| v + 2.0 * density - 1.0).collect();
+        let argmax: Vec<u8> = values(pooled_len, seed ^ 4).iter().map(|v| (2.0 * v + 2.0) as u8).collect();
+        let dense = unpooled(&dy, &y, &argmax, &shape);
+        let dense_magnitude: Vec<f64> = dense.iter().map(|v| v.abs()).collect();
+        let add = |mut gradient: Vec<f64>, before: &[f64]| {
+            gradient.iter_mut().zip(before).for_each(|(gradient, before)| *gradient += before);
+            gradient
+        };
+        let before = [shape.input_len(), shape.weight_len(), shape.out_channels].map(|n| values(n, seed ^ 5));
+        let before64 = before.each_ref().map(|before| to_f64(before));
+        let ones = before.each_ref().map(|before| vec![1.0; before.len()]);
+
+        for level in levels() {
+            let [mut dx, mut dw, mut db] = before.clone();
+            let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
+            let db_out = Some((&mut db[..], Beta::One));
+            backward(level, &planes, Some((&mut dx, Beta::One)), (&mut dw, Beta::One), db_out, pooled, &x, &w);
+
+            let n_outputs = (shape.batch * shape.out_height() * shape.out_width()) as f64;
+            assert_within(
+                &dw,
+                &add(reference::conv2d_backward_weight(&dense, &to_f64(&x), &shape), &before64[1]),
+                &add(reference::conv2d_backward_weight(&dense_magnitude, &magnitudes(&x), &shape), &ones[1]),
+                n_outputs + 10.0,
+            );
+            assert_within(
+                &dx,
+                &add(reference::conv2d_backward_input(&dense, &to_f64(&w), &shape), &before64[0]),
+                &add(reference::conv2d_backward_input(&dense_magnitude, &magnitudes(&w), &shape), &ones[0]),
+                (9 * shape.out_channels) as f64 + 2.0,
+            );
+            assert_within(
+                &db,
+                &add(reference::sum_rows(&dense, shape.out_channels), &before64[2]),
+                &add(reference::sum_rows(&dense_magnitude, shape.out_channels), &ones[2]),
+                n_outputs + 10.0,
+            );
+        }
+    }
+}
+
+#[test]
+fn nan_passes_through_forward_and_backward() {
+    let shape = Conv2dShape::same(1, [4, 4], [2, 20], 3);
+    let geometry = supported(&shape).unwrap();
+    let mut x = values(shape.input_len(), 1);
+    x[0] = f32::NAN;
+    let w = values(shape.weight_len(), 2);
+    for level in levels() {
+        let (mut y, mut argmax) = (vec![0.0; 4 * 20], vec![0; 4 * 20]);
+        let dense = Dense { level, ..Dense::new(Algorithm::Direct, &shape).unwrap() };
+        forward(&dense, &mut y, &mut argmax, &x, &w, None);
+        // The first pixel reaches the outputs at rows and columns 0 and 1: the first window.
+        assert!(y[..20].iter().all(|v| v.is_nan()) && y[20..].iter().all(|v| v.is_finite()));
+
+        let dy = vec![1.0; y.len()];
+        let mut db = vec![0.0; 20];
+        let mut dw = vec![0.0; w.len()];
+        let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
+        let db_out = Some((&mut db[..], Beta::Zero));
+        backward(level, &Planes::new(&geometry), None, (&mut dw, Beta::Zero), db_out, pooled, &x, &w);
+        // As PyTorch's ReLU, which shuts the gradient off only where the output is at most zero.
+        for (channel, db) in db.into_iter().enumerate() {
+            let active = y.iter().skip(channel).step_by(20).filter(|y| **y > 0.0 || y.is_nan()).count();
+            assert_eq!(db, active as f32);
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_threads() {
+    let shape = if cfg!(miri) {
+        Conv2dShape::same(9, [4, 4], [2, 3], 3)
+    } else {
+        Conv2dShape::same(35, [8, 10], [40, 48], 3)
+    };
+    let geometry = supported(&shape).unwrap();
+    let planes = Planes::new(&geometry);
+    let pooled_len = planes.pooled_len() * shape.batch;
+    let (x, w) = (values(shape.input_len(), 1), values(shape.weight_len(), 2));
+    let dy = values(pooled_len, 3);
+    for level in levels() {
+        assert_same_on_any_threads(|| {
+            let (mut y, mut argmax) = (vec![0.0; pooled_len], vec![0; pooled_len]);
+            let dense = Dense { level, ..Dense::new(Algorithm::Winograd, &shape).unwrap() };
+            forward(&dense, &mut y, &mut argmax, &x, &w, None);
+            let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), vec![0.0; shape.out_channels]);
+            let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
+            let (dx_out, db_out) = (Some((&mut dx[..], Beta::Zero)), Some((&mut db[..], Beta::Zero)));
+            backward(level, &planes, dx_out, (&mut dw, Beta::Zero), db_out, pooled, &x, &w);
+            [y, dx, dw, db].concat()
+        });
+    }
+}

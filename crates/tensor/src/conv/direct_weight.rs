@@ -1,0 +1,183 @@
+//! The weight gradient of a convolution, directly: dw[kh][kw][in][out] = Σ x[y + kh][x + kw][in] · dy[y][x][out].
+//!
+//! The tile is 8 neighbours in kw × in times 32 output channels (4 × 16 where registers are few). Its sums
+//! stay in registers while a loop runs over the pixels of some images:
+//!
+//! ```text
+//!  bordered images, N × H × W × C            output gradient, N × H × W × C
+//!  kernel row kh below pixel (y, x):         pixel (y, x):
+//!     ░░░░████████░░░░                          ░░░░████████████████░░░░
+//!         └ 8 of kw·in, broadcast                   └ 2 vectors of output channels
+//! ```
+//!
+//! The result is in the order of [packed weights](super::pack). Rounding: each element is a chain of one
+//! multiply-add a pixel of the images handled at once, added to the chains before it, so
+//! |error| ≤ (pixels + 1)·ε·(|x| ∗ |dy|) to first order.
+
+use super::geometry::{Bordered, Geometry};
+use super::pack::block_len;
+use crate::Beta;
+use crate::tile::{Items, outer_product};
+use simd::{LANES, Simd, Vector, dispatch};
+
+/// Bordered images are handled together while they fit into this many floats: about the second-level cache.
+const CHUNK_LEN: usize = 1 << 16;
+
+/// The layout of the bordered images that the kernel reads.
+fn bordered(geometry: &Geometry) -> Bordered {
+    Bordered::new(geometry, [1, 1])
+}
+
+/// The number of images that the kernel handles together.
+fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
+    (CHUNK_LEN / bordered(geometry).len().max(1)).clamp(1, n_images.max(1))
+}
+
+/// Floats of scratch that the kernel needs for a group of images.
+pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize) -> usize {
+    images_per_chunk(geometry, n_images) * bordered(geometry).len()
+}
+
+dispatch! {
+    /// Writes the weight gradient of a group of images to `packed`.
+    pub(crate) fn backward_weight(geometry: &Geometry, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
+        = group_gradient;
+}
+
+#[inline(always)]
+fn group_gradient<S: Simd>(
+    simd: S,
+    geometry: &Geometry,
+    packed: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    scratch: &mut [f32],
+) {
+    let layout = bordered(geometry);
+    let n_images = x.len() / geometry.input_len();
+    let chunk = images_per_chunk(geometry, n_images);
+    scratch.fill(0.0);
+    let mut beta = Beta::Zero;
+    for (x, dy) in x.chunks(chunk * geometry.input_len()).zip(dy.chunks(chunk * geometry.output_len())) {
+        for (bordered, image) in
+            scratch.chunks_exact_mut(layout.len()).zip(x.chunks_exact(geometry.input_len()))
+        {
+            layout.fill(bordered, image);
+        }
+        chunk_gradient(simd, geometry, layout, packed, dy, scratch, beta);
+        beta = Beta::One;
+    }
+}
+
+/// `packed = β·packed +` the gradient of some images: all blocks of output channels.
+#[inline(always)]
+fn chunk_gradient<S: Simd>(
+    simd: S,
+    geometry: &Geometry,
+    layout: Bordered,
+    packed: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    beta: Beta,
+) {
+    let block_len = block_len(geometry);
+    let images = Images { geometry, layout, x, dy };
+    let n_blocks = geometry.out_channels.div_ceil(LANES);
+    let n_whole = geometry.out_channels / LANES;
+    let mut block = 0;
+    while block < n_blocks {
+        let channel = block * LANES;
+        if S::MANY_REGISTERS && n_whole - block.min(n_whole) >= 2 {
+            images.block::<S, 2, false>(
+                simd,
+                &mut packed[block * block_len..][..2 * block_len],
+                channel,
+                beta,
+            );
+            block += 2;
+        } else {
+            let packed = &mut packed[block * block_len..][..block_len];
+            if block < n_whole {
+                images.block::<S, 1, false>(simd, packed, channel, beta);
+            } else {
+                images.block::<S, 1, true>(simd, packed, channel, beta);
+            }
+            block += 1;
+        }
+    }
+}
+
+/// Bordered images and their output gradients.
+struct Images<'a> {
+    geometry: &'a Geometry,
+    layout: Bordered,
+    x: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl Images<'_> {
+    /// The gradient for `VECS` × 16 output channels from `channel` on; `PARTIAL` when they are not whole.
+    #[inline(always)]
+    fn block<S: Simd, const VECS: usize, const PARTIAL: bool>(
+        &self,
+        simd: S,
+        packed: &mut [f32],
+        channel: usize,
+        beta: Beta,
+    ) {
+        let [kernel_height, kernel_width] = self.geometry.kernel_size;
+        let run = kernel_width * self.geometry.in_channels;
+        for kernel_row in 0..kernel_height {
+            let mut k = 0;
+            while k < run {
+                let at = (kernel_row, k, channel);
+                // The widest tile that fits. Nine is the row of a 3×3 kernel on RGB, and would be slow as 8 + 1.
+                k += match run - k {
+                    9 if S::MANY_REGISTERS => self.tile::<S, 9, VECS, PARTIAL>(simd, packed, at, beta),
+                    8.. if S::MANY_REGISTERS => self.tile::<S, 8, VECS, PARTIAL>(simd, packed, at, beta),
+                    4.. => self.tile::<S, 4, VECS, PARTIAL>(simd, packed, at, beta),
+                    2.. => self.tile::<S, 2, VECS, PARTIAL>(simd, packed, at, beta),
+                    _ => self.tile::<S, 1, VECS, PARTIAL>(simd, packed, at, beta),
+                };
+            }
+        }
+    }
+
+    /// The gradient of `ROWS` weights of the kernel's row `kernel_row`, from its `k`-th on; returns `ROWS`.
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const VECS: usize, const PARTIAL: bool>(
+        &self,
+        simd: S,
+        packed: &mut [f32],
+        (kernel_row, k, channel): (usize, usize, usize),
+        beta: Beta,
+    ) -> usize {
+        let &Geometry { in_channels, out_channels, kernel_size: [_, kernel_width], .. } = self.geometry;
+        let (out_height, out_width) = (self.geometry.out_height(), self.geometry.out_width());
+        let n_images = self.dy.len() / self.geometry.output_len();
+        let n_lanes = out_channels - channel;
+
+        let pixels = Items { n: out_width, a_stride: in_channels, b_stride: out_channels, vec_stride: LANES };
+        let mut sums = [[simd.zero(); VECS]; ROWS];
+        for image in 0..n_images {
+            for row in 0..out_height {
+                let x_row = image * self.layout.len() + (row + kernel_row) * self.layout.row_len() + k;
+                let dy_row = (image * out_height + row) * out_width * out_channels + channel;
+                let (x, dy) = (&self.x[x_row..], &self.dy[dy_row..]);
+                outer_product::<S, ROWS, VECS, PARTIAL>(simd, &mut sums, x, dy, pixels, n_lanes);
+            }
+        }
+
+        let block_len = block_len(self.geometry);
+        let first = (kernel_row * kernel_width * in_channels + k) * LANES;
+        for vec in 0..VECS {
+            let packed = &mut packed[vec * block_len + first..][..ROWS * LANES];
+            for row in 0..ROWS {
+                let packed = &mut packed[row * LANES..][..LANES];
+                let sum = if beta == Beta::One { sums[row][vec] + simd.read(packed) } else { sums[row][vec] };
+                sum.write(packed);
+            }
+        }
+        ROWS
+    }
+}

@@ -1,0 +1,126 @@
+//! Weights in the order in which the kernels read them.
+//!
+//! PyTorch stores a convolution's weights as `[out][in][kh][kw]`. The kernels multiply one input value with
+//! sixteen output channels at a time, row of the kernel by row, and so want
+//!
+//! ```text
+//! [out / 16][kh][kw][in][16]      the last block filled up with zeros
+//! ```
+//!
+//! That is a transposition of sixteen rows of weights at a time, done in registers.
+
+use super::geometry::Geometry;
+use crate::Beta;
+use crate::parallel::{for_each_chunk, rows_mut};
+use crate::transpose::{read_transposed, write_transposed};
+use simd::{LANES, Level, Simd, Vector, dispatch};
+
+/// Whether the kernel's taps are taken as they are or rotated by 180° with in and out exchanged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rotation {
+    /// For the forward pass.
+    None,
+    /// For the input gradient: `geometry` is [`Geometry::backward_input`], the weights are the forward ones.
+    Half,
+}
+
+/// The length of the packed weights.
+pub(crate) fn packed_len(geometry: &Geometry) -> usize {
+    geometry.out_channels.div_ceil(LANES) * block_len(geometry)
+}
+
+/// The length of the block of sixteen output channels.
+pub(crate) fn block_len(geometry: &Geometry) -> usize {
+    geometry.n_taps() * geometry.in_channels * LANES
+}
+
+/// Packs the weights `w` for the pass that `geometry` describes.
+pub(crate) fn pack(level: Level, packed: &mut [f32], w: &[f32], geometry: &Geometry, rotation: Rotation) {
+    let n_blocks = geometry.out_channels.div_ceil(LANES);
+    let rows = rows_mut(packed, block_len(geometry));
+    for_each_chunk(n_blocks, 1, w.len(), rows, |blocks, block| {
+        let (first, block) = (blocks.start * LANES, block.into_slice());
+        match rotation {
+            Rotation::None => pack_block(level, geometry, block, w, first),
+            Rotation::Half => pack_rotated_block(level, geometry, block, w, first),
+        }
+    });
+}
+
+/// `dw = β·dw + packed`, back in PyTorch's order: the inverse of [`pack`] without rotation.
+pub(crate) fn unpack(level: Level, dw: &mut [f32], packed: &[f32], geometry: &Geometry, beta: Beta) {
+    let row_len = geometry.in_channels * geometry.n_taps();
+    for_each_chunk(geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
+        let block = &packed[outs.start / LANES * block_len(geometry)..][..block_len(geometry)];
+        unpack_block(level, geometry, rows.into_slice(), block, beta);
+    });
+}
+
+dispatch! {
+    /// Packs sixteen output channels from `first` on.
+    fn pack_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) = pack_block_with;
+
+    /// Packs sixteen channels of the input gradient from `first` on, rotating the taps.
+    fn pack_rotated_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize)
+        = pack_rotated_block_with;
+
+    /// `rows = β·rows + block`, for up to sixteen output channels.
+    fn unpack_block(geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) = unpack_block_with;
+}
+
+#[inline(always)]
+fn pack_block_with<S: Simd>(simd: S, geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) {
+    let row_len = geometry.in_channels * geometry.n_taps();
+    let rows = &w[first * row_len..w.len().min((first + LANES) * row_len)];
+    for start in (0..row_len).step_by(LANES) {
+        let n = LANES.min(row_len - start);
+        let columns = read_transposed(simd, &rows[start..], row_len, rows.len() / row_len, n);
+        for idx in 0..n {
+            columns[idx].write(&mut block[place(geometry, start + idx)..][..LANES]);
+        }
+    }
+}
+
+#[inline(always)]
+fn pack_rotated_block_with<S: Simd>(
+    simd: S,
+    geometry: &Geometry,
+    block: &mut [f32],
+    w: &[f32],
+    first: usize,
+) {
+    let n_taps = geometry.n_taps();
+    let n_lanes = LANES.min(geometry.out_channels - first);
+    for input in 0..geometry.in_channels {
+        let rows = &w[(input * geometry.out_channels + first) * n_taps..][..n_lanes * n_taps];
+        for start in (0..n_taps).step_by(LANES) {
+            let n = LANES.min(n_taps - start);
+            let columns = read_transposed(simd, &rows[start..], n_taps, n_lanes, n);
+            for idx in 0..n {
+                let tap = n_taps - 1 - (start + idx);
+                columns[idx].write(&mut block[(tap * geometry.in_channels + input) * LANES..][..LANES]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn unpack_block_with<S: Simd>(simd: S, geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) {
+    let row_len = geometry.in_channels * geometry.n_taps();
+    let n_rows = rows.len() / row_len;
+    for start in (0..row_len).step_by(LANES) {
+        let n = LANES.min(row_len - start);
+        let mut columns = [simd.zero(); LANES];
+        for idx in 0..n {
+            columns[idx] = simd.read(&block[place(geometry, start + idx)..][..LANES]);
+        }
+        write_transposed(simd, columns, &mut rows[start..], row_len, n_rows, n, beta);
+    }
+}
+
+/// Where in a block the weight number `weight` of a row `[in][kh][kw]` goes.
+#[inline(always)]
+fn place(geometry: &Geometry, weight: usize) -> usize {
+    let (input, tap) = (weight / geometry.n_taps(), weight % geometry.n_taps());
+    (tap * geometry.in_channels + input) * LANES
+}

@@ -1,0 +1,150 @@
+//! The fast algorithms against the sum over taps, on every instruction set.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::conv::testing::{Magnitude, shapes};
+use crate::reference::{self, assert_within, magnitudes, to_f64};
+use crate::testing::{assert_same_on_any_threads, cases, levels, values};
+
+/// The fast algorithms that take a shape, on every instruction set.
+fn each_dense(shape: &Conv2dShape) -> Vec<Dense> {
+    [Algorithm::Direct, Algorithm::Winograd]
+        .into_iter()
+        .filter_map(|algorithm| Dense::new(algorithm, shape))
+        .flat_map(|dense| levels().into_iter().map(move |level| Dense { level, ..dense }))
+        .collect()
+}
+
+/// What a kernel's error bound is made of: the magnitude of its sums.
+fn magnitude_of(dense: &Dense) -> Magnitude {
+    match dense.kernel {
+        Kernel::Direct => Magnitude::Direct,
+        Kernel::Winograd => Magnitude::Winograd,
+    }
+}
+
+/// The roundings beside those of the main sum: two at the ends of a direct sum, thirty in the transforms.
+fn extra_roundings(dense: &Dense) -> usize {
+    match dense.kernel {
+        Kernel::Direct => 2,
+        Kernel::Winograd => 30,
+    }
+}
+
+fn add(mut gradient: Vec<f64>, before: &[f64]) -> Vec<f64> {
+    gradient.iter_mut().zip(before).for_each(|(gradient, before)| *gradient += before);
+    gradient
+}
+
+/// Shapes for all algorithms: half of them 3×3.
+fn kernel_sizes() -> impl Strategy<Value = usize> + Clone {
+    prop_oneof![3 => Just(3usize), 1 => 1usize..=5]
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn forward_is_the_sum_over_taps(shape in shapes(kernel_sizes()), seed: u64) {
+        let x = values(shape.input_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let bias = values(shape.out_channels, seed ^ 2);
+        let expected = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), Some(&to_f64(&bias)), &shape);
+        for dense in each_dense(&shape) {
+            let mut y = vec![f32::NAN; shape.output_len()];
+            dense.forward(&mut y, &x, &w, Some(&bias));
+            let magnitude = magnitude_of(&dense).forward(&x, &w, &shape);
+            let magnitude: Vec<f64> = magnitude
+                .iter()
+                .zip(magnitudes(&bias).iter().cycle())
+                .map(|(products, bias)| products + bias)
+                .collect();
+            let n_terms = shape.patch_len() + extra_roundings(&dense);
+            assert_within(&y, &expected, &magnitude, n_terms as f64);
+        }
+    }
+
+    #[test]
+    fn input_gradient_is_the_sum_over_taps(shape in shapes(kernel_sizes()), seed: u64) {
+        let dy = values(shape.output_len(), seed);
+        let w = values(shape.weight_len(), seed ^ 1);
+        let before = values(shape.input_len(), seed ^ 2);
+        let gradient = reference::conv2d_backward_input(&to_f64(&dy), &to_f64(&w), &shape);
+        let expected = add(gradient, &to_f64(&before));
+        for dense in each_dense(&shape) {
+            let mut dx = before.clone();
+            dense.backward_input(&mut dx, &dy, &w, Beta::One);
+            let magnitude = add(magnitude_of(&dense).backward_input(&dy, &w, &shape), &magnitudes(&before));
+            let n_terms = dense.geometry.n_taps() * shape.out_channels + extra_roundings(&dense);
+            assert_within(&dx, &expected, &magnitude, n_terms as f64);
+        }
+    }
+
+    #[test]
+    fn weight_gradient_is_the_sum_over_pixels(shape in shapes(kernel_sizes()), seed: u64) {
+        let dy = values(shape.output_len(), seed);
+        let x = values(shape.input_len(), seed ^ 1);
+        let before = values(shape.weight_len(), seed ^ 2);
+        let gradient = reference::conv2d_backward_weight(&to_f64(&dy), &to_f64(&x), &shape);
+        let expected = add(gradient, &to_f64(&before));
+        for dense in each_dense(&shape) {
+            let mut dw = before.clone();
+            dense.backward_weight(&mut dw, &dy, &x, Beta::One);
+            let magnitude = add(magnitude_of(&dense).backward_weight(&dy, &x, &shape), &magnitudes(&before));
+            let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&dense) + 10;
+            assert_within(&dw, &expected, &magnitude, n_terms as f64);
+        }
+    }
+}
+
+/// Five groups of images, and channels that fill no vector.
+const USUAL: Conv2dShape = Conv2dShape::same(35, [9, 7], [20, 24], 3);
+
+#[test]
+fn the_bits_do_not_depend_on_the_threads() {
+    let shape = if cfg!(miri) { Conv2dShape::same(9, [3, 5], [2, 3], 3) } else { USUAL };
+    let x = values(shape.input_len(), 1);
+    let dy = values(shape.output_len(), 2);
+    let w = values(shape.weight_len(), 3);
+    for dense in each_dense(&shape) {
+        assert_same_on_any_threads(|| {
+            let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
+            dense.forward(&mut y, &x, &w, None);
+            dense.backward_input(&mut dx, &dy, &w, Beta::Zero);
+            dense.backward_weight(&mut dw, &dy, &x, Beta::Zero);
+            [y, dx, dw].concat()
+        });
+    }
+}
+
+/// Images share tiles' chunks with others of their group, and groups grow with the weights: beside a usual
+/// shape stands one whose transformed weights fit no near cache.
+#[test]
+#[cfg_attr(miri, ignore = "takes hours")]
+fn an_image_comes_out_the_same_in_any_batch() {
+    let heavy = Conv2dShape::same(100, [3, 3], [128, 128], 3);
+    let n_groups = |shape: &Conv2dShape| winograd::groups(&Geometry::of(shape).unwrap(), shape.batch);
+    assert_eq!((n_groups(&USUAL), n_groups(&heavy)), (5, 2), "the heavy shape has larger groups");
+    for shape in [USUAL, heavy] {
+        let x = values(shape.input_len(), 1);
+        let dy = values(shape.output_len(), 2);
+        let w = values(shape.weight_len(), 3);
+        for dense in each_dense(&shape) {
+            let convolve = |x: &[f32], dy: &[f32]| {
+                let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
+                dense.forward(&mut y, x, &w, None);
+                dense.backward_input(&mut dx, dy, &w, Beta::Zero);
+                (y, dx)
+            };
+            let (y, dx) = convolve(&x, &dy);
+            let (x_len, y_len) = (x.len() / shape.batch, y.len() / shape.batch);
+            for image in 0..shape.batch {
+                let (xs, ys) = (image * x_len..(image + 1) * x_len, image * y_len..(image + 1) * y_len);
+                let (y_alone, dx_alone) = convolve(&x[xs.clone()], &dy[ys.clone()]);
+                assert_eq!(y_alone, y[ys], "{dense:?}: the output of image {image}");
+                assert_eq!(dx_alone, dx[xs], "{dense:?}: the input gradient of image {image}");
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Dropout whose mask is a function of a key and the element's index: nothing is saved for the backward.
+
+pub(crate) mod reference;
+
+use crate::Beta;
+use crate::parallel::{for_each_chunk, rows_mut};
+
+/// Elements of one task.
+const TASK_LEN: usize = 1 << 14;
+
+/// y = x / (1 − p) for elements that are kept, 0 for the others; an element is dropped with probability p.
+///
+/// Element i is kept when a uniform number in [0, 1), a function of `key` and i alone, is at least p. So
+/// p = 0 is the identity, bit for bit, and p = 1 gives zeros without a division by zero. A dropped NaN or
+/// infinity is 0.
+///
+/// # Panics
+/// When the lengths differ or p is not in [0, 1].
+#[track_caller]
+pub fn dropout_forward(y: &mut [f32], x: &[f32], p: f32, key: u64) {
+    mask_and_scale("dropout_forward", y, x, p, key, Beta::Zero);
+}
+
+/// dx = β·dx + dy under the mask and scale of [`dropout_forward`] with the same `p` and `key`.
+///
+/// # Panics
+/// When the lengths differ or p is not in [0, 1].
+#[track_caller]
+pub fn dropout_backward(dx: &mut [f32], dy: &[f32], p: f32, key: u64, beta: Beta) {
+    mask_and_scale("dropout_backward", dx, dy, p, key, beta);
+}
+
+// ANCHOR: mask
+#[track_caller]
+fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: Beta) {
+    assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
+    assert!((0.0..=1.0).contains(&p), "{name}: p is {p}, it must lie in [0, 1]");
+    for_each_chunk(x.len(), TASK_LEN, 4 * x.len(), rows_mut(y, 1), |range, y| {
+        // A selection and not a product with 0, which would keep NaN. p = 1 keeps nothing: uniform < 1.
+        let keep = |x: f32, idx| if uniform(key, idx as u64) >= p { x / (1.0 - p) } else { 0.0 };
+        let elements = y.into_slice().iter_mut().zip(&x[range.clone()]).zip(range);
+        match beta {
+            Beta::Zero => elements.for_each(|((y, &x), idx)| *y = keep(x, idx)),
+            Beta::One => elements.for_each(|((y, &x), idx)| *y += keep(x, idx)),
+        }
+    });
+}
+// ANCHOR_END: mask
+
+/// A uniform number in [0, 1) of 24 bits: the output number `idx` of SplitMix64 (Steele, Lea and Flood 2014)
+/// that starts from `key`.
+fn uniform(key: u64, idx: u64) -> f32 {
+    let z = key.wrapping_add(idx.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 40) as f32 * (1.0 / (1 << 24) as f32)
+}

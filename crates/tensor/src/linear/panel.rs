@@ -1,0 +1,167 @@
+//! Products with a packed panel of columns: c = a · b and c = aᵀ · b.
+//!
+//! Sixteen columns of `b` after another become `[columns / 16][row][16]`. Rows of a weight matrix are thousands
+//! of floats apart and would fall into the same few sets of the cache; in a panel they lie one after another,
+//! on whole cache lines. A matrix given by columns, as w is for y = x · wᵀ, is transposed on the way.
+//!
+//! Rounding: one chain of multiply-adds, |error| ≤ (k + 2)·ε·(|a|·|b|) to first order.
+
+use std::ops::Range;
+
+use super::Finish;
+use crate::matmul::MatrixMut;
+use crate::tile::{Items, Strides, TILE_ROWS, inner_product, outer_product};
+use crate::transpose::read_transposed;
+use simd::{LANES, Simd, Vector, dispatch};
+
+/// The length of a panel of `n_cols` columns of a matrix with `n_rows` rows.
+pub(crate) fn panel_len(n_rows: usize, n_cols: usize) -> usize {
+    n_cols.next_multiple_of(LANES) * n_rows
+}
+
+/// Packs the columns `cols` of a matrix with rows of `row_len`.
+pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Range<usize>) {
+    let block_len = matrix.len() / row_len * LANES;
+    for (row_idx, row) in matrix.chunks_exact(row_len).enumerate() {
+        for (block, values) in row[cols.clone()].chunks(LANES).enumerate() {
+            let dst = &mut panel[block * block_len + row_idx * LANES..][..LANES];
+            dst[..values.len()].copy_from_slice(values);
+            dst[values.len()..].fill(0.0);
+        }
+    }
+}
+
+dispatch! {
+    /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
+    pub(crate) fn pack_transposed(panel: &mut [f32], columns: &[f32], k: usize) = transpose_panel;
+
+    /// `c = finish(a · b)`: `a` has the window's rows, of length `k`, and `panel` the window's columns of `b`.
+    pub(crate) fn multiply(c: &mut MatrixMut<'_>, a: &[f32], panel: &[f32], k: usize, finish: Finish<'_>)
+        = multiply_window;
+
+    /// `c = finish(aᵀ · b)` over `n` items: `a` has a row of all the window's rows for each item, and `panel`
+    /// the window's columns of `b`.
+    pub(crate) fn multiply_transposed(c: &mut MatrixMut<'_>, a: &[f32], panel: &[f32], n: usize, finish: Finish<'_>)
+        = multiply_transposed_window;
+}
+
+#[inline(always)]
+fn transpose_panel<S: Simd>(simd: S, panel: &mut [f32], columns: &[f32], k: usize) {
+    let blocks = panel.chunks_exact_mut(LANES * k);
+    for (panel, columns) in blocks.zip(columns.chunks(LANES * k)) {
+        for start in (0..k).step_by(LANES) {
+            let n = LANES.min(k - start);
+            let rows = read_transposed(simd, &columns[start..], k, columns.len() / k, n);
+            for idx in 0..n {
+                rows[idx].write(&mut panel[(start + idx) * LANES..][..LANES]);
+            }
+        }
+    }
+}
+
+/// Columns in blocks of two vectors where there are registers for them and the last is not alone, else of one:
+/// (first column, whether there are two).
+#[inline(always)]
+fn blocks<S: Simd>(n_cols: usize) -> impl Iterator<Item = (usize, bool)> {
+    let n_vectors = n_cols.div_ceil(LANES);
+    let width = if S::MANY_REGISTERS { 2 } else { 1 };
+    (0..n_vectors).step_by(width).map(move |vector| (vector * LANES, width == 2 && vector + 2 <= n_vectors))
+}
+
+#[inline(always)]
+fn multiply_window<S: Simd>(
+    simd: S,
+    c: &mut MatrixMut<'_>,
+    a: &[f32],
+    panel: &[f32],
+    k: usize,
+    finish: Finish<'_>,
+) {
+    for (col, two) in blocks::<S>(c.cols) {
+        let panel = &panel[col * k..];
+        let mut row = 0;
+        while row < c.rows {
+            let mut tile = Tile { c, a, panel, k, row, col, finish };
+            row += match (tile.c.rows - row, two) {
+                (8.., true) => tile.rows::<S, 4, 2>(simd, TILE_ROWS),
+                (4.., true) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
+                (2.., true) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
+                (_, true) => tile.rows::<S, 1, 2>(simd, 1),
+                (4.., false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
+                (2.., false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
+                (_, false) => tile.rows::<S, 1, 1>(simd, 1),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply_transposed_window<S: Simd>(
+    simd: S,
+    c: &mut MatrixMut<'_>,
+    a: &[f32],
+    panel: &[f32],
+    n: usize,
+    finish: Finish<'_>,
+) {
+    for (col, two) in blocks::<S>(c.cols) {
+        let panel = &panel[col * n..];
+        let mut row = 0;
+        while row < c.rows {
+            let mut tile = Tile { c, a, panel, k: n, row, col, finish };
+            row += match (tile.c.rows - row, two) {
+                (8.., true) => tile.items::<S, 8, 2>(simd),
+                (4.., true) => tile.items::<S, 4, 2>(simd),
+                (_, true) => tile.items::<S, 1, 2>(simd),
+                (4.., false) => tile.items::<S, 4, 1>(simd),
+                (_, false) => tile.items::<S, 1, 1>(simd),
+            };
+        }
+    }
+}
+
+/// A tile of c: some rows from `row` on, one or two vectors of columns from `col` on.
+struct Tile<'a, 'c> {
+    c: &'a mut MatrixMut<'c>,
+    a: &'a [f32],
+    /// The packed columns from `col` on.
+    panel: &'a [f32],
+    /// The length of the sums.
+    k: usize,
+    row: usize,
+    col: usize,
+    finish: Finish<'a>,
+}
+
+impl Tile<'_, '_> {
+    /// Computes `n` × `COLS` rows, n at most two, where `a` is by rows; returns how many they are.
+    #[inline(always)]
+    fn rows<S: Simd, const COLS: usize, const VECS: usize>(&mut self, simd: S, n: usize) -> usize {
+        // A single row is computed twice, and stored once.
+        let strides = Strides { row: (n - 1) * COLS * self.k, col: self.k };
+        let a = &self.a[self.row * self.k..];
+        let block_len = self.k * LANES;
+        let sums = inner_product::<S, COLS, VECS>(simd, a, strides, 1, self.k, self.panel, block_len);
+        for tile_row in 0..TILE_ROWS.min(n) {
+            for tile_col in 0..COLS {
+                let c = self.c.row_mut(self.row + tile_row * COLS + tile_col);
+                self.finish.store(simd, &sums[tile_row][tile_col], c, self.col);
+            }
+        }
+        n * COLS
+    }
+
+    /// Computes `ROWS` rows, where `a` is by items; returns `ROWS`.
+    #[inline(always)]
+    fn items<S: Simd, const ROWS: usize, const VECS: usize>(&mut self, simd: S) -> usize {
+        let items = Items { n: self.k, a_stride: self.c.rows, b_stride: LANES, vec_stride: self.k * LANES };
+        let mut sums = [[simd.zero(); VECS]; ROWS];
+        let a = &self.a[self.row..];
+        outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, self.panel, items, LANES);
+        for tile_row in 0..ROWS {
+            let c = self.c.row_mut(self.row + tile_row);
+            self.finish.store(simd, &sums[tile_row], c, self.col);
+        }
+        ROWS
+    }
+}

@@ -1,0 +1,59 @@
+//! The specification: every kernel again in f64, as plainly as its formula, and as slowly.
+//!
+//! Shapes, layouts and names are those of the kernels; results are returned. The functions serve the tests
+//! of this crate and of others; each stands beside its kernel, in `reference.rs` of the operation's folder: a kernel's result is held against them by [`assert_within`], and since they
+//! are f64, a numeric gradient taken on them is sharp.
+
+pub use crate::activation::reference::{
+    gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward, relu_backward, relu_forward,
+    sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
+};
+pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
+pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+pub use crate::dropout::reference::{dropout_backward, dropout_forward};
+pub use crate::layout::reference::{gather_backward, gather_forward, permute, slice_backward, slice_forward};
+pub use crate::linear::reference::{linear_backward_input, linear_backward_weight, linear_forward};
+pub use crate::loss::reference::{
+    cross_entropy_backward, cross_entropy_forward, log_softmax_backward, log_softmax_forward,
+    softmax_backward, softmax_forward,
+};
+pub use crate::matmul::reference::matmul;
+pub use crate::norm::reference::{batch_norm_backward, batch_norm_forward, batch_statistics};
+pub use crate::pool::reference::{
+    avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
+    max_pool2d_backward, max_pool2d_forward,
+};
+pub use crate::reduce::reference::sum_rows;
+
+/// Half the distance from 1 to the next f32, 2⁻²⁴: the relative error of one rounding.
+pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
+
+/// The numbers as f64.
+pub fn to_f64(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&v| f64::from(v)).collect()
+}
+
+/// The absolute values as f64. A linear kernel's reference on absolute values gives the magnitude that its
+/// rounding error is measured by.
+pub fn magnitudes(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&v| f64::from(v).abs()).collect()
+}
+
+/// Checks |actual − expected| ≤ c · ε · magnitude for every element, ε = [`EPSILON`].
+///
+/// A result smaller than the smallest normal f32 may round to zero.
+///
+/// # Panics
+/// When an element is off, naming the first, or when the lengths differ.
+#[track_caller]
+pub fn assert_within(actual: &[f32], expected: &[f64], magnitude: &[f64], c: f64) {
+    assert_eq!((actual.len(), magnitude.len()), (expected.len(), expected.len()), "assert_within: lengths");
+    for (idx, ((&actual, &expected), &magnitude)) in actual.iter().zip(expected).zip(magnitude).enumerate() {
+        let error = (f64::from(actual) - expected).abs();
+        let bound = c * EPSILON * magnitude + f64::from(f32::MIN_POSITIVE);
+        assert!(
+            error <= bound,
+            "element {idx}: {actual} instead of {expected}, off by {error:e} where {bound:e} is allowed"
+        );
+    }
+}
