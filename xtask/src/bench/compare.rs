@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::contender::{Contender, Simd};
-use super::results::{Results, Task};
+use super::results::{Measurement, Results, Task};
 use super::stats::Spread;
+use super::table::{number, unit};
 
 /// A change smaller than this is noise on any machine.
 const NOTABLE: f64 = 0.03;
@@ -43,6 +44,55 @@ pub(super) fn report(before: &Results, after: &Results) -> String {
     }
     for task in after.tasks().into_iter().filter(|&task| ours(after, task) && !ours(before, task)) {
         _ = writeln!(out, "new: {}", name(task));
+    }
+    out
+}
+
+/// A ratio that lies wholly below this is a loss.
+const NO_SLOWER: f64 = 0.97;
+
+/// The table of a run beside an earlier driver: how many times faster we are now, with the 95 % interval of the
+/// median over the rounds, and which rows lie wholly below [`NO_SLOWER`].
+pub(super) fn interleaved(results: &Results) -> String {
+    let mut out = format!(
+        "{}, {} cores ({}), {}; at {}; {} data; ratios of {} interleaved rounds, now over before.\n\n\
+         | work | size | threads | instructions | before | now | now / before | 95 % interval |\n\
+         |---|--:|--:|---|--:|--:|--:|--:|\n",
+        results.machine.cpu,
+        results.machine.cores,
+        results.machine.simd.join(", "),
+        results.date,
+        results.revision,
+        results.data,
+        results.run.rounds
+    );
+    let mut slower = Vec::new();
+    for task in results.tasks() {
+        let rates = |contender| results.find(task, contender).map(Measurement::rates);
+        let (Some(now), Some(before)) = (rates(Contender::Descent), rates(Contender::DescentBefore)) else {
+            continue;
+        };
+        let ratios: Vec<_> = now.iter().zip(&before).map(|(now, before)| now / before).collect();
+        let (work, size, threads, simd) = task;
+        let (scale, unit) = unit(work, size);
+        let median = |rates: &[f64]| Spread::of(rates).map_or_else(String::new, |s| number(s.median * scale));
+        let Some(interval) = Spread::confidence(&ratios) else { continue };
+        _ = writeln!(
+            out,
+            "| {work} | {size} | {threads} | {simd} | {} {unit} | {} {unit} | {:.3} | {:.3}–{:.3} |",
+            median(&before),
+            median(&now),
+            interval.median,
+            interval.min,
+            interval.max
+        );
+        if interval.max < NO_SLOWER {
+            slower.push(name(task));
+        }
+    }
+    match slower.len() {
+        0 => _ = writeln!(out, "\nNo interval lies wholly below {NO_SLOWER}."),
+        _ => _ = writeln!(out, "\nWholly below {NO_SLOWER}: {}.", slower.join("; ")),
     }
     out
 }
@@ -94,6 +144,24 @@ mod tests {
         );
         let doubtful = super::report(&before, &sample([380.0, 320.0, 430.0]));
         assert!(doubtful.contains("slower   -5.0 %") && doubtful.contains("overlap"), "{doubtful}");
+    }
+
+    #[test]
+    fn an_interval_wholly_below_is_named() {
+        let run = |ours: f64| {
+            let mut results = sample([ours; 3]);
+            for measurement in &mut results.measurements {
+                measurement.rounds = measurement.rounds.repeat(3);
+            }
+            results.measurements[1].contender = Contender::DescentBefore;
+            interleaved(&results)
+        };
+        // Before: 100, 80 and 120 images a second in turn.
+        let slower = run(70.0);
+        let row = "| cnn-train | 64 | 2 | native | 100 images/s | 70.0 images/s | 0.700 | 0.583–0.875 |";
+        assert!(slower.contains(row), "{slower}");
+        assert!(slower.ends_with("Wholly below 0.97: cnn-train 64, 2 threads.\n"), "{slower}");
+        assert!(run(100.0).ends_with("No interval lies wholly below 0.97.\n"));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Contender {
     /// This project.
     Descent,
+    /// This project at an earlier commit.
+    DescentBefore,
     /// PyTorch as the lecture writes it.
     PytorchEager,
     /// PyTorch with NHWC images.
@@ -30,8 +32,9 @@ pub enum Contender {
 
 impl Contender {
     /// All, in the order of tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Descent,
+        Self::DescentBefore,
         Self::PytorchEager,
         Self::PytorchChannelsLast,
         Self::PytorchFused,
@@ -46,6 +49,7 @@ impl Contender {
     pub fn label(self) -> &'static str {
         match self {
             Self::Descent => "Descent",
+            Self::DescentBefore => "Descent before",
             Self::PytorchEager => "PyTorch",
             Self::PytorchChannelsLast => "PyTorch channels_last",
             Self::PytorchFused => "PyTorch channels_last, fused Adam",
@@ -77,7 +81,7 @@ impl Contender {
             Self::PytorchFused => Some("fused"),
             Self::PytorchCompile => Some("compile"),
             Self::PytorchForeach => Some("foreach"),
-            Self::Descent | Self::Burn | Self::Candle | Self::Ndarray => None,
+            Self::Descent | Self::DescentBefore | Self::Burn | Self::Candle | Self::Ndarray => None,
         }
     }
 }

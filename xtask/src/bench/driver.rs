@@ -29,6 +29,7 @@ impl Garage {
         root: &Path,
         wanted: &[Contender],
         python: Option<&Path>,
+        before: Option<&Path>,
         cifar: PathBuf,
     ) -> Result<Self> {
         let is_pytorch = |c: &Contender| c.pytorch_mode().is_some();
@@ -51,7 +52,9 @@ impl Garage {
         };
         let named =
             |name: &str| ours.iter().chain(&peers).find(|p| p.file_stem().is_some_and(|stem| stem == name));
-        let programs = packages.into_iter().filter_map(|(c, name)| Some((c, named(name)?.clone()))).collect();
+        let mut programs: BTreeMap<_, _> =
+            packages.into_iter().filter_map(|(c, name)| Some((c, named(name)?.clone()))).collect();
+        programs.extend(before.map(|program| (Contender::DescentBefore, program.to_owned())));
         Ok(Self { programs, python, pytorch: root.join("benches/peers/pytorch.py"), cifar })
     }
 

@@ -10,7 +10,7 @@ use bench_protocol::{Work, write_synthetic};
 
 use super::contender::{Condition, Contender, Simd};
 use super::driver::{Driver, Garage};
-use super::plan::{Length, Task, plan};
+use super::plan::{Against, Length, Task, plan};
 use super::results::{FORMAT, Machine, Measurement, Memory, Results, Round, RunKind};
 use super::{Args, machine, memory, table};
 
@@ -29,7 +29,13 @@ const LOSS_TOLERANCE: f64 = 1e-3;
 /// If a driver cannot be built or fails, or drivers disagree about the work.
 pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
     let n_cores = machine::n_cores();
-    let tasks = plan(n_cores, args.quick, args.peers, args.only.as_deref());
+    let machine = Machine::here();
+    let against = match &args.before {
+        Some(_) => Against::Before { has_avx512: machine.simd.iter().any(|name| name == "avx512f") },
+        None if args.peers => Against::Peers,
+        None => Against::Nobody,
+    };
+    let tasks = plan(n_cores, args.quick, against, args.only.as_deref());
     ensure!(!tasks.is_empty(), "no work has `{}` in its name", args.only.as_deref().unwrap_or_default());
     let wanted: BTreeSet<_> = tasks.iter().flat_map(|task| task.contenders.clone()).collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
@@ -37,13 +43,13 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
         eprintln!("other programs are running here (load {load:.1}): the numbers will be theirs too");
     }
     let (cifar, data) = pictures(root, args.cifar.as_deref())?;
-    let garage = Garage::build(root, &wanted, args.python.as_deref(), cifar)?;
+    let garage = Garage::build(root, &wanted, args.python.as_deref(), args.before.as_deref(), cifar)?;
 
     let mut results = Results {
         format: FORMAT,
         date: machine::today(),
         revision: machine::revision(root),
-        machine: Machine::here(),
+        machine,
         run: RunKind { peers: args.peers, quick: args.quick, rounds: args.rounds },
         data: data.to_owned(),
         versions: BTreeMap::new(),
@@ -91,7 +97,7 @@ fn peak_memory(garage: &Garage, wanted: &[Contender], threads: usize, args: &Arg
     }
     let condition = Condition { threads, simd: Simd::Native };
     let is_watched = |contender: &Contender| match contender {
-        Contender::Descent | Contender::PytorchEager => true,
+        Contender::Descent | Contender::DescentBefore | Contender::PytorchEager => true,
         // Compiling takes the memory of a compiler: no comparison.
         Contender::PytorchCompile => false,
         // A hundred steps of the slowest take longer than all the rest of a short run.

@@ -15,9 +15,10 @@ mod setup;
 mod stats;
 mod table;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 pub use chart::svg as chart_svg;
 pub use documents::{SECTIONS, Section};
@@ -43,6 +44,10 @@ pub struct Args {
     /// How often each driver has its turn.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Measure our driver beside an earlier build of it (`benches`' program `ours`), a round each in turn, and write
+    /// a table with the 95 % interval of every ratio beside the results.
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "peers")]
+    before: Option<PathBuf>,
     /// The interpreter that has PyTorch, instead of the one of `--setup`.
     #[arg(long, value_name = "PATH", env = "DESCENT_PYTHON")]
     python: Option<PathBuf>,
@@ -56,10 +61,10 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["readme", "compare"])]
     add: bool,
     /// Say what got slower from one results file to another; measures nothing.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme"])]
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme", "before"])]
     compare: Option<Vec<PathBuf>>,
     /// Put the tables and the chart of a results file into README.md and docs/PERFORMANCE.md; measures nothing.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "setup"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "setup", "before"])]
     readme: Option<PathBuf>,
 }
 
@@ -82,6 +87,11 @@ pub fn run(args: &Args) -> Result<()> {
             return Ok(());
         }
     }
+    ensure!(
+        args.before.is_none() || args.rounds >= 6,
+        "--rounds {}: an interval of 95 % takes at least 6 rounds",
+        args.rounds
+    );
     let mut results = measure::measure(root, args)?;
     print!("\n{}", table::text(&results));
     let path = args.out.clone().unwrap_or_else(|| root.join(results.default_path()));
@@ -91,7 +101,14 @@ pub fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("cannot add to {}", path.display()))?;
     }
     results.write(&path)?;
-    chart::write(&results, &path.with_extension("svg"))?;
-    println!("\nwritten: {} and its chart", path.display());
+    if args.before.is_some() {
+        let table = path.with_extension("md");
+        fs::write(&table, compare::interleaved(&results))
+            .with_context(|| format!("cannot write {}", table.display()))?;
+        println!("\nwritten: {} and {}", path.display(), table.display());
+    } else {
+        chart::write(&results, &path.with_extension("svg"))?;
+        println!("\nwritten: {} and its chart", path.display());
+    }
     Ok(())
 }

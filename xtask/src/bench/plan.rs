@@ -51,12 +51,38 @@ const OPTIMIZERS: [Contender; 3] =
 const CONVOLUTIONS: [Contender; 2] = [Contender::PytorchEager, Contender::PytorchChannelsLast];
 const TENSORS: [Contender; 2] = [Contender::PytorchEager, Contender::Ndarray];
 
+/// Beside whom our driver is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against {
+    /// Alone.
+    Nobody,
+    /// The other frameworks.
+    Peers,
+    /// Our own driver at an earlier commit.
+    Before {
+        /// Where there is AVX-512, everything is measured once more without it.
+        has_avx512: bool,
+    },
+}
+
 /// The tasks in the order in which they are done: one condition after the other, so that drivers live long.
-pub(super) fn plan(n_cores: usize, quick: bool, peers: bool, only: Option<&str>) -> Vec<Task> {
+pub(super) fn plan(n_cores: usize, quick: bool, against: Against, only: Option<&str>) -> Vec<Task> {
     let mut tasks = if quick { quick_tasks(n_cores) } else { all_tasks(n_cores) };
     tasks.retain(|task| only.is_none_or(|part| task.work.to_string().contains(part)));
-    if !peers {
-        tasks.iter_mut().for_each(|task| task.contenders.truncate(1));
+    match against {
+        Against::Peers => {}
+        Against::Nobody => tasks.iter_mut().for_each(|task| task.contenders.truncate(1)),
+        Against::Before { has_avx512 } => {
+            tasks.retain(|task| !matches!(task.work, Work::Probe(_)) && task.condition.simd == Simd::Native);
+            // Both halves of the code of a processor that has more than AVX2.
+            if has_avx512 {
+                let mut narrow = tasks.clone();
+                narrow.iter_mut().for_each(|task| task.condition.simd = Simd::Avx2);
+                tasks.extend(narrow);
+            }
+            let both = vec![Contender::Descent, Contender::DescentBefore];
+            tasks.iter_mut().for_each(|task| task.contenders.clone_from(&both));
+        }
     }
     tasks.sort_by_key(|task| task.condition);
     tasks
@@ -141,7 +167,7 @@ mod tests {
     #[test]
     fn no_task_is_there_twice_and_we_take_part_in_each() {
         for quick in [false, true] {
-            let tasks = plan(2, quick, true, None);
+            let tasks = plan(2, quick, Against::Peers, None);
             for (idx, task) in tasks.iter().enumerate() {
                 assert_eq!(task.contenders[0], Contender::Descent);
                 let same = |other: &Task| {
@@ -154,10 +180,21 @@ mod tests {
 
     #[test]
     fn the_plan_is_filtered() {
-        let tasks = plan(2, false, false, Some("optimizer"));
+        let tasks = plan(2, false, Against::Nobody, Some("optimizer"));
         assert!(!tasks.is_empty());
         assert!(
             tasks.iter().all(|task| matches!(task.work, Work::Optimizer(_)) && task.contenders.len() == 1)
         );
+    }
+
+    #[test]
+    fn an_earlier_driver_does_the_same_works_on_both_instruction_sets() {
+        let one = plan(2, false, Against::Before { has_avx512: false }, None);
+        let both = plan(2, false, Against::Before { has_avx512: true }, None);
+        assert_eq!(both.len(), 2 * one.len());
+        for task in &both {
+            assert_eq!(task.contenders, [Contender::Descent, Contender::DescentBefore]);
+            assert!(!matches!(task.work, Work::Probe(_)));
+        }
     }
 }

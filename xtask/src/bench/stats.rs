@@ -28,6 +28,25 @@ impl Spread {
         Self::of(&ratios)
     }
 
+    /// The median of some values between the ends of a 95 % confidence interval for it, whatever their distribution:
+    /// the k-th smallest and the k-th largest of n, with the largest k for which a fair coin shows fewer than k heads
+    /// in n throws at most 2.5 % of the time. `None` of fewer than six values, which are too few for any.
+    pub fn confidence(values: &[f64]) -> Option<Self> {
+        let n = values.len();
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        // P(heads < k), summed up until it passes 2.5 %.
+        let (mut term, mut below) = (0.5f64.powi(n as i32), 0.0);
+        let mut k = 0;
+        while below + term <= 0.025 {
+            below += term;
+            term *= (n - k) as f64 / (k + 1) as f64;
+            k += 1;
+        }
+        let rank = k.checked_sub(1)?;
+        Some(Self { min: sorted[rank], max: sorted[n - 1 - rank], ..Self::of(&sorted)? })
+    }
+
     /// True if no value of one lies within the other.
     pub fn is_apart_from(&self, other: &Self) -> bool {
         self.max < other.min || other.max < self.min
@@ -43,6 +62,20 @@ mod tests {
         assert_eq!(Spread::of(&[]), None);
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
         assert_eq!(Spread::of(&[4.0, 1.0, 2.0, 3.0]).map(|s| s.median), Some(2.5));
+    }
+
+    #[test]
+    fn the_interval_of_a_median_covers_what_the_tables_say() {
+        // The ranks of the sign test's interval: n = 6 takes the extremes, n = 15 the 4th, n = 25 the 8th of each end.
+        let interval = |n: usize| {
+            let values: Vec<_> = (1..=n).map(|v| v as f64).collect();
+            Spread::confidence(&values).map(|s| (s.min, s.median, s.max))
+        };
+        assert_eq!(interval(0), None);
+        assert_eq!(interval(5), None);
+        assert_eq!(interval(6), Some((1.0, 3.5, 6.0)));
+        assert_eq!(interval(15), Some((4.0, 8.0, 12.0)));
+        assert_eq!(interval(25), Some((8.0, 13.0, 18.0)));
     }
 
     #[test]
