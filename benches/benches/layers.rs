@@ -54,7 +54,7 @@ fn layers(c: &mut Criterion) {
             b.iter(|| {
                 let mut g = tape.begin(&mut params, Mode::train(0, 0));
                 let x = g.variable(shape, &values);
-                let y = net.forward(&mut g, x);
+                let y = net.forward(&g, x);
                 let sum = g.sum(y);
                 g.backward(sum);
             });

@@ -50,7 +50,7 @@ impl Training {
         let mut g = self.tape.begin(&mut self.params, Mode::train(0, self.step));
         let x = g.input(batch_shape(self.is_image, inputs, labels.len()), inputs);
         let targets = g.indices(labels);
-        let logits = self.net.forward(&mut g, x);
+        let logits = self.net.forward(&g, x);
         let loss = g.cross_entropy(logits, targets, CrossEntropyOptions::default());
         g.backward(loss);
         let loss = g.scalar(loss);
@@ -71,9 +71,9 @@ impl Inference {
 
     /// The logits of a batch of `n` in evaluation mode, given to `read`.
     pub fn predict<R>(&mut self, inputs: &[f32], n: usize, read: impl FnOnce(&[f32]) -> R) -> R {
-        let mut g = self.tape.begin(&mut self.params, Mode::eval());
+        let g = self.tape.begin(&mut self.params, Mode::eval());
         let x = g.input(batch_shape(self.is_image, inputs, n), inputs);
-        let logits = self.net.forward(&mut g, x);
+        let logits = self.net.forward(&g, x);
         read(g.value(logits))
     }
 }

@@ -52,7 +52,7 @@ impl Kernels {
         }
     }
 
-    fn forward(self, net: &Sequential, g: &mut Graph<'_>, params: &[ParamId], images: Var) -> Var {
+    fn forward(self, net: &Sequential, g: &Graph<'_>, params: &[ParamId], images: Var) -> Var {
         match self {
             Self::Fast => net.forward(g, images),
             Self::General => general_forward(g, params, images),
@@ -96,7 +96,7 @@ impl Training {
         let mut g = self.tape.begin(&mut self.params, Mode::train(self.seed, self.step));
         let images = g.input(batch.shape(), batch.images());
         let labels = g.indices(batch.labels());
-        let logits = self.kernels.forward(&self.net, &mut g, &self.ids, images);
+        let logits = self.kernels.forward(&self.net, &g, &self.ids, images);
         let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
         g.backward(loss);
         let loss = g.scalar(loss);
@@ -109,7 +109,7 @@ impl Training {
 }
 
 /// [`models::lecture_cnn`] without a fast kernel; `params` are its weights and biases in turn.
-fn general_forward(g: &mut Graph<'_>, params: &[ParamId], images: Var) -> Var {
+fn general_forward(g: &Graph<'_>, params: &[ParamId], images: Var) -> Var {
     let (blocks, linears) = params.split_at(6);
     let mut x = images;
     let options = Conv2dOptions { padding: [1, 1], algorithm: Algorithm::Im2col, ..Conv2dOptions::default() };
@@ -127,7 +127,7 @@ fn general_forward(g: &mut Graph<'_>, params: &[ParamId], images: Var) -> Var {
     general_linear(g, linears[2], linears[3], x)
 }
 
-fn general_linear(g: &mut Graph<'_>, weight: ParamId, bias: ParamId, x: Var) -> Var {
+fn general_linear(g: &Graph<'_>, weight: ParamId, bias: ParamId, x: Var) -> Var {
     let (weight, bias) = (g.param(weight), g.param(bias));
     let product = g.matmul_transposed(x, weight, [false, true]);
     g.add(product, bias)
@@ -142,10 +142,10 @@ mod tests {
         let losses = [Kernels::Fast, Kernels::General].map(|kernels| -> Result<f32> {
             let mut training = Training::new(kernels, 7)?;
             let images: Vec<f32> = bench_protocol::uniform(1, 8 * 3072, 1.0);
-            let mut g = training.tape.begin(&mut training.params, Mode::train(7, 0));
+            let g = training.tape.begin(&mut training.params, Mode::train(7, 0));
             let x = g.input([8, 32, 32, 3], &images);
             let labels = g.indices(&[0, 1, 2, 3, 4, 5, 6, 7]);
-            let logits = kernels.forward(&training.net, &mut g, &training.ids, x);
+            let logits = kernels.forward(&training.net, &g, &training.ids, x);
             let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
             Ok(g.scalar(loss))
         });

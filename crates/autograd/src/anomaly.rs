@@ -1,14 +1,16 @@
 //! The search for the op at which NaN or infinity first appears.
 
+use std::cell::{OnceCell, RefCell};
+
 use crate::graph::Graph;
 use crate::tape::{Storage, Var};
 
 /// What the search has found so far, and what it must remember to name an op in backward.
 #[derive(Debug, Default)]
 pub(crate) struct Search {
-    found: Option<String>,
+    found: OnceCell<String>,
     /// By node: the layer that recorded it, as [`Graph::at`] says it.
-    layers: Vec<String>,
+    layers: RefCell<Vec<String>>,
 }
 
 impl Graph<'_> {
@@ -19,73 +21,79 @@ impl Graph<'_> {
     /// ```
     /// use autograd::{Mode, Params, Tape};
     /// let (mut tape, mut params) = (Tape::new(), Params::new());
-    /// let mut g = tape.begin(&mut params, Mode::train(0, 0).detect_anomaly());
+    /// let g = tape.begin(&mut params, Mode::train(0, 0).detect_anomaly());
     /// let x = g.input([3], &[1.0, 0.0, 4.0]);
     /// g.scope("score", |g| g.log(x));
     /// let found = "log at layer \"score\", forward: element 1 of the output of shape [3] is -inf";
     /// assert_eq!(g.anomaly(), Some(found));
     /// ```
     pub fn anomaly(&self) -> Option<&str> {
-        self.search.found.as_deref()
+        self.search.found.get().map(String::as_str)
     }
 
     /// Looks at a leaf that was just recorded.
-    pub(crate) fn search_leaf(&mut self, var: Var, what: &str) {
+    pub(crate) fn search_leaf(&self, var: Var, what: &str) {
         if !self.is_searching() {
             return;
         }
         let Some((idx, value)) = first_not_finite(self.value(var)) else { return };
         let (at, shape) = (self.at(), self.shape(var));
-        let name = match self.tape.slots[var.node].storage {
+        let name = match self.slot("search", var).storage {
             Storage::Param { id, .. } => format!(" {:?}", self.params.entries()[id].name),
             Storage::Node(_) => String::new(),
         };
-        self.search.found = Some(format!("{what}{name}{at}: element {idx} of shape {shape} is {value}"));
+        self.found(format!("{what}{name}{at}: element {idx} of shape {shape} is {value}"));
     }
 
     /// Looks at the output of an op that just ran forward.
-    pub(crate) fn search_output(&mut self, var: Var) {
+    pub(crate) fn search_output(&self, var: Var) {
         if !self.is_searching() {
             return;
         }
         let at = self.at();
-        self.search.layers.resize(var.node, String::new());
-        self.search.layers.push(at);
+        let mut layers = self.search.layers.borrow_mut();
+        layers.resize(var.node, String::new());
+        layers.push(at);
+        drop(layers);
         if let Some((idx, value)) = first_not_finite(self.value(var)) {
             let (op, shape) = (self.op_and_layer(var.node), self.shape(var));
-            self.search.found =
-                Some(format!("{op}, forward: element {idx} of the output of shape {shape} is {value}"));
+            self.found(format!("{op}, forward: element {idx} of the output of shape {shape} is {value}"));
         }
     }
 
     /// Looks at the gradients that an op's backward wrote.
-    pub(crate) fn search_input_gradients(&mut self, node: usize) {
+    pub(crate) fn search_input_gradients(&self, node: usize) {
         if !self.is_searching() {
             return;
         }
-        let (start, end) = self.tape.records[node].inputs;
-        for (i, slot) in self.tape.inputs[start..end].iter().enumerate().filter(|(_, slot)| slot.needs_grad) {
+        let recording = self.tape.recording.borrow();
+        let (start, end) = recording.records[node].inputs;
+        for (i, slot) in recording.inputs[start..end].iter().enumerate().filter(|(_, slot)| slot.needs_grad) {
             let grad = match slot.storage {
                 Storage::Param { start, end, .. } => &self.params.grads()[start..end],
                 Storage::Node(node) => &self.tape.grads[node],
             };
             if let Some((idx, value)) = first_not_finite(grad) {
                 let (op, shape) = (self.op_and_layer(node), slot.shape);
-                self.search.found = Some(format!(
+                return self.found(format!(
                     "{op}, backward: element {idx} of the gradient of input {i} of shape {shape} is {value}"
                 ));
-                return;
             }
         }
     }
 
     fn is_searching(&self) -> bool {
-        self.mode.detect_anomaly && self.search.found.is_none()
+        self.mode.detect_anomaly && self.search.found.get().is_none()
+    }
+
+    fn found(&self, what: String) {
+        self.search.found.set(what).expect("the search ends with the first");
     }
 
     fn op_and_layer(&self, node: usize) -> String {
-        let op = self.tape.ops[node].as_deref().expect("only ops are searched");
-        format!("{}{}", op.name(), self.search.layers[node])
+        let recording = self.tape.recording.borrow();
+        let op = recording.ops[node].as_deref().expect("only ops are searched");
+        format!("{}{}", op.name(), self.search.layers.borrow()[node])
     }
 }
 

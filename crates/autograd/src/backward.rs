@@ -17,7 +17,7 @@ impl Graph<'_> {
     /// step was begun without gradients, or backward was already run.
     #[track_caller]
     pub fn backward(&mut self, loss: Var) {
-        let slot = self.tape.slot("backward", loss);
+        let slot = self.tape.recording.get_mut().slot("backward", loss);
         assert!(
             self.mode.grad,
             "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
@@ -36,7 +36,7 @@ impl Graph<'_> {
         self.backward_done = true;
         self.seed(loss, slot);
         for node in (0..=loss.node).rev() {
-            if self.tape.records[node].is_op && self.tape.node_written[node] {
+            if self.tape.recording.get_mut().records[node].is_op && self.tape.node_written[node] {
                 self.run_backward(node);
                 self.search_input_gradients(node);
             }
@@ -50,8 +50,11 @@ impl Graph<'_> {
     /// Forgets what was written, and sets the gradient of the loss to 1.
     fn seed(&mut self, loss: Var, slot: Slot) {
         let tape = &mut *self.tape;
+        let n_nodes = tape.recording.get_mut().slots.len();
         tape.node_written.clear();
-        tape.node_written.resize(tape.slots.len(), false);
+        tape.node_written.resize(n_nodes, false);
+        let n_grads = tape.grads.len().max(n_nodes);
+        tape.grads.resize_with(n_grads, Vec::new);
         tape.param_written.clear();
         tape.param_written.resize(self.params.entries().len(), self.mode.accumulate);
         let (_, param_grads, _) = self.params.parts_mut();
@@ -69,18 +72,19 @@ impl Graph<'_> {
 
     fn run_backward(&mut self, node: usize) {
         let tape = &mut *self.tape;
+        let recording = tape.recording.get_mut();
         let (param_values, param_grads, _) = self.params.parts_mut();
         let (before, rest) = tape.grads.split_at_mut(node);
-        let (slot, record) = (tape.slots[node], tape.records[node]);
-        let slots = &tape.inputs[record.inputs.0..record.inputs.1];
-        let op = tape.ops[node].as_deref().expect("backward only visits ops");
+        let (slot, record) = (recording.slots[node], recording.records[node]);
+        let slots = &recording.inputs[record.inputs.0..record.inputs.1];
+        let op = recording.ops[node].as_deref().expect("backward only visits ops");
         op.backward(Backward {
             dy: &rest[0],
-            output: &tape.values[node],
+            output: tape.values.get(node),
             shape: slot.shape,
             inputs: Inputs { slots, values: &tape.values, params: param_values },
-            indices: &tape.indices[record.indices.0..record.indices.1],
-            saved: &mut tape.saved[node],
+            indices: &recording.indices[record.indices.0..record.indices.1],
+            saved: &mut recording.saved[node],
             training: self.mode.training,
             key: record.key,
             grads: Grads {
@@ -104,14 +108,15 @@ impl Graph<'_> {
     }
 
     fn commit(&mut self) {
-        let tape = &*self.tape;
-        for (node, record) in tape.records.iter().enumerate() {
-            let Some(op) = tape.ops[node].as_deref().filter(|op| record.is_op && op.has_statistics()) else {
+        let recording = &*self.tape.recording.get_mut();
+        for (node, record) in recording.records.iter().enumerate() {
+            let Some(op) = recording.ops[node].as_deref().filter(|op| record.is_op && op.has_statistics())
+            else {
                 continue;
             };
             let (params, _, _) = self.params.parts_mut();
-            let slots = &tape.inputs[record.inputs.0..record.inputs.1];
-            op.commit(Commit { saved: &tape.saved[node], op: op.name(), slots, params });
+            let slots = &recording.inputs[record.inputs.0..record.inputs.1];
+            op.commit(Commit { saved: &recording.saved[node], op: op.name(), slots, params });
         }
     }
 }

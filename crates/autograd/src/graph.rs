@@ -1,13 +1,18 @@
 //! One step: recording ops on a tape, and reading what they made.
 
+use std::cell::Cell;
+use std::mem;
+
 use tensor::Shape;
 
 use crate::anomaly::Search;
 use crate::op::{Forward, Inputs, Op};
 use crate::params::{ParamId, Params, Role};
-use crate::tape::{Indices, Mode, Record, Slot, Storage, Tape, Var};
+use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
 
 /// A step that is being recorded. It borrows tape and parameters until it is dropped.
+///
+/// Ops are recorded through `&self`, so that they nest: `g.relu(g.add(x, y))`.
 ///
 /// ```
 /// use autograd::{Mode, Params, Role, Tape};
@@ -18,8 +23,7 @@ use crate::tape::{Indices, Mode, Record, Slot, Storage, Tape, Var};
 /// let mut tape = Tape::new();
 /// let mut g = tape.begin(&mut params, Mode::train(0, 0));
 /// let x = g.param(w);
-/// let y = g.mul(x, x);
-/// let loss = g.sum(y);
+/// let loss = g.sum(g.mul(x, x));
 /// g.backward(loss);
 /// assert_eq!(g.scalar(loss), 25.0);
 /// drop(g);
@@ -31,16 +35,16 @@ pub struct Graph<'a> {
     pub(crate) params: &'a mut Params,
     pub(crate) mode: Mode,
     /// Hash of the path, and how many random ops ran under it so far.
-    stream: u64,
-    n_draws: u64,
+    stream: Cell<u64>,
+    n_draws: Cell<u64>,
     pub(crate) backward_done: bool,
     pub(crate) search: Search,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
-        let (stream, search) = (mix(mode.seed), Search::default());
-        Self { tape, params, mode, stream, n_draws: 0, backward_done: false, search }
+        let (stream, n_draws, search) = (Cell::new(mix(mode.seed)), Cell::new(0), Search::default());
+        Self { tape, params, mode, stream, n_draws, backward_done: false, search }
     }
 
     /// The mode of this step.
@@ -58,7 +62,7 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When the values do not fill the shape.
     #[track_caller]
-    pub fn input(&mut self, shape: impl Into<Shape>, values: &[f32]) -> Var {
+    pub fn input(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
         self.leaf("input", shape.into(), values, false)
     }
 
@@ -67,12 +71,12 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When the values do not fill the shape.
     #[track_caller]
-    pub fn variable(&mut self, shape: impl Into<Shape>, values: &[f32]) -> Var {
+    pub fn variable(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
         self.leaf("variable", shape.into(), values, self.mode.grad)
     }
 
     #[track_caller]
-    fn leaf(&mut self, name: &'static str, shape: Shape, values: &[f32], needs_grad: bool) -> Var {
+    fn leaf(&self, name: &'static str, shape: Shape, values: &[f32], needs_grad: bool) -> Var {
         assert!(
             values.len() == shape.numel(),
             "{name}{}: {} values do not fill the shape {shape}, which has {} elements",
@@ -80,11 +84,14 @@ impl<'a> Graph<'a> {
             values.len(),
             shape.numel()
         );
-        let storage = Storage::Node(self.tape.slots.len());
-        let var = self.tape.push(Slot { storage, shape, needs_grad }, Record::default());
-        let buffer = &mut self.tape.values[var.node];
+        let mut recording = self.tape.recording.borrow_mut();
+        let storage = Storage::Node(recording.slots.len());
+        let var = recording.push(Slot { storage, shape, needs_grad }, Record::default());
+        let mut buffer = mem::take(&mut recording.buffers[var.node]);
+        drop(recording);
         buffer.clear();
         buffer.extend_from_slice(values);
+        self.tape.values.set(var.node, buffer);
         self.search_leaf(var, name);
         var
     }
@@ -94,19 +101,19 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When `id` is of other parameters than this step's, and there are fewer of these.
     #[track_caller]
-    pub fn param(&mut self, id: ParamId) -> Var {
+    pub fn param(&self, id: ParamId) -> Var {
         let entry = self.params.entry(id);
         let needs_grad = self.mode.grad && entry.role == Role::Trainable;
         let storage = Storage::Param { id: id.0, start: entry.range.start, end: entry.range.end };
         let slot = Slot { storage, shape: entry.shape, needs_grad };
-        let var = self.tape.push(slot, Record::default());
+        let var = self.view(slot);
         self.search_leaf(var, "param");
         var
     }
 
     /// Integers for [`apply_indexed`](Self::apply_indexed): class labels, row numbers.
-    pub fn indices(&mut self, values: &[u32]) -> Indices {
-        self.tape.push_indices(values)
+    pub fn indices(&self, values: &[u32]) -> Indices {
+        self.tape.recording.borrow_mut().push_indices(values)
     }
 
     /// The same elements under another shape; nothing is copied.
@@ -114,8 +121,8 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When the number of elements differs.
     #[track_caller]
-    pub fn reshape(&mut self, x: Var, shape: impl Into<Shape>) -> Var {
-        let (slot, shape) = (self.tape.slot("reshape", x), shape.into());
+    pub fn reshape(&self, x: Var, shape: impl Into<Shape>) -> Var {
+        let (slot, shape) = (self.slot("reshape", x), shape.into());
         assert!(
             slot.shape.numel() == shape.numel(),
             "reshape{}: {} has {} elements, {shape} has {}; make the counts agree",
@@ -124,35 +131,36 @@ impl<'a> Graph<'a> {
             slot.shape.numel(),
             shape.numel()
         );
-        self.tape.push(Slot { shape, ..slot }, Record::default())
+        self.view(Slot { shape, ..slot })
     }
 
     /// The same value, through which no gradient flows; nothing is copied.
     #[track_caller]
-    pub fn detach(&mut self, x: Var) -> Var {
-        let slot = self.tape.slot("detach", x);
-        self.tape.push(Slot { needs_grad: false, ..slot }, Record::default())
+    pub fn detach(&self, x: Var) -> Var {
+        self.view(Slot { needs_grad: false, ..self.slot("detach", x) })
+    }
+
+    /// A node that has its values elsewhere.
+    fn view(&self, slot: Slot) -> Var {
+        self.tape.recording.borrow_mut().push(slot, Record::default())
     }
 
     /// Runs `layer` under a longer path: errors name it, and its random numbers are its own.
-    pub fn scope<R>(&mut self, name: &str, layer: impl FnOnce(&mut Self) -> R) -> R {
-        let (len, stream, n_draws) = (self.tape.path.len(), self.stream, self.n_draws);
-        if len > 0 {
-            self.tape.path.push('.');
-        }
-        self.tape.path.push_str(name);
-        self.stream = name.bytes().fold(mix(stream), |hash, byte| mix(hash ^ u64::from(byte)));
-        self.n_draws = 0;
+    pub fn scope<R>(&self, name: &str, layer: impl FnOnce(&Self) -> R) -> R {
+        let (stream, n_draws) = (self.stream.get(), self.n_draws.replace(0));
+        self.stream.set(name.bytes().fold(mix(stream), |hash, byte| mix(hash ^ u64::from(byte))));
+        let len = self.tape.recording.borrow_mut().enter(name);
         let result = layer(self);
-        self.tape.path.truncate(len);
-        (self.stream, self.n_draws) = (stream, n_draws);
+        self.tape.recording.borrow_mut().path.truncate(len);
+        self.stream.set(stream);
+        self.n_draws.set(n_draws);
         result
     }
 
     /// ` at layer "path"`, to stand behind the name of an op in a message; empty outside of any
     /// [`scope`](Self::scope).
     pub fn at(&self) -> String {
-        self.tape.at()
+        self.tape.recording.borrow().at()
     }
 
     /// Records and runs an op.
@@ -160,7 +168,7 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
     #[track_caller]
-    pub fn apply<O: Op + PartialEq>(&mut self, op: O, inputs: &[Var]) -> Var {
+    pub fn apply<O: Op + PartialEq>(&self, op: O, inputs: &[Var]) -> Var {
         self.record(op, inputs, (0, 0))
     }
 
@@ -169,76 +177,73 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// As [`apply`](Self::apply).
     #[track_caller]
-    pub fn apply_indexed<O: Op + PartialEq>(&mut self, op: O, inputs: &[Var], indices: Indices) -> Var {
-        self.tape.indices(op.name(), indices);
+    pub fn apply_indexed<O: Op + PartialEq>(&self, op: O, inputs: &[Var], indices: Indices) -> Var {
+        self.n_indices(op.name(), indices);
         self.record(op, inputs, (indices.start, indices.end))
     }
 
     #[track_caller]
-    fn record<O: Op + PartialEq>(&mut self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
-        let start = self.tape.inputs.len();
-        self.tape.shapes.clear();
-        for &input in inputs {
-            let slot = self.tape.slot(op.name(), input);
-            self.tape.inputs.push(slot);
-            self.tape.shapes.push(slot.shape);
-        }
-        let shape = match op.output_shape(&self.tape.shapes) {
-            Ok(shape) => shape,
-            Err(error) => panic!("{}{}: {error}", op.name(), self.at()),
-        };
-        let needs_grad = self.tape.inputs[start..].iter().any(|slot| slot.needs_grad);
+    fn record<O: Op + PartialEq>(&self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
         let key = if op.is_random() { self.draw() } else { 0 };
-        let record = Record { is_op: true, inputs: (start, self.tape.inputs.len()), indices, key };
-        let storage = Storage::Node(self.tape.slots.len());
-        let var = self.tape.push(Slot { storage, shape, needs_grad }, record);
-        keep_if_equal(&mut self.tape.ops[var.node], op);
-        self.run_forward(var.node);
+        let mut recording = self.tape.recording.borrow_mut();
+        let var = recording.push_op(op, inputs, indices, key);
+        self.run_forward(&mut recording, var.node);
+        drop(recording);
         self.search_output(var);
         var
     }
 
-    fn run_forward(&mut self, node: usize) {
-        let tape = &mut *self.tape;
-        let (before, rest) = tape.values.split_at_mut(node);
-        let (slot, record) = (tape.slots[node], tape.records[node]);
-        let output = &mut rest[0];
+    fn run_forward(&self, recording: &mut Recording, node: usize) {
+        let (slot, record) = (recording.slots[node], recording.records[node]);
+        let mut output = mem::take(&mut recording.buffers[node]);
         output.resize(slot.shape.numel(), 0.0);
-        let op = tape.ops[node].as_deref().expect("an op was just recorded");
+        let op = recording.ops[node].as_deref().expect("an op was just recorded");
         op.forward(Forward {
-            output,
+            output: &mut output,
             shape: slot.shape,
             inputs: Inputs {
-                slots: &tape.inputs[record.inputs.0..record.inputs.1],
-                values: before,
+                slots: &recording.inputs[record.inputs.0..record.inputs.1],
+                values: &self.tape.values,
                 params: self.params.values(),
             },
-            indices: &tape.indices[record.indices.0..record.indices.1],
-            saved: &mut tape.saved[node],
+            indices: &recording.indices[record.indices.0..record.indices.1],
+            saved: &mut recording.saved[node],
             training: self.mode.training,
             needs_grad: slot.needs_grad,
             key: record.key,
         });
+        self.tape.values.set(node, output);
     }
 
     /// A key for the next random op under this path.
-    fn draw(&mut self) -> u64 {
-        self.n_draws += 1;
-        mix(mix(self.stream ^ mix(self.mode.step)) ^ self.n_draws)
+    fn draw(&self) -> u64 {
+        self.n_draws.set(self.n_draws.get() + 1);
+        mix(mix(self.stream.get() ^ mix(self.mode.step)) ^ self.n_draws.get())
     }
 
     /// The shape of a value.
     #[track_caller]
     pub fn shape(&self, var: Var) -> Shape {
-        self.tape.slot("shape", var).shape
+        self.slot("shape", var).shape
+    }
+
+    /// How many integers there are behind `indices`.
+    #[track_caller]
+    pub(crate) fn n_indices(&self, op: &str, indices: Indices) -> usize {
+        self.tape.recording.borrow().indices(op, indices).len()
+    }
+
+    #[track_caller]
+    pub(crate) fn slot(&self, op: &str, var: Var) -> Slot {
+        self.tape.recording.borrow().slot(op, var)
     }
 
     /// The elements of a value, row-major.
     #[track_caller]
     pub fn value(&self, var: Var) -> &[f32] {
-        match self.tape.slot("value", var).storage {
+        match self.slot("value", var).storage {
             Storage::Param { start, end, .. } => &self.params.values()[start..end],
-            Storage::Node(node) => &self.tape.values[node],
+            Storage::Node(node) => self.tape.values.get(node),
         }
     }
 
@@ -265,7 +270,7 @@ impl<'a> Graph<'a> {
     /// Before [`backward`](Self::backward).
     #[track_caller]
     pub fn grad(&self, var: Var) -> Option<&[f32]> {
-        let slot = self.tape.slot("grad", var);
+        let slot = self.slot("grad", var);
         assert!(self.backward_done, "grad: there is no gradient yet; run Graph::backward first");
         match slot.storage {
             _ if !slot.needs_grad => None,
@@ -274,17 +279,6 @@ impl<'a> Graph<'a> {
                 self.tape.node_written.get(node).is_some_and(|&w| w).then(|| self.tape.grads[node].as_slice())
             }
         }
-    }
-}
-
-/// Keeps the boxed op of the step before when it is equal, so that recording does not allocate.
-fn keep_if_equal<O: Op + PartialEq>(kept: &mut Option<Box<dyn Op>>, op: O) {
-    let equal = kept.as_deref().is_some_and(|old| {
-        let old: &dyn std::any::Any = old;
-        old.downcast_ref::<O>() == Some(&op)
-    });
-    if !equal {
-        *kept = Some(Box::new(op));
     }
 }
 

@@ -8,6 +8,7 @@ mod op;
 mod ops;
 mod params;
 mod tape;
+mod values;
 
 pub use graph::Graph;
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};

@@ -6,6 +6,7 @@ use std::fmt;
 use tensor::{Beta, Shape};
 
 use crate::tape::{Slot, Storage};
+use crate::values::Values;
 
 /// An operation that a [`Graph`](crate::Graph) can record.
 ///
@@ -105,7 +106,7 @@ pub struct Saved {
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     pub(crate) slots: &'a [Slot],
-    pub(crate) values: &'a [Vec<f32>],
+    pub(crate) values: &'a Values,
     pub(crate) params: &'a [f32],
 }
 
@@ -124,7 +125,7 @@ impl<'a> Inputs<'a> {
     pub fn value(&self, i: usize) -> &'a [f32] {
         match self.slots[i].storage {
             Storage::Param { start, end, .. } => &self.params[start..end],
-            Storage::Node(node) => &self.values[node],
+            Storage::Node(node) => self.values.get(node),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The tape: the nodes of a step in the order of their creation, and the buffers behind them.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tensor::Shape;
@@ -7,6 +8,7 @@ use tensor::Shape;
 use crate::graph::Graph;
 use crate::op::{Op, Saved};
 use crate::params::Params;
+use crate::values::Values;
 
 /// A value of the running step: an index into the tape, free to copy.
 ///
@@ -113,6 +115,19 @@ pub(crate) struct Record {
 /// steady step allocates nothing.
 #[derive(Debug)]
 pub struct Tape {
+    // Both grow while the graph is shared. No borrow of `recording` is held while a user's code runs.
+    pub(crate) values: Values,
+    pub(crate) recording: RefCell<Recording>,
+    // By node, kept from step to step:
+    pub(crate) grads: Vec<Vec<f32>>,
+    // Which gradients hold something of this backward pass:
+    pub(crate) node_written: Vec<bool>,
+    pub(crate) param_written: Vec<bool>,
+}
+
+/// The nodes of the step, without their values.
+#[derive(Debug)]
+pub(crate) struct Recording {
     origin: Origin,
     pub(crate) slots: Vec<Slot>,
     pub(crate) records: Vec<Record>,
@@ -125,12 +140,9 @@ pub struct Tape {
     pub(crate) path: String,
     // By node, kept from step to step:
     pub(crate) ops: Vec<Option<Box<dyn Op>>>,
-    pub(crate) values: Vec<Vec<f32>>,
-    pub(crate) grads: Vec<Vec<f32>>,
+    /// Memory for the values of nodes that are not recorded yet.
+    pub(crate) buffers: Vec<Vec<f32>>,
     pub(crate) saved: Vec<Saved>,
-    // Which gradients hold something of this backward pass:
-    pub(crate) node_written: Vec<bool>,
-    pub(crate) param_written: Vec<bool>,
 }
 
 impl Default for Tape {
@@ -143,7 +155,7 @@ impl Tape {
     /// An empty tape.
     pub fn new() -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
-        Self {
+        let recording = Recording {
             origin: Origin { tape: NEXT_ID.fetch_add(1, Ordering::Relaxed), generation: 0 },
             slots: Vec::new(),
             records: Vec::new(),
@@ -152,9 +164,13 @@ impl Tape {
             shapes: Vec::new(),
             path: String::new(),
             ops: Vec::new(),
-            values: Vec::new(),
-            grads: Vec::new(),
+            buffers: Vec::new(),
             saved: Vec::new(),
+        };
+        Self {
+            values: Values::default(),
+            recording: RefCell::new(recording),
+            grads: Vec::new(),
             node_written: Vec::new(),
             param_written: Vec::new(),
         }
@@ -163,27 +179,65 @@ impl Tape {
     /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
     /// change under it; [`Var`]s of the step before are void from here on.
     pub fn begin<'a>(&'a mut self, params: &'a mut Params, mode: Mode) -> Graph<'a> {
-        self.origin.generation += 1;
-        self.slots.clear();
-        self.records.clear();
-        self.inputs.clear();
-        self.indices.clear();
-        self.path.clear();
+        let recording = self.recording.get_mut();
+        for (node, buffer) in recording.buffers.iter_mut().enumerate() {
+            if let Some(values) = self.values.take(node) {
+                *buffer = values;
+            }
+        }
+        recording.origin.generation += 1;
+        recording.slots.clear();
+        recording.records.clear();
+        recording.inputs.clear();
+        recording.indices.clear();
+        recording.path.clear();
         Graph::new(self, params, mode)
     }
+}
 
+impl Recording {
     /// Appends a node and makes sure that its buffers exist.
     pub(crate) fn push(&mut self, slot: Slot, record: Record) -> Var {
         let node = self.slots.len();
         self.slots.push(slot);
         self.records.push(record);
-        if node == self.values.len() {
+        if node == self.ops.len() {
             self.ops.push(None);
-            self.values.push(Vec::new());
-            self.grads.push(Vec::new());
+            self.buffers.push(Vec::new());
             self.saved.push(Saved::default());
         }
         Var { node, origin: self.origin }
+    }
+
+    /// Appends a node that `op` computes.
+    ///
+    /// # Panics
+    /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
+    #[track_caller]
+    pub(crate) fn push_op<O: Op + PartialEq>(
+        &mut self,
+        op: O,
+        inputs: &[Var],
+        indices: (usize, usize),
+        key: u64,
+    ) -> Var {
+        let start = self.inputs.len();
+        self.shapes.clear();
+        for &input in inputs {
+            let slot = self.slot(op.name(), input);
+            self.inputs.push(slot);
+            self.shapes.push(slot.shape);
+        }
+        let shape = match op.output_shape(&self.shapes) {
+            Ok(shape) => shape,
+            Err(error) => panic!("{}{}: {error}", op.name(), self.at()),
+        };
+        let needs_grad = self.inputs[start..].iter().any(|slot| slot.needs_grad);
+        let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key };
+        let storage = Storage::Node(self.slots.len());
+        let var = self.push(Slot { storage, shape, needs_grad }, record);
+        keep_if_equal(&mut self.ops[var.node], op);
+        var
     }
 
     /// Keeps integers for ops of this step.
@@ -221,8 +275,29 @@ impl Tape {
         );
     }
 
+    /// Makes the path longer by a layer; gives back the length that it had.
+    pub(crate) fn enter(&mut self, layer: &str) -> usize {
+        let len = self.path.len();
+        if len > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(layer);
+        len
+    }
+
     /// ` at layer "path"`, for messages; empty outside of any layer.
     pub(crate) fn at(&self) -> String {
         if self.path.is_empty() { String::new() } else { format!(" at layer {:?}", self.path) }
+    }
+}
+
+/// Keeps the boxed op of the step before when it is equal, so that recording does not allocate.
+fn keep_if_equal<O: Op + PartialEq>(kept: &mut Option<Box<dyn Op>>, op: O) {
+    let equal = kept.as_deref().is_some_and(|old| {
+        let old: &dyn std::any::Any = old;
+        old.downcast_ref::<O>() == Some(&op)
+    });
+    if !equal {
+        *kept = Some(Box::new(op));
     }
 }

@@ -3,14 +3,14 @@
 use autograd::{Graph, Mode, Params, Role, Tape, Var};
 
 /// What the search finds in `record`, whose output is summed and differentiated.
-fn found(mode: Mode, values: &[f32], record: impl FnOnce(&mut Graph<'_>, Var) -> Var) -> Option<String> {
+fn found(mode: Mode, values: &[f32], record: impl FnOnce(&Graph<'_>, Var) -> Var) -> Option<String> {
     let mut params = Params::new();
     let w = params.add("0.weight", [values.len()], Role::Trainable);
     params.value_mut(w).copy_from_slice(values);
     let mut tape = Tape::new();
     let mut g = tape.begin(&mut params, mode);
     let w = g.param(w);
-    let y = record(&mut g, w);
+    let y = record(&g, w);
     let loss = g.sum(y);
     g.backward(loss);
     g.anomaly().map(str::to_owned)
@@ -67,7 +67,7 @@ fn what_came_in_is_named() {
 #[test]
 fn a_step_starts_without_the_findings_of_the_last() {
     let (mut tape, mut params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, searching());
+    let g = tape.begin(&mut params, searching());
     let x = g.input([1], &[0.0]);
     g.log(x);
     assert!(g.anomaly().is_some());

@@ -64,7 +64,7 @@ impl Op for CenterLoss {
     }
 }
 
-fn center_loss(g: &mut Graph<'_>, inputs: [Var; 3], labels: Indices, weight: f32) -> Var {
+fn center_loss(g: &Graph<'_>, inputs: [Var; 3], labels: Indices, weight: f32) -> Var {
     g.apply_indexed(CenterLoss { weight }, &inputs, labels)
 }
 
@@ -80,7 +80,7 @@ fn an_op_of_another_crate_is_recorded_differentiated_and_committed() {
         let x = g.variable([3, 2], &[1.0, 2.0, 3.0, 4.0, 0.0, 1.0]);
         let inputs = [x, g.param(centers), g.param(n_seen)];
         let labels = g.indices(&[0, 1, 1]);
-        let loss = center_loss(&mut g, inputs, labels, weight);
+        let loss = center_loss(&g, inputs, labels, weight);
         assert_eq!(g.scalar(loss), weight * (5.0 + 13.0 + 1.0));
         g.backward(loss);
         let dx = [2.0, 4.0, 4.0, 6.0, -2.0, 0.0].map(|d: f32| weight * d);
@@ -89,11 +89,11 @@ fn an_op_of_another_crate_is_recorded_differentiated_and_committed() {
         assert_eq!(params.grad(centers), &[-2.0, -4.0, -2.0, -6.0].map(|d: f32| weight * d));
         assert_eq!(params.value(n_seen), &[3.0 * (step + 1) as f32]);
     }
-    let mut g = tape.begin(&mut params, Mode::eval());
+    let g = tape.begin(&mut params, Mode::eval());
     let x = g.input([3, 2], &[0.0; 6]);
     let inputs = [x, g.param(centers), g.param(n_seen)];
     let labels = g.indices(&[0, 1, 1]);
-    center_loss(&mut g, inputs, labels, 1.0);
+    center_loss(&g, inputs, labels, 1.0);
     drop(g);
     assert_eq!(params.value(n_seen), &[9.0], "evaluation commits nothing");
 }
@@ -102,7 +102,7 @@ fn an_op_of_another_crate_is_recorded_differentiated_and_committed() {
 #[should_panic(expected = "center_loss at layer \"head.loss\": [1, 2] and [2, 3] differ in their columns")]
 fn its_shape_errors_name_it_and_the_layer() {
     let (mut tape, mut params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let g = tape.begin(&mut params, Mode::train(0, 0));
     let (x, centers) = (g.input([1, 2], &[0.0; 2]), g.input([2, 3], &[0.0; 6]));
     let labels = g.indices(&[0]);
     g.scope("head", |g| g.scope("loss", |g| center_loss(g, [x, centers, x], labels, 1.0)));
@@ -115,6 +115,6 @@ fn a_statistic_that_is_no_entry_is_refused() {
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let (x, n_seen) = (g.variable([1, 2], &[0.0; 2]), g.input([1], &[0.0]));
     let labels = g.indices(&[0]);
-    let loss = center_loss(&mut g, [x, x, n_seen], labels, 1.0);
+    let loss = center_loss(&g, [x, x, n_seen], labels, 1.0);
     g.backward(loss);
 }

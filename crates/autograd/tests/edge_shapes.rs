@@ -12,22 +12,22 @@ const NAN: f32 = f32::NAN;
 struct Outcome(Result<(Vec<usize>, Vec<f32>), String>);
 
 /// Runs an op on variables of the given shapes, full of ones, in training mode; then backward.
-fn on(shapes: &[&[usize]], op: impl FnOnce(&mut Graph<'_>, &[Var]) -> Var) -> Outcome {
+fn on(shapes: &[&[usize]], op: impl FnOnce(&Graph<'_>, &[Var]) -> Var) -> Outcome {
     run(Mode::train(1, 0), shapes, op)
 }
 
-fn run(mode: Mode, shapes: &[&[usize]], op: impl FnOnce(&mut Graph<'_>, &[Var]) -> Var) -> Outcome {
+fn run(mode: Mode, shapes: &[&[usize]], op: impl FnOnce(&Graph<'_>, &[Var]) -> Var) -> Outcome {
     let (mut tape, mut params) = (Tape::new(), Params::new());
     for name in ["mean", "var"] {
         params.add(name, [3], Role::Statistic);
     }
     let result = catch_unwind(AssertUnwindSafe(|| {
         let mut g = tape.begin(&mut params, mode);
-        let ones = |g: &mut Graph<'_>, dims: &[usize]| g.variable(dims, &vec![1.0; dims.iter().product()]);
-        let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&mut g, dims)).collect();
-        let y = op(&mut g, &inputs);
+        let ones = |g: &Graph<'_>, dims: &[usize]| g.variable(dims, &vec![1.0; dims.iter().product()]);
+        let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&g, dims)).collect();
+        let y = op(&g, &inputs);
         // A loss that depends on something even if the op does not.
-        let (sum, anchor) = (g.sum(y), ones(&mut g, &[]));
+        let (sum, anchor) = (g.sum(y), ones(&g, &[]));
         let loss = g.add(sum, anchor);
         g.backward(loss);
         for input in inputs {
@@ -67,7 +67,7 @@ impl Outcome {
 
 #[test]
 fn element_wise_ops_of_nothing_give_nothing() {
-    let unary: [fn(&mut Graph<'_>, Var) -> Var; 16] = [
+    let unary: [fn(&Graph<'_>, Var) -> Var; 16] = [
         |g, x| g.neg(x),
         |g, x| g.scale(x, 2.0),
         |g, x| g.add_scalar(x, 2.0),
@@ -85,7 +85,7 @@ fn element_wise_ops_of_nothing_give_nothing() {
         |g, x| g.dropout(x, 0.5),
         |g, x| g.detach(x),
     ];
-    let binary: [fn(&mut Graph<'_>, Var, Var) -> Var; 4] =
+    let binary: [fn(&Graph<'_>, Var, Var) -> Var; 4] =
         [|g, a, b| g.add(a, b), |g, a, b| g.sub(a, b), |g, a, b| g.mul(a, b), |g, a, b| g.div(a, b)];
     for dims in [&[0][..], &[0, 3], &[3, 0], &[2, 0, 4]] {
         for op in unary {
@@ -126,7 +126,7 @@ fn products_of_nothing() {
     on(&[&[2, 0], &[0, 3]], |g, v| g.matmul(v[0], v[1])).gives(&[2, 3], 0.0);
     on(&[&[0, 2], &[2, 3]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[0, 3]);
     on(&[&[2, 3], &[3, 0]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[2, 0]);
-    let linear: [fn(&mut Graph<'_>, &[Var]) -> Var; 2] =
+    let linear: [fn(&Graph<'_>, &[Var]) -> Var; 2] =
         [|g, v| g.linear(v[0], v[1], Some(v[2])), |g, v| g.linear_relu(v[0], v[1], Some(v[2]))];
     for linear in linear {
         on(&[&[0, 2], &[3, 2], &[3]], linear).gives_nothing(&[0, 3]);
@@ -149,7 +149,7 @@ fn moving_nothing() {
 #[test]
 fn picking_nothing() {
     let gather = |axis| {
-        move |g: &mut Graph<'_>, v: &[Var]| {
+        move |g: &Graph<'_>, v: &[Var]| {
             let none = g.indices(&[]);
             g.gather(v[0], axis, none)
         }
@@ -157,7 +157,7 @@ fn picking_nothing() {
     on(&[&[3, 2]], gather(0)).gives_nothing(&[0, 2]);
     on(&[&[0, 2]], gather(1)).gives_nothing(&[0, 0]);
     let select = |rows: &'static [u32]| {
-        move |g: &mut Graph<'_>, v: &[Var]| {
+        move |g: &Graph<'_>, v: &[Var]| {
             let rows = g.indices(rows);
             g.index_select(v[0], rows)
         }
@@ -171,19 +171,19 @@ fn picking_nothing() {
 #[test]
 fn images_of_nothing_and_of_one_pixel() {
     let options = Conv2dOptions { padding: [1, 1], ..Default::default() };
-    let conv = |g: &mut Graph<'_>, v: &[Var]| g.conv2d(v[0], v[1], Some(v[2]), options);
-    let block = |g: &mut Graph<'_>, v: &[Var]| g.conv_relu_pool(v[0], v[1], Some(v[2]), options);
+    let conv = |g: &Graph<'_>, v: &[Var]| g.conv2d(v[0], v[1], Some(v[2]), options);
+    let block = |g: &Graph<'_>, v: &[Var]| g.conv_relu_pool(v[0], v[1], Some(v[2]), options);
     on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], conv).gives_nothing(&[0, 4, 4, 2]);
     on(&[&[0, 4, 4, 3], &[2, 3, 3, 3], &[2]], block).gives_nothing(&[0, 2, 2, 2]);
     on(&[&[1, 1, 1, 1], &[2, 1, 3, 3], &[2]], conv).gives(&[1, 1, 1, 2], 2.0);
     on(&[&[1, 2, 2, 1], &[2, 1, 3, 3], &[2]], block).gives(&[1, 1, 1, 2], 5.0);
     on(&[&[1, 1, 2, 1], &[2, 1, 3, 3], &[2]], block).panics("max_pool2d: a window [2, 2]");
-    for op in [&conv as &dyn Fn(&mut Graph<'_>, &[Var]) -> Var, &block] {
+    for op in [&conv as &dyn Fn(&Graph<'_>, &[Var]) -> Var, &block] {
         on(&[&[1, 0, 4, 3], &[2, 3, 3, 3], &[2]], op).panics("must be at least 1");
         on(&[&[1, 4, 4, 0], &[2, 0, 3, 3], &[2]], op).panics("must be at least 1");
         on(&[&[1, 4, 4, 3], &[0, 3, 3, 3], &[0]], op).panics("must be at least 1");
     }
-    let pools: [fn(&mut Graph<'_>, &[Var]) -> Var; 2] = [
+    let pools: [fn(&Graph<'_>, &[Var]) -> Var; 2] = [
         |g, v| g.max_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
         |g, v| g.avg_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
     ];
@@ -199,7 +199,7 @@ fn images_of_nothing_and_of_one_pixel() {
 
 #[test]
 fn batch_norm_of_too_little() {
-    let batch_norm = |g: &mut Graph<'_>, v: &[Var]| {
+    let batch_norm = |g: &Graph<'_>, v: &[Var]| {
         let running = ["mean", "var"].map(|name| g.params().find(name).expect("it was added"));
         let running = running.map(|id| g.param(id));
         g.batch_norm(v[0], running, None, BatchNormOptions { eps: 1.0, ..Default::default() })
@@ -214,7 +214,7 @@ fn batch_norm_of_too_little() {
 
 #[test]
 fn losses_of_nothing() {
-    type Pairwise = fn(&mut Graph<'_>, Var, Var, Reduction) -> Var;
+    type Pairwise = fn(&Graph<'_>, Var, Var, Reduction) -> Var;
     let pairwise: [Pairwise; 4] = [
         |g, x, t, reduction| g.mse_loss(x, t, reduction),
         |g, x, t, reduction| g.l1_loss(x, t, reduction),
@@ -222,7 +222,7 @@ fn losses_of_nothing() {
         |g, x, t, reduction| g.bce_with_logits(x, t, reduction),
     ];
     let cross_entropy = |labels: &'static [u32], reduction| {
-        move |g: &mut Graph<'_>, v: &[Var]| {
+        move |g: &Graph<'_>, v: &[Var]| {
             let labels = g.indices(labels);
             g.cross_entropy(v[0], labels, CrossEntropyOptions { reduction, label_smoothing: 0.5 })
         }
@@ -268,7 +268,7 @@ fn options_that_overflow() {
     conv(|options| options.groups = 0).panics("with groups = 0 takes 0");
     conv(|options| options.groups = usize::MAX).panics("has 1 channels");
 
-    type Pool = fn(&mut Graph<'_>, Var, [usize; 2], [usize; 2], [usize; 2]) -> Var;
+    type Pool = fn(&Graph<'_>, Var, [usize; 2], [usize; 2], [usize; 2]) -> Var;
     let pools: [Pool; 2] =
         [|g, x, k, s, p| g.max_pool2d(x, k, s, p), |g, x, k, s, p| g.avg_pool2d(x, k, s, p)];
     for pool in pools {

@@ -197,9 +197,9 @@ fn what_was_made_under_a_path_is_named_and_random_by_it() {
     let (mut tape, mut params) = (Tape::new(), Params::new());
     let drops =
         |tape: &mut Tape, params: &mut Params, seed: u64, step: u64, path: &[&str], n_before: usize| {
-            let mut g = tape.begin(params, Mode::train(seed, step));
+            let g = tape.begin(params, Mode::train(seed, step));
             let x = g.input([64], &[1.0; 64]);
-            fn within(g: &mut autograd::Graph<'_>, path: &[&str], x: Var, n_before: usize) -> Var {
+            fn within(g: &autograd::Graph<'_>, path: &[&str], x: Var, n_before: usize) -> Var {
                 match path {
                     [] => {
                         (0..n_before).for_each(|_| _ = g.dropout(x, 0.5));
@@ -208,7 +208,7 @@ fn what_was_made_under_a_path_is_named_and_random_by_it() {
                     [first, rest @ ..] => g.scope(first, |g| within(g, rest, x, n_before)),
                 }
             }
-            let y = within(&mut g, path, x, n_before);
+            let y = within(&g, path, x, n_before);
             g.value(y).to_vec()
         };
     let mut draw = |seed, step, path: &[&str], n| drops(&mut tape, &mut params, seed, step, path, n);
@@ -263,4 +263,17 @@ proptest! {
         }
         prop_assert_eq!(params.grad(unused), &[0.0, 0.0]);
     }
+}
+
+#[test]
+fn calls_nest_and_a_value_can_be_read_while_more_is_recorded() {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let x = g.variable([2], &[-1.0, 2.0]);
+    let read = g.value(x);
+    let y = (0..100).fold(x, |y, _| g.relu(g.add(y, x)));
+    assert_eq!((read, g.value(y)), (&[-1.0, 2.0][..], &[0.0, 202.0][..]));
+    let loss = g.sum(y);
+    g.backward(loss);
+    assert_eq!(g.grad(x), Some(&[0.0, 101.0][..]));
 }

@@ -17,8 +17,8 @@ fn message_of(f: impl FnOnce()) -> String {
 fn a_var_of_another_tape() {
     let (mut tape, mut params) = (Tape::new(), Params::new());
     let (mut other_tape, mut other_params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, Mode::train(0, 0));
-    let mut other = other_tape.begin(&mut other_params, Mode::train(0, 0));
+    let g = tape.begin(&mut params, Mode::train(0, 0));
+    let other = other_tape.begin(&mut other_params, Mode::train(0, 0));
     let (x, labels) = (g.input([1], &[1.0]), g.indices(&[0]));
     let logits = other.input([1, 1], &[1.0]);
     let message = message_of(|| _ = other.scope("head", |g| g.relu(x)));
@@ -34,7 +34,7 @@ fn a_var_of_another_tape() {
 #[test]
 fn a_var_of_an_earlier_step() {
     let (mut tape, mut params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let g = tape.begin(&mut params, Mode::train(0, 0));
     let (x, rows) = (g.input([1], &[1.0]), g.indices(&[0]));
     drop(g);
     let mut g = tape.begin(&mut params, Mode::train(0, 1));
@@ -108,7 +108,7 @@ fn leaves_and_parameters_that_do_not_fit() {
         "Params::add: there is already a parameter named \"a\""
     );
     let mut tape = Tape::new();
-    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let g = tape.begin(&mut params, Mode::train(0, 0));
     assert_eq!(
         message_of(|| _ = g.input([2, 3], &[0.0; 5])),
         "input: 5 values do not fill the shape [2, 3], which has 6 elements"
@@ -141,7 +141,7 @@ fn a_graph_is_usable_after_a_panic_that_was_caught() {
     drop(g);
     assert_eq!(params.grad(w), &[6.0, 8.0]);
     // The path is the next step's own again.
-    let mut g = tape.begin(&mut params, Mode::train(0, 1));
+    let g = tape.begin(&mut params, Mode::train(0, 1));
     let (a, b) = (g.input([2], &[0.0; 2]), g.input([3], &[0.0; 3]));
     assert!(message_of(|| _ = g.add(a, b)).starts_with("add: [2] and [3]"));
 }

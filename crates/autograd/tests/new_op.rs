@@ -33,7 +33,7 @@ impl Op for Softplus {
     }
 }
 
-fn softplus(g: &mut Graph<'_>, x: Var) -> Var {
+fn softplus(g: &Graph<'_>, x: Var) -> Var {
     g.apply(Softplus, &[x])
 }
 // ANCHOR_END: op
@@ -45,7 +45,7 @@ fn the_gradient_is_that_of_the_formula() {
     let (mut params, mut tape) = (Params::new(), Tape::new());
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let input = g.variable([7], &x);
-    let y = softplus(&mut g, input);
+    let y = softplus(&g, input);
     let loss = g.sum(y);
     g.backward(loss);
     let formula = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();

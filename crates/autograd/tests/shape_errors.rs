@@ -4,33 +4,33 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Conv2dOptions, Graph, Mode, Params, Reduction, Tape, Var};
 
-type Record = fn(&mut Graph<'_>, &[Var]) -> Var;
+type Record = fn(&Graph<'_>, &[Var]) -> Var;
 
 /// The message with which an op refuses inputs of these shapes at layer "body.3".
 fn refusal(shapes: &[&[usize]], record: Record) -> String {
     let (mut tape, mut params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, Mode::train(0, 0));
-    let ones = |g: &mut Graph<'_>, dims: &[usize]| g.input(dims, &vec![1.0; dims.iter().product()]);
-    let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&mut g, dims)).collect();
+    let g = tape.begin(&mut params, Mode::train(0, 0));
+    let ones = |g: &Graph<'_>, dims: &[usize]| g.input(dims, &vec![1.0; dims.iter().product()]);
+    let inputs: Vec<Var> = shapes.iter().map(|dims| ones(&g, dims)).collect();
     let run = AssertUnwindSafe(|| g.scope("body", |g| g.scope("3", |g| record(g, &inputs))));
     let panic = catch_unwind(run).expect_err("the op must refuse");
     panic.downcast_ref::<String>().expect("a panic with a message").clone()
 }
 
-fn conv(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn conv(g: &Graph<'_>, v: &[Var]) -> Var {
     g.conv2d(v[0], v[1], v.get(2).copied(), Conv2dOptions::default())
 }
 
-fn batch_norm(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn batch_norm(g: &Graph<'_>, v: &[Var]) -> Var {
     g.batch_norm(v[0], [v[1], v[2]], Some([v[3], v[4]]), Default::default())
 }
 
-fn cross_entropy(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn cross_entropy(g: &Graph<'_>, v: &[Var]) -> Var {
     let labels = g.indices(&[0, 1, 7]);
     g.cross_entropy(v[0], labels, Default::default())
 }
 
-fn gather(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn gather(g: &Graph<'_>, v: &[Var]) -> Var {
     let indices = g.indices(&[0, 1, 2]);
     g.gather(v[0], 1, indices)
 }

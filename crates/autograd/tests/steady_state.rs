@@ -43,7 +43,7 @@ fn a_steady_step_allocates_nothing() {
         let n = allocations_of(n_threads, |step| {
             let mut g = tape.begin(&mut params, Mode::train(7, step));
             let x = g.input([20, 32, 32, 3], &images);
-            let logits = cnn.logits(&mut g, x, fused);
+            let logits = cnn.logits(&g, x, fused);
             let labels = g.indices(&labels);
             let loss = g.cross_entropy(logits, labels, Default::default());
             g.backward(loss);

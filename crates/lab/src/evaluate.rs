@@ -32,9 +32,9 @@ impl Evaluation {
         let mut evaluation = Self { n_classes, loss: 0.0, confusion: vec![0; n_classes * n_classes] };
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
-            let mut g = tape.begin(params, Mode::eval());
+            let g = tape.begin(params, Mode::eval());
             let x = g.input(batch.shape(), batch.images());
-            let logits = net.forward(&mut g, x);
+            let logits = net.forward(&g, x);
             for (logits, &label) in g.value(logits).chunks_exact(n_classes).zip(batch.labels()) {
                 evaluation.count(logits, label as usize);
             }

@@ -22,9 +22,9 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     Loader::new(&images, 1).normalize(&about.normalize()).next_into(&mut batch)?;
 
     let mut tape = Tape::new();
-    let mut g = tape.begin(&mut params, Mode::eval());
+    let g = tape.begin(&mut params, Mode::eval());
     let x = g.input(batch.shape(), batch.images());
-    let logits = net.forward(&mut g, x);
+    let logits = net.forward(&g, x);
     say(bars(&about.classes, &softmax(g.value(logits)), args.top).trim_end())
 }
 

@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
         let mut g = self.tape.begin(&mut self.params, mode);
         let x = g.input(batch.shape(), batch.images());
         let labels = g.indices(batch.labels());
-        let logits = self.net.forward(&mut g, x);
+        let logits = self.net.forward(&g, x);
         let loss = g.cross_entropy(logits, labels, Default::default());
         g.backward(loss);
         (g.scalar(loss), g.anomaly().map(String::from))

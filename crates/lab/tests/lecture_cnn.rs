@@ -167,9 +167,9 @@ fn the_activations_are_those_of_the_whole_network() {
     let hidden: Vec<f32> = linear(&pooled, "10").into_iter().map(|h| h.max(0.0)).collect();
     let by_hand = linear(&hidden, "13");
     let mut tape = autograd::Tape::new();
-    let mut g = tape.begin(&mut params, autograd::Mode::eval());
+    let g = tape.begin(&mut params, autograd::Mode::eval());
     let x = g.input([1, 32, 32, 3], &TRAINED.normalized(&image));
-    let logits = net.forward(&mut g, x);
+    let logits = net.forward(&g, x);
     for (a, b) in g.value(logits).iter().zip(&by_hand) {
         assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "{a} {b}");
     }

@@ -29,13 +29,13 @@ impl Layer for Inception {
         }
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let [a, b, c] = [0, 1, 2].map(|i| g.scope(Self::NAMES[i], |g| self.branches[i].forward(g, x)));
         g.concat(&[a, b, c], 3)
     }
 
     // Only needed for a row of its own for each branch in the summary.
-    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
         let [a, b, c] = [0, 1, 2].map(|i| summary.layer(Self::NAMES[i], &self.branches[i], g, x));
         g.concat(&[a, b, c], 3)
     }
@@ -69,7 +69,7 @@ fn main() {
         let mut g = tape.begin(&mut params, Mode::train(1, step));
         let x = g.input([16, 12, 12, 1], &images);
         let labels = g.indices(&labels);
-        let logits = net.forward(&mut g, x);
+        let logits = net.forward(&g, x);
         let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
         g.backward(loss);
         if step % 40 == 0 || step == 199 {

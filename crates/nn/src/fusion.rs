@@ -12,7 +12,7 @@ use crate::layer::Layer;
 use crate::layers::{Conv2d, Linear, MaxPool2d, ReLU};
 
 /// Runs the layers at the front of a slice as one op, or declines.
-type Fused = fn(&[Box<dyn Layer>], &mut Graph<'_>, Var) -> Option<Var>;
+type Fused = fn(&[Box<dyn Layer>], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
 const PATTERNS: [(usize, Fused); 2] = [
@@ -21,18 +21,18 @@ const PATTERNS: [(usize, Fused); 2] = [
 ];
 
 /// Runs the first pattern that fits the front of `layers`; says how many layers it took.
-pub(crate) fn run(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<(Var, usize)> {
+pub(crate) fn run(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<(Var, usize)> {
     PATTERNS.iter().find_map(|&(n_layers, fused)| fused(layers.get(..n_layers)?, g, x).map(|y| (y, n_layers)))
 }
 
-fn conv_relu_pool(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<Var> {
+fn conv_relu_pool(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<Var> {
     let conv = layer::<Conv2d>(&*layers[0])?;
     layer::<ReLU>(&*layers[1])?;
     layer::<MaxPool2d>(&*layers[2]).filter(|pool| pool.is_2x2())?;
     conv.forward_relu_pool(g, x)
 }
 
-fn linear_relu(layers: &[Box<dyn Layer>], g: &mut Graph<'_>, x: Var) -> Option<Var> {
+fn linear_relu(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<Var> {
     let linear = layer::<Linear>(&*layers[0])?;
     layer::<ReLU>(&*layers[1])?;
     Some(linear.forward_relu(g, x))
@@ -57,9 +57,9 @@ mod tests {
     fn n_fused(net: Sequential, shape: &[usize]) -> usize {
         let (net, mut params) = crate::build(net, 0);
         let mut tape = Tape::new();
-        let mut g = tape.begin(&mut params, Mode::eval());
+        let g = tape.begin(&mut params, Mode::eval());
         let x = g.input(shape, &vec![0.0; shape.iter().product()]);
-        run(net.layers(), &mut g, x).map_or(0, |(_, n_layers)| n_layers)
+        run(net.layers(), &g, x).map_or(0, |(_, n_layers)| n_layers)
     }
 
     #[test]

@@ -31,9 +31,8 @@ use crate::summary::Summary;
 ///         scope.layer("down", &mut self.down);
 ///         scope.layer("up", &mut self.up);
 ///     }
-///     fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
-///         let h = g.scope("down", |g| self.down.forward(g, x));
-///         let h = g.tanh(h);
+///     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+///         let h = g.tanh(g.scope("down", |g| self.down.forward(g, x)));
 ///         let y = g.scope("up", |g| self.up.forward(g, h));
 ///         g.add(y, x)
 ///     }
@@ -44,9 +43,9 @@ use crate::summary::Summary;
 /// assert_eq!(params.entries()[2].name, "up.weight");
 ///
 /// let mut tape = Tape::new();
-/// let mut g = tape.begin(&mut params, Mode::eval());
+/// let g = tape.begin(&mut params, Mode::eval());
 /// let x = g.input([5, 8], &[1.0; 40]);
-/// let y = block.forward(&mut g, x);
+/// let y = block.forward(&g, x);
 /// assert_eq!(g.shape(y).dims(), [5, 8]);
 /// ```
 pub trait Layer: Any + fmt::Debug + Send + Sync {
@@ -60,11 +59,11 @@ pub trait Layer: Any + fmt::Debug + Send + Sync {
     /// # Panics
     /// When the shape of `x` does not fit; the message names the op, the layer's path, the shapes
     /// and what to change. Also when the layer has parameters that were never registered.
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var;
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var;
 
     /// Runs the layer and reports its rows to a [`Summary`]: one row for the whole of it, unless a
     /// container overrides this to report its children.
-    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
         let y = self.forward(g, x);
         summary.row(&format!("{self:?}"), g, y);
         y
@@ -141,9 +140,8 @@ impl Scope<'_> {
     ///         let fill = |values: &mut [f32], _: &mut _| values.fill(0.1);
     ///         self.gamma = scope.param("gamma", [self.n_channels], Role::Trainable, fill);
     ///     }
-    ///     fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
-    ///         let gamma = g.param(self.gamma.id(self));
-    ///         g.mul(x, gamma)
+    ///     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+    ///         g.mul(x, g.param(self.gamma.id(self)))
     ///     }
     /// }
     ///

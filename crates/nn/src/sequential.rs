@@ -67,7 +67,7 @@ impl Layer for Sequential {
         }
     }
 
-    fn forward(&self, g: &mut Graph<'_>, mut x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, mut x: Var) -> Var {
         let mut i = 0;
         while i < self.layers.len() {
             let rest = &self.layers[i..];
@@ -81,7 +81,7 @@ impl Layer for Sequential {
         x
     }
 
-    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
         let layers = self.names.iter().zip(&self.layers);
         layers.fold(x, |x, (name, layer)| summary.layer(name, layer.as_ref(), g, x))
     }

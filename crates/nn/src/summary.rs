@@ -51,14 +51,14 @@ impl Summary {
             path: String::new(),
         };
         let (mut tape, mut params) = (Tape::new(), params.clone());
-        let mut g = tape.begin(&mut params, Mode::eval());
+        let g = tape.begin(&mut params, Mode::eval());
         let x = g.input(input, &vec![0.0; input.numel()]);
-        model.summarize(&mut summary, &mut g, x);
+        model.summarize(&mut summary, &g, x);
         summary
     }
 
     /// Runs a child of a container and lets it report its rows.
-    pub fn layer(&mut self, name: &str, layer: &dyn Layer, g: &mut Graph<'_>, x: Var) -> Var {
+    pub fn layer(&mut self, name: &str, layer: &dyn Layer, g: &Graph<'_>, x: Var) -> Var {
         let len = self.path.len();
         if len > 0 {
             self.path.push('.');

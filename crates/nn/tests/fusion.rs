@@ -13,7 +13,7 @@ fn step(net: &impl Layer, params: &mut Params, shape: &[usize], x: &[f32]) -> [V
     let mut tape = Tape::new();
     let mut g = tape.begin(params, Mode::train(0, 0));
     let x = g.variable(shape, x);
-    let y = net.forward(&mut g, x);
+    let y = net.forward(&g, x);
     // A weighted sum, so that every output has a gradient of its own.
     let weights = uniform(77, g.shape(y).numel());
     let weights = g.input(g.shape(y), &weights);
@@ -47,9 +47,9 @@ fn is_far_from_kinks(conv: Conv2d, shape: [usize; 4], x: &[f32]) -> bool {
     const MARGIN: f32 = 1e-4;
     let (conv, mut params) = nn::build(Sequential::new().add(conv), 3);
     let mut tape = Tape::new();
-    let mut g = tape.begin(&mut params, Mode::eval());
+    let g = tape.begin(&mut params, Mode::eval());
     let x = g.input(shape, x);
-    let y = conv.forward(&mut g, x);
+    let y = conv.forward(&g, x);
     let (dims, y) = (g.shape(y), g.value(y));
     let [n, h, w, c] = [dims[0], dims[1], dims[2], dims[3]];
     let window = |i: usize| {

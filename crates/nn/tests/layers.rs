@@ -16,9 +16,9 @@ use tensor::reference;
 
 fn run(net: &impl Layer, params: &mut Params, mode: Mode, shape: &[usize], x: &[f32]) -> Vec<f32> {
     let mut tape = Tape::new();
-    let mut g = tape.begin(params, mode);
+    let g = tape.begin(params, mode);
     let x = g.input(shape, x);
-    let y = net.forward(&mut g, x);
+    let y = net.forward(&g, x);
     g.value(y).to_vec()
 }
 
@@ -103,7 +103,7 @@ proptest! {
             let mut tape = Tape::new();
             let mut g = tape.begin(&mut params, Mode::train(0, step as u64));
             let input = g.input([n, channels], &x);
-            let y = net.forward(&mut g, input);
+            let y = net.forward(&g, input);
             let loss = g.sum(y);
             g.backward(loss);
             let y = g.value(y).to_vec();
@@ -250,7 +250,7 @@ fn a_frozen_layer_stays_and_its_statistics_can_be_read() {
     let mut tape = Tape::new();
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let x = g.input([4, 2], &uniform(0, 8));
-    let y = net.forward(&mut g, x);
+    let y = net.forward(&g, x);
     let squares = g.mul(y, y);
     let loss = g.sum(squares);
     g.backward(loss);

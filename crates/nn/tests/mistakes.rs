@@ -20,9 +20,9 @@ fn says(net: Sequential, shape: &[usize]) -> String {
     let (net, mut params) = nn::build(net, 0);
     let (mut tape, zeros) = (Tape::new(), vec![0.0; shape.iter().product()]);
     message(|| {
-        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let g = tape.begin(&mut params, Mode::train(0, 0));
         let x = g.input(shape, &zeros);
-        net.forward(&mut g, x)
+        net.forward(&g, x)
     })
 }
 
@@ -77,10 +77,10 @@ fn options_that_cannot_be() {
 fn a_model_that_was_never_built() {
     let net = Sequential::new().add(Linear::new(2, 3));
     let (mut tape, mut params) = (Tape::new(), Params::new());
-    let mut g = tape.begin(&mut params, Mode::eval());
+    let g = tape.begin(&mut params, Mode::eval());
     let x = g.input([1, 2], &[0.0; 2]);
     assert_eq!(
-        message(|| net.forward(&mut g, x)),
+        message(|| net.forward(&g, x)),
         "Linear(in_features=2, out_features=3, bias=True) has no parameters yet: pass the model through nn::build \
          before it is run"
     );
@@ -95,7 +95,7 @@ fn two_children_of_one_name() {
             scope.layer("fc", &mut self.0);
             scope.layer("fc", &mut self.1);
         }
-        fn forward(&self, g: &mut autograd::Graph<'_>, x: autograd::Var) -> autograd::Var {
+        fn forward(&self, g: &autograd::Graph<'_>, x: autograd::Var) -> autograd::Var {
             let y = self.0.forward(g, x);
             self.1.forward(g, y)
         }

@@ -29,7 +29,7 @@ impl Layer for Gate {
         self.scale = scope.param("scale", [self.out_features], Role::Trainable, ones);
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let gate = g.scope("gate", |g| self.gate.forward(g, x));
         let value = g.scope("value", |g| self.value.forward(g, x));
         let open = g.sigmoid(gate);
@@ -52,7 +52,7 @@ fn every_gradient_of_the_gate_is_that_of_finite_differences() {
         let mut g = tape.begin(params, Mode::train(0, 0));
         let x = g.input([2, 3], &[0.5, -1.0, 2.0, 1.5, 0.25, -0.75]);
         let target = g.input([2, 2], &[1.0, -1.0, 0.5, 2.0]);
-        let y = gate.forward(&mut g, x);
+        let y = gate.forward(&g, x);
         let loss = g.mse_loss(y, target, Reduction::Mean);
         g.backward(loss);
         g.scalar(loss)

@@ -74,9 +74,9 @@ fn tiled_batch(step: u32) -> (Vec<f32>, Vec<u32>) {
 /// The logits of eight images of noise.
 fn logits(net: &impl Layer, params: &mut Params) -> Vec<f32> {
     let mut tape = Tape::new();
-    let mut g = tape.begin(params, Mode::eval());
+    let g = tape.begin(params, Mode::eval());
     let x = g.input([8, 32, 32, 3], &uniform(50, 8 * IMAGE));
-    let y = net.forward(&mut g, x);
+    let y = net.forward(&g, x);
     g.value(y).to_vec()
 }
 
@@ -95,7 +95,7 @@ fn train(
         let mut g = tape.begin(params, Mode::train(0, step.into()));
         let x = g.input([labels.len(), 32, 32, 3], &images);
         let targets = g.indices(&labels);
-        let logits = net.forward(&mut g, x);
+        let logits = net.forward(&g, x);
         let loss = g.cross_entropy(logits, targets, options);
         g.backward(loss);
         let value = g.scalar(loss);
@@ -206,7 +206,7 @@ fn batch_norm_and_label_smoothing_train_as_in_pytorch() {
 }
 
 /// One loss by the name that the script gives it.
-fn loss(name: &str, g: &mut Graph<'_>, x: Var) -> Var {
+fn loss(name: &str, g: &Graph<'_>, x: Var) -> Var {
     let (name, reduction) = match name.strip_suffix("_sum") {
         Some(name) => (name, Reduction::Sum),
         None => (name, Reduction::Mean),
@@ -242,7 +242,7 @@ fn losses_and_their_gradients_are_those_of_pytorch() {
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
         let logits: Vec<f32> = uniform(1, 20).iter().map(|u| u * 3.0).collect();
         let x = g.variable([5, 4], &logits);
-        let loss = loss(name, &mut g, x);
+        let loss = loss(name, &g, x);
         g.backward(loss);
         assert_close(&[g.scalar(loss)], &[expected["loss"].as_f64().unwrap() as f32], 2e-6, 0.0);
         assert_close(g.grad(x).unwrap(), &numbers(&expected["dx"]), 2e-6, 1e-7);

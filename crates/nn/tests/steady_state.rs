@@ -22,7 +22,7 @@ fn allocations_of(net: Sequential) -> usize {
         let mut g = tape.begin(&mut params, Mode::train(0, step));
         let x = g.input([16, 32, 32, 3], &images);
         let labels = g.indices(&[3; 16]);
-        let logits = net.forward(&mut g, x);
+        let logits = net.forward(&g, x);
         let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
         g.backward(loss);
         drop(g);

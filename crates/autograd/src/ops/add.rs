@@ -39,7 +39,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes do not broadcast.
     #[track_caller]
-    pub fn add(&mut self, a: Var, b: Var) -> Var {
+    pub fn add(&self, a: Var, b: Var) -> Var {
         self.apply(Add, &[a, b])
     }
 }

@@ -33,7 +33,7 @@ impl Op for AddScalar {
 impl Graph<'_> {
     /// x + number; `torch.add` with a number.
     #[track_caller]
-    pub fn add_scalar(&mut self, x: Var, number: f32) -> Var {
+    pub fn add_scalar(&self, x: Var, number: f32) -> Var {
         self.apply(AddScalar { number }, &[x])
     }
 }

@@ -145,7 +145,7 @@ impl Graph<'_> {
     /// in training.
     #[track_caller]
     pub fn batch_norm(
-        &mut self,
+        &self,
         x: Var,
         running: [Var; 2],
         affine: Option<[Var; 2]>,

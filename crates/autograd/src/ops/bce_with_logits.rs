@@ -52,7 +52,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes differ.
     #[track_caller]
-    pub fn bce_with_logits(&mut self, x: Var, target: Var, reduction: Reduction) -> Var {
+    pub fn bce_with_logits(&self, x: Var, target: Var, reduction: Reduction) -> Var {
         self.apply(BceWithLogits { reduction }, &[x, target])
     }
 }

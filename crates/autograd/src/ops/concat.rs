@@ -69,7 +69,7 @@ impl Graph<'_> {
     /// # Panics
     /// When there are no values, or their shapes differ elsewhere than on `axis`.
     #[track_caller]
-    pub fn concat(&mut self, values: &[Var], axis: usize) -> Var {
+    pub fn concat(&self, values: &[Var], axis: usize) -> Var {
         self.apply(Concat { axis }, values)
     }
 }

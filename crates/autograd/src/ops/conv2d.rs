@@ -128,7 +128,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes and options do not fit each other, or a forced algorithm cannot take them.
     #[track_caller]
-    pub fn conv2d(&mut self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
+    pub fn conv2d(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
         match bias {
             Some(bias) => self.apply(Conv2d(options), &[x, weight, bias]),
             None => self.apply(Conv2d(options), &[x, weight]),

@@ -65,7 +65,7 @@ impl Graph<'_> {
     /// # Panics
     /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.
     #[track_caller]
-    pub fn conv_relu_pool(&mut self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
+    pub fn conv_relu_pool(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
         let sizes = options.sizes(self.shape(x), self.shape(weight));
         let is_supported =
             options.algorithm == Algorithm::Auto && sizes.is_ok_and(|s| conv_relu_pool_supported(&s));

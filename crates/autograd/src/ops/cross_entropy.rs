@@ -69,8 +69,8 @@ impl Graph<'_> {
     /// When the logits are not `[n, classes]` with as many rows as there are labels, a label is not a class,
     /// or s does not lie in [0, 1].
     #[track_caller]
-    pub fn cross_entropy(&mut self, logits: Var, labels: Indices, options: CrossEntropyOptions) -> Var {
-        let (shape, n_labels) = (self.shape(logits), self.tape.indices("cross_entropy", labels).len());
+    pub fn cross_entropy(&self, logits: Var, labels: Indices, options: CrossEntropyOptions) -> Var {
+        let (shape, n_labels) = (self.shape(logits), self.n_indices("cross_entropy", labels));
         let smoothing = options.label_smoothing;
         assert!(
             (0.0..=1.0).contains(&smoothing),

@@ -48,7 +48,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes do not broadcast.
     #[track_caller]
-    pub fn div(&mut self, a: Var, b: Var) -> Var {
+    pub fn div(&self, a: Var, b: Var) -> Var {
         self.apply(Div, &[a, b])
     }
 }

@@ -45,7 +45,7 @@ impl Graph<'_> {
     /// # Panics
     /// When p does not lie in [0, 1].
     #[track_caller]
-    pub fn dropout(&mut self, x: Var, p: f32) -> Var {
+    pub fn dropout(&self, x: Var, p: f32) -> Var {
         assert!((0.0..=1.0).contains(&p), "dropout{}: p is {p}, it must lie in [0, 1]", self.at());
         if self.mode.training { self.apply(Dropout { p }, &[x]) } else { x }
     }

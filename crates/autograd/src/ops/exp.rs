@@ -32,7 +32,7 @@ impl Op for Exp {
 impl Graph<'_> {
     /// eˣ, element by element; `torch.exp`.
     #[track_caller]
-    pub fn exp(&mut self, x: Var) -> Var {
+    pub fn exp(&self, x: Var) -> Var {
         self.apply(Exp, &[x])
     }
 }

@@ -13,7 +13,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` is a scalar.
     #[track_caller]
-    pub fn flatten(&mut self, x: Var) -> Var {
+    pub fn flatten(&self, x: Var) -> Var {
         let shape = self.shape(x);
         let Some((&n, rest)) = shape.dims().split_first() else {
             panic!("flatten{}: a scalar has no first axis to keep; reshape it to [1, 1]", self.at());

@@ -52,8 +52,8 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` does not have the axis, the number of indices does not fit, or an index is out of range.
     #[track_caller]
-    pub fn gather(&mut self, x: Var, axis: usize, indices: Indices) -> Var {
-        let n_indices = self.tape.indices("gather", indices).len();
+    pub fn gather(&self, x: Var, axis: usize, indices: Indices) -> Var {
+        let n_indices = self.n_indices("gather", indices);
         if let Some(&size) = self.shape(x).get(axis) {
             self.expect_below("gather", "index", indices, size);
         }

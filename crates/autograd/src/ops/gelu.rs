@@ -33,7 +33,7 @@ impl Graph<'_> {
     /// x · Φ(x), element by element, Φ the normal distribution function in its exact form;
     /// `torch.nn.functional.gelu`. Hendrycks and Gimpel 2016.
     #[track_caller]
-    pub fn gelu(&mut self, x: Var) -> Var {
+    pub fn gelu(&self, x: Var) -> Var {
         self.apply(Gelu, &[x])
     }
 }

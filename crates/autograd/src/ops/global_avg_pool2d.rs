@@ -45,7 +45,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` is not images.
     #[track_caller]
-    pub fn global_avg_pool2d(&mut self, x: Var) -> Var {
+    pub fn global_avg_pool2d(&self, x: Var) -> Var {
         self.apply(GlobalAvgPool2d, &[x])
     }
 }

@@ -53,7 +53,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes differ, or δ is not positive.
     #[track_caller]
-    pub fn huber_loss(&mut self, x: Var, target: Var, delta: f32, reduction: Reduction) -> Var {
+    pub fn huber_loss(&self, x: Var, target: Var, delta: f32, reduction: Reduction) -> Var {
         assert!(delta > 0.0, "huber_loss{}: delta is {delta}, it must be positive", self.at());
         self.apply(HuberLoss { delta, reduction }, &[x, target])
     }

@@ -53,8 +53,8 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` is a scalar, or an index is out of range.
     #[track_caller]
-    pub fn index_select(&mut self, x: Var, indices: Indices) -> Var {
-        let n_indices = self.tape.indices("index_select", indices).len();
+    pub fn index_select(&self, x: Var, indices: Indices) -> Var {
+        let n_indices = self.n_indices("index_select", indices);
         if let Some(&n_rows) = self.shape(x).first() {
             self.expect_below("index_select", "row", indices, n_rows);
         }

@@ -54,7 +54,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes differ.
     #[track_caller]
-    pub fn l1_loss(&mut self, x: Var, target: Var, reduction: Reduction) -> Var {
+    pub fn l1_loss(&self, x: Var, target: Var, reduction: Reduction) -> Var {
         self.apply(L1Loss { reduction }, &[x, target])
     }
 }

@@ -35,7 +35,7 @@ impl Graph<'_> {
     /// x where x > 0, negative_slope · x elsewhere; `torch.nn.functional.leaky_relu`. The gradient at
     /// 0 is the slope.
     #[track_caller]
-    pub fn leaky_relu(&mut self, x: Var, negative_slope: f32) -> Var {
+    pub fn leaky_relu(&self, x: Var, negative_slope: f32) -> Var {
         self.apply(LeakyRelu { negative_slope }, &[x])
     }
 }

@@ -90,7 +90,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes do not fit each other.
     #[track_caller]
-    pub fn linear(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+    pub fn linear(&self, x: Var, weight: Var, bias: Option<Var>) -> Var {
         match bias {
             Some(bias) => self.apply(Linear, &[x, weight, bias]),
             None => self.apply(Linear, &[x, weight]),

@@ -39,7 +39,7 @@ impl Graph<'_> {
     /// # Panics
     /// As [`linear`](Self::linear).
     #[track_caller]
-    pub fn linear_relu(&mut self, x: Var, weight: Var, bias: Option<Var>) -> Var {
+    pub fn linear_relu(&self, x: Var, weight: Var, bias: Option<Var>) -> Var {
         match bias {
             Some(bias) => self.apply(LinearRelu, &[x, weight, bias]),
             None => self.apply(LinearRelu, &[x, weight]),

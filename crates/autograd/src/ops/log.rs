@@ -32,7 +32,7 @@ impl Op for Log {
 impl Graph<'_> {
     /// ln x, element by element; `torch.log`. −∞ at 0 and NaN below.
     #[track_caller]
-    pub fn log(&mut self, x: Var) -> Var {
+    pub fn log(&self, x: Var) -> Var {
         self.apply(Log, &[x])
     }
 }

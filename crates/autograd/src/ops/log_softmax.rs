@@ -35,7 +35,7 @@ impl Op for LogSoftmax {
 impl Graph<'_> {
     /// x − ln Σ eˣ over the last axis; `torch.log_softmax` with `dim=-1`. Finite inputs do not overflow.
     #[track_caller]
-    pub fn log_softmax(&mut self, x: Var) -> Var {
+    pub fn log_softmax(&self, x: Var) -> Var {
         self.apply(LogSoftmax, &[x])
     }
 }

@@ -76,7 +76,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the operands are not matrices, or the columns of `a` are not as many as the rows of `b`.
     #[track_caller]
-    pub fn matmul(&mut self, a: Var, b: Var) -> Var {
+    pub fn matmul(&self, a: Var, b: Var) -> Var {
         self.matmul_transposed(a, b, [false, false])
     }
 
@@ -86,7 +86,7 @@ impl Graph<'_> {
     /// # Panics
     /// As [`matmul`](Self::matmul).
     #[track_caller]
-    pub fn matmul_transposed(&mut self, a: Var, b: Var, transpose: [bool; 2]) -> Var {
+    pub fn matmul_transposed(&self, a: Var, b: Var, transpose: [bool; 2]) -> Var {
         let [transpose_a, transpose_b] = transpose;
         self.apply(Matmul { transpose_a, transpose_b }, &[a, b])
     }

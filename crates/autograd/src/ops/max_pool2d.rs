@@ -59,7 +59,7 @@ impl Graph<'_> {
     /// the window.
     #[track_caller]
     pub fn max_pool2d(
-        &mut self,
+        &self,
         x: Var,
         kernel_size: [usize; 2],
         stride: [usize; 2],

@@ -50,7 +50,7 @@ impl Op for Mean {
 impl Graph<'_> {
     /// The mean of all elements, a scalar; `torch.mean`. Accumulated in f64; NaN for no elements.
     #[track_caller]
-    pub fn mean(&mut self, x: Var) -> Var {
+    pub fn mean(&self, x: Var) -> Var {
         self.apply(Mean { axes: Axes::from(..), keepdim: false }, &[x])
     }
 
@@ -60,7 +60,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` does not have an axis, or one is named twice.
     #[track_caller]
-    pub fn mean_axes(&mut self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
+    pub fn mean_axes(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
         self.apply(Mean { axes: axes.into(), keepdim }, &[x])
     }
 }

@@ -48,7 +48,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes differ.
     #[track_caller]
-    pub fn mse_loss(&mut self, x: Var, target: Var, reduction: Reduction) -> Var {
+    pub fn mse_loss(&self, x: Var, target: Var, reduction: Reduction) -> Var {
         self.apply(MseLoss { reduction }, &[x, target])
     }
 }

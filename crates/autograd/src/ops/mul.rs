@@ -44,7 +44,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes do not broadcast.
     #[track_caller]
-    pub fn mul(&mut self, a: Var, b: Var) -> Var {
+    pub fn mul(&self, a: Var, b: Var) -> Var {
         self.apply(Mul, &[a, b])
     }
 }

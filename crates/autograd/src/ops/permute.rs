@@ -51,7 +51,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `axes` does not name each axis of `x` once.
     #[track_caller]
-    pub fn permute(&mut self, x: Var, axes: &[usize]) -> Var {
+    pub fn permute(&self, x: Var, axes: &[usize]) -> Var {
         let rank = axes.len();
         assert!(
             rank <= MAX_RANK,
@@ -68,7 +68,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` does not have the axes.
     #[track_caller]
-    pub fn transpose(&mut self, x: Var, axis: usize, other_axis: usize) -> Var {
+    pub fn transpose(&self, x: Var, axis: usize, other_axis: usize) -> Var {
         let shape = self.shape(x);
         assert!(
             axis.max(other_axis) < shape.rank(),

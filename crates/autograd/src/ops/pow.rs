@@ -38,7 +38,7 @@ impl Graph<'_> {
     /// x to the power of a number, element by element; `torch.pow`. NaN where x is negative and the
     /// exponent is not a whole number.
     #[track_caller]
-    pub fn pow(&mut self, x: Var, exponent: f32) -> Var {
+    pub fn pow(&self, x: Var, exponent: f32) -> Var {
         self.apply(Pow { exponent }, &[x])
     }
 }

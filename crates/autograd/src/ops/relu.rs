@@ -32,7 +32,7 @@ impl Op for Relu {
 impl Graph<'_> {
     /// max(x, 0), element by element; `torch.relu`. NaN passes through; the gradient at 0 is 0.
     #[track_caller]
-    pub fn relu(&mut self, x: Var) -> Var {
+    pub fn relu(&self, x: Var) -> Var {
         self.apply(Relu, &[x])
     }
 }

@@ -33,13 +33,13 @@ impl Op for Scale {
 impl Graph<'_> {
     /// factor · x; `torch.mul` with a number.
     #[track_caller]
-    pub fn scale(&mut self, x: Var, factor: f32) -> Var {
+    pub fn scale(&self, x: Var, factor: f32) -> Var {
         self.apply(Scale { factor }, &[x])
     }
 
     /// −x; `torch.neg`.
     #[track_caller]
-    pub fn neg(&mut self, x: Var) -> Var {
+    pub fn neg(&self, x: Var) -> Var {
         self.scale(x, -1.0)
     }
 }

@@ -148,9 +148,10 @@ impl Graph<'_> {
     /// Makes sure that all indices lie below `bound`.
     #[track_caller]
     pub(super) fn expect_below(&self, op: &str, what: &str, indices: Indices, bound: usize) {
-        let indices = self.tape.indices(op, indices);
+        let recording = self.tape.recording.borrow();
+        let indices = recording.indices(op, indices);
         if let Some(pos) = indices.iter().position(|&idx| idx as usize >= bound) {
-            let (at, idx) = (self.at(), indices[pos]);
+            let (at, idx) = (recording.at(), indices[pos]);
             panic!("{op}{at}: {what} {idx} at position {pos} is out of range; it must be below {bound}");
         }
     }

@@ -32,7 +32,7 @@ impl Op for Sigmoid {
 impl Graph<'_> {
     /// 1 / (1 + e⁻ˣ), element by element; `torch.sigmoid`.
     #[track_caller]
-    pub fn sigmoid(&mut self, x: Var) -> Var {
+    pub fn sigmoid(&self, x: Var) -> Var {
         self.apply(Sigmoid, &[x])
     }
 }

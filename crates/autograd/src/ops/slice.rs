@@ -49,7 +49,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` does not have the axis, or the axis not the range.
     #[track_caller]
-    pub fn slice(&mut self, x: Var, axis: usize, range: Range<usize>) -> Var {
+    pub fn slice(&self, x: Var, axis: usize, range: Range<usize>) -> Var {
         self.apply(Slice { axis, range }, &[x])
     }
 }

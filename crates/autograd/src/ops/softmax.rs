@@ -35,7 +35,7 @@ impl Op for Softmax {
 impl Graph<'_> {
     /// eˣ / Σ eˣ over the last axis; `torch.softmax` with `dim=-1`. Finite inputs do not overflow.
     #[track_caller]
-    pub fn softmax(&mut self, x: Var) -> Var {
+    pub fn softmax(&self, x: Var) -> Var {
         self.apply(Softmax, &[x])
     }
 }

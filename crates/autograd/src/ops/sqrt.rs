@@ -32,7 +32,7 @@ impl Op for Sqrt {
 impl Graph<'_> {
     /// √x, element by element; `torch.sqrt`. NaN below 0; the gradient at 0 is infinite.
     #[track_caller]
-    pub fn sqrt(&mut self, x: Var) -> Var {
+    pub fn sqrt(&self, x: Var) -> Var {
         self.apply(Sqrt, &[x])
     }
 }

@@ -43,7 +43,7 @@ impl Graph<'_> {
     /// # Panics
     /// When the shapes do not broadcast.
     #[track_caller]
-    pub fn sub(&mut self, a: Var, b: Var) -> Var {
+    pub fn sub(&self, a: Var, b: Var) -> Var {
         self.apply(Sub, &[a, b])
     }
 }

@@ -37,7 +37,7 @@ impl Op for Sum {
 impl Graph<'_> {
     /// The sum of all elements, a scalar; `torch.sum`. Accumulated in f64; 0 for no elements.
     #[track_caller]
-    pub fn sum(&mut self, x: Var) -> Var {
+    pub fn sum(&self, x: Var) -> Var {
         self.apply(Sum { axes: Axes::from(..), keepdim: false }, &[x])
     }
 
@@ -47,7 +47,7 @@ impl Graph<'_> {
     /// # Panics
     /// When `x` does not have an axis, or one is named twice.
     #[track_caller]
-    pub fn sum_axes(&mut self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
+    pub fn sum_axes(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
         self.apply(Sum { axes: axes.into(), keepdim }, &[x])
     }
 }

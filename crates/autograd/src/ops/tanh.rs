@@ -32,7 +32,7 @@ impl Op for Tanh {
 impl Graph<'_> {
     /// The hyperbolic tangent, element by element; `torch.tanh`.
     #[track_caller]
-    pub fn tanh(&mut self, x: Var) -> Var {
+    pub fn tanh(&self, x: Var) -> Var {
         self.apply(Tanh, &[x])
     }
 }

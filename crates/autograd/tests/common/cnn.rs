@@ -28,7 +28,7 @@ impl Cnn {
     }
 
     /// The logits of images [n, 32, 32, 3]; fused blocks or one op at a time.
-    pub(crate) fn logits(&self, g: &mut Graph<'_>, mut x: Var, fused: bool) -> Var {
+    pub(crate) fn logits(&self, g: &Graph<'_>, mut x: Var, fused: bool) -> Var {
         let options = Conv2dOptions { padding: [1, 1], ..Default::default() };
         for (i, &[w, b]) in self.convs.iter().enumerate() {
             x = g.scope(["conv0", "conv1", "conv2"][i], |g| {

@@ -33,7 +33,7 @@ impl Row {
 }
 
 /// Records an op on inputs of its own.
-pub(crate) type Record = fn(&mut Graph<'_>, &[Var]) -> Var;
+pub(crate) type Record = fn(&Graph<'_>, &[Var]) -> Var;
 
 /// A point without a derivative: every input a vector, the gradient of the first one is judged, for a
 /// gradient of 1 at each output.
@@ -72,14 +72,14 @@ pub(crate) struct Case {
     pub(crate) margin: Box<Margin>,
 }
 
-pub(crate) type RecordCase = dyn Fn(&mut Graph<'_>, &[Var]) -> Var;
+pub(crate) type RecordCase = dyn Fn(&Graph<'_>, &[Var]) -> Var;
 pub(crate) type Reference = dyn Fn(&[Vec<f64>], &[f32]) -> Vec<f64>;
 pub(crate) type Margin = dyn Fn(&[Vec<f64>]) -> f64;
 
 impl Case {
     pub(crate) fn new(
         inputs: Vec<Input>,
-        record: impl Fn(&mut Graph<'_>, &[Var]) -> Var + 'static,
+        record: impl Fn(&Graph<'_>, &[Var]) -> Var + 'static,
         reference: impl Fn(&[Vec<f64>]) -> Vec<f64> + 'static,
     ) -> Self {
         Self {

@@ -98,7 +98,7 @@ fn step(
 ) -> Run {
     let mode = if case.training { Mode::train(1, 2) } else { Mode::eval().with_grad(true) };
     let mut g = tape.begin(params, mode);
-    let leaf = |g: &mut Graph<'_>, i: usize| {
+    let leaf = |g: &Graph<'_>, i: usize| {
         let input = &case.inputs[i];
         match (input.kind, place) {
             (Kind::Statistic, _) | (_, Place::Params) => g.param(ids[i]),
@@ -106,18 +106,18 @@ fn step(
             _ => g.variable(input.shape, &input.values),
         }
     };
-    let mut vars: Vec<Var> = (0..case.inputs.len()).map(|i| leaf(&mut g, i)).collect();
+    let mut vars: Vec<Var> = (0..case.inputs.len()).map(|i| leaf(&g, i)).collect();
     if let Some((i, j)) = alias {
         vars[j] = vars[i];
     }
     if cotangents.is_empty() {
-        let y = (case.record)(&mut g, &vars);
+        let y = (case.record)(&g, &vars);
         return Run { outputs: vec![g.value(y).to_vec()], grads: Vec::new() };
     }
     let mut outputs = Vec::new();
     let mut loss = None;
     for cotangent in cotangents {
-        let y = (case.record)(&mut g, &vars);
+        let y = (case.record)(&g, &vars);
         outputs.push(g.value(y).to_vec());
         let cotangent = g.input(g.shape(y), cotangent);
         let product = g.mul(y, cotangent);
@@ -190,7 +190,7 @@ pub(crate) fn check_kinks(row: &Row) {
         let (mut tape, mut params) = (Tape::new(), Params::new());
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
         let vars: Vec<Var> = kink.inputs.iter().map(|values| g.variable([values.len()], values)).collect();
-        let y = (kink.record)(&mut g, &vars);
+        let y = (kink.record)(&g, &vars);
         let loss = g.sum(y);
         g.backward(loss);
         let dx = g.grad(vars[0]).expect("a gradient was asked for");

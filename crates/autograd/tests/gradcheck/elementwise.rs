@@ -78,7 +78,7 @@ fn binary(rng: &mut Rng, offset: f32, record: Record, f: fn(f64, f64) -> f64) ->
 fn unary(
     rng: &mut Rng,
     range: std::ops::Range<f32>,
-    record: impl Fn(&mut Graph<'_>, Var) -> Var + 'static,
+    record: impl Fn(&Graph<'_>, Var) -> Var + 'static,
     f: impl Fn(f64) -> f64 + 'static,
 ) -> Case {
     let shape = rng.shape(0..=4);
@@ -88,7 +88,7 @@ fn unary(
 
 fn activation(
     rng: &mut Rng,
-    record: impl Fn(&mut Graph<'_>, Var) -> Var + 'static,
+    record: impl Fn(&Graph<'_>, Var) -> Var + 'static,
     forward: impl Fn(&[f64]) -> Vec<f64> + 'static,
 ) -> Case {
     let shape = rng.shape(0..=4);

@@ -20,7 +20,7 @@ pub(crate) fn rows() -> Vec<Row> {
             |dx| (-1.0..=1.0).contains(&dx[0]),
         ),
         Row::new("HuberLoss", 1e-6, |rng| {
-            let record = |g: &mut Graph<'_>, x, t, reduction| g.huber_loss(x, t, 1.5, reduction);
+            let record = |g: &Graph<'_>, x, t, reduction| g.huber_loss(x, t, 1.5, reduction);
             let huber = |x: f64, t: f64| match (x - t).abs() {
                 d if d <= 1.5 => 0.5 * d * d,
                 d => 1.5 * (d - 0.75),
@@ -33,7 +33,7 @@ pub(crate) fn rows() -> Vec<Row> {
             |dx| dx == [1.5, -1.5],
         ),
         Row::new("BceWithLogits", 1e-6, |rng| {
-            let record = |g: &mut Graph<'_>, x, t, reduction| g.bce_with_logits(x, t, reduction);
+            let record = |g: &Graph<'_>, x, t, reduction| g.bce_with_logits(x, t, reduction);
             pairwise(rng, record, |x, t| t * (-x).exp().ln_1p() + (1.0 - t) * x.exp().ln_1p())
         }),
         Row::new("CrossEntropy", 2e-6, |rng| {
@@ -58,7 +58,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-type RecordLoss = fn(&mut Graph<'_>, Var, Var, Reduction) -> Var;
+type RecordLoss = fn(&Graph<'_>, Var, Var, Reduction) -> Var;
 
 /// An element-wise loss; both inputs get a gradient.
 fn pairwise(rng: &mut Rng, record: RecordLoss, loss: fn(f64, f64) -> f64) -> Case {

@@ -44,7 +44,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .kink(&[&[0.0; 4]], conv_relu_pool_of_centres, |dx| share_of_one(dx, 0.0)),
         Row::new("MaxPool2d", 1e-6, |rng| {
             let shape = pool(rng);
-            let record = move |g: &mut Graph<'_>, v: &[Var]| {
+            let record = move |g: &Graph<'_>, v: &[Var]| {
                 g.max_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
             };
             Case::new(vec![images(rng, &shape)], record, move |x| {
@@ -55,7 +55,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .kink(&[&[1.0; 4]], max_pool_of_one_window, |dx| share_of_one(dx, 1.0)),
         Row::new("AvgPool2d", 2e-6, |rng| {
             let shape = pool(rng);
-            let record = move |g: &mut Graph<'_>, v: &[Var]| {
+            let record = move |g: &Graph<'_>, v: &[Var]| {
                 g.avg_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
             };
             Case::new(vec![images(rng, &shape)], record, move |x| {
@@ -75,7 +75,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-type RecordConv = fn(&mut Graph<'_>, Var, Var, Option<Var>, Conv2dOptions) -> Var;
+type RecordConv = fn(&Graph<'_>, Var, Var, Option<Var>, Conv2dOptions) -> Var;
 
 fn conv(rng: &mut Rng, shape: Conv2dShape, record: RecordConv) -> Case {
     let Conv2dShape { stride, padding, dilation, groups, kernel_size: [kh, kw], .. } = shape;
@@ -87,7 +87,7 @@ fn conv(rng: &mut Rng, shape: Conv2dShape, record: RecordConv) -> Case {
         inputs.push(rng.variable([shape.out_channels]));
     }
     let options = Conv2dOptions { stride, padding, dilation, groups, ..Default::default() };
-    let record = move |g: &mut Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied(), options);
+    let record = move |g: &Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied(), options);
     Case::new(inputs, record, move |x| convolve(x, &shape))
 }
 
@@ -141,13 +141,13 @@ fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
     closest
 }
 
-fn max_pool_of_one_window(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn max_pool_of_one_window(g: &Graph<'_>, v: &[Var]) -> Var {
     let x = g.reshape(v[0], [1, 2, 2, 1]);
     g.max_pool2d(x, [2, 2], [2, 2], [0, 0])
 }
 
 /// A convolution that copies its input, so that the window ties at 0 and ReLU has its kink there.
-fn conv_relu_pool_of_centres(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn conv_relu_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
     let (x, w) =
         (g.reshape(v[0], [1, 2, 2, 1]), g.input([1, 1, 3, 3], &[0., 0., 0., 0., 1., 0., 0., 0., 0.]));
     g.conv_relu_pool(x, w, None, Conv2dOptions { padding: [1, 1], ..Default::default() })
@@ -171,7 +171,7 @@ fn batch_norm(rng: &mut Rng, training: bool) -> Case {
     }
     // A large ε keeps the function from bending sharply where a channel hardly varies.
     let options = BatchNormOptions { eps: 0.1, ..Default::default() };
-    let record = move |g: &mut Graph<'_>, v: &[Var]| {
+    let record = move |g: &Graph<'_>, v: &[Var]| {
         g.batch_norm(v[0], [v[1], v[2]], v.get(3).map(|&weight| [weight, v[4]]), options)
     };
     let reference = move |x: &[Vec<f64>]| {

@@ -51,12 +51,12 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// relu(3 · x).
-fn linear_relu_of_numbers(g: &mut Graph<'_>, v: &[Var]) -> Var {
+fn linear_relu_of_numbers(g: &Graph<'_>, v: &[Var]) -> Var {
     let (x, w) = (g.reshape(v[0], [1, 1]), g.input([1, 1], &[3.0]));
     g.linear_relu(x, w, None)
 }
 
-type RecordLinear = fn(&mut Graph<'_>, Var, Var, Option<Var>) -> Var;
+type RecordLinear = fn(&Graph<'_>, Var, Var, Option<Var>) -> Var;
 
 // ANCHOR: linear
 /// A linear layer of random sizes, and its forward without what `record` may add to it.
@@ -71,7 +71,7 @@ fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) ->
     let shape = LinearShape { batch: leading.numel(), in_features, out_features };
     let forward =
         move |x: &[Vec<f64>]| reference::linear_forward(&x[0], &x[1], x.get(2).map(Vec::as_slice), &shape);
-    let record = move |g: &mut Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied());
+    let record = move |g: &Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied());
     (Case::new(inputs, record, forward), forward)
 }
 // ANCHOR_END: linear

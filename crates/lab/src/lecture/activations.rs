@@ -65,15 +65,11 @@ impl Activations {
     }
 }
 
-fn differentiate(
-    name: &'static str,
-    x: &[f32],
-    f: impl Fn(&mut Graph<'_>, Var) -> Var,
-) -> Result<Activation> {
+fn differentiate(name: &'static str, x: &[f32], f: impl Fn(&Graph<'_>, Var) -> Var) -> Result<Activation> {
     let (mut params, mut tape) = (Params::new(), Tape::new());
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let input = g.variable([x.len()], x);
-    let output = f(&mut g, input);
+    let output = f(&g, input);
     // The gradient of the sum is the gradient at each point.
     let sum = g.sum(output);
     g.backward(sum);

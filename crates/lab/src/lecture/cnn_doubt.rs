@@ -67,9 +67,9 @@ pub fn turned(rgb: &[u8], degrees: f64) -> Vec<u8> {
 pub fn opinion(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> Opinion {
     let (net, mut params) = trained.build();
     let mut tape = Tape::new();
-    let mut g = tape.begin(&mut params, Mode::train(seed, 0).with_grad(false));
+    let g = tape.begin(&mut params, Mode::train(seed, 0).with_grad(false));
     let x = g.input([n_passes, 32, 32, 3], &trained.normalized(image).repeat(n_passes));
-    let logits = net.forward(&mut g, x);
+    let logits = net.forward(&g, x);
     let n_classes = trained.classes().len();
     let passes: Vec<Vec<f64>> = g.value(logits).chunks_exact(n_classes).map(softmax).collect();
     let of_class = |class: usize| passes.iter().map(|p| p[class]).collect::<Vec<f64>>();

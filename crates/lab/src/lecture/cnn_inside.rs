@@ -75,9 +75,9 @@ pub fn activations(trained: &Trained, image: &[u8]) -> [Maps; 3] {
     [1, 2, 3].map(|block| {
         let (net, mut params) = trained.up_to_block(block);
         let mut tape = Tape::new();
-        let mut g = tape.begin(&mut params, Mode::eval());
+        let g = tape.begin(&mut params, Mode::eval());
         let x = g.input([1, 32, 32, 3], &trained.normalized(image));
-        let y = net.forward(&mut g, x);
+        let y = net.forward(&g, x);
         let (side, n_channels) = (g.shape(y)[1], g.shape(y)[3]);
         let values = g.value(y);
         let channel = |c| values.iter().skip(c).step_by(n_channels).copied().collect();

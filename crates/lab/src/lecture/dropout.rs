@@ -55,7 +55,7 @@ impl Dropout {
     pub fn pass(&self, draw: u64, p: f64, training: bool) -> Vec<f64> {
         let (mut params, mut tape) = (Params::new(), Tape::new());
         let mode = if training { Mode::train(self.seed, draw) } else { Mode::eval() };
-        let mut g = tape.begin(&mut params, mode);
+        let g = tape.begin(&mut params, mode);
         let x = g.input([6], &ACTIVATIONS);
         let y = g.dropout(x, p as f32);
         draws::wide(g.value(y))
@@ -64,7 +64,7 @@ impl Dropout {
     /// The mean of `self.draws` passes: as many rows, dropped all at once.
     pub fn mean(&self) -> Vec<f64> {
         let (mut params, mut tape) = (Params::new(), Tape::new());
-        let mut g = tape.begin(&mut params, Mode::train(self.seed, 0).with_grad(false));
+        let g = tape.begin(&mut params, Mode::train(self.seed, 0).with_grad(false));
         let x = g.input([self.draws, 6], &ACTIVATIONS.repeat(self.draws));
         let y = g.dropout(x, self.p as f32);
         let mut sums = [0.0; 6];

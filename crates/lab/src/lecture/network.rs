@@ -159,7 +159,7 @@ impl Training {
         while loader.next_into(&mut batch)? {
             let mut g = self.tape.begin(params, Mode::train(self.seed, self.step));
             let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
-            let logits = net.forward(&mut g, x);
+            let logits = net.forward(&g, x);
             let loss = g.cross_entropy(logits, labels, Default::default());
             g.backward(loss);
             let loss = f64::from(g.scalar(loss));

@@ -70,7 +70,7 @@ impl RangeTest {
             }
             let mut g = tape.begin(&mut params, Mode::train(self.seed, test.history().len() as u64));
             let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
-            let logits = net.forward(&mut g, x);
+            let logits = net.forward(&g, x);
             let loss = g.cross_entropy(logits, labels, Default::default());
             g.backward(loss);
             let loss = g.scalar(loss);

@@ -83,7 +83,7 @@ impl Perceptron {
         let n = points.x.len();
         let mut g = self.tape.begin(&mut self.params, mode);
         let (x, y) = (g.input([n, 1], &points.x), g.input([n, 1], &points.y));
-        let prediction = self.net.forward(&mut g, x);
+        let prediction = self.net.forward(&g, x);
         let loss = g.mse_loss(prediction, y, Reduction::Mean);
         if mode.grad {
             g.backward(loss);
@@ -97,9 +97,9 @@ impl Perceptron {
             None => Mode::eval(),
             Some(pass) => Mode::train(self.seed, pass).with_grad(false),
         };
-        let mut g = self.tape.begin(&mut self.params, mode);
+        let g = self.tape.begin(&mut self.params, mode);
         let input = g.input([x.len(), 1], x);
-        let y = self.net.forward(&mut g, input);
+        let y = self.net.forward(&g, input);
         draws::wide(g.value(y))
     }
 }

@@ -85,7 +85,7 @@ fn squared_error(net: &Linear, params: &mut Params, tape: &mut Tape, mode: Mode,
     let (n, n_features) = (samples.y.len(), samples.x.len() / samples.y.len());
     let mut g = tape.begin(params, mode);
     let (x, y) = (g.input([n, n_features], &samples.x), g.input([n, 1], &samples.y));
-    let prediction = net.forward(&mut g, x);
+    let prediction = net.forward(&g, x);
     let loss = g.mse_loss(prediction, y, Reduction::Mean);
     if mode.grad {
         g.backward(loss);

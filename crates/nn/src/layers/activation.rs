@@ -43,31 +43,31 @@ pub struct Tanh;
 pub struct GELU;
 
 impl Layer for ReLU {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.relu(x)
     }
 }
 
 impl Layer for LeakyReLU {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.leaky_relu(x, self.negative_slope)
     }
 }
 
 impl Layer for Sigmoid {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.sigmoid(x)
     }
 }
 
 impl Layer for Tanh {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.tanh(x)
     }
 }
 
 impl Layer for GELU {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.gelu(x)
     }
 }

@@ -44,7 +44,7 @@ impl Affine {
 
     /// Weight and bias on the graph; `layer` is printed when they were never registered.
     #[track_caller]
-    pub(crate) fn vars(&self, g: &mut Graph<'_>, layer: &dyn fmt::Debug) -> (Var, Option<Var>) {
+    pub(crate) fn vars(&self, g: &Graph<'_>, layer: &dyn fmt::Debug) -> (Var, Option<Var>) {
         let weight = g.param(self.weight.id(layer));
         let bias = self.has_bias.then(|| g.param(self.bias.id(layer)));
         (weight, bias)

@@ -81,7 +81,7 @@ impl Conv2d {
 
     /// The layer with a ReLU and a 2 × 2 max-pool behind it, as one op; `None` where there is no kernel
     /// for these sizes, or an algorithm was forced.
-    pub(crate) fn forward_relu_pool(&self, g: &mut Graph<'_>, x: Var) -> Option<Var> {
+    pub(crate) fn forward_relu_pool(&self, g: &Graph<'_>, x: Var) -> Option<Var> {
         let &[batch, height, width, _] = g.shape(x).dims() else { return None };
         let &Self { in_channels, out_channels, kernel_size, options, .. } = self;
         let Conv2dOptions { stride, padding, dilation, groups, algorithm } = options;
@@ -116,7 +116,7 @@ impl Layer for Conv2d {
         self.affine.register(scope, shape);
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
         g.conv2d(x, weight, bias, self.options)
     }

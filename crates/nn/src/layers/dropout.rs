@@ -29,7 +29,7 @@ impl Dropout {
 }
 
 impl Layer for Dropout {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.dropout(x, self.p)
     }
 }

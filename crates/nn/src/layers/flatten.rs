@@ -13,7 +13,7 @@ use crate::layer::Layer;
 pub struct Flatten;
 
 impl Layer for Flatten {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.flatten(x)
     }
 }

@@ -30,7 +30,7 @@ impl Linear {
     affine_options!();
 
     /// The layer and a ReLU behind it, as one op.
-    pub(crate) fn forward_relu(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    pub(crate) fn forward_relu(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
         g.linear_relu(x, weight, bias)
     }
@@ -42,7 +42,7 @@ impl Layer for Linear {
         self.affine.register(scope, Shape::new(&[self.out_features, self.in_features]));
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
         g.linear(x, weight, bias)
     }

@@ -41,7 +41,7 @@ macro_rules! batch_norm {
                 self.norm.register(scope);
             }
 
-            fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+            fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
                 self.norm.forward(g, x, self)
             }
         }
@@ -97,8 +97,8 @@ impl BatchNorm {
         self.running_var = filled("running_var", Role::Statistic, 1.0);
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var, layer: &dyn fmt::Debug) -> Var {
-        let mut params = |handles: [Handle; 2]| handles.map(|handle| g.param(handle.id(layer)));
+    fn forward(&self, g: &Graph<'_>, x: Var, layer: &dyn fmt::Debug) -> Var {
+        let params = |handles: [Handle; 2]| handles.map(|handle| g.param(handle.id(layer)));
         let (running, affine) =
             (params([self.running_mean, self.running_var]), params([self.weight, self.bias]));
         g.batch_norm(x, running, Some(affine), self.options)

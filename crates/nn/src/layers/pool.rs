@@ -92,21 +92,21 @@ impl AvgPool2d {
 pub struct GlobalAvgPool2d;
 
 impl Layer for MaxPool2d {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let Window { kernel_size, stride, padding } = self.window;
         g.max_pool2d(x, kernel_size, stride, padding)
     }
 }
 
 impl Layer for AvgPool2d {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let Window { kernel_size, stride, padding } = self.window;
         g.avg_pool2d(x, kernel_size, stride, padding)
     }
 }
 
 impl Layer for GlobalAvgPool2d {
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.global_avg_pool2d(x)
     }
 }

@@ -46,7 +46,7 @@ impl Residual {
     }
 
     #[track_caller]
-    fn join(g: &mut Graph<'_>, y: Var, x: Var) -> Var {
+    fn join(g: &Graph<'_>, y: Var, x: Var) -> Var {
         let (body, around) = (g.shape(y), g.shape(x));
         assert!(
             body == around,
@@ -66,7 +66,7 @@ impl Layer for Residual {
         }
     }
 
-    fn forward(&self, g: &mut Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let y = g.scope("body", |g| self.body.forward(g, x));
         let x = match &self.shortcut {
             Some(shortcut) => g.scope("shortcut", |g| shortcut.forward(g, x)),
@@ -75,7 +75,7 @@ impl Layer for Residual {
         Self::join(g, y, x)
     }
 
-    fn summarize(&self, summary: &mut Summary, g: &mut Graph<'_>, x: Var) -> Var {
+    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
         let y = summary.layer("body", self.body.as_ref(), g, x);
         let x = self.shortcut.as_ref().map_or(x, |layer| summary.layer("shortcut", layer.as_ref(), g, x));
         Self::join(g, y, x)
