@@ -9,7 +9,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use lab::checkpoint::Checkpoint;
+use descent::checkpoint::Checkpoint;
 use libfuzzer_sys::fuzz_target;
 use nn::weights::{self, Archive};
 use nn::{Linear, Sequential};

@@ -47,14 +47,14 @@ pub const CHECKS: &[Check] = &[
         name: "train-kills",
         promise: "100 SIGKILLs in training runs: each ends with the bits of the uninterrupted one",
         variables: &[("TRAIN_KILLS", "100")],
-        cargo: "test -p lab --test kills a_run_that_is_killed -- --nocapture",
+        cargo: "test -p descent --test kills a_run_that_is_killed -- --nocapture",
         needs: None,
     },
     Check {
         name: "write-kills",
         promise: "500 SIGKILLs within the writing of a checkpoint: the old one or the new one, never a mix",
         variables: &[("WRITE_KILLS", "500")],
-        cargo: "test -p lab --test kills a_kill -- --nocapture",
+        cargo: "test -p descent --test kills a_kill -- --nocapture",
         needs: None,
     },
     Check {
@@ -68,14 +68,14 @@ pub const CHECKS: &[Check] = &[
         name: "mutations",
         promise: "100,000 damaged safetensors files and as many checkpoints: no panic, no more memory than twice the file",
         variables: &[("MUTATIONS", "100000")],
-        cargo: "test -p nn -p lab --test memory -- --nocapture",
+        cargo: "test -p nn -p descent --test memory -- --nocapture",
         needs: None,
     },
     Check {
         name: "soak",
         promise: "1,000 epochs: resident memory grows by less than 1 % after the first hundred",
         variables: &[("SOAK_EPOCHS", "1000")],
-        cargo: "test -p lab --test soak -- --nocapture",
+        cargo: "test -p descent --test soak -- --nocapture",
         needs: None,
     },
     Check {

@@ -53,7 +53,7 @@ fn every_op_has_a_row() {
 #[test]
 fn ops_of_other_crates_of_the_workspace_would_be_seen() {
     // Their sources are beside ours in the workspace, and absent where this crate was taken alone.
-    for other in ["nn", "lab"] {
+    for other in ["nn", "classifier", "descent", "lecture"] {
         let found = sources::implementors(&format!("../{other}/src"));
         assert!(
             found.is_empty(),

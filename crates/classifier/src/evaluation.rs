@@ -1,0 +1,127 @@
+//! A network on a set of images in evaluation mode: loss, accuracy, confusion matrix.
+
+use anyhow::Result;
+use autograd::{Mode, Params, Tape};
+use data::{Batch, Loader};
+use nn::{Layer, Sequential};
+use serde::{Deserialize, Serialize};
+
+use crate::exact;
+
+/// How good a network is on a set of images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Mean cross-entropy of an image.
+    #[serde(with = "exact")]
+    pub loss: f64,
+    /// Accuracy in percent.
+    #[serde(with = "exact")]
+    pub accuracy: f64,
+}
+
+/// What a network makes of a set of images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    n_classes: usize,
+    /// Sum of the images' losses.
+    loss: f64,
+    /// How many images of class `row` were taken for class `column`, row by row.
+    confusion: Vec<u64>,
+}
+
+impl Evaluation {
+    /// Runs one epoch of `loader` through the network.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn run(
+        net: &Sequential,
+        params: &mut Params,
+        tape: &mut Tape,
+        loader: &mut Loader<'_>,
+        n_classes: usize,
+    ) -> Result<Self> {
+        let mut evaluation = Self { n_classes, loss: 0.0, confusion: vec![0; n_classes * n_classes] };
+        let mut batch = Batch::new();
+        while loader.next_into(&mut batch)? {
+            let g = tape.begin(params, Mode::eval());
+            let x = g.input(batch.shape(), batch.images());
+            let logits = net.forward(&g, x);
+            for (logits, &label) in g.value(logits).chunks_exact(n_classes).zip(batch.labels()) {
+                evaluation.count(logits, label as usize);
+            }
+        }
+        Ok(evaluation)
+    }
+
+    fn count(&mut self, logits: &[f32], label: usize) {
+        self.loss += log_sum_exp(logits) - f64::from(logits[label]);
+        self.confusion[label * self.n_classes + argmax(logits)] += 1;
+    }
+
+    /// Mean loss, and accuracy in percent.
+    pub fn score(&self) -> Score {
+        let n_images: u64 = self.confusion.iter().sum();
+        let n_right: u64 = (0..self.n_classes).map(|c| self.row(c)[c]).sum();
+        let n_images = n_images.max(1) as f64;
+        Score { loss: self.loss / n_images, accuracy: 100.0 * n_right as f64 / n_images }
+    }
+
+    /// How many images of a class were taken for each class.
+    pub fn row(&self, class: usize) -> &[u64] {
+        &self.confusion[class * self.n_classes..][..self.n_classes]
+    }
+
+    /// The accuracy on the images of one class in percent; 0 where there are none.
+    pub fn class_accuracy(&self, class: usize) -> f64 {
+        100.0 * self.row(class)[class] as f64 / self.row(class).iter().sum::<u64>().max(1) as f64
+    }
+}
+
+/// The probabilities that logits stand for, in f64.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let max = max(logits);
+    let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - max).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+fn log_sum_exp(logits: &[f32]) -> f64 {
+    let max = max(logits);
+    max + logits.iter().map(|&z| (f64::from(z) - max).exp()).sum::<f64>().ln()
+}
+
+fn max(logits: &[f32]) -> f64 {
+    f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
+}
+
+/// The first of the largest; a network that answers NaN is taken to have said the first class.
+fn argmax(logits: &[f32]) -> usize {
+    (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_by_hand() {
+        let mut evaluation = Evaluation { n_classes: 2, loss: 0.0, confusion: vec![0; 4] };
+        evaluation.count(&[0.0, 0.0], 0);
+        evaluation.count(&[0.0, 3.0], 0);
+        evaluation.count(&[0.0, 3.0], 1);
+        assert_eq!(evaluation.row(0), [1, 1]);
+        assert_eq!(evaluation.row(1), [0, 1]);
+        assert_eq!(evaluation.class_accuracy(0), 50.0);
+        let score = evaluation.score();
+        assert!((score.accuracy - 200.0 / 3.0).abs() < 1e-12);
+        let expected = (2f64.ln() + (1.0 + 3f64.exp()).ln() + (1.0 + (-3f64).exp()).ln()) / 3.0;
+        assert!((score.loss - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn softmax_sums_to_one_for_huge_logits() {
+        let p = softmax(&[1e30, -1e30, 1e30]);
+        assert_eq!(p, [0.5, 0.0, 0.5]);
+    }
+}

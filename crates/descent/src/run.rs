@@ -1,0 +1,278 @@
+//! One training run: the network, its recipe, what was measured so far, and the folder it all goes to.
+
+mod resume;
+
+use std::mem;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use autograd::{Mode, Params, Tape};
+use classifier::model::About;
+use classifier::output::warn;
+use classifier::{Evaluation, Images, model};
+use data::{Augment, Batch, Dataset, Loader, Normalize};
+use nn::weights::write_atomically;
+use nn::{Layer, Sequential, models};
+use optim::{EarlyStopping, Stopper, Verdict};
+
+use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
+use crate::cli::TrainArgs;
+use crate::history::{self, Epoch};
+use crate::numbers::{Bad, OnNan};
+use crate::progress::EpochBar;
+use crate::recipe::Recipe;
+
+/// The pixels that `--augment` shifts an image by at most.
+const CROP_PADDING: usize = 4;
+
+/// One training run.
+pub struct Run<'a> {
+    args: &'a TrainArgs,
+    config: &'a Config,
+    folder: Folder,
+    timer: Timer,
+    about: About,
+    normalize: Option<Normalize>,
+    net: Sequential,
+    params: Params,
+    tape: Tape,
+    /// Evaluation has buffers of its own, so that those of training stay as they are.
+    eval_tape: Tape,
+    recipe: Recipe,
+    stopper: Stopper<f32>,
+    state: State,
+    /// The step of the last checkpoint.
+    saved_step: Option<u64>,
+}
+
+impl<'a> Run<'a> {
+    /// Builds the network and its recipe; nothing is written yet.
+    ///
+    /// # Errors
+    /// When a name or a hyperparameter is not one the optimizer knows.
+    pub fn new(start: &'a Start, folder: Folder, images: &Images, n_steps: u64) -> Result<Self> {
+        let args = &start.args;
+        let net = models::lecture_cnn(args.dropout as f32).fuse(!args.no_fusion);
+        let (net, params) = nn::build(net, args.seed);
+        let normalize = args.normalize.then(|| images.normalize());
+        let patience = args.patience.unwrap_or(usize::MAX) as u64;
+        Ok(Self {
+            args,
+            config: &start.config,
+            folder,
+            timer: Timer::new(args.checkpoint_every),
+            about: About::new(images.train.class_names(), normalize.as_ref()),
+            normalize,
+            recipe: Recipe::new(args, &params, n_steps, images.adam_lr)?,
+            net,
+            params,
+            tape: Tape::new(),
+            eval_tape: Tape::new(),
+            stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
+            state: State::default(),
+            saved_step: None,
+        })
+    }
+
+    /// The network as a table, and what it is trained by.
+    pub fn introduction(&self) -> String {
+        format!("{}\n{}", self.net.summary(&self.params, [1, 32, 32, 3]), self.recipe)
+    }
+
+    /// Batches in their order, as evaluation takes them.
+    pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
+        let loader = Loader::new(images, self.args.batch_size);
+        match &self.normalize {
+            Some(normalize) => loader.normalize(normalize),
+            None => loader,
+        }
+    }
+
+    /// Batches in an order of their own for each epoch, augmented if so asked.
+    pub fn training_loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
+        let loader = self.loader(images).shuffle(self.args.seed);
+        if self.args.augment {
+            loader.augment(Augment::flip_and_crop(CROP_PADDING), self.args.seed)
+        } else {
+            loader
+        }
+    }
+
+    /// Makes the run's folder and writes the settings into it, before any long work is done.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, is in use, or holds another run.
+    pub fn prepare(&mut self) -> Result<()> {
+        self.folder.prepare(self.args.resume)?;
+        let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
+        Ok(write_atomically(self.folder.path().join("config.json"), settings.as_bytes())?)
+    }
+
+    /// Trains to the end of the epoch that goes on.
+    ///
+    /// # Errors
+    /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is no number, or
+    /// a signal asks to stop.
+    pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
+        let epoch = self.state.epoch + 1;
+        let label = format!("epoch {epoch:>2}/{epochs}");
+        let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch);
+        let mut batch = Batch::new();
+        let mut started = Instant::now();
+        while loader.next_into(&mut batch)? {
+            let (loss, anomaly) = self.train_step(&batch);
+            self.update(&batch, loss, anomaly)?;
+            self.state.set_position(loader.position());
+            bar.step(batch.len(), self.state.sums.mean_of_batches());
+            if self.is_checkpoint_due(false) {
+                self.state.sums.seconds += started.elapsed().as_secs_f64();
+                self.save_checkpoint()?;
+                started = Instant::now();
+            }
+        }
+        self.state.set_position(loader.position());
+        self.state.sums.seconds += started.elapsed().as_secs_f64();
+        let sums = mem::take(&mut self.state.sums);
+        ensure!(!sums.is_empty(), "every step of epoch {epoch} was skipped. Try a smaller --lr");
+        if sums.n_bad > 1 {
+            warn(format_args!("warning: {} steps of epoch {epoch} met NaN or infinity", sums.n_bad));
+        }
+        Ok(sums)
+    }
+
+    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Gives back the
+    /// loss, and with `--detect-anomaly` the op at which NaN or infinity began.
+    fn train_step(&mut self, batch: &Batch) -> (f32, Option<String>) {
+        let mode = Mode::train(self.args.seed, self.state.step);
+        let mode = if self.args.detect_anomaly { mode.detect_anomaly() } else { mode };
+        let mut g = self.tape.begin(&mut self.params, mode);
+        let x = g.input(batch.shape(), batch.images());
+        let labels = g.indices(batch.labels());
+        let logits = self.net.forward(&g, x);
+        let loss = g.cross_entropy(logits, labels, Default::default());
+        g.backward(loss);
+        (g.scalar(loss), g.anomaly().map(String::from))
+    }
+
+    /// Moves the parameters along the gradient, or does what `--on-nan` says.
+    fn update(&mut self, batch: &Batch, loss: f32, anomaly: Option<String>) -> Result<()> {
+        self.state.extend_trace(batch, loss);
+        let bad = Bad::find(loss, self.recipe.check_gradients(&self.params), anomaly);
+        if let Some(bad) = &bad {
+            self.report(bad)?;
+        }
+        if bad.is_none() || self.args.on_nan == OnNan::Continue {
+            let learning_rate = self.recipe.update(&mut self.params, self.state.step);
+            self.state.sums.add(loss.into(), batch.len(), learning_rate);
+        }
+        self.state.step += 1;
+        Ok(())
+    }
+
+    /// Ends the run because of `bad` numbers, or warns of the first in an epoch.
+    fn report(&mut self, bad: &Bad) -> Result<()> {
+        let State { step, epoch, batch, .. } = self.state;
+        let place = format!("step {} (epoch {}, batch {})", step + 1, epoch + 1, batch + 1);
+        self.state.sums.n_bad += 1;
+        match self.args.on_nan {
+            OnNan::Stop => {
+                let kept = match self.saved_step {
+                    Some(step) => format!("{} stands", self.folder.checkpoint_path(step).display()),
+                    None => "there is no checkpoint yet".to_owned(),
+                };
+                bail!("training stopped at {place}: {bad}; {kept}. Try a smaller --lr, or --on-nan skip")
+            }
+            OnNan::Skip if self.state.sums.n_bad == 1 => {
+                warn(format_args!("warning: skipping {place}: {bad}"))
+            }
+            OnNan::Continue if self.state.sums.n_bad == 1 => {
+                warn(format_args!("warning: going on at {place}: {bad}"))
+            }
+            OnNan::Skip | OnNan::Continue => {}
+        }
+        Ok(())
+    }
+
+    /// The network on a set of images, in evaluation mode, with the averaged weights where there are any.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn evaluate(&mut self, loader: &mut Loader<'_>) -> Result<Evaluation> {
+        let n_classes = self.about.classes.len();
+        self.with_average(|run| {
+            Evaluation::run(&run.net, &mut run.params, &mut run.eval_tape, loader, n_classes)
+        })
+    }
+
+    /// Takes in what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a signal asks to stop.
+    pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
+        self.state.history.push(measured);
+        self.with_average(|run| run.save())?;
+        let mut is_best = false;
+        if let Some(score) = measured.validation {
+            let verdict = self.with_average(|run| run.stopper.observe(score.loss, run.params.values()));
+            is_best = verdict == Verdict::Improved;
+        }
+        if is_best {
+            self.state.best_step = Some(self.state.step);
+        }
+        if is_best || self.is_over(epochs) || self.is_checkpoint_due(true) {
+            self.save_checkpoint()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether all epochs are done, or the patience is.
+    pub fn is_over(&self, epochs: u64) -> bool {
+        self.state.epoch as u64 >= epochs || self.has_stopped_early()
+    }
+
+    /// Whether the patience is used up.
+    pub fn has_stopped_early(&self) -> bool {
+        self.stopper.is_out_of_patience()
+    }
+
+    /// Leaves the weights that the run was for: the best by the validation split, else the average, else the
+    /// last. Gives back the epoch of the best, from 1.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn take_final_weights(&mut self) -> Result<Option<u64>> {
+        if let Some(average) = self.recipe.take_average() {
+            self.params.values_mut().copy_from_slice(&average);
+        }
+        let Some(best) = self.stopper.best_epoch() else { return Ok(None) };
+        self.stopper.restore_best(self.params.values_mut());
+        self.save()?;
+        Ok(Some(best + 1))
+    }
+
+    /// What was measured, epoch by epoch.
+    pub fn history(&self) -> &[Epoch] {
+        &self.state.history
+    }
+
+    /// Writes the weights and the history so far.
+    fn save(&self) -> Result<()> {
+        model::save(&self.model_path(), &self.params, &self.about)?;
+        history::write_csv(&self.folder.path().join("history.csv"), &self.state.history)
+    }
+
+    /// Does `work` with the averaged weights in the place of the present ones.
+    fn with_average<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let Some(mut other) = self.recipe.average() else { return work(self) };
+        self.params.values_mut().swap_with_slice(&mut other);
+        let result = work(self);
+        self.params.values_mut().copy_from_slice(&other);
+        result
+    }
+
+    fn model_path(&self) -> PathBuf {
+        self.folder.path().join("model.safetensors")
+    }
+}

@@ -1,0 +1,161 @@
+//! The program on a tiny data set of its own, in a folder of its own.
+#![allow(dead_code, unreachable_pub, reason = "each test binary takes what it needs")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use descent::checkpoint::{Checkpoint, Folder};
+use sha2::{Digest, Sha256};
+
+/// A folder with a tiny CIFAR-10: `n` images in each file, noise whose brightness tells the class.
+pub fn tiny_cifar(folder: &Path, n: usize) -> PathBuf {
+    let dir = folder.join("data");
+    fs::create_dir(&dir).unwrap();
+    let mut noise = 1u32;
+    let mut file = |name: &str| {
+        let mut bytes = Vec::new();
+        for record in 0..n {
+            let label = (record % 10) as u8;
+            bytes.push(label);
+            bytes.extend((0..3072).map(|_| {
+                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                label * 20 + (noise >> 27) as u8
+            }));
+        }
+        fs::write(dir.join(name), bytes).unwrap();
+    };
+    (1..=5).for_each(|i| file(&format!("data_batch_{i}.bin")));
+    file("test_batch.bin");
+    dir
+}
+
+pub fn descent(folder: &Path) -> Command {
+    let mut command = Command::cargo_bin("descent").unwrap();
+    command.current_dir(folder);
+    command
+}
+
+/// Runs a command that must fail, and gives back what it says: an error of one or two lines.
+pub fn failure(folder: &Path, args: &[&str]) -> String {
+    let output = descent(folder).args(args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.status.code().is_some(), "{args:?} should fail: {stderr}");
+    assert!(stderr.starts_with("error: ") && !stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+/// The same for an error that takes a line or two.
+pub fn short_failure(folder: &Path, args: &[&str]) -> String {
+    let stderr = failure(folder, args);
+    assert!(stderr.lines().count() <= 2, "more than two lines:\n{stderr}");
+    stderr
+}
+
+pub fn train(folder: &Path, out: &str, more: &[&str]) -> String {
+    let args = ["train", "--data", "data", "--batch-size", "16", "--lr", "0.001", "--out", out];
+    let assert = descent(folder).args(args).args(more).assert().success();
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+/// Rules with state of every kind: moments, a velocity with an average of the weights, a shared product with the
+/// best weights so far.
+pub const OPTIMIZERS: [&[&str]; 3] = [
+    &["--optimizer", "adam"],
+    &["--optimizer", "sgd", "--momentum", "0.9", "--schedule", "cosine", "--ema", "0.9"],
+    &["--optimizer", "nadam", "--val", "25", "--patience", "50"],
+];
+
+/// What a run that came to its end left, times and rates apart.
+pub struct Outcome {
+    pub checkpoint: Checkpoint,
+    model: Vec<u8>,
+    /// The history without its columns of seconds and images a second.
+    history: Vec<Vec<String>>,
+}
+
+impl Outcome {
+    /// Reads the run's folder.
+    pub fn of(out: &Path) -> Self {
+        let newest = Folder::new(out).newest_good(|error| panic!("{error:#}")).unwrap();
+        let mut checkpoint = newest.expect("there is a checkpoint");
+        for epoch in &mut checkpoint.state.history {
+            (epoch.seconds, epoch.images_per_second) = (0.0, 0.0);
+        }
+        checkpoint.state.sums.seconds = 0.0;
+        let history = fs::read_to_string(out.join("history.csv")).unwrap();
+        let untimed = |line: &str| {
+            let is_time = |(idx, _): &(usize, &str)| *idx == 6 || *idx == 7;
+            line.split(',')
+                .enumerate()
+                .filter(|cell| !is_time(cell))
+                .map(|(_, cell)| cell.to_owned())
+                .collect()
+        };
+        Self {
+            checkpoint,
+            model: fs::read(out.join("model.safetensors")).unwrap(),
+            history: history.lines().map(untimed).collect(),
+        }
+    }
+
+    /// Weights, optimizer state, losses and the order of batches are equal bit for bit.
+    pub fn assert_same_bits(&self, other: &Self, what: &str) {
+        // Batches and losses of every step; see `State::trace`.
+        assert_eq!(
+            self.checkpoint.state.trace, other.checkpoint.state.trace,
+            "{what}: batches or losses differ"
+        );
+        assert_eq!(self.checkpoint.state, other.checkpoint.state, "{what}");
+        assert!(self.model == other.model, "{what}: the models differ");
+        assert_eq!(self.history, other.history, "{what}");
+        // With state and tensors, configuration and counts; the encoding is one of bits.
+        assert!(self.checkpoint.encode() == other.checkpoint.encode(), "{what}: the checkpoints differ");
+    }
+}
+
+/// Fails when a temporary file is left in a run's folder.
+pub fn assert_nothing_half_written(out: &Path) {
+    for folder in [out.to_owned(), out.join("checkpoints")] {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(!name.starts_with('.'), "{name} was left behind");
+        }
+    }
+}
+
+/// Puts the right sum into a file that was changed, as somebody with bad intentions would.
+pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    let key = b"\"sha256\":\"";
+    let Some(at) = bytes.windows(key.len()).position(|window| window == key).map(|at| at + key.len()) else {
+        return bytes;
+    };
+    if bytes.len() >= at + 64 {
+        bytes[at..at + 64].fill(b'0');
+        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        bytes[at..at + 64].copy_from_slice(sum.as_bytes());
+    }
+    bytes
+}
+
+/// How often to do something: what the environment says, or `default`.
+pub fn count(variable: &str, default: usize) -> usize {
+    env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Numbers for the moments of kills.
+pub struct Random(u64);
+
+impl Random {
+    /// Other numbers in every run: the moments differ anyway.
+    pub fn new() -> Self {
+        Self(u64::from(std::process::id()) | 1)
+    }
+
+    /// A number from 0 to 1.
+    pub fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as f64 / (1_u64 << 31) as f64
+    }
+}

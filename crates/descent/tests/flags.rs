@@ -1,0 +1,182 @@
+//! Every value that a flag does not take is refused with its range, before any work.
+
+use clap::{CommandFactory, Parser};
+use descent::cli::{Cli, Command};
+
+/// Command, flag, a value that it does not take, and what it takes.
+const REFUSED: &[(&str, &str, &[&str], &str)] = &[
+    ("train", "--epochs", &["0", "1000001", "-1", "x"], "from 1 to 1000000"),
+    ("train", "--batch-size", &["0", "-1", "1.5", ""], "at least 1"),
+    ("train", "--momentum", &["1", "-0.1", "nan", "inf"], "at least 0 and below 1"),
+    ("train", "--lr", &["-1", "nan", "inf", "1e39", "fast"], "from 0 to 3.4e38"),
+    ("train", "--weight-decay", &["-1e-9", "nan", "1e39"], "from 0 to 3.4e38"),
+    ("train", "--dropout", &["-0.1", "1.1", "nan"], "from 0 to 1"),
+    ("train", "--val", &["-1", "1.5", "all"], "a whole number from 0"),
+    ("train", "--patience", &["0", "-1"], "at least 1"),
+    ("train", "--ema", &["1", "-0.1", "nan"], "at least 0 and below 1"),
+    ("train", "--seed", &["-1", "18446744073709551616", "x"], "from 0 to 18446744073709551615"),
+    ("train", "--threads", &["0", "1025", "-1"], "from 1 to 1024"),
+    ("train", "--limit", &["0", "-1"], "at least 1"),
+    ("train", "--checkpoint-every", &["0", "0m", "-1", "soon", "1.5h"], "a number of steps from 1"),
+    ("train", "--keep", &["0", "-1"], "at least 1"),
+    ("train", "--resume-with", &["mine"], "saved, flags"),
+    ("train", "--on-nan", &["panic"], "stop, skip, continue"),
+    ("eval", "--batch-size", &["0"], "at least 1"),
+    ("eval", "--threads", &["0", "1025"], "from 1 to 1024"),
+    ("predict", "--top", &["0", "-1"], "at least 1"),
+];
+
+/// Names and paths: what they take is known when they are looked up.
+const LOOKED_UP: &[&str] = &["--data", "--optimizer", "--schedule", "--out", "--model"];
+
+#[test]
+fn values_out_of_range_are_refused_with_their_range() {
+    for (command, flag, values, range) in REFUSED {
+        for value in *values {
+            let joined = format!("{flag}={value}");
+            let mut lines = vec![vec!["descent", command, &joined]];
+            // What begins with a hyphen clap takes for a number, or else for a flag; -1e-9 is a flag to it.
+            if !value.contains("e-") {
+                lines.push(vec!["descent", command, flag, value]);
+            }
+            for line in lines {
+                let message = Cli::try_parse_from(&line).unwrap_err().to_string();
+                assert!(message.contains(flag) && message.contains(range), "{line:?}: {message}");
+            }
+        }
+    }
+}
+
+/// Values of an experiment's flags at the edges of their ranges, and those ranges.
+const LECTURE: &[(&str, &str, &[&str], &str)] = &[
+    ("linear-data", "--test", &["-0.1", "1.1"], "from 0 to 1"),
+    ("linear-data", "--features", &["0", "10001"], "from 1 to 10000"),
+    ("weight-decay", "--samples", &["1"], "from 2 to 10000"),
+    ("weight-decay", "--lambda", &["0,-1", "1,nan", "1,"], "from 0 to 3.4e38"),
+    ("dropout", "--p", &["1.5"], "from 0 to 1"),
+    ("normal-draws", "--bins", &["0", "1001"], "from 1 to 1000"),
+    ("activations", "--range", &["0", "-1", "inf"], "above 0"),
+    ("output-variance", "--n-out", &["1"], "from 2 to 1000"),
+    ("momentum", "--momenta", &["1", "0.5,1"], "at least 0 and below 1"),
+    ("momentum", "--start", &["1001", "-1001"], "from -1000 to 1000"),
+    ("adam", "--beta2", &["1"], "at least 0 and below 1"),
+    ("range-test", "--from", &["0"], "above 0"),
+    ("range-test", "--steps", &["1"], "from 2 to 100000"),
+    ("cnn-inside", "--image", &["10000"], "from 0 to 9999"),
+    ("cnn-doubt", "--class", &["10", "-1"], "from 0 to 9"),
+    ("tuning", "--images", &["50001"], "from 1 to 50000"),
+];
+
+#[track_caller]
+fn assert_refused(experiment: &str, flag: &str, value: &str, range: &str) {
+    let joined = format!("{flag}={value}");
+    for words in [&[joined.as_str()][..], &[flag, value]] {
+        let line = [&["descent", "lecture", experiment], words].concat();
+        let message = Cli::try_parse_from(&line).err().map(|error| error.to_string()).unwrap_or_default();
+        let mut parts = [flag, range, value.split(',').next_back().unwrap()].into_iter();
+        assert!(parts.all(|part| message.contains(part)), "{line:?}: {message:?}");
+    }
+}
+
+#[test]
+fn experiments_refuse_values_with_their_range() {
+    for (experiment, flag, values, range) in LECTURE {
+        values.iter().for_each(|value| assert_refused(experiment, flag, value, range));
+    }
+    let mut n_flags = 0;
+    let cli = <Cli as CommandFactory>::command();
+    for experiment in cli.find_subcommand("lecture").unwrap().get_subcommands() {
+        for arg in experiment.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+            let flag = format!("--{}", arg.get_long().unwrap());
+            if ["--data", "--model", "--run"].contains(&flag.as_str()) {
+                continue;
+            }
+            for value in ["", "x", "nan", "1e999", "-1e99", "99999999999999999999"] {
+                let is_a_number =
+                    value.starts_with('9') && arg.get_value_names().unwrap()[0].starts_with('X');
+                if !is_a_number {
+                    assert_refused(experiment.get_name(), &flag, value, "expected a");
+                }
+            }
+            n_flags += 1;
+        }
+    }
+    assert!(n_flags > 80, "{n_flags}");
+}
+
+/// What no flag can know by itself is refused before anything is computed, too.
+#[test]
+fn flags_that_do_not_fit_together_are_refused_by_name() {
+    for (line, expected) in [
+        ("linear-data --test 1", "--test 1: all 100 samples would be for testing"),
+        ("weight-decay --lambda 5,0,5", "--lambda 5: expected every value once"),
+        ("range-test --from 1 --to 0.1", "--to 0.1: expected a learning rate above that of --from, 1"),
+        ("cnn-inside --image 2000 --epochs 1000", "--image 2000: expected a whole number from 0 to 1999"),
+        ("cnn-training --run nowhere --epochs 1000", "cannot read nowhere/history.csv"),
+        ("tuning --validation 4000", "--validation 4000: expected fewer than the 4000 images"),
+    ] {
+        let error = run(line).err().map(|error| format!("{error:#}")).unwrap_or_default();
+        let name = line.split(' ').next().unwrap();
+        assert!(error.starts_with(name) && error.contains(expected), "lecture {line}: {error:?}");
+    }
+}
+
+/// At the ends of their ranges flags make pictures or an error, never a panic.
+#[test]
+fn the_ends_of_the_ranges_are_survived() {
+    for line in [
+        "linear-data --samples 1 --test 0 --scale 0",
+        "linear-data --samples 2 --features 10000 --scale 3e38",
+        "weight-decay --samples 2 --features 1 --epochs 1",
+        "weight-decay --lambda 0,3e38 --lr 3e38 --epochs 3",
+        "dropout --p 1 --draws 1 --passes 1 --steps 1",
+        "early-stopping --samples 1 --epochs 1 --noise 0",
+        "early-stopping --epochs 50 --lr 3e38",
+        "normal-draws --draws 1 --bins 1000",
+        "exploding-product --size 1 --factors 1 --runs 1 --std 0",
+        "exploding-product --factors 1000 --runs 2 --std 3e38",
+        "activations --range 3e38 --points 1 --slope 1e-300",
+        "output-variance --n-in 1 --n-out 2 --runs 1",
+        "relu-stack --depth 1 --width 1 --runs 1 --gain 0",
+        "relu-stack --depth 100 --width 4 --runs 1 --gain 3e38",
+        "gradient-norms --depth 1 --width 1 --small 0 --large 3e38",
+        "gradient-norms --depth 200 --width 2 --small 0 --large 3e38",
+        "minima --lr 3e38 --steps 10",
+        "learning-rate --start 1000 --lr 0,3e38 --steps 1000",
+        "valleys --start -1000 --start2 1000 --lr 3e38 --lr2 0 --steps 1 --steps2 1000",
+        "learning-rate-decay --gamma 3e38 --every 1 --steps 1 --start -1000",
+        "momentum --start 1000 --steps 1 --lr 3e38 --momenta 0.9999999",
+        "rmsprop --steps 1 --gamma 0,0.5 --lr 0",
+        "adam --steps 1 --lr 3e38 --beta1 0,0.1,0.2,0.3,0.4 --beta2 0",
+        "surfaces --steps 1 --speed 0",
+        "surfaces --steps 100 --speed 3e38",
+        "samples --per-class 1 --batch-size 50000",
+        "cnn --seed 18446744073709551615",
+    ] {
+        if let Err(error) = run(line) {
+            let name = line.split(' ').next().unwrap();
+            assert!(format!("{error:#}").starts_with(name), "lecture {line}: {error:#}");
+        }
+    }
+}
+
+/// Runs `lecture` with these words.
+fn run(line: &str) -> anyhow::Result<lecture::Section> {
+    let words = ["descent", "lecture"].into_iter().chain(line.split(' '));
+    let Command::Lecture(args) = Cli::parse_from(words).command() else { panic!("{line}") };
+    args.experiment.unwrap().run()
+}
+
+#[test]
+fn no_flag_is_missing_from_the_table() {
+    for command in ["train", "eval", "predict"] {
+        let cli = <Cli as CommandFactory>::command();
+        for arg in cli.find_subcommand(command).unwrap().get_arguments() {
+            let Some(long) = arg.get_long() else { continue };
+            let flag = format!("--{long}");
+            let is_known = REFUSED.iter().any(|row| row.0 == command && row.1 == flag)
+                || LOOKED_UP.contains(&flag.as_str());
+            assert!(is_known || !arg.get_action().takes_values(), "{command} {flag} is not in the table");
+        }
+    }
+}

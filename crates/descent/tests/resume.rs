@@ -1,0 +1,302 @@
+//! Stopping by a signal, going on, and what is said when that cannot be.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Outcome, assert_nothing_half_written, descent, failure, short_failure, tiny_cifar, train};
+use tempfile::TempDir;
+
+/// A folder with data and a run of one epoch, five steps, in `out`; checkpoints stand after steps 2, 4 and 5.
+fn run_of_one_epoch() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    train(folder.path(), "out", &["--epochs", "1", "--checkpoint-every", "2", "--keep", "5"]);
+    folder
+}
+
+fn checkpoint(folder: &Path, step: u64) -> PathBuf {
+    folder.join(format!("out/checkpoints/step-{step:010}.safetensors"))
+}
+
+fn steps(folder: &Path, out: &str) -> Vec<u64> {
+    let entries = fs::read_dir(folder.join(out).join("checkpoints")).unwrap();
+    let step = |name: String| name[5..15].parse().unwrap();
+    let mut steps: Vec<u64> =
+        entries.map(|entry| step(entry.unwrap().file_name().into_string().unwrap())).collect();
+    steps.sort_unstable();
+    steps
+}
+
+/// The flags that `train` gives, for runs that must fail.
+const TRAIN: &[&str] =
+    &["train", "--data", "data", "--batch-size", "16", "--lr", "0.001", "--out", "out", "--epochs", "1"];
+
+#[test]
+fn a_bad_checkpoint_is_named_and_the_one_before_it_taken() {
+    let folder = run_of_one_epoch();
+    assert_eq!(steps(folder.path(), "out"), [2, 4, 5]);
+    let whole = Outcome::of(&folder.path().join("out"));
+    let last = checkpoint(folder.path(), 5);
+    let mut bytes = fs::read(&last).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&last, bytes).unwrap();
+    fs::write(checkpoint(folder.path(), 4), b"cut short").unwrap();
+    let assert = descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
+    let stderr = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    for part in ["step-0000000005.safetensors: it is damaged", "step-0000000004.safetensors is not a whole"] {
+        assert!(stderr.contains(part), "{stderr}");
+    }
+    let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    assert!(stdout.contains("Going on after step 2."), "{stdout}");
+    Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, "from step 2");
+}
+
+#[test]
+fn without_a_whole_checkpoint_nothing_is_overwritten() {
+    let folder = run_of_one_epoch();
+    let model = folder.path().join("out/model.safetensors");
+    let before = fs::read(&model).unwrap();
+    for step in [2, 4, 5] {
+        fs::write(checkpoint(folder.path(), step), b"noise").unwrap();
+    }
+    let message = failure_at_the_end(folder.path(), &[TRAIN, &["--resume"]].concat());
+    assert!(message.contains("no checkpoint is whole"), "{message}");
+    assert_eq!(fs::read(&model).unwrap(), before);
+}
+
+/// What a command that must fail says last.
+fn failure_at_the_end(folder: &Path, args: &[&str]) -> String {
+    let output = descent(folder).args(args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: "), "{stderr}");
+    last.to_owned()
+}
+
+#[test]
+fn another_configuration_is_refused_until_one_is_chosen() {
+    let folder = run_of_one_epoch();
+    let other = [TRAIN, &["--resume", "--epochs", "2", "--seed", "7", "--augment"]].concat();
+    let message = short_failure(folder.path(), &other);
+    for part in [
+        "--augment is true, in the checkpoint false",
+        "--epochs is 2, in the checkpoint 1",
+        "--seed is 7, in the checkpoint 42",
+        "--resume-with saved",
+    ] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+
+    let whole = Outcome::of(&folder.path().join("out"));
+    fs::remove_file(checkpoint(folder.path(), 5)).unwrap();
+    // Within an epoch the order of the images cannot change.
+    let message = short_failure(folder.path(), &[&other[..], &["--resume-with", "flags"]].concat());
+    assert!(message.contains("stands within epoch 1") && message.contains("--seed"), "{message}");
+
+    descent(folder.path()).args(&other).args(["--resume-with", "saved"]).assert().success();
+    Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, "with the saved configuration");
+
+    descent(folder.path()).args(&other).args(["--resume-with", "flags"]).assert().success();
+    let outcome = Outcome::of(&folder.path().join("out"));
+    assert_eq!((outcome.checkpoint.state.step, outcome.checkpoint.state.epoch), (10, 2));
+}
+
+#[test]
+fn other_images_or_another_rule_are_refused() {
+    let folder = run_of_one_epoch();
+    let message = short_failure(
+        folder.path(),
+        &[TRAIN, &["--resume", "--resume-with", "flags", "--optimizer", "sgd"]].concat(),
+    );
+    assert!(
+        message.contains("the state of the optimizer") && message.contains("0.bias.exp_avg"),
+        "{message}"
+    );
+    assert_eq!(steps(folder.path(), "out"), [2, 4, 5]);
+
+    let file = folder.path().join("data/data_batch_1.bin");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let message = short_failure(folder.path(), &[TRAIN, &["--resume"]].concat());
+    assert!(message.contains("the images are others"), "{message}");
+    let message = short_failure(folder.path(), &[TRAIN, &["--resume", "--resume-with", "saved"]].concat());
+    assert!(message.contains("the images are not those of the checkpoint"), "{message}");
+}
+
+#[test]
+fn a_folder_with_checkpoints_is_not_taken_for_a_new_run() {
+    let folder = run_of_one_epoch();
+    let message = short_failure(folder.path(), TRAIN);
+    assert!(message.contains("out holds the checkpoints of an earlier run") && message.contains("--resume"));
+    assert_eq!(steps(folder.path(), "out"), [2, 4, 5]);
+    let message = failure(folder.path(), &["train", "--resume"]);
+    assert!(message.contains("--out"), "{message}");
+}
+
+#[test]
+fn the_last_and_the_best_checkpoints_are_kept() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    // At this learning rate the validation loss grows after the first epochs.
+    let flags = ["--epochs", "12", "--val", "32", "--lr", "0.05", "--keep", "1"];
+    train(folder.path(), "out", &flags);
+    let best = Outcome::of(&folder.path().join("out")).checkpoint.state.best_step.unwrap();
+    let mut expected = vec![best, 36];
+    expected.dedup();
+    assert_eq!(steps(folder.path(), "out"), expected);
+}
+
+#[test]
+fn the_averaged_weights_are_evaluated_and_saved() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    train(folder.path(), "out", &["--epochs", "1", "--ema", "0.5"]);
+    let checkpoint = Outcome::of(&folder.path().join("out")).checkpoint;
+    let (_, params, _) = classifier::model::load(&folder.path().join("out/model.safetensors")).unwrap();
+    let average = checkpoint.tensors.model("average", &params).unwrap();
+    // Five steps, and the correction for having started at zero.
+    assert_eq!(checkpoint.n_averaged, 5);
+    let correction = 1.0 - 0.5_f32.powi(5);
+    for (saved, average) in params.values().iter().zip(&average) {
+        assert!((saved - average / correction).abs() <= 1e-6 * saved.abs(), "{saved} and {average}");
+    }
+    assert_ne!(params.values(), checkpoint.tensors.model("model", &params).unwrap());
+
+    let accuracy = checkpoint.state.history[0].test.accuracy;
+    let eval = ["eval", "--data", "data", "--model", "out/model.safetensors"];
+    let output = descent(folder.path()).args(eval).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("accuracy {accuracy:.2} %\n"));
+}
+
+#[test]
+fn nan_stops_skips_or_goes_on() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    let hot = [TRAIN, &["--optimizer", "sgd", "--lr", "1e30"]].concat();
+    let message = short_failure(folder.path(), &[&hot[..], &["--checkpoint-every", "1"]].concat());
+    let expected =
+        "training stopped at step 2 (epoch 1, batch 2): the loss is NaN, the gradient of `0.weight` is NaN";
+    assert!(message.contains(expected), "{message}");
+    assert!(message.contains("out/checkpoints/step-0000000001.safetensors stands"), "{message}");
+    // The last good checkpoint stands: it can be resumed, and leads to the same place.
+    let again = [&hot[..], &["--checkpoint-every", "1", "--resume", "--detect-anomaly"]].concat();
+    let message = short_failure(folder.path(), &again);
+    assert!(
+        message.contains("training stopped at step 2") && message.contains("; it begins in "),
+        "{message}"
+    );
+    assert!(message.contains(" at layer \""), "{message}");
+
+    let output =
+        descent(folder.path()).args(&hot).args(["--out", "skip", "--on-nan", "skip"]).assert().success();
+    let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(stderr.contains("warning: skipping step 2 (epoch 1, batch 2): the loss is NaN"), "{stderr}");
+    assert!(stderr.contains("warning: 4 steps of epoch 1 met NaN or infinity"), "{stderr}");
+    let skipped = Outcome::of(&folder.path().join("skip")).checkpoint;
+    assert_eq!((skipped.state.step, skipped.n_updates), (5, 1));
+
+    let flags = ["--out", "on", "--on-nan", "continue", "--epochs", "2"];
+    let output = descent(folder.path()).args(&hot).args(flags).assert().success();
+    let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(stderr.contains("warning: going on at step 2"), "{stderr}");
+    assert!(stderr.contains("no figure") && folder.path().join("on/confusion.png").exists(), "{stderr}");
+    let went_on = Outcome::of(&folder.path().join("on")).checkpoint;
+    assert_eq!((went_on.state.step, went_on.n_updates), (10, 10));
+    assert!(went_on.state.history[1].train_loss.is_nan());
+
+    // When no step at all can be taken, there is nothing to measure.
+    let flags = ["--out", "none", "--on-nan", "skip", "--epochs", "3"];
+    let message = failure_at_the_end(folder.path(), &[&hot[..], &flags].concat());
+    assert!(message.contains("every step of epoch 2 was skipped"), "{message}");
+}
+
+#[test]
+fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused() {
+    let folder = run_of_one_epoch();
+    let out = folder.path().join("out");
+    fs::write(out.join(".model.safetensors.123.tmp"), b"half").unwrap();
+    fs::write(out.join(".loss.svg.123-4.part"), b"half").unwrap();
+    fs::write(out.join("checkpoints/.step-0000000007.safetensors.123.tmp"), b"half").unwrap();
+    fs::write(out.join("notes.tmp"), b"the user's").unwrap();
+    {
+        let mut held = descent::checkpoint::Folder::new(&out);
+        held.prepare(true).unwrap();
+        let message = short_failure(folder.path(), &[TRAIN, &["--resume"]].concat());
+        assert!(message.contains("another process is training into out"), "{message}");
+    }
+    assert_nothing_half_written(&out);
+    assert!(out.join("notes.tmp").exists());
+    descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// A run that is in the middle of its second epoch of many.
+    fn long_run(folder: &Path, batch_size: &str) -> Child {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+            .current_dir(folder)
+            .args(["train", "--data", "data", "--batch-size", batch_size, "--lr", "0.001", "--out", "out"])
+            .args(["--epochs", "100000", "--checkpoint-every", "1h"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.starts_with("epoch ")), "the run ended before its first epoch");
+        // Someone must go on reading, or the run would end for want of a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        child
+    }
+
+    fn send(child: &Child, signal: &str) {
+        let kill = format!("kill -{signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    #[test]
+    fn ctrl_c_and_sigterm_finish_the_step_and_save() {
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let folder = TempDir::new().unwrap();
+            tiny_cifar(folder.path(), 16);
+            let child = long_run(folder.path(), "16");
+            send(&child, signal);
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{stderr}");
+            let step = Outcome::of(&folder.path().join("out")).checkpoint.state.step;
+            assert!(stderr.contains(&format!("stopped after step {step};")), "{stderr}");
+            assert_nothing_half_written(&folder.path().join("out"));
+
+            // Stopped and gone on, the run ends as one that was not.
+            let epochs = (step / 5 + 1).to_string();
+            let flags = ["--epochs", &epochs, "--resume", "--resume-with", "flags"];
+            descent(folder.path()).args(TRAIN).args(flags).assert().success();
+            train(folder.path(), "whole", &["--epochs", &epochs]);
+            let whole = Outcome::of(&folder.path().join("whole"));
+            Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, signal);
+        }
+    }
+
+    #[test]
+    fn a_second_signal_stops_at_once() {
+        let folder = TempDir::new().unwrap();
+        tiny_cifar(folder.path(), 200);
+        let mut child = long_run(folder.path(), "1000");
+        // Both wait while the process is stopped, and then come before any other work.
+        ["STOP", "INT", "TERM", "CONT"].iter().for_each(|signal| send(&child, signal));
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(130 | 143)), "{code:?}");
+        let n_saved = fs::read_dir(folder.path().join("out/checkpoints")).unwrap().count();
+        assert_eq!(n_saved, 0, "a step was finished and saved");
+    }
+}

@@ -1,0 +1,77 @@
+//! What holds for the workspace as a whole: who may depend on whom, and that the project's own check runs
+//! what the README promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .expect("crates/descent lies two levels down")
+        .into()
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// For each member, the members it depends on (development dependencies aside).
+fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let name = |value: &serde_json::Value| value["name"].as_str().expect("a name").to_owned();
+    let members: BTreeSet<String> = packages.iter().map(name).collect();
+    let internal = |package: &serde_json::Value| {
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        dependencies.iter().filter(|d| d["kind"] != "dev").map(name).filter(|d| members.contains(d)).collect()
+    };
+    packages.iter().map(|package| (name(package), internal(package))).collect()
+}
+
+#[test]
+fn the_crate_graph_stays_as_designed() {
+    let graph = internal_dependencies();
+    let allowed: &[(&str, &[&str])] = &[
+        ("huge-pages", &[]),
+        ("simd", &[]),
+        ("tensor", &["simd"]),
+        ("init", &[]),
+        ("optim", &["huge-pages", "simd"]),
+        ("data", &[]),
+        ("viz", &[]),
+        ("autograd", &["huge-pages", "tensor"]),
+        ("nn", &["autograd", "init", "tensor"]),
+        ("classifier", &["autograd", "data", "nn"]),
+        ("lecture", &["autograd", "classifier", "data", "init", "nn", "optim", "tensor", "viz"]),
+        ("descent", &["autograd", "classifier", "data", "lecture", "nn", "optim", "tensor", "viz"]),
+    ];
+    for (name, expected) in allowed {
+        let found = graph.get(*name).unwrap_or_else(|| panic!("the workspace has no crate {name}"));
+        let extra: Vec<_> = found.iter().filter(|d| !expected.contains(&d.as_str())).collect();
+        assert!(extra.is_empty(), "{name} may depend on {expected:?} only, and depends on {extra:?} too");
+    }
+}
+
+#[test]
+fn every_library_has_a_readme_with_an_example() {
+    let programs = ["descent", "xtask", "benches", "bench-protocol"];
+    for name in internal_dependencies().keys().filter(|name| !programs.contains(&name.as_str())) {
+        let readme = read(&format!("crates/{name}/README.md"));
+        assert!(readme.contains("\n```rust"), "crates/{name}/README.md has no example in Rust");
+    }
+}
+
+#[test]
+fn the_check_runs_the_test_command_of_the_readme() {
+    let command = "cargo test --workspace";
+    assert!(read("README.md").contains(command), "README.md does not say how to run the tests: {command}");
+    assert!(read(".ci/run").contains(command), ".ci/run does not call the README's test command: {command}");
+}

@@ -1,0 +1,134 @@
+//! Activation functions and their gradients.
+
+use anyhow::{Result, ensure};
+use autograd::{Graph, Mode, Params, Tape, Var};
+use clap::Args;
+use classifier::ranges::{positive, within};
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+
+/// Where the functions are drawn.
+#[derive(Clone, Debug, Args)]
+pub struct Activations {
+    /// Drawn from −X to X
+    #[arg(long, value_name = "X", default_value_t = 8.0, value_parser = positive)]
+    pub range: f64,
+
+    /// Points to each side of 0
+    #[arg(long, value_name = "N", default_value_t = 80, value_parser = within::<1, 10_000>)]
+    pub points: usize,
+
+    /// Slope of the leaky ReLU on the left
+    #[arg(long, value_name = "X", default_value_t = 0.2, value_parser = positive)]
+    pub slope: f64,
+}
+
+/// A function at some points, and its gradient there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activation {
+    /// Its name.
+    pub name: &'static str,
+    /// The points.
+    pub x: Vec<f64>,
+    /// The values.
+    pub y: Vec<f64>,
+    /// The gradients.
+    pub dy: Vec<f64>,
+}
+
+impl Activation {
+    /// Value and gradient at the point nearest to `x`.
+    pub fn at(&self, x: f64) -> (f64, f64) {
+        let distance = |i: &usize| (self.x[*i] - x).abs();
+        let nearest =
+            (0..self.x.len()).min_by(|a, b| distance(a).total_cmp(&distance(b))).expect("some points");
+        (self.y[nearest], self.dy[nearest])
+    }
+}
+
+impl Activations {
+    /// The four functions, differentiated by the library's backward pass.
+    ///
+    /// # Errors
+    /// When a gradient is missing.
+    pub fn functions(&self) -> Result<Vec<Activation>> {
+        let n = self.points as i64;
+        let x: Vec<f32> = (-n..=n).map(|i| (self.range * i as f64 / n as f64) as f32).collect();
+        let slope = self.slope as f32;
+        Ok(vec![
+            differentiate("sigmoid", &x, |g, x| g.sigmoid(x))?,
+            differentiate("tanh", &x, |g, x| g.tanh(x))?,
+            differentiate("ReLU", &x, |g, x| g.relu(x))?,
+            differentiate("leaky ReLU", &x, |g, x| g.leaky_relu(x, slope))?,
+        ])
+    }
+}
+
+fn differentiate(name: &'static str, x: &[f32], f: impl Fn(&Graph<'_>, Var) -> Var) -> Result<Activation> {
+    let (mut params, mut tape) = (Params::new(), Tape::new());
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let input = g.variable([x.len()], x);
+    let output = f(&g, input);
+    // The gradient of the sum is the gradient at each point.
+    let sum = g.sum(output);
+    g.backward(sum);
+    let gradient = g.grad(input);
+    ensure!(gradient.is_some(), "{name} has no gradient");
+    let dy = draws::wide(gradient.unwrap_or_default());
+    Ok(Activation { name, x: draws::wide(x), y: draws::wide(g.value(output)), dy })
+}
+
+impl Experiment for Activations {
+    const TITLE: &'static str = "Activations and their gradients";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let functions = self.functions()?;
+        section.text(
+            "What an activation does to the forward pass is half of the story. The other half is the factor by which it \
+             multiplies every gradient that passes through:\n\n\
+             $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14$$\n\n$$\\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
+             and for the ReLU 1 where $x > 0$, 0 elsewhere. \
+             A sigmoid takes away at least three quarters of the gradient, and nearly all of it where it is saturated. \
+             A ReLU passes it on whole or not at all; a unit that is negative for every sample learns nothing any more. \
+             The leaky ReLU leaves such a unit a small slope to come back by.",
+        );
+        let panels = functions.iter().map(|f| {
+            Figure::new(f.name).x_label("x").line("value", &f.x, &f.y).line("gradient", &f.x, &f.dy)
+        });
+        section.panels(
+            "functions",
+            "Activations and their gradients",
+            2,
+            panels.collect(),
+            "Beyond ±5 the sigmoid's gradient cannot be told from zero; that of the ReLU is a step. At 0, where the \
+             ReLU has a corner, the gradient is that of the left side.",
+        )?;
+        let mut table =
+            Table::new(["", "value at 0", "gradient at 0", &format!("gradient at −{}", self.range)])
+                .decimals(6);
+        for f in &functions {
+            let ((value, at_zero), (_, at_left)) = (f.at(0.0), f.at(-self.range));
+            table.push([f.name.into(), value.into(), at_zero.into(), at_left.into()]);
+        }
+        section.table("points", "In numbers.", table);
+        let x = [("x".to_owned(), functions[0].x.as_slice())].into_iter();
+        let columns = functions.iter().flat_map(|f| {
+            [(f.name.to_owned(), f.y.as_slice()), (format!("{} gradient", f.name), f.dy.as_slice())]
+        });
+        section.data("functions", &Table::of_columns(x.chain(columns)));
+        for (path, source) in [
+            ("crates/autograd/src/ops/sigmoid.rs", include_str!("../../../autograd/src/ops/sigmoid.rs")),
+            ("crates/autograd/src/ops/relu.rs", include_str!("../../../autograd/src/ops/relu.rs")),
+            (
+                "crates/autograd/src/ops/leaky_relu.rs",
+                include_str!("../../../autograd/src/ops/leaky_relu.rs"),
+            ),
+        ] {
+            section.source(path, source);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Adam, raw and corrected.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{below_one, not_negative, place, within};
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::curve::{NamedPath, WAVE, path_table};
+
+/// Where descent starts, how far it goes, and the decay rates.
+#[derive(Clone, Debug, Args)]
+pub struct Adam {
+    /// Where the descents start
+    #[arg(long, value_name = "X", default_value_t = 15.0, allow_negative_numbers = true, value_parser = place)]
+    pub start: f64,
+
+    /// Steps of each descent
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 1000>)]
+    pub steps: usize,
+
+    /// Learning rate
+    #[arg(long, value_name = "X", default_value_t = 0.7, value_parser = not_negative)]
+    pub lr: f64,
+
+    /// Decay rates β₁ of the mean, a row each
+    #[arg(long, value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 0.6, 0.9],
+          value_parser = below_one)]
+    pub beta1: Vec<f64>,
+
+    /// Decay rates β₂ of the mean square, a column each
+    #[arg(long, value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 0.6, 0.9],
+          value_parser = below_one)]
+    pub beta2: Vec<f64>,
+}
+
+/// 1/(1 − βᵗ): what Adam's means are multiplied by at step t, counted from 1.
+pub fn correction(beta: f64, t: usize) -> f64 {
+    1.0 / (1.0 - beta.powf(t as f64))
+}
+
+impl Adam {
+    /// The path of each pair of rates, row by row, the start included.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range.
+    pub fn paths(&self, bias_correction: bool) -> Result<Vec<NamedPath>> {
+        let pairs = self.beta1.iter().flat_map(|&b1| self.beta2.iter().map(move |&b2| (b1, b2)));
+        let path = |betas: (f64, f64)| {
+            let rule = optim::Adam { lr: self.lr, betas, bias_correction, ..optim::Adam::default() };
+            Ok((format!("β₁ = {}, β₂ = {}", betas.0, betas.1), WAVE.descend(&rule, self.start, self.steps)?))
+        };
+        pairs.map(path).collect()
+    }
+}
+
+impl Experiment for Adam {
+    const TITLE: &'static str = "Adam";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let (raw, corrected) = (self.paths(false)?, self.paths(true)?);
+        section.text(INTRODUCTION);
+        let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (5.0, 25.0), path);
+        let n_columns = self.beta2.len().clamp(1, 3);
+        section.panels(
+            "raw",
+            "Adam without bias correction",
+            n_columns,
+            raw.iter().map(panel).collect(),
+            "**Raw.** A row has one β₁, a column one β₂. The more the mean remembers (downwards), the later the path sets \
+             out; the more the mean square remembers (to the right), the longer its first steps.",
+        )?;
+        section.panels(
+            "corrected",
+            "Adam with bias correction",
+            n_columns,
+            corrected.iter().map(panel).collect(),
+            "**Corrected.** Every first step now has length η = 0.7, whatever the rates. The slow start of the bottom rows \
+             is gone.",
+        )?;
+        let half = (self.steps / 2).max(1);
+        let mut table = Table::new([
+            "rates".to_owned(),
+            "raw, t = 1".to_owned(),
+            format!("raw, t = {half}"),
+            format!("raw, t = {}", self.steps),
+            format!("corrected, t = {half}"),
+            format!("corrected, t = {}", self.steps),
+        ])
+        .decimals(6);
+        for ((name, raw), (_, corrected)) in raw.iter().zip(&corrected) {
+            let points = [raw[1], raw[half], raw[self.steps], corrected[half], corrected[self.steps]];
+            table.push([name.clone().into()].into_iter().chain(points.map(Into::into)));
+        }
+        section.table("points", "The same paths in numbers: $x$ after step $t$.", table);
+        section.text(CORRECTION);
+        let steps: Vec<f64> = (1..=1000).map(f64::from).collect();
+        let figure = [0.9, 0.99, 0.999].into_iter().fold(
+            Figure::new("How much the means are corrected")
+                .x_label("step t")
+                .y_label("correction factor")
+                .x_log()
+                .y_log(),
+            |figure, beta| {
+                let factors: Vec<f64> = (1..=1000).map(|t| correction(beta, t)).collect();
+                figure.line(format!("β = {beta}"), &steps, &factors)
+            },
+        );
+        section.figure(
+            "correction",
+            figure,
+            "The factor $1/(1-\\beta^t)$. With β = 0.9 the correction is over after some thirty steps; with 0.999 it \
+             takes thousands.",
+        )?;
+        let mut table = Table::new(["β", "t = 1", "t = 2", "t = 10", "t = 1000"]).decimals(6);
+        for beta in [0.9, 0.999] {
+            let factors = [1, 2, 10, 1000].map(|t| correction(beta, t).into());
+            table.push([format!("{beta}").into()].into_iter().chain(factors));
+        }
+        section.table("correction", "The factor $1/(1-\\beta^t)$.", table);
+        section.data("raw", &path_table(&raw));
+        section.data("corrected", &path_table(&corrected));
+        section.source("crates/optim/src/rules/adam.rs", include_str!("../../../optim/src/rules/adam.rs"));
+        Ok(())
+    }
+}
+
+const INTRODUCTION: &str = "\
+Adam joins the two: momentum's mean of the gradient above, RMSProp's root mean square below.
+
+$$v_t = \\beta_1 v_{t-1} + (1-\\beta_1)\\,g_t$$
+
+$$s_t = \\beta_2 s_{t-1} + (1-\\beta_2)\\,g_t^2$$
+
+$$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\beta_2^t}$$
+
+$$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
+
+Both means start at zero and are therefore too small at first; the hats repair that. Here are twenty steps on \
+$x\\cos(0.15\\pi x)$ without the hats and with them.
+
+> **Which one is Adam?** The corrected one: the paper's, PyTorch's and this library's default. Without correction it is \
+an algorithm of its own, which figures sometimes show in its place; here that takes an option, \
+`bias_correction: false`.";
+
+const CORRECTION: &str = "\
+Why exactly $1 - \\beta^t$? If the gradient were a constant $g$, then $v_t = (1-\\beta^t)\\,g$: dividing gives $g$ back.";

@@ -1,0 +1,163 @@
+//! Dropout left on: how sure the network is of an image that is turned step by step.
+
+use anyhow::Result;
+use autograd::{Mode, Tape};
+use clap::Args;
+use classifier::ranges::within;
+use classifier::softmax;
+use nn::Layer;
+use viz::{Figure, ImageGrid, Tile};
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+use crate::subjects::network::{NetworkFlags, Trained, first_of_class, rgb};
+
+/// The network, the image, and how often it is asked.
+#[derive(Clone, Debug, Args)]
+pub struct CnnDoubt {
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkFlags,
+
+    /// The class whose first test image is turned, counted from 0
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = within::<0, 9>)]
+    pub class: usize,
+
+    /// Stochastic passes at each angle
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 1000>)]
+    pub passes: usize,
+
+    /// Steps of a half turn
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 360>)]
+    pub steps: usize,
+}
+
+/// What many stochastic passes say of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opinion {
+    /// For each class, the mean of its probabilities.
+    pub mean: Vec<f64>,
+    /// For each class, their standard deviation.
+    pub std: Vec<f64>,
+}
+
+/// An image of 32 × 32 pixels turned about its centre, anticlockwise; what comes from outside is the edge.
+pub fn turned(rgb: &[u8], degrees: f64) -> Vec<u8> {
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let pixel = |row: i32, column: i32, channel: usize| {
+        f64::from(rgb[(row.clamp(0, 31) * 32 + column.clamp(0, 31)) as usize * 3 + channel])
+    };
+    let mut out = Vec::with_capacity(rgb.len());
+    for i in 0..32 * 32 {
+        let (y, x) = (f64::from(i / 32) - 15.5, f64::from(i % 32) - 15.5);
+        let (row, column) = (cos * y + sin * x + 15.5, cos * x - sin * y + 15.5);
+        let (top, left) = (row.floor(), column.floor());
+        let (down, right) = (row - top, column - left);
+        for channel in 0..3 {
+            let at = |dy, dx| pixel(top as i32 + dy, left as i32 + dx, channel);
+            let upper = (1.0 - right) * at(0, 0) + right * at(0, 1);
+            let lower = (1.0 - right) * at(1, 0) + right * at(1, 1);
+            out.push(((1.0 - down) * upper + down * lower).round() as u8);
+        }
+    }
+    out
+}
+
+/// Asks the network `n_passes` times with dropout on: as many copies of the image in one batch, each with a mask
+/// of its own.
+pub fn opinion(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> Opinion {
+    let (net, mut params) = trained.build();
+    let mut tape = Tape::new();
+    let g = tape.begin(&mut params, Mode::train(seed, 0).with_grad(false));
+    let x = g.input([n_passes, 32, 32, 3], &trained.normalized(image).repeat(n_passes));
+    let logits = net.forward(&g, x);
+    let n_classes = trained.classes().len();
+    let passes: Vec<Vec<f64>> = g.value(logits).chunks_exact(n_classes).map(softmax).collect();
+    let of_class = |class: usize| passes.iter().map(|p| p[class]).collect::<Vec<f64>>();
+    let mean = (0..n_classes).map(|class| draws::mean(&of_class(class))).collect();
+    let std = (0..n_classes).map(|class| draws::variance(&of_class(class)).max(0.0).sqrt()).collect();
+    Opinion { mean, std }
+}
+
+impl Experiment for CnnDoubt {
+    const TITLE: &'static str = "Its doubts";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let trained = self.network.network()?;
+        let (classes, test) = (trained.classes(), &trained.images.test);
+        let image = rgb(test, first_of_class(test, self.class)?);
+        let angles: Vec<f64> = (0..=self.steps).map(|i| 180.0 * i as f64 / self.steps as f64).collect();
+        let images: Vec<Vec<u8>> = angles.iter().map(|&angle| turned(&image, angle)).collect();
+        let asked = images.iter().map(|image| opinion(&trained, image, self.passes, self.network.seed));
+        let opinions: Vec<Opinion> = asked.collect();
+
+        section.text(&format!(
+            "An image of the class *{}* is turned step by step, and at each step the network is asked {} times with \
+             dropout left on. The mean of the answers is its opinion, their standard deviation its doubt. Asked is {}.",
+            classes[self.class],
+            self.passes,
+            self.network.describe(&trained)
+        ));
+        let tile = |((image, angle), Opinion { mean, std }): ((&Vec<u8>, &f64), &Opinion)| {
+            let best = (1..mean.len()).fold(0, |best, i| if mean[i] > mean[best] { i } else { best });
+            let share = 100.0 * mean[best];
+            let caption =
+                format!("{angle:.0}°\n{} {share:.0} %\n± {:.0} %", classes[best], 100.0 * std[best]);
+            Tile::rgb(32, 32, image).caption(caption)
+        };
+        let tiles: Vec<Tile> = images.iter().zip(&angles).zip(&opinions).map(tile).collect();
+        let grid = |n_columns| {
+            let grid = ImageGrid::new("Turned step by step", n_columns);
+            tiles.iter().cloned().fold(grid, ImageGrid::tile)
+        };
+        section.plot(
+            "images",
+            &grid(7),
+            &grid(3),
+            "Under each image: the angle, the class that leads, and mean ± deviation of its probability.",
+        )?;
+
+        let column = |values: fn(&Opinion) -> &Vec<f64>, class: usize| -> Vec<f64> {
+            opinions.iter().map(|opinion| values(opinion)[class]).collect()
+        };
+        let peak = |class: &usize| column(|o| &o.mean, *class).into_iter().fold(0.0, f64::max);
+        let mut order: Vec<usize> = (0..classes.len()).filter(|class| *class != self.class).collect();
+        order.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
+        let mut figure = Figure::new("What the passes say, angle by angle")
+            .x_label("angle, degrees")
+            .y_label("mean probability");
+        let (mean, std) = (column(|o| &o.mean, self.class), column(|o| &o.std, self.class));
+        let side = |sign: f64| {
+            let sides = mean.iter().zip(&std).map(|(m, s)| (m + sign * 2.0 * s).clamp(0.0, 1.0));
+            sides.collect::<Vec<f64>>()
+        };
+        figure = figure.band("", &angles, &side(-1.0), &side(1.0)).line(
+            format!("{} ± two deviations", classes[self.class]),
+            &angles,
+            &mean,
+        );
+        for &class in order.iter().take(3) {
+            figure = figure.line(classes[class].as_str(), &angles, &column(|o| &o.mean, class));
+        }
+        section.figure(
+            "opinions",
+            figure,
+            "Its own class with the band of its doubt, and the three others that come closest at any angle. Where the line of \
+             another runs through the band, the passes do not agree on what they see.",
+        )?;
+        let columns: Vec<(String, Vec<f64>)> = (0..classes.len())
+            .flat_map(|class| {
+                let name = &classes[class];
+                [
+                    (format!("{name} mean"), column(|o| &o.mean, class)),
+                    (format!("{name} std"), column(|o| &o.std, class)),
+                ]
+            })
+            .collect();
+        let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
+        let angle = std::iter::once(("angle".to_owned(), angles.as_slice()));
+        section.data("opinions", &Table::of_columns(angle.chain(columns)));
+        Ok(())
+    }
+}

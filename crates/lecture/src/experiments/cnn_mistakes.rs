@@ -1,0 +1,126 @@
+//! What the network takes for what, and where it is surest of being wrong.
+
+use anyhow::Result;
+use autograd::{Mode, Tape};
+use clap::Args;
+use classifier::ranges::within;
+use classifier::softmax;
+use data::{Batch, Loader};
+use nn::Layer;
+use viz::{Border, HeatMap, ImageGrid, Tile};
+
+use super::Experiment;
+use crate::page::{Cell, Section, Table};
+use crate::subjects::network::{NetworkFlags, Trained, rgb};
+
+/// The network, and how many of its mistakes are shown.
+#[derive(Clone, Debug, Args)]
+pub struct CnnMistakes {
+    /// The network.
+    #[command(flatten)]
+    pub network: NetworkFlags,
+
+    /// Mistakes to show
+    #[arg(long, value_name = "N", default_value_t = 18, value_parser = within::<1, 1000>)]
+    pub mistakes: usize,
+}
+
+/// A test image that was taken for something else.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake {
+    /// Its place in the test set.
+    pub image: usize,
+    /// Its class.
+    pub is: usize,
+    /// What the network took it for.
+    pub said: usize,
+    /// The probability that the network gave to that.
+    pub confidence: f64,
+}
+
+/// All mistakes on the test set, the most confident first.
+///
+/// # Errors
+/// When the images can no longer be read.
+pub fn mistakes(trained: &Trained) -> Result<Vec<Mistake>> {
+    let (net, mut params) = trained.build();
+    let (mut tape, mut batch, mut mistakes) = (Tape::new(), Batch::new(), Vec::new());
+    let mut loader = Loader::new(&trained.images.test, 64).normalize(&trained.normalize);
+    while loader.next_into(&mut batch)? {
+        let g = tape.begin(&mut params, Mode::eval());
+        let x = g.input(batch.shape(), batch.images());
+        let logits = net.forward(&g, x);
+        let rows = g.value(logits).chunks_exact(trained.classes().len());
+        for ((logits, &is), &image) in rows.zip(batch.labels()).zip(batch.indices()) {
+            let p = softmax(logits);
+            let said = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
+            if said != is as usize {
+                mistakes.push(Mistake { image, is: is as usize, said, confidence: p[said] });
+            }
+        }
+    }
+    mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    Ok(mistakes)
+}
+
+impl Experiment for CnnMistakes {
+    const TITLE: &'static str = "Its mistakes";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let trained = self.network.network()?;
+        let (evaluation, classes) = (trained.evaluate()?, trained.classes());
+        section.text(&format!(
+            "The test set, once through {}. In evaluation mode dropout does nothing, and the class with the largest output \
+             is the answer.",
+            self.network.describe(&trained)
+        ));
+        let counts: Vec<u64> = (0..classes.len()).flat_map(|class| evaluation.row(class).to_vec()).collect();
+        section.plot(
+            "confusion",
+            &HeatMap::confusion("Confusion on the test set", classes, &counts),
+            &HeatMap::confusion("Confusion on the test set", classes, &counts).size(360, 390),
+            "A row is what the images are, a column what they were taken for: mistakes lie off the diagonal.",
+        )?;
+        let header = std::iter::once("is").chain(classes.iter().map(String::as_str));
+        let mut table = Table::new(header);
+        for (class, name) in classes.iter().enumerate() {
+            let counts = evaluation.row(class).iter().map(|&count| Cell::Count(count));
+            table.push(std::iter::once(name.as_str().into()).chain(counts));
+        }
+        section.data("confusion", &table);
+        let mut table = Table::new(["class", "accuracy, %"]).decimals(1);
+        for (class, name) in classes.iter().enumerate() {
+            table.push([name.as_str().into(), evaluation.class_accuracy(class).into()]);
+        }
+        table.push(["all".into(), evaluation.score().accuracy.into()]);
+        section.table("accuracy", "Accuracy, class by class.", table);
+
+        let mistakes = mistakes(&trained)?;
+        if mistakes.is_empty() {
+            section.text("It made no mistake at all.");
+            return Ok(());
+        }
+        let mut table = Table::new(["test image", "is", "taken for", "probability"]);
+        for m in &mistakes {
+            let [is, said] = [m.is, m.said].map(|class| classes[class].as_str().into());
+            table.push([m.image.into(), is, said, m.confidence.into()]);
+        }
+        section.data("mistakes", &table);
+        let tile = |Mistake { image, is, said, confidence }: &Mistake| {
+            let caption = format!("{} {:.0} %\nis: {}", classes[*said], 100.0 * confidence, classes[*is]);
+            Tile::rgb(32, 32, &rgb(&trained.images.test, *image)).caption(caption).border(Border::Bad)
+        };
+        let tiles: Vec<Tile> = mistakes.iter().take(self.mistakes).map(tile).collect();
+        let grid = |n_columns| {
+            let grid = ImageGrid::new("The most confident mistakes", n_columns);
+            tiles.iter().cloned().fold(grid, ImageGrid::tile)
+        };
+        section.plot(
+            "mistakes",
+            &grid(6),
+            &grid(3),
+            "Look at what a network does not know that it does not know: some of these are hard for us too, and some are \
+             not.",
+        )
+    }
+}

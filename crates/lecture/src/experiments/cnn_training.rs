@@ -1,0 +1,185 @@
+//! The network's training: the fifty epochs on record, and a few on the spot.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Cell, Section, Table};
+use crate::subjects::network::NetworkFlags;
+
+/// Which trainings are shown.
+#[derive(Clone, Debug, Args)]
+pub struct CnnTraining {
+    /// What is trained on the spot.
+    #[command(flatten)]
+    pub network: NetworkFlags,
+
+    /// Folder of a finished run, to show its history.csv instead of the run on record
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+}
+
+/// The columns of a run's history that are drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// The epochs, from 1.
+    pub epoch: Vec<f64>,
+    /// The mean of the batch means.
+    pub train_loss: Vec<f64>,
+    /// The mean over all images.
+    pub train_loss_per_sample: Vec<f64>,
+    /// Loss on the test set, in evaluation mode.
+    pub test_loss: Vec<f64>,
+    /// Accuracy on the test set in percent.
+    pub test_accuracy: Vec<f64>,
+}
+
+/// The losses that the lecture prints: (epoch, loss).
+pub const LECTURE: [(f64, f64); 15] = [
+    (1.0, 1.6063),
+    (2.0, 1.3142),
+    (3.0, 1.2205),
+    (4.0, 1.1668),
+    (5.0, 1.1335),
+    (6.0, 1.0996),
+    (7.0, 1.0810),
+    (8.0, 1.0594),
+    (9.0, 1.0465),
+    (10.0, 1.0295),
+    (46.0, 0.8931),
+    (47.0, 0.8802),
+    (48.0, 0.8820),
+    (49.0, 0.8748),
+    (50.0, 0.8847),
+];
+
+/// The accuracy that the lecture ends with, in percent.
+pub const LECTURE_ACCURACY: f64 = 68.98;
+
+impl Course {
+    /// The project's run of the lecture's fifty epochs on CIFAR-10.
+    ///
+    /// # Errors
+    /// When the file in the source tree is no history.
+    pub fn on_record() -> Result<Self> {
+        Self::parse(include_str!("../../../../docs/results/lecture-cnn/history.csv"))
+    }
+
+    /// The history of the run in `dir`.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read or is no history.
+    pub fn of_run(dir: &Path) -> Result<Self> {
+        let file = dir.join("history.csv");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        Self::parse(&text).with_context(|| format!("{} is no history of a run", file.display()))
+    }
+
+    fn parse(csv: &str) -> Result<Self> {
+        let mut lines = csv.lines();
+        let header: Vec<&str> = lines.next().context("it is empty")?.split(',').collect();
+        let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+        ensure!(!rows.is_empty(), "it has no epoch");
+        let column = |name: &str| {
+            let at = header.iter().position(|column| *column == name);
+            let at = at.with_context(|| format!("it has no column {name}"))?;
+            let number = |row: &Vec<&str>| {
+                let text = row.get(at).with_context(|| format!("a line has no {name}"))?;
+                text.parse().with_context(|| format!("{name}: expected a number, found {text:?}"))
+            };
+            rows.iter().map(number).collect::<Result<Vec<f64>>>()
+        };
+        Ok(Self {
+            epoch: column("epoch")?,
+            train_loss: column("train_loss")?,
+            train_loss_per_sample: column("train_loss_per_sample")?,
+            test_loss: column("test_loss")?,
+            test_accuracy: column("test_accuracy")?,
+        })
+    }
+}
+
+impl Experiment for CnnTraining {
+    const TITLE: &'static str = "Training it";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let (name, course) = match &self.run {
+            Some(dir) => (format!("the run in {}", dir.display()), Course::of_run(dir)?),
+            None => ("the run on record".to_owned(), Course::on_record()?),
+        };
+        section.text(INTRODUCTION);
+        let (epochs, losses): (Vec<f64>, Vec<f64>) = LECTURE.iter().copied().unzip();
+        section.figure(
+            "loss",
+            Figure::new(format!("Loss of {name}"))
+                .x_label("epoch")
+                .y_label("cross-entropy")
+                .line("training, dropout on", &course.epoch, &course.train_loss)
+                .line("test", &course.epoch, &course.test_loss)
+                .scatter("training, as the lecture prints it", &epochs, &losses),
+            "The triangles are another program's, with other random numbers: the curve goes the same way. The test loss is \
+             taken without dropout, so it can lie under that of training.",
+        )?;
+        section.figure(
+            "accuracy",
+            Figure::new(format!("Accuracy of {name}"))
+                .x_label("epoch")
+                .y_label("test accuracy, %")
+                .line("test", &course.epoch, &course.test_accuracy)
+                .y_rule("the lecture’s last", LECTURE_ACCURACY),
+            "A constant learning rate of 0.005 keeps the accuracy jumping to the end. A schedule would calm it.",
+        )?;
+        let columns = [
+            ("epoch", &course.epoch),
+            ("train_loss", &course.train_loss),
+            ("train_loss_per_sample", &course.train_loss_per_sample),
+            ("test_loss", &course.test_loss),
+            ("test_accuracy", &course.test_accuracy),
+        ];
+        section.data("history", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
+        section.text(
+            "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the 16 \
+             images of the last batch weighs four times as much as another. The program prints this one, to be compared, \
+             and writes the mean over images beside it.",
+        );
+        let last = course.epoch.len() - 1;
+        let mut table = Table::new(["", "epochs", "mean of batches", "mean of images", "test accuracy, %"]);
+        let numbers =
+            [course.train_loss[last], course.train_loss_per_sample[last], course.test_accuracy[last]];
+        let row = |name: &str, n: usize, numbers: [f64; 3]| {
+            [name.into(), n.into()].into_iter().chain(numbers.map(Cell::from))
+        };
+        table.push(row(&name, course.epoch.len(), numbers));
+
+        let trained = self.network.network()?;
+        let score = trained.score()?;
+        let mut lessons = Table::new(["epoch", "mean of batches", "mean of images"]);
+        for (i, lesson) in trained.lessons.iter().enumerate() {
+            lessons.push([(i + 1).into(), lesson.mean_of_batches.into(), lesson.mean_of_images.into()]);
+        }
+        let (of_batches, of_images) =
+            trained.lessons.last().map_or((f64::NAN, f64::NAN), |l| (l.mean_of_batches, l.mean_of_images));
+        let here = if self.network.model.is_some() { "the network from the file" } else { "on the spot" };
+        table.push(row(here, trained.lessons.len(), [of_batches, of_images, score.accuracy]));
+        section.table("ends", "How it ends.", table);
+        if !trained.lessons.is_empty() {
+            section.text(&format!("The second is {}.", self.network.describe(&trained)));
+            section.table("lessons", "Training on the spot.", lessons);
+        }
+        section.source("crates/lecture/src/subjects/network.rs", include_str!("../subjects/network.rs"));
+        section.source("crates/optim/src/rules/adam.rs", include_str!("../../../optim/src/rules/adam.rs"));
+        Ok(())
+    }
+}
+
+const INTRODUCTION: &str = "\
+Adam with a learning rate of 0.005 and weight decay 0.0001, batches of 64, 50 epochs: `cargo run --release -- train` \
+does it in minutes. Its log and its curves are kept in the source tree, under `docs/results`, and drawn here.
+
+> **Which weight decay?** Adam has two. Here, as in the lecture, $\\lambda w$ is added to the gradient (L2), and Adam then \
+divides it by the gradient's size like everything else. AdamW takes $\\eta\\lambda w$ from the weight itself. For SGD the \
+two are the same thing; for Adam they are not.";

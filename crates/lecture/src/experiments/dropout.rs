@@ -1,0 +1,176 @@
+//! Dropout: what it does to a layer, and what it says when it is left on.
+
+use anyhow::Result;
+use autograd::{Mode, Params, Tape};
+use clap::Args;
+use classifier::ranges::{any_seed, probability, within};
+use nn::{Layer, models};
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Cell, Section, Table};
+use crate::subjects::draws;
+use crate::subjects::regression::{self, Mlp};
+
+/// The layer that is shown, and the network whose doubts are measured.
+#[derive(Clone, Debug, Args)]
+pub struct Dropout {
+    /// Probability with which an entry is dropped
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub p: f64,
+
+    /// Draws whose mean is compared with the input
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = within::<1, 1_000_000>)]
+    pub draws: usize,
+
+    /// Stochastic passes through the trained network
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]
+    pub passes: usize,
+
+    /// Training steps of the network
+    #[arg(long, value_name = "N", default_value_t = 1500, value_parser = within::<1, 100_000>)]
+    pub steps: usize,
+
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// Mean and standard deviation of many stochastic passes over a range of inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// The samples that the network was trained on: their x and their y.
+    pub samples: [Vec<f64>; 2],
+    /// The inputs.
+    pub x: Vec<f64>,
+    /// The mean of the passes.
+    pub mean: Vec<f64>,
+    /// Their standard deviation.
+    pub std: Vec<f64>,
+}
+
+/// The activations that dropout is shown on.
+pub const ACTIVATIONS: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+
+impl Dropout {
+    /// One pass of the activations through dropout; `training: false` is evaluation.
+    pub fn pass(&self, draw: u64, p: f64, training: bool) -> Vec<f64> {
+        let (mut params, mut tape) = (Params::new(), Tape::new());
+        let mode = if training { Mode::train(self.seed, draw) } else { Mode::eval() };
+        let g = tape.begin(&mut params, mode);
+        let x = g.input([6], &ACTIVATIONS);
+        let y = g.dropout(x, p as f32);
+        draws::wide(g.value(y))
+    }
+
+    /// The mean of `self.draws` passes: as many rows, dropped all at once.
+    pub fn mean(&self) -> Vec<f64> {
+        let (mut params, mut tape) = (Params::new(), Tape::new());
+        let g = tape.begin(&mut params, Mode::train(self.seed, 0).with_grad(false));
+        let x = g.input([self.draws, 6], &ACTIVATIONS.repeat(self.draws));
+        let y = g.dropout(x, self.p as f32);
+        let mut sums = [0.0; 6];
+        for row in g.value(y).chunks_exact(6) {
+            sums.iter_mut().zip(row).for_each(|(sum, &y)| *sum += f64::from(y));
+        }
+        sums.map(|sum| sum / self.draws as f64).to_vec()
+    }
+
+    /// A network trained on samples between −1 and 1, asked many times with dropout on, also beyond.
+    ///
+    /// # Errors
+    /// When the network cannot be built.
+    pub fn doubt(&self) -> Result<Doubt> {
+        let points = regression::sample(40, 0.1, self.seed, 0);
+        let mut net = Mlp::new(0.2, 3e-3, self.seed)?;
+        (0..self.steps).for_each(|_| {
+            net.train(&points);
+        });
+        let x: Vec<f64> = (0..=120).map(|i| f64::from(i) / 30.0 - 2.0).collect();
+        let inputs: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let passes: Vec<Vec<f64>> =
+            (0..self.passes as u64).map(|pass| net.predict(&inputs, Some(pass))).collect();
+        let at = |i: usize| passes.iter().map(|pass| pass[i]).collect::<Vec<f64>>();
+        let mean = (0..x.len()).map(|i| draws::mean(&at(i))).collect();
+        let std = (0..x.len()).map(|i| draws::variance(&at(i)).max(0.0).sqrt()).collect();
+        Ok(Doubt { samples: points.wide(), x, mean, std })
+    }
+}
+
+impl Experiment for Dropout {
+    const TITLE: &'static str = "Dropout";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        section.text(INTRODUCTION);
+        section.table("activations", "Six activations and what becomes of them.", self.table());
+        section.text(
+            "> **Exactly 1 − p.** Some programs add a tiny ε to the divisor so that p = 1 does not divide by zero; then \
+             no activation is scaled quite right. Here the divisor is 1 − p and p = 1 a case of its own: zeros. An entry \
+             is kept when a uniform draw from [0, 1) is at least p, which makes p = 0 the identity.\n\n\
+             In a network dropout stands behind the large layers, never before the input. This perceptron for CIFAR-10 \
+             is one of the library's models, printed by its `summary`:",
+        );
+        let (net, params) = nn::build(models::dropout_mlp(), self.seed);
+        section.listing(&net.summary(&params, [1, 32, 32, 3]).to_string());
+        section.text(
+            "Dropout is usually switched off after training. Left on, it turns one network into many: the mean of $T$ \
+             stochastic passes is the answer, and their standard deviation says how far the many agree.",
+        );
+        let Doubt { samples: [sample_x, sample_y], x, mean, std } = self.doubt()?;
+        let side = |sign: f64| mean.iter().zip(&std).map(|(m, s)| m + sign * 2.0 * s).collect::<Vec<f64>>();
+        let truth: Vec<f64> = x.iter().map(|&x| regression::wave(x)).collect();
+        section.figure(
+            "doubt",
+            Figure::new(format!("What {} stochastic passes say", self.passes))
+                .x_label("x")
+                .y_label("y")
+                .band("", &x, &side(-1.0), &side(1.0))
+                .line("mean ± two standard deviations", &x, &mean)
+                .dashed("the truth", &x, &truth)
+                .scatter("training samples", &sample_x, &sample_y),
+            "Between −1 and 1, where there are samples, the passes agree. Outside nobody told the network anything. On \
+             the left the band opens, as it should; on the right the passes agree on what is wrong: doubt is a warning, \
+             and its absence is no proof.",
+        )?;
+        let columns = [("x", &x), ("mean", &mean), ("std", &std)];
+        section.data("doubt", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
+        section.source(
+            "crates/autograd/src/ops/dropout.rs",
+            include_str!("../../../autograd/src/ops/dropout.rs"),
+        );
+        section
+            .source("crates/tensor/src/dropout/mod.rs", include_str!("../../../tensor/src/dropout/mod.rs"));
+        Ok(())
+    }
+}
+
+impl Dropout {
+    fn table(&self) -> Table {
+        let header = ["".to_owned()].into_iter().chain(ACTIVATIONS.map(|x| format!("x = {x}")));
+        let mut table = Table::new(header).decimals(3);
+        let p = self.p;
+        let rows = [
+            (format!("one draw, p = {p}"), self.pass(0, p, true)),
+            (format!("another draw, p = {p}"), self.pass(1, p, true)),
+            (format!("mean of {} draws", Cell::from(self.draws).display(0)), self.mean()),
+            ("evaluation".to_owned(), self.pass(0, p, false)),
+            ("training, p = 0".to_owned(), self.pass(0, 0.0, true)),
+            ("training, p = 1".to_owned(), self.pass(0, 1.0, true)),
+        ];
+        for (name, values) in rows {
+            table.push([Cell::from(name)].into_iter().chain(values.into_iter().map(Cell::from)));
+        }
+        table
+    }
+}
+
+const INTRODUCTION: &str = "\
+Dropout silences each activation with probability $p$ and divides what is left by $1 - p$, so that the sum that the next \
+layer sees keeps its expectation:
+
+$$y_i = \\frac{m_i}{1-p}\\,x_i,$$
+
+$$\\operatorname{P}[m_i = 0] = p, \\quad \\operatorname{P}[m_i = 1] = 1 - p.$$
+
+Each step trains a random part of the network, and no unit can rely on any other being there. In evaluation it does \
+nothing at all.";

@@ -1,0 +1,119 @@
+//! Products of many random matrices.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{any_seed, not_negative, within};
+use rayon::prelude::*;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+
+/// The matrices, and how many of them are multiplied.
+#[derive(Clone, Debug, Args)]
+pub struct ExplodingProduct {
+    /// Rows and columns of a matrix
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 100>)]
+    pub size: usize,
+
+    /// Matrices that the first one is multiplied by
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 1000>)]
+    pub factors: usize,
+
+    /// Standard deviations of the entries, one line each
+    #[arg(long = "std", value_name = "X,…", value_delimiter = ',', default_values_t = [1.0, 0.64, 0.4],
+          value_parser = not_negative)]
+    pub stds: Vec<f64>,
+
+    /// Products for each standard deviation
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = within::<1, 100_000>)]
+    pub runs: usize,
+
+    /// Seed of the matrices
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+impl ExplodingProduct {
+    /// log₁₀ of the largest absolute entry after 0, 1, 2, … factors, in one run.
+    pub fn growth(&self, std: f64, run: usize) -> Vec<f64> {
+        let mut rng = draws::generator(self.seed, run);
+        let mut matrix = || draws::normals([self.size, self.size], std, &mut rng);
+        let mut product = matrix();
+        let mut growth = vec![log_max(product.as_slice())];
+        for _ in 0..self.factors {
+            product = product.matmul(&matrix());
+            growth.push(log_max(product.as_slice()));
+        }
+        growth
+    }
+
+    /// The same for every run.
+    pub fn runs(&self, std: f64) -> Vec<Vec<f64>> {
+        (0..self.runs).into_par_iter().map(|run| self.growth(std, run)).collect()
+    }
+}
+
+fn log_max(values: &[f32]) -> f64 {
+    values.iter().fold(0.0, |max: f64, x| max.max(f64::from(x.abs()))).log10()
+}
+
+impl Experiment for ExplodingProduct {
+    const TITLE: &'static str = "The exploding product";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        section.text(
+            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each layer \
+             behind it. Here are such products, of random matrices alone:\n\n\
+             $$W \\leftarrow W\\,A_k, \\qquad (A_k)_{ij} \\sim \\mathcal{N}(0, \\sigma^2), \\qquad k = 1, \\dots, 20.$$\n\n\
+             A factor that is a little too large on average makes the product explode, one a little too small lets \
+             it vanish, and twenty layers are not many.",
+        );
+        let n_factors: Vec<f64> = (0..=self.factors).map(|k| k as f64).collect();
+        let mut figure = Figure::new(format!("Products of {0} × {0} matrices", self.size))
+            .x_label("factors")
+            .y_label("log₁₀ of the largest entry");
+        let mut table = Table::new([
+            "σ",
+            "mean of log₁₀ max|W|",
+            "standard deviation",
+            "99 % lie above",
+            "99 % lie below",
+        ])
+        .decimals(2);
+        let mut columns = vec![("factors".to_owned(), n_factors.clone())];
+        for &std in &self.stds {
+            let runs = self.runs(std);
+            let at = |k: usize| runs.iter().map(|growth| growth[k]).collect::<Vec<f64>>();
+            let line = |q: f64| (0..=self.factors).map(|k| draws::quantile(&at(k), q)).collect::<Vec<f64>>();
+            let [lo, middle, hi] = [0.05, 0.5, 0.95].map(line);
+            figure = figure.band("", &n_factors, &lo, &hi).line(format!("σ = {std}"), &n_factors, &middle);
+            let ends = at(self.factors);
+            table.push([
+                format!("{std}").into(),
+                draws::mean(&ends).into(),
+                draws::variance(&ends).sqrt().into(),
+                draws::quantile(&ends, 0.01).into(),
+                draws::quantile(&ends, 0.99).into(),
+            ]);
+            for (name, values) in [("p5", lo), ("median", middle), ("p95", hi)] {
+                columns.push((format!("{name}, std {std}"), values));
+            }
+        }
+        section.figure(
+            "growth",
+            figure,
+            "Lines are medians, bands hold nine products of ten. The axis counts powers of ten: with σ = 1 the typical \
+             product of 21 matrices is larger than a thousand, with σ = 0.4 smaller than a ten-thousandth.",
+        )?;
+        section.table(
+            "ends",
+            &format!("After {} factors, over {} products.", self.factors, self.runs),
+            table,
+        );
+        let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
+        section.data("growth", &Table::of_columns(columns));
+        Ok(())
+    }
+}

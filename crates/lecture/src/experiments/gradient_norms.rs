@@ -1,0 +1,159 @@
+//! Gradient norms layer by layer: vanishing and exploding, seen.
+
+use anyhow::Result;
+use autograd::{Mode, Params, Tape, Var};
+use clap::Args;
+use classifier::ranges::{any_seed, not_negative, within};
+use init::{FanMode, Nonlinearity};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use tensor::Tensor;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+
+/// The network, and the two bad initialisations.
+#[derive(Clone, Debug, Args)]
+pub struct GradientNorms {
+    /// Layers
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 200>)]
+    pub depth: usize,
+
+    /// Units of a layer
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = within::<1, 1024>)]
+    pub width: usize,
+
+    /// Standard deviation of weights that are too small
+    #[arg(long, value_name = "X", default_value_t = 0.03, value_parser = not_negative)]
+    pub small: f64,
+
+    /// Standard deviation of weights that are too large
+    #[arg(long, value_name = "X", default_value_t = 0.4, value_parser = not_negative)]
+    pub large: f64,
+
+    /// Seed of data and weights
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// The activation between the layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Logistic sigmoid.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Rectifier.
+    Relu,
+}
+
+/// How the weights begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// N(0, σ²).
+    Std(f64),
+    /// Xavier for sigmoid and tanh, He for ReLU.
+    Fitting,
+}
+
+impl GradientNorms {
+    /// The norm of the gradient at the output of each layer, first layer first, over that at the last.
+    pub fn norms(&self, activation: Activation, start: Start) -> Vec<f64> {
+        const N_SAMPLES: usize = 64;
+        let mut rng = draws::generator(self.seed, 0);
+        let shape = [self.width, self.width];
+        let (mut params, mut tape) = (Params::new(), Tape::new());
+        let mut g = tape.begin(&mut params, Mode::train(self.seed, 0));
+        let mut normals = || draws::normals([N_SAMPLES, self.width], 1.0, &mut rng);
+        let (inputs, directions) = (normals(), normals());
+        let mut x = g.variable([N_SAMPLES, self.width], inputs.as_slice());
+        let mut outputs = Vec::new();
+        for _ in 0..self.depth {
+            let mut w = Tensor::zeros(shape);
+            start.fill(w.as_mut_slice(), &shape, activation, &mut rng);
+            let w = g.input(shape, w.as_slice());
+            x = g.linear(x, w, None);
+            x = match activation {
+                Activation::Sigmoid => g.sigmoid(x),
+                Activation::Tanh => g.tanh(x),
+                Activation::Relu => g.relu(x),
+            };
+            outputs.push(x);
+        }
+        // A loss whose gradient at the last layer is random and of size 1.
+        let direction = g.input([N_SAMPLES, self.width], directions.as_slice());
+        let product = g.mul(x, direction);
+        let loss = g.sum(product);
+        g.backward(loss);
+        let norm = |&output: &Var| {
+            let gradient = g.grad(output).unwrap_or_default();
+            gradient.iter().map(|&d| f64::from(d).powi(2)).sum::<f64>().sqrt()
+        };
+        let norms: Vec<f64> = outputs.iter().map(norm).collect();
+        norms.iter().map(|norm| norm / norms[self.depth - 1]).collect()
+    }
+}
+
+impl Start {
+    fn fill(self, w: &mut [f32], shape: &[usize; 2], activation: Activation, rng: &mut ChaCha8Rng) {
+        match (self, activation) {
+            (Self::Std(std), _) => init::normal(w, 0.0, std, rng),
+            (Self::Fitting, Activation::Relu) => {
+                init::kaiming_normal(w, shape, FanMode::FanIn, Nonlinearity::Relu, rng);
+            }
+            (Self::Fitting, _) => init::xavier_normal(w, shape, 1.0, rng),
+        }
+    }
+}
+
+impl Experiment for GradientNorms {
+    const TITLE: &'static str = "Vanishing and exploding, layer by layer";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        section.text(
+            "One backward pass through a deep perceptron, before any training. For each layer the norm of the gradient \
+             at its output, over that at the last: how much of what the loss has to say arrives there. The first layer \
+             stands on the left; gradients come from the right.",
+        );
+        let layers: Vec<f64> = (1..=self.depth).map(|layer| layer as f64).collect();
+        let starts = [
+            (format!("too small, σ = {}", self.small), Start::Std(self.small)),
+            ("Xavier or He".to_owned(), Start::Fitting),
+            (format!("too large, σ = {}", self.large), Start::Std(self.large)),
+        ];
+        let activations =
+            [("sigmoid", Activation::Sigmoid), ("tanh", Activation::Tanh), ("ReLU", Activation::Relu)];
+        let cases: Vec<_> = activations.iter().flat_map(|a| starts.iter().map(move |s| (a, s))).collect();
+        let norms: Vec<Vec<f64>> = cases.par_iter().map(|(a, s)| self.norms(a.1, s.1)).collect();
+
+        let mut table = Table::new(["activation", "weights", "at the first layer", "a layer multiplies by"]);
+        let mut columns = vec![("layer".to_owned(), layers.as_slice())];
+        let mut panels: Vec<Figure> = activations
+            .iter()
+            .map(|(name, _)| Figure::new(*name).x_label("layer").y_label("gradient").y_log())
+            .collect();
+        for (case_idx, (((activation, _), (start, _)), norms)) in cases.iter().zip(&norms).enumerate() {
+            let panel = &mut panels[case_idx / starts.len()];
+            *panel = std::mem::replace(panel, Figure::new("")).line(start.clone(), &layers, norms);
+            let factor = norms[0].powf(1.0 / (self.depth - 1).max(1) as f64);
+            let cells = [norms[0].into(), factor.into()];
+            table.push([(*activation).into(), start.clone().into()].into_iter().chain(cells));
+            columns.push((format!("{activation}, {start}"), norms));
+        }
+        section.panels(
+            "norms",
+            "Norm of the gradient at each layer, over that at the last",
+            3,
+            panels,
+            "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
+             tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
+             sigmoid loses in any case: its slope is at most ¼, and weights large enough to make up for that saturate it.",
+        )?;
+        section.table("ends", "The gradient at the first layer, where it is 1 at the last.", table);
+        section.data("norms", &Table::of_columns(columns));
+        section.source("crates/nn/src/init.rs", include_str!("../../../nn/src/init.rs"));
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Gradient descent on x² with small, good and large learning rates.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{not_negative, place, within};
+use optim::Sgd;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::curve::{NamedPath, PARABOLA, path_table};
+
+/// Where descent starts, how far it goes, and at which rates.
+#[derive(Clone, Debug, Args)]
+pub struct LearningRate {
+    /// Where the descents start
+    #[arg(long, value_name = "X", default_value_t = 1.5, allow_negative_numbers = true, value_parser = place)]
+    pub start: f64,
+
+    /// Steps of each descent
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<1, 1000>)]
+    pub steps: usize,
+
+    /// Learning rates, one panel each
+    #[arg(long = "lr", value_name = "X,…", value_delimiter = ',', default_values_t = [0.1, 0.3, 0.9, 1.0],
+          value_parser = not_negative)]
+    pub learning_rates: Vec<f64>,
+}
+
+impl LearningRate {
+    /// The path of each learning rate, the start included.
+    ///
+    /// # Errors
+    /// When a rate is outside its range.
+    pub fn paths(&self) -> Result<Vec<NamedPath>> {
+        let path = |&lr: &f64| {
+            let sgd = Sgd { lr, ..Sgd::default() };
+            Ok((format!("lr {lr}"), PARABOLA.descend(&sgd, self.start, self.steps)?))
+        };
+        self.learning_rates.iter().map(path).collect()
+    }
+}
+
+impl Experiment for LearningRate {
+    const TITLE: &'static str = "The learning rate";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let paths = self.paths()?;
+        section.text(
+            "Gradient descent takes a step against the slope, as long as the learning rate $\\eta$ says:\n\n\
+             $$\\theta_{t+1} = \\theta_t - \\eta\\,\\nabla L(\\theta_t).$$\n\n\
+             On $f(x) = x^2$ the slope is $2x$, so every step multiplies $x$ by $1 - 2\\eta$ and the whole path \
+             is known beforehand: $x_t = x_0\\,(1 - 2\\eta)^t$. It shrinks as long as $0 < \\eta < 1$.",
+        );
+        let panels = paths.iter().map(|(name, path)| PARABOLA.figure(name.clone(), (-2.0, 2.0), path));
+        section.panels(
+            "paths",
+            "Gradient descent on x²",
+            2,
+            panels.collect(),
+            "At 0.1 the path creeps, at 0.3 it is there in a few steps. At 0.9 each step lands on the other side, \
+             still a little lower; at 1.0 it jumps between the same two points for ever.",
+        )?;
+        let mut ends = Table::new(["learning rate", "x after the last step", "factor of a step"]).decimals(6);
+        for (&lr, (_, path)) in self.learning_rates.iter().zip(&paths) {
+            ends.push([format!("{lr}").into(), path[self.steps].into(), (1.0 - 2.0 * lr).into()]);
+        }
+        section.table("ends", "Where the paths end.", ends);
+        section.data("steps", &path_table(&paths));
+        section.source("crates/optim/src/rules/sgd.rs", include_str!("../../../optim/src/rules/sgd.rs"));
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Noisy samples of a linear function.
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use classifier::ranges::{any_seed, not_negative, probability, within};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+
+/// The data of linear regression: how much of it, and how noisy.
+#[derive(Clone, Debug, Args)]
+pub struct LinearData {
+    /// Samples in all
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]
+    pub samples: usize,
+
+    /// Features of a sample; one can be drawn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<1, 10_000>)]
+    pub features: usize,
+
+    /// The part of the samples, from the end, that is kept for testing
+    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    pub test: f64,
+
+    /// Standard deviation of the true weights and of the noise
+    #[arg(long, value_name = "X", default_value_t = 0.01, value_parser = not_negative)]
+    pub scale: f64,
+
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// Samples with their targets, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Samples {
+    /// `n × n_features`.
+    pub x: Vec<f32>,
+    /// `n`.
+    pub y: Vec<f32>,
+}
+
+/// The constant part of every target.
+pub const BIAS: f64 = 0.05;
+
+impl LinearData {
+    /// Draws training and test set: y = x·w + 0.05 + noise.
+    ///
+    /// # Errors
+    /// When no sample would be left to train on.
+    pub fn draw(&self) -> Result<(Samples, Samples)> {
+        let n_test = (self.samples as f64 * self.test) as usize;
+        let n_train = self.samples - n_test;
+        ensure!(n_train > 0, "--test {}: all {} samples would be for testing", self.test, self.samples);
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut normal = |n: usize, std: f64| {
+            let mut draws = vec![0.0; n];
+            init::normal(&mut draws, 0.0, std, &mut rng);
+            draws
+        };
+        let mut x = normal(self.samples * self.features, 1.0);
+        let w = normal(self.features, self.scale);
+        let noise = normal(self.samples, self.scale);
+        let target = |(x, noise): (&[f32], &f32)| {
+            let product: f64 = x.iter().zip(&w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+            (product + f64::from(*noise) + BIAS) as f32
+        };
+        let mut y: Vec<f32> = x.chunks_exact(self.features).zip(&noise).map(target).collect();
+        let test = Samples { x: x.split_off(n_train * self.features), y: y.split_off(n_train) };
+        Ok((Samples { x, y }, test))
+    }
+}
+
+impl Experiment for LinearData {
+    const TITLE: &'static str = "A line in noise";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let (train, test) = self.draw()?;
+        let first: Vec<f64> = train.x.chunks_exact(self.features).map(|x| x[0].into()).collect();
+        let targets: Vec<f64> = train.y.iter().map(|&y| y.into()).collect();
+        section.text(
+            "Regularization needs a problem that a model can learn by heart. The smallest one is a linear \
+             function seen through noise:\n\n\
+             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{N}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \\mathcal{N}(0, 0.01^2)$, \
+             and $b = 0.05$. \
+             Half of the samples are put aside before anything is fitted. With one feature the data can be \
+             drawn; the next section takes two hundred.",
+        );
+        section.figure(
+            "scatter",
+            Figure::new(format!("{} training samples", first.len()))
+                .x_label("x")
+                .y_label("y")
+                .scatter("", &first, &targets),
+            "Noise and slope are of one size: a straight line is the best there is to find, and no line meets \
+             all the points.",
+        )?;
+        section.data(
+            "samples",
+            &Table::of_columns([("x".to_owned(), first.as_slice()), ("y".to_owned(), targets.as_slice())]),
+        );
+        let counts = Table::new(["set", "samples", "features"])
+            .row(["training".into(), train.y.len().into(), self.features.into()])
+            .row(["test".into(), test.y.len().into(), self.features.into()]);
+        section.table("sets", "The two sets.", counts);
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Minima and saddles.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{not_negative, within};
+use optim::Sgd;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::curve::{Curve, WAVELET};
+
+/// The descents that find the minima.
+#[derive(Clone, Debug, Args)]
+pub struct Minima {
+    /// Learning rate of the descents that find the minima
+    #[arg(long, value_name = "X", default_value_t = 0.02, value_parser = not_negative)]
+    pub lr: f64,
+
+    /// Their steps
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = within::<1, 1_000_000>)]
+    pub steps: usize,
+}
+
+/// Where the two minima of x·cos(πx) are marked, by eye.
+pub const MARKS: [f64; 2] = [-0.3, 1.1];
+
+impl Minima {
+    /// The minimum that descent finds from each mark.
+    ///
+    /// # Errors
+    /// When the learning rate is outside its range.
+    pub fn found(&self) -> Result<[f64; 2]> {
+        let sgd = Sgd { lr: self.lr, ..Sgd::default() };
+        let end = |start: f64| -> Result<f64> {
+            Ok(*WAVELET.descend(&sgd, start, self.steps)?.last().expect("it has a start"))
+        };
+        Ok([end(MARKS[0])?, end(MARKS[1])?])
+    }
+}
+
+impl Experiment for Minima {
+    const TITLE: &'static str = "Minima and saddles";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let Curve { f, df, label } = WAVELET;
+        section.text(
+            "Where the gradient is zero, descent stands still; but not every such place is where one wants to be. On the \
+             left a function with two minima, one lower than the other. On the right one whose slope vanishes at 0 \
+             although it falls on and on.",
+        );
+        let (cube, window) = (|x: f64| x.powi(3), (-2.0, 2.0));
+        section.panels(
+            "curves",
+            "Two minima, and a place that is none",
+            2,
+            vec![
+                Figure::new("Two minima")
+                    .x_label("x")
+                    .y_range(-1.5, 2.1)
+                    .function(label, -1.0, 2.0, f)
+                    .mark("local minimum", MARKS[0], f(MARKS[0]))
+                    .mark("lowest", MARKS[1], f(MARKS[1])),
+                Figure::new("A stationary inflection").x_label("x").function("x³", window.0, window.1, cube).mark(
+                    "slope 0",
+                    0.0,
+                    0.0,
+                ),
+            ],
+            "A descent that starts left of 0.5 ends in the shallow valley, and no small step leads out of it.",
+        )?;
+        let found = self.found()?;
+        let mut table = Table::new(["", "x", "f(x)", "slope"]).decimals(6);
+        for (name, x) in [
+            ("marked, local", MARKS[0]),
+            ("marked, lowest", MARKS[1]),
+            ("found by descent, local", found[0]),
+            ("found by descent, lowest", found[1]),
+        ] {
+            table.push([name.into(), x.into(), f(x).into(), df(x).into()]);
+        }
+        section.table(
+            "minima",
+            "The marks are set by eye; gradient descent finds the places themselves.",
+            table,
+        );
+        section.text(
+            "In more than one dimension a point can be a minimum in one direction and a maximum in another. Then it is a \
+             saddle, and in the many dimensions of a network saddles far outnumber minima.",
+        );
+        let saddle = Figure::new("The saddle x² − y²")
+            .x_label("x")
+            .y_label("y")
+            .contour(window, window, |x, y| x * x - y * y)
+            .mark("saddle", 0.0, 0.0);
+        section.figure(
+            "saddle",
+            saddle,
+            "Along x the saddle is a valley, along y a hill. A step that starts exactly on the x axis leads to the saddle \
+             and stays there; the slightest y rolls away.",
+        )?;
+        section.text(
+            "> **Three words.** The point of $x^3$ at 0 is a stationary *inflection*, often called a saddle for lack of a \
+             second dimension; $x^2 - y^2$ has a real one. And the lower of the two minima is the lowest of this \
+             *window* only: farther to the right $x\\cos \\pi x$ falls as deep as you like.",
+        );
+        Ok(())
+    }
+}

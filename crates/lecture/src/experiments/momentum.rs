@@ -1,0 +1,82 @@
+//! Momentum in its two forms.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{below_one, not_negative, place, within};
+use optim::Sgd;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::curve::{NamedPath, WAVE, path_table};
+
+/// Where descent starts, how far it goes, and with which momenta.
+#[derive(Clone, Debug, Args)]
+pub struct Momentum {
+    /// Where the descents start
+    #[arg(long, value_name = "X", default_value_t = -7.0, allow_negative_numbers = true, value_parser = place)]
+    pub start: f64,
+
+    /// Steps of each descent
+    #[arg(long, value_name = "N", default_value_t = 35, value_parser = within::<1, 1000>)]
+    pub steps: usize,
+
+    /// Learning rate
+    #[arg(long, value_name = "X", default_value_t = 1.1, value_parser = not_negative)]
+    pub lr: f64,
+
+    /// Momenta β, one panel each
+    #[arg(long, value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 0.6, 0.9],
+          value_parser = below_one)]
+    pub momenta: Vec<f64>,
+}
+
+impl Momentum {
+    /// The path of each momentum, the start included; averaged or in the classical form.
+    ///
+    /// # Errors
+    /// When a hyperparameter is outside its range.
+    pub fn paths(&self, averaged: bool) -> Result<Vec<NamedPath>> {
+        let path = |&momentum: &f64| {
+            let sgd = Sgd { lr: self.lr, momentum, averaged, ..Sgd::default() };
+            let form = if averaged { "averaged" } else { "classical" };
+            Ok((format!("{form}, β = {momentum}"), WAVE.descend(&sgd, self.start, self.steps)?))
+        };
+        self.momenta.iter().map(path).collect()
+    }
+}
+
+impl Experiment for Momentum {
+    const TITLE: &'static str = "Momentum";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let (averaged, classical) = (self.paths(true)?, self.paths(false)?);
+        section.text(
+            "A ball that rolls downhill does not forget where it was going. Momentum keeps a velocity $v$ from step \
+             to step. Two forms of it are in use:\n\n\
+             $$\\text{classical:}\\quad v_t = \\beta v_{t-1} + \\nabla L(\\theta_t)$$\n\n\
+             $$\\text{averaged:}\\quad v_t = \\beta v_{t-1} + (1-\\beta)\\,\\nabla L(\\theta_t)$$\n\n\
+             and then $\\theta_{t+1} = \\theta_t - \\eta\\,v_t$. The second is a running mean of the gradients: its \
+             steps are $1 - \\beta$ times as long. The two are not interchangeable, as the panels show; this \
+             library's default is the classical one, like PyTorch's, and the averaged one is an option.\n\n\
+             $\\beta$ lies in $[0, 1)$. At $\\beta = 1$ the averaged velocity would never hear of a gradient, and \
+             the classical one would never forget one: both are refused with an error.",
+        );
+        let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
+        section.panels(
+            "paths",
+            "Momentum on x·cos(0.15πx)",
+            3,
+            averaged.iter().chain(&classical).map(panel).collect(),
+            "Above the averaged form, below the classical one. Averaged, β = 0.9 has gathered enough speed to roll \
+             over the hill at 1.83 into the deeper valley to the right.",
+        )?;
+        let mut ends = Table::new(["β", "averaged form ends at", "classical form ends at"]).decimals(6);
+        for ((beta, a), c) in self.momenta.iter().zip(&averaged).zip(&classical) {
+            ends.push([format!("{beta}").into(), a.1[self.steps].into(), c.1[self.steps].into()]);
+        }
+        section.table("ends", &format!("x after {} steps.", self.steps), ends);
+        section.data("steps", &path_table(&[averaged, classical].concat()));
+        section.source("crates/optim/src/rules/sgd.rs", include_str!("../../../optim/src/rules/sgd.rs"));
+        Ok(())
+    }
+}

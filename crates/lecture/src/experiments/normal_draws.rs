@@ -1,0 +1,75 @@
+//! Draws from the normal distribution.
+
+use std::f64::consts::TAU;
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{any_seed, within};
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Cell, Section, Table};
+use crate::subjects::draws;
+
+/// How many draws, and in how many bins.
+#[derive(Clone, Debug, Args)]
+pub struct NormalDraws {
+    /// Draws from N(0, 1)
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 10_000_000>)]
+    pub draws: usize,
+
+    /// Bins of the histogram
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = within::<1, 1000>)]
+    pub bins: usize,
+
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// The density of N(0, 1).
+pub fn density(x: f64) -> f64 {
+    (-x * x / 2.0).exp() / TAU.sqrt()
+}
+
+impl NormalDraws {
+    /// The draws.
+    pub fn sample(&self) -> Vec<f64> {
+        draws::wide(draws::normals([self.draws], 1.0, &mut draws::generator(self.seed, 0)).as_slice())
+    }
+}
+
+impl Experiment for NormalDraws {
+    const TITLE: &'static str = "Where weights come from";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let values = self.sample();
+        section.text(
+            "Weights begin as random numbers, most often normal ones, with the density\n\n\
+             $$p(x) = \\frac{1}{\\sqrt{2\\pi}}\\,e^{-x^2/2}.$$\n\n\
+             Whether a deep network learns at all is decided by one number: how wide this bell is.",
+        );
+        section.figure(
+            "histogram",
+            Figure::new(format!("{} draws and their density", Cell::from(self.draws).display(0)))
+                .x_label("x")
+                .y_label("density")
+                .x_range(-4.0, 4.0)
+                .histogram("draws", &values, self.bins)
+                .function("N(0, 1)", -4.0, 4.0, density),
+            "The bars follow the curve, whose peak is $1/\\sqrt{2\\pi} \\approx 0.399$.",
+        )?;
+        section.data("draws", &Table::of_columns([("x".to_owned(), values.as_slice())]));
+        let table = Table::new(["", "mean", "standard deviation", "density at 0"])
+            .row(["N(0, 1)".into(), 0.0.into(), 1.0.into(), density(0.0).into()])
+            .row([
+                "the draws".into(),
+                draws::mean(&values).into(),
+                draws::variance(&values).sqrt().into(),
+                (values.iter().filter(|x| x.abs() < 0.1).count() as f64 / (0.2 * values.len() as f64)).into(),
+            ]);
+        section.table("moments", "What was asked for and what came.", table);
+        section.source("crates/init/src/basic.rs", include_str!("../../../init/src/basic.rs"));
+        Ok(())
+    }
+}

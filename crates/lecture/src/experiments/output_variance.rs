@@ -1,0 +1,173 @@
+//! How the width of a layer sets the variance of its outputs, and the initialisations that undo it.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{any_seed, within};
+use init::{FanMode, Nonlinearity, kaiming_normal, kaiming_uniform, normal, xavier_normal, xavier_uniform};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use tensor::Tensor;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+
+/// The layers, and over how many draws the variance is averaged.
+#[derive(Clone, Debug, Args)]
+pub struct OutputVariance {
+    /// Inputs of the layer
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],
+          value_parser = within::<1, 100_000>)]
+    pub n_in: Vec<usize>,
+
+    /// Outputs of the layer
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<2, 1000>)]
+    pub n_out: usize,
+
+    /// Draws of a layer; a narrow one is drawn more often
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = within::<1, 100_000>)]
+    pub runs: usize,
+
+    /// Seed of inputs and weights
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// A way to fill a weight of shape `[out, in]`.
+pub type Fill = fn(&mut [f32], &[usize; 2], &mut ChaCha8Rng);
+
+/// N(0, 1).
+pub const UNIT: Fill = |w, _, rng| normal(w, 0.0, 1.0, rng);
+/// N(0, 2/n_in): He's.
+pub const HE: Fill = |w, shape, rng| kaiming_normal(w, shape, FanMode::FanIn, Nonlinearity::Relu, rng);
+
+impl OutputVariance {
+    /// The variance of the outputs for one input x ~ N(0, 1), in each of many draws.
+    pub fn variances(&self, n_in: usize, fill: Fill) -> Vec<f64> {
+        let variance = |run: usize| {
+            let mut rng = draws::generator(self.seed, run);
+            let x = draws::normals([n_in, 1], 1.0, &mut rng);
+            let mut w = Tensor::zeros([self.n_out, n_in]);
+            fill(w.as_mut_slice(), &[self.n_out, n_in], &mut rng);
+            draws::variance(&draws::wide(w.matmul(&x).as_slice()))
+        };
+        // A narrow layer's variance hangs on few inputs, and costs next to nothing.
+        let runs = self.runs.max(40_000 / n_in);
+        (0..runs).into_par_iter().map(variance).collect()
+    }
+}
+
+/// An initialisation, measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spread {
+    /// Its name.
+    pub name: &'static str,
+    /// The standard deviation that its formula gives.
+    pub expected: f64,
+    /// That of a million draws.
+    pub measured: f64,
+    /// The largest of them.
+    pub largest: f64,
+}
+
+/// The shape of the weight whose spread is measured: `[out, in]`, a million elements.
+pub const SPREAD_SHAPE: [usize; 2] = [500, 2000];
+
+/// Xavier's and He's initialisations, normal and uniform, over a million draws each.
+pub fn spreads(seed: u64) -> Vec<Spread> {
+    let [n_out, n_in] = SPREAD_SHAPE;
+    let xavier = (2.0 / (n_in + n_out) as f64).sqrt();
+    let he = (2.0 / n_in as f64).sqrt();
+    let fills: [(&str, f64, Fill); 4] = [
+        ("Xavier, normal", xavier, |w, shape, rng| xavier_normal(w, shape, 1.0, rng)),
+        ("Xavier, uniform", xavier, |w, shape, rng| xavier_uniform(w, shape, 1.0, rng)),
+        ("He, normal", he, HE),
+        ("He, uniform", he, |w, shape, rng| {
+            kaiming_uniform(w, shape, FanMode::FanIn, Nonlinearity::Relu, rng);
+        }),
+    ];
+    let measure = |(run, (name, expected, fill)): (usize, &(&'static str, f64, Fill))| {
+        let mut w = vec![0.0; n_out * n_in];
+        fill(&mut w, &SPREAD_SHAPE, &mut draws::generator(seed, run));
+        let w = draws::wide(&w);
+        let largest = w.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
+        Spread { name, expected: *expected, measured: draws::variance(&w).sqrt(), largest }
+    };
+    fills.par_iter().enumerate().map(measure).collect()
+}
+
+impl Experiment for OutputVariance {
+    const TITLE: &'static str = "Xavier and He";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        section.text(INTRODUCTION);
+        let n_in: Vec<f64> = self.n_in.iter().map(|&n| n as f64).collect();
+        let mut table = Table::new(["inputs", "σ = 1: one draw", "mean", "σ² = 2/inputs: one draw", "mean"]);
+        let (mut unit, mut he) = (Vec::new(), Vec::new());
+        for &n in &self.n_in {
+            let [a, b] = [UNIT, HE].map(|fill| self.variances(n, fill));
+            table.push([n.into(), a[0].into(), draws::mean(&a).into(), b[0].into(), draws::mean(&b).into()]);
+            unit.push(draws::mean(&a));
+            he.push(draws::mean(&b));
+        }
+        // Two lines in one series: what is not a number parts them.
+        let twice = [n_in.as_slice(), &[f64::NAN], &n_in].concat();
+        let expected = [n_in.as_slice(), &[f64::NAN], &vec![2.0; n_in.len()]].concat();
+        section.figure(
+            "variance",
+            Figure::new(format!("Variance of {} outputs", self.n_out))
+                .x_label("inputs")
+                .y_label("variance")
+                .x_log()
+                .y_log()
+                .dashed("by the formula", &twice, &expected)
+                .scatter("σ = 1", &n_in, &unit)
+                .scatter("σ² = 2/inputs", &n_in, &he),
+            "With σ = 1 the variance is the number of inputs. Divide σ² by that number and the width no longer matters.",
+        )?;
+        section.table(
+            "variance",
+            "One draw of a layer says little; the mean of many is the law.",
+            table.decimals(3),
+        );
+        section.text(FORMULAS);
+        let mut table =
+            Table::new(["a million draws", "σ by formula", "σ measured", "largest", "√3·σ"]).decimals(5);
+        for s in spreads(self.seed) {
+            let bound = 3f64.sqrt() * s.expected;
+            table.push([s.name.into(), s.expected.into(), s.measured.into(), s.largest.into(), bound.into()]);
+        }
+        let [n_out, n_in] = SPREAD_SHAPE;
+        let caption = format!("A layer of {n_in} inputs and {n_out} outputs. A uniform draw ends at √3·σ.");
+        section.table("spread", &caption, table);
+        section.source("crates/init/src/xavier.rs", include_str!("../../../init/src/xavier.rs"));
+        section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
+        Ok(())
+    }
+}
+
+const INTRODUCTION: &str = "\
+Take one layer without bias or activation, weights of variance $\\sigma^2$ and inputs of variance $\\gamma^2$, all \
+independent and of mean 0. Each output is a sum of $n_\\text{in}$ products, so
+
+$$\\operatorname{Var}[o_i] = \\sum_{j=1}^{n_\\text{in}} \\operatorname{E}[w_{ij}^2]\\,\\operatorname{E}[x_j^2] = \
+n_\\text{in}\\,\\sigma^2\\gamma^2.$$
+
+Every layer multiplies the variance by $n_\\text{in}\\sigma^2$. Only where that is 1 does a deep stack keep its signal.";
+
+const FORMULAS: &str = "\
+Going forward one wants $n_\\text{in}\\sigma^2 = 1$, going backward $n_\\text{out}\\sigma^2 = 1$. Both at once is \
+impossible unless the layer is square; **Xavier** initialisation takes the mean of the two conditions, and **He** \
+initialisation, made for ReLU, the first of them with a 2:
+
+$$\\text{Xavier:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in} + n_\\text{out}}}$$
+
+$$\\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
+
+> **Where is the ½?** The mean of the two conditions reads $\\tfrac12 (n_\\text{in} + n_\\text{out})\\,\\sigma^2 = 1$. \
+It is often written without the ½, and then the 2 under the root seems to come from nowhere.
+
+> **Why 2 and not 1?** The demonstration above has no activation, so with He's weights it shows a variance of 2, not 1. \
+The factor is there to pay for a ReLU, which sets half of the second moment to zero. The next section puts the ReLUs \
+in.";

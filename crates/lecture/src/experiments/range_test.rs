@@ -1,0 +1,131 @@
+//! The learning-rate range test on the lecture's network.
+
+use anyhow::{Context, Result, ensure};
+use autograd::{Mode, Tape};
+use clap::Args;
+use classifier::ranges::{any_seed, positive, within};
+use data::{Batch, Loader, Part, shapes};
+use nn::{Layer, models};
+use optim::{Adam, AnyRule, LrRangeTest, Optimizer, Param, RangeTest as Course, Sgd};
+use rayon::prelude::*;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+
+/// The course of the test.
+#[derive(Clone, Debug, Args)]
+pub struct RangeTest {
+    /// Learning rate of the first step
+    #[arg(long, value_name = "X", default_value_t = 1e-5, value_parser = positive)]
+    pub from: f64,
+
+    /// Learning rate of the last step
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
+    pub to: f64,
+
+    /// Steps, a batch each
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<2, 100_000>)]
+    pub steps: usize,
+
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = within::<1, 1000>)]
+    pub batch_size: usize,
+
+    /// Seed of weights and order
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+impl RangeTest {
+    /// Runs the test with each rule.
+    ///
+    /// # Errors
+    /// When the rate does not grow.
+    pub fn tests(&self) -> Result<Vec<(&'static str, LrRangeTest)>> {
+        let (from, to) = (self.from, self.to);
+        ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
+        let images = shapes::generate(Part::Train, 0);
+        let test = |name: &'static str| {
+            let rule: AnyRule<f32> = match name {
+                "SGD" => Sgd { momentum: 0.9, ..Sgd::default() }.into(),
+                _ => Adam::default().into(),
+            };
+            Ok((name, self.test(rule, &images)?))
+        };
+        ["SGD", "Adam"].into_par_iter().map(test).collect()
+    }
+
+    fn test(&self, rule: AnyRule<f32>, images: &data::Cifar) -> Result<LrRangeTest> {
+        let (net, mut params) = nn::build(models::lecture_cnn(0.0), self.seed);
+        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
+        let mut optimizer = Optimizer::new(rule, entries)?;
+        let course =
+            Course { start_lr: self.from, end_lr: self.to, n_steps: self.steps, ..Course::default() };
+        let mut test = LrRangeTest::new(course)?;
+        let (mut loader, mut batch) = (Loader::new(images, self.batch_size).shuffle(self.seed), Batch::new());
+        let mut tape = Tape::new();
+        while let Some(lr) = test.next_lr() {
+            if !loader.next_into(&mut batch)? {
+                loader.next_into(&mut batch)?;
+            }
+            let mut g = tape.begin(&mut params, Mode::train(self.seed, test.history().len() as u64));
+            let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
+            let logits = net.forward(&g, x);
+            let loss = g.cross_entropy(logits, labels, Default::default());
+            g.backward(loss);
+            let loss = g.scalar(loss);
+            drop(g);
+            optimizer.set_lr(lr);
+            let (values, grads) = params.values_and_grads();
+            optimizer.step(values, grads);
+            test.observe(loss.into());
+        }
+        Ok(test)
+    }
+}
+
+impl Experiment for RangeTest {
+    const TITLE: &'static str = "Which learning rate, then?";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let tests = self.tests()?;
+        section.text(
+            "Ask the network. A *range test* trains for a hundred steps or so while the learning rate grows by a constant \
+             factor from step to step, and watches the loss: at first nothing happens, then it falls, then it explodes. \
+             A good rate lies well before the leap: a tenth of the one with the lowest loss is a cautious choice. Here the lecture's convolutional network is \
+             asked, on the library's built-in set of drawn shapes.",
+        );
+        let mut figure = Figure::new("Loss while the learning rate grows")
+            .x_label("learning rate")
+            .y_label("smoothed loss")
+            .x_log();
+        let mut table =
+            Table::new(["", "lowest loss", "reached at", "a tenth of that", "test ended at"]).decimals(5);
+        for (name, test) in &tests {
+            let (rates, losses): (Vec<f64>, Vec<f64>) = test.history().iter().copied().unzip();
+            let lowest =
+                (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).context("no step")?;
+            let line = if *name == "SGD" { "SGD with momentum" } else { name };
+            figure = figure.line(line, &rates, &losses);
+            let numbers = [losses[lowest], rates[lowest], rates[lowest] / 10.0, rates[rates.len() - 1]];
+            table.push([(*name).into()].into_iter().chain(numbers.map(Into::into)));
+            let columns =
+                [("learning_rate".to_owned(), rates.as_slice()), ("loss".to_owned(), losses.as_slice())];
+            section.data(&name.to_lowercase(), &Table::of_columns(columns));
+        }
+        section.figure(
+            "losses",
+            figure.y_range(1.5, 3.5),
+            "While the rate is small the loss creeps, then it falls, then the steps are too long and it leaps up. Adam's floor lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
+             by its size.",
+        )?;
+        section.table(
+            "rates",
+            "What the test says. The loss is smoothed, so its floor lies a little to the right of the truth.",
+            table,
+        );
+        section.source("crates/optim/src/range_test.rs", include_str!("../../../optim/src/range_test.rs"));
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! A deep stack of ReLU layers, whose signal stays, fades or grows with the initialisation.
+
+use anyhow::Result;
+use clap::Args;
+use classifier::ranges::{any_seed, not_negative, within};
+use rayon::prelude::*;
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Section, Table};
+use crate::subjects::draws;
+
+/// The stack, and the variances its weights are drawn with.
+#[derive(Clone, Debug, Args)]
+pub struct ReluStack {
+    /// Layers
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = within::<1, 1000>)]
+    pub depth: usize,
+
+    /// Units of a layer
+    #[arg(long, value_name = "N", default_value_t = 384, value_parser = within::<1, 4096>)]
+    pub width: usize,
+
+    /// Gains c, a line each: the weights have variance c/width
+    #[arg(long = "gain", value_name = "X,…", value_delimiter = ',', default_values_t = [1.0, 2.0, 3.0],
+          value_parser = not_negative)]
+    pub gains: Vec<f64>,
+
+    /// Stacks over which is averaged
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<1, 1000>)]
+    pub runs: usize,
+
+    /// Seed of inputs and weights
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+impl ReluStack {
+    /// The mean square of the activations behind 0, 1, 2, … layers, averaged over the stacks.
+    pub fn second_moments(&self, gain: f64) -> Vec<f64> {
+        let runs: Vec<Vec<f64>> = (0..self.runs).into_par_iter().map(|run| self.stack(gain, run)).collect();
+        (0..=self.depth).map(|k| draws::mean(&runs.iter().map(|run| run[k]).collect::<Vec<f64>>())).collect()
+    }
+
+    fn stack(&self, gain: f64, run: usize) -> Vec<f64> {
+        const N_INPUTS: usize = 16;
+        let mut rng = draws::generator(self.seed, run);
+        let std = (gain / self.width as f64).sqrt();
+        let mut x = draws::normals([N_INPUTS, self.width], 1.0, &mut rng);
+        let mut moments = vec![second_moment(x.as_slice())];
+        for _ in 0..self.depth {
+            let z = x.matmul(&draws::normals([self.width, self.width], std, &mut rng));
+            x = z.map(|z| z.max(0.0));
+            // That of the outputs z in front of the ReLU is what the next layer's weights are chosen to keep.
+            moments.push(second_moment(z.as_slice()));
+        }
+        moments
+    }
+}
+
+fn second_moment(values: &[f32]) -> f64 {
+    values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64
+}
+
+impl Experiment for ReluStack {
+    const TITLE: &'static str = "A stack of ReLUs holds its level";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        section.text(
+            "A ReLU keeps the positive half of a symmetric distribution, and with it exactly half of its second \
+             moment. In a stack the variance of the layers' outputs therefore obeys\n\n\
+             $$\\operatorname{Var}[z_{k+1}] = \\tfrac12\\, n\\,\\sigma^2\\, \\operatorname{Var}[z_k],$$\n\n\
+             which stands still for $\\sigma^2 = 2/n$ alone. That is the 2 in He's formula.",
+        );
+        let layers: Vec<f64> = (0..=self.depth).map(|k| k as f64).collect();
+        let mut figure = Figure::new(format!("{} ReLU layers of {} units", self.depth, self.width))
+            .x_label("layer")
+            .y_label("variance of the layer’s output")
+            .y_log();
+        let mut table = Table::new(["σ²", "first layer", "last layer", "a layer multiplies by", "expected"]);
+        let mut columns = vec![("layer".to_owned(), layers.clone())];
+        for &gain in &self.gains {
+            let moments = self.second_moments(gain);
+            let name = if gain == 2.0 { "σ² = 2/n (He)".to_owned() } else { format!("σ² = {gain}/n") };
+            let (first, last) = (moments[1], moments[self.depth]);
+            let factor = (last / first).powf(1.0 / (self.depth - 1).max(1) as f64);
+            table.push([
+                format!("{gain}/n").into(),
+                first.into(),
+                last.into(),
+                factor.into(),
+                (gain / 2.0).into(),
+            ]);
+            figure = figure.line(name, &layers, &moments);
+            columns.push((format!("gain {gain}"), moments));
+        }
+        section.figure(
+            "variance",
+            figure,
+            "Only with He's variance is the last layer's output of the size of the first one's. With half of it the signal \
+             is gone after thirty layers, with half as much again it has grown more than a hundred thousand times.",
+        )?;
+        section.table("variance", &format!("Means over {} stacks.", self.runs), table);
+        let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
+        section.data("layers", &Table::of_columns(columns));
+        section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! A search for hyperparameters that looks at the test set once.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use autograd::Tape;
+use clap::Args;
+use classifier::ranges::{any_seed, within};
+use classifier::{Evaluation, Images, Score};
+use data::{Dataset, Loader, Subset};
+use nn::models;
+use optim::Adam;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use viz::Figure;
+
+use super::Experiment;
+use crate::page::{Cell, Section, Table};
+use crate::subjects::network::Training;
+
+/// The search.
+#[derive(Clone, Debug, Args)]
+pub struct Tuning {
+    /// Folder of CIFAR-10 [default: datasets/cifar-10-batches-bin, else the built-in set]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Trials
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 1000>)]
+    pub trials: usize,
+
+    /// Epochs of a trial
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<1, 1000>)]
+    pub epochs: usize,
+
+    /// Images to choose from; all is 50,000 on CIFAR-10
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = within::<1, 50_000>)]
+    pub images: usize,
+
+    /// How many of them are kept back to score the trials
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<1, 50_000>)]
+    pub validation: usize,
+
+    /// Seed of the trials, the split and the training
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// One point of the search and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Adam's learning rate.
+    pub lr: f64,
+    /// The probability of dropout.
+    pub dropout: f64,
+    /// Coupled weight decay.
+    pub weight_decay: f64,
+    /// Loss and accuracy on the validation split.
+    pub validation: Score,
+}
+
+/// A finished search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// The trials, as they were made.
+    pub trials: Vec<Trial>,
+    /// Which of them has the highest validation accuracy; of equals, the first.
+    pub best: usize,
+    /// The best trial's network on the test set, which nothing else was shown.
+    pub test: Score,
+    /// Images that were trained on, and images that scored.
+    pub split: (usize, usize),
+}
+
+impl Tuning {
+    // ANCHOR: points
+    /// The points to try: learning rate and weight decay uniform in their logarithm, dropout uniform.
+    pub fn points(&self) -> Vec<[f64; 3]> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut uniform = |lo: f64, hi: f64| lo + (hi - lo) * f64::from(rng.next_u32()) / 2f64.powi(32);
+        (0..self.trials)
+            .map(|_| {
+                let lr = uniform(1e-4f64.ln(), 3e-2f64.ln()).exp();
+                let dropout = uniform(0.0, 0.7);
+                let weight_decay = uniform(1e-6f64.ln(), 1e-2f64.ln()).exp();
+                [lr, dropout, weight_decay]
+            })
+            .collect()
+    }
+    // ANCHOR_END: points
+
+    /// Tries every point on the training split, chooses on the validation split, tests the choice.
+    ///
+    /// # Errors
+    /// When the images cannot be read or too few are left to train on.
+    pub fn search(&self) -> Result<Search> {
+        let images = Images::open(self.data.as_deref())?;
+        let all = Subset::first(&images.train, self.images);
+        ensure!(
+            self.validation < all.len(),
+            "--validation {}: expected fewer than the {} images to choose from",
+            self.validation,
+            all.len()
+        );
+        let (training, validation) = Subset::split(&all, self.validation, self.seed);
+        let n_classes = images.test.class_names().len();
+        let mut trials = Vec::new();
+        let mut best: Option<(usize, Vec<f32>)> = None;
+        for [lr, dropout, weight_decay] in self.points() {
+            let (net, mut params) = nn::build(models::lecture_cnn(dropout as f32), self.seed);
+            let adam = Adam { lr, weight_decay, ..Adam::default() };
+            let mut course = Training::new(&params, adam.into(), self.seed)?;
+            let mut loader = Loader::new(&training, 64).shuffle(self.seed);
+            for _ in 0..self.epochs {
+                course.epoch(&net, &mut params, &mut loader)?;
+            }
+            let mut loader = Loader::new(&validation, 64);
+            let score = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, n_classes)?.score();
+            let is_best = best.as_ref().is_none_or(|(i, _)| {
+                let best: &Trial = &trials[*i];
+                score.accuracy > best.validation.accuracy
+            });
+            if is_best {
+                best = Some((trials.len(), params.values().to_vec()));
+            }
+            trials.push(Trial { lr, dropout, weight_decay, validation: score });
+        }
+        let (best, values) = best.context("no trial")?;
+        let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
+        params.values_mut().copy_from_slice(&values);
+        let mut loader = Loader::new(&images.test, 64);
+        let test = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, n_classes)?.score();
+        Ok(Search { trials, best, test, split: (training.len(), validation.len()) })
+    }
+}
+
+impl Experiment for Tuning {
+    const TITLE: &'static str = "Hyperparameter tuning";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let Search { trials, best, test, split } = self.search()?;
+        section.text(INTRODUCTION);
+        section.text(&format!(
+            "Here {} points are drawn, learning rate and weight decay evenly over orders of magnitude, dropout evenly. Each \
+             trains the lecture's network on {} images, and is scored on {} others.",
+            trials.len(),
+            Cell::from(split.0).display(0),
+            Cell::from(split.1).display(0)
+        ));
+        let accuracy: Vec<f64> = trials.iter().map(|trial| trial.validation.accuracy).collect();
+        let lrs: Vec<f64> = trials.iter().map(|trial| trial.lr).collect();
+        section.figure(
+            "trials",
+            Figure::new("What each trial reached")
+                .x_label("learning rate")
+                .y_label("validation accuracy, %")
+                .x_log()
+                .scatter("", &lrs, &accuracy)
+                .mark("the choice", lrs[best], accuracy[best]),
+            "Each dot is a network. Too small a rate and little has happened yet; too large and little will.",
+        )?;
+        let mut table =
+            Table::new(["trial", "learning rate", "dropout", "weight decay", "validation accuracy, %"]);
+        for (i, trial) in trials.iter().enumerate() {
+            let name = if i == best { format!("{} (the choice)", i + 1) } else { (i + 1).to_string() };
+            table.push([
+                name.into(),
+                Cell::Digits(trial.lr),
+                Cell::Digits(trial.dropout),
+                Cell::Digits(trial.weight_decay),
+                trial.validation.accuracy.into(),
+            ]);
+        }
+        section.table("trials", "The trials.", table.decimals(1));
+        let table = Table::new(["", "validation accuracy, %", "test accuracy, %"]).row([
+            format!("trial {}", best + 1).into(),
+            accuracy[best].into(),
+            test.accuracy.into(),
+        ]);
+        section.table("test", "The choice, on the test set, once.", table.decimals(2));
+        Ok(())
+    }
+}
+
+const INTRODUCTION: &str = "\
+Learning rate, dropout, weight decay, batch size: nobody derives them, one tries. *Grid search* tries all combinations of \
+a few values each; *random search* draws them, and as a rule finds something good sooner, because it never tries the same \
+learning rate twice; *Bayesian search* lets what it has seen say where to look next. *Cross-validation* scores each \
+point on several splits instead of one, where data are few.
+
+> **Never on the test set.** Whoever picks the best of many on the test set has trained on it, and the number it shows is \
+too good. Keep images of the training set back for choosing (5,000 of the 50,000, say), and look at the test set once, at \
+the end.";

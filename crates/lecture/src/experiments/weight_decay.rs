@@ -1,0 +1,179 @@
+//! Weight decay on a linear regression with more features than samples.
+
+use anyhow::{Result, ensure};
+use autograd::{Mode, Params, Reduction, Tape};
+use clap::Args;
+use classifier::ranges::{any_seed, not_negative, within};
+use nn::{Layer, Linear};
+use optim::{Optimizer, Param, Sgd, regularize};
+use viz::Figure;
+
+use super::Experiment;
+use super::linear_data::{LinearData, Samples};
+use crate::page::{Section, Table};
+
+/// The regression and its penalty.
+#[derive(Clone, Debug, Args)]
+pub struct WeightDecay {
+    /// Samples in all; half of them are for testing
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<2, 10_000>)]
+    pub samples: usize,
+
+    /// Features of a sample
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<1, 10_000>)]
+    pub features: usize,
+
+    /// Strengths λ of the penalty, one panel each
+    #[arg(long = "lambda", value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 5.0],
+          value_parser = not_negative)]
+    pub lambdas: Vec<f64>,
+
+    /// Learning rate
+    #[arg(long, value_name = "X", default_value_t = 0.001, value_parser = not_negative)]
+    pub lr: f64,
+
+    /// Steps over all training samples at once
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = within::<1, 100_000>)]
+    pub epochs: usize,
+
+    /// Seed of the data and of the first weights
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// What a run measured, a number for each epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Mean squared error on the training samples plus the penalty: what is minimised.
+    pub train: Vec<f64>,
+    /// The same without the penalty.
+    pub train_mse: Vec<f64>,
+    /// Mean squared error on the test samples, after the epoch's step.
+    pub test: Vec<f64>,
+}
+
+impl WeightDecay {
+    /// Trains with penalty `lambda`.
+    ///
+    /// # Errors
+    /// When the numbers leave nothing to train on.
+    pub fn train(&self, lambda: f64) -> Result<Losses> {
+        let Self { samples, features, seed, .. } = *self;
+        let (train, test) = LinearData { samples, features, test: 0.5, scale: 0.01, seed }.draw()?;
+        let (net, mut params) = nn::build(Linear::new(features, 1), seed);
+        let mut tape = Tape::new();
+        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
+        let mut optimizer = Optimizer::new(Sgd { lr: self.lr, ..Sgd::default() }, entries)?;
+        let mut losses = Losses::default();
+        for epoch in 0..self.epochs {
+            let mode = Mode::train(seed, epoch as u64);
+            let mse = squared_error(&net, &mut params, &mut tape, mode, &train);
+            let weights = params.values().to_vec();
+            // λ/2 · Σp² over all weights and the bias; its gradient λp joins that of the error.
+            let penalty = regularize::l2(&weights, params.grads_mut(), lambda);
+            let (values, grads) = params.values_and_grads();
+            optimizer.step(values, grads);
+            losses.train.push(mse + penalty);
+            losses.train_mse.push(mse);
+            losses.test.push(squared_error(&net, &mut params, &mut tape, Mode::eval(), &test));
+        }
+        Ok(losses)
+    }
+}
+
+/// The mean squared error; in training its gradient lands in the parameters.
+fn squared_error(net: &Linear, params: &mut Params, tape: &mut Tape, mode: Mode, samples: &Samples) -> f64 {
+    let (n, n_features) = (samples.y.len(), samples.x.len() / samples.y.len());
+    let mut g = tape.begin(params, mode);
+    let (x, y) = (g.input([n, n_features], &samples.x), g.input([n, 1], &samples.y));
+    let prediction = net.forward(&g, x);
+    let loss = g.mse_loss(prediction, y, Reduction::Mean);
+    if mode.grad {
+        g.backward(loss);
+    }
+    g.scalar(loss).into()
+}
+
+impl Experiment for WeightDecay {
+    const TITLE: &'static str = "Weight decay";
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        for (i, lambda) in self.lambdas.iter().enumerate() {
+            ensure!(!self.lambdas[..i].contains(lambda), "--lambda {lambda}: expected every value once");
+        }
+        let runs: Vec<Losses> =
+            self.lambdas.iter().map(|&lambda| self.train(lambda)).collect::<Result<_>>()?;
+        section.text(INTRODUCTION);
+        let epochs: Vec<f64> = (0..self.epochs).map(|epoch| epoch as f64).collect();
+        // One range for all panels, so that they can be compared.
+        let losses = runs.iter().flat_map(|run| [&run.train, &run.train_mse, &run.test]).flatten();
+        let losses = losses.filter(|loss| loss.is_finite() && **loss > 0.0);
+        let (lo, hi) = losses.fold((f64::INFINITY, 0.0f64), |(lo, hi), &loss| (lo.min(loss), hi.max(loss)));
+        let panels = self.lambdas.iter().zip(&runs).map(|(lambda, losses)| {
+            let figure = Figure::new(format!("λ = {lambda}"))
+                .x_label("epoch")
+                .y_label("loss")
+                .y_log()
+                .y_range(lo / 1.5, hi * 1.5)
+                .line("training", &epochs, &losses.train)
+                .line("test", &epochs, &losses.test);
+            match lambda {
+                0.0 => figure,
+                _ => figure.dashed("training, without the penalty", &epochs, &losses.train_mse),
+            }
+        });
+        section.panels(
+            "losses",
+            "Training and test loss with and without weight decay",
+            2,
+            panels.collect(),
+            "Without a penalty the training loss falls to nothing and the test loss stays where it is: learnt by \
+             heart. With λ = 5 both fall together.",
+        )?;
+        let mut table = Table::new(["λ", "epoch", "training loss", "its error alone", "test error"]);
+        for (lambda, losses) in self.lambdas.iter().zip(&runs) {
+            for epoch in (0..self.epochs).step_by(200) {
+                let [train, mse, test] = [&losses.train, &losses.train_mse, &losses.test].map(|l| l[epoch]);
+                table.push([format!("{lambda}").into(), epoch.into(), train.into(), mse.into(), test.into()]);
+            }
+        }
+        section.table("losses", "A line every 200 epochs.", table);
+        section.text(AFTER);
+        for (lambda, losses) in self.lambdas.iter().zip(&runs) {
+            let columns = [
+                ("epoch", &epochs),
+                ("train", &losses.train),
+                ("train_mse", &losses.train_mse),
+                ("test", &losses.test),
+            ];
+            let columns = columns.map(|(name, column)| (name.to_owned(), column.as_slice()));
+            section.data(&format!("lambda-{lambda}"), &Table::of_columns(columns));
+        }
+        section.source("crates/optim/src/regularize.rs", include_str!("../../../optim/src/regularize.rs"));
+        Ok(())
+    }
+}
+
+const INTRODUCTION: &str = "\
+Two hundred weights and fifty samples: there are endlessly many ways to meet every training point exactly, and nearly \
+all of them are wrong elsewhere. Weight decay makes large weights expensive, so that of all fits the smallest wins:
+
+$$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2$$
+
+Its gradient is that of the loss and a pull towards zero:
+
+$$\\frac{\\partial}{\\partial p_i} = \\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
+
+The two sums are the two levels at which parameters come: the inner one runs over the elements of a tensor, the outer \
+one over the tensors of the model. The ½ is there to vanish in the derivative.";
+
+const AFTER: &str = "\
+> **Two losses.** What is minimised has the penalty in it; what is measured on the test set has not. Drawn on one pair \
+of axes they invite a wrong comparison, so the training error alone is there too.
+
+> **Weights or everything?** The formula is usually written for the weights alone. Here it takes in the bias as well, \
+as a sum over all parameters does. In this library the optimizer's parameter groups can exempt biases.
+
+> **Is it the same as L2?** Adding $\\lambda p$ to the gradient and shrinking $p$ by $\\eta\\lambda p$ are one and the \
+same for plain SGD only. Adam divides the gradient by its own size, and the penalty with it: “coupled” decay, which \
+`Adam` has. `AdamW` shrinks the weights beside the step: “decoupled”. Both are here, under those names.";

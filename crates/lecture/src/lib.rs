@@ -1,0 +1,135 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod experiments;
+pub mod subjects;
+
+mod page;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use classifier::output::say;
+use nn::weights::write_atomically;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+pub use experiments::{AnyExperiment, Experiment, defaults};
+pub use page::{Cell, Section, Table};
+
+/// The flags of `descent lecture`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    subcommand_value_name = "NAME",
+    subcommand_help_heading = "Experiments",
+    after_help = "\
+Examples:
+  descent lecture                                everything, and index.html to read it in
+  descent lecture momentum --momenta 0.5,0.99    one, with numbers of your own
+  descent lecture momentum --help                its flags"
+)]
+pub struct LectureArgs {
+    /// The experiment to make [default: all of them]
+    #[command(subcommand)]
+    pub experiment: Option<AnyExperiment>,
+
+    /// Folder for the page, the figures and the numbers
+    #[arg(long, value_name = "DIR", default_value = "runs/lecture", global = true)]
+    pub out: PathBuf,
+
+    /// Print the experiments' names and what they show
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Makes one experiment, or all of them and the page.
+///
+/// # Errors
+/// When an experiment fails or a file cannot be written; until all have succeeded nothing is written.
+pub fn lecture(args: &LectureArgs) -> Result<()> {
+    if args.list {
+        return say(list().trim_end());
+    }
+    let started = Instant::now();
+    let (sections, page) = match &args.experiment {
+        Some(experiment) => {
+            let section = experiment.run()?;
+            say(section.terminal())?;
+            let page = format!("{}.html", section.name);
+            (vec![section], page)
+        }
+        None => (run_all(&AnyExperiment::all())?, "index.html".to_owned()),
+    };
+    write(&args.out, &sections, &page)?;
+    say(format_args!("{} in {:.1} s", args.out.join(page).display(), started.elapsed().as_secs_f64()))
+}
+
+/// A line for each experiment: its name and what it shows.
+fn list() -> String {
+    let command = AnyExperiment::augment_subcommands(clap::Command::new("lecture"));
+    let line = |c: &clap::Command| {
+        format!("{:<22} {}\n", c.get_name(), c.get_about().map(ToString::to_string).unwrap_or_default())
+    };
+    command.get_subcommands().map(line).collect()
+}
+
+/// The sections of some experiments, in their order; a line is printed for each when it is done.
+///
+/// # Errors
+/// When an experiment fails; its name stands before the reason.
+pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
+    let (n, n_done) = (experiments.len(), AtomicUsize::new(0));
+    let run = |experiment: &AnyExperiment| {
+        let started = Instant::now();
+        let section = experiment.run()?;
+        let n_done = n_done.fetch_add(1, Ordering::Relaxed) + 1;
+        say(format_args!("{n_done:>3}/{n}  {:<22} {:5.1} s", section.name, started.elapsed().as_secs_f64()))?;
+        Ok(section)
+    };
+    experiments.par_iter().map(run).collect()
+}
+
+/// Writes each section's files into a folder of its name in `out`, then the page over all of them.
+///
+/// # Errors
+/// When a folder or a file cannot be written.
+pub fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
+    for section in sections {
+        let folder = out.join(&section.name);
+        fs::create_dir_all(&folder).with_context(|| {
+            format!("cannot make the folder {} (choose another with --out)", folder.display())
+        })?;
+        section.files().try_for_each(|(name, bytes)| write_atomically(folder.join(name), bytes))?;
+    }
+    Ok(write_atomically(out.join(page), page::page(sections).as_bytes())?)
+}
+
+/// The code of the book's chapters is compiled with the documentation tests.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/book/weight-decay.md")]
+    struct WeightDecay;
+    #[doc = include_str!("../../../docs/book/dropout.md")]
+    struct Dropout;
+    #[doc = include_str!("../../../docs/book/activations.md")]
+    struct Activations;
+    #[doc = include_str!("../../../docs/book/initialisation.md")]
+    struct Initialisation;
+    #[doc = include_str!("../../../docs/book/learning-rate.md")]
+    struct LearningRate;
+    #[doc = include_str!("../../../docs/book/momentum.md")]
+    struct Momentum;
+    #[doc = include_str!("../../../docs/book/adam.md")]
+    struct Adam;
+    #[doc = include_str!("../../../docs/book/cifar.md")]
+    struct Cifar;
+    #[doc = include_str!("../../../docs/book/linear.md")]
+    struct Linear;
+    #[doc = include_str!("../../../docs/book/cnn.md")]
+    struct Cnn;
+    #[doc = include_str!("../../../docs/book/tuning.md")]
+    struct Tuning;
+}

@@ -1,0 +1,94 @@
+//! The page: one HTML file that needs nothing else, with a table of contents, for light and dark.
+
+mod highlight;
+mod markdown;
+mod section;
+mod table;
+
+use std::fmt::Write as _;
+
+use markdown::{escape, html};
+
+pub use section::Section;
+pub use table::{Cell, Table};
+
+const STYLE: &str = include_str!("page.css");
+
+const INTRODUCTION: &str = "\
+Everything on this page was computed a moment ago, by the code that it shows: no figure was drawn by hand and no \
+number was typed in. The rules, layers and initialisations are those of the library, each a short file of its own, \
+one click away from what it does. Every experiment is a command, and its parameters are flags, so that each “what \
+if” is a line in the terminal.";
+
+/// The sections as one page, with a chapter's heading where a chapter begins.
+pub(crate) fn page(sections: &[Section]) -> String {
+    let title = match sections {
+        [section] => section.title,
+        _ => "Regularization and optimization, from scratch",
+    };
+    let mut main = String::new();
+    let mut contents = String::new();
+    let (mut chapter, mut n_chapters, mut n_sections) = ("", 0, 0);
+    for section in sections {
+        if section.chapter != chapter {
+            main += if n_chapters > 0 { "</section>\n" } else { "" };
+            contents += if n_chapters > 0 { "</ol></li>" } else { "" };
+            (chapter, n_chapters, n_sections) = (section.chapter, n_chapters + 1, 0);
+            let id = format!("chapter-{n_chapters}");
+            writeln!(
+                main,
+                "<section class=\"chapter\" aria-labelledby=\"{id}\"><h2 id=\"{id}\"><span>{n_chapters}</span> {}</h2>",
+                escape(chapter)
+            )
+            .expect("a string takes all");
+            write!(contents, "<li><a href=\"#{id}\">{}</a><ol>", escape(chapter))
+                .expect("a string takes all");
+        }
+        n_sections += 1;
+        write!(contents, "<li><a href=\"#{}\">{}</a></li>", section.name, escape(section.title))
+            .expect("a string takes all");
+        main += &body(section, &format!("{n_chapters}.{n_sections}"));
+    }
+    main += "</section>\n";
+    contents += "</ol></li>";
+    let introduction = if sections.len() > 1 { html(INTRODUCTION) } else { String::new() };
+    let hero = sections.iter().filter(|_| sections.len() > 1).find_map(|section| section.hero.as_deref());
+    let hero =
+        hero.map_or(String::new(), |svg| format!("<div class=\"hero\" aria-hidden=\"true\">{svg}</div>"));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Descent</title>\n\
+         <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">To the text</a>\n\
+         <header><div><p class=\"brand\">Descent</p><h1>{title}</h1>{introduction}</div>{hero}</header>\n\
+         <div class=\"columns\"><nav aria-label=\"Contents\"><p>Contents</p><ol>{contents}</ol></nav>\n\
+         <main id=\"main\">\n{main}</main></div>\n\
+         <footer><p>Made by <code>descent lecture</code>, version {}. Same flags, same bytes.</p></footer>\n\
+         </body>\n</html>\n",
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+/// One section: its text and figures, then how to make it again and what it was made with.
+fn body(section: &Section, number: &str) -> String {
+    let name = &section.name;
+    let links: Vec<String> = section
+        .downloads
+        .iter()
+        .filter(|file| file.ends_with(".csv"))
+        .map(|file| format!("<a href=\"{name}/{file}\">{file}</a>"))
+        .collect();
+    let numbers = match links.is_empty() {
+        true => String::new(),
+        false => format!(" Its numbers: {}.", links.join(", ")),
+    };
+    format!(
+        "<section class=\"experiment\" aria-labelledby=\"{name}\">\n<h3 id=\"{name}\"><span>{number}</span> {}</h3>\n{}\
+         <div class=\"workshop\"><p>Make it yours: <code>descent lecture {name} --help</code>.{numbers}</p>\n\
+         {}</div>\n</section>\n",
+        escape(section.title),
+        section.body,
+        section.sources
+    )
+}

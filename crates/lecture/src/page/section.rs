@@ -1,0 +1,171 @@
+//! What an experiment tells: text, figures and tables, in the order of reading.
+
+use anyhow::Result;
+use viz::{Figure, Grid, Plot, Theme};
+
+use super::highlight;
+use super::markdown::{escape, html, inline_html};
+use super::table::Table;
+
+/// The part of the page that belongs to one experiment, and the files beside it.
+pub struct Section {
+    pub(super) chapter: &'static str,
+    /// The experiment's name, `weight-decay`: the anchor on the page and the folder of its files.
+    pub name: String,
+    pub(super) title: &'static str,
+    pub(super) body: String,
+    pub(super) sources: String,
+    pub(super) downloads: Vec<String>,
+    pub(super) hero: Option<String>,
+    terminal: String,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+/// Width and height of a figure: for a page with room, and for a telephone held upright.
+const WIDE: (u32, u32) = (680, 400);
+const NARROW: (u32, u32) = (360, 300);
+const HERO: (u32, u32) = (400, 290);
+/// One of several panels, which stand side by side or one below the other as the room allows.
+const PANEL: (u32, u32) = (340, 270);
+
+impl Section {
+    pub(crate) fn new(chapter: &'static str, module: &str, title: &'static str) -> Self {
+        let name = module.replace('_', "-");
+        let (body, sources, terminal) = Default::default();
+        Self {
+            chapter,
+            name,
+            title,
+            body,
+            sources,
+            downloads: Vec::new(),
+            hero: None,
+            terminal,
+            files: Vec::new(),
+        }
+    }
+
+    /// Paragraphs in Markdown, with formulas in TeX between `$` or `$$`.
+    ///
+    /// # Panics
+    /// When a formula is not TeX.
+    #[track_caller]
+    pub fn text(&mut self, markdown: &str) {
+        self.body += &html(markdown);
+    }
+
+    /// Text in columns of characters, as a terminal shows it.
+    pub fn listing(&mut self, text: &str) {
+        self.body += &format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(text));
+    }
+
+    /// A figure across the page, also drawn for narrow screens; the caption (Markdown) says what to see.
+    ///
+    /// # Errors
+    /// When the figure has nothing to draw.
+    pub fn figure(&mut self, name: &str, figure: Figure, caption: &str) -> Result<()> {
+        let wide = figure.size(WIDE.0, WIDE.1);
+        let wide_svg = self.save(name, &wide)?;
+        let narrow = wide.size(NARROW.0, NARROW.1).svg(Theme::Auto)?;
+        self.place(
+            "figure",
+            &format!("<div class=\"wide\">{wide_svg}</div><div class=\"narrow\">{narrow}</div>"),
+            caption,
+        );
+        Ok(())
+    }
+
+    /// A figure for the head of the page, if the page is the whole lecture.
+    ///
+    /// # Errors
+    /// When the figure has nothing to draw.
+    pub fn hero(&mut self, figure: Figure) -> Result<()> {
+        self.hero = Some(figure.size(HERO.0, HERO.1).svg(Theme::Auto)?);
+        Ok(())
+    }
+
+    /// Small multiples: one figure a panel, in `n_columns` columns where there is room, else in fewer.
+    ///
+    /// # Errors
+    /// When a panel has nothing to draw.
+    pub fn panels(
+        &mut self,
+        name: &str,
+        title: &str,
+        n_columns: usize,
+        panels: Vec<Figure>,
+        caption: &str,
+    ) -> Result<()> {
+        let mut svgs = String::new();
+        let mut grid = Grid::new(title, n_columns).panel_size(PANEL.0, PANEL.1);
+        for panel in panels {
+            let panel = panel.size(PANEL.0, PANEL.1);
+            svgs += &panel.svg(Theme::Auto)?;
+            grid = grid.panel(panel);
+        }
+        self.save(name, &grid)?;
+        let class = format!("panels columns-{n_columns}");
+        self.place("figure", &format!("<div class=\"{class}\">{svgs}</div>"), caption);
+        Ok(())
+    }
+
+    /// Any other plot of `viz` in its own size, and as it is drawn for narrow screens.
+    ///
+    /// # Errors
+    /// When there is nothing to draw.
+    pub fn plot(&mut self, name: &str, wide: &impl Plot, narrow: &impl Plot, caption: &str) -> Result<()> {
+        let (wide, narrow) = (self.save(name, wide)?, narrow.svg(Theme::Auto)?);
+        let content =
+            format!("<div class=\"wide natural\">{wide}</div><div class=\"narrow natural\">{narrow}</div>");
+        self.place("figure", &content, caption);
+        Ok(())
+    }
+
+    /// A small table on the page and as `NAME.csv`; the caption is Markdown.
+    pub fn table(&mut self, name: &str, caption: &str, table: Table) {
+        self.body += &table.html(&inline_html(caption));
+        self.terminal += &format!("\n{caption}\n{}", table.terminal());
+        self.data(name, &table);
+    }
+
+    /// Numbers that are too many for the page: `NAME.csv` alone.
+    pub fn data(&mut self, name: &str, table: &Table) {
+        self.add_file(format!("{name}.csv"), table.csv().into_bytes());
+    }
+
+    /// A source file, a click away: its path in the project and its text.
+    pub fn source(&mut self, path: &str, text: &str) {
+        self.sources += &highlight::details(path, text);
+    }
+
+    /// What is written into the section's folder.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+
+    /// Title and tables, for the terminal.
+    pub(crate) fn terminal(&self) -> String {
+        format!("{}\n{}\n", self.title, self.terminal)
+    }
+
+    /// Keeps a plot as SVG and PNG, and gives back the SVG.
+    fn save(&mut self, name: &str, plot: &impl Plot) -> Result<String> {
+        let svg = plot.svg(Theme::Auto)?;
+        self.add_file(format!("{name}.svg"), svg.clone().into_bytes());
+        self.add_file(format!("{name}.png"), plot.png(Theme::Light)?);
+        Ok(svg)
+    }
+
+    #[track_caller]
+    fn add_file(&mut self, name: String, bytes: Vec<u8>) {
+        assert!(!self.downloads.contains(&name), "{}: two files are called {name}", self.name);
+        self.downloads.push(name.clone());
+        self.files.push((name, bytes));
+    }
+
+    fn place(&mut self, class: &str, content: &str, caption: &str) {
+        let caption = inline_html(caption);
+        self.body +=
+            &format!("<figure class=\"{class}\">{content}<figcaption>{caption}</figcaption></figure>\n");
+    }
+}

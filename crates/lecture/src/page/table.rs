@@ -1,0 +1,237 @@
+//! Numbers in rows and columns: on the page, in the terminal, and as CSV.
+
+use std::fmt::Write as _;
+
+use super::markdown::escape;
+
+/// A table with named columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<Cell>>,
+    decimals: usize,
+}
+
+/// An entry of a [`Table`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// A number, rounded on the page and whole in the CSV.
+    Number(f64),
+    /// A number that may be of any size: three digits on the page, whole in the CSV.
+    Digits(f64),
+    /// A count.
+    Count(u64),
+    /// Words.
+    Text(String),
+}
+
+impl From<f64> for Cell {
+    fn from(x: f64) -> Self {
+        Self::Number(x)
+    }
+}
+
+impl From<usize> for Cell {
+    fn from(n: usize) -> Self {
+        Self::Count(n as u64)
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Cell {
+    /// As people read it: `decimals` places, powers of ten where that would hide the number.
+    pub(crate) fn display(&self, decimals: usize) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Count(n) => grouped(*n),
+            Self::Number(x) => number(*x, decimals),
+            Self::Digits(x) => digits(*x),
+        }
+    }
+
+    /// As programs read it: every digit.
+    fn csv(&self) -> String {
+        match self {
+            Self::Number(x) | Self::Digits(x) => x.to_string(),
+            Self::Count(n) => n.to_string(),
+            Self::Text(text) if text.contains([',', '"', '\n']) => {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            }
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+}
+
+impl Table {
+    /// No rows yet; four decimals on the page.
+    pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
+        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new(), decimals: 4 }
+    }
+
+    /// Columns of equal length under their names: the data of a figure.
+    ///
+    /// # Panics
+    /// When the columns differ in length.
+    #[track_caller]
+    pub fn of_columns<'a>(columns: impl IntoIterator<Item = (String, &'a [f64])>) -> Self {
+        let (names, values): (Vec<String>, Vec<&[f64]>) = columns.into_iter().unzip();
+        let n_rows = values.first().map_or(0, |column| column.len());
+        assert!(values.iter().all(|column| column.len() == n_rows), "Table: columns of different lengths");
+        let row = |i: usize| values.iter().map(|column| column[i].into()).collect();
+        Self { rows: (0..n_rows).map(row).collect(), ..Self::new(names) }
+    }
+
+    /// Decimals on the page and in the terminal; the CSV has all.
+    pub fn decimals(mut self, decimals: usize) -> Self {
+        self.decimals = decimals;
+        self
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// When it has not one cell for each column.
+    #[track_caller]
+    pub fn row(mut self, cells: impl IntoIterator<Item = Cell>) -> Self {
+        self.push(cells);
+        self
+    }
+
+    /// Adds a row.
+    ///
+    /// # Panics
+    /// As [`row`](Self::row).
+    #[track_caller]
+    pub fn push(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        let cells: Vec<Cell> = cells.into_iter().collect();
+        let (n_cells, n_columns) = (cells.len(), self.columns.len());
+        assert!(n_cells == n_columns, "Table: a row of {n_cells} cells under {n_columns} columns");
+        self.rows.push(cells);
+    }
+
+    /// The table as CSV, one header line.
+    pub fn csv(&self) -> String {
+        let line = |cells: Vec<String>| cells.join(",") + "\n";
+        let header = self.columns.iter().map(|name| Cell::from(name.as_str()).csv()).collect();
+        let rows = self.rows.iter().map(|row| line(row.iter().map(Cell::csv).collect()));
+        std::iter::once(line(header)).chain(rows).collect()
+    }
+
+    /// The table as HTML, under its caption.
+    pub(super) fn html(&self, caption: &str) -> String {
+        let mut html = format!("<div class=\"table\"><table><caption>{caption}</caption><thead><tr>");
+        for (i, name) in self.columns.iter().enumerate() {
+            let class = if self.rows.iter().all(|row| row[i].is_text()) { " class=\"words\"" } else { "" };
+            write!(html, "<th scope=\"col\"{class}>{}</th>", escape(name)).expect("a string takes all");
+        }
+        html += "</tr></thead><tbody>";
+        for row in &self.rows {
+            html += "<tr>";
+            for cell in row {
+                let class = if cell.is_text() { " class=\"words\"" } else { "" };
+                let text = escape(&cell.display(self.decimals));
+                write!(html, "<td{class}>{text}</td>").expect("a string takes all");
+            }
+            html += "</tr>";
+        }
+        html + "</tbody></table></div>\n"
+    }
+
+    /// The table in columns of characters.
+    pub(super) fn terminal(&self) -> String {
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.display(self.decimals)).collect());
+        let lines: Vec<Vec<String>> = std::iter::once(self.columns.clone()).chain(rows).collect();
+        let width = |i: usize| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let pad = |(text, width): (&String, &usize)| format!("  {text:>width$}");
+        lines.iter().map(|line| line.iter().zip(&widths).map(pad).collect::<String>() + "\n").collect()
+    }
+}
+
+/// A number with `decimals` places and a true minus sign; as a power of ten where it is so small or so large
+/// that places would hide it; a dash where there is none.
+pub(super) fn number(x: f64, decimals: usize) -> String {
+    if x.is_nan() {
+        return "–".to_owned();
+    }
+    let smallest = 0.5 * 10f64.powi(-(decimals as i32));
+    let text = if x != 0.0 && x.is_finite() && (x.abs() < 10.0 * smallest || x.abs() >= 1e7) {
+        let text = format!("{x:.2e}");
+        let (mantissa, exponent) = text.split_once('e').expect("it was written with an exponent");
+        format!("{mantissa}·10{}", superscript(exponent))
+    } else {
+        format!("{x:.decimals$}")
+    };
+    text.replace('-', "−")
+}
+
+/// A number with three digits, of which none is an idle zero before or behind a power of ten.
+fn digits(x: f64) -> String {
+    let power = if x == 0.0 || !x.is_finite() { 0 } else { x.abs().log10().floor() as i32 };
+    match power {
+        -4..=6 => number(x, (2 - power).max(0) as usize),
+        _ => number(x, 0),
+    }
+}
+
+fn superscript(digits: &str) -> String {
+    let digit = |c: char| match c.to_digit(10) {
+        Some(d) => ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'][d as usize],
+        None => '⁻',
+    };
+    digits.chars().map(digit).collect()
+}
+
+/// A count with commas at the thousands.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let comma = |i: usize| i > 0 && (digits.len() - i).is_multiple_of(3);
+    digits.chars().enumerate().flat_map(|(i, c)| comma(i).then_some(',').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well_and_lose_nothing_in_the_csv() {
+        assert_eq!(
+            [-1.25, 0.0, 3.352e-4, 1e-7, 12416.2, f64::NAN].map(|x| number(x, 3)),
+            ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12416.200", "–"]
+        );
+        assert_eq!(
+            [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, 12_345.6].map(digits),
+            ["0.00", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "12346"]
+        );
+        assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
+        let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);
+        assert_eq!(table.csv(), "\"a, b\",x\n\"say \"\"so\"\"\",0.30000000000000004\n");
+    }
+
+    #[test]
+    fn the_page_escapes_what_stands_in_cells() {
+        let html = Table::new(["a<b"]).row(["<script>".into()]).html("caption");
+        assert!(html.contains("a&lt;b") && html.contains("&lt;script&gt;") && !html.contains("<script>"));
+    }
+
+    #[test]
+    #[should_panic(expected = "a row of 1 cells under 2 columns")]
+    fn a_short_row_is_a_mistake() {
+        let _ = Table::new(["a", "b"]).row([1.0.into()]);
+    }
+}

@@ -1,0 +1,247 @@
+//! The trained network that several experiments look into: trained on the spot once, or read from a file.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use autograd::{Mode, Params, Tape};
+use clap::Args;
+use classifier::ranges::{any_seed, within};
+use classifier::{Evaluation, Images, Score, model};
+use data::{Batch, Dataset, Loader, Normalize, Subset};
+use nn::{Layer, Sequential, models};
+use optim::{Adam, AnyRule, Optimizer, Param};
+
+use crate::page::Cell;
+
+/// Which network, on which images.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Args)]
+pub struct NetworkFlags {
+    /// Folder of CIFAR-10 [default: datasets/cifar-10-batches-bin, else the built-in set]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Weights of a finished run, instead of training on the spot
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+
+    /// Epochs to train on the spot
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 1000>)]
+    pub epochs: usize,
+
+    /// Training images for the spot
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 50_000>)]
+    pub images: usize,
+
+    /// Seed of weights, order and dropout
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
+    pub seed: u64,
+}
+
+/// Adam's learning rate on the spot: at the lecture's 0.005 many units die in the first steps, and a training this
+/// short does not make up for them.
+const LR: f64 = 0.001;
+
+/// One epoch of training on the spot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lesson {
+    /// The mean of the batches' mean losses, as the lecture prints it.
+    pub mean_of_batches: f64,
+    /// The mean loss of an image.
+    pub mean_of_images: f64,
+}
+
+/// A trained network and the images it is shown.
+pub struct Trained {
+    /// The images it was trained on and is tested on.
+    pub images: Images,
+    /// What was done to them; `None` for bytes / 255.
+    pub normalize: Normalize,
+    /// Training, epoch by epoch; empty when the weights are from a file.
+    pub lessons: Vec<Lesson>,
+    values: Vec<f32>,
+}
+
+/// Everything trained in this process. Experiments run side by side and want the same network.
+static TRAINED: Mutex<Option<HashMap<NetworkFlags, Arc<Trained>>>> = Mutex::new(None);
+
+impl NetworkFlags {
+    /// The network: the first who asks for it trains it.
+    ///
+    /// # Errors
+    /// When the images or the weights cannot be read.
+    pub fn network(&self) -> Result<Arc<Trained>> {
+        let mut all = TRAINED.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = all.get_or_insert_default();
+        if let Some(trained) = all.get(self) {
+            return Ok(Arc::clone(trained));
+        }
+        // A thread and a pool of its own: a thread of the common pool that waits for others would meanwhile
+        // take up another experiment, which would ask for the lock that this one holds.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build()?;
+        let trained = std::thread::scope(|scope| {
+            scope.spawn(|| pool.install(|| self.obtain())).join().expect("training does not panic")
+        })?;
+        let trained = Arc::new(trained);
+        all.insert(self.clone(), Arc::clone(&trained));
+        Ok(trained)
+    }
+
+    fn obtain(&self) -> Result<Trained> {
+        let images = Images::open(self.data.as_deref())?;
+        if let Some(file) = &self.model {
+            let (_, params, about) = model::load(file)?;
+            about.check_classes(&images.test, images.name)?;
+            let (normalize, values) = (about.normalize(), params.values().to_vec());
+            return Ok(Trained { images, normalize, lessons: Vec::new(), values });
+        }
+        let (net, mut params) = nn::build(models::lecture_cnn(0.5), self.seed);
+        let subset = Subset::first(&images.train, self.images);
+        let adam = Adam { lr: LR, weight_decay: 1e-4, ..Adam::default() };
+        let mut training = Training::new(&params, adam.into(), self.seed)?;
+        let mut loader = Loader::new(&subset, 64).shuffle(self.seed);
+        let lessons = (0..self.epochs).map(|_| training.epoch(&net, &mut params, &mut loader));
+        let lessons = lessons.collect::<Result<_>>()?;
+        let normalize = Normalize { mean: vec![0.0; 3], std: vec![1.0; 3] };
+        Ok(Trained { images, normalize, lessons, values: params.values().to_vec() })
+    }
+
+    /// What the network is, in words.
+    pub fn describe(&self, trained: &Trained) -> String {
+        match &self.model {
+            Some(file) => format!("the network in `{}`, on {}", file.display(), trained.images.name),
+            None => format!(
+                "a network trained on the spot, for {} epoch{} on {} images of {}, with a learning rate of {LR} \
+                 (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",
+                trained.lessons.len(),
+                if trained.lessons.len() == 1 { "" } else { "s" },
+                Cell::from(self.images.min(trained.images.train.len())).display(0),
+                trained.images.name
+            ),
+        }
+    }
+}
+
+/// The training loop in small: the lecture's, with any rule.
+pub struct Training {
+    optimizer: Optimizer<f32>,
+    tape: Tape,
+    seed: u64,
+    step: u64,
+}
+
+impl Training {
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// When a hyperparameter of the rule is outside its range.
+    pub fn new(params: &Params, rule: AnyRule<f32>, seed: u64) -> Result<Self> {
+        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
+        Ok(Self { optimizer: Optimizer::new(rule, entries)?, tape: Tape::new(), seed, step: 0 })
+    }
+
+    /// One pass over the loader's images.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn epoch(
+        &mut self,
+        net: &Sequential,
+        params: &mut Params,
+        loader: &mut Loader<'_>,
+    ) -> Result<Lesson> {
+        let (mut batch, mut of_batches, mut of_images, mut n_images) = (Batch::new(), 0.0, 0.0, 0);
+        // ANCHOR: epoch
+        while loader.next_into(&mut batch)? {
+            let mut g = self.tape.begin(params, Mode::train(self.seed, self.step));
+            let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
+            let logits = net.forward(&g, x);
+            let loss = g.cross_entropy(logits, labels, Default::default());
+            g.backward(loss);
+            let loss = f64::from(g.scalar(loss));
+            drop(g);
+            let (values, grads) = params.values_and_grads();
+            self.optimizer.step(values, grads);
+            self.step += 1;
+            of_batches += loss;
+            of_images += loss * batch.len() as f64;
+            n_images += batch.len();
+        }
+        // ANCHOR_END: epoch
+        Ok(Lesson {
+            mean_of_batches: of_batches / loader.n_batches().max(1) as f64,
+            mean_of_images: of_images / n_images.max(1) as f64,
+        })
+    }
+}
+
+impl Trained {
+    /// The network with its weights.
+    pub fn build(&self) -> (Sequential, Params) {
+        self.with_weights(models::lecture_cnn(0.5))
+    }
+
+    /// The network up to the ReLU of block 1, 2 or 3, with its weights.
+    pub fn up_to_block(&self, block: usize) -> (Sequential, Params) {
+        let channels = [3, 32, 64, 128];
+        let net = (1..=block).fold(Sequential::new(), |net, b| {
+            let net = if b > 1 { net.add(nn::MaxPool2d::new(2)) } else { net };
+            net.add(nn::Conv2d::new(channels[b - 1], channels[b], 3).padding(1)).add(nn::ReLU)
+        });
+        self.with_weights(net)
+    }
+
+    /// A network that begins as the trained one does: the parameters lie in the same order.
+    fn with_weights(&self, net: Sequential) -> (Sequential, Params) {
+        let (net, mut params) = nn::build(net, 0);
+        let values = params.values_mut();
+        values.copy_from_slice(&self.values[..values.len()]);
+        (net, params)
+    }
+
+    /// The network on the whole test set.
+    ///
+    /// # Errors
+    /// When the images can no longer be read.
+    pub fn evaluate(&self) -> Result<Evaluation> {
+        let (net, mut params) = self.build();
+        let mut loader = Loader::new(&self.images.test, 64).normalize(&self.normalize);
+        Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, self.classes().len())
+    }
+
+    /// Loss and accuracy on the test set.
+    ///
+    /// # Errors
+    /// When the images can no longer be read.
+    pub fn score(&self) -> Result<Score> {
+        Ok(self.evaluate()?.score())
+    }
+
+    /// The names of the classes.
+    pub fn classes(&self) -> &[String] {
+        self.images.test.class_names()
+    }
+
+    /// Pixels, three bytes for each, as the network takes them: `[1, 32, 32, 3]`.
+    pub fn normalized(&self, rgb: &[u8]) -> Vec<f32> {
+        let Normalize { mean, std } = &self.normalize;
+        rgb.iter().enumerate().map(|(i, &b)| (f32::from(b) / 255.0 - mean[i % 3]) / std[i % 3]).collect()
+    }
+}
+
+/// An image of a set, three bytes for each pixel, row by row.
+pub fn rgb(images: &dyn Dataset, image_idx: usize) -> Vec<u8> {
+    let planes = images.image(image_idx);
+    let n = planes.len() / 3;
+    (0..n).flat_map(|i| [planes[i], planes[n + i], planes[2 * n + i]]).collect()
+}
+
+/// The first image of a class.
+///
+/// # Errors
+/// When the set has none.
+pub fn first_of_class(images: &dyn Dataset, class: usize) -> Result<usize> {
+    let found = (0..images.len()).find(|&idx| images.label(idx) as usize == class);
+    found.with_context(|| format!("there is no image of class {class}"))
+}

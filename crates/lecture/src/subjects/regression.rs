@@ -1,0 +1,105 @@
+//! A small noisy regression: a wave, a few samples of it, and a perceptron that can learn them by heart.
+
+use std::f64::consts::PI;
+
+use anyhow::Result;
+use autograd::{Mode, Params, Reduction, Tape};
+use nn::{Dropout, Layer, Linear, ReLU, Sequential};
+use optim::{Adam, Optimizer, Param};
+
+use super::draws;
+
+/// Points (x, y).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Points {
+    pub(crate) x: Vec<f32>,
+    pub(crate) y: Vec<f32>,
+}
+
+impl Points {
+    /// As figures take them.
+    pub(crate) fn wide(&self) -> [Vec<f64>; 2] {
+        [draws::wide(&self.x), draws::wide(&self.y)]
+    }
+}
+
+/// What the samples are drawn from.
+pub(crate) fn wave(x: f64) -> f64 {
+    (PI * x).sin()
+}
+
+/// `n` samples of the wave on [−1, 1] with noise of standard deviation `noise`.
+pub(crate) fn sample(n: usize, noise: f64, seed: u64, run: usize) -> Points {
+    let mut rng = draws::generator(seed, run);
+    let mut x = vec![0.0; n];
+    init::uniform(&mut x, -1.0, 1.0, &mut rng);
+    let errors = draws::normals([n], noise, &mut rng);
+    let y = x.iter().zip(errors.as_slice()).map(|(&x, error)| wave(x.into()) as f32 + error).collect();
+    Points { x, y }
+}
+
+/// A perceptron 1 → 64 → 64 → 1 in training.
+pub(crate) struct Mlp {
+    net: Sequential,
+    pub(crate) params: Params,
+    tape: Tape,
+    optimizer: Optimizer<f32>,
+    seed: u64,
+    step: u64,
+}
+
+impl Mlp {
+    /// Fresh weights, with dropout of probability `p` behind the second hidden layer.
+    pub(crate) fn new(p: f32, lr: f64, seed: u64) -> Result<Self> {
+        const WIDTH: usize = 64;
+        let net = Sequential::new()
+            .add(Linear::new(1, WIDTH).weight_init(nn::Init::HeNormal))
+            .add(ReLU)
+            .add(Linear::new(WIDTH, WIDTH).weight_init(nn::Init::HeNormal))
+            .add(ReLU)
+            .add(Dropout::new(p))
+            .add(Linear::new(WIDTH, 1));
+        let (net, params) = nn::build(net, seed);
+        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
+        let optimizer = Optimizer::new(Adam { lr, ..Adam::default() }, entries)?;
+        Ok(Self { net, params, tape: Tape::new(), optimizer, seed, step: 0 })
+    }
+
+    /// One step over all points; gives back their mean squared error before it.
+    pub(crate) fn train(&mut self, points: &Points) -> f64 {
+        let loss = self.error(points, Mode::train(self.seed, self.step));
+        let (values, grads) = self.params.values_and_grads();
+        self.optimizer.step(values, grads);
+        self.step += 1;
+        loss
+    }
+
+    /// The mean squared error in evaluation mode.
+    pub(crate) fn evaluate(&mut self, points: &Points) -> f64 {
+        self.error(points, Mode::eval())
+    }
+
+    fn error(&mut self, points: &Points, mode: Mode) -> f64 {
+        let n = points.x.len();
+        let mut g = self.tape.begin(&mut self.params, mode);
+        let (x, y) = (g.input([n, 1], &points.x), g.input([n, 1], &points.y));
+        let prediction = self.net.forward(&g, x);
+        let loss = g.mse_loss(prediction, y, Reduction::Mean);
+        if mode.grad {
+            g.backward(loss);
+        }
+        g.scalar(loss).into()
+    }
+
+    /// The outputs for these inputs: dropout is off, or, for a stochastic pass, on and keyed by its number.
+    pub(crate) fn predict(&mut self, x: &[f32], stochastic_pass: Option<u64>) -> Vec<f64> {
+        let mode = match stochastic_pass {
+            None => Mode::eval(),
+            Some(pass) => Mode::train(self.seed, pass).with_grad(false),
+        };
+        let g = self.tape.begin(&mut self.params, mode);
+        let input = g.input([x.len(), 1], x);
+        let y = self.net.forward(&g, input);
+        draws::wide(g.value(y))
+    }
+}

@@ -1,0 +1,266 @@
+//! The book in `docs/`: everything it quotes, links and shows is there, and its figures are what the lecture draws.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lecture::AnyExperiment;
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+
+/// A figure of the book and the README: its file in `docs/figures`, the experiment that draws it, its name there, and
+/// how much of it is the same on every processor.
+const FIGURES: &[(&str, &str, &str, Same)] = &[
+    ("early-stopping.svg", "early-stopping", "losses", Same::Words),
+    ("activations.svg", "activations", "functions", Same::WithinAPixel),
+    ("gradient-norms.svg", "gradient-norms", "norms", Same::WithinAPixel),
+    ("minima.svg", "minima", "curves", Same::Bytes),
+    ("saddle.svg", "minima", "saddle", Same::Bytes),
+    ("learning-rate.svg", "learning-rate", "paths", Same::Bytes),
+    ("valleys.svg", "valleys", "from-10", Same::Bytes),
+    ("momentum.svg", "momentum", "paths", Same::Bytes),
+    ("rmsprop.svg", "rmsprop", "paths", Same::Bytes),
+    ("adam-correction.svg", "adam", "correction", Same::Bytes),
+    ("adam-raw.svg", "adam", "raw", Same::Bytes),
+    ("adam-corrected.svg", "adam", "corrected", Same::Bytes),
+];
+
+/// What two drawings of a figure have in common.
+#[derive(Clone, Copy, PartialEq)]
+enum Same {
+    /// Everything.
+    Bytes,
+    /// Everything but for rounding: each point of each path lies within a pixel of the other drawing's.
+    WithinAPixel,
+    /// Title, axes and legend; what was trained goes its own way on each processor.
+    Words,
+}
+
+impl Same {
+    fn holds(self, kept: &str, drawn: &str) -> bool {
+        match self {
+            Self::Bytes => kept == drawn,
+            Self::WithinAPixel => {
+                let ((kept, kept_paths), (drawn, drawn_paths)) = (paths(kept), paths(drawn));
+                let is_close = |(a, b): (&Vec<[i64; 2]>, &Vec<[i64; 2]>)| {
+                    let apart =
+                        |(a, b): (&[i64; 2], &[i64; 2])| (0..2).all(|axis| (a[axis] - b[axis]).abs() <= 20);
+                    a.len() == b.len() && a.iter().zip(b).all(apart)
+                };
+                kept == drawn
+                    && kept_paths.len() == drawn_paths.len()
+                    && kept_paths.iter().zip(&drawn_paths).all(is_close)
+            }
+            Self::Words => words(kept) == words(drawn),
+        }
+    }
+}
+
+/// An SVG of `viz` without its stroked lines, and the points of each of those, in twentieths of a pixel.
+fn paths(svg: &str) -> (String, Vec<Vec<[i64; 2]>>) {
+    let (mut rest, mut paths) = (String::new(), Vec::new());
+    for line in svg.lines() {
+        let data = line.strip_prefix("<path d=\"M").and_then(|line| line.split_once("\" stroke="));
+        let Some((data, style)) = data.filter(|(data, _)| !data.contains(['h', 'z'])) else {
+            rest += line;
+            continue;
+        };
+        rest += style;
+        let (mut at, mut points) = ([0, 0], Vec::new());
+        for segment in data.split('l') {
+            let numbers = segment.replace('-', " -");
+            let mut numbers = numbers.split_whitespace().map(|number| number.parse::<i64>().unwrap());
+            at = at.map(|x| x + numbers.next().unwrap());
+            points.push(at);
+        }
+        paths.push(points);
+    }
+    (rest, paths)
+}
+
+/// The text of an SVG of `viz`.
+fn words(svg: &str) -> Vec<&str> {
+    svg.split("</text>").filter_map(|before| Some(before.rsplit_once("opacity=\"0\">")?.1)).collect()
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The Markdown files of the book, seen from `docs`.
+fn chapters() -> Vec<PathBuf> {
+    let mut all: Vec<_> = links(&read(&docs().join("SUMMARY.md"))).into_iter().map(PathBuf::from).collect();
+    all.push("SUMMARY.md".into());
+    all
+}
+
+/// Where the links and the images of a page lead.
+fn links(markdown: &str) -> Vec<String> {
+    let parser = Parser::new_ext(markdown, Options::all());
+    let target = |event| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => Some(dest_url.to_string()),
+        _ => None,
+    };
+    parser.filter_map(target).collect()
+}
+
+/// The code blocks of a page: language line and text.
+fn code_blocks(markdown: &str) -> Vec<(String, String)> {
+    let (mut blocks, mut open) = (Vec::new(), None);
+    for event in Parser::new_ext(markdown, Options::all()) {
+        match event {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(language))) => {
+                open = Some((language.to_string(), String::new()));
+            }
+            Event::Text(text) => {
+                if let Some((_, code)) = &mut open {
+                    *code += &text;
+                }
+            }
+            Event::End(TagEnd::CodeBlock) => blocks.extend(open.take()),
+            _ => {}
+        }
+    }
+    blocks
+}
+
+/// The lines between the marks of an anchor, without marks.
+fn anchored(source: &str, name: &str) -> Option<String> {
+    let is_mark = |line: &str, kind: &str| line.trim() == format!("// {kind}: {name}");
+    let starts = source.lines().filter(|line| is_mark(line, "ANCHOR")).count();
+    let ends = source.lines().filter(|line| is_mark(line, "ANCHOR_END")).count();
+    if (starts, ends) != (1, 1) {
+        return None;
+    }
+    let after = source.lines().skip_while(|line| !is_mark(line, "ANCHOR")).skip(1);
+    let inside = after.take_while(|line| !is_mark(line, "ANCHOR_END"));
+    Some(inside.map(|line| format!("{line}\n")).collect())
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let listed: BTreeSet<PathBuf> = chapters().into_iter().collect();
+    for file in fs::read_dir(docs().join("book")).unwrap() {
+        let name = file.unwrap().file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+            let page = Path::new("book").join(name);
+            assert!(listed.contains(&page), "SUMMARY.md does not list {}", page.display());
+        }
+    }
+}
+
+#[test]
+fn every_link_and_every_figure_is_there() {
+    for chapter in chapters() {
+        let path = docs().join(&chapter);
+        for link in links(&read(&path)) {
+            if link.starts_with("http") || link.starts_with('#') {
+                continue;
+            }
+            let target = path.parent().unwrap().join(link.split('#').next().unwrap());
+            assert!(target.exists(), "{}: {link} leads nowhere", chapter.display());
+            // mdBook takes what lies in its folder, and nothing else.
+            let inside = target.canonicalize().unwrap().starts_with(docs().canonicalize().unwrap());
+            assert!(
+                inside || chapter.parent() != Some(Path::new("book")),
+                "{}: {link} leaves docs/",
+                chapter.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_quote_is_there_and_quotes_are_all_that_is_not_compiled() {
+    let crate_root = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"));
+    let mut n_quotes = 0;
+    for chapter in chapters() {
+        let path = docs().join(&chapter);
+        if chapter.parent() != Some(Path::new("book")) {
+            continue;
+        }
+        for (language, code) in code_blocks(&read(&path)) {
+            let quote = code.trim().strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
+            match (language.as_str(), quote) {
+                ("rust,ignore", Some(quote)) => {
+                    let (file, anchor) = quote.split_once(':').expect("quotes name an anchor");
+                    let source = read(&path.parent().unwrap().join(file));
+                    let text = anchored(&source, anchor);
+                    let text = text.unwrap_or_else(|| panic!("{quote}: not one pair of marks"));
+                    assert!(text.lines().count() > 2 && !text.contains("ANCHOR"), "{quote}: {text}");
+                    n_quotes += 1;
+                }
+                ("rust", None) => {
+                    let page = format!("docs/{}", chapter.display());
+                    assert!(crate_root.contains(&page), "{page} has code that src/lib.rs does not compile");
+                }
+                ("text" | "console", None) => {}
+                _ => panic!("{}: a block of {language:?}: {code}", chapter.display()),
+            }
+        }
+    }
+    assert!(n_quotes > 15, "only {n_quotes} quotes were found");
+}
+
+#[test]
+fn quotes_are_cut_out_between_their_marks() {
+    let source = "a\n  // ANCHOR: x\n  b\n  c\n  // ANCHOR_END: x\nd\n// ANCHOR: y\n";
+    assert_eq!(anchored(source, "x").unwrap(), "  b\n  c\n");
+    assert_eq!(anchored(source, "y"), None);
+    assert_eq!(anchored(source, "z"), None);
+}
+
+#[test]
+fn drawings_that_differ_are_told_apart() {
+    let drawing = |end: i64, name: &str| {
+        format!(
+            "<svg>\n<path d=\"M10 20l3-5l{end} 0\" stroke=\"red\"/>\n<text opacity=\"0\">{name}</text>\n</svg>\n"
+        )
+    };
+    assert_eq!(paths(&drawing(-3, "x")).1, [[[10, 20], [13, 15], [10, 15]]]);
+    for (same, end, name, holds) in [
+        (Same::Bytes, 40, "x", true),
+        (Same::Bytes, 41, "x", false),
+        (Same::WithinAPixel, 60, "x", true),
+        (Same::WithinAPixel, 61, "x", false),
+        (Same::WithinAPixel, 40, "y", false),
+        (Same::Words, 99, "x", true),
+        (Same::Words, 40, "y", false),
+    ] {
+        assert_eq!(same.holds(&drawing(40, "x"), &drawing(end, name)), holds, "{end} {name}");
+    }
+}
+
+/// Draws the figures, and compares them with those in `docs/figures`; `BOOK_FIGURES=write` puts them there.
+#[test]
+fn the_figures_are_those_of_the_lecture() {
+    let write = std::env::var("BOOK_FIGURES").is_ok_and(|value| value == "write");
+    let names: BTreeSet<&str> = FIGURES.iter().map(|file| file.1).collect();
+    let command = <AnyExperiment as clap::Subcommand>::augment_subcommands(clap::Command::new("lecture"));
+    let all: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
+    for (name, experiment) in all.iter().zip(AnyExperiment::all()) {
+        if !names.contains(name.as_str()) {
+            continue;
+        }
+        let section = experiment.run().unwrap();
+        for (file, _, figure, same) in FIGURES.iter().filter(|file| file.1 == name) {
+            let svg = section.files().find(|(found, _)| *found == format!("{figure}.svg"));
+            let (_, svg) = svg.unwrap_or_else(|| panic!("lecture {name} draws no {figure}"));
+            let path = docs().join("figures").join(file);
+            if write {
+                fs::write(&path, svg).unwrap();
+            }
+            assert!(
+                same.holds(&read(&path), std::str::from_utf8(svg).unwrap()),
+                "docs/figures/{file} is not what `lecture {name}` draws; BOOK_FIGURES=write makes it so"
+            );
+        }
+    }
+    for file in fs::read_dir(docs().join("figures")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(FIGURES.iter().any(|figure| figure.0 == name), "docs/figures/{name} is nobody's");
+    }
+}
