@@ -33,19 +33,19 @@ fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
     (CHUNK_LEN / bordered(geometry).len().max(1)).clamp(1, n_images.max(1))
 }
 
-/// Floats of scratch that the kernel needs for a group of images.
+/// Floats of scratch that the kernel needs for `n_images`.
 pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize) -> usize {
     images_per_chunk(geometry, n_images) * bordered(geometry).len()
 }
 
 dispatch! {
-    /// Writes the weight gradient of a group of images to `packed`.
+    /// Writes the weight gradient of some images to `packed`.
     pub(crate) fn backward_weight(geometry: &Geometry, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
-        = group_gradient;
+        = gradient;
 }
 
 #[inline(always)]
-fn group_gradient<S: Simd>(
+fn gradient<S: Simd>(
     simd: S,
     geometry: &Geometry,
     packed: &mut [f32],

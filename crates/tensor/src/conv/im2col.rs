@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::Conv2dShape;
 use crate::matmul::{Matrix, MatrixMut, gemm, product_work};
-use crate::parallel::{self, for_each_chunk, rows_mut, sum_over_groups};
+use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 
 /// Floats of the patch matrix of one product: a quarter of a megabyte.
@@ -60,14 +60,13 @@ pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv
     });
 }
 
-/// dw = β·dw + dyᵀ · patches, summed within groups of images that the tree joins.
+/// dw = β·dw + dyᵀ · patches, summed within shards of the batch that the tree joins.
 pub(super) fn backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &Conv2dShape, beta: Beta) {
     let plan = Plan::new(shape);
-    let n_groups = parallel::groups(shape.batch);
     scratch::with(dw.len(), |sum| {
-        sum_over_groups(sum, n_groups, plan.work(), (), |group_idx, partial, ()| {
+        sum_over_shards(sum, &Shards::whole(shape.batch), plan.work(), (), |images, partial, ()| {
             partial.fill(0.0);
-            for rows in plan.blocks(parallel::group_range(shape.batch, n_groups, group_idx)) {
+            for rows in plan.blocks(images) {
                 for group in 0..shape.groups {
                     plan.with_patches(x, rows.clone(), group, |patches| {
                         let dy = plan.channels(dy, &rows, group, true);

@@ -22,7 +22,7 @@ impl OutputSize {
     }
 }
 
-/// Takes the windows of a group of images, in any order.
+/// Takes the windows of some images, in any order.
 pub(crate) trait Sink<S: Simd> {
     /// Takes the 2×2 outputs whose top left is (`row`, `col`), for channels `channel..channel + 16`. Both may
     /// reach over the output's edge.

@@ -1,14 +1,42 @@
-//! Splitting work by the problem, never by the number of threads.
+//! Splitting work by the problem, never by the number of threads, and batches into shards.
 //!
-//! Parts and the order in which partial results are joined follow from the sizes alone; threads only decide
-//! which core computes a part. Results therefore have the same bits on 1, 2 or 16 threads. Everything runs
+//! Tasks and the order in which partial results are joined follow from the sizes alone; threads only decide
+//! which core computes a task. Results therefore have the same bits on 1, 2 or 16 threads. Everything runs
 //! on the current rayon pool by `join`; nothing is spawned.
+//!
+//! # Shards
+//! They also have the same bits on 1, 2 or 16 processes, each of which holds a part of the batch. The rule for every
+//! kernel is:
+//!
+//! - A batch is cut into *shards* of neighbouring images, which follow from the number of images of the whole batch
+//!   and the number of shards of the run ([`Shards::whole`] has the usual one). Rows that an image has many of
+//!   (pixels, tokens, time steps) go with their image.
+//! - What belongs to one image does not depend on the others: neither on how many there are beside it nor on
+//!   where it stands among them. A choice of algorithm by the size of the batch goes by the whole batch.
+//! - A sum over images is taken within each shard, and the shards' sums are joined in one binary tree, (0+1), (2+3),
+//!   …, then pairs of those ([`sum_over_shards`]). Sums that are kept in f64 are rounded after the last joint;
+//!   statistics are joined as (count, mean, squared deviations).
+//!
+//! ```text
+//!   images  0 … 7   8 … 15   16 … 23   24 … 31   32 … 39
+//!   shards    0       1         2         3         4
+//!             └── + ──┘         └─── + ───┘         │
+//!                 └──────── + ────────┘             │       one of two processes owns shards 0 to 3,
+//!                           └─────────── + ─────────┘       the other owns shard 4
+//! ```
+//!
+//! A process owns a subtree, so its own sum is a partial sum of the tree. An [`Exchange`] carries it to the others
+//! and adds theirs; without one, a batch is whole. "Group" is a word for channels, not for images.
 
+mod exchange;
+mod shards;
 mod tree;
 
 use std::ops::Range;
 
-pub use tree::sum_over_groups;
+pub use exchange::Exchange;
+pub use shards::{MAX_SHARDS, Shards};
+pub use tree::sum_over_shards;
 
 /// Work under this many units stays on the calling thread: a fork and join costs several microseconds.
 ///
@@ -17,29 +45,10 @@ pub use tree::sum_over_groups;
 /// in the shapes that it has the time for.
 pub const MIN_PARALLEL_WORK: usize = if cfg!(miri) { 256 } else { 1 << 17 };
 
-/// Images in a full group, until there are [`MAX_GROUPS`].
-const IMAGES_PER_GROUP: usize = 8;
-
-/// The most groups a batch is split into.
-pub const MAX_GROUPS: usize = 16;
-
-/// The number of groups in which `n_images` are processed: min(⌈n/8⌉, 16).
-pub fn groups(n_images: usize) -> usize {
-    n_images.div_ceil(IMAGES_PER_GROUP).min(MAX_GROUPS)
-}
-
-/// The images of group `group_idx` of `n_groups`: consecutive, sizes equal to within one.
-pub fn group_range(n_images: usize, n_groups: usize, group_idx: usize) -> Range<usize> {
-    group_start(n_images, n_groups, group_idx)..group_start(n_images, n_groups, group_idx + 1)
-}
-
-fn group_start(n_images: usize, n_groups: usize, group_idx: usize) -> usize {
-    n_images * group_idx / n_groups.max(1)
-}
-
 /// Something made of rows that can be cut in two between rows: the outputs of a parallel loop.
 ///
-/// Implemented for [`RowsMut`], for `()` (no output) and for tuples (several outputs, cut alike).
+/// Implemented for [`RowsMut`], for `()` (no output), for what may be absent, and for tuples (several outputs, cut
+/// alike).
 pub trait SplitRows: Send + Sized {
     /// The first `n_rows` rows, and the rest.
     fn split_rows(self, n_rows: usize) -> (Self, Self);
@@ -51,7 +60,7 @@ pub struct RowsMut<'a, T> {
     row_len: usize,
 }
 
-/// `data` as rows of `row_len` elements, to be cut by [`for_each_group`] or [`for_each_chunk`].
+/// `data` as rows of `row_len` elements, to be cut by [`for_each_chunk`] or [`sum_over_shards`].
 pub fn rows_mut<T>(data: &mut [T], row_len: usize) -> RowsMut<'_, T> {
     RowsMut { data, row_len }
 }
@@ -76,6 +85,12 @@ impl SplitRows for () {
     }
 }
 
+impl<A: SplitRows> SplitRows for Option<A> {
+    fn split_rows(self, n_rows: usize) -> (Self, Self) {
+        self.map(|rows| rows.split_rows(n_rows)).unzip()
+    }
+}
+
 impl<A: SplitRows, B: SplitRows> SplitRows for (A, B) {
     fn split_rows(self, n_rows: usize) -> (Self, Self) {
         let (a, b) = (self.0.split_rows(n_rows), self.1.split_rows(n_rows));
@@ -90,24 +105,11 @@ impl<A: SplitRows, B: SplitRows, C: SplitRows> SplitRows for (A, B, C) {
     }
 }
 
-/// Calls `f(images, rows of these images)` for each of `n_groups` groups of a batch; `outputs` has a row an image.
-/// [`groups`] says how many are usual; what is not summed over images may be cut otherwise.
+/// Calls `f(rows, outputs of these rows)` for each chunk of `chunk_len` consecutive rows (the last may be
+/// shorter).
 ///
 /// `work` estimates the whole loop in the units of [`MIN_PARALLEL_WORK`]; it decides between one thread and
-/// several, not how the batch is split.
-pub fn for_each_group<R: SplitRows>(
-    n_images: usize,
-    n_groups: usize,
-    work: usize,
-    outputs: R,
-    f: impl Fn(Range<usize>, R) + Sync,
-) {
-    let start = |group_idx| group_start(n_images, n_groups, group_idx);
-    run(0..n_groups, &start, worth_splitting(work), outputs, &f);
-}
-
-/// Calls `f(rows, outputs of these rows)` for each chunk of `chunk_len` consecutive rows (the last may be
-/// shorter). For `work` see [`for_each_group`].
+/// several, not how the rows are cut.
 ///
 /// # Panics
 /// When `chunk_len` is zero.
@@ -155,18 +157,6 @@ fn run<R: SplitRows>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn groups_cover_the_batch_in_order() {
-        for n in 0..300 {
-            let n_groups = groups(n);
-            let images: Vec<usize> = (0..n_groups).flat_map(|g| group_range(n, n_groups, g)).collect();
-            assert_eq!(images, (0..n).collect::<Vec<_>>());
-            let sizes = (0..n_groups).map(|g| group_range(n, n_groups, g).len());
-            assert!(n == 0 || sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
-        }
-        assert_eq!([1, 8, 9, 64, 128, 1000].map(groups), [1, 1, 2, 8, 16, 16]);
-    }
 
     #[test]
     fn each_row_is_visited_once_serial_or_parallel() {

@@ -1,66 +1,62 @@
-//! Partial results of groups, added up in a fixed binary tree.
+//! Partial results of shards, added up in the fixed binary tree.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::{MAX_GROUPS, SplitRows, worth_splitting};
+use super::shards::tree_mid;
+use super::{MAX_SHARDS, Shards, SplitRows, worth_splitting};
 use crate::{elementwise, scratch};
 
-/// `sum` = Σ of the groups' partial results; `part(group, partial, rows of outputs)` overwrites `partial` with
-/// one of them. `outputs` has a row a group.
+/// `sum` = Σ of the shards' partial results; `part(images, partial, rows of outputs)` overwrites `partial` with the
+/// one of a shard. Images count from the first that is here, and `outputs` has a row an image.
 ///
-/// The partial results are joined in a fixed binary tree by index, (0+1), (2+3), …, then pairs of those, so
-/// the bits do not depend on the threads; an aligned subtree is a partial sum in its own right, so several
-/// processes that own one each get the same bits. Two neighbours are added as soon as both are there: few
-/// partial results are alive at a time, and those are in the caches. For `work` see
-/// [`for_each_group`](super::for_each_group).
-///
-/// # Panics
-/// When there are more than [`MAX_GROUPS`] groups.
-pub fn sum_over_groups<R: SplitRows>(
+/// The partial results are joined in the tree of the [module](super). Two neighbours are added as soon as both are
+/// there: few partial results are alive at a time, and those are in the caches. For `work` see
+/// [`for_each_chunk`](super::for_each_chunk).
+pub fn sum_over_shards<R: SplitRows>(
     sum: &mut [f32],
-    n_groups: usize,
+    shards: &Shards<'_>,
     work: usize,
     outputs: R,
-    part: impl Fn(usize, &mut [f32], R) + Sync,
+    part: impl Fn(Range<usize>, &mut [f32], R) + Sync,
 ) {
-    assert!(n_groups <= MAX_GROUPS, "sum_over_groups: {n_groups} groups, at most {MAX_GROUPS}");
-    let len = sum.len();
-    if n_groups == 0 || len == 0 {
+    let (owned, len) = (shards.owned(), sum.len());
+    if owned.is_empty() {
         sum.fill(0.0);
-    }
-    if n_groups > 0 {
-        scratch::with((n_groups - 1) * len, |memory| {
-            let tree =
-                Tree { spare: Spare::new(memory, n_groups - 1), parallel: worth_splitting(work), part };
-            tree.add_up(0..n_groups, sum, outputs);
+    } else {
+        let n_rows = owned.len() - 1;
+        scratch::with(n_rows * len, |memory| {
+            let spare = Spare::new(memory, n_rows);
+            let tree = Tree { shards, spare, parallel: worth_splitting(work), part };
+            tree.add_up(owned, sum, outputs);
         });
     }
+    shards.join(sum);
 }
 
 struct Tree<'a, F> {
+    shards: &'a Shards<'a>,
     spare: Spare<'a>,
     parallel: bool,
     part: F,
 }
 
 impl<F> Tree<'_, F> {
-    /// Overwrites `sum` with the sum of some groups.
-    fn add_up<R: SplitRows>(&self, groups: Range<usize>, sum: &mut [f32], outputs: R)
+    /// Overwrites `sum` with the sum of some shards.
+    fn add_up<R: SplitRows>(&self, shards: Range<usize>, sum: &mut [f32], outputs: R)
     where
-        F: Fn(usize, &mut [f32], R) + Sync,
+        F: Fn(Range<usize>, &mut [f32], R) + Sync,
     {
-        if groups.len() == 1 {
-            return (self.part)(groups.start, sum, outputs);
+        let images_of = |range| self.shards.rows_of(range, self.shards.images().len());
+        if shards.len() == 1 {
+            return (self.part)(images_of(shards), sum, outputs);
         }
-        // The left subtree is the largest complete one, so that its shape does not depend on the rest.
-        let n_left = groups.len().next_power_of_two() / 2;
-        let mid = groups.start + n_left;
-        let (left_outputs, right_outputs) = outputs.split_rows(n_left);
-        let left = |sum: &mut [f32]| self.add_up(groups.start..mid, sum, left_outputs);
+        let mid = tree_mid(&shards);
+        let (left_outputs, right_outputs) = outputs.split_rows(images_of(shards.start..mid).len());
+        let left = |sum: &mut [f32]| self.add_up(shards.start..mid, sum, left_outputs);
         let right = || {
             let right_sum = self.spare.take();
-            self.add_up(mid..groups.end, right_sum, right_outputs);
+            self.add_up(mid..shards.end, right_sum, right_outputs);
             right_sum
         };
         let right_sum = if self.parallel {
@@ -78,13 +74,13 @@ impl<F> Tree<'_, F> {
 struct Spare<'a>(Mutex<Stack<'a>>);
 
 struct Stack<'a> {
-    rows: [&'a mut [f32]; MAX_GROUPS],
+    rows: [&'a mut [f32]; MAX_SHARDS],
     n_rows: usize,
 }
 
 impl<'a> Spare<'a> {
     fn new(memory: &'a mut [f32], n_rows: usize) -> Self {
-        let mut rows: [&mut [f32]; MAX_GROUPS] = Default::default();
+        let mut rows: [&mut [f32]; MAX_SHARDS] = std::array::from_fn(|_| Default::default());
         let row_len = memory.len() / n_rows.max(1);
         for (row, memory) in rows.iter_mut().zip(memory.chunks_exact_mut(row_len.max(1))) {
             *row = memory;
@@ -116,8 +112,9 @@ mod tests {
     fn sum(values: &[f32]) -> f32 {
         let sum = |work| {
             let mut sum = [f32::NAN; 1];
-            sum_over_groups(&mut sum, values.len(), work, (), |group, partial, ()| {
-                partial[0] = values[group]
+            let shards = Shards::with_count(values.len(), values.len());
+            sum_over_shards(&mut sum, &shards, work, (), |images, partial, ()| {
+                partial[0] = values[images.start]
             });
             sum[0]
         };
@@ -134,25 +131,20 @@ mod tests {
         assert_eq!(sum(&[1.0, 2.0, 3.0, 4.0, big]), 10.0 + big);
         assert_eq!(sum(&[1.0]), 1.0);
         assert_eq!(sum(&[]), 0.0);
-        assert_eq!(sum(&[1.0; MAX_GROUPS]), MAX_GROUPS as f32);
+        assert_eq!(sum(&[1.0; MAX_SHARDS]), MAX_SHARDS as f32);
     }
 
     #[test]
-    fn every_group_gets_its_row() {
-        for n_groups in 1..=MAX_GROUPS {
-            let (mut rows, mut sum) = (vec![0; n_groups], [0.0; 3]);
-            sum_over_groups(
-                &mut sum,
-                n_groups,
-                MIN_PARALLEL_WORK,
-                rows_mut(&mut rows, 1),
-                |group, partial, row| {
-                    partial.fill(1.0);
-                    row.into_slice()[0] += group + 1;
-                },
-            );
-            assert_eq!(rows, (1..=n_groups).collect::<Vec<_>>());
-            assert_eq!(sum, [n_groups as f32; 3]);
+    fn every_image_gets_its_row() {
+        for n_images in 1..=150 {
+            let (mut rows, mut sum) = (vec![0; n_images], [0.0; 3]);
+            let (shards, outputs) = (Shards::whole(n_images), rows_mut(&mut rows, 1));
+            sum_over_shards(&mut sum, &shards, MIN_PARALLEL_WORK, outputs, |images, partial, rows| {
+                partial.fill(1.0);
+                rows.into_slice().iter_mut().zip(images).for_each(|(row, image)| *row += image + 1);
+            });
+            assert_eq!(rows, (1..=n_images).collect::<Vec<_>>());
+            assert_eq!(sum, [shards.n_shards() as f32; 3]);
         }
     }
 }

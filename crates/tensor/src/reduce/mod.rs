@@ -7,12 +7,15 @@ pub(crate) mod reference;
 use std::hint::black_box;
 
 use crate::nest::Nest;
-use crate::parallel::{MAX_GROUPS, for_each_chunk, rows_mut};
+use crate::parallel::{for_each_chunk, rows_mut};
 use crate::{Beta, Shape, elementwise};
 use simd::{Level, Simd, dispatch};
 
 /// Accumulators of [`sum`]: enough that no addition waits for the one before it.
 const LANES: usize = 32;
+
+/// The most chunks of a sum.
+const MAX_CHUNKS: usize = 16;
 
 /// Columns whose sums one task accumulates.
 pub(crate) const COLUMNS: usize = 64;
@@ -22,8 +25,8 @@ const MIN_ROWS: usize = 256;
 
 /// The sum of all elements, accumulated in f64 and rounded once; 0 for none.
 pub fn sum(x: &[f32]) -> f32 {
-    let chunk = x.len().div_ceil(MAX_GROUPS).max(MIN_ROWS * COLUMNS);
-    let mut partials = [0.0; MAX_GROUPS];
+    let chunk = x.len().div_ceil(MAX_CHUNKS).max(MIN_ROWS * COLUMNS);
+    let mut partials = [0.0; MAX_CHUNKS];
     let n_chunks = x.len().div_ceil(chunk);
     // In vectors of eight, since Zen 4 sums wider ones at two thirds of the rate.
     let level = Level::current().at_most_avx2();
@@ -90,8 +93,8 @@ pub(crate) fn column_sums<const A: usize>(
     work: usize,
     add: impl Fn(usize, &mut [[f64; COLUMNS]; A]) + Sync,
 ) -> [[f64; COLUMNS]; A] {
-    let chunk = rows.div_ceil(MAX_GROUPS).max(MIN_ROWS);
-    let mut partials = [[[0.0; COLUMNS]; A]; MAX_GROUPS];
+    let chunk = rows.div_ceil(MAX_CHUNKS).max(MIN_ROWS);
+    let mut partials = [[[0.0; COLUMNS]; A]; MAX_CHUNKS];
     for_each_chunk(rows.div_ceil(chunk), 1, work, rows_mut(&mut partials, 1), |idx, partial| {
         let partial = &mut partial.into_slice()[0];
         (idx.start * chunk..rows.min(idx.end * chunk)).for_each(|row| add(row, partial));

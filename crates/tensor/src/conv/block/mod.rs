@@ -17,7 +17,7 @@ use crate::conv::sparse::events::{self, Events, PooledGradient};
 use crate::conv::sparse::{self, Planes};
 use crate::conv::unit_stride::Dense;
 use crate::conv::{Algorithm, Conv2dShape, Pass};
-use crate::parallel::{self, SplitRows, rows_mut, sum_over_groups};
+use crate::parallel::{Shards, rows_mut, sum_over_shards};
 use crate::{Beta, elementwise, scratch};
 use simd::Level;
 
@@ -142,7 +142,6 @@ fn backward(
     let geometry = &planes.geometry;
     let (weights_len, n_outs) = (planes.weights_len(), geometry.out_channels);
     let n_images = x.len() / geometry.input_len();
-    let n_groups = parallel::groups(n_images);
     let (dx, dx_beta) = dx.unzip();
     // The packed weights; then the gradients of weights and bias, behind each other.
     let packed_len = if dx.is_some() { weights_len } else { 0 };
@@ -151,12 +150,11 @@ fn backward(
         if dx.is_some() {
             sparse::input::pack(level, packed, w, planes);
         }
-        let groups = GroupsOfImages { n_images, n_groups, first: 0, dx, image_len: geometry.input_len() };
-        sum_over_groups(sum, n_groups, geometry.work(n_images), groups, |group, partial, dx| {
-            let images = parallel::group_range(n_images, n_groups, group);
+        let (shards, dx) = (Shards::whole(n_images), dx.map(|dx| rows_mut(dx, geometry.input_len())));
+        sum_over_shards(sum, &shards, geometry.work(n_images), dx, |images, partial, dx| {
             let (dw, db) = partial.split_at_mut(weights_len);
-            let dx = dx.dx.zip(dx_beta).map(|(dx, beta)| InputGradient { dx, beta, packed });
-            backward_group(level, planes, dx, dw, db, pooled, x, images);
+            let dx = dx.zip(dx_beta).map(|(dx, beta)| InputGradient { dx: dx.into_slice(), beta, packed });
+            backward_shard(level, planes, dx, dw, db, pooled, x, images);
         });
         let (dw_sum, db_sum) = sum.split_at(weights_len);
         sparse::weight::unpack(level, dw.0, dw_sum, planes, dw.1);
@@ -166,16 +164,16 @@ fn backward(
     });
 }
 
-/// A group's input gradient, and what it takes.
+/// A shard's input gradient, and what it takes.
 struct InputGradient<'a> {
     dx: &'a mut [f32],
     beta: Beta,
     packed: &'a [f32],
 }
 
-/// The gradients of one group of images, some images at a time; `dw` in the planes' order.
+/// The gradients of one shard, some images at a time; `dw` in the planes' order.
 #[allow(clippy::too_many_arguments)]
-fn backward_group(
+fn backward_shard(
     level: Level,
     planes: &Planes,
     mut dx: Option<InputGradient<'_>>,
@@ -205,27 +203,6 @@ fn backward_group(
             }
         }
     });
-}
-
-/// The input gradient, if wanted, as rows of a group of images each.
-struct GroupsOfImages<'a> {
-    n_images: usize,
-    n_groups: usize,
-    /// The group of the first row.
-    first: usize,
-    dx: Option<&'a mut [f32]>,
-    image_len: usize,
-}
-
-impl SplitRows for GroupsOfImages<'_> {
-    fn split_rows(self, n_rows: usize) -> (Self, Self) {
-        let Self { n_images, n_groups, first, dx, image_len } = self;
-        let start = |group| parallel::group_range(n_images, n_groups, group).start;
-        let len = (start(first + n_rows) - start(first)) * image_len;
-        let (head, tail) = dx.map(|dx| dx.split_at_mut(len)).unzip();
-        let part = |first, dx| Self { n_images, n_groups, first, dx, image_len };
-        (part(first, head), part(first + n_rows, tail))
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! The fast algorithms, for convolutions with stride 1, no dilation and one group: the kernels of
-//! this module over groups of images in parallel. Their error bounds stand with the kernels.
+//! this module over images in parallel. Their error bounds stand with the kernels.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::conv::pack::{self, Rotation};
 use crate::conv::sink::{OutputSize, Plain, Pooled};
 use crate::conv::winograd::{self, Tiling};
 use crate::conv::{direct, direct_weight};
-use crate::parallel::{self, SplitRows, for_each_chunk, for_each_group, rows_mut, sum_over_groups};
+use crate::parallel::{Shards, SplitRows, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 use simd::{LANES, Level};
 
@@ -66,23 +66,27 @@ impl Dense {
         });
     }
 
-    /// dw = β·dw + the sum over the groups of images, joined in the fixed tree.
+    /// dw = β·dw + the sum over the shards of the batch, joined in the tree.
     pub(crate) fn backward_weight(&self, dw: &mut [f32], dy: &[f32], x: &[f32], beta: Beta) {
         let geometry = &self.geometry;
         let n_images = x.len() / geometry.input_len();
-        let n_groups = parallel::groups(n_images);
         scratch::with(pack::packed_len(geometry), |sum| {
-            sum_over_groups(sum, n_groups, geometry.work(n_images), (), |group, partial, ()| {
-                let images = parallel::group_range(n_images, n_groups, group);
-                let (dy, x) =
-                    (slice(dy, &images, geometry.output_len()), slice(x, &images, geometry.input_len()));
-                self.group_weight_gradient(partial, dy, x, images.len());
-            });
+            sum_over_shards(
+                sum,
+                &Shards::whole(n_images),
+                geometry.work(n_images),
+                (),
+                |images, partial, ()| {
+                    let (dy, x) =
+                        (slice(dy, &images, geometry.output_len()), slice(x, &images, geometry.input_len()));
+                    self.shard_weight_gradient(partial, dy, x, images.len());
+                },
+            );
             pack::unpack(self.level, dw, sum, geometry, beta);
         });
     }
 
-    fn group_weight_gradient(&self, packed: &mut [f32], dy: &[f32], x: &[f32], n_images: usize) {
+    fn shard_weight_gradient(&self, packed: &mut [f32], dy: &[f32], x: &[f32], n_images: usize) {
         let Self { kernel, level, geometry } = self;
         match kernel {
             Kernel::Direct => scratch::with(direct_weight::scratch_len(geometry, n_images), |scratch| {
@@ -97,8 +101,8 @@ impl Dense {
         }
     }
 
-    /// Convolves the images `x`, group by group, into the sinks made from the groups' rows of `outputs`.
-    pub(crate) fn convolve<R: SplitRows, K: GroupSink>(
+    /// Convolves the images `x`, some images at a time, into the sinks made from their rows of `outputs`.
+    pub(crate) fn convolve<R: SplitRows, K: ImagesSink>(
         &self,
         x: &[f32],
         w: &[f32],
@@ -109,11 +113,14 @@ impl Dense {
         let Self { kernel, level, geometry } = self;
         let n_images = x.len() / geometry.input_len();
         self.with_weights(w, rotation, |weights| {
-            let n_groups = match kernel {
-                Kernel::Direct => parallel::groups(n_images),
-                Kernel::Winograd => winograd::groups(geometry, n_images),
+            // An image comes out the same in any task.
+            let n_shards = Shards::whole(n_images).n_shards();
+            let n_tasks = match kernel {
+                Kernel::Direct => n_shards,
+                Kernel::Winograd => winograd::n_tasks(geometry, n_images, n_shards),
             };
-            for_each_group(n_images, n_groups, geometry.work(n_images), outputs, |images, rows| {
+            let images_per_task = n_images.div_ceil(n_tasks.max(1)).max(1);
+            for_each_chunk(n_images, images_per_task, geometry.work(n_images), outputs, |images, rows| {
                 let x = slice(x, &images, geometry.input_len());
                 match kernel {
                     Kernel::Direct => scratch::with(direct::bordered(geometry).len(), |scratch| {
@@ -151,13 +158,13 @@ impl Dense {
     }
 }
 
-/// A sink for a group of images, with the kernels that fill it.
-pub(crate) trait GroupSink {
+/// A sink for some images, with the kernels that fill it.
+pub(crate) trait ImagesSink {
     fn direct(self, level: Level, geometry: &Geometry, x: &[f32], weights: &[f32], scratch: &mut [f32]);
     fn winograd(self, level: Level, tiling: &Tiling, x: &[f32], weights: &[f32], scratch: &mut [f32]);
 }
 
-impl GroupSink for Plain<'_> {
+impl ImagesSink for Plain<'_> {
     fn direct(self, level: Level, geometry: &Geometry, x: &[f32], weights: &[f32], scratch: &mut [f32]) {
         direct::forward(level, geometry, x, weights, scratch, self);
     }
@@ -166,7 +173,7 @@ impl GroupSink for Plain<'_> {
     }
 }
 
-impl GroupSink for Pooled<'_> {
+impl ImagesSink for Pooled<'_> {
     fn direct(self, level: Level, geometry: &Geometry, x: &[f32], weights: &[f32], scratch: &mut [f32]) {
         direct::forward_pooled(level, geometry, x, weights, scratch, self);
     }

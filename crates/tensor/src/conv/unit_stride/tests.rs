@@ -118,14 +118,16 @@ fn the_bits_do_not_depend_on_the_threads() {
     }
 }
 
-/// Images share tiles' chunks with others of their group, and groups grow with the weights: beside a usual
+/// Images share tiles' chunks with others of their task, and tasks grow with the weights: beside a usual
 /// shape stands one whose transformed weights fit no near cache.
 #[test]
 #[cfg_attr(miri, ignore = "takes hours")]
 fn an_image_comes_out_the_same_in_any_batch() {
     let heavy = Conv2dShape::same(100, [3, 3], [128, 128], 3);
-    let n_groups = |shape: &Conv2dShape| winograd::groups(&Geometry::of(shape).unwrap(), shape.batch);
-    assert_eq!((n_groups(&USUAL), n_groups(&heavy)), (5, 2), "the heavy shape has larger groups");
+    let n_tasks = |shape: &Conv2dShape| {
+        winograd::n_tasks(&Geometry::of(shape).unwrap(), shape.batch, Shards::whole(shape.batch).n_shards())
+    };
+    assert_eq!((n_tasks(&USUAL), n_tasks(&heavy)), (5, 2), "the heavy shape has larger tasks");
     for shape in [USUAL, heavy] {
         let x = values(shape.input_len(), 1);
         let dy = values(shape.output_len(), 2);

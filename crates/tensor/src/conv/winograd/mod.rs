@@ -27,7 +27,6 @@ use std::ops::Range;
 
 use super::geometry::{Bordered, Geometry};
 use super::sink::{Plain, Pooled, Sink};
-use crate::parallel;
 use crate::tile::{Strides, TILE_ROWS, inner_product};
 use simd::{LANES, Simd, Vector, dispatch};
 use transform::{INPUTS, Input, OUTPUTS, Output, POINTS, TAPS, Transform, Weight};
@@ -72,7 +71,7 @@ impl Points {
     }
 }
 
-/// How the tiles of a group of images are worked through.
+/// How the tiles of some images are worked through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiling {
     geometry: Geometry,
@@ -130,16 +129,15 @@ impl Tiling {
     }
 }
 
-/// In how many groups a batch is convolved. Weights that fit no near cache are read once a chunk, so where
-/// images are small enough that a group would not fill one, groups are larger.
-pub(crate) fn groups(geometry: &Geometry, n_images: usize) -> usize {
-    let n_groups = parallel::groups(n_images);
+/// In how many tasks `n_images` are convolved, if others take `n_tasks`. Weights that fit no near cache are read once
+/// a chunk, so where images are small enough that a task would not fill one, tasks are larger.
+pub(crate) fn n_tasks(geometry: &Geometry, n_images: usize, n_tasks: usize) -> usize {
     if weights_len(geometry) <= CACHED_WEIGHTS_LEN {
-        return n_groups;
+        return n_tasks;
     }
     let n_full = (Tiling::new(geometry, n_images).n_tiles / MIN_TILES).max(1);
     // A power of two shares out evenly.
-    n_groups.min(1 << n_full.ilog2())
+    n_tasks.min(1 << n_full.ilog2())
 }
 
 /// U: blocks of 16 output channels, in each a row an input channel.
@@ -218,7 +216,7 @@ fn convolve<S: Simd, K: Sink<S>>(
     }
 }
 
-/// The input of a group of images, and the bordered copy of the one at hand.
+/// The input of some images, and the bordered copy of the one at hand.
 struct Source<'a> {
     tiling: &'a Tiling,
     x: &'a [f32],

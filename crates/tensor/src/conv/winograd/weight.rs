@@ -65,13 +65,13 @@ fn gradients(tiling: &Tiling) -> Points {
 }
 
 dispatch! {
-    /// Writes the weight gradient of a group of images, as [packed](crate::conv::pack) weights.
+    /// Writes the weight gradient of some images, as [packed](crate::conv::pack) weights.
     pub(crate) fn backward_weight(tiling: &Tiling, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
-        = group_gradient;
+        = gradient;
 }
 
 #[inline(always)]
-fn group_gradient<S: Simd>(
+fn gradient<S: Simd>(
     simd: S,
     tiling: &Tiling,
     packed: &mut [f32],
@@ -104,7 +104,7 @@ fn group_gradient<S: Simd>(
     }
 }
 
-/// The output gradient of a group of images, and the copy of the one at hand in whole tiles.
+/// The output gradient of some images, and the copy of the one at hand in whole tiles.
 struct GradientSource<'a> {
     tiling: &'a Tiling,
     dy: &'a [f32],

@@ -1,0 +1,227 @@
+//! A batch cut into shards, and the part of it that a process owns.
+
+use std::ops::Range;
+
+use super::Exchange;
+
+/// Images in a full shard, until there are as many shards as the rule makes.
+const IMAGES_PER_SHARD: usize = 8;
+
+/// The most shards that the rule makes.
+const USUAL_SHARDS: usize = 16;
+
+/// The most shards that a run may ask for.
+pub const MAX_SHARDS: usize = 64;
+
+/// How a batch is cut into shards, and which of them lie in memory here; see the [module](super).
+///
+/// ```
+/// use tensor::parallel::Shards;
+/// let shards = Shards::whole(20);
+/// assert_eq!((shards.n_shards(), shards.shard_range(1)), (3, 6..13));
+/// // The second of two processes owns the second half of the tree.
+/// assert_eq!(shards.part(1, 2).images(), 13..20);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Shards<'a> {
+    n_images: usize,
+    n_shards: usize,
+    /// The first of the shards that are here, and the one behind the last.
+    owned: (usize, usize),
+    exchange: Option<&'a dyn Exchange>,
+}
+
+impl<'a> Shards<'a> {
+    /// A batch that is here as a whole, cut by the rule: min(⌈n/8⌉, 16) shards.
+    pub fn whole(n_images: usize) -> Self {
+        Self::with_count(n_images, n_images.div_ceil(IMAGES_PER_SHARD).min(USUAL_SHARDS))
+    }
+
+    /// A batch that is here as a whole, cut into `n_shards`, but not into more than it has images.
+    ///
+    /// # Panics
+    /// When `n_shards` is more than [`MAX_SHARDS`], or 0 for a batch that has images.
+    #[track_caller]
+    pub fn with_count(n_images: usize, n_shards: usize) -> Self {
+        assert!(n_shards <= MAX_SHARDS, "Shards: {n_shards} shards, at most {MAX_SHARDS}");
+        assert!(n_shards > 0 || n_images == 0, "Shards: {n_images} images cannot be cut into 0 shards");
+        let n_shards = n_shards.min(n_images);
+        Self { n_images, n_shards, owned: (0, n_shards), exchange: None }
+    }
+
+    /// What the process number `part` of `n_parts` owns: a subtree of the shards, or nothing where there are more
+    /// processes than shards.
+    ///
+    /// # Panics
+    /// When there is no such part.
+    #[track_caller]
+    pub fn part(self, part: usize, n_parts: usize) -> Self {
+        assert!(part < n_parts, "Shards: there is no part {part} of {n_parts}");
+        let (mut shards, mut parts) = (0..self.n_shards, 0..n_parts);
+        while parts.len() > 1 && shards.len() > 1 {
+            let (mid, mid_part) = halves(&shards, &parts);
+            if part < mid_part {
+                (shards.end, parts.end) = (mid, mid_part);
+            } else {
+                (shards.start, parts.start) = (mid, mid_part);
+            }
+        }
+        // One shard is owned by the first of those who could have it.
+        let start = if part == parts.start { shards.start } else { shards.end };
+        Self { owned: (start, shards.end), ..self }
+    }
+
+    /// What the process behind `exchange` owns; sums are joined with those of the other processes.
+    pub fn exchanging<'b>(self, exchange: &'b dyn Exchange) -> Shards<'b> {
+        let Self { n_images, n_shards, owned, .. } = self.part(exchange.part(), exchange.n_parts());
+        Shards { n_images, n_shards, owned, exchange: Some(exchange) }
+    }
+
+    /// Images of the whole batch.
+    pub fn n_images(&self) -> usize {
+        self.n_images
+    }
+
+    /// Shards of the whole batch.
+    pub fn n_shards(&self) -> usize {
+        self.n_shards
+    }
+
+    /// The shards that are here.
+    pub fn owned(&self) -> Range<usize> {
+        self.owned.0..self.owned.1
+    }
+
+    /// The images that are here, by their numbers in the whole batch.
+    pub fn images(&self) -> Range<usize> {
+        self.start(self.owned.0)..self.start(self.owned.1)
+    }
+
+    /// The images of a shard, by their numbers in the whole batch: consecutive, as many as in the others to within
+    /// one.
+    pub fn shard_range(&self, shard: usize) -> Range<usize> {
+        self.start(shard)..self.start(shard + 1)
+    }
+
+    /// How many rows there are in the whole batch if `n_rows` are here, as many for each image; 0 where no image is.
+    pub fn rows_of_batch(&self, n_rows: usize) -> usize {
+        n_rows.checked_div(self.images().len()).unwrap_or(0) * self.n_images
+    }
+
+    /// Where in the `n_rows` that are here the rows of some owned shards lie.
+    pub(crate) fn rows_of(&self, shards: Range<usize>, n_rows: usize) -> Range<usize> {
+        let images = self.images();
+        debug_assert!(images.is_empty() || n_rows.is_multiple_of(images.len()), "{n_rows} rows, {self:?}");
+        let rows_per_image = n_rows.checked_div(images.len()).unwrap_or(0);
+        let row = |shard| (self.start(shard) - images.start) * rows_per_image;
+        row(shards.start)..row(shards.end)
+    }
+
+    /// `join(into, from)` for each node of the tree whose two sides lie with different parts, in an order in which
+    /// all below a node comes before it: part `from`'s values are to be added to part `into`'s. Those of part 0 are
+    /// then the whole batch's.
+    pub fn for_each_join(&self, n_parts: usize, join: &mut dyn FnMut(usize, usize)) {
+        fn walk(shards: Range<usize>, parts: Range<usize>, join: &mut dyn FnMut(usize, usize)) {
+            if parts.len() > 1 && shards.len() > 1 {
+                let (mid, mid_part) = halves(&shards, &parts);
+                walk(shards.start..mid, parts.start..mid_part, join);
+                walk(mid..shards.end, mid_part..parts.end, join);
+                join(parts.start, mid_part);
+            }
+        }
+        walk(0..self.n_shards, 0..n_parts, join);
+    }
+
+    /// Adds the other processes' partial sums of the batch to this one's, if there are other processes.
+    pub(crate) fn join(&self, sum: &mut [f32]) {
+        if let Some(exchange) = self.exchange {
+            exchange.join(self, sum);
+        }
+    }
+
+    fn start(&self, shard: usize) -> usize {
+        self.n_images * shard / self.n_shards.max(1)
+    }
+}
+
+/// Where the tree divides: the left subtree is the largest complete one, so that its shape does not depend on the
+/// rest.
+pub(super) fn tree_mid(range: &Range<usize>) -> usize {
+    range.start + range.len().next_power_of_two() / 2
+}
+
+/// The first shard and the first part of the right half.
+fn halves(shards: &Range<usize>, parts: &Range<usize>) -> (usize, usize) {
+    (tree_mid(shards), parts.start + parts.len().div_ceil(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `leaf` makes of each index, combined in the tree; `None` for an empty range.
+    fn fold_in_tree<T: Send>(
+        range: Range<usize>,
+        parallel: bool,
+        leaf: &(impl Fn(usize) -> T + Sync),
+        combine: &(impl Fn(&mut T, T) + Sync),
+    ) -> Option<T> {
+        if range.len() < 2 {
+            return range.map(leaf).next();
+        }
+        let mid = tree_mid(&range);
+        let left = || fold_in_tree(range.start..mid, parallel, leaf, combine);
+        let right = || fold_in_tree(mid..range.end, parallel, leaf, combine);
+        let (left, right) = if parallel { rayon::join(left, right) } else { (left(), right()) };
+        let mut folded = left?;
+        combine(&mut folded, right?);
+        Some(folded)
+    }
+
+    #[test]
+    fn shards_cover_the_batch_in_order() {
+        for n in 0..300 {
+            let shards = Shards::whole(n);
+            let images: Vec<usize> = shards.owned().flat_map(|shard| shards.shard_range(shard)).collect();
+            assert_eq!(images, (0..n).collect::<Vec<_>>());
+            let sizes = shards.owned().map(|shard| shards.shard_range(shard).len());
+            assert!(n == 0 || sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
+        }
+        assert_eq!([1, 8, 9, 64, 128, 1000].map(|n| Shards::whole(n).n_shards()), [1, 1, 2, 8, 16, 16]);
+        assert_eq!(Shards::with_count(5, 64).n_shards(), 5, "no more than images");
+    }
+
+    #[test]
+    fn parts_are_subtrees_and_cover_the_batch_in_order() {
+        for n_shards in 0..=MAX_SHARDS {
+            for n_parts in 1..=20 {
+                let whole = Shards::with_count(3 * n_shards, n_shards);
+                let owned: Vec<_> = (0..n_parts).map(|part| whole.part(part, n_parts).owned()).collect();
+                assert_eq!(
+                    owned.iter().cloned().flatten().collect::<Vec<_>>(),
+                    (0..n_shards).collect::<Vec<_>>()
+                );
+                // Joining subtrees as told gives the tree, written as nested pairs.
+                let tree = |range: Range<usize>| {
+                    fold_in_tree(range, false, &|shard| shard.to_string(), &|a: &mut String, b| {
+                        *a = format!("({a}{b})");
+                    })
+                };
+                let mut parts: Vec<_> = owned.into_iter().map(tree).collect();
+                whole.for_each_join(n_parts, &mut |into, from| {
+                    let (a, b) = (parts[into].take().unwrap(), parts[from].take().unwrap());
+                    parts[into] = Some(format!("({a}{b})"));
+                });
+                assert_eq!(parts[0], tree(0..n_shards));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_follow_their_images() {
+        let shards = Shards::whole(20).part(1, 2);
+        assert_eq!((shards.images(), shards.owned()), (13..20, 2..3));
+        assert_eq!((shards.rows_of_batch(14), shards.rows_of(2..3, 14)), (40, 0..14));
+        assert_eq!(Shards::whole(1).part(1, 2).rows_of_batch(0), 0);
+    }
+}
