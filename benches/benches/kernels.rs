@@ -5,7 +5,7 @@ use benches::{AgainstPeak, Peak, criterion_against};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tensor::Beta;
 use tensor::activation::{gelu_forward, relu_backward, relu_forward, sigmoid_forward, tanh_forward};
-use tensor::conv::block::{conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::dropout::dropout_forward;
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
@@ -69,7 +69,7 @@ fn convolutions(c: &mut Criterion<AgainstPeak>) {
         let mut y = values(shape.output_len());
         group.throughput(Throughput::Elements(shape.flops() as u64));
         let algorithms = [Algorithm::Im2col, Algorithm::Direct, Algorithm::Winograd];
-        for algorithm in algorithms.into_iter().filter(|algorithm| algorithm.takes(&shape)) {
+        for algorithm in algorithms {
             let name = |pass| {
                 format!("{}²·{}·{} {pass} {algorithm:?}", size.side, size.in_channels, size.out_channels)
             };
@@ -92,6 +92,7 @@ fn blocks(c: &mut Criterion<AgainstPeak>) {
     let mut group = c.benchmark_group("kernels/conv_relu_pool");
     for size in LECTURE {
         let shape = conv_shape(size, 64);
+        let block = Block::plan(&shape).expect("a block");
         let (mut dx, x) = (values(shape.input_len()), values(shape.input_len()));
         let (mut dw, w) = (values(shape.weight_len()), uniform(1, shape.weight_len(), 0.1));
         let (mut db, bias) = (values(size.out_channels), values(size.out_channels));
@@ -100,14 +101,15 @@ fn blocks(c: &mut Criterion<AgainstPeak>) {
         let name = |pass| format!("{}²·{}·{} {pass}", size.side, size.in_channels, size.out_channels);
         group.throughput(Throughput::Elements(shape.flops() as u64));
         group.bench_function(name("forward"), |b| {
-            b.iter(|| conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &shape));
+            b.iter(|| conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block));
         });
         group.throughput(Throughput::Elements(2 * shape.flops() as u64));
         group.bench_function(name("backward"), |b| {
             b.iter(|| {
                 let (dx, dw, db) =
                     ((&mut dx[..], Beta::Zero), (&mut dw[..], Beta::Zero), (&mut db[..], Beta::Zero));
-                conv_relu_pool_backward(Some(dx), dw, Some(db), &dy, &y, &argmax, &x, &w, &shape);
+                let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
+                conv_relu_pool_backward(Some(dx), dw, Some(db), pooled, &x, &w, &block);
             });
         });
     }

@@ -3,7 +3,7 @@
 //! Every coordinate is computed on its own, so how the slices are split changes no bit.
 
 use crate::Real;
-use crate::simd::{Kernel, widest};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// Coordinates that one thread takes at a time; slices up to this length stay on the calling thread.
 pub(crate) const CHUNK: usize = 1 << 15;
@@ -25,7 +25,7 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
     /// Applies `formula` to each coordinate, in parallel on the current rayon pool when there are many.
     pub(crate) fn each(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy + Send + Sync) {
         if self.values.len() <= CHUNK {
-            return widest(Each { lanes: self, formula });
+            return dispatch(Level::current(), Each { lanes: self, formula });
         }
         let mid = self.unaligned() + (self.values.len() / 2).next_multiple_of(BLOCK);
         let (left, right) = self.split_at(mid);
@@ -66,7 +66,7 @@ impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N]) + Copy> Kernel for E
 
     /// Up to the first cache line one by one, from there on in blocks.
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd>(self, _: S) {
         let Self { lanes, formula } = self;
         let unaligned = lanes.unaligned();
         let (first, rest) = lanes.split_at(unaligned);

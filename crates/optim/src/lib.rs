@@ -19,7 +19,6 @@ pub mod regularize;
 mod rule;
 mod rules;
 pub mod schedule;
-mod simd;
 mod state;
 
 pub use clip::{Norm, clip_global_norm, clip_norm, clip_value};

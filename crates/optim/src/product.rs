@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::Real;
-use crate::simd::{Kernel, widest};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// C = A·B for row-major matrices: A is m × k, B is k × n, C is m × n.
 ///
@@ -36,7 +36,7 @@ impl<F: Real> Product<F> for SmallProduct {
         c.par_chunks_mut(ROWS * n).enumerate().for_each(|(chunk_idx, c)| {
             let rows = c.len() / n;
             let a = &a[chunk_idx * ROWS * k..][..rows * k];
-            widest(RowsOfProduct { k, n, a, b, c });
+            dispatch(Level::current(), RowsOfProduct { k, n, a, b, c });
         });
     }
 }
@@ -54,7 +54,7 @@ impl<F: Real> Kernel for RowsOfProduct<'_, F> {
 
     /// A strip of B's columns stays in cache for all rows; each sum runs over k in order.
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd>(self, _: S) {
         const STRIP: usize = 64;
         let Self { k, n, a, b, c } = self;
         for (row, c) in c.chunks_exact_mut(n).enumerate() {

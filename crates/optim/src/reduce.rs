@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::lanes::CHUNK;
-use crate::simd::{Kernel, widest};
+use simd::{Kernel, Level, Simd, dispatch};
 
 const LANES: usize = 64;
 
@@ -34,7 +34,7 @@ pub(crate) fn sums<F: Real, const N: usize, const K: usize>(
     terms: impl Fn([F; N]) -> [F; K] + Copy + Send + Sync,
 ) -> [f64; K] {
     tree_sum(0..slices[0].len(), CHUNK, &|range: Range<usize>| {
-        widest(Sums { slices: slices.map(|slice| &slice[range.clone()]), terms })
+        dispatch(Level::current(), Sums { slices: slices.map(|slice| &slice[range.clone()]), terms })
     })
 }
 
@@ -60,7 +60,7 @@ impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel fo
 
     /// The terms of a block first, then their sums: two loops that vectorise.
     #[inline(always)]
-    fn run(self) -> [f64; K] {
+    fn run<S: Simd>(self, _: S) -> [f64; K] {
         let len = self.slices[0].len();
         let slices = self.slices.map(|slice| slice[..len].as_chunks::<LANES>());
         let mut running = [[0.0; LANES]; K];

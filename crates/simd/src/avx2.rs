@@ -3,19 +3,19 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, BitOr, Mul, Sub};
 
-use crate::{LANES, Simd, Vector};
+use crate::{Kernel, LANES, Simd, Vector};
 
 /// The proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
-pub struct Avx2(());
+pub(crate) struct Avx2(());
 
 /// Lanes 0 to 7 and 8 to 15; only made by an [`Avx2`].
 #[derive(Clone, Copy)]
-pub struct F32x8x2([__m256; 2]);
+pub(crate) struct F32x8x2([__m256; 2]);
 
-/// A truth value a lane: all bits of the lane or none.
+/// A truth value per lane: all bits of the lane or none.
 #[derive(Clone, Copy)]
-pub struct MaskX8x2([__m256; 2]);
+pub(crate) struct MaskX8x2([__m256; 2]);
 
 /// Lanes in one of the two registers.
 const HALF: usize = LANES / 2;
@@ -92,15 +92,10 @@ unsafe fn first(n: usize) -> [__m256i; 2] {
     }
 }
 
-impl Avx2 {
-    /// The proof, on the caller's word.
-    ///
-    /// # Safety
-    /// The processor has AVX2 and FMA.
-    #[inline(always)]
-    pub unsafe fn assume() -> Self {
-        Self(())
-    }
+/// Runs a kernel, compiled for this instruction set.
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
 }
 
 // Every intrinsic below needs the processor's support, which the existence of an `Avx2` or of an `F32x8x2`

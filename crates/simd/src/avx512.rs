@@ -3,33 +3,30 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Mul, Sub};
 
-use crate::{LANES, Simd, Vector};
+use crate::avx2;
+use crate::{Kernel, LANES, Simd, Vector};
 
 /// The proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
 #[derive(Clone, Copy)]
-pub struct Avx512(());
+pub(crate) struct Avx512(());
 
 /// Sixteen lanes; only made by an [`Avx512`].
 #[derive(Clone, Copy)]
-pub struct F32x16(__m512);
+pub(crate) struct F32x16(__m512);
 
-/// Whether the processor and the operating system support what [`Avx512`] needs beyond AVX2.
+/// Whether the processor and the operating system support what [`Avx512`] needs.
 pub(crate) fn is_detected() -> bool {
-    is_x86_feature_detected!("avx512f")
+    avx2::is_detected()
+        && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
 }
 
-impl Avx512 {
-    /// The proof, on the caller's word.
-    ///
-    /// # Safety
-    /// The processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
-    #[inline(always)]
-    pub unsafe fn assume() -> Self {
-        Self(())
-    }
+/// Runs a kernel, compiled for this instruction set.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
 }
 
 /// The mask of the first `n` lanes.
@@ -138,7 +135,7 @@ impl Vector for F32x16 {
                 let v = vectors[idx].0;
                 halves[idx] = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
             }
-            super::avx2::sums_of_eight(halves)
+            avx2::sums_of_eight(halves)
         }
     }
 

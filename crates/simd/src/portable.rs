@@ -15,7 +15,7 @@ pub struct Portable;
 #[derive(Clone, Copy)]
 pub struct Array([f32; LANES]);
 
-/// A truth value a lane.
+/// A truth value per lane.
 #[derive(Clone, Copy)]
 pub struct ArrayMask([bool; LANES]);
 

@@ -4,7 +4,7 @@ use std::f32::consts::LOG2_E;
 
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
-use simd::{Level, Portable, Simd, dispatch};
+use simd::{Kernel, Level, Portable, Simd, dispatch};
 
 /// Elements of one task when a long slice is split.
 const CHUNK: usize = 1 << 15;
@@ -63,38 +63,56 @@ pub(crate) fn zipped(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -
 /// `f(y, x)` for every element of `y` and the one of `x` beside it; their lengths are equal.
 fn unary<Y: Send>(y: &mut [Y], x: &[f32], f: impl Fn(&mut Y, f32) + Sync) {
     if x.len() < FEW {
-        return unary_loop(Portable, y, x, &f);
+        return Unary { y, x, f: &f }.run(Portable);
     }
     let level = Level::current();
     for_each_chunk(x.len(), CHUNK, x.len(), rows_mut(y, 1), |range, y| {
-        unary_serial(level, y.into_slice(), &x[range], &f);
+        dispatch(level, Unary { y: y.into_slice(), x: &x[range], f: &f });
     });
 }
 
 /// `f(y, a, b)` for every element of `y` and those of `a` and `b` beside it; their lengths are equal.
 fn binary<Y: Send>(y: &mut [Y], a: &[f32], b: &[f32], f: impl Fn(&mut Y, f32, f32) + Sync) {
     if a.len() < FEW {
-        return binary_loop(Portable, y, a, b, &f);
+        return Binary { y, a, b, f: &f }.run(Portable);
     }
     let level = Level::current();
     for_each_chunk(a.len(), CHUNK, a.len(), rows_mut(y, 1), |range, y| {
-        binary_serial(level, y.into_slice(), &a[range.clone()], &b[range], &f);
+        dispatch(level, Binary { y: y.into_slice(), a: &a[range.clone()], b: &b[range], f: &f });
     });
 }
 
-dispatch! {
-    fn unary_serial[Y, F: Fn(&mut Y, f32)](y: &mut [Y], x: &[f32], f: &F) = unary_loop;
-    fn binary_serial[Y, F: Fn(&mut Y, f32, f32)](y: &mut [Y], a: &[f32], b: &[f32], f: &F) = binary_loop;
+/// One task of [`unary`].
+struct Unary<'a, Y, F> {
+    y: &'a mut [Y],
+    x: &'a [f32],
+    f: &'a F,
 }
 
-#[inline(always)]
-fn unary_loop<Y>(_: impl Simd, y: &mut [Y], x: &[f32], f: &impl Fn(&mut Y, f32)) {
-    y.iter_mut().zip(x).for_each(|(y, &x)| f(y, x));
+impl<Y, F: Fn(&mut Y, f32)> Kernel for Unary<'_, Y, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.y.iter_mut().zip(self.x).for_each(|(y, &x)| (self.f)(y, x));
+    }
 }
 
-#[inline(always)]
-fn binary_loop<Y>(_: impl Simd, y: &mut [Y], a: &[f32], b: &[f32], f: &impl Fn(&mut Y, f32, f32)) {
-    y.iter_mut().zip(a).zip(b).for_each(|((y, &a), &b)| f(y, a, b));
+/// One task of [`binary`].
+struct Binary<'a, Y, F> {
+    y: &'a mut [Y],
+    a: &'a [f32],
+    b: &'a [f32],
+    f: &'a F,
+}
+
+impl<Y, F: Fn(&mut Y, f32, f32)> Kernel for Binary<'_, Y, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.y.iter_mut().zip(self.a).zip(self.b).for_each(|((y, &a), &b)| (self.f)(y, a, b));
+    }
 }
 
 /// `dst += src`.
@@ -165,9 +183,10 @@ mod tests {
         let x: Vec<f32> = bits.map(f32::from_bits).chain([f32::NAN]).flat_map(|x| [x, -x]).collect();
         let (mut mapped, mut zipped) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         for level in levels() {
-            unary_serial(level, &mut mapped, &x, &|y: &mut f32, x| *y = exp(x));
+            dispatch(level, Unary { y: &mut mapped, x: &x, f: &|y: &mut f32, x| *y = exp(x) });
             assert!(mapped.iter().zip(&x).all(|(&y, &x)| are_same(y, exp(x))), "{level:?}");
-            binary_serial(level, &mut zipped, &x, &mapped, &|y: &mut f32, a, b| *y = a * b + a);
+            let f = &|y: &mut f32, a, b| *y = a * b + a;
+            dispatch(level, Binary { y: &mut zipped, a: &x, b: &mapped, f });
             let expected = x.iter().zip(&mapped).map(|(a, b)| a * b + a);
             assert!(zipped.iter().zip(expected).all(|(&y, z)| are_same(y, z)), "{level:?}");
         }

@@ -2,7 +2,7 @@
 
 use tensor::Beta;
 use tensor::activation::{relu_backward, relu_forward};
-use tensor::conv::block::{conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{self, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
 use tensor::reduce::sum_rows;
@@ -12,6 +12,7 @@ use crate::stopwatch::{Path, Stopwatch};
 /// One block, and what its forward pass left for its backward pass.
 pub(crate) struct Block {
     shape: Conv2dShape,
+    fused: block::Block,
     pool: Pool2dShape,
     x: Vec<f32>,
     y: Vec<f32>,
@@ -36,6 +37,7 @@ impl Block {
         };
         Self {
             shape,
+            fused: block::Block::plan(&shape).expect("a block"),
             pool,
             x: Vec::new(),
             y: vec![0.0; pool.output_len()],
@@ -63,9 +65,9 @@ impl Block {
     ) -> Vec<f32> {
         let name = format!("conv{number} + ReLU + pool, forward");
         let flops = self.flops();
-        let Self { shape, pool, y, argmax, activated, pooled, indices, .. } = self;
+        let Self { shape, fused, pool, y, argmax, activated, pooled, indices, .. } = self;
         watch.time_on(Path::Fast, &name, flops, || {
-            conv_relu_pool_forward(y, argmax, &x, w, Some(bias), shape)
+            conv_relu_pool_forward(y, argmax, &x, w, Some(bias), fused)
         });
         let mut convolved = vec![0.0; shape.output_len()];
         watch.time_on(Path::General, &name, flops, || {
@@ -87,13 +89,13 @@ impl Block {
     ) -> Vec<f32> {
         let weight = format!("conv{number}, pool and ReLU back, gradient of weight and bias");
         let input = format!("conv{number}, gradient of the input");
-        let Self { shape, pool, x, y, argmax, activated, indices, .. } = &*self;
+        let Self { shape, fused, pool, x, y, argmax, activated, indices, .. } = &*self;
         let (mut dw, mut db) = (vec![1.0; w.len()], vec![1.0; shape.out_channels]);
         let mut dx = vec![1.0; x.len()];
         let mut back = |dx: Option<&mut [f32]>| {
             let dx = dx.map(|dx| (dx, Beta::Zero));
             let (dw, db) = ((&mut dw[..], Beta::Zero), Some((&mut db[..], Beta::Zero)));
-            conv_relu_pool_backward(dx, dw, db, dy, y, argmax, x, w, shape);
+            conv_relu_pool_backward(dx, dw, db, PooledGradient { dy, y, argmax }, x, w, fused);
         };
         watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
         if number > 1 {

@@ -1,21 +1,16 @@
 //! y = max_pool(relu(x ∗ W + b)) in one pass, the pool 2 × 2.
 
-use tensor::conv::block::{conv_relu_pool_backward, conv_relu_pool_forward, conv_relu_pool_supported};
-use tensor::conv::{Algorithm, Conv2dShape};
+use tensor::conv::Algorithm;
+use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::elementwise::copy_or_add;
 use tensor::{Beta, Shape, scratch};
 
 use super::conv2d::{Conv2dOptions, check_bias};
-use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
+/// The block says how it is computed, and that it can be.
 #[derive(Debug, PartialEq)]
-struct ConvReluPool(Conv2dOptions);
-
-impl ConvReluPool {
-    fn sizes(&self, inputs: Inputs<'_>) -> Conv2dShape {
-        self.0.sizes(inputs.shape(0), inputs.shape(1)).expect("checked by output_shape")
-    }
-}
+struct ConvReluPool(Block);
 
 impl Op for ConvReluPool {
     fn name(&self) -> &'static str {
@@ -23,7 +18,7 @@ impl Op for ConvReluPool {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let sizes = self.0.sizes(inputs[0], inputs[1])?;
+        let sizes = self.0.shape();
         check_bias(inputs, sizes.out_channels)?;
         Ok(Shape::new(&[sizes.batch, sizes.out_height() / 2, sizes.out_width() / 2, sizes.out_channels]))
     }
@@ -32,26 +27,35 @@ impl Op for ConvReluPool {
         let (x, w) = (f.inputs.value(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));
         f.saved.bytes.resize(f.output.len(), 0);
-        conv_relu_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.sizes(f.inputs));
+        conv_relu_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.0);
     }
 
     /// The gradient of a convolution whose output has dy where the maximum was, if that is positive, and
     /// 0 elsewhere.
     fn backward(&self, mut b: Backward<'_>) {
-        let (x, w, sizes) = (b.inputs.value(0), b.inputs.value(1), self.sizes(b.inputs));
-        let (y, argmax) = (b.output, &b.saved.bytes);
+        let (x, w) = (b.inputs.value(0), b.inputs.value(1));
+        let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
         // One pass makes all three gradients, but they are lent one at a time.
-        scratch::with(w.len() + sizes.out_channels, |affine| {
+        scratch::with(w.len() + self.0.shape().out_channels, |affine| {
             let (dw, db) = affine.split_at_mut(w.len());
             let dx = b.grads.get(0).map(|dx| (dx.data, dx.beta));
             let (dw_out, db_out) = ((&mut *dw, Beta::Zero), Some((&mut *db, Beta::Zero)));
-            conv_relu_pool_backward(dx, dw_out, db_out, b.dy, y, argmax, x, w, &sizes);
+            conv_relu_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.0);
             for (i, sum) in [(1, dw), (2, db)].into_iter().take(b.inputs.len() - 1) {
                 if let Some(grad) = b.grads.get(i) {
                     copy_or_add(grad.data, sum, grad.beta);
                 }
             }
         });
+    }
+}
+
+impl Conv2dOptions {
+    /// How a convolution of `x` by `weight` is computed as one with the ReLU and the 2 × 2 max-pool behind it;
+    /// `None` where there is no kernel for the sizes, they do not fit, or an algorithm was forced.
+    pub fn block(&self, x: Shape, weight: Shape) -> Option<Block> {
+        let sizes = self.sizes(x, weight).ok().filter(|_| self.algorithm == Algorithm::Auto)?;
+        Block::plan(&sizes)
     }
 }
 
@@ -66,13 +70,10 @@ impl Graph<'_> {
     /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.
     #[track_caller]
     pub fn conv_relu_pool(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
-        let sizes = options.sizes(self.shape(x), self.shape(weight));
-        let is_supported =
-            options.algorithm == Algorithm::Auto && sizes.is_ok_and(|s| conv_relu_pool_supported(&s));
-        match bias {
-            Some(bias) if is_supported => self.apply(ConvReluPool(options), &[x, weight, bias]),
-            None if is_supported => self.apply(ConvReluPool(options), &[x, weight]),
-            _ => {
+        match (options.block(self.shape(x), self.shape(weight)), bias) {
+            (Some(block), Some(bias)) => self.apply(ConvReluPool(block), &[x, weight, bias]),
+            (Some(block), None) => self.apply(ConvReluPool(block), &[x, weight]),
+            (None, _) => {
                 let y = self.conv2d(x, weight, bias, options);
                 let y = self.relu(y);
                 self.max_pool2d(y, [2, 2], [2, 2], [0, 0])

@@ -4,8 +4,7 @@ use std::fmt;
 
 use autograd::{Conv2dOptions, Graph, Var};
 use tensor::Shape;
-use tensor::conv::block::conv_relu_pool_supported;
-use tensor::conv::{Algorithm, Conv2dShape};
+use tensor::conv::Algorithm;
 
 use super::affine::{Affine, affine_options};
 use super::pair::Pair;
@@ -82,38 +81,25 @@ impl Conv2d {
     /// The layer with a ReLU and a 2 × 2 max-pool behind it, as one op; `None` where there is no kernel
     /// for these sizes, or an algorithm was forced.
     pub(crate) fn forward_relu_pool(&self, g: &Graph<'_>, x: Var) -> Option<Var> {
-        let &[batch, height, width, _] = g.shape(x).dims() else { return None };
-        let &Self { in_channels, out_channels, kernel_size, options, .. } = self;
-        let Conv2dOptions { stride, padding, dilation, groups, algorithm } = options;
-        let sizes = Conv2dShape {
-            batch,
-            height,
-            width,
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride,
-            padding,
-            dilation,
-            groups,
-        };
-        if algorithm != Algorithm::Auto || sizes.validate().is_err() || !conv_relu_pool_supported(&sizes) {
-            return None;
-        }
+        self.options.block(g.shape(x), self.weight_shape())?;
         let (weight, bias) = self.affine.vars(g, self);
-        Some(g.conv_relu_pool(x, weight, bias, options))
+        Some(g.conv_relu_pool(x, weight, bias, self.options))
+    }
+
+    fn weight_shape(&self) -> Shape {
+        let [kh, kw] = self.kernel_size;
+        Shape::new(&[self.out_channels, self.in_channels / self.options.groups, kh, kw])
     }
 }
 
 impl Layer for Conv2d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        let ([kh, kw], groups) = (self.kernel_size, self.options.groups);
+        let groups = self.options.groups;
         assert!(
             groups > 0 && self.in_channels.is_multiple_of(groups) && self.out_channels.is_multiple_of(groups),
             "{self:?}: groups must divide in_channels and out_channels"
         );
-        let shape = Shape::new(&[self.out_channels, self.in_channels / groups, kh, kw]);
-        self.affine.register(scope, shape);
+        self.affine.register(scope, self.weight_shape());
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::{Direction, hyperparameters};
 use crate::lanes::{CHUNK, Lanes};
 use crate::reduce::{sum_of_squares, sums, tree_sum};
-use crate::simd::{Kernel, widest};
 use crate::{Error, Interval, Real, Slot, WholeTensor};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// Adafactor: Adam's scaling from one row and one column of mean squares instead of a matrix of them.
 ///
@@ -205,7 +205,7 @@ impl<F: Real> Step<F> {
         let pieces = values.par_chunks_mut(cols).zip(grads.par_chunks(cols)).enumerate();
         pieces.with_min_len(rows_at_once).for_each(|(row, (values, grads))| {
             let (factor, col_var) = (row_factor[row], col_var_of(row));
-            widest(RowStep { step: self, size, factor, values, grads, col_var });
+            dispatch(Level::current(), RowStep { step: self, size, factor, values, grads, col_var });
         });
     }
 }
@@ -224,7 +224,7 @@ impl<F: Real> Kernel for RowStep<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd>(self, _: S) {
         let Self { step, size, factor, values, grads, col_var } = self;
         for ((w, &g), &c) in values.iter_mut().zip(grads).zip(col_var) {
             *w = step.shrink * *w - size * step.direction.at(*w, step.update(g, factor * c));

@@ -11,14 +11,15 @@
 //! ```
 //!
 //! The result is in the order of [packed weights](super::pack). Rounding: each element is a chain of one
-//! multiply-add a pixel of the images handled at once, added to the chains before it, so
+//! multiply-add per pixel of the images handled at once, added to the chains before it, so
 //! |error| ≤ (pixels + 1)·ε·(|x| ∗ |dy|) to first order.
+
+use simd::{Kernel, LANES, Simd, Vector};
 
 use super::geometry::{Bordered, Geometry};
 use super::pack::block_len;
 use crate::Beta;
 use crate::tile::{Items, outer_product};
-use simd::{LANES, Simd, Vector, dispatch};
 
 /// Bordered images are handled together while they fit into this many floats: about the second-level cache.
 const CHUNK_LEN: usize = 1 << 16;
@@ -38,71 +39,35 @@ pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize) -> usize {
     images_per_chunk(geometry, n_images) * bordered(geometry).len()
 }
 
-dispatch! {
-    /// Writes the weight gradient of some images to `packed`.
-    pub(crate) fn backward_weight(geometry: &Geometry, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
-        = gradient;
+/// Writes the weight gradient of the images `x` to `packed`.
+pub(crate) struct BackwardWeight<'a> {
+    pub(crate) geometry: &'a Geometry,
+    pub(crate) packed: &'a mut [f32],
+    pub(crate) dy: &'a [f32],
+    pub(crate) x: &'a [f32],
+    /// Room for [`scratch_len`] floats.
+    pub(crate) scratch: &'a mut [f32],
 }
 
-#[inline(always)]
-fn gradient<S: Simd>(
-    simd: S,
-    geometry: &Geometry,
-    packed: &mut [f32],
-    dy: &[f32],
-    x: &[f32],
-    scratch: &mut [f32],
-) {
-    let layout = bordered(geometry);
-    let n_images = x.len() / geometry.input_len();
-    let chunk = images_per_chunk(geometry, n_images);
-    scratch.fill(0.0);
-    let mut beta = Beta::Zero;
-    for (x, dy) in x.chunks(chunk * geometry.input_len()).zip(dy.chunks(chunk * geometry.output_len())) {
-        for (bordered, image) in
-            scratch.chunks_exact_mut(layout.len()).zip(x.chunks_exact(geometry.input_len()))
-        {
-            layout.fill(bordered, image);
-        }
-        chunk_gradient(simd, geometry, layout, packed, dy, scratch, beta);
-        beta = Beta::One;
-    }
-}
+impl Kernel for BackwardWeight<'_> {
+    type Output = ();
 
-/// `packed = β·packed +` the gradient of some images: all blocks of output channels.
-#[inline(always)]
-fn chunk_gradient<S: Simd>(
-    simd: S,
-    geometry: &Geometry,
-    layout: Bordered,
-    packed: &mut [f32],
-    dy: &[f32],
-    x: &[f32],
-    beta: Beta,
-) {
-    let block_len = block_len(geometry);
-    let images = Images { geometry, layout, x, dy };
-    let n_blocks = geometry.out_channels.div_ceil(LANES);
-    let n_whole = geometry.out_channels / LANES;
-    let mut block = 0;
-    while block < n_blocks {
-        let channel = block * LANES;
-        if S::MANY_REGISTERS && n_whole - block.min(n_whole) >= 2 {
-            images.block::<S, 2, false>(
-                simd,
-                &mut packed[block * block_len..][..2 * block_len],
-                channel,
-                beta,
-            );
-            block += 2;
-        } else {
-            let packed = &mut packed[block * block_len..][..block_len];
-            if block < n_whole {
-                images.block::<S, 1, false>(simd, packed, channel, beta);
-            } else {
-                images.block::<S, 1, true>(simd, packed, channel, beta);
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { geometry, packed, dy, x, scratch } = self;
+        let layout = bordered(geometry);
+        let n_images = x.len() / geometry.input_len();
+        let chunk = images_per_chunk(geometry, n_images);
+        scratch.fill(0.0);
+        let mut beta = Beta::Zero;
+        for (x, dy) in x.chunks(chunk * geometry.input_len()).zip(dy.chunks(chunk * geometry.output_len())) {
+            for (bordered, image) in
+                scratch.chunks_exact_mut(layout.len()).zip(x.chunks_exact(geometry.input_len()))
+            {
+                layout.fill(bordered, image);
             }
-            block += 1;
+            Images { geometry, layout, x: scratch, dy }.gradient(simd, packed, beta);
+            beta = Beta::One;
         }
     }
 }
@@ -116,6 +81,31 @@ struct Images<'a> {
 }
 
 impl Images<'_> {
+    /// `packed = β·packed +` the gradient: all blocks of output channels.
+    #[inline(always)]
+    fn gradient<S: Simd>(&self, simd: S, packed: &mut [f32], beta: Beta) {
+        let block_len = block_len(self.geometry);
+        let n_blocks = self.geometry.out_channels.div_ceil(LANES);
+        let n_whole = self.geometry.out_channels / LANES;
+        let mut block = 0;
+        while block < n_blocks {
+            let channel = block * LANES;
+            if S::MANY_REGISTERS && n_whole - block.min(n_whole) >= 2 {
+                let packed = &mut packed[block * block_len..][..2 * block_len];
+                self.block::<S, 2, false>(simd, packed, channel, beta);
+                block += 2;
+            } else {
+                let packed = &mut packed[block * block_len..][..block_len];
+                if block < n_whole {
+                    self.block::<S, 1, false>(simd, packed, channel, beta);
+                } else {
+                    self.block::<S, 1, true>(simd, packed, channel, beta);
+                }
+                block += 1;
+            }
+        }
+    }
+
     /// The gradient for `VECS` × 16 output channels from `channel` on; `PARTIAL` when they are not whole.
     #[inline(always)]
     fn block<S: Simd, const VECS: usize, const PARTIAL: bool>(

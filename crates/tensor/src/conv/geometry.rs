@@ -1,12 +1,12 @@
 //! A convolution as the fast kernels see it, and the bordered copy of an image that they read.
 
-use crate::conv::Conv2dShape;
+use super::Conv2dShape;
 
 /// The sizes of a convolution with stride 1, dilation 1 and one group, as one pass computes it.
 ///
 /// The input gradient of such a convolution is such a convolution too, of the output's gradient with the
-/// kernel rotated by 180°: [`Geometry::backward_input`].
-#[derive(Clone, Copy, Debug)]
+/// flipped kernel: [`Geometry::backward_input`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -21,9 +21,9 @@ impl Geometry {
     /// padding than kernel.
     pub(crate) fn of(shape: &Conv2dShape) -> Option<Self> {
         let &Conv2dShape { height, width, in_channels, out_channels, kernel_size, padding, .. } = shape;
-        let dense = shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.groups == 1;
+        let plain = shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.groups == 1;
         let narrow = padding[0] < kernel_size[0] && padding[1] < kernel_size[1];
-        (dense && narrow).then_some(Self { height, width, in_channels, out_channels, kernel_size, padding })
+        (plain && narrow).then_some(Self { height, width, in_channels, out_channels, kernel_size, padding })
     }
 
     /// The convolution that gives this one's input gradient: output and input change places, and a kernel of

@@ -3,7 +3,14 @@
 //! Images are N × H × W × C; weights PyTorch's [out_channels, in_channels / groups, kernel height, kernel
 //! width]. The bias gradient is [`crate::reduce::sum_rows`] of `dy` as rows of `out_channels`.
 //!
-//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] lets [`Algorithm::choose`] decide by shape.
+//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] leaves it to the shape.
+//!
+//! ```text
+//! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
+//!                             └─▶ unit_stride ──┬─▶ direct, direct_weight
+//! block::conv_relu_pool_* ───── forward ────────┘└─▶ winograd
+//!            └───────────────── backward ─────────▶ sparse
+//! ```
 
 // Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
 #![allow(clippy::needless_range_loop)]
@@ -25,9 +32,9 @@ mod unit_stride;
 mod winograd;
 
 use crate::Beta;
-use unit_stride::Dense;
+use choose::Plan;
 
-pub use choose::{Algorithm, Pass};
+pub use choose::Algorithm;
 pub use shape::Conv2dShape;
 
 /// y = x ∗ w + bias.
@@ -43,17 +50,17 @@ pub fn conv2d_forward(
     shape: &Conv2dShape,
     algorithm: Algorithm,
 ) {
-    check("conv2d_forward", y.len(), x.len(), w.len(), shape);
+    let plan = check("conv2d_forward", [y.len(), x.len(), w.len()], shape, algorithm);
     if let Some(bias) = bias {
         assert_eq!(bias.len(), shape.out_channels, "conv2d_forward: the bias has out_channels elements");
     }
-    match Dense::new(algorithm.resolve(shape, Pass::Forward), shape) {
-        Some(dense) => dense.forward(y, x, w, bias),
-        None => im2col::forward(y, x, w, bias, shape),
+    match plan {
+        Plan::UnitStride(convolution) => convolution.forward(y, x, w, bias),
+        Plan::Im2col => im2col::forward(y, x, w, bias, shape),
     }
 }
 
-/// dx = β·dx + the gradient of [`conv2d_forward`] by its input.
+/// dx = β·dx + the gradient of [`conv2d_forward`] with respect to its input.
 ///
 /// # Panics
 /// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
@@ -66,14 +73,13 @@ pub fn conv2d_backward_input(
     beta: Beta,
     algorithm: Algorithm,
 ) {
-    check("conv2d_backward_input", dy.len(), dx.len(), w.len(), shape);
-    match Dense::new(algorithm.resolve(shape, Pass::BackwardInput), shape) {
-        Some(dense) => dense.backward_input(dx, dy, w, beta),
-        None => im2col::backward_input(dx, dy, w, shape, beta),
+    match check("conv2d_backward_input", [dy.len(), dx.len(), w.len()], shape, algorithm) {
+        Plan::UnitStride(convolution) => convolution.backward_input(dx, dy, w, beta),
+        Plan::Im2col => im2col::backward_input(dx, dy, w, shape, beta),
     }
 }
 
-/// dw = β·dw + the gradient of [`conv2d_forward`] by its weight.
+/// dw = β·dw + the gradient of [`conv2d_forward`] with respect to its weight.
 ///
 /// # Panics
 /// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
@@ -86,19 +92,20 @@ pub fn conv2d_backward_weight(
     beta: Beta,
     algorithm: Algorithm,
 ) {
-    check("conv2d_backward_weight", dy.len(), x.len(), dw.len(), shape);
-    match Dense::new(algorithm.resolve(shape, Pass::BackwardWeight), shape) {
-        Some(dense) => dense.backward_weight(dw, dy, x, beta),
-        None => im2col::backward_weight(dw, dy, x, shape, beta),
+    match check("conv2d_backward_weight", [dy.len(), x.len(), dw.len()], shape, algorithm) {
+        Plan::UnitStride(convolution) => convolution.backward_weight(dw, dy, x, beta),
+        Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, beta),
     }
 }
 
+/// How to compute the convolution, once its sizes and the lengths of y, x and w are known to fit.
 #[track_caller]
-fn check(name: &str, y_len: usize, x_len: usize, w_len: usize, shape: &Conv2dShape) {
+fn check(name: &str, [y_len, x_len, w_len]: [usize; 3], shape: &Conv2dShape, algorithm: Algorithm) -> Plan {
     if let Err(reason) = shape.validate() {
         panic!("{name}: {reason}");
     }
     assert_eq!(y_len, shape.output_len(), "{name}: output length for {shape:?}");
     assert_eq!(x_len, shape.input_len(), "{name}: input length for {shape:?}");
     assert_eq!(w_len, shape.weight_len(), "{name}: weight length for {shape:?}");
+    Plan::new(shape, algorithm).unwrap_or_else(|| panic!("{name}: {algorithm:?} cannot take {shape:?}"))
 }

@@ -9,19 +9,21 @@
 //!
 //! That is a transposition of sixteen rows of weights at a time, done in registers.
 
+use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
+
 use super::geometry::Geometry;
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::transpose::{read_transposed, write_transposed};
-use simd::{LANES, Level, Simd, Vector, dispatch};
 
-/// Whether the kernel's taps are taken as they are or rotated by 180° with in and out exchanged.
+/// Which kernel a pass convolves with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Rotation {
-    /// For the forward pass.
-    None,
-    /// For the input gradient: `geometry` is [`Geometry::backward_input`], the weights are the forward ones.
-    Half,
+pub(crate) enum Orientation {
+    /// The weights as they are: the forward pass.
+    AsIs,
+    /// The weights rotated by 180°, in and out exchanged: the input gradient. `geometry` is
+    /// [`Geometry::backward_input`], the weights are the forward ones.
+    Flipped,
 }
 
 /// The length of the packed weights.
@@ -35,86 +37,109 @@ pub(crate) fn block_len(geometry: &Geometry) -> usize {
 }
 
 /// Packs the weights `w` for the pass that `geometry` describes.
-pub(crate) fn pack(level: Level, packed: &mut [f32], w: &[f32], geometry: &Geometry, rotation: Rotation) {
+pub(crate) fn pack(
+    level: Level,
+    packed: &mut [f32],
+    w: &[f32],
+    geometry: &Geometry,
+    orientation: Orientation,
+) {
     let n_blocks = geometry.out_channels.div_ceil(LANES);
     let rows = rows_mut(packed, block_len(geometry));
     for_each_chunk(n_blocks, 1, w.len(), rows, |blocks, block| {
         let (first, block) = (blocks.start * LANES, block.into_slice());
-        match rotation {
-            Rotation::None => pack_block(level, geometry, block, w, first),
-            Rotation::Half => pack_rotated_block(level, geometry, block, w, first),
-        }
+        dispatch(level, PackBlock { geometry, block, w, first, orientation });
     });
 }
 
-/// `dw = β·dw + packed`, back in PyTorch's order: the inverse of [`pack`] without rotation.
+/// `dw = β·dw + packed`, back in PyTorch's order: the inverse of [`pack`] for [`Orientation::AsIs`].
 pub(crate) fn unpack(level: Level, dw: &mut [f32], packed: &[f32], geometry: &Geometry, beta: Beta) {
     let row_len = geometry.in_channels * geometry.n_taps();
     for_each_chunk(geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
         let block = &packed[outs.start / LANES * block_len(geometry)..][..block_len(geometry)];
-        unpack_block(level, geometry, rows.into_slice(), block, beta);
+        dispatch(level, UnpackBlock { geometry, rows: rows.into_slice(), block, beta });
     });
 }
 
-dispatch! {
-    /// Packs sixteen output channels from `first` on.
-    fn pack_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) = pack_block_with;
-
-    /// Packs sixteen channels of the input gradient from `first` on, rotating the taps.
-    fn pack_rotated_block(geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize)
-        = pack_rotated_block_with;
-
-    /// `rows = β·rows + block`, for up to sixteen output channels.
-    fn unpack_block(geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) = unpack_block_with;
+/// Packs sixteen output channels from `first` on.
+struct PackBlock<'a> {
+    geometry: &'a Geometry,
+    block: &'a mut [f32],
+    w: &'a [f32],
+    first: usize,
+    orientation: Orientation,
 }
 
-#[inline(always)]
-fn pack_block_with<S: Simd>(simd: S, geometry: &Geometry, block: &mut [f32], w: &[f32], first: usize) {
-    let row_len = geometry.in_channels * geometry.n_taps();
-    let rows = &w[first * row_len..w.len().min((first + LANES) * row_len)];
-    for start in (0..row_len).step_by(LANES) {
-        let n = LANES.min(row_len - start);
-        let columns = read_transposed(simd, &rows[start..], row_len, rows.len() / row_len, n);
-        for idx in 0..n {
-            columns[idx].write(&mut block[place(geometry, start + idx)..][..LANES]);
+impl Kernel for PackBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        match self.orientation {
+            Orientation::AsIs => self.pack_as_is(simd),
+            Orientation::Flipped => self.pack_flipped(simd),
         }
     }
 }
 
-#[inline(always)]
-fn pack_rotated_block_with<S: Simd>(
-    simd: S,
-    geometry: &Geometry,
-    block: &mut [f32],
-    w: &[f32],
-    first: usize,
-) {
-    let n_taps = geometry.n_taps();
-    let n_lanes = LANES.min(geometry.out_channels - first);
-    for input in 0..geometry.in_channels {
-        let rows = &w[(input * geometry.out_channels + first) * n_taps..][..n_lanes * n_taps];
-        for start in (0..n_taps).step_by(LANES) {
-            let n = LANES.min(n_taps - start);
-            let columns = read_transposed(simd, &rows[start..], n_taps, n_lanes, n);
+impl PackBlock<'_> {
+    #[inline(always)]
+    fn pack_as_is<S: Simd>(self, simd: S) {
+        let Self { geometry, block, w, first, .. } = self;
+        let row_len = geometry.in_channels * geometry.n_taps();
+        let rows = &w[first * row_len..w.len().min((first + LANES) * row_len)];
+        for start in (0..row_len).step_by(LANES) {
+            let n = LANES.min(row_len - start);
+            let columns = read_transposed(simd, &rows[start..], row_len, rows.len() / row_len, n);
             for idx in 0..n {
-                let tap = n_taps - 1 - (start + idx);
-                columns[idx].write(&mut block[(tap * geometry.in_channels + input) * LANES..][..LANES]);
+                columns[idx].write(&mut block[place(geometry, start + idx)..][..LANES]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn pack_flipped<S: Simd>(self, simd: S) {
+        let Self { geometry, block, w, first, .. } = self;
+        let n_taps = geometry.n_taps();
+        let n_lanes = LANES.min(geometry.out_channels - first);
+        for input in 0..geometry.in_channels {
+            let rows = &w[(input * geometry.out_channels + first) * n_taps..][..n_lanes * n_taps];
+            for start in (0..n_taps).step_by(LANES) {
+                let n = LANES.min(n_taps - start);
+                let columns = read_transposed(simd, &rows[start..], n_taps, n_lanes, n);
+                for idx in 0..n {
+                    let tap = n_taps - 1 - (start + idx);
+                    columns[idx].write(&mut block[(tap * geometry.in_channels + input) * LANES..][..LANES]);
+                }
             }
         }
     }
 }
 
-#[inline(always)]
-fn unpack_block_with<S: Simd>(simd: S, geometry: &Geometry, rows: &mut [f32], block: &[f32], beta: Beta) {
-    let row_len = geometry.in_channels * geometry.n_taps();
-    let n_rows = rows.len() / row_len;
-    for start in (0..row_len).step_by(LANES) {
-        let n = LANES.min(row_len - start);
-        let mut columns = [simd.zero(); LANES];
-        for idx in 0..n {
-            columns[idx] = simd.read(&block[place(geometry, start + idx)..][..LANES]);
+/// `rows = β·rows + block`, for up to sixteen output channels.
+struct UnpackBlock<'a> {
+    geometry: &'a Geometry,
+    rows: &'a mut [f32],
+    block: &'a [f32],
+    beta: Beta,
+}
+
+impl Kernel for UnpackBlock<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { geometry, rows, block, beta } = self;
+        let row_len = geometry.in_channels * geometry.n_taps();
+        let n_rows = rows.len() / row_len;
+        for start in (0..row_len).step_by(LANES) {
+            let n = LANES.min(row_len - start);
+            let mut columns = [simd.zero(); LANES];
+            for idx in 0..n {
+                columns[idx] = simd.read(&block[place(geometry, start + idx)..][..LANES]);
+            }
+            write_transposed(simd, columns, &mut rows[start..], row_len, n_rows, n, beta);
         }
-        write_transposed(simd, columns, &mut rows[start..], row_len, n_rows, n, beta);
     }
 }
 

@@ -23,10 +23,10 @@ impl OutputSize {
 }
 
 /// Takes the windows of some images, in any order.
-pub(crate) trait Sink<S: Simd> {
+pub(crate) trait Sink {
     /// Takes the 2×2 outputs whose top left is (`row`, `col`), for channels `channel..channel + 16`. Both may
     /// reach over the output's edge.
-    fn window(
+    fn window<S: Simd>(
         &mut self,
         simd: S,
         image: usize,
@@ -45,9 +45,9 @@ pub(crate) struct Plain<'a> {
     pub(crate) size: OutputSize,
 }
 
-impl<S: Simd> Sink<S> for Plain<'_> {
+impl Sink for Plain<'_> {
     #[inline(always)]
-    fn window(
+    fn window<S: Simd>(
         &mut self,
         simd: S,
         image: usize,
@@ -86,9 +86,9 @@ pub(crate) struct Pooled<'a> {
     pub(crate) size: OutputSize,
 }
 
-impl<S: Simd> Sink<S> for Pooled<'_> {
+impl Sink for Pooled<'_> {
     #[inline(always)]
-    fn window(
+    fn window<S: Simd>(
         &mut self,
         simd: S,
         image: usize,

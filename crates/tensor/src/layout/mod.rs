@@ -9,7 +9,7 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::split_at_axis;
 use crate::transpose::read_transposed;
 use crate::{Beta, MAX_RANK, Shape, elementwise};
-use simd::{LANES, Level, Simd, Vector, dispatch};
+use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
 /// The shape whose axis `i` is axis `axes[i]` of `shape`.
 ///
@@ -69,7 +69,7 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
             // Rows that begin side by side in `x` read the same cache lines.
             let more = (1..TILE).take_while(|idx| starts.next_if_eq(&(start + idx)).is_some()).count();
             let rows = y.split_off_mut(..(1 + more) * len).expect("a row for each start");
-            transpose(level, rows, len, &x[start..], step, beta);
+            dispatch(level, TransposeRows { y: rows, len, x: &x[start..], step, beta });
         }
     });
 }
@@ -77,21 +77,30 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
 /// Rows and columns of a tile: as many as there are elements in a vector, and in a cache line.
 const TILE: usize = LANES;
 
-dispatch! {
-    /// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
-    fn transpose(y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) = transpose_tiles;
+/// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
+struct TransposeRows<'a> {
+    y: &'a mut [f32],
+    len: usize,
+    x: &'a [f32],
+    step: usize,
+    beta: Beta,
 }
 
-#[inline(always)]
-fn transpose_tiles<S: Simd>(simd: S, y: &mut [f32], len: usize, x: &[f32], step: usize, beta: Beta) {
-    let n_rows = y.len() / len;
-    for first in (0..len).step_by(TILE) {
-        let n_cols = TILE.min(len - first);
-        let rows = read_transposed(simd, &x[first * step..], step, n_cols, n_rows);
-        for (y, row) in y.chunks_exact_mut(len).zip(rows) {
-            let y = &mut y[first..first + n_cols];
-            let sum = if beta == Beta::One { row + simd.read(y) } else { row };
-            sum.write(y);
+impl Kernel for TransposeRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { y, len, x, step, beta } = self;
+        let n_rows = y.len() / len;
+        for first in (0..len).step_by(TILE) {
+            let n_cols = TILE.min(len - first);
+            let rows = read_transposed(simd, &x[first * step..], step, n_cols, n_rows);
+            for (y, row) in y.chunks_exact_mut(len).zip(rows) {
+                let y = &mut y[first..first + n_cols];
+                let sum = if beta == Beta::One { row + simd.read(y) } else { row };
+                sum.write(y);
+            }
         }
     }
 }

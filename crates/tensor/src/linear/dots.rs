@@ -14,54 +14,46 @@
 
 use std::ops::Range;
 
-use super::Finish;
+use simd::{Kernel, LANES, Simd, Vector};
+
+use super::finish::Finish;
 use crate::Beta;
 use crate::matmul::MatrixMut;
-use simd::{LANES, Simd, Vector, dispatch};
-
-dispatch! {
-    /// `y = finish(x · wᵀ)`: `x` has the window's rows, `w` a row for each of its columns, all of length `k`.
-    pub(crate) fn forward(y: &mut MatrixMut<'_>, x: &[f32], w: &[f32], k: usize, finish: Finish<'_>)
-        = forward_window;
-}
 
 /// Rows of `w` that are multiplied with a few rows of `x` while those are in the first-level cache.
 const WEIGHT_ROWS: usize = 8;
 
-#[inline(always)]
-fn forward_window<S: Simd>(
-    simd: S,
-    y: &mut MatrixMut<'_>,
-    x: &[f32],
-    w: &[f32],
-    k: usize,
-    finish: Finish<'_>,
-) {
-    let mut window = Window { y, x, w, k, finish };
-    for first in (0..window.y.cols).step_by(WEIGHT_ROWS) {
-        let cols = first..window.y.cols.min(first + WEIGHT_ROWS);
-        let mut row = 0;
-        while row < window.y.rows {
-            let n = window.y.rows - row;
-            row += match n {
-                4.. if S::MANY_REGISTERS => window.rows::<S, 4, 4>(simd, row, cols.clone()),
-                2.. => window.rows::<S, 2, 2>(simd, row, cols.clone()),
-                _ => window.rows::<S, 1, 4>(simd, row, cols.clone()),
-            };
+/// `y = finish(x · wᵀ)`, for a window of y.
+pub(crate) struct Dots<'a, 'y> {
+    pub(crate) y: &'a mut MatrixMut<'y>,
+    /// The window's rows, of length `k`.
+    pub(crate) x: &'a [f32],
+    /// A row of length `k` for each of the window's columns.
+    pub(crate) w: &'a [f32],
+    pub(crate) k: usize,
+    pub(crate) finish: Finish<'a>,
+}
+
+impl Kernel for Dots<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        for first in (0..self.y.cols).step_by(WEIGHT_ROWS) {
+            let cols = first..self.y.cols.min(first + WEIGHT_ROWS);
+            let mut row = 0;
+            while row < self.y.rows {
+                row += match self.y.rows - row {
+                    4.. if S::MANY_REGISTERS => self.rows::<S, 4, 4>(simd, row, cols.clone()),
+                    2.. => self.rows::<S, 2, 2>(simd, row, cols.clone()),
+                    _ => self.rows::<S, 1, 4>(simd, row, cols.clone()),
+                };
+            }
         }
     }
 }
 
-/// A window of y and its operands.
-struct Window<'a, 'y> {
-    y: &'a mut MatrixMut<'y>,
-    x: &'a [f32],
-    w: &'a [f32],
-    k: usize,
-    finish: Finish<'a>,
-}
-
-impl Window<'_, '_> {
+impl Dots<'_, '_> {
     /// `ROWS` rows from `row` on, of some columns, `COLS` at a time; returns `ROWS`.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const COLS: usize>(

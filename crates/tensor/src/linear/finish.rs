@@ -8,7 +8,7 @@ use simd::{LANES, Simd, Vector};
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a> {
-    /// Added, one for each column.
+    /// Added, one per column.
     pub(crate) bias: Option<&'a [f32]>,
     /// Whether what is at most zero becomes zero.
     pub(crate) relu: bool,

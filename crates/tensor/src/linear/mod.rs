@@ -21,8 +21,10 @@ pub(crate) mod reference;
 use crate::matmul::{ByColumns, ByRows, MatmulShape, MatrixMut, matmul, product_work};
 use crate::parallel::for_each_chunk;
 use crate::{Beta, scratch};
+use dots::Dots;
 use finish::Finish;
-use simd::Level;
+use panel::{Multiply, PackTransposed};
+use simd::{Level, dispatch};
 
 /// The sizes of a fully connected layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -95,11 +97,11 @@ fn forward(level: Level, y: &mut [f32], x: &[f32], w: &[f32], finish: Finish<'_>
             let n_cols = cols.len();
             let finish = finish.of(cols);
             if batch < MIN_TRANSPOSED_ROWS || out_features < MIN_TRANSPOSED_OUTPUTS || k == 0 {
-                return dots::forward(level, &mut y, x, w, k, finish);
+                return dispatch(level, Dots { y: &mut y, x, w, k, finish });
             }
             scratch::with(panel::panel_len(k, n_cols), |packed| {
-                panel::pack_transposed(level, packed, w, k);
-                panel::multiply(level, &mut y, x, packed, k, finish);
+                dispatch(level, PackTransposed { panel: packed, columns: w, k });
+                dispatch(level, Multiply { c: &mut y, a: x, transpose_a: false, panel: packed, k, finish });
             });
         });
     });
@@ -123,7 +125,8 @@ fn backward_input(level: Level, dx: &mut [f32], dy: &[f32], w: &[f32], shape: &L
         for_each_chunk(in_features, columns, work, ByColumns(dx), |cols, ByColumns(mut dx)| {
             scratch::with(panel::panel_len(out_features, cols.len()), |packed| {
                 panel::pack(packed, w, in_features, cols);
-                panel::multiply(level, &mut dx, dy, packed, out_features, Finish::sum(beta));
+                let (c, k, finish) = (&mut dx, out_features, Finish::sum(beta));
+                dispatch(level, Multiply { c, a: dy, transpose_a: false, panel: packed, k, finish });
             });
         });
     });
@@ -147,7 +150,8 @@ fn backward_weight(level: Level, dw: &mut [f32], dy: &[f32], x: &[f32], shape: &
             let mut finish = Finish::sum(beta);
             for (x, dy) in x.chunks(WEIGHT_ROWS * in_features).zip(dy.chunks(WEIGHT_ROWS * out_features)) {
                 panel::pack(packed, x, in_features, cols.clone());
-                panel::multiply_transposed(level, &mut dw, dy, packed, x.len() / in_features, finish);
+                let (c, k) = (&mut dw, x.len() / in_features);
+                dispatch(level, Multiply { c, a: dy, transpose_a: true, panel: packed, k, finish });
                 finish = Finish::sum(Beta::One);
             }
         });

@@ -8,11 +8,12 @@
 
 use std::ops::Range;
 
-use super::Finish;
+use simd::{Kernel, LANES, Simd, Vector};
+
+use super::finish::Finish;
 use crate::matmul::MatrixMut;
 use crate::tile::{Items, Strides, TILE_ROWS, inner_product, outer_product};
 use crate::transpose::read_transposed;
-use simd::{LANES, Simd, Vector, dispatch};
 
 /// The length of a panel of `n_cols` columns of a matrix with `n_rows` rows.
 pub(crate) fn panel_len(n_rows: usize, n_cols: usize) -> usize {
@@ -31,29 +32,70 @@ pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Rang
     }
 }
 
-dispatch! {
-    /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
-    pub(crate) fn pack_transposed(panel: &mut [f32], columns: &[f32], k: usize) = transpose_panel;
-
-    /// `c = finish(a · b)`: `a` has the window's rows, of length `k`, and `panel` the window's columns of `b`.
-    pub(crate) fn multiply(c: &mut MatrixMut<'_>, a: &[f32], panel: &[f32], k: usize, finish: Finish<'_>)
-        = multiply_window;
-
-    /// `c = finish(aᵀ · b)` over `n` items: `a` has a row of all the window's rows for each item, and `panel`
-    /// the window's columns of `b`.
-    pub(crate) fn multiply_transposed(c: &mut MatrixMut<'_>, a: &[f32], panel: &[f32], n: usize, finish: Finish<'_>)
-        = multiply_transposed_window;
+/// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
+pub(crate) struct PackTransposed<'a> {
+    pub(crate) panel: &'a mut [f32],
+    pub(crate) columns: &'a [f32],
+    pub(crate) k: usize,
 }
 
-#[inline(always)]
-fn transpose_panel<S: Simd>(simd: S, panel: &mut [f32], columns: &[f32], k: usize) {
-    let blocks = panel.chunks_exact_mut(LANES * k);
-    for (panel, columns) in blocks.zip(columns.chunks(LANES * k)) {
-        for start in (0..k).step_by(LANES) {
-            let n = LANES.min(k - start);
-            let rows = read_transposed(simd, &columns[start..], k, columns.len() / k, n);
-            for idx in 0..n {
-                rows[idx].write(&mut panel[(start + idx) * LANES..][..LANES]);
+impl Kernel for PackTransposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { panel, columns, k } = self;
+        let blocks = panel.chunks_exact_mut(LANES * k);
+        for (panel, columns) in blocks.zip(columns.chunks(LANES * k)) {
+            for start in (0..k).step_by(LANES) {
+                let n = LANES.min(k - start);
+                let rows = read_transposed(simd, &columns[start..], k, columns.len() / k, n);
+                for idx in 0..n {
+                    rows[idx].write(&mut panel[(start + idx) * LANES..][..LANES]);
+                }
+            }
+        }
+    }
+}
+
+/// `c = finish(a · b)`, for a window of c.
+pub(crate) struct Multiply<'a, 'c> {
+    pub(crate) c: &'a mut MatrixMut<'c>,
+    /// The window's rows, of length `k`; transposed, `k` rows of all the window's rows.
+    pub(crate) a: &'a [f32],
+    pub(crate) transpose_a: bool,
+    /// The window's columns of `b`, packed.
+    pub(crate) panel: &'a [f32],
+    /// The length of the sums.
+    pub(crate) k: usize,
+    pub(crate) finish: Finish<'a>,
+}
+
+impl Kernel for Multiply<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { c, a, transpose_a, panel, k, finish } = self;
+        for (col, two) in blocks::<S>(c.cols) {
+            let panel = &panel[col * k..];
+            let mut row = 0;
+            while row < c.rows {
+                let mut tile = Tile { c, a, panel, k, row, col, finish };
+                row += match (tile.c.rows - row, two, transpose_a) {
+                    (8.., true, false) => tile.rows::<S, 4, 2>(simd, TILE_ROWS),
+                    (4.., true, false) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
+                    (2.., true, false) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
+                    (_, true, false) => tile.rows::<S, 1, 2>(simd, 1),
+                    (4.., false, false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
+                    (2.., false, false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
+                    (_, false, false) => tile.rows::<S, 1, 1>(simd, 1),
+                    (8.., true, true) => tile.items::<S, 8, 2>(simd),
+                    (4.., true, true) => tile.items::<S, 4, 2>(simd),
+                    (_, true, true) => tile.items::<S, 1, 2>(simd),
+                    (4.., false, true) => tile.items::<S, 4, 1>(simd),
+                    (_, false, true) => tile.items::<S, 1, 1>(simd),
+                };
             }
         }
     }
@@ -66,58 +108,6 @@ fn blocks<S: Simd>(n_cols: usize) -> impl Iterator<Item = (usize, bool)> {
     let n_vectors = n_cols.div_ceil(LANES);
     let width = if S::MANY_REGISTERS { 2 } else { 1 };
     (0..n_vectors).step_by(width).map(move |vector| (vector * LANES, width == 2 && vector + 2 <= n_vectors))
-}
-
-#[inline(always)]
-fn multiply_window<S: Simd>(
-    simd: S,
-    c: &mut MatrixMut<'_>,
-    a: &[f32],
-    panel: &[f32],
-    k: usize,
-    finish: Finish<'_>,
-) {
-    for (col, two) in blocks::<S>(c.cols) {
-        let panel = &panel[col * k..];
-        let mut row = 0;
-        while row < c.rows {
-            let mut tile = Tile { c, a, panel, k, row, col, finish };
-            row += match (tile.c.rows - row, two) {
-                (8.., true) => tile.rows::<S, 4, 2>(simd, TILE_ROWS),
-                (4.., true) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
-                (2.., true) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
-                (_, true) => tile.rows::<S, 1, 2>(simd, 1),
-                (4.., false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
-                (2.., false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
-                (_, false) => tile.rows::<S, 1, 1>(simd, 1),
-            };
-        }
-    }
-}
-
-#[inline(always)]
-fn multiply_transposed_window<S: Simd>(
-    simd: S,
-    c: &mut MatrixMut<'_>,
-    a: &[f32],
-    panel: &[f32],
-    n: usize,
-    finish: Finish<'_>,
-) {
-    for (col, two) in blocks::<S>(c.cols) {
-        let panel = &panel[col * n..];
-        let mut row = 0;
-        while row < c.rows {
-            let mut tile = Tile { c, a, panel, k: n, row, col, finish };
-            row += match (tile.c.rows - row, two) {
-                (8.., true) => tile.items::<S, 8, 2>(simd),
-                (4.., true) => tile.items::<S, 4, 2>(simd),
-                (_, true) => tile.items::<S, 1, 2>(simd),
-                (4.., false) => tile.items::<S, 4, 1>(simd),
-                (_, false) => tile.items::<S, 1, 1>(simd),
-            };
-        }
-    }
 }
 
 /// A tile of c: some rows from `row` on, one or two vectors of columns from `col` on.

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use crate::nest::Nest;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::{Beta, Shape, elementwise};
-use simd::{Level, Simd, dispatch};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// Accumulators of [`sum`]: enough that no addition waits for the one before it.
 const LANES: usize = 32;
@@ -32,28 +32,31 @@ pub fn sum(x: &[f32]) -> f32 {
     let level = Level::current().at_most_avx2();
     for_each_chunk(n_chunks, 1, x.len(), rows_mut(&mut partials[..n_chunks], 1), |idx, partial| {
         let end = x.len().min(idx.end * chunk);
-        partial.into_slice()[0] = sum_serial(level, &x[idx.start * chunk..end]);
+        partial.into_slice()[0] = dispatch(level, Sum(&x[idx.start * chunk..end]));
     });
     partials.iter().sum::<f64>() as f32
 }
 
-dispatch! {
-    fn sum_serial(x: &[f32]) -> f64 = sum_lanes;
-}
+/// The sum of a chunk.
+struct Sum<'a>(&'a [f32]);
 
-#[inline(always)]
-fn sum_lanes<S: Simd>(_: S, x: &[f32]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    // Multiplying by one and adding: on Zen 4 that runs beside the widening, which an addition waits for. The factor is
-    // hidden from the compiler, which would make an addition of it; the sum is the same either way.
-    let one = black_box(1.0);
-    let (chunks, rest) = x.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &v) in lanes.iter_mut().zip(chunk) {
-            *lane = if S::FUSED { f64::from(v).mul_add(one, *lane) } else { *lane + f64::from(v) };
+impl Kernel for Sum<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> f64 {
+        let mut lanes = [0.0; LANES];
+        // Multiplying by one and adding: on Zen 4 that runs beside the widening, which an addition waits for. The
+        // factor is hidden from the compiler, which would make an addition of it; the sum is the same either way.
+        let one = black_box(1.0);
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        for chunk in chunks {
+            for (lane, &v) in lanes.iter_mut().zip(chunk) {
+                *lane = if S::FUSED { f64::from(v).mul_add(one, *lane) } else { *lane + f64::from(v) };
+            }
         }
+        lanes.iter().sum::<f64>() + rest.iter().map(|&v| f64::from(v)).sum::<f64>()
     }
-    lanes.iter().sum::<f64>() + rest.iter().map(|&v| f64::from(v)).sum::<f64>()
 }
 
 /// `db = β·db + Σ_rows dy`: the sum of the rows of `dy[rows, cols]`, which is the gradient of a bias.
@@ -65,7 +68,7 @@ fn sum_lanes<S: Simd>(_: S, x: &[f32]) -> f64 {
 #[track_caller]
 pub fn sum_rows(db: &mut [f32], dy: &[f32], rows: usize, cols: usize, beta: Beta) {
     assert_eq!(dy.len(), rows * cols, "sum_rows: dy is rows x cols = {rows} x {cols}");
-    assert_eq!(db.len(), cols, "sum_rows: db has one element a column");
+    assert_eq!(db.len(), cols, "sum_rows: db has one element per column");
     match (rows, cols) {
         (0, _) => beta.prepare(db),
         (1, _) => elementwise::copy_or_add(db, dy, beta),

@@ -1,6 +1,7 @@
 //! The block against its parts, and its gradients against the dense reference.
 
 use proptest::prelude::*;
+use simd::Level;
 
 use super::*;
 use crate::conv::conv2d_forward;
@@ -9,13 +10,21 @@ use crate::pool::{Pool2dShape, max_pool2d_forward};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
-/// Blocks that are supported: 3×3, an output of at least 2×2.
+/// The blocks there are: 3×3, an output of at least 2×2.
 fn block_shapes() -> impl Strategy<Value = Conv2dShape> {
     shapes(Just(3usize)).prop_map(|mut shape| {
         shape.height = shape.height.max(4 - 2 * shape.padding[0].min(1));
         shape.width = shape.width.max(4 - 2 * shape.padding[1].min(1));
         shape
     })
+}
+
+/// The block, computed in a given way.
+fn block(shape: &Conv2dShape, algorithm: Algorithm, level: Level) -> Block {
+    let Some(Plan::UnitStride(convolution)) = Plan::new(shape, algorithm) else {
+        panic!("not of unit stride")
+    };
+    Block { convolution: UnitStride { level, ..convolution }, ..Block::plan(shape).unwrap() }
 }
 
 fn pool_shape(shape: &Conv2dShape) -> Pool2dShape {
@@ -49,12 +58,12 @@ proptest! {
 
     #[test]
     fn forward_is_convolution_relu_and_pool(shape in block_shapes(), seed: u64) {
-        let geometry = supported(&shape).unwrap();
+        let block = block(&shape, Algorithm::Direct, Level::current());
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let bias = values(shape.out_channels, seed ^ 2);
         let pool = pool_shape(&shape);
-        let pooled_len = Planes::new(&geometry).pooled_len() * shape.batch;
+        let pooled_len = block.output_len();
 
         let mut dense = vec![0.0; shape.output_len()];
         conv2d_forward(&mut dense, &x, &w, Some(&bias), &shape, Algorithm::Direct);
@@ -63,8 +72,7 @@ proptest! {
         max_pool2d_forward(&mut expected, &mut indices, &dense, &pool);
 
         let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-        let dense = Dense::new(Algorithm::Direct, &shape).unwrap();
-        forward(&dense, &mut y, &mut argmax, &x, &w, Some(&bias));
+        conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block);
         prop_assert_eq!(&y, &expected);
         for idx in (0..pooled_len).filter(|&idx| y[idx] > 0.0) {
             let (row, col) = (indices[idx] as usize / pool.width, indices[idx] as usize % pool.width);
@@ -74,10 +82,9 @@ proptest! {
 
     #[test]
     fn every_algorithm_pools_what_it_convolves(shape in block_shapes(), seed: u64) {
-        let geometry = supported(&shape).unwrap();
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
-        let pooled_len = Planes::new(&geometry).pooled_len() * shape.batch;
+        let pooled_len = pool_shape(&shape).output_len();
         let dense = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), None, &shape);
         let (expected, _) = reference::max_pool2d_forward(&dense, &pool_shape(&shape));
         let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
@@ -89,8 +96,8 @@ proptest! {
             let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
             for level in levels() {
                 let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-                let dense = Dense { level, ..Dense::new(algorithm, &shape).unwrap() };
-                forward(&dense, &mut y, &mut argmax, &x, &w, None);
+                let block = block(&shape, algorithm, level);
+                conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
                 assert_within(&y, &expected, &magnitude, (9 * shape.in_channels + extra_roundings) as f64);
                 prop_assert!(argmax.iter().all(|&position| position < 4));
             }
@@ -99,8 +106,7 @@ proptest! {
 
     #[test]
     fn gradients_are_those_of_the_dense_parts(shape in block_shapes(), seed: u64, density in 0.0f32..=1.0) {
-        let planes = Planes::new(&supported(&shape).unwrap());
-        let pooled_len = planes.pooled_len() * shape.batch;
+        let pooled_len = pool_shape(&shape).output_len();
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let dy = values(pooled_len, seed ^ 2);
@@ -120,7 +126,9 @@ proptest! {
             let [mut dx, mut dw, mut db] = before.clone();
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let db_out = Some((&mut db[..], Beta::One));
-            backward(level, &planes, Some((&mut dx, Beta::One)), (&mut dw, Beta::One), db_out, pooled, &x, &w);
+            let dx_out = Some((&mut dx[..], Beta::One));
+            let block = block(&shape, Algorithm::Auto, level);
+            conv_relu_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block);
 
             let n_outputs = (shape.batch * shape.out_height() * shape.out_width()) as f64;
             assert_within(
@@ -148,14 +156,13 @@ proptest! {
 #[test]
 fn nan_passes_through_forward_and_backward() {
     let shape = Conv2dShape::same(1, [4, 4], [2, 20], 3);
-    let geometry = supported(&shape).unwrap();
     let mut x = values(shape.input_len(), 1);
     x[0] = f32::NAN;
     let w = values(shape.weight_len(), 2);
     for level in levels() {
         let (mut y, mut argmax) = (vec![0.0; 4 * 20], vec![0; 4 * 20]);
-        let dense = Dense { level, ..Dense::new(Algorithm::Direct, &shape).unwrap() };
-        forward(&dense, &mut y, &mut argmax, &x, &w, None);
+        let block = block(&shape, Algorithm::Direct, level);
+        conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
         // The first pixel reaches the outputs at rows and columns 0 and 1: the first window.
         assert!(y[..20].iter().all(|v| v.is_nan()) && y[20..].iter().all(|v| v.is_finite()));
 
@@ -164,7 +171,7 @@ fn nan_passes_through_forward_and_backward() {
         let mut dw = vec![0.0; w.len()];
         let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
         let db_out = Some((&mut db[..], Beta::Zero));
-        backward(level, &Planes::new(&geometry), None, (&mut dw, Beta::Zero), db_out, pooled, &x, &w);
+        conv_relu_pool_backward(None, (&mut dw, Beta::Zero), db_out, pooled, &x, &w, &block);
         // As PyTorch's ReLU, which shuts the gradient off only where the output is at most zero.
         for (channel, db) in db.into_iter().enumerate() {
             let active = y.iter().skip(channel).step_by(20).filter(|y| **y > 0.0 || y.is_nan()).count();
@@ -180,20 +187,18 @@ fn the_bits_do_not_depend_on_the_threads() {
     } else {
         Conv2dShape::same(35, [8, 10], [40, 48], 3)
     };
-    let geometry = supported(&shape).unwrap();
-    let planes = Planes::new(&geometry);
-    let pooled_len = planes.pooled_len() * shape.batch;
+    let pooled_len = pool_shape(&shape).output_len();
     let (x, w) = (values(shape.input_len(), 1), values(shape.weight_len(), 2));
     let dy = values(pooled_len, 3);
     for level in levels() {
+        let block = block(&shape, Algorithm::Winograd, level);
         assert_same_on_any_threads(|| {
             let (mut y, mut argmax) = (vec![0.0; pooled_len], vec![0; pooled_len]);
-            let dense = Dense { level, ..Dense::new(Algorithm::Winograd, &shape).unwrap() };
-            forward(&dense, &mut y, &mut argmax, &x, &w, None);
+            conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
             let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), vec![0.0; shape.out_channels]);
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let (dx_out, db_out) = (Some((&mut dx[..], Beta::Zero)), Some((&mut db[..], Beta::Zero)));
-            backward(level, &planes, dx_out, (&mut dw, Beta::Zero), db_out, pooled, &x, &w);
+            conv_relu_pool_backward(dx_out, (&mut dw, Beta::Zero), db_out, pooled, &x, &w, &block);
             [y, dx, dw, db].concat()
         });
     }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use simd::{Kernel, LANES, Simd, Vector};
+
 use super::Planes;
-use simd::{LANES, Simd, Vector, dispatch};
 
 /// A gradient that is not zero.
 #[derive(Clone, Copy)]
@@ -63,12 +64,15 @@ fn capacity(planes: &Planes, n_images: usize) -> usize {
     n_images * planes.pooled_len() / planes.geometry.out_channels + 64 / size_of::<Event>()
 }
 
-/// A pooled output and its gradient, for some images.
+/// The output of a pool, where its maxima were, and its gradient.
 #[derive(Clone, Copy)]
-pub(crate) struct PooledGradient<'a> {
-    pub(crate) dy: &'a [f32],
-    pub(crate) y: &'a [f32],
-    pub(crate) argmax: &'a [u8],
+pub struct PooledGradient<'a> {
+    /// The gradient of the output.
+    pub dy: &'a [f32],
+    /// The output, as the forward pass gave it.
+    pub y: &'a [f32],
+    /// Where in its window each maximum was, as the forward pass gave it.
+    pub argmax: &'a [u8],
 }
 
 impl PooledGradient<'_> {
@@ -79,50 +83,51 @@ impl PooledGradient<'_> {
     }
 }
 
-dispatch! {
-    /// Lists the events of some images, and adds the sums of their values to `db`.
-    pub(crate) fn list(planes: &Planes, events: &mut Events<'_>, db: &mut [f32], pooled: PooledGradient<'_>)
-        = list_with;
+/// Lists the events of some images, and adds the sums of their values to `db`.
+pub(crate) struct List<'a, 'e> {
+    pub(crate) planes: &'a Planes,
+    pub(crate) events: &'a mut Events<'e>,
+    pub(crate) db: &'a mut [f32],
+    pub(crate) pooled: PooledGradient<'a>,
 }
 
-#[inline(always)]
-fn list_with<S: Simd>(
-    simd: S,
-    planes: &Planes,
-    events: &mut Events<'_>,
-    db: &mut [f32],
-    PooledGradient { dy, y, argmax }: PooledGradient<'_>,
-) {
-    let channels = planes.geometry.out_channels;
-    let [rows, cols] = planes.windows();
-    let layout = planes.layout();
-    // From a window's first pixel to each of its four.
-    let distances = [0, 1, layout.cols, layout.cols + 1].map(|distance| distance as u32);
-    events.counts.fill(0);
-    for (window, y) in y.chunks_exact(channels).enumerate() {
-        let (row, col) = (window / cols, window % cols);
-        let corner = (layout.first_pixel(row / rows, 2 * (row % rows)) + 2 * col) as u32;
-        let at = window * channels..(window + 1) * channels;
-        let (dy, argmax) = (&dy[at.clone()], &argmax[at]);
-        for first in (0..channels).step_by(LANES) {
-            let lanes = first..channels.min(first + LANES);
-            let (dy, y) = (simd.read(&dy[lanes.clone()]), simd.read(&y[lanes.clone()]));
-            // As PyTorch's threshold: the gradient passes unless y ≤ 0, so also where y is NaN.
-            let gated = S::V::select(y.gt(simd.zero()) | y.is_nan(), dy, simd.zero());
-            let mut active = S::V::bits(gated.ne(simd.zero()));
-            if active == 0 {
-                continue;
-            }
-            let db = &mut db[lanes];
-            (simd.read(db) + gated).write(db);
-            let mut values = [0.0; LANES];
-            gated.write(&mut values);
-            while active != 0 {
-                let lane = active.trailing_zeros() as usize % LANES;
-                let channel = first + lane;
-                let pixel = corner + distances[usize::from(argmax[channel] & 3)];
-                events.push(channel, Event { pixel, value: values[lane] });
-                active &= active - 1;
+impl Kernel for List<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { planes, events, db, pooled: PooledGradient { dy, y, argmax } } = self;
+        let channels = planes.geometry.out_channels;
+        let [rows, cols] = planes.windows();
+        let layout = planes.layout();
+        // From a window's first pixel to each of its four.
+        let distances = [0, 1, layout.cols, layout.cols + 1].map(|distance| distance as u32);
+        events.counts.fill(0);
+        for (window, y) in y.chunks_exact(channels).enumerate() {
+            let (row, col) = (window / cols, window % cols);
+            let corner = (layout.first_pixel(row / rows, 2 * (row % rows)) + 2 * col) as u32;
+            let at = window * channels..(window + 1) * channels;
+            let (dy, argmax) = (&dy[at.clone()], &argmax[at]);
+            for first in (0..channels).step_by(LANES) {
+                let lanes = first..channels.min(first + LANES);
+                let (dy, y) = (simd.read(&dy[lanes.clone()]), simd.read(&y[lanes.clone()]));
+                // As PyTorch's threshold: the gradient passes unless y ≤ 0, so also where y is NaN.
+                let gated = S::V::select(y.gt(simd.zero()) | y.is_nan(), dy, simd.zero());
+                let mut active = S::V::bits(gated.ne(simd.zero()));
+                if active == 0 {
+                    continue;
+                }
+                let db = &mut db[lanes];
+                (simd.read(db) + gated).write(db);
+                let mut values = [0.0; LANES];
+                gated.write(&mut values);
+                while active != 0 {
+                    let lane = active.trailing_zeros() as usize % LANES;
+                    let channel = first + lane;
+                    let pixel = corner + distances[usize::from(argmax[channel] & 3)];
+                    events.push(channel, Event { pixel, value: values[lane] });
+                    active &= active - 1;
+                }
             }
         }
     }

@@ -14,8 +14,10 @@
 //!
 //! The plane is then added to the gradient without its border.
 //!
-//! Rounding: chains of one multiply-add a tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|) to first
+//! Rounding: chains of one multiply-add per tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|) to first
 //! order.
+
+use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
 use super::events::{Event, Events};
 use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
@@ -23,67 +25,77 @@ use crate::Beta;
 use crate::conv::geometry::Geometry;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::transpose::read_transposed;
-use simd::{LANES, Level, Simd, Vector, dispatch};
 
 /// Packs PyTorch's weights as `[plane][out][kh][row of taps]`.
 pub(crate) fn pack(level: Level, packed: &mut [f32], w: &[f32], planes: &Planes) {
     let n_outs = planes.geometry.out_channels;
     let rows = rows_mut(packed, planes.taps_len());
     for_each_chunk(planes.count * n_outs, n_outs, w.len(), rows, |taps, rows| {
-        pack_plane(level, planes, rows.into_slice(), w, taps.start / n_outs);
+        dispatch(level, PackPlane { planes, packed: rows.into_slice(), w, plane: taps.start / n_outs });
     });
 }
 
-dispatch! {
-    /// Packs the weights of one plane.
-    fn pack_plane(planes: &Planes, packed: &mut [f32], w: &[f32], plane: usize) = pack_plane_with;
+/// Packs the weights of one plane.
+struct PackPlane<'a> {
+    planes: &'a Planes,
+    packed: &'a mut [f32],
+    w: &'a [f32],
+    plane: usize,
 }
 
-#[inline(always)]
-fn pack_plane_with<S: Simd>(simd: S, planes: &Planes, packed: &mut [f32], w: &[f32], plane: usize) {
-    let n_taps = KERNEL * KERNEL;
-    let channels = planes.channels_of(plane);
-    packed.fill(0.0);
-    let rows = w.chunks_exact(planes.geometry.in_channels * n_taps);
-    for (packed, w) in packed.chunks_exact_mut(planes.taps_len()).zip(rows) {
-        for (idx, w) in w[channels.start * n_taps..channels.end * n_taps].chunks(LANES * n_taps).enumerate() {
-            let n = w.len() / n_taps;
-            let taps = read_transposed(simd, w, n_taps, n, n_taps);
-            for tap in 0..n_taps {
-                taps[tap].write(&mut packed[planes.tap_index(tap) + idx * LANES..][..n]);
+impl Kernel for PackPlane<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { planes, packed, w, plane } = self;
+        let n_taps = KERNEL * KERNEL;
+        let channels = planes.channels_of(plane);
+        packed.fill(0.0);
+        let rows = w.chunks_exact(planes.geometry.in_channels * n_taps);
+        for (packed, w) in packed.chunks_exact_mut(planes.taps_len()).zip(rows) {
+            for (idx, w) in
+                w[channels.start * n_taps..channels.end * n_taps].chunks(LANES * n_taps).enumerate()
+            {
+                let n = w.len() / n_taps;
+                let taps = read_transposed(simd, w, n_taps, n, n_taps);
+                for tap in 0..n_taps {
+                    taps[tap].write(&mut packed[planes.tap_index(tap) + idx * LANES..][..n]);
+                }
             }
         }
     }
 }
 
-dispatch! {
-    /// `dx = β·dx +` the input gradient of images with these events. `scratch` has room for a plane of all
-    /// images, see [`Planes::scratch_len`].
-    pub(crate) fn backward_input(planes: &Planes, dx: &mut [f32], events: &Events<'_>, packed: &[f32], scratch: &mut [f32], beta: Beta)
-        = gradient;
+/// `dx = β·dx +` the input gradient of images with these events.
+pub(crate) struct BackwardInput<'a, 'e> {
+    pub(crate) planes: &'a Planes,
+    pub(crate) dx: &'a mut [f32],
+    pub(crate) events: &'a Events<'e>,
+    pub(crate) packed: &'a [f32],
+    /// Room for a plane of all images, see [`Planes::scratch_len`].
+    pub(crate) scratch: &'a mut [f32],
+    pub(crate) beta: Beta,
 }
 
-#[inline(always)]
-fn gradient<S: Simd>(
-    simd: S,
-    planes: &Planes,
-    dx: &mut [f32],
-    events: &Events<'_>,
-    packed: &[f32],
-    scratch: &mut [f32],
-    beta: Beta,
-) {
-    let mut taps = packed.chunks_exact(planes.taps_len());
-    for plane in 0..planes.count {
-        scratch.fill(0.0);
-        for (out, weights) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
-            let events = events.of(out);
-            let row_len = planes.layout().row_len();
-            let mut scatter =
-                Scatter { simd, dx: scratch, weights, row_len, channels: planes.channels, events };
-            for_each_row_of_taps::<S>(planes, &mut scatter);
+impl Kernel for BackwardInput<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { planes, dx, events, packed, scratch, beta } = self;
+        let mut taps = packed.chunks_exact(planes.taps_len());
+        for plane in 0..planes.count {
+            scratch.fill(0.0);
+            for (out, weights) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
+                let events = events.of(out);
+                let row_len = planes.layout().row_len();
+                let mut scatter =
+                    Scatter { simd, dx: scratch, weights, row_len, channels: planes.channels, events };
+                for_each_row_of_taps::<S>(planes, &mut scatter);
+            }
+            write_plane(simd, planes, dx, scratch, plane, beta);
         }
-        write_plane(simd, planes, dx, scratch, plane, beta);
     }
 }
 

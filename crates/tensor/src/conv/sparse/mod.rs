@@ -26,8 +26,9 @@ pub(crate) mod weight;
 
 use std::ops::Range;
 
-use super::geometry::{Bordered, Geometry};
 use simd::{LANES, Simd, Vector};
+
+use super::geometry::{Bordered, Geometry};
 
 /// The kernel size that the sparse kernels are written for.
 pub(crate) const KERNEL: usize = 3;
@@ -44,7 +45,7 @@ const CACHED_LEN: usize = 8 << 10;
 /// A row of taps are the 3 · channels weights of a kernel row in a plane, which meet as many neighbouring
 /// values of the plane; it is padded to whole vectors. Weights and their gradient are kept as
 /// `[plane][out][kh][row of taps]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Planes {
     /// The whole convolution.
     pub(crate) geometry: Geometry,
@@ -98,7 +99,7 @@ impl Planes {
         [self.geometry.out_height() / 2, self.geometry.out_width() / 2]
     }
 
-    /// Elements of the pool's output, an image.
+    /// Elements of the pool's output, per image.
     pub(crate) fn pooled_len(&self) -> usize {
         self.windows().iter().product::<usize>() * self.geometry.out_channels
     }

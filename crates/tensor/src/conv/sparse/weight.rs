@@ -15,41 +15,44 @@
 //! The three taps of a kernel row lie one after another in memory, so that the nine values of three input
 //! channels cost one vector, not three.
 //!
-//! Rounding: chains of one multiply-add an event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
+//! Rounding: chains of one multiply-add per event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
+
+use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
 use super::events::{Event, Events};
 use super::{KERNEL, Planes, Tile, for_each_row_of_taps};
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::transpose::write_transposed;
-use simd::{LANES, Level, Simd, Vector, dispatch};
 
-dispatch! {
-    /// `dw = β·dw +` the weight gradient of the images `x` with these events, as `[plane][out][kh][row of
-    /// taps]`. `scratch` has room for a plane of all images, see [`Planes::scratch_len`].
-    pub(crate) fn backward_weight(planes: &Planes, dw: &mut [f32], x: &[f32], events: &Events<'_>, scratch: &mut [f32], beta: Beta)
-        = gradient;
+/// `dw = β·dw +` the weight gradient of the images `x` with these events, as `[plane][out][kh][row of taps]`.
+pub(crate) struct BackwardWeight<'a, 'e> {
+    pub(crate) planes: &'a Planes,
+    pub(crate) dw: &'a mut [f32],
+    pub(crate) x: &'a [f32],
+    pub(crate) events: &'a Events<'e>,
+    /// Room for a plane of all images, see [`Planes::scratch_len`].
+    pub(crate) scratch: &'a mut [f32],
+    pub(crate) beta: Beta,
 }
 
-#[inline(always)]
-fn gradient<S: Simd>(
-    simd: S,
-    planes: &Planes,
-    dw: &mut [f32],
-    x: &[f32],
-    events: &Events<'_>,
-    scratch: &mut [f32],
-    beta: Beta,
-) {
-    scratch.fill(0.0);
-    let mut taps = dw.chunks_exact_mut(planes.taps_len());
-    for plane in 0..planes.count {
-        planes.fill(simd, scratch, x, plane);
-        for (out, dw) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
-            let events = events.of(out);
-            let row_len = planes.layout().row_len();
-            let mut sums = Sums { simd, dw, x: scratch, row_len, channels: planes.channels, events, beta };
-            for_each_row_of_taps::<S>(planes, &mut sums);
+impl Kernel for BackwardWeight<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { planes, dw, x, events, scratch, beta } = self;
+        scratch.fill(0.0);
+        let mut taps = dw.chunks_exact_mut(planes.taps_len());
+        for plane in 0..planes.count {
+            planes.fill(simd, scratch, x, plane);
+            for (out, dw) in taps.by_ref().take(planes.geometry.out_channels).enumerate() {
+                let events = events.of(out);
+                let row_len = planes.layout().row_len();
+                let mut sums =
+                    Sums { simd, dw, x: scratch, row_len, channels: planes.channels, events, beta };
+                for_each_row_of_taps::<S>(planes, &mut sums);
+            }
         }
     }
 }
@@ -69,8 +72,8 @@ impl<S: Simd> Tile for Sums<'_, S> {
     #[inline(always)]
     fn compute<const ROWS: usize, const VECS: usize, const SETS: usize>(&mut self, kernel_row: usize) {
         let mut sets = [[[self.simd.zero(); VECS]; ROWS]; SETS];
-        let (groups, rest) = self.events.as_chunks::<SETS>();
-        for events in groups {
+        let (whole, rest) = self.events.as_chunks::<SETS>();
+        for events in whole {
             for set in 0..SETS {
                 self.add_event(&mut sets[set], kernel_row, events[set]);
             }
@@ -120,38 +123,40 @@ impl<S: Simd> Sums<'_, S> {
 pub(crate) fn unpack(level: Level, dw: &mut [f32], gradient: &[f32], planes: &Planes, beta: Beta) {
     let row_len = planes.geometry.in_channels * KERNEL * KERNEL;
     for_each_chunk(planes.geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
-        unpack_rows(level, planes, rows.into_slice(), gradient, outs.start, beta);
+        dispatch(level, UnpackRows { planes, rows: rows.into_slice(), gradient, first: outs.start, beta });
     });
 }
 
-dispatch! {
-    /// Unpacks the rows of some output channels from `first` on.
-    fn unpack_rows(planes: &Planes, rows: &mut [f32], gradient: &[f32], first: usize, beta: Beta)
-        = unpack_rows_with;
-}
-
-#[inline(always)]
-fn unpack_rows_with<S: Simd>(
-    simd: S,
-    planes: &Planes,
-    rows: &mut [f32],
-    gradient: &[f32],
+/// Unpacks the rows of some output channels from `first` on.
+struct UnpackRows<'a> {
+    planes: &'a Planes,
+    rows: &'a mut [f32],
+    gradient: &'a [f32],
     first: usize,
     beta: Beta,
-) {
-    let n_taps = KERNEL * KERNEL;
-    for (out, row) in rows.chunks_exact_mut(planes.geometry.in_channels * n_taps).enumerate() {
-        for plane in 0..planes.count {
-            let taps = (plane * planes.geometry.out_channels + first + out) * planes.taps_len();
-            let channels = planes.channels_of(plane);
-            let row = &mut row[channels.start * n_taps..channels.end * n_taps];
-            for (idx, row) in row.chunks_mut(LANES * n_taps).enumerate() {
-                let n = row.len() / n_taps;
-                let mut columns = [simd.zero(); LANES];
-                for tap in 0..n_taps {
-                    columns[tap] = simd.read(&gradient[taps + planes.tap_index(tap) + idx * LANES..][..n]);
+}
+
+impl Kernel for UnpackRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { planes, rows, gradient, first, beta } = self;
+        let n_taps = KERNEL * KERNEL;
+        for (out, row) in rows.chunks_exact_mut(planes.geometry.in_channels * n_taps).enumerate() {
+            for plane in 0..planes.count {
+                let taps = (plane * planes.geometry.out_channels + first + out) * planes.taps_len();
+                let channels = planes.channels_of(plane);
+                let row = &mut row[channels.start * n_taps..channels.end * n_taps];
+                for (idx, row) in row.chunks_mut(LANES * n_taps).enumerate() {
+                    let n = row.len() / n_taps;
+                    let mut columns = [simd.zero(); LANES];
+                    for tap in 0..n_taps {
+                        columns[tap] =
+                            simd.read(&gradient[taps + planes.tap_index(tap) + idx * LANES..][..n]);
+                    }
+                    write_transposed(simd, columns, row, n_taps, n, n_taps, beta);
                 }
-                write_transposed(simd, columns, row, n_taps, n, n_taps, beta);
             }
         }
     }

@@ -3,32 +3,38 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::conv::Algorithm;
+use crate::conv::Conv2dShape;
+use crate::conv::choose::Plan;
 use crate::conv::testing::{Magnitude, shapes};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
 /// The fast algorithms that take a shape, on every instruction set.
-fn each_dense(shape: &Conv2dShape) -> Vec<Dense> {
+fn each_convolution(shape: &Conv2dShape) -> Vec<UnitStride> {
     [Algorithm::Direct, Algorithm::Winograd]
         .into_iter()
-        .filter_map(|algorithm| Dense::new(algorithm, shape))
-        .flat_map(|dense| levels().into_iter().map(move |level| Dense { level, ..dense }))
+        .filter_map(|algorithm| match Plan::new(shape, algorithm)? {
+            Plan::UnitStride(convolution) => Some(convolution),
+            Plan::Im2col => None,
+        })
+        .flat_map(|convolution| levels().into_iter().map(move |level| UnitStride { level, ..convolution }))
         .collect()
 }
 
 /// What a kernel's error bound is made of: the magnitude of its sums.
-fn magnitude_of(dense: &Dense) -> Magnitude {
-    match dense.kernel {
-        Kernel::Direct => Magnitude::Direct,
-        Kernel::Winograd => Magnitude::Winograd,
+fn magnitude_of(convolution: &UnitStride) -> Magnitude {
+    match convolution.method {
+        Method::Direct => Magnitude::Direct,
+        Method::Winograd => Magnitude::Winograd,
     }
 }
 
 /// The roundings beside those of the main sum: two at the ends of a direct sum, thirty in the transforms.
-fn extra_roundings(dense: &Dense) -> usize {
-    match dense.kernel {
-        Kernel::Direct => 2,
-        Kernel::Winograd => 30,
+fn extra_roundings(convolution: &UnitStride) -> usize {
+    match convolution.method {
+        Method::Direct => 2,
+        Method::Winograd => 30,
     }
 }
 
@@ -51,16 +57,16 @@ proptest! {
         let w = values(shape.weight_len(), seed ^ 1);
         let bias = values(shape.out_channels, seed ^ 2);
         let expected = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), Some(&to_f64(&bias)), &shape);
-        for dense in each_dense(&shape) {
+        for convolution in each_convolution(&shape) {
             let mut y = vec![f32::NAN; shape.output_len()];
-            dense.forward(&mut y, &x, &w, Some(&bias));
-            let magnitude = magnitude_of(&dense).forward(&x, &w, &shape);
+            convolution.forward(&mut y, &x, &w, Some(&bias));
+            let magnitude = magnitude_of(&convolution).forward(&x, &w, &shape);
             let magnitude: Vec<f64> = magnitude
                 .iter()
                 .zip(magnitudes(&bias).iter().cycle())
                 .map(|(products, bias)| products + bias)
                 .collect();
-            let n_terms = shape.patch_len() + extra_roundings(&dense);
+            let n_terms = shape.patch_len() + extra_roundings(&convolution);
             assert_within(&y, &expected, &magnitude, n_terms as f64);
         }
     }
@@ -72,11 +78,11 @@ proptest! {
         let before = values(shape.input_len(), seed ^ 2);
         let gradient = reference::conv2d_backward_input(&to_f64(&dy), &to_f64(&w), &shape);
         let expected = add(gradient, &to_f64(&before));
-        for dense in each_dense(&shape) {
+        for convolution in each_convolution(&shape) {
             let mut dx = before.clone();
-            dense.backward_input(&mut dx, &dy, &w, Beta::One);
-            let magnitude = add(magnitude_of(&dense).backward_input(&dy, &w, &shape), &magnitudes(&before));
-            let n_terms = dense.geometry.n_taps() * shape.out_channels + extra_roundings(&dense);
+            convolution.backward_input(&mut dx, &dy, &w, Beta::One);
+            let magnitude = add(magnitude_of(&convolution).backward_input(&dy, &w, &shape), &magnitudes(&before));
+            let n_terms = convolution.geometry.n_taps() * shape.out_channels + extra_roundings(&convolution);
             assert_within(&dx, &expected, &magnitude, n_terms as f64);
         }
     }
@@ -88,17 +94,17 @@ proptest! {
         let before = values(shape.weight_len(), seed ^ 2);
         let gradient = reference::conv2d_backward_weight(&to_f64(&dy), &to_f64(&x), &shape);
         let expected = add(gradient, &to_f64(&before));
-        for dense in each_dense(&shape) {
+        for convolution in each_convolution(&shape) {
             let mut dw = before.clone();
-            dense.backward_weight(&mut dw, &dy, &x, Beta::One);
-            let magnitude = add(magnitude_of(&dense).backward_weight(&dy, &x, &shape), &magnitudes(&before));
-            let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&dense) + 10;
+            convolution.backward_weight(&mut dw, &dy, &x, Beta::One);
+            let magnitude = add(magnitude_of(&convolution).backward_weight(&dy, &x, &shape), &magnitudes(&before));
+            let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&convolution) + 10;
             assert_within(&dw, &expected, &magnitude, n_terms as f64);
         }
     }
 }
 
-/// Five groups of images, and channels that fill no vector.
+/// Five tasks of images, and channels that fill no vector.
 const USUAL: Conv2dShape = Conv2dShape::same(35, [9, 7], [20, 24], 3);
 
 #[test]
@@ -107,12 +113,12 @@ fn the_bits_do_not_depend_on_the_threads() {
     let x = values(shape.input_len(), 1);
     let dy = values(shape.output_len(), 2);
     let w = values(shape.weight_len(), 3);
-    for dense in each_dense(&shape) {
+    for convolution in each_convolution(&shape) {
         assert_same_on_any_threads(|| {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            dense.forward(&mut y, &x, &w, None);
-            dense.backward_input(&mut dx, &dy, &w, Beta::Zero);
-            dense.backward_weight(&mut dw, &dy, &x, Beta::Zero);
+            convolution.forward(&mut y, &x, &w, None);
+            convolution.backward_input(&mut dx, &dy, &w, Beta::Zero);
+            convolution.backward_weight(&mut dw, &dy, &x, Beta::Zero);
             [y, dx, dw].concat()
         });
     }
@@ -132,11 +138,11 @@ fn an_image_comes_out_the_same_in_any_batch() {
         let x = values(shape.input_len(), 1);
         let dy = values(shape.output_len(), 2);
         let w = values(shape.weight_len(), 3);
-        for dense in each_dense(&shape) {
+        for convolution in each_convolution(&shape) {
             let convolve = |x: &[f32], dy: &[f32]| {
                 let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
-                dense.forward(&mut y, x, &w, None);
-                dense.backward_input(&mut dx, dy, &w, Beta::Zero);
+                convolution.forward(&mut y, x, &w, None);
+                convolution.backward_input(&mut dx, dy, &w, Beta::Zero);
                 (y, dx)
             };
             let (y, dx) = convolve(&x, &dy);
@@ -144,8 +150,8 @@ fn an_image_comes_out_the_same_in_any_batch() {
             for image in 0..shape.batch {
                 let (xs, ys) = (image * x_len..(image + 1) * x_len, image * y_len..(image + 1) * y_len);
                 let (y_alone, dx_alone) = convolve(&x[xs.clone()], &dy[ys.clone()]);
-                assert_eq!(y_alone, y[ys], "{dense:?}: the output of image {image}");
-                assert_eq!(dx_alone, dx[xs], "{dense:?}: the input gradient of image {image}");
+                assert_eq!(y_alone, y[ys], "{convolution:?}: the output of image {image}");
+                assert_eq!(dx_alone, dx[xs], "{convolution:?}: the input gradient of image {image}");
             }
         }
     }

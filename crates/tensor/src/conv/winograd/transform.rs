@@ -39,7 +39,7 @@ pub(crate) trait Transform<const N: usize, const M: usize> {
 
     /// Transforms the columns of a tile, then the rows.
     #[inline(always)]
-    fn apply_both_ways<S: Simd>(simd: S, tile: [[S::V; N]; N]) -> [[S::V; M]; M] {
+    fn apply_2d<S: Simd>(simd: S, tile: [[S::V; N]; N]) -> [[S::V; M]; M] {
         let mut columns_done = [[simd.zero(); N]; M];
         for col in 0..N {
             let mut column = [simd.zero(); N];

@@ -12,13 +12,16 @@
 
 use std::ops::Range;
 
+use simd::{Kernel, LANES, Simd, Vector};
+
+use super::forward::Source;
+use super::points::{Points, read_points, read_tile, write_points};
 use super::transform::{OUTPUTS, OutputAdjoint, POINTS, TAPS, Transform, WeightAdjoint};
-use super::{Points, SLACK, Source, TILE_GRANULE, Tiling, read_points, read_tile, write_points};
+use super::{SLACK, TILE_GRANULE, Tiling};
 use crate::Beta;
 use crate::conv::geometry::{Bordered, Geometry};
 use crate::conv::pack;
 use crate::tile::{Items, outer_product};
-use simd::{LANES, Simd, Vector, dispatch};
 
 /// The fewest tiles of a full chunk: each chunk transforms all of dU.
 const MIN_TILES: usize = 128;
@@ -26,23 +29,25 @@ const MIN_TILES: usize = 128;
 /// Input channels of a block of dU.
 const BLOCK_INPUTS: usize = 64;
 
-/// dU for a block: a row for each of the block's input channels, for one and then for the other vector of
+/// dU for a block: one row for each of the block's input channels, for one and then for the other vector of
 /// output channels.
 fn products() -> Points {
     Points::new(2 * BLOCK_INPUTS, LANES)
 }
 
-/// The tiling for the weight gradient of `n_images` images.
-pub(crate) fn tiling(geometry: &Geometry, n_images: usize) -> Tiling {
-    let tiling = Tiling::new(geometry, n_images);
-    let n_chunks = tiling.n_tiles.div_ceil(MIN_TILES.max(tiling.chunk)).max(1);
-    Tiling { chunk: tiling.n_tiles.div_ceil(n_chunks).next_multiple_of(TILE_GRANULE), ..tiling }
-}
+impl Tiling {
+    /// The tiling for the weight gradient of `n_images` images.
+    pub(crate) fn for_weight_gradient(geometry: &Geometry, n_images: usize) -> Self {
+        let tiling = Self::new(geometry, n_images);
+        let n_chunks = tiling.n_tiles.div_ceil(MIN_TILES.max(tiling.chunk)).max(1);
+        Self { chunk: tiling.n_tiles.div_ceil(n_chunks).next_multiple_of(TILE_GRANULE), ..tiling }
+    }
 
-/// Floats of scratch that [`backward_weight`] needs.
-pub(crate) fn scratch_len(tiling: &Tiling) -> usize {
-    let images = tiling.layout().len() + SLACK + gradient_layout(tiling).len() + SLACK;
-    images + tiling.inputs().len() + gradients(tiling).len() + products().len()
+    /// Floats of scratch that [`BackwardWeight`] needs.
+    pub(crate) fn weight_scratch_len(&self) -> usize {
+        let images = self.layout().len() + SLACK + gradient_layout(self).len() + SLACK;
+        images + self.inputs().len() + gradients(self).len() + products().len()
+    }
 }
 
 /// The layout of the output gradient in whole tiles.
@@ -59,52 +64,55 @@ fn gradient_layout(tiling: &Tiling) -> Bordered {
     Bordered::new(&output, [OUTPUTS, OUTPUTS])
 }
 
-/// Y: a row a tile of the chunk, a column an output channel, filled up to whole vectors.
+/// Y: one row per tile of the chunk, one column per output channel, filled up to whole vectors.
 fn gradients(tiling: &Tiling) -> Points {
     Points::new(tiling.chunk, tiling.geometry.out_channels.next_multiple_of(LANES))
 }
 
-dispatch! {
-    /// Writes the weight gradient of some images, as [packed](crate::conv::pack) weights.
-    pub(crate) fn backward_weight(tiling: &Tiling, packed: &mut [f32], dy: &[f32], x: &[f32], scratch: &mut [f32])
-        = gradient;
+/// Writes the weight gradient of the images `x`, as [packed](crate::conv::pack) weights.
+pub(crate) struct BackwardWeight<'a> {
+    /// Made by [`Tiling::for_weight_gradient`].
+    pub(crate) tiling: &'a Tiling,
+    pub(crate) packed: &'a mut [f32],
+    pub(crate) dy: &'a [f32],
+    pub(crate) x: &'a [f32],
+    /// Room for [`Tiling::weight_scratch_len`] floats.
+    pub(crate) scratch: &'a mut [f32],
 }
 
-#[inline(always)]
-fn gradient<S: Simd>(
-    simd: S,
-    tiling: &Tiling,
-    packed: &mut [f32],
-    dy: &[f32],
-    x: &[f32],
-    scratch: &mut [f32],
-) {
-    let (bordered_x, rest) = scratch.split_at_mut(tiling.layout().len() + SLACK);
-    let (bordered_dy, rest) = rest.split_at_mut(gradient_layout(tiling).len() + SLACK);
-    let (v, rest) = rest.split_at_mut(tiling.inputs().len());
-    let (y, du) = rest.split_at_mut(gradients(tiling).len());
-    let mut x = Source::new(tiling, x, bordered_x);
-    let mut dy = GradientSource::new(tiling, dy, bordered_dy);
-    for tiles in tiling.chunks() {
-        x.transform(simd, v, tiles.clone());
-        dy.transform(simd, y, tiles.clone());
-        let beta = if tiles.start == 0 { Beta::Zero } else { Beta::One };
-        let chunk = Chunk { tiling, v, y, n_tiles: tiles.len(), beta };
-        let block_len = pack::block_len(&tiling.geometry);
-        for (slab_idx, slab) in packed.chunks_mut(2 * block_len).enumerate() {
-            let channel = slab_idx * 2 * LANES;
-            if S::MANY_REGISTERS && slab.len() == 2 * block_len {
-                chunk.add::<S, 2>(simd, slab, du, channel);
-            } else {
-                for (idx, block) in slab.chunks_mut(block_len).enumerate() {
-                    chunk.add::<S, 1>(simd, block, du, channel + idx * LANES);
+impl Kernel for BackwardWeight<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { tiling, packed, dy, x, scratch } = self;
+        let (bordered_x, rest) = scratch.split_at_mut(tiling.layout().len() + SLACK);
+        let (bordered_dy, rest) = rest.split_at_mut(gradient_layout(tiling).len() + SLACK);
+        let (v, rest) = rest.split_at_mut(tiling.inputs().len());
+        let (y, du) = rest.split_at_mut(gradients(tiling).len());
+        let mut x = Source::new(tiling, x, bordered_x);
+        let mut dy = GradientSource::new(tiling, dy, bordered_dy);
+        for tiles in tiling.chunks() {
+            x.transform(simd, v, tiles.clone());
+            dy.transform(simd, y, tiles.clone());
+            let beta = if tiles.start == 0 { Beta::Zero } else { Beta::One };
+            let chunk = Chunk { tiling, v, y, n_tiles: tiles.len(), beta };
+            let block_len = pack::block_len(&tiling.geometry);
+            for (slab_idx, slab) in packed.chunks_mut(2 * block_len).enumerate() {
+                let channel = slab_idx * 2 * LANES;
+                if S::MANY_REGISTERS && slab.len() == 2 * block_len {
+                    chunk.add::<S, 2>(simd, slab, du, channel);
+                } else {
+                    for (idx, block) in slab.chunks_mut(block_len).enumerate() {
+                        chunk.add::<S, 1>(simd, block, du, channel + idx * LANES);
+                    }
                 }
             }
         }
     }
 }
 
-/// The output gradient of some images, and the copy of the one at hand in whole tiles.
+/// The output gradient, and the copy of the one at hand in whole tiles.
 struct GradientSource<'a> {
     tiling: &'a Tiling,
     dy: &'a [f32],
@@ -135,7 +143,7 @@ impl<'a> GradientSource<'a> {
             for channel in (0..channels).step_by(LANES) {
                 let pixels = &self.bordered[corner + channel..];
                 let tile = read_tile::<S, OUTPUTS>(simd, pixels, layout.row_len(), channels);
-                let tile = OutputAdjoint::apply_both_ways(simd, tile);
+                let tile = OutputAdjoint::apply_2d(simd, tile);
                 write_points(tile, &mut y[row * points.row_len + channel..], points);
             }
         }
@@ -206,7 +214,7 @@ impl Chunk<'_> {
         for vec in 0..VECS {
             for (row, input) in inputs.clone().enumerate() {
                 let du = read_points(simd, &du[(vec * BLOCK_INPUTS + row) * LANES..], products());
-                let kernel = WeightAdjoint::apply_both_ways(simd, du);
+                let kernel = WeightAdjoint::apply_2d(simd, du);
                 for tap in 0..TAPS * TAPS {
                     let packed = &mut packed[(vec * TAPS * TAPS + tap) * tap_len + input * LANES..][..LANES];
                     let mut sum = kernel[tap / TAPS][tap % TAPS];

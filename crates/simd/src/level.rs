@@ -1,0 +1,99 @@
+//! Which instruction sets there are, which of them this processor has, and which one is used.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, avx512};
+
+/// The environment variable that caps the instruction set: `avx512`, `avx2` or `portable`.
+pub const SIMD_VARIABLE: &str = "DESCENT_SIMD";
+
+/// An instruction set that this processor has.
+///
+/// A value only comes from [`Level::current`] and [`Level::available`], so having one proves that code for
+/// it may run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(InstructionSet);
+
+/// What kernels are compiled for, from the narrowest vectors to the widest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum InstructionSet {
+    Portable,
+    Avx2,
+    Avx512,
+}
+
+impl InstructionSet {
+    const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// As the environment variable spells it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether the processor and the operating system support it.
+    fn is_detected(self) -> bool {
+        match self {
+            Self::Portable => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::is_detected(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => avx512::is_detected(),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => false,
+        }
+    }
+}
+
+impl Level {
+    /// The level in use: the best of this processor, at most what the environment variable
+    /// `DESCENT_SIMD` (`avx512`, `avx2`, `portable`) names. Read once.
+    ///
+    /// # Panics
+    /// When the variable holds anything else.
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<Level> = OnceLock::new();
+        *CURRENT.get_or_init(|| Self::capped(std::env::var(SIMD_VARIABLE).ok().as_deref()))
+    }
+
+    /// The best level of this processor, at most the one named.
+    pub(crate) fn capped(name: Option<&str>) -> Self {
+        let cap = name.map_or(InstructionSet::Avx512, |name| {
+            let named = InstructionSet::ALL.into_iter().find(|set| set.name() == name);
+            named.unwrap_or_else(|| panic!("{SIMD_VARIABLE}={name}: expected avx512, avx2 or portable"))
+        });
+        let best = Self::available().into_iter().rfind(|level| level.0 <= cap);
+        best.expect("the portable level is always there")
+    }
+
+    /// Every level this processor has, the portable one first, the best one last.
+    pub fn available() -> Vec<Self> {
+        InstructionSet::ALL.into_iter().filter(|set| set.is_detected()).map(Self).collect()
+    }
+
+    /// AVX2 where this is AVX-512, for loops that 512-bit instructions make slower.
+    pub fn at_most_avx2(self) -> Self {
+        // A processor is only said to have AVX-512 if it has AVX2, too.
+        Self(self.0.min(InstructionSet::Avx2))
+    }
+
+    /// The level's name, as the environment variable spells it.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    pub(crate) fn instruction_set(self) -> InstructionSet {
+        self.0
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,98 @@
+//! The gradients of a block, from the few values that its pool let through.
+
+use std::ops::Range;
+
+use simd::{Level, dispatch};
+
+use super::super::sparse::events::{Events, List, PooledGradient};
+use super::super::sparse::{self, Planes};
+use super::Block;
+use crate::parallel::{Shards, rows_mut, sum_over_shards};
+use crate::{Beta, elementwise, scratch};
+
+pub(super) fn gradients(
+    block: &Block,
+    dx: Option<(&mut [f32], Beta)>,
+    dw: (&mut [f32], Beta),
+    db: Option<(&mut [f32], Beta)>,
+    pooled: PooledGradient<'_>,
+    x: &[f32],
+    w: &[f32],
+) {
+    let (level, planes) = (block.convolution.level, &block.planes);
+    let geometry = &planes.geometry;
+    let (weights_len, n_outs) = (planes.weights_len(), geometry.out_channels);
+    let n_images = block.shape.batch;
+    let (dx, dx_beta) = dx.unzip();
+    // The packed weights; then the gradients of weights and bias, behind each other.
+    let packed_len = if dx.is_some() { weights_len } else { 0 };
+    scratch::with(packed_len + weights_len + n_outs, |memory| {
+        let (packed, sum) = memory.split_at_mut(packed_len);
+        if dx.is_some() {
+            sparse::input::pack(level, packed, w, planes);
+        }
+        let backward = Backward { level, planes, pooled, x, packed };
+        let (shards, dx) = (Shards::whole(n_images), dx.map(|dx| rows_mut(dx, geometry.input_len())));
+        sum_over_shards(sum, &shards, geometry.work(n_images), dx, |images, partial, dx| {
+            let (dw, db) = partial.split_at_mut(weights_len);
+            let dx = dx.map(|dx| dx.into_slice()).zip(dx_beta);
+            backward.of_images(images, dx, dw, db);
+        });
+        let (dw_sum, db_sum) = sum.split_at(weights_len);
+        sparse::weight::unpack(level, dw.0, dw_sum, planes, dw.1);
+        if let Some((db, beta)) = db {
+            elementwise::copy_or_add(db, db_sum, beta);
+        }
+    });
+}
+
+/// What the gradients of any images are made from.
+struct Backward<'a> {
+    level: Level,
+    planes: &'a Planes,
+    pooled: PooledGradient<'a>,
+    x: &'a [f32],
+    /// The weights as the input gradient reads them, where it is wanted.
+    packed: &'a [f32],
+}
+
+impl Backward<'_> {
+    /// The gradients of some images, a few at a time: `dx` of these, `dw` in the planes' order and `db` summed.
+    fn of_images(
+        &self,
+        images: Range<usize>,
+        mut dx: Option<(&mut [f32], Beta)>,
+        dw: &mut [f32],
+        db: &mut [f32],
+    ) {
+        let &Self { level, planes, packed, .. } = self;
+        let input_len = planes.geometry.input_len();
+        let chunk = planes.images_per_chunk(images.len());
+        let plane_len = planes.scratch_len(chunk);
+        db.fill(0.0);
+        scratch::with(plane_len + Events::scratch_len(planes, chunk), |memory| {
+            let (plane, memory) = memory.split_at_mut(plane_len);
+            for first in images.clone().step_by(chunk) {
+                let chunk = first..images.end.min(first + chunk);
+                let scratch = &mut plane[..planes.scratch_len(chunk.len())];
+                let mut events = Events::new(planes, memory, chunk.len());
+                let pooled = self.pooled.of(planes, &chunk);
+                dispatch(level, List { planes, events: &mut events, db, pooled });
+                let x = &self.x[chunk.start * input_len..chunk.end * input_len];
+                let beta = if first == images.start { Beta::Zero } else { Beta::One };
+                dispatch(
+                    level,
+                    sparse::weight::BackwardWeight { planes, dw, x, events: &events, scratch, beta },
+                );
+                if let Some((dx, beta)) = &mut dx {
+                    let dx = &mut dx[(chunk.start - images.start) * input_len..][..chunk.len() * input_len];
+                    let (events, beta) = (&events, *beta);
+                    dispatch(
+                        level,
+                        sparse::input::BackwardInput { planes, dx, events, packed, scratch, beta },
+                    );
+                }
+            }
+        });
+    }
+}
