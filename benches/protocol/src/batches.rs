@@ -5,8 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-
-use crate::network::mix;
+use keyed_random::splitmix64;
 
 /// The bytes of an image: three planes of 32 × 32.
 pub const IMAGE_BYTES: usize = 3072;
@@ -101,10 +100,10 @@ pub fn write_synthetic(folder: &Path) -> Result<()> {
 
 /// Ten classes, ten horizontal bands: the label's is brighter by 96.
 fn push_synthetic(image_idx: u64, bytes: &mut Vec<u8>) {
-    let label = (mix(image_idx) >> 8) % 10;
+    let label = (splitmix64(0, image_idx) >> 8) % 10;
     bytes.push(label as u8);
     for word in 0..(IMAGE_BYTES / 8) as u64 {
-        let noise = mix((image_idx + 1) << 16 | word).to_le_bytes();
+        let noise = splitmix64(0, (image_idx + 1) << 16 | word).to_le_bytes();
         let row = word * 8 % 1024 / 32;
         let light = if row * 10 / 32 == label { 96 } else { 0 };
         bytes.extend(noise.map(|byte| byte % 160 + light));

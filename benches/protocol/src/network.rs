@@ -1,5 +1,7 @@
 //! The networks that are trained, and the weights they start with.
 
+use keyed_random::{splitmix64, unit};
+
 use crate::Work;
 
 /// A layer with weights; what stands between them follows from the kind (see [`Network`]).
@@ -104,20 +106,12 @@ fn linears(sizes: &[usize]) -> Vec<Layer> {
 /// `len` numbers from U(−bound, bound), each a function of `seed` and its index (SplitMix64), so that a driver in
 /// another language makes the same ones.
 pub fn uniform(seed: u64, len: usize, bound: f64) -> Vec<f32> {
-    (0..len as u64).map(|idx| ((2.0 * unit(seed, idx) - 1.0) * bound) as f32).collect()
+    (0..len as u64).map(|idx| ((2.0 * element(seed, idx) - 1.0) * bound) as f32).collect()
 }
 
 /// Element `idx` of the stream `seed`, in [0, 1) with 24 bits.
-fn unit(seed: u64, idx: u64) -> f64 {
-    (mix((seed << 40) + idx) >> 40) as f64 / (1 << 24) as f64
-}
-
-/// SplitMix64's output function on its `counter`-th state (Steele, Lea, Flood 2014).
-pub(crate) fn mix(counter: u64) -> u64 {
-    let mut z = counter.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+fn element(seed: u64, idx: u64) -> f64 {
+    unit(splitmix64(0, (seed << 40) + idx)).into()
 }
 
 #[cfg(test)]
@@ -145,13 +139,5 @@ mod tests {
             assert!(mean.abs() < 4.0 * bound / (3.0 * n).sqrt(), "layer {idx}: mean {mean}");
             assert!((square / (bound * bound / 3.0) - 1.0).abs() < 4.0 / n.sqrt(), "layer {idx}: {square}");
         }
-    }
-
-    /// The published first outputs of SplitMix64 from state 0 (as in `java.util.SplittableRandom`).
-    #[test]
-    fn the_generator_is_splitmix64() {
-        assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
-        assert_eq!(mix(1), 0x6E78_9E6A_A1B9_65F4);
-        assert_eq!(mix(2), 0x06C4_5D18_8009_454F);
     }
 }

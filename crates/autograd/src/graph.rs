@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::mem;
 
+use keyed_random::{child_key, draw_key, seed_key};
 use tensor::Shape;
 
 use crate::anomaly::Search;
@@ -43,7 +44,7 @@ pub struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
-        let (stream, n_draws, search) = (Cell::new(mix(mode.seed)), Cell::new(0), Search::default());
+        let (stream, n_draws, search) = (Cell::new(seed_key(mode.seed)), Cell::new(0), Search::default());
         Self { tape, params, mode, stream, n_draws, backward_done: false, search }
     }
 
@@ -148,7 +149,7 @@ impl<'a> Graph<'a> {
     /// Runs `layer` under a longer path: errors name it, and its random numbers are its own.
     pub fn scope<R>(&self, name: &str, layer: impl FnOnce(&Self) -> R) -> R {
         let (stream, n_draws) = (self.stream.get(), self.n_draws.replace(0));
-        self.stream.set(name.bytes().fold(mix(stream), |hash, byte| mix(hash ^ u64::from(byte))));
+        self.stream.set(child_key(stream, name));
         let len = self.tape.recording.borrow_mut().enter(name);
         let result = layer(self);
         self.tape.recording.borrow_mut().path.truncate(len);
@@ -218,7 +219,7 @@ impl<'a> Graph<'a> {
     /// A key for the next random op under this path.
     fn draw(&self) -> u64 {
         self.n_draws.set(self.n_draws.get() + 1);
-        mix(mix(self.stream.get() ^ mix(self.mode.step)) ^ self.n_draws.get())
+        draw_key(self.stream.get(), self.mode.step, self.n_draws.get())
     }
 
     /// The shape of a value.
@@ -280,12 +281,4 @@ impl<'a> Graph<'a> {
             }
         }
     }
-}
-
-/// The finalizer of splitmix64: a bijection that scatters neighbouring keys.
-fn mix(key: u64) -> u64 {
-    let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

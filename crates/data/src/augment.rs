@@ -1,5 +1,6 @@
 //! What is done to a training image: a mirror image, a shifted window.
 
+use keyed_random::substream;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{ImageShape, random};
@@ -82,13 +83,13 @@ impl EpochStreams {
 
     /// How the image is seen in this epoch.
     pub(crate) fn view(&self, augment: &Augment, image_idx: usize) -> View {
-        let mut rng = random::item(&self.changes, image_idx);
+        let mut rng = substream(&self.changes, image_idx as u64);
         let coin = random::below(&mut rng, 2) == 1;
         let flipped = match augment.flip {
             Flip::Never => false,
             Flip::Random => coin,
             Flip::Alternating => {
-                let first = random::below(&mut random::item(&self.first_flips, image_idx), 2);
+                let first = random::below(&mut substream(&self.first_flips, image_idx as u64), 2);
                 (u64::from(first) + self.epoch) % 2 == 1
             }
         };

@@ -1,7 +1,6 @@
-//! Opening and writing files with care.
+//! Opening files with care.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 
 use crate::Error;
@@ -15,21 +14,4 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
         return Err(Error::NotAFile { path: path.to_path_buf(), found });
     }
     File::open(path).map_err(Error::io(path))
-}
-
-/// Writes a file that is there whole or not at all, whenever the program or the machine stops.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut beside = path.to_path_buf().into_os_string();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    let written = File::create(beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(beside, path)
-    });
-    written.map_err(|error| {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(beside);
-        Error::io(path)(error)
-    })
 }

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use classifier::{Score, exact};
-use nn::weights::write_atomically;
 use serde::{Deserialize, Serialize};
 
 /// The measurements of one epoch.
@@ -78,7 +77,7 @@ pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
         )
         .expect("writing to a string cannot fail");
     }
-    Ok(write_atomically(path, csv.as_bytes())?)
+    atomic_file::write(path, csv.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

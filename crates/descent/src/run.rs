@@ -6,13 +6,12 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use autograd::{Mode, Params, Tape};
 use classifier::model::About;
 use classifier::output::warn;
 use classifier::{Evaluation, Images, model};
 use data::{Augment, Batch, Dataset, Loader, Normalize};
-use nn::weights::write_atomically;
 use nn::{Layer, Sequential, models};
 use optim::{EarlyStopping, Stopper, Verdict};
 
@@ -106,7 +105,9 @@ impl<'a> Run<'a> {
     pub fn prepare(&mut self) -> Result<()> {
         self.folder.prepare(self.args.resume)?;
         let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
-        Ok(write_atomically(self.folder.path().join("config.json"), settings.as_bytes())?)
+        let path = self.folder.path().join("config.json");
+        atomic_file::write(&path, settings.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Trains to the end of the epoch that goes on.

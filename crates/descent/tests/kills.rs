@@ -161,5 +161,5 @@ fn a_kill_within_the_writing_of_a_checkpoint_leaves_an_old_or_a_new_one() {
 /// The temporary files of the writer.
 fn half_written(out: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(out.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).collect()
+    entries.filter(|path| path.extension().is_some_and(|extension| extension == "half-written")).collect()
 }

@@ -219,10 +219,12 @@ fn nan_stops_skips_or_goes_on() {
 fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused() {
     let folder = run_of_one_epoch();
     let out = folder.path().join("out");
-    fs::write(out.join(".model.safetensors.123.tmp"), b"half").unwrap();
-    fs::write(out.join(".loss.svg.123-4.part"), b"half").unwrap();
-    fs::write(out.join("checkpoints/.step-0000000007.safetensors.123.tmp"), b"half").unwrap();
-    fs::write(out.join("notes.tmp"), b"the user's").unwrap();
+    for name in ["config.json", "model.safetensors", "loss.svg", "checkpoints/step-0000000007.safetensors"] {
+        fs::write(atomic_file::beside(&out.join(name)).unwrap(), b"half").unwrap();
+    }
+    // What others write into the folder stays, whatever it is called.
+    let others = ["notes.tmp", "model.1.tmp", "checkpoints/loss.0123456789abcdef.half-written"];
+    others.iter().for_each(|name| fs::write(out.join(name), b"the user's").unwrap());
     {
         let mut held = descent::checkpoint::Folder::new(&out);
         held.prepare(true).unwrap();
@@ -230,7 +232,7 @@ fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused()
         assert!(message.contains("another process is training into out"), "{message}");
     }
     assert_nothing_half_written(&out);
-    assert!(out.join("notes.tmp").exists());
+    assert!(others.iter().all(|name| out.join(name).exists()));
     descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
 }
 

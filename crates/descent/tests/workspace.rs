@@ -40,18 +40,48 @@ fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn the_crate_graph_stays_as_designed() {
     let graph = internal_dependencies();
     let allowed: &[(&str, &[&str])] = &[
+        ("atomic-file", &[]),
         ("huge-pages", &[]),
+        ("keyed-random", &[]),
         ("simd", &[]),
-        ("tensor", &["simd"]),
+        ("tensor", &["keyed-random", "simd"]),
         ("init", &[]),
         ("optim", &["huge-pages", "simd"]),
-        ("data", &[]),
-        ("viz", &[]),
-        ("autograd", &["huge-pages", "tensor"]),
-        ("nn", &["autograd", "init", "tensor"]),
+        ("data", &["atomic-file", "keyed-random"]),
+        ("viz", &["atomic-file"]),
+        ("autograd", &["huge-pages", "keyed-random", "tensor"]),
+        ("nn", &["atomic-file", "autograd", "init", "keyed-random", "tensor"]),
         ("classifier", &["autograd", "data", "nn"]),
-        ("lecture", &["autograd", "classifier", "data", "init", "nn", "optim", "tensor", "viz"]),
-        ("descent", &["autograd", "classifier", "data", "lecture", "nn", "optim", "tensor", "viz"]),
+        (
+            "lecture",
+            &[
+                "atomic-file",
+                "autograd",
+                "classifier",
+                "data",
+                "init",
+                "keyed-random",
+                "nn",
+                "optim",
+                "tensor",
+                "viz",
+            ],
+        ),
+        (
+            "descent",
+            &[
+                "atomic-file",
+                "autograd",
+                "classifier",
+                "data",
+                "keyed-random",
+                "lecture",
+                "nn",
+                "optim",
+                "tensor",
+                "viz",
+            ],
+        ),
     ];
     for (name, expected) in allowed {
         let found = graph.get(*name).unwrap_or_else(|| panic!("the workspace has no crate {name}"));

@@ -14,7 +14,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use classifier::output::say;
-use nn::weights::write_atomically;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 pub use experiments::{AnyExperiment, Experiment, defaults};
@@ -102,9 +101,13 @@ pub fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
         fs::create_dir_all(&folder).with_context(|| {
             format!("cannot make the folder {} (choose another with --out)", folder.display())
         })?;
-        section.files().try_for_each(|(name, bytes)| write_atomically(folder.join(name), bytes))?;
+        section.files().try_for_each(|(name, bytes)| write_file(&folder.join(name), bytes))?;
     }
-    Ok(write_atomically(out.join(page), page::page(sections).as_bytes())?)
+    write_file(&out.join(page), page::page(sections).as_bytes())
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    atomic_file::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The code of the book's chapters is compiled with the documentation tests.

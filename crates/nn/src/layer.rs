@@ -4,8 +4,8 @@ use std::any::Any;
 use std::fmt;
 
 use autograd::{Graph, ParamId, Params, Role, Var};
+use keyed_random::{generator, hash_name};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use tensor::Shape;
 
 use crate::summary::Summary;
@@ -160,7 +160,7 @@ impl Scope<'_> {
         init: impl FnOnce(&mut [f32], &mut ChaCha8Rng),
     ) -> Handle {
         let name = self.full_name(name);
-        let mut rng = generator(self.seed, &name);
+        let mut rng = generator([self.seed, hash_name(&name), 0, 0]);
         let id = self.params.add(name, shape, role);
         init(self.params.value_mut(id), &mut rng);
         Handle(Some(id))
@@ -191,15 +191,4 @@ impl Handle {
             panic!("{layer:?} has no parameters yet: pass the model through nn::build before it is run")
         })
     }
-}
-
-/// The generator of one parameter: ChaCha8, keyed by the seed and the FNV-1a hash of the name.
-fn generator(seed: u64, name: &str) -> ChaCha8Rng {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&hash.to_le_bytes());
-    ChaCha8Rng::from_seed(key)
 }

@@ -1,9 +1,6 @@
 //! What all plots have in common: they become SVG, PNG, or a file.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use plotters::drawing::IntoDrawingArea;
 use plotters::element::Rectangle;
@@ -76,7 +73,7 @@ pub trait Plot: Draw {
             Some("png") => self.png(Theme::Light)?,
             _ => return Err(Error::Extension { path: path.to_owned() }),
         };
-        replace(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
+        atomic_file::write(path, &bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
     }
 }
 
@@ -125,20 +122,4 @@ impl<P: Draw + ?Sized> Draw for Box<P> {
     fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
         (**self).draw(area, canvas, legend)
     }
-}
-
-/// Writes a file beside `path` and moves it there.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static N_WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let unique = format!("{}-{}", std::process::id(), N_WRITTEN.fetch_add(1, Ordering::Relaxed));
-    let beside = path.with_file_name(format!(".{name}.{unique}.part"));
-    let written = File::create_new(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // What failed matters to the caller, not whether its traces could be removed.
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }

@@ -12,9 +12,10 @@ mod draw;
 use std::fs;
 use std::path::Path;
 
+use keyed_random::substream;
 use rayon::prelude::*;
 
-use crate::{Cifar, CifarKind, Error, Part, files, random};
+use crate::{Cifar, CifarKind, Error, Part, random};
 
 /// The names of the classes, in the order of their labels.
 pub const CLASS_NAMES: [&str; 10] =
@@ -48,16 +49,17 @@ pub fn generate(part: Part, seed: u64) -> Cifar {
 pub fn write(dir: impl AsRef<Path>, seed: u64) -> Result<(), Error> {
     let dir = dir.as_ref();
     fs::create_dir_all(dir).map_err(Error::io(dir))?;
+    let write = |path: &Path, bytes: &[u8]| atomic_file::write(path, bytes).map_err(Error::io(path));
     let kind = CifarKind::Cifar10;
     for part in [Part::Train, Part::Test] {
         let set = generate(part, seed);
         let names = kind.files(part);
         let file_len = set.bytes().len() / names.len();
         for (name, bytes) in names.iter().zip(set.bytes().chunks_exact(file_len)) {
-            files::write_whole(&dir.join(name), bytes)?;
+            write(&dir.join(name), bytes)?;
         }
     }
-    files::write_whole(&dir.join(kind.class_names_file()), (CLASS_NAMES.join("\n") + "\n").as_bytes())
+    write(&dir.join(kind.class_names_file()), (CLASS_NAMES.join("\n") + "\n").as_bytes())
 }
 
 /// `n_images` records of CIFAR-10's layout: the label, then the planes of red, green and blue.
@@ -68,7 +70,7 @@ fn records(n_images: usize, purpose: &str, seed: u64) -> Vec<u8> {
     bytes.par_chunks_exact_mut(record_len).enumerate().for_each(|(image_idx, record)| {
         let label = image_idx % CLASS_NAMES.len();
         record[0] = label as u8;
-        draw::image(label, &mut random::item(&base, image_idx), &mut record[1..]);
+        draw::image(label, &mut substream(&base, image_idx as u64), &mut record[1..]);
     });
     bytes
 }

@@ -4,9 +4,22 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use nn::weights::write_atomically;
+use atomic_file::remove_leftovers;
 
 use super::Checkpoint;
+
+/// What a run writes into its folder, beside its checkpoints.
+const FILES: [&str; 9] = [
+    "config.json",
+    "model.safetensors",
+    "history.csv",
+    "loss.svg",
+    "loss.png",
+    "accuracy.svg",
+    "accuracy.png",
+    "confusion.svg",
+    "confusion.png",
+];
 
 /// The folder of a run, and in it the folder of its checkpoints.
 #[derive(Debug)]
@@ -78,9 +91,9 @@ impl Folder {
                 Ok(()) => self.lock = Some(folder),
             }
         }
-        for folder in [self.out.clone(), self.checkpoints()] {
-            remove_half_written(&folder).with_context(hint)?;
-        }
+        // No living process writes the run's files: the folder is locked.
+        remove_leftovers(&self.out, |name| FILES.contains(&name)).with_context(hint)?;
+        remove_leftovers(&self.checkpoints(), |name| step_of(name).is_some()).with_context(hint)?;
         ensure!(
             resumed || self.list()?.is_empty(),
             "{out} holds the checkpoints of an earlier run: go on with it (--resume), or choose another folder \
@@ -95,7 +108,9 @@ impl Folder {
     /// When it cannot be written; the older ones stand then.
     pub fn save(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
         let step = checkpoint.state.step;
-        write_atomically(self.checkpoint_path(step), &checkpoint.encode())?;
+        let path = self.checkpoint_path(step);
+        atomic_file::write(&path, &checkpoint.encode())
+            .with_context(|| format!("cannot write {}", path.display()))?;
         let mut older = self.list()?;
         older.retain(|(found, path)| *found <= step && !self.bad.contains(path));
         for (found, path) in older.iter().rev().skip(keep) {
@@ -116,10 +131,7 @@ impl Folder {
         }
         for entry in fs::read_dir(&folder).with_context(named)? {
             let path = entry.with_context(named)?.path();
-            let step = path.file_name().and_then(|name| {
-                let digits = name.to_str()?.strip_prefix("step-")?.strip_suffix(".safetensors")?;
-                digits.parse().ok()
-            });
+            let step = path.file_name().and_then(|name| step_of(name.to_str()?));
             found.extend(step.map(|step| (step, path)));
         }
         found.sort();
@@ -127,44 +139,7 @@ impl Folder {
     }
 }
 
-/// Removes the temporary files of writers that were killed: `.NAME.PID.tmp` of weights and text,
-/// `.NAME.PID-N.part` of figures. The folder is locked, so no living process writes there.
-fn remove_half_written(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let is_left_over = entry.file_name().to_str().is_some_and(is_half_written);
-        if is_left_over && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn is_half_written(name: &str) -> bool {
-    let is_number = |text: &str| text.parse::<u64>().is_ok();
-    let Some((rest, extension)) = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')) else {
-        return false;
-    };
-    let Some((_, writer)) = rest.rsplit_once('.') else { return false };
-    match extension {
-        "tmp" => is_number(writer),
-        "part" => writer.split_once('-').is_some_and(|(pid, n)| is_number(pid) && is_number(n)),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_half_written;
-
-    #[test]
-    fn only_the_names_of_our_writers_are_taken_for_left_overs() {
-        for name in [".model.safetensors.123.tmp", ".loss.svg.123-4.part"] {
-            assert!(is_half_written(name), "{name}");
-        }
-        for name in ["model.safetensors", ".model.tmp", "model.1.tmp", ".a.b.tmp", ".a.1.part", ".", ".1.tmp"]
-        {
-            assert!(!is_half_written(name), "{name}");
-        }
-    }
+/// The step in the name of a checkpoint.
+fn step_of(name: &str) -> Option<u64> {
+    name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
 }

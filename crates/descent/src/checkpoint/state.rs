@@ -38,7 +38,7 @@ impl Default for State {
             sums: Sums::default(),
             history: Vec::new(),
             best_step: None,
-            trace: 0xcbf2_9ce4_8422_2325,
+            trace: keyed_random::HASH_START,
         }
     }
 }
@@ -59,7 +59,7 @@ impl State {
     /// equal bit for bit.
     pub fn extend_trace(&mut self, batch: &Batch, loss: f32) {
         let words = batch.indices().iter().map(|&idx| idx as u64).chain([u64::from(loss.to_bits())]);
-        self.trace = words.fold(self.trace, |trace, word| (trace ^ word).wrapping_mul(0x0100_0000_01b3));
+        self.trace = keyed_random::hash_words(self.trace, words);
     }
 }
 

@@ -1,14 +1,13 @@
 //! Random numbers for the experiments, and what one says of many.
 
+use keyed_random::substream;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Shape, Tensor};
 
 /// The generator of run number `run` of an experiment: the runs share no numbers.
 pub(crate) fn generator(seed: u64, run: usize) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    rng.set_stream(run as u64);
-    rng
+    substream(&ChaCha8Rng::seed_from_u64(seed), run as u64)
 }
 
 /// A tensor of draws from N(0, std²).

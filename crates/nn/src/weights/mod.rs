@@ -32,10 +32,9 @@ use autograd::Params;
 pub use archive::{Archive, TensorInfo};
 pub use error::{Differences, WeightsError};
 pub use header::Dtype;
-pub use write::{encode, write_atomically};
+pub use write::encode;
 
-/// Writes all parameters and statistics, with string metadata: beside the file first, synced, then
-/// renamed, so that `path` always holds either the old file or the whole new one.
+/// Writes all parameters and statistics, with string metadata, whole or not at all ([`atomic_file::write`]).
 ///
 /// ```
 /// # fn main() -> Result<(), nn::weights::WeightsError> {
@@ -58,7 +57,9 @@ pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) 
     let entries = params.entries().iter();
     let tensors =
         entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
-    write_atomically(path, &encode(tensors, metadata))
+    let path = path.as_ref();
+    let written = atomic_file::write(path, &encode(tensors, metadata));
+    written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
 }
 
 /// Reads a file into the parameters and statistics of a model.

@@ -1,14 +1,10 @@
 //! Writing a safetensors file.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tensor::Shape;
 
-use super::error::WeightsError;
 use super::header::{Dtype, METADATA};
 
 /// The bytes of a safetensors file with these tensors (name, shape, values), in this order, and these
@@ -57,46 +53,4 @@ struct Info<'a> {
 
 fn quoted(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).expect("strings and numbers are always JSON")
-}
-
-/// Puts `bytes` into the file at `path`, whole or not at all: they are written beside it and synced,
-/// the new file is renamed to `path`, and the folder is synced.
-///
-/// # Errors
-/// When any of this fails; then the file that was at `path` stands, and nothing is left beside it.
-/// A process that is killed leaves `.NAME.PID.tmp` behind, which nobody reads.
-pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), WeightsError> {
-    let path = path.as_ref();
-    let replace = || {
-        let beside = beside(path)?;
-        let written = write_synced(&beside, bytes).and_then(|()| fs::rename(&beside, path));
-        if written.is_err() {
-            // The error that is reported is the first one.
-            let _ = fs::remove_file(&beside);
-        }
-        written.and_then(|()| sync_folder(path))
-    };
-    replace().map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
-}
-
-/// A name in the same folder that no other process uses.
-fn beside(path: &Path) -> io::Result<PathBuf> {
-    let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name");
-    let name = path.file_name().ok_or_else(no_name)?.to_string_lossy();
-    Ok(path.with_file_name(format!(".{name}.{}.tmp", std::process::id())))
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-/// Makes the renaming last: elsewhere than on Unix a folder cannot be synced, and need not be.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
 }

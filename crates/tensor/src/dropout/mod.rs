@@ -2,6 +2,8 @@
 
 pub(crate) mod reference;
 
+use keyed_random::{splitmix64, unit};
+
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
@@ -37,7 +39,7 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
     assert!((0.0..=1.0).contains(&p), "{name}: p is {p}, it must lie in [0, 1]");
     for_each_chunk(x.len(), TASK_LEN, 4 * x.len(), rows_mut(y, 1), |range, y| {
         // A selection and not a product with 0, which would keep NaN. p = 1 keeps nothing: uniform < 1.
-        let keep = |x: f32, idx| if uniform(key, idx as u64) >= p { x / (1.0 - p) } else { 0.0 };
+        let keep = |x: f32, idx| if unit(splitmix64(key, idx as u64)) >= p { x / (1.0 - p) } else { 0.0 };
         let elements = y.into_slice().iter_mut().zip(&x[range.clone()]).zip(range);
         match beta {
             Beta::Zero => elements.for_each(|((y, &x), idx)| *y = keep(x, idx)),
@@ -46,12 +48,3 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
     });
 }
 // ANCHOR_END: mask
-
-/// A uniform number in [0, 1) of 24 bits: the output number `idx` of SplitMix64 (Steele, Lea and Flood 2014)
-/// that starts from `key`.
-fn uniform(key: u64, idx: u64) -> f32 {
-    let z = key.wrapping_add(idx.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 40) as f32 * (1.0 / (1 << 24) as f32)
-}
