@@ -45,7 +45,7 @@ fn child(script: &str, from: &str, root: &Path) -> Command {
 /// A server that takes some 60 ms for the whole archive.
 fn slow_server() -> Server {
     Server::new(|_, request, stream| {
-        serve(&archive(0), "\"a\"", request, 0, stream);
+        serve(&archive(0), request, 0, stream);
         for part in archive(0)[request.start.unwrap_or(0).min(archive(0).len())..].chunks(10_000) {
             thread::sleep(Duration::from_millis(2));
             if stream.write_all(part).is_err() {
@@ -94,7 +94,7 @@ fn fetch_on_a_full_disk(n_blocks: usize, from: &str, root: &Path) -> String {
 
 #[test]
 fn on_a_full_disk_the_old_state_stays_and_nothing_is_left_over() {
-    let server = Server::new(|_, request, stream| serve(&archive(0), "\"a\"", request, usize::MAX, stream));
+    let server = Server::new(|_, request, stream| serve(&archive(0), request, usize::MAX, stream));
     let elsewhere = tempfile::tempdir().unwrap();
     let on_disk = elsewhere.path().join("set.tar.gz");
     fs::write(&on_disk, archive(0)).unwrap();

@@ -1,29 +1,29 @@
-//! A download that goes on where it broke off, and always ends.
+//! A download that resumes where it broke off, and always ends.
+//!
+//! Nothing is kept of what the server said: whether the pieces fit together is for the checksums to tell.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
 use md5::{Digest, Md5};
-use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
+use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
 use super::limits::{Limits, agent};
-use super::note::{Note, parse_content_range, validator};
+use super::watch::Watch;
 
-/// A file that is being downloaded, kept across runs with a note of what it is a part of.
+/// A file that is being downloaded, kept from one run to the next.
 #[derive(Debug)]
 pub(super) struct Partial {
     url: String,
     path: PathBuf,
-    note_path: PathBuf,
     file: File,
     len: u64,
-    note: Note,
 }
 
 /// Why an attempt ended without the whole file.
@@ -37,24 +37,14 @@ enum Stop {
 }
 
 impl Partial {
-    /// What an earlier run left at `path` of a download from `url`, or nothing yet.
+    /// What an earlier run left at `path`, or nothing yet, to be completed from `url`.
     ///
     /// # Errors
-    /// When the file cannot be opened or made.
+    /// When the file cannot be opened or made, or is a link.
     pub(super) fn open(path: PathBuf, url: &str) -> Result<Self> {
-        let mut note_path = path.clone().into_os_string();
-        note_path.push(".from");
-        let note_path = PathBuf::from(note_path);
-        let file =
-            File::options().create(true).read(true).append(true).open(&path).with_context(|| at(&path))?;
+        let file = open_own(&path)?;
         let len = file.metadata().with_context(|| at(&path))?.len();
-        let note = fs::read_to_string(&note_path).ok().and_then(|text| Note::parse(&text, url));
-        let mut partial = Self { url: url.into(), path, note_path, file, len, note: Note::default() };
-        match note {
-            Some(note) if note.total.is_none_or(|total| len <= total) => partial.note = note,
-            _ => partial.restart()?,
-        }
-        Ok(partial)
+        Ok(Self { url: url.into(), path, file, len })
     }
 
     /// Where the bytes lie.
@@ -68,17 +58,18 @@ impl Partial {
     /// When the server refuses, answers with something else, or brings nothing more in all attempts. What
     /// came is kept for the next run, unless it could not be written.
     pub(super) fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
-        let agent = agent(&self.url, limits);
+        let watch = Arc::new(Watch::new(limits));
+        let agent = agent(&self.url, limits, watch.clone());
         let mut pieced = self.len > 0;
         let mut most = self.len;
         let mut pauses = limits.pauses.iter();
-        while self.len == 0 || self.note.total != Some(self.len) {
-            match self.attempt(&agent, limits, bar) {
+        loop {
+            match self.attempt(&agent, &watch, limits.max_bytes, bar) {
                 Ok(()) => break,
-                Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Refused(error)) => return Err(self.keep(error)),
                 Err(Stop::Lost(error)) => {
                     // The error that matters is the first one.
-                    let _ = self.remove_files();
+                    let _ = remove(&self.path);
                     return Err(error);
                 }
                 Err(Stop::Broken(error)) => {
@@ -88,7 +79,7 @@ impl Partial {
                     }
                     most = most.max(self.len);
                     let Some(&pause) = pauses.next() else {
-                        return Err(self.give_up(error));
+                        return Err(self.keep(error.context(format!("gave up on {}", self.url))));
                     };
                     bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
                     (limits.wait)(pause);
@@ -101,7 +92,7 @@ impl Partial {
         Ok(pieced)
     }
 
-    /// Whether the file has this MD5 sum (hexadecimal).
+    /// Whether the file has this MD5 checksum (hexadecimal).
     ///
     /// # Errors
     /// When it has another, or cannot be read.
@@ -116,7 +107,7 @@ impl Partial {
             }
         }
         let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        ensure!(found == expected, "the archive has the MD5 sum {found}, expected {expected}");
+        ensure!(found == expected, "the archive has the MD5 checksum {found}, expected {expected}");
         Ok(())
     }
 
@@ -125,102 +116,93 @@ impl Partial {
     /// # Errors
     /// When the file cannot be cut.
     pub(super) fn restart(&mut self) -> Result<()> {
-        self.begin(Note::default())
-    }
-
-    /// Removes the file and its note.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
-    pub(super) fn discard(self) -> Result<()> {
-        self.remove_files()
-    }
-
-    fn remove_files(&self) -> Result<()> {
-        remove(&self.note_path)?;
-        remove(&self.path)
-    }
-
-    fn give_up(&self, error: Error) -> Error {
-        if self.len > 0 {
-            return error.context(format!("gave up on {}; what came is kept for the next run", self.url));
-        }
-        // The error that matters is the first one.
-        let _ = self.remove_files();
-        error.context(format!("gave up on {}", self.url))
-    }
-
-    /// Cuts the file to nothing, then notes what comes next. A run that is killed in between finds no note.
-    fn begin(&mut self, note: Note) -> Result<()> {
-        remove(&self.note_path)?;
         self.file.set_len(0).with_context(|| at(&self.path))?;
         self.len = 0;
-        fs::write(&self.note_path, note.to_text(&self.url)).with_context(|| at(&self.note_path))?;
-        self.note = note;
         Ok(())
     }
 
-    fn attempt(&mut self, agent: &Agent, limits: &Limits, bar: &ProgressBar) -> Result<(), Stop> {
+    /// Removes the file.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn discard(self) -> Result<()> {
+        remove(&self.path)
+    }
+
+    /// Ends the download for this run.
+    fn keep(&self, error: Error) -> Error {
+        if self.len > 0 {
+            return error.context("what came is kept for the next run");
+        }
+        // The error that matters is the first one.
+        let _ = remove(&self.path);
+        error
+    }
+
+    fn attempt(
+        &mut self,
+        agent: &Agent,
+        watch: &Watch,
+        max_bytes: u64,
+        bar: &ProgressBar,
+    ) -> Result<(), Stop> {
         let mut request = agent.get(&self.url);
         if self.len > 0 {
             request = request.header("Range", format!("bytes={}-", self.len));
-            if let Some(validator) = &self.note.validator {
-                request = request.header("If-Range", validator);
-            }
         }
+        watch.begin();
         let mut response = request.call().map_err(|error| Stop::of_request(error, &self.url))?;
-        self.accept(&response, limits.max_bytes)?;
-        bar.set_position(self.len);
-        if let Some(total) = self.note.total {
-            bar.set_length(total);
+        if self.len > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            // Nothing is missing, or the server has another file now.
+            return Ok(());
         }
-        let body = response.body_mut().with_config().limit(u64::MAX).reader();
-        self.append(body, limits, bar)?;
-        match self.note.total {
-            Some(total) if self.len < total => {
-                Err(Stop::Broken(anyhow!("{} broke off after {} of {total} bytes", self.url, self.len)))
+        self.accept(&response)?;
+        watch.begin_body();
+        let end = response.body().content_length().map(|n_bytes| self.len.saturating_add(n_bytes));
+        if let Some(end) = end.filter(|&end| end > max_bytes) {
+            let long = anyhow!("{} offers {end} bytes, more than any archive has", self.url);
+            return Err(Stop::Refused(long));
+        }
+        bar.set_position(self.len);
+        bar.set_length(end.unwrap_or(max_bytes));
+        self.append(response.body_mut().with_config().limit(u64::MAX).reader(), watch, max_bytes, bar)?;
+        match end {
+            Some(end) if self.len < end => {
+                Err(Stop::Broken(anyhow!("{} broke off after {} of {end} bytes", self.url, self.len)))
             }
             _ => Ok(()),
         }
     }
 
     /// Judges the head of an answer; afterwards its body belongs at the end of the file.
-    fn accept(&mut self, response: &Response<Body>, max_bytes: u64) -> Result<(), Stop> {
+    fn accept(&mut self, response: &Response<Body>) -> Result<(), Stop> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/html"));
         match response.status() {
-            StatusCode::RANGE_NOT_SATISFIABLE if self.len > 0 => {
-                self.restart()?;
-                return Err(Stop::Broken(anyhow!("{} has changed and is shorter now", self.url)));
-            }
-            status if !status.is_success() => return Err(Stop::of_status(status, &self.url)),
+            status if !status.is_success() => Err(Stop::of_status(status, &self.url)),
             _ if is_page => {
                 let page = anyhow!("{} answered with a web page, expected the archive", self.url);
-                return Err(Stop::Refused(page));
+                Err(Stop::Refused(page))
             }
-            _ => {}
-        }
-        let validator = validator(header(ETAG), header(LAST_MODIFIED));
-        if response.status() == StatusCode::PARTIAL_CONTENT {
-            let (start, total) = header(CONTENT_RANGE).and_then(parse_content_range).unzip();
-            let is_same_total = self.note.total.is_none() || total.flatten() == self.note.total;
-            if start == Some(self.len) && is_same_total && validator == self.note.validator {
-                return Ok(());
+            StatusCode::PARTIAL_CONTENT => {
+                if self.len > 0 && header(CONTENT_RANGE).and_then(first_byte) == Some(self.len) {
+                    return Ok(());
+                }
+                self.restart()?;
+                Err(Stop::Broken(anyhow!("{} sent another part than was asked for", self.url)))
             }
-            self.restart()?;
-            return Err(Stop::Broken(anyhow!("{} has changed since the download began", self.url)));
+            _ => Ok(self.restart()?),
         }
-        let total = response.body().content_length();
-        if let Some(total) = total.filter(|&total| total > max_bytes) {
-            let long = anyhow!("{} offers {total} bytes, more than any archive has", self.url);
-            return Err(Stop::Refused(long));
-        }
-        Ok(self.begin(Note { total, validator })?)
     }
 
-    fn append(&mut self, mut body: impl Read, limits: &Limits, bar: &ProgressBar) -> Result<(), Stop> {
+    fn append(
+        &mut self,
+        mut body: impl Read,
+        watch: &Watch,
+        max_bytes: u64,
+        bar: &ProgressBar,
+    ) -> Result<(), Stop> {
         let mut buffer = vec![0; 1 << 16];
-        let (mut window_start, mut n_in_window) = (Instant::now(), 0);
         loop {
             let n_read = match body.read(&mut buffer) {
                 Ok(0) => return Ok(()),
@@ -233,17 +215,10 @@ impl Partial {
             };
             self.file.write_all(&buffer[..n_read]).with_context(|| format!("writing {}", at(&self.path)))?;
             self.len += n_read as u64;
-            n_in_window += n_read as u64;
+            watch.deliver(n_read as u64);
             bar.set_position(self.len);
-            if self.len > limits.max_bytes {
+            if self.len > max_bytes {
                 return Err(Stop::Lost(anyhow!("{} sends more bytes than any archive has", self.url)));
-            }
-            if window_start.elapsed() >= limits.window {
-                if n_in_window < limits.min_bytes {
-                    let slow = format!("{} sent only {n_in_window} bytes in {:?}", self.url, limits.window);
-                    return Err(Stop::Broken(Error::msg(slow)));
-                }
-                (window_start, n_in_window) = (Instant::now(), 0);
             }
         }
     }
@@ -278,6 +253,45 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Lost(error)
     }
+}
+
+/// The first byte in `bytes first-last/whole`.
+fn first_byte(content_range: &str) -> Option<u64> {
+    content_range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()
+}
+
+/// Opens a file that an earlier run may have made, to read and to append, or makes it. Its name can be guessed, so
+/// another user of the folder may have put a link there: it is not followed.
+fn open_own(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).append(true);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made.with_context(|| at(path)),
+    }
+    let found = fs::symlink_metadata(path).with_context(|| at(path))?;
+    ensure!(
+        found.is_file(),
+        "{}: expected a download that broke off, found something else; move it away",
+        at(path)
+    );
+    // Opening for appending changes nothing, so it is early enough to look again at what was opened.
+    let file = options.open(path).with_context(|| at(path))?;
+    let opened = file.metadata().with_context(|| at(path))?;
+    ensure!(is_the_only_name(&found, &opened), "{}: it is a link to another file; move it away", at(path));
+    Ok(file)
+}
+
+/// Whether a file that was opened is the one that was found under its name, and has no other name.
+#[cfg(unix)]
+fn is_the_only_name(found: &Metadata, opened: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (found.dev(), found.ino(), 1) == (opened.dev(), opened.ino(), opened.nlink())
+}
+
+#[cfg(not(unix))]
+fn is_the_only_name(_: &Metadata, opened: &Metadata) -> bool {
+    opened.is_file()
 }
 
 fn remove(path: &Path) -> Result<()> {

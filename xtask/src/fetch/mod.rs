@@ -3,8 +3,8 @@
 pub mod archive;
 mod download;
 mod limits;
-mod note;
 mod place;
+mod watch;
 
 use std::fs::{self, File};
 use std::io;
@@ -21,7 +21,7 @@ use place::Place;
 
 /// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
 ///
-/// The archive (about 170 MB) comes from the authors' site; a download that broke off goes on where it
+/// The archive (about 170 MB) comes from the authors' site; a download that broke off resumes where it
 /// stopped. Every file is checked against its published SHA-256 before it is moved into place. What is already
 /// there and whole is left alone.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,20 +42,20 @@ pub struct Args {
 pub enum Source {
     /// A file.
     File(PathBuf),
-    /// An address. Its archive has this MD5 sum, if one is known.
+    /// An address. Its archive has this MD5 checksum, if one is known.
     Url(String, Option<&'static str>),
 }
 
 /// What [`bring`] found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything was there already, with the right sums.
+    /// Everything was there already, with the right checksums.
     AlreadyThere,
     /// The files were brought.
     Brought,
 }
 
-/// Runs the chore.
+/// Runs the task.
 ///
 /// # Errors
 /// When the data set could not be brought; what was there before is unchanged.

@@ -1,11 +1,14 @@
 //! Where a data set is put: locked against a second fetch, staged beside, renamed when whole.
 
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use atomic_file::{beside, sync_folder, target_of};
 use data::Published;
+
+/// What a folder that is filled within the target's folder is called before it has its random name.
+const NEW: &str = "new";
 
 /// The folder of one data set, which may not be there yet.
 pub(super) struct Place<'a> {
@@ -25,40 +28,39 @@ impl<'a> Place<'a> {
         Ok(Self { published, root, target })
     }
 
-    /// Whether all files are there with the right sums.
+    /// Whether all files are there with the right checksums.
     pub(super) fn is_whole(&self) -> bool {
         self.published.verify(&self.target).is_ok()
     }
 
-    /// Waits until no other fetch of this data set is under way. The lock goes with the process.
-    pub(super) fn lock(&self) -> Result<File> {
-        let path = self.hidden("lock");
-        let at_path = || format!("locking {}", path.display());
-        let file = File::options().create(true).append(true).open(&path).with_context(at_path)?;
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => eprintln!("another fetch is under way; waiting for it"),
-            Err(TryLockError::Error(error)) => return Err(error).with_context(at_path),
+    /// Waits until no other fetch into the root is under way, and removes what one that was killed has left. The
+    /// lock goes with the process.
+    pub(super) fn lock(&self) -> Result<Option<File>> {
+        // Where folders cannot be opened or locked, one must do without.
+        let folder = File::open(self.root).ok();
+        if let Some(folder) = &folder
+            && let Err(TryLockError::WouldBlock) = folder.try_lock()
+        {
+            eprintln!("another fetch is under way; waiting for it");
+            folder.lock().with_context(|| format!("locking {}", self.root.display()))?;
         }
-        file.lock().with_context(at_path)?;
-        Ok(file)
+        remove_leftovers(self.root, self.published.folder)?;
+        if self.target.is_dir() {
+            remove_leftovers(&self.target, NEW)?;
+        }
+        Ok(folder)
     }
 
     /// Where a download is kept until it is whole.
     pub(super) fn partial_download(&self) -> PathBuf {
-        self.hidden("tar.gz.part")
+        self.root.join(format!(".{}.tar.gz.part", self.published.folder))
     }
 
     /// An empty folder on the disk of the target, removed unless it is installed.
     pub(super) fn stage(&self) -> Result<Staging<'_>> {
-        let path = if self.target.is_dir() { self.target.join(".new") } else { self.hidden("new") };
-        remove_dir(&path)?;
+        let path = beside(&if self.target.is_dir() { self.target.join(NEW) } else { self.target.clone() })?;
         fs::create_dir(&path).with_context(|| format!("making the folder {}", path.display()))?;
         Ok(Staging { place: self, path })
-    }
-
-    fn hidden(&self, extension: &str) -> PathBuf {
-        self.root.join(format!(".{}.{extension}", self.published.folder))
     }
 }
 
@@ -78,36 +80,35 @@ impl Staging<'_> {
     pub(super) fn install(self) -> Result<()> {
         let Place { published, root, target } = self.place;
         let moved = || format!("moving the files into {}", target.display());
-        sync_dir(&self.path).with_context(moved)?;
+        sync_folder(&self.path).with_context(moved)?;
         if target.is_dir() {
             for file in published.files {
                 fs::rename(self.path.join(file.name), target.join(file.name)).with_context(moved)?;
             }
-            sync_dir(target).with_context(moved)?;
+            sync_folder(target).with_context(moved)?;
         } else {
             fs::rename(&self.path, target).with_context(moved)?;
         }
-        sync_dir(root).with_context(moved)
+        sync_folder(root).with_context(moved)
     }
 }
 
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
-        // Nothing can be done here about a failure; the next run removes it first.
-        let _ = remove_dir(&self.path);
+        // It was moved, or nothing can be done here about a failure: the next run removes it.
+        let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-fn remove_dir(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing {}", path.display()))
+/// Removes the folders in which runs that were killed had begun to put together what is called `target`.
+fn remove_leftovers(folder: &Path, target: &str) -> Result<()> {
+    let in_folder = || format!("cleaning up {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(in_folder)? {
+        let entry = entry.with_context(in_folder)?;
+        let is_ours = entry.file_name().to_str().and_then(target_of) == Some(target);
+        if is_ours && entry.file_type().with_context(in_folder)?.is_dir() {
+            fs::remove_dir_all(entry.path()).with_context(in_folder)?;
         }
-        _ => Ok(()),
     }
-}
-
-/// Makes a rename in the folder last through a loss of power.
-fn sync_dir(path: &Path) -> std::io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+    Ok(())
 }

@@ -31,7 +31,7 @@ pub(crate) fn contents(seed: u64) -> [(&'static str, Vec<u8>); 2] {
     [("train.bin", bytes(seed, 200_000)), ("test.bin", bytes(seed + 1, 50_000))]
 }
 
-/// The data set of `contents(0)`, with its sums.
+/// The data set of `contents(0)`, with its checksums.
 pub(crate) fn published() -> Published {
     let file = |(name, bytes): (&'static str, Vec<u8>)| PublishedFile {
         name,
@@ -91,11 +91,10 @@ pub(crate) fn is_whole(root: &Path) -> bool {
     published().verify(&root.join("test-set")).is_ok()
 }
 
-/// What is in a folder, hidden files too, without the lock.
+/// What is in a folder, hidden files too.
 pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
-    let mut names: Vec<_> =
-        fs::read_dir(dir).unwrap().map(name).filter(|name| !name.ends_with(".lock")).collect();
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(name).collect();
     names.sort();
     names
 }
@@ -104,7 +103,6 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
 pub(crate) fn limits() -> Limits {
     Limits {
         answer: Duration::from_secs(10),
-        silence: Duration::from_secs(1),
         window: Duration::from_millis(400),
         min_bytes: 4_096,
         pauses: vec![Duration::from_millis(5); 3],
@@ -140,4 +138,6 @@ pub(crate) fn assert_refused(server: &Server, md5: Option<&'static str>, complai
     assert!(error.contains(complaint), "{error}");
     assert_eq!(listing(&set), ["train.bin"]);
     assert_eq!(fs::read(set.join("train.bin")).unwrap(), b"old");
+    let is_kept = error.contains("kept for the next run");
+    assert_eq!(listing(root.path()).len(), 1 + usize::from(is_kept), "{error}");
 }

@@ -16,7 +16,6 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// From which byte on, if the client said so.
     pub(crate) start: Option<usize>,
-    pub(crate) if_range: Option<String>,
 }
 
 /// A server on this machine that answers each request by a function of its number, from 0.
@@ -87,14 +86,12 @@ fn read_request(stream: &mut TcpStream) -> Option<Request> {
         head.lines().find_map(of_line)
     };
     let start = header("range").map(|range| range["bytes=".len()..].trim_end_matches('-').parse().unwrap());
-    Some(Request { path: head.split(' ').nth(1)?.to_owned(), start, if_range: header("if-range") })
+    Some(Request { path: head.split(' ').nth(1)?.to_owned(), start })
 }
 
 /// Sends what was asked for of `bytes`, as a decent server does, but no more than `n_sent` bytes.
-pub(crate) fn serve(bytes: &[u8], etag: &str, request: &Request, n_sent: usize, stream: &mut TcpStream) {
-    let is_same = request.if_range.as_deref().is_none_or(|validator| validator == etag);
-    let etag = if etag.is_empty() { String::new() } else { format!("ETag: {etag}\r\n") };
-    let (head, body) = match request.start.filter(|_| is_same) {
+pub(crate) fn serve(bytes: &[u8], request: &Request, n_sent: usize, stream: &mut TcpStream) {
+    let (head, body) = match request.start {
         Some(start) if start >= bytes.len() => ("HTTP/1.1 416 Range Not Satisfiable\r\n".into(), &[][..]),
         Some(start) => {
             let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
@@ -102,7 +99,7 @@ pub(crate) fn serve(bytes: &[u8], etag: &str, request: &Request, n_sent: usize, 
         }
         None => ("HTTP/1.1 200 OK\r\n".to_owned(), bytes),
     };
-    let head = format!("{head}{etag}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     // The client may have gone.
     let _ =
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body[..n_sent.min(body.len())]));

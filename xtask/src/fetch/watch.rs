@@ -1,0 +1,167 @@
+//! What a server sends, watched at the socket: a server that is slow, or sends what nobody asked for, is given up.
+//!
+//! Under TLS and HTTP, so that it holds in whatever part of them the bytes come: greetings, headers, the sizes of
+//! chunks, trailers. What counts as progress is the archive's bytes alone, those that come out above.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use super::Limits;
+
+/// Bytes that may come beside the archive: greetings, headers, what is still in a buffer.
+const N_SPARE: u64 = 256 << 10;
+/// Bytes that may come for each byte of the archive: chunks of one byte take six.
+const N_PER_BYTE: u64 = 8;
+
+/// A server under watch, for one request after the other.
+#[derive(Debug)]
+pub(super) struct Watch {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Until when the head of the answer, or the next `min_bytes` of the archive, must have come.
+    deadline: Instant,
+    is_in_body: bool,
+    /// Bytes of the archive since the deadline was last put off, and in all.
+    n_since: u64,
+    n_delivered: u64,
+    /// Bytes that came through the socket.
+    n_received: u64,
+}
+
+impl Watch {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { limits: limits.clone(), state: Mutex::new(State::asked(limits)) }
+    }
+
+    /// A request is about to be made.
+    pub(super) fn begin(&self) {
+        *self.state() = State::asked(&self.limits);
+    }
+
+    /// The answer's head is there and good.
+    pub(super) fn begin_body(&self) {
+        let mut state = self.state();
+        state.is_in_body = true;
+        state.deadline = Instant::now() + self.limits.window;
+    }
+
+    /// So many bytes of the archive are there.
+    pub(super) fn deliver(&self, n_bytes: u64) {
+        let mut state = self.state();
+        state.n_delivered += n_bytes;
+        state.n_since += n_bytes;
+        if state.n_since >= self.limits.min_bytes {
+            state.n_since = 0;
+            state.deadline = Instant::now() + self.limits.window;
+        }
+    }
+
+    /// So many bytes came through the socket.
+    fn receive(&self, n_bytes: usize) -> Result<(), Error> {
+        let mut state = self.state();
+        state.n_received += n_bytes as u64;
+        let n_allowed = N_SPARE + N_PER_BYTE * state.n_delivered;
+        if state.n_received <= n_allowed {
+            return Ok(());
+        }
+        let State { n_received, n_delivered, .. } = *state;
+        Err(error(format!("of {n_received} bytes that were sent, only {n_delivered} are of the archive")))
+    }
+
+    /// How long the server may still take.
+    fn time_left(&self) -> Result<Duration, Error> {
+        let state = self.state();
+        let left = state.deadline.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Ok(left);
+        }
+        let Limits { answer, window, .. } = &self.limits;
+        Err(error(match state.is_in_body {
+            true => format!("sent only {} bytes in {window:?}", state.n_since),
+            false => format!("no answer within {answer:?}"),
+        }))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn asked(limits: &Limits) -> Self {
+        let deadline = Instant::now() + limits.answer;
+        Self { deadline, is_in_body: false, n_since: 0, n_delivered: 0, n_received: 0 }
+    }
+}
+
+/// Not of a kind that ureq takes for the end of an answer.
+fn error(message: String) -> Error {
+    Error::Io(io::Error::other(message))
+}
+
+/// Puts each connection of a client under a watch.
+#[derive(Debug)]
+pub(super) struct WatchConnector(pub(super) Arc<Watch>);
+
+impl<In: Transport> Connector<In> for WatchConnector {
+    type Out = WatchedTransport<In>;
+
+    fn connect(&self, _: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
+        Ok(chained.map(|inner| WatchedTransport { inner, watch: self.0.clone() }))
+    }
+}
+
+/// A connection under a watch.
+#[derive(Debug)]
+pub(super) struct WatchedTransport<T> {
+    inner: T,
+    watch: Arc<Watch>,
+}
+
+impl<T: Transport> WatchedTransport<T> {
+    /// Sends or receives within the time that is left.
+    fn in_time<R>(
+        &mut self,
+        mut timeout: NextTimeout,
+        act: impl FnOnce(&mut T, NextTimeout) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let left = self.watch.time_left()?;
+        if *timeout.after > left {
+            timeout.after = left.into();
+        }
+        act(&mut self.inner, timeout).map_err(|error| self.watch.time_left().err().unwrap_or(error))
+    }
+}
+
+impl<T: Transport> Transport for WatchedTransport<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.in_time(timeout, |inner, timeout| inner.transmit_output(amount, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let n_before = self.inner.buffers().input().len();
+        let made_progress = self.in_time(timeout, |inner, timeout| inner.await_input(timeout))?;
+        self.watch.receive(self.inner.buffers().input().len() - n_before)?;
+        Ok(made_progress)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.inner.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}
