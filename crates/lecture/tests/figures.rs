@@ -1,8 +1,8 @@
 //! The lecture's figures and numbers are those on record.
 //!
-//! Where the data are the same on every processor, `lecture_figures.sha256` holds the sum of each picture and of each
+//! Where the data are the same on every processor, `figures.sha256` holds the checksum of each picture and of each
 //! table's numbers to nine digits. What went through a matrix product in f32 differs from one processor to another in
-//! its last digits; of those pictures the words are kept, axes and legends, and `lecture_items.rs` holds the numbers.
+//! its last digits; of those pictures the words are kept, axes and legends, and `items.rs` holds the numbers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use lecture::AnyExperiment;
 use lecture::AnyExperiment::*;
 use sha2::{Digest, Sha256};
 
-const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lecture_figures.sha256");
+const RECORD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/figures.sha256");
 
 /// Whether every number of an experiment is computed element by element, or read.
 fn is_exact(experiment: &AnyExperiment) -> bool {
