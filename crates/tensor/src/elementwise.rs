@@ -38,6 +38,26 @@ pub fn zip(y: &mut [f32], a: &[f32], b: &[f32], beta: Beta, f: impl Fn(f32, f32)
     }
 }
 
+/// `y = β·y + f(a, b, c)`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn zip3(
+    y: &mut [f32],
+    a: &[f32],
+    b: &[f32],
+    c: &[f32],
+    beta: Beta,
+    f: impl Fn(f32, f32, f32) -> f32 + Sync,
+) {
+    assert_eq!([y.len(); 3], [a.len(), b.len(), c.len()], "zip3: output and input lengths");
+    match beta {
+        Beta::Zero => ternary(y, a, b, c, |y, a, b, c| *y = f(a, b, c)),
+        Beta::One => ternary(y, a, b, c, |y, a, b, c| *y += f(a, b, c)),
+    }
+}
+
 /// `f` of each element, in a vector that is not filled with zeros before.
 pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Vec<f32> {
     let mut y = Vec::with_capacity(x.len());
@@ -82,6 +102,18 @@ fn binary<Y: Send>(y: &mut [Y], a: &[f32], b: &[f32], f: impl Fn(&mut Y, f32, f3
     });
 }
 
+/// `f(y, a, b, c)` for every element of `y` and those of `a`, `b` and `c` beside it; their lengths are equal.
+fn ternary(y: &mut [f32], a: &[f32], b: &[f32], c: &[f32], f: impl Fn(&mut f32, f32, f32, f32) + Sync) {
+    if a.len() < FEW {
+        return Ternary { y, a, b, c, f: &f }.run(Portable);
+    }
+    let level = Level::current();
+    for_each_chunk(a.len(), CHUNK, a.len(), rows_mut(y, 1), |range, y| {
+        let [a, b, c] = [a, b, c].map(|x| &x[range.clone()]);
+        dispatch(level, Ternary { y: y.into_slice(), a, b, c, f: &f });
+    });
+}
+
 /// One task of [`unary`].
 struct Unary<'a, Y, F> {
     y: &'a mut [Y],
@@ -112,6 +144,25 @@ impl<Y, F: Fn(&mut Y, f32, f32)> Kernel for Binary<'_, Y, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         self.y.iter_mut().zip(self.a).zip(self.b).for_each(|((y, &a), &b)| (self.f)(y, a, b));
+    }
+}
+
+/// One task of [`ternary`].
+struct Ternary<'a, F> {
+    y: &'a mut [f32],
+    a: &'a [f32],
+    b: &'a [f32],
+    c: &'a [f32],
+    f: &'a F,
+}
+
+impl<F: Fn(&mut f32, f32, f32, f32)> Kernel for Ternary<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let operands = self.a.iter().zip(self.b).zip(self.c);
+        self.y.iter_mut().zip(operands).for_each(|(y, ((&a, &b), &c))| (self.f)(y, a, b, c));
     }
 }
 
@@ -181,7 +232,7 @@ mod tests {
     fn every_level_gives_the_same_bits() {
         let bits = (0..=f32::INFINITY.to_bits()).step_by(if cfg!(miri) { 99_999_989 } else { 9_973 });
         let x: Vec<f32> = bits.map(f32::from_bits).chain([f32::NAN]).flat_map(|x| [x, -x]).collect();
-        let (mut mapped, mut zipped) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        let [mut mapped, mut zipped, mut zipped3] = [(); 3].map(|()| vec![0.0; x.len()]);
         for level in levels() {
             dispatch(level, Unary { y: &mut mapped, x: &x, f: &|y: &mut f32, x| *y = exp(x) });
             assert!(mapped.iter().zip(&x).all(|(&y, &x)| are_same(y, exp(x))), "{level:?}");
@@ -189,6 +240,10 @@ mod tests {
             dispatch(level, Binary { y: &mut zipped, a: &x, b: &mapped, f });
             let expected = x.iter().zip(&mapped).map(|(a, b)| a * b + a);
             assert!(zipped.iter().zip(expected).all(|(&y, z)| are_same(y, z)), "{level:?}");
+            let f = &|y: &mut f32, a, b, c| *y = a * b - c;
+            dispatch(level, Ternary { y: &mut zipped3, a: &x, b: &mapped, c: &zipped, f });
+            let expected = x.iter().zip(&mapped).zip(&zipped).map(|((a, b), c)| a * b - c);
+            assert!(zipped3.iter().zip(expected).all(|(&y, z)| are_same(y, z)), "{level:?}");
         }
     }
 }

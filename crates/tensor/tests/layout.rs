@@ -5,7 +5,9 @@ mod common;
 use common::{check_betas, check_thread_independence, random};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tensor::broadcast::{broadcast_forward, broadcast_shapes, broadcast_zip, reduce_to_shape};
+use tensor::broadcast::{
+    broadcast_forward, broadcast_shapes, broadcast_zip, broadcast_zip3, reduce_to_shape,
+};
 use tensor::layout::{
     concat_part, gather_backward, gather_forward, inverse_permutation, permute, permuted_shape,
     slice_backward, slice_forward,
@@ -76,6 +78,11 @@ proptest! {
             wide_a.iter().zip(&wide_b).map(|(a, b)| a - 2.0 * b).collect()
         };
         assert_within(&y, &expected, &vec![3.0; y.len()], 1.0);
+
+        let dy = random(y.len(), seed + 2);
+        broadcast_zip3(&mut y, &dy, (&a, &a_shape), (&b, &b_shape), &shape, |dy, a, b| dy * (a - 2.0 * b));
+        let expected: Vec<f64> = expected.iter().zip(&dy).map(|(v, &dy)| v * f64::from(dy)).collect();
+        assert_within(&y, &expected, &vec![3.0; y.len()], 2.0);
     }
 
     /// Sides around those of a tile.

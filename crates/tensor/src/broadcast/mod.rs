@@ -78,6 +78,40 @@ pub fn broadcast_zip(
     });
 }
 
+/// `y = f(x, a, b)` with `a` and `b` broadcast to `y_shape`, the shape of `x`: what an operand of [`broadcast_zip`] gets
+/// back, before it is summed over the axes along which it was broadcast.
+///
+/// # Panics
+/// When a shape does not broadcast to `y_shape`, or a length does not fit its shape.
+#[track_caller]
+pub fn broadcast_zip3(
+    y: &mut [f32],
+    x: &[f32],
+    (a, a_shape): (&[f32], &Shape),
+    (b, b_shape): (&[f32], &Shape),
+    y_shape: &Shape,
+    f: impl Fn(f32, f32, f32) -> f32 + Sync,
+) {
+    check("broadcast_zip3", x.len(), y_shape, y.len(), y_shape);
+    check("broadcast_zip3", a.len(), a_shape, y.len(), y_shape);
+    check("broadcast_zip3", b.len(), b_shape, y.len(), y_shape);
+    let nest = Nest::new(y_shape, [broadcast_strides(a_shape, y_shape), broadcast_strides(b_shape, y_shape)]);
+    let (len, [a_step, b_step]) = (nest.row_len(), nest.row_strides());
+    for_each_chunk(nest.n_rows(), task_rows(len), y.len(), rows_mut(y, len), |rows, y| {
+        let x = x[rows.start * len..rows.end * len].chunks_exact(len.max(1));
+        let rows = y.into_slice().chunks_exact_mut(len.max(1)).zip(x).zip(nest.row_starts(rows));
+        for ((y, x), [a_start, b_start]) in rows {
+            let (a, b) = (&a[a_start..], &b[b_start..]);
+            match (a_step, b_step) {
+                (0, 0) => elementwise::map(y, x, Beta::Zero, |x| f(x, a[0], b[0])),
+                (0, _) => elementwise::zip(y, x, &b[..len], Beta::Zero, |x, b| f(x, a[0], b)),
+                (_, 0) => elementwise::zip(y, x, &a[..len], Beta::Zero, |x, a| f(x, a, b[0])),
+                _ => elementwise::zip3(y, x, &a[..len], &b[..len], Beta::Zero, &f),
+            }
+        }
+    });
+}
+
 /// `dx = β·dx +` the sum of `dy` over the axes that `x_shape` was broadcast along: the gradient of
 /// [`broadcast_forward`], and the sum over any axes. Accumulates in f64, in an order fixed by the shapes.
 ///
