@@ -169,7 +169,7 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
     #[track_caller]
-    pub fn apply<O: Op + PartialEq>(&self, op: O, inputs: &[Var]) -> Var {
+    pub fn apply<O: Op>(&self, op: O, inputs: &[Var]) -> Var {
         self.record(op, inputs, (0, 0))
     }
 
@@ -178,13 +178,13 @@ impl<'a> Graph<'a> {
     /// # Panics
     /// As [`apply`](Self::apply).
     #[track_caller]
-    pub fn apply_indexed<O: Op + PartialEq>(&self, op: O, inputs: &[Var], indices: Indices) -> Var {
+    pub fn apply_indexed<O: Op>(&self, op: O, inputs: &[Var], indices: Indices) -> Var {
         self.n_indices(op.name(), indices);
         self.record(op, inputs, (indices.start, indices.end))
     }
 
     #[track_caller]
-    fn record<O: Op + PartialEq>(&self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
+    fn record<O: Op>(&self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
         let key = if op.is_random() { self.draw() } else { 0 };
         let mut recording = self.tape.recording.borrow_mut();
         let var = recording.push_op(op, inputs, indices, key);
@@ -237,6 +237,15 @@ impl<'a> Graph<'a> {
     #[track_caller]
     pub(crate) fn slot(&self, op: &str, var: Var) -> Slot {
         self.tape.recording.borrow().slot(op, var)
+    }
+
+    /// The name of the op that computes a value; `None` for leaves and views.
+    #[track_caller]
+    pub fn op_name(&self, var: Var) -> Option<&'static str> {
+        self.slot("op_name", var);
+        let recording = self.tape.recording.borrow();
+        let op = recording.ops[var.node].as_deref().filter(|_| recording.records[var.node].is_op);
+        op.map(Op::name)
     }
 
     /// The elements of a value, row-major.

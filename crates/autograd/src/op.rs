@@ -18,7 +18,6 @@ use crate::values::Values;
 /// use tensor::{Beta, Shape};
 ///
 /// /// y = x²
-/// #[derive(Debug, PartialEq)]
 /// struct Square;
 ///
 /// impl Op for Square {
@@ -41,7 +40,7 @@ use crate::values::Values;
 ///     }
 /// }
 /// ```
-pub trait Op: Any + fmt::Debug + Send + Sync {
+pub trait Op: Any + Send + Sync {
     /// The name that errors use, in lower case with underscores.
     fn name(&self) -> &'static str;
 
@@ -68,6 +67,12 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
     /// Moves what forward staged in [`Saved`] into the running statistics, once backward is through.
     fn commit(&self, commit: Commit<'_>) {
         let _ = commit;
+    }
+}
+
+impl fmt::Debug for dyn Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tape: the nodes of a step in the order of their creation, and the buffers behind them.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -111,7 +112,7 @@ pub(crate) struct Record {
 /// The memory of a training loop: it records one step after the other into the same buffers.
 ///
 /// A step is recorded through the [`Graph`] that [`begin`](Self::begin) returns. Node `k` of a step
-/// takes the buffers (and, where it is equal, the boxed op) of node `k` of the step before, so a
+/// takes the buffers (and, where it is of the same type, the boxed op) of node `k` of the step before, so a
 /// steady step allocates nothing.
 #[derive(Debug)]
 pub struct Tape {
@@ -214,13 +215,7 @@ impl Recording {
     /// # Panics
     /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
     #[track_caller]
-    pub(crate) fn push_op<O: Op + PartialEq>(
-        &mut self,
-        op: O,
-        inputs: &[Var],
-        indices: (usize, usize),
-        key: u64,
-    ) -> Var {
+    pub(crate) fn push_op<O: Op>(&mut self, op: O, inputs: &[Var], indices: (usize, usize), key: u64) -> Var {
         let start = self.inputs.len();
         self.shapes.clear();
         for &input in inputs {
@@ -236,7 +231,7 @@ impl Recording {
         let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key };
         let storage = Storage::Node(self.slots.len());
         let var = self.push(Slot { storage, shape, needs_grad }, record);
-        keep_if_equal(&mut self.ops[var.node], op);
+        put(&mut self.ops[var.node], op);
         var
     }
 
@@ -291,13 +286,11 @@ impl Recording {
     }
 }
 
-/// Keeps the boxed op of the step before when it is equal, so that recording does not allocate.
-fn keep_if_equal<O: Op + PartialEq>(kept: &mut Option<Box<dyn Op>>, op: O) {
-    let equal = kept.as_deref().is_some_and(|old| {
-        let old: &dyn std::any::Any = old;
-        old.downcast_ref::<O>() == Some(&op)
-    });
-    if !equal {
-        *kept = Some(Box::new(op));
+/// Puts an op into the box of the step before when that holds one of the same type, so that recording does not allocate.
+fn put<O: Op>(place: &mut Option<Box<dyn Op>>, op: O) {
+    let kept = place.as_deref_mut().and_then(|kept| (kept as &mut dyn Any).downcast_mut());
+    match kept {
+        Some(kept) => *kept = op,
+        None => *place = Some(Box::new(op)),
     }
 }

@@ -5,7 +5,6 @@ use tensor::Shape;
 
 /// y = Σ_i |x − center[label_i]|², a running count of labels beside it: an op that reads integers, saves
 /// numbers, draws a random sign, and keeps a statistic.
-#[derive(Debug, PartialEq)]
 struct CenterLoss {
     weight: f32,
 }

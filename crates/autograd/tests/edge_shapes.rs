@@ -204,8 +204,10 @@ fn batch_norm_of_too_little() {
         let running = running.map(|id| g.param(id));
         g.batch_norm(v[0], running, None, BatchNormOptions { eps: 1.0, ..Default::default() })
     };
-    on(&[&[0, 3]], batch_norm).panics("batch_norm: [0, 3] has 0 values a channel, training needs at least 2");
-    on(&[&[1, 3]], batch_norm).panics("batch_norm: [1, 3] has 1 values a channel, training needs at least 2");
+    on(&[&[0, 3]], batch_norm)
+        .panics("batch_norm: [0, 3] has 0 values per channel, training needs at least 2");
+    on(&[&[1, 3]], batch_norm)
+        .panics("batch_norm: [1, 3] has 1 value per channel, training needs at least 2");
     on(&[&[2, 3]], batch_norm).gives(&[2, 3], 0.0);
     let evaluation = Mode::eval().with_grad(true);
     run(evaluation, &[&[0, 3]], batch_norm).gives_nothing(&[0, 3]);

@@ -124,7 +124,7 @@ const TABLE: &[(&[&[usize]], Record, &str)] = &[
     (&[&[2]], |g, v| g.dropout(v[0], 1.5),
      "dropout at layer \"body.3\": p is 1.5, it must lie in [0, 1]"),
     (&[&[4, 10]], cross_entropy,
-     "cross_entropy at layer \"body.3\": the logits [4, 10] have 4 rows, there are 3 labels; give one label a row"),
+     "cross_entropy at layer \"body.3\": the logits [4, 10] have 4 rows, there are 3 labels; pass one label per row"),
     (&[&[3, 5]], cross_entropy,
      "cross_entropy at layer \"body.3\": label 7 at position 2 is out of range; it must be below 5"),
     (&[&[10]], cross_entropy,

@@ -25,7 +25,6 @@ impl Default for BatchNormOptions {
     }
 }
 
-#[derive(Debug, PartialEq)]
 struct BatchNorm(BatchNormOptions);
 
 /// The order of the inputs; the last two may be missing.
@@ -141,7 +140,7 @@ impl Graph<'_> {
     /// them; in evaluation the running ones are used.
     ///
     /// # Panics
-    /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values a channel
+    /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values per channel
     /// in training.
     #[track_caller]
     pub fn batch_norm(
@@ -155,8 +154,9 @@ impl Graph<'_> {
         let (rows, _) = rows_and_cols(shape);
         assert!(
             rows > 1 || !self.mode.training,
-            "batch_norm{}: {shape} has {rows} values a channel, training needs at least 2; make the batch larger",
-            self.at()
+            "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
+            self.at(),
+            if rows == 1 { "value" } else { "values" }
         );
         let [mean, var] = running;
         match affine {

@@ -5,7 +5,6 @@ use tensor::layout::{concat_part, slice_forward};
 
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Concat {
     axis: usize,
 }

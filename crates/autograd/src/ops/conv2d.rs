@@ -64,7 +64,6 @@ impl Conv2dOptions {
     }
 }
 
-#[derive(Debug, PartialEq)]
 struct Conv2d(Conv2dOptions);
 
 impl Conv2d {

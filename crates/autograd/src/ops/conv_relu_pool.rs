@@ -9,7 +9,6 @@ use super::conv2d::{Conv2dOptions, check_bias};
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
 /// The block says how it is computed, and that it can be.
-#[derive(Debug, PartialEq)]
 struct ConvReluPool(Block);
 
 impl Op for ConvReluPool {

@@ -1,10 +1,9 @@
 //! loss = `−ln softmax(logits)[label]`, the mean or the sum over the rows.
 
 use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
-use tensor::reduce::sum;
 use tensor::{Shape, scratch};
 
-use super::shared::Reduction;
+use super::reduce::Reduction;
 use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
 
 /// The options of [`Graph::cross_entropy`]; the default is PyTorch's.
@@ -16,7 +15,6 @@ pub struct CrossEntropyOptions {
     pub reduction: Reduction,
 }
 
-#[derive(Debug, PartialEq)]
 struct CrossEntropy(CrossEntropyOptions);
 
 impl Op for CrossEntropy {
@@ -40,10 +38,7 @@ impl Op for CrossEntropy {
         log_probs.resize(logits.len(), 0.0);
         scratch::with(labels.len(), |losses| {
             cross_entropy_forward(losses, log_probs, logits, labels, classes, self.0.label_smoothing);
-            f.output[0] = match self.0.reduction {
-                Reduction::Mean => sum(losses) / labels.len() as f32,
-                Reduction::Sum => sum(losses),
-            };
+            f.output[0] = self.0.reduction.of(losses);
         });
     }
 
@@ -51,10 +46,10 @@ impl Op for CrossEntropy {
     /// 1 − s + s / classes and every other class with s / classes; divided by the rows for the mean.
     fn backward(&self, mut b: Backward<'_>) {
         let (labels, classes) = (b.indices, b.inputs.shape(0)[1]);
-        let scale = b.dy[0] * self.0.reduction.factor(labels.len());
+        let dloss = self.0.reduction.backward(b.dy[0], labels.len());
         let (log_probs, smoothing) = (&b.saved.floats, self.0.label_smoothing);
         if let Some(dx) = b.grads.get(0) {
-            cross_entropy_backward(dx.data, scale, log_probs, labels, classes, smoothing, dx.beta);
+            cross_entropy_backward(dx.data, dloss, log_probs, labels, classes, smoothing, dx.beta);
         }
     }
 }
@@ -81,7 +76,7 @@ impl Graph<'_> {
             assert!(
                 n_rows == n_labels,
                 "cross_entropy{}: the logits {shape} have {n_rows} rows, there are {n_labels} labels; \
-                 give one label a row",
+                 pass one label per row",
                 self.at()
             );
             self.expect_below("cross_entropy", "label", labels, classes);

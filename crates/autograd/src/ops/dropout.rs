@@ -5,7 +5,6 @@ use tensor::dropout::{dropout_backward, dropout_forward};
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Dropout {
     p: f32,
 }

@@ -5,7 +5,6 @@ use tensor::layout::{gather_backward, gather_forward};
 
 use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Gather {
     axis: usize,
     n_indices: usize,

@@ -4,7 +4,6 @@ use tensor::Shape;
 
 use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct IndexSelect {
     n_indices: usize,
 }

@@ -7,7 +7,6 @@ use tensor::reduce::sum_rows;
 use super::shared::rows_and_cols;
 use crate::{Backward, Forward, Grads, Graph, Inputs, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Linear;
 
 impl Op for Linear {

@@ -5,7 +5,6 @@ use tensor::{Beta, Shape};
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Matmul {
     transpose_a: bool,
     transpose_b: bool,

@@ -1,17 +1,10 @@
-//! The ops: one file each, with its formula, forward and backward, and the [`Graph`](crate::Graph) method
-//! that records it. A new op is a file here, a `mod` line, and a row in `tests/gradcheck`.
+//! The ops. An op that works element by element, a loss or a pooling is a method on [`Graph`](crate::Graph) with its
+//! formula, its derivative and its documentation, beside those of its kind; any other is a file of its own, with
+//! forward, backward and the method that records it. Either is complete with a row in `tests/gradcheck`.
 
-mod add;
-mod div;
-mod mul;
-mod sub;
-
-mod add_scalar;
-mod exp;
-mod log;
-mod pow;
-mod scale;
-mod sqrt;
+mod activation;
+mod binary;
+mod elementwise;
 
 mod concat;
 mod flatten;
@@ -20,40 +13,25 @@ mod index_select;
 mod permute;
 mod slice;
 
-mod mean;
-mod sum;
+mod reduce;
 
 mod linear;
 mod linear_relu;
 mod matmul;
 
-mod gelu;
-mod leaky_relu;
-mod log_softmax;
-mod relu;
-mod sigmoid;
-mod softmax;
-mod tanh;
-
 mod conv2d;
 mod conv_relu_pool;
-
-mod avg_pool2d;
-mod global_avg_pool2d;
-mod max_pool2d;
+mod pool;
 
 mod batch_norm;
 mod dropout;
 
-mod bce_with_logits;
 mod cross_entropy;
-mod huber_loss;
-mod l1_loss;
-mod mse_loss;
+mod loss;
 
 mod shared;
 
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
-pub use shared::Reduction;
+pub use reduce::Reduction;

@@ -5,7 +5,6 @@ use tensor::{MAX_RANK, Shape};
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Permute {
     axes: [usize; MAX_RANK],
     rank: usize,

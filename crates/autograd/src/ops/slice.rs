@@ -7,7 +7,6 @@ use tensor::{Beta, Shape};
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-#[derive(Debug, PartialEq)]
 struct Slice {
     axis: usize,
     range: Range<usize>,

@@ -6,42 +6,48 @@ use autograd::{Graph, Var};
 use tensor::Shape;
 
 /// A row: one op, checked on random cases.
-#[derive(Clone)]
 pub(crate) struct Row {
-    /// The type that implements `Op`.
+    /// The op's name, as errors say it.
     pub(crate) op: &'static str,
     /// |analytic − numeric| may be this times the largest gradient (at least 1).
     pub(crate) tolerance: f64,
     /// A case of random shapes and values.
-    pub(crate) sample: fn(&mut Rng) -> Case,
+    pub(crate) sample: Box<dyn Fn(&mut Rng) -> Case>,
     /// Points without a derivative, and what is allowed there.
     pub(crate) kinks: Vec<Kink>,
 }
 
 impl Row {
     /// A row for an op that is smooth where cases are drawn.
-    pub(crate) fn new(op: &'static str, tolerance: f64, sample: fn(&mut Rng) -> Case) -> Self {
-        Self { op, tolerance, sample, kinks: Vec::new() }
+    pub(crate) fn new(op: &'static str, tolerance: f64, sample: impl Fn(&mut Rng) -> Case + 'static) -> Self {
+        Self { op, tolerance, sample: Box::new(sample), kinks: Vec::new() }
+    }
+
+    /// Cases with a distance to the nearest kink.
+    pub(crate) fn margin(self, margin: impl Fn(&[Vec<f64>]) -> f64 + Clone + 'static) -> Self {
+        let sample = self.sample;
+        Self { sample: Box::new(move |rng| sample(rng).margin(margin.clone())), ..self }
     }
 
     /// Adds a point without a derivative.
-    pub(crate) fn kink(mut self, inputs: &[&[f32]], record: Record, allowed: fn(&[f32]) -> bool) -> Self {
+    pub(crate) fn kink(
+        mut self,
+        inputs: &[&[f32]],
+        record: impl Fn(&Graph<'_>, &[Var]) -> Var + 'static,
+        allowed: impl Fn(&[f32]) -> bool + 'static,
+    ) -> Self {
         let inputs = inputs.iter().map(|input| input.to_vec()).collect();
-        self.kinks.push(Kink { inputs, record, allowed });
+        self.kinks.push(Kink { inputs, record: Box::new(record), allowed: Box::new(allowed) });
         self
     }
 }
 
-/// Records an op on inputs of its own.
-pub(crate) type Record = fn(&Graph<'_>, &[Var]) -> Var;
-
 /// A point without a derivative: every input a vector, the gradient of the first one is judged, for a
 /// gradient of 1 at each output.
-#[derive(Clone)]
 pub(crate) struct Kink {
     pub(crate) inputs: Vec<Vec<f32>>,
-    pub(crate) record: Record,
-    pub(crate) allowed: fn(&[f32]) -> bool,
+    pub(crate) record: Box<RecordCase>,
+    pub(crate) allowed: Box<Allowed>,
 }
 
 /// What an input is to the op.
@@ -73,6 +79,7 @@ pub(crate) struct Case {
 }
 
 pub(crate) type RecordCase = dyn Fn(&Graph<'_>, &[Var]) -> Var;
+pub(crate) type Allowed = dyn Fn(&[f32]) -> bool;
 pub(crate) type Reference = dyn Fn(&[Vec<f64>], &[f32]) -> Vec<f64>;
 pub(crate) type Margin = dyn Fn(&[Vec<f64>]) -> f64;
 

@@ -16,8 +16,9 @@ enum Place {
     OnlyVariable(usize),
 }
 
-/// What a run of a case gave: the outputs of its uses, and the gradient of each input.
+/// What a run of a case gave: the op that it recorded, the outputs of its uses, and the gradient of each input.
 struct Run {
+    op: Option<&'static str>,
     outputs: Vec<Vec<f32>>,
     grads: Vec<Option<Vec<f32>>>,
 }
@@ -26,7 +27,9 @@ pub(crate) fn check_row(row: &Row, seed: u64) {
     let mut rng = Rng::new(seed);
     let case = sample(row, &mut rng);
     let label = format!("{} (seed {seed}), inputs {:?}", row.op, case.inputs);
-    let n_outputs = run(&case, Place::Variables, &[], None).outputs[0].len();
+    let forward = run(&case, Place::Variables, &[], None);
+    assert_eq!(forward.op, Some(row.op), "the op that is recorded, {label}");
+    let n_outputs = forward.outputs[0].len();
     let cotangents: Vec<Vec<f32>> =
         (0..2).map(|_| (0..n_outputs).map(|_| rng.float(-1.0..1.0)).collect()).collect();
 
@@ -112,12 +115,12 @@ fn step(
     }
     if cotangents.is_empty() {
         let y = (case.record)(&g, &vars);
-        return Run { outputs: vec![g.value(y).to_vec()], grads: Vec::new() };
+        return Run { op: g.op_name(y), outputs: vec![g.value(y).to_vec()], grads: Vec::new() };
     }
-    let mut outputs = Vec::new();
-    let mut loss = None;
+    let (mut op, mut outputs, mut loss) = (None, Vec::new(), None);
     for cotangent in cotangents {
         let y = (case.record)(&g, &vars);
+        op = g.op_name(y);
         outputs.push(g.value(y).to_vec());
         let cotangent = g.input(g.shape(y), cotangent);
         let product = g.mul(y, cotangent);
@@ -126,7 +129,7 @@ fn step(
     }
     g.backward(loss.expect("there is a use"));
     let grads = vars.iter().map(|&var| g.grad(var).map(<[f32]>::to_vec)).collect();
-    Run { outputs, grads }
+    Run { op, outputs, grads }
 }
 
 /// Holds outputs and gradients against the reference.

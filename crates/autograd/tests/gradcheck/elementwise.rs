@@ -1,99 +1,125 @@
 //! Rows of the element-wise ops.
 
+use std::ops::{Range, RangeInclusive};
+use std::rc::Rc;
+
 use autograd::{Graph, Var};
 use tensor::broadcast::broadcast_shapes;
 use tensor::reference;
 
-use crate::case::{Case, Record, Rng, Row, distance};
+use crate::case::{Case, Rng, Row, distance};
+
+const INFINITY: RangeInclusive<f32> = f32::INFINITY..=f32::INFINITY;
 
 pub(crate) fn rows() -> Vec<Row> {
-    vec![
-        Row::new("Add", 1e-6, |rng| binary(rng, 0.0, |g, v| g.add(v[0], v[1]), |a, b| a + b)),
-        Row::new("Sub", 1e-6, |rng| binary(rng, 0.0, |g, v| g.sub(v[0], v[1]), |a, b| a - b)),
-        Row::new("Mul", 1e-6, |rng| binary(rng, 0.0, |g, v| g.mul(v[0], v[1]), |a, b| a * b)),
-        Row::new("Div", 2e-6, |rng| binary(rng, 2.5, |g, v| g.div(v[0], v[1]), |a, b| a / b)),
-        Row::new("Scale", 1e-6, |rng| {
-            let factor = rng.float(-3.0..3.0);
-            unary(rng, -2.0..2.0, move |g, x| g.scale(x, factor), move |x| f64::from(factor) * x)
-        }),
-        Row::new("AddScalar", 1e-6, |rng| {
-            let number = rng.float(-3.0..3.0);
-            unary(rng, -2.0..2.0, move |g, x| g.add_scalar(x, number), move |x| x + f64::from(number))
-        }),
-        Row::new("Exp", 1e-6, |rng| unary(rng, -2.0..2.0, |g, x| g.exp(x), f64::exp)),
-        Row::new("Log", 1e-6, |rng| unary(rng, 0.1..4.0, |g, x| g.log(x), f64::ln)),
-        Row::new("Sqrt", 1e-6, |rng| unary(rng, 0.1..4.0, |g, x| g.sqrt(x), f64::sqrt)).kink(
-            &[&[0.0]],
-            |g, v| g.sqrt(v[0]),
-            |dx| dx == [f32::INFINITY],
-        ),
-        Row::new("Pow", 2e-6, |rng| {
-            let exponent = [0.0, 1.0, 2.0, 3.0, -1.0, 0.5, 1.7][rng.size(0..=6)];
-            unary(rng, 0.3..2.0, move |g, x| g.pow(x, exponent), move |x| x.powf(f64::from(exponent)))
-        })
-        .kink(&[&[0.0, -2.0]], |g, v| g.pow(v[0], 0.0), |dx| dx == [0.0, 0.0])
-        .kink(&[&[0.0, -2.0]], |g, v| g.pow(v[0], 2.0), |dx| dx == [0.0, -4.0])
-        .kink(&[&[0.0]], |g, v| g.pow(v[0], 0.5), |dx| dx == [f32::INFINITY]),
-        Row::new("Relu", 1e-6, |rng| {
-            activation(rng, |g, x| g.relu(x), reference::relu_forward).margin(|x| distance(&x[0], 0.0))
-        })
-        .kink(
-            &[&[0.0, -0.0]],
-            |g, v| g.relu(v[0]),
-            |dx| dx.iter().all(|dx| (0.0..=1.0).contains(dx)),
-        ),
-        Row::new("LeakyRelu", 1e-6, |rng| {
-            let slope = rng.float(0.01..0.5);
-            let forward = move |x: &[f64]| reference::leaky_relu_forward(x, f64::from(slope));
-            activation(rng, move |g, x| g.leaky_relu(x, slope), forward).margin(|x| distance(&x[0], 0.0))
-        })
-        .kink(
-            &[&[0.0, -0.0]],
-            |g, v| g.leaky_relu(v[0], 0.2),
-            |dx| dx.iter().all(|dx| (0.2..=1.0).contains(dx)),
-        ),
-        Row::new("Sigmoid", 1e-6, |rng| activation(rng, |g, x| g.sigmoid(x), reference::sigmoid_forward)),
-        Row::new("Tanh", 1e-6, |rng| activation(rng, |g, x| g.tanh(x), reference::tanh_forward)),
-        Row::new("Gelu", 2e-6, |rng| activation(rng, |g, x| g.gelu(x), reference::gelu_forward)),
-        Row::new("Dropout", 1e-6, dropout),
-    ]
+    let unary = [
+        unary("scale", 1e-6, -2.0..2.0, |g, x| g.scale(x, -1.75), |x| -1.75 * x),
+        unary("add_scalar", 1e-6, -2.0..2.0, |g, x| g.add_scalar(x, 2.5), |x| x + 2.5),
+        unary("exp", 1e-6, -2.0..2.0, |g, x| g.exp(x), f64::exp),
+        unary("log", 1e-6, 0.1..4.0, |g, x| g.log(x), f64::ln),
+        unary("sqrt", 1e-6, 0.1..4.0, |g, x| g.sqrt(x), f64::sqrt).at(0.0, INFINITY),
+        pow(0.0).at(0.0, 0.0..=0.0).at(-2.0, 0.0..=0.0),
+        pow(1.0),
+        pow(2.0).at(0.0, 0.0..=0.0).at(-2.0, -4.0..=-4.0),
+        pow(3.0),
+        pow(-1.0),
+        pow(0.5).at(0.0, INFINITY),
+        pow(1.75),
+        // ANCHOR: activations
+        unary("relu", 1e-6, -4.0..4.0, |g, x| g.relu(x), |x| x.max(0.0))
+            .at(0.0, 0.0..=1.0)
+            .at(-0.0, 0.0..=1.0),
+        unary("leaky_relu", 1e-6, -4.0..4.0, |g, x| g.leaky_relu(x, 0.25), |x| x.max(0.25 * x))
+            .at(0.0, 0.25..=1.0)
+            .at(-0.0, 0.25..=1.0),
+        unary("sigmoid", 1e-6, -4.0..4.0, |g, x| g.sigmoid(x), |x| 1.0 / (1.0 + (-x).exp())),
+        unary("tanh", 1e-6, -4.0..4.0, |g, x| g.tanh(x), f64::tanh),
+        unary("gelu", 2e-6, -4.0..4.0, |g, x| g.gelu(x), |x| reference::gelu_forward(&[x])[0]),
+        // ANCHOR_END: activations
+    ];
+    let others = [
+        binary("add", 1e-6, -2.0..2.0, |g, a, b| g.add(a, b), |a, b| a + b),
+        binary("sub", 1e-6, -2.0..2.0, |g, a, b| g.sub(a, b), |a, b| a - b),
+        binary("mul", 1e-6, -2.0..2.0, |g, a, b| g.mul(a, b), |a, b| a * b),
+        binary("div", 2e-6, 0.5..4.5, |g, a, b| g.div(a, b), |a, b| a / b),
+        Row::new("dropout", 1e-6, dropout),
+    ];
+    unary.into_iter().map(Unary::row).chain(others).collect()
 }
 
-/// Two operands that broadcast; the second keeps `offset` away from 0 where that is not 0.
-fn binary(rng: &mut Rng, offset: f32, record: Record, f: fn(f64, f64) -> f64) -> Case {
-    let shape = rng.shape(0..=4);
-    let shapes = [(); 2].map(|()| if rng.bool() { shape } else { rng.broadcasting_to(shape) });
-    let y_shape = broadcast_shapes(&shapes[0], &shapes[1]).expect("both broadcast to one shape");
-    let (a, mut b) = (rng.variable(shapes[0]), rng.variable(shapes[1]));
-    b.values.iter_mut().for_each(|b| *b += offset);
-    let alike = move |x: &[Vec<f64>], i: usize| reference::broadcast_forward(&x[i], &shapes[i], &y_shape);
-    let expected =
-        move |x: &[Vec<f64>]| alike(x, 0).into_iter().zip(alike(x, 1)).map(|(a, b)| f(a, b)).collect();
-    Case::new(vec![a, b], record, expected).margin(move |x| {
-        // A division keeps away from 0, also when a value stands for both operands.
-        if offset == 0.0 { f64::INFINITY } else { distance(&x[1], 0.0) - 0.1 }
-    })
+fn pow(p: f32) -> Unary {
+    unary("pow", 2e-6, 0.3..2.0, move |g, x| g.pow(x, p), move |x| x.powf(f64::from(p)))
 }
+
+/// An op of one input, drawn from a range, and its formula in f64.
+struct Unary {
+    op: &'static str,
+    tolerance: f64,
+    range: Range<f32>,
+    record: Rc<RecordUnary>,
+    f: Rc<dyn Fn(f64) -> f64>,
+    points: Vec<(f32, RangeInclusive<f32>)>,
+}
+
+type RecordUnary = dyn Fn(&Graph<'_>, Var) -> Var;
 
 fn unary(
-    rng: &mut Rng,
-    range: std::ops::Range<f32>,
+    op: &'static str,
+    tolerance: f64,
+    range: Range<f32>,
     record: impl Fn(&Graph<'_>, Var) -> Var + 'static,
     f: impl Fn(f64) -> f64 + 'static,
-) -> Case {
-    let shape = rng.shape(0..=4);
-    let x = rng.variable_in(shape, range);
-    Case::new(vec![x], move |g, v| record(g, v[0]), move |x| x[0].iter().map(|&x| f(x)).collect())
+) -> Unary {
+    Unary { op, tolerance, range, record: Rc::new(record), f: Rc::new(f), points: Vec::new() }
 }
 
-fn activation(
-    rng: &mut Rng,
-    record: impl Fn(&Graph<'_>, Var) -> Var + 'static,
-    forward: impl Fn(&[f64]) -> Vec<f64> + 'static,
-) -> Case {
-    let shape = rng.shape(0..=4);
-    let x = rng.variable_in(shape, -4.0..4.0);
-    Case::new(vec![x], move |g, v| record(g, v[0]), move |x| forward(&x[0]))
+impl Unary {
+    /// Adds a point without a derivative, and the gradients that are allowed there.
+    fn at(mut self, x: f32, allowed: RangeInclusive<f32>) -> Self {
+        self.points.push((x, allowed));
+        self
+    }
+
+    fn row(self) -> Row {
+        let Self { op, tolerance, range, record, f, points } = self;
+        let (record_case, kinks) = (record.clone(), points.clone());
+        let row = Row::new(op, tolerance, move |rng| {
+            let (shape, record, f) = (rng.shape(0..=4), record_case.clone(), f.clone());
+            let x = rng.variable_in(shape, range.clone());
+            Case::new(vec![x], move |g, v| record(g, v[0]), move |x| x[0].iter().map(|&x| f(x)).collect())
+        });
+        let row = row.margin(move |x| {
+            kinks.iter().map(|&(kink, _)| distance(&x[0], kink.into())).fold(f64::INFINITY, f64::min)
+        });
+        points.into_iter().fold(row, |row, (x, allowed)| {
+            let record = record.clone();
+            row.kink(&[&[x]], move |g, v| record(g, v[0]), move |dx| allowed.contains(&dx[0]))
+        })
+    }
+}
+
+/// An op of two operands that broadcast, the second drawn from a range.
+fn binary(
+    op: &'static str,
+    tolerance: f64,
+    b_range: Range<f32>,
+    record: fn(&Graph<'_>, Var, Var) -> Var,
+    f: fn(f64, f64) -> f64,
+) -> Row {
+    // A divisor keeps away from 0, also when one value stands for both operands.
+    let is_divisor = b_range.start > 0.0;
+    let row = Row::new(op, tolerance, move |rng| {
+        let shape = rng.shape(0..=4);
+        let shapes = [(); 2].map(|()| if rng.bool() { shape } else { rng.broadcasting_to(shape) });
+        let y_shape = broadcast_shapes(&shapes[0], &shapes[1]).expect("both broadcast to one shape");
+        let wide = move |x: &[Vec<f64>], i: usize| reference::broadcast_forward(&x[i], &shapes[i], &y_shape);
+        Case::new(
+            vec![rng.variable(shapes[0]), rng.variable_in(shapes[1], b_range.clone())],
+            move |g, v| record(g, v[0], v[1]),
+            move |x| wide(x, 0).into_iter().zip(wide(x, 1)).map(|(a, b)| f(a, b)).collect(),
+        )
+    });
+    row.margin(move |x| if is_divisor { distance(&x[1], 0.0) - 0.1 } else { f64::INFINITY })
 }
 
 /// Which elements were dropped is read from the output.

@@ -6,7 +6,7 @@ use crate::case::{Case, Rng, Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::new("Permute", 1e-6, |rng| {
+        Row::new("permute", 1e-6, |rng| {
             let shape = rng.shape(0..=4);
             let mut axes: Vec<usize> = (0..shape.rank()).collect();
             (1..axes.len()).for_each(|i| axes.swap(i, rng.size(0..=i)));
@@ -17,7 +17,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::permute(&x[0], &shape, &expected_axes),
             )
         }),
-        Row::new("Slice", 1e-6, |rng| {
+        Row::new("slice", 1e-6, |rng| {
             let (shape, axis) = shape_and_axis(rng);
             let start = rng.size(0..=shape[axis] - 1);
             let end = rng.size(start + 1..=shape[axis]);
@@ -27,8 +27,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::slice_forward(&x[0], &shape, axis, start..end),
             )
         }),
-        Row::new("Concat", 1e-6, concat),
-        Row::new("Gather", 1e-6, |rng| {
+        Row::new("concat", 1e-6, concat),
+        Row::new("gather", 1e-6, |rng| {
             let (shape, axis) = shape_and_axis(rng);
             let n_columns = shape.with_axis(axis, 1).numel();
             let n_indices = rng.size(1..=4) * n_columns;
@@ -43,7 +43,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::gather_forward(&x[0], &expected, &shape, axis),
             )
         }),
-        Row::new("IndexSelect", 1e-6, |rng| {
+        Row::new("index_select", 1e-6, |rng| {
             let shape = rng.shape(1..=4);
             let n_rows = rng.size(1..=5);
             let picked = rng.indices(n_rows, shape[0]);
@@ -60,7 +60,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 },
             )
         }),
-        Row::new("Sum", 1e-6, |rng| {
+        Row::new("sum", 1e-6, |rng| {
             let (shape, axes, keepdim) = reduction(rng);
             Case::new(
                 vec![rng.variable(shape)],
@@ -68,7 +68,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape),
             )
         }),
-        Row::new("Mean", 1e-6, |rng| {
+        Row::new("mean", 1e-6, |rng| {
             let (shape, axes, keepdim) = reduction(rng);
             let n = (shape.numel() / axes.kept(&shape).numel()) as f64;
             Case::new(

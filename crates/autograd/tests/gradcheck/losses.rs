@@ -7,36 +7,37 @@ use crate::case::{Case, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::new("MseLoss", 1e-6, |rng| {
-            pairwise(rng, |g, x, t, reduction| g.mse_loss(x, t, reduction), |x, t| (x - t).powi(2))
-        }),
-        Row::new("L1Loss", 1e-6, |rng| {
-            pairwise(rng, |g, x, t, reduction| g.l1_loss(x, t, reduction), |x, t| (x - t).abs())
-                .margin(|x| distance(&differences(x), 0.0))
-        })
-        .kink(
-            &[&[0.5], &[0.5]],
-            |g, v| g.l1_loss(v[0], v[1], Reduction::Sum),
-            |dx| (-1.0..=1.0).contains(&dx[0]),
-        ),
-        Row::new("HuberLoss", 1e-6, |rng| {
-            let record = |g: &Graph<'_>, x, t, reduction| g.huber_loss(x, t, 1.5, reduction);
-            let huber = |x: f64, t: f64| match (x - t).abs() {
+        pairwise("mse_loss", 1e-6, |g, x, t, r| g.mse_loss(x, t, r), |x, t| (x - t).powi(2)),
+        pairwise("l1_loss", 1e-6, |g, x, t, r| g.l1_loss(x, t, r), |x, t| (x - t).abs())
+            .margin(|x| {
+                x[0].iter().zip(&x[1]).map(|(x, &t)| distance(&[*x], t)).fold(f64::INFINITY, f64::min)
+            })
+            .kink(
+                &[&[0.5], &[0.5]],
+                |g, v| g.l1_loss(v[0], v[1], Reduction::Sum),
+                |dx| (-1.0..=1.0).contains(&dx[0]),
+            ),
+        pairwise(
+            "huber_loss",
+            1e-6,
+            |g, x, t, r| g.huber_loss(x, t, 1.5, r),
+            |x, t| match (x - t).abs() {
                 d if d <= 1.5 => 0.5 * d * d,
                 d => 1.5 * (d - 0.75),
-            };
-            pairwise(rng, record, huber)
-        })
+            },
+        )
         .kink(
             &[&[2.0, 0.0], &[0.5, 1.5]],
             |g, v| g.huber_loss(v[0], v[1], 1.5, Reduction::Sum),
             |dx| dx == [1.5, -1.5],
         ),
-        Row::new("BceWithLogits", 1e-6, |rng| {
-            let record = |g: &Graph<'_>, x, t, reduction| g.bce_with_logits(x, t, reduction);
-            pairwise(rng, record, |x, t| t * (-x).exp().ln_1p() + (1.0 - t) * x.exp().ln_1p())
-        }),
-        Row::new("CrossEntropy", 2e-6, |rng| {
+        pairwise(
+            "bce_with_logits",
+            1e-6,
+            |g, x, t, r| g.bce_with_logits(x, t, r),
+            |x, t| t * (-x).exp().ln_1p() + (1.0 - t) * x.exp().ln_1p(),
+        ),
+        Row::new("cross_entropy", 2e-6, |rng| {
             let (n, classes) = (rng.size(1..=5), rng.size(1..=5));
             let labels = rng.indices(n, classes);
             let smoothing = [0.0, 0.1, 1.0][rng.size(0..=2)];
@@ -58,19 +59,24 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-type RecordLoss = fn(&Graph<'_>, Var, Var, Reduction) -> Var;
-
-/// An element-wise loss; both inputs get a gradient.
-fn pairwise(rng: &mut Rng, record: RecordLoss, loss: fn(f64, f64) -> f64) -> Case {
-    let (shape, reduction) = (rng.shape(0..=3), reduction(rng));
-    Case::new(
-        vec![rng.variable(shape), rng.variable(shape)],
-        move |g, v| record(g, v[0], v[1], reduction),
-        move |x| {
-            let losses: Vec<f64> = x[0].iter().zip(&x[1]).map(|(&x, &t)| loss(x, t)).collect();
-            vec![reduce(&losses, reduction)]
-        },
-    )
+/// A loss that works element by element; both inputs get a gradient.
+fn pairwise(
+    op: &'static str,
+    tolerance: f64,
+    record: fn(&Graph<'_>, Var, Var, Reduction) -> Var,
+    loss: fn(f64, f64) -> f64,
+) -> Row {
+    Row::new(op, tolerance, move |rng| {
+        let (shape, reduction) = (rng.shape(0..=3), reduction(rng));
+        Case::new(
+            vec![rng.variable(shape), rng.variable(shape)],
+            move |g, v| record(g, v[0], v[1], reduction),
+            move |x| {
+                let losses: Vec<f64> = x[0].iter().zip(&x[1]).map(|(&x, &t)| loss(x, t)).collect();
+                vec![reduce(&losses, reduction)]
+            },
+        )
+    })
 }
 
 fn reduction(rng: &mut Rng) -> Reduction {
@@ -80,8 +86,4 @@ fn reduction(rng: &mut Rng) -> Reduction {
 fn reduce(losses: &[f64], reduction: Reduction) -> f64 {
     let sum: f64 = losses.iter().sum();
     if reduction == Reduction::Mean { sum / losses.len() as f64 } else { sum }
-}
-
-fn differences(x: &[Vec<f64>]) -> Vec<f64> {
-    x[0].iter().zip(&x[1]).map(|(x, t)| x - t).collect()
 }

@@ -9,7 +9,7 @@ use crate::case::{Case, Kind, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::new("Conv2d", 5e-6, |rng| {
+        Row::new("conv2d", 5e-6, |rng| {
             let (stride, dilation) = (rng.pair(1..=3), rng.pair(1..=2));
             let (kernel_size, padding) = (rng.pair(1..=3), rng.pair(0..=2));
             let groups = rng.size(1..=2);
@@ -30,7 +30,7 @@ pub(crate) fn rows() -> Vec<Row> {
             };
             conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
         }),
-        Row::new("ConvReluPool", 5e-6, |rng| {
+        Row::new("conv_relu_pool", 5e-6, |rng| {
             let shape = Conv2dShape::same(rng.size(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
             let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
             let relu = move |x: &[Vec<f64>]| reference::relu_forward(&convolve(x, &shape));
@@ -42,7 +42,7 @@ pub(crate) fn rows() -> Vec<Row> {
             })
         })
         .kink(&[&[0.0; 4]], conv_relu_pool_of_centres, |dx| share_of_one(dx, 0.0)),
-        Row::new("MaxPool2d", 1e-6, |rng| {
+        Row::new("max_pool2d", 1e-6, |rng| {
             let shape = pool(rng);
             let record = move |g: &Graph<'_>, v: &[Var]| {
                 g.max_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
@@ -53,7 +53,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .margin(move |x| tie(&x[0], &shape))
         })
         .kink(&[&[1.0; 4]], max_pool_of_one_window, |dx| share_of_one(dx, 1.0)),
-        Row::new("AvgPool2d", 2e-6, |rng| {
+        Row::new("avg_pool2d", 2e-6, |rng| {
             let shape = pool(rng);
             let record = move |g: &Graph<'_>, v: &[Var]| {
                 g.avg_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
@@ -62,7 +62,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 reference::avg_pool2d_forward(&x[0], &shape)
             })
         }),
-        Row::new("GlobalAvgPool2d", 1e-6, |rng| {
+        Row::new("global_avg_pool2d", 1e-6, |rng| {
             let [n, h, w, c] = [(); 4].map(|()| rng.size(1..=4));
             Case::new(
                 vec![rng.variable([n, h, w, c])],
@@ -70,8 +70,8 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::global_avg_pool2d_forward(&x[0], h * w, c),
             )
         }),
-        Row::new("BatchNorm", 2e-5, |rng| batch_norm(rng, true)),
-        Row::new("BatchNorm", 5e-6, |rng| batch_norm(rng, false)),
+        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, true)),
+        Row::new("batch_norm", 5e-6, |rng| batch_norm(rng, false)),
     ]
 }
 

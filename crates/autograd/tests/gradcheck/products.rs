@@ -9,7 +9,7 @@ use crate::case::{Case, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::new("Matmul", 2e-6, |rng| {
+        Row::new("matmul", 2e-6, |rng| {
             let [m, k, n] = [(); 3].map(|()| rng.size(1..=5));
             let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
             let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
@@ -21,15 +21,15 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::matmul(&x[0], &x[1], &shape),
             )
         }),
-        Row::new("Linear", 2e-6, |rng| linear(rng, |g, x, w, b| g.linear(x, w, b)).0),
-        Row::new("LinearRelu", 2e-6, |rng| {
+        Row::new("linear", 2e-6, |rng| linear(rng, |g, x, w, b| g.linear(x, w, b)).0),
+        Row::new("linear_relu", 2e-6, |rng| {
             let (case, linear) = linear(rng, |g, x, w, b| g.linear_relu(x, w, b));
             let forward = linear.clone();
             let relu = move |x: &[Vec<f64>]| reference::relu_forward(&forward(x));
             Case::new(case.inputs, case.record, relu).margin(move |x| distance(&linear(x), 0.0))
         })
         .kink(&[&[0.0]], linear_relu_of_numbers, |dx| (0.0..=3.0).contains(&dx[0])),
-        Row::new("Softmax", 2e-6, |rng| {
+        Row::new("softmax", 2e-6, |rng| {
             let shape = rng.shape(0..=3);
             let cols = shape.last().copied().unwrap_or(1);
             Case::new(
@@ -38,7 +38,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::softmax_forward(&x[0], cols),
             )
         }),
-        Row::new("LogSoftmax", 2e-6, |rng| {
+        Row::new("log_softmax", 2e-6, |rng| {
             let shape = rng.shape(0..=3);
             let cols = shape.last().copied().unwrap_or(1);
             Case::new(

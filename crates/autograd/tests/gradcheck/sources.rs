@@ -1,21 +1,68 @@
-//! Which types implement `Op`, read from the sources.
+//! Which ops there are, read from the sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The types with an `impl Op for` under a folder beside this crate's manifest; none if there is no such
+/// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
+const GENERIC: [(&str, &[&str]); 5] = [
+    ("Unary", &["elementwise", "activation"]),
+    ("Binary", &["binary"]),
+    ("Reduce", &["reduce_axes"]),
+    ("Pool2d", &["pool2d"]),
+    ("PairwiseLoss", &["pairwise_loss"]),
+];
+
+/// The names of the ops in the sources under a folder beside this crate's manifest, sorted; none if there is no such
 /// folder. Examples in comments do not count.
-pub(crate) fn implementors(folder: &str) -> Vec<String> {
+///
+/// # Panics
+/// When an op has a name that cannot be read: it must be a literal, in `fn name` or where a generic op is recorded.
+pub(crate) fn ops(folder: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let sources =
-        rust_files(&root).into_iter().map(|path| fs::read_to_string(path).expect("a source is text"));
-    let implementor = |line: &str| {
-        let rest = line.trim_start().strip_prefix("impl ")?;
-        let (op, rest) = rest.split_once(" for ")?;
-        let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;
-        (op == "Op" || op.ends_with("::Op")).then(|| name.to_owned())
+    let mut names: Vec<String> = rust_files(&root).iter().flat_map(|path| ops_of(path)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The folders beside this crate's.
+pub(crate) fn other_crates() -> Vec<String> {
+    let this = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let beside = fs::read_dir(this.parent().expect("the crate lies in a folder")).expect("it can be listed");
+    let names = beside.map(|entry| entry.expect("it can be listed").file_name());
+    names.filter(|name| this.file_name() != Some(name)).map(|name| name.to_string_lossy().into()).collect()
+}
+
+fn ops_of(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).expect("a source is text");
+    let code: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+    let code = code.join(" ");
+    let name = |rest: &str, what: &str| {
+        let literal = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
+        let (name, _) =
+            literal.unwrap_or_else(|| panic!("{}: the name of {what} is no literal", path.display()));
+        name.to_owned()
     };
-    sources.flat_map(|text| text.lines().filter_map(implementor).collect::<Vec<_>>()).collect()
+    let mut names = Vec::new();
+    for (implementor, body) in implementors(&code) {
+        if GENERIC.iter().all(|(generic, _)| *generic != implementor) {
+            let body = body.split_once("fn name(&self) -> &'static str {").map_or("", |(_, body)| body);
+            names.push(name(body, implementor));
+        }
+    }
+    for method in GENERIC.iter().flat_map(|(_, methods)| *methods) {
+        names.extend(code.split(&format!(".{method}(")).skip(1).map(|rest| name(rest, method)));
+    }
+    names
+}
+
+/// The types with an `impl Op for`, generic or not, and what stands behind their names.
+fn implementors(code: &str) -> impl Iterator<Item = (&str, &str)> {
+    let impls = code.match_indices("Op for ").filter(|(at, _)| !code[..*at].ends_with(char::is_alphanumeric));
+    impls.map(|(at, pattern)| {
+        let rest = &code[at + pattern.len()..];
+        rest.split_at(rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len()))
+    })
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {

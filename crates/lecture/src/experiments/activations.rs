@@ -120,12 +120,11 @@ impl Experiment for Activations {
         });
         section.data("functions", &Table::of_columns(x.chain(columns)));
         for (path, source) in [
-            ("crates/autograd/src/ops/sigmoid.rs", include_str!("../../../autograd/src/ops/sigmoid.rs")),
-            ("crates/autograd/src/ops/relu.rs", include_str!("../../../autograd/src/ops/relu.rs")),
             (
-                "crates/autograd/src/ops/leaky_relu.rs",
-                include_str!("../../../autograd/src/ops/leaky_relu.rs"),
+                "crates/autograd/src/ops/activation.rs",
+                include_str!("../../../autograd/src/ops/activation.rs"),
             ),
+            ("crates/tensor/src/activation/mod.rs", include_str!("../../../tensor/src/activation/mod.rs")),
         ] {
             section.source(path, source);
         }

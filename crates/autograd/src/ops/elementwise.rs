@@ -1,0 +1,111 @@
+//! Ops of one input, element by element: each is its formula y = f(x), and what dx makes of dy.
+
+use tensor::elementwise::{exp, map, zip3};
+use tensor::{Beta, Shape};
+
+use crate::{Backward, Forward, Grad, Graph, Op, ShapeError, Var};
+
+/// y = f(x), of the shape of x: `forward(y, x)` and `backward(dx, dy, x, y)`.
+pub(super) struct Unary<F, B> {
+    pub(super) name: &'static str,
+    pub(super) forward: F,
+    pub(super) backward: B,
+}
+
+impl<F, B> Op for Unary<F, B>
+where
+    F: Fn(&mut [f32], &[f32]) + Send + Sync + 'static,
+    B: Fn(Grad<'_>, &[f32], &[f32], &[f32]) + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(inputs[0])
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        (self.forward)(f.output, f.inputs.value(0));
+    }
+
+    fn backward(&self, mut b: Backward<'_>) {
+        if let Some(dx) = b.grads.get(0) {
+            (self.backward)(dx, b.dy, b.inputs.value(0), b.output);
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// Any y = f(x), element by element, vectorised and on all threads.
+    ///
+    /// `dx(dy, x, y)` is the gradient with respect to x, from the input or the output, whichever is less work; what it
+    /// does not use is not read. Errors call the op `name`.
+    ///
+    /// ```
+    /// use autograd::{Graph, Var};
+    ///
+    /// /// x·|x|
+    /// fn signed_square(g: &Graph<'_>, x: Var) -> Var {
+    ///     g.elementwise("signed_square", x, |x| x * x.abs(), |dy, x, _| dy * 2.0 * x.abs())
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn elementwise(
+        &self,
+        name: &'static str,
+        x: Var,
+        f: impl Fn(f32) -> f32 + Send + Sync + 'static,
+        dx: impl Fn(f32, f32, f32) -> f32 + Send + Sync + 'static,
+    ) -> Var {
+        let forward = move |y: &mut [f32], x: &[f32]| map(y, x, Beta::Zero, &f);
+        let backward = move |grad: Grad<'_>, dy: &[f32], x: &[f32], y: &[f32]| {
+            zip3(grad.data, dy, x, y, grad.beta, &dx);
+        };
+        self.apply(Unary { name, forward, backward }, &[x])
+    }
+
+    /// factor · x; `torch.mul` with a number.
+    #[track_caller]
+    pub fn scale(&self, x: Var, factor: f32) -> Var {
+        self.elementwise("scale", x, move |x| factor * x, move |dy, _, _| factor * dy)
+    }
+
+    /// −x; `torch.neg`.
+    #[track_caller]
+    pub fn neg(&self, x: Var) -> Var {
+        self.scale(x, -1.0)
+    }
+
+    /// x + number; `torch.add` with a number.
+    #[track_caller]
+    pub fn add_scalar(&self, x: Var, number: f32) -> Var {
+        self.elementwise("add_scalar", x, move |x| x + number, |dy, _, _| dy)
+    }
+
+    /// eˣ; `torch.exp`.
+    #[track_caller]
+    pub fn exp(&self, x: Var) -> Var {
+        self.elementwise("exp", x, exp, |dy, _, y| dy * y)
+    }
+
+    /// ln x; `torch.log`. −∞ at 0 and NaN below.
+    #[track_caller]
+    pub fn log(&self, x: Var) -> Var {
+        self.elementwise("log", x, f32::ln, |dy, x, _| dy / x)
+    }
+
+    /// √x; `torch.sqrt`. NaN below 0; the gradient at 0 is infinite.
+    #[track_caller]
+    pub fn sqrt(&self, x: Var) -> Var {
+        self.elementwise("sqrt", x, f32::sqrt, |dy, _, y| dy / (2.0 * y))
+    }
+
+    /// xᵖ for a number p; `torch.pow`. NaN where x is negative and p is not a whole number.
+    #[track_caller]
+    pub fn pow(&self, x: Var, p: f32) -> Var {
+        // For p = 0, 0 · 0⁻¹ would be NaN.
+        let slope = move |x: f32| if p == 0.0 { 0.0 } else { p * x.powf(p - 1.0) };
+        self.elementwise("pow", x, move |x| x.powf(p), move |dy, x, _| dy * slope(x))
+    }
+}
