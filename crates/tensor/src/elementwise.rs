@@ -218,6 +218,22 @@ pub fn exp(x: f32) -> f32 {
     e_r * power_of_two(n >> 1) * power_of_two(n - (n >> 1))
 }
 
+/// [`exp`] of each element, on the calling thread.
+pub(crate) fn exp_in_place(x: &mut [f32]) {
+    dispatch(Level::current(), ExpInPlace(x));
+}
+
+struct ExpInPlace<'a>(&'a mut [f32]);
+
+impl Kernel for ExpInPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.0.iter_mut().for_each(|x| *x = exp(*x));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +251,9 @@ mod tests {
         let [mut mapped, mut zipped, mut zipped3] = [(); 3].map(|()| vec![0.0; x.len()]);
         for level in levels() {
             dispatch(level, Unary { y: &mut mapped, x: &x, f: &|y: &mut f32, x| *y = exp(x) });
+            let mut in_place = x.clone();
+            dispatch(level, ExpInPlace(&mut in_place));
+            assert!(in_place.iter().zip(&mapped).all(|(&a, &b)| are_same(a, b)), "{level:?}");
             assert!(mapped.iter().zip(&x).all(|(&y, &x)| are_same(y, exp(x))), "{level:?}");
             let f = &|y: &mut f32, a, b| *y = a * b + a;
             dispatch(level, Binary { y: &mut zipped, a: &x, b: &mapped, f });

@@ -1,21 +1,23 @@
 //! Softmax, log-softmax and cross-entropy over rows of logits.
 //!
 //! Each works on `rows` × `cols` numbers and subtracts a row's maximum before the exponential, so that finite
-//! logits never overflow. Sums over a row are accumulated in f64.
+//! logits never overflow. The exponential is [`elementwise::exp`](crate::elementwise::exp), taken of all rows of a
+//! task at once; sums over a row are accumulated in f64.
 //!
 //! Rounding x − max costs up to ε·2·max|x| in the exponent, ε = 2⁻²⁴. With s = 1 + 2·max|x|, softmax has a
 //! relative error of (4 + s)·ε, log-softmax an absolute one of 4·s·ε, a loss of 6·s·ε.
 
 pub(crate) mod reference;
 
-use crate::Beta;
+use crate::elementwise::exp_in_place;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::max_nan;
+use crate::{Beta, scratch};
 
 /// Elements of one task.
 const TASK_LEN: usize = 1 << 12;
 
-/// What an exponential costs, in element operations.
+/// What an exponential and its place in a sum cost, in element operations.
 const EXP_WORK: usize = 16;
 
 /// y = exp(x) / Σ exp(x), row by row.
@@ -25,16 +27,13 @@ const EXP_WORK: usize = 16;
 #[track_caller]
 pub fn softmax_forward(y: &mut [f32], x: &[f32], rows: usize, cols: usize) {
     check("softmax_forward", &[y.len(), x.len()], rows, cols);
-    for_each_row(y, rows, cols, EXP_WORK, |row, y| {
-        let x = &x[row * cols..][..cols];
-        let max = x.iter().copied().fold(f32::NEG_INFINITY, max_nan);
-        let mut sum = 0.0;
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = (x - max).exp();
-            sum += f64::from(*y);
+    for_each_task(y, rows, cols, EXP_WORK, |start, y| {
+        subtract_maximum(y, &x[start..], cols);
+        exp_in_place(y);
+        for y in y.chunks_exact_mut(cols.max(1)) {
+            let scale = (1.0 / sum(y)) as f32;
+            y.iter_mut().for_each(|y| *y *= scale);
         }
-        let scale = (1.0 / sum) as f32;
-        y.iter_mut().for_each(|y| *y *= scale);
     });
 }
 
@@ -45,11 +44,12 @@ pub fn softmax_forward(y: &mut [f32], x: &[f32], rows: usize, cols: usize) {
 #[track_caller]
 pub fn softmax_backward(dx: &mut [f32], dy: &[f32], y: &[f32], rows: usize, cols: usize, beta: Beta) {
     check("softmax_backward", &[dx.len(), dy.len(), y.len()], rows, cols);
-    for_each_row(dx, rows, cols, 4, |row, dx| {
-        let (dy, y) = (&dy[row * cols..][..cols], &y[row * cols..][..cols]);
-        let dot = dy.iter().zip(y).map(|(&dy, &y)| f64::from(dy) * f64::from(y)).sum::<f64>() as f32;
+    for_each_task(dx, rows, cols, 4, |start, dx| {
         beta.prepare(dx);
-        dx.iter_mut().zip(dy.iter().zip(y)).for_each(|(dx, (dy, y))| *dx += y * (dy - dot));
+        for (dx, (dy, y)) in rows_of(dx, cols).zip(zip_rows(&dy[start..], &y[start..], cols)) {
+            let dot = dy.iter().zip(y).map(|(&dy, &y)| f64::from(dy) * f64::from(y)).sum::<f64>() as f32;
+            dx.iter_mut().zip(dy.iter().zip(y)).for_each(|(dx, (dy, y))| *dx += y * (dy - dot));
+        }
     });
 }
 
@@ -60,14 +60,20 @@ pub fn softmax_backward(dx: &mut [f32], dy: &[f32], y: &[f32], rows: usize, cols
 #[track_caller]
 pub fn log_softmax_forward(y: &mut [f32], x: &[f32], rows: usize, cols: usize) {
     check("log_softmax_forward", &[y.len(), x.len()], rows, cols);
-    for_each_row(y, rows, cols, EXP_WORK, |row, y| log_softmax_row(y, &x[row * cols..][..cols]));
+    for_each_task(y, rows, cols, EXP_WORK, |start, y| log_softmax(y, &x[start..], cols));
 }
 
-fn log_softmax_row(y: &mut [f32], x: &[f32]) {
-    let max = x.iter().copied().fold(f32::NEG_INFINITY, max_nan);
-    let sum: f64 = x.iter().map(|&x| f64::from((x - max).exp())).sum();
-    let log_sum = sum.ln() as f32;
-    y.iter_mut().zip(x).for_each(|(y, &x)| *y = (x - max) - log_sum);
+/// The rows of one task.
+fn log_softmax(y: &mut [f32], x: &[f32], cols: usize) {
+    subtract_maximum(y, x, cols);
+    scratch::with(y.len(), |powers| {
+        powers.copy_from_slice(y);
+        exp_in_place(powers);
+        for (y, powers) in rows_of(y, cols).zip(powers.chunks_exact(cols.max(1))) {
+            let log_sum = sum(powers).ln() as f32;
+            y.iter_mut().for_each(|y| *y -= log_sum);
+        }
+    });
 }
 
 /// dx = β·dx + dy − exp(y) · Σ dy, `y` the output of [`log_softmax_forward`].
@@ -77,18 +83,21 @@ fn log_softmax_row(y: &mut [f32], x: &[f32]) {
 #[track_caller]
 pub fn log_softmax_backward(dx: &mut [f32], dy: &[f32], y: &[f32], rows: usize, cols: usize, beta: Beta) {
     check("log_softmax_backward", &[dx.len(), dy.len(), y.len()], rows, cols);
-    for_each_row(dx, rows, cols, EXP_WORK, |row, dx| {
-        let (dy, y) = (&dy[row * cols..][..cols], &y[row * cols..][..cols]);
-        let sum = dy.iter().map(|&dy| f64::from(dy)).sum::<f64>() as f32;
+    for_each_task(dx, rows, cols, EXP_WORK, |start, dx| {
         beta.prepare(dx);
-        dx.iter_mut().zip(dy.iter().zip(y)).for_each(|(dx, (dy, y))| *dx += dy - y.exp() * sum);
+        with_exp(&y[start..start + dx.len()], |probs| {
+            for (dx, (dy, probs)) in rows_of(dx, cols).zip(zip_rows(&dy[start..], probs, cols)) {
+                let sum = sum(dy) as f32;
+                dx.iter_mut().zip(dy.iter().zip(probs)).for_each(|(dx, (dy, prob))| *dx += dy - prob * sum);
+            }
+        });
     });
 }
 
 /// The cross-entropy of each row of logits with its target class:
 /// loss = −(1 − s) · logp\[target\] − s / classes · Σ logp, s the label smoothing, as in PyTorch.
 ///
-/// `losses` has an element a row; `log_probs`, as large as `logits`, is what the backward reads.
+/// `losses` has one element per row; `log_probs`, as large as `logits`, is what the backward reads.
 ///
 /// # Panics
 /// When a length does not fit, a target is not below `classes`, or `label_smoothing` is not in [0, 1].
@@ -108,13 +117,14 @@ pub fn cross_entropy_forward(
     let outputs = (rows_mut(losses, 1), rows_mut(log_probs, classes));
     let chunk = task_rows(classes);
     for_each_chunk(rows, chunk, EXP_WORK * logits.len(), outputs, |range, (losses, log_probs)| {
-        let rows = log_probs.into_slice().chunks_exact_mut(classes.max(1)).zip(range);
+        let log_probs = log_probs.into_slice();
+        log_softmax(log_probs, &logits[range.start * classes..], classes);
+        let rows = log_probs.chunks_exact(classes.max(1)).zip(range);
         for (loss, (log_probs, row)) in losses.into_slice().iter_mut().zip(rows) {
-            log_softmax_row(log_probs, &logits[row * classes..][..classes]);
             let smooth = f64::from(label_smoothing);
             let mut sum = (1.0 - smooth) * f64::from(log_probs[targets[row] as usize]);
             if label_smoothing > 0.0 {
-                sum += smooth / classes as f64 * log_probs.iter().map(|&v| f64::from(v)).sum::<f64>();
+                sum += smooth / classes as f64 * self::sum(log_probs);
             }
             *loss = -sum as f32;
         }
@@ -141,22 +151,56 @@ pub fn cross_entropy_backward(
     check("cross_entropy_backward", &[dlogits.len(), log_probs.len()], rows, classes);
     check_targets("cross_entropy_backward", targets, classes, label_smoothing);
     let everywhere = label_smoothing / classes as f32;
-    for_each_row(dlogits, rows, classes, EXP_WORK, |row, dlogits| {
-        let log_probs = &log_probs[row * classes..][..classes];
+    for_each_task(dlogits, rows, classes, EXP_WORK, |start, dlogits| {
         beta.prepare(dlogits);
-        let target = targets[row] as usize;
-        for (class, (dlogit, log_prob)) in dlogits.iter_mut().zip(log_probs).enumerate() {
-            let expected = if class == target { 1.0 - label_smoothing + everywhere } else { everywhere };
-            *dlogit += scale * (log_prob.exp() - expected);
-        }
+        with_exp(&log_probs[start..start + dlogits.len()], |probs| {
+            let targets = targets[start / classes..].iter();
+            let rows = rows_of(dlogits, classes).zip(probs.chunks_exact(classes));
+            for ((dlogits, probs), &target) in rows.zip(targets) {
+                for (class, (dlogit, prob)) in dlogits.iter_mut().zip(probs).enumerate() {
+                    let is_target = class == target as usize;
+                    let expected = if is_target { 1.0 - label_smoothing + everywhere } else { everywhere };
+                    *dlogit += scale * (prob - expected);
+                }
+            }
+        });
     });
 }
 
-/// Calls `f(row, output row)` for each row, `cost` element operations an element.
-fn for_each_row(y: &mut [f32], rows: usize, cols: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+/// Calls `f(start, y[start..])` for the rows of each task, `cost` element operations per element.
+fn for_each_task(y: &mut [f32], rows: usize, cols: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     for_each_chunk(rows, task_rows(cols), cost * y.len(), rows_mut(y, cols), |range, y| {
-        range.zip(y.into_slice().chunks_exact_mut(cols.max(1))).for_each(|(row, y)| f(row, y));
+        f(range.start * cols, y.into_slice());
     });
+}
+
+/// y = x − max x, row by row, for as many rows as `y` has.
+fn subtract_maximum(y: &mut [f32], x: &[f32], cols: usize) {
+    for (y, x) in rows_of(y, cols).zip(x.chunks_exact(cols.max(1))) {
+        let max = x.iter().copied().fold(f32::NEG_INFINITY, max_nan);
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = x - max);
+    }
+}
+
+/// Calls `f` with the exponentials of `x`.
+fn with_exp(x: &[f32], f: impl FnOnce(&[f32])) {
+    scratch::with(x.len(), |powers| {
+        powers.copy_from_slice(x);
+        exp_in_place(powers);
+        f(powers);
+    });
+}
+
+fn sum(x: &[f32]) -> f64 {
+    x.iter().map(|&v| f64::from(v)).sum()
+}
+
+fn rows_of(y: &mut [f32], cols: usize) -> impl Iterator<Item = &mut [f32]> {
+    y.chunks_exact_mut(cols.max(1))
+}
+
+fn zip_rows<'a>(a: &'a [f32], b: &'a [f32], cols: usize) -> impl Iterator<Item = (&'a [f32], &'a [f32])> {
+    a.chunks_exact(cols.max(1)).zip(b.chunks_exact(cols.max(1)))
 }
 
 fn task_rows(cols: usize) -> usize {
