@@ -23,7 +23,7 @@ impl Axes {
     /// `shape` with the size of each chosen axis set to 1: the result of a reduction that keeps its axes.
     ///
     /// # Panics
-    /// When the shape has not all of the axes.
+    /// When the shape lacks one of the axes.
     #[track_caller]
     pub fn kept(&self, shape: &Shape) -> Shape {
         self.check(shape);
@@ -37,7 +37,7 @@ impl Axes {
     /// `shape` without the chosen axes.
     ///
     /// # Panics
-    /// When the shape has not all of the axes.
+    /// When the shape lacks one of the axes.
     #[track_caller]
     pub fn removed(&self, shape: &Shape) -> Shape {
         self.check(shape);

@@ -1,37 +1,36 @@
 #![doc = include_str!("../README.md")]
 
-mod axes;
-mod beta;
-mod nest;
-mod shape;
-mod tensor;
+// The layers of a network.
+pub mod activation;
+pub mod conv;
+pub mod dropout;
+pub mod linear;
+pub mod loss;
+pub mod norm;
+pub mod pool;
 
-pub mod scratch;
-
-pub mod parallel;
-
-pub mod elementwise;
-
+// What they and their gradients are made of.
 pub mod broadcast;
+pub mod elementwise;
 pub mod layout;
+pub mod matmul;
 pub mod reduce;
 
-pub mod matmul;
-
+// How kernels get threads, memory and registers.
+pub mod parallel;
+pub mod scratch;
 mod tile;
 mod transpose;
 
-pub mod linear;
-
-pub mod conv;
-pub mod pool;
-
-pub mod activation;
-pub mod dropout;
-pub mod loss;
-pub mod norm;
+mod beta;
+mod nest;
+mod shape;
 
 pub mod reference;
+
+// An array with a shape, for a few lines of arithmetic.
+mod axes;
+mod tensor;
 
 #[cfg(test)]
 mod testing;

@@ -119,7 +119,7 @@ fn misuse_panics_with_both_shapes() {
         (|| drop(matrix().sum(2, false)), "there is no axis 2 in shape [2, 3]"),
         (|| drop(matrix().slice(1, 2..4)), "2..4 is out of bounds for axis 1 of shape [2, 3]"),
         (|| drop(Tensor::concat(&[&matrix(), &Tensor::zeros([2])], 0)), "shapes [2, 3] and [2] do not fit"),
-        (|| _ = matrix().item(), "shape [2, 3] has not one element"),
+        (|| _ = matrix().item(), "shape [2, 3] does not have exactly one element"),
     ];
     for (misuse, expected) in cases {
         let message = panic_message(misuse);

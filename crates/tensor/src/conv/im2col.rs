@@ -1,8 +1,8 @@
 //! Convolution as a matrix product over copied patches: the general algorithm.
 //!
-//! The patches of a few output rows are copied into a matrix that stays in the L2 cache, one patch a row in
+//! The patches of a few output rows are copied into a matrix that stays in the L2 cache, one patch per row in
 //! the order (kernel row, kernel column, channel), so that a kernel row is one contiguous run of the image.
-//! Weights are repacked to that order once a call. The error bound is that of the product:
+//! Weights are repacked to that order once per call. The error bound is that of the product:
 //! |Δ| ≤ (k + 2)·ε·(|x| ∗ |w|), k the number of terms of the sum, ε = 2⁻²⁴.
 
 use std::ops::Range;

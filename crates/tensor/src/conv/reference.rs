@@ -12,14 +12,14 @@ pub fn conv2d_forward(x: &[f64], w: &[f64], bias: Option<&[f64]>, shape: &Conv2d
     y
 }
 
-/// The gradient by the input.
+/// The gradient with respect to the input.
 pub fn conv2d_backward_input(dy: &[f64], w: &[f64], shape: &Conv2dShape) -> Vec<f64> {
     let mut dx = vec![0.0; shape.input_len()];
     for_each_product(shape, |x_idx, w_idx, y_idx| dx[x_idx] += dy[y_idx] * w[w_idx]);
     dx
 }
 
-/// The gradient by the weight.
+/// The gradient with respect to the weight.
 pub fn conv2d_backward_weight(dy: &[f64], x: &[f64], shape: &Conv2dShape) -> Vec<f64> {
     let mut dw = vec![0.0; shape.weight_len()];
     for_each_product(shape, |x_idx, w_idx, y_idx| dw[w_idx] += dy[y_idx] * x[x_idx]);

@@ -1,6 +1,6 @@
 //! Where a forward kernel's results go: stored as they are, or through bias, ReLU and 2×2 max-pool.
 //!
-//! Every forward kernel hands its results on as windows of 2×2 output pixels × 16 channels, still in
+//! Every forward kernel passes its results on as windows of 2×2 output pixels × 16 channels, still in
 //! registers, so that pooling costs no pass over memory.
 
 use super::geometry::Geometry;

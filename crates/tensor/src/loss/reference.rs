@@ -50,7 +50,7 @@ pub fn cross_entropy_backward(
     softmax_forward(logits, classes).iter().zip(expected).map(|(prob, e)| scale * (prob - e)).collect()
 }
 
-/// (1 − s) · one-hot + s / classes, a row a target.
+/// (1 − s) · one-hot + s / classes, one row per target.
 fn target_distribution(targets: &[u32], classes: usize, smoothing: f64) -> Vec<f64> {
     let one_hot =
         |target: u32| (0..classes).map(move |class| if class == target as usize { 1.0 } else { 0.0 });

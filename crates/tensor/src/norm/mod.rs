@@ -36,7 +36,7 @@ pub enum Statistics {
 pub struct BatchNormSaved<'a> {
     /// The input.
     pub x: &'a [f32],
-    /// The mean that the forward used, an element a channel.
+    /// The mean that the forward used, one element per channel.
     pub mean: &'a [f32],
     /// The variance that the forward used.
     pub var: &'a [f32],
@@ -104,7 +104,7 @@ pub fn batch_norm_forward_eval(
     });
 }
 
-/// The gradients of the forward: by its input, by the weight and by the bias, those that are asked for.
+/// The gradients of the forward with respect to its input, the weight and the bias, those that are asked for.
 ///
 /// With x̂ = (x − mean) / √(var + eps): dbias = Σ dy, dweight = Σ dy · x̂, and dx = weight / √(var + eps) · dy
 /// for running statistics, for the batch's own weight / √(var + eps) · (dy − dbias / rows − x̂ · dweight / rows).

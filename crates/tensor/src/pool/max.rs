@@ -7,7 +7,7 @@ use crate::parallel::{for_each_chunk, rows_mut};
 /// y = the largest element of each window, channel by channel; `indices` says where it was.
 ///
 /// An index counts the pixels of one image, row · width + column, as PyTorch's; of equal elements the first
-/// in row-major order wins. A NaN counts as largest, so it is handed on (the last one of a window, as in
+/// in row-major order wins. A NaN counts as largest, so it propagates (the last one of a window, as in
 /// PyTorch). Exact.
 ///
 /// # Panics

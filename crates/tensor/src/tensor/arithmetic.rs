@@ -30,7 +30,7 @@ impl Tensor {
     /// The matrix product of an m × k and a k × n tensor.
     ///
     /// # Panics
-    /// When a tensor has not two axes, or the inner sizes differ.
+    /// When a tensor does not have two axes, or the inner sizes differ.
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         let (&[m, k], &[other_k, n]) = (&self.shape[..], &other.shape[..]) else {

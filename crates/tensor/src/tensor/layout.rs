@@ -90,7 +90,7 @@ impl Tensor {
         assert_eq!(
             y.data.len(),
             indices.len(),
-            "Tensor::gather: the number of indices is no multiple of {columns}, for axis {axis} of {}",
+            "Tensor::gather: the number of indices is not a multiple of {columns}, for axis {axis} of {}",
             self.shape
         );
         gather_forward(&mut y.data, &self.data, indices, &self.shape, axis);

@@ -7,7 +7,10 @@ mod reduce;
 
 use crate::Shape;
 
-/// An owned, contiguous, row-major array of f32 with a shape known at run time.
+/// An owned, contiguous, row-major array of f32 with a shape known at run time, for a few lines of arithmetic.
+///
+/// Each operation allocates its result. Kernels, and all that computes networks, work on slices instead;
+/// [`as_slice`](Self::as_slice) and [`new`](Self::new) lead from one to the other.
 ///
 /// ```
 /// use tensor::Tensor;
@@ -125,14 +128,19 @@ impl Tensor {
     /// When there is not exactly one.
     #[track_caller]
     pub fn item(&self) -> f32 {
-        assert_eq!(self.data.len(), 1, "Tensor::item: shape {} has not one element", self.shape);
+        assert_eq!(
+            self.data.len(),
+            1,
+            "Tensor::item: shape {} does not have exactly one element",
+            self.shape
+        );
         self.data[0]
     }
 
     /// The element at an index.
     ///
     /// # Panics
-    /// When the index has not one entry an axis, or an entry is out of bounds.
+    /// When the index does not have one entry per axis, or an entry is out of bounds.
     #[track_caller]
     pub fn at(&self, index: &[usize]) -> f32 {
         let inside =

@@ -5,8 +5,8 @@ use std::ops::Range;
 use simd::{Kernel, LANES, Simd, Vector};
 
 use super::points::{read_points, read_tile, write_points};
+use super::tiling::{SLACK, TILE_GRANULE, Tiling, weights, weights_block_len};
 use super::transform::{INPUTS, Input, OUTPUTS, Output, POINTS, TAPS, Transform, Weight};
-use super::{SLACK, TILE_GRANULE, Tiling, weights_block_len};
 use crate::conv::geometry::Geometry;
 use crate::conv::sink::Sink;
 use crate::tile::{Strides, TILE_ROWS, inner_product};
@@ -24,7 +24,7 @@ impl Kernel for TransformWeights<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Self { geometry, transformed, packed } = self;
-        let points = super::weights(geometry);
+        let points = weights(geometry);
         let tap_len = geometry.in_channels * LANES;
         for input in 0..geometry.in_channels {
             let mut kernel = [[simd.zero(); TAPS]; TAPS];
@@ -135,7 +135,7 @@ fn multiply<S: Simd, const COLS: usize, const VECS: usize>(
     n_tiles: usize,
 ) {
     let (inputs, outputs) = (tiling.inputs(), tiling.outputs(VECS * LANES));
-    let u = super::weights(&tiling.geometry);
+    let u = self::weights(&tiling.geometry);
     let strides = Strides { row: COLS * inputs.row_len, col: inputs.row_len };
     for point in 0..POINTS {
         let v = &v[point * inputs.stride..];
@@ -163,7 +163,7 @@ fn multiply<S: Simd, const COLS: usize, const VECS: usize>(
     }
 }
 
-/// Transforms M back and hands the outputs on, for `VECS` × 16 output channels from `channel` on.
+/// Transforms M back and passes the outputs to the sink, for `VECS` × 16 output channels from `channel` on.
 #[inline(always)]
 fn emit<S: Simd, K: Sink, const VECS: usize>(
     simd: S,

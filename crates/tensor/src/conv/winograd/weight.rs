@@ -16,8 +16,8 @@ use simd::{Kernel, LANES, Simd, Vector};
 
 use super::forward::Source;
 use super::points::{Points, read_points, read_tile, write_points};
+use super::tiling::{SLACK, TILE_GRANULE, Tiling};
 use super::transform::{OUTPUTS, OutputAdjoint, POINTS, TAPS, Transform, WeightAdjoint};
-use super::{SLACK, TILE_GRANULE, Tiling};
 use crate::Beta;
 use crate::conv::geometry::{Bordered, Geometry};
 use crate::conv::pack;

@@ -1,0 +1,109 @@
+//! How the work is cut: images into tiles, tiles into chunks, a batch into tasks; and how large everything is.
+
+use std::ops::Range;
+
+use simd::LANES;
+
+use super::KERNEL_SIZE;
+use super::points::Points;
+use super::transform::{OUTPUTS, POINTS};
+use crate::conv::geometry::{Bordered, Geometry};
+
+/// Tiles of a product's register tile; chunks are multiples of it.
+pub(super) const TILE_GRANULE: usize = 8;
+
+/// The floats of transformed input to aim at in a chunk of tiles: half a megabyte.
+const CHUNK_LEN: usize = 1 << 17;
+
+/// The fewest tiles of a full chunk, so that transformed weights are read from far caches seldom enough.
+const MIN_TILES: usize = 48;
+
+/// The floats of transformed weights that a second-level cache holds beside a chunk of tiles.
+const CACHED_WEIGHTS_LEN: usize = 1 << 19;
+
+/// Floats past the end of a bordered image that the last pixel's last vector may read.
+pub(super) const SLACK: usize = LANES;
+
+/// How the tiles of some images are worked through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tiling {
+    pub(super) geometry: Geometry,
+    pub(super) tile_rows: usize,
+    pub(super) tile_cols: usize,
+    /// Tiles of a chunk, all but the last one.
+    pub(super) chunk: usize,
+    pub(super) n_tiles: usize,
+}
+
+impl Tiling {
+    /// The tiling of a 3×3 convolution of `n_images` images.
+    pub(crate) fn new(geometry: &Geometry, n_images: usize) -> Self {
+        debug_assert_eq!(geometry.kernel_size, KERNEL_SIZE);
+        let (tile_rows, tile_cols) =
+            (geometry.out_height().div_ceil(OUTPUTS), geometry.out_width().div_ceil(OUTPUTS));
+        let n_tiles = n_images * tile_rows * tile_cols;
+        let most = (CHUNK_LEN / (POINTS * geometry.in_channels.next_multiple_of(LANES))).max(MIN_TILES);
+        // Chunks of about equal size.
+        let chunk = n_tiles.div_ceil(n_tiles.div_ceil(most).max(1)).next_multiple_of(TILE_GRANULE);
+        Self { geometry: *geometry, tile_rows, tile_cols, chunk, n_tiles }
+    }
+
+    /// The layout of the bordered images that the kernels read.
+    pub(super) fn layout(&self) -> Bordered {
+        Bordered::new(&self.geometry, [OUTPUTS, OUTPUTS])
+    }
+
+    /// V: one row per tile of the chunk, one column per input channel, filled up to whole vectors.
+    pub(super) fn inputs(&self) -> Points {
+        Points::new(self.chunk, self.geometry.in_channels.next_multiple_of(LANES))
+    }
+
+    /// M: one row per tile of the chunk, one column per output channel of a slab.
+    pub(super) fn outputs(&self, slab_len: usize) -> Points {
+        Points::new(self.chunk, slab_len)
+    }
+
+    /// Floats of scratch that the forward kernels need.
+    pub(crate) fn scratch_len(&self) -> usize {
+        self.layout().len() + SLACK + self.inputs().len() + self.outputs(2 * LANES).len()
+    }
+
+    /// The chunks of tiles.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (chunk, n_tiles) = (self.chunk, self.n_tiles);
+        (0..n_tiles).step_by(chunk).map(move |first| first..n_tiles.min(first + chunk))
+    }
+
+    /// The image of a tile, and the row and column of its first output.
+    #[inline(always)]
+    pub(super) fn place(&self, tile: usize) -> (usize, usize, usize) {
+        let (row, col) = (tile / self.tile_cols % self.tile_rows, tile % self.tile_cols);
+        (tile / (self.tile_rows * self.tile_cols), row * OUTPUTS, col * OUTPUTS)
+    }
+}
+
+/// In how many tasks `n_images` are convolved, if others take `n_tasks`. Weights that fit no near cache are read once
+/// a chunk, so where images are small enough that a task would not fill one, tasks are larger.
+pub(crate) fn n_tasks(geometry: &Geometry, n_images: usize, n_tasks: usize) -> usize {
+    if weights_len(geometry) <= CACHED_WEIGHTS_LEN {
+        return n_tasks;
+    }
+    let n_full = (Tiling::new(geometry, n_images).n_tiles / MIN_TILES).max(1);
+    // A power of two shares out evenly.
+    n_tasks.min(1 << n_full.ilog2())
+}
+
+/// U: blocks of 16 output channels, in each one row per input channel.
+pub(super) fn weights(geometry: &Geometry) -> Points {
+    Points::new(geometry.in_channels, LANES)
+}
+
+/// The length of the transformed weights: `[out / 16][36][in][16]`.
+pub(crate) fn weights_len(geometry: &Geometry) -> usize {
+    geometry.out_channels.div_ceil(LANES) * weights_block_len(geometry)
+}
+
+/// The length of the transformed weights of sixteen output channels.
+pub(crate) fn weights_block_len(geometry: &Geometry) -> usize {
+    weights(geometry).len()
+}
