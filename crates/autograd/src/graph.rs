@@ -1,6 +1,7 @@
 //! One step: recording ops on a tape, and reading what they made.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
 use std::mem;
 
 use keyed_random::{child_key, draw_key, seed_key};
@@ -38,14 +39,27 @@ pub struct Graph<'a> {
     /// Hash of the path, and how many random ops ran under it so far.
     stream: Cell<u64>,
     n_draws: Cell<u64>,
+    trace: RefCell<Option<Vec<Traced>>>,
     pub(crate) backward_done: bool,
     pub(crate) search: Search,
+}
+
+/// What a layer made, as a [trace](Graph::trace) keeps it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traced {
+    /// Where the layer stands in the model: `block.body.2`.
+    pub path: String,
+    /// The layer as its `Debug` writes it.
+    pub layer: String,
+    /// The shape of its output.
+    pub output: Shape,
 }
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
         let (stream, n_draws, search) = (Cell::new(seed_key(mode.seed)), Cell::new(0), Search::default());
-        Self { tape, params, mode, stream, n_draws, backward_done: false, search }
+        let trace = RefCell::new(None);
+        Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }
     }
 
     /// The mode of this step.
@@ -156,6 +170,32 @@ impl<'a> Graph<'a> {
         self.stream.set(stream);
         self.n_draws.set(n_draws);
         result
+    }
+
+    /// Runs a layer with one output in a [`scope`](Self::scope) of its own; a [trace](Self::trace) keeps what it
+    /// made.
+    pub fn layer(&self, name: &str, layer: &dyn Debug, forward: impl FnOnce(&Self) -> Var) -> Var {
+        self.scope(name, |g| {
+            let y = forward(g);
+            if let Some(trace) = &mut *g.trace.borrow_mut() {
+                let path = g.tape.recording.borrow().path.clone();
+                trace.push(Traced { path, layer: format!("{layer:?}"), output: g.shape(y) });
+            }
+            y
+        })
+    }
+
+    /// Runs `model` and returns what each [`layer`](Self::layer) within it made, in the order in which they
+    /// were done.
+    pub fn trace(&self, model: impl FnOnce(&Self) -> Var) -> (Var, Vec<Traced>) {
+        self.trace.replace(Some(Vec::new()));
+        let y = model(self);
+        (y, self.trace.take().unwrap_or_default())
+    }
+
+    /// Whether a [trace](Self::trace) is being kept: layers that could run as one run one by one then.
+    pub fn is_tracing(&self) -> bool {
+        self.trace.borrow().is_some()
     }
 
     /// ` at layer "path"`, to stand behind the name of an op in a message; empty outside of any

@@ -10,7 +10,7 @@ mod params;
 mod tape;
 mod values;
 
-pub use graph::Graph;
+pub use graph::{Graph, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Reduction};
 pub use params::{Entry, ParamId, Params, Role};

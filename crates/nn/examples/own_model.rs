@@ -3,20 +3,19 @@
 //!     cargo run --release -p nn --example own_model
 
 use autograd::{CrossEntropyOptions, Graph, Mode, Tape, Var};
-use nn::{Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual, Scope, Sequential, Summary};
+use nn::{Child, Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual, Scope, Sequential};
 
 /// What 1 × 1, 3 × 3 and 5 × 5 see of an image, side by side in the channels.
 #[derive(Debug)]
 struct Inception {
-    branches: [Sequential; 3],
+    branches: [Child<Sequential>; 3],
 }
 
 impl Inception {
-    const NAMES: [&str; 3] = ["branch1x1", "branch3x3", "branch5x5"];
-
     fn new(in_channels: usize, branch_channels: usize) -> Self {
         let branch = |size| {
-            Sequential::new().add(Conv2d::new(in_channels, branch_channels, size).padding(size / 2)).add(ReLU)
+            let conv = Conv2d::new(in_channels, branch_channels, size).padding(size / 2);
+            Child::new(format!("branch{size}x{size}"), Sequential::new().add(conv).add(ReLU))
         };
         Self { branches: [1, 3, 5].map(branch) }
     }
@@ -24,20 +23,11 @@ impl Inception {
 
 impl Layer for Inception {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        for (name, branch) in Self::NAMES.iter().zip(&mut self.branches) {
-            scope.layer(name, branch);
-        }
+        self.branches.iter_mut().for_each(|branch| scope.layer(branch));
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let [a, b, c] = [0, 1, 2].map(|i| g.scope(Self::NAMES[i], |g| self.branches[i].forward(g, x)));
-        g.concat(&[a, b, c], 3)
-    }
-
-    // Only needed for a row of its own for each branch in the summary.
-    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
-        let [a, b, c] = [0, 1, 2].map(|i| summary.layer(Self::NAMES[i], &self.branches[i], g, x));
-        g.concat(&[a, b, c], 3)
+        g.concat(&self.branches.each_ref().map(|branch| branch.forward(g, x)), 3)
     }
 }
 

@@ -8,11 +8,11 @@ use std::any::Any;
 
 use autograd::{Graph, Var};
 
-use crate::layer::Layer;
+use crate::layer::{Child, Layer};
 use crate::layers::{Conv2d, Linear, MaxPool2d, ReLU};
 
 /// Runs the layers at the front of a slice as one op, or declines.
-type Fused = fn(&[Box<dyn Layer>], &Graph<'_>, Var) -> Option<Var>;
+type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
 const PATTERNS: [(usize, Fused); 2] = [
@@ -20,27 +20,35 @@ const PATTERNS: [(usize, Fused); 2] = [
     (2, linear_relu),    // Linear → ReLU
 ];
 
-/// Runs the first pattern that fits the front of `layers`; says how many layers it took.
-pub(crate) fn run(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<(Var, usize)> {
-    PATTERNS.iter().find_map(|&(n_layers, fused)| fused(layers.get(..n_layers)?, g, x).map(|y| (y, n_layers)))
+/// Runs the first pattern that fits the front of `layers`, under the name of the first; says how many layers it
+/// took.
+pub(crate) fn run(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<(Var, usize)> {
+    PATTERNS.iter().find_map(|&(n_layers, fused)| {
+        let front = layers.get(..n_layers)?;
+        let y = g.scope(&front[0].name, |g| fused(front, g, x))?;
+        Some((y, n_layers))
+    })
 }
 
-fn conv_relu_pool(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<Var> {
-    let conv = layer::<Conv2d>(&*layers[0])?;
-    layer::<ReLU>(&*layers[1])?;
-    layer::<MaxPool2d>(&*layers[2]).filter(|pool| pool.is_2x2())?;
+fn conv_relu_pool(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let conv = layer::<Conv2d>(&layers[0])?;
+    layer::<ReLU>(&layers[1])?;
+    layer::<MaxPool2d>(&layers[2]).filter(|pool| pool.is_2x2())?;
     conv.forward_relu_pool(g, x)
 }
 
-fn linear_relu(layers: &[Box<dyn Layer>], g: &Graph<'_>, x: Var) -> Option<Var> {
-    let linear = layer::<Linear>(&*layers[0])?;
-    layer::<ReLU>(&*layers[1])?;
+fn linear_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let linear = layer::<Linear>(&layers[0])?;
+    layer::<ReLU>(&layers[1])?;
     Some(linear.forward_relu(g, x))
 }
 
-/// The layer, if it is of this kind.
-fn layer<L: Layer>(layer: &dyn Layer) -> Option<&L> {
-    let any: &dyn Any = layer;
+/// The layer, if it is of this kind, in however many boxes.
+fn layer<L: Layer>(child: &Child) -> Option<&L> {
+    let mut any: &dyn Any = &*child.layer;
+    while let Some(boxed) = any.downcast_ref::<Box<dyn Layer>>() {
+        any = &**boxed;
+    }
     any.downcast_ref()
 }
 
@@ -59,7 +67,7 @@ mod tests {
         let mut tape = Tape::new();
         let g = tape.begin(&mut params, Mode::eval());
         let x = g.input(shape, &vec![0.0; shape.iter().product()]);
-        run(net.layers(), &g, x).map_or(0, |(_, n_layers)| n_layers)
+        run(&net.children, &g, x).map_or(0, |(_, n_layers)| n_layers)
     }
 
     #[test]
@@ -76,6 +84,8 @@ mod tests {
         assert_eq!(n_fused(Sequential::new().add(conv()).add(ReLU), &image), 0);
 
         let linear = || Linear::new(4, 5);
+        let boxed: Box<dyn Layer> = Box::new(linear());
+        assert_eq!(n_fused(Sequential::new().add(boxed).add_named("act", ReLU), &[2, 4]), 2);
         assert_eq!(n_fused(Sequential::new().add(linear()).add(ReLU), &[2, 4]), 2);
         assert_eq!(n_fused(Sequential::new().add(linear()).add(Tanh), &[2, 4]), 0);
         assert_eq!(n_fused(Sequential::new().add(linear()), &[2, 4]), 0);

@@ -13,32 +13,32 @@ use crate::summary::Summary;
 /// A part of a network: it registers its parameters once, and computes `y = f(x)` each step.
 ///
 /// A layer is a plain struct of sizes, options and parameter handles; the numbers lie in [`Params`].
-/// A model of your own is a struct that implements `Layer` out of others:
+/// A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name:
 ///
 /// ```
 /// use autograd::{Graph, Mode, Tape, Var};
-/// use nn::{Layer, Linear, Scope};
+/// use nn::{Child, Layer, Linear, Scope};
 ///
 /// /// y = up(tanh(down(x))) + x
 /// #[derive(Debug)]
 /// struct Bottleneck {
-///     down: Linear,
-///     up: Linear,
+///     down: Child<Linear>,
+///     up: Child<Linear>,
 /// }
 ///
 /// impl Layer for Bottleneck {
 ///     fn register(&mut self, scope: &mut Scope<'_>) {
-///         scope.layer("down", &mut self.down);
-///         scope.layer("up", &mut self.up);
+///         scope.layer(&mut self.down);
+///         scope.layer(&mut self.up);
 ///     }
 ///     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-///         let h = g.tanh(g.scope("down", |g| self.down.forward(g, x)));
-///         let y = g.scope("up", |g| self.up.forward(g, h));
-///         g.add(y, x)
+///         let h = g.tanh(self.down.forward(g, x));
+///         g.add(self.up.forward(g, h), x)
 ///     }
 /// }
 ///
-/// let block = Bottleneck { down: Linear::new(8, 2), up: Linear::new(2, 8) };
+/// let down = Child::new("down", Linear::new(8, 2));
+/// let block = Bottleneck { down, up: Child::new("up", Linear::new(2, 8)) };
 /// let (block, mut params) = nn::build(block, 0);
 /// assert_eq!(params.entries()[2].name, "up.weight");
 ///
@@ -61,16 +61,8 @@ pub trait Layer: Any + fmt::Debug + Send + Sync {
     /// and what to change. Also when the layer has parameters that were never registered.
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var;
 
-    /// Runs the layer and reports its rows to a [`Summary`]: one row for the whole of it, unless a
-    /// container overrides this to report its children.
-    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
-        let y = self.forward(g, x);
-        summary.row(&format!("{self:?}"), g, y);
-        y
-    }
-
-    /// The model as a table, for an input of the given shape: layer, output shape, parameters, and
-    /// the total. The model is run once, in evaluation mode, on zeros.
+    /// The model as a table, for an input of the given shape: a row for each [`Child`] with its output shape and
+    /// parameters, and the total. The model is run once, in evaluation mode, on zeros.
     ///
     /// # Panics
     /// When the model does not take an input of this shape.
@@ -78,7 +70,46 @@ pub trait Layer: Any + fmt::Debug + Send + Sync {
     where
         Self: Sized,
     {
-        Summary::of(self, params, input.into())
+        Summary::of(format!("{self:?}"), params, input.into(), |g, x| self.forward(g, x))
+    }
+}
+
+impl<L: Layer + ?Sized> Layer for Box<L> {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        (**self).register(scope);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        (**self).forward(g, x)
+    }
+}
+
+/// A layer within another, under a name: its parameters, its errors, its random numbers and its row in the
+/// summary all go by this one name. [`Scope::layer`] registers it.
+#[derive(Clone)]
+pub struct Child<L = Box<dyn Layer>> {
+    pub(crate) name: String,
+    pub(crate) layer: L,
+}
+
+impl<L: Layer> Child<L> {
+    /// A child of this name.
+    pub fn new(name: impl Into<String>, layer: L) -> Self {
+        Self { name: name.into(), layer }
+    }
+
+    /// Records the child on the graph, under its name.
+    ///
+    /// # Panics
+    /// As [`Layer::forward`].
+    pub fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.layer(&self.name, &self.layer, |g| self.layer.forward(g, x))
+    }
+}
+
+impl<L: fmt::Debug> fmt::Debug for Child<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.layer.fmt(f)
     }
 }
 
@@ -111,12 +142,11 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Registers a child: its parameters are called `name.…`. Run it in `forward` under
-    /// `g.scope(name, …)`, so that errors and random numbers know it by the same path.
-    pub fn layer(&mut self, name: &str, layer: &mut dyn Layer) {
+    /// Registers a child: its parameters are called by its name, `name.…`.
+    pub fn layer<L: Layer>(&mut self, child: &mut Child<L>) {
         let (len, fuse) = (self.path.len(), self.fuse);
-        self.path = self.full_name(name);
-        layer.register(self);
+        self.path = self.full_name(&child.name);
+        child.layer.register(self);
         self.path.truncate(len);
         self.fuse = fuse;
     }
@@ -166,9 +196,11 @@ impl Scope<'_> {
         Handle(Some(id))
     }
 
-    /// Whether containers registered here may run neighbouring layers as one fused op.
-    pub(crate) fn fuse(&mut self) -> &mut bool {
-        &mut self.fuse
+    /// Says whether the container that is being registered, and those within it, may run neighbouring layers as
+    /// one fused op; returns whether it may.
+    pub(crate) fn allow_fusion(&mut self, fuse: bool) -> bool {
+        self.fuse &= fuse;
+        self.fuse
     }
 
     fn full_name(&self, name: &str) -> String {

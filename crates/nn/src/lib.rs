@@ -11,7 +11,7 @@ mod summary;
 pub mod weights;
 
 pub use init::Init;
-pub use layer::{Handle, Layer, Scope, build};
+pub use layer::{Child, Handle, Layer, Scope, build};
 pub use layers::{
     AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d, LeakyReLU, Linear,
     MaxPool2d, Pair, ReLU, Residual, Sigmoid, Tanh,

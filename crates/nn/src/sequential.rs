@@ -5,8 +5,7 @@ use std::fmt;
 use autograd::{Graph, Var};
 
 use crate::fusion;
-use crate::layer::{Layer, Scope};
-use crate::summary::Summary;
+use crate::layer::{Child, Layer, Scope};
 
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
@@ -20,22 +19,26 @@ use crate::summary::Summary;
 /// ```
 #[must_use]
 pub struct Sequential {
-    layers: Vec<Box<dyn Layer>>,
-    names: Vec<String>,
+    pub(crate) children: Vec<Child>,
     fuse: bool,
 }
 
 impl Sequential {
     /// No layers yet: the identity.
     pub fn new() -> Self {
-        Self { layers: Vec::new(), names: Vec::new(), fuse: true }
+        Self { children: Vec::new(), fuse: true }
     }
 
     /// Appends a layer; another `Sequential` is a layer too.
     #[expect(clippy::should_implement_trait, reason = "`add` appends, as in PyTorch's containers")]
-    pub fn add(mut self, layer: impl Layer) -> Self {
-        self.names.push(self.layers.len().to_string());
-        self.layers.push(Box::new(layer));
+    pub fn add(self, layer: impl Layer) -> Self {
+        let name = self.children.len().to_string();
+        self.add_named(name, layer)
+    }
+
+    /// Appends a layer under a name of its own instead of its position.
+    pub fn add_named(mut self, name: impl Into<String>, layer: impl Layer) -> Self {
+        self.children.push(Child::new(name, Box::new(layer)));
         self
     }
 
@@ -44,11 +47,6 @@ impl Sequential {
     pub fn fuse(mut self, fuse: bool) -> Self {
         self.fuse = fuse;
         self
-    }
-
-    /// The layers, in order.
-    pub fn layers(&self) -> &[Box<dyn Layer>] {
-        &self.layers
     }
 }
 
@@ -60,37 +58,25 @@ impl Default for Sequential {
 
 impl Layer for Sequential {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.fuse &= *scope.fuse();
-        *scope.fuse() = self.fuse;
-        for (name, layer) in self.names.iter().zip(&mut self.layers) {
-            scope.layer(name, layer.as_mut());
-        }
+        self.fuse = scope.allow_fusion(self.fuse);
+        self.children.iter_mut().for_each(|child| scope.layer(child));
     }
 
     fn forward(&self, g: &Graph<'_>, mut x: Var) -> Var {
-        let mut i = 0;
-        while i < self.layers.len() {
-            let rest = &self.layers[i..];
-            let (y, n_layers) = g.scope(&self.names[i], |g| {
-                let fused = if self.fuse { fusion::run(rest, g, x) } else { None };
-                fused.unwrap_or_else(|| (rest[0].forward(g, x), 1))
-            });
-            x = y;
-            i += n_layers;
+        let may_fuse = self.fuse && !g.is_tracing();
+        let mut rest = &self.children[..];
+        while let [first, ..] = rest {
+            let fused = if may_fuse { fusion::run(rest, g, x) } else { None };
+            let (y, n_layers) = fused.unwrap_or_else(|| (first.forward(g, x), 1));
+            (x, rest) = (y, &rest[n_layers..]);
         }
         x
-    }
-
-    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
-        let layers = self.names.iter().zip(&self.layers);
-        layers.fold(x, |x, (name, layer)| summary.layer(name, layer.as_ref(), g, x))
     }
 }
 
 impl fmt::Debug for Sequential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let children = self.names.iter().map(String::as_str).zip(self.layers.iter().map(AsRef::as_ref));
-        write_children(f, "Sequential", children)
+        write_children(f, "Sequential", &self.children)
     }
 }
 
@@ -98,10 +84,10 @@ impl fmt::Debug for Sequential {
 pub(crate) fn write_children<'a>(
     f: &mut fmt::Formatter<'_>,
     container: &str,
-    children: impl Iterator<Item = (&'a str, &'a dyn Layer)>,
+    children: impl IntoIterator<Item = &'a Child>,
 ) -> fmt::Result {
     let mut lines = String::new();
-    for (name, layer) in children {
+    for Child { name, layer } in children {
         let child = format!("{layer:?}").replace('\n', "\n  ");
         lines += &format!("\n  ({name}): {child}");
     }

@@ -2,17 +2,16 @@
 
 use std::fmt;
 
-use autograd::{Graph, Mode, Params, Role, Tape, Var};
+use autograd::{Graph, Mode, Params, Role, Tape, Traced, Var};
 use tensor::Shape;
 
-use crate::layer::Layer;
-
-/// A table of a model's layers; [`Layer::summary`] makes it, `Display` prints it.
+/// A table of a model's layers; [`Layer::summary`](crate::Layer::summary) makes it, `Display` prints it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// The shape that the model was shown.
     pub input: Shape,
-    /// One row a layer, in the order in which they run.
+    /// One row for each layer without children, and for each that has parameters beside its children's, in the
+    /// order in which they are done.
     pub rows: Vec<Row>,
     /// The number of parameters that training moves.
     pub n_trainable: usize,
@@ -20,7 +19,6 @@ pub struct Summary {
     pub n_frozen: usize,
     /// The number of running statistics: kept with the weights, not counted among the parameters.
     pub n_statistics: usize,
-    path: String,
 }
 
 /// One layer of a [`Summary`].
@@ -32,57 +30,58 @@ pub struct Row {
     pub layer: String,
     /// The shape of its output.
     pub output: Shape,
-    /// The number of its parameters, trainable or frozen.
+    /// The number of its own parameters, trainable or frozen.
     pub n_params: usize,
 }
 
 impl Summary {
-    pub(crate) fn of(model: &dyn Layer, params: &Params, input: Shape) -> Self {
+    /// Runs `forward` of the model that is written `model` on zeros, and sums up what its layers made.
+    pub(crate) fn of(
+        model: String,
+        params: &Params,
+        input: Shape,
+        forward: impl FnOnce(&Graph<'_>, Var) -> Var,
+    ) -> Self {
+        let (mut tape, mut run_params) = (Tape::new(), params.clone());
+        let g = tape.begin(&mut run_params, Mode::eval());
+        let x = g.input(input, &vec![0.0; input.numel()]);
+        let (y, mut layers) = g.trace(|g| forward(g, x));
+        layers.push(Traced { path: String::new(), layer: model, output: g.shape(y) });
+        let rows = (0..layers.len()).filter_map(|i| Row::of(&layers[i], &layers[..i], params)).collect();
         let count = |role| {
             let entries = params.entries().iter().filter(|entry| entry.role == role);
             entries.map(|entry| entry.shape.numel()).sum()
         };
-        let mut summary = Self {
+        Self {
             input,
-            rows: Vec::new(),
+            rows,
             n_trainable: count(Role::Trainable),
             n_frozen: count(Role::Frozen),
             n_statistics: count(Role::Statistic),
-            path: String::new(),
-        };
-        let (mut tape, mut params) = (Tape::new(), params.clone());
-        let g = tape.begin(&mut params, Mode::eval());
-        let x = g.input(input, &vec![0.0; input.numel()]);
-        model.summarize(&mut summary, &g, x);
-        summary
-    }
-
-    /// Runs a child of a container and lets it report its rows.
-    pub fn layer(&mut self, name: &str, layer: &dyn Layer, g: &Graph<'_>, x: Var) -> Var {
-        let len = self.path.len();
-        if len > 0 {
-            self.path.push('.');
         }
-        self.path.push_str(name);
-        let y = g.scope(name, |g| layer.summarize(self, g, x));
-        self.path.truncate(len);
-        y
-    }
-
-    /// Adds the row of the layer that is being run, whose output is `y`; it is charged with all
-    /// parameters under its path.
-    pub fn row(&mut self, layer: &str, g: &Graph<'_>, y: Var) {
-        let is_param = |role| matches!(role, Role::Trainable | Role::Frozen);
-        let entries = g.params().entries().iter();
-        let own = entries.filter(|entry| is_param(entry.role) && is_under(&entry.name, &self.path));
-        let n_params = own.map(|entry| entry.shape.numel()).sum();
-        let (path, layer) = (self.path.clone(), one_line(layer));
-        self.rows.push(Row { path, layer, output: g.shape(y), n_params });
     }
 
     /// The number of parameters, trainable or frozen.
     pub fn n_params(&self) -> usize {
         self.n_trainable + self.n_frozen
+    }
+}
+
+impl Row {
+    /// The row of a layer, given those that were done before it: charged with the parameters under its path that
+    /// are not its children's. `None` where only its children have something to say.
+    fn of(layer: &Traced, before: &[Traced], params: &Params) -> Option<Self> {
+        let children: Vec<&Traced> =
+            before.iter().filter(|child| is_under(&child.path, &layer.path)).collect();
+        let own = params.entries().iter().filter(|entry| {
+            entry.role != Role::Statistic
+                && is_under(&entry.name, &layer.path)
+                && !children.iter().any(|child| is_under(&entry.name, &child.path))
+        });
+        let n_params = own.map(|entry| entry.shape.numel()).sum();
+        let Traced { path, layer, output } = layer;
+        let row = Self { path: path.clone(), layer: one_line(layer), output: *output, n_params };
+        (children.is_empty() || n_params > 0).then_some(row)
     }
 }
 

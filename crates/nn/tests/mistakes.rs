@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Mode, Params, Tape};
 use nn::{
-    BatchNorm2d, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual,
+    BatchNorm2d, Child, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual,
     Sequential,
 };
 
@@ -89,18 +89,19 @@ fn a_model_that_was_never_built() {
 #[test]
 fn two_children_of_one_name() {
     #[derive(Debug)]
-    struct Twins(Linear, Linear);
+    struct Twins(Child<Linear>, Child<Linear>);
     impl Layer for Twins {
         fn register(&mut self, scope: &mut nn::Scope<'_>) {
-            scope.layer("fc", &mut self.0);
-            scope.layer("fc", &mut self.1);
+            scope.layer(&mut self.0);
+            scope.layer(&mut self.1);
         }
         fn forward(&self, g: &autograd::Graph<'_>, x: autograd::Var) -> autograd::Var {
             let y = self.0.forward(g, x);
             self.1.forward(g, y)
         }
     }
-    let twins = Twins(Linear::new(2, 2), Linear::new(2, 2));
+    let child = || Child::new("fc", Linear::new(2, 2));
+    let twins = Twins(child(), child());
     assert_eq!(
         message(|| nn::build(twins, 0)),
         "Params::add: there is already a parameter named \"fc.weight\""

@@ -1,7 +1,7 @@
 //! A layer of one's own, as the book shows it: a gate, y = s · σ(gate(x)) ⊙ value(x).
 
 use autograd::{Graph, Mode, Params, Reduction, Role, Tape, Var};
-use nn::{Handle, Layer, Linear, Scope};
+use nn::{Child, Handle, Layer, Linear, Scope};
 
 // ANCHOR: layer
 /// y = s · σ(gate(x)) ⊙ value(x), `[n, in_features]` to `[n, out_features]`, with a learned factor s for each
@@ -9,29 +9,29 @@ use nn::{Handle, Layer, Linear, Scope};
 #[derive(Debug)]
 struct Gate {
     out_features: usize,
-    gate: Linear,
-    value: Linear,
+    gate: Child<Linear>,
+    value: Child<Linear>,
     scale: Handle,
 }
 
 impl Gate {
     fn new(in_features: usize, out_features: usize) -> Self {
-        let linear = || Linear::new(in_features, out_features);
-        Self { out_features, gate: linear(), value: linear(), scale: Handle::default() }
+        let child = |name| Child::new(name, Linear::new(in_features, out_features));
+        Self { out_features, gate: child("gate"), value: child("value"), scale: Handle::default() }
     }
 }
 
 impl Layer for Gate {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        scope.layer("gate", &mut self.gate);
-        scope.layer("value", &mut self.value);
+        scope.layer(&mut self.gate);
+        scope.layer(&mut self.value);
         let ones = |values: &mut [f32], _: &mut _| values.fill(1.0);
         self.scale = scope.param("scale", [self.out_features], Role::Trainable, ones);
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let gate = g.scope("gate", |g| self.gate.forward(g, x));
-        let value = g.scope("value", |g| self.value.forward(g, x));
+        let gate = self.gate.forward(g, x);
+        let value = self.value.forward(g, x);
         let open = g.sigmoid(gate);
         let y = g.mul(open, value);
         let scale = g.param(self.scale.id(self));
@@ -71,3 +71,11 @@ fn every_gradient_of_the_gate_is_that_of_finite_differences() {
     }
 }
 // ANCHOR_END: test
+
+#[test]
+fn its_summary_has_a_row_for_each_child_and_one_for_its_own_parameters() {
+    let (gate, params) = nn::build(Gate::new(3, 2), 7);
+    let rows = gate.summary(&params, [5, 3]).rows;
+    let rows: Vec<_> = rows.iter().map(|row| (&*row.path, row.output.dims(), row.n_params)).collect();
+    assert_eq!(rows, [("gate", &[5, 2][..], 8), ("value", &[5, 2], 8), ("", &[5, 2], 2)]);
+}

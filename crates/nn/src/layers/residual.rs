@@ -5,9 +5,8 @@ use std::iter;
 
 use autograd::{Graph, Var};
 
-use crate::layer::{Layer, Scope};
+use crate::layer::{Child, Layer, Scope};
 use crate::sequential::write_children;
-use crate::summary::Summary;
 
 /// `y = body(x) + x`, or `y = body(x) + shortcut(x)` where the body changes the shape.
 /// He et al., "Deep Residual Learning for Image Recognition", 2015.
@@ -23,30 +22,32 @@ use crate::summary::Summary;
 /// ```
 #[must_use]
 pub struct Residual {
-    body: Box<dyn Layer>,
-    shortcut: Option<Box<dyn Layer>>,
+    body: Child,
+    shortcut: Option<Child>,
 }
 
 impl Residual {
     /// A block around this body.
     pub fn new(body: impl Layer) -> Self {
-        Self { body: Box::new(body), shortcut: None }
+        Self { body: Child::new("body", Box::new(body)), shortcut: None }
     }
 
     /// What the input goes through on its way around the body, instead of nothing.
     pub fn shortcut(mut self, shortcut: impl Layer) -> Self {
-        self.shortcut = Some(Box::new(shortcut));
+        self.shortcut = Some(Child::new("shortcut", Box::new(shortcut)));
         self
     }
+}
 
-    /// The children with their names.
-    fn children(&self) -> impl Iterator<Item = (&str, &dyn Layer)> {
-        let shortcut = self.shortcut.as_deref().map(|layer| ("shortcut", layer));
-        iter::once(("body", self.body.as_ref())).chain(shortcut)
+impl Layer for Residual {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        scope.layer(&mut self.body);
+        self.shortcut.iter_mut().for_each(|shortcut| scope.layer(shortcut));
     }
 
-    #[track_caller]
-    fn join(g: &Graph<'_>, y: Var, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let y = self.body.forward(g, x);
+        let x = self.shortcut.as_ref().map_or(x, |shortcut| shortcut.forward(g, x));
         let (body, around) = (g.shape(y), g.shape(x));
         assert!(
             body == around,
@@ -58,32 +59,8 @@ impl Residual {
     }
 }
 
-impl Layer for Residual {
-    fn register(&mut self, scope: &mut Scope<'_>) {
-        scope.layer("body", self.body.as_mut());
-        if let Some(shortcut) = &mut self.shortcut {
-            scope.layer("shortcut", shortcut.as_mut());
-        }
-    }
-
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let y = g.scope("body", |g| self.body.forward(g, x));
-        let x = match &self.shortcut {
-            Some(shortcut) => g.scope("shortcut", |g| shortcut.forward(g, x)),
-            None => x,
-        };
-        Self::join(g, y, x)
-    }
-
-    fn summarize(&self, summary: &mut Summary, g: &Graph<'_>, x: Var) -> Var {
-        let y = summary.layer("body", self.body.as_ref(), g, x);
-        let x = self.shortcut.as_ref().map_or(x, |layer| summary.layer("shortcut", layer.as_ref(), g, x));
-        Self::join(g, y, x)
-    }
-}
-
 impl fmt::Debug for Residual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_children(f, "Residual", self.children())
+        write_children(f, "Residual", iter::once(&self.body).chain(&self.shortcut))
     }
 }
