@@ -1,4 +1,4 @@
-//! Makes the pictures of the README: `cargo run -p viz --example gallery [DIRECTORY]` writes each as SVG, and
+//! Makes the figures of the README: `cargo run -p viz --example gallery [DIRECTORY]` writes each as SVG, and
 //! as PNG too if `--png` is given.
 
 use std::f64::consts::{PI, TAU};
@@ -20,7 +20,7 @@ fn main() -> viz::Result<()> {
     Ok(())
 }
 
-/// Every picture, with its name.
+/// Every figure, with its name.
 pub(crate) fn plots() -> Vec<(&'static str, Box<dyn Plot>)> {
     vec![
         ("lines", Box::new(lines())),

@@ -1,43 +1,8 @@
 //! Axes: from a number to its place between 0 and 1.
 
-use std::ops::Range;
-
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
-
-use crate::frame;
-use crate::text::Weight;
-use crate::ticks::{self, Tick};
-
-/// Numbers beyond this count as infinite, and those nearer to 0 than its reciprocal as 0, so that no
-/// difference or quotient of two of them overflows.
-pub(crate) const HUGE: f64 = 1e300;
-
-/// A place so far from the plot, in plot widths, that a line to it might as well go on for ever.
-pub(crate) const FAR: f64 = 1e6;
-
-/// A longer name is cut; in em.
-const MAX_NAME_WIDTH: f64 = 14.0;
-
-/// How numbers become distances.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Scale {
-    #[default]
-    Linear,
-    Log,
-}
-
-impl Scale {
-    /// `value` as this scale can show it, if it can.
-    fn drawable(self, value: f64) -> Option<f64> {
-        let value = if value.abs() < 1.0 / HUGE { 0.0 } else { value };
-        (value.abs() <= HUGE && (self == Scale::Linear || value > 0.0)).then_some(value)
-    }
-
-    /// Linear in the distance along the axis.
-    fn transform(self, value: f64) -> f64 {
-        if self == Scale::Log { value.ln() } else { value }
-    }
-}
+use crate::scale::{self, Scale};
+use crate::text::{self, Weight};
+use crate::ticks::{self, Tick, Ticks};
 
 /// The smallest range that holds all the numbers it was shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,70 +19,75 @@ impl Extent {
 
     /// Widens to hold `value`; says whether the scale can show it.
     pub(crate) fn include(&mut self, value: f64) -> bool {
-        let drawable = self.scale.drawable(value);
-        if let Some(value) = drawable {
+        let can_show = self.scale.can_show(value);
+        if can_show {
             self.lo = self.lo.min(value);
             self.hi = self.hi.max(value);
         }
-        drawable.is_some()
+        can_show
     }
 
     /// The range of an axis: some room beyond the data, as a share `pad` of its range, though not across 0;
-    /// never of no width. None if no number was shown.
+    /// wide enough to tell its ends apart. None if no number was shown.
     pub(crate) fn padded(self, pad: f64) -> Option<(f64, f64)> {
         let Extent { scale, lo, hi } = self;
         if lo > hi {
             return None;
         }
+        let is_wide = scale::is_wide(lo, hi);
         if scale == Scale::Log {
-            let factor = if hi < lo * 1.001 { 2.0 } else { (hi / lo).min(HUGE).powf(pad) };
-            return Some(((lo / factor).max(1.0 / HUGE), (hi * factor).min(HUGE)));
+            let factor = if is_wide { (hi / lo).min(f64::MAX).powf(pad) } else { 2.0 };
+            let lo = (lo / factor).max(f64::from_bits(1));
+            return Some((lo, (hi * factor).min(f64::MAX).max(lo + scale::TINIEST)));
         }
         let size = lo.abs().max(hi.abs());
-        let (lo_pad, hi_pad) = match hi - lo {
+        let (lo_pad, hi_pad) = match pad {
             _ if size == 0.0 => (1.0, 1.0),
-            width if width < size * 1e-6 => (size * 0.05, size * 0.05),
-            // Nothing falls below 0 by itself: an axis for losses or counts begins there.
-            width => ((if lo >= 0.0 { lo.min(width * pad) } else { width * pad }), width * pad),
+            _ if !is_wide => [(size * 0.05).max(scale::TINIEST); 2].into(),
+            pad => {
+                // In two steps, for the difference may be more than the largest number.
+                let room = hi * pad - lo * pad;
+                // Nothing falls below 0 by itself: an axis for losses or counts begins there.
+                (if lo >= 0.0 { lo.min(room) } else { room }, room)
+            }
         };
         let hi = if hi <= 0.0 && lo < 0.0 { (hi + hi_pad).min(0.0) } else { hi + hi_pad };
-        Some((lo - lo_pad, hi))
+        Some(((lo - lo_pad).max(f64::MIN), hi.min(f64::MAX)))
     }
 }
 
-/// An axis: a range, a scale, and ticks. For the plotting library its values are places from 0 to 1, so that
-/// no number that it could stumble over ever reaches it.
+/// An axis: a range, a scale, and ticks.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
     scale: Scale,
     range: (f64, f64),
     ticks: Vec<(f64, String)>,
     fine: Vec<f64>,
+    offset: Option<String>,
     grid: bool,
 }
 
 impl Axis {
     /// An axis of numbers with about `max_ticks` ticks.
-    pub(crate) fn numbers(scale: Scale, (lo, hi): (f64, f64), max_ticks: usize) -> Self {
-        let (ticks, fine) = match scale {
-            Scale::Linear => (ticks::linear(lo, hi, max_ticks), Vec::new()),
-            Scale::Log => ticks::logarithmic(lo, hi, max_ticks),
+    pub(crate) fn numbers(scale: Scale, range: (f64, f64), max_ticks: usize) -> Self {
+        let Ticks { ticks, fine, offset } = match scale {
+            Scale::Linear => ticks::linear(range.0, range.1, max_ticks),
+            Scale::Log => ticks::logarithmic(range.0, range.1, max_ticks),
         };
-        let mut axis = Axis { scale, range: (lo, hi), ticks: Vec::new(), fine: Vec::new(), grid: true };
-        let place = |v: f64| axis.place(v).clamp(0.0, 1.0);
+        let place = |v: f64| scale.share(range, v).clamp(0.0, 1.0);
         let fine = fine.into_iter().map(place).collect();
         let ticks = ticks.into_iter().map(|Tick { value, label }| (place(value), label)).collect();
-        axis.fine = fine;
-        axis.ticks = ticks;
-        axis
+        Axis { scale, range, ticks, fine, offset, grid: true }
     }
 
     /// An axis of names, the `i`-th in the middle of `i..i + 1`.
     pub(crate) fn names(names: &[String]) -> Self {
+        /// A longer name is cut; in em.
+        const MAX_WIDTH: f64 = 14.0;
         let n = names.len() as f64;
-        let label = |name: &String| frame::fitted(name, Weight::Regular, MAX_NAME_WIDTH);
+        let label = |name: &String| text::fitted(name, Weight::Regular, MAX_WIDTH);
         let ticks = names.iter().enumerate().map(|(i, name)| ((i as f64 + 0.5) / n, label(name))).collect();
-        Axis { scale: Scale::Linear, range: (0.0, n), ticks, fine: Vec::new(), grid: false }
+        Axis { scale: Scale::Linear, range: (0.0, n), ticks, fine: Vec::new(), offset: None, grid: false }
     }
 
     /// An axis of names as [`names`](Axis::names), but from the top to the bottom.
@@ -139,47 +109,40 @@ impl Axis {
         self
     }
 
-    /// Where `value` lies: 0 to 1 on the axis, NaN if the scale cannot show it; what lies further off than
-    /// [`FAR`] is moved there, which no eye sees.
+    /// The axis with its labels cut to the width, in em, that each place has.
+    pub(crate) fn cut(mut self, width: impl Fn(f64) -> f64) -> Self {
+        for (place, label) in &mut self.ticks {
+            *label = text::fitted(label, Weight::Regular, width(*place));
+        }
+        self
+    }
+
+    /// Where `value` lies: 0 to 1 on the axis, NaN if the scale cannot show it.
     pub(crate) fn place(&self, value: f64) -> f64 {
-        let at = |v| self.scale.transform(v);
-        let (lo, hi) = (at(self.range.0), at(self.range.1));
-        self.scale.drawable(value).map_or(f64::NAN, |v| ((at(v) - lo) / (hi - lo)).clamp(-FAR, FAR))
+        self.scale.share(self.range, value)
+    }
+
+    pub(crate) fn scale(&self) -> Scale {
+        self.scale
     }
 
     pub(crate) fn ticks(&self) -> &[(f64, String)] {
         &self.ticks
     }
 
+    /// Places of fine lines between the ticks.
+    pub(crate) fn fine(&self) -> &[f64] {
+        &self.fine
+    }
+
+    /// What is to be added to the labels of the ticks.
+    pub(crate) fn offset(&self) -> Option<&str> {
+        self.offset.as_deref()
+    }
+
     /// Whether lines are drawn across the plot at the ticks.
     pub(crate) fn has_grid(&self) -> bool {
         self.grid
-    }
-
-    /// The label of the tick at `place`.
-    pub(crate) fn label(&self, place: f64) -> String {
-        self.ticks.iter().find(|tick| tick.0 == place).map_or(String::new(), |tick| tick.1.clone())
-    }
-}
-
-impl Ranged for Axis {
-    type FormatOption = DefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, place: &f64, (start, end): (i32, i32)) -> i32 {
-        start + (f64::from(end - start) * place.clamp(-1.0, 2.0)).round() as i32
-    }
-
-    fn key_points<H: KeyPointHint>(&self, hint: H) -> Vec<f64> {
-        if hint.weight().allow_light_points() {
-            self.fine.clone()
-        } else {
-            self.ticks.iter().map(|tick| tick.0).collect()
-        }
-    }
-
-    fn range(&self) -> Range<f64> {
-        0.0..1.0
     }
 }
 
@@ -240,5 +203,8 @@ mod tests {
         assert_eq!(padded(&[-1.0, 1.0]), (-1.5, 1.5));
         assert_eq!(padded(&[2.0]), (1.9, 2.1));
         assert_eq!(padded(&[0.0]), (-1.0, 1.0));
+        assert_eq!(padded(&[f64::MIN, f64::MAX]), (f64::MIN, f64::MAX));
+        let unix_times = (1.7e9, 1.7e9 + 60.0);
+        assert_eq!(padded(&[unix_times.0, unix_times.1]), (unix_times.0 - 15.0, unix_times.1 + 15.0));
     }
 }

@@ -1,16 +1,15 @@
 //! Bars over named categories.
 
-use plotters::style::text_anchor::{HPos, VPos};
-
-use crate::axis::{Axis, Extent, Scale};
+use crate::axis::{Axis, Extent};
 use crate::bounds::{checked_range, checked_size};
-use crate::canvas::Canvas;
+use crate::canvas::{Anchor, Canvas, Rect, Stroke, TextStyle};
 use crate::clip;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::legend::{Key, Symbol};
-use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
+use crate::panel::Panel;
 use crate::plot::{Draw, ShowLegend};
+use crate::scale::Scale;
 use crate::text::{self, Weight};
 use crate::theme::{self, INK};
 use crate::ticks;
@@ -43,6 +42,15 @@ struct Group {
     values: Vec<f64>,
     /// Half the length of each error bar; 0 for none.
     errors: Vec<f64>,
+}
+
+impl Group {
+    /// The ends of the `i`-th error bar, if it has one.
+    fn ends(&self, i: usize) -> Option<(f64, f64)> {
+        let (value, error) = (self.values[i], self.errors[i]);
+        let ends = || ((value - error).max(f64::MIN), (value + error).min(f64::MAX));
+        (error > 0.0 && error.is_finite() && value.is_finite()).then(ends)
+    }
 }
 
 /// The share of a category's room that its bars take.
@@ -120,10 +128,10 @@ impl Bars {
         self
     }
 
-    fn draw_group(&self, panel: &mut Panel, group_idx: usize, with_values: bool) -> Drawn {
+    fn draw_group(&self, panel: &mut Panel, group_idx: usize, with_values: bool) {
         let group = &self.groups[group_idx];
         let width = FILLED / self.groups.len() as f64;
-        for (i, (&value, &error)) in group.values.iter().zip(&group.errors).enumerate() {
+        for (i, &value) in group.values.iter().enumerate() {
             let left = i as f64 + (1.0 - FILLED) / 2.0 + group_idx as f64 * width;
             let middle = left + width / 2.0;
             if panel.place((middle, value)).1.is_nan() {
@@ -133,28 +141,25 @@ impl Bars {
                 (left + width * 0.04, left + width * 0.96),
                 (0.0, value),
                 theme::series_color(group_idx),
-            )?;
-            let has_error = error > 0.0 && error.is_finite();
-            if has_error {
-                let (lo, hi, cap) = (value - error, value + error, (width * 0.18).min(0.08));
+            );
+            let ends = group.ends(i);
+            if let Some((lo, hi)) = ends {
+                let cap = (width * 0.18).min(0.08);
                 let stroke = Stroke::solid(INK, 1.1);
-                panel.line([(middle, lo), (middle, hi)], stroke)?;
-                panel.line([(middle - cap, lo), (middle + cap, lo)], stroke)?;
-                panel.line([(middle - cap, hi), (middle + cap, hi)], stroke)?;
+                panel.line([(middle, lo), (middle, hi)], stroke);
+                panel.line([(middle - cap, lo), (middle + cap, lo)], stroke);
+                panel.line([(middle - cap, hi), (middle + cap, hi)], stroke);
             }
             if with_values {
-                let error = if has_error { error } else { 0.0 };
-                let (end, dy, anchor) = if value < 0.0 {
-                    (value - error, 4.0, VPos::Top)
-                } else {
-                    (value + error, -4.0, VPos::Bottom)
-                };
+                let (lo, hi) = ends.unwrap_or((value, value));
+                let (end, dy, anchor) =
+                    if value < 0.0 { (lo, 4.0, Anchor::Start) } else { (hi, -4.0, Anchor::End) };
                 let (x, y) = panel.place((middle, end));
-                let style = text_style(VALUE_SIZE, INK, false, (HPos::Center, anchor));
-                panel.label((x, y.clamp(0.0, 1.0)), (0.0, dy), &ticks::brief(value), &style)?;
+                let (x, y) = panel.pixel((x, y.clamp(0.0, 1.0)));
+                let style = TextStyle::new(VALUE_SIZE, INK, Anchor::Middle, anchor);
+                panel.canvas.text(ticks::brief(value), (x, y + dy), TextStyle { halo: true, ..style });
             }
         }
-        Ok(())
     }
 
     /// Whether every bar is wide enough for its value.
@@ -199,16 +204,14 @@ impl Draw for Bars {
         shown.iter().enumerate().filter_map(key).collect()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
+    fn draw(&self, canvas: &mut Canvas, area: Rect, legend: ShowLegend) {
         let mut extent = Extent::new(Scale::Linear);
         extent.include(0.0);
         for group in &self.groups {
-            for (&value, &error) in group.values.iter().zip(&group.errors) {
-                let error = if error.is_finite() { error } else { 0.0 };
-                if extent.include(value) {
-                    extent.include(value + error);
-                    extent.include(value - error);
-                }
+            for (i, &value) in group.values.iter().enumerate() {
+                let (lo, hi) = group.ends(i).unwrap_or((value, value));
+                extent.include(lo);
+                extent.include(hi);
             }
         }
         let y_range = self.y_range.or(extent.padded(0.08)).unwrap_or((0.0, 1.0));
@@ -223,15 +226,13 @@ impl Draw for Bars {
             right: 0.0,
             aspect: None,
         };
-        frame.draw(area, canvas, |panel| {
+        frame.draw(canvas, area, |panel| {
             let with_values = self.has_room_for_values(panel);
-            (0..self.groups.len()).try_for_each(|i| self.draw_group(panel, i, with_values))?;
+            (0..self.groups.len()).for_each(|i| self.draw_group(panel, i, with_values));
             let zero = panel.y.place(0.0);
             if clip::inside((0.0, zero)) {
-                panel.rule((0.0, zero), (1.0, zero), Stroke::solid(theme::AXIS, 1.0))
-            } else {
-                Ok(())
+                panel.rule((0.0, zero), (1.0, zero), Stroke::solid(theme::AXIS, 1.0));
             }
-        })
+        });
     }
 }

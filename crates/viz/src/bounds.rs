@@ -1,6 +1,7 @@
 //! The ranges of a figure's axes: as the caller fixed them, or such that all series have room.
 
-use crate::axis::{Extent, HUGE, Scale};
+use crate::axis::Extent;
+use crate::scale::{self, NARROWEST, Scale, TINIEST};
 
 /// One of the two axes as the caller wants it.
 #[derive(Default)]
@@ -12,6 +13,7 @@ pub(crate) struct Side {
 
 /// The range of all series, as they are asked one after the other.
 pub(crate) struct Bounds {
+    pub(crate) scales: (Scale, Scale),
     x: Extent,
     y: Extent,
     x_fixed: Option<(f64, f64)>,
@@ -19,21 +21,20 @@ pub(crate) struct Bounds {
     /// Room to each side of the data, as a share of their range.
     x_pad: f64,
     y_pad: f64,
-    pub(crate) n_values: usize,
-    /// How many of the values the axes can show.
+    /// How many points the axes can show.
     pub(crate) n_drawable: usize,
 }
 
 impl Bounds {
     pub(crate) fn new(x: &Side, y: &Side) -> Self {
         Bounds {
+            scales: (x.scale, y.scale),
             x: Extent::new(x.scale),
             y: Extent::new(y.scale),
             x_fixed: x.range,
             y_fixed: y.range,
             x_pad: 0.0,
             y_pad: 0.05,
-            n_values: 0,
             n_drawable: 0,
         }
     }
@@ -57,7 +58,6 @@ impl Bounds {
     pub(crate) fn include(&mut self, (x, y): (f64, f64)) {
         let beyond =
             |range: Option<(f64, f64)>, v: f64| range.is_some_and(|(lo, hi)| !(lo..=hi).contains(&v));
-        self.n_values += 1;
         if beyond(self.x_fixed, x) || beyond(self.y_fixed, y) {
             return;
         }
@@ -65,12 +65,11 @@ impl Bounds {
         self.n_drawable += usize::from(drawable);
     }
 
-    /// Takes up the whole plot, from edge to edge, unless the caller has fixed a range.
-    pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64), drawable: bool) {
+    /// Takes up all of the plot, from edge to edge, unless the caller has fixed a range.
+    pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64)) {
         self.x_fixed.get_or_insert(x);
         self.y_fixed.get_or_insert(y);
-        self.n_values += 1;
-        self.n_drawable += usize::from(drawable);
+        self.n_drawable += 1;
     }
 
     /// Makes room for a height alone: the foot of a bar, a horizontal rule.
@@ -102,14 +101,18 @@ pub(crate) fn zipped(op: &str, name: &str, xs: &[f64], ys: &[f64]) -> Vec<(f64, 
 #[track_caller]
 pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
     assert!(
-        hi - lo > lo.abs().max(hi.abs()).max(1.0 / HUGE) * 1e-9 && lo.abs().max(hi.abs()) <= HUGE,
+        lo.is_finite() && hi.is_finite() && lo < hi,
         "{op}: expected a finite range that ascends, got {lo}..={hi}"
+    );
+    assert!(
+        scale::is_wide(lo, hi),
+        "{op}: expected a range at least {NARROWEST:e} times as wide as its numbers are large, and {TINIEST:e}, got {lo:?}..={hi:?}"
     );
     (lo, hi)
 }
 
 /// # Panics
-/// If a picture of this size makes no sense.
+/// If a figure of this size makes no sense.
 #[track_caller]
 pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
     let sensible = 100..=10_000;
@@ -118,4 +121,15 @@ pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
         "{op}: expected 100 to 10000 pixels each way, got {width} × {height}"
     );
     (width, height)
+}
+
+/// # Panics
+/// Unless there are as many values as `shape` says, a number of which `parts` are the names.
+#[track_caller]
+pub(crate) fn checked_count(op: &str, found: usize, shape: &[(usize, &str)]) {
+    let expected = shape.iter().try_fold(1usize, |n, (m, _)| n.checked_mul(*m));
+    let shape: Vec<String> =
+        shape.iter().map(|(n, what)| format!("{n} {what}").trim_end().to_owned()).collect();
+    let product = expected.map_or("more than there can be".to_owned(), |n| n.to_string());
+    assert!(expected == Some(found), "{op}: {found} values, expected {} = {product}", shape.join(" × "));
 }

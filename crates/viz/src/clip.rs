@@ -3,6 +3,17 @@
 /// A place in the plot, (0, 0) at the lower left, (1, 1) at the upper right.
 pub(crate) type Place = (f64, f64);
 
+/// A place so far from the plot, in plot widths, that a line to it might as well go on for ever.
+const FAR: f64 = 1e12;
+
+/// A place, drawn nearer if it is further off than [`FAR`], in the same direction: no eye sees the difference,
+/// and no product of two places overflows.
+pub(crate) fn near((x, y): Place) -> Place {
+    let (x, y) = (x.clamp(-1e300, 1e300), y.clamp(-1e300, 1e300));
+    let distance = x.abs().max(y.abs());
+    if distance > FAR { (x / distance * FAR, y / distance * FAR) } else { (x, y) }
+}
+
 /// The pieces of a line that lie in the unit square. A place that is no number is a gap.
 pub(crate) fn polyline(places: impl IntoIterator<Item = Place>) -> Vec<Vec<Place>> {
     let mut pieces: Vec<Vec<Place>> = Vec::new();
@@ -52,7 +63,7 @@ pub(crate) fn polygon(vertices: &[Place]) -> Vec<Place> {
         }
         vertices = kept;
     }
-    vertices
+    vertices.into_iter().map(|(x, y)| (x.clamp(0.0, 1.0), y.clamp(0.0, 1.0))).collect()
 }
 
 pub(crate) fn inside((x, y): Place) -> bool {
@@ -61,6 +72,16 @@ pub(crate) fn inside((x, y): Place) -> bool {
 
 /// The part of a segment in the unit square, if any (Liang and Barsky 1984).
 pub(crate) fn segment(from: Place, to: Place) -> Option<(Place, Place)> {
+    // Measured from the nearer end: a share of the way from far off is too coarse a measure.
+    let size = |p: Place| p.0.abs().max(p.1.abs());
+    if size(to) < size(from) {
+        return forward(to, from).map(|(a, b)| (b, a));
+    }
+    forward(from, to)
+}
+
+/// [`segment`] as its parameter goes.
+fn forward(from: Place, to: Place) -> Option<(Place, Place)> {
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
     for (start, delta) in [(from.0, to.0 - from.0), (from.1, to.1 - from.1)] {
         if delta == 0.0 {
@@ -76,7 +97,10 @@ pub(crate) fn segment(from: Place, to: Place) -> Option<(Place, Place)> {
     let at = |t: f64| match t {
         0.0 => from,
         1.0 => to,
-        t => between(from, to, t),
+        t => {
+            let (x, y) = between(from, to, t);
+            (x.clamp(0.0, 1.0), y.clamp(0.0, 1.0))
+        }
     };
     (enter <= leave).then(|| (at(enter), at(leave)))
 }
@@ -90,22 +114,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::axis::FAR;
 
     fn place() -> impl Strategy<Value = Place> {
         let coordinate = prop_oneof![4 => -1.0..2.0f64, 1 => Just(f64::NAN), 1 => -FAR..FAR];
         (coordinate.clone(), coordinate)
     }
 
-    fn nearly_inside(&(x, y): &Place) -> bool {
-        (-1e-9..=1.0 + 1e-9).contains(&x) && (-1e-9..=1.0 + 1e-9).contains(&y)
-    }
-
     proptest! {
         #[test]
         fn pieces_lie_inside_and_hold_every_place_inside(places in prop::collection::vec(place(), 0..12)) {
             let pieces = polyline(places.iter().copied());
-            prop_assert!(pieces.iter().flatten().all(nearly_inside), "{pieces:?}");
+            prop_assert!(pieces.iter().flatten().all(|&p| inside(p)), "{pieces:?}");
             for p in places.iter().filter(|&&p| inside(p)) {
                 prop_assert!(pieces.iter().flatten().any(|q| q == p), "{p:?} is lost in {pieces:?}");
             }
@@ -119,8 +138,24 @@ mod tests {
 
         #[test]
         fn a_cut_polygon_lies_inside(vertices in prop::collection::vec((-3.0..3.0f64, -3.0..3.0f64), 3..8)) {
-            prop_assert!(polygon(&vertices).iter().all(nearly_inside));
+            prop_assert!(polygon(&vertices).iter().all(|&p| inside(p)));
         }
+    }
+
+    #[test]
+    fn a_line_from_far_away_comes_from_its_direction() {
+        for far in [1e3, 1e9, 1e12] {
+            let places = [(0.5, 0.5), near((far, far / 1e3))];
+            let pieces = polyline(places);
+            let end = pieces[0][1];
+            assert!((end.0 - 1.0).abs() < 1e-6 && (end.1 - 0.5005).abs() < 1e-3, "{far}: {end:?}");
+            let back: Vec<Vec<Place>> = polyline([places[1], places[0]]);
+            assert_eq!(back, [[end, places[0]]]);
+        }
+        let (x, y) = near((1e250, -2e247));
+        assert!(x == FAR && (y / x + 2e-3).abs() < 1e-9, "{x} {y}");
+        assert_eq!(near((f64::INFINITY, 0.0)), (FAR, 0.0));
+        assert!(near((f64::NAN, 1e300)).0.is_nan());
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! The strip beside a heat map that says what its colours mean.
 
-use plotters::element::Text;
-use plotters::style::text_anchor::{HPos, VPos};
-
 use crate::axis::Axis;
-use crate::canvas::{Pixels, fine};
-use crate::frame::{self, GAP, MARGIN, Sizes};
-use crate::panel::{Area, Drawn, Panel, text_style};
-use crate::pixels::{self, ColorMap};
+use crate::canvas::{Anchor, Rect, TextStyle};
+use crate::panel::Panel;
+use crate::pixels::{ColorMap, Image};
+use crate::sizes::{GAP, MARGIN, Sizes};
 use crate::text::{self, Weight};
 use crate::theme::MUTED;
 
@@ -15,25 +12,30 @@ const WIDTH: f64 = 12.0;
 
 /// The room that it takes to the right of the plot, in pixels.
 pub(crate) fn room(colors: &Axis) -> f64 {
-    let widest = colors.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular)).fold(0.0, f64::max);
-    MARGIN + WIDTH + GAP + widest * Sizes::for_width(f64::INFINITY).tick + MARGIN
+    let labels = colors.ticks().iter().map(|tick| tick.1.as_str());
+    let width = |label| text::width(label, Weight::Regular) * Sizes::for_width(f64::INFINITY).tick;
+    let beside = labels.map(width).fold(0.0, f64::max);
+    let above = colors.offset().map_or(0.0, width);
+    MARGIN + (WIDTH + GAP + beside).max(above) + MARGIN
 }
 
-/// Draws all colours from the lowest value to the highest, with ticks.
-pub(crate) fn draw(panel: &Panel, area: &Area, color_map: ColorMap, colors: &Axis) -> Drawn {
+/// Draws all colours from the lowest value to the highest, with ticks, beside the plot of a figure of this
+/// width.
+pub(crate) fn draw(panel: &mut Panel, figure_width: f64, color_map: ColorMap, colors: &Axis) {
     const N_STEPS: usize = 128;
-    let (x0, y0) = area.get_base_pixel();
-    let map = |place| panel.chart.plotting_area().map_coordinate(&place);
-    let ((edge, top), (_, bottom)) = (map((1.0, 1.0)), map((1.0, 0.0)));
-    let (left, right) = (edge + fine(MARGIN), edge + fine(MARGIN + WIDTH));
+    let Rect { top, height, .. } = panel.rect;
+    let left = panel.rect.right() + MARGIN;
     let color = |i: usize| color_map.color(1.0 - (i as f64 + 0.5) / N_STEPS as f64);
-    let png = pixels::encode(1, N_STEPS, (0..N_STEPS).map(color));
-    panel.canvas.image((left, top), (right, bottom), &png, Pixels::Smooth);
-    let size = Sizes::for_width(frame::size(area).0).tick;
-    let style = text_style(size, MUTED, false, (HPos::Left, VPos::Center));
+    let image = Image::new(1, N_STEPS, (0..N_STEPS).map(color));
+    panel.canvas.image(Rect { left, top, width: WIDTH, height }, image, true);
+    let size = Sizes::for_width(figure_width).tick;
+    let style = TextStyle::new(size, MUTED, Anchor::Start, Anchor::Middle);
     for (place, label) in colors.ticks() {
-        let y = bottom + (f64::from(top - bottom) * place).round() as i32;
-        area.draw(&Text::new(label.clone(), (right - x0 + fine(GAP), y - y0), style.clone()))?;
+        let y = top + height * (1.0 - place);
+        panel.canvas.text(label, (left + WIDTH + GAP, y), style);
     }
-    Ok(())
+    if let Some(offset) = colors.offset() {
+        let style = TextStyle::new(size, MUTED, Anchor::Start, Anchor::End);
+        panel.canvas.text(offset, (left, top - size / 2.0 - 2.0), style);
+    }
 }

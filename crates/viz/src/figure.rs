@@ -1,14 +1,15 @@
 //! A pair of axes with any number of series on them.
 
-use crate::axis::{Axis, Scale};
+use crate::axis::Axis;
 use crate::bounds::{Bounds, Side, checked_range, checked_size, zipped};
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, Rect};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::layers::{Band, Contour, Histogram, Layer, Line, Mark, Path, Rule, Scatter};
+use crate::layer::Layer;
+use crate::layers::{Band, Contour, Histogram, Line, Mark, Path, Rule, Scatter};
 use crate::legend::Key;
-use crate::panel::{Area, Drawn};
 use crate::plot::{Draw, ShowLegend};
+use crate::scale::Scale;
 
 /// A pair of axes with any number of series on them: lines, points, bands, histograms, descent paths,
 /// contours.
@@ -41,8 +42,14 @@ pub struct Figure {
 impl Figure {
     /// An empty figure, 640 × 400 pixels.
     pub fn new(title: impl Into<String>) -> Self {
-        let (x, y) = Default::default();
-        Figure { title: title.into(), size: (640, 400), x, y, aspect: None, layers: Vec::new() }
+        Figure {
+            title: title.into(),
+            size: (640, 400),
+            x: Side::default(),
+            y: Side::default(),
+            aspect: None,
+            layers: Vec::new(),
+        }
     }
 
     /// Width and height in pixels.
@@ -82,7 +89,7 @@ impl Figure {
     /// Shows x from `lo` to `hi`, instead of all the data.
     ///
     /// # Panics
-    /// Unless `lo < hi`, both finite.
+    /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn x_range(mut self, lo: f64, hi: f64) -> Self {
         self.x.range = Some(checked_range("Figure::x_range", lo, hi));
@@ -92,7 +99,7 @@ impl Figure {
     /// Shows y from `lo` to `hi`, instead of all the data.
     ///
     /// # Panics
-    /// Unless `lo < hi`, both finite.
+    /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
         self.y.range = Some(checked_range("Figure::y_range", lo, hi));
@@ -121,28 +128,26 @@ impl Figure {
     pub fn line(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
         let points = zipped("Figure::line", &name, xs, ys);
-        self.with(Line { name, points, dashed: false })
+        self.with(Line::through(name, points, false))
     }
 
-    /// A broken line, for what is expected rather than measured.
+    /// A dashed line, for what is expected rather than measured.
     #[track_caller]
     pub fn dashed(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
         let points = zipped("Figure::dashed", &name, xs, ys);
-        self.with(Line { name, points, dashed: true })
+        self.with(Line::through(name, points, true))
     }
 
-    /// The graph of `f` from `lo` to `hi`.
+    /// The graph of `f` from `lo` to `hi`, at points evenly spaced on the x axis. It is evaluated both for a
+    /// linear and for a logarithmic axis, as the scale may be chosen later.
     ///
     /// # Panics
-    /// Unless `lo < hi`, both finite.
+    /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn function(self, name: impl Into<String>, lo: f64, hi: f64, f: impl Fn(f64) -> f64) -> Self {
-        const N_SAMPLES: u32 = 512;
-        let (lo, hi) = checked_range("Figure::function", lo, hi);
-        let x = |i: u32| lo + (hi - lo) * f64::from(i) / f64::from(N_SAMPLES);
-        let points = (0..=N_SAMPLES).map(|i| (x(i), f(x(i)))).collect();
-        self.with(Line { name: name.into(), points, dashed: false })
+        let range = checked_range("Figure::function", lo, hi);
+        self.with(Line::graph(name.into(), range, f))
     }
 
     /// Points, each by itself.
@@ -163,8 +168,8 @@ impl Figure {
         self.with(Band { name, lo, hi })
     }
 
-    /// A histogram of `values` in `n_bins` bins of equal width, as a density: its area is 1, so that a
-    /// density curve ([`function`](Figure::function)) fits it.
+    /// A histogram of `values` in `n_bins` bins of equal width on the x axis, as a density: its area is 1, so
+    /// that a density curve ([`function`](Figure::function)) fits it.
     ///
     /// # Panics
     /// If `n_bins` is not in 1..=10000.
@@ -188,18 +193,19 @@ impl Figure {
         self.with(Mark { label: label.into(), point: (x, y) })
     }
 
-    /// A broken vertical line at `x` with its label at the top.
+    /// A dashed vertical line at `x` with its label at the top.
     pub fn x_rule(self, label: impl Into<String>, x: f64) -> Self {
         self.with(Rule { label: label.into(), x: Some(x), y: None })
     }
 
-    /// A broken horizontal line at `y` with its label at the right.
+    /// A dashed horizontal line at `y` with its label at the right.
     pub fn y_rule(self, label: impl Into<String>, y: f64) -> Self {
         self.with(Rule { label: label.into(), x: None, y: Some(y) })
     }
 
-    /// Lines of equal height of `f` over the rectangle `x.0..=x.1` × `y.0..=y.1`, on ground that is darker
-    /// where `f` is higher. The heights are round and lie so that about the same area is between any two.
+    /// Contour lines of `f` over the rectangle `x.0..=x.1` × `y.0..=y.1`, on a background that is darker where
+    /// `f` is higher. Their levels are round numbers, chosen so that about the same area lies between any two. `f`
+    /// is evaluated on a grid of 128 × 128 cells for each scale, linear or logarithmic, that the ranges allow.
     ///
     /// # Panics
     /// Unless both ranges ascend and are finite.
@@ -254,8 +260,7 @@ impl Draw for Figure {
                 return Err(Error::LogRange { plot: plot(), axis, lo });
             }
         }
-        let Bounds { n_values, n_drawable, .. } = self.bounds();
-        if n_drawable == 0 {
+        if self.bounds().n_drawable == 0 {
             let log = self.x.scale == Scale::Log || self.y.scale == Scale::Log;
             let within = self.x.range.is_some() || self.y.range.is_some();
             let expected = match (log, within) {
@@ -263,6 +268,7 @@ impl Draw for Figure {
                 (true, false) => "finite and above 0 on a logarithmic axis",
                 (_, true) => "finite and within the axes' ranges",
             };
+            let n_values = self.layers.iter().map(|layer| layer.n_values()).sum();
             return Err(Error::NothingToDraw { plot: plot(), n_values, expected });
         }
         Ok(())
@@ -272,7 +278,7 @@ impl Draw for Figure {
         self.colored().filter_map(|(layer, color_idx)| layer.key(color_idx)).collect()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
+    fn draw(&self, canvas: &mut Canvas, area: Rect, legend: ShowLegend) {
         let [x_range, y_range] = self.bounds().ranges();
         let keys = if legend == ShowLegend::Here { self.keys() } else { Vec::new() };
         let frame = Frame {
@@ -285,9 +291,9 @@ impl Draw for Figure {
             right: 0.0,
             aspect: self.aspect,
         };
-        frame.draw(area, canvas, |panel| {
-            self.colored().try_for_each(|(layer, color_idx)| layer.draw(panel, color_idx))?;
-            self.colored().try_for_each(|(layer, color_idx)| layer.draw_above(panel, color_idx))
-        })
+        frame.draw(canvas, area, |panel| {
+            self.colored().for_each(|(layer, color_idx)| layer.draw(panel, color_idx));
+            self.colored().for_each(|(layer, color_idx)| layer.draw_above(panel, color_idx));
+        });
     }
 }

@@ -1,38 +1,12 @@
 //! The outside of a plot: title, legend, axes and their labels, and the room that each of them takes.
 
-use plotters::chart::{ChartBuilder, LabelAreaPosition};
-use plotters::element::Text;
-use plotters::style::Color;
-use plotters::style::text_anchor::{HPos, VPos};
-
 use crate::axis::Axis;
-use crate::canvas::{Canvas, FINE, Pen, fine};
+use crate::canvas::{Anchor, Canvas, Point, Rect, Stroke, TextStyle};
 use crate::legend::{Key, Legend};
-use crate::panel::{Area, Chart, Drawn, Panel, text_style};
+use crate::panel::Panel;
+use crate::sizes::{GAP, MARGIN, Sizes};
 use crate::text::{self, Weight};
 use crate::theme::{AXIS, GRID, INK, MUTED};
-
-/// Room around everything, and between one thing and the next, in pixels.
-pub(crate) const MARGIN: f64 = 12.0;
-pub(crate) const GAP: f64 = 6.0;
-
-/// Sizes of text in pixels; a small panel has smaller ones.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sizes {
-    pub(crate) title: f64,
-    pub(crate) label: f64,
-    pub(crate) tick: f64,
-}
-
-impl Sizes {
-    pub(crate) fn for_width(width: f64) -> Self {
-        if width < 420.0 {
-            Sizes { title: 12.5, label: 11.0, tick: 10.0 }
-        } else {
-            Sizes { title: 15.5, label: 12.5, tick: 11.5 }
-        }
-    }
-}
 
 /// Axes are made when their length is known, for it decides the number of ticks.
 pub(crate) type MakeAxis<'f> = &'f dyn Fn(usize) -> Axis;
@@ -51,7 +25,7 @@ pub(crate) struct Frame<'f> {
     pub(crate) aspect: Option<f64>,
 }
 
-/// Where the parts of a frame are, in pixels.
+/// Where the parts of a frame are, in pixels from its upper left.
 struct Layout<'k> {
     sizes: Sizes,
     legend: Legend<'k>,
@@ -67,6 +41,9 @@ struct Layout<'k> {
     slanted: bool,
 }
 
+/// No names or keys take more than this share of the width or height.
+const MOST: f64 = 0.4;
+
 impl<'f> Frame<'f> {
     /// The height at which a plot of fixed aspect fills a figure of `width`.
     pub(crate) fn natural_height(&self, width: f64) -> f64 {
@@ -75,56 +52,56 @@ impl<'f> Frame<'f> {
     }
 
     /// Draws the frame and, with `inside`, what it holds.
-    pub(crate) fn draw<'c>(
-        &self,
-        area: &Area<'c>,
-        canvas: &'c Canvas,
-        inside: impl FnOnce(&mut Panel<'c>) -> Drawn,
-    ) -> Drawn {
-        let (width, height) = size(area);
-        let layout = self.layout((width, height));
-        if !self.title.is_empty() {
-            draw_title(area, self.title, MARGIN, layout.sizes.title)?;
-        }
-        layout.legend.draw(area, canvas, MARGIN + layout.title_room)?;
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(fine(layout.top))
-            .margin_bottom(fine((height - layout.top - layout.plot.1 - layout.bottom).max(0.0)))
-            .margin_left(fine(MARGIN))
-            .margin_right(fine((width - MARGIN - layout.left - layout.plot.0).max(0.0)))
-            .set_label_area_size(LabelAreaPosition::Left, fine(layout.left))
-            .set_label_area_size(LabelAreaPosition::Bottom, fine(layout.bottom))
-            .build_cartesian_2d(layout.x.clone(), layout.y.clone())?;
-        self.draw_axes(&mut chart, &layout)?;
-        let mut panel = Panel::new(chart, canvas, layout.x, layout.y);
-        if layout.slanted {
-            draw_slanted(&panel, area, layout.sizes.tick)?;
-        }
-        inside(&mut panel)
+    pub(crate) fn draw(&self, canvas: &mut Canvas, area: Rect, inside: impl FnOnce(&mut Panel)) {
+        let layout = self.layout((area.width, area.height));
+        draw_title(canvas, area, self.title, layout.sizes.title);
+        layout.legend.draw(canvas, (area.left, area.top + MARGIN + layout.title_room));
+        let plot = Rect {
+            left: area.left + MARGIN + layout.left,
+            top: area.top + layout.top,
+            width: layout.plot.0,
+            height: layout.plot.1,
+        };
+        draw_axes(canvas, plot, &layout);
+        self.draw_labels(canvas, plot, &layout);
+        inside(&mut Panel::new(canvas, plot, layout.x, layout.y));
     }
 
     fn layout(&self, (width, height): (f64, f64)) -> Layout<'f> {
         let sizes = Sizes::for_width(width);
-        let legend = Legend::new(self.keys, width, sizes.tick);
+        let legend = Legend::new(self.keys, width, height * MOST, sizes.tick);
         let title_room = if self.title.is_empty() { 0.0 } else { sizes.title + GAP };
         // The uppermost tick's label rises above the plot by half its height.
         let top = MARGIN + title_room + legend.height + sizes.tick / 2.0;
 
         let y = (self.y)(((height - top) / 46.0).max(2.0) as usize).thinned(sizes.tick / (height - top));
-        let label_room = |label: &str| if label.is_empty() { 0.0 } else { sizes.label + GAP };
-        let left = widest(&y, sizes.tick) + GAP + label_room(self.y_label);
+        let y = y.cut(|_| width * MOST / sizes.tick);
+        let label_room = |label: &str, axis: &Axis| {
+            if label.is_empty() && axis.offset().is_none() { 0.0 } else { sizes.label + GAP }
+        };
+        let left = widest(&y, sizes.tick) + GAP + label_room(self.y_label, &y);
         let right = self.right.max(MARGIN + GAP);
         let mut plot_width = (width - MARGIN - left - right).max(1.0);
 
         let x = legible_axis(self.x, plot_width, sizes.tick);
         let slanted = !x.has_grid() && !is_legible(&x, plot_width, sizes.tick);
         let x = if slanted { x.thinned(1.4 * sizes.tick / plot_width) } else { x };
+        let x = x.cut(|place| {
+            let (before, after) = (MARGIN + left + place * plot_width, (1.0 - place) * plot_width + right);
+            // A slanted label ends at its tick and is about as high as it is long.
+            let room = if slanted {
+                (height * MOST / SLANT.1).min(before / SLANT.0)
+            } else {
+                2.0 * before.min(after)
+            };
+            room / sizes.tick
+        });
         let ticks_room = match widest(&x, sizes.tick) {
             0.0 => 0.0,
             width if slanted => GAP + width * SLANT.1 + sizes.tick * SLANT.0,
             _ => GAP + sizes.tick,
         };
-        let bottom = ticks_room + label_room(self.x_label);
+        let bottom = ticks_room + label_room(self.x_label, &x);
         let mut plot_height = (height - top - bottom - MARGIN).max(1.0);
         if let Some(aspect) = self.aspect {
             plot_width = plot_width.min(plot_height * aspect);
@@ -134,59 +111,77 @@ impl<'f> Frame<'f> {
         Layout { sizes, legend, title_room, top, left, bottom, plot, x, y, slanted }
     }
 
-    /// Grid, axes, the labels at the ticks (those of x only unless they are slanted) and of the axes.
-    fn draw_axes(&self, chart: &mut Chart, Layout { x, y, sizes, slanted, .. }: &Layout) -> Drawn {
-        let style = |size, color| text_style(size, color, false, (HPos::Center, VPos::Center));
-        let x_tick = |place: &f64| if *slanted { String::new() } else { x.label(*place) };
-        let y_tick = |place: &f64| y.label(*place);
-        let mut mesh = chart.configure_mesh();
-        if !x.has_grid() {
-            mesh.disable_x_mesh();
-        }
-        if !y.has_grid() {
-            mesh.disable_y_mesh();
-        }
-        if !self.x_label.is_empty() {
-            mesh.x_desc(self.x_label);
-        }
-        if !self.y_label.is_empty() {
-            mesh.y_desc(self.y_label);
-        }
-        mesh.bold_line_style(GRID.stroke_width(fine(1.0) as u32))
-            .light_line_style(GRID.mix(0.6).stroke_width(fine(0.6) as u32))
-            .axis_style(AXIS.stroke_width(fine(1.0) as u32))
-            .set_all_tick_mark_size(fine(GAP / 2.0))
-            .label_style(style(sizes.tick, MUTED))
-            .x_label_formatter(&x_tick)
-            .y_label_formatter(&y_tick)
-            .axis_desc_style(style(sizes.label, INK))
-            .draw()
+    /// What the axes show, each beside its axis and no longer than the figure.
+    fn draw_labels(&self, canvas: &mut Canvas, plot: Rect, layout: &Layout) {
+        let style = TextStyle::new(layout.sizes.label, INK, Anchor::Middle, Anchor::Middle);
+        let half = style.size / 2.0;
+        let middle = (plot.left + plot.width / 2.0, plot.top + plot.height / 2.0);
+        // As long as there is room to both sides of the middle of the axis.
+        let width = 2.0 * (middle.0 - (plot.left - layout.left)).min(plot.right() + GAP - middle.0);
+        let x = axis_label(self.x_label, &layout.x, width / style.size);
+        canvas.text(x, (middle.0, plot.bottom() + layout.bottom - half), style);
+        let y = axis_label(self.y_label, &layout.y, (plot.height + layout.sizes.tick) / style.size);
+        canvas.text(y, (plot.left - layout.left + half, middle.1), TextStyle { turn: -90, ..style });
     }
 }
 
-/// Width and height of an area in pixels.
-pub(crate) fn size(area: &Area) -> (f64, f64) {
-    let (width, height) = area.dim_in_pixel();
-    (f64::from(width) / FINE, f64::from(height) / FINE)
+/// An axis's label with what is to be added to its ticks, cut to `width` em.
+fn axis_label(label: &str, axis: &Axis, width: f64) -> String {
+    let Some(offset) = axis.offset() else {
+        return text::fitted(label, Weight::Regular, width);
+    };
+    let offset = if label.is_empty() { offset.to_owned() } else { format!(" ({offset})") };
+    let label = text::fitted(label, Weight::Regular, width - text::width(&offset, Weight::Regular));
+    text::fitted(&(label + &offset), Weight::Regular, width)
 }
 
-/// Draws a title `top` pixels from the top.
-pub(crate) fn draw_title(area: &Area, title: &str, top: f64, font_size: f64) -> Drawn {
-    let title = fitted(title, Weight::SemiBold, (size(area).0 - 2.0 * MARGIN) / font_size);
-    let style = text_style(font_size, INK, true, (HPos::Left, VPos::Top));
-    area.draw(&Text::new(title, (fine(MARGIN), fine(top)), style))
+/// Grid, axes, and the labels at the ticks.
+fn draw_axes(canvas: &mut Canvas, plot: Rect, Layout { x, y, sizes, slanted, .. }: &Layout) {
+    let (left, right, top, bottom) = (plot.left, plot.right(), plot.top, plot.bottom());
+    let at_x = |place: f64| left + place * plot.width;
+    let at_y = |place: f64| bottom - place * plot.height;
+    let upright = |place| [(at_x(place), top), (at_x(place), bottom)];
+    let level = |place| [(left, at_y(place)), (right, at_y(place))];
+    let fine = Stroke::solid(GRID.faded(0.6), 0.6);
+    x.fine().iter().for_each(|&place| canvas.line(upright(place), fine));
+    y.fine().iter().for_each(|&place| canvas.line(level(place), fine));
+    let (grid, axis) = (Stroke::solid(GRID, 1.0), Stroke::solid(AXIS, 1.0));
+    if x.has_grid() {
+        x.ticks().iter().for_each(|tick| canvas.line(upright(tick.0), grid));
+    }
+    if y.has_grid() {
+        y.ticks().iter().for_each(|tick| canvas.line(level(tick.0), grid));
+    }
+
+    let mark = GAP / 2.0;
+    canvas.line([(left, top), (left, bottom)], axis);
+    for (place, label) in y.ticks() {
+        canvas.line([(left - mark, at_y(*place)), (left, at_y(*place))], axis);
+        let style = TextStyle::new(sizes.tick, MUTED, Anchor::End, Anchor::Middle);
+        canvas.text(label, (left - GAP, at_y(*place)), style);
+    }
+    canvas.line([(left, bottom), (right, bottom)], axis);
+    for (place, label) in x.ticks() {
+        canvas.line([(at_x(*place), bottom), (at_x(*place), bottom + mark)], axis);
+        let (at, style): (Point, _) = if *slanted {
+            let style = TextStyle::new(sizes.tick, MUTED, Anchor::End, Anchor::Middle);
+            ((at_x(*place) + 3.0, bottom + GAP + 3.0), TextStyle { turn: -40, ..style })
+        } else {
+            ((at_x(*place), bottom + GAP), TextStyle::new(sizes.tick, MUTED, Anchor::Middle, Anchor::Start))
+        };
+        canvas.text(label, at, style);
+    }
 }
 
-/// `text`, cut with an ellipsis if it is wider than `width` em.
-pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
-    if text::width(text, weight) <= width {
-        return text.to_owned();
-    }
-    let mut cut: String = text.to_owned();
-    while !cut.is_empty() && text::width(&format!("{cut}…"), weight) > width {
-        cut.pop();
-    }
-    format!("{}…", cut.trim_end())
+/// Draws a title at the top of an area.
+pub(crate) fn draw_title(canvas: &mut Canvas, area: Rect, title: &str, font_size: f64) {
+    let title = text::fitted(title, Weight::SemiBold, (area.width - 2.0 * MARGIN) / font_size);
+    let style = TextStyle::new(font_size, INK, Anchor::Start, Anchor::Start);
+    canvas.text(
+        title,
+        (area.left + MARGIN, area.top + MARGIN),
+        TextStyle { weight: Weight::SemiBold, ..style },
+    );
 }
 
 /// The width of the widest label of an axis, in pixels.
@@ -215,16 +210,3 @@ fn is_legible(axis: &Axis, length: f64, font_size: f64) -> bool {
 
 /// Cosine and sine of the angle of slanted labels, 40°.
 const SLANT: (f64, f64) = (0.766, 0.643);
-
-/// The labels of the x axis, slanted, each with its end at its tick.
-fn draw_slanted(panel: &Panel, area: &Area, font_size: f64) -> Drawn {
-    let style = text_style(font_size, MUTED, false, (HPos::Right, VPos::Center));
-    let (x0, y0) = area.get_base_pixel();
-    for (place, label) in panel.x.ticks() {
-        let (x, y) = panel.chart.plotting_area().map_coordinate(&(*place, 0.0));
-        let at = (x - x0 + fine(3.0), y - y0 + fine(GAP + 3.0));
-        let pen = Pen { turn: -40, ..Pen::default() };
-        panel.canvas.with_pen(pen, || area.draw(&Text::new(label.clone(), at, style.clone())))?;
-    }
-    Ok(())
-}

@@ -1,12 +1,12 @@
 //! Small multiples: plots in rows and columns.
 
 use crate::bounds::checked_size;
-use crate::canvas::{Canvas, fine};
+use crate::canvas::{Canvas, Rect};
 use crate::error::{Error, Result};
-use crate::frame::{self, MARGIN};
+use crate::frame;
 use crate::legend::{Key, Legend};
-use crate::panel::{Area, Drawn};
 use crate::plot::{Draw, Plot, ShowLegend};
+use crate::sizes::MARGIN;
 
 /// Plots in rows and columns. If all have the same legend, it is drawn once, above them.
 ///
@@ -70,7 +70,12 @@ impl Grid {
     }
 
     fn width(&self) -> f64 {
-        (self.n_columns.min(self.panels.len()).max(1) as u32 * self.panel_size.0).into()
+        self.n_columns.min(self.panels.len()).max(1) as f64 * f64::from(self.panel_size.0)
+    }
+
+    /// The legend above all panels, at most as high as one of them.
+    fn common_legend<'k>(&self, keys: &'k [Key]) -> Legend<'k> {
+        Legend::new(keys, self.width(), self.panel_size.1.into(), LEGEND_SIZE)
     }
 }
 
@@ -80,10 +85,9 @@ impl Draw for Grid {
     }
 
     fn size(&self) -> (u32, u32) {
-        let n_rows = self.panels.len().div_ceil(self.n_columns) as u32;
-        let keys = self.common_keys();
-        let top = self.title_room() + Legend::new(&keys, self.width(), LEGEND_SIZE).height;
-        (self.width() as u32, n_rows * self.panel_size.1 + top.ceil() as u32)
+        let n_rows = self.panels.len().div_ceil(self.n_columns) as f64;
+        let top = self.title_room() + self.common_legend(&self.common_keys()).height;
+        (self.width() as u32, (n_rows * f64::from(self.panel_size.1) + top).ceil() as u32)
     }
 
     fn check(&self) -> Result<()> {
@@ -97,22 +101,18 @@ impl Draw for Grid {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
-        if !self.title.is_empty() {
-            frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)?;
-        }
+    fn draw(&self, canvas: &mut Canvas, area: Rect, _: ShowLegend) {
+        frame::draw_title(canvas, area, &self.title, TITLE_SIZE);
         let keys = self.common_keys();
-        let common = Legend::new(&keys, frame::size(area).0, LEGEND_SIZE);
-        common.draw(area, canvas, self.title_room())?;
+        let common = self.common_legend(&keys);
+        common.draw(canvas, (area.left, area.top + self.title_room()));
         let legend = if keys.is_empty() { ShowLegend::Here } else { ShowLegend::Elsewhere };
-        let top = self.title_room() + common.height;
-        let (width, height) = self.panel_size;
+        let top = area.top + self.title_room() + common.height;
+        let (width, height) = (f64::from(self.panel_size.0), f64::from(self.panel_size.1));
         for (i, panel) in self.panels.iter().enumerate() {
             let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
-            let corner = (fine(column * f64::from(width)), fine(top + row * f64::from(height)));
-            let room = (fine(f64::from(width)), fine(f64::from(height)));
-            panel.draw(&area.clone().shrink(corner, room), canvas, legend)?;
+            let (left, top) = (area.left + column * width, top + row * height);
+            panel.draw(canvas, Rect { left, top, width, height }, legend);
         }
-        Ok(())
     }
 }

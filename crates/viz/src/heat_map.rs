@@ -1,20 +1,18 @@
 //! Matrices as coloured cells.
 
-use plotters::style::RGBColor;
-use plotters::style::text_anchor::{HPos, VPos};
-
-use crate::axis::{Axis, Extent, Scale};
-use crate::bounds::checked_size;
-use crate::canvas::{Canvas, Pixels};
+use crate::axis::{Axis, Extent};
+use crate::bounds::{checked_count, checked_range, checked_size};
+use crate::canvas::{Anchor, Canvas, Rect, Stroke, TextStyle};
 use crate::color_bar;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::legend::Key;
-use crate::panel::{Area, Drawn, Panel, Stroke, text_style};
-use crate::pixels::{self, ColorMap};
+use crate::panel::Panel;
+use crate::pixels::{ColorMap, Image};
 use crate::plot::{Draw, ShowLegend};
+use crate::scale::Scale;
 use crate::text::{self, Weight};
-use crate::theme::{AXIS, INK, MUTED, PAPER};
+use crate::theme::{AXIS, INK, MUTED, PAPER, WHITE};
 use crate::ticks;
 
 /// A matrix as coloured cells, the first row at the top, with what is written in the cells or a colour bar
@@ -44,18 +42,14 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// The matrix `values`, row by row. The picture is 560 pixels wide and as high as it takes.
+    /// The matrix `values`, row by row. The figure is 560 pixels wide and as high as square
+    /// cells make it, within 200 to 2000 pixels.
     ///
     /// # Panics
     /// If there are not `n_rows * n_columns` values.
     #[track_caller]
     pub fn new(title: impl Into<String>, n_rows: usize, n_columns: usize, values: &[f64]) -> Self {
-        assert!(
-            values.len() == n_rows * n_columns,
-            "HeatMap::new: {} values, expected {n_rows} rows × {n_columns} columns = {}",
-            values.len(),
-            n_rows * n_columns
-        );
+        checked_count("HeatMap::new", values.len(), &[(n_rows, "rows"), (n_columns, "columns")]);
         HeatMap {
             title: title.into(),
             size: None,
@@ -163,7 +157,7 @@ impl HeatMap {
     /// Unless `lo < hi`, both finite.
     #[track_caller]
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
-        self.range = Some(crate::bounds::checked_range("HeatMap::range", lo, hi));
+        self.range = Some(checked_range("HeatMap::range", lo, hi));
         self
     }
 
@@ -179,9 +173,13 @@ impl HeatMap {
         Axis::numbers(Scale::Linear, self.range.or(extent.padded(0.0)).unwrap_or((0.0, 1.0)), 6)
     }
 
-    /// Does something with the frame around the cells.
-    fn framed<T>(&self, act: impl FnOnce(&Frame) -> T) -> T {
-        let aspect = self.n_columns as f64 / self.n_rows as f64;
+    /// Width over height of the matrix.
+    fn aspect(&self) -> f64 {
+        self.n_columns as f64 / self.n_rows as f64
+    }
+
+    /// Does something with the frame around the cells in a figure of this width; `aspect` is that of the plot.
+    fn framed<T>(&self, width: f64, aspect: Option<f64>, act: impl FnOnce(&Frame) -> T) -> T {
         act(&Frame {
             title: &self.title,
             x_label: &self.x_label,
@@ -189,15 +187,21 @@ impl HeatMap {
             keys: &[],
             x: &|_| Axis::names(&self.column_names),
             y: &|_| Axis::names_from_top(&self.row_names),
-            right: if self.texts.is_none() { color_bar::room(&self.colors()) } else { 0.0 },
-            aspect: (1.0 / 3.0..=3.0).contains(&aspect).then_some(aspect),
+            right: self.color_bar(width).map_or(0.0, |colors| color_bar::room(&colors)),
+            aspect,
         })
     }
 
-    fn draw_cells(&self, panel: &mut Panel, colors: &Axis) -> Drawn {
+    /// The axis of the colour bar, if there is to be one and it has room.
+    fn color_bar(&self, width: f64) -> Option<Axis> {
+        let colors = self.texts.is_none().then(|| self.colors());
+        colors.filter(|colors| color_bar::room(colors) < width / 2.0)
+    }
+
+    fn draw_cells(&self, panel: &mut Panel, colors: &Axis) {
         let pixel = |&value: &f64| self.color_map.color(colors.place(value));
-        let png = pixels::encode(self.n_columns, self.n_rows, self.values.iter().map(pixel));
-        panel.image((0.0, 0.0), (1.0, 1.0), &png, Pixels::Square);
+        let image = Image::new(self.n_columns, self.n_rows, self.values.iter().map(pixel));
+        panel.image((0.0, 0.0), (1.0, 1.0), image, false);
         let (cell_width, cell_height) =
             (panel.size().0 / self.n_columns as f64, panel.size().1 / self.n_rows as f64);
         // Lines of paper between the cells, unless there would be little left of them.
@@ -205,26 +209,27 @@ impl HeatMap {
             let stroke = Stroke::solid(PAPER, 1.0);
             for i in 1..self.n_columns {
                 let x = i as f64 / self.n_columns as f64;
-                panel.rule((x, 0.0), (x, 1.0), stroke)?;
+                panel.rule((x, 0.0), (x, 1.0), stroke);
             }
             for i in 1..self.n_rows {
                 let y = i as f64 / self.n_rows as f64;
-                panel.rule((0.0, y), (1.0, y), stroke)?;
+                panel.rule((0.0, y), (1.0, y), stroke);
             }
         }
-        panel.outline(AXIS)?;
-        match &self.texts {
-            Some(texts) => self.draw_texts(panel, colors, texts, (cell_width, cell_height)),
-            None => Ok(()),
+        let outline =
+            [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)].map(|place| panel.pixel(place));
+        panel.canvas.line(outline, Stroke::solid(AXIS, 1.0));
+        if let Some(texts) = &self.texts {
+            self.draw_texts(panel, colors, texts, (cell_width, cell_height));
         }
     }
 
     /// The texts, all of one size, as large as the widest allows.
-    fn draw_texts(&self, panel: &mut Panel, colors: &Axis, texts: &[String], cell: (f64, f64)) -> Drawn {
+    fn draw_texts(&self, panel: &mut Panel, colors: &Axis, texts: &[String], cell: (f64, f64)) {
         let widest = texts.iter().map(|text| text::width(text, Weight::Regular)).fold(0.0, f64::max);
         let size = (cell.0 * 0.82 / widest.max(0.1)).min(cell.1 * 0.5).min(12.0);
         if size < 5.0 {
-            return Ok(());
+            return;
         }
         for (i, text) in texts.iter().enumerate() {
             let share = colors.place(self.values[i]);
@@ -235,15 +240,11 @@ impl HeatMap {
             };
             let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
             let at = ((column + 0.5) / self.n_columns as f64, 1.0 - (row + 0.5) / self.n_rows as f64);
-            let style = text_style(size, color, false, (HPos::Center, VPos::Center));
-            panel.plain_label(at, text, &style)?;
+            let at = panel.pixel(at);
+            panel.canvas.text(text, at, TextStyle::new(size, color, Anchor::Middle, Anchor::Middle));
         }
-        Ok(())
     }
 }
-
-/// White on every paper: almost that of light paper, which would be dark on dark paper.
-const WHITE: RGBColor = RGBColor(0xfe, 0xfe, 0xfe);
 
 #[track_caller]
 fn checked_names<S: AsRef<str>>(op: &str, names: &[S], n: usize) -> Vec<String> {
@@ -259,7 +260,8 @@ impl Draw for HeatMap {
     fn size(&self) -> (u32, u32) {
         const WIDTH: u32 = 560;
         self.size.unwrap_or_else(|| {
-            let natural = self.framed(|frame| frame.natural_height(f64::from(WIDTH)));
+            let width = f64::from(WIDTH);
+            let natural = self.framed(width, Some(self.aspect()), |frame| frame.natural_height(width));
             (WIDTH, natural.clamp(200.0, 2000.0).ceil() as u32)
         })
     }
@@ -283,17 +285,15 @@ impl Draw for HeatMap {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
-        let colors = self.colors();
-        self.framed(|frame| {
-            frame.draw(area, canvas, |panel| {
-                self.draw_cells(panel, &colors)?;
-                if self.texts.is_none() {
-                    color_bar::draw(panel, area, self.color_map, &colors)
-                } else {
-                    Ok(())
+    fn draw(&self, canvas: &mut Canvas, area: Rect, _: ShowLegend) {
+        let aspect = Some(self.aspect()).filter(|aspect| (1.0 / 3.0..=3.0).contains(aspect));
+        self.framed(area.width, aspect, |frame| {
+            frame.draw(canvas, area, |panel| {
+                self.draw_cells(panel, &self.colors());
+                if let Some(colors) = self.color_bar(area.width) {
+                    color_bar::draw(panel, area.width, self.color_map, &colors);
                 }
-            })
-        })
+            });
+        });
     }
 }

@@ -1,17 +1,14 @@
 //! Images in rows and columns.
 
-use plotters::element::{Rectangle, Text};
-use plotters::style::text_anchor::{HPos, VPos};
-use plotters::style::{Color, RGBColor};
-
-use crate::canvas::{Canvas, Pixels, fine};
+use crate::bounds::checked_count;
+use crate::canvas::{Anchor, Canvas, Point, Rect, TextStyle};
 use crate::error::{Error, Result};
-use crate::frame::{self, MARGIN};
+use crate::frame;
 use crate::legend::Key;
-use crate::panel::{Area, Drawn, text_style};
-use crate::pixels;
+use crate::pixels::{CLEAR, Image};
 use crate::plot::{Draw, ShowLegend};
-use crate::text::Weight;
+use crate::sizes::MARGIN;
+use crate::text::{self, Weight};
 use crate::theme::{GREEN, INK, VERMILION};
 
 /// Images in rows, each with its caption and, if it has one, a coloured border.
@@ -36,9 +33,7 @@ pub struct ImageGrid {
 /// An image of an [`ImageGrid`].
 #[derive(Clone)]
 pub struct Tile {
-    width: usize,
-    height: usize,
-    png: Vec<u8>,
+    image: Image,
     caption: Vec<String>,
     border: Option<Border>,
 }
@@ -59,9 +54,9 @@ impl Tile {
     /// If there are not `height * width * 3` bytes, or none.
     #[track_caller]
     pub fn rgb(height: usize, width: usize, pixels: &[u8]) -> Self {
-        check_pixels("Tile::rgb", (height, width, 3), pixels.len());
+        check_pixels("Tile::rgb", pixels.len(), &[(height, "rows"), (width, "columns"), (3, "")]);
         let color = |rgb: &[u8]| [rgb[0], rgb[1], rgb[2], 255];
-        Tile::new(height, width, pixels::encode(width, height, pixels.chunks_exact(3).map(color)))
+        Tile::new(Image::new(width, height, pixels.chunks_exact(3).map(color)))
     }
 
     /// A grey image of `values` row by row from the top: the smallest is black, the largest white. A value
@@ -71,34 +66,34 @@ impl Tile {
     /// If there are not `height * width` values, or none.
     #[track_caller]
     pub fn gray(height: usize, width: usize, values: &[f32]) -> Self {
-        check_pixels("Tile::gray", (height, width, 1), values.len());
+        check_pixels("Tile::gray", values.len(), &[(height, "rows"), (width, "columns")]);
         let finite = values.iter().filter(|v| v.is_finite());
         let (lo, hi) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| {
             (lo.min(f64::from(v)), hi.max(f64::from(v)))
         });
         let color = |&v: &f32| {
             if !v.is_finite() {
-                return pixels::CLEAR;
+                return CLEAR;
             }
             let share = if hi > lo { (f64::from(v) - lo) / (hi - lo) } else { 0.5 };
             let gray = (share * 255.0).round() as u8;
             [gray, gray, gray, 255]
         };
-        Tile::new(height, width, pixels::encode(width, height, values.iter().map(color)))
+        Tile::new(Image::new(width, height, values.iter().map(color)))
     }
 
-    fn new(height: usize, width: usize, png: Vec<u8>) -> Self {
-        Tile { width, height, png, caption: Vec::new(), border: None }
+    fn new(image: Image) -> Self {
+        Tile { image, caption: Vec::new(), border: None }
     }
 
-    /// Height over width.
+    /// Height over width, as it is drawn.
     fn aspect(&self) -> f64 {
-        self.height as f64 / self.width as f64
+        (self.image.height as f64 / self.image.width as f64).clamp(1.0 / MAX_ASPECT, MAX_ASPECT)
     }
 
-    /// The text under the image; `\n` begins a new line.
+    /// The text under the image; `\n` begins a new line, of which at most 8 are shown.
     pub fn caption(mut self, caption: impl AsRef<str>) -> Self {
-        self.caption = caption.as_ref().lines().map(str::to_owned).collect();
+        self.caption = caption.as_ref().lines().take(MAX_LINES).map(str::to_owned).collect();
         self
     }
 
@@ -110,14 +105,15 @@ impl Tile {
 }
 
 #[track_caller]
-fn check_pixels(op: &str, (height, width, n_channels): (usize, usize, usize), found: usize) {
-    let expected = height * width * n_channels;
-    assert!(
-        found == expected && found > 0,
-        "{op}: {found} values, expected {height} rows × {width} columns × {n_channels} = {expected}, at least one"
-    );
+fn check_pixels(op: &str, found: usize, shape: &[(usize, &str)]) {
+    checked_count(op, found, shape);
+    assert!(found > 0, "{op}: expected at least one pixel");
 }
 
+/// An image is drawn at most so many times as high as wide, or as wide as high.
+const MAX_ASPECT: f64 = 8.0;
+/// A caption has at most so many lines.
+const MAX_LINES: usize = 8;
 const CAPTION_SIZE: f64 = 10.5;
 const LINE_HEIGHT: f64 = 14.0;
 const TITLE_SIZE: f64 = 15.5;
@@ -136,7 +132,8 @@ impl ImageGrid {
         ImageGrid { title: title.into(), n_columns, tile_width: 88, tiles: Vec::new() }
     }
 
-    /// The width of an image in pixels. Narrower images are enlarged, their pixels stay squares.
+    /// The width of an image in pixels. Narrower images are enlarged; their pixels stay squares, unless that
+    /// would make the image more than eight times as high as wide, or as wide as high.
     ///
     /// # Panics
     /// If it is not in 8..=1000.
@@ -165,7 +162,7 @@ impl ImageGrid {
         self.n_columns.min(self.tiles.len()).max(1) as f64
     }
 
-    /// Height over width of the highest image.
+    /// Height over width of the tallest image.
     fn aspect(&self) -> f64 {
         self.tiles.iter().map(Tile::aspect).fold(0.0, f64::max)
     }
@@ -184,26 +181,20 @@ impl ImageGrid {
         f64::from(self.tile_width).min(by_width).min(by_height).max(1.0)
     }
 
-    fn draw_tile(area: &Area, canvas: &Canvas, tile: &Tile, (x, y): (f64, f64), width: f64) -> Drawn {
+    fn draw_tile(canvas: &mut Canvas, tile: &Tile, (left, top): Point, width: f64) {
         let height = width * tile.aspect();
         if let Some(border) = tile.border {
-            let color: RGBColor = if border == Border::Good { GREEN } else { VERMILION };
-            let rim = [
-                (fine(x - BORDER_WIDTH), fine(y - BORDER_WIDTH)),
-                (fine(x + width + BORDER_WIDTH), fine(y + height + BORDER_WIDTH)),
-            ];
-            area.draw(&Rectangle::new(rim, color.filled()))?;
+            let color = if border == Border::Good { GREEN } else { VERMILION };
+            let (left, top) = (left - BORDER_WIDTH, top - BORDER_WIDTH);
+            let (width, height) = (width + 2.0 * BORDER_WIDTH, height + 2.0 * BORDER_WIDTH);
+            canvas.rect(Rect { left, top, width, height }, color);
         }
-        let (x0, y0) = area.get_base_pixel();
-        let corner = |x: f64, y: f64| (fine(x) + x0, fine(y) + y0);
-        canvas.image(corner(x, y), corner(x + width, y + height), &tile.png, Pixels::Square);
-        let style = text_style(CAPTION_SIZE, INK, false, (HPos::Center, VPos::Top));
+        canvas.image(Rect { left, top, width, height }, tile.image.clone(), false);
+        let style = TextStyle::new(CAPTION_SIZE, INK, Anchor::Middle, Anchor::Start);
         for (i, line) in tile.caption.iter().enumerate() {
-            let line = frame::fitted(line, Weight::Regular, (width + GUTTER - 4.0) / CAPTION_SIZE);
-            let at = (fine(x + width / 2.0), fine(y + height + 7.0 + i as f64 * LINE_HEIGHT));
-            area.draw(&Text::new(line, at, style.clone()))?;
+            let line = text::fitted(line, Weight::Regular, (width + GUTTER - 4.0) / CAPTION_SIZE);
+            canvas.text(line, (left + width / 2.0, top + height + 7.0 + i as f64 * LINE_HEIGHT), style);
         }
-        Ok(())
     }
 }
 
@@ -231,18 +222,15 @@ impl Draw for ImageGrid {
         Vec::new()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, _: ShowLegend) -> Drawn {
-        if !self.title.is_empty() {
-            frame::draw_title(area, &self.title, MARGIN, TITLE_SIZE)?;
-        }
-        let tile_width = self.fitting_width(frame::size(area));
+    fn draw(&self, canvas: &mut Canvas, area: Rect, _: ShowLegend) {
+        frame::draw_title(canvas, area, &self.title, TITLE_SIZE);
+        let tile_width = self.fitting_width((area.width, area.height));
         let row_height = tile_width * self.aspect() + self.caption_room();
         for (i, tile) in self.tiles.iter().enumerate() {
             let (row, column) = ((i / self.n_columns) as f64, (i % self.n_columns) as f64);
-            let x = MARGIN + column * (tile_width + GUTTER);
-            let y = self.top() + row * (row_height + GUTTER);
-            Self::draw_tile(area, canvas, tile, (x, y), tile_width)?;
+            let left = area.left + MARGIN + column * (tile_width + GUTTER);
+            let top = area.top + self.top() + row * (row_height + GUTTER);
+            Self::draw_tile(canvas, tile, (left, top), tile_width);
         }
-        Ok(())
     }
 }

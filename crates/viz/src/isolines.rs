@@ -1,6 +1,8 @@
-//! Lines of equal height over a grid, by marching squares (Lorensen and Cline 1987, in the plane).
+//! Contour lines over a grid, by marching squares (Lorensen and Cline 1987, in the plane).
 
 use std::collections::BTreeMap;
+
+use crate::scale::Scale;
 
 /// Heights on a grid of `n_columns` × `n_rows` nodes, row by row.
 pub(crate) struct Heights {
@@ -70,7 +72,7 @@ impl Heights {
     fn crossing(&self, (node, upwards): Edge, level: f64) -> (f64, f64) {
         let other = node + if upwards { self.n_columns } else { 1 };
         let (from, to) = (self.values[node], self.values[other]);
-        let t = ((level - from) / (to - from)).clamp(0.0, 1.0);
+        let t = Scale::Linear.share((from, to), level).clamp(0.0, 1.0);
         let (column, row) = ((node % self.n_columns) as f64, (node / self.n_columns) as f64);
         if upwards { (column, row + t) } else { (column + t, row) }
     }

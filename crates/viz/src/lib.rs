@@ -15,6 +15,7 @@ mod theme;
 mod color_bar;
 mod frame;
 mod labels;
+mod layer;
 mod layers;
 mod legend;
 mod panel;
@@ -22,11 +23,17 @@ mod panel;
 mod axis;
 mod bounds;
 mod clip;
+mod clutter;
+mod dots;
 mod isolines;
+mod scale;
+mod sizes;
 mod ticks;
 
 mod canvas;
 mod path_data;
+mod raster;
+mod svg;
 mod text;
 
 pub use bars::Bars;

@@ -1,254 +1,127 @@
 //! The inside of a plot: what series draw with, in their own numbers.
 
-use plotters::chart::ChartContext;
-use plotters::coord::Shift;
-use plotters::coord::cartesian::Cartesian2d;
-use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
-use plotters::element::{Circle, PathElement, Polygon, Text};
-use plotters::series::LineSeries;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, FontDesc, FontFamily, FontStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle};
-
 use crate::axis::Axis;
-use crate::canvas::{Canvas, FINE, Pen, Pixels, fine};
+use crate::canvas::{Canvas, Point, Rect, Stroke};
 use crate::clip::{self, Place};
-use crate::labels::LabelBox;
-use crate::theme;
-
-/// A part of the paper that is measured in canvas units.
-pub(crate) type Area<'c> = DrawingArea<&'c Canvas, Shift>;
-/// What the plotting library says if it cannot draw.
-pub(crate) type Drawn = Result<(), DrawingAreaErrorKind<std::convert::Infallible>>;
-
-pub(crate) type Chart<'c> = ChartContext<'c, &'c Canvas, Cartesian2d<Axis, Axis>>;
+use crate::clutter::Clutter;
+use crate::dots::Shape;
+use crate::pixels::Image;
+use crate::theme::{Color, PAPER};
 
 /// A plot between its axes.
 pub(crate) struct Panel<'c> {
-    pub(crate) chart: Chart<'c>,
-    pub(crate) canvas: &'c Canvas,
+    pub(crate) canvas: &'c mut Canvas,
+    pub(crate) rect: Rect,
     pub(crate) x: Axis,
     pub(crate) y: Axis,
-    /// What has been drawn so far, for labels to keep clear of.
-    pub(crate) lines: Vec<(Place, Place)>,
-    pub(crate) labels: Vec<LabelBox>,
-}
-
-/// How a line looks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stroke {
-    pub(crate) color: RGBAColor,
-    /// In pixels.
-    pub(crate) width: f64,
-    pub(crate) dashed: bool,
-}
-
-impl Stroke {
-    pub(crate) fn solid(color: impl Color, width: f64) -> Self {
-        Stroke { color: color.to_rgba(), width, dashed: false }
-    }
-
-    pub(crate) fn style(self) -> ShapeStyle {
-        self.color.stroke_width(fine(self.width).unsigned_abs())
-    }
-
-    pub(crate) fn pen(self) -> Pen {
-        let dash = (fine(self.width * 2.6) as u32, fine(self.width * 2.2) as u32);
-        Pen { dash: self.dashed.then_some(dash), ..Pen::default() }
-    }
-}
-
-/// The shape of a point: another one for each series, so that colour is not all that tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Circle,
-    Square,
-    Triangle,
-    Diamond,
-}
-
-impl Shape {
-    pub(crate) fn of_series(idx: usize) -> Self {
-        [Shape::Circle, Shape::Square, Shape::Triangle, Shape::Diamond][idx % 4]
-    }
-
-    /// The corners around the centre, such that all shapes cover about the same area.
-    fn corners(self, radius: f64) -> Vec<(f64, f64)> {
-        let corners: &[(f64, f64)] = match self {
-            Shape::Circle => &[],
-            Shape::Square => &[(-0.88, -0.88), (0.88, -0.88), (0.88, 0.88), (-0.88, 0.88)],
-            Shape::Triangle => &[(0.0, -1.35), (1.17, 0.68), (-1.17, 0.68)],
-            Shape::Diamond => &[(0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)],
-        };
-        corners.iter().map(|&(x, y)| (x * radius, y * radius)).collect()
-    }
-}
-
-/// A text of `size` pixels whose anchor is `pos`.
-pub(crate) fn text_style(size: f64, color: RGBColor, bold: bool, (h, v): (HPos, VPos)) -> TextStyle<'static> {
-    let style = if bold { FontStyle::Bold } else { FontStyle::Normal };
-    TextStyle {
-        font: FontDesc::new(FontFamily::Name("Inter"), size * FINE, style),
-        color: color.to_backend_color(),
-        pos: Pos::new(h, v),
-    }
-}
-
-/// Draws `shape` of `radius` pixels at a place in canvas units.
-pub(crate) fn draw_shape(
-    area: &Area,
-    (x, y): (i32, i32),
-    shape: Shape,
-    radius: f64,
-    color: impl Color,
-) -> Drawn {
-    let style = color.filled();
-    if shape == Shape::Circle {
-        return area.draw(&Circle::new((x, y), fine(radius), style));
-    }
-    let corner = |(dx, dy)| (x + fine(dx), y + fine(dy));
-    area.draw(&Polygon::new(shape.corners(radius).into_iter().map(corner).collect::<Vec<_>>(), style))
+    pub(crate) clutter: Clutter,
 }
 
 impl<'c> Panel<'c> {
-    pub(crate) fn new(chart: Chart<'c>, canvas: &'c Canvas, x: Axis, y: Axis) -> Self {
-        Panel { chart, canvas, x, y, lines: Vec::new(), labels: Vec::new() }
+    pub(crate) fn new(canvas: &'c mut Canvas, rect: Rect, x: Axis, y: Axis) -> Self {
+        Panel { canvas, rect, x, y, clutter: Clutter::new((rect.width, rect.height)) }
     }
 
     /// Width and height of the plot in pixels.
     pub(crate) fn size(&self) -> (f64, f64) {
-        let (width, height) = self.chart.plotting_area().dim_in_pixel();
-        (f64::from(width) / FINE, f64::from(height) / FINE)
+        (self.rect.width, self.rect.height)
     }
 
     /// Where a point lies, of which a coordinate is NaN if the axes cannot show it.
     pub(crate) fn place(&self, (x, y): (f64, f64)) -> Place {
-        (self.x.place(x), self.y.place(y))
+        clip::near((self.x.place(x), self.y.place(y)))
     }
 
-    /// A line through the points; those that cannot be shown are gaps. A point between two gaps is a dot.
-    pub(crate) fn line(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) -> Drawn {
+    /// A place in pixels from the upper left of the plot.
+    pub(crate) fn within(&self, (x, y): Place) -> Point {
+        (x * self.rect.width, (1.0 - y) * self.rect.height)
+    }
+
+    /// A place on the canvas.
+    pub(crate) fn pixel(&self, place: Place) -> Point {
+        let (x, y) = self.within(place);
+        (self.rect.left + x, self.rect.top + y)
+    }
+
+    /// A line through the points; those that cannot be shown are gaps. Where it has no length, as between two
+    /// gaps, it is a dot.
+    pub(crate) fn line(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
+        self.stroke(points, stroke, true);
+    }
+
+    /// A line that labels may stand on: part of the ground.
+    pub(crate) fn ground_line(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
+        self.stroke(points, stroke, false);
+    }
+
+    fn stroke(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke, is_clutter: bool) {
         let places: Vec<Place> = points.into_iter().map(|point| self.place(point)).collect();
         let n_columns = self.size().0 * 2.0;
         for piece in clip::polyline(places) {
             let piece = thin(&piece, n_columns);
-            self.lines.extend(piece.windows(2).map(|w| (w[0], w[1])));
-            let series = LineSeries::new(piece, stroke.style());
-            let canvas = self.canvas;
-            canvas.with_pen(stroke.pen(), || self.chart.draw_series(series).map(|_| ()))?;
+            let within: Vec<Point> = piece.iter().map(|&place| self.within(place)).collect();
+            if is_clutter {
+                self.clutter.add_line(&within);
+            }
+            let points: Vec<Point> = piece.iter().map(|&place| self.pixel(place)).collect();
+            let start = points[0];
+            if points.iter().all(|p| (p.0 - start.0).abs().max((p.1 - start.1).abs()) < stroke.width / 4.0) {
+                self.canvas.line([start], Stroke::solid(stroke.color, stroke.width * 2.8));
+            } else {
+                self.canvas.line(points, stroke);
+            }
         }
-        Ok(())
     }
 
     /// A filled polygon. One with a corner that cannot be shown is left out.
-    pub(crate) fn area(&mut self, points: impl IntoIterator<Item = (f64, f64)>, color: impl Color) -> Drawn {
+    pub(crate) fn area(&mut self, points: impl IntoIterator<Item = (f64, f64)>, color: Color) {
         let places: Vec<Place> = points.into_iter().map(|point| self.place(point)).collect();
-        if places.iter().any(|p| p.0.is_nan() || p.1.is_nan()) {
-            return Ok(());
+        if places.iter().all(|p| !p.0.is_nan() && !p.1.is_nan()) {
+            self.polygon(&places, color);
         }
-        let corners = clip::polygon(&places);
-        if corners.len() < 3 {
-            return Ok(());
-        }
-        self.chart.draw_series([Polygon::new(corners, color.filled())]).map(|_| ())
     }
 
     /// A bar from one height to another; a height that the axis cannot show, such as 0 on a logarithmic one,
     /// is its lower end.
-    pub(crate) fn bar(
-        &mut self,
-        (left, right): (f64, f64),
-        (foot, head): (f64, f64),
-        color: impl Color,
-    ) -> Drawn {
+    pub(crate) fn bar(&mut self, (left, right): (f64, f64), (foot, head): (f64, f64), color: Color) {
         let height = |v| Some(self.y.place(v)).filter(|place| !place.is_nan()).unwrap_or(0.0);
         let (left, right, foot, head) = (self.x.place(left), self.x.place(right), height(foot), height(head));
-        let corners = clip::polygon(&[(left, foot), (right, foot), (right, head), (left, head)]);
-        if corners.len() < 3 {
-            return Ok(());
+        let corners = [(left, foot), (right, foot), (right, head), (left, head)].map(clip::near);
+        self.polygon(&corners, color);
+    }
+
+    fn polygon(&mut self, places: &[Place], color: Color) {
+        let corners: Vec<Point> = clip::polygon(places).into_iter().map(|place| self.pixel(place)).collect();
+        if corners.len() >= 3 {
+            self.canvas.polygon(corners, color);
         }
-        self.chart.draw_series([Polygon::new(corners, color.filled())]).map(|_| ())
     }
 
     /// A point, if it lies in the plot.
-    pub(crate) fn point(&mut self, point: (f64, f64), shape: Shape, radius: f64, color: impl Color) -> Drawn {
+    pub(crate) fn point(&mut self, point: (f64, f64), shape: Shape, radius: f64, color: Color) {
         let place = self.place(point);
-        if !clip::inside(place) {
-            return Ok(());
+        if clip::inside(place) {
+            let at = self.pixel(place);
+            shape.draw(self.canvas, at, radius, color);
         }
-        let (area, at) = self.pixel(place);
-        draw_shape(&area, at, shape, radius, color)
     }
 
     /// A point with a rim of paper, if it lies in the plot.
-    pub(crate) fn marker(
-        &mut self,
-        point: (f64, f64),
-        shape: Shape,
-        radius: f64,
-        color: impl Color,
-    ) -> Drawn {
-        self.point(point, shape, radius + 1.0, theme::PAPER)?;
-        self.point(point, shape, radius, color)
-    }
-
-    /// Text beside a place, `dx` and `dy` pixels from it, with a rim of paper.
-    pub(crate) fn label(
-        &mut self,
-        place: Place,
-        (dx, dy): (f64, f64),
-        text: &str,
-        style: &TextStyle<'static>,
-    ) -> Drawn {
-        self.turned_label(place, (dx, dy), text, style, 0)
-    }
-
-    /// Text in the middle of a place, without a rim.
-    pub(crate) fn plain_label(&mut self, place: Place, text: &str, style: &TextStyle<'static>) -> Drawn {
-        let (area, at) = self.pixel(place);
-        area.draw(&Text::new(text.to_owned(), at, style.clone()))
-    }
-
-    /// A label as [`label`](Panel::label), turned by so many degrees.
-    pub(crate) fn turned_label(
-        &mut self,
-        place: Place,
-        (dx, dy): (f64, f64),
-        text: &str,
-        style: &TextStyle<'static>,
-        turn: i32,
-    ) -> Drawn {
-        let (area, (x, y)) = self.pixel(place);
-        let text = Text::new(text.to_owned(), (x + fine(dx), y + fine(dy)), style.clone());
-        self.canvas.with_pen(Pen { halo: true, turn, ..Pen::default() }, || area.draw(&text))
-    }
-
-    /// The plot as an area of canvas units, and a place in it.
-    fn pixel(&self, place: Place) -> (Area<'c>, (i32, i32)) {
-        let area = self.chart.plotting_area().strip_coord_spec();
-        let (x0, y0) = area.get_base_pixel();
-        let (x, y) = self.chart.plotting_area().map_coordinate(&place);
-        (area, (x - x0, y - y0))
+    pub(crate) fn marker(&mut self, point: (f64, f64), shape: Shape, radius: f64, color: Color) {
+        self.point(point, shape, radius + 1.0, PAPER);
+        self.point(point, shape, radius, color);
     }
 
     /// An image between two places.
-    pub(crate) fn image(&self, lower_left: Place, upper_right: Place, png: &[u8], pixels: Pixels) {
-        let map = |place| self.chart.plotting_area().map_coordinate(&place);
-        let ((x0, y1), (x1, y0)) = (map(lower_left), map(upper_right));
-        self.canvas.image((x0, y0), (x1, y1), png, pixels);
-    }
-
-    /// A thin line around the plot.
-    pub(crate) fn outline(&mut self, color: RGBColor) -> Drawn {
-        let corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
-        let element = PathElement::new(corners, Stroke::solid(color, 1.0).style());
-        self.chart.draw_series([element]).map(|_| ())
+    pub(crate) fn image(&mut self, lower_left: Place, upper_right: Place, image: Image, smooth: bool) {
+        let ((left, bottom), (right, top)) = (self.pixel(lower_left), self.pixel(upper_right));
+        self.canvas.image(Rect { left, top, width: right - left, height: bottom - top }, image, smooth);
     }
 
     /// A straight line between two places.
-    pub(crate) fn rule(&mut self, from: Place, to: Place, stroke: Stroke) -> Drawn {
-        let canvas = self.canvas;
-        let element = PathElement::new(vec![from, to], stroke.style());
-        canvas.with_pen(stroke.pen(), || self.chart.draw_series([element]).map(|_| ()))
+    pub(crate) fn rule(&mut self, from: Place, to: Place, stroke: Stroke) {
+        let points = [self.pixel(from), self.pixel(to)];
+        self.canvas.line(points, stroke);
     }
 }
 

@@ -1,4 +1,4 @@
-//! SVG path data in whole units, relative and without needless spaces, so that pictures are small.
+//! SVG path data in whole units, relative and without needless spaces, so that figures are small.
 
 use std::fmt::Write;
 
@@ -6,19 +6,19 @@ use std::fmt::Write;
 #[derive(Default)]
 pub(crate) struct PathData {
     data: String,
-    at: (i32, i32),
+    at: (i64, i64),
 }
 
 impl PathData {
     /// Begins a new contour.
-    pub(crate) fn move_to(&mut self, (x, y): (i32, i32)) {
+    pub(crate) fn move_to(&mut self, (x, y): (i64, i64)) {
         write!(self.data, "M{x} {y}").expect("a string takes all");
         self.at = (x, y);
     }
 
     /// A straight or curved segment: the relative command `letter` (`l`, `q` or `c`) with its points, the
     /// last of which is where it ends.
-    pub(crate) fn command(&mut self, letter: char, points: &[(i32, i32)]) {
+    pub(crate) fn command(&mut self, letter: char, points: &[(i64, i64)]) {
         self.data.push(letter);
         for &(x, y) in points {
             for delta in [x - self.at.0, y - self.at.1] {
@@ -39,7 +39,7 @@ impl PathData {
 
     /// Straight lines through `points`. Neighbours at the same place count as one; a line of no length is
     /// kept, for its round ends are a dot.
-    pub(crate) fn polyline(points: impl IntoIterator<Item = (i32, i32)>) -> Self {
+    pub(crate) fn polyline(points: impl IntoIterator<Item = (i64, i64)>) -> Self {
         let mut path = PathData::default();
         for (i, point) in points.into_iter().enumerate() {
             if i == 0 {
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn lines_are_relative_and_short() {
-        let data = |points: &[(i32, i32)]| PathData::polyline(points.iter().copied()).into_string();
+        let data = |points: &[(i64, i64)]| PathData::polyline(points.iter().copied()).into_string();
         assert_eq!(data(&[(10, 20), (13, 15), (13, 15), (10, 15)]), "M10 20l3-5l-3 0");
         assert_eq!(data(&[(1, 2), (1, 2)]), "M1 2h0");
         assert_eq!(data(&[]), "");

@@ -1,6 +1,8 @@
-//! Small images within a picture: their colours, and their PNG.
+//! Small images within a figure, and the colours of numbers.
 
-use resvg::tiny_skia::{Color, Pixmap};
+use tiny_skia::Pixmap;
+
+use crate::theme::{BLUE, Color, Theme, VERMILION};
 
 /// A colour with opacity, from red to opacity, each 0 to 255. What is not opaque shows the paper, so that
 /// one image suits light and dark.
@@ -8,13 +10,38 @@ pub(crate) type Rgba = [u8; 4];
 
 pub(crate) const CLEAR: Rgba = [0; 4];
 
-/// The PNG of an image, row by row from the top.
-pub(crate) fn encode(width: usize, height: usize, pixels: impl Iterator<Item = Rgba>) -> Vec<u8> {
-    let mut pixmap = Pixmap::new(width as u32, height as u32).expect("the image has pixels");
-    for (place, [r, g, b, a]) in pixmap.pixels_mut().iter_mut().zip(pixels) {
-        *place = Color::from_rgba8(r, g, b, a).premultiply().to_color_u8();
+/// `color` with an opacity of 0 to 255; by its light value, for an image is the same on every paper.
+pub(crate) fn rgba(color: Color, opacity: u8) -> Rgba {
+    let (red, green, blue) = Theme::Light.value(color);
+    [red, green, blue, opacity]
+}
+
+/// An image, row by row from the top.
+#[derive(Clone)]
+pub(crate) struct Image {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pixels: Vec<Rgba>,
+}
+
+impl Image {
+    pub(crate) fn new(width: usize, height: usize, pixels: impl Iterator<Item = Rgba>) -> Self {
+        Image { width, height, pixels: pixels.collect() }
     }
-    pixmap.encode_png().expect("memory takes all")
+
+    /// As the rasteriser takes it.
+    pub(crate) fn pixmap(&self) -> Pixmap {
+        let mut pixmap = Pixmap::new(self.width as u32, self.height as u32).expect("the image has pixels");
+        for (place, &[r, g, b, a]) in pixmap.pixels_mut().iter_mut().zip(&self.pixels) {
+            *place = tiny_skia::ColorU8::from_rgba(r, g, b, a).premultiply();
+        }
+        pixmap
+    }
+
+    /// As a PNG file.
+    pub(crate) fn png(&self) -> Vec<u8> {
+        self.pixmap().encode_png().expect("memory takes all")
+    }
 }
 
 /// From a share, 0 to 1, to a colour.
@@ -31,12 +58,11 @@ impl ColorMap {
     /// The colour of `share`; a NaN has none.
     pub(crate) fn color(self, share: f64) -> Rgba {
         let opacity = |share: f64| (share.clamp(0.0, 1.0) * 255.0).round() as u8;
-        let (blue, vermilion) = (crate::theme::BLUE, crate::theme::VERMILION);
         match self {
             _ if share.is_nan() => CLEAR,
-            ColorMap::Sequential => [blue.0, blue.1, blue.2, opacity(share)],
-            ColorMap::Diverging if share >= 0.5 => [blue.0, blue.1, blue.2, opacity(2.0 * share - 1.0)],
-            ColorMap::Diverging => [vermilion.0, vermilion.1, vermilion.2, opacity(1.0 - 2.0 * share)],
+            ColorMap::Sequential => rgba(BLUE, opacity(share)),
+            ColorMap::Diverging if share >= 0.5 => rgba(BLUE, opacity(2.0 * share - 1.0)),
+            ColorMap::Diverging => rgba(VERMILION, opacity(1.0 - 2.0 * share)),
         }
     }
 
@@ -53,7 +79,7 @@ mod tests {
     #[test]
     fn an_image_survives_its_png() {
         let pixels = [[255, 0, 0, 255], [0, 0, 0, 0], [10, 20, 30, 255], [0, 114, 178, 128]];
-        let png = encode(2, 2, pixels.into_iter());
+        let png = Image::new(2, 2, pixels.into_iter()).png();
         let decoded = Pixmap::decode_png(&png).expect("it is a PNG");
         assert_eq!((decoded.width(), decoded.height()), (2, 2));
         for (found, expected) in decoded.pixels().iter().zip(pixels) {

@@ -2,62 +2,47 @@
 
 use std::path::Path;
 
-use plotters::drawing::IntoDrawingArea;
-use plotters::element::Rectangle;
-use plotters::style::Color;
-use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree};
-
-use crate::canvas::{Canvas, fine};
+use crate::canvas::{Canvas, Rect};
 use crate::error::{Error, Result};
 use crate::legend::Key;
-use crate::panel::{Area, Drawn};
 use crate::theme::{PAPER, Theme};
+use crate::{raster, svg};
 
-/// A picture in the making: it becomes SVG or PNG, or is saved as either. Every plot of this crate is one, and
-/// nothing else can be.
+/// What can be written as SVG or PNG, or saved as either: every plot of this crate, and nothing else.
 ///
 /// The same numbers give the same bytes on every machine: text is drawn with the font in this crate, and no
-/// system library has a part in it.
+/// system library is involved.
 pub trait Plot: Draw {
-    /// The picture as an SVG document. It can stand alone or within a page.
+    /// The figure as an SVG document. It can stand alone or within a page.
     ///
     /// # Errors
     /// [`Error::Empty`] and [`Error::NothingToDraw`] if there is nothing to see.
     fn svg(&self, theme: Theme) -> Result<String> {
         self.check()?;
-        let (width, height) = self.size();
-        let canvas = Canvas::new(self.title(), (width, height), theme);
-        let area = (&canvas).into_drawing_area();
-        let corners = [(0, 0), (fine(f64::from(width)), fine(f64::from(height)))];
-        area.draw(&Rectangle::new(corners, PAPER.filled()))
-            .and_then(|()| self.draw(&area, &canvas, ShowLegend::Here))
-            .map_err(|reason| Error::Draw { plot: self.title().to_owned(), reason: reason.to_string() })?;
-        drop(area);
-        Ok(canvas.into_svg(self.title()))
+        Ok(svg::document(&canvas(self), self.title(), self.size(), theme))
     }
 
-    /// The picture as a PNG file's bytes, two pixels for each of [`svg`](Plot::svg), as sharp screens have
-    /// them.
+    /// The figure as a PNG file's bytes, two pixels for each of [`svg`](Plot::svg), as sharp screens have
+    /// them. [`Theme::Auto`] is light.
     ///
     /// # Errors
-    /// As [`svg`](Plot::svg).
+    /// As [`svg`](Plot::svg); [`Error::TooLarge`] for a figure of more than 2²⁶ pixels.
     fn png(&self, theme: Theme) -> Result<Vec<u8>> {
         const SCALE: u32 = 2;
-        // The rasteriser knows no CSS variables.
-        let theme = if theme == Theme::Auto { Theme::Light } else { theme };
-        let svg = self.svg(theme)?;
-        let failed = |reason: String| Error::Draw { plot: self.title().to_owned(), reason };
-        let tree = Tree::from_str(&svg, &Options::default()).map_err(|e| failed(e.to_string()))?;
+        /// As many take a gibibyte to draw.
+        const MAX_PIXELS: u64 = 1 << 26;
+        self.check()?;
         let (width, height) = self.size();
-        let mut pixmap = Pixmap::new(width * SCALE, height * SCALE)
-            .ok_or_else(|| failed(format!("{width} × {height} pixels are too many")))?;
-        resvg::render(&tree, Transform::from_scale(SCALE as f32, SCALE as f32), &mut pixmap.as_mut());
-        pixmap.encode_png().map_err(|e| failed(e.to_string()))
+        let too_large =
+            || Error::TooLarge { plot: self.title().to_owned(), width, height, max_pixels: MAX_PIXELS };
+        if u64::from(width) * u64::from(height) > MAX_PIXELS {
+            return Err(too_large());
+        }
+        raster::png(&canvas(self), (width, height), theme, SCALE).ok_or_else(too_large)
     }
 
-    /// Writes the picture to `path`: SVG for light and dark ([`Theme::Auto`]) or a light PNG, by the file
-    /// name's ending. Whoever reads the file finds the old picture or the new one, never half of one.
+    /// Writes the figure to `path`: SVG for light and dark ([`Theme::Auto`]) or a light PNG, by the file
+    /// name's ending. Whoever reads the file finds the old figure or the new one, never half of one.
     ///
     /// # Errors
     /// As [`svg`](Plot::svg); [`Error::Extension`] for another ending, [`Error::Write`] if the file cannot be
@@ -79,6 +64,16 @@ pub trait Plot: Draw {
 
 impl<P: Draw + ?Sized> Plot for P {}
 
+/// All that there is to be seen, on paper.
+fn canvas(plot: &(impl Draw + ?Sized)) -> Canvas {
+    let (width, height) = plot.size();
+    let area = Rect { left: 0.0, top: 0.0, width: width.into(), height: height.into() };
+    let mut canvas = Canvas::default();
+    canvas.rect(area, PAPER);
+    plot.draw(&mut canvas, area, ShowLegend::Here);
+    canvas
+}
+
 /// Who shows the legend: the plot itself, or the grid that it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShowLegend {
@@ -99,7 +94,7 @@ pub trait Draw: Send + Sync {
     /// The entries of the legend.
     fn keys(&self) -> Vec<Key>;
     /// Draws the plot to fill `area`.
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn;
+    fn draw(&self, canvas: &mut Canvas, area: Rect, legend: ShowLegend);
 }
 
 impl<P: Draw + ?Sized> Draw for Box<P> {
@@ -119,7 +114,7 @@ impl<P: Draw + ?Sized> Draw for Box<P> {
         (**self).keys()
     }
 
-    fn draw<'c>(&self, area: &Area<'c>, canvas: &'c Canvas, legend: ShowLegend) -> Drawn {
-        (**self).draw(area, canvas, legend)
+    fn draw(&self, canvas: &mut Canvas, area: Rect, legend: ShowLegend) {
+        (**self).draw(canvas, area, legend);
     }
 }

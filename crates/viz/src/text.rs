@@ -4,8 +4,6 @@ use std::sync::LazyLock;
 
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
-use crate::path_data::PathData;
-
 /// The weight of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Weight {
@@ -16,14 +14,14 @@ pub(crate) enum Weight {
 /// The height of a capital letter, in em.
 pub(crate) const CAP_HEIGHT: f64 = 0.727;
 
-/// Outlines are written in whole units of which an em has this many: half a percent of a stem's width.
-pub(crate) const UNITS_PER_EM: f64 = 1000.0;
+/// How many of the font's own units an em has.
+pub(crate) const FONT_UNITS: f64 = 2048.0;
 
 static REGULAR: LazyLock<Face> = LazyLock::new(|| parse(include_bytes!("../fonts/Inter-Regular.ttf")));
 static SEMI_BOLD: LazyLock<Face> = LazyLock::new(|| parse(include_bytes!("../fonts/Inter-SemiBold.ttf")));
 
 fn parse(bytes: &'static [u8]) -> Face<'static> {
-    Face::parse(bytes, 0).expect("the embedded font is whole")
+    Face::parse(bytes, 0).expect("the embedded font is valid")
 }
 
 fn face(weight: Weight) -> &'static Face<'static> {
@@ -33,24 +31,52 @@ fn face(weight: Weight) -> &'static Face<'static> {
     }
 }
 
+/// The characters of `text` as they are shown: those that control a terminal, break a line, or turn or hide
+/// what follows are written as escapes, `\n` or `\u{202e}`.
+pub(crate) fn shown(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(|c| {
+        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}');
+        let escape = (c.is_control() || hidden).then(|| c.escape_default());
+        let plain = escape.is_none().then_some(c);
+        escape.into_iter().flatten().chain(plain)
+    })
+}
+
 /// The width of `text` in em. A character that the font lacks has the width of its box.
 pub(crate) fn width(text: &str, weight: Weight) -> f64 {
     let face = face(weight);
-    let units: f64 = text.chars().map(|c| advance(face, glyph_id(face, c))).sum();
-    units / f64::from(face.units_per_em())
+    shown(text).map(|c| advance(face, glyph_id(face, c))).sum::<f64>() / FONT_UNITS
 }
 
-/// The glyphs of `text`, each with where it begins in units of 1/1000 em. Those without an outline, spaces,
-/// are left out.
-pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, i32)> {
+/// `text` as it is shown, cut with an ellipsis if it is wider than `width` em.
+pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
     let face = face(weight);
-    let scale = UNITS_PER_EM / f64::from(face.units_per_em());
+    let advance = |c| advance(face, glyph_id(face, c)) / FONT_UNITS;
+    let (mut fits, mut cut_at, mut so_far) = (String::new(), 0, 0.0);
+    for c in shown(text) {
+        so_far += advance(c);
+        if so_far > width {
+            fits.truncate(cut_at);
+            return format!("{}…", fits.trim_end());
+        }
+        fits.push(c);
+        if so_far + advance('…') <= width {
+            cut_at = fits.len();
+        }
+    }
+    fits
+}
+
+/// The glyphs of `text`, each with where it begins, in em. Those without an outline, spaces, are left out.
+pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, f64)> {
+    let face = face(weight);
     let mut x = 0.0;
     let mut glyphs = Vec::new();
-    for c in text.chars() {
+    for c in shown(text) {
         let id = glyph_id(face, c);
         if face.glyph_bounding_box(id).is_some() {
-            glyphs.push((Glyph { weight, id: id.0 }, (x * scale).round() as i32));
+            glyphs.push((Glyph { weight, id: id.0 }, x / FONT_UNITS));
         }
         x += advance(face, id);
     }
@@ -71,13 +97,9 @@ impl Glyph {
         format!("{weight}{}", self.id)
     }
 
-    /// Its outline as SVG path data in units of 1/1000 em, y downwards, from the origin of its baseline.
-    pub(crate) fn outline(self) -> String {
-        let face = face(self.weight);
-        let scale = UNITS_PER_EM / f64::from(face.units_per_em());
-        let mut outline = Outline { path: PathData::default(), scale };
-        face.outline_glyph(GlyphId(self.id), &mut outline);
-        outline.path.into_string()
+    /// Draws its outline with `pen`, in the font's units, y upwards, from the origin of its baseline.
+    pub(crate) fn trace(self, pen: &mut dyn OutlineBuilder) {
+        face(self.weight).outline_glyph(GlyphId(self.id), pen);
     }
 }
 
@@ -88,41 +110,6 @@ fn glyph_id(face: &Face, c: char) -> GlyphId {
 
 fn advance(face: &Face, glyph: GlyphId) -> f64 {
     f64::from(face.glyph_hor_advance(glyph).unwrap_or(0))
-}
-
-/// Takes an outline from the font.
-struct Outline {
-    path: PathData,
-    scale: f64,
-}
-
-impl Outline {
-    fn point(&self, x: f32, y: f32) -> (i32, i32) {
-        let round = |v: f32| (f64::from(v) * self.scale).round() as i32;
-        (round(x), round(-y))
-    }
-}
-
-impl OutlineBuilder for Outline {
-    fn move_to(&mut self, x: f32, y: f32) {
-        self.path.move_to(self.point(x, y));
-    }
-
-    fn line_to(&mut self, x: f32, y: f32) {
-        self.path.command('l', &[self.point(x, y)]);
-    }
-
-    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
-        self.path.command('q', &[self.point(x1, y1), self.point(x, y)]);
-    }
-
-    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
-        self.path.command('c', &[self.point(x1, y1), self.point(x2, y2), self.point(x, y)]);
-    }
-
-    fn close(&mut self) {
-        self.path.close();
-    }
 }
 
 #[cfg(test)]
@@ -150,15 +137,32 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_has_an_outline_and_a_space_has_none() {
+    fn a_space_has_no_glyph_and_what_the_font_lacks_is_a_box() {
         let glyphs = glyphs("a l漢", Weight::Regular);
-        assert_eq!(glyphs.len(), 3, "a character that the font lacks is a box");
-        for (glyph, _) in &glyphs {
-            let outline = glyph.outline();
-            assert!(outline.starts_with('M') && outline.ends_with('z'), "{outline}");
+        assert_eq!(glyphs.len(), 3);
+        let starts: Vec<f64> = glyphs.iter().map(|glyph| glyph.1).collect();
+        assert_eq!(starts[..2], [0.0, width("a ", Weight::Regular)]);
+        assert_eq!(face(Weight::Regular).units_per_em(), 2048);
+        assert_eq!(face(Weight::SemiBold).units_per_em(), 2048);
+    }
+
+    #[test]
+    fn a_text_is_cut_where_it_no_longer_fits() {
+        let all = width("a long name", Weight::Regular);
+        assert_eq!(fitted("a long name", Weight::Regular, all + 1e-9), "a long name");
+        for share in [0.0, 0.3, 0.5, 0.9] {
+            let cut = fitted("a long name", Weight::Regular, (all * share).max(1.0));
+            assert!(cut.ends_with('…') && width(&cut, Weight::Regular) <= (all * share).max(1.0), "{cut}");
         }
-        let starts: Vec<f64> = glyphs.iter().map(|glyph| f64::from(glyph.1) / UNITS_PER_EM).collect();
-        assert_eq!(starts[0], 0.0);
-        assert!((starts[1] - width("a ", Weight::Regular)).abs() < 1e-3);
+        assert_eq!(fitted("anything", Weight::Regular, 0.0), "…");
+        // In time that does not grow with what is cut.
+        assert_eq!(fitted(&"name ".repeat(1 << 24), Weight::Regular, 3.0), "nam…");
+    }
+
+    #[test]
+    fn what_controls_is_shown_as_an_escape() {
+        let shown = |text| shown(text).collect::<String>();
+        assert_eq!(shown("a\n\u{1b}[31mb\u{202e}\0"), r"a\n\u{1b}[31mb\u{202e}\u{0}");
+        assert_eq!(shown("naïve 猫 <b>"), "naïve 猫 <b>");
     }
 }

@@ -1,13 +1,11 @@
-//! Colours: the roles they play in a picture, and their values on light and on dark paper.
+//! Colours: the roles they play in a figure, and their values on light and on dark paper.
 
-use plotters::style::RGBColor;
-
-/// Which paper a picture is drawn for.
+/// Which paper a figure is drawn for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
     /// Follows the reader: the SVG carries both sets of colours as CSS variables and switches with
     /// `prefers-color-scheme`; a page may set the variables (see [`Theme::css_variables`]) to switch it
-    /// otherwise. A viewer without CSS, and a PNG, show the light colours.
+    /// otherwise. A viewer without CSS variables, and a PNG, show the light colours.
     #[default]
     Auto,
     /// Dark ink on white paper.
@@ -20,40 +18,82 @@ impl Theme {
     /// The colours as CSS declarations, `--viz-paper:#ffffff;--viz-ink:…`, to be set on a page's
     /// `.viz` elements: `[data-theme="dark"] .viz { … }`. `Auto` gives the light ones.
     pub fn css_variables(self) -> String {
-        let declaration = |ink: &Ink| format!("--viz-{}:{};", ink.name, hex(self.value(ink.light)));
-        INKS.iter().map(declaration).collect()
+        let declaration =
+            |(i, ink): (usize, &Ink)| format!("--viz-{}:{};", ink.name, hex(self.value(Color::ink(i))));
+        INKS.iter().enumerate().map(declaration).collect()
     }
 
-    /// What `color` is on this paper; a colour that is no ink is itself on every paper.
-    pub(crate) fn value(self, color: Rgb) -> Rgb {
-        match (self, ink_idx(color)) {
-            (Theme::Dark, Some(idx)) => INKS[idx].dark,
-            _ => color,
+    /// The value of `color` on this paper.
+    pub(crate) fn value(self, color: Color) -> Rgb {
+        match color.base {
+            Base::Ink(idx) if self == Theme::Dark => INKS[idx].dark,
+            Base::Ink(idx) => INKS[idx].light,
+            Base::Fixed(rgb) => rgb,
         }
     }
 
-    /// The style element of an `Auto` picture: variables for both papers, and one class of fill (`f`)
-    /// and stroke (`s`) for each ink.
-    pub(crate) fn style_element() -> String {
-        let classes: String = INKS
-            .iter()
-            .enumerate()
-            .map(|(i, ink)| {
-                let name = ink.name;
-                format!(".viz .f{i}{{fill:var(--viz-{name})}}.viz .s{i}{{stroke:var(--viz-{name})}}")
-            })
-            .collect();
+    /// The figure's style element. All of it stands in `@supports (--a:0)`, which readers without CSS
+    /// variables skip: CairoSVG, Inkscape and others let the plain attributes stand instead. An `Auto` figure
+    /// has variables for both papers, and one class of fill (`f`) and stroke (`s`) for each ink.
+    pub(crate) fn style_element(self) -> String {
+        let class = |(i, ink): (usize, &Ink)| {
+            let name = ink.name;
+            format!(".viz .f{i}{{fill:var(--viz-{name})}}.viz .s{i}{{stroke:var(--viz-{name})}}")
+        };
+        let colors = match self {
+            Theme::Auto => format!(
+                ".viz{{{}}}@media (prefers-color-scheme:dark){{.viz{{{}}}}}{}",
+                Theme::Light.css_variables(),
+                Theme::Dark.css_variables(),
+                INKS.iter().enumerate().map(class).collect::<String>(),
+            ),
+            Theme::Light | Theme::Dark => String::new(),
+        };
         format!(
-            "<style>.viz{{{}}}@media(prefers-color-scheme:dark){{.viz{{{}}}}}{classes}</style>",
-            Theme::Light.css_variables(),
-            Theme::Dark.css_variables(),
+            "<style>@supports (--a:0){{.viz{{max-width:100%;height:auto}}\
+             .viz .px{{image-rendering:pixelated}}{colors}}}</style>"
         )
     }
 }
 
 pub(crate) type Rgb = (u8, u8, u8);
 
-/// A colour with a role. On its way through the plotting library it is known by its light value.
+/// A colour with an opacity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Color {
+    base: Base,
+    /// 0 to 1.
+    pub(crate) opacity: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Base {
+    /// A role, by its place in [`INKS`].
+    Ink(usize),
+    /// The same on every paper.
+    Fixed(Rgb),
+}
+
+impl Color {
+    const fn ink(idx: usize) -> Self {
+        Color { base: Base::Ink(idx), opacity: 1.0 }
+    }
+
+    /// The same colour, of which this share is seen.
+    pub(crate) fn faded(self, opacity: f64) -> Self {
+        Color { opacity, ..self }
+    }
+
+    /// The number of its role, if it has one.
+    pub(crate) fn ink_idx(self) -> Option<usize> {
+        match self.base {
+            Base::Ink(idx) => Some(idx),
+            Base::Fixed(_) => None,
+        }
+    }
+}
+
+/// A colour with a role.
 struct Ink {
     name: &'static str,
     light: Rgb,
@@ -82,35 +122,26 @@ const INKS: [Ink; 12] = [
     ink("slate", (0x3a, 0x41, 0x49), (0xec, 0xef, 0xf3)),
 ];
 
-pub(crate) const PAPER_RGB: Rgb = INKS[0].light;
-pub(crate) const PAPER: RGBColor = plotters_color(0);
-pub(crate) const INK: RGBColor = plotters_color(1);
-pub(crate) const MUTED: RGBColor = plotters_color(2);
-pub(crate) const AXIS: RGBColor = plotters_color(3);
-pub(crate) const GRID: RGBColor = plotters_color(4);
-pub(crate) const BLUE: RGBColor = plotters_color(5);
-pub(crate) const VERMILION: RGBColor = plotters_color(6);
-pub(crate) const GREEN: RGBColor = plotters_color(7);
+pub(crate) const PAPER: Color = Color::ink(0);
+pub(crate) const INK: Color = Color::ink(1);
+pub(crate) const MUTED: Color = Color::ink(2);
+pub(crate) const AXIS: Color = Color::ink(3);
+pub(crate) const GRID: Color = Color::ink(4);
+pub(crate) const BLUE: Color = Color::ink(5);
+pub(crate) const VERMILION: Color = Color::ink(6);
+pub(crate) const GREEN: Color = Color::ink(7);
+/// For text on strong colours, which are the same on every paper.
+pub(crate) const WHITE: Color = Color { base: Base::Fixed((0xff, 0xff, 0xff)), opacity: 1.0 };
 const N_SERIES_COLORS: usize = 7;
 
-const fn plotters_color(ink_idx: usize) -> RGBColor {
-    let (r, g, b) = INKS[ink_idx].light;
-    RGBColor(r, g, b)
-}
-
 /// The colour of the `idx`-th series; they begin again after the seventh.
-pub(crate) fn series_color(idx: usize) -> RGBColor {
-    plotters_color(5 + idx % N_SERIES_COLORS)
+pub(crate) fn series_color(idx: usize) -> Color {
+    Color::ink(5 + idx % N_SERIES_COLORS)
 }
 
 /// Whether the colours have begun again at the `idx`-th series, so that something else must tell it apart.
 pub(crate) fn is_repeated(idx: usize) -> bool {
     idx / N_SERIES_COLORS % 2 == 1
-}
-
-/// The ink that `color` stands for.
-pub(crate) fn ink_idx(color: Rgb) -> Option<usize> {
-    INKS.iter().position(|ink| ink.light == color)
 }
 
 /// `#rrggbb`.
@@ -172,7 +203,7 @@ mod tests {
     #[test]
     fn colour_blind_readers_tell_the_series_apart() {
         for theme in [Theme::Light, Theme::Dark] {
-            let colors: Vec<Rgb> = INKS[5..].iter().map(|ink| theme.value(ink.light)).collect();
+            let colors: Vec<Rgb> = (5..INKS.len()).map(|i| theme.value(Color::ink(i))).collect();
             for (i, &a) in colors.iter().enumerate() {
                 for (j, &b) in colors.iter().enumerate().skip(i + 1) {
                     for (sight, matrix) in SIGHTS.iter().enumerate() {
@@ -190,7 +221,7 @@ mod tests {
     #[test]
     fn text_and_lines_stand_out_from_the_paper() {
         for theme in [Theme::Light, Theme::Dark] {
-            let against_paper = |idx: usize| contrast(theme.value(INKS[idx].light), theme.value(PAPER_RGB));
+            let against_paper = |idx: usize| contrast(theme.value(Color::ink(idx)), theme.value(PAPER));
             assert!(against_paper(1) > 12.0 && against_paper(2) > 4.5, "{theme:?} text");
             for (idx, ink) in INKS.iter().enumerate().skip(5) {
                 assert!(against_paper(idx) > 2.2, "{theme:?} {}: {:.1}", ink.name, against_paper(idx));
@@ -199,17 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn no_two_inks_are_alike_in_the_library() {
-        for (i, ink) in INKS.iter().enumerate() {
-            assert_eq!(ink_idx(ink.light), Some(i), "{}", ink.name);
-        }
-        assert_eq!(plotters_color(5), series_color(N_SERIES_COLORS));
-    }
-
-    #[test]
     fn the_page_may_set_the_colours() {
         let light = Theme::Light.css_variables();
         assert!(light.starts_with("--viz-paper:#ffffff;") && light.ends_with(';'));
-        assert!(Theme::style_element().contains(&Theme::Dark.css_variables()));
+        assert!(Theme::Auto.style_element().contains(&Theme::Dark.css_variables()));
     }
 }

@@ -31,6 +31,8 @@ fn sizes_and_ranges_that_make_no_sense_are_named() {
     assert!(panics(|| Figure::new("f").x_range(1.0, 1.0)).contains("a finite range that ascends, got 1..=1"));
     assert!(panics(|| Figure::new("f").y_range(f64::NAN, 1.0)).contains("got NaN..=1"));
     assert!(panics(|| Figure::new("f").y_range(0.0, 5e-324)).contains("Figure::y_range"));
+    let narrow = panics(|| Figure::new("f").y_range(1.0, 1.0 + f64::EPSILON));
+    assert!(narrow.contains("1e-12 times as wide as its numbers are large"), "{narrow}");
     assert!(panics(|| Figure::new("f").size(0, 400)).contains("got 0 × 400"));
     assert!(panics(|| Figure::new("f").aspect(0.0)).contains("Figure::aspect"));
     assert!(panics(|| Figure::new("f").histogram("h", &[1.0], 0)).contains("got 0"));
@@ -55,6 +57,10 @@ fn what_cannot_be_drawn_is_an_error_that_says_why() {
         error(&Figure::new("f").x_range(5.0, 6.0).line("a", &[0.0], &[1.0]))
             .ends_with("within the axes' ranges")
     );
+    let histogram = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    assert!(error(&Figure::new("f").histogram("h", &histogram, 5)).contains("none of its 3 values"));
+    let contour = Figure::new("f").x_log().contour((-1.0, 1.0), (1.0, 2.0), |x, y| x * y);
+    assert!(error(&contour).ends_with("above 0 on a logarithmic axis"));
     let below = Figure::new("f").y_log().y_range(0.0, 1.0).line("a", &[0.0], &[1.0]);
     assert!(matches!(below.svg(Theme::Auto), Err(Error::LogRange { axis: "y", .. })));
     assert!(error(&Bars::new("b", &["x"])).contains("the list of groups is empty"));

@@ -1,4 +1,4 @@
-//! The pictures in the README are those that the example makes.
+//! The figures in the README are those that the example makes.
 
 #[allow(dead_code)]
 #[path = "../examples/gallery.rs"]
@@ -13,7 +13,7 @@ use viz::{Plot, Theme};
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/gallery");
 
 #[test]
-fn the_pictures_are_those_that_the_example_makes() {
+fn the_figures_are_those_that_the_example_makes() {
     for (name, plot) in gallery::plots() {
         let path = Path::new(DIRECTORY).join(format!("{name}.svg"));
         let kept = fs::read_to_string(&path).unwrap_or_default();
@@ -22,14 +22,14 @@ fn the_pictures_are_those_that_the_example_makes() {
         assert!(
             kept == made,
             "{} is not what the example makes; the first line that differs: {difference:?}. If that is as it \
-             should be, look at the pictures after `cargo run -p viz --example gallery`",
+             should be, look at the figures after `cargo run -p viz --example gallery`",
             path.display()
         );
     }
 }
 
 #[test]
-fn the_readme_shows_each_picture_and_no_other() {
+fn the_readme_shows_each_figure_and_no_other() {
     let readme = include_str!("../README.md");
     let shown: BTreeSet<&str> = readme
         .split("gallery/")

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use autograd::Params;
-use nn::weights::Archive;
-use tensor::{MAX_RANK, Shape};
+use nn::weights::{Archive, Dtype};
+use tensor::Shape;
 
 /// Named tensors; the part of a name before its first dot is the group.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,8 +60,7 @@ impl Tensors {
     pub(super) fn read(archive: &Archive) -> Result<Self> {
         let (n_tensors, n_values) = archive
             .tensors()
-            .filter_map(|tensor| tensor.shape())
-            .fold((0, 0_usize), |(n, n_values), shape| (n + 1, n_values + shape.numel()));
+            .fold((0, 0_usize), |(n, n_values), tensor| (n + 1, n_values + tensor.shape.numel()));
         // Small ones are few, and many of them an attack on the memory.
         ensure!(
             n_tensors <= 32 + n_values / 64,
@@ -69,12 +68,10 @@ impl Tensors {
         );
         let mut tensors = BTreeMap::new();
         for tensor in archive.tensors() {
-            let (Some(shape), "F32") = (tensor.shape(), tensor.dtype()) else {
-                bail!("{tensor} is not a tensor of a checkpoint, expected F32 of at most {MAX_RANK} axes");
-            };
-            let mut values = vec![0.0; shape.numel()];
-            archive.read(tensor.name(), &mut values)?;
-            tensors.insert(tensor.name().to_owned(), (shape, values));
+            ensure!(tensor.dtype == Dtype::F32, "{} is {}, expected F32", tensor.name, tensor.dtype);
+            let mut values = vec![0.0; tensor.shape.numel()];
+            archive.read(tensor.name, &mut values)?;
+            tensors.insert(tensor.name.to_owned(), (tensor.shape, values));
         }
         Ok(Self(tensors))
     }

@@ -1,21 +1,49 @@
 //! Lines, bands between two lines, and rules across the plot.
 
-use plotters::style::Color;
-
-use super::Layer;
 use crate::bounds::Bounds;
+use crate::canvas::Stroke;
+use crate::layer::Layer;
 use crate::legend::{Key, Symbol};
-use crate::panel::{Drawn, Panel, Stroke};
+use crate::panel::Panel;
+use crate::scale::Scale;
 use crate::theme::{self, MUTED};
 
 /// A line through points.
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
+    /// Those of a function on a logarithmic x axis, where it is evenly sampled at other points.
+    pub(crate) log_points: Option<Vec<(f64, f64)>>,
     pub(crate) dashed: bool,
 }
 
 impl Line {
+    /// A line through given points.
+    pub(crate) fn through(name: String, points: Vec<(f64, f64)>, dashed: bool) -> Self {
+        Line { name, points, log_points: None, dashed }
+    }
+
+    /// The graph of `f` over a range, whatever the scale of the x axis will be.
+    pub(crate) fn graph(name: String, range: (f64, f64), f: impl Fn(f64) -> f64) -> Self {
+        const N_SAMPLES: u32 = 512;
+        let sampled = |scale: Scale, range| -> Vec<(f64, f64)> {
+            let x = |i: u32| scale.at(range, f64::from(i) / f64::from(N_SAMPLES));
+            (0..=N_SAMPLES).map(|i| (x(i), f(x(i)))).collect()
+        };
+        let points = sampled(Scale::Linear, range);
+        // Where the range begins at 0 or below, a logarithmic axis shows it from its first point above.
+        let first = points.iter().map(|point| point.0).find(|&x| x > 0.0).filter(|&x| x < range.1);
+        let log_points = first.map(|first| sampled(Scale::Log, (first, range.1)));
+        Line { name, points, log_points, dashed: false }
+    }
+
+    fn points(&self, x_scale: Scale) -> &[(f64, f64)] {
+        match (x_scale, &self.log_points) {
+            (Scale::Log, Some(points)) => points,
+            _ => &self.points,
+        }
+    }
+
     fn is_dashed(&self, color_idx: usize) -> bool {
         self.dashed != theme::is_repeated(color_idx)
     }
@@ -31,7 +59,7 @@ impl Layer for Line {
     }
 
     fn extend(&self, bounds: &mut Bounds) {
-        self.points.iter().for_each(|&point| bounds.include(point));
+        self.points(bounds.scales.0).iter().for_each(|&point| bounds.include(point));
     }
 
     fn key(&self, color_idx: usize) -> Option<Key> {
@@ -39,12 +67,12 @@ impl Layer for Line {
         Key::named(&self.name, symbol, theme::series_color(color_idx))
     }
 
-    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+    fn draw(&self, panel: &mut Panel, color_idx: usize) {
         let stroke = Stroke {
             dashed: self.is_dashed(color_idx),
             ..Stroke::solid(theme::series_color(color_idx), 1.8)
         };
-        panel.line(self.points.iter().copied(), stroke)
+        panel.line(self.points(panel.x.scale()).iter().copied(), stroke);
     }
 }
 
@@ -73,11 +101,11 @@ impl Layer for Band {
     }
 
     fn key(&self, color_idx: usize) -> Option<Key> {
-        Key::named(&self.name, Symbol::Box, theme::series_color(color_idx).mix(BAND_OPACITY))
+        Key::named(&self.name, Symbol::Box, theme::series_color(color_idx).faded(BAND_OPACITY))
     }
 
-    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
-        let color = theme::series_color(color_idx).mix(BAND_OPACITY);
+    fn draw(&self, panel: &mut Panel, color_idx: usize) {
+        let color = theme::series_color(color_idx).faded(BAND_OPACITY);
         let pairs: Vec<_> = self.lo.iter().copied().zip(self.hi.iter().copied()).collect();
         let is_gap = |point| {
             let (x, y) = panel.place(point);
@@ -86,17 +114,21 @@ impl Layer for Band {
         let shown: Vec<Vec<_>> =
             pairs.split(|&(lo, hi)| is_gap(lo) || is_gap(hi)).map(<[_]>::to_vec).collect();
         for run in shown {
+            if let [(lo, hi)] = run[..] {
+                // As wide as a line, to be seen at all.
+                panel.line([lo, hi], Stroke::solid(color, 4.0));
+                continue;
+            }
             let there = run.iter().map(|pair| pair.0);
             let back = run.iter().rev().map(|pair| pair.1);
-            panel.area(there.chain(back), color)?;
+            panel.area(there.chain(back), color);
         }
-        Ok(())
     }
 }
 
 const BAND_OPACITY: f64 = 0.22;
 
-/// A broken line across the plot, at an x or at a y.
+/// A dashed line across the plot, at an x or at a y.
 pub(crate) struct Rule {
     pub(crate) label: String,
     pub(crate) x: Option<f64>,
@@ -136,25 +168,23 @@ impl Layer for Rule {
         None
     }
 
-    fn draw(&self, panel: &mut Panel, _: usize) -> Drawn {
+    fn draw(&self, panel: &mut Panel, _: usize) {
         let stroke = Stroke { dashed: true, ..Stroke::solid(MUTED, 1.2) };
         if let Some(x) = self.x_place(panel) {
-            panel.rule((x, 0.0), (x, 1.0), stroke)?;
+            panel.rule((x, 0.0), (x, 1.0), stroke);
         }
         if let Some(y) = self.y_place(panel) {
-            panel.rule((0.0, y), (1.0, y), stroke)?;
+            panel.rule((0.0, y), (1.0, y), stroke);
         }
-        Ok(())
     }
 
     /// The label, when it is known what it must keep clear of.
-    fn draw_above(&self, panel: &mut Panel, _: usize) -> Drawn {
+    fn draw_above(&self, panel: &mut Panel, _: usize) {
         if let Some(x) = self.x_place(panel) {
-            panel.label_beside_vertical(x, &self.label)?;
+            panel.label_beside_vertical(x, &self.label);
         }
         if let Some(y) = self.y_place(panel) {
-            panel.label_beside_horizontal(y, &self.label)?;
+            panel.label_beside_horizontal(y, &self.label);
         }
-        Ok(())
     }
 }

@@ -1,11 +1,11 @@
 //! Points: scattered, along a path, or marked with a label.
 
-use plotters::style::Color;
-
-use super::Layer;
 use crate::bounds::Bounds;
+use crate::canvas::Stroke;
+use crate::dots::Shape;
+use crate::layer::Layer;
 use crate::legend::{Key, Symbol};
-use crate::panel::{Drawn, Panel, Shape, Stroke};
+use crate::panel::Panel;
 use crate::theme::{self, INK, PAPER};
 
 /// Room around points, which would be cut in half at the edge.
@@ -37,7 +37,7 @@ impl Layer for Scatter {
         Key::named(&self.name, Symbol::Points(Shape::of_series(color_idx)), theme::series_color(color_idx))
     }
 
-    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+    fn draw(&self, panel: &mut Panel, color_idx: usize) {
         let color = theme::series_color(color_idx);
         // Many points are smaller and let one another through.
         let (radius, opacity) = match self.points.len() {
@@ -46,9 +46,8 @@ impl Layer for Scatter {
             _ => (1.6, 0.4),
         };
         for &point in &self.points {
-            panel.point(point, Shape::of_series(color_idx), radius, color.mix(opacity))?;
+            panel.point(point, Shape::of_series(color_idx), radius, color.faded(opacity));
         }
-        Ok(())
     }
 }
 
@@ -76,26 +75,26 @@ impl Layer for Path {
         Key::named(&self.name, Symbol::Path, theme::series_color(color_idx))
     }
 
-    fn draw(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+    fn draw(&self, panel: &mut Panel, color_idx: usize) {
         let color = theme::series_color(color_idx);
-        panel.line(self.points.iter().copied(), Stroke::solid(color, 1.6))?;
+        panel.line(self.points.iter().copied(), Stroke::solid(color, 1.6));
         // Hundreds of dots would hide the line.
         if self.points.len() <= 100 {
             for &point in &self.points {
-                panel.point(point, Shape::Circle, 2.4, color)?;
+                panel.point(point, Shape::Circle, 2.4, color);
             }
         }
-        Ok(())
     }
 
-    fn draw_above(&self, panel: &mut Panel, color_idx: usize) -> Drawn {
+    fn draw_above(&self, panel: &mut Panel, color_idx: usize) {
         let color = theme::series_color(color_idx);
         if let [start, .., end] = self.points[..] {
-            panel.marker(start, Shape::Circle, 4.4, color)?;
-            panel.point(start, Shape::Circle, 2.6, PAPER)?;
-            panel.marker(end, Shape::Circle, 4.6, color)?;
+            panel.marker(start, Shape::Circle, 4.4, color);
+            panel.point(start, Shape::Circle, 2.6, PAPER);
+            panel.marker(end, Shape::Circle, 4.6, color);
+        } else if let [only] = self.points[..] {
+            panel.marker(only, Shape::Circle, 4.6, color);
         }
-        Ok(())
     }
 }
 
@@ -127,12 +126,10 @@ impl Layer for Mark {
         None
     }
 
-    fn draw(&self, _: &mut Panel, _: usize) -> Drawn {
-        Ok(())
-    }
+    fn draw(&self, _: &mut Panel, _: usize) {}
 
-    fn draw_above(&self, panel: &mut Panel, _: usize) -> Drawn {
-        panel.marker(self.point, Shape::Circle, 4.0, INK)?;
-        panel.label_beside(self.point, &self.label)
+    fn draw_above(&self, panel: &mut Panel, _: usize) {
+        panel.marker(self.point, Shape::Circle, 4.0, INK);
+        panel.label_beside(self.point, &self.label);
     }
 }

@@ -1,0 +1,24 @@
+//! Sizes of text and of the room between things, in pixels.
+
+/// Room around everything.
+pub(crate) const MARGIN: f64 = 12.0;
+/// Room between one thing and the next.
+pub(crate) const GAP: f64 = 6.0;
+
+/// Sizes of text; a small panel has smaller ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) title: f64,
+    pub(crate) label: f64,
+    pub(crate) tick: f64,
+}
+
+impl Sizes {
+    pub(crate) fn for_width(width: f64) -> Self {
+        if width < 420.0 {
+            Sizes { title: 12.5, label: 11.0, tick: 10.0 }
+        } else {
+            Sizes { title: 15.5, label: 12.5, tick: 11.5 }
+        }
+    }
+}
