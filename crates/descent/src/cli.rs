@@ -9,8 +9,8 @@ use classifier::ranges::{
 use lecture::LectureArgs;
 use serde::{Serialize, Serializer};
 
-use crate::checkpoint::{Every, ResumeWith};
-use crate::numbers::OnNan;
+use crate::checkpoint::{CheckpointEvery, ResumeWith};
+use crate::non_finite::OnNan;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   descent train --val 5000 --patience 5     stop early and keep the best weights, by a validation split
   descent eval --model runs/NAME/model.safetensors
   descent predict cat.png --model runs/NAME/model.safetensors
-  descent lecture                           every experiment of the lecture as pictures, numbers and one page
+  descent lecture                           every experiment of the lecture as figures, numbers and one page
 
 Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 
@@ -59,7 +59,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Print the accuracy of saved weights on the test set.
     Eval(EvalArgs),
-    /// Say what an image shows.
+    /// Classify an image.
     Predict(PredictArgs),
     /// Make the lecture: every experiment, its figures and numbers, and a page that tells the story.
     Lecture(LectureArgs),
@@ -75,16 +75,25 @@ Examples:
   descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
   descent train --limit 5000 --epochs 5 --threads 1    a quick look
   descent train --augment --normalize --val 5000 --patience 8
-  descent train --out runs/long --checkpoint-every 10m          stop it in any way you like, then
+  descent train --out runs/long --checkpoint-every 10m          stop it however you like, then
   descent train --out runs/long --checkpoint-every 10m --resume"
 )]
 pub struct TrainArgs {
-    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
-    /// where that is absent]
-    #[arg(long, value_name = "DIR")]
-    #[serde(serialize_with = "path")]
-    pub data: Option<PathBuf>,
+    /// What the run computes.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub settings: Settings,
 
+    /// Where and how it does so.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub session: Session,
+}
+
+/// The flags that decide what a run computes. A checkpoint keeps them, and a run resumes with the same ones unless
+/// `--resume-with flags` is given. A new one also needs a row in `WHEN_MISSING` of `checkpoint/config.rs`.
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
+pub struct Settings {
     /// Passes over the training images [default: 50; 10 on the built-in set]
     #[arg(long, value_name = "N", value_parser = epochs)]
     pub epochs: Option<u64>,
@@ -122,7 +131,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub augment: bool,
 
-    /// Give each colour channel mean 0 and standard deviation 1 (the lecture divides by 255 only)
+    /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255)
     #[arg(long)]
     pub normalize: bool,
 
@@ -142,13 +151,28 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = any_seed)]
     pub seed: u64,
 
-    /// Threads [default: one per core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
-
     /// Train on the first N images only
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+
+    /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
+    #[arg(long)]
+    pub no_fusion: bool,
+}
+
+/// The flags that say where and how a run computes: they may change whenever it resumes.
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
+#[command(next_help_heading = "Where and how (may change when a run resumes)")]
+pub struct Session {
+    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
+    /// where that is absent]
+    #[arg(long, value_name = "DIR")]
+    #[serde(serialize_with = "path")]
+    pub data: Option<PathBuf>,
+
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
 
     /// Folder for the results [default: runs/DATE-TIME]
     #[arg(long, value_name = "DIR")]
@@ -157,33 +181,30 @@ pub struct TrainArgs {
 
     /// Write a checkpoint at each epoch's end (`epoch`), after every so many steps (500) or after a time
     /// (30s, 10m, 2h)
-    #[arg(long, value_name = "WHEN", default_value_t = Every::Epoch)]
-    pub checkpoint_every: Every,
+    #[arg(long, value_name = "WHEN", default_value_t = CheckpointEvery::Epoch)]
+    pub checkpoint_every: CheckpointEvery,
 
     /// Keep the last N checkpoints, and the best by the validation split
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one)]
     pub keep: usize,
 
-    /// Go on from the newest good checkpoint in --out, as if the run had never stopped; start if there is none
+    /// Resume from the newest good checkpoint in --out, as if the run had never stopped; start from scratch if
+    /// there is none
     #[arg(long, requires = "out")]
     pub resume: bool,
 
-    /// Where the checkpoint's configuration differs from the flags, take the one or the other
+    /// Which settings to use where the checkpoint's differ from the flags: the saved ones or the flags
     #[arg(long, value_name = "WHICH", requires = "resume")]
     pub resume_with: Option<ResumeWith>,
 
-    /// When loss or gradient is NaN or infinite: stop, skip the step, or go on
+    /// When the loss or a gradient is NaN or infinite: stop, skip the step, or continue
     #[arg(long, value_name = "WHAT", default_value_t = OnNan::Stop, value_enum)]
     pub on_nan: OnNan,
 
-    /// Search all values and gradients of each step for NaN and infinity, and name the op they come from
+    /// Check all values and gradients of each step for NaN and infinity, and name the op they come from
     /// (slower)
     #[arg(long)]
     pub detect_anomaly: bool,
-
-    /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
-    #[arg(long)]
-    pub no_fusion: bool,
 }
 
 /// The flags of `descent eval`.
@@ -229,7 +250,7 @@ pub struct PredictArgs {
     pub top: usize,
 }
 
-/// A path as text: what is not Unicode in it is replaced, since JSON cannot hold it.
+/// A path as text: what is not Unicode is replaced, since JSON cannot hold it.
 fn path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
@@ -243,7 +264,8 @@ mod tests {
         let Command::Train(args) = Cli::parse_from(["descent"]).command() else { panic!("it should train") };
         let Command::Train(explicit) = Cli::parse_from(["descent", "train"]).command() else { panic!() };
         assert_eq!(args, explicit);
-        assert_eq!((args.batch_size, args.weight_decay, args.dropout), (64, 1e-4, 0.5));
+        let Settings { batch_size, weight_decay, dropout, .. } = args.settings;
+        assert_eq!((batch_size, weight_decay, dropout), (64, 1e-4, 0.5));
     }
 
     #[test]

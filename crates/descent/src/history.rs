@@ -15,7 +15,7 @@ pub struct Epoch {
     /// The mean of the batches' mean losses, as the lecture prints it: a short last batch counts in full.
     #[serde(with = "exact")]
     pub train_loss: f64,
-    /// The mean loss of an image.
+    /// The mean loss per image.
     #[serde(with = "exact")]
     pub train_loss_per_sample: f64,
     /// Loss and accuracy (in percent) on the held-out images, where there are any.
@@ -28,13 +28,13 @@ pub struct Epoch {
     /// Seconds spent training, evaluation not counted.
     #[serde(with = "exact")]
     pub seconds: f64,
-    /// Training images a second.
+    /// Training images per second.
     #[serde(with = "exact")]
     pub images_per_second: f64,
 }
 
 impl Epoch {
-    /// The epoch as the line that a run prints.
+    /// The line that a run prints for the epoch.
     pub fn line(&self, epochs: u64) -> String {
         let width = epochs.to_string().len();
         let validation = self
@@ -51,13 +51,13 @@ impl Epoch {
 const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,\
                       images_per_second";
 
-/// What a run with a validation split has besides.
+/// The further columns of a run with a validation split.
 const VALIDATION_HEADER: &str = ",validation_loss,validation_accuracy";
 
-/// Writes the history as CSV, whole or not at all.
+/// Writes the history as CSV, completely or not at all.
 ///
 /// # Errors
-/// When the file cannot be written; the old one stands then.
+/// When the file cannot be written; the old one is kept then.
 pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
     let has_validation = history.iter().any(|e| e.validation.is_some());
     let mut csv = format!("{HEADER}{}\n", if has_validation { VALIDATION_HEADER } else { "" });

@@ -5,7 +5,7 @@ pub mod signals;
 
 pub mod checkpoint;
 pub mod history;
-pub mod numbers;
+pub mod non_finite;
 pub mod predict;
 pub mod progress;
 pub mod recipe;
@@ -25,7 +25,7 @@ use cli::{Cli, Command, EvalArgs};
 /// With a message of a line or two: what went wrong, where, and what to do.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command() {
-        Command::Train(args) => in_pool(args.threads, || train::train(&args)),
+        Command::Train(args) => in_pool(args.session.threads, || train::train(&args)),
         Command::Eval(args) => in_pool(args.threads, || eval(&args)),
         Command::Predict(args) => predict::predict(&args),
         Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),

@@ -1,4 +1,4 @@
-//! `descent predict`: what does this image show?
+//! `descent predict`: which class does this image show?
 
 use anyhow::Result;
 use autograd::{Mode, Tape};

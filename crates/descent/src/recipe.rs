@@ -9,7 +9,7 @@ use optim::schedule::{Schedule, schedule_named};
 use optim::{Error, Optimizer, Param, check_finite, rule_named};
 
 use crate::checkpoint::Checkpoint;
-use crate::cli::TrainArgs;
+use crate::cli::Settings;
 
 /// The groups of the recipe's tensors in a checkpoint.
 const OPTIMIZER: &str = "optimizer";
@@ -25,19 +25,20 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// What the flags ask for, over `n_steps` steps in all; `adam_lr` is Adam's learning rate when nobody says.
+    /// What the settings ask for, over `n_steps` steps in all; `adam_lr` is Adam's learning rate by default.
     ///
     /// # Errors
     /// When there is no such rule or schedule, or the rule does not take a value.
-    pub fn new(args: &TrainArgs, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
-        let mut rule = rule_named::<f32>(&args.optimizer).context("--optimizer")?;
-        let lr = args.lr.unwrap_or(match args.optimizer.as_str() {
+    pub fn new(settings: &Settings, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
+        let mut rule = rule_named::<f32>(&settings.optimizer).context("--optimizer")?;
+        let lr = settings.lr.unwrap_or(match settings.optimizer.as_str() {
             "adam" => adam_lr,
             "sgd" => 0.02,
             _ => 1e-3,
         });
         rule.set("lr", lr).context("--lr")?;
-        for (name, value) in [("weight_decay", Some(args.weight_decay)), ("momentum", args.momentum)] {
+        for (name, value) in [("weight_decay", Some(settings.weight_decay)), ("momentum", settings.momentum)]
+        {
             let Some(value) = value else { continue };
             match rule.set(name, value) {
                 // Nobody asked for the default of --weight-decay: a rule without it goes without.
@@ -45,9 +46,9 @@ impl Recipe {
                 result => result.with_context(|| format!("--{}", name.replace('_', "-")))?,
             }
         }
-        let schedule = schedule_named(&args.schedule, lr, n_steps).context("--schedule")?;
-        let mut description = format!("{rule:?}, {} schedule over {n_steps} steps", args.schedule);
-        let average = match args.ema {
+        let schedule = schedule_named(&settings.schedule, lr, n_steps).context("--schedule")?;
+        let mut description = format!("{rule:?}, {} schedule over {n_steps} steps", settings.schedule);
+        let average = match settings.ema {
             Some(decay) => {
                 description += &format!(", evaluated with the moving average of the weights (decay {decay})");
                 Some(Ema::new(params.values().len(), decay, true).context("--ema")?)

@@ -1,4 +1,4 @@
-//! What a run leaves for people: curves, a confusion matrix, and a summary.
+//! What a run reports to people: curves, a confusion matrix, and a summary.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub fn draw(out: &Path, history: &[Epoch], test: &Evaluation, classes: &[String]
     if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || epoch.test.loss.is_finite()) {
         save(&loss(history), out, "loss")?;
     } else {
-        warn("warning: no loss is a number, so there is no figure of it");
+        warn("warning: no loss is finite, so no figure of it is drawn");
     }
     save(&accuracy(history), out, "accuracy")?;
     let counts: Vec<u64> = (0..classes.len()).flat_map(|class| test.row(class).to_vec()).collect();
@@ -32,7 +32,7 @@ fn save(plot: &impl Plot, out: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// One number of each epoch.
+/// One number per epoch.
 fn column(history: &[Epoch], value: impl Fn(&Epoch) -> f64) -> Vec<f64> {
     history.iter().map(value).collect()
 }
@@ -70,7 +70,7 @@ fn with_validation(
     figure.line("validation", epochs, &column(history, |e| e.validation.map_or(f64::NAN, &value)))
 }
 
-/// The last words of a run: how good it became, class by class, and where everything lies.
+/// The summary of a run: how good it became, class by class, and where its files are.
 pub fn summary(out: &Path, test: &Evaluation, classes: &[String], history: &[Epoch]) -> String {
     let score = test.score();
     let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -88,7 +88,7 @@ pub fn summary(out: &Path, test: &Evaluation, classes: &[String], history: &[Epo
     let out = out.display();
     text + &format!(
         "\n  model     {out}/model.safetensors\n  history   {out}/history.csv\n  settings  {out}/config.json\n  \
-         figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n\nTry it on an image of yours:\n  \
+         figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n\nTry it on an image of your own:\n  \
          cargo run --release -- predict IMAGE --model {out}/model.safetensors\n"
     )
 }

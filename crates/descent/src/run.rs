@@ -1,4 +1,4 @@
-//! One training run: the network, its recipe, what was measured so far, and the folder it all goes to.
+//! One training run: the network, its recipe, what was measured so far, and the folder for the results.
 
 mod resume;
 
@@ -18,7 +18,7 @@ use optim::{EarlyStopping, Stopper, Verdict};
 use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
 use crate::cli::TrainArgs;
 use crate::history::{self, Epoch};
-use crate::numbers::{Bad, OnNan};
+use crate::non_finite::{NonFinite, OnNan};
 use crate::progress::EpochBar;
 use crate::recipe::Recipe;
 
@@ -49,21 +49,21 @@ impl<'a> Run<'a> {
     /// Builds the network and its recipe; nothing is written yet.
     ///
     /// # Errors
-    /// When a name or a hyperparameter is not one the optimizer knows.
+    /// When the optimizer does not know a name or a hyperparameter.
     pub fn new(start: &'a Start, folder: Folder, images: &Images, n_steps: u64) -> Result<Self> {
         let args = &start.args;
-        let net = models::lecture_cnn(args.dropout as f32).fuse(!args.no_fusion);
-        let (net, params) = nn::build(net, args.seed);
-        let normalize = args.normalize.then(|| images.normalize());
-        let patience = args.patience.unwrap_or(usize::MAX) as u64;
+        let net = models::lecture_cnn(args.settings.dropout as f32).fuse(!args.settings.no_fusion);
+        let (net, params) = nn::build(net, args.settings.seed);
+        let normalize = args.settings.normalize.then(|| images.normalize());
+        let patience = args.settings.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,
             config: &start.config,
             folder,
-            timer: Timer::new(args.checkpoint_every),
+            timer: Timer::new(args.session.checkpoint_every),
             about: About::new(images.train.class_names(), normalize.as_ref()),
             normalize,
-            recipe: Recipe::new(args, &params, n_steps, images.adam_lr)?,
+            recipe: Recipe::new(&args.settings, &params, n_steps, images.adam_lr)?,
             net,
             params,
             tape: Tape::new(),
@@ -74,25 +74,25 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The network as a table, and what it is trained by.
+    /// The network as a table, and how it is trained.
     pub fn introduction(&self) -> String {
         format!("{}\n{}", self.net.summary(&self.params, [1, 32, 32, 3]), self.recipe)
     }
 
     /// Batches in their order, as evaluation takes them.
     pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let loader = Loader::new(images, self.args.batch_size);
+        let loader = Loader::new(images, self.args.settings.batch_size);
         match &self.normalize {
             Some(normalize) => loader.normalize(normalize),
             None => loader,
         }
     }
 
-    /// Batches in an order of their own for each epoch, augmented if so asked.
+    /// Batches in a new order for each epoch, augmented with `--augment`.
     pub fn training_loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let loader = self.loader(images).shuffle(self.args.seed);
-        if self.args.augment {
-            loader.augment(Augment::flip_and_crop(CROP_PADDING), self.args.seed)
+        let loader = self.loader(images).shuffle(self.args.settings.seed);
+        if self.args.settings.augment {
+            loader.augment(Augment::flip_and_crop(CROP_PADDING), self.args.settings.seed)
         } else {
             loader
         }
@@ -103,18 +103,18 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the folder cannot be written, is in use, or holds another run.
     pub fn prepare(&mut self) -> Result<()> {
-        self.folder.prepare(self.args.resume)?;
+        self.folder.prepare(self.args.session.resume)?;
         let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
         let path = self.folder.path().join("config.json");
         atomic_file::write(&path, settings.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Trains to the end of the epoch that goes on.
+    /// Trains to the end of the current epoch.
     ///
     /// # Errors
-    /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is no number, or
-    /// a signal asks to stop.
+    /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is not finite,
+    /// or a signal asks to stop.
     pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{epochs}");
@@ -136,17 +136,17 @@ impl<'a> Run<'a> {
         self.state.sums.seconds += started.elapsed().as_secs_f64();
         let sums = mem::take(&mut self.state.sums);
         ensure!(!sums.is_empty(), "every step of epoch {epoch} was skipped. Try a smaller --lr");
-        if sums.n_bad > 1 {
-            warn(format_args!("warning: {} steps of epoch {epoch} met NaN or infinity", sums.n_bad));
+        if sums.n_non_finite > 1 {
+            warn(format_args!("warning: {} steps of epoch {epoch} had NaN or infinity", sums.n_non_finite));
         }
         Ok(sums)
     }
 
-    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Gives back the
-    /// loss, and with `--detect-anomaly` the op at which NaN or infinity began.
+    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Returns the
+    /// loss, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
     fn train_step(&mut self, batch: &Batch) -> (f32, Option<String>) {
-        let mode = Mode::train(self.args.seed, self.state.step);
-        let mode = if self.args.detect_anomaly { mode.detect_anomaly() } else { mode };
+        let mode = Mode::train(self.args.settings.seed, self.state.step);
+        let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
         let mut g = self.tape.begin(&mut self.params, mode);
         let x = g.input(batch.shape(), batch.images());
         let labels = g.indices(batch.labels());
@@ -159,11 +159,11 @@ impl<'a> Run<'a> {
     /// Moves the parameters along the gradient, or does what `--on-nan` says.
     fn update(&mut self, batch: &Batch, loss: f32, anomaly: Option<String>) -> Result<()> {
         self.state.extend_trace(batch, loss);
-        let bad = Bad::find(loss, self.recipe.check_gradients(&self.params), anomaly);
-        if let Some(bad) = &bad {
-            self.report(bad)?;
+        let non_finite = NonFinite::find(loss, self.recipe.check_gradients(&self.params), anomaly);
+        if let Some(non_finite) = &non_finite {
+            self.report(non_finite)?;
         }
-        if bad.is_none() || self.args.on_nan == OnNan::Continue {
+        if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
             let learning_rate = self.recipe.update(&mut self.params, self.state.step);
             self.state.sums.add(loss.into(), batch.len(), learning_rate);
         }
@@ -171,24 +171,28 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Ends the run because of `bad` numbers, or warns of the first in an epoch.
-    fn report(&mut self, bad: &Bad) -> Result<()> {
+    /// Ends the run because of NaN or infinity, or warns of the first time in an epoch.
+    fn report(&mut self, non_finite: &NonFinite) -> Result<()> {
         let State { step, epoch, batch, .. } = self.state;
         let place = format!("step {} (epoch {}, batch {})", step + 1, epoch + 1, batch + 1);
-        self.state.sums.n_bad += 1;
-        match self.args.on_nan {
+        self.state.sums.n_non_finite += 1;
+        match self.args.session.on_nan {
             OnNan::Stop => {
                 let kept = match self.saved_step {
-                    Some(step) => format!("{} stands", self.folder.checkpoint_path(step).display()),
+                    Some(step) => {
+                        format!("the last checkpoint is {}", self.folder.checkpoint_path(step).display())
+                    }
                     None => "there is no checkpoint yet".to_owned(),
                 };
-                bail!("training stopped at {place}: {bad}; {kept}. Try a smaller --lr, or --on-nan skip")
+                bail!(
+                    "training stopped at {place}: {non_finite}; {kept}. Try a smaller --lr, or --on-nan skip"
+                )
             }
-            OnNan::Skip if self.state.sums.n_bad == 1 => {
-                warn(format_args!("warning: skipping {place}: {bad}"))
+            OnNan::Skip if self.state.sums.n_non_finite == 1 => {
+                warn(format_args!("warning: skipping {place}: {non_finite}"))
             }
-            OnNan::Continue if self.state.sums.n_bad == 1 => {
-                warn(format_args!("warning: going on at {place}: {bad}"))
+            OnNan::Continue if self.state.sums.n_non_finite == 1 => {
+                warn(format_args!("warning: continuing at {place}: {non_finite}"))
             }
             OnNan::Skip | OnNan::Continue => {}
         }
@@ -206,7 +210,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Takes in what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
+    /// Records what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
     ///
     /// # Errors
     /// When a file cannot be written, or a signal asks to stop.
@@ -228,7 +232,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether all epochs are done, or the patience is.
+    /// Whether all epochs are done, or the patience is used up.
     pub fn is_over(&self, epochs: u64) -> bool {
         self.state.epoch as u64 >= epochs || self.has_stopped_early()
     }
@@ -238,8 +242,8 @@ impl<'a> Run<'a> {
         self.stopper.is_out_of_patience()
     }
 
-    /// Leaves the weights that the run was for: the best by the validation split, else the average, else the
-    /// last. Gives back the epoch of the best, from 1.
+    /// Leaves the final weights: the best by the validation split, else the average, else the last. Returns the
+    /// epoch of the best, from 1.
     ///
     /// # Errors
     /// When they cannot be written.
@@ -264,7 +268,7 @@ impl<'a> Run<'a> {
         history::write_csv(&self.folder.path().join("history.csv"), &self.state.history)
     }
 
-    /// Does `work` with the averaged weights in the place of the present ones.
+    /// Does `work` with the averaged weights in place of the current ones.
     fn with_average<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let Some(mut other) = self.recipe.average() else { return work(self) };
         self.params.values_mut().swap_with_slice(&mut other);

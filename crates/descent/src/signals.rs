@@ -1,9 +1,9 @@
-//! Signals: Ctrl-C ends a run in good order, and what the system says by a signal is told in words.
+//! Signals: Ctrl-C stops a run gracefully, and what the system says by a signal is put into words.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// A run that was asked to stop by a signal, and did so after a checkpoint.
+/// A run that was asked to stop by a signal, and did so after writing a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The signal: SIGINT or SIGTERM.
@@ -15,7 +15,7 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    /// What a shell reports of a program that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+    /// What a shell reports for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM.
     pub fn exit_code(&self) -> u8 {
         128 + self.signal as u8
     }
@@ -24,14 +24,18 @@ impl Stopped {
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, out, .. } = self;
-        write!(f, "stopped after step {step}; go on with the same flags and --out {} --resume", out.display())
+        write!(
+            f,
+            "stopped after step {step}; resume with the same flags and --out {} --resume",
+            out.display()
+        )
     }
 }
 
 impl std::error::Error for Stopped {}
 
 #[cfg(unix)]
-pub use unix::{explain_truncated_maps, fail_at_the_size_limit, received, stop_in_good_order};
+pub use unix::{explain_truncated_maps, fail_at_the_size_limit, received, stop_gracefully};
 
 #[cfg(unix)]
 mod unix {
@@ -42,7 +46,7 @@ mod unix {
 
     /// Makes SIGINT and SIGTERM known to [`received`], so that a run can finish its step and save; a second
     /// one ends the program at once, with exit code 130 or 143.
-    pub fn stop_in_good_order() {
+    pub fn stop_gracefully() {
         extern "C" fn on_stop(signal: libc::c_int) {
             if RECEIVED.swap(signal, Ordering::Relaxed) != 0 {
                 // SAFETY: `_exit` is async-signal-safe.
@@ -87,9 +91,9 @@ mod unix {
     }
 }
 
-/// Elsewhere Ctrl-C ends the program at once; the last checkpoint stands.
+/// Elsewhere Ctrl-C ends the program at once; the last checkpoint remains.
 #[cfg(not(unix))]
-pub fn stop_in_good_order() {}
+pub fn stop_gracefully() {}
 
 /// Elsewhere no signal is caught.
 #[cfg(not(unix))]

@@ -8,7 +8,7 @@ use classifier::output::say;
 use data::{Dataset, Subset};
 
 use crate::checkpoint::{Folder, Start};
-use crate::cli::TrainArgs;
+use crate::cli::{Settings, TrainArgs};
 use crate::history::Epoch;
 use crate::report;
 use crate::run::Run;
@@ -18,22 +18,22 @@ use crate::signals;
 /// folder.
 ///
 /// # Errors
-/// When data cannot be read, the folder cannot be written, the loss is no longer a number, or a signal asks to
+/// When data cannot be read, the folder cannot be written, the loss is no longer finite, or a signal asks to
 /// stop ([`Stopped`](signals::Stopped)).
 pub fn train(flags: &TrainArgs) -> Result<()> {
-    signals::stop_in_good_order();
-    let images = Images::open(flags.data.as_deref())?;
-    let out = flags.out.clone().unwrap_or_else(default_out);
+    signals::stop_gracefully();
+    let images = Images::open(flags.session.data.as_deref())?;
+    let out = flags.session.out.clone().unwrap_or_else(default_out);
     let mut folder = Folder::new(&out);
     let start = Start::choose(flags, &mut folder, &images)?;
-    let args = &start.args;
+    let Settings { limit, val, seed, epochs, batch_size, patience, .. } = start.args.settings;
 
-    let first = Subset::first(&images.train, args.limit.unwrap_or(usize::MAX));
+    let first = Subset::first(&images.train, limit.unwrap_or(usize::MAX));
     let n_images = first.len();
-    ensure!(args.val < n_images, "--val {}: expected fewer than the {n_images} training images", args.val);
-    let (training, validation) = Subset::split(&first, args.val, args.seed);
-    let epochs = args.epochs.unwrap_or(images.default_epochs);
-    let n_steps = epochs * training.len().div_ceil(args.batch_size) as u64;
+    ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
+    let (training, validation) = Subset::split(&first, val, seed);
+    let epochs = epochs.unwrap_or(images.default_epochs);
+    let n_steps = epochs * training.len().div_ceil(batch_size) as u64;
 
     let mut run = Run::new(&start, folder, &images, n_steps)?;
     let mut train_loader = run.training_loader(&training);
@@ -41,13 +41,13 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     let mut test_loader = run.loader(&images.test);
     if let Some(checkpoint) = &start.checkpoint {
         run.resume(checkpoint, &mut train_loader)
-            .with_context(|| format!("cannot go on in {}", out.display()))?;
+            .with_context(|| format!("cannot resume in {}", out.display()))?;
     }
     run.prepare()?;
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
     match &start.checkpoint {
-        Some(checkpoint) => say(format_args!("Going on after step {}.", checkpoint.state.step))?,
-        None if args.resume => say("No checkpoint yet: starting.")?,
+        Some(checkpoint) => say(format_args!("Resuming from step {}.", checkpoint.state.step))?,
+        None if flags.session.resume => say("No checkpoint yet: starting from scratch.")?,
         None => {}
     }
 
@@ -57,7 +57,7 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
             epoch: run.history().len() as u64 + 1,
             train_loss: trained.mean_of_batches(),
             train_loss_per_sample: trained.mean_of_images(),
-            validation: match args.val {
+            validation: match val {
                 0 => None,
                 _ => Some(run.evaluate(&mut validation_loader)?.score()),
             },
@@ -70,8 +70,11 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         run.finish_epoch(measured, epochs)?;
     }
     if run.has_stopped_early() {
-        let patience = args.patience.unwrap_or(0);
-        say(format_args!("Stopping early: {patience} epochs without a better validation loss."))?;
+        let epochs = match patience.unwrap_or(0) {
+            1 => "1 epoch".to_owned(),
+            n => format!("{n} epochs"),
+        };
+        say(format_args!("Stopping early: {epochs} without a better validation loss."))?;
     }
     if let Some(best) = run.take_final_weights()? {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;

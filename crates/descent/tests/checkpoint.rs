@@ -31,7 +31,7 @@ fn checkpoint() -> Checkpoint {
         State { step: 7, epoch: 1, batch: 2, history: vec![epoch], trace: u64::MAX, ..State::default() };
     let stopper =
         optim::Progress { n_epochs: 1, best_metric: f64::NEG_INFINITY, best_epoch: Some(0), n_bad: 0 };
-    let mut checkpoint = Checkpoint::new(Config::of_flags(&args), state, stopper);
+    let mut checkpoint = Checkpoint::new(Config::without_images(&args.settings), state, stopper);
     checkpoint.tensors.add("model", "0.weight", &[1.0, -0.0, f32::MIN_POSITIVE / 2.0, f32::INFINITY]);
     checkpoint.tensors.add("optimizer", "0.weight.exp_avg", &[0.1; 4]);
     checkpoint
@@ -61,7 +61,7 @@ fn what_is_written_is_read_back_bit_for_bit() {
 }
 
 #[test]
-fn the_sum_is_that_of_the_file_with_zeros_in_its_place() {
+fn the_checksum_is_that_of_the_file_with_zeros_in_its_place() {
     let bytes = checkpoint().encode();
     let key = b"\"sha256\":\"";
     let at = bytes.windows(key.len()).position(|window| window == key).unwrap() + key.len();
@@ -86,13 +86,13 @@ fn every_flipped_bit_and_every_truncation_is_found() {
 }
 
 #[test]
-fn counts_that_contradict_each_other_are_refused() {
+fn inconsistent_counters_are_refused() {
     let (_folder, path) = place();
     let refused = |change: &dyn Fn(&mut Checkpoint)| {
         let mut wrong = checkpoint();
         change(&mut wrong);
         let error = read(&path, &wrong.encode()).unwrap_err();
-        assert!(format!("{error:#}").contains("its counts contradict each other"), "{error:#}");
+        assert!(format!("{error:#}").contains("its counters are inconsistent"), "{error:#}");
     };
     refused(&|wrong| wrong.state.epoch = 3);
     refused(&|wrong| wrong.state.step = u64::MAX);
@@ -103,10 +103,10 @@ fn counts_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn a_model_is_no_checkpoint() {
+fn a_model_is_not_a_checkpoint() {
     let (_folder, path) = place();
     let (_, params) = nn::build(nn::Linear::new(3, 2), 0);
     nn::weights::save(&path, &params, &[]).unwrap();
     let error = format!("{:#}", Checkpoint::read(&path).unwrap_err());
-    assert!(error.contains("it has no sum, so it is no checkpoint"), "{error}");
+    assert!(error.contains("it has no checksum, so it is not a checkpoint"), "{error}");
 }

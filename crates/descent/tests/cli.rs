@@ -56,7 +56,7 @@ fn early_stopping_keeps_the_best_weights_by_the_validation_split() {
     // A learning rate this large makes the validation loss worse within a few epochs.
     let stdout =
         train(folder.path(), "out", &["--epochs", "40", "--val", "30", "--patience", "1", "--lr", "0.05"]);
-    assert!(stdout.contains("Stopping early: 1 epochs without a better validation loss."), "{stdout}");
+    assert!(stdout.contains("Stopping early: 1 epoch without a better validation loss."), "{stdout}");
     let best: usize = stdout
         .split("Keeping the weights of epoch ")
         .nth(1)
@@ -96,7 +96,10 @@ fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights() {
     // One batch an epoch: the first epoch ends before the second step fails.
     let args = [&args[..], &["--batch-size", "100"]].concat();
     let message = short_failure(folder.path(), &args);
-    assert!(message.contains("out/checkpoints/step-0000000001.safetensors stands"), "{message}");
+    assert!(
+        message.contains("the last checkpoint is out/checkpoints/step-0000000001.safetensors"),
+        "{message}"
+    );
     assert!(folder.path().join("out/model.safetensors").exists());
 }
 

@@ -118,7 +118,7 @@ fn writer() {
 
 fn config() -> Config {
     let Cmd::Train(args) = <Cli as clap::Parser>::parse_from(["descent"]).command() else { unreachable!() };
-    Config::of_flags(&args)
+    Config::without_images(&args.settings)
 }
 
 #[test]

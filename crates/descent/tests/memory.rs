@@ -36,7 +36,7 @@ fn checkpoint(n_epochs: usize, n_values: usize) -> Checkpoint {
     let history: Vec<Epoch> = (1..).map(epoch).take(n_epochs).collect();
     let state = State { step: 7, epoch: n_epochs, history, ..State::default() };
     let stopper = optim::Progress { n_epochs: 0, best_metric: 0.0, best_epoch: None, n_bad: 0 };
-    let mut checkpoint = Checkpoint::new(Config::of_flags(&args), state, stopper);
+    let mut checkpoint = Checkpoint::new(Config::without_images(&args.settings), state, stopper);
     checkpoint.tensors.add("model", "w", &vec![1.0; n_values]);
     checkpoint
 }

@@ -1,11 +1,13 @@
-//! Stopping by a signal, going on, and what is said when that cannot be.
+//! Stopping by a signal, resuming, and what is said when that is impossible.
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Outcome, assert_nothing_half_written, descent, failure, short_failure, tiny_cifar, train};
+use descent::cli::Session;
 use tempfile::TempDir;
 
 /// A folder with data and a run of one epoch, five steps, in `out`; checkpoints stand after steps 2, 4 and 5.
@@ -50,7 +52,7 @@ fn a_bad_checkpoint_is_named_and_the_one_before_it_taken() {
         assert!(stderr.contains(part), "{stderr}");
     }
     let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
-    assert!(stdout.contains("Going on after step 2."), "{stdout}");
+    assert!(stdout.contains("Resuming from step 2."), "{stdout}");
     Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, "from step 2");
 }
 
@@ -63,7 +65,7 @@ fn without_a_whole_checkpoint_nothing_is_overwritten() {
         fs::write(checkpoint(folder.path(), step), b"noise").unwrap();
     }
     let message = failure_at_the_end(folder.path(), &[TRAIN, &["--resume"]].concat());
-    assert!(message.contains("no checkpoint is whole"), "{message}");
+    assert!(message.contains("no checkpoint is intact"), "{message}");
     assert_eq!(fs::read(&model).unwrap(), before);
 }
 
@@ -95,7 +97,7 @@ fn another_configuration_is_refused_until_one_is_chosen() {
     fs::remove_file(checkpoint(folder.path(), 5)).unwrap();
     // Within an epoch the order of the images cannot change.
     let message = short_failure(folder.path(), &[&other[..], &["--resume-with", "flags"]].concat());
-    assert!(message.contains("stands within epoch 1") && message.contains("--seed"), "{message}");
+    assert!(message.contains("in the middle of epoch 1") && message.contains("--seed"), "{message}");
 
     descent(folder.path()).args(&other).args(["--resume-with", "saved"]).assert().success();
     Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, "with the saved configuration");
@@ -103,6 +105,20 @@ fn another_configuration_is_refused_until_one_is_chosen() {
     descent(folder.path()).args(&other).args(["--resume-with", "flags"]).assert().success();
     let outcome = Outcome::of(&folder.path().join("out"));
     assert_eq!((outcome.checkpoint.state.step, outcome.checkpoint.state.epoch), (10, 2));
+}
+
+/// The flags of `Session` are what the documents call free to change.
+#[test]
+fn the_documents_name_the_flags_that_may_change_when_a_run_resumes() {
+    let page = include_str!("../../../docs/RELIABILITY.md");
+    let (_, after) = page.split_once("Free to change when a run resumes are").unwrap();
+    let (sentence, _) = after.split_once(". ").unwrap();
+    let named: BTreeSet<&str> = sentence.split('`').filter(|part| part.starts_with("--")).collect();
+    let command = <Session as clap::Args>::augment_args(clap::Command::new("session"));
+    let flags: Vec<String> =
+        command.get_arguments().map(|arg| format!("--{}", arg.get_long().unwrap())).collect();
+    let flags = flags.iter().map(String::as_str).filter(|flag| !flag.starts_with("--resume"));
+    assert_eq!(named, flags.collect());
 }
 
 #[test]
@@ -123,7 +139,7 @@ fn other_images_or_another_rule_are_refused() {
     bytes[100] ^= 1;
     fs::write(&file, bytes).unwrap();
     let message = short_failure(folder.path(), &[TRAIN, &["--resume"]].concat());
-    assert!(message.contains("the images are others"), "{message}");
+    assert!(message.contains("the images differ"), "{message}");
     let message = short_failure(folder.path(), &[TRAIN, &["--resume", "--resume-with", "saved"]].concat());
     assert!(message.contains("the images are not those of the checkpoint"), "{message}");
 }
@@ -182,12 +198,15 @@ fn nan_stops_skips_or_goes_on() {
     let expected =
         "training stopped at step 2 (epoch 1, batch 2): the loss is NaN, the gradient of `0.weight` is NaN";
     assert!(message.contains(expected), "{message}");
-    assert!(message.contains("out/checkpoints/step-0000000001.safetensors stands"), "{message}");
-    // The last good checkpoint stands: it can be resumed, and leads to the same place.
+    assert!(
+        message.contains("the last checkpoint is out/checkpoints/step-0000000001.safetensors"),
+        "{message}"
+    );
+    // The last good checkpoint can be resumed, and leads to the same place.
     let again = [&hot[..], &["--checkpoint-every", "1", "--resume", "--detect-anomaly"]].concat();
     let message = short_failure(folder.path(), &again);
     assert!(
-        message.contains("training stopped at step 2") && message.contains("; it begins in "),
+        message.contains("training stopped at step 2") && message.contains("; it first appears in "),
         "{message}"
     );
     assert!(message.contains(" at layer \""), "{message}");
@@ -196,15 +215,18 @@ fn nan_stops_skips_or_goes_on() {
         descent(folder.path()).args(&hot).args(["--out", "skip", "--on-nan", "skip"]).assert().success();
     let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
     assert!(stderr.contains("warning: skipping step 2 (epoch 1, batch 2): the loss is NaN"), "{stderr}");
-    assert!(stderr.contains("warning: 4 steps of epoch 1 met NaN or infinity"), "{stderr}");
+    assert!(stderr.contains("warning: 4 steps of epoch 1 had NaN or infinity"), "{stderr}");
     let skipped = Outcome::of(&folder.path().join("skip")).checkpoint;
     assert_eq!((skipped.state.step, skipped.n_updates), (5, 1));
 
     let flags = ["--out", "on", "--on-nan", "continue", "--epochs", "2"];
     let output = descent(folder.path()).args(&hot).args(flags).assert().success();
     let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
-    assert!(stderr.contains("warning: going on at step 2"), "{stderr}");
-    assert!(stderr.contains("no figure") && folder.path().join("on/confusion.png").exists(), "{stderr}");
+    assert!(stderr.contains("warning: continuing at step 2"), "{stderr}");
+    assert!(
+        stderr.contains("no figure of it is drawn") && folder.path().join("on/confusion.png").exists(),
+        "{stderr}"
+    );
     let went_on = Outcome::of(&folder.path().join("on")).checkpoint;
     assert_eq!((went_on.state.step, went_on.n_updates), (10, 10));
     assert!(went_on.state.history[1].train_loss.is_nan());

@@ -1,4 +1,6 @@
-//! Bounds on the JSON of a checkpoint, so that reading a hostile one takes no more memory than it is long.
+//! Bounds on the JSON of a checkpoint, so that reading a hostile one takes no more memory than the JSON is long.
+//!
+//! A cap on its length would not do: a history of ten thousand epochs is longer than any harmful entry need be.
 
 use std::fmt;
 
@@ -7,14 +9,14 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The longest string or number; what a run writes has less than a hundred bytes.
+/// The longest string or number; a run writes less than a hundred bytes.
 const MAX_TOKEN_LEN: usize = 4096;
-/// Objects and lists within each other; a score of an epoch of the history of the state has five around it.
+/// How deep objects and lists may nest; the score of an epoch in the history of the state is the fifth level.
 const MAX_DEPTH: usize = 8;
-/// The longest object of flags; what a run writes has less than a thousand bytes.
+/// The longest object of flags; a run writes less than a thousand bytes.
 const MAX_FLAGS_LEN: usize = 4096;
 
-/// Refuses long strings and numbers, which the parser copies, and deep nesting, of which it keeps each level.
+/// Refuses long strings and numbers, which the parser copies, and deep nesting, since it keeps every level.
 pub(super) fn check(json: &str) -> Result<()> {
     let (mut rest, mut depth) = (json.as_bytes(), 0_usize);
     while let Some((&byte, tail)) = rest.split_first() {
@@ -30,8 +32,11 @@ pub(super) fn check(json: &str) -> Result<()> {
             }
             _ => 1 + tail.iter().take_while(|byte| byte.is_ascii_digit()).count(),
         };
-        ensure!(token_len <= MAX_TOKEN_LEN, "it has a string or a number of {token_len} bytes, expected few");
-        ensure!(depth <= MAX_DEPTH, "it is nested more than {MAX_DEPTH} deep");
+        ensure!(
+            token_len <= MAX_TOKEN_LEN,
+            "it has a string or a number of {token_len} bytes, expected at most {MAX_TOKEN_LEN}"
+        );
+        ensure!(depth <= MAX_DEPTH, "it is nested more than {MAX_DEPTH} levels deep");
         rest = &rest[token_len..];
     }
     Ok(())
@@ -61,7 +66,7 @@ pub(super) fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<St
     }
 }
 
-/// Reads a list whose items are counted first: one that grows as it is filled takes up to three times its room.
+/// Reads a list after counting its items: a vector that grows as it is filled takes up to three times its size.
 pub(super) fn counted<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {

@@ -1,34 +1,42 @@
-//! What a run was started with, and whether it may go on with other flags.
+//! What a run was started with, and whether it may resume with other flags.
 
 use anyhow::{Context, Result, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Args, FromArgMatches, ValueEnum};
 use classifier::Images;
 use classifier::output::{message, warn};
 use data::Dataset;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Checkpoint, Folder, bounds, seal};
-use crate::cli::{Cli, Command, TrainArgs};
+use super::{Checkpoint, Folder, bounds, checksum};
+use crate::cli::{Settings, TrainArgs};
 
-/// Flags that say where and how, not what: they may differ from start to start.
-const FREE: &[&str] = &[
-    "data",
-    "threads",
-    "out",
-    "checkpoint_every",
-    "keep",
-    "resume",
-    "resume_with",
-    "on_nan",
-    "detect_anomaly",
-];
+/// What each flag was before it existed: the value that it has for a run whose checkpoint lacks it. A row is added
+/// with its flag and never changes, whatever becomes of the flag's default.
+const WHEN_MISSING: &str = r#"{
+    "augment": false,
+    "batch_size": 64,
+    "dropout": 0.5,
+    "ema": null,
+    "epochs": null,
+    "limit": null,
+    "lr": null,
+    "momentum": null,
+    "no_fusion": false,
+    "normalize": false,
+    "optimizer": "adam",
+    "patience": null,
+    "schedule": "constant",
+    "seed": 42,
+    "val": 0,
+    "weight_decay": 0.0001
+}"#;
 
-/// Flags that decide which images an epoch has and in which order: they cannot change within one.
+/// Flags that decide which images an epoch has and in which order: they cannot change in the middle of one.
 const OF_AN_EPOCH: &[&str] = &["batch_size", "seed", "val", "limit"];
 
-/// Which configuration a resumed run takes where the checkpoint's differs from the flags'.
+/// Which settings a resumed run uses where the checkpoint's differ from the flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ResumeWith {
@@ -42,41 +50,41 @@ pub enum ResumeWith {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The flags that change what is computed, by name.
-    #[serde(deserialize_with = "bounds::flags")]
+    /// The settings, by the names of their flags.
+    #[serde(deserialize_with = "all_flags")]
     flags: Map<String, Value>,
     /// The SHA-256 of all images and labels.
     data: String,
 }
 
 impl Config {
-    /// The configuration of a run with these flags on these images.
-    pub fn new(args: &TrainArgs, images: &Images) -> Self {
-        Self { data: sum_of(&[&images.train, &images.test]), ..Self::of_flags(args) }
+    /// The configuration of a run with these settings on these images.
+    pub fn new(settings: &Settings, images: &Images) -> Self {
+        Self { data: digest(&[&images.train, &images.test]), ..Self::without_images(settings) }
     }
 
     /// The same for no images.
-    pub fn of_flags(args: &TrainArgs) -> Self {
-        Self { flags: flags_of(args), data: sum_of(&[]) }
+    pub fn without_images(settings: &Settings) -> Self {
+        Self { flags: flags_of(settings), data: digest(&[]) }
     }
 
-    /// Whether a run with this configuration may go on from a checkpoint: when nothing differs, or when
-    /// differences are `accepted` and none of them tears an epoch apart.
+    /// Whether a run with this configuration may resume from a checkpoint: when nothing differs, or when
+    /// differences are `accepted` and none of them would change an epoch in its middle.
     fn check(&self, checkpoint: &Checkpoint, accepted: bool) -> Result<()> {
         let differing = self.differing_flags(&checkpoint.config);
         let other_data = self.data != checkpoint.config.data;
         let mut all: Vec<&str> = differing.iter().map(|(_, what)| what.as_str()).collect();
-        all.extend(other_data.then_some("the images are others"));
+        all.extend(other_data.then_some("the images differ"));
         let all = all.join("; ");
         ensure!(
             accepted || all.is_empty(),
-            "the run was started otherwise: {all}. Go on as it was started (--resume-with saved) or with these \
-             flags (--resume-with flags)"
+            "the checkpoint was made with different flags: {all}. Resume with its own (--resume-with saved) or with \
+             those of the command line (--resume-with flags)"
         );
         let of_an_epoch = |(name, _): &(String, String)| OF_AN_EPOCH.contains(&name.as_str());
         ensure!(
             checkpoint.state.batch == 0 || !(other_data || differing.iter().any(of_an_epoch)),
-            "the newest checkpoint stands within epoch {}, in which the images and their order cannot change: {all}",
+            "the newest checkpoint is in the middle of epoch {}, where the images and their order cannot change: {all}",
             checkpoint.state.epoch + 1
         );
         Ok(())
@@ -100,66 +108,52 @@ impl Config {
         names.into_iter().map(describe).collect()
     }
 
-    /// The saved flags, with the free ones of `args`. They go through the command line's own checks.
-    fn args_with(&self, args: &TrainArgs) -> Result<TrainArgs> {
-        let mut line = vec!["descent".to_owned(), "train".to_owned()];
-        for (name, value) in &self.flags {
-            match value {
-                Value::Null | Value::Bool(false) => {}
-                Value::Bool(true) => line.push(flag(name)),
-                Value::String(text) => line.push(format!("{}={text}", flag(name))),
-                value => line.push(format!("{}={value}", flag(name))),
-            }
-        }
-        let cli =
-            Cli::try_parse_from(line).context("the checkpoint has flags that this program does not take")?;
-        let Command::Train(saved) = cli.command() else { unreachable!("the line says `train`") };
-        Ok(TrainArgs {
-            data: args.data.clone(),
-            threads: args.threads,
-            out: args.out.clone(),
-            checkpoint_every: args.checkpoint_every,
-            keep: args.keep,
-            resume: args.resume,
-            resume_with: args.resume_with,
-            on_nan: args.on_nan,
-            detect_anomaly: args.detect_anomaly,
-            ..*saved
-        })
+    /// The settings themselves. They are parsed as on the command line, so that even those of a forged file are in
+    /// their ranges.
+    fn settings(&self) -> Result<Settings> {
+        let word = |(name, value): (&String, &Value)| match value {
+            Value::Null | Value::Bool(false) => None,
+            Value::Bool(true) => Some(flag(name)),
+            Value::String(text) => Some(format!("{}={text}", flag(name))),
+            value => Some(format!("{}={value}", flag(name))),
+        };
+        let command = Settings::augment_args(clap::Command::new("checkpoint").no_binary_name(true));
+        let matches = command.try_get_matches_from(self.flags.iter().filter_map(word));
+        let matches = matches.context("the checkpoint has flags that this program does not take")?;
+        Ok(Settings::from_arg_matches(&matches)?)
     }
 }
 
 /// How a run starts.
 #[derive(Debug)]
 pub struct Start {
-    /// The flags it goes by.
+    /// Its flags.
     pub args: TrainArgs,
-    /// What its checkpoints will say of it.
+    /// The configuration that its checkpoints will hold.
     pub config: Config,
-    /// What it goes on from.
+    /// What it resumes from.
     pub checkpoint: Option<Checkpoint>,
 }
 
 impl Start {
-    /// With `--resume` from the newest good checkpoint, if there is one yet; damaged ones are named on standard
+    /// With `--resume` from the newest good checkpoint, if there is one yet; damaged ones are reported on standard
     /// error.
     ///
     /// # Errors
     /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to take.
     pub fn choose(args: &TrainArgs, folder: &mut Folder, images: &Images) -> Result<Self> {
-        let config = Config::new(args, images);
-        let damaged =
-            |error: &anyhow::Error| warn(format_args!("passing over a checkpoint: {}", message(error)));
-        let checkpoint = if args.resume { folder.newest_good(damaged)? } else { None };
+        let config = Config::new(&args.settings, images);
+        let damaged = |error: &anyhow::Error| warn(format_args!("skipping a checkpoint: {}", message(error)));
+        let checkpoint = if args.session.resume { folder.newest_good(damaged)? } else { None };
         let Some(checkpoint) = checkpoint else { return Ok(Self { args: args.clone(), config, checkpoint }) };
-        let args = match args.resume_with {
+        let args = match args.session.resume_with {
             Some(ResumeWith::Saved) => {
                 ensure!(
                     checkpoint.config.data == config.data,
-                    "the images are not those of the checkpoint: give them with --data, or go on with these \
+                    "the images are not those of the checkpoint: pass them with --data, or resume with these \
                      (--resume-with flags)"
                 );
-                checkpoint.config.args_with(args)?
+                TrainArgs { settings: checkpoint.config.settings()?, session: args.session.clone() }
             }
             chosen => {
                 let out = folder.path().display();
@@ -167,17 +161,28 @@ impl Start {
                 args.clone()
             }
         };
-        Ok(Self { config: Config { flags: flags_of(&args), ..config }, args, checkpoint: Some(checkpoint) })
+        Ok(Self {
+            config: Config { flags: flags_of(&args.settings), ..config },
+            args,
+            checkpoint: Some(checkpoint),
+        })
     }
 }
 
-/// The flags that change what is computed.
-fn flags_of(args: &TrainArgs) -> Map<String, Value> {
-    let Ok(Value::Object(mut flags)) = serde_json::to_value(args) else {
-        unreachable!("flags are a JSON object")
-    };
-    flags.retain(|name, _| !FREE.contains(&name.as_str()));
-    flags
+/// The settings as a JSON object.
+fn flags_of(settings: &Settings) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(flags)) => flags,
+        _ => unreachable!("flags are a JSON object"),
+    }
+}
+
+/// Reads the flags of a checkpoint, and adds those that it lacks.
+fn all_flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
+    let mut flags: Map<String, Value> =
+        serde_json::from_str(WHEN_MISSING).expect("the table is a JSON object");
+    flags.extend(bounds::flags(deserializer)?);
+    Ok(flags)
 }
 
 /// The flag of a field: `batch_size` is `--batch-size`.
@@ -185,8 +190,8 @@ fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
 }
 
-/// One sum over the bytes and labels of all images.
-fn sum_of(sets: &[&dyn Dataset]) -> String {
+/// The SHA-256 of the bytes and labels of all images.
+fn digest(sets: &[&dyn Dataset]) -> String {
     let mut hasher = Sha256::new();
     for set in sets {
         hasher.update((set.len() as u64).to_le_bytes());
@@ -195,5 +200,54 @@ fn sum_of(sets: &[&dyn Dataset]) -> String {
             hasher.update(set.image(image_idx));
         }
     }
-    seal::hex(hasher.finalize())
+    checksum::hex(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn config(flags: Value) -> Config {
+        serde_json::from_value(json!({"flags": flags, "data": ""})).unwrap()
+    }
+
+    #[test]
+    fn every_setting_has_a_value_for_checkpoints_that_lack_it() {
+        let Command::Train(args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
+        let when_missing: Map<String, Value> = serde_json::from_str(WHEN_MISSING).unwrap();
+        assert!(
+            flags_of(&args.settings).keys().eq(when_missing.keys()),
+            "left: the flags; right: the rows of WHEN_MISSING. A new flag needs a row: what runs did before it"
+        );
+        for name in when_missing.keys() {
+            let mut flags = flags_of(&args.settings);
+            flags.insert("seed".into(), 7.into());
+            flags.remove(name);
+            let read = config(flags.clone().into()).flags;
+            assert_eq!(read[name], when_missing[name], "a checkpoint without {name}");
+            assert!(flags.iter().all(|(name, value)| read[name] == *value), "{name} changed another flag");
+        }
+    }
+
+    #[test]
+    fn the_flags_of_an_old_checkpoint_are_read_and_checked_as_on_a_command_line() {
+        // As format 1 had them on its first day.
+        let old = json!({
+            "augment": true, "batch_size": 24, "dropout": 0.5, "ema": null, "epochs": 2, "limit": null, "lr": 0.001,
+            "momentum": null, "no_fusion": false, "normalize": false, "optimizer": "adam", "patience": null,
+            "schedule": "constant", "seed": 42, "val": 0, "weight_decay": 0.0001,
+        });
+        let line = ["descent", "train", "--augment", "--batch-size", "24", "--epochs", "2", "--lr", "0.001"];
+        let Command::Train(args) = Cli::parse_from(line).command() else { unreachable!() };
+        assert_eq!(config(old.clone()).settings().unwrap(), args.settings);
+        for (name, wrong) in [("batch_size", json!(0)), ("lr", json!("fast")), ("unknown", json!(1))] {
+            let mut flags = old.clone();
+            flags[name] = wrong;
+            assert!(config(flags).settings().is_err(), "{name}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The checkpoints of a run: which there are, which stay, and that nobody else writes there.
+//! The checkpoints of a run: which exist, which are kept, and that no other process writes there.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -25,9 +25,9 @@ const FILES: [&str; 9] = [
 #[derive(Debug)]
 pub struct Folder {
     out: PathBuf,
-    /// Held open for its lock, which the system lifts when the process ends, in whatever way.
+    /// Held open for its lock, which the system releases when the process ends, however it ends.
     lock: Option<File>,
-    /// Checkpoints that were found damaged; they are neither counted nor deleted.
+    /// Checkpoints found to be damaged; they are neither counted nor deleted.
     bad: Vec<PathBuf>,
 }
 
@@ -51,11 +51,11 @@ impl Folder {
         self.out.join("checkpoints")
     }
 
-    /// The newest checkpoint that is whole, if there is one. Each newer one that is not is handed to `warn`,
-    /// as an error that names it.
+    /// The newest intact checkpoint, if there is one. Each newer one that is damaged is passed to `warn`, as an
+    /// error that names it.
     ///
     /// # Errors
-    /// When the folder cannot be read, or there are checkpoints and none is whole.
+    /// When the folder cannot be read, or there are checkpoints and none is intact.
     pub fn newest_good(&mut self, mut warn: impl FnMut(&anyhow::Error)) -> Result<Option<Checkpoint>> {
         for (_, path) in self.list()?.into_iter().rev() {
             match Checkpoint::read(&path) {
@@ -68,7 +68,7 @@ impl Folder {
         }
         ensure!(
             self.bad.is_empty(),
-            "{}: no checkpoint is whole; move them away to start anew",
+            "{}: no checkpoint is intact; move them away to start afresh",
             self.out.display()
         );
         Ok(None)
@@ -96,8 +96,7 @@ impl Folder {
         remove_leftovers(&self.checkpoints(), |name| step_of(name).is_some()).with_context(hint)?;
         ensure!(
             resumed || self.list()?.is_empty(),
-            "{out} holds the checkpoints of an earlier run: go on with it (--resume), or choose another folder \
-             with --out"
+            "{out} holds the checkpoints of an earlier run: resume it (--resume), or choose another folder with --out"
         );
         Ok(())
     }
@@ -105,7 +104,7 @@ impl Folder {
     /// Writes a checkpoint, and removes those that are older than the newest `keep` and not the best.
     ///
     /// # Errors
-    /// When it cannot be written; the older ones stand then.
+    /// When it cannot be written; the older ones are kept then.
     pub fn save(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
         let step = checkpoint.state.step;
         let path = self.checkpoint_path(step);

@@ -1,4 +1,4 @@
-//! Checkpoints: all that a run needs to go on as if it had never stopped.
+//! Checkpoints: all that a run needs to resume as if it had never stopped.
 //!
 //! A checkpoint is one safetensors file in the run's folder, `checkpoints/step-0000001234.safetensors`:
 //!
@@ -8,17 +8,17 @@
 //! | `optimizer.NAME.SLOT` | the optimizer's state |
 //! | `average.NAME` | the moving average of the weights, with `--ema` |
 //! | `best.NAME` | the best weights by the validation split, with `--val` |
-//! | metadata `checkpoint` | JSON: format, configuration, counts, place within the epoch, history |
-//! | metadata `sha256` | the SHA-256 of the file in which these 64 digits are zeros |
+//! | metadata `checkpoint` | JSON: format, configuration, counters, position in the epoch, history |
+//! | metadata `sha256` | the SHA-256 of the file with zeros in place of these 64 digits |
 //!
-//! Schedules and generators are functions of the step and need no place in it. A file is written beside its
-//! name, synced and renamed: a checkpoint is the old one or the new one, never a part of it.
+//! Schedules and random numbers are functions of the step and need not be saved. A file is written under a
+//! temporary name, synced and renamed: a checkpoint is the old one or the new one, never a part of it.
 
 mod bounds;
+mod checksum;
 mod config;
-mod every;
 mod folder;
-mod seal;
+mod interval;
 mod state;
 mod tensors;
 
@@ -29,14 +29,14 @@ use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
 
 pub use config::{Config, ResumeWith, Start};
-pub use every::{Every, Timer};
 pub use folder::Folder;
+pub use interval::{CheckpointEvery, Timer};
 pub use state::{State, Sums};
 pub use tensors::Tensors;
 
 /// The keys of the metadata.
 const CHECKPOINT: &str = "checkpoint";
-const SUM: &str = "sha256";
+const CHECKSUM: &str = "sha256";
 
 /// What this program writes and reads; another number is another format.
 const FORMAT: u64 = 1;
@@ -49,7 +49,7 @@ pub struct Checkpoint {
     format: u64,
     /// What the run was started with.
     pub config: Config,
-    /// Where the run stands and what it measured.
+    /// Where the run is and what it measured.
     pub state: State,
     /// Steps of the optimizer: fewer than the run's where some were skipped.
     pub n_updates: u64,
@@ -64,7 +64,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// A run that stands at `state`; the rest is empty and to be filled in.
+    /// A run at `state`; the rest is empty, to be filled in.
     pub fn new(config: Config, state: State, stopper: optim::Progress) -> Self {
         Self {
             format: FORMAT,
@@ -77,42 +77,45 @@ impl Checkpoint {
         }
     }
 
-    /// The bytes of the file, sum included.
+    /// The bytes of the file, checksum included.
     pub fn encode(&self) -> Vec<u8> {
         let json = serde_json::to_string(self).expect("numbers and names are JSON");
-        let mut bytes = weights::encode(self.tensors.iter(), &[(CHECKPOINT, &json), (SUM, seal::NO_SUM)]);
-        seal::close(&mut bytes);
+        let mut bytes = weights::encode(
+            self.tensors.iter(),
+            &[(CHECKPOINT, &json), (CHECKSUM, checksum::DIGEST_PLACEHOLDER)],
+        );
+        checksum::sign(&mut bytes);
         bytes
     }
 
-    /// Reads a checkpoint, after its sum was found right. Whatever the file says, this takes no more memory than
+    /// Reads a checkpoint after verifying its checksum. Whatever the file says, this takes no more memory than
     /// twice its size and 128 KiB.
     ///
     /// # Errors
-    /// When the file cannot be read, its sum is another, or it is no checkpoint of this program.
+    /// When the file cannot be read, its checksum is wrong, or it is not a checkpoint of this program.
     pub fn read(path: &Path) -> Result<Self> {
         let archive = Archive::open(path)?;
         let named = || path.display().to_string();
-        seal::check(path, archive.metadata(SUM)?.as_deref()).with_context(named)?;
-        let json = archive.metadata(CHECKPOINT)?.context("it is no checkpoint").with_context(named)?;
+        checksum::check(path, archive.metadata(CHECKSUM)?.as_deref()).with_context(named)?;
+        let json = archive.metadata(CHECKPOINT)?.context("it is not a checkpoint").with_context(named)?;
         bounds::check(&json).with_context(named)?;
         let mut checkpoint: Self = serde_json::from_str(&json)
-            .context("it is a checkpoint of another version of this program")
+            .context("it was written by another version of this program")
             .with_context(named)?;
         drop(json);
         ensure!(
             checkpoint.format == FORMAT,
-            "{}: it is a checkpoint of format {}, expected {FORMAT}",
+            "{}: it is a checkpoint of format {}, expected format {FORMAT}",
             path.display(),
             checkpoint.format
         );
-        checkpoint.check_counts().with_context(named)?;
+        checkpoint.check_counters().with_context(named)?;
         checkpoint.tensors = Tensors::read(&archive).with_context(named)?;
         Ok(checkpoint)
     }
 
-    /// Whether the counts can be those of one run.
-    fn check_counts(&self) -> Result<()> {
+    /// Whether the counters can be those of one run.
+    fn check_counters(&self) -> Result<()> {
         let State { step, epoch, batch, history, .. } = &self.state;
         let (step, epoch, batch) = (*step, *epoch as u64, *batch as u64);
         let is_run = history.len() as u64 == epoch
@@ -121,7 +124,7 @@ impl Checkpoint {
             && batch <= step
             && self.n_updates <= step
             && step < 1 << 53;
-        ensure!(is_run, "its counts contradict each other");
+        ensure!(is_run, "its counters are inconsistent");
         Ok(())
     }
 }

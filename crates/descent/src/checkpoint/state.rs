@@ -13,18 +13,18 @@ use crate::history::Epoch;
 pub struct State {
     /// Batches that the run has trained on.
     pub step: u64,
-    /// The epoch that goes on, from 0.
+    /// The current epoch, from 0.
     pub epoch: usize,
-    /// Batches of it that were given out.
+    /// Batches of it that were trained on.
     pub batch: usize,
-    /// What the epoch has summed up so far.
+    /// The running sums of the epoch.
     pub sums: Sums,
     /// What was measured at the end of each epoch.
     #[serde(deserialize_with = "bounds::counted")]
     pub history: Vec<Epoch>,
     /// The step of the checkpoint with the best weights by the validation split.
     pub best_step: Option<u64>,
-    /// A sum over all batches and losses; see [`State::trace`].
+    /// A hash over all batches and losses; see [`State::extend_trace`].
     pub trace: u64,
 }
 
@@ -54,16 +54,16 @@ impl State {
         (self.epoch, self.batch) = (position.epoch, position.step);
     }
 
-    /// Takes the images of a batch, in their order, and its loss into [`trace`](Self::trace) (FNV-1a, word by
-    /// word): two runs with the same trace trained on the same images in the same order, with losses that are
-    /// equal bit for bit.
+    /// Hashes the images of a batch, in their order, and its loss into [`trace`](Self::trace) (FNV-1a, word by
+    /// word): two runs with the same trace trained on the same images in the same order, with losses equal bit
+    /// for bit.
     pub fn extend_trace(&mut self, batch: &Batch, loss: f32) {
         let words = batch.indices().iter().map(|&idx| idx as u64).chain([u64::from(loss.to_bits())]);
         self.trace = keyed_random::hash_words(self.trace, words);
     }
 }
 
-/// What an epoch sums up, step by step.
+/// The running sums of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sums {
@@ -76,7 +76,8 @@ pub struct Sums {
     n_batches: u64,
     n_images: u64,
     /// Steps in which loss or gradient was NaN or infinite, whether they were taken or skipped.
-    pub n_bad: u64,
+    #[serde(rename = "n_bad")]
+    pub n_non_finite: u64,
     /// The learning rate of the last step.
     #[serde(with = "exact")]
     pub learning_rate: f64,
@@ -86,7 +87,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Takes in a step on `n_images` with this mean loss.
+    /// Adds a step on `n_images` with this mean loss.
     pub fn add(&mut self, loss: f64, n_images: usize, learning_rate: f64) {
         self.of_batches += loss;
         self.of_images += loss * n_images as f64;
@@ -105,13 +106,13 @@ impl Sums {
         self.of_batches / self.n_batches as f64
     }
 
-    /// The mean loss of an image.
+    /// The mean loss per image.
     pub fn mean_of_images(&self) -> f64 {
         self.of_images / self.n_images as f64
     }
 }
 
-/// How [`optim::Progress`] is saved; `optim` itself knows no files.
+/// How [`optim::Progress`] is saved; `optim` itself knows nothing of files.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "optim::Progress", deny_unknown_fields)]
 pub(super) struct ProgressDef {

@@ -17,7 +17,7 @@ impl Tensors {
         self.0.insert(format!("{group}.{name}"), (Shape::from([values.len()]), values.to_vec()));
     }
 
-    /// Adds one number for each of the model's, under the names and in the shapes of the model.
+    /// Adds one value per value of the model, under the model's names and in its shapes.
     pub fn add_model(&mut self, group: &str, params: &Params, values: &[f32]) {
         for entry in params.entries() {
             let values = values[entry.range.clone()].to_vec();
@@ -25,7 +25,7 @@ impl Tensors {
         }
     }
 
-    /// The vectors of a group, without its name.
+    /// The vectors of a group, by their names without that of the group.
     pub fn group<'t>(&'t self, group: &'t str) -> impl Iterator<Item = (&'t str, &'t [f32])> {
         self.0.iter().filter_map(move |(name, (_, values))| {
             let (found, name) = name.split_once('.')?;
@@ -36,7 +36,7 @@ impl Tensors {
     /// What [`add_model`](Self::add_model) was given.
     ///
     /// # Errors
-    /// When a tensor is missing, of another shape, or of another model.
+    /// When a tensor is missing, has another shape, or belongs to another model.
     pub fn model(&self, group: &str, params: &Params) -> Result<Vec<f32>> {
         let mut values = vec![0.0; params.values().len()];
         for entry in params.entries() {
@@ -61,10 +61,10 @@ impl Tensors {
         let (n_tensors, n_values) = archive
             .tensors()
             .fold((0, 0_usize), |(n, n_values), tensor| (n + 1, n_values + tensor.shape.numel()));
-        // Small ones are few, and many of them an attack on the memory.
+        // A network has few small tensors; a great many of them is an attack on memory.
         ensure!(
             n_tensors <= 32 + n_values / 64,
-            "it has {n_tensors} tensors and in all of them {n_values} numbers, expected longer ones"
+            "it has {n_tensors} tensors with only {n_values} values in all"
         );
         let mut tensors = BTreeMap::new();
         for tensor in archive.tensors() {

@@ -1,4 +1,4 @@
-//! Stopping and going on: what of a run goes into a checkpoint, and back.
+//! Stopping and resuming: what goes from a run into a checkpoint, and back.
 
 use anyhow::{Context, Result};
 use data::Loader;
@@ -12,26 +12,26 @@ const MODEL: &str = "model";
 const BEST: &str = "best";
 
 impl Run<'_> {
-    /// Goes on where a checkpoint stands.
+    /// Resumes from a checkpoint.
     ///
     /// # Errors
-    /// When it is one of another network, of another update rule, or of other images.
+    /// When it belongs to another network, another update rule, or other images.
     pub fn resume(&mut self, checkpoint: &Checkpoint, loader: &mut Loader<'_>) -> Result<()> {
         let weights = checkpoint.tensors.model(MODEL, &self.params)?;
         self.params.values_mut().copy_from_slice(&weights);
         self.recipe.resume(checkpoint, &self.params)?;
-        if self.args.val > 0 {
+        if self.args.settings.val > 0 {
             let best = match checkpoint.stopper.best_epoch {
                 Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
                 None => Vec::new(),
             };
-            // It numbers epochs as it sees them, and may not have been there from the first.
+            // It counts the epochs that it sees, and may not have been there from the first.
             let n_epochs = checkpoint.state.epoch as u64;
             self.stopper.resume(optim::Progress { n_epochs, ..checkpoint.stopper }, &best);
         }
         self.state = checkpoint.state.clone();
         self.saved_step = Some(self.state.step);
-        loader.seek(self.state.position()).context("the place within the epoch")
+        loader.seek(self.state.position()).context("the position in the epoch")
     }
 
     pub(super) fn is_checkpoint_due(&self, ends_epoch: bool) -> bool {
@@ -47,7 +47,7 @@ impl Run<'_> {
             checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
         }
         self.recipe.save(&mut checkpoint, &self.params);
-        self.folder.save(&checkpoint, self.args.keep)?;
+        self.folder.save(&checkpoint, self.args.session.keep)?;
         self.timer.restart();
         self.saved_step = Some(self.state.step);
         match signals::received() {

@@ -11,7 +11,7 @@ use crate::page::{Section, Table};
 use crate::subjects::draws;
 
 /// Where the functions are drawn.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Activations {
     /// Drawn from −X to X
     #[arg(long, value_name = "X", default_value_t = 8.0, value_parser = positive)]

@@ -11,7 +11,7 @@ use super::Experiment;
 use crate::page::{Cell, Section, Table};
 
 /// The network as it is before the first step.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Cnn {
     /// Seed of the weights
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]

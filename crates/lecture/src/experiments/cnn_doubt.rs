@@ -14,7 +14,7 @@ use crate::subjects::draws;
 use crate::subjects::network::{NetworkFlags, Trained, first_of_class, rgb};
 
 /// The network, the image, and how often it is asked.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnDoubt {
     /// The network.
     #[command(flatten)]

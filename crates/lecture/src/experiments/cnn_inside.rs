@@ -14,7 +14,7 @@ use crate::page::Section;
 use crate::subjects::network::{NetworkFlags, Trained, rgb};
 
 /// The network, and the image it looks at.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnInside {
     /// The network.
     #[command(flatten)]

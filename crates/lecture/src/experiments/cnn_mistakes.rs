@@ -14,7 +14,7 @@ use crate::page::{Cell, Section, Table};
 use crate::subjects::network::{NetworkFlags, Trained, rgb};
 
 /// The network, and how many of its mistakes are shown.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnMistakes {
     /// The network.
     #[command(flatten)]

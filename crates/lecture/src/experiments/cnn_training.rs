@@ -12,7 +12,7 @@ use crate::page::{Cell, Section, Table};
 use crate::subjects::network::NetworkFlags;
 
 /// Which trainings are shown.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnTraining {
     /// What is trained on the spot.
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::subjects::draws;
 use crate::subjects::regression::{self, Mlp};
 
 /// The layer that is shown, and the network whose doubts are measured.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Dropout {
     /// Probability with which an entry is dropped
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]

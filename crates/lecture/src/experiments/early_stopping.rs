@@ -11,7 +11,7 @@ use crate::page::{Section, Table};
 use crate::subjects::regression::{self, Mlp};
 
 /// The samples, the network's training, and when to stop it.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct EarlyStopping {
     /// Samples to train on
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 10_000>)]

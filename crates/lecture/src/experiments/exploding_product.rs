@@ -11,7 +11,7 @@ use crate::page::{Section, Table};
 use crate::subjects::draws;
 
 /// The matrices, and how many of them are multiplied.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct ExplodingProduct {
     /// Rows and columns of a matrix
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 100>)]

@@ -15,7 +15,7 @@ use crate::page::{Section, Table};
 use crate::subjects::draws;
 
 /// The network, and the two bad initialisations.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct GradientNorms {
     /// Layers
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 200>)]

@@ -10,7 +10,7 @@ use crate::page::{Section, Table};
 use crate::subjects::curve::{NamedPath, PARABOLA, path_table};
 
 /// Where descent starts, how far it goes, and at which rates.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct LearningRate {
     /// Where the descents start
     #[arg(long, value_name = "X", default_value_t = 1.5, allow_negative_numbers = true, value_parser = place)]

@@ -12,7 +12,7 @@ use crate::page::{Section, Table};
 use crate::subjects::curve::{WAVE, path_table};
 
 /// The schedule, and the descent that it calms.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct LearningRateDecay {
     /// Learning rate of the first steps
     #[arg(long, value_name = "X", default_value_t = 1.3, value_parser = not_negative)]

@@ -11,7 +11,7 @@ use super::Experiment;
 use crate::page::{Section, Table};
 
 /// The data of linear regression: how much of it, and how noisy.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct LinearData {
     /// Samples in all
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]

@@ -11,7 +11,7 @@ use crate::page::{Section, Table};
 use crate::subjects::curve::{Curve, WAVELET};
 
 /// The descents that find the minima.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Minima {
     /// Learning rate of the descents that find the minima
     #[arg(long, value_name = "X", default_value_t = 0.02, value_parser = not_negative)]

@@ -7,7 +7,7 @@
 //!
 //!    ```ignore
 //!    /// Flags; every one has a default.
-//!    #[derive(Clone, Debug, clap::Args)]
+//!    #[derive(Clone, Debug, PartialEq, clap::Args)]
 //!    pub struct MyTopic {
 //!        /// Seed of everything random
 //!        #[arg(long, value_name = "N", default_value_t = 1)]
@@ -69,7 +69,7 @@ use clap::{Args, FromArgMatches, Subcommand};
 use crate::page::Section;
 
 /// What every experiment is: a struct of flags that computes numbers and reports them.
-pub trait Experiment: Args {
+pub trait Experiment: Args + PartialEq {
     /// The heading of its section.
     const TITLE: &'static str;
 
@@ -109,7 +109,7 @@ macro_rules! experiments {
                     let file = concat!(stringify!($module), ".rs");
                     let source = include_str!(concat!(stringify!($module), ".rs"));
                     let mut section = Section::new($chapter, stringify!($module), $module::$Name::TITLE);
-                    if format!("{experiment:?}") != format!("{:?}", defaults::<$module::$Name>()) {
+                    if *experiment != defaults() {
                         section.text(OTHER_FLAGS);
                     }
                     experiment.run(&mut section).with_context(|| section.name.clone())?;

@@ -12,7 +12,7 @@ use crate::page::{Cell, Section, Table};
 use crate::subjects::draws;
 
 /// How many draws, and in how many bins.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct NormalDraws {
     /// Draws from N(0, 1)
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 10_000_000>)]

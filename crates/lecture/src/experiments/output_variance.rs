@@ -14,7 +14,7 @@ use crate::page::{Section, Table};
 use crate::subjects::draws;
 
 /// The layers, and over how many draws the variance is averaged.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct OutputVariance {
     /// Inputs of the layer
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 10, 100, 1000, 10_000],

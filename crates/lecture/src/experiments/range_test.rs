@@ -14,7 +14,7 @@ use super::Experiment;
 use crate::page::{Section, Table};
 
 /// The course of the test.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct RangeTest {
     /// Learning rate of the first step
     #[arg(long, value_name = "X", default_value_t = 1e-5, value_parser = positive)]

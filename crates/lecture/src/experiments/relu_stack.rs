@@ -11,7 +11,7 @@ use crate::page::{Section, Table};
 use crate::subjects::draws;
 
 /// The stack, and the variances its weights are drawn with.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct ReluStack {
     /// Layers
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = within::<1, 1000>)]

@@ -10,7 +10,7 @@ use crate::page::{Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Where descent starts, how far it goes, and how long it remembers.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Rmsprop {
     /// Where the descents start
     #[arg(long, value_name = "X", default_value_t = 12.0, allow_negative_numbers = true, value_parser = place)]

@@ -14,7 +14,7 @@ use crate::page::{Section, Table};
 use crate::subjects::network::rgb;
 
 /// The images to be shown.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Samples {
     /// Folder of CIFAR-10 [default: datasets/cifar-10-batches-bin, else the built-in set]
     #[arg(long, value_name = "DIR")]

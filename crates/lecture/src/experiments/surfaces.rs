@@ -10,7 +10,7 @@ use super::Experiment;
 use crate::page::{Section, Table};
 
 /// How long the optimizers run, and how fast.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Surfaces {
     /// Steps of each optimizer [default: 60 on the saddle, 400 in Rosenbrock's valley, 300 on Beale's function]
     #[arg(long, value_name = "N", value_parser = within::<1, 100_000>)]

@@ -19,7 +19,7 @@ use crate::page::{Cell, Section, Table};
 use crate::subjects::network::Training;
 
 /// The search.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Tuning {
     /// Folder of CIFAR-10 [default: datasets/cifar-10-batches-bin, else the built-in set]
     #[arg(long, value_name = "DIR")]

@@ -10,7 +10,7 @@ use crate::page::{Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Two starts, each with its steps and learning rates.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct Valleys {
     /// Where the first descents start
     #[arg(long, value_name = "X", default_value_t = 10.0, allow_negative_numbers = true, value_parser = place)]

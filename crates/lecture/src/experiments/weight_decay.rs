@@ -13,7 +13,7 @@ use super::linear_data::{LinearData, Samples};
 use crate::page::{Section, Table};
 
 /// The regression and its penalty.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub struct WeightDecay {
     /// Samples in all; half of them are for testing
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<2, 10_000>)]

@@ -1,4 +1,4 @@
-//! What happens when a number is none: `--on-nan`.
+//! What to do when loss or gradient is not finite: `--on-nan`.
 
 use std::fmt;
 
@@ -9,26 +9,26 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnNan {
-    /// End with an error; the last checkpoint stands.
+    /// End with an error; the last checkpoint stays.
     Stop,
-    /// Leave the weights as they are and take the next batch.
+    /// Leave the weights as they are and continue with the next batch.
     Skip,
-    /// Take the step nevertheless.
+    /// Take the step anyway.
     Continue,
 }
 
-/// What is wrong with the numbers of a step.
+/// What is not finite in a step.
 #[derive(Debug)]
-pub struct Bad {
+pub struct NonFinite {
     /// The mean loss of the batch.
     pub loss: f32,
-    /// The first parameter whose gradient is not finite, as [`optim::check_finite`] says it.
+    /// The first parameter whose gradient is not finite, in the words of [`optim::check_finite`].
     pub gradient: Option<String>,
-    /// The op where it began, with `--detect-anomaly`.
+    /// The op where it first appeared, with `--detect-anomaly`.
     pub op: Option<String>,
 }
 
-impl Bad {
+impl NonFinite {
     /// Looks at what a step has computed; `None` when all is finite.
     pub fn find(loss: f32, gradient: Result<(), optim::Error>, op: Option<String>) -> Option<Self> {
         let gradient = gradient.err().map(|error| error.to_string());
@@ -36,14 +36,14 @@ impl Bad {
     }
 }
 
-impl fmt::Display for Bad {
+impl fmt::Display for NonFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the loss is {}", self.loss)?;
         if let Some(gradient) = &self.gradient {
             write!(f, ", the gradient of {gradient}")?;
         }
         match &self.op {
-            Some(op) => write!(f, "; it begins in {op}"),
+            Some(op) => write!(f, "; it first appears in {op}"),
             None => f.write_str(" (--detect-anomaly names the op)"),
         }
     }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn an_infinity_in_the_loss_or_in_the_gradient_alone_is_found() {
         let params = [Param::new("0.weight", 0..2), Param::new("0.bias", 2..4)];
-        let find = |loss, gradient: &[f32]| Bad::find(loss, check_finite(&params, gradient), None);
+        let find = |loss, gradient: &[f32]| NonFinite::find(loss, check_finite(&params, gradient), None);
         assert!(find(1.5, &[1.0, -2.0, 0.0, 3.0]).is_none());
         let loss = find(f32::INFINITY, &[1.0; 4]).expect("an infinite loss");
         assert_eq!(loss.to_string(), "the loss is inf (--detect-anomaly names the op)");

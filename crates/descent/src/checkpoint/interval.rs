@@ -1,4 +1,4 @@
-//! How often a checkpoint is written.
+//! When a checkpoint is written: `--checkpoint-every`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 /// How often a checkpoint is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
+pub enum CheckpointEvery {
     /// At the end of each epoch.
     Epoch,
     /// After this many steps.
@@ -17,13 +17,13 @@ pub enum Every {
     Time(Duration),
 }
 
-impl FromStr for Every {
+impl FromStr for CheckpointEvery {
     type Err = String;
 
     /// `epoch`, a number of steps, or a time: `30s`, `10m`, `2h`.
     fn from_str(text: &str) -> Result<Self, String> {
         let expected =
-            || "expected `epoch`, a number of steps from 1, or a time as 30s, 10m or 2h".to_owned();
+            || "expected `epoch`, a number of steps from 1, or a time such as 30s, 10m or 2h".to_owned();
         let (digits, seconds) = match text.as_bytes().last() {
             _ if text == "epoch" => return Ok(Self::Epoch),
             Some(b's') => (&text[..text.len() - 1], 1),
@@ -39,7 +39,7 @@ impl FromStr for Every {
     }
 }
 
-impl fmt::Display for Every {
+impl fmt::Display for CheckpointEvery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Epoch => f.write_str("epoch"),
@@ -49,32 +49,32 @@ impl fmt::Display for Every {
     }
 }
 
-impl Serialize for Every {
+impl Serialize for CheckpointEvery {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// Says when the next checkpoint is due.
+/// Tells when the next checkpoint is due.
 #[derive(Debug)]
 pub struct Timer {
-    every: Every,
+    every: CheckpointEvery,
     saved: Instant,
 }
 
 impl Timer {
     /// A timer that starts now.
-    pub fn new(every: Every) -> Self {
+    pub fn new(every: CheckpointEvery) -> Self {
         Self { every, saved: Instant::now() }
     }
 
     /// Whether a checkpoint is due after `step` steps, the last of an epoch or within one.
     pub fn is_due(&self, step: u64, ends_epoch: bool) -> bool {
         match self.every {
-            Every::Epoch => ends_epoch,
-            // The checkpoint of an epoch's last step stands before evaluation; it is not written twice.
-            Every::Steps(n) => !ends_epoch && step.is_multiple_of(n),
-            Every::Time(time) => self.saved.elapsed() >= time,
+            CheckpointEvery::Epoch => ends_epoch,
+            // An epoch's last step has had its checkpoint before evaluation; it is not written twice.
+            CheckpointEvery::Steps(n) => !ends_epoch && step.is_multiple_of(n),
+            CheckpointEvery::Time(time) => self.saved.elapsed() >= time,
         }
     }
 
@@ -90,12 +90,12 @@ mod tests {
 
     #[test]
     fn steps_times_and_epochs_are_told_apart() {
-        let parse = |text: &str| text.parse::<Every>();
-        assert_eq!(parse("epoch"), Ok(Every::Epoch));
-        assert_eq!(parse("500"), Ok(Every::Steps(500)));
-        assert_eq!(parse("30s"), Ok(Every::Time(Duration::from_secs(30))));
-        assert_eq!(parse("10m"), Ok(Every::Time(Duration::from_secs(600))));
-        assert_eq!(parse("2h"), Ok(Every::Time(Duration::from_secs(7200))));
+        let parse = |text: &str| text.parse::<CheckpointEvery>();
+        assert_eq!(parse("epoch"), Ok(CheckpointEvery::Epoch));
+        assert_eq!(parse("500"), Ok(CheckpointEvery::Steps(500)));
+        assert_eq!(parse("30s"), Ok(CheckpointEvery::Time(Duration::from_secs(30))));
+        assert_eq!(parse("10m"), Ok(CheckpointEvery::Time(Duration::from_secs(600))));
+        assert_eq!(parse("2h"), Ok(CheckpointEvery::Time(Duration::from_secs(7200))));
         for wrong in ["", "0", "0s", "-1", "m", "10 m", "1.5h", "ten", "99999999999", "1é"] {
             assert!(parse(wrong).unwrap_err().contains("30s, 10m or 2h"), "{wrong}");
         }
@@ -103,7 +103,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_back() {
-        for every in [Every::Epoch, Every::Steps(7), Every::Time(Duration::from_secs(90))] {
+        for every in [
+            CheckpointEvery::Epoch,
+            CheckpointEvery::Steps(7),
+            CheckpointEvery::Time(Duration::from_secs(90)),
+        ] {
             assert_eq!(every.to_string().parse(), Ok(every));
         }
     }
