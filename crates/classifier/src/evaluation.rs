@@ -11,7 +11,7 @@ use crate::exact;
 /// How good a network is on a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Mean cross-entropy of an image.
+    /// Mean cross-entropy per image.
     #[serde(with = "exact")]
     pub loss: f64,
     /// Accuracy in percent.
@@ -19,13 +19,13 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// What a network makes of a set of images.
+/// How a network did on a set of images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     n_classes: usize,
     /// Sum of the images' losses.
     loss: f64,
-    /// How many images of class `row` were taken for class `column`, row by row.
+    /// How many images of class `row` were classified as class `column`, row by row.
     confusion: Vec<u64>,
 }
 
@@ -67,7 +67,7 @@ impl Evaluation {
         Score { loss: self.loss / n_images, accuracy: 100.0 * n_right as f64 / n_images }
     }
 
-    /// How many images of a class were taken for each class.
+    /// How many images of a class were classified as each class.
     pub fn row(&self, class: usize) -> &[u64] {
         &self.confusion[class * self.n_classes..][..self.n_classes]
     }
@@ -78,7 +78,7 @@ impl Evaluation {
     }
 }
 
-/// The probabilities that logits stand for, in f64.
+/// The probabilities of these logits, in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let max = max(logits);
     let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - max).exp()).collect();
@@ -95,7 +95,7 @@ fn max(logits: &[f32]) -> f64 {
     f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// The first of the largest; a network that answers NaN is taken to have said the first class.
+/// The index of the largest, the first of equals; where all are NaN, the first class.
 fn argmax(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }

@@ -1,4 +1,4 @@
-//! Where the images come from: CIFAR-10 where it is, the built-in set where it is not.
+//! Where the images come from: CIFAR-10 where it is present, else the built-in set.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
 
 const CIFAR10: &str = "CIFAR-10";
 
-/// The seed that the built-in set is drawn from: everybody has the same one.
+/// The seed of the built-in set: the same for everybody.
 const BUILT_IN_SEED: u64 = 0;
 
 /// Training and test images of ten classes.
 pub struct Images {
-    /// What they are called.
+    /// The name of the set.
     pub name: &'static str,
     /// The training images.
     pub train: Cifar,
     /// The test images.
     pub test: Cifar,
-    /// Epochs that a run takes when nobody says.
+    /// The default number of epochs.
     pub default_epochs: u64,
-    /// The learning rate that Adam takes when nobody says: the lecture's on CIFAR-10; on the built-in set one
-    /// at which every seed learns (at the lecture's, some networks die in the first steps).
+    /// Adam's default learning rate: the lecture's on CIFAR-10; on the built-in set one at which every seed learns
+    /// (at the lecture's, some networks die in the first steps).
     pub adam_lr: f64,
 }
 
@@ -42,7 +42,7 @@ impl Images {
         let open = |part| {
             Cifar::open(dir, CifarKind::Cifar10, part).with_context(|| {
                 format!(
-                    "no readable CIFAR-10 in {} (get it with `cargo xtask fetch-cifar`, or leave out --data to take \
+                    "no readable CIFAR-10 in {} (get it with `cargo xtask fetch-cifar`, or leave out --data to use \
                      the built-in set)",
                     dir.display()
                 )
@@ -72,7 +72,7 @@ impl Images {
             return format!("CIFAR-10: {counts}");
         }
         format!(
-            "CIFAR-10 is not in {DEFAULT_DIR} (get it with `cargo xtask fetch-cifar`): taking {}.\n{counts}",
+            "CIFAR-10 is not in {DEFAULT_DIR} (get it with `cargo xtask fetch-cifar`): using {}.\n{counts}",
             self.name
         )
     }

@@ -1,4 +1,4 @@
-//! A trained model on disk: the weights, and what one must know to use them.
+//! A trained model on disk: the weights, and what is needed to use them.
 
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use nn::weights::{self, Archive};
 use nn::{Sequential, models};
 use serde::{Deserialize, Serialize};
 
-/// What a file of weights says about itself, as one JSON entry of its metadata.
+/// The description in a file of weights: one JSON entry of its metadata.
 ///
-/// A file of PyTorch's has none: then the classes are CIFAR-10's and the images are bytes / 255.
+/// A file from PyTorch has none: then the classes are CIFAR-10's and the images are bytes / 255.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The names of the classes, in the order of the outputs.
@@ -62,7 +62,7 @@ impl About {
     }
 }
 
-/// Writes weights with what is said about them; the old file stands until the new one is whole.
+/// Writes weights with their description; the old file remains until the new one is complete.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -74,7 +74,7 @@ pub fn save(path: &Path, params: &Params, about: &About) -> Result<()> {
 /// Reads weights into the lecture's network.
 ///
 /// # Errors
-/// When the file cannot be read or is one of another network; all differences are listed.
+/// When the file cannot be read or belongs to another network; all differences are listed.
 pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
     let archive = Archive::open(path)?;

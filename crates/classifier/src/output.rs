@@ -1,4 +1,4 @@
-//! What the program says; a full disk or a closed pipe behind it is an error, not a panic.
+//! What the program prints; a full disk or a closed pipe is an error, not a panic.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 /// Prints a line.
 ///
 /// # Errors
-/// When nobody can read it any more.
+/// When standard output cannot be written.
 pub fn say(line: impl Display) -> Result<()> {
     writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }
 
-/// Prints a line on standard error, if that is possible: there is no other place to say that it is not.
+/// Prints a line on standard error if possible: there is nowhere else to report that it is not.
 pub fn warn(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// An error with its causes, on one line. A cause that the text before it ends with is not told twice.
+/// An error with its causes, on one line. A cause that the text before it ends with is not repeated.
 pub fn message(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

@@ -1,10 +1,10 @@
-//! What a flag takes: parsers of values that refuse all others with the range that was expected.
+//! What values a flag takes: parsers that refuse all others with the expected range.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A finite number for which `holds` is true; `range` says in words when that is.
+/// A finite number for which `holds` is true; `range` puts that into words.
 fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() && holds(x) => Ok(x),

@@ -75,10 +75,10 @@ fn list() -> String {
     command.get_subcommands().map(line).collect()
 }
 
-/// The sections of some experiments, in their order; a line is printed for each when it is done.
+/// The sections of some experiments, in their order; prints one line as each is done.
 ///
 /// # Errors
-/// When an experiment fails; its name stands before the reason.
+/// When an experiment fails; the error begins with its name.
 pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
     let (n, n_done) = (experiments.len(), AtomicUsize::new(0));
     let run = |experiment: &AnyExperiment| {

@@ -85,7 +85,7 @@ fn item_34_the_run_on_record_ends_near_the_lectures_accuracy() {
 }
 
 #[test]
-fn a_history_that_is_none_is_refused_by_name() {
+fn what_is_not_a_history_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     for (text, reason) in [
         ("epoch,train_loss\n1,2.0\n", "it has no column train_loss_per_sample"),
@@ -136,7 +136,7 @@ fn the_filters_are_the_first_weights() {
     let (_, params) = TRAINED.build();
     let weight = params.value(params.find("0.weight").unwrap());
     let largest = weight.iter().fold(0f32, |max, w| max.max(w.abs()));
-    // Filter 5, pixel (1, 2), green: [out, in, row, column] in the weight, [row, column, channel] in the picture.
+    // Filter 5, pixel (1, 2), green: [out, in, row, column] in the weight, [row, column, channel] in the image.
     let expected = (127.5 + 127.5 * weight[5 * 27 + 9 + 5] / largest).round() as u8;
     assert_eq!(filters[5][5 * 3 + 1], expected);
 }
@@ -199,11 +199,13 @@ fn turning_by_right_angles_moves_pixels() {
 }
 
 #[test]
-fn an_opinion_is_a_distribution_with_doubts_that_repeats() {
+fn mc_dropout_gives_a_distribution_with_a_spread_that_repeats() {
     let image = rgb(&TRAINED.images.test, 0);
-    let opinion = cnn_doubt::opinion(&TRAINED, &image, 50, 1);
-    assert!((opinion.mean.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-    assert!(opinion.std.iter().all(|&s| (0.0..=0.5).contains(&s)) && opinion.std.iter().any(|&s| s > 1e-4));
-    assert_eq!(opinion, cnn_doubt::opinion(&TRAINED, &image, 50, 1));
-    assert_ne!(opinion, cnn_doubt::opinion(&TRAINED, &image, 50, 2));
+    let prediction = cnn_doubt::predict(&TRAINED, &image, 50, 1);
+    assert!((prediction.mean.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(
+        prediction.std.iter().all(|&s| (0.0..=0.5).contains(&s)) && prediction.std.iter().any(|&s| s > 1e-4)
+    );
+    assert_eq!(prediction, cnn_doubt::predict(&TRAINED, &image, 50, 1));
+    assert_ne!(prediction, cnn_doubt::predict(&TRAINED, &image, 50, 2));
 }

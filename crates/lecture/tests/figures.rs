@@ -1,8 +1,8 @@
 //! The lecture's figures and numbers are those on record.
 //!
-//! Where the data are the same on every processor, `figures.sha256` holds the checksum of each picture and of each
+//! Where the data are the same on every processor, `figures.sha256` holds the checksum of each figure and of each
 //! table's numbers to nine digits. What went through a matrix product in f32 differs from one processor to another in
-//! its last digits; of those pictures the words are kept, axes and legends, and `items.rs` holds the numbers.
+//! its last digits; of those figures the words are kept, axes and legends, and `items.rs` holds the numbers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +32,7 @@ fn is_exact(experiment: &AnyExperiment) -> bool {
     )
 }
 
-/// Whether a network is trained for it: too long for a test of every picture.
+/// Whether a network is trained for it: too long for a test of every figure.
 fn is_trained(experiment: &AnyExperiment) -> bool {
     matches!(
         experiment,

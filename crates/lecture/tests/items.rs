@@ -163,7 +163,7 @@ fn item_10_early_stopping_keeps_the_best_weights() {
 #[test]
 fn item_11_stochastic_passes_doubt_more_where_nothing_was_seen() {
     let run: Dropout = defaults();
-    let doubt = run.doubt().unwrap();
+    let doubt = run.uncertainty().unwrap();
     let mean_std = |inside: bool| {
         let here = doubt
             .x

@@ -10,7 +10,7 @@ use lecture::experiments::{cnn_doubt, cnn_inside, cnn_mistakes, cnn_training, ra
 use lecture::subjects::network;
 use tempfile::TempDir;
 
-/// The experiment with as little training as makes a picture.
+/// The experiment with as little training as makes a figure.
 fn in_short(experiment: AnyExperiment) -> AnyExperiment {
     let short = |network| network::NetworkFlags { epochs: 1, images: 500, ..network };
     match experiment {
@@ -69,7 +69,7 @@ fn the_page_needs_nothing_from_outside() {
     }
     let n_figures = html.matches("<figure").count();
     assert_eq!(n_figures, html.matches("<figcaption>").count());
-    assert_eq!(html.matches("<svg").count(), html.matches("<title>").count() - 1, "every picture has a name");
+    assert_eq!(html.matches("<svg").count(), html.matches("<title>").count() - 1, "every figure has a name");
     // Every link leads to a heading or to a file.
     for target in html.split(" href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         match target.strip_prefix('#') {

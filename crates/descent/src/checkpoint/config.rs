@@ -212,7 +212,7 @@ mod tests {
     use crate::cli::{Cli, Command};
 
     fn config(flags: Value) -> Config {
-        serde_json::from_value(json!({"flags": flags, "data": ""})).unwrap()
+        serde_json::from_str(&json!({"flags": flags, "data": ""}).to_string()).unwrap()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
+use crate::subjects::statistics;
 
 /// Where the functions are drawn.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -17,7 +17,7 @@ pub struct Activations {
     #[arg(long, value_name = "X", default_value_t = 8.0, value_parser = positive)]
     pub range: f64,
 
-    /// Points to each side of 0
+    /// Points on each side of 0
     #[arg(long, value_name = "N", default_value_t = 80, value_parser = within::<1, 10_000>)]
     pub points: usize,
 
@@ -77,8 +77,8 @@ fn differentiate(name: &'static str, x: &[f32], f: impl Fn(&Graph<'_>, Var) -> V
     g.backward(sum);
     let gradient = g.grad(input);
     ensure!(gradient.is_some(), "{name} has no gradient");
-    let dy = draws::wide(gradient.unwrap_or_default());
-    Ok(Activation { name, x: draws::wide(x), y: draws::wide(g.value(output)), dy })
+    let dy = statistics::wide(gradient.unwrap_or_default());
+    Ok(Activation { name, x: statistics::wide(x), y: statistics::wide(g.value(output)), dy })
 }
 
 impl Experiment for Activations {
@@ -87,13 +87,13 @@ impl Experiment for Activations {
     fn run(&self, section: &mut Section) -> Result<()> {
         let functions = self.functions()?;
         section.text(
-            "What an activation does to the forward pass is half of the story. The other half is the factor by which it \
+            "What an activation does to the forward pass is half the story. The other half is the factor by which it \
              multiplies every gradient that passes through:\n\n\
              $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14$$\n\n$$\\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
              and for the ReLU 1 where $x > 0$, 0 elsewhere. \
              A sigmoid takes away at least three quarters of the gradient, and nearly all of it where it is saturated. \
-             A ReLU passes it on whole or not at all; a unit that is negative for every sample learns nothing any more. \
-             The leaky ReLU leaves such a unit a small slope to come back by.",
+             A ReLU passes it on unchanged or not at all; a unit that is negative for every sample no longer learns. The \
+             leaky ReLU leaves such a unit a small slope by which to return.",
         );
         let panels = functions.iter().map(|f| {
             Figure::new(f.name).x_label("x").line("value", &f.x, &f.y).line("gradient", &f.x, &f.dy)
@@ -103,7 +103,7 @@ impl Experiment for Activations {
             "Activations and their gradients",
             2,
             panels.collect(),
-            "Beyond ±5 the sigmoid's gradient cannot be told from zero; that of the ReLU is a step. At 0, where the \
+            "Beyond ±5 the sigmoid's gradient is hard to tell from zero; that of the ReLU is a step. At 0, where the \
              ReLU has a corner, the gradient is that of the left side.",
         )?;
         let mut table =

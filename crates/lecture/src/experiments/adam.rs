@@ -24,12 +24,12 @@ pub struct Adam {
     #[arg(long, value_name = "X", default_value_t = 0.7, value_parser = not_negative)]
     pub lr: f64,
 
-    /// Decay rates β₁ of the mean, a row each
+    /// Decay rates β₁ of the mean, one row each
     #[arg(long, value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 0.6, 0.9],
           value_parser = below_one)]
     pub beta1: Vec<f64>,
 
-    /// Decay rates β₂ of the mean square, a column each
+    /// Decay rates β₂ of the mean square, one column each
     #[arg(long, value_name = "X,…", value_delimiter = ',', default_values_t = [0.0, 0.6, 0.9],
           value_parser = below_one)]
     pub beta2: Vec<f64>,
@@ -68,7 +68,7 @@ impl Experiment for Adam {
             "Adam without bias correction",
             n_columns,
             raw.iter().map(panel).collect(),
-            "**Raw.** A row has one β₁, a column one β₂. The more the mean remembers (downwards), the later the path sets \
+            "**Raw.** Each row has one β₁, each column one β₂. The more the mean remembers (downwards), the later the path sets \
              out; the more the mean square remembers (to the right), the longer its first steps.",
         )?;
         section.panels(

@@ -1,4 +1,4 @@
-//! The convolutional network, its sizes and its first weights.
+//! The convolutional network, its sizes and its initial weights.
 
 use anyhow::Result;
 use autograd::{Entry, Params};
@@ -18,18 +18,18 @@ pub struct Cnn {
     pub seed: u64,
 }
 
-/// What He's rule says of a layer's weights, and what was drawn.
+/// What He's rule says about a layer's weights, and what was drawn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
-    /// The layer's place in the network.
+    /// The layer's path in the network.
     pub layer: String,
-    /// How many numbers go into one of its sums.
+    /// fan_in: how many products one of its outputs sums up.
     pub fan_in: usize,
     /// √(6 / fan_in).
     pub bound: f64,
-    /// The largest weight, its sign left out.
+    /// The largest absolute weight.
     pub largest_weight: f64,
-    /// The largest bias, its sign left out.
+    /// The largest absolute bias.
     pub largest_bias: f64,
 }
 
@@ -63,7 +63,7 @@ impl Experiment for Cnn {
     fn run(&self, section: &mut Section) -> Result<()> {
         let (net, params) = nn::build(models::lecture_cnn(0.5), self.seed);
         section.text(
-            "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool: every block halves the picture's sides \
+            "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool: every block halves the image's sides \
              and multiplies its channels. Two linear layers decide, with dropout between them.",
         );
         section.listing(&net.summary(&params, [1, 32, 32, 3]).to_string());

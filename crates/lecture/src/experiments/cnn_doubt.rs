@@ -1,4 +1,4 @@
-//! Dropout left on: how sure the network is of an image that is turned step by step.
+//! Monte Carlo dropout: how uncertain the network is about an image that is rotated step by step.
 
 use anyhow::Result;
 use autograd::{Mode, Tape};
@@ -10,17 +10,17 @@ use viz::{Figure, ImageGrid, Tile};
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
 use crate::subjects::network::{NetworkFlags, Trained, first_of_class, rgb};
+use crate::subjects::statistics;
 
-/// The network, the image, and how often it is asked.
+/// The network, the image, and the number of stochastic passes.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnDoubt {
     /// The network.
     #[command(flatten)]
     pub network: NetworkFlags,
 
-    /// The class whose first test image is turned, counted from 0
+    /// The class whose first test image is rotated, counted from 0
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = within::<0, 9>)]
     pub class: usize,
 
@@ -28,21 +28,21 @@ pub struct CnnDoubt {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 1000>)]
     pub passes: usize,
 
-    /// Steps of a half turn
+    /// Steps in half a turn
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 360>)]
     pub steps: usize,
 }
 
-/// What many stochastic passes say of one image.
+/// What many stochastic passes predict for one image.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opinion {
+pub struct Prediction {
     /// For each class, the mean of its probabilities.
     pub mean: Vec<f64>,
     /// For each class, their standard deviation.
     pub std: Vec<f64>,
 }
 
-/// An image of 32 × 32 pixels turned about its centre, anticlockwise; what comes from outside is the edge.
+/// An image of 32 × 32 pixels rotated about its centre, anticlockwise; the edge fills what lies outside.
 pub fn turned(rgb: &[u8], degrees: f64) -> Vec<u8> {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let pixel = |row: i32, column: i32, channel: usize| {
@@ -64,9 +64,9 @@ pub fn turned(rgb: &[u8], degrees: f64) -> Vec<u8> {
     out
 }
 
-/// Asks the network `n_passes` times with dropout on: as many copies of the image in one batch, each with a mask
-/// of its own.
-pub fn opinion(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> Opinion {
+/// Runs the network `n_passes` times with dropout on: as many copies of the image in one batch, each with its own
+/// mask.
+pub fn predict(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> Prediction {
     let (net, mut params) = trained.build();
     let mut tape = Tape::new();
     let g = tape.begin(&mut params, Mode::train(seed, 0).with_grad(false));
@@ -75,13 +75,13 @@ pub fn opinion(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> O
     let n_classes = trained.classes().len();
     let passes: Vec<Vec<f64>> = g.value(logits).chunks_exact(n_classes).map(softmax).collect();
     let of_class = |class: usize| passes.iter().map(|p| p[class]).collect::<Vec<f64>>();
-    let mean = (0..n_classes).map(|class| draws::mean(&of_class(class))).collect();
-    let std = (0..n_classes).map(|class| draws::variance(&of_class(class)).max(0.0).sqrt()).collect();
-    Opinion { mean, std }
+    let mean = (0..n_classes).map(|class| statistics::mean(&of_class(class))).collect();
+    let std = (0..n_classes).map(|class| statistics::variance(&of_class(class)).max(0.0).sqrt()).collect();
+    Prediction { mean, std }
 }
 
 impl Experiment for CnnDoubt {
-    const TITLE: &'static str = "Its doubts";
+    const TITLE: &'static str = "Its uncertainty";
 
     fn run(&self, section: &mut Section) -> Result<()> {
         let trained = self.network.network()?;
@@ -89,17 +89,18 @@ impl Experiment for CnnDoubt {
         let image = rgb(test, first_of_class(test, self.class)?);
         let angles: Vec<f64> = (0..=self.steps).map(|i| 180.0 * i as f64 / self.steps as f64).collect();
         let images: Vec<Vec<u8>> = angles.iter().map(|&angle| turned(&image, angle)).collect();
-        let asked = images.iter().map(|image| opinion(&trained, image, self.passes, self.network.seed));
-        let opinions: Vec<Opinion> = asked.collect();
+        let asked = images.iter().map(|image| predict(&trained, image, self.passes, self.network.seed));
+        let opinions: Vec<Prediction> = asked.collect();
 
         section.text(&format!(
-            "An image of the class *{}* is turned step by step, and at each step the network is asked {} times with \
-             dropout left on. The mean of the answers is its opinion, their standard deviation its doubt. Asked is {}.",
+            "An image of the class *{}* is rotated step by step, and at each step it passes {} times through the network with \
+             dropout left on. The mean of the outputs is the prediction, their standard deviation its uncertainty. The \
+             network is {}.",
             classes[self.class],
             self.passes,
             self.network.describe(&trained)
         ));
-        let tile = |((image, angle), Opinion { mean, std }): ((&Vec<u8>, &f64), &Opinion)| {
+        let tile = |((image, angle), Prediction { mean, std }): ((&Vec<u8>, &f64), &Prediction)| {
             let best = (1..mean.len()).fold(0, |best, i| if mean[i] > mean[best] { i } else { best });
             let share = 100.0 * mean[best];
             let caption =
@@ -118,8 +119,8 @@ impl Experiment for CnnDoubt {
             "Under each image: the angle, the class that leads, and mean ± deviation of its probability.",
         )?;
 
-        let column = |values: fn(&Opinion) -> &Vec<f64>, class: usize| -> Vec<f64> {
-            opinions.iter().map(|opinion| values(opinion)[class]).collect()
+        let column = |values: fn(&Prediction) -> &Vec<f64>, class: usize| -> Vec<f64> {
+            opinions.iter().map(|prediction| values(prediction)[class]).collect()
         };
         let peak = |class: &usize| column(|o| &o.mean, *class).into_iter().fold(0.0, f64::max);
         let mut order: Vec<usize> = (0..classes.len()).filter(|class| *class != self.class).collect();
@@ -143,8 +144,8 @@ impl Experiment for CnnDoubt {
         section.figure(
             "opinions",
             figure,
-            "Its own class with the band of its doubt, and the three others that come closest at any angle. Where the line of \
-             another runs through the band, the passes do not agree on what they see.",
+            "The true class with its band of uncertainty, and the three others that come closest at any angle. Where the line \
+             of another runs through the band, the passes do not agree on what they see.",
         )?;
         let columns: Vec<(String, Vec<f64>)> = (0..classes.len())
             .flat_map(|class| {

@@ -34,7 +34,7 @@ pub struct CnnInside {
 pub struct Maps {
     /// Height and width.
     pub side: usize,
-    /// One picture for each channel, row by row.
+    /// One map per channel, row by row.
     pub channels: Vec<Vec<f32>>,
 }
 
@@ -71,7 +71,7 @@ pub fn filters(trained: &Trained) -> Vec<Vec<u8>> {
     weight.chunks_exact(27).map(filter).collect()
 }
 
-/// What each of the three blocks makes of an image, behind its ReLU.
+/// What each of the three blocks makes of an image, after its ReLU.
 pub fn activations(trained: &Trained, image: &[u8]) -> [Maps; 3] {
     [1, 2, 3].map(|block| {
         let (net, mut params) = trained.up_to_block(block);
@@ -114,9 +114,9 @@ impl Experiment for CnnInside {
         )?;
         let image = rgb(test, self.image);
         let name = &trained.classes()[test.label(self.image) as usize];
-        let picture =
+        let shown =
             ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160);
-        section.plot("image", &picture, &picture, "What the network is shown.")?;
+        section.plot("image", &shown, &shown, "What the network is shown.")?;
         let blocks = activations(&trained, &image);
         let grid = |n_columns: usize| {
             let n_rows = self.channels.div_ceil(n_columns) as u32;
@@ -130,8 +130,8 @@ impl Experiment for CnnInside {
             "activations",
             &grid(8),
             &grid(4),
-            "The most active channels of each block behind the ReLU, black the smallest activation of a channel and white its \
-             largest. The first block still shows the picture; the third only says where something is. A silent channel is \
+            "The most active channels of each block after the ReLU, black the smallest activation of a channel and white its \
+             largest. The first block still shows the image; the third only says where something is. A silent channel is \
              0 everywhere on this image, and plain grey if it is shown.",
         )
     }

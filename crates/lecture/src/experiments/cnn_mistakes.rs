@@ -1,4 +1,4 @@
-//! What the network takes for what, and where it is surest of being wrong.
+//! What the network mistakes for what, and its most confident mistakes.
 
 use anyhow::Result;
 use autograd::{Mode, Tape};
@@ -25,16 +25,16 @@ pub struct CnnMistakes {
     pub mistakes: usize,
 }
 
-/// A test image that was taken for something else.
+/// A misclassified test image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// Its place in the test set.
+    /// Its index in the test set.
     pub image: usize,
     /// Its class.
     pub is: usize,
-    /// What the network took it for.
+    /// The class that the network predicted.
     pub said: usize,
-    /// The probability that the network gave to that.
+    /// The probability that the network gave to it.
     pub confidence: f64,
 }
 
@@ -79,7 +79,7 @@ impl Experiment for CnnMistakes {
             "confusion",
             &HeatMap::confusion("Confusion on the test set", classes, &counts),
             &HeatMap::confusion("Confusion on the test set", classes, &counts).size(360, 390),
-            "A row is what the images are, a column what they were taken for: mistakes lie off the diagonal.",
+            "Rows are the true classes, columns the predicted ones: mistakes lie off the diagonal.",
         )?;
         let header = std::iter::once("is").chain(classes.iter().map(String::as_str));
         let mut table = Table::new(header);

@@ -64,7 +64,7 @@ impl Course {
     /// The project's run of the lecture's fifty epochs on CIFAR-10.
     ///
     /// # Errors
-    /// When the file in the source tree is no history.
+    /// When the file in the source tree is not a history.
     pub fn on_record() -> Result<Self> {
         Self::parse(include_str!("../../../../docs/results/lecture-cnn/history.csv"))
     }
@@ -72,11 +72,11 @@ impl Course {
     /// The history of the run in `dir`.
     ///
     /// # Errors
-    /// Names the file that cannot be read or is no history.
+    /// Names the file that cannot be read or is not a history.
     pub fn of_run(dir: &Path) -> Result<Self> {
         let file = dir.join("history.csv");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        Self::parse(&text).with_context(|| format!("{} is no history of a run", file.display()))
+        Self::parse(&text).with_context(|| format!("{} is not the history of a run", file.display()))
     }
 
     fn parse(csv: &str) -> Result<Self> {
@@ -121,7 +121,7 @@ impl Experiment for CnnTraining {
                 .line("training, dropout on", &course.epoch, &course.train_loss)
                 .line("test", &course.epoch, &course.test_loss)
                 .scatter("training, as the lecture prints it", &epochs, &losses),
-            "The triangles are another program's, with other random numbers: the curve goes the same way. The test loss is \
+            "The triangles are from another program, with other random numbers: the curve takes the same course. The test loss is \
              taken without dropout, so it can lie under that of training.",
         )?;
         section.figure(

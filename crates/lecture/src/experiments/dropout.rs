@@ -1,4 +1,4 @@
-//! Dropout: what it does to a layer, and what it says when it is left on.
+//! Dropout: what it does to a layer, and the predictive uncertainty that it shows when it is left on.
 
 use anyhow::Result;
 use autograd::{Mode, Params, Tape};
@@ -9,10 +9,10 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Cell, Section, Table};
-use crate::subjects::draws;
 use crate::subjects::regression::{self, Mlp};
+use crate::subjects::statistics;
 
-/// The layer that is shown, and the network whose doubts are measured.
+/// The layer that is shown, and the network whose uncertainty is measured.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct Dropout {
     /// Probability with which an entry is dropped
@@ -38,7 +38,7 @@ pub struct Dropout {
 
 /// Mean and standard deviation of many stochastic passes over a range of inputs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Doubt {
+pub struct Uncertainty {
     /// The samples that the network was trained on: their x and their y.
     pub samples: [Vec<f64>; 2],
     /// The inputs.
@@ -60,7 +60,7 @@ impl Dropout {
         let g = tape.begin(&mut params, mode);
         let x = g.input([6], &ACTIVATIONS);
         let y = g.dropout(x, p as f32);
-        draws::wide(g.value(y))
+        statistics::wide(g.value(y))
     }
 
     /// The mean of `self.draws` passes: as many rows, dropped all at once.
@@ -76,11 +76,11 @@ impl Dropout {
         sums.map(|sum| sum / self.draws as f64).to_vec()
     }
 
-    /// A network trained on samples between −1 and 1, asked many times with dropout on, also beyond.
+    /// A network trained on samples between −1 and 1, run many times with dropout on, outside that range too.
     ///
     /// # Errors
     /// When the network cannot be built.
-    pub fn doubt(&self) -> Result<Doubt> {
+    pub fn uncertainty(&self) -> Result<Uncertainty> {
         let points = regression::sample(40, 0.1, self.seed, 0);
         let mut net = Mlp::new(0.2, 3e-3, self.seed)?;
         (0..self.steps).for_each(|_| {
@@ -91,9 +91,9 @@ impl Dropout {
         let passes: Vec<Vec<f64>> =
             (0..self.passes as u64).map(|pass| net.predict(&inputs, Some(pass))).collect();
         let at = |i: usize| passes.iter().map(|pass| pass[i]).collect::<Vec<f64>>();
-        let mean = (0..x.len()).map(|i| draws::mean(&at(i))).collect();
-        let std = (0..x.len()).map(|i| draws::variance(&at(i)).max(0.0).sqrt()).collect();
-        Ok(Doubt { samples: points.wide(), x, mean, std })
+        let mean = (0..x.len()).map(|i| statistics::mean(&at(i))).collect();
+        let std = (0..x.len()).map(|i| statistics::variance(&at(i)).max(0.0).sqrt()).collect();
+        Ok(Uncertainty { samples: points.wide(), x, mean, std })
     }
 }
 
@@ -102,13 +102,13 @@ impl Experiment for Dropout {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(INTRODUCTION);
-        section.table("activations", "Six activations and what becomes of them.", self.table());
+        section.table("activations", "Six activations, and what dropout makes of them.", self.table());
         section.text(
             "> **Exactly 1 − p.** Some programs add a tiny ε to the divisor so that p = 1 does not divide by zero; then \
-             no activation is scaled quite right. Here the divisor is 1 − p and p = 1 a case of its own: zeros. An entry \
+             no activation is scaled quite right. Here the divisor is 1 − p, and p = 1 is a case of its own: zeros. An entry \
              is kept when a uniform draw from [0, 1) is at least p, which makes p = 0 the identity.\n\n\
-             In a network dropout stands behind the large layers, never before the input. This perceptron for CIFAR-10 \
-             is one of the library's models, printed by its `summary`:",
+             In a network dropout follows the large layers, and never precedes the input. This MLP for CIFAR-10 is \
+             one of the library's models, printed by its `summary`:",
         );
         let (net, params) = nn::build(models::dropout_mlp(), self.seed);
         section.listing(&net.summary(&params, [1, 32, 32, 3]).to_string());
@@ -116,7 +116,7 @@ impl Experiment for Dropout {
             "Dropout is usually switched off after training. Left on, it turns one network into many: the mean of $T$ \
              stochastic passes is the answer, and their standard deviation says how far the many agree.",
         );
-        let Doubt { samples: [sample_x, sample_y], x, mean, std } = self.doubt()?;
+        let Uncertainty { samples: [sample_x, sample_y], x, mean, std } = self.uncertainty()?;
         let side = |sign: f64| mean.iter().zip(&std).map(|(m, s)| m + sign * 2.0 * s).collect::<Vec<f64>>();
         let truth: Vec<f64> = x.iter().map(|&x| regression::wave(x)).collect();
         section.figure(
@@ -128,9 +128,9 @@ impl Experiment for Dropout {
                 .line("mean ± two standard deviations", &x, &mean)
                 .dashed("the truth", &x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
-            "Between −1 and 1, where there are samples, the passes agree. Outside nobody told the network anything. On \
-             the left the band opens, as it should; on the right the passes agree on what is wrong: doubt is a warning, \
-             and its absence is no proof.",
+            "Between −1 and 1, where there are samples, the passes agree. Outside, the network has seen nothing. On \
+             the left the band widens, as it should; on the right the passes agree on a wrong answer: uncertainty is a \
+             warning, and its absence proves nothing.",
         )?;
         let columns = [("x", &x), ("mean", &mean), ("std", &std)];
         section.data("doubt", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));

@@ -1,4 +1,4 @@
-//! Early stopping on a regression that is learnt by heart.
+//! Early stopping on a regression that overfits.
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -29,7 +29,7 @@ pub struct EarlyStopping {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<1, 100_000>)]
     pub patience: usize,
 
-    /// Only a fall by more than this is better
+    /// Count only a fall by more than this as better
     #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = not_negative)]
     pub min_delta: f64,
 
@@ -37,12 +37,12 @@ pub struct EarlyStopping {
     #[arg(long, value_name = "X", default_value_t = 0.003, value_parser = not_negative)]
     pub lr: f64,
 
-    /// Seed of the samples and of the first weights
+    /// Seed of the samples and of the initial weights
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
-/// A run to the last epoch, and what early stopping would have made of it.
+/// A run to the last epoch, and where early stopping would have ended it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Course {
     /// Training loss of each epoch, before its step.
@@ -76,7 +76,7 @@ impl EarlyStopping {
                 stop = Some(epoch);
             }
         }
-        let best = stopper.best_epoch().context("the loss is never a number: try a smaller --lr")? as usize;
+        let best = stopper.best_epoch().context("the loss is never finite: try a smaller --lr")? as usize;
         let x: Vec<f32> = (0..=200).map(|i| i as f32 / 100.0 - 1.0).collect();
         let last_fit = net.predict(&x, None);
         stopper.restore_best(net.params.values_mut());
@@ -155,7 +155,7 @@ impl Experiment for EarlyStopping {
 
 const INTRODUCTION: &str = "\
 The cheapest regularizer is to stop in time. Three things make it precise: a **patience**, the number of epochs that may \
-pass without a better validation loss; a **min_delta**, below which a fall is no improvement; and a copy of the **best \
+pass without a better validation loss; a **min_delta**, below which a fall is not an improvement; and a copy of the **best \
 weights**, which are put back at the end, for when the patience runs out the network is already worse.
 
-The loss that is watched must be one of a validation split. Whoever stops by the test set has fitted to it.";
+The loss that is watched must be that of a validation split. Whoever stops by the test set has fitted to it.";

@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
+use crate::subjects::{random, statistics};
 
 /// The matrices, and how many of them are multiplied.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -38,8 +38,8 @@ pub struct ExplodingProduct {
 impl ExplodingProduct {
     /// log₁₀ of the largest absolute entry after 0, 1, 2, … factors, in one run.
     pub fn growth(&self, std: f64, run: usize) -> Vec<f64> {
-        let mut rng = draws::generator(self.seed, run);
-        let mut matrix = || draws::normals([self.size, self.size], std, &mut rng);
+        let mut rng = random::generator(self.seed, run);
+        let mut matrix = || random::normals([self.size, self.size], std, &mut rng);
         let mut product = matrix();
         let mut growth = vec![log_max(product.as_slice())];
         for _ in 0..self.factors {
@@ -64,8 +64,7 @@ impl Experiment for ExplodingProduct {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
-            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each layer \
-             behind it. Here are such products, of random matrices alone:\n\n\
+            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products, of random matrices alone:\n\n\
              $$W \\leftarrow W\\,A_k, \\qquad (A_k)_{ij} \\sim \\mathcal{N}(0, \\sigma^2), \\qquad k = 1, \\dots, 20.$$\n\n\
              A factor that is a little too large on average makes the product explode, one a little too small lets \
              it vanish, and twenty layers are not many.",
@@ -86,16 +85,17 @@ impl Experiment for ExplodingProduct {
         for &std in &self.stds {
             let runs = self.runs(std);
             let at = |k: usize| runs.iter().map(|growth| growth[k]).collect::<Vec<f64>>();
-            let line = |q: f64| (0..=self.factors).map(|k| draws::quantile(&at(k), q)).collect::<Vec<f64>>();
+            let line =
+                |q: f64| (0..=self.factors).map(|k| statistics::quantile(&at(k), q)).collect::<Vec<f64>>();
             let [lo, middle, hi] = [0.05, 0.5, 0.95].map(line);
             figure = figure.band("", &n_factors, &lo, &hi).line(format!("σ = {std}"), &n_factors, &middle);
             let ends = at(self.factors);
             table.push([
                 format!("{std}").into(),
-                draws::mean(&ends).into(),
-                draws::variance(&ends).sqrt().into(),
-                draws::quantile(&ends, 0.01).into(),
-                draws::quantile(&ends, 0.99).into(),
+                statistics::mean(&ends).into(),
+                statistics::variance(&ends).sqrt().into(),
+                statistics::quantile(&ends, 0.01).into(),
+                statistics::quantile(&ends, 0.99).into(),
             ]);
             for (name, values) in [("p5", lo), ("median", middle), ("p95", hi)] {
                 columns.push((format!("{name}, std {std}"), values));
@@ -104,7 +104,7 @@ impl Experiment for ExplodingProduct {
         section.figure(
             "growth",
             figure,
-            "Lines are medians, bands hold nine products of ten. The axis counts powers of ten: with σ = 1 the typical \
+            "Lines are medians, bands hold nine products out of ten. The axis counts powers of ten: with σ = 1 the typical \
              product of 21 matrices is larger than a thousand, with σ = 0.4 smaller than a ten-thousandth.",
         )?;
         section.table(

@@ -1,4 +1,4 @@
-//! Gradient norms layer by layer: vanishing and exploding, seen.
+//! Gradient norms layer by layer: how they vanish and explode.
 
 use anyhow::Result;
 use autograd::{Mode, Params, Tape, Var};
@@ -12,7 +12,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
+use crate::subjects::random;
 
 /// The network, and the two bad initialisations.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -21,7 +21,7 @@ pub struct GradientNorms {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = within::<1, 200>)]
     pub depth: usize,
 
-    /// Units of a layer
+    /// Units per layer
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = within::<1, 1024>)]
     pub width: usize,
 
@@ -62,11 +62,11 @@ impl GradientNorms {
     /// The norm of the gradient at the output of each layer, first layer first, over that at the last.
     pub fn norms(&self, activation: Activation, start: Start) -> Vec<f64> {
         const N_SAMPLES: usize = 64;
-        let mut rng = draws::generator(self.seed, 0);
+        let mut rng = random::generator(self.seed, 0);
         let shape = [self.width, self.width];
         let (mut params, mut tape) = (Params::new(), Tape::new());
         let mut g = tape.begin(&mut params, Mode::train(self.seed, 0));
-        let mut normals = || draws::normals([N_SAMPLES, self.width], 1.0, &mut rng);
+        let mut normals = || random::normals([N_SAMPLES, self.width], 1.0, &mut rng);
         let (inputs, directions) = (normals(), normals());
         let mut x = g.variable([N_SAMPLES, self.width], inputs.as_slice());
         let mut outputs = Vec::new();
@@ -113,9 +113,9 @@ impl Experiment for GradientNorms {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
-            "One backward pass through a deep perceptron, before any training. For each layer the norm of the gradient \
+            "One backward pass through a deep MLP, before any training. For each layer the norm of the gradient \
              at its output, over that at the last: how much of what the loss has to say arrives there. The first layer \
-             stands on the left; gradients come from the right.",
+             is on the left; gradients come from the right.",
         );
         let layers: Vec<f64> = (1..=self.depth).map(|layer| layer as f64).collect();
         let starts = [

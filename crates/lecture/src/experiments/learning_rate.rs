@@ -46,10 +46,10 @@ impl Experiment for LearningRate {
     fn run(&self, section: &mut Section) -> Result<()> {
         let paths = self.paths()?;
         section.text(
-            "Gradient descent takes a step against the slope, as long as the learning rate $\\eta$ says:\n\n\
+            "Gradient descent takes a step against the slope, whose length the learning rate $\\eta$ sets:\n\n\
              $$\\theta_{t+1} = \\theta_t - \\eta\\,\\nabla L(\\theta_t).$$\n\n\
              On $f(x) = x^2$ the slope is $2x$, so every step multiplies $x$ by $1 - 2\\eta$ and the whole path \
-             is known beforehand: $x_t = x_0\\,(1 - 2\\eta)^t$. It shrinks as long as $0 < \\eta < 1$.",
+             is known in advance: $x_t = x_0\\,(1 - 2\\eta)^t$. It shrinks as long as $0 < \\eta < 1$.",
         );
         let panels = paths.iter().map(|(name, path)| PARABOLA.figure(name.clone(), (-2.0, 2.0), path));
         section.panels(
@@ -58,7 +58,7 @@ impl Experiment for LearningRate {
             2,
             panels.collect(),
             "At 0.1 the path creeps, at 0.3 it is there in a few steps. At 0.9 each step lands on the other side, \
-             still a little lower; at 1.0 it jumps between the same two points for ever.",
+             still a little lower; at 1.0 it jumps between the same two points forever.",
         )?;
         let mut ends = Table::new(["learning rate", "x after the last step", "factor of a step"]).decimals(6);
         for (&lr, (_, path)) in self.learning_rates.iter().zip(&paths) {

@@ -18,7 +18,7 @@ pub struct LearningRateDecay {
     #[arg(long, value_name = "X", default_value_t = 1.3, value_parser = not_negative)]
     pub lr: f64,
 
-    /// Factor of a decay
+    /// Factor of each decay
     #[arg(long, value_name = "X", default_value_t = 0.1, value_parser = not_negative)]
     pub gamma: f64,
 
@@ -91,7 +91,7 @@ impl Experiment for LearningRateDecay {
                     .line("constant rate", &points, &constant)
                     .line("step decay", &points, &decayed),
             ],
-            "With a constant rate of 1.3 the path jumps from one slope of the valley to the other for ever. The first \
+            "With a constant rate of 1.3 the path jumps from one slope of the valley to the other forever. The first \
              decay ends that.",
         )?;
         let slope = |path: &[f64]| (WAVE.df)(path[self.steps]).abs();

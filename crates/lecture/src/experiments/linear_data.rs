@@ -17,11 +17,11 @@ pub struct LinearData {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<1, 10_000>)]
     pub samples: usize,
 
-    /// Features of a sample; one can be drawn
+    /// Features per sample; one can be drawn
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = within::<1, 10_000>)]
     pub features: usize,
 
-    /// The part of the samples, from the end, that is kept for testing
+    /// Fraction of the samples, from the end, that is kept for testing
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
     pub test: f64,
 
@@ -82,11 +82,11 @@ impl Experiment for LinearData {
         let first: Vec<f64> = train.x.chunks_exact(self.features).map(|x| x[0].into()).collect();
         let targets: Vec<f64> = train.y.iter().map(|&y| y.into()).collect();
         section.text(
-            "Regularization needs a problem that a model can learn by heart. The smallest one is a linear \
+            "Regularization needs a problem that a model can memorise. The smallest one is a linear \
              function seen through noise:\n\n\
              $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{N}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \\mathcal{N}(0, 0.01^2)$, \
              and $b = 0.05$. \
-             Half of the samples are put aside before anything is fitted. With one feature the data can be \
+             Half of the samples are set aside before anything is fitted. With one feature the data can be \
              drawn; the next section takes two hundred.",
         );
         section.figure(
@@ -95,8 +95,8 @@ impl Experiment for LinearData {
                 .x_label("x")
                 .y_label("y")
                 .scatter("", &first, &targets),
-            "Noise and slope are of one size: a straight line is the best there is to find, and no line meets \
-             all the points.",
+            "Noise and slope are of the same size: a straight line is the best there is to find, and no line \
+             passes through all the points.",
         )?;
         section.data(
             "samples",

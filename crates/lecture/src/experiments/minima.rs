@@ -45,9 +45,9 @@ impl Experiment for Minima {
     fn run(&self, section: &mut Section) -> Result<()> {
         let Curve { f, df, label } = WAVELET;
         section.text(
-            "Where the gradient is zero, descent stands still; but not every such place is where one wants to be. On the \
-             left a function with two minima, one lower than the other. On the right one whose slope vanishes at 0 \
-             although it falls on and on.",
+            "Where the gradient is zero, descent stops; but not every such point is where one wants to be. On the left, \
+             a function with two minima, one lower than the other. On the right, one whose slope vanishes at 0 although \
+             it keeps falling.",
         );
         let (cube, window) = (|x: f64| x.powi(3), (-2.0, 2.0));
         section.panels(
@@ -81,7 +81,7 @@ impl Experiment for Minima {
         }
         section.table(
             "minima",
-            "The marks are set by eye; gradient descent finds the places themselves.",
+            "The marks are set by eye; gradient descent finds the minima themselves.",
             table,
         );
         section.text(

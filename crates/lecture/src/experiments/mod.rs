@@ -1,7 +1,7 @@
 //! The experiments: one file each, and the table that puts them in the order of the story.
 //!
 //! An experiment is one file: a struct of its parameters, which are its flags, and [`Experiment::run`], which
-//! computes with this project's crates and tells a [`Section`] what was found. To add one:
+//! computes with this project's crates and reports to a [`Section`] what it found. To add one:
 //!
 //! 1. Write `my_topic.rs` in this folder:
 //!
@@ -127,7 +127,7 @@ experiments! {
         linear_data::LinearData;
         /// Two hundred weights, fifty samples, with and without a penalty
         weight_decay::WeightDecay;
-        /// What dropout does to a layer, and the doubts it can tell
+        /// What dropout does to a layer, and the predictive uncertainty it shows
         dropout::Dropout;
         /// A noisy fit, stopped in time
         early_stopping::EarlyStopping;
@@ -155,7 +155,7 @@ experiments! {
         valleys::Valleys;
         /// Step decay of the learning rate
         learning_rate_decay::LearningRateDecay;
-        /// Which learning rate a network can bear
+        /// Which learning rate a network can take
         range_test::RangeTest;
     }
     "Optimizers" {
@@ -171,24 +171,24 @@ experiments! {
     "A network that sees" {
         /// The images, and the batches they make
         samples::Samples;
-        /// The convolutional network: layers, parameters, first weights
+        /// The convolutional network: layers, parameters, initial weights
         cnn::Cnn;
         /// Its training: fifty epochs on record, a few on the spot
         cnn_training::CnnTraining;
-        /// The first filters, and the activations of an image
+        /// The first filters, and the activations for an image
         cnn_inside::CnnInside;
         /// The confusion matrix and the most confident mistakes
         cnn_mistakes::CnnMistakes;
-        /// Dropout left on while an image is turned
+        /// Monte Carlo dropout: the network's uncertainty while an image is rotated
         cnn_doubt::CnnDoubt;
         /// A random search that looks at the test set once
         tuning::Tuning;
     }
 }
 
-/// What stands before a section whose texts were written for other numbers.
+/// What precedes a section whose texts were written for other numbers.
 const OTHER_FLAGS: &str = "\
-> **Flags of its own.** Figures and tables are those of the flags that were given. The captions tell of the run without \
+> **Your own flags.** Figures and tables are those of the flags that were given. The captions describe the run without \
 flags.";
 
 /// An experiment as it is without any flag.

@@ -9,7 +9,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Cell, Section, Table};
-use crate::subjects::draws;
+use crate::subjects::{random, statistics};
 
 /// How many draws, and in how many bins.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -35,7 +35,7 @@ pub fn density(x: f64) -> f64 {
 impl NormalDraws {
     /// The draws.
     pub fn sample(&self) -> Vec<f64> {
-        draws::wide(draws::normals([self.draws], 1.0, &mut draws::generator(self.seed, 0)).as_slice())
+        statistics::wide(random::normals([self.draws], 1.0, &mut random::generator(self.seed, 0)).as_slice())
     }
 }
 
@@ -64,8 +64,8 @@ impl Experiment for NormalDraws {
             .row(["N(0, 1)".into(), 0.0.into(), 1.0.into(), density(0.0).into()])
             .row([
                 "the draws".into(),
-                draws::mean(&values).into(),
-                draws::variance(&values).sqrt().into(),
+                statistics::mean(&values).into(),
+                statistics::variance(&values).sqrt().into(),
                 (values.iter().filter(|x| x.abs() < 0.1).count() as f64 / (0.2 * values.len() as f64)).into(),
             ]);
         section.table("moments", "What was asked for and what came.", table);

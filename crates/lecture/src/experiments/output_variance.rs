@@ -11,7 +11,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
+use crate::subjects::{random, statistics};
 
 /// The layers, and over how many draws the variance is averaged.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -25,7 +25,7 @@ pub struct OutputVariance {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<2, 1000>)]
     pub n_out: usize,
 
-    /// Draws of a layer; a narrow one is drawn more often
+    /// Draws per layer; a narrow one is drawn more often
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = within::<1, 100_000>)]
     pub runs: usize,
 
@@ -46,11 +46,11 @@ impl OutputVariance {
     /// The variance of the outputs for one input x ~ N(0, 1), in each of many draws.
     pub fn variances(&self, n_in: usize, fill: Fill) -> Vec<f64> {
         let variance = |run: usize| {
-            let mut rng = draws::generator(self.seed, run);
-            let x = draws::normals([n_in, 1], 1.0, &mut rng);
+            let mut rng = random::generator(self.seed, run);
+            let x = random::normals([n_in, 1], 1.0, &mut rng);
             let mut w = Tensor::zeros([self.n_out, n_in]);
             fill(w.as_mut_slice(), &[self.n_out, n_in], &mut rng);
-            draws::variance(&draws::wide(w.matmul(&x).as_slice()))
+            statistics::variance(&statistics::wide(w.matmul(&x).as_slice()))
         };
         // A narrow layer's variance hangs on few inputs, and costs next to nothing.
         let runs = self.runs.max(40_000 / n_in);
@@ -89,10 +89,10 @@ pub fn spreads(seed: u64) -> Vec<Spread> {
     ];
     let measure = |(run, (name, expected, fill)): (usize, &(&'static str, f64, Fill))| {
         let mut w = vec![0.0; n_out * n_in];
-        fill(&mut w, &SPREAD_SHAPE, &mut draws::generator(seed, run));
-        let w = draws::wide(&w);
+        fill(&mut w, &SPREAD_SHAPE, &mut random::generator(seed, run));
+        let w = statistics::wide(&w);
         let largest = w.iter().fold(0.0, |max: f64, x| max.max(x.abs()));
-        Spread { name, expected: *expected, measured: draws::variance(&w).sqrt(), largest }
+        Spread { name, expected: *expected, measured: statistics::variance(&w).sqrt(), largest }
     };
     fills.par_iter().enumerate().map(measure).collect()
 }
@@ -107,9 +107,15 @@ impl Experiment for OutputVariance {
         let (mut unit, mut he) = (Vec::new(), Vec::new());
         for &n in &self.n_in {
             let [a, b] = [UNIT, HE].map(|fill| self.variances(n, fill));
-            table.push([n.into(), a[0].into(), draws::mean(&a).into(), b[0].into(), draws::mean(&b).into()]);
-            unit.push(draws::mean(&a));
-            he.push(draws::mean(&b));
+            table.push([
+                n.into(),
+                a[0].into(),
+                statistics::mean(&a).into(),
+                b[0].into(),
+                statistics::mean(&b).into(),
+            ]);
+            unit.push(statistics::mean(&a));
+            he.push(statistics::mean(&b));
         }
         // Two lines in one series: what is not a number parts them.
         let twice = [n_in.as_slice(), &[f64::NAN], &n_in].concat();

@@ -24,11 +24,11 @@ pub struct RangeTest {
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
     pub to: f64,
 
-    /// Steps, a batch each
+    /// Steps, one batch each
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<2, 100_000>)]
     pub steps: usize,
 
-    /// Images in a batch
+    /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = within::<1, 1000>)]
     pub batch_size: usize,
 
@@ -93,8 +93,8 @@ impl Experiment for RangeTest {
         section.text(
             "Ask the network. A *range test* trains for a hundred steps or so while the learning rate grows by a constant \
              factor from step to step, and watches the loss: at first nothing happens, then it falls, then it explodes. \
-             A good rate lies well before the leap: a tenth of the one with the lowest loss is a cautious choice. Here the lecture's convolutional network is \
-             asked, on the library's built-in set of drawn shapes.",
+             A good rate lies well before the explosion: a tenth of the one with the lowest loss is a cautious choice. Here the lecture's convolutional network is \
+             tested, on the library's built-in set of drawn shapes.",
         );
         let mut figure = Figure::new("Loss while the learning rate grows")
             .x_label("learning rate")
@@ -117,12 +117,12 @@ impl Experiment for RangeTest {
         section.figure(
             "losses",
             figure.y_range(1.5, 3.5),
-            "While the rate is small the loss creeps, then it falls, then the steps are too long and it leaps up. Adam's floor lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
+            "While the rate is small the loss creeps, then it falls, then the steps are too long and it shoots up. Adam's lowest loss lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
              by its size.",
         )?;
         section.table(
             "rates",
-            "What the test says. The loss is smoothed, so its floor lies a little to the right of the truth.",
+            "What the test says. The loss is smoothed, so its minimum lies a little to the right of the true one.",
             table,
         );
         section.source("crates/optim/src/range_test.rs", include_str!("../../../optim/src/range_test.rs"));

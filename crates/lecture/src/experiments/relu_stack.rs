@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::{Section, Table};
-use crate::subjects::draws;
+use crate::subjects::{random, statistics};
 
 /// The stack, and the variances its weights are drawn with.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -17,16 +17,16 @@ pub struct ReluStack {
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = within::<1, 1000>)]
     pub depth: usize,
 
-    /// Units of a layer
+    /// Units per layer
     #[arg(long, value_name = "N", default_value_t = 384, value_parser = within::<1, 4096>)]
     pub width: usize,
 
-    /// Gains c, a line each: the weights have variance c/width
+    /// Gains c, one line each: the weights have variance c/width
     #[arg(long = "gain", value_name = "X,…", value_delimiter = ',', default_values_t = [1.0, 2.0, 3.0],
           value_parser = not_negative)]
     pub gains: Vec<f64>,
 
-    /// Stacks over which is averaged
+    /// Stacks to average over
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = within::<1, 1000>)]
     pub runs: usize,
 
@@ -39,17 +39,19 @@ impl ReluStack {
     /// The mean square of the activations behind 0, 1, 2, … layers, averaged over the stacks.
     pub fn second_moments(&self, gain: f64) -> Vec<f64> {
         let runs: Vec<Vec<f64>> = (0..self.runs).into_par_iter().map(|run| self.stack(gain, run)).collect();
-        (0..=self.depth).map(|k| draws::mean(&runs.iter().map(|run| run[k]).collect::<Vec<f64>>())).collect()
+        (0..=self.depth)
+            .map(|k| statistics::mean(&runs.iter().map(|run| run[k]).collect::<Vec<f64>>()))
+            .collect()
     }
 
     fn stack(&self, gain: f64, run: usize) -> Vec<f64> {
         const N_INPUTS: usize = 16;
-        let mut rng = draws::generator(self.seed, run);
+        let mut rng = random::generator(self.seed, run);
         let std = (gain / self.width as f64).sqrt();
-        let mut x = draws::normals([N_INPUTS, self.width], 1.0, &mut rng);
+        let mut x = random::normals([N_INPUTS, self.width], 1.0, &mut rng);
         let mut moments = vec![second_moment(x.as_slice())];
         for _ in 0..self.depth {
-            let z = x.matmul(&draws::normals([self.width, self.width], std, &mut rng));
+            let z = x.matmul(&random::normals([self.width, self.width], std, &mut rng));
             x = z.map(|z| z.max(0.0));
             // That of the outputs z in front of the ReLU is what the next layer's weights are chosen to keep.
             moments.push(second_moment(z.as_slice()));
@@ -70,7 +72,7 @@ impl Experiment for ReluStack {
             "A ReLU keeps the positive half of a symmetric distribution, and with it exactly half of its second \
              moment. In a stack the variance of the layers' outputs therefore obeys\n\n\
              $$\\operatorname{Var}[z_{k+1}] = \\tfrac12\\, n\\,\\sigma^2\\, \\operatorname{Var}[z_k],$$\n\n\
-             which stands still for $\\sigma^2 = 2/n$ alone. That is the 2 in He's formula.",
+             which stays constant for $\\sigma^2 = 2/n$ alone. That is the 2 in He's formula.",
         );
         let layers: Vec<f64> = (0..=self.depth).map(|k| k as f64).collect();
         let mut figure = Figure::new(format!("{} ReLU layers of {} units", self.depth, self.width))
@@ -97,7 +99,7 @@ impl Experiment for ReluStack {
         section.figure(
             "variance",
             figure,
-            "Only with He's variance is the last layer's output of the size of the first one's. With half of it the signal \
+            "Only with He's variance is the last layer's output as large as the first one's. With half of it the signal \
              is gone after thirty layers, with half as much again it has grown more than a hundred thousand times.",
         )?;
         section.table("variance", &format!("Means over {} stacks.", self.runs), table);

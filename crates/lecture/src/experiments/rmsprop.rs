@@ -54,7 +54,7 @@ impl Experiment for Rmsprop {
              parameter's gradient by the root of a running mean of its own squares:\n\n\
              $$s_t = \\gamma s_{t-1} + (1-\\gamma)\\,g_t^2,$$\n\n\
              $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{s_t} + \\epsilon}\\,g_t.$$\n\n\
-             What is left of the gradient is about its sign: where the slope is steep the step is no longer than where it \
+             What is left of the gradient is roughly its sign: where the slope is steep the step is no longer than where it \
              is flat. With $\\gamma = 0$ it is the sign exactly, and every step has length $\\eta$.",
         );
         let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
@@ -63,8 +63,8 @@ impl Experiment for Rmsprop {
             "RMSProp on x·cos(0.15πx)",
             3,
             paths.iter().map(panel).collect(),
-            "Without memory ten steps of exactly ½. With memory the first steps are long, for the mean starts at zero and \
-             is too small as yet, and the last ones short.",
+            "Without memory, ten steps of exactly ½. With memory the first steps are long, for the mean starts at zero and \
+             is still too small, and the last ones are short.",
         )?;
         let mut ends = Table::new(["γ", "first step", "last step", "x after the last step"]).decimals(6);
         for (gamma, (_, path)) in self.gammas.iter().zip(&paths) {

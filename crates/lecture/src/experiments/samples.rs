@@ -20,11 +20,11 @@ pub struct Samples {
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
-    /// Images of each class
+    /// Images per class
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 100>)]
     pub per_class: usize,
 
-    /// Images in a batch
+    /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = within::<1, 50_000>)]
     pub batch_size: usize,
 }
@@ -65,8 +65,8 @@ impl Experiment for Samples {
     fn run(&self, section: &mut Section) -> Result<()> {
         let images = Images::open(self.data.as_deref())?;
         section.text(&format!(
-            "CIFAR-10 is 50,000 photographs to learn from and 10,000 to be tested on, 32 × 32 pixels in colour, of ten \
-             kinds. `cargo xtask fetch-cifar` brings it; without it this page is made from ten kinds of drawn shapes, \
+            "CIFAR-10 is 50,000 photographs to learn from and 10,000 to be tested on, 32 × 32 pixels in colour, in ten \
+             classes. `cargo xtask fetch-cifar` brings it; without it this page is made from ten classes of drawn shapes, \
              which are built in and read by the same code. What you see here is {}. A byte becomes a number between 0 \
              and 1, byte / 255, and nothing else is done to it.",
             images.name
@@ -85,7 +85,7 @@ impl Experiment for Samples {
             "images",
             &grid(2 * self.per_class.min(50)),
             &grid(self.per_class.min(3)),
-            "Small pictures, but one can tell what they are, most of the time.",
+            "Small images, but one can tell what they show, most of the time.",
         )?;
 
         section.text("An epoch is one pass over all images, in batches; the last batch gets what is left.");

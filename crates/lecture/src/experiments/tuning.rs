@@ -29,7 +29,7 @@ pub struct Tuning {
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = within::<1, 1000>)]
     pub trials: usize,
 
-    /// Epochs of a trial
+    /// Epochs per trial
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<1, 1000>)]
     pub epochs: usize,
 
@@ -64,9 +64,9 @@ pub struct Trial {
 pub struct Search {
     /// The trials, as they were made.
     pub trials: Vec<Trial>,
-    /// Which of them has the highest validation accuracy; of equals, the first.
+    /// The trial with the highest validation accuracy; the first of equals.
     pub best: usize,
-    /// The best trial's network on the test set, which nothing else was shown.
+    /// The best trial's network on the test set, which no other trial saw.
     pub test: Score,
     /// Images that were trained on, and images that scored.
     pub split: (usize, usize),
@@ -183,7 +183,7 @@ impl Experiment for Tuning {
 }
 
 const INTRODUCTION: &str = "\
-Learning rate, dropout, weight decay, batch size: nobody derives them, one tries. *Grid search* tries all combinations of \
+Learning rate, dropout, weight decay, batch size: no theory gives them; one tries. *Grid search* tries all combinations of \
 a few values each; *random search* draws them, and as a rule finds something good sooner, because it never tries the same \
 learning rate twice; *Bayesian search* lets what it has seen say where to look next. *Cross-validation* scores each \
 point on several splits instead of one, where data are few.

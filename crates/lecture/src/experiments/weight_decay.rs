@@ -19,7 +19,7 @@ pub struct WeightDecay {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = within::<2, 10_000>)]
     pub samples: usize,
 
-    /// Features of a sample
+    /// Features per sample
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<1, 10_000>)]
     pub features: usize,
 
@@ -36,12 +36,12 @@ pub struct WeightDecay {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = within::<1, 100_000>)]
     pub epochs: usize,
 
-    /// Seed of the data and of the first weights
+    /// Seed of the data and of the initial weights
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = any_seed)]
     pub seed: u64,
 }
 
-/// What a run measured, a number for each epoch.
+/// What a run measured, one number per epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Losses {
     /// Mean squared error on the training samples plus the penalty: what is minimised.
@@ -127,8 +127,8 @@ impl Experiment for WeightDecay {
             "Training and test loss with and without weight decay",
             2,
             panels.collect(),
-            "Without a penalty the training loss falls to nothing and the test loss stays where it is: learnt by \
-             heart. With λ = 5 both fall together.",
+            "Without a penalty the training loss falls to nothing and the test loss stays where it is: the samples \
+             are memorised. With λ = 5 both fall together.",
         )?;
         let mut table = Table::new(["λ", "epoch", "training loss", "its error alone", "test error"]);
         for (lambda, losses) in self.lambdas.iter().zip(&runs) {
@@ -137,7 +137,7 @@ impl Experiment for WeightDecay {
                 table.push([format!("{lambda}").into(), epoch.into(), train.into(), mse.into(), test.into()]);
             }
         }
-        section.table("losses", "A line every 200 epochs.", table);
+        section.table("losses", "One line per 200 epochs.", table);
         section.text(AFTER);
         for (lambda, losses) in self.lambdas.iter().zip(&runs) {
             let columns = [
@@ -171,9 +171,9 @@ const AFTER: &str = "\
 > **Two losses.** What is minimised has the penalty in it; what is measured on the test set has not. Drawn on one pair \
 of axes they invite a wrong comparison, so the training error alone is there too.
 
-> **Weights or everything?** The formula is usually written for the weights alone. Here it takes in the bias as well, \
+> **Weights or everything?** The formula is usually written for the weights alone. Here it includes the bias as well, \
 as a sum over all parameters does. In this library the optimizer's parameter groups can exempt biases.
 
 > **Is it the same as L2?** Adding $\\lambda p$ to the gradient and shrinking $p$ by $\\eta\\lambda p$ are one and the \
 same for plain SGD only. Adam divides the gradient by its own size, and the penalty with it: “coupled” decay, which \
-`Adam` has. `AdamW` shrinks the weights beside the step: “decoupled”. Both are here, under those names.";
+`Adam` has. `AdamW` shrinks the weights apart from the step: “decoupled”. Both are here, under those names.";

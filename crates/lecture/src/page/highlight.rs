@@ -1,4 +1,4 @@
-//! Source code on the page: folded away, with comments, strings and keywords in colours of their own.
+//! Source code on the page: folded away, with comments, strings and keywords coloured.
 
 use super::markdown::escape;
 
@@ -11,7 +11,7 @@ const KEYWORDS: &[&str] = &[
 /// A source file as an element that opens on a click; its tests are left out.
 pub(super) fn details(path: &str, source: &str) -> String {
     let shown = source.split("\n#[cfg(test)]").next().unwrap_or(source).trim_end();
-    // The marks by which the book quotes are none of the reader's business.
+    // The marks by which the book quotes the code are not for the reader.
     let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
     let shown = shown.lines().filter(|line| !is_mark(line)).collect::<Vec<_>>().join("\n");
     format!(

@@ -16,7 +16,7 @@ pub(super) fn html(markdown: &str) -> String {
     html
 }
 
-/// The same for a caption: what stands in one paragraph, without the paragraph.
+/// The same for a caption: the content of one paragraph, without the paragraph element.
 #[track_caller]
 pub(super) fn inline_html(markdown: &str) -> String {
     let html = html(markdown);

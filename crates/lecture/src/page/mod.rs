@@ -1,4 +1,4 @@
-//! The page: one HTML file that needs nothing else, with a table of contents, for light and dark.
+//! The page: one self-contained HTML file with a table of contents, in light and dark colours.
 
 mod highlight;
 mod markdown;
@@ -70,7 +70,7 @@ pub(crate) fn page(sections: &[Section]) -> String {
     )
 }
 
-/// One section: its text and figures, then how to make it again and what it was made with.
+/// One section: its text and figures, then how to reproduce it and its source code.
 fn body(section: &Section, number: &str) -> String {
     let name = &section.name;
     let links: Vec<String> = section

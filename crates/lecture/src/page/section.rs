@@ -1,4 +1,4 @@
-//! What an experiment tells: text, figures and tables, in the order of reading.
+//! What an experiment reports: text, figures and tables, in reading order.
 
 use anyhow::Result;
 use viz::{Figure, Grid, Plot, Theme};
@@ -21,11 +21,11 @@ pub struct Section {
     files: Vec<(String, Vec<u8>)>,
 }
 
-/// Width and height of a figure: for a page with room, and for a telephone held upright.
+/// Width and height of a figure: for a wide page, and for a phone held upright.
 const WIDE: (u32, u32) = (680, 400);
 const NARROW: (u32, u32) = (360, 300);
 const HERO: (u32, u32) = (400, 290);
-/// One of several panels, which stand side by side or one below the other as the room allows.
+/// One of several panels, placed side by side or one below the other as the width allows.
 const PANEL: (u32, u32) = (340, 270);
 
 impl Section {
@@ -75,7 +75,7 @@ impl Section {
         Ok(())
     }
 
-    /// A figure for the head of the page, if the page is the whole lecture.
+    /// A figure for the head of the page when it shows all experiments.
     ///
     /// # Errors
     /// When the figure has nothing to draw.
@@ -84,7 +84,7 @@ impl Section {
         Ok(())
     }
 
-    /// Small multiples: one figure a panel, in `n_columns` columns where there is room, else in fewer.
+    /// Small multiples: one figure per panel, in `n_columns` columns where there is room, else in fewer.
     ///
     /// # Errors
     /// When a panel has nothing to draw.
@@ -148,7 +148,7 @@ impl Section {
         format!("{}\n{}\n", self.title, self.terminal)
     }
 
-    /// Keeps a plot as SVG and PNG, and gives back the SVG.
+    /// Keeps a plot as SVG and PNG, and returns the SVG.
     fn save(&mut self, name: &str, plot: &impl Plot) -> Result<String> {
         let svg = plot.svg(Theme::Auto)?;
         self.add_file(format!("{name}.svg"), svg.clone().into_bytes());

@@ -15,9 +15,9 @@ pub struct Table {
 /// An entry of a [`Table`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// A number, rounded on the page and whole in the CSV.
+    /// A number, rounded on the page and with all digits in the CSV.
     Number(f64),
-    /// A number that may be of any size: three digits on the page, whole in the CSV.
+    /// A number of any magnitude: three digits on the page, all digits in the CSV.
     Digits(f64),
     /// A count.
     Count(u64),
@@ -105,7 +105,7 @@ impl Table {
     /// Adds a row.
     ///
     /// # Panics
-    /// When it has not one cell for each column.
+    /// When it does not have one cell per column.
     #[track_caller]
     pub fn row(mut self, cells: impl IntoIterator<Item = Cell>) -> Self {
         self.push(cells);

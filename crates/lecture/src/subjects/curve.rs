@@ -70,7 +70,7 @@ impl Curve {
 /// A path under its name.
 pub type NamedPath = (String, Vec<f64>);
 
-/// Every point of every path: a column for each, a row for each step.
+/// Every point of every path: one column per path, one row per step.
 pub fn path_table(paths: &[NamedPath]) -> Table {
     let steps: Vec<f64> = (0..paths.first().map_or(0, |(_, path)| path.len())).map(|t| t as f64).collect();
     let columns = paths.iter().map(|(name, path)| (name.clone(), path.as_slice()));

@@ -30,7 +30,7 @@ pub struct NetworkFlags {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 1000>)]
     pub epochs: usize,
 
-    /// Training images for the spot
+    /// Training images to use on the spot
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 50_000>)]
     pub images: usize,
 
@@ -48,7 +48,7 @@ const LR: f64 = 0.001;
 pub struct Lesson {
     /// The mean of the batches' mean losses, as the lecture prints it.
     pub mean_of_batches: f64,
-    /// The mean loss of an image.
+    /// The mean loss per image.
     pub mean_of_images: f64,
 }
 
@@ -56,18 +56,18 @@ pub struct Lesson {
 pub struct Trained {
     /// The images it was trained on and is tested on.
     pub images: Images,
-    /// What was done to them; `None` for bytes / 255.
+    /// How their values are normalised.
     pub normalize: Normalize,
     /// Training, epoch by epoch; empty when the weights are from a file.
     pub lessons: Vec<Lesson>,
     values: Vec<f32>,
 }
 
-/// Everything trained in this process. Experiments run side by side and want the same network.
+/// Everything trained in this process: experiments run side by side and share the network.
 static TRAINED: Mutex<Option<HashMap<NetworkFlags, Arc<Trained>>>> = Mutex::new(None);
 
 impl NetworkFlags {
-    /// The network: the first who asks for it trains it.
+    /// The network, trained the first time that it is asked for.
     ///
     /// # Errors
     /// When the images or the weights cannot be read.
@@ -107,7 +107,7 @@ impl NetworkFlags {
         Ok(Trained { images, normalize, lessons, values: params.values().to_vec() })
     }
 
-    /// What the network is, in words.
+    /// A description of the network.
     pub fn describe(&self, trained: &Trained) -> String {
         match &self.model {
             Some(file) => format!("the network in `{}`, on {}", file.display(), trained.images.name),
@@ -123,7 +123,7 @@ impl NetworkFlags {
     }
 }
 
-/// The training loop in small: the lecture's, with any rule.
+/// A small training loop: the lecture's, with any rule.
 pub struct Training {
     optimizer: Optimizer<f32>,
     tape: Tape,
@@ -200,7 +200,7 @@ impl Trained {
         (net, params)
     }
 
-    /// The network on the whole test set.
+    /// The network on the entire test set.
     ///
     /// # Errors
     /// When the images can no longer be read.

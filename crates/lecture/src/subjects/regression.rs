@@ -1,4 +1,4 @@
-//! A small noisy regression: a wave, a few samples of it, and a perceptron that can learn them by heart.
+//! A small noisy regression: a wave, a few samples of it, and an MLP that can memorise them.
 
 use std::f64::consts::PI;
 
@@ -7,7 +7,7 @@ use autograd::{Mode, Params, Reduction, Tape};
 use nn::{Dropout, Layer, Linear, ReLU, Sequential};
 use optim::{Adam, Optimizer, Param};
 
-use super::draws;
+use super::{random, statistics};
 
 /// Points (x, y).
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub(crate) struct Points {
 impl Points {
     /// As figures take them.
     pub(crate) fn wide(&self) -> [Vec<f64>; 2] {
-        [draws::wide(&self.x), draws::wide(&self.y)]
+        [statistics::wide(&self.x), statistics::wide(&self.y)]
     }
 }
 
@@ -30,15 +30,15 @@ pub(crate) fn wave(x: f64) -> f64 {
 
 /// `n` samples of the wave on [−1, 1] with noise of standard deviation `noise`.
 pub(crate) fn sample(n: usize, noise: f64, seed: u64, run: usize) -> Points {
-    let mut rng = draws::generator(seed, run);
+    let mut rng = random::generator(seed, run);
     let mut x = vec![0.0; n];
     init::uniform(&mut x, -1.0, 1.0, &mut rng);
-    let errors = draws::normals([n], noise, &mut rng);
+    let errors = random::normals([n], noise, &mut rng);
     let y = x.iter().zip(errors.as_slice()).map(|(&x, error)| wave(x.into()) as f32 + error).collect();
     Points { x, y }
 }
 
-/// A perceptron 1 → 64 → 64 → 1 in training.
+/// An MLP 1 → 64 → 64 → 1 in training.
 pub(crate) struct Mlp {
     net: Sequential,
     pub(crate) params: Params,
@@ -49,7 +49,7 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
-    /// Fresh weights, with dropout of probability `p` behind the second hidden layer.
+    /// Initial weights, with dropout of probability `p` after the second hidden layer.
     pub(crate) fn new(p: f32, lr: f64, seed: u64) -> Result<Self> {
         const WIDTH: usize = 64;
         let net = Sequential::new()
@@ -65,7 +65,7 @@ impl Mlp {
         Ok(Self { net, params, tape: Tape::new(), optimizer, seed, step: 0 })
     }
 
-    /// One step over all points; gives back their mean squared error before it.
+    /// One step over all points; returns their mean squared error before it.
     pub(crate) fn train(&mut self, points: &Points) -> f64 {
         let loss = self.error(points, Mode::train(self.seed, self.step));
         let (values, grads) = self.params.values_and_grads();
@@ -100,6 +100,6 @@ impl Mlp {
         let g = self.tape.begin(&mut self.params, mode);
         let input = g.input([x.len(), 1], x);
         let y = self.net.forward(&g, input);
-        draws::wide(g.value(y))
+        statistics::wide(g.value(y))
     }
 }
