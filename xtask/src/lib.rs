@@ -1,4 +1,4 @@
-//! The chores of the project that are worth a test of their own.
+//! The tasks of the project that are worth a test of their own.
 
 #![forbid(unsafe_code)]
 

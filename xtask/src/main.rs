@@ -1,29 +1,30 @@
-//! The chores of the project: `cargo xtask <chore>`.
+//! The tasks of the project: `cargo xtask <task>`.
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use foreign_text::printable;
 use xtask::{bench, fetch, torture};
 
-/// The project's chores.
+/// The project's tasks.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
-enum Chore {
+enum Task {
     FetchCifar(fetch::Args),
     Bench(bench::Args),
     Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
-    let done = match Chore::parse() {
-        Chore::FetchCifar(args) => fetch::run(&args),
-        Chore::Bench(args) => bench::run(&args),
-        Chore::Torture(args) => torture::run(&args),
+    let done = match Task::parse() {
+        Task::FetchCifar(args) => fetch::run(&args),
+        Task::Bench(args) => bench::run(&args),
+        Task::Torture(args) => torture::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", printable(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

@@ -143,3 +143,18 @@ fn a_link_in_the_place_of_the_download_is_not_followed() {
         assert_eq!(server.requests(), []);
     }
 }
+
+#[test]
+fn what_a_strangers_text_says_to_the_terminal_is_shown_and_not_obeyed() {
+    let root = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["fetch-cifar", "--from", "no such\u{1b}[2J file", "--dir"])
+        .arg(root.path())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && stderr.contains(r"no such\u{1b}[2J file") && !stderr.contains('\u{1b}'),
+        "{stderr}"
+    );
+}

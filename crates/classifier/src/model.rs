@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
 use data::{Dataset, Normalize};
+use foreign_text::Foreign;
 use nn::weights::{self, Archive};
 use nn::{Sequential, models};
 use serde::{Deserialize, Serialize};
@@ -43,11 +44,14 @@ impl About {
     /// # Errors
     /// Names both lists of classes.
     pub fn check_classes(&self, images: &dyn Dataset, name: &str) -> Result<()> {
+        let listed = |names: &[String]| {
+            names.iter().map(|name| Foreign::new(name).to_string()).collect::<Vec<_>>().join(", ")
+        };
         ensure!(
             self.classes == images.class_names(),
             "the network knows {}, but {name} has {}",
-            self.classes.join(", "),
-            images.class_names().join(", ")
+            listed(&self.classes),
+            listed(images.class_names())
         );
         Ok(())
     }

@@ -4,18 +4,19 @@ use std::fmt::Display;
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use foreign_text::printable;
 
 /// Prints a line.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn say(line: impl Display) -> Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
+    writeln!(std::io::stdout(), "{}", printable(&line.to_string())).context("cannot write to standard output")
 }
 
 /// Prints a line on standard error if possible: there is nowhere else to report that it is not.
 pub fn warn(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(&line.to_string()));
 }
 
 /// An error with its causes, on one line. A cause that the text before it ends with is not repeated.

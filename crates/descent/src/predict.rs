@@ -5,6 +5,7 @@ use autograd::{Mode, Tape};
 use classifier::output::say;
 use classifier::{model, softmax};
 use data::{Batch, ImageShape, InMemory, Loader};
+use foreign_text::Foreign;
 use nn::Layer;
 
 use crate::cli::PredictArgs;
@@ -30,9 +31,10 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
 /// The most probable classes first, a line each.
 fn bars(classes: &[String], probabilities: &[f64], top: usize) -> String {
     const WIDTH: f64 = 40.0;
-    let mut ranked: Vec<_> = classes.iter().zip(probabilities).collect();
+    let names: Vec<String> = classes.iter().map(|name| Foreign::new(name).to_string()).collect();
+    let mut ranked: Vec<_> = names.iter().zip(probabilities).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(a.1));
-    let name_width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let line = |(name, p): (&String, &f64)| {
         format!("{name:>name_width$} {:5.1} % {}\n", 100.0 * p, "█".repeat((WIDTH * p).round() as usize))
     };
@@ -49,5 +51,12 @@ mod tests {
         let text = bars(&classes, &[0.25, 0.7, 0.05], 2);
         assert_eq!(text.lines().count(), 2);
         assert!(text.starts_with(" dog  70.0 % ████████"), "{text}");
+    }
+
+    #[test]
+    fn a_strangers_names_of_classes_are_shown_as_text_and_shortened() {
+        let classes = ["\u{1b}[2J".to_owned(), "x".repeat(70_000)];
+        let text = bars(&classes, &[0.5, 0.5], 2);
+        assert!(text.contains(r" \u{1b}[2J  50.0 %") && text.len() < 500, "{text}");
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, anyhow, ensure};
+use foreign_text::printable;
 use indicatif::ProgressBar;
 use md5::{Digest, Md5};
 use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE};
@@ -81,7 +82,8 @@ impl Partial {
                     let Some(&pause) = pauses.next() else {
                         return Err(self.keep(error.context(format!("gave up on {}", self.url))));
                     };
-                    bar.suspend(|| eprintln!("{error:#}; trying again in {pause:?}"));
+                    let reason = printable(&format!("{error:#}"));
+                    bar.suspend(|| eprintln!("{reason}; trying again in {pause:?}"));
                     (limits.wait)(pause);
                     pieced |= self.len > 0;
                 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use data::{Published, published};
+use foreign_text::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use limits::Limits;
@@ -117,7 +118,7 @@ fn bring_from_url(
         && !is_of_the_disk(error)
     {
         // The server may have been right and the way wrong, or the pieces from two versions.
-        eprintln!("{error:#}; downloading it again from the start");
+        eprintln!("{}; downloading it again from the start", printable(&format!("{error:#}")));
         partial.restart()?;
         partial.complete(limits, &byte_bar())?;
         installed = check_and_install(published, &mut partial, md5, place);

@@ -35,7 +35,7 @@ struct Outcome {
     took: Duration,
 }
 
-/// Runs the chore.
+/// Runs the task.
 ///
 /// # Errors
 /// When there is no check of a given name, or one did not pass.
@@ -75,7 +75,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static Check>> {
 
 fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> {
     let file = File::create(log).with_context(|| format!("writing {}", log.display()))?;
-    // The chore was itself started by `cargo`, whose compiler must not decide that of a `cargo +nightly`.
+    // The task was itself started by `cargo`, whose compiler must not decide that of a `cargo +nightly`.
     let started = Instant::now();
     let mut child = Command::new("cargo")
         .args(check.cargo.split(' '))

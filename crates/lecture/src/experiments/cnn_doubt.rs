@@ -5,6 +5,7 @@ use autograd::{Mode, Tape};
 use clap::Args;
 use classifier::ranges::within;
 use classifier::softmax;
+use foreign_text::Foreign;
 use nn::Layer;
 use viz::{Figure, ImageGrid, Tile};
 
@@ -96,7 +97,7 @@ impl Experiment for CnnDoubt {
             "An image of the class *{}* is rotated step by step, and at each step it passes {} times through the network with \
              dropout left on. The mean of the outputs is the prediction, their standard deviation its uncertainty. The \
              network is {}.",
-            classes[self.class],
+            Foreign::new(&classes[self.class]).markdown(),
             self.passes,
             self.network.describe(&trained)
         ));

@@ -32,6 +32,8 @@ fn with_formulas(event: Event<'_>) -> Event<'_> {
     match event {
         Event::InlineMath(tex) => Event::InlineHtml(mathml(&tex, DisplayMode::Inline).into()),
         Event::DisplayMath(tex) => Event::Html(mathml(&tex, DisplayMode::Block).into()),
+        // Tags come from the program alone: those of a text are shown as they stand.
+        Event::Html(tag) | Event::InlineHtml(tag) => Event::Text(tag),
         other => other,
     }
 }
@@ -50,6 +52,8 @@ fn mathml(tex: &str, display_mode: DisplayMode) -> String {
 
 #[cfg(test)]
 mod tests {
+    use foreign_text::Foreign;
+
     use super::*;
 
     #[test]
@@ -59,6 +63,23 @@ mod tests {
             html.contains("<msup>") && html.contains("<mfrac>") && html.contains("display=\"block\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn a_strangers_text_is_shown_as_it_stands() {
+        for text in [
+            "<img src=x onerror=alert(1)>",
+            "`<b>`",
+            "$\\nosuchthing$",
+            "[a](javascript:b)",
+            "&lt;",
+            "***",
+            "a|b",
+        ] {
+            let shown = html(&format!("A *{}* of it", Foreign::new(text).markdown()));
+            assert_eq!(shown, format!("<p>A <em>{}</em> of it</p>\n", escape(text)));
+        }
+        assert_eq!(html("a <b>c</b>"), "<p>a &lt;b&gt;c&lt;/b&gt;</p>\n");
     }
 
     #[test]

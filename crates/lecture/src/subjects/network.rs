@@ -10,6 +10,7 @@ use clap::Args;
 use classifier::ranges::{any_seed, within};
 use classifier::{Evaluation, Images, Score, model};
 use data::{Batch, Dataset, Loader, Normalize, Subset};
+use foreign_text::Foreign;
 use nn::{Layer, Sequential, models};
 use optim::{Adam, AnyRule, Optimizer, Param};
 
@@ -110,7 +111,10 @@ impl NetworkFlags {
     /// A description of the network.
     pub fn describe(&self, trained: &Trained) -> String {
         match &self.model {
-            Some(file) => format!("the network in `{}`, on {}", file.display(), trained.images.name),
+            Some(file) => {
+                let file = file.display().to_string();
+                format!("the network in {}, on {}", Foreign::new(&file).markdown(), trained.images.name)
+            }
             None => format!(
                 "a network trained on the spot, for {} epoch{} on {} images of {}, with a learning rate of {LR} \
                  (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",

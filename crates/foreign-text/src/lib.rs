@@ -1,0 +1,189 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+use std::fmt::{self, Write};
+
+/// Longest text that is shown in full, in characters; of a longer one the beginning and the end are.
+pub const MAX_CHARS: usize = 80;
+
+/// One line of text from outside. Displayed, it is fit for a terminal: without control characters, and no longer than
+/// [`MAX_CHARS`]. Width and alignment are heeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Foreign<'a>(&'a str);
+
+impl<'a> Foreign<'a> {
+    /// Takes text as it came.
+    pub fn new(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    /// The text within HTML, between tags or within an attribute's quotes.
+    pub fn html(self) -> String {
+        self.escaped(|c, out| match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        })
+    }
+
+    /// The text within a paragraph of Markdown. Not within backticks, where nothing can be escaped.
+    pub fn markdown(self) -> String {
+        self.escaped(|c, out| {
+            if c.is_ascii_punctuation() {
+                out.push('\\');
+            }
+            out.push(c);
+        })
+    }
+
+    /// The text within a text of TeX, such as `\text{…}`.
+    pub fn tex(self) -> String {
+        self.escaped(|c, out| match c {
+            '\\' => out.push_str("\\backslash{}"),
+            '^' | '~' => _ = write!(out, "\\{c}{{}}"),
+            '#' | '$' | '%' | '&' | '_' | '{' | '}' => _ = write!(out, "\\{c}"),
+            c => out.push(c),
+        })
+    }
+
+    fn escaped(self, escape: impl Fn(char, &mut String)) -> String {
+        let mut out = String::new();
+        self.shown().chars().for_each(|c| escape(c, &mut out));
+        out
+    }
+
+    /// On one line, without control characters, shortened.
+    fn shown(self) -> String {
+        // No more is looked at than can be shown.
+        let n_chars = self.0.chars().take(MAX_CHARS + 1).count();
+        let text = if n_chars <= MAX_CHARS { escaped_controls(self.0, "") } else { self.ends() };
+        let n_chars = text.chars().count();
+        if n_chars <= MAX_CHARS {
+            return text;
+        }
+        // The escapes have made it longer.
+        let n_end = MAX_CHARS / 4;
+        let start = text.chars().take(MAX_CHARS - 1 - n_end);
+        start.chain(['…']).chain(text.chars().skip(n_chars - n_end)).collect()
+    }
+
+    fn ends(self) -> String {
+        let start: String = self.0.chars().take(MAX_CHARS).collect();
+        let mut end: Vec<char> = self.0.chars().rev().take(MAX_CHARS / 4).collect();
+        end.reverse();
+        escaped_controls(&start, "") + &escaped_controls(&end.into_iter().collect::<String>(), "")
+    }
+}
+
+impl fmt::Display for Foreign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not with a precision: it would cut an escape.
+        let text = self.shown();
+        let n_missing = f.width().unwrap_or(0).saturating_sub(text.chars().count());
+        let n_before = match f.align() {
+            Some(fmt::Alignment::Right) => n_missing,
+            Some(fmt::Alignment::Center) => n_missing / 2,
+            _ => 0,
+        };
+        (0..n_before).try_for_each(|_| f.write_char(f.fill()))?;
+        f.write_str(&text)?;
+        (n_before..n_missing).try_for_each(|_| f.write_char(f.fill()))
+    }
+}
+
+/// A message of any length, fit for a terminal: all its control characters are escaped, but for line breaks and tabs.
+pub fn printable(message: &str) -> String {
+    escaped_controls(message, "\n\t")
+}
+
+fn escaped_controls(text: &str, kept: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if kept.contains(c) => out.push(c),
+            c if c.is_control() => out.extend(c.escape_debug()),
+            c if is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that turn the direction of text, or take no room.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_nothing_but_text() {
+        for (text, terminal, html, markdown, tex) in [
+            ("cat", "cat", "cat", "cat", "cat"),
+            ("", "", "", "", ""),
+            ("\u{1b}[31m", r"\u{1b}[31m", r"\u{1b}[31m", r"\\u\{1b\}\[31m", r"\backslash{}u\{1b\}[31m"),
+            ("\u{9b}2J", r"\u{9b}2J", r"\u{9b}2J", r"\\u\{9b\}2J", r"\backslash{}u\{9b\}2J"),
+            (
+                "a\r\nb\0",
+                r"a\r\nb\0",
+                r"a\r\nb\0",
+                r"a\\r\\nb\\0",
+                r"a\backslash{}r\backslash{}nb\backslash{}0",
+            ),
+            (
+                "gpj.\u{202e}x",
+                r"gpj.\u{202e}x",
+                r"gpj.\u{202e}x",
+                r"gpj\.\\u\{202e\}x",
+                r"gpj.\backslash{}u\{202e\}x",
+            ),
+            ("<b>\"&'", "<b>\"&'", "&lt;b&gt;&quot;&amp;&#39;", "\\<b\\>\\\"\\&\\'", "<b>\"\\&'"),
+            ("`$x$`|_", "`$x$`|_", "`$x$`|_", r"\`\$x\$\`\|\_", r"`\$x\$`|\_"),
+            ("ä 猫 🐈", "ä 猫 🐈", "ä 猫 🐈", "ä 猫 🐈", "ä 猫 🐈"),
+        ] {
+            let foreign = Foreign::new(text);
+            assert_eq!(foreign.to_string(), terminal);
+            assert_eq!(
+                (foreign.html(), foreign.markdown(), foreign.tex()),
+                (html.into(), markdown.into(), tex.into())
+            );
+        }
+    }
+
+    #[test]
+    fn long_text_is_shortened_and_its_end_seen() {
+        let shown = Foreign::new(&format!("a{}z.bin", "x".repeat(1 << 20))).to_string();
+        assert!(shown.starts_with("axx") && shown.contains("x…x") && shown.ends_with("xz.bin"), "{shown}");
+        assert_eq!(shown.chars().count(), MAX_CHARS);
+        assert_eq!(Foreign::new(&"ä".repeat(MAX_CHARS)).to_string(), "ä".repeat(MAX_CHARS));
+    }
+
+    #[test]
+    fn width_and_alignment_are_heeded() {
+        let cat = Foreign::new("cat");
+        assert_eq!(format!("{cat:5}|{cat:>5}|{cat:-^6}|{cat:1}"), "cat  |  cat|-cat--|cat");
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_character_comes_through(text in any::<String>()) {
+            let shown = Foreign::new(&text).to_string();
+            prop_assert!(shown.chars().count() <= MAX_CHARS);
+            prop_assert!(!shown.chars().any(|c| c.is_control() || is_invisible(c)));
+            let message = printable(&text);
+            prop_assert!(!message.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            prop_assert!(!Foreign::new(&text).html().contains(['<', '>', '"']));
+        }
+    }
+}
