@@ -37,7 +37,7 @@ pub fn lecture_cnn(dropout: f32) -> Sequential {
 }
 // ANCHOR_END: lecture_cnn
 
-/// A perceptron with two hidden layers under dropout: 256 units at p = 0.5, 128 at p = 0.3.
+/// An MLP with two hidden layers under dropout: 256 units at p = 0.5, 128 at p = 0.3.
 ///
 /// Input `[n, 32, 32, 3]`, output `[n, 10]`; 820,874 parameters, PyTorch's default initialisation.
 pub fn dropout_mlp() -> Sequential {

@@ -8,7 +8,7 @@ use tensor::Shape;
 use crate::init::Init;
 use crate::layer::{Handle, Scope};
 
-/// A weight whose first axis is the outputs, and perhaps a bias, one number an output.
+/// A weight whose first axis is the outputs, and perhaps a bias, one number per output.
 #[derive(Clone, Copy)]
 pub(crate) struct Affine {
     pub(crate) has_bias: bool,
