@@ -6,7 +6,7 @@
 use bench_protocol::uniform;
 use benches::{AgainstPeak, Peak, criterion_against};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use optim::{AnyRule, Muon, Optimizer, Param, RULE_NAMES, rule_named};
+use optim::{AnyRule, Group, Muon, Optimizer, Param, RULE_NAMES, rule_named};
 use tensor::Beta;
 use tensor::matmul::{MatmulShape, matmul};
 
@@ -62,12 +62,13 @@ fn optimizers(c: &mut Criterion<AgainstPeak>) {
         let n = params.last().expect("there are some").range.end;
         let (mut values, grads) = (uniform(0, n, 1.0), uniform(1, n, 1e-3));
         for (name, rule) in rules().into_iter().filter(|(name, _)| n < 1_000_000 || *name != "muon") {
-            let mut optimizer = Optimizer::new(rule, params.clone()).expect("defaults are in their ranges");
+            let mut optimizer = Optimizer::for_slices([Group::new(rule, params.clone())])
+                .expect("defaults are in their ranges");
             let n_state: usize = optimizer.state().map(|(_, slot)| slot.len()).sum();
             // Gradients are read; values and state are read and written.
             group.throughput(Throughput::Bytes((4 * (3 * n + 2 * n_state)) as u64));
             group.bench_function(BenchmarkId::new(name, n), |b| {
-                b.iter(|| optimizer.step(&mut values, &grads))
+                b.iter(|| optimizer.step_slices(&mut values, &grads))
             });
         }
     }

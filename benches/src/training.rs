@@ -1,10 +1,10 @@
 //! The networks of the benchmarks through the framework's public interface, as a user writes them.
 
 use anyhow::Result;
-use autograd::{CrossEntropyOptions, Mode, Params, Tape};
+use autograd::{Mode, Params, Tape};
 use bench_protocol::{Layer as Weighted, Network};
 use nn::{Dropout, Layer, Linear, ReLU, Sequential, models};
-use optim::{Adam, Optimizer, Param};
+use optim::{Adam, Optimizer};
 use tensor::Shape;
 
 /// A network that is trained.
@@ -33,9 +33,7 @@ impl Training {
     pub fn new(spec: &Network) -> Result<Self> {
         let (net, params) = built(spec);
         let adam = Adam { lr: spec.lr, weight_decay: spec.weight_decay, ..Adam::default() };
-        let entries = params.entries().iter();
-        let ranges = entries.map(|e| Param::new(e.name.clone(), e.range.clone()).with_shape(e.shape.dims()));
-        let optimizer = Optimizer::new(adam, ranges)?;
+        let optimizer = Optimizer::new(adam, &params)?;
         Ok(Self { net, params, tape: Tape::new(), optimizer, is_image: is_image(spec), step: 0 })
     }
 
@@ -47,16 +45,11 @@ impl Training {
     /// Forward, backward and update on a batch: `[n, 32, 32, 3]` for the CNN, `[n, features]` for a perceptron.
     /// The mean loss.
     pub fn step(&mut self, inputs: &[f32], labels: &[u32]) -> f32 {
-        let mut g = self.tape.begin(&mut self.params, Mode::train(0, self.step));
-        let x = g.input(batch_shape(self.is_image, inputs, labels.len()), inputs);
-        let targets = g.indices(labels);
-        let logits = self.net.forward(&g, x);
-        let loss = g.cross_entropy(logits, targets, CrossEntropyOptions::default());
-        g.backward(loss);
-        let loss = g.scalar(loss);
-        drop(g);
-        let (values, grads) = self.params.values_and_grads();
-        self.optimizer.step(values, grads);
+        let loss = self.tape.step(&mut self.params, Mode::train(0, self.step), |g| {
+            let x = g.input(batch_shape(self.is_image, inputs, labels.len()), inputs);
+            g.cross_entropy(self.net.forward(g, x), g.indices(labels))
+        });
+        self.optimizer.step(&mut self.params);
         self.step += 1;
         loss
     }

@@ -8,11 +8,11 @@
 //! im2col with matrixmultiply, activation and pool as ops of their own. The mean training loss of each epoch, as CSV.
 
 use anyhow::Result;
-use autograd::{Conv2dOptions, CrossEntropyOptions, Graph, Mode, ParamId, Params, Tape, Var};
+use autograd::{Conv2dOptions, Graph, Mode, ParamId, Params, Tape, Var};
 use bench_protocol::cifar_folder;
 use data::{Batch, Cifar, CifarKind, Loader, Part};
 use nn::{Layer, Sequential, models};
-use optim::{Adam, Optimizer, Param};
+use optim::{Adam, Optimizer};
 use tensor::conv::Algorithm;
 
 const SEEDS: [u64; 3] = [42, 43, 44];
@@ -76,7 +76,7 @@ impl Training {
     fn new(kernels: Kernels, seed: u64) -> Result<Self> {
         let (net, params) = nn::build(models::lecture_cnn(DROPOUT), seed);
         let adam = Adam { lr: 0.005, weight_decay: 1e-4, ..Adam::default() };
-        let optimizer = Optimizer::new(adam, [Param::new("all", 0..params.values().len())])?;
+        let optimizer = Optimizer::new(adam, &params)?;
         let ids = params.ids().collect();
         Ok(Self { kernels, net, params, ids, tape: Tape::new(), optimizer, seed, step: 0 })
     }
@@ -93,16 +93,11 @@ impl Training {
     }
 
     fn step(&mut self, batch: &Batch) -> f32 {
-        let mut g = self.tape.begin(&mut self.params, Mode::train(self.seed, self.step));
-        let images = g.input(batch.shape(), batch.images());
-        let labels = g.indices(batch.labels());
-        let logits = self.kernels.forward(&self.net, &g, &self.ids, images);
-        let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
-        g.backward(loss);
-        let loss = g.scalar(loss);
-        drop(g);
-        let (values, grads) = self.params.values_and_grads();
-        self.optimizer.step(values, grads);
+        let loss = self.tape.step(&mut self.params, Mode::train(self.seed, self.step), |g| {
+            let logits = self.kernels.forward(&self.net, g, &self.ids, g.images(batch));
+            g.cross_entropy(logits, g.labels(batch))
+        });
+        self.optimizer.step(&mut self.params);
         self.step += 1;
         loss
     }
@@ -146,7 +141,7 @@ mod tests {
             let x = g.input([8, 32, 32, 3], &images);
             let labels = g.indices(&[0, 1, 2, 3, 4, 5, 6, 7]);
             let logits = kernels.forward(&training.net, &g, &training.ids, x);
-            let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
+            let loss = g.cross_entropy(logits, labels);
             Ok(g.scalar(loss))
         });
         let [fast, general] = losses;

@@ -2,7 +2,6 @@
 
 use crate::graph::Graph;
 use crate::op::{Backward, Commit, Grads, Inputs};
-use crate::params::Role;
 use crate::tape::{Slot, Var};
 
 impl Graph<'_> {
@@ -101,7 +100,7 @@ impl Graph<'_> {
     fn zero_unwritten(&mut self) {
         let (_, grads, entries) = self.params.parts_mut();
         for (entry, written) in entries.iter().zip(&self.tape.param_written) {
-            if entry.role == Role::Trainable && !written {
+            if entry.is_trainable() && !written {
                 grads[entry.range.clone()].fill(0.0);
             }
         }

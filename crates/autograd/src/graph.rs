@@ -9,7 +9,7 @@ use tensor::Shape;
 
 use crate::anomaly::Search;
 use crate::op::{Forward, Inputs, Op};
-use crate::params::{ParamId, Params, Role};
+use crate::params::{ParamId, Params};
 use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
 
 /// A step that is being recorded. It borrows tape and parameters until it is dropped.
@@ -81,6 +81,22 @@ impl<'a> Graph<'a> {
         self.leaf("input", shape.into(), values, false)
     }
 
+    /// The images of a batch, `[n, h, w, c]`, as an [`input`](Self::input): whatever hands out their shape and
+    /// their values, as `data::Batch` does.
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
+    #[track_caller]
+    pub fn images<'v>(&self, images: impl Into<([usize; 4], &'v [f32])>) -> Var {
+        let (shape, values) = images.into();
+        self.input(shape, values)
+    }
+
+    /// The labels of a batch as [`indices`](Self::indices): whatever hands them out, as `data::Batch` does.
+    pub fn labels<'v>(&self, labels: impl Into<&'v [u32]>) -> Indices {
+        self.indices(labels.into())
+    }
+
     /// A leaf that gets a gradient, to be read with [`grad`](Self::grad) after backward.
     ///
     /// # Panics
@@ -118,7 +134,7 @@ impl<'a> Graph<'a> {
     #[track_caller]
     pub fn param(&self, id: ParamId) -> Var {
         let entry = self.params.entry(id);
-        let needs_grad = self.mode.grad && entry.role == Role::Trainable;
+        let needs_grad = self.mode.grad && entry.is_trainable();
         let storage = Storage::Param { id: id.0, start: entry.range.start, end: entry.range.end };
         let slot = Slot { storage, shape: entry.shape, needs_grad };
         let var = self.view(slot);
@@ -266,6 +282,15 @@ impl<'a> Graph<'a> {
     #[track_caller]
     pub fn shape(&self, var: Var) -> Shape {
         self.slot("shape", var).shape
+    }
+
+    /// Whether `var` is an entry of the parameters that is [frozen](Params::freeze).
+    #[track_caller]
+    pub(crate) fn is_frozen(&self, var: Var) -> bool {
+        match self.slot("is_frozen", var).storage {
+            Storage::Param { id, .. } => self.params.entries()[id].is_frozen,
+            Storage::Node(_) => false,
+        }
     }
 
     /// How many integers there are behind `indices`.

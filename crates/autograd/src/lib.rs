@@ -13,5 +13,5 @@ mod values;
 pub use graph::{Graph, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Reduction};
-pub use params::{Entry, ParamId, Params, Role};
+pub use params::{Entry, ParamId, Params, Role, UnknownPath};
 pub use tape::{Indices, Mode, Tape, Var};

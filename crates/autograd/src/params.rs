@@ -1,7 +1,9 @@
 //! Parameters: one flat vector of values, one of gradients, and a table of who owns which range.
 
+use std::fmt;
 use std::ops::Range;
 
+use parameters::{Parameters, is_under};
 use tensor::Shape;
 
 /// What training does with an entry of [`Params`].
@@ -27,6 +29,15 @@ pub struct Entry {
     pub range: Range<usize>,
     /// What training does with it.
     pub role: Role,
+    /// Whether it stays as it is all the same: see [`Params::freeze`].
+    pub is_frozen: bool,
+}
+
+impl Entry {
+    /// Whether training moves it along its gradient.
+    pub fn is_trainable(&self) -> bool {
+        self.role == Role::Trainable && !self.is_frozen
+    }
 }
 
 /// A handle to one entry of the [`Params`] that made it.
@@ -35,8 +46,8 @@ pub struct ParamId(pub(crate) usize);
 
 /// All parameters of a model in flat memory.
 ///
-/// The optimizer, gradient clipping, averaging and a checkpoint are each one pass over
-/// [`values`](Self::values) and [`grads`](Self::grads); the layers hold only [`ParamId`]s.
+/// A checkpoint is one pass over [`values`](Self::values); the layers hold only [`ParamId`]s. What trains,
+/// clips or averages takes them through the trait [`Parameters`] and passes over what is not trainable.
 ///
 /// ```
 /// use autograd::{Params, Role};
@@ -70,7 +81,7 @@ impl Params {
         let end = start + shape.numel();
         huge_pages::resize(&mut self.values, end, 0.0);
         huge_pages::resize(&mut self.grads, end, 0.0);
-        self.entries.push(Entry { name, shape, range: start..end, role });
+        self.entries.push(Entry { name, shape, range: start..end, role, is_frozen: false });
         ParamId(self.entries.len() - 1)
     }
 
@@ -108,9 +119,47 @@ impl Params {
     #[track_caller]
     pub fn set_role(&mut self, id: ParamId, role: Role) {
         self.entries[id.0].role = role;
-        if role != Role::Trainable {
-            let range = self.entries[id.0].range.clone();
-            self.grads[range].fill(0.0);
+        self.zero_untrained(id.0);
+    }
+
+    /// Freezes the part of the network under `path`, `0.body` say, or one parameter by its name: its weights
+    /// get no gradient and no step, and its running statistics stand still, which batch normalisation then
+    /// uses in training too, as in evaluation. [`thaw`](Self::thaw) takes it back.
+    ///
+    /// # Errors
+    /// When there is nothing under this path.
+    pub fn freeze(&mut self, path: &str) -> Result<(), UnknownPath> {
+        self.set_frozen(path, true)
+    }
+
+    /// Lets the part of the network under `path` be as it was before it was [frozen](Self::freeze).
+    ///
+    /// # Errors
+    /// When there is nothing under this path.
+    pub fn thaw(&mut self, path: &str) -> Result<(), UnknownPath> {
+        self.set_frozen(path, false)
+    }
+
+    fn set_frozen(&mut self, path: &str, is_frozen: bool) -> Result<(), UnknownPath> {
+        let mut n_found = 0;
+        for idx in 0..self.entries.len() {
+            if is_under(&self.entries[idx].name, path) {
+                n_found += 1;
+                self.entries[idx].is_frozen = is_frozen;
+                self.zero_untrained(idx);
+            }
+        }
+        if n_found > 0 {
+            return Ok(());
+        }
+        let names: Vec<_> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        Err(UnknownPath { path: path.into(), known: names.join(", ") })
+    }
+
+    /// Nobody writes the gradient of what is not trainable: it is 0.
+    fn zero_untrained(&mut self, idx: usize) {
+        if !self.entries[idx].is_trainable() {
+            self.grads[self.entries[idx].range.clone()].fill(0.0);
         }
     }
 
@@ -153,29 +202,62 @@ impl Params {
         &mut self.grads
     }
 
-    /// Values and gradients together, as an update rule takes them.
+    /// Values and gradients of all entries together, for an update by hand.
     pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
         (&mut self.values, &self.grads)
     }
 
-    /// The trainable ranges of the flat vectors, neighbours joined.
-    pub fn trainable_ranges(&self) -> Vec<Range<usize>> {
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.role == Role::Trainable) {
-            match ranges.last_mut() {
-                Some(last) if last.end == entry.range.start => last.end = entry.range.end,
-                _ => ranges.push(entry.range.clone()),
-            }
-        }
-        ranges
-    }
-
     /// The number of trainable numbers.
     pub fn n_trainable(&self) -> usize {
-        self.trainable_ranges().iter().map(ExactSizeIterator::len).sum()
+        self.trainable_ranges().map(|range| range.len()).sum()
     }
 
     pub(crate) fn parts_mut(&mut self) -> (&mut [f32], &mut [f32], &[Entry]) {
         (&mut self.values, &mut self.grads, &self.entries)
     }
 }
+
+impl Parameters for Params {
+    type Value = f32;
+
+    fn n_entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn entry(&self, idx: usize) -> parameters::Entry<'_> {
+        let entry = &self.entries[idx];
+        parameters::Entry {
+            name: &entry.name,
+            shape: entry.shape.dims(),
+            range: entry.range.clone(),
+            is_trainable: entry.is_trainable(),
+        }
+    }
+
+    fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    fn grads(&self) -> &[f32] {
+        &self.grads
+    }
+
+    fn values_and_grads_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.values, &mut self.grads)
+    }
+}
+
+/// A path under which there is no parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPath {
+    path: String,
+    known: String,
+}
+
+impl fmt::Display for UnknownPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no parameter under `{}`; there are {}", self.path, self.known)
+    }
+}
+
+impl std::error::Error for UnknownPath {}

@@ -194,6 +194,34 @@ impl Tape {
         recording.path.clear();
         Graph::new(self, params, mode)
     }
+
+    /// A whole step: records what `record` says and runs backward from the loss that it returns, unless the
+    /// mode is [without gradients](Mode::with_grad). Gives back the loss; the gradients lie in the parameters.
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Role, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// let w = params.add("w", [2], Role::Trainable);
+    /// params.value_mut(w).copy_from_slice(&[3.0, 4.0]);
+    /// let loss = tape.step(&mut params, Mode::train(0, 0), |g| {
+    ///     let w = g.param(w);
+    ///     g.sum(g.mul(w, w))
+    /// });
+    /// assert_eq!(loss, 25.0);
+    /// assert_eq!(params.grad(w), &[6.0, 8.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Graph::backward`], and when the loss has not exactly one element.
+    #[track_caller]
+    pub fn step(&mut self, params: &mut Params, mode: Mode, record: impl FnOnce(&Graph<'_>) -> Var) -> f32 {
+        let mut g = self.begin(params, mode);
+        let loss = record(&g);
+        if mode.grad {
+            g.backward(loss);
+        }
+        g.scalar(loss)
+    }
 }
 
 impl Recording {

@@ -226,7 +226,7 @@ fn losses_of_nothing() {
     let cross_entropy = |labels: &'static [u32], reduction| {
         move |g: &Graph<'_>, v: &[Var]| {
             let labels = g.indices(labels);
-            g.cross_entropy(v[0], labels, CrossEntropyOptions { reduction, label_smoothing: 0.5 })
+            g.cross_entropy_with(v[0], labels, CrossEntropyOptions { reduction, label_smoothing: 0.5 })
         }
     };
     for (reduction, expected) in [(Reduction::Mean, NAN), (Reduction::Sum, 0.0)] {

@@ -54,7 +54,7 @@ fn network(params: &mut Params, fused: bool) -> Box<Record> {
         let x = g.input([21, 32, 32, 3], &numbers(21 * 32 * 32 * 3, 1));
         let logits = cnn.logits(g, x, fused);
         let labels = g.indices(&(0..21).map(|i| i % 10).collect::<Vec<_>>());
-        g.cross_entropy(logits, labels, Default::default())
+        g.cross_entropy(logits, labels)
     })
 }
 

@@ -27,7 +27,7 @@ fn batch_norm(g: &Graph<'_>, v: &[Var]) -> Var {
 
 fn cross_entropy(g: &Graph<'_>, v: &[Var]) -> Var {
     let labels = g.indices(&[0, 1, 7]);
-    g.cross_entropy(v[0], labels, Default::default())
+    g.cross_entropy(v[0], labels)
 }
 
 fn gather(g: &Graph<'_>, v: &[Var]) -> Var {

@@ -45,7 +45,7 @@ fn a_steady_step_allocates_nothing() {
             let x = g.input([20, 32, 32, 3], &images);
             let logits = cnn.logits(&g, x, fused);
             let labels = g.indices(&labels);
-            let loss = g.cross_entropy(logits, labels, Default::default());
+            let loss = g.cross_entropy(logits, labels);
             g.backward(loss);
         });
         assert_eq!(n, 0, "the network, {n_threads} threads, fused: {fused}");

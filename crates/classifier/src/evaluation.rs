@@ -45,8 +45,7 @@ impl Evaluation {
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
             let g = tape.begin(params, Mode::eval());
-            let x = g.input(batch.shape(), batch.images());
-            let logits = net.forward(&g, x);
+            let logits = net.forward(&g, g.images(&batch));
             for (logits, &label) in g.value(logits).chunks_exact(n_classes).zip(batch.labels()) {
                 evaluation.count(logits, label as usize);
             }

@@ -49,3 +49,17 @@ impl Batch {
         &self.indices
     }
 }
+
+/// Shape and values of the images, as `autograd::Graph::images` takes them.
+impl<'b> From<&'b Batch> for ([usize; 4], &'b [f32]) {
+    fn from(batch: &'b Batch) -> Self {
+        (batch.shape(), batch.images())
+    }
+}
+
+/// The labels, as `autograd::Graph::labels` takes them.
+impl<'b> From<&'b Batch> for &'b [u32] {
+    fn from(batch: &'b Batch) -> Self {
+        batch.labels()
+    }
+}

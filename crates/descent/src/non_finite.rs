@@ -51,14 +51,15 @@ impl fmt::Display for NonFinite {
 
 #[cfg(test)]
 mod tests {
-    use optim::{Param, check_finite};
+    use optim::{Param, check_finite_slice};
 
     use super::*;
 
     #[test]
     fn an_infinity_in_the_loss_or_in_the_gradient_alone_is_found() {
         let params = [Param::new("0.weight", 0..2), Param::new("0.bias", 2..4)];
-        let find = |loss, gradient: &[f32]| NonFinite::find(loss, check_finite(&params, gradient), None);
+        let find =
+            |loss, gradient: &[f32]| NonFinite::find(loss, check_finite_slice(&params, gradient), None);
         assert!(find(1.5, &[1.0, -2.0, 0.0, 3.0]).is_none());
         let loss = find(f32::INFINITY, &[1.0; 4]).expect("an infinite loss");
         assert_eq!(loss.to_string(), "the loss is inf (--detect-anomaly names the op)");

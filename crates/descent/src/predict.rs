@@ -23,8 +23,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
 
     let mut tape = Tape::new();
     let g = tape.begin(&mut params, Mode::eval());
-    let x = g.input(batch.shape(), batch.images());
-    let logits = net.forward(&g, x);
+    let logits = net.forward(&g, g.images(&batch));
     say(bars(&about.classes, &softmax(g.value(logits)), args.top).trim_end())
 }
 

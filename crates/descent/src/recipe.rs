@@ -3,10 +3,10 @@
 use std::fmt;
 
 use anyhow::{Context, Result};
-use autograd::{Params, Role};
+use autograd::Params;
 use optim::average::Ema;
 use optim::schedule::{Schedule, schedule_named};
-use optim::{Error, Optimizer, Param, check_finite, rule_named};
+use optim::{Error, Optimizer, rule_named};
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Settings;
@@ -19,7 +19,6 @@ const AVERAGE: &str = "average";
 pub struct Recipe {
     optimizer: Optimizer<f32>,
     schedule: Box<dyn Schedule>,
-    trainable: Vec<Param>,
     average: Option<Ema<f32>>,
     description: String,
 }
@@ -55,51 +54,31 @@ impl Recipe {
             }
             None => None,
         };
-        let entries = params.entries().iter().filter(|entry| entry.role == Role::Trainable);
-        let param =
-            |e: &autograd::Entry| Param::new(e.name.clone(), e.range.clone()).with_shape(e.shape.dims());
-        let trainable: Vec<_> = entries.map(param).collect();
-        Ok(Self {
-            optimizer: Optimizer::new(rule, trainable.clone())?,
-            schedule,
-            trainable,
-            average,
-            description,
-        })
-    }
-
-    /// Whether all gradients are finite.
-    ///
-    /// # Errors
-    /// Names the first parameter whose gradient is not.
-    pub fn check_gradients(&self, params: &Params) -> Result<(), Error> {
-        check_finite(&self.trainable, params.grads())
+        Ok(Self { optimizer: Optimizer::new(rule, params)?, schedule, average, description })
     }
 
     /// One step along the gradient; gives back the learning rate it was taken with.
     pub fn update(&mut self, params: &mut Params, step: u64) -> f64 {
         self.optimizer.follow(self.schedule.as_ref(), step);
-        let (values, grads) = params.values_and_grads();
-        self.optimizer.step(values, grads);
+        self.optimizer.step(params);
         if let Some(average) = &mut self.average {
-            average.update(params.values());
+            average.update(params);
         }
         self.optimizer.lr()
     }
 
-    /// The average of the weights so far; `None` without `--ema`.
-    pub fn average(&self) -> Option<Vec<f32>> {
+    /// Puts the average of the weights so far in their place and returns them; `None` without `--ema`.
+    pub fn write_average(&self, params: &mut Params) -> Option<Vec<f32>> {
         let average = self.average.as_ref()?;
-        let mut weights = vec![0.0; average.raw().len()];
-        average.write_to(&mut weights);
+        let weights = params.values().to_vec();
+        average.write_to(params);
         Some(weights)
     }
 
-    /// The average of the weights, which ends here.
-    pub fn take_average(&mut self) -> Option<Vec<f32>> {
-        let average = self.average();
+    /// Puts the average of the weights in their place for good, if there is one.
+    pub fn take_average(&mut self, params: &mut Params) {
+        self.write_average(params);
         self.average = None;
-        average
     }
 
     /// Puts the state of optimizer and average into a checkpoint.

@@ -13,7 +13,7 @@ use classifier::output::warn;
 use classifier::{Evaluation, Images, model};
 use data::{Augment, Batch, Dataset, Loader, Normalize};
 use nn::{Layer, Sequential, models};
-use optim::{EarlyStopping, Stopper, Verdict};
+use optim::{EarlyStopping, Stopper, Verdict, check_finite};
 
 use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
 use crate::cli::TrainArgs;
@@ -148,10 +148,8 @@ impl<'a> Run<'a> {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
         let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
         let mut g = self.tape.begin(&mut self.params, mode);
-        let x = g.input(batch.shape(), batch.images());
-        let labels = g.indices(batch.labels());
-        let logits = self.net.forward(&g, x);
-        let loss = g.cross_entropy(logits, labels, Default::default());
+        let logits = self.net.forward(&g, g.images(batch));
+        let loss = g.cross_entropy(logits, g.labels(batch));
         g.backward(loss);
         (g.scalar(loss), g.anomaly().map(String::from))
     }
@@ -159,7 +157,7 @@ impl<'a> Run<'a> {
     /// Moves the parameters along the gradient, or does what `--on-nan` says.
     fn update(&mut self, batch: &Batch, loss: f32, anomaly: Option<String>) -> Result<()> {
         self.state.extend_trace(batch, loss);
-        let non_finite = NonFinite::find(loss, self.recipe.check_gradients(&self.params), anomaly);
+        let non_finite = NonFinite::find(loss, check_finite(&self.params), anomaly);
         if let Some(non_finite) = &non_finite {
             self.report(non_finite)?;
         }
@@ -248,9 +246,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When they cannot be written.
     pub fn take_final_weights(&mut self) -> Result<Option<u64>> {
-        if let Some(average) = self.recipe.take_average() {
-            self.params.values_mut().copy_from_slice(&average);
-        }
+        self.recipe.take_average(&mut self.params);
         let Some(best) = self.stopper.best_epoch() else { return Ok(None) };
         self.stopper.restore_best(self.params.values_mut());
         self.save()?;
@@ -270,10 +266,9 @@ impl<'a> Run<'a> {
 
     /// Does `work` with the averaged weights in place of the current ones.
     fn with_average<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let Some(mut other) = self.recipe.average() else { return work(self) };
-        self.params.values_mut().swap_with_slice(&mut other);
+        let Some(weights) = self.recipe.write_average(&mut self.params) else { return work(self) };
         let result = work(self);
-        self.params.values_mut().copy_from_slice(&other);
+        self.params.values_mut().copy_from_slice(&weights);
         result
     }
 

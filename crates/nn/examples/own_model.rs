@@ -2,8 +2,9 @@
 //!
 //!     cargo run --release -p nn --example own_model
 
-use autograd::{CrossEntropyOptions, Graph, Mode, Tape, Var};
+use autograd::{Graph, Mode, Tape, Var};
 use nn::{Child, Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual, Scope, Sequential};
+use optim::{Optimizer, Sgd};
 
 /// What 1 × 1, 3 × 3 and 5 × 5 see of an image, side by side in the channels.
 #[derive(Debug)]
@@ -53,20 +54,18 @@ fn main() {
     let (net, mut params) = nn::build(net, 1);
     println!("{}\n", net.summary(&params, [16, 12, 12, 1]));
 
+    let sgd = Sgd { lr: 0.1, ..Sgd::default() };
+    let mut optimizer = Optimizer::new(sgd, &params).expect("a learning rate that SGD takes");
     let mut tape = Tape::new();
     for step in 0..200 {
         let (images, labels) = stripes(step);
-        let mut g = tape.begin(&mut params, Mode::train(1, step));
-        let x = g.input([16, 12, 12, 1], &images);
-        let labels = g.indices(&labels);
-        let logits = net.forward(&g, x);
-        let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
-        g.backward(loss);
+        let loss = tape.step(&mut params, Mode::train(1, step), |g| {
+            let logits = net.forward(g, g.input([16, 12, 12, 1], &images));
+            g.cross_entropy(logits, g.indices(&labels))
+        });
         if step % 40 == 0 || step == 199 {
-            println!("step {step:3}: loss {:.4}", g.scalar(loss));
+            println!("step {step:3}: loss {loss:.4}");
         }
-        drop(g);
-        let (values, grads) = params.values_and_grads();
-        values.iter_mut().zip(grads).for_each(|(w, dw)| *w -= 0.1 * dw);
+        optimizer.step(&mut params);
     }
 }

@@ -50,13 +50,14 @@ impl Summary {
         let rows = (0..layers.len()).filter_map(|i| Row::of(&layers[i], &layers[..i], params)).collect();
         let count = |role| {
             let entries = params.entries().iter().filter(|entry| entry.role == role);
-            entries.map(|entry| entry.shape.numel()).sum()
+            entries.map(|entry| entry.shape.numel()).sum::<usize>()
         };
+        let n_trainable = params.n_trainable();
         Self {
             input,
             rows,
-            n_trainable: count(Role::Trainable),
-            n_frozen: count(Role::Frozen),
+            n_trainable,
+            n_frozen: count(Role::Trainable) + count(Role::Frozen) - n_trainable,
             n_statistics: count(Role::Statistic),
         }
     }

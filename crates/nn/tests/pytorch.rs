@@ -96,7 +96,7 @@ fn train(
         let x = g.input([labels.len(), 32, 32, 3], &images);
         let targets = g.indices(&labels);
         let logits = net.forward(&g, x);
-        let loss = g.cross_entropy(logits, targets, options);
+        let loss = g.cross_entropy_with(logits, targets, options);
         g.backward(loss);
         let value = g.scalar(loss);
         drop(g);
@@ -219,10 +219,10 @@ fn loss(name: &str, g: &Graph<'_>, x: Var) -> Var {
     let smoothing = if reduction == Reduction::Sum { 0.3 } else { 0.1 };
     match name {
         "cross_entropy" => {
-            g.cross_entropy(x, labels, CrossEntropyOptions { label_smoothing: 0.0, reduction })
+            g.cross_entropy_with(x, labels, CrossEntropyOptions { label_smoothing: 0.0, reduction })
         }
         "cross_entropy_smooth" => {
-            g.cross_entropy(x, labels, CrossEntropyOptions { label_smoothing: smoothing, reduction })
+            g.cross_entropy_with(x, labels, CrossEntropyOptions { label_smoothing: smoothing, reduction })
         }
         "mse" => g.mse_loss(x, target, reduction),
         "l1" => g.l1_loss(x, target, reduction),

@@ -4,11 +4,12 @@
 //! Not counted is the buffer that `matrixmultiply` takes and gives back within a product; its alignment
 //! tells it from everything of ours.
 
-use autograd::{CrossEntropyOptions, Mode, Tape};
+use autograd::{Mode, Tape};
 use counting::Allocator;
 use nn::{
     BatchNorm2d, Conv2d, Dropout, Flatten, GELU, Layer, Linear, MaxPool2d, ReLU, Residual, Sequential, models,
 };
+use optim::{Adam, Norm, Optimizer, clip_norm};
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator::below_alignment(16);
@@ -17,17 +18,15 @@ static ALLOCATOR: Allocator = Allocator::below_alignment(16);
 fn allocations_of(net: Sequential) -> usize {
     let (net, mut params) = nn::build(net, 0);
     let images: Vec<f32> = (0..16 * 3072).map(|i| (i as f32).sin()).collect();
+    let mut optimizer = Optimizer::new(Adam::default(), &params).expect("Adam takes every shape");
     let mut tape = Tape::new();
     let mut step = |step| {
-        let mut g = tape.begin(&mut params, Mode::train(0, step));
-        let x = g.input([16, 32, 32, 3], &images);
-        let labels = g.indices(&[3; 16]);
-        let logits = net.forward(&g, x);
-        let loss = g.cross_entropy(logits, labels, CrossEntropyOptions::default());
-        g.backward(loss);
-        drop(g);
-        let (values, grads) = params.values_and_grads();
-        values.iter_mut().zip(grads).for_each(|(w, dw)| *w -= 1e-3 * dw);
+        tape.step(&mut params, Mode::train(0, step), |g| {
+            let logits = net.forward(g, g.input([16, 32, 32, 3], &images));
+            g.cross_entropy(logits, g.indices(&[3; 16]))
+        });
+        clip_norm(&mut params, 1.0, Norm::L2);
+        optimizer.step(&mut params);
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started");
     pool.install(|| {

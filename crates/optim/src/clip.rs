@@ -1,5 +1,6 @@
 //! Clipping of gradients.
 
+use parameters::Parameters;
 use rayon::prelude::*;
 
 use crate::Real;
@@ -27,25 +28,43 @@ impl Norm {
     /// When the p of [`Norm::P`] is not positive and finite.
     #[track_caller]
     pub fn of<F: Real>(self, grads: &[&[F]]) -> f64 {
-        let sum = |part: &dyn Fn(&[F]) -> f64| grads.iter().map(|grads| part(grads)).sum::<f64>();
+        self.over(grads.iter().copied())
+    }
+
+    #[track_caller]
+    fn over<'a, F: Real>(self, grads: impl Iterator<Item = &'a [F]>) -> f64 {
         match self {
-            Self::L2 => sum(&|grads| sum_of_squares(grads)).sqrt(),
-            Self::L1 => sum(&|grads| sums([grads], move |[g]| [g.abs()])[0]),
-            Self::Max => grads.iter().copied().flatten().fold(F::ZERO, |max, g| max.larger(g.abs())).to_f64(),
+            Self::L2 => grads.map(sum_of_squares).sum::<f64>().sqrt(),
+            Self::L1 => grads.map(|grads| sums([grads], move |[g]| [g.abs()])[0]).sum(),
+            Self::Max => grads.flatten().fold(F::ZERO, |max, g| max.larger(g.abs())).to_f64(),
             Self::P(p) => {
                 assert!(p > 0.0 && p.is_finite(), "Norm::P: p = {p} must be positive and finite");
-                sum(&|grads| sums([grads], move |[g]| [F::of(g.abs().to_f64().powf(p))])[0]).powf(1.0 / p)
+                let power = move |[g]: [F; 1]| [F::of(g.abs().to_f64().powf(p))];
+                grads.map(|grads| sums([grads], power)[0]).sum::<f64>().powf(1.0 / p)
             }
         }
     }
 }
 
-/// Limits each component to [−limit, limit]; NaN stays NaN. `torch.nn.utils.clip_grad_value_`.
+/// Limits each component of the gradients of what is trainable to [−limit, limit]; NaN stays NaN.
+/// `torch.nn.utils.clip_grad_value_`.
 ///
 /// # Panics
 /// When `limit` is negative or NaN.
 #[track_caller]
-pub fn clip_value<F: Real>(grads: &mut [F], limit: f64) {
+pub fn clip_value<P>(params: &mut P, limit: f64)
+where
+    P: Parameters<Value: Real> + ?Sized,
+{
+    params.for_each_trainable(|_, grads| clip_value_slice(grads, limit));
+}
+
+/// [`clip_value`] on a bare gradient.
+///
+/// # Panics
+/// When `limit` is negative or NaN.
+#[track_caller]
+pub fn clip_value_slice<F: Real>(grads: &mut [F], limit: f64) {
     assert!(limit >= 0.0, "clip_value: limit = {limit} must not be negative");
     let limit = F::of(limit);
     grads
@@ -53,26 +72,32 @@ pub fn clip_value<F: Real>(grads: &mut [F], limit: f64) {
         .for_each(|grads| grads.iter_mut().for_each(|g| *g = g.larger(-limit).smaller(limit)));
 }
 
-/// Scales one gradient so that its norm is at most `max_norm`, and returns the norm it had.
+/// Scales the gradients of what is trainable by one factor so that their norm, all of them taken together, is at
+/// most `max_norm`, and returns the norm they had.
 ///
-/// On the flat gradient of all parameters this is clipping by the true global norm; on one parameter's it
-/// clips that one alone. `torch.nn.utils.clip_grad_norm_`: the factor is max_norm/(norm + 1e-6), at most 1.
-/// A norm that is not finite makes the gradients 0 or NaN, as there: look at the returned norm.
+/// `torch.nn.utils.clip_grad_norm_`: the factor is max_norm/(norm + 1e-6), at most 1. A norm that is not finite
+/// makes the gradients 0 or NaN, as there: look at the returned norm.
 ///
 /// # Panics
 /// When `max_norm` is negative or NaN, or as [`Norm::of`].
 #[track_caller]
-pub fn clip_norm<F: Real>(grads: &mut [F], max_norm: f64, norm: Norm) -> f64 {
-    clip_global_norm(&mut [grads], max_norm, norm)
+pub fn clip_norm<P>(params: &mut P, max_norm: f64, norm: Norm) -> f64
+where
+    P: Parameters<Value: Real> + ?Sized,
+{
+    let total = norm.over(params.trainable_ranges().map(|range| &params.grads()[range]));
+    if let Some(factor) = factor(total, max_norm) {
+        params.for_each_trainable(|_, grads| scale(grads, factor));
+    }
+    total
 }
 
-/// Scales several gradients by one factor so that the norm of all of them together is at most `max_norm`,
-/// and returns the norm they had. Otherwise as [`clip_norm`].
+/// [`clip_norm`] on bare gradients.
 ///
 /// ```
-/// use optim::{Norm, clip_global_norm};
+/// use optim::{Norm, clip_norm_slices};
 /// let (mut dw, mut db) = ([3.0f32, 0.0], [4.0f32]);
-/// let norm = clip_global_norm(&mut [&mut dw, &mut db], 1.0, Norm::L2);
+/// let norm = clip_norm_slices(&mut [&mut dw, &mut db], 1.0, Norm::L2);
 /// assert_eq!(norm, 5.0);
 /// assert!((dw[0] - 0.6).abs() < 1e-6 && (db[0] - 0.8).abs() < 1e-6);
 /// ```
@@ -80,22 +105,23 @@ pub fn clip_norm<F: Real>(grads: &mut [F], max_norm: f64, norm: Norm) -> f64 {
 /// # Panics
 /// When `max_norm` is negative or NaN, or as [`Norm::of`].
 #[track_caller]
-pub fn clip_global_norm<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: Norm) -> f64 {
-    assert!(max_norm >= 0.0, "clip_norm: max_norm = {max_norm} must not be negative");
-    let total = match grads {
-        [grads] => norm.of(&[grads]),
-        _ => norm.of(&grads.iter().map(|grads| &**grads).collect::<Vec<_>>()),
-    };
-    let factor = max_norm / (total + 1e-6);
-    if factor < 1.0 || factor.is_nan() {
-        let factor = F::of(factor);
-        for grads in grads {
-            scale(grads, factor);
-        }
+pub fn clip_norm_slices<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: Norm) -> f64 {
+    let total = norm.over(grads.iter().map(|grads| &**grads));
+    if let Some(factor) = factor(total, max_norm) {
+        grads.iter_mut().for_each(|grads| scale(grads, factor));
     }
     total
 }
 
-fn scale<F: Real>(grads: &mut [F], factor: F) {
+/// What gradients of norm `total` are multiplied by; `None` where they are short enough.
+#[track_caller]
+fn factor(total: f64, max_norm: f64) -> Option<f64> {
+    assert!(max_norm >= 0.0, "clip_norm: max_norm = {max_norm} must not be negative");
+    let factor = max_norm / (total + 1e-6);
+    (factor < 1.0 || factor.is_nan()).then_some(factor)
+}
+
+fn scale<F: Real>(grads: &mut [F], factor: f64) {
+    let factor = F::of(factor);
     grads.par_chunks_mut(CHUNK).for_each(|grads| grads.iter_mut().for_each(|g| *g *= factor));
 }

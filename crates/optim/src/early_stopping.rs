@@ -4,7 +4,7 @@ use crate::{Error, Interval, Real};
 
 /// Whether a metric is to fall or to rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum Goal {
     /// Smaller is better: a loss.
     #[default]
     Min,
@@ -12,7 +12,7 @@ pub enum Mode {
     Max,
 }
 
-impl Mode {
+impl Goal {
     /// Whether `metric` beats `best` by more than `min_delta`; NaN beats nothing.
     pub(crate) fn is_better(self, metric: f64, best: f64, min_delta: f64) -> bool {
         match self {
@@ -38,7 +38,7 @@ pub struct EarlyStopping {
     /// Only a change by more than this is an improvement; 0.
     pub min_delta: f64,
     /// Whether the metric is to fall or to rise; fall.
-    pub mode: Mode,
+    pub goal: Goal,
     /// Epochs at the start in which patience is not counted; 0.
     pub warm_up: u64,
 }
@@ -46,7 +46,7 @@ pub struct EarlyStopping {
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        Self { patience: 10, min_delta: 0.0, mode: Mode::Min, warm_up: 0 }
+        Self { patience: 10, min_delta: 0.0, goal: Goal::Min, warm_up: 0 }
     }
 }
 
@@ -107,7 +107,7 @@ impl<F: Real> Stopper<F> {
     /// When `min_delta` is negative or not finite.
     pub fn new(config: EarlyStopping) -> Result<Self, Error> {
         Interval::NON_NEGATIVE.check("early stopping", "min_delta", config.min_delta)?;
-        let progress = Progress { n_epochs: 0, best_metric: config.mode.worst(), best_epoch: None, n_bad: 0 };
+        let progress = Progress { n_epochs: 0, best_metric: config.goal.worst(), best_epoch: None, n_bad: 0 };
         Ok(Self { config, progress, best_values: Vec::new() })
     }
 
@@ -117,7 +117,7 @@ impl<F: Real> Stopper<F> {
         let Progress { n_epochs, best_metric, best_epoch, n_bad } = &mut self.progress;
         let epoch = *n_epochs;
         *n_epochs += 1;
-        if self.config.mode.is_better(metric, *best_metric, self.config.min_delta) {
+        if self.config.goal.is_better(metric, *best_metric, self.config.min_delta) {
             (*best_metric, *best_epoch, *n_bad) = (metric, Some(epoch), 0);
             self.best_values.clear();
             self.best_values.extend_from_slice(values);
@@ -210,7 +210,7 @@ mod tests {
             verdicts(config, &[3.0, 2.5, 2.4]),
             [Verdict::Improved, Verdict::Waiting(1), Verdict::Improved]
         );
-        let config = EarlyStopping { mode: Mode::Max, ..config };
+        let config = EarlyStopping { goal: Goal::Max, ..config };
         assert_eq!(
             verdicts(config, &[3.0, 3.5, 3.6]),
             [Verdict::Improved, Verdict::Waiting(1), Verdict::Improved]

@@ -46,6 +46,16 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// A pattern of [`Groups`](crate::Groups) that matches no trainable parameter.
+    #[error("{call}: {pattern} matches no trainable parameter; there are {known}")]
+    NoMatch {
+        /// The call: `no_decay`, `lr_scale`, `rule`.
+        call: &'static str,
+        /// The path, or that it is a condition.
+        pattern: String,
+        /// The names there are.
+        known: String,
+    },
     /// A parameter whose shape does not fill its range.
     #[error("parameter `{name}`: shape {shape:?} has {} elements, range {range:?} has {}", .shape.iter().product::<usize>(), .range.len())]
     Shape {

@@ -1,22 +1,40 @@
 //! Rules, groups of parameters and their state, stepped together over flat memory.
 
+use parameters::Parameters;
+
+use crate::groups::split;
 use crate::param::check_params;
 use crate::rule::Run;
 use crate::schedule::Schedule;
 use crate::state::{Kind, check_slots};
-use crate::{AnyRule, Coordinates, Error, Group, Interval, Param, Real, State};
+use crate::{AnyRule, Coordinates, Error, Group, Groups, Interval, Param, Real, State};
 
-/// Moves the parameters of one flat vector by the rules of their groups.
+/// Moves parameters by the rules of their groups.
+///
+/// Over a network's parameters, or whatever else implements [`Parameters`], it takes only what is trainable, by
+/// names and shapes:
 ///
 /// ```
-/// use optim::{Adam, Optimizer, Param};
+/// # use optim::{Adam, Error, Optimizer, Parameters};
+/// # fn f(params: &mut impl Parameters<Value = f32>) -> Result<(), Error> {
+/// let mut optimizer = Optimizer::new(Adam { lr: 0.1, ..Adam::default() }, params)?;
+/// // … once the gradients are there:
+/// optimizer.step(params);
+/// # Ok(()) }
+/// ```
+///
+/// Over bare slices, one says where what lies:
+///
+/// ```
+/// use optim::{Adam, Group, Optimizer, Param};
 ///
 /// let mut values = vec![1.0f32; 6];
 /// let params = [Param::new("weight", 0..4).with_shape([2, 2]), Param::new("bias", 4..6)];
-/// let mut optimizer = Optimizer::new(Adam { lr: 0.1, ..Adam::default() }, params)?;
+/// let adam = Adam { lr: 0.1, ..Adam::default() };
+/// let mut optimizer = Optimizer::for_slices([Group::new(adam, params)])?;
 /// for _ in 0..200 {
 ///     let grads: Vec<f32> = values.iter().map(|w| 2.0 * w).collect(); // of the sum of squares
-///     optimizer.step(&mut values, &grads);
+///     optimizer.step_slices(&mut values, &grads);
 /// }
 /// assert!(values.iter().all(|w| w.abs() < 1e-2));
 /// # Ok::<(), optim::Error>(())
@@ -27,6 +45,8 @@ use crate::{AnyRule, Coordinates, Error, Group, Interval, Param, Real, State};
 #[derive(Debug)]
 pub struct Optimizer<F: Real> {
     groups: Vec<Active<F>>,
+    /// The entries that were not trainable when the optimizer was made; it has no state for them.
+    untrained: Vec<usize>,
     n_steps: u64,
     n_values: usize,
 }
@@ -35,41 +55,85 @@ pub struct Optimizer<F: Real> {
 #[derive(Debug)]
 struct Active<F: Real> {
     group: Group<F>,
+    /// Before the group's scale; the rule holds it after. Only [`set_lr`](Self::set_lr) writes either.
     lr: f64,
     /// Element-wise: one state for all parameters, one after the other. Whole-tensor: one for each.
     states: Vec<State<F>>,
-    /// Element-wise: stretches of neighbouring parameters. Whole-tensor: empty.
+    /// By parameter: whether it is passed over.
+    is_frozen: Vec<bool>,
+    /// Element-wise: stretches of neighbouring parameters that are not frozen. Whole-tensor: empty.
     runs: Vec<Run>,
 }
 
 impl<F: Real> Optimizer<F> {
-    /// One rule for all parameters.
+    /// One rule for all parameters that are trainable.
     ///
     /// # Errors
-    /// As [`with_groups`](Self::with_groups).
-    pub fn new(rule: impl Into<AnyRule<F>>, params: impl IntoIterator<Item = Param>) -> Result<Self, Error> {
-        Self::with_groups([Group::new(rule, params)])
+    /// When a hyperparameter is outside its range or the rule does not take the shape of a parameter.
+    pub fn new<P>(rule: impl Into<AnyRule<F>>, params: &P) -> Result<Self, Error>
+    where
+        P: Parameters<Value = F> + ?Sized,
+    {
+        let (trained, untrained) = split(params);
+        let (params, entries) = trained.into_iter().unzip();
+        Self::assemble([Group { rule: rule.into(), params, entries, lr_scale: 1.0 }], untrained)
     }
 
-    /// Groups of parameters, each with its own rule and hyperparameters.
+    /// Groups of a network's parameters, each with its own rule and hyperparameters.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and when a pattern of the groups matches nothing.
+    pub fn with_groups(groups: Groups<F>) -> Result<Self, Error> {
+        let (groups, untrained) = groups.finish()?;
+        Self::assemble(groups, untrained)
+    }
+
+    /// Groups of ranges of bare slices, for [`step_slices`](Self::step_slices).
     ///
     /// # Errors
     /// When a hyperparameter is outside its range, a shape does not fill its range or is not one that
     /// the rule takes, two ranges overlap, or a name occurs twice.
-    pub fn with_groups(groups: impl IntoIterator<Item = Group<F>>) -> Result<Self, Error> {
+    pub fn for_slices(groups: impl IntoIterator<Item = Group<F>>) -> Result<Self, Error> {
+        Self::assemble(groups, vec![])
+    }
+
+    fn assemble(groups: impl IntoIterator<Item = Group<F>>, untrained: Vec<usize>) -> Result<Self, Error> {
         let groups: Vec<_> = groups.into_iter().map(Active::new).collect::<Result<_, _>>()?;
         let params: Vec<_> = groups.iter().flat_map(|active| &active.group.params).collect();
         check_params(&params)?;
         let n_values = params.iter().map(|param| param.range.end).max().unwrap_or(0);
-        Ok(Self { groups, n_steps: 0, n_values })
+        Ok(Self { groups, untrained, n_steps: 0, n_values })
     }
 
-    /// One step of every group.
+    /// One step of every group along the gradients. What has been frozen since the optimizer was made is
+    /// passed over, its state stays as it is, and once thawed it goes on from there.
+    ///
+    /// # Panics
+    /// When these are not the parameters that the optimizer was made for, or one of them is trainable now and
+    /// was not then.
+    #[track_caller]
+    pub fn step<P: Parameters<Value = F> + ?Sized>(&mut self, params: &mut P) {
+        for active in &mut self.groups {
+            active.pass_over_frozen(params);
+        }
+        for &entry in &self.untrained {
+            let entry = params.entry(entry);
+            assert!(
+                !entry.is_trainable,
+                "Optimizer::step: {} is trainable, and was not when the optimizer was made; make a new one",
+                entry.name
+            );
+        }
+        let (values, grads) = params.values_and_grads_mut();
+        self.step_slices(values, grads);
+    }
+
+    /// [`step`](Self::step) on bare slices.
     ///
     /// # Panics
     /// When `values` and `grads` differ in length or are shorter than the furthest range.
     #[track_caller]
-    pub fn step(&mut self, values: &mut [F], grads: &[F]) {
+    pub fn step_slices(&mut self, values: &mut [F], grads: &[F]) {
         let (n_values, n_grads) = (values.len(), grads.len());
         assert!(n_values == n_grads, "Optimizer::step: values has {n_values} elements, grads {n_grads}");
         let needed = self.n_values;
@@ -93,7 +157,8 @@ impl<F: Real> Optimizer<F> {
         self.groups.iter().map(|active| &active.group)
     }
 
-    /// The learning rate, before the groups' scales.
+    /// The learning rate of the first group, before its scale: what [`set_lr`](Self::set_lr) or
+    /// [`set`](Self::set) set last.
     pub fn lr(&self) -> f64 {
         self.groups.first().map_or(0.0, |active| active.lr)
     }
@@ -107,13 +172,12 @@ impl<F: Real> Optimizer<F> {
         let allowed = Interval::NON_NEGATIVE;
         assert!(allowed.contains(lr), "Optimizer::set_lr: lr = {lr} is outside {allowed}");
         for active in &mut self.groups {
-            active.lr = lr;
-            let scaled = lr * active.group.lr_scale;
-            active.group.rule.set("lr", scaled).expect("every rule has a learning rate that may be ≥ 0");
+            active.set_lr(lr).expect("every rule has a learning rate that may be ≥ 0");
         }
     }
 
-    /// Sets a hyperparameter of one group by name: `weight_decay`, `momentum`, `beta1`, …
+    /// Sets a hyperparameter of one group by name: `weight_decay`, `momentum`, `beta1`, …; `lr` is times the
+    /// group's scale, as in [`set_lr`](Self::set_lr).
     ///
     /// # Errors
     /// When the group's rule has no such hyperparameter or the value is outside its range.
@@ -122,7 +186,8 @@ impl<F: Real> Optimizer<F> {
     /// When there is no such group.
     #[track_caller]
     pub fn set(&mut self, group_idx: usize, name: &str, value: f64) -> Result<(), Error> {
-        self.groups[group_idx].group.rule.set(name, value)
+        let active = &mut self.groups[group_idx];
+        if name == "lr" { active.set_lr(value) } else { active.group.rule.set(name, value) }
     }
 
     /// Takes learning rate and, if the schedule has one, momentum for the coming step. A rule without
@@ -173,18 +238,16 @@ impl<F: Real> Optimizer<F> {
 }
 
 impl<F: Real> Active<F> {
-    fn new(mut group: Group<F>) -> Result<Self, Error> {
+    fn new(group: Group<F>) -> Result<Self, Error> {
         Interval::NON_NEGATIVE.check("group", "lr_scale", group.lr_scale)?;
         group.rule.rule().check()?;
         let lr =
             group.rule.rule().hyperparameters().iter().find(|(name, _)| *name == "lr").map(|(_, lr)| *lr);
         let lr =
             lr.ok_or(Error::Combination { owner: group.rule.rule().name(), rule: "a rule must have `lr`" })?;
-        group.rule.set("lr", lr * group.lr_scale)?;
-        let (states, runs) = match &group.rule {
+        let states = match &group.rule {
             AnyRule::Elementwise(rule) => {
-                let n = group.params.iter().map(|param| param.range.len()).sum();
-                (vec![rule.state(n)?], joined_runs(&group.params))
+                vec![rule.state(group.params.iter().map(|param| param.range.len()).sum())?]
             }
             AnyRule::WholeTensor(rule) => {
                 let state = |param: &Param| match rule.state(&param.shape) {
@@ -193,10 +256,46 @@ impl<F: Real> Active<F> {
                     }
                     state => state,
                 };
-                (group.params.iter().map(state).collect::<Result<_, _>>()?, vec![])
+                group.params.iter().map(state).collect::<Result<_, _>>()?
             }
         };
-        Ok(Self { group, lr, states, runs })
+        let is_frozen = vec![false; group.params.len()];
+        let mut active = Self { group, lr, states, is_frozen, runs: vec![] };
+        active.set_lr(lr)?;
+        active.join_runs();
+        Ok(active)
+    }
+
+    fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
+        self.group.rule.set("lr", lr * self.group.lr_scale)?;
+        self.lr = lr;
+        Ok(())
+    }
+
+    /// Notices what has been frozen or thawed since the last step.
+    #[track_caller]
+    fn pass_over_frozen<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
+        let Group { params: known, entries, .. } = &self.group;
+        assert!(
+            known.len() == entries.len(),
+            "Optimizer::step: it was made for bare slices; use Optimizer::step_slices"
+        );
+        let mut has_changed = false;
+        for ((param, &idx), is_frozen) in known.iter().zip(entries).zip(&mut self.is_frozen) {
+            let entry = (idx < params.n_entries()).then(|| params.entry(idx));
+            let entry = entry.filter(|entry| entry.range == param.range && entry.name == param.name);
+            let Some(entry) = entry else {
+                panic!(
+                    "Optimizer::step: these are not the parameters that the optimizer was made for: there is no \
+                     {} at {:?}",
+                    param.name, param.range
+                );
+            };
+            has_changed |= std::mem::replace(is_frozen, !entry.is_trainable) == entry.is_trainable;
+        }
+        if has_changed {
+            self.join_runs();
+        }
     }
 
     fn step(&mut self, t: u64, values: &mut [F], grads: &[F]) {
@@ -209,7 +308,10 @@ impl<F: Real> Active<F> {
                 rule.apply(t, Coordinates { values, grads, slots, runs: &self.runs });
             }
             AnyRule::WholeTensor(rule) => {
-                for (param, state) in self.group.params.iter().zip(&mut self.states) {
+                let states = self.states.iter_mut().zip(&self.is_frozen);
+                for (param, (state, _)) in
+                    self.group.params.iter().zip(states).filter(|(_, (_, is_frozen))| !**is_frozen)
+                {
                     let range = param.range.clone();
                     let (values, grads) = (&mut values[range.clone()], &grads[range]);
                     rule.apply(t, &param.shape, values, grads, &mut state.slots);
@@ -267,18 +369,27 @@ impl<F: Real> Active<F> {
             state.n_steps = n_steps;
         }
     }
-}
 
-/// Joins parameters that follow one another in memory, so that they are updated in one pass.
-fn joined_runs(params: &[Param]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut slot_start = 0;
-    for Param { range, .. } in params {
-        match runs.last_mut() {
-            Some(last) if last.value_start + last.len == range.start => last.len += range.len(),
-            _ => runs.push(Run { value_start: range.start, slot_start, len: range.len() }),
+    /// Joins parameters that follow one another in memory, so that they are updated in one pass.
+    fn join_runs(&mut self) {
+        self.runs.clear();
+        if let AnyRule::WholeTensor(_) = self.group.rule {
+            return;
         }
-        slot_start += range.len();
+        let mut slot_start = 0;
+        for (Param { range, .. }, is_frozen) in self.group.params.iter().zip(&self.is_frozen) {
+            let (value_start, len) = (range.start, range.len());
+            match self.runs.last_mut() {
+                _ if *is_frozen => {}
+                Some(last)
+                    if last.value_start + last.len == value_start
+                        && last.slot_start + last.len == slot_start =>
+                {
+                    last.len += len;
+                }
+                _ => self.runs.push(Run { value_start, slot_start, len }),
+            }
+            slot_start += len;
+        }
     }
-    runs
 }

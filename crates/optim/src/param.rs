@@ -33,13 +33,17 @@ impl Param {
 pub struct Group<F: Real> {
     pub(crate) rule: AnyRule<F>,
     pub(crate) params: Vec<Param>,
+    /// The entry of each parameter in what implements [`Parameters`](crate::Parameters); empty over bare slices.
+    pub(crate) entries: Vec<usize>,
     pub(crate) lr_scale: f64,
 }
 
 impl<F: Real> Group<F> {
-    /// The parameters that `rule` moves.
+    /// The parameters that `rule` moves in bare slices, for
+    /// [`Optimizer::for_slices`](crate::Optimizer::for_slices); those of a network are grouped by
+    /// [`Groups`](crate::Groups).
     pub fn new(rule: impl Into<AnyRule<F>>, params: impl IntoIterator<Item = Param>) -> Self {
-        Self { rule: rule.into(), params: params.into_iter().collect(), lr_scale: 1.0 }
+        Self { rule: rule.into(), params: params.into_iter().collect(), entries: vec![], lr_scale: 1.0 }
     }
 
     /// Multiplies every learning rate that the optimizer is given by `lr_scale` for this group; 1 at first.

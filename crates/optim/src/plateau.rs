@@ -1,6 +1,6 @@
 //! Lowering the learning rate when a metric stops improving.
 
-use crate::{Error, Interval, Mode};
+use crate::{Error, Goal, Interval};
 
 /// When and how far to lower the learning rate.
 ///
@@ -10,7 +10,7 @@ pub struct ReduceLrOnPlateau {
     /// The learning rate at first.
     pub lr: f64,
     /// Whether the metric is to fall or to rise; fall.
-    pub mode: Mode,
+    pub goal: Goal,
     /// The factor, in [0, 1); 0.1.
     pub factor: f64,
     /// Epochs without improvement that are let pass: the next one lowers the rate; 10.
@@ -39,7 +39,7 @@ impl ReduceLrOnPlateau {
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
-            mode: Mode::Min,
+            goal: Goal::Min,
             factor: 0.1,
             patience: 10,
             threshold: Threshold::Relative(1e-4),
@@ -50,10 +50,10 @@ impl ReduceLrOnPlateau {
     }
 
     fn is_better(&self, metric: f64, best: f64) -> bool {
-        match (self.threshold, self.mode) {
+        match (self.threshold, self.goal) {
             (Threshold::Absolute(min_delta), mode) => mode.is_better(metric, best, min_delta),
-            (Threshold::Relative(part), Mode::Min) => metric < best * (1.0 - part),
-            (Threshold::Relative(part), Mode::Max) => metric > best * (1.0 + part),
+            (Threshold::Relative(part), Goal::Min) => metric < best * (1.0 - part),
+            (Threshold::Relative(part), Goal::Max) => metric > best * (1.0 + part),
         }
     }
 }
@@ -102,7 +102,7 @@ impl Plateau {
         Interval::NON_NEGATIVE.check(owner, "min_lr", config.min_lr)?;
         Interval::NON_NEGATIVE.check(owner, "eps", config.eps)?;
         let progress =
-            PlateauProgress { lr: config.lr, best_metric: config.mode.worst(), n_bad: 0, cooldown: 0 };
+            PlateauProgress { lr: config.lr, best_metric: config.goal.worst(), n_bad: 0, cooldown: 0 };
         Ok(Self { config, progress })
     }
 

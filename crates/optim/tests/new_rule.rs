@@ -1,6 +1,6 @@
 //! A rule of one's own, as the book shows it: the sign of the running mean of the gradient.
 
-use optim::{AnyRule, Coordinates, Elementwise, Error, Interval, Optimizer, Param, Real, Rule, Slot};
+use optim::{AnyRule, Coordinates, Elementwise, Error, Group, Interval, Optimizer, Param, Real, Rule, Slot};
 
 // ANCHOR: rule
 /// Signum: a step of the same length for every coordinate, against the sign of the mean gradient.
@@ -70,11 +70,11 @@ fn it_steps_by_lr_against_the_mean_gradient() {
 #[test]
 fn the_optimizer_takes_it_like_one_of_its_own() {
     let rule = AnyRule::Elementwise(Box::new(Signum { lr: 0.01, momentum: 0.9 }));
-    let mut optimizer = Optimizer::new(rule, [Param::new("w", 0..2)]).unwrap();
+    let mut optimizer = Optimizer::for_slices([Group::new(rule, [Param::new("w", 0..2)])]).unwrap();
     let mut w = [1.0f32, -2.0];
     for _ in 0..500 {
         let grads = w.map(|w| 2.0 * w); // of Σ w²
-        optimizer.step(&mut w, &grads);
+        optimizer.step_slices(&mut w, &grads);
     }
     assert!(w.iter().all(|w| w.abs() < 0.2), "{w:?}");
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use autograd::{Params, Role};
 use bench_protocol::{ConvPass, ConvSize, Network, Probe, Ran, Rule, TensorOp, Timer, Work, Worker, uniform};
 use benches::probe::{self, Copying};
-use optim::{Adam, AdamW, AnyRule, Optimizer, Param, Sgd};
+use optim::{Adam, AdamW, AnyRule, Optimizer, Sgd};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::{Beta, Tensor};
 
@@ -80,12 +80,8 @@ fn optimizer(rule: Rule, size: usize) -> Result<Box<dyn Worker>> {
     }
     params.values_mut().copy_from_slice(&uniform(0, size, 1.0));
     params.grads_mut().copy_from_slice(&uniform(100, size, 1e-3));
-    let ranges = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
-    let mut optimizer = Optimizer::new(rule, ranges)?;
-    Ok(Box::new(Repeat(move || {
-        let (values, grads) = params.values_and_grads();
-        optimizer.step(values, grads);
-    })))
+    let mut optimizer = Optimizer::new(rule, &params)?;
+    Ok(Box::new(Repeat(move || optimizer.step(&mut params))))
 }
 
 fn tensor_op(op: TensorOp, size: usize) -> Box<dyn Worker> {

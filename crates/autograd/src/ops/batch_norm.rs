@@ -25,7 +25,11 @@ impl Default for BatchNormOptions {
     }
 }
 
-struct BatchNorm(BatchNormOptions);
+struct BatchNorm {
+    options: BatchNormOptions,
+    /// Frozen statistics are used in training too, and stay as they are.
+    is_frozen: bool,
+}
 
 /// The order of the inputs; the last two may be missing.
 const X: usize = 0;
@@ -37,7 +41,7 @@ const BIAS: usize = 4;
 impl BatchNorm {
     fn sizes(&self, x: Shape) -> BatchNormShape {
         let (rows, channels) = rows_and_cols(x);
-        BatchNormShape { rows, channels, eps: self.0.eps }
+        BatchNormShape { rows, channels, eps: self.options.eps }
     }
 }
 
@@ -73,7 +77,7 @@ impl Op for BatchNorm {
     fn forward(&self, f: Forward<'_>) {
         let (x, sizes) = (f.inputs.value(X), self.sizes(f.shape));
         let [weight, bias] = affine(f.inputs);
-        if f.training {
+        if f.training && !self.is_frozen {
             f.saved.floats.resize(2 * sizes.channels, 0.0);
             let (mean, var) = f.saved.floats.split_at_mut(sizes.channels);
             batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes);
@@ -88,7 +92,7 @@ impl Op for BatchNorm {
     fn backward(&self, mut b: Backward<'_>) {
         let sizes = self.sizes(b.shape);
         let [weight, _] = affine(b.inputs);
-        let (mean, var, statistics) = if b.training {
+        let (mean, var, statistics) = if b.training && !self.is_frozen {
             let (mean, var) = b.saved.floats.split_at(sizes.channels);
             (mean, var, Statistics::Batch)
         } else {
@@ -113,7 +117,7 @@ impl Op for BatchNorm {
     }
 
     fn has_statistics(&self) -> bool {
-        true
+        !self.is_frozen
     }
 
     /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)).
@@ -121,7 +125,7 @@ impl Op for BatchNorm {
         let BatchNormShape { rows, channels, .. } = self.sizes(c.shape(X));
         let unbiased = rows as f32 / (rows as f32 - 1.0);
         let (mean, var) = c.saved.floats.split_at(channels);
-        let momentum = self.0.momentum;
+        let momentum = self.options.momentum;
         for (i, batch, factor) in [(RUNNING_MEAN, mean, 1.0), (RUNNING_VAR, var, unbiased)] {
             for (running, batch) in c.statistic(i).iter_mut().zip(batch) {
                 *running += momentum * (factor * batch - *running);
@@ -137,7 +141,7 @@ impl Graph<'_> {
     /// `running` are mean and variance, entries of [`Params`](crate::Params) with
     /// [`Role::Statistic`](crate::Role::Statistic); `affine` are weight and bias, or 1 and 0. In training the
     /// batch's own statistics are used, and [`backward`](Self::backward) moves the running ones towards
-    /// them; in evaluation the running ones are used.
+    /// them; in evaluation, and where they are [frozen](crate::Params::freeze), the running ones are used.
     ///
     /// # Panics
     /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values per channel
@@ -152,16 +156,17 @@ impl Graph<'_> {
     ) -> Var {
         let shape = self.shape(x);
         let (rows, _) = rows_and_cols(shape);
+        let is_frozen = running.iter().any(|&statistic| self.is_frozen(statistic));
         assert!(
-            rows > 1 || !self.mode.training,
+            rows > 1 || !self.mode.training || is_frozen,
             "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
             self.at(),
             if rows == 1 { "value" } else { "values" }
         );
-        let [mean, var] = running;
+        let ([mean, var], op) = (running, BatchNorm { options, is_frozen });
         match affine {
-            Some([weight, bias]) => self.apply(BatchNorm(options), &[x, mean, var, weight, bias]),
-            None => self.apply(BatchNorm(options), &[x, mean, var]),
+            Some([weight, bias]) => self.apply(op, &[x, mean, var, weight, bias]),
+            None => self.apply(op, &[x, mean, var]),
         }
     }
 }

@@ -6,7 +6,7 @@ use tensor::{Shape, scratch};
 use super::reduce::Reduction;
 use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
 
-/// The options of [`Graph::cross_entropy`]; the default is PyTorch's.
+/// The options of [`Graph::cross_entropy_with`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CrossEntropyOptions {
     /// What is taken from the label's probability and spread evenly over all classes, in [0, 1]; 0.
@@ -55,7 +55,17 @@ impl Op for CrossEntropy {
 }
 
 impl Graph<'_> {
-    /// Cross-entropy of logits `[n, classes]` with n class labels, a scalar; `torch.nn.functional.cross_entropy`.
+    /// The mean cross-entropy of logits `[n, classes]` with n class labels, a scalar;
+    /// `torch.nn.functional.cross_entropy`.
+    ///
+    /// # Panics
+    /// When the logits are not `[n, classes]` with as many rows as there are labels, or a label is not a class.
+    #[track_caller]
+    pub fn cross_entropy(&self, logits: Var, labels: Indices) -> Var {
+        self.cross_entropy_with(logits, labels, CrossEntropyOptions::default())
+    }
+
+    /// [`cross_entropy`](Self::cross_entropy) with label smoothing or another reduction.
     ///
     /// With label smoothing s, the loss of a row is −(1 − s) · ln p(label) − s / classes · Σ ln p, p the
     /// softmax of the row. Szegedy et al. 2016.
@@ -64,7 +74,7 @@ impl Graph<'_> {
     /// When the logits are not `[n, classes]` with as many rows as there are labels, a label is not a class,
     /// or s does not lie in [0, 1].
     #[track_caller]
-    pub fn cross_entropy(&self, logits: Var, labels: Indices, options: CrossEntropyOptions) -> Var {
+    pub fn cross_entropy_with(&self, logits: Var, labels: Indices, options: CrossEntropyOptions) -> Var {
         let (shape, n_labels) = (self.shape(logits), self.n_indices("cross_entropy", labels));
         let smoothing = options.label_smoothing;
         assert!(

@@ -47,7 +47,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 vec![rng.variable([n, classes])],
                 move |g, v| {
                     let labels = g.indices(&labels);
-                    g.cross_entropy(v[0], labels, options)
+                    g.cross_entropy_with(v[0], labels, options)
                 },
                 move |x| {
                     let losses =

@@ -48,8 +48,7 @@ pub fn mistakes(trained: &Trained) -> Result<Vec<Mistake>> {
     let mut loader = Loader::new(&trained.images.test, 64).normalize(&trained.normalize);
     while loader.next_into(&mut batch)? {
         let g = tape.begin(&mut params, Mode::eval());
-        let x = g.input(batch.shape(), batch.images());
-        let logits = net.forward(&g, x);
+        let logits = net.forward(&g, g.images(&batch));
         let rows = g.value(logits).chunks_exact(trained.classes().len());
         for ((logits, &is), &image) in rows.zip(batch.labels()).zip(batch.indices()) {
             let p = softmax(logits);

@@ -6,7 +6,7 @@ use clap::Args;
 use classifier::ranges::{any_seed, positive, within};
 use data::{Batch, Loader, Part, shapes};
 use nn::{Layer, models};
-use optim::{Adam, AnyRule, LrRangeTest, Optimizer, Param, RangeTest as Course, Sgd};
+use optim::{Adam, AnyRule, LrRangeTest, Optimizer, RangeTest as Course, Sgd};
 use rayon::prelude::*;
 use viz::Figure;
 
@@ -58,8 +58,7 @@ impl RangeTest {
 
     fn test(&self, rule: AnyRule<f32>, images: &data::Cifar) -> Result<LrRangeTest> {
         let (net, mut params) = nn::build(models::lecture_cnn(0.0), self.seed);
-        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
-        let mut optimizer = Optimizer::new(rule, entries)?;
+        let mut optimizer = Optimizer::new(rule, &params)?;
         let course =
             Course { start_lr: self.from, end_lr: self.to, n_steps: self.steps, ..Course::default() };
         let mut test = LrRangeTest::new(course)?;
@@ -69,16 +68,13 @@ impl RangeTest {
             if !loader.next_into(&mut batch)? {
                 loader.next_into(&mut batch)?;
             }
-            let mut g = tape.begin(&mut params, Mode::train(self.seed, test.history().len() as u64));
-            let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
-            let logits = net.forward(&g, x);
-            let loss = g.cross_entropy(logits, labels, Default::default());
-            g.backward(loss);
-            let loss = g.scalar(loss);
-            drop(g);
+            let mode = Mode::train(self.seed, optimizer.n_steps());
+            let loss = tape.step(&mut params, mode, |g| {
+                let logits = net.forward(g, g.images(&batch));
+                g.cross_entropy(logits, g.labels(&batch))
+            });
             optimizer.set_lr(lr);
-            let (values, grads) = params.values_and_grads();
-            optimizer.step(values, grads);
+            optimizer.step(&mut params);
             test.observe(loss.into());
         }
         Ok(test)

@@ -5,7 +5,7 @@ use autograd::{Mode, Params, Reduction, Tape};
 use clap::Args;
 use classifier::ranges::{any_seed, not_negative, within};
 use nn::{Layer, Linear};
-use optim::{Optimizer, Param, Sgd, regularize};
+use optim::{Optimizer, Sgd, regularize};
 use viz::Figure;
 
 use super::Experiment;
@@ -62,8 +62,7 @@ impl WeightDecay {
         let (train, test) = LinearData { samples, features, test: 0.5, scale: 0.01, seed }.draw()?;
         let (net, mut params) = nn::build(Linear::new(features, 1), seed);
         let mut tape = Tape::new();
-        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
-        let mut optimizer = Optimizer::new(Sgd { lr: self.lr, ..Sgd::default() }, entries)?;
+        let mut optimizer = Optimizer::new(Sgd { lr: self.lr, ..Sgd::default() }, &params)?;
         let mut losses = Losses::default();
         for epoch in 0..self.epochs {
             let mode = Mode::train(seed, epoch as u64);
@@ -71,8 +70,7 @@ impl WeightDecay {
             let weights = params.values().to_vec();
             // λ/2 · Σp² over all weights and the bias; its gradient λp joins that of the error.
             let penalty = regularize::l2(&weights, params.grads_mut(), lambda);
-            let (values, grads) = params.values_and_grads();
-            optimizer.step(values, grads);
+            optimizer.step(&mut params);
             losses.train.push(mse + penalty);
             losses.train_mse.push(mse);
             losses.test.push(squared_error(&net, &mut params, &mut tape, Mode::eval(), &test));
@@ -84,14 +82,11 @@ impl WeightDecay {
 /// The mean squared error; in training its gradient lands in the parameters.
 fn squared_error(net: &Linear, params: &mut Params, tape: &mut Tape, mode: Mode, samples: &Samples) -> f64 {
     let (n, n_features) = (samples.y.len(), samples.x.len() / samples.y.len());
-    let mut g = tape.begin(params, mode);
-    let (x, y) = (g.input([n, n_features], &samples.x), g.input([n, 1], &samples.y));
-    let prediction = net.forward(&g, x);
-    let loss = g.mse_loss(prediction, y, Reduction::Mean);
-    if mode.grad {
-        g.backward(loss);
-    }
-    g.scalar(loss).into()
+    let loss = tape.step(params, mode, |g| {
+        let prediction = net.forward(g, g.input([n, n_features], &samples.x));
+        g.mse_loss(prediction, g.input([n, 1], &samples.y), Reduction::Mean)
+    });
+    loss.into()
 }
 
 impl Experiment for WeightDecay {

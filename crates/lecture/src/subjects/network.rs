@@ -12,7 +12,7 @@ use classifier::{Evaluation, Images, Score, model};
 use data::{Batch, Dataset, Loader, Normalize, Subset};
 use foreign_text::Foreign;
 use nn::{Layer, Sequential, models};
-use optim::{Adam, AnyRule, Optimizer, Param};
+use optim::{Adam, AnyRule, Optimizer};
 
 use crate::page::Cell;
 
@@ -141,8 +141,7 @@ impl Training {
     /// # Errors
     /// When a hyperparameter of the rule is outside its range.
     pub fn new(params: &Params, rule: AnyRule<f32>, seed: u64) -> Result<Self> {
-        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
-        Ok(Self { optimizer: Optimizer::new(rule, entries)?, tape: Tape::new(), seed, step: 0 })
+        Ok(Self { optimizer: Optimizer::new(rule, params)?, tape: Tape::new(), seed, step: 0 })
     }
 
     /// One pass over the loader's images.
@@ -158,16 +157,13 @@ impl Training {
         let (mut batch, mut of_batches, mut of_images, mut n_images) = (Batch::new(), 0.0, 0.0, 0);
         // ANCHOR: epoch
         while loader.next_into(&mut batch)? {
-            let mut g = self.tape.begin(params, Mode::train(self.seed, self.step));
-            let (x, labels) = (g.input(batch.shape(), batch.images()), g.indices(batch.labels()));
-            let logits = net.forward(&g, x);
-            let loss = g.cross_entropy(logits, labels, Default::default());
-            g.backward(loss);
-            let loss = f64::from(g.scalar(loss));
-            drop(g);
-            let (values, grads) = params.values_and_grads();
-            self.optimizer.step(values, grads);
+            let loss = self.tape.step(params, Mode::train(self.seed, self.step), |g| {
+                let logits = net.forward(g, g.images(&batch));
+                g.cross_entropy(logits, g.labels(&batch))
+            });
+            self.optimizer.step(params);
             self.step += 1;
+            let loss = f64::from(loss);
             of_batches += loss;
             of_images += loss * batch.len() as f64;
             n_images += batch.len();

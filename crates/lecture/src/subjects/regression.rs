@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use anyhow::Result;
 use autograd::{Mode, Params, Reduction, Tape};
 use nn::{Dropout, Layer, Linear, ReLU, Sequential};
-use optim::{Adam, Optimizer, Param};
+use optim::{Adam, Optimizer};
 
 use super::{random, statistics};
 
@@ -60,16 +60,14 @@ impl Mlp {
             .add(Dropout::new(p))
             .add(Linear::new(WIDTH, 1));
         let (net, params) = nn::build(net, seed);
-        let entries = params.entries().iter().map(|entry| Param::new(&entry.name, entry.range.clone()));
-        let optimizer = Optimizer::new(Adam { lr, ..Adam::default() }, entries)?;
+        let optimizer = Optimizer::new(Adam { lr, ..Adam::default() }, &params)?;
         Ok(Self { net, params, tape: Tape::new(), optimizer, seed, step: 0 })
     }
 
     /// One step over all points; returns their mean squared error before it.
     pub(crate) fn train(&mut self, points: &Points) -> f64 {
         let loss = self.error(points, Mode::train(self.seed, self.step));
-        let (values, grads) = self.params.values_and_grads();
-        self.optimizer.step(values, grads);
+        self.optimizer.step(&mut self.params);
         self.step += 1;
         loss
     }
@@ -81,14 +79,11 @@ impl Mlp {
 
     fn error(&mut self, points: &Points, mode: Mode) -> f64 {
         let n = points.x.len();
-        let mut g = self.tape.begin(&mut self.params, mode);
-        let (x, y) = (g.input([n, 1], &points.x), g.input([n, 1], &points.y));
-        let prediction = self.net.forward(&g, x);
-        let loss = g.mse_loss(prediction, y, Reduction::Mean);
-        if mode.grad {
-            g.backward(loss);
-        }
-        g.scalar(loss).into()
+        let loss = self.tape.step(&mut self.params, mode, |g| {
+            let prediction = self.net.forward(g, g.input([n, 1], &points.x));
+            g.mse_loss(prediction, g.input([n, 1], &points.y), Reduction::Mean)
+        });
+        loss.into()
     }
 
     /// The outputs for these inputs: dropout is off, or, for a stochastic pass, on and keyed by its number.

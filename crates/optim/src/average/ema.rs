@@ -1,6 +1,8 @@
 //! Exponential moving average.
 
-use super::check_length;
+use parameters::Parameters;
+
+use super::{check_length, write};
 use crate::lanes::Lanes;
 use crate::{Error, Interval, Real};
 
@@ -34,7 +36,16 @@ impl<F: Real> Ema<F> {
     /// # Panics
     /// When the number of weights is another than at the start.
     #[track_caller]
-    pub fn update(&mut self, values: &[F]) {
+    pub fn update<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
+        self.update_slice(params.values());
+    }
+
+    /// [`update`](Self::update) from a bare slice.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn update_slice(&mut self, values: &[F]) {
         check_length("Ema::update", values.len(), self.average.len());
         self.n_updates += 1;
         let starts = self.n_updates == 1 && !self.is_corrected;
@@ -43,19 +54,32 @@ impl<F: Real> Ema<F> {
             .each(move |a, w, []| *a = a.lerp(w, new));
     }
 
-    /// Writes the average into `out`; before the first update that is 0.
+    /// Writes the average over what is trainable; before the first update that is 0.
+    ///
+    /// # Panics
+    /// When there are more or fewer weights than in the average.
+    #[track_caller]
+    pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
+        write("Ema::write_to", params, &self.average, |average, out| self.correct(average, out));
+    }
+
+    /// [`write_to`](Self::write_to) a bare slice, all of it.
     ///
     /// # Panics
     /// When `out` has another length than the average.
     #[track_caller]
-    pub fn write_to(&self, out: &mut [F]) {
+    pub fn write_to_slice(&self, out: &mut [F]) {
         check_length("Ema::write_to", out.len(), self.average.len());
+        self.correct(&self.average, out);
+    }
+
+    fn correct(&self, average: &[F], out: &mut [F]) {
         let correction = if self.is_corrected && self.n_updates > 0 {
             F::of(1.0 - self.decay.powf(self.n_updates as f64))
         } else {
             F::ONE
         };
-        Lanes { values: out, grads: &self.average, slots: [] }.each(move |out, a, []| *out = a / correction);
+        Lanes { values: out, grads: average, slots: [] }.each(move |out, a, []| *out = a / correction);
     }
 
     /// The number of updates, to be saved.

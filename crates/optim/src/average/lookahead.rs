@@ -1,5 +1,9 @@
 //! Look-ahead: k steps forward, one step back.
 
+use std::ops::Range;
+
+use parameters::Parameters;
+
 use super::check_length;
 use crate::lanes::Lanes;
 use crate::{Error, Interval, Real};
@@ -31,21 +35,51 @@ impl<F: Real> Lookahead<F> {
         Ok(Self { alpha, k, n_steps: 0, slow: values.to_vec() })
     }
 
-    /// Counts a step of the fast weights; at each k-th moves the slow ones and sets the fast ones to them.
+    /// Counts a step of the fast weights; at each k-th moves the slow ones and sets the fast ones to them, of what
+    /// is trainable.
     ///
     /// # Panics
     /// When the number of weights is another than at the start.
     #[track_caller]
-    pub fn after_step(&mut self, values: &mut [F]) {
-        check_length("Lookahead::after_step", values.len(), self.slow.len());
-        self.n_steps += 1;
-        if !self.n_steps.is_multiple_of(self.k) {
-            return;
+    pub fn after_step<P: Parameters<Value = F> + ?Sized>(&mut self, params: &mut P) {
+        if self.count(params.values().len()) {
+            for idx in 0..params.n_entries() {
+                let entry = params.entry(idx);
+                let (is_trainable, range) = (entry.is_trainable, entry.range);
+                let values = &mut params.values_and_grads_mut().0[range.clone()];
+                if is_trainable {
+                    self.join(range, values);
+                } else {
+                    // Where it is thawed, it starts from here.
+                    self.slow[range].copy_from_slice(values);
+                }
+            }
         }
-        let alpha = F::of(self.alpha);
-        Lanes { values: &mut self.slow, grads: values, slots: [] }
-            .each(move |s, w, []| *s = s.lerp(w, alpha));
-        values.copy_from_slice(&self.slow);
+    }
+
+    /// [`after_step`](Self::after_step) on a bare slice, all of it.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn after_step_slice(&mut self, values: &mut [F]) {
+        if self.count(values.len()) {
+            self.join(0..values.len(), values);
+        }
+    }
+
+    /// Counts a step; whether it is a k-th one.
+    #[track_caller]
+    fn count(&mut self, n_values: usize) -> bool {
+        check_length("Lookahead::after_step", n_values, self.slow.len());
+        self.n_steps += 1;
+        self.n_steps.is_multiple_of(self.k)
+    }
+
+    fn join(&mut self, range: Range<usize>, values: &mut [F]) {
+        let (alpha, slow) = (F::of(self.alpha), &mut self.slow[range]);
+        Lanes { values: &mut *slow, grads: values, slots: [] }.each(move |s, w, []| *s = s.lerp(w, alpha));
+        values.copy_from_slice(slow);
     }
 
     /// The slow weights.

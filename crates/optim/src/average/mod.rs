@@ -2,6 +2,11 @@
 //!
 //! Each holds its own copy of the weights and is fed after a step; evaluate with the average, go on training
 //! with the weights. What has to be saved is the average and a count.
+//!
+//! Averages are of what is trainable: frozen weights and running statistics stay what they are in the network,
+//! as `torch.optim.swa_utils.AveragedModel` copies buffers from it unless it is told otherwise (`use_buffers`).
+
+use parameters::Parameters;
 
 mod ema;
 mod lookahead;
@@ -10,6 +15,22 @@ mod swa;
 pub use ema::Ema;
 pub use lookahead::Lookahead;
 pub use swa::Swa;
+
+/// Writes `average` over what is trainable, each value as `change` says.
+#[track_caller]
+fn write<P>(op: &str, params: &mut P, average: &[P::Value], change: impl Fn(&[P::Value], &mut [P::Value]))
+where
+    P: Parameters + ?Sized,
+{
+    check_length(op, params.values().len(), average.len());
+    for idx in 0..params.n_entries() {
+        let entry = params.entry(idx);
+        if entry.is_trainable {
+            let range = entry.range;
+            change(&average[range.clone()], &mut params.values_and_grads_mut().0[range]);
+        }
+    }
+}
 
 #[track_caller]
 fn check_length(op: &str, n_values: usize, n_average: usize) {

@@ -1,6 +1,8 @@
 //! Stochastic weight averaging.
 
-use super::check_length;
+use parameters::Parameters;
+
+use super::{check_length, write};
 use crate::Real;
 use crate::lanes::Lanes;
 
@@ -27,7 +29,25 @@ impl<F: Real> Swa<F> {
     /// # Panics
     /// When the number of weights is another than at the start.
     #[track_caller]
-    pub fn update(&mut self, values: &[F]) {
+    pub fn update<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
+        self.update_slice(params.values());
+    }
+
+    /// Writes the mean over what is trainable; before the first update that is 0.
+    ///
+    /// # Panics
+    /// When there are more or fewer weights than in the mean.
+    #[track_caller]
+    pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
+        write("Swa::write_to", params, &self.average, |average, out| out.copy_from_slice(average));
+    }
+
+    /// [`update`](Self::update) from a bare slice.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn update_slice(&mut self, values: &[F]) {
         check_length("Swa::update", values.len(), self.average.len());
         self.n_updates += 1;
         let new = F::of(1.0 / self.n_updates as f64);

@@ -46,7 +46,7 @@ pub(crate) fn without_decay<F: Real>(mut rule: AnyRule<F>) -> AnyRule<F> {
 
 /// An optimizer of one parameter, of the shape n/2 × 2.
 pub(crate) fn optimizer<F: Real>(rule: AnyRule<F>, n: usize) -> Optimizer<F> {
-    Optimizer::new(rule, [Param::new("w", 0..n).with_shape([n / 2, 2])]).unwrap()
+    Optimizer::for_slices([Group::new(rule, [Param::new("w", 0..n).with_shape([n / 2, 2])])]).unwrap()
 }
 
 /// Pseudo-random numbers in (−1, 1) that need no generator.

@@ -20,7 +20,7 @@ proptest! {
     #[test]
     fn swa_is_the_mean(seen in vectors()) {
         let mut swa = Swa::new(seen[0].len());
-        seen.iter().for_each(|values| swa.update(values));
+        seen.iter().for_each(|values| swa.update_slice(values));
         let mean: Vec<f64> = (0..seen[0].len())
             .map(|i| seen.iter().map(|values| values[i]).sum::<f64>() / seen.len() as f64)
             .collect();
@@ -34,8 +34,8 @@ proptest! {
         let mut ema = Ema::new(n, decay, is_corrected).unwrap();
         let mut average = vec![f64::NAN; n];
         for (t, values) in seen.iter().enumerate() {
-            ema.update(values);
-            ema.write_to(&mut average);
+            ema.update_slice(values);
+            ema.write_to_slice(&mut average);
             // The weight of each point: (1 − d)·d^age, the first one's whatever remains unless corrected.
             let weights: Vec<f64> = (0..=t)
                 .map(|i| match (i, is_corrected) {
@@ -59,7 +59,7 @@ proptest! {
         let mut slow = start;
         for (step, values) in seen.iter().enumerate() {
             let mut fast = values.clone();
-            lookahead.after_step(&mut fast);
+            lookahead.after_step_slice(&mut fast);
             if (step as u64 + 1).is_multiple_of(k) {
                 slow.iter_mut().zip(values).for_each(|(s, w)| *s += alpha * (w - *s));
                 prop_assert!(close(&fast, &slow));
@@ -79,20 +79,20 @@ proptest! {
         let mut ema = (Ema::new(n, 0.9, false).unwrap(), Ema::new(n, 0.9, false).unwrap());
         let mut look = (Lookahead::new(&seen[0], 0.5, 3).unwrap(), Lookahead::new(&vec![0.0; n], 0.5, 3).unwrap());
         for values in first {
-            swa.0.update(values);
-            ema.0.update(values);
-            look.0.after_step(&mut values.clone());
+            swa.0.update_slice(values);
+            ema.0.update_slice(values);
+            look.0.after_step_slice(&mut values.clone());
         }
         swa.1.resume(swa.0.n_updates(), swa.0.average());
         ema.1.resume(ema.0.n_updates(), ema.0.raw());
         look.1.resume(look.0.n_steps(), look.0.slow());
         for values in second {
-            swa.0.update(values);
-            swa.1.update(values);
-            ema.0.update(values);
-            ema.1.update(values);
-            look.0.after_step(&mut values.clone());
-            look.1.after_step(&mut values.clone());
+            swa.0.update_slice(values);
+            swa.1.update_slice(values);
+            ema.0.update_slice(values);
+            ema.1.update_slice(values);
+            look.0.after_step_slice(&mut values.clone());
+            look.1.after_step_slice(&mut values.clone());
         }
         prop_assert_eq!(swa.0, swa.1);
         prop_assert_eq!(ema.0, ema.1);
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn clipping_by_value_limits_each_component(grads in prop::collection::vec(-3.0..3.0f64, 0..40), limit in 0.0..4.0f64) {
         let mut clipped = grads.clone();
-        clip_value(&mut clipped, limit);
+        clip_value_slice(&mut clipped, limit);
         let expected: Vec<f64> = grads.iter().map(|g| g.clamp(-limit, limit)).collect();
         prop_assert_eq!(clipped, expected);
     }
@@ -142,7 +142,7 @@ proptest! {
         places.iter().for_each(|place| values[place % n] = bad);
         let params = [Param::new("a", 0..n / 2), Param::new("b", n / 2..n)];
         let first = values.iter().position(|x| !x.is_finite());
-        match (check_finite(&params, &values), first) {
+        match (check_finite_slice(&params, &values), first) {
             (Ok(()), None) => {}
             (Err(Error::NonFinite { name, index, value }), Some(first)) => {
                 let expected = if first < n / 2 { ("a", first) } else { ("b", first - n / 2) };
@@ -157,12 +157,12 @@ proptest! {
 #[test]
 fn clipping_hands_nan_on() {
     let mut grads = [f64::NAN, 5.0];
-    clip_value(&mut grads, 1.0);
+    clip_value_slice(&mut grads, 1.0);
     assert!(grads[0].is_nan() && grads[1] == 1.0);
-    assert!(clip_norm(&mut grads, 1.0, Norm::L2).is_nan());
+    assert!(clip_norm_slices(&mut [&mut grads], 1.0, Norm::L2).is_nan());
     assert!(grads.iter().all(|g| g.is_nan()));
     let mut grads = [f64::INFINITY, 5.0];
-    assert_eq!(clip_norm(&mut grads, 1.0, Norm::Max), f64::INFINITY);
+    assert_eq!(clip_norm_slices(&mut [&mut grads], 1.0, Norm::Max), f64::INFINITY);
     assert!(grads[0].is_nan() && grads[1] == 0.0);
     assert!(Norm::Max.of(&[&[1.0, f64::NAN, 2.0][..]]).is_nan());
 }
@@ -177,7 +177,7 @@ fn l1_has_no_gradient_at_zero() {
 #[test]
 fn ema_before_the_first_update_is_zero() {
     let mut out = [1.0f32; 2];
-    Ema::new(2, 0.9, true).unwrap().write_to(&mut out);
+    Ema::new(2, 0.9, true).unwrap().write_to_slice(&mut out);
     assert_eq!(out, [0.0; 2]);
 }
 
@@ -214,7 +214,7 @@ fn what_is_outside_its_range_is_refused() {
 #[test]
 #[should_panic(expected = "Ema::update: values has 3 elements, the average 2")]
 fn an_average_of_another_length_panics() {
-    Ema::<f64>::new(2, 0.9, false).unwrap().update(&[0.0; 3]);
+    Ema::<f64>::new(2, 0.9, false).unwrap().update_slice(&[0.0; 3]);
 }
 
 #[test]
@@ -238,19 +238,19 @@ fn a_norm_without_a_power_panics() {
 #[test]
 #[should_panic(expected = "Norm::P: p = inf must be positive and finite")]
 fn an_infinite_power_panics() {
-    clip_norm(&mut [1.0f32], 1.0, Norm::P(f64::INFINITY));
+    clip_norm_slices(&mut [&mut [1.0f32]], 1.0, Norm::P(f64::INFINITY));
 }
 
 #[test]
 #[should_panic(expected = "clip_value: limit = -1 must not be negative")]
 fn a_negative_limit_panics() {
-    clip_value(&mut [0.0f32], -1.0);
+    clip_value_slice(&mut [0.0f32], -1.0);
 }
 
 #[test]
 #[should_panic(expected = "clip_norm: max_norm = NaN must not be negative")]
 fn a_limit_that_is_nan_panics() {
-    clip_norm(&mut [0.0f32], f64::NAN, Norm::L2);
+    clip_norm_slices(&mut [&mut [0.0f32]], f64::NAN, Norm::L2);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod properties;
 mod golden_paths;
 mod lbfgs;
 mod papers;
+mod parameters;
 mod pytorch_rules;
 
 mod company;

@@ -18,9 +18,9 @@ fn groups_have_rules_of_their_own_and_gaps_are_not_touched() {
             [Param::new("d", 6..7)],
         ),
     ];
-    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let mut optimizer = Optimizer::<f64>::for_slices(groups).unwrap();
     let mut values = [8.0; 8];
-    optimizer.step(&mut values, &[1.0; 8]);
+    optimizer.step_slices(&mut values, &[1.0; 8]);
     assert_eq!(values, [8.0, 7.9, 7.9, 8.0 - 0.5 * 9.0, 8.0, 7.9, 8.0 - 0.5 * 8.0, 8.0]);
     assert_eq!(optimizer.groups().len(), 3);
     let names: Vec<_> =
@@ -33,10 +33,10 @@ fn the_optimizer_steps_as_the_bare_rule_does() {
     let adam = Adam { weight_decay: 0.1, ..Adam::default() };
     let (mut values, mut bare) = (noise::<f32>(1, 50), noise::<f32>(1, 50));
     let params = [Param::new("a", 0..20), Param::new("b", 20..50)];
-    let mut optimizer = Optimizer::new(adam, params).unwrap();
+    let mut optimizer = Optimizer::for_slices([Group::new(adam, params)]).unwrap();
     let mut state = adam.state(50).unwrap();
     for step in 2..9 {
-        optimizer.step(&mut values, &noise(step, 50));
+        optimizer.step_slices(&mut values, &noise(step, 50));
         adam.update(&mut bare, &noise(step, 50), &mut state);
     }
     assert_eq!(values, bare);
@@ -49,12 +49,12 @@ fn learning_rates_are_scaled_by_group() {
         Group::new(sgd(0.5), [Param::new("a", 0..1)]),
         Group::new(sgd(0.5), [Param::new("b", 1..2)]).with_lr_scale(0.25),
     ];
-    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let mut optimizer = Optimizer::<f64>::for_slices(groups).unwrap();
     let mut values = [1.0; 2];
-    optimizer.step(&mut values, &[1.0; 2]);
+    optimizer.step_slices(&mut values, &[1.0; 2]);
     assert_eq!((values, optimizer.lr()), ([0.5, 0.875], 0.5));
     optimizer.set_lr(2.0);
-    optimizer.step(&mut values, &[1.0; 2]);
+    optimizer.step_slices(&mut values, &[1.0; 2]);
     assert_eq!((values, optimizer.lr()), ([-1.5, 0.375], 2.0));
 }
 
@@ -66,7 +66,7 @@ fn a_schedule_sets_learning_rate_and_momentum() {
         Group::new(Adam::default(), params(1..2)),
         Group::new(Adagrad::default(), params(2..3)),
     ];
-    let mut optimizer = Optimizer::<f64>::with_groups(groups).unwrap();
+    let mut optimizer = Optimizer::<f64>::for_slices(groups).unwrap();
     let read = |optimizer: &Optimizer<f64>| -> Vec<f64> {
         let numbers = optimizer.groups().map(|group| group.rule().rule().hyperparameters()[..2].to_vec());
         numbers.flatten().map(|(_, number)| number).collect()
@@ -104,16 +104,18 @@ fn a_momentum_that_no_rule_takes_panics() {
 fn tensors_without_elements_are_let_be() {
     for name in RULE_NAMES {
         let params = [Param::new("none", 0..0).with_shape([0, 3]), Param::new("w", 0..2).with_shape([2, 1])];
-        let mut optimizer = Optimizer::<f64>::new(rule_named(name).unwrap(), params).unwrap();
+        let mut optimizer =
+            Optimizer::<f64>::for_slices([Group::new(rule_named(name).unwrap(), params)]).unwrap();
         let mut values = [1.0, -1.0];
-        optimizer.step(&mut values, &[0.5, -0.5]);
+        optimizer.step_slices(&mut values, &[0.5, -0.5]);
         assert!(values[0] < 1.0 && values[1] > -1.0, "{name}: {values:?}");
     }
 }
 
 #[test]
 fn hyperparameters_are_set_by_name_or_refused() {
-    let mut optimizer = Optimizer::<f32>::new(Adam::default(), [Param::new("a", 0..1)]).unwrap();
+    let mut optimizer =
+        Optimizer::<f32>::for_slices([Group::new(Adam::default(), [Param::new("a", 0..1)])]).unwrap();
     optimizer.set(0, "weight_decay", 0.5).unwrap();
     let message = |result: Result<(), Error>| result.unwrap_err().to_string();
     assert_eq!(
@@ -196,7 +198,9 @@ fn what_does_not_go_together_is_refused() {
 
 #[test]
 fn parameters_that_do_not_fit_are_refused() {
-    let message = |params: Vec<Param>| Optimizer::<f32>::new(sgd(0.1), params).unwrap_err().to_string();
+    let message = |params: Vec<Param>| {
+        Optimizer::<f32>::for_slices([Group::new(sgd(0.1), params)]).unwrap_err().to_string()
+    };
     assert_eq!(
         message(vec![Param::new("a", 0..6).with_shape([2, 2])]),
         "parameter `a`: shape [2, 2] has 4 elements, range 0..6 has 6"
@@ -211,18 +215,22 @@ fn parameters_that_do_not_fit_are_refused() {
     );
     let groups =
         [Group::new(sgd(0.1), [Param::new("a", 0..2)]), Group::new(sgd(0.1), [Param::new("b", 1..3)])];
-    assert!(matches!(Optimizer::<f32>::with_groups(groups), Err(Error::Overlap { .. })));
-    let error = Optimizer::<f32>::new(Muon::default(), [Param::new("bias", 0..3)]).unwrap_err();
+    assert!(matches!(Optimizer::<f32>::for_slices(groups), Err(Error::Overlap { .. })));
+    let error =
+        Optimizer::<f32>::for_slices([Group::new(Muon::default(), [Param::new("bias", 0..3)])]).unwrap_err();
     assert_eq!(error.to_string(), "parameter `bias`: muon takes two dimensions or more, not shape [3]");
     let group = Group::new(sgd(0.1), [Param::new("a", 0..2)]).with_lr_scale(-1.0);
     assert_eq!(
-        Optimizer::<f32>::with_groups([group]).unwrap_err().to_string(),
+        Optimizer::<f32>::for_slices([group]).unwrap_err().to_string(),
         "group: lr_scale = -1 is outside [0, ∞)"
     );
-    let error = Optimizer::<f32>::new(sgd(-0.1), [Param::new("a", 0..2)]).unwrap_err();
+    let error = Optimizer::<f32>::for_slices([Group::new(sgd(-0.1), [Param::new("a", 0..2)])]).unwrap_err();
     assert_eq!(error.to_string(), "sgd: lr = -0.1 is outside [0, ∞)");
     // Empty parameters share no memory with anything.
-    assert!(Optimizer::<f32>::new(sgd(0.1), [Param::new("a", 0..2), Param::new("b", 2..2)]).is_ok());
+    assert!(
+        Optimizer::<f32>::for_slices([Group::new(sgd(0.1), [Param::new("a", 0..2), Param::new("b", 2..2)])])
+            .is_ok()
+    );
 }
 
 #[test]
@@ -231,7 +239,7 @@ fn states_are_named_by_parameter_and_slot() {
         Group::new(NAdam::default(), [Param::new("0.weight", 0..4), Param::new("0.bias", 4..6)]),
         Group::new(Adafactor::default(), [Param::new("2.weight", 6..12).with_shape([3, 2])]),
     ];
-    let optimizer = Optimizer::<f32>::with_groups(groups).unwrap();
+    let optimizer = Optimizer::<f32>::for_slices(groups).unwrap();
     let names: Vec<_> = optimizer.state().map(|(name, values)| (name, values.len())).collect();
     let expected = [
         ("0.weight.exp_avg", 4),
@@ -250,8 +258,8 @@ fn each_parameter_has_the_state_of_its_own_coordinates() {
     let rule = Sgd { momentum: 0.9, ..Sgd::default() };
     // Out of order and with a gap: the state lies in the order of the parameters.
     let params = [Param::new("b", 5..7), Param::new("a", 0..3)];
-    let mut optimizer = Optimizer::<f64>::new(rule, params).unwrap();
-    optimizer.step(&mut [0.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
+    let mut optimizer = Optimizer::<f64>::for_slices([Group::new(rule, params)]).unwrap();
+    optimizer.step_slices(&mut [0.0; 7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
     let state: Vec<_> = optimizer.state().map(|(name, values)| (name, values.to_vec())).collect();
     let expected = [("b.momentum_buffer", vec![6.0, 7.0]), ("a.momentum_buffer", vec![1.0, 2.0, 3.0])];
     assert_eq!(state, expected.map(|(name, values)| (name.to_string(), values)));
@@ -259,8 +267,13 @@ fn each_parameter_has_the_state_of_its_own_coordinates() {
 
 #[test]
 fn a_state_that_does_not_fit_changes_nothing() {
-    let make =
-        || Optimizer::<f64>::new(Adam::default(), [Param::new("a", 0..1), Param::new("b", 1..2)]).unwrap();
+    let make = || {
+        Optimizer::<f64>::for_slices([Group::new(
+            Adam::default(),
+            [Param::new("a", 0..1), Param::new("b", 1..2)],
+        )])
+        .unwrap()
+    };
     let mut optimizer = make();
     let one = &[0.5][..];
     let slots = vec![("a.exp_avg", one), ("a.exp_avg_sq", one), ("b.exp_avg", one)];
@@ -309,7 +322,8 @@ fn rules_of_another_crate_are_welcome() {
     let slots = [("before", &[4.0, 6.0][..]), ("factor", &[0.5]), ("n_updates", &[1.0])];
     assert_eq!((values, state.slots().collect::<Vec<_>>()), ([2.0, 3.0], slots.to_vec()));
     // The optimizer sets the learning rate, so a rule in it must let it.
-    let error = Optimizer::<f64>::new(AnyRule::Elementwise(Box::new(Halve)), []).unwrap_err();
+    let error =
+        Optimizer::<f64>::for_slices([Group::new(AnyRule::Elementwise(Box::new(Halve)), [])]).unwrap_err();
     assert_eq!(error.to_string(), "halve has no hyperparameter `lr`; it has lr");
 }
 
@@ -350,9 +364,9 @@ fn so_are_those_that_look_at_a_whole_tensor() {
     let params = [Param::new("a", 0..2), Param::new("b", 2..4).with_shape([2, 1])];
     let rule = AnyRule::WholeTensor(Box::new(Scaled { lr: 0.5 }));
     assert_eq!(format!("{rule:?}"), "scaled { lr: 0.5, .. }");
-    let mut optimizer = Optimizer::<f64>::new(rule, params).unwrap();
+    let mut optimizer = Optimizer::<f64>::for_slices([Group::new(rule, params)]).unwrap();
     let mut values = [0.0; 4];
-    optimizer.step(&mut values, &[1.0, -2.0, 40.0, 10.0]);
+    optimizer.step_slices(&mut values, &[1.0, -2.0, 40.0, 10.0]);
     assert_eq!(values, [-0.25, 0.5, -0.5, -0.125]);
     let state: Vec<_> = optimizer.state().map(|(name, slot)| (name, slot.to_vec())).collect();
     assert_eq!(state, [("a.largest".into(), vec![2.0]), ("b.largest".into(), vec![40.0])]);
@@ -361,13 +375,13 @@ fn so_are_those_that_look_at_a_whole_tensor() {
 #[test]
 #[should_panic(expected = "Optimizer::step: values has 3 elements, grads 2")]
 fn lengths_that_differ_panic() {
-    optimizer::<f32>(sgd(0.1).into(), 2).step(&mut [0.0; 3], &[0.0; 2]);
+    optimizer::<f32>(sgd(0.1).into(), 2).step_slices(&mut [0.0; 3], &[0.0; 2]);
 }
 
 #[test]
 #[should_panic(expected = "Optimizer::step: values has 1 elements, the ranges need 2")]
 fn slices_that_are_too_short_panic() {
-    optimizer::<f32>(sgd(0.1).into(), 2).step(&mut [0.0; 1], &[0.0; 1]);
+    optimizer::<f32>(sgd(0.1).into(), 2).step_slices(&mut [0.0; 1], &[0.0; 1]);
 }
 
 #[test]
@@ -395,5 +409,5 @@ fn a_learning_rate_that_is_nan_panics() {
 fn an_option_that_needs_a_slot_cannot_be_switched_on_later() {
     let mut optimizer = optimizer::<f32>(sgd(0.1).into(), 2);
     optimizer.set(0, "momentum", 0.9).unwrap();
-    optimizer.step(&mut [0.0; 2], &[0.0; 2]);
+    optimizer.step_slices(&mut [0.0; 2], &[0.0; 2]);
 }

@@ -12,7 +12,7 @@ fn bits(values: &[f64]) -> Vec<u64> {
 fn run(rule: AnyRule<f64>, values: &[f64], grads: &[Vec<f64>]) -> Vec<f64> {
     let mut values = values.to_vec();
     let mut optimizer = optimizer(rule, values.len());
-    grads.iter().for_each(|grads| optimizer.step(&mut values, grads));
+    grads.iter().for_each(|grads| optimizer.step_slices(&mut values, grads));
     values
 }
 
@@ -65,9 +65,9 @@ proptest! {
             let whole = run(rule, &values, &grads);
             // The second part comes first, so that the runs cannot be joined.
             let parts = [Param::new("b", cut..n), Param::new("a", 0..cut)];
-            let mut optimizer = Optimizer::new(same, parts).unwrap();
+            let mut optimizer = Optimizer::for_slices([Group::new(same, parts)]).unwrap();
             let mut split = values.clone();
-            grads.iter().for_each(|grads| optimizer.step(&mut split, grads));
+            grads.iter().for_each(|grads| optimizer.step_slices(&mut split, grads));
             prop_assert_eq!(bits(&whole), bits(&split), "{}", name);
         }
     }
@@ -77,7 +77,7 @@ proptest! {
         for ((name, rule), (_, same)) in variants().into_iter().zip(variants()) {
             let mut values = values.clone();
             let mut first = optimizer(rule, values.len());
-            grads.iter().for_each(|grads| first.step(&mut values, grads));
+            grads.iter().for_each(|grads| first.step_slices(&mut values, grads));
             let saved: Vec<(String, Vec<f64>)> = first.state().map(|(name, x)| (name, x.to_vec())).collect();
             let mut restored = values.clone();
             let mut second = optimizer(same, values.len());
@@ -85,8 +85,8 @@ proptest! {
                 .load_state(first.n_steps(), saved.iter().map(|(name, x)| (name.as_str(), x.as_slice())))
                 .unwrap();
             for grads in &grads {
-                first.step(&mut values, grads);
-                second.step(&mut restored, grads);
+                first.step_slices(&mut values, grads);
+                second.step_slices(&mut restored, grads);
             }
             prop_assert_eq!(bits(&values), bits(&restored), "{}", &name);
             prop_assert_eq!(first.n_steps(), second.n_steps());
@@ -217,7 +217,7 @@ proptest! {
         for _ in 0..30 {
             let before = loss(&w);
             let grads: Vec<f64> = w.iter().zip(&curvatures).map(|(w, c)| c * w).collect();
-            optimizer.step(&mut w, &grads);
+            optimizer.step_slices(&mut w, &grads);
             prop_assert!(loss(&w) < before);
         }
     }
@@ -250,7 +250,7 @@ proptest! {
         let norm = [Norm::L2, Norm::L1, Norm::Max, Norm::P(3.0)][which];
         let mut clipped = parts.clone();
         let mut slices: Vec<&mut [f64]> = clipped.iter_mut().map(|part| part.as_mut_slice()).collect();
-        let total = clip_global_norm(&mut slices, max_norm, norm);
+        let total = clip_norm_slices(&mut slices, max_norm, norm);
         let flat = parts.concat();
         let naive = match norm {
             Norm::L2 => flat.iter().map(|g| g * g).sum::<f64>().sqrt(),
@@ -268,7 +268,7 @@ proptest! {
         }
         // The flat gradient is clipped alike.
         let mut whole = flat.clone();
-        clip_norm(&mut whole, max_norm, norm);
+        clip_norm_slices(&mut [&mut whole], max_norm, norm);
         for (whole, clipped) in whole.iter().zip(&clipped) {
             prop_assert!((whole - clipped).abs() <= 1e-12 * whole.abs());
         }
@@ -288,7 +288,7 @@ proptest! {
             let mut optimizer = optimizer(narrow, w.len());
             for grads in &grads {
                 let grads: Vec<f32> = grads.iter().map(|&g| g as f32).collect();
-                optimizer.step(&mut w, &grads);
+                optimizer.step_slices(&mut w, &grads);
             }
             for (narrow, wide) in w.iter().zip(&wide) {
                 let error = (f64::from(*narrow) - wide).abs();
@@ -318,7 +318,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
             runs.map(|(name, rule)| {
                 let (mut values, mut optimizer) = (noise(1, n), optimizer(rule, n));
                 for step in 2..5 {
-                    optimizer.step(&mut values, &noise(step, n));
+                    optimizer.step_slices(&mut values, &noise(step, n));
                 }
                 (name, values)
             })
@@ -394,7 +394,7 @@ fn every_rule_brings_a_function_under_its_bound() {
         let mut optimizer = optimizer(rule, w.len());
         for _ in 0..n_steps {
             let (_, grads) = function(&w);
-            optimizer.step(&mut w, &grads);
+            optimizer.step_slices(&mut w, &grads);
         }
         let (loss, _) = function(&w);
         if loss.is_nan() || loss > bound {

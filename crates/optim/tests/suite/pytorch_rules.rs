@@ -5,8 +5,8 @@
 //! rounds to bfloat16, so it is held to a looser bound here and to a reference of its own in `papers.rs`.
 
 use optim::{
-    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AnyRule, Asgd, LrAdjustment, Muon, NAdam, Optimizer,
-    Param, RAdam, Real, RmsProp, Rprop, Sgd,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AnyRule, Asgd, Group, LrAdjustment, Muon, NAdam,
+    Optimizer, Param, RAdam, Real, RmsProp, Rprop, Sgd,
 };
 use serde_json::Value;
 
@@ -113,11 +113,11 @@ fn replay<F: Real>(
 ) -> f64 {
     let mut values: Vec<F> = start.iter().map(|&x| F::of(x)).collect();
     let param = Param::new("w", 0..N).with_shape(shape);
-    let mut optimizer = Optimizer::new(rule, [param]).unwrap();
+    let mut optimizer = Optimizer::for_slices([Group::new(rule, [param])]).unwrap();
     let mut worst = 0f64;
     for (idx, grads) in grads.chunks(N).enumerate() {
         let grads: Vec<F> = grads.iter().map(|&x| F::of(x)).collect();
-        optimizer.step(&mut values, &grads);
+        optimizer.step_slices(&mut values, &grads);
         if let Some(place) = at.iter().position(|&step| step == idx + 1) {
             let expected = &record[place * N..][..N];
             let scale = expected.iter().fold(0f64, |max, x| max.max(x.abs()));

@@ -7,7 +7,7 @@
 use std::f64::consts::PI;
 
 use optim::schedule::*;
-use optim::{Error, Mode, Plateau, ReduceLrOnPlateau, Threshold};
+use optim::{Error, Goal, Plateau, ReduceLrOnPlateau, Threshold};
 use proptest::prelude::*;
 
 const N_STEPS: usize = 500;
@@ -91,14 +91,14 @@ fn plateau(name: &str) -> ReduceLrOnPlateau {
             ..default
         },
         "plateau max" => ReduceLrOnPlateau {
-            mode: Mode::Max,
+            goal: Goal::Max,
             patience: 30,
             factor: 0.3,
             threshold: Threshold::Relative(0.01),
             ..default
         },
         "plateau max absolute" => ReduceLrOnPlateau {
-            mode: Mode::Max,
+            goal: Goal::Max,
             patience: 20,
             factor: 0.7,
             threshold: Threshold::Absolute(0.01),
@@ -341,26 +341,26 @@ fn combinations_hand_momentum_on() {
 /// The threshold itself is no improvement: as PyTorch has it, `<` and `>`.
 #[test]
 fn a_plateau_counts_what_passes_the_threshold() {
-    for (mode, threshold, at, beyond) in [
-        (Mode::Min, Threshold::Relative(0.25), 3.0, 2.99),
-        (Mode::Max, Threshold::Relative(0.25), 5.0, 5.01),
-        (Mode::Min, Threshold::Absolute(0.5), 3.5, 3.49),
-        (Mode::Max, Threshold::Absolute(0.5), 4.5, 4.51),
+    for (goal, threshold, at, beyond) in [
+        (Goal::Min, Threshold::Relative(0.25), 3.0, 2.99),
+        (Goal::Max, Threshold::Relative(0.25), 5.0, 5.01),
+        (Goal::Min, Threshold::Absolute(0.5), 3.5, 3.49),
+        (Goal::Max, Threshold::Absolute(0.5), 4.5, 4.51),
     ] {
         let mut plateau =
-            Plateau::new(ReduceLrOnPlateau { mode, threshold, ..ReduceLrOnPlateau::new(0.1) }).unwrap();
+            Plateau::new(ReduceLrOnPlateau { goal, threshold, ..ReduceLrOnPlateau::new(0.1) }).unwrap();
         plateau.observe(4.0);
         plateau.observe(at);
         assert_eq!(
             (plateau.progress().best_metric, plateau.progress().n_bad),
             (4.0, 1),
-            "{mode:?} {threshold:?}"
+            "{goal:?} {threshold:?}"
         );
         plateau.observe(beyond);
         assert_eq!(
             (plateau.progress().best_metric, plateau.progress().n_bad),
             (beyond, 0),
-            "{mode:?} {threshold:?}"
+            "{goal:?} {threshold:?}"
         );
     }
 }

@@ -1,0 +1,194 @@
+//! Optimizers over named parameters: groups by name, and what is refused.
+
+use optim::average::Swa;
+use optim::*;
+
+/// Numbers with names and shapes, of which some are trained.
+struct Net {
+    entries: Vec<(&'static str, Vec<usize>, bool)>,
+    values: Vec<f64>,
+    grads: Vec<f64>,
+}
+
+impl Net {
+    /// All values 1, all gradients 0.5.
+    fn new() -> Self {
+        let entries = vec![
+            ("features.0.weight", vec![2, 2], true),
+            ("features.0.bias", vec![2], true),
+            ("features.1.running_var", vec![2], false),
+            ("head.weight", vec![1, 2], true),
+            ("head.bias", vec![1], true),
+        ];
+        Self { entries, values: vec![1.0; 11], grads: vec![0.5; 11] }
+    }
+}
+
+impl Parameters for Net {
+    type Value = f64;
+
+    fn n_entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn entry(&self, idx: usize) -> parameters::Entry<'_> {
+        let len = |(_, shape, _): &(&str, Vec<usize>, bool)| shape.iter().product::<usize>();
+        let start = self.entries[..idx].iter().map(len).sum();
+        let (name, shape, is_trainable) = &self.entries[idx];
+        let range = start..start + len(&self.entries[idx]);
+        parameters::Entry { name, shape, range, is_trainable: *is_trainable }
+    }
+
+    fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    fn grads(&self) -> &[f64] {
+        &self.grads
+    }
+
+    fn values_and_grads_mut(&mut self) -> (&mut [f64], &mut [f64]) {
+        (&mut self.values, &mut self.grads)
+    }
+}
+
+fn sgd(weight_decay: f64) -> Sgd {
+    Sgd { lr: 0.5, weight_decay, ..Sgd::default() }
+}
+
+#[test]
+fn only_what_is_trainable_is_moved_and_the_neighbours_of_the_rest_keep_their_state() {
+    let mut net = Net::new();
+    let mut optimizer = Optimizer::new(Sgd { momentum: 0.5, ..sgd(0.0) }, &net).unwrap();
+    optimizer.step(&mut net);
+    assert_eq!(net.values, [0.75, 0.75, 0.75, 0.75, 0.75, 0.75, 1.0, 1.0, 0.75, 0.75, 0.75]);
+    net.entries[1].2 = false; // frozen
+    optimizer.step(&mut net);
+    net.entries[1].2 = true; // and thawed: its momentum is that of one step
+    optimizer.step(&mut net);
+    let moved = |n_steps| 1.0 - [0.0, 0.25, 0.625, 1.0625][n_steps];
+    let (all, some) = (moved(3), moved(2));
+    assert_eq!(net.values, [all, all, all, all, some, some, 1.0, 1.0, all, all, all]);
+    assert_eq!(optimizer.n_steps(), 3);
+}
+
+#[test]
+fn groups_are_chosen_by_path_and_by_condition() {
+    let mut net = Net::new();
+    let groups = Groups::new(sgd(1.0), &net)
+        .no_decay(|p: &Param| p.shape.len() < 2)
+        .lr_scale("features", 0.5)
+        .rule("head.weight", Lion { lr: 0.25, ..Lion::default() });
+    let mut optimizer = Optimizer::with_groups(groups).unwrap();
+    optimizer.step(&mut net);
+    // 1 − lr · (0.5 + decay): decay 1 at half the rate; none at half the rate; Lion by its rate; none.
+    assert_eq!(net.values, [0.625, 0.625, 0.625, 0.625, 0.875, 0.875, 1.0, 1.0, 0.75, 0.75, 0.75]);
+    optimizer.set_lr(0.0);
+    let before = net.values.clone();
+    optimizer.step(&mut net);
+    assert_eq!(net.values, before);
+}
+
+#[test]
+fn groups_without_a_choice_are_one_group_with_the_names_of_new() {
+    let net = Net::new();
+    let names = |optimizer: Optimizer<f64>| optimizer.state().map(|(name, _)| name).collect::<Vec<_>>();
+    let grouped = Optimizer::with_groups(Groups::new(NAdam::default(), &net)).unwrap();
+    assert_eq!(names(grouped), names(Optimizer::new(NAdam::default(), &net).unwrap()));
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_is_named() {
+    let net = Net::new();
+    let message = |groups| Optimizer::with_groups(groups).unwrap_err().to_string();
+    let known = "there are features.0.weight, features.0.bias, head.weight, head.bias";
+    assert_eq!(
+        message(Groups::new(sgd(0.0), &net).lr_scale("feature", 0.1).no_decay("head")),
+        format!("lr_scale: the path `feature` matches no trainable parameter; {known}")
+    );
+    assert_eq!(
+        message(Groups::new(sgd(0.0), &net).no_decay(|p: &Param| p.shape.len() > 2)),
+        format!("no_decay: the condition matches no trainable parameter; {known}")
+    );
+    assert_eq!(
+        message(Groups::new(sgd(0.0), &net).rule("features.1", sgd(0.0))),
+        format!("rule: the path `features.1` matches no trainable parameter; {known}")
+    );
+}
+
+#[test]
+fn every_rule_sees_the_shapes() {
+    let net = Net::new();
+    let error = Optimizer::new(Muon::default(), &net).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "parameter `features.0.bias`: muon takes two dimensions or more, not shape [2]"
+    );
+    let matrices = Groups::new(Lamb::default(), &net).rule(|p: &Param| p.shape.len() == 2, Muon::default());
+    assert!(Optimizer::with_groups(matrices).is_ok());
+}
+
+#[test]
+fn clipping_leaves_alone_what_is_not_trained() {
+    let mut net = Net::new();
+    clip_value(&mut net, 0.25);
+    assert_eq!(net.grads, [0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.25, 0.25, 0.25]);
+    net.grads[6] = f64::NAN;
+    assert!(check_finite(&net).is_ok());
+    assert!((clip_norm(&mut net, 0.1, Norm::Max) - 0.25).abs() < 1e-12);
+    assert!((net.grads[0] - 0.1).abs() < 1e-6 && net.grads[7] == 0.5);
+    net.grads[10] = f64::INFINITY;
+    assert_eq!(check_finite(&net).unwrap_err().to_string(), "`head.bias` is inf at index 0");
+}
+
+#[test]
+fn a_mean_of_weights_leaves_alone_what_is_not_trained() {
+    let mut net = Net::new();
+    let mut swa = Swa::new(11);
+    swa.update(&net);
+    net.values.fill(3.0);
+    swa.update(&net);
+    swa.write_to(&mut net);
+    assert_eq!(net.values, [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 2.0, 2.0, 2.0]);
+}
+
+#[test]
+fn the_learning_rate_that_was_set_is_the_one_that_is_told_and_used() {
+    let mut net = Net::new();
+    let mut optimizer =
+        Optimizer::with_groups(Groups::new(sgd(0.0), &net).lr_scale("features.0", 0.5)).unwrap();
+    optimizer.set(0, "lr", 0.25).unwrap();
+    assert_eq!(optimizer.lr(), 0.25);
+    optimizer.step(&mut net);
+    assert_eq!((net.values[0], net.values[8]), (1.0 - 0.25 * 0.5 * 0.5, 1.0 - 0.5 * 0.5));
+    assert!(optimizer.set(0, "lr", -1.0).is_err());
+    assert_eq!(optimizer.lr(), 0.25);
+}
+
+#[test]
+#[should_panic(expected = "features.1.running_var is trainable, and was not when the optimizer was made")]
+fn what_was_not_trainable_at_first_needs_a_new_optimizer() {
+    let mut net = Net::new();
+    let mut optimizer = Optimizer::new(sgd(0.0), &net).unwrap();
+    net.entries[2].2 = true;
+    optimizer.step(&mut net);
+}
+
+#[test]
+#[should_panic(
+    expected = "these are not the parameters that the optimizer was made for: there is no head.weight at 8..10"
+)]
+fn foreign_parameters_are_refused() {
+    let mut net = Net::new();
+    let mut optimizer = Optimizer::new(sgd(0.0), &net).unwrap();
+    net.entries[3].0 = "tail.weight";
+    optimizer.step(&mut net);
+}
+
+#[test]
+#[should_panic(expected = "it was made for bare slices; use Optimizer::step_slices")]
+fn an_optimizer_for_slices_takes_no_network() {
+    let mut net = Net::new();
+    let group = Group::new(sgd(0.0), [Param::new("all", 0..11)]);
+    Optimizer::for_slices([group]).unwrap().step(&mut net);
+}
