@@ -13,8 +13,8 @@ pub mod weights;
 pub use init::Init;
 pub use layer::{Child, Handle, Layer, Scope, build};
 pub use layers::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d, LeakyReLU, Linear,
-    MaxPool2d, Pair, ReLU, Residual, Sigmoid, Tanh,
+    AvgPool2d, BatchNorm, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d,
+    LeakyReLU, Linear, MaxPool2d, Pair, ReLU, Residual, Sigmoid, Tanh,
 };
 pub use sequential::Sequential;
 pub use summary::{Row, Summary};

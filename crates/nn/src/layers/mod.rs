@@ -16,7 +16,7 @@ pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use linear::Linear;
-pub use norm::{BatchNorm1d, BatchNorm2d};
+pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d};
 pub use pair::Pair;
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
 pub use residual::Residual;
