@@ -131,8 +131,10 @@ fn every_path_that_is_named_exists() {
     let (all, documents) = documents();
     let top: Vec<String> =
         all.iter().filter_map(|path| Some(path.iter().next()?.to_str()?.to_owned())).collect();
+    // What was changed or measured once is told in the names of that day.
+    let is_of_its_day = |path: &Path| path.ends_with("CHANGELOG.md") || path.starts_with("docs/results");
     let mut missing = Vec::new();
-    for (path, document) in documents.iter().filter(|(path, _)| !path.ends_with("CHANGELOG.md")) {
+    for (path, document) in documents.iter().filter(|(path, _)| !is_of_its_day(path)) {
         for code in &document.codes {
             let named = code.split([':', '#']).next().unwrap_or_default().trim_end_matches('/');
             let is_path = named.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
