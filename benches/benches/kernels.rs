@@ -11,8 +11,9 @@ use tensor::dropout::dropout_forward;
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
 use tensor::loss::softmax_forward;
 use tensor::matmul::{MatmulShape, matmul};
+use tensor::parallel::Shards;
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
-use tensor::reduce::{sum, sum_rows};
+use tensor::reduce::{Reduction, reduce_rows, sum};
 
 /// The products behind the CNN's layers, an image or a batch of 64 (m, n, k), and a large square one.
 const PRODUCTS: [(&str, [usize; 3]); 5] = [
@@ -43,14 +44,15 @@ fn products(c: &mut Criterion<AgainstPeak>) {
 
     let mut group = c.benchmark_group("kernels/linear");
     let shape = LinearShape { batch: 64, in_features: 2048, out_features: 256 };
+    let shards = Shards::whole(64);
     let (mut x, mut w, mut y) = (values(64 * 2048), values(256 * 2048), values(64 * 256));
     group.throughput(Throughput::Elements(2 * 64 * 2048 * 256));
-    group.bench_function("forward", |b| b.iter(|| linear_forward(&mut y, &x, &w, None, &shape)));
+    group.bench_function("forward", |b| b.iter(|| linear_forward(&mut y, &x, &w, None, &shape, &shards)));
     group.bench_function("input gradient", |b| {
-        b.iter(|| linear_backward_input(&mut x, &y, &w, &shape, Beta::Zero));
+        b.iter(|| linear_backward_input(&mut x, &y, &w, &shape, &shards, Beta::Zero));
     });
     group.bench_function("weight gradient", |b| {
-        b.iter(|| linear_backward_weight(&mut w, &y, &x, &shape, Beta::Zero));
+        b.iter(|| linear_backward_weight(&mut w, &y, &x, &shape, &shards, Beta::Zero));
     });
 }
 
@@ -80,7 +82,17 @@ fn convolutions(c: &mut Criterion<AgainstPeak>) {
                 b.iter(|| conv2d_backward_input(&mut x, &y, &w, &shape, Beta::Zero, algorithm));
             });
             group.bench_function(name("weight gradient"), |b| {
-                b.iter(|| conv2d_backward_weight(&mut w, &y, &x, &shape, Beta::Zero, algorithm));
+                b.iter(|| {
+                    conv2d_backward_weight(
+                        &mut w,
+                        &y,
+                        &x,
+                        &shape,
+                        &Shards::whole(batch),
+                        Beta::Zero,
+                        algorithm,
+                    )
+                });
             });
         }
     }
@@ -109,7 +121,7 @@ fn blocks(c: &mut Criterion<AgainstPeak>) {
                 let (dx, dw, db) =
                     ((&mut dx[..], Beta::Zero), (&mut dw[..], Beta::Zero), (&mut db[..], Beta::Zero));
                 let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
-                conv_relu_pool_backward(Some(dx), dw, Some(db), pooled, &x, &w, &block);
+                conv_relu_pool_backward(Some(dx), dw, Some(db), pooled, &x, &w, &block, &Shards::whole(64));
             });
         });
     }
@@ -134,7 +146,10 @@ fn streams(c: &mut Criterion<AgainstPeak>) {
     group.throughput(Throughput::Bytes(4 * n as u64));
     group.bench_function("sum", |b| b.iter(|| sum(&x)));
     let mut db = values(COLS);
-    group.bench_function("sum of rows", |b| b.iter(|| sum_rows(&mut db, &dy, ROWS, COLS, Beta::Zero)));
+    let shards = Shards::whole(64);
+    group.bench_function("sum of rows", |b| {
+        b.iter(|| reduce_rows(&mut db, &dy, ROWS, COLS, Reduction::Sum, &shards, Beta::Zero));
+    });
 
     let shape = Pool2dShape {
         batch: 64,

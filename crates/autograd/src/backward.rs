@@ -1,5 +1,6 @@
 //! The reverse pass: one loop over the tape, from the loss back to its first op.
 
+use crate::batch::Batch;
 use crate::graph::Graph;
 use crate::op::{Backward, Commit, Grads, Inputs};
 use crate::tape::{Slot, Var};
@@ -77,11 +78,14 @@ impl Graph<'_> {
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let slots = &recording.inputs[record.inputs.0..record.inputs.1];
         let op = recording.ops[node].as_deref().expect("backward only visits ops");
+        let batch = Batch::new(&self.mode, tape.exchange.as_deref());
         op.backward(Backward {
             dy: &rest[0],
             output: tape.values.get(node),
             shape: slot.shape,
-            inputs: Inputs { slots, values: &tape.values, params: param_values },
+            inputs: Inputs { slots, values: &tape.values, params: param_values, batch },
+            shards: batch.shards(&slot),
+            has_images: slot.n_images.is_some(),
             indices: &recording.indices[record.indices.0..record.indices.1],
             saved: &mut recording.saved[node],
             training: self.mode.training,

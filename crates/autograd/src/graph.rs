@@ -6,8 +6,10 @@ use std::mem;
 
 use keyed_random::{child_key, draw_key, seed_key};
 use tensor::Shape;
+use tensor::parallel::Shards;
 
 use crate::anomaly::Search;
+use crate::batch::Batch;
 use crate::op::{Forward, Inputs, Op};
 use crate::params::{ParamId, Params};
 use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
@@ -67,6 +69,22 @@ impl<'a> Graph<'a> {
         self.mode
     }
 
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch::new(&self.mode, self.tape.exchange.as_deref())
+    }
+
+    /// The shards of the batch that `var` runs over with its first axis, and which of them are here.
+    #[track_caller]
+    pub fn shards(&self, var: Var) -> Shards<'_> {
+        self.batch().shards(&self.slot("shards", var))
+    }
+
+    /// Whether `var` runs over the images of the batch with its first axis: then only a part of it may be here.
+    #[track_caller]
+    pub fn has_images(&self, var: Var) -> bool {
+        self.slot("has_images", var).n_images.is_some()
+    }
+
     /// The parameters, to be read.
     pub fn params(&self) -> &Params {
         self.params
@@ -115,9 +133,13 @@ impl<'a> Graph<'a> {
             values.len(),
             shape.numel()
         );
+        let n_images = match self.batch().n_images_of_leaf(shape) {
+            Ok(n_images) => n_images,
+            Err(error) => panic!("{name}{}: {error}", self.at()),
+        };
         let mut recording = self.tape.recording.borrow_mut();
         let storage = Storage::Node(recording.slots.len());
-        let var = recording.push(Slot { storage, shape, needs_grad }, Record::default());
+        let var = recording.push(Slot { storage, shape, needs_grad, n_images }, Record::default());
         let mut buffer = mem::take(&mut recording.buffers[var.node]);
         drop(recording);
         buffer.clear();
@@ -136,7 +158,7 @@ impl<'a> Graph<'a> {
         let entry = self.params.entry(id);
         let needs_grad = self.mode.grad && entry.is_trainable();
         let storage = Storage::Param { id: id.0, start: entry.range.start, end: entry.range.end };
-        let slot = Slot { storage, shape: entry.shape, needs_grad };
+        let slot = Slot { storage, shape: entry.shape, needs_grad, n_images: None };
         let var = self.view(slot);
         self.search_leaf(var, "param");
         var
@@ -162,7 +184,10 @@ impl<'a> Graph<'a> {
             slot.shape.numel(),
             shape.numel()
         );
-        self.view(Slot { shape, ..slot })
+        match self.batch().n_images_reshaped(slot.n_images, shape) {
+            Ok(n_images) => self.view(Slot { shape, n_images, ..slot }),
+            Err(error) => panic!("reshape{}: {error}", self.at()),
+        }
     }
 
     /// The same value, through which no gradient flows; nothing is copied.
@@ -243,7 +268,7 @@ impl<'a> Graph<'a> {
     fn record<O: Op>(&self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
         let key = if op.is_random() { self.draw() } else { 0 };
         let mut recording = self.tape.recording.borrow_mut();
-        let var = recording.push_op(op, inputs, indices, key);
+        let var = recording.push_op(op, inputs, indices, key, self.batch());
         self.run_forward(&mut recording, var.node);
         drop(recording);
         self.search_output(var);
@@ -262,7 +287,9 @@ impl<'a> Graph<'a> {
                 slots: &recording.inputs[record.inputs.0..record.inputs.1],
                 values: &self.tape.values,
                 params: self.params.values(),
+                batch: self.batch(),
             },
+            shards: self.batch().shards(&slot),
             indices: &recording.indices[record.indices.0..record.indices.1],
             saved: &mut recording.saved[node],
             training: self.mode.training,

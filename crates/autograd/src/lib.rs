@@ -3,6 +3,7 @@
 
 mod anomaly;
 mod backward;
+mod batch;
 mod graph;
 mod op;
 mod ops;
@@ -10,6 +11,7 @@ mod params;
 mod tape;
 mod values;
 
+pub use batch::{Images, Operands};
 pub use graph::{Graph, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Reduction};

@@ -3,8 +3,10 @@
 use std::any::Any;
 use std::fmt;
 
+use tensor::parallel::Shards;
 use tensor::{Beta, Shape};
 
+use crate::batch::{Batch, Images, Operands};
 use crate::tape::{Slot, Storage};
 use crate::values::Values;
 
@@ -47,6 +49,15 @@ pub trait Op: Any + Send + Sync {
     /// The shape of the output. Every check of the inputs happens here: an error names the
     /// shapes and what to change; the graph adds the op's name and the layer's path.
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError>;
+
+    /// Where the images of a batch are in the output. By default as in the first input that has any, or summed in a
+    /// scalar: right for an op that treats each row of the first axis by itself, and for a loss.
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        match inputs.first_with_images() {
+            Some(i) if output.rank() > 0 => Images::Kept(i),
+            _ => Images::Summed,
+        }
+    }
 
     /// Writes the output. It starts with stale contents: every element must be written.
     fn forward(&self, f: Forward<'_>);
@@ -113,6 +124,7 @@ pub struct Inputs<'a> {
     pub(crate) slots: &'a [Slot],
     pub(crate) values: &'a Values,
     pub(crate) params: &'a [f32],
+    pub(crate) batch: Batch<'a>,
 }
 
 impl<'a> Inputs<'a> {
@@ -138,6 +150,17 @@ impl<'a> Inputs<'a> {
     pub fn shape(&self, i: usize) -> Shape {
         self.slots[i].shape
     }
+
+    /// The shards of the batch that input `i` runs over with its first axis. An op that sums over that axis sums by
+    /// them; one that chooses an algorithm by its size goes by that of the whole batch.
+    pub fn shards(&self, i: usize) -> Shards<'a> {
+        self.batch.shards(&self.slots[i])
+    }
+
+    /// Whether the first axis of input `i` runs over the images of the batch.
+    pub fn has_images(&self, i: usize) -> bool {
+        self.slots[i].n_images.is_some()
+    }
 }
 
 /// What forward gets.
@@ -148,6 +171,8 @@ pub struct Forward<'a> {
     pub shape: Shape,
     /// The inputs.
     pub inputs: Inputs<'a>,
+    /// The shards of the batch that the output runs over with its first axis.
+    pub shards: Shards<'a>,
     /// The integers handed to [`Graph::apply_indexed`](crate::Graph::apply_indexed), else empty.
     pub indices: &'a [u32],
     /// What backward will find again.
@@ -171,6 +196,9 @@ pub struct Backward<'a> {
     pub shape: Shape,
     /// The inputs, as forward saw them.
     pub inputs: Inputs<'a>,
+    /// The shards of the batch that the output runs over with its first axis.
+    pub shards: Shards<'a>,
+    pub(crate) has_images: bool,
     /// The integers that forward saw.
     pub indices: &'a [u32],
     /// What forward saved.
@@ -181,6 +209,20 @@ pub struct Backward<'a> {
     pub key: u64,
     /// The gradients to write.
     pub grads: Grads<'a>,
+}
+
+impl<'a> Backward<'a> {
+    /// For an op that broadcasts: the shards that input `i`'s gradient is summed by, if the output runs over a batch
+    /// and the input does not.
+    pub(crate) fn summed_shards(&self, i: usize) -> Option<Shards<'a>> {
+        let is_shared = !self.inputs.has_images(i) || !runs_along(self.inputs.shape(i), self.shape);
+        (self.has_images && is_shared).then_some(self.shards)
+    }
+}
+
+/// Whether an operand's first axis is that of the shape that it was broadcast to.
+pub(crate) fn runs_along(operand: Shape, y: Shape) -> bool {
+    operand.rank() == y.rank() && operand.first() == y.first()
 }
 
 /// The gradients of an op's inputs, borrowed one at a time.

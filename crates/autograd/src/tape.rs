@@ -2,10 +2,13 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tensor::Shape;
+use tensor::parallel::Exchange;
 
+use crate::batch::{Batch, Images, Operands};
 use crate::graph::Graph;
 use crate::op::{Op, Saved};
 use crate::params::Params;
@@ -51,12 +54,27 @@ pub struct Mode {
     pub step: u64,
     /// Every value and gradient is searched for NaN and infinity; see [`Graph::anomaly`].
     pub detect_anomaly: bool,
+    /// Images of the whole batch: told where inputs have several rows for an image, or only a part of the batch is
+    /// here ([`Tape::exchange`]). Else each input has one row for an image.
+    pub n_images: Option<usize>,
+    /// The shards that a batch is cut into, which decide the bits; usually by the rule of
+    /// [`tensor::parallel::Shards::whole`].
+    pub n_shards: Option<usize>,
 }
 
 impl Mode {
     /// Training mode, with gradients.
     pub fn train(seed: u64, step: u64) -> Self {
-        Self { training: true, grad: true, accumulate: false, seed, step, detect_anomaly: false }
+        Self {
+            training: true,
+            grad: true,
+            accumulate: false,
+            seed,
+            step,
+            detect_anomaly: false,
+            n_images: None,
+            n_shards: None,
+        }
     }
 
     /// Evaluation mode, without gradients.
@@ -80,6 +98,16 @@ impl Mode {
     pub fn detect_anomaly(self) -> Self {
         Self { detect_anomaly: true, ..self }
     }
+
+    /// The same on a batch of `n_images`, whichever part of it is here.
+    pub fn of_images(self, n_images: usize) -> Self {
+        Self { n_images: Some(n_images), ..self }
+    }
+
+    /// The same with the batch cut into `n_shards`, if it has as many images.
+    pub fn in_shards(self, n_shards: usize) -> Self {
+        Self { n_shards: Some(n_shards), ..self }
+    }
 }
 
 /// Where a node's value and gradient lie.
@@ -97,6 +125,9 @@ pub(crate) struct Slot {
     pub(crate) storage: Storage,
     pub(crate) shape: Shape,
     pub(crate) needs_grad: bool,
+    /// Whether the first axis runs over the images of the batch, and how many of them are here; there may be several rows
+    /// for each. A value without images is the same wherever a part of the batch is.
+    pub(crate) n_images: Option<usize>,
 }
 
 /// How a node was made.
@@ -119,6 +150,8 @@ pub struct Tape {
     // Both grow while the graph is shared. No borrow of `recording` is held while a user's code runs.
     pub(crate) values: Values,
     pub(crate) recording: RefCell<Recording>,
+    /// How sums over a batch are joined with those of other processes.
+    pub(crate) exchange: Option<Arc<dyn Exchange>>,
     // By node, kept from step to step:
     pub(crate) grads: Vec<Vec<f32>>,
     // Which gradients hold something of this backward pass:
@@ -171,10 +204,19 @@ impl Tape {
         Self {
             values: Values::default(),
             recording: RefCell::new(recording),
+            exchange: None,
             grads: Vec::new(),
             node_written: Vec::new(),
             param_written: Vec::new(),
         }
+    }
+
+    /// The tape of one of several processes, each of which runs every step on its own part of the batch:
+    /// [`Shards::part`](tensor::parallel::Shards::part) says which. Parameters, and what is summed over the batch (their
+    /// gradients, losses, statistics), are the same in all of them, and the same as in one process, bit by bit. Steps
+    /// are told the size of the whole batch by [`Mode::of_images`].
+    pub fn exchange(self, exchange: Arc<dyn Exchange>) -> Self {
+        Self { exchange: Some(exchange), ..self }
     }
 
     /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
@@ -243,7 +285,14 @@ impl Recording {
     /// # Panics
     /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
     #[track_caller]
-    pub(crate) fn push_op<O: Op>(&mut self, op: O, inputs: &[Var], indices: (usize, usize), key: u64) -> Var {
+    pub(crate) fn push_op<O: Op>(
+        &mut self,
+        op: O,
+        inputs: &[Var],
+        indices: (usize, usize),
+        key: u64,
+        batch: Batch<'_>,
+    ) -> Var {
         let start = self.inputs.len();
         self.shapes.clear();
         for &input in inputs {
@@ -255,10 +304,29 @@ impl Recording {
             Ok(shape) => shape,
             Err(error) => panic!("{}{}: {error}", op.name(), self.at()),
         };
-        let needs_grad = self.inputs[start..].iter().any(|slot| slot.needs_grad);
+        let operands = Operands { slots: &self.inputs[start..] };
+        let n_images = match op.images(operands, shape) {
+            Images::Kept(i) => operands.slots[i].n_images,
+            Images::Begun => match batch.n_images_of_leaf(shape) {
+                Ok(n_images) => n_images,
+                Err(error) => panic!("{}{}: {error}", op.name(), self.at()),
+            },
+            Images::Summed => None,
+            Images::Mixed => {
+                assert!(
+                    !batch.is_in_parts(),
+                    "{}{}: this looks across the images of a batch, of which only a part is here; \
+                     keep the images on the first axis",
+                    op.name(),
+                    self.at()
+                );
+                None
+            }
+        };
+        let needs_grad = operands.slots.iter().any(|slot| slot.needs_grad);
         let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key };
         let storage = Storage::Node(self.slots.len());
-        let var = self.push(Slot { storage, shape, needs_grad }, record);
+        let var = self.push(Slot { storage, shape, needs_grad, n_images }, record);
         put(&mut self.ops[var.node], op);
         var
     }

@@ -8,10 +8,17 @@
 #[inline]
 #[must_use]
 pub fn splitmix64(key: u64, idx: u64) -> u64 {
-    let mut z = key.wrapping_add(idx.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut z = skip(key, idx.wrapping_add(1));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// The state after `n` outputs: `splitmix64(skip(key, n), idx)` is `splitmix64(key, n + idx)`.
+#[inline]
+#[must_use]
+pub fn skip(key: u64, n: u64) -> u64 {
+    key.wrapping_add(n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// The key of a run.
@@ -72,6 +79,7 @@ mod tests {
         assert_eq!([0, 1, 2].map(|idx| splitmix64(0, idx)), published);
         // A key is a state: the stream goes on from each.
         assert_eq!(splitmix64(0x9e37_79b9_7f4a_7c15, 1), published[2]);
+        assert_eq!([1, 2].map(|n| splitmix64(skip(0, n), 0)), published[1..]);
     }
 
     /// Drawn once and kept: a change here is a change of every run with dropout.

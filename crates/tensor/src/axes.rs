@@ -20,6 +20,11 @@ impl Axes {
         self.min_rank <= shape.rank()
     }
 
+    /// Whether `axis` is one of them.
+    pub fn contains(&self, axis: usize) -> bool {
+        self.chosen[axis]
+    }
+
     /// `shape` with the size of each chosen axis set to 1: the result of a reduction that keeps its axes.
     ///
     /// # Panics

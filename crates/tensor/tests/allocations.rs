@@ -11,7 +11,9 @@ use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight,
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_train,
 };
+use tensor::parallel::Shards;
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
+use tensor::reduce::Reduction;
 use tensor::{Beta, Shape, broadcast, dropout, layout, loss, reduce};
 
 #[global_allocator]
@@ -27,7 +29,7 @@ struct Step {
     dw: Vec<f32>,
     indices: Vec<u32>,
     pooled: Vec<f32>,
-    channels: [Vec<f32>; 2],
+    channels: [Vec<f32>; 3],
     targets: Vec<u32>,
 }
 
@@ -44,17 +46,18 @@ impl Step {
             dw: vec![0.0; conv.weight_len()],
             indices: vec![0; len / 4],
             pooled: vec![0.0; len / 4],
-            channels: [vec![0.0; 16], vec![0.0; 16]],
+            channels: [(); 3].map(|()| vec![0.0; 16]),
             targets: vec![3; len / 16],
         }
     }
 
     fn run(&mut self) {
-        let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, var], targets } = self;
+        let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, rest, var], targets } = self;
+        let shards = Shards::whole(40);
         for algorithm in [Algorithm::Im2col, Algorithm::Auto] {
             conv2d_forward(y, x, w, None, conv, algorithm);
             conv2d_backward_input(dx, y, w, conv, Beta::Zero, algorithm);
-            conv2d_backward_weight(dw, y, x, conv, Beta::Zero, algorithm);
+            conv2d_backward_weight(dw, y, x, conv, &shards, Beta::Zero, algorithm);
         }
         let pool = Pool2dShape {
             batch: 40,
@@ -68,20 +71,21 @@ impl Step {
         max_pool2d_forward(pooled, indices, y, &pool);
         max_pool2d_backward(dx, pooled, indices, &pool, Beta::One);
         let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5 };
-        batch_norm_forward_train(y, mean, var, x, None, None, &norm);
-        let saved = BatchNormSaved { x, mean, var, weight: None };
-        batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm);
+        batch_norm_forward_train(y, [mean, rest], var, x, None, None, &norm, &shards);
+        let saved = BatchNormSaved { x, mean, mean_rest: Some(rest), var, weight: None };
+        batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm, &shards);
         loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, targets, 16, 0.1);
         dropout::dropout_forward(y, x, 0.5, 1);
         let images = Shape::new(&[40, 256, 16]);
         layout::permute(dx, y, &images, &[0, 2, 1], Beta::Zero);
-        broadcast::reduce_to_shape(&mut pooled[..256], dx, &Shape::new(&[1, 256, 1]), &images, Beta::Zero);
-        reduce::sum_rows(mean, y, y.len() / 16, 16, Beta::Zero);
+        let (sums, pixels, batch) = (&mut pooled[..256], Shape::new(&[1, 256, 1]), Some(&shards));
+        broadcast::reduce_to_shape(sums, dx, &pixels, &images, Reduction::Sum, batch, Beta::Zero);
+        reduce::reduce_rows(mean, y, y.len() / 16, 16, Reduction::Mean, &shards, Beta::Zero);
         let linear = LinearShape { batch: 40, in_features: 4096, out_features: 16 };
         let (pooled, w) = (&mut pooled[..640], &x[..65_536]);
-        linear_forward(pooled, x, w, None, &linear);
-        linear_backward_input(dx, pooled, w, &linear, Beta::One);
-        linear_backward_weight(&mut y[..65_536], pooled, x, &linear, Beta::Zero);
+        linear_forward(pooled, x, w, None, &linear, &shards);
+        linear_backward_input(dx, pooled, w, &linear, &shards, Beta::One);
+        linear_backward_weight(&mut y[..65_536], pooled, x, &linear, &shards, Beta::Zero);
     }
 }
 

@@ -6,6 +6,7 @@ use common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
 use tensor::Beta;
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::parallel::Shards;
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 
 /// Random shapes: size 1, odd sizes, any stride, padding, dilation and groups; kernels as large as the
@@ -63,7 +64,9 @@ fn check(shape: &Conv2dShape, seed: u64) {
         &reference::conv2d_backward_weight(&dy64, &x64, shape),
         &reference::conv2d_backward_weight(&dy_abs, &x_abs, shape),
         c(shape.batch * shape.out_height() * shape.out_width()),
-        |dw, beta| conv2d_backward_weight(dw, &dy, &x, shape, beta, Algorithm::Im2col),
+        |dw, beta| {
+            conv2d_backward_weight(dw, &dy, &x, shape, &Shards::whole(shape.batch), beta, Algorithm::Im2col)
+        },
     );
 }
 
@@ -100,7 +103,15 @@ fn convolutions_do_not_depend_on_the_number_of_threads() {
             let mut dw = vec![0.0; shape.weight_len()];
             conv2d_forward(&mut y, &x, &w, None, &shape, Algorithm::Im2col);
             conv2d_backward_input(&mut dx, &dy, &w, &shape, Beta::Zero, Algorithm::Im2col);
-            conv2d_backward_weight(&mut dw, &dy, &x, &shape, Beta::Zero, Algorithm::Im2col);
+            conv2d_backward_weight(
+                &mut dw,
+                &dy,
+                &x,
+                &shape,
+                &Shards::whole(shape.batch),
+                Beta::Zero,
+                Algorithm::Im2col,
+            );
             [y, dx, dw].concat()
         });
     }

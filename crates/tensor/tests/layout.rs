@@ -12,7 +12,7 @@ use tensor::layout::{
     concat_part, gather_backward, gather_forward, inverse_permutation, permute, permuted_shape,
     slice_backward, slice_forward,
 };
-use tensor::reduce::{argmax, fold_to_shape, max_nan};
+use tensor::reduce::{Reduction, argmax, fold_to_shape, max_nan};
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 use tensor::{Beta, Shape};
 
@@ -54,7 +54,7 @@ proptest! {
             &reference::reduce_to_shape(&to_f64(&dy), &small, &large),
             &reference::reduce_to_shape(&magnitudes(&dy), &small, &large),
             3.0,
-            |dx, beta| reduce_to_shape(dx, &dy, &small, &large, beta),
+            |dx, beta| reduce_to_shape(dx, &dy, &small, &large, Reduction::Sum, None, beta),
         );
     }
 
@@ -187,7 +187,7 @@ fn rearranging_does_not_depend_on_the_number_of_threads() {
         let mut y = vec![0.0; x.len()];
         permute(&mut y, &x, &shape, &[2, 0, 3, 1], Beta::Zero);
         let mut sums = vec![0.0; 20 * 10];
-        reduce_to_shape(&mut sums, &x, &Shape::new(&[20, 1, 10]), &shape, Beta::Zero);
+        reduce_to_shape(&mut sums, &x, &Shape::new(&[20, 1, 10]), &shape, Reduction::Sum, None, Beta::Zero);
         broadcast_forward(&mut y, &sums, &Shape::new(&[20, 1, 10]), &shape, Beta::One);
         [y, sums].concat()
     });
@@ -205,7 +205,8 @@ fn shapes_that_do_not_broadcast() {
 #[test]
 #[should_panic(expected = "shape [3] does not broadcast to [2, 2]")]
 fn reducing_to_a_shape_that_does_not_fit_panics() {
-    reduce_to_shape(&mut [0.0; 3], &[0.0; 4], &Shape::new(&[3]), &Shape::new(&[2, 2]), Beta::Zero);
+    let (x_shape, y_shape) = (Shape::new(&[3]), Shape::new(&[2, 2]));
+    reduce_to_shape(&mut [0.0; 3], &[0.0; 4], &x_shape, &y_shape, Reduction::Sum, None, Beta::Zero);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use tensor::linear::{
     LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
 };
 use tensor::matmul::{MatmulShape, matmul};
-use tensor::reduce::sum_rows;
+use tensor::parallel::Shards;
+use tensor::reduce::{Reduction, reduce_rows};
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 use tensor::{Beta, reduce};
 
@@ -58,38 +59,38 @@ proptest! {
         let x = random(batch * in_features, seed);
         let w = random(in_features * out_features, seed + 1);
         let bias = random(out_features, seed + 2);
-        let dy = random(batch * out_features, seed + 3);
+        let (dy, shards) = (random(batch * out_features, seed + 3), Shards::whole(batch));
         let [x64, w64, bias64, dy64] = [&x, &w, &bias, &dy].map(|v| to_f64(v));
         let [x_abs, w_abs, bias_abs, dy_abs] = [&x, &w, &bias, &dy].map(|v| magnitudes(v));
 
         let expected = reference::linear_forward(&x64, &w64, Some(&bias64), &shape);
         let magnitude = reference::linear_forward(&x_abs, &w_abs, Some(&bias_abs), &shape);
         let mut y = vec![f32::NAN; batch * out_features];
-        linear_forward(&mut y, &x, &w, Some(&bias), &shape);
+        linear_forward(&mut y, &x, &w, Some(&bias), &shape, &shards);
         assert_within(&y, &expected, &magnitude, c(in_features + 1));
-        linear_relu_forward(&mut y, &x, &w, Some(&bias), &shape);
+        linear_relu_forward(&mut y, &x, &w, Some(&bias), &shape, &shards);
         assert_within(&y, &reference::relu_forward(&expected), &magnitude, c(in_features + 1));
-        linear_forward(&mut y, &x, &w, None, &shape);
+        linear_forward(&mut y, &x, &w, None, &shape, &shards);
         assert_within(&y, &reference::linear_forward(&x64, &w64, None, &shape), &magnitude, c(in_features));
 
         check_betas(
             &reference::linear_backward_input(&dy64, &w64, &shape),
             &reference::linear_backward_input(&dy_abs, &w_abs, &shape),
             c(out_features),
-            |dx, beta| linear_backward_input(dx, &dy, &w, &shape, beta),
+            |dx, beta| linear_backward_input(dx, &dy, &w, &shape, &shards, beta),
         );
         check_betas(
             &reference::linear_backward_weight(&dy64, &x64, &shape),
             &reference::linear_backward_weight(&dy_abs, &x_abs, &shape),
             c(batch),
-            |dw, beta| linear_backward_weight(dw, &dy, &x, &shape, beta),
+            |dw, beta| linear_backward_weight(dw, &dy, &x, &shape, &shards, beta),
         );
         if out_features > 0 {
             check_betas(
                 &reference::sum_rows(&dy64, out_features),
                 &reference::sum_rows(&dy_abs, out_features),
                 1.0,
-                |db, beta| sum_rows(db, &dy, batch, out_features, beta),
+                |db, beta| reduce_rows(db, &dy, batch, out_features, Reduction::Sum, &shards, beta),
             );
         }
     }
@@ -121,19 +122,19 @@ fn products_and_sums_do_not_depend_on_the_number_of_threads() {
     let [batch, in_features, out_features] = if cfg!(miri) { [5, 35, 15] } else { [100, 700, 300] };
     let linear = LinearShape { batch, in_features, out_features };
     let (x, w) = (random(batch * in_features, 3), random(in_features * out_features, 4));
-    let dy = random(batch * out_features, 5);
+    let (dy, shards) = (random(batch * out_features, 5), Shards::whole(batch));
     check_thread_independence(|| {
         let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
-        linear_forward(&mut y, &x, &w, None, &linear);
-        linear_backward_input(&mut dx, &dy, &w, &linear, Beta::Zero);
-        linear_backward_weight(&mut dw, &dy, &x, &linear, Beta::Zero);
+        linear_forward(&mut y, &x, &w, None, &linear, &shards);
+        linear_backward_input(&mut dx, &dy, &w, &linear, &shards, Beta::Zero);
+        linear_backward_weight(&mut dw, &dy, &x, &linear, &shards, Beta::Zero);
         [y, dx, dw].concat()
     });
     let n_rows = if cfg!(miri) { 100 } else { 30_000 };
     let long = random(n_rows * 100, 6);
     check_thread_independence(|| {
         let mut db = vec![0.0; 100];
-        sum_rows(&mut db, &long, n_rows, 100, Beta::Zero);
+        reduce_rows(&mut db, &long, n_rows, 100, Reduction::Sum, &Shards::whole(n_rows), Beta::Zero);
         db.push(reduce::sum(&long));
         db
     });
@@ -143,7 +144,7 @@ fn products_and_sums_do_not_depend_on_the_number_of_threads() {
 fn nan_in_the_operands_reaches_the_result() {
     let mut y = [0.0; 1];
     let shape = LinearShape { batch: 1, in_features: 2, out_features: 1 };
-    linear_relu_forward(&mut y, &[f32::NAN, 1.0], &[1.0, 1.0], None, &shape);
+    linear_relu_forward(&mut y, &[f32::NAN, 1.0], &[1.0, 1.0], None, &shape, &Shards::whole(1));
     assert!(y[0].is_nan());
 }
 

@@ -10,6 +10,7 @@ use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
     batch_norm_forward_train,
 };
+use tensor::parallel::Shards;
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 
 const EPS: f32 = 1e-5;
@@ -36,18 +37,25 @@ proptest! {
         let bias64 = bias.map_or(vec![0.0; channels], to_f64);
 
         let mut y = vec![f32::NAN; x.len()];
-        let (mut mean, mut var) = (vec![f32::NAN; channels], vec![f32::NAN; channels]);
+        let [mut mean, mut rest, mut var] = [(); 3].map(|()| vec![f32::NAN; channels]);
+        let shards = Shards::whole(rows);
         if batch_statistics {
-            batch_norm_forward_train(&mut y, &mut mean, &mut var, &x, weight, bias, &shape);
+            let means = [&mut mean[..], &mut rest];
+            let n_rows = batch_norm_forward_train(&mut y, means, &mut var, &x, weight, bias, &shape, &shards);
+            assert_eq!(n_rows, rows);
             let (mean64, var64) = reference::batch_statistics(&to_f64(&x), channels);
             assert_within(&mean, &mean64, &magnitudes(&mean), 2.0);
+            let both: Vec<f64> = to_f64(&mean).iter().zip(to_f64(&rest)).map(|(mean, rest)| mean + rest).collect();
+            assert!(both.iter().zip(&mean64).all(|(a, b)| (a - b).abs() < 1e-13), "the mean in two floats");
             assert_within(&var, &var64, &var64.iter().map(|var| var + 1e-7).collect::<Vec<_>>(), 2.0);
         } else {
             mean = random(channels, seed + 4);
             var = random(channels, seed + 5).iter().map(|v| v.abs()).collect();
             batch_norm_forward_eval(&mut y, &x, &mean, &var, weight, bias, &shape);
         }
-        let (x64, mean64, var64) = (to_f64(&x), to_f64(&mean), to_f64(&var));
+        let (x64, var64) = (to_f64(&x), to_f64(&var));
+        let rest64 = if batch_statistics { to_f64(&rest) } else { vec![0.0; channels] };
+        let mean64: Vec<f64> = to_f64(&mean).iter().zip(rest64).map(|(mean, rest)| mean + rest).collect();
         // Errors of x − mean are relative to |x| + |mean|, and everything is divided by the deviation.
         let std = |i: usize| (var64[i % channels] + f64::from(EPS)).sqrt();
         let xhat = |i: usize| (x64[i].abs() + mean64[i % channels].abs()) / std(i);
@@ -58,9 +66,10 @@ proptest! {
         assert_within(&y, &expected, &magnitude, 6.0);
 
         let statistics = if batch_statistics { Statistics::Batch } else { Statistics::Running };
-        let saved = BatchNormSaved { x: &x, mean: &mean, var: &var, weight };
+        let mean_rest = batch_statistics.then_some(&rest[..]);
+        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight };
         let backward = |dx: Option<(&mut [f32], Beta)>, dweight: Option<(&mut [f32], Beta)>, dbias: Option<(&mut [f32], Beta)>| {
-            batch_norm_backward(dx, dweight, dbias, &dy, &saved, statistics, &shape);
+            batch_norm_backward(dx, dweight, dbias, &dy, &saved, statistics, &shape, &shards);
         };
         let (dx64, dweight64, dbias64) =
             reference::batch_norm_backward(&to_f64(&dy), &x64, (&mean64, &var64), &weight64, statistics, f64::from(EPS));
@@ -119,21 +128,68 @@ fn norm_and_dropout_do_not_depend_on_the_number_of_threads() {
     let (x, dy) = (random(1_400_000, 1), random(1_400_000, 2));
     check_thread_independence(|| {
         let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let (mut mean, mut var, mut dweight) = (vec![0.0; 70], vec![0.0; 70], vec![0.0; 70]);
-        batch_norm_forward_train(&mut y, &mut mean, &mut var, &x, None, None, &shape);
-        let saved = BatchNormSaved { x: &x, mean: &mean, var: &var, weight: None };
+        let [mut mean, mut rest, mut var, mut dweight] = [(); 4].map(|()| vec![0.0; 70]);
+        let shards = Shards::whole(20_000);
+        batch_norm_forward_train(&mut y, [&mut mean, &mut rest], &mut var, &x, None, None, &shape, &shards);
+        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest: Some(&rest), var: &var, weight: None };
         let gradients = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
-        batch_norm_backward(gradients.0, gradients.1, None, &dy, &saved, Statistics::Batch, &shape);
+        batch_norm_backward(gradients.0, gradients.1, None, &dy, &saved, Statistics::Batch, &shape, &shards);
         dropout_backward(&mut dx, &dy, 0.5, 3, Beta::One);
-        [y, dx, mean, var, dweight].concat()
+        [y, dx, mean, rest, var, dweight].concat()
     });
 }
 
 #[test]
 fn nan_in_a_channel_stays_in_that_channel() {
     let shape = BatchNormShape { rows: 2, channels: 2, eps: EPS };
-    let (mut y, mut mean, mut var) = ([0.0; 4], [0.0; 2], [0.0; 2]);
-    batch_norm_forward_train(&mut y, &mut mean, &mut var, &[f32::NAN, 1.0, 2.0, 3.0], None, None, &shape);
+    let (mut y, var) = ([0.0; 4], &mut [0.0; 2]);
+    let (mean, x) = ([&mut [0.0; 2][..], &mut [0.0; 2]], [f32::NAN, 1.0, 2.0, 3.0]);
+    batch_norm_forward_train(&mut y, mean, var, &x, None, None, &shape, &Shards::whole(2));
     assert_eq!(y.map(f32::is_nan), [true, false, true, false]);
     assert!(var[0].is_nan());
+}
+
+/// Channels whose spread is small against their mean: nothing cancels.
+#[test]
+fn channels_far_from_zero() {
+    let numbers = |rows: usize, f: &dyn Fn(f32) -> f32| (0..rows).map(|i| f(i as f32)).collect::<Vec<_>>();
+    let noise = random(if cfg!(miri) { 1 << 10 } else { 1 << 20 }, 5);
+    let mut outlier: Vec<f32> = noise[..1000].iter().map(|v| 1e-3 * v).collect();
+    outlier[0] = 1e6;
+    let far = [
+        numbers(16, &|i| 10_000.0 + i * 1e-3),
+        numbers(1000, &|i| 1e6 + 0.0625 * (i % 2.0)),
+        numbers(1000, &|i| 1e5 + 0.0078125 * (i % 2.0)),
+        noise.iter().map(|v| 1000.0 + 1e-3 * v).collect(),
+        numbers(1000, &|_| 0.1),
+        outlier,
+    ];
+    for x in far {
+        let rows = x.len();
+        let shape = BatchNormShape { rows, channels: 1, eps: EPS };
+        let shards = Shards::whole(rows);
+        let (mut y, mut dx, dy) = (vec![0.0; rows], vec![0.0; rows], random(rows, 6));
+        let (mut mean, mut rest, mut var, mut dweight) = ([0.0], [0.0], [0.0], [0.0]);
+        batch_norm_forward_train(&mut y, [&mut mean, &mut rest], &mut var, &x, None, None, &shape, &shards);
+        let x64 = to_f64(&x);
+        let (mean64, var64) = reference::batch_statistics(&x64, 1);
+        assert_within(&var, &var64, &var64, 2.0);
+        let (one, zero, eps) = ([1.0], [0.0], f64::from(EPS));
+        let expected = reference::batch_norm_forward(&x64, &mean64, &var64, &one, &zero, eps);
+        assert_within(&y, &expected, &expected.iter().map(|y| y.abs() + 1e-6).collect::<Vec<_>>(), 6.0);
+
+        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest: Some(&rest), var: &var, weight: None };
+        let out = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
+        batch_norm_backward(out.0, out.1, None, &dy, &saved, Statistics::Batch, &shape, &shards);
+        let (_, dweight64, _) = reference::batch_norm_backward(
+            &to_f64(&dy),
+            &x64,
+            (&mean64, &var64),
+            &one,
+            Statistics::Batch,
+            eps,
+        );
+        let magnitude: f64 = dy.iter().zip(&expected).map(|(dy, xhat)| (f64::from(*dy) * xhat).abs()).sum();
+        assert_within(&dweight, &dweight64, &[magnitude + 1e-9], 8.0);
+    }
 }

@@ -141,3 +141,22 @@ fn an_invalid_shape_says_what_is_wrong() {
     assert!(reason(square(2, 5, 1, 1)).contains("kernel size 5 does not fit the size 2 with padding 1"));
     assert!(reason(square(4, 2, 0, 0)).contains("at least 1"));
 }
+
+/// The sum does not fit into f32, the mean does.
+#[test]
+fn a_mean_of_large_numbers_is_finite() {
+    let (x, mut y) = ([3e38; 4], [0.0]);
+    global_avg_pool2d_forward(&mut y, &x, 1, 4, 1);
+    assert_eq!(y, [3e38]);
+    let window = Pool2dShape {
+        batch: 1,
+        height: 2,
+        width: 2,
+        channels: 1,
+        kernel_size: [2; 2],
+        stride: [2; 2],
+        padding: [0; 2],
+    };
+    avg_pool2d_forward(&mut y, &x, &window);
+    assert_eq!(y, [3e38]);
+}

@@ -11,10 +11,11 @@ use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_train,
 };
+use tensor::parallel::Shards;
 use tensor::pool::{
     Pool2dShape, avg_pool2d_backward, avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward,
 };
-use tensor::reduce::sum_rows;
+use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Beta, Tensor};
 
 struct Recorded(HashMap<&'static str, Vec<f32>>);
@@ -71,9 +72,12 @@ fn convolution() {
         let auto = Algorithm::Auto;
         recorded.check(&key("y"), |y| conv2d_forward(y, &x, &w, Some(&bias), &s, auto));
         recorded.check(&key("dx"), |dx| conv2d_backward_input(dx, &dy, &w, &s, Beta::Zero, auto));
-        recorded.check(&key("dw"), |dw| conv2d_backward_weight(dw, &dy, &x, &s, Beta::Zero, auto));
+        let shards = Shards::whole(s.batch);
+        recorded.check(&key("dw"), |dw| conv2d_backward_weight(dw, &dy, &x, &s, &shards, Beta::Zero, auto));
         let rows = dy.len() / s.out_channels;
-        recorded.check(&key("db"), |db| sum_rows(db, &dy, rows, s.out_channels, Beta::Zero));
+        recorded.check(&key("db"), |db| {
+            reduce_rows(db, &dy, rows, s.out_channels, Reduction::Sum, &shards, Beta::Zero);
+        });
     }
 }
 
@@ -128,11 +132,13 @@ fn batch_normalisation() {
     let recorded = Recorded::load();
     let shape = BatchNormShape { rows: 6, channels: 3, eps: 1e-5 };
     let (x, weight, bias, dy) = (numbers(18, 1), numbers(3, 2), numbers(3, 3), numbers(18, 9));
-    let (mut mean, mut var) = ([0.0; 3], [0.0; 3]);
+    let (mut mean, mut rest, mut var, shards) = ([0.0; 3], [0.0; 3], [0.0; 3], Shards::whole(6));
     recorded.check("batch_norm.y", |y| {
-        batch_norm_forward_train(y, &mut mean, &mut var, &x, Some(&weight), Some(&bias), &shape);
+        let mean = [&mut mean[..], &mut rest];
+        batch_norm_forward_train(y, mean, &mut var, &x, Some(&weight), Some(&bias), &shape, &shards);
     });
-    let saved = BatchNormSaved { x: &x, mean: &mean, var: &var, weight: Some(&weight) };
+    let saved =
+        BatchNormSaved { x: &x, mean: &mean, mean_rest: Some(&rest), var: &var, weight: Some(&weight) };
     let (mut dw, mut db) = ([0.0; 3], [0.0; 3]);
     recorded.check("batch_norm.dx", |dx| {
         let (dw, db) = ((&mut dw[..], Beta::Zero), (&mut db[..], Beta::Zero));
@@ -144,6 +150,7 @@ fn batch_normalisation() {
             &saved,
             Statistics::Batch,
             &shape,
+            &shards,
         );
     });
     recorded.check("batch_norm.dw", |out| out.copy_from_slice(&dw));

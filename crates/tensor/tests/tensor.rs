@@ -126,3 +126,11 @@ fn misuse_panics_with_both_shapes() {
         assert!(message.contains(expected), "{message:?} does not say {expected:?}");
     }
 }
+
+/// The sum does not fit into f32, the mean does.
+#[test]
+fn a_mean_of_large_numbers_is_finite() {
+    assert_eq!(Tensor::from([3e38, 3e38]).mean(0, false), Tensor::scalar(3e38));
+    let rows = Tensor::full([300, 2, 3], -3e38);
+    assert_eq!(rows.mean([0, 2], false), Tensor::full([2], -3e38));
+}

@@ -8,6 +8,7 @@ use bench_protocol::{ConvPass, ConvSize, Network, Probe, Ran, Rule, TensorOp, Ti
 use benches::probe::{self, Copying};
 use optim::{Adam, AdamW, AnyRule, Optimizer, Sgd};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::parallel::Shards;
 use tensor::{Beta, Tensor};
 
 /// An operation, over and over.
@@ -56,7 +57,8 @@ fn convolution(pass: ConvPass, size: ConvSize, batch: usize) -> Box<dyn Worker> 
             conv2d_backward_input(&mut x, &y, &w, &shape, Beta::Zero, Algorithm::Auto);
         })),
         ConvPass::WeightGradient => Box::new(Repeat(move || {
-            conv2d_backward_weight(&mut w, &y, &x, &shape, Beta::Zero, Algorithm::Auto);
+            let shards = Shards::whole(shape.batch);
+            conv2d_backward_weight(&mut w, &y, &x, &shape, &shards, Beta::Zero, Algorithm::Auto);
         })),
     }
 }

@@ -4,8 +4,9 @@ use tensor::Beta;
 use tensor::activation::{relu_backward, relu_forward};
 use tensor::conv::block::{self, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::parallel::Shards;
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
-use tensor::reduce::sum_rows;
+use tensor::reduce::{Reduction, reduce_rows};
 
 use crate::stopwatch::{Path, Stopwatch};
 
@@ -90,12 +91,13 @@ impl Block {
         let weight = format!("conv{number}, pool and ReLU back, gradient of weight and bias");
         let input = format!("conv{number}, gradient of the input");
         let Self { shape, fused, pool, x, y, argmax, activated, indices, .. } = &*self;
+        let shards = Shards::whole(shape.batch);
         let (mut dw, mut db) = (vec![1.0; w.len()], vec![1.0; shape.out_channels]);
         let mut dx = vec![1.0; x.len()];
         let mut back = |dx: Option<&mut [f32]>| {
             let dx = dx.map(|dx| (dx, Beta::Zero));
             let (dw, db) = ((&mut dw[..], Beta::Zero), Some((&mut db[..], Beta::Zero)));
-            conv_relu_pool_backward(dx, dw, db, PooledGradient { dy, y, argmax }, x, w, fused);
+            conv_relu_pool_backward(dx, dw, db, PooledGradient { dy, y, argmax }, x, w, fused, &shards);
         };
         watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
         if number > 1 {
@@ -112,9 +114,9 @@ impl Block {
         watch.time_on(Path::General, &weight, self.flops(), || {
             max_pool2d_backward(&mut da, dy, indices, pool, Beta::Zero);
             relu_backward(&mut dc, &da, activated, Beta::Zero);
-            conv2d_backward_weight(&mut dw, &dc, x, shape, Beta::Zero, Algorithm::Im2col);
+            conv2d_backward_weight(&mut dw, &dc, x, shape, &shards, Beta::Zero, Algorithm::Im2col);
             let rows = dc.len() / shape.out_channels;
-            sum_rows(&mut db, &dc, rows, shape.out_channels, Beta::Zero);
+            reduce_rows(&mut db, &dc, rows, shape.out_channels, Reduction::Sum, &shards, Beta::Zero);
         });
         if number > 1 {
             let mut dx = vec![1.0; x.len()];

@@ -7,7 +7,8 @@ use tensor::linear::{
     LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
 };
 use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
-use tensor::reduce::sum_rows;
+use tensor::parallel::Shards;
+use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Beta, Shape};
 
 use crate::stopwatch::Stopwatch;
@@ -38,20 +39,20 @@ impl Head {
     ) -> Vec<f32> {
         let &Self { n, hidden, output } = self;
         let &[w1, b1, w2, b2] = weights else { panic!("two layers of weight and bias") };
-        let images = Shape::from([n, 4, 4, 128]);
+        let (images, shards) = (Shape::from([n, 4, 4, 128]), Shards::whole(n));
         let flops = |shape: LinearShape| Some((2 * shape.in_features * shape.out_features) as f64);
 
         let mut flat = vec![1.0; x.len()];
         watch.time("flatten, forward", None, || permute(&mut flat, x, &images, &[0, 3, 1, 2], Beta::Zero));
         let mut h = vec![1.0; n * hidden.out_features];
         watch.time("fc1 + ReLU, forward", flops(hidden), || {
-            linear_relu_forward(&mut h, &flat, w1, Some(b1), &hidden)
+            linear_relu_forward(&mut h, &flat, w1, Some(b1), &hidden, &shards)
         });
         let mut dropped = vec![1.0; h.len()];
         watch.time("dropout, forward", None, || dropout_forward(&mut dropped, &h, DROPOUT, 0));
         let mut logits = vec![1.0; n * CLASSES];
         watch.time("fc2, forward", flops(output), || {
-            linear_forward(&mut logits, &dropped, w2, Some(b2), &output)
+            linear_forward(&mut logits, &dropped, w2, Some(b2), &output, &shards)
         });
 
         let (mut losses, mut log_probs) = (vec![1.0; n], vec![1.0; logits.len()]);
@@ -72,9 +73,9 @@ impl Head {
         let (mut dw2, mut db2) = (vec![1.0; w2.len()], vec![1.0; b2.len()]);
         let (mut ddropped, mut dh, mut dz) = (vec![1.0; h.len()], vec![1.0; h.len()], vec![1.0; h.len()]);
         watch.time("fc2, gradients", None, || {
-            linear_backward_weight(&mut dw2, &dlogits, &dropped, &output, Beta::Zero);
-            sum_rows(&mut db2, &dlogits, n, CLASSES, Beta::Zero);
-            linear_backward_input(&mut ddropped, &dlogits, w2, &output, Beta::Zero);
+            linear_backward_weight(&mut dw2, &dlogits, &dropped, &output, &shards, Beta::Zero);
+            reduce_rows(&mut db2, &dlogits, n, CLASSES, Reduction::Sum, &shards, Beta::Zero);
+            linear_backward_input(&mut ddropped, &dlogits, w2, &output, &shards, Beta::Zero);
         });
         watch.time("dropout and ReLU back", None, || {
             dropout_backward(&mut dh, &ddropped, DROPOUT, 0, Beta::Zero);
@@ -82,12 +83,12 @@ impl Head {
         });
         let (mut dw1, mut db1) = (vec![1.0; w1.len()], vec![1.0; b1.len()]);
         watch.time("fc1, gradient of weight and bias", flops(hidden), || {
-            linear_backward_weight(&mut dw1, &dz, &flat, &hidden, Beta::Zero);
-            sum_rows(&mut db1, &dz, n, hidden.out_features, Beta::Zero);
+            linear_backward_weight(&mut dw1, &dz, &flat, &hidden, &shards, Beta::Zero);
+            reduce_rows(&mut db1, &dz, n, hidden.out_features, Reduction::Sum, &shards, Beta::Zero);
         });
         let mut dflat = vec![1.0; flat.len()];
         watch.time("fc1, gradient of the input", flops(hidden), || {
-            linear_backward_input(&mut dflat, &dz, w1, &hidden, Beta::Zero);
+            linear_backward_input(&mut dflat, &dz, w1, &hidden, &shards, Beta::Zero);
         });
         let (mut dx, channels_first) = (vec![1.0; x.len()], Shape::from([n, 128, 4, 4]));
         watch.time("flatten, back", None, || {

@@ -20,7 +20,19 @@ impl Graph<'_> {
         forward: impl Fn(&mut [f32], &[f32]) + Send + Sync + 'static,
         backward: impl Fn(Grad<'_>, &[f32], &[f32], &[f32]) + Send + Sync + 'static,
     ) -> Var {
-        self.apply(Unary { name, forward, backward }, &[x])
+        self.apply(Unary { name, forward, backward, along_last_axis: false }, &[x])
+    }
+
+    /// The same, where the elements along the last axis depend on each other.
+    #[track_caller]
+    fn along_last_axis(
+        &self,
+        name: &'static str,
+        x: Var,
+        forward: impl Fn(&mut [f32], &[f32]) + Send + Sync + 'static,
+        backward: impl Fn(Grad<'_>, &[f32], &[f32], &[f32]) + Send + Sync + 'static,
+    ) -> Var {
+        self.apply(Unary { name, forward, backward, along_last_axis: true }, &[x])
     }
 
     /// max(x, 0), element by element; `torch.relu`. NaN passes through.
@@ -76,7 +88,7 @@ impl Graph<'_> {
     pub fn softmax(&self, x: Var) -> Var {
         let (rows, cols) = rows_and_cols(self.shape(x));
         let forward = move |y: &mut [f32], x: &[f32]| softmax_forward(y, x, rows, cols);
-        self.activation("softmax", x, forward, move |dx, dy, _, y| {
+        self.along_last_axis("softmax", x, forward, move |dx, dy, _, y| {
             softmax_backward(dx.data, dy, y, rows, cols, dx.beta);
         })
     }
@@ -88,7 +100,7 @@ impl Graph<'_> {
     pub fn log_softmax(&self, x: Var) -> Var {
         let (rows, cols) = rows_and_cols(self.shape(x));
         let forward = move |y: &mut [f32], x: &[f32]| log_softmax_forward(y, x, rows, cols);
-        self.activation("log_softmax", x, forward, move |dx, dy, _, y| {
+        self.along_last_axis("log_softmax", x, forward, move |dx, dy, _, y| {
             log_softmax_backward(dx.data, dy, y, rows, cols, dx.beta);
         })
     }

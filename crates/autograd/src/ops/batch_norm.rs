@@ -7,8 +7,8 @@ use tensor::norm::{
 };
 use tensor::{Beta, Shape, scratch};
 
-use super::shared::rows_and_cols;
-use crate::{Backward, Commit, Forward, Graph, Inputs, Op, ShapeError, Var};
+use super::shared::{rows_and_cols, rows_of_images, shards_of_rows};
+use crate::{Backward, Commit, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,6 +50,14 @@ fn affine(inputs: Inputs<'_>) -> [Option<&[f32]>; 2] {
     [WEIGHT, BIAS].map(|i| (i < inputs.len()).then(|| inputs.value(i)))
 }
 
+/// What forward saves: the batch's mean in two floats, its variance, and the factor that makes that unbiased.
+fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 4] {
+    let (mean, rest) = saved.split_at_mut(channels);
+    let (mean_rest, rest) = rest.split_at_mut(channels);
+    let (var, unbiased) = rest.split_at_mut(channels);
+    [mean, mean_rest, var, unbiased]
+}
+
 impl Op for BatchNorm {
     fn name(&self) -> &'static str {
         "batch_norm"
@@ -74,13 +82,19 @@ impl Op for BatchNorm {
         Ok(x)
     }
 
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        rows_of_images(inputs, output)
+    }
+
     fn forward(&self, f: Forward<'_>) {
-        let (x, sizes) = (f.inputs.value(X), self.sizes(f.shape));
+        let (x, sizes, shards) = (f.inputs.value(X), self.sizes(f.shape), shards_of_rows(f.inputs));
         let [weight, bias] = affine(f.inputs);
         if f.training && !self.is_frozen {
-            f.saved.floats.resize(2 * sizes.channels, 0.0);
-            let (mean, var) = f.saved.floats.split_at_mut(sizes.channels);
-            batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes);
+            f.saved.floats.resize(3 * sizes.channels + 1, 0.0);
+            let [mean, mean_rest, var, unbiased] = split(&mut f.saved.floats, sizes.channels);
+            let mean = [mean, mean_rest];
+            let n = batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes, &shards) as f32;
+            unbiased[0] = n / (n - 1.0);
         } else {
             let (mean, var) = (f.inputs.value(RUNNING_MEAN), f.inputs.value(RUNNING_VAR));
             batch_norm_forward_eval(f.output, x, mean, var, weight, bias, &sizes);
@@ -90,22 +104,23 @@ impl Op for BatchNorm {
     /// With x̂ the normalised input: dbias = Σ dy, dweight = Σ dy · x̂; in evaluation
     /// dx = weight / √(var + ε) · dy, in training weight / √(var + ε) · (dy − mean(dy) − x̂ · mean(dy · x̂)).
     fn backward(&self, mut b: Backward<'_>) {
-        let sizes = self.sizes(b.shape);
+        let (sizes, shards) = (self.sizes(b.shape), shards_of_rows(b.inputs));
         let [weight, _] = affine(b.inputs);
-        let (mean, var, statistics) = if b.training && !self.is_frozen {
-            let (mean, var) = b.saved.floats.split_at(sizes.channels);
-            (mean, var, Statistics::Batch)
+        let x = b.inputs.value(X);
+        let (saved, statistics) = if b.training && !self.is_frozen {
+            let [mean, mean_rest, var, _] = split(&mut b.saved.floats, sizes.channels);
+            (BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight }, Statistics::Batch)
         } else {
-            (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR), Statistics::Running)
+            let (mean, var) = (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR));
+            (BatchNormSaved { x, mean, mean_rest: None, var, weight }, Statistics::Running)
         };
-        let saved = BatchNormSaved { x: b.inputs.value(X), mean, var, weight };
         // One pass makes all three gradients, but they are lent one at a time.
         scratch::with(2 * sizes.channels, |affine| {
             let (dweight, dbias) = affine.split_at_mut(sizes.channels);
             let dx = b.grads.get(X).map(|dx| (dx.data, dx.beta));
             let (dweight_out, dbias_out) =
                 (Some((&mut *dweight, Beta::Zero)), Some((&mut *dbias, Beta::Zero)));
-            batch_norm_backward(dx, dweight_out, dbias_out, b.dy, &saved, statistics, &sizes);
+            batch_norm_backward(dx, dweight_out, dbias_out, b.dy, &saved, statistics, &sizes, &shards);
             for (i, sum) in [(WEIGHT, dweight), (BIAS, dbias)] {
                 if i < b.inputs.len()
                     && let Some(grad) = b.grads.get(i)
@@ -122,9 +137,10 @@ impl Op for BatchNorm {
 
     /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)).
     fn commit(&self, mut c: Commit<'_>) {
-        let BatchNormShape { rows, channels, .. } = self.sizes(c.shape(X));
-        let unbiased = rows as f32 / (rows as f32 - 1.0);
-        let (mean, var) = c.saved.floats.split_at(channels);
+        let channels = self.sizes(c.shape(X)).channels;
+        let ([mean, _, var], rest) =
+            ([0, 1, 2].map(|i| &c.saved.floats[i * channels..][..channels]), 3 * channels);
+        let unbiased = c.saved.floats[rest];
         let momentum = self.options.momentum;
         for (i, batch, factor) in [(RUNNING_MEAN, mean, 1.0), (RUNNING_VAR, var, unbiased)] {
             for (running, batch) in c.statistic(i).iter_mut().zip(batch) {
@@ -155,10 +171,12 @@ impl Graph<'_> {
         options: BatchNormOptions,
     ) -> Var {
         let shape = self.shape(x);
-        let (rows, _) = rows_and_cols(shape);
+        let ((rows, _), shards) = (rows_and_cols(shape), self.shards(x));
         let is_frozen = running.iter().any(|&statistic| self.is_frozen(statistic));
+        // Where no image is here, others see how many rows there are.
+        let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
-            rows > 1 || !self.mode.training || is_frozen,
+            !self.mode.training || is_frozen || is_elsewhere || shards.rows_of_batch(rows) > 1,
             "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
             self.at(),
             if rows == 1 { "value" } else { "values" }

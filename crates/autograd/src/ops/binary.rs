@@ -2,9 +2,12 @@
 //! db make of dy.
 
 use tensor::broadcast::{broadcast_shapes, broadcast_zip, broadcast_zip3, reduce_to_shape};
+use tensor::parallel::Shards;
+use tensor::reduce::Reduction;
 use tensor::{Beta, Shape, elementwise, scratch};
 
-use crate::{Backward, Forward, Grad, Graph, Inputs, Op, ShapeError, Var};
+use crate::op::runs_along;
+use crate::{Backward, Forward, Grad, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 struct Binary<F, Da, Db> {
     name: &'static str,
@@ -32,6 +35,19 @@ where
         })
     }
 
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        let runs_along = |i: usize| runs_along(inputs.shape(i), output);
+        let fits = |i: usize| match inputs.has_images(i) {
+            true => runs_along(i),
+            false => !runs_along(i) || output[0] == 1,
+        };
+        match inputs.first_with_images() {
+            None => Images::Summed,
+            Some(_) if !(0..2).all(fits) => Images::Mixed,
+            Some(i) => Images::Kept(i),
+        }
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let [a, b] = [0, 1].map(|i| (f.inputs.value(i), f.inputs.shape(i)));
         broadcast_zip(f.output, (a.0, &a.1), (b.0, &b.1), &f.shape, &self.f);
@@ -39,11 +55,28 @@ where
 
     fn backward(&self, mut bwd: Backward<'_>) {
         let (dy, y, y_shape, inputs) = (bwd.dy, bwd.output, bwd.shape, bwd.inputs);
+        let shards = [0, 1].map(|i| bwd.summed_shards(i));
         if let Some(grad) = bwd.grads.get(0) {
-            (self.da)(OperandGrad { grad, shape: inputs.shape(0), dy, y, y_shape, inputs });
+            (self.da)(OperandGrad {
+                grad,
+                shape: inputs.shape(0),
+                shards: shards[0],
+                dy,
+                y,
+                y_shape,
+                inputs,
+            });
         }
         if let Some(grad) = bwd.grads.get(1) {
-            (self.db)(OperandGrad { grad, shape: inputs.shape(1), dy, y, y_shape, inputs });
+            (self.db)(OperandGrad {
+                grad,
+                shape: inputs.shape(1),
+                shards: shards[1],
+                dy,
+                y,
+                y_shape,
+                inputs,
+            });
         }
     }
 }
@@ -53,6 +86,8 @@ where
 struct OperandGrad<'a> {
     grad: Grad<'a>,
     shape: Shape,
+    /// Those of the batch, if the operand was broadcast along it.
+    shards: Option<Shards<'a>>,
     dy: &'a [f32],
     y: &'a [f32],
     y_shape: Shape,
@@ -71,7 +106,13 @@ use Value::{A, B, Y};
 impl<'a> OperandGrad<'a> {
     /// dy itself.
     fn copy(self) {
-        reduce_to_shape(self.grad.data, self.dy, &self.shape, &self.y_shape, self.grad.beta);
+        let dy = self.dy;
+        self.sum(dy);
+    }
+
+    fn sum(self, share: &[f32]) {
+        let Self { grad, shape, shards, y_shape, .. } = self;
+        reduce_to_shape(grad.data, share, &shape, &y_shape, Reduction::Sum, shards.as_ref(), grad.beta);
     }
 
     /// f(dy).
@@ -102,13 +143,12 @@ impl<'a> OperandGrad<'a> {
 
     /// `write` fills a slice of the output's shape with the share of each element.
     fn write(self, write: impl FnOnce(&mut [f32])) {
-        let Self { grad, shape, y_shape, .. } = self;
-        if shape == y_shape && grad.beta == Beta::Zero {
-            return write(grad.data);
+        if self.shape == self.y_shape && self.shards.is_none() && self.grad.beta == Beta::Zero {
+            return write(self.grad.data);
         }
-        scratch::with(y_shape.numel(), |share| {
+        scratch::with(self.y_shape.numel(), |share| {
             write(share);
-            reduce_to_shape(grad.data, share, &shape, &y_shape, grad.beta);
+            self.sum(share);
         });
     }
 }

@@ -3,7 +3,7 @@
 use tensor::Shape;
 use tensor::layout::{concat_part, slice_forward};
 
-use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 struct Concat {
     axis: usize,
@@ -45,6 +45,14 @@ impl Op for Concat {
             size += shape[self.axis];
         }
         Ok(first.with_axis(self.axis, size))
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        match inputs.first_with_images() {
+            None => Images::Summed,
+            Some(0) if self.axis > 0 && inputs.all_have_images() => Images::Kept(0),
+            Some(_) => Images::Mixed,
+        }
     }
 
     fn forward(&self, f: Forward<'_>) {

@@ -2,7 +2,7 @@
 
 use tensor::Shape;
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
-use tensor::reduce::sum_rows;
+use tensor::reduce::{Reduction, reduce_rows};
 
 use super::shared::image_sizes;
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
@@ -91,17 +91,18 @@ impl Op for Conv2d {
 
     fn backward(&self, mut b: Backward<'_>) {
         let (x, w, sizes) = (b.inputs.value(0), b.inputs.value(1), self.sizes(b.inputs));
+        let shards = b.shards;
         if let Some(dx) = b.grads.get(0) {
             conv2d_backward_input(dx.data, b.dy, w, &sizes, dx.beta, self.0.algorithm);
         }
         if let Some(dw) = b.grads.get(1) {
-            conv2d_backward_weight(dw.data, b.dy, x, &sizes, dw.beta, self.0.algorithm);
+            conv2d_backward_weight(dw.data, b.dy, x, &sizes, &shards, dw.beta, self.0.algorithm);
         }
         if b.inputs.len() == 3
             && let Some(db) = b.grads.get(2)
         {
             let n_pixels = sizes.batch * sizes.out_height() * sizes.out_width();
-            sum_rows(db.data, b.dy, n_pixels, sizes.out_channels, db.beta);
+            reduce_rows(db.data, b.dy, n_pixels, sizes.out_channels, Reduction::Sum, &shards, db.beta);
         }
     }
 }

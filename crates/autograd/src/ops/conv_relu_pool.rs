@@ -39,7 +39,7 @@ impl Op for ConvReluPool {
             let (dw, db) = affine.split_at_mut(w.len());
             let dx = b.grads.get(0).map(|dx| (dx.data, dx.beta));
             let (dw_out, db_out) = ((&mut *dw, Beta::Zero), Some((&mut *db, Beta::Zero)));
-            conv_relu_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.0);
+            conv_relu_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.0, &b.shards);
             for (i, sum) in [(1, dw), (2, db)].into_iter().take(b.inputs.len() - 1) {
                 if let Some(grad) = b.grads.get(i) {
                     copy_or_add(grad.data, sum, grad.beta);

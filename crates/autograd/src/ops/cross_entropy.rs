@@ -1,9 +1,9 @@
 //! loss = `−ln softmax(logits)[label]`, the mean or the sum over the rows.
 
 use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
-use tensor::{Shape, scratch};
+use tensor::reduce::{Reduction, reduce_rows};
+use tensor::{Beta, Shape, scratch};
 
-use super::reduce::Reduction;
 use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
 
 /// The options of [`Graph::cross_entropy_with`]; the default is PyTorch's.
@@ -38,7 +38,8 @@ impl Op for CrossEntropy {
         log_probs.resize(logits.len(), 0.0);
         scratch::with(labels.len(), |losses| {
             cross_entropy_forward(losses, log_probs, logits, labels, classes, self.0.label_smoothing);
-            f.output[0] = self.0.reduction.of(losses);
+            let (n, shards) = (losses.len(), f.inputs.shards(0));
+            reduce_rows(f.output, losses, n, 1, self.0.reduction, &shards, Beta::Zero);
         });
     }
 
@@ -46,7 +47,8 @@ impl Op for CrossEntropy {
     /// 1 − s + s / classes and every other class with s / classes; divided by the rows for the mean.
     fn backward(&self, mut b: Backward<'_>) {
         let (labels, classes) = (b.indices, b.inputs.shape(0)[1]);
-        let dloss = self.0.reduction.backward(b.dy[0], labels.len());
+        let n = b.inputs.shards(0).rows_of_batch(labels.len());
+        let dloss = b.dy[0] * self.0.reduction.factor(n);
         let (log_probs, smoothing) = (&b.saved.floats, self.0.label_smoothing);
         if let Some(dx) = b.grads.get(0) {
             cross_entropy_backward(dx.data, dloss, log_probs, labels, classes, smoothing, dx.beta);

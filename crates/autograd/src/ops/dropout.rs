@@ -1,5 +1,6 @@
 //! y = x / (1 − p) where kept, 0 where dropped.
 
+use keyed_random::skip;
 use tensor::Shape;
 use tensor::dropout::{dropout_backward, dropout_forward};
 
@@ -19,13 +20,15 @@ impl Op for Dropout {
     }
 
     fn forward(&self, f: Forward<'_>) {
-        dropout_forward(f.output, f.inputs.value(0), self.p, f.key);
+        let key = skip(f.key, f.shards.first_row(f.output.len()) as u64);
+        dropout_forward(f.output, f.inputs.value(0), self.p, key);
     }
 
     /// dx = dy / (1 − p) where kept, 0 where dropped; the key says again which.
     fn backward(&self, mut b: Backward<'_>) {
         if let Some(dx) = b.grads.get(0) {
-            dropout_backward(dx.data, b.dy, self.p, b.key, dx.beta);
+            let key = skip(b.key, b.shards.first_row(b.dy.len()) as u64);
+            dropout_backward(dx.data, b.dy, self.p, key, dx.beta);
         }
     }
 
@@ -39,7 +42,7 @@ impl Graph<'_> {
     /// in evaluation `x` itself; `torch.nn.functional.dropout`. Srivastava et al. 2014.
     ///
     /// Which elements are dropped is a function of the run's seed, the layer's path, the step and the
-    /// element's place; two calls under one path drop differently.
+    /// element's place in the whole batch; two calls under one path drop differently.
     ///
     /// # Panics
     /// When p does not lie in [0, 1].

@@ -3,13 +3,15 @@
 use tensor::elementwise::{exp, map, zip3};
 use tensor::{Beta, Shape};
 
-use crate::{Backward, Forward, Grad, Graph, Op, ShapeError, Var};
+use crate::{Backward, Forward, Grad, Graph, Images, Op, Operands, ShapeError, Var};
 
 /// y = f(x), of the shape of x: `forward(y, x)` and `backward(dx, dy, x, y)`.
 pub(super) struct Unary<F, B> {
     pub(super) name: &'static str,
     pub(super) forward: F,
     pub(super) backward: B,
+    /// Whether the elements along the last axis depend on each other.
+    pub(super) along_last_axis: bool,
 }
 
 impl<F, B> Op for Unary<F, B>
@@ -23,6 +25,10 @@ where
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
         Ok(inputs[0])
+    }
+
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        if self.along_last_axis && output.rank() == 1 { inputs.mixed_of(0) } else { inputs.kept_of(0) }
     }
 
     fn forward(&self, f: Forward<'_>) {
@@ -62,7 +68,7 @@ impl Graph<'_> {
         let backward = move |grad: Grad<'_>, dy: &[f32], x: &[f32], y: &[f32]| {
             zip3(grad.data, dy, x, y, grad.beta, &dx);
         };
-        self.apply(Unary { name, forward, backward }, &[x])
+        self.apply(Unary { name, forward, backward, along_last_axis: false }, &[x])
     }
 
     /// factor · x; `torch.mul` with a number.

@@ -1,9 +1,10 @@
 //! y[.., i, ..] = x[.., indices[.., i, ..], ..] along an axis.
 
-use tensor::Shape;
 use tensor::layout::{gather_backward, gather_forward};
+use tensor::{Beta, Shape};
 
-use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
+use super::shared::{row_len, sum_over_rows};
+use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct Gather {
     axis: usize,
@@ -30,6 +31,14 @@ impl Op for Gather {
         Ok(x.with_axis(*axis, n_indices.checked_div(n_columns).unwrap_or(0)))
     }
 
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        match (self.axis, inputs.has_images(0)) {
+            (0, true) => Images::Mixed,
+            (0, false) => Images::Begun,
+            _ => inputs.kept_of(0),
+        }
+    }
+
     fn forward(&self, f: Forward<'_>) {
         gather_forward(f.output, f.inputs.value(0), f.indices, &f.inputs.shape(0), self.axis);
     }
@@ -37,9 +46,16 @@ impl Op for Gather {
     /// dx[.., indices[.., i, ..], ..] = Σ dy[.., i, ..], in the order of the indices.
     fn backward(&self, mut b: Backward<'_>) {
         let shape = b.inputs.shape(0);
-        if let Some(dx) = b.grads.get(0) {
-            gather_backward(dx.data, b.dy, b.indices, &shape, self.axis, dx.beta);
+        let (dy, indices) = (b.dy, b.indices);
+        let Some(dx) = b.grads.get(0) else { return };
+        if self.axis > 0 {
+            return gather_backward(dx.data, dy, indices, &shape, self.axis, dx.beta);
         }
+        let len = row_len(shape);
+        sum_over_rows(dx, &b.shards, b.shape[0], |rows, partial| {
+            let picks = rows.start * len..rows.end * len;
+            gather_backward(partial, &dy[picks.clone()], &indices[picks], &shape, self.axis, Beta::Zero);
+        });
     }
 }
 

@@ -2,15 +2,11 @@
 
 use tensor::Shape;
 
-use crate::{Backward, Forward, Graph, Indices, Op, ShapeError, Var};
+use super::shared::{row_len, sum_over_rows};
+use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct IndexSelect {
     n_indices: usize,
-}
-
-/// Elements of one row, which is all but the first axis.
-fn row_len(shape: Shape) -> usize {
-    shape[1..].iter().product()
 }
 
 impl Op for IndexSelect {
@@ -25,6 +21,10 @@ impl Op for IndexSelect {
         }
     }
 
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        if inputs.has_images(0) { Images::Mixed } else { Images::Begun }
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, len) = (f.inputs.value(0), row_len(f.shape));
         for (y, &idx) in f.output.chunks_exact_mut(len.max(1)).zip(f.indices) {
@@ -34,14 +34,14 @@ impl Op for IndexSelect {
 
     /// `dx[indices[i]] += dy[i]`, in the order of the indices.
     fn backward(&self, mut b: Backward<'_>) {
-        let len = row_len(b.shape);
-        if let Some(dx) = b.grads.get(0) {
-            dx.beta.prepare(dx.data);
-            for (dy, &idx) in b.dy.chunks_exact(len.max(1)).zip(b.indices) {
-                let row = &mut dx.data[idx as usize * len..][..len];
+        let (dy, indices, len) = (b.dy, b.indices, row_len(b.shape));
+        let Some(dx) = b.grads.get(0) else { return };
+        sum_over_rows(dx, &b.shards, indices.len(), |rows, dx| {
+            for (dy, &idx) in dy[rows.start * len..].chunks_exact(len.max(1)).zip(&indices[rows]) {
+                let row = &mut dx[idx as usize * len..][..len];
                 row.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy);
             }
-        }
+        });
     }
 }
 

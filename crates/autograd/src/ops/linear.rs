@@ -2,10 +2,10 @@
 
 use tensor::Shape;
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
-use tensor::reduce::sum_rows;
+use tensor::reduce::{Reduction, reduce_rows};
 
-use super::shared::rows_and_cols;
-use crate::{Backward, Forward, Grads, Graph, Inputs, Op, ShapeError, Var};
+use super::shared::{rows_and_cols, rows_of_images, shards_of_rows};
+use crate::{Backward, Forward, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 struct Linear;
 
@@ -18,9 +18,13 @@ impl Op for Linear {
         linear_output_shape(inputs)
     }
 
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        rows_of_images(inputs, output)
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w, bias) = linear_operands(f.inputs);
-        linear_forward(f.output, x, w, bias, &linear_sizes(f.inputs));
+        linear_forward(f.output, x, w, bias, &linear_sizes(f.inputs), &shards_of_rows(f.inputs));
     }
 
     fn backward(&self, mut b: Backward<'_>) {
@@ -31,15 +35,16 @@ impl Op for Linear {
 // ANCHOR: backward
 /// dx = dy · W, dW = dyᵀ · x, db = Σ dy.
 pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
-    let ((x, w, bias), sizes) = (linear_operands(inputs), linear_sizes(inputs));
+    let ((x, w, bias), sizes, shards) =
+        (linear_operands(inputs), linear_sizes(inputs), shards_of_rows(inputs));
     if let Some(dx) = grads.get(0) {
-        linear_backward_input(dx.data, dy, w, &sizes, dx.beta);
+        linear_backward_input(dx.data, dy, w, &sizes, &shards, dx.beta);
     }
     if let Some(dw) = grads.get(1) {
-        linear_backward_weight(dw.data, dy, x, &sizes, dw.beta);
+        linear_backward_weight(dw.data, dy, x, &sizes, &shards, dw.beta);
     }
     if let Some(db) = bias.and_then(|_| grads.get(2)) {
-        sum_rows(db.data, dy, sizes.batch, sizes.out_features, db.beta);
+        reduce_rows(db.data, dy, sizes.batch, sizes.out_features, Reduction::Sum, &shards, db.beta);
     }
 }
 // ANCHOR_END: backward

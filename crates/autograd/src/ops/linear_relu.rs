@@ -5,7 +5,8 @@ use tensor::linear::linear_relu_forward;
 use tensor::{Beta, Shape, scratch};
 
 use super::linear::{linear_backward, linear_operands, linear_output_shape, linear_sizes};
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+use super::shared::{rows_of_images, shards_of_rows};
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct LinearRelu;
 
@@ -18,9 +19,13 @@ impl Op for LinearRelu {
         linear_output_shape(inputs)
     }
 
+    fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
+        rows_of_images(inputs, output)
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w, bias) = linear_operands(f.inputs);
-        linear_relu_forward(f.output, x, w, bias, &linear_sizes(f.inputs));
+        linear_relu_forward(f.output, x, w, bias, &linear_sizes(f.inputs), &shards_of_rows(f.inputs));
     }
 
     /// The gradient of [`Graph::linear`] at dz = dy where y > 0, else 0.

@@ -2,9 +2,9 @@
 
 use tensor::activation::sigmoid;
 use tensor::elementwise::zip;
+use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Beta, Shape, scratch};
 
-use super::reduce::Reduction;
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
 /// The mean or the sum of `loss(x, t)`; `slopes(x, t)` are its derivatives with respect to x and t.
@@ -38,13 +38,13 @@ where
         let (x, t) = (f.inputs.value(0), f.inputs.value(1));
         scratch::with(x.len(), |losses| {
             zip(losses, x, t, Beta::Zero, &self.loss);
-            f.output[0] = self.reduction.of(losses);
+            reduce_rows(f.output, losses, x.len(), 1, self.reduction, &f.inputs.shards(0), Beta::Zero);
         });
     }
 
     fn backward(&self, mut b: Backward<'_>) {
         let (x, t) = (b.inputs.value(0), b.inputs.value(1));
-        let dloss = self.reduction.backward(b.dy[0], x.len());
+        let dloss = b.dy[0] * self.reduction.factor(b.inputs.shards(0).rows_of_batch(x.len()));
         for i in 0..2 {
             if let Some(grad) = b.grads.get(i) {
                 zip(grad.data, x, t, grad.beta, |x, t| dloss * (self.slopes)(x, t)[i]);

@@ -1,9 +1,11 @@
 //! C = op(A) · op(B), where op transposes or not.
 
+use tensor::linear::{LinearShape, linear_backward_weight};
 use tensor::matmul::{MatmulShape, matmul};
+use tensor::parallel::Shards;
 use tensor::{Beta, Shape};
 
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Matmul {
     transpose_a: bool,
@@ -41,9 +43,30 @@ impl Op for Matmul {
         self.sizes(inputs[0], inputs[1]).map(|sizes| Shape::new(&[sizes.m, sizes.n]))
     }
 
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        match (self.transpose_a, inputs.has_images(0), inputs.has_images(1)) {
+            (_, false, false) => Images::Summed,
+            (false, true, false) => Images::Kept(0),
+            (true, true, true) if !self.transpose_b => Images::Summed,
+            _ => Images::Mixed,
+        }
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let sizes = self.sizes(f.inputs.shape(0), f.inputs.shape(1)).expect("checked by output_shape");
-        matmul(f.output, f.inputs.value(0), f.inputs.value(1), &sizes, Beta::Zero);
+        let (a, b) = (f.inputs.value(0), f.inputs.value(1));
+        if self.transpose_a && !self.transpose_b {
+            // What is summed over is the first axis of both, which may be a batch.
+            return sum_over_rows(
+                f.output,
+                a,
+                b,
+                [sizes.k, sizes.m, sizes.n],
+                &f.inputs.shards(0),
+                Beta::Zero,
+            );
+        }
+        matmul(f.output, a, b, &sizes, Beta::Zero);
     }
 
     /// dA = dC · op(B)ᵀ and dB = op(A)ᵀ · dC, themselves transposed where the operand was.
@@ -59,14 +82,29 @@ impl Op for Matmul {
                 matmul(da.data, dc, b, &shape(m, n, k, false, !transpose_b), da.beta);
             }
         }
+        let shards = bwd.shards;
         if let Some(db) = bwd.grads.get(1) {
-            if transpose_b {
-                matmul(db.data, dc, a, &shape(n, m, k, true, transpose_a), db.beta);
-            } else {
-                matmul(db.data, a, dc, &shape(k, m, n, !transpose_a, false), db.beta);
+            match (transpose_a, transpose_b) {
+                (false, false) => sum_over_rows(db.data, a, dc, [m, k, n], &shards, db.beta),
+                (false, true) => sum_over_rows(db.data, dc, a, [m, n, k], &shards, db.beta),
+                (true, false) => matmul(db.data, a, dc, &shape(k, m, n, false, false), db.beta),
+                (true, true) => matmul(db.data, dc, a, &shape(n, m, k, true, true), db.beta),
             }
         }
     }
+}
+
+/// c = β·c + aᵀ · b, a sum over the `rows` of a and b, which may be those of a batch.
+fn sum_over_rows(
+    c: &mut [f32],
+    a: &[f32],
+    b: &[f32],
+    [rows, out_features, in_features]: [usize; 3],
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
+    let shape = LinearShape { batch: rows, in_features, out_features };
+    linear_backward_weight(c, a, b, &shape, shards, beta);
 }
 
 impl Graph<'_> {

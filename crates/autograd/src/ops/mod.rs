@@ -34,4 +34,4 @@ mod shared;
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
-pub use reduce::Reduction;
+pub use tensor::reduce::Reduction;

@@ -3,7 +3,7 @@
 use tensor::layout::{inverse_permutation, permute, permuted_shape};
 use tensor::{MAX_RANK, Shape};
 
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Permute {
     axes: [usize; MAX_RANK],
@@ -30,6 +30,10 @@ impl Op for Permute {
             "{axes:?} is not an order of the {} axes of {x}; name each axis from 0 once",
             x.rank()
         )))
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        if self.axes().first() == Some(&0) { inputs.kept_of(0) } else { inputs.mixed_of(0) }
     }
 
     fn forward(&self, f: Forward<'_>) {

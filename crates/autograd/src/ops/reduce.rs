@@ -1,39 +1,11 @@
-//! Sums and means: of the losses of a batch, and over some axes; accumulated in f64.
+//! Sums and means over some axes, accumulated in f64.
 
 use tensor::broadcast::{broadcast_forward, reduce_to_shape};
 use tensor::elementwise::map;
-use tensor::reduce::sum;
+use tensor::reduce::Reduction;
 use tensor::{Axes, Beta, Shape, scratch};
 
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
-
-/// How the losses of the elements, or of the rows, become one number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reduction {
-    /// Their mean; NaN when there are none, as in PyTorch.
-    #[default]
-    Mean,
-    /// Their sum.
-    Sum,
-}
-
-impl Reduction {
-    /// The losses as one number.
-    pub(super) fn of(self, losses: &[f32]) -> f32 {
-        match self {
-            Reduction::Mean => sum(losses) / losses.len() as f32,
-            Reduction::Sum => sum(losses),
-        }
-    }
-
-    /// The gradient of each of `n_losses`, when that of the reduced one is `dy`.
-    pub(super) fn backward(self, dy: f32, n_losses: usize) -> f32 {
-        match self {
-            Reduction::Mean => dy * (1.0 / n_losses as f32),
-            Reduction::Sum => dy,
-        }
-    }
-}
+use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 struct Reduce {
     name: &'static str,
@@ -42,10 +14,17 @@ struct Reduce {
     keepdim: bool,
 }
 
-/// How many elements make one of the result.
-fn n_reduced(axes: Axes, shape: Shape) -> usize {
-    let kept = axes.kept(&shape);
-    shape.iter().zip(kept.iter()).filter(|(size, kept)| size != kept).map(|(size, _)| size).product()
+impl Reduce {
+    /// How many elements of `x` make one of the result.
+    fn n_reduced(&self, inputs: Inputs<'_>) -> usize {
+        let shape = inputs.shape(0);
+        let sizes = shape.iter().enumerate().filter(|&(axis, _)| self.axes.contains(axis));
+        let size = |(axis, &size): (usize, &usize)| match axis {
+            0 => inputs.shards(0).rows_of_batch(size),
+            _ => size,
+        };
+        sizes.map(size).product()
+    }
 }
 
 impl Op for Reduce {
@@ -65,13 +44,15 @@ impl Op for Reduce {
         }
     }
 
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        if self.axes.contains(0) { Images::Summed } else { inputs.kept_of(0) }
+    }
+
     fn forward(&self, f: Forward<'_>) {
-        let shape = f.inputs.shape(0);
-        reduce_to_shape(f.output, f.inputs.value(0), &self.axes.kept(&shape), &shape, Beta::Zero);
-        if self.reduction == Reduction::Mean {
-            let n = n_reduced(self.axes, shape) as f32;
-            f.output.iter_mut().for_each(|y| *y /= n);
-        }
+        let (x, shape) = (f.inputs.value(0), f.inputs.shape(0));
+        let (kept, sums_images) = (self.axes.kept(&shape), f.inputs.has_images(0) && self.axes.contains(0));
+        let shards = sums_images.then(|| f.inputs.shards(0));
+        reduce_to_shape(f.output, x, &kept, &shape, self.reduction, shards.as_ref(), Beta::Zero);
     }
 
     /// dx = dy, broadcast; divided by the number of elements for the mean.
@@ -82,7 +63,7 @@ impl Op for Reduce {
         match self.reduction {
             Reduction::Sum => broadcast_forward(dx.data, b.dy, &kept, &shape, dx.beta),
             Reduction::Mean => scratch::with(b.dy.len(), |share| {
-                let n = n_reduced(self.axes, shape) as f32;
+                let n = self.n_reduced(b.inputs) as f32;
                 map(share, b.dy, Beta::Zero, |dy| dy / n);
                 broadcast_forward(dx.data, share, &kept, &shape, dx.beta);
             }),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tensor::layout::{slice_backward, slice_forward};
 use tensor::{Beta, Shape};
 
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Slice {
     axis: usize,
@@ -27,6 +27,10 @@ impl Op for Slice {
             ))),
             Some(_) => Ok(x.with_axis(self.axis, end - start)),
         }
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        if self.axis == 0 { inputs.mixed_of(0) } else { inputs.kept_of(0) }
     }
 
     fn forward(&self, f: Forward<'_>) {

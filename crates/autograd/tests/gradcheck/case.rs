@@ -64,6 +64,8 @@ pub(crate) struct Input {
     pub(crate) shape: Shape,
     pub(crate) values: Vec<f32>,
     pub(crate) kind: Kind,
+    /// Whether the first axis runs over the images of a batch.
+    pub(crate) has_images: bool,
 }
 
 /// An op with concrete inputs and options, and what it computes.
@@ -105,17 +107,25 @@ impl Case {
     }
 }
 
-/// SplitMix64.
-pub(crate) struct Rng(u64);
+/// SplitMix64, and the batch that cases are made for: of any size, or some images of one of a given size.
+pub(crate) struct Rng {
+    state: u64,
+    batch: Option<(usize, Range<usize>)>,
+}
 
 impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, batch: None }
+    }
+
+    /// Draws cases with a batch of `n_images`, and gives the `images` of the case.
+    pub(crate) fn part(seed: u64, n_images: usize, images: Range<usize>) -> Self {
+        Self { state: seed, batch: Some((n_images, images)) }
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -142,6 +152,23 @@ impl Rng {
         (0..n).map(|_| self.size(0..=bound - 1) as u32).collect()
     }
 
+    /// Whether a batch of a given size is asked for: then cases keep the images on the first axis.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.batch.is_some()
+    }
+
+    /// The images of a batch: as many as are asked for, or as `range` has.
+    pub(crate) fn batch(&mut self, range: RangeInclusive<usize>) -> usize {
+        self.batch.as_ref().map(|&(n_images, _)| n_images).unwrap_or_else(|| self.size(range))
+    }
+
+    /// As [`shape`](Self::shape), the first axis that of a batch if one is asked for.
+    pub(crate) fn batch_shape(&mut self, rank: RangeInclusive<usize>) -> Shape {
+        let Some(&(n_images, _)) = self.batch.as_ref() else { return self.shape(rank) };
+        let rest = self.shape(rank.start().saturating_sub(1)..=rank.end() - 1);
+        Shape::new(&[&[n_images], rest.dims()].concat())
+    }
+
     /// A shape of some rank whose sizes are 1 to 4.
     pub(crate) fn shape(&mut self, rank: RangeInclusive<usize>) -> Shape {
         let dims: Vec<usize> = (0..self.size(rank)).map(|_| self.size(1..=4)).collect();
@@ -151,9 +178,37 @@ impl Rng {
     /// A shape that broadcasts to `shape`.
     pub(crate) fn broadcasting_to(&mut self, shape: Shape) -> Shape {
         let first = self.size(0..=shape.rank());
-        let dims: Vec<usize> =
+        let mut dims: Vec<usize> =
             shape[first..].iter().map(|&size| if self.bool() { size } else { 1 }).collect();
+        if self.is_batch() && first == 0 && !dims.is_empty() {
+            dims[0] = 1;
+        }
         Shape::new(&dims)
+    }
+
+    /// Numbers below a bound, as many for each image of the batch.
+    pub(crate) fn indices_of_images(&mut self, n_images: usize, per_image: usize, bound: usize) -> Vec<u32> {
+        let indices = self.indices(n_images * per_image, bound);
+        match &self.batch {
+            Some((_, images)) => indices[images.start * per_image..images.end * per_image].to_vec(),
+            None => indices,
+        }
+    }
+
+    /// A variable whose first axis runs over the images of the batch.
+    pub(crate) fn images(&mut self, shape: impl Into<Shape>) -> Input {
+        self.images_in(shape, -2.0..2.0)
+    }
+
+    pub(crate) fn images_in(&mut self, shape: impl Into<Shape>, range: Range<f32>) -> Input {
+        let mut input = self.variable_in(shape, range);
+        if let Some((n_images, images)) = &self.batch {
+            let (len, n_rows) = (input.values.len() / n_images, input.shape[0] / n_images);
+            input.values = input.values[images.start * len..images.end * len].to_vec();
+            input.shape = input.shape.with_axis(0, images.len() * n_rows);
+            input.has_images = true;
+        }
+        input
     }
 
     /// A variable with values between −2 and 2.
@@ -164,7 +219,7 @@ impl Rng {
     pub(crate) fn variable_in(&mut self, shape: impl Into<Shape>, range: Range<f32>) -> Input {
         let shape = shape.into();
         let values = (0..shape.numel()).map(|_| self.float(range.clone())).collect();
-        Input { shape, values, kind: Kind::Variable }
+        Input { shape, values, kind: Kind::Variable, has_images: false }
     }
 }
 

@@ -84,8 +84,8 @@ impl Unary {
         let Self { op, tolerance, range, record, f, points } = self;
         let (record_case, kinks) = (record.clone(), points.clone());
         let row = Row::new(op, tolerance, move |rng| {
-            let (shape, record, f) = (rng.shape(0..=4), record_case.clone(), f.clone());
-            let x = rng.variable_in(shape, range.clone());
+            let (shape, record, f) = (rng.batch_shape(0..=4), record_case.clone(), f.clone());
+            let x = rng.images_in(shape, range.clone());
             Case::new(vec![x], move |g, v| record(g, v[0]), move |x| x[0].iter().map(|&x| f(x)).collect())
         });
         let row = row.margin(move |x| {
@@ -109,12 +109,18 @@ fn binary(
     // A divisor keeps away from 0, also when one value stands for both operands.
     let is_divisor = b_range.start > 0.0;
     let row = Row::new(op, tolerance, move |rng| {
-        let shape = rng.shape(0..=4);
-        let shapes = [(); 2].map(|()| if rng.bool() { shape } else { rng.broadcasting_to(shape) });
+        let shape = rng.batch_shape(0..=4);
+        // Of a batch at least one operand has the images.
+        let whole = if rng.is_batch() { rng.size(0..=1) } else { 2 };
+        let is_whole = [0, 1].map(|i| i == whole || rng.bool());
+        let shapes = is_whole.map(|is_whole| if is_whole { shape } else { rng.broadcasting_to(shape) });
+        let inputs = [(0, -2.0..2.0), (1, b_range.clone())].map(|(i, range)| {
+            if is_whole[i] { rng.images_in(shapes[i], range) } else { rng.variable_in(shapes[i], range) }
+        });
         let y_shape = broadcast_shapes(&shapes[0], &shapes[1]).expect("both broadcast to one shape");
         let wide = move |x: &[Vec<f64>], i: usize| reference::broadcast_forward(&x[i], &shapes[i], &y_shape);
         Case::new(
-            vec![rng.variable(shapes[0]), rng.variable_in(shapes[1], b_range.clone())],
+            inputs.into(),
             move |g, v| record(g, v[0], v[1]),
             move |x| wide(x, 0).into_iter().zip(wide(x, 1)).map(|(a, b)| f(a, b)).collect(),
         )
@@ -124,8 +130,8 @@ fn binary(
 
 /// Which elements were dropped is read from the output.
 fn dropout(rng: &mut Rng) -> Case {
-    let (p, shape) = ([0.0, 0.3, 0.5, 1.0][rng.size(0..=3)], rng.shape(0..=4));
-    let x = rng.variable_in(shape, 0.5..2.0);
+    let (p, shape) = ([0.0, 0.3, 0.5, 1.0][rng.size(0..=3)], rng.batch_shape(0..=4));
+    let x = rng.images_in(shape, 0.5..2.0);
     let mut case = Case::new(vec![x], move |g, v| g.dropout(v[0], p), <[_]>::concat);
     case.reference = Box::new(move |x, output| {
         let kept = |(x, &y): (&f64, &f32)| if y == 0.0 { 0.0 } else { x / (1.0 - f64::from(p)) };

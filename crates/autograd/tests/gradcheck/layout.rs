@@ -7,12 +7,12 @@ use crate::case::{Case, Rng, Row};
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row::new("permute", 1e-6, |rng| {
-            let shape = rng.shape(0..=4);
+            let (shape, first) = (rng.batch_shape(0..=4), usize::from(rng.is_batch()));
             let mut axes: Vec<usize> = (0..shape.rank()).collect();
-            (1..axes.len()).for_each(|i| axes.swap(i, rng.size(0..=i)));
+            (1..axes.len()).for_each(|i| axes.swap(i, rng.size(first..=i)));
             let expected_axes = axes.clone();
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 move |g, v| g.permute(v[0], &axes),
                 move |x| reference::permute(&x[0], &shape, &expected_axes),
             )
@@ -22,20 +22,23 @@ pub(crate) fn rows() -> Vec<Row> {
             let start = rng.size(0..=shape[axis] - 1);
             let end = rng.size(start + 1..=shape[axis]);
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 move |g, v| g.slice(v[0], axis, start..end),
                 move |x| reference::slice_forward(&x[0], &shape, axis, start..end),
             )
         }),
         Row::new("concat", 1e-6, concat),
         Row::new("gather", 1e-6, |rng| {
-            let (shape, axis) = shape_and_axis(rng);
-            let n_columns = shape.with_axis(axis, 1).numel();
-            let n_indices = rng.size(1..=4) * n_columns;
-            let picked = rng.indices(n_indices, shape[axis]);
+            // The images of a batch are those of the input, or pick rows of a table.
+            let picks_rows = rng.is_batch() && rng.bool();
+            let (shape, axis) = if picks_rows { (rng.shape(1..=4), 0) } else { shape_and_axis(rng) };
+            let n_picks = if picks_rows { rng.batch(1..=4) } else { rng.size(1..=4) };
+            let picks = shape.with_axis(axis, n_picks);
+            let picked = rng.indices_of_images(picks[0], picks.numel() / picks[0], shape[axis]);
             let expected = picked.clone();
+            let x = if picks_rows { rng.variable(shape) } else { rng.images(shape) };
             Case::new(
-                vec![rng.variable(shape)],
+                vec![x],
                 move |g, v| {
                     let indices = g.indices(&picked);
                     g.gather(v[0], axis, indices)
@@ -45,8 +48,8 @@ pub(crate) fn rows() -> Vec<Row> {
         }),
         Row::new("index_select", 1e-6, |rng| {
             let shape = rng.shape(1..=4);
-            let n_rows = rng.size(1..=5);
-            let picked = rng.indices(n_rows, shape[0]);
+            let n_rows = rng.batch(1..=5);
+            let picked = rng.indices_of_images(n_rows, 1, shape[0]);
             let (expected, row_len) = (picked.clone(), shape[1..].iter().product::<usize>());
             Case::new(
                 vec![rng.variable(shape)],
@@ -63,7 +66,7 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new("sum", 1e-6, |rng| {
             let (shape, axes, keepdim) = reduction(rng);
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 move |g, v| g.sum_axes(v[0], axes, keepdim),
                 move |x| reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape),
             )
@@ -72,7 +75,7 @@ pub(crate) fn rows() -> Vec<Row> {
             let (shape, axes, keepdim) = reduction(rng);
             let n = (shape.numel() / axes.kept(&shape).numel()) as f64;
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 move |g, v| g.mean_axes(v[0], axes, keepdim),
                 move |x| {
                     let sums = reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape);
@@ -84,12 +87,13 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 fn shape_and_axis(rng: &mut Rng) -> (Shape, usize) {
-    let shape = rng.shape(1..=4);
-    (shape, rng.size(0..=shape.rank() - 1))
+    let first = usize::from(rng.is_batch());
+    let shape = rng.batch_shape(1 + first..=4);
+    (shape, rng.size(first..=shape.rank() - 1))
 }
 
 fn reduction(rng: &mut Rng) -> (Shape, Axes, bool) {
-    let shape = rng.shape(0..=4);
+    let shape = rng.batch_shape(0..=4);
     let axes: Vec<usize> = (0..shape.rank()).filter(|_| rng.bool()).collect();
     (shape, if rng.bool() { Axes::from(..) } else { Axes::from(&axes[..]) }, rng.bool())
 }
@@ -97,7 +101,7 @@ fn reduction(rng: &mut Rng) -> (Shape, Axes, bool) {
 fn concat(rng: &mut Rng) -> Case {
     let (shape, axis) = shape_and_axis(rng);
     let sizes: Vec<usize> = (0..rng.size(1..=4)).map(|_| rng.size(1..=3)).collect();
-    let inputs = sizes.iter().map(|&size| rng.variable(shape.with_axis(axis, size))).collect();
+    let inputs = sizes.iter().map(|&size| rng.images(shape.with_axis(axis, size))).collect();
     let outer: usize = shape[..axis].iter().product();
     Case::new(
         inputs,

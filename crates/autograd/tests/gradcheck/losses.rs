@@ -38,13 +38,13 @@ pub(crate) fn rows() -> Vec<Row> {
             |x, t| t * (-x).exp().ln_1p() + (1.0 - t) * x.exp().ln_1p(),
         ),
         Row::new("cross_entropy", 2e-6, |rng| {
-            let (n, classes) = (rng.size(1..=5), rng.size(1..=5));
-            let labels = rng.indices(n, classes);
+            let (n, classes) = (rng.batch(1..=5), rng.size(1..=5));
+            let labels = rng.indices_of_images(n, 1, classes);
             let smoothing = [0.0, 0.1, 1.0][rng.size(0..=2)];
             let options = CrossEntropyOptions { label_smoothing: smoothing, reduction: reduction(rng) };
             let targets = labels.clone();
             Case::new(
-                vec![rng.variable([n, classes])],
+                vec![rng.images([n, classes])],
                 move |g, v| {
                     let labels = g.indices(&labels);
                     g.cross_entropy_with(v[0], labels, options)
@@ -67,9 +67,9 @@ fn pairwise(
     loss: fn(f64, f64) -> f64,
 ) -> Row {
     Row::new(op, tolerance, move |rng| {
-        let (shape, reduction) = (rng.shape(0..=3), reduction(rng));
+        let (shape, reduction) = (rng.batch_shape(0..=3), reduction(rng));
         Case::new(
-            vec![rng.variable(shape), rng.variable(shape)],
+            vec![rng.images(shape), rng.images(shape)],
             move |g, v| record(g, v[0], v[1], reduction),
             move |x| {
                 let losses: Vec<f64> = x[0].iter().zip(&x[1]).map(|(&x, &t)| loss(x, t)).collect();

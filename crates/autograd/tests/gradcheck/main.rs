@@ -7,11 +7,13 @@ mod elementwise;
 mod layout;
 mod losses;
 mod network;
+mod parts;
 mod products;
 mod sources;
 
-use case::Row;
+use case::{Rng, Row};
 use check::{check_kinks, check_row};
+use parts::check_parts;
 use proptest::prelude::*;
 
 /// The table.
@@ -27,6 +29,19 @@ proptest! {
     fn analytic_and_numeric_gradient_agree(seed: u64) {
         for row in rows() {
             check_row(&row, seed);
+        }
+    }
+}
+
+/// A batch gives the same bits as a whole and in parts, whatever the op and the size of the batch.
+#[test]
+fn parts_of_a_batch_give_the_bits_of_the_whole() {
+    let edges = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 127, 128, 129, 200];
+    for row in 0..rows().len() {
+        let mut rng = Rng::new(row as u64);
+        let others = [(); 4].map(|()| rng.size(1..=200));
+        for (seed, n_images) in edges.into_iter().chain(others).enumerate() {
+            check_parts(row, seed as u64, n_images);
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 ((kernel_size[axis] - 1) * dilation[axis] + 1).saturating_sub(2 * padding[axis])
             };
             let shape = Conv2dShape {
-                batch: rng.size(1..=3),
+                batch: rng.batch(1..=3),
                 height: fit(0).max(1) + rng.size(0..=4),
                 width: fit(1).max(1) + rng.size(0..=4),
                 in_channels: groups * rng.size(1..=2),
@@ -31,7 +31,7 @@ pub(crate) fn rows() -> Vec<Row> {
             conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
         }),
         Row::new("conv_relu_pool", 5e-6, |rng| {
-            let shape = Conv2dShape::same(rng.size(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
+            let shape = Conv2dShape::same(rng.batch(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
             let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
             let relu = move |x: &[Vec<f64>]| reference::relu_forward(&convolve(x, &shape));
             let pool = pool_of(&shape);
@@ -63,9 +63,9 @@ pub(crate) fn rows() -> Vec<Row> {
             })
         }),
         Row::new("global_avg_pool2d", 1e-6, |rng| {
-            let [n, h, w, c] = [(); 4].map(|()| rng.size(1..=4));
+            let (n, [h, w, c]) = (rng.batch(1..=4), [(); 3].map(|()| rng.size(1..=4)));
             Case::new(
-                vec![rng.variable([n, h, w, c])],
+                vec![rng.images([n, h, w, c])],
                 |g, v| g.global_avg_pool2d(v[0]),
                 move |x| reference::global_avg_pool2d_forward(&x[0], h * w, c),
             )
@@ -80,7 +80,7 @@ type RecordConv = fn(&Graph<'_>, Var, Var, Option<Var>, Conv2dOptions) -> Var;
 fn conv(rng: &mut Rng, shape: Conv2dShape, record: RecordConv) -> Case {
     let Conv2dShape { stride, padding, dilation, groups, kernel_size: [kh, kw], .. } = shape;
     let mut inputs = vec![
-        rng.variable([shape.batch, shape.height, shape.width, shape.in_channels]),
+        rng.images([shape.batch, shape.height, shape.width, shape.in_channels]),
         rng.variable([shape.out_channels, shape.in_channels / groups, kh, kw]),
     ];
     if rng.bool() {
@@ -112,7 +112,7 @@ fn pool(rng: &mut Rng) -> Pool2dShape {
     let kernel_size = rng.pair(1..=3);
     let padding = kernel_size.map(|kernel_size| rng.size(0..=kernel_size / 2));
     Pool2dShape {
-        batch: rng.size(1..=3),
+        batch: rng.batch(1..=3),
         height: kernel_size[0] + rng.size(0..=4),
         width: kernel_size[1] + rng.size(0..=4),
         channels: rng.size(1..=3),
@@ -123,7 +123,7 @@ fn pool(rng: &mut Rng) -> Pool2dShape {
 }
 
 fn images(rng: &mut Rng, shape: &Pool2dShape) -> crate::case::Input {
-    rng.variable([shape.batch, shape.height, shape.width, shape.channels])
+    rng.images([shape.batch, shape.height, shape.width, shape.channels])
 }
 
 /// How close the largest elements of a window come to each other. Any two elements are compared that could
@@ -162,7 +162,16 @@ fn share_of_one(dx: &[f32], least: f32) -> bool {
 fn batch_norm(rng: &mut Rng, training: bool) -> Case {
     let channels = rng.size(1..=4);
     let rows = rng.size(if training { 3..=12 } else { 1..=12 });
-    let x = if rng.bool() { rng.variable([rows, channels]) } else { rng.variable([1, rows, 1, channels]) };
+    let x = match (rng.bool(), rng.is_batch()) {
+        (true, false) => rng.variable([rows, channels]),
+        (false, false) => rng.variable([1, rows, 1, channels]),
+        // A single image has several values, too.
+        (by_rows, true) => {
+            let n_images = rng.batch(1..=1);
+            let n_pixels = if by_rows && n_images > 1 { 1 } else { 3 };
+            rng.images([n_images, n_pixels, 1, channels])
+        }
+    };
     let (mut mean, mut var) = (rng.variable([channels]), rng.variable_in([channels], 0.5..2.0));
     (mean.kind, var.kind) = (Kind::Statistic, Kind::Statistic);
     let mut inputs = vec![x, mean, var];

@@ -10,11 +10,19 @@ use crate::case::{Case, Rng, Row, distance};
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row::new("matmul", 2e-6, |rng| {
-            let [m, k, n] = [(); 3].map(|()| rng.size(1..=5));
+            let [mut m, mut k, n] = [(); 3].map(|()| rng.size(1..=5));
+            // The images of a batch are the rows of a, or are summed over.
             let (transpose_a, transpose_b) = (rng.bool(), rng.bool());
+            let transpose_b = transpose_b && !(rng.is_batch() && transpose_a);
+            if transpose_a {
+                k = rng.batch(k..=k)
+            } else {
+                m = rng.batch(m..=m)
+            }
             let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
-            let a = rng.variable(if transpose_a { [k, m] } else { [m, k] });
-            let b = rng.variable(if transpose_b { [n, k] } else { [k, n] });
+            let a = rng.images(if transpose_a { [k, m] } else { [m, k] });
+            let b = if transpose_b { [n, k] } else { [k, n] };
+            let b = if transpose_a { rng.images(b) } else { rng.variable(b) };
             Case::new(
                 vec![a, b],
                 move |g, v| g.matmul_transposed(v[0], v[1], [transpose_a, transpose_b]),
@@ -30,19 +38,19 @@ pub(crate) fn rows() -> Vec<Row> {
         })
         .kink(&[&[0.0]], linear_relu_of_numbers, |dx| (0.0..=3.0).contains(&dx[0])),
         Row::new("softmax", 2e-6, |rng| {
-            let shape = rng.shape(0..=3);
+            let shape = if rng.is_batch() { rng.batch_shape(2..=3) } else { rng.shape(0..=3) };
             let cols = shape.last().copied().unwrap_or(1);
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 |g, v| g.softmax(v[0]),
                 move |x| reference::softmax_forward(&x[0], cols),
             )
         }),
         Row::new("log_softmax", 2e-6, |rng| {
-            let shape = rng.shape(0..=3);
+            let shape = if rng.is_batch() { rng.batch_shape(2..=3) } else { rng.shape(0..=3) };
             let cols = shape.last().copied().unwrap_or(1);
             Case::new(
-                vec![rng.variable(shape)],
+                vec![rng.images(shape)],
                 |g, v| g.log_softmax(v[0]),
                 move |x| reference::log_softmax_forward(&x[0], cols),
             )
@@ -61,10 +69,10 @@ type RecordLinear = fn(&Graph<'_>, Var, Var, Option<Var>) -> Var;
 // ANCHOR: linear
 /// A linear layer of random sizes, and its forward without what `record` may add to it.
 fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) -> Vec<f64> + Clone + 'static) {
-    let leading = rng.shape(0..=2);
+    let leading = rng.batch_shape(0..=2);
     let (in_features, out_features) = (rng.size(1..=5), rng.size(1..=5));
     let dims = [leading.dims(), &[in_features]].concat();
-    let mut inputs = vec![rng.variable(dims.as_slice()), rng.variable([out_features, in_features])];
+    let mut inputs = vec![rng.images(dims.as_slice()), rng.variable([out_features, in_features])];
     if rng.bool() {
         inputs.push(rng.variable([out_features]));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
 const GENERIC: [(&str, &[&str]); 5] = [
-    ("Unary", &["elementwise", "activation"]),
+    ("Unary", &["elementwise", "activation", "along_last_axis"]),
     ("Binary", &["binary"]),
     ("Reduce", &["reduce_axes"]),
     ("Pool2d", &["pool2d"]),

@@ -7,8 +7,8 @@
 pub(crate) mod reference;
 
 use crate::nest::Nest;
-use crate::parallel::{for_each_chunk, rows_mut};
-use crate::reduce::sum_rows;
+use crate::parallel::{Shards, for_each_chunk, rows_mut};
+use crate::reduce::{Reduction, reduce_rows};
 use crate::{Beta, MAX_RANK, Shape, elementwise, scratch};
 
 /// Elements that one task takes.
@@ -112,39 +112,54 @@ pub fn broadcast_zip3(
     });
 }
 
-/// `dx = β·dx +` the sum of `dy` over the axes that `x_shape` was broadcast along: the gradient of
-/// [`broadcast_forward`], and the sum over any axes. Accumulates in f64, in an order fixed by the shapes.
+/// `dx = β·dx +` the sum or the mean of `dy` over the axes that `x_shape` was broadcast along: the sum is the gradient of
+/// [`broadcast_forward`], and either may be over any axes. Accumulates in f64, in an order fixed by the shapes.
+///
+/// `batch` says that the first axis of `dy` are the images of a batch and is one of those that are summed, even if its
+/// size happens to be 1; other sums have no shards.
 ///
 /// Error bound: |Δ| ≤ 3·ε·Σ|dy|, ε = 2⁻²⁴: one rounding for each alternation of kept and summed axes.
 ///
 /// # Panics
 /// When `x_shape` does not broadcast to `y_shape`, or a length does not fit its shape.
 #[track_caller]
-pub fn reduce_to_shape(dx: &mut [f32], dy: &[f32], x_shape: &Shape, y_shape: &Shape, beta: Beta) {
+pub fn reduce_to_shape(
+    dx: &mut [f32],
+    dy: &[f32],
+    x_shape: &Shape,
+    y_shape: &Shape,
+    reduction: Reduction,
+    batch: Option<&Shards<'_>>,
+    beta: Beta,
+) {
     check("reduce_to_shape", dx.len(), x_shape, dy.len(), y_shape);
+    let rank = y_shape.rank();
     // Seen from its end, `y_shape` has axes that are kept, then axes that are summed, then anything.
-    let is_kept = |i: &usize| size_from_end(x_shape, *i) == size_from_end(y_shape, *i);
-    let n_kept = (1..=y_shape.rank()).take_while(is_kept).count();
-    let n_summed = (n_kept + 1..=y_shape.rank()).take_while(|i| size_from_end(x_shape, *i) == 1).count();
+    let is_batch = |i: usize| batch.is_some() && i == rank;
+    let is_kept = |i: &usize| size_from_end(x_shape, *i) == size_from_end(y_shape, *i) && !is_batch(*i);
+    let n_kept = (1..=rank).take_while(is_kept).count();
+    let n_summed = (n_kept + 1..=rank).take_while(|i| size_from_end(x_shape, *i) == 1).count();
     let size = |from: usize, n: usize| (from + 1..=from + n).map(|i| size_from_end(y_shape, i)).product();
     let (cols, rows): (usize, usize) = (size(0, n_kept), size(n_kept, n_summed));
-    if n_kept + n_summed == y_shape.rank() {
-        return sum_rows(dx, dy, rows, cols, beta);
+    let single = Shards::whole(1);
+    if n_kept + n_summed == rank {
+        return reduce_rows(dx, dy, rows, cols, reduction, batch.unwrap_or(&single), beta);
     }
     // Kept and summed axes alternate: sum the innermost run, then what is left.
     let mut rest_shape = *y_shape;
     for i in n_kept + 1..=n_kept + n_summed {
-        rest_shape = rest_shape.with_axis(y_shape.rank() - i, 1);
+        rest_shape = rest_shape.with_axis(rank - i, 1);
     }
     scratch::with(rest_shape.numel(), |rest| {
         let n_outer = rest.len() / cols.max(1);
         let chunk = task_rows(rows * cols);
         for_each_chunk(n_outer, chunk, dy.len(), rows_mut(rest, cols), |outer, rest| {
             for (rest, idx) in rest.into_slice().chunks_exact_mut(cols.max(1)).zip(outer) {
-                sum_rows(rest, &dy[idx * rows * cols..][..rows * cols], rows, cols, Beta::Zero);
+                let dy = &dy[idx * rows * cols..][..rows * cols];
+                reduce_rows(rest, dy, rows, cols, reduction, &single, Beta::Zero);
             }
         });
-        reduce_to_shape(dx, rest, x_shape, &rest_shape, beta);
+        reduce_to_shape(dx, rest, x_shape, &rest_shape, reduction, batch, beta);
     });
 }
 

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use crate::matmul::{Matrix, MatrixMut, gemm, product_work};
+use crate::matmul::{Matrix, MatrixMut, gemm, product_work, sum_of_rows};
 use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 
@@ -61,17 +61,28 @@ pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv
 }
 
 /// dw = β·dw + dyᵀ · patches, summed within shards of the batch that the tree joins.
-pub(super) fn backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &Conv2dShape, beta: Beta) {
+pub(super) fn backward_weight(
+    dw: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    shape: &Conv2dShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
     let plan = Plan::new(shape);
     scratch::with(dw.len(), |sum| {
-        sum_over_shards(sum, &Shards::whole(shape.batch), plan.work(), (), |images, partial, ()| {
+        sum_over_shards(sum, shards, plan.work(), (), |images, partial, ()| {
             partial.fill(0.0);
             for rows in plan.blocks(images) {
                 for group in 0..shape.groups {
                     plan.with_patches(x, rows.clone(), group, |patches| {
                         let dy = plan.channels(dy, &rows, group, true);
-                        let dw = plan.group_of_mut(partial, group);
-                        gemm(dw, dy, patches, rows.len() * plan.out_width, Beta::One);
+                        let (mut dw, n_pixels) =
+                            (plan.group_of_mut(partial, group), rows.len() * plan.out_width);
+                        match plan.group_out {
+                            1 => sum_of_rows(&mut dw, dy, patches, n_pixels, Beta::One),
+                            _ => gemm(dw, dy, patches, n_pixels, Beta::One),
+                        }
                     });
                 }
             }

@@ -1,7 +1,7 @@
 //! Two-dimensional convolution (cross-correlation, as in PyTorch) with stride, padding, dilation and groups.
 //!
 //! Images are N × H × W × C; weights PyTorch's [out_channels, in_channels / groups, kernel height, kernel
-//! width]. The bias gradient is [`crate::reduce::sum_rows`] of `dy` as rows of `out_channels`.
+//! width]. The bias gradient is the sum by [`crate::reduce::reduce_rows`] of `dy` as rows of `out_channels`.
 //!
 //! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] leaves it to the shape.
 //!
@@ -32,6 +32,7 @@ mod unit_stride;
 mod winograd;
 
 use crate::Beta;
+use crate::parallel::Shards;
 use choose::Plan;
 
 pub use choose::Algorithm;
@@ -79,7 +80,8 @@ pub fn conv2d_backward_input(
     }
 }
 
-/// dw = β·dw + the gradient of [`conv2d_forward`] with respect to its weight.
+/// dw = β·dw + the gradient of [`conv2d_forward`] with respect to its weight, a sum over the batch: within each shard,
+/// joined in the tree of [`crate::parallel`].
 ///
 /// # Panics
 /// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
@@ -89,12 +91,13 @@ pub fn conv2d_backward_weight(
     dy: &[f32],
     x: &[f32],
     shape: &Conv2dShape,
+    shards: &Shards<'_>,
     beta: Beta,
     algorithm: Algorithm,
 ) {
     match check("conv2d_backward_weight", [dy.len(), x.len(), dw.len()], shape, algorithm) {
-        Plan::UnitStride(convolution) => convolution.backward_weight(dw, dy, x, beta),
-        Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, beta),
+        Plan::UnitStride(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
+        Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, shards, beta),
     }
 }
 

@@ -14,7 +14,7 @@ const TASK_LEN: usize = 1 << 14;
 ///
 /// Element i is kept when a uniform number in [0, 1), a function of `key` and i alone, is at least p. So
 /// p = 0 is the identity, bit for bit, and p = 1 gives zeros without a division by zero. A dropped NaN or
-/// infinity is 0.
+/// infinity is 0. A part of an array that begins with element n takes the key [`keyed_random::skip`]`(key, n)`.
 ///
 /// # Panics
 /// When the lengths differ or p is not in [0, 1].

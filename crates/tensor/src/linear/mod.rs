@@ -1,7 +1,8 @@
 //! The fully connected layer: y = x · wᵀ + b.
 //!
 //! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y`
-//! [batch, out_features]. The bias gradient is [`crate::reduce::sum_rows`].
+//! [batch, out_features]. The bias gradient is the sum by [`crate::reduce::reduce_rows`]. A row may be an image or one of
+//! several that an image has; which, say the [`Shards`] of the images.
 //!
 //! For a few rows, y is made of [dot products](dots), for which nothing has to be packed. For more, the operand
 //! whose columns the result has is copied a panel of columns at a time ([`panel`]) into vectors that lie one
@@ -18,12 +19,14 @@ mod finish;
 mod panel;
 pub(crate) mod reference;
 
-use crate::matmul::{ByColumns, ByRows, MatmulShape, MatrixMut, matmul, product_work};
-use crate::parallel::for_each_chunk;
-use crate::{Beta, scratch};
+use std::ops::Range;
+
+use crate::matmul::{ByColumns, ByRows, Matrix, MatrixMut, product_work, sum_of_rows};
+use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, tree_mid};
+use crate::{Beta, elementwise, scratch};
 use dots::Dots;
 use finish::Finish;
-use panel::{Multiply, PackTransposed};
+use panel::{Multiply, MultiplyTransposed, PARTIALS_LEN, PackTransposed};
 use simd::{Level, dispatch};
 
 /// The sizes of a fully connected layer.
@@ -42,9 +45,16 @@ pub struct LinearShape {
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-pub fn linear_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &LinearShape) {
+pub fn linear_forward(
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+) {
     check("linear_forward", y.len(), x.len(), w.len(), bias, shape);
-    forward(Level::current(), y, x, w, Finish { bias, relu: false, beta: Beta::Zero }, shape);
+    forward(Level::current(), y, x, w, Finish { bias, relu: false, beta: Beta::Zero }, shape, shards);
 }
 
 /// y = max(x · wᵀ + bias, 0), the linear layer and the activation in one pass. NaN stays NaN.
@@ -52,9 +62,16 @@ pub fn linear_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>,
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-pub fn linear_relu_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &LinearShape) {
+pub fn linear_relu_forward(
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    bias: Option<&[f32]>,
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+) {
     check("linear_relu_forward", y.len(), x.len(), w.len(), bias, shape);
-    forward(Level::current(), y, x, w, Finish { bias, relu: true, beta: Beta::Zero }, shape);
+    forward(Level::current(), y, x, w, Finish { bias, relu: true, beta: Beta::Zero }, shape, shards);
 }
 
 /// dx = β·dx + dy · w.
@@ -62,32 +79,56 @@ pub fn linear_relu_forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-pub fn linear_backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &LinearShape, beta: Beta) {
+pub fn linear_backward_input(
+    dx: &mut [f32],
+    dy: &[f32],
+    w: &[f32],
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
     check("linear_backward_input", dy.len(), dx.len(), w.len(), None, shape);
-    backward_input(Level::current(), dx, dy, w, shape, beta);
+    backward_input(Level::current(), dx, dy, w, shape, shards, beta);
 }
 
-/// dw = β·dw + dyᵀ · x.
+/// dw = β·dw + dyᵀ · x, a sum over the batch: within each shard, joined in the tree of [`crate::parallel`].
 ///
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-pub fn linear_backward_weight(dw: &mut [f32], dy: &[f32], x: &[f32], shape: &LinearShape, beta: Beta) {
+pub fn linear_backward_weight(
+    dw: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
     check("linear_backward_weight", dy.len(), x.len(), dw.len(), None, shape);
-    backward_weight(Level::current(), dw, dy, x, shape, beta);
+    backward_weight(Level::current(), dw, dy, x, shape, shards, beta);
 }
 
 /// Rows and columns of y that make a task.
 const FORWARD_TILE: [usize; 2] = [256, 32];
 
-/// Batches smaller than this take dot products: transposing the weights would cost more than it gains.
+/// Whole batches smaller than this take dot products: transposing the weights would cost more than it gains.
 const MIN_TRANSPOSED_ROWS: usize = 16;
 
 /// So do layers with fewer outputs than this, which would not fill the tiles.
 const MIN_TRANSPOSED_OUTPUTS: usize = 32;
 
-fn forward(level: Level, y: &mut [f32], x: &[f32], w: &[f32], finish: Finish<'_>, shape: &LinearShape) {
+fn forward(
+    level: Level,
+    y: &mut [f32],
+    x: &[f32],
+    w: &[f32],
+    finish: Finish<'_>,
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+) {
     let &LinearShape { batch, in_features: k, out_features } = shape;
+    let transpose =
+        shards.rows_of_batch(batch) >= MIN_TRANSPOSED_ROWS && out_features >= MIN_TRANSPOSED_OUTPUTS && k > 0;
     let work = product_work(batch, k, out_features);
     let y = MatrixMut::new(y, batch, out_features, out_features);
     for_each_chunk(batch, FORWARD_TILE[0], work, ByRows(y), |rows, ByRows(y)| {
@@ -96,12 +137,12 @@ fn forward(level: Level, y: &mut [f32], x: &[f32], w: &[f32], finish: Finish<'_>
             let w = &w[cols.start * k..cols.end * k];
             let n_cols = cols.len();
             let finish = finish.of(cols);
-            if batch < MIN_TRANSPOSED_ROWS || out_features < MIN_TRANSPOSED_OUTPUTS || k == 0 {
+            if !transpose {
                 return dispatch(level, Dots { y: &mut y, x, w, k, finish });
             }
             scratch::with(panel::panel_len(k, n_cols), |packed| {
                 dispatch(level, PackTransposed { panel: packed, columns: w, k });
-                dispatch(level, Multiply { c: &mut y, a: x, transpose_a: false, panel: packed, k, finish });
+                dispatch(level, Multiply { c: &mut y, a: x, panel: packed, k, finish });
             });
         });
     });
@@ -110,57 +151,141 @@ fn forward(level: Level, y: &mut [f32], x: &[f32], w: &[f32], finish: Finish<'_>
 /// Rows of dx that share a packed panel of weights.
 const INPUT_ROWS: usize = 256;
 
-fn backward_input(level: Level, dx: &mut [f32], dy: &[f32], w: &[f32], shape: &LinearShape, beta: Beta) {
+/// The input gradient of a whole batch of fewer rows than this is computed row by row: packing the weights would cost
+/// more than it gains.
+const MIN_PACKED_ROWS: usize = 4;
+
+fn backward_input(
+    level: Level,
+    dx: &mut [f32],
+    dy: &[f32],
+    w: &[f32],
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
     let &LinearShape { batch, in_features, out_features } = shape;
-    if !worth_packing(shape) {
-        let product =
-            MatmulShape { m: batch, k: out_features, n: in_features, transpose_a: false, transpose_b: false };
-        return matmul(dx, dy, w, &product, beta);
-    }
     let work = product_work(batch, in_features, out_features);
+    let pack = shards.rows_of_batch(batch) >= MIN_PACKED_ROWS && out_features > 0;
     let dx = MatrixMut::new(dx, batch, in_features, in_features);
-    for_each_chunk(batch, INPUT_ROWS, work, ByRows(dx), |rows, ByRows(dx)| {
+    for_each_chunk(batch, if pack { INPUT_ROWS } else { 1 }, work, ByRows(dx), |rows, ByRows(dx)| {
         let dy = &dy[rows.start * out_features..rows.end * out_features];
         let columns = panel_columns(out_features);
         for_each_chunk(in_features, columns, work, ByColumns(dx), |cols, ByColumns(mut dx)| {
+            if !pack {
+                let (dy, w) = (Matrix::new(dy, [out_features, 1]), Matrix::new(w, [in_features, 1]));
+                return sum_of_rows(&mut dx, dy, w.skip(1, cols.start), out_features, beta);
+            }
             scratch::with(panel::panel_len(out_features, cols.len()), |packed| {
                 panel::pack(packed, w, in_features, cols);
                 let (c, k, finish) = (&mut dx, out_features, Finish::sum(beta));
-                dispatch(level, Multiply { c, a: dy, transpose_a: false, panel: packed, k, finish });
+                dispatch(level, Multiply { c, a: dy, panel: packed, k, finish });
             });
         });
     });
 }
 
-/// Rows of the batch that are summed before the next ones are added.
-const WEIGHT_ROWS: usize = 256;
-
-fn backward_weight(level: Level, dw: &mut [f32], dy: &[f32], x: &[f32], shape: &LinearShape, beta: Beta) {
+fn backward_weight(
+    level: Level,
+    dw: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    shape: &LinearShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
     let &LinearShape { batch, in_features, out_features } = shape;
-    if !worth_packing(shape) {
-        let product =
-            MatmulShape { m: out_features, k: batch, n: in_features, transpose_a: true, transpose_b: false };
-        return matmul(dw, dy, x, &product, beta);
+    if shards.is_exchanging() {
+        return scratch::with(dw.len(), |sum| {
+            let own = shards.alone();
+            backward_weight(level, sum, dy, x, shape, &own, Beta::Zero);
+            shards.join(sum);
+            elementwise::copy_or_add(dw, sum, beta);
+        });
     }
     let work = product_work(batch, in_features, out_features);
     let columns = panel_columns(batch.min(WEIGHT_ROWS));
     let dw = MatrixMut::new(dw, out_features, in_features, in_features);
     for_each_chunk(in_features, columns, work, ByColumns(dw), |cols, ByColumns(mut dw)| {
-        scratch::with(panel::panel_len(batch.min(WEIGHT_ROWS), cols.len()), |packed| {
-            let mut finish = Finish::sum(beta);
-            for (x, dy) in x.chunks(WEIGHT_ROWS * in_features).zip(dy.chunks(WEIGHT_ROWS * out_features)) {
-                panel::pack(packed, x, in_features, cols.clone());
-                let (c, k) = (&mut dw, x.len() / in_features);
-                dispatch(level, Multiply { c, a: dy, transpose_a: true, panel: packed, k, finish });
-                finish = Finish::sum(Beta::One);
-            }
-        });
+        WeightColumns { level, dy, x, shape, shards, cols }.sum(&mut dw, shards.owned(), beta);
     });
 }
 
-/// Whether the backward passes use the packing kernels: not for a few rows, nor for empty sums.
-fn worth_packing(shape: &LinearShape) -> bool {
-    shape.batch >= 4 && shape.in_features > 0 && shape.out_features > 0
+/// Rows of the batch that are packed together.
+const WEIGHT_ROWS: usize = 256;
+
+/// Some columns of the weight gradient.
+struct WeightColumns<'a> {
+    level: Level,
+    dy: &'a [f32],
+    x: &'a [f32],
+    shape: &'a LinearShape,
+    shards: &'a Shards<'a>,
+    cols: Range<usize>,
+}
+
+impl WeightColumns<'_> {
+    /// `c = β·c +` the sum of some shards, joined in the tree: in registers as far as they are packed together, in
+    /// memory above that.
+    fn sum(&self, c: &mut MatrixMut<'_>, shards: Range<usize>, beta: Beta) {
+        let rows = self.shards.rows_of(shards.clone(), self.shape.batch);
+        if shards.len() > 1 && rows.len() > WEIGHT_ROWS {
+            let (left, right) = (shards.start..tree_mid(&shards), tree_mid(&shards)..shards.end);
+            return match beta {
+                Beta::One => self.add(c, shards),
+                Beta::Zero => {
+                    self.sum(c, left, Beta::Zero);
+                    self.add(c, right);
+                }
+            };
+        }
+        let packed_rows = rows.len().min(WEIGHT_ROWS);
+        scratch::with(panel::panel_len(packed_rows, self.cols.len()) + PARTIALS_LEN, |memory| {
+            let (partials, packed) = memory.split_at_mut(PARTIALS_LEN);
+            let mut ends = [0; MAX_SHARDS];
+            for (end, shard) in ends.iter_mut().zip(shards.clone()) {
+                *end = self.shards.rows_of(shard..shard + 1, self.shape.batch).end - rows.start;
+            }
+            if rows.len() <= WEIGHT_ROWS {
+                return self.multiply(c, rows, &ends[..shards.len()], packed, partials, beta);
+            }
+            // A single shard, a chain of chunks.
+            for start in rows.clone().step_by(WEIGHT_ROWS) {
+                let chunk = start..rows.end.min(start + WEIGHT_ROWS);
+                let beta = if start == rows.start { beta } else { Beta::One };
+                let end = [chunk.len()];
+                self.multiply(c, chunk, &end, packed, partials, beta);
+            }
+        });
+    }
+
+    /// `c +=` the sum of some shards.
+    fn add(&self, c: &mut MatrixMut<'_>, shards: Range<usize>) {
+        let n_cols = self.cols.len();
+        scratch::with(c.rows * n_cols, |sum| {
+            self.sum(&mut MatrixMut::new(sum, c.rows, n_cols, n_cols), shards, Beta::Zero);
+            for (row, sum) in sum.chunks_exact(n_cols).enumerate() {
+                c.row_mut(row).iter_mut().zip(sum).for_each(|(c, sum)| *c += sum);
+            }
+        });
+    }
+
+    fn multiply(
+        &self,
+        c: &mut MatrixMut<'_>,
+        rows: Range<usize>,
+        ends: &[usize],
+        packed: &mut [f32],
+        partials: &mut [f32],
+        beta: Beta,
+    ) {
+        let &LinearShape { in_features, out_features, .. } = self.shape;
+        let x = &self.x[rows.start * in_features..rows.end * in_features];
+        let dy = &self.dy[rows.start * out_features..rows.end * out_features];
+        panel::pack(packed, x, in_features, self.cols.clone());
+        let finish = Finish::sum(beta);
+        dispatch(self.level, MultiplyTransposed { c, a: dy, panel: packed, ends, partials, finish });
+    }
 }
 
 /// The columns of a packed panel of `n_rows` rows: a quarter of a megabyte, but 32 to 128 columns.

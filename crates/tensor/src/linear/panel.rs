@@ -4,7 +4,7 @@
 //! of floats apart and would fall into the same few sets of the cache; in a panel they lie one after another,
 //! on whole cache lines. A matrix given by columns, as w is for y = x · wᵀ, is transposed on the way.
 //!
-//! Rounding: one chain of multiply-adds, |error| ≤ (k + 2)·ε·(|a|·|b|) to first order.
+//! Rounding: one chain of multiply-adds, or one a shard and their tree, |error| ≤ (k + 2)·ε·(|a|·|b|) to first order.
 
 use std::ops::Range;
 
@@ -12,6 +12,7 @@ use simd::{Kernel, LANES, Simd, Vector};
 
 use super::finish::Finish;
 use crate::matmul::MatrixMut;
+use crate::parallel::MAX_SHARDS;
 use crate::tile::{Items, Strides, TILE_ROWS, inner_product, outer_product};
 use crate::transpose::read_transposed;
 
@@ -31,6 +32,9 @@ pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Rang
         }
     }
 }
+
+/// Floats of the partial sums of a tile, of at most 8 rows × 2 vectors, at the levels of the tree.
+pub(crate) const PARTIALS_LEN: usize = 16 * LANES * MAX_SHARDS.ilog2() as usize;
 
 /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
 pub(crate) struct PackTransposed<'a> {
@@ -61,9 +65,8 @@ impl Kernel for PackTransposed<'_> {
 /// `c = finish(a · b)`, for a window of c.
 pub(crate) struct Multiply<'a, 'c> {
     pub(crate) c: &'a mut MatrixMut<'c>,
-    /// The window's rows, of length `k`; transposed, `k` rows of all the window's rows.
+    /// The window's rows, of length `k`.
     pub(crate) a: &'a [f32],
-    pub(crate) transpose_a: bool,
     /// The window's columns of `b`, packed.
     pub(crate) panel: &'a [f32],
     /// The length of the sums.
@@ -76,25 +79,59 @@ impl Kernel for Multiply<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { c, a, transpose_a, panel, k, finish } = self;
+        let Self { c, a, panel, k, finish } = self;
         for (col, two) in blocks::<S>(c.cols) {
             let panel = &panel[col * k..];
             let mut row = 0;
             while row < c.rows {
                 let mut tile = Tile { c, a, panel, k, row, col, finish };
-                row += match (tile.c.rows - row, two, transpose_a) {
-                    (8.., true, false) => tile.rows::<S, 4, 2>(simd, TILE_ROWS),
-                    (4.., true, false) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
-                    (2.., true, false) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
-                    (_, true, false) => tile.rows::<S, 1, 2>(simd, 1),
-                    (4.., false, false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
-                    (2.., false, false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
-                    (_, false, false) => tile.rows::<S, 1, 1>(simd, 1),
-                    (8.., true, true) => tile.items::<S, 8, 2>(simd),
-                    (4.., true, true) => tile.items::<S, 4, 2>(simd),
-                    (_, true, true) => tile.items::<S, 1, 2>(simd),
-                    (4.., false, true) => tile.items::<S, 4, 1>(simd),
-                    (_, false, true) => tile.items::<S, 1, 1>(simd),
+                row += match (tile.c.rows - row, two) {
+                    (8.., true) => tile.rows::<S, 4, 2>(simd, TILE_ROWS),
+                    (4.., true) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
+                    (2.., true) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
+                    (_, true) => tile.rows::<S, 1, 2>(simd, 1),
+                    (4.., false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
+                    (2.., false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
+                    (_, false) => tile.rows::<S, 1, 1>(simd, 1),
+                };
+            }
+        }
+    }
+}
+
+/// `c = finish(aᵀ · b)`, for a window of c, over the items of some shards: each shard is summed by itself, and the sums
+/// are joined in the tree.
+pub(crate) struct MultiplyTransposed<'a, 'c> {
+    pub(crate) c: &'a mut MatrixMut<'c>,
+    /// A row of all the window's rows for each item.
+    pub(crate) a: &'a [f32],
+    /// The window's columns of `b`, packed.
+    pub(crate) panel: &'a [f32],
+    /// Where the shards end, counted in items.
+    pub(crate) ends: &'a [usize],
+    /// [`PARTIALS_LEN`] floats for partial sums.
+    pub(crate) partials: &'a mut [f32],
+    pub(crate) finish: Finish<'a>,
+}
+
+impl Kernel for MultiplyTransposed<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self { c, a, panel, ends, partials, finish } = self;
+        let n = ends.last().copied().unwrap_or(0);
+        for (col, two) in blocks::<S>(c.cols) {
+            let panel = &panel[col * n..];
+            let mut row = 0;
+            while row < c.rows {
+                let mut tile = Tile { c, a, panel, k: n, row, col, finish };
+                row += match (tile.c.rows - row, two) {
+                    (8.., true) => tile.items::<S, 8, 2>(simd, ends, partials),
+                    (4.., true) => tile.items::<S, 4, 2>(simd, ends, partials),
+                    (_, true) => tile.items::<S, 1, 2>(simd, ends, partials),
+                    (4.., false) => tile.items::<S, 4, 1>(simd, ends, partials),
+                    (_, false) => tile.items::<S, 1, 1>(simd, ends, partials),
                 };
             }
         }
@@ -143,15 +180,55 @@ impl Tile<'_, '_> {
 
     /// Computes `ROWS` rows, where `a` is by items; returns `ROWS`.
     #[inline(always)]
-    fn items<S: Simd, const ROWS: usize, const VECS: usize>(&mut self, simd: S) -> usize {
-        let items = Items { n: self.k, a_stride: self.c.rows, b_stride: LANES, vec_stride: self.k * LANES };
+    fn items<S: Simd, const ROWS: usize, const VECS: usize>(
+        &mut self,
+        simd: S,
+        ends: &[usize],
+        partials: &mut [f32],
+    ) -> usize {
+        let partial_len = ROWS * VECS * LANES;
         let mut sums = [[simd.zero(); VECS]; ROWS];
-        let a = &self.a[self.row..];
-        outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, self.panel, items, LANES);
+        let (mut start, mut n_partials) = (0, 0);
+        for (shard, &end) in ends.iter().enumerate() {
+            sums = [[simd.zero(); VECS]; ROWS];
+            let items =
+                Items { n: end - start, a_stride: self.c.rows, b_stride: LANES, vec_stride: self.k * LANES };
+            let (a, b) = (&self.a[start * self.c.rows + self.row..], &self.panel[start * LANES..]);
+            outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, b, items, LANES);
+            // As in a binary counter: a shard with k ones at the end of its number completes k subtrees.
+            for _ in 0..shard.trailing_ones() {
+                n_partials -= 1;
+                add_partial(simd, &mut sums, &partials[n_partials * partial_len..]);
+            }
+            if shard + 1 < ends.len() {
+                let partial = &mut partials[n_partials * partial_len..][..partial_len];
+                for (vector, dst) in sums.as_flattened().iter().zip(partial.chunks_exact_mut(LANES)) {
+                    vector.write(dst);
+                }
+                n_partials += 1;
+            }
+            start = end;
+        }
+        while n_partials > 0 {
+            n_partials -= 1;
+            add_partial(simd, &mut sums, &partials[n_partials * partial_len..]);
+        }
         for tile_row in 0..ROWS {
             let c = self.c.row_mut(self.row + tile_row);
             self.finish.store(simd, &sums[tile_row], c, self.col);
         }
         ROWS
+    }
+}
+
+/// Joins the sums of a right subtree with those of the left one.
+#[inline(always)]
+fn add_partial<S: Simd, const ROWS: usize, const VECS: usize>(
+    simd: S,
+    sums: &mut [[S::V; VECS]; ROWS],
+    partial: &[f32],
+) {
+    for (sum, partial) in sums.as_flattened_mut().iter_mut().zip(partial.chunks_exact(LANES)) {
+        *sum = simd.read(partial) + *sum;
     }
 }

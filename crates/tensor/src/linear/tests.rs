@@ -29,26 +29,26 @@ proptest! {
         let LinearShape { batch, in_features, out_features } = shape;
         let [x, w, dy] = [(batch * in_features, 1), (in_features * out_features, 2), (batch * out_features, 3)]
             .map(|(len, salt)| values(len, seed ^ salt));
-        let bias = values(out_features, seed ^ 4);
+        let (bias, shards) = (values(out_features, seed ^ 4), Shards::whole(batch));
         let [x64, w64, dy64, bias64] = [&x, &w, &dy, &bias].map(|v| to_f64(v));
         let [x_abs, w_abs, dy_abs, bias_abs] = [&x, &w, &dy, &bias].map(|v| magnitudes(v));
         for level in levels() {
             let mut y = vec![f32::NAN; dy.len()];
             let finish = Finish { bias: Some(&bias), relu: true, beta: Beta::Zero };
-            forward(level, &mut y, &x, &w, finish, &shape);
+            forward(level, &mut y, &x, &w, finish, &shape, &shards);
             let expected = reference::linear_forward(&x64, &w64, Some(&bias64), &shape);
             let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
             let magnitude = reference::linear_forward(&x_abs, &w_abs, Some(&bias_abs), &shape);
             assert_within(&y, &expected, &magnitude, in_features as f64 + 3.0);
 
             let mut dx = vec![f32::NAN; x.len()];
-            backward_input(level, &mut dx, &dy, &w, &shape, Beta::Zero);
+            backward_input(level, &mut dx, &dy, &w, &shape, &shards, Beta::Zero);
             let expected = reference::linear_backward_input(&dy64, &w64, &shape);
             let magnitude = reference::linear_backward_input(&dy_abs, &w_abs, &shape);
             assert_within(&dx, &expected, &magnitude, out_features as f64 + 2.0);
 
             let mut dw = w.clone();
-            backward_weight(level, &mut dw, &dy, &x, &shape, Beta::One);
+            backward_weight(level, &mut dw, &dy, &x, &shape, &shards, Beta::One);
             let add = |a: Vec<f64>, b: &[f64]| a.iter().zip(b).map(|(a, b)| a + b).collect::<Vec<_>>();
             let expected = add(reference::linear_backward_weight(&dy64, &x64, &shape), &w64);
             let magnitude = add(reference::linear_backward_weight(&dy_abs, &x_abs, &shape), &w_abs);
@@ -62,13 +62,13 @@ fn the_bits_do_not_depend_on_the_threads() {
     let [batch, in_features, out_features] = if cfg!(miri) { [257, 3, 33] } else { [300, 300, 70] };
     let shape = LinearShape { batch, in_features, out_features };
     let (x, w) = (values(batch * in_features, 1), values(in_features * out_features, 2));
-    let dy = values(batch * out_features, 3);
+    let (dy, shards) = (values(batch * out_features, 3), Shards::whole(batch));
     for level in levels() {
         assert_same_on_any_threads(|| {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            forward(level, &mut y, &x, &w, Finish::sum(Beta::Zero), &shape);
-            backward_input(level, &mut dx, &dy, &w, &shape, Beta::One);
-            backward_weight(level, &mut dw, &dy, &x, &shape, Beta::One);
+            forward(level, &mut y, &x, &w, Finish::sum(Beta::Zero), &shape, &shards);
+            backward_input(level, &mut dx, &dy, &w, &shape, &shards, Beta::One);
+            backward_weight(level, &mut dw, &dy, &x, &shape, &shards, Beta::One);
             [y, dx, dw].concat()
         });
     }

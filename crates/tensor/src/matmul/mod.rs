@@ -57,18 +57,19 @@ pub(crate) fn product_work(m: usize, k: usize, n: usize) -> usize {
     m.saturating_mul(k).saturating_mul(n) / 8
 }
 
-/// `c = β·c + a · b` on one thread; `c` gives m and n, the strides of `a` and `b` their transposition.
+/// `c = β·c + a · b` on one thread; `c` gives m and n, the strides of `a` and `b` their transposition. A row of `c` has
+/// the same bits however many others there are.
 #[track_caller]
 pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
     let (m, n) = (c.rows, c.cols);
     if m == 0 || n == 0 {
         return;
     }
-    // One row, one column, or an outer product: packing would cost more than the product.
-    if (m == 1 || k == 1) && b.strides[1] == 1 {
+    // One column, or an outer product: packing would cost more than the product.
+    if k == 1 && b.strides[1] == 1 {
         return sum_of_rows(&mut c, a, b, k, beta);
     }
-    if (m == 1 || n == 1) && a.strides[1] == 1 && b.strides[0] == 1 {
+    if n == 1 && a.strides[1] == 1 && b.strides[0] == 1 {
         return dot_products(&mut c, a, b, k, beta);
     }
     assert!(a.reaches(m, k) <= a.data.len(), "gemm: a is too short for {m} x {k}");
@@ -97,8 +98,9 @@ pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta)
     }
 }
 
-/// Each row of `c` as a sum of the rows of `b`, whose elements are contiguous.
-fn sum_of_rows(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
+/// `c = β·c + a · b`, each row of `c` as a sum of the rows of `b`, whose elements are contiguous: for a few rows, for
+/// which packing would cost more than the product.
+pub(crate) fn sum_of_rows(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
     for row in 0..c.rows {
         let c = c.row_mut(row);
         beta.prepare(c);
@@ -146,7 +148,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Without the first `n` rows (axis 0) or columns (axis 1).
-    fn skip(self, axis: usize, n: usize) -> Self {
+    pub(crate) fn skip(self, axis: usize, n: usize) -> Self {
         // With k = 0 the slice is empty, and there is nothing to skip.
         let start = (n * self.strides[axis]).min(self.data.len());
         Self { data: &self.data[start..], ..self }

@@ -2,14 +2,21 @@
 //!
 //! y = (x − mean) / √(var + eps) · weight + bias, channel by channel; a missing weight is 1, a missing bias 0.
 //! With N × H × W × C images the one- and two-dimensional layers are the same: rows = N, or N · H · W.
-//! Statistics are accumulated in f64, in an order fixed by the sizes. Error bound of y, for the mean and variance
-//! that it is given: |Δ| ≤ 6·ε·((|x| + |mean|) / √(var + eps) · |weight| + |bias|), ε = 2⁻²⁴.
+//!
+//! Statistics are accumulated in f64: a few rows at a time give (count, mean, Σ (x − mean)²), which are merged (Chan,
+//! Golub and LeVeque 1979), so nothing cancels however far from zero a channel lies. The mean of a batch is kept in
+//! two floats, its rounded value and what rounding left, and both are subtracted. Error bound of y, for the mean
+//! and variance that it is given: |Δ| ≤ 6·ε·((|x| + |mean|) / √(var + eps) · |weight| + |bias|) for running statistics,
+//! ε = 2⁻²⁴, and with |x − mean| for |x| + |mean| for the batch's own.
 
 pub(crate) mod reference;
 
-use crate::parallel::{for_each_chunk, rows_mut};
-use crate::reduce::{COLUMNS, column_sums};
+use std::ops::Range;
+
+use crate::parallel::{Shards, for_each_chunk, rows_mut};
+use crate::reduce::{COLUMNS, Columns, accumulate_columns};
 use crate::{Beta, elementwise, scratch};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// The sizes of a batch normalisation, and its ε.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -38,37 +45,60 @@ pub struct BatchNormSaved<'a> {
     pub x: &'a [f32],
     /// The mean that the forward used, one element per channel.
     pub mean: &'a [f32],
+    /// What rounding the batch's mean to f32 took from it; `None` for running statistics.
+    pub mean_rest: Option<&'a [f32]>,
     /// The variance that the forward used.
     pub var: &'a [f32],
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
 }
 
-/// Normalises by the batch's own mean and biased variance (divided by `rows`), and writes both.
+/// Normalises by the batch's own mean and biased variance (divided by the rows of the whole batch), and writes both: the
+/// mean as the sum of two floats, the first of which is its rounded value. Returns the number of rows of the whole
+/// batch.
 ///
 /// PyTorch's running variance takes the unbiased one, var · rows / (rows − 1).
 ///
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
+#[allow(clippy::too_many_arguments)]
 pub fn batch_norm_forward_train(
     y: &mut [f32],
-    mean: &mut [f32],
+    [mean, mean_rest]: [&mut [f32]; 2],
     var: &mut [f32],
     x: &[f32],
     weight: Option<&[f32]>,
     bias: Option<&[f32]>,
     shape: &BatchNormShape,
-) {
-    check("batch_norm_forward_train", &[y, x], &[Some(mean), Some(var), weight, bias], shape);
-    let rows = shape.rows as f64;
-    sums_and_products(mean, var, x, x, shape, |_, sum, squares| {
-        let mean = sum / rows;
-        // Rounding may leave a variance of zero slightly negative; `max` would hide NaN.
-        let var = squares / rows - mean * mean;
-        (mean as f32, if var < 0.0 { 0.0 } else { var as f32 })
-    });
-    batch_norm_forward_eval(y, x, mean, var, weight, bias, shape);
+    shards: &Shards<'_>,
+) -> usize {
+    let vectors = [Some(&*mean), Some(&*mean_rest), Some(&*var), weight, bias];
+    check("batch_norm_forward_train", &[y, x], &vectors, shape);
+    let n_rows = shards.count(shape.rows);
+    let (level, channels) = (Level::current(), shape.channels);
+    let outputs = (rows_mut(mean, 1), rows_mut(mean_rest, 1), rows_mut(var, 1));
+    accumulate_columns(
+        [shape.rows, channels],
+        shards,
+        4 * x.len(),
+        outputs,
+        |rows, block| {
+            let x = &x[rows.start * channels + block.start..];
+            dispatch(level, Deviations { x, channels, n_rows: rows.len(), n_cols: block.len() })
+        },
+        merge,
+        |_, [_, means, squares], (mean, rest, var)| {
+            let (mean, rest, var) = (mean.into_slice(), rest.into_slice(), var.into_slice());
+            for idx in 0..mean.len() {
+                mean[idx] = means[idx] as f32;
+                rest[idx] = (means[idx] - f64::from(mean[idx])) as f32;
+                var[idx] = (squares[idx] / n_rows as f64) as f32;
+            }
+        },
+    );
+    normalise(y, x, [mean, mean_rest], var, weight, bias, shape);
+    n_rows
 }
 
 /// Normalises by the given mean and variance.
@@ -86,20 +116,35 @@ pub fn batch_norm_forward_eval(
     shape: &BatchNormShape,
 ) {
     check("batch_norm_forward_eval", &[y, x], &[Some(mean), Some(var), weight, bias], shape);
-    let channels = shape.channels;
+    with_rest(None, shape.channels, |rest| normalise(y, x, [mean, rest], var, weight, bias, shape));
+}
+
+/// Calls `f` with what rounding left of the mean: zeros for running statistics, which are rounded.
+fn with_rest(rest: Option<&[f32]>, channels: usize, f: impl FnOnce(&[f32])) {
+    match rest {
+        Some(rest) => f(rest),
+        None => scratch::with(channels, |zeros| {
+            zeros.fill(0.0);
+            f(zeros);
+        }),
+    }
+}
+
+fn normalise(
+    y: &mut [f32],
+    x: &[f32],
+    mean: [&[f32]; 2],
+    var: &[f32],
+    weight: Option<&[f32]>,
+    bias: Option<&[f32]>,
+    shape: &BatchNormShape,
+) {
+    let (level, channels) = (Level::current(), shape.channels);
     scratch::with(channels, |scale| {
         channel_scale(scale, var, weight, shape.eps);
         for_each_chunk(shape.rows, task_rows(channels), 2 * x.len(), rows_mut(y, channels), |rows, y| {
-            let x = x[rows.start * channels..].chunks_exact(channels.max(1));
-            for (y, x) in y.into_slice().chunks_exact_mut(channels.max(1)).zip(x) {
-                // The mean goes first: x · scale would lose the digits that the mean takes.
-                for ((y, x), (mean, scale)) in y.iter_mut().zip(x).zip(mean.iter().zip(&*scale)) {
-                    *y = (x - mean) * scale;
-                }
-                if let Some(bias) = bias {
-                    elementwise::add_assign(y, bias);
-                }
-            }
+            let (y, x) = (y.into_slice(), slice(x, &rows, channels));
+            dispatch(level, Normalise { y, x, mean, scale, bias });
         });
     });
 }
@@ -112,6 +157,7 @@ pub fn batch_norm_forward_eval(
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
+#[allow(clippy::too_many_arguments)]
 pub fn batch_norm_backward(
     dx: Option<(&mut [f32], Beta)>,
     dweight: Option<(&mut [f32], Beta)>,
@@ -120,68 +166,86 @@ pub fn batch_norm_backward(
     saved: &BatchNormSaved,
     statistics: Statistics,
     shape: &BatchNormShape,
+    shards: &Shards<'_>,
 ) {
-    let &BatchNormSaved { x, mean, var, weight } = saved;
+    let &BatchNormSaved { x, mean, mean_rest, var, weight } = saved;
     let [dweight_in, dbias_in] = [&dweight, &dbias].map(|out| out.as_ref().map(|(out, _)| &**out));
-    let vectors = [Some(mean), Some(var), weight, dweight_in, dbias_in];
+    let vectors = [Some(mean), mean_rest, Some(var), weight, dweight_in, dbias_in];
     check("batch_norm_backward", &[dx.as_ref().map_or(dy, |(dx, _)| &**dx), dy, x], &vectors, shape);
-    scratch::with(2 * shape.channels, |sums| {
-        let (sum_dy, sum_dy_xhat) = sums.split_at_mut(shape.channels);
-        sums_and_products(sum_dy, sum_dy_xhat, dy, x, shape, |channel, dy, dy_x| {
-            let std = (f64::from(var[channel]) + f64::from(shape.eps)).sqrt();
-            (dy as f32, ((dy_x - f64::from(mean[channel]) * dy) / std) as f32)
-        });
-        for (out, sum) in [(dweight, &*sum_dy_xhat), (dbias, &*sum_dy)] {
-            if let Some((out, beta)) = out {
-                elementwise::copy_or_add(out, sum, beta);
+    let (level, channels) = (Level::current(), shape.channels);
+    with_rest(mean_rest, channels, |rest| {
+        scratch::with(2 * channels, |sums| {
+            let (sum_dy, sum_dy_xhat) = sums.split_at_mut(channels);
+            accumulate_columns(
+                [shape.rows, channels],
+                shards,
+                3 * x.len(),
+                (rows_mut(sum_dy, 1), rows_mut(sum_dy_xhat, 1)),
+                |rows, block| {
+                    let start = rows.start * channels + block.start;
+                    let mean = [&mean[block.clone()], &rest[block]];
+                    let (dy, x) = (&dy[start..], &x[start..]);
+                    dispatch(level, GradientSums { dy, x, mean, channels, n_rows: rows.len() })
+                },
+                |into, from| {
+                    into.as_flattened_mut().iter_mut().zip(from.as_flattened()).for_each(|(a, b)| *a += b);
+                },
+                |block, [dy, dy_x], (sum_dy, sum_dy_xhat)| {
+                    let sums = sum_dy.into_slice().iter_mut().zip(sum_dy_xhat.into_slice());
+                    for ((idx, (sum_dy, sum_dy_xhat)), var) in sums.enumerate().zip(&var[block]) {
+                        *sum_dy = dy[idx] as f32;
+                        *sum_dy_xhat = (dy_x[idx] / (f64::from(*var) + f64::from(shape.eps)).sqrt()) as f32;
+                    }
+                },
+            );
+            for (out, sum) in [(dweight, &*sum_dy_xhat), (dbias, &*sum_dy)] {
+                if let Some((out, beta)) = out {
+                    elementwise::copy_or_add(out, sum, beta);
+                }
             }
-        }
-        if let Some((dx, beta)) = dx {
-            backward_input(dx, dy, saved, statistics, (sum_dy, sum_dy_xhat), shape, beta);
-        }
+            if let Some((dx, beta)) = dx {
+                let n_rows = shards.rows_of_batch(shape.rows);
+                let sums = match statistics {
+                    Statistics::Running => None,
+                    Statistics::Batch => Some((&*sum_dy, &*sum_dy_xhat, n_rows)),
+                };
+                backward_input(dx, dy, saved, [mean, rest], sums, shape, beta);
+            }
+        });
     });
 }
 
-/// dx = β·dx + scale · (dy − a − (x − mean) · b), a and b zero for running statistics.
+/// dx = β·dx + scale · (dy − a − (x − mean) · b), a and b zero for running statistics, which have no `sums`: Σ dy and
+/// Σ dy · x̂ over a number of rows.
 fn backward_input(
     dx: &mut [f32],
     dy: &[f32],
     saved: &BatchNormSaved,
-    statistics: Statistics,
-    (sum_dy, sum_dy_xhat): (&[f32], &[f32]),
+    mean: [&[f32]; 2],
+    sums: Option<(&[f32], &[f32], usize)>,
     shape: &BatchNormShape,
     beta: Beta,
 ) {
-    let channels = shape.channels;
+    let (level, channels) = (Level::current(), shape.channels);
     scratch::with(3 * channels, |factors| {
         let (scale, rest) = factors.split_at_mut(channels);
         channel_scale(scale, saved.var, saved.weight, shape.eps);
-        match statistics {
-            Statistics::Running => rest.fill(0.0),
-            Statistics::Batch => {
-                let (a, b) = rest.split_at_mut(channels);
-                for channel in 0..channels {
-                    let std = (saved.var[channel] + shape.eps).sqrt();
-                    a[channel] = sum_dy[channel] / shape.rows as f32;
-                    b[channel] = sum_dy_xhat[channel] / shape.rows as f32 / std;
+        let (a, b) = rest.split_at_mut(channels);
+        for channel in 0..channels {
+            (a[channel], b[channel]) = match sums {
+                None => (0.0, 0.0),
+                Some((sum_dy, sum_dy_xhat, rows)) => {
+                    let (rows, std) = (rows as f32, (saved.var[channel] + shape.eps).sqrt());
+                    (sum_dy[channel] / rows, sum_dy_xhat[channel] / rows / std)
                 }
-            }
+            };
         }
-        let (a, b) = rest.split_at(channels);
-        let scale = &*scale;
+        let factors = [&*scale, &*a, &*b];
         for_each_chunk(shape.rows, task_rows(channels), 4 * dy.len(), rows_mut(dx, channels), |rows, dx| {
             let dx = dx.into_slice();
             beta.prepare(dx);
-            let inputs = dy[rows.start * channels..].chunks_exact(channels.max(1));
-            let inputs = inputs.zip(saved.x[rows.start * channels..].chunks_exact(channels.max(1)));
-            for (dx, (dy, x)) in dx.chunks_exact_mut(channels.max(1)).zip(inputs) {
-                let constants = scale.iter().zip(a).zip(b.iter().zip(saved.mean));
-                for ((dx, (dy, x)), ((scale, a), (b, mean))) in
-                    dx.iter_mut().zip(dy.iter().zip(x)).zip(constants)
-                {
-                    *dx += scale * (dy - a - (x - mean) * b);
-                }
-            }
+            let (dy, x) = (slice(dy, &rows, channels), slice(saved.x, &rows, channels));
+            dispatch(level, InputGradient { dx, dy, x, mean, factors });
         });
     });
 }
@@ -193,32 +257,147 @@ fn channel_scale(scale: &mut [f32], var: &[f32], weight: Option<&[f32]>, eps: f3
     }
 }
 
-/// `(first, second)[c] = finish(c, Σ a, Σ a · b)` over the rows of channel c, summed in f64.
-fn sums_and_products(
-    first: &mut [f32],
-    second: &mut [f32],
-    a: &[f32],
-    b: &[f32],
-    shape: &BatchNormShape,
-    finish: impl Fn(usize, f64, f64) -> (f32, f32) + Sync,
-) {
-    let channels = shape.channels;
-    let outputs = (rows_mut(first, 1), rows_mut(second, 1));
-    for_each_chunk(channels, COLUMNS, 2 * a.len(), outputs, |block, (first, second)| {
-        let sums = column_sums(shape.rows, 2 * a.len(), |row, sums: &mut [[f64; COLUMNS]; 2]| {
-            let row = row * channels + block.start..row * channels + block.end;
-            let [sums, products] = sums;
-            let elements = a[row.clone()].iter().zip(&b[row]);
-            for ((&a, &b), (sum, product)) in elements.zip(sums.iter_mut().zip(products)) {
-                *sum += f64::from(a);
-                *product += f64::from(a) * f64::from(b);
+/// y = (x − mean) · scale + bias, row by row; the mean is the sum of two floats.
+struct Normalise<'a> {
+    y: &'a mut [f32],
+    x: &'a [f32],
+    mean: [&'a [f32]; 2],
+    scale: &'a [f32],
+    bias: Option<&'a [f32]>,
+}
+
+impl Kernel for Normalise<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { y, x, mean, scale, bias } = self;
+        let n = scale.len();
+        let [mean, rest] = mean.map(|mean| &mean[..n]);
+        for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1))) {
+            let (y, x) = (&mut y[..n], &x[..n]);
+            // The mean goes first: x · scale would lose the digits that the mean takes.
+            for c in 0..n {
+                y[c] = (x[c] - mean[c] - rest[c]) * scale[c];
             }
-        });
-        let outputs = first.into_slice().iter_mut().zip(second.into_slice());
-        for (idx, (first, second)) in outputs.enumerate() {
-            (*first, *second) = finish(block.start + idx, sums[0][idx], sums[1][idx]);
+            if let Some(bias) = bias {
+                y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+            }
         }
-    });
+    }
+}
+
+/// dx += scale · (dy − a − (x − mean) · b), row by row; the factors are scale, a and b.
+struct InputGradient<'a> {
+    dx: &'a mut [f32],
+    dy: &'a [f32],
+    x: &'a [f32],
+    mean: [&'a [f32]; 2],
+    factors: [&'a [f32]; 3],
+}
+
+impl Kernel for InputGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { dx, dy, x, mean, factors } = self;
+        let n = factors[0].len();
+        let ([mean, rest], [scale, a, b]) = (mean.map(|mean| &mean[..n]), factors.map(|factor| &factor[..n]));
+        let inputs = dy.chunks_exact(n.max(1)).zip(x.chunks_exact(n.max(1)));
+        for (dx, (dy, x)) in dx.chunks_exact_mut(n.max(1)).zip(inputs) {
+            let (dx, dy, x) = (&mut dx[..n], &dy[..n], &x[..n]);
+            for c in 0..n {
+                dx[c] += scale[c] * (dy[c] - a[c] - (x[c] - mean[c] - rest[c]) * b[c]);
+            }
+        }
+    }
+}
+
+/// (count, mean, Σ (x − mean)²) of each of `n_cols` columns, in two passes over rows that a first-level cache holds.
+struct Deviations<'a> {
+    x: &'a [f32],
+    channels: usize,
+    n_rows: usize,
+    n_cols: usize,
+}
+
+/// Floats that a first-level cache holds.
+const CACHED_LEN: usize = 1 << 12;
+
+impl Kernel for Deviations<'_> {
+    type Output = Columns<3>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Columns<3> {
+        let row = |row: usize| &self.x[row * self.channels..][..self.n_cols];
+        let chunk = (CACHED_LEN / self.n_cols.max(1)).max(1);
+        let mut all = [[0.0; COLUMNS]; 3];
+        for first in (0..self.n_rows).step_by(chunk) {
+            let rows = first..self.n_rows.min(first + chunk);
+            let count = rows.len() as f64;
+            let (mut mean, mut squares) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+            for x in rows.clone().map(row) {
+                mean.iter_mut().zip(x).for_each(|(mean, &x)| *mean += f64::from(x));
+            }
+            mean.iter_mut().for_each(|mean| *mean /= count);
+            for x in rows.map(row) {
+                for ((squares, mean), &x) in squares.iter_mut().zip(&mean).zip(x) {
+                    let deviation = f64::from(x) - mean;
+                    *squares += deviation * deviation;
+                }
+            }
+            merge(&mut all, &[[count; COLUMNS], mean, squares]);
+        }
+        all
+    }
+}
+
+/// Merges the count, mean and squared deviations of two sets of numbers.
+#[inline(always)]
+fn merge([n_a, mean_a, squares_a]: &mut Columns<3>, [n_b, mean_b, squares_b]: &Columns<3>) {
+    for c in 0..COLUMNS {
+        let n = n_a[c] + n_b[c];
+        let share = if n > 0.0 { n_b[c] / n } else { 0.0 };
+        let distance = mean_b[c] - mean_a[c];
+        mean_a[c] += distance * share;
+        squares_a[c] += squares_b[c] + distance * distance * n_a[c] * share;
+        n_a[c] = n;
+    }
+}
+
+/// Σ dy and Σ dy · (x − mean) of the columns that have a mean.
+struct GradientSums<'a> {
+    dy: &'a [f32],
+    x: &'a [f32],
+    mean: [&'a [f32]; 2],
+    channels: usize,
+    n_rows: usize,
+}
+
+impl Kernel for GradientSums<'_> {
+    type Output = Columns<2>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Columns<2> {
+        let n = self.mean[0].len().min(COLUMNS);
+        let [mean, rest] = self.mean.map(|mean| &mean[..n]);
+        let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+        for row in 0..self.n_rows {
+            let [dy, x] = [self.dy, self.x].map(|values| &values[row * self.channels..][..n]);
+            let (sums, products) = (&mut sums[..n], &mut products[..n]);
+            for c in 0..n {
+                sums[c] += f64::from(dy[c]);
+                products[c] += f64::from(dy[c]) * f64::from(x[c] - mean[c] - rest[c]);
+            }
+        }
+        [sums, products]
+    }
+}
+
+/// Some rows of `channels` values.
+fn slice<'a>(values: &'a [f32], rows: &Range<usize>, channels: usize) -> &'a [f32] {
+    &values[rows.start * channels..rows.end * channels]
 }
 
 /// Rows of one task.

@@ -36,6 +36,7 @@ use std::ops::Range;
 
 pub use exchange::Exchange;
 pub use shards::{MAX_SHARDS, Shards};
+pub(crate) use shards::{fold_in_tree, tree_mid};
 pub use tree::sum_over_shards;
 
 /// Work under this many units stays on the calling thread: a fork and join costs several microseconds.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Exchange;
+use super::{Exchange, worth_splitting};
 
 /// Images in a full shard, until there are as many shards as the rule makes.
 const IMAGES_PER_SHARD: usize = 8;
@@ -77,6 +77,11 @@ impl<'a> Shards<'a> {
         Shards { n_images, n_shards, owned, exchange: Some(exchange) }
     }
 
+    /// The same without the other processes: sums are those of the shards that are here.
+    pub(crate) fn alone(self) -> Self {
+        Self { exchange: None, ..self }
+    }
+
     /// Images of the whole batch.
     pub fn n_images(&self) -> usize {
         self.n_images
@@ -103,6 +108,12 @@ impl<'a> Shards<'a> {
         self.start(shard)..self.start(shard + 1)
     }
 
+    /// The number, in the whole batch, of the first of `n_rows` rows that are here, as many for each image.
+    pub fn first_row(&self, n_rows: usize) -> usize {
+        let images = self.images();
+        n_rows.checked_div(images.len()).unwrap_or(0) * images.start
+    }
+
     /// How many rows there are in the whole batch if `n_rows` are here, as many for each image; 0 where no image is.
     pub fn rows_of_batch(&self, n_rows: usize) -> usize {
         n_rows.checked_div(self.images().len()).unwrap_or(0) * self.n_images
@@ -115,6 +126,11 @@ impl<'a> Shards<'a> {
         let rows_per_image = n_rows.checked_div(images.len()).unwrap_or(0);
         let row = |shard| (self.start(shard) - images.start) * rows_per_image;
         row(shards.start)..row(shards.end)
+    }
+
+    /// Whether other processes own parts of the batch.
+    pub(crate) fn is_exchanging(&self) -> bool {
+        self.exchange.is_some_and(|exchange| exchange.n_parts() > 1)
     }
 
     /// `join(into, from)` for each node of the tree whose two sides lie with different parts, in an order in which
@@ -139,6 +155,32 @@ impl<'a> Shards<'a> {
         }
     }
 
+    /// Joins what the other processes have accumulated with what this one has; see [`Exchange::join_f64`].
+    pub(crate) fn join_f64(&self, values: &mut [f64], combine: &dyn Fn(&mut [f64], &[f64])) {
+        if let Some(exchange) = self.exchange {
+            exchange.join_f64(self, values, combine);
+        }
+    }
+
+    /// How many rows the whole batch has if `n_rows` are here, told by all processes: also where no image is.
+    pub(crate) fn count(&self, n_rows: usize) -> usize {
+        let mut count = [n_rows as f64];
+        self.join_f64(&mut count, &|into, from| into[0] += from[0]);
+        count[0] as usize
+    }
+
+    /// What `leaf` makes of the owned shards, combined in the tree; `empty` where none is owned. For `work` see
+    /// [`for_each_chunk`](super::for_each_chunk).
+    pub(crate) fn fold<T: Send>(
+        &self,
+        work: usize,
+        empty: T,
+        leaf: impl Fn(usize) -> T + Sync,
+        combine: impl Fn(&mut T, T) + Sync,
+    ) -> T {
+        fold_in_tree(self.owned(), worth_splitting(work), &leaf, &combine).unwrap_or(empty)
+    }
+
     fn start(&self, shard: usize) -> usize {
         self.n_images * shard / self.n_shards.max(1)
     }
@@ -146,7 +188,7 @@ impl<'a> Shards<'a> {
 
 /// Where the tree divides: the left subtree is the largest complete one, so that its shape does not depend on the
 /// rest.
-pub(super) fn tree_mid(range: &Range<usize>) -> usize {
+pub(crate) fn tree_mid(range: &Range<usize>) -> usize {
     range.start + range.len().next_power_of_two() / 2
 }
 
@@ -155,28 +197,28 @@ fn halves(shards: &Range<usize>, parts: &Range<usize>) -> (usize, usize) {
     (tree_mid(shards), parts.start + parts.len().div_ceil(2))
 }
 
+/// What `leaf` makes of each index, combined in the tree; `None` for an empty range.
+pub(crate) fn fold_in_tree<T: Send>(
+    range: Range<usize>,
+    parallel: bool,
+    leaf: &(impl Fn(usize) -> T + Sync),
+    combine: &(impl Fn(&mut T, T) + Sync),
+) -> Option<T> {
+    if range.len() < 2 {
+        return range.map(leaf).next();
+    }
+    let mid = tree_mid(&range);
+    let left = || fold_in_tree(range.start..mid, parallel, leaf, combine);
+    let right = || fold_in_tree(mid..range.end, parallel, leaf, combine);
+    let (left, right) = if parallel { rayon::join(left, right) } else { (left(), right()) };
+    let mut folded = left?;
+    combine(&mut folded, right?);
+    Some(folded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What `leaf` makes of each index, combined in the tree; `None` for an empty range.
-    fn fold_in_tree<T: Send>(
-        range: Range<usize>,
-        parallel: bool,
-        leaf: &(impl Fn(usize) -> T + Sync),
-        combine: &(impl Fn(&mut T, T) + Sync),
-    ) -> Option<T> {
-        if range.len() < 2 {
-            return range.map(leaf).next();
-        }
-        let mid = tree_mid(&range);
-        let left = || fold_in_tree(range.start..mid, parallel, leaf, combine);
-        let right = || fold_in_tree(mid..range.end, parallel, leaf, combine);
-        let (left, right) = if parallel { rayon::join(left, right) } else { (left(), right()) };
-        let mut folded = left?;
-        combine(&mut folded, right?);
-        Some(folded)
-    }
 
     #[test]
     fn shards_cover_the_batch_in_order() {

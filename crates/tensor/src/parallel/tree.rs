@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::shards::tree_mid;
-use super::{MAX_SHARDS, Shards, SplitRows, worth_splitting};
+use super::{MAX_SHARDS, Shards, SplitRows, tree_mid, worth_splitting};
 use crate::{elementwise, scratch};
 
 /// `sum` = Σ of the shards' partial results; `part(images, partial, rows of outputs)` overwrites `partial` with the

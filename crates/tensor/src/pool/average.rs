@@ -1,13 +1,13 @@
 //! Average-pooling over windows and over whole images.
 
 use super::Pool2dShape;
-use crate::parallel::{for_each_chunk, rows_mut};
-use crate::reduce::sum_rows;
+use crate::parallel::{Shards, for_each_chunk, rows_mut};
+use crate::reduce::{COLUMNS, Reduction, reduce_rows};
 use crate::{Beta, elementwise};
 
 /// y = the mean of each window; the padding counts as zeros, PyTorch's `count_include_pad=True`.
 ///
-/// Error bound: |Δ| ≤ (k + 1)·ε·mean(|x|), k the size of the window, ε = 2⁻²⁴.
+/// Summed and divided in f64, so |Δ| ≤ ε·mean(|x|), ε = 2⁻²⁴.
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
@@ -16,15 +16,19 @@ pub fn avg_pool2d_forward(y: &mut [f32], x: &[f32], shape: &Pool2dShape) {
     shape.check("avg_pool2d_forward", y.len(), x.len());
     let (channels, width) = (shape.channels.max(1), shape.width);
     let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
-    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f32;
+    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f64;
     for_each_chunk(shape.batch, 1, shape.work(), rows_mut(y, out_len), |image, y| {
         let x = &x[image.start * image_len..image.end * image_len];
         for (y, (rows, columns)) in y.into_slice().chunks_exact_mut(channels).zip(shape.windows()) {
-            y.fill(0.0);
-            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
-                elementwise::add_assign(y, &x[pixel * channels..][..channels]);
+            let pixels = rows.flat_map(|row| columns.clone().map(move |column| row * width + column));
+            for (block, y) in y.chunks_mut(COLUMNS).enumerate() {
+                let mut sums = [0.0; COLUMNS];
+                for pixel in pixels.clone() {
+                    let x = &x[pixel * channels + block * COLUMNS..][..y.len()];
+                    sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
+                }
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = (sum / window_len) as f32);
             }
-            y.iter_mut().for_each(|y| *y /= window_len);
         }
     });
 }
@@ -65,9 +69,10 @@ pub fn global_avg_pool2d_forward(y: &mut [f32], x: &[f32], batch: usize, n_pixel
         "global_avg_pool2d_forward: x is [{batch}, {n_pixels}, {channels}]"
     );
     for_each_chunk(batch, 1, x.len(), rows_mut(y, channels), |image, y| {
-        let (y, image_len) = (y.into_slice(), n_pixels * channels);
-        sum_rows(y, &x[image.start * image_len..image.end * image_len], n_pixels, channels, Beta::Zero);
-        y.iter_mut().for_each(|y| *y /= n_pixels as f32);
+        let image_len = n_pixels * channels;
+        let x = &x[image.start * image_len..image.end * image_len];
+        let one = Shards::whole(1);
+        reduce_rows(y.into_slice(), x, n_pixels, channels, Reduction::Mean, &one, Beta::Zero);
     });
 }
 

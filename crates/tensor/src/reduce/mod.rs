@@ -1,13 +1,14 @@
 //! Reductions: sums in f64, extremes, and the index of the largest.
 //!
-//! Sums over arbitrary axes are [`crate::broadcast::reduce_to_shape`], built on [`sum_rows`].
+//! Sums over arbitrary axes are [`crate::broadcast::reduce_to_shape`], built on [`reduce_rows`].
 
 pub(crate) mod reference;
 
 use std::hint::black_box;
+use std::ops::Range;
 
 use crate::nest::Nest;
-use crate::parallel::{for_each_chunk, rows_mut};
+use crate::parallel::{Shards, SplitRows, fold_in_tree, for_each_chunk, rows_mut, worth_splitting};
 use crate::{Beta, Shape, elementwise};
 use simd::{Kernel, Level, Simd, dispatch};
 
@@ -23,18 +24,46 @@ pub(crate) const COLUMNS: usize = 64;
 /// Rows (or elements) below which a sum is not split further.
 const MIN_ROWS: usize = 256;
 
+/// What many numbers are reduced to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// Their mean; NaN when there are none, as in PyTorch.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+impl Reduction {
+    /// What each of `n` numbers is multiplied by: its derivative.
+    pub fn factor(self, n: usize) -> f32 {
+        match self {
+            Reduction::Mean => 1.0 / n as f32,
+            Reduction::Sum => 1.0,
+        }
+    }
+
+    /// Divides a sum of `n` numbers where the mean is wanted, before it is rounded: the sum alone may overflow f32.
+    fn finish(self, sum: f64, n: usize) -> f32 {
+        match self {
+            Reduction::Mean => (sum / n as f64) as f32,
+            Reduction::Sum => sum as f32,
+        }
+    }
+}
+
 /// The sum of all elements, accumulated in f64 and rounded once; 0 for none.
 pub fn sum(x: &[f32]) -> f32 {
+    sum_f64(x) as f32
+}
+
+fn sum_f64(x: &[f32]) -> f64 {
     let chunk = x.len().div_ceil(MAX_CHUNKS).max(MIN_ROWS * COLUMNS);
-    let mut partials = [0.0; MAX_CHUNKS];
-    let n_chunks = x.len().div_ceil(chunk);
     // In vectors of eight, since Zen 4 sums wider ones at two thirds of the rate.
     let level = Level::current().at_most_avx2();
-    for_each_chunk(n_chunks, 1, x.len(), rows_mut(&mut partials[..n_chunks], 1), |idx, partial| {
-        let end = x.len().min(idx.end * chunk);
-        partial.into_slice()[0] = dispatch(level, Sum(&x[idx.start * chunk..end]));
-    });
-    partials.iter().sum::<f64>() as f32
+    let of_chunk = |idx| dispatch(level, Sum(&x[idx * chunk..x.len().min((idx + 1) * chunk)]));
+    let n_chunks = x.len().div_ceil(chunk);
+    fold_in_tree(0..n_chunks, worth_splitting(x.len()), &of_chunk, &|a, b| *a += b).unwrap_or(0.0)
 }
 
 /// The sum of a chunk.
@@ -59,56 +88,120 @@ impl Kernel for Sum<'_> {
     }
 }
 
-/// `db = β·db + Σ_rows dy`: the sum of the rows of `dy[rows, cols]`, which is the gradient of a bias.
+/// `y = β·y +` the sum or the mean of the rows of `x[rows, cols]`; the sum is the gradient of a bias.
 ///
-/// Accumulates in f64, rounded once, in an order fixed by `rows`: |Δ| ≤ ε·Σ|dy|, ε = 2⁻²⁴.
+/// The rows are those of a batch's images: they are summed within each shard, and the shards' sums joined in the
+/// tree of [`crate::parallel`]. Accumulates in f64, rounded once: |Δ| ≤ ε·Σ|x|, ε = 2⁻²⁴, and a mean divides
+/// before that.
 ///
 /// # Panics
 /// When the lengths do not fit.
 #[track_caller]
-pub fn sum_rows(db: &mut [f32], dy: &[f32], rows: usize, cols: usize, beta: Beta) {
-    assert_eq!(dy.len(), rows * cols, "sum_rows: dy is rows x cols = {rows} x {cols}");
-    assert_eq!(db.len(), cols, "sum_rows: db has one element per column");
-    match (rows, cols) {
-        (0, _) => beta.prepare(db),
-        (1, _) => elementwise::copy_or_add(db, dy, beta),
-        (_, 1) => elementwise::copy_or_add(db, &[sum(dy)], beta),
-        _ => for_each_chunk(cols, COLUMNS, dy.len(), rows_mut(db, 1), |range, db| {
-            let [sums] = column_sums(rows, dy.len(), |row, [sums]| {
-                for (sum, &v) in sums.iter_mut().zip(&dy[row * cols..][range.clone()]) {
-                    *sum += f64::from(v);
-                }
-            });
+pub fn reduce_rows(
+    y: &mut [f32],
+    x: &[f32],
+    rows: usize,
+    cols: usize,
+    reduction: Reduction,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
+    assert_eq!(x.len(), rows * cols, "reduce_rows: x is rows x cols = {rows} x {cols}");
+    assert_eq!(y.len(), cols, "reduce_rows: y has one element a column");
+    if rows == 1 && !shards.is_exchanging() {
+        // Adding 0 is what a sum does to a single −0.
+        return elementwise::map(y, x, beta, |v| v + 0.0);
+    }
+    let n = if reduction == Reduction::Mean { shards.count(rows) } else { 0 };
+    if cols == 1 {
+        let of_shard = |shard: usize| sum_f64(&x[shards.rows_of(shard..shard + 1, rows)]);
+        let mut sum = [shards.fold(x.len(), 0.0, of_shard, |a, b| *a += b)];
+        shards.join_f64(&mut sum, &|a, b| a[0] += b[0]);
+        return elementwise::copy_or_add(y, &[reduction.finish(sum[0], n)], beta);
+    }
+    let level = Level::current().at_most_avx2();
+    accumulate_columns(
+        [rows, cols],
+        shards,
+        x.len(),
+        rows_mut(y, 1),
+        |rows, columns| {
+            let x = &x[rows.start * cols + columns.start..];
+            dispatch(level, SumColumns { x, cols, n_rows: rows.len(), n_cols: columns.len() })
+        },
+        |[a], [b]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b),
+        |_, [sums], y| {
+            let y = y.into_slice();
             let mut rounded = [0.0; COLUMNS];
-            for (rounded, &sum) in rounded.iter_mut().zip(&sums) {
-                *rounded = sum as f32;
+            rounded.iter_mut().zip(sums).for_each(|(rounded, &sum)| *rounded = reduction.finish(sum, n));
+            elementwise::copy_or_add(y, &rounded[..y.len()], beta);
+        },
+    );
+}
+
+/// Numbers that are accumulated for each of a block of columns.
+pub(crate) type Columns<const A: usize> = [[f64; COLUMNS]; A];
+
+/// The sums of `n_cols` columns, the first of which is the first of `x`.
+struct SumColumns<'a> {
+    x: &'a [f32],
+    cols: usize,
+    n_rows: usize,
+    n_cols: usize,
+}
+
+impl Kernel for SumColumns<'_> {
+    type Output = Columns<1>;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> Columns<1> {
+        let mut sums = [0.0; COLUMNS];
+        for row in 0..self.n_rows {
+            for (sum, &v) in sums.iter_mut().zip(&self.x[row * self.cols..][..self.n_cols]) {
+                *sum += f64::from(v);
             }
-            elementwise::copy_or_add(db.into_slice(), &rounded[..range.len()], beta);
-        }),
+        }
+        [sums]
     }
 }
 
-/// Sums over rows for a block of columns, `A` arrays of sums at once: `add(row, sums)` adds one row.
+/// Accumulates over the rows of a batch of `[rows, cols]`, for a block of columns at a time: `leaf(rows, columns)` of
+/// some rows of one shard, `combine`d in the tree. `finish(columns, accumulated, outputs)` gets what the whole batch
+/// accumulated; `outputs` has a row a column.
 ///
-/// Rows are split into chunks by their number alone, and the chunks' sums joined in order.
-pub(crate) fn column_sums<const A: usize>(
-    rows: usize,
+/// A shard's rows are split into chunks by their number alone.
+pub(crate) fn accumulate_columns<const A: usize, R: SplitRows>(
+    [rows, cols]: [usize; 2],
+    shards: &Shards<'_>,
     work: usize,
-    add: impl Fn(usize, &mut [[f64; COLUMNS]; A]) + Sync,
-) -> [[f64; COLUMNS]; A] {
-    let chunk = rows.div_ceil(MAX_CHUNKS).max(MIN_ROWS);
-    let mut partials = [[[0.0; COLUMNS]; A]; MAX_CHUNKS];
-    for_each_chunk(rows.div_ceil(chunk), 1, work, rows_mut(&mut partials, 1), |idx, partial| {
-        let partial = &mut partial.into_slice()[0];
-        (idx.start * chunk..rows.min(idx.end * chunk)).for_each(|row| add(row, partial));
+    outputs: R,
+    leaf: impl Fn(Range<usize>, Range<usize>) -> Columns<A> + Sync,
+    combine: impl Fn(&mut Columns<A>, &Columns<A>) + Sync,
+    finish: impl Fn(Range<usize>, &Columns<A>, R) + Sync,
+) {
+    let combine_slices = |into: &mut [f64], from: &[f64]| {
+        let (into, from) = (into.as_chunks_mut().0, from.as_chunks().0);
+        combine(into.try_into().expect("A rows"), from.try_into().expect("A rows"));
+    };
+    let combine = |into: &mut Columns<A>, from: Columns<A>| combine(into, &from);
+    // Joints with other processes come one after another, in an order that all of them keep.
+    let block_work = if shards.is_exchanging() { 0 } else { work };
+    for_each_chunk(cols, COLUMNS, block_work, outputs, |block, outputs| {
+        let of_shard = |shard: usize| {
+            let rows = shards.rows_of(shard..shard + 1, rows);
+            let chunk = rows.len().div_ceil(MAX_CHUNKS).max(MIN_ROWS);
+            let of_chunk = |idx| {
+                let start = rows.start + idx * chunk;
+                leaf(start..rows.end.min(start + chunk), block.clone())
+            };
+            let n_chunks = rows.len().div_ceil(chunk);
+            fold_in_tree(0..n_chunks, worth_splitting(work), &of_chunk, &combine)
+                .unwrap_or([[0.0; COLUMNS]; A])
+        };
+        let mut accumulated = shards.fold(work, [[0.0; COLUMNS]; A], of_shard, combine);
+        shards.join_f64(accumulated.as_flattened_mut(), &combine_slices);
+        finish(block, &accumulated, outputs);
     });
-    let [mut sums, rest @ ..] = partials;
-    for partial in &rest {
-        for (sum, v) in sums.as_flattened_mut().iter_mut().zip(partial.as_flattened()) {
-            *sum += v;
-        }
-    }
-    sums
 }
 
 /// `y = fold(f)` of `x` over the axes where `y_shape` has size 1, starting from `init`.

@@ -3,7 +3,7 @@
 use super::Tensor;
 use crate::broadcast::reduce_to_shape;
 use crate::layout::inverse_permutation;
-use crate::reduce::{argmax, fold_to_shape, max_nan, min_nan};
+use crate::reduce::{Reduction, argmax, fold_to_shape, max_nan, min_nan};
 use crate::{Axes, Beta, loss};
 
 impl Tensor {
@@ -13,28 +13,24 @@ impl Tensor {
     /// When there is no such axis.
     #[track_caller]
     pub fn sum(&self, axes: impl Into<Axes>, keepdim: bool) -> Tensor {
-        let axes = axes.into();
-        let kept = axes.kept(&self.shape);
-        let mut y = Tensor::zeros(kept);
-        reduce_to_shape(&mut y.data, &self.data, &kept, &self.shape, Beta::Zero);
-        self.finish(y, axes, keepdim)
+        self.reduce(axes.into(), keepdim, Reduction::Sum)
     }
 
-    /// The mean over the given axes; NaN for no elements.
+    /// The mean over the given axes, accumulated in f64; NaN for no elements.
     ///
     /// # Panics
     /// When there is no such axis.
     #[track_caller]
     pub fn mean(&self, axes: impl Into<Axes>, keepdim: bool) -> Tensor {
-        let axes = axes.into();
-        let n: usize = self
-            .shape
-            .iter()
-            .zip(axes.kept(&self.shape).iter())
-            .filter(|(n, kept)| n != kept)
-            .map(|(n, _)| n)
-            .product();
-        self.sum(axes, keepdim) / n as f32
+        self.reduce(axes.into(), keepdim, Reduction::Mean)
+    }
+
+    #[track_caller]
+    fn reduce(&self, axes: Axes, keepdim: bool, reduction: Reduction) -> Tensor {
+        let kept = axes.kept(&self.shape);
+        let mut y = Tensor::zeros(kept);
+        reduce_to_shape(&mut y.data, &self.data, &kept, &self.shape, reduction, None, Beta::Zero);
+        self.finish(y, axes, keepdim)
     }
 
     /// The largest element over the given axes; NaN when there is one among them.

@@ -10,6 +10,7 @@ use super::Block;
 use crate::parallel::{Shards, rows_mut, sum_over_shards};
 use crate::{Beta, elementwise, scratch};
 
+#[allow(clippy::too_many_arguments)]
 pub(super) fn gradients(
     block: &Block,
     dx: Option<(&mut [f32], Beta)>,
@@ -18,6 +19,7 @@ pub(super) fn gradients(
     pooled: PooledGradient<'_>,
     x: &[f32],
     w: &[f32],
+    shards: &Shards<'_>,
 ) {
     let (level, planes) = (block.convolution.level, &block.planes);
     let geometry = &planes.geometry;
@@ -32,8 +34,8 @@ pub(super) fn gradients(
             sparse::input::pack(level, packed, w, planes);
         }
         let backward = Backward { level, planes, pooled, x, packed };
-        let (shards, dx) = (Shards::whole(n_images), dx.map(|dx| rows_mut(dx, geometry.input_len())));
-        sum_over_shards(sum, &shards, geometry.work(n_images), dx, |images, partial, dx| {
+        let dx = dx.map(|dx| rows_mut(dx, geometry.input_len()));
+        sum_over_shards(sum, shards, geometry.work(n_images), dx, |images, partial, dx| {
             let (dw, db) = partial.split_at_mut(weights_len);
             let dx = dx.map(|dx| dx.into_slice()).zip(dx_beta);
             backward.of_images(images, dx, dw, db);

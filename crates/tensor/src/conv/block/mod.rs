@@ -17,7 +17,7 @@ use super::sparse::{self, Planes};
 use super::unit_stride::UnitStride;
 use super::{Algorithm, Conv2dShape};
 use crate::Beta;
-use crate::parallel::rows_mut;
+use crate::parallel::{Shards, rows_mut};
 
 pub use super::sparse::events::PooledGradient;
 
@@ -99,11 +99,13 @@ pub fn conv_relu_pool_forward(
 
 /// The gradients of [`conv_relu_pool_forward`]: each is `β ·` what it held `+` the gradient.
 ///
-/// `dx` and `db` may be left out where nobody needs them.
+/// `dx` and `db` may be left out where nobody needs them; `dw` and `db` are sums over the batch, joined in the tree of
+/// [`crate::parallel`].
 ///
 /// # Panics
 /// When a length does not fit the block.
 #[track_caller]
+#[allow(clippy::too_many_arguments)]
 pub fn conv_relu_pool_backward(
     dx: Option<(&mut [f32], Beta)>,
     dw: (&mut [f32], Beta),
@@ -112,6 +114,7 @@ pub fn conv_relu_pool_backward(
     x: &[f32],
     w: &[f32],
     block: &Block,
+    shards: &Shards<'_>,
 ) {
     const NAME: &str = "conv_relu_pool_backward";
     let PooledGradient { dy, y, argmax } = pooled;
@@ -124,7 +127,7 @@ pub fn conv_relu_pool_backward(
     if let Some((db, _)) = &db {
         assert_eq!(db.len(), block.shape.out_channels, "{NAME}: db has out_channels elements");
     }
-    backward::gradients(block, dx, dw, db, pooled, x, w);
+    backward::gradients(block, dx, dw, db, pooled, x, w, shards);
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ proptest! {
             let db_out = Some((&mut db[..], Beta::One));
             let dx_out = Some((&mut dx[..], Beta::One));
             let block = block(&shape, Algorithm::Auto, level);
-            conv_relu_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block);
+            conv_relu_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block, &Shards::whole(shape.batch));
 
             let n_outputs = (shape.batch * shape.out_height() * shape.out_width()) as f64;
             assert_within(
@@ -171,7 +171,16 @@ fn nan_passes_through_forward_and_backward() {
         let mut dw = vec![0.0; w.len()];
         let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
         let db_out = Some((&mut db[..], Beta::Zero));
-        conv_relu_pool_backward(None, (&mut dw, Beta::Zero), db_out, pooled, &x, &w, &block);
+        conv_relu_pool_backward(
+            None,
+            (&mut dw, Beta::Zero),
+            db_out,
+            pooled,
+            &x,
+            &w,
+            &block,
+            &Shards::whole(shape.batch),
+        );
         // As PyTorch's ReLU, which shuts the gradient off only where the output is at most zero.
         for (channel, db) in db.into_iter().enumerate() {
             let active = y.iter().skip(channel).step_by(20).filter(|y| **y > 0.0 || y.is_nan()).count();
@@ -198,7 +207,16 @@ fn the_bits_do_not_depend_on_the_threads() {
             let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), vec![0.0; shape.out_channels]);
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let (dx_out, db_out) = (Some((&mut dx[..], Beta::Zero)), Some((&mut db[..], Beta::Zero)));
-            conv_relu_pool_backward(dx_out, (&mut dw, Beta::Zero), db_out, pooled, &x, &w, &block);
+            conv_relu_pool_backward(
+                dx_out,
+                (&mut dw, Beta::Zero),
+                db_out,
+                pooled,
+                &x,
+                &w,
+                &block,
+                &Shards::whole(shape.batch),
+            );
             [y, dx, dw, db].concat()
         });
     }

@@ -56,12 +56,18 @@ impl UnitStride {
     }
 
     /// dw = β·dw + the sum over the shards of the batch, joined in the tree.
-    pub(crate) fn backward_weight(&self, dw: &mut [f32], dy: &[f32], x: &[f32], beta: Beta) {
+    pub(crate) fn backward_weight(
+        &self,
+        dw: &mut [f32],
+        dy: &[f32],
+        x: &[f32],
+        shards: &Shards<'_>,
+        beta: Beta,
+    ) {
         let geometry = &self.geometry;
-        let n_images = x.len() / geometry.input_len();
-        let (shards, work) = (Shards::whole(n_images), geometry.work(n_images));
+        let work = geometry.work(shards.images().len());
         scratch::with(pack::packed_len(geometry), |sum| {
-            sum_over_shards(sum, &shards, work, (), |images, partial, ()| {
+            sum_over_shards(sum, shards, work, (), |images, partial, ()| {
                 let (dy, x) =
                     (slice(dy, &images, geometry.output_len()), slice(x, &images, geometry.input_len()));
                 self.weight_gradient(partial, dy, x, images.len());

@@ -96,7 +96,7 @@ proptest! {
         let expected = add(gradient, &to_f64(&before));
         for convolution in each_convolution(&shape) {
             let mut dw = before.clone();
-            convolution.backward_weight(&mut dw, &dy, &x, Beta::One);
+            convolution.backward_weight(&mut dw, &dy, &x, &Shards::whole(shape.batch), Beta::One);
             let magnitude = add(magnitude_of(&convolution).backward_weight(&dy, &x, &shape), &magnitudes(&before));
             let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&convolution) + 10;
             assert_within(&dw, &expected, &magnitude, n_terms as f64);
@@ -118,7 +118,7 @@ fn the_bits_do_not_depend_on_the_threads() {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
             convolution.forward(&mut y, &x, &w, None);
             convolution.backward_input(&mut dx, &dy, &w, Beta::Zero);
-            convolution.backward_weight(&mut dw, &dy, &x, Beta::Zero);
+            convolution.backward_weight(&mut dw, &dy, &x, &Shards::whole(shape.batch), Beta::Zero);
             [y, dx, dw].concat()
         });
     }

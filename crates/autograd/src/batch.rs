@@ -1,0 +1,131 @@
+//! The batch of a step: how it is cut into shards, and what of it is here.
+
+use tensor::Shape;
+use tensor::parallel::{Exchange, Shards};
+
+use crate::tape::{Mode, Slot};
+
+/// Where the images of a batch are in the output of an [`Op`](crate::Op).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Images {
+    /// On the first axis, as in the input of this number.
+    Kept(usize),
+    /// On the first axis, though no input has any: there is a row for each of the op's indices.
+    Begun,
+    /// Nowhere: they were summed over, or there were none. The output is the same wherever a part of the batch is,
+    /// since an op sums over images by the [`Shards`] that it gets.
+    Summed,
+    /// Elsewhere: the op needs the whole batch in one place.
+    Mixed,
+}
+
+/// The inputs of an op, before it runs.
+#[derive(Clone, Copy)]
+pub struct Operands<'a> {
+    pub(crate) slots: &'a [Slot],
+}
+
+impl Operands<'_> {
+    /// The shape of input `i`.
+    pub fn shape(&self, i: usize) -> Shape {
+        self.slots[i].shape
+    }
+
+    /// Whether the first axis of input `i` runs over the images of the batch; not for an input that is missing.
+    pub fn has_images(&self, i: usize) -> bool {
+        self.slots.get(i).is_some_and(|slot| slot.n_images.is_some())
+    }
+
+    /// Whether all inputs have images.
+    pub fn all_have_images(&self) -> bool {
+        (0..self.slots.len()).all(|i| self.has_images(i))
+    }
+
+    /// The first input with images.
+    pub fn first_with_images(&self) -> Option<usize> {
+        (0..self.slots.len()).find(|&i| self.has_images(i))
+    }
+
+    /// [`Images::Kept`] of input `i` if it has any.
+    pub fn kept_of(&self, i: usize) -> Images {
+        if self.has_images(i) { Images::Kept(i) } else { Images::Summed }
+    }
+
+    /// [`Images::Mixed`] if input `i` has images.
+    pub fn mixed_of(&self, i: usize) -> Images {
+        if self.has_images(i) { Images::Mixed } else { Images::Summed }
+    }
+}
+
+/// What a step knows of its batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    n_images: Option<usize>,
+    n_shards: Option<usize>,
+    exchange: Option<&'a dyn Exchange>,
+}
+
+impl<'a> Batch<'a> {
+    #[track_caller]
+    pub(crate) fn new(mode: &Mode, exchange: Option<&'a dyn Exchange>) -> Self {
+        assert!(
+            exchange.is_none() || mode.n_images.is_some(),
+            "this tape has a part of the batch; tell by Mode::of_images how many images the whole has"
+        );
+        Self { n_images: mode.n_images, n_shards: mode.n_shards, exchange }
+    }
+
+    pub(crate) fn is_in_parts(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// The shards of a value. One that has no images is here as a whole, cut like a batch of as many rows.
+    pub(crate) fn shards(&self, slot: &Slot) -> Shards<'a> {
+        match (slot.n_images, self.exchange, self.n_images) {
+            (Some(_), Some(exchange), Some(n_images)) => self.whole(n_images).exchanging(exchange),
+            (Some(n_images), ..) => self.whole(n_images),
+            (None, ..) => Shards::whole(slot.shape.first().copied().unwrap_or(1)),
+        }
+    }
+
+    fn whole(&self, n_images: usize) -> Shards<'static> {
+        match self.n_shards {
+            Some(n_shards) => Shards::with_count(n_images, n_shards),
+            None => Shards::whole(n_images),
+        }
+    }
+
+    /// How many images a leaf has on its first axis, `None` for a scalar.
+    pub(crate) fn n_images_of_leaf(&self, shape: Shape) -> Result<Option<usize>, String> {
+        let Some(&n_rows) = shape.first() else { return Ok(None) };
+        let Some(n_images) = self.n_images else { return Ok(Some(n_rows)) };
+        let Some(exchange) = self.exchange else {
+            let has_rows_of_images = n_images > 0 && n_rows.is_multiple_of(n_images);
+            return Ok(Some(if has_rows_of_images { n_images } else { n_rows }));
+        };
+        let n_here = self.whole(n_images).exchanging(exchange).images().len();
+        match n_rows.checked_rem(n_here).unwrap_or(n_rows) {
+            0 => Ok(Some(n_here)),
+            _ => Err(format!(
+                "{shape} has {n_rows} rows for {n_here} of the {n_images} images; give the part of the batch that is \
+                 here, and make what all parts share an entry of Params"
+            )),
+        }
+    }
+
+    /// How many images a reshaped value has on its first axis.
+    pub(crate) fn n_images_reshaped(
+        &self,
+        n_images: Option<usize>,
+        shape: Shape,
+    ) -> Result<Option<usize>, String> {
+        let Some(n_images) = n_images else { return Ok(None) };
+        match shape.first() {
+            Some(&n_rows) if n_rows.checked_rem(n_images).unwrap_or(n_rows) == 0 => Ok(Some(n_images)),
+            _ if self.is_in_parts() => Err(format!(
+                "{shape} does not have rows for each of the {n_images} images; keep them on the first axis"
+            )),
+            _ => Ok(None),
+        }
+    }
+}

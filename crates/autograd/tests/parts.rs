@@ -1,0 +1,114 @@
+//! Networks trained for some steps on whole batches, and by several processes that own parts of them: the same bits.
+
+#[path = "common/cnn.rs"]
+mod cnn;
+#[path = "common/numbers.rs"]
+mod numbers;
+#[path = "common/threads.rs"]
+mod threads;
+#[path = "common/weights.rs"]
+mod weights;
+
+use std::sync::Arc;
+
+use autograd::{BatchNormOptions, Graph, Mode, ParamId, Params, Role, Tape, Var};
+use cnn::Cnn;
+use numbers::numbers;
+use tensor::parallel::{Exchange, Shards};
+use threads::on_parts;
+use weights::weight;
+
+/// Logits of images [n, height, width, 3].
+type Network = Box<dyn Fn(&Graph<'_>, Var) -> Var>;
+
+/// Losses and weights of two steps on a batch of `n_images`, of which a part may be here.
+fn train(
+    build: impl Fn(&mut Params) -> Network,
+    [n_images, side]: [usize; 2],
+    n_shards: Option<usize>,
+    exchange: Option<Arc<dyn Exchange>>,
+) -> Vec<u32> {
+    let whole = n_shards.map_or(Shards::whole(n_images), |n| Shards::with_count(n_images, n));
+    let here = exchange.as_ref().map_or(whole.images(), |exchange| whole.exchanging(&**exchange).images());
+    let mut params = Params::new();
+    let network = build(&mut params);
+    let mut tape = exchange.into_iter().fold(Tape::new(), Tape::exchange);
+    let (image_len, mut all) = (side * side * 3, Vec::new());
+    for step in 0..2 {
+        let images = numbers(n_images * image_len, step);
+        let labels: Vec<u32> = (0..n_images as u32).map(|i| i % 10).collect();
+        let mode = Mode { n_shards, ..Mode::train(7, step).of_images(n_images) };
+        let mut g = tape.begin(&mut params, mode);
+        let x = g.input([here.len(), side, side, 3], &images[here.start * image_len..here.end * image_len]);
+        let labels = g.indices(&labels[here.clone()]);
+        let loss = g.cross_entropy(network(&g, x), labels);
+        g.backward(loss);
+        all.push(g.scalar(loss));
+        drop(g);
+        let grads = params.grads().to_vec();
+        params.values_mut().iter_mut().zip(grads).for_each(|(value, grad)| *value -= 0.01 * grad);
+    }
+    all.extend(params.values());
+    assert!(all.iter().all(|v| v.is_finite()));
+    all.iter().map(|v| v.to_bits()).collect()
+}
+
+fn check(
+    build: impl Fn(&mut Params) -> Network + Sync,
+    sizes: [usize; 2],
+    n_shards: Option<usize>,
+    n_parts: &[usize],
+) {
+    let whole = train(&build, sizes, n_shards, None);
+    for &n_parts in n_parts {
+        let parts = on_parts(n_parts, |exchange| train(&build, sizes, n_shards, Some(exchange)));
+        assert!(parts.iter().all(|part| *part == whole), "{sizes:?}, {n_shards:?} shards, {n_parts} parts");
+    }
+}
+
+fn lecture(params: &mut Params, fused: bool) -> Network {
+    let cnn = Cnn::new(params);
+    Box::new(move |g, x| cnn.logits(g, x, fused))
+}
+
+/// Convolutions with batch normalisation, one of them used twice, and a batch norm of vectors.
+fn batch_norms(params: &mut Params) -> Network {
+    let [first, again] =
+        [[16, 3, 3, 3], [16, 16, 3, 3]].map(|dims| weight(params, &format!("{dims:?}"), &dims));
+    let out = weight(params, "out", &[10, 16]);
+    let mut norm = |name: &str, channels: usize| -> [ParamId; 4] {
+        let mut add = |what: &str, role, value| {
+            let id = params.add(format!("{name}.{what}"), [channels], role);
+            params.value_mut(id).fill(value);
+            id
+        };
+        let running = [add("running_mean", Role::Statistic, 0.0), add("running_var", Role::Statistic, 1.0)];
+        [running[0], running[1], add("weight", Role::Trainable, 1.0), add("bias", Role::Trainable, 0.0)]
+    };
+    let norms = [norm("0", 16), norm("1", 16), norm("2", 10)];
+    Box::new(move |g, x| {
+        let norm = |x: Var, norm: [ParamId; 4]| {
+            let [mean, var, weight, bias] = norm.map(|id| g.param(id));
+            g.batch_norm(x, [mean, var], Some([weight, bias]), BatchNormOptions::default())
+        };
+        let options = autograd::Conv2dOptions { padding: [1, 1], ..Default::default() };
+        let conv = |x: Var, id: ParamId| g.conv2d(x, g.param(id), None, options);
+        let x = g.relu(norm(conv(x, first), norms[0]));
+        let x = g.relu(norm(conv(x, again), norms[1]));
+        let x = g.gelu(norm(conv(x, again), norms[1]));
+        norm(g.linear(g.global_avg_pool2d(x), g.param(out), None), norms[2])
+    })
+}
+
+#[test]
+fn the_lecture_s_network() {
+    check(|params| lecture(params, true), [21, 32], None, &[2, 4, 8, 16]);
+    check(|params| lecture(params, false), [21, 32], None, &[3]);
+}
+
+#[test]
+fn a_network_with_batch_norm() {
+    for (n_images, n_shards) in [(2, None), (21, None), (40, Some(7)), (40, Some(40))] {
+        check(batch_norms, [n_images, 8], n_shards, &[2, 3, 4, 8, 16]);
+    }
+}
