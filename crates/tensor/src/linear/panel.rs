@@ -130,6 +130,7 @@ impl Kernel for MultiplyTransposed<'_, '_> {
                     (8.., true) => tile.items::<S, 8, 2>(simd, ends, partials),
                     (4.., true) => tile.items::<S, 4, 2>(simd, ends, partials),
                     (_, true) => tile.items::<S, 1, 2>(simd, ends, partials),
+                    (6.., false) => tile.items::<S, 6, 1>(simd, ends, partials),
                     (4.., false) => tile.items::<S, 4, 1>(simd, ends, partials),
                     (_, false) => tile.items::<S, 1, 1>(simd, ends, partials),
                 };
@@ -190,11 +191,13 @@ impl Tile<'_, '_> {
         let mut sums = [[simd.zero(); VECS]; ROWS];
         let (mut start, mut n_partials) = (0, 0);
         for (shard, &end) in ends.iter().enumerate() {
-            sums = [[simd.zero(); VECS]; ROWS];
+            // Of its own, so that it stays in registers.
+            let mut shard_sums = [[simd.zero(); VECS]; ROWS];
             let items =
                 Items { n: end - start, a_stride: self.c.rows, b_stride: LANES, vec_stride: self.k * LANES };
             let (a, b) = (&self.a[start * self.c.rows + self.row..], &self.panel[start * LANES..]);
-            outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, b, items, LANES);
+            outer_product::<S, ROWS, VECS, false>(simd, &mut shard_sums, a, b, items, LANES);
+            sums = shard_sums;
             // As in a binary counter: a shard with k ones at the end of its number completes k subtrees.
             for _ in 0..shard.trailing_ones() {
                 n_partials -= 1;
@@ -202,8 +205,10 @@ impl Tile<'_, '_> {
             }
             if shard + 1 < ends.len() {
                 let partial = &mut partials[n_partials * partial_len..][..partial_len];
-                for (vector, dst) in sums.as_flattened().iter().zip(partial.chunks_exact_mut(LANES)) {
-                    vector.write(dst);
+                for row in 0..ROWS {
+                    for vec in 0..VECS {
+                        sums[row][vec].write(&mut partial[(row * VECS + vec) * LANES..][..LANES]);
+                    }
                 }
                 n_partials += 1;
             }
@@ -228,7 +233,9 @@ fn add_partial<S: Simd, const ROWS: usize, const VECS: usize>(
     sums: &mut [[S::V; VECS]; ROWS],
     partial: &[f32],
 ) {
-    for (sum, partial) in sums.as_flattened_mut().iter_mut().zip(partial.chunks_exact(LANES)) {
-        *sum = simd.read(partial) + *sum;
+    for row in 0..ROWS {
+        for vec in 0..VECS {
+            sums[row][vec] = simd.read(&partial[(row * VECS + vec) * LANES..][..LANES]) + sums[row][vec];
+        }
     }
 }
