@@ -24,11 +24,10 @@ fuzz_target!(|input: &[u8]| {
     let path = FOLDER.path().join("weights");
     fs::write(&path, &file).expect("room");
     if let Ok(archive) = Archive::open(&path) {
-        let floats = archive.tensors().filter(|tensor| tensor.dtype.is_float());
-        for tensor in floats {
-            let numel = tensor.shape.numel();
-            assert!(numel * tensor.dtype.size() <= file.len(), "a tensor that is longer than its file");
-            archive.read(tensor.name, &mut vec![0.0; numel]).expect("it lies within the file");
+        for tensor in archive.tensors() {
+            let (Some(shape), true) = (tensor.shape(), tensor.is_float()) else { continue };
+            assert!(2 * shape.numel() <= file.len(), "a tensor that is longer than its file");
+            archive.read(tensor.name(), &mut vec![0.0; shape.numel()]).expect("it lies within the file");
         }
         let _ = archive.metadata("format");
     }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use autograd::Params;
-use nn::weights::{Archive, Dtype};
-use tensor::Shape;
+use nn::weights::Archive;
+use tensor::{MAX_RANK, Shape};
 
 /// Named tensors; the part of a name before its first dot is the group.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,7 +60,8 @@ impl Tensors {
     pub(super) fn read(archive: &Archive) -> Result<Self> {
         let (n_tensors, n_values) = archive
             .tensors()
-            .fold((0, 0_usize), |(n, n_values), tensor| (n + 1, n_values + tensor.shape.numel()));
+            .filter_map(|tensor| tensor.shape())
+            .fold((0, 0_usize), |(n, n_values), shape| (n + 1, n_values + shape.numel()));
         // A network has few small tensors; a great many of them is an attack on memory.
         ensure!(
             n_tensors <= 32 + n_values / 64,
@@ -68,10 +69,12 @@ impl Tensors {
         );
         let mut tensors = BTreeMap::new();
         for tensor in archive.tensors() {
-            ensure!(tensor.dtype == Dtype::F32, "{} is {}, expected F32", tensor.name, tensor.dtype);
-            let mut values = vec![0.0; tensor.shape.numel()];
-            archive.read(tensor.name, &mut values)?;
-            tensors.insert(tensor.name.to_owned(), (tensor.shape, values));
+            let (Some(shape), "F32") = (tensor.shape(), tensor.dtype()) else {
+                bail!("{tensor} is not a tensor of a checkpoint, expected F32 of at most {MAX_RANK} axes");
+            };
+            let mut values = vec![0.0; shape.numel()];
+            archive.read(tensor.name(), &mut values)?;
+            tensors.insert(tensor.name().to_owned(), (shape, values));
         }
         Ok(Self(tensors))
     }

@@ -1,104 +1,176 @@
 //! Reading a safetensors file.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use autograd::Params;
 use tensor::Shape;
 
-use super::error::{Differences, WeightsError};
-use super::header::{Dtype, Entry, Header};
-use super::json::{for_each_pair, unescape};
+use super::error::{Differences, WeightsError, shown};
+use super::header::{Entry, Header, float_size};
+use super::json::{for_each_pair, inner, unescape};
 
 /// The longest header that is read, as in the crate `safetensors`.
 const MAX_HEADER_LEN: u64 = 100_000_000;
 
 /// An open safetensors file: its header is read and checked, its tensors are read when asked for.
+///
+/// A file may hold more than we can read: tensors of any type and rank are listed, and only reading one that
+/// is not a float, or loading it, is refused.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
-    file: File,
+    source: Source,
     header: Header,
     /// Where the tensors begin.
     data_start: u64,
 }
 
-/// What a file says of one tensor.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TensorInfo<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// The type of its elements in the file.
-    pub dtype: Dtype,
-    /// Its shape.
-    pub shape: Shape,
+/// Where the bytes of a file are.
+#[derive(Debug)]
+enum Source {
+    Disk(File),
+    Memory(Cow<'static, [u8]>),
+}
+
+impl Source {
+    /// Fills `out` with the bytes from `start` on.
+    fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::Disk(file) => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(out)
+            }
+            Self::Memory(bytes) => {
+                let found = bytes.get(start as usize..).and_then(|rest| rest.get(..out.len()));
+                out.copy_from_slice(found.ok_or(ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What a file says of one tensor. It is shown with its name cut and escaped, as is fit for a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorInfo<'a>(&'a Entry);
+
+impl<'a> TensorInfo<'a> {
+    /// Its name, as it stands in the file.
+    pub fn name(self) -> &'a str {
+        self.0.name()
+    }
+
+    /// The type of its elements by the format's name, such as `F32`; any text, if the file is a stranger's.
+    pub fn dtype(self) -> &'a str {
+        self.0.dtype()
+    }
+
+    /// Whether its elements are floating-point numbers that can be read: F32, F64, F16 or BF16.
+    pub fn is_float(self) -> bool {
+        float_size(self.dtype()).is_some()
+    }
+
+    /// Its shape; `None` where it has too many axes or elements for a [`Shape`].
+    pub fn shape(self) -> Option<Shape> {
+        self.0.shape()
+    }
+}
+
+impl fmt::Display for TensorInfo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", shown(self.name()), self.0.shown_shape())?;
+        if self.dtype() == "F32" { Ok(()) } else { write!(f, " {}", shown(self.dtype())) }
+    }
 }
 
 impl Archive {
     /// Opens a file, and reads and checks its header.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no whole safetensors file.
+    /// When the file cannot be read, or is not a valid safetensors file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
-        let format = |reason: String| WeightsError::Format { path: path.into(), reason };
         let io = |source| WeightsError::Io { action: "read", path: path.into(), source };
         // Asked before opening: to open a pipe would wait for its writer.
         let metadata = fs::metadata(path).map_err(io)?;
         if !metadata.is_file() {
-            let kind = if metadata.is_dir() { "a directory" } else { "no regular file" };
-            return Err(format(format!("it is {kind}")));
+            let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
+            return Err(WeightsError::Format { path: path.into(), reason: format!("it is {kind}") });
         }
-        let mut file = File::open(path).map_err(io)?;
-        let file_len = file.metadata().map_err(io)?.len();
-        if file_len < 8 {
-            return Err(format(format!("it has {file_len} bytes, a header's length alone takes 8")));
+        let file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        Self::new(path.into(), Source::Disk(file), len)
+    }
+
+    /// The same for a file that is in memory: `include_bytes!("digits.safetensors")`, or a vector. `name` is
+    /// what errors call it.
+    ///
+    /// # Errors
+    /// When the bytes are not a valid safetensors file.
+    pub fn from_bytes(
+        name: impl Into<PathBuf>,
+        bytes: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, WeightsError> {
+        let bytes = bytes.into();
+        let len = bytes.len() as u64;
+        Self::new(name.into(), Source::Memory(bytes), len)
+    }
+
+    fn new(path: PathBuf, source: Source, len: u64) -> Result<Self, WeightsError> {
+        let read = || -> io::Result<Result<_, String>> {
+            let Some(rest) = len.checked_sub(8) else {
+                return Ok(Err(format!("it has {len} bytes, the length of its header alone takes 8")));
+            };
+            let mut prefix = [0; 8];
+            source.read_at(0, &mut prefix)?;
+            let header_len = u64::from_le_bytes(prefix);
+            if header_len > rest.min(MAX_HEADER_LEN) {
+                return Ok(Err(format!("it claims a header of {header_len} bytes, and {rest} bytes follow")));
+            }
+            let mut json = vec![0; header_len as usize];
+            source.read_at(8, &mut json)?;
+            Ok(Header::parse(&json, rest - header_len).map(|header| (header, 8 + header_len)))
+        };
+        match read() {
+            Ok(Ok((header, data_start))) => Ok(Self { path, source, header, data_start }),
+            Ok(Err(reason)) => Err(WeightsError::Format { path, reason }),
+            Err(source) => Err(WeightsError::Io { action: "read", path, source }),
         }
-        let mut prefix = [0; 8];
-        file.read_exact(&mut prefix).map_err(io)?;
-        let (header_len, rest) = (u64::from_le_bytes(prefix), file_len - 8);
-        if header_len > rest.min(MAX_HEADER_LEN) {
-            return Err(format(format!("it claims a header of {header_len} bytes and goes on for {rest}")));
-        }
-        let mut json = vec![0; header_len as usize];
-        file.read_exact(&mut json).map_err(io)?;
-        let header = Header::parse(&json, rest - header_len).map_err(format)?;
-        Ok(Self { path: path.into(), file, header, data_start: 8 + header_len })
     }
 
     /// The tensors, in the order of their names.
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = TensorInfo<'_>> {
-        self.header.entries.iter().map(info)
+        self.header.entries.iter().map(TensorInfo)
     }
 
     /// The tensor with this name.
     pub fn tensor(&self, name: &str) -> Option<TensorInfo<'_>> {
-        self.find(name).map(info)
+        self.find(name).map(TensorInfo)
     }
 
     /// The string that the file's metadata have under `key`, if there is one.
     ///
     /// # Errors
-    /// When the metadata cannot be read again, or the string is broken.
+    /// When the metadata cannot be read again, or are broken: what stands under `key` is not a string.
     pub fn metadata(&self, key: &str) -> Result<Option<String>, WeightsError> {
         let Some(range) = &self.header.metadata else { return Ok(None) };
         let mut object = vec![0; range.len()];
-        let mut file = &self.file;
-        let read =
-            file.seek(SeekFrom::Start(8 + range.start as u64)).and_then(|_| file.read_exact(&mut object));
-        read.map_err(|source| WeightsError::Io { action: "read", path: self.path.clone(), source })?;
-        let broken = |error| WeightsError::Format {
+        self.read_at(8 + range.start as u64, &mut object)?;
+        look_up(&object, key).map_err(|error| WeightsError::Format {
             path: self.path.clone(),
             reason: format!("its metadata are broken: {error}"),
-        };
-        look_up(&object, key).map_err(broken)
+        })
     }
 
     /// Reads a tensor of floating-point numbers into `out`, converted to f32.
     ///
     /// # Panics
-    /// When there is no such tensor, it holds no floating-point numbers or `out` has another length:
+    /// When there is no such tensor, it is not [a float](TensorInfo::is_float) or `out` has another length:
     /// ask [`tensor`](Self::tensor) first.
     ///
     /// # Errors
@@ -106,18 +178,26 @@ impl Archive {
     #[track_caller]
     pub fn read(&self, name: &str, out: &mut [f32]) -> Result<(), WeightsError> {
         let entry = self.find(name).unwrap_or_else(|| panic!("Archive::read: no tensor named {name:?}"));
-        assert!(entry.dtype.is_float(), "Archive::read: {name:?} is {}, not a float", entry.dtype);
+        let size = float_size(entry.dtype())
+            .unwrap_or_else(|| panic!("Archive::read: {} is not a float", TensorInfo(entry)));
+        let Range { start, end } = entry.bytes;
         assert!(
-            out.len() == entry.shape().numel(),
-            "Archive::read: {name:?} has shape {}, the output {} elements",
-            entry.shape(),
+            out.len() as u64 == (end - start) / size as u64,
+            "Archive::read: {} is read into {} elements",
+            TensorInfo(entry),
             out.len()
         );
-        self.copy(entry, out).map_err(|source| WeightsError::Io {
-            action: "read",
-            path: self.path.clone(),
-            source,
-        })
+        let mut at = self.data_start + start;
+        let mut buffer = [0; 8192];
+        for chunk in out.chunks_mut(buffer.len() / size) {
+            let bytes = &mut buffer[..chunk.len() * size];
+            self.read_at(at, bytes)?;
+            at += bytes.len() as u64;
+            for (value, bytes) in chunk.iter_mut().zip(bytes.chunks_exact(size)) {
+                *value = to_f32(entry.dtype(), bytes);
+            }
+        }
+        Ok(())
     }
 
     /// Reads all tensors into the parameters and statistics of a model; see [`load`](super::load).
@@ -141,24 +221,25 @@ impl Archive {
     fn differences(&self, params: &Params) -> Differences {
         let mut differences = Differences::default();
         for entry in params.entries() {
-            match self.tensor(&entry.name) {
-                None => differences.missing.push((entry.name.clone(), entry.shape)),
-                Some(found) if found.shape != entry.shape => {
-                    differences.reshaped.push((entry.name.clone(), found.shape, entry.shape));
+            let name = entry.name.clone();
+            match self.find(&name) {
+                None => differences.missing.push((name, entry.shape)),
+                Some(found) if found.shape() != Some(entry.shape) => {
+                    differences.reshaped.push((name, found.shown_shape(), entry.shape));
                 }
-                Some(found) if !found.dtype.is_float() => {
-                    differences.not_floats.push((entry.name.clone(), found.dtype));
+                Some(found) if float_size(found.dtype()).is_none() => {
+                    differences.not_floats.push((name, shown(found.dtype())));
                 }
                 Some(_) => {}
             }
         }
         for tensor in self.tensors() {
-            if tensor.name.ends_with("num_batches_tracked") || params.find(tensor.name).is_some() {
+            if tensor.name().ends_with("num_batches_tracked") || params.find(tensor.name()).is_some() {
                 continue;
             }
             differences.n_unexpected += 1;
             if differences.unexpected.len() < Differences::MAX_NAMED {
-                differences.unexpected.push((tensor.name.to_owned(), tensor.shape));
+                differences.unexpected.push(tensor.to_string());
             }
         }
         differences
@@ -166,39 +247,25 @@ impl Archive {
 
     fn find(&self, name: &str) -> Option<&Entry> {
         let entries = &self.header.entries;
-        let found = entries.binary_search_by(|entry| (*entry.name).cmp(name)).ok()?;
+        let found = entries.binary_search_by(|entry| entry.name().cmp(name)).ok()?;
         Some(&entries[found])
     }
 
-    fn copy(&self, entry: &Entry, out: &mut [f32]) -> io::Result<()> {
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.data_start + entry.start))?;
-        let mut buffer = [0; 8192];
-        let size = entry.dtype.size();
-        for chunk in out.chunks_mut(buffer.len() / size) {
-            let bytes = &mut buffer[..chunk.len() * size];
-            file.read_exact(bytes)?;
-            for (value, bytes) in chunk.iter_mut().zip(bytes.chunks_exact(size)) {
-                *value = to_f32(entry.dtype, bytes);
-            }
-        }
-        Ok(())
+    fn read_at(&self, start: u64, out: &mut [u8]) -> Result<(), WeightsError> {
+        let io = |source| WeightsError::Io { action: "read", path: self.path.clone(), source };
+        self.source.read_at(start, out).map_err(io)
     }
 }
 
-fn info(entry: &Entry) -> TensorInfo<'_> {
-    TensorInfo { name: &entry.name, dtype: entry.dtype, shape: entry.shape() }
-}
-
 /// One element, little-endian; exact except for F64, which is rounded to the nearest.
-fn to_f32(dtype: Dtype, bytes: &[u8]) -> f32 {
+fn to_f32(dtype: &str, bytes: &[u8]) -> f32 {
     let bits = bytes.iter().rev().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
     match dtype {
-        Dtype::F64 => f64::from_bits(bits) as f32,
-        Dtype::F32 => f32::from_bits(bits as u32),
-        Dtype::BF16 => f32::from_bits((bits as u32) << 16),
-        Dtype::F16 => f16_to_f32(bits as u16),
-        _ => unreachable!("{dtype} is no float"),
+        "F64" => f64::from_bits(bits) as f32,
+        "F32" => f32::from_bits(bits as u32),
+        "BF16" => f32::from_bits((bits as u32) << 16),
+        "F16" => f16_to_f32(bits as u16),
+        _ => unreachable!("{dtype} is not a float"),
     }
 }
 
@@ -214,15 +281,29 @@ fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// The string under `key` in an object of strings.
+/// The string under `key` in an object; of none, and of `null`, there is none.
 fn look_up(object: &[u8], key: &str) -> Result<Option<String>, String> {
     let object = std::str::from_utf8(object).map_err(|error| error.to_string())?;
+    if object == "null" {
+        return Ok(None);
+    }
     let mut found = None;
     for_each_pair(object, |name, value| {
-        if unescape(name)? == key {
+        if unescaped(name)?.is_some_and(|name| name == key) {
             found = Some(value);
         }
         Ok(())
     })?;
-    found.map(unescape).transpose()
+    match found {
+        None | Some("null") => Ok(None),
+        Some(value) => unescaped(value)?.map(Some).ok_or_else(|| format!("{key:?} is not a string")),
+    }
+}
+
+/// What a JSON string stands for, in one allocation; `None` for what is not a string.
+fn unescaped(json: &str) -> Result<Option<String>, String> {
+    let Some(inside) = inner(json, '"', '"') else { return Ok(None) };
+    let mut text = String::with_capacity(inside.len());
+    unescape(inside, &mut text)?;
+    Ok(Some(text))
 }

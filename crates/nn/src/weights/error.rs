@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use tensor::Shape;
 use thiserror::Error;
 
-use super::header::Dtype;
-
 /// Why weights could not be loaded or saved.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -24,7 +22,7 @@ pub enum WeightsError {
         source: io::Error,
     },
     /// The file is broken or something else altogether.
-    #[error("{} is not a whole safetensors file: {reason}", path.display())]
+    #[error("{} is not a valid safetensors file: {reason}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -47,18 +45,18 @@ pub struct Differences {
     /// In the model, not in the file.
     pub missing: Vec<(String, Shape)>,
     /// In the file, not in the model: the first [`MAX_NAMED`](Self::MAX_NAMED) of them, since a file from
-    /// elsewhere may hold any number.
-    pub unexpected: Vec<(String, Shape)>,
+    /// elsewhere may hold any number; name, shape and any type but F32, as they are shown.
+    pub unexpected: Vec<String>,
     /// How many there are in the file and not in the model.
     pub n_unexpected: usize,
-    /// In both: the shape in the file, the shape in the model.
-    pub reshaped: Vec<(String, Shape, Shape)>,
-    /// In the file as a type that is no floating-point number.
-    pub not_floats: Vec<(String, Dtype)>,
+    /// In both: the shape in the file, as it is shown, and the shape in the model.
+    pub reshaped: Vec<(String, String, Shape)>,
+    /// In the file as a type that is not a floating-point number: the type, as it is shown.
+    pub not_floats: Vec<(String, String)>,
 }
 
 impl Differences {
-    /// How many differences of one kind are named; of more, their number is told.
+    /// How many differences of one kind are named; the others are only counted.
     pub const MAX_NAMED: usize = 20;
 
     /// Whether there are none.
@@ -69,16 +67,27 @@ impl Differences {
 
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = |(name, shape): &(String, Shape)| format!("{name} {shape}");
         let Self { missing, unexpected, n_unexpected, reshaped, not_floats } = self;
-        write_list(f, "missing from the file", missing.len(), missing, named)?;
-        write_list(f, "not in the network", *n_unexpected, unexpected, named)?;
+        write_list(f, "missing from the file", missing.len(), missing, |(name, shape)| {
+            format!("{name} {shape}")
+        })?;
+        write_list(f, "not in the network", *n_unexpected, unexpected, String::clone)?;
         write_list(f, "of another shape", reshaped.len(), reshaped, |(name, file, model)| {
             format!("{name} {file}, in the network {model}")
         })?;
         let no_float = "of a type that is not F32, F64, F16 or BF16";
         write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))
     }
+}
+
+/// Text from a stranger's file, fit for a terminal: control characters are escaped, a long text is cut.
+pub(super) fn shown(text: &str) -> String {
+    const MAX_CHARS: usize = 100;
+    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// A line for one kind of difference.

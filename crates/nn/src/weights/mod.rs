@@ -14,10 +14,17 @@
 //! count: it is passed over on loading and not written, and PyTorch's strict `load_state_dict` takes
 //! it as 0 where a file has none.
 //!
-//! The format is written and read here rather than by the crate `safetensors`, for three reasons: the
-//! same weights make the same bytes (there, the metadata come in random order); a hostile header
-//! cannot make the reader allocate more than twice the file's size; and a file is on the disk before
-//! its name is. Tests hold the two together.
+//! The format is written and read here rather than by the crate `safetensors`, which cannot keep what we
+//! promise (tried with 0.8.0):
+//!
+//! - A file is readable whatever else is in it. There, one tensor of a type that it does not know makes the
+//!   whole header an error, and there is no way to list the others.
+//! - Reading takes no more memory than twice the file. There, a header of many small tensors takes 11 to 13
+//!   times its length.
+//! - Two tensors of one name are an error; there, one of them wins where the other leaves no gap.
+//! - The same weights make the same bytes; there, the metadata come in random order.
+//!
+//! Tests hold the two together: each reads what the other writes.
 
 mod archive;
 mod error;
@@ -31,7 +38,6 @@ use autograd::Params;
 
 pub use archive::{Archive, TensorInfo};
 pub use error::{Differences, WeightsError};
-pub use header::Dtype;
 pub use write::encode;
 
 /// Writes all parameters and statistics, with string metadata, whole or not at all ([`atomic_file::write`]).
@@ -68,7 +74,7 @@ pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) 
 /// Everything is checked and read before the first parameter changes.
 ///
 /// # Errors
-/// When the file cannot be read, is no safetensors file, or is one of another network: then the error
+/// When the file cannot be read, is not a valid safetensors file, or is one of another network: then the error
 /// lists all differences at once, as `load_state_dict` does.
 pub fn load(path: impl AsRef<Path>, params: &mut Params) -> Result<(), WeightsError> {
     Archive::open(path)?.load_into(params)

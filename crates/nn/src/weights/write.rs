@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use tensor::Shape;
 
-use super::header::{Dtype, METADATA};
+use super::header::METADATA;
 
 /// The bytes of a safetensors file with these tensors (name, shape, values), in this order, and these
 /// metadata. The entry `format` = `pt`, by which readers know PyTorch's layout, is added.
@@ -19,7 +19,7 @@ pub fn encode<'a>(
 ) -> Vec<u8> {
     let mut metadata: BTreeMap<&str, &str> = metadata.iter().copied().collect();
     metadata.insert("format", "pt");
-    let mut header = format!("{{{}:{}", quoted(METADATA), quoted(&metadata));
+    let mut header = format!("{{{METADATA}:{}", quoted(&metadata));
     let (mut names, mut data) = (HashSet::new(), Vec::new());
     for (name, shape, values) in tensors {
         assert!(
@@ -30,7 +30,7 @@ pub fn encode<'a>(
         assert!(names.insert(name), "encode: two tensors are named {name:?}");
         let start = data.len();
         data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        let info = Info { dtype: Dtype::F32, shape: &shape, data_offsets: (start, data.len()) };
+        let info = Info { dtype: "F32", shape: &shape, data_offsets: (start, data.len()) };
         header += &format!(",{}:{}", quoted(name), quoted(&info));
     }
     header.push('}');
@@ -46,7 +46,7 @@ pub fn encode<'a>(
 /// What the header says of a tensor.
 #[derive(Serialize)]
 struct Info<'a> {
-    dtype: Dtype,
+    dtype: &'static str,
     shape: &'a [usize],
     data_offsets: (usize, usize),
 }
