@@ -5,14 +5,17 @@ use rand_distr::StandardNormal;
 
 use crate::basic::check_moments;
 
-/// N(mean, std²) cut to [low, high]: what falls outside is drawn again.
+/// N(mean, std²) cut to [low, high], of which either or both may be infinite.
 /// `torch.nn.init.trunc_normal_`, whose default is N(0, 1) cut to [−2, 2].
 ///
-/// Where the interval holds little of the normal distribution, uniform draws are accepted with the
-/// probability of their density instead, so that also a far tail ends soon.
+/// A weight takes a few draws, whatever the interval. One that holds a fair part of the distribution rejects
+/// normal draws that fall outside; a narrow one accepts uniform draws, and a tail exponential ones, with a
+/// probability that follows their density. What rounding to f32 would put outside takes the nearest f32 inside.
+///
+/// Robert, "Simulation of truncated normal variables", Statistics and Computing 5, 1995.
 ///
 /// # Panics
-/// When `std` is not positive, or the bounds are not in order, or not finite.
+/// When `std` is not positive, the bounds are not in order, or no f32 lies between them.
 #[track_caller]
 pub fn truncated_normal(
     weights: &mut [f32],
@@ -24,31 +27,84 @@ pub fn truncated_normal(
 ) {
     check_moments("truncated_normal", mean, std);
     assert!(std > 0.0, "truncated_normal: std = {std} must be positive");
-    assert!(
-        low < high && low.is_finite() && high.is_finite(),
-        "truncated_normal: the bounds {low} and {high} must be finite and in order"
-    );
-    // In units of std; rejection from the normal is quick if the interval holds a fair part of it.
-    let (a, b) = ((low - mean) / std, (high - mean) / std);
-    let holds_a_fair_part = a < 0.5 && b > -0.5 && b - a > 1.0;
+    assert!(low < high, "truncated_normal: the bounds {low} and {high} must be in order");
+    let (first, last) = (first_f32(low), -first_f32(-high));
+    assert!(first <= last, "truncated_normal: no f32 lies between the bounds {low} and {high}");
+
+    // In units of std; the width not from a and b, which far from the mean may be one number.
+    let (a, b, width) = ((low - mean) / std, (high - mean) / std, (high - low) / std);
+    // In a tail, width·rate is about the number of uniform draws for one that is accepted.
+    let cut = if a < 0.5 && b > -0.5 && b - a > 1.0 {
+        Cut::FairPart
+    } else if a > 0.0 && width * rate(a) > 4.0 {
+        Cut::Tail { a, start: low, outwards: std }
+    } else if b < 0.0 && width * rate(-b) > 4.0 {
+        Cut::Tail { a: -b, start: high, outwards: -std }
+    } else {
+        Cut::Narrow
+    };
     let peak = 0f64.clamp(a, b);
     for weight in weights {
         *weight = loop {
-            let z = if holds_a_fair_part {
-                rng.sample::<f64, _>(StandardNormal)
-            } else {
-                let z = a + (b - a) * rng.random::<f64>();
-                let log_density = 0.5 * (peak * peak - z * z);
-                if rng.random::<f64>().ln() > log_density {
-                    continue;
+            let (x, is_inside) = match cut {
+                Cut::FairPart => {
+                    let z = rng.sample::<f64, _>(StandardNormal);
+                    (mean + std * z, z >= a && z <= b)
                 }
-                z
+                Cut::Narrow => {
+                    let z = a + (b - a) * rng.random::<f64>();
+                    let log_density = 0.5 * (peak * peak - z * z);
+                    if rng.random::<f64>().ln() > log_density {
+                        continue;
+                    }
+                    (mean + std * z, true)
+                }
+                Cut::Tail { a, start, outwards } => {
+                    let Some(distance) = tail_distance(a, rng) else { continue };
+                    let x = start + outwards * distance;
+                    (x, x >= low && x <= high)
+                }
             };
-            let weight = (mean + std * z) as f32;
-            // Compared after rounding, so that no weight lies outside by a rounding error.
-            if f64::from(weight) >= low && f64::from(weight) <= high {
-                break weight;
+            let rounded = x as f32;
+            if (first..=last).contains(&rounded) {
+                break rounded;
+            }
+            if is_inside {
+                break rounded.clamp(first, last);
             }
         };
     }
+}
+
+/// How to draw from the interval.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// About the middle of the distribution: a quarter of it, or more.
+    FairPart,
+    /// So short that the density changes by no more than a factor e⁴ or so.
+    Narrow,
+    /// From the bound `start`, which lies `a` standard deviations from the mean, away from the mean.
+    Tail { a: f64, start: f64, outwards: f64 },
+}
+
+/// The rate at which the density falls beyond `a` standard deviations, by which Robert's proposals fall too:
+/// (a + √(a² + 4))/2.
+fn rate(a: f64) -> f64 {
+    a / 2.0 + a.hypot(2.0) / 2.0
+}
+
+/// A draw from N(0, 1) beyond a, less a: exponential with rate λ, accepted with probability
+/// exp(−(z − λ)²/2), where z − λ = distance − 1/λ.
+fn tail_distance(a: f64, rng: &mut (impl Rng + ?Sized)) -> Option<f64> {
+    let rate = rate(a);
+    let distance = -(1.0 - rng.random::<f64>()).ln() / rate;
+    let log_accepted = -0.5 * (distance - 1.0 / rate).powi(2);
+    (rng.random::<f64>().ln() <= log_accepted).then_some(distance)
+}
+
+/// The smallest finite f32 that is no less than `x`; infinite if there is none.
+fn first_f32(x: f64) -> f32 {
+    let rounded = x as f32;
+    let up = if f64::from(rounded) < x { rounded.next_up() } else { rounded };
+    up.max(f32::MIN)
 }

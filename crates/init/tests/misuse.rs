@@ -32,7 +32,13 @@ panics! {
     normal_std: |w, rng| normal(w, 0.0, -1.0, rng) => "normal: std = -1 must be finite and not negative";
     normal_mean: |w, rng| normal(w, f64::NAN, 1.0, rng) => "normal: mean = NaN must be finite";
     truncated_order: |w, rng| truncated_normal(w, 0.0, 1.0, 1.0, 1.0, rng)
-        => "truncated_normal: the bounds 1 and 1 must be finite and in order";
+        => "truncated_normal: the bounds 1 and 1 must be in order";
+    truncated_nan: |w, rng| truncated_normal(w, 0.0, 1.0, f64::NAN, 1.0, rng)
+        => "truncated_normal: the bounds NaN and 1 must be in order";
+    truncated_between_two_f32: |w, rng| truncated_normal(w, 1.0, 1.0, 1.0 + 1e-8, 1.0 + 1e-7, rng)
+        => "truncated_normal: no f32 lies between the bounds 1.00000001 and 1.0000001";
+    truncated_beyond_f32: |w, rng| truncated_normal(w, 0.0, 1.0, 1e39, f64::INFINITY, rng)
+        => "truncated_normal: no f32 lies between the bounds 1";
     truncated_std: |w, rng| truncated_normal(w, 0.0, 0.0, -1.0, 1.0, rng) => "truncated_normal: std = 0 must be positive";
     orthogonal_shape: |w, rng| orthogonal(w, &[6], 1.0, rng) => "orthogonal: takes two dimensions or more, this shape is [6]";
     orthogonal_gain: |w, rng| orthogonal(w, &[2, 3], f64::NAN, rng) => "orthogonal: gain = NaN must be finite";

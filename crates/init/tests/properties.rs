@@ -147,6 +147,45 @@ proptest! {
     }
 }
 
+/// (mean, std, low, high), and the mean of the distribution cut there, from φ and Φ.
+#[test]
+fn a_truncated_draw_takes_a_few_draws_wherever_the_interval_lies() {
+    const INF: f64 = f64::INFINITY;
+    let cuts = [
+        (0.0, 1.0, -2.0, 2.0, 0.0),
+        (0.0, 1.0, -INF, INF, 0.0),
+        (3.0, 2.0, -INF, 3.0, 3.0 - 2.0 * 0.797885),
+        (0.0, 1.0, 0.5, 3.4e38, 1.141078),
+        (0.0, 1.0, 1.0, 1e6, 1.525135),
+        (0.0, 1.0, 2.0, 3.4e38, 2.373216),
+        (0.0, 1.0, 2.0, INF, 2.373216),
+        (0.0, 1.0, -INF, -2.0, -2.373216),
+        (0.0, 1.0, 5.25, 1e6, 5.428734),
+        (0.0, 1e-3, 2e-3, 2.0, 2.373216e-3),
+        (0.0, 1.0, 10.0, 11.0, 10.098093),
+        (0.0, 1.0, -101.0, -100.0, -100.009998),
+        (0.0, 1.0, 1e20, 1e30, 1e20),
+        (-1e3, 5e-324, 7.0, INF, 7.0),
+        (-1e300, 1.0, -1.0, 3.0, -1.0),
+        (1e300, 1.0, -INF, INF, f64::from(f32::MAX)),
+        (0.0, 1.0, 7.0, 7.0 + 1e-12, 7.0),
+        // The draws round to 1, which lies outside.
+        (1.0, 1e-12, 1.0 + 1e-8, 2.0, f64::from(1f32.next_up())),
+        (0.0, 1e-3, 1.0 + 1e-8, INF, f64::from(1f32.next_up())),
+    ];
+    for (mean, std, low, high, expected) in cuts {
+        let (n, mut rng) = (20_000, rng(3));
+        let weights = filled(n, |w| truncated_normal(w, mean, std, low, high, &mut rng));
+        assert!(weights.iter().all(|&w| f64::from(w) >= low && f64::from(w) <= high && w.is_finite()));
+        let actual = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / n as f64;
+        let noise = 5.0 * std / (n as f64).sqrt() + 1e-7 * expected.abs();
+        assert!((actual - expected).abs() <= noise, "[{low}, {high}]: mean {actual} should be {expected}");
+        // Words of 32 bits; a uniform number takes two of them.
+        let n_words = rng.get_word_pos() as f64 / n as f64;
+        assert!(n_words <= 12.0, "[{low}, {high}]: {n_words} random words a weight");
+    }
+}
+
 /// The lecture's items 17 and 32.
 #[test]
 fn the_lectures_spreads_and_bounds() {

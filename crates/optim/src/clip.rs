@@ -4,8 +4,8 @@ use parameters::Parameters;
 use rayon::prelude::*;
 
 use crate::Real;
-use crate::lanes::CHUNK;
-use crate::reduce::{sum_of_squares, sums};
+use crate::elementwise::CHUNK;
+use crate::reduce::{largest, norm, rescale, sums};
 
 /// What is measured of a gradient before it is clipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,31 +22,32 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// The norm of all gradients together, as if they were one vector.
+    /// The norm of all gradients together, as if they were one vector. It is right for all finite gradients,
+    /// from the smallest to the largest, whose norm an f64 can represent; NaN if any of them is.
     ///
     /// # Panics
     /// When the p of [`Norm::P`] is not positive and finite.
     #[track_caller]
     pub fn of<F: Real>(self, grads: &[&[F]]) -> f64 {
-        self.over(grads.iter().copied())
+        self.over(|| grads.iter().copied())
     }
 
+    /// The norm of all that `grads` gives, which may be called twice.
     #[track_caller]
-    fn over<'a, F: Real>(self, grads: impl Iterator<Item = &'a [F]>) -> f64 {
+    fn over<'a, F: Real, I: Iterator<Item = &'a [F]>>(self, grads: impl Fn() -> I) -> f64 {
         match self {
-            Self::L2 => grads.map(sum_of_squares).sum::<f64>().sqrt(),
-            Self::L1 => grads.map(|grads| sums([grads], move |[g]| [g.abs()])[0]).sum(),
-            Self::Max => grads.flatten().fold(F::ZERO, |max, g| max.larger(g.abs())).to_f64(),
+            Self::L2 => norm(grads, |g| g * g, f64::sqrt),
+            Self::L1 => grads().map(|grads| sums([grads], move |[g]| [g.abs().to_f64()])[0]).sum(),
+            Self::Max => grads().fold(0.0, |max: f64, grads| max.larger(largest(grads))),
             Self::P(p) => {
                 assert!(p > 0.0 && p.is_finite(), "Norm::P: p = {p} must be positive and finite");
-                let power = move |[g]: [F; 1]| [F::of(g.abs().to_f64().powf(p))];
-                grads.map(|grads| sums([grads], power)[0]).sum::<f64>().powf(1.0 / p)
+                norm(grads, move |g| g.powf(p), |sum| sum.powf(1.0 / p))
             }
         }
     }
 }
 
-/// Limits each component of the gradients of what is trainable to [−limit, limit]; NaN stays NaN.
+/// Limits each component of the gradients of what is trainable to [−limit, limit]; propagates NaN.
 /// `torch.nn.utils.clip_grad_value_`.
 ///
 /// # Panics
@@ -85,9 +86,9 @@ pub fn clip_norm<P>(params: &mut P, max_norm: f64, norm: Norm) -> f64
 where
     P: Parameters<Value: Real> + ?Sized,
 {
-    let total = norm.over(params.trainable_ranges().map(|range| &params.grads()[range]));
-    if let Some(factor) = factor(total, max_norm) {
-        params.for_each_trainable(|_, grads| scale(grads, factor));
+    let total = norm.over(|| params.trainable_ranges().map(|range| &params.grads()[range]));
+    if let Some(from) = too_long(total, max_norm) {
+        params.for_each_trainable(|_, grads| rescale(grads, max_norm, from));
     }
     total
 }
@@ -106,22 +107,19 @@ where
 /// When `max_norm` is negative or NaN, or as [`Norm::of`].
 #[track_caller]
 pub fn clip_norm_slices<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: Norm) -> f64 {
-    let total = norm.over(grads.iter().map(|grads| &**grads));
-    if let Some(factor) = factor(total, max_norm) {
-        grads.iter_mut().for_each(|grads| scale(grads, factor));
+    let total = norm.over(|| grads.iter().map(|grads| &**grads));
+    if let Some(from) = too_long(total, max_norm) {
+        grads.iter_mut().for_each(|grads| rescale(grads, max_norm, from));
     }
     total
 }
 
-/// What gradients of norm `total` are multiplied by; `None` where they are short enough.
+/// What gradients of norm `total` are divided by before they are multiplied by `max_norm`; `None` where they
+/// are short enough.
 #[track_caller]
-fn factor(total: f64, max_norm: f64) -> Option<f64> {
+fn too_long(total: f64, max_norm: f64) -> Option<f64> {
     assert!(max_norm >= 0.0, "clip_norm: max_norm = {max_norm} must not be negative");
-    let factor = max_norm / (total + 1e-6);
-    (factor < 1.0 || factor.is_nan()).then_some(factor)
-}
-
-fn scale<F: Real>(grads: &mut [F], factor: f64) {
-    let factor = F::of(factor);
-    grads.par_chunks_mut(CHUNK).for_each(|grads| grads.iter_mut().for_each(|g| *g *= factor));
+    let from = total + 1e-6;
+    let factor = max_norm / from;
+    (factor < 1.0 || factor.is_nan()).then_some(from)
 }

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_stopper_goes_on_where_the_first_was() {
+    fn a_resumed_stopper_continues_where_the_first_was() {
         let config = EarlyStopping { patience: 3, ..EarlyStopping::default() };
         let mut first = Stopper::new(config).unwrap();
         first.observe(1.0, &[1.0, 2.0]);

@@ -36,7 +36,7 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
-    /// A name that is not in a registry.
+    /// A name that no rule or schedule has.
     #[error("there is no {kind} named `{name}`; there are {known}")]
     UnknownName {
         /// `optimizer` or `schedule`.
@@ -67,7 +67,10 @@ pub enum Error {
         range: Range<usize>,
     },
     /// A parameter whose shape a rule cannot take.
-    #[error("parameter `{name}`: {owner} takes {expected}, not shape {shape:?}")]
+    #[error(
+        "parameter `{name}`: {owner} takes {expected}, not shape {shape:?}: `Param::with_shape` gives a \
+         parameter its shape, `Groups::rule` another rule"
+    )]
     RuleShape {
         /// The rule.
         owner: &'static str,
@@ -143,6 +146,8 @@ impl Interval {
     pub const INSIDE_UNIT: Self = Self { low_is_in: false, ..Self::DECAY_RATE };
     /// [0, 1].
     pub const UNIT: Self = Self { high_is_in: true, ..Self::DECAY_RATE };
+    /// [0, ½].
+    pub const HALF: Self = Self { high: 0.5, ..Self::UNIT };
     /// (0, 1].
     pub const POSITIVE_UNIT: Self = Self { low_is_in: false, ..Self::UNIT };
 
@@ -195,6 +200,7 @@ mod tests {
             (Interval::DECAY_RATE, "[0, 1)", vec![0.0, 0.999], vec![-0.1, 1.0]),
             (Interval::INSIDE_UNIT, "(0, 1)", vec![0.5], vec![0.0, 1.0]),
             (Interval::UNIT, "[0, 1]", vec![0.0, 1.0], vec![-0.1, 1.1]),
+            (Interval::HALF, "[0, 0.5]", vec![0.0, 0.5], vec![-0.1, 0.51]),
             (Interval::POSITIVE_UNIT, "(0, 1]", vec![0.1, 1.0], vec![0.0, 1.1]),
         ] {
             assert_eq!(interval.to_string(), text);

@@ -15,7 +15,7 @@ pub struct ReduceLrOnPlateau {
     pub factor: f64,
     /// Epochs without improvement that are let pass: the next one lowers the rate; 10.
     pub patience: u64,
-    /// What counts as an improvement; [`Threshold::Relative`] by 1e-4.
+    /// What counts as an improvement; by 1e-4, [`Threshold::Relative`].
     pub threshold: Threshold,
     /// Epochs after a change in which nothing is counted; 0.
     pub cooldown: u64,
@@ -28,8 +28,12 @@ pub struct ReduceLrOnPlateau {
 /// By how much a metric must beat the best.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// By this part of the best.
+    /// By this part of the best's absolute value: a metric may be negative, as a log-likelihood or a reward is.
+    /// PyTorch's `rel`, but for negative metrics.
     Relative(f64),
+    /// PyTorch's `rel` for metrics of either sign: below best·(1 − x), or above best·(1 + x). Where the best is
+    /// negative, a metric that gets worse by less than this part counts as an improvement.
+    RelativeAsPyTorch(f64),
     /// By this much.
     Absolute(f64),
 }
@@ -50,11 +54,13 @@ impl ReduceLrOnPlateau {
     }
 
     fn is_better(&self, metric: f64, best: f64) -> bool {
-        match (self.threshold, self.goal) {
-            (Threshold::Absolute(min_delta), mode) => mode.is_better(metric, best, min_delta),
-            (Threshold::Relative(part), Goal::Min) => metric < best * (1.0 - part),
-            (Threshold::Relative(part), Goal::Max) => metric > best * (1.0 + part),
-        }
+        let margin = match self.threshold {
+            _ if best.is_infinite() => 0.0, // nothing has been seen
+            Threshold::Absolute(min_delta) => min_delta,
+            Threshold::Relative(part) => part * best.abs(),
+            Threshold::RelativeAsPyTorch(part) => part * best,
+        };
+        self.goal.is_better(metric, best, margin)
     }
 }
 
@@ -97,7 +103,9 @@ impl Plateau {
         let owner = "plateau";
         Interval::NON_NEGATIVE.check(owner, "lr", config.lr)?;
         Interval::DECAY_RATE.check(owner, "factor", config.factor)?;
-        let (Threshold::Relative(threshold) | Threshold::Absolute(threshold)) = config.threshold;
+        let (Threshold::Relative(threshold)
+        | Threshold::RelativeAsPyTorch(threshold)
+        | Threshold::Absolute(threshold)) = config.threshold;
         Interval::NON_NEGATIVE.check(owner, "threshold", threshold)?;
         Interval::NON_NEGATIVE.check(owner, "min_lr", config.min_lr)?;
         Interval::NON_NEGATIVE.check(owner, "eps", config.eps)?;

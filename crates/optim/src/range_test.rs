@@ -5,8 +5,13 @@ use crate::{Error, Interval};
 /// Raises the learning rate from step to step of a trial run and watches the loss.
 ///
 /// The rate grows by a constant factor from `start_lr` to `end_lr`. The loss is smoothed by an exponential
-/// average with bias correction; the test ends when that exceeds `divergence` times its smallest value so
-/// far, or is not finite.
+/// average with bias correction; the test ends when that has risen too far above its smallest value so far,
+/// or is not finite:
+/// ```text
+/// s − s_min > (divergence − 1)·max(|s_min|, |s₀|)
+/// ```
+/// At the start, and for as long as a positive loss does not fall, that is `divergence` times the smallest
+/// value. A loss may be negative, as a log-likelihood is, or cross 0: s₀ gives it its scale.
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 ///
@@ -44,7 +49,7 @@ pub struct RangeTest {
     pub n_steps: usize,
     /// The decay rate of the smoothing, in [0, 1); 0.9.
     pub smoothing: f64,
-    /// Ends when the smoothed loss exceeds its minimum so far by this factor, > 1; 4.
+    /// Ends when the smoothed loss has risen by more than this factor says, > 1; 4.
     pub divergence: f64,
 }
 
@@ -93,8 +98,11 @@ impl LrRangeTest {
         let smoothing = self.config.smoothing;
         self.running = smoothing * self.running + (1.0 - smoothing) * loss;
         let smoothed = self.running / (1.0 - smoothing.powf(self.history.len() as f64 + 1.0));
-        self.has_diverged = !smoothed.is_finite() || smoothed > self.config.divergence * self.best;
+        let first = self.history.first().map_or(smoothed, |(_, first)| *first);
         self.best = self.best.min(smoothed);
+        let scale = self.best.abs().max(first.abs());
+        self.has_diverged =
+            !smoothed.is_finite() || smoothed - self.best > (self.config.divergence - 1.0) * scale;
         self.history.push((lr, smoothed));
     }
 

@@ -33,6 +33,8 @@ pub trait Real:
     const ONE: Self;
     /// The distance from 1 to the next larger number.
     const EPSILON: Self;
+    /// The smallest positive number with all its digits.
+    const MIN_POSITIVE: Self;
 
     /// Rounds an f64 to this type.
     fn of(x: f64) -> Self;
@@ -90,6 +92,7 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const EPSILON: Self = $float::EPSILON;
+            const MIN_POSITIVE: Self = $float::MIN_POSITIVE;
 
             #[inline(always)]
             fn of(x: f64) -> Self {
@@ -125,13 +128,13 @@ mod tests {
     use super::Real;
 
     #[test]
-    fn sign_is_zero_at_zero_and_hands_nan_on() {
+    fn sign_is_zero_at_zero_and_propagates_nan() {
         assert_eq!([-2.0, -0.0, 0.0, 3.0].map(|x: f64| x.sign()), [-1.0, 0.0, 0.0, 1.0]);
         assert!(f32::NAN.sign().is_nan());
     }
 
     #[test]
-    fn larger_and_smaller_hand_nan_on_from_either_side() {
+    fn larger_and_smaller_propagate_nan_from_either_side() {
         assert_eq!((1.0f64.larger(2.0), 2.0f64.larger(1.0)), (2.0, 2.0));
         assert_eq!((1.0f64.smaller(2.0), 2.0f64.smaller(1.0)), (1.0, 1.0));
         for (a, b) in [(f32::NAN, 1.0), (1.0, f32::NAN)] {

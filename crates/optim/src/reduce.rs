@@ -1,12 +1,15 @@
-//! Sums that do not depend on the number of threads.
+//! Sums and norms that do not depend on the number of threads.
 //!
 //! The order of additions is fixed by the length: 64 running sums within a chunk, chunks joined in a
-//! binary tree. All sums are kept in f64.
+//! binary tree. Terms are formed and added in f64, where no square of an f32 overflows or vanishes; squares
+//! of f64 may, and then the norm is computed once more, of the elements divided by the largest.
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::Real;
-use crate::lanes::CHUNK;
+use crate::elementwise::CHUNK;
 use simd::{Kernel, Level, Simd, dispatch};
 
 const LANES: usize = 64;
@@ -31,23 +34,89 @@ pub(crate) fn tree_sum<const K: usize>(
 /// K sums over the coordinates of N equally long slices, in one pass.
 pub(crate) fn sums<F: Real, const N: usize, const K: usize>(
     slices: [&[F]; N],
-    terms: impl Fn([F; N]) -> [F; K] + Copy + Send + Sync,
+    terms: impl Fn([F; N]) -> [f64; K] + Copy + Send + Sync,
 ) -> [f64; K] {
     tree_sum(0..slices[0].len(), CHUNK, &|range: Range<usize>| {
         dispatch(Level::current(), Sums { slices: slices.map(|slice| &slice[range.clone()]), terms })
     })
 }
 
+/// x², in f64.
+#[inline(always)]
+pub(crate) fn square<F: Real>(x: F) -> f64 {
+    x.to_f64() * x.to_f64()
+}
+
 /// Σ x².
 pub(crate) fn sum_of_squares<F: Real>(x: &[F]) -> f64 {
-    let [sum] = sums([x], move |[x]| [x * x]);
+    let [sum] = sums([x], move |[x]| [square(x)]);
     sum
 }
 
 /// Σ x·y.
 pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> f64 {
-    let [sum] = sums([x, y], move |[x, y]| [x * y]);
+    let [sum] = sums([x, y], move |[x, y]| [x.to_f64() * y.to_f64()]);
     sum
+}
+
+/// √Σx², right for whatever norm f64 can represent.
+pub(crate) fn l2_norm<F: Real>(x: &[F]) -> f64 {
+    l2_norm_of(x, sum_of_squares(x))
+}
+
+/// √Σx² where Σx² is already known.
+pub(crate) fn l2_norm_of<F: Real>(x: &[F], sum: f64) -> f64 {
+    if is_exact(sum) { sum.sqrt() } else { scaled_norm(|| std::iter::once(x), |x| x * x, f64::sqrt) }
+}
+
+/// (Σ|x|ᵖ)^(1/p) of several vectors as if they were one, by `power` (|x| to |x|ᵖ) and `root`, its inverse.
+pub(crate) fn norm<'a, F: Real, I: Iterator<Item = &'a [F]>>(
+    parts: impl Fn() -> I,
+    power: impl Fn(f64) -> f64 + Copy + Send + Sync,
+    root: impl Fn(f64) -> f64,
+) -> f64 {
+    let sum = parts().map(|x| sums([x], move |[x]| [power(x.abs().to_f64())])[0]).sum();
+    if is_exact(sum) { root(sum) } else { scaled_norm(parts, power, root) }
+}
+
+/// The norm of the elements divided by the largest, times the largest.
+fn scaled_norm<'a, F: Real, I: Iterator<Item = &'a [F]>>(
+    parts: impl Fn() -> I,
+    power: impl Fn(f64) -> f64 + Copy + Send + Sync,
+    root: impl Fn(f64) -> f64,
+) -> f64 {
+    let largest = parts().fold(0.0, |max: f64, x| max.larger(largest(x)));
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    let sum = parts().map(|x| sums([x], move |[x]| [power(x.abs().to_f64() / largest)])[0]).sum();
+    largest * root(sum)
+}
+
+/// Whether a sum of powers has not overflowed and is so far above the smallest numbers that no term which
+/// counts has lost digits to underflow.
+fn is_exact(sum: f64) -> bool {
+    const FAR_ABOVE: f64 = f64::MIN_POSITIVE * (1u64 << 62) as f64;
+    (FAR_ABOVE..=f64::MAX).contains(&sum)
+}
+
+/// max |x|; NaN if any is.
+pub(crate) fn largest<F: Real>(x: &[F]) -> f64 {
+    x.iter().fold(F::ZERO, |largest, x| largest.larger(x.abs())).to_f64()
+}
+
+/// x·to/from, also where the factor to/from is too small for `F` to hold its digits.
+pub(crate) fn rescale<F: Real>(x: &mut [F], to: f64, from: f64) {
+    let factor = F::of(to / from);
+    let is_subnormal = factor < F::MIN_POSITIVE && to > 0.0 && from.is_finite();
+    let scale = |x: &mut [F]| {
+        if is_subnormal {
+            x.iter_mut().for_each(|x| *x = F::of(x.to_f64() / from * to));
+        } else {
+            x.iter_mut().for_each(|x| *x *= factor);
+        }
+    };
+    if x.len() <= CHUNK { scale(x) } else { x.par_chunks_mut(CHUNK).for_each(scale) }
 }
 
 struct Sums<'a, F, const N: usize, T> {
@@ -55,7 +124,7 @@ struct Sums<'a, F, const N: usize, T> {
     terms: T,
 }
 
-impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel for Sums<'_, F, N, T> {
+impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [f64; K]> Kernel for Sums<'_, F, N, T> {
     type Output = [f64; K];
 
     /// The terms of a block first, then their sums: two loops that vectorise.
@@ -66,7 +135,7 @@ impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel fo
         let mut running = [[0.0; LANES]; K];
         for block_idx in 0..len / LANES {
             let block = slices.map(|(blocks, _)| blocks[block_idx]);
-            let mut terms = [[F::ZERO; LANES]; K];
+            let mut terms = [[0.0; LANES]; K];
             for lane in 0..LANES {
                 let term = (self.terms)(std::array::from_fn(|idx| block[idx][lane]));
                 for k in 0..K {
@@ -75,14 +144,14 @@ impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [F; K]> Kernel fo
             }
             for k in 0..K {
                 for lane in 0..LANES {
-                    running[k][lane] += terms[k][lane].to_f64();
+                    running[k][lane] += terms[k][lane];
                 }
             }
         }
         for lane in 0..len % LANES {
             let term = (self.terms)(slices.map(|(_, rest)| rest[lane]));
             for k in 0..K {
-                running[k][lane] += term[k].to_f64();
+                running[k][lane] += term[k];
             }
         }
         // Lanes that nothing was added to are left out: in a short slice they would cost more than all else.

@@ -4,8 +4,8 @@
 //! that is decoupled from the gradient is a matter of the rule: [`AdamW`](crate::AdamW).
 
 use crate::Real;
-use crate::lanes::Lanes;
-use crate::reduce::{sum_of_squares, sums};
+use crate::elementwise::Lanes;
+use crate::reduce::{l2_norm, rescale, square, sums};
 
 /// L2: the penalty λ/2·Σw², whose gradient is λ·w. With plain SGD it is the same as weight decay λ.
 ///
@@ -38,8 +38,8 @@ pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2
     assert!(n == n_grads, "regularize: values has {n} elements, grads {n_grads}");
     let (l1, l2) = (F::of(lambda1), F::of(lambda2));
     Lanes { values: grads, grads: values, slots: [] }.each(move |g, w, []| *g += l1 * w.sign() + l2 * w);
-    let [sum, square] = sums([values], move |[w]| [w.abs(), w * w]);
-    lambda1 * sum + lambda2 / 2.0 * square
+    let [sum, squares] = sums([values], move |[w]| [w.abs().to_f64(), square(w)]);
+    lambda1 * sum + lambda2 / 2.0 * squares
 }
 // ANCHOR_END: elastic_net
 
@@ -59,10 +59,9 @@ pub fn max_norm<F: Real>(values: &mut [F], n_rows: usize, max_norm: f64) {
         "max_norm: {n} elements do not divide into {n_rows} rows"
     );
     for row in values.chunks_exact_mut((n / n_rows).max(1)) {
-        let norm = sum_of_squares(row).sqrt();
+        let norm = l2_norm(row);
         if norm > max_norm {
-            let factor = F::of(max_norm / norm);
-            row.iter_mut().for_each(|w| *w *= factor);
+            rescale(row, max_norm, norm);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::lanes::Lanes;
+use crate::elementwise::Lanes;
 use crate::state::Kind;
 use crate::{Error, Real, Slot, State};
 
@@ -164,7 +164,8 @@ pub enum Stop {
     NoProgress,
     /// `max_iter` iterations were made.
     MaxIter,
-    /// The objective was called `max_eval` times.
+    /// The objective was called `max_eval` times; if the line search had found no better point by then, the
+    /// values are where they were.
     MaxEval,
 }
 

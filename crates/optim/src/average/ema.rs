@@ -3,7 +3,7 @@
 use parameters::Parameters;
 
 use super::{check_length, write};
-use crate::lanes::Lanes;
+use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 
 /// An exponential moving average of the weights.

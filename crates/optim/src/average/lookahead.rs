@@ -5,7 +5,7 @@ use std::ops::Range;
 use parameters::Parameters;
 
 use super::check_length;
-use crate::lanes::Lanes;
+use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 
 /// Slow weights that follow the fast ones every k steps, and take them back along.

@@ -1,6 +1,6 @@
 //! Averages of the weights over the steps.
 //!
-//! Each holds its own copy of the weights and is fed after a step; evaluate with the average, go on training
+//! Each holds its own copy of the weights and is fed after a step; evaluate with the average and continue training
 //! with the weights. What has to be saved is the average and a count.
 //!
 //! Averages are of what is trainable: frozen weights and running statistics stay what they are in the network,

@@ -4,7 +4,7 @@ use parameters::Parameters;
 
 use super::{check_length, write};
 use crate::Real;
-use crate::lanes::Lanes;
+use crate::elementwise::Lanes;
 
 /// The plain mean of the weights that it is shown.
 ///

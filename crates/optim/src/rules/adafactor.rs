@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::{Direction, hyperparameters};
-use crate::lanes::{CHUNK, Lanes};
-use crate::reduce::{sum_of_squares, sums, tree_sum};
+use crate::elementwise::{CHUNK, Lanes};
+use crate::reduce::{l2_norm, square, sum_of_squares, sums, tree_sum};
 use crate::{Error, Interval, Real, Slot, WholeTensor};
 use simd::{Kernel, Level, Simd, dispatch};
 
@@ -82,7 +82,7 @@ impl<F: Real> WholeTensor<F> for Adafactor {
             return;
         }
         let t = t as f64;
-        let rms = (sum_of_squares(values) / values.len() as f64).sqrt();
+        let rms = l2_norm(values) / (values.len() as f64).sqrt();
         let step = Step {
             new: F::of(t.powf(self.beta2_decay)),
             alpha: self.eps.1.max(rms) * self.lr.min(1.0 / t.sqrt()),
@@ -134,15 +134,14 @@ impl<F: Real> Step<F> {
     }
 
     /// αₜ/max(1, RMS(u)/d).
-    fn size(self, update_square: f64, n: usize) -> F {
-        F::of(self.alpha / ((update_square / n as f64).sqrt() / self.d).max(1.0))
+    fn size(self, update_squares: f64, n: usize) -> F {
+        F::of(self.alpha / ((update_squares / n as f64).sqrt() / self.d).max(1.0))
     }
 
     fn vector(self, values: &mut [F], grads: &[F], variance: &mut [F]) {
         Lanes { values: &mut *variance, grads, slots: [] }.each(move |v, g, []| *v = v.lerp(g * g, self.new));
-        let square_of = move |[g, v]: [F; 2]| [self.update(g, v) * self.update(g, v)];
-        let [square] = sums([grads, &*variance], square_of);
-        let size = self.size(square, values.len());
+        let [squares] = sums([grads, &*variance], move |[g, v]| [square(self.update(g, v))]);
+        let size = self.size(squares, values.len());
         Lanes { values, grads, slots: [variance] }
             .each(move |w, g, [v]| *w = self.shrink * *w - size * self.direction.at(*w, self.update(g, *v)));
     }
@@ -168,7 +167,7 @@ impl<F: Real> Step<F> {
             let mut sums = [0.0; STRIP];
             for row in grads.chunks_exact(cols) {
                 for (sum, &g) in sums.iter_mut().zip(&row[strip_idx * STRIP..][..col_var.len()]) {
-                    *sum += (g * g).to_f64();
+                    *sum += square(g);
                 }
             }
             for (var, sum) in col_var.iter_mut().zip(sums) {
@@ -179,7 +178,7 @@ impl<F: Real> Step<F> {
 
     /// R/max(mean(R), ε₁).
     fn row_factors(self, row_var: &[F], row_factor: &mut [F]) {
-        let [sum] = sums([row_var], move |[r]| [r]);
+        let [sum] = sums([row_var], move |[r]| [r.to_f64()]);
         let mean = F::of(sum / row_var.len() as f64).larger(self.eps);
         for (factor, &var) in row_factor.iter_mut().zip(row_var) {
             *factor = var / mean;
@@ -191,17 +190,15 @@ impl<F: Real> Step<F> {
         let cols = values.len() / row_factor.len();
         let rows_at_once = (CHUNK / cols).max(1);
         let col_var_of = |row: usize| &col_var[row / rows * cols..][..cols];
-        let [square] = tree_sum(0..row_factor.len(), rows_at_once, &|range| {
+        let [squares] = tree_sum(0..row_factor.len(), rows_at_once, &|range| {
             let squares = range.map(|row| {
                 let factor = row_factor[row];
-                let square_of =
-                    move |[g, c]: [F; 2]| [self.update(g, factor * c) * self.update(g, factor * c)];
-                let [square] = sums([&grads[row * cols..][..cols], col_var_of(row)], square_of);
-                square
+                let square_of = move |[g, c]: [F; 2]| [square(self.update(g, factor * c))];
+                sums([&grads[row * cols..][..cols], col_var_of(row)], square_of)[0]
             });
             [squares.sum()]
         });
-        let size = self.size(square, values.len());
+        let size = self.size(squares, values.len());
         let pieces = values.par_chunks_mut(cols).zip(grads.par_chunks(cols)).enumerate();
         pieces.with_min_len(rows_at_once).for_each(|(row, (values, grads))| {
             let (factor, col_var) = (row_factor[row], col_var_of(row));

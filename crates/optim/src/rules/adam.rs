@@ -71,40 +71,36 @@ impl<F: Real> Elementwise<F> for Adam {
 
     // ANCHOR: apply
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
-        let (beta1, beta2) = self.betas;
-        let corrections = if self.bias_correction {
-            (1.0 - beta1.powf(t as f64), 1.0 - beta2.powf(t as f64))
-        } else {
-            (1.0, 1.0)
-        };
         let (direction, decoupled) =
             Direction::with_decay(self.maximize, self.weight_decay, self.decoupled_weight_decay);
-        let [step_size, root, eps, beta1, new1, beta2, new2, shrink] = [
-            self.lr / corrections.0,
-            corrections.1.sqrt(),
-            self.eps,
-            beta1,
-            1.0 - beta1,
-            beta2,
-            1.0 - beta2,
-            1.0 - self.lr * decoupled,
-        ]
-        .map(F::of);
+        let shrink = F::of(1.0 - self.lr * decoupled);
+
+        let (beta1, beta2) = self.betas;
+        let ([beta1, new1], [beta2, new2]) =
+            ([beta1, 1.0 - beta1].map(F::of), [beta2, 1.0 - beta2].map(F::of));
         let means = move |w: F, g: F, m: &mut F, v: &mut F| {
             let g = direction.at(w, g);
             *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
         };
+
+        // With c₁ = 1 − β₁ᵗ and c₂ = 1 − β₂ᵗ:
+        //     lr·m̂/(√v̂ + ε) = lr·(m/c₁)/(√(v/c₂) + ε) = (lr/c₁)·m/(√v/√c₂ + ε)
+        let correction = |beta: f64| if self.bias_correction { 1.0 - beta.powf(t as f64) } else { 1.0 };
+        let (c1, c2) = (correction(self.betas.0), correction(self.betas.1));
+        let (lr_over_c1, sqrt_c2, eps) = (F::of(self.lr / c1), F::of(c2.sqrt()), F::of(self.eps));
+        let step = move |w: F, m: F, v: F| shrink * w - lr_over_c1 * m / (v.sqrt() / sqrt_c2 + eps);
+
         if self.amsgrad {
             at.each(move |w, g, [m, v, v_max]| {
                 means(*w, g, m, v);
                 *v_max = v_max.larger(*v);
-                *w = shrink * *w - step_size * *m / (v_max.sqrt() / root + eps);
+                *w = step(*w, *m, *v_max);
             });
         } else {
             at.each(move |w, g, [m, v]| {
                 means(*w, g, m, v);
-                *w = shrink * *w - step_size * *m / (v.sqrt() / root + eps);
+                *w = step(*w, *m, *v);
             });
         }
     }

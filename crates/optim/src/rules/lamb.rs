@@ -1,8 +1,8 @@
 //! LAMB.
 
 use super::{Direction, hyperparameters};
-use crate::lanes::Lanes;
-use crate::reduce::sums;
+use crate::elementwise::Lanes;
+use crate::reduce::{l2_norm_of, square, sums};
 use crate::{Real, Slot, WholeTensor};
 
 /// LAMB: Adam's direction, as long in each tensor as the tensor's own norm says. For large batches.
@@ -61,17 +61,10 @@ impl<F: Real> WholeTensor<F> for Lamb {
 
     fn apply(&self, t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
         let ((beta1, beta2), t) = (self.betas, t as f64);
-        let [beta1, new1, beta2, new2, correction1, correction2, eps, weight_decay] = [
-            beta1,
-            1.0 - beta1,
-            beta2,
-            1.0 - beta2,
-            1.0 - beta1.powf(t),
-            1.0 - beta2.powf(t),
-            self.eps,
-            self.weight_decay,
-        ]
-        .map(F::of);
+        let [correction1, correction2] = [1.0 - beta1.powf(t), 1.0 - beta2.powf(t)].map(F::of);
+        let ([beta1, new1], [beta2, new2]) =
+            ([beta1, 1.0 - beta1].map(F::of), [beta2, 1.0 - beta2].map(F::of));
+        let [eps, weight_decay] = [self.eps, self.weight_decay].map(F::of);
         let direction = Direction::new(self.maximize, 0.0);
         let [m, v] = slots else { unreachable!("LAMB has two slots") };
         let (m, v) = (&mut m.values[..], &mut v.values[..]);
@@ -80,14 +73,14 @@ impl<F: Real> WholeTensor<F> for Lamb {
             *m = beta1 * *m + new1 * g;
             *v = beta2 * *v + new2 * g * g;
         });
-        let update =
-            move |w: F, m: F, v: F| m / correction1 / ((v / correction2).sqrt() + eps) + weight_decay * w;
-        let [value_square, update_square] = sums([&*values, &*m, &*v], move |[w, m, v]| {
-            let u = update(w, m, v);
-            [w * w, u * u]
-        });
-        let norm = value_square.sqrt().max(self.norm_range.0).min(self.norm_range.1);
-        let ratio = if norm == 0.0 || update_square == 0.0 { 1.0 } else { norm / update_square.sqrt() };
+        let update = move |w: F, m: F, v: F| {
+            let (m_hat, v_hat) = (m / correction1, v / correction2);
+            m_hat / (v_hat.sqrt() + eps) + weight_decay * w
+        };
+        let [value_squares, update_squares] =
+            sums([&*values, &*m, &*v], move |[w, m, v]| [square(w), square(update(w, m, v))]);
+        let norm = l2_norm_of(values, value_squares).max(self.norm_range.0).min(self.norm_range.1);
+        let ratio = if norm == 0.0 || update_squares == 0.0 { 1.0 } else { norm / update_squares.sqrt() };
         let step_size = F::of(self.lr * ratio);
         Lanes { values, grads: m, slots: [v] }.each(move |w, m, [v]| *w -= step_size * update(*w, m, *v));
     }

@@ -1,8 +1,8 @@
 //! LARS.
 
 use super::{Direction, hyperparameters};
-use crate::lanes::Lanes;
-use crate::reduce::sums;
+use crate::elementwise::Lanes;
+use crate::reduce::{l2_norm_of, square, sums};
 use crate::{Real, Slot, WholeTensor};
 
 /// LARS: SGD with momentum whose learning rate in each tensor follows the ratio of the norms of weights and
@@ -51,8 +51,8 @@ impl<F: Real> WholeTensor<F> for Lars {
     }
 
     fn apply(&self, _t: u64, _shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
-        let squares = sums([&*values, grads], move |[w, g]| [w * w, g * g]);
-        let [value_norm, grad_norm] = squares.map(f64::sqrt);
+        let [value_squares, grad_squares] = sums([&*values, grads], move |[w, g]| [square(w), square(g)]);
+        let (value_norm, grad_norm) = (l2_norm_of(values, value_squares), l2_norm_of(grads, grad_squares));
         let ratio = if value_norm == 0.0 || grad_norm == 0.0 {
             1.0
         } else {

@@ -2,8 +2,8 @@
 
 use super::hyperparameters;
 use super::strong_wolfe::{Point, Search};
-use crate::lanes::Lanes;
-use crate::reduce::{dot, sums};
+use crate::elementwise::Lanes;
+use crate::reduce::{dot, largest, square, sums};
 use crate::{Error, Interval, Minimizer, Outcome, Real, Slot, State, Stop};
 
 /// L-BFGS: a quasi-Newton method that estimates the curvature from the last steps. For functions without
@@ -39,7 +39,8 @@ pub struct Lbfgs {
     pub lr: f64,
     /// Iterations in a call; 20.
     pub max_iter: usize,
-    /// Evaluations in a call, at least 1; `None` for 5/4 of `max_iter`.
+    /// Evaluations in a call, at least 1; `None` for 5/4 of `max_iter`, or, where that would leave a line search
+    /// none, in a single iteration, for 25.
     pub max_eval: Option<usize>,
     /// Ends when no component of the gradient exceeds this; 1e-7.
     pub tolerance_grad: f64,
@@ -118,7 +119,7 @@ impl<F: Real> Minimizer<F> for Lbfgs {
     ) -> Outcome {
         let (n, n_state) = (values.len(), state.n_values());
         assert!(n == n_state, "lbfgs: values has {n} elements, state {n_state}");
-        let max_evals = self.max_eval.unwrap_or(self.max_iter * 5 / 4).max(1);
+        let max_evals = self.max_eval.unwrap_or(self.default_max_eval()).max(1);
         let mut evaluate = |values: &[F], grad: &mut [F]| {
             let loss = objective(values, grad).to_f64();
             if !self.maximize {
@@ -176,6 +177,15 @@ impl<F: Real> Minimizer<F> for Lbfgs {
 }
 
 impl Lbfgs {
+    /// PyTorch's, but that it leaves the search of a single iteration no evaluation: such a call may not move,
+    /// and the next begins at the same point. 25 is the number that its search makes at most.
+    fn default_max_eval(&self) -> usize {
+        match (self.max_iter, self.line_search) {
+            (1, Some(LineSearch::StrongWolfe)) => 25,
+            (max_iter, _) => max_iter * 5 / 4,
+        }
+    }
+
     fn verdict<F: Real>(
         &self,
         n_iters: usize,
@@ -185,7 +195,9 @@ impl Lbfgs {
         t: f64,
         loss_change: f64,
     ) -> Option<Stop> {
-        if n_iters == self.max_iter {
+        if t == 0.0 && n_evals >= max_evals {
+            Some(Stop::MaxEval)
+        } else if n_iters == self.max_iter {
             Some(Stop::MaxIter)
         } else if n_evals >= max_evals {
             Some(Stop::MaxEval)
@@ -251,14 +263,14 @@ impl<'a, F: Real> Memory<'a, F> {
             assign(d, self.grad, move |g| -g);
             for place in newest_first.clone() {
                 let (s, y) = (&self.steps[place * n..][..n], &self.grad_changes[place * n..][..n]);
-                self.alpha[place] = F::of(dot(s, d)) * self.rho[place];
+                self.alpha[place] = F::of(dot(s, d) * self.rho[place].to_f64());
                 step(d, -self.alpha[place], y);
             }
             let h = self.scalars[1];
             Lanes { values: d, grads: self.grad, slots: [] }.each(move |d, _, []| *d *= h);
             for place in newest_first.rev() {
                 let (s, y) = (&self.steps[place * n..][..n], &self.grad_changes[place * n..][..n]);
-                let beta = F::of(dot(y, d)) * self.rho[place];
+                let beta = F::of(dot(y, d) * self.rho[place].to_f64());
                 step(d, self.alpha[place] - beta, s);
             }
         }
@@ -266,7 +278,7 @@ impl<'a, F: Real> Memory<'a, F> {
         if !is_first {
             return lr;
         }
-        let [norm] = sums([&*self.grad], move |[g]| [g.abs()]);
+        let [norm] = sums([&*self.grad], move |[g]| [g.abs().to_f64()]);
         (1.0 / norm).min(1.0) * lr
     }
 
@@ -279,8 +291,10 @@ impl<'a, F: Real> Memory<'a, F> {
         let y = &mut *self.trial_grad;
         y.copy_from_slice(self.grad);
         step(y, -F::ONE, self.prev_grad);
-        let [ys, yy] = sums([&*y, &*self.direction], move |[y, d]| [y * (d * t), y * y]);
-        if ys <= 1e-10 {
+        let [ys, yy] =
+            sums([&*y, &*self.direction], move |[y, d]| [y.to_f64() * (d * t).to_f64(), square(y)]);
+        // An f64 that is too large to be squared says nothing about the curvature.
+        if ys <= 1e-10 || (ys / yy).is_nan() {
             return;
         }
         self.grad_changes[place * n..][..n].copy_from_slice(y);
@@ -325,9 +339,4 @@ fn step<F: Real>(x: &mut [F], t: F, d: &[F]) {
 /// to ← f(from).
 fn assign<F: Real>(to: &mut [F], from: &[F], f: impl Fn(F) -> F + Copy + Send + Sync) {
     Lanes { values: to, grads: from, slots: [] }.each(move |to, from, []| *to = f(from));
-}
-
-/// max |x|; NaN if any is.
-fn largest<F: Real>(x: &[F]) -> f64 {
-    x.iter().fold(F::ZERO, |largest, x| largest.larger(x.abs())).to_f64()
 }

@@ -30,24 +30,8 @@ mod strong_wolfe;
 
 mod direction;
 
-pub use adadelta::Adadelta;
-pub use adafactor::Adafactor;
-pub use adagrad::Adagrad;
-pub use adam::Adam;
-pub use adamax::Adamax;
-pub use adamw::AdamW;
-pub use adan::Adan;
-pub use asgd::Asgd;
-pub use lamb::Lamb;
-pub use lars::Lars;
 pub use lbfgs::{Lbfgs, LineSearch};
-pub use lion::Lion;
-pub use muon::{LrAdjustment, Muon};
-pub use nadam::NAdam;
-pub use radam::RAdam;
-pub use rmsprop::RmsProp;
-pub use rprop::Rprop;
-pub use sgd::Sgd;
+pub use muon::LrAdjustment;
 
 use direction::Direction;
 
@@ -89,16 +73,87 @@ macro_rules! hyperparameters {
 }
 use hyperparameters;
 
+/// The rules by name: from this table come their public paths, their conversions into
+/// [`AnyRule`](crate::AnyRule) and what [`rule_named`] knows.
+macro_rules! rules {
+    ($($name:literal => $shape:ident $module:ident::$rule:ident;)+) => {
+        $(pub use $module::$rule;)+
+
+        $(into_any_rule!($shape $rule);)+
+
+        /// The names that [`rule_named`] knows.
+        pub const RULE_NAMES: &[&str] = &[$($name),+];
+
+        /// The rule with this name and its default hyperparameters, to be changed by
+        /// [`AnyRule::set`](crate::AnyRule::set).
+        ///
+        /// ```
+        /// let mut rule = optim::rule_named::<f32>("sgd")?;
+        /// rule.set("momentum", 0.9)?;
+        /// # Ok::<(), optim::Error>(())
+        /// ```
+        ///
+        /// # Errors
+        /// When there is no such rule; the message lists the names.
+        pub fn rule_named<F: crate::Real>(name: &str) -> Result<crate::AnyRule<F>, crate::Error> {
+            match name {
+                $($name => Ok($rule::default().into()),)+
+                _ => Err(crate::Error::UnknownName {
+                    kind: "optimizer",
+                    name: name.into(),
+                    known: RULE_NAMES.join(", "),
+                }),
+            }
+        }
+    };
+}
+
 macro_rules! into_any_rule {
-    ($($shape:ident: $($rule:ident),+;)+) => {$($(
+    // A generic rule writes its conversion itself.
+    (Generic $rule:ident) => {};
+    ($shape:ident $rule:ident) => {
         impl<F: crate::Real> From<$rule> for crate::AnyRule<F> {
             fn from(rule: $rule) -> Self {
                 Self::$shape(Box::new(rule))
             }
         }
-    )+)+};
+    };
 }
-into_any_rule! {
-    Elementwise: Sgd, Asgd, Rprop, Adagrad, Adadelta, RmsProp, Adam, AdamW, Adamax, NAdam, RAdam, Lion, Adan;
-    WholeTensor: Adafactor, Lamb, Lars;
+
+rules! {
+    "sgd" => Elementwise sgd::Sgd;
+    "asgd" => Elementwise asgd::Asgd;
+    "rprop" => Elementwise rprop::Rprop;
+    "adagrad" => Elementwise adagrad::Adagrad;
+    "adadelta" => Elementwise adadelta::Adadelta;
+    "rmsprop" => Elementwise rmsprop::RmsProp;
+    "adam" => Elementwise adam::Adam;
+    "adamw" => Elementwise adamw::AdamW;
+    "adamax" => Elementwise adamax::Adamax;
+    "nadam" => Elementwise nadam::NAdam;
+    "radam" => Elementwise radam::RAdam;
+    "lion" => Elementwise lion::Lion;
+    "adan" => Elementwise adan::Adan;
+    "adafactor" => WholeTensor adafactor::Adafactor;
+    "lamb" => WholeTensor lamb::Lamb;
+    "lars" => WholeTensor lars::Lars;
+    "muon" => Generic muon::Muon;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_answers_to_its_name() {
+        for name in RULE_NAMES {
+            assert_eq!(rule_named::<f64>(name).unwrap().rule().name(), *name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known() {
+        let message = rule_named::<f32>("adm").unwrap_err().to_string();
+        assert!(message.starts_with("there is no optimizer named `adm`; there are sgd, "), "{message}");
+    }
 }

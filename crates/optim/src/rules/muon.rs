@@ -1,9 +1,9 @@
 //! Muon.
 
 use super::hyperparameters;
-use crate::lanes::Lanes;
-use crate::product::{Product, SmallProduct};
-use crate::reduce::sum_of_squares;
+use crate::elementwise::Lanes;
+use crate::matrix_product::{Product, SmallProduct};
+use crate::reduce::l2_norm;
 use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 
 /// Muon: momentum made orthogonal, so that a step moves all directions of a matrix alike.
@@ -156,13 +156,14 @@ impl<P> Muon<P> {
         let (a, b, c) = self.ns_coefficients;
         let [a, b, c] = [a, b, c].map(F::of);
 
-        let norm = F::of(sum_of_squares(x).sqrt().max(self.eps));
+        let norm = l2_norm(x).max(self.eps);
         if rows > cols {
             transpose(rows, cols, x, next);
             x.copy_from_slice(next);
         }
         for x in x.iter_mut() {
-            *x = *x / norm;
+            // In f64: the norm of a matrix of f32 may be larger than any f32.
+            *x = F::of(x.to_f64() / norm);
         }
         for _ in 0..self.ns_steps {
             transpose(short, long, x, transposed);

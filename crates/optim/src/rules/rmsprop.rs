@@ -72,9 +72,11 @@ impl<F: Real> Elementwise<F> for RmsProp {
             *s = alpha * *s + new * g * g;
             *s
         };
+        // What is left of a gradient that hardly varies is rounding noise, below 0 at times: no less than ε·s.
         let variance = move |s: &mut F, m: &mut F, g: F| {
             *m = alpha * *m + new * g;
-            mean_square(s, g) - *m * *m
+            let mean_square = mean_square(s, g);
+            (mean_square - *m * *m).larger(F::EPSILON * mean_square)
         };
         match (self.centered, self.momentum != 0.0) {
             (false, false) => at.each(move |w, g, [s]| {

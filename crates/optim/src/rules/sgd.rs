@@ -29,7 +29,7 @@ pub struct Sgd {
     pub dampening: f64,
     /// Coupled (L2) weight decay λ; 0.
     pub weight_decay: f64,
-    /// Nesterov's momentum, which takes no dampening; false.
+    /// Nesterov's momentum, which needs `momentum` and takes no dampening; false.
     pub nesterov: bool,
     /// The velocity is a mean of gradients instead of their decaying sum; false.
     pub averaged: bool,
@@ -57,6 +57,7 @@ hyperparameters! { Sgd "sgd" {
     "dampening" in UNIT: dampening;
     "weight_decay" in NON_NEGATIVE: weight_decay;
 } where
+    |sgd| !(sgd.nesterov && sgd.momentum == 0.0) => "Nesterov's momentum needs a momentum above 0";
     |sgd| !(sgd.nesterov && (sgd.averaged || sgd.dampening != 0.0))
         => "Nesterov's momentum takes neither dampening nor the averaged form";
     |sgd| !(sgd.averaged && sgd.dampening != 0.0)

@@ -44,7 +44,7 @@ pub use one_cycle::{Anneal, OneCycleLr};
 pub use step::{MultiStepLr, StepLr};
 pub use trapezoid::TrapezoidLr;
 
-use crate::Error;
+use crate::{Error, Interval};
 
 /// A learning rate, and perhaps a momentum, for each step.
 ///

@@ -10,7 +10,8 @@ use crate::{Error, Interval};
 /// as the way up and ends where that began.
 ///
 /// Smith and Topin, "Super-Convergence", arXiv:1708.07120. `torch.optim.lr_scheduler.OneCycleLR`, which
-/// refuses steps after the last; here the last value stays.
+/// refuses steps after the last, where here the last value stays; and which gives a cycle of one step its last
+/// value, with which nothing is learnt, where here it has `max_lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycleLr {
     /// The largest learning rate.
@@ -27,7 +28,7 @@ pub struct OneCycleLr {
     pub div_factor: f64,
     /// Initial over final learning rate; 1e4.
     pub final_div_factor: f64,
-    /// Three phases instead of two; false.
+    /// Three phases instead of two, for `pct_start` up to ½; false.
     pub three_phase: bool,
 }
 
@@ -58,6 +59,9 @@ impl OneCycleLr {
     /// The value at a step of what is `start` at first, `top` where the learning rate is largest, and `end`
     /// at last.
     fn value(&self, step: u64, start: f64, top: f64, end: f64) -> f64 {
+        if self.total_steps == 1 {
+            return top;
+        }
         let last = self.total_steps as f64 - 1.0;
         let up = self.pct_start * self.total_steps as f64 - 1.0;
         let phases = if self.three_phase {
@@ -96,7 +100,8 @@ impl Schedule for OneCycleLr {
     fn check(&self) -> Result<(), Error> {
         Interval::NON_NEGATIVE.check("one-cycle", "max_lr", self.max_lr)?;
         Interval::AT_LEAST_ONE.check("one-cycle", "total_steps", self.total_steps as f64)?;
-        Interval::UNIT.check("one-cycle", "pct_start", self.pct_start)?;
+        let most = if self.three_phase { Interval::HALF } else { Interval::UNIT };
+        most.check("one-cycle", "pct_start", self.pct_start)?;
         Interval::POSITIVE.check("one-cycle", "div_factor", self.div_factor)?;
         Interval::POSITIVE.check("one-cycle", "final_div_factor", self.final_div_factor)?;
         let (base, max) = self.momentum.unwrap_or((0.0, 0.0));

@@ -105,6 +105,20 @@ fn stops_say_why() {
     assert_eq!(minimize(Lbfgs { tolerance_change: 1e9, ..searching }, &[-1.2, 1.0]).stop, Stop::NoProgress);
 }
 
+#[test]
+fn a_single_iteration_with_a_search_moves_or_says_why_not() {
+    let one = Lbfgs { line_search: Some(LineSearch::StrongWolfe), max_iter: 1, ..Lbfgs::default() };
+    let (mut w, mut state) = ([-1.2, 1.0], one.state(2).unwrap());
+    let outcomes: Vec<_> = (0..60).map(|_| one.minimize(&mut w, &mut state, rosenbrock)).collect();
+    assert!(w.iter().all(|w| (w - 1.0).abs() < 1e-4), "{w:?}");
+    assert_eq!(outcomes[0].stop, Stop::MaxIter);
+
+    let starved = Lbfgs { max_eval: Some(1), ..one };
+    let (mut w, mut state) = ([-1.2, 1.0], starved.state(2).unwrap());
+    let outcome = starved.minimize(&mut w, &mut state, rosenbrock);
+    assert_eq!((w, outcome.stop), ([-1.2, 1.0], Stop::MaxEval));
+}
+
 /// Each of the two reasons for which there is no progress, without the other.
 #[test]
 fn a_short_step_and_a_loss_that_stays_both_end_it() {

@@ -13,5 +13,5 @@ mod papers;
 mod parameters;
 mod pytorch_rules;
 
-mod company;
+mod helpers;
 mod schedules;

@@ -218,7 +218,11 @@ fn parameters_that_do_not_fit_are_refused() {
     assert!(matches!(Optimizer::<f32>::for_slices(groups), Err(Error::Overlap { .. })));
     let error =
         Optimizer::<f32>::for_slices([Group::new(Muon::default(), [Param::new("bias", 0..3)])]).unwrap_err();
-    assert_eq!(error.to_string(), "parameter `bias`: muon takes two dimensions or more, not shape [3]");
+    assert_eq!(
+        error.to_string(),
+        "parameter `bias`: muon takes two dimensions or more, not shape [3]: `Param::with_shape` gives a parameter its \
+         shape, `Groups::rule` another rule"
+    );
     let group = Group::new(sgd(0.1), [Param::new("a", 0..2)]).with_lr_scale(-1.0);
     assert_eq!(
         Optimizer::<f32>::for_slices([group]).unwrap_err().to_string(),

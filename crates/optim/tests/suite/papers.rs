@@ -254,7 +254,11 @@ fn muon_flattens_a_kernel_and_takes_a_product_of_your_own() {
 #[test]
 fn muon_refuses_a_vector() {
     let error = WholeTensor::<f32>::state(&Muon::default(), &[8]).unwrap_err();
-    assert_eq!(error.to_string(), "parameter `values`: muon takes two dimensions or more, not shape [8]");
+    assert_eq!(
+        error.to_string(),
+        "parameter `values`: muon takes two dimensions or more, not shape [8]: `Param::with_shape` gives a parameter its \
+         shape, `Groups::rule` another rule"
+    );
 }
 
 /// ‖X·Xᵀ − I‖ is small for the momentum that Muon has made orthogonal with the classical coefficients.

@@ -122,7 +122,8 @@ fn every_rule_sees_the_shapes() {
     let error = Optimizer::new(Muon::default(), &net).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "parameter `features.0.bias`: muon takes two dimensions or more, not shape [2]"
+        "parameter `features.0.bias`: muon takes two dimensions or more, not shape [2]: `Param::with_shape` gives a \
+         parameter its shape, `Groups::rule` another rule"
     );
     let matrices = Groups::new(Lamb::default(), &net).rule(|p: &Param| p.shape.len() == 2, Muon::default());
     assert!(Optimizer::with_groups(matrices).is_ok());

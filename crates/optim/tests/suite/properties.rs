@@ -153,12 +153,12 @@ proptest! {
     }
 
     #[test]
-    fn momentum_0_is_sgd_and_so_is_nesterov_with_0((values, grads) in course(), weight_decay in 0.0..0.5f64) {
+    fn momentum_0_is_sgd((values, grads) in course(), weight_decay in 0.0..0.5f64) {
         let sgd = Sgd { lr: 0.1, weight_decay, ..Sgd::default() };
         let plain: Vec<f64> = grads.iter().fold(values.clone(), |values, grads| {
             values.iter().zip(grads).map(|(w, g)| w - 0.1 * if weight_decay == 0.0 { *g } else { g + weight_decay * w }).collect()
         });
-        for same in [sgd, Sgd { nesterov: true, ..sgd }, Sgd { averaged: true, ..sgd }, Sgd { dampening: 0.5, ..sgd }] {
+        for same in [sgd, Sgd { averaged: true, ..sgd }, Sgd { dampening: 0.5, ..sgd }] {
             prop_assert_eq!(bits(&run(same.into(), &values, &grads)), bits(&plain));
         }
     }
@@ -237,6 +237,8 @@ proptest! {
             RmsProp centered: true; Adam weight_decay: 0.1; AdamW; Adamax; NAdam; RAdam; Lion weight_decay: 0.1;
             Adan weight_decay: 0.1; Adafactor; Lamb; Lars;
         };
+        let named: Vec<_> = rules.iter().map(|[climbs, _]| climbs.rule().name()).collect();
+        prop_assert!(RULE_NAMES.iter().all(|name| named.contains(name) || *name == "muon"), "only Muon cannot climb");
         for [climbs, descends] in rules {
             let name = climbs.rule().name();
             prop_assert_eq!(bits(&run(climbs, &values, &grads)), bits(&run(descends, &values, &negative)), "{}", name);
@@ -306,6 +308,54 @@ fn a_nan_in_the_gradient_reaches_its_weight_and_no_other_of_an_elementwise_rule(
         assert!(after[1].is_nan(), "{name}: {after:?}");
         assert!(!elementwise || [0, 2, 3].iter().all(|&i| after[i].is_finite()), "{name}: {after:?}");
     }
+}
+
+/// Where a rule follows the scale of a tensor, it does so up to the largest weights and gradients.
+#[test]
+fn norms_within_a_rule_neither_overflow_nor_vanish() {
+    fn check<F: Real>(powers: [i32; 4], tolerance: f64) {
+        let (w, g) = ([1.0, -2.0, 0.5, 3.0], [0.3, 0.1, -0.2, 0.4]);
+        let step = |rule: AnyRule<F>, w_scale: f64, g_scale: f64| -> Vec<f64> {
+            let mut values = w.map(|w| F::of(w * w_scale));
+            optimizer(rule, 4).step_slices(&mut values, &g.map(|g| F::of(g * g_scale)));
+            values.map(|w| w.to_f64() / w_scale).into()
+        };
+        for scale in powers.map(|power| 2f64.powi(power)) {
+            // Each with the scales of values and gradients under which its relative step is the same.
+            type Case<F> = (fn() -> AnyRule<F>, f64, f64);
+            let rules: [Case<F>; 5] = [
+                (|| Lars::default().into(), scale, scale),
+                (|| Lars { weight_decay: 0.0, ..Lars::default() }.into(), 1.0, scale.clamp(1e-30, 1e30)),
+                (|| Lamb { weight_decay: 0.0, ..Lamb::default() }.into(), scale, 1.0),
+                (|| Adafactor { eps: (None, 0.0), ..Adafactor::default() }.into(), scale, 1.0),
+                (|| Muon { eps: 0.0, ..Muon::default() }.into(), 1.0, scale),
+            ];
+            for (rule, w_scale, g_scale) in rules {
+                let (expected, actual) = (step(rule(), 1.0, 1.0), step(rule(), w_scale, g_scale));
+                let is_close = expected.iter().zip(&actual).all(|(a, b)| (a - b).abs() <= tolerance);
+                assert!(is_close, "{:?} at {scale:e}: {actual:?} should be {expected:?}", rule());
+            }
+        }
+    }
+    check::<f32>([-100, -80, 80, 124], 1e-6);
+    check::<f64>([-900, -600, 600, 1000], 1e-12);
+}
+
+#[test]
+fn a_gradient_that_never_varies_has_a_spread_of_0_and_not_less() {
+    for momentum in [0.0, 0.5] {
+        let rule = RmsProp { centered: true, momentum, ..RmsProp::default() };
+        let grads: Vec<f32> = noise(5, 200);
+        let (mut values, mut optimizer) = (vec![0f32; 200], optimizer(rule.into(), 200));
+        (0..3000).for_each(|_| optimizer.step_slices(&mut values, &grads));
+        assert!(values.iter().zip(&grads).all(|(w, g)| w.is_finite() && w * g < 0.0), "{values:?}");
+    }
+}
+
+#[test]
+fn nesterovs_momentum_needs_a_momentum() {
+    let error = Elementwise::<f32>::state(&Sgd { nesterov: true, ..Sgd::default() }, 1).unwrap_err();
+    assert_eq!(error.to_string(), "sgd: Nesterov's momentum needs a momentum above 0");
 }
 
 #[test]
@@ -387,6 +437,8 @@ fn every_rule_brings_a_function_under_its_bound() {
         ),
         (Muon { lr: 1e-2, weight_decay: 0.0, ..Muon::default() }.into(), q, 300, 0.2),
     ];
+    let named: Vec<_> = rules.iter().map(|(rule, ..)| rule.rule().name()).collect();
+    assert!(RULE_NAMES.iter().all(|name| named.contains(name)), "a rule is missing: {named:?}");
     let mut failures = Vec::new();
     for (rule, (function, start), n_steps, bound) in rules {
         let name = format!("{rule:?}");

@@ -45,7 +45,10 @@ fn rule<F: Real>(name: &str, options: &serde_json::Map<String, Value>) -> AnyRul
     let flag = |name: &str| options.get(name).is_some_and(|value| value == true);
     let maximize = flag("maximize");
     let mut rule: AnyRule<F> = match name {
-        "sgd" => Sgd { nesterov: flag("nesterov"), maximize, ..Sgd::default() }.into(),
+        "sgd" => {
+            let momentum = options.get("momentum").map_or(0.0, |momentum| momentum.as_f64().unwrap());
+            Sgd { momentum, nesterov: flag("nesterov"), maximize, ..Sgd::default() }.into()
+        }
         "asgd" => Asgd { maximize, ..Asgd::default() }.into(),
         "rprop" => Rprop { maximize, ..Rprop::default() }.into(),
         "adagrad" => Adagrad { maximize, ..Adagrad::default() }.into(),

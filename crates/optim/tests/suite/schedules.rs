@@ -204,6 +204,40 @@ fn named_schedules_do_over_the_run_what_their_table_says() {
 }
 
 #[test]
+fn named_schedules_keep_their_word_in_short_runs() {
+    for n in 1..=200 {
+        let rates = |name| -> Vec<f64> {
+            let schedule = schedule_named(name, 1.0, n).unwrap();
+            (0..n).map(|step| schedule.lr(step)).collect()
+        };
+        for name in SCHEDULE_NAMES {
+            let rates = rates(name);
+            assert!(n > 1 || rates == [1.0], "{name} over one step: {rates:?}");
+            let warms_up = ["cyclic", "one-cycle", "noam", "trapezoid"].contains(name);
+            assert!(warms_up || rates[0] == 1.0, "{name} over {n}: {rates:?}");
+        }
+        for name in ["step", "multi-step"] {
+            let rates = rates(name);
+            let decays = rates.windows(2).filter(|pair| pair[1] < pair[0]);
+            assert!(
+                decays.clone().all(|pair| (pair[1] - 0.1 * pair[0]).abs() < 1e-15),
+                "{name} over {n}: {rates:?}"
+            );
+            assert_eq!(decays.count() as u64, (n - 1).min(2), "{name} over {n}: {rates:?}");
+        }
+        // As near to 0 as a half cosine over four sevenths of the steps, or all of a few, comes.
+        let last = rates("cosine-restarts")[n as usize - 1];
+        assert!(last <= (5.0 / n as f64).min(1.0).powi(2), "cosine-restarts over {n} ends at {last}");
+        let last = rates("cosine")[n as usize - 1];
+        assert!(last <= (2.5 / n as f64).min(1.0).powi(2), "cosine over {n} ends at {last}");
+    }
+    let cycle = OneCycleLr::new(0.4, 1);
+    assert_eq!((cycle.lr(0), cycle.momentum(0), cycle.lr(9)), (0.4, Some(0.85), 0.4));
+    let long_warmup = Warmup { warmup_steps: 1000, start_factor: 0.0, then: ConstantLr::new(1.0) };
+    assert_eq!((long_warmup.lr(0), long_warmup.lr(500)), (0.0, 0.5));
+}
+
+#[test]
 fn noam_is_the_papers_formula() {
     let (d_model, warmup) = (512usize, 4000u64);
     let schedule = NoamLr::of_model(d_model, warmup);
@@ -281,6 +315,10 @@ fn checks_name_field_value_and_range() {
     assert_eq!(
         message(&OneCycleLr { pct_start: 2.0, ..one_cycle }),
         "one-cycle: pct_start = 2 is outside [0, 1]"
+    );
+    assert_eq!(
+        message(&OneCycleLr { three_phase: true, pct_start: 0.6, ..one_cycle }),
+        "one-cycle: pct_start = 0.6 is outside [0, 0.5]"
     );
     assert_eq!(
         message(&OneCycleLr { momentum: Some((-0.5, 0.9)), ..one_cycle }),
@@ -363,6 +401,36 @@ fn a_plateau_counts_what_passes_the_threshold() {
             "{goal:?} {threshold:?}"
         );
     }
+}
+
+/// Worse is not better where the best is negative, and flat is flat.
+#[test]
+fn a_plateau_takes_metrics_of_either_sign() {
+    let rates = |threshold, goal, patience, metrics: &[f64]| -> Vec<f64> {
+        let config = ReduceLrOnPlateau { threshold, goal, patience, ..ReduceLrOnPlateau::new(1.0) };
+        let mut plateau = Plateau::new(config).unwrap();
+        metrics.iter().map(|&metric| plateau.observe(metric)).collect()
+    };
+    let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+    let part = Threshold::Relative(0.1);
+    for (goal, sign) in [(Goal::Min, 1.0), (Goal::Max, -1.0)] {
+        let signed = |metrics: &[f64]| -> Vec<f64> { metrics.iter().map(|metric| sign * metric).collect() };
+        assert!(close(&rates(part, goal, 0, &signed(&[-1.0, -0.95])), &[1.0, 0.1]));
+        assert!(close(&rates(part, goal, 0, &signed(&[-1.0, -1.05, -1.2])), &[1.0, 0.1, 0.1]));
+        assert!(close(&rates(part, goal, 0, &signed(&[1.0, 0.95, 0.8])), &[1.0, 0.1, 0.1]));
+        assert!(close(&rates(part, goal, 0, &signed(&[0.0, -1e-9, 1e-9])), &[1.0, 1.0, 0.1]));
+        for level in [-1.0, 0.0, 1.0] {
+            let flat = rates(Threshold::Relative(1e-4), goal, 2, &[level; 8]);
+            assert!(close(&flat, &[1.0, 1.0, 1.0, 0.1, 0.1, 0.1, 0.01, 0.01]), "{level}: {flat:?}");
+        }
+        // The first metric is an improvement on nothing, whatever the part.
+        assert!(close(&rates(Threshold::Relative(1.0), goal, 0, &[3.0, 3.0]), &[1.0, 0.1]));
+    }
+    // PyTorch takes what is worse by less than a tenth for better.
+    let pytorch = Threshold::RelativeAsPyTorch(0.1);
+    assert!(close(&rates(pytorch, Goal::Min, 0, &[-1.0, -0.95, -0.9]), &[1.0; 3]));
+    assert!(close(&rates(pytorch, Goal::Max, 0, &[-1.0, -1.05]), &[1.0; 2]));
+    assert!(close(&rates(pytorch, Goal::Min, 0, &[1.0, 0.95]), &[1.0, 0.1]));
 }
 
 #[test]

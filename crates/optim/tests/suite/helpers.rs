@@ -1,4 +1,4 @@
-//! What stands around the rules: clipping, averages, penalties, the range test, looking for NaN.
+//! The helpers beside the rules: clipping, averages, penalties, the range test, looking for NaN.
 
 use optim::average::{Ema, Lookahead, Swa};
 use optim::regularize::{elastic_net, l1, l2, max_norm};
@@ -155,7 +155,7 @@ proptest! {
 }
 
 #[test]
-fn clipping_hands_nan_on() {
+fn clipping_propagates_nan() {
     let mut grads = [f64::NAN, 5.0];
     clip_value_slice(&mut grads, 1.0);
     assert!(grads[0].is_nan() && grads[1] == 1.0);
@@ -165,6 +165,59 @@ fn clipping_hands_nan_on() {
     assert_eq!(clip_norm_slices(&mut [&mut grads], 1.0, Norm::Max), f64::INFINITY);
     assert!(grads[0].is_nan() && grads[1] == 0.0);
     assert!(Norm::Max.of(&[&[1.0, f64::NAN, 2.0][..]]).is_nan());
+}
+
+/// In f32 squares overflow from 1.8e19 and vanish below 1e-23; in f64 from 1.3e154 and below 1e-162.
+#[test]
+fn norms_are_right_from_the_smallest_numbers_to_the_largest() {
+    fn check<F: Real>(sizes: &[f64]) {
+        for &size in sizes {
+            let grads: Vec<F> = [1.0, -0.5, 0.0, 0.25].map(|x| F::of(x * size)).into();
+            let parts = [&grads[..1], &grads[1..]];
+            let exact: Vec<f64> = grads.iter().map(|g| g.abs().to_f64()).collect();
+            let largest = exact.iter().fold(0f64, |max, g| max.max(*g));
+            for (norm, p) in [
+                (Norm::L2, 2.0),
+                (Norm::L1, 1.0),
+                (Norm::P(0.5), 0.5),
+                (Norm::P(3.0), 3.0),
+                (Norm::P(1e3), 1e3),
+            ] {
+                let expected =
+                    largest * exact.iter().map(|g| (g / largest).powf(p)).sum::<f64>().powf(1.0 / p);
+                let actual = norm.of(&parts);
+                assert!(
+                    (actual - expected).abs() <= 1e-12 * expected,
+                    "{norm:?} of {grads:?}: {actual} should be {expected}"
+                );
+            }
+            assert_eq!(Norm::Max.of(&parts), largest);
+            let norm = Norm::L2.of(&parts);
+            let mut clipped = grads.clone();
+            assert_eq!(clip_norm_slices(&mut [&mut clipped], 1e-9, Norm::L2), norm);
+            let factor = 1e-9 / (norm + 1e-6);
+            let mut rows = grads.clone();
+            max_norm(&mut rows, 1, 1e-9);
+            for ((clipped, row), g) in clipped.iter().zip(&rows).zip(&exact) {
+                let digits = 4.0 * F::EPSILON.to_f64();
+                let expected = g / (norm + 1e-6) * 1e-9;
+                assert!(
+                    (clipped.abs().to_f64() - expected).abs()
+                        <= digits * expected + f64::from(f32::MIN_POSITIVE),
+                    "{factor}: {grads:?} to {clipped}"
+                );
+                let expected = if norm > 1e-9 { g / norm * 1e-9 } else { *g };
+                assert!((row.abs().to_f64() - expected).abs() <= digits * expected, "{grads:?} to {row}");
+            }
+        }
+    }
+    check::<f32>(&[1e-37, 1e-30, 1e-20, 1.0, 1e19, 1e20, f32::MAX.into()]);
+    check::<f64>(&[1e-300, 1e-170, 1e-150, 1.0, 1e150, 1e200, f64::MAX / 8.0]);
+    let mut grads = [1e20f32; 2];
+    assert!((clip_norm_slices(&mut [&mut grads], 1.0, Norm::L2) / 2f64.sqrt() / 1e20 - 1.0).abs() < 1e-7);
+    assert!(grads.iter().all(|g| (g - 0.5f32.sqrt()).abs() < 1e-7), "{grads:?}");
+    assert_eq!((Norm::L2.of::<f32>(&[]), Norm::P(3.0).of(&[&[0.0f64; 3][..]])), (0.0, 0.0));
+    assert_eq!(l2(&[1e20f32, 1e20], &mut [0.0; 2], 1e-3), 1e-3 * f64::from(1e20f32).powi(2));
 }
 
 #[test]
@@ -304,6 +357,26 @@ fn the_range_test_ends_when_the_loss_explodes_and_suggests_nothing_if_it_never_f
     let mut test = LrRangeTest::new(config).unwrap();
     test.observe(f64::NAN);
     assert_eq!(test.next_lr(), None);
+}
+
+/// Log-likelihoods and rewards: what falls has not diverged, whatever its sign.
+#[test]
+fn the_range_test_takes_losses_of_either_sign() {
+    let n_steps_of = |loss: &dyn Fn(f64) -> f64| {
+        let config = RangeTest { n_steps: 50, smoothing: 0.0, ..RangeTest::default() };
+        let mut test = LrRangeTest::new(config).unwrap();
+        while test.next_lr().is_some() {
+            test.observe(loss(test.history().len() as f64));
+        }
+        test.history().len()
+    };
+    for start in [-1.0, 0.0, 0.5, 2.0] {
+        assert_eq!(n_steps_of(&|step| start - 0.02 * step), 50, "from {start}");
+    }
+    let noisy = |step: f64| 0.5 - 0.02 * step + 0.1 * (7.0 * step).sin();
+    assert_eq!(n_steps_of(&noisy), 50);
+    // From −1 to −2, and then up by more than three times 2.
+    assert_eq!(n_steps_of(&|step| if step < 10.0 { -1.0 - 0.1 * step } else { step }), 11);
 }
 
 #[test]
