@@ -79,20 +79,6 @@ impl Images {
 
     /// Mean and standard deviation of each channel over the training images.
     pub fn normalize(&self) -> Normalize {
-        let plane = self.train.image_shape().height * self.train.image_shape().width;
-        let mut counts = [[0u64; 256]; 3];
-        for image_idx in 0..self.train.len() {
-            for (counts, plane) in counts.iter_mut().zip(self.train.image(image_idx).chunks_exact(plane)) {
-                plane.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
-            }
-        }
-        let n_pixels = (self.train.len() * plane) as f64;
-        let moment = |counts: &[u64; 256], power: i32| {
-            let value = |byte: usize| (byte as f64 / 255.0).powi(power);
-            counts.iter().enumerate().map(|(byte, &n)| n as f64 * value(byte)).sum::<f64>() / n_pixels
-        };
-        let mean = counts.map(|counts| moment(&counts, 1));
-        let std: Vec<f32> = (0..3).map(|c| (moment(&counts[c], 2) - mean[c].powi(2)).sqrt() as f32).collect();
-        Normalize { mean: mean.map(|mean| mean as f32).to_vec(), std }
+        Normalize::measure(&self.train)
     }
 }

@@ -1,9 +1,9 @@
-//! The binary files of CIFAR-10 and CIFAR-100, read in place.
+//! The binary files of CIFAR-10 and CIFAR-100, read into memory or in place.
 
-use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::files::open_regular;
 use crate::mapped::MappedFile;
 use crate::{Dataset, Error, ImageShape, class_names};
 
@@ -29,15 +29,11 @@ pub enum Part {
     Test,
 }
 
-/// CIFAR-10 or CIFAR-100 in the authors' binary layout, behind a memory map.
+/// CIFAR-10 or CIFAR-100 in the authors' binary layout.
 ///
-/// Images are handed out without a copy: [`Dataset::image`] points into the map. A file may hold any number
+/// Images are handed out without a copy: [`Dataset::image`] points into the records. A file may hold any number
 /// of records, so that smaller sets of the same layout can be read too; that the files are the published
 /// ones is the business of [`Published::verify`](crate::Published::verify).
-///
-/// The files must not be changed while they are open. One that is cut short between two batches makes the
-/// [`Loader`](crate::Loader) return [`Error::CutShort`]; one that is cut short while a batch is being read
-/// makes the operating system end the program with the signal SIGBUS, unless it has a handler for it.
 #[derive(Debug)]
 pub struct Cifar {
     kind: CifarKind,
@@ -48,22 +44,59 @@ pub struct Cifar {
 }
 
 impl Cifar {
-    /// Opens one part of the data set in the folder `dir`, as the authors' archive unpacks it.
+    /// Reads one part of the data set in the folder `dir`, as the authors' archive unpacks it, into memory:
+    /// 154 MB for the training part of CIFAR-10. What happens to the files afterwards is no matter.
     ///
     /// The classes have their usual names, or those of `batches.meta.txt` (CIFAR-10),
     /// `fine_label_names.txt` or `coarse_label_names.txt` (CIFAR-100) if `dir` has such a file.
     ///
     /// # Errors
     /// When a file is missing, is no regular file, has a length that is no multiple of a record's, or has a
-    /// label that stands for no class.
+    /// label that stands for no class; when a file of class names is not UTF-8 (a byte order mark is passed over),
+    /// is longer than 64 KiB, or has not one name for each class, all different and without control characters.
     pub fn open(dir: impl AsRef<Path>, kind: CifarKind, part: Part) -> Result<Self, Error> {
-        let dir = dir.as_ref();
+        let read = |path: &Path| {
+            let mut bytes = Vec::new();
+            open_regular(path)?.read_to_end(&mut bytes).map_err(Error::io(path))?;
+            Ok(Bytes::Owned { path: path.to_path_buf(), bytes })
+        };
+        Self::open_with(dir.as_ref(), kind, part, read)
+    }
+
+    /// As [`open`](Self::open), behind a memory map: nothing is copied, and all processes that map the files share
+    /// the memory.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    ///
+    /// # Safety
+    /// Until the set is dropped nobody, in this process or any other, may write into the files or cut them short:
+    /// the set lends out shared slices of what is mapped. Renaming another file over one of them is harmless: the
+    /// map keeps the old one.
+    ///
+    /// As a help, not as a guarantee: a file that is cut short between two batches makes the
+    /// [`Loader`](crate::Loader) return [`Error::CutShort`], and a label that has become wrong
+    /// [`Error::LabelInUse`]; on a file that is cut short while it is read, most systems end the program with the
+    /// signal SIGBUS.
+    #[allow(unsafe_code)]
+    pub unsafe fn open_mapped(dir: impl AsRef<Path>, kind: CifarKind, part: Part) -> Result<Self, Error> {
+        // SAFETY: the caller sees to it that no file is changed.
+        let map = |path: &Path| Ok(Bytes::Mapped(unsafe { MappedFile::open(path) }?));
+        Self::open_with(dir.as_ref(), kind, part, map)
+    }
+
+    fn open_with(
+        dir: &Path,
+        kind: CifarKind,
+        part: Part,
+        bytes: impl Fn(&Path) -> Result<Bytes, Error>,
+    ) -> Result<Self, Error> {
         let class_names = match read_class_names(&dir.join(kind.class_names_file()), kind.n_classes())? {
             Some(names) => names,
             None => kind.class_names(),
         };
-        let open = |name: &&str| Records::open(kind, &dir.join(name));
-        let files = kind.files(part).iter().map(open).collect::<Result<_, _>>()?;
+        let records = |name: &&str| Records::check(kind, bytes(&dir.join(name))?);
+        let files = kind.files(part).iter().map(records).collect::<Result<_, _>>()?;
         Ok(Self::of_files(kind, files, class_names))
     }
 
@@ -80,7 +113,7 @@ impl Cifar {
         bytes: Vec<u8>,
         class_names: Vec<String>,
     ) -> Result<Self, Error> {
-        let records = Records::check(kind, Bytes::Owned(bytes))?;
+        let records = Records::check(kind, Bytes::Owned { path: "records in memory".into(), bytes })?;
         Ok(Self::of_files(kind, vec![records], class_names))
     }
 
@@ -132,7 +165,7 @@ impl Dataset for Cifar {
     fn check(&self) -> Result<(), Error> {
         self.files.iter().try_for_each(|records| match &records.0 {
             Bytes::Mapped(file) => file.check_len(),
-            Bytes::Owned(_) => Ok(()),
+            Bytes::Owned { .. } => Ok(()),
         })
     }
 }
@@ -206,14 +239,10 @@ struct Records(Bytes);
 #[derive(Debug)]
 enum Bytes {
     Mapped(MappedFile),
-    Owned(Vec<u8>),
+    Owned { path: PathBuf, bytes: Vec<u8> },
 }
 
 impl Records {
-    fn open(kind: CifarKind, path: &Path) -> Result<Self, Error> {
-        Self::check(kind, Bytes::Mapped(MappedFile::open(path)?))
-    }
-
     fn check(kind: CifarKind, bytes: Bytes) -> Result<Self, Error> {
         let records = Self(bytes);
         let (len, record_len) = (records.bytes().len(), kind.record_len());
@@ -238,39 +267,48 @@ impl Records {
     fn bytes(&self) -> &[u8] {
         match &self.0 {
             Bytes::Mapped(file) => file.bytes(),
-            Bytes::Owned(bytes) => bytes,
+            Bytes::Owned { bytes, .. } => bytes,
         }
     }
 
     fn path(&self) -> PathBuf {
         match &self.0 {
             Bytes::Mapped(file) => file.path().to_path_buf(),
-            Bytes::Owned(_) => "records in memory".into(),
+            Bytes::Owned { path, .. } => path.clone(),
         }
     }
 }
 
 /// The lines of a file of class names, or `None` if there is no such file.
 fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>, Error> {
-    if !path.is_file() {
-        return Ok(None);
-    }
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        // Nothing lies there, not even a link that leads nowhere.
+        Err(Error::Io { source, .. })
+            if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
     let problem = |problem: String| Error::ClassNames { path: path.to_path_buf(), problem };
+    let max_len = 1 << 16;
     let mut bytes = Vec::new();
-    let n_bytes_allowed = 1 << 16;
-    File::open(path)
-        .and_then(|file| file.take(n_bytes_allowed).read_to_end(&mut bytes))
-        .map_err(Error::io(path))?;
+    file.take(max_len + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > max_len {
+        return Err(problem(format!("expected names of classes in at most {max_len} bytes, found more")));
+    }
     let text =
         String::from_utf8(bytes).map_err(|_| problem("the names of the classes are not UTF-8".into()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
     if names.len() != n_classes {
         return Err(problem(format!("expected the names of {n_classes} classes, found {}", names.len())));
     }
-    // They are printed to terminals and drawn into plots.
-    if let Some(name) = names.iter().find(|name| name.chars().any(char::is_control)) {
-        return Err(problem(format!("the name {name:?} has a control character in it")));
+    names.iter().try_for_each(|name| class_names::check(name)).map_err(problem)?;
+    if let Some((_, name)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(problem(format!("two classes are called {name:?}")));
     }
     Ok(Some(names))
 }

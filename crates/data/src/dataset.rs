@@ -30,7 +30,7 @@ impl ImageShape {
 
 /// Labelled images of one shape, as bytes.
 ///
-/// [`Cifar`](crate::Cifar) reads them from a memory map, [`InMemory`](crate::InMemory) holds them,
+/// [`Cifar`](crate::Cifar) reads them from CIFAR's files, [`InMemory`](crate::InMemory) holds them,
 /// [`Subset`](crate::Subset) chooses among those of another set; a type of your own can be one too. All go
 /// through the same [`Loader`](crate::Loader).
 pub trait Dataset: Send + Sync {

@@ -61,9 +61,9 @@ pub enum Error {
     Checksum {
         /// The file.
         path: PathBuf,
-        /// The published sum, in hexadecimal.
+        /// The published checksum, in hexadecimal.
         expected: &'static str,
-        /// The sum of what is there.
+        /// The checksum of what is there.
         found: String,
     },
     /// A mapped file that was cut short after it was opened.
@@ -84,20 +84,20 @@ pub enum Error {
         /// What is wrong with it, and what was expected.
         problem: String,
     },
-    /// A picture that cannot be decoded.
+    /// An image that cannot be decoded.
     #[error("{}: {problem}", path.display())]
     Image {
-        /// The picture.
+        /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// What is wrong with it.
         problem: String,
     },
-    /// A folder that is no data set of images by class.
+    /// A folder of images by class in which something is missing or cannot be used.
     #[error("{}: {problem}", path.display())]
     Folder {
-        /// The folder.
+        /// The folder, or what lies in it.
         path: PathBuf,
-        /// What is missing.
+        /// What is wrong with it, and what was expected.
         problem: String,
     },
     /// A position that the loader cannot take up.

@@ -20,6 +20,41 @@ impl Normalize {
     pub fn cifar10() -> Self {
         Self { mean: vec![0.4914, 0.4822, 0.4465], std: vec![0.2470, 0.2435, 0.2616] }
     }
+
+    /// Mean and standard deviation (divided by the number of pixels) of each channel over all images of `dataset`.
+    ///
+    /// A channel that is the same in every pixel has the standard deviation 1, so that it becomes 0. Bytes are
+    /// counted and not added up, so that no rounding can pass for a spread.
+    ///
+    /// # Panics
+    /// When there is no image.
+    #[track_caller]
+    pub fn measure(dataset: &dyn Dataset) -> Self {
+        assert!(!dataset.is_empty(), "Normalize::measure: there is no image");
+        let shape = dataset.image_shape();
+        let mut counts = vec![[0_u64; 256]; shape.channels];
+        for image_idx in 0..dataset.len() {
+            let planes = dataset.image(image_idx).chunks_exact(shape.height * shape.width);
+            for (counts, plane) in counts.iter_mut().zip(planes) {
+                plane.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
+            }
+        }
+        let (mean, std) = counts.iter().map(mean_and_std).unzip();
+        Self { mean, std }
+    }
+}
+
+/// Of x = byte / 255, where each byte occurs so often: the mean, and from the squares of the distances to it the
+/// standard deviation, or 1 if all are the same.
+fn mean_and_std(counts: &[u64; 256]) -> (f32, f32) {
+    let n = counts.iter().sum::<u64>() as f64;
+    let sum_over = |value: &dyn Fn(f64) -> f64| -> f64 {
+        (0..).zip(counts).map(|(byte, &count)| count as f64 * value(f64::from(byte))).sum()
+    };
+    let mean = sum_over(&|byte| byte) / n;
+    let m2 = sum_over(&|byte| (byte - mean).powi(2));
+    let is_constant = counts.iter().filter(|&&count| count > 0).count() == 1;
+    ((mean / 255.0) as f32, if is_constant { 1.0 } else { ((m2 / n).sqrt() / 255.0) as f32 })
 }
 
 /// A place within training: which epoch, and which batch of it comes next. Both count from 0.

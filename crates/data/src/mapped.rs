@@ -1,4 +1,4 @@
-//! A file in a memory map: the one place of the crate with `unsafe`.
+//! A file in a memory map.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ pub(crate) struct MappedFile {
 
 impl MappedFile {
     /// Maps the file at `path`, which must be a regular file.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    ///
+    /// # Safety
+    /// Nobody may change the file while it is mapped.
+    pub(crate) unsafe fn open(path: &Path) -> Result<Self, Error> {
         let file = open_regular(path)?;
-        // SAFETY: the map is read-only and private to this struct, and every byte is a valid `u8`. What the
-        // type system cannot know is that nobody changes the file meanwhile: the crate's documentation asks
-        // the user not to, `check_len` finds a file cut short before each batch, no byte is trusted for more
-        // than its value (a label's range is checked again with each batch), and a cut within a batch is
-        // reported by the operating system (SIGBUS), not read as something else.
+        // SAFETY: the map is read-only and private to this struct, every byte is a valid `u8`, and the caller
+        // sees to it that nobody changes the file.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
         Ok(Self { path: path.to_path_buf(), file, map })
     }

@@ -15,7 +15,7 @@ pub struct Published {
     pub name: &'static str,
     /// Where the archive lies.
     pub url: &'static str,
-    /// The MD5 sum of the archive, in hexadecimal.
+    /// The MD5 checksum of the archive, in hexadecimal.
     pub archive_md5: &'static str,
     /// The folder within the archive.
     pub folder: &'static str,
@@ -30,7 +30,7 @@ pub struct PublishedFile {
     pub name: &'static str,
     /// Its length in bytes.
     pub len: u64,
-    /// Its SHA-256 sum, in hexadecimal.
+    /// Its SHA-256 checksum, in hexadecimal.
     pub sha256: &'static str,
 }
 
@@ -78,7 +78,7 @@ impl Published {
     /// Whether `dir` holds every file as published, byte for byte.
     ///
     /// # Errors
-    /// Names the first file that cannot be read or has another sum.
+    /// Names the first file that cannot be read or has another checksum.
     pub fn verify(&self, dir: &Path) -> Result<(), Error> {
         self.files.iter().try_for_each(|file| file.verify(&dir.join(file.name)))
     }
@@ -88,7 +88,7 @@ impl PublishedFile {
     /// Whether the file at `path` is this one, byte for byte.
     ///
     /// # Errors
-    /// When it cannot be read or has another sum.
+    /// When it cannot be read or has another checksum.
     pub fn verify(&self, path: &Path) -> Result<(), Error> {
         let found = sha256(open_regular(path)?).map_err(Error::io(path))?;
         if found != self.sha256 {

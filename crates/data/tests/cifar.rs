@@ -16,6 +16,13 @@ fn open_train(dir: &tempfile::TempDir) -> Result<Cifar, Error> {
     Cifar::open(dir, CifarKind::Cifar10, Part::Train)
 }
 
+/// As [`open_train`], behind a map that the tests do change: what a map helps to find, and no more.
+fn open_train_mapped(dir: &tempfile::TempDir) -> Cifar {
+    // SAFETY: it is not kept: where a test changes a file, it does so between two reads on the same thread, and
+    // reads nothing behind the new end.
+    unsafe { Cifar::open_mapped(dir, CifarKind::Cifar10, Part::Train) }.unwrap()
+}
+
 fn folder(n_records: usize) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     write_cifar(dir.path(), CifarKind::Cifar10, n_records);
@@ -25,15 +32,29 @@ fn folder(n_records: usize) -> tempfile::TempDir {
 #[test]
 fn images_and_labels_come_from_the_right_place() {
     let dir = folder(13);
-    let set = open_train(&dir).unwrap();
-    assert_eq!(set.len(), 5 * 13);
-    assert_eq!(set.class_names(), class_names::CIFAR10);
-    for image_idx in 0..set.len() {
-        let record_idx = image_idx % 13;
-        assert_eq!(set.label(image_idx), record_idx as u32 % 10);
-        assert_eq!(set.image(image_idx).len(), 3072);
-        assert!(set.image(image_idx).iter().zip(0..).all(|(&byte, i)| byte == (record_idx + i) as u8));
+    for set in [open_train(&dir).unwrap(), open_train_mapped(&dir)] {
+        assert_eq!(set.len(), 5 * 13);
+        assert_eq!(set.class_names(), class_names::CIFAR10);
+        for image_idx in 0..set.len() {
+            let record_idx = image_idx % 13;
+            assert_eq!(set.label(image_idx), record_idx as u32 % 10);
+            assert_eq!(set.image(image_idx).len(), 3072);
+            assert!(set.image(image_idx).iter().zip(0..).all(|(&byte, i)| byte == (record_idx + i) as u8));
+        }
     }
+}
+
+#[test]
+fn what_happens_to_the_files_after_they_were_read_is_no_matter() {
+    let dir = folder(4);
+    let set = open_train(&dir).unwrap();
+    let mut loader = Loader::new(&set, 64);
+    let (mut before, mut after) = (Batch::new(), Batch::new());
+    assert!(loader.next_into(&mut before).unwrap() && !loader.next_into(&mut after).unwrap());
+    fs::write(dir.path().join("data_batch_1.bin"), [200; 2 * RECORD_LEN]).unwrap();
+    File::options().write(true).open(dir.path().join("data_batch_5.bin")).unwrap().set_len(1).unwrap();
+    assert!(loader.next_into(&mut after).unwrap());
+    assert_eq!(before, after);
 }
 
 #[test]
@@ -108,7 +129,7 @@ fn what_is_no_file_is_refused() {
 #[test]
 fn a_file_cut_short_between_batches_is_an_error() {
     let dir = folder(4);
-    let set = open_train(&dir).unwrap();
+    let set = open_train_mapped(&dir);
     let mut loader = Loader::new(&set, 5);
     let mut batch = Batch::new();
     assert!(loader.next_into(&mut batch).unwrap());
@@ -122,7 +143,7 @@ fn a_file_cut_short_between_batches_is_an_error() {
 #[test]
 fn a_label_changed_after_opening_is_an_error() {
     let dir = folder(4);
-    let set = open_train(&dir).unwrap();
+    let set = open_train_mapped(&dir);
     let mut file = File::options().write(true).open(dir.path().join("data_batch_1.bin")).unwrap();
     file.seek(SeekFrom::Start(2 * 3073)).unwrap();
     file.write_all(&[77]).unwrap();
@@ -136,7 +157,15 @@ fn names_of_classes_may_lie_beside_the_images() {
     let names = dir.path().join("batches.meta.txt");
     fs::write(&names, "a\nb\r\nc\nd\n\ne\nf\ng\nh\ni\nj\n\n").unwrap();
     assert_eq!(open_train(&dir).unwrap().class_names(), ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]);
+    let long = "é".repeat(30_000);
+    fs::write(&names, format!("\u{feff}{long}\nb\nc\nd\ne\nf\ng\nh\ni\nj")).unwrap();
+    assert_eq!(open_train(&dir).unwrap().class_names()[..2], [&*long, "b"]);
     for (bad, complaint) in [
+        (
+            format!("a\nb\nc\nd\ne\nf\ng\nh\ni\nj{}", " ".repeat(1 << 16)).as_bytes(),
+            "at most 65536 bytes, found more",
+        ),
+        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n", "two classes are called \"b\""),
         ("a\nb\n".as_bytes(), "expected the names of 10 classes, found 2"),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n\x1b[2Jj", "control character"),
         (b"\xff\xfe", "not UTF-8"),

@@ -52,6 +52,37 @@ fn normalisation_is_per_channel() {
 }
 
 #[test]
+fn means_and_deviations_are_measured_per_channel() {
+    let shape = ImageShape { height: 1, width: 2, channels: 2 };
+    let set = InMemory::new(shape, vec![0, 255, 51, 51, 255, 0, 51, 102], vec![0; 2], ["only"]);
+    let Normalize { mean, std } = Normalize::measure(&set);
+    assert_eq!(mean, [0.5, 0.25]);
+    assert_eq!(std, [0.5, 0.0075_f64.sqrt() as f32]);
+}
+
+/// Whatever byte it is, also where a mean of squares less the square of the mean is not 0.
+#[test]
+fn a_constant_channel_becomes_zero() {
+    let shape = ImageShape { height: 1, width: 3, channels: 2 };
+    for byte in 0..=255 {
+        let set = InMemory::new(shape, [byte, byte, byte, 0, 9, 70].repeat(3), vec![0; 3], ["only"]);
+        let normalize = Normalize::measure(&set);
+        assert_eq!(normalize.std[0], 1.0, "{byte}");
+        let batch = &epoch(&mut Loader::new(&set, 3).normalize(&normalize))[0];
+        assert!(batch.images().iter().step_by(2).all(|&value| value == 0.0), "{byte}");
+    }
+}
+
+#[test]
+fn one_pixel_in_a_million_is_a_spread() {
+    let shape = ImageShape { height: 1_000, width: 1_000, channels: 1 };
+    let mut images = vec![200; shape.len()];
+    images[77] = 201;
+    let normalize = Normalize::measure(&InMemory::new(shape, images, vec![0], ["only"]));
+    assert!((normalize.std[0] * 255.0 - 1e-3).abs() < 1e-8, "{normalize:?}");
+}
+
+#[test]
 fn an_epoch_of_cifar_has_782_batches_and_the_last_has_16_images() {
     let shape = ImageShape { height: 1, width: 1, channels: 1 };
     let (train, test) =

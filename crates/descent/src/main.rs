@@ -7,7 +7,6 @@ use classifier::output::{message, warn};
 use descent::signals::{self, Stopped};
 
 fn main() -> ExitCode {
-    signals::explain_truncated_maps();
     signals::fail_at_the_size_limit();
     match descent::run(descent::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

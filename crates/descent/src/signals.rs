@@ -1,4 +1,4 @@
-//! Signals: Ctrl-C stops a run gracefully, and what the system says by a signal is put into words.
+//! Signals: Ctrl-C stops a run gracefully, and a limit on the size of files is an error.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ impl fmt::Display for Stopped {
 impl std::error::Error for Stopped {}
 
 #[cfg(unix)]
-pub use unix::{explain_truncated_maps, fail_at_the_size_limit, received, stop_gracefully};
+pub use unix::{fail_at_the_size_limit, received, stop_gracefully};
 
 #[cfg(unix)]
 mod unix {
@@ -62,22 +62,6 @@ mod unix {
         Some(RECEIVED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
     }
 
-    /// Makes a read past the end of a mapped file (SIGBUS) end the program with a sentence and exit code 74
-    /// (`EX_IOERR`). `data` checks every file's length before each batch; what remains is a file that shrinks
-    /// within a batch, which the kernel reports in no other way.
-    pub fn explain_truncated_maps() {
-        extern "C" fn on_bus_error(_: libc::c_int) {
-            const MESSAGE: &[u8] =
-                b"\nerror: a data file became shorter while it was being read; restore it and start again\n";
-            // SAFETY: `write` and `_exit` are async-signal-safe, and the message is static memory.
-            unsafe {
-                libc::write(libc::STDERR_FILENO, MESSAGE.as_ptr().cast(), MESSAGE.len());
-                libc::_exit(74);
-            }
-        }
-        handle(libc::SIGBUS, on_bus_error);
-    }
-
     /// Makes a write past the limit on a file's size (`ulimit -f`) an error like that of a full disk; by
     /// default SIGXFSZ kills the program and leaves half a file.
     pub fn fail_at_the_size_limit() {
@@ -100,10 +84,6 @@ pub fn stop_gracefully() {}
 pub fn received() -> Option<i32> {
     None
 }
-
-/// Elsewhere a mapped file cannot be cut short.
-#[cfg(not(unix))]
-pub fn explain_truncated_maps() {}
 
 /// Elsewhere there is no such limit.
 #[cfg(not(unix))]

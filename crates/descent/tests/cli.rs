@@ -156,7 +156,7 @@ fn a_file_that_is_no_image_is_named() {
     let folder = TempDir::new().unwrap();
     let (_, params) = nn::build(nn::models::lecture_cnn(0.5), 0);
     nn::weights::save(folder.path().join("model.safetensors"), &params, &[]).unwrap();
-    fs::write(folder.path().join("text.png"), "not a picture").unwrap();
+    fs::write(folder.path().join("text.png"), "not an image").unwrap();
     for image in ["text.png", "missing.png", "."] {
         let message = short_failure(folder.path(), &["predict", image, "--model", "model.safetensors"]);
         assert!(message.contains(image), "{message}");

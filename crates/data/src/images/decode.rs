@@ -1,0 +1,105 @@
+//! From a stranger's file to pixels: by its first bytes a decoder, and around it the limits.
+
+use std::any::Any;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+
+use super::{Pixels, jpeg, png};
+use crate::{Error, files};
+
+/// The longest side of an image that is decoded.
+const MAX_SIDE: u64 = 1 << 15;
+
+/// The most memory that decoding may take.
+pub(super) const MAX_BYTES: u64 = 256 << 20;
+
+/// Why a file is no image.
+pub(super) enum Failure {
+    Io(io::Error),
+    Image(String),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // The file was read; what it says is more than it holds.
+            ErrorKind::UnexpectedEof => Self::Image("the file is cut short".into()),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<String> for Failure {
+    fn from(problem: String) -> Self {
+        Self::Image(problem)
+    }
+}
+
+/// The pixels of the PNG or JPEG at `path`.
+pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
+    let file = files::open_regular(path)?;
+    let pixels = without_panic(|| decode_file(file));
+    pixels.map_err(|failure| match failure {
+        Failure::Io(source) => Error::Io { path: path.to_path_buf(), source },
+        Failure::Image(problem) => Error::Image { path: path.to_path_buf(), problem },
+    })
+}
+
+fn decode_file(file: File) -> Result<Pixels, Failure> {
+    let file_len = file.metadata()?.len();
+    let mut file = BufReader::new(file);
+    // A new format is one more line here, and a file beside these two.
+    match file.fill_buf()? {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::decode(file, file_len),
+        [0xff, 0xd8, 0xff, ..] => jpeg::decode(file, file_len),
+        _ => Err("expected a PNG or JPEG image, found something else".to_owned().into()),
+    }
+}
+
+/// Runs a decoder so that its panic is an error: the file is a stranger's, and the decoder may have a fault.
+/// What it worked on is gone with it.
+fn without_panic<T>(decode: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload: Box<dyn Any + Send>| {
+        let said = payload.downcast_ref::<&str>().map(|&said| said.to_owned());
+        let said = said.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(format!("the decoder cannot cope with it, and panicked: {said}").into())
+    })
+}
+
+/// Whether an image that says it is so large, and takes so many bytes to decode, may be decoded.
+pub(super) fn check_claims(
+    (width, height): (u64, u64),
+    n_bytes: u64,
+    file_len: u64,
+    max_pixels_per_byte: u64,
+) -> Result<(), String> {
+    let size = format!("it claims {width} × {height} pixels");
+    if width.max(height) > MAX_SIDE {
+        return Err(format!("{size}, expected at most {MAX_SIDE} a side"));
+    }
+    if n_bytes > MAX_BYTES {
+        return Err(format!("{size}, which take {n_bytes} bytes to decode, expected at most {MAX_BYTES}"));
+    }
+    let max_pixels = file_len.saturating_mul(max_pixels_per_byte);
+    if width * height > max_pixels {
+        return Err(format!("{size} in {file_len} bytes, which hold at most {max_pixels}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_decoder_is_an_error_that_quotes_it() {
+        let faults: [fn() -> u8; 3] = [|| panic!("a fault"), || panic!("a {}", "fault"), || vec![1][..0][0]];
+        for fault in faults {
+            let Err(Failure::Image(problem)) = without_panic(|| Ok(fault())) else { panic!() };
+            assert!(problem.starts_with("the decoder cannot cope with it, and panicked: "), "{problem}");
+            assert!(problem.ends_with("a fault") || problem.contains("index out of bounds"), "{problem}");
+        }
+    }
+}

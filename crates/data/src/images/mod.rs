@@ -1,0 +1,113 @@
+//! Images from files: decoded, laid on white, turned, cut and resampled.
+
+mod decode;
+mod exif;
+mod jpeg;
+mod png;
+mod resample;
+
+use std::path::Path;
+
+use crate::{Error, ImageShape};
+
+/// Reads a PNG or JPEG of any size as an image of `shape`: its bytes plane after plane (C × H × W).
+///
+/// What is transparent is laid on white; the image is turned as its EXIF entry says; the largest centred
+/// window of the right proportions is cut out and resampled with a triangle filter that widens when it
+/// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours by ITU-R BT.601,
+/// (299 R + 587 G + 114 B) / 1000, rounded as PIL and torchvision's `Grayscale` do it.
+///
+/// # Errors
+/// When the file cannot be read, is neither a PNG nor a JPEG, is broken or cut short, would need more than
+/// 256 MiB (its pixels, and for a JPEG the file and its coefficients), claims more pixels than its bytes can
+/// hold, or is a JPEG whose scans go over more than 2³⁰ pixels in all. A decoder's panic is an error, too,
+/// though the panic hook will have been called.
+///
+/// # Panics
+/// When `shape` has neither one nor three channels, or no pixels.
+#[track_caller]
+pub fn read_image(path: impl AsRef<Path>, shape: ImageShape) -> Result<Vec<u8>, Error> {
+    assert!(
+        matches!(shape.channels, 1 | 3) && !shape.is_empty(),
+        "read_image: an image has one or three channels and at least one pixel, found {shape:?}",
+    );
+    let pixels = decode::decode(path.as_ref())?;
+    let window = pixels.view().centred_window(shape.height, shape.width);
+    let resampled = resample::resample(&window, shape.height, shape.width);
+    Ok(match (pixels.channels, shape.channels) {
+        (1, n_planes) => resampled.repeat(n_planes),
+        (_, 1) => resampled.chunks_exact(3).map(luma).collect(),
+        _ => (0..3).flat_map(|channel| resampled.iter().skip(channel).step_by(3)).copied().collect(),
+    })
+}
+
+/// PIL's conversion to `L`: the weights of BT.601 in 16 binary places, rounded to nearest.
+fn luma(rgb: &[u8]) -> u8 {
+    let weighted = |value: u8, weight: u32| u32::from(value) * weight;
+    ((weighted(rgb[0], 19_595) + weighted(rgb[1], 38_470) + weighted(rgb[2], 7_471) + 0x8000) >> 16) as u8
+}
+
+/// Decoded pixels, row after row, on white where they were transparent.
+struct Pixels {
+    bytes: Vec<u8>,
+    width: usize,
+    height: usize,
+    /// Values of a pixel: 3 for red, green, blue; 1 for grey.
+    channels: usize,
+    /// How they are to be turned, as EXIF counts: 1 to 8.
+    orientation: u16,
+}
+
+impl Pixels {
+    /// The pixels, turned upright.
+    fn view(&self) -> View<'_> {
+        let Self { ref bytes, width, height, channels, orientation } = *self;
+        let (step_x, step_y) = (channels as isize, (channels * width) as isize);
+        let mut view = View { bytes, channels, width, height, start: 0, step_x, step_y };
+        if orientation >= 5 {
+            (view.width, view.height) = (height, width);
+            (view.step_x, view.step_y) = (step_y, step_x);
+        }
+        if matches!(orientation, 2 | 3 | 6 | 7) {
+            view.start += (view.width as isize - 1) * view.step_x;
+            view.step_x = -view.step_x;
+        }
+        if matches!(orientation, 3 | 4 | 7 | 8) {
+            view.start += (view.height as isize - 1) * view.step_y;
+            view.step_y = -view.step_y;
+        }
+        view
+    }
+}
+
+/// A rectangle of pixels within others. Turning, mirroring and cutting move no byte: pixel (x, y) begins at
+/// byte start + x · step_x + y · step_y.
+struct View<'a> {
+    bytes: &'a [u8],
+    channels: usize,
+    width: usize,
+    height: usize,
+    start: isize,
+    step_x: isize,
+    step_y: isize,
+}
+
+impl View<'_> {
+    /// The largest window of the proportions height : width, as near to the centre as whole pixels allow.
+    fn centred_window(mut self, height: usize, width: usize) -> Self {
+        let scaled =
+            |side: usize, by: usize, over: usize| (side as u128 * by as u128 / over as u128) as usize;
+        let window_width = self.width.min(scaled(self.height, width, height)).max(1);
+        let window_height = self.height.min(scaled(self.width, height, width)).max(1);
+        let (left, top) = ((self.width - window_width) / 2, (self.height - window_height) / 2);
+        self.start += left as isize * self.step_x + top as isize * self.step_y;
+        (self.width, self.height) = (window_width, window_height);
+        self
+    }
+
+    /// The values of one pixel.
+    fn pixel(&self, x: usize, y: usize) -> &[u8] {
+        let start = self.start + x as isize * self.step_x + y as isize * self.step_y;
+        &self.bytes[start as usize..][..self.channels]
+    }
+}
