@@ -26,7 +26,7 @@ use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, tree_mid};
 use crate::{Beta, elementwise, scratch};
 use dots::Dots;
 use finish::Finish;
-use panel::{Multiply, MultiplyTransposed, PARTIALS_LEN, PackTransposed};
+use panel::{Multiply, MultiplyTransposed, PackTransposed};
 use simd::{Level, dispatch};
 
 /// The sizes of a fully connected layer.
@@ -240,21 +240,20 @@ impl WeightColumns<'_> {
             };
         }
         let packed_rows = rows.len().min(WEIGHT_ROWS);
-        scratch::with(panel::panel_len(packed_rows, self.cols.len()) + PARTIALS_LEN, |memory| {
-            let (partials, packed) = memory.split_at_mut(PARTIALS_LEN);
+        scratch::with(panel::panel_len(packed_rows, self.cols.len()), |packed| {
             let mut ends = [0; MAX_SHARDS];
             for (end, shard) in ends.iter_mut().zip(shards.clone()) {
                 *end = self.shards.rows_of(shard..shard + 1, self.shape.batch).end - rows.start;
             }
             if rows.len() <= WEIGHT_ROWS {
-                return self.multiply(c, rows, &ends[..shards.len()], packed, partials, beta);
+                return self.multiply(c, rows, &ends[..shards.len()], packed, beta);
             }
             // A single shard, a chain of chunks.
             for start in rows.clone().step_by(WEIGHT_ROWS) {
                 let chunk = start..rows.end.min(start + WEIGHT_ROWS);
                 let beta = if start == rows.start { beta } else { Beta::One };
                 let end = [chunk.len()];
-                self.multiply(c, chunk, &end, packed, partials, beta);
+                self.multiply(c, chunk, &end, packed, beta);
             }
         });
     }
@@ -276,7 +275,6 @@ impl WeightColumns<'_> {
         rows: Range<usize>,
         ends: &[usize],
         packed: &mut [f32],
-        partials: &mut [f32],
         beta: Beta,
     ) {
         let &LinearShape { in_features, out_features, .. } = self.shape;
@@ -284,7 +282,7 @@ impl WeightColumns<'_> {
         let dy = &self.dy[rows.start * out_features..rows.end * out_features];
         panel::pack(packed, x, in_features, self.cols.clone());
         let finish = Finish::sum(beta);
-        dispatch(self.level, MultiplyTransposed { c, a: dy, panel: packed, ends, partials, finish });
+        dispatch(self.level, MultiplyTransposed { c, a: dy, panel: packed, ends, finish });
     }
 }
 

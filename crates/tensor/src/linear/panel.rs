@@ -33,8 +33,8 @@ pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Rang
     }
 }
 
-/// Floats of the partial sums of a tile, of at most 8 rows × 2 vectors, at the levels of the tree.
-pub(crate) const PARTIALS_LEN: usize = 16 * LANES * MAX_SHARDS.ilog2() as usize;
+/// Vectors of the partial sums of a tile, of at most 8 rows × 2 vectors, at the levels of the tree.
+const N_PARTIALS: usize = 16 * MAX_SHARDS.ilog2() as usize;
 
 /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
 pub(crate) struct PackTransposed<'a> {
@@ -109,8 +109,6 @@ pub(crate) struct MultiplyTransposed<'a, 'c> {
     pub(crate) panel: &'a [f32],
     /// Where the shards end, counted in items.
     pub(crate) ends: &'a [usize],
-    /// [`PARTIALS_LEN`] floats for partial sums.
-    pub(crate) partials: &'a mut [f32],
     pub(crate) finish: Finish<'a>,
 }
 
@@ -119,8 +117,11 @@ impl Kernel for MultiplyTransposed<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { c, a, panel, ends, partials, finish } = self;
-        let n = ends.last().copied().unwrap_or(0);
+        let Self { c, a, panel, ends, finish } = self;
+        let partials = &mut [simd.zero(); N_PARTIALS];
+        // The sum of no shards is zero.
+        let ends = if ends.is_empty() { &[0] } else { ends };
+        let n = ends[ends.len() - 1];
         for (col, two) in blocks::<S>(c.cols) {
             let panel = &panel[col * n..];
             let mut row = 0;
@@ -185,57 +186,47 @@ impl Tile<'_, '_> {
         &mut self,
         simd: S,
         ends: &[usize],
-        partials: &mut [f32],
+        partials: &mut [S::V; N_PARTIALS],
     ) -> usize {
-        let partial_len = ROWS * VECS * LANES;
-        let mut sums = [[simd.zero(); VECS]; ROWS];
+        let n_shards = ends.len();
         let (mut start, mut n_partials) = (0, 0);
         for (shard, &end) in ends.iter().enumerate() {
-            // Of its own, so that it stays in registers.
-            let mut shard_sums = [[simd.zero(); VECS]; ROWS];
-            let items =
-                Items { n: end - start, a_stride: self.c.rows, b_stride: LANES, vec_stride: self.k * LANES };
-            let (a, b) = (&self.a[start * self.c.rows + self.row..], &self.panel[start * LANES..]);
-            outer_product::<S, ROWS, VECS, false>(simd, &mut shard_sums, a, b, items, LANES);
-            sums = shard_sums;
-            // As in a binary counter: a shard with k ones at the end of its number completes k subtrees.
-            for _ in 0..shard.trailing_ones() {
-                n_partials -= 1;
-                add_partial(simd, &mut sums, &partials[n_partials * partial_len..]);
+            let mut sums = [[simd.zero(); VECS]; ROWS];
+            if start < end {
+                let (a_stride, vec_stride) = (self.c.rows, self.k * LANES);
+                let items = Items { n: end - start, a_stride, b_stride: LANES, vec_stride };
+                let (a, b) = (&self.a[start * a_stride + self.row..], &self.panel[start * LANES..]);
+                outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, b, items, LANES);
             }
-            if shard + 1 < ends.len() {
-                let partial = &mut partials[n_partials * partial_len..][..partial_len];
+            start = end;
+            // As in a binary counter: a shard with k ones at the end of its number completes k subtrees, and the last
+            // one all of them.
+            let is_last = shard + 1 == n_shards;
+            let n_left = if is_last { 0 } else { n_partials - shard.trailing_ones() as usize };
+            while n_partials > n_left {
+                n_partials -= 1;
+                let left = &partials[n_partials * ROWS * VECS..][..ROWS * VECS];
                 for row in 0..ROWS {
                     for vec in 0..VECS {
-                        sums[row][vec].write(&mut partial[(row * VECS + vec) * LANES..][..LANES]);
+                        sums[row][vec] = left[row * VECS + vec] + sums[row][vec];
+                    }
+                }
+            }
+            if is_last {
+                for row in 0..ROWS {
+                    let c = self.c.row_mut(self.row + row);
+                    self.finish.store(simd, &sums[row], c, self.col);
+                }
+            } else {
+                let partial = &mut partials[n_partials * ROWS * VECS..][..ROWS * VECS];
+                for row in 0..ROWS {
+                    for vec in 0..VECS {
+                        partial[row * VECS + vec] = sums[row][vec];
                     }
                 }
                 n_partials += 1;
             }
-            start = end;
-        }
-        while n_partials > 0 {
-            n_partials -= 1;
-            add_partial(simd, &mut sums, &partials[n_partials * partial_len..]);
-        }
-        for tile_row in 0..ROWS {
-            let c = self.c.row_mut(self.row + tile_row);
-            self.finish.store(simd, &sums[tile_row], c, self.col);
         }
         ROWS
-    }
-}
-
-/// Joins the sums of a right subtree with those of the left one.
-#[inline(always)]
-fn add_partial<S: Simd, const ROWS: usize, const VECS: usize>(
-    simd: S,
-    sums: &mut [[S::V; VECS]; ROWS],
-    partial: &[f32],
-) {
-    for row in 0..ROWS {
-        for vec in 0..VECS {
-            sums[row][vec] = simd.read(&partial[(row * VECS + vec) * LANES..][..LANES]) + sums[row][vec];
-        }
     }
 }
