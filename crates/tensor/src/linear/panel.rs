@@ -33,8 +33,8 @@ pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Rang
     }
 }
 
-/// Vectors of the partial sums of a tile, of at most 8 rows × 2 vectors, at the levels of the tree.
-const N_PARTIALS: usize = 16 * MAX_SHARDS.ilog2() as usize;
+/// Vectors of the partial sums of a tile, of at most 8 rows × 2 vectors, one for each level of the tree.
+const N_PARTIALS: usize = 16 * (MAX_SHARDS.ilog2() as usize + 1);
 
 /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
 pub(crate) struct PackTransposed<'a> {
@@ -188,7 +188,6 @@ impl Tile<'_, '_> {
         ends: &[usize],
         partials: &mut [S::V; N_PARTIALS],
     ) -> usize {
-        let n_shards = ends.len();
         let (mut start, mut n_partials) = (0, 0);
         for (shard, &end) in ends.iter().enumerate() {
             let mut sums = [[simd.zero(); VECS]; ROWS];
@@ -201,8 +200,8 @@ impl Tile<'_, '_> {
             start = end;
             // As in a binary counter: a shard with k ones at the end of its number completes k subtrees, and the last
             // one all of them.
-            let is_last = shard + 1 == n_shards;
-            let n_left = if is_last { 0 } else { n_partials - shard.trailing_ones() as usize };
+            let n_left =
+                if shard + 1 == ends.len() { 0 } else { n_partials - shard.trailing_ones() as usize };
             while n_partials > n_left {
                 n_partials -= 1;
                 let left = &partials[n_partials * ROWS * VECS..][..ROWS * VECS];
@@ -212,20 +211,19 @@ impl Tile<'_, '_> {
                     }
                 }
             }
-            if is_last {
-                for row in 0..ROWS {
-                    let c = self.c.row_mut(self.row + row);
-                    self.finish.store(simd, &sums[row], c, self.col);
+            // The last one, too, is finished from memory: else the compiler would keep all sums there.
+            let partial = &mut partials[n_partials * ROWS * VECS..][..ROWS * VECS];
+            for row in 0..ROWS {
+                for vec in 0..VECS {
+                    partial[row * VECS + vec] = sums[row][vec];
                 }
-            } else {
-                let partial = &mut partials[n_partials * ROWS * VECS..][..ROWS * VECS];
-                for row in 0..ROWS {
-                    for vec in 0..VECS {
-                        partial[row * VECS + vec] = sums[row][vec];
-                    }
-                }
-                n_partials += 1;
             }
+            n_partials += 1;
+        }
+        let (whole, _) = partials.as_chunks::<VECS>();
+        for row in 0..ROWS {
+            let c = self.c.row_mut(self.row + row);
+            self.finish.store(simd, &whole[row], c, self.col);
         }
         ROWS
     }
