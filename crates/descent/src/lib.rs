@@ -53,3 +53,8 @@ fn eval(args: &EvalArgs) -> Result<()> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct ProjectReadme;
+
+/// So is that of the map.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/ARCHITECTURE.md")]
+struct Architecture;
