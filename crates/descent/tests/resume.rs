@@ -48,7 +48,7 @@ fn a_bad_checkpoint_is_named_and_the_one_before_it_taken() {
     fs::write(checkpoint(folder.path(), 4), b"cut short").unwrap();
     let assert = descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
     let stderr = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    for part in ["step-0000000005.safetensors: it is damaged", "step-0000000004.safetensors is not a whole"] {
+    for part in ["step-0000000005.safetensors: it is damaged", "step-0000000004.safetensors is not a valid"] {
         assert!(stderr.contains(part), "{stderr}");
     }
     let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
