@@ -23,6 +23,21 @@ pub struct Shape {
     rank: usize,
 }
 
+/// The number of elements of an operand of `op` with these sizes.
+///
+/// # Panics
+/// When they are more than memory can address, so that no product of sizes that follows can wrap around.
+#[track_caller]
+pub(crate) fn checked_len(op: &str, dims: &[usize]) -> usize {
+    // Zero-sized axes must not hide an overflow of the others: strides multiply them too.
+    let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
+    assert!(
+        product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>()),
+        "{op}: {dims:?} has more elements than memory can address"
+    );
+    dims.iter().product()
+}
+
 impl Shape {
     /// The shape with the given sizes; the empty slice is the shape of a scalar.
     ///
@@ -35,12 +50,7 @@ impl Shape {
             "Shape::new: {dims:?} has {} axes, at most {MAX_RANK} are supported",
             dims.len()
         );
-        // Zero-sized axes must not hide an overflow of the others: strides multiply them too.
-        let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
-        assert!(
-            product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>()),
-            "Shape::new: {dims:?} has more elements than memory can address"
-        );
+        checked_len("Shape::new", dims);
         let mut padded = [0; MAX_RANK];
         padded[..dims.len()].copy_from_slice(dims);
         Self { dims: padded, rank: dims.len() }

@@ -149,6 +149,14 @@ fn nan_in_the_operands_reaches_the_result() {
 }
 
 #[test]
+#[should_panic(expected = "matmul: [4611686018427387905, 4] has more elements than memory can address")]
+fn sizes_whose_product_wraps_around_are_refused() {
+    // 4 · (2⁶² + 1) is 4 in 64 bits: without a check, rows far outside of `c` would be written.
+    let shape = MatmulShape { m: (1 << 62) + 1, k: 0, n: 4, transpose_a: false, transpose_b: false };
+    matmul(&mut [0.0; 4], &[], &[], &shape, Beta::Zero);
+}
+
+#[test]
 #[should_panic(expected = "matmul: a is m x k = 2 x 3")]
 fn a_wrong_length_panics_with_the_sizes() {
     let shape = MatmulShape { m: 2, k: 3, n: 1, transpose_a: false, transpose_b: false };

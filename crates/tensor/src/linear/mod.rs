@@ -23,6 +23,7 @@ use std::ops::Range;
 
 use crate::matmul::{ByColumns, ByRows, Matrix, MatrixMut, product_work, sum_of_rows};
 use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, tree_mid};
+use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 use dots::Dots;
 use finish::Finish;
@@ -295,9 +296,10 @@ fn panel_columns(n_rows: usize) -> usize {
 #[track_caller]
 fn check(name: &str, y_len: usize, x_len: usize, w_len: usize, bias: Option<&[f32]>, shape: &LinearShape) {
     let &LinearShape { batch, in_features, out_features } = shape;
-    assert_eq!(y_len, batch * out_features, "{name}: output length for {shape:?}");
-    assert_eq!(x_len, batch * in_features, "{name}: input length for {shape:?}");
-    assert_eq!(w_len, in_features * out_features, "{name}: weight length for {shape:?}");
+    let len = |dims: [usize; 2]| checked_len(name, &dims);
+    assert_eq!(y_len, len([batch, out_features]), "{name}: output length for {shape:?}");
+    assert_eq!(x_len, len([batch, in_features]), "{name}: input length for {shape:?}");
+    assert_eq!(w_len, len([out_features, in_features]), "{name}: weight length for {shape:?}");
     if let Some(bias) = bias {
         assert_eq!(bias.len(), out_features, "{name}: the bias has out_features elements");
     }

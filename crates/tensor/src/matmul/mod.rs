@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use crate::Beta;
 use crate::parallel::{SplitRows, for_each_chunk};
+use crate::shape::checked_len;
 
 /// The sizes of `c = a · b`: `c` is m × n, `a` m × k and `b` k × n, after transposition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,9 +38,10 @@ const TILE: usize = 256;
 #[track_caller]
 pub fn matmul(c: &mut [f32], a: &[f32], b: &[f32], shape: &MatmulShape, beta: Beta) {
     let &MatmulShape { m, k, n, transpose_a, transpose_b } = shape;
-    assert_eq!(c.len(), m * n, "matmul: c is m x n = {m} x {n}");
-    assert_eq!(a.len(), m * k, "matmul: a is m x k = {m} x {k}");
-    assert_eq!(b.len(), k * n, "matmul: b is k x n = {k} x {n}");
+    let [c_len, a_len, b_len] = [[m, n], [m, k], [k, n]].map(|dims| checked_len("matmul", &dims));
+    assert_eq!(c.len(), c_len, "matmul: c is m x n = {m} x {n}");
+    assert_eq!(a.len(), a_len, "matmul: a is m x k = {m} x {k}");
+    assert_eq!(b.len(), b_len, "matmul: b is k x n = {k} x {n}");
     let c = MatrixMut::new(c, m, n, n);
     let a = Matrix::new(a, if transpose_a { [1, m] } else { [k, 1] });
     let b = Matrix::new(b, if transpose_b { [1, k] } else { [n, 1] });

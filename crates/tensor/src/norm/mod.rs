@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::reduce::{COLUMNS, Columns, accumulate_columns};
+use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 use simd::{Kernel, Level, Simd, dispatch};
 
@@ -408,7 +409,11 @@ fn task_rows(channels: usize) -> usize {
 #[track_caller]
 fn check(name: &str, arrays: &[&[f32]], vectors: &[Option<&[f32]>], shape: &BatchNormShape) {
     for array in arrays {
-        assert_eq!(array.len(), shape.rows * shape.channels, "{name}: array length for {shape:?}");
+        assert_eq!(
+            array.len(),
+            checked_len(name, &[shape.rows, shape.channels]),
+            "{name}: array length for {shape:?}"
+        );
     }
     for vector in vectors.iter().flatten() {
         assert_eq!(vector.len(), shape.channels, "{name}: channel vector length for {shape:?}");

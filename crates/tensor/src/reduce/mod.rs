@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::nest::Nest;
 use crate::parallel::{Shards, SplitRows, fold_in_tree, for_each_chunk, rows_mut, worth_splitting};
+use crate::shape::checked_len;
 use crate::{Beta, Shape, elementwise};
 use simd::{Kernel, Level, Simd, dispatch};
 
@@ -106,8 +107,12 @@ pub fn reduce_rows(
     shards: &Shards<'_>,
     beta: Beta,
 ) {
-    assert_eq!(x.len(), rows * cols, "reduce_rows: x is rows x cols = {rows} x {cols}");
-    assert_eq!(y.len(), cols, "reduce_rows: y has one element a column");
+    assert_eq!(
+        x.len(),
+        checked_len("reduce_rows", &[rows, cols]),
+        "reduce_rows: x is rows x cols = {rows} x {cols}"
+    );
+    assert_eq!(y.len(), cols, "reduce_rows: y has one element per column");
     if rows == 1 && !shards.is_exchanging() {
         // Adding 0 is what a sum does to a single −0.
         return elementwise::map(y, x, beta, |v| v + 0.0);
