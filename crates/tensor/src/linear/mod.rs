@@ -4,9 +4,9 @@
 //! [batch, out_features]. The bias gradient is the sum by [`crate::reduce::reduce_rows`]. A row may be an image or one of
 //! several that an image has; which, say the [`Shards`] of the images.
 //!
-//! For a few rows, y is made of [dot products](dots), for which nothing has to be packed. For more, the operand
-//! whose columns the result has is copied a panel of columns at a time ([`panel`]) into vectors that lie one
-//! after another, and the tiles are those of [`crate::tile`]. Error bounds stand with the kernels.
+//! For a few rows, y is made of dot products (`dots.rs`), for which nothing has to be packed. For more, the operand
+//! whose columns the result has is copied a panel of columns at a time (`panel.rs`) into vectors that lie one
+//! after another, and the tiles are those of `tile.rs`. Error bounds stand with the kernels.
 //!
 //! Each kernel computes a window of the result: the result is cut into windows by its size alone, and they are
 //! computed in parallel.

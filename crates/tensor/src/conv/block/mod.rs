@@ -3,7 +3,7 @@
 //! y = max-pool(relu(x ∗ w + bias)), the block that convolutional networks for small images are made of. Seen
 //! as one, it needs no pass over memory for the activation and the pool, keeps a byte of argmax instead of the
 //! activations before the pool, and its backward pass only touches the values that the pool and ReLU let
-//! through: see [`sparse`](super::sparse).
+//! through: see `conv/sparse`.
 //!
 //! ReLU and pool propagate NaN. The backward pass is exact for finite values: what a zero gradient would be
 //! multiplied with is not looked at.
