@@ -204,6 +204,17 @@ fn backward_weight(
             elementwise::copy_or_add(dw, sum, beta);
         });
     }
+    if shards.rows_of_batch(batch) == 1 {
+        // An outer product: packing would cost more than it.
+        let (dy, x) = (Matrix::new(dy, [1, out_features]), Matrix::new(x, [in_features, 1]));
+        return sum_of_rows(
+            &mut MatrixMut::new(dw, out_features, in_features, in_features),
+            dy,
+            x,
+            batch,
+            beta,
+        );
+    }
     let work = product_work(batch, in_features, out_features);
     let columns = panel_columns(batch.min(WEIGHT_ROWS));
     let dw = MatrixMut::new(dw, out_features, in_features, in_features);
