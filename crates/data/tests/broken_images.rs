@@ -144,7 +144,7 @@ fn a_jpeg_that_is_cut_short_is_refused_at_any_length() {
             let expected = "the JPEG is cut short: it ends before its end-of-image marker";
             assert!(message.ends_with(expected), "{message}");
         }
-        // What some cameras append is none of the image, though it look like the start of a scan.
+        // What some cameras append is not part of the image, even where it looks like the start of a scan.
         let appended = [&whole[..], &[0xff, 0xda, 0, 12]].concat();
         assert!(read(dir.path(), &appended, ImageShape::CIFAR).is_ok());
     }

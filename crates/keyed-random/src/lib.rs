@@ -46,7 +46,7 @@ pub fn unit(bits: u64) -> f32 {
     (bits >> 40) as f32 * (1.0 / (1 << 24) as f32)
 }
 
-/// The FNV-1a hash of nothing, of 64 bits; [`hash_words`] goes on from it.
+/// The FNV-1a hash of nothing, of 64 bits; [`hash_words`] starts from it.
 pub const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// The FNV-1a hash of 64 bits of a name's UTF-8 bytes.
@@ -77,7 +77,7 @@ mod tests {
     fn splitmix64_is_the_published_one() {
         let published = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
         assert_eq!([0, 1, 2].map(|idx| splitmix64(0, idx)), published);
-        // A key is a state: the stream goes on from each.
+        // A key is a state: the stream continues from each.
         assert_eq!(splitmix64(0x9e37_79b9_7f4a_7c15, 1), published[2]);
         assert_eq!([1, 2].map(|n| splitmix64(skip(0, n), 0)), published[1..]);
     }

@@ -106,7 +106,7 @@ impl<F: Real> Optimizer<F> {
     }
 
     /// One step of every group along the gradients. What has been frozen since the optimizer was made is
-    /// passed over, its state stays as it is, and once thawed it goes on from there.
+    /// passed over, its state stays as it is, and once thawed it resumes from there.
     ///
     /// # Panics
     /// When these are not the parameters that the optimizer was made for, or one of them is trainable now and

@@ -20,7 +20,7 @@
 //! - A file is readable whatever else is in it. There, one tensor of a type that it does not know makes the
 //!   whole header an error, and there is no way to list the others.
 //! - Reading takes no more memory than twice the file. There, a header of many small tensors takes 11 to 13
-//!   times its length.
+//!   times the length of the file.
 //! - Two tensors of one name are an error; there, one of them wins where the other leaves no gap.
 //! - The same weights make the same bytes; there, the metadata come in random order.
 //!

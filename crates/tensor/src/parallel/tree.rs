@@ -7,7 +7,7 @@ use super::{MAX_SHARDS, Shards, SplitRows, tree_mid, worth_splitting};
 use crate::{elementwise, scratch};
 
 /// `sum` = Σ of the shards' partial results; `part(images, partial, rows of outputs)` overwrites `partial` with the
-/// one of a shard. Images count from the first that is here, and `outputs` has a row an image.
+/// one of a shard. Images count from the first that is here, and `outputs` has one row per image.
 ///
 /// The partial results are joined in the tree of the [module](super). Two neighbours are added as soon as both are
 /// there: few partial results are alive at a time, and those are in the caches. For `work` see
