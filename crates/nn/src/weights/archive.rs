@@ -281,7 +281,7 @@ fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// The string under `key` in an object; `None` where the object is absent or `null`.
+/// The string under `key` in an object; `None` where the object is `null` or has no such key.
 fn look_up(object: &[u8], key: &str) -> Result<Option<String>, String> {
     let object = std::str::from_utf8(object).map_err(|error| error.to_string())?;
     if object == "null" {
