@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use autograd::{Conv2dOptions, Graph, Mode, Params, Reduction, Tape, Var};
+use autograd::{Conv2dOptions, Graph, Mode, PadMode, Params, Reduction, Tape, Var};
 
 type Record = fn(&Graph<'_>, &[Var]) -> Var;
 
@@ -45,6 +45,30 @@ const TABLE: &[(&[&[usize]], Record, &str)] = &[
      "mul at layer \"body.3\": [2, 3] and [3, 2] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
     (&[&[2, 1, 3], &[5, 2]], |g, v| g.div(v[0], v[1]),
      "div at layer \"body.3\": [2, 1, 3] and [5, 2] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2, 3], &[2, 4]], |g, v| g.maximum(v[0], v[1]),
+     "maximum at layer \"body.3\": [2, 3] and [2, 4] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2], &[2, 3], &[2, 3]], |g, v| g.where_cond(v[0], v[1], v[2]),
+     "where at layer \"body.3\": [2] and [2, 3] and [2, 3] do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"),
+    (&[&[2, 3], &[4, 2, 3]], |g, v| g.masked_fill(v[0], v[1], 0.0),
+     "masked_fill at layer \"body.3\": the mask [4, 2, 3] does not broadcast to [2, 3]; aligned at the last axis, its sizes must be equal or 1: reshape it"),
+    (&[&[2]], |g, v| g.clamp(v[0], f32::NAN, 1.0),
+     "clamp at layer \"body.3\": the bounds are NaN and 1; a bound is a number"),
+    (&[&[2, 3], &[2]], |g, v| g.outer(v[0], v[1]),
+     "outer at layer \"body.3\": [2, 3] and [2] are not both vectors; reshape them to one axis"),
+    (&[&[2, 3], &[2]], |g, v| g.stack(v, 0),
+     "stack at layer \"body.3\": [2, 3] and [2] differ; make all shapes equal"),
+    (&[&[2, 3]], |g, v| g.stack(v, 3),
+     "stack at layer \"body.3\": [2, 3] can have no new axis 3; it can be at most 2, and a shape has at most 6 axes"),
+    (&[&[2, 3]], |g, v| g.split(v[0], [1, 1], 1)[0],
+     "split at layer \"body.3\": parts of [1, 1] make 2, axis 1 of [2, 3] has 3; make them add up"),
+    (&[&[2, 5]], |g, v| g.chunk::<4>(v[0], 1)[0],
+     "chunk at layer \"body.3\": axis 1 of [2, 5] makes no 4 parts of 2, the last of which may be smaller; choose another number of them, or sizes by Graph::split"),
+    (&[&[2, 5]], |g, v| g.roll(v[0], 1, 2),
+     "roll at layer \"body.3\": [2, 5] has no axis 2; axes count from 0"),
+    (&[&[2, 5]], |g, v| g.pad(v[0], &[[1, 1]], PadMode::Replicate),
+     "pad at layer \"body.3\": there are 1 borders for the 2 axes of [2, 5]; give [before, after] for each axis from the first"),
+    (&[&[2, 5]], |g, v| g.pad(v[0], &[[0, 0], [1, 5]], PadMode::Reflect),
+     "pad at layer \"body.3\": a border of [1, 5] is too long for axis 1 of [2, 5] in the mode Reflect; it can be 4 at each end, so make it shorter or choose another mode"),
     (&[&[2, 3]], |g, v| g.reshape(v[0], [4, 2]),
      "reshape at layer \"body.3\": [2, 3] has 6 elements, [4, 2] has 8; make the counts agree"),
     (&[&[2, 3]], |g, v| g.permute(v[0], &[0]),
@@ -85,8 +109,10 @@ const TABLE: &[(&[&[usize]], Record, &str)] = &[
      "matmul at layer \"body.3\": [2, 3] has 3 columns, [4, 5] has 4 rows; make them equal, or transpose one"),
     (&[&[2, 3], &[3, 5]], |g, v| g.matmul_transposed(v[0], v[1], [true, true]),
      "matmul at layer \"body.3\": [2, 3] transposed has 2 columns, [3, 5] transposed has 5 rows; make them equal, or transpose one"),
-    (&[&[1, 2, 3], &[3, 5]], |g, v| g.matmul(v[0], v[1]),
-     "matmul at layer \"body.3\": [1, 2, 3] and [3, 5] are not both matrices; reshape them to two axes"),
+    (&[&[], &[3, 5]], |g, v| g.matmul(v[0], v[1]),
+     "matmul at layer \"body.3\": [] and [3, 5] do not both have rows and columns; reshape them to two axes or more"),
+    (&[&[2, 4, 3], &[3, 3, 5]], |g, v| g.matmul(v[0], v[1]),
+     "matmul at layer \"body.3\": the axes of [2, 4, 3] and [3, 3, 5] before the last two do not broadcast; sizes must be equal or 1: reshape one of them"),
     (&[&[64, 100], &[256, 2048]], |g, v| g.linear(v[0], v[1], None),
      "linear at layer \"body.3\": the input [64, 100] has 100 features, the weight [256, 2048] takes 2048; make in_features 100, or change what comes before"),
     (&[&[], &[4, 3]], |g, v| g.linear(v[0], v[1], None),

@@ -14,6 +14,7 @@ pub mod broadcast;
 pub mod elementwise;
 pub mod layout;
 pub mod matmul;
+pub mod pad;
 pub mod reduce;
 
 // How kernels get threads, memory and registers.

@@ -17,8 +17,9 @@ pub use crate::loss::reference::{
     cross_entropy_backward, cross_entropy_forward, log_softmax_backward, log_softmax_forward,
     softmax_backward, softmax_forward,
 };
-pub use crate::matmul::reference::matmul;
+pub use crate::matmul::reference::{batched_matmul, matmul};
 pub use crate::norm::reference::{batch_norm_backward, batch_norm_forward, batch_statistics};
+pub use crate::pad::reference::{pad_backward, pad_forward};
 pub use crate::pool::reference::{
     avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
     max_pool2d_backward, max_pool2d_forward,

@@ -80,9 +80,30 @@ proptest! {
         assert_within(&y, &expected, &vec![3.0; y.len()], 1.0);
 
         let dy = random(y.len(), seed + 2);
-        broadcast_zip3(&mut y, &dy, (&a, &a_shape), (&b, &b_shape), &shape, |dy, a, b| dy * (a - 2.0 * b));
-        let expected: Vec<f64> = expected.iter().zip(&dy).map(|(v, &dy)| v * f64::from(dy)).collect();
-        assert_within(&y, &expected, &vec![3.0; y.len()], 2.0);
+        let all: [(&[f32], &Shape); 3] = [(&dy, &shape), (&a, &a_shape), (&b, &b_shape)];
+        for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+            let place = [0, 1, 2].map(|i| order.iter().position(|&at| at == i).unwrap());
+            broadcast_zip3(&mut y, order.map(|i| all[i]), &shape, |p, q, r| {
+                let [dy, a, b] = place.map(|at| [p, q, r][at]);
+                dy * (a - 2.0 * b)
+            });
+            let expected = (0..y.len()).map(|i| f64::from(dy[i]) * (wide_a[i] - 2.0 * wide_b[i]));
+            assert_within(&y, &expected.collect::<Vec<_>>(), &vec![3.0; y.len()], 2.0);
+        }
+        // The first alone is as large as the result, and none is.
+        let (number, one) = ([dy.first().copied().unwrap_or(0.5)], Shape::scalar());
+        let wide = |(x, x_shape): (&[f32], &Shape)| reference::broadcast_forward(&to_f64(x), x_shape, &shape);
+        for operands in [
+            [all[1], (&number, &one), (&number, &one)],
+            [(&number, &one), all[1], all[2]],
+            [(&number, &one), (&number, &one), all[2]],
+            [(&number, &one), (&number, &one), (&number, &one)],
+        ] {
+            broadcast_zip3(&mut y, operands, &shape, |p, q, r| p * (q - 2.0 * r));
+            let [p, q, r] = operands.map(wide);
+            let expected = (0..y.len()).map(|i| p[i] * (q[i] - 2.0 * r[i]));
+            assert_within(&y, &expected.collect::<Vec<_>>(), &vec![3.0; y.len()], 2.0);
+        }
     }
 
     /// Sides around those of a tile.

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 use tensor::linear::{
     LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
 };
-use tensor::matmul::{MatmulShape, matmul};
+use tensor::matmul::{MatmulShape, batched_matmul, matmul};
 use tensor::parallel::Shards;
 use tensor::reduce::{Reduction, reduce_rows};
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
-use tensor::{Beta, reduce};
+use tensor::{Beta, Shape, reduce};
 
 /// The error bound stated in `tensor::matmul`.
 fn c(k: usize) -> f64 {
@@ -46,6 +46,34 @@ proptest! {
         seed: u64,
     ) {
         check_matmul(&MatmulShape { m, k, n, transpose_a, transpose_b }, seed);
+    }
+
+    /// Each leading axis is that of both operands, or one of them has size 1 or lacks it.
+    #[test]
+    fn batched_matmul_on_random_shapes(
+        axes in proptest::collection::vec((0..4usize, 0..3usize), 0..=3),
+        missing in 0..3usize,
+        sizes in [0..6usize, 0..6, 0..6],
+        [transpose_a, transpose_b]: [bool; 2],
+        swap: bool,
+        seed: u64,
+    ) {
+        let [m, k, n] = sizes;
+        let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
+        let dims = |one: usize| axes.iter().map(|&(n, which)| if which == one { 1 } else { n }).collect::<Vec<_>>();
+        let [large, mut a, mut b] = [3, 1, 2].map(dims);
+        let shorter = if swap { &mut a } else { &mut b };
+        if large[..missing.min(large.len())].iter().zip(&dims(if swap { 2 } else { 1 })).all(|(n, one)| n == one) {
+            shorter.drain(..missing.min(axes.len()));
+        }
+        let [leading, a_leading, b_leading] = [large, a, b].map(|dims| Shape::from(&dims[..]));
+        let (a, b) = (random(a_leading.numel() * m * k, seed), random(b_leading.numel() * k * n, seed + 1));
+        let with = |f: fn(&[f32]) -> Vec<f64>| {
+            reference::batched_matmul((&f(&a), &a_leading), (&f(&b), &b_leading), &leading, &shape)
+        };
+        check_betas(&with(to_f64), &with(magnitudes), c(k), |c, beta| {
+            batched_matmul(c, (&a, &a_leading), (&b, &b_leading), &leading, &shape, beta);
+        });
     }
 
     #[test]
@@ -117,6 +145,15 @@ fn products_and_sums_do_not_depend_on_the_number_of_threads() {
     check_thread_independence(|| {
         let mut c = vec![0.0; shape.m * shape.n];
         matmul(&mut c, &a, &b, &shape, Beta::Zero);
+        c
+    });
+    let [heads, side] = if cfg!(miri) { [3, 9] } else { [37, 65] };
+    let (leading, one) = (Shape::new(&[heads]), Shape::scalar());
+    let shape = MatmulShape { m: side, k: side, n: side, transpose_a: true, transpose_b: true };
+    let (a, b) = (random(heads * side * side, 1), random(side * side, 2));
+    check_thread_independence(|| {
+        let mut c = vec![0.0; a.len()];
+        batched_matmul(&mut c, (&a, &leading), (&b, &one), &leading, &shape, Beta::Zero);
         c
     });
     let [batch, in_features, out_features] = if cfg!(miri) { [5, 35, 15] } else { [100, 700, 300] };

@@ -1,13 +1,13 @@
 //! Ops of two inputs, element by element, broadcast as in NumPy: each is its formula y = f(a, b), and what da and
 //! db make of dy.
 
-use tensor::broadcast::{broadcast_shapes, broadcast_zip, broadcast_zip3, reduce_to_shape};
-use tensor::parallel::Shards;
-use tensor::reduce::Reduction;
-use tensor::{Beta, Shape, elementwise, scratch};
+use tensor::Shape;
+use tensor::broadcast::broadcast_zip;
+use tensor::reduce::{max_nan, min_nan};
 
-use crate::op::runs_along;
-use crate::{Backward, Forward, Grad, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
+use super::broadcast::Value::{A, B, Y};
+use super::broadcast::{OperandGrad, broadcast_all, broadcast_images};
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Binary<F, Da, Db> {
     name: &'static str,
@@ -27,25 +27,11 @@ where
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let (a, b) = (inputs[0], inputs[1]);
-        broadcast_shapes(&a, &b).ok_or_else(|| {
-            ShapeError::new(format!(
-                "{a} and {b} do not broadcast; aligned at the last axis, sizes must be equal or 1: reshape one of them"
-            ))
-        })
+        broadcast_all(inputs)
     }
 
     fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
-        let runs_along = |i: usize| runs_along(inputs.shape(i), output);
-        let fits = |i: usize| match inputs.has_images(i) {
-            true => runs_along(i),
-            false => !runs_along(i) || output[0] == 1,
-        };
-        match inputs.first_with_images() {
-            None => Images::Summed,
-            Some(_) if !(0..2).all(fits) => Images::Mixed,
-            Some(i) => Images::Kept(i),
-        }
+        broadcast_images(inputs, output)
     }
 
     fn forward(&self, f: Forward<'_>) {
@@ -53,103 +39,13 @@ where
         broadcast_zip(f.output, (a.0, &a.1), (b.0, &b.1), &f.shape, &self.f);
     }
 
-    fn backward(&self, mut bwd: Backward<'_>) {
-        let (dy, y, y_shape, inputs) = (bwd.dy, bwd.output, bwd.shape, bwd.inputs);
-        let shards = [0, 1].map(|i| bwd.summed_shards(i));
-        if let Some(grad) = bwd.grads.get(0) {
-            (self.da)(OperandGrad {
-                grad,
-                shape: inputs.shape(0),
-                shards: shards[0],
-                dy,
-                y,
-                y_shape,
-                inputs,
-            });
+    fn backward(&self, mut b: Backward<'_>) {
+        if let Some(grad) = OperandGrad::of(&mut b, 0) {
+            (self.da)(grad);
         }
-        if let Some(grad) = bwd.grads.get(1) {
-            (self.db)(OperandGrad {
-                grad,
-                shape: inputs.shape(1),
-                shards: shards[1],
-                dy,
-                y,
-                y_shape,
-                inputs,
-            });
+        if let Some(grad) = OperandGrad::of(&mut b, 1) {
+            (self.db)(grad);
         }
-    }
-}
-
-/// The gradient of an operand, to be written from dy, and from whichever values it also depends on; it is summed
-/// over the axes along which the operand was broadcast.
-struct OperandGrad<'a> {
-    grad: Grad<'a>,
-    shape: Shape,
-    /// Those of the batch, if the operand was broadcast along it.
-    shards: Option<Shards<'a>>,
-    dy: &'a [f32],
-    y: &'a [f32],
-    y_shape: Shape,
-    inputs: Inputs<'a>,
-}
-
-/// A value that a gradient may depend on.
-#[derive(Clone, Copy)]
-enum Value {
-    A,
-    B,
-    Y,
-}
-use Value::{A, B, Y};
-
-impl<'a> OperandGrad<'a> {
-    /// dy itself.
-    fn copy(self) {
-        let dy = self.dy;
-        self.sum(dy);
-    }
-
-    fn sum(self, share: &[f32]) {
-        let Self { grad, shape, shards, y_shape, .. } = self;
-        reduce_to_shape(grad.data, share, &shape, &y_shape, Reduction::Sum, shards.as_ref(), grad.beta);
-    }
-
-    /// f(dy).
-    fn map(self, f: impl Fn(f32) -> f32 + Sync) {
-        let dy = self.dy;
-        self.write(|share| elementwise::map(share, dy, Beta::Zero, f));
-    }
-
-    /// f(dy, value).
-    fn zip(self, value: Value, f: impl Fn(f32, f32) -> f32 + Sync) {
-        let (dy, y_shape, (v, v_shape)) = (self.dy, self.y_shape, self.value(value));
-        self.write(|share| broadcast_zip(share, (dy, &y_shape), (v, &v_shape), &y_shape, f));
-    }
-
-    /// f(dy, value, other value).
-    fn zip3(self, values: [Value; 2], f: impl Fn(f32, f32, f32) -> f32 + Sync) {
-        let (dy, y_shape, [v, w]) = (self.dy, self.y_shape, values.map(|value| self.value(value)));
-        self.write(|share| broadcast_zip3(share, dy, (v.0, &v.1), (w.0, &w.1), &y_shape, f));
-    }
-
-    fn value(&self, value: Value) -> (&'a [f32], Shape) {
-        match value {
-            A => (self.inputs.value(0), self.inputs.shape(0)),
-            B => (self.inputs.value(1), self.inputs.shape(1)),
-            Y => (self.y, self.y_shape),
-        }
-    }
-
-    /// `write` fills a slice of the output's shape with the share of each element.
-    fn write(self, write: impl FnOnce(&mut [f32])) {
-        if self.shape == self.y_shape && self.shards.is_none() && self.grad.beta == Beta::Zero {
-            return write(self.grad.data);
-        }
-        scratch::with(self.y_shape.numel(), |share| {
-            write(share);
-            self.sum(share);
-        });
     }
 }
 
@@ -212,5 +108,65 @@ impl Graph<'_> {
             |da| da.zip(B, |dy, b| dy / b),
             |db| db.zip3([Y, B], |dy, y, b| -y / b * dy),
         )
+    }
+
+    /// The larger of a and b, element by element, broadcast as in NumPy; `torch.maximum`. NaN where either is. Where they
+    /// are equal, each gets half of the gradient.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    pub fn maximum(&self, a: Var, b: Var) -> Var {
+        self.binary(
+            "maximum",
+            (a, b),
+            max_nan,
+            |da| da.zip3([A, B], |dy, a, b| share(dy, a < b, a == b)),
+            |db| db.zip3([A, B], |dy, a, b| share(dy, a > b, a == b)),
+        )
+    }
+
+    /// The smaller of a and b, element by element, broadcast as in NumPy; `torch.minimum`. NaN where either is. Where they
+    /// are equal, each gets half of the gradient.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    pub fn minimum(&self, a: Var, b: Var) -> Var {
+        self.binary(
+            "minimum",
+            (a, b),
+            min_nan,
+            |da| da.zip3([A, B], |dy, a, b| share(dy, a > b, a == b)),
+            |db| db.zip3([A, B], |dy, a, b| share(dy, a < b, a == b)),
+        )
+    }
+
+    /// a · bᵀ of two vectors, `[m]` and `[n]` to `[m, n]`; `torch.outer`. For batches of them, and any other product
+    /// of this kind, see [`einsum`](Self::einsum).
+    ///
+    /// # Panics
+    /// When the operands are not vectors.
+    #[track_caller]
+    pub fn outer(&self, a: Var, b: Var) -> Var {
+        let [a_shape, b_shape] = [a, b].map(|v| self.shape(v));
+        let (&[m], &[_]) = (a_shape.dims(), b_shape.dims()) else {
+            panic!(
+                "outer{}: {a_shape} and {b_shape} are not both vectors; reshape them to one axis",
+                self.at()
+            );
+        };
+        self.mul(self.reshape(a, [m, 1]), b)
+    }
+}
+
+/// What an operand of a minimum or maximum gets of dy. With a NaN it is neither: both get all of it, as in PyTorch.
+fn share(dy: f32, is_other: bool, is_tie: bool) -> f32 {
+    if is_tie {
+        dy / 2.0
+    } else if is_other {
+        0.0
+    } else {
+        dy
     }
 }

@@ -114,4 +114,48 @@ impl Graph<'_> {
         let slope = move |x: f32| if p == 0.0 { 0.0 } else { p * x.powf(p - 1.0) };
         self.elementwise("pow", x, move |x| x.powf(p), move |dy, x, _| dy * slope(x))
     }
+
+    /// |x|; `torch.abs`. The gradient at 0 is 0.
+    #[track_caller]
+    pub fn abs(&self, x: Var) -> Var {
+        self.elementwise("abs", x, f32::abs, |dy, x, _| dy * sign(x))
+    }
+
+    /// 1 where x > 0, −1 where x < 0, 0 where it is 0; `torch.sign`. NaN stays NaN, where PyTorch has 0. The gradient is 0.
+    #[track_caller]
+    pub fn sign(&self, x: Var) -> Var {
+        self.elementwise("sign", x, sign, |_, _, _| 0.0)
+    }
+
+    /// x where it lies in [min, max], the nearer bound elsewhere; `torch.clamp`. An infinite bound is none; where min > max,
+    /// all is max. NaN passes through.
+    ///
+    /// dx = dy where min < x < max, else 0: nothing at a bound, as in PyTorch 2.15.
+    ///
+    /// # Panics
+    /// When a bound is NaN.
+    #[track_caller]
+    pub fn clamp(&self, x: Var, min: f32, max: f32) -> Var {
+        assert!(
+            !(min.is_nan() || max.is_nan()),
+            "clamp{}: the bounds are {min} and {max}; a bound is a number",
+            self.at()
+        );
+        let forward = move |x| {
+            let x = if x < min { min } else { x };
+            if x > max { max } else { x }
+        };
+        self.elementwise("clamp", x, forward, move |dy, x, _| if min < x && x < max { dy } else { 0.0 })
+    }
+}
+
+/// 1, −1 or 0; NaN stays NaN.
+fn sign(x: f32) -> f32 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        x
+    }
 }

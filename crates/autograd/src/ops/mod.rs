@@ -4,14 +4,20 @@
 
 mod activation;
 mod binary;
+mod broadcast;
 mod elementwise;
+mod trigonometric;
+mod where_cond;
 
 mod concat;
 mod flatten;
 mod gather;
 mod index_select;
+mod pad;
 mod permute;
+mod roll;
 mod slice;
+mod stack;
 
 mod reduce;
 
@@ -34,4 +40,5 @@ mod shared;
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
+pub use tensor::pad::PadMode;
 pub use tensor::reduce::Reduction;

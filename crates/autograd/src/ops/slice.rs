@@ -55,4 +55,58 @@ impl Graph<'_> {
     pub fn slice(&self, x: Var, axis: usize, range: Range<usize>) -> Var {
         self.apply(Slice { axis, range }, &[x])
     }
+
+    /// `x` cut along an axis into parts of the given sizes; `torch.split`.
+    ///
+    /// ```
+    /// use autograd::{Graph, Var};
+    /// fn halves(g: &Graph<'_>, x: Var) -> Var {
+    ///     let [head, tail] = g.split(x, [3, 5], 1);
+    ///     g.concat(&[tail, head], 1)
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, or the sizes do not add up to its size.
+    #[track_caller]
+    pub fn split<const N: usize>(&self, x: Var, sizes: [usize; N], axis: usize) -> [Var; N] {
+        let size = self.size_of_axis("split", x, axis);
+        assert!(
+            sizes.iter().sum::<usize>() == size,
+            "split{}: parts of {sizes:?} make {}, axis {axis} of {} has {size}; make them add up",
+            self.at(),
+            sizes.iter().sum::<usize>(),
+            self.shape(x)
+        );
+        let mut end = 0;
+        sizes.map(|size| {
+            end += size;
+            self.slice(x, axis, end - size..end)
+        })
+    }
+
+    /// `x` cut along an axis into N parts of equal size, the last smaller where the axis does not divide; `torch.chunk`.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, or it does not make N parts: `torch.chunk` would give fewer.
+    #[track_caller]
+    pub fn chunk<const N: usize>(&self, x: Var, axis: usize) -> [Var; N] {
+        let size = self.size_of_axis("chunk", x, axis);
+        let part = size.checked_div(N).map_or(0, |_| size.div_ceil(N));
+        assert!(
+            part * N.saturating_sub(1) < size || part * N == size,
+            "chunk{}: axis {axis} of {} makes no {N} parts of {part}, the last of which may be smaller; \
+             choose another number of them, or sizes by Graph::split",
+            self.at(),
+            self.shape(x)
+        );
+        std::array::from_fn(|i| self.slice(x, axis, i * part..size.min((i + 1) * part)))
+    }
+
+    #[track_caller]
+    pub(super) fn size_of_axis(&self, op: &str, x: Var, axis: usize) -> usize {
+        let shape = self.shape(x);
+        let size = shape.get(axis).copied();
+        size.unwrap_or_else(|| panic!("{op}{}: {shape} has no axis {axis}; axes count from 0", self.at()))
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Kink {
 pub(crate) enum Kind {
     /// Gets a gradient.
     Variable,
-    /// A running statistic: an entry of the parameters that gets none.
+    /// A running statistic, or a mask: an entry of the parameters that gets none.
     Statistic,
 }
 
@@ -209,6 +209,14 @@ impl Rng {
             input.has_images = true;
         }
         input
+    }
+
+    /// Zeros and ones that get no gradient, the first axis that of the images of the batch if `has_images`.
+    pub(crate) fn mask(&mut self, shape: impl Into<Shape>, has_images: bool) -> Input {
+        let range = 0.0..1.0;
+        let mut mask = if has_images { self.images_in(shape, range) } else { self.variable_in(shape, range) };
+        mask.values.iter_mut().for_each(|v| *v = v.round());
+        Input { kind: Kind::Statistic, ..mask }
     }
 
     /// A variable with values between −2 and 2.

@@ -25,6 +25,20 @@ pub(crate) fn rows() -> Vec<Row> {
         pow(-1.0),
         pow(0.5).at(0.0, INFINITY),
         pow(1.75),
+        unary("abs", 1e-6, -2.0..2.0, |g, x| g.abs(x), f64::abs).at(0.0, 0.0..=0.0).at(-0.0, 0.0..=0.0),
+        unary("sign", 1e-6, -2.0..2.0, |g, x| g.sign(x), f64::signum).at(0.0, 0.0..=0.0),
+        clamp(-1.0, 0.5).at(-1.0, 0.0..=0.0).at(0.5, 0.0..=0.0),
+        clamp(f32::NEG_INFINITY, 0.5).at(0.5, 0.0..=0.0),
+        clamp(1.0, -1.0),
+        unary("sin", 1e-6, -8.0..8.0, |g, x| g.sin(x), f64::sin),
+        unary("cos", 1e-6, -8.0..8.0, |g, x| g.cos(x), f64::cos),
+        unary("tan", 2e-6, -1.2..1.2, |g, x| g.tan(x), f64::tan),
+        unary("asin", 2e-6, -0.95..0.95, |g, x| g.asin(x), f64::asin).at(1.0, INFINITY),
+        unary("acos", 2e-6, -0.95..0.95, |g, x| g.acos(x), f64::acos)
+            .at(1.0, f32::NEG_INFINITY..=f32::NEG_INFINITY),
+        unary("atan", 1e-6, -8.0..8.0, |g, x| g.atan(x), f64::atan),
+        unary("sinh", 2e-6, -4.0..4.0, |g, x| g.sinh(x), f64::sinh),
+        unary("cosh", 2e-6, -4.0..4.0, |g, x| g.cosh(x), f64::cosh),
         // ANCHOR: activations
         unary("relu", 1e-6, -4.0..4.0, |g, x| g.relu(x), |x| x.max(0.0))
             .at(0.0, 0.0..=1.0)
@@ -42,6 +56,8 @@ pub(crate) fn rows() -> Vec<Row> {
         binary("sub", 1e-6, -2.0..2.0, |g, a, b| g.sub(a, b), |a, b| a - b),
         binary("mul", 1e-6, -2.0..2.0, |g, a, b| g.mul(a, b), |a, b| a * b),
         binary("div", 2e-6, 0.5..4.5, |g, a, b| g.div(a, b), |a, b| a / b),
+        extreme("maximum", |g, a, b| g.maximum(a, b), f64::max),
+        extreme("minimum", |g, a, b| g.minimum(a, b), f64::min),
         Row::new("dropout", 1e-6, dropout),
     ];
     unary.into_iter().map(Unary::row).chain(others).collect()
@@ -49,6 +65,17 @@ pub(crate) fn rows() -> Vec<Row> {
 
 fn pow(p: f32) -> Unary {
     unary("pow", 2e-6, 0.3..2.0, move |g, x| g.pow(x, p), move |x| x.powf(f64::from(p)))
+}
+
+fn clamp(min: f32, max: f32) -> Unary {
+    let f = move |x: f64| x.max(f64::from(min)).min(f64::from(max));
+    unary("clamp", 1e-6, -2.0..2.0, move |g, x| g.clamp(x, min, max), f)
+}
+
+/// The larger or the smaller of two operands.
+fn extreme(op: &'static str, record: fn(&Graph<'_>, Var, Var) -> Var, f: fn(f64, f64) -> f64) -> Row {
+    let row = binary_apart(op, 1e-6, -2.0..2.0, record, f, |a, b| (a - b).abs());
+    row.kink(&[&[0.5], &[0.5]], move |g, v| record(g, v[0], v[1]), |dx| dx == [0.5])
 }
 
 /// An op of one input, drawn from a range, and its formula in f64.
@@ -108,7 +135,20 @@ fn binary(
 ) -> Row {
     // A divisor keeps away from 0, also when one value stands for both operands.
     let is_divisor = b_range.start > 0.0;
-    let row = Row::new(op, tolerance, move |rng| {
+    let margin: fn(f64, f64) -> f64 = if is_divisor { |_, b| b.abs() - 0.1 } else { |_, _| f64::INFINITY };
+    binary_apart(op, tolerance, b_range, record, f, margin)
+}
+
+/// The same, of operands that keep the distance `margin(a, b)` from a kink.
+fn binary_apart(
+    op: &'static str,
+    tolerance: f64,
+    b_range: Range<f32>,
+    record: fn(&Graph<'_>, Var, Var) -> Var,
+    f: fn(f64, f64) -> f64,
+    margin: fn(f64, f64) -> f64,
+) -> Row {
+    Row::new(op, tolerance, move |rng| {
         let shape = rng.batch_shape(0..=4);
         // Of a batch at least one operand has the images.
         let whole = if rng.is_batch() { rng.size(0..=1) } else { 2 };
@@ -124,8 +164,10 @@ fn binary(
             move |g, v| record(g, v[0], v[1]),
             move |x| wide(x, 0).into_iter().zip(wide(x, 1)).map(|(a, b)| f(a, b)).collect(),
         )
-    });
-    row.margin(move |x| if is_divisor { distance(&x[1], 0.0) - 0.1 } else { f64::INFINITY })
+        .margin(move |x| {
+            wide(x, 0).into_iter().zip(wide(x, 1)).map(|(a, b)| margin(a, b)).fold(f64::INFINITY, f64::min)
+        })
+    })
 }
 
 /// Which elements were dropped is read from the output.

@@ -9,6 +9,7 @@ mod losses;
 mod network;
 mod parts;
 mod products;
+mod selection;
 mod sources;
 
 use case::{Rng, Row};
@@ -18,7 +19,14 @@ use proptest::prelude::*;
 
 /// The table.
 fn rows() -> Vec<Row> {
-    let kinds = [elementwise::rows(), layout::rows(), products::rows(), network::rows(), losses::rows()];
+    let kinds = [
+        elementwise::rows(),
+        layout::rows(),
+        selection::rows(),
+        products::rows(),
+        network::rows(),
+        losses::rows(),
+    ];
     kinds.into_iter().flatten().collect()
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::matmul(&x[0], &x[1], &shape),
             )
         }),
+        Row::new("matmul", 2e-6, batched_matmul),
         Row::new("linear", 2e-6, |rng| linear(rng, |g, x, w, b| g.linear(x, w, b)).0),
         Row::new("linear_relu", 2e-6, |rng| {
             let (case, linear) = linear(rng, |g, x, w, b| g.linear_relu(x, w, b));
@@ -56,6 +57,27 @@ pub(crate) fn rows() -> Vec<Row> {
             )
         }),
     ]
+}
+
+/// At least one of the operands has all leading axes; of a batch, that one has the images. A vector is one without rows.
+fn batched_matmul(rng: &mut Rng) -> Case {
+    let leading = rng.batch_shape(1..=3);
+    let [m, k, n] = [(); 3].map(|()| rng.size(1..=4));
+    let product = MatmulShape { m, k, n, transpose_a: rng.bool(), transpose_b: rng.bool() };
+    let MatmulShape { transpose_a, transpose_b, .. } = product;
+    let whole = rng.size(0..=1);
+    let is_whole = [0, 1].map(|i| i == whole || rng.bool());
+    let axes = is_whole.map(|is_whole| if is_whole { leading } else { rng.broadcasting_to(leading) });
+    let sizes = [if transpose_a { [k, m] } else { [m, k] }, if transpose_b { [n, k] } else { [k, n] }];
+    let inputs = [0, 1].map(|i| {
+        let shape = [axes[i].dims(), &sizes[i]].concat();
+        if is_whole[i] { rng.images(&shape[..]) } else { rng.variable(&shape[..]) }
+    });
+    Case::new(
+        inputs.into(),
+        move |g, v| g.matmul_transposed(v[0], v[1], [transpose_a, transpose_b]),
+        move |x| reference::batched_matmul((&x[0], &axes[0]), (&x[1], &axes[1]), &leading, &product),
+    )
 }
 
 /// relu(3 · x).

@@ -78,35 +78,37 @@ pub fn broadcast_zip(
     });
 }
 
-/// `y = f(x, a, b)` with `a` and `b` broadcast to `y_shape`, the shape of `x`: what an operand of [`broadcast_zip`] gets
-/// back, before it is summed over the axes along which it was broadcast.
+/// `y = f(a, b, c)` with all operands broadcast to `y_shape`.
 ///
 /// # Panics
 /// When a shape does not broadcast to `y_shape`, or a length does not fit its shape.
 #[track_caller]
 pub fn broadcast_zip3(
     y: &mut [f32],
-    x: &[f32],
-    (a, a_shape): (&[f32], &Shape),
-    (b, b_shape): (&[f32], &Shape),
+    operands: [(&[f32], &Shape); 3],
     y_shape: &Shape,
     f: impl Fn(f32, f32, f32) -> f32 + Sync,
 ) {
-    check("broadcast_zip3", x.len(), y_shape, y.len(), y_shape);
-    check("broadcast_zip3", a.len(), a_shape, y.len(), y_shape);
-    check("broadcast_zip3", b.len(), b_shape, y.len(), y_shape);
-    let nest = Nest::new(y_shape, [broadcast_strides(a_shape, y_shape), broadcast_strides(b_shape, y_shape)]);
-    let (len, [a_step, b_step]) = (nest.row_len(), nest.row_strides());
+    for (x, x_shape) in operands {
+        check("broadcast_zip3", x.len(), x_shape, y.len(), y_shape);
+    }
+    let nest = Nest::new(y_shape, operands.map(|(_, shape)| broadcast_strides(shape, y_shape)));
+    let (len, steps) = (nest.row_len(), nest.row_strides());
+    let zero = Beta::Zero;
     for_each_chunk(nest.n_rows(), task_rows(len), y.len(), rows_mut(y, len), |rows, y| {
-        let x = x[rows.start * len..rows.end * len].chunks_exact(len.max(1));
-        let rows = y.into_slice().chunks_exact_mut(len.max(1)).zip(x).zip(nest.row_starts(rows));
-        for ((y, x), [a_start, b_start]) in rows {
-            let (a, b) = (&a[a_start..], &b[b_start..]);
-            match (a_step, b_step) {
-                (0, 0) => elementwise::map(y, x, Beta::Zero, |x| f(x, a[0], b[0])),
-                (0, _) => elementwise::zip(y, x, &b[..len], Beta::Zero, |x, b| f(x, a[0], b)),
-                (_, 0) => elementwise::zip(y, x, &a[..len], Beta::Zero, |x, a| f(x, a, b[0])),
-                _ => elementwise::zip3(y, x, &a[..len], &b[..len], Beta::Zero, &f),
+        for (y, starts) in y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows)) {
+            // An operand that repeats along the row has one element here.
+            let row = |i: usize| &operands[i].0[starts[i]..][..if steps[i] == 0 { 1 } else { len }];
+            let (a, b, c) = (row(0), row(1), row(2));
+            match steps {
+                [0, 0, 0] => y.fill(f(a[0], b[0], c[0])),
+                [_, 0, 0] => elementwise::map(y, a, zero, |a| f(a, b[0], c[0])),
+                [0, _, 0] => elementwise::map(y, b, zero, |b| f(a[0], b, c[0])),
+                [0, 0, _] => elementwise::map(y, c, zero, |c| f(a[0], b[0], c)),
+                [_, _, 0] => elementwise::zip(y, a, b, zero, |a, b| f(a, b, c[0])),
+                [_, 0, _] => elementwise::zip(y, a, c, zero, |a, c| f(a, b[0], c)),
+                [0, _, _] => elementwise::zip(y, b, c, zero, |b, c| f(a[0], b, c)),
+                _ => elementwise::zip3(y, a, b, c, zero, &f),
             }
         }
     });
@@ -174,7 +176,7 @@ fn size_from_end(shape: &Shape, i: usize) -> usize {
 }
 
 /// Strides that walk `x` over the axes of `y_shape`: 0 where it repeats.
-fn broadcast_strides(x_shape: &Shape, y_shape: &Shape) -> [usize; MAX_RANK] {
+pub(crate) fn broadcast_strides(x_shape: &Shape, y_shape: &Shape) -> [usize; MAX_RANK] {
     let (missing, strides) = (y_shape.rank() - x_shape.rank(), x_shape.strides());
     let mut walk = [0; MAX_RANK];
     for axis in (0..x_shape.rank()).filter(|&axis| x_shape[axis] != 1) {

@@ -3,6 +3,7 @@
 //! Error bound, for every element: |Δ| ≤ (k + 2)·ε·(|a|·|b|), ε = 2⁻²⁴; in practice far less, because the
 //! sum over k runs in several accumulators with fused multiply-adds.
 
+mod batched;
 pub(crate) mod reference;
 
 use std::marker::PhantomData;
@@ -10,6 +11,8 @@ use std::marker::PhantomData;
 use crate::Beta;
 use crate::parallel::{SplitRows, for_each_chunk};
 use crate::shape::checked_len;
+
+pub use batched::batched_matmul;
 
 /// The sizes of `c = a · b`: `c` is m × n, `a` m × k and `b` k × n, after transposition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,6 +1,8 @@
 //! The matrix product as a triple loop.
 
 use super::MatmulShape;
+use crate::Shape;
+use crate::broadcast::reference::broadcast_forward;
 
 /// a · b, each transposed if the shape says so.
 pub fn matmul(a: &[f64], b: &[f64], shape: &MatmulShape) -> Vec<f64> {
@@ -16,4 +18,20 @@ pub fn matmul(a: &[f64], b: &[f64], shape: &MatmulShape) -> Vec<f64> {
         }
     }
     c
+}
+
+/// One product after another, the leading axes of `a` and `b` broadcast to `leading`.
+pub fn batched_matmul(
+    (a, a_leading): (&[f64], &Shape),
+    (b, b_leading): (&[f64], &Shape),
+    leading: &Shape,
+    shape: &MatmulShape,
+) -> Vec<f64> {
+    let with = |axes: &Shape, len: usize| Shape::new(&[axes.dims(), &[len]].concat());
+    let wide =
+        |x: &[f64], axes: &Shape, len: usize| broadcast_forward(x, &with(axes, len), &with(leading, len));
+    let (a_len, b_len) = (shape.m * shape.k, shape.k * shape.n);
+    let (a, b) = (wide(a, a_leading, a_len), wide(b, b_leading, b_len));
+    let product = |i: usize| matmul(&a[i * a_len..][..a_len], &b[i * b_len..][..b_len], shape);
+    (0..leading.numel()).flat_map(product).collect()
 }

@@ -1,0 +1,96 @@
+//! A border along any axes.
+
+use tensor::pad::{PadMode, pad_backward, pad_forward, padded_shape};
+use tensor::{MAX_RANK, Shape};
+
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
+
+struct Pad {
+    padding: [[usize; 2]; MAX_RANK],
+    /// How many axes `padding` tells of.
+    rank: usize,
+    mode: PadMode,
+}
+
+impl Pad {
+    fn padding(&self) -> &[[usize; 2]] {
+        &self.padding[..self.rank]
+    }
+}
+
+impl Op for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let (x, padding, mode) = (inputs[0], self.padding(), self.mode);
+        if padding.len() != x.rank() {
+            return Err(ShapeError::new(format!(
+                "there are {} borders for the {} axes of {x}; give [before, after] for each axis from the first",
+                padding.len(),
+                x.rank()
+            )));
+        }
+        for (axis, (&[before, after], &size)) in padding.iter().zip(x.iter()).enumerate() {
+            let longest = mode.max_border(size);
+            if before.max(after) > longest {
+                return Err(ShapeError::new(format!(
+                    "a border of [{before}, {after}] is too long for axis {axis} of {x} in the mode {mode:?}; \
+                     it can be {longest} at each end, so make it shorter or choose another mode"
+                )));
+            }
+        }
+        Ok(padded_shape(&x, padding))
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        match self.padding().first() {
+            Some([0, 0]) => inputs.kept_of(0),
+            _ => inputs.mixed_of(0),
+        }
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        pad_forward(f.output, f.inputs.value(0), &f.inputs.shape(0), self.padding(), self.mode);
+    }
+
+    /// The sum of dy over the places that an element was copied to.
+    fn backward(&self, mut b: Backward<'_>) {
+        let shape = b.inputs.shape(0);
+        if let Some(dx) = b.grads.get(0) {
+            pad_backward(dx.data, b.dy, &shape, self.padding(), self.mode, dx.beta);
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// `x` with a border: `padding[axis]` is how many elements stand before and after it; `torch.nn.functional.pad`, whose
+    /// list begins with the last axis. The height and the width of images [n, h, w, c] are the axes 1 and 2:
+    ///
+    /// ```
+    /// use autograd::{Graph, PadMode, Var};
+    ///
+    /// /// One pixel more above and below, two more at either side.
+    /// fn mirrored(g: &Graph<'_>, images: Var) -> Var {
+    ///     g.pad(images, &[[0, 0], [1, 1], [2, 2], [0, 0]], PadMode::Reflect)
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When there is not one pair for each axis, or a border is longer than the axis can give:
+    /// [`PadMode::max_border`].
+    #[track_caller]
+    pub fn pad(&self, x: Var, padding: &[[usize; 2]], mode: PadMode) -> Var {
+        let rank = padding.len();
+        assert!(
+            rank <= MAX_RANK,
+            "pad{}: there are {rank} borders, a shape has at most {MAX_RANK} axes; \
+             give [before, after] for each axis from the first",
+            self.at()
+        );
+        let mut op = Pad { padding: [[0; 2]; MAX_RANK], rank, mode };
+        op.padding[..rank].copy_from_slice(padding);
+        self.apply(op, &[x])
+    }
+}
