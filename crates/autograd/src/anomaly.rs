@@ -83,7 +83,7 @@ impl Graph<'_> {
     }
 
     fn is_searching(&self) -> bool {
-        self.mode.detect_anomaly && self.search.found.get().is_none()
+        self.mode().detect_anomaly && self.search.found.get().is_none()
     }
 
     fn found(&self, what: String) {

@@ -19,7 +19,7 @@ impl Graph<'_> {
     pub fn backward(&mut self, loss: Var) {
         let slot = self.tape.recording.get_mut().slot("backward", loss);
         assert!(
-            self.mode.grad,
+            self.mode().grad,
             "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
         );
         assert!(!self.backward_done, "backward: already run on this step; begin a new one with Tape::begin");
@@ -42,13 +42,12 @@ impl Graph<'_> {
             }
         }
         self.zero_unwritten();
-        if self.mode.training {
-            self.commit();
-        }
+        self.commit();
     }
 
     /// Forgets what was written, and sets the gradient of the loss to 1.
     fn seed(&mut self, loss: Var, slot: Slot) {
+        let accumulate = self.mode().accumulate;
         let tape = &mut *self.tape;
         let n_nodes = tape.recording.get_mut().slots.len();
         tape.node_written.clear();
@@ -56,7 +55,7 @@ impl Graph<'_> {
         let n_grads = tape.grads.len().max(n_nodes);
         tape.grads.resize_with(n_grads, Vec::new);
         tape.param_written.clear();
-        tape.param_written.resize(self.params.entries().len(), self.mode.accumulate);
+        tape.param_written.resize(self.params.entries().len(), accumulate);
         let (_, param_grads, _) = self.params.parts_mut();
         let mut grads = Grads {
             slots: &[slot],
@@ -71,6 +70,7 @@ impl Graph<'_> {
     }
 
     fn run_backward(&mut self, node: usize) {
+        let mode = self.mode();
         let tape = &mut *self.tape;
         let recording = tape.recording.get_mut();
         let (param_values, param_grads, _) = self.params.parts_mut();
@@ -78,7 +78,7 @@ impl Graph<'_> {
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let slots = &recording.inputs[record.inputs.0..record.inputs.1];
         let op = recording.ops[node].as_deref().expect("backward only visits ops");
-        let batch = Batch::new(&self.mode, tape.exchange.as_deref());
+        let batch = Batch::new(mode, tape.exchange.as_deref());
         op.backward(Backward {
             dy: &rest[0],
             output: tape.values.get(node),
@@ -88,7 +88,7 @@ impl Graph<'_> {
             has_images: slot.n_images.is_some(),
             indices: &recording.indices[record.indices.0..record.indices.1],
             saved: &mut recording.saved[node],
-            training: self.mode.training,
+            training: record.training,
             key: record.key,
             grads: Grads {
                 slots,
@@ -113,7 +113,9 @@ impl Graph<'_> {
     fn commit(&mut self) {
         let recording = &*self.tape.recording.get_mut();
         for (node, record) in recording.records.iter().enumerate() {
-            let Some(op) = recording.ops[node].as_deref().filter(|op| record.is_op && op.has_statistics())
+            let Some(op) = recording.ops[node]
+                .as_deref()
+                .filter(|op| record.is_op && record.training && op.has_statistics())
             else {
                 continue;
             };

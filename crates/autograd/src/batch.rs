@@ -67,7 +67,7 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     #[track_caller]
-    pub(crate) fn new(mode: &Mode, exchange: Option<&'a dyn Exchange>) -> Self {
+    pub(crate) fn new(mode: Mode, exchange: Option<&'a dyn Exchange>) -> Self {
         assert!(
             exchange.is_none() || mode.n_images.is_some(),
             "this tape has a part of the batch; tell by Mode::of_images how many images the whole has"

@@ -37,7 +37,7 @@ use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
 pub struct Graph<'a> {
     pub(crate) tape: &'a mut Tape,
     pub(crate) params: &'a mut Params,
-    pub(crate) mode: Mode,
+    mode: Cell<Mode>,
     /// Hash of the path, and how many random ops ran under it so far.
     stream: Cell<u64>,
     n_draws: Cell<u64>,
@@ -57,20 +57,57 @@ pub struct Traced {
     pub output: Shape,
 }
 
+/// What a layer gives back: a value, or a value and something beside it, such as the state of a recurrent layer.
+pub trait Output {
+    /// The value whose shape stands in a [trace](Graph::trace).
+    fn main(&self) -> Var;
+}
+
+impl Output for Var {
+    fn main(&self) -> Var {
+        *self
+    }
+}
+
+impl<S> Output for (Var, S) {
+    fn main(&self) -> Var {
+        self.0
+    }
+}
+
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
         let (stream, n_draws, search) = (Cell::new(seed_key(mode.seed)), Cell::new(0), Search::default());
         let trace = RefCell::new(None);
+        let mode = Cell::new(mode);
         Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }
     }
 
-    /// The mode of this step.
+    /// The mode of this step, or of the part of it that is being recorded.
     pub fn mode(&self) -> Mode {
-        self.mode
+        self.mode.get()
+    }
+
+    /// Records a part of the step in evaluation mode, while the rest of it trains: dropout drops nothing there, and
+    /// batch normalisation uses its running statistics and leaves them as they are. Gradients flow as ever.
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// let g = tape.begin(&mut params, Mode::train(0, 0));
+    /// let x = g.input([4], &[1.0; 4]);
+    /// let y = g.evaluating(|g| g.dropout(x, 0.5));
+    /// assert_eq!(g.value(y), [1.0; 4]);
+    /// ```
+    pub fn evaluating<R>(&self, part: impl FnOnce(&Self) -> R) -> R {
+        let mode = self.mode.replace(Mode { training: false, ..self.mode() });
+        let result = part(self);
+        self.mode.set(mode);
+        result
     }
 
     pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch::new(&self.mode, self.tape.exchange.as_deref())
+        Batch::new(self.mode(), self.tape.exchange.as_deref())
     }
 
     /// The shards of the batch that `var` runs over with its first axis, and which of them are here.
@@ -121,7 +158,7 @@ impl<'a> Graph<'a> {
     /// When the values do not fill the shape.
     #[track_caller]
     pub fn variable(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
-        self.leaf("variable", shape.into(), values, self.mode.grad)
+        self.leaf("variable", shape.into(), values, self.mode().grad)
     }
 
     #[track_caller]
@@ -156,7 +193,7 @@ impl<'a> Graph<'a> {
     #[track_caller]
     pub fn param(&self, id: ParamId) -> Var {
         let entry = self.params.entry(id);
-        let needs_grad = self.mode.grad && entry.is_trainable();
+        let needs_grad = self.mode().grad && entry.is_trainable();
         let storage = Storage::Param { id: id.0, start: entry.range.start, end: entry.range.end };
         let slot = Slot { storage, shape: entry.shape, needs_grad, n_images: None };
         let var = self.view(slot);
@@ -164,9 +201,32 @@ impl<'a> Graph<'a> {
         var
     }
 
-    /// Integers for [`apply_indexed`](Self::apply_indexed): class labels, row numbers.
+    /// Integers for [`apply_indexed`](Self::apply_indexed), `[n]`: class labels, row numbers.
     pub fn indices(&self, values: &[u32]) -> Indices {
-        self.tape.recording.borrow_mut().push_indices(values)
+        self.tape.recording.borrow_mut().push_indices([values.len()].into(), values)
+    }
+
+    /// Integers under a shape: the tokens of `n` sentences, `[n, t]`; the input of a layer over tokens.
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
+    #[track_caller]
+    pub fn tokens(&self, shape: impl Into<Shape>, values: &[u32]) -> Indices {
+        let shape = shape.into();
+        assert!(
+            values.len() == shape.numel(),
+            "tokens{}: {} values do not fill the shape {shape}, which has {} elements",
+            self.at(),
+            values.len(),
+            shape.numel()
+        );
+        self.tape.recording.borrow_mut().push_indices(shape, values)
+    }
+
+    /// The integers behind `indices`, row-major: a copy.
+    #[track_caller]
+    pub fn integers(&self, indices: Indices) -> Vec<u32> {
+        self.tape.recording.borrow().indices("integers", indices).to_vec()
     }
 
     /// The same elements under another shape; nothing is copied.
@@ -213,14 +273,13 @@ impl<'a> Graph<'a> {
         result
     }
 
-    /// Runs a layer with one output in a [`scope`](Self::scope) of its own; a [trace](Self::trace) keeps what it
-    /// made.
-    pub fn layer(&self, name: &str, layer: &dyn Debug, forward: impl FnOnce(&Self) -> Var) -> Var {
+    /// Runs a layer in a [`scope`](Self::scope) of its own; a [trace](Self::trace) keeps what it made.
+    pub fn layer<Y: Output>(&self, name: &str, layer: &dyn Debug, forward: impl FnOnce(&Self) -> Y) -> Y {
         self.scope(name, |g| {
             let y = forward(g);
             if let Some(trace) = &mut *g.trace.borrow_mut() {
                 let path = g.tape.recording.borrow().path.clone();
-                trace.push(Traced { path, layer: format!("{layer:?}"), output: g.shape(y) });
+                trace.push(Traced { path, layer: format!("{layer:?}"), output: g.shape(y.main()) });
             }
             y
         })
@@ -268,7 +327,7 @@ impl<'a> Graph<'a> {
     fn record<O: Op>(&self, op: O, inputs: &[Var], indices: (usize, usize)) -> Var {
         let key = if op.is_random() { self.draw() } else { 0 };
         let mut recording = self.tape.recording.borrow_mut();
-        let var = recording.push_op(op, inputs, indices, key, self.batch());
+        let var = recording.push_op(op, inputs, indices, (key, self.mode().training), self.batch());
         self.run_forward(&mut recording, var.node);
         drop(recording);
         self.search_output(var);
@@ -292,7 +351,7 @@ impl<'a> Graph<'a> {
             shards: self.batch().shards(&slot),
             indices: &recording.indices[record.indices.0..record.indices.1],
             saved: &mut recording.saved[node],
-            training: self.mode.training,
+            training: record.training,
             needs_grad: slot.needs_grad,
             key: record.key,
         });
@@ -302,7 +361,7 @@ impl<'a> Graph<'a> {
     /// A key for the next random op under this path.
     fn draw(&self) -> u64 {
         self.n_draws.set(self.n_draws.get() + 1);
-        draw_key(self.stream.get(), self.mode.step, self.n_draws.get())
+        draw_key(self.stream.get(), self.mode().step, self.n_draws.get())
     }
 
     /// The shape of a value.

@@ -4,6 +4,7 @@
 mod anomaly;
 mod backward;
 mod batch;
+pub mod gradcheck;
 mod graph;
 mod op;
 mod ops;
@@ -12,7 +13,7 @@ mod tape;
 mod values;
 
 pub use batch::{Images, Operands};
-pub use graph::{Graph, Traced};
+pub use graph::{Graph, Output, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, PadMode, Reduction};
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};

@@ -24,12 +24,21 @@ pub struct Var {
     pub(crate) origin: Origin,
 }
 
-/// A list of integers of the running step, made by [`Graph::indices`]: class labels, row numbers.
+/// Integers of the running step under a shape, made by [`Graph::indices`] or [`Graph::tokens`]: class labels, row
+/// numbers, the tokens of sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
     pub(crate) start: usize,
     pub(crate) end: usize,
+    pub(crate) shape: Shape,
     pub(crate) origin: Origin,
+}
+
+impl Indices {
+    /// Their shape: `[n]` for labels, `[n, t]` for tokens.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
 }
 
 /// Which step of which tape something was recorded in.
@@ -138,6 +147,8 @@ pub(crate) struct Record {
     pub(crate) inputs: (usize, usize),
     pub(crate) indices: (usize, usize),
     pub(crate) key: u64,
+    /// Whether the op ran as in training.
+    pub(crate) training: bool,
 }
 
 /// The memory of a training loop: it records one step after the other into the same buffers.
@@ -290,7 +301,7 @@ impl Recording {
         op: O,
         inputs: &[Var],
         indices: (usize, usize),
-        key: u64,
+        (key, training): (u64, bool),
         batch: Batch<'_>,
     ) -> Var {
         let start = self.inputs.len();
@@ -324,7 +335,7 @@ impl Recording {
             }
         };
         let needs_grad = operands.slots.iter().any(|slot| slot.needs_grad);
-        let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key };
+        let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key, training };
         let storage = Storage::Node(self.slots.len());
         let var = self.push(Slot { storage, shape, needs_grad, n_images }, record);
         put(&mut self.ops[var.node], op);
@@ -332,10 +343,10 @@ impl Recording {
     }
 
     /// Keeps integers for ops of this step.
-    pub(crate) fn push_indices(&mut self, values: &[u32]) -> Indices {
+    pub(crate) fn push_indices(&mut self, shape: Shape, values: &[u32]) -> Indices {
         let start = self.indices.len();
         self.indices.extend_from_slice(values);
-        Indices { start, end: self.indices.len(), origin: self.origin }
+        Indices { start, end: self.indices.len(), shape, origin: self.origin }
     }
 
     /// What is known of `var`, once it is sure that it is of this step.

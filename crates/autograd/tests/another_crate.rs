@@ -1,5 +1,6 @@
 //! This file stands for another crate: it knows only what is public, and has an op of its own.
 
+use autograd::gradcheck::GradCheck;
 use autograd::{Backward, Commit, Forward, Graph, Indices, Mode, Op, Params, Role, ShapeError, Tape, Var};
 use tensor::Shape;
 
@@ -95,6 +96,21 @@ fn an_op_of_another_crate_is_recorded_differentiated_and_committed() {
     center_loss(&g, inputs, labels, 1.0);
     drop(g);
     assert_eq!(params.value(n_seen), &[9.0], "evaluation commits nothing");
+}
+
+#[test]
+fn its_gradients_are_those_of_its_formula() {
+    let labels = [0, 1, 1];
+    GradCheck::new(|g, v| center_loss(g, [v[0], v[1], v[2]], g.indices(&labels), 0.5))
+        .random([3, 2])
+        .random([2, 2])
+        .statistic([1], &[0.0])
+        .reference(|inputs| {
+            let (x, centers) = (&inputs[0], &inputs[1]);
+            let center = |i: usize| centers[labels[i / 2] as usize * 2 + i % 2];
+            vec![0.5 * (0..6).map(|i| (x[i] - center(i)).powi(2)).sum::<f64>()]
+        })
+        .run();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use nn::{Child, Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residua
 use optim::{Optimizer, Sgd};
 
 /// What 1 × 1, 3 × 3 and 5 × 5 see of an image, side by side in the channels.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inception {
     branches: [Child<Sequential>; 3],
 }

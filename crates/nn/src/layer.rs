@@ -3,24 +3,24 @@
 use std::any::Any;
 use std::fmt;
 
-use autograd::{Graph, ParamId, Params, Role, Var};
+use autograd::{Graph, Output, ParamId, Params, Role, Var};
 use keyed_random::{generator, hash_name};
 use rand_chacha::ChaCha8Rng;
 use tensor::Shape;
 
-use crate::summary::Summary;
+use crate::summary::{InputShape, Summary};
 
 /// A part of a network: it registers its parameters once, and computes `y = f(x)` each step.
 ///
-/// A layer is a plain struct of sizes, options and parameter handles; the numbers lie in [`Params`].
-/// A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name:
+/// A layer is a plain struct of sizes, options and parameter handles, which can be cloned; the numbers lie in
+/// [`Params`]. A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name:
 ///
 /// ```
 /// use autograd::{Graph, Mode, Tape, Var};
 /// use nn::{Child, Layer, Linear, Scope};
 ///
 /// /// y = up(tanh(down(x))) + x
-/// #[derive(Debug)]
+/// #[derive(Clone, Debug)]
 /// struct Bottleneck {
 ///     down: Child<Linear>,
 ///     up: Child<Linear>,
@@ -48,7 +48,46 @@ use crate::summary::Summary;
 /// let y = block.forward(&g, x);
 /// assert_eq!(g.shape(y).dims(), [5, 8]);
 /// ```
-pub trait Layer: Any + fmt::Debug + Send + Sync {
+///
+/// # Other inputs
+/// What a layer reads is its `X`: one tensor ([`Var`]) unless it says something else. Tokens are
+/// [`Indices`](autograd::Indices), made by [`Graph::tokens`]; several inputs are a tuple, or a struct of your own.
+/// Everything else is the same, and [`Sequential::over`](crate::Sequential::over) begins a network with such a layer.
+///
+/// ```
+/// use autograd::{Graph, Indices, Mode, Tape, Var};
+/// use nn::{Child, Layer, Linear, Scope};
+///
+/// /// y = first(a) + second(b)
+/// #[derive(Clone, Debug)]
+/// struct Join {
+///     first: Child<Linear>,
+///     second: Child<Linear>,
+/// }
+///
+/// impl Layer<(Var, Var)> for Join {
+///     fn register(&mut self, scope: &mut Scope<'_>) {
+///         scope.layer(&mut self.first);
+///         scope.layer(&mut self.second);
+///     }
+///     fn forward(&self, g: &Graph<'_>, (a, b): (Var, Var)) -> Var {
+///         g.add(self.first.forward(g, a), self.second.forward(g, b))
+///     }
+/// }
+///
+/// let child = |name, in_features| Child::new(name, Linear::new(in_features, 2));
+/// let (join, mut params) = nn::build(Join { first: child("first", 3), second: child("second", 5) }, 0);
+/// assert_eq!(join.summary(&params, ([4, 3], [4, 5])).n_params(), 20);
+///
+/// let mut tape = Tape::new();
+/// let g = tape.begin(&mut params, Mode::eval());
+/// let y = join.forward(&g, (g.input([4, 3], &[1.0; 12]), g.input([4, 5], &[1.0; 20])));
+/// assert_eq!(g.shape(y).dims(), [4, 2]);
+/// ```
+///
+/// A layer implements `Layer` for one `X`; further ways to run it (with a mask, with a state that is carried on) are
+/// methods of its own, which a parent calls through [`Child::run`].
+pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
     /// Adds the layer's parameters to the model. Layers without any need not implement it.
     fn register(&mut self, scope: &mut Scope<'_>) {
         let _ = scope;
@@ -59,28 +98,55 @@ pub trait Layer: Any + fmt::Debug + Send + Sync {
     /// # Panics
     /// When the shape of `x` does not fit; the message names the op, the layer's path, the shapes
     /// and what to change. Also when the layer has parameters that were never registered.
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var;
+    fn forward(&self, g: &Graph<'_>, x: X) -> Var;
 
     /// The model as a table, for an input of the given shape: a row for each [`Child`] with its output shape and
-    /// parameters, and the total. The model is run once, in evaluation mode, on zeros.
+    /// parameters, and the total. The model is run once, in evaluation mode, on zeros. The shapes of several inputs
+    /// are a tuple, as the inputs are.
     ///
     /// # Panics
     /// When the model does not take an input of this shape.
-    fn summary(&self, params: &Params, input: impl Into<Shape>) -> Summary
+    fn summary(&self, params: &Params, input: impl InputShape<X>) -> Summary
     where
         Self: Sized,
     {
-        Summary::of(format!("{self:?}"), params, input.into(), |g, x| self.forward(g, x))
+        Summary::of(format!("{self:?}"), params, input, |g, x| self.forward(g, x))
     }
 }
 
-impl<L: Layer + ?Sized> Layer for Box<L> {
+impl<X: 'static, L: Layer<X> + ?Sized> Layer<X> for Box<L>
+where
+    Box<L>: Clone,
+{
     fn register(&mut self, scope: &mut Scope<'_>) {
         (**self).register(scope);
     }
 
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+    fn forward(&self, g: &Graph<'_>, x: X) -> Var {
         (**self).forward(g, x)
+    }
+}
+
+/// What lets a `Box<dyn Layer>` be cloned; every layer that is [`Clone`] has it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` must be `Clone` to be a layer",
+    label = "cannot be cloned",
+    note = "add `#[derive(Clone)]` to `{Self}`"
+)]
+pub trait CloneLayer<X> {
+    /// The same layer once more, in a box.
+    fn clone_layer(&self) -> Box<dyn Layer<X>>;
+}
+
+impl<X: 'static, L: Layer<X> + Clone> CloneLayer<X> for L {
+    fn clone_layer(&self) -> Box<dyn Layer<X>> {
+        Box::new(self.clone())
+    }
+}
+
+impl<X: 'static> Clone for Box<dyn Layer<X>> {
+    fn clone(&self) -> Self {
+        (**self).clone_layer()
     }
 }
 
@@ -92,7 +158,7 @@ pub struct Child<L = Box<dyn Layer>> {
     pub(crate) layer: L,
 }
 
-impl<L: Layer> Child<L> {
+impl<L: fmt::Debug> Child<L> {
     /// A child of this name.
     pub fn new(name: impl Into<String>, layer: L) -> Self {
         Self { name: name.into(), layer }
@@ -102,8 +168,20 @@ impl<L: Layer> Child<L> {
     ///
     /// # Panics
     /// As [`Layer::forward`].
-    pub fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.layer(&self.name, &self.layer, |g| self.layer.forward(g, x))
+    pub fn forward<X>(&self, g: &Graph<'_>, x: X) -> Var
+    where
+        L: Layer<X>,
+    {
+        self.run(g, |layer, g| layer.forward(g, x))
+    }
+
+    /// Records the child on the graph under its name in another way than by [`Layer::forward`]: by a method of its
+    /// own, which may give back something beside the value, `(y, state)`.
+    ///
+    /// # Panics
+    /// As `run` does.
+    pub fn run<Y: Output>(&self, g: &Graph<'_>, run: impl FnOnce(&L, &Graph<'_>) -> Y) -> Y {
+        g.layer(&self.name, &self.layer, |g| run(&self.layer, g))
     }
 }
 
@@ -126,7 +204,7 @@ impl<L: fmt::Debug> fmt::Debug for Child<L> {
 /// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
 /// # let _ = net;
 /// ```
-pub fn build<L: Layer>(mut model: L, seed: u64) -> (L, Params) {
+pub fn build<X, L: Layer<X>>(mut model: L, seed: u64) -> (L, Params) {
     let mut params = Params::new();
     model.register(&mut Scope { params: &mut params, seed, path: String::new(), fuse: true });
     (model, params)
@@ -143,7 +221,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     /// Registers a child: its parameters are called by its name, `name.…`.
-    pub fn layer<L: Layer>(&mut self, child: &mut Child<L>) {
+    pub fn layer<X, L: Layer<X>>(&mut self, child: &mut Child<L>) {
         let (len, fuse) = (self.path.len(), self.fuse);
         self.path = self.full_name(&child.name);
         child.layer.register(self);
@@ -159,7 +237,7 @@ impl Scope<'_> {
     /// use nn::{Handle, Layer, Scope};
     ///
     /// /// y = gamma · x, a factor for each channel, 0.1 at first.
-    /// #[derive(Debug)]
+    /// #[derive(Clone, Debug)]
     /// struct LayerScale {
     ///     n_channels: usize,
     ///     gamma: Handle,

@@ -11,10 +11,10 @@ mod summary;
 pub mod weights;
 
 pub use init::Init;
-pub use layer::{Child, Handle, Layer, Scope, build};
+pub use layer::{Child, CloneLayer, Handle, Layer, Scope, build};
 pub use layers::{
     AvgPool2d, BatchNorm, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d,
     LeakyReLU, Linear, MaxPool2d, Pair, ReLU, Residual, Sigmoid, Tanh,
 };
-pub use sequential::Sequential;
-pub use summary::{Row, Summary};
+pub use sequential::{Sequential, SequentialOver};
+pub use summary::{InputShape, Row, Summary};

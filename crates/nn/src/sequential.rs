@@ -1,6 +1,7 @@
 //! `Sequential`: layers one after the other.
 
 use std::fmt;
+use std::iter;
 
 use autograd::{Graph, Var};
 
@@ -17,6 +18,7 @@ use crate::layer::{Child, Layer, Scope};
 /// let net = Sequential::new().add(Linear::new(2, 8)).add(ReLU).add(Linear::new(8, 1));
 /// assert_eq!(format!("{net:?}").lines().nth(2), Some("  (1): ReLU()"));
 /// ```
+#[derive(Clone)]
 #[must_use]
 pub struct Sequential {
     pub(crate) children: Vec<Child>,
@@ -27,6 +29,42 @@ impl Sequential {
     /// No layers yet: the identity.
     pub fn new() -> Self {
         Self { children: Vec::new(), fuse: true }
+    }
+
+    /// A network over something else than one tensor: its first layer, called `0`, reads tokens, say; those that are
+    /// added behind it read one tensor each, as ever.
+    ///
+    /// ```
+    /// use autograd::{Graph, Indices, Mode, Tape, Var};
+    /// use nn::{Layer, Linear, Sequential};
+    ///
+    /// /// 1 where a sentence has the token, else 0: `[n, t]` to `[n, n_tokens]`.
+    /// #[derive(Clone, Debug)]
+    /// struct BagOfTokens {
+    ///     n_tokens: usize,
+    /// }
+    ///
+    /// impl Layer<Indices> for BagOfTokens {
+    ///     fn forward(&self, g: &Graph<'_>, tokens: Indices) -> Var {
+    ///         let mut bag = vec![0.0; tokens.shape()[0] * self.n_tokens];
+    ///         for (i, &token) in g.integers(tokens).iter().enumerate() {
+    ///             bag[i / tokens.shape()[1] * self.n_tokens + token as usize] = 1.0;
+    ///         }
+    ///         g.input([tokens.shape()[0], self.n_tokens], &bag)
+    ///     }
+    /// }
+    ///
+    /// let net = Sequential::over(BagOfTokens { n_tokens: 10 }).add(Linear::new(10, 2));
+    /// let (net, mut params) = nn::build(net, 0);
+    /// assert_eq!(params.entries()[0].name, "1.weight");
+    ///
+    /// let mut tape = Tape::new();
+    /// let g = tape.begin(&mut params, Mode::eval());
+    /// let y = net.forward(&g, g.tokens([2, 3], &[1, 9, 4, 4, 0, 0]));
+    /// assert_eq!(g.shape(y).dims(), [2, 2]);
+    /// ```
+    pub fn over<X>(first: impl Layer<X>) -> SequentialOver<X> {
+        SequentialOver { first: Child::new("0", Box::new(first)), rest: Self::new() }
     }
 
     /// Appends a layer; another `Sequential` is a layer too.
@@ -76,18 +114,74 @@ impl Layer for Sequential {
 
 impl fmt::Debug for Sequential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_children(f, "Sequential", &self.children)
+        write_children(f, "Sequential", self.children.iter().map(named))
     }
+}
+
+/// A [`Sequential`] whose first layer reads something else than one tensor: tokens, or several tensors.
+/// [`Sequential::over`] makes it.
+#[must_use]
+pub struct SequentialOver<X> {
+    first: Child<Box<dyn Layer<X>>>,
+    rest: Sequential,
+}
+
+impl<X: 'static> SequentialOver<X> {
+    /// Appends a layer.
+    #[expect(clippy::should_implement_trait, reason = "`add` appends, as in PyTorch's containers")]
+    pub fn add(self, layer: impl Layer) -> Self {
+        let name = (1 + self.rest.children.len()).to_string();
+        self.add_named(name, layer)
+    }
+
+    /// Appends a layer under a name of its own instead of its position.
+    pub fn add_named(self, name: impl Into<String>, layer: impl Layer) -> Self {
+        Self { rest: self.rest.add_named(name, layer), ..self }
+    }
+
+    /// As [`Sequential::fuse`].
+    pub fn fuse(self, fuse: bool) -> Self {
+        Self { rest: self.rest.fuse(fuse), ..self }
+    }
+}
+
+impl<X: 'static> Clone for SequentialOver<X> {
+    fn clone(&self) -> Self {
+        Self { first: self.first.clone(), rest: self.rest.clone() }
+    }
+}
+
+impl<X: 'static> Layer<X> for SequentialOver<X> {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        scope.layer(&mut self.first);
+        self.rest.register(scope);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: X) -> Var {
+        self.rest.forward(g, self.first.forward(g, x))
+    }
+}
+
+impl<X: 'static> fmt::Debug for SequentialOver<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.rest.children.iter().map(named);
+        write_children(f, "Sequential", iter::once(named(&self.first)).chain(rest))
+    }
+}
+
+/// A child as [`write_children`] takes it.
+pub(crate) fn named<L: fmt::Debug>(child: &Child<L>) -> (&str, &dyn fmt::Debug) {
+    (&child.name, &child.layer)
 }
 
 /// Writes a container as PyTorch does: its name, and a line for each child, indented.
 pub(crate) fn write_children<'a>(
     f: &mut fmt::Formatter<'_>,
     container: &str,
-    children: impl IntoIterator<Item = &'a Child>,
+    children: impl IntoIterator<Item = (&'a str, &'a dyn fmt::Debug)>,
 ) -> fmt::Result {
     let mut lines = String::new();
-    for Child { name, layer } in children {
+    for (name, layer) in children {
         let child = format!("{layer:?}").replace('\n', "\n  ");
         lines += &format!("\n  ({name}): {child}");
     }

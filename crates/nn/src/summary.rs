@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use autograd::{Graph, Mode, Params, Role, Tape, Traced, Var};
+use autograd::{Graph, Indices, Mode, Params, Role, Tape, Traced, Var};
 use tensor::Shape;
 
 /// A table of a model's layers; [`Layer::summary`](crate::Layer::summary) makes it, `Display` prints it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// The shape that the model was shown.
-    pub input: Shape,
+    /// The shapes that the model was shown, one for each input.
+    pub inputs: Vec<Shape>,
     /// One row for each layer without children, and for each that has parameters beside its children's, in the
     /// order in which they are done.
     pub rows: Vec<Row>,
@@ -20,6 +20,49 @@ pub struct Summary {
     /// The number of running statistics: kept with the weights, not counted among the parameters.
     pub n_statistics: usize,
 }
+
+/// The shape of a layer's input `X`: one for a tensor or for tokens, a tuple for several inputs.
+pub trait InputShape<X> {
+    /// Such an input, full of zeros; its shapes are added to `shapes`.
+    fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> X;
+}
+
+impl<S: Into<Shape>> InputShape<Var> for S {
+    fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> Var {
+        let shape = self.into();
+        shapes.push(shape);
+        g.input(shape, &vec![0.0; shape.numel()])
+    }
+}
+
+impl<S: Into<Shape>> InputShape<Indices> for S {
+    fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> Indices {
+        let shape = self.into();
+        shapes.push(shape);
+        g.tokens(shape, &vec![0; shape.numel()])
+    }
+}
+
+/// An input that may be left out.
+impl<X, S: InputShape<X>> InputShape<Option<X>> for Option<S> {
+    fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> Option<X> {
+        self.map(|shape| shape.zeros(g, shapes))
+    }
+}
+
+macro_rules! several_inputs {
+    ($(($($x:ident $s:ident),+)),+) => {$(
+        impl<$($x, $s: InputShape<$x>),+> InputShape<($($x,)+)> for ($($s,)+) {
+            #[expect(non_snake_case, reason = "a variable for each type")]
+            fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> ($($x,)+) {
+                let ($($s,)+) = self;
+                ($($s.zeros(g, shapes),)+)
+            }
+        }
+    )+};
+}
+
+several_inputs!((X1 S1, X2 S2), (X1 S1, X2 S2, X3 S3), (X1 S1, X2 S2, X3 S3, X4 S4));
 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
@@ -36,15 +79,16 @@ pub struct Row {
 
 impl Summary {
     /// Runs `forward` of the model that is written `model` on zeros, and sums up what its layers made.
-    pub(crate) fn of(
+    pub(crate) fn of<X>(
         model: String,
         params: &Params,
-        input: Shape,
-        forward: impl FnOnce(&Graph<'_>, Var) -> Var,
+        input: impl InputShape<X>,
+        forward: impl FnOnce(&Graph<'_>, X) -> Var,
     ) -> Self {
         let (mut tape, mut run_params) = (Tape::new(), params.clone());
         let g = tape.begin(&mut run_params, Mode::eval());
-        let x = g.input(input, &vec![0.0; input.numel()]);
+        let mut inputs = Vec::new();
+        let x = input.zeros(&g, &mut inputs);
         let (y, mut layers) = g.trace(|g| forward(g, x));
         layers.push(Traced { path: String::new(), layer: model, output: g.shape(y) });
         let rows = (0..layers.len()).filter_map(|i| Row::of(&layers[i], &layers[..i], params)).collect();
@@ -54,7 +98,7 @@ impl Summary {
         };
         let n_trainable = params.n_trainable();
         Self {
-            input,
+            inputs,
             rows,
             n_trainable,
             n_frozen: count(Role::Trainable) + count(Role::Frozen) - n_trainable,
@@ -94,11 +138,12 @@ fn is_under(name: &str, path: &str) -> bool {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let header = ["", "layer", "output shape", "parameters"].map(String::from);
-        let input = [String::new(), "input".into(), self.input.to_string(), String::new()];
+        let inputs =
+            self.inputs.iter().map(|input| [String::new(), "input".into(), input.to_string(), String::new()]);
         let rows = self.rows.iter().map(|row| {
             [row.path.clone(), row.layer.clone(), row.output.to_string(), thousands(row.n_params)]
         });
-        let table: Vec<[String; 4]> = [header, input].into_iter().chain(rows).collect();
+        let table: Vec<[String; 4]> = [header].into_iter().chain(inputs).chain(rows).collect();
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let [w0, w1, w2, w3] = [0, 1, 2, 3].map(width);
         let rule = "─".repeat(w0 + w1 + w2 + w3 + 6);

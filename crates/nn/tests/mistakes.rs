@@ -88,7 +88,7 @@ fn a_model_that_was_never_built() {
 
 #[test]
 fn two_children_of_one_name() {
-    #[derive(Debug)]
+    #[derive(Clone, Debug)]
     struct Twins(Child<Linear>, Child<Linear>);
     impl Layer for Twins {
         fn register(&mut self, scope: &mut nn::Scope<'_>) {

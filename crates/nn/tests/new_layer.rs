@@ -1,12 +1,13 @@
 //! A layer of one's own, as the book shows it: a gate, y = s · σ(gate(x)) ⊙ value(x).
 
-use autograd::{Graph, Mode, Params, Reduction, Role, Tape, Var};
+use autograd::gradcheck::GradCheck;
+use autograd::{Graph, Role, Var};
 use nn::{Child, Handle, Layer, Linear, Scope};
 
 // ANCHOR: layer
 /// y = s · σ(gate(x)) ⊙ value(x), `[n, in_features]` to `[n, out_features]`, with a learned factor s for each
 /// feature, 1 at first. Dauphin et al., "Language Modeling with Gated Convolutional Networks", 2017.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Gate {
     out_features: usize,
     gate: Child<Linear>,
@@ -43,32 +44,10 @@ impl Layer for Gate {
 // ANCHOR: test
 #[test]
 fn every_gradient_of_the_gate_is_that_of_finite_differences() {
-    let (gate, mut params) = nn::build(Gate::new(3, 2), 7);
+    let (gate, params) = nn::build(Gate::new(3, 2), 7);
     let names: Vec<_> = params.entries().iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["gate.weight", "gate.bias", "value.weight", "value.bias", "scale"]);
-
-    let mut tape = Tape::new();
-    let mut loss = |params: &mut Params| {
-        let mut g = tape.begin(params, Mode::train(0, 0));
-        let x = g.input([2, 3], &[0.5, -1.0, 2.0, 1.5, 0.25, -0.75]);
-        let target = g.input([2, 2], &[1.0, -1.0, 0.5, 2.0]);
-        let y = gate.forward(&g, x);
-        let loss = g.mse_loss(y, target, Reduction::Mean);
-        g.backward(loss);
-        g.scalar(loss)
-    };
-    loss(&mut params);
-    let grads = params.grads().to_vec();
-    for (i, grad) in grads.into_iter().enumerate() {
-        let (w, h) = (params.values()[i], 1e-2);
-        let mut at = |w: f32| {
-            params.values_mut()[i] = w;
-            loss(&mut params)
-        };
-        let slope = (at(w + h) - at(w - h)) / (2.0 * h);
-        at(w);
-        assert!((grad - slope).abs() < 2e-3, "parameter {i}: {grad}, by differences {slope}");
-    }
+    GradCheck::new(|g, v| gate.forward(g, v[0])).params(&params).random([2, 3]).run();
 }
 // ANCHOR_END: test
 

@@ -176,7 +176,7 @@ impl Graph<'_> {
         // Where no image is here, others see how many rows there are.
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
-            !self.mode.training || is_frozen || is_elsewhere || shards.rows_of_batch(rows) > 1,
+            !self.mode().training || is_frozen || is_elsewhere || shards.rows_of_batch(rows) > 1,
             "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
             self.at(),
             if rows == 1 { "value" } else { "values" }

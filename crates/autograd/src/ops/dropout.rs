@@ -49,6 +49,6 @@ impl Graph<'_> {
     #[track_caller]
     pub fn dropout(&self, x: Var, p: f32) -> Var {
         assert!((0.0..=1.0).contains(&p), "dropout{}: p is {p}, it must lie in [0, 1]", self.at());
-        if self.mode.training { self.apply(Dropout { p }, &[x]) } else { x }
+        if self.mode().training { self.apply(Dropout { p }, &[x]) } else { x }
     }
 }

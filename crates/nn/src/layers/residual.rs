@@ -6,7 +6,7 @@ use std::iter;
 use autograd::{Graph, Var};
 
 use crate::layer::{Child, Layer, Scope};
-use crate::sequential::write_children;
+use crate::sequential::{named, write_children};
 
 /// `y = body(x) + x`, or `y = body(x) + shortcut(x)` where the body changes the shape.
 /// He et al., "Deep Residual Learning for Image Recognition", 2015.
@@ -20,6 +20,7 @@ use crate::sequential::write_children;
 /// # let (_block, params) = nn::build(block, 0);
 /// # assert_eq!(params.entries()[2].name, "shortcut.weight");
 /// ```
+#[derive(Clone)]
 #[must_use]
 pub struct Residual {
     body: Child,
@@ -61,6 +62,6 @@ impl Layer for Residual {
 
 impl fmt::Debug for Residual {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_children(f, "Residual", iter::once(&self.body).chain(&self.shortcut))
+        write_children(f, "Residual", iter::once(&self.body).chain(&self.shortcut).map(named))
     }
 }
