@@ -118,8 +118,9 @@ impl GradCheck<'_> {
         let tolerance = self.tolerance.unwrap_or(if self.reference.is_some() { 1e-5 } else { 1e-3 });
         let allowed = tolerance * expected.iter().fold(1.0, |largest, v| v.abs().max(largest));
         let error = |idx: usize| (f64::from(actual[idx]) - expected[idx]).abs();
-        // Written so that NaN counts as wrong.
-        let wrong: Vec<usize> = (0..actual.len()).filter(|&idx| !(error(idx) <= allowed)).collect();
+        // NaN is not close.
+        let is_close = |idx: usize| error(idx) <= allowed;
+        let wrong: Vec<usize> = (0..actual.len()).filter(|&idx| !is_close(idx)).collect();
         let Some(&worst) = wrong.iter().max_by(|&&a, &&b| error(a).total_cmp(&error(b))) else {
             return Ok(());
         };
