@@ -1,10 +1,14 @@
 //! Shapes at the edge, through every op: a defined result, or a panic that says why.
 
+#[path = "common/unary.rs"]
+mod unary;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
     BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, Mode, Params, Reduction, Role, Tape, Var,
 };
+use unary::UNARY;
 
 const NAN: f32 = f32::NAN;
 
@@ -67,36 +71,26 @@ impl Outcome {
 
 #[test]
 fn element_wise_ops_of_nothing_give_nothing() {
-    let unary: [fn(&Graph<'_>, Var) -> Var; 16] = [
-        |g, x| g.neg(x),
-        |g, x| g.scale(x, 2.0),
-        |g, x| g.add_scalar(x, 2.0),
-        |g, x| g.exp(x),
-        |g, x| g.log(x),
-        |g, x| g.sqrt(x),
-        |g, x| g.pow(x, 2.0),
-        |g, x| g.relu(x),
-        |g, x| g.leaky_relu(x, 0.1),
-        |g, x| g.sigmoid(x),
-        |g, x| g.tanh(x),
-        |g, x| g.gelu(x),
-        |g, x| g.softmax(x),
-        |g, x| g.log_softmax(x),
-        |g, x| g.dropout(x, 0.5),
-        |g, x| g.detach(x),
-    ];
     let binary: [fn(&Graph<'_>, Var, Var) -> Var; 4] =
         [|g, a, b| g.add(a, b), |g, a, b| g.sub(a, b), |g, a, b| g.mul(a, b), |g, a, b| g.div(a, b)];
     for dims in [&[0][..], &[0, 3], &[3, 0], &[2, 0, 4]] {
-        for op in unary {
+        for op in UNARY {
             on(&[dims], |g, v| op(g, v[0])).gives_nothing(dims);
         }
+        on(&[dims], |g, v| g.detach(v[0])).gives_nothing(dims);
+        on(&[dims, &[1]], |g, v| g.prelu(v[0], v[1])).gives_nothing(dims);
         for op in binary {
             on(&[dims, dims], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
             on(&[dims, &[1]], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
             on(&[&[1], dims], |g, v| op(g, v[0], v[1])).gives_nothing(dims);
         }
     }
+}
+
+#[test]
+fn halves_of_nothing() {
+    on(&[&[0, 4]], |g, v| g.glu(v[0])).gives_nothing(&[0, 2]);
+    on(&[&[3, 0]], |g, v| g.glu(v[0])).gives_nothing(&[3, 0]);
 }
 
 #[test]

@@ -4,12 +4,15 @@
 mod cnn;
 #[path = "common/numbers.rs"]
 mod numbers;
+#[path = "common/unary.rs"]
+mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
 use autograd::{BatchNormOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
 use cnn::Cnn;
 use numbers::numbers;
+use unary::UNARY;
 use weights::weight;
 
 /// Records a step up to its loss.
@@ -83,14 +86,12 @@ fn of_all_other_ops() {
             let product = g.matmul_transposed(x, w, [false, true]);
             let affine = [scale, scale];
             let normal = g.batch_norm(product, running, Some(affine), BatchNormOptions::default());
-            let (gelu, tanh, sigmoid) = (g.gelu(normal), g.tanh(normal), g.sigmoid(normal));
-            let leaky = g.leaky_relu(normal, 0.1);
-            let (soft, log_soft) = (g.softmax(gelu), g.log_softmax(tanh));
-            let positive = g.add_scalar(sigmoid, 1.0);
-            let (root, log, power) = (g.sqrt(positive), g.log(positive), g.pow(positive, 1.5));
-            let ratio = g.div(leaky, positive);
-            let terms = [soft, log_soft, root, log, power, ratio];
-            let sum = terms.into_iter().reduce(|sum, term| g.add(sum, term)).expect("there are terms");
+            let positive = g.add_scalar(g.sigmoid(normal), 1.0);
+            let terms = UNARY.iter().map(|op| op(g, positive));
+            let leaky = g.prelu(normal, g.slice(scale, 0, 0..1));
+            let ratio = g.div(g.gelu(leaky), positive);
+            let gated = g.glu(g.concat(&[ratio, normal], 1));
+            let sum = g.scale(terms.fold(gated, |sum, term| g.add(sum, term)), 0.05);
             let images = g.reshape(sum, [30, 10, 10, COLS]);
             let (avg, max) =
                 (g.avg_pool2d(images, [3, 3], [2, 2], [1, 1]), g.max_pool2d(images, [3, 3], [2, 2], [1, 1]));

@@ -7,6 +7,8 @@
 mod cnn;
 #[path = "common/numbers.rs"]
 mod numbers;
+#[path = "common/unary.rs"]
+mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
@@ -14,6 +16,7 @@ use autograd::{BatchNormOptions, Mode, Params, Role, Tape};
 use cnn::Cnn;
 use counting::Allocator;
 use numbers::numbers;
+use unary::UNARY;
 use weights::weight;
 
 #[global_allocator]
@@ -63,7 +66,10 @@ fn a_steady_step_allocates_nothing() {
         let rows = g.indices(&[1, 0, 255, 1]);
         let y = g.matmul_transposed(x, w, [false, true]);
         let y = g.batch_norm(y, running, None, BatchNormOptions::default());
-        let y = g.gelu(y);
+        let halves = UNARY.iter().map(|op| op(&g, g.sigmoid(y)));
+        let y = halves.fold(y, |sum, y| g.add(sum, y));
+        let y = g.prelu(g.concat(&[y, g.glu(y), g.glu(y)], 1), g.input([1], &[0.25]));
+        let y = g.slice(y, 1, 8..24);
         let mean = g.mean_axes(y, 0, true);
         let y = g.sub(y, mean);
         let y = g.softmax(y);

@@ -13,8 +13,10 @@ pub mod weights;
 pub use init::Init;
 pub use layer::{Child, CloneLayer, Handle, Layer, Scope, build};
 pub use layers::{
-    AvgPool2d, BatchNorm, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d,
-    LeakyReLU, Linear, MaxPool2d, Pair, ReLU, Residual, Sigmoid, Tanh,
+    Approximate, AvgPool2d, BatchNorm, BatchNorm1d, BatchNorm2d, CELU, Conv2d, Dropout, ELU, Flatten, GELU,
+    GLU, GlobalAvgPool2d, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, Linear, LogSigmoid,
+    LogSoftmax, MaxPool2d, Mish, PReLU, Pair, ReLU, ReLU6, Residual, SELU, SiLU, Sigmoid, Softmax, Softplus,
+    Tanh,
 };
 pub use sequential::{Sequential, SequentialOver};
 pub use summary::{InputShape, Row, Summary};

@@ -5,8 +5,9 @@
 //! are f64, a numeric gradient taken on them is sharp.
 
 pub use crate::activation::reference::{
-    gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward, relu_backward, relu_forward,
-    sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
+    elu, gelu_backward, gelu_forward, gelu_tanh, glu, hard_sigmoid, hard_swish, hard_tanh,
+    leaky_relu_backward, leaky_relu_forward, log_sigmoid, mish, relu_backward, relu_forward, sigmoid,
+    sigmoid_backward, sigmoid_forward, silu, softplus, tanh_backward, tanh_forward,
 };
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
 pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};

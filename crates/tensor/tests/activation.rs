@@ -5,7 +5,7 @@ mod common;
 use common::{check_betas, random};
 use proptest::prelude::*;
 use tensor::activation::*;
-use tensor::elementwise::exp;
+use tensor::elementwise::{exp, exp_m1, ln, ln_1p};
 use tensor::reference::{self, assert_within, to_f64};
 
 /// Numbers of every size, signs mixed, and the special points.
@@ -23,6 +23,40 @@ fn absolute(x: &[f64]) -> Vec<f64> {
 
 type Forward = fn(&mut [f32], &[f32]);
 type Reference = fn(&[f64]) -> Vec<f64>;
+
+/// A function of one number with its slope, its specification, and the error allowed in units of ε.
+struct Function {
+    name: &'static str,
+    f: fn(f32) -> f32,
+    slope: fn(f32) -> f32,
+    reference: fn(f64) -> f64,
+    c: f64,
+}
+
+const fn function(
+    name: &'static str,
+    f: fn(f32) -> f32,
+    slope: fn(f32) -> f32,
+    reference: fn(f64) -> f64,
+    c: f64,
+) -> Function {
+    Function { name, f, slope, reference, c }
+}
+
+const SELU: EluFactors = EluFactors { alpha: 1.5, scale: 1.25, input_scale: 0.5 };
+
+#[rustfmt::skip]
+const FUNCTIONS: &[Function] = &[
+    function("silu", silu, silu_slope, reference::silu, 6.0),
+    function("softplus", |x| softplus(x, 2.0, 15.0), |x| softplus_slope(x, 2.0, 15.0), |x| reference::softplus(x, 2.0, 15.0), 6.0),
+    function("log_sigmoid", log_sigmoid, log_sigmoid_slope, reference::log_sigmoid, 5.0),
+    function("mish", mish, mish_slope, reference::mish, 8.0),
+    function("gelu_tanh", gelu_tanh, gelu_tanh_slope, reference::gelu_tanh, 10.0),
+    function("elu", |x| elu(x, SELU), |x| elu_slope(x, SELU), |x| reference::elu(x, 1.5, 1.25, 0.5), 6.0),
+    function("hard_tanh", |x| hard_tanh(x, -1.5, 2.0), |x| hard_tanh_slope(x, -1.5, 2.0), |x| reference::hard_tanh(x, -1.5, 2.0), 1.0),
+    function("hard_sigmoid", hard_sigmoid, hard_sigmoid_slope, reference::hard_sigmoid, 40.0),
+    function("hard_swish", hard_swish, hard_swish_slope, reference::hard_swish, 40.0),
+];
 
 fn apply(forward: Forward, x: &[f32]) -> Vec<f32> {
     let mut y = vec![f32::NAN; x.len()];
@@ -47,6 +81,52 @@ proptest! {
             let expected = reference(&to_f64(&x));
             assert_within(&apply(forward, &x), &expected, &absolute(&expected), c);
         }
+    }
+
+    #[test]
+    fn functions_have_a_small_relative_error_and_their_slopes(seed: u64) {
+        let x = inputs(seed);
+        for Function { name, f, slope, reference, c } in FUNCTIONS {
+            // Of large arguments the rounding of the exponent costs its share.
+            let y: Vec<f32> = x.iter().map(|&x| f(x)).collect();
+            let y64: Vec<f64> = x.iter().map(|&x| reference(x.into())).collect();
+            let magnitude: Vec<f64> =
+                y64.iter().zip(&x).map(|(y, &x)| y.abs() * (1.0 + f64::from(x.abs().min(100.0)).powi(3) / 16.0)).collect();
+            println!("{name}");
+            assert_within(&y, &y64, &magnitude, *c);
+            for &x in x.iter().filter(|x| x.abs() < 60.0) {
+                // Off the kinks, a central difference in f64.
+                let at = f64::from(x);
+                let h = 1e-6 * (1.0 + at.abs());
+                let [before, after] = [-h, h].map(|h| reference(at + h));
+                let [left, right] = [(reference(at) - before) / h, (after - reference(at)) / h];
+                let expected = (after - before) / (2.0 * h);
+                prop_assert!(
+                    (f64::from(slope(x)) - expected).abs() <= 2e-6 * (1.0 + expected.abs()) + (right - left).abs(),
+                    "{name}: the slope at {x} is {}, not {expected}", slope(x)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn glu_gates_one_half_with_the_other(rows in 0..5usize, half in 0..70usize, seed: u64) {
+        let x: Vec<f32> = random(2 * rows * half, seed).iter().map(|v| 4.0 * v).collect();
+        let dy = random(rows * half, seed + 1);
+        let mut y = vec![f32::NAN; rows * half];
+        glu_forward(&mut y, &x, half);
+        let expected = reference::glu(&to_f64(&x), half);
+        assert_within(&y, &expected, &absolute(&expected), 6.0);
+
+        let mut expected = vec![0.0; x.len()];
+        for (row, dx) in expected.chunks_exact_mut((2 * half).max(1)).enumerate() {
+            for i in 0..half {
+                let [a, b] = [x[2 * row * half + i], x[(2 * row + 1) * half + i]].map(f64::from);
+                let (dy, gate) = (f64::from(dy[row * half + i]), reference::sigmoid(b));
+                (dx[i], dx[half + i]) = (dy * gate, dy * a * gate * (1.0 - gate));
+            }
+        }
+        check_betas(&expected, &vec![4.0; x.len()], 12.0, |dx, beta| glu_backward(dx, &dy, &x, half, beta));
     }
 
     #[test]
@@ -77,26 +157,38 @@ proptest! {
     }
 }
 
-/// Of every so many f32, from 0 to infinity and down to its opposite; `EXP_STEP=1` tries each.
-#[test]
-fn exp_is_within_its_bound() {
+/// Holds a function of f32 to its value in f64 at every so many f32, from 0 to infinity and down to its opposite;
+/// `EXP_STEP=1` tries each.
+fn is_within(name: &str, f: fn(f32) -> f32, reference: fn(f64) -> f64, c: f64) {
     const EPSILON: f64 = f32::EPSILON as f64 / 2.0;
     let step = std::env::var("EXP_STEP").map_or(997, |step| step.parse().expect("EXP_STEP is a number"));
     let (mut worst, mut worst_x) = (0.0_f64, 0.0);
     for x in (0..=f32::INFINITY.to_bits()).step_by(step).map(f32::from_bits).flat_map(|x| [x, -x]) {
-        let (y, expected) = (exp(x), f64::from(x).exp());
-        if expected > f64::from(f32::MAX) * (1.0 + EPSILON) {
-            assert_eq!(y, f32::INFINITY, "exp({x})");
+        let (y, expected) = (f(x), reference(f64::from(x)));
+        if expected.is_nan() {
+            assert!(y.is_nan(), "{name}({x}) = {y}");
+            continue;
+        }
+        if expected.abs() > f64::from(f32::MAX) * (1.0 + EPSILON) {
+            assert_eq!(y, f32::INFINITY.copysign(expected as f32), "{name}({x})");
             continue;
         }
         // Below the normal numbers the distance from one to the next is the same everywhere.
-        let error = (f64::from(y) - expected).abs() / expected.max(f64::from(f32::MIN_POSITIVE));
-        assert!(error <= 1.6 * EPSILON, "exp({x}) = {y}, not {expected}");
+        let error = (f64::from(y) - expected).abs() / expected.abs().max(f64::from(f32::MIN_POSITIVE));
+        assert!(error <= c * EPSILON, "{name}({x}) = {y}, not {expected}");
         if error > worst {
             (worst, worst_x) = (error, x);
         }
     }
-    println!("at worst {:.2} ε, at {worst_x:e}", worst / EPSILON);
+    println!("{name}: at worst {:.2} ε, at {worst_x:e}", worst / EPSILON);
+}
+
+#[test]
+fn exponentials_and_logarithms_are_within_their_bounds() {
+    is_within("exp", exp, f64::exp, 1.6);
+    is_within("exp_m1", exp_m1, f64::exp_m1, 2.0);
+    is_within("ln", ln, f64::ln, 1.4);
+    is_within("ln_1p", ln_1p, f64::ln_1p, 2.5);
 }
 
 #[test]
@@ -112,6 +204,15 @@ fn values_of_the_lecture() {
     assert_eq!(dx, [0.2]);
 }
 
+fn reference_at_infinity(name: &str) -> f32 {
+    match name {
+        "log_sigmoid" => 0.0,
+        "hard_tanh" => 2.0,
+        "hard_sigmoid" => 1.0,
+        _ => f32::INFINITY,
+    }
+}
+
 #[test]
 fn nan_and_infinity_are_not_swallowed() {
     let forwards: [Forward; 5] =
@@ -119,8 +220,20 @@ fn nan_and_infinity_are_not_swallowed() {
     for forward in forwards {
         assert!(apply(forward, &[f32::NAN])[0].is_nan());
     }
-    assert!(exp(f32::NAN).is_nan() && exp(-f32::NAN).is_nan());
-    assert_eq!([f32::INFINITY, f32::NEG_INFINITY].map(exp), [f32::INFINITY, 0.0]);
+    for Function { name, f, slope, .. } in FUNCTIONS {
+        assert!(f(f32::NAN).is_nan(), "{name}");
+        // Where the slope is piecewise constant, NaN is on one of the pieces; dy is NaN soon enough.
+        let is_constant = ["elu", "hard_tanh", "hard_sigmoid"].contains(name);
+        assert!(is_constant || slope(f32::NAN).is_nan(), "{name}");
+        assert_eq!(f(f32::INFINITY), reference_at_infinity(name), "{name}");
+    }
+    for function in [exp, exp_m1, ln, ln_1p] {
+        assert!(function(f32::NAN).is_nan() && function(-f32::NAN).is_nan());
+        assert_eq!(function(f32::INFINITY), f32::INFINITY);
+    }
+    assert_eq!([exp, exp_m1].map(|f| f(f32::NEG_INFINITY)), [0.0, -1.0]);
+    assert_eq!([ln(0.0), ln(-0.0), ln_1p(-1.0)], [f32::NEG_INFINITY; 3]);
+    assert!([ln(-1e-40), ln(f32::NEG_INFINITY), ln_1p(-1.5)].iter().all(|y| y.is_nan()));
     assert_eq!(apply(relu_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [f32::INFINITY, 0.0]);
     assert_eq!(apply(sigmoid_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [1.0, 0.0]);
     assert_eq!(apply(tanh_forward, &[f32::INFINITY, f32::NEG_INFINITY]), [1.0, -1.0]);

@@ -1,8 +1,8 @@
 //! Activation functions: their kernels are those of [`tensor::activation`].
 
 use tensor::activation::{
-    gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward, relu_backward, relu_forward,
-    sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
+    self as kernels, EluFactors, gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward,
+    relu_backward, relu_forward, sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
 };
 use tensor::loss::{log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward};
 
@@ -79,6 +79,112 @@ impl Graph<'_> {
     #[track_caller]
     pub fn gelu(&self, x: Var) -> Var {
         self.activation("gelu", x, gelu_forward, |dx, dy, x, _| gelu_backward(dx.data, dy, x, dx.beta))
+    }
+
+    /// GELU in its tanh form, ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))); `torch.nn.functional.gelu` with
+    /// `approximate="tanh"`.
+    #[track_caller]
+    pub fn gelu_tanh(&self, x: Var) -> Var {
+        self.elementwise("gelu_tanh", x, kernels::gelu_tanh, |dy, x, _| dy * kernels::gelu_tanh_slope(x))
+    }
+
+    /// x · σ(x), element by element; `torch.nn.functional.silu`. Elfwing, Uchibe and Doya 2018.
+    ///
+    /// dx = dy · σ(x) · (1 + x · (1 − σ(x))).
+    #[track_caller]
+    pub fn silu(&self, x: Var) -> Var {
+        self.elementwise("silu", x, kernels::silu, |dy, x, _| dy * kernels::silu_slope(x))
+    }
+
+    /// x · tanh(ln(1 + eˣ)), element by element; `torch.nn.functional.mish`. Misra 2019.
+    #[track_caller]
+    pub fn mish(&self, x: Var) -> Var {
+        self.elementwise("mish", x, kernels::mish, |dy, x, _| dy * kernels::mish_slope(x))
+    }
+
+    /// ln(1 + exp(β·x)) / β where β·x is at most `threshold`, x above; `torch.nn.functional.softplus`, which has β = 1
+    /// and a threshold of 20.
+    ///
+    /// dx = dy · σ(β·x), dy above the threshold.
+    #[track_caller]
+    pub fn softplus(&self, x: Var, beta: f32, threshold: f32) -> Var {
+        let f = move |x: f32| kernels::softplus(x, beta, threshold);
+        self.elementwise("softplus", x, f, move |dy, x, _| dy * kernels::softplus_slope(x, beta, threshold))
+    }
+
+    /// ln σ(x), element by element, without overflow; `torch.nn.functional.logsigmoid`.
+    ///
+    /// dx = dy · σ(−x).
+    #[track_caller]
+    pub fn log_sigmoid(&self, x: Var) -> Var {
+        self.elementwise("log_sigmoid", x, kernels::log_sigmoid, |dy, x, _| {
+            dy * kernels::log_sigmoid_slope(x)
+        })
+    }
+
+    /// x where positive, α · (eˣ − 1) elsewhere; `torch.nn.functional.elu`, which has α = 1. Clevert et al. 2015.
+    ///
+    /// dx = dy where x > 0, dy · α · eˣ elsewhere.
+    #[track_caller]
+    pub fn elu(&self, x: Var, alpha: f32) -> Var {
+        let by = EluFactors { alpha, scale: 1.0, input_scale: 1.0 };
+        let f = move |x: f32| kernels::elu(x, by);
+        self.elementwise("elu", x, f, move |dy, x, _| dy * kernels::elu_slope(x, by))
+    }
+
+    /// 1.0507 · ELU(x) with α = 1.6733, which keeps mean 0 and variance 1 from layer to layer;
+    /// `torch.nn.functional.selu`. Klambauer et al. 2017.
+    #[track_caller]
+    pub fn selu(&self, x: Var) -> Var {
+        const BY: EluFactors = EluFactors { alpha: 1.673_263_2, scale: 1.050_701, input_scale: 1.0 };
+        self.elementwise("selu", x, |x| kernels::elu(x, BY), |dy, x, _| dy * kernels::elu_slope(x, BY))
+    }
+
+    /// x where positive, α · (exp(x / α) − 1) elsewhere; `torch.nn.functional.celu`, which has α = 1. Barron 2017.
+    ///
+    /// # Panics
+    /// When α is 0.
+    #[track_caller]
+    pub fn celu(&self, x: Var, alpha: f32) -> Var {
+        assert!(alpha != 0.0, "celu{}: alpha is 0, and x is divided by it", self.at());
+        let by = EluFactors { alpha, scale: 1.0, input_scale: 1.0 / alpha };
+        let f = move |x: f32| kernels::elu(x, by);
+        self.elementwise("celu", x, f, move |dy, x, _| dy * kernels::elu_slope(x, by))
+    }
+
+    /// x within `min` and `max`, which stand for what lies beyond; `torch.nn.functional.hardtanh`, which has −1 and 1.
+    ///
+    /// dx = dy between the two, 0 at them and beyond.
+    ///
+    /// # Panics
+    /// When `min` is not below `max`.
+    #[track_caller]
+    pub fn hardtanh(&self, x: Var, min: f32, max: f32) -> Var {
+        assert!(min < max, "hardtanh{}: the ends are {min} and {max}; min must be below max", self.at());
+        let f = move |x: f32| kernels::hard_tanh(x, min, max);
+        self.elementwise("hardtanh", x, f, move |dy, x, _| dy * kernels::hard_tanh_slope(x, min, max))
+    }
+
+    /// x within 0 and 6; `torch.nn.functional.relu6`.
+    #[track_caller]
+    pub fn relu6(&self, x: Var) -> Var {
+        self.hardtanh(x, 0.0, 6.0)
+    }
+
+    /// x / 6 + ½ within 0 and 1; `torch.nn.functional.hardsigmoid`. Courbariaux et al. 2015.
+    ///
+    /// dx = dy / 6 between −3 and 3, 0 at them and beyond.
+    #[track_caller]
+    pub fn hardsigmoid(&self, x: Var) -> Var {
+        self.elementwise("hardsigmoid", x, kernels::hard_sigmoid, |dy, x, _| {
+            dy * kernels::hard_sigmoid_slope(x)
+        })
+    }
+
+    /// x · hardsigmoid(x); `torch.nn.functional.hardswish`. Howard et al. 2019.
+    #[track_caller]
+    pub fn hardswish(&self, x: Var) -> Var {
+        self.elementwise("hardswish", x, kernels::hard_swish, |dy, x, _| dy * kernels::hard_swish_slope(x))
     }
 
     /// eˣ / Σ eˣ over the last axis; `torch.softmax` with `dim=-1`. Finite inputs do not overflow.

@@ -110,6 +110,31 @@ impl Graph<'_> {
         )
     }
 
+    /// x where positive, weight · x elsewhere, the weight one number or one for each channel, which is the last axis;
+    /// `torch.nn.functional.prelu`. He et al. 2015.
+    ///
+    /// dx = dy where x > 0, weight · dy elsewhere; dweight = Σ dy · x over x ≤ 0.
+    ///
+    /// # Panics
+    /// When the weight has neither one element nor as many as the last axis of x.
+    #[track_caller]
+    pub fn prelu(&self, x: Var, weight: Var) -> Var {
+        let (x_shape, w_shape) = (self.shape(x), self.shape(weight));
+        let channels = x_shape.last().copied().unwrap_or(1);
+        assert!(
+            matches!(w_shape.dims(), &[n] if n == 1 || n == channels),
+            "prelu{}: the input {x_shape} has {channels} channels, the weight is {w_shape}; make it [1] or [{channels}]",
+            self.at()
+        );
+        self.binary(
+            "prelu",
+            (x, weight),
+            |x, w| if x > 0.0 { x } else { w * x },
+            |dx| dx.zip3([A, B], |dy, x, w| if x > 0.0 { dy } else { w * dy }),
+            |dw| dw.zip(A, |dy, x| if x > 0.0 { 0.0 } else { dy * x }),
+        )
+    }
+
     /// The larger of a and b, element by element, broadcast as in NumPy; `torch.maximum`. NaN where either is. Where they
     /// are equal, each gets half of the gradient.
     ///

@@ -1,6 +1,6 @@
 //! Ops of one input, element by element: each is its formula y = f(x), and what dx makes of dy.
 
-use tensor::elementwise::{exp, map, zip3};
+use tensor::elementwise::{exp, ln, map, zip3};
 use tensor::{Beta, Shape};
 
 use crate::{Backward, Forward, Grad, Graph, Images, Op, Operands, ShapeError, Var};
@@ -98,7 +98,7 @@ impl Graph<'_> {
     /// ln x; `torch.log`. −∞ at 0 and NaN below.
     #[track_caller]
     pub fn log(&self, x: Var) -> Var {
-        self.elementwise("log", x, f32::ln, |dy, x, _| dy / x)
+        self.elementwise("log", x, ln, |dy, x, _| dy / x)
     }
 
     /// √x; `torch.sqrt`. NaN below 0; the gradient at 0 is infinite.

@@ -6,6 +6,7 @@ mod activation;
 mod binary;
 mod broadcast;
 mod elementwise;
+mod glu;
 mod trigonometric;
 mod where_cond;
 

@@ -50,6 +50,36 @@ pub(crate) fn rows() -> Vec<Row> {
         unary("tanh", 1e-6, -4.0..4.0, |g, x| g.tanh(x), f64::tanh),
         unary("gelu", 2e-6, -4.0..4.0, |g, x| g.gelu(x), |x| reference::gelu_forward(&[x])[0]),
         // ANCHOR_END: activations
+        unary("gelu_tanh", 2e-6, -4.0..4.0, |g, x| g.gelu_tanh(x), reference::gelu_tanh),
+        unary("silu", 1e-6, -4.0..4.0, |g, x| g.silu(x), reference::silu),
+        unary("mish", 1e-6, -4.0..4.0, |g, x| g.mish(x), reference::mish),
+        // At the threshold the function jumps by ln(1 + e⁻⁵) / 2.
+        unary(
+            "softplus",
+            1e-6,
+            -4.0..4.0,
+            |g, x| g.softplus(x, 2.0, 5.0),
+            |x| reference::softplus(x, 2.0, 5.0),
+        )
+        .at(2.5, 0.99..=1.0),
+        unary("log_sigmoid", 1e-6, -4.0..4.0, |g, x| g.log_sigmoid(x), reference::log_sigmoid),
+        unary("elu", 1e-6, -4.0..4.0, |g, x| g.elu(x, 1.5), |x| reference::elu(x, 1.5, 1.0, 1.0))
+            .at(0.0, 1.0..=1.5),
+        unary("selu", 1e-6, -4.0..4.0, |g, x| g.selu(x), selu).at(0.0, 1.05..=1.7581),
+        unary("celu", 1e-6, -4.0..4.0, |g, x| g.celu(x, 1.5), |x| reference::elu(x, 1.5, 1.0, 1.0 / 1.5))
+            .at(0.0, 1.0..=1.0),
+        unary("hardtanh", 1e-6, -4.0..4.0, |g, x| g.hardtanh(x, -1.5, 2.0), |x| x.clamp(-1.5, 2.0))
+            .at(-1.5, 0.0..=1.0)
+            .at(2.0, 0.0..=1.0),
+        unary("hardtanh", 1e-6, -8.0..8.0, |g, x| g.relu6(x), |x| x.clamp(0.0, 6.0))
+            .at(0.0, 0.0..=1.0)
+            .at(6.0, 0.0..=1.0),
+        unary("hardsigmoid", 1e-6, -4.0..4.0, |g, x| g.hardsigmoid(x), reference::hard_sigmoid)
+            .at(-3.0, 0.0..=0.17)
+            .at(3.0, 0.0..=0.17),
+        unary("hardswish", 1e-6, -4.0..4.0, |g, x| g.hardswish(x), reference::hard_swish)
+            .at(-3.0, -0.5..=0.0)
+            .at(3.0, 1.0..=1.5),
     ];
     let others = [
         binary("add", 1e-6, -2.0..2.0, |g, a, b| g.add(a, b), |a, b| a + b),
@@ -58,6 +88,12 @@ pub(crate) fn rows() -> Vec<Row> {
         binary("div", 2e-6, 0.5..4.5, |g, a, b| g.div(a, b), |a, b| a / b),
         extreme("maximum", |g, a, b| g.maximum(a, b), f64::max),
         extreme("minimum", |g, a, b| g.minimum(a, b), f64::min),
+        Row::new("prelu", 1e-6, prelu).margin(|x| distance(&x[0], 0.0)).kink(
+            &[&[0.0], &[0.25]],
+            |g, v| g.prelu(v[0], v[1]),
+            |dx| (0.25..=1.0).contains(&dx[0]),
+        ),
+        Row::new("glu", 1e-6, glu),
         Row::new("dropout", 1e-6, dropout),
     ];
     unary.into_iter().map(Unary::row).chain(others).collect()
@@ -180,4 +216,31 @@ fn dropout(rng: &mut Rng) -> Case {
         x[0].iter().zip(output).map(kept).collect()
     });
     case
+}
+
+fn selu(x: f64) -> f64 {
+    reference::elu(x, 1.6732632423543772, 1.0507009873554805, 1.0)
+}
+
+/// With one weight, or one for each channel.
+fn prelu(rng: &mut Rng) -> Case {
+    let shape = rng.batch_shape(1..=4);
+    let channels = if rng.bool() { shape[shape.rank() - 1] } else { 1 };
+    // A batch of vectors has its images where the channels would be.
+    let channels = if rng.is_batch() && shape.rank() == 1 { 1 } else { channels };
+    Case::new(
+        vec![rng.images(shape), rng.variable([channels])],
+        |g, v| g.prelu(v[0], v[1]),
+        move |x| {
+            let leaky = |(i, &v): (usize, &f64)| if v > 0.0 { v } else { x[1][i % channels] * v };
+            x[0].iter().enumerate().map(leaky).collect()
+        },
+    )
+}
+
+fn glu(rng: &mut Rng) -> Case {
+    let rest = rng.batch_shape(1..=3);
+    let half = rng.size(0..=3);
+    let shape = [rest.dims(), &[2 * half]].concat();
+    Case::new(vec![rng.images(&shape[..])], |g, v| g.glu(v[0]), move |x| reference::glu(&x[0], half))
 }

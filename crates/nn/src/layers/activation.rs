@@ -1,103 +1,213 @@
-//! Activations: the element-wise functions between layers.
+//! Activations: the functions between layers, which have no parameters but for [`PReLU`].
 
 use std::fmt;
 
-use autograd::{Graph, Var};
+use autograd::{Graph, Role, Var};
 
-use crate::layer::Layer;
+use crate::layer::{Handle, Layer, Scope};
 
-/// `max(0, x)`; NaN passes through.
-#[derive(Clone, Copy)]
-pub struct ReLU;
+/// Writes layers without parameters. Each is said once: its name, either what is printed in its brackets or its options
+/// in the order of PyTorch's with their defaults there, and what it records.
+macro_rules! activations {
+    () => {};
+    ($(#[$doc:meta])* $Name:ident $printed:literal => |$g:ident, $x:ident| $y:expr; $($rest:tt)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $Name;
 
-/// `x` where positive, `negative_slope · x` elsewhere.
-#[derive(Clone, Copy)]
-pub struct LeakyReLU {
-    negative_slope: f32,
+        impl Layer for $Name {
+            fn forward(&self, $g: &Graph<'_>, $x: Var) -> Var {
+                $y
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($Name), $printed))
+            }
+        }
+
+        activations!($($rest)*);
+    };
+    (
+        $(#[$doc:meta])*
+        $Name:ident { $($option:ident: $Type:ty = $default:expr),+ } => |$g:ident, $x:ident| $y:expr; $($rest:tt)*
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $Name {
+            $($option: $Type),+
+        }
+
+        impl $Name {
+            #[doc = concat!("PyTorch's defaults:" $(, " `", stringify!($option), " = ", stringify!($default), "`")+, ".")]
+            pub const fn new($($option: $Type),+) -> Self {
+                Self { $($option),+ }
+            }
+        }
+
+        impl Default for $Name {
+            fn default() -> Self {
+                Self::new($($default),+)
+            }
+        }
+
+        impl Layer for $Name {
+            fn forward(&self, $g: &Graph<'_>, $x: Var) -> Var {
+                let Self { $($option),+ } = *self;
+                $y
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let options = [$(format!(concat!(stringify!($option), "={:?}"), self.$option)),+].join(", ");
+                write!(f, "{}({options})", stringify!($Name))
+            }
+        }
+
+        activations!($($rest)*);
+    };
 }
 
-impl LeakyReLU {
-    /// With this slope left of 0; PyTorch's default is 0.01.
-    pub fn new(negative_slope: f32) -> Self {
-        Self { negative_slope }
+activations! {
+    /// `max(0, x)`; NaN passes through.
+    ReLU "()" => |g, x| g.relu(x);
+
+    /// `x` within 0 and 6.
+    ReLU6 "()" => |g, x| g.relu6(x);
+
+    /// `x` where positive, `negative_slope · x` elsewhere.
+    LeakyReLU { negative_slope: f32 = 0.01 } => |g, x| g.leaky_relu(x, negative_slope);
+
+    /// `x` where positive, `alpha · (eˣ − 1)` elsewhere. Clevert et al., "Fast and Accurate Deep Network Learning by
+    /// Exponential Linear Units", 2015.
+    ELU { alpha: f32 = 1.0 } => |g, x| g.elu(x, alpha);
+
+    /// `1.0507 · ELU(x)` with `alpha = 1.6733`, which keeps mean 0 and variance 1 from layer to layer. Klambauer et al.,
+    /// "Self-Normalizing Neural Networks", 2017.
+    SELU "()" => |g, x| g.selu(x);
+
+    /// `x` where positive, `alpha · (exp(x / alpha) − 1)` elsewhere. Barron, "Continuously Differentiable Exponential
+    /// Linear Units", 2017.
+    CELU { alpha: f32 = 1.0 } => |g, x| g.celu(x, alpha);
+
+    /// `x · Φ(x)` with Φ the distribution function of the standard normal, by the exact error function or its
+    /// approximation. `GELU` alone is the exact one. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    GELU { approximate: Approximate = Approximate::None } => |g, x| match approximate {
+        Approximate::None => g.gelu(x),
+        Approximate::Tanh => g.gelu_tanh(x),
+    };
+
+    /// `x · σ(x)`, also called swish. Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units", 2018.
+    SiLU "()" => |g, x| g.silu(x);
+
+    /// `x · tanh(ln(1 + eˣ))`. Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2019.
+    Mish "()" => |g, x| g.mish(x);
+
+    /// `ln(1 + exp(beta · x)) / beta` where `beta · x` is at most `threshold`, `x` above.
+    Softplus { beta: f32 = 1.0, threshold: f32 = 20.0 } => |g, x| g.softplus(x, beta, threshold);
+
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid "()" => |g, x| g.sigmoid(x);
+
+    /// `ln σ(x)`, without overflow.
+    LogSigmoid "()" => |g, x| g.log_sigmoid(x);
+
+    /// `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`.
+    Tanh "()" => |g, x| g.tanh(x);
+
+    /// `x` within `min_val` and `max_val`, which stand for what lies beyond.
+    Hardtanh { min_val: f32 = -1.0, max_val: f32 = 1.0 } => |g, x| g.hardtanh(x, min_val, max_val);
+
+    /// `x / 6 + ½` within 0 and 1.
+    Hardsigmoid "()" => |g, x| g.hardsigmoid(x);
+
+    /// `x · hardsigmoid(x)`. Howard et al., "Searching for MobileNetV3", 2019.
+    Hardswish "()" => |g, x| g.hardswish(x);
+
+    /// `a · σ(b)`, `a` and `b` the halves of the last axis: `[.., 2n]` to `[.., n]`. Dauphin et al., "Language Modeling
+    /// with Gated Convolutional Networks", 2017.
+    GLU "(dim=-1)" => |g, x| g.glu(x);
+
+    /// `eˣ / Σ eˣ` over the last axis, which of images is that of the channels.
+    Softmax "(dim=-1)" => |g, x| g.softmax(x);
+
+    /// `x − ln Σ eˣ` over the last axis, which of images is that of the channels.
+    LogSoftmax "(dim=-1)" => |g, x| g.log_softmax(x);
+
+    /// `x`: a place that another layer may take.
+    Identity "()" => |_g, x| x;
+}
+
+/// The exact [`GELU`].
+pub const GELU: GELU = GELU::new(Approximate::None);
+
+/// How [`GELU`] computes Φ(x).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Approximate {
+    /// By the error function.
+    #[default]
+    None,
+    /// As ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+    Tanh,
+}
+
+/// As PyTorch's option is written.
+impl fmt::Debug for Approximate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "'none'",
+            Self::Tanh => "'tanh'",
+        })
     }
 }
 
-impl Default for LeakyReLU {
+/// `x` where positive, `weight · x` elsewhere: a leaky ReLU that learns its slope.
+///
+/// The parameter `weight` has one number, or one for each channel, which is the last axis; 0.25 at first. He et al.,
+/// "Delving Deep into Rectifiers", 2015.
+#[derive(Clone)]
+#[must_use]
+pub struct PReLU {
+    num_parameters: usize,
+    init: f32,
+    weight: Handle,
+}
+
+impl PReLU {
+    /// With 1 slope or one for each of `num_parameters` channels.
+    pub fn new(num_parameters: usize) -> Self {
+        Self { num_parameters, init: 0.25, weight: Handle::default() }
+    }
+
+    /// Where the slopes begin, instead of 0.25.
+    pub fn init(mut self, init: f32) -> Self {
+        self.init = init;
+        self
+    }
+}
+
+impl Default for PReLU {
     fn default() -> Self {
-        Self::new(0.01)
+        Self::new(1)
     }
 }
 
-/// `1 / (1 + e⁻ˣ)`.
-#[derive(Clone, Copy)]
-pub struct Sigmoid;
+impl Layer for PReLU {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        let init = self.init;
+        self.weight =
+            scope.param("weight", [self.num_parameters], Role::Trainable, |values, _| values.fill(init));
+    }
 
-/// `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`.
-#[derive(Clone, Copy)]
-pub struct Tanh;
-
-/// `x · Φ(x)` with Φ the distribution function of the standard normal, by the exact error function.
-/// Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
-#[derive(Clone, Copy)]
-pub struct GELU;
-
-impl Layer for ReLU {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.relu(x)
+        g.prelu(x, g.param(self.weight.id(self)))
     }
 }
 
-impl Layer for LeakyReLU {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.leaky_relu(x, self.negative_slope)
-    }
-}
-
-impl Layer for Sigmoid {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.sigmoid(x)
-    }
-}
-
-impl Layer for Tanh {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.tanh(x)
-    }
-}
-
-impl Layer for GELU {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.gelu(x)
-    }
-}
-
-impl fmt::Debug for ReLU {
+impl fmt::Debug for PReLU {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReLU()")
-    }
-}
-
-impl fmt::Debug for LeakyReLU {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LeakyReLU(negative_slope={})", self.negative_slope)
-    }
-}
-
-impl fmt::Debug for Sigmoid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sigmoid()")
-    }
-}
-
-impl fmt::Debug for Tanh {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tanh()")
-    }
-}
-
-impl fmt::Debug for GELU {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GELU()")
+        write!(f, "PReLU(num_parameters={})", self.num_parameters)
     }
 }

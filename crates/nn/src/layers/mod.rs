@@ -11,7 +11,10 @@ mod pair;
 mod pool;
 mod residual;
 
-pub use activation::{GELU, LeakyReLU, ReLU, Sigmoid, Tanh};
+pub use activation::{
+    Approximate, CELU, ELU, GELU, GLU, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, LogSigmoid,
+    LogSoftmax, Mish, PReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Tanh,
+};
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use flatten::Flatten;

@@ -5,7 +5,11 @@
 //! lengths differ.
 //!
 //! Relative errors of the forwards, with ε = 2⁻²⁴: sigmoid 5 ε, tanh 4 ε, GELU 3 ε, leaky ReLU ε, ReLU none.
+//!
+//! The others are functions of one number with their slopes, of which [`crate::elementwise`] makes loops.
 
+mod functions;
+mod glu;
 pub(crate) mod reference;
 
 use std::f32::consts::PI;
@@ -13,6 +17,12 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use crate::Beta;
 use crate::elementwise::{exp, map, zip};
+pub use functions::{
+    EluFactors, elu, elu_slope, gelu_tanh, gelu_tanh_slope, hard_sigmoid, hard_sigmoid_slope, hard_swish,
+    hard_swish_slope, hard_tanh, hard_tanh_slope, ln_1p_exp, log_sigmoid, log_sigmoid_slope, mish,
+    mish_slope, silu, silu_slope, softplus, softplus_slope,
+};
+pub use glu::{glu_backward, glu_forward};
 
 /// ReLU: y = max(x, 0).
 #[track_caller]

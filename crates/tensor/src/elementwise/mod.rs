@@ -1,0 +1,196 @@
+//! Element by element: the loops under arithmetic, activations and gradient accumulation.
+
+mod functions;
+
+use crate::Beta;
+use crate::parallel::{for_each_chunk, rows_mut};
+pub use functions::{exp, exp_m1, ln, ln_1p};
+use simd::{Kernel, Level, Portable, Simd, dispatch};
+
+/// Elements of one task when a long slice is split.
+const CHUNK: usize = 1 << 15;
+
+/// Below so many elements, as in the rows of a broadcast, wide vectors save less than the call into their code costs.
+const FEW: usize = 64;
+
+/// `y = β·y + f(x)`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn map(y: &mut [f32], x: &[f32], beta: Beta, f: impl Fn(f32) -> f32 + Sync) {
+    zip_all(y, [x], beta, |[x]| f(x));
+}
+
+/// `y = β·y + f(a, b)`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn zip(y: &mut [f32], a: &[f32], b: &[f32], beta: Beta, f: impl Fn(f32, f32) -> f32 + Sync) {
+    zip_all(y, [a, b], beta, |[a, b]| f(a, b));
+}
+
+/// `y = β·y + f(a, b, c)`, element by element.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn zip3(
+    y: &mut [f32],
+    a: &[f32],
+    b: &[f32],
+    c: &[f32],
+    beta: Beta,
+    f: impl Fn(f32, f32, f32) -> f32 + Sync,
+) {
+    zip_all(y, [a, b, c], beta, |[a, b, c]| f(a, b, c));
+}
+
+/// `y = β·y + f(x)`, element by element, x one number of each input.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn zip_all<const N: usize>(
+    y: &mut [f32],
+    x: [&[f32]; N],
+    beta: Beta,
+    f: impl Fn([f32; N]) -> f32 + Sync,
+) {
+    assert_eq!([y.len(); N], x.map(<[f32]>::len), "zip_all: output and input lengths");
+    match beta {
+        Beta::Zero => for_each(y, x, |y, x| *y = f(x)),
+        Beta::One => for_each(y, x, |y, x| *y += f(x)),
+    }
+}
+
+/// `f` of each element, in a vector that is not filled with zeros before.
+pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Vec<f32> {
+    let mut y = Vec::with_capacity(x.len());
+    for_each(&mut y.spare_capacity_mut()[..x.len()], [x], |y, [x]| _ = y.write(f(x)));
+    // SAFETY: `for_each` has visited, and the closure written, every element.
+    unsafe { y.set_len(x.len()) };
+    y
+}
+
+/// `f` of each pair of elements, in a vector that is not filled with zeros before.
+///
+/// # Panics
+/// When the lengths differ.
+pub(crate) fn zipped(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
+    assert_eq!(a.len(), b.len(), "zipped: the lengths");
+    let mut y = Vec::with_capacity(a.len());
+    for_each(&mut y.spare_capacity_mut()[..a.len()], [a, b], |y, [a, b]| _ = y.write(f(a, b)));
+    // SAFETY: `for_each` has visited, and the closure written, every element.
+    unsafe { y.set_len(a.len()) };
+    y
+}
+
+/// `f(y, x)` for every element of `y` and those of the inputs beside it; their lengths are equal.
+fn for_each<Y: Send, const N: usize>(y: &mut [Y], x: [&[f32]; N], f: impl Fn(&mut Y, [f32; N]) + Sync) {
+    if y.len() < FEW {
+        return Elements { y, x, f: &f }.run(Portable);
+    }
+    let level = Level::current();
+    for_each_chunk(y.len(), CHUNK, y.len(), rows_mut(y, 1), |range, y| {
+        dispatch(level, Elements { y: y.into_slice(), x: x.map(|x| &x[range.clone()]), f: &f });
+    });
+}
+
+/// One task of [`for_each`].
+struct Elements<'a, Y, F, const N: usize> {
+    y: &'a mut [Y],
+    x: [&'a [f32]; N],
+    f: &'a F,
+}
+
+impl<Y, F: Fn(&mut Y, [f32; N]), const N: usize> Kernel for Elements<'_, Y, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        // One index for slices of one length: no access is checked.
+        let x = self.x.map(|x| &x[..self.y.len()]);
+        for idx in 0..self.y.len() {
+            (self.f)(&mut self.y[idx], x.map(|x| x[idx]));
+        }
+    }
+}
+
+/// `dst += src`.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn add_assign(dst: &mut [f32], src: &[f32]) {
+    map(dst, src, Beta::One, |v| v);
+}
+
+/// `dst = β·dst + src`.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn copy_or_add(dst: &mut [f32], src: &[f32], beta: Beta) {
+    map(dst, src, beta, |v| v);
+}
+
+/// `dst = β·dst + factor·src`.
+///
+/// # Panics
+/// When the lengths differ.
+#[track_caller]
+pub fn scaled_copy_or_add(dst: &mut [f32], src: &[f32], factor: f32, beta: Beta) {
+    map(dst, src, beta, |v| factor * v);
+}
+
+/// [`exp`] of each element, on the calling thread.
+pub(crate) fn exp_in_place(x: &mut [f32]) {
+    dispatch(Level::current(), ExpInPlace(x));
+}
+
+struct ExpInPlace<'a>(&'a mut [f32]);
+
+impl Kernel for ExpInPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        self.0.iter_mut().for_each(|x| *x = exp(*x));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::levels;
+
+    /// Equal bits, or both NaN: which bits a NaN has is nobody's promise.
+    fn are_same(a: f32, b: f32) -> bool {
+        a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+    }
+
+    #[test]
+    fn every_level_gives_the_same_bits() {
+        let bits = (0..=f32::INFINITY.to_bits()).step_by(if cfg!(miri) { 99_999_989 } else { 9_973 });
+        let x: Vec<f32> = bits.map(f32::from_bits).chain([f32::NAN]).flat_map(|x| [x, -x]).collect();
+        let [mut mapped, mut zipped, mut zipped3] = [(); 3].map(|()| vec![0.0; x.len()]);
+        for level in levels() {
+            let f = &|y: &mut f32, [x]: [f32; 1]| *y = exp(x);
+            dispatch(level, Elements { y: &mut mapped, x: [&x], f });
+            let mut in_place = x.clone();
+            dispatch(level, ExpInPlace(&mut in_place));
+            assert!(in_place.iter().zip(&mapped).all(|(&a, &b)| are_same(a, b)), "{level:?}");
+            assert!(mapped.iter().zip(&x).all(|(&y, &x)| are_same(y, exp(x))), "{level:?}");
+            let f = &|y: &mut f32, [a, b]: [f32; 2]| *y = a * b + a;
+            dispatch(level, Elements { y: &mut zipped, x: [&x, &mapped], f });
+            let expected = x.iter().zip(&mapped).map(|(a, b)| a * b + a);
+            assert!(zipped.iter().zip(expected).all(|(&y, z)| are_same(y, z)), "{level:?}");
+            let f = &|y: &mut f32, [a, b, c]: [f32; 3]| *y = a * b - c;
+            dispatch(level, Elements { y: &mut zipped3, x: [&x, &mapped, &zipped], f });
+            let expected = x.iter().zip(&mapped).zip(&zipped).map(|((a, b), c)| a * b - c);
+            assert!(zipped3.iter().zip(expected).all(|(&y, z)| are_same(y, z)), "{level:?}");
+        }
+    }
+}
