@@ -15,6 +15,7 @@ mod values;
 pub use batch::{Images, Operands};
 pub use graph::{Graph, Output, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
+pub use ops::{AttentionOptions, Pairing, QueryKeyValue, RotaryOptions};
 pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, PadMode, Reduction};
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
 pub use tape::{Indices, Mode, Tape, Var};

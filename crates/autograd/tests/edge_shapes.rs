@@ -6,7 +6,8 @@ mod unary;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
-    BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, Mode, Params, Reduction, Role, Tape, Var,
+    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, Mode, Params, Reduction,
+    Role, Tape, Var,
 };
 use unary::UNARY;
 
@@ -160,6 +161,28 @@ fn picking_nothing() {
     on(&[&[3, 0]], select(&[2, 2])).gives_nothing(&[2, 0]);
     on(&[&[0, 2]], select(&[0]))
         .panics("index_select: row 0 at position 0 is out of range; it must be below 0");
+}
+
+#[test]
+fn attention_of_no_images_and_of_hidden_keys() {
+    let attention =
+        |g: &Graph<'_>, v: &[Var]| g.scaled_dot_product_attention(v[0], v[1], v[2], Default::default());
+    on(&[&[0, 2, 5, 4], &[0, 2, 5, 4], &[0, 2, 5, 4]], attention).gives_nothing(&[0, 2, 5, 4]);
+    on(&[&[2, 0, 5, 4], &[2, 0, 5, 4], &[2, 0, 5, 4]], attention).gives_nothing(&[2, 0, 5, 4]);
+    on(&[&[1, 5, 0], &[1, 3, 0], &[1, 3, 2]], attention).gives(&[1, 5, 2], 1.0);
+    on(&[&[1, 5, 2], &[1, 3, 2], &[1, 3, 0]], attention).gives_nothing(&[1, 5, 0]);
+    on(&[&[1, 1, 2], &[1, 1, 2], &[1, 1, 2]], attention).gives(&[1, 1, 2], 1.0);
+    let hidden = |g: &Graph<'_>, v: &[Var]| {
+        let key_padding_mask = Some(g.attention_mask([2, 3], &[true; 6]));
+        let options = AttentionOptions { key_padding_mask, ..Default::default() };
+        g.scaled_dot_product_attention(v[0], v[1], v[2], options)
+    };
+    on(&[&[2, 5, 4], &[2, 3, 4], &[2, 3, 4]], hidden).gives(&[2, 5, 4], 0.0);
+    let dropped = |g: &Graph<'_>, v: &[Var]| {
+        let options = AttentionOptions { dropout_p: 1.0, ..Default::default() };
+        g.scaled_dot_product_attention(v[0], v[1], v[2], options)
+    };
+    on(&[&[2, 5, 4], &[2, 5, 4], &[2, 5, 4]], dropped).gives(&[2, 5, 4], 0.0);
 }
 
 #[test]

@@ -9,7 +9,10 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
-use autograd::{BatchNormOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
+use autograd::{
+    AttentionOptions, BatchNormOptions, Graph, Mode, Params, QueryKeyValue, Reduction, Role, RotaryOptions,
+    Tape, Var,
+};
 use cnn::Cnn;
 use numbers::numbers;
 use unary::UNARY;
@@ -69,6 +72,28 @@ fn of_a_network() {
 #[test]
 fn of_the_network_one_op_at_a_time() {
     check(|params| network(params, false));
+}
+
+/// Tokens that look at each other, with dropout, and at others: few heads with many keys, and many heads.
+#[test]
+fn of_tokens() {
+    const FEATURES: usize = 24;
+    for [n, t] in [[2, 600], [12, 70]] {
+        check(|params| {
+            let table = weight(params, "table", &[50, 3 * FEATURES]);
+            Box::new(move |g| {
+                let tokens = (0..(n * t) as u32).map(|i| i * i % 47).collect::<Vec<_>>();
+                let x = g.embedding(g.tokens([n, t], &tokens), g.param(table), Some(3));
+                let options = AttentionOptions { is_causal: true, dropout_p: 0.1, ..Default::default() };
+                let rotary =
+                    RotaryOptions { head_dim: Some(FEATURES / 2), n_rotated: Some(4), ..Default::default() };
+                let x = g.rotary_positions(g.sinusoidal_positions(x), rotary);
+                let y = g.multi_head_attention(QueryKeyValue::Packed(x), 2, options);
+                let y = g.scaled_dot_product_attention(y, y, y, AttentionOptions::default());
+                g.mean(y)
+            })
+        });
+    }
 }
 
 /// The other ops, on sizes for which work is split.

@@ -2,7 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use autograd::{Conv2dOptions, Graph, Mode, PadMode, Params, Reduction, Tape, Var};
+use autograd::{
+    AttentionOptions, Conv2dOptions, Graph, Mode, PadMode, Params, QueryKeyValue, Reduction, RotaryOptions,
+    Tape, Var,
+};
 
 type Record = fn(&Graph<'_>, &[Var]) -> Var;
 
@@ -33,6 +36,14 @@ fn cross_entropy(g: &Graph<'_>, v: &[Var]) -> Var {
 fn gather(g: &Graph<'_>, v: &[Var]) -> Var {
     let indices = g.indices(&[0, 1, 2]);
     g.gather(v[0], 1, indices)
+}
+
+fn attention(g: &Graph<'_>, v: &[Var]) -> Var {
+    masked(g, v, AttentionOptions::default())
+}
+
+fn masked(g: &Graph<'_>, v: &[Var], options: AttentionOptions) -> Var {
+    g.scaled_dot_product_attention(v[0], v[1], v[2], options)
 }
 
 #[rustfmt::skip]
@@ -101,6 +112,36 @@ const TABLE: &[(&[&[usize]], Record, &str)] = &[
      "index_select at layer \"body.3\": the input is a scalar, expected rows [n, …]; reshape it"),
     (&[&[4, 2]], |g, v| { let rows = g.indices(&[3, 4]); g.index_select(v[0], rows) },
      "index_select at layer \"body.3\": row 4 at position 1 is out of range; it must be below 4"),
+    (&[&[65, 4]], |g, v| { let tokens = g.tokens([1, 2], &[3, 70]); g.embedding(tokens, v[0], None) },
+     "embedding at layer \"body.3\": token 70 at position 1 is out of range; it must be below 65"),
+    (&[&[2, 1, 1, 1, 1, 3]], |g, v| { let tokens = g.tokens([1, 2], &[0, 1]); g.embedding(tokens, v[0], None) },
+     "index_select at layer \"body.3\": rows of [2, 1, 1, 1, 1, 3] for indices [1, 2] make 7 axes, a shape has at most 6; reshape one of them"),
+    (&[&[2, 4], &[2, 4], &[2, 4]], attention,
+     "scaled_dot_product_attention at layer \"body.3\": the query is [2, 4], expected [n, heads, t, head_dim] or [n, t, head_dim]; reshape it"),
+    (&[&[2, 5, 4], &[2, 6, 3], &[2, 6, 3]], attention,
+     "scaled_dot_product_attention at layer \"body.3\": the query [2, 5, 4], the key [2, 6, 3] and the value [2, 6, 3] do not fit; they are [n, heads, t, head_dim], [n, heads, s, head_dim] and [n, heads, s, value_dim], the heads may be missing in all"),
+    (&[&[2, 5, 4], &[2, 0, 4], &[2, 0, 4]], attention,
+     "scaled_dot_product_attention at layer \"body.3\": the key [2, 0, 4] is a sequence without tokens; leave empty sequences out"),
+    (&[&[2, 0, 12]], |g, v| g.multi_head_attention(QueryKeyValue::Packed(v[0]), 2, Default::default()),
+     "scaled_dot_product_attention at layer \"body.3\": the query [2, 0, 12] is a sequence without tokens; leave empty sequences out"),
+    (&[&[2, 5, 12]], |g, v| g.multi_head_attention(QueryKeyValue::Packed(v[0]), 3, Default::default()),
+     "scaled_dot_product_attention at layer \"body.3\": the inputs [2, 5, 12] and [2, 5, 12] do not divide into queries, keys and values of 3 heads; make their last axes a multiple"),
+    (&[&[2, 5, 4], &[2, 6, 4], &[2, 7, 4]], |g, v| g.multi_head_attention(QueryKeyValue::Separate([v[0], v[1], v[2]]), 2, Default::default()),
+     "scaled_dot_product_attention at layer \"body.3\": the query [2, 5, 4], the key [2, 6, 4] and the value [2, 7, 4] do not fit; they are [n, t, heads · head_dim], [n, s, heads · head_dim] and [n, s, heads · value_dim]"),
+    (&[&[2, 5, 4], &[2, 6, 4], &[2, 6, 4], &[5, 5]], |g, v| masked(g, v, AttentionOptions { attn_mask: Some(v[3]), ..Default::default() }),
+     "scaled_dot_product_attention at layer \"body.3\": the attn_mask is [5, 5], the scores are [2, 1, 5, 6]; make it [5, 6], or of four axes with 1 where it is shared"),
+    (&[&[2, 5, 4], &[2, 6, 4], &[2, 6, 4], &[5, 6]], |g, v| masked(g, v, AttentionOptions { key_padding_mask: Some(v[3]), ..Default::default() }),
+     "scaled_dot_product_attention at layer \"body.3\": the key_padding_mask is [5, 6], there are 6 keys in each of 2 images; make it [2, 6]"),
+    (&[&[2, 5, 4], &[2, 5, 4], &[2, 5, 4]], |g, v| masked(g, v, AttentionOptions { attn_mask: Some(g.variable([5, 5], &[0.0; 25])), ..Default::default() }),
+     "scaled_dot_product_attention at layer \"body.3\": the attn_mask asks for a gradient and gets none; detach it"),
+    (&[&[2, 5, 4], &[2, 5, 4], &[2, 5, 4]], |g, v| masked(g, v, AttentionOptions { dropout_p: -0.1, ..Default::default() }),
+     "scaled_dot_product_attention at layer \"body.3\": dropout_p is -0.1, it must lie in [0, 1]"),
+    (&[&[5, 4]], |g, v| g.sinusoidal_positions(v[0]),
+     "sinusoidal_positions at layer \"body.3\": the input is [5, 4], expected tokens [n, t, features]; reshape it"),
+    (&[&[2, 5, 6]], |g, v| g.rotary_positions(v[0], RotaryOptions { head_dim: Some(4), ..Default::default() }),
+     "rotary_positions at layer \"body.3\": the input [2, 5, 6] has 6 features, which are not whole heads of an even head_dim = 4; change head_dim"),
+    (&[&[2, 5, 8]], |g, v| g.rotary_positions(v[0], RotaryOptions { head_dim: Some(4), n_rotated: Some(3), ..Default::default() }),
+     "rotary_positions at layer \"body.3\": the input [2, 5, 8] has 2 heads of 4 features, n_rotated is 3; lower it"),
     (&[&[2, 3]], |g, v| g.sum_axes(v[0], 2, false),
      "sum at layer \"body.3\": [2, 3] has 2 axes, and one beyond them is to be reduced; axes count from 0"),
     (&[&[2, 3]], |g, v| g.mean_axes(v[0], [0, 3], true),

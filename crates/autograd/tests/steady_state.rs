@@ -12,7 +12,7 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
-use autograd::{BatchNormOptions, Mode, Params, Role, Tape};
+use autograd::{AttentionOptions, BatchNormOptions, Mode, Params, QueryKeyValue, Role, Tape};
 use cnn::Cnn;
 use counting::Allocator;
 use numbers::numbers;
@@ -82,4 +82,20 @@ fn a_steady_step_allocates_nothing() {
         g.backward(loss);
     });
     assert_eq!(n, 0, "assorted ops");
+
+    let mut params = Params::new();
+    let table = weight(&mut params, "table", &[50, 48]);
+    let mut tape = Tape::new();
+    let n = allocations_of(2, |step| {
+        let mut g = tape.begin(&mut params, Mode::train(7, step));
+        let x = g.embedding(g.tokens([3, 600], &[7; 3 * 600]), g.param(table), Some(1));
+        let key_padding_mask = Some(g.attention_mask([3, 600], &[false; 3 * 600]));
+        let options =
+            AttentionOptions { is_causal: true, dropout_p: 0.1, key_padding_mask, ..Default::default() };
+        let y = g.multi_head_attention(QueryKeyValue::Packed(x), 2, options);
+        let y = g.scaled_dot_product_attention(y, y, y, AttentionOptions::default());
+        let loss = g.mean(y);
+        g.backward(loss);
+    });
+    assert_eq!(n, 0, "tokens");
 }

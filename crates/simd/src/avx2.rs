@@ -75,6 +75,19 @@ unsafe fn transpose_eight(rows: [__m256; HALF]) -> [__m256; HALF] {
     columns
 }
 
+/// 2ⁿ for lanes that are whole numbers, by writing n into the exponent.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn power_of_two(n: __m256) -> __m256 {
+    // SAFETY: the caller vouches for AVX2.
+    unsafe {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+    }
+}
+
 /// The masks of the first `n` lanes, for the two halves.
 ///
 /// # Safety
@@ -185,6 +198,18 @@ impl Vector for F32x8x2 {
             let zero = _mm256_setzero_ps();
             [_mm256_max_ps(zero, self.0[0]), _mm256_max_ps(zero, self.0[1])]
         })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: `self` proves AVX2. `max` answers its second operand when one is NaN.
+        Self(unsafe { [_mm256_max_ps(self.0[0], other.0[0]), _mm256_max_ps(self.0[1], other.0[1])] })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        // SAFETY: `self` proves AVX2.
+        Self(unsafe { [power_of_two(self.0[0]), power_of_two(self.0[1])] })
     }
 
     #[inline(always)]

@@ -113,6 +113,16 @@ impl Vector for Array {
     }
 
     #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        lanewise!(self, other, |x, y| if x > y { x } else { y })
+    }
+
+    #[inline(always)]
+    fn power_of_two(self) -> Self {
+        lanewise!(self, self, |x, _y| f32::from_bits(((x as i32).wrapping_add(127) << 23) as u32))
+    }
+
+    #[inline(always)]
     fn gt(self, other: Self) -> ArrayMask {
         let mut mask = [false; LANES];
         for lane_idx in 0..LANES {

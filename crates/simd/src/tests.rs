@@ -59,6 +59,7 @@ fn arithmetic_is_that_of_f32() {
                 check("mul_add", x.mul_add(y, z), &fused);
                 // Which zero it is, is left open.
                 check("relu", x.relu() + simd.zero(), &|a, _, _| if a <= 0.0 { 0.0 } else { a });
+                check("max", x.max(y), &|a, b, _| if a > b { a } else { b });
                 let pick = |mask| S::V::select(mask, y, z);
                 check("gt", pick(x.gt(y)), &|a, b, c| if a > b { b } else { c });
                 check("ne", pick(x.ne(y)), &|a, b, c| if a != b { b } else { c });
@@ -66,6 +67,25 @@ fn arithmetic_is_that_of_f32() {
                 check("|", pick(x.gt(y) | x.is_nan()), &|a, b, c| if a > b || a.is_nan() { b } else { c });
                 let bits = (0..LANES).filter(|&i| a[i] > b[i]).map(|i| 1u16 << i).sum();
                 assert_eq!(S::V::bits(x.gt(y)), bits, "{:?}, bits", self.0);
+            }
+        }
+    }
+    on_each_level(Check);
+}
+
+#[test]
+fn powers_of_two_are_exact_and_the_smallest_is_zero() {
+    struct Check(Level);
+    impl Kernel for Check {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S) {
+            for first in (-127..=127).step_by(LANES) {
+                let n: [f32; LANES] = from_fn(|lane_idx| (first + lane_idx as i32).min(127) as f32);
+                let mut found = [0.0; LANES];
+                simd.read(&n).power_of_two().write(&mut found);
+                let expected = n.map(|n| if n == -127.0 { 0.0 } else { 2f32.powi(n as i32) });
+                assert_same(self.0, "power_of_two", &found, &expected);
             }
         }
     }

@@ -63,6 +63,12 @@ pub trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// 0 where the lane is at most 0, else the lane: NaN stays NaN.
     fn relu(self) -> Self;
 
+    /// The larger lane of the two; `other` where one is NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// 2ⁿ for lanes that are whole numbers n from −127 to 127, where 2⁻¹²⁷ counts as 0; anything for other lanes.
+    fn power_of_two(self) -> Self;
+
     /// Where `self > other`; false for NaN.
     fn gt(self, other: Self) -> Self::Mask;
 

@@ -2,12 +2,15 @@
 
 // The layers of a network.
 pub mod activation;
+pub mod attention;
 pub mod conv;
 pub mod dropout;
+pub mod embedding;
 pub mod linear;
 pub mod loss;
 pub mod norm;
 pub mod pool;
+pub mod positions;
 
 // What they and their gradients are made of.
 pub mod broadcast;

@@ -9,9 +9,11 @@ pub use crate::activation::reference::{
     leaky_relu_backward, leaky_relu_forward, log_sigmoid, mish, relu_backward, relu_forward, sigmoid,
     sigmoid_backward, sigmoid_forward, silu, softplus, tanh_backward, tanh_forward,
 };
+pub use crate::attention::reference::{attention_backward, attention_forward, attention_weights};
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
 pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 pub use crate::dropout::reference::{dropout_backward, dropout_forward};
+pub use crate::embedding::reference::{embedding_backward, embedding_forward};
 pub use crate::layout::reference::{gather_backward, gather_forward, permute, slice_backward, slice_forward};
 pub use crate::linear::reference::{linear_backward_input, linear_backward_weight, linear_forward};
 pub use crate::loss::reference::{
@@ -25,6 +27,7 @@ pub use crate::pool::reference::{
     avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
     max_pool2d_backward, max_pool2d_forward,
 };
+pub use crate::positions::reference::{rotary_forward, sinusoidal_forward};
 pub use crate::reduce::reference::sum_rows;
 
 /// Half the distance from 1 to the next f32, 2⁻²⁴: the relative error of one rounding.

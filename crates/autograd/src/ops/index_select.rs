@@ -1,12 +1,16 @@
 //! `y[i] = x[indices[i]]`: whole rows by their numbers.
 
-use tensor::Shape;
+use tensor::embedding::{embedding_backward, embedding_forward};
+use tensor::{MAX_RANK, Shape};
 
-use super::shared::{row_len, sum_over_rows};
+use super::shared::row_len;
 use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct IndexSelect {
-    n_indices: usize,
+    /// The shape of the indices, and the first axes of the output.
+    indices: Shape,
+    /// The row that gets no gradient.
+    padding_idx: Option<u32>,
 }
 
 impl Op for IndexSelect {
@@ -15,10 +19,20 @@ impl Op for IndexSelect {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        match inputs[0].rank() {
-            0 => Err(ShapeError::new("the input is a scalar, expected rows [n, …]; reshape it")),
-            _ => Ok(inputs[0].with_axis(0, self.n_indices)),
+        let [_, row @ ..] = inputs[0].dims() else {
+            return Err(ShapeError::new("the input is a scalar, expected rows [n, …]; reshape it"));
+        };
+        let (n_leading, rank) = (self.indices.rank(), self.indices.rank() + row.len());
+        if rank > MAX_RANK {
+            return Err(ShapeError::new(format!(
+                "rows of {} for indices {} make {rank} axes, a shape has at most {MAX_RANK}; reshape one of them",
+                inputs[0], self.indices
+            )));
         }
+        let mut dims = [0; MAX_RANK];
+        dims[..n_leading].copy_from_slice(&self.indices);
+        dims[n_leading..rank].copy_from_slice(row);
+        Ok(Shape::new(&dims[..rank]))
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
@@ -26,28 +40,22 @@ impl Op for IndexSelect {
     }
 
     fn forward(&self, f: Forward<'_>) {
-        let (x, len) = (f.inputs.value(0), row_len(f.shape));
-        for (y, &idx) in f.output.chunks_exact_mut(len.max(1)).zip(f.indices) {
-            y.copy_from_slice(&x[idx as usize * len..][..len]);
-        }
+        embedding_forward(f.output, f.inputs.value(0), f.indices, row_len(f.inputs.shape(0)));
     }
 
     /// `dx[indices[i]] += dy[i]`, in the order of the indices.
     fn backward(&self, mut b: Backward<'_>) {
-        let (dy, indices, len) = (b.dy, b.indices, row_len(b.shape));
-        let Some(dx) = b.grads.get(0) else { return };
-        sum_over_rows(dx, &b.shards, indices.len(), |rows, dx| {
-            for (dy, &idx) in dy[rows.start * len..].chunks_exact(len.max(1)).zip(&indices[rows]) {
-                let row = &mut dx[idx as usize * len..][..len];
-                row.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy);
-            }
-        });
+        let (dy, indices, len, padding) = (b.dy, b.indices, row_len(b.inputs.shape(0)), self.padding_idx);
+        let (order, shards) = (&mut b.saved.indices, b.shards);
+        if let Some(dx) = b.grads.get(0) {
+            embedding_backward(dx.data, dy, indices, len, padding, order, &shards, dx.beta);
+        }
     }
 }
 
 impl Graph<'_> {
-    /// Rows by their numbers, `[n, …]` to `[number of indices, …]`; `torch.index_select` with `dim=0`, or
-    /// an embedding's lookup. A row that occurs twice gets both gradients.
+    /// Rows by their numbers, `[n, …]` to `[number of indices, …]`; `torch.index_select` with `dim=0`. A row that occurs
+    /// twice gets both gradients.
     ///
     /// # Panics
     /// When `x` is a scalar, or an index is out of range.
@@ -57,6 +65,23 @@ impl Graph<'_> {
         if let Some(&n_rows) = self.shape(x).first() {
             self.expect_below("index_select", "row", indices, n_rows);
         }
-        self.apply_indexed(IndexSelect { n_indices }, &[x], indices)
+        self.apply_indexed(IndexSelect { indices: [n_indices].into(), padding_idx: None }, &[x], indices)
+    }
+
+    /// The vectors of [`tokens`](Self::tokens) of some shape, `[n, t]` say, which are rows of `weight`,
+    /// `[num_embeddings, embedding_dim]`, to `[n, t, embedding_dim]`; `torch.nn.functional.embedding`.
+    ///
+    /// Row `padding_idx` gets no gradient. The gradient of the others costs what the rows that occur cost, and one pass
+    /// that sets the table's gradient to zero.
+    ///
+    /// # Panics
+    /// When a token is out of range.
+    #[track_caller]
+    pub fn embedding(&self, tokens: Indices, weight: Var, padding_idx: Option<usize>) -> Var {
+        if let Some(&n_rows) = self.shape(weight).first() {
+            self.expect_below("embedding", "token", tokens, n_rows);
+        }
+        let padding_idx = padding_idx.map(|idx| idx as u32);
+        self.apply_indexed(IndexSelect { indices: tokens.shape(), padding_idx }, &[weight], tokens)
     }
 }

@@ -26,6 +26,9 @@ mod linear;
 mod linear_relu;
 mod matmul;
 
+mod attention;
+mod positions;
+
 mod conv2d;
 mod conv_relu_pool;
 mod pool;
@@ -38,8 +41,12 @@ mod loss;
 
 mod shared;
 
+pub use attention::AttentionOptions;
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
+pub use positions::RotaryOptions;
+pub use tensor::attention::QueryKeyValue;
 pub use tensor::pad::PadMode;
+pub use tensor::positions::Pairing;
 pub use tensor::reduce::Reduction;

@@ -46,23 +46,6 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::gather_forward(&x[0], &expected, &shape, axis),
             )
         }),
-        Row::new("index_select", 1e-6, |rng| {
-            let shape = rng.shape(1..=4);
-            let n_rows = rng.batch(1..=5);
-            let picked = rng.indices_of_images(n_rows, 1, shape[0]);
-            let (expected, row_len) = (picked.clone(), shape[1..].iter().product::<usize>());
-            Case::new(
-                vec![rng.variable(shape)],
-                move |g, v| {
-                    let indices = g.indices(&picked);
-                    g.index_select(v[0], indices)
-                },
-                move |x| {
-                    let row = |&idx: &u32| &x[0][idx as usize * row_len..][..row_len];
-                    expected.iter().flat_map(row).copied().collect()
-                },
-            )
-        }),
         Row::new("sum", 1e-6, |rng| {
             let (shape, axes, keepdim) = reduction(rng);
             Case::new(

@@ -10,6 +10,7 @@ mod network;
 mod parts;
 mod products;
 mod selection;
+mod sequences;
 mod sources;
 
 use case::{Rng, Row};
@@ -25,6 +26,7 @@ fn rows() -> Vec<Row> {
         selection::rows(),
         products::rows(),
         network::rows(),
+        sequences::rows(),
         losses::rows(),
     ];
     kinds.into_iter().flatten().collect()

@@ -201,7 +201,7 @@ impl<'a> MatrixMut<'a> {
     }
 
     /// The first `n` rows, and the rest.
-    fn split_rows_at(self, n: usize) -> (Self, Self) {
+    pub(crate) fn split_rows_at(self, n: usize) -> (Self, Self) {
         assert!(n <= self.rows, "MatrixMut: {n} of {} rows", self.rows);
         let tail = self.window(n * self.row_stride, self.rows - n, self.cols);
         (Self { rows: n, ..self }, tail)

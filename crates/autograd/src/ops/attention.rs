@@ -1,0 +1,342 @@
+//! y = softmax(scale · q · kᵀ + mask) · v.
+
+use keyed_random::skip;
+use tensor::attention::{
+    AttentionSaved, AttentionShape, HeadLayout, Mask, QueryKeyValue, Scoring, WeightDropout,
+    attention_backward, attention_forward,
+};
+use tensor::elementwise::copy_or_add;
+use tensor::parallel::Shards;
+use tensor::{Beta, Shape, scratch};
+
+use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
+
+/// The options of [`Graph::scaled_dot_product_attention`]; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AttentionOptions {
+    /// Each token sees only itself and those before it: query i sees key j if j ≤ i. Where queries and keys differ in
+    /// number, both count from the first.
+    pub is_causal: bool,
+    /// What is added to the scores, `[t, s]` or `[n, heads, t, s]`, any of the first three axes of size 1 where it is
+    /// shared; −∞ hides a key, and [`Graph::attention_mask`] makes that from truth values.
+    pub attn_mask: Option<Var>,
+    /// What is added to the scores of each key, `[n, s]`: −∞ at places that only fill up a sequence.
+    pub key_padding_mask: Option<Var>,
+    /// The probability with which a weight becomes 0 in training, the others divided by 1 − p; 0. Which do is a function
+    /// of the run's seed, the layer's path, the step and the weight's place in the whole batch.
+    pub dropout_p: f32,
+    /// The factor of the scores; 1/√head_dim.
+    pub scale: Option<f32>,
+}
+
+struct Attention {
+    /// Heads in the last axis of the inputs; none if they have an axis of their own, or are missing.
+    n_heads: Option<usize>,
+    is_packed: bool,
+    is_causal: bool,
+    has_attn_mask: bool,
+    has_padding_mask: bool,
+    dropout_p: f32,
+    scale: Option<f32>,
+}
+
+impl Attention {
+    /// How many inputs come before the masks.
+    fn n_operands(&self) -> usize {
+        if self.is_packed { 1 } else { 3 }
+    }
+
+    /// The sizes, if queries, keys and values fit each other.
+    fn sizes(&self, inputs: impl Fn(usize) -> Shape) -> Result<AttentionShape, ShapeError> {
+        let error = |message: String| Err(ShapeError::new(message));
+        let q = inputs(0);
+        let [k, v] = if self.is_packed { [q; 2] } else { [inputs(1), inputs(2)] };
+        let sizes = match (self.n_heads, q.dims(), k.dims(), v.dims()) {
+            (None, &[batch, heads, queries, head_dim], &[nk, hk, keys, dk], &[nv, hv, sv, value_dim])
+                if [batch, heads, head_dim] == [nk, hk, dk] && [nk, hk, keys] == [nv, hv, sv] =>
+            {
+                let layout = HeadLayout::First;
+                AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout }
+            }
+            (None, &[batch, queries, head_dim], &[nk, keys, dk], &[nv, sv, value_dim])
+                if [batch, head_dim] == [nk, dk] && [nk, keys] == [nv, sv] =>
+            {
+                AttentionShape {
+                    batch,
+                    heads: 1,
+                    queries,
+                    keys,
+                    head_dim,
+                    value_dim,
+                    layout: HeadLayout::First,
+                }
+            }
+            (None, &[_, _, _] | &[_, _, _, _], ..) => {
+                return error(format!(
+                    "the query {q}, the key {k} and the value {v} do not fit; they are [n, heads, t, head_dim], \
+                     [n, heads, s, head_dim] and [n, heads, s, value_dim], the heads may be missing in all"
+                ));
+            }
+            (None, ..) => {
+                return error(format!(
+                    "the query is {q}, expected [n, heads, t, head_dim] or [n, t, head_dim]; reshape it"
+                ));
+            }
+            (Some(heads), &[batch, queries, features], &[nk, keys, dk], &[nv, sv, dv])
+                if [batch, features] == [nk, dk] && [nk, keys] == [nv, sv] =>
+            {
+                let n_parts = heads * if self.is_packed { 3 } else { 1 };
+                if n_parts == 0 || !features.is_multiple_of(n_parts) || !dv.is_multiple_of(heads) {
+                    let what = if self.is_packed { "queries, keys and values of " } else { "" };
+                    return error(format!(
+                        "the inputs {q} and {v} do not divide into {what}{heads} heads; make their last axes a multiple"
+                    ));
+                }
+                let head_dim = features / n_parts;
+                let value_dim = if self.is_packed { head_dim } else { dv / heads };
+                AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout: HeadLayout::Last }
+            }
+            (Some(_), ..) => {
+                return error(format!(
+                    "the query {q}, the key {k} and the value {v} do not fit; they are [n, t, heads · head_dim], \
+                     [n, s, heads · head_dim] and [n, s, heads · value_dim]"
+                ));
+            }
+        };
+        for (what, shape, n_tokens) in [("query", q, sizes.queries), ("key", k, sizes.keys)] {
+            if n_tokens == 0 {
+                return error(format!(
+                    "the {what} {shape} is a sequence without tokens; leave empty sequences out"
+                ));
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The steps of the masks along images, heads and queries, if they fit.
+    fn mask_strides(
+        &self,
+        inputs: impl Fn(usize) -> Shape,
+        sizes: &AttentionShape,
+    ) -> Result<[Option<[usize; 3]>; 2], ShapeError> {
+        let &AttentionShape { batch, heads, queries, keys, .. } = sizes;
+        let attn = self.has_attn_mask.then(|| inputs(self.n_operands()));
+        let padding =
+            self.has_padding_mask.then(|| inputs(self.n_operands() + usize::from(self.has_attn_mask)));
+        let attn = attn.map(|mask| {
+            let dims = match *mask.dims() {
+                [t, s] => [1, 1, t, s],
+                [n, h, t, s] => [n, h, t, s],
+                _ => [0; 4],
+            };
+            let fits = dims.iter().zip([batch, heads, queries]).all(|(&size, all)| size == 1 || size == all);
+            if !fits || dims[3] != keys {
+                return Err(ShapeError::new(format!(
+                    "the attn_mask is {mask}, the scores are [{batch}, {heads}, {queries}, {keys}]; make it \
+                     [{queries}, {keys}], or of four axes with 1 where it is shared"
+                )));
+            }
+            let step = |axis: usize| dims[axis + 1..].iter().product::<usize>() * usize::from(dims[axis] > 1);
+            Ok([step(0), step(1), step(2)])
+        });
+        let padding = padding.map(|mask| {
+            if mask.dims() == [batch, keys] {
+                return Ok([keys, 0, 0]);
+            }
+            Err(ShapeError::new(format!(
+                "the key_padding_mask is {mask}, there are {keys} keys in each of {batch} images; make it \
+                 [{batch}, {keys}]"
+            )))
+        });
+        Ok([attn.transpose()?, padding.transpose()?])
+    }
+
+    /// Sizes, operands and scoring of a step.
+    fn problem<'a>(
+        &self,
+        inputs: Inputs<'a>,
+        shards: Shards<'_>,
+        key: u64,
+    ) -> (AttentionShape, QueryKeyValue<&'a [f32]>, Scoring<'a>) {
+        let checked = "checked by output_shape";
+        let sizes = self.sizes(|i| inputs.shape(i)).expect(checked);
+        let strides = self.mask_strides(|i| inputs.shape(i), &sizes).expect(checked);
+        let mut next = self.n_operands();
+        let masks = strides.map(|strides| {
+            strides.map(|strides| {
+                next += 1;
+                Mask { values: inputs.value(next - 1), strides }
+            })
+        });
+        let operands = if self.is_packed {
+            QueryKeyValue::Packed(inputs.value(0))
+        } else {
+            QueryKeyValue::Separate([0, 1, 2].map(|i| inputs.value(i)))
+        };
+        let dropout = (self.dropout_p > 0.0).then(|| {
+            let n_weights = sizes.n_rows() * sizes.keys;
+            WeightDropout { p: self.dropout_p, key: skip(key, shards.first_row(n_weights) as u64) }
+        });
+        let scale = self.scale.unwrap_or(1.0 / (sizes.head_dim as f32).sqrt());
+        (sizes, operands, Scoring { scale, is_causal: self.is_causal, masks, dropout })
+    }
+}
+
+impl Op for Attention {
+    fn name(&self) -> &'static str {
+        "scaled_dot_product_attention"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let sizes = self.sizes(|i| inputs[i])?;
+        self.mask_strides(|i| inputs[i], &sizes)?;
+        let features = sizes.value_dim * self.n_heads.unwrap_or(1);
+        Ok(inputs[0].with_axis(inputs[0].rank() - 1, features))
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        let mut operands = (0..self.n_operands()).map(|i| inputs.has_images(i));
+        if operands.clone().all(|has_images| has_images) {
+            Images::Kept(0)
+        } else if operands.any(|has_images| has_images) {
+            Images::Mixed
+        } else {
+            Images::Summed
+        }
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (sizes, operands, scoring) = self.problem(f.inputs, f.shards, f.key);
+        if f.needs_grad {
+            f.saved.floats.resize(sizes.n_rows(), 0.0);
+            return attention_forward(f.output, &mut f.saved.floats, operands, &scoring, &sizes);
+        }
+        scratch::with(sizes.n_rows(), |log_sums| {
+            attention_forward(f.output, log_sums, operands, &scoring, &sizes);
+        });
+    }
+
+    /// With P the weights and dP = dy · vᵀ: dv = Pᵀ · dy, dS = P ⊙ (dP − Σ dy · y), dq = scale · dS · k and
+    /// dk = scale · dSᵀ · q.
+    fn backward(&self, mut b: Backward<'_>) {
+        let (sizes, operands, scoring) = self.problem(b.inputs, b.shards, b.key);
+        let saved = AttentionSaved { dy: b.dy, y: b.output, log_sums: &b.saved.floats };
+        if self.is_packed {
+            if let Some(grad) = b.grads.get(0) {
+                let grads = QueryKeyValue::Packed((grad.data, grad.beta));
+                attention_backward(grads, &saved, operands, &scoring, &sizes);
+            }
+            return;
+        }
+        // One pass makes all three gradients, but they are lent one at a time.
+        scratch::with(sizes.query_len() + sizes.key_len() + sizes.value_len(), |all| {
+            let (dq, rest) = all.split_at_mut(sizes.query_len());
+            let (dk, dv) = rest.split_at_mut(sizes.key_len());
+            let grads = [&mut *dq, &mut *dk, &mut *dv].map(|dx| (dx, Beta::Zero));
+            attention_backward(QueryKeyValue::Separate(grads), &saved, operands, &scoring, &sizes);
+            for (i, dx) in [dq, dk, dv].into_iter().enumerate() {
+                if let Some(grad) = b.grads.get(i) {
+                    copy_or_add(grad.data, dx, grad.beta);
+                }
+            }
+        });
+    }
+
+    fn is_random(&self) -> bool {
+        self.dropout_p > 0.0
+    }
+}
+
+impl Graph<'_> {
+    /// softmax(scale · q · kᵀ + mask) · v for each image and head: queries `[n, heads, t, head_dim]`, keys
+    /// `[n, heads, s, head_dim]` and values `[n, heads, s, value_dim]` to `[n, heads, t, value_dim]`, or all without
+    /// the axis of the heads; `torch.nn.functional.scaled_dot_product_attention`. Vaswani et al. 2017.
+    ///
+    /// The t × s weights are never in memory (Dao et al. 2022). A query from which every key is hidden gets zeros, as in
+    /// PyTorch since 2.5, and no gradient. In evaluation nothing is dropped.
+    ///
+    /// # Panics
+    /// When the shapes do not fit each other, a sequence has no tokens, p does not lie in [0, 1], or a mask asks for a
+    /// gradient: it gets none.
+    #[track_caller]
+    pub fn scaled_dot_product_attention(&self, q: Var, k: Var, v: Var, options: AttentionOptions) -> Var {
+        self.attention(QueryKeyValue::Separate([q, k, v]), None, options)
+    }
+
+    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of tokens that have their heads side by side,
+    /// as a projection makes them; nothing is transposed. Queries `[n, t, heads · head_dim]`, keys and values
+    /// `[n, s, heads · …]`, or all three packed as `[n, t, 3 · heads · head_dim]`, to `[n, t, heads · value_dim]`.
+    ///
+    /// # Panics
+    /// As there, and when the last axes do not divide by the number of heads.
+    #[track_caller]
+    pub fn multi_head_attention(
+        &self,
+        inputs: QueryKeyValue<Var>,
+        n_heads: usize,
+        options: AttentionOptions,
+    ) -> Var {
+        self.attention(inputs, Some(n_heads), options)
+    }
+
+    #[track_caller]
+    fn attention(
+        &self,
+        inputs: QueryKeyValue<Var>,
+        n_heads: Option<usize>,
+        options: AttentionOptions,
+    ) -> Var {
+        let AttentionOptions { is_causal, attn_mask, key_padding_mask, dropout_p, scale } = options;
+        let name = "scaled_dot_product_attention";
+        assert!(
+            (0.0..=1.0).contains(&dropout_p),
+            "{name}{}: dropout_p is {dropout_p}, it must lie in [0, 1]",
+            self.at()
+        );
+        for (what, mask) in [("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)] {
+            assert!(
+                mask.is_none_or(|mask| !self.slot(name, mask).needs_grad),
+                "{name}{}: the {what} asks for a gradient and gets none; detach it",
+                self.at()
+            );
+        }
+        let op = Attention {
+            n_heads,
+            is_packed: matches!(inputs, QueryKeyValue::Packed(_)),
+            is_causal,
+            has_attn_mask: attn_mask.is_some(),
+            has_padding_mask: key_padding_mask.is_some(),
+            dropout_p: if self.mode().training { dropout_p } else { 0.0 },
+            scale,
+        };
+        let [q, k, v] = match inputs {
+            QueryKeyValue::Separate(operands) => operands,
+            QueryKeyValue::Packed(operand) => [operand; 3],
+        };
+        // At most five, of which some may be missing.
+        let mut vars = [q, k, v, q, q];
+        let mut n = op.n_operands();
+        for mask in [attn_mask, key_padding_mask].into_iter().flatten() {
+            vars[n] = mask;
+            n += 1;
+        }
+        self.apply(op, &vars[..n])
+    }
+
+    /// An additive mask from truth values, for [`AttentionOptions`]: −∞ where a key is hidden, 0 elsewhere; `true` hides,
+    /// as in the masks of `torch.nn.MultiheadAttention`. (In the boolean mask of PyTorch's
+    /// `scaled_dot_product_attention`, `true` shows.)
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
+    #[track_caller]
+    pub fn attention_mask(&self, shape: impl Into<Shape>, is_hidden: &[bool]) -> Var {
+        let shape = shape.into();
+        scratch::with(is_hidden.len(), |mask| {
+            for (mask, &is_hidden) in mask.iter_mut().zip(is_hidden) {
+                *mask = if is_hidden { f32::NEG_INFINITY } else { 0.0 };
+            }
+            self.input(shape, mask)
+        })
+    }
+}

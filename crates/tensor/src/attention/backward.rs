@@ -1,0 +1,347 @@
+//! Backward: a chunk of keys meets the queries a block at a time, with the weights made again from the saved logarithms.
+
+use std::f32::consts::{LN_2, LOG2_E};
+use std::ops::Range;
+
+use super::head::{ColumnGroups, Head, KEYS, Problem, QUERIES, RowGroups, Rows, Tokens, padded, take};
+use super::pack::{PackRows, PackTransposed};
+use super::product::{Factor, Product};
+use super::scores::{Block, ScoreGradient, Weights};
+use super::{AttentionSaved, AttentionShape, QueryKeyValue, Scoring};
+use crate::matmul::MatrixMut;
+use crate::parallel::{for_each_chunk, rows_mut};
+use crate::{Beta, scratch};
+use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
+
+/// With fewer heads than this, all images together, the chunks of a head are computed side by side too.
+const MANY_HEADS: usize = 16;
+
+/// Keys that share packed queries: their keys, values and gradients fill half a megabyte at most.
+fn chunk_len(shape: &AttentionShape) -> usize {
+    const NUMBERS: usize = 1 << 15;
+    let row_len = padded(shape.head_dim) + padded(shape.value_dim);
+    (NUMBERS / row_len.max(1) / KEYS * KEYS).clamp(KEYS, 8 * KEYS)
+}
+
+pub(super) fn backward(
+    level: Level,
+    grads: QueryKeyValue<(&mut [f32], Beta)>,
+    saved: &AttentionSaved<'_>,
+    inputs: QueryKeyValue<&[f32]>,
+    scoring: &Scoring<'_>,
+    shape: &AttentionShape,
+) {
+    let &AttentionShape { queries, keys, head_dim, value_dim, .. } = shape;
+    let ([outer, inner], problem) = (shape.outer_and_inner(), Problem::new(inputs, scoring, shape));
+    let (work, chunk_len) = (2 * problem.work(), chunk_len(shape));
+    let saved = Saved {
+        dy: Tokens::new(saved.dy, queries, inner, value_dim),
+        y: Tokens::new(saved.y, queries, inner, value_dim),
+        log_sums: saved.log_sums,
+    };
+    let ([dq, dk, dv], betas) = windows(grads, shape);
+    let n_chunks = keys.div_ceil(chunk_len);
+    // Chunks that are computed side by side each leave their share of the query gradient; others add it at once.
+    let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks } else { 0 };
+    let share_len = queries * head_dim;
+    let keys_of = |chunk: usize| chunk * chunk_len..keys.min((chunk + 1) * chunk_len);
+    let beta_of = |chunk: usize| if chunk == 0 { betas[0] } else { Beta::One };
+
+    let backward_head =
+        |at, mut dq: MatrixMut<'_>, mut dk: MatrixMut<'_>, mut dv: MatrixMut<'_>, shares: &mut [f32]| {
+            let head = problem.head(at);
+            let saved = saved.of_head(at, &head);
+            if n_shares == 0 {
+                for chunk in 0..n_chunks {
+                    let n_keys = keys_of(chunk).len();
+                    let (mut chunk_dk, rest_dk) = dk.split_rows_at(n_keys);
+                    let (mut chunk_dv, rest_dv) = dv.split_rows_at(n_keys);
+                    (dk, dv) = (rest_dk, rest_dv);
+                    let outputs =
+                        ((&mut dq, beta_of(chunk)), (&mut chunk_dk, betas[1]), (&mut chunk_dv, betas[2]));
+                    head.backward(level, outputs, &saved, keys_of(chunk));
+                }
+                return;
+            }
+            let outputs = (RowGroups(dk, chunk_len), RowGroups(dv, chunk_len), rows_mut(shares, share_len));
+            for_each_chunk(
+                n_chunks,
+                1,
+                work,
+                outputs,
+                |chunk, (RowGroups(mut dk, _), RowGroups(mut dv, _), share)| {
+                    let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
+                    let outputs = ((&mut share, Beta::Zero), (&mut dk, betas[1]), (&mut dv, betas[2]));
+                    head.backward(level, outputs, &saved, keys_of(chunk.start));
+                },
+            );
+            for (chunk, share) in shares.chunks_exact(share_len.max(1)).enumerate() {
+                for query in head.first_query(&keys_of(chunk))..queries {
+                    write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
+                }
+            }
+        };
+    scratch::with(n_shares * outer * inner * share_len, |shares| {
+        let shares = rows_mut(shares, n_shares * inner * share_len);
+        let images = (RowGroups(dq, queries), RowGroups(dk, keys), RowGroups(dv, keys));
+        for_each_chunk(outer, 1, work, (images, shares), |image, ((dq, dk, dv), shares)| {
+            let shares = rows_mut(shares.into_slice(), n_shares * share_len);
+            let heads =
+                (ColumnGroups(dq.0, head_dim), ColumnGroups(dk.0, head_dim), ColumnGroups(dv.0, value_dim));
+            for_each_chunk(inner, 1, work, (heads, shares), |head, ((dq, dk, dv), shares)| {
+                backward_head([image.start, head.start], dq.0, dk.0, dv.0, shares.into_slice());
+            });
+        });
+    });
+}
+
+/// The gradients as windows, and what becomes of what they hold.
+fn windows<'a>(
+    grads: QueryKeyValue<(&'a mut [f32], Beta)>,
+    shape: &AttentionShape,
+) -> ([MatrixMut<'a>; 3], [Beta; 3]) {
+    let &AttentionShape { queries, keys, head_dim, value_dim, .. } = shape;
+    let [outer, inner] = shape.outer_and_inner();
+    let row_len = inner * head_dim;
+    match grads {
+        QueryKeyValue::Separate([(dq, beta_q), (dk, beta_k), (dv, beta_v)]) => {
+            let windows = [
+                MatrixMut::new(dq, outer * queries, row_len, row_len),
+                MatrixMut::new(dk, outer * keys, row_len, row_len),
+                MatrixMut::new(dv, outer * keys, inner * value_dim, inner * value_dim),
+            ];
+            (windows, [beta_q, beta_k, beta_v])
+        }
+        QueryKeyValue::Packed((all, beta)) => {
+            let all = MatrixMut::new(all, outer * queries, 3 * row_len, 3 * row_len);
+            let (dq, rest) = all.split_cols_at(row_len);
+            let (dk, dv) = rest.split_cols_at(row_len);
+            ([dq, dk, dv], [beta; 3])
+        }
+    }
+}
+
+/// What forward made, and the gradient of its output.
+struct Saved<'a> {
+    dy: Tokens<'a>,
+    y: Tokens<'a>,
+    log_sums: &'a [f32],
+}
+
+/// That of one head.
+struct SavedHead<'a> {
+    dy: Rows<'a>,
+    y: Rows<'a>,
+    log_sums: &'a [f32],
+}
+
+impl<'a> Saved<'a> {
+    fn of_head(&self, at: [usize; 2], head: &Head<'_>) -> SavedHead<'a> {
+        let queries = head.shape.queries;
+        let log_sums = &self.log_sums[head.idx * queries..][..queries];
+        SavedHead { dy: self.dy.of_head(at), y: self.y.of_head(at), log_sums }
+    }
+}
+
+/// Rows of a gradient, and what becomes of what they hold.
+type Output<'a, 'b> = (&'a mut MatrixMut<'b>, Beta);
+
+impl Head<'_> {
+    /// The first of the queries that a chunk of keys has a gradient for: the start of the first block that sees it.
+    fn first_query(&self, keys: &Range<usize>) -> usize {
+        let first = if self.scoring.is_causal { keys.start / QUERIES * QUERIES } else { 0 };
+        first.min(self.shape.queries)
+    }
+
+    /// The gradients of some keys and of their values, and their share of the query gradient.
+    fn backward(
+        &self,
+        level: Level,
+        ((dq, beta_q), (dk, beta_k), (dv, beta_v)): (Output<'_, '_>, Output<'_, '_>, Output<'_, '_>),
+        saved: &SavedHead<'_>,
+        keys: Range<usize>,
+    ) {
+        let AttentionShape { queries, head_dim, value_dim, .. } = self.shape;
+        let (key_len, value_len, n_keys) = (padded(head_dim), padded(value_dim), keys.len());
+        let len = 2 * n_keys * (key_len + value_len)
+            + QUERIES * (2 * key_len + value_len + head_dim + value_dim + 2)
+            + 3 * KEYS * QUERIES;
+        scratch::with(len, |mut memory| {
+            let [packed_keys, dkeys] = [(); 2].map(|()| take(&mut memory, n_keys * key_len));
+            let [packed_values, dvalues] = [(); 2].map(|()| take(&mut memory, n_keys * value_len));
+            let mut block = QueryBlock::take(&mut memory, &self.shape);
+            let [weights, dweights, dropped] = [(); 3].map(|()| take(&mut memory, KEYS * QUERIES));
+            let (k, v) = (self.k.skip(keys.start), self.v.skip(keys.start));
+            dispatch(level, PackRows { dst: packed_keys, src: k, n_rows: n_keys, factor: 1.0 });
+            dispatch(level, PackRows { dst: packed_values, src: v, n_rows: n_keys, factor: 1.0 });
+            dkeys.fill(0.0);
+            dvalues.fill(0.0);
+            for start in (self.first_query(&keys)..queries).step_by(QUERIES) {
+                let rows = start..queries.min(start + QUERIES);
+                block.pack(level, self, saved, rows.clone());
+                for first in (0..n_keys).step_by(KEYS) {
+                    let few = keys.start + first..keys.end.min(keys.start + first + KEYS);
+                    let place = Block { keys: self.seen(few, &rows), queries: rows.clone() };
+                    if place.keys.is_empty() {
+                        break;
+                    }
+                    let (k, dk) = (&packed_keys[first * key_len..], &mut dkeys[first * key_len..]);
+                    let (v, dv) = (&packed_values[first * value_len..], &mut dvalues[first * value_len..]);
+                    let buffers = [&mut *weights, &mut *dweights, &mut *dropped];
+                    block.backward(level, self, &place, [k, v], [dk, dv], buffers, first == 0);
+                }
+                for (row, dq_row) in rows.zip(block.dq.chunks_exact(key_len.max(1))) {
+                    write(dq.row_mut(row), dq_row, self.scoring.scale, beta_q);
+                }
+            }
+            // The packed queries have the factor scale · log₂ e.
+            for (row, dk_row) in dkeys.chunks_exact(key_len.max(1)).enumerate() {
+                write(dk.row_mut(row), dk_row, LN_2, beta_k);
+            }
+            for (row, dv_row) in dvalues.chunks_exact(value_len.max(1)).enumerate() {
+                write(dv.row_mut(row), dv_row, 1.0, beta_v);
+            }
+        });
+    }
+}
+
+/// What a block of queries brings along, packed.
+struct QueryBlock<'a> {
+    q: &'a mut [f32],
+    q_transposed: &'a mut [f32],
+    dy: &'a mut [f32],
+    dy_transposed: &'a mut [f32],
+    dq: &'a mut [f32],
+    log_sums: &'a mut [f32],
+    /// Σ dy · y of each query.
+    delta: &'a mut [f32],
+}
+
+impl<'a> QueryBlock<'a> {
+    fn take(memory: &mut &'a mut [f32], shape: &AttentionShape) -> Self {
+        let &AttentionShape { head_dim, value_dim, .. } = shape;
+        let mut take = |n_cols: usize| take(memory, QUERIES * n_cols);
+        Self {
+            q: take(padded(head_dim)),
+            q_transposed: take(head_dim),
+            dy: take(padded(value_dim)),
+            dy_transposed: take(value_dim),
+            dq: take(padded(head_dim)),
+            log_sums: take(1),
+            delta: take(1),
+        }
+    }
+
+    fn pack(&mut self, level: Level, head: &Head<'_>, saved: &SavedHead<'_>, rows: Range<usize>) {
+        let (n_rows, factor) = (rows.len(), head.scoring.scale * LOG2_E);
+        let [q, dy, y] = [head.q, saved.dy, saved.y].map(|operand| operand.skip(rows.start));
+        dispatch(level, PackRows { dst: self.q, src: q, n_rows, factor });
+        dispatch(level, PackTransposed { dst: self.q_transposed, src: q, n_rows, factor });
+        dispatch(level, PackRows { dst: self.dy, src: dy, n_rows, factor: 1.0 });
+        dispatch(level, PackTransposed { dst: self.dy_transposed, src: dy, n_rows, factor: 1.0 });
+        self.log_sums.fill(0.0);
+        self.log_sums[..n_rows].copy_from_slice(&saved.log_sums[rows]);
+        self.delta.fill(0.0);
+        dispatch(level, Delta { delta: &mut self.delta[..n_rows], dy: self.dy, y });
+    }
+
+    // ANCHOR: block
+    /// A block of keys, with their values, and what it adds to their gradients and to that of the queries.
+    #[expect(clippy::too_many_arguments, reason = "operands, outputs and buffers of one block")]
+    fn backward(
+        &mut self,
+        level: Level,
+        head: &Head<'_>,
+        place: &Block,
+        [k, v]: [&[f32]; 2],
+        [dk, dv]: [&mut [f32]; 2],
+        [weights, dweights, dropped]: [&mut [f32]; 3],
+        is_first: bool,
+    ) {
+        let AttentionShape { head_dim, value_dim, .. } = head.shape;
+        let (key_len, value_len) = (padded(head_dim), padded(value_dim));
+        let (n_keys, n_queries, n_vecs) = (place.keys.len(), place.queries.len(), place.n_vecs());
+        head.scores(level, weights, k, self.q_transposed, place);
+        dispatch(level, Weights { scores: weights, n_keys, n_vecs, log_sums: self.log_sums });
+        dispatch(
+            level,
+            Product {
+                c: dweights,
+                c_stride: QUERIES,
+                a: v,
+                a_strides: [value_len, 1],
+                b: self.dy_transposed,
+                b_stride: QUERIES,
+                sizes: [n_keys, value_dim, n_vecs],
+                factor: Factor::Zero,
+            },
+        );
+        if let Some(dropout) = head.scoring.dropout {
+            head.dropout(dropout, place, |at, factor| {
+                let of = |x: f32| if factor > 0.0 { x * factor } else { 0.0 };
+                (dropped[at], dweights[at]) = (of(weights[at]), of(dweights[at]));
+            });
+        }
+        let used = if head.scoring.dropout.is_some() { &*dropped } else { &*weights };
+        // dv += weights · dy, dk += dscores · q, dq += dscoresᵀ · k.
+        let by_keys = |c, c_stride, a, b| Product {
+            c,
+            c_stride,
+            a,
+            a_strides: [QUERIES, 1],
+            b,
+            b_stride: c_stride,
+            sizes: [n_keys, n_queries, c_stride / LANES],
+            factor: Factor::One,
+        };
+        dispatch(level, by_keys(dv, value_len, used, self.dy));
+        dispatch(level, ScoreGradient { dweights, weights, n_keys, n_vecs, delta: self.delta });
+        dispatch(level, by_keys(dk, key_len, dweights, self.q));
+        dispatch(
+            level,
+            Product {
+                c: self.dq,
+                c_stride: key_len,
+                a: dweights,
+                a_strides: [1, QUERIES],
+                b: k,
+                b_stride: key_len,
+                sizes: [n_queries, n_keys, key_len / LANES],
+                factor: if is_first { Factor::Zero } else { Factor::One },
+            },
+        );
+    }
+    // ANCHOR_END: block
+}
+
+/// `delta[row] = Σ dy · y`; the rows of `dy` are packed.
+struct Delta<'a> {
+    delta: &'a mut [f32],
+    dy: &'a [f32],
+    y: Rows<'a>,
+}
+
+impl Kernel for Delta<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let row_len = padded(self.y.dim);
+        for (row, delta) in self.delta.iter_mut().enumerate() {
+            let mut sum = simd.zero();
+            let dy = &self.dy[row * row_len..][..row_len];
+            for (dy, y) in dy.chunks_exact(LANES).zip(self.y.row(row).chunks(LANES)) {
+                sum = simd.read(dy).mul_add(simd.read(y), sum);
+            }
+            [*delta, ..] = S::V::sums([sum, simd.zero(), simd.zero(), simd.zero()]);
+        }
+    }
+}
+
+/// `dst = β·dst + factor · src`, as many numbers as `dst` has.
+fn write(dst: &mut [f32], src: &[f32], factor: f32, beta: Beta) {
+    match beta {
+        Beta::Zero => dst.iter_mut().zip(src).for_each(|(dst, src)| *dst = factor * src),
+        Beta::One => dst.iter_mut().zip(src).for_each(|(dst, src)| *dst += factor * src),
+    }
+}

@@ -1,0 +1,246 @@
+//! Scaled dot-product attention, y = softmax(scale · q · kᵀ + mask) · v, for each image and head by itself.
+//!
+//! The matrix of weights has queries × keys numbers and is never in memory. A block of it is made, used and forgotten,
+//! as in Dao, Fu, Ermon, Rudra and Ré, *FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness*,
+//! 2022: forward keeps a running maximum and a running sum for each query and rescales what it has of y when the
+//! maximum grows; it leaves one number a query, the logarithm of the sum, from which backward makes the same weights
+//! again.
+//!
+//! ```text
+//!                    64 queries                                  for each block of keys
+//!              ┌──────────────────┐                 scores      = k · qᵀ, masked
+//!     64 keys  │ scores, then     │  lanes are      max, factor = the maximum, and how far it grew
+//!              │ weights          │  queries        weights     = 2^(scores − max)
+//!              └──────────────────┘                 sum         = factor · sum + Σ weights
+//!                                                   y           = factor · y + weightsᵀ · v
+//! ```
+//!
+//! A block lies with its keys down and its queries across, sixteen to a vector: maximum, sum and factor are then
+//! vectors too, no lane is ever added to another, and each of the products of forward (2) and backward (5) broadcasts
+//! single numbers of one operand over vectors of the other (`product.rs`). Queries are scaled by scale · log₂ e when
+//! they are packed, so that weights are powers of 2; logarithms are to base 2.
+//!
+//! Forward is cut into chunks of queries, backward into chunks of keys, which share what was packed. A chunk's share
+//! of the query gradient is added when it is whole, in the order of the chunks, whoever computes them. Nothing looks
+//! across images.
+//!
+//! Rounding, to first order and with ε = 2⁻²⁴: let r = 1 + max(scale · |q|·|k|ᵀ + |mask|) over the keys of a query. Then
+//! |Δy| ≤ (head_dim + keys + 12)·ε·r · (weights · |v|).
+
+mod backward;
+mod forward;
+mod head;
+mod pack;
+mod product;
+pub(crate) mod reference;
+mod scores;
+
+#[cfg(test)]
+mod tests;
+
+use crate::Beta;
+use crate::shape::checked_len;
+use simd::Level;
+
+/// The sizes of attention.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AttentionShape {
+    /// Images.
+    pub batch: usize,
+    /// Heads of each image.
+    pub heads: usize,
+    /// Tokens that look.
+    pub queries: usize,
+    /// Tokens that are looked at.
+    pub keys: usize,
+    /// Numbers of a query and of a key.
+    pub head_dim: usize,
+    /// Numbers of a value.
+    pub value_dim: usize,
+    /// Where the heads are.
+    pub layout: HeadLayout,
+}
+
+/// Where the heads of an image are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HeadLayout {
+    /// `[batch, heads, tokens, dim]`: each head has its tokens together, as PyTorch's function takes them.
+    First,
+    /// `[batch, tokens, heads · dim]`: each token has its heads together, as a projection makes them.
+    Last,
+}
+
+impl AttentionShape {
+    /// Numbers of all queries.
+    pub fn query_len(&self) -> usize {
+        checked_len("attention", &[self.batch, self.heads, self.queries, self.head_dim])
+    }
+
+    /// Numbers of all keys.
+    pub fn key_len(&self) -> usize {
+        checked_len("attention", &[self.batch, self.heads, self.keys, self.head_dim])
+    }
+
+    /// Numbers of all values.
+    pub fn value_len(&self) -> usize {
+        checked_len("attention", &[self.batch, self.heads, self.keys, self.value_dim])
+    }
+
+    /// Numbers of the output.
+    pub fn output_len(&self) -> usize {
+        checked_len("attention", &[self.batch, self.heads, self.queries, self.value_dim])
+    }
+
+    /// Queries of all heads and images: forward leaves a logarithm for each.
+    pub fn n_rows(&self) -> usize {
+        checked_len("attention", &[self.batch, self.heads, self.queries])
+    }
+
+    /// What lies one after another, and in each of those what lies side by side: images and heads, or all heads.
+    fn outer_and_inner(&self) -> [usize; 2] {
+        match self.layout {
+            HeadLayout::First => [self.batch * self.heads, 1],
+            HeadLayout::Last => [self.batch, self.heads],
+        }
+    }
+}
+
+/// Queries, keys and values, or their gradients.
+#[derive(Clone, Copy, Debug)]
+pub enum QueryKeyValue<T> {
+    /// Each by itself.
+    Separate([T; 3]),
+    /// `[batch, tokens, 3 · heads · dim]`: of each token all queries, then all keys, then all values.
+    Packed(T),
+}
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring<'a> {
+    /// The factor of q · kᵀ; usually 1/√head_dim.
+    pub scale: f32,
+    /// A query sees no key behind its own place: key j is seen by query i if j ≤ i.
+    pub is_causal: bool,
+    /// What is added to the scores; −∞ hides a key.
+    pub masks: [Option<Mask<'a>>; 2],
+    /// Some weights become 0.
+    pub dropout: Option<WeightDropout>,
+}
+
+/// Numbers that are added to scores, `[batch, heads, queries, keys]`, any axis but the last of size 1 where it is shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Mask<'a> {
+    /// The numbers.
+    pub values: &'a [f32],
+    /// From image to image, head to head and query to query; 0 where an axis is shared.
+    pub strides: [usize; 3],
+}
+
+impl<'a> Mask<'a> {
+    /// The numbers of a head: those of its first query, and from query to query.
+    fn of_head(&self, [image, head]: [usize; 2]) -> (&'a [f32], usize) {
+        let [image_stride, head_stride, query_stride] = self.strides;
+        (&self.values[image * image_stride + head * head_stride..], query_stride)
+    }
+}
+
+impl Mask<'_> {
+    /// What is added to a score of the head number `idx` among all heads of all images.
+    fn at(&self, idx: usize, heads: usize, query: usize, key: usize) -> f64 {
+        let (values, query_stride) = self.of_head([idx / heads, idx % heads]);
+        f64::from(values[query * query_stride + key])
+    }
+}
+
+/// Dropout of weights: as [`dropout_forward`](crate::dropout::dropout_forward) of all of them, `[batch, heads, queries,
+/// keys]`, were they in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct WeightDropout {
+    /// The probability of dropping.
+    pub p: f32,
+    /// The key of the first weight.
+    pub key: u64,
+}
+
+/// y = softmax(scale · q · kᵀ + masks) · v. `log_sums` gets log₂ Σ 2^(scores · log₂ e) for each row, for backward.
+///
+/// A query from which every key is hidden gets zeros, as in PyTorch since 2.5, and has no gradient.
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+pub fn attention_forward(
+    y: &mut [f32],
+    log_sums: &mut [f32],
+    inputs: QueryKeyValue<&[f32]>,
+    scoring: &Scoring<'_>,
+    shape: &AttentionShape,
+) {
+    check("attention_forward", shape, scoring, &inputs, |x| x.len());
+    assert_eq!(y.len(), shape.output_len(), "attention_forward: output length for {shape:?}");
+    assert_eq!(log_sums.len(), shape.n_rows(), "attention_forward: a logarithm for each row of {shape:?}");
+    forward::forward(Level::current(), y, log_sums, inputs, scoring, shape);
+}
+
+/// What forward made, and the gradient of its output.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionSaved<'a> {
+    /// The gradient of the output.
+    pub dy: &'a [f32],
+    /// The output.
+    pub y: &'a [f32],
+    /// The logarithms that forward left.
+    pub log_sums: &'a [f32],
+}
+
+/// The gradients of queries, keys and values.
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+pub fn attention_backward(
+    grads: QueryKeyValue<(&mut [f32], Beta)>,
+    saved: &AttentionSaved<'_>,
+    inputs: QueryKeyValue<&[f32]>,
+    scoring: &Scoring<'_>,
+    shape: &AttentionShape,
+) {
+    check("attention_backward", shape, scoring, &inputs, |x| x.len());
+    check("attention_backward", shape, scoring, &grads, |(dx, _)| dx.len());
+    let lengths = [saved.dy.len(), saved.y.len(), saved.log_sums.len()];
+    let expected = [shape.output_len(), shape.output_len(), shape.n_rows()];
+    assert_eq!(lengths, expected, "attention_backward: lengths of dy, y and log_sums for {shape:?}");
+    backward::backward(Level::current(), grads, saved, inputs, scoring, shape);
+}
+
+#[track_caller]
+fn check<T>(
+    name: &str,
+    shape: &AttentionShape,
+    scoring: &Scoring<'_>,
+    operands: &QueryKeyValue<T>,
+    len: impl Fn(&T) -> usize,
+) {
+    let expected = [shape.query_len(), shape.key_len(), shape.value_len()];
+    match operands {
+        QueryKeyValue::Separate(operands) => {
+            let found = operands.each_ref().map(len);
+            assert_eq!(found, expected, "{name}: lengths of queries, keys and values for {shape:?}");
+        }
+        QueryKeyValue::Packed(operand) => {
+            let fits = shape.layout == HeadLayout::Last && expected[1..] == [expected[0]; 2];
+            assert!(fits, "{name}: queries, keys and values of {shape:?} cannot be packed");
+            assert_eq!(len(operand), 3 * expected[0], "{name}: length of what is packed for {shape:?}");
+        }
+    }
+    assert!(shape.keys > 0 || shape.n_rows() == 0, "{name}: {shape:?} has no keys to look at");
+    for Mask { values, strides } in scoring.masks.iter().flatten() {
+        let sizes = [shape.batch, shape.heads, shape.queries];
+        let last = strides.iter().zip(sizes).map(|(stride, size)| stride * size.saturating_sub(1));
+        let reaches = last.sum::<usize>() + shape.keys;
+        assert!(
+            reaches <= values.len() || shape.n_rows() == 0,
+            "{name}: the mask is too short for {shape:?}"
+        );
+    }
+}
