@@ -13,7 +13,22 @@ pub(crate) struct Search {
     layers: RefCell<Vec<String>>,
 }
 
+impl Search {
+    /// What a part of the step found first.
+    pub(crate) fn take_over(&self, part: &Self) {
+        if let Some(found) = part.found.get()
+            && self.found.get().is_none()
+        {
+            self.found.set(found.clone()).expect("nothing was found before");
+        }
+    }
+}
+
 impl Graph<'_> {
+    pub(crate) fn into_search(self) -> Search {
+        self.search
+    }
+
     /// Where NaN or infinity first appeared in this step: the op, its layer's path, forward or
     /// backward, and the element. `None` while all is finite, and always `None` unless the step was
     /// begun with [`Mode::detect_anomaly`](crate::Mode::detect_anomaly).

@@ -2,8 +2,8 @@
 
 use crate::batch::Batch;
 use crate::graph::Graph;
-use crate::op::{Backward, Commit, Grads, Inputs};
-use crate::tape::{Slot, Var};
+use crate::op::{Backward, Grads, Inputs};
+use crate::tape::Var;
 
 impl Graph<'_> {
     /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
@@ -34,38 +34,45 @@ impl Graph<'_> {
              use Graph::param or Graph::variable for what is to be learned"
         );
         self.backward_done = true;
-        self.seed(loss, slot);
-        for node in (0..=loss.node).rev() {
-            if self.tape.recording.get_mut().records[node].is_op && self.tape.node_written[node] {
-                self.run_backward(node);
-                self.search_input_gradients(node);
-            }
+        if self.mode().training
+            && let Some(path) = self.tape.not_run()
+        {
+            panic!("backward: Tape::eval_under({path:?}) was said, but no layer of this step has that path");
         }
+        self.prepare_gradients();
+        let (accumulate, n_entries) = (self.mode().accumulate, self.params.entries().len());
+        self.tape.param_written.clear();
+        self.tape.param_written.resize(n_entries, accumulate);
+        self.add_gradient(loss, &[1.0]);
+        self.reverse(loss.node);
         self.zero_unwritten();
-        self.commit();
+        self.tape.commit(self.params.get_mut());
     }
 
-    /// Forgets what was written, and sets the gradient of the loss to 1.
-    fn seed(&mut self, loss: Var, slot: Slot) {
-        let accumulate = self.mode().accumulate;
+    /// Forgets which gradients of nodes were written.
+    pub(crate) fn prepare_gradients(&mut self) {
         let tape = &mut *self.tape;
         let n_nodes = tape.recording.get_mut().slots.len();
         tape.node_written.clear();
         tape.node_written.resize(n_nodes, false);
         let n_grads = tape.grads.len().max(n_nodes);
         tape.grads.resize_with(n_grads, Vec::new);
-        tape.param_written.clear();
-        tape.param_written.resize(self.params.entries().len(), accumulate);
-        let (_, param_grads, _) = self.params.parts_mut();
-        let mut grads = Grads {
-            slots: &[slot],
-            node_grads: &mut tape.grads[..=loss.node],
-            node_written: &mut tape.node_written,
-            param_grads,
-            param_written: &mut tape.param_written,
-        };
-        if let Some(grad) = grads.get(0) {
-            grad.write(|_| 1.0);
+    }
+
+    /// The reverse loop, from this node to the first.
+    pub(crate) fn reverse(&mut self, last: usize) {
+        for node in (0..=last).rev() {
+            let record = self.tape.recording.get_mut().records[node];
+            if !record.is_op || !self.tape.node_written[node] {
+                continue;
+            }
+            match record.part {
+                Some(idx) => self.backward_of_part(node, idx),
+                None => {
+                    self.run_backward(node);
+                    self.search_input_gradients(node);
+                }
+            }
         }
     }
 
@@ -73,7 +80,7 @@ impl Graph<'_> {
         let mode = self.mode();
         let tape = &mut *self.tape;
         let recording = tape.recording.get_mut();
-        let (param_values, param_grads, _) = self.params.parts_mut();
+        let (param_values, param_grads, _) = self.params.get_mut().parts_mut();
         let (before, rest) = tape.grads.split_at_mut(node);
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let slots = &recording.inputs[record.inputs.0..record.inputs.1];
@@ -102,26 +109,11 @@ impl Graph<'_> {
 
     /// Zeroes the gradient of every trainable entry that this step did not reach.
     fn zero_unwritten(&mut self) {
-        let (_, grads, entries) = self.params.parts_mut();
+        let (_, grads, entries) = self.params.get_mut().parts_mut();
         for (entry, written) in entries.iter().zip(&self.tape.param_written) {
             if entry.is_trainable() && !written {
                 grads[entry.range.clone()].fill(0.0);
             }
-        }
-    }
-
-    fn commit(&mut self) {
-        let recording = &*self.tape.recording.get_mut();
-        for (node, record) in recording.records.iter().enumerate() {
-            let Some(op) = recording.ops[node]
-                .as_deref()
-                .filter(|op| record.is_op && record.training && op.has_statistics())
-            else {
-                continue;
-            };
-            let (params, _, _) = self.params.parts_mut();
-            let slots = &recording.inputs[record.inputs.0..record.inputs.1];
-            op.commit(Commit { saved: &recording.saved[node], op: op.name(), slots, params });
         }
     }
 }

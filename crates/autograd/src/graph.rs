@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
 use std::mem;
+use std::ops::Deref;
 
 use keyed_random::{child_key, draw_key, seed_key};
 use tensor::Shape;
@@ -36,7 +37,7 @@ use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
 #[derive(Debug)]
 pub struct Graph<'a> {
     pub(crate) tape: &'a mut Tape,
-    pub(crate) params: &'a mut Params,
+    pub(crate) params: Borrowed<'a>,
     mode: Cell<Mode>,
     /// Hash of the path, and how many random ops ran under it so far.
     stream: Cell<u64>,
@@ -75,12 +76,55 @@ impl<S> Output for (Var, S) {
     }
 }
 
+/// The parameters of a step: to be read, or, for backward, to be written.
+#[derive(Debug)]
+pub(crate) enum Borrowed<'a> {
+    Shared(&'a Params),
+    Mutable(&'a mut Params),
+}
+
+impl Deref for Borrowed<'_> {
+    type Target = Params;
+
+    fn deref(&self) -> &Params {
+        match self {
+            Self::Shared(params) => params,
+            Self::Mutable(params) => params,
+        }
+    }
+}
+
+impl Borrowed<'_> {
+    pub(crate) fn get_mut(&mut self) -> &mut Params {
+        match self {
+            Self::Shared(_) => unreachable!("the graph that runs backward borrows its parameters mutably"),
+            Self::Mutable(params) => params,
+        }
+    }
+}
+
 impl<'a> Graph<'a> {
-    pub(crate) fn new(tape: &'a mut Tape, params: &'a mut Params, mode: Mode) -> Self {
+    pub(crate) fn new(tape: &'a mut Tape, params: Borrowed<'a>, mode: Mode) -> Self {
         let (stream, n_draws, search) = (Cell::new(seed_key(mode.seed)), Cell::new(0), Search::default());
         let trace = RefCell::new(None);
         let mode = Cell::new(mode);
         Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }
+    }
+
+    /// The graph of a part of `outer`: it goes on where that stands.
+    pub(crate) fn part(tape: &'a mut Tape, params: Borrowed<'a>, outer: &Graph<'_>) -> Self {
+        let part = Self::new(tape, params, outer.mode());
+        part.stream.set(outer.stream.get());
+        part.n_draws.set(outer.n_draws.get());
+        part.trace.replace(outer.trace.take());
+        part
+    }
+
+    /// Goes on where a part of this graph ended.
+    pub(crate) fn continue_after(&self, part: &Graph<'_>) {
+        self.n_draws.set(part.n_draws.get());
+        self.trace.replace(part.trace.take());
+        self.search.take_over(&part.search);
     }
 
     /// The mode of this step, or of the part of it that is being recorded.
@@ -124,7 +168,7 @@ impl<'a> Graph<'a> {
 
     /// The parameters, to be read.
     pub fn params(&self) -> &Params {
-        self.params
+        &self.params
     }
 
     /// A leaf that gets no gradient: a batch of images, say.
@@ -257,16 +301,17 @@ impl<'a> Graph<'a> {
     }
 
     /// A node that has its values elsewhere.
-    fn view(&self, slot: Slot) -> Var {
+    pub(crate) fn view(&self, slot: Slot) -> Var {
         self.tape.recording.borrow_mut().push(slot, Record::default())
     }
 
-    /// Runs `layer` under a longer path: errors name it, and its random numbers are its own.
+    /// Runs `layer` under a longer path: errors name it, and its random numbers are its own. It runs in evaluation mode
+    /// where [`Tape::eval_under`] says so.
     pub fn scope<R>(&self, name: &str, layer: impl FnOnce(&Self) -> R) -> R {
         let (stream, n_draws) = (self.stream.get(), self.n_draws.replace(0));
         self.stream.set(child_key(stream, name));
-        let len = self.tape.recording.borrow_mut().enter(name);
-        let result = layer(self);
+        let (len, is_evaluated) = self.tape.enter(name);
+        let result = if is_evaluated { self.evaluating(layer) } else { layer(self) };
         self.tape.recording.borrow_mut().path.truncate(len);
         self.stream.set(stream);
         self.n_draws.set(n_draws);
@@ -334,7 +379,7 @@ impl<'a> Graph<'a> {
         var
     }
 
-    fn run_forward(&self, recording: &mut Recording, node: usize) {
+    pub(crate) fn run_forward(&self, recording: &mut Recording, node: usize) {
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let mut output = mem::take(&mut recording.buffers[node]);
         output.resize(slot.shape.numel(), 0.0);
@@ -395,6 +440,9 @@ impl<'a> Graph<'a> {
     pub fn op_name(&self, var: Var) -> Option<&'static str> {
         self.slot("op_name", var);
         let recording = self.tape.recording.borrow();
+        if recording.records[var.node].part.is_some() {
+            return Some("recompute");
+        }
         let op = recording.ops[var.node].as_deref().filter(|_| recording.records[var.node].is_op);
         op.map(Op::name)
     }

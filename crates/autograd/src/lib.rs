@@ -9,6 +9,7 @@ mod graph;
 mod op;
 mod ops;
 mod params;
+mod part;
 mod tape;
 mod values;
 

@@ -3,15 +3,16 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tensor::Shape;
 use tensor::parallel::Exchange;
 
 use crate::batch::{Batch, Images, Operands};
-use crate::graph::Graph;
+use crate::graph::{Borrowed, Graph};
 use crate::op::{Op, Saved};
 use crate::params::Params;
+use crate::part::Parts;
 use crate::values::Values;
 
 /// A value of the running step: an index into the tape, free to copy.
@@ -149,6 +150,8 @@ pub(crate) struct Record {
     pub(crate) key: u64,
     /// Whether the op ran as in training.
     pub(crate) training: bool,
+    /// The part of the step of which this is the output.
+    pub(crate) part: Option<usize>,
 }
 
 /// The memory of a training loop: it records one step after the other into the same buffers.
@@ -163,11 +166,28 @@ pub struct Tape {
     pub(crate) recording: RefCell<Recording>,
     /// How sums over a batch are joined with those of other processes.
     pub(crate) exchange: Option<Arc<dyn Exchange>>,
+    /// Parts of the step that are computed again in backward.
+    pub(crate) parts: RefCell<Parts>,
+    /// The layers that run in evaluation mode.
+    evaluated: Arc<Vec<Evaluated>>,
     // By node, kept from step to step:
     pub(crate) grads: Vec<Vec<f32>>,
     // Which gradients hold something of this backward pass:
     pub(crate) node_written: Vec<bool>,
     pub(crate) param_written: Vec<bool>,
+}
+
+/// A layer that runs in evaluation mode, and whether the step has it.
+#[derive(Debug)]
+struct Evaluated {
+    path: String,
+    was_run: AtomicBool,
+}
+
+impl Clone for Evaluated {
+    fn clone(&self) -> Self {
+        Self { path: self.path.clone(), was_run: AtomicBool::new(false) }
+    }
 }
 
 /// The nodes of the step, without their values.
@@ -216,6 +236,8 @@ impl Tape {
             values: Values::default(),
             recording: RefCell::new(recording),
             exchange: None,
+            parts: RefCell::default(),
+            evaluated: Arc::default(),
             grads: Vec::new(),
             node_written: Vec::new(),
             param_written: Vec::new(),
@@ -233,19 +255,83 @@ impl Tape {
     /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
     /// change under it; [`Var`]s of the step before are void from here on.
     pub fn begin<'a>(&'a mut self, params: &'a mut Params, mode: Mode) -> Graph<'a> {
+        self.forget();
+        self.evaluated.iter().for_each(|layer| layer.was_run.store(false, Ordering::Relaxed));
+        Graph::new(self, Borrowed::Mutable(params), mode)
+    }
+
+    /// Starts a part of the step that `outer` records.
+    pub(crate) fn begin_part(&mut self, outer: &Self) {
+        self.forget();
+        self.exchange.clone_from(&outer.exchange);
+        self.evaluated = Arc::clone(&outer.evaluated);
+        self.recording.get_mut().path.push_str(&outer.recording.borrow().path);
+    }
+
+    /// Forgets the step before, but not its memory.
+    fn forget(&mut self) {
+        self.reclaim_values();
+        self.parts.get_mut().begin();
         let recording = self.recording.get_mut();
-        for (node, buffer) in recording.buffers.iter_mut().enumerate() {
-            if let Some(values) = self.values.take(node) {
-                *buffer = values;
-            }
-        }
         recording.origin.generation += 1;
         recording.slots.clear();
         recording.records.clear();
         recording.inputs.clear();
         recording.indices.clear();
         recording.path.clear();
-        Graph::new(self, params, mode)
+    }
+
+    /// Takes the memory of all values back.
+    pub(crate) fn reclaim_values(&mut self) {
+        for (node, buffer) in self.recording.get_mut().buffers.iter_mut().enumerate() {
+            if let Some(values) = self.values.take(node) {
+                *buffer = values;
+            }
+        }
+    }
+
+    /// Runs the layers under a path, `0.body` say, in evaluation mode from the next step on, while the others train:
+    /// dropout drops nothing there, and batch normalisation uses its running statistics and leaves them as they are.
+    /// Weights train as ever; [`Params::freeze`] stops those. `module.eval()` of a part in PyTorch.
+    ///
+    /// A path that no layer of a training step has is an error of that step.
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// tape.eval_under("body");
+    /// let g = tape.begin(&mut params, Mode::train(0, 0));
+    /// let x = g.input([4], &[1.0; 4]);
+    /// let y = g.scope("body", |g| g.scope("0", |g| g.dropout(x, 0.5)));
+    /// assert_eq!(g.value(y), [1.0; 4]);
+    /// ```
+    pub fn eval_under(&mut self, path: &str) {
+        self.train_under(path);
+        let added = Evaluated { path: path.to_owned(), was_run: AtomicBool::new(false) };
+        self.evaluated = self.evaluated.iter().cloned().chain([added]).collect::<Vec<_>>().into();
+    }
+
+    /// Takes [`eval_under`](Self::eval_under) of this path back.
+    pub fn train_under(&mut self, path: &str) {
+        let others = self.evaluated.iter().filter(|layer| layer.path != path);
+        self.evaluated = others.cloned().collect::<Vec<_>>().into();
+    }
+
+    /// Makes the path longer by a layer; gives back the length that it had, and whether the layer is to be evaluated.
+    pub(crate) fn enter(&self, layer: &str) -> (usize, bool) {
+        let mut recording = self.recording.borrow_mut();
+        let len = recording.enter(layer);
+        let evaluated = self.evaluated.iter().find(|layer| layer.path == recording.path);
+        if let Some(layer) = evaluated {
+            layer.was_run.store(true, Ordering::Relaxed);
+        }
+        (len, evaluated.is_some())
+    }
+
+    /// A layer that was to be evaluated, but that the step does not have.
+    pub(crate) fn not_run(&self) -> Option<&str> {
+        let missing = self.evaluated.iter().find(|layer| !layer.was_run.load(Ordering::Relaxed));
+        missing.map(|layer| layer.path.as_str())
     }
 
     /// A whole step: records what `record` says and runs backward from the loss that it returns, unless the
@@ -283,12 +369,28 @@ impl Recording {
         let node = self.slots.len();
         self.slots.push(slot);
         self.records.push(record);
-        if node == self.ops.len() {
+        self.make_room();
+        Var { node, origin: self.origin }
+    }
+
+    /// Makes sure that every node has its buffers.
+    pub(crate) fn make_room(&mut self) {
+        let n_nodes = self.slots.len();
+        while self.ops.len() < n_nodes {
             self.ops.push(None);
+        }
+        while self.buffers.len() < n_nodes {
             self.buffers.push(Vec::new());
+        }
+        while self.saved.len() < n_nodes {
             self.saved.push(Saved::default());
         }
-        Var { node, origin: self.origin }
+    }
+
+    /// Whether a node is an op that has staged statistics.
+    pub(crate) fn has_statistics(&self, node: usize) -> bool {
+        let Record { is_op, training, part, .. } = self.records[node];
+        is_op && training && part.is_none() && self.ops[node].as_deref().is_some_and(Op::has_statistics)
     }
 
     /// Appends a node that `op` computes.
@@ -335,7 +437,8 @@ impl Recording {
             }
         };
         let needs_grad = operands.slots.iter().any(|slot| slot.needs_grad);
-        let record = Record { is_op: true, inputs: (start, self.inputs.len()), indices, key, training };
+        let record =
+            Record { is_op: true, inputs: (start, self.inputs.len()), indices, key, training, part: None };
         let storage = Storage::Node(self.slots.len());
         let var = self.push(Slot { storage, shape, needs_grad, n_images }, record);
         put(&mut self.ops[var.node], op);

@@ -100,6 +100,33 @@ pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
     /// and what to change. Also when the layer has parameters that were never registered.
     fn forward(&self, g: &Graph<'_>, x: X) -> Var;
 
+    /// The layer within that has this name. Containers say which they have; others need not implement it.
+    fn child(&self, name: &str) -> Option<&dyn Layer> {
+        let _ = name;
+        None
+    }
+
+    /// The layer at a path, `0.body.2`, or `None` where there is none or its container does not show it.
+    ///
+    /// ```
+    /// use std::any::Any;
+    /// use nn::{Layer, Linear, ReLU, Residual, Sequential};
+    ///
+    /// let body = Sequential::new().add(Linear::new(4, 4)).add(ReLU);
+    /// let net = Sequential::new().add_named("block", Residual::new(body));
+    /// let layer: &dyn Any = net.get("block.body.0").unwrap();
+    /// assert!(layer.is::<Linear>());
+    /// assert!(net.get("block.body.2").is_none());
+    /// ```
+    fn get(&self, path: &str) -> Option<&dyn Layer>
+    where
+        Self: Sized,
+    {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let mut names = rest.into_iter().flat_map(|rest| rest.split('.'));
+        names.try_fold(self.child(first)?, |layer, name| layer.child(name))
+    }
+
     /// The model as a table, for an input of the given shape: a row for each [`Child`] with its output shape and
     /// parameters, and the total. The model is run once, in evaluation mode, on zeros. The shapes of several inputs
     /// are a tuple, as the inputs are.
@@ -120,6 +147,10 @@ where
 {
     fn register(&mut self, scope: &mut Scope<'_>) {
         (**self).register(scope);
+    }
+
+    fn child(&self, name: &str) -> Option<&dyn Layer> {
+        (**self).child(name)
     }
 
     fn forward(&self, g: &Graph<'_>, x: X) -> Var {

@@ -1,10 +1,11 @@
 //! `Sequential`: layers one after the other.
 
 use std::fmt;
-use std::iter;
+use std::str::FromStr;
 
 use autograd::{Graph, Var};
 
+use crate::config::{Args, ConfigError, Describe, Registry, described};
 use crate::fusion;
 use crate::layer::{Child, Layer, Scope};
 
@@ -80,6 +81,23 @@ impl Sequential {
         self
     }
 
+    /// The network as text, with everything that it takes to build it anew: names, options, how weights begin.
+    /// Reading it, `text.parse::<Sequential>()`, gives the same network.
+    ///
+    /// ```
+    /// use nn::{Init, Linear, Sequential};
+    /// let net = Sequential::new().add_named("head", Linear::new(4, 2).weight_init(Init::HeNormal));
+    /// let text = "Sequential(
+    ///   (head): Linear(in_features=4, out_features=2, bias=True, weight_init=HeNormal)
+    /// )";
+    /// assert_eq!(net.config(), text);
+    /// assert_eq!(text.parse::<Sequential>()?.config(), text);
+    /// # Ok::<(), nn::config::ConfigError>(())
+    /// ```
+    pub fn config(&self) -> String {
+        format!("{self:#?}")
+    }
+
     /// Whether neighbouring layers may run as one fused op; on by default. Set before the model is
     /// built, `false` holds for the containers within too.
     pub fn fuse(mut self, fuse: bool) -> Self {
@@ -100,6 +118,11 @@ impl Layer for Sequential {
         self.children.iter_mut().for_each(|child| scope.layer(child));
     }
 
+    fn child(&self, name: &str) -> Option<&dyn Layer> {
+        let child = self.children.iter().find(|child| child.name == name)?;
+        Some(&*child.layer)
+    }
+
     fn forward(&self, g: &Graph<'_>, mut x: Var) -> Var {
         let may_fuse = self.fuse && !g.is_tracing();
         let mut rest = &self.children[..];
@@ -112,9 +135,27 @@ impl Layer for Sequential {
     }
 }
 
-impl fmt::Debug for Sequential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_children(f, "Sequential", self.children.iter().map(named))
+impl Describe for Sequential {
+    const NAME: &str = "Sequential";
+
+    fn blank() -> Self {
+        Self::new()
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.hidden("fuse", &mut self.fuse, true);
+        args.children(&mut self.children);
+    }
+}
+
+described!(Sequential);
+
+/// Reads what [`Sequential::config`] writes, and what PyTorch prints: see [`config`](crate::config).
+impl FromStr for Sequential {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Registry::new().read(text)
     }
 }
 
@@ -157,6 +198,10 @@ impl<X: 'static> Layer<X> for SequentialOver<X> {
         self.rest.register(scope);
     }
 
+    fn child(&self, name: &str) -> Option<&dyn Layer> {
+        self.rest.child(name)
+    }
+
     fn forward(&self, g: &Graph<'_>, x: X) -> Var {
         self.rest.forward(g, self.first.forward(g, x))
     }
@@ -164,26 +209,9 @@ impl<X: 'static> Layer<X> for SequentialOver<X> {
 
 impl<X: 'static> fmt::Debug for SequentialOver<X> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rest = self.rest.children.iter().map(named);
-        write_children(f, "Sequential", iter::once(named(&self.first)).chain(rest))
+        let mut args = Args::writing(f.alternate());
+        args.write_child(&self.first.name, &self.first.layer);
+        self.rest.clone().describe(&mut args);
+        args.write(Sequential::NAME, f)
     }
-}
-
-/// A child as [`write_children`] takes it.
-pub(crate) fn named<L: fmt::Debug>(child: &Child<L>) -> (&str, &dyn fmt::Debug) {
-    (&child.name, &child.layer)
-}
-
-/// Writes a container as PyTorch does: its name, and a line for each child, indented.
-pub(crate) fn write_children<'a>(
-    f: &mut fmt::Formatter<'_>,
-    container: &str,
-    children: impl IntoIterator<Item = (&'a str, &'a dyn fmt::Debug)>,
-) -> fmt::Result {
-    let mut lines = String::new();
-    for (name, layer) in children {
-        let child = format!("{layer:?}").replace('\n', "\n  ");
-        lines += &format!("\n  ({name}): {child}");
-    }
-    if lines.is_empty() { write!(f, "{container}()") } else { write!(f, "{container}({lines}\n)") }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use autograd::{Graph, Role, Var};
 use tensor::Shape;
 
+use crate::config::Args;
 use crate::init::Init;
 use crate::layer::{Handle, Scope};
 
@@ -40,6 +41,12 @@ impl Affine {
                 None => init::default_bias(values, &weight, rng),
             });
         }
+    }
+
+    /// How weight and bias begin.
+    pub(crate) fn describe(&mut self, args: &mut Args<'_>) {
+        args.hidden("weight_init", &mut self.weight_init, Init::Default);
+        args.hidden("bias_value", &mut self.bias_value, None);
     }
 
     /// Weight and bias on the graph; `layer` is printed when they were never registered.

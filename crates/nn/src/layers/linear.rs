@@ -1,11 +1,10 @@
 //! The fully connected layer.
 
-use std::fmt;
-
 use autograd::{Graph, Var};
 use tensor::Shape;
 
 use super::affine::{Affine, affine_options};
+use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -49,10 +48,19 @@ impl Layer for Linear {
 }
 // ANCHOR_END: layer
 
-impl fmt::Debug for Linear {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_features, out_features, affine } = self;
-        let bias = if affine.has_bias { "True" } else { "False" };
-        write!(f, "Linear(in_features={in_features}, out_features={out_features}, bias={bias})")
+impl Describe for Linear {
+    const NAME: &str = "Linear";
+
+    fn blank() -> Self {
+        Self::new(0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("in_features", &mut self.in_features);
+        args.named("out_features", &mut self.out_features);
+        args.shown("bias", &mut self.affine.has_bias, true);
+        self.affine.describe(args);
     }
 }
+
+described!(Linear);

@@ -9,6 +9,7 @@ mod linear;
 mod norm;
 mod pair;
 mod pool;
+mod recompute;
 mod residual;
 
 pub use activation::{
@@ -22,4 +23,5 @@ pub use linear::Linear;
 pub use norm::{BatchNorm, BatchNorm1d, BatchNorm2d};
 pub use pair::Pair;
 pub use pool::{AvgPool2d, GlobalAvgPool2d, MaxPool2d};
+pub use recompute::Recompute;
 pub use residual::Residual;

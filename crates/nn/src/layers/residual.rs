@@ -1,12 +1,10 @@
 //! The residual block.
 
-use std::fmt;
-use std::iter;
-
 use autograd::{Graph, Var};
 
+use crate::config::{Args, Describe, described};
 use crate::layer::{Child, Layer, Scope};
-use crate::sequential::{named, write_children};
+use crate::sequential::Sequential;
 
 /// `y = body(x) + x`, or `y = body(x) + shortcut(x)` where the body changes the shape.
 /// He et al., "Deep Residual Learning for Image Recognition", 2015.
@@ -46,6 +44,14 @@ impl Layer for Residual {
         self.shortcut.iter_mut().for_each(|shortcut| scope.layer(shortcut));
     }
 
+    fn child(&self, name: &str) -> Option<&dyn Layer> {
+        let child = [Some(&self.body), self.shortcut.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|child| child.name == name)?;
+        Some(&*child.layer)
+    }
+
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let y = self.body.forward(g, x);
         let x = self.shortcut.as_ref().map_or(x, |shortcut| shortcut.forward(g, x));
@@ -60,8 +66,17 @@ impl Layer for Residual {
     }
 }
 
-impl fmt::Debug for Residual {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_children(f, "Residual", iter::once(&self.body).chain(&self.shortcut).map(named))
+impl Describe for Residual {
+    const NAME: &str = "Residual";
+
+    fn blank() -> Self {
+        Self::new(Sequential::new())
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.child(&mut self.body);
+        args.optional_child("shortcut", &mut self.shortcut);
     }
 }
+
+described!(Residual);

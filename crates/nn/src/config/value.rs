@@ -1,0 +1,216 @@
+//! Arguments as text.
+
+use tensor::Shape;
+use tensor::conv::Algorithm;
+
+use crate::init::Init;
+use crate::layers::Pair;
+
+/// What an argument may be: a number, a name, sizes; written as Python writes it.
+pub trait Value: Sized {
+    /// What is expected, for messages: `a whole number`.
+    const EXPECTED: &str;
+
+    /// The text that [`read`](Self::read) takes.
+    fn write(&self) -> String;
+
+    /// The argument that a text stands for.
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl Value for usize {
+    const EXPECTED: &str = "a whole number";
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Value for f32 {
+    const EXPECTED: &str = "a number";
+
+    fn write(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Value for f64 {
+    const EXPECTED: &str = f32::EXPECTED;
+
+    fn write(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Value for bool {
+    const EXPECTED: &str = "True or False";
+
+    fn write(&self) -> String {
+        if *self { "True" } else { "False" }.to_owned()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "True" | "true" => Some(true),
+            "False" | "false" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl Value for String {
+    const EXPECTED: &str = "a name";
+
+    fn write(&self) -> String {
+        format!("'{self}'")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Some(text.to_owned())
+    }
+}
+
+/// Written as `(3, 3)`; one number stands for all.
+impl<T: Value + Copy, const N: usize> Value for [T; N] {
+    const EXPECTED: &str = "a number, or one for each axis";
+
+    fn write(&self) -> String {
+        tuple(self)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        match list(text) {
+            Some(values) => values?.try_into().ok(),
+            None => T::read(text).map(|value| [value; N]),
+        }
+    }
+}
+
+/// Written as `(8, 8, 16)` or `(8,)`.
+impl<T: Value> Value for Vec<T> {
+    const EXPECTED: &str = "numbers in brackets";
+
+    fn write(&self) -> String {
+        tuple(self)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        list(text).unwrap_or_else(|| T::read(text).map(|value| vec![value]))
+    }
+}
+
+/// Values as Python writes a tuple of them.
+fn tuple<T: Value>(values: &[T]) -> String {
+    let texts: Vec<String> = values.iter().map(T::write).collect();
+    format!("({}{})", texts.join(", "), if texts.len() == 1 { "," } else { "" })
+}
+
+/// The values of a tuple, `None` if the text is none.
+fn list<T: Value>(text: &str) -> Option<Option<Vec<T>>> {
+    let list = text.strip_prefix('(')?.strip_suffix(')')?;
+    Some(list.split(", ").filter(|text| !text.is_empty()).map(T::read).collect())
+}
+
+impl Value for Shape {
+    const EXPECTED: &str = "sizes in brackets, at most six";
+
+    fn write(&self) -> String {
+        tuple(self.dims())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let sizes: Vec<usize> = Value::read(text)?;
+        (sizes.len() <= tensor::MAX_RANK).then(|| Self::new(&sizes))
+    }
+}
+
+/// Written as `3` where both are 3.
+impl Value for Pair {
+    const EXPECTED: &str = <[usize; 2]>::EXPECTED;
+
+    fn write(&self) -> String {
+        let Self([a, b]) = self;
+        if a == b { a.write() } else { self.0.write() }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Value::read(text).map(Self)
+    }
+}
+
+/// Written as `None` where there is nothing.
+impl<T: Value> Value for Option<T> {
+    const EXPECTED: &str = T::EXPECTED;
+
+    fn write(&self) -> String {
+        self.as_ref().map_or("None".to_owned(), T::write)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "None" { Some(None) } else { T::read(text).map(Some) }
+    }
+}
+
+/// Values that are one of a few names: `names!(Type, "what is expected", { "name" => Type::Variant, … })`.
+macro_rules! names {
+    ($type:ty, $expected:literal, { $($name:literal => $value:path),+ $(,)? }) => {
+        impl $crate::config::Value for $type {
+            const EXPECTED: &str = $expected;
+
+            fn write(&self) -> String {
+                match self {
+                    $($value => $name,)+
+                }
+                .to_owned()
+            }
+
+            fn read(text: &str) -> Option<Self> {
+                match text {
+                    $($name => Some($value),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+names!(Algorithm, "Auto, Im2col, Direct or Winograd", {
+    "Auto" => Self::Auto,
+    "Im2col" => Self::Im2col,
+    "Direct" => Self::Direct,
+    "Winograd" => Self::Winograd,
+});
+
+impl Value for Init {
+    const EXPECTED: &str = "a number, Default, HeUniform, HeNormal, XavierUniform or XavierNormal";
+
+    fn write(&self) -> String {
+        match self {
+            Self::Constant(value) => value.write(),
+            named => format!("{named:?}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Some(match text {
+            "Default" => Self::Default,
+            "HeUniform" => Self::HeUniform,
+            "HeNormal" => Self::HeNormal,
+            "XavierUniform" => Self::XavierUniform,
+            "XavierNormal" => Self::XavierNormal,
+            number => Self::Constant(number.parse().ok()?),
+        })
+    }
+}
