@@ -1,5 +1,6 @@
 //! Which instruction sets there are, which of them this processor has, and which one is used.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -17,7 +18,7 @@ pub const SIMD_VARIABLE: &str = "DESCENT_SIMD";
 pub struct Level(InstructionSet);
 
 /// What kernels are compiled for, from the narrowest vectors to the widest.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum InstructionSet {
     Portable,
     Avx2,
@@ -26,6 +27,13 @@ pub(crate) enum InstructionSet {
 
 impl InstructionSet {
     const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// What the value of the environment variable caps the level at; unset it caps nothing.
+    pub(crate) fn named(value: Option<&OsStr>) -> Result<Self, String> {
+        let Some(value) = value else { return Ok(Self::Avx512) };
+        let named = Self::ALL.into_iter().find(|set| value == set.name());
+        named.ok_or_else(|| format!("{SIMD_VARIABLE} is {value:?}: expected avx512, avx2 or portable"))
+    }
 
     /// As the environment variable spells it.
     fn name(self) -> &'static str {
@@ -55,18 +63,23 @@ impl Level {
     /// `DESCENT_SIMD` (`avx512`, `avx2`, `portable`) names. Read once.
     ///
     /// # Panics
-    /// When the variable holds anything else.
+    /// When the variable holds anything else; [`Level::check_variable`] says so beforehand.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
-        *CURRENT.get_or_init(|| Self::capped(std::env::var(SIMD_VARIABLE).ok().as_deref()))
+        *CURRENT.get_or_init(|| Self::best(variable().unwrap_or_else(|problem| panic!("{problem}"))))
     }
 
-    /// The best level of this processor, at most the one named.
-    pub(crate) fn capped(name: Option<&str>) -> Self {
-        let cap = name.map_or(InstructionSet::Avx512, |name| {
-            let named = InstructionSet::ALL.into_iter().find(|set| set.name() == name);
-            named.unwrap_or_else(|| panic!("{SIMD_VARIABLE}={name}: expected avx512, avx2 or portable"))
-        });
+    /// Whether [`Level::current`] can go by the environment variable `DESCENT_SIMD`: for a program, to refuse it
+    /// before any work.
+    ///
+    /// # Errors
+    /// When the variable holds anything but the name of an instruction set.
+    pub fn check_variable() -> Result<(), String> {
+        variable().map(drop)
+    }
+
+    /// The best level of this processor that is not above `cap`.
+    pub(crate) fn best(cap: InstructionSet) -> Self {
         let best = Self::available().into_iter().rfind(|level| level.0 <= cap);
         best.expect("the portable level is always there")
     }
@@ -90,6 +103,11 @@ impl Level {
     pub(crate) fn instruction_set(self) -> InstructionSet {
         self.0
     }
+}
+
+/// What the environment variable says.
+fn variable() -> Result<InstructionSet, String> {
+    InstructionSet::named(std::env::var_os(SIMD_VARIABLE).as_deref())
 }
 
 impl fmt::Debug for Level {

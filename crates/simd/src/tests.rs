@@ -1,8 +1,10 @@
 //! Every operation of every instruction set, lane by lane against plain f32.
 
 use std::array::from_fn;
+use std::ffi::OsStr;
 
 use super::*;
+use crate::level::InstructionSet;
 
 /// Numbers with signs, zeros, infinities and NaN among them; different for each salt.
 fn lanes(salt: usize) -> [f32; LANES] {
@@ -144,19 +146,18 @@ fn lanes_move_and_join_as_told() {
 #[test]
 fn the_variable_caps_the_level() {
     let levels = Level::available();
-    assert_eq!((levels[0].name(), Level::capped(None)), ("portable", levels[levels.len() - 1]));
+    let capped = |name: Option<&str>| InstructionSet::named(name.map(OsStr::new)).map(Level::best);
+    assert_eq!((levels[0].name(), capped(None)), ("portable", Ok(levels[levels.len() - 1])));
     for name in ["portable", "avx2", "avx512"] {
-        let capped = Level::capped(Some(name));
+        let capped = capped(Some(name)).unwrap();
         assert!(
             capped.name() == name || !levels.iter().any(|level| level.name() == name),
             "{name}: {capped:?}"
         );
     }
     assert_ne!(levels[levels.len() - 1].at_most_avx2().name(), "avx512");
-}
-
-#[test]
-#[should_panic(expected = "DESCENT_SIMD=sse: expected avx512, avx2 or portable")]
-fn an_unknown_name_is_refused() {
-    Level::capped(Some("sse"));
+    for name in ["sse", "", "AVX2"] {
+        let expected = format!("DESCENT_SIMD is {name:?}: expected avx512, avx2 or portable");
+        assert_eq!(capped(Some(name)), Err(expected));
+    }
 }
