@@ -73,11 +73,12 @@ struct Lease {
 impl Lease {
     fn take(len: usize) -> Self {
         let depth = DEPTH.get();
-        DEPTH.set(depth + 1);
         let buffer = match STOCKS.get(depth) {
             Some(stock) => stock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take(len),
             None => Buffer::new(len),
         };
+        // Only now: had there been no memory, nobody would set it back.
+        DEPTH.set(depth + 1);
         Self { buffer, depth }
     }
 }
@@ -93,17 +94,23 @@ impl Drop for Lease {
 }
 
 impl Stock {
+    /// Where there is no memory for a buffer it panics, and everything stays as it was.
     fn take(&mut self, len: usize) -> Buffer {
-        let longest = LONGEST.fetch_max(len, Ordering::Relaxed).max(len);
-        if longest > self.capacity {
-            *self = Self { free: Vec::new(), capacity: longest, n_buffers: 0 };
-        }
+        let longest = LONGEST.load(Ordering::Relaxed).max(len);
+        let is_outgrown = longest > self.capacity;
+        let (n_buffers, is_empty) =
+            if is_outgrown { (0, true) } else { (self.n_buffers, self.free.is_empty()) };
         let n_threads = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
-        if self.n_buffers < n_threads || self.free.is_empty() {
-            let n_new = n_threads.saturating_sub(self.n_buffers).max(1);
+        if n_buffers < n_threads || is_empty {
+            let n_new = n_threads.saturating_sub(n_buffers).max(1);
+            let new: Vec<Buffer> = (0..n_new).map(|_| Buffer::new(longest)).collect();
+            if is_outgrown {
+                *self = Self { free: Vec::new(), capacity: longest, n_buffers: 0 };
+                LONGEST.fetch_max(longest, Ordering::Relaxed);
+            }
             self.n_buffers += n_new;
             self.free.reserve(self.n_buffers);
-            self.free.extend((0..n_new).map(|_| Buffer::new(self.capacity)));
+            self.free.extend(new);
         }
         let thread = THREAD.with(|&thread| thread);
         let own = self.free.iter().rposition(|buffer| buffer.last_user == thread);
@@ -120,7 +127,10 @@ impl Stock {
 }
 
 impl Buffer {
+    #[track_caller]
     fn new(len: usize) -> Self {
+        const MAX_LEN: usize = isize::MAX as usize / size_of::<f32>() - ALIGNMENT_FLOATS;
+        assert!(len <= MAX_LEN, "scratch: {len} floats are more than memory can have");
         // `vec!` of zeros asks for zeroed pages, which the system maps on first touch.
         Self { memory: vec![0.0; len + ALIGNMENT_FLOATS], last_user: usize::MAX }
     }
@@ -147,6 +157,28 @@ mod tests {
         let before = DEPTH.get();
         std::panic::catch_unwind(|| with(10, |_| panic!("on purpose"))).unwrap_err();
         assert_eq!(DEPTH.get(), before);
+    }
+
+    #[test]
+    fn a_buffer_that_no_memory_can_hold_leaves_later_calls_as_they_were() {
+        // In threads of their own: a thread's depth and a pool's stock are looked at.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        for len in [usize::MAX, usize::MAX - 15, isize::MAX as usize, isize::MAX as usize / 4] {
+            let refused = || {
+                let error = std::panic::catch_unwind(|| with(len, |_| ())).unwrap_err();
+                let said = error.downcast::<String>().unwrap();
+                assert!(said.contains("more than memory can have"), "{said}");
+                assert_eq!(DEPTH.get(), 0);
+                with(1000, |outer| {
+                    assert!(std::panic::catch_unwind(|| with(len, |_| ())).is_err());
+                    outer.fill(1.0);
+                    with(1000, |inner| inner.fill(2.0));
+                    assert!(outer.iter().all(|&v| v == 1.0));
+                });
+            };
+            std::thread::scope(|scope| scope.spawn(refused).join().unwrap());
+            pool.install(|| rayon::join(refused, refused));
+        }
     }
 
     #[test]

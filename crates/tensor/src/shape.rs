@@ -29,20 +29,22 @@ pub struct Shape {
 /// When they are more than memory can address, so that no product of sizes that follows can wrap around.
 #[track_caller]
 pub(crate) fn checked_len(op: &str, dims: &[usize]) -> usize {
+    assert!(addressable(dims), "{op}: {dims:?} has more elements than memory can address");
+    dims.iter().product()
+}
+
+/// Whether memory can address an operand with these sizes.
+pub(crate) fn addressable(dims: &[usize]) -> bool {
     // Zero-sized axes must not hide an overflow of the others: strides multiply them too.
     let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
-    assert!(
-        product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>()),
-        "{op}: {dims:?} has more elements than memory can address"
-    );
-    dims.iter().product()
+    product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>())
 }
 
 impl Shape {
     /// The shape with the given sizes; the empty slice is the shape of a scalar.
     ///
     /// # Panics
-    /// When there are more than [`MAX_RANK`] axes, or the number of elements overflows `usize`.
+    /// When there are more than [`MAX_RANK`] axes, or more elements than memory can address.
     #[track_caller]
     pub fn new(dims: &[usize]) -> Self {
         assert!(
@@ -79,7 +81,7 @@ impl Shape {
     /// The same shape with the size of one axis replaced.
     ///
     /// # Panics
-    /// When there is no such axis, or the number of elements overflows `usize`.
+    /// When there is no such axis, or there are more elements than memory can address.
     #[track_caller]
     pub fn with_axis(&self, axis: usize, size: usize) -> Self {
         assert!(axis < self.rank, "Shape::with_axis: {self} has no axis {axis}");

@@ -14,6 +14,15 @@ fn construction() {
     assert_eq!(Tensor::scalar(3.0).shape(), &Shape::scalar());
     assert_eq!(Tensor::from_fn([2, 3], |i| (i[0] * 3 + i[1] + 1) as f32), matrix());
     assert_eq!(Tensor::arange(-8.0, 8.0, 0.1).shape()[0], 160);
+    for n in 1..=100 {
+        let n = n as f32;
+        for (end, step) in [(n / 10.0, 0.1), (n / 100.0, 0.01), (-n / 10.0, -0.1), (n, 1.0), (n / 8.0, 0.125)]
+        {
+            let range = Tensor::arange(0.0, end, step);
+            assert_eq!(range.shape()[0], n as usize, "to {end} by {step}");
+            assert!(range.as_slice().iter().all(|x| x.abs() < end.abs()), "to {end} by {step}");
+        }
+    }
     assert_eq!(Tensor::arange(3.0, 0.0, -1.0), Tensor::from([3.0, 2.0, 1.0]));
     assert_eq!(Tensor::arange(1.0, 0.0, 1.0).shape(), &Shape::new(&[0]));
     assert_eq!(matrix().at(&[1, 2]), 6.0);

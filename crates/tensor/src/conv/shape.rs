@@ -1,5 +1,7 @@
 //! The sizes of a convolution.
 
+use crate::shape::addressable;
+
 /// The sizes of a two-dimensional convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Conv2dShape {
@@ -57,7 +59,7 @@ impl Conv2dShape {
     ///
     /// # Errors
     /// When a size other than `batch` and `padding` is zero, channels do not divide by `groups`, the kernel
-    /// is larger than the padded image, or a number of elements overflows.
+    /// is larger than the padded image, or there are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
@@ -81,17 +83,14 @@ impl Conv2dShape {
                 }
             }
         }
-        let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
-        let input = product(&[self.batch.max(1), self.height, self.width, self.in_channels]);
-        let patches = product(&[
-            self.batch.max(1),
-            self.out_height(),
-            self.out_width(),
-            self.out_channels.max(self.patch_len()),
-        ]);
-        match (input, patches) {
-            (Some(_), Some(_)) => Ok(()),
-            _ => Err(format!("the number of elements overflows: {self:?}")),
+        let input = [self.batch, self.height, self.width, self.in_channels];
+        let output = [self.batch, self.out_height(), self.out_width(), self.out_channels];
+        let patch = [self.in_channels / self.groups, self.kernel_size[0], self.kernel_size[1]];
+        let weight = [&[self.out_channels], &patch[..]].concat();
+        let patches = [&output[..3], &patch[..]].concat();
+        match [&input[..], &output, &weight, &patches].into_iter().all(addressable) {
+            true => Ok(()),
+            false => Err(format!("it has more elements than memory can address: {self:?}")),
         }
     }
 
@@ -128,7 +127,7 @@ impl Conv2dShape {
     /// Floating-point operations of one pass: two for each product of an input element and a weight,
     /// products with padding included.
     pub fn flops(&self) -> usize {
-        2 * self.output_len() * self.patch_len()
+        self.output_len().saturating_mul(2 * self.patch_len())
     }
 
     /// Elements of the input that make one output: in_channels / groups × kernel height × kernel width.

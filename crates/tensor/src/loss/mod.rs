@@ -12,6 +12,7 @@ pub(crate) mod reference;
 use crate::elementwise::exp_in_place;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::max_nan;
+use crate::shape::checked_len;
 use crate::{Beta, scratch};
 
 /// Elements of one task.
@@ -209,8 +210,9 @@ fn task_rows(cols: usize) -> usize {
 
 #[track_caller]
 fn check(name: &str, lens: &[usize], rows: usize, cols: usize) {
+    let expected = checked_len(name, &[rows, cols]);
     for &len in lens {
-        assert_eq!(len, rows * cols, "{name}: length for rows x cols = {rows} x {cols}");
+        assert_eq!(len, expected, "{name}: length for rows x cols = {rows} x {cols}");
     }
 }
 

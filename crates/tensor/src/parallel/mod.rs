@@ -75,7 +75,7 @@ impl<'a, T> RowsMut<'a, T> {
 
 impl<T: Send> SplitRows for RowsMut<'_, T> {
     fn split_rows(self, n_rows: usize) -> (Self, Self) {
-        let (head, tail) = self.data.split_at_mut(n_rows * self.row_len);
+        let (head, tail) = self.data.split_at_mut(n_rows.saturating_mul(self.row_len));
         (Self { data: head, row_len: self.row_len }, Self { data: tail, row_len: self.row_len })
     }
 }
@@ -121,7 +121,7 @@ pub fn for_each_chunk<R: SplitRows>(
     outputs: R,
     f: impl Fn(Range<usize>, R) + Sync,
 ) {
-    let start = |chunk_idx| n_rows.min(chunk_idx * chunk_len);
+    let start = |chunk_idx: usize| n_rows.min(chunk_idx.saturating_mul(chunk_len));
     run(0..n_rows.div_ceil(chunk_len), &start, worth_splitting(work), outputs, &f);
 }
 

@@ -111,12 +111,12 @@ impl<'a> Shards<'a> {
     /// The number, in the whole batch, of the first of `n_rows` rows that are here, as many for each image.
     pub fn first_row(&self, n_rows: usize) -> usize {
         let images = self.images();
-        n_rows.checked_div(images.len()).unwrap_or(0) * images.start
+        n_rows.checked_div(images.len()).unwrap_or(0).saturating_mul(images.start)
     }
 
     /// How many rows there are in the whole batch if `n_rows` are here, as many for each image; 0 where no image is.
     pub fn rows_of_batch(&self, n_rows: usize) -> usize {
-        n_rows.checked_div(self.images().len()).unwrap_or(0) * self.n_images
+        n_rows.checked_div(self.images().len()).unwrap_or(0).saturating_mul(self.n_images)
     }
 
     /// Where in the `n_rows` that are here the rows of some owned shards lie.
@@ -182,7 +182,9 @@ impl<'a> Shards<'a> {
     }
 
     fn start(&self, shard: usize) -> usize {
-        self.n_images * shard / self.n_shards.max(1)
+        // In parts, since the product of large numbers would wrap around.
+        let n_shards = self.n_shards.max(1);
+        self.n_images / n_shards * shard + self.n_images % n_shards * shard / n_shards
     }
 }
 

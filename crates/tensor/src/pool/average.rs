@@ -3,6 +3,7 @@
 use super::Pool2dShape;
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::reduce::{COLUMNS, Reduction, reduce_rows};
+use crate::shape::checked_len;
 use crate::{Beta, elementwise};
 
 /// y = the mean of each window; the padding counts as zeros, PyTorch's `count_include_pad=True`.
@@ -62,12 +63,7 @@ pub fn avg_pool2d_backward(dx: &mut [f32], dy: &[f32], shape: &Pool2dShape, beta
 /// When a length does not fit.
 #[track_caller]
 pub fn global_avg_pool2d_forward(y: &mut [f32], x: &[f32], batch: usize, n_pixels: usize, channels: usize) {
-    assert_eq!(y.len(), batch * channels, "global_avg_pool2d_forward: y is [{batch}, {channels}]");
-    assert_eq!(
-        x.len(),
-        batch * n_pixels * channels,
-        "global_avg_pool2d_forward: x is [{batch}, {n_pixels}, {channels}]"
-    );
+    check_global("global_avg_pool2d_forward", ["y", "x"], [y.len(), x.len()], [batch, n_pixels, channels]);
     for_each_chunk(batch, 1, x.len(), rows_mut(y, channels), |image, y| {
         let image_len = n_pixels * channels;
         let x = &x[image.start * image_len..image.end * image_len];
@@ -89,11 +85,11 @@ pub fn global_avg_pool2d_backward(
     channels: usize,
     beta: Beta,
 ) {
-    assert_eq!(dy.len(), batch * channels, "global_avg_pool2d_backward: dy is [{batch}, {channels}]");
-    assert_eq!(
-        dx.len(),
-        batch * n_pixels * channels,
-        "global_avg_pool2d_backward: dx is [{batch}, {n_pixels}, {channels}]"
+    check_global(
+        "global_avg_pool2d_backward",
+        ["dy", "dx"],
+        [dy.len(), dx.len()],
+        [batch, n_pixels, channels],
     );
     for_each_chunk(batch, 1, dx.len(), rows_mut(dx, n_pixels * channels), |image, dx| {
         let dy = &dy[image.start * channels..image.end * channels];
@@ -101,4 +97,13 @@ pub fn global_avg_pool2d_backward(
             elementwise::map(dx, dy, beta, |dy| dy / n_pixels as f32);
         }
     });
+}
+
+/// Whether an image's means and the images have the lengths that the sizes say.
+#[track_caller]
+fn check_global(name: &str, operands: [&str; 2], lens: [usize; 2], [batch, n_pixels, channels]: [usize; 3]) {
+    let expected = [[batch, 1, channels], [batch, n_pixels, channels]].map(|dims| checked_len(name, &dims));
+    let [means, images] = operands;
+    assert_eq!(lens[0], expected[0], "{name}: {means} is [{batch}, {channels}]");
+    assert_eq!(lens[1], expected[1], "{name}: {images} is [{batch}, {n_pixels}, {channels}]");
 }

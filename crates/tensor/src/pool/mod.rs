@@ -6,6 +6,8 @@ pub(crate) mod reference;
 
 use std::ops::Range;
 
+use crate::shape::addressable;
+
 pub use average::{
     avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
 };
@@ -35,7 +37,8 @@ impl Pool2dShape {
     ///
     /// # Errors
     /// When a size other than `batch`, `channels` and `padding` is zero, the padding is more than half the
-    /// window, the window larger than the padded image, or a padded image has 2³² pixels or more.
+    /// window, the window larger than the padded image, a padded image has 2³² pixels or more, or there are more elements than
+    /// memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).any(|&n| n == 0) {
@@ -59,7 +62,11 @@ impl Pool2dShape {
         if padded[0].checked_mul(padded[1]).is_none_or(|pixels| u32::try_from(pixels).is_err()) {
             return Err(format!("a padded image of {} x {} has too many pixels", padded[0], padded[1]));
         }
-        Ok(())
+        // The output has no more pixels than the padded image.
+        match addressable(&[self.batch, padded[0], padded[1], self.channels]) {
+            true => Ok(()),
+            false => Err(format!("it has more elements than memory can address: {self:?}")),
+        }
     }
 
     /// Rows of an output image: ⌊(height + 2·padding − kernel) / stride⌋ + 1.

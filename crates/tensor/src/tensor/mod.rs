@@ -88,17 +88,21 @@ impl Tensor {
         Self { shape, data: (0..shape.numel()).map(element).collect() }
     }
 
-    /// start, start + step, … up to and without `end`: ⌈(end − start) / step⌉ elements.
+    /// start, start + step, … up to and without `end`, as they are when rounded to f32: ⌈(end − start) / step⌉ elements,
+    /// or fewer where rounding makes `end` of the last.
     ///
     /// # Panics
-    /// When `step` is zero or a number is not finite.
+    /// When `step` is zero, a number is not finite, or there are more elements than memory can address.
     #[track_caller]
     pub fn arange(start: f32, end: f32, step: f32) -> Self {
         assert!(step != 0.0, "Tensor::arange: the step is zero");
         let len = ((f64::from(end) - f64::from(start)) / f64::from(step)).ceil();
         assert!(len.is_finite(), "Tensor::arange: from {start} to {end} by {step} is not a finite range");
         let element = |idx| (f64::from(start) + idx as f64 * f64::from(step)) as f32;
-        let data: Vec<f32> = (0..len.max(0.0) as usize).map(element).collect();
+        let shape = Shape::new(&[len.max(0.0) as usize]);
+        let mut data: Vec<f32> = (0..shape[0]).map(element).collect();
+        // `end` and `step` are rounded: what came out decides, and may be `end` itself.
+        while data.pop_if(|last| if step > 0.0 { *last >= end } else { *last <= end }).is_some() {}
         Self { shape: [data.len()].into(), data }
     }
 

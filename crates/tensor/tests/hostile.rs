@@ -1,0 +1,483 @@
+//! Sizes that no memory can hold, chosen so that their products wrap around to lengths that fit: every public kernel
+//! refuses them in a sentence of its own, before it writes anything.
+//!
+//! Where only the overflow checks of a debug build stood in the way, the sentence would be the compiler's
+//! ("attempt to multiply with overflow"), and a release build would go on: so this test fails in either build.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::linear::*;
+use tensor::loss::*;
+use tensor::matmul::{MatmulShape, matmul};
+use tensor::norm::*;
+use tensor::parallel::{MAX_SHARDS, Shards, for_each_chunk, rows_mut, sum_over_shards};
+use tensor::pool::*;
+use tensor::reduce::{Reduction, argmax, fold_to_shape, reduce_rows};
+use tensor::{Beta, Shape, Tensor, activation, broadcast, dropout, elementwise, layout, scratch};
+
+/// Sizes beyond what memory can address; times 4, the first two are 0 and 4.
+const HUGE: [usize; 4] = [1 << 62, (1 << 62) + 1, usize::MAX, usize::MAX / 2 + 1];
+
+/// Triples with a size from [`HUGE`], or whose product is as large.
+fn hostile_sizes() -> Vec<[usize; 3]> {
+    let usual = [0, 1, 4];
+    let mut sizes = vec![
+        [1 << 32, 1 << 32, 1],
+        [1 << 32, 1, 1 << 32],
+        [4, 1 << 31, 1 << 31],
+        [(1 << 32) + 1, 1 << 32, 4],
+        [1 << 16, 1 << 24, 1 << 24],
+    ];
+    for huge in HUGE {
+        for a in usual.into_iter().chain(HUGE) {
+            for b in usual.into_iter().chain(HUGE) {
+                sizes.extend([[huge, a, b], [a, huge, b], [a, b, huge]]);
+            }
+        }
+    }
+    sizes
+}
+
+/// As many numbers as the sizes seem to need to whoever multiplies without care, if that is not too many.
+fn len(sizes: &[usize]) -> usize {
+    let n = sizes.iter().fold(1, |n: usize, &size| n.wrapping_mul(size));
+    if n <= 64 { n } else { 4 }
+}
+
+fn input(sizes: &[usize]) -> Vec<f32> {
+    vec![0.5; len(sizes)]
+}
+
+/// Calls `f` with an output of that length; nothing on either side of it may be written.
+fn output<T>(sizes: &[usize], f: impl FnOnce(&mut [f32]) -> T) -> T {
+    const SIDE: usize = 64;
+    let n = len(sizes);
+    let mut memory = vec![7.0_f32; n + 2 * SIDE];
+    let done = catch_unwind(AssertUnwindSafe(|| f(&mut memory[SIDE..SIDE + n])));
+    let sides = memory[..SIDE].iter().chain(&memory[SIDE + n..]);
+    assert!(sides.into_iter().all(|&x| x == 7.0), "something beside the output was written");
+    done.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
+}
+
+/// What a panic says.
+fn sentence(payload: Box<dyn Any + Send>) -> String {
+    let text = payload.downcast_ref::<&str>().map(|&text| text.to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).expect("a panic with a text")
+}
+
+/// Whether the panic is one of ours and names the kernel.
+#[track_caller]
+fn assert_refused(name: &str, sizes: impl std::fmt::Debug, kernel: impl FnOnce()) {
+    let payload = catch_unwind(AssertUnwindSafe(kernel)).err();
+    let said = sentence(payload.unwrap_or_else(|| panic!("{name} took {sizes:?}")));
+    // What is checked before a kernel sees it names itself.
+    let named = [name, "Shape::new"].iter().any(|name| said.contains(name));
+    assert!(named && !said.contains("attempt to"), "{name} with {sizes:?}: {said}");
+}
+
+type Kernel = (&'static str, fn([usize; 3]));
+
+/// Kernels that are told three sizes (or two, and the third does not matter).
+const OF_SIZES: &[Kernel] = &[
+    ("matmul", |[m, k, n]| {
+        for (transpose_a, transpose_b) in [(false, false), (true, true)] {
+            let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
+            output(&[m, n], |c| matmul(c, &input(&[m, k]), &input(&[k, n]), &shape, Beta::Zero));
+        }
+    }),
+    ("linear_forward", |[n, i, o]| {
+        let shape = LinearShape { batch: n, in_features: i, out_features: o };
+        output(&[n, o], |y| {
+            linear_forward(y, &input(&[n, i]), &input(&[o, i]), None, &shape, &Shards::whole(4))
+        });
+    }),
+    ("linear_relu_forward", |[n, i, o]| {
+        let shape = LinearShape { batch: n, in_features: i, out_features: o };
+        let (x, w, bias) = (input(&[n, i]), input(&[o, i]), input(&[o]));
+        output(&[n, o], |y| linear_relu_forward(y, &x, &w, Some(&bias), &shape, &Shards::whole(4)));
+    }),
+    ("linear_backward_input", |[n, i, o]| {
+        let shape = LinearShape { batch: n, in_features: i, out_features: o };
+        let (dy, w) = (input(&[n, o]), input(&[o, i]));
+        output(&[n, i], |dx| linear_backward_input(dx, &dy, &w, &shape, &Shards::whole(4), Beta::One));
+    }),
+    ("linear_backward_weight", |[n, i, o]| {
+        let shape = LinearShape { batch: n, in_features: i, out_features: o };
+        let (dy, x) = (input(&[n, o]), input(&[n, i]));
+        output(&[o, i], |dw| linear_backward_weight(dw, &dy, &x, &shape, &Shards::whole(4), Beta::One));
+    }),
+    ("softmax_forward", |[a, b, c]| {
+        let [rows, cols] = two_of([a, b, c]);
+        output(&[rows, cols], |y| softmax_forward(y, &input(&[rows, cols]), rows, cols));
+    }),
+    ("softmax_backward", |sizes| {
+        let [rows, cols] = two_of(sizes);
+        let x = input(&[rows, cols]);
+        output(&[rows, cols], |dx| softmax_backward(dx, &x, &x, rows, cols, Beta::Zero));
+    }),
+    ("log_softmax_forward", |sizes| {
+        let [rows, cols] = two_of(sizes);
+        output(&[rows, cols], |y| log_softmax_forward(y, &input(&[rows, cols]), rows, cols));
+    }),
+    ("log_softmax_backward", |sizes| {
+        let [rows, cols] = two_of(sizes);
+        let x = input(&[rows, cols]);
+        output(&[rows, cols], |dx| log_softmax_backward(dx, &x, &x, rows, cols, Beta::Zero));
+    }),
+    ("cross_entropy_forward", |sizes| {
+        let classes = *sizes.iter().find(|size| HUGE.contains(size)).unwrap_or(&HUGE[0]);
+        let logits = input(&[4, classes]);
+        output(&[4, classes], |p| cross_entropy_forward(&mut [0.0; 4], p, &logits, &[0; 4], classes, 0.0));
+    }),
+    ("cross_entropy_backward", |sizes| {
+        let classes = *sizes.iter().find(|size| HUGE.contains(size)).unwrap_or(&HUGE[0]);
+        let p = input(&[4, classes]);
+        output(&[4, classes], |d| cross_entropy_backward(d, 1.0, &p, &[0; 4], classes, 0.0, Beta::Zero));
+    }),
+    ("reduce_rows", |sizes| {
+        let [rows, cols] = two_of(sizes);
+        let x = input(&[rows, cols]);
+        output(&[cols], |y| reduce_rows(y, &x, rows, cols, Reduction::Sum, &Shards::whole(4), Beta::One));
+    }),
+    ("batch_norm_forward_train", |sizes| {
+        let shape = batch_norm(sizes);
+        let (n, c) = ([shape.rows, shape.channels], [shape.channels]);
+        let [mut mean, mut rest, mut var] = [(); 3].map(|()| input(&c));
+        output(&n, |y| {
+            let means = [&mut mean[..], &mut rest[..]];
+            batch_norm_forward_train(y, means, &mut var, &input(&n), None, None, &shape, &Shards::whole(4));
+        });
+    }),
+    ("batch_norm_forward_eval", |sizes| {
+        let shape = batch_norm(sizes);
+        let (n, c) = ([shape.rows, shape.channels], input(&[shape.channels]));
+        output(&n, |y| batch_norm_forward_eval(y, &input(&n), &c, &c, None, None, &shape));
+    }),
+    ("batch_norm_backward", |sizes| {
+        let shape = batch_norm(sizes);
+        let (n, c) = ([shape.rows, shape.channels], input(&[shape.channels]));
+        let x = input(&n);
+        let saved = BatchNormSaved { x: &x, mean: &c, mean_rest: None, var: &c, weight: None };
+        output(&n, |dx| {
+            let dx = Some((dx, Beta::Zero));
+            batch_norm_backward(dx, None, None, &x, &saved, Statistics::Batch, &shape, &Shards::whole(4));
+        });
+    }),
+    ("global_avg_pool2d_forward", |[n, p, c]| {
+        output(&[n, c], |y| global_avg_pool2d_forward(y, &input(&[n, p, c]), n, p, c));
+    }),
+    ("global_avg_pool2d_backward", |[n, p, c]| {
+        output(&[n, p, c], |dx| global_avg_pool2d_backward(dx, &input(&[n, c]), n, p, c, Beta::Zero));
+    }),
+    ("max_pool2d_forward", |sizes| {
+        let (shape, [y, x]) = pool(sizes);
+        let mut indices = vec![0; len(&y)];
+        output(&y, |y| max_pool2d_forward(y, &mut indices, &input(&x), &shape));
+    }),
+    ("max_pool2d_backward", |sizes| {
+        let (shape, [y, x]) = pool(sizes);
+        let indices = vec![u32::MAX; len(&y)];
+        output(&x, |dx| max_pool2d_backward(dx, &input(&y), &indices, &shape, Beta::Zero));
+    }),
+    ("avg_pool2d_forward", |sizes| {
+        let (shape, [y, x]) = pool(sizes);
+        output(&y, |y| avg_pool2d_forward(y, &input(&x), &shape));
+    }),
+    ("avg_pool2d_backward", |sizes| {
+        let (shape, [y, x]) = pool(sizes);
+        output(&x, |dx| avg_pool2d_backward(dx, &input(&y), &shape, Beta::Zero));
+    }),
+];
+
+/// Two sizes of three, the largest among them.
+fn two_of([a, b, c]: [usize; 3]) -> [usize; 2] {
+    if b.max(c) > a { [b, c] } else { [a, b.max(c)] }
+}
+
+fn batch_norm(sizes: [usize; 3]) -> BatchNormShape {
+    let [rows, channels] = two_of(sizes);
+    BatchNormShape { rows, channels, eps: 1e-5 }
+}
+
+/// A pooling over windows of one pixel, and the sizes of its output and its input.
+fn pool([batch, height, channels]: [usize; 3]) -> (Pool2dShape, [[usize; 4]; 2]) {
+    let shape = Pool2dShape {
+        batch,
+        height,
+        width: 1,
+        channels,
+        kernel_size: [1; 2],
+        stride: [1; 2],
+        padding: [0; 2],
+    };
+    (shape, [[batch, height, 1, channels]; 2])
+}
+
+#[test]
+fn sizes_beyond_memory_are_refused_before_anything_is_written() {
+    for sizes in hostile_sizes() {
+        for (name, kernel) in OF_SIZES {
+            // Of two sizes, those that matter may be harmless.
+            let is_two = ["softmax", "reduce_rows", "batch_norm"].iter().any(|part| name.contains(part));
+            let [a, b] = two_of(sizes).map(|size| size.max(1));
+            let fits = a.checked_mul(b).is_some_and(|n| n <= isize::MAX as usize / 4);
+            if !(is_two && fits) {
+                assert_refused(name, sizes, || kernel(sizes));
+            }
+        }
+    }
+}
+
+/// A small convolution with one field, or several, changed to something hostile.
+fn hostile_convolutions() -> Vec<Conv2dShape> {
+    let good = Conv2dShape::same(1, [4, 4], [1, 1], 3);
+    let mut shapes = vec![
+        Conv2dShape { padding: [1 << 33; 2], kernel_size: [1 << 33; 2], ..good },
+        Conv2dShape { in_channels: 1 << 32, out_channels: 1 << 32, batch: 0, ..good },
+        Conv2dShape { batch: 1 << 32, out_channels: 1 << 30, ..good },
+    ];
+    for huge in HUGE {
+        shapes.extend([
+            Conv2dShape { batch: huge, ..good },
+            Conv2dShape { height: huge, ..good },
+            Conv2dShape { width: huge, ..good },
+            Conv2dShape { in_channels: huge, ..good },
+            Conv2dShape { out_channels: huge, ..good },
+            Conv2dShape { kernel_size: [huge, 3], ..good },
+            Conv2dShape { kernel_size: [huge; 2], padding: [huge / 2; 2], ..good },
+            Conv2dShape { dilation: [huge, 1], ..good },
+            Conv2dShape { padding: [huge, 1], ..good },
+            Conv2dShape { padding: [huge / 4; 2], ..good },
+            Conv2dShape { in_channels: huge, out_channels: huge, groups: huge, ..good },
+        ]);
+    }
+    shapes
+}
+
+#[test]
+fn convolutions_beyond_memory_are_refused() {
+    for shape in hostile_convolutions() {
+        assert!(Block::plan(&shape).is_none(), "{shape:?}");
+        for algorithm in [Algorithm::Auto, Algorithm::Im2col] {
+            for n in [0, 1, 4, 16] {
+                let (x, w) = (vec![0.5; n], vec![0.5; 9]);
+                assert_refused("conv2d_forward", shape, || {
+                    output(&[n], |y| conv2d_forward(y, &x, &w, None, &shape, algorithm));
+                });
+                assert_refused("conv2d_backward_input", shape, || {
+                    output(&[n], |dx| conv2d_backward_input(dx, &x, &w, &shape, Beta::Zero, algorithm));
+                });
+                assert_refused("conv2d_backward_weight", shape, || {
+                    let shards = Shards::whole(4);
+                    output(&[9], |dw| {
+                        conv2d_backward_weight(dw, &x, &x, &shape, &shards, Beta::One, algorithm)
+                    });
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_lengths_of_a_fused_block_are_refused() {
+    let block = Block::plan(&Conv2dShape::same(1, [4, 4], [1, 1], 3)).unwrap();
+    let good = [block.output_len(), block.output_len(), 16, 9];
+    for at in 0..good.len() {
+        for wrong in [0, 1, good[at] + 1] {
+            let mut lens = good;
+            lens[at] = wrong;
+            let [y, argmax, x, w] = lens;
+            let (x, w, mut argmax) = (vec![0.5; x], vec![0.5; w], vec![255_u8; argmax]);
+            assert_refused("conv_relu_pool_forward", lens, || {
+                output(&[y], |y| conv_relu_pool_forward(y, &mut argmax, &x, &w, None, &block));
+            });
+            assert_refused("conv_relu_pool_backward", lens, || {
+                let y = vec![0.5; y];
+                let pooled = PooledGradient { dy: &y, y: &y, argmax: &argmax };
+                let shards = Shards::whole(1);
+                output(&[w.len()], |dw| {
+                    conv_relu_pool_backward(None, (dw, Beta::Zero), None, pooled, &x, &w, &block, &shards);
+                });
+            });
+        }
+    }
+    // Whatever a stranger says of the places of the maxima, they lie in their windows.
+    let (x, w, y, argmax) = ([0.5; 16], [0.5; 9], [0.5; 4], [255; 4]);
+    let pooled = PooledGradient { dy: &y, y: &y, argmax: &argmax };
+    output(&[16], |dx| {
+        let (dx, shards) = (Some((dx, Beta::Zero)), Shards::whole(1));
+        output(&[9], |dw| {
+            conv_relu_pool_backward(dx, (dw, Beta::One), None, pooled, &x, &w, &block, &shards)
+        });
+    });
+}
+
+#[test]
+fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
+    let (x, shape) = ([0.5; 4], Shape::new(&[2, 2]));
+    let cases: &[(&str, &dyn Fn(&mut [f32]))] = &[
+        ("", &|y| activation::relu_forward(y, &x)),
+        ("", &|y| activation::relu_backward(y, &x, &x, Beta::One)),
+        ("", &|y| activation::leaky_relu_forward(y, &x, 0.1)),
+        ("", &|y| activation::leaky_relu_backward(y, &x, &x, 0.1, Beta::Zero)),
+        ("", &|y| activation::sigmoid_forward(y, &x)),
+        ("", &|y| activation::sigmoid_backward(y, &x, &x, Beta::Zero)),
+        ("", &|y| activation::tanh_forward(y, &x)),
+        ("", &|y| activation::tanh_backward(y, &x, &x, Beta::Zero)),
+        ("", &|y| activation::gelu_forward(y, &x)),
+        ("", &|y| activation::gelu_backward(y, &x, &x, Beta::Zero)),
+        ("", &|y| elementwise::map(y, &x, Beta::Zero, |x| x)),
+        ("", &|y| elementwise::zip(y, &x, &x, Beta::Zero, |a, _| a)),
+        ("", &|y| elementwise::zip3(y, &x, &x, &x, Beta::Zero, |a, _, _| a)),
+        ("", &|y| elementwise::add_assign(y, &x)),
+        ("", &|y| elementwise::copy_or_add(y, &x, Beta::One)),
+        ("", &|y| elementwise::scaled_copy_or_add(y, &x, 2.0, Beta::One)),
+        ("dropout_forward", &|y| dropout::dropout_forward(y, &x, 0.5, 1)),
+        ("dropout_backward", &|y| dropout::dropout_backward(y, &x, 0.5, 1, Beta::One)),
+        ("permute", &|y| layout::permute(y, &x, &shape, &[1, 0], Beta::Zero)),
+        ("permute", &|y| layout::permute(y, &x, &shape, &[usize::MAX, 0], Beta::Zero)),
+        ("slice_forward", &|y| layout::slice_forward(y, &x, &shape, 0, 0..1, Beta::Zero)),
+        ("slice_forward", &|y| layout::slice_forward(y, &x, &shape, 1, 1..usize::MAX, Beta::Zero)),
+        ("slice_backward", &|y| layout::slice_backward(y, &x, &shape, 1, usize::MAX..0, Beta::Zero)),
+        ("slice_backward", &|y| layout::slice_backward(y, &x, &shape, 1, 0..usize::MAX, Beta::Zero)),
+        ("concat_part", &|y| layout::concat_part(y, &x, &shape, 0, 1..HUGE[1])),
+        ("axis", &|y| layout::concat_part(y, &x, &shape, usize::MAX, 0..1)),
+        ("gather_forward", &|y| layout::gather_forward(y, &x, &[u32::MAX; 3], &shape, 0)),
+        ("axis", &|y| layout::gather_forward(y, &x, &[0; 3], &shape, usize::MAX)),
+        ("gather_backward", &|y| layout::gather_backward(y, &x, &[u32::MAX; 4], &shape, 1, Beta::Zero)),
+        ("broadcast_forward", &|y| broadcast::broadcast_forward(y, &x, &shape, &shape, Beta::Zero)),
+        ("broadcast_zip", &|y| broadcast::broadcast_zip(y, (&x, &shape), (&x, &shape), &shape, |a, _| a)),
+        ("broadcast_zip3", &|y| {
+            broadcast::broadcast_zip3(y, &x, (&x, &shape), (&x, &shape), &shape, |a, _, _| a);
+        }),
+        ("reduce_to_shape", &|y| {
+            broadcast::reduce_to_shape(y, &x, &Shape::scalar(), &shape, Reduction::Mean, None, Beta::One);
+        }),
+        ("fold_to_shape", &|y| fold_to_shape(y, &x, &shape, &shape, 0.0, f32::max)),
+        ("argmax", &|_| argmax(&mut [0; 3], &x, &shape, 0)),
+        ("axis", &|_| argmax(&mut [0; 2], &x, &shape, usize::MAX)),
+        ("Shape::new", &|_| _ = broadcast::broadcast_shapes(&[1 << 60, 1].into(), &[1, 1 << 60].into())),
+        ("Shape::new", &|_| _ = Tensor::zeros([1 << 31, 1 << 31])),
+        ("Shape::new", &|_| _ = Tensor::arange(0.0, 3e38, 1e-38)),
+        ("scratch", &|_| scratch::with(usize::MAX, |_| ())),
+        ("Shards", &|_| _ = Shards::with_count(usize::MAX, usize::MAX)),
+        ("Shards", &|_| _ = Shards::whole(4).part(usize::MAX, usize::MAX)),
+    ];
+    for (row, (name, kernel)) in cases.iter().enumerate() {
+        // Three numbers where four, two or one are due.
+        assert_refused(name, row, || output(&[3], |y| kernel(y)));
+    }
+}
+
+/// Batches that are cut otherwise than the operands: wrong sums, or a panic, but nothing outside of the operands.
+#[test]
+fn shards_of_another_batch_do_no_harm() {
+    let convolution = Conv2dShape::same(4, [4, 4], [1, 1], 3);
+    let block = Block::plan(&convolution).unwrap();
+    let (x, dy, w, argmax) = ([0.5; 64], [0.5; 64], [0.5; 9], [0; 16]);
+    let linear = LinearShape { batch: 4, in_features: 16, out_features: 16 };
+    for n_images in [0, 1, 3, 5, 1000, usize::MAX - 1, usize::MAX] {
+        for n_shards in [1, 3, MAX_SHARDS] {
+            let whole = Shards::with_count(n_images, n_shards);
+            for shards in [whole, whole.part(0, 2), whole.part(1, 2), whole.part(7, usize::MAX)] {
+                let images = shards.images();
+                assert!(images.start <= images.end && images.end <= n_images, "{shards:?}");
+                assert!(shards.first_row(usize::MAX) <= shards.rows_of_batch(usize::MAX), "{shards:?}");
+                let kernels: [&dyn Fn(); 6] = [
+                    &|| {
+                        output(&[9], |dw| {
+                            conv2d_backward_weight(
+                                dw,
+                                &dy,
+                                &x,
+                                &convolution,
+                                &shards,
+                                Beta::Zero,
+                                Algorithm::Auto,
+                            );
+                        })
+                    },
+                    &|| {
+                        output(&[9], |dw| {
+                            let pooled = PooledGradient { dy: &dy[..16], y: &dy[..16], argmax: &argmax };
+                            let dw = (dw, Beta::Zero);
+                            conv_relu_pool_backward(None, dw, None, pooled, &x, &w, &block, &shards);
+                        })
+                    },
+                    &|| {
+                        output(&[16, 1], |dw| {
+                            let shape = LinearShape { batch: 4, in_features: 1, out_features: 16 };
+                            linear_backward_weight(dw, &dy, &x[..4], &shape, &shards, Beta::Zero);
+                        })
+                    },
+                    &|| output(&[4, 16], |y| linear_forward(y, &x, &[0.5; 256], None, &linear, &shards)),
+                    &|| output(&[16], |y| reduce_rows(y, &x, 4, 16, Reduction::Mean, &shards, Beta::Zero)),
+                    &|| output(&[4], |sum| sum_over_shards(sum, &shards, 0, (), |_, sum, ()| sum.fill(1.0))),
+                ];
+                for kernel in kernels {
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(kernel)) {
+                        let said = sentence(payload);
+                        assert!(!said.contains("beside the output"), "{shards:?}: {said}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn loops_over_rows_stay_within_what_is_there() {
+    let mut data = [0.0_f32; 12];
+    for (n_rows, row_len) in [(4, usize::MAX), (6, 3), (4, HUGE[0]), (4, HUGE[1])] {
+        let visit =
+            || for_each_chunk(n_rows, 1, 0, rows_mut(&mut data, row_len), |_, rows| _ = rows.into_slice());
+        let said = sentence(catch_unwind(AssertUnwindSafe(visit)).unwrap_err());
+        assert!(!said.contains("attempt to"), "{n_rows} rows of {row_len}: {said}");
+    }
+    let mut n_visited = 0;
+    let visited = std::sync::Mutex::new(&mut n_visited);
+    for_each_chunk(usize::MAX, usize::MAX / 2 + 1, 0, (), |rows, ()| **visited.lock().unwrap() += rows.len());
+    assert_eq!(n_visited, usize::MAX);
+}
+
+/// Functions that are told no size and write nowhere, or whose sizes are those of a `Shape`.
+const HARMLESS: &[&str] = &[
+    "sigmoid",
+    "exp",
+    "sum",
+    "max_nan",
+    "min_nan",
+    "worth_splitting",
+    "permuted_shape",
+    "inverse_permutation",
+];
+
+/// A new kernel needs a case here.
+#[test]
+fn no_public_kernel_is_left_out() {
+    let cases = include_str!("hostile.rs");
+    let mut kernels = BTreeSet::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap() != "reference.rs" {
+                let source = fs::read_to_string(&path).unwrap();
+                let public = source.lines().filter_map(|line| line.strip_prefix("pub fn "));
+                kernels.extend(public.map(|line| line.split(['(', '<']).next().unwrap().to_owned()));
+            }
+        }
+    }
+    assert!(kernels.len() > 50, "{kernels:?}");
+    let is_tried = |name: &&String| cases.contains(&format!("{name}(")) || HARMLESS.contains(&name.as_str());
+    let untried: Vec<_> = kernels.iter().filter(|name| !is_tried(name)).collect();
+    assert!(untried.is_empty(), "{untried:?}");
+}
