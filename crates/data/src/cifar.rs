@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use foreign_text::Foreign;
+
 use crate::files::open_regular;
 use crate::mapped::MappedFile;
 use crate::{Dataset, Error, ImageShape, class_names};
@@ -308,7 +310,7 @@ fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>
     }
     names.iter().try_for_each(|name| class_names::check(name)).map_err(problem)?;
     if let Some((_, name)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        return Err(problem(format!("two classes are called {name:?}")));
+        return Err(problem(format!("two classes are called \"{}\"", Foreign::new(name))));
     }
     Ok(Some(names))
 }

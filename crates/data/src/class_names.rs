@@ -1,5 +1,7 @@
 //! The names of the classes, in the order of their labels.
 
+use foreign_text::Foreign;
+
 /// CIFAR-10.
 pub const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -33,17 +35,6 @@ pub const CIFAR100_FINE: [&str; 100] = [
 /// Whether a name from outside can be printed to a terminal and drawn into a plot: it has no character that is
 /// an order to whoever shows it.
 pub(crate) fn check(name: &str) -> Result<(), String> {
-    // Control characters; marks and overrides of the direction of writing; breaks of lines; the byte order mark.
-    let is_order = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    if name.chars().any(is_order) {
-        let (start, rest) = (name.chars().take(40).collect::<String>(), name.chars().nth(40));
-        return Err(format!(
-            "the name {start:?}{} has a control character in it",
-            if rest.is_some() { "…" } else { "" }
-        ));
-    }
-    Ok(())
+    let name = Foreign::new(name);
+    if name.has_orders() { Err(format!("the name \"{name}\" has a control character in it")) } else { Ok(()) }
 }

@@ -3,12 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use foreign_text::shown_path;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused an operation on a file or folder.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown_path(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -16,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Something else lies where a regular file was expected.
-    #[error("{}: expected a regular file, found {found}", path.display())]
+    #[error("{}: expected a regular file, found {found}", shown_path(path))]
     NotAFile {
         /// What was to be opened.
         path: PathBuf,
@@ -24,7 +26,7 @@ pub enum Error {
         found: &'static str,
     },
     /// A file of records whose length is no positive multiple of a record's.
-    #[error("{}: expected records of {record_len} bytes, found {len} bytes in all", path.display())]
+    #[error("{}: expected records of {record_len} bytes, found {len} bytes in all", shown_path(path))]
     Length {
         /// The file.
         path: PathBuf,
@@ -34,7 +36,7 @@ pub enum Error {
         record_len: usize,
     },
     /// A label that stands for no class.
-    #[error("{}: record {record_idx} has the label {label}, expected 0 to {}", path.display(), n_classes - 1)]
+    #[error("{}: record {record_idx} has the label {label}, expected 0 to {}", shown_path(path), n_classes - 1)]
     Label {
         /// The file.
         path: PathBuf,
@@ -57,7 +59,7 @@ pub enum Error {
         n_classes: usize,
     },
     /// A file that does not have the published SHA-256.
-    #[error("{}: expected the SHA-256 {expected}, found {found}", path.display())]
+    #[error("{}: expected the SHA-256 {expected}, found {found}", shown_path(path))]
     Checksum {
         /// The file.
         path: PathBuf,
@@ -67,7 +69,7 @@ pub enum Error {
         found: String,
     },
     /// A mapped file that was cut short after it was opened.
-    #[error("{}: cut short while in use, from {expected} to {found} bytes", path.display())]
+    #[error("{}: cut short while in use, from {expected} to {found} bytes", shown_path(path))]
     CutShort {
         /// The file.
         path: PathBuf,
@@ -77,7 +79,7 @@ pub enum Error {
         found: u64,
     },
     /// A file of class names that does not fit the data set.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown_path(path))]
     ClassNames {
         /// The file.
         path: PathBuf,
@@ -85,7 +87,7 @@ pub enum Error {
         problem: String,
     },
     /// An image that cannot be decoded.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown_path(path))]
     Image {
         /// The file.
         path: PathBuf,
@@ -93,7 +95,7 @@ pub enum Error {
         problem: String,
     },
     /// A folder of images by class in which something is missing or cannot be used.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem}", shown_path(path))]
     Folder {
         /// The folder, or what lies in it.
         path: PathBuf,

@@ -49,10 +49,10 @@ fn the_crate_graph_stays_as_designed() {
         ("tensor", &["keyed-random", "simd"]),
         ("init", &[]),
         ("optim", &["huge-pages", "parameters", "simd"]),
-        ("data", &["atomic-file", "keyed-random"]),
-        ("viz", &["atomic-file"]),
+        ("data", &["atomic-file", "foreign-text", "keyed-random"]),
+        ("viz", &["atomic-file", "foreign-text"]),
         ("autograd", &["huge-pages", "keyed-random", "parameters", "tensor"]),
-        ("nn", &["atomic-file", "autograd", "init", "keyed-random", "tensor"]),
+        ("nn", &["atomic-file", "autograd", "foreign-text", "init", "keyed-random", "tensor"]),
         ("classifier", &["autograd", "data", "foreign-text", "nn"]),
         (
             "lecture",

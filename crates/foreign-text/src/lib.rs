@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 /// Longest text that is shown in full, in characters; of a longer one the beginning and the end are.
 pub const MAX_CHARS: usize = 80;
@@ -15,6 +16,12 @@ impl<'a> Foreign<'a> {
     /// Takes text as it came.
     pub fn new(text: &'a str) -> Self {
         Self(text)
+    }
+
+    /// Whether it has a character that is an order to whoever shows it: a control character, one that turns the
+    /// direction of writing, or one that takes no room.
+    pub fn has_orders(self) -> bool {
+        self.0.chars().any(|c| c.is_control() || is_invisible(c))
     }
 
     /// The text within HTML, between tags or within an attribute's quotes.
@@ -94,6 +101,16 @@ impl fmt::Display for Foreign<'_> {
     }
 }
 
+/// A text in full on one line, its control characters escaped: for whoever cuts it to his own measure.
+pub fn in_full(text: &str) -> String {
+    escaped_controls(text, "")
+}
+
+/// A path [in full](in_full), since its end tells as much as its beginning. Bytes that are no Unicode are replaced.
+pub fn shown_path(path: &Path) -> String {
+    in_full(&path.to_string_lossy())
+}
+
 /// A message of any length, fit for a terminal: all its control characters are escaped, but for line breaks and tabs.
 pub fn printable(message: &str) -> String {
     escaped_controls(message, "\n\t")
@@ -112,12 +129,12 @@ fn escaped_controls(text: &str, kept: &str) -> String {
     out
 }
 
-/// Characters that turn the direction of text, or take no room.
+/// Characters that turn the direction of text or take no room, and two that are none.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
@@ -184,6 +201,9 @@ mod tests {
             let message = printable(&text);
             prop_assert!(!message.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
             prop_assert!(!Foreign::new(&text).html().contains(['<', '>', '"']));
+            prop_assert!(!Foreign::new(&shown).has_orders());
+            prop_assert_eq!(Foreign::new(&text).has_orders(), printable(&text.replace(['\n', '\t'], "\0")) != text);
+            prop_assert!(!Foreign::new(&shown_path(Path::new(&text))).has_orders());
         }
     }
 }

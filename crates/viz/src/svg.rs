@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use foreign_text::in_full;
 use ttf_parser::OutlineBuilder;
 
 use crate::canvas::{self, Canvas, Element, HALO, Point, Rect, Stroke, TextStyle};
@@ -161,7 +162,7 @@ impl Writer {
 /// Text that XML takes: the special characters escaped, the rest as it is shown.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text::shown(text) {
+    for c in in_full(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),

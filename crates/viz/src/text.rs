@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use foreign_text::in_full;
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 /// The weight of a text.
@@ -31,22 +32,10 @@ fn face(weight: Weight) -> &'static Face<'static> {
     }
 }
 
-/// The characters of `text` as they are shown: those that control a terminal, break a line, or turn or hide
-/// what follows are written as escapes, `\n` or `\u{202e}`.
-pub(crate) fn shown(text: &str) -> impl Iterator<Item = char> {
-    text.chars().flat_map(|c| {
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}');
-        let escape = (c.is_control() || hidden).then(|| c.escape_default());
-        let plain = escape.is_none().then_some(c);
-        escape.into_iter().flatten().chain(plain)
-    })
-}
-
 /// The width of `text` in em. A character that the font lacks has the width of its box.
 pub(crate) fn width(text: &str, weight: Weight) -> f64 {
     let face = face(weight);
-    shown(text).map(|c| advance(face, glyph_id(face, c))).sum::<f64>() / FONT_UNITS
+    in_full(text).chars().map(|c| advance(face, glyph_id(face, c))).sum::<f64>() / FONT_UNITS
 }
 
 /// `text` as it is shown, cut with an ellipsis if it is wider than `width` em.
@@ -54,7 +43,7 @@ pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
     let face = face(weight);
     let advance = |c| advance(face, glyph_id(face, c)) / FONT_UNITS;
     let (mut fits, mut cut_at, mut so_far) = (String::new(), 0, 0.0);
-    for c in shown(text) {
+    for c in in_full(text).chars() {
         so_far += advance(c);
         if so_far > width {
             fits.truncate(cut_at);
@@ -73,7 +62,7 @@ pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, f64)> {
     let face = face(weight);
     let mut x = 0.0;
     let mut glyphs = Vec::new();
-    for c in shown(text) {
+    for c in in_full(text).chars() {
         let id = glyph_id(face, c);
         if face.glyph_bounding_box(id).is_some() {
             glyphs.push((Glyph { weight, id: id.0 }, x / FONT_UNITS));
@@ -161,8 +150,7 @@ mod tests {
 
     #[test]
     fn what_controls_is_shown_as_an_escape() {
-        let shown = |text| shown(text).collect::<String>();
-        assert_eq!(shown("a\n\u{1b}[31mb\u{202e}\0"), r"a\n\u{1b}[31mb\u{202e}\u{0}");
-        assert_eq!(shown("naïve 猫 <b>"), "naïve 猫 <b>");
+        assert_eq!(in_full("a\n\u{1b}[31mb\u{202e}\0"), r"a\n\u{1b}[31mb\u{202e}\0");
+        assert_eq!(in_full("naïve 猫 <b>"), "naïve 猫 <b>");
     }
 }

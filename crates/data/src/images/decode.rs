@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
+use foreign_text::printable;
+
 use super::{Pixels, jpeg, png};
 use crate::{Error, files};
 
@@ -43,7 +45,8 @@ pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
     let pixels = without_panic(|| decode_file(file));
     pixels.map_err(|failure| match failure {
         Failure::Io(source) => Error::Io { path: path.to_path_buf(), source },
-        Failure::Image(problem) => Error::Image { path: path.to_path_buf(), problem },
+        // A decoder may quote from the file.
+        Failure::Image(problem) => Error::Image { path: path.to_path_buf(), problem: printable(&problem) },
     })
 }
 

@@ -8,9 +8,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use autograd::Params;
+use foreign_text::Foreign;
 use tensor::Shape;
 
-use super::error::{Differences, WeightsError, shown};
+use super::error::{Differences, WeightsError};
 use super::header::{Entry, Header, float_size};
 use super::json::{for_each_pair, inner, unescape};
 
@@ -83,8 +84,8 @@ impl<'a> TensorInfo<'a> {
 
 impl fmt::Display for TensorInfo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", shown(self.name()), self.0.shown_shape())?;
-        if self.dtype() == "F32" { Ok(()) } else { write!(f, " {}", shown(self.dtype())) }
+        write!(f, "{} {}", Foreign::new(self.name()), self.0.shown_shape())?;
+        if self.dtype() == "F32" { Ok(()) } else { write!(f, " {}", Foreign::new(self.dtype())) }
     }
 }
 
@@ -228,7 +229,7 @@ impl Archive {
                     differences.reshaped.push((name, found.shown_shape(), entry.shape));
                 }
                 Some(found) if float_size(found.dtype()).is_none() => {
-                    differences.not_floats.push((name, shown(found.dtype())));
+                    differences.not_floats.push((name, Foreign::new(found.dtype()).to_string()));
                 }
                 Some(_) => {}
             }

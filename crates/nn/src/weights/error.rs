@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use foreign_text::shown_path;
 use tensor::Shape;
 use thiserror::Error;
 
@@ -12,7 +13,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum WeightsError {
     /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", shown_path(path))]
     Io {
         /// What was tried: `read`, `write`, …
         action: &'static str,
@@ -22,7 +23,7 @@ pub enum WeightsError {
         source: io::Error,
     },
     /// The file is broken or something else altogether.
-    #[error("{} is not a valid safetensors file: {reason}", path.display())]
+    #[error("{} is not a valid safetensors file: {reason}", shown_path(path))]
     Format {
         /// The file.
         path: PathBuf,
@@ -30,7 +31,7 @@ pub enum WeightsError {
         reason: String,
     },
     /// The file is one of another network.
-    #[error("{} does not fit this network:{differences}", path.display())]
+    #[error("{} does not fit this network:{differences}", shown_path(path))]
     Mismatch {
         /// The file.
         path: PathBuf,
@@ -78,16 +79,6 @@ impl fmt::Display for Differences {
         let no_float = "of a type that is not F32, F64, F16 or BF16";
         write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))
     }
-}
-
-/// Text from a stranger's file, fit for a terminal: control characters are escaped, a long text is cut.
-pub(super) fn shown(text: &str) -> String {
-    const MAX_CHARS: usize = 100;
-    let mut shown: String = text.chars().take(MAX_CHARS).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MAX_CHARS).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// A line for one kind of difference.

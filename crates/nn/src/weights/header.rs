@@ -10,9 +10,9 @@
 
 use std::ops::Range;
 
+use foreign_text::Foreign;
 use tensor::{MAX_RANK, Shape};
 
-use super::error::shown;
 use super::json::{depth, for_each_pair, inner, unescape};
 
 /// The key under which the string metadata lie, as it stands in the JSON.
@@ -75,7 +75,7 @@ impl Entry {
     /// One pair of the header.
     fn parse(key: &str, description: &str) -> Result<Self, String> {
         let name = inner(key, '"', '"').unwrap_or_default();
-        let broken = |what: &str| format!("the tensor \"{}\" has {what}", shown(name));
+        let broken = |what: &str| format!("the tensor \"{}\" has {what}", Foreign::new(name));
         let [mut dtype, mut shape, mut offsets] = [None; 3];
         for_each_pair(description, |field, value| {
             let known = match field {
@@ -89,7 +89,7 @@ impl Entry {
                 Some(_) => Err(format!("two fields {field}")),
             }
         })
-        .map_err(|error| format!("the tensor \"{}\": {error}", shown(name)))?;
+        .map_err(|error| format!("the tensor \"{}\": {error}", Foreign::new(name)))?;
         let dtype = dtype.and_then(|text| inner(text, '"', '"')).ok_or_else(|| broken("no \"dtype\""))?;
         let shape = shape.and_then(|text| inner(text, '[', ']')).ok_or_else(|| broken("no \"shape\""))?;
         let offsets = offsets.and_then(|text| inner(text, '[', ']')).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Entry {
         if end <= data_len && n_bytes.is_some() && end.checked_sub(start) == n_bytes {
             return Ok(());
         }
-        let (name, dtype) = (shown(self.name()), shown(self.dtype()));
+        let (name, dtype) = (Foreign::new(self.name()), Foreign::new(self.dtype()));
         Err(format!(
             "the tensor \"{name}\" cannot be {dtype} of shape {} at bytes {start} to {end}",
             self.shown_shape()
@@ -179,7 +179,7 @@ impl Header {
         check_places(&mut entries, data_len)?;
         entries.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         match entries.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
-            Some(pair) => Err(format!("it has two tensors named \"{}\"", shown(pair[0].name()))),
+            Some(pair) => Err(format!("it has two tensors named \"{}\"", Foreign::new(pair[0].name()))),
             None => Ok(Self { entries, metadata }),
         }
     }
@@ -194,7 +194,7 @@ fn check_places(entries: &mut [Entry], data_len: u64) -> Result<(), String> {
         if start != end {
             return Err(format!(
                 "the tensor \"{}\" starts at byte {start}, expected {end}",
-                shown(entry.name())
+                Foreign::new(entry.name())
             ));
         }
         end = entry.bytes.end;
