@@ -1,6 +1,6 @@
 //! A network on a set of images in evaluation mode: loss, accuracy, confusion matrix.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use autograd::{Mode, Params, Tape};
 use data::{Batch, Loader};
 use nn::{Layer, Sequential};
@@ -27,6 +27,8 @@ pub struct Evaluation {
     loss: f64,
     /// How many images of class `row` were classified as class `column`, row by row.
     confusion: Vec<u64>,
+    /// By class, how many images got an answer with NaN or infinity in it, and are in no column.
+    non_finite: Vec<u64>,
 }
 
 impl Evaluation {
@@ -41,7 +43,7 @@ impl Evaluation {
         loader: &mut Loader<'_>,
         n_classes: usize,
     ) -> Result<Self> {
-        let mut evaluation = Self { n_classes, loss: 0.0, confusion: vec![0; n_classes * n_classes] };
+        let mut evaluation = Self::empty(n_classes);
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
             let g = tape.begin(params, Mode::eval());
@@ -53,28 +55,69 @@ impl Evaluation {
         Ok(evaluation)
     }
 
+    fn empty(n_classes: usize) -> Self {
+        Self {
+            n_classes,
+            loss: 0.0,
+            confusion: vec![0; n_classes * n_classes],
+            non_finite: vec![0; n_classes],
+        }
+    }
+
     fn count(&mut self, logits: &[f32], label: usize) {
         self.loss += log_sum_exp(logits) - f64::from(logits[label]);
-        self.confusion[label * self.n_classes + argmax(logits)] += 1;
+        if are_finite(logits) {
+            self.confusion[label * self.n_classes + argmax(logits)] += 1;
+        } else {
+            self.non_finite[label] += 1;
+        }
+    }
+
+    /// How many images there were.
+    fn n_images(&self) -> u64 {
+        self.confusion.iter().chain(&self.non_finite).sum()
+    }
+
+    /// How many images got an answer with NaN or infinity in it. They count as wrong.
+    pub fn n_non_finite(&self) -> u64 {
+        self.non_finite.iter().sum()
+    }
+
+    /// Whether the network answered with numbers.
+    ///
+    /// # Errors
+    /// When an answer has NaN or infinity in it; says for how many images.
+    pub fn check_finite(&self) -> Result<()> {
+        let (n_non_finite, n_images) = (self.n_non_finite(), self.n_images());
+        ensure!(
+            n_non_finite == 0,
+            "the network's answer is NaN or infinite for {n_non_finite} of {n_images} images"
+        );
+        Ok(())
     }
 
     /// Mean loss, and accuracy in percent.
     pub fn score(&self) -> Score {
-        let n_images: u64 = self.confusion.iter().sum();
         let n_right: u64 = (0..self.n_classes).map(|c| self.row(c)[c]).sum();
-        let n_images = n_images.max(1) as f64;
+        let n_images = self.n_images().max(1) as f64;
         Score { loss: self.loss / n_images, accuracy: 100.0 * n_right as f64 / n_images }
     }
 
-    /// How many images of a class were classified as each class.
+    /// How many images of a class were classified as each class; those without a finite answer as none.
     pub fn row(&self, class: usize) -> &[u64] {
         &self.confusion[class * self.n_classes..][..self.n_classes]
     }
 
     /// The accuracy on the images of one class in percent; 0 where there are none.
     pub fn class_accuracy(&self, class: usize) -> f64 {
-        100.0 * self.row(class)[class] as f64 / self.row(class).iter().sum::<u64>().max(1) as f64
+        let n_images = self.row(class).iter().sum::<u64>() + self.non_finite[class];
+        100.0 * self.row(class)[class] as f64 / n_images.max(1) as f64
     }
+}
+
+/// Whether none of these logits is NaN or infinite.
+pub fn are_finite(logits: &[f32]) -> bool {
+    logits.iter().all(|z| z.is_finite())
 }
 
 /// The probabilities of these logits, in f64.
@@ -94,7 +137,7 @@ fn max(logits: &[f32]) -> f64 {
     f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// The index of the largest, the first of equals; where all are NaN, the first class.
+/// The index of the largest, the first of equals.
 fn argmax(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
@@ -105,7 +148,7 @@ mod tests {
 
     #[test]
     fn counts_by_hand() {
-        let mut evaluation = Evaluation { n_classes: 2, loss: 0.0, confusion: vec![0; 4] };
+        let mut evaluation = Evaluation::empty(2);
         evaluation.count(&[0.0, 0.0], 0);
         evaluation.count(&[0.0, 3.0], 0);
         evaluation.count(&[0.0, 3.0], 1);
@@ -116,6 +159,24 @@ mod tests {
         assert!((score.accuracy - 200.0 / 3.0).abs() < 1e-12);
         let expected = (2f64.ln() + (1.0 + 3f64.exp()).ln() + (1.0 + (-3f64).exp()).ln()) / 3.0;
         assert!((score.loss - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_answer_that_is_no_number_is_no_class() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        for logits in [[nan, nan], [nan, 1.0], [1.0, nan], [inf, 1.0], [-inf, -inf], [1.0, -inf]] {
+            let mut evaluation = Evaluation::empty(2);
+            evaluation.count(&[0.0, 3.0], 1);
+            evaluation.check_finite().unwrap();
+            for label in [0, 1, 1] {
+                evaluation.count(&logits, label);
+            }
+            assert_eq!(evaluation.confusion, [0, 0, 0, 1], "{logits:?}");
+            assert_eq!((evaluation.score().accuracy, evaluation.class_accuracy(1)), (25.0, 100.0 / 3.0));
+            assert!(!evaluation.score().loss.is_finite(), "{logits:?}");
+            let error = evaluation.check_finite().unwrap_err().to_string();
+            assert_eq!(error, "the network's answer is NaN or infinite for 3 of 4 images");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use data::{Cifar, CifarKind, Dataset, Normalize, Part, shapes};
+use foreign_text::shown_path;
 
 /// Where `cargo xtask fetch-cifar` puts CIFAR-10, seen from the project's root.
 pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
@@ -44,7 +45,7 @@ impl Images {
                 format!(
                     "no readable CIFAR-10 in {} (get it with `cargo xtask fetch-cifar`, or leave out --data to use \
                      the built-in set)",
-                    dir.display()
+                    shown_path(dir)
                 )
             })
         };

@@ -9,5 +9,5 @@ pub mod model;
 pub mod output;
 pub mod ranges;
 
-pub use evaluation::{Evaluation, Score, softmax};
+pub use evaluation::{Evaluation, Score, are_finite, softmax};
 pub use images::{DEFAULT_DIR, Images};

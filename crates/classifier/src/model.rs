@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
 use data::{Dataset, Normalize};
-use foreign_text::Foreign;
+use foreign_text::{Foreign, shown_path};
 use nn::weights::{self, Archive};
 use nn::{Sequential, models};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
         Some(json) => serde_json::from_str(&json)
             .ok()
             .filter(About::is_sound)
-            .with_context(|| format!("{}: the metadata entry {ABOUT:?} is damaged", path.display()))?,
+            .with_context(|| format!("{}: the metadata entry {ABOUT:?} is damaged", shown_path(path)))?,
     };
     Ok((net, params, about))
 }

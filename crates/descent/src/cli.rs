@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use classifier::ranges::{
     any_seed, any_size, at_least_one, below_one, epochs, not_negative, probability, threads,
@@ -11,6 +12,7 @@ use serde::{Serialize, Serializer};
 
 use crate::checkpoint::{CheckpointEvery, ResumeWith};
 use crate::non_finite::OnNan;
+use crate::recipe::Recipe;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,8 +104,9 @@ pub struct Settings {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub batch_size: usize,
 
-    /// Update rule: sgd, rmsprop, adam, adamw, … (an unknown name lists them all)
-    #[arg(long, value_name = "NAME", default_value = "adam")]
+    /// Update rule: sgd, rmsprop, adam, adamw, … (an unknown name lists them all; muon leaves to adamw what is no
+    /// matrix)
+    #[arg(long, value_name = "NAME", default_value = "adam", value_parser = optimizer)]
     pub optimizer: String,
 
     /// Momentum, for rules that have it (sgd, rmsprop, …) [default: the rule's own]
@@ -116,7 +119,7 @@ pub struct Settings {
     pub lr: Option<f64>,
 
     /// Learning-rate schedule: constant, step, cosine, … (an unknown name lists them all)
-    #[arg(long, value_name = "NAME", default_value = "constant")]
+    #[arg(long, value_name = "NAME", default_value = "constant", value_parser = schedule)]
     pub schedule: String,
 
     /// Weight decay: added to the gradient (L2) by sgd, rmsprop and adam, decoupled in adamw
@@ -158,6 +161,20 @@ pub struct Settings {
     /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
     #[arg(long)]
     pub no_fusion: bool,
+}
+
+impl Settings {
+    /// Checks what no flag can know by itself.
+    ///
+    /// # Errors
+    /// When flags do not fit together.
+    pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.patience.is_none() || self.val > 0,
+            "--patience needs --val: without images to validate there is nothing to be patient about"
+        );
+        Recipe::check(self)
+    }
 }
 
 /// The flags that say where and how a run computes: they may change whenever it resumes.
@@ -248,6 +265,16 @@ pub struct PredictArgs {
     /// How many classes to print
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top: usize,
+}
+
+/// The name of an update rule.
+fn optimizer(name: &str) -> Result<String, String> {
+    optim::rule_named::<f32>(name).map(|_| name.to_owned()).map_err(|error| error.to_string())
+}
+
+/// The name of a learning-rate schedule.
+fn schedule(name: &str) -> Result<String, String> {
+    optim::schedule::schedule_named(name, 0.0, 1).map(|_| name.to_owned()).map_err(|error| error.to_string())
 }
 
 /// A path as text: what is not Unicode is replaced, since JSON cannot hold it.

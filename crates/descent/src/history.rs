@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use classifier::{Score, exact};
+use foreign_text::shown_path;
 use serde::{Deserialize, Serialize};
 
 /// The measurements of one epoch.
@@ -77,7 +78,7 @@ pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
         )
         .expect("writing to a string cannot fail");
     }
-    atomic_file::write(path, csv.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    atomic_file::write(path, csv.as_bytes()).with_context(|| format!("cannot write {}", shown_path(path)))
 }
 
 #[cfg(test)]

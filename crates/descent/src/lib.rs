@@ -13,9 +13,10 @@ pub mod report;
 pub mod run;
 pub mod train;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use classifier::{Evaluation, Images, model, output};
 use data::Loader;
+use tensor::SimdLevel;
 
 use cli::{Cli, Command, EvalArgs};
 
@@ -24,6 +25,7 @@ use cli::{Cli, Command, EvalArgs};
 /// # Errors
 /// With a message of a line or two: what went wrong, where, and what to do.
 pub fn run(cli: Cli) -> Result<()> {
+    SimdLevel::check_variable().map_err(Error::msg)?;
     match cli.command() {
         Command::Train(args) => in_pool(args.session.threads, || train::train(&args)),
         Command::Eval(args) => in_pool(args.threads, || eval(&args)),
@@ -38,7 +40,7 @@ fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> 
     builder.build().context("cannot start the threads")?.install(work)
 }
 
-/// Prints the accuracy of saved weights on the test set.
+/// Prints the accuracy of saved weights on the test set; an error where an answer was NaN or infinite.
 fn eval(args: &EvalArgs) -> Result<()> {
     let (net, mut params, about) = model::load(&args.model)?;
     let images = Images::open(args.data.as_deref())?;
@@ -46,7 +48,8 @@ fn eval(args: &EvalArgs) -> Result<()> {
     let mut loader = Loader::new(&images.test, args.batch_size).normalize(&about.normalize());
     let mut tape = autograd::Tape::new();
     let evaluation = Evaluation::run(&net, &mut params, &mut tape, &mut loader, about.classes.len())?;
-    output::say(format_args!("accuracy {:.2} %", evaluation.score().accuracy))
+    output::say(format_args!("accuracy {:.2} %", evaluation.score().accuracy))?;
+    evaluation.check_finite()
 }
 
 /// The README's code is compiled with the documentation tests.

@@ -1,11 +1,11 @@
 //! `descent predict`: which class does this image show?
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use autograd::{Mode, Tape};
 use classifier::output::say;
-use classifier::{model, softmax};
+use classifier::{are_finite, model, softmax};
 use data::{Batch, ImageShape, InMemory, Loader};
-use foreign_text::Foreign;
+use foreign_text::{Foreign, shown_path};
 use nn::Layer;
 
 use crate::cli::PredictArgs;
@@ -13,7 +13,7 @@ use crate::cli::PredictArgs;
 /// Prints the most probable classes of an image, with bars.
 ///
 /// # Errors
-/// When the image or the weights cannot be read.
+/// When the image or the weights cannot be read, or the network's answer is NaN or infinite.
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let (net, mut params, about) = model::load(&args.model)?;
     let planes = data::read_image(&args.image, ImageShape::CIFAR)?;
@@ -24,7 +24,13 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     let mut tape = Tape::new();
     let g = tape.begin(&mut params, Mode::eval());
     let logits = net.forward(&g, g.images(&batch));
-    say(bars(&about.classes, &softmax(g.value(logits)), args.top).trim_end())
+    let logits = g.value(logits);
+    ensure!(
+        are_finite(logits),
+        "the network's answer is NaN or infinite: the weights in {} are of no use",
+        shown_path(&args.model)
+    );
+    say(bars(&about.classes, &softmax(logits), args.top).trim_end())
 }
 
 /// The most probable classes first, a line each.

@@ -6,10 +6,15 @@ use anyhow::{Context, Result};
 use autograd::Params;
 use optim::average::Ema;
 use optim::schedule::{Schedule, schedule_named};
-use optim::{Error, Optimizer, rule_named};
+use optim::{AdamW, AnyRule, Error, Groups, LrAdjustment, Muon, Optimizer, Param, Product, rule_named};
+use tensor::Beta;
+use tensor::matmul::{MatmulShape, matmul};
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Settings;
+
+/// The one rule that does not take every shape.
+const MUON: &str = "muon";
 
 /// The groups of the recipe's tensors in a checkpoint.
 const OPTIMIZER: &str = "optimizer";
@@ -29,24 +34,20 @@ impl Recipe {
     /// # Errors
     /// When there is no such rule or schedule, or the rule does not take a value.
     pub fn new(settings: &Settings, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
-        let mut rule = rule_named::<f32>(&settings.optimizer).context("--optimizer")?;
-        let lr = settings.lr.unwrap_or(match settings.optimizer.as_str() {
-            "adam" => adam_lr,
-            "sgd" => 0.02,
-            _ => 1e-3,
-        });
-        rule.set("lr", lr).context("--lr")?;
-        for (name, value) in [("weight_decay", Some(settings.weight_decay)), ("momentum", settings.momentum)]
-        {
-            let Some(value) = value else { continue };
-            match rule.set(name, value) {
-                // Nobody asked for the default of --weight-decay: a rule without it goes without.
-                Err(Error::NoHyperparameter { .. }) if name == "weight_decay" => {}
-                result => result.with_context(|| format!("--{}", name.replace('_', "-")))?,
-            }
-        }
+        let lr = learning_rate(settings, adam_lr);
+        let (optimizer, rules) = if settings.optimizer == MUON {
+            let (muon, adamw) = muon_and_adamw(settings, lr);
+            let [first, second]: [AnyRule<f32>; 2] = [muon.into(), adamw.into()];
+            let rules = format!("{first:?} for matrices, {second:?} for the rest");
+            let is_no_matrix = |param: &Param| param.shape.len() < 2;
+            (Optimizer::with_groups(Groups::new(muon, params).rule(is_no_matrix, adamw))?, rules)
+        } else {
+            let rule = rule(settings, lr)?;
+            let rules = format!("{rule:?}");
+            (Optimizer::new(rule, params)?, rules)
+        };
         let schedule = schedule_named(&settings.schedule, lr, n_steps).context("--schedule")?;
-        let mut description = format!("{rule:?}, {} schedule over {n_steps} steps", settings.schedule);
+        let mut description = format!("{rules}, {} schedule over {n_steps} steps", settings.schedule);
         let average = match settings.ema {
             Some(decay) => {
                 description += &format!(", evaluated with the moving average of the weights (decay {decay})");
@@ -54,7 +55,15 @@ impl Recipe {
             }
             None => None,
         };
-        Ok(Self { optimizer: Optimizer::new(rule, params)?, schedule, average, description })
+        Ok(Self { optimizer, schedule, average, description })
+    }
+
+    /// Whether the update rule takes what the settings say of it, for any network.
+    ///
+    /// # Errors
+    /// When there is no such rule, or it does not take a value.
+    pub fn check(settings: &Settings) -> Result<()> {
+        if settings.optimizer == MUON { Ok(()) } else { rule(settings, 0.0).map(drop) }
     }
 
     /// One step along the gradient; gives back the learning rate it was taken with.
@@ -110,8 +119,83 @@ impl Recipe {
     }
 }
 
+/// The learning rate that is asked for, or that of the rule.
+fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
+    settings.lr.unwrap_or(match settings.optimizer.as_str() {
+        "adam" => adam_lr,
+        "sgd" => 0.02,
+        _ => 1e-3,
+    })
+}
+
+/// The rule of that name, which moves tensors of any shape.
+fn rule(settings: &Settings, lr: f64) -> Result<AnyRule<f32>> {
+    let mut rule = rule_named::<f32>(&settings.optimizer).context("--optimizer")?;
+    rule.set("lr", lr).context("--lr")?;
+    for (name, value) in [("weight_decay", Some(settings.weight_decay)), ("momentum", settings.momentum)] {
+        let Some(value) = value else { continue };
+        match rule.set(name, value) {
+            // Nobody asked for the default of --weight-decay: a rule without it goes without.
+            Err(Error::NoHyperparameter { .. }) if name == "weight_decay" => {}
+            result => result.with_context(|| format!("--{}", name.replace('_', "-")))?,
+        }
+    }
+    Ok(rule)
+}
+
+/// Muon takes matrices only. Its learning rate is adjusted to AdamW's, so that both can have the same.
+fn muon_and_adamw(settings: &Settings, lr: f64) -> (Muon<impl Product<f32> + Copy + use<>>, AdamW) {
+    let weight_decay = settings.weight_decay;
+    let mut muon = Muon { lr, weight_decay, adjust_lr: LrAdjustment::MatchRmsAdamw, ..Muon::default() };
+    muon.momentum = settings.momentum.unwrap_or(muon.momentum);
+    (muon.with_product(product), AdamW { lr, weight_decay, ..AdamW::default() })
+}
+
+fn product([m, k, n]: [usize; 3], a: &[f32], b: &[f32], c: &mut [f32]) {
+    matmul(c, a, b, &MatmulShape { m, k, n, transpose_a: false, transpose_b: false }, Beta::Zero);
+}
+
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.description)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use optim::RULE_NAMES;
+    use optim::schedule::SCHEDULE_NAMES;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn settings(more: &[&str]) -> Settings {
+        let line = [&["descent", "train"], more].concat();
+        let Command::Train(args) = Cli::parse_from(line).command() else { unreachable!() };
+        args.settings
+    }
+
+    #[test]
+    fn whatever_is_listed_can_run() {
+        let net = || {
+            nn::Sequential::new().add(nn::Conv2d::new(3, 4, 3)).add(nn::Flatten).add(nn::Linear::new(16, 2))
+        };
+        for (optimizer, schedule) in RULE_NAMES.iter().zip(SCHEDULE_NAMES.iter().cycle()) {
+            let settings = settings(&["--optimizer", optimizer, "--schedule", schedule]);
+            Recipe::check(&settings).unwrap();
+            let (_, mut params) = nn::build(net(), 0);
+            let before = params.values().to_vec();
+            params.grads_mut().fill(0.1);
+            let mut recipe = Recipe::new(&settings, &params, 20, 1e-3).unwrap();
+            for step in 0..20 {
+                recipe.update(&mut params, step);
+            }
+            for entry in params.entries() {
+                let (now, before) = (&params.values()[entry.range.clone()], &before[entry.range.clone()]);
+                assert!(now != before, "{optimizer}, {schedule}: {} does not move", entry.name);
+                assert!(now.iter().all(|value| value.is_finite()), "{optimizer}, {schedule}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use classifier::Evaluation;
 use classifier::output::warn;
+use foreign_text::{Foreign, shown_path};
 use viz::{Figure, HeatMap, Plot};
 
 use crate::history::Epoch;
@@ -22,7 +23,11 @@ pub fn draw(out: &Path, history: &[Epoch], test: &Evaluation, classes: &[String]
     }
     save(&accuracy(history), out, "accuracy")?;
     let counts: Vec<u64> = (0..classes.len()).flat_map(|class| test.row(class).to_vec()).collect();
-    save(&HeatMap::confusion("Confusion on the test set", classes, &counts), out, "confusion")
+    let title = match test.n_non_finite() {
+        0 => "Confusion on the test set".to_owned(),
+        n => format!("Confusion on the test set, without {n} answers that are NaN or infinite"),
+    };
+    save(&HeatMap::confusion(title, classes, &counts), out, "confusion")
 }
 
 fn save(plot: &impl Plot, out: &Path, name: &str) -> Result<()> {
@@ -70,27 +75,47 @@ fn with_validation(
     figure.line("validation", epochs, &column(history, |e| e.validation.map_or(f64::NAN, &value)))
 }
 
-/// The summary of a run: how good it became, class by class, and where its files are.
-pub fn summary(out: &Path, test: &Evaluation, classes: &[String], history: &[Epoch]) -> String {
+/// The summary of a run: how good it became, class by class, and where its files are, among them a model that can be
+/// used if it `has_model`.
+pub fn summary(
+    out: &Path,
+    test: &Evaluation,
+    classes: &[String],
+    history: &[Epoch],
+    has_model: bool,
+) -> String {
     let score = test.score();
-    let width = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = classes.iter().map(|name| Foreign::new(name).to_string()).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     let mut text = format!(
         "\nTest accuracy {:.2} %, loss {:.4}, after {} of training\n\n",
         score.accuracy,
         score.loss,
         duration(history.iter().map(|e| e.seconds).sum())
     );
-    for (class, name) in classes.iter().enumerate() {
+    for (class, name) in names.iter().enumerate() {
         let accuracy = test.class_accuracy(class);
         let bar = "█".repeat((accuracy * 0.4).round() as usize);
         text += &format!("  {name:>width$} {accuracy:5.1} % {bar}\n");
     }
-    let out = out.display();
-    text + &format!(
-        "\n  model     {out}/model.safetensors\n  history   {out}/history.csv\n  settings  {out}/config.json\n  \
-         figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n\nTry it on an image of your own:\n  \
-         cargo run --release -- predict IMAGE --model {out}/model.safetensors\n"
-    )
+    if test.n_non_finite() > 0 {
+        text += &format!("\n{} answers are NaN or infinite and count as wrong.\n", test.n_non_finite());
+    }
+    let out = shown_path(out);
+    if has_model {
+        text += &format!("\n  model     {out}/model.safetensors");
+    }
+    text += &format!(
+        "\n  history   {out}/history.csv\n  settings  {out}/config.json\n  \
+         figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n"
+    );
+    if has_model {
+        text += &format!(
+            "\nTry it on an image of your own:\n  \
+             cargo run --release -- predict IMAGE --model {out}/model.safetensors\n"
+        );
+    }
+    text
 }
 
 fn duration(seconds: f64) -> String {

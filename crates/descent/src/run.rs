@@ -3,15 +3,16 @@
 mod resume;
 
 use std::mem;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use autograd::{Mode, Params, Tape};
+use autograd::{Graph, Mode, Params, Tape, Var};
 use classifier::model::About;
 use classifier::output::warn;
 use classifier::{Evaluation, Images, model};
 use data::{Augment, Batch, Dataset, Loader, Normalize};
+use foreign_text::shown_path;
 use nn::{Layer, Sequential, models};
 use optim::{EarlyStopping, Stopper, Verdict, check_finite};
 
@@ -36,6 +37,8 @@ pub struct Run<'a> {
     net: Sequential,
     params: Params,
     tape: Tape,
+    /// The batch of the last step.
+    batch: Batch,
     /// Evaluation has buffers of its own, so that those of training stay as they are.
     eval_tape: Tape,
     recipe: Recipe,
@@ -43,6 +46,8 @@ pub struct Run<'a> {
     state: State,
     /// The step of the last checkpoint.
     saved_step: Option<u64>,
+    /// The step after which it was last found out whether all that would be saved is finite, and whether it was.
+    looked_at: Option<(u64, bool)>,
 }
 
 impl<'a> Run<'a> {
@@ -67,10 +72,12 @@ impl<'a> Run<'a> {
             net,
             params,
             tape: Tape::new(),
+            batch: Batch::new(),
             eval_tape: Tape::new(),
             stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
             state: State::default(),
             saved_step: None,
+            looked_at: None,
         })
     }
 
@@ -107,7 +114,7 @@ impl<'a> Run<'a> {
         let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
         let path = self.folder.path().join("config.json");
         atomic_file::write(&path, settings.as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
+            .with_context(|| format!("cannot write {}", shown_path(&path)))
     }
 
     /// Trains to the end of the current epoch.
@@ -119,13 +126,12 @@ impl<'a> Run<'a> {
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{epochs}");
         let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch);
-        let mut batch = Batch::new();
         let mut started = Instant::now();
-        while loader.next_into(&mut batch)? {
-            let (loss, anomaly) = self.train_step(&batch);
-            self.update(&batch, loss, anomaly)?;
+        while loader.next_into(&mut self.batch)? {
+            let (loss, anomaly) = self.train_step();
+            self.update(loss, anomaly)?;
             self.state.set_position(loader.position());
-            bar.step(batch.len(), self.state.sums.mean_of_batches());
+            bar.step(self.batch.len(), self.state.sums.mean_of_batches());
             if self.is_checkpoint_due(false) {
                 self.state.sums.seconds += started.elapsed().as_secs_f64();
                 self.save_checkpoint()?;
@@ -144,26 +150,25 @@ impl<'a> Run<'a> {
 
     /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Returns the
     /// loss, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
-    fn train_step(&mut self, batch: &Batch) -> (f32, Option<String>) {
+    fn train_step(&mut self) -> (f32, Option<String>) {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
         let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
         let mut g = self.tape.begin(&mut self.params, mode);
-        let logits = self.net.forward(&g, g.images(batch));
-        let loss = g.cross_entropy(logits, g.labels(batch));
+        let loss = mean_loss(&self.net, &g, &self.batch);
         g.backward(loss);
         (g.scalar(loss), g.anomaly().map(String::from))
     }
 
     /// Moves the parameters along the gradient, or does what `--on-nan` says.
-    fn update(&mut self, batch: &Batch, loss: f32, anomaly: Option<String>) -> Result<()> {
-        self.state.extend_trace(batch, loss);
+    fn update(&mut self, loss: f32, anomaly: Option<String>) -> Result<()> {
+        self.state.extend_trace(&self.batch, loss);
         let non_finite = NonFinite::find(loss, check_finite(&self.params), anomaly);
         if let Some(non_finite) = &non_finite {
             self.report(non_finite)?;
         }
         if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
             let learning_rate = self.recipe.update(&mut self.params, self.state.step);
-            self.state.sums.add(loss.into(), batch.len(), learning_rate);
+            self.state.sums.add(loss.into(), self.batch.len(), learning_rate);
         }
         self.state.step += 1;
         Ok(())
@@ -176,15 +181,7 @@ impl<'a> Run<'a> {
         self.state.sums.n_non_finite += 1;
         match self.args.session.on_nan {
             OnNan::Stop => {
-                let kept = match self.saved_step {
-                    Some(step) => {
-                        format!("the last checkpoint is {}", self.folder.checkpoint_path(step).display())
-                    }
-                    None => "there is no checkpoint yet".to_owned(),
-                };
-                bail!(
-                    "training stopped at {place}: {non_finite}; {kept}. Try a smaller --lr, or --on-nan skip"
-                )
+                bail!("training stopped at {place}: {non_finite}; {}, or --on-nan skip", self.way_on())
             }
             OnNan::Skip if self.state.sums.n_non_finite == 1 => {
                 warn(format_args!("warning: skipping {place}: {non_finite}"))
@@ -211,10 +208,13 @@ impl<'a> Run<'a> {
     /// Records what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
     ///
     /// # Errors
-    /// When a file cannot be written, or a signal asks to stop.
+    /// When a file cannot be written, the weights are not finite, or a signal asks to stop.
     pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
         self.state.history.push(measured);
-        self.with_average(|run| run.save())?;
+        self.save_history()?;
+        if self.is_finite()? {
+            self.with_average(|run| run.save_model())?;
+        }
         let mut is_best = false;
         if let Some(score) = measured.validation {
             let verdict = self.with_average(|run| run.stopper.observe(score.loss, run.params.values()));
@@ -240,17 +240,45 @@ impl<'a> Run<'a> {
         self.stopper.is_out_of_patience()
     }
 
-    /// Leaves the final weights: the best by the validation split, else the average, else the last. Returns the
-    /// epoch of the best, from 1.
+    /// Leaves the final weights, the best by the validation split, else the average, else the last, and writes them
+    /// and the history, which a resumed run may find missing. Returns the epoch of the best, from 1.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// When a file cannot be written.
     pub fn take_final_weights(&mut self) -> Result<Option<u64>> {
         self.recipe.take_average(&mut self.params);
-        let Some(best) = self.stopper.best_epoch() else { return Ok(None) };
-        self.stopper.restore_best(self.params.values_mut());
-        self.save()?;
-        Ok(Some(best + 1))
+        let best = self.stopper.best_epoch();
+        if best.is_some() {
+            self.stopper.restore_best(self.params.values_mut());
+        }
+        if self.weights_are_finite() {
+            self.save_model()?;
+        }
+        self.save_history()?;
+        Ok(best.map(|best| best + 1))
+    }
+
+    /// Whether the run has come to a network that can be used.
+    ///
+    /// # Errors
+    /// When its final weights, or its answers in their evaluation, are NaN or infinite.
+    pub fn check_end(&self, test: &Evaluation) -> Result<()> {
+        ensure!(
+            self.weights_are_finite(),
+            "the run has ended with weights that are NaN or infinite and were not saved; {}",
+            self.way_on()
+        );
+        test.check_finite().with_context(|| format!("the run has ended, but {}", self.way_on()))
+    }
+
+    /// Whether no weight is NaN or infinite.
+    pub fn weights_are_finite(&self) -> bool {
+        self.params.values().iter().all(|value| value.is_finite())
+    }
+
+    /// The run's folder.
+    pub fn out(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What was measured, epoch by epoch.
@@ -258,9 +286,11 @@ impl<'a> Run<'a> {
         &self.state.history
     }
 
-    /// Writes the weights and the history so far.
-    fn save(&self) -> Result<()> {
-        model::save(&self.model_path(), &self.params, &self.about)?;
+    fn save_model(&self) -> Result<()> {
+        model::save(&self.folder.path().join("model.safetensors"), &self.params, &self.about)
+    }
+
+    fn save_history(&self) -> Result<()> {
         history::write_csv(&self.folder.path().join("history.csv"), &self.state.history)
     }
 
@@ -271,8 +301,9 @@ impl<'a> Run<'a> {
         self.params.values_mut().copy_from_slice(&weights);
         result
     }
+}
 
-    fn model_path(&self) -> PathBuf {
-        self.folder.path().join("model.safetensors")
-    }
+/// Records the mean loss of a batch.
+fn mean_loss(net: &Sequential, g: &Graph<'_>, batch: &Batch) -> Var {
+    g.cross_entropy(net.forward(g, g.images(batch)), g.labels(batch))
 }

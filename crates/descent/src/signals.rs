@@ -1,12 +1,14 @@
-//! Signals: Ctrl-C stops a run gracefully, and a limit on the size of files is an error.
+//! Signals: Ctrl-C and a closed terminal stop a run gracefully, and a limit on the size of files is an error.
 
 use std::fmt;
 use std::path::PathBuf;
 
+use foreign_text::shown_path;
+
 /// A run that was asked to stop by a signal, and did so after writing a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// The signal: SIGINT or SIGTERM.
+    /// The signal: SIGINT, SIGTERM or SIGHUP.
     pub signal: i32,
     /// The step after which the run stopped.
     pub step: u64,
@@ -15,7 +17,7 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    /// What a shell reports for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM.
+    /// What a shell reports for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
     pub fn exit_code(&self) -> u8 {
         128 + self.signal as u8
     }
@@ -27,7 +29,7 @@ impl fmt::Display for Stopped {
         write!(
             f,
             "stopped after step {step}; resume with the same flags and --out {} --resume",
-            out.display()
+            shown_path(out)
         )
     }
 }
@@ -41,11 +43,12 @@ pub use unix::{fail_at_the_size_limit, received, stop_gracefully};
 mod unix {
     use std::sync::atomic::{AtomicI32, Ordering};
 
-    /// The first SIGINT or SIGTERM that came; 0 before.
+    /// The first SIGINT, SIGTERM or SIGHUP that came; 0 before.
     static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
-    /// Makes SIGINT and SIGTERM known to [`received`], so that a run can finish its step and save; a second
-    /// one ends the program at once, with exit code 130 or 143.
+    /// Makes SIGINT, SIGTERM and SIGHUP known to [`received`], so that a run can finish its step and save; a second
+    /// one ends the program at once, with exit code 130, 143 or 129. A SIGHUP that is ignored stays so: `nohup` has
+    /// asked for it.
     pub fn stop_gracefully() {
         extern "C" fn on_stop(signal: libc::c_int) {
             if RECEIVED.swap(signal, Ordering::Relaxed) != 0 {
@@ -55,6 +58,10 @@ mod unix {
         }
         handle(libc::SIGINT, on_stop);
         handle(libc::SIGTERM, on_stop);
+        if handle(libc::SIGHUP, on_stop) == libc::SIG_IGN {
+            // SAFETY: to ignore a signal runs no code of ours.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+        }
     }
 
     /// The signal that asks the run to stop, if one came.
@@ -69,9 +76,10 @@ mod unix {
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
 
-    fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) {
+    /// Sets the handler of a signal; gives back what was done before.
+    fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
         // SAFETY: the handlers above call async-signal-safe functions and touch a lock-free atomic only.
-        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) }
     }
 }
 

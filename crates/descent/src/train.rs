@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use classifier::Images;
-use classifier::output::say;
+use classifier::output::{say, warn};
 use data::{Dataset, Subset};
+use foreign_text::{Foreign, shown_path};
+use tensor::{SIMD_VARIABLE, SimdLevel};
 
 use crate::checkpoint::{Folder, Start};
 use crate::cli::{Settings, TrainArgs};
@@ -18,13 +20,16 @@ use crate::signals;
 /// folder.
 ///
 /// # Errors
-/// When data cannot be read, the folder cannot be written, the loss is no longer finite, or a signal asks to
-/// stop ([`Stopped`](signals::Stopped)).
+/// When data cannot be read, the folder cannot be written, the loss, the weights or the final answers are not finite,
+/// or a signal asks to stop ([`Stopped`](signals::Stopped)).
 pub fn train(flags: &TrainArgs) -> Result<()> {
+    flags.settings.check()?;
     signals::stop_gracefully();
     let images = Images::open(flags.session.data.as_deref())?;
-    let out = flags.session.out.clone().unwrap_or_else(default_out);
-    let mut folder = Folder::new(&out);
+    let mut folder = match &flags.session.out {
+        Some(out) => Folder::new(out),
+        None => Folder::new_like(&default_out()),
+    };
     let start = Start::choose(flags, &mut folder, &images)?;
     let Settings { limit, val, seed, epochs, batch_size, patience, .. } = start.args.settings;
 
@@ -41,12 +46,22 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     let mut test_loader = run.loader(&images.test);
     if let Some(checkpoint) = &start.checkpoint {
         run.resume(checkpoint, &mut train_loader)
-            .with_context(|| format!("cannot resume in {}", out.display()))?;
+            .with_context(|| format!("cannot resume in {}", shown_path(run.out())))?;
     }
     run.prepare()?;
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
     match &start.checkpoint {
-        Some(checkpoint) => say(format_args!("Resuming from step {}.", checkpoint.state.step))?,
+        Some(checkpoint) => {
+            say(format_args!("Resuming from step {}.", checkpoint.state.step))?;
+            if let Some(name) = checkpoint.other_instruction_set() {
+                warn(format_args!(
+                    "warning: the checkpoint was computed with {}, and this run goes on with {}: its bits will differ \
+                     from those of a run that never stopped ({SIMD_VARIABLE} sets the instruction set)",
+                    Foreign::new(name),
+                    SimdLevel::current().name()
+                ));
+            }
+        }
         None if flags.session.resume => say("No checkpoint yet: starting from scratch.")?,
         None => {}
     }
@@ -80,8 +95,11 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
     let test = run.evaluate(&mut test_loader)?;
-    report::draw(&out, run.history(), &test, images.test.class_names())?;
-    say(report::summary(&out, &test, images.test.class_names(), run.history()).trim_end())
+    let classes = images.test.class_names();
+    report::draw(run.out(), run.history(), &test, classes)?;
+    let has_model = run.weights_are_finite();
+    say(report::summary(run.out(), &test, classes, run.history(), has_model).trim_end())?;
+    run.check_end(&test)
 }
 
 /// `runs/<date-time>`, in universal time.

@@ -103,6 +103,14 @@ fn inconsistent_counters_are_refused() {
 }
 
 #[test]
+fn a_checkpoint_from_before_instruction_sets_were_noted_is_read() {
+    let mut json = serde_json::to_value(checkpoint()).unwrap();
+    assert!(json.as_object_mut().unwrap().remove("instruction_set").unwrap().is_string());
+    let read: Checkpoint = serde_json::from_str(&json.to_string()).unwrap();
+    assert_eq!((read.instruction_set.as_deref(), read.other_instruction_set()), (None, None));
+}
+
+#[test]
 fn a_model_is_not_a_checkpoint() {
     let (_folder, path) = place();
     let (_, params) = nn::build(nn::Linear::new(3, 2), 0);

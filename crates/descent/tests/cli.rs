@@ -79,31 +79,6 @@ fn early_stopping_keeps_the_best_weights_by_the_validation_split() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_weights() {
-    let folder = TempDir::new().unwrap();
-    tiny_cifar(folder.path(), 20);
-    let args =
-        ["train", "--data", "data", "--out", "out", "--optimizer", "sgd", "--lr", "1e30", "--epochs", "3"];
-    let message = short_failure(folder.path(), &args);
-    assert!(message.contains("training stopped at step 2") && message.contains("--lr"), "{message}");
-    assert!(message.contains("there is no checkpoint yet"), "{message}");
-    assert!(
-        message.contains("(epoch 1, batch 2): the loss is NaN, the gradient of `0.weight` is NaN"),
-        "{message}"
-    );
-    assert!(!folder.path().join("out/model.safetensors").exists());
-
-    // One batch an epoch: the first epoch ends before the second step fails.
-    let args = [&args[..], &["--batch-size", "100"]].concat();
-    let message = short_failure(folder.path(), &args);
-    assert!(
-        message.contains("the last checkpoint is out/checkpoints/step-0000000001.safetensors"),
-        "{message}"
-    );
-    assert!(folder.path().join("out/model.safetensors").exists());
-}
-
-#[test]
 fn a_missing_or_broken_data_set_says_how_to_get_it() {
     let folder = TempDir::new().unwrap();
     let message = short_failure(folder.path(), &["train", "--data", "nowhere", "--out", "out"]);
@@ -168,18 +143,66 @@ fn names_and_values_out_of_range_are_refused() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 2);
     for (args, expected) in [
-        (["--optimizer", "adm"], "sgd, asgd, rprop"),
-        (["--schedule", "stairs"], "constant"),
-        (["--momentum", "0.9"], "momentum"),
-        (["--dropout", "2"], "from 0 to 1"),
-        (["--val", "10"], "fewer than the 10 training images"),
-        (["--patience", "3"], "--val"),
+        (&["--optimizer", "adm"][..], "sgd, asgd, rprop"),
+        (&["--schedule", "stairs"], "constant"),
+        (&["--momentum", "0.9"], "momentum"),
+        (&["--dropout", "2"], "from 0 to 1"),
+        (&["--val", "10"], "fewer than the 10 training images"),
+        (&["--patience", "3"], "--val"),
+        (&["--patience", "3", "--val", "0"], "--patience needs --val"),
     ] {
-        let message =
-            failure(folder.path(), &[&["train", "--data", "data", "--out", "out"], &args[..]].concat());
+        let message = failure(folder.path(), &[&["train", "--data", "data", "--out", "out"], args].concat());
         assert!(message.contains(expected), "{args:?}: {message}");
     }
     assert!(!folder.path().join("out").exists(), "bad flags are refused before anything is written");
+}
+
+#[test]
+fn an_unknown_instruction_set_is_refused_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 2);
+    for args in [
+        &["train", "--data", "data", "--out", "out"][..],
+        &["eval", "--data", "data", "--model", "missing"],
+        &["predict", "missing.png", "--model", "missing"],
+        &["lecture", "momentum", "--out", "out"],
+        &["lecture", "--out", "out"],
+    ] {
+        let output = descent(folder.path()).args(args).env("DESCENT_SIMD", "sse\u{1b}[2J").output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let expected = "error: DESCENT_SIMD is \"sse\\u{1b}[2J\": expected avx512, avx2 or portable\n";
+        assert_eq!((output.status.code(), &*stderr), (Some(1), expected), "{args:?}");
+        assert!(output.stdout.is_empty() && !folder.path().join("out").exists(), "{args:?}");
+    }
+}
+
+#[test]
+fn runs_without_a_folder_get_one_each() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 2);
+    let run = |seed: &str| {
+        let args = ["train", "--data", "data", "--epochs", "1", "--seed", seed];
+        descent(folder.path()).args(args).assert().success();
+    };
+    std::thread::scope(|scope| {
+        ["1", "2", "3"].into_iter().for_each(|seed| _ = scope.spawn(move || run(seed)))
+    });
+    let runs: Vec<_> =
+        fs::read_dir(folder.path().join("runs")).unwrap().map(|run| run.unwrap().path()).collect();
+    assert!(runs.len() == 3 && runs.iter().all(|run| run.join("model.safetensors").exists()), "{runs:?}");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("taken"), "a file").unwrap();
+    for args in [&["lecture"][..], &["lecture", "momentum"]] {
+        let message = short_failure(folder.path(), &[args, &["--out", "taken/lecture"]].concat());
+        assert!(
+            message.contains("cannot make the folder taken/lecture") && message.contains("--out"),
+            "{message}"
+        );
+    }
 }
 
 #[test]

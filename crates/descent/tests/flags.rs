@@ -7,6 +7,8 @@ use descent::cli::{Cli, Command};
 const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--epochs", &["0", "1000001", "-1", "x"], "from 1 to 1000000"),
     ("train", "--batch-size", &["0", "-1", "1.5", ""], "at least 1"),
+    ("train", "--optimizer", &["adm", "", "Adam"], "there are sgd, asgd"),
+    ("train", "--schedule", &["stairs", ""], "there are constant"),
     ("train", "--momentum", &["1", "-0.1", "nan", "inf"], "at least 0 and below 1"),
     ("train", "--lr", &["-1", "nan", "inf", "1e39", "fast"], "from 0 to 3.4e38"),
     ("train", "--weight-decay", &["-1e-9", "nan", "1e39"], "from 0 to 3.4e38"),
@@ -27,7 +29,7 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
 ];
 
 /// Names and paths: what they take is known when they are looked up.
-const LOOKED_UP: &[&str] = &["--data", "--optimizer", "--schedule", "--out", "--model"];
+const LOOKED_UP: &[&str] = &["--data", "--out", "--model"];
 
 #[test]
 fn values_out_of_range_are_refused_with_their_range() {
@@ -146,6 +148,15 @@ fn the_ends_of_the_ranges_are_survived() {
         "valleys --start -1000 --start2 1000 --lr 3e38 --lr2 0 --steps 1 --steps2 1000",
         "learning-rate-decay --gamma 3e38 --every 1 --steps 1 --start -1000",
         "momentum --start 1000 --steps 1 --lr 3e38 --momenta 0.9999999",
+        "momentum --lr 1e10",
+        "momentum --lr 1e10 --steps 1000",
+        "learning-rate --lr 1e10,3e38 --steps 1000",
+        "valleys --lr 1e10 --lr2 1e10",
+        "learning-rate-decay --lr 1e10",
+        "minima --lr 1e10",
+        "rmsprop --lr 1e10",
+        "adam --lr 1e10",
+        "surfaces --speed 1e10",
         "rmsprop --steps 1 --gamma 0,0.5 --lr 0",
         "adam --steps 1 --lr 3e38 --beta1 0,0.1,0.2,0.3,0.4 --beta2 0",
         "surfaces --steps 1 --speed 0",

@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Outcome, assert_nothing_half_written, descent, failure, short_failure, tiny_cifar, train};
+use common::{
+    Outcome, assert_nothing_half_written, descent, failure, failure_at_the_end, short_failure, tiny_cifar,
+    train,
+};
 use descent::cli::Session;
 use tempfile::TempDir;
 
@@ -67,16 +70,6 @@ fn without_a_whole_checkpoint_nothing_is_overwritten() {
     let message = failure_at_the_end(folder.path(), &[TRAIN, &["--resume"]].concat());
     assert!(message.contains("no checkpoint is intact"), "{message}");
     assert_eq!(fs::read(&model).unwrap(), before);
-}
-
-/// What a command that must fail says last.
-fn failure_at_the_end(folder: &Path, args: &[&str]) -> String {
-    let output = descent(folder).args(args).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let last = stderr.lines().last().unwrap();
-    assert!(last.starts_with("error: "), "{stderr}");
-    last.to_owned()
 }
 
 #[test]
@@ -189,52 +182,57 @@ fn the_averaged_weights_are_evaluated_and_saved() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("accuracy {accuracy:.2} %\n"));
 }
 
+/// A run at its end, of which only the checkpoints are left.
 #[test]
-fn nan_stops_skips_or_goes_on() {
+fn a_finished_run_writes_what_is_missing() {
+    for more in common::OPTIMIZERS {
+        let folder = TempDir::new().unwrap();
+        tiny_cifar(folder.path(), 16);
+        let flags = [&["--epochs", "2"], more].concat();
+        train(folder.path(), "out", &flags);
+        let out = folder.path().join("out");
+        let whole = Outcome::of(&out);
+        for entry in fs::read_dir(&out).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let stdout = train(folder.path(), "out", &[&flags[..], &["--resume"]].concat());
+        assert!(
+            stdout.contains("Resuming from step") && stdout.contains("out/model.safetensors"),
+            "{stdout}"
+        );
+        Outcome::of(&out).assert_same_bits(&whole, more[1]);
+        for name in ["config.json", "loss.svg", "loss.png", "accuracy.svg", "confusion.png"] {
+            assert!(out.join(name).exists(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn another_instruction_set_is_told_of() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
-    let hot = [TRAIN, &["--optimizer", "sgd", "--lr", "1e30"]].concat();
-    let message = short_failure(folder.path(), &[&hot[..], &["--checkpoint-every", "1"]].concat());
-    let expected =
-        "training stopped at step 2 (epoch 1, batch 2): the loss is NaN, the gradient of `0.weight` is NaN";
-    assert!(message.contains(expected), "{message}");
-    assert!(
-        message.contains("the last checkpoint is out/checkpoints/step-0000000001.safetensors"),
-        "{message}"
-    );
-    // The last good checkpoint can be resumed, and leads to the same place.
-    let again = [&hot[..], &["--checkpoint-every", "1", "--resume", "--detect-anomaly"]].concat();
-    let message = short_failure(folder.path(), &again);
-    assert!(
-        message.contains("training stopped at step 2") && message.contains("; it first appears in "),
-        "{message}"
-    );
-    assert!(message.contains(" at layer \""), "{message}");
-
-    let output =
-        descent(folder.path()).args(&hot).args(["--out", "skip", "--on-nan", "skip"]).assert().success();
-    let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
-    assert!(stderr.contains("warning: skipping step 2 (epoch 1, batch 2): the loss is NaN"), "{stderr}");
-    assert!(stderr.contains("warning: 4 steps of epoch 1 had NaN or infinity"), "{stderr}");
-    let skipped = Outcome::of(&folder.path().join("skip")).checkpoint;
-    assert_eq!((skipped.state.step, skipped.n_updates), (5, 1));
-
-    let flags = ["--out", "on", "--on-nan", "continue", "--epochs", "2"];
-    let output = descent(folder.path()).args(&hot).args(flags).assert().success();
-    let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
-    assert!(stderr.contains("warning: continuing at step 2"), "{stderr}");
-    assert!(
-        stderr.contains("no figure of it is drawn") && folder.path().join("on/confusion.png").exists(),
-        "{stderr}"
-    );
-    let went_on = Outcome::of(&folder.path().join("on")).checkpoint;
-    assert_eq!((went_on.state.step, went_on.n_updates), (10, 10));
-    assert!(went_on.state.history[1].train_loss.is_nan());
-
-    // When no step at all can be taken, there is nothing to measure.
-    let flags = ["--out", "none", "--on-nan", "skip", "--epochs", "3"];
-    let message = failure_at_the_end(folder.path(), &[&hot[..], &flags].concat());
-    assert!(message.contains("every step of epoch 2 was skipped"), "{message}");
+    let resumed = |epochs: &str, set: &str| {
+        let args = [TRAIN, &["--resume", "--resume-with", "flags", "--epochs", epochs]].concat();
+        let assert = descent(folder.path()).args(args).env("DESCENT_SIMD", set).assert().success();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    assert_eq!(resumed("1", "portable"), "");
+    assert_eq!(resumed("2", "portable"), "");
+    let stderr = resumed("3", "avx512");
+    if tensor::SimdLevel::available().len() > 1 {
+        assert!(
+            stderr.contains("computed with portable") && stderr.contains("its bits will differ"),
+            "{stderr}"
+        );
+    }
+    // One from before says nothing.
+    let mut old = Outcome::of(&folder.path().join("out")).checkpoint;
+    old.instruction_set = None;
+    fs::write(checkpoint(folder.path(), old.state.step), old.encode()).unwrap();
+    assert_eq!(resumed("4", "portable"), "");
 }
 
 #[test]
@@ -267,7 +265,11 @@ mod signals {
 
     /// A run that is in the middle of its second epoch of many.
     fn long_run(folder: &Path, batch_size: &str) -> Child {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+        start(Command::new(env!("CARGO_BIN_EXE_descent")), folder, batch_size)
+    }
+
+    fn start(mut program: Command, folder: &Path, batch_size: &str) -> Child {
+        let mut child = program
             .current_dir(folder)
             .args(["train", "--data", "data", "--batch-size", batch_size, "--lr", "0.001", "--out", "out"])
             .args(["--epochs", "100000", "--checkpoint-every", "1h"])
@@ -288,8 +290,8 @@ mod signals {
     }
 
     #[test]
-    fn ctrl_c_and_sigterm_finish_the_step_and_save() {
-        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    fn ctrl_c_sigterm_and_a_closed_terminal_finish_the_step_and_save() {
+        for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
             let folder = TempDir::new().unwrap();
             tiny_cifar(folder.path(), 16);
             let child = long_run(folder.path(), "16");
@@ -309,6 +311,18 @@ mod signals {
             let whole = Outcome::of(&folder.path().join("whole"));
             Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, signal);
         }
+    }
+
+    #[test]
+    fn under_nohup_a_closed_terminal_stops_nothing() {
+        let folder = TempDir::new().unwrap();
+        tiny_cifar(folder.path(), 16);
+        let mut nohup = Command::new("sh");
+        nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_descent")]);
+        let child = start(nohup, folder.path(), "16");
+        ["HUP", "TERM"].iter().for_each(|signal| send(&child, signal));
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(143), "{output:?}");
     }
 
     #[test]

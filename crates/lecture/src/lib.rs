@@ -14,6 +14,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use classifier::output::say;
+use foreign_text::shown_path;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 pub use experiments::{AnyExperiment, Experiment, defaults};
@@ -47,11 +48,13 @@ pub struct LectureArgs {
 /// Makes one experiment, or all of them and the page.
 ///
 /// # Errors
-/// When an experiment fails or a file cannot be written; until all have succeeded nothing is written.
+/// When an experiment fails or a file cannot be written; until all have succeeded nothing is written but the folder
+/// itself, which is made first.
 pub fn lecture(args: &LectureArgs) -> Result<()> {
     if args.list {
         return say(list().trim_end());
     }
+    prepare(&args.out)?;
     let started = Instant::now();
     let (sections, page) = match &args.experiment {
         Some(experiment) => {
@@ -63,7 +66,7 @@ pub fn lecture(args: &LectureArgs) -> Result<()> {
         None => (run_all(&AnyExperiment::all())?, "index.html".to_owned()),
     };
     write(&args.out, &sections, &page)?;
-    say(format_args!("{} in {:.1} s", args.out.join(page).display(), started.elapsed().as_secs_f64()))
+    say(format_args!("{} in {:.1} s", shown_path(&args.out.join(page)), started.elapsed().as_secs_f64()))
 }
 
 /// A line for each experiment: its name and what it shows.
@@ -98,16 +101,30 @@ pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
 pub fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
     for section in sections {
         let folder = out.join(&section.name);
-        fs::create_dir_all(&folder).with_context(|| {
-            format!("cannot make the folder {} (choose another with --out)", folder.display())
-        })?;
+        make_folder(&folder)?;
         section.files().try_for_each(|(name, bytes)| write_file(&folder.join(name), bytes))?;
     }
     write_file(&out.join(page), page::page(sections).as_bytes())
 }
 
+/// Makes the folder, and makes sure that it can be written, before anything is computed.
+fn prepare(out: &Path) -> Result<()> {
+    make_folder(out)?;
+    let attempt = || {
+        let path = atomic_file::beside(&out.join("index.html"))?;
+        fs::File::create_new(&path)?;
+        fs::remove_file(&path)
+    };
+    attempt().with_context(|| format!("cannot write into {} (choose another with --out)", shown_path(out)))
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {} (choose another with --out)", shown_path(folder)))
+}
+
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    atomic_file::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    atomic_file::write(path, bytes).with_context(|| format!("cannot write {}", shown_path(path)))
 }
 
 /// The code of the book's chapters is compiled with the documentation tests.

@@ -5,6 +5,7 @@ use clap::{Args, FromArgMatches, ValueEnum};
 use classifier::Images;
 use classifier::output::{message, warn};
 use data::Dataset;
+use foreign_text::{Foreign, shown_path};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -98,12 +99,12 @@ impl Config {
         names.retain(|name| self.flags.get(*name) != saved.flags.get(*name));
         let show = |value: Option<&Value>| match value {
             None | Some(Value::Null) => "not given".to_owned(),
-            Some(Value::String(text)) => text.clone(),
+            Some(Value::String(text)) => Foreign::new(text).to_string(),
             Some(value) => value.to_string(),
         };
         let describe = |name: &String| {
             let (now, then) = (show(self.flags.get(name)), show(saved.flags.get(name)));
-            (name.clone(), format!("{} is {now}, in the checkpoint {then}", flag(name)))
+            (name.clone(), format!("{} is {now}, in the checkpoint {then}", Foreign::new(&flag(name))))
         };
         names.into_iter().map(describe).collect()
     }
@@ -156,8 +157,7 @@ impl Start {
                 TrainArgs { settings: checkpoint.config.settings()?, session: args.session.clone() }
             }
             chosen => {
-                let out = folder.path().display();
-                config.check(&checkpoint, chosen.is_some()).with_context(|| out.to_string())?;
+                config.check(&checkpoint, chosen.is_some()).with_context(|| shown_path(folder.path()))?;
                 args.clone()
             }
         };

@@ -1,10 +1,12 @@
 //! The checkpoints of a run: which exist, which are kept, and that no other process writes there.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use atomic_file::remove_leftovers;
+use foreign_text::shown_path;
 
 use super::Checkpoint;
 
@@ -25,6 +27,8 @@ const FILES: [&str; 9] = [
 #[derive(Debug)]
 pub struct Folder {
     out: PathBuf,
+    /// Whether the folder must be a new one, under a name like `out`.
+    is_new: bool,
     /// Held open for its lock, which the system releases when the process ends, however it ends.
     lock: Option<File>,
     /// Checkpoints found to be damaged; they are neither counted nor deleted.
@@ -34,7 +38,13 @@ pub struct Folder {
 impl Folder {
     /// The folder `out`; nothing is read or written yet.
     pub fn new(out: &Path) -> Self {
-        Self { out: out.to_owned(), lock: None, bad: Vec::new() }
+        Self { out: out.to_owned(), is_new: false, lock: None, bad: Vec::new() }
+    }
+
+    /// A folder of nobody else: `out`, or `out-2`, `out-3`, … where that is taken by the time it is
+    /// [prepared](Self::prepare).
+    pub fn new_like(out: &Path) -> Self {
+        Self { is_new: true, ..Self::new(out) }
     }
 
     /// The run's folder.
@@ -51,14 +61,18 @@ impl Folder {
         self.out.join("checkpoints")
     }
 
-    /// The newest intact checkpoint, if there is one. Each newer one that is damaged is passed to `warn`, as an
-    /// error that names it.
+    /// The newest good checkpoint, if there is one: it is intact, and nothing in it is NaN or infinite. Each newer one
+    /// that is not good is passed to `warn`, as an error that names it.
     ///
     /// # Errors
-    /// When the folder cannot be read, or there are checkpoints and none is intact.
+    /// When the folder cannot be read, or there are checkpoints and none is good.
     pub fn newest_good(&mut self, mut warn: impl FnMut(&anyhow::Error)) -> Result<Option<Checkpoint>> {
         for (_, path) in self.list()?.into_iter().rev() {
-            match Checkpoint::read(&path) {
+            let read = Checkpoint::read(&path).and_then(|checkpoint| {
+                checkpoint.tensors.check_finite().with_context(|| shown_path(&path))?;
+                Ok(checkpoint)
+            });
+            match read {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(error) => {
                     warn(&error);
@@ -68,8 +82,8 @@ impl Folder {
         }
         ensure!(
             self.bad.is_empty(),
-            "{}: no checkpoint is intact; move them away to start afresh",
-            self.out.display()
+            "{}: no checkpoint is intact and finite; move them away to start afresh",
+            shown_path(&self.out)
         );
         Ok(None)
     }
@@ -80,8 +94,12 @@ impl Folder {
     /// # Errors
     /// When the folder cannot be written, another process trains into it, or it holds another run.
     pub fn prepare(&mut self, resumed: bool) -> Result<()> {
-        let out = self.out.display();
-        let hint = || format!("cannot write into {out} (choose another folder with --out)");
+        if self.is_new {
+            self.out = create_new(&self.out)?;
+            self.is_new = false;
+        }
+        let out = shown_path(&self.out);
+        let hint = || cannot_write_into(&self.out);
         fs::create_dir_all(self.checkpoints()).with_context(hint)?;
         // A file system without locks must do without.
         if let Ok(folder) = File::open(&self.out) {
@@ -109,12 +127,12 @@ impl Folder {
         let step = checkpoint.state.step;
         let path = self.checkpoint_path(step);
         atomic_file::write(&path, &checkpoint.encode())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .with_context(|| format!("cannot write {}", shown_path(&path)))?;
         let mut older = self.list()?;
         older.retain(|(found, path)| *found <= step && !self.bad.contains(path));
         for (found, path) in older.iter().rev().skip(keep) {
             if checkpoint.state.best_step != Some(*found) {
-                fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+                fs::remove_file(path).with_context(|| format!("cannot remove {}", shown_path(path)))?;
             }
         }
         Ok(())
@@ -123,7 +141,7 @@ impl Folder {
     /// All checkpoints with their steps, the oldest first.
     fn list(&self) -> Result<Vec<(u64, PathBuf)>> {
         let folder = self.checkpoints();
-        let named = || format!("cannot read {}", folder.display());
+        let named = || format!("cannot read {}", shown_path(&folder));
         let mut found = Vec::new();
         if !folder.exists() {
             return Ok(found);
@@ -138,7 +156,46 @@ impl Folder {
     }
 }
 
+/// Makes a folder that was not there before: `out`, else the first of `out-2`, `out-3`, … that is free. Of two processes
+/// that ask at once each gets its own.
+fn create_new(out: &Path) -> Result<PathBuf> {
+    let hint = || cannot_write_into(out);
+    fs::create_dir_all(out.parent().unwrap_or(Path::new(""))).with_context(hint)?;
+    for number in 1_u64.. {
+        let mut name = out.as_os_str().to_owned();
+        if number > 1 {
+            name.push(format!("-{number}"));
+        }
+        match fs::create_dir(&name) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.with_context(hint).map(|()| name.into()),
+        }
+    }
+    unreachable!("there are not so many folders")
+}
+
+fn cannot_write_into(out: &Path) -> String {
+    format!("cannot write into {} (choose another folder with --out)", shown_path(out))
+}
+
 /// The step in the name of a checkpoint.
 fn step_of(name: &str) -> Option<u64> {
     name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_nobody_else_is_found() {
+        let here = tempfile::tempdir().unwrap();
+        let out = here.path().join("runs/2026-01-31");
+        let paths = [(); 3].map(|()| {
+            let mut folder = Folder::new_like(&out);
+            folder.prepare(false).unwrap();
+            folder.path().to_owned()
+        });
+        assert_eq!(paths, ["", "-2", "-3"].map(|end| PathBuf::from(format!("{}{end}", out.display()))));
+    }
 }

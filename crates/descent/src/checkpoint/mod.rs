@@ -25,8 +25,10 @@ mod tensors;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use foreign_text::shown_path;
 use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
+use tensor::SimdLevel;
 
 pub use config::{Config, ResumeWith, Start};
 pub use folder::Folder;
@@ -55,6 +57,10 @@ pub struct Checkpoint {
     pub n_updates: u64,
     /// Weights in the moving average.
     pub n_averaged: u64,
+    /// The instruction set that it was computed with, as `DESCENT_SIMD` spells it; `None` where the checkpoint is older
+    /// than this field.
+    #[serde(default)]
+    pub instruction_set: Option<String>,
     /// What early stopping has seen.
     #[serde(with = "state::ProgressDef")]
     pub stopper: optim::Progress,
@@ -72,6 +78,7 @@ impl Checkpoint {
             state,
             n_updates: 0,
             n_averaged: 0,
+            instruction_set: Some(SimdLevel::current().name().to_owned()),
             stopper,
             tensors: Tensors::default(),
         }
@@ -95,7 +102,7 @@ impl Checkpoint {
     /// When the file cannot be read, its checksum is wrong, or it is not a checkpoint of this program.
     pub fn read(path: &Path) -> Result<Self> {
         let archive = Archive::open(path)?;
-        let named = || path.display().to_string();
+        let named = || shown_path(path);
         checksum::check(path, archive.metadata(CHECKSUM)?.as_deref()).with_context(named)?;
         let json = archive.metadata(CHECKPOINT)?.context("it is not a checkpoint").with_context(named)?;
         bounds::check(&json).with_context(named)?;
@@ -106,12 +113,17 @@ impl Checkpoint {
         ensure!(
             checkpoint.format == FORMAT,
             "{}: it is a checkpoint of format {}, expected format {FORMAT}",
-            path.display(),
+            shown_path(path),
             checkpoint.format
         );
         checkpoint.check_counters().with_context(named)?;
         checkpoint.tensors = Tensors::read(&archive).with_context(named)?;
         Ok(checkpoint)
+    }
+
+    /// The instruction set that the checkpoint was computed with, if it is known to be another than the current one.
+    pub fn other_instruction_set(&self) -> Option<&str> {
+        self.instruction_set.as_deref().filter(|&name| name != SimdLevel::current().name())
     }
 
     /// Whether the counters can be those of one run.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use autograd::Params;
+use foreign_text::Foreign;
 use nn::weights::Archive;
+use optim::{Param, check_finite_slice};
 use tensor::{MAX_RANK, Shape};
 
 /// Named tensors; the part of a name before its first dot is the group.
@@ -49,6 +51,18 @@ impl Tensors {
             ensure!(params.find(name).is_some(), "{group}.{name} is not in the network");
         }
         Ok(values)
+    }
+
+    /// Checks that there is no NaN and no infinity.
+    ///
+    /// # Errors
+    /// Names the first tensor that has one, and where.
+    pub fn check_finite(&self) -> Result<()> {
+        for (name, (_, values)) in &self.0 {
+            let all = Param::new(Foreign::new(name).to_string(), 0..values.len());
+            check_finite_slice(&[all], values)?;
+        }
+        Ok(())
     }
 
     /// All tensors, by name.

@@ -1,10 +1,14 @@
-//! Stopping and resuming: what goes from a run into a checkpoint, and back.
+//! Stopping and resuming: what goes from a run into a checkpoint, whether it is worth it, and back.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use autograd::Mode;
+use classifier::output::warn;
 use data::Loader;
+use foreign_text::shown_path;
 
-use super::Run;
+use super::{Run, mean_loss};
 use crate::checkpoint::Checkpoint;
+use crate::non_finite::OnNan;
 use crate::signals::{self, Stopped};
 
 /// The groups of the run's tensors in a checkpoint.
@@ -38,8 +42,24 @@ impl Run<'_> {
         signals::received().is_some() || self.timer.is_due(self.state.step, ends_epoch)
     }
 
-    /// Writes a checkpoint, and ends the run if a signal asked for it.
+    /// Writes a checkpoint if all in it is finite, and ends the run if a signal asked for it.
     pub(super) fn save_checkpoint(&mut self) -> Result<()> {
+        if self.is_finite()? {
+            self.folder.save(&self.checkpoint(), self.args.session.keep)?;
+            self.timer.restart();
+            self.saved_step = Some(self.state.step);
+        }
+        match signals::received() {
+            Some(signal) => {
+                let out = self.folder.path().to_owned();
+                Err(Stopped { signal, step: self.state.step, out }.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The run as it is.
+    fn checkpoint(&self) -> Checkpoint {
         let mut checkpoint =
             Checkpoint::new(self.config.clone(), self.state.clone(), self.stopper.progress());
         checkpoint.tensors.add_model(MODEL, &self.params, self.params.values());
@@ -47,15 +67,57 @@ impl Run<'_> {
             checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
         }
         self.recipe.save(&mut checkpoint, &self.params);
-        self.folder.save(&checkpoint, self.args.session.keep)?;
-        self.timer.restart();
-        self.saved_step = Some(self.state.step);
-        match signals::received() {
-            Some(signal) => {
-                let out = self.folder.path().to_owned();
-                Err(Stopped { signal, step: self.state.step, out }.into())
-            }
-            None => Ok(()),
+        checkpoint
+    }
+
+    /// Whether the run is worth saving: loss and gradient were looked at before the last step, not what it led to.
+    ///
+    /// # Errors
+    /// When it is not; with `--on-nan continue` that is only said.
+    pub(super) fn is_finite(&mut self) -> Result<bool> {
+        if let Some((step, is_finite)) = self.looked_at
+            && step == self.state.step
+        {
+            return Ok(is_finite);
+        }
+        let fault = self.fault();
+        let was_finite = self.looked_at.is_none_or(|(_, is_finite)| is_finite);
+        self.looked_at = Some((self.state.step, fault.is_none()));
+        let Some(fault) = fault else { return Ok(true) };
+        let said = format!("after step {}: {fault}; {}", self.state.step, self.way_on());
+        match self.args.session.on_nan {
+            OnNan::Stop | OnNan::Skip => bail!("training stopped {said}"),
+            OnNan::Continue if was_finite => warn(format_args!("warning: nothing is saved {said}")),
+            OnNan::Continue => {}
+        }
+        Ok(false)
+    }
+
+    /// What is NaN or infinite in the run: in what a checkpoint holds, or the loss of the last batch with the weights
+    /// as they are now, which may be finite and yet too large for any loss to be.
+    fn fault(&mut self) -> Option<String> {
+        if let Err(error) = self.checkpoint().tensors.check_finite() {
+            return Some(error.to_string());
+        }
+        // Where steps may be skipped, one batch is no proof.
+        if self.batch.is_empty() || self.args.session.on_nan == OnNan::Skip {
+            return None;
+        }
+        // In training mode the tape finds its buffers as the last step left them.
+        let mode = Mode::train(self.args.settings.seed, self.state.step);
+        let g = self.tape.begin(&mut self.params, mode);
+        let loss = g.scalar(mean_loss(&self.net, &g, &self.batch));
+        (!loss.is_finite()).then(|| format!("with the new weights the loss is {loss}"))
+    }
+
+    /// What is left of a run that NaN or infinity has stopped, and what may help.
+    pub(super) fn way_on(&self) -> String {
+        match self.saved_step {
+            Some(step) => format!(
+                "the last checkpoint is {}. Resume from it with a smaller --lr (--resume --resume-with flags)",
+                shown_path(&self.folder.checkpoint_path(step))
+            ),
+            None => "there is no checkpoint yet. Try a smaller --lr".to_owned(),
         }
     }
 }

@@ -53,6 +53,16 @@ pub fn short_failure(folder: &Path, args: &[&str]) -> String {
     stderr
 }
 
+/// What a command that must fail says last.
+pub fn failure_at_the_end(folder: &Path, args: &[&str]) -> String {
+    let output = descent(folder).args(args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let last = stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: "), "{stderr}");
+    last.to_owned()
+}
+
 pub fn train(folder: &Path, out: &str, more: &[&str]) -> String {
     let args = ["train", "--data", "data", "--batch-size", "16", "--lr", "0.001", "--out", out];
     let assert = descent(folder).args(args).args(more).assert().success();

@@ -1,6 +1,6 @@
 //! Monte Carlo dropout: how uncertain the network is about an image that is rotated step by step.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use autograd::{Mode, Tape};
 use clap::Args;
 use classifier::ranges::within;
@@ -92,6 +92,10 @@ impl Experiment for CnnDoubt {
         let images: Vec<Vec<u8>> = angles.iter().map(|&angle| turned(&image, angle)).collect();
         let asked = images.iter().map(|image| predict(&trained, image, self.passes, self.network.seed));
         let opinions: Vec<Prediction> = asked.collect();
+        ensure!(
+            opinions.iter().all(|opinion| opinion.mean.iter().all(|p| p.is_finite())),
+            "the network's answer to the image is NaN or infinite"
+        );
 
         section.text(&format!(
             "An image of the class *{}* is rotated step by step, and at each step it passes {} times through the network with \

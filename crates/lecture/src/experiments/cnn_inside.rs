@@ -118,6 +118,10 @@ impl Experiment for CnnInside {
             ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160);
         section.plot("image", &shown, &shown, "What the network is shown.")?;
         let blocks = activations(&trained, &image);
+        ensure!(
+            blocks.iter().all(|maps| maps.channels.iter().flatten().all(|value| value.is_finite())),
+            "the network's activations are NaN or infinite"
+        );
         let grid = |n_columns: usize| {
             let n_rows = self.channels.div_ceil(n_columns) as u32;
             let size = (78 * n_columns as u32 + 16, 78 * n_rows + 60);

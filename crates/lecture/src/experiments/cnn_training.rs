@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use foreign_text::{Foreign, shown_path};
 use viz::Figure;
 
 use super::Experiment;
@@ -75,8 +76,8 @@ impl Course {
     /// Names the file that cannot be read or is not a history.
     pub fn of_run(dir: &Path) -> Result<Self> {
         let file = dir.join("history.csv");
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        Self::parse(&text).with_context(|| format!("{} is not the history of a run", file.display()))
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", shown_path(&file)))?;
+        Self::parse(&text).with_context(|| format!("{} is not the history of a run", shown_path(&file)))
     }
 
     fn parse(csv: &str) -> Result<Self> {
@@ -89,7 +90,8 @@ impl Course {
             let at = at.with_context(|| format!("it has no column {name}"))?;
             let number = |row: &Vec<&str>| {
                 let text = row.get(at).with_context(|| format!("a line has no {name}"))?;
-                text.parse().with_context(|| format!("{name}: expected a number, found {text:?}"))
+                text.parse()
+                    .with_context(|| format!("{name}: expected a number, found {}", Foreign::new(text)))
             };
             rows.iter().map(number).collect::<Result<Vec<f64>>>()
         };
@@ -108,7 +110,9 @@ impl Experiment for CnnTraining {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         let (name, course) = match &self.run {
-            Some(dir) => (format!("the run in {}", dir.display()), Course::of_run(dir)?),
+            Some(dir) => {
+                (format!("the run in {}", Foreign::new(&dir.to_string_lossy())), Course::of_run(dir)?)
+            }
             None => ("the run on record".to_owned(), Course::on_record()?),
         };
         section.text(INTRODUCTION);
@@ -150,10 +154,9 @@ impl Experiment for CnnTraining {
         let mut table = Table::new(["", "epochs", "mean of batches", "mean of images", "test accuracy, %"]);
         let numbers =
             [course.train_loss[last], course.train_loss_per_sample[last], course.test_accuracy[last]];
-        let row = |name: &str, n: usize, numbers: [f64; 3]| {
-            [name.into(), n.into()].into_iter().chain(numbers.map(Cell::from))
-        };
-        table.push(row(&name, course.epoch.len(), numbers));
+        let row =
+            |name: &str, n: usize, numbers: [Cell; 3]| [name.into(), n.into()].into_iter().chain(numbers);
+        table.push(row(&name, course.epoch.len(), numbers.map(Cell::from)));
 
         let trained = self.network.network()?;
         let score = trained.score()?;
@@ -161,10 +164,12 @@ impl Experiment for CnnTraining {
         for (i, lesson) in trained.lessons.iter().enumerate() {
             lessons.push([(i + 1).into(), lesson.mean_of_batches.into(), lesson.mean_of_images.into()]);
         }
-        let (of_batches, of_images) =
-            trained.lessons.last().map_or((f64::NAN, f64::NAN), |l| (l.mean_of_batches, l.mean_of_images));
+        let [of_batches, of_images]: [Cell; 2] = match trained.lessons.last() {
+            Some(lesson) => [lesson.mean_of_batches.into(), lesson.mean_of_images.into()],
+            None => ["–".into(), "–".into()],
+        };
         let here = if self.network.model.is_some() { "the network from the file" } else { "on the spot" };
-        table.push(row(here, trained.lessons.len(), [of_batches, of_images, score.accuracy]));
+        table.push(row(here, trained.lessons.len(), [of_batches, of_images, score.accuracy.into()]));
         section.table("ends", "How it ends.", table);
         if !trained.lessons.is_empty() {
             section.text(&format!("The second is {}.", self.network.describe(&trained)));

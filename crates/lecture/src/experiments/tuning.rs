@@ -92,7 +92,7 @@ impl Tuning {
     /// Tries every point on the training split, chooses on the validation split, tests the choice.
     ///
     /// # Errors
-    /// When the images cannot be read or too few are left to train on.
+    /// When the images cannot be read or too few are left to train on, or the best network answers with NaN.
     pub fn search(&self) -> Result<Search> {
         let images = Images::open(self.data.as_deref())?;
         let all = Subset::first(&images.train, self.images);
@@ -129,8 +129,9 @@ impl Tuning {
         let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
         params.values_mut().copy_from_slice(&values);
         let mut loader = Loader::new(&images.test, 64);
-        let test = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, n_classes)?.score();
-        Ok(Search { trials, best, test, split: (training.len(), validation.len()) })
+        let test = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, n_classes)?;
+        test.check_finite()?;
+        Ok(Search { trials, best, test: test.score(), split: (training.len(), validation.len()) })
     }
 }
 

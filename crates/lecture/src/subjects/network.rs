@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use autograd::{Mode, Params, Tape};
 use clap::Args;
 use classifier::ranges::{any_seed, within};
 use classifier::{Evaluation, Images, Score, model};
 use data::{Batch, Dataset, Loader, Normalize, Subset};
-use foreign_text::Foreign;
+use foreign_text::{Foreign, shown_path};
 use nn::{Layer, Sequential, models};
 use optim::{Adam, AnyRule, Optimizer};
 
@@ -94,6 +94,11 @@ impl NetworkFlags {
         if let Some(file) = &self.model {
             let (_, params, about) = model::load(file)?;
             about.check_classes(&images.test, images.name)?;
+            ensure!(
+                params.values().iter().all(|value| value.is_finite()),
+                "{}: weights in it are NaN or infinite",
+                shown_path(file)
+            );
             let (normalize, values) = (about.normalize(), params.values().to_vec());
             return Ok(Trained { images, normalize, lessons: Vec::new(), values });
         }
@@ -112,7 +117,7 @@ impl NetworkFlags {
     pub fn describe(&self, trained: &Trained) -> String {
         match &self.model {
             Some(file) => {
-                let file = file.display().to_string();
+                let file = file.to_string_lossy();
                 format!("the network in {}, on {}", Foreign::new(&file).markdown(), trained.images.name)
             }
             None => format!(
@@ -203,17 +208,19 @@ impl Trained {
     /// The network on the entire test set.
     ///
     /// # Errors
-    /// When the images can no longer be read.
+    /// When the images can no longer be read, or an answer is NaN or infinite.
     pub fn evaluate(&self) -> Result<Evaluation> {
         let (net, mut params) = self.build();
         let mut loader = Loader::new(&self.images.test, 64).normalize(&self.normalize);
-        Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, self.classes().len())
+        let n_classes = self.classes().len();
+        let evaluation = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, n_classes)?;
+        evaluation.check_finite().map(|()| evaluation)
     }
 
     /// Loss and accuracy on the test set.
     ///
     /// # Errors
-    /// When the images can no longer be read.
+    /// As [`evaluate`](Self::evaluate).
     pub fn score(&self) -> Result<Score> {
         Ok(self.evaluate()?.score())
     }

@@ -88,20 +88,25 @@ impl Tensor {
         Self { shape, data: (0..shape.numel()).map(element).collect() }
     }
 
-    /// start, start + step, … up to and without `end`, as they are when rounded to f32: ⌈(end − start) / step⌉ elements,
-    /// or fewer where rounding makes `end` of the last.
+    /// start, start + step, … up to and without `end`: ⌈(end − start) / step⌉ elements.
+    ///
+    /// The three numbers are rounded to f32: a quotient that this alone can have moved away from a whole number counts
+    /// as that number, so that 0 to 0.3 by 0.1 has three elements. What rounding makes `end` is left out.
     ///
     /// # Panics
     /// When `step` is zero, a number is not finite, or there are more elements than memory can address.
     #[track_caller]
     pub fn arange(start: f32, end: f32, step: f32) -> Self {
         assert!(step != 0.0, "Tensor::arange: the step is zero");
-        let len = ((f64::from(end) - f64::from(start)) / f64::from(step)).ceil();
-        assert!(len.is_finite(), "Tensor::arange: from {start} to {end} by {step} is not a finite range");
+        let [first, last, by] = [start, end, step].map(f64::from);
+        let quotient = (last - first) / by;
+        assert!(quotient.is_finite(), "Tensor::arange: from {start} to {end} by {step} is not a finite range");
+        let error = (((first.abs() + last.abs()) / by).abs() + quotient.abs()) * f64::from(f32::EPSILON) / 2.0;
+        let whole = quotient.round();
+        let len = if (quotient - whole).abs() <= error { whole } else { quotient.ceil() };
         let element = |idx| (f64::from(start) + idx as f64 * f64::from(step)) as f32;
         let shape = Shape::new(&[len.max(0.0) as usize]);
         let mut data: Vec<f32> = (0..shape[0]).map(element).collect();
-        // `end` and `step` are rounded: what came out decides, and may be `end` itself.
         while data.pop_if(|last| if step > 0.0 { *last >= end } else { *last <= end }).is_some() {}
         Self { shape: [data.len()].into(), data }
     }
