@@ -45,7 +45,7 @@ fn folder_with_data() -> TempDir {
 /// A model whose classes have these names.
 fn model_with_classes(path: &Path, names: &[&str; 10]) {
     let (_, params) = nn::build(nn::models::lecture_cnn(0.0), 0);
-    let about = serde_json::json!({ "classes": names, "mean": [0.0; 3], "std": [1.0; 3] }).to_string();
+    let about = serde_json::json!({ "classes": names, "mean": [0, 0, 0], "std": [1, 1, 1] }).to_string();
     nn::weights::save(path, &params, &[("descent", &about)]).unwrap();
 }
 

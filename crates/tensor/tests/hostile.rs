@@ -14,8 +14,9 @@ use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_r
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::linear::*;
 use tensor::loss::*;
-use tensor::matmul::{MatmulShape, matmul};
+use tensor::matmul::{MatmulShape, batched_matmul, matmul};
 use tensor::norm::*;
+use tensor::pad::{PadMode, pad_backward, pad_forward};
 use tensor::parallel::{MAX_SHARDS, Shards, for_each_chunk, rows_mut, sum_over_shards};
 use tensor::pool::*;
 use tensor::reduce::{Reduction, argmax, fold_to_shape, reduce_rows};
@@ -90,6 +91,11 @@ const OF_SIZES: &[Kernel] = &[
             let shape = MatmulShape { m, k, n, transpose_a, transpose_b };
             output(&[m, n], |c| matmul(c, &input(&[m, k]), &input(&[k, n]), &shape, Beta::Zero));
         }
+    }),
+    ("batched_matmul", |[m, k, n]| {
+        let shape = MatmulShape { m, k, n, transpose_a: true, transpose_b: false };
+        let (a, b, two) = (input(&[2, m, k]), input(&[2, k, n]), Shape::new(&[2]));
+        output(&[2, m, n], |c| batched_matmul(c, (&a, &two), (&b, &two), &two, &shape, Beta::Zero));
     }),
     ("linear_forward", |[n, i, o]| {
         let shape = LinearShape { batch: n, in_features: i, out_features: o };
@@ -318,10 +324,13 @@ fn wrong_lengths_of_a_fused_block_are_refused() {
     });
 }
 
+/// What the sentence contains, and a call with an output of a wrong length.
+type Case<'a> = (&'static str, &'a dyn Fn(&mut [f32]));
+
 #[test]
 fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
     let (x, shape) = ([0.5; 4], Shape::new(&[2, 2]));
-    let cases: &[(&str, &dyn Fn(&mut [f32]))] = &[
+    let cases: &[Case<'_>] = &[
         ("", &|y| activation::relu_forward(y, &x)),
         ("", &|y| activation::relu_backward(y, &x, &x, Beta::One)),
         ("", &|y| activation::leaky_relu_forward(y, &x, 0.1)),
@@ -344,7 +353,7 @@ fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
         ("permute", &|y| layout::permute(y, &x, &shape, &[usize::MAX, 0], Beta::Zero)),
         ("slice_forward", &|y| layout::slice_forward(y, &x, &shape, 0, 0..1, Beta::Zero)),
         ("slice_forward", &|y| layout::slice_forward(y, &x, &shape, 1, 1..usize::MAX, Beta::Zero)),
-        ("slice_backward", &|y| layout::slice_backward(y, &x, &shape, 1, usize::MAX..0, Beta::Zero)),
+        ("slice_backward", &|y| layout::slice_backward(y, &x, &shape, 1, HUGE[0]..4, Beta::Zero)),
         ("slice_backward", &|y| layout::slice_backward(y, &x, &shape, 1, 0..usize::MAX, Beta::Zero)),
         ("concat_part", &|y| layout::concat_part(y, &x, &shape, 0, 1..HUGE[1])),
         ("axis", &|y| layout::concat_part(y, &x, &shape, usize::MAX, 0..1)),
@@ -354,7 +363,7 @@ fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
         ("broadcast_forward", &|y| broadcast::broadcast_forward(y, &x, &shape, &shape, Beta::Zero)),
         ("broadcast_zip", &|y| broadcast::broadcast_zip(y, (&x, &shape), (&x, &shape), &shape, |a, _| a)),
         ("broadcast_zip3", &|y| {
-            broadcast::broadcast_zip3(y, &x, (&x, &shape), (&x, &shape), &shape, |a, _, _| a);
+            broadcast::broadcast_zip3(y, [(&x, &shape); 3], &shape, |a, _, _| a);
         }),
         ("reduce_to_shape", &|y| {
             broadcast::reduce_to_shape(y, &x, &Shape::scalar(), &shape, Reduction::Mean, None, Beta::One);
@@ -362,6 +371,25 @@ fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
         ("fold_to_shape", &|y| fold_to_shape(y, &x, &shape, &shape, 0.0, f32::max)),
         ("argmax", &|_| argmax(&mut [0; 3], &x, &shape, 0)),
         ("axis", &|_| argmax(&mut [0; 2], &x, &shape, usize::MAX)),
+        ("batched_matmul", &|y| {
+            // As many products as would make the length of what is there wrap around.
+            let (many, one) = (Shape::new(&[1 << 60]), Shape::scalar());
+            let of_16 = MatmulShape { m: 4, k: 0, n: 4, transpose_a: true, transpose_b: false };
+            batched_matmul(&mut y[..0], (&[], &many), (&[], &one), &many, &of_16, Beta::Zero);
+        }),
+        ("batched_matmul", &|y| {
+            let (three, of_1) = (Shape::new(&[3]), [1; 3]);
+            let [m, k, n] = of_1;
+            let of_1 = MatmulShape { m, k, n, transpose_a: true, transpose_b: false };
+            batched_matmul(y, (&x[..2], &[2].into()), (&x[..1], &Shape::scalar()), &three, &of_1, Beta::Zero);
+        }),
+        ("pad_forward", &|y| pad_forward(y, &x, &shape, &[[1, 1], [0, 0]], PadMode::Replicate)),
+        ("pad", &|y| pad_forward(y, &x, &shape, &[[3, 0], [0, 0]], PadMode::Reflect)),
+        ("Shape::new", &|y| pad_forward(y, &x, &shape, &[[usize::MAX; 2]; 2], PadMode::Replicate)),
+        ("pad_backward", &|y| pad_backward(y, &x, &shape, &[[1, 1], [0, 0]], PadMode::Reflect, Beta::One)),
+        ("Shape::new", &|y| {
+            pad_backward(y, &x, &shape, &[[HUGE[0]; 2]; 2], PadMode::Constant(0.0), Beta::One)
+        }),
         ("Shape::new", &|_| _ = broadcast::broadcast_shapes(&[1 << 60, 1].into(), &[1, 1 << 60].into())),
         ("Shape::new", &|_| _ = Tensor::zeros([1 << 31, 1 << 31])),
         ("Shape::new", &|_| _ = Tensor::arange(0.0, 3e38, 1e-38)),
@@ -455,6 +483,7 @@ const HARMLESS: &[&str] = &[
     "min_nan",
     "worth_splitting",
     "permuted_shape",
+    "padded_shape",
     "inverse_permutation",
 ];
 

@@ -23,6 +23,8 @@ fn construction() {
             assert!(range.as_slice().iter().all(|x| x.abs() < end.abs()), "to {end} by {step}");
         }
     }
+    assert_eq!(Tensor::arange(1.0, 1.0f32.next_up(), 1.0), Tensor::from([1.0]));
+    assert_eq!(Tensor::arange(1e8, 1e8 + 8.0, 1.0).shape(), &Shape::new(&[5]));
     assert_eq!(Tensor::arange(3.0, 0.0, -1.0), Tensor::from([3.0, 2.0, 1.0]));
     assert_eq!(Tensor::arange(1.0, 0.0, 1.0).shape(), &Shape::new(&[0]));
     assert_eq!(matrix().at(&[1, 2]), 6.0);

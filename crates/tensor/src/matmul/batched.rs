@@ -1,7 +1,7 @@
 //! Many matrix products at once, the leading axes of their operands broadcast.
 
 use super::{MatmulShape, matmul, product_work};
-use crate::broadcast::broadcast_strides;
+use crate::broadcast::{broadcast_shapes, broadcast_strides};
 use crate::nest::Nest;
 use crate::parallel::{MIN_PARALLEL_WORK, for_each_chunk, rows_mut};
 use crate::shape::checked_len;
@@ -25,9 +25,16 @@ pub fn batched_matmul(
     let &MatmulShape { m, k, n, transpose_a, .. } = shape;
     let [c_len, a_len, b_len] = [[m, n], [m, k], [k, n]].map(|dims| checked_len("batched_matmul", &dims));
     let n_products = leading.numel();
-    assert_eq!(c.len(), n_products * c_len, "batched_matmul: c is {leading} products of {m} x {n}");
-    assert_eq!(a.len(), a_leading.numel() * a_len, "batched_matmul: a is {a_leading} matrices of {m} x {k}");
-    assert_eq!(b.len(), b_leading.numel() * b_len, "batched_matmul: b is {b_leading} matrices of {k} x {n}");
+    let all = |leading: &Shape, of_one| checked_len("batched_matmul", &[leading.numel(), of_one]);
+    assert_eq!(c.len(), all(leading, c_len), "batched_matmul: c is {leading} products of {m} x {n}");
+    assert_eq!(a.len(), all(a_leading, a_len), "batched_matmul: a is {a_leading} matrices of {m} x {k}");
+    assert_eq!(b.len(), all(b_leading, b_len), "batched_matmul: b is {b_leading} matrices of {k} x {n}");
+    for axes in [a_leading, b_leading] {
+        assert!(
+            broadcast_shapes(axes, leading) == Some(*leading),
+            "batched_matmul: {axes} does not broadcast to {leading}"
+        );
+    }
     if b_leading.numel() == 1 && a_leading.numel() == n_products && !transpose_a {
         // One matrix b for all: the rows of all of a are those of one matrix.
         return matmul(c, a, b, &MatmulShape { m: n_products * m, ..*shape }, beta);

@@ -100,11 +100,16 @@ impl Tensor {
         assert!(step != 0.0, "Tensor::arange: the step is zero");
         let [first, last, by] = [start, end, step].map(f64::from);
         let quotient = (last - first) / by;
-        assert!(quotient.is_finite(), "Tensor::arange: from {start} to {end} by {step} is not a finite range");
-        let error = (((first.abs() + last.abs()) / by).abs() + quotient.abs()) * f64::from(f32::EPSILON) / 2.0;
+        assert!(
+            quotient.is_finite(),
+            "Tensor::arange: from {start} to {end} by {step} is not a finite range"
+        );
+        let error =
+            (((first.abs() + last.abs()) / by).abs() + quotient.abs()) * f64::from(f32::EPSILON) / 2.0;
         let whole = quotient.round();
-        let len = if (quotient - whole).abs() <= error { whole } else { quotient.ceil() };
-        let element = |idx| (f64::from(start) + idx as f64 * f64::from(step)) as f32;
+        let is_whole = whole >= 1.0 && (quotient - whole).abs() <= error;
+        let len = if is_whole { whole } else { quotient.ceil() };
+        let element = |idx| (first + idx as f64 * by) as f32;
         let shape = Shape::new(&[len.max(0.0) as usize]);
         let mut data: Vec<f32> = (0..shape[0]).map(element).collect();
         while data.pop_if(|last| if step > 0.0 { *last >= end } else { *last <= end }).is_some() {}
