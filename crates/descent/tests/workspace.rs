@@ -44,6 +44,7 @@ fn the_crate_graph_stays_as_designed() {
         ("foreign-text", &[]),
         ("huge-pages", &[]),
         ("keyed-random", &[]),
+        ("metrics", &[]),
         ("simd", &[]),
         ("parameters", &[]),
         ("tensor", &["keyed-random", "simd"]),

@@ -1,0 +1,176 @@
+//! Which class was taken for which, and what follows: precision, recall, F1.
+
+use crate::Error;
+use crate::scores::{argmax, ratio, samples};
+
+/// How many samples of each class were taken for each class.
+///
+/// ```
+/// use metrics::{Average, ConfusionMatrix};
+/// let mut confusion = ConfusionMatrix::new(2);
+/// confusion.update(&[0.9, 0.1, /**/ 0.2, 0.8, /**/ 0.3, 0.7], &[0, 0, 1])?;
+/// assert_eq!(confusion.row(0), [1, 1]); // of class 0, one taken for each
+/// assert_eq!(confusion.class(1).precision, 0.5);
+/// assert_eq!(confusion.average(Average::Macro).recall, 0.75);
+/// # Ok::<(), metrics::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    n_classes: usize,
+    counts: Vec<u64>,
+}
+
+/// Precision, recall and F1 of a class, or their average. What would be 0 / 0 is 0, as in scikit-learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassScores {
+    /// Of the samples taken for the class, the share that are of it: TP / (TP + FP).
+    pub precision: f64,
+    /// Of the samples of the class, the share that were taken for it: TP / (TP + FN).
+    pub recall: f64,
+    /// The harmonic mean of the two: 2 TP / (2 TP + FP + FN).
+    pub f1: f64,
+    /// How many samples are of the class; for an average, how many there are.
+    pub support: u64,
+}
+
+/// How the scores of classes are averaged, by scikit-learn's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Average {
+    /// The mean over all classes, those without samples too.
+    Macro,
+    /// From TP, FP and FN summed over the classes: all three scores are the accuracy.
+    Micro,
+    /// The mean over the classes, each weighted by its number of samples.
+    Weighted,
+}
+
+impl ConfusionMatrix {
+    /// Of no samples yet.
+    ///
+    /// # Panics
+    /// When there is no class.
+    #[track_caller]
+    pub fn new(n_classes: usize) -> Self {
+        assert!(n_classes > 0, "ConfusionMatrix::new: no classes, expected 1 or more");
+        Self { n_classes, counts: vec![0; n_classes * n_classes] }
+    }
+
+    /// Counts samples, each taken for the class of its largest score (the first of equals): `scores` are logits or
+    /// probabilities, n × classes; `labels` n.
+    ///
+    /// # Errors
+    /// When a score is NaN.
+    ///
+    /// # Panics
+    /// When the lengths do not fit, or a label is not among the classes.
+    #[track_caller]
+    pub fn update(&mut self, scores: &[f32], labels: &[u32]) -> Result<(), Error> {
+        assert!(
+            scores.len() == labels.len() * self.n_classes,
+            "ConfusionMatrix::update: {} scores for {} labels and {} classes",
+            scores.len(),
+            labels.len(),
+            self.n_classes
+        );
+        for (scores, label) in samples("ConfusionMatrix", scores, labels)? {
+            self.count(label, argmax(scores));
+        }
+        Ok(())
+    }
+
+    /// Counts one sample of class `label` that was taken for class `predicted`.
+    ///
+    /// # Panics
+    /// When one of them is not among the classes.
+    #[track_caller]
+    pub fn count(&mut self, label: usize, predicted: usize) {
+        let n_classes = self.n_classes;
+        assert!(
+            label < n_classes && predicted < n_classes,
+            "ConfusionMatrix::count: label {label} and prediction {predicted} of {n_classes} classes"
+        );
+        self.counts[label * n_classes + predicted] += 1;
+    }
+
+    /// Adds what `other` has counted.
+    ///
+    /// # Panics
+    /// When `other` has another number of classes.
+    #[track_caller]
+    pub fn merge(&mut self, other: &Self) {
+        assert!(
+            self.n_classes == other.n_classes,
+            "ConfusionMatrix::merge: {} classes and {} classes",
+            self.n_classes,
+            other.n_classes
+        );
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
+    }
+
+    /// How many classes there are.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// How many samples were counted.
+    pub fn n_samples(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// All counts, row after row: row `l`, column `p` has the samples of class `l` taken for class `p`.
+    pub fn value(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// For how many samples of class `label` each class was taken.
+    ///
+    /// # Panics
+    /// When `label` is not among the classes.
+    pub fn row(&self, label: usize) -> &[u64] {
+        &self.counts[label * self.n_classes..][..self.n_classes]
+    }
+
+    /// The share of samples on the diagonal; `None` without samples.
+    pub fn accuracy(&self) -> Option<f64> {
+        let n_samples = self.n_samples();
+        let n_right: u64 = (0..self.n_classes).map(|class| self.row(class)[class]).sum();
+        (n_samples > 0).then(|| ratio(n_right, n_samples))
+    }
+
+    /// Precision, recall and F1 of one class; 0 where there is nothing to divide by.
+    ///
+    /// # Panics
+    /// When `class` is not among the classes.
+    pub fn class(&self, class: usize) -> ClassScores {
+        let support: u64 = self.row(class).iter().sum();
+        let n_taken: u64 = self.counts.iter().skip(class).step_by(self.n_classes).sum();
+        let n_right = self.row(class)[class];
+        ClassScores {
+            precision: ratio(n_right, n_taken),
+            recall: ratio(n_right, support),
+            f1: ratio(2 * n_right, n_taken + support),
+            support,
+        }
+    }
+
+    /// Precision, recall and F1 over all classes; 0 without samples.
+    pub fn average(&self, average: Average) -> ClassScores {
+        let n_samples = self.n_samples();
+        let mut scores = ClassScores { precision: 0.0, recall: 0.0, f1: 0.0, support: n_samples };
+        for class in (0..self.n_classes).map(|class| self.class(class)) {
+            let weight = match average {
+                Average::Macro => 1.0 / self.n_classes as f64,
+                Average::Weighted => ratio(class.support, n_samples),
+                Average::Micro => {
+                    // Each sample taken for the wrong class is one FP and one FN.
+                    let accuracy = self.accuracy().unwrap_or(0.0);
+                    return ClassScores { precision: accuracy, recall: accuracy, f1: accuracy, ..scores };
+                }
+            };
+            scores.precision += weight * class.precision;
+            scores.recall += weight * class.recall;
+            scores.f1 += weight * class.f1;
+        }
+        scores
+    }
+}
