@@ -58,11 +58,19 @@ thread_local! {
 /// assert_eq!(sum, 6.0);
 /// ```
 pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    let mut lease = Lease::take(len);
-    let memory = &mut lease.buffer.memory;
-    let start = memory.as_ptr().align_offset(ALIGNMENT);
-    f(&mut memory[start..start + len])
+    let mut few = Few([0.0; FEW]);
+    let mut lease = (len > FEW).then(|| Lease::take(len));
+    f(match &mut lease {
+        Some(lease) => lease.buffer.aligned(len),
+        None => &mut few.0[..len],
+    })
 }
+
+/// So many floats lie on the stack: a kernel is through with them sooner than with taking a buffer from the stock.
+const FEW: usize = 64;
+
+#[repr(align(64))]
+struct Few([f32; FEW]);
 
 /// A buffer on loan; dropping it, also while a panic unwinds, gives it back.
 struct Lease {
@@ -134,6 +142,11 @@ impl Buffer {
         // `vec!` of zeros asks for zeroed pages, which the system maps on first touch.
         Self { memory: vec![0.0; len + ALIGNMENT_FLOATS], last_user: usize::MAX }
     }
+
+    fn aligned(&mut self, len: usize) -> &mut [f32] {
+        let start = self.memory.as_ptr().align_offset(ALIGNMENT);
+        &mut self.memory[start..start + len]
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn buffers_are_aligned_long_enough_and_distinct_when_nested() {
-        for len in [0, 1, 15, 16, 17, 1000] {
+        for len in [0, 1, 15, 16, 17, FEW, FEW + 1, 1000] {
             with(len, |outer| {
                 assert_eq!((outer.len(), outer.as_ptr() as usize % ALIGNMENT), (len, 0));
                 outer.fill(1.0);
@@ -155,7 +168,7 @@ mod tests {
     #[test]
     fn a_panic_gives_the_buffer_and_the_depth_back() {
         let before = DEPTH.get();
-        std::panic::catch_unwind(|| with(10, |_| panic!("on purpose"))).unwrap_err();
+        std::panic::catch_unwind(|| with(1000, |_| panic!("on purpose"))).unwrap_err();
         assert_eq!(DEPTH.get(), before);
     }
 
@@ -184,7 +197,7 @@ mod tests {
     #[test]
     fn nesting_deeper_than_the_stocks_works() {
         fn nest(depth: usize) -> f32 {
-            with(4, |buffer| {
+            with(FEW + 4, |buffer| {
                 buffer.fill(1.0);
                 buffer[0] + if depth == 0 { 0.0 } else { nest(depth - 1) }
             })
