@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::mem;
 use std::ops::Deref;
 
-use keyed_random::{child_key, draw_key, seed_key};
+use keyed_random::{child_key, draw_key, seed_key, splitmix64};
 use tensor::Shape;
 use tensor::parallel::Shards;
 
@@ -105,7 +105,11 @@ impl Borrowed<'_> {
 
 impl<'a> Graph<'a> {
     pub(crate) fn new(tape: &'a mut Tape, params: Borrowed<'a>, mode: Mode) -> Self {
-        let (stream, n_draws, search) = (Cell::new(seed_key(mode.seed)), Cell::new(0), Search::default());
+        let key = match mode.micro_batch {
+            0 => seed_key(mode.seed),
+            k => splitmix64(child_key(seed_key(mode.seed), "micro_batch"), k),
+        };
+        let (stream, n_draws, search) = (Cell::new(key), Cell::new(0), Search::default());
         let trace = RefCell::new(None);
         let mode = Cell::new(mode);
         Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }

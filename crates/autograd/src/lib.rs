@@ -16,7 +16,10 @@ mod values;
 pub use batch::{Images, Operands};
 pub use graph::{Graph, Output, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
-pub use ops::{AttentionOptions, Pairing, QueryKeyValue, RotaryOptions};
-pub use ops::{BatchNormOptions, Conv2dOptions, CrossEntropyOptions, PadMode, Reduction};
+pub use ops::{
+    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, LocalResponseNormOptions,
+    PadMode, Pairing, QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, RotaryOptions,
+    StochasticDepthMode,
+};
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
 pub use tape::{Indices, Mode, Tape, Var};

@@ -62,6 +62,8 @@ pub struct Mode {
     pub seed: u64,
     /// The number of the step: the same seed and step give the same random numbers.
     pub step: u64,
+    /// Which micro-batch of the step this is, from 0: each has random numbers of its own.
+    pub micro_batch: u64,
     /// Every value and gradient is searched for NaN and infinity; see [`Graph::anomaly`].
     pub detect_anomaly: bool,
     /// Images of the whole batch: told where inputs have several rows for an image, or only a part of the batch is
@@ -81,6 +83,7 @@ impl Mode {
             accumulate: false,
             seed,
             step,
+            micro_batch: 0,
             detect_anomaly: false,
             n_images: None,
             n_shards: None,
@@ -98,9 +101,28 @@ impl Mode {
         Self { grad, ..self }
     }
 
-    /// The same, adding to the gradients of the steps before: the second and later micro-batches.
+    /// The same, adding to the gradients of the steps before: the second and later micro-batches, whose random numbers
+    /// [`micro_batch`](Self::micro_batch) keeps apart.
     pub fn accumulate(self) -> Self {
         Self { accumulate: true, ..self }
+    }
+
+    /// The same for the micro-batch number `k` of a step: dropout, and whatever else is random, draws anew in each. The
+    /// first is number 0, which is a step that is not divided.
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Role, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// let w = params.add("w", [1], Role::Trainable);
+    /// for k in 0..4 {
+    ///     let mode = Mode::train(42, 7).micro_batch(k);
+    ///     let mode = if k > 0 { mode.accumulate() } else { mode };
+    ///     tape.step(&mut params, mode, |g| g.sum(g.dropout(g.param(w), 0.5)));
+    /// }
+    /// // Here the optimizer makes its step, with the sum of four gradients.
+    /// ```
+    pub fn micro_batch(self, k: u64) -> Self {
+        Self { micro_batch: k, ..self }
     }
 
     /// The same, searching every value and gradient for NaN and infinity. Slow: for finding out

@@ -28,7 +28,7 @@ fn step(
     let mut y = g.variable([x.len() / channels, channels], x);
     for _ in 0..n_uses {
         let running = ids.map(|id| g.param(id));
-        y = g.batch_norm(y, running, None, options);
+        y = g.batch_norm(y, &running, [None, None], options);
     }
     let (output, loss) = (g.value(y).to_vec(), g.sum(y));
     if mode.grad {
@@ -48,7 +48,7 @@ proptest! {
         let x = numbers(rows * channels, seed);
         let (mut tape, mut params) = (Tape::new(), Params::new());
         let ids = statistics(&mut params, channels);
-        let options = BatchNormOptions { momentum, ..Default::default() };
+        let options = BatchNormOptions { momentum: Some(momentum), ..Default::default() };
         let (mut mean, mut var) = (vec![0.0; channels], vec![1.0; channels]);
         for n in 0..3 {
             step((&mut tape, &mut params), ids, (&x, channels), options, Mode::train(0, n), 1);
@@ -93,7 +93,7 @@ fn they_move_with_backward_in_training_and_not_otherwise() {
 
 #[test]
 fn a_layer_used_twice_learns_from_both() {
-    let options = BatchNormOptions { momentum: 0.5, eps: 0.0 };
+    let options = BatchNormOptions { momentum: Some(0.5), eps: 0.0 };
     let (mut tape, mut params) = (Tape::new(), Params::new());
     let ids = statistics(&mut params, 1);
     // The first use sees mean 2 and unbiased variance 2, the second mean 0 and unbiased variance 2.

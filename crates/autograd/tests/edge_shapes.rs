@@ -6,8 +6,8 @@ mod unary;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, Mode, Params, Reduction,
-    Role, Tape, Var,
+    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, LocalResponseNormOptions,
+    Mode, Params, RecurrentOptions, Reduction, Role, StochasticDepthMode, Tape, Var,
 };
 use unary::UNARY;
 
@@ -219,7 +219,7 @@ fn batch_norm_of_too_little() {
     let batch_norm = |g: &Graph<'_>, v: &[Var]| {
         let running = ["mean", "var"].map(|name| g.params().find(name).expect("it was added"));
         let running = running.map(|id| g.param(id));
-        g.batch_norm(v[0], running, None, BatchNormOptions { eps: 1.0, ..Default::default() })
+        g.batch_norm(v[0], &running, [None, None], BatchNormOptions { eps: 1.0, ..Default::default() })
     };
     on(&[&[0, 3]], batch_norm)
         .panics("batch_norm: [0, 3] has 0 values per channel, training needs at least 2");
@@ -229,6 +229,47 @@ fn batch_norm_of_too_little() {
     let evaluation = Mode::eval().with_grad(true);
     run(evaluation, &[&[0, 3]], batch_norm).gives_nothing(&[0, 3]);
     run(evaluation, &[&[1, 3]], batch_norm).gives(&[1, 3], 1.0);
+}
+
+#[test]
+fn norms_of_nothing_and_of_one() {
+    let layer_norm = |g: &Graph<'_>, v: &[Var]| {
+        let features = g.shape(v[0]).last().copied().expect("an axis");
+        g.layer_norm(v[0], [features], [None, None], 1e-5)
+    };
+    on(&[&[0, 3]], layer_norm).gives_nothing(&[0, 3]);
+    on(&[&[3, 0]], layer_norm).gives_nothing(&[3, 0]);
+    on(&[&[3, 1]], layer_norm).gives(&[3, 1], 0.0);
+    on(&[&[3]], layer_norm).gives(&[3], 0.0);
+    on(&[&[3, 2]], |g, v| g.rms_norm(v[0], [2], None, 0.0)).gives(&[3, 2], 1.0);
+    let group_norm = |g: &Graph<'_>, v: &[Var]| g.group_norm(v[0], 1, [None, None], 1e-5);
+    on(&[&[0, 2, 2, 3]], group_norm).gives_nothing(&[0, 2, 2, 3]);
+    on(&[&[2, 0, 2, 3]], group_norm).gives_nothing(&[2, 0, 2, 3]);
+    on(&[&[2, 2, 2, 0]], group_norm).gives_nothing(&[2, 2, 2, 0]);
+    on(&[&[2, 1, 1, 1]], group_norm).gives(&[2, 1, 1, 1], 0.0);
+    let instance_norm = |g: &Graph<'_>, v: &[Var]| {
+        let running = ["mean", "var"].map(|name| g.params().find(name).expect("it was added"));
+        let running = Some(running.map(|id| g.param(id)));
+        g.instance_norm(v[0], running, [None, None], BatchNormOptions::default())
+    };
+    on(&[&[0, 2, 2, 3]], instance_norm).gives_nothing(&[0, 2, 2, 3]);
+    on(&[&[2, 2, 2, 3]], instance_norm).gives(&[2, 2, 2, 3], 0.0);
+    let response = |g: &Graph<'_>, v: &[Var]| g.local_response_norm(v[0], LocalResponseNormOptions::new(2));
+    on(&[&[0, 3]], response).gives_nothing(&[0, 3]);
+    on(&[&[2, 0]], response).gives_nothing(&[2, 0]);
+    for dims in [&[0, 2, 2, 3][..], &[2, 0, 2, 3], &[2, 2, 2, 0]] {
+        on(&[dims], |g, v| g.dropout2d(v[0], 0.5)).gives_nothing(dims);
+        on(&[dims], |g, v| g.stochastic_depth(v[0], 0.5, StochasticDepthMode::Row)).gives_nothing(dims);
+    }
+    on(&[&[]], |g, v| g.stochastic_depth(v[0], 0.0, StochasticDepthMode::Batch)).gives(&[], 1.0);
+}
+
+#[test]
+fn sequences_of_nothing() {
+    let lstm = |g: &Graph<'_>, v: &[Var]| g.lstm(v[0], v[1], None, None, RecurrentOptions::default());
+    on(&[&[0, 4, 12], &[12, 3]], lstm).gives_nothing(&[0, 6, 3]);
+    on(&[&[2, 4, 0], &[0, 0]], lstm).gives_nothing(&[2, 6, 0]);
+    on(&[&[2, 0, 12], &[12, 3]], lstm).panics("sequences without a step");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use autograd::{BatchNormOptions, Graph, Mode, ParamId, Params, Role, Tape, Var};
 /// Batch normalisation and dropout, twice: in `body` and in `head`.
 fn network(g: &Graph<'_>, [mean, var, weight, bias]: [ParamId; 4], x: Var) -> Var {
     let block = |g: &Graph<'_>, x: Var| {
-        let affine = Some([g.param(weight), g.param(bias)]);
-        let y = g.batch_norm(x, [g.param(mean), g.param(var)], affine, BatchNormOptions::default());
+        let affine = [weight, bias].map(|id| Some(g.param(id)));
+        let y = g.batch_norm(x, &[g.param(mean), g.param(var)], affine, BatchNormOptions::default());
         g.dropout(y, 0.5)
     };
     let y = g.scope("body", |g| g.scope("0", |g| block(g, x)));

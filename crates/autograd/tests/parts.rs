@@ -89,7 +89,7 @@ fn batch_norms(params: &mut Params) -> Network {
     Box::new(move |g, x| {
         let norm = |x: Var, norm: [ParamId; 4]| {
             let [mean, var, weight, bias] = norm.map(|id| g.param(id));
-            g.batch_norm(x, [mean, var], Some([weight, bias]), BatchNormOptions::default())
+            g.batch_norm(x, &[mean, var], [Some(weight), Some(bias)], BatchNormOptions::default())
         };
         let options = autograd::Conv2dOptions { padding: [1, 1], ..Default::default() };
         let conv = |x: Var, id: ParamId| g.conv2d(x, g.param(id), None, options);

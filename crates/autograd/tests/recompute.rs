@@ -27,7 +27,7 @@ fn part(g: &Graph<'_>, how: How, inputs: &[Var], run: impl FnOnce(&Graph<'_>, &[
 fn network(g: &Graph<'_>, [weight, scale, mean, var]: [ParamId; 4], x: Var, how: How) -> Var {
     let x = g.dropout(g.linear(x, g.param(weight), None), 0.2);
     let block = |g: &Graph<'_>, x: Var| {
-        let h = g.batch_norm(x, [g.param(mean), g.param(var)], None, BatchNormOptions::default());
+        let h = g.batch_norm(x, &[g.param(mean), g.param(var)], [None, None], BatchNormOptions::default());
         g.dropout(g.tanh(g.linear(h, g.param(weight), None)), 0.3)
     };
     let inputs = [x, g.reshape(x, [24]), g.detach(x), g.param(scale)];

@@ -10,8 +10,8 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, Graph, Mode, Params, QueryKeyValue, Reduction, Role, RotaryOptions,
-    Tape, Var,
+    AttentionOptions, BatchNormOptions, Graph, LocalResponseNormOptions, Mode, Params, QueryKeyValue,
+    RecurrentOptions, Reduction, RnnNonlinearity, Role, RotaryOptions, StochasticDepthMode, Tape, Var,
 };
 use cnn::Cnn;
 use numbers::numbers;
@@ -109,8 +109,16 @@ fn of_all_other_ops() {
             let x = g.variable([ROWS, COLS], &numbers(ROWS * COLS, 3));
             let (w, scale, running) = (g.param(w), g.param(scale), running.map(|id| g.param(id)));
             let product = g.matmul_transposed(x, w, [false, true]);
-            let affine = [scale, scale];
-            let normal = g.batch_norm(product, running, Some(affine), BatchNormOptions::default());
+            let affine = [Some(scale), Some(scale)];
+            let normal = g.batch_norm(product, &running, affine, BatchNormOptions::default());
+            let normal = g.layer_norm(normal, [COLS], affine, 1e-5);
+            let normal = g.rms_norm(normal, [COLS], Some(scale), 1e-5);
+            let of_groups = g.reshape(normal, [30, 10, 10, COLS]);
+            let of_groups = g.group_norm(of_groups, 5, affine, 1e-5);
+            let of_groups = g.instance_norm(of_groups, Some(running), affine, BatchNormOptions::default());
+            let of_groups = g.local_response_norm(of_groups, LocalResponseNormOptions::new(5));
+            let of_groups = g.stochastic_depth(g.dropout2d(of_groups, 0.2), 0.2, StochasticDepthMode::Row);
+            let normal = g.add(normal, g.reshape(of_groups, [ROWS, COLS]));
             let positive = g.add_scalar(g.sigmoid(normal), 1.0);
             let terms = UNARY.iter().map(|op| op(g, positive));
             let leaky = g.prelu(normal, g.slice(scale, 0, 0..1));
@@ -136,6 +144,34 @@ fn of_all_other_ops() {
                 g.sum(exp),
             ];
             losses.into_iter().reduce(|sum, loss| g.add(sum, loss)).expect("there are losses")
+        })
+    });
+}
+
+#[test]
+fn of_recurrent_layers() {
+    const N: usize = 40;
+    const T: usize = 6;
+    const H: usize = 64;
+    check(|params| {
+        let weights = [("rnn", 1), ("gru", 3), ("lstm", 4)].map(|(name, n_gates)| {
+            let [input, state] = ["ih", "hh"].map(|what| format!("{name}.weight_{what}"));
+            [weight(params, &input, &[n_gates * H, H]), weight(params, &state, &[n_gates * H, H])]
+        });
+        Box::new(move |g| {
+            let mut x = g.variable([N, T, H], &numbers(N * T * H, 3));
+            let lengths = g.indices(&(0..N as u32).map(|i| 1 + i % T as u32).collect::<Vec<_>>());
+            for (i, [input, state]) in weights.into_iter().enumerate() {
+                let (gates, weight) = (g.linear(x, g.param(input), None), g.param(state));
+                let options = RecurrentOptions { reverse: i == 1, lengths: (i > 0).then_some(lengths) };
+                let all = match i {
+                    0 => g.rnn(gates, weight, None, None, RnnNonlinearity::Tanh, options),
+                    1 => g.gru(gates, weight, None, None, options),
+                    _ => g.lstm(gates, weight, None, None, options),
+                };
+                x = g.slice(all, 1, 0..T);
+            }
+            g.mean(g.mul(x, x))
         })
     });
 }

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
-    AttentionOptions, Conv2dOptions, Graph, Mode, PadMode, Params, QueryKeyValue, Reduction, RotaryOptions,
+    AttentionOptions, BatchNormOptions, Conv2dOptions, Graph, LocalResponseNormOptions, Mode, PadMode,
+    Params, QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, RotaryOptions, StochasticDepthMode,
     Tape, Var,
 };
 
@@ -25,7 +26,7 @@ fn conv(g: &Graph<'_>, v: &[Var]) -> Var {
 }
 
 fn batch_norm(g: &Graph<'_>, v: &[Var]) -> Var {
-    g.batch_norm(v[0], [v[1], v[2]], Some([v[3], v[4]]), Default::default())
+    g.batch_norm(v[0], &[v[1], v[2]], [Some(v[3]), Some(v[4])], Default::default())
 }
 
 fn cross_entropy(g: &Graph<'_>, v: &[Var]) -> Var {
@@ -44,6 +45,11 @@ fn attention(g: &Graph<'_>, v: &[Var]) -> Var {
 
 fn masked(g: &Graph<'_>, v: &[Var], options: AttentionOptions) -> Var {
     g.scaled_dot_product_attention(v[0], v[1], v[2], options)
+}
+
+fn lstm_of(g: &Graph<'_>, v: &[Var], lengths: &[u32]) -> Var {
+    let lengths = Some(g.indices(lengths));
+    g.lstm(v[0], v[1], None, None, RecurrentOptions { lengths, ..Default::default() })
 }
 
 #[rustfmt::skip]
@@ -188,6 +194,56 @@ const TABLE: &[(&[&[usize]], Record, &str)] = &[
      "batch_norm at layer \"body.3\": the input [8, 4] has 4 channels, the bias is [3]; make it [4], or change what comes before"),
     (&[&[8, 4], &[3], &[3], &[3], &[3]], batch_norm,
      "batch_norm at layer \"body.3\": the input [8, 4] has 4 channels, the running_mean is [3]; make it [4], or change what comes before"),
+    (&[&[8, 4]], |g, v| g.batch_norm(v[0], &[v[0]], [None, None], Default::default()),
+     "batch_norm at layer \"body.3\": there are 1 running statistics; give mean and variance, these and the number of batches, or none"),
+    (&[&[8, 4], &[4]], |g, v| g.batch_norm(v[0], &[v[1], v[1]], [None, None], BatchNormOptions { momentum: None, eps: 1e-5 }),
+     "batch_norm at layer \"body.3\": a momentum of None needs the number of batches; give it as the third running statistic"),
+    (&[&[8, 4], &[4]], |g, v| g.batch_norm(v[0], &[v[1]; 3], [None, None], Default::default()),
+     "batch_norm at layer \"body.3\": the number of batches is [4], expected one number; make it []"),
+    (&[&[8, 5, 4]], |g, v| g.layer_norm(v[0], [5], [None, None], 1e-5),
+     "layer_norm at layer \"body.3\": the input [8, 5, 4] does not end in the normalized shape [5]; make that the last axes of the input, or change what comes before"),
+    (&[&[8, 5, 4], &[4]], |g, v| g.layer_norm(v[0], [5, 4], [Some(v[1]), None], 1e-5),
+     "layer_norm at layer \"body.3\": the weight is [4], the normalized shape [5, 4]; make the weight [5, 4]"),
+    (&[&[8, 4], &[4], &[3]], |g, v| g.layer_norm(v[0], [4], [Some(v[1]), Some(v[2])], 1e-5),
+     "layer_norm at layer \"body.3\": the bias is [3], the normalized shape [4]; make the bias [4]"),
+    (&[&[4]], |g, v| g.rms_norm(v[0], [8, 4], None, 1e-5),
+     "rms_norm at layer \"body.3\": the input [4] does not end in the normalized shape [8, 4]; make that the last axes of the input, or change what comes before"),
+    (&[&[8, 2, 2, 6]], |g, v| g.group_norm(v[0], 4, [None, None], 1e-5),
+     "group_norm at layer \"body.3\": the input [8, 2, 2, 6] has 6 channels, which do not make 4 equal groups; change either"),
+    (&[&[8, 6, 2, 2], &[6]], |g, v| g.group_norm(v[0], 2, [Some(v[1]), None], 1e-5),
+     "group_norm at layer \"body.3\": the input [8, 6, 2, 2] has 2 channels, the weight is [6]; make it [2], or change what comes before"),
+    (&[&[6]], |g, v| g.group_norm(v[0], 2, [None, None], 1e-5),
+     "group_norm at layer \"body.3\": the input is [6], expected [n, c] or images [n, h, w, c]; reshape it"),
+    (&[&[8, 2, 2, 6], &[3]], |g, v| g.instance_norm(v[0], Some([v[1], v[1]]), [None, None], Default::default()),
+     "instance_norm at layer \"body.3\": the input [8, 2, 2, 6] has 6 channels, the running_mean is [3]; make it [6], or change what comes before"),
+    (&[&[8, 1, 1, 6]], |g, v| g.instance_norm(v[0], None, [None, None], Default::default()),
+     "instance_norm at layer \"body.3\": [8, 1, 1, 6] has 1 value per channel of an image, which needs at least 2; give larger images"),
+    (&[&[6]], |g, v| g.local_response_norm(v[0], LocalResponseNormOptions::new(5)),
+     "local_response_norm at layer \"body.3\": the input is [6], expected images [n, h, w, c]; reshape it"),
+    (&[&[8, 2, 2, 6]], |g, v| g.local_response_norm(v[0], LocalResponseNormOptions::new(13)),
+     "local_response_norm at layer \"body.3\": a window of 13 channels does not fit the input [8, 2, 2, 6]; it must have 1 to 12"),
+    (&[&[6]], |g, v| g.dropout2d(v[0], 0.5),
+     "dropout2d at layer \"body.3\": the input is [6], expected images [n, h, w, c]; reshape it, or add the missing axes"),
+    (&[&[2, 2]], |g, v| g.stochastic_depth(v[0], -0.5, StochasticDepthMode::Batch),
+     "stochastic_depth at layer \"body.3\": p is -0.5, it must lie in [0, 1]"),
+    (&[&[2, 5, 8], &[8, 3]], |g, v| g.lstm(v[0], v[1], None, None, Default::default()),
+     "lstm at layer \"body.3\": weight_hh is [8, 3], expected [4 · hidden_size, hidden_size]; make it that"),
+    (&[&[2, 5], &[9, 3]], |g, v| g.gru(v[0], v[1], None, None, Default::default()),
+     "gru at layer \"body.3\": the gates of the input are [2, 5], expected sequences [n, t, 9]; reshape them"),
+    (&[&[2, 0, 9], &[9, 3]], |g, v| g.gru(v[0], v[1], None, None, Default::default()),
+     "gru at layer \"body.3\": the gates of the input are [2, 0, 9]: sequences without a step; give at least one"),
+    (&[&[2, 5, 12], &[9, 3]], |g, v| g.gru(v[0], v[1], None, None, Default::default()),
+     "gru at layer \"body.3\": the gates of the input are [2, 5, 12], those of weight_hh [9, 3] are 9; make the last axis 9"),
+    (&[&[2, 5, 3], &[3, 3], &[4]], |g, v| g.rnn(v[0], v[1], Some(v[2]), None, RnnNonlinearity::Tanh, Default::default()),
+     "rnn at layer \"body.3\": bias_hh is [4], weight_hh is [3, 3]; make it [3]"),
+    (&[&[2, 5, 12], &[12, 3], &[2, 3], &[1, 3]], |g, v| g.lstm(v[0], v[1], None, Some([v[2], v[3]]), Default::default()),
+     "lstm at layer \"body.3\": a state is [1, 3], 2 sequences with a hidden size of 3 take [2, 3]; give one row for each sequence"),
+    (&[&[2, 5, 12], &[12, 3]], |g, v| lstm_of(g, v, &[5, 4, 3]),
+     "lstm at layer \"body.3\": there are 3 lengths for 2 sequences; give one for each"),
+    (&[&[2, 5, 12], &[12, 3]], |g, v| lstm_of(g, v, &[5, 0]),
+     "lstm at layer \"body.3\": the length of sequence 1 is 0; a sequence has at least 1 step, and here at most 5"),
+    (&[&[2, 5, 12], &[12, 3]], |g, v| lstm_of(g, v, &[6, 1]),
+     "lstm at layer \"body.3\": the length of sequence 0 is 6; a sequence has at least 1 step, and here at most 5"),
     (&[&[2]], |g, v| g.dropout(v[0], 1.5),
      "dropout at layer \"body.3\": p is 1.5, it must lie in [0, 1]"),
     (&[&[4, 5]], |g, v| g.glu(v[0]),

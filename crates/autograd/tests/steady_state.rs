@@ -12,7 +12,10 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
-use autograd::{AttentionOptions, BatchNormOptions, Mode, Params, QueryKeyValue, Role, Tape};
+use autograd::{
+    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, Params, QueryKeyValue, Role,
+    StochasticDepthMode, Tape,
+};
 use cnn::Cnn;
 use counting::Allocator;
 use numbers::numbers;
@@ -65,7 +68,15 @@ fn a_steady_step_allocates_nothing() {
         let running = running.map(|id| g.param(id));
         let rows = g.indices(&[1, 0, 255, 1]);
         let y = g.matmul_transposed(x, w, [false, true]);
-        let y = g.batch_norm(y, running, None, BatchNormOptions::default());
+        let y = g.batch_norm(y, &running, [None, None], BatchNormOptions::default());
+        let y = g.layer_norm(y, [16], [None, None], 1e-5);
+        let y = g.rms_norm(y, [16], None, 1e-5);
+        let images = g.reshape(y, [16, 4, 4, 16]);
+        let images = g.group_norm(images, 4, [None, None], 1e-5);
+        let images = g.instance_norm(images, Some(running), [None, None], BatchNormOptions::default());
+        let images = g.local_response_norm(images, LocalResponseNormOptions::new(5));
+        let images = g.stochastic_depth(g.dropout2d(images, 0.5), 0.5, StochasticDepthMode::Row);
+        let y = g.reshape(images, [256, 16]);
         let halves = UNARY.iter().map(|op| op(&g, g.sigmoid(y)));
         let y = halves.fold(y, |sum, y| g.add(sum, y));
         let y = g.prelu(g.concat(&[y, g.glu(y), g.glu(y)], 1), g.input([1], &[0.25]));

@@ -148,6 +148,8 @@ mod book {
     struct Cifar;
     #[doc = include_str!("../../../docs/book/linear.md")]
     struct Linear;
+    #[doc = include_str!("../../../docs/book/layer-norm.md")]
+    struct LayerNorm;
     #[doc = include_str!("../../../docs/book/cnn.md")]
     struct Cnn;
     #[doc = include_str!("../../../docs/book/tuning.md")]

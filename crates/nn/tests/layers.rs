@@ -3,11 +3,11 @@
 
 mod common;
 
-use autograd::{Mode, Params, Role, Tape};
+use autograd::{Mode, Params, Role, StochasticDepthMode, Tape};
 use common::uniform;
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Init, Layer, Linear, MaxPool2d, ReLU, Residual,
-    Sequential, models,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Init, Layer, Linear, MaxPool2d, ReLU,
+    Residual, Sequential, StochasticDepth, models,
 };
 use proptest::prelude::*;
 use tensor::conv::Conv2dShape;
@@ -205,10 +205,73 @@ fn dropout_drops_in_training_alone_and_anew_each_step() {
     assert_eq!(first, at(Mode::train(0, 0)));
     assert_ne!(first, at(Mode::train(0, 1)));
     assert_ne!(first, at(Mode::train(1, 0)));
+    // The micro-batches of a step have masks of their own; the first is the step undivided.
+    assert_eq!(first, at(Mode::train(0, 0).micro_batch(0)));
+    let others = [1, 2, 3].map(|k| at(Mode::train(0, 0).micro_batch(k).accumulate()));
+    assert!(others.iter().all(|other| *other != first) && others[0] != others[1] && others[1] != others[2]);
+    assert_eq!(others[1], at(Mode::train(0, 0).micro_batch(2)));
     // Two layers keep a quarter between them, scaled by four: they draw independently.
     assert!(first.iter().all(|&y| y == 0.0 || y == 4.0));
     let n_kept = first.iter().filter(|&&y| y == 4.0).count();
     assert!((900..1100).contains(&n_kept), "{n_kept}");
+}
+
+#[test]
+fn whole_channels_and_whole_images_are_dropped() {
+    let (ones, mut params) = (vec![1.0; 60 * 5 * 8], Params::new());
+    let mut at = |net: &dyn Layer, mode| {
+        let mut tape = Tape::new();
+        let g = tape.begin(&mut params, mode);
+        let y = net.forward(&g, g.input([60, 1, 5, 8], &ones));
+        g.value(y).to_vec()
+    };
+    let n_kept = |y: &[f32]| y.iter().filter(|&&y| y == 2.0).count();
+    let y = at(&Dropout2d::new(0.5), Mode::train(0, 0));
+    for image in y.chunks(5 * 8) {
+        assert!(image.chunks(8).all(|pixel| pixel == &image[..8]), "a channel's pixels go together");
+    }
+    // 480 channels: 240 of them, and five standard deviations of 11.
+    assert!((5 * 185..5 * 295).contains(&n_kept(&y)));
+
+    let row = StochasticDepth::new(0.5, StochasticDepthMode::Row);
+    let y = at(&row, Mode::train(0, 0));
+    assert!(
+        y.chunks(5 * 8).all(|image| image.iter().all(|&y| y == image[0])),
+        "an image's pixels go together"
+    );
+    assert!((40 * 11..40 * 49).contains(&n_kept(&y)));
+    assert_eq!(at(&row, Mode::eval()), ones);
+
+    let batch = StochasticDepth::new(0.5, StochasticDepthMode::Batch);
+    let steps: Vec<f32> = (0..60)
+        .map(|step| at(&batch, Mode::train(0, step)))
+        .map(|y| {
+            assert!(y.iter().all(|&element| element == y[0]), "all images go together");
+            y[0]
+        })
+        .collect();
+    assert!((11..49).contains(&n_kept(&steps)));
+}
+
+#[test]
+fn frozen_statistics_are_used_in_training_and_stay() {
+    let (net, mut params) = nn::build(Sequential::new().add(BatchNorm2d::new(3)), 0);
+    let mean = params.find("0.running_mean").unwrap();
+    params.value_mut(mean).copy_from_slice(&[0.5, -0.5, 1.0]);
+    params.freeze("0.running_mean").unwrap();
+    params.freeze("0.running_var").unwrap();
+    let (x, before) = (uniform(1, 12), params.values().to_vec());
+    let in_evaluation = run(&net, &mut params, Mode::eval(), &[4, 3], &x);
+    let mut tape = Tape::new();
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let y = net.forward(&g, g.input([4, 3], &x));
+    assert_eq!(g.value(y), in_evaluation);
+    let loss = g.sum(g.mul(y, y));
+    g.backward(loss);
+    drop(g);
+    assert_eq!(params.values(), before);
+    let grad = |name| params.grad(params.find(name).unwrap());
+    assert!(grad("0.weight").iter().chain(grad("0.bias")).all(|&d| d != 0.0), "scale and shift learn on");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use autograd::{Mode, Params, Tape};
+use autograd::{Mode, Params, StochasticDepthMode, Tape};
 use nn::{
-    BatchNorm2d, Child, Conv2d, Dropout, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual,
-    Sequential,
+    BatchNorm2d, Child, Conv2d, Dropout, Flatten, GRU, GlobalAvgPool2d, GroupNorm, InstanceNorm2d, LSTM,
+    Layer, LayerNorm, Linear, MaxPool2d, ReLU, Residual, Sequences, Sequential, State, StochasticDepth,
 };
 
 /// The message of the panic within.
@@ -65,10 +65,46 @@ fn shapes_that_do_not_fit() {
 fn options_that_cannot_be() {
     let report = [
         message(|| Dropout::new(1.5)),
+        message(|| StochasticDepth::new(-0.5, StochasticDepthMode::Row)),
+        message(|| nn::build(GroupNorm::new(4, 6), 0)),
+        says(Sequential::new().add(InstanceNorm2d::new(8)), &[2, 8, 4, 4]),
+        says(Sequential::new().add(LayerNorm::new([4])), &[2, 4, 8]),
         message(|| nn::build(Conv2d::new(4, 6, 3).groups(4), 0)),
         message(|| nn::build(Conv2d::new(4, 6, 3).groups(0), 0)),
         says(Sequential::new().add(Conv2d::new(3, 8, 3).stride(0)), &[2, 4, 4, 3]),
         says(Sequential::new().add(MaxPool2d::new(2).padding(2)), &[2, 4, 4, 3]),
+    ];
+    insta::assert_snapshot!(report.join("\n"));
+}
+
+/// What an LSTM of two layers says to sequences of this shape with these lengths, given an h of some layers and perhaps a
+/// c of some.
+fn lstm_says(shape: &[usize], lengths: &[u32], n_layers: [Option<usize>; 2]) -> String {
+    let (net, mut params) = nn::build(LSTM::new(3, 4).num_layers(2), 0);
+    let mut tape = Tape::new();
+    message(|| {
+        let g = tape.begin(&mut params, Mode::train(0, 0));
+        let zeros = |dims: &[usize]| g.input(dims, &vec![0.0; dims.iter().product()]);
+        let [h, cell] = n_layers.map(|n| n.map(|n| zeros(&[2, n, 4])));
+        let state = h.map(|hidden| State { hidden, cell });
+        let lengths = Some(g.indices(lengths));
+        g.scope("rnn", |g| net.run(g, zeros(shape), Sequences { lengths, state }))
+    })
+}
+
+#[test]
+fn sequences_that_do_not_fit() {
+    let report = [
+        message(|| LSTM::new(3, 0)),
+        message(|| GRU::new(3, 4).num_layers(0)),
+        message(|| GRU::new(3, 4).dropout(2.0)),
+        lstm_says(&[5, 3], &[], [None, None]),
+        lstm_says(&[2, 5, 4], &[5, 5], [None, None]),
+        lstm_says(&[2, 5, 3], &[5, 0], [None, None]),
+        lstm_says(&[2, 5, 3], &[6, 5], [None, None]),
+        lstm_says(&[2, 5, 3], &[5], [None, None]),
+        lstm_says(&[2, 5, 3], &[5, 5], [Some(2), None]),
+        lstm_says(&[2, 5, 3], &[5, 5], [Some(2), Some(1)]),
     ];
     insta::assert_snapshot!(report.join("\n"));
 }

@@ -1,8 +1,10 @@
 //! How models print: as PyTorch writes them, and as a table.
 
+use autograd::{RnnNonlinearity, StochasticDepthMode};
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Flatten, GELU, GlobalAvgPool2d, Layer, LeakyReLU,
-    Linear, MaxPool2d, ReLU, Residual, Sequential, Sigmoid, Tanh, models,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Flatten, GELU, GRU, GlobalAvgPool2d,
+    GroupNorm, InstanceNorm2d, LSTM, Layer, LayerNorm, LeakyReLU, Linear, LocalResponseNorm, MaxPool2d,
+    RMSNorm, RNN, ReLU, Residual, Sequential, Sigmoid, StochasticDepth, Tanh, models,
 };
 
 #[test]
@@ -28,9 +30,18 @@ fn every_layer() -> Sequential {
         .add(MaxPool2d::new(3).stride(2).padding(1))
         .add(AvgPool2d::new([2, 1]))
         .add(Sequential::new().add(Sigmoid).add(Tanh).add(ReLU))
+        .add(GroupNorm::new(2, 4))
+        .add(InstanceNorm2d::new(4).affine(true).bias(false).track_running_stats(true))
+        .add(LocalResponseNorm::new(5))
+        .add(BatchNorm2d::new(4).momentum(None).affine(false))
+        .add(BatchNorm2d::new(4).scale(false).track_running_stats(false))
+        .add(Dropout2d::new(0.25))
+        .add(StochasticDepth::new(0.25, StochasticDepthMode::Row))
         .add(GlobalAvgPool2d)
         .add(Flatten)
         .add(BatchNorm1d::new(4).eps(1e-3).momentum(0.25))
+        .add(LayerNorm::new([4]))
+        .add(RMSNorm::new([4]).eps(1e-6))
         .add(Dropout::new(0.25))
         .add(Linear::new(4, 2).bias(false))
 }
@@ -44,6 +55,20 @@ fn every_layer_as_pytorch_writes_it() {
 fn every_layer_as_a_table() {
     let (net, params) = nn::build(every_layer(), 0);
     insta::assert_snapshot!(net.summary(&params, [2, 16, 16, 3]));
+}
+
+#[test]
+fn recurrent_layers_as_pytorch_writes_them() {
+    let relu = RNN::new(3, 4).nonlinearity(RnnNonlinearity::Relu).bias(false);
+    assert_eq!(format!("{relu:?}"), "RNN(3, 4, nonlinearity=relu, bias=False, batch_first=True)");
+    let lstm = LSTM::new(3, 4).num_layers(2).dropout(0.5).bidirectional(true);
+    let expected = "LSTM(3, 4, num_layers=2, batch_first=True, dropout=0.5, bidirectional=True)";
+    assert_eq!(format!("{lstm:?}"), expected);
+    let (net, params) = nn::build(Sequential::new().add(GRU::new(3, 4)).add(Linear::new(4, 2)), 0);
+    let summary = net.summary(&params, [2, 5, 3]);
+    assert_eq!(summary.rows[0].output.dims(), [2, 5, 4]);
+    assert_eq!(summary.rows[1].output.dims(), [2, 5, 2]);
+    assert_eq!(summary.rows[0].n_params, 3 * 4 * (3 + 4 + 2));
 }
 
 #[test]

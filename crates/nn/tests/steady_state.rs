@@ -4,10 +4,12 @@
 //! Not counted is the buffer that `matrixmultiply` takes and gives back within a product; its alignment
 //! tells it from everything of ours.
 
-use autograd::{Mode, Tape};
+use autograd::{Mode, StochasticDepthMode, Tape};
 use counting::Allocator;
 use nn::{
-    BatchNorm2d, Conv2d, Dropout, Flatten, GELU, Layer, Linear, MaxPool2d, ReLU, Residual, Sequential, models,
+    BatchNorm2d, CarriedState, Conv2d, Dropout, Dropout2d, Flatten, GELU, GRU, GroupNorm, InstanceNorm2d,
+    LSTM, Layer, LayerNorm, Linear, LocalResponseNorm, MaxPool2d, RMSNorm, RNN, ReLU, Recurrent,
+    RecurrentCell, Residual, Sequences, Sequential, StochasticDepth, models,
 };
 use optim::{Adam, Norm, Optimizer, clip_norm};
 
@@ -35,6 +37,25 @@ fn allocations_of(net: Sequential) -> usize {
     })
 }
 
+/// The same for a recurrent layer and a projection of its steps, whose state goes on from step to step.
+fn allocations_of_sequences<C: RecurrentCell>(layer: Recurrent<C>) -> usize {
+    let (net, mut params) = nn::build(layer.num_layers(2).bidirectional(true).dropout(0.5), 0);
+    let x: Vec<f32> = (0..20 * 7 * 5).map(|i| (i as f32).sin()).collect();
+    let lengths: Vec<u32> = (0..20).map(|i| 1 + i % 7).collect();
+    let (mut tape, mut carried) = (Tape::new(), CarriedState::new());
+    let mut step = |step| {
+        tape.step(&mut params, Mode::train(0, step), |g| {
+            let (x, lengths) = (g.input([20, 7, 5], &x), Some(g.indices(&lengths)));
+            let (y, state) = g.scope("rnn", |g| net.run(g, x, Sequences { lengths, state: carried.get(g) }));
+            carried.set(g, state);
+            g.mean(g.mul(y, y))
+        });
+    };
+    // The first step has no state yet, which the second has.
+    (0..5).for_each(&mut step);
+    ALLOCATOR.usual_allocations(|| (5..9).for_each(&mut step))
+}
+
 /// One test, so that nothing else runs beside it.
 #[test]
 fn a_steady_step_allocates_nothing() {
@@ -45,12 +66,23 @@ fn a_steady_step_allocates_nothing() {
     let residual = Sequential::new()
         .add(Conv2d::new(3, 8, 3).stride(2))
         .add(Residual::new(body).shortcut(Conv2d::new(8, 8, 1)))
+        .add(GroupNorm::new(2, 8))
+        .add(InstanceNorm2d::new(8).affine(true).track_running_stats(true))
+        .add(LocalResponseNorm::new(3))
+        .add(StochasticDepth::new(0.5, StochasticDepthMode::Row))
+        .add(Dropout2d::new(0.5))
+        .add(BatchNorm2d::new(8).momentum(None).scale(false))
         .add(MaxPool2d::new(3).stride(2))
         .add(Flatten)
         .add(Linear::new(8 * 7 * 7, 10))
+        .add(LayerNorm::new([10]))
+        .add(RMSNorm::new([10]))
         .add(ReLU)
         .add(Dropout::new(0.5));
     assert_eq!(allocations_of(models::lecture_cnn(0.5)), 0, "the convolutional network");
     assert_eq!(allocations_of(models::lecture_cnn(0.5).fuse(false)), 0, "the convolutional network, unfused");
     assert_eq!(allocations_of(residual), 0, "the residual network");
+    assert_eq!(allocations_of_sequences(RNN::new(5, 6)), 0, "an RNN");
+    assert_eq!(allocations_of_sequences(GRU::new(5, 6)), 0, "a GRU");
+    assert_eq!(allocations_of_sequences(LSTM::new(5, 6)), 0, "an LSTM");
 }

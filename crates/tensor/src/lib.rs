@@ -11,6 +11,7 @@ pub mod loss;
 pub mod norm;
 pub mod pool;
 pub mod positions;
+pub mod recurrent;
 
 // What they and their gradients are made of.
 pub mod broadcast;

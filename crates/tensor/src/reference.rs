@@ -12,7 +12,9 @@ pub use crate::activation::reference::{
 pub use crate::attention::reference::{attention_backward, attention_forward, attention_weights};
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
 pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
-pub use crate::dropout::reference::{dropout_backward, dropout_forward};
+pub use crate::dropout::reference::{
+    channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward,
+};
 pub use crate::embedding::reference::{embedding_backward, embedding_forward};
 pub use crate::layout::reference::{gather_backward, gather_forward, permute, slice_backward, slice_forward};
 pub use crate::linear::reference::{linear_backward_input, linear_backward_weight, linear_forward};
@@ -21,13 +23,17 @@ pub use crate::loss::reference::{
     softmax_backward, softmax_forward,
 };
 pub use crate::matmul::reference::{batched_matmul, matmul};
-pub use crate::norm::reference::{batch_norm_backward, batch_norm_forward, batch_statistics};
+pub use crate::norm::reference::{
+    batch_norm_backward, batch_norm_forward, batch_statistics, group_norm_backward, group_norm_forward,
+    layer_norm_backward, layer_norm_forward, local_response_norm_backward, local_response_norm_forward,
+};
 pub use crate::pad::reference::{pad_backward, pad_forward};
 pub use crate::pool::reference::{
     avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
     max_pool2d_backward, max_pool2d_forward,
 };
 pub use crate::positions::reference::{rotary_forward, sinusoidal_forward};
+pub use crate::recurrent::reference::recurrent_forward;
 pub use crate::reduce::reference::sum_rows;
 
 /// Half the distance from 1 to the next f32, 2⁻²⁴: the relative error of one rounding.

@@ -72,6 +72,14 @@ const FEW: usize = 64;
 #[repr(align(64))]
 struct Few([f32; FEW]);
 
+/// The same with a buffer of f64.
+pub(crate) fn with_f64<R>(len: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
+    with(2 * len, |buffer| {
+        // SAFETY: two f32 take the bytes of an f64, any bits are one, and the buffer starts on a 64-byte boundary.
+        f(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) })
+    })
+}
+
 /// A buffer on loan; dropping it, also while a panic unwinds, gives it back.
 struct Lease {
     buffer: Buffer,
@@ -160,6 +168,10 @@ mod tests {
                 assert_eq!((outer.len(), outer.as_ptr() as usize % ALIGNMENT), (len, 0));
                 outer.fill(1.0);
                 with(len, |inner| inner.fill(2.0));
+                with_f64(len, |inner| {
+                    inner.fill(3.0);
+                    assert_eq!((inner.len(), inner.as_ptr() as usize % ALIGNMENT), (len, 0));
+                });
                 assert!(outer.iter().all(|&v| v == 1.0));
             });
         }

@@ -1,11 +1,11 @@
-//! Batch normalisation and dropout against their f64 reference.
+//! Batch normalisation and dropout against their f64 reference; the other normalisations are in `norms.rs`.
 
 mod common;
 
 use common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
 use tensor::Beta;
-use tensor::dropout::{dropout_backward, dropout_forward};
+use tensor::dropout::{channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward};
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
     batch_norm_forward_train,
@@ -94,6 +94,21 @@ proptest! {
         let expected = reference::dropout_backward(&to_f64(&x), p, key);
         check_betas(&expected, &magnitude, 2.0, |dx, beta| dropout_backward(dx, &x, p, key, beta));
     }
+
+    #[test]
+    fn channel_dropout_keeps_or_drops_all_pixels(
+        images in 1..5usize, pixels in 1..40usize, channels in 1..30usize, p in 0.0..1f32, key: u64,
+    ) {
+        let sizes = [images, pixels, channels];
+        let x = random(images * pixels * channels, key);
+        let mut y = vec![f32::NAN; x.len()];
+        channel_dropout_forward(&mut y, &x, sizes, p, key);
+        let expected = reference::channel_dropout_forward(&to_f64(&x), sizes, p, key);
+        let magnitude: Vec<f64> = expected.iter().map(|v| v.abs()).collect();
+        assert_within(&y, &expected, &magnitude, 2.0);
+        let expected = reference::channel_dropout_backward(&to_f64(&x), sizes, p, key);
+        check_betas(&expected, &magnitude, 2.0, |dx, beta| channel_dropout_backward(dx, &x, sizes, p, key, beta));
+    }
 }
 
 #[test]
@@ -103,6 +118,8 @@ fn dropout_at_its_ends() {
     dropout_forward(&mut y, &x, 0.0, 1);
     assert_eq!(y.map(f32::to_bits), x.map(f32::to_bits));
     dropout_forward(&mut y, &[f32::NAN, f32::INFINITY, 1.0, -1.0], 1.0, 1);
+    assert_eq!(y.map(f32::to_bits), [0; 4]);
+    channel_dropout_forward(&mut y, &[f32::NAN, f32::INFINITY, 1.0, -1.0], [2, 1, 2], 1.0, 1);
     assert_eq!(y.map(f32::to_bits), [0; 4]);
     dropout_forward(&mut y, &[1.0, 2.0, 3.0, 4.0], 0.5, 1);
     assert!(y.iter().zip([2.0, 4.0, 6.0, 8.0]).all(|(&y, doubled)| y == 0.0 || y == doubled));

@@ -1,53 +1,55 @@
 //! y = (x − mean) / √(var + ε) · weight + bias, channel by channel.
 
-use tensor::elementwise::copy_or_add;
+use tensor::Shape;
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
     batch_norm_forward_train,
 };
-use tensor::{Beta, Shape, scratch};
 
-use super::shared::{rows_and_cols, rows_of_images, shards_of_rows};
-use crate::{Backward, Commit, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
+use super::shared::{Affine, rows_and_cols, rows_of_images, shards_of_rows};
+use crate::{Backward, Commit, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormOptions {
-    /// How far the running statistics move towards those of a batch; 0.1.
-    pub momentum: f32,
+    /// How far the running statistics move towards those of a batch; 0.1. With `None` they are the plain mean of all
+    /// batches so far, which takes the number of batches as a third running statistic.
+    pub momentum: Option<f32>,
     /// ε, added to the variance; 1e-5.
     pub eps: f32,
 }
 
 impl Default for BatchNormOptions {
     fn default() -> Self {
-        Self { momentum: 0.1, eps: 1e-5 }
+        Self { momentum: Some(0.1), eps: 1e-5 }
     }
 }
 
 struct BatchNorm {
     options: BatchNormOptions,
+    /// Running statistics among the inputs: none, mean and variance, or these and the number of batches.
+    n_running: usize,
+    affine: Affine,
     /// Frozen statistics are used in training too, and stay as they are.
     is_frozen: bool,
 }
 
-/// The order of the inputs; the last two may be missing.
+/// The order of the inputs; weight and bias follow, where there are any.
 const X: usize = 0;
 const RUNNING_MEAN: usize = 1;
 const RUNNING_VAR: usize = 2;
-const WEIGHT: usize = 3;
-const BIAS: usize = 4;
+const N_BATCHES: usize = 3;
 
 impl BatchNorm {
     fn sizes(&self, x: Shape) -> BatchNormShape {
         let (rows, channels) = rows_and_cols(x);
         BatchNormShape { rows, channels, eps: self.options.eps }
     }
-}
 
-/// Weight and bias.
-fn affine(inputs: Inputs<'_>) -> [Option<&[f32]>; 2] {
-    [WEIGHT, BIAS].map(|i| (i < inputs.len()).then(|| inputs.value(i)))
+    /// Whether mean and variance are the batch's.
+    fn takes_batch(&self, training: bool) -> bool {
+        self.n_running == 0 || (training && !self.is_frozen)
+    }
 }
 
 /// What forward saves: the batch's mean in two floats, its variance, and the factor that makes that unbiased.
@@ -70,14 +72,21 @@ impl Op for BatchNorm {
                 "the input is a scalar, expected [n, c] or [n, h, w, c]; reshape it",
             ));
         };
-        let names = ["running_mean", "running_var", "weight", "bias"];
-        for (name, shape) in names.iter().zip(&inputs[1..]) {
+        let names = ["running_mean", "running_var"];
+        let running = names.into_iter().take(self.n_running).zip(&inputs[RUNNING_MEAN..]);
+        for (name, shape) in running.chain(self.affine.named(inputs)) {
             if shape.dims() != [channels] {
                 return Err(ShapeError::new(format!(
                     "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
                      or change what comes before"
                 )));
             }
+        }
+        if self.n_running > 2 && inputs[N_BATCHES].numel() != 1 {
+            return Err(ShapeError::new(format!(
+                "the number of batches is {}, expected one number; make it []",
+                inputs[N_BATCHES]
+            )));
         }
         Ok(x)
     }
@@ -88,8 +97,8 @@ impl Op for BatchNorm {
 
     fn forward(&self, f: Forward<'_>) {
         let (x, sizes, shards) = (f.inputs.value(X), self.sizes(f.shape), shards_of_rows(f.inputs));
-        let [weight, bias] = affine(f.inputs);
-        if f.training && !self.is_frozen {
+        let [weight, bias] = self.affine.values(f.inputs);
+        if self.takes_batch(f.training) {
             f.saved.floats.resize(3 * sizes.channels + 1, 0.0);
             let [mean, mean_rest, var, unbiased] = split(&mut f.saved.floats, sizes.channels);
             let mean = [mean, mean_rest];
@@ -105,43 +114,38 @@ impl Op for BatchNorm {
     /// dx = weight / √(var + ε) · dy, in training weight / √(var + ε) · (dy − mean(dy) − x̂ · mean(dy · x̂)).
     fn backward(&self, mut b: Backward<'_>) {
         let (sizes, shards) = (self.sizes(b.shape), shards_of_rows(b.inputs));
-        let [weight, _] = affine(b.inputs);
-        let x = b.inputs.value(X);
-        let (saved, statistics) = if b.training && !self.is_frozen {
+        let [weight, _] = self.affine.values(b.inputs);
+        let (x, dy) = (b.inputs.value(X), b.dy);
+        let (saved, statistics) = if self.takes_batch(b.training) {
             let [mean, mean_rest, var, _] = split(&mut b.saved.floats, sizes.channels);
             (BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight }, Statistics::Batch)
         } else {
             let (mean, var) = (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR));
             (BatchNormSaved { x, mean, mean_rest: None, var, weight }, Statistics::Running)
         };
-        // One pass makes all three gradients, but they are lent one at a time.
-        scratch::with(2 * sizes.channels, |affine| {
-            let (dweight, dbias) = affine.split_at_mut(sizes.channels);
-            let dx = b.grads.get(X).map(|dx| (dx.data, dx.beta));
-            let (dweight_out, dbias_out) =
-                (Some((&mut *dweight, Beta::Zero)), Some((&mut *dbias, Beta::Zero)));
-            batch_norm_backward(dx, dweight_out, dbias_out, b.dy, &saved, statistics, &sizes, &shards);
-            for (i, sum) in [(WEIGHT, dweight), (BIAS, dbias)] {
-                if i < b.inputs.len()
-                    && let Some(grad) = b.grads.get(i)
-                {
-                    copy_or_add(grad.data, sum, grad.beta);
-                }
-            }
+        self.affine.backward(&mut b.grads, sizes.channels, |dx, dweight, dbias| {
+            batch_norm_backward(dx, dweight, dbias, dy, &saved, statistics, &sizes, &shards);
         });
     }
 
     fn has_statistics(&self) -> bool {
-        !self.is_frozen
+        self.n_running > 0 && !self.is_frozen
     }
 
-    /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)).
+    /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)); without a
+    /// momentum it is 1 / the number of batches, this one among them.
     fn commit(&self, mut c: Commit<'_>) {
         let channels = self.sizes(c.shape(X)).channels;
         let ([mean, _, var], rest) =
             ([0, 1, 2].map(|i| &c.saved.floats[i * channels..][..channels]), 3 * channels);
         let unbiased = c.saved.floats[rest];
-        let momentum = self.options.momentum;
+        if self.n_running > 2 {
+            c.statistic(N_BATCHES)[0] += 1.0;
+        }
+        let momentum = match self.options.momentum {
+            Some(momentum) => momentum,
+            None => 1.0 / c.statistic(N_BATCHES)[0],
+        };
         for (i, batch, factor) in [(RUNNING_MEAN, mean, 1.0), (RUNNING_VAR, var, unbiased)] {
             for (running, batch) in c.statistic(i).iter_mut().zip(batch) {
                 *running += momentum * (factor * batch - *running);
@@ -155,9 +159,11 @@ impl Graph<'_> {
     /// With images N × H × W × C the one- and the two-dimensional layer are the same. Ioffe and Szegedy 2015.
     ///
     /// `running` are mean and variance, entries of [`Params`](crate::Params) with
-    /// [`Role::Statistic`](crate::Role::Statistic); `affine` are weight and bias, or 1 and 0. In training the
+    /// [`Role::Statistic`](crate::Role::Statistic), and, if they are to count, the number of batches, which a momentum of
+    /// `None` needs; or nothing. `affine` are weight and bias, or 1 and 0. In training the
     /// batch's own statistics are used, and [`backward`](Self::backward) moves the running ones towards
-    /// them; in evaluation, and where they are [frozen](crate::Params::freeze), the running ones are used.
+    /// them; in evaluation, and where they are [frozen](crate::Params::freeze), the running ones are used. Where there are
+    /// none, it is always the batch's own.
     ///
     /// # Panics
     /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values per channel
@@ -166,25 +172,35 @@ impl Graph<'_> {
     pub fn batch_norm(
         &self,
         x: Var,
-        running: [Var; 2],
-        affine: Option<[Var; 2]>,
+        running: &[Var],
+        affine: [Option<Var>; 2],
         options: BatchNormOptions,
     ) -> Var {
+        let (n_running, at) = (running.len(), || self.at());
+        assert!(
+            matches!(n_running, 0 | 2 | 3),
+            "batch_norm{}: there are {n_running} running statistics; give mean and variance, these and the number of \
+             batches, or none",
+            at()
+        );
+        assert!(
+            options.momentum.is_some() || n_running != 2,
+            "batch_norm{}: a momentum of None needs the number of batches; give it as the third running statistic",
+            at()
+        );
         let shape = self.shape(x);
         let ((rows, _), shards) = (rows_and_cols(shape), self.shards(x));
         let is_frozen = running.iter().any(|&statistic| self.is_frozen(statistic));
+        let op = BatchNorm { options, n_running, affine: Affine::new(1 + n_running, affine), is_frozen };
         // Where no image is here, others see how many rows there are.
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
-            !self.mode().training || is_frozen || is_elsewhere || shards.rows_of_batch(rows) > 1,
+            !op.takes_batch(self.mode().training) || is_elsewhere || shards.rows_of_batch(rows) > 1,
             "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
-            self.at(),
+            at(),
             if rows == 1 { "value" } else { "values" }
         );
-        let ([mean, var], op) = (running, BatchNorm { options, is_frozen });
-        match affine {
-            Some([weight, bias]) => self.apply(op, &[x, mean, var, weight, bias]),
-            None => self.apply(op, &[x, mean, var]),
-        }
+        let [mean, var, n_batches] = [0, 1, 2].map(|i| running.get(i).copied());
+        self.apply_present(op, x, [mean, var, n_batches, affine[0], affine[1]])
     }
 }

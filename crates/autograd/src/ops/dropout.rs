@@ -1,8 +1,9 @@
-//! y = x / (1 − p) where kept, 0 where dropped.
+//! y = x / (1 − p) where kept, 0 where dropped: element by element, or whole channels and images.
 
 use keyed_random::skip;
 use tensor::Shape;
-use tensor::dropout::{dropout_backward, dropout_forward};
+use tensor::dropout::{channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward};
+use tensor::parallel::Shards;
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
@@ -37,6 +38,79 @@ impl Op for Dropout {
     }
 }
 
+/// Dropout of what shares a number: a channel of an image, an image, or the batch.
+struct SharedDropout {
+    name: &'static str,
+    p: f32,
+    shared: Shared,
+}
+
+#[derive(Clone, Copy)]
+enum Shared {
+    Channel,
+    Row,
+    Batch,
+}
+
+impl SharedDropout {
+    /// Images, pixels and channels as the kernel takes them, and the key of those that are here.
+    fn sizes_and_key(&self, shape: Shape, key: u64, shards: &Shards<'_>) -> ([usize; 3], u64) {
+        let (n_rows, row_len) = match shape.split_first() {
+            Some((&n_rows, rest)) => (n_rows, rest.iter().product()),
+            None => (1, 1),
+        };
+        let (sizes, n_numbers) = match (self.shared, shape.last()) {
+            (Shared::Channel, Some(&channels)) => {
+                let pixels: usize = shape[1..shape.rank() - 1].iter().product();
+                ([n_rows, pixels, channels], n_rows * channels)
+            }
+            (Shared::Batch, _) => ([1, n_rows * row_len, 1], 0),
+            _ => ([n_rows, row_len, 1], n_rows),
+        };
+        (sizes, skip(key, shards.first_row(n_numbers) as u64))
+    }
+}
+
+impl Op for SharedDropout {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        match (self.shared, inputs[0]) {
+            (Shared::Channel, x) if x.rank() < 2 => Err(ShapeError::new(format!(
+                "the input is {x}, expected images [n, h, w, c]; reshape it, or add the missing axes"
+            ))),
+            (_, x) => Ok(x),
+        }
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let (sizes, key) = self.sizes_and_key(f.shape, f.key, &f.shards);
+        channel_dropout_forward(f.output, f.inputs.value(0), sizes, self.p, key);
+    }
+
+    fn backward(&self, mut b: Backward<'_>) {
+        if let Some(dx) = b.grads.get(0) {
+            let (sizes, key) = self.sizes_and_key(b.shape, b.key, &b.shards);
+            channel_dropout_backward(dx.data, b.dy, sizes, self.p, key, dx.beta);
+        }
+    }
+
+    fn is_random(&self) -> bool {
+        true
+    }
+}
+
+/// What [`Graph::stochastic_depth`] drops at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StochasticDepthMode {
+    /// Each image by itself; `"row"` in torchvision.
+    Row,
+    /// All images of the batch, or none; `"batch"` in torchvision.
+    Batch,
+}
+
 impl Graph<'_> {
     /// In training, each element becomes 0 with probability p and what is kept is divided by 1 − p;
     /// in evaluation `x` itself; `torch.nn.functional.dropout`. Srivastava et al. 2014.
@@ -50,5 +124,41 @@ impl Graph<'_> {
     pub fn dropout(&self, x: Var, p: f32) -> Var {
         assert!((0.0..=1.0).contains(&p), "dropout{}: p is {p}, it must lie in [0, 1]", self.at());
         if self.mode().training { self.apply(Dropout { p }, &[x]) } else { x }
+    }
+
+    /// In training, each channel of each image of `x` [n, …, c] becomes 0 with probability p and the others are divided by
+    /// 1 − p; in evaluation `x` itself; `torch.nn.functional.dropout2d`, and 1d and 3d. Tompson et al., "Efficient Object
+    /// Localization Using Convolutional Networks", 2015.
+    ///
+    /// Which are dropped follows as in [`dropout`](Self::dropout) from the image's place in the whole batch.
+    ///
+    /// # Panics
+    /// When p does not lie in [0, 1], or `x` has fewer than two axes.
+    #[track_caller]
+    pub fn dropout2d(&self, x: Var, p: f32) -> Var {
+        self.shared_dropout("dropout2d", x, p, Shared::Channel)
+    }
+
+    /// In training, `x`, the output of a residual block's body, becomes 0 with probability p, image by image or for the
+    /// whole batch at once, and is divided by 1 − p where it is kept; in evaluation `x` itself.
+    /// `torchvision.ops.stochastic_depth`; Huang et al., "Deep Networks with Stochastic Depth", 2016.
+    ///
+    /// Which images are dropped follows as in [`dropout`](Self::dropout) from the image's place in the whole batch.
+    ///
+    /// # Panics
+    /// When p does not lie in [0, 1].
+    #[track_caller]
+    pub fn stochastic_depth(&self, x: Var, p: f32, mode: StochasticDepthMode) -> Var {
+        let shared = match mode {
+            StochasticDepthMode::Row => Shared::Row,
+            StochasticDepthMode::Batch => Shared::Batch,
+        };
+        self.shared_dropout("stochastic_depth", x, p, shared)
+    }
+
+    #[track_caller]
+    fn shared_dropout(&self, name: &'static str, x: Var, p: f32, shared: Shared) -> Var {
+        assert!((0.0..=1.0).contains(&p), "{name}{}: p is {p}, it must lie in [0, 1]", self.at());
+        if self.mode().training { self.apply(SharedDropout { name, p, shared }, &[x]) } else { x }
     }
 }

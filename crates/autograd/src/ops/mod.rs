@@ -34,7 +34,13 @@ mod conv_relu_pool;
 mod pool;
 
 mod batch_norm;
+mod group_norm;
+mod layer_norm;
+mod local_response_norm;
+
 mod dropout;
+
+mod recurrent;
 
 mod cross_entropy;
 mod loss;
@@ -45,7 +51,10 @@ pub use attention::AttentionOptions;
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
 pub use cross_entropy::CrossEntropyOptions;
+pub use dropout::StochasticDepthMode;
+pub use local_response_norm::LocalResponseNormOptions;
 pub use positions::RotaryOptions;
+pub use recurrent::{RecurrentOptions, RnnNonlinearity};
 pub use tensor::attention::QueryKeyValue;
 pub use tensor::pad::PadMode;
 pub use tensor::positions::Pairing;

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use tensor::elementwise::copy_or_add;
 use tensor::parallel::{Shards, sum_over_shards};
-use tensor::{Shape, scratch};
+use tensor::{Beta, Shape, scratch};
 
 use crate::tape::Indices;
-use crate::{Grad, Graph, Images, Inputs, Operands, ShapeError};
+use crate::{Grad, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 /// The last axis as columns, all others as rows; a scalar is one row of one column.
 pub(super) fn rows_and_cols(shape: Shape) -> (usize, usize) {
@@ -58,7 +58,99 @@ pub(super) fn image_sizes(shape: Shape) -> Result<[usize; 4], ShapeError> {
     })
 }
 
+/// Weight and bias of a normalisation, either of which may be missing; they are its last inputs.
+#[derive(Clone, Copy)]
+pub(super) struct Affine {
+    /// Which inputs they are.
+    inputs: [Option<usize>; 2],
+}
+
+/// A gradient that is lent, and its β.
+type Lent<'a> = Option<(&'a mut [f32], Beta)>;
+
+impl Affine {
+    /// What there is, `first` being the first input that it may be.
+    pub(super) fn new(first: usize, [weight, bias]: [Option<Var>; 2]) -> Self {
+        let place_of_bias = first + usize::from(weight.is_some());
+        Self { inputs: [weight.map(|_| first), bias.map(|_| place_of_bias)] }
+    }
+
+    pub(super) fn values(self, inputs: Inputs<'_>) -> [Option<&[f32]>; 2] {
+        self.inputs.map(|i| i.map(|i| inputs.value(i)))
+    }
+
+    /// The shapes of those that there are, by their names.
+    pub(super) fn named(self, shapes: &[Shape]) -> impl Iterator<Item = (&'static str, &Shape)> {
+        let named = ["weight", "bias"].into_iter().zip(self.inputs);
+        named.filter_map(|(name, i)| Some((name, &shapes[i?])))
+    }
+
+    /// Calls `kernel` with the gradients of input 0, weight and bias, as far as they are wanted. Gradients are lent one
+    /// at a time and one pass makes all three, so those of weight and bias, of `len` numbers, are added afterwards.
+    pub(super) fn backward(
+        self,
+        grads: &mut Grads<'_>,
+        len: usize,
+        kernel: impl FnOnce(Lent<'_>, Lent<'_>, Lent<'_>),
+    ) {
+        let wanted = self.inputs.map(|i| i.filter(|&i| grads.needs(i)));
+        scratch::with(2 * len, |sums| {
+            let (dweight, dbias) = sums.split_at_mut(len);
+            let dx = grads.get(0).map(|dx| (dx.data, dx.beta));
+            let [of_weight, of_bias] = wanted.map(|i| i.is_some());
+            kernel(
+                dx,
+                of_weight.then_some((&mut *dweight, Beta::Zero)),
+                of_bias.then_some((&mut *dbias, Beta::Zero)),
+            );
+            for (i, sum) in wanted.into_iter().zip([dweight, dbias]) {
+                if let Some(grad) = i.and_then(|i| grads.get(i)) {
+                    copy_or_add(grad.data, sum, grad.beta);
+                }
+            }
+        });
+    }
+}
+
+/// The most inputs of an op some of which may be missing.
+const MAX_INPUTS: usize = 8;
+
+/// `x` and those of the others that there are, and how many these are.
+fn present<const N: usize>(x: Var, others: [Option<Var>; N]) -> ([Var; MAX_INPUTS], usize) {
+    let (mut inputs, mut len) = ([x; MAX_INPUTS], 1);
+    for input in others.into_iter().flatten() {
+        inputs[len] = input;
+        len += 1;
+    }
+    (inputs, len)
+}
+
 impl Graph<'_> {
+    /// Records an op on `x` and those of the other inputs that there are.
+    #[track_caller]
+    pub(super) fn apply_present<O: Op, const N: usize>(
+        &self,
+        op: O,
+        x: Var,
+        others: [Option<Var>; N],
+    ) -> Var {
+        let (inputs, len) = present(x, others);
+        self.apply(op, &inputs[..len])
+    }
+
+    /// The same for an op that also reads integers.
+    #[track_caller]
+    pub(super) fn apply_present_indexed<O: Op, const N: usize>(
+        &self,
+        op: O,
+        x: Var,
+        others: [Option<Var>; N],
+        indices: Indices,
+    ) -> Var {
+        let (inputs, len) = present(x, others);
+        self.apply_indexed(op, &inputs[..len], indices)
+    }
+
     /// Makes sure that all indices lie below `bound`.
     #[track_caller]
     pub(super) fn expect_below(&self, op: &str, what: &str, indices: Indices, bound: usize) {

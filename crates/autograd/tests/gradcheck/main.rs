@@ -7,8 +7,10 @@ mod elementwise;
 mod layout;
 mod losses;
 mod network;
+mod norms;
 mod parts;
 mod products;
+mod recurrent;
 mod selection;
 mod sequences;
 mod sources;
@@ -27,6 +29,8 @@ fn rows() -> Vec<Row> {
         products::rows(),
         network::rows(),
         sequences::rows(),
+        norms::rows(),
+        recurrent::rows(),
         losses::rows(),
     ];
     kinds.into_iter().flatten().collect()

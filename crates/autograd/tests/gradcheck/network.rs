@@ -1,11 +1,11 @@
-//! Rows of convolution, pooling and batch normalisation.
+//! Rows of convolution and pooling.
 
-use autograd::{BatchNormOptions, Conv2dOptions, Graph, Var};
+use autograd::{Conv2dOptions, Graph, Var};
 use tensor::conv::Conv2dShape;
 use tensor::pool::Pool2dShape;
 use tensor::reference;
 
-use crate::case::{Case, Kind, Rng, Row, distance};
+use crate::case::{Case, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -70,8 +70,6 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::global_avg_pool2d_forward(&x[0], h * w, c),
             )
         }),
-        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, true)),
-        Row::new("batch_norm", 5e-6, |rng| batch_norm(rng, false)),
     ]
 }
 
@@ -157,42 +155,4 @@ fn conv_relu_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
 fn share_of_one(dx: &[f32], least: f32) -> bool {
     let sum: f32 = dx.iter().sum();
     dx.iter().all(|dx| (0.0..=1.0).contains(dx)) && (least..=1.0).contains(&sum)
-}
-
-fn batch_norm(rng: &mut Rng, training: bool) -> Case {
-    let channels = rng.size(1..=4);
-    let rows = rng.size(if training { 3..=12 } else { 1..=12 });
-    let x = match (rng.bool(), rng.is_batch()) {
-        (true, false) => rng.variable([rows, channels]),
-        (false, false) => rng.variable([1, rows, 1, channels]),
-        // A single image has several values, too.
-        (by_rows, true) => {
-            let n_images = rng.batch(1..=1);
-            let n_pixels = if by_rows && n_images > 1 { 1 } else { 3 };
-            rng.images([n_images, n_pixels, 1, channels])
-        }
-    };
-    let (mut mean, mut var) = (rng.variable([channels]), rng.variable_in([channels], 0.5..2.0));
-    (mean.kind, var.kind) = (Kind::Statistic, Kind::Statistic);
-    let mut inputs = vec![x, mean, var];
-    if rng.bool() {
-        inputs.extend([rng.variable([channels]), rng.variable([channels])]);
-    }
-    // A large ε keeps the function from bending sharply where a channel hardly varies.
-    let options = BatchNormOptions { eps: 0.1, ..Default::default() };
-    let record = move |g: &Graph<'_>, v: &[Var]| {
-        g.batch_norm(v[0], [v[1], v[2]], v.get(3).map(|&weight| [weight, v[4]]), options)
-    };
-    let reference = move |x: &[Vec<f64>]| {
-        let (weight, bias) = match x.get(3) {
-            Some(weight) => (weight.clone(), x[4].clone()),
-            None => (vec![1.0; channels], vec![0.0; channels]),
-        };
-        let (mean, var) = match training {
-            true => reference::batch_statistics(&x[0], channels),
-            false => (x[1].clone(), x[2].clone()),
-        };
-        reference::batch_norm_forward(&x[0], &mean, &var, &weight, &bias, f64::from(options.eps))
-    };
-    Case { training, ..Case::new(inputs, record, reference) }
 }

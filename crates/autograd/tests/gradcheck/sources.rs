@@ -4,12 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
-const GENERIC: [(&str, &[&str]); 5] = [
+const GENERIC: [(&str, &[&str]); 8] = [
     ("Unary", &["elementwise", "activation", "along_last_axis"]),
     ("Binary", &["binary"]),
     ("Reduce", &["reduce_axes"]),
     ("Pool2d", &["pool2d"]),
     ("PairwiseLoss", &["pairwise_loss"]),
+    ("Recurrent", &["recurrent"]),
+    ("RowNorm", &["row_norm"]),
+    ("SharedDropout", &["shared_dropout"]),
 ];
 
 /// The names of the ops in the sources under a folder beside this crate's manifest, sorted; none if there is no such

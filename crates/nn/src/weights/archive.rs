@@ -12,7 +12,7 @@ use foreign_text::Foreign;
 use tensor::Shape;
 
 use super::error::{Differences, WeightsError};
-use super::header::{Entry, Header, float_size};
+use super::header::{COUNT_TYPE, Entry, Header, float_size, is_count};
 use super::json::{for_each_pair, inner, unescape};
 
 /// The longest header that is read, as in the crate `safetensors`.
@@ -188,6 +188,12 @@ impl Archive {
             TensorInfo(entry),
             out.len()
         );
+        self.read_numbers(entry, size, out)
+    }
+
+    /// Reads numbers of `size` bytes each.
+    fn read_numbers(&self, entry: &Entry, size: usize, out: &mut [f32]) -> Result<(), WeightsError> {
+        let start = entry.bytes.start;
         let mut at = self.data_start + start;
         let mut buffer = [0; 8192];
         for chunk in out.chunks_mut(buffer.len() / size) {
@@ -213,7 +219,12 @@ impl Archive {
         }
         let mut values = params.values().to_vec();
         for entry in params.entries() {
-            self.read(&entry.name, &mut values[entry.range.clone()])?;
+            let out = &mut values[entry.range.clone()];
+            match self.find(&entry.name).and_then(|found| Some((found, found.number_size()?))) {
+                Some((found, size)) => self.read_numbers(found, size, out)?,
+                // Only a count of batches may be missing: it is 0 then, as in PyTorch.
+                None => out.fill(0.0),
+            }
         }
         params.values_mut().copy_from_slice(&values);
         Ok(())
@@ -224,18 +235,19 @@ impl Archive {
         for entry in params.entries() {
             let name = entry.name.clone();
             match self.find(&name) {
+                None if is_count(&name) => {}
                 None => differences.missing.push((name, entry.shape)),
                 Some(found) if found.shape() != Some(entry.shape) => {
                     differences.reshaped.push((name, found.shown_shape(), entry.shape));
                 }
-                Some(found) if float_size(found.dtype()).is_none() => {
+                Some(found) if found.number_size().is_none() => {
                     differences.not_floats.push((name, Foreign::new(found.dtype()).to_string()));
                 }
                 Some(_) => {}
             }
         }
         for tensor in self.tensors() {
-            if tensor.name().ends_with("num_batches_tracked") || params.find(tensor.name()).is_some() {
+            if is_count(tensor.name()) || params.find(tensor.name()).is_some() {
                 continue;
             }
             differences.n_unexpected += 1;
@@ -266,6 +278,7 @@ fn to_f32(dtype: &str, bytes: &[u8]) -> f32 {
         "F32" => f32::from_bits(bits as u32),
         "BF16" => f32::from_bits((bits as u32) << 16),
         "F16" => f16_to_f32(bits as u16),
+        COUNT_TYPE => bits as i64 as f32,
         _ => unreachable!("{dtype} is not a float"),
     }
 }

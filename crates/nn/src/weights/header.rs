@@ -62,6 +62,16 @@ impl Entry {
         (padded <= isize::MAX as usize / size_of::<f32>()).then(|| Shape::new(&dims[..rank]))
     }
 
+    /// The size of a number in bytes, if we read it into a parameter: a float, or a count of batches.
+    pub(super) fn number_size(&self) -> Option<usize> {
+        let Range { start, end } = self.bytes;
+        let is_count_of = |shape: Shape| is_count(self.name()) && end - start == 8 * shape.numel() as u64;
+        match float_size(self.dtype()) {
+            None if self.dtype() == COUNT_TYPE && self.shape().is_some_and(is_count_of) => Some(8),
+            size => size,
+        }
+    }
+
     /// The shape as [`Shape`] writes it, cut where it is long.
     pub(super) fn shown_shape(&self) -> String {
         let shown = |size: Option<usize>| size.map_or("?".into(), |size| size.to_string());
@@ -135,6 +145,14 @@ pub(super) fn float_size(dtype: &str) -> Option<usize> {
         "F64" => Some(8),
         _ => None,
     }
+}
+
+/// The type of a count of batches: whole numbers of 8 bytes.
+pub(super) const COUNT_TYPE: &str = "I64";
+
+/// Whether a tensor of this name counts the batches of a batch normalisation.
+pub(super) fn is_count(name: &str) -> bool {
+    name == "num_batches_tracked" || name.ends_with(".num_batches_tracked")
 }
 
 /// The parsed header.

@@ -10,9 +10,10 @@
 //! save_file(net.state_dict(), "model.safetensors")      # a file for us
 //! ```
 //!
-//! PyTorch's batch normalisation also counts its batches (`num_batches_tracked`). We have no such
-//! count: it is passed over on loading and not written, and PyTorch's strict `load_state_dict` takes
-//! it as 0 where a file has none.
+//! PyTorch's batch normalisation also counts its batches (`num_batches_tracked`). We have that count only where it
+//! is needed, with a momentum of `None`: there it is written as PyTorch writes it, a whole number (I64), and is 0 where a
+//! file has none. Elsewhere it is passed over on loading and not written, and PyTorch's strict `load_state_dict` takes it
+//! as 0.
 //!
 //! The format is written and read here rather than by the crate `safetensors`, which cannot keep what we
 //! promise (tried with 0.8.0):
@@ -64,7 +65,7 @@ pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) 
     let tensors =
         entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
     let path = path.as_ref();
-    let written = atomic_file::write(path, &encode(tensors, metadata));
+    let written = atomic_file::write(path, &write::encode_with(tensors, metadata, header::is_count));
     written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
 }
 

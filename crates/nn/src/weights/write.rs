@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use tensor::Shape;
 
-use super::header::METADATA;
+use super::header::{COUNT_TYPE, METADATA};
 
 /// The bytes of a safetensors file with these tensors (name, shape, values), in this order, and these
 /// metadata. The entry `format` = `pt`, by which readers know PyTorch's layout, is added.
@@ -16,6 +16,16 @@ use super::header::METADATA;
 pub fn encode<'a>(
     tensors: impl IntoIterator<Item = (&'a str, Shape, &'a [f32])>,
     metadata: &[(&str, &str)],
+) -> Vec<u8> {
+    encode_with(tensors, metadata, |_| false)
+}
+
+/// The same, where tensors whose names are those of counts hold whole numbers, as PyTorch's do.
+#[track_caller]
+pub(super) fn encode_with<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, Shape, &'a [f32])>,
+    metadata: &[(&str, &str)],
+    is_count: fn(&str) -> bool,
 ) -> Vec<u8> {
     let mut metadata: BTreeMap<&str, &str> = metadata.iter().copied().collect();
     metadata.insert("format", "pt");
@@ -29,8 +39,14 @@ pub fn encode<'a>(
         );
         assert!(names.insert(name), "encode: two tensors are named {name:?}");
         let start = data.len();
-        data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        let info = Info { dtype: "F32", shape: &shape, data_offsets: (start, data.len()) };
+        let dtype = if is_count(name) {
+            data.extend(values.iter().flat_map(|&value| (value as i64).to_le_bytes()));
+            COUNT_TYPE
+        } else {
+            data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            "F32"
+        };
+        let info = Info { dtype, shape: &shape, data_offsets: (start, data.len()) };
         header += &format!(",{}:{}", quoted(name), quoted(&info));
     }
     header.push('}');

@@ -77,7 +77,7 @@ pub fn tanh_forward(y: &mut [f32], x: &[f32]) {
 
 /// The hyperbolic tangent of one number, to within 2 ulp; several times faster than the C library's.
 #[inline]
-fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     // Near 0, where 1 − exp(−2x) cancels, a Chebyshev fit of tanh(x) / x in x² up to 0.625.
     const FIT: [f32; 5] = [-0.006_096_714, 0.020_997_18, -0.053_850_91, 0.133_327_7, -0.333_333_3];
     let square = x * x;

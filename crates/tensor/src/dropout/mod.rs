@@ -1,11 +1,13 @@
-//! Dropout whose mask is a function of a key and the element's index: nothing is saved for the backward.
+//! Dropout whose mask is a function of a key and the element's index: nothing is saved for the backward. Of single
+//! elements, or of whole channels of an image.
 
 pub(crate) mod reference;
 
 use keyed_random::{splitmix64, unit};
 
-use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
+use crate::shape::checked_len;
+use crate::{Beta, scratch};
 
 /// Elements of one task.
 const TASK_LEN: usize = 1 << 14;
@@ -48,3 +50,59 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
     });
 }
 // ANCHOR_END: mask
+
+/// Dropout of whole channels of x [images, pixels, channels]: channel c of image i goes by the number i · channels + c, as
+/// an element of [`dropout_forward`] by its own. With one channel it drops whole images, with one image that has one
+/// channel everything or nothing.
+///
+/// # Panics
+/// When a length does not fit the sizes or p is not in [0, 1].
+#[track_caller]
+pub fn channel_dropout_forward(y: &mut [f32], x: &[f32], sizes: [usize; 3], p: f32, key: u64) {
+    drop_channels("channel_dropout_forward", y, x, sizes, p, key, Beta::Zero);
+}
+
+/// dx = β·dx + dy under the mask and scale of [`channel_dropout_forward`] with the same `p` and `key`.
+///
+/// # Panics
+/// When a length does not fit the sizes or p is not in [0, 1].
+#[track_caller]
+pub fn channel_dropout_backward(dx: &mut [f32], dy: &[f32], sizes: [usize; 3], p: f32, key: u64, beta: Beta) {
+    drop_channels("channel_dropout_backward", dx, dy, sizes, p, key, beta);
+}
+
+#[track_caller]
+fn drop_channels(name: &str, y: &mut [f32], x: &[f32], sizes: [usize; 3], p: f32, key: u64, beta: Beta) {
+    let [images, pixels, channels] = sizes;
+    let len = checked_len(name, &sizes);
+    assert_eq!([y.len(), x.len()], [len; 2], "{name}: output and input lengths for {sizes:?}");
+    assert!((0.0..=1.0).contains(&p), "{name}: p is {p}, it must lie in [0, 1]");
+    let image_len = pixels * channels;
+    for_each_chunk(images, 1, 2 * len, rows_mut(y, image_len), |image, y| {
+        let (y, x) = (y.into_slice(), &x[image.start * image_len..][..image_len]);
+        scratch::with(channels, |kept| {
+            for (idx, kept) in (image.start * channels..).zip(&mut *kept) {
+                *kept = f32::from(unit(splitmix64(key, idx as u64)) >= p);
+            }
+            if kept.len() == 1 {
+                // All elements alike: a loop over pixels of one channel each would be slow.
+                return scale_kept(y, x, |_| kept[0], p, beta);
+            }
+            for (y, x) in y.chunks_exact_mut(channels.max(1)).zip(x.chunks_exact(channels.max(1))) {
+                let kept = &kept[..y.len()];
+                scale_kept(y, x, |c| kept[c], p, beta);
+            }
+        });
+    });
+}
+
+/// y = β·y + x / (1 − p) where `kept` is 1, and not a product with 0 elsewhere, which would keep NaN.
+#[inline]
+fn scale_kept(y: &mut [f32], x: &[f32], kept: impl Fn(usize) -> f32, p: f32, beta: Beta) {
+    let value = |idx: usize, x: f32| if kept(idx) == 1.0 { x / (1.0 - p) } else { 0.0 };
+    let elements = y.iter_mut().zip(x).enumerate();
+    match beta {
+        Beta::Zero => elements.for_each(|(idx, (y, &x))| *y = value(idx, x)),
+        Beta::One => elements.for_each(|(idx, (y, &x))| *y += value(idx, x)),
+    }
+}

@@ -20,3 +20,20 @@ pub fn dropout_forward(x: &[f64], p: f32, key: u64) -> Vec<f64> {
 pub fn dropout_backward(dy: &[f64], p: f32, key: u64) -> Vec<f64> {
     dropout_forward(dy, p, key)
 }
+
+/// One number for each channel of each image, and all its pixels kept or dropped by it.
+pub fn channel_dropout_forward(
+    x: &[f64],
+    [images, pixels, channels]: [usize; 3],
+    p: f32,
+    key: u64,
+) -> Vec<f64> {
+    let factors = dropout_forward(&vec![1.0; images * channels], p, key);
+    let channel = |idx: usize| idx / (pixels * channels) * channels + idx % channels;
+    x.iter().enumerate().map(|(idx, x)| x * factors[channel(idx)]).collect()
+}
+
+/// The gradient of [`channel_dropout_forward`]: a linear map that is its own transpose.
+pub fn channel_dropout_backward(dy: &[f64], sizes: [usize; 3], p: f32, key: u64) -> Vec<f64> {
+    channel_dropout_forward(dy, sizes, p, key)
+}

@@ -1,0 +1,88 @@
+//! y = x / (k + α / size · Σ x²)^β, the sum over neighbouring channels.
+
+use tensor::Shape;
+use tensor::norm::{LocalResponseNormShape, local_response_norm_backward, local_response_norm_forward};
+
+use super::shared::rows_and_cols;
+use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
+
+/// The options of [`Graph::local_response_norm`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocalResponseNormOptions {
+    /// Neighbouring channels whose squares are summed; the channel itself is one of them.
+    pub size: usize,
+    /// α, the factor of their mean square.
+    pub alpha: f32,
+    /// β, the exponent.
+    pub beta: f32,
+    /// What is added to the mean square.
+    pub k: f32,
+}
+
+impl LocalResponseNormOptions {
+    /// PyTorch's defaults: α 1e-4, β 0.75, k 1.
+    pub fn new(size: usize) -> Self {
+        Self { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
+    }
+}
+
+struct LocalResponseNorm(LocalResponseNormOptions);
+
+impl LocalResponseNorm {
+    fn sizes(&self, x: Shape) -> LocalResponseNormShape {
+        let ((rows, channels), LocalResponseNormOptions { size, alpha, beta, k }) =
+            (rows_and_cols(x), self.0);
+        LocalResponseNormShape { rows, channels, size, alpha, beta, k }
+    }
+}
+
+impl Op for LocalResponseNorm {
+    fn name(&self) -> &'static str {
+        "local_response_norm"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let x = inputs[0];
+        if x.rank() < 2 {
+            return Err(ShapeError::new(format!(
+                "the input is {x}, expected images [n, h, w, c]; reshape it"
+            )));
+        }
+        // A window that is twice as long holds every channel, wherever it begins.
+        let longest = 2 * x[x.rank() - 1].max(1);
+        if !(1..=longest).contains(&self.0.size) {
+            return Err(ShapeError::new(format!(
+                "a window of {} channels does not fit the input {x}; it must have 1 to {longest}",
+                self.0.size
+            )));
+        }
+        Ok(x)
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        inputs.kept_of(0)
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        local_response_norm_forward(f.output, f.inputs.value(0), &self.sizes(f.shape));
+    }
+
+    fn backward(&self, mut b: Backward<'_>) {
+        if let Some(dx) = b.grads.get(0) {
+            local_response_norm_backward(dx.data, b.dy, b.inputs.value(0), &self.sizes(b.shape), dx.beta);
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// Local response normalisation of `x` [n, …, c]: y = x / (k + α / size · Σ x²)^β, the sum over the `size` channels
+    /// around one; channels beyond the first and the last count as 0. `torch.nn.functional.local_response_norm`;
+    /// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+    ///
+    /// # Panics
+    /// When `x` has fewer than two axes, or the window is empty or more than twice as long as the channels.
+    #[track_caller]
+    pub fn local_response_norm(&self, x: Var, options: LocalResponseNormOptions) -> Var {
+        self.apply(LocalResponseNorm(options), &[x])
+    }
+}

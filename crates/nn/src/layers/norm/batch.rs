@@ -1,0 +1,147 @@
+//! Batch normalisation.
+
+use std::fmt;
+
+use autograd::{BatchNormOptions, Graph, Role, Var};
+
+use super::affine::{Running, ScaleAndShift, python_number};
+use crate::layer::{Handle, Layer, Scope};
+
+/// Batch normalisation of vectors `[n, n_features]`.
+pub type BatchNorm1d = BatchNorm<1>;
+
+/// Batch normalisation of images `[n, h, w, n_features]`, channel by channel.
+pub type BatchNorm2d = BatchNorm<2>;
+
+/// Batch normalisation: `y = (x − mean) / √(var + eps) · weight + bias`, feature by feature.
+///
+/// The features are the last axis, so [`BatchNorm1d`] and [`BatchNorm2d`] are the same but for their printed name.
+///
+/// In training, mean and variance are the batch's (the variance divided by the count); the running
+/// ones follow them (the variance there divided by the count less one) once backward is through.
+/// In evaluation they are the running ones. Parameters and statistics as PyTorch's: `weight`,
+/// `bias`, `running_mean`, `running_var`, and `num_batches_tracked` where the momentum is `None`. Ioffe and Szegedy, "Batch
+/// Normalization", 2015.
+///
+/// To train a network on with the statistics that it has (PyTorch: `bn.eval()` after `net.train()`), freeze them; scale and
+/// shift are trained on unless they are frozen, too:
+///
+/// ```
+/// use nn::{BatchNorm2d, Sequential};
+/// let (_net, mut params) = nn::build(Sequential::new().add(BatchNorm2d::new(8)), 0);
+/// params.freeze("0.running_mean")?;
+/// params.freeze("0.running_var")?;
+/// assert_eq!(params.n_trainable(), 16);
+/// # Ok::<(), autograd::UnknownPath>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct BatchNorm<const N: usize> {
+    n_features: usize,
+    options: BatchNormOptions,
+    affine: ScaleAndShift,
+    tracks: bool,
+    running: Running,
+    n_batches: Handle,
+}
+
+impl<const N: usize> BatchNorm<N> {
+    /// With scale and shift; eps 1e-5, momentum 0.1.
+    pub fn new(n_features: usize) -> Self {
+        Self {
+            n_features,
+            options: BatchNormOptions::default(),
+            affine: ScaleAndShift::new(true, true),
+            tracks: true,
+            running: Running::default(),
+            n_batches: Handle::default(),
+        }
+    }
+
+    /// What is added to the variance.
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.options.eps = eps;
+        self
+    }
+
+    /// The share of the batch in the running statistics, as PyTorch has it:
+    /// `running = (1 − momentum) · running + momentum · batch`. With `None` they are the plain mean of all batches so far,
+    /// whose number is kept in `num_batches_tracked`.
+    pub fn momentum(mut self, momentum: impl Into<Option<f32>>) -> Self {
+        self.options.momentum = momentum.into();
+        self
+    }
+
+    /// With or without `weight` and `bias`; the default is with both.
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = ScaleAndShift::new(affine, affine);
+        self
+    }
+
+    /// With or without `bias`; the default is with.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.affine.has_bias = bias;
+        self
+    }
+
+    /// With or without `weight` alone: a layer that shifts and does not scale, say in front of a ReLU and another layer,
+    /// which can scale as well. PyTorch has no such layer; there it is a `weight` of ones that is not trained.
+    pub fn scale(mut self, scale: bool) -> Self {
+        self.affine.has_weight = scale;
+        self
+    }
+
+    /// With or without running statistics; without, the batch's own are used in evaluation, too. The default is with.
+    pub fn track_running_stats(mut self, track: bool) -> Self {
+        self.tracks = track;
+        self
+    }
+
+    /// Whether the batches are counted: only where the count is needed.
+    fn counts(&self) -> bool {
+        self.tracks && self.options.momentum.is_none()
+    }
+}
+
+impl<const N: usize> Layer for BatchNorm<N> {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.affine.register(scope, [self.n_features]);
+        if self.tracks {
+            self.running.register(scope, self.n_features);
+        }
+        if self.counts() {
+            self.n_batches = scope.param("num_batches_tracked", [], Role::Statistic, |_, _| {});
+        }
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let affine = self.affine.vars(g, self);
+        if !self.tracks {
+            return g.batch_norm(x, &[], affine, self.options);
+        }
+        let [mean, var] = self.running.vars(g, self);
+        if self.counts() {
+            let n_batches = g.param(self.n_batches.id(self));
+            return g.batch_norm(x, &[mean, var, n_batches], affine, self.options);
+        }
+        g.batch_norm(x, &[mean, var], affine, self.options)
+    }
+}
+
+impl<const N: usize> fmt::Debug for BatchNorm<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n_features, options: BatchNormOptions { eps, momentum }, affine, tracks, .. } = self;
+        let momentum = python_number(*momentum);
+        write!(f, "BatchNorm{N}d({n_features}, eps={eps:e}, momentum={momentum}")?;
+        match (affine.has_weight, affine.has_bias) {
+            (true, true) => {}
+            (true, false) => write!(f, ", bias=False")?,
+            (false, true) => write!(f, ", scale=False")?,
+            (false, false) => write!(f, ", affine=False")?,
+        }
+        if !tracks {
+            write!(f, ", track_running_stats=False")?;
+        }
+        write!(f, ")")
+    }
+}

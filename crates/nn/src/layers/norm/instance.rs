@@ -1,0 +1,98 @@
+//! Instance normalisation.
+
+use std::fmt;
+
+use autograd::{BatchNormOptions, Graph, Var};
+
+use super::affine::{Running, ScaleAndShift, python, python_number};
+use crate::layer::{Layer, Scope};
+
+/// Instance normalisation of images `[n, h, w, n_features]`: each channel of each image is brought to mean 0 and variance
+/// 1, `y = (x − mean) / √(var + eps)`, and scaled and shifted if it is told to.
+///
+/// With running statistics those follow the means over the batch, and are used in evaluation. Parameters and statistics
+/// as PyTorch's, if there are any: `weight`, `bias`, `running_mean`, `running_var`. Ulyanov, Vedaldi and Lempitsky,
+/// "Instance Normalization", 2016.
+#[derive(Clone)]
+#[must_use]
+pub struct InstanceNorm2d {
+    n_features: usize,
+    options: BatchNormOptions,
+    affine: ScaleAndShift,
+    tracks: bool,
+    running: Running,
+}
+
+impl InstanceNorm2d {
+    /// Without scale and shift, and without running statistics; eps 1e-5, momentum 0.1.
+    pub fn new(n_features: usize) -> Self {
+        let (options, affine) = (BatchNormOptions::default(), ScaleAndShift::new(false, false));
+        Self { n_features, options, affine, tracks: false, running: Running::default() }
+    }
+
+    /// What is added to the variance.
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.options.eps = eps;
+        self
+    }
+
+    /// The share of the batch in the running statistics; with `None` they stay as they are.
+    pub fn momentum(mut self, momentum: impl Into<Option<f32>>) -> Self {
+        self.options.momentum = momentum.into();
+        self
+    }
+
+    /// With or without `weight` and `bias`; the default is without.
+    pub fn affine(mut self, affine: bool) -> Self {
+        self.affine = ScaleAndShift::new(affine, affine);
+        self
+    }
+
+    /// With or without `bias`; the default is as `affine` says.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.affine.has_bias = bias;
+        self
+    }
+
+    /// With or without running statistics; the default is without.
+    pub fn track_running_stats(mut self, track: bool) -> Self {
+        self.tracks = track;
+        self
+    }
+}
+
+impl Layer for InstanceNorm2d {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.affine.register(scope, [self.n_features]);
+        if self.tracks {
+            self.running.register(scope, self.n_features);
+        }
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let channels = g.shape(x).last().copied();
+        assert!(
+            channels == Some(self.n_features),
+            "instance_norm{}: the input {} does not have {} channels on its last axis; give images [n, h, w, {}]",
+            g.at(),
+            g.shape(x),
+            self.n_features,
+            self.n_features
+        );
+        let running = self.tracks.then(|| self.running.vars(g, self));
+        g.instance_norm(x, running, self.affine.vars(g, self), self.options)
+    }
+}
+
+impl fmt::Debug for InstanceNorm2d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n_features, options: BatchNormOptions { eps, momentum }, affine, tracks, .. } = self;
+        let [weight, bias, tracks] = [affine.has_weight, affine.has_bias, *tracks].map(python);
+        let momentum = python_number(*momentum);
+        write!(
+            f,
+            "InstanceNorm2d({n_features}, eps={eps:e}, momentum={momentum}, affine={weight}, bias={bias}, "
+        )?;
+        write!(f, "track_running_stats={tracks})")
+    }
+}

@@ -1,0 +1,134 @@
+//! Layer normalisation and RMS normalisation.
+
+use std::fmt;
+
+use autograd::{Graph, Var};
+use tensor::Shape;
+
+use super::affine::{ScaleAndShift, python};
+use crate::layer::{Layer, Scope};
+
+/// Layer normalisation over the last axes: `y = (x − mean) / √(var + eps) · weight + bias`, each row of `normalized_shape`
+/// by itself, in training and evaluation alike.
+///
+/// Parameters as PyTorch's: `weight`, ones at first, and `bias`, zeros, both of `normalized_shape`. Ba, Kiros and Hinton,
+/// "Layer Normalization", 2016.
+///
+/// ```
+/// use nn::LayerNorm;
+/// // Tokens [n, t, 64], each by itself; images [n, h, w, c] each as a whole.
+/// let (_of_tokens, _of_images) = (LayerNorm::new([64]), LayerNorm::new([8, 8, 16]));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct LayerNorm {
+    normalized_shape: Shape,
+    eps: f32,
+    affine: ScaleAndShift,
+}
+
+impl LayerNorm {
+    /// With scale and shift; eps 1e-5.
+    pub fn new(normalized_shape: impl Into<Shape>) -> Self {
+        let normalized_shape = normalized_shape.into();
+        Self { normalized_shape, eps: 1e-5, affine: ScaleAndShift::new(true, true) }
+    }
+
+    /// What is added to the variance.
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.eps = eps;
+        self
+    }
+
+    /// With or without `weight` and `bias`; the default is with both.
+    pub fn elementwise_affine(mut self, affine: bool) -> Self {
+        self.affine = ScaleAndShift::new(affine, affine);
+        self
+    }
+
+    /// With or without `bias`; the default is with.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.affine.has_bias = bias;
+        self
+    }
+}
+
+// ANCHOR: layer
+impl Layer for LayerNorm {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.affine.register(scope, self.normalized_shape);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.layer_norm(x, self.normalized_shape, self.affine.vars(g, self), self.eps)
+    }
+}
+// ANCHOR_END: layer
+
+impl fmt::Debug for LayerNorm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { normalized_shape, eps, affine } = self;
+        let (shape, [weight, bias]) =
+            (tuple(normalized_shape), [affine.has_weight, affine.has_bias].map(python));
+        write!(f, "LayerNorm({shape}, eps={eps:e}, elementwise_affine={weight}, bias={bias})")
+    }
+}
+
+/// RMS normalisation over the last axes: `y = x / √(mean(x²) + eps) · weight`, each row of `normalized_shape` by itself;
+/// no mean is subtracted.
+///
+/// The parameter as PyTorch's: `weight` of `normalized_shape`, ones at first. Zhang and Sennrich, "Root Mean Square Layer
+/// Normalization", 2019.
+#[derive(Clone)]
+#[must_use]
+pub struct RMSNorm {
+    normalized_shape: Shape,
+    eps: Option<f32>,
+    affine: ScaleAndShift,
+}
+
+impl RMSNorm {
+    /// With a scale; eps is that of f32, 1.19e-7, which PyTorch writes `None`.
+    pub fn new(normalized_shape: impl Into<Shape>) -> Self {
+        let normalized_shape = normalized_shape.into();
+        Self { normalized_shape, eps: None, affine: ScaleAndShift::new(true, false) }
+    }
+
+    /// What is added to the mean square.
+    pub fn eps(mut self, eps: f32) -> Self {
+        self.eps = Some(eps);
+        self
+    }
+
+    /// With or without `weight`; the default is with.
+    pub fn elementwise_affine(mut self, affine: bool) -> Self {
+        self.affine.has_weight = affine;
+        self
+    }
+}
+
+impl Layer for RMSNorm {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.affine.register(scope, self.normalized_shape);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let [weight, _] = self.affine.vars(g, self);
+        g.rms_norm(x, self.normalized_shape, weight, self.eps.unwrap_or(f32::EPSILON))
+    }
+}
+
+impl fmt::Debug for RMSNorm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { normalized_shape, eps, affine } = self;
+        let eps = eps.map_or("None".into(), |eps| format!("{eps:e}"));
+        let (shape, affine) = (tuple(normalized_shape), python(affine.has_weight));
+        write!(f, "RMSNorm({shape}, eps={eps}, elementwise_affine={affine})")
+    }
+}
+
+/// A shape as Python writes a tuple.
+fn tuple(shape: &Shape) -> String {
+    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("({}{})", sizes.join(", "), if sizes.len() == 1 { "," } else { "" })
+}

@@ -1,0 +1,162 @@
+//! The backward of a recurrent layer: back through the steps, then one product over all of them for the weight.
+
+use super::cells::Backward;
+use super::{Cell, RecurrentShape, length, longest, step_work, task_samples, with_state};
+use crate::linear::{linear_backward_input, linear_backward_weight};
+use crate::parallel::{Shards, for_each_chunk, rows_mut};
+use crate::{Beta, elementwise, scratch};
+use simd::{Level, dispatch};
+
+/// Goes back through the steps: makes gradients of the gates, which take the place of what the forward saved, and
+/// `dinitial`, those of the state before the first step, [states, batch, hidden].
+///
+/// The gradients of the gates that a state has (with its weight and bias) then are the first batch · steps · gates · hidden
+/// numbers of `saved`: their rows' sum is the gradient of `bias_hh` ([`crate::reduce::reduce_rows`]).
+/// [`recurrent_backward_input`] and [`recurrent_backward_weight`] make the others of them.
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+#[allow(clippy::too_many_arguments)]
+pub fn recurrent_backward(
+    saved: &mut [f32],
+    dinitial: &mut [f32],
+    dy: &[f32],
+    y: &[f32],
+    weight_hh: &[f32],
+    initial: [Option<&[f32]>; 2],
+    lengths: &[u32],
+    shape: &RecurrentShape,
+    shards: &Shards<'_>,
+) {
+    const NAME: &str = "recurrent_backward";
+    let &RecurrentShape { batch, steps, hidden, .. } = shape;
+    let (row, extra_row, second, y_row) = (shape.gates(), shape.extra(), shape.second(), shape.output_len());
+    assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
+    assert_eq!(dinitial.len(), batch * (hidden + second), "{NAME}: gradient of the state for {shape:?}");
+    assert_eq!(dy.len(), y.len(), "{NAME}: gradient of the output for {shape:?}");
+    let (gates, extra) = saved.split_at_mut(batch * steps * row);
+    shape.check(NAME, gates.len(), y.len(), weight_hh.len(), lengths);
+    let (dh, dc) = dinitial.split_at_mut(batch * hidden);
+    for (sample, dy) in dy.chunks_exact(y_row.max(1)).enumerate() {
+        let (of_h, of_c) = dy[steps * hidden..].split_at(hidden);
+        dh[sample * hidden..][..hidden].copy_from_slice(of_h);
+        dc[sample * second..][..second].copy_from_slice(of_c);
+    }
+    let level = Level::current();
+    with_state(initial[0], batch * hidden, |h| {
+        with_state(initial[1], batch * second, |c| {
+            scratch::with(batch * row, |of_step| {
+                for step in (0..longest(lengths, steps)).rev() {
+                    let states = (rows_mut(dh, hidden), rows_mut(dc, second));
+                    let saved = (rows_mut(gates, steps * row), rows_mut(extra, steps * extra_row));
+                    let outputs = (states, rows_mut(of_step, row), saved);
+                    for_each_chunk(
+                        batch,
+                        task_samples(shape),
+                        step_work(shape),
+                        outputs,
+                        |samples, outputs| {
+                            let ((dh, dc), of_step, (gates, extra)) = outputs;
+                            dispatch(
+                                level,
+                                Backward {
+                                    dh: dh.into_slice(),
+                                    dc: dc.into_slice(),
+                                    of_step: of_step.into_slice(),
+                                    gates: gates.into_slice(),
+                                    extra: extra.into_slice(),
+                                    dy,
+                                    y,
+                                    initial: [h, c],
+                                    samples,
+                                    lengths,
+                                    step,
+                                    shape,
+                                },
+                            );
+                        },
+                    );
+                    linear_backward_input(dh, of_step, weight_hh, &shape.product(batch), shards, Beta::One);
+                }
+            });
+        });
+    });
+    for sample in 0..batch {
+        let padding = sample * steps + length(lengths, sample, steps)..(sample + 1) * steps;
+        gates[padding.start * row..padding.end * row].fill(0.0);
+        extra[padding.start * extra_row..padding.end * extra_row].fill(0.0);
+    }
+}
+
+/// `dgates = β·dgates +` the gradients of the inputs' gates, from what [`recurrent_backward`] made.
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+pub fn recurrent_backward_input(dgates: &mut [f32], saved: &[f32], shape: &RecurrentShape, beta: Beta) {
+    let (rows, row, hidden) = (shape.batch * shape.steps, shape.gates(), shape.hidden);
+    assert_eq!(saved.len(), shape.n_saved(), "recurrent_backward_input: saved numbers for {shape:?}");
+    let (gates, extra) = saved.split_at(rows * row);
+    if shape.cell != Cell::Gru {
+        return elementwise::copy_or_add(dgates, gates, beta);
+    }
+    assert_eq!(dgates.len(), gates.len(), "recurrent_backward_input: gates for {shape:?}");
+    // The state's share of n goes through r, the input's does not.
+    for_each_chunk(rows, (4096 / row.max(1)).max(1), dgates.len(), rows_mut(dgates, row), |rows, dgates| {
+        for (row_idx, dgates) in rows.zip(dgates.into_slice().chunks_exact_mut(row.max(1))) {
+            let (of_state, of_new) = (&gates[row_idx * row..], &extra[row_idx * hidden..][..hidden]);
+            let (reset_update, new) = dgates.split_at_mut(2 * hidden);
+            elementwise::copy_or_add(reset_update, &of_state[..2 * hidden], beta);
+            elementwise::copy_or_add(new, of_new, beta);
+        }
+    });
+}
+
+/// `dweight_hh = β·dweight_hh +` the product of the gates' gradients, from what [`recurrent_backward`] made, and the
+/// states before them: one for all steps, a sum over the batch.
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+#[allow(clippy::too_many_arguments)]
+pub fn recurrent_backward_weight(
+    dweight: &mut [f32],
+    saved: &[f32],
+    y: &[f32],
+    initial: Option<&[f32]>,
+    lengths: &[u32],
+    shape: &RecurrentShape,
+    shards: &Shards<'_>,
+    beta: Beta,
+) {
+    const NAME: &str = "recurrent_backward_weight";
+    let &RecurrentShape { batch, steps, hidden, reverse, .. } = shape;
+    let (rows, y_row) = (batch * steps, shape.output_len());
+    assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
+    let gates = &saved[..rows * shape.gates()];
+    shape.check(NAME, gates.len(), y.len(), dweight.len(), lengths);
+    scratch::with(rows * hidden, |before| {
+        let samples = rows_mut(before, steps * hidden);
+        for_each_chunk(batch, 1, rows * hidden, samples, |sample, before| {
+            let (sample, before) = (sample.start, before.into_slice());
+            let end = length(lengths, sample, steps) * hidden;
+            let outputs = &y[sample * y_row..][..end];
+            let kept = end - hidden;
+            let state = if reverse {
+                before[..kept].copy_from_slice(&outputs[hidden..]);
+                kept..end
+            } else {
+                before[hidden..end].copy_from_slice(&outputs[..kept]);
+                0..hidden
+            };
+            // Past the end the gates' gradients are 0.
+            before[end..].fill(0.0);
+            match initial {
+                Some(initial) => before[state].copy_from_slice(&initial[sample * hidden..][..hidden]),
+                None => before[state].fill(0.0),
+            }
+        });
+        linear_backward_weight(dweight, gates, before, &shape.product(rows), shards, beta);
+    });
+}
