@@ -106,6 +106,19 @@ fn the_lecture_s_network() {
     check(|params| lecture(params, false), [21, 32], None, &[3]);
 }
 
+/// The same, computed again in backward.
+fn recomputed(params: &mut Params) -> Network {
+    let network = batch_norms(params);
+    Box::new(move |g, x| g.recompute(&[x], |g, x| network(g, x[0])))
+}
+
+#[test]
+fn a_part_that_is_computed_again() {
+    let kept = train(batch_norms, [21, 8], None, None);
+    assert_eq!(train(recomputed, [21, 8], None, None), kept);
+    check(recomputed, [21, 8], None, &[2, 4]);
+}
+
 #[test]
 fn a_network_with_batch_norm() {
     for (n_images, n_shards) in [(2, None), (21, None), (40, Some(7)), (40, Some(40))] {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use autograd::{Graph, Var};
+use autograd::{Graph, Indices, Var};
 
 use crate::config::{Args, ConfigError, Describe, Registry, described};
 use crate::fusion;
@@ -163,8 +163,8 @@ impl FromStr for Sequential {
 /// [`Sequential::over`] makes it.
 #[must_use]
 pub struct SequentialOver<X> {
-    first: Child<Box<dyn Layer<X>>>,
-    rest: Sequential,
+    pub(crate) first: Child<Box<dyn Layer<X>>>,
+    pub(crate) rest: Sequential,
 }
 
 impl<X: 'static> SequentialOver<X> {
@@ -180,9 +180,23 @@ impl<X: 'static> SequentialOver<X> {
         Self { rest: self.rest.add_named(name, layer), ..self }
     }
 
+    /// As [`Sequential::config`].
+    pub fn config(&self) -> String {
+        format!("{self:#?}")
+    }
+
     /// As [`Sequential::fuse`].
     pub fn fuse(self, fuse: bool) -> Self {
         Self { rest: self.rest.fuse(fuse), ..self }
+    }
+}
+
+/// Reads a network over tokens, as [`Sequential`] is read.
+impl FromStr for SequentialOver<Indices> {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Registry::new().read_over_tokens(text)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Networks as text, both ways.
 
-use nn::config::Registry;
-use nn::{Init, Linear, Residual, Sequential};
+use autograd::{Graph, Indices, Mode, Tape, Var};
+use nn::config::{Args, Describe, Registry, described};
+use nn::{Init, Layer, Linear, ReLU, Residual, Sequential};
 
 /// A layer of every kind, each with options that are not its defaults.
 const EVERY_LAYER: &str = "\
@@ -17,7 +18,87 @@ Sequential(
   (2): Recompute(Sequential(
     (0): Linear(in_features=4, out_features=4, bias=True)
   ))
+  (activations): Sequential(
+    (0): CELU(alpha=0.5)
+    (1): ELU(alpha=2.0)
+    (2): GELU(approximate='tanh')
+    (3): GLU(dim=-1)
+    (4): Hardsigmoid()
+    (5): Hardswish()
+    (6): Hardtanh(min_val=-2.0, max_val=1.5)
+    (7): Identity()
+    (8): LeakyReLU(negative_slope=0.2)
+    (9): LogSigmoid()
+    (10): LogSoftmax(dim=-1)
+    (11): Mish()
+    (12): PReLU(num_parameters=4, init=0.5)
+    (13): ReLU()
+    (14): ReLU6()
+    (15): SELU()
+    (16): SiLU()
+    (17): Sigmoid()
+    (18): Softmax(dim=-1)
+    (19): Softplus(beta=2.0, threshold=10.0)
+    (20): Tanh()
+  )
 )";
+
+/// A layer over tokens, as another crate would have one: its tokens as one number each.
+#[derive(Clone)]
+struct Numbers {
+    n_tokens: usize,
+}
+
+impl Layer<Indices> for Numbers {
+    fn forward(&self, g: &Graph<'_>, tokens: Indices) -> Var {
+        let numbers: Vec<f32> =
+            g.integers(tokens).iter().map(|&token| token as f32 / self.n_tokens as f32).collect();
+        g.input(tokens.shape(), &numbers)
+    }
+}
+
+impl Describe for Numbers {
+    const NAME: &str = "Numbers";
+
+    fn blank() -> Self {
+        Self { n_tokens: 1 }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("n_tokens", &mut self.n_tokens);
+    }
+}
+
+described!(Numbers);
+
+#[test]
+fn a_network_over_tokens_is_read_as_it_is_written() {
+    let net =
+        Sequential::over(Numbers { n_tokens: 10 }).add(Linear::new(3, 2)).add_named("act", ReLU).fuse(false);
+    let text = "Sequential(
+  fuse=False
+  (0): Numbers(10)
+  (1): Linear(in_features=3, out_features=2, bias=True)
+  (act): ReLU()
+)";
+    assert_eq!(net.config(), text);
+    let registry = Registry::new().with_tokens::<Numbers>();
+    for text in [text, "fuse=False\nNumbers(10)\nLinear(3, 2)\n(act): ReLU"] {
+        let again = registry.read_over_tokens(text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(again.config(), net.config());
+    }
+    let error = registry.read_over_tokens("Linear(3, 2)").expect_err("no tokens").to_string();
+    assert!(error.starts_with("line 1: there is no layer `Linear`; there are "), "{error}");
+    assert_eq!(
+        registry.read_over_tokens("").expect_err("nothing").to_string(),
+        "line 1: Sequential needs a layer over tokens"
+    );
+    let (net, mut params) = nn::build(net, 0);
+    let mut tape = Tape::new();
+    let g = tape.begin(&mut params, Mode::eval());
+    let y = net.forward(&g, g.tokens([2, 3], &[1, 2, 3, 4, 5, 6]));
+    assert_eq!(g.shape(y).dims(), [2, 2]);
+}
 
 fn read(text: &str) -> Sequential {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
@@ -75,7 +156,7 @@ fn short_forms_and_remarks() {
 fn an_error_names_the_line_and_what_could_stand_there() {
     let deep = "Residual(".repeat(1000);
     for (text, expected) in [
-        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are Linear, "),
+        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are CELU, "),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nn::config::Registry;
+
 /// The rows of one of the README's tables: the name on the left, and those in backticks on the right.
 type Table = BTreeMap<String, Vec<String>>;
 
@@ -81,7 +83,7 @@ fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
         graph.flat_map(|body| names_after(body, "    pub fn ").collect::<Vec<_>>()).collect()
     };
     let ops = sources(&here("../autograd/src/ops")).iter().flat_map(|text| of(text)).collect();
-    let engine = read(&here("../autograd/src/graph.rs"));
+    let engine = ["graph", "part"].map(|file| read(&here(&format!("../autograd/src/{file}.rs")))).concat();
     (ops, names_after(&engine, "    pub fn ").collect())
 }
 
@@ -120,6 +122,33 @@ fn every_name_of_ours_is_in_the_code() {
             );
         }
     }
+}
+
+/// What is listed among the layers and is no layer that a configuration can have.
+const NOT_IN_A_CONFIG: &[&str] = &[
+    "Approximate",
+    "AvgPool2d",
+    "BatchNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "MaxPool2d",
+    "Pair",
+];
+
+#[test]
+fn every_layer_can_be_read_from_a_configuration() {
+    let read: BTreeSet<&str> = Registry::new().names().collect();
+    let layers = layers();
+    let missing: Vec<_> = layers.iter().map(String::as_str).filter(|layer| !read.contains(layer)).collect();
+    assert_eq!(
+        missing, NOT_IN_A_CONFIG,
+        "left: what nn/src/layers/mod.rs lists and nn/src/config/registry.rs cannot read; right: what need not be read. \
+         Let a new layer implement Describe, and give it a line in the registry and one in EVERY_LAYER of tests/config.rs"
+    );
 }
 
 #[test]

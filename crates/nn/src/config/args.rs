@@ -61,6 +61,51 @@ impl<'a> Args<'a> {
         });
     }
 
+    /// As [`named`](Self::named), written in the form of `V`.
+    pub fn named_as<V: Value + From<T> + Into<T>, T: Copy>(&mut self, name: &'static str, place: &mut T) {
+        let mut value = V::from(*place);
+        self.named(name, &mut value);
+        *place = value.into();
+    }
+
+    /// As [`shown`](Self::shown), written in the form of `V`.
+    pub fn shown_as<V: Value + From<T> + Into<T>, T: Copy>(
+        &mut self,
+        name: &'static str,
+        place: &mut T,
+        default: T,
+    ) {
+        let mut value = V::from(*place);
+        self.shown(name, &mut value, V::from(default));
+        *place = value.into();
+    }
+
+    /// As [`option`](Self::option), written in the form of `V`.
+    pub fn option_as<V: Value + From<T> + Into<T> + PartialEq + Clone, T: Copy>(
+        &mut self,
+        name: &'static str,
+        place: &mut T,
+        default: T,
+    ) {
+        let mut value = V::from(*place);
+        self.option(name, &mut value, V::from(default));
+        *place = value.into();
+    }
+
+    /// As [`option`](Self::option), read by its name only.
+    pub fn keyword<T: Value + PartialEq + Clone>(&mut self, name: &'static str, place: &mut T, default: T) {
+        self.argument_of(name, place, Some(default.clone()), false, |value| {
+            (*value != default).then(|| format!("{name}={}", value.write()))
+        });
+    }
+
+    /// Says that the arguments that were read do not go together.
+    pub fn refuse(&mut self, why: &str) {
+        if let Visit::Read { kind, written, error, .. } = &mut self.visit {
+            error.get_or_insert(ConfigError::new(written.line, format!("{kind}: {why}")));
+        }
+    }
+
     /// An argument that PyTorch does not print, such as how a weight begins: written in full only, where it is not the
     /// default; read by its name only.
     pub fn hidden<T: Value + PartialEq + Clone>(&mut self, name: &'static str, place: &mut T, default: T) {
@@ -125,9 +170,12 @@ impl<'a> Args<'a> {
                 out.extend(children.iter().map(|child| (child.name.clone(), text(&child.layer, *in_full))));
             }
             Visit::Read { written, is_used, registry, error, .. } => {
+                let n_before =
+                    is_used.iter().zip(&written.args).filter(|(used, arg)| **used && arg.is_layer());
+                let n_before = n_before.count();
                 for (given, is_used) in written.args.iter().zip(is_used).filter(|(_, is_used)| !**is_used) {
                     *is_used = true;
-                    let name = given.name.clone().unwrap_or_else(|| children.len().to_string());
+                    let name = given.name.clone().unwrap_or_else(|| (n_before + children.len()).to_string());
                     match registry.layer_of(given) {
                         _ if children.iter().any(|child| child.name == name) => {
                             let message = format!("there are two layers called `{name}`");
@@ -148,6 +196,22 @@ impl<'a> Args<'a> {
         if let Visit::Write { in_full, children, .. } = &mut self.visit {
             children.push((name.to_owned(), text(layer, *in_full)));
         }
+    }
+
+    /// The first layer within, which is over other inputs than the rest.
+    pub(super) fn first<X: 'static>(
+        &mut self,
+        read: impl FnOnce(&Given) -> Result<Box<dyn Layer<X>>, ConfigError>,
+    ) -> Result<Child<Box<dyn Layer<X>>>, ConfigError> {
+        let Visit::Read { kind, written, is_used, .. } = &mut self.visit else {
+            unreachable!("a first layer is only read")
+        };
+        let Some(i) = written.args.iter().position(Given::is_layer) else {
+            return Err(ConfigError::new(written.line, format!("{kind} needs a layer over tokens")));
+        };
+        is_used[i] = true;
+        let name = written.args[i].name.clone().unwrap_or_else(|| "0".to_owned());
+        Ok(Child::new(name, read(&written.args[i])?))
     }
 
     fn argument<T: Value>(
@@ -285,7 +349,7 @@ impl Within for Box<dyn Layer> {
     }
 }
 
-impl<L: super::Describe> Within for L {
+impl<L: super::Describe + Layer> Within for L {
     fn from_layer(layer: Box<dyn Layer>, line: usize) -> Result<Self, ConfigError> {
         let any: &dyn std::any::Any = &*layer;
         let found = any.downcast_ref::<L>().cloned();

@@ -24,7 +24,8 @@
 //!
 //! What PyTorch prints of a network of its own is read too, as long as it consists of layers that are here. One layer
 //! stands on a line; a bar or a comma may stand between two on the same. What follows a `#` is a remark.
-//! [`Registry`] reads networks in which there are layers of yours.
+//! [`Registry`] reads networks in which there are layers of yours; [`SequentialOver`](crate::SequentialOver) those that begin
+//! with tokens.
 
 mod args;
 mod parse;
@@ -35,9 +36,7 @@ use std::fmt;
 
 pub use args::Args;
 pub use registry::Registry;
-pub use value::Value;
-
-use crate::layer::Layer;
+pub use value::{One, Sizes, Value};
 
 /// A layer that says its name and its arguments, once for printing and for reading.
 ///
@@ -75,7 +74,7 @@ use crate::layer::Layer;
 /// assert_eq!(format!("{net:?}").lines().nth(1), Some("  (0): Scale(s=0.5)"));
 /// # Ok::<(), nn::config::ConfigError>(())
 /// ```
-pub trait Describe: Layer + Clone {
+pub trait Describe: Clone + fmt::Debug + 'static {
     /// The name that it is written by.
     const NAME: &str;
 

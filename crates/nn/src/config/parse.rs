@@ -21,6 +21,16 @@ pub(super) struct Given {
     pub(super) line: usize,
 }
 
+impl Given {
+    /// Whether this is a layer within: one in brackets, or a word that is no argument's value.
+    pub(super) fn is_layer(&self) -> bool {
+        match &self.value {
+            Value::Layer(_) => true,
+            Value::Text(text) => self.name.is_none() && text.starts_with(|c: char| c.is_ascii_uppercase()),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Text(String),

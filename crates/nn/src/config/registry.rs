@@ -1,43 +1,80 @@
 //! Which layers can be read.
 
-use std::any::Any;
 use std::collections::BTreeMap;
+
+use autograd::{Indices, Var};
 
 use super::parse::{Given, Value, Written, parse};
 use super::{Args, ConfigError, Describe};
 use crate::layer::Layer;
 use crate::layers::*;
-use crate::sequential::Sequential;
+use crate::sequential::{Sequential, SequentialOver};
 
 /// The layers that a configuration may consist of: those of this crate, and yours.
 #[derive(Clone)]
 pub struct Registry {
-    readers: BTreeMap<&'static str, Reader>,
+    readers: BTreeMap<&'static str, Reader<Var>>,
+    /// Those of layers over tokens.
+    token_readers: BTreeMap<&'static str, Reader<Indices>>,
 }
 
-type Reader = fn(&Written, &Registry) -> Result<Box<dyn Layer>, ConfigError>;
+type Reader<X> = fn(&Written, &Registry) -> Result<Box<dyn Layer<X>>, ConfigError>;
+
+fn read<L: Describe>(written: &Written, registry: &Registry) -> Result<L, ConfigError> {
+    let (mut layer, mut args) = (L::blank(), Args::reading(L::NAME, written, registry));
+    layer.describe(&mut args);
+    args.finish()?;
+    let check = layer.check();
+    check.map_err(|message| ConfigError::new(written.line, format!("{}: {message}", L::NAME)))?;
+    Ok(layer)
+}
 
 /// A table of readers: one line for each layer.
 macro_rules! layers {
-    ($($layer:ty),+ $(,)?) => { Registry { readers: BTreeMap::new() }$(.with::<$layer>())+ };
+    ($($layer:ty),+ $(,)?) => { Self { readers: BTreeMap::new(), token_readers: BTreeMap::new() }$(.with::<$layer>())+ };
 }
 
 impl Registry {
     /// The layers of this crate.
     pub fn new() -> Self {
-        layers![Linear, Recompute, Residual, Sequential]
+        layers![
+            CELU,
+            ELU,
+            GELU,
+            GLU,
+            Hardsigmoid,
+            Hardswish,
+            Hardtanh,
+            Identity,
+            LeakyReLU,
+            Linear,
+            LogSigmoid,
+            LogSoftmax,
+            Mish,
+            PReLU,
+            ReLU,
+            ReLU6,
+            Recompute,
+            Residual,
+            SELU,
+            SiLU,
+            Sequential,
+            Sigmoid,
+            Softmax,
+            Softplus,
+            Tanh,
+        ]
     }
 
     /// These and another.
-    pub fn with<L: Describe>(mut self) -> Self {
-        self.readers.insert(L::NAME, |written, registry| {
-            let (mut layer, mut args) = (L::blank(), Args::reading(L::NAME, written, registry));
-            layer.describe(&mut args);
-            args.finish()?;
-            let check = layer.check();
-            check.map_err(|message| ConfigError::new(written.line, format!("{}: {message}", L::NAME)))?;
-            Ok(Box::new(layer))
-        });
+    pub fn with<L: Describe + Layer>(mut self) -> Self {
+        self.readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
+        self
+    }
+
+    /// These and another over tokens.
+    pub fn with_tokens<L: Describe + Layer<Indices>>(mut self) -> Self {
+        self.token_readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
         self
     }
 
@@ -46,28 +83,53 @@ impl Registry {
     /// # Errors
     /// When it describes none; the error names the line.
     pub fn read(&self, text: &str) -> Result<Sequential, ConfigError> {
-        let layer: Box<dyn Any> = self.layer(&parse(text)?)?;
-        Ok(*layer.downcast::<Sequential>().expect("what is parsed is a Sequential"))
+        read(&parse(text)?, self)
+    }
+
+    /// The network over tokens that a text describes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_over_tokens(&self, text: &str) -> Result<SequentialOver<Indices>, ConfigError> {
+        let written = parse(text)?;
+        let mut args = Args::reading(Sequential::NAME, &written, self);
+        let first = args.first(|given| self.layer_in(&self.token_readers, given))?;
+        let mut rest = Sequential::blank();
+        rest.describe(&mut args);
+        args.finish()?;
+        Ok(SequentialOver { first, rest })
     }
 
     /// The names of the layers.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.readers.keys().copied()
+        self.readers.keys().chain(self.token_readers.keys()).copied()
     }
 
     pub(super) fn layer_of(&self, given: &Given) -> Result<Box<dyn Layer>, ConfigError> {
+        self.layer_in(&self.readers, given)
+    }
+
+    fn layer_in<X>(
+        &self,
+        readers: &BTreeMap<&'static str, Reader<X>>,
+        given: &Given,
+    ) -> Result<Box<dyn Layer<X>>, ConfigError> {
         match &given.value {
-            Value::Layer(written) => self.layer(written),
+            Value::Layer(written) => self.layer(readers, written),
             // A layer without arguments needs no brackets.
             Value::Text(kind) => {
-                self.layer(&Written { kind: kind.clone(), args: Vec::new(), line: given.line })
+                self.layer(readers, &Written { kind: kind.clone(), args: Vec::new(), line: given.line })
             }
         }
     }
 
-    fn layer(&self, written: &Written) -> Result<Box<dyn Layer>, ConfigError> {
-        let Some(read) = self.readers.get(written.kind.as_str()) else {
-            let known: Vec<_> = self.names().collect();
+    fn layer<X>(
+        &self,
+        readers: &BTreeMap<&'static str, Reader<X>>,
+        written: &Written,
+    ) -> Result<Box<dyn Layer<X>>, ConfigError> {
+        let Some(read) = readers.get(written.kind.as_str()) else {
+            let known: Vec<_> = readers.keys().copied().collect();
             let message = format!("there is no layer `{}`; there are {}", written.kind, known.join(", "));
             return Err(ConfigError::new(written.line, message));
         };

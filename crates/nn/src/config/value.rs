@@ -4,7 +4,6 @@ use tensor::Shape;
 use tensor::conv::Algorithm;
 
 use crate::init::Init;
-use crate::layers::Pair;
 
 /// What an argument may be: a number, a name, sizes; written as Python writes it.
 pub trait Value: Sized {
@@ -136,17 +135,62 @@ impl Value for Shape {
     }
 }
 
-/// Written as `3` where both are 3.
-impl Value for Pair {
-    const EXPECTED: &str = <[usize; 2]>::EXPECTED;
+/// Sizes that are written as one number where all are equal: `3` for `(3, 3)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes<const N: usize>(pub [usize; N]);
+
+impl<const N: usize> From<[usize; N]> for Sizes<N> {
+    fn from(sizes: [usize; N]) -> Self {
+        Self(sizes)
+    }
+}
+
+impl<const N: usize> From<Sizes<N>> for [usize; N] {
+    fn from(sizes: Sizes<N>) -> Self {
+        sizes.0
+    }
+}
+
+impl<const N: usize> Value for Sizes<N> {
+    const EXPECTED: &str = <[usize; N]>::EXPECTED;
 
     fn write(&self) -> String {
-        let Self([a, b]) = self;
-        if a == b { a.write() } else { self.0.write() }
+        match self.0[..] {
+            [first, ref rest @ ..] if rest.iter().all(|size| *size == first) => first.write(),
+            _ => self.0.write(),
+        }
     }
 
     fn read(text: &str) -> Option<Self> {
         Value::read(text).map(Self)
+    }
+}
+
+/// One size that is written as a tuple, `(3,)`, as PyTorch prints those of one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct One(pub usize);
+
+impl From<usize> for One {
+    fn from(size: usize) -> Self {
+        Self(size)
+    }
+}
+
+impl From<One> for usize {
+    fn from(size: One) -> Self {
+        size.0
+    }
+}
+
+impl Value for One {
+    const EXPECTED: &str = usize::EXPECTED;
+
+    fn write(&self) -> String {
+        [self.0].write()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        <[usize; 1]>::read(text).map(|[size]| Self(size))
     }
 }
 

@@ -1,16 +1,15 @@
 //! Activations: the functions between layers, which have no parameters but for [`PReLU`].
 
-use std::fmt;
-
 use autograd::{Graph, Role, Var};
 
+use crate::config::{Args, Describe, Value, described};
 use crate::layer::{Handle, Layer, Scope};
 
-/// Writes layers without parameters. Each is said once: its name, either what is printed in its brackets or its options
-/// in the order of PyTorch's with their defaults there, and what it records.
+/// Writes layers without parameters. Each is said once: its name, its options in the order of PyTorch's with their
+/// defaults there, or those of PyTorch's that have one value only here, and what it records.
 macro_rules! activations {
     () => {};
-    ($(#[$doc:meta])* $Name:ident $printed:literal => |$g:ident, $x:ident| $y:expr; $($rest:tt)*) => {
+    ($(#[$doc:meta])* $Name:ident [$($fixed:ident = $value:literal),*] => |$g:ident, $x:ident| $y:expr; $($rest:tt)*) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub struct $Name;
@@ -21,11 +20,20 @@ macro_rules! activations {
             }
         }
 
-        impl fmt::Debug for $Name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($Name), $printed))
+        impl Describe for $Name {
+            const NAME: &str = stringify!($Name);
+
+            fn blank() -> Self {
+                Self
+            }
+
+            fn describe(&mut self, args: &mut Args<'_>) {
+                $(args.constant(stringify!($fixed), stringify!($value));)*
+                args.only("inplace", false);
             }
         }
+
+        described!($Name);
 
         activations!($($rest)*);
     };
@@ -59,12 +67,20 @@ macro_rules! activations {
             }
         }
 
-        impl fmt::Debug for $Name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let options = [$(format!(concat!(stringify!($option), "={:?}"), self.$option)),+].join(", ");
-                write!(f, "{}({options})", stringify!($Name))
+        impl Describe for $Name {
+            const NAME: &str = stringify!($Name);
+
+            fn blank() -> Self {
+                Self::default()
+            }
+
+            fn describe(&mut self, args: &mut Args<'_>) {
+                $(args.shown(stringify!($option), &mut self.$option, $default);)+
+                args.only("inplace", false);
             }
         }
+
+        described!($Name);
 
         activations!($($rest)*);
     };
@@ -72,10 +88,10 @@ macro_rules! activations {
 
 activations! {
     /// `max(0, x)`; NaN passes through.
-    ReLU "()" => |g, x| g.relu(x);
+    ReLU [] => |g, x| g.relu(x);
 
     /// `x` within 0 and 6.
-    ReLU6 "()" => |g, x| g.relu6(x);
+    ReLU6 [] => |g, x| g.relu6(x);
 
     /// `x` where positive, `negative_slope · x` elsewhere.
     LeakyReLU { negative_slope: f32 = 0.01 } => |g, x| g.leaky_relu(x, negative_slope);
@@ -86,7 +102,7 @@ activations! {
 
     /// `1.0507 · ELU(x)` with `alpha = 1.6733`, which keeps mean 0 and variance 1 from layer to layer. Klambauer et al.,
     /// "Self-Normalizing Neural Networks", 2017.
-    SELU "()" => |g, x| g.selu(x);
+    SELU [] => |g, x| g.selu(x);
 
     /// `x` where positive, `alpha · (exp(x / alpha) − 1)` elsewhere. Barron, "Continuously Differentiable Exponential
     /// Linear Units", 2017.
@@ -100,67 +116,57 @@ activations! {
     };
 
     /// `x · σ(x)`, also called swish. Elfwing, Uchibe and Doya, "Sigmoid-Weighted Linear Units", 2018.
-    SiLU "()" => |g, x| g.silu(x);
+    SiLU [] => |g, x| g.silu(x);
 
     /// `x · tanh(ln(1 + eˣ))`. Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2019.
-    Mish "()" => |g, x| g.mish(x);
+    Mish [] => |g, x| g.mish(x);
 
     /// `ln(1 + exp(beta · x)) / beta` where `beta · x` is at most `threshold`, `x` above.
     Softplus { beta: f32 = 1.0, threshold: f32 = 20.0 } => |g, x| g.softplus(x, beta, threshold);
 
     /// `1 / (1 + e⁻ˣ)`.
-    Sigmoid "()" => |g, x| g.sigmoid(x);
+    Sigmoid [] => |g, x| g.sigmoid(x);
 
     /// `ln σ(x)`, without overflow.
-    LogSigmoid "()" => |g, x| g.log_sigmoid(x);
+    LogSigmoid [] => |g, x| g.log_sigmoid(x);
 
     /// `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`.
-    Tanh "()" => |g, x| g.tanh(x);
+    Tanh [] => |g, x| g.tanh(x);
 
     /// `x` within `min_val` and `max_val`, which stand for what lies beyond.
     Hardtanh { min_val: f32 = -1.0, max_val: f32 = 1.0 } => |g, x| g.hardtanh(x, min_val, max_val);
 
     /// `x / 6 + ½` within 0 and 1.
-    Hardsigmoid "()" => |g, x| g.hardsigmoid(x);
+    Hardsigmoid [] => |g, x| g.hardsigmoid(x);
 
     /// `x · hardsigmoid(x)`. Howard et al., "Searching for MobileNetV3", 2019.
-    Hardswish "()" => |g, x| g.hardswish(x);
+    Hardswish [] => |g, x| g.hardswish(x);
 
     /// `a · σ(b)`, `a` and `b` the halves of the last axis: `[.., 2n]` to `[.., n]`. Dauphin et al., "Language Modeling
     /// with Gated Convolutional Networks", 2017.
-    GLU "(dim=-1)" => |g, x| g.glu(x);
+    GLU [dim = -1] => |g, x| g.glu(x);
 
     /// `eˣ / Σ eˣ` over the last axis, which of images is that of the channels.
-    Softmax "(dim=-1)" => |g, x| g.softmax(x);
+    Softmax [dim = -1] => |g, x| g.softmax(x);
 
     /// `x − ln Σ eˣ` over the last axis, which of images is that of the channels.
-    LogSoftmax "(dim=-1)" => |g, x| g.log_softmax(x);
+    LogSoftmax [dim = -1] => |g, x| g.log_softmax(x);
 
     /// `x`: a place that another layer may take.
-    Identity "()" => |_g, x| x;
+    Identity [] => |_g, x| x;
 }
 
 /// The exact [`GELU`].
 pub const GELU: GELU = GELU::new(Approximate::None);
 
 /// How [`GELU`] computes Φ(x).
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Approximate {
     /// By the error function.
     #[default]
     None,
     /// As ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
     Tanh,
-}
-
-/// As PyTorch's option is written.
-impl fmt::Debug for Approximate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "'none'",
-            Self::Tanh => "'tanh'",
-        })
-    }
 }
 
 /// `x` where positive, `weight · x` elsewhere: a leaky ReLU that learns its slope.
@@ -206,8 +212,33 @@ impl Layer for PReLU {
     }
 }
 
-impl fmt::Debug for PReLU {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PReLU(num_parameters={})", self.num_parameters)
+impl Value for Approximate {
+    const EXPECTED: &str = "'none' or 'tanh'";
+
+    fn write(&self) -> String {
+        if *self == Self::None { "'none'" } else { "'tanh'" }.to_owned()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "none" => Some(Self::None),
+            "tanh" => Some(Self::Tanh),
+            _ => None,
+        }
     }
 }
+
+impl Describe for PReLU {
+    const NAME: &str = "PReLU";
+
+    fn blank() -> Self {
+        Self::default()
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.shown("num_parameters", &mut self.num_parameters, 1);
+        args.hidden("init", &mut self.init, 0.25);
+    }
+}
+
+described!(PReLU);
