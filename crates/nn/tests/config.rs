@@ -18,6 +18,23 @@ Sequential(
   (2): Recompute(Sequential(
     (0): Linear(in_features=4, out_features=4, bias=True)
   ))
+  (norms): Sequential(
+    (0): BatchNorm1d(8, eps=0.001, momentum=None, affine=False)
+    (1): BatchNorm2d(8, eps=1e-5, momentum=0.25, track_running_stats=False, scale=False)
+    (2): GroupNorm(2, 8, eps=0.001, affine=True, bias=False)
+    (3): InstanceNorm2d(8, eps=0.001, momentum=None, affine=True, bias=False, track_running_stats=True)
+    (4): LayerNorm((4, 8), eps=0.001, elementwise_affine=True, bias=False)
+    (5): RMSNorm((8,), eps=0.001, elementwise_affine=False)
+    (6): LocalResponseNorm(5, alpha=0.0002, beta=0.5, k=2.0)
+    (7): Dropout(p=0.25)
+    (8): Dropout2d(p=0.25)
+    (9): StochasticDepth(p=0.25, mode=batch)
+  )
+  (recurrent): Sequential(
+    (0): RNN(3, 4, num_layers=2, nonlinearity=relu, bias=False, batch_first=True, dropout=0.5, bidirectional=True)
+    (1): GRU(8, 4, bias=False, batch_first=True)
+    (2): LSTM(4, 4, batch_first=True, bidirectional=True)
+  )
   (activations): Sequential(
     (0): CELU(alpha=0.5)
     (1): ELU(alpha=2.0)
@@ -156,7 +173,11 @@ fn short_forms_and_remarks() {
 fn an_error_names_the_line_and_what_could_stand_there() {
     let deep = "Residual(".repeat(1000);
     for (text, expected) in [
-        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are CELU, "),
+        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are BatchNorm1d, "),
+        ("Linear(4, 2)\n\nDropout(p=1.5)", "line 3: Dropout: the probability p is 1.5, expected 0 ≤ p ≤ 1"),
+        ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
+        ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
+        ("Softmax(dim=1)", "line 1: Softmax is here with dim='-1' only"),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),

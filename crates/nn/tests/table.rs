@@ -129,14 +129,19 @@ const NOT_IN_A_CONFIG: &[&str] = &[
     "Approximate",
     "AvgPool2d",
     "BatchNorm",
-    "BatchNorm1d",
-    "BatchNorm2d",
+    "CarriedState",
     "Conv2d",
-    "Dropout",
     "Flatten",
     "GlobalAvgPool2d",
+    "GruCell",
+    "LstmCell",
     "MaxPool2d",
     "Pair",
+    "Recurrent",
+    "RecurrentCell",
+    "RnnCell",
+    "Sequences",
+    "State",
 ];
 
 #[test]

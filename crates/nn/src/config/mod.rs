@@ -36,6 +36,7 @@ use std::fmt;
 
 pub use args::Args;
 pub use registry::Registry;
+pub(crate) use value::names;
 pub use value::{One, Sizes, Value};
 
 /// A layer that says its name and its arguments, once for printing and for reading.

@@ -229,6 +229,7 @@ macro_rules! names {
         }
     };
 }
+pub(crate) use names;
 
 names!(Algorithm, "Auto, Im2col, Direct or Winograd", {
     "Auto" => Self::Auto,

@@ -1,9 +1,8 @@
 //! Dropout.
 
-use std::fmt;
-
 use autograd::{Graph, StochasticDepthMode, Var};
 
+use crate::config::{Args, Describe, described, names};
 use crate::layer::Layer;
 
 /// In training, each element becomes 0 with probability `p`, and what is kept is divided by `1 − p`;
@@ -29,19 +28,21 @@ impl Dropout {
 
 #[track_caller]
 fn probability(layer: &str, p: f32) -> f32 {
-    assert!((0.0..=1.0).contains(&p), "{layer}::new: the probability p is {p}, expected 0 ≤ p ≤ 1");
+    check_probability(p).unwrap_or_else(|error| panic!("{layer}::new: {error}"));
     p
+}
+
+fn check_probability(p: f32) -> Result<(), String> {
+    if (0.0..=1.0).contains(&p) {
+        Ok(())
+    } else {
+        Err(format!("the probability p is {p}, expected 0 ≤ p ≤ 1"))
+    }
 }
 
 impl Layer for Dropout {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.dropout(x, self.p)
-    }
-}
-
-impl fmt::Debug for Dropout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dropout(p={})", self.p)
     }
 }
 
@@ -69,12 +70,6 @@ impl Dropout2d {
 impl Layer for Dropout2d {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.dropout2d(x, self.p)
-    }
-}
-
-impl fmt::Debug for Dropout2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dropout2d(p={})", self.p)
     }
 }
 
@@ -113,12 +108,57 @@ impl Layer for StochasticDepth {
     }
 }
 
-impl fmt::Debug for StochasticDepth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = match self.mode {
-            StochasticDepthMode::Row => "row",
-            StochasticDepthMode::Batch => "batch",
-        };
-        write!(f, "StochasticDepth(p={}, mode={mode})", self.p)
+impl Describe for Dropout {
+    const NAME: &str = "Dropout";
+
+    fn blank() -> Self {
+        Self { p: 0.5 }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.shown("p", &mut self.p, 0.5);
+        args.only("inplace", false);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_probability(self.p)
     }
 }
+
+impl Describe for Dropout2d {
+    const NAME: &str = "Dropout2d";
+
+    fn blank() -> Self {
+        Self { p: 0.5 }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.shown("p", &mut self.p, 0.5);
+        args.only("inplace", false);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_probability(self.p)
+    }
+}
+
+impl Describe for StochasticDepth {
+    const NAME: &str = "StochasticDepth";
+
+    fn blank() -> Self {
+        Self { p: 0.0, mode: StochasticDepthMode::Row }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("p", &mut self.p);
+        args.named("mode", &mut self.mode);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_probability(self.p)
+    }
+}
+
+described!(Dropout, Dropout2d, StochasticDepth);
+
+names!(StochasticDepthMode, "row or batch", { "row" => Self::Row, "batch" => Self::Batch });

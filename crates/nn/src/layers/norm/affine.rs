@@ -57,13 +57,3 @@ impl Running {
         self.0.map(|handle| g.param(handle.id(layer)))
     }
 }
-
-/// `True` or `False`, as PyTorch prints it.
-pub(super) fn python(value: bool) -> &'static str {
-    if value { "True" } else { "False" }
-}
-
-/// A number, or `None`, as PyTorch prints it.
-pub(super) fn python_number(value: Option<f32>) -> String {
-    value.map_or("None".into(), |value| value.to_string())
-}

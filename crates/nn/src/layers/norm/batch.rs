@@ -4,7 +4,8 @@ use std::fmt;
 
 use autograd::{BatchNormOptions, Graph, Role, Var};
 
-use super::affine::{Running, ScaleAndShift, python_number};
+use super::affine::{Running, ScaleAndShift};
+use crate::config::{self, Args, Describe};
 use crate::layer::{Handle, Layer, Scope};
 
 /// Batch normalisation of vectors `[n, n_features]`.
@@ -128,20 +129,34 @@ impl<const N: usize> Layer for BatchNorm<N> {
     }
 }
 
+impl<const N: usize> Describe for BatchNorm<N> {
+    const NAME: &str = if N == 1 { "BatchNorm1d" } else { "BatchNorm2d" };
+
+    fn blank() -> Self {
+        Self::new(0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let BatchNormOptions { eps, momentum } = BatchNormOptions::default();
+        let ScaleAndShift { has_weight: scale, has_bias: bias, .. } = &mut self.affine;
+        // Without either, one word says so.
+        let mut affine = *scale || *bias;
+        args.positional("num_features", &mut self.n_features);
+        args.shown("eps", &mut self.options.eps, eps);
+        args.shown("momentum", &mut self.options.momentum, momentum);
+        args.option("affine", &mut affine, true);
+        args.option("track_running_stats", &mut self.tracks, true);
+        if affine {
+            args.option("bias", bias, true);
+            args.option("scale", scale, true);
+        } else {
+            (*scale, *bias) = (false, false);
+        }
+    }
+}
+
 impl<const N: usize> fmt::Debug for BatchNorm<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { n_features, options: BatchNormOptions { eps, momentum }, affine, tracks, .. } = self;
-        let momentum = python_number(*momentum);
-        write!(f, "BatchNorm{N}d({n_features}, eps={eps:e}, momentum={momentum}")?;
-        match (affine.has_weight, affine.has_bias) {
-            (true, true) => {}
-            (true, false) => write!(f, ", bias=False")?,
-            (false, true) => write!(f, ", scale=False")?,
-            (false, false) => write!(f, ", affine=False")?,
-        }
-        if !tracks {
-            write!(f, ", track_running_stats=False")?;
-        }
-        write!(f, ")")
+        config::write(self, f)
     }
 }

@@ -1,10 +1,9 @@
 //! Group normalisation.
 
-use std::fmt;
-
 use autograd::{Graph, Var};
 
-use super::affine::{ScaleAndShift, python};
+use super::affine::ScaleAndShift;
+use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
 /// Group normalisation of `[n, …, n_channels]`: the channels of each image make groups of neighbours, each of which is
@@ -46,10 +45,15 @@ impl GroupNorm {
     }
 }
 
+impl GroupNorm {
+    fn groups_divide(&self) -> bool {
+        self.n_groups > 0 && self.n_channels.is_multiple_of(self.n_groups)
+    }
+}
+
 impl Layer for GroupNorm {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        let divides = self.n_groups > 0 && self.n_channels.is_multiple_of(self.n_groups);
-        assert!(divides, "{self:?}: the groups must divide the channels");
+        assert!(self.groups_divide(), "{self:?}: the groups must divide the channels");
         self.affine.register(scope, [self.n_channels]);
     }
 
@@ -58,10 +62,24 @@ impl Layer for GroupNorm {
     }
 }
 
-impl fmt::Debug for GroupNorm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { n_groups, n_channels, eps, affine } = self;
-        let [weight, bias] = [affine.has_weight, affine.has_bias].map(python);
-        write!(f, "GroupNorm({n_groups}, {n_channels}, eps={eps:e}, affine={weight}, bias={bias})")
+impl Describe for GroupNorm {
+    const NAME: &str = "GroupNorm";
+
+    fn blank() -> Self {
+        Self::new(1, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("num_groups", &mut self.n_groups);
+        args.positional("num_channels", &mut self.n_channels);
+        args.shown("eps", &mut self.eps, 1e-5);
+        args.shown("affine", &mut self.affine.has_weight, true);
+        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.groups_divide() { Ok(()) } else { Err("the groups must divide the channels".to_owned()) }
     }
 }
+
+described!(GroupNorm);

@@ -1,10 +1,9 @@
 //! Instance normalisation.
 
-use std::fmt;
-
 use autograd::{BatchNormOptions, Graph, Var};
 
-use super::affine::{Running, ScaleAndShift, python, python_number};
+use super::affine::{Running, ScaleAndShift};
+use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
 /// Instance normalisation of images `[n, h, w, n_features]`: each channel of each image is brought to mean 0 and variance
@@ -84,15 +83,22 @@ impl Layer for InstanceNorm2d {
     }
 }
 
-impl fmt::Debug for InstanceNorm2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { n_features, options: BatchNormOptions { eps, momentum }, affine, tracks, .. } = self;
-        let [weight, bias, tracks] = [affine.has_weight, affine.has_bias, *tracks].map(python);
-        let momentum = python_number(*momentum);
-        write!(
-            f,
-            "InstanceNorm2d({n_features}, eps={eps:e}, momentum={momentum}, affine={weight}, bias={bias}, "
-        )?;
-        write!(f, "track_running_stats={tracks})")
+impl Describe for InstanceNorm2d {
+    const NAME: &str = "InstanceNorm2d";
+
+    fn blank() -> Self {
+        Self::new(0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let BatchNormOptions { eps, momentum } = BatchNormOptions::default();
+        args.positional("num_features", &mut self.n_features);
+        args.shown("eps", &mut self.options.eps, eps);
+        args.shown("momentum", &mut self.options.momentum, momentum);
+        args.shown("affine", &mut self.affine.has_weight, false);
+        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
+        args.shown("track_running_stats", &mut self.tracks, false);
     }
 }
+
+described!(InstanceNorm2d);

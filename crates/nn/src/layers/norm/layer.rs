@@ -1,11 +1,10 @@
 //! Layer normalisation and RMS normalisation.
 
-use std::fmt;
-
 use autograd::{Graph, Var};
 use tensor::Shape;
 
-use super::affine::{ScaleAndShift, python};
+use super::affine::ScaleAndShift;
+use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
 /// Layer normalisation over the last axes: `y = (x − mean) / √(var + eps) · weight + bias`, each row of `normalized_shape`
@@ -65,15 +64,6 @@ impl Layer for LayerNorm {
 }
 // ANCHOR_END: layer
 
-impl fmt::Debug for LayerNorm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { normalized_shape, eps, affine } = self;
-        let (shape, [weight, bias]) =
-            (tuple(normalized_shape), [affine.has_weight, affine.has_bias].map(python));
-        write!(f, "LayerNorm({shape}, eps={eps:e}, elementwise_affine={weight}, bias={bias})")
-    }
-}
-
 /// RMS normalisation over the last axes: `y = x / √(mean(x²) + eps) · weight`, each row of `normalized_shape` by itself;
 /// no mean is subtracted.
 ///
@@ -118,17 +108,33 @@ impl Layer for RMSNorm {
     }
 }
 
-impl fmt::Debug for RMSNorm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { normalized_shape, eps, affine } = self;
-        let eps = eps.map_or("None".into(), |eps| format!("{eps:e}"));
-        let (shape, affine) = (tuple(normalized_shape), python(affine.has_weight));
-        write!(f, "RMSNorm({shape}, eps={eps}, elementwise_affine={affine})")
+impl Describe for LayerNorm {
+    const NAME: &str = "LayerNorm";
+
+    fn blank() -> Self {
+        Self::new([])
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("normalized_shape", &mut self.normalized_shape);
+        args.shown("eps", &mut self.eps, 1e-5);
+        args.shown("elementwise_affine", &mut self.affine.has_weight, true);
+        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
     }
 }
 
-/// A shape as Python writes a tuple.
-fn tuple(shape: &Shape) -> String {
-    let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
-    format!("({}{})", sizes.join(", "), if sizes.len() == 1 { "," } else { "" })
+impl Describe for RMSNorm {
+    const NAME: &str = "RMSNorm";
+
+    fn blank() -> Self {
+        Self::new([])
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("normalized_shape", &mut self.normalized_shape);
+        args.shown("eps", &mut self.eps, None);
+        args.shown("elementwise_affine", &mut self.affine.has_weight, true);
+    }
 }
+
+described!(LayerNorm, RMSNorm);

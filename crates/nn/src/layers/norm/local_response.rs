@@ -1,9 +1,8 @@
 //! Local response normalisation.
 
-use std::fmt;
-
 use autograd::{Graph, LocalResponseNormOptions, Var};
 
+use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
 /// Local response normalisation of `[n, …, c]`: `y = x / (k + alpha / size · Σ x²)^beta`, the sum over the `size` channels
@@ -43,9 +42,20 @@ impl Layer for LocalResponseNorm {
     }
 }
 
-impl fmt::Debug for LocalResponseNorm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LocalResponseNormOptions { size, alpha, beta, k } = self.0;
-        write!(f, "LocalResponseNorm({size}, alpha={alpha:?}, beta={beta:?}, k={k:?})")
+impl Describe for LocalResponseNorm {
+    const NAME: &str = "LocalResponseNorm";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let LocalResponseNormOptions { alpha, beta, k, .. } = LocalResponseNormOptions::new(1);
+        args.positional("size", &mut self.0.size);
+        args.shown("alpha", &mut self.0.alpha, alpha);
+        args.shown("beta", &mut self.0.beta, beta);
+        args.shown("k", &mut self.0.k, k);
     }
 }
+
+described!(LocalResponseNorm);

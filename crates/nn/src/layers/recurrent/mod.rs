@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 
 use autograd::{Graph, Indices, RecurrentOptions, RnnNonlinearity, Role, Var};
 
+use crate::config::{self, Args, Describe, names};
 use crate::layer::{Handle, Layer, Scope};
 
 pub use cell::{GruCell, LstmCell, RecurrentCell, RnnCell};
@@ -249,27 +250,41 @@ impl<C: RecurrentCell> Layer for Recurrent<C> {
     }
 }
 
-impl<C: RecurrentCell> fmt::Debug for Recurrent<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { input_size, hidden_size, num_layers, bias, bidirectional, dropout, nonlinearity, .. } =
-            self;
-        write!(f, "{}({input_size}, {hidden_size}", C::NAME)?;
-        if *num_layers > 1 {
-            write!(f, ", num_layers={num_layers}")?;
+impl<C: RecurrentCell> Describe for Recurrent<C> {
+    const NAME: &str = C::NAME;
+
+    fn blank() -> Self {
+        Self::new(1, 1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("input_size", &mut self.input_size);
+        args.positional("hidden_size", &mut self.hidden_size);
+        args.option("num_layers", &mut self.num_layers, 1);
+        if C::NAME == "RNN" {
+            args.option("nonlinearity", &mut self.nonlinearity, RnnNonlinearity::Tanh);
         }
-        if *nonlinearity == RnnNonlinearity::Relu {
-            write!(f, ", nonlinearity=relu")?;
+        args.option("bias", &mut self.bias, true);
+        args.constant("batch_first", "True");
+        args.option("dropout", &mut self.dropout, 0.0);
+        args.option("bidirectional", &mut self.bidirectional, false);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let (sizes, p) = ([self.hidden_size, self.num_layers], self.dropout);
+        match sizes.contains(&0) || !(0.0..=1.0).contains(&p) {
+            true => Err(format!(
+                "hidden_size and num_layers are at least 1, and 0 ≤ dropout ≤ 1; they are {sizes:?} and {p}"
+            )),
+            false => Ok(()),
         }
-        if !bias {
-            write!(f, ", bias=False")?;
-        }
-        write!(f, ", batch_first=True")?;
-        if *dropout > 0.0 {
-            write!(f, ", dropout={dropout}")?;
-        }
-        if *bidirectional {
-            write!(f, ", bidirectional=True")?;
-        }
-        write!(f, ")")
     }
 }
+
+impl<C: RecurrentCell> fmt::Debug for Recurrent<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        config::write(self, f)
+    }
+}
+
+names!(RnnNonlinearity, "tanh or relu", { "tanh" => Self::Tanh, "relu" => Self::Relu });
