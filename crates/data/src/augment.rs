@@ -70,15 +70,16 @@ impl Augment {
 
 /// The random streams of one epoch.
 pub(crate) struct EpochStreams {
-    changes: ChaCha8Rng,
+    pub(crate) changes: ChaCha8Rng,
     first_flips: ChaCha8Rng,
     epoch: u64,
 }
 
 impl EpochStreams {
-    pub(crate) fn new(seed: u64, epoch: u64) -> Self {
-        let changes = random::stream(seed, "augment", epoch);
-        Self { changes, first_flips: random::stream(seed, "flip", 0), epoch }
+    /// Those of what stands at `place` in the list of transforms.
+    pub(crate) fn new(seed: u64, place: u64, epoch: u64) -> Self {
+        let changes = random::stream_at(seed, "augment", place, epoch);
+        Self { changes, first_flips: random::stream_at(seed, "flip", place, 0), epoch }
     }
 
     /// How the image is seen in this epoch.
@@ -102,18 +103,32 @@ impl EpochStreams {
     }
 }
 
-/// One way to see an image: a window whose top left corner is at (`top`, `left`), then mirrored or not.
+/// One way to see an image: a window of its own size whose top left corner is at (`top`, `left`), then mirrored or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct View {
-    pub(crate) flipped: bool,
-    pub(crate) top: isize,
-    pub(crate) left: isize,
-    pub(crate) border: Border,
+pub struct View {
+    /// Whether it is mirrored left to right.
+    pub flipped: bool,
+    /// How many rows below the image's the window begins; above it, if negative.
+    pub top: isize,
+    /// How many columns to the right of the image's the window begins; to the left of it, if negative.
+    pub left: isize,
+    /// What lies around the image.
+    pub border: Border,
 }
 
 impl View {
     /// The image as it is.
-    pub(crate) const PLAIN: Self = Self { flipped: false, top: 0, left: 0, border: Border::Zero };
+    pub const PLAIN: Self = Self { flipped: false, top: 0, left: 0, border: Border::Zero };
+
+    /// Panics unless the border can be filled.
+    #[track_caller]
+    pub(crate) fn check(&self, caller: &str, shape: ImageShape) {
+        let fits = self.top.unsigned_abs() < shape.height && self.left.unsigned_abs() < shape.width;
+        assert!(
+            fits || self.border == Border::Zero,
+            "{caller}: {self:?} reaches further into a reflected border than the image, {shape:?}, has pixels"
+        );
+    }
 }
 
 impl Border {

@@ -1,8 +1,9 @@
-//! A batch of images as f32, whose memory is used again and again.
+//! A batch of examples, whose memory is used again and again.
 
-use crate::ImageShape;
+use crate::fields::Values;
+use crate::{Field, ImageShape};
 
-/// Images as f32 (N × H × W × C) with their labels.
+/// Images as f32 (N × H × W × C), labels and named fields of the same examples, as far as the set has them.
 ///
 /// [`Loader::next_into`](crate::Loader::next_into) fills it; after the first full batch it allocates nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,25 +12,36 @@ pub struct Batch {
     pub(crate) labels: Vec<u32>,
     pub(crate) indices: Vec<usize>,
     pub(crate) image_shape: Option<ImageShape>,
+    pub(crate) columns: Vec<Column>,
+}
+
+/// A field of all examples of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The examples first.
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Values,
 }
 
 impl Batch {
-    /// A batch without images.
+    /// A batch without examples.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many images the batch has.
+    /// How many examples the batch has.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.indices.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.indices.is_empty()
     }
 
-    /// The shape of [`images`](Self::images): N, H, W, C. All zeros before the batch is filled first.
+    /// The shape of [`images`](Self::images): N, H, W, C. H, W and C are 0 for a set without images, and all are before
+    /// the batch is filled first.
     pub fn shape(&self) -> [usize; 4] {
         self.image_shape.map_or([0; 4], |shape| [self.len(), shape.height, shape.width, shape.channels])
     }
@@ -39,14 +51,85 @@ impl Batch {
         &self.images
     }
 
-    /// The class of each image.
+    /// The class of each example; empty for a set without classes.
     pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
-    /// Which image of the data set each one is.
+    /// Which example of the data set each one is.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+
+    /// The values of a field of f32, those of one example after those of the other.
+    ///
+    /// # Panics
+    /// When there is no such field.
+    #[track_caller]
+    pub fn f32(&self, name: &str) -> &[f32] {
+        match &self.column(name).values {
+            Values::F32(values) => values,
+            other => panic!("Batch::f32: the field {name} is {:?}", other.kind()),
+        }
+    }
+
+    /// The values of a field of i64, those of one example after those of the other.
+    ///
+    /// # Panics
+    /// When there is no such field.
+    #[track_caller]
+    pub fn i64(&self, name: &str) -> &[i64] {
+        match &self.column(name).values {
+            Values::I64(values) => values,
+            other => panic!("Batch::i64: the field {name} is {:?}", other.kind()),
+        }
+    }
+
+    /// The values of a field of u8, those of one example after those of the other.
+    ///
+    /// # Panics
+    /// When there is no such field.
+    #[track_caller]
+    pub fn u8(&self, name: &str) -> &[u8] {
+        match &self.column(name).values {
+            Values::U8(values) => values,
+            other => panic!("Batch::u8: the field {name} is {:?}", other.kind()),
+        }
+    }
+
+    /// The shape of a field's values: the number of examples, then the shape of one.
+    ///
+    /// # Panics
+    /// When there is no such field.
+    #[track_caller]
+    pub fn shape_of(&self, name: &str) -> &[usize] {
+        &self.column(name).shape
+    }
+
+    #[track_caller]
+    fn column(&self, name: &str) -> &Column {
+        self.columns.iter().find(|column| column.name == name).unwrap_or_else(|| {
+            let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+            panic!("Batch: no field {name} among {names:?}; is the batch filled?")
+        })
+    }
+
+    /// Makes room for these fields, unless they are those of the batch before.
+    pub(crate) fn arrange_columns(&mut self, fields: &[Field]) {
+        let fits = |(column, field): (&Column, &Field)| {
+            column.name == field.name
+                && column.values.kind() == field.kind
+                && column.shape[1..] == field.shape
+        };
+        if self.columns.len() == fields.len() && self.columns.iter().zip(fields).all(fits) {
+            return;
+        }
+        let column = |field: &Field| Column {
+            name: field.name.clone(),
+            shape: [&[0], field.shape.as_slice()].concat(),
+            values: Values::new(field.kind),
+        };
+        self.columns = fields.iter().map(column).collect();
     }
 }
 

@@ -1,6 +1,7 @@
-//! What a set of labelled images is to the rest of the crate.
+//! What a set of examples is to the rest of the crate.
 
-use crate::Error;
+use crate::fields::ValuesMut;
+use crate::{Error, Field};
 
 /// The shape of one image, the same for all images of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,9 @@ impl ImageShape {
     /// 32 × 32 pixels in colour, as in CIFAR.
     pub const CIFAR: Self = Self { height: 32, width: 32, channels: 3 };
 
+    /// That of a set without images.
+    pub const NONE: Self = Self { height: 0, width: 0, channels: 0 };
+
     /// How many values an image has: height × width × channels.
     pub fn len(self) -> usize {
         self.height * self.width * self.channels
@@ -28,24 +32,24 @@ impl ImageShape {
     }
 }
 
-/// Labelled images of one shape, as bytes.
+/// Examples, each with an image, a class and named [fields](Field), or some of these.
 ///
-/// [`Cifar`](crate::Cifar) reads them from CIFAR's files, [`InMemory`](crate::InMemory) holds them,
-/// [`Subset`](crate::Subset) chooses among those of another set; a type of your own can be one too. All go
-/// through the same [`Loader`](crate::Loader).
+/// [`Cifar`](crate::Cifar) reads images from CIFAR's files, [`InMemory`](crate::InMemory) holds them,
+/// [`Records`](crate::Records) are fields of any shape, [`Subset`](crate::Subset) chooses among those of another set; a
+/// type of your own can be one too. All go through the same [`Loader`](crate::Loader).
 pub trait Dataset: Send + Sync {
-    /// How many images there are.
+    /// How many examples there are.
     fn len(&self) -> usize;
 
-    /// Whether there is no image.
+    /// Whether there is no example.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The shape of every image.
+    /// The shape of every image; [`ImageShape::NONE`] where there are none.
     fn image_shape(&self) -> ImageShape;
 
-    /// The names of the classes; label `l` is class `class_names()[l]`.
+    /// The names of the classes; label `l` is class `class_names()[l]`. Where there are none, no label is asked for.
     fn class_names(&self) -> &[String];
 
     /// The bytes of an image, plane after plane (C × H × W), each plane row after row.
@@ -60,7 +64,20 @@ pub trait Dataset: Send + Sync {
     /// When `image_idx` is not below [`len`](Self::len).
     fn label(&self, image_idx: usize) -> u32;
 
-    /// Whether the images can still be read; the loader asks before each batch.
+    /// What an example has besides image and class: nothing, unless the set says otherwise.
+    fn fields(&self) -> &[Field] {
+        &[]
+    }
+
+    /// Writes the values of field `fields()[field_idx]` of an example into `out`, which is of the field's kind and length.
+    ///
+    /// # Panics
+    /// When there is no such field or example.
+    fn read_field(&self, field_idx: usize, example_idx: usize, out: ValuesMut<'_>) {
+        panic!("Dataset::read_field: no field {field_idx} for {out:?} of example {example_idx}")
+    }
+
+    /// Whether the examples can still be read; the loader asks before each batch.
     ///
     /// # Errors
     /// When what lies behind the set is gone, [cut short](Error::CutShort), for example.

@@ -86,6 +86,44 @@ pub enum Error {
         /// What is wrong with it, and what was expected.
         problem: String,
     },
+    /// A NumPy file that is damaged, or of another order or type.
+    #[error("{}: {problem}", shown_path(path))]
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what was expected.
+        problem: String,
+    },
+    /// A CSV file in which something is missing or is no number.
+    #[error("{}: {place}: {problem}", shown_path(path))]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The line and, where it is one column's, the column, both from 1.
+        place: String,
+        /// What is wrong there, and what was expected.
+        problem: String,
+    },
+    /// A number in a field of labels that stands for no class.
+    #[error("example {example_idx} has the label {label} in the field {field}, expected 0 to {}", *n_classes as i64 - 1)]
+    LabelOfField {
+        /// The field.
+        field: String,
+        /// Which example of the data set.
+        example_idx: usize,
+        /// The label found.
+        label: i64,
+        /// How many classes there are.
+        n_classes: usize,
+    },
+    /// A number of folds that there cannot be.
+    #[error("{n_folds} folds of {n_examples} examples: expected 2 folds or more, and an example for each")]
+    Folds {
+        /// The number of folds asked for.
+        n_folds: usize,
+        /// How many examples there are.
+        n_examples: usize,
+    },
     /// An image that cannot be decoded.
     #[error("{}: {problem}", shown_path(path))]
     Image {

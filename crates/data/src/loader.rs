@@ -2,60 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::augment::{EpochStreams, View};
-use crate::pixels::ByteTable;
-use crate::{Augment, Batch, Dataset, Error, random};
-
-/// Per channel, what is taken from x = byte / 255 and what that is divided by: (x − mean) / std.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Normalize {
-    /// For each channel, the mean over the training images.
-    pub mean: Vec<f32>,
-    /// For each channel, the standard deviation over the training images.
-    pub std: Vec<f32>,
-}
-
-impl Normalize {
-    /// The usual numbers for CIFAR-10: means 0.4914, 0.4822, 0.4465, deviations 0.2470, 0.2435, 0.2616.
-    pub fn cifar10() -> Self {
-        Self { mean: vec![0.4914, 0.4822, 0.4465], std: vec![0.2470, 0.2435, 0.2616] }
-    }
-
-    /// Mean and standard deviation (divided by the number of pixels) of each channel over all images of `dataset`.
-    ///
-    /// A channel that is the same in every pixel has the standard deviation 1, so that it becomes 0. Bytes are
-    /// counted and not added up, so that no rounding can pass for a spread.
-    ///
-    /// # Panics
-    /// When there is no image.
-    #[track_caller]
-    pub fn measure(dataset: &dyn Dataset) -> Self {
-        assert!(!dataset.is_empty(), "Normalize::measure: there is no image");
-        let shape = dataset.image_shape();
-        let mut counts = vec![[0_u64; 256]; shape.channels];
-        for image_idx in 0..dataset.len() {
-            let planes = dataset.image(image_idx).chunks_exact(shape.height * shape.width);
-            for (counts, plane) in counts.iter_mut().zip(planes) {
-                plane.iter().for_each(|&byte| counts[usize::from(byte)] += 1);
-            }
-        }
-        let (mean, std) = counts.iter().map(mean_and_std).unzip();
-        Self { mean, std }
-    }
-}
-
-/// Of x = byte / 255, where each byte occurs so often: the mean, and from the squares of the distances to it the
-/// standard deviation, or 1 if all are the same.
-fn mean_and_std(counts: &[u64; 256]) -> (f32, f32) {
-    let n = counts.iter().sum::<u64>() as f64;
-    let sum_over = |value: &dyn Fn(f64) -> f64| -> f64 {
-        (0..).zip(counts).map(|(byte, &count)| count as f64 * value(f64::from(byte))).sum()
-    };
-    let mean = sum_over(&|byte| byte) / n;
-    let m2 = sum_over(&|byte| (byte - mean).powi(2));
-    let is_constant = counts.iter().filter(|&&count| count > 0).count() == 1;
-    ((mean / 255.0) as f32, if is_constant { 1.0 } else { ((m2 / n).sqrt() / 255.0) as f32 })
-}
+use crate::fields::Values;
+use crate::normalize::f32_field;
+use crate::order::Order;
+use crate::transform::Plan;
+use crate::{Augment, Batch, Dataset, Error, Normalize, Transform};
 
 /// A place within training: which epoch, and which batch of it comes next. Both count from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,8 +19,8 @@ pub struct Position {
 
 /// Gives out the batches of a data set, epoch after epoch.
 ///
-/// By default the images come in their order, as byte / 255 and nothing else, and the last batch of an epoch
-/// is as small as what is left.
+/// By default the examples come in their order, images as byte / 255 and nothing else, and the last batch of an
+/// epoch is as small as what is left. [`Prefetch`](crate::Prefetch) prepares them on another thread.
 ///
 /// ```
 /// use data::{Augment, Batch, ImageShape, InMemory, Loader};
@@ -86,14 +37,16 @@ pub struct Position {
 pub struct Loader<'a> {
     dataset: &'a dyn Dataset,
     batch_size: usize,
-    shuffle_seed: Option<u64>,
-    augment: Option<(Augment, u64)>,
     drop_last: bool,
-    table: ByteTable,
+    order: Order,
+    plan: Plan,
+    /// Which fields are normalised, and how.
+    field_norms: Vec<(usize, Normalize)>,
     position: Position,
-    /// The order of the images in `order_epoch`.
-    order: Vec<usize>,
-    order_epoch: Option<usize>,
+    /// Room for a copy of an image for each group of images.
+    scratch: Vec<f32>,
+    /// Whether the images are read one after the other, on the thread that asks.
+    serial: bool,
 }
 
 impl<'a> Loader<'a> {
@@ -107,54 +60,78 @@ impl<'a> Loader<'a> {
         Self {
             dataset,
             batch_size,
-            shuffle_seed: None,
-            augment: None,
             drop_last: false,
-            table: ByteTable::new(dataset.image_shape().channels, None),
+            order: Order::in_turn(dataset.len()),
+            plan: Plan::new(dataset.image_shape()),
+            field_norms: Vec::new(),
             position: Position::default(),
-            order: Vec::new(),
-            order_epoch: None,
+            scratch: Vec::new(),
+            serial: false,
         }
     }
 
     /// Gives each epoch an order of its own, which depends on (`seed`, epoch) alone.
     pub fn shuffle(mut self, seed: u64) -> Self {
-        self.shuffle_seed = Some(seed);
-        self.order_epoch = None;
+        self.order = Order::shuffled(self.dataset.len(), seed);
         self
     }
 
-    /// Changes each image at random, depending on (`seed`, epoch, index of the image) alone.
+    /// Draws `n_draws` examples for each epoch with replacement, each with a probability in proportion to its weight, as
+    /// PyTorch's `WeightedRandomSampler`. Which they are depends on (`seed`, epoch) alone.
+    ///
+    /// An example that is drawn twice in an epoch is transformed alike both times.
+    ///
+    /// # Panics
+    /// When there are not as many weights as examples, or they are not finite, at least 0 and somewhere more than 0.
+    #[track_caller]
+    pub fn weighted(mut self, weights: &[f64], n_draws: usize, seed: u64) -> Self {
+        self.order = Order::weighted(self.dataset.len(), weights, n_draws, seed);
+        self
+    }
+
+    /// Changes each image at random, depending on (`seed`, epoch, index of the image) alone: the same as
+    /// [`transform`](Self::transform) with this alone.
     ///
     /// # Panics
     /// When a [reflected](crate::Border::Reflect) border is as wide as the image or wider.
     #[track_caller]
-    pub fn augment(mut self, augment: Augment, seed: u64) -> Self {
-        augment.check(self.dataset.image_shape());
-        self.augment = Some((augment, seed));
+    pub fn augment(self, augment: Augment, seed: u64) -> Self {
+        self.transform([Transform::Augment(augment)], seed)
+    }
+
+    /// Changes each image by one transform after the other. What is random in them depends on (`seed`, epoch, index of the
+    /// image, place in the list) alone.
+    ///
+    /// # Panics
+    /// When one of them does not fit the images or the one before, see [`Transform`].
+    #[track_caller]
+    pub fn transform(mut self, transforms: impl IntoIterator<Item = Transform>, seed: u64) -> Self {
+        self.plan.set_transforms(transforms.into_iter().collect(), seed);
         self
     }
 
-    /// Normalises each channel.
+    /// Normalises each channel of the images, after all [transforms](Self::transform).
     ///
     /// # Panics
     /// When `normalize` has not one mean and one standard deviation for each channel of the images, or one of
     /// them makes no finite numbers.
     #[track_caller]
     pub fn normalize(mut self, normalize: &Normalize) -> Self {
-        let n_channels = self.dataset.image_shape().channels;
-        let (n_means, n_stds) = (normalize.mean.len(), normalize.std.len());
-        assert!(
-            n_means == n_channels && n_stds == n_channels,
-            "Loader::normalize: {n_means} means and {n_stds} deviations for images of {n_channels} channels",
-        );
-        let sound =
-            normalize.mean.iter().all(|mean| mean.is_finite()) && normalize.std.iter().all(|&std| std > 0.0);
-        assert!(
-            sound,
-            "Loader::normalize: means must be finite and deviations positive, found {normalize:?}"
-        );
-        self.table = ByteTable::new(n_channels, Some(normalize));
+        self.plan.set_normalize(normalize);
+        self
+    }
+
+    /// Normalises the field `name`, by the places of its last axis.
+    ///
+    /// # Panics
+    /// When there is no such field of f32, or `normalize` has not one mean and one standard deviation for each place, or
+    /// one of them makes no finite numbers.
+    #[track_caller]
+    pub fn normalize_field(mut self, name: &str, normalize: &Normalize) -> Self {
+        let field_idx = f32_field("Loader::normalize_field", self.dataset, name);
+        let n_channels = self.dataset.fields()[field_idx].shape.last().copied().unwrap_or(1);
+        normalize.check("Loader::normalize_field", "a field", n_channels);
+        self.field_norms.push((field_idx, normalize.clone()));
         self
     }
 
@@ -166,7 +143,7 @@ impl<'a> Loader<'a> {
 
     /// How many batches an epoch has.
     pub fn n_batches(&self) -> usize {
-        let len = self.dataset.len();
+        let len = self.order.len();
         if self.drop_last { len / self.batch_size } else { len.div_ceil(self.batch_size) }
     }
 
@@ -201,33 +178,29 @@ impl<'a> Loader<'a> {
             return Ok(false);
         }
         self.dataset.check()?;
-        self.arrange(epoch);
+        let order = self.order.of_epoch(epoch);
         let start = step * self.batch_size;
-        let end = (start + self.batch_size).min(self.order.len());
+        let end = (start + self.batch_size).min(order.len());
         batch.indices.clear();
-        batch.indices.extend_from_slice(&self.order[start..end]);
+        batch.indices.extend_from_slice(&order[start..end]);
         self.read_labels(batch)?;
+        self.read_fields(batch);
         self.read_images(epoch, batch);
         self.position.step += 1;
         Ok(true)
     }
 
-    /// Puts the images into the order of `epoch`.
-    fn arrange(&mut self, epoch: usize) {
-        if self.order_epoch == Some(epoch) {
-            return;
-        }
-        self.order.clear();
-        self.order.extend(0..self.dataset.len());
-        if let Some(seed) = self.shuffle_seed {
-            random::shuffle(&mut self.order, &mut random::stream(seed, "shuffle", epoch as u64));
-        }
-        self.order_epoch = Some(epoch);
+    /// From now on uses no other thread.
+    pub(crate) fn read_serially(&mut self) {
+        self.serial = true;
     }
 
     fn read_labels(&self, batch: &mut Batch) -> Result<(), Error> {
         let n_classes = self.dataset.class_names().len();
         batch.labels.clear();
+        if n_classes == 0 {
+            return Ok(());
+        }
         batch.labels.extend(batch.indices.iter().map(|&image_idx| self.dataset.label(image_idx)));
         match batch.labels.iter().position(|&label| label as usize >= n_classes) {
             None => Ok(()),
@@ -237,24 +210,51 @@ impl<'a> Loader<'a> {
         }
     }
 
+    fn read_fields(&self, batch: &mut Batch) {
+        let fields = self.dataset.fields();
+        batch.arrange_columns(fields);
+        let Batch { columns, indices, .. } = batch;
+        for (field_idx, column) in columns.iter_mut().enumerate() {
+            let len = fields[field_idx].len();
+            column.shape[0] = indices.len();
+            column.values.resize(indices.len() * len);
+            for (at, &example_idx) in indices.iter().enumerate() {
+                let out = column.values.range_mut(at * len..(at + 1) * len);
+                self.dataset.read_field(field_idx, example_idx, out);
+            }
+        }
+        for (field_idx, normalize) in &self.field_norms {
+            if let Values::F32(values) = &mut columns[*field_idx].values {
+                normalize.apply(values);
+            }
+        }
+    }
+
     /// Reads the images at `batch.indices`, in groups that depend on their number alone.
-    fn read_images(&self, epoch: usize, batch: &mut Batch) {
+    fn read_images(&mut self, epoch: usize, batch: &mut Batch) {
         let shape = self.dataset.image_shape();
         let Batch { images, indices, image_shape, .. } = batch;
         *image_shape = Some(shape);
         images.resize(indices.len() * shape.len(), 0.0);
-        let augment = self.augment.map(|(augment, seed)| (augment, EpochStreams::new(seed, epoch as u64)));
+        if images.is_empty() {
+            return;
+        }
+        self.plan.start(epoch as u64);
         let n_groups = indices.len().div_ceil(8).min(16);
         let group_size = indices.len().div_ceil(n_groups);
-        let groups = images.par_chunks_mut(group_size * shape.len()).zip(indices.par_chunks(group_size));
-        groups.for_each(|(images, indices)| {
+        let copy_len = if self.plan.needs_copy() { shape.len() } else { 1 };
+        self.scratch.resize(n_groups * copy_len, 0.0);
+        let (dataset, plan) = (self.dataset, &self.plan);
+        let read = |images: &mut [f32], indices: &[usize], copy: &mut [f32]| {
             for (image, &image_idx) in images.chunks_exact_mut(shape.len()).zip(indices) {
-                let view = match &augment {
-                    Some((augment, streams)) => streams.view(augment, image_idx),
-                    None => View::PLAIN,
-                };
-                self.table.write(self.dataset.image(image_idx), shape, view, image);
+                plan.write(dataset.image(image_idx), image_idx, image, copy);
             }
-        });
+        };
+        if self.serial {
+            return read(images, indices, &mut self.scratch[..copy_len]);
+        }
+        let groups = images.par_chunks_mut(group_size * shape.len()).zip(indices.par_chunks(group_size));
+        let groups = groups.zip(self.scratch.par_chunks_mut(copy_len));
+        groups.for_each(|((images, indices), copy)| read(images, indices, copy));
     }
 }

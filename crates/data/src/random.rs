@@ -11,10 +11,15 @@ use rand_chacha::rand_core::Rng;
 
 /// The stream of `purpose` (at most 16 bytes) in `epoch`. Its items have streams of their own: [`substream`].
 pub(crate) fn stream(seed: u64, purpose: &str, epoch: u64) -> ChaCha8Rng {
+    stream_at(seed, purpose, 0, epoch)
+}
+
+/// The stream of what stands at `place` among those of one purpose (at most 8 bytes, so that no two are the same).
+pub(crate) fn stream_at(seed: u64, purpose: &str, place: u64, epoch: u64) -> ChaCha8Rng {
     let mut bytes = [0; 16];
     bytes[..purpose.len()].copy_from_slice(purpose.as_bytes());
     let purpose = u128::from_le_bytes(bytes);
-    generator([seed, epoch, purpose as u64, (purpose >> 64) as u64])
+    generator([seed, epoch, purpose as u64, (purpose >> 64) as u64 ^ place])
 }
 
 /// A uniform integer in `0..bound`, without bias (Lemire's method: <https://arxiv.org/abs/1805.10941>).

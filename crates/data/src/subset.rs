@@ -1,6 +1,7 @@
 //! Some of the images of another set: the first n, or a split into training and validation.
 
-use crate::{Dataset, Error, ImageShape, random};
+use crate::fields::ValuesMut;
+use crate::{Dataset, Error, Field, ImageShape, random};
 
 /// Chosen images of another data set, in a chosen order.
 #[derive(Clone)]
@@ -75,6 +76,14 @@ impl Dataset for Subset<'_> {
 
     fn label(&self, image_idx: usize) -> u32 {
         self.dataset.label(self.indices[image_idx])
+    }
+
+    fn fields(&self) -> &[Field] {
+        self.dataset.fields()
+    }
+
+    fn read_field(&self, field_idx: usize, example_idx: usize, out: ValuesMut<'_>) {
+        self.dataset.read_field(field_idx, self.indices[example_idx], out);
     }
 
     fn check(&self) -> Result<(), Error> {

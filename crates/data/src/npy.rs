@@ -1,0 +1,249 @@
+//! NumPy's files of one array, as far as a data set can be one: versions 1 to 3, little-endian, C order.
+//!
+//! The format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use foreign_text::Foreign;
+
+use crate::fields::{Kind, Values, ValuesMut};
+use crate::files::open_regular;
+use crate::{Error, Field};
+
+/// How a value is stored in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    F4,
+    F8,
+    I4,
+    I8,
+    U1,
+}
+
+/// What the head of a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) stored: Stored,
+    /// The whole shape, the examples first.
+    pub(crate) shape: Vec<usize>,
+    /// Where in the file the values begin.
+    pub(crate) start: usize,
+}
+
+/// NumPy itself refuses a longer one.
+const MAX_HEAD_LEN: usize = 10_000;
+
+/// What is read at once.
+const CHUNK_LEN: usize = 1 << 16;
+
+impl Stored {
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::F4 | Self::F8 => Kind::F32,
+            Self::I4 | Self::I8 => Kind::I64,
+            Self::U1 => Kind::U8,
+        }
+    }
+
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::U1 => 1,
+            Self::F4 | Self::I4 => 4,
+            Self::F8 | Self::I8 => 8,
+        }
+    }
+
+    /// Reads as many values as `out` takes from as many times [`size`](Self::size) bytes.
+    pub(crate) fn decode(self, bytes: &[u8], out: ValuesMut<'_>) {
+        fn each<const N: usize, T>(bytes: &[u8], out: &mut [T], value: impl Fn([u8; N]) -> T) {
+            let (bytes, _) = bytes.as_chunks::<N>();
+            out.iter_mut().zip(bytes).for_each(|(out, &bytes)| *out = value(bytes));
+        }
+        match (self, out) {
+            (Self::F4, ValuesMut::F32(out)) => each(bytes, out, f32::from_le_bytes),
+            (Self::F8, ValuesMut::F32(out)) => each(bytes, out, |b| f64::from_le_bytes(b) as f32),
+            (Self::I4, ValuesMut::I64(out)) => each(bytes, out, |b| i64::from(i32::from_le_bytes(b))),
+            (Self::I8, ValuesMut::I64(out)) => each(bytes, out, i64::from_le_bytes),
+            (Self::U1, ValuesMut::U8(out)) => out.copy_from_slice(bytes),
+            (stored, out) => panic!("values stored as {stored:?} are read into {out:?}"),
+        }
+    }
+}
+
+impl Head {
+    /// Reads the head of the file at `path`, and sees to it that the file has the values that it promises.
+    pub(crate) fn read(path: &Path, file: &mut impl Read, file_len: u64) -> Result<Self, Error> {
+        let fail = |problem: String| Error::Npy { path: path.to_path_buf(), problem };
+        let mut fill = |len: usize| {
+            let mut bytes = vec![0; len];
+            match file.read_exact(&mut bytes) {
+                Ok(()) => Ok(bytes),
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    Err(fail(format!("the file ends within its head, after {file_len} bytes")))
+                }
+                Err(error) => Err(Error::io(path)(error)),
+            }
+        };
+        let magic = fill(8)?;
+        if !magic.starts_with(b"\x93NUMPY") {
+            return Err(fail("expected a NumPy file (.npy), found something else".into()));
+        }
+        let (len, len_of_len) = match magic[6] {
+            1 => (fill(2)?, 2),
+            2 | 3 => (fill(4)?, 4),
+            other => return Err(fail(format!("expected the format's version 1, 2 or 3, found {other}"))),
+        };
+        let len = len.iter().rev().fold(0, |len, &byte| len << 8 | usize::from(byte));
+        if len > MAX_HEAD_LEN {
+            return Err(fail(format!("expected a head of at most {MAX_HEAD_LEN} bytes, found {len}")));
+        }
+        let text = String::from_utf8_lossy(&fill(len)?).into_owned();
+        let (stored, shape) = parse(&text).map_err(&fail)?;
+        // The examples last: even where there are none, one has a length.
+        let expected = shape.iter().rev().try_fold(stored.size(), |len, &n| len.checked_mul(n));
+        let start = 8 + len_of_len + len;
+        let found = file_len.saturating_sub(start as u64);
+        match expected {
+            Some(expected) if expected as u64 == found => Ok(Self { stored, shape, start }),
+            _ => {
+                let expected = expected.map_or("more than fit any file".into(), |n| n.to_string());
+                Err(fail(format!("the shape {shape:?} asks for {expected} bytes of values, found {found}")))
+            }
+        }
+    }
+
+    /// How many examples there are, and the field of one.
+    pub(crate) fn field(&self, name: &str) -> (usize, Field) {
+        let field = Field { name: name.into(), kind: self.stored.kind(), shape: self.shape[1..].to_vec() };
+        (self.shape[0], field)
+    }
+}
+
+/// Reads the whole file into memory, in pieces, so that its bytes and its values are not held at once.
+pub(crate) fn read(path: &Path) -> Result<(Head, Values), Error> {
+    let mut file: File = open_regular(path)?;
+    let file_len = file.metadata().map_err(Error::io(path))?.len();
+    let head = Head::read(path, &mut file, file_len)?;
+    let n_values: usize = head.shape.iter().product();
+    let mut values = Values::new(head.stored.kind());
+    values.resize(n_values);
+    let mut bytes = vec![0; CHUNK_LEN];
+    let size = head.stored.size();
+    let mut n_read = 0;
+    while n_read < n_values {
+        let n = (n_values - n_read).min(CHUNK_LEN / size);
+        file.read_exact(&mut bytes[..n * size]).map_err(Error::io(path))?;
+        head.stored.decode(&bytes[..n * size], values.range_mut(n_read..n_read + n));
+        n_read += n;
+    }
+    Ok((head, values))
+}
+
+/// The type and the shape from the dictionary that is a head's text; an error is a sentence.
+fn parse(text: &str) -> Result<(Stored, Vec<usize>), String> {
+    let mut rest = Rest(text.trim_end());
+    let (mut stored, mut shape, mut fortran_order) = (None, None, None);
+    rest.expect("{")?;
+    while !rest.take("}") {
+        let key = rest.string()?;
+        rest.expect(":")?;
+        match key {
+            "descr" => stored = Some(rest.stored()?),
+            "fortran_order" => fortran_order = Some(rest.boolean()?),
+            "shape" => shape = Some(rest.tuple()?),
+            other => return Err(format!("its head has the unknown key \"{}\"", Foreign::new(other))),
+        }
+        if !rest.take(",") {
+            rest.expect("}")?;
+            break;
+        }
+    }
+    let missing = |key: &str| format!("its head has no '{key}'");
+    let stored = stored.ok_or_else(|| missing("descr"))?;
+    let shape = shape.ok_or_else(|| missing("shape"))?;
+    let needs_no_order = shape.len() < 2;
+    if fortran_order.ok_or_else(|| missing("fortran_order"))? && !needs_no_order {
+        return Err("expected values in C order, found Fortran order: save numpy.ascontiguousarray(x)".into());
+    }
+    match shape.get(1..) {
+        None => Err("expected an array with an axis of examples, found a single number".into()),
+        Some(inner) if inner.contains(&0) => {
+            Err(format!("expected examples with values, found the shape {shape:?}"))
+        }
+        Some(_) => Ok((stored, shape)),
+    }
+}
+
+/// What is still to be read of a head's text.
+struct Rest<'t>(&'t str);
+
+impl<'t> Rest<'t> {
+    fn take(&mut self, token: &str) -> bool {
+        let text = self.0.trim_start();
+        let rest = text.strip_prefix(token);
+        self.0 = rest.unwrap_or(text);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, token: &str) -> Result<(), String> {
+        if self.take(token) {
+            return Ok(());
+        }
+        Err(format!("expected '{token}' in its head, found \"{}\"", Foreign::new(self.0)))
+    }
+
+    fn string(&mut self) -> Result<&'t str, String> {
+        let quote = if self.take("\"") { '"' } else { self.expect("'").map(|()| '\'')? };
+        let (text, rest) = self.0.split_once(quote).ok_or("a text in its head does not end")?;
+        self.0 = rest;
+        Ok(text)
+    }
+
+    fn boolean(&mut self) -> Result<bool, String> {
+        if self.take("True") { Ok(true) } else { self.expect("False").map(|()| false) }
+    }
+
+    fn tuple(&mut self) -> Result<Vec<usize>, String> {
+        self.expect("(")?;
+        let mut numbers = Vec::new();
+        // `take` also passes over the blanks before a number.
+        while !self.take(")") {
+            let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
+            let (digits, rest) = self.0.split_at(end);
+            let number = digits.parse().map_err(|_| {
+                format!("expected a length in the shape of its head, found \"{}\"", Foreign::new(self.0))
+            })?;
+            numbers.push(number);
+            self.0 = rest;
+            if !self.take(",") {
+                self.expect(")")?;
+                break;
+            }
+        }
+        Ok(numbers)
+    }
+
+    fn stored(&mut self) -> Result<Stored, String> {
+        const EXPECTED: &str = "expected values of type <f4, <f8, <i4, <i8 or |u1";
+        if self.take("[") {
+            return Err(format!("{EXPECTED}, found records of several: save each field by itself"));
+        }
+        let found = self.string()?;
+        let (order, kind) = found.split_at_checked(1).unwrap_or(("", found));
+        let stored = match kind {
+            "f4" => Some(Stored::F4),
+            "f8" => Some(Stored::F8),
+            "i4" => Some(Stored::I4),
+            "i8" => Some(Stored::I8),
+            "u1" => Some(Stored::U1),
+            _ => None,
+        };
+        match (order, stored) {
+            ("<", Some(stored)) | ("|", Some(stored @ Stored::U1)) => Ok(stored),
+            (">", Some(_)) => Err(format!("{EXPECTED}, found big-endian {found}: save x.astype('<{kind}')")),
+            _ => Err(format!("{EXPECTED}, found {}", Foreign::new(found))),
+        }
+    }
+}

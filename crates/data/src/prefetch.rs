@@ -1,0 +1,105 @@
+//! A batch prepared on another thread while the step runs.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Scope;
+
+use crate::{Batch, Error, Loader, Position};
+
+/// Prepares the next batches of a [`Loader`] on a thread of its own, with the bits that the loader itself gives.
+///
+/// The thread goes on until this is dropped, into the next epoch too, two batches ahead. It reads the examples of a
+/// batch one after the other and takes no part in the pool that the step runs on. When all three batches have had their
+/// size once, nothing is allocated.
+///
+/// ```
+/// use data::{Augment, Batch, ImageShape, InMemory, Loader, Prefetch};
+/// let set = InMemory::new(ImageShape::CIFAR, vec![0; 100 * 3072], vec![0; 100], ["black"]);
+/// let loader = Loader::new(&set, 64).shuffle(7).augment(Augment::flip_and_crop(4), 7);
+/// std::thread::scope(|scope| {
+///     let mut batches = Prefetch::new(scope, loader);
+///     let mut batch = Batch::new();
+///     for epoch in 0..2 {
+///         while batches.next_into(&mut batch)? {
+///             assert!(batch.len() == 64 || batch.len() == 36);
+///         }
+///     }
+///     Ok(())
+/// })
+/// # .map_err(|error: data::Error| error)
+/// # .unwrap();
+/// ```
+#[derive(Debug)]
+pub struct Prefetch {
+    empty: SyncSender<Batch>,
+    filled: Receiver<Filled>,
+    position: Position,
+}
+
+/// What the thread hands over.
+struct Filled {
+    batch: Batch,
+    /// What [`Loader::next_into`] said, or what it panicked with.
+    outcome: Result<Result<bool, Error>, Box<dyn Any + Send>>,
+    /// Where the loader stood after it.
+    position: Position,
+}
+
+/// How many batches are prepared ahead.
+const N_AHEAD: usize = 2;
+
+impl Prefetch {
+    /// Starts the thread in `scope`, from where `loader` stands.
+    pub fn new<'scope>(scope: &'scope Scope<'scope, '_>, mut loader: Loader<'scope>) -> Self {
+        let position = loader.position();
+        loader.read_serially();
+        let (empty, to_fill) = sync_channel::<Batch>(N_AHEAD);
+        let (hand_over, filled) = sync_channel(N_AHEAD);
+        for _ in 0..N_AHEAD {
+            empty.send(Batch::new()).expect("the channel has room for all batches");
+        }
+        scope.spawn(move || {
+            // Either channel is closed when the other end is dropped, and neither is ever full.
+            while let Ok(mut batch) = to_fill.recv() {
+                let outcome = catch_unwind(AssertUnwindSafe(|| loader.next_into(&mut batch)));
+                let has_panicked = outcome.is_err();
+                let position = loader.position();
+                if hand_over.send(Filled { batch, outcome, position }).is_err() || has_panicked {
+                    return;
+                }
+            }
+        });
+        Self { empty, filled, position }
+    }
+
+    /// Fills `batch` with the next examples, or returns `false` at the end of the epoch, as [`Loader::next_into`].
+    ///
+    /// # Errors
+    /// As [`Loader::next_into`]; the next call tries the same batch again.
+    ///
+    /// # Panics
+    /// With what the thread panicked with, if it did.
+    pub fn next_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
+        let Ok(mut filled) = self.filled.recv() else {
+            panic!("Prefetch::next_into: the thread that reads has panicked before")
+        };
+        let outcome = match filled.outcome {
+            Ok(outcome) => outcome,
+            Err(panic) => resume_unwind(panic),
+        };
+        if matches!(outcome, Ok(true)) {
+            mem::swap(batch, &mut filled.batch);
+        }
+        self.position = filled.position;
+        // Fails when the thread has panicked meanwhile: then the next call says so.
+        let _ = self.empty.send(filled.batch);
+        outcome
+    }
+
+    /// Where the batches stand that were given out, whatever is prepared: what [`Loader::seek`] takes to go on.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+}

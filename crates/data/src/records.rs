@@ -1,0 +1,291 @@
+//! Sets of named values of any shape: features, targets, tokens; in memory or in NumPy's files.
+
+use std::path::Path;
+
+use crate::fields::{Kind, Values, ValuesMut};
+use crate::mapped::MappedFile;
+use crate::npy::{self, Head};
+use crate::{Dataset, Error, Field, ImageShape};
+
+/// Examples of named fields, each f32, i64 or u8 of any shape; with classes, with images, or without.
+///
+/// It goes through the same [`Loader`](crate::Loader), [`Subset`](crate::Subset) and folds as images do.
+///
+/// ```
+/// use data::{Batch, Loader, Records};
+/// let houses = Records::new()
+///     .with_f32("features", &[2], vec![70.0, 3.0, 120.0, 5.0, 45.0, 2.0])
+///     .with_f32("price", &[], vec![210.0, 400.0, 150.0]);
+/// let mut loader = Loader::new(&houses, 2).shuffle(0);
+/// let mut batch = Batch::new();
+/// while loader.next_into(&mut batch)? {
+///     assert_eq!(batch.shape_of("features"), [batch.len(), 2]); // g.input(batch.shape_of(..), batch.f32(..))
+///     assert_eq!(batch.f32("price").len(), batch.len());
+/// }
+/// # Ok::<(), data::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The number of examples, once there is a field or a label.
+    len: Option<usize>,
+    fields: Vec<Field>,
+    stores: Vec<Store>,
+    labels: Vec<u32>,
+    class_names: Vec<String>,
+    images: Option<(Store, ImageShape)>,
+}
+
+#[derive(Debug)]
+enum Store {
+    Held(Values),
+    Mapped(MappedFile, Head),
+}
+
+impl Records {
+    /// No examples and no fields yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a field of f32: `values` are the examples' one after the other, each of `shape`.
+    ///
+    /// # Panics
+    /// When the values are not as many as the examples there are, the shape has none, or the name is taken.
+    #[track_caller]
+    pub fn with_f32(self, name: &str, shape: &[usize], values: Vec<f32>) -> Self {
+        self.with(name, shape, Values::F32(values))
+    }
+
+    /// Adds a field of i64: `values` are the examples' one after the other, each of `shape`.
+    ///
+    /// # Panics
+    /// As [`with_f32`](Self::with_f32).
+    #[track_caller]
+    pub fn with_i64(self, name: &str, shape: &[usize], values: Vec<i64>) -> Self {
+        self.with(name, shape, Values::I64(values))
+    }
+
+    /// Adds a field of u8: `values` are the examples' one after the other, each of `shape`.
+    ///
+    /// # Panics
+    /// As [`with_f32`](Self::with_f32).
+    #[track_caller]
+    pub fn with_u8(self, name: &str, shape: &[usize], values: Vec<u8>) -> Self {
+        self.with(name, shape, Values::U8(values))
+    }
+
+    /// Adds the array in a NumPy file as a field, its first axis the examples, and reads it into memory.
+    ///
+    /// The file is of the format's version 1 to 3, little-endian and in C order. Its f4 and f8 become f32 (an f8 is
+    /// rounded), its i4 and i8 i64, its u1 u8.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no such file, or has another number of examples than the fields before.
+    ///
+    /// # Panics
+    /// When the name is taken.
+    #[track_caller]
+    pub fn with_npy(self, name: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let (head, values) = npy::read(path)?;
+        self.with_head(path, name, &head, Store::Held(values))
+    }
+
+    /// Like [`with_npy`](Self::with_npy), but maps the file: nothing is copied before a batch is filled.
+    ///
+    /// # Errors
+    /// As [`with_npy`](Self::with_npy).
+    ///
+    /// # Panics
+    /// When the name is taken.
+    ///
+    /// # Safety
+    /// Nobody may write into the file or cut it short while the set is in use. What happens otherwise is not
+    /// defined; in practice other values are read, a file that was cut short between two batches makes the
+    /// [`Loader`](crate::Loader) return [`Error::CutShort`], and one cut short while it is read ends the program.
+    #[allow(unsafe_code)]
+    #[track_caller]
+    pub unsafe fn with_npy_mapped(self, name: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        // SAFETY: the caller sees to it that the file is not changed.
+        let file = unsafe { MappedFile::open(path) }?;
+        let head = Head::read(path, &mut file.bytes(), file.bytes().len() as u64)?;
+        self.with_head(path, name, &head.clone(), Store::Mapped(file, head))
+    }
+
+    /// Gives each example a class; label `l` is class `class_names[l]`.
+    ///
+    /// # Panics
+    /// When there are not as many labels as examples, or a label has no name.
+    #[track_caller]
+    pub fn with_labels<S: Into<String>>(
+        mut self,
+        labels: Vec<u32>,
+        class_names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.class_names = class_names.into_iter().map(Into::into).collect();
+        let n_classes = self.class_names.len();
+        let len = *self.len.get_or_insert(labels.len());
+        assert!(len == labels.len(), "Records::with_labels: {} labels for {len} examples", labels.len());
+        if let Some(label) = labels.iter().find(|&&label| label as usize >= n_classes) {
+            panic!("Records::with_labels: the label {label} is not among the {n_classes} classes");
+        }
+        self.labels = labels;
+        self
+    }
+
+    /// Takes the classes from a field of whole numbers, one an example, such as `y.npy`.
+    ///
+    /// # Errors
+    /// When one of them stands for no class.
+    ///
+    /// # Panics
+    /// When there is no such field of i64 or u8 with one number an example.
+    #[track_caller]
+    pub fn with_labels_of<S: Into<String>>(
+        self,
+        name: &str,
+        class_names: impl IntoIterator<Item = S>,
+    ) -> Result<Self, Error> {
+        let class_names: Vec<String> = class_names.into_iter().map(Into::into).collect();
+        let idx = self.index_of("with_labels_of", name);
+        let field = &self.fields[idx];
+        assert!(
+            field.len() == 1 && field.kind != Kind::F32,
+            "Records::with_labels_of: labels are one i64 or u8 an example, found {field:?}"
+        );
+        let label = |example_idx: usize| {
+            let (mut wide, mut byte) = ([0_i64], [0_u8]);
+            if field.kind == Kind::I64 {
+                self.read_field(idx, example_idx, ValuesMut::I64(&mut wide));
+            } else {
+                self.read_field(idx, example_idx, ValuesMut::U8(&mut byte));
+                wide = byte.map(i64::from);
+            }
+            let label = u32::try_from(wide[0]).ok().filter(|&label| (label as usize) < class_names.len());
+            label.ok_or_else(|| Error::LabelOfField {
+                field: name.into(),
+                example_idx,
+                label: wide[0],
+                n_classes: class_names.len(),
+            })
+        };
+        let labels = (0..self.len()).map(label).collect::<Result<_, _>>()?;
+        Ok(self.with_labels(labels, class_names))
+    }
+
+    /// Makes a field of u8 the images: C × H × W each, or H × W in one channel. It is no field any more: batches have
+    /// it as [`images`](crate::Batch::images), which may be augmented and normalised.
+    ///
+    /// # Panics
+    /// When there is no such field of u8 with two or three axes.
+    #[track_caller]
+    pub fn with_images_of(mut self, name: &str) -> Self {
+        let idx = self.index_of("with_images_of", name);
+        let shape = match (self.fields[idx].kind, self.fields[idx].shape.as_slice()) {
+            (Kind::U8, &[channels, height, width]) => ImageShape { height, width, channels },
+            (Kind::U8, &[height, width]) => ImageShape { height, width, channels: 1 },
+            _ => panic!(
+                "Records::with_images_of: images are u8 of the shape [channels, height, width] or [height, width], \
+                 found {:?}",
+                self.fields[idx]
+            ),
+        };
+        self.fields.remove(idx);
+        self.images = Some((self.stores.remove(idx), shape));
+        self
+    }
+
+    #[track_caller]
+    fn with(mut self, name: &str, shape: &[usize], values: Values) -> Self {
+        let field = Field { name: name.into(), kind: values.kind(), shape: shape.to_vec() };
+        assert!(
+            !field.is_empty(),
+            "Records: an example of field {name} of the shape {shape:?} has no values"
+        );
+        let len = *self.len.get_or_insert(values.len() / field.len());
+        assert!(
+            len.checked_mul(field.len()) == Some(values.len()),
+            "Records: field {name} has {} values, expected {len} examples of the shape {shape:?}",
+            values.len()
+        );
+        self.push(field, Store::Held(values));
+        self
+    }
+
+    #[track_caller]
+    fn with_head(mut self, path: &Path, name: &str, head: &Head, store: Store) -> Result<Self, Error> {
+        let (found, field) = head.field(name);
+        let len = *self.len.get_or_insert(found);
+        if found != len {
+            let problem = format!("expected {len} examples, as the other fields have, found {found}");
+            return Err(Error::Npy { path: path.to_path_buf(), problem });
+        }
+        self.push(field, store);
+        Ok(self)
+    }
+
+    #[track_caller]
+    fn push(&mut self, field: Field, store: Store) {
+        let is_taken = self.fields.iter().any(|other| other.name == field.name);
+        assert!(!is_taken, "Records: there are two fields {}", field.name);
+        self.fields.push(field);
+        self.stores.push(store);
+    }
+
+    #[track_caller]
+    fn index_of(&self, method: &str, name: &str) -> usize {
+        let idx = self.fields.iter().position(|field| field.name == name);
+        idx.unwrap_or_else(|| panic!("Records::{method}: no field {name} among {:?}", self.fields))
+    }
+}
+
+impl Dataset for Records {
+    fn len(&self) -> usize {
+        self.len.unwrap_or(0)
+    }
+
+    fn image_shape(&self) -> ImageShape {
+        self.images.as_ref().map_or(ImageShape::NONE, |(_, shape)| *shape)
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    fn image(&self, image_idx: usize) -> &[u8] {
+        let (store, shape) = self.images.as_ref().expect("Records::image: the set has no images");
+        let bytes = match store {
+            Store::Held(Values::U8(bytes)) => bytes,
+            Store::Mapped(file, head) => &file.bytes()[head.start..],
+            Store::Held(_) => unreachable!("images are u8"),
+        };
+        &bytes[image_idx * shape.len()..][..shape.len()]
+    }
+
+    fn label(&self, image_idx: usize) -> u32 {
+        self.labels[image_idx]
+    }
+
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    fn read_field(&self, field_idx: usize, example_idx: usize, out: ValuesMut<'_>) {
+        match &self.stores[field_idx] {
+            Store::Held(values) => values.copy_piece(example_idx, out),
+            Store::Mapped(file, head) => {
+                let len = self.fields[field_idx].len() * head.stored.size();
+                head.stored.decode(&file.bytes()[head.start + example_idx * len..][..len], out);
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let images = self.images.iter().map(|(store, _)| store);
+        self.stores.iter().chain(images).try_for_each(|store| match store {
+            Store::Held(_) => Ok(()),
+            Store::Mapped(file, _) => file.check_len(),
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! What each column of a CSV file is for.
+
+use std::path::Path;
+
+use csv::ByteRecord;
+use foreign_text::Foreign;
+
+use super::{Csv, CsvColumn};
+use crate::Error;
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Use {
+    Feature,
+    Target,
+    Label,
+    None,
+}
+
+/// The columns of a file, found out from its first line.
+pub(super) struct Columns<'t> {
+    pub(super) path: &'t Path,
+    names: Vec<String>,
+    pub(super) uses: Vec<Use>,
+}
+
+impl<'t> Columns<'t> {
+    pub(super) fn new(options: &Csv, path: &'t Path, first: &ByteRecord, line: u64) -> Result<Self, Error> {
+        let names: Vec<String> = if options.has_header {
+            first.iter().map(|name| String::from_utf8_lossy(name).trim().to_string()).collect()
+        } else {
+            Vec::new()
+        };
+        let mut columns = Self { path, names, uses: vec![Use::Feature; first.len()] };
+        let label = options.label.iter().map(|column| (column, Use::Label));
+        let targets = options.targets.iter().map(|column| (column, Use::Target));
+        let left_out = options.left_out.iter().map(|column| (column, Use::None));
+        for (column, used) in label.chain(targets).chain(left_out) {
+            let at = columns.find(column).map_err(|problem| columns.fail(line, None, problem))?;
+            if columns.uses[at] != Use::Feature {
+                return Err(columns.fail(line, Some(at), "one column cannot be two things".into()));
+            }
+            columns.uses[at] = used;
+        }
+        Ok(columns)
+    }
+
+    fn find(&self, column: &CsvColumn) -> Result<usize, String> {
+        match column {
+            CsvColumn::Index(idx) if *idx < self.uses.len() => Ok(*idx),
+            CsvColumn::Index(idx) => {
+                Err(format!("expected a column of the index {idx}, found {} columns", self.uses.len()))
+            }
+            CsvColumn::Name(name) => {
+                let mut found = (0..self.names.len()).filter(|&at| self.names[at] == *name);
+                match (found.next(), found.next()) {
+                    (Some(at), None) => Ok(at),
+                    (Some(_), Some(_)) => Err(format!("two columns have the name {}", Foreign::new(name))),
+                    (None, _) => Err(format!(
+                        "expected a column {}, found {}",
+                        Foreign::new(name),
+                        listed(&self.names)
+                    )),
+                }
+            }
+        }
+    }
+
+    pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: String) -> Error {
+        let place = at.map_or(format!("line {line}"), |at| match self.names.get(at) {
+            Some(name) => format!("line {line}, column {} ({})", at + 1, Foreign::new(name)),
+            None => format!("line {line}, column {}", at + 1),
+        });
+        Error::Csv { path: self.path.to_path_buf(), place, problem }
+    }
+}
+
+/// Some names in a sentence.
+pub(super) fn listed(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(20).map(|name| Foreign::new(name).to_string()).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    shown.join(", ") + more
+}

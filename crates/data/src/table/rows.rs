@@ -1,0 +1,173 @@
+//! The rows of a CSV file, read into fields and classes.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder};
+use foreign_text::Foreign;
+
+use super::Csv;
+use super::columns::{Columns, Use, listed};
+use crate::{Error, Records, class_names};
+
+/// What has been read of a file.
+pub(super) struct Table<'t> {
+    columns: Columns<'t>,
+    n_rows: usize,
+    features: Vec<f32>,
+    targets: Vec<f32>,
+    /// What stands in the column of the classes, and in which line.
+    labels: Vec<(String, u64)>,
+}
+
+impl<'t> Table<'t> {
+    pub(super) fn read(options: &Csv, path: &'t Path, mut reader: impl io::Read) -> Result<Self, Error> {
+        let mut text = Vec::new();
+        reader.read_to_end(&mut text).map_err(Error::io(path))?;
+        let mut rows = ReaderBuilder::new()
+            .delimiter(options.delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_slice());
+        let mut lines = Lines { text: &text, at: 0, line: 1 };
+        let mut row = ByteRecord::new();
+        let mut table: Option<Self> = None;
+        while rows.read_byte_record(&mut row).map_err(|error| Error::io(path)(io::Error::other(error)))? {
+            let line = lines.of(&row);
+            let table = match &mut table {
+                Some(table) => table,
+                None => {
+                    let first = table.insert(Self::new(Columns::new(options, path, &row, line)?));
+                    if options.has_header {
+                        continue;
+                    }
+                    first
+                }
+            };
+            table.push(options, &row, line)?;
+        }
+        table.filter(|table| table.n_rows > 0).ok_or_else(|| Error::Csv {
+            path: path.to_path_buf(),
+            place: "line 1".into(),
+            problem: "expected rows, found none".into(),
+        })
+    }
+
+    fn new(columns: Columns<'t>) -> Self {
+        Self { columns, n_rows: 0, features: Vec::new(), targets: Vec::new(), labels: Vec::new() }
+    }
+
+    fn push(&mut self, options: &Csv, row: &ByteRecord, line: u64) -> Result<(), Error> {
+        let columns = &self.columns;
+        if row.len() != columns.uses.len() {
+            let problem = format!("expected {} columns, found {}", columns.uses.len(), row.len());
+            return Err(columns.fail(line, None, problem));
+        }
+        for (at, (cell, column)) in row.iter().zip(&columns.uses).enumerate() {
+            let text = || {
+                let text = std::str::from_utf8(cell).map(str::trim);
+                text.map_err(|_| columns.fail(line, Some(at), "expected text in UTF-8".into()))
+            };
+            let number =
+                || number(text()?, options.missing).map_err(|problem| columns.fail(line, Some(at), problem));
+            match column {
+                Use::Feature => self.features.push(number()?),
+                Use::Target => self.targets.push(number()?),
+                Use::Label if is_missing(text()?) => {
+                    return Err(columns.fail(line, Some(at), "expected a class, found nothing".into()));
+                }
+                Use::Label => {
+                    class_names::check(text()?).map_err(|problem| columns.fail(line, Some(at), problem))?;
+                    self.labels.push((text()?.to_string(), line));
+                }
+                Use::None => {}
+            }
+        }
+        self.n_rows += 1;
+        Ok(())
+    }
+
+    pub(super) fn into_records(self, options: &Csv) -> Result<Records, Error> {
+        let n_of = |wanted: Use| self.columns.uses.iter().filter(|&&found| found == wanted).count();
+        let (n_features, n_targets, n_labels) = (n_of(Use::Feature), n_of(Use::Target), n_of(Use::Label));
+        let mut records = Records::new();
+        if n_features > 0 {
+            records = records.with_f32("features", &[n_features], self.features);
+        }
+        if n_targets > 0 {
+            records = records.with_f32("targets", &[n_targets], self.targets);
+        }
+        if n_labels == 0 {
+            return Ok(records);
+        }
+        let class_names = options.class_names.clone().unwrap_or_else(|| names_of(&self.labels));
+        let labels_by_name: HashMap<&str, u32> = class_names.iter().map(String::as_str).zip(0..).collect();
+        let label = |(name, line): &(String, u64)| {
+            labels_by_name.get(name.as_str()).copied().ok_or_else(|| {
+                let at = self.columns.uses.iter().position(|&column| column == Use::Label);
+                let problem =
+                    format!("expected one of {}, found \"{}\"", listed(&class_names), Foreign::new(name));
+                self.columns.fail(*line, at, problem)
+            })
+        };
+        let labels = self.labels.iter().map(label).collect::<Result<Vec<u32>, _>>()?;
+        Ok(records.with_labels(labels, class_names))
+    }
+}
+
+/// In which line of a text each row begins.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line, from 1, of a row that comes after those asked for before.
+    fn of(&mut self, row: &ByteRecord) -> u64 {
+        let start = row.position().map_or(0, |position| position.byte() as usize);
+        // The reader takes line breaks before a row, and empty lines, for a part of it.
+        let breaks = self.text[start..].iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
+        let passed = self.at..start + breaks;
+        self.at = passed.end;
+        let ends_line = |&at: &usize| match self.text[at] {
+            b'\n' => true,
+            b'\r' => self.text.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        self.line += passed.filter(ends_line).count() as u64;
+        self.line
+    }
+}
+
+/// The classes that occur, in order.
+fn names_of(labels: &[(String, u64)]) -> Vec<String> {
+    let mut names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let numbers: Option<Vec<f64>> =
+        names.iter().map(|name| name.parse().ok().filter(|n: &f64| n.is_finite())).collect();
+    if let Some(numbers) = numbers {
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
+        names = order.into_iter().map(|at| names[at]).collect();
+    }
+    names.into_iter().map(String::from).collect()
+}
+
+fn is_missing(text: &str) -> bool {
+    matches!(text, "" | "NA" | "NaN" | "nan" | "null" | "?")
+}
+
+fn number(text: &str, missing: Option<f32>) -> Result<f32, String> {
+    if is_missing(text) {
+        let problem = || "expected a number, found nothing: say what stands for it with Csv::missing".into();
+        return missing.ok_or_else(problem);
+    }
+    match text.parse::<f32>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        Ok(_) => Err(format!("expected a number that f32 can hold, found \"{}\"", Foreign::new(text))),
+        Err(_) => Err(format!("expected a number, found \"{}\"", Foreign::new(text))),
+    }
+}

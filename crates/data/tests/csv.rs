@@ -1,0 +1,112 @@
+//! Tables of text: what is read, and what is said of damaged ones.
+
+use data::{Batch, Csv, Dataset, Error, Loader, Records};
+
+const FLOWERS: &str = "width,length,kind,petals\n1.5,2, rose ,5\n\n 3 ,-1e2,lily,6\r\n\"0.25\",4,rose,5";
+
+fn read(options: Csv, text: &str) -> Result<Records, Error> {
+    options.read_from("t.csv", text.as_bytes())
+}
+
+fn values(set: &Records, field: &str) -> Vec<f32> {
+    let mut batch = Batch::new();
+    Loader::new(set, set.len()).next_into(&mut batch).unwrap();
+    batch.f32(field).to_vec()
+}
+
+fn labels(set: &Records) -> Vec<u32> {
+    (0..set.len()).map(|idx| set.label(idx)).collect()
+}
+
+#[test]
+fn features_targets_and_classes() {
+    let set = read(Csv::new().label("kind").targets(["petals"]), FLOWERS).unwrap();
+    assert_eq!(set.class_names(), ["lily", "rose"]);
+    assert_eq!(labels(&set), [1, 0, 1]);
+    assert_eq!(values(&set, "features"), [1.5, 2.0, 3.0, -100.0, 0.25, 4.0]);
+    assert_eq!(values(&set, "targets"), [5.0, 6.0, 5.0]);
+    assert_eq!(set.fields()[1].shape, [1]);
+}
+
+#[test]
+fn a_file_without_a_header_goes_by_index() {
+    let options = Csv::new().without_header().delimiter(b';').label(1).leave_out([0]);
+    let set = read(options, "1;10;0.5\n2;9;1.5\n3;100;2.5\n").unwrap();
+    assert_eq!(set.class_names(), ["9", "10", "100"], "numbers in their order");
+    assert_eq!(labels(&set), [1, 0, 2]);
+    assert_eq!(values(&set, "features"), [0.5, 1.5, 2.5]);
+}
+
+#[test]
+fn a_value_can_stand_for_what_is_missing() {
+    let text = "a,b\n1,\nNA,2\n?,NaN\n";
+    assert_eq!(
+        values(&read(Csv::new().missing(-1.0), text).unwrap(), "features"),
+        [1.0, -1.0, -1.0, 2.0, -1.0, -1.0]
+    );
+}
+
+#[test]
+fn classes_can_be_given() {
+    let options = Csv::new().label("kind").classes(["rose", "tulip", "lily"]);
+    assert_eq!(labels(&read(options, FLOWERS).unwrap()), [0, 2, 0]);
+}
+
+/// What is read how, and what is said after the file's name.
+#[test]
+fn damage_is_named_with_line_and_column() {
+    let all = Csv::new;
+    let flowers = || Csv::new().label("kind");
+    let table = [
+        (all(), "a,b\n1,2\n3,x\n", "line 3, column 2 (b): expected a number, found \"x\""),
+        (all(), "a,b\r\n1,2\r\n\r\n3,x\r\n", "line 4, column 2 (b): expected a number, found \"x\""),
+        (all(), "\n\na,b\n1,2\n\"3\n\",x", "line 5, column 2 (b): expected a number, found \"x\""),
+        (
+            all().without_header(),
+            "1,2\n,4\n",
+            "line 2, column 1: expected a number, found nothing: say what stands for it with Csv::missing",
+        ),
+        (all(), "a,b\n1,2\n3\n", "line 3: expected 2 columns, found 1"),
+        (all(), "a,b\n1,2,3\n", "line 2: expected 2 columns, found 3"),
+        (all(), "a,b\n1,1e40\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"1e40\""),
+        (all(), "a,b\n1,inf\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"inf\""),
+        (all(), "a,b\n1,\"2\n3,4\n", "line 2, column 2 (b): expected a number, found \"2\\n3,4\""),
+        (all(), "a,b\n1,\u{1b}[2J\n", "line 2, column 2 (b): expected a number, found \"\\u{1b}[2J\""),
+        (flowers(), "a,b\n1,2\n", "line 1: expected a column kind, found a, b"),
+        (flowers(), "a,kind,kind\n1,2,3\n", "line 1: two columns have the name kind"),
+        (all().label(2), "a,b\n1,2\n", "line 1: expected a column of the index 2, found 2 columns"),
+        (
+            flowers().leave_out(["kind"]),
+            "a,kind\n1,2\n",
+            "line 1, column 2 (kind): one column cannot be two things",
+        ),
+        (flowers(), "a,kind\n1,x\n2, \n", "line 3, column 2 (kind): expected a class, found nothing"),
+        (
+            flowers(),
+            "a,kind\n1,\"x\n2,y\n",
+            "line 2, column 2 (kind): the name \"x\\n2,y\" has a control character in it",
+        ),
+        (
+            flowers().classes(["x"]),
+            "a,kind\n1,x\n2,y\n",
+            "line 3, column 2 (kind): expected one of x, found \"y\"",
+        ),
+        (all(), "a,b\n", "line 1: expected rows, found none"),
+        (all(), "", "line 1: expected rows, found none"),
+    ];
+    for (options, text, problem) in table {
+        let message = read(options, text).map(|set| set.len()).unwrap_err().to_string();
+        assert_eq!(message, format!("t.csv: {problem}"), "{text:?}");
+    }
+    let error = Csv::new().read_from("t.csv", b"a,b\n1,\xff\n".as_slice()).unwrap_err();
+    assert_eq!(error.to_string(), "t.csv: line 2, column 2 (b): expected text in UTF-8");
+}
+
+#[test]
+fn a_file_is_read_and_a_folder_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.csv");
+    std::fs::write(&path, FLOWERS).unwrap();
+    assert_eq!(Csv::new().label("kind").read(&path).unwrap().len(), 3);
+    assert!(matches!(Csv::new().read(&dir), Err(Error::NotAFile { .. })));
+}
