@@ -85,9 +85,10 @@ impl Conv2dShape {
         }
         let input = [self.batch, self.height, self.width, self.in_channels];
         let output = [self.batch, self.out_height(), self.out_width(), self.out_channels];
-        let patch = [self.in_channels / self.groups, self.kernel_size[0], self.kernel_size[1]];
-        let weight = [&[self.out_channels], &patch[..]].concat();
-        let patches = [&output[..3], &patch[..]].concat();
+        let [kh, kw] = self.kernel_size;
+        let patch_channels = self.in_channels / self.groups;
+        let weight = [self.out_channels, patch_channels, kh, kw];
+        let patches = [output[0], output[1], output[2], patch_channels, kh, kw];
         match [&input[..], &output, &weight, &patches].into_iter().all(addressable) {
             true => Ok(()),
             false => Err(format!("it has more elements than memory can address: {self:?}")),
