@@ -150,6 +150,8 @@ mod book {
     struct Linear;
     #[doc = include_str!("../../../docs/book/layer-norm.md")]
     struct LayerNorm;
+    #[doc = include_str!("../../../docs/book/attention.md")]
+    struct Attention;
     #[doc = include_str!("../../../docs/book/cnn.md")]
     struct Cnn;
     #[doc = include_str!("../../../docs/book/tuning.md")]
