@@ -13,7 +13,7 @@ mod glu;
 pub(crate) mod reference;
 
 use std::f32::consts::PI;
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, LOG2_E};
 
 use crate::Beta;
 use crate::elementwise::{exp, map, zip};
@@ -129,6 +129,33 @@ fn normal_cdf(x: f32) -> f32 {
     ];
     let z = f64::from(x).abs() * FRAC_1_SQRT_2;
     let t = 2.0 / (2.0 + z);
-    let tail = 0.5 * (-z * z).exp() * t * FIT.iter().fold(0.0, |sum, c| sum * t + c);
+    let tail = 0.5 * exp_f64(-z * z) * t * FIT.iter().fold(0.0, |sum, c| sum * t + c);
     (if x < 0.0 { tail } else { 1.0 - tail }) as f32
+}
+
+/// eˣ of x ≤ 0, of a relative error of at most 2e-15, without a call, so that loops around it are vectorised; as good
+/// as 0 below −708.
+#[inline]
+fn exp_f64(x: f64) -> f64 {
+    // As `elementwise::exp`: x = n ln 2 + r, eˣ = 2ⁿ eʳ. The first part of ln 2 has few bits: its product with n is exact.
+    const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
+    const ROUND: f64 = 1.5 * (1_u64 << 52) as f64;
+    // A minimax fit of (eʳ − 1 − r) / r² with an error of 9e-16 in eʳ.
+    const FIT: [f64; 9] = [
+        2.761379555451986e-07,
+        2.7625102005388108e-06,
+        2.4801536409064087e-05,
+        0.0001984120875699232,
+        0.0013888888905871347,
+        0.008333333353717156,
+        0.041666666666651364,
+        0.16666666666648303,
+        0.5,
+    ];
+    let x = if x < -708.0 { -708.0 } else { x };
+    let rounded = x * LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = x - n * LN_2[0] - n * LN_2[1];
+    let e_r = 1.0 + (r + r * r * FIT.iter().fold(0.0, |sum, c| sum * r + c));
+    e_r * f64::from_bits((rounded.to_bits() + 1023) << 52)
 }
