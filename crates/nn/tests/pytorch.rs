@@ -2,11 +2,14 @@
 //! with what `pytorch/record.py` recorded.
 
 mod common;
+#[path = "common/fill.rs"]
+mod fill;
 
 use std::path::{Path, PathBuf};
 
-use autograd::{CrossEntropyOptions, Graph, Mode, Params, Reduction, Role, Tape, Var};
+use autograd::{CrossEntropyOptions, Graph, Mode, Params, Reduction, Tape, Var};
 use common::uniform;
+use fill::fill;
 use nn::weights::{self, Archive};
 use nn::{
     AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Flatten, GELU, Layer, LeakyReLU, Linear, MaxPool2d,
@@ -35,18 +38,6 @@ fn assert_close(found: &[f32], expected: &[f32], rtol: f32, atol: f32) {
             (x - y).abs() <= bound,
             "number {i}: {x}, PyTorch has {y}; they differ by more than {bound:e}"
         );
-    }
-}
-
-/// Fills the parameters as the script does.
-fn fill(params: &mut Params) {
-    let trainable: Vec<_> = params.ids().filter(|&id| params.entry(id).role == Role::Trainable).collect();
-    for (position, id) in trainable.into_iter().enumerate() {
-        let shape = params.entry(id).shape;
-        let fan_in: usize = shape[1..].iter().product();
-        let bound = if shape.rank() > 1 { (6.0 / fan_in as f64).sqrt() as f32 } else { 0.05 };
-        let values = uniform(position as u32, shape.numel());
-        params.value_mut(id).iter_mut().zip(values).for_each(|(w, u)| *w = u * bound);
     }
 }
 

@@ -7,9 +7,10 @@
 use autograd::{Mode, StochasticDepthMode, Tape};
 use counting::Allocator;
 use nn::{
-    BatchNorm2d, CarriedState, Conv2d, Dropout, Dropout2d, Flatten, GELU, GRU, GroupNorm, InstanceNorm2d,
-    LSTM, Layer, LayerNorm, Linear, LocalResponseNorm, MaxPool2d, RMSNorm, RNN, ReLU, Recurrent,
-    RecurrentCell, Residual, Sequences, Sequential, StochasticDepth, models,
+    BatchNorm2d, CarriedState, Conv2d, Dropout, Dropout2d, Embedding, Flatten, GELU, GRU, GroupNorm,
+    InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, LocalResponseNorm, Masks, MaxPool2d, RMSNorm, RNN, ReLU,
+    Recurrent, RecurrentCell, Residual, Sequences, Sequential, SinusoidalPositions, StochasticDepth,
+    TransformerDecoderLayer, TransformerEncoderLayer, models,
 };
 use optim::{Adam, Norm, Optimizer, clip_norm};
 
@@ -56,6 +57,35 @@ fn allocations_of_sequences<C: RecurrentCell>(layer: Recurrent<C>) -> usize {
     ALLOCATOR.usual_allocations(|| (5..9).for_each(&mut step))
 }
 
+/// The same for an encoder of tokens and a decoder that looks at it, with dropout and masks.
+fn allocations_of_a_transformer() -> usize {
+    let layer = TransformerEncoderLayer::new(16, 2).dim_feedforward(32).norm_first(true);
+    let encoder = Sequential::over(Embedding::new(20, 16).padding_idx(0)).add(SinusoidalPositions).add(layer);
+    let (encoder, mut params) = nn::build(encoder, 0);
+    let (decoder, mut others) = nn::build(TransformerDecoderLayer::new(16, 2).dim_feedforward(32), 1);
+    let (tokens, x) = ([3; 4 * 70], [0.5; 4 * 30 * 16]);
+    let (mut tape, mut second) = (Tape::new(), Tape::new());
+    let mut step = |step| {
+        tape.step(&mut params, Mode::train(0, step), |g| {
+            let y = encoder.forward(g, g.tokens([4, 70], &tokens));
+            g.mean(g.mul(y, y))
+        });
+        second.step(&mut others, Mode::train(0, step), |g| {
+            let (x, memory) = (g.input([4, 30, 16], &x), g.input([4, 15, 16], &x[..4 * 15 * 16]));
+            let padding = Some(g.attention_mask([4, 15], &[false; 4 * 15]));
+            let causal = Masks { is_causal: true, ..Masks::default() };
+            let y =
+                decoder.run(g, x, memory, causal, Masks { key_padding_mask: padding, ..Masks::default() });
+            g.mean(g.mul(y, y))
+        });
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started");
+    pool.install(|| {
+        (0..4).for_each(&mut step);
+        ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
+    })
+}
+
 /// One test, so that nothing else runs beside it.
 #[test]
 fn a_steady_step_allocates_nothing() {
@@ -85,4 +115,5 @@ fn a_steady_step_allocates_nothing() {
     assert_eq!(allocations_of_sequences(RNN::new(5, 6)), 0, "an RNN");
     assert_eq!(allocations_of_sequences(GRU::new(5, 6)), 0, "a GRU");
     assert_eq!(allocations_of_sequences(LSTM::new(5, 6)), 0, "an LSTM");
+    assert_eq!(allocations_of_a_transformer(), 0, "a transformer");
 }

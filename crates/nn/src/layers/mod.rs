@@ -12,6 +12,7 @@ mod pool;
 mod recompute;
 mod recurrent;
 mod residual;
+mod sequence;
 
 pub use activation::{
     Approximate, CELU, ELU, GELU, GLU, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, LogSigmoid,
@@ -31,3 +32,7 @@ pub use recurrent::{
     CarriedState, GRU, GruCell, LSTM, LstmCell, RNN, Recurrent, RecurrentCell, RnnCell, Sequences, State,
 };
 pub use residual::Residual;
+pub use sequence::{
+    Embedding, Masks, MultiheadAttention, RotaryPositions, SinusoidalPositions, TransformerActivation,
+    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+};

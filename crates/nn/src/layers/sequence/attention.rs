@@ -1,0 +1,189 @@
+//! Multi-head attention.
+
+use std::fmt;
+
+use autograd::{AttentionOptions, Graph, QueryKeyValue, Role, Var};
+use tensor::Shape;
+
+use super::RotaryPositions;
+use crate::init::Init;
+use crate::layer::{Child, Handle, Layer, Scope};
+use crate::layers::Linear;
+
+/// Which tokens attention does not see; the default is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Masks {
+    /// A token sees only itself and those before it.
+    pub is_causal: bool,
+    /// What is added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides
+    /// ([`attention_mask`](Graph::attention_mask) makes it).
+    pub attn_mask: Option<Var>,
+    /// What is added to the scores of each key, `[n, s]`: −∞ where tokens only fill up a sequence.
+    pub key_padding_mask: Option<Var>,
+}
+
+/// Attention of several heads, each with its own projections of queries, keys and values; `torch.nn.MultiheadAttention`
+/// with `batch_first=True`, without the weights that it gives back beside the result. Vaswani et al., "Attention Is All You
+/// Need", 2017.
+///
+/// As a [`Layer`] it is self-attention, `[n, t, embed_dim]` to the same; [`attend`](Self::attend) takes queries, keys and
+/// values of their own, and masks. Every key hidden from a token gives it zeros, and then the bias of the output.
+///
+/// Parameters as PyTorch's: `in_proj_weight` `[3 · embed_dim, embed_dim]` of queries, keys and values (or `q_proj_weight`,
+/// `k_proj_weight` and `v_proj_weight` where keys or values have a size of their own), Xavier-uniform, `in_proj_bias`,
+/// zeros, `out_proj.weight` and `out_proj.bias`, zeros.
+#[derive(Clone)]
+#[must_use]
+pub struct MultiheadAttention {
+    embed_dim: usize,
+    num_heads: usize,
+    kdim: usize,
+    vdim: usize,
+    dropout: f32,
+    has_bias: bool,
+    is_causal: bool,
+    rotary: Option<RotaryPositions>,
+    /// One weight of all three, or three.
+    weights: [Handle; 3],
+    bias: Handle,
+    out_proj: Child<Linear>,
+}
+
+impl MultiheadAttention {
+    /// With biases, without dropout.
+    ///
+    /// # Panics
+    /// When `embed_dim` does not divide by `num_heads`.
+    #[track_caller]
+    pub fn new(embed_dim: usize, num_heads: usize) -> Self {
+        assert!(
+            num_heads > 0 && embed_dim.is_multiple_of(num_heads),
+            "MultiheadAttention: embed_dim = {embed_dim} does not divide by num_heads = {num_heads}"
+        );
+        Self {
+            embed_dim,
+            num_heads,
+            kdim: embed_dim,
+            vdim: embed_dim,
+            dropout: 0.0,
+            has_bias: true,
+            is_causal: false,
+            rotary: None,
+            weights: [Handle::default(); 3],
+            bias: Handle::default(),
+            out_proj: Child::new("out_proj", Linear::new(embed_dim, embed_dim).bias_value(0.0)),
+        }
+    }
+
+    /// The probability with which a weight of the attention is dropped in training.
+    ///
+    /// # Panics
+    /// When it is not in [0, 1].
+    #[track_caller]
+    pub fn dropout(mut self, p: f32) -> Self {
+        assert!((0.0..=1.0).contains(&p), "MultiheadAttention: dropout is {p}, expected 0 ≤ p ≤ 1");
+        self.dropout = p;
+        self
+    }
+
+    /// With or without biases, that of the output among them.
+    pub fn bias(mut self, bias: bool) -> Self {
+        self.has_bias = bias;
+        self.out_proj.layer = self.out_proj.layer.bias(bias);
+        self
+    }
+
+    /// The features of keys, where they are not `embed_dim`.
+    pub fn kdim(mut self, kdim: usize) -> Self {
+        self.kdim = kdim;
+        self
+    }
+
+    /// The features of values, where they are not `embed_dim`.
+    pub fn vdim(mut self, vdim: usize) -> Self {
+        self.vdim = vdim;
+        self
+    }
+
+    /// As a [`Layer`], a token sees only itself and those before it.
+    pub fn causal(mut self, is_causal: bool) -> Self {
+        self.is_causal = is_causal;
+        self
+    }
+
+    /// Queries and keys get rotary positions: heads of `embed_dim / num_heads` features, an even number.
+    pub fn rotary(mut self, rotary: RotaryPositions) -> Self {
+        self.rotary = Some(rotary);
+        self
+    }
+
+    fn has_one_weight(&self) -> bool {
+        [self.kdim, self.vdim] == [self.embed_dim; 2]
+    }
+
+    /// Queries `[n, t, embed_dim]` look at keys `[n, s, kdim]` and gather values `[n, s, vdim]`: `[n, t, embed_dim]`.
+    /// Self-attention, where all three are one, has one projection for them.
+    ///
+    /// # Panics
+    /// When shapes or masks do not fit, or a sequence has no tokens.
+    #[track_caller]
+    pub fn attend(&self, g: &Graph<'_>, [query, key, value]: [Var; 3], masks: Masks) -> Var {
+        let Masks { is_causal, attn_mask, key_padding_mask } = masks;
+        let options =
+            AttentionOptions { is_causal, attn_mask, key_padding_mask, dropout_p: self.dropout, scale: None };
+        let bias = self.has_bias.then(|| g.param(self.bias.id(self)));
+        let rotate = |x: Var, n_rotated: Option<usize>| match self.rotary {
+            Some(rotary) => g.rotary_positions(x, rotary.options(n_rotated)),
+            None => x,
+        };
+        let inputs = if self.has_one_weight() && query == key && key == value {
+            let packed = g.linear(query, g.param(self.weights[0].id(self)), bias);
+            QueryKeyValue::Packed(rotate(packed, Some(2 * self.num_heads)))
+        } else {
+            let d = self.embed_dim;
+            let [q, k, v] = [(query, 0), (key, 1), (value, 2)].map(|(x, part)| {
+                let weight = if self.has_one_weight() {
+                    g.slice(g.param(self.weights[0].id(self)), 0, part * d..(part + 1) * d)
+                } else {
+                    g.param(self.weights[part].id(self))
+                };
+                g.linear(x, weight, bias.map(|bias| g.slice(bias, 0, part * d..(part + 1) * d)))
+            });
+            QueryKeyValue::Separate([rotate(q, None), rotate(k, None), v])
+        };
+        self.out_proj.forward(g, g.multi_head_attention(inputs, self.num_heads, options))
+    }
+}
+
+impl Layer for MultiheadAttention {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        let d = self.embed_dim;
+        let mut weight = |name: &str, dims: [usize; 2]| {
+            let shape = Shape::new(&dims);
+            scope.param(name, shape, Role::Trainable, |values, rng| {
+                Init::XavierUniform.fill(values, &shape, rng)
+            })
+        };
+        if [self.kdim, self.vdim] == [d; 2] {
+            self.weights = [weight("in_proj_weight", [3 * d, d]); 3];
+        } else {
+            let names = ["q_proj_weight", "k_proj_weight", "v_proj_weight"];
+            let n_features = [d, self.kdim, self.vdim];
+            self.weights = [0, 1, 2].map(|part| weight(names[part], [d, n_features[part]]));
+        }
+        if self.has_bias {
+            self.bias = scope.param("in_proj_bias", [3 * d], Role::Trainable, |values, _| values.fill(0.0));
+        }
+        scope.layer(&mut self.out_proj);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        self.attend(g, [x; 3], Masks { is_causal: self.is_causal, ..Masks::default() })
+    }
+}
+
+impl fmt::Debug for MultiheadAttention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MultiheadAttention(\n  (out_proj): {:?}\n)", self.out_proj)
+    }
+}

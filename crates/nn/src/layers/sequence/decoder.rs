@@ -1,0 +1,170 @@
+//! The decoder of the transformer: self-attention, attention to what the encoder made, and two linear layers.
+
+use std::fmt;
+
+use autograd::{Graph, Var};
+
+use super::feed_forward::{FeedForward, Options, around, transformer_options, write_children};
+use super::{Masks, MultiheadAttention, TransformerActivation};
+use crate::layer::{Child, Layer, Scope};
+use crate::layers::{Dropout, LayerNorm};
+
+/// Self-attention, attention to the memory, which an encoder made, and two linear layers, each with a way around it:
+/// `[n, t, d_model]` and the memory `[n, s, d_model]` to `[n, t, d_model]`; `torch.nn.TransformerDecoderLayer` with
+/// `batch_first=True`. Vaswani et al., "Attention Is All You Need", 2017.
+///
+/// As a [`Layer`] over `(x, memory)` it has no masks but [`causal`](Self::causal), for its self-attention;
+/// [`run`](Self::run) takes masks. Parameters as PyTorch's: those of `self_attn`, `multihead_attn`, `linear1`, `linear2`,
+/// `norm1`, `norm2` and `norm3`.
+#[derive(Clone)]
+#[must_use]
+pub struct TransformerDecoderLayer {
+    options: Options,
+    self_attn: Child<MultiheadAttention>,
+    multihead_attn: Child<MultiheadAttention>,
+    feed_forward: FeedForward,
+    norm1: Child<LayerNorm>,
+    norm2: Child<LayerNorm>,
+    norm3: Child<LayerNorm>,
+    dropout1: Child<Dropout>,
+    dropout2: Child<Dropout>,
+    dropout3: Child<Dropout>,
+}
+
+impl TransformerDecoderLayer {
+    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm behind each sum.
+    ///
+    /// # Panics
+    /// When `d_model` does not divide by `nhead`.
+    #[track_caller]
+    pub fn new(d_model: usize, nhead: usize) -> Self {
+        Self::of(Options::new(d_model, nhead))
+    }
+
+    #[track_caller]
+    fn of(options: Options) -> Self {
+        Self {
+            options,
+            self_attn: options.attention("self_attn"),
+            multihead_attn: options.attention("multihead_attn"),
+            feed_forward: FeedForward::new(&options),
+            norm1: options.norm("norm1"),
+            norm2: options.norm("norm2"),
+            norm3: options.norm("norm3"),
+            dropout1: options.dropout("dropout1"),
+            dropout2: options.dropout("dropout2"),
+            dropout3: options.dropout("dropout3"),
+        }
+    }
+
+    transformer_options!();
+
+    /// Records the layer with masks for its self-attention and for the attention to the memory.
+    ///
+    /// # Panics
+    /// When shapes or masks do not fit, or a sequence has no tokens.
+    pub fn run(&self, g: &Graph<'_>, x: Var, memory: Var, masks: Masks, memory_masks: Masks) -> Var {
+        let norm_first = self.options.norm_first;
+        let attend = |x| self.self_attn.run(g, |attention, g| attention.attend(g, [x; 3], masks));
+        let x = around(g, x, &self.norm1, &self.dropout1, norm_first, attend);
+        let look_up = |x| {
+            self.multihead_attn.run(g, |attention, g| attention.attend(g, [x, memory, memory], memory_masks))
+        };
+        let x = around(g, x, &self.norm2, &self.dropout2, norm_first, look_up);
+        around(g, x, &self.norm3, &self.dropout3, norm_first, |x| self.feed_forward.forward(g, x))
+    }
+}
+
+impl Layer<(Var, Var)> for TransformerDecoderLayer {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        scope.layer(&mut self.self_attn);
+        scope.layer(&mut self.multihead_attn);
+        self.feed_forward.register(scope);
+        scope.layer(&mut self.norm1);
+        scope.layer(&mut self.norm2);
+        scope.layer(&mut self.norm3);
+    }
+
+    fn forward(&self, g: &Graph<'_>, (x, memory): (Var, Var)) -> Var {
+        let masks = Masks { is_causal: self.options.is_causal, ..Masks::default() };
+        self.run(g, x, memory, masks, Masks::default())
+    }
+}
+
+impl fmt::Debug for TransformerDecoderLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FeedForward { linear1, dropout, linear2, .. } = &self.feed_forward;
+        let children: [(&str, &dyn fmt::Debug); 11] = [
+            ("self_attn", &self.self_attn),
+            ("multihead_attn", &self.multihead_attn),
+            ("linear1", linear1),
+            ("dropout", dropout),
+            ("linear2", linear2),
+            ("norm1", &self.norm1),
+            ("norm2", &self.norm2),
+            ("norm3", &self.norm3),
+            ("dropout1", &self.dropout1),
+            ("dropout2", &self.dropout2),
+            ("dropout3", &self.dropout3),
+        ];
+        write_children(f, "TransformerDecoderLayer", &children)
+    }
+}
+
+/// Decoder layers one after the other, all of which see the same memory, and perhaps a layer norm behind them;
+/// `torch.nn.TransformerDecoder`.
+///
+/// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
+/// the first one's numbers.
+#[derive(Clone)]
+#[must_use]
+pub struct TransformerDecoder {
+    layers: Vec<Child<TransformerDecoderLayer>>,
+    norm: Option<Child<LayerNorm>>,
+}
+
+impl TransformerDecoder {
+    /// `num_layers` layers like this one.
+    pub fn new(layer: TransformerDecoderLayer, num_layers: usize) -> Self {
+        let layers = (0..num_layers).map(|idx| Child::new(format!("layers.{idx}"), layer.clone())).collect();
+        Self { layers, norm: None }
+    }
+
+    /// A layer norm behind the last layer, as layers with `norm_first` want it.
+    pub fn norm(mut self, norm: LayerNorm) -> Self {
+        self.norm = Some(Child::new("norm", norm));
+        self
+    }
+
+    /// Records the layers with masks for their self-attention and for the attention to the memory.
+    ///
+    /// # Panics
+    /// When shapes or masks do not fit, or a sequence has no tokens.
+    pub fn run(&self, g: &Graph<'_>, x: Var, memory: Var, masks: Masks, memory_masks: Masks) -> Var {
+        let x = self
+            .layers
+            .iter()
+            .fold(x, |x, layer| layer.run(g, |layer, g| layer.run(g, x, memory, masks, memory_masks)));
+        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+    }
+}
+
+impl Layer<(Var, Var)> for TransformerDecoder {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.layers.iter_mut().for_each(|layer| scope.layer(layer));
+        self.norm.iter_mut().for_each(|norm| scope.layer(norm));
+    }
+
+    fn forward(&self, g: &Graph<'_>, (x, memory): (Var, Var)) -> Var {
+        let x = self.layers.iter().fold(x, |x, layer| layer.forward(g, (x, memory)));
+        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+    }
+}
+
+impl fmt::Debug for TransformerDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.layers.iter().map(|layer| (&*layer.name, layer as &dyn fmt::Debug));
+        let norm = self.norm.iter().map(|norm| ("norm", norm as &dyn fmt::Debug));
+        write_children(f, "TransformerDecoder", &layers.chain(norm).collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,160 @@
+//! The encoder of the transformer: self-attention and two linear layers, several times.
+
+use std::fmt;
+
+use autograd::{Graph, Var};
+
+use super::feed_forward::{FeedForward, Options, around, transformer_options, write_children};
+use super::{Masks, MultiheadAttention, TransformerActivation};
+use crate::layer::{Child, Layer, Scope};
+use crate::layers::{Dropout, LayerNorm};
+
+/// Self-attention, then two linear layers, each with a way around it: `[n, t, d_model]` to the same;
+/// `torch.nn.TransformerEncoderLayer` with `batch_first=True`. Vaswani et al., "Attention Is All You Need", 2017.
+///
+/// As a [`Layer`] it has no masks but [`causal`](Self::causal); [`run`](Self::run) takes masks. Parameters as PyTorch's:
+/// those of `self_attn`, `linear1`, `linear2`, `norm1` and `norm2`.
+///
+/// ```
+/// use nn::{Sequential, TransformerActivation, TransformerEncoderLayer};
+/// let block = || TransformerEncoderLayer::new(32, 4)
+///     .dim_feedforward(128)
+///     .activation(TransformerActivation::Gelu)
+///     .norm_first(true)
+///     .causal(true);
+/// let (net, params) = nn::build(Sequential::new().add(block()).add(block()), 0);
+/// assert_eq!(params.entries()[0].name, "0.self_attn.in_proj_weight");
+/// # let _ = net;
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct TransformerEncoderLayer {
+    options: Options,
+    self_attn: Child<MultiheadAttention>,
+    feed_forward: FeedForward,
+    norm1: Child<LayerNorm>,
+    norm2: Child<LayerNorm>,
+    dropout1: Child<Dropout>,
+    dropout2: Child<Dropout>,
+}
+
+impl TransformerEncoderLayer {
+    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm behind each sum.
+    ///
+    /// # Panics
+    /// When `d_model` does not divide by `nhead`.
+    #[track_caller]
+    pub fn new(d_model: usize, nhead: usize) -> Self {
+        Self::of(Options::new(d_model, nhead))
+    }
+
+    #[track_caller]
+    fn of(options: Options) -> Self {
+        Self {
+            options,
+            self_attn: options.attention("self_attn"),
+            feed_forward: FeedForward::new(&options),
+            norm1: options.norm("norm1"),
+            norm2: options.norm("norm2"),
+            dropout1: options.dropout("dropout1"),
+            dropout2: options.dropout("dropout2"),
+        }
+    }
+
+    transformer_options!();
+
+    /// Records the layer with masks for its self-attention.
+    ///
+    /// # Panics
+    /// When shapes or masks do not fit, or a sequence has no tokens.
+    pub fn run(&self, g: &Graph<'_>, x: Var, masks: Masks) -> Var {
+        let norm_first = self.options.norm_first;
+        let attend = |x| self.self_attn.run(g, |attention, g| attention.attend(g, [x; 3], masks));
+        let x = around(g, x, &self.norm1, &self.dropout1, norm_first, attend);
+        around(g, x, &self.norm2, &self.dropout2, norm_first, |x| self.feed_forward.forward(g, x))
+    }
+}
+
+impl Layer for TransformerEncoderLayer {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        scope.layer(&mut self.self_attn);
+        self.feed_forward.register(scope);
+        scope.layer(&mut self.norm1);
+        scope.layer(&mut self.norm2);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        self.run(g, x, Masks { is_causal: self.options.is_causal, ..Masks::default() })
+    }
+}
+
+impl fmt::Debug for TransformerEncoderLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { self_attn, feed_forward: FeedForward { linear1, dropout, linear2, .. }, .. } = self;
+        let children: [(&str, &dyn fmt::Debug); 8] = [
+            ("self_attn", self_attn),
+            ("linear1", linear1),
+            ("dropout", dropout),
+            ("linear2", linear2),
+            ("norm1", &self.norm1),
+            ("norm2", &self.norm2),
+            ("dropout1", &self.dropout1),
+            ("dropout2", &self.dropout2),
+        ];
+        write_children(f, "TransformerEncoderLayer", &children)
+    }
+}
+
+/// Encoder layers one after the other, and perhaps a layer norm behind them; `torch.nn.TransformerEncoder`.
+///
+/// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
+/// the first one's numbers.
+#[derive(Clone)]
+#[must_use]
+pub struct TransformerEncoder {
+    layers: Vec<Child<TransformerEncoderLayer>>,
+    norm: Option<Child<LayerNorm>>,
+}
+
+impl TransformerEncoder {
+    /// `num_layers` layers like this one.
+    pub fn new(layer: TransformerEncoderLayer, num_layers: usize) -> Self {
+        let layers = (0..num_layers).map(|idx| Child::new(format!("layers.{idx}"), layer.clone())).collect();
+        Self { layers, norm: None }
+    }
+
+    /// A layer norm behind the last layer, as layers with `norm_first` want it.
+    pub fn norm(mut self, norm: LayerNorm) -> Self {
+        self.norm = Some(Child::new("norm", norm));
+        self
+    }
+
+    /// Records the layers with masks for their self-attention.
+    ///
+    /// # Panics
+    /// When shapes or masks do not fit, or a sequence has no tokens.
+    pub fn run(&self, g: &Graph<'_>, x: Var, masks: Masks) -> Var {
+        let x = self.layers.iter().fold(x, |x, layer| layer.run(g, |layer, g| layer.run(g, x, masks)));
+        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+    }
+}
+
+impl Layer for TransformerEncoder {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.layers.iter_mut().for_each(|layer| scope.layer(layer));
+        self.norm.iter_mut().for_each(|norm| scope.layer(norm));
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let x = self.layers.iter().fold(x, |x, layer| layer.forward(g, x));
+        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+    }
+}
+
+impl fmt::Debug for TransformerEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.layers.iter().map(|layer| (&*layer.name, layer as &dyn fmt::Debug));
+        let norm = self.norm.iter().map(|norm| ("norm", norm as &dyn fmt::Debug));
+        write_children(f, "TransformerEncoder", &layers.chain(norm).collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,177 @@
+//! What the layers of encoder and decoder have in common: their sizes and options, and the part without attention.
+
+use std::fmt;
+
+use autograd::{Graph, Var};
+
+use super::MultiheadAttention;
+use crate::layer::{Child, Scope};
+use crate::layers::{Dropout, LayerNorm, Linear};
+
+/// The activation between the two linear layers of a transformer layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransformerActivation {
+    /// max(0, x).
+    #[default]
+    Relu,
+    /// x · Φ(x), the exact form.
+    Gelu,
+}
+
+/// Sizes and options.
+#[derive(Clone, Copy)]
+pub(super) struct Options {
+    pub(super) d_model: usize,
+    pub(super) nhead: usize,
+    pub(super) dim_feedforward: usize,
+    pub(super) dropout: f32,
+    pub(super) activation: TransformerActivation,
+    pub(super) layer_norm_eps: f32,
+    pub(super) norm_first: bool,
+    pub(super) bias: bool,
+    pub(super) is_causal: bool,
+}
+
+impl Options {
+    pub(super) fn new(d_model: usize, nhead: usize) -> Self {
+        Self {
+            d_model,
+            nhead,
+            dim_feedforward: 2048,
+            dropout: 0.1,
+            activation: TransformerActivation::Relu,
+            layer_norm_eps: 1e-5,
+            norm_first: false,
+            bias: true,
+            is_causal: false,
+        }
+    }
+
+    pub(super) fn attention(&self, name: &str) -> Child<MultiheadAttention> {
+        let attention =
+            MultiheadAttention::new(self.d_model, self.nhead).dropout(self.dropout).bias(self.bias);
+        Child::new(name, attention)
+    }
+
+    pub(super) fn norm(&self, name: &str) -> Child<LayerNorm> {
+        Child::new(name, LayerNorm::new([self.d_model]).eps(self.layer_norm_eps).bias(self.bias))
+    }
+
+    pub(super) fn dropout(&self, name: &str) -> Child<Dropout> {
+        Child::new(name, Dropout::new(self.dropout))
+    }
+}
+
+/// The builder methods of a layer with a field `options`, from which `rebuilt` makes its children.
+macro_rules! transformer_options {
+    () => {
+        /// The features between the two linear layers; 2048.
+        pub fn dim_feedforward(self, dim_feedforward: usize) -> Self {
+            Self::of(Options { dim_feedforward, ..self.options })
+        }
+
+        /// The probability of dropping, in attention, between the linear layers and at the end of each branch; 0.1.
+        ///
+        /// # Panics
+        /// When it is not in [0, 1].
+        #[track_caller]
+        pub fn dropout(self, dropout: f32) -> Self {
+            Self::of(Options { dropout, ..self.options })
+        }
+
+        /// What stands between the two linear layers; ReLU.
+        pub fn activation(self, activation: TransformerActivation) -> Self {
+            Self::of(Options { activation, ..self.options })
+        }
+
+        /// What the layer norms add to the variance; 1e-5.
+        pub fn layer_norm_eps(self, layer_norm_eps: f32) -> Self {
+            Self::of(Options { layer_norm_eps, ..self.options })
+        }
+
+        /// Whether each branch begins with its layer norm (`x + f(norm(x))`) instead of the sum being normalised
+        /// (`norm(x + f(x))`); the default is not.
+        pub fn norm_first(self, norm_first: bool) -> Self {
+            Self::of(Options { norm_first, ..self.options })
+        }
+
+        /// With or without biases, those of the layer norms among them; the default is with.
+        pub fn bias(self, bias: bool) -> Self {
+            Self::of(Options { bias, ..self.options })
+        }
+
+        /// Whether a token, when this runs as a [`Layer`](crate::Layer), sees only itself and those before it; the default
+        /// is not.
+        pub fn causal(self, is_causal: bool) -> Self {
+            Self::of(Options { is_causal, ..self.options })
+        }
+    };
+}
+pub(super) use transformer_options;
+
+/// `linear2(dropout(activation(linear1(x))))`.
+#[derive(Clone)]
+pub(super) struct FeedForward {
+    activation: TransformerActivation,
+    pub(super) linear1: Child<Linear>,
+    pub(super) dropout: Child<Dropout>,
+    pub(super) linear2: Child<Linear>,
+}
+
+impl FeedForward {
+    pub(super) fn new(options: &Options) -> Self {
+        let &Options { d_model, dim_feedforward, activation, bias, .. } = options;
+        Self {
+            activation,
+            linear1: Child::new("linear1", Linear::new(d_model, dim_feedforward).bias(bias)),
+            dropout: options.dropout("dropout"),
+            linear2: Child::new("linear2", Linear::new(dim_feedforward, d_model).bias(bias)),
+        }
+    }
+
+    pub(super) fn register(&mut self, scope: &mut Scope<'_>) {
+        scope.layer(&mut self.linear1);
+        scope.layer(&mut self.linear2);
+    }
+
+    pub(super) fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let h = match self.activation {
+            TransformerActivation::Relu => self.linear1.run(g, |linear, g| linear.forward_relu(g, x)),
+            TransformerActivation::Gelu => g.gelu(self.linear1.forward(g, x)),
+        };
+        let h = self.dropout.forward(g, h);
+        self.linear2.forward(g, h)
+    }
+}
+
+/// A branch around x: `norm(x + dropout(branch(x)))`, or `x + dropout(branch(norm(x)))` if the norm is first.
+pub(super) fn around(
+    g: &Graph<'_>,
+    x: Var,
+    norm: &Child<LayerNorm>,
+    dropout: &Child<Dropout>,
+    norm_first: bool,
+    branch: impl FnOnce(Var) -> Var,
+) -> Var {
+    if norm_first {
+        let normal = norm.forward(g, x);
+        g.add(x, dropout.forward(g, branch(normal)))
+    } else {
+        let sum = g.add(x, dropout.forward(g, branch(x)));
+        norm.forward(g, sum)
+    }
+}
+
+/// Writes a layer as PyTorch does: its name, and a line for each child, indented.
+pub(super) fn write_children(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    children: &[(&str, &dyn fmt::Debug)],
+) -> fmt::Result {
+    writeln!(f, "{name}(")?;
+    for (name, child) in children {
+        writeln!(f, "  ({name}): {}", format!("{child:?}").replace('\n', "\n  "))?;
+    }
+    f.write_str(")")
+}
