@@ -74,7 +74,8 @@ struct Few([f32; FEW]);
 
 /// The same with a buffer of f64.
 pub(crate) fn with_f64<R>(len: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
-    with(2 * len, |buffer| {
+    // Not a product that could wrap around: the slice below would be longer than the buffer.
+    with(len.saturating_mul(2), |buffer| {
         // SAFETY: two f32 take the bytes of an f64, any bits are one, and the buffer starts on a 64-byte boundary.
         f(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) })
     })

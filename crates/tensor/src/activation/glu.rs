@@ -4,6 +4,7 @@ use super::sigmoid;
 use crate::Beta;
 use crate::elementwise::{zip, zip3};
 use crate::parallel::{for_each_chunk, rows_mut};
+use crate::shape::checked_len;
 
 /// Elements of one task.
 const TASK_LEN: usize = 1 << 13;
@@ -56,6 +57,7 @@ fn task_rows(half: usize) -> usize {
 
 #[track_caller]
 fn check(name: &str, half_len: usize, len: usize, half: usize) {
+    checked_len(name, &[2, half]);
     assert_eq!(2 * half_len, len, "{name}: the output is half as long as the input");
     assert!(half_len == 0 || half_len.is_multiple_of(half), "{name}: {half_len} elements in rows of {half}");
 }

@@ -236,8 +236,9 @@ fn check<T>(
     assert!(shape.keys > 0 || shape.n_rows() == 0, "{name}: {shape:?} has no keys to look at");
     for Mask { values, strides } in scoring.masks.iter().flatten() {
         let sizes = [shape.batch, shape.heads, shape.queries];
-        let last = strides.iter().zip(sizes).map(|(stride, size)| stride * size.saturating_sub(1));
-        let reaches = last.sum::<usize>() + shape.keys;
+        let last =
+            strides.iter().zip(sizes).map(|(stride, size)| stride.saturating_mul(size.saturating_sub(1)));
+        let reaches = last.fold(shape.keys, usize::saturating_add);
         assert!(
             reaches <= values.len() || shape.n_rows() == 0,
             "{name}: the mask is too short for {shape:?}"

@@ -11,6 +11,7 @@ pub(crate) mod reference;
 use std::ops::Range;
 
 use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, rows_mut, tree_mid};
+use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 
 /// Numbers that a task copies.
@@ -25,7 +26,8 @@ const N_TASKS: usize = 64;
 /// When a length does not fit, or a token is out of range.
 #[track_caller]
 pub fn embedding_forward(y: &mut [f32], weight: &[f32], tokens: &[u32], dim: usize) {
-    assert_eq!(y.len(), tokens.len() * dim, "embedding_forward: a row of {dim} for each token");
+    let len = checked_len("embedding_forward", &[tokens.len(), dim]);
+    assert_eq!(y.len(), len, "embedding_forward: a row of {dim} for each token");
     let outputs = rows_mut(y, dim);
     for_each_chunk(tokens.len(), (COPY_LEN / dim.max(1)).max(1), tokens.len() * dim, outputs, |range, y| {
         for (y, &token) in y.into_slice().chunks_exact_mut(dim.max(1)).zip(&tokens[range]) {
@@ -52,7 +54,8 @@ pub fn embedding_backward(
     shards: &Shards<'_>,
     beta: Beta,
 ) {
-    assert_eq!(dy.len(), tokens.len() * dim, "embedding_backward: a row of {dim} for each token");
+    let len = checked_len("embedding_backward", &[tokens.len(), dim]);
+    assert_eq!(dy.len(), len, "embedding_backward: a row of {dim} for each token");
     if shards.is_exchanging() {
         return scratch::with(dweight.len(), |sum| {
             embedding_backward(sum, dy, tokens, dim, padding, order, &shards.alone(), Beta::Zero);

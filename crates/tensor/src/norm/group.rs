@@ -47,6 +47,7 @@ impl GroupNormShape {
     fn check(&self, name: &str) -> usize {
         let divides = self.groups > 0 && self.channels.is_multiple_of(self.groups);
         assert!(divides, "{name}: the groups must divide the channels: {self:?}");
+        checked_len(name, &[N_SAVED, self.images, self.groups]);
         checked_len(name, &[self.images, self.pixels, self.channels])
     }
 }

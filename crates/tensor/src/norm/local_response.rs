@@ -70,6 +70,8 @@ pub fn local_response_norm_backward(
 #[track_caller]
 fn check_shape(name: &str, arrays: &[&[f32]], shape: &LocalResponseNormShape) -> usize {
     assert!(shape.size > 0, "{name}: the window must have at least one channel: {shape:?}");
+    // A row and its windows are copied as f64.
+    checked_len(name, &[8, shape.size]);
     let len = checked_len(name, &[shape.rows, shape.channels]);
     arrays.iter().for_each(|array| check(name, &[(array, len)], &[], 0));
     shape.channels

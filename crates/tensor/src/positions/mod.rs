@@ -5,6 +5,7 @@
 pub(crate) mod reference;
 
 use crate::parallel::{for_each_chunk, rows_mut};
+use crate::shape::checked_len;
 use crate::{Beta, scratch};
 
 /// Rows of one task.
@@ -18,6 +19,7 @@ const TASK_ROWS: usize = 64;
 #[track_caller]
 pub fn sinusoidal_forward(y: &mut [f32], x: &[f32], tokens: usize, dim: usize) {
     assert_eq!(y.len(), x.len(), "sinusoidal_forward: output and input lengths");
+    check_table("sinusoidal_forward", tokens, dim, x.len());
     scratch::with(tokens * dim, |table| {
         for (place, row) in table.chunks_exact_mut(dim.max(1)).enumerate() {
             for (i, value) in row.iter_mut().enumerate() {
@@ -33,6 +35,13 @@ pub fn sinusoidal_forward(y: &mut [f32], x: &[f32], tokens: usize, dim: usize) {
             }
         });
     });
+}
+
+/// Whether there are as many numbers as the places of one image ask for: a table of them is made.
+#[track_caller]
+fn check_table(name: &str, tokens: usize, dim: usize, len: usize) {
+    let n_angles = checked_len(name, &[tokens, dim]);
+    assert!(len == 0 || n_angles <= len, "{name}: {len} numbers are less than {tokens} tokens of {dim}");
 }
 
 /// Which features of a head make a pair that is rotated together.
@@ -85,6 +94,11 @@ fn rotate(name: &str, y: &mut [f32], x: &[f32], shape: &RotaryShape, direction: 
     let &RotaryShape { tokens, features, head_dim, n_rotated, base, .. } = shape;
     let n_pairs = head_dim / 2;
     assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
+    check_table(name, tokens, head_dim, x.len());
+    assert!(
+        checked_len(name, &[n_rotated, head_dim]) <= features,
+        "{name}: {n_rotated} heads of {head_dim} are more than a row of {features}"
+    );
     scratch::with(tokens * head_dim, |angles| {
         let (cosines, sines) = angles.split_at_mut(tokens * n_pairs);
         for place in 0..tokens {

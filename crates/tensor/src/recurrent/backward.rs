@@ -30,6 +30,7 @@ pub fn recurrent_backward(
     shards: &Shards<'_>,
 ) {
     const NAME: &str = "recurrent_backward";
+    shape.check_sizes(NAME);
     let &RecurrentShape { batch, steps, hidden, .. } = shape;
     let (row, extra_row, second, y_row) = (shape.gates(), shape.extra(), shape.second(), shape.output_len());
     assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
@@ -95,6 +96,7 @@ pub fn recurrent_backward(
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn recurrent_backward_input(dgates: &mut [f32], saved: &[f32], shape: &RecurrentShape, beta: Beta) {
+    shape.check_sizes("recurrent_backward_input");
     let (rows, row, hidden) = (shape.batch * shape.steps, shape.gates(), shape.hidden);
     assert_eq!(saved.len(), shape.n_saved(), "recurrent_backward_input: saved numbers for {shape:?}");
     let (gates, extra) = saved.split_at(rows * row);
@@ -131,6 +133,7 @@ pub fn recurrent_backward_weight(
     beta: Beta,
 ) {
     const NAME: &str = "recurrent_backward_weight";
+    shape.check_sizes(NAME);
     let &RecurrentShape { batch, steps, hidden, reverse, .. } = shape;
     let (rows, y_row) = (batch * steps, shape.output_len());
     assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");

@@ -111,6 +111,14 @@ impl RecurrentShape {
         LinearShape { batch: rows, in_features: self.hidden, out_features: self.gates() }
     }
 
+    /// No product of sizes can wrap around.
+    #[track_caller]
+    fn check_sizes(&self, name: &str) {
+        // A sample has at most eight vectors a step, and two more states.
+        checked_len(name, &[self.batch, self.steps.saturating_add(2), 8, self.hidden]);
+        checked_len(name, &[8, self.hidden, self.hidden]);
+    }
+
     #[track_caller]
     fn check(&self, name: &str, gates: usize, y: usize, weight_hh: usize, lengths: &[u32]) {
         let &Self { batch, steps, hidden, .. } = self;
@@ -180,6 +188,7 @@ pub fn recurrent_forward(
     shards: &Shards<'_>,
 ) {
     const NAME: &str = "recurrent_forward";
+    shape.check_sizes(NAME);
     shape.check(NAME, gates.len(), y.len(), weight_hh.len(), lengths);
     let &RecurrentShape { batch, steps, hidden, .. } = shape;
     let n_saved = saved.as_ref().map_or(shape.n_saved(), |saved| saved.len());
