@@ -218,17 +218,32 @@ impl<'a> Graph<'a> {
             values.len(),
             shape.numel()
         );
-        let n_images = match self.batch().n_images_of_leaf(shape) {
-            Ok(n_images) => n_images,
-            Err(error) => panic!("{name}{}: {error}", self.at()),
-        };
+        let n_images = self.n_images_of_leaf(name, shape);
+        self.leaf_of(name, (shape, n_images), needs_grad, |buffer, _| buffer.copy_from_slice(values))
+    }
+
+    /// How many of the images of the batch a leaf of this shape has.
+    #[track_caller]
+    pub(crate) fn n_images_of_leaf(&self, name: &str, shape: Shape) -> Option<usize> {
+        let n_images = self.batch().n_images_of_leaf(shape);
+        n_images.unwrap_or_else(|error| panic!("{name}{}: {error}", self.at()))
+    }
+
+    /// A leaf that `fill` writes, which is told the shards of the batch.
+    pub(crate) fn leaf_of(
+        &self,
+        name: &'static str,
+        (shape, n_images): (Shape, Option<usize>),
+        needs_grad: bool,
+        fill: impl FnOnce(&mut [f32], Shards<'_>),
+    ) -> Var {
         let mut recording = self.tape.recording.borrow_mut();
-        let storage = Storage::Node(recording.slots.len());
-        let var = recording.push(Slot { storage, shape, needs_grad, n_images }, Record::default());
+        let slot = Slot { storage: Storage::Node(recording.slots.len()), shape, needs_grad, n_images };
+        let var = recording.push(slot, Record::default());
         let mut buffer = mem::take(&mut recording.buffers[var.node]);
         drop(recording);
-        buffer.clear();
-        buffer.extend_from_slice(values);
+        buffer.resize(shape.numel(), 0.0);
+        fill(&mut buffer, self.batch().shards(&slot));
         self.tape.values.set(var.node, buffer);
         self.search_leaf(var, name);
         var
@@ -251,7 +266,7 @@ impl<'a> Graph<'a> {
 
     /// Integers for [`apply_indexed`](Self::apply_indexed), `[n]`: class labels, row numbers.
     pub fn indices(&self, values: &[u32]) -> Indices {
-        self.tape.recording.borrow_mut().push_indices([values.len()].into(), values)
+        self.push_indices([values.len()].into(), values)
     }
 
     /// Integers under a shape: the tokens of `n` sentences, `[n, t]`; the input of a layer over tokens.
@@ -268,7 +283,11 @@ impl<'a> Graph<'a> {
             values.len(),
             shape.numel()
         );
-        self.tape.recording.borrow_mut().push_indices(shape, values)
+        self.push_indices(shape, values)
+    }
+
+    fn push_indices(&self, shape: Shape, values: &[u32]) -> Indices {
+        self.tape.recording.borrow_mut().push_indices(shape, |indices| indices.copy_from_slice(values))
     }
 
     /// The integers behind `indices`, row-major: a copy.
@@ -408,7 +427,7 @@ impl<'a> Graph<'a> {
     }
 
     /// A key for the next random op under this path.
-    fn draw(&self) -> u64 {
+    pub(crate) fn draw(&self) -> u64 {
         self.n_draws.set(self.n_draws.get() + 1);
         draw_key(self.stream.get(), self.mode().step, self.n_draws.get())
     }

@@ -467,11 +467,12 @@ impl Recording {
         var
     }
 
-    /// Keeps integers for ops of this step.
-    pub(crate) fn push_indices(&mut self, shape: Shape, values: &[u32]) -> Indices {
-        let start = self.indices.len();
-        self.indices.extend_from_slice(values);
-        Indices { start, end: self.indices.len(), shape, origin: self.origin }
+    /// Keeps integers of this shape for ops of this step, which `fill` writes.
+    pub(crate) fn push_indices(&mut self, shape: Shape, fill: impl FnOnce(&mut [u32])) -> Indices {
+        let (start, end) = (self.indices.len(), self.indices.len() + shape.numel());
+        self.indices.resize(end, 0);
+        fill(&mut self.indices[start..]);
+        Indices { start, end, shape, origin: self.origin }
     }
 
     /// What is known of `var`, once it is sure that it is of this step.

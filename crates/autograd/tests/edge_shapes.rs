@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
     AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, LocalResponseNormOptions,
-    Mode, Params, RecurrentOptions, Reduction, Role, StochasticDepthMode, Tape, Var,
+    Mode, PadMode, Params, RecurrentOptions, Reduction, Role, StochasticDepthMode, Tape, Var,
 };
 use unary::UNARY;
 
@@ -72,8 +72,14 @@ impl Outcome {
 
 #[test]
 fn element_wise_ops_of_nothing_give_nothing() {
-    let binary: [fn(&Graph<'_>, Var, Var) -> Var; 4] =
-        [|g, a, b| g.add(a, b), |g, a, b| g.sub(a, b), |g, a, b| g.mul(a, b), |g, a, b| g.div(a, b)];
+    let binary: [fn(&Graph<'_>, Var, Var) -> Var; 6] = [
+        |g, a, b| g.add(a, b),
+        |g, a, b| g.sub(a, b),
+        |g, a, b| g.mul(a, b),
+        |g, a, b| g.div(a, b),
+        |g, a, b| g.maximum(a, b),
+        |g, a, b| g.minimum(a, b),
+    ];
     for dims in [&[0][..], &[0, 3], &[3, 0], &[2, 0, 4]] {
         for op in UNARY {
             on(&[dims], |g, v| op(g, v[0])).gives_nothing(dims);
@@ -92,6 +98,41 @@ fn element_wise_ops_of_nothing_give_nothing() {
 fn halves_of_nothing() {
     on(&[&[0, 4]], |g, v| g.glu(v[0])).gives_nothing(&[0, 2]);
     on(&[&[3, 0]], |g, v| g.glu(v[0])).gives_nothing(&[3, 0]);
+}
+
+#[test]
+fn products_choices_and_borders_of_nothing() {
+    on(&[&[0, 2, 3], &[0, 3, 4]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[0, 2, 4]);
+    on(&[&[0, 2, 3], &[3, 4]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[0, 2, 4]);
+    on(&[&[2, 3, 0], &[2, 0, 4]], |g, v| g.matmul(v[0], v[1])).gives(&[2, 3, 4], 0.0);
+    on(&[&[0], &[0]], |g, v| g.matmul(v[0], v[1])).gives(&[], 0.0);
+    on(&[&[2, 0], &[0, 4]], |g, v| g.einsum("ij,jk->ki", v)).gives(&[4, 2], 0.0);
+    on(&[&[0, 3], &[0, 4]], |g, v| g.einsum("bi,bj->bij", v)).gives_nothing(&[0, 3, 4]);
+    on(&[&[0, 3], &[3], &[1]], |g, v| g.where_cond(v[0], v[1], v[2])).gives_nothing(&[0, 3]);
+    on(&[&[0, 2]], |g, v| g.pad(v[0], &[[0, 0], [1, 1]], PadMode::Reflect)).gives_nothing(&[0, 4]);
+    on(&[&[2, 0]], |g, v| g.pad(v[0], &[[1, 0], [1, 1]], PadMode::Constant(0.5))).gives(&[3, 2], 0.5);
+    on(&[&[2, 0]], |g, v| g.pad(v[0], &[[0, 0], [1, 1]], PadMode::Replicate))
+        .panics("is too long for axis 1");
+    on(&[&[0], &[0]], |g, v| g.stack(v, 1)).gives_nothing(&[0, 2]);
+    on(&[], |g, v| g.stack(v, 1)).panics("there is nothing to stack");
+    on(&[], |g, _| g.randn([0, 3])).gives_nothing(&[0, 3]);
+}
+
+#[test]
+fn nothing_in_order_and_over_axes() {
+    on(&[&[2, 0]], |g, v| g.cumsum(v[0], 1)).gives_nothing(&[2, 0]);
+    on(&[&[0, 2]], |g, v| g.cumsum(v[0], 1)).gives_nothing(&[0, 2]);
+    on(&[&[2, 0]], |g, v| g.sort(v[0], 1, true).0).gives_nothing(&[2, 0]);
+    on(&[&[2, 3]], |g, v| g.topk(v[0], 0, 1, true).0).gives_nothing(&[2, 0]);
+    on(&[&[0, 3]], |g, v| g.sort(v[0], 1, true).0).gives_nothing(&[0, 3]);
+    on(&[&[0, 3]], |g, v| g.topk(v[0], 2, 1, true).0).gives_nothing(&[0, 2]);
+    on(&[&[0, 3]], |g, v| g.max(v[0], 1, true).0).gives_nothing(&[0, 1]);
+    on(&[&[0, 3]], |g, v| g.max(v[0], 1, false).0).gives_nothing(&[0]);
+    on(&[&[2, 0], &[2, 0]], |g, v| g.scatter_add(v[0], 1, g.indices(&[]), v[1])).gives_nothing(&[2, 0]);
+    on(&[&[2, 3], &[2, 0]], |g, v| g.scatter_add(v[0], 1, g.indices(&[]), v[1])).gives(&[2, 3], 1.0);
+    on(&[&[0, 3]], |g, v| g.amax(v[0], 1, true)).gives_nothing(&[0, 1]);
+    on(&[&[2, 0]], |g, v| g.norm(v[0], 2.0, 1, false)).gives(&[2], 0.0);
+    on(&[&[2, 0]], |g, v| g.logsumexp(v[0], 1, false)).gives(&[2], f32::NEG_INFINITY);
 }
 
 #[test]

@@ -119,6 +119,23 @@ fn a_part_that_is_computed_again() {
     check(recomputed, [21, 8], None, &[2, 4]);
 }
 
+/// Noise on images, and on a weight that all parts share.
+fn noisy(params: &mut Params) -> Network {
+    let out = weight(params, "out", &[10, 3]);
+    Box::new(move |g, x| {
+        let x = g.scope("noise", |g| g.add(g.add(x, g.randn_like(x)), g.rand(g.shape(x))));
+        let w = g.param(out);
+        g.linear(g.global_avg_pool2d(x), g.add(w, g.randn_like(w)), None)
+    })
+}
+
+#[test]
+fn random_numbers_are_those_of_the_image() {
+    for n_images in [2, 21] {
+        check(noisy, [n_images, 8], None, &[2, 3, 4, 8, 16]);
+    }
+}
+
 #[test]
 fn a_network_with_batch_norm() {
     for (n_images, n_shards) in [(2, None), (21, None), (40, Some(7)), (40, Some(40))] {

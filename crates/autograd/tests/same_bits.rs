@@ -10,8 +10,9 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, Graph, LocalResponseNormOptions, Mode, Params, QueryKeyValue,
-    RecurrentOptions, Reduction, RnnNonlinearity, Role, RotaryOptions, StochasticDepthMode, Tape, Var,
+    AttentionOptions, BatchNormOptions, Graph, LocalResponseNormOptions, Mode, PadMode, Params,
+    QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, Role, RotaryOptions, StochasticDepthMode,
+    Tape, Var,
 };
 use cnn::Cnn;
 use numbers::numbers;
@@ -96,6 +97,20 @@ fn of_tokens() {
     }
 }
 
+/// Batched products, choices, sorting and borders of images [n, h, w, c].
+fn rearranged(g: &Graph<'_>, x: Var) -> Var {
+    let x = g.tanh(x);
+    let rows = g.einsum("nhwc,nhvc->nhwv", &[x, x]);
+    let noisy = g.add(g.cumsum(x, 3), g.randn_like(x));
+    let (sorted, order) = g.sort(noisy, 3, true);
+    let back = g.scatter_add(x, 3, order, sorted);
+    let chosen = g.where_cond(g.relu(back), g.maximum(x, noisy), g.clamp(sorted, -0.5, 0.5));
+    let padded = g.pad(chosen, &[[0, 0], [2, 1], [1, 2], [0, 0]], PadMode::Reflect);
+    let norms = g.norm(padded, 3.0, [1, 2], false);
+    let means = [g.mean(g.logsumexp(rows, 3, false)), g.mean(norms), g.mean(g.amax(padded, [1, 3], true))];
+    g.sum(g.stack(&means, 0))
+}
+
 /// The other ops, on sizes for which work is split.
 #[test]
 fn of_all_other_ops() {
@@ -134,6 +149,7 @@ fn of_all_other_ops() {
             let global = g.global_avg_pool2d(images);
             let centred = g.mean_axes(global, 0, false);
             let exp = g.exp(centred);
+            let rearranged = rearranged(g, images);
             let target = g.input([ROWS, COLS], &numbers(ROWS * COLS, 4));
             let losses = [
                 g.mse_loss(sum, target, Reduction::Mean),
@@ -142,6 +158,7 @@ fn of_all_other_ops() {
                 g.bce_with_logits(sum, target, Reduction::Mean),
                 g.mean(means),
                 g.sum(exp),
+                rearranged,
             ];
             losses.into_iter().reduce(|sum, loss| g.add(sum, loss)).expect("there are losses")
         })

@@ -13,7 +13,7 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, Params, QueryKeyValue, Role,
+    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, PadMode, Params, QueryKeyValue, Role,
     StochasticDepthMode, Tape,
 };
 use cnn::Cnn;
@@ -89,6 +89,18 @@ fn a_steady_step_allocates_nothing() {
         let y = g.concat(&[picked, part, picked], 0);
         let y = g.transpose(y, 0, 1);
         let y = g.div(y, y);
+        let heads = g.reshape(y, [4, 4, 12]);
+        let products = g.matmul_transposed(heads, heads, [false, true]);
+        let mixed = g.einsum("nij,njk->nki", &[products, heads]);
+        let mask = g.sign(mixed);
+        let chosen = g.where_cond(mask, g.cumsum(mixed, 2), g.randn(g.shape(mixed)));
+        let [head, tail] = g.chunk(chosen, 1);
+        let (sorted, order) = g.sort(g.stack(&[head, tail], 2), 3, true);
+        let added = g.scatter_add(sorted, 3, order, g.maximum(sorted, g.roll(sorted, 1, 3)));
+        let padded = g.pad(added, &[[0, 0], [1, 1], [0, 0], [2, 0]], PadMode::Replicate);
+        let norms = g.norm(padded, 2.0, [2, 3], false);
+        let largest = g.max(g.clamp(g.amax(norms, 0, true), -1.0, 1.0), 1, true).0;
+        let y = g.add(g.sum(y), g.sum(g.logsumexp(largest, 1, false)));
         let loss = g.sum(y);
         g.backward(loss);
     });

@@ -95,3 +95,57 @@ fn products_of_vectors_lose_their_axis() {
     let (shape, y, dx) = run(&[2, 2, 1], |g, x| g.matmul(g.input([2], &[1.0, 10.0]), x));
     assert_eq!((shape, y, dx), (vec![2, 1], vec![10.0, 32.0], vec![1.0, 10.0, 2.0, 20.0]));
 }
+
+/// Indices of the largest and smallest, and of all in their order.
+#[test]
+fn indices_can_be_read() {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let g = tape.begin(&mut params, Mode::eval());
+    let x = g.input([2, 3], &[3.0, 1.0, 3.0, 0.0, f32::NAN, 5.0]);
+    let read = |indices| g.integers(indices);
+    assert_eq!([g.argmax(x, 1), g.argmin(x, 1)].map(read), [vec![0, 1], vec![1, 1]]);
+    assert_eq!(read(g.argmax(x, 0)), [0, 1, 1]);
+    assert_eq!(read(g.argsort(x, 1, true)), [0, 2, 1, 1, 2, 0]);
+    let ((y, largest), (z, smallest)) = (g.topk(x, 2, 1, true), g.topk(x, 1, 1, false));
+    assert_eq!((g.value(y)[..2].to_vec(), read(largest)), (vec![3.0, 3.0], vec![0, 2, 1, 2]));
+    assert_eq!((g.value(z), read(smallest)), (&[1.0, 0.0][..], vec![1, 0]));
+    let (y, _) = g.max(x, 1, false);
+    assert_eq!((g.shape(y).dims(), g.value(y)[0], g.value(y)[1].is_nan()), (&[2][..], 3.0, true));
+}
+
+#[test]
+fn norms_and_sums_of_exponentials_do_not_overflow() {
+    for scale in [1e-30, 1.0, 1e30] {
+        let of = |p| run(&[2], move |g, x| g.norm(g.scale(g.add_scalar(x, 3.0), scale), p, 0, false));
+        for p in [0.5, 2.0, 3.0, f32::INFINITY] {
+            let (_, y, dx) = of(p);
+            let expected = if p.is_infinite() { 4.0 } else { (3f32.powf(p) + 4f32.powf(p)).powf(1.0 / p) };
+            assert!((y[0] / scale - expected).abs() < 1e-4 * expected, "{p}: {y:?}");
+            assert!(dx.iter().all(|dx| dx.is_finite() && *dx <= 4.0 * scale), "{p}: {dx:?}");
+        }
+    }
+    assert_eq!(run(&[3], |g, x| g.norm(g.scale(x, 0.0), 2.0, 0, false)), (vec![], vec![0.0], vec![0.0; 3]));
+    let (_, y, dx) = run(&[2], |g, x| g.logsumexp(g.scale(x, 1000.0), 0, false));
+    assert_eq!((y, dx), (vec![1000.0], vec![0.0, 1000.0]));
+    let infinite = |value: f32| run(&[2], move |g, x| g.logsumexp(g.add_scalar(x, value), .., false)).1[0];
+    assert_eq!([f32::INFINITY, f32::NEG_INFINITY].map(infinite), [f32::INFINITY, f32::NEG_INFINITY]);
+    assert_eq!(run(&[2, 0], |g, x| g.logsumexp(x, 1, false)).1, [f32::NEG_INFINITY; 2]);
+}
+
+/// A function of seed, path, step and element: drawing more, or elsewhere, moves nothing.
+#[test]
+fn random_values_have_keys() {
+    let draw = |seed, step, path: &str, n| {
+        let (mut tape, mut params) = (Tape::new(), Params::new());
+        let g = tape.begin(&mut params, Mode::train(seed, step));
+        g.scope(path, |g| {
+            [g.value(g.randn([n])).to_vec(), g.value(g.randn([n])).to_vec(), g.value(g.rand([n])).to_vec()]
+        })
+    };
+    let [first, second, uniform] = draw(1, 2, "noise", 8);
+    assert_eq!(draw(1, 2, "noise", 3)[0], first[..3]);
+    assert!(uniform.iter().all(|v| (0.0..1.0).contains(v)) && first.iter().any(|v| *v < 0.0));
+    let others =
+        [&second, &draw(2, 2, "noise", 8)[0], &draw(1, 3, "noise", 8)[0], &draw(1, 2, "other", 8)[0]];
+    assert!(others.iter().all(|other| **other != first));
+}

@@ -15,11 +15,14 @@ pub mod recurrent;
 
 // What they and their gradients are made of.
 pub mod broadcast;
+pub mod cumsum;
 pub mod elementwise;
 pub mod layout;
 pub mod matmul;
 pub mod pad;
+pub mod random;
 pub mod reduce;
+pub mod sort;
 
 // How kernels get threads, memory and registers.
 pub mod parallel;

@@ -12,6 +12,7 @@ pub use crate::activation::reference::{
 pub use crate::attention::reference::{attention_backward, attention_forward, attention_weights};
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
 pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+pub use crate::cumsum::reference::{cumsum_backward, cumsum_forward};
 pub use crate::dropout::reference::{
     channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward,
 };
@@ -33,8 +34,10 @@ pub use crate::pool::reference::{
     max_pool2d_backward, max_pool2d_forward,
 };
 pub use crate::positions::reference::{rotary_forward, sinusoidal_forward};
+pub use crate::random::reference::{normal, uniform};
 pub use crate::recurrent::reference::recurrent_forward;
 pub use crate::reduce::reference::sum_rows;
+pub use crate::sort::reference::topk;
 
 /// Half the distance from 1 to the next f32, 2⁻²⁴: the relative error of one rounding.
 pub const EPSILON: f64 = f32::EPSILON as f64 / 2.0;

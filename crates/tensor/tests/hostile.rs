@@ -13,6 +13,7 @@ use std::path::Path;
 use tensor::attention::*;
 use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::cumsum::{cumsum_backward, cumsum_forward};
 use tensor::embedding::{embedding_backward, embedding_forward};
 use tensor::linear::*;
 use tensor::loss::*;
@@ -22,8 +23,10 @@ use tensor::pad::{PadMode, pad_backward, pad_forward};
 use tensor::parallel::{MAX_SHARDS, Shards, for_each_chunk, rows_mut, sum_over_shards};
 use tensor::pool::*;
 use tensor::positions::*;
+use tensor::random::{normal, uniform};
 use tensor::recurrent::*;
-use tensor::reduce::{Reduction, argmax, fold_to_shape, reduce_rows};
+use tensor::reduce::{Reduction, argmax, argmin, fold_to_shape, reduce_rows};
+use tensor::sort::topk;
 use tensor::{Beta, Shape, Tensor, activation, broadcast, dropout, elementwise, layout, scratch};
 
 /// Sizes beyond what memory can address; times 4, the first two are 0 and 4.
@@ -552,6 +555,13 @@ fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
         ("fold_to_shape", &|y| fold_to_shape(y, &x, &shape, &shape, 0.0, f32::max)),
         ("argmax", &|_| argmax(&mut [0; 3], &x, &shape, 0)),
         ("axis", &|_| argmax(&mut [0; 2], &x, &shape, usize::MAX)),
+        ("argmin", &|_| argmin(&mut [0; 3], &x, &shape, 0)),
+        ("topk", &|_| topk(&mut [0; 3], &x, &shape, 0, 1, true)),
+        ("topk", &|_| topk(&mut [0; 2], &x, &shape, 0, usize::MAX, true)),
+        ("axis", &|_| topk(&mut [0; 2], &x, &shape, usize::MAX, 1, true)),
+        ("cumsum_forward", &|y| cumsum_forward(y, &x, &shape, 1)),
+        ("axis", &|y| cumsum_forward(y, &x, &shape, usize::MAX)),
+        ("cumsum_backward", &|y| cumsum_backward(y, &x, &shape, 0, Beta::One)),
         ("batched_matmul", &|y| {
             // As many products as would make the length of what is there wrap around.
             let (many, one) = (Shape::new(&[1 << 60]), Shape::scalar());
@@ -642,6 +652,9 @@ fn shards_of_another_batch_do_no_harm() {
 
 #[test]
 fn loops_over_rows_stay_within_what_is_there() {
+    // These go by the slice alone.
+    output(&[3], |y| uniform(y, u64::MAX));
+    output(&[3], |y| normal(y, u64::MAX));
     let mut data = [0.0_f32; 12];
     for (n_rows, row_len) in [(4, usize::MAX), (6, 3), (4, HUGE[0]), (4, HUGE[1])] {
         let visit =

@@ -7,6 +7,7 @@ mod binary;
 mod broadcast;
 mod elementwise;
 mod glu;
+mod random;
 mod trigonometric;
 mod where_cond;
 
@@ -17,11 +18,16 @@ mod index_select;
 mod pad;
 mod permute;
 mod roll;
+mod scatter_add;
 mod slice;
+mod sort;
 mod stack;
 
+mod cumsum;
+mod over_axes;
 mod reduce;
 
+mod einsum;
 mod linear;
 mod linear_relu;
 mod matmul;

@@ -33,15 +33,7 @@ impl Op for Reduce {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let x = inputs[0];
-        match (self.axes.fits(&x), self.keepdim) {
-            (false, _) => Err(ShapeError::new(format!(
-                "{x} has {} axes, and one beyond them is to be reduced; axes count from 0",
-                x.rank()
-            ))),
-            (true, true) => Ok(self.axes.kept(&x)),
-            (true, false) => Ok(self.axes.removed(&x)),
-        }
+        reduced_shape(inputs[0], self.axes, self.keepdim)
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
@@ -68,6 +60,18 @@ impl Op for Reduce {
                 broadcast_forward(dx.data, share, &kept, &shape, dx.beta);
             }),
         }
+    }
+}
+
+/// The shape of `x` without the axes, or with them set to 1.
+pub(super) fn reduced_shape(x: Shape, axes: Axes, keepdim: bool) -> Result<Shape, ShapeError> {
+    match (axes.fits(&x), keepdim) {
+        (false, _) => Err(ShapeError::new(format!(
+            "{x} has {} axes, and one beyond them is to be reduced; axes count from 0",
+            x.rank()
+        ))),
+        (true, true) => Ok(axes.kept(&x)),
+        (true, false) => Ok(axes.removed(&x)),
     }
 }
 

@@ -31,4 +31,12 @@ pub(crate) const UNARY: &[fn(&Graph<'_>, Var) -> Var] = &[
     |g, x| g.softmax(x),
     |g, x| g.log_softmax(x),
     |g, x| g.dropout(x, 0.5),
+    |g, x| g.abs(x),
+    |g, x| g.sign(x),
+    |g, x| g.sin(x),
+    |g, x| g.cos(x),
+    |g, x| g.atan(x),
+    |g, x| g.sinh(x),
+    |g, x| g.cosh(x),
+    |g, x| g.clamp(x, 0.0, 1.0),
 ];

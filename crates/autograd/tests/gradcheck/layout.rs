@@ -69,7 +69,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-fn shape_and_axis(rng: &mut Rng) -> (Shape, usize) {
+pub(crate) fn shape_and_axis(rng: &mut Rng) -> (Shape, usize) {
     let first = usize::from(rng.is_batch());
     let shape = rng.batch_shape(1 + first..=4);
     (shape, rng.size(first..=shape.rank() - 1))

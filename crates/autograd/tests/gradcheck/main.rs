@@ -1,6 +1,7 @@
 //! The gradient check: a row for every op, and the analytic gradient of each row against a numeric one
 //! taken on the f64 reference of its forward.
 
+mod axes;
 mod case;
 mod check;
 mod elementwise;
@@ -25,6 +26,7 @@ fn rows() -> Vec<Row> {
     let kinds = [
         elementwise::rows(),
         layout::rows(),
+        axes::rows(),
         selection::rows(),
         products::rows(),
         network::rows(),

@@ -1,5 +1,6 @@
 //! Moving elements: permute, slice, concatenate, gather, each with its backward.
 
+mod gather;
 pub(crate) mod reference;
 
 use std::ops::Range;
@@ -10,6 +11,8 @@ use crate::reduce::split_at_axis;
 use crate::transpose::read_transposed;
 use crate::{Beta, MAX_RANK, Shape, elementwise};
 use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
+
+pub use gather::{gather_backward, gather_forward};
 
 /// The shape whose axis `i` is axis `axes[i]` of `shape`.
 ///
@@ -181,70 +184,4 @@ fn slice_rows(
         "{name}: number of elements of {range:?} on axis {axis} of {shape}"
     );
     (n * inner, range.start * inner..range.end * inner)
-}
-
-/// `y[.., i, ..] = x[.., indices[.., i, ..], ..]` along `axis`, as `torch.gather`.
-///
-/// `indices` and `y` have the shape of `x` but for the size of the axis, which is free.
-///
-/// # Panics
-/// When an index is out of bounds, there is no such axis, or a length does not fit.
-#[track_caller]
-pub fn gather_forward(y: &mut [f32], x: &[f32], indices: &[u32], x_shape: &Shape, axis: usize) {
-    let (n_picked, n, inner) = gather_sizes("gather_forward", y.len(), x.len(), indices, x_shape, axis);
-    for (pos, (y, &idx)) in y.iter_mut().zip(indices).enumerate() {
-        *y = x[gather_source(pos, idx, n_picked, n, inner)];
-    }
-}
-
-/// `dx = β·dx`, then `dx[.., indices[.., i, ..], ..] += dy[.., i, ..]`, in index order.
-///
-/// # Panics
-/// When an index is out of bounds, there is no such axis, or a length does not fit.
-#[track_caller]
-pub fn gather_backward(
-    dx: &mut [f32],
-    dy: &[f32],
-    indices: &[u32],
-    x_shape: &Shape,
-    axis: usize,
-    beta: Beta,
-) {
-    let (n_picked, n, inner) = gather_sizes("gather_backward", dy.len(), dx.len(), indices, x_shape, axis);
-    beta.prepare(dx);
-    for (pos, (dy, &idx)) in dy.iter().zip(indices).enumerate() {
-        dx[gather_source(pos, idx, n_picked, n, inner)] += dy;
-    }
-}
-
-/// Where in `x` the element at `pos` of the gathered tensor comes from.
-fn gather_source(pos: usize, idx: u32, n_picked: usize, n: usize, inner: usize) -> usize {
-    (pos / (n_picked * inner) * n + idx as usize) * inner + pos % inner
-}
-
-#[track_caller]
-fn gather_sizes(
-    name: &str,
-    y_len: usize,
-    x_len: usize,
-    indices: &[u32],
-    x_shape: &Shape,
-    axis: usize,
-) -> (usize, usize, usize) {
-    let (outer, n, inner) = split_at_axis(x_shape, axis);
-    assert_eq!(x_len, x_shape.numel(), "{name}: number of elements for shape {x_shape}");
-    assert_eq!(y_len, indices.len(), "{name}: one result for each index");
-    let n_picked = indices.len().checked_div(outer * inner).unwrap_or(0);
-    assert_eq!(
-        indices.len(),
-        outer * n_picked * inner,
-        "{name}: the indices have the shape {x_shape} but for axis {axis}"
-    );
-    if let Some(pos) = indices.iter().position(|&idx| idx as usize >= n) {
-        panic!(
-            "{name}: index {} at position {pos} is out of bounds for axis {axis} of {x_shape}",
-            indices[pos]
-        );
-    }
-    (n_picked, n, inner)
 }

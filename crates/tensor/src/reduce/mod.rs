@@ -220,12 +220,33 @@ pub fn fold_to_shape(
     y_shape: &Shape,
     x_shape: &Shape,
     init: f32,
-    f: impl Fn(f32, f32) -> f32,
+    f: impl Fn(f32, f32) -> f32 + Sync,
 ) {
     let fits = y_shape.rank() == x_shape.rank()
         && y_shape.iter().zip(x_shape.iter()).all(|(&small, &large)| small == large || small == 1);
     assert!(fits, "fold_to_shape: {y_shape} is not {x_shape} with some sizes set to 1");
     assert_eq!((y.len(), x.len()), (y_shape.numel(), x_shape.numel()), "fold_to_shape: lengths");
+    if y.is_empty() {
+        return;
+    }
+    // Along a first axis that is kept, parts are folded by themselves.
+    let n_first = if y_shape.first() == x_shape.first() { x_shape.first().copied().unwrap_or(1) } else { 1 };
+    let (y_len, x_len) = (y.len() / n_first, x.len() / n_first);
+    let chunk = (FOLD_LEN / x_len.max(1)).max(1);
+    for_each_chunk(n_first, chunk, x.len(), rows_mut(y, y_len), |rows, y| {
+        let [y_part, x_part] = [y_shape, x_shape].map(|shape| match shape.rank() {
+            0 => *shape,
+            _ if n_first == 1 => *shape,
+            _ => shape.with_axis(0, rows.len()),
+        });
+        fold(y.into_slice(), &x[rows.start * x_len..rows.end * x_len], &y_part, &x_part, init, &f);
+    });
+}
+
+/// Elements that one task folds.
+const FOLD_LEN: usize = 1 << 15;
+
+fn fold(y: &mut [f32], x: &[f32], y_shape: &Shape, x_shape: &Shape, init: f32, f: &impl Fn(f32, f32) -> f32) {
     y.fill(init);
     let mut strides = y_shape.strides();
     for axis in (0..y_shape.rank()).filter(|&axis| y_shape[axis] == 1) {
@@ -260,21 +281,48 @@ pub fn min_nan(a: f32, b: f32) -> f32 {
 /// When there is no such axis, it is empty, or a length does not fit.
 #[track_caller]
 pub fn argmax(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize) {
+    index_of("argmax", y, x, x_shape, axis, |v, top| v > top);
+}
+
+/// The index of the smallest element along `axis`: the first of equals; a NaN counts as smallest.
+///
+/// `y` has the elements of `x_shape` without the axis, in row-major order.
+///
+/// # Panics
+/// As [`argmax`].
+#[track_caller]
+pub fn argmin(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize) {
+    index_of("argmin", y, x, x_shape, axis, |v, top| v < top);
+}
+
+/// The index of the first element that none `is_before`, or of the first NaN.
+#[track_caller]
+fn index_of(
+    name: &str,
+    y: &mut [u32],
+    x: &[f32],
+    x_shape: &Shape,
+    axis: usize,
+    is_before: impl Fn(f32, f32) -> bool + Sync,
+) {
     let (outer, n, inner) = split_at_axis(x_shape, axis);
-    assert!(n > 0, "argmax: axis {axis} of shape {x_shape} is empty");
-    assert_eq!(x.len(), x_shape.numel(), "argmax: number of elements for shape {x_shape}");
-    assert_eq!(y.len(), outer * inner, "argmax: number of results for shape {x_shape}, axis {axis}");
-    for (y_idx, y) in y.iter_mut().enumerate() {
-        let column = &x[y_idx / inner * n * inner + y_idx % inner..];
-        let mut best = 0;
-        for idx in 1..n {
-            let (v, top) = (column[idx * inner], column[best * inner]);
-            if v > top || (v.is_nan() && !top.is_nan()) {
-                best = idx;
+    assert!(n > 0, "{name}: axis {axis} of shape {x_shape} is empty");
+    assert_eq!(x.len(), x_shape.numel(), "{name}: number of elements for shape {x_shape}");
+    assert_eq!(y.len(), outer * inner, "{name}: number of results for shape {x_shape}, axis {axis}");
+    let chunk = (FOLD_LEN / n).max(1);
+    for_each_chunk(y.len(), chunk, 4 * x.len(), rows_mut(y, 1), |range, y| {
+        for (y, y_idx) in y.into_slice().iter_mut().zip(range) {
+            let column = &x[y_idx / inner * n * inner + y_idx % inner..];
+            let mut best = 0;
+            for idx in 1..n {
+                let (v, top) = (column[idx * inner], column[best * inner]);
+                if is_before(v, top) || (v.is_nan() && !top.is_nan()) {
+                    best = idx;
+                }
             }
+            *y = best as u32;
         }
-        *y = best as u32;
-    }
+    });
 }
 
 /// The shape as outer × size of the axis × inner.

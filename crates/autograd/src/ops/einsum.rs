@@ -1,0 +1,314 @@
+//! Sums of products by an equation, made of permutations, products and sums.
+
+use std::fmt;
+
+use tensor::{Axes, MAX_RANK, Shape};
+
+use crate::{Graph, Var};
+
+impl Graph<'_> {
+    /// The sum of products that the equation says; `torch.einsum`, for one operand or two.
+    ///
+    /// Each operand's axes are named by letters. A letter that is missing behind the arrow is summed over, one that both
+    /// operands share runs over them together; without an arrow, the result has the letters that occur once, in
+    /// alphabetical order. Two operands become one (batched) matrix product where something is summed over both.
+    ///
+    /// ```
+    /// use autograd::{Graph, Var};
+    ///
+    /// /// Attention weights of queries [n, heads, t, d] and keys [n, heads, s, d].
+    /// fn scores(g: &Graph<'_>, queries: Var, keys: Var) -> Var {
+    ///     g.einsum("nhtd,nhsd->nhts", &[queries, keys])
+    /// }
+    ///
+    /// /// A matrix's transpose, the sums of its rows, and the outer product of each row with itself.
+    /// fn more(g: &Graph<'_>, x: Var) -> [Var; 3] {
+    ///     [g.einsum("ij->ji", &[x]), g.einsum("ij->i", &[x]), g.einsum("ij,ik->ijk", &[x, x])]
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When the equation cannot be read, does not fit the operands, has an ellipsis or a letter twice in one operand (a
+    /// diagonal), or when one letter stands for two sizes.
+    #[track_caller]
+    pub fn einsum(&self, equation: &str, operands: &[Var]) -> Var {
+        let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
+        let parsed = Equation::parse(equation).unwrap_or_else(|message| refuse(message));
+        if parsed.n_operands != operands.len() {
+            refuse(format!("it names {} operands, {} are given", parsed.n_operands, operands.len()));
+        }
+        let mut sizes = Sizes::default();
+        for (&x, labels) in operands.iter().zip(parsed.operands) {
+            sizes.add(labels, self.shape(x)).unwrap_or_else(|message| refuse(message));
+        }
+        let output = parsed.output;
+        let operand = |i: usize| Operand { x: operands[i], labels: parsed.operands[i] };
+        let result = match operands.len() {
+            1 => self.sum_out(operand(0), |label| output.contains(label)),
+            _ => self.einsum_of_two([operand(0), operand(1)], output, &sizes),
+        };
+        self.arrange(result, output)
+    }
+
+    /// The product of two operands, its axes in any order.
+    #[track_caller]
+    fn einsum_of_two(&self, [a, b]: [Operand; 2], output: Labels, sizes: &Sizes) -> Operand {
+        let only_in = |one: Operand, other: Operand| {
+            self.sum_out(one, |label| output.contains(label) || other.labels.contains(label))
+        };
+        let (mut a, mut b) = (only_in(a, b), only_in(b, a));
+        // The first axis of the result, which may run over images, is to come from the first operand.
+        if output
+            .list()
+            .iter()
+            .find(|&&label| !a.has_both(b, label))
+            .is_some_and(|&label| b.labels.contains(label))
+        {
+            (a, b) = (b, a);
+        }
+        let batch = output.filter(|label| a.has_both(b, label));
+        let summed = a.labels.filter(|label| b.labels.contains(label) && !output.contains(label));
+        let free_a = a.labels.filter(|label| !b.labels.contains(label));
+        let free_b = b.labels.filter(|label| !a.labels.contains(label));
+        if summed.len == 0 || free_a.len + free_b.len == 0 {
+            return self.product_by_broadcast([a, b], [batch, free_a, free_b, summed], sizes);
+        }
+        // Either order of the last two serves without a copy; another is permuted.
+        let matrix = |x: Operand, rows: Labels, cols: Labels| {
+            let [plain, transposed] = [batch.then(rows).then(cols), batch.then(cols).then(rows)];
+            let is_transposed = x.labels == transposed && x.labels != plain;
+            let x = if is_transposed { x.x } else { self.arrange(x, plain) };
+            let [rows, cols] = [rows, cols].map(|labels| sizes.product(labels));
+            let [first, second] = if is_transposed { [cols, rows] } else { [rows, cols] };
+            let x = match batch.len {
+                0 => self.reshape(x, [first, second]),
+                _ => self.reshape(x, [sizes.product(batch), first, second]),
+            };
+            (x, is_transposed)
+        };
+        let (a, transpose_a) = matrix(a, free_a, summed);
+        let (b, transpose_b) = matrix(b, summed, free_b);
+        let c = self.matmul_transposed(a, b, [transpose_a, transpose_b]);
+        let labels = batch.then(free_a).then(free_b);
+        Operand { x: self.reshape(c, sizes.shape(labels, |_| true)), labels }
+    }
+
+    /// The same, element by element: where nothing is summed, or all that is not summed is shared.
+    #[track_caller]
+    fn product_by_broadcast(&self, [a, b]: [Operand; 2], parts: [Labels; 4], sizes: &Sizes) -> Operand {
+        let [batch, free_a, free_b, summed] = parts;
+        let all = batch.then(free_a).then(free_b).then(summed);
+        let widened = |operand: Operand| {
+            let own = all.filter(|label| operand.labels.contains(label));
+            let x = self.arrange(operand, own);
+            self.reshape(x, sizes.shape(all, |label| own.contains(label)))
+        };
+        let product = Operand { x: self.mul(widened(a), widened(b)), labels: all };
+        self.sum_out(product, |label| !summed.contains(label))
+    }
+
+    /// The sum over all axes but those that are kept.
+    #[track_caller]
+    fn sum_out(&self, Operand { x, labels }: Operand, is_kept: impl Fn(u8) -> bool) -> Operand {
+        let kept = labels.filter(&is_kept);
+        if kept.len == labels.len {
+            return Operand { x, labels };
+        }
+        let (mut axes, mut n_axes) = ([0; MAX_RANK], 0);
+        for (axis, _) in labels.list().iter().enumerate().filter(|&(_, &label)| !is_kept(label)) {
+            axes[n_axes] = axis;
+            n_axes += 1;
+        }
+        Operand { x: self.sum_axes(x, Axes::from(&axes[..n_axes]), false), labels: kept }
+    }
+
+    /// The axes in the order of `labels`, all of which the operand has.
+    #[track_caller]
+    fn arrange(&self, operand: Operand, labels: Labels) -> Var {
+        if operand.labels == labels {
+            return operand.x;
+        }
+        let mut axes = [0; MAX_RANK];
+        for (axis, &label) in axes.iter_mut().zip(labels.list()) {
+            *axis = operand.labels.position(label).expect("the label is one of the operand's");
+        }
+        self.permute(operand.x, &axes[..labels.len])
+    }
+}
+
+/// A value and the names of its axes.
+#[derive(Clone, Copy)]
+struct Operand {
+    x: Var,
+    labels: Labels,
+}
+
+impl Operand {
+    fn has_both(self, other: Operand, label: u8) -> bool {
+        self.labels.contains(label) && other.labels.contains(label)
+    }
+}
+
+/// Names of axes, one letter each.
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Labels {
+    letters: [u8; MAX_RANK],
+    len: usize,
+}
+
+impl Labels {
+    fn list(&self) -> &[u8] {
+        &self.letters[..self.len]
+    }
+
+    fn contains(&self, label: u8) -> bool {
+        self.list().contains(&label)
+    }
+
+    fn position(&self, label: u8) -> Option<usize> {
+        self.list().iter().position(|&other| other == label)
+    }
+
+    /// With one more.
+    fn push(&mut self, label: u8) -> Result<(), String> {
+        if self.len == MAX_RANK {
+            return Err(format!(
+                "there are more than {MAX_RANK} letters in one place; a shape has no more axes"
+            ));
+        }
+        self.letters[self.len] = label;
+        self.len += 1;
+        Ok(())
+    }
+
+    fn filter(&self, is_kept: impl Fn(u8) -> bool) -> Self {
+        self.list().iter().copied().filter(|&label| is_kept(label)).fold(Self::default(), Self::with)
+    }
+
+    /// One list after the other: axes of one value, so that they fit.
+    fn then(self, other: Self) -> Self {
+        other.list().iter().copied().fold(self, Self::with)
+    }
+
+    fn with(mut self, label: u8) -> Self {
+        self.push(label).expect("the axes of one value");
+        self
+    }
+}
+
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list().iter().try_for_each(|&label| write!(f, "{}", char::from(label)))
+    }
+}
+
+/// An equation of one operand or two.
+struct Equation {
+    operands: [Labels; 2],
+    n_operands: usize,
+    output: Labels,
+}
+
+impl Equation {
+    fn parse(equation: &str) -> Result<Self, String> {
+        let (inputs, output) = match equation.split_once("->") {
+            Some((inputs, output)) => (inputs, Some(parse_labels(output)?)),
+            None => (equation, None),
+        };
+        let (mut operands, mut n_operands) = ([Labels::default(); 2], 0);
+        for input in inputs.split(',') {
+            let Some(labels) = operands.get_mut(n_operands) else {
+                return Err("it names more than two operands; multiply two at a time".into());
+            };
+            *labels = parse_labels(input)?;
+            n_operands += 1;
+        }
+        let n_places = |label: u8| operands.iter().filter(|labels| labels.contains(label)).count();
+        let output = match output {
+            Some(output) => output,
+            None => {
+                let mut output = Labels::default();
+                (b'A'..=b'z')
+                    .filter(|&label| n_places(label) == 1)
+                    .try_for_each(|label| output.push(label))?;
+                output
+            }
+        };
+        match output.list().iter().find(|&&label| n_places(label) == 0) {
+            Some(&label) => Err(format!(
+                "{:?} behind the arrow is in no operand; name axes that are there",
+                char::from(label)
+            )),
+            None => Ok(Self { operands, n_operands, output }),
+        }
+    }
+}
+
+/// The letters of one operand, or of the result.
+fn parse_labels(text: &str) -> Result<Labels, String> {
+    let mut labels = Labels::default();
+    for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
+        let Some(label) = u8::try_from(letter).ok().filter(u8::is_ascii_alphabetic) else {
+            return Err(format!(
+                "{letter:?} names no axis; write letters, commas between operands and one \"->\", as in \"bij,bjk->bik\""
+            ));
+        };
+        if labels.contains(label) {
+            return Err(format!("{letter:?} stands twice in \"{}\"; diagonals are not taken", text.trim()));
+        }
+        labels.push(label)?;
+    }
+    Ok(labels)
+}
+
+/// How large the axis behind each letter is, and the shape that says so.
+#[derive(Default)]
+struct Sizes {
+    labels: [Labels; 2],
+    shapes: [Option<Shape>; 2],
+}
+
+impl Sizes {
+    fn add(&mut self, labels: Labels, shape: Shape) -> Result<(), String> {
+        if labels.len != shape.rank() {
+            return Err(format!(
+                "\"{labels}\" names {} axes, the operand {shape} has {}; give each axis a letter",
+                labels.len,
+                shape.rank()
+            ));
+        }
+        for (&label, &size) in labels.list().iter().zip(shape.iter()) {
+            if let Some((other, of)) = self.find(label).filter(|&(other, _)| other != size) {
+                return Err(format!(
+                    "{:?} is {other} in {of} and {size} in {shape}; make the sizes equal",
+                    char::from(label)
+                ));
+            }
+        }
+        let place = usize::from(self.shapes[0].is_some());
+        (self.labels[place], self.shapes[place]) = (labels, Some(shape));
+        Ok(())
+    }
+
+    fn find(&self, label: u8) -> Option<(usize, Shape)> {
+        let mut known = self.labels.iter().zip(self.shapes);
+        known.find_map(|(labels, shape)| Some((shape?[labels.position(label)?], shape?)))
+    }
+
+    fn size(&self, label: u8) -> usize {
+        self.find(label).expect("each letter is one of an operand").0
+    }
+
+    fn product(&self, labels: Labels) -> usize {
+        labels.list().iter().map(|&label| self.size(label)).product()
+    }
+
+    /// The sizes of these axes, 1 for those that are not chosen.
+    fn shape(&self, labels: Labels, is_chosen: impl Fn(u8) -> bool) -> Shape {
+        let mut dims = [1; MAX_RANK];
+        for (dim, &label) in dims.iter_mut().zip(labels.list()).filter(|(_, label)| is_chosen(**label)) {
+            *dim = self.size(label);
+        }
+        Shape::new(&dims[..labels.len])
+    }
+}

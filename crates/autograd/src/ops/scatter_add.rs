@@ -1,0 +1,90 @@
+//! y = x, then y[.., indices[.., i, ..], ..] += src[.., i, ..] along an axis.
+
+use tensor::layout::{gather_backward, gather_forward};
+use tensor::{Beta, Shape, elementwise, scratch};
+
+use super::shared::{row_len, sum_over_rows};
+use crate::{Backward, Forward, Grad, Graph, Images, Indices, Op, Operands, ShapeError, Var};
+
+/// The inputs are x and what is added to it.
+struct ScatterAdd {
+    axis: usize,
+    n_indices: usize,
+}
+
+impl Op for ScatterAdd {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        let (x, src, Self { axis, n_indices }) = (inputs[0], inputs[1], self);
+        if *axis >= x.rank() {
+            return Err(ShapeError::new(format!("{x} has no axis {axis}; axes count from 0")));
+        }
+        let fits = src.rank() == x.rank() && src.with_axis(*axis, 1) == x.with_axis(*axis, 1);
+        if !fits || src.numel() != *n_indices {
+            return Err(ShapeError::new(format!(
+                "the source is {src} and there are {n_indices} indices for axis {axis} of {x}; the source has the shape of \
+                 the input but for that axis, and an index for each element"
+            )));
+        }
+        Ok(x)
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        match (self.axis, inputs.has_images(0), inputs.has_images(1)) {
+            // What the images of the batch add to a table that all parts share is a sum over them.
+            (_, false, false) | (0, false, true) => Images::Summed,
+            (1.., true, true) => Images::Kept(0),
+            _ => Images::Mixed,
+        }
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        let ([x, src], indices, shape) = ([0, 1].map(|i| f.inputs.value(i)), f.indices, f.shape);
+        elementwise::copy_or_add(f.output, x, Beta::Zero);
+        if self.axis > 0 {
+            return gather_backward(f.output, src, indices, &shape, self.axis, Beta::One);
+        }
+        let (len, n_rows) = (row_len(shape), f.inputs.shape(1)[0]);
+        let y = Grad { data: f.output, beta: Beta::One };
+        sum_over_rows(y, &f.inputs.shards(1), n_rows, |rows, partial| {
+            let picks = rows.start * len..rows.end * len;
+            gather_backward(partial, &src[picks.clone()], &indices[picks], &shape, 0, Beta::Zero);
+        });
+    }
+
+    /// dx = dy, dsrc[.., i, ..] = dy[.., indices[.., i, ..], ..].
+    fn backward(&self, mut b: Backward<'_>) {
+        let (dy, indices, shape) = (b.dy, b.indices, b.shape);
+        if let Some(dx) = b.grads.get(0) {
+            elementwise::copy_or_add(dx.data, dy, dx.beta);
+        }
+        match b.grads.get(1) {
+            None => {}
+            Some(Grad { data, beta: Beta::Zero }) => gather_forward(data, dy, indices, &shape, self.axis),
+            Some(Grad { data, beta: Beta::One }) => scratch::with(data.len(), |picked| {
+                gather_forward(picked, dy, indices, &shape, self.axis);
+                elementwise::add_assign(data, picked);
+            }),
+        }
+    }
+}
+
+impl Graph<'_> {
+    /// `x` with the elements of `src` added to it along `axis`, each line at its own indices:
+    /// `y[r, indices[r, i]] += src[r, i]` for axis 1 of a matrix; `torch.scatter_add`. The indices are row-major of the shape
+    /// of `src`, which is that of `x` but for the size of the axis. What an index names twice is added twice.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, the number of indices or the shape of `src` does not fit, or an index is out of range.
+    #[track_caller]
+    pub fn scatter_add(&self, x: Var, axis: usize, indices: Indices, src: Var) -> Var {
+        let n_indices = self.n_indices("scatter_add", indices);
+        if let Some(&size) = self.shape(x).get(axis) {
+            self.expect_below("scatter_add", "index", indices, size);
+        }
+        self.apply_indexed(ScatterAdd { axis, n_indices }, &[x, src], indices)
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the largest and the smallest elements of an axis are, and what they are.
+
+use tensor::reduce::{argmax, argmin};
+use tensor::sort::topk;
+use tensor::{Axes, Shape};
+
+use crate::{Graph, Indices, Var};
+
+impl Graph<'_> {
+    /// The index of the largest element along `axis` for each index of the other axes, in row-major order; `torch.argmax`.
+    /// The first of equals; a NaN counts as largest.
+    ///
+    /// [`integers`](Self::integers) reads the indices, [`gather`](Self::gather) picks by them.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, or it is empty.
+    #[track_caller]
+    pub fn argmax(&self, x: Var, axis: usize) -> Indices {
+        self.expect_elements("argmax", x, axis, 1);
+        let shape = Axes::from(axis).removed(&self.shape(x));
+        self.indices_along("argmax", (x, axis), shape, |y, x, shape| argmax(y, x, shape, axis))
+    }
+
+    /// The index of the smallest element along `axis`; `torch.argmin`. The first of equals; a NaN counts as smallest.
+    ///
+    /// # Panics
+    /// As [`argmax`](Self::argmax).
+    #[track_caller]
+    pub fn argmin(&self, x: Var, axis: usize) -> Indices {
+        self.expect_elements("argmin", x, axis, 1);
+        let shape = Axes::from(axis).removed(&self.shape(x));
+        self.indices_along("argmin", (x, axis), shape, |y, x, shape| argmin(y, x, shape, axis))
+    }
+
+    /// The largest element along `axis` and its index; `torch.max` with `dim` and `keepdim`. Of equals, the first gets the
+    /// whole gradient; [`amax`](Self::amax) spreads it among them and takes several axes.
+    ///
+    /// # Panics
+    /// As [`argmax`](Self::argmax).
+    #[track_caller]
+    pub fn max(&self, x: Var, axis: usize, keepdim: bool) -> (Var, Indices) {
+        let indices = self.argmax(x, axis);
+        (self.extreme(x, axis, indices, keepdim), indices)
+    }
+
+    /// The smallest element along `axis` and its index; `torch.min` with `dim` and `keepdim`. Of equals, the first gets the
+    /// whole gradient; [`amin`](Self::amin) spreads it among them and takes several axes.
+    ///
+    /// # Panics
+    /// As [`argmax`](Self::argmax).
+    #[track_caller]
+    pub fn min(&self, x: Var, axis: usize, keepdim: bool) -> (Var, Indices) {
+        let indices = self.argmin(x, axis);
+        (self.extreme(x, axis, indices, keepdim), indices)
+    }
+
+    #[track_caller]
+    fn extreme(&self, x: Var, axis: usize, indices: Indices, keepdim: bool) -> Var {
+        let y = self.picked(x, axis, indices, 1);
+        if keepdim { y } else { self.reshape(y, Axes::from(axis).removed(&self.shape(x))) }
+    }
+
+    /// The elements at `n` indices along `axis`.
+    #[track_caller]
+    fn picked(&self, x: Var, axis: usize, indices: Indices, n: usize) -> Var {
+        let (y, shape) = (self.gather(x, axis, indices), self.shape(x).with_axis(axis, n));
+        // No indices at all do not tell how many there are along the axis.
+        if self.shape(y) == shape { y } else { self.reshape(y, shape) }
+    }
+
+    /// The indices that sort the elements along `axis`, smallest first, or largest first if `descending`;
+    /// `torch.argsort`. Equals keep their order, which PyTorch promises with `stable=True`; a NaN counts as largest.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis.
+    #[track_caller]
+    pub fn argsort(&self, x: Var, axis: usize, descending: bool) -> Indices {
+        let size = self.size_of_axis("argsort", x, axis);
+        let order = |y: &mut [u32], x: &[f32], shape: &Shape| topk(y, x, shape, axis, size, descending);
+        self.indices_along("argsort", (x, axis), self.shape(x), order)
+    }
+
+    /// The elements along `axis` in their order, and the indices that [`argsort`](Self::argsort) gives; `torch.sort`.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis.
+    #[track_caller]
+    pub fn sort(&self, x: Var, axis: usize, descending: bool) -> (Var, Indices) {
+        let indices = self.argsort(x, axis, descending);
+        (self.picked(x, axis, indices, self.shape(x)[axis]), indices)
+    }
+
+    /// The `k` largest elements along `axis`, largest first, and their indices; the `k` smallest, smallest first, unless
+    /// `largest`; `torch.topk`. Of equals, the first comes first; a NaN counts as largest.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, or it has fewer than `k` elements.
+    #[track_caller]
+    pub fn topk(&self, x: Var, k: usize, axis: usize, largest: bool) -> (Var, Indices) {
+        self.expect_elements("topk", x, axis, k);
+        let first = |y: &mut [u32], x: &[f32], shape: &Shape| topk(y, x, shape, axis, k, largest);
+        let indices = self.indices_along("topk", (x, axis), self.shape(x).with_axis(axis, k), first);
+        (self.picked(x, axis, indices, k), indices)
+    }
+
+    #[track_caller]
+    fn expect_elements(&self, op: &str, x: Var, axis: usize, n: usize) {
+        let size = self.size_of_axis(op, x, axis);
+        assert!(
+            size >= n,
+            "{op}{}: axis {axis} of {} has {size} elements, {n} are wanted; ask for fewer, or choose another axis",
+            self.at(),
+            self.shape(x)
+        );
+    }
+
+    /// Indices along an axis, under a shape.
+    #[track_caller]
+    fn indices_along(
+        &self,
+        op: &str,
+        (x, axis): (Var, usize),
+        shape: Shape,
+        fill: impl FnOnce(&mut [u32], &[f32], &Shape),
+    ) -> Indices {
+        assert!(
+            axis > 0 || !self.batch().is_in_parts() || !self.has_images(x),
+            "{op}{}: this looks across the images of a batch, of which only a part is here; \
+             keep the images on the first axis",
+            self.at()
+        );
+        let (values, x_shape) = (self.value(x), self.shape(x));
+        let mut recording = self.tape.recording.borrow_mut();
+        recording.push_indices(shape, |indices| fill(indices, values, &x_shape))
+    }
+}
