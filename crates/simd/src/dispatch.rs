@@ -28,6 +28,12 @@ pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { avx2::run(kernel) },
-        _ => kernel.run(Portable),
+        _ => portable(kernel),
     }
+}
+
+/// A call, like those of the other sets: a kernel is compiled once however often it is dispatched.
+#[inline(never)]
+fn portable<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Portable)
 }

@@ -12,8 +12,8 @@ pub const SIMD_VARIABLE: &str = "DESCENT_SIMD";
 
 /// An instruction set that this processor has.
 ///
-/// A value only comes from [`Level::current`] and [`Level::available`], so having one proves that code for
-/// it may run.
+/// A value above [`Level::PORTABLE`] only comes from [`Level::current`] and [`Level::available`], so having one proves
+/// that code for it may run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(InstructionSet);
 
@@ -59,6 +59,9 @@ impl InstructionSet {
 }
 
 impl Level {
+    /// The level that every processor has.
+    pub const PORTABLE: Self = Self(InstructionSet::Portable);
+
     /// The level in use: the best of this processor, at most what the environment variable
     /// `DESCENT_SIMD` (`avx512`, `avx2`, `portable`) names. Read once.
     ///

@@ -5,7 +5,7 @@ mod functions;
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 pub use functions::{exp, exp_m1, ln, ln_1p};
-use simd::{Kernel, Level, Portable, Simd, dispatch};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// Elements of one task when a long slice is split.
 const CHUNK: usize = 1 << 15;
@@ -59,10 +59,36 @@ pub fn zip_all<const N: usize>(
     f: impl Fn([f32; N]) -> f32 + Sync,
 ) {
     assert_eq!([y.len(); N], x.map(<[f32]>::len), "zip_all: output and input lengths");
-    match beta {
-        Beta::Zero => for_each(y, x, |y, x| *y = f(x)),
-        Beta::One => for_each(y, x, |y, x| *y += f(x)),
+    let set = &|y: &mut f32, x: [f32; N]| *y = f(x);
+    for_each_task(y, x, |level, y, x| set_or_add(level, y, x, beta, set));
+}
+
+/// Elements that are computed before they are added.
+const BLOCK: usize = 256;
+
+/// One task of [`zip_all`]. What is to be added is computed into a few lines of the nearest cache first: `set`, which
+/// the compiler turns into a loop for each instruction set, is compiled once and not twice.
+fn set_or_add<const N: usize>(
+    level: Level,
+    y: &mut [f32],
+    x: [&[f32]; N],
+    beta: Beta,
+    set: &impl Fn(&mut f32, [f32; N]),
+) {
+    if beta == Beta::Zero {
+        return dispatch(level, Elements { y, x, f: set });
     }
+    let mut values = [0.0; BLOCK];
+    for (block_idx, y) in y.chunks_mut(BLOCK).enumerate() {
+        let (start, values) = (block_idx * BLOCK, &mut values[..y.len()]);
+        let x = x.map(|x| &x[start..start + y.len()]);
+        dispatch(level, Elements { y: values, x, f: set });
+        add(level, y, values);
+    }
+}
+
+fn add(level: Level, y: &mut [f32], x: &[f32]) {
+    dispatch(level, Elements { y, x: [x], f: &|y: &mut f32, [x]: [f32; 1]| *y += x });
 }
 
 /// `f` of each element, in a vector that is not filled with zeros before.
@@ -89,16 +115,22 @@ pub(crate) fn zipped(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -
 
 /// `f(y, x)` for every element of `y` and those of the inputs beside it; their lengths are equal.
 fn for_each<Y: Send, const N: usize>(y: &mut [Y], x: [&[f32]; N], f: impl Fn(&mut Y, [f32; N]) + Sync) {
-    if y.len() < FEW {
-        return Elements { y, x, f: &f }.run(Portable);
-    }
-    let level = Level::current();
+    for_each_task(y, x, |level, y, x| dispatch(level, Elements { y, x, f: &f }));
+}
+
+/// `task(level, y, x)` for pieces of slices of one length.
+fn for_each_task<Y: Send, const N: usize>(
+    y: &mut [Y],
+    x: [&[f32]; N],
+    task: impl Fn(Level, &mut [Y], [&[f32]; N]) + Sync,
+) {
+    let level = if y.len() < FEW { Level::PORTABLE } else { Level::current() };
     for_each_chunk(y.len(), CHUNK, y.len(), rows_mut(y, 1), |range, y| {
-        dispatch(level, Elements { y: y.into_slice(), x: x.map(|x| &x[range.clone()]), f: &f });
+        task(level, y.into_slice(), x.map(|x| &x[range.clone()]));
     });
 }
 
-/// One task of [`for_each`].
+/// `f(y, x)` for every element, on the calling thread.
 struct Elements<'a, Y, F, const N: usize> {
     y: &'a mut [Y],
     x: [&'a [f32]; N],
@@ -124,7 +156,8 @@ impl<Y, F: Fn(&mut Y, [f32; N]), const N: usize> Kernel for Elements<'_, Y, F, N
 /// When the lengths differ.
 #[track_caller]
 pub fn add_assign(dst: &mut [f32], src: &[f32]) {
-    map(dst, src, Beta::One, |v| v);
+    assert_eq!(dst.len(), src.len(), "add_assign: the lengths");
+    for_each_task(dst, [src], |level, y, [x]| add(level, y, x));
 }
 
 /// `dst = β·dst + src`.
@@ -133,7 +166,7 @@ pub fn add_assign(dst: &mut [f32], src: &[f32]) {
 /// When the lengths differ.
 #[track_caller]
 pub fn copy_or_add(dst: &mut [f32], src: &[f32], beta: Beta) {
-    map(dst, src, beta, |v| v);
+    scaled_copy_or_add(dst, src, 1.0, beta);
 }
 
 /// `dst = β·dst + factor·src`.
@@ -142,7 +175,11 @@ pub fn copy_or_add(dst: &mut [f32], src: &[f32], beta: Beta) {
 /// When the lengths differ.
 #[track_caller]
 pub fn scaled_copy_or_add(dst: &mut [f32], src: &[f32], factor: f32, beta: Beta) {
-    map(dst, src, beta, |v| factor * v);
+    assert_eq!(dst.len(), src.len(), "copy_or_add: the lengths");
+    match beta {
+        Beta::Zero => for_each(dst, [src], |y, [v]| *y = factor * v),
+        Beta::One => for_each(dst, [src], |y, [v]| *y += factor * v),
+    }
 }
 
 /// [`exp`] of each element, on the calling thread.
