@@ -1,6 +1,7 @@
 //! Tables of text: what is read, and what is said of damaged ones.
 
 use data::{Batch, Csv, Dataset, Error, Loader, Records};
+use proptest::prelude::*;
 
 const FLOWERS: &str = "width,length,kind,petals\n1.5,2, rose ,5\n\n 3 ,-1e2,lily,6\r\n\"0.25\",4,rose,5";
 
@@ -100,6 +101,26 @@ fn damage_is_named_with_line_and_column() {
     }
     let error = Csv::new().read_from("t.csv", b"a,b\n1,\xff\n".as_slice()).unwrap_err();
     assert_eq!(error.to_string(), "t.csv: line 2, column 2 (b): expected text in UTF-8");
+}
+
+proptest! {
+    /// Whatever it is, a text is rows as long as the first, or an error in a line that it has.
+    #[test]
+    fn any_text_is_a_set_or_an_error(text in "[a0-9,\"\n\r .eN-]{0,40}", has_header: bool, labelled: bool) {
+        let options = if has_header { Csv::new() } else { Csv::new().without_header() };
+        let options = if labelled { options.label(0) } else { options.missing(0.0) };
+        match read(options, &text) {
+            Ok(set) => {
+                prop_assert!(!set.is_empty());
+                prop_assert!(set.fields().is_empty() || !values(&set, "features").is_empty());
+            }
+            Err(Error::Csv { place, .. }) => {
+                let line: usize = place[5..].split(',').next().unwrap().parse().unwrap();
+                prop_assert!((1..=text.split(['\n', '\r']).count()).contains(&line), "{}", place);
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }
 
 #[test]

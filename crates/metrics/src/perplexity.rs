@@ -3,7 +3,7 @@
 use crate::scores::{argmax, samples};
 use crate::{Error, Mean};
 
-/// exp of the mean cross-entropy −log softmax(logits)[label], in natural logarithms.
+/// exp of the mean cross-entropy `−log softmax(logits)[label]`, in natural logarithms.
 ///
 /// ```
 /// let mut perplexity = metrics::Perplexity::new();

@@ -113,6 +113,7 @@ pub const CHECKS: &[Check] = &[
         "weights_reader"
     ),
     fuzz!("fuzz-images", "an hour of fuzzing the reading of pictures: no crash", "image_decoder"),
+    fuzz!("fuzz-tables", "an hour of fuzzing the CSV and npy readers: no crash", "table_reader"),
 ];
 
 impl Check {
