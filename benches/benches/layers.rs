@@ -29,7 +29,7 @@ fn cases() -> Vec<Case> {
         ("linear, relu fused", Sequential::new().add(Linear::new(2048, 256)).add(ReLU), vec![2048]),
         ("batch-norm", Sequential::new().add(BatchNorm2d::new(32)), image()),
         ("relu", one(ReLU), image()),
-        ("gelu", Sequential::new().add(GELU), image()),
+        ("gelu", Sequential::new().add(GELU::default()), image()),
         ("max-pool", Sequential::new().add(MaxPool2d::new(2)), image()),
         ("avg-pool", Sequential::new().add(AvgPool2d::new(2)), image()),
         ("global avg-pool", Sequential::new().add(GlobalAvgPool2d), image()),

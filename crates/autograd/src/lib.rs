@@ -17,9 +17,11 @@ pub use batch::{Images, Operands};
 pub use graph::{Graph, Output, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{
-    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, LocalResponseNormOptions,
-    PadMode, Pairing, QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, RotaryOptions,
-    StochasticDepthMode,
+    AttentionOptions, BatchNormOptions, BceOptions, BceWithLogitsOptions, Conv2dOptions,
+    CosineEmbeddingOptions, CrossEntropyOptions, GaussianNllOptions, HingeEmbeddingOptions, KlDivOptions,
+    LocalResponseNormOptions, MarginRankingOptions, MultiMarginOptions, NllOptions, PadMode, Pairing,
+    PoissonNllOptions, QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, RotaryOptions,
+    SmoothL1Options, StochasticDepthMode, Target, TripletMarginOptions,
 };
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
 pub use tape::{Indices, Mode, Tape, Var};

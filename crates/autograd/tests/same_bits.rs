@@ -2,6 +2,8 @@
 
 #[path = "common/cnn.rs"]
 mod cnn;
+#[path = "common/losses.rs"]
+mod losses;
 #[path = "common/numbers.rs"]
 mod numbers;
 #[path = "common/unary.rs"]
@@ -15,6 +17,7 @@ use autograd::{
     Tape, Var,
 };
 use cnn::Cnn;
+use losses::LOSSES;
 use numbers::numbers;
 use unary::UNARY;
 use weights::weight;
@@ -151,16 +154,12 @@ fn of_all_other_ops() {
             let exp = g.exp(centred);
             let rearranged = rearranged(g, images);
             let target = g.input([ROWS, COLS], &numbers(ROWS * COLS, 4));
-            let losses = [
-                g.mse_loss(sum, target, Reduction::Mean),
-                g.l1_loss(sum, target, Reduction::Mean),
-                g.huber_loss(sum, target, 0.5, Reduction::Mean),
-                g.bce_with_logits(sum, target, Reduction::Mean),
-                g.mean(means),
-                g.sum(exp),
-                rearranged,
-            ];
-            losses.into_iter().reduce(|sum, loss| g.add(sum, loss)).expect("there are losses")
+            let (a, b) = (g.sigmoid(sum), g.sigmoid(target));
+            let labels = g.indices(&(0..ROWS as u32).map(|row| row % COLS as u32).collect::<Vec<_>>());
+            let losses = LOSSES.iter().flat_map(|loss| {
+                [Reduction::None, Reduction::Mean].map(|r| g.sum(loss(g, [a, b], labels, r)))
+            });
+            losses.fold(g.add(rearranged, g.add(g.mean(means), g.sum(exp))), |sum, loss| g.add(sum, loss))
         })
     });
 }

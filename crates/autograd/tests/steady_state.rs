@@ -5,6 +5,8 @@
 
 #[path = "common/cnn.rs"]
 mod cnn;
+#[path = "common/losses.rs"]
+mod losses;
 #[path = "common/numbers.rs"]
 mod numbers;
 #[path = "common/unary.rs"]
@@ -13,11 +15,12 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, PadMode, Params, QueryKeyValue, Role,
-    StochasticDepthMode, Tape,
+    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, PadMode, Params, QueryKeyValue,
+    Reduction, Role, StochasticDepthMode, Tape,
 };
 use cnn::Cnn;
 use counting::Allocator;
+use losses::LOSSES;
 use numbers::numbers;
 use unary::UNARY;
 use weights::weight;
@@ -34,6 +37,8 @@ fn allocations_of(n_threads: usize, mut step: impl FnMut(u64) + Send) -> usize {
         ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
     })
 }
+
+const REDUCTIONS: [Reduction; 4] = [Reduction::None, Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
 
 /// One test, so that nothing else runs beside it.
 ///
@@ -102,6 +107,10 @@ fn a_steady_step_allocates_nothing() {
         let largest = g.max(g.clamp(g.amax(norms, 0, true), -1.0, 1.0), 1, true).0;
         let y = g.add(g.sum(y), g.sum(g.logsumexp(largest, 1, false)));
         let loss = g.sum(y);
+        let (a, b) = (g.sigmoid(x), g.sigmoid(g.neg(x)));
+        let labels = g.indices(&[3; 256]);
+        let losses = LOSSES.iter().flat_map(|loss| REDUCTIONS.map(|r| g.sum(loss(&g, [a, b], labels, r))));
+        let loss = losses.fold(loss, |sum, loss| g.add(sum, loss));
         g.backward(loss);
     });
     assert_eq!(n, 0, "assorted ops");

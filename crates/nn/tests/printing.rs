@@ -26,7 +26,7 @@ fn every_layer() -> Sequential {
         .add(Conv2d::new(3, 4, [3, 5]).stride(2).padding([1, 2]).dilation([1, 1]))
         .add(LeakyReLU::default())
         .add(Residual::new(body))
-        .add(Residual::new(GELU).shortcut(Sequential::new()))
+        .add(Residual::new(GELU::default()).shortcut(Sequential::new()))
         .add(MaxPool2d::new(3).stride(2).padding(1))
         .add(AvgPool2d::new([2, 1]))
         .add(Sequential::new().add(Sigmoid).add(Tanh).add(ReLU))

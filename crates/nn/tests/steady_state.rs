@@ -94,7 +94,8 @@ fn a_steady_step_allocates_nothing() {
 
     assert_eq!(allocations_of_a_transformer(), 0, "a transformer");
 
-    let body = Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU);
+    let body =
+        Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU::default());
     let residual = Sequential::new()
         .add(Conv2d::new(3, 8, 3).stride(2))
         .add(Residual::new(body).shortcut(Conv2d::new(8, 8, 1)))

@@ -20,8 +20,8 @@ pub use crate::embedding::reference::{embedding_backward, embedding_forward};
 pub use crate::layout::reference::{gather_backward, gather_forward, permute, slice_backward, slice_forward};
 pub use crate::linear::reference::{linear_backward_input, linear_backward_weight, linear_forward};
 pub use crate::loss::reference::{
-    cross_entropy_backward, cross_entropy_forward, log_softmax_backward, log_softmax_forward,
-    softmax_backward, softmax_forward,
+    class_masses, cross_entropy_backward, cross_entropy_forward, label_masses, log_softmax_backward,
+    log_softmax_forward, nll_forward, softmax_backward, softmax_forward,
 };
 pub use crate::matmul::reference::{batched_matmul, matmul};
 pub use crate::norm::reference::{

@@ -74,7 +74,8 @@ impl Step {
         batch_norm_forward_train(y, [mean, rest], var, x, None, None, &norm, &shards);
         let saved = BatchNormSaved { x, mean, mean_rest: Some(rest), var, weight: None };
         batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm, &shards);
-        loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, targets, 16, 0.1);
+        let expected = loss::Expected { label_smoothing: 0.1, ..loss::Expected::labels(targets, 16) };
+        loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, &expected);
         dropout::dropout_forward(y, x, 0.5, 1);
         let images = Shape::new(&[40, 256, 16]);
         layout::permute(dx, y, &images, &[0, 2, 1], Beta::Zero);

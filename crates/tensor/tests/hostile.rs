@@ -146,12 +146,28 @@ const OF_SIZES: &[Kernel] = &[
     ("cross_entropy_forward", |sizes| {
         let classes = the_huge(sizes);
         let logits = input(&[4, classes]);
-        output(&[4, classes], |p| cross_entropy_forward(&mut [0.0; 4], p, &logits, &[0; 4], classes, 0.0));
+        let expected = Expected::labels(&[0; 4], classes);
+        output(&[4, classes], |p| cross_entropy_forward(&mut [0.0; 4], p, &logits, &expected));
     }),
     ("cross_entropy_backward", |sizes| {
         let classes = the_huge(sizes);
         let p = input(&[4, classes]);
-        output(&[4, classes], |d| cross_entropy_backward(d, 1.0, &p, &[0; 4], classes, 0.0, Beta::Zero));
+        let expected = Expected::labels(&[0; 4], classes);
+        output(&[4, classes], |d| cross_entropy_backward(d, |_| 1.0, &p, &expected, Beta::Zero));
+    }),
+    ("nll_forward", |sizes| {
+        let classes = the_huge(sizes);
+        nll_forward(&mut [0.0; 4], &input(&[4, classes]), &Expected::labels(&[0; 4], classes));
+    }),
+    ("nll_backward", |sizes| {
+        let classes = the_huge(sizes);
+        let expected = Expected::labels(&[0; 4], classes);
+        output(&[4, classes], |d| nll_backward(d, |_| 1.0, &expected, Beta::Zero));
+    }),
+    ("target_backward", |sizes| {
+        let classes = the_huge(sizes);
+        let (p, expected) = (input(&[4, classes]), Expected::labels(&[0; 4], classes));
+        output(&[4, classes], |d| target_backward(d, |_| 1.0, &p, &expected, Beta::Zero));
     }),
     ("reduce_rows", |sizes| {
         let [rows, cols] = two_of(sizes);

@@ -6,7 +6,7 @@ use tensor::layout::permute;
 use tensor::linear::{
     LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
 };
-use tensor::loss::{cross_entropy_backward, cross_entropy_forward};
+use tensor::loss::{Expected, cross_entropy_backward, cross_entropy_forward};
 use tensor::parallel::Shards;
 use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Beta, Shape};
@@ -58,16 +58,9 @@ impl Head {
         let (mut losses, mut log_probs) = (vec![1.0; n], vec![1.0; logits.len()]);
         let mut dlogits = vec![1.0; logits.len()];
         watch.time("cross-entropy, both ways", None, || {
-            cross_entropy_forward(&mut losses, &mut log_probs, &logits, labels, CLASSES, 0.0);
-            cross_entropy_backward(
-                &mut dlogits,
-                1.0 / n as f32,
-                &log_probs,
-                labels,
-                CLASSES,
-                0.0,
-                Beta::Zero,
-            );
+            let expected = Expected::labels(labels, CLASSES);
+            cross_entropy_forward(&mut losses, &mut log_probs, &logits, &expected);
+            cross_entropy_backward(&mut dlogits, |_| 1.0 / n as f32, &log_probs, &expected, Beta::Zero);
         });
 
         let (mut dw2, mut db2) = (vec![1.0; w2.len()], vec![1.0; b2.len()]);

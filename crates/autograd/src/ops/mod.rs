@@ -48,7 +48,6 @@ mod dropout;
 
 mod recurrent;
 
-mod cross_entropy;
 mod loss;
 
 mod shared;
@@ -56,12 +55,15 @@ mod shared;
 pub use attention::AttentionOptions;
 pub use batch_norm::BatchNormOptions;
 pub use conv2d::Conv2dOptions;
-pub use cross_entropy::CrossEntropyOptions;
 pub use dropout::StochasticDepthMode;
 pub use local_response_norm::LocalResponseNormOptions;
+pub use loss::{
+    BceOptions, BceWithLogitsOptions, CosineEmbeddingOptions, CrossEntropyOptions, GaussianNllOptions,
+    HingeEmbeddingOptions, KlDivOptions, MarginRankingOptions, MultiMarginOptions, NllOptions,
+    PoissonNllOptions, Reduction, SmoothL1Options, Target, TripletMarginOptions,
+};
 pub use positions::RotaryOptions;
 pub use recurrent::{RecurrentOptions, RnnNonlinearity};
 pub use tensor::attention::QueryKeyValue;
 pub use tensor::pad::PadMode;
 pub use tensor::positions::Pairing;
-pub use tensor::reduce::Reduction;

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
-const GENERIC: [(&str, &[&str]); 9] = [
+const GENERIC: [(&str, &[&str]); 10] = [
     ("Unary", &["elementwise", "activation", "along_last_axis"]),
     ("Binary", &["binary"]),
     ("OverAxes", &["over_axes"]),
     ("Reduce", &["reduce_axes"]),
     ("Pool2d", &["pool2d"]),
-    ("PairwiseLoss", &["pairwise_loss"]),
+    ("ElementLoss", &["pairwise_loss", "element_loss"]),
+    ("RowLoss", &["row_loss"]),
     ("Recurrent", &["recurrent"]),
     ("RowNorm", &["row_norm"]),
     ("SharedDropout", &["shared_dropout"]),

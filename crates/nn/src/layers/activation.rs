@@ -109,7 +109,7 @@ activations! {
     CELU { alpha: f32 = 1.0 } => |g, x| g.celu(x, alpha);
 
     /// `x · Φ(x)` with Φ the distribution function of the standard normal, by the exact error function or its
-    /// approximation. `GELU` alone is the exact one. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    /// approximation. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
     GELU { approximate: Approximate = Approximate::None } => |g, x| match approximate {
         Approximate::None => g.gelu(x),
         Approximate::Tanh => g.gelu_tanh(x),
@@ -155,9 +155,6 @@ activations! {
     /// `x`: a place that another layer may take.
     Identity [] => |_g, x| x;
 }
-
-/// The exact [`GELU`].
-pub const GELU: GELU = GELU::new(Approximate::None);
 
 /// How [`GELU`] computes Φ(x).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -135,35 +135,7 @@ def small():
     return {"losses": losses, "logits": logits.flatten().tolist()}
 
 
-def losses():
-    """The value and the gradient of each loss on 5 × 4 numbers."""
-    labels = torch.tensor([2, 0, 3, 3, 1])
-    target = tensor(2, 5, 4) * 2
-    ones = (tensor(3, 5, 4) + 1) / 2
-    table = {
-        "cross_entropy": lambda x: F.cross_entropy(x, labels),
-        "cross_entropy_sum": lambda x: F.cross_entropy(x, labels, reduction="sum"),
-        "cross_entropy_smooth": lambda x: F.cross_entropy(x, labels, label_smoothing=0.1),
-        "cross_entropy_smooth_sum": lambda x: F.cross_entropy(x, labels, label_smoothing=0.3, reduction="sum"),
-        "mse": lambda x: F.mse_loss(x, target),
-        "mse_sum": lambda x: F.mse_loss(x, target, reduction="sum"),
-        "l1": lambda x: F.l1_loss(x, target),
-        "l1_sum": lambda x: F.l1_loss(x, target, reduction="sum"),
-        "huber": lambda x: F.huber_loss(x, target, delta=0.7),
-        "huber_sum": lambda x: F.huber_loss(x, target, delta=0.7, reduction="sum"),
-        "bce_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, ones),
-        "bce_with_logits_sum": lambda x: F.binary_cross_entropy_with_logits(x, ones, reduction="sum"),
-    }
-    recorded = {}
-    for name, loss_fn in table.items():
-        x = (tensor(1, 5, 4) * 3).requires_grad_()
-        loss = loss_fn(x)
-        loss.backward()
-        recorded[name] = {"loss": loss.item(), "dx": x.grad.flatten().tolist()}
-    return recorded
-
-
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    recorded = {"torch": torch.__version__.split("+")[0], "cnn": cnn(), "small": small(), "losses": losses()}
+    recorded = {"torch": torch.__version__.split("+")[0], "cnn": cnn(), "small": small()}
     (HERE / "recorded.json").write_text(json.dumps(recorded) + "\n")

@@ -1,4 +1,4 @@
-//! Softmax, log-softmax and cross-entropy over rows of logits.
+//! Softmax, log-softmax, cross-entropy and negative log-likelihood over rows of class scores.
 //!
 //! Each works on `rows` × `cols` numbers and subtracts a row's maximum before the exponential, so that finite
 //! logits never overflow. The exponential is [`elementwise::exp`](crate::elementwise::exp), taken of all rows of a
@@ -7,7 +7,13 @@
 //! Rounding x − max costs up to ε·2·max|x| in the exponent, ε = 2⁻²⁴. With s = 1 + 2·max|x|, softmax has a
 //! relative error of (4 + s)·ε, log-softmax an absolute one of 4·s·ε, a loss of 6·s·ε.
 
+mod cross_entropy;
 pub(crate) mod reference;
+
+pub use cross_entropy::{
+    Expected, Targets, cross_entropy_backward, cross_entropy_forward, nll_backward, nll_forward,
+    target_backward,
+};
 
 use crate::elementwise::exp_in_place;
 use crate::parallel::{for_each_chunk, rows_mut};
@@ -95,79 +101,6 @@ pub fn log_softmax_backward(dx: &mut [f32], dy: &[f32], y: &[f32], rows: usize, 
     });
 }
 
-/// The cross-entropy of each row of logits with its target class:
-/// loss = −(1 − s) · logp\[target\] − s / classes · Σ logp, s the label smoothing, as in PyTorch.
-///
-/// `losses` has one element per row; `log_probs`, as large as `logits`, is what the backward reads.
-///
-/// # Panics
-/// When a length does not fit, a target is not below `classes`, or `label_smoothing` is not in [0, 1].
-#[track_caller]
-pub fn cross_entropy_forward(
-    losses: &mut [f32],
-    log_probs: &mut [f32],
-    logits: &[f32],
-    targets: &[u32],
-    classes: usize,
-    label_smoothing: f32,
-) {
-    let rows = targets.len();
-    check("cross_entropy_forward", &[log_probs.len(), logits.len()], rows, classes);
-    assert_eq!(losses.len(), rows, "cross_entropy_forward: one loss for each target");
-    check_targets("cross_entropy_forward", targets, classes, label_smoothing);
-    let outputs = (rows_mut(losses, 1), rows_mut(log_probs, classes));
-    let chunk = task_rows(classes);
-    for_each_chunk(rows, chunk, EXP_WORK * logits.len(), outputs, |range, (losses, log_probs)| {
-        let log_probs = log_probs.into_slice();
-        log_softmax(log_probs, &logits[range.start * classes..], classes);
-        let rows = log_probs.chunks_exact(classes.max(1)).zip(range);
-        for (loss, (log_probs, row)) in losses.into_slice().iter_mut().zip(rows) {
-            let smooth = f64::from(label_smoothing);
-            let mut sum = (1.0 - smooth) * f64::from(log_probs[targets[row] as usize]);
-            if label_smoothing > 0.0 {
-                sum += smooth / classes as f64 * self::sum(log_probs);
-            }
-            *loss = -sum as f32;
-        }
-    });
-}
-
-/// dlogits = β·dlogits + scale · (softmax − (1 − s) · one_hot(target) − s / classes).
-///
-/// `scale` is the gradient of every row's loss: 1 / rows for the mean, 1 for the sum.
-///
-/// # Panics
-/// When a length does not fit, a target is not below `classes`, or `label_smoothing` is not in [0, 1].
-#[track_caller]
-pub fn cross_entropy_backward(
-    dlogits: &mut [f32],
-    scale: f32,
-    log_probs: &[f32],
-    targets: &[u32],
-    classes: usize,
-    label_smoothing: f32,
-    beta: Beta,
-) {
-    let rows = targets.len();
-    check("cross_entropy_backward", &[dlogits.len(), log_probs.len()], rows, classes);
-    check_targets("cross_entropy_backward", targets, classes, label_smoothing);
-    let everywhere = label_smoothing / classes as f32;
-    for_each_task(dlogits, rows, classes, EXP_WORK, |start, dlogits| {
-        beta.prepare(dlogits);
-        with_exp(&log_probs[start..start + dlogits.len()], |probs| {
-            let targets = targets[start / classes..].iter();
-            let rows = rows_of(dlogits, classes).zip(probs.chunks_exact(classes));
-            for ((dlogits, probs), &target) in rows.zip(targets) {
-                for (class, (dlogit, prob)) in dlogits.iter_mut().zip(probs).enumerate() {
-                    let is_target = class == target as usize;
-                    let expected = if is_target { 1.0 - label_smoothing + everywhere } else { everywhere };
-                    *dlogit += scale * (prob - expected);
-                }
-            }
-        });
-    });
-}
-
 /// Calls `f(start, y[start..])` for the rows of each task, `cost` element operations per element.
 fn for_each_task(y: &mut [f32], rows: usize, cols: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     for_each_chunk(rows, task_rows(cols), cost * y.len(), rows_mut(y, cols), |range, y| {
@@ -214,15 +147,4 @@ fn check(name: &str, lens: &[usize], rows: usize, cols: usize) {
     for &len in lens {
         assert_eq!(len, expected, "{name}: length for rows x cols = {rows} x {cols}");
     }
-}
-
-#[track_caller]
-fn check_targets(name: &str, targets: &[u32], classes: usize, label_smoothing: f32) {
-    if let Some(row) = targets.iter().position(|&target| target as usize >= classes) {
-        panic!("{name}: the target {} of row {row} is not below the {classes} classes", targets[row]);
-    }
-    assert!(
-        (0.0..=1.0).contains(&label_smoothing),
-        "{name}: label_smoothing is {label_smoothing}, it must lie in [0, 1]"
-    );
 }

@@ -30,32 +30,44 @@ pub fn log_softmax_backward(dy: &[f64], y: &[f64], cols: usize) -> Vec<f64> {
     })
 }
 
-/// The loss of each row: −Σ target distribution · log-softmax.
-pub fn cross_entropy_forward(logits: &[f64], targets: &[u32], classes: usize, smoothing: f64) -> Vec<f64> {
-    let log_probs = log_softmax_forward(logits, classes);
-    let expected = target_distribution(targets, classes, smoothing);
-    let products: Vec<f64> = log_probs.iter().zip(expected).map(|(log_prob, e)| -e * log_prob).collect();
-    products.chunks_exact(classes).map(|row| row.iter().sum()).collect()
+/// The loss of each row: −Σ mass · log-softmax.
+pub fn cross_entropy_forward(logits: &[f64], masses: &[f64], classes: usize) -> Vec<f64> {
+    nll_forward(&log_softmax_forward(logits, classes), masses, classes)
 }
 
-/// scale · (softmax − target distribution).
-pub fn cross_entropy_backward(
-    scale: f64,
-    logits: &[f64],
-    targets: &[u32],
-    classes: usize,
-    smoothing: f64,
-) -> Vec<f64> {
-    let expected = target_distribution(targets, classes, smoothing);
-    softmax_forward(logits, classes).iter().zip(expected).map(|(prob, e)| scale * (prob - e)).collect()
+/// scale · (softmax · Σ masses − masses).
+pub fn cross_entropy_backward(scale: f64, logits: &[f64], masses: &[f64], classes: usize) -> Vec<f64> {
+    rows(&softmax_forward(logits, classes), masses, classes, |probs, masses| {
+        let total: f64 = masses.iter().sum();
+        probs.iter().zip(masses).map(|(prob, mass)| scale * (prob * total - mass)).collect()
+    })
 }
 
-/// (1 − s) · one-hot + s / classes, one row per target.
-fn target_distribution(targets: &[u32], classes: usize, smoothing: f64) -> Vec<f64> {
-    let one_hot =
-        |target: u32| (0..classes).map(move |class| if class == target as usize { 1.0 } else { 0.0 });
-    let hot = targets.iter().flat_map(|&target| one_hot(target));
-    hot.map(|hot| (1.0 - smoothing) * hot + smoothing / classes as f64).collect()
+/// The loss of each row: −Σ mass · log-probability.
+pub fn nll_forward(log_probs: &[f64], masses: &[f64], classes: usize) -> Vec<f64> {
+    rows(log_probs, masses, classes, |log_probs, masses| {
+        // What nobody expects costs nothing, not 0 · ∞.
+        let shares = log_probs.iter().zip(masses).filter(|(_, mass)| **mass != 0.0);
+        vec![shares.map(|(log_prob, mass)| -mass * log_prob).sum()]
+    })
+}
+
+/// What is expected of each class: weight · ((1 − s) · target + s / classes), row by row.
+pub fn class_masses(targets: &[f64], weight: &[f64], smoothing: f64) -> Vec<f64> {
+    let classes = weight.len() as f64;
+    let mass = |(target, weight): (&f64, &f64)| weight * ((1.0 - smoothing) * target + smoothing / classes);
+    targets.iter().zip(weight.iter().cycle()).map(mass).collect()
+}
+
+/// [`class_masses`] of labels; all 0 where a label is the ignored one.
+pub fn label_masses(labels: &[u32], ignore_index: Option<u32>, weight: &[f64], smoothing: f64) -> Vec<f64> {
+    let row = |&label: &u32| {
+        let one_hot: Vec<f64> =
+            (0..weight.len()).map(|class| if class == label as usize { 1.0 } else { 0.0 }).collect();
+        let masses = class_masses(&one_hot, weight, smoothing);
+        if Some(label) == ignore_index { vec![0.0; weight.len()] } else { masses }
+    };
+    labels.iter().flat_map(row).collect()
 }
 
 fn rows(a: &[f64], b: &[f64], cols: usize, f: impl Fn(&[f64], &[f64]) -> Vec<f64>) -> Vec<f64> {

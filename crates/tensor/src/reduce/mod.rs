@@ -119,10 +119,8 @@ pub fn reduce_rows(
     }
     let n = if reduction == Reduction::Mean { shards.count(rows) } else { 0 };
     if cols == 1 {
-        let of_shard = |shard: usize| sum_f64(&x[shards.rows_of(shard..shard + 1, rows)]);
-        let mut sum = [shards.fold(x.len(), 0.0, of_shard, |a, b| *a += b)];
-        shards.join_f64(&mut sum, &|a, b| a[0] += b[0]);
-        return elementwise::copy_or_add(y, &[reduction.finish(sum[0], n)], beta);
+        let [sum] = sums_of_rows([x], shards);
+        return elementwise::copy_or_add(y, &[reduction.finish(sum, n)], beta);
     }
     let level = Level::current().at_most_avx2();
     accumulate_columns(
@@ -142,6 +140,25 @@ pub fn reduce_rows(
             elementwise::copy_or_add(y, &rounded[..y.len()], beta);
         },
     );
+}
+
+/// The sum of each of several columns, whose rows are those of a batch's images, in f64: within each shard, and joined
+/// in the tree of [`crate::parallel`]. For a quotient of sums, which rounds once.
+///
+/// # Panics
+/// When the columns are not equally long.
+#[track_caller]
+pub fn sums_of_rows<const N: usize>(columns: [&[f32]; N], shards: &Shards<'_>) -> [f64; N] {
+    let rows = columns.first().map_or(0, |column| column.len());
+    assert!(columns.iter().all(|column| column.len() == rows), "sums_of_rows: columns of one length");
+    let of_shard = |shard: usize| {
+        let rows = shards.rows_of(shard..shard + 1, rows);
+        columns.map(|column| sum_f64(&column[rows.clone()]))
+    };
+    let add = |a: &mut [f64], b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    let mut sums = shards.fold(N * rows, [0.0; N], of_shard, |a, b| add(a, &b));
+    shards.join_f64(&mut sums, &add);
+    sums
 }
 
 /// Numbers that are accumulated for each of a block of columns.
