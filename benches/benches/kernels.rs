@@ -151,15 +151,7 @@ fn streams(c: &mut Criterion<AgainstPeak>) {
         b.iter(|| reduce_rows(&mut db, &dy, ROWS, COLS, Reduction::Sum, &shards, Beta::Zero));
     });
 
-    let shape = Pool2dShape {
-        batch: 64,
-        height: 32,
-        width: 32,
-        channels: COLS,
-        kernel_size: [2, 2],
-        stride: [2, 2],
-        padding: [0, 0],
-    };
+    let shape = Pool2dShape::new([64, 32, 32, COLS], [2, 2], [2, 2], [0, 0]);
     let (mut pooled, mut indices) = (values(n / 4), vec![0; n / 4]);
     group.throughput(Throughput::Bytes((4 * n + 8 * n / 4) as u64));
     group.bench_function("max-pool forward", |b| {

@@ -8,7 +8,7 @@
 //! im2col with matrixmultiply, activation and pool as ops of their own. The mean training loss of each epoch, as CSV.
 
 use anyhow::Result;
-use autograd::{Conv2dOptions, Graph, Mode, ParamId, Params, Tape, Var};
+use autograd::{Conv2dOptions, Graph, Mode, ParamId, Params, Pool2dOptions, Tape, Var};
 use bench_protocol::cifar_folder;
 use data::{Batch, Cifar, CifarKind, Loader, Part};
 use nn::{Layer, Sequential, models};
@@ -112,7 +112,7 @@ fn general_forward(g: &Graph<'_>, params: &[ParamId], images: Var) -> Var {
         let (weight, bias) = (g.param(block[0]), g.param(block[1]));
         x = g.conv2d(x, weight, Some(bias), options);
         x = g.relu(x);
-        x = g.max_pool2d(x, [2, 2], [2, 2], [0, 0]);
+        x = g.max_pool2d(x, Pool2dOptions::new([2, 2]));
     }
     x = g.flatten(x);
     x = general_linear(g, linears[0], linears[1], x);

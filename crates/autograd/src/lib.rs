@@ -17,11 +17,12 @@ pub use batch::{Images, Operands};
 pub use graph::{Graph, Output, Traced};
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{
-    AttentionOptions, BatchNormOptions, BceOptions, BceWithLogitsOptions, Conv2dOptions,
-    CosineEmbeddingOptions, CrossEntropyOptions, GaussianNllOptions, HingeEmbeddingOptions, KlDivOptions,
-    LocalResponseNormOptions, MarginRankingOptions, MultiMarginOptions, NllOptions, PadMode, Pairing,
-    PoissonNllOptions, QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, RotaryOptions,
-    SmoothL1Options, StochasticDepthMode, Target, TripletMarginOptions,
+    AttentionOptions, BatchNormOptions, BceOptions, BceWithLogitsOptions, Conv1dOptions, Conv2dOptions,
+    ConvTranspose1dOptions, ConvTranspose2dOptions, CosineEmbeddingOptions, CrossEntropyOptions,
+    GaussianNllOptions, HingeEmbeddingOptions, Interpolation, KlDivOptions, LocalResponseNormOptions,
+    MarginRankingOptions, MultiMarginOptions, NllOptions, PadMode, Pairing, PoissonNllOptions, Pool1dOptions,
+    Pool2dOptions, PoolOptions, QueryKeyValue, RecurrentOptions, Reduction, ResizeTo, RnnNonlinearity,
+    RotaryOptions, SmoothL1Options, StochasticDepthMode, Target, TripletMarginOptions,
 };
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
 pub use tape::{Indices, Mode, Tape, Var};

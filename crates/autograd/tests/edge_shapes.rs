@@ -8,8 +8,9 @@ mod unary;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, Conv2dOptions, CrossEntropyOptions, Graph, LocalResponseNormOptions,
-    Mode, PadMode, Params, RecurrentOptions, Reduction, Role, StochasticDepthMode, Tape, Var,
+    AttentionOptions, BatchNormOptions, Conv2dOptions, ConvTranspose2dOptions, CrossEntropyOptions, Graph,
+    Interpolation, LocalResponseNormOptions, Mode, PadMode, Params, Pool2dOptions, RecurrentOptions,
+    Reduction, ResizeTo, Role, StochasticDepthMode, Tape, Var,
 };
 use losses::LOSSES;
 use unary::UNARY;
@@ -245,8 +246,8 @@ fn images_of_nothing_and_of_one_pixel() {
         on(&[&[1, 4, 4, 3], &[0, 3, 3, 3], &[0]], op).panics("must be at least 1");
     }
     let pools: [fn(&Graph<'_>, &[Var]) -> Var; 2] = [
-        |g, v| g.max_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
-        |g, v| g.avg_pool2d(v[0], [2, 2], [2, 2], [1, 1]),
+        |g, v| g.max_pool2d(v[0], Pool2dOptions { padding: [1, 1], ..Pool2dOptions::new([2, 2]) }),
+        |g, v| g.avg_pool2d(v[0], Pool2dOptions { padding: [1, 1], ..Pool2dOptions::new([2, 2]) }),
     ];
     for (pool, expected) in pools.into_iter().zip([1.0, 0.25]) {
         on(&[&[0, 4, 4, 3]], pool).gives_nothing(&[0, 3, 3, 3]);
@@ -369,12 +370,14 @@ fn options_that_overflow() {
     conv(|options| options.groups = 0).panics("with groups = 0 takes 0");
     conv(|options| options.groups = usize::MAX).panics("has 1 channels");
 
-    type Pool = fn(&Graph<'_>, Var, [usize; 2], [usize; 2], [usize; 2]) -> Var;
+    type Pool = fn(&Graph<'_>, Var, Pool2dOptions) -> Var;
     let pools: [Pool; 2] =
-        [|g, x, k, s, p| g.max_pool2d(x, k, s, p), |g, x, k, s, p| g.avg_pool2d(x, k, s, p)];
-    for pool in pools {
+        [|g, x, options| g.max_pool2d(x, options), |g, x, options| g.avg_pool2d(x, options)];
+    for (pool, ceil_mode) in pools.into_iter().flat_map(|pool| [(pool, false), (pool, true)]) {
         let pool = |kernel_size: usize, stride: usize, padding: usize| {
-            on(&[&[1, 3, 3, 1]], |g, v| pool(g, v[0], [kernel_size; 2], [stride; 2], [padding; 2]))
+            let new = Pool2dOptions::new([kernel_size; 2]);
+            let options = Pool2dOptions { stride: [stride; 2], padding: [padding; 2], ceil_mode, ..new };
+            on(&[&[1, 3, 3, 1]], |g, v| pool(g, v[0], options))
         };
         pool(usize::MAX, 1, 0).panics("does not fit");
         pool(usize::MAX, 1, usize::MAX / 2).panics("too many pixels");
@@ -383,4 +386,41 @@ fn options_that_overflow() {
         pool(1, 0, 0).panics("must be at least 1");
         pool(3, usize::MAX, 0).gives(&[1, 1, 1, 1], 1.0);
     }
+}
+
+#[test]
+fn images_and_sequences_of_nothing_and_without_bounds() {
+    let twice = |g: &Graph<'_>, v: &[Var]| {
+        let mode = Interpolation::Bilinear { align_corners: false };
+        g.interpolate(v[0], ResizeTo::ScaleFactor([2.0, 2.0]), mode)
+    };
+    let up = |g: &Graph<'_>, v: &[Var]| g.conv_transpose2d(v[0], v[1], Some(v[2]), Default::default());
+    let conv1d = |g: &Graph<'_>, v: &[Var]| g.conv1d(v[0], v[1], None, Default::default());
+    for (dims, pooled, doubled) in
+        [([0, 4, 4, 3], [0, 2, 3, 3], [0, 8, 8, 3]), ([1, 4, 4, 0], [1, 2, 3, 0], [1, 8, 8, 0])]
+    {
+        on(&[&dims], |g, v| g.adaptive_avg_pool2d(v[0], [2, 3])).gives_nothing(&pooled);
+        on(&[&dims], |g, v| g.adaptive_max_pool2d(v[0], [2, 3])).gives_nothing(&pooled);
+        on(&[&dims], twice).gives_nothing(&doubled);
+    }
+    on(&[&[0, 2, 2, 4]], |g, v| g.pixel_shuffle(v[0], 2)).gives_nothing(&[0, 4, 4, 1]);
+    on(&[&[0, 2, 2, 4]], |g, v| g.pixel_unshuffle(v[0], 2)).gives_nothing(&[0, 1, 1, 16]);
+    on(&[&[0, 12]], |g, v| g.unflatten(v[0], 1, &[2, 2, 3])).gives_nothing(&[0, 2, 2, 3]);
+    on(&[&[0, 4, 4, 3], &[3, 2, 3, 3], &[2]], up).gives_nothing(&[0, 6, 6, 2]);
+    on(&[&[1, 1, 1, 1], &[1, 1, 3, 3], &[1]], up).gives(&[1, 3, 3, 1], 2.0);
+    on(&[&[1, 0, 4, 3], &[3, 2, 3, 3], &[2]], up).panics("must be at least 1");
+    on(&[&[0, 4, 3], &[2, 3, 3]], conv1d).gives_nothing(&[0, 2, 2]);
+    on(&[&[1, 0, 3], &[2, 3, 3]], conv1d).panics("must be at least 1");
+    on(&[&[1, 0, 4, 3]], |g, v| g.adaptive_avg_pool2d(v[0], [1, 1])).panics("at least one pixel");
+    on(&[&[1, 0, 4, 3]], twice).panics("has no pixel");
+
+    on(&[&[1, 3, 3, 1]], |g, v| g.adaptive_max_pool2d(v[0], [usize::MAX, 1])).panics("is too large");
+    on(&[&[1, 3, 3, 1]], |g, v| g.interpolate(v[0], ResizeTo::Size([usize::MAX, 2]), Interpolation::Nearest))
+        .panics("more elements than memory can address");
+    on(&[&[1, 3, 3, 4]], |g, v| g.pixel_shuffle(v[0], usize::MAX)).panics("do not divide");
+    on(&[&[1, 3, 3, 1], &[1, 1, 3, 3]], |g, v| {
+        let options = ConvTranspose2dOptions { stride: [usize::MAX, 1], ..Default::default() };
+        g.conv_transpose2d(v[0], v[1], None, options)
+    })
+    .panics("more elements than memory can address");
 }

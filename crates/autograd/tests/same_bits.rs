@@ -12,9 +12,9 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, Graph, LocalResponseNormOptions, Mode, PadMode, Params,
-    QueryKeyValue, RecurrentOptions, Reduction, RnnNonlinearity, Role, RotaryOptions, StochasticDepthMode,
-    Tape, Var,
+    AttentionOptions, BatchNormOptions, Conv2dOptions, ConvTranspose2dOptions, Graph, Interpolation,
+    LocalResponseNormOptions, Mode, PadMode, Params, Pool2dOptions, QueryKeyValue, RecurrentOptions,
+    Reduction, ResizeTo, RnnNonlinearity, Role, RotaryOptions, StochasticDepthMode, Tape, Var,
 };
 use cnn::Cnn;
 use losses::LOSSES;
@@ -144,8 +144,8 @@ fn of_all_other_ops() {
             let gated = g.glu(g.concat(&[ratio, normal], 1));
             let sum = g.scale(terms.fold(gated, |sum, term| g.add(sum, term)), 0.05);
             let images = g.reshape(sum, [30, 10, 10, COLS]);
-            let (avg, max) =
-                (g.avg_pool2d(images, [3, 3], [2, 2], [1, 1]), g.max_pool2d(images, [3, 3], [2, 2], [1, 1]));
+            let windows = Pool2dOptions { stride: [2, 2], padding: [1, 1], ..Pool2dOptions::new([3, 3]) };
+            let (avg, max) = (g.avg_pool2d(images, windows), g.max_pool2d(images, windows));
             let both = g.concat(&[avg, max], 0);
             let permuted = g.permute(both, &[0, 3, 1, 2]);
             let means = g.mean_axes(permuted, [0, 2], false);
@@ -188,6 +188,28 @@ fn of_recurrent_layers() {
                 x = g.slice(all, 1, 0..T);
             }
             g.mean(g.mul(x, x))
+        })
+    });
+}
+
+/// Ops between images of different sizes, and a kernel for each channel.
+#[test]
+fn of_ops_that_resize_images() {
+    check(|params| {
+        let (up, depthwise) = (weight(params, "up", &[24, 24, 3, 3]), weight(params, "dw", &[24, 1, 3, 3]));
+        Box::new(move |g| {
+            let x = g.variable([21, 14, 14, 24], &numbers(21 * 14 * 14 * 24, 3));
+            let (up, depthwise) = (g.param(up), g.param(depthwise));
+            let groups = Conv2dOptions { groups: 24, padding: [1, 1], ..Default::default() };
+            let y = g.conv2d(x, depthwise, None, groups);
+            let twice =
+                ConvTranspose2dOptions { stride: [2, 2], output_padding: [1, 1], ..Default::default() };
+            let y = g.conv_transpose2d(y, up, None, twice);
+            let y =
+                g.interpolate(y, ResizeTo::Size([19, 18]), Interpolation::Bilinear { align_corners: true });
+            let (avg, max) = (g.adaptive_avg_pool2d(y, [8, 8]), g.adaptive_max_pool2d(y, [8, 8]));
+            let y = g.conv2d(g.add(avg, max), depthwise, None, Conv2dOptions { stride: [2, 2], ..groups });
+            g.mean(g.mul(y, y))
         })
     });
 }

@@ -15,8 +15,9 @@ mod unary;
 mod weights;
 
 use autograd::{
-    AttentionOptions, BatchNormOptions, LocalResponseNormOptions, Mode, PadMode, Params, QueryKeyValue,
-    Reduction, Role, StochasticDepthMode, Tape,
+    AttentionOptions, BatchNormOptions, Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions,
+    ConvTranspose2dOptions, Interpolation, LocalResponseNormOptions, Mode, PadMode, Params, Pool1dOptions,
+    QueryKeyValue, Reduction, ResizeTo, Role, StochasticDepthMode, Tape,
 };
 use cnn::Cnn;
 use counting::Allocator;
@@ -130,4 +131,30 @@ fn a_steady_step_allocates_nothing() {
         g.backward(loss);
     });
     assert_eq!(n, 0, "tokens");
+
+    let mut params = Params::new();
+    let (up, depthwise) =
+        (weight(&mut params, "up", &[18, 18, 3, 3]), weight(&mut params, "depthwise", &[18, 1, 3, 3]));
+    let sequence = weight(&mut params, "sequence", &[18, 18, 3]);
+    let values = numbers(20 * 8 * 8 * 18, 3);
+    let mut tape = Tape::new();
+    let n = allocations_of(2, |step| {
+        let mut g = tape.begin(&mut params, Mode::train(7, step));
+        let x = g.variable([20, 8, 8, 18], &values);
+        let (up, depthwise, sequence) = (g.param(up), g.param(depthwise), g.param(sequence));
+        let twice = ConvTranspose2dOptions { stride: [2, 2], output_padding: [1, 1], ..Default::default() };
+        let y = g.conv_transpose2d(x, up, None, twice);
+        let groups = Conv2dOptions { groups: 18, padding: [1, 1], ..Default::default() };
+        let y = g.conv2d(y, depthwise, None, groups);
+        let y = g.interpolate(y, ResizeTo::Size([9, 6]), Interpolation::Bilinear { align_corners: false });
+        let y = g.add(g.adaptive_avg_pool2d(y, [4, 4]), g.adaptive_max_pool2d(y, [4, 4]));
+        let y = g.pixel_unshuffle(g.conv2d(y, depthwise, None, groups), 2);
+        let y = g.reshape(g.pixel_shuffle(y, 2), [20, 16, 18]);
+        let y = g.conv1d(y, sequence, None, Conv1dOptions::default());
+        let y = g.max_pool1d(y, Pool1dOptions::new([2]));
+        let y = g.conv_transpose1d(y, sequence, None, ConvTranspose1dOptions::default());
+        let loss = g.sum(g.mul(y, y));
+        g.backward(loss);
+    });
+    assert_eq!(n, 0, "ops of images and sequences");
 }

@@ -58,7 +58,7 @@ mod tests {
     use tensor::conv::Algorithm;
 
     use super::*;
-    use crate::layers::{Flatten, Tanh};
+    use crate::layers::{Flatten, PaddingMode, Tanh};
     use crate::sequential::Sequential;
 
     /// How many layers at the front of the model run as one; 0 where none do.
@@ -77,7 +77,11 @@ mod tests {
         let image = [2, 8, 8, 3];
         assert_eq!(n_fused(block(conv(), MaxPool2d::new(2)), &image), 3);
         assert_eq!(n_fused(block(conv().bias(false), MaxPool2d::new([2, 2]).stride(2)), &image), 3);
+        let same = || Conv2d::new(3, 8, 3).padding_same();
+        assert_eq!(n_fused(block(same(), MaxPool2d::new(2)), &image), 3);
+        assert_eq!(n_fused(block(same().padding_mode(PaddingMode::Reflect), MaxPool2d::new(2)), &image), 0);
         assert_eq!(n_fused(block(conv(), MaxPool2d::new(3)), &image), 0);
+        assert_eq!(n_fused(block(conv(), MaxPool2d::new(2).ceil_mode(true)), &image), 0);
         assert_eq!(n_fused(block(conv(), MaxPool2d::new(2).stride(1)), &image), 0);
         assert_eq!(n_fused(block(conv().stride(2), MaxPool2d::new(2)), &image), 0);
         assert_eq!(n_fused(block(conv().algorithm(Algorithm::Im2col), MaxPool2d::new(2)), &image), 0);

@@ -11,6 +11,7 @@ mod sequential;
 mod summary;
 pub mod weights;
 
+pub use autograd::Interpolation;
 pub use init::Init;
 pub use layer::{Child, CloneLayer, Handle, Layer, Scope, build};
 pub use layers::*;

@@ -58,6 +58,11 @@ Sequential(
     (19): Softplus(beta=2.0, threshold=10.0)
     (20): Tanh()
   )
+  (branches): Parallel(
+    concat_axis=1
+    (0): Linear(in_features=4, out_features=2, bias=True)
+    (side): Linear(in_features=4, out_features=3, bias=True)
+  )
 )";
 
 /// A layer over tokens, as another crate would have one: its tokens as one number each.

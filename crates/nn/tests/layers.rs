@@ -78,14 +78,14 @@ proptest! {
         let ([kh, sh, ph, _, height], [kw, sw, pw, _, width]) = (rows, cols);
         let padding = [ph.min(kh / 2), pw.min(kw / 2)];
         let (height, width) = (height.max(kh), width.max(kw));
-        let shape = Pool2dShape { batch, height, width, channels, kernel_size: [kh, kw], stride: [sh, sw], padding };
+        let shape = Pool2dShape::new([batch, height, width, channels], [kh, kw], [sh, sw], padding);
         let x = uniform(3, batch * height * width * channels);
         let (f64s, dims) = (reference::to_f64(&x), [batch, height, width, channels]);
         let max = MaxPool2d::new([kh, kw]).stride([sh, sw]).padding(padding);
         let avg = AvgPool2d::new([kh, kw]).stride([sh, sw]).padding(padding);
         let none = &mut Params::new();
         assert_close(&run(&max, none, Mode::eval(), &dims, &x), &reference::max_pool2d_forward(&f64s, &shape).0, 0.0);
-        assert_close(&run(&avg, none, Mode::eval(), &dims, &x), &reference::avg_pool2d_forward(&f64s, &shape), 1e-6);
+        assert_close(&run(&avg, none, Mode::eval(), &dims, &x), &reference::avg_pool2d_forward(&f64s, &shape, true), 1e-6);
     }
 
     #[test]

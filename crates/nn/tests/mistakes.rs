@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Mode, Params, StochasticDepthMode, Tape};
 use nn::{
-    BatchNorm2d, Child, Conv2d, Dropout, Flatten, GRU, GlobalAvgPool2d, GroupNorm, InstanceNorm2d, LSTM,
-    Layer, LayerNorm, Linear, MaxPool2d, ReLU, Residual, Sequences, Sequential, State, StochasticDepth,
+    BatchNorm2d, Child, Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, GRU, GlobalAvgPool2d, GroupNorm,
+    InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, Parallel, ReLU, ReflectionPad2d, Residual,
+    Sequences, Sequential, State, StochasticDepth, ZeroPad2d,
 };
 
 /// The message of the panic within.
@@ -38,7 +39,7 @@ fn shapes_that_do_not_fit() {
         let block = Residual::new(Sequential::new().add(Conv2d::new(3, 8, 1)));
         Sequential::new().add(if shortcut { block.shortcut(Conv2d::new(3, 8, 3)) } else { block })
     };
-    let table: [(&str, Sequential, &[usize]); 12] = [
+    let table: [(&str, Sequential, &[usize]); 19] = [
         ("the Linear behind Flatten has the wrong size", cnn(Linear::new(512, 10)), &[2, 32, 32, 3]),
         (
             "the same, fused with a ReLU",
@@ -53,6 +54,21 @@ fn shapes_that_do_not_fit() {
         ("no Flatten", Sequential::new().add(Conv2d::new(3, 8, 1)).add(Linear::new(128, 10)), &[2, 4, 4, 3]),
         ("pooled twice", Sequential::new().add(GlobalAvgPool2d).add(GlobalAvgPool2d), &[2, 4, 4, 3]),
         ("another number of channels", Sequential::new().add(BatchNorm2d::new(8)), &[2, 4, 4, 3]),
+        ("PyTorch's order, a pool", Sequential::new().add(MaxPool2d::new(2)), &[2, 1, 28, 28]),
+        ("PyTorch's order, batch norm", Sequential::new().add(BatchNorm2d::new(3)), &[2, 3, 8, 8]),
+        ("PyTorch's order, a sequence", Sequential::new().add(Conv1d::new(3, 8, 3)), &[2, 3, 9]),
+        ("a border around a sequence", Sequential::new().add(ZeroPad2d::new(1)), &[2, 9, 3]),
+        ("a mirror that is too small", Sequential::new().add(ReflectionPad2d::new(2)), &[2, 2, 9, 3]),
+        (
+            "branches of different shapes",
+            Sequential::new().add(Parallel::sum().add(ReLU).add_named("pool", MaxPool2d::new(2))),
+            &[2, 4, 4, 3],
+        ),
+        (
+            "the same, one after the other",
+            Sequential::new().add(Parallel::concat(3).add(ReLU).add(MaxPool2d::new(2))),
+            &[2, 4, 4, 3],
+        ),
         ("a body that changes the shape", block(false), &[2, 4, 4, 3]),
         ("a shortcut that makes another shape", block(true), &[2, 4, 4, 3]),
     ];
@@ -73,6 +89,12 @@ fn options_that_cannot_be() {
         message(|| nn::build(Conv2d::new(4, 6, 3).groups(0), 0)),
         says(Sequential::new().add(Conv2d::new(3, 8, 3).stride(0)), &[2, 4, 4, 3]),
         says(Sequential::new().add(MaxPool2d::new(2).padding(2)), &[2, 4, 4, 3]),
+        message(|| nn::build(Conv2d::new(3, 8, 3).padding_same().stride(2), 0)),
+        message(|| nn::build(ConvTranspose2d::new(4, 6, 3).groups(4), 0)),
+        message(|| nn::build(Conv1d::new(4, 6, 3).groups(4), 0)),
+        says(Sequential::new().add(ConvTranspose2d::new(3, 8, 3).output_padding(1)), &[2, 4, 4, 3]),
+        says(Sequential::new().add(Parallel::sum()), &[2, 4, 4, 3]),
+        message(|| (0..33).fold(Parallel::sum(), |parallel, _| parallel.add(ReLU))),
     ];
     insta::assert_snapshot!(report.join("\n"));
 }

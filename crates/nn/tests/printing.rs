@@ -2,9 +2,11 @@
 
 use autograd::{RnnNonlinearity, StochasticDepthMode};
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Flatten, GELU, GRU, GlobalAvgPool2d,
-    GroupNorm, InstanceNorm2d, LSTM, Layer, LayerNorm, LeakyReLU, Linear, LocalResponseNorm, MaxPool2d,
-    RMSNorm, RNN, ReLU, Residual, Sequential, Sigmoid, StochasticDepth, Tanh, models,
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm1d, BatchNorm2d, ConstantPad1d,
+    Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dropout, Dropout2d, Flatten, GELU, GRU,
+    GlobalAvgPool2d, GroupNorm, InstanceNorm2d, Interpolation, LSTM, Layer, LayerNorm, LeakyReLU, Linear,
+    LocalResponseNorm, MaxPool1d, MaxPool2d, PaddingMode, Parallel, PixelShuffle, PixelUnshuffle, RMSNorm,
+    RNN, ReLU, Residual, Sequential, Sigmoid, StochasticDepth, Tanh, Unflatten, Upsample, ZeroPad2d, models,
 };
 
 #[test]
@@ -76,4 +78,43 @@ fn an_empty_model() {
     let (net, params) = nn::build(Sequential::new(), 0);
     assert_eq!(format!("{net:?}"), "Sequential()");
     assert_eq!(net.summary(&params, [1]).to_string().lines().last(), Some("0 parameters"));
+}
+
+/// The layers of images and sequences with options, and the shapes that they make one after the other.
+fn spatial_layers() -> Sequential {
+    let bilinear = Interpolation::Bilinear { align_corners: true };
+    let branches = Parallel::concat(3)
+        .add(Conv2d::new(4, 2, [4, 3]).padding_same().padding_mode(PaddingMode::Reflect))
+        .add_named("pool", AvgPool2d::new(3).stride(1).padding(1).count_include_pad(false));
+    Sequential::new()
+        .add(ZeroPad2d::new([1, 2, 3, 4]))
+        .add(ConvTranspose2d::new(3, 4, [3, 2]).stride(2).output_padding([1, 0]).bias(false))
+        .add(branches)
+        .add(Parallel::sum().add(ReLU).add(Sequential::new()))
+        .add(MaxPool2d::new(3).dilation(2).ceil_mode(true))
+        .add(Upsample::scale_factor(2.0))
+        .add(Upsample::size([6, 8]).mode(bilinear))
+        .add(PixelUnshuffle::new(2))
+        .add(PixelShuffle::new(2))
+        .add(AdaptiveMaxPool2d::new([4, 2]))
+        .add(Flatten.start_dim(2))
+        .add(ConstantPad1d::new([0, 5], 1.5))
+        .add(Conv1d::new(12, 8, 3).dilation(2).groups(4))
+        .add(ConvTranspose1d::new(8, 6, 3).stride(2).output_padding(1))
+        .add(MaxPool1d::new(2))
+        .add(AvgPool1d::new(2).stride(1))
+        .add(Flatten)
+        .add(Unflatten::new(1, &[1, 5, 6]))
+        .add(AdaptiveAvgPool2d::new(1))
+}
+
+#[test]
+fn layers_of_images_and_sequences_as_pytorch_writes_them() {
+    insta::assert_snapshot!(format!("{:?}", spatial_layers()));
+}
+
+#[test]
+fn layers_of_images_and_sequences_as_a_table() {
+    let (net, params) = nn::build(spatial_layers(), 0);
+    insta::assert_snapshot!(net.summary(&params, [2, 8, 8, 3]));
 }

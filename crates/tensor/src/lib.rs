@@ -6,6 +6,7 @@ pub mod attention;
 pub mod conv;
 pub mod dropout;
 pub mod embedding;
+pub mod interpolate;
 pub mod linear;
 pub mod loss;
 pub mod norm;

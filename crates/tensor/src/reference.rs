@@ -11,12 +11,15 @@ pub use crate::activation::reference::{
 };
 pub use crate::attention::reference::{attention_backward, attention_forward, attention_weights};
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
-pub use crate::conv::reference::{conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+pub use crate::conv::reference::{
+    conv_transpose2d_forward, conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
+};
 pub use crate::cumsum::reference::{cumsum_backward, cumsum_forward};
 pub use crate::dropout::reference::{
     channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward,
 };
 pub use crate::embedding::reference::{embedding_backward, embedding_forward};
+pub use crate::interpolate::reference::{interpolate2d_backward, interpolate2d_forward};
 pub use crate::layout::reference::{gather_backward, gather_forward, permute, slice_backward, slice_forward};
 pub use crate::linear::reference::{linear_backward_input, linear_backward_weight, linear_forward};
 pub use crate::loss::reference::{

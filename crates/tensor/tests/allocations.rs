@@ -59,15 +59,7 @@ impl Step {
             conv2d_backward_input(dx, y, w, conv, Beta::Zero, algorithm);
             conv2d_backward_weight(dw, y, x, conv, &shards, Beta::Zero, algorithm);
         }
-        let pool = Pool2dShape {
-            batch: 40,
-            height: 16,
-            width: 16,
-            channels: 16,
-            kernel_size: [2; 2],
-            stride: [2; 2],
-            padding: [0; 2],
-        };
+        let pool = Pool2dShape::new([40, 16, 16, 16], [2; 2], [2; 2], [0; 2]);
         max_pool2d_forward(pooled, indices, y, &pool);
         max_pool2d_backward(dx, pooled, indices, &pool, Beta::One);
         let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5 };

@@ -1,11 +1,15 @@
-//! Convolution through im2col against its f64 reference.
+//! Convolution through im2col, and transposed convolution, against their f64 references.
 
 mod common;
 
 use common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
 use tensor::Beta;
-use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::conv::{
+    Algorithm, Conv2dShape, ConvTranspose2dShape, conv_transpose2d_backward_input,
+    conv_transpose2d_backward_weight, conv_transpose2d_forward, conv2d_backward_input,
+    conv2d_backward_weight, conv2d_forward,
+};
 use tensor::parallel::Shards;
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 
@@ -70,8 +74,73 @@ fn check(shape: &Conv2dShape, seed: u64) {
     );
 }
 
+/// Random shapes of transposed convolutions: the input as small as the padding allows.
+fn transposed_shapes() -> impl Strategy<Value = ConvTranspose2dShape> {
+    (shapes(), any::<[prop::sample::Index; 2]>()).prop_map(|(conv, extra)| {
+        let output_padding = [0, 1].map(|axis| extra[axis].index(conv.stride[axis]));
+        let size = |axis: usize| {
+            let span = (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1 + output_padding[axis];
+            (2 * conv.padding[axis]).saturating_sub(span - 1).div_ceil(conv.stride[axis]) + 1
+        };
+        ConvTranspose2dShape {
+            batch: conv.batch,
+            height: size(0) + conv.height / 3,
+            width: size(1) + conv.width / 3,
+            in_channels: conv.in_channels,
+            out_channels: conv.out_channels,
+            kernel_size: conv.kernel_size,
+            stride: conv.stride,
+            padding: conv.padding,
+            output_padding,
+            dilation: conv.dilation,
+            groups: conv.groups,
+        }
+    })
+}
+
+/// Holds all three passes of a transposed convolution against the reference; the algorithm is the shape's.
+fn check_transposed(shape: &ConvTranspose2dShape, seed: u64) {
+    let (conv, auto) = (shape.convolution(), Algorithm::Auto);
+    let (x, w) = (random(conv.output_len(), seed), random(conv.weight_len(), seed + 1));
+    let (bias, dy) = (random(shape.out_channels, seed + 2), random(conv.input_len(), seed + 3));
+    let [x64, w64, bias64, dy64] = [&x, &w, &bias, &dy].map(|v| to_f64(v));
+    let [x_abs, w_abs, bias_abs, dy_abs] = [&x, &w, &bias, &dy].map(|v| magnitudes(v));
+    let taps = shape.kernel_size[0] * shape.kernel_size[1];
+    let c = |n_terms: usize| (n_terms + 3) as f64;
+
+    let with_bias = (Some(&bias[..]), Some(&bias64[..]), Some(&bias_abs[..]));
+    for (bias, bias64, bias_abs) in [(None, None, None), with_bias] {
+        let mut y = vec![f32::NAN; conv.input_len()];
+        conv_transpose2d_forward(&mut y, &x, &w, bias, shape, auto);
+        let expected = reference::conv_transpose2d_forward(&x64, &w64, bias64, shape);
+        let magnitude = reference::conv_transpose2d_forward(&x_abs, &w_abs, bias_abs, shape);
+        assert_within(&y, &expected, &magnitude, c(taps * shape.in_channels / shape.groups));
+    }
+    // The gradients of a transposed convolution are passes of the convolution.
+    check_betas(
+        &reference::conv2d_forward(&dy64, &w64, None, &conv),
+        &reference::conv2d_forward(&dy_abs, &w_abs, None, &conv),
+        c(taps * shape.out_channels / shape.groups),
+        |dx, beta| conv_transpose2d_backward_input(dx, &dy, &w, shape, beta, auto),
+    );
+    check_betas(
+        &reference::conv2d_backward_weight(&x64, &dy64, &conv),
+        &reference::conv2d_backward_weight(&x_abs, &dy_abs, &conv),
+        c(shape.batch * shape.height * shape.width),
+        |dw, beta| {
+            let shards = Shards::whole(shape.batch);
+            conv_transpose2d_backward_weight(dw, &dy, &x, shape, &shards, beta, auto);
+        },
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn transposed_convolution_on_random_shapes(shape in transposed_shapes(), seed: u64) {
+        check_transposed(&shape, seed);
+    }
 
     #[test]
     fn im2col_on_random_shapes(shape in shapes(), seed: u64) {
@@ -138,6 +207,36 @@ fn an_invalid_shape_says_what_is_wrong() {
     assert!(
         reason(Conv2dShape { batch: usize::MAX / 8, ..good })
             .contains("more elements than memory can address")
+    );
+}
+
+#[test]
+fn an_invalid_transposed_shape_says_what_is_wrong() {
+    let good = ConvTranspose2dShape {
+        batch: 1,
+        height: 2,
+        width: 2,
+        in_channels: 4,
+        out_channels: 6,
+        kernel_size: [3; 2],
+        stride: [2; 2],
+        padding: [1; 2],
+        output_padding: [1; 2],
+        dilation: [1; 2],
+        groups: 2,
+    };
+    let reason = |shape: ConvTranspose2dShape| shape.validate().unwrap_err();
+    assert_eq!((good.validate(), good.out_height()), (Ok(()), 4));
+    assert!(reason(ConvTranspose2dShape { kernel_size: [0, 1], ..good }).contains("at least 1"));
+    assert!(reason(ConvTranspose2dShape { groups: 4, ..good }).contains("out_channels = 6 does not divide"));
+    let wide = ConvTranspose2dShape { output_padding: [0, 2], ..good };
+    assert!(reason(wide).contains("the output padding 2 is not less than the stride 2"));
+    assert!(
+        reason(ConvTranspose2dShape { padding: [3, 1], ..good }).contains("leaves nothing of the height 6")
+    );
+    assert!(
+        reason(ConvTranspose2dShape { stride: [usize::MAX, 2], ..good })
+            .contains("more elements than memory")
     );
 }
 

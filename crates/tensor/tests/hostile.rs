@@ -12,9 +12,10 @@ use std::path::Path;
 
 use tensor::attention::*;
 use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
-use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
+use tensor::conv::*;
 use tensor::cumsum::{cumsum_backward, cumsum_forward};
 use tensor::embedding::{embedding_backward, embedding_forward};
+use tensor::interpolate::*;
 use tensor::linear::*;
 use tensor::loss::*;
 use tensor::matmul::{MatmulShape, batched_matmul, matmul};
@@ -341,11 +342,19 @@ const OF_SIZES: &[Kernel] = &[
     }),
     ("avg_pool2d_forward", |sizes| {
         let (shape, [y, x]) = pool(sizes);
-        output(&y, |y| avg_pool2d_forward(y, &input(&x), &shape));
+        output(&y, |y| avg_pool2d_forward(y, &input(&x), &shape, true));
     }),
     ("avg_pool2d_backward", |sizes| {
         let (shape, [y, x]) = pool(sizes);
-        output(&x, |dx| avg_pool2d_backward(dx, &input(&y), &shape, Beta::Zero));
+        output(&x, |dx| avg_pool2d_backward(dx, &input(&y), &shape, true, Beta::Zero));
+    }),
+    ("interpolate2d_forward", |sizes| {
+        let (shape, [y, x]) = resized(sizes);
+        output(&y, |y| interpolate2d_forward(y, &input(&x), &shape));
+    }),
+    ("interpolate2d_backward", |sizes| {
+        let (shape, [y, x]) = resized(sizes);
+        output(&x, |dx| interpolate2d_backward(dx, &input(&y), &shape, Beta::Zero));
     }),
 ];
 
@@ -404,15 +413,14 @@ fn batch_norm(sizes: [usize; 3]) -> BatchNormShape {
 
 /// A pooling over windows of one pixel, and the sizes of its output and its input.
 fn pool([batch, height, channels]: [usize; 3]) -> (Pool2dShape, [[usize; 4]; 2]) {
-    let shape = Pool2dShape {
-        batch,
-        height,
-        width: 1,
-        channels,
-        kernel_size: [1; 2],
-        stride: [1; 2],
-        padding: [0; 2],
-    };
+    let images = [batch, height, 1, channels];
+    (Pool2dShape::new(images, [1; 2], [1; 2], [0; 2]), [images; 2])
+}
+
+/// Images made as high as they are, and the sizes of output and input.
+fn resized([batch, height, channels]: [usize; 3]) -> (Interpolate2dShape, [[usize; 4]; 2]) {
+    let (to, mode) = (ResizeTo::Size([height, 1]), Interpolation::Nearest);
+    let shape = Interpolate2dShape { batch, height, width: 1, channels, to, mode };
     (shape, [[batch, height, 1, channels]; 2])
 }
 
@@ -479,6 +487,59 @@ fn convolutions_beyond_memory_are_refused() {
                     });
                 });
             }
+        }
+    }
+}
+
+#[test]
+fn transposed_and_depthwise_convolutions_beyond_memory_are_refused() {
+    let good = ConvTranspose2dShape {
+        batch: 1,
+        height: 2,
+        width: 2,
+        in_channels: 2,
+        out_channels: 2,
+        kernel_size: [2; 2],
+        stride: [2; 2],
+        padding: [0; 2],
+        output_padding: [0; 2],
+        dilation: [1; 2],
+        groups: 2,
+    };
+    for huge in HUGE {
+        let transposed = [
+            ConvTranspose2dShape { batch: huge, ..good },
+            ConvTranspose2dShape { height: huge, ..good },
+            ConvTranspose2dShape { in_channels: huge, out_channels: huge, groups: huge, ..good },
+            ConvTranspose2dShape { kernel_size: [huge, 1], ..good },
+            ConvTranspose2dShape { stride: [huge; 2], output_padding: [huge - 1; 2], ..good },
+            ConvTranspose2dShape { padding: [huge, 1], ..good },
+            ConvTranspose2dShape { dilation: [1, huge], ..good },
+        ];
+        for (shape, n) in transposed.into_iter().flat_map(|shape| [(shape, 0), (shape, 8)]) {
+            let (x, w, auto) = (vec![0.5; n], vec![0.5; 8], Algorithm::Auto);
+            assert_refused("conv_transpose2d_forward", shape, || {
+                output(&[n], |y| conv_transpose2d_forward(y, &x, &w, None, &shape, auto));
+            });
+            assert_refused("conv_transpose2d_backward_input", shape, || {
+                output(&[n], |dx| conv_transpose2d_backward_input(dx, &x, &w, &shape, Beta::One, auto));
+            });
+            assert_refused("conv_transpose2d_backward_weight", shape, || {
+                let shards = Shards::whole(4);
+                output(&[8], |dw| {
+                    conv_transpose2d_backward_weight(dw, &x, &x, &shape, &shards, Beta::One, auto);
+                });
+            });
+        }
+        let convolution = good.convolution();
+        for shape in [
+            Conv2dShape { in_channels: huge, out_channels: huge, groups: huge, ..convolution },
+            Conv2dShape { batch: huge, ..convolution },
+            Conv2dShape { width: huge, padding: [0, huge], ..convolution },
+        ] {
+            assert_refused("conv2d_forward", shape, || {
+                output(&[8], |y| conv2d_forward(y, &[0.5; 8], &[0.5; 8], None, &shape, Algorithm::Depthwise));
+            });
         }
     }
 }

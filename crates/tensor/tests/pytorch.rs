@@ -84,22 +84,14 @@ fn convolution() {
 #[test]
 fn pooling() {
     let recorded = Recorded::load();
-    let shape = Pool2dShape {
-        batch: 2,
-        height: 7,
-        width: 6,
-        channels: 3,
-        kernel_size: [3, 2],
-        stride: [2, 2],
-        padding: [1, 1],
-    };
+    let shape = Pool2dShape::new([2, 7, 6, 3], [3, 2], [2, 2], [1, 1]);
     let (x, dy) = (numbers(shape.input_len(), 1), numbers(shape.output_len(), 9));
     let mut indices = vec![0; shape.output_len()];
     recorded.check("max_pool.y", |y| max_pool2d_forward(y, &mut indices, &x, &shape));
     assert!(indices.iter().zip(&recorded.0["max_pool.indices"]).all(|(&a, &b)| a as f32 == b));
     recorded.check("max_pool.dx", |dx| max_pool2d_backward(dx, &dy, &indices, &shape, Beta::Zero));
-    recorded.check("avg_pool.y", |y| avg_pool2d_forward(y, &x, &shape));
-    recorded.check("avg_pool.dx", |dx| avg_pool2d_backward(dx, &dy, &shape, Beta::Zero));
+    recorded.check("avg_pool.y", |y| avg_pool2d_forward(y, &x, &shape, true));
+    recorded.check("avg_pool.dx", |dx| avg_pool2d_backward(dx, &dy, &shape, true, Beta::Zero));
 }
 
 #[test]

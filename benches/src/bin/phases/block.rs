@@ -27,15 +27,7 @@ pub(crate) struct Block {
 impl Block {
     pub(crate) fn new(batch: usize, side: usize, in_channels: usize, out_channels: usize) -> Self {
         let shape = Conv2dShape::same(batch, [side; 2], [in_channels, out_channels], 3);
-        let pool = Pool2dShape {
-            batch,
-            height: side,
-            width: side,
-            channels: out_channels,
-            kernel_size: [2, 2],
-            stride: [2, 2],
-            padding: [0, 0],
-        };
+        let pool = Pool2dShape::new([batch, side, side, out_channels], [2, 2], [2, 2], [0, 0]);
         Self {
             shape,
             fused: block::Block::plan(&shape).expect("a block"),

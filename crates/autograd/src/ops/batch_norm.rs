@@ -6,7 +6,7 @@ use tensor::norm::{
     batch_norm_forward_train,
 };
 
-use super::shared::{Affine, rows_and_cols, rows_of_images, shards_of_rows};
+use super::shared::{Affine, CHANNELS_LAST, rows_and_cols, rows_of_images, shards_of_rows};
 use crate::{Backward, Commit, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
@@ -76,9 +76,13 @@ impl Op for BatchNorm {
         let running = names.into_iter().take(self.n_running).zip(&inputs[RUNNING_MEAN..]);
         for (name, shape) in running.chain(self.affine.named(inputs)) {
             if shape.dims() != [channels] {
+                let hint = match (x.dims(), shape.dims()) {
+                    ([_, first, _, _], [expected]) if first == expected => CHANNELS_LAST,
+                    _ => "",
+                };
                 return Err(ShapeError::new(format!(
                     "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
-                     or change what comes before"
+                     or change what comes before{hint}"
                 )));
             }
         }

@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::reduce::{Reduction, reduce_rows};
 
-use super::shared::image_sizes;
+use super::shared::{CHANNELS_LAST, image_sizes};
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
 /// The options of [`Graph::conv2d`], vertical before horizontal; the default is PyTorch's.
@@ -39,10 +39,11 @@ impl Conv2dOptions {
         };
         let &Self { stride, padding, dilation, groups, .. } = self;
         if group_channels.checked_mul(groups) != Some(in_channels) {
+            let takes = group_channels.saturating_mul(groups);
+            let hint = if height == takes { CHANNELS_LAST } else { "" };
             return Err(ShapeError::new(format!(
-                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} takes {}; \
-                 make in_channels {in_channels}, or change what comes before",
-                group_channels.saturating_mul(groups)
+                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} takes {takes}; \
+                 make in_channels {in_channels}, or change what comes before{hint}"
             )));
         }
         let kernel_size = [kernel_height, kernel_width];

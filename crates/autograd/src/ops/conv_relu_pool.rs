@@ -6,6 +6,7 @@ use tensor::elementwise::copy_or_add;
 use tensor::{Beta, Shape, scratch};
 
 use super::conv2d::{Conv2dOptions, check_bias};
+use super::pool_options::Pool2dOptions;
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
 /// The block says how it is computed, and that it can be.
@@ -75,7 +76,7 @@ impl Graph<'_> {
             (None, _) => {
                 let y = self.conv2d(x, weight, bias, options);
                 let y = self.relu(y);
-                self.max_pool2d(y, [2, 2], [2, 2], [0, 0])
+                self.max_pool2d(y, Pool2dOptions::new([2, 2]))
             }
         }
     }

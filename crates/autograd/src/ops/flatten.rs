@@ -1,6 +1,6 @@
 //! Images to vectors, in PyTorch's order.
 
-use tensor::Shape;
+use tensor::{MAX_RANK, Shape};
 
 use crate::{Graph, Var};
 
@@ -25,5 +25,27 @@ impl Graph<'_> {
             _ => x,
         };
         self.reshape(x, flat)
+    }
+
+    /// One axis instead of those from `start_dim` on, in their own order; `torch.flatten`. From 1 on it is
+    /// [`flatten`](Self::flatten).
+    ///
+    /// # Panics
+    /// When `x` does not have the axis `start_dim`.
+    #[track_caller]
+    pub fn flatten_from(&self, x: Var, start_dim: usize) -> Var {
+        if start_dim == 1 {
+            return self.flatten(x);
+        }
+        let shape = self.shape(x);
+        assert!(
+            start_dim < shape.rank(),
+            "flatten{}: {shape} has no axis {start_dim}; axes count from 0",
+            self.at()
+        );
+        let mut dims = [1; MAX_RANK];
+        dims[..start_dim].copy_from_slice(&shape[..start_dim]);
+        dims[start_dim] = shape[start_dim..].iter().product();
+        self.reshape(x, Shape::new(&dims[..=start_dim]))
     }
 }

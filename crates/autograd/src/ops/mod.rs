@@ -35,9 +35,14 @@ mod matmul;
 mod attention;
 mod positions;
 
+mod conv1d;
 mod conv2d;
 mod conv_relu_pool;
+mod conv_transpose2d;
+mod interpolate;
+mod pixel_shuffle;
 mod pool;
+mod pool_options;
 
 mod batch_norm;
 mod group_norm;
@@ -54,6 +59,8 @@ mod shared;
 
 pub use attention::AttentionOptions;
 pub use batch_norm::BatchNormOptions;
+pub use conv_transpose2d::ConvTranspose2dOptions;
+pub use conv1d::{Conv1dOptions, ConvTranspose1dOptions};
 pub use conv2d::Conv2dOptions;
 pub use dropout::StochasticDepthMode;
 pub use local_response_norm::LocalResponseNormOptions;
@@ -62,8 +69,10 @@ pub use loss::{
     HingeEmbeddingOptions, KlDivOptions, MarginRankingOptions, MultiMarginOptions, NllOptions,
     PoissonNllOptions, Reduction, SmoothL1Options, Target, TripletMarginOptions,
 };
+pub use pool_options::{Pool1dOptions, Pool2dOptions, PoolOptions};
 pub use positions::RotaryOptions;
 pub use recurrent::{RecurrentOptions, RnnNonlinearity};
 pub use tensor::attention::QueryKeyValue;
+pub use tensor::interpolate::{Interpolation, ResizeTo};
 pub use tensor::pad::PadMode;
 pub use tensor::positions::Pairing;

@@ -2,34 +2,41 @@
 
 use tensor::Shape;
 use tensor::pool::{
-    Pool2dShape, avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward,
+    Pool2dShape, Windows, avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward,
     global_avg_pool2d_forward, max_pool2d_backward, max_pool2d_forward,
 };
 
-use super::shared::image_sizes;
+use super::pool_options::{Pool1dOptions, Pool2dOptions};
+use super::shared::{CHANNELS_LAST, image_sizes};
 use crate::{Backward, Forward, Grad, Graph, Inputs, Op, Saved, ShapeError, Var};
 
 /// A pooling over windows: `forward(sizes, f)` and `backward(sizes, dx, dy, saved)`.
 struct Pool2d<F, B> {
     name: &'static str,
-    kernel_size: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
+    windows: [Windows; 2],
     forward: F,
     backward: B,
 }
 
 impl<F, B> Pool2d<F, B> {
     fn sizes(&self, x: Shape) -> Result<Pool2dShape, ShapeError> {
-        let [batch, height, width, channels] = image_sizes(x)?;
-        let &Self { kernel_size, stride, padding, .. } = self;
-        let sizes = Pool2dShape { batch, height, width, channels, kernel_size, stride, padding };
-        let explain = |reason| {
-            ShapeError::new(format!(
-                "a window {kernel_size:?} by {stride:?} does not fit the input {x}: {reason}"
-            ))
+        let images = image_sizes(x)?;
+        let sizes = |[batch, height, width, channels]: [usize; 4]| {
+            let sizes = Pool2dShape { batch, height, width, channels, windows: self.windows };
+            sizes.validate().map(|()| sizes)
         };
-        sizes.validate().map(|()| sizes).map_err(explain)
+        sizes(images).map_err(|reason| {
+            let windows = match self.windows {
+                [
+                    Windows::Sliding { kernel_size: kh, stride: sh, .. },
+                    Windows::Sliding { kernel_size: kw, stride: sw, .. },
+                ] => format!("a window [{kh}, {kw}] by [{sh}, {sw}] does"),
+                windows => format!("windows {:?} do", windows.map(|windows| windows.count(1))),
+            };
+            let [n, c, h, w] = images;
+            let hint = if sizes([n, h, w, c]).is_ok() { CHANNELS_LAST } else { "" };
+            ShapeError::new(format!("{windows} not fit the input {x}: {reason}{hint}"))
+        })
     }
 
     fn checked_sizes(&self, inputs: Inputs<'_>) -> Pool2dShape {
@@ -100,61 +107,93 @@ impl Graph<'_> {
         &self,
         name: &'static str,
         x: Var,
-        [kernel_size, stride, padding]: [[usize; 2]; 3],
+        windows: [Windows; 2],
         forward: impl Fn(&Pool2dShape, Forward<'_>) + Send + Sync + 'static,
         backward: impl Fn(&Pool2dShape, Grad<'_>, &[f32], &Saved) + Send + Sync + 'static,
     ) -> Var {
-        self.apply(Pool2d { name, kernel_size, stride, padding, forward, backward }, &[x])
+        self.apply(Pool2d { name, windows, forward, backward }, &[x])
     }
 
     /// The mean of each window, `[n, h, w, c]` to `[n, h', w', c]`;
-    /// `torch.nn.functional.avg_pool2d` but for the layout. The zeros of the padding count.
+    /// `torch.nn.functional.avg_pool2d` but for the layout.
     ///
-    /// h' = ⌊(h + 2·padding − kernel_size) / stride⌋ + 1, and w' likewise. An element gets the sum of
-    /// dy / (size of the window) over the windows that it lies in.
+    /// h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, and w' likewise; in ceil mode ⌈ ⌉. An
+    /// element gets the sum of dy / (elements that count) over the windows that it lies in.
     ///
     /// # Panics
     /// When `x` is not images, the window is larger than a padded image, or the padding more than half
     /// the window.
     #[track_caller]
-    pub fn avg_pool2d(
-        &self,
-        x: Var,
-        kernel_size: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 2],
-    ) -> Var {
-        let forward =
-            |sizes: &Pool2dShape, f: Forward<'_>| avg_pool2d_forward(f.output, f.inputs.value(0), sizes);
-        self.pool2d("avg_pool2d", x, [kernel_size, stride, padding], forward, |sizes, dx, dy, _| {
-            avg_pool2d_backward(dx.data, dy, sizes, dx.beta);
+    pub fn avg_pool2d(&self, x: Var, options: Pool2dOptions) -> Var {
+        let include_pad = options.count_include_pad;
+        let forward = move |sizes: &Pool2dShape, f: Forward<'_>| {
+            avg_pool2d_forward(f.output, f.inputs.value(0), sizes, include_pad);
+        };
+        self.pool2d("avg_pool2d", x, options.windows(), forward, move |sizes, dx, dy, _| {
+            avg_pool2d_backward(dx.data, dy, sizes, include_pad, dx.beta);
         })
     }
 
     /// The largest element of each window, `[n, h, w, c]` to `[n, h', w', c]`;
     /// `torch.nn.functional.max_pool2d` but for the layout. Padding never wins, NaN always does; of equal
-    /// elements the first gets the gradient.
-    ///
-    /// h' = ⌊(h + 2·padding − kernel_size) / stride⌋ + 1, and w' likewise.
+    /// elements the first gets the gradient. Sizes as of [`avg_pool2d`](Self::avg_pool2d).
     ///
     /// # Panics
     /// When `x` is not images, the window is larger than a padded image, or the padding more than half
     /// the window.
     #[track_caller]
-    pub fn max_pool2d(
-        &self,
-        x: Var,
-        kernel_size: [usize; 2],
-        stride: [usize; 2],
-        padding: [usize; 2],
-    ) -> Var {
+    pub fn max_pool2d(&self, x: Var, options: Pool2dOptions) -> Var {
+        self.pool2d("max_pool2d", x, options.windows(), largest, largest_backward)
+    }
+
+    /// The means of as many windows as are asked for, rows before columns: `[n, h, w, c]` to `[n, h', w', c]`;
+    /// `torch.nn.functional.adaptive_avg_pool2d` but for the layout. Window `i` of `n` reaches from ⌊i·h / n⌋ to
+    /// ⌈(i + 1)·h / n⌉.
+    ///
+    /// # Panics
+    /// When `x` is not images, or a size is 0.
+    #[track_caller]
+    pub fn adaptive_avg_pool2d(&self, x: Var, output_size: [usize; 2]) -> Var {
+        let windows = output_size.map(|output_size| Windows::Adaptive { output_size });
         let forward = |sizes: &Pool2dShape, f: Forward<'_>| {
-            f.saved.indices.resize(f.output.len(), 0);
-            max_pool2d_forward(f.output, &mut f.saved.indices, f.inputs.value(0), sizes);
+            avg_pool2d_forward(f.output, f.inputs.value(0), sizes, false);
         };
-        self.pool2d("max_pool2d", x, [kernel_size, stride, padding], forward, |sizes, dx, dy, saved| {
-            max_pool2d_backward(dx.data, dy, &saved.indices, sizes, dx.beta);
+        self.pool2d("adaptive_avg_pool2d", x, windows, forward, |sizes, dx, dy, _| {
+            avg_pool2d_backward(dx.data, dy, sizes, false, dx.beta);
         })
+    }
+
+    /// The largest elements of as many windows as are asked for; `torch.nn.functional.adaptive_max_pool2d` but for
+    /// the layout. Windows as of [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d).
+    ///
+    /// # Panics
+    /// When `x` is not images, or a size is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool2d(&self, x: Var, output_size: [usize; 2]) -> Var {
+        let windows = output_size.map(|output_size| Windows::Adaptive { output_size });
+        self.pool2d("adaptive_max_pool2d", x, windows, largest, largest_backward)
+    }
+
+    /// The largest element of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.max_pool1d`
+    /// but for the layout. It is recorded as the [`max_pool2d`](Self::max_pool2d) of images one row high.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Self::max_pool2d), and when `x` is not sequences.
+    #[track_caller]
+    pub fn max_pool1d(&self, x: Var, options: Pool1dOptions) -> Var {
+        self.expect_rank_3("max_pool1d", x);
+        self.one_row_high(x, |g, x| g.max_pool2d(x, options.one_row_high()))
+    }
+
+    /// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.avg_pool1d` but for the
+    /// layout. It is recorded as the [`avg_pool2d`](Self::avg_pool2d) of images one row high.
+    ///
+    /// # Panics
+    /// As [`avg_pool2d`](Self::avg_pool2d), and when `x` is not sequences.
+    #[track_caller]
+    pub fn avg_pool1d(&self, x: Var, options: Pool1dOptions) -> Var {
+        self.expect_rank_3("avg_pool1d", x);
+        self.one_row_high(x, |g, x| g.avg_pool2d(x, options.one_row_high()))
     }
 
     /// The mean of each channel over the image, `[n, h, w, c]` to `[n, c]`; `adaptive_avg_pool2d(x, 1)` and
@@ -166,4 +205,13 @@ impl Graph<'_> {
     pub fn global_avg_pool2d(&self, x: Var) -> Var {
         self.apply(GlobalAvgPool2d, &[x])
     }
+}
+
+fn largest(sizes: &Pool2dShape, f: Forward<'_>) {
+    f.saved.indices.resize(f.output.len(), 0);
+    max_pool2d_forward(f.output, &mut f.saved.indices, f.inputs.value(0), sizes);
+}
+
+fn largest_backward(sizes: &Pool2dShape, dx: Grad<'_>, dy: &[f32], saved: &Saved) {
+    max_pool2d_backward(dx.data, dy, &saved.indices, sizes, dx.beta);
 }

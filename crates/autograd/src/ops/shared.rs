@@ -49,6 +49,10 @@ pub(super) fn sum_over_rows(
     });
 }
 
+/// Said where sizes fit only if an image's channels came before its rows.
+pub(super) const CHANNELS_LAST: &str = "; images are N × H × W × C here: these look like N × C × H × W, so permute them \
+     by [0, 2, 3, 1]";
+
 /// The sizes `[n, h, w, c]` of images.
 pub(super) fn image_sizes(shape: Shape) -> Result<[usize; 4], ShapeError> {
     shape.dims().try_into().map_err(|_| {
@@ -149,6 +153,12 @@ impl Graph<'_> {
     ) -> Var {
         let (inputs, len) = present(x, others);
         self.apply_indexed(op, &inputs[..len], indices)
+    }
+
+    /// The sizes of `x`, once it is known to be images.
+    #[track_caller]
+    pub(super) fn expect_images(&self, op: &str, x: Var) -> [usize; 4] {
+        image_sizes(self.shape(x)).unwrap_or_else(|error| panic!("{op}{}: {error}", self.at()))
     }
 
     /// Makes sure that all indices lie below `bound`.

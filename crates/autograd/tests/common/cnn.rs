@@ -1,6 +1,6 @@
 //! A convolutional network on bare `Graph` methods.
 
-use autograd::{Conv2dOptions, Graph, ParamId, Params, Var};
+use autograd::{Conv2dOptions, Graph, ParamId, Params, Pool2dOptions, Var};
 
 use crate::weights::weight;
 
@@ -38,7 +38,7 @@ impl Cnn {
                 }
                 let y = g.conv2d(x, w, Some(b), options);
                 let y = g.relu(y);
-                g.max_pool2d(y, [2, 2], [2, 2], [0, 0])
+                g.max_pool2d(y, Pool2dOptions::new([2, 2]))
             });
         }
         let x = g.flatten(x);

@@ -15,6 +15,7 @@ mod recurrent;
 mod selection;
 mod sequences;
 mod sources;
+mod spatial;
 
 use case::{Rng, Row};
 use check::{check_kinks, check_row};
@@ -33,6 +34,7 @@ fn rows() -> Vec<Row> {
         sequences::rows(),
         norms::rows(),
         recurrent::rows(),
+        spatial::rows(),
         losses::rows(),
     ];
     kinds.into_iter().flatten().collect()

@@ -1,4 +1,4 @@
-//! Rows of convolution and pooling.
+//! Rows of convolution.
 
 use autograd::{Conv2dOptions, Graph, Var};
 use tensor::conv::Conv2dShape;
@@ -30,6 +30,13 @@ pub(crate) fn rows() -> Vec<Row> {
             };
             conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
         }),
+        // A kernel for each channel.
+        Row::new("conv2d", 5e-6, |rng| {
+            let channels = rng.size(2..=18);
+            let same = Conv2dShape::same(rng.batch(1..=2), rng.pair(2..=4), [channels; 2], 3);
+            let shape = Conv2dShape { stride: rng.pair(1..=2), groups: channels, ..same };
+            conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
+        }),
         Row::new("conv_relu_pool", 5e-6, |rng| {
             let shape = Conv2dShape::same(rng.batch(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
             let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
@@ -42,34 +49,6 @@ pub(crate) fn rows() -> Vec<Row> {
             })
         })
         .kink(&[&[0.0; 4]], conv_relu_pool_of_centres, |dx| share_of_one(dx, 0.0)),
-        Row::new("max_pool2d", 1e-6, |rng| {
-            let shape = pool(rng);
-            let record = move |g: &Graph<'_>, v: &[Var]| {
-                g.max_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
-            };
-            Case::new(vec![images(rng, &shape)], record, move |x| {
-                reference::max_pool2d_forward(&x[0], &shape).0
-            })
-            .margin(move |x| tie(&x[0], &shape))
-        })
-        .kink(&[&[1.0; 4]], max_pool_of_one_window, |dx| share_of_one(dx, 1.0)),
-        Row::new("avg_pool2d", 2e-6, |rng| {
-            let shape = pool(rng);
-            let record = move |g: &Graph<'_>, v: &[Var]| {
-                g.avg_pool2d(v[0], shape.kernel_size, shape.stride, shape.padding)
-            };
-            Case::new(vec![images(rng, &shape)], record, move |x| {
-                reference::avg_pool2d_forward(&x[0], &shape)
-            })
-        }),
-        Row::new("global_avg_pool2d", 1e-6, |rng| {
-            let (n, [h, w, c]) = (rng.batch(1..=4), [(); 3].map(|()| rng.size(1..=4)));
-            Case::new(
-                vec![rng.images([n, h, w, c])],
-                |g, v| g.global_avg_pool2d(v[0]),
-                move |x| reference::global_avg_pool2d_forward(&x[0], h * w, c),
-            )
-        }),
     ]
 }
 
@@ -95,38 +74,13 @@ fn convolve(x: &[Vec<f64>], shape: &Conv2dShape) -> Vec<f64> {
 
 /// The 2 × 2 pool behind a convolution.
 fn pool_of(shape: &Conv2dShape) -> Pool2dShape {
-    Pool2dShape {
-        batch: shape.batch,
-        height: shape.out_height(),
-        width: shape.out_width(),
-        channels: shape.out_channels,
-        kernel_size: [2, 2],
-        stride: [2, 2],
-        padding: [0, 0],
-    }
-}
-
-fn pool(rng: &mut Rng) -> Pool2dShape {
-    let kernel_size = rng.pair(1..=3);
-    let padding = kernel_size.map(|kernel_size| rng.size(0..=kernel_size / 2));
-    Pool2dShape {
-        batch: rng.batch(1..=3),
-        height: kernel_size[0] + rng.size(0..=4),
-        width: kernel_size[1] + rng.size(0..=4),
-        channels: rng.size(1..=3),
-        kernel_size,
-        stride: rng.pair(1..=3),
-        padding,
-    }
-}
-
-fn images(rng: &mut Rng, shape: &Pool2dShape) -> crate::case::Input {
-    rng.images([shape.batch, shape.height, shape.width, shape.channels])
+    let images = [shape.batch, shape.out_height(), shape.out_width(), shape.out_channels];
+    Pool2dShape::new(images, [2, 2], [2, 2], [0, 0])
 }
 
 /// How close the largest elements of a window come to each other. Any two elements are compared that could
 /// share a window, which is all of a channel of an image.
-fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
+pub(crate) fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
     let image_len = shape.height * shape.width * shape.channels;
     let mut closest = f64::INFINITY;
     for image in x.chunks_exact(image_len) {
@@ -139,11 +93,6 @@ fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
     closest
 }
 
-fn max_pool_of_one_window(g: &Graph<'_>, v: &[Var]) -> Var {
-    let x = g.reshape(v[0], [1, 2, 2, 1]);
-    g.max_pool2d(x, [2, 2], [2, 2], [0, 0])
-}
-
 /// A convolution that copies its input, so that the window ties at 0 and ReLU has its kink there.
 fn conv_relu_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
     let (x, w) =
@@ -152,7 +101,7 @@ fn conv_relu_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
 }
 
 /// Tied elements share between `least` and 1.
-fn share_of_one(dx: &[f32], least: f32) -> bool {
+pub(crate) fn share_of_one(dx: &[f32], least: f32) -> bool {
     let sum: f32 = dx.iter().sum();
     dx.iter().all(|dx| (0.0..=1.0).contains(dx)) && (least..=1.0).contains(&sum)
 }

@@ -62,6 +62,7 @@ impl Registry {
             LogSoftmax,
             Mish,
             PReLU,
+            Parallel,
             RMSNorm,
             RNN,
             ReLU,

@@ -231,11 +231,12 @@ macro_rules! names {
 }
 pub(crate) use names;
 
-names!(Algorithm, "Auto, Im2col, Direct or Winograd", {
+names!(Algorithm, "Auto, Im2col, Direct, Winograd or Depthwise", {
     "Auto" => Self::Auto,
     "Im2col" => Self::Im2col,
     "Direct" => Self::Direct,
     "Winograd" => Self::Winograd,
+    "Depthwise" => Self::Depthwise,
 });
 
 impl Value for Init {

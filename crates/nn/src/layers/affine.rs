@@ -1,4 +1,4 @@
-//! The weight and the bias that `Linear` and `Conv2d` have alike.
+//! The weight and the bias that `Linear` and the convolutions have alike.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::config::Args;
 use crate::init::Init;
 use crate::layer::{Handle, Scope};
 
-/// A weight whose first axis is the outputs, and perhaps a bias, one number per output.
+/// A weight, and perhaps a bias, one number per output.
 #[derive(Clone, Copy)]
 pub(crate) struct Affine {
     pub(crate) has_bias: bool,
@@ -31,12 +31,13 @@ impl Affine {
         }
     }
 
-    pub(crate) fn register(&mut self, scope: &mut Scope<'_>, weight: Shape) {
+    /// The bias has one number for each of `n_outputs`.
+    pub(crate) fn register(&mut self, scope: &mut Scope<'_>, weight: Shape, n_outputs: usize) {
         let (weight_init, bias_value) = (self.weight_init, self.bias_value);
         self.weight = scope
             .param("weight", weight, Role::Trainable, |values, rng| weight_init.fill(values, &weight, rng));
         if self.has_bias {
-            self.bias = scope.param("bias", [weight[0]], Role::Trainable, |values, rng| match bias_value {
+            self.bias = scope.param("bias", [n_outputs], Role::Trainable, |values, rng| match bias_value {
                 Some(value) => values.fill(value),
                 None => init::default_bias(values, &weight, rng),
             });

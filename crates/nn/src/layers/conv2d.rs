@@ -2,12 +2,14 @@
 
 use std::fmt;
 
-use autograd::{Conv2dOptions, Graph, Var};
+use autograd::{Conv2dOptions, Graph, PadMode, Var};
 use tensor::Shape;
 use tensor::conv::Algorithm;
 
 use super::affine::{Affine, affine_options};
+use super::pad::Border;
 use super::pair::Pair;
+use super::print::ConvText;
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -31,7 +33,24 @@ pub struct Conv2d {
     out_channels: usize,
     kernel_size: [usize; 2],
     options: Conv2dOptions,
+    /// Whether the padding keeps the size instead of being the options'.
+    same: bool,
+    padding_mode: PaddingMode,
     affine: Affine,
+}
+
+/// What a [`Conv2d`] takes for the pixels around an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PaddingMode {
+    /// Zeros.
+    #[default]
+    Zeros,
+    /// The image mirrored at its edges, the edge itself not repeated.
+    Reflect,
+    /// The edge again and again.
+    Replicate,
+    /// What is at the other end of the image.
+    Circular,
 }
 
 impl Conv2d {
@@ -42,6 +61,8 @@ impl Conv2d {
             out_channels,
             kernel_size: kernel_size.into().0,
             options: Conv2dOptions::default(),
+            same: false,
+            padding_mode: PaddingMode::Zeros,
             affine: Affine::new(),
         }
     }
@@ -52,9 +73,24 @@ impl Conv2d {
         self
     }
 
-    /// Zeros added on each side; one number or `[vertical, horizontal]`.
+    /// Pixels added on each side; one number or `[vertical, horizontal]`.
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
         self.options.padding = padding.into().0;
+        self.same = false;
+        self
+    }
+
+    /// As many pixels added as keep the image's size, PyTorch's `padding="same"`: dilation · (kernel_size − 1) on each
+    /// axis, half of them on each side, and an odd one below or on the right. The stride must be 1.
+    pub fn padding_same(mut self) -> Self {
+        self.options.padding = [0, 0];
+        self.same = true;
+        self
+    }
+
+    /// What the added pixels are; the default is [`PaddingMode::Zeros`].
+    pub fn padding_mode(mut self, padding_mode: PaddingMode) -> Self {
+        self.padding_mode = padding_mode;
         self
     }
 
@@ -81,15 +117,45 @@ impl Conv2d {
     /// The layer with a ReLU and a 2 × 2 max-pool behind it, as one op; `None` where there is no kernel
     /// for these sizes, or an algorithm was forced.
     pub(crate) fn forward_relu_pool(&self, g: &Graph<'_>, x: Var) -> Option<Var> {
-        self.options.block(g.shape(x), self.weight_shape())?;
+        // A border of its own is an op of its own.
+        let Padding::Zeros(padding) = self.padding_of_image() else { return None };
+        let options = Conv2dOptions { padding, ..self.options };
+        options.block(g.shape(x), self.weight_shape())?;
         let (weight, bias) = self.affine.vars(g, self);
-        Some(g.conv_relu_pool(x, weight, bias, self.options))
+        Some(g.conv_relu_pool(x, weight, bias, options))
+    }
+
+    /// How an image is padded: by the convolution itself, or by a border before it.
+    fn padding_of_image(&self) -> Padding {
+        let sides: [[usize; 2]; 2] = [0, 1].map(|axis| {
+            let added = self.options.dilation[axis] * (self.kernel_size[axis].max(1) - 1);
+            if self.same { [added / 2, added.div_ceil(2)] } else { [self.options.padding[axis]; 2] }
+        });
+        let mode = match self.padding_mode {
+            PaddingMode::Zeros if sides.iter().all(|[before, after]| before == after) => {
+                return Padding::Zeros(sides.map(|[before, _]| before));
+            }
+            PaddingMode::Zeros => PadMode::Constant(0.0),
+            PaddingMode::Reflect => PadMode::Reflect,
+            PaddingMode::Replicate => PadMode::Replicate,
+            PaddingMode::Circular => PadMode::Circular,
+        };
+        let [[top, bottom], [left, right]] = sides;
+        Padding::Border(Border([left, right, top, bottom]), mode)
     }
 
     fn weight_shape(&self) -> Shape {
         let [kh, kw] = self.kernel_size;
         Shape::new(&[self.out_channels, self.in_channels / self.options.groups, kh, kw])
     }
+}
+
+/// Pixels that are added to an image.
+enum Padding {
+    /// Zeros, as many on either side.
+    Zeros([usize; 2]),
+    /// A border that the convolution does not make.
+    Border(Border, PadMode),
 }
 
 impl Layer for Conv2d {
@@ -99,34 +165,37 @@ impl Layer for Conv2d {
             groups > 0 && self.in_channels.is_multiple_of(groups) && self.out_channels.is_multiple_of(groups),
             "{self:?}: groups must divide in_channels and out_channels"
         );
-        self.affine.register(scope, self.weight_shape());
+        assert!(
+            !self.same || self.options.stride == [1, 1],
+            "{self:?}: a padding that keeps the size needs a stride of 1; give the padding as a number"
+        );
+        self.affine.register(scope, self.weight_shape(), self.out_channels);
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
-        g.conv2d(x, weight, bias, self.options)
+        match self.padding_of_image() {
+            Padding::Zeros(padding) => g.conv2d(x, weight, bias, Conv2dOptions { padding, ..self.options }),
+            Padding::Border(border, mode) => {
+                let options = Conv2dOptions { padding: [0, 0], ..self.options };
+                g.conv2d(border.around(g, x, mode), weight, bias, options)
+            }
+        }
     }
 }
 
 impl fmt::Debug for Conv2d {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
-        let pair = |[a, b]: [usize; 2]| format!("({a}, {b})");
-        let size = pair(*kernel_size);
-        write!(
-            f,
-            "Conv2d({in_channels}, {out_channels}, kernel_size={size}, stride={}",
-            pair(options.stride)
-        )?;
-        if options.padding != [0, 0] {
-            write!(f, ", padding={}", pair(options.padding))?;
-        }
-        if options.dilation != [1, 1] {
-            write!(f, ", dilation={}", pair(options.dilation))?;
-        }
-        if options.groups != 1 {
-            write!(f, ", groups={}", options.groups)?;
-        }
-        f.write_str(if affine.has_bias { ")" } else { ", bias=False)" })
+        let Self { in_channels, out_channels, kernel_size, options, same, padding_mode, affine } = self;
+        let mode = match padding_mode {
+            PaddingMode::Zeros => "",
+            PaddingMode::Reflect => ", padding_mode=reflect",
+            PaddingMode::Replicate => ", padding_mode=replicate",
+            PaddingMode::Circular => ", padding_mode=circular",
+        };
+        let text = ConvText::new(f, "Conv2d", [*in_channels, *out_channels], kernel_size, &options.stride)?;
+        let text =
+            if *same { text.word("padding", "same")? } else { text.sizes("padding", &options.padding, 0)? };
+        text.sizes("dilation", &options.dilation, 1)?.finish(options.groups, affine.has_bias, mode)
     }
 }

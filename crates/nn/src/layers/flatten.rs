@@ -1,9 +1,10 @@
-//! From images to vectors.
+//! Images to vectors, and back.
 
 use std::fmt;
 
 use autograd::{Graph, Var};
 
+use super::print::tuple;
 use crate::layer::Layer;
 
 /// Images `[n, h, w, c]` to vectors `[n, c·h·w]` in PyTorch's order (channel, row, column), so that
@@ -12,14 +13,82 @@ use crate::layer::Layer;
 #[derive(Clone, Copy)]
 pub struct Flatten;
 
+impl Flatten {
+    /// One axis instead of those from `start_dim` on, in their own order; the default is 1.
+    ///
+    /// ```
+    /// use nn::Flatten;
+    /// assert_eq!(format!("{:?}", Flatten.start_dim(2)), "Flatten(start_dim=2)");
+    /// ```
+    pub fn start_dim(self, start_dim: usize) -> FlattenFrom {
+        FlattenFrom { start_dim }
+    }
+}
+
+/// A [`Flatten`] with a `start_dim`.
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct FlattenFrom {
+    start_dim: usize,
+}
+
+/// One axis as several.
+///
+/// ```
+/// use nn::Unflatten;
+/// // From vectors to images of 7 × 7 pixels with 128 channels.
+/// let images = Unflatten::new(1, &[7, 7, 128]);
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Unflatten {
+    dim: usize,
+    sizes: Vec<usize>,
+}
+
+impl Unflatten {
+    /// The axis `dim` as axes of these sizes.
+    ///
+    /// Vectors `[n, c·h·w]` become images if the sizes are three, `[h, w, c]`: they are then read in PyTorch's order
+    /// (channel, row, column), as [`Flatten`] writes them, so that a [`Linear`](crate::Linear) before it has the
+    /// weights that it has before PyTorch's `Unflatten(1, (c, h, w))`.
+    pub fn new(dim: usize, sizes: &[usize]) -> Self {
+        Self { dim, sizes: sizes.to_vec() }
+    }
+}
+
 impl Layer for Flatten {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.flatten(x)
     }
 }
 
+impl Layer for FlattenFrom {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.flatten_from(x, self.start_dim)
+    }
+}
+
+impl Layer for Unflatten {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.unflatten(x, self.dim, &self.sizes)
+    }
+}
+
 impl fmt::Debug for Flatten {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Flatten()")
+    }
+}
+
+impl fmt::Debug for FlattenFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flatten(start_dim={})", self.start_dim)
+    }
+}
+
+impl fmt::Debug for Unflatten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unflatten(dim={}, unflattened_size={})", self.dim, tuple(&self.sizes))
     }
 }

@@ -38,7 +38,7 @@ impl Linear {
 // ANCHOR: layer
 impl Layer for Linear {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.affine.register(scope, Shape::new(&[self.out_features, self.in_features]));
+        self.affine.register(scope, Shape::new(&[self.out_features, self.in_features]), self.out_features);
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {

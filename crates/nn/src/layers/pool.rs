@@ -2,71 +2,17 @@
 
 use std::fmt;
 
-use autograd::{Graph, Var};
+use autograd::{Graph, Pool1dOptions, Pool2dOptions, PoolOptions, Var};
 
 use super::pair::Pair;
 use crate::layer::Layer;
 
-/// The sizes of a pooling window.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Window {
-    kernel_size: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-}
-
-impl Window {
-    fn new(kernel_size: Pair) -> Self {
-        Self { kernel_size: kernel_size.0, stride: kernel_size.0, padding: [0, 0] }
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>, layer: &str) -> fmt::Result {
-        let size = |[a, b]: [usize; 2]| if a == b { a.to_string() } else { format!("({a}, {b})") };
-        write!(f, "{layer}(kernel_size={}, stride={}", size(self.kernel_size), size(self.stride))?;
-        if self.padding != [0, 0] {
-            write!(f, ", padding={}", size(self.padding))?;
-        }
-        write!(f, ")")
-    }
-}
-
-/// The builder methods of a layer with a field `window`.
-macro_rules! window_options {
-    () => {
-        /// The step of the window; one number or `[vertical, horizontal]`. The default is its size.
-        pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
-            self.window.stride = stride.into().0;
-            self
-        }
-
-        /// The border added on each side, at most half the window; the default is none.
-        pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
-            self.window.padding = padding.into().0;
-            self
-        }
-    };
-}
-
 /// The maximum of each window; padding never wins. `[n, h, w, c]` to `[n, h', w', c]`, where
-/// `h' = ⌊(h + 2·padding − kernel_size) / stride⌋ + 1` and `w'` likewise.
+/// `h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1` and `w'` likewise; in ceil mode ⌈ ⌉.
 #[derive(Clone)]
 #[must_use]
 pub struct MaxPool2d {
-    window: Window,
-}
-
-impl MaxPool2d {
-    /// Windows of this size side by side.
-    pub fn new(kernel_size: impl Into<Pair>) -> Self {
-        Self { window: Window::new(kernel_size.into()) }
-    }
-
-    window_options!();
-
-    /// Whether this is the 2 × 2 window with stride 2 and no padding.
-    pub(crate) fn is_2x2(&self) -> bool {
-        self.window == Window::new(Pair([2, 2]))
-    }
+    options: Pool2dOptions,
 }
 
 /// The mean of each window, zeros of the padding counted as PyTorch counts them by default. Shapes
@@ -74,16 +20,22 @@ impl MaxPool2d {
 #[derive(Clone)]
 #[must_use]
 pub struct AvgPool2d {
-    window: Window,
+    options: Pool2dOptions,
 }
 
-impl AvgPool2d {
-    /// Windows of this size side by side.
-    pub fn new(kernel_size: impl Into<Pair>) -> Self {
-        Self { window: Window::new(kernel_size.into()) }
-    }
+/// The maximum of each window of sequences, `[n, t, c]` to `[n, t', c]`; `t'` as the height for [`MaxPool2d`].
+#[derive(Clone)]
+#[must_use]
+pub struct MaxPool1d {
+    options: Pool1dOptions,
+}
 
-    window_options!();
+/// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`, zeros of the padding counted as PyTorch counts
+/// them by default.
+#[derive(Clone)]
+#[must_use]
+pub struct AvgPool1d {
+    options: Pool1dOptions,
 }
 
 /// The mean of each channel over the whole image: `[n, h, w, c]` to `[n, c]`, as PyTorch's
@@ -91,17 +43,139 @@ impl AvgPool2d {
 #[derive(Clone)]
 pub struct GlobalAvgPool2d;
 
+/// The means of as many windows as are asked for, whatever the image's size: `[n, h, w, c]` to `[n, h', w', c]`.
+/// Window `i` of `n` reaches from ⌊i·h / n⌋ to ⌈(i + 1)·h / n⌉.
+#[derive(Clone)]
+#[must_use]
+pub struct AdaptiveAvgPool2d {
+    output_size: [usize; 2],
+}
+
+/// The maxima of as many windows as are asked for; windows as for [`AdaptiveAvgPool2d`].
+#[derive(Clone)]
+#[must_use]
+pub struct AdaptiveMaxPool2d {
+    output_size: [usize; 2],
+}
+
+fn pair(size: impl Into<Pair>) -> [usize; 2] {
+    size.into().0
+}
+
+fn single(size: usize) -> [usize; 1] {
+    [size]
+}
+
+/// The constructor and the builder methods of a layer with `options`: what a size is given as, and how it is read.
+macro_rules! window_options {
+    ($size:ty, $read:path) => {
+        /// Windows of this size side by side.
+        pub fn new(kernel_size: $size) -> Self {
+            Self { options: PoolOptions::new($read(kernel_size)) }
+        }
+
+        /// The step of the window, by each axis. The default is its size.
+        pub fn stride(mut self, stride: $size) -> Self {
+            self.options.stride = $read(stride);
+            self
+        }
+
+        /// The border added on each side, at most half the window; the default is none.
+        pub fn padding(mut self, padding: $size) -> Self {
+            self.options.padding = $read(padding);
+            self
+        }
+
+        /// Whether a last window may reach over the padded edge, though not begin behind the image; by default not.
+        pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
+            self.options.ceil_mode = ceil_mode;
+            self
+        }
+    };
+}
+
+/// The builder method of a maximum alone.
+macro_rules! dilation {
+    ($size:ty, $read:path) => {
+        /// The distance between the elements of a window; the default is 1.
+        pub fn dilation(mut self, dilation: $size) -> Self {
+            self.options.dilation = $read(dilation);
+            self
+        }
+    };
+}
+
+/// The builder method of a mean alone.
+macro_rules! count_include_pad {
+    () => {
+        /// Whether the zeros of the padding are counted; by default they are.
+        pub fn count_include_pad(mut self, count_include_pad: bool) -> Self {
+            self.options.count_include_pad = count_include_pad;
+            self
+        }
+    };
+}
+
+impl MaxPool2d {
+    window_options!(impl Into<Pair>, pair);
+    dilation!(impl Into<Pair>, pair);
+
+    /// Whether this is the 2 × 2 window with stride 2 and no padding.
+    pub(crate) fn is_2x2(&self) -> bool {
+        self.options == Pool2dOptions::new([2, 2])
+    }
+}
+
+impl AvgPool2d {
+    window_options!(impl Into<Pair>, pair);
+    count_include_pad!();
+}
+
+impl MaxPool1d {
+    window_options!(usize, single);
+    dilation!(usize, single);
+}
+
+impl AvgPool1d {
+    window_options!(usize, single);
+    count_include_pad!();
+}
+
+impl AdaptiveAvgPool2d {
+    /// As many windows as these; one number or `[vertical, horizontal]`.
+    pub fn new(output_size: impl Into<Pair>) -> Self {
+        Self { output_size: output_size.into().0 }
+    }
+}
+
+impl AdaptiveMaxPool2d {
+    /// As many windows as these; one number or `[vertical, horizontal]`.
+    pub fn new(output_size: impl Into<Pair>) -> Self {
+        Self { output_size: output_size.into().0 }
+    }
+}
+
 impl Layer for MaxPool2d {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let Window { kernel_size, stride, padding } = self.window;
-        g.max_pool2d(x, kernel_size, stride, padding)
+        g.max_pool2d(x, self.options)
     }
 }
 
 impl Layer for AvgPool2d {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let Window { kernel_size, stride, padding } = self.window;
-        g.avg_pool2d(x, kernel_size, stride, padding)
+        g.avg_pool2d(x, self.options)
+    }
+}
+
+impl Layer for MaxPool1d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.max_pool1d(x, self.options)
+    }
+}
+
+impl Layer for AvgPool1d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.avg_pool1d(x, self.options)
     }
 }
 
@@ -111,20 +185,81 @@ impl Layer for GlobalAvgPool2d {
     }
 }
 
+impl Layer for AdaptiveAvgPool2d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.adaptive_avg_pool2d(x, self.output_size)
+    }
+}
+
+impl Layer for AdaptiveMaxPool2d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.adaptive_max_pool2d(x, self.output_size)
+    }
+}
+
+/// One number where all are equal, as PyTorch prints a size that was given so.
+fn size(sizes: &[usize]) -> String {
+    match sizes {
+        [first, rest @ ..] if rest.iter().all(|size| size == first) => first.to_string(),
+        sizes => super::print::tuple(sizes),
+    }
+}
+
+fn write<const N: usize>(f: &mut fmt::Formatter<'_>, layer: &str, options: &PoolOptions<N>) -> fmt::Result {
+    write!(f, "{layer}(kernel_size={}, stride={}", size(&options.kernel_size), size(&options.stride))?;
+    if options.padding != [0; N] {
+        write!(f, ", padding={}", size(&options.padding))?;
+    }
+    if options.dilation != [1; N] {
+        write!(f, ", dilation={}", size(&options.dilation))?;
+    }
+    if options.ceil_mode {
+        f.write_str(", ceil_mode=True")?;
+    }
+    if !options.count_include_pad {
+        f.write_str(", count_include_pad=False")?;
+    }
+    f.write_str(")")
+}
+
 impl fmt::Debug for MaxPool2d {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.window.write(f, "MaxPool2d")
+        write(f, "MaxPool2d", &self.options)
     }
 }
 
 impl fmt::Debug for AvgPool2d {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.window.write(f, "AvgPool2d")
+        write(f, "AvgPool2d", &self.options)
+    }
+}
+
+impl fmt::Debug for MaxPool1d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, "MaxPool1d", &self.options)
+    }
+}
+
+impl fmt::Debug for AvgPool1d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, "AvgPool1d", &self.options)
     }
 }
 
 impl fmt::Debug for GlobalAvgPool2d {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("GlobalAvgPool2d()")
+    }
+}
+
+impl fmt::Debug for AdaptiveAvgPool2d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdaptiveAvgPool2d(output_size={})", size(&self.output_size))
+    }
+}
+
+impl fmt::Debug for AdaptiveMaxPool2d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdaptiveMaxPool2d(output_size={})", size(&self.output_size))
     }
 }

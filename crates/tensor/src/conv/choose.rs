@@ -2,6 +2,7 @@
 
 use simd::Level;
 
+use super::depthwise::Depthwise;
 use super::geometry::Geometry;
 use super::unit_stride::{Method, UnitStride};
 use super::{Conv2dShape, winograd};
@@ -17,6 +18,8 @@ pub enum Algorithm {
     Direct,
     /// Winograd's F(4×4, 3×3), a quarter of the multiplications, a larger rounding error: of those, takes 3×3.
     Winograd,
+    /// Multiply-adds of sixteen channels at once: takes as many groups as channels, on both sides, and up to 64 taps.
+    Depthwise,
 }
 
 /// The fewest channels, on either side, for which Winograd's transforms pay: a vector's.
@@ -27,6 +30,7 @@ const MIN_WINOGRAD_CHANNELS: usize = 16;
 pub(super) enum Plan {
     Im2col,
     UnitStride(UnitStride),
+    Depthwise(Depthwise),
 }
 
 impl Plan {
@@ -37,15 +41,17 @@ impl Plan {
             let takes = method == Method::Direct || geometry.kernel_size == winograd::KERNEL_SIZE;
             takes.then_some(Self::UnitStride(UnitStride { method, level: Level::current(), geometry }))
         };
+        let depthwise = || Depthwise::of(shape).map(Self::Depthwise);
         let wide = shape.in_channels.min(shape.out_channels) >= MIN_WINOGRAD_CHANNELS;
         match algorithm {
             Algorithm::Auto => {
                 let winograd = if wide { unit_stride(Method::Winograd) } else { None };
-                winograd.or_else(|| unit_stride(Method::Direct)).or(Some(Self::Im2col))
+                winograd.or_else(|| unit_stride(Method::Direct)).or_else(depthwise).or(Some(Self::Im2col))
             }
             Algorithm::Im2col => Some(Self::Im2col),
             Algorithm::Direct => unit_stride(Method::Direct),
             Algorithm::Winograd => unit_stride(Method::Winograd),
+            Algorithm::Depthwise => depthwise(),
         }
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
-//!                             └─▶ unit_stride ──┬─▶ direct, direct_weight
+//!    ▲                        ├─▶ depthwise
+//! conv_transpose2d_*          └─▶ unit_stride ──┬─▶ direct, direct_weight
 //! block::conv_relu_pool_* ───── forward ────────┘└─▶ winograd
 //!            └───────────────── backward ─────────▶ sparse
 //! ```
@@ -17,6 +18,7 @@
 
 pub mod block;
 mod choose;
+mod depthwise;
 mod direct;
 mod direct_weight;
 mod geometry;
@@ -28,6 +30,7 @@ mod sink;
 mod sparse;
 #[cfg(test)]
 mod testing;
+mod transpose;
 mod unit_stride;
 mod winograd;
 
@@ -36,7 +39,10 @@ use crate::parallel::Shards;
 use choose::Plan;
 
 pub use choose::Algorithm;
-pub use shape::Conv2dShape;
+pub use shape::{Conv2dShape, ConvTranspose2dShape};
+pub use transpose::{
+    conv_transpose2d_backward_input, conv_transpose2d_backward_weight, conv_transpose2d_forward,
+};
 
 /// y = x ∗ w + bias.
 ///
@@ -57,6 +63,7 @@ pub fn conv2d_forward(
     }
     match plan {
         Plan::UnitStride(convolution) => convolution.forward(y, x, w, bias),
+        Plan::Depthwise(convolution) => convolution.forward(y, x, w, bias),
         Plan::Im2col => im2col::forward(y, x, w, bias, shape),
     }
 }
@@ -76,6 +83,7 @@ pub fn conv2d_backward_input(
 ) {
     match check("conv2d_backward_input", [dy.len(), dx.len(), w.len()], shape, algorithm) {
         Plan::UnitStride(convolution) => convolution.backward_input(dx, dy, w, beta),
+        Plan::Depthwise(convolution) => convolution.backward_input(dx, dy, w, beta),
         Plan::Im2col => im2col::backward_input(dx, dy, w, shape, beta),
     }
 }
@@ -97,6 +105,7 @@ pub fn conv2d_backward_weight(
 ) {
     match check("conv2d_backward_weight", [dy.len(), x.len(), dw.len()], shape, algorithm) {
         Plan::UnitStride(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
+        Plan::Depthwise(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
         Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, shards, beta),
     }
 }

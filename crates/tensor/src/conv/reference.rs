@@ -1,6 +1,6 @@
 //! Convolution as a sum over taps.
 
-use super::Conv2dShape;
+use super::{Conv2dShape, ConvTranspose2dShape};
 
 /// y = x ∗ w + bias.
 pub fn conv2d_forward(x: &[f64], w: &[f64], bias: Option<&[f64]>, shape: &Conv2dShape) -> Vec<f64> {
@@ -24,6 +24,22 @@ pub fn conv2d_backward_weight(dy: &[f64], x: &[f64], shape: &Conv2dShape) -> Vec
     let mut dw = vec![0.0; shape.weight_len()];
     for_each_product(shape, |x_idx, w_idx, y_idx| dw[w_idx] += dy[y_idx] * x[x_idx]);
     dw
+}
+
+/// The transposed convolution: y = Σ x · w, each input laid out over the outputs that the kernel reaches, + bias.
+pub fn conv_transpose2d_forward(
+    x: &[f64],
+    w: &[f64],
+    bias: Option<&[f64]>,
+    shape: &ConvTranspose2dShape,
+) -> Vec<f64> {
+    let transposed = shape.convolution();
+    let mut y = vec![0.0; transposed.input_len()];
+    if let Some(bias) = bias {
+        y.chunks_exact_mut(shape.out_channels).for_each(|y| y.copy_from_slice(bias));
+    }
+    for_each_product(&transposed, |y_idx, w_idx, x_idx| y[y_idx] += x[x_idx] * w[w_idx]);
+    y
 }
 
 /// Calls `f(x_idx, w_idx, y_idx)` for each product x\[x_idx\] · w\[w_idx\] that the convolution adds to y\[y_idx\].

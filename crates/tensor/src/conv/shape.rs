@@ -136,3 +136,107 @@ impl Conv2dShape {
         self.in_channels / self.groups * self.kernel_size[0] * self.kernel_size[1]
     }
 }
+
+/// The sizes of a transposed convolution, which makes of images what the input gradient of a convolution makes of an
+/// output's gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConvTranspose2dShape {
+    /// Images.
+    pub batch: usize,
+    /// Rows of an input image.
+    pub height: usize,
+    /// Columns of an input image.
+    pub width: usize,
+    /// Channels of the input, a multiple of `groups`.
+    pub in_channels: usize,
+    /// Channels of the output, a multiple of `groups`.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel_size: [usize; 2],
+    /// Steps in the output from one input to the next, by rows and by columns.
+    pub stride: [usize; 2],
+    /// What is cut off on each side, above and below, left and right.
+    pub padding: [usize; 2],
+    /// What is added below and on the right; less than the stride.
+    pub output_padding: [usize; 2],
+    /// Steps between the taps of the kernel.
+    pub dilation: [usize; 2],
+    /// Independent convolutions over equal shares of the channels.
+    pub groups: usize,
+}
+
+impl ConvTranspose2dShape {
+    /// Whether the sizes make a transposed convolution; the error says which one does not and why.
+    ///
+    /// # Errors
+    /// When a size other than `batch` and the paddings is zero, channels do not divide by `groups`, an output padding
+    /// is not less than the stride, the padding leaves nothing, or there are more elements than memory can
+    /// address.
+    pub fn validate(&self) -> Result<(), String> {
+        let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
+        if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
+            return Err(format!("every size but batch and paddings must be at least 1: {self:?}"));
+        }
+        for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
+            if !channels.is_multiple_of(self.groups) {
+                return Err(format!("{name} = {channels} does not divide by groups = {}", self.groups));
+            }
+        }
+        for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
+            let (stride, output_padding) = (self.stride[axis], self.output_padding[axis]);
+            if output_padding >= stride {
+                return Err(format!(
+                    "the output padding {output_padding} is not less than the stride {stride}"
+                ));
+            }
+            let whole = (size - 1).checked_mul(stride).and_then(|steps| {
+                let span = (self.kernel_size[axis] - 1).checked_mul(self.dilation[axis])?;
+                steps.checked_add(span)?.checked_add(output_padding + 1)
+            });
+            let Some(whole) = whole else {
+                return Err(format!("it has more elements than memory can address: {self:?}"));
+            };
+            if self.padding[axis].checked_mul(2).is_none_or(|padding| padding >= whole) {
+                return Err(format!(
+                    "the padding {} leaves nothing of the {name} {whole}",
+                    self.padding[axis]
+                ));
+            }
+        }
+        self.convolution().validate()
+    }
+
+    /// The convolution that this one transposes: output and input change places.
+    pub fn convolution(&self) -> Conv2dShape {
+        let &Self {
+            batch, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, ..
+        } = self;
+        Conv2dShape {
+            batch,
+            height: self.out_height(),
+            width: self.out_width(),
+            in_channels: out_channels,
+            out_channels: in_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+        }
+    }
+
+    /// Rows of an output image: (height − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1.
+    pub fn out_height(&self) -> usize {
+        self.out_size(0, self.height)
+    }
+
+    /// Columns of an output image; the formula of [`Self::out_height`].
+    pub fn out_width(&self) -> usize {
+        self.out_size(1, self.width)
+    }
+
+    fn out_size(&self, axis: usize, size: usize) -> usize {
+        let span = self.dilation[axis] * (self.kernel_size[axis] - 1) + 1;
+        (size - 1) * self.stride[axis] + span + self.output_padding[axis] - 2 * self.padding[axis]
+    }
+}

@@ -6,55 +6,72 @@ use crate::reduce::{COLUMNS, Reduction, reduce_rows};
 use crate::shape::checked_len;
 use crate::{Beta, elementwise};
 
-/// y = the mean of each window; the padding counts as zeros, PyTorch's `count_include_pad=True`.
+/// y = the mean of each window. The zeros of the padding are counted among its elements if `count_include_pad`, as by
+/// default in PyTorch.
 ///
 /// Summed and divided in f64, so |Δ| ≤ ε·mean(|x|), ε = 2⁻²⁴.
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
 #[track_caller]
-pub fn avg_pool2d_forward(y: &mut [f32], x: &[f32], shape: &Pool2dShape) {
+pub fn avg_pool2d_forward(y: &mut [f32], x: &[f32], shape: &Pool2dShape, count_include_pad: bool) {
     shape.check("avg_pool2d_forward", y.len(), x.len());
-    let (channels, width) = (shape.channels.max(1), shape.width);
+    let channels = shape.channels.max(1);
     let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
-    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f64;
     for_each_chunk(shape.batch, 1, shape.work(), rows_mut(y, out_len), |image, y| {
         let x = &x[image.start * image_len..image.end * image_len];
-        for (y, (rows, columns)) in y.into_slice().chunks_exact_mut(channels).zip(shape.windows()) {
-            let pixels = rows.flat_map(|row| columns.clone().map(move |column| row * width + column));
+        let windows = shape.windows().zip(counts(shape, count_include_pad));
+        for (y, ((rows, columns), count)) in y.into_slice().chunks_exact_mut(channels).zip(windows) {
+            let pixels = shape.pixels(rows, columns);
             for (block, y) in y.chunks_mut(COLUMNS).enumerate() {
                 let mut sums = [0.0; COLUMNS];
                 for pixel in pixels.clone() {
                     let x = &x[pixel * channels + block * COLUMNS..][..y.len()];
                     sums.iter_mut().zip(x).for_each(|(sum, &x)| *sum += f64::from(x));
                 }
-                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = (sum / window_len) as f32);
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = (sum / count as f64) as f32);
             }
         }
     });
 }
 
-/// dx = β·dx + dy / the window's size, over each window.
+/// dx = β·dx + dy / the number of elements that forward counted, over each window.
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
 #[track_caller]
-pub fn avg_pool2d_backward(dx: &mut [f32], dy: &[f32], shape: &Pool2dShape, beta: Beta) {
+pub fn avg_pool2d_backward(
+    dx: &mut [f32],
+    dy: &[f32],
+    shape: &Pool2dShape,
+    count_include_pad: bool,
+    beta: Beta,
+) {
     shape.check("avg_pool2d_backward", dy.len(), dx.len());
-    let (channels, width) = (shape.channels.max(1), shape.width);
+    let channels = shape.channels.max(1);
     let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
-    let window_len = (shape.kernel_size[0] * shape.kernel_size[1]) as f32;
     for_each_chunk(shape.batch, 1, shape.work(), rows_mut(dx, image_len), |image, dx| {
         let dx = dx.into_slice();
         beta.prepare(dx);
         let dy = &dy[image.start * out_len..image.end * out_len];
-        for (dy, (rows, columns)) in dy.chunks_exact(channels).zip(shape.windows()) {
-            for pixel in rows.flat_map(|row| columns.clone().map(move |column| row * width + column)) {
+        let windows = shape.windows().zip(counts(shape, count_include_pad));
+        for (dy, ((rows, columns), count)) in dy.chunks_exact(channels).zip(windows) {
+            for pixel in shape.pixels(rows, columns) {
                 let dx = &mut dx[pixel * channels..][..channels];
-                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / window_len);
+                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy / count as f32);
             }
         }
     });
+}
+
+/// The number of elements that each window of an image counts.
+fn counts(shape: &Pool2dShape, with_padding: bool) -> impl Iterator<Item = usize> {
+    let [rows, columns] = shape.windows;
+    let (height, width, out_width) = (shape.height, shape.width, shape.out_width());
+    (0..shape.out_height()).flat_map(move |y| {
+        let n_rows = rows.counted(height, y, with_padding);
+        (0..out_width).map(move |x| n_rows * columns.counted(width, x, with_padding))
+    })
 }
 
 /// y[batch, channels] = the mean of x[batch, n_pixels, channels] over the pixels, summed in f64.

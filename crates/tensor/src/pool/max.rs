@@ -16,7 +16,7 @@ use crate::parallel::{for_each_chunk, rows_mut};
 pub fn max_pool2d_forward(y: &mut [f32], indices: &mut [u32], x: &[f32], shape: &Pool2dShape) {
     shape.check("max_pool2d_forward", y.len(), x.len());
     assert_eq!(indices.len(), y.len(), "max_pool2d_forward: one index for each output");
-    let (channels, width) = (shape.channels.max(1), shape.width);
+    let channels = shape.channels.max(1);
     let (image_len, out_len) = (shape.image_len(), shape.out_image_len());
     let outputs = (rows_mut(y, out_len), rows_mut(indices, out_len));
     for_each_chunk(shape.batch, 1, shape.work(), outputs, |image, (y, indices)| {
@@ -24,14 +24,14 @@ pub fn max_pool2d_forward(y: &mut [f32], indices: &mut [u32], x: &[f32], shape: 
         let pixels = y.into_slice().chunks_exact_mut(channels);
         let pixels = pixels.zip(indices.into_slice().chunks_exact_mut(channels));
         for ((y, indices), (rows, columns)) in pixels.zip(shape.windows()) {
-            let window =
-                || rows.clone().flat_map(|row| columns.clone().map(move |column| row * width + column));
+            let window = shape.pixels(rows, columns);
             let ((y, y_rest), (indices, indices_rest)) = (y.as_chunks_mut(), indices.as_chunks_mut());
             for (block, (y, indices)) in y.iter_mut().zip(indices).enumerate() {
-                (*y, *indices) = largest::<LANES>(&x[block * LANES..], channels, window());
+                (*y, *indices) = largest::<LANES>(&x[block * LANES..], channels, window.clone());
             }
             for (rest, (y, idx)) in y_rest.iter_mut().zip(indices_rest).enumerate() {
-                ([*y], [*idx]) = largest::<1>(&x[channels / LANES * LANES + rest..], channels, window());
+                ([*y], [*idx]) =
+                    largest::<1>(&x[channels / LANES * LANES + rest..], channels, window.clone());
             }
         }
     });

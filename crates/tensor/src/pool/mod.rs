@@ -3,6 +3,7 @@
 mod average;
 mod max;
 pub(crate) mod reference;
+mod windows;
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ pub use average::{
     avg_pool2d_backward, avg_pool2d_forward, global_avg_pool2d_backward, global_avg_pool2d_forward,
 };
 pub use max::{max_pool2d_backward, max_pool2d_forward};
+pub use windows::Windows;
 
 /// The sizes of a pooling layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,59 +26,61 @@ pub struct Pool2dShape {
     pub width: usize,
     /// Channels, of the input and of the output.
     pub channels: usize,
-    /// Height and width of the window.
-    pub kernel_size: [usize; 2],
-    /// Steps between windows, by rows and by columns.
-    pub stride: [usize; 2],
-    /// Border on each side; at most half the window, as in PyTorch.
-    pub padding: [usize; 2],
+    /// The windows, by rows and by columns.
+    pub windows: [Windows; 2],
 }
 
 impl Pool2dShape {
+    /// Windows of one size over images `[n, h, w, c]`, without dilation, as many as fit.
+    ///
+    /// ```
+    /// use tensor::pool::Pool2dShape;
+    /// let shape = Pool2dShape::new([64, 32, 32, 3], [3, 3], [2, 2], [1, 1]);
+    /// assert_eq!(shape.out_height(), 16);
+    /// ```
+    pub const fn new(
+        [batch, height, width, channels]: [usize; 4],
+        kernel_size: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 2],
+    ) -> Self {
+        let windows = [
+            Windows::new(kernel_size[0], stride[0], padding[0]),
+            Windows::new(kernel_size[1], stride[1], padding[1]),
+        ];
+        Self { batch, height, width, channels, windows }
+    }
+
     /// Whether the sizes make a pooling; the error says which one does not and why.
     ///
     /// # Errors
     /// When a size other than `batch`, `channels` and `padding` is zero, the padding is more than half the
-    /// window, the window larger than the padded image, a padded image has 2³² pixels or more, or there are more elements than
-    /// memory can address.
+    /// window, the window larger than the padded image, a window lies in the padding as a whole, a padded image has
+    /// 2³² pixels or more, or there are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
-        let sizes = [self.height, self.width];
-        if sizes.iter().chain(&self.kernel_size).chain(&self.stride).any(|&n| n == 0) {
-            return Err(format!("image, kernel and stride must be at least 1: {self:?}"));
-        }
-        let mut padded = [0; 2];
-        for (axis, size) in sizes.into_iter().enumerate() {
-            let (kernel, padding) = (self.kernel_size[axis], self.padding[axis]);
-            if padding > kernel / 2 {
-                return Err(format!("padding {padding} is more than half of the kernel size {kernel}"));
-            }
-            // At most half a kernel, so doubling it does not overflow, but the sum may.
-            padded[axis] = size.saturating_add(2 * padding);
-            if kernel > padded[axis] {
-                return Err(format!(
-                    "kernel size {kernel} does not fit the size {size} with padding {padding}"
-                ));
-            }
-        }
+        let padded = [self.windows[0].padded(self.height)?, self.windows[1].padded(self.width)?];
         // Indices within an image are kept as u32.
         if padded[0].checked_mul(padded[1]).is_none_or(|pixels| u32::try_from(pixels).is_err()) {
             return Err(format!("a padded image of {} x {} has too many pixels", padded[0], padded[1]));
         }
-        // The output has no more pixels than the padded image.
-        match addressable(&[self.batch, padded[0], padded[1], self.channels]) {
+        self.windows[0].check_inside(self.height)?;
+        self.windows[1].check_inside(self.width)?;
+        // Adaptive windows may be more than there are pixels.
+        let [rows, columns] = [padded[0].max(self.out_height()), padded[1].max(self.out_width())];
+        match addressable(&[self.batch, rows, columns, self.channels]) {
             true => Ok(()),
             false => Err(format!("it has more elements than memory can address: {self:?}")),
         }
     }
 
-    /// Rows of an output image: ⌊(height + 2·padding − kernel) / stride⌋ + 1.
+    /// Rows of an output image: the number of [`Windows`] on the axis.
     pub fn out_height(&self) -> usize {
-        (self.height + 2 * self.padding[0] - self.kernel_size[0]) / self.stride[0] + 1
+        self.windows[0].count(self.height)
     }
 
-    /// Columns of an output image; the formula of [`Self::out_height`].
+    /// Columns of an output image.
     pub fn out_width(&self) -> usize {
-        (self.width + 2 * self.padding[1] - self.kernel_size[1]) / self.stride[1] + 1
+        self.windows[1].count(self.width)
     }
 
     /// Elements of the input.
@@ -89,19 +93,31 @@ impl Pool2dShape {
         self.batch * self.out_height() * self.out_width() * self.channels
     }
 
-    /// What of window number `idx` on an axis lies in an image of `size`.
-    fn window(&self, axis: usize, size: usize, idx: usize) -> Range<usize> {
-        let start = idx * self.stride[axis];
-        let end = (start + self.kernel_size[axis]).saturating_sub(self.padding[axis]).min(size);
-        start.saturating_sub(self.padding[axis])..end
+    /// The output pixels of an image in order, each with its window's rows and columns: those that lie in the
+    /// image, of which every [`dilation`](Self::dilation)-th counts.
+    fn windows(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+        let [rows, columns] = self.windows;
+        (0..self.out_height()).flat_map(move |y| {
+            let rows = rows.inside(self.height, y);
+            (0..self.out_width()).map(move |x| (rows.clone(), columns.inside(self.width, x)))
+        })
     }
 
-    /// The output pixels of an image in order, each with its window's rows and columns.
-    fn windows(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-        (0..self.out_height()).flat_map(move |y| {
-            let rows = self.window(0, self.height, y);
-            (0..self.out_width()).map(move |x| (rows.clone(), self.window(1, self.width, x)))
-        })
+    /// The pixels of a window of [`Self::windows`], row by row.
+    #[inline(always)]
+    fn pixels(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) -> impl Iterator<Item = usize> + Clone + use<> {
+        let (width, [down, right]) = (self.width, self.dilation());
+        rows.step_by(down)
+            .flat_map(move |row| columns.clone().step_by(right).map(move |column| row * width + column))
+    }
+
+    /// Steps between the elements of a window, by rows and by columns.
+    fn dilation(&self) -> [usize; 2] {
+        self.windows.map(|windows| windows.dilation())
     }
 
     fn image_len(&self) -> usize {
@@ -114,7 +130,9 @@ impl Pool2dShape {
 
     /// Element operations of one pass.
     fn work(&self) -> usize {
-        self.output_len().saturating_mul(self.kernel_size[0] * self.kernel_size[1])
+        let [rows, columns] =
+            [(0, self.height), (1, self.width)].map(|(axis, n)| self.windows[axis].longest(n));
+        self.output_len().saturating_mul(rows).saturating_mul(columns)
     }
 
     #[track_caller]

@@ -28,15 +28,8 @@ fn block(shape: &Conv2dShape, algorithm: Algorithm, level: Level) -> Block {
 }
 
 fn pool_shape(shape: &Conv2dShape) -> Pool2dShape {
-    Pool2dShape {
-        batch: shape.batch,
-        height: shape.out_height(),
-        width: shape.out_width(),
-        channels: shape.out_channels,
-        kernel_size: [2, 2],
-        stride: [2, 2],
-        padding: [0, 0],
-    }
+    let images = [shape.batch, shape.out_height(), shape.out_width(), shape.out_channels];
+    Pool2dShape::new(images, [2, 2], [2, 2], [0, 0])
 }
 
 /// The gradient before the pool: `dy` at its argmax where the output is positive or NaN, else zero.

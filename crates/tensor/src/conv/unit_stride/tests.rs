@@ -16,7 +16,7 @@ fn each_convolution(shape: &Conv2dShape) -> Vec<UnitStride> {
         .into_iter()
         .filter_map(|algorithm| match Plan::new(shape, algorithm)? {
             Plan::UnitStride(convolution) => Some(convolution),
-            Plan::Im2col => None,
+            Plan::Im2col | Plan::Depthwise(_) => None,
         })
         .flat_map(|convolution| levels().into_iter().map(move |level| UnitStride { level, ..convolution }))
         .collect()

@@ -1,0 +1,159 @@
+//! Convolutions of sequences: those of images one row high.
+
+use tensor::Shape;
+
+use super::conv_transpose2d::ConvTranspose2dOptions;
+use super::conv2d::Conv2dOptions;
+use crate::{Graph, Var};
+
+/// The options of [`Graph::conv1d`]; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv1dOptions {
+    /// The step of the kernel; 1.
+    pub stride: usize,
+    /// Zeros added on each side; 0.
+    pub padding: usize,
+    /// The distance between the kernel's taps; 1.
+    pub dilation: usize,
+    /// Parts of the channels that do not see each other; 1.
+    pub groups: usize,
+}
+
+impl Default for Conv1dOptions {
+    fn default() -> Self {
+        Self { stride: 1, padding: 0, dilation: 1, groups: 1 }
+    }
+}
+
+/// The options of [`Graph::conv_transpose1d`]; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvTranspose1dOptions {
+    /// Steps in the output from one input to the next; 1.
+    pub stride: usize,
+    /// What is cut off on each side; 0.
+    pub padding: usize,
+    /// What is added at the end, less than the stride; 0.
+    pub output_padding: usize,
+    /// The distance between the kernel's taps; 1.
+    pub dilation: usize,
+    /// Parts of the channels that do not see each other; 1.
+    pub groups: usize,
+}
+
+impl Default for ConvTranspose1dOptions {
+    fn default() -> Self {
+        Self { stride: 1, padding: 0, output_padding: 0, dilation: 1, groups: 1 }
+    }
+}
+
+impl Graph<'_> {
+    /// Convolution of sequences `[n, t, in_channels]` by a weight `[out_channels, in_channels / groups, k]`, plus a
+    /// bias `[out_channels]`, to `[n, t', out_channels]`; `torch.nn.functional.conv1d` but for the layout of the
+    /// sequences.
+    ///
+    /// t' = ⌊(t + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1. It is recorded as the [`conv2d`](Self::conv2d) of
+    /// images one row high.
+    ///
+    /// # Panics
+    /// When the shapes and options do not fit each other.
+    #[track_caller]
+    pub fn conv1d(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv1dOptions) -> Var {
+        let Conv1dOptions { stride, padding, dilation, groups } = options;
+        let group_channels = self.expect_weight_of_sequences("conv1d", weight, 1);
+        self.expect_sequences("conv1d", x, group_channels.saturating_mul(groups));
+        let options = Conv2dOptions {
+            stride: [1, stride],
+            padding: [0, padding],
+            dilation: [1, dilation],
+            groups,
+            ..Conv2dOptions::default()
+        };
+        self.one_row_high(x, |g, x| g.conv2d(x, g.weight_one_row_high(weight), bias, options))
+    }
+
+    /// Transposed convolution of sequences `[n, t, in_channels]` by a weight
+    /// `[in_channels, out_channels / groups, k]`, plus a bias `[out_channels]`, to `[n, t', out_channels]`;
+    /// `torch.nn.functional.conv_transpose1d` but for the layout of the sequences.
+    ///
+    /// t' = (t − 1)·stride − 2·padding + dilation·(k − 1) + output_padding + 1. It is recorded as the
+    /// [`conv_transpose2d`](Self::conv_transpose2d) of images one row high.
+    ///
+    /// # Panics
+    /// When the shapes and options do not fit each other.
+    #[track_caller]
+    pub fn conv_transpose1d(
+        &self,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        options: ConvTranspose1dOptions,
+    ) -> Var {
+        let ConvTranspose1dOptions { stride, padding, output_padding, dilation, groups } = options;
+        let in_channels = self.expect_weight_of_sequences("conv_transpose1d", weight, 0);
+        self.expect_sequences("conv_transpose1d", x, in_channels);
+        let options = ConvTranspose2dOptions {
+            stride: [1, stride],
+            padding: [0, padding],
+            output_padding: [0, output_padding],
+            dilation: [1, dilation],
+            groups,
+            ..ConvTranspose2dOptions::default()
+        };
+        self.one_row_high(x, |g, x| g.conv_transpose2d(x, g.weight_one_row_high(weight), bias, options))
+    }
+
+    /// What `f` makes of sequences `[n, t, c]` as images `[n, 1, t, c]`, as sequences again.
+    #[track_caller]
+    pub(super) fn one_row_high(&self, x: Var, f: impl FnOnce(&Self, Var) -> Var) -> Var {
+        let [n, t, c] = self.shape(x).dims().try_into().expect("checked to be sequences");
+        let y = f(self, self.reshape(x, [n, 1, t, c]));
+        let [n, _, t, c] = self.shape(y).dims().try_into().expect("images");
+        self.reshape(y, [n, t, c])
+    }
+
+    /// Makes sure that `x` is sequences `[n, t, c]`.
+    #[track_caller]
+    pub(super) fn expect_rank_3(&self, op: &str, x: Var) -> Shape {
+        let shape = self.shape(x);
+        assert!(
+            shape.rank() == 3,
+            "{op}{}: the input is {shape}, expected sequences [n, t, c]; reshape it, or add the missing axes",
+            self.at()
+        );
+        shape
+    }
+
+    #[track_caller]
+    fn expect_sequences(&self, op: &str, x: Var, takes: usize) {
+        let shape = self.expect_rank_3(op, x);
+        let (first, channels) = (shape[1], shape[2]);
+        let hint = match first == takes {
+            true => "; sequences are N × T × C here: these look like N × C × T, so permute them by [0, 2, 1]",
+            false => "",
+        };
+        assert!(
+            channels == takes,
+            "{op}{}: the input {shape} has {channels} channels, the weight takes {takes}; make in_channels {channels}, \
+             or change what comes before{hint}",
+            self.at()
+        );
+    }
+
+    /// The size of a weight's axis, once it is known to have three.
+    #[track_caller]
+    fn expect_weight_of_sequences(&self, op: &str, weight: Var, axis: usize) -> usize {
+        let shape = self.shape(weight);
+        let layout = ["in_channels, out_channels / groups", "out_channels, in_channels / groups"][axis];
+        assert!(
+            shape.rank() == 3,
+            "{op}{}: the weight is {shape}, expected [{layout}, kernel size]",
+            self.at()
+        );
+        shape[axis]
+    }
+
+    fn weight_one_row_high(&self, weight: Var) -> Var {
+        let [a, b, k] = self.shape(weight).dims().try_into().expect("checked to have three axes");
+        self.reshape(weight, [a, b, 1, k])
+    }
+}

@@ -1,0 +1,92 @@
+//! Channels to pixels and back, and one axis to several.
+
+use tensor::{MAX_RANK, Shape};
+
+use crate::{Graph, Var};
+
+impl Graph<'_> {
+    /// Each pixel's channels laid out as a square of `r × r` pixels: `[n, h, w, c·r²]` to `[n, h·r, w·r, c]`;
+    /// `torch.nn.functional.pixel_shuffle` but for the layout.
+    ///
+    /// Channels are numbered as in PyTorch, channel · r² + row · r + column, so the weights of a convolution before
+    /// it are PyTorch's. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+    /// Convolutional Neural Network", 2016.
+    ///
+    /// # Panics
+    /// When `x` is not images, or its channels do not divide by r².
+    #[track_caller]
+    pub fn pixel_shuffle(&self, x: Var, r: usize) -> Var {
+        let [n, h, w, channels] = self.expect_images("pixel_shuffle", x);
+        let c = r
+            .checked_mul(r)
+            .filter(|&area| area > 0 && channels.is_multiple_of(area))
+            .map(|area| channels / area);
+        let Some(c) = c else {
+            let (shape, at) = (self.shape(x), self.at());
+            panic!(
+                "pixel_shuffle{at}: the {channels} channels of {shape} do not divide by {r} × {r}; make them"
+            );
+        };
+        let x = self.reshape(x, [n, h, w, c, r, r]);
+        let x = self.permute(x, &[0, 1, 4, 2, 5, 3]);
+        self.reshape(x, [n, h * r, w * r, c])
+    }
+
+    /// Squares of `r × r` pixels as the channels of one: `[n, h·r, w·r, c]` to `[n, h, w, c·r²]`, the inverse of
+    /// [`pixel_shuffle`](Self::pixel_shuffle); `torch.nn.functional.pixel_unshuffle` but for the layout.
+    ///
+    /// # Panics
+    /// When `x` is not images, or its height or width does not divide by r.
+    #[track_caller]
+    pub fn pixel_unshuffle(&self, x: Var, r: usize) -> Var {
+        let [n, height, width, c] = self.expect_images("pixel_unshuffle", x);
+        let fits = r > 0 && height.is_multiple_of(r) && width.is_multiple_of(r);
+        assert!(
+            fits,
+            "pixel_unshuffle{}: the height and the width of {} do not both divide by {r}; pad or crop the images",
+            self.at(),
+            self.shape(x)
+        );
+        let (h, w) = (height / r, width / r);
+        let x = self.reshape(x, [n, h, r, w, r, c]);
+        let x = self.permute(x, &[0, 1, 3, 5, 2, 4]);
+        self.reshape(x, [n, h, w, c * r * r])
+    }
+
+    /// One axis as several; `torch.unflatten`.
+    ///
+    /// The features of vectors `[n, c·h·w]` become images if `sizes` are three, `[h, w, c]`: they are then read in
+    /// PyTorch's order c × h × w, so this undoes [`flatten`](Self::flatten), and the weights of a linear layer before
+    /// it are those of a PyTorch model with `Unflatten(1, (c, h, w))`.
+    ///
+    /// # Panics
+    /// When `x` does not have the axis, `sizes` do not multiply to its size, or there would be too many axes.
+    #[track_caller]
+    pub fn unflatten(&self, x: Var, axis: usize, sizes: &[usize]) -> Var {
+        let shape = self.shape(x);
+        let Some(&size) = shape.get(axis) else {
+            panic!("unflatten{}: {shape} has no axis {axis}; axes count from 0", self.at());
+        };
+        let n = sizes.iter().try_fold(1usize, |n, &size| n.checked_mul(size));
+        let rank = shape.rank() - 1 + sizes.len();
+        assert!(
+            n == Some(size) && rank <= MAX_RANK && !sizes.is_empty(),
+            "unflatten{}: axis {axis} of {shape} is {size}, which {sizes:?} do not make, or not in {MAX_RANK} axes; \
+             give sizes whose product it is",
+            self.at()
+        );
+        if let (2, 1, &[h, w, c]) = (shape.rank(), axis, sizes) {
+            let x = self.reshape(x, [shape[0], c, h, w]);
+            // One pixel or one channel: the order is the same.
+            return if h * w == 1 || c == 1 {
+                self.reshape(x, [shape[0], h, w, c])
+            } else {
+                self.permute(x, &[0, 2, 3, 1])
+            };
+        }
+        let mut dims = [1; MAX_RANK];
+        let parts = shape[..axis].iter().chain(sizes).chain(&shape[axis + 1..]);
+        dims.iter_mut().zip(parts).for_each(|(dim, &size)| *dim = size);
+        self.reshape(x, Shape::new(&dims[..rank]))
+    }
+}

@@ -1,0 +1,184 @@
+//! The convolutions of sequences.
+
+use std::fmt;
+
+use autograd::{Conv1dOptions, ConvTranspose1dOptions, Graph, Var};
+use tensor::Shape;
+
+use super::affine::{Affine, affine_options};
+use super::print::ConvText;
+use crate::init::Init;
+use crate::layer::{Layer, Scope};
+
+/// A convolution (cross-correlation, as everywhere in the field) of sequences N × T × C.
+///
+/// `[n, t, in_channels]` to `[n, t', out_channels]`, where
+/// `t' = ⌊(t + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1`.
+///
+/// Parameters as PyTorch's `nn.Conv1d`: `weight` `[out_channels, in_channels / groups, k]` and `bias` `[out_channels]`,
+/// both uniform in ±1/√fan_in unless told otherwise.
+///
+/// ```
+/// use nn::Conv1d;
+/// let conv = Conv1d::new(8, 16, 3).padding(1);
+/// assert_eq!(format!("{conv:?}"), "Conv1d(8, 16, kernel_size=(3,), stride=(1,), padding=(1,))");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Conv1d {
+    in_channels: usize,
+    out_channels: usize,
+    kernel_size: usize,
+    options: Conv1dOptions,
+    affine: Affine,
+}
+
+/// A transposed convolution of sequences N × T × C: what the input gradient of a [`Conv1d`] makes of an output's
+/// gradient.
+///
+/// `[n, t, in_channels]` to `[n, t', out_channels]`, where
+/// `t' = (t − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1`.
+///
+/// Parameters as PyTorch's `nn.ConvTranspose1d`: `weight` `[in_channels, out_channels / groups, k]` and `bias`
+/// `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise, fan_in being out_channels / groups · k.
+#[derive(Clone)]
+#[must_use]
+pub struct ConvTranspose1d {
+    in_channels: usize,
+    out_channels: usize,
+    kernel_size: usize,
+    options: ConvTranspose1dOptions,
+    affine: Affine,
+}
+
+/// The builder methods that both have.
+macro_rules! sequence_options {
+    () => {
+        /// The distance between the kernel's taps.
+        pub fn dilation(mut self, dilation: usize) -> Self {
+            self.options.dilation = dilation;
+            self
+        }
+
+        /// Splits the channels into groups that do not see each other; must divide both counts.
+        pub fn groups(mut self, groups: usize) -> Self {
+            self.options.groups = groups;
+            self
+        }
+
+        affine_options!();
+
+        #[track_caller]
+        fn check_groups(&self) {
+            let Self { in_channels, out_channels, options, .. } = self;
+            let groups = options.groups;
+            assert!(
+                groups > 0 && in_channels.is_multiple_of(groups) && out_channels.is_multiple_of(groups),
+                "{self:?}: groups must divide in_channels and out_channels"
+            );
+        }
+    };
+}
+
+impl Conv1d {
+    /// Stride 1, no padding, no dilation, one group, with a bias.
+    pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
+        let (options, affine) = (Conv1dOptions::default(), Affine::new());
+        Self { in_channels, out_channels, kernel_size, options, affine }
+    }
+
+    /// The step of the kernel.
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.options.stride = stride;
+        self
+    }
+
+    /// Zeros added at each end.
+    pub fn padding(mut self, padding: usize) -> Self {
+        self.options.padding = padding;
+        self
+    }
+
+    sequence_options!();
+}
+
+impl ConvTranspose1d {
+    /// Stride 1, no padding, no dilation, one group, with a bias.
+    pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
+        let (options, affine) = (ConvTranspose1dOptions::default(), Affine::new());
+        Self { in_channels, out_channels, kernel_size, options, affine }
+    }
+
+    /// Steps in the output from one input to the next.
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.options.stride = stride;
+        self
+    }
+
+    /// What is cut off at each end.
+    pub fn padding(mut self, padding: usize) -> Self {
+        self.options.padding = padding;
+        self
+    }
+
+    /// What is added at the end, less than the stride.
+    pub fn output_padding(mut self, output_padding: usize) -> Self {
+        self.options.output_padding = output_padding;
+        self
+    }
+
+    sequence_options!();
+}
+
+impl Layer for Conv1d {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.check_groups();
+        let weight = [self.out_channels, self.in_channels / self.options.groups, self.kernel_size];
+        self.affine.register(scope, Shape::new(&weight), self.out_channels);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        g.conv1d(x, weight, bias, self.options)
+    }
+}
+
+impl Layer for ConvTranspose1d {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        self.check_groups();
+        let weight = [self.in_channels, self.out_channels / self.options.groups, self.kernel_size];
+        self.affine.register(scope, Shape::new(&weight), self.out_channels);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        g.conv_transpose1d(x, weight, bias, self.options)
+    }
+}
+
+impl fmt::Debug for Conv1d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
+        ConvText::new(f, "Conv1d", [*in_channels, *out_channels], &[*kernel_size], &[options.stride])?
+            .sizes("padding", &[options.padding], 0)?
+            .sizes("dilation", &[options.dilation], 1)?
+            .finish(options.groups, affine.has_bias, "")
+    }
+}
+
+impl fmt::Debug for ConvTranspose1d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
+        ConvText::new(
+            f,
+            "ConvTranspose1d",
+            [*in_channels, *out_channels],
+            &[*kernel_size],
+            &[options.stride],
+        )?
+        .sizes("padding", &[options.padding], 0)?
+        .sizes("dilation", &[options.dilation], 1)?
+        .sizes("output_padding", &[options.output_padding], 0)?
+        .finish(options.groups, affine.has_bias, "")
+    }
+}

@@ -1,0 +1,112 @@
+//! The two-dimensional transposed convolution.
+
+use std::fmt;
+
+use autograd::{ConvTranspose2dOptions, Graph, Var};
+use tensor::Shape;
+
+use super::affine::{Affine, affine_options};
+use super::pair::Pair;
+use super::print::ConvText;
+use crate::init::Init;
+use crate::layer::{Layer, Scope};
+
+/// A transposed convolution of images N × H × W × C: what the input gradient of a [`Conv2d`](crate::Conv2d) makes of an
+/// output's gradient, so that it enlarges as that one shrinks.
+///
+/// `[n, h, w, in_channels]` to `[n, h', w', out_channels]`, where
+/// `h' = (h − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1` and `w'` likewise.
+///
+/// Parameters as PyTorch's `nn.ConvTranspose2d`: `weight` `[in_channels, out_channels / groups, kh, kw]` and `bias`
+/// `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise, fan_in counted as PyTorch does:
+/// out_channels / groups · kh · kw.
+///
+/// ```
+/// use nn::ConvTranspose2d;
+/// let up = ConvTranspose2d::new(64, 32, 3).stride(2).padding(1).output_padding(1);
+/// let text = "ConvTranspose2d(64, 32, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))";
+/// assert_eq!(format!("{up:?}"), text);
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct ConvTranspose2d {
+    in_channels: usize,
+    out_channels: usize,
+    kernel_size: [usize; 2],
+    options: ConvTranspose2dOptions,
+    affine: Affine,
+}
+
+impl ConvTranspose2d {
+    /// Stride 1, no padding, no dilation, one group, with a bias.
+    pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            kernel_size: kernel_size.into().0,
+            options: ConvTranspose2dOptions::default(),
+            affine: Affine::new(),
+        }
+    }
+
+    /// Steps in the output from one input to the next; one number or `[vertical, horizontal]`.
+    pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
+        self.options.stride = stride.into().0;
+        self
+    }
+
+    /// What is cut off on each side; one number or `[vertical, horizontal]`.
+    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
+        self.options.padding = padding.into().0;
+        self
+    }
+
+    /// What is added below and on the right, less than the stride; one number or `[vertical, horizontal]`.
+    pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> Self {
+        self.options.output_padding = output_padding.into().0;
+        self
+    }
+
+    /// The distance between the kernel's taps; one number or `[vertical, horizontal]`.
+    pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
+        self.options.dilation = dilation.into().0;
+        self
+    }
+
+    /// Splits the channels into groups that do not see each other; must divide both counts.
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.options.groups = groups;
+        self
+    }
+
+    affine_options!();
+}
+
+impl Layer for ConvTranspose2d {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        let groups = self.options.groups;
+        assert!(
+            groups > 0 && self.in_channels.is_multiple_of(groups) && self.out_channels.is_multiple_of(groups),
+            "{self:?}: groups must divide in_channels and out_channels"
+        );
+        let [kh, kw] = self.kernel_size;
+        let weight = Shape::new(&[self.in_channels, self.out_channels / groups, kh, kw]);
+        self.affine.register(scope, weight, self.out_channels);
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        g.conv_transpose2d(x, weight, bias, self.options)
+    }
+}
+
+impl fmt::Debug for ConvTranspose2d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
+        ConvText::new(f, "ConvTranspose2d", [*in_channels, *out_channels], kernel_size, &options.stride)?
+            .sizes("padding", &options.padding, 0)?
+            .sizes("dilation", &options.dilation, 1)?
+            .sizes("output_padding", &options.output_padding, 0)?
+            .finish(options.groups, affine.has_bias, "")
+    }
+}

@@ -1,0 +1,136 @@
+//! Borders around images and sequences.
+
+use std::fmt;
+
+use autograd::{Graph, PadMode, Var};
+
+use super::print::tuple;
+use crate::layer::Layer;
+
+/// How much border an image gets, in PyTorch's order: left, right, top, bottom. `3` stands for `[3, 3, 3, 3]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Border(pub [usize; 4]);
+
+impl From<usize> for Border {
+    fn from(size: usize) -> Self {
+        Self([size; 4])
+    }
+}
+
+impl From<[usize; 4]> for Border {
+    fn from(sizes: [usize; 4]) -> Self {
+        Self(sizes)
+    }
+}
+
+impl Border {
+    /// The images with this border.
+    pub(crate) fn around(self, g: &Graph<'_>, x: Var, mode: PadMode) -> Var {
+        let [left, right, top, bottom] = self.0;
+        let shape = g.shape(x);
+        assert!(
+            shape.rank() == 4,
+            "pad{}: the input is {shape}, expected images [n, h, w, c]; reshape it, or add the missing axes",
+            g.at()
+        );
+        g.pad(x, &[[0, 0], [top, bottom], [left, right], [0, 0]], mode)
+    }
+}
+
+/// A layer that puts a border around images `[n, h, w, c]`.
+macro_rules! pad2d {
+    ($name:ident, $mode:expr, $doc:literal) => {
+        #[doc = $doc]
+        #[doc = ""]
+        #[doc = "`[n, h, w, c]` to `[n, h + top + bottom, w + left + right, c]`."]
+        #[derive(Clone, Copy)]
+        #[must_use]
+        pub struct $name {
+            border: Border,
+        }
+
+        impl $name {
+            /// With a border of this size; one number, or `[left, right, top, bottom]`.
+            pub fn new(border: impl Into<Border>) -> Self {
+                Self { border: border.into() }
+            }
+        }
+
+        impl Layer for $name {
+            fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+                self.border.around(g, x, $mode)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), tuple(&self.border.0))
+            }
+        }
+    };
+}
+
+pad2d!(ZeroPad2d, PadMode::Constant(0.0), "Zeros around images.");
+pad2d!(ReflectionPad2d, PadMode::Reflect, "The image mirrored at its edges, the edge itself not repeated.");
+pad2d!(ReplicationPad2d, PadMode::Replicate, "The edge of the image again and again.");
+pad2d!(CircularPad2d, PadMode::Circular, "What is at the other end of the image.");
+
+/// One number around images: `[n, h, w, c]` to `[n, h + top + bottom, w + left + right, c]`.
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct ConstantPad2d {
+    border: Border,
+    value: f32,
+}
+
+impl ConstantPad2d {
+    /// This number in a border of this size; one size, or `[left, right, top, bottom]`.
+    pub fn new(border: impl Into<Border>, value: f32) -> Self {
+        Self { border: border.into(), value }
+    }
+}
+
+/// One number before and after sequences: `[n, t, c]` to `[n, before + t + after, c]`.
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct ConstantPad1d {
+    border: [usize; 2],
+    value: f32,
+}
+
+impl ConstantPad1d {
+    /// This number so often before and after.
+    pub fn new(border: [usize; 2], value: f32) -> Self {
+        Self { border, value }
+    }
+}
+
+impl Layer for ConstantPad2d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        self.border.around(g, x, PadMode::Constant(self.value))
+    }
+}
+
+impl Layer for ConstantPad1d {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let shape = g.shape(x);
+        assert!(
+            shape.rank() == 3,
+            "pad{}: the input is {shape}, expected sequences [n, t, c]; reshape it, or add the missing axes",
+            g.at()
+        );
+        g.pad(x, &[[0, 0], self.border, [0, 0]], PadMode::Constant(self.value))
+    }
+}
+
+impl fmt::Debug for ConstantPad2d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConstantPad2d(padding={}, value={:?})", tuple(&self.border.0), self.value)
+    }
+}
+
+impl fmt::Debug for ConstantPad1d {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConstantPad1d(padding={}, value={:?})", tuple(&self.border), self.value)
+    }
+}

@@ -1,0 +1,116 @@
+//! Layers that give images another size: by interpolation, or from their channels.
+
+use std::fmt;
+
+use autograd::{Graph, Interpolation, ResizeTo, Var};
+
+use super::pair::Pair;
+use super::print::tuple;
+use crate::layer::Layer;
+
+/// Images in another size, `[n, h, w, c]` to `[n, h', w', c]`: the nearest pixel, or between the nearest four.
+///
+/// ```
+/// use nn::{Interpolation, Upsample};
+/// let up = Upsample::scale_factor(2.0).mode(Interpolation::Bilinear { align_corners: false });
+/// assert_eq!(format!("{up:?}"), "Upsample(scale_factor=2.0, mode='bilinear')");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Upsample {
+    to: ResizeTo,
+    mode: Interpolation,
+}
+
+impl Upsample {
+    /// To images of this size, the nearest pixel; one number or `[height, width]`.
+    pub fn size(size: impl Into<Pair>) -> Self {
+        Self { to: ResizeTo::Size(size.into().0), mode: Interpolation::Nearest }
+    }
+
+    /// To images this many times as high and as wide, rounded down; the nearest pixel.
+    pub fn scale_factor(factor: f64) -> Self {
+        Self { to: ResizeTo::ScaleFactor([factor; 2]), mode: Interpolation::Nearest }
+    }
+
+    /// How a pixel is found; the default is [`Interpolation::Nearest`].
+    pub fn mode(mut self, mode: Interpolation) -> Self {
+        self.mode = mode;
+        self
+    }
+}
+
+/// Each pixel's channels as a square of pixels: `[n, h, w, c·r²]` to `[n, h·r, w·r, c]`, channels numbered as in
+/// PyTorch. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
+/// Neural Network", 2016.
+#[derive(Clone)]
+#[must_use]
+pub struct PixelShuffle {
+    upscale_factor: usize,
+}
+
+impl PixelShuffle {
+    /// Squares of `upscale_factor` by as many pixels.
+    pub fn new(upscale_factor: usize) -> Self {
+        Self { upscale_factor }
+    }
+}
+
+/// Squares of pixels as the channels of one, the inverse of [`PixelShuffle`]: `[n, h·r, w·r, c]` to `[n, h, w, c·r²]`.
+#[derive(Clone)]
+#[must_use]
+pub struct PixelUnshuffle {
+    downscale_factor: usize,
+}
+
+impl PixelUnshuffle {
+    /// Squares of `downscale_factor` by as many pixels.
+    pub fn new(downscale_factor: usize) -> Self {
+        Self { downscale_factor }
+    }
+}
+
+impl Layer for Upsample {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.interpolate(x, self.to, self.mode)
+    }
+}
+
+impl Layer for PixelShuffle {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.pixel_shuffle(x, self.upscale_factor)
+    }
+}
+
+impl Layer for PixelUnshuffle {
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        g.pixel_unshuffle(x, self.downscale_factor)
+    }
+}
+
+impl fmt::Debug for Upsample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to {
+            ResizeTo::Size(size) => write!(f, "Upsample(size={}", tuple(&size))?,
+            // One factor is given for both axes.
+            ResizeTo::ScaleFactor([factor, _]) => write!(f, "Upsample(scale_factor={factor:?}")?,
+        }
+        f.write_str(match self.mode {
+            Interpolation::Nearest => ", mode='nearest')",
+            Interpolation::Bilinear { align_corners: false } => ", mode='bilinear')",
+            Interpolation::Bilinear { align_corners: true } => ", mode='bilinear', align_corners=True)",
+        })
+    }
+}
+
+impl fmt::Debug for PixelShuffle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PixelShuffle(upscale_factor={})", self.upscale_factor)
+    }
+}
+
+impl fmt::Debug for PixelUnshuffle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PixelUnshuffle(downscale_factor={})", self.downscale_factor)
+    }
+}
