@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Indices, Mode, Tape, Var};
 use nn::config::{Args, Describe, Registry, described};
-use nn::{Init, Layer, Linear, ReLU, Residual, Sequential};
+use nn::{Init, Layer, Linear, ReLU, Residual, Sequential, SequentialOver};
 
 /// A layer of every kind, each with options that are not its defaults.
 const EVERY_LAYER: &str = "\
@@ -34,6 +34,17 @@ Sequential(
     (0): RNN(3, 4, num_layers=2, nonlinearity=relu, bias=False, batch_first=True, dropout=0.5, bidirectional=True)
     (1): GRU(8, 4, bias=False, batch_first=True)
     (2): LSTM(4, 4, batch_first=True, bidirectional=True)
+  )
+  (sequences): Sequential(
+    (0): MultiheadAttention(8, 2, dropout=0.25, bias=False, kdim=6, vdim=4, causal=True, rotary_head_dim=4, rotary_pairing=Halves, rotary_base=100.0)
+    (1): TransformerEncoderLayer(8, 2, dim_feedforward=16, dropout=0.5, activation=gelu, layer_norm_eps=0.001, norm_first=True, bias=False, causal=True)
+    (2): TransformerEncoder(
+      (norm): LayerNorm((8,), eps=1e-5, elementwise_affine=True, bias=True)
+      (layers.0): TransformerEncoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu)
+      (layers.1): TransformerEncoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu)
+    )
+    (3): SinusoidalPositions()
+    (4): RotaryPositions(4, pairing=Halves, base=100.0)
   )
   (activations): Sequential(
     (0): CELU(alpha=0.5)
@@ -122,6 +133,13 @@ fn a_network_over_tokens_is_read_as_it_is_written() {
     assert_eq!(g.shape(y).dims(), [2, 2]);
 }
 
+/// The same of layers over tokens.
+const EVERY_LAYER_OVER_TOKENS: &str = "\
+Sequential(
+  (0): Embedding(10, 3, padding_idx=1)
+  (1): Linear(in_features=3, out_features=2, bias=True)
+)";
+
 fn read(text: &str) -> Sequential {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
@@ -133,11 +151,12 @@ fn error(text: &str) -> String {
 #[test]
 fn every_layer_is_read_as_it_is_written() {
     assert_eq!(read(EVERY_LAYER).config(), EVERY_LAYER);
+    let over_tokens: SequentialOver<Indices> =
+        EVERY_LAYER_OVER_TOKENS.parse().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(over_tokens.config(), EVERY_LAYER_OVER_TOKENS);
+    let all = [EVERY_LAYER, EVERY_LAYER_OVER_TOKENS].concat();
     for name in Registry::new().names() {
-        assert!(
-            EVERY_LAYER.contains(&format!("{name}(")),
-            "EVERY_LAYER has no {name}: give it one, with options"
-        );
+        assert!(all.contains(&format!("{name}(")), "EVERY_LAYER has no {name}: give it one, with options");
     }
 }
 
@@ -183,6 +202,15 @@ fn an_error_names_the_line_and_what_could_stand_there() {
         ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
         ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
         ("Softmax(dim=1)", "line 1: Softmax is here with dim='-1' only"),
+        ("MultiheadAttention(8, 3)", "line 1: MultiheadAttention: 8 features do not divide by 3 heads"),
+        (
+            "TransformerEncoderLayer(8, 3)",
+            "line 1: TransformerEncoderLayer: 8 features do not divide by 3 heads",
+        ),
+        (
+            "TransformerEncoder(Linear(1, 1))",
+            "line 1: Linear(in_features=1, out_features=1, bias=True) where Tr",
+        ),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),

@@ -139,15 +139,15 @@ impl<'a> Args<'a> {
     /// A layer within, which must be given.
     pub fn child<L: Within>(&mut self, child: &mut Child<L>) {
         let name = child.name.clone();
-        match self.visit_child(&name, Some(&child.layer)) {
+        match self.visit_child(&name, Some(&child.layer), true) {
             Some(layer) => child.layer = layer,
             None => self.missing(&format!("the layer `({name}): …`")),
         }
     }
 
-    /// A layer within that may be missing.
+    /// A layer within that may be missing; it is read by its name only.
     pub fn optional_child<L: Within>(&mut self, name: &str, child: &mut Option<Child<L>>) {
-        if let Some(layer) = self.visit_child(name, child.as_ref().map(|child| &child.layer)) {
+        if let Some(layer) = self.visit_child(name, child.as_ref().map(|child| &child.layer), false) {
             *child = Some(Child::new(name, layer));
         }
     }
@@ -156,7 +156,7 @@ impl<'a> Args<'a> {
     pub fn wrapped(&mut self, layer: &mut Box<dyn Layer>) {
         match &mut self.visit {
             Visit::Write { in_full, args, .. } => args.push(text(layer, *in_full)),
-            Visit::Read { .. } => match self.visit_child("layer", Some(&*layer)) {
+            Visit::Read { .. } => match self.visit_child("layer", Some(&*layer), true) {
                 Some(read) => *layer = read,
                 None => self.missing("a layer"),
             },
@@ -164,7 +164,7 @@ impl<'a> Args<'a> {
     }
 
     /// All other layers within; where one has no name, it is called by its position.
-    pub fn children(&mut self, children: &mut Vec<Child>) {
+    pub fn children<L: Within>(&mut self, children: &mut Vec<Child<L>>) {
         match &mut self.visit {
             Visit::Write { in_full, children: out, .. } => {
                 out.extend(children.iter().map(|child| (child.name.clone(), text(&child.layer, *in_full))));
@@ -176,7 +176,7 @@ impl<'a> Args<'a> {
                 for (given, is_used) in written.args.iter().zip(is_used).filter(|(_, is_used)| !**is_used) {
                     *is_used = true;
                     let name = given.name.clone().unwrap_or_else(|| (n_before + children.len()).to_string());
-                    match registry.layer_of(given) {
+                    match registry.layer_of(given).and_then(|layer| L::from_layer(layer, given.line)) {
                         _ if children.iter().any(|child| child.name == name) => {
                             let message = format!("there are two layers called `{name}`");
                             error.get_or_insert(ConfigError::new(given.line, message));
@@ -268,7 +268,7 @@ impl<'a> Args<'a> {
     }
 
     /// Writes the layer, or gives back the one that is read.
-    fn visit_child<L: Within>(&mut self, name: &str, layer: Option<&L>) -> Option<L> {
+    fn visit_child<L: Within>(&mut self, name: &str, layer: Option<&L>, by_place: bool) -> Option<L> {
         match &mut self.visit {
             Visit::Write { in_full, children, .. } => {
                 children.extend(layer.map(|layer| (name.to_owned(), text(layer, *in_full))));
@@ -278,7 +278,7 @@ impl<'a> Args<'a> {
                 let args = &written.args;
                 let by_name = args.iter().position(|given| given.name.as_deref() == Some(name));
                 let next = || (0..args.len()).find(|&i| !is_used[i] && args[i].name.is_none());
-                let i = by_name.or_else(next)?;
+                let i = by_name.or_else(|| if by_place { next() } else { None })?;
                 is_used[i] = true;
                 match registry.layer_of(&args[i]).and_then(|layer| L::from_layer(layer, args[i].line)) {
                     Ok(layer) => Some(layer),

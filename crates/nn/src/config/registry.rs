@@ -61,6 +61,7 @@ impl Registry {
             LocalResponseNorm,
             LogSoftmax,
             Mish,
+            MultiheadAttention,
             PReLU,
             Parallel,
             RMSNorm,
@@ -69,15 +70,20 @@ impl Registry {
             ReLU6,
             Recompute,
             Residual,
+            RotaryPositions,
             SELU,
             SiLU,
             Sequential,
             Sigmoid,
+            SinusoidalPositions,
             Softmax,
             Softplus,
             StochasticDepth,
             Tanh,
+            TransformerEncoder,
+            TransformerEncoderLayer,
         ]
+        .with_tokens::<Embedding>()
     }
 
     /// These and another.

@@ -6,6 +6,7 @@ use autograd::{AttentionOptions, Graph, QueryKeyValue, Role, Var};
 use tensor::Shape;
 
 use super::RotaryPositions;
+use crate::config::{self, Args, Describe};
 use crate::init::Init;
 use crate::layer::{Child, Handle, Layer, Scope};
 use crate::layers::Linear;
@@ -71,7 +72,7 @@ impl MultiheadAttention {
             rotary: None,
             weights: [Handle::default(); 3],
             bias: Handle::default(),
-            out_proj: Child::new("out_proj", Linear::new(embed_dim, embed_dim).bias_value(0.0)),
+            out_proj: Child::new("out_proj", Self::output(embed_dim, true)),
         }
     }
 
@@ -115,6 +116,10 @@ impl MultiheadAttention {
     pub fn rotary(mut self, rotary: RotaryPositions) -> Self {
         self.rotary = Some(rotary);
         self
+    }
+
+    fn output(embed_dim: usize, bias: bool) -> Linear {
+        Linear::new(embed_dim, embed_dim).bias_value(0.0).bias(bias)
     }
 
     fn has_one_weight(&self) -> bool {
@@ -184,6 +189,49 @@ impl Layer for MultiheadAttention {
 
 impl fmt::Debug for MultiheadAttention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return config::write(self, f);
+        }
         write!(f, "MultiheadAttention(\n  (out_proj): {:?}\n)", self.out_proj)
     }
+}
+
+impl Describe for MultiheadAttention {
+    const NAME: &str = "MultiheadAttention";
+
+    fn blank() -> Self {
+        Self::new(1, 1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let features = |n: usize, embed_dim: usize| (n != embed_dim).then_some(n);
+        let mut kdim = features(self.kdim, self.embed_dim);
+        let mut vdim = features(self.vdim, self.embed_dim);
+        args.positional("embed_dim", &mut self.embed_dim);
+        args.positional("num_heads", &mut self.num_heads);
+        args.option("dropout", &mut self.dropout, 0.0);
+        args.option("bias", &mut self.has_bias, true);
+        args.only("add_bias_kv", false);
+        args.only("add_zero_attn", false);
+        args.option("kdim", &mut kdim, None);
+        args.option("vdim", &mut vdim, None);
+        args.only("batch_first", true);
+        args.keyword("causal", &mut self.is_causal, false);
+        RotaryPositions::describe_within(&mut self.rotary, args);
+        let embed_dim = self.embed_dim;
+        (self.kdim, self.vdim) = (kdim.unwrap_or(embed_dim), vdim.unwrap_or(embed_dim));
+        self.out_proj.layer = Self::output(embed_dim, self.has_bias);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_heads(self.embed_dim, self.num_heads, self.dropout)
+    }
+}
+
+/// Whether heads and dropout can be.
+pub(super) fn check_heads(embed_dim: usize, num_heads: usize, p: f32) -> Result<(), String> {
+    if num_heads == 0 || !embed_dim.is_multiple_of(num_heads) {
+        return Err(format!("{embed_dim} features do not divide by {num_heads} heads"));
+    }
+    if (0.0..=1.0).contains(&p) { Ok(()) } else { Err(format!("dropout is {p}, expected 0 ≤ p ≤ 1")) }
 }

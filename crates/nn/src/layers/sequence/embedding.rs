@@ -1,9 +1,8 @@
 //! Embedding.
 
-use std::fmt;
-
 use autograd::{Graph, Indices, Role, Var};
 
+use crate::config::{Args, Describe, described};
 use crate::layer::{Handle, Layer, Scope};
 
 /// A vector for each token: tokens of any shape, `[n, t]` say, to `[n, t, embedding_dim]`.
@@ -70,10 +69,28 @@ impl Layer<Indices> for Embedding {
     }
 }
 
-impl fmt::Debug for Embedding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Embedding({}, {}", self.num_embeddings, self.embedding_dim)?;
-        self.padding_idx.map_or(Ok(()), |idx| write!(f, ", padding_idx={idx}"))?;
-        f.write_str(")")
+impl Describe for Embedding {
+    const NAME: &str = "Embedding";
+
+    fn blank() -> Self {
+        Self::new(0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("num_embeddings", &mut self.num_embeddings);
+        args.positional("embedding_dim", &mut self.embedding_dim);
+        args.option("padding_idx", &mut self.padding_idx, None);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match self.padding_idx.filter(|&idx| idx >= self.num_embeddings) {
+            Some(idx) => Err(format!(
+                "padding_idx is {idx}, it must be below num_embeddings = {}",
+                self.num_embeddings
+            )),
+            None => Ok(()),
+        }
     }
 }
+
+described!(Embedding);

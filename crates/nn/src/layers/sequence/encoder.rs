@@ -6,6 +6,7 @@ use autograd::{Graph, Var};
 
 use super::feed_forward::{FeedForward, Options, around, transformer_options, write_children};
 use super::{Masks, MultiheadAttention, TransformerActivation};
+use crate::config::{self, Args, Describe};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
@@ -90,6 +91,9 @@ impl Layer for TransformerEncoderLayer {
 
 impl fmt::Debug for TransformerEncoderLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return config::write(self, f);
+        }
         let Self { self_attn, feed_forward: FeedForward { linear1, dropout, linear2, .. }, .. } = self;
         let children: [(&str, &dyn fmt::Debug); 8] = [
             ("self_attn", self_attn),
@@ -153,8 +157,46 @@ impl Layer for TransformerEncoder {
 
 impl fmt::Debug for TransformerEncoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return config::write(self, f);
+        }
         let layers = self.layers.iter().map(|layer| (&*layer.name, layer as &dyn fmt::Debug));
         let norm = self.norm.iter().map(|norm| ("norm", norm as &dyn fmt::Debug));
         write_children(f, "TransformerEncoder", &layers.chain(norm).collect::<Vec<_>>())
+    }
+}
+
+impl Describe for TransformerEncoderLayer {
+    const NAME: &str = "TransformerEncoderLayer";
+
+    fn blank() -> Self {
+        Self::new(1, 1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        self.options.describe(args);
+        if self.options.check().is_ok() {
+            *self = Self::of(self.options);
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.options.check()
+    }
+}
+
+impl Describe for TransformerEncoder {
+    const NAME: &str = "TransformerEncoder";
+
+    fn blank() -> Self {
+        Self { layers: Vec::new(), norm: None }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.optional_child("norm", &mut self.norm);
+        args.children(&mut self.layers);
+        for (idx, layer) in self.layers.iter_mut().enumerate() {
+            layer.name = format!("layers.{idx}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use autograd::{Graph, Var};
 
 use super::MultiheadAttention;
+use super::attention::check_heads;
+use crate::config::{Args, names};
 use crate::layer::{Child, Scope};
 use crate::layers::{Dropout, LayerNorm, Linear};
 
@@ -175,3 +177,25 @@ pub(super) fn write_children(
     }
     f.write_str(")")
 }
+
+impl Options {
+    pub(super) fn describe(&mut self, args: &mut Args<'_>) {
+        let default = Self::new(1, 1);
+        args.positional("d_model", &mut self.d_model);
+        args.positional("nhead", &mut self.nhead);
+        args.shown("dim_feedforward", &mut self.dim_feedforward, default.dim_feedforward);
+        args.shown("dropout", &mut self.dropout, default.dropout);
+        args.shown("activation", &mut self.activation, default.activation);
+        args.option("layer_norm_eps", &mut self.layer_norm_eps, default.layer_norm_eps);
+        args.only("batch_first", true);
+        args.option("norm_first", &mut self.norm_first, false);
+        args.option("bias", &mut self.bias, true);
+        args.keyword("causal", &mut self.is_causal, false);
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        check_heads(self.d_model, self.nhead, self.dropout)
+    }
+}
+
+names!(TransformerActivation, "relu or gelu", { "relu" => Self::Relu, "gelu" => Self::Gelu });

@@ -1,9 +1,8 @@
 //! What tells tokens where they stand.
 
-use std::fmt;
-
 use autograd::{Graph, Pairing, RotaryOptions, Var};
 
+use crate::config::{Args, Describe, described, names};
 use crate::layer::Layer;
 
 /// Adds sines and cosines of each token's place to its features, `[n, t, features]`: to feature 2i of place p
@@ -14,12 +13,6 @@ pub struct SinusoidalPositions;
 impl Layer for SinusoidalPositions {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.sinusoidal_positions(x)
-    }
-}
-
-impl fmt::Debug for SinusoidalPositions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SinusoidalPositions()")
     }
 }
 
@@ -67,9 +60,45 @@ impl Layer for RotaryPositions {
     }
 }
 
-impl fmt::Debug for RotaryPositions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head_dim, pairing, base } = self;
-        write!(f, "RotaryPositions({head_dim}, pairing={pairing:?}, base={base})")
+impl Describe for SinusoidalPositions {
+    const NAME: &str = "SinusoidalPositions";
+
+    fn blank() -> Self {
+        Self
+    }
+
+    fn describe(&mut self, _: &mut Args<'_>) {}
+}
+
+impl Describe for RotaryPositions {
+    const NAME: &str = "RotaryPositions";
+
+    fn blank() -> Self {
+        Self::new(2)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let RotaryOptions { pairing, base, .. } = RotaryOptions::default();
+        args.positional("head_dim", &mut self.head_dim);
+        args.option("pairing", &mut self.pairing, pairing);
+        args.option("base", &mut self.base, base);
+    }
+}
+
+described!(SinusoidalPositions, RotaryPositions);
+
+names!(Pairing, "Interleaved or Halves", { "Interleaved" => Self::Interleaved, "Halves" => Self::Halves });
+
+impl RotaryPositions {
+    /// The arguments of a layer that may rotate.
+    pub(super) fn describe_within(rotary: &mut Option<Self>, args: &mut Args<'_>) {
+        let mut head_dim = rotary.map(|rotary| rotary.head_dim);
+        args.keyword("rotary_head_dim", &mut head_dim, None);
+        let Some(head_dim) = head_dim else { return };
+        let mut read = Self { head_dim, ..rotary.unwrap_or(Self::new(head_dim)) };
+        let Self { pairing, base, .. } = Self::new(head_dim);
+        args.keyword("rotary_pairing", &mut read.pairing, pairing);
+        args.keyword("rotary_base", &mut read.base, base);
+        *rotary = Some(read);
     }
 }
