@@ -18,6 +18,33 @@ Sequential(
   (2): Recompute(Sequential(
     (0): Linear(in_features=4, out_features=4, bias=True)
   ))
+  (images): Sequential(
+    (0): Conv2d(4, 8, kernel_size=(3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, bias=False, padding_mode=reflect, weight_init=HeUniform, algorithm=Im2col)
+    (1): Conv2d(4, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)
+    (2): Conv1d(4, 8, kernel_size=(3,), stride=(2,), padding=(1,), dilation=(2,), groups=2, bias=False)
+    (3): ConvTranspose1d(4, 8, kernel_size=(3,), stride=(2,), output_padding=(1,))
+    (4): ConvTranspose2d(4, 8, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))
+    (5): MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True)
+    (6): AvgPool2d(kernel_size=(2, 1), stride=1, count_include_pad=False)
+    (7): MaxPool1d(kernel_size=3, stride=2)
+    (8): AvgPool1d(kernel_size=2, stride=2, padding=1)
+    (9): AdaptiveAvgPool2d(output_size=(3, 2))
+    (10): AdaptiveMaxPool2d(output_size=2)
+    (11): Upsample(scale_factor=2.0, mode='bilinear', align_corners=True)
+    (12): Upsample(size=(8, 6), mode='nearest')
+    (13): PixelShuffle(upscale_factor=2)
+    (14): PixelUnshuffle(downscale_factor=2)
+    (15): ZeroPad2d((1, 2, 3, 4))
+    (16): ReflectionPad2d((1, 2, 3, 4))
+    (17): ReplicationPad2d((1, 2, 3, 4))
+    (18): CircularPad2d((1, 2, 3, 4))
+    (19): ConstantPad2d(padding=(1, 2, 3, 4), value=0.5)
+    (20): ConstantPad1d(padding=(1, 2), value=0.5)
+    (21): GlobalAvgPool2d()
+    (22): Unflatten(dim=1, unflattened_size=(7, 7, 128))
+    (23): Flatten(start_dim=2)
+    (24): Flatten()
+  )
   (norms): Sequential(
     (0): BatchNorm1d(8, eps=0.001, momentum=None, affine=False)
     (1): BatchNorm2d(8, eps=1e-5, momentum=0.25, track_running_stats=False, scale=False)
@@ -197,7 +224,7 @@ fn short_forms_and_remarks() {
 fn an_error_names_the_line_and_what_could_stand_there() {
     let deep = "Residual(".repeat(1000);
     for (text, expected) in [
-        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are BatchNorm1d, "),
+        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are AdaptiveAvgPool2d, "),
         ("Linear(4, 2)\n\nDropout(p=1.5)", "line 3: Dropout: the probability p is 1.5, expected 0 ≤ p ≤ 1"),
         ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
         ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
@@ -211,6 +238,12 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "TransformerEncoder(Linear(1, 1))",
             "line 1: Linear(in_features=1, out_features=1, bias=True) where Tr",
         ),
+        ("Conv2d(4, 6, 3, groups=4)", "line 1: Conv2d: groups must divide in_channels and out_channels"),
+        (
+            "Conv2d(4, 6, (1, 2, 3))",
+            "line 1: Conv2d: `kernel_size` is `(1, 2, 3)`, expected a number, or one for ",
+        ),
+        ("Upsample(mode='nearest')", "line 1: Upsample: give either a size or a scale_factor"),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),

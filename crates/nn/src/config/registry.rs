@@ -37,16 +37,28 @@ macro_rules! layers {
 impl Registry {
     /// The layers of this crate.
     pub fn new() -> Self {
-        layers![
+        let mut registry = layers![
+            AdaptiveAvgPool2d,
+            AdaptiveMaxPool2d,
+            AvgPool1d,
+            AvgPool2d,
             BatchNorm1d,
             BatchNorm2d,
             CELU,
+            CircularPad2d,
+            ConstantPad1d,
+            ConstantPad2d,
+            Conv1d,
+            Conv2d,
+            ConvTranspose1d,
+            ConvTranspose2d,
             Dropout,
             Dropout2d,
             ELU,
             GELU,
             GLU,
             GRU,
+            GlobalAvgPool2d,
             GroupNorm,
             Hardsigmoid,
             Hardswish,
@@ -57,23 +69,29 @@ impl Registry {
             LayerNorm,
             LeakyReLU,
             Linear,
-            LogSigmoid,
             LocalResponseNorm,
+            LogSigmoid,
             LogSoftmax,
+            MaxPool1d,
+            MaxPool2d,
             Mish,
             MultiheadAttention,
             PReLU,
             Parallel,
+            PixelShuffle,
+            PixelUnshuffle,
             RMSNorm,
             RNN,
             ReLU,
             ReLU6,
             Recompute,
+            ReflectionPad2d,
+            ReplicationPad2d,
             Residual,
             RotaryPositions,
             SELU,
-            SiLU,
             Sequential,
+            SiLU,
             Sigmoid,
             SinusoidalPositions,
             Softmax,
@@ -82,8 +100,15 @@ impl Registry {
             Tanh,
             TransformerEncoder,
             TransformerEncoderLayer,
+            Unflatten,
+            Upsample,
+            ZeroPad2d,
         ]
-        .with_tokens::<Embedding>()
+        .with_tokens::<Embedding>();
+        // Flatten from another axis than 1 is a layer of its own.
+        let flatten: Reader<Var> = |written, registry| Ok(read::<FlattenFrom>(written, registry)?.boxed());
+        registry.readers.insert(FlattenFrom::NAME, flatten);
+        registry
     }
 
     /// These and another.

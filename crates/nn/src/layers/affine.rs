@@ -82,3 +82,11 @@ macro_rules! affine_options {
     };
 }
 pub(crate) use affine_options;
+
+/// Whether groups of channels can be.
+pub(crate) fn check_groups(groups: usize, channels: [usize; 2]) -> Result<(), String> {
+    match groups > 0 && channels.iter().all(|channels| channels.is_multiple_of(groups)) {
+        true => Ok(()),
+        false => Err("groups must divide in_channels and out_channels".to_owned()),
+    }
+}

@@ -1,12 +1,10 @@
 //! The convolutions of sequences.
 
-use std::fmt;
-
 use autograd::{Conv1dOptions, ConvTranspose1dOptions, Graph, Var};
 use tensor::Shape;
 
-use super::affine::{Affine, affine_options};
-use super::print::ConvText;
+use super::affine::{Affine, affine_options, check_groups};
+use crate::config::{Args, Describe, One, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -67,16 +65,6 @@ macro_rules! sequence_options {
         }
 
         affine_options!();
-
-        #[track_caller]
-        fn check_groups(&self) {
-            let Self { in_channels, out_channels, options, .. } = self;
-            let groups = options.groups;
-            assert!(
-                groups > 0 && in_channels.is_multiple_of(groups) && out_channels.is_multiple_of(groups),
-                "{self:?}: groups must divide in_channels and out_channels"
-            );
-        }
     };
 }
 
@@ -132,7 +120,7 @@ impl ConvTranspose1d {
 
 impl Layer for Conv1d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check_groups();
+        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
         let weight = [self.out_channels, self.in_channels / self.options.groups, self.kernel_size];
         self.affine.register(scope, Shape::new(&weight), self.out_channels);
     }
@@ -145,7 +133,7 @@ impl Layer for Conv1d {
 
 impl Layer for ConvTranspose1d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check_groups();
+        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
         let weight = [self.in_channels, self.out_channels / self.options.groups, self.kernel_size];
         self.affine.register(scope, Shape::new(&weight), self.out_channels);
     }
@@ -156,29 +144,55 @@ impl Layer for ConvTranspose1d {
     }
 }
 
-impl fmt::Debug for Conv1d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
-        ConvText::new(f, "Conv1d", [*in_channels, *out_channels], &[*kernel_size], &[options.stride])?
-            .sizes("padding", &[options.padding], 0)?
-            .sizes("dilation", &[options.dilation], 1)?
-            .finish(options.groups, affine.has_bias, "")
+impl Describe for Conv1d {
+    const NAME: &str = "Conv1d";
+
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
+        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
+        args.option_as::<One, _>("padding", &mut self.options.padding, 0);
+        args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
+        args.option("groups", &mut self.options.groups, 1);
+        args.option("bias", &mut self.affine.has_bias, true);
+        args.only("padding_mode", "zeros".to_owned());
+        self.affine.describe(args);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])
     }
 }
 
-impl fmt::Debug for ConvTranspose1d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
-        ConvText::new(
-            f,
-            "ConvTranspose1d",
-            [*in_channels, *out_channels],
-            &[*kernel_size],
-            &[options.stride],
-        )?
-        .sizes("padding", &[options.padding], 0)?
-        .sizes("dilation", &[options.dilation], 1)?
-        .sizes("output_padding", &[options.output_padding], 0)?
-        .finish(options.groups, affine.has_bias, "")
+impl Describe for ConvTranspose1d {
+    const NAME: &str = "ConvTranspose1d";
+
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
+        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
+        args.option_as::<One, _>("padding", &mut self.options.padding, 0);
+        args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
+        args.option_as::<One, _>("output_padding", &mut self.options.output_padding, 0);
+        args.option("groups", &mut self.options.groups, 1);
+        args.option("bias", &mut self.affine.has_bias, true);
+        args.only("padding_mode", "zeros".to_owned());
+        self.affine.describe(args);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])
     }
 }
+
+described!(Conv1d, ConvTranspose1d);

@@ -1,15 +1,13 @@
 //! The two-dimensional convolution.
 
-use std::fmt;
-
 use autograd::{Conv2dOptions, Graph, PadMode, Var};
 use tensor::Shape;
 use tensor::conv::Algorithm;
 
-use super::affine::{Affine, affine_options};
+use super::affine::{Affine, affine_options, check_groups};
 use super::pad::Border;
 use super::pair::Pair;
-use super::print::ConvText;
+use crate::config::{Args, Describe, Value, described, names};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -160,15 +158,7 @@ enum Padding {
 
 impl Layer for Conv2d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        let groups = self.options.groups;
-        assert!(
-            groups > 0 && self.in_channels.is_multiple_of(groups) && self.out_channels.is_multiple_of(groups),
-            "{self:?}: groups must divide in_channels and out_channels"
-        );
-        assert!(
-            !self.same || self.options.stride == [1, 1],
-            "{self:?}: a padding that keeps the size needs a stride of 1; give the padding as a number"
-        );
+        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
         self.affine.register(scope, self.weight_shape(), self.out_channels);
     }
 
@@ -184,18 +174,72 @@ impl Layer for Conv2d {
     }
 }
 
-impl fmt::Debug for Conv2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_channels, out_channels, kernel_size, options, same, padding_mode, affine } = self;
-        let mode = match padding_mode {
-            PaddingMode::Zeros => "",
-            PaddingMode::Reflect => ", padding_mode=reflect",
-            PaddingMode::Replicate => ", padding_mode=replicate",
-            PaddingMode::Circular => ", padding_mode=circular",
+impl Describe for Conv2d {
+    const NAME: &str = "Conv2d";
+
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named("kernel_size", &mut self.kernel_size);
+        args.shown("stride", &mut self.options.stride, [1, 1]);
+        let mut padding =
+            if self.same { PaddingText::Same } else { PaddingText::Sizes(self.options.padding) };
+        args.option("padding", &mut padding, PaddingText::Sizes([0, 0]));
+        (self.same, self.options.padding) = match padding {
+            PaddingText::Same => (true, [0, 0]),
+            PaddingText::Sizes(sizes) => (false, sizes),
         };
-        let text = ConvText::new(f, "Conv2d", [*in_channels, *out_channels], kernel_size, &options.stride)?;
-        let text =
-            if *same { text.word("padding", "same")? } else { text.sizes("padding", &options.padding, 0)? };
-        text.sizes("dilation", &options.dilation, 1)?.finish(options.groups, affine.has_bias, mode)
+        args.option("dilation", &mut self.options.dilation, [1, 1]);
+        args.option("groups", &mut self.options.groups, 1);
+        args.option("bias", &mut self.affine.has_bias, true);
+        args.option("padding_mode", &mut self.padding_mode, PaddingMode::Zeros);
+        self.affine.describe(args);
+        args.hidden("algorithm", &mut self.options.algorithm, Algorithm::Auto);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])?;
+        match self.same && self.options.stride != [1, 1] {
+            true => {
+                Err("a padding that keeps the size needs a stride of 1; give the padding as a number"
+                    .to_owned())
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+described!(Conv2d);
+
+names!(PaddingMode, "zeros, reflect, replicate or circular", {
+    "zeros" => Self::Zeros,
+    "reflect" => Self::Reflect,
+    "replicate" => Self::Replicate,
+    "circular" => Self::Circular,
+});
+
+/// The padding as it is written: sizes, or `same`.
+#[derive(Clone, PartialEq)]
+enum PaddingText {
+    Same,
+    Sizes([usize; 2]),
+}
+
+impl Value for PaddingText {
+    const EXPECTED: &str = "a number, one for each axis, or same";
+
+    fn write(&self) -> String {
+        match self {
+            Self::Same => "same".to_owned(),
+            Self::Sizes(sizes) => sizes.write(),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "same" { Some(Self::Same) } else { Value::read(text).map(Self::Sizes) }
     }
 }

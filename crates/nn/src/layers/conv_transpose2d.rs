@@ -1,13 +1,11 @@
 //! The two-dimensional transposed convolution.
 
-use std::fmt;
-
 use autograd::{ConvTranspose2dOptions, Graph, Var};
 use tensor::Shape;
 
-use super::affine::{Affine, affine_options};
+use super::affine::{Affine, affine_options, check_groups};
 use super::pair::Pair;
-use super::print::ConvText;
+use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -84,13 +82,9 @@ impl ConvTranspose2d {
 
 impl Layer for ConvTranspose2d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        let groups = self.options.groups;
-        assert!(
-            groups > 0 && self.in_channels.is_multiple_of(groups) && self.out_channels.is_multiple_of(groups),
-            "{self:?}: groups must divide in_channels and out_channels"
-        );
+        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
         let [kh, kw] = self.kernel_size;
-        let weight = Shape::new(&[self.in_channels, self.out_channels / groups, kh, kw]);
+        let weight = Shape::new(&[self.in_channels, self.out_channels / self.options.groups, kh, kw]);
         self.affine.register(scope, weight, self.out_channels);
     }
 
@@ -100,13 +94,30 @@ impl Layer for ConvTranspose2d {
     }
 }
 
-impl fmt::Debug for ConvTranspose2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { in_channels, out_channels, kernel_size, options, affine } = self;
-        ConvText::new(f, "ConvTranspose2d", [*in_channels, *out_channels], kernel_size, &options.stride)?
-            .sizes("padding", &options.padding, 0)?
-            .sizes("dilation", &options.dilation, 1)?
-            .sizes("output_padding", &options.output_padding, 0)?
-            .finish(options.groups, affine.has_bias, "")
+impl Describe for ConvTranspose2d {
+    const NAME: &str = "ConvTranspose2d";
+
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named("kernel_size", &mut self.kernel_size);
+        args.shown("stride", &mut self.options.stride, [1, 1]);
+        args.option("padding", &mut self.options.padding, [0, 0]);
+        args.option("dilation", &mut self.options.dilation, [1, 1]);
+        args.option("output_padding", &mut self.options.output_padding, [0, 0]);
+        args.option("groups", &mut self.options.groups, 1);
+        args.option("bias", &mut self.affine.has_bias, true);
+        args.only("padding_mode", "zeros".to_owned());
+        self.affine.describe(args);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])
     }
 }
+
+described!(ConvTranspose2d);

@@ -1,10 +1,8 @@
 //! Images to vectors, and back.
 
-use std::fmt;
-
 use autograd::{Graph, Var};
 
-use super::print::tuple;
+use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
 /// Images `[n, h, w, c]` to vectors `[n, c·h·w]` in PyTorch's order (channel, row, column), so that
@@ -75,20 +73,50 @@ impl Layer for Unflatten {
     }
 }
 
-impl fmt::Debug for Flatten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Flatten()")
+impl Describe for Flatten {
+    const NAME: &str = "Flatten";
+
+    fn blank() -> Self {
+        Self
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.only("start_dim", 1);
+        args.only("end_dim", "-1".to_owned());
     }
 }
 
-impl fmt::Debug for FlattenFrom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Flatten(start_dim={})", self.start_dim)
+impl Describe for FlattenFrom {
+    const NAME: &str = "Flatten";
+
+    fn blank() -> Self {
+        Self { start_dim: 1 }
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.shown("start_dim", &mut self.start_dim, 1);
+        args.only("end_dim", "-1".to_owned());
     }
 }
 
-impl fmt::Debug for Unflatten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unflatten(dim={}, unflattened_size={})", self.dim, tuple(&self.sizes))
+impl Describe for Unflatten {
+    const NAME: &str = "Unflatten";
+
+    fn blank() -> Self {
+        Self::new(0, &[])
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("dim", &mut self.dim);
+        args.named("unflattened_size", &mut self.sizes);
+    }
+}
+
+described!(Flatten, FlattenFrom, Unflatten);
+
+impl FlattenFrom {
+    /// The layer that it is: from axis 1 on, images are read in PyTorch's order.
+    pub(crate) fn boxed(self) -> Box<dyn Layer> {
+        if self.start_dim == 1 { Box::new(Flatten) } else { Box::new(self) }
     }
 }

@@ -13,7 +13,6 @@ mod pad;
 mod pair;
 mod parallel;
 mod pool;
-mod print;
 mod recompute;
 mod recurrent;
 mod residual;

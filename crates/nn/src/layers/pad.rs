@@ -1,10 +1,8 @@
 //! Borders around images and sequences.
 
-use std::fmt;
-
 use autograd::{Graph, PadMode, Var};
 
-use super::print::tuple;
+use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
 /// How much border an image gets, in PyTorch's order: left, right, top, bottom. `3` stands for `[3, 3, 3, 3]`.
@@ -62,11 +60,19 @@ macro_rules! pad2d {
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({})", stringify!($name), tuple(&self.border.0))
+        impl Describe for $name {
+            const NAME: &str = stringify!($name);
+
+            fn blank() -> Self {
+                Self::new(0)
+            }
+
+            fn describe(&mut self, args: &mut Args<'_>) {
+                args.positional("padding", &mut self.border.0);
             }
         }
+
+        described!($name);
     };
 }
 
@@ -123,14 +129,30 @@ impl Layer for ConstantPad1d {
     }
 }
 
-impl fmt::Debug for ConstantPad2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConstantPad2d(padding={}, value={:?})", tuple(&self.border.0), self.value)
+impl Describe for ConstantPad2d {
+    const NAME: &str = "ConstantPad2d";
+
+    fn blank() -> Self {
+        Self::new(0, 0.0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("padding", &mut self.border.0);
+        args.named("value", &mut self.value);
     }
 }
 
-impl fmt::Debug for ConstantPad1d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConstantPad1d(padding={}, value={:?})", tuple(&self.border), self.value)
+impl Describe for ConstantPad1d {
+    const NAME: &str = "ConstantPad1d";
+
+    fn blank() -> Self {
+        Self::new([0, 0], 0.0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("padding", &mut self.border);
+        args.named("value", &mut self.value);
     }
 }
+
+described!(ConstantPad2d, ConstantPad1d);

@@ -1,10 +1,9 @@
 //! Pooling layers.
 
-use std::fmt;
-
 use autograd::{Graph, Pool1dOptions, Pool2dOptions, PoolOptions, Var};
 
 use super::pair::Pair;
+use crate::config::{Args, Describe, Sizes, described};
 use crate::layer::Layer;
 
 /// The maximum of each window; padding never wins. `[n, h, w, c]` to `[n, h', w', c]`, where
@@ -197,69 +196,103 @@ impl Layer for AdaptiveMaxPool2d {
     }
 }
 
-/// One number where all are equal, as PyTorch prints a size that was given so.
-fn size(sizes: &[usize]) -> String {
-    match sizes {
-        [first, rest @ ..] if rest.iter().all(|size| size == first) => first.to_string(),
-        sizes => super::print::tuple(sizes),
+/// The options that all have, each one number where all axes have the same.
+fn describe<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
+    args.named_as::<Sizes<N>, _>("kernel_size", &mut options.kernel_size);
+    args.shown_as::<Sizes<N>, _>("stride", &mut options.stride, options.kernel_size);
+    args.option_as::<Sizes<N>, _>("padding", &mut options.padding, [0; N]);
+}
+
+impl Describe for MaxPool2d {
+    const NAME: &str = "MaxPool2d";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        describe(&mut self.options, args);
+        args.option_as::<Sizes<_>, _>("dilation", &mut self.options.dilation, [1; 2]);
+        args.only("return_indices", false);
+        args.option("ceil_mode", &mut self.options.ceil_mode, false);
     }
 }
 
-fn write<const N: usize>(f: &mut fmt::Formatter<'_>, layer: &str, options: &PoolOptions<N>) -> fmt::Result {
-    write!(f, "{layer}(kernel_size={}, stride={}", size(&options.kernel_size), size(&options.stride))?;
-    if options.padding != [0; N] {
-        write!(f, ", padding={}", size(&options.padding))?;
-    }
-    if options.dilation != [1; N] {
-        write!(f, ", dilation={}", size(&options.dilation))?;
-    }
-    if options.ceil_mode {
-        f.write_str(", ceil_mode=True")?;
-    }
-    if !options.count_include_pad {
-        f.write_str(", count_include_pad=False")?;
-    }
-    f.write_str(")")
-}
+impl Describe for AvgPool2d {
+    const NAME: &str = "AvgPool2d";
 
-impl fmt::Debug for MaxPool2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "MaxPool2d", &self.options)
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        describe(&mut self.options, args);
+        args.option("ceil_mode", &mut self.options.ceil_mode, false);
+        args.option("count_include_pad", &mut self.options.count_include_pad, true);
     }
 }
 
-impl fmt::Debug for AvgPool2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "AvgPool2d", &self.options)
+impl Describe for MaxPool1d {
+    const NAME: &str = "MaxPool1d";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        describe(&mut self.options, args);
+        args.option_as::<Sizes<_>, _>("dilation", &mut self.options.dilation, [1; 1]);
+        args.only("return_indices", false);
+        args.option("ceil_mode", &mut self.options.ceil_mode, false);
     }
 }
 
-impl fmt::Debug for MaxPool1d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "MaxPool1d", &self.options)
+impl Describe for AvgPool1d {
+    const NAME: &str = "AvgPool1d";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        describe(&mut self.options, args);
+        args.option("ceil_mode", &mut self.options.ceil_mode, false);
+        args.option("count_include_pad", &mut self.options.count_include_pad, true);
     }
 }
 
-impl fmt::Debug for AvgPool1d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, "AvgPool1d", &self.options)
+impl Describe for GlobalAvgPool2d {
+    const NAME: &str = "GlobalAvgPool2d";
+
+    fn blank() -> Self {
+        Self
+    }
+
+    fn describe(&mut self, _: &mut Args<'_>) {}
+}
+
+impl Describe for AdaptiveAvgPool2d {
+    const NAME: &str = "AdaptiveAvgPool2d";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named_as::<Sizes<2>, _>("output_size", &mut self.output_size);
     }
 }
 
-impl fmt::Debug for GlobalAvgPool2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GlobalAvgPool2d()")
+impl Describe for AdaptiveMaxPool2d {
+    const NAME: &str = "AdaptiveMaxPool2d";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named_as::<Sizes<2>, _>("output_size", &mut self.output_size);
     }
 }
 
-impl fmt::Debug for AdaptiveAvgPool2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AdaptiveAvgPool2d(output_size={})", size(&self.output_size))
-    }
-}
-
-impl fmt::Debug for AdaptiveMaxPool2d {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AdaptiveMaxPool2d(output_size={})", size(&self.output_size))
-    }
-}
+described!(MaxPool2d, AvgPool2d, MaxPool1d, AvgPool1d, GlobalAvgPool2d, AdaptiveAvgPool2d, AdaptiveMaxPool2d);

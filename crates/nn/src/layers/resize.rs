@@ -1,11 +1,9 @@
 //! Layers that give images another size: by interpolation, or from their channels.
 
-use std::fmt;
-
 use autograd::{Graph, Interpolation, ResizeTo, Var};
 
 use super::pair::Pair;
-use super::print::tuple;
+use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
 /// Images in another size, `[n, h, w, c]` to `[n, h', w', c]`: the nearest pixel, or between the nearest four.
@@ -88,29 +86,62 @@ impl Layer for PixelUnshuffle {
     }
 }
 
-impl fmt::Debug for Upsample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to {
-            ResizeTo::Size(size) => write!(f, "Upsample(size={}", tuple(&size))?,
+impl Describe for Upsample {
+    const NAME: &str = "Upsample";
+
+    fn blank() -> Self {
+        Self::scale_factor(1.0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        let (mut size, mut factor) = match self.to {
+            ResizeTo::Size(size) => (Some(size), None),
             // One factor is given for both axes.
-            ResizeTo::ScaleFactor([factor, _]) => write!(f, "Upsample(scale_factor={factor:?}")?,
+            ResizeTo::ScaleFactor([factor, _]) => (None, Some(factor)),
+        };
+        args.option("size", &mut size, None);
+        args.option("scale_factor", &mut factor, None);
+        let (mut mode, mut align_corners) = match self.mode {
+            Interpolation::Nearest => ("nearest".to_owned(), false),
+            Interpolation::Bilinear { align_corners } => ("bilinear".to_owned(), align_corners),
+        };
+        args.shown("mode", &mut mode, "nearest".to_owned());
+        args.option("align_corners", &mut align_corners, false);
+        match (size, factor) {
+            (Some(size), None) => self.to = ResizeTo::Size(size),
+            (None, Some(factor)) => self.to = ResizeTo::ScaleFactor([factor; 2]),
+            _ => args.refuse("give either a size or a scale_factor"),
         }
-        f.write_str(match self.mode {
-            Interpolation::Nearest => ", mode='nearest')",
-            Interpolation::Bilinear { align_corners: false } => ", mode='bilinear')",
-            Interpolation::Bilinear { align_corners: true } => ", mode='bilinear', align_corners=True)",
-        })
+        match mode.as_str() {
+            "nearest" => self.mode = Interpolation::Nearest,
+            "bilinear" => self.mode = Interpolation::Bilinear { align_corners },
+            other => args.refuse(&format!("the mode is '{other}', expected 'nearest' or 'bilinear'")),
+        }
     }
 }
 
-impl fmt::Debug for PixelShuffle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PixelShuffle(upscale_factor={})", self.upscale_factor)
+impl Describe for PixelShuffle {
+    const NAME: &str = "PixelShuffle";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("upscale_factor", &mut self.upscale_factor);
     }
 }
 
-impl fmt::Debug for PixelUnshuffle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PixelUnshuffle(downscale_factor={})", self.downscale_factor)
+impl Describe for PixelUnshuffle {
+    const NAME: &str = "PixelUnshuffle";
+
+    fn blank() -> Self {
+        Self::new(1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.named("downscale_factor", &mut self.downscale_factor);
     }
 }
+
+described!(Upsample, PixelShuffle, PixelUnshuffle);
