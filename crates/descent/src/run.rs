@@ -211,10 +211,13 @@ impl<'a> Run<'a> {
     /// When a file cannot be written, the weights are not finite, or a signal asks to stop.
     pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
         self.state.history.push(measured);
-        self.save_history()?;
-        if self.is_finite()? {
+        // The history is kept of a run, too, that ends here because its weights are not finite.
+        let is_finite = self.is_finite();
+        if matches!(is_finite, Ok(true)) {
             self.with_average(|run| run.save_model())?;
         }
+        self.save_history()?;
+        is_finite?;
         let mut is_best = false;
         if let Some(score) = measured.validation {
             let verdict = self.with_average(|run| run.stopper.observe(score.loss, run.params.values()));

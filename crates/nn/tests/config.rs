@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Indices, Mode, Tape, Var};
 use nn::config::{Args, Describe, Registry, described};
-use nn::{Init, Layer, Linear, ReLU, Residual, Sequential, SequentialOver};
+use nn::{Init, Layer, Linear, ReLU, Residual, Sequential, SequentialOver, models};
 
 /// A layer of every kind, each with options that are not its defaults.
 const EVERY_LAYER: &str = "\
@@ -185,6 +185,41 @@ fn every_layer_is_read_as_it_is_written() {
     for name in Registry::new().names() {
         assert!(all.contains(&format!("{name}(")), "EVERY_LAYER has no {name}: give it one, with options");
     }
+}
+
+#[test]
+fn a_network_that_was_read_has_the_same_weights_and_the_same_outputs() {
+    let logits = |net: Sequential| {
+        let (net, mut params) = nn::build(net, 7);
+        let mut tape = Tape::new();
+        let g = tape.begin(&mut params, Mode::train(1, 2));
+        let y = net.forward(&g, g.input([2, 32, 32, 3], &[0.5; 2 * 32 * 32 * 3]));
+        (g.value(y).to_vec(), g.params().values().to_vec())
+    };
+    for net in [models::lecture_cnn(0.5), models::dropout_mlp()] {
+        assert_eq!(logits(read(&net.config())), logits(net));
+    }
+    // Built or not, a network is written alike.
+    let net = models::lecture_cnn(0.5);
+    assert_eq!(nn::build(net.clone(), 0).0.config(), net.config());
+}
+
+/// What PyTorch 2.15 prints for nn.Sequential(nn.Conv2d(…), …).
+#[test]
+fn what_pytorch_prints_is_read() {
+    let printed = "\
+Sequential(
+  (0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)
+  (1): BatchNorm2d(8, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)
+  (2): ReLU()
+  (3): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+  (4): Flatten(start_dim=1, end_dim=-1)
+  (5): Dropout(p=0.5, inplace=False)
+  (6): Linear(in_features=128, out_features=10, bias=True)
+)";
+    let written = "Conv2d(3, 8, 3, padding=1, bias=False) | BatchNorm2d(8) | ReLU | MaxPool2d(2) | Flatten \
+                   | Dropout(0.5) | nn.Linear(128, 10)";
+    assert_eq!(read(printed).config(), read(written).config());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::case::{Case, Rng, Row};
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         Row::new("where", 1e-6, where_cond),
-        Row::new("pad", 1e-6, pad),
+        Row::new("pad", 1e-5, pad),
         Row::new("stack", 1e-6, |rng| {
             let (shape, first) = (rng.batch_shape(0..=4), usize::from(rng.is_batch()));
             let axis = rng.size(first..=shape.rank());
