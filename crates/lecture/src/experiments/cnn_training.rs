@@ -91,7 +91,7 @@ impl Course {
             let number = |row: &Vec<&str>| {
                 let text = row.get(at).with_context(|| format!("a line has no {name}"))?;
                 text.parse()
-                    .with_context(|| format!("{name}: expected a number, found {}", Foreign::new(text)))
+                    .with_context(|| format!("{name}: expected a number, found \"{}\"", Foreign::new(text)))
             };
             rows.iter().map(number).collect::<Result<Vec<f64>>>()
         };
