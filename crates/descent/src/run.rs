@@ -243,8 +243,9 @@ impl<'a> Run<'a> {
         self.stopper.is_out_of_patience()
     }
 
-    /// Leaves the final weights, the best by the validation split, else the average, else the last, and writes them
-    /// and the history, which a resumed run may find missing. Returns the epoch of the best, from 1.
+    /// Leaves the final weights: the best by the validation split, else the average, else the last. Writes them where
+    /// the last epoch has written others, and model and history where a resumed run finds them missing. Returns the
+    /// epoch of the best, from 1.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -254,10 +255,13 @@ impl<'a> Run<'a> {
         if best.is_some() {
             self.stopper.restore_best(self.params.values_mut());
         }
-        if self.weights_are_finite() {
+        let is_missing = |name| !self.folder.path().join(name).exists();
+        if (best.is_some() || is_missing(MODEL)) && self.weights_are_finite() {
             self.save_model()?;
         }
-        self.save_history()?;
+        if is_missing(HISTORY) {
+            self.save_history()?;
+        }
         Ok(best.map(|best| best + 1))
     }
 
@@ -290,11 +294,11 @@ impl<'a> Run<'a> {
     }
 
     fn save_model(&self) -> Result<()> {
-        model::save(&self.folder.path().join("model.safetensors"), &self.params, &self.about)
+        model::save(&self.folder.path().join(MODEL), &self.params, &self.about)
     }
 
     fn save_history(&self) -> Result<()> {
-        history::write_csv(&self.folder.path().join("history.csv"), &self.state.history)
+        history::write_csv(&self.folder.path().join(HISTORY), &self.state.history)
     }
 
     /// Does `work` with the averaged weights in place of the current ones.
@@ -305,6 +309,10 @@ impl<'a> Run<'a> {
         result
     }
 }
+
+const MODEL: &str = "model.safetensors";
+
+const HISTORY: &str = "history.csv";
 
 /// Records the mean loss of a batch.
 fn mean_loss(net: &Sequential, g: &Graph<'_>, batch: &Batch) -> Var {

@@ -182,7 +182,7 @@ fn of_a_checkpoint_flags_and_of_a_run_its_history() {
     let csv = fs::read_to_string(&history).unwrap();
     fs::write(&history, csv.replace("\n1,", &format!("\n{ORDERS},"))).unwrap();
     let lecture = ["lecture", "cnn-training", "--run", "out", "--out", "page"];
-    assert_prints(folder.path(), &lecture, r"expected a number, found \u{1b}[2J");
+    assert_prints(folder.path(), &lecture, r#"expected a number, found "\u{1b}[2J"#);
 }
 
 /// A checkpoint with other text in its header, and its sum put right.
