@@ -94,7 +94,7 @@ pub trait Describe: Clone + fmt::Debug + 'static {
     }
 }
 
-/// Writes the `Debug` of layers that [`Describe`](config::Describe) themselves.
+/// Writes the `Debug` of layers that [`Describe`](crate::config::Describe) themselves.
 #[macro_export]
 macro_rules! described {
     ($($layer:ty),+ $(,)?) => {$(
