@@ -130,12 +130,13 @@ pub fn worth_splitting(work: usize) -> bool {
     work >= MIN_PARALLEL_WORK
 }
 
+/// The loops over closures: compiled once for each kind of outputs, and not for each closure, of which there are hundreds.
 fn run<R: SplitRows>(
     parts: Range<usize>,
-    start: &(impl Fn(usize) -> usize + Sync),
+    start: &(dyn Fn(usize) -> usize + Sync),
     parallel: bool,
     outputs: R,
-    f: &(impl Fn(Range<usize>, R) + Sync),
+    f: &(dyn Fn(Range<usize>, R) + Sync),
 ) {
     match parts.len() {
         0 => {}

@@ -203,8 +203,8 @@ fn halves(shards: &Range<usize>, parts: &Range<usize>) -> (usize, usize) {
 pub(crate) fn fold_in_tree<T: Send>(
     range: Range<usize>,
     parallel: bool,
-    leaf: &(impl Fn(usize) -> T + Sync),
-    combine: &(impl Fn(&mut T, T) + Sync),
+    leaf: &(dyn Fn(usize) -> T + Sync),
+    combine: &(dyn Fn(&mut T, T) + Sync),
 ) -> Option<T> {
     if range.len() < 2 {
         return range.map(leaf).next();

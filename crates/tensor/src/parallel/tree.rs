@@ -26,26 +26,24 @@ pub fn sum_over_shards<R: SplitRows>(
         let n_rows = owned.len() - 1;
         scratch::with(n_rows * len, |memory| {
             let spare = Spare::new(memory, n_rows);
-            let tree = Tree { shards, spare, parallel: worth_splitting(work), part };
+            let tree = Tree { shards, spare, parallel: worth_splitting(work), part: &part };
             tree.add_up(owned, sum, outputs);
         });
     }
     shards.join(sum);
 }
 
-struct Tree<'a, F> {
+/// As with the loops of the module, what is done is behind a pointer: one tree is compiled for each kind of outputs.
+struct Tree<'a, R> {
     shards: &'a Shards<'a>,
     spare: Spare<'a>,
     parallel: bool,
-    part: F,
+    part: &'a (dyn Fn(Range<usize>, &mut [f32], R) + Sync),
 }
 
-impl<F> Tree<'_, F> {
+impl<R: SplitRows> Tree<'_, R> {
     /// Overwrites `sum` with the sum of some shards.
-    fn add_up<R: SplitRows>(&self, shards: Range<usize>, sum: &mut [f32], outputs: R)
-    where
-        F: Fn(Range<usize>, &mut [f32], R) + Sync,
-    {
+    fn add_up(&self, shards: Range<usize>, sum: &mut [f32], outputs: R) {
         let images_of = |range| self.shards.rows_of(range, self.shards.images().len());
         if shards.len() == 1 {
             return (self.part)(images_of(shards), sum, outputs);
