@@ -3,7 +3,8 @@
 use tensor::Shape;
 use tensor::parallel::{Exchange, Shards};
 
-use crate::tape::{Mode, Slot};
+use crate::mode::Mode;
+use crate::tape::Slot;
 
 /// Where the images of a batch are in the output of an [`Op`](crate::Op).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

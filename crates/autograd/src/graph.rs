@@ -11,9 +11,10 @@ use tensor::parallel::Shards;
 
 use crate::anomaly::Search;
 use crate::batch::Batch;
+use crate::mode::Mode;
 use crate::op::{Forward, Inputs, Op};
 use crate::params::{ParamId, Params};
-use crate::tape::{Indices, Mode, Record, Recording, Slot, Storage, Tape, Var};
+use crate::tape::{Indices, Record, Recording, Slot, Storage, Tape, Var};
 
 /// A step that is being recorded. It borrows tape and parameters until it is dropped.
 ///
@@ -115,7 +116,7 @@ impl<'a> Graph<'a> {
         Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }
     }
 
-    /// The graph of a part of `outer`: it goes on where that stands.
+    /// The graph of a part of `outer`, which continues from where `outer` is.
     pub(crate) fn part(tape: &'a mut Tape, params: Borrowed<'a>, outer: &Graph<'_>) -> Self {
         let part = Self::new(tape, params, outer.mode());
         part.stream.set(outer.stream.get());
@@ -124,7 +125,7 @@ impl<'a> Graph<'a> {
         part
     }
 
-    /// Goes on where a part of this graph ended.
+    /// Continues from where a part of this graph ended.
     pub(crate) fn continue_after(&self, part: &Graph<'_>) {
         self.n_draws.set(part.n_draws.get());
         self.trace.replace(part.trace.take());

@@ -6,6 +6,7 @@ mod backward;
 mod batch;
 pub mod gradcheck;
 mod graph;
+mod mode;
 mod op;
 mod ops;
 mod params;
@@ -15,6 +16,7 @@ mod values;
 
 pub use batch::{Images, Operands};
 pub use graph::{Graph, Output, Traced};
+pub use mode::Mode;
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{
     AttentionOptions, BatchNormOptions, BceOptions, BceWithLogitsOptions, Conv1dOptions, Conv2dOptions,
@@ -25,4 +27,4 @@ pub use ops::{
     RotaryOptions, SmoothL1Options, StochasticDepthMode, Target, TripletMarginOptions,
 };
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
-pub use tape::{Indices, Mode, Tape, Var};
+pub use tape::{Indices, Tape, Var};

@@ -10,7 +10,7 @@ use crate::{Batch, Error, Loader, Position};
 
 /// Prepares the next batches of a [`Loader`] on a thread of its own, with the bits that the loader itself gives.
 ///
-/// The thread goes on until this is dropped, into the next epoch too, two batches ahead. It reads the examples of a
+/// The thread stays two batches ahead, across epochs, until this is dropped. It reads the examples of a
 /// batch one after the other and takes no part in the pool that the step runs on. When all three batches have had their
 /// size once, nothing is allocated.
 ///
@@ -98,7 +98,7 @@ impl Prefetch {
         outcome
     }
 
-    /// Where the batches stand that were given out, whatever is prepared: what [`Loader::seek`] takes to go on.
+    /// The position after the last batch handed out, not counting those prepared: [`Loader::seek`] resumes from it.
     pub fn position(&self) -> Position {
         self.position
     }

@@ -140,7 +140,7 @@ impl Records {
     /// When one of them stands for no class.
     ///
     /// # Panics
-    /// When there is no such field of i64 or u8 with one number an example.
+    /// When there is no i64 or u8 field of this name with one number per example.
     #[track_caller]
     pub fn with_labels_of<S: Into<String>>(
         self,

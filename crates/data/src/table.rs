@@ -127,8 +127,8 @@ impl Csv {
     /// Reads a file.
     ///
     /// # Errors
-    /// When the file cannot be read, a column is not there, a row has more or fewer columns than the first, or a
-    /// number is none: with the file, the line and the column, both counted from 1.
+    /// When the file cannot be read, a column is missing, a row has more or fewer columns than the first, or a value is
+    /// not a number: with the file, the line and the column, both counted from 1.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Records, Error> {
         let path = path.as_ref();
         self.read_from(path, open_regular(path)?)

@@ -10,7 +10,7 @@ use encode::{Layout, Png, gradient, header, jpeg, read, rgb_png, scan_header, sh
 use png::{BitDepth, ColorType};
 use proptest::prelude::*;
 
-/// The bytes of a PNG that says it has so many pixels, and has one.
+/// The bytes of a PNG that claims this size and has one pixel.
 fn boasting_png(width: u32, height: u32) -> Vec<u8> {
     let mut png = rgb_png(1, 1, gradient);
     png[16..20].copy_from_slice(&width.to_be_bytes());
@@ -26,7 +26,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// The bytes of a JPEG that says it has so many pixels, and has scans without any.
+/// The bytes of a JPEG that claims this size and has empty scans.
 fn boasting_jpeg(width: u16, height: u16, layout: Layout, n_components: usize, n_scans: usize) -> Vec<u8> {
     let mut jpeg = header(height.into(), width.into(), layout, n_components);
     let components: Vec<usize> = (0..n_components).collect();

@@ -55,8 +55,8 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
             say(format_args!("Resuming from step {}.", checkpoint.state.step))?;
             if let Some(name) = checkpoint.other_instruction_set() {
                 warn(format_args!(
-                    "warning: the checkpoint was computed with {}, and this run goes on with {}: its bits will differ \
-                     from those of a run that never stopped ({SIMD_VARIABLE} sets the instruction set)",
+                    "warning: the checkpoint was computed with {}, and this run resumes with {}: the results will not be \
+                     bit-identical to those of an uninterrupted run ({SIMD_VARIABLE} sets the instruction set)",
                     Foreign::new(name),
                     SimdLevel::current().name()
                 ));

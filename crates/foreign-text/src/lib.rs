@@ -101,7 +101,7 @@ impl fmt::Display for Foreign<'_> {
     }
 }
 
-/// A text in full on one line, its control characters escaped: for whoever cuts it to his own measure.
+/// The whole text on one line, control characters escaped: for callers that shorten it themselves.
 pub fn in_full(text: &str) -> String {
     escaped_controls(text, "")
 }

@@ -156,7 +156,7 @@ fn item_10_early_stopping_keeps_the_best_weights() {
     let best = course.validation[course.best];
     assert!(course.validation[..=stop].iter().all(|&loss| loss >= best - run.min_delta));
     assert!(stop - course.best >= run.patience && stop + 1 < run.epochs);
-    assert!(course.validation[run.epochs - 1] > 1.2 * best, "it is learnt by heart in the end");
+    assert!(course.validation[run.epochs - 1] > 1.2 * best, "it overfits in the end");
     assert!(course.train[run.epochs - 1] < 0.5 * course.train[course.best]);
 }
 

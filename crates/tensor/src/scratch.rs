@@ -66,7 +66,7 @@ pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     })
 }
 
-/// So many floats lie on the stack: a kernel is through with them sooner than with taking a buffer from the stock.
+/// Up to this many floats lie on the stack: taking a buffer from the stock would cost more than the work on them.
 const FEW: usize = 64;
 
 #[repr(align(64))]

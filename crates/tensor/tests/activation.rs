@@ -157,7 +157,7 @@ proptest! {
     }
 }
 
-/// Holds a function of f32 to its value in f64 at every so many f32, from 0 to infinity and down to its opposite;
+/// Compares a function of f32 with its value in f64 at evenly spaced f32, from 0 to infinity and to minus infinity;
 /// `EXP_STEP=1` tries each.
 fn is_within(name: &str, f: fn(f32) -> f32, reference: fn(f64) -> f64, c: f64) {
     const EPSILON: f64 = f32::EPSILON as f64 / 2.0;

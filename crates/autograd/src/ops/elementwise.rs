@@ -127,8 +127,8 @@ impl Graph<'_> {
         self.elementwise("sign", x, sign, |_, _, _| 0.0)
     }
 
-    /// x where it lies in [min, max], the nearer bound elsewhere; `torch.clamp`. An infinite bound is none; where min > max,
-    /// all is max. NaN passes through.
+    /// x limited to [min, max]; `torch.clamp`. An infinite bound does not limit it; if min > max, the result is max
+    /// everywhere. Propagates NaN.
     ///
     /// dx = dy where min < x < max, else 0: nothing at a bound, as in PyTorch 2.15.
     ///

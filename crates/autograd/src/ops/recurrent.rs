@@ -171,7 +171,7 @@ impl Graph<'_> {
     /// direction. Elman, "Finding Structure in Time", 1990.
     ///
     /// `gates` [n, t, hidden] are a = weight_ih · x + bias_ih of all steps, one [`linear`](Self::linear) of x [n, t, d];
-    /// `weight_hh` is [hidden, hidden]; `h` [n, hidden] is the state before the first step, zeros where there is none. The
+    /// `weight_hh` is [hidden, hidden]; `h` [n, hidden] is the state before the first step, zeros if omitted. The
     /// output is [n, t + 1, hidden]: h of each step, then h after the last.
     ///
     /// Where sequences have lengths of their own, h is 0 past the end of a sequence, its last h is that of its last step,

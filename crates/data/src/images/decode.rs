@@ -71,7 +71,7 @@ fn without_panic<T>(decode: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
     })
 }
 
-/// Whether an image that says it is so large, and takes so many bytes to decode, may be decoded.
+/// Whether an image that claims this size, and needs this much memory to decode, may be decoded.
 pub(super) fn check_claims(
     (width, height): (u64, u64),
     n_bytes: u64,

@@ -101,7 +101,7 @@ impl Experiment for EarlyStopping {
         let course = self.course()?;
         section.text(INTRODUCTION);
         let epochs: Vec<f64> = (1..=self.epochs).map(|epoch| epoch as f64).collect();
-        let mut figure = Figure::new(format!("{} noisy samples, learnt by heart", self.samples))
+        let mut figure = Figure::new(format!("{} noisy samples, memorised", self.samples))
             .x_label("epoch")
             .y_label("mean squared error")
             .x_log()

@@ -323,11 +323,21 @@ impl<'a> Args<'a> {
             return write!(f, "{kind}({args})");
         }
         let args = (!args.is_empty()).then(|| format!("\n  {args}"));
-        let children =
-            children.iter().map(|(name, text)| format!("\n  ({name}): {}", text.replace('\n', "\n  ")));
-        let lines: String = args.into_iter().chain(children).collect();
-        write!(f, "{kind}({lines}\n)")
+        write_children(f, kind, args, children)
     }
+}
+
+/// Writes a layer as PyTorch does: its name, a line of options if it has any, and a line for each child, indented.
+pub(crate) fn write_children<N: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    kind: &str,
+    args: Option<String>,
+    children: impl IntoIterator<Item = (N, String)>,
+) -> fmt::Result {
+    let children =
+        children.into_iter().map(|(name, text)| format!("\n  ({name}): {}", text.replace('\n', "\n  ")));
+    let lines: String = args.into_iter().chain(children).collect();
+    write!(f, "{kind}({lines}\n)")
 }
 
 fn text(layer: &dyn fmt::Debug, in_full: bool) -> String {

@@ -35,6 +35,7 @@ mod value;
 use std::fmt;
 
 pub use args::Args;
+pub(crate) use args::write_children;
 pub use registry::Registry;
 pub(crate) use value::names;
 pub use value::{One, Sizes, Value};

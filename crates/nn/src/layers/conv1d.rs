@@ -49,9 +49,15 @@ pub struct ConvTranspose1d {
     affine: Affine,
 }
 
-/// The builder methods that both have.
+/// The constructor and the builder methods that both have.
 macro_rules! sequence_options {
-    () => {
+    ($options:ty) => {
+        /// Stride 1, no padding, no dilation, one group, with a bias.
+        pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
+            let (options, affine) = (<$options>::default(), Affine::new());
+            Self { in_channels, out_channels, kernel_size, options, affine }
+        }
+
         /// The distance between the kernel's taps.
         pub fn dilation(mut self, dilation: usize) -> Self {
             self.options.dilation = dilation;
@@ -69,11 +75,7 @@ macro_rules! sequence_options {
 }
 
 impl Conv1d {
-    /// Stride 1, no padding, no dilation, one group, with a bias.
-    pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
-        let (options, affine) = (Conv1dOptions::default(), Affine::new());
-        Self { in_channels, out_channels, kernel_size, options, affine }
-    }
+    sequence_options!(Conv1dOptions);
 
     /// The step of the kernel.
     pub fn stride(mut self, stride: usize) -> Self {
@@ -86,16 +88,10 @@ impl Conv1d {
         self.options.padding = padding;
         self
     }
-
-    sequence_options!();
 }
 
 impl ConvTranspose1d {
-    /// Stride 1, no padding, no dilation, one group, with a bias.
-    pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
-        let (options, affine) = (ConvTranspose1dOptions::default(), Affine::new());
-        Self { in_channels, out_channels, kernel_size, options, affine }
-    }
+    sequence_options!(ConvTranspose1dOptions);
 
     /// Steps in the output from one input to the next.
     pub fn stride(mut self, stride: usize) -> Self {
@@ -114,8 +110,6 @@ impl ConvTranspose1d {
         self.options.output_padding = output_padding;
         self
     }
-
-    sequence_options!();
 }
 
 impl Layer for Conv1d {
@@ -144,55 +138,37 @@ impl Layer for ConvTranspose1d {
     }
 }
 
-impl Describe for Conv1d {
-    const NAME: &str = "Conv1d";
+/// How both are written and read; with a word, the name of the option that only one has.
+macro_rules! describe {
+    ($layer:ident $(, $output_padding:ident)?) => {
+        impl Describe for $layer {
+            const NAME: &str = stringify!($layer);
 
-    fn blank() -> Self {
-        Self::new(0, 0, 0)
-    }
+            fn blank() -> Self {
+                Self::new(0, 0, 0)
+            }
 
-    fn describe(&mut self, args: &mut Args<'_>) {
-        args.positional("in_channels", &mut self.in_channels);
-        args.positional("out_channels", &mut self.out_channels);
-        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
-        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
-        args.option_as::<One, _>("padding", &mut self.options.padding, 0);
-        args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
-        args.option("groups", &mut self.options.groups, 1);
-        args.option("bias", &mut self.affine.has_bias, true);
-        args.only("padding_mode", "zeros".to_owned());
-        self.affine.describe(args);
-    }
+            fn describe(&mut self, args: &mut Args<'_>) {
+                args.positional("in_channels", &mut self.in_channels);
+                args.positional("out_channels", &mut self.out_channels);
+                args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
+                args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
+                args.option_as::<One, _>("padding", &mut self.options.padding, 0);
+                args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
+                $(args.option_as::<One, _>(stringify!($output_padding), &mut self.options.$output_padding, 0);)?
+                args.option("groups", &mut self.options.groups, 1);
+                args.option("bias", &mut self.affine.has_bias, true);
+                args.only("padding_mode", "zeros".to_owned());
+                self.affine.describe(args);
+            }
 
-    fn check(&self) -> Result<(), String> {
-        check_groups(self.options.groups, [self.in_channels, self.out_channels])
-    }
+            fn check(&self) -> Result<(), String> {
+                check_groups(self.options.groups, [self.in_channels, self.out_channels])
+            }
+        }
+    };
 }
-
-impl Describe for ConvTranspose1d {
-    const NAME: &str = "ConvTranspose1d";
-
-    fn blank() -> Self {
-        Self::new(0, 0, 0)
-    }
-
-    fn describe(&mut self, args: &mut Args<'_>) {
-        args.positional("in_channels", &mut self.in_channels);
-        args.positional("out_channels", &mut self.out_channels);
-        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
-        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
-        args.option_as::<One, _>("padding", &mut self.options.padding, 0);
-        args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
-        args.option_as::<One, _>("output_padding", &mut self.options.output_padding, 0);
-        args.option("groups", &mut self.options.groups, 1);
-        args.option("bias", &mut self.affine.has_bias, true);
-        args.only("padding_mode", "zeros".to_owned());
-        self.affine.describe(args);
-    }
-
-    fn check(&self) -> Result<(), String> {
-        check_groups(self.options.groups, [self.in_channels, self.out_channels])
-    }
-}
+describe!(Conv1d);
+describe!(ConvTranspose1d, output_padding);
 
 described!(Conv1d, ConvTranspose1d);

@@ -196,69 +196,47 @@ impl Layer for AdaptiveMaxPool2d {
     }
 }
 
-/// The options that all have, each one number where all axes have the same.
-fn describe<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
+/// How a maximum is written and read; each option one number where all axes have the same.
+fn describe_max<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
+    describe_window(options, args);
+    args.option_as::<Sizes<N>, _>("dilation", &mut options.dilation, [1; N]);
+    args.only("return_indices", false);
+    args.option("ceil_mode", &mut options.ceil_mode, false);
+}
+
+/// The same of a mean.
+fn describe_avg<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
+    describe_window(options, args);
+    args.option("ceil_mode", &mut options.ceil_mode, false);
+    args.option("count_include_pad", &mut options.count_include_pad, true);
+}
+
+fn describe_window<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
     args.named_as::<Sizes<N>, _>("kernel_size", &mut options.kernel_size);
     args.shown_as::<Sizes<N>, _>("stride", &mut options.stride, options.kernel_size);
     args.option_as::<Sizes<N>, _>("padding", &mut options.padding, [0; N]);
 }
 
-impl Describe for MaxPool2d {
-    const NAME: &str = "MaxPool2d";
+macro_rules! describe_by {
+    ($($layer:ident: $describe:ident,)*) => {$(
+        impl Describe for $layer {
+            const NAME: &str = stringify!($layer);
 
-    fn blank() -> Self {
-        Self::new(1)
-    }
+            fn blank() -> Self {
+                Self::new(1)
+            }
 
-    fn describe(&mut self, args: &mut Args<'_>) {
-        describe(&mut self.options, args);
-        args.option_as::<Sizes<_>, _>("dilation", &mut self.options.dilation, [1; 2]);
-        args.only("return_indices", false);
-        args.option("ceil_mode", &mut self.options.ceil_mode, false);
-    }
+            fn describe(&mut self, args: &mut Args<'_>) {
+                $describe(&mut self.options, args);
+            }
+        }
+    )*};
 }
-
-impl Describe for AvgPool2d {
-    const NAME: &str = "AvgPool2d";
-
-    fn blank() -> Self {
-        Self::new(1)
-    }
-
-    fn describe(&mut self, args: &mut Args<'_>) {
-        describe(&mut self.options, args);
-        args.option("ceil_mode", &mut self.options.ceil_mode, false);
-        args.option("count_include_pad", &mut self.options.count_include_pad, true);
-    }
-}
-
-impl Describe for MaxPool1d {
-    const NAME: &str = "MaxPool1d";
-
-    fn blank() -> Self {
-        Self::new(1)
-    }
-
-    fn describe(&mut self, args: &mut Args<'_>) {
-        describe(&mut self.options, args);
-        args.option_as::<Sizes<_>, _>("dilation", &mut self.options.dilation, [1; 1]);
-        args.only("return_indices", false);
-        args.option("ceil_mode", &mut self.options.ceil_mode, false);
-    }
-}
-
-impl Describe for AvgPool1d {
-    const NAME: &str = "AvgPool1d";
-
-    fn blank() -> Self {
-        Self::new(1)
-    }
-
-    fn describe(&mut self, args: &mut Args<'_>) {
-        describe(&mut self.options, args);
-        args.option("ceil_mode", &mut self.options.ceil_mode, false);
-        args.option("count_include_pad", &mut self.options.count_include_pad, true);
-    }
+describe_by! {
+    MaxPool1d: describe_max,
+    MaxPool2d: describe_max,
+    AvgPool1d: describe_avg,
+    AvgPool2d: describe_avg,
 }
 
 impl Describe for GlobalAvgPool2d {

@@ -133,10 +133,10 @@ pub(super) fn take<'a>(memory: &mut &'a mut [f32], len: usize) -> &'a mut [f32] 
     &mut head[..len]
 }
 
-/// A window of an output, cut between groups of so many rows: images, or chunks of keys.
+/// A window of an output, cut between groups of this many rows: images, or chunks of keys.
 pub(super) struct RowGroups<'a>(pub(super) MatrixMut<'a>, pub(super) usize);
 
-/// A window of an output, cut between groups of so many columns: heads.
+/// A window of an output, cut between groups of this many columns: heads.
 pub(super) struct ColumnGroups<'a>(pub(super) MatrixMut<'a>, pub(super) usize);
 
 impl SplitRows for RowGroups<'_> {

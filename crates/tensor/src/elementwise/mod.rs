@@ -10,7 +10,7 @@ use simd::{Kernel, Level, Simd, dispatch};
 /// Elements of one task when a long slice is split.
 const CHUNK: usize = 1 << 15;
 
-/// Below so many elements, as in the rows of a broadcast, wide vectors save less than the call into their code costs.
+/// With fewer elements than this, as in the rows of a broadcast, calling the wide-vector code costs more than it saves.
 const FEW: usize = 64;
 
 /// `y = β·y + f(x)`, element by element.

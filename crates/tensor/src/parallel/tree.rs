@@ -33,12 +33,15 @@ pub fn sum_over_shards<R: SplitRows>(
     shards.join(sum);
 }
 
+/// What [`sum_over_shards`] is told to do with a shard.
+type Part<'a, R> = dyn Fn(Range<usize>, &mut [f32], R) + Sync + 'a;
+
 /// As with the loops of the module, what is done is behind a pointer: one tree is compiled for each kind of outputs.
 struct Tree<'a, R> {
     shards: &'a Shards<'a>,
     spare: Spare<'a>,
     parallel: bool,
-    part: &'a (dyn Fn(Range<usize>, &mut [f32], R) + Sync),
+    part: &'a Part<'a, R>,
 }
 
 impl<R: SplitRows> Tree<'_, R> {

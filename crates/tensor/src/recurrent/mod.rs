@@ -145,7 +145,7 @@ fn longest(lengths: &[u32], steps: usize) -> usize {
     lengths.iter().max().map_or(steps, |&len| len as usize)
 }
 
-/// Calls `f` with some of a state, zeros where there is none.
+/// Calls `f` with part of a state, or with zeros if there is no state.
 fn with_state<R>(state: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
     match state {
         Some(state) => f(state),
@@ -169,7 +169,7 @@ fn step_work(shape: &RecurrentShape) -> usize {
 /// y[batch, steps + states, hidden]: h of each step, and the state after a sample's last step.
 ///
 /// `gates` are those of the inputs, [batch, steps, gates · hidden]; `initial` is h, and c of an LSTM, before the first
-/// step, [batch, hidden], zeros where there is none; `lengths` has a length for each sample, or nothing. `saved` takes
+/// step, [batch, hidden], zeros if omitted; `lengths` has a length for each sample, or nothing. `saved` takes
 /// [`RecurrentShape::n_saved`] numbers for the backward, if there will be one.
 ///
 /// # Panics

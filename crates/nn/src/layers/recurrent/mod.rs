@@ -80,7 +80,7 @@ pub struct Sequences {
     /// The length of each, where not all are as long as the longest: made by
     /// [`Graph::indices`](autograd::Graph::indices). In any order, as with PyTorch's `enforce_sorted=False`.
     pub lengths: Option<Indices>,
-    /// The state before the first step; zeros where there is none.
+    /// The state before the first step; zeros if omitted.
     pub state: Option<State>,
 }
 

@@ -4,8 +4,10 @@ use std::fmt;
 
 use autograd::{Graph, Var};
 
-use super::feed_forward::{FeedForward, Options, around, transformer_options, write_children};
+use super::feed_forward::{FeedForward, Options, around, transformer_options};
+use super::stack::Stack;
 use super::{Masks, MultiheadAttention, TransformerActivation};
+use crate::config::write_children;
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
@@ -32,7 +34,7 @@ pub struct TransformerDecoderLayer {
 }
 
 impl TransformerDecoderLayer {
-    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm behind each sum.
+    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm after each sum.
     ///
     /// # Panics
     /// When `d_model` does not divide by `nhead`.
@@ -107,11 +109,16 @@ impl fmt::Debug for TransformerDecoderLayer {
             ("dropout2", &self.dropout2),
             ("dropout3", &self.dropout3),
         ];
-        write_children(f, "TransformerDecoderLayer", &children)
+        write_children(
+            f,
+            "TransformerDecoderLayer",
+            None,
+            children.map(|(name, child)| (name, format!("{child:?}"))),
+        )
     }
 }
 
-/// Decoder layers one after the other, all of which see the same memory, and perhaps a layer norm behind them;
+/// Decoder layers one after the other, all of which see the same memory, and perhaps a layer norm after them;
 /// `torch.nn.TransformerDecoder`.
 ///
 /// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
@@ -119,21 +126,18 @@ impl fmt::Debug for TransformerDecoderLayer {
 #[derive(Clone)]
 #[must_use]
 pub struct TransformerDecoder {
-    layers: Vec<Child<TransformerDecoderLayer>>,
-    norm: Option<Child<LayerNorm>>,
+    stack: Stack<TransformerDecoderLayer>,
 }
 
 impl TransformerDecoder {
     /// `num_layers` layers like this one.
     pub fn new(layer: TransformerDecoderLayer, num_layers: usize) -> Self {
-        let layers = (0..num_layers).map(|idx| Child::new(format!("layers.{idx}"), layer.clone())).collect();
-        Self { layers, norm: None }
+        Self { stack: Stack::new(layer, num_layers) }
     }
 
-    /// A layer norm behind the last layer, as layers with `norm_first` want it.
-    pub fn norm(mut self, norm: LayerNorm) -> Self {
-        self.norm = Some(Child::new("norm", norm));
-        self
+    /// A layer norm after the last layer, which layers with `norm_first` need.
+    pub fn norm(self, norm: LayerNorm) -> Self {
+        Self { stack: self.stack.norm(norm) }
     }
 
     /// Records the layers with masks for their self-attention and for the attention to the memory.
@@ -141,30 +145,22 @@ impl TransformerDecoder {
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
     pub fn run(&self, g: &Graph<'_>, x: Var, memory: Var, masks: Masks, memory_masks: Masks) -> Var {
-        let x = self
-            .layers
-            .iter()
-            .fold(x, |x, layer| layer.run(g, |layer, g| layer.run(g, x, memory, masks, memory_masks)));
-        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+        self.stack.run(g, x, |layer, x| layer.run(g, |layer, g| layer.run(g, x, memory, masks, memory_masks)))
     }
 }
 
 impl Layer<(Var, Var)> for TransformerDecoder {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.layers.iter_mut().for_each(|layer| scope.layer(layer));
-        self.norm.iter_mut().for_each(|norm| scope.layer(norm));
+        self.stack.register(scope);
     }
 
     fn forward(&self, g: &Graph<'_>, (x, memory): (Var, Var)) -> Var {
-        let x = self.layers.iter().fold(x, |x, layer| layer.forward(g, (x, memory)));
-        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+        self.stack.run(g, x, |layer, x| layer.forward(g, (x, memory)))
     }
 }
 
 impl fmt::Debug for TransformerDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = self.layers.iter().map(|layer| (&*layer.name, layer as &dyn fmt::Debug));
-        let norm = self.norm.iter().map(|norm| ("norm", norm as &dyn fmt::Debug));
-        write_children(f, "TransformerDecoder", &layers.chain(norm).collect::<Vec<_>>())
+        self.stack.write(f, "TransformerDecoder")
     }
 }

@@ -4,9 +4,10 @@ use std::fmt;
 
 use autograd::{Graph, Var};
 
-use super::feed_forward::{FeedForward, Options, around, transformer_options, write_children};
+use super::feed_forward::{FeedForward, Options, around, transformer_options};
+use super::stack::Stack;
 use super::{Masks, MultiheadAttention, TransformerActivation};
-use crate::config::{self, Args, Describe};
+use crate::config::{self, Args, Describe, write_children};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
@@ -40,7 +41,7 @@ pub struct TransformerEncoderLayer {
 }
 
 impl TransformerEncoderLayer {
-    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm behind each sum.
+    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm after each sum.
     ///
     /// # Panics
     /// When `d_model` does not divide by `nhead`.
@@ -105,32 +106,34 @@ impl fmt::Debug for TransformerEncoderLayer {
             ("dropout1", &self.dropout1),
             ("dropout2", &self.dropout2),
         ];
-        write_children(f, "TransformerEncoderLayer", &children)
+        write_children(
+            f,
+            "TransformerEncoderLayer",
+            None,
+            children.map(|(name, child)| (name, format!("{child:?}"))),
+        )
     }
 }
 
-/// Encoder layers one after the other, and perhaps a layer norm behind them; `torch.nn.TransformerEncoder`.
+/// Encoder layers one after the other, and perhaps a layer norm after them; `torch.nn.TransformerEncoder`.
 ///
 /// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
 /// the first one's numbers.
 #[derive(Clone)]
 #[must_use]
 pub struct TransformerEncoder {
-    layers: Vec<Child<TransformerEncoderLayer>>,
-    norm: Option<Child<LayerNorm>>,
+    stack: Stack<TransformerEncoderLayer>,
 }
 
 impl TransformerEncoder {
     /// `num_layers` layers like this one.
     pub fn new(layer: TransformerEncoderLayer, num_layers: usize) -> Self {
-        let layers = (0..num_layers).map(|idx| Child::new(format!("layers.{idx}"), layer.clone())).collect();
-        Self { layers, norm: None }
+        Self { stack: Stack::new(layer, num_layers) }
     }
 
-    /// A layer norm behind the last layer, as layers with `norm_first` want it.
-    pub fn norm(mut self, norm: LayerNorm) -> Self {
-        self.norm = Some(Child::new("norm", norm));
-        self
+    /// A layer norm after the last layer, which layers with `norm_first` need.
+    pub fn norm(self, norm: LayerNorm) -> Self {
+        Self { stack: self.stack.norm(norm) }
     }
 
     /// Records the layers with masks for their self-attention.
@@ -138,20 +141,17 @@ impl TransformerEncoder {
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
     pub fn run(&self, g: &Graph<'_>, x: Var, masks: Masks) -> Var {
-        let x = self.layers.iter().fold(x, |x, layer| layer.run(g, |layer, g| layer.run(g, x, masks)));
-        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+        self.stack.run(g, x, |layer, x| layer.run(g, |layer, g| layer.run(g, x, masks)))
     }
 }
 
 impl Layer for TransformerEncoder {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.layers.iter_mut().for_each(|layer| scope.layer(layer));
-        self.norm.iter_mut().for_each(|norm| scope.layer(norm));
+        self.stack.register(scope);
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let x = self.layers.iter().fold(x, |x, layer| layer.forward(g, x));
-        self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
+        self.stack.run(g, x, |layer, x| layer.forward(g, x))
     }
 }
 
@@ -160,9 +160,7 @@ impl fmt::Debug for TransformerEncoder {
         if f.alternate() {
             return config::write(self, f);
         }
-        let layers = self.layers.iter().map(|layer| (&*layer.name, layer as &dyn fmt::Debug));
-        let norm = self.norm.iter().map(|norm| ("norm", norm as &dyn fmt::Debug));
-        write_children(f, "TransformerEncoder", &layers.chain(norm).collect::<Vec<_>>())
+        self.stack.write(f, "TransformerEncoder")
     }
 }
 
@@ -189,13 +187,13 @@ impl Describe for TransformerEncoder {
     const NAME: &str = "TransformerEncoder";
 
     fn blank() -> Self {
-        Self { layers: Vec::new(), norm: None }
+        Self::new(TransformerEncoderLayer::blank(), 0)
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {
-        args.optional_child("norm", &mut self.norm);
-        args.children(&mut self.layers);
-        for (idx, layer) in self.layers.iter_mut().enumerate() {
+        args.optional_child("norm", &mut self.stack.norm);
+        args.children(&mut self.stack.layers);
+        for (idx, layer) in self.stack.layers.iter_mut().enumerate() {
             layer.name = format!("layers.{idx}");
         }
     }

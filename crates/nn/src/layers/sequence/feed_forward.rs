@@ -1,7 +1,5 @@
 //! What the layers of encoder and decoder have in common: their sizes and options, and the part without attention.
 
-use std::fmt;
-
 use autograd::{Graph, Var};
 
 use super::MultiheadAttention;
@@ -65,7 +63,7 @@ impl Options {
     }
 }
 
-/// The builder methods of a layer with a field `options`, from which `rebuilt` makes its children.
+/// The builder methods of a layer with a field `options`, from which `of` makes the layer.
 macro_rules! transformer_options {
     () => {
         /// The features between the two linear layers; 2048.
@@ -163,19 +161,6 @@ pub(super) fn around(
         let sum = g.add(x, dropout.forward(g, branch(x)));
         norm.forward(g, sum)
     }
-}
-
-/// Writes a layer as PyTorch does: its name, and a line for each child, indented.
-pub(super) fn write_children(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    children: &[(&str, &dyn fmt::Debug)],
-) -> fmt::Result {
-    writeln!(f, "{name}(")?;
-    for (name, child) in children {
-        writeln!(f, "  ({name}): {}", format!("{child:?}").replace('\n', "\n  "))?;
-    }
-    f.write_str(")")
 }
 
 impl Options {

@@ -6,6 +6,7 @@ mod embedding;
 mod encoder;
 mod feed_forward;
 mod positions;
+mod stack;
 
 pub use attention::{Masks, MultiheadAttention};
 pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
