@@ -32,6 +32,12 @@ pub const CIFAR100_FINE: [&str; 100] = [
     "woman", "worm",
 ];
 
+/// Fashion-MNIST (Xiao et al., 2017).
+#[rustfmt::skip]
+pub const FASHION_MNIST: [&str; 10] = [
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+];
+
 /// Whether a name from outside can be printed to a terminal and drawn into a plot: it has no character that is
 /// an order to whoever shows it.
 pub(crate) fn check(name: &str) -> Result<(), String> {

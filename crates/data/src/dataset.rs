@@ -85,3 +85,37 @@ pub trait Dataset: Send + Sync {
         Ok(())
     }
 }
+
+impl<D: Dataset + ?Sized> Dataset for Box<D> {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn image_shape(&self) -> ImageShape {
+        (**self).image_shape()
+    }
+
+    fn class_names(&self) -> &[String] {
+        (**self).class_names()
+    }
+
+    fn image(&self, image_idx: usize) -> &[u8] {
+        (**self).image(image_idx)
+    }
+
+    fn label(&self, image_idx: usize) -> u32 {
+        (**self).label(image_idx)
+    }
+
+    fn fields(&self) -> &[Field] {
+        (**self).fields()
+    }
+
+    fn read_field(&self, field_idx: usize, example_idx: usize, out: ValuesMut<'_>) {
+        (**self).read_field(field_idx, example_idx, out);
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        (**self).check()
+    }
+}

@@ -94,6 +94,14 @@ pub enum Error {
         /// What is wrong with it, and what was expected.
         problem: String,
     },
+    /// A file of MNIST's format that is missing, damaged, or does not fit the others.
+    #[error("{}: {problem}", shown_path(path))]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what was expected.
+        problem: String,
+    },
     /// A CSV file in which something is missing or is no number.
     #[error("{}: {place}: {problem}", shown_path(path))]
     Csv {

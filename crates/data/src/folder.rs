@@ -9,16 +9,17 @@ use rayon::prelude::*;
 
 use crate::{Error, ImageShape, InMemory, class_names, read_image};
 
-/// Endings of images, without regard to case, that are read.
-const READ: [&str; 3] = ["png", "jpg", "jpeg"];
-/// Endings of images that are not, though torchvision reads all but the last.
-const NOT_READ: [&str; 7] = ["bmp", "pgm", "ppm", "tif", "tiff", "webp", "gif"];
+/// Endings of images, without regard to case. What ends as one of the last four is taken for an image, as torchvision
+/// does, and cannot be read: nobody should wonder where it has gone.
+const IMAGES: [&str; 10] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "pgm", "ppm", "tif", "tiff"];
 
 /// The images of a folder that has one folder for each class, as torchvision's `ImageFolder` finds them.
 ///
-/// The classes are the folders in the order of their names. The images of a class (`.png`, `.jpg`, `.jpeg`) are
-/// those in its folder and in all folders below, links followed: folder by folder in the order of their paths,
-/// within a folder in the order of their names. Whatever starts with a dot is not looked at.
+/// The classes are the folders in the order of their names. The images of a class (`.png`, `.jpg`, `.jpeg`, `.webp`,
+/// `.bmp`, `.gif`) are those in its folder and in all folders below, links followed: folder by folder in the order of
+/// their paths, within a folder in the order of their names. Whatever starts with a dot is not looked at.
+///
+/// What ends in `.pgm`, `.ppm`, `.tif` or `.tiff` counts as an image, too, and is an error when it is read.
 ///
 /// ```no_run
 /// use data::{ImageFolder, ImageShape};
@@ -40,8 +41,7 @@ impl ImageFolder {
     /// Looks for classes and images; reads no image.
     ///
     /// # Errors
-    /// When there is no class, or a class has no image; when a folder cannot be read, a link leads nowhere, or
-    /// an image has a format that cannot be read (`.bmp`, `.gif`, `.pgm`, `.ppm`, `.tif`, `.tiff`, `.webp`); when the
+    /// When there is no class, or a class has no image; when a folder cannot be read or a link leads nowhere; when the
     /// name of a class is not UTF-8 or has a control character.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
         let dir = dir.as_ref();
@@ -56,8 +56,30 @@ impl ImageFolder {
             let n_before = found.images.len();
             found.add(class, label)?;
             if found.images.len() == n_before {
-                return Err(problem(class, "expected images (.png, .jpg, .jpeg), found none"));
+                return Err(problem(class, "expected images (.png, .jpg, .webp, .bmp, .gif), found none"));
             }
+        }
+        Ok(found)
+    }
+
+    /// The same for another part of a set whose classes are known: label `l` is class `class_names[l]`. A class may be
+    /// missing here, or have no image.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when there is a folder of another class.
+    pub fn open_part(dir: impl AsRef<Path>, class_names: &[String]) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        let (classes, files) = entries(dir)?;
+        let mut found = Self { class_names: class_names.to_vec(), images: Vec::new(), passed_over: files };
+        for class in &classes {
+            let name = class_name(class)?;
+            let Some(label) = class_names.iter().position(|known| *known == name) else {
+                return Err(problem(class, "no class of this name is trained on"));
+            };
+            found.add(class, label as u32)?;
+        }
+        if found.images.is_empty() {
+            return Err(problem(dir, "expected images in folders by class, found none"));
         }
         Ok(found)
     }
@@ -112,10 +134,8 @@ impl ImageFolder {
             .sort_by(|(a, _), (b, _)| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
         for path in folders.into_iter().flat_map(|(_, files)| files) {
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if READ.contains(&&*ending) {
+            if IMAGES.contains(&&*ending) {
                 self.images.push((path, label));
-            } else if NOT_READ.contains(&&*ending) {
-                return Err(problem(&path, "images of this format are not read; save it as PNG or JPEG"));
             } else {
                 self.passed_over.push(path);
             }

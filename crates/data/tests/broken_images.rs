@@ -126,9 +126,12 @@ fn what_is_no_image_is_named() {
         fs::write(&path, bytes).unwrap();
         read_image(&path, ImageShape::CIFAR).unwrap_err().to_string()
     };
-    for bytes in [b"" as &[u8], b"\x89PN", b"<!DOCTYPE html>", b"GIF89a\x01\0\x01\0\0\0\0;"] {
+    for bytes in [b"" as &[u8], b"\x89PN", b"<!DOCTYPE html>", b"GIF99a\x01\0\x01\0\0\0\0;"] {
         let message = complaint(bytes);
-        assert!(message.ends_with("a.png: expected a PNG or JPEG image, found something else"), "{message}");
+        assert!(
+            message.ends_with("a.png: expected a PNG, JPEG, WebP, BMP or GIF image, found something else"),
+            "{message}"
+        );
     }
     assert!(matches!(read_image(dir.path(), ImageShape::CIFAR), Err(Error::NotAFile { .. })));
     assert!(matches!(read_image(dir.path().join("none"), ImageShape::CIFAR), Err(Error::Io { .. })));

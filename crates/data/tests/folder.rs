@@ -68,11 +68,12 @@ fn a_folder_that_lacks_something_is_named() {
     assert!(complaint(dir.path()).contains("expected one folder of images for each class"));
     image_in(dir.path(), "a", "x.png", 1);
     fs::create_dir(dir.path().join("b")).unwrap();
-    assert!(complaint(dir.path()).contains("b: expected images (.png, .jpg, .jpeg), found none"));
+    assert!(complaint(dir.path()).contains("b: expected images (.png, .jpg, .webp, .bmp, .gif), found none"));
     fs::write(dir.path().join("b/broken.jpg"), "no image").unwrap();
-    assert!(complaint(dir.path()).contains("broken.jpg: expected a PNG or JPEG image"));
-    fs::write(dir.path().join("b/photo.webp"), "RIFF").unwrap();
-    assert!(complaint(dir.path()).contains("photo.webp: images of this format are not read"));
+    assert!(complaint(dir.path()).contains("broken.jpg: expected a PNG, JPEG, WebP, BMP or GIF image"));
+    fs::remove_file(dir.path().join("b/broken.jpg")).unwrap();
+    fs::write(dir.path().join("b/photo.tif"), "II*\0").unwrap();
+    assert!(complaint(dir.path()).contains("photo.tif: TIFF is not read: save it as PNG"));
     let nowhere = dir.path().join("none");
     let error = InMemory::from_folder(&nowhere, PIXEL).unwrap_err();
     assert!(matches!(error, Error::Io { path, .. } if path == nowhere));
@@ -118,4 +119,20 @@ fn names_of_classes_that_cannot_be_shown_are_refused() {
         saved(rgb_png(1, 1, |_, _| [1; 3]), class.join("x.png"));
         assert!(complaint(dir.path()).contains(expected), "{}", complaint(dir.path()));
     }
+}
+
+#[test]
+fn another_part_of_a_set_has_the_labels_of_the_classes_that_are_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let classes = ["a", "b", "c"].map(String::from);
+    image_in(dir.path(), "c", "x.png", 1);
+    image_in(dir.path(), "a", "y.png", 2);
+    let part = ImageFolder::open_part(&dir, &classes).unwrap();
+    assert_eq!(part.images().iter().map(|image| image.1).collect::<Vec<_>>(), [0, 2]);
+    image_in(dir.path(), "d", "z.png", 3);
+    let message = ImageFolder::open_part(&dir, &classes).unwrap_err().to_string();
+    assert!(message.ends_with("d: no class of this name is trained on"), "{message}");
+    let empty = tempfile::tempdir().unwrap();
+    let message = ImageFolder::open_part(&empty, &classes).unwrap_err().to_string();
+    assert!(message.contains("expected images in folders by class, found none"), "{message}");
 }

@@ -1,14 +1,13 @@
 //! From a stranger's file to pixels: by its first bytes a decoder, and around it the limits.
 
 use std::any::Any;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use foreign_text::printable;
 
-use super::{Pixels, jpeg, png};
+use super::{Pixels, bmp, gif, jpeg, png, webp};
 use crate::{Error, files};
 
 /// The longest side of an image that is decoded.
@@ -39,10 +38,19 @@ impl From<String> for Failure {
     }
 }
 
-/// The pixels of the PNG or JPEG at `path`.
+/// The pixels of the image at `path`.
 pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
     let file = files::open_regular(path)?;
-    let pixels = without_panic(|| decode_file(file));
+    let file_len = file.metadata().map_err(Error::io(path))?.len();
+    named(path, without_panic(|| decode_any(BufReader::new(file), file_len)))
+}
+
+/// The pixels of the image in `bytes`, which errors call `name`.
+pub(super) fn decode_bytes(name: &Path, bytes: &[u8]) -> Result<Pixels, Error> {
+    named(name, without_panic(|| decode_any(Cursor::new(bytes), bytes.len() as u64)))
+}
+
+fn named(path: &Path, pixels: Result<Pixels, Failure>) -> Result<Pixels, Error> {
     pixels.map_err(|failure| match failure {
         Failure::Io(source) => Error::Io { path: path.to_path_buf(), source },
         // A decoder may quote from the file.
@@ -50,14 +58,21 @@ pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
     })
 }
 
-fn decode_file(file: File) -> Result<Pixels, Failure> {
-    let file_len = file.metadata()?.len();
-    let mut file = BufReader::new(file);
-    // A new format is one more line here, and a file beside these two.
+fn decode_any(mut file: impl BufRead + Seek, file_len: u64) -> Result<Pixels, Failure> {
+    // A new format is one more line here, and a file beside these.
     match file.fill_buf()? {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::decode(file, file_len),
         [0xff, 0xd8, 0xff, ..] => jpeg::decode(file, file_len),
-        _ => Err("expected a PNG or JPEG image, found something else".to_owned().into()),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::decode(file, file_len),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::decode(file, file_len),
+        [b'B', b'M', ..] => bmp::decode(file, file_len),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => {
+            Err("TIFF is not read: save it as PNG".to_owned().into())
+        }
+        [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', ..] => {
+            Err("portable pixmaps are not read: save it as PNG".to_owned().into())
+        }
+        _ => Err("expected a PNG, JPEG, WebP, BMP or GIF image, found something else".to_owned().into()),
     }
 }
 

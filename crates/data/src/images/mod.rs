@@ -1,16 +1,20 @@
 //! Images from files: decoded, laid on white, turned, cut and resampled.
 
+mod bmp;
 mod decode;
 mod exif;
+mod gif;
 mod jpeg;
 mod png;
 mod resample;
+mod webp;
 
 use std::path::Path;
 
 use crate::{Error, ImageShape};
 
-/// Reads a PNG or JPEG of any size as an image of `shape`: its bytes plane after plane (C × H × W).
+/// Reads a PNG, JPEG, WebP, BMP or GIF (its first frame) of any size as an image of `shape`: its bytes plane after
+/// plane (C × H × W).
 ///
 /// What is transparent is laid on white; the image is turned as its EXIF entry says; the largest centred
 /// window of the right proportions is cut out and resampled with a triangle filter that widens when it
@@ -18,7 +22,7 @@ use crate::{Error, ImageShape};
 /// (299 R + 587 G + 114 B) / 1000, rounded as PIL and torchvision's `Grayscale` do it.
 ///
 /// # Errors
-/// When the file cannot be read, is neither a PNG nor a JPEG, is broken or cut short, would need more than
+/// When the file cannot be read, is of no such format, is broken or cut short, would need more than
 /// 256 MiB (its pixels, and for a JPEG the file and its coefficients), claims more pixels than its bytes can
 /// hold, or is a JPEG whose scans go over more than 2³⁰ pixels in all. A decoder's panic is an error, too,
 /// though the panic hook will have been called.
@@ -31,14 +35,53 @@ pub fn read_image(path: impl AsRef<Path>, shape: ImageShape) -> Result<Vec<u8>, 
         matches!(shape.channels, 1 | 3) && !shape.is_empty(),
         "read_image: an image has one or three channels and at least one pixel, found {shape:?}",
     );
-    let pixels = decode::decode(path.as_ref())?;
-    let window = pixels.view().centred_window(shape.height, shape.width);
-    let resampled = resample::resample(&window, shape.height, shape.width);
-    Ok(match (pixels.channels, shape.channels) {
-        (1, n_planes) => resampled.repeat(n_planes),
-        (_, 1) => resampled.chunks_exact(3).map(luma).collect(),
-        _ => (0..3).flat_map(|channel| resampled.iter().skip(channel).step_by(3)).copied().collect(),
-    })
+    Ok(Picture::open(path)?.to_shape(shape))
+}
+
+/// An image of any size, decoded.
+pub struct Picture(Pixels);
+
+impl Picture {
+    /// Reads an image as [`read_image`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        decode::decode(path.as_ref()).map(Self)
+    }
+
+    /// The image in these bytes, as [`open`](Self::open) reads a file; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, Error> {
+        decode::decode_bytes(name.as_ref(), bytes).map(Self)
+    }
+
+    /// Width, height and channels (1 for gray, 3 for colour) as they are in the file, turned upright.
+    pub fn shape(&self) -> ImageShape {
+        let View { width, height, channels, .. } = self.0.view();
+        ImageShape { height, width, channels }
+    }
+
+    /// The image cut and resampled to `shape`, as [`read_image`] does it: C × H × W.
+    ///
+    /// # Panics
+    /// When `shape` has neither one nor three channels, or no pixels.
+    #[track_caller]
+    pub fn to_shape(&self, shape: ImageShape) -> Vec<u8> {
+        assert!(
+            matches!(shape.channels, 1 | 3) && !shape.is_empty(),
+            "Picture::to_shape: an image has one or three channels and at least one pixel, found {shape:?}",
+        );
+        let window = self.0.view().centred_window(shape.height, shape.width);
+        let resampled = resample::resample(&window, shape.height, shape.width);
+        match (self.0.channels, shape.channels) {
+            (1, n_planes) => resampled.repeat(n_planes),
+            (_, 1) => resampled.chunks_exact(3).map(luma).collect(),
+            _ => (0..3).flat_map(|channel| resampled.iter().skip(channel).step_by(3)).copied().collect(),
+        }
+    }
 }
 
 /// PIL's conversion to `L`: the weights of BT.601 in 16 binary places, rounded to nearest.

@@ -62,7 +62,11 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
 }
 
 /// Lays pixels of `n_samples` values of N bytes on white, and shortens `bytes` to their colours in 8 bits.
-fn lay_on_white<const N: usize>(bytes: &mut Vec<u8>, n_samples: usize, value: impl Fn([u8; N]) -> u32) {
+pub(super) fn lay_on_white<const N: usize>(
+    bytes: &mut Vec<u8>,
+    n_samples: usize,
+    value: impl Fn([u8; N]) -> u32,
+) {
     let max = if N == 1 { 255 } else { 65_535 };
     let has_alpha = n_samples.is_multiple_of(2);
     let n_colours = n_samples - usize::from(has_alpha);

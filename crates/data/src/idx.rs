@@ -1,0 +1,117 @@
+//! The files of MNIST: IDX, gzipped or not.
+
+use std::fs;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::files::open_regular;
+use crate::{Error, ImageShape, InMemory, Part, class_names};
+
+/// The most bytes that a file may hold: four times MNIST's largest.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// The first four bytes of a file of bytes with one axis, and with three.
+const LABELS: [u8; 4] = [0, 0, 8, 1];
+const IMAGES: [u8; 4] = [0, 0, 8, 3];
+
+/// One part of MNIST, Fashion-MNIST or another set in their format, read into memory.
+///
+/// The files are `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, for the test part `t10k-…`; a dot in place of
+/// the second hyphen and the ending `.gz` are taken, too. The classes are the lines of `class_names.txt` where `dir` has
+/// that file. Else they are Fashion-MNIST's where "fashion" is in the name of `dir` or of the folder it lies in (as
+/// torchvision lays it out), and else the numbers from 0 to the largest label, at least ten.
+///
+/// ```no_run
+/// use data::{Dataset, Part};
+/// let digits = data::read_idx("datasets/mnist", Part::Train)?;
+/// assert_eq!((digits.len(), digits.class_names()[3].as_str()), (60_000, "3"));
+/// # Ok::<(), data::Error>(())
+/// ```
+///
+/// # Errors
+/// When a file is missing, is not of this format, is cut short or longer than it says, or holds more than 256 MiB; when
+/// there are not as many labels as images, or a label has no name.
+pub fn read_idx(dir: impl AsRef<Path>, part: Part) -> Result<InMemory, Error> {
+    let dir = dir.as_ref();
+    let prefix = if part == Part::Train { "train" } else { "t10k" };
+    let find = |what: &str| find(dir, prefix, what);
+    let (images_path, labels_path) = (find("images-idx3-ubyte")?, find("labels-idx1-ubyte")?);
+    let ([n_images, height, width], images) = read::<3>(&images_path, IMAGES)?;
+    let ([n_labels], labels) = read::<1>(&labels_path, LABELS)?;
+    if n_images != n_labels || n_images == 0 || height * width == 0 {
+        let problem = format!("{n_labels} labels for {n_images} images of {height} × {width}");
+        return Err(Error::Idx { path: labels_path, problem });
+    }
+    let n_classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
+    let names = names(dir, n_classes)?;
+    if n_classes > names.len() {
+        let problem = format!("the label {} is not among {} classes", n_classes - 1, names.len());
+        return Err(Error::Idx { path: labels_path, problem });
+    }
+    let shape = ImageShape { height, width, channels: 1 };
+    Ok(InMemory::new(shape, images, labels.into_iter().map(u32::from).collect(), names))
+}
+
+/// Whether `dir` has a file that [`read_idx`] would read for the training part.
+pub fn holds_idx(dir: impl AsRef<Path>) -> bool {
+    find(dir.as_ref(), "train", "images-idx3-ubyte").is_ok()
+}
+
+fn find(dir: &Path, prefix: &str, what: &str) -> Result<PathBuf, Error> {
+    let hyphen = format!("{prefix}-{what}");
+    let names = [hyphen.clone(), hyphen.replace("-idx", ".idx")];
+    let found = names.iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.gz"))]);
+    let mut found = found.filter(|path| path.exists());
+    found.next().ok_or_else(|| Error::Idx {
+        path: dir.join(&hyphen),
+        problem: "there is no such file, gzipped or not".into(),
+    })
+}
+
+/// The lengths of the axes, and the bytes.
+fn read<const N: usize>(path: &Path, magic: [u8; 4]) -> Result<([usize; N], Vec<u8>), Error> {
+    let problem = |problem: String| Error::Idx { path: path.to_path_buf(), problem };
+    let file = BufReader::new(open_regular(path)?);
+    let is_gzipped = path.extension().is_some_and(|ending| ending == "gz");
+    let mut reader: Box<dyn Read> =
+        if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut bytes = Vec::new();
+    reader.by_ref().take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(problem(format!("it holds more than {MAX_BYTES} bytes")));
+    }
+    let found = bytes.get(..4).unwrap_or_default();
+    if found != magic {
+        return Err(problem(format!("expected the first bytes {magic:?}, found {found:?}")));
+    }
+    let start = 4 + 4 * N;
+    let header = bytes.get(4..start).ok_or_else(|| problem("it is cut short".into()))?;
+    let axis =
+        |idx: usize| u32::from_be_bytes(*header[4 * idx..].first_chunk().expect("four bytes")) as usize;
+    let axes = std::array::from_fn(axis);
+    let expected = axes.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis));
+    let n_bytes = bytes.len() - start;
+    if expected != Some(n_bytes) {
+        return Err(problem(format!("its axes are {axes:?}, and it holds {n_bytes} bytes")));
+    }
+    bytes.drain(..start);
+    Ok((axes, bytes))
+}
+
+fn names(dir: &Path, n_classes: usize) -> Result<Vec<String>, Error> {
+    let path = dir.join("class_names.txt");
+    if path.exists() {
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
+        let sound = names.iter().try_for_each(|name| class_names::check(name));
+        return sound.map(|()| names).map_err(|problem| Error::ClassNames { path, problem });
+    }
+    let dir = dir.canonicalize().map_err(Error::io(dir))?;
+    let mut last_two = dir.iter().rev().take(2).map(|part| part.to_string_lossy().to_lowercase());
+    if n_classes <= 10 && last_two.any(|part| part.contains("fashion")) {
+        return Ok(class_names::FASHION_MNIST.map(String::from).to_vec());
+    }
+    Ok((0..n_classes.max(10)).map(|label| label.to_string()).collect())
+}
