@@ -6,9 +6,7 @@
 use bench_protocol::uniform;
 use benches::{AgainstPeak, Peak, criterion_against};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use optim::{AnyRule, Group, Muon, Optimizer, Param, RULE_NAMES, rule_named};
-use tensor::Beta;
-use tensor::matmul::{MatmulShape, matmul};
+use optim::{AnyRule, Group, Optimizer, Param, RULE_NAMES, rule_named};
 
 /// The tensors of the lecture's CNN; its biases are columns, for Muon takes no vectors.
 const CNN: [&[usize]; 10] = [
@@ -27,7 +25,7 @@ const CNN: [&[usize]; 10] = [
 /// 25 million in matrices of a usual size.
 const LARGE: [&[usize]; 25] = [&[1000, 1000]; 25];
 
-/// Every rule with its defaults but SGD, which has momentum; and Muon once more, with a faster product.
+/// Every rule with its defaults but SGD, which has momentum.
 fn rules() -> Vec<(&'static str, AnyRule<f32>)> {
     let mut rules: Vec<_> = RULE_NAMES
         .iter()
@@ -35,11 +33,6 @@ fn rules() -> Vec<(&'static str, AnyRule<f32>)> {
         .collect();
     let sgd = rules.iter_mut().find(|(name, _)| *name == "sgd").expect("there is SGD");
     sgd.1.set("momentum", 0.9).expect("SGD has momentum");
-    let product = |[m, k, n]: [usize; 3], a: &[f32], b: &[f32], c: &mut [f32]| {
-        let shape = MatmulShape { m, k, n, transpose_a: false, transpose_b: false };
-        matmul(c, a, b, &shape, Beta::Zero);
-    };
-    rules.push(("muon by matrixmultiply", Muon::default().with_product(product).into()));
     rules
 }
 

@@ -6,9 +6,7 @@ use anyhow::{Context, Result};
 use autograd::Params;
 use optim::average::Ema;
 use optim::schedule::{Schedule, schedule_named};
-use optim::{AdamW, AnyRule, Error, Groups, LrAdjustment, Muon, Optimizer, Param, Product, rule_named};
-use tensor::Beta;
-use tensor::matmul::{MatmulShape, matmul};
+use optim::{AdamW, AnyRule, Error, Groups, LrAdjustment, Muon, Optimizer, Param, rule_named};
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Settings;
@@ -144,15 +142,11 @@ fn rule(settings: &Settings, lr: f64) -> Result<AnyRule<f32>> {
 }
 
 /// Muon takes matrices only. Its learning rate is adjusted to AdamW's, so that both can have the same.
-fn muon_and_adamw(settings: &Settings, lr: f64) -> (Muon<impl Product<f32> + Copy + use<>>, AdamW) {
+fn muon_and_adamw(settings: &Settings, lr: f64) -> (Muon, AdamW) {
     let weight_decay = settings.weight_decay;
     let mut muon = Muon { lr, weight_decay, adjust_lr: LrAdjustment::MatchRmsAdamw, ..Muon::default() };
     muon.momentum = settings.momentum.unwrap_or(muon.momentum);
-    (muon.with_product(product), AdamW { lr, weight_decay, ..AdamW::default() })
-}
-
-fn product([m, k, n]: [usize; 3], a: &[f32], b: &[f32], c: &mut [f32]) {
-    matmul(c, a, b, &MatmulShape { m, k, n, transpose_a: false, transpose_b: false }, Beta::Zero);
+    (muon, AdamW { lr, weight_decay, ..AdamW::default() })
 }
 
 impl fmt::Display for Recipe {

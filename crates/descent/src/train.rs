@@ -1,6 +1,7 @@
 //! `descent train`: from the images to the saved model.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use classifier::Images;
@@ -104,5 +105,6 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
 
 /// `runs/<date-time>`, in universal time.
 fn default_out() -> PathBuf {
-    Path::new("runs").join(jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M%S").to_string())
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    Path::new("runs").join(now.replace('T', "-").replace([':', 'Z'], ""))
 }

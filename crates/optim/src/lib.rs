@@ -1,5 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod average;
 mod check_finite;
@@ -26,7 +26,6 @@ pub use clip::{Norm, clip_norm, clip_norm_slices, clip_value, clip_value_slice};
 pub use early_stopping::{EarlyStopping, Goal, Progress, Stopper, Verdict};
 pub use error::{Error, Interval};
 pub use groups::{Groups, Pattern};
-pub use matrix_product::{Product, SmallProduct};
 pub use optimizer::Optimizer;
 pub use param::{Group, Param};
 pub use parameters::Parameters;

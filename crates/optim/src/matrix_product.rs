@@ -1,93 +1,98 @@
-//! A small matrix product, for rules that need one.
+//! The product of two matrices through `matrixmultiply`, for rules that need one.
 
 use rayon::prelude::*;
 
 use crate::Real;
-use simd::{Kernel, Level, Simd, dispatch};
 
-/// C = A·B for row-major matrices: A is m × k, B is k × n, C is m × n.
+/// A matrix as it lies in memory, row by row, or the transpose of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a, F> {
+    data: &'a [F],
+    rows: usize,
+    cols: usize,
+    /// From a row to the next, from a column to the next.
+    strides: [usize; 2],
+}
+
+impl<'a, F> Matrix<'a, F> {
+    /// The rows of `data`, one after the other.
+    pub(crate) fn new(rows: usize, cols: usize, data: &'a [F]) -> Self {
+        assert!(
+            rows.checked_mul(cols) == Some(data.len()),
+            "a {rows}×{cols} matrix of {} numbers",
+            data.len()
+        );
+        Self { data, rows, cols, strides: [cols, 1] }
+    }
+
+    /// Columns for rows; nothing moves.
+    pub(crate) fn transposed(self) -> Self {
+        let [row, col] = self.strides;
+        Self { data: self.data, rows: self.cols, cols: self.rows, strides: [col, row] }
+    }
+
+    /// The rows from `start` on, at most `n` of them.
+    fn some_rows(self, start: usize, n: usize) -> Self {
+        let rows = n.min(self.rows - start);
+        let data = self.data.get(start * self.strides[0]..).unwrap_or_default();
+        Self { data, rows, ..self }
+    }
+}
+
+/// Rows of the product that a thread takes at a time: enough to pay for packing the right factor again.
+const ROWS: usize = 64;
+
+/// c = a·b, row by row; what `c` held before is overwritten.
 ///
-/// A function `Fn(m, k, n, a, b, c)` is a product too: hand a faster one to
-/// [`Muon::with_product`](crate::Muon::with_product).
-pub trait Product<F>: Send + Sync {
-    /// Overwrites `c`.
-    fn multiply(&self, dims: [usize; 3], a: &[F], b: &[F], c: &mut [F]);
-}
-
-impl<F, T: Fn([usize; 3], &[F], &[F], &mut [F]) + Send + Sync> Product<F> for T {
-    fn multiply(&self, dims: [usize; 3], a: &[F], b: &[F], c: &mut [F]) {
-        self(dims, a, b, c);
+/// # Panics
+/// If the columns of `a` are not as many as the rows of `b`, or the size of `c` is another.
+pub(crate) fn multiply<F: Real>(a: Matrix<'_, F>, b: Matrix<'_, F>, c: &mut [F]) {
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    assert!(b.rows == k && c.len() == m * n, "product {m}×{k} by {}×{n} into {}", b.rows, c.len());
+    if c.is_empty() {
+        return;
     }
+    c.par_chunks_mut(ROWS * n).enumerate().for_each(|(idx, c)| block(a.some_rows(idx * ROWS, ROWS), b, c));
 }
 
-/// The crate's own product: rows of C as sums of rows of B, rows in parallel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SmallProduct;
-
-/// Rows of C that one thread takes at a time.
-const ROWS: usize = 8;
-
-impl<F: Real> Product<F> for SmallProduct {
-    fn multiply(&self, [m, k, n]: [usize; 3], a: &[F], b: &[F], c: &mut [F]) {
-        assert_eq!((a.len(), b.len(), c.len()), (m * k, k * n, m * n), "product {m}×{k} by {k}×{n}");
-        if c.is_empty() {
-            return;
-        }
-        c.par_chunks_mut(ROWS * n).enumerate().for_each(|(chunk_idx, c)| {
-            let rows = c.len() / n;
-            let a = &a[chunk_idx * ROWS * k..][..rows * k];
-            dispatch(Level::current(), RowsOfProduct { k, n, a, b, c });
-        });
-    }
-}
-
-struct RowsOfProduct<'a, F> {
-    k: usize,
-    n: usize,
-    a: &'a [F],
-    b: &'a [F],
-    c: &'a mut [F],
-}
-
-impl<F: Real> Kernel for RowsOfProduct<'_, F> {
-    type Output = ();
-
-    /// A strip of B's columns stays in cache for all rows; each sum runs over k in order.
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        const STRIP: usize = 64;
-        let Self { k, n, a, b, c } = self;
-        for (row, c) in c.chunks_exact_mut(n).enumerate() {
-            let a = &a[row * k..][..k];
-            for start in (0..n).step_by(STRIP) {
-                let width = STRIP.min(n - start);
-                let mut sums = [F::ZERO; STRIP];
-                for (&factor, b) in a.iter().zip(b.chunks_exact(n)) {
-                    for (sum, &b) in sums[..width].iter_mut().zip(&b[start..start + width]) {
-                        *sum += factor * b;
-                    }
-                }
-                c[start..start + width].copy_from_slice(&sums[..width]);
-            }
-        }
+/// The product on one thread.
+#[expect(unsafe_code, reason = "matrixmultiply takes pointers")]
+fn block<F: Real>(a: Matrix<'_, F>, b: Matrix<'_, F>, c: &mut [F]) {
+    let ([m, k, n], signed) = ([a.rows, a.cols, b.cols], |strides: [usize; 2]| strides.map(|s| s as isize));
+    // SAFETY: a `Matrix` holds the elements that its sizes and strides reach: rows·cols of them row by row, the same
+    // ones transposed, or from the start of a row on. `c` holds m·n, checked by the caller, and is borrowed mutably:
+    // it overlaps neither factor. It is written without being read.
+    unsafe {
+        let (a, b) = ((a.data.as_ptr(), signed(a.strides)), (b.data.as_ptr(), signed(b.strides)));
+        F::gemm([m, k, n], a, b, (c.as_mut_ptr(), [n as isize, 1]));
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn the_product_agrees_with_the_definition_at_awkward_sizes() {
-        for [m, k, n] in [[1, 1, 1], [2, 3, 5], [9, 1, 64], [17, 33, 65], [0, 3, 2], [3, 0, 2], [3, 2, 0]] {
-            let a: Vec<f64> = (0..m * k).map(|i| (i as f64 * 0.7).sin()).collect();
-            let b: Vec<f64> = (0..k * n).map(|i| (i as f64 * 0.3).cos()).collect();
+    proptest! {
+        #[test]
+        fn the_product_agrees_with_the_definition(
+            [m, k, n] in [0..140usize, 0..40usize, 0..70usize],
+            transpose in prop::array::uniform2(any::<bool>()),
+        ) {
+            let data = |size: usize, by: f64| (0..size).map(|i| (i as f64 * by).sin()).collect::<Vec<_>>();
+            let (a_data, b_data) = (data(m * k, 0.7), data(k * n, 0.3));
+            let matrix = |rows, cols, data, transpose| {
+                if transpose { Matrix::new(cols, rows, data).transposed() } else { Matrix::new(rows, cols, data) }
+            };
+            let (a, b) = (matrix(m, k, &a_data, transpose[0]), matrix(k, n, &b_data, transpose[1]));
             let mut c = vec![7.0; m * n];
-            SmallProduct.multiply([m, k, n], &a, &b, &mut c);
+            multiply(a, b, &mut c);
+            let at = |matrix: Matrix<f64>, row, col| matrix.data[row * matrix.strides[0] + col * matrix.strides[1]];
             for (idx, &c) in c.iter().enumerate() {
                 let (i, j) = (idx / n, idx % n);
-                let sum: f64 = (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
-                assert!((c - sum).abs() < 1e-12, "{m}×{k}×{n} at {i}, {j}: {c} against {sum}");
+                let sum: f64 = (0..k).map(|l| at(a, i, l) * at(b, l, j)).sum();
+                prop_assert!((c - sum).abs() < 1e-12, "{m}×{k}×{n} at {i}, {j}: {c} against {sum}");
             }
         }
     }

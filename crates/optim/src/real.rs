@@ -80,10 +80,32 @@ pub trait Real:
     }
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+#[expect(unsafe_code, reason = "matrixmultiply takes pointers")]
+pub(crate) mod sealed {
+    /// A matrix by its first element and its strides, from row to row and from column to column.
+    pub(crate) type At<P> = (P, [isize; 2]);
+
+    pub trait Sealed: Sized {
+        /// c = a·b, for a of m × k, b of k × n and c of m × n.
+        ///
+        /// # Safety
+        /// Sizes and strides reach no element outside what the pointers may read, and write in the case of `c`,
+        /// which overlaps neither factor.
+        unsafe fn gemm(size: [usize; 3], a: At<*const Self>, b: At<*const Self>, c: At<*mut Self>);
+    }
+
+    macro_rules! sealed {
+        ($($float:ident $gemm:ident)*) => {$(
+            impl Sealed for $float {
+                unsafe fn gemm([m, k, n]: [usize; 3], a: At<*const Self>, b: At<*const Self>, c: At<*mut Self>) {
+                    let ((a, [rsa, csa]), (b, [rsb, csb]), (c, [rsc, csc])) = (a, b, c);
+                    // SAFETY: the caller's promise is the one that matrixmultiply asks for.
+                    unsafe { matrixmultiply::$gemm(m, k, n, 1.0, a, rsa, csa, b, rsb, csb, 0.0, c, rsc, csc) }
+                }
+            }
+        )*};
+    }
+    sealed!(f32 sgemm f64 dgemm);
 }
 
 macro_rules! real {

@@ -38,9 +38,9 @@ use direction::Direction;
 /// Implements [`Rule`](crate::Rule) from one table: name, range and field of each numeric hyperparameter.
 /// What must hold between fields stands behind `where`, a further check behind `also`.
 macro_rules! hyperparameters {
-    ($rule:ident $(<$p:ident>)? $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
+    ($rule:ident $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
      $(where $(|$this:ident| $holds:expr => $says:literal;)+)? $(also $check:path;)?) => {
-        impl$(<$p: Send + Sync>)? $crate::Rule for $rule$(<$p>)? {
+        impl $crate::Rule for $rule {
             fn name(&self) -> &'static str {
                 $name
             }

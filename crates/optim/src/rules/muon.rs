@@ -2,7 +2,7 @@
 
 use super::hyperparameters;
 use crate::elementwise::Lanes;
-use crate::matrix_product::{Product, SmallProduct};
+use crate::matrix_product::{Matrix, multiply};
 use crate::reduce::l2_norm;
 use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 
@@ -14,13 +14,12 @@ use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 /// w ← (1 − lr·λ)·w − lr·s·X,   s = √max(1, rows/cols)  unless adjusted otherwise
 /// ```
 /// A tensor of more than two dimensions is the matrix of its first against the rest; a vector is refused,
-/// for which AdamW is usual. The product is the crate's own, or one handed in by
-/// [`with_product`](Self::with_product).
+/// for which AdamW is usual.
 ///
 /// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
 /// `torch.optim.Muon`, which takes matrices only and rounds X to bfloat16; here X has the element type.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Muon<P = SmallProduct> {
+pub struct Muon {
     /// Learning rate; 1e-3.
     pub lr: f64,
     /// Decoupled weight decay λ; 0.1.
@@ -37,8 +36,6 @@ pub struct Muon<P = SmallProduct> {
     pub ns_steps: usize,
     /// How the learning rate follows the shape; [`LrAdjustment::Original`].
     pub adjust_lr: LrAdjustment,
-    /// The matrix product.
-    pub product: P,
 }
 
 /// How [`Muon`]'s step follows the shape of the matrix.
@@ -75,12 +72,11 @@ impl Default for Muon {
             eps: 1e-7,
             ns_steps: 5,
             adjust_lr: LrAdjustment::Original,
-            product: SmallProduct,
         }
     }
 }
 
-hyperparameters! { Muon<P> "muon" {
+hyperparameters! { Muon "muon" {
     "lr" in NON_NEGATIVE: lr;
     "weight_decay" in NON_NEGATIVE: weight_decay;
     "momentum" in DECAY_RATE: momentum;
@@ -90,26 +86,19 @@ hyperparameters! { Muon<P> "muon" {
     "eps" in NON_NEGATIVE: eps;
 } also Muon::check_ns_steps; }
 
-impl<P> Muon<P> {
-    /// The same rule with another matrix product.
-    pub fn with_product<Q>(self, product: Q) -> Muon<Q> {
-        let Self { lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr, .. } =
-            self;
-        Muon { lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, adjust_lr, product }
-    }
-
+impl Muon {
     fn check_ns_steps(&self) -> Result<(), Error> {
         Interval::half_open(0.0, 100.0).check("muon", "ns_steps", self.ns_steps as f64)
     }
 }
 
-impl<F: Real, P: Product<F> + 'static> From<Muon<P>> for AnyRule<F> {
-    fn from(rule: Muon<P>) -> Self {
+impl<F: Real> From<Muon> for AnyRule<F> {
+    fn from(rule: Muon) -> Self {
         Self::WholeTensor(Box::new(rule))
     }
 }
 
-impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
+impl<F: Real> WholeTensor<F> for Muon {
     fn takes(&self, shape: &[usize]) -> Result<(), &'static str> {
         if shape.len() >= 2 { Ok(()) } else { Err("two dimensions or more") }
     }
@@ -120,7 +109,6 @@ impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
         vec![
             Slot::each("momentum_buffer", n, 0.0),
             Slot::scratch("x", n),
-            Slot::scratch("x_transposed", n),
             Slot::scratch("x_next", n),
             Slot::scratch("gram", short * short),
             Slot::scratch("polynomial", short * short),
@@ -129,7 +117,7 @@ impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
 
     fn apply(&self, _t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
         let (rows, cols) = matrix(shape);
-        let [buffer, x, work @ ..] = slots else { unreachable!("Muon has six slots") };
+        let [buffer, x, work @ ..] = slots else { unreachable!("Muon has five slots") };
         let (momentum, new, nesterov) = (F::of(self.momentum), F::of(1.0 - self.momentum), self.nesterov);
         Lanes { values: &mut x.values, grads, slots: [&mut buffer.values] }.each(move |u, g, [b]| {
             *b = b.lerp(g, new);
@@ -142,15 +130,12 @@ impl<F: Real, P: Product<F>> WholeTensor<F> for Muon<P> {
     }
 }
 
-impl<P> Muon<P> {
+impl Muon {
     /// Replaces a matrix by about U·Vᵀ of its singular value decomposition. The iteration runs on the
     /// matrix or its transpose, whichever has fewer rows.
-    fn orthogonalize<F: Real>(&self, rows: usize, cols: usize, x: &mut [F], work: &mut [Slot<F>])
-    where
-        P: Product<F>,
-    {
-        let [transposed, next, gram, polynomial] = work else { unreachable!("Muon has six slots") };
-        let (transposed, next) = (&mut transposed.values[..], &mut next.values[..]);
+    fn orthogonalize<F: Real>(&self, rows: usize, cols: usize, x: &mut [F], work: &mut [Slot<F>]) {
+        let [next, gram, polynomial] = work else { unreachable!("Muon has five slots") };
+        let next = &mut next.values[..];
         let (gram, polynomial) = (&mut gram.values[..], &mut polynomial.values[..]);
         let (short, long) = (rows.min(cols), rows.max(cols));
         let (a, b, c) = self.ns_coefficients;
@@ -166,13 +151,14 @@ impl<P> Muon<P> {
             *x = F::of(x.to_f64() / norm);
         }
         for _ in 0..self.ns_steps {
-            transpose(short, long, x, transposed);
-            self.product.multiply([short, long, short], x, transposed, gram);
-            self.product.multiply([short, short, short], gram, gram, polynomial);
+            let wide = Matrix::new(short, long, x);
+            multiply(wide, wide.transposed(), gram);
+            let square = Matrix::new(short, short, gram);
+            multiply(square, square, polynomial);
             for (p, &g) in polynomial.iter_mut().zip(&*gram) {
                 *p = b * g + c * *p;
             }
-            self.product.multiply([short, short, long], polynomial, x, next);
+            multiply(Matrix::new(short, short, polynomial), Matrix::new(short, long, x), next);
             for (x, &next) in x.iter_mut().zip(&*next) {
                 *x = a * *x + next;
             }
