@@ -43,9 +43,18 @@ pub struct Graph<'a> {
     /// Hash of the path, and how many random ops ran under it so far.
     stream: Cell<u64>,
     n_draws: Cell<u64>,
-    trace: RefCell<Option<Vec<Traced>>>,
+    trace: RefCell<Option<Trace>>,
     pub(crate) backward_done: bool,
     pub(crate) search: Search,
+}
+
+/// What [`Graph::trace`] keeps of a model that is run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// What each layer made, in the order in which they were done.
+    pub layers: Vec<Traced>,
+    /// The [multiply-adds](Op::multiply_adds) of all ops.
+    pub multiply_adds: u64,
 }
 
 /// What a layer made, as a [trace](Graph::trace) keeps it.
@@ -348,16 +357,15 @@ impl<'a> Graph<'a> {
             let y = forward(g);
             if let Some(trace) = &mut *g.trace.borrow_mut() {
                 let path = g.tape.recording.borrow().path.clone();
-                trace.push(Traced { path, layer: format!("{layer:?}"), output: g.shape(y.main()) });
+                trace.layers.push(Traced { path, layer: format!("{layer:?}"), output: g.shape(y.main()) });
             }
             y
         })
     }
 
-    /// Runs `model` and returns what each [`layer`](Self::layer) within it made, in the order in which they
-    /// were done.
-    pub fn trace(&self, model: impl FnOnce(&Self) -> Var) -> (Var, Vec<Traced>) {
-        self.trace.replace(Some(Vec::new()));
+    /// Runs `model` and returns what each [`layer`](Self::layer) within it made.
+    pub fn trace(&self, model: impl FnOnce(&Self) -> Var) -> (Var, Trace) {
+        self.trace.replace(Some(Trace::default()));
         let y = model(self);
         (y, self.trace.take().unwrap_or_default())
     }
@@ -397,6 +405,9 @@ impl<'a> Graph<'a> {
         let key = if op.is_random() { self.draw() } else { 0 };
         let mut recording = self.tape.recording.borrow_mut();
         let var = recording.push_op(op, inputs, indices, (key, self.mode().training), self.batch());
+        if let Some(trace) = &mut *self.trace.borrow_mut() {
+            trace.multiply_adds += recording.multiply_adds(var.node);
+        }
         self.run_forward(&mut recording, var.node);
         drop(recording);
         self.search_output(var);

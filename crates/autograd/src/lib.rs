@@ -15,7 +15,7 @@ mod tape;
 mod values;
 
 pub use batch::{Images, Operands};
-pub use graph::{Graph, Output, Traced};
+pub use graph::{Graph, Output, Trace, Traced};
 pub use mode::Mode;
 pub use op::{Backward, Commit, Forward, Grad, Grads, Inputs, Op, Saved, ShapeError};
 pub use ops::{

@@ -65,6 +65,13 @@ pub trait Op: Any + Send + Sync {
     /// Writes the gradient of every input that [`Grads::get`] yields.
     fn backward(&self, b: Backward<'_>);
 
+    /// How many multiplications with an addition forward takes, for a model's summary; 0 where it has no matrix product or
+    /// convolution.
+    fn multiply_adds(&self, inputs: &[Shape], output: Shape) -> u64 {
+        let _ = (inputs, output);
+        0
+    }
+
     /// Whether forward draws random numbers: then [`Forward::key`] is a fresh key.
     fn is_random(&self) -> bool {
         false

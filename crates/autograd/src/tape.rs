@@ -375,6 +375,12 @@ impl Recording {
         var
     }
 
+    /// The multiply-adds of the op that was pushed last, as `node`.
+    pub(crate) fn multiply_adds(&self, node: usize) -> u64 {
+        let op = self.ops[node].as_deref().expect("an op was just recorded");
+        op.multiply_adds(&self.shapes, self.slots[node].shape)
+    }
+
     /// Keeps integers of this shape for ops of this step, which `fill` writes.
     pub(crate) fn push_indices(&mut self, shape: Shape, fill: impl FnOnce(&mut [u32])) -> Indices {
         let (start, end) = (self.indices.len(), self.indices.len() + shape.numel());

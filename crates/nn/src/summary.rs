@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use autograd::{Graph, Indices, Mode, Params, Role, Tape, Traced, Var};
+use autograd::{Graph, Indices, Mode, Params, Role, Tape, Trace, Traced, Var};
 use tensor::Shape;
 
 /// A table of a model's layers; [`Layer::summary`](crate::Layer::summary) makes it, `Display` prints it.
@@ -19,6 +19,8 @@ pub struct Summary {
     pub n_frozen: usize,
     /// The number of running statistics: kept with the weights, not counted among the parameters.
     pub n_statistics: usize,
+    /// The multiplications with an addition that the model takes for these inputs, in matrix products and convolutions.
+    pub multiply_adds: u64,
 }
 
 /// The shape of a layer's input `X`: one for a tensor or for tokens, a tuple for several inputs.
@@ -89,7 +91,7 @@ impl Summary {
         let g = tape.begin(&mut run_params, Mode::eval());
         let mut inputs = Vec::new();
         let x = input.zeros(&g, &mut inputs);
-        let (y, mut layers) = g.trace(|g| forward(g, x));
+        let (y, Trace { mut layers, multiply_adds }) = g.trace(|g| forward(g, x));
         layers.push(Traced { path: String::new(), layer: model, output: g.shape(y) });
         let rows = (0..layers.len()).filter_map(|i| Row::of(&layers[i], &layers[..i], params)).collect();
         let count = |role| {
@@ -103,6 +105,7 @@ impl Summary {
             n_trainable,
             n_frozen: count(Role::Trainable) + count(Role::Frozen) - n_trainable,
             n_statistics: count(Role::Statistic),
+            multiply_adds,
         }
     }
 
@@ -162,6 +165,9 @@ impl fmt::Display for Summary {
         if self.n_statistics > 0 {
             write!(f, "; {} running statistics", thousands(self.n_statistics))?;
         }
+        if self.multiply_adds > 0 {
+            write!(f, "; {} multiply-adds", thousands(self.multiply_adds))?;
+        }
         Ok(())
     }
 }
@@ -177,7 +183,7 @@ fn one_line(layer: &str) -> String {
 }
 
 /// A count with its thousands set apart by commas.
-fn thousands(n: usize) -> String {
+fn thousands(n: impl fmt::Display) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {

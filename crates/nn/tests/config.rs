@@ -44,6 +44,19 @@ Sequential(
     (22): Unflatten(dim=1, unflattened_size=(7, 7, 128))
     (23): Flatten(start_dim=2)
     (24): Flatten()
+    (25): Flatten(start_dim=1, end_dim=2)
+    (26): Scale(0.5)
+    (27): BasicBlock(
+      (downsample): Sequential(
+        (0): Conv2d(16, 32, kernel_size=(1, 1), stride=(2, 2), bias=False, weight_init=HeNormalFanOut)
+        (1): BatchNorm2d(32, eps=1e-5, momentum=0.1)
+      )
+      (conv1): Conv2d(16, 32, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), bias=False, weight_init=HeNormalFanOut)
+      (bn1): BatchNorm2d(32, eps=1e-5, momentum=0.1)
+      (relu): ReLU()
+      (conv2): Conv2d(32, 32, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False, weight_init=Dirac)
+      (bn2): BatchNorm2d(32, eps=1e-5, momentum=0.1)
+    )
   )
   (norms): Sequential(
     (0): BatchNorm1d(8, eps=0.001, momentum=None, affine=False)
@@ -72,6 +85,7 @@ Sequential(
     )
     (3): SinusoidalPositions()
     (4): RotaryPositions(4, pairing=Halves, base=100.0)
+    (5): LearnedPositions(16, 8)
   )
   (activations): Sequential(
     (0): CELU(alpha=0.5)
@@ -196,7 +210,13 @@ fn a_network_that_was_read_has_the_same_weights_and_the_same_outputs() {
         let y = net.forward(&g, g.input([2, 32, 32, 3], &[0.5; 2 * 32 * 32 * 3]));
         (g.value(y).to_vec(), g.params().values().to_vec())
     };
-    for net in [models::lecture_cnn(0.5), models::dropout_mlp()] {
+    for net in [
+        models::lecture_cnn(0.5),
+        models::dropout_mlp(),
+        models::resnet20([32, 32, 3], 10),
+        models::airbench94([32, 32, 3], 10),
+        models::vit([32, 32, 3], 10),
+    ] {
         assert_eq!(logits(read(&net.config())), logits(net));
     }
     // Built or not, a network is written alike.

@@ -205,6 +205,11 @@ impl Op for Attention {
         }
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], _: Shape) -> u64 {
+        let sizes = self.sizes(|i| inputs[i]).expect("checked by output_shape");
+        (sizes.n_rows() * sizes.keys * (sizes.head_dim + sizes.value_dim)) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (sizes, operands, scoring) = self.problem(f.inputs, f.shards, f.key);
         if f.needs_grad {

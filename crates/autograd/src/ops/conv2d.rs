@@ -84,6 +84,10 @@ impl Op for Conv2d {
         Ok(Shape::new(&[sizes.batch, sizes.out_height(), sizes.out_width(), sizes.out_channels]))
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], output: Shape) -> u64 {
+        (output.numel() * inputs[1][1..].iter().product::<usize>()) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w) = (f.inputs.value(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));

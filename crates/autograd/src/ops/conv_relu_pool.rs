@@ -23,6 +23,12 @@ impl Op for ConvReluPool {
         Ok(Shape::new(&[sizes.batch, sizes.out_height() / 2, sizes.out_width() / 2, sizes.out_channels]))
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], _: Shape) -> u64 {
+        let sizes = self.0.shape();
+        let n_pixels = sizes.batch * sizes.out_height() * sizes.out_width();
+        (n_pixels * inputs[1].numel()) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w) = (f.inputs.value(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));

@@ -95,6 +95,10 @@ impl Op for ConvTranspose2d {
         Ok(Shape::new(&[sizes.batch, sizes.out_height(), sizes.out_width(), sizes.out_channels]))
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], _: Shape) -> u64 {
+        (inputs[0].numel() * inputs[1][1..].iter().product::<usize>()) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w) = (f.inputs.value(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));

@@ -48,4 +48,25 @@ impl Graph<'_> {
         dims[start_dim] = shape[start_dim..].iter().product();
         self.reshape(x, Shape::new(&dims[..=start_dim]))
     }
+
+    /// One axis instead of those from `start_dim` to `end_dim`, in their own order; `torch.flatten`, but that images are
+    /// not reordered.
+    ///
+    /// # Panics
+    /// When `x` does not have these axes, or their order is the other one.
+    #[track_caller]
+    pub fn flatten_between(&self, x: Var, start_dim: usize, end_dim: usize) -> Var {
+        let shape = self.shape(x);
+        assert!(
+            start_dim <= end_dim && end_dim < shape.rank(),
+            "flatten{}: {shape} has no axes {start_dim} to {end_dim}; axes count from 0",
+            self.at()
+        );
+        let mut dims = [1; MAX_RANK];
+        dims[..start_dim].copy_from_slice(&shape[..start_dim]);
+        dims[start_dim] = shape[start_dim..=end_dim].iter().product();
+        let behind = shape.rank() - end_dim - 1;
+        dims[start_dim + 1..][..behind].copy_from_slice(&shape[end_dim + 1..]);
+        self.reshape(x, Shape::new(&dims[..=start_dim + behind]))
+    }
 }

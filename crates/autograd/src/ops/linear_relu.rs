@@ -23,6 +23,10 @@ impl Op for LinearRelu {
         rows_of_images(inputs, output)
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], output: Shape) -> u64 {
+        (output.numel() * inputs[1][1]) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (x, w, bias) = linear_operands(f.inputs);
         linear_relu_forward(f.output, x, w, bias, &linear_sizes(f.inputs), &shards_of_rows(f.inputs));

@@ -78,6 +78,11 @@ impl Op for Matmul {
         }
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], output: Shape) -> u64 {
+        let sizes = self.sizes(inputs[0], inputs[1]).expect("checked by output_shape");
+        (output.numel() * sizes.product.k) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let (a, b) = (f.inputs.value(0), f.inputs.value(1));
         let Sizes { product, leading, a_leading, b_leading } =

@@ -121,6 +121,10 @@ impl Op for Recurrent {
         Ok(Shape::new(&[n, steps + self.cell.n_states(), hidden]))
     }
 
+    fn multiply_adds(&self, inputs: &[Shape], _: Shape) -> u64 {
+        (inputs[GATES].numel() * inputs[WEIGHT][1]) as u64
+    }
+
     fn forward(&self, f: Forward<'_>) {
         let sizes = self.sizes(f.inputs.shape(GATES), f.inputs.shape(WEIGHT));
         let saved = &mut f.saved.floats;

@@ -49,18 +49,18 @@ pub use value::{One, Sizes, Value};
 ///
 /// /// y = s · x
 /// #[derive(Clone)]
-/// struct Scale {
+/// struct Times {
 ///     s: f32,
 /// }
 ///
-/// impl Layer for Scale {
+/// impl Layer for Times {
 ///     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
 ///         g.scale(x, self.s)
 ///     }
 /// }
 ///
-/// impl Describe for Scale {
-///     const NAME: &str = "Scale";
+/// impl Describe for Times {
+///     const NAME: &str = "Times";
 ///     fn blank() -> Self {
 ///         Self { s: 1.0 }
 ///     }
@@ -69,11 +69,11 @@ pub use value::{One, Sizes, Value};
 ///     }
 /// }
 ///
-/// described!(Scale); // its Debug
+/// described!(Times); // its Debug
 ///
-/// let registry = Registry::new().with::<Scale>();
-/// let net: Sequential = registry.read("Scale(s=0.5) | Linear(2, 3)")?;
-/// assert_eq!(format!("{net:?}").lines().nth(1), Some("  (0): Scale(s=0.5)"));
+/// let registry = Registry::new().with::<Times>();
+/// let net: Sequential = registry.read("Times(s=0.5) | Linear(2, 3)")?;
+/// assert_eq!(format!("{net:?}").lines().nth(1), Some("  (0): Times(s=0.5)"));
 /// # Ok::<(), nn::config::ConfigError>(())
 /// ```
 pub trait Describe: Clone + fmt::Debug + 'static {

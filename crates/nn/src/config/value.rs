@@ -240,7 +240,7 @@ names!(Algorithm, "Auto, Im2col, Direct, Winograd or Depthwise", {
 });
 
 impl Value for Init {
-    const EXPECTED: &str = "a number, Default, HeUniform, HeNormal, XavierUniform or XavierNormal";
+    const EXPECTED: &str = "a number, Default, HeUniform, HeNormal, HeNormalFanOut, Dirac, UnitVariance, XavierUniform or XavierNormal";
 
     fn write(&self) -> String {
         match self {
@@ -254,6 +254,9 @@ impl Value for Init {
             "Default" => Self::Default,
             "HeUniform" => Self::HeUniform,
             "HeNormal" => Self::HeNormal,
+            "HeNormalFanOut" => Self::HeNormalFanOut,
+            "Dirac" => Self::Dirac,
+            "UnitVariance" => Self::UnitVariance,
             "XavierUniform" => Self::XavierUniform,
             "XavierNormal" => Self::XavierNormal,
             number => Self::Constant(number.parse().ok()?),

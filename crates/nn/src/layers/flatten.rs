@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Var};
 
-use crate::config::{Args, Describe, described};
+use crate::config::{Args, Describe, Value, described};
 use crate::layer::Layer;
 
 /// Images `[n, h, w, c]` to vectors `[n, c·h·w]` in PyTorch's order (channel, row, column), so that
@@ -19,16 +19,29 @@ impl Flatten {
     /// assert_eq!(format!("{:?}", Flatten.start_dim(2)), "Flatten(start_dim=2)");
     /// ```
     pub fn start_dim(self, start_dim: usize) -> FlattenFrom {
-        FlattenFrom { start_dim }
+        FlattenFrom { start_dim, end_dim: EndDim(None) }
     }
 }
 
-/// A [`Flatten`] with a `start_dim`.
+/// A [`Flatten`] with a `start_dim`, and perhaps an `end_dim`.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct FlattenFrom {
     start_dim: usize,
+    end_dim: EndDim,
 }
+
+impl FlattenFrom {
+    /// The last of the axes that become one; the default is the last of all. From 1 to 2 makes images `[n, h, w, c]`
+    /// sequences of pixels, `[n, h·w, c]`.
+    pub fn end_dim(self, end_dim: usize) -> Self {
+        Self { end_dim: EndDim(Some(end_dim)), ..self }
+    }
+}
+
+/// An axis, or the last one, which is written −1.
+#[derive(Clone, Copy, PartialEq)]
+struct EndDim(Option<usize>);
 
 /// One axis as several.
 ///
@@ -63,7 +76,10 @@ impl Layer for Flatten {
 
 impl Layer for FlattenFrom {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.flatten_from(x, self.start_dim)
+        match self.end_dim {
+            EndDim(None) => g.flatten_from(x, self.start_dim),
+            EndDim(Some(end_dim)) => g.flatten_between(x, self.start_dim, end_dim),
+        }
     }
 }
 
@@ -90,12 +106,12 @@ impl Describe for FlattenFrom {
     const NAME: &str = "Flatten";
 
     fn blank() -> Self {
-        Self { start_dim: 1 }
+        Self { start_dim: 1, end_dim: EndDim(None) }
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {
         args.shown("start_dim", &mut self.start_dim, 1);
-        args.only("end_dim", "-1".to_owned());
+        args.option("end_dim", &mut self.end_dim, EndDim(None));
     }
 }
 
@@ -114,9 +130,21 @@ impl Describe for Unflatten {
 
 described!(Flatten, FlattenFrom, Unflatten);
 
+impl Value for EndDim {
+    const EXPECTED: &str = "an axis, or -1";
+
+    fn write(&self) -> String {
+        self.0.map_or("-1".to_owned(), |axis| axis.to_string())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "-1" { Some(Self(None)) } else { text.parse().ok().map(|axis| Self(Some(axis))) }
+    }
+}
+
 impl FlattenFrom {
     /// The layer that it is: from axis 1 on, images are read in PyTorch's order.
     pub(crate) fn boxed(self) -> Box<dyn Layer> {
-        if self.start_dim == 1 { Box::new(Flatten) } else { Box::new(self) }
+        if self.start_dim == 1 && self.end_dim == EndDim(None) { Box::new(Flatten) } else { Box::new(self) }
     }
 }

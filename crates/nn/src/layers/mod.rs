@@ -2,6 +2,7 @@
 
 mod activation;
 mod affine;
+mod basic_block;
 mod conv1d;
 mod conv2d;
 mod conv_transpose2d;
@@ -17,12 +18,14 @@ mod recompute;
 mod recurrent;
 mod residual;
 mod resize;
+mod scale;
 mod sequence;
 
 pub use activation::{
     Approximate, CELU, ELU, GELU, GLU, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, LogSigmoid,
     LogSoftmax, Mish, PReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Tanh,
 };
+pub use basic_block::BasicBlock;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv1d::{Conv1d, ConvTranspose1d};
 pub use conv2d::{Conv2d, PaddingMode};
@@ -46,7 +49,9 @@ pub use recurrent::{
 };
 pub use residual::Residual;
 pub use resize::{PixelShuffle, PixelUnshuffle, Upsample};
+pub use scale::Scale;
 pub use sequence::{
-    Embedding, Masks, MultiheadAttention, RotaryPositions, SinusoidalPositions, TransformerActivation,
-    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    Embedding, LearnedPositions, Masks, MultiheadAttention, RotaryPositions, SinusoidalPositions,
+    TransformerActivation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer,
 };

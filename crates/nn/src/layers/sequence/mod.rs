@@ -13,4 +13,4 @@ pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
 pub use embedding::Embedding;
 pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
 pub use feed_forward::TransformerActivation;
-pub use positions::{RotaryPositions, SinusoidalPositions};
+pub use positions::{LearnedPositions, RotaryPositions, SinusoidalPositions};

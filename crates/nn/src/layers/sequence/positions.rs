@@ -1,9 +1,9 @@
 //! What tells tokens where they stand.
 
-use autograd::{Graph, Pairing, RotaryOptions, Var};
+use autograd::{Graph, Pairing, Role, RotaryOptions, Var};
 
 use crate::config::{Args, Describe, described, names};
-use crate::layer::Layer;
+use crate::layer::{Handle, Layer, Scope};
 
 /// Adds sines and cosines of each token's place to its features, `[n, t, features]`: to feature 2i of place p
 /// sin(p / 10000^(2i / features)), to feature 2i + 1 the cosine. Vaswani et al., "Attention Is All You Need", 2017.
@@ -13,6 +13,58 @@ pub struct SinusoidalPositions;
 impl Layer for SinusoidalPositions {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.sinusoidal_positions(x)
+    }
+}
+
+/// Adds to each token what is learnt of its place, `[n, t, features]` with exactly `t` tokens. Dosovitskiy et al., "An Image is
+/// Worth 16x16 Words", 2020.
+///
+/// The parameter `weight`, `[t, features]`, is normal with standard deviation 0.02 at first.
+#[derive(Clone)]
+#[must_use]
+pub struct LearnedPositions {
+    n_tokens: usize,
+    features: usize,
+    weight: Handle,
+}
+
+impl LearnedPositions {
+    /// For `n_tokens` tokens of `features` numbers.
+    pub fn new(n_tokens: usize, features: usize) -> Self {
+        Self { n_tokens, features, weight: Handle::default() }
+    }
+}
+
+impl Layer for LearnedPositions {
+    fn register(&mut self, scope: &mut Scope<'_>) {
+        let shape = [self.n_tokens, self.features];
+        self.weight =
+            scope.param("weight", shape, Role::Trainable, |values, rng| init::normal(values, 0.0, 0.02, rng));
+    }
+
+    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        let (shape, expected) = (g.shape(x), [self.n_tokens, self.features]);
+        assert!(
+            shape.rank() == 3 && shape[1..] == expected,
+            "learned_positions{}: the input is {shape}, expected [n, {}, {}]; make the layer for as many tokens and features",
+            g.at(),
+            self.n_tokens,
+            self.features
+        );
+        g.add(x, g.param(self.weight.id(self)))
+    }
+}
+
+impl Describe for LearnedPositions {
+    const NAME: &str = "LearnedPositions";
+
+    fn blank() -> Self {
+        Self::new(1, 1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("n_tokens", &mut self.n_tokens);
+        args.positional("features", &mut self.features);
     }
 }
 
@@ -85,7 +137,7 @@ impl Describe for RotaryPositions {
     }
 }
 
-described!(SinusoidalPositions, RotaryPositions);
+described!(LearnedPositions, SinusoidalPositions, RotaryPositions);
 
 names!(Pairing, "Interleaved or Halves", { "Interleaved" => Self::Interleaved, "Halves" => Self::Halves });
 

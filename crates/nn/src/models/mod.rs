@@ -1,0 +1,61 @@
+//! Networks ready to be built, for images of any size that fits, any number of channels and of classes.
+//!
+//! Where PyTorch or torchvision has the network, its parameters have the names that they have there. An image is
+//! `[height, width, channels]`, as a data set's images are; `Layer::summary` prints a network as a table with its
+//! parameters and multiply-adds.
+//!
+//! | here | parameters | multiply-adds | where it is from |
+//! |---|---|---|---|
+//! | [`lecture_cnn`] | 620,362 | 10.9 million | the lecture |
+//! | [`lenet5`] | 61,706 (grey, 32 × 32) | 0.42 million | LeCun et al., 1998 |
+//! | [`mlp`] | by the sizes given | | |
+//! | [`resnet20`] | 272,474 | 41 million | He et al., 2015, section 4.2 |
+//! | [`resnet18`] | 11,173,962 | 556 million | the same for images of 32 pixels |
+//! | [`resnet18_imagenet`] | 11,689,512 (1000 classes) | 1.81 billion at 224 pixels | torchvision's `resnet18` |
+//! | [`airbench94`] | 1,971,640 | 118 million | Jordan, 2024 |
+//! | [`depthwise`] | 136,778 | 17 million | after Howard et al., "MobileNets", 2017 |
+//! | [`vit`] | 810,890 | 57 million | after Dosovitskiy et al., 2020 |
+//!
+//! Ten classes and 32 × 32 pixels in colour, where nothing else is said.
+
+mod airbench;
+mod classic;
+mod depthwise;
+mod resnet;
+mod vit;
+
+pub use airbench::{airbench, airbench94};
+pub use classic::{lecture_cnn, lecture_cnn_for, lenet5, mlp};
+pub use depthwise::depthwise;
+pub use resnet::{resnet18, resnet18_imagenet, resnet20};
+pub use vit::vit;
+
+use crate::layers::{Dropout, Flatten, Linear, ReLU};
+use crate::sequential::Sequential;
+
+/// `[height, width, channels]` of the images that a network is for.
+pub type ImageSize = [usize; 3];
+
+/// An MLP with two hidden layers under dropout: 256 units at p = 0.5, 128 at p = 0.3.
+///
+/// Input `[n, 32, 32, 3]`, output `[n, 10]`; 820,874 parameters, PyTorch's default initialisation.
+pub fn dropout_mlp() -> Sequential {
+    Sequential::new()
+        .add(Flatten)
+        .add(Linear::new(3072, 256))
+        .add(ReLU)
+        .add(Dropout::new(0.5))
+        .add(Linear::new(256, 128))
+        .add(ReLU)
+        .add(Dropout::new(0.3))
+        .add(Linear::new(128, 10))
+}
+
+/// Panics unless an image has at least `smallest` pixels on a side.
+#[track_caller]
+fn check_size(model: &str, [height, width, _]: ImageSize, smallest: usize) {
+    assert!(
+        height.min(width) >= smallest,
+        "{model}: images of {height} × {width} pixels are too small; it takes {smallest} × {smallest} or more"
+    );
+}
