@@ -81,7 +81,7 @@ impl Experiment for Cnn {
             table.push([start.layer.into(), start.fan_in.into()].into_iter().chain(numbers));
         }
         section.table("bounds", "He's bounds, and what was drawn within them.", table);
-        section.source("crates/nn/src/models.rs", include_str!("../../../nn/src/models.rs"));
+        section.source("crates/nn/src/models/classic.rs", include_str!("../../../nn/src/models/classic.rs"));
         section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
         Ok(())
     }
