@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use parameters::{Parameters, is_under};
 use tensor::Shape;
@@ -47,7 +48,8 @@ pub struct ParamId(pub(crate) usize);
 /// All parameters of a model in flat memory.
 ///
 /// A checkpoint is one pass over [`values`](Self::values); the layers hold only [`ParamId`]s. What trains,
-/// clips or averages takes them through the trait [`Parameters`] and passes over what is not trainable.
+/// clips or averages takes them through the trait [`Parameters`] and passes over what is not trainable. Gradients take
+/// memory from the first time on that they are asked for: a model that only predicts has none.
 ///
 /// ```
 /// use autograd::{Params, Role};
@@ -59,7 +61,8 @@ pub struct ParamId(pub(crate) usize);
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     values: Vec<f32>,
-    grads: Vec<f32>,
+    /// As long as the values, once somebody has asked.
+    grads: OnceLock<Vec<f32>>,
     entries: Vec<Entry>,
 }
 
@@ -80,7 +83,9 @@ impl Params {
         let start = self.values.len();
         let end = start + shape.numel();
         huge_pages::resize(&mut self.values, end, 0.0);
-        huge_pages::resize(&mut self.grads, end, 0.0);
+        if let Some(grads) = self.grads.get_mut() {
+            huge_pages::resize(grads, end, 0.0);
+        }
         self.entries.push(Entry { name, shape, range: start..end, role, is_frozen: false });
         ParamId(self.entries.len() - 1)
     }
@@ -158,8 +163,10 @@ impl Params {
 
     /// Nobody writes the gradient of what is not trainable: it is 0.
     fn zero_untrained(&mut self, idx: usize) {
-        if !self.entries[idx].is_trainable() {
-            self.grads[self.entries[idx].range.clone()].fill(0.0);
+        if !self.entries[idx].is_trainable()
+            && let Some(grads) = self.grads.get_mut()
+        {
+            grads[self.entries[idx].range.clone()].fill(0.0);
         }
     }
 
@@ -179,7 +186,7 @@ impl Params {
     /// The gradient of one entry, as the last backward pass left it.
     #[track_caller]
     pub fn grad(&self, id: ParamId) -> &[f32] {
-        &self.grads[self.entry(id).range.clone()]
+        &self.grads()[self.entry(id).range.clone()]
     }
 
     /// All values, one entry after the other.
@@ -194,17 +201,22 @@ impl Params {
 
     /// All gradients, in the order of [`values`](Self::values); 0 where an entry is not trainable.
     pub fn grads(&self) -> &[f32] {
-        &self.grads
+        self.grads.get_or_init(|| {
+            let mut grads = Vec::new();
+            huge_pages::resize(&mut grads, self.values.len(), 0.0);
+            grads
+        })
     }
 
     /// All gradients, to be written (clipping, an all-reduce).
     pub fn grads_mut(&mut self) -> &mut [f32] {
-        &mut self.grads
+        self.parts_mut().1
     }
 
     /// Values and gradients of all entries together, for an update by hand.
     pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        (&mut self.values, &self.grads)
+        let (values, grads, _) = self.parts_mut();
+        (values, grads)
     }
 
     /// The number of trainable numbers.
@@ -213,7 +225,9 @@ impl Params {
     }
 
     pub(crate) fn parts_mut(&mut self) -> (&mut [f32], &mut [f32], &[Entry]) {
-        (&mut self.values, &mut self.grads, &self.entries)
+        self.grads();
+        let grads = self.grads.get_mut().expect("made in the line above");
+        (&mut self.values, grads, &self.entries)
     }
 }
 
@@ -239,11 +253,12 @@ impl Parameters for Params {
     }
 
     fn grads(&self) -> &[f32] {
-        &self.grads
+        self.grads()
     }
 
     fn values_and_grads_mut(&mut self) -> (&mut [f32], &mut [f32]) {
-        (&mut self.values, &mut self.grads)
+        let (values, grads, _) = self.parts_mut();
+        (values, grads)
     }
 }
 
@@ -261,3 +276,28 @@ impl fmt::Display for UnknownPath {
 }
 
 impl std::error::Error for UnknownPath {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mode, Tape};
+
+    #[test]
+    fn gradients_take_no_memory_before_they_are_asked_for() {
+        let mut params = Params::new();
+        let w = params.add("w", [2], Role::Trainable);
+        params.freeze("w").unwrap();
+        params.thaw("w").unwrap();
+        let mut tape = Tape::new();
+        let g = tape.evaluate(&params);
+        assert_eq!(g.value(g.param(w)), [0.0; 2]);
+        let g = tape.begin(&mut params, Mode::train(0, 0).with_grad(false));
+        g.sum(g.param(w));
+        assert!(params.grads.get().is_none());
+
+        tape.step(&mut params, Mode::train(0, 0), |g| g.sum(g.param(w)));
+        let b = params.add("b", [1], Role::Trainable);
+        assert_eq!(params.grads(), [1.0, 1.0, 0.0]);
+        assert_eq!(params.grad(b), [0.0]);
+    }
+}

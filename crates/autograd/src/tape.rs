@@ -190,6 +190,30 @@ impl Tape {
         Graph::new(self, Borrowed::Mutable(params), mode)
     }
 
+    /// Starts a step in evaluation mode that only reads the parameters: several threads may predict with the same
+    /// ones at once, each with a tape of its own, and gradients take no memory.
+    ///
+    /// ```
+    /// use autograd::{Params, Role, Tape};
+    /// let mut params = Params::new();
+    /// let w = params.add("w", [2], Role::Trainable);
+    /// params.value_mut(w).copy_from_slice(&[3.0, 4.0]);
+    /// let predict = |x: f32| {
+    ///     let mut tape = Tape::new();
+    ///     let g = tape.evaluate(&params);
+    ///     g.value(g.scale(g.param(w), x)).to_vec()
+    /// };
+    /// std::thread::scope(|scope| {
+    ///     let other = scope.spawn(|| predict(2.0));
+    ///     assert_eq!(predict(1.0), [3.0, 4.0]);
+    ///     assert_eq!(other.join().unwrap(), [6.0, 8.0]);
+    /// });
+    /// ```
+    pub fn evaluate<'a>(&'a mut self, params: &'a Params) -> Graph<'a> {
+        self.forget();
+        Graph::new(self, Borrowed::Shared(params), Mode::eval())
+    }
+
     /// Starts a part of the step that `outer` records.
     pub(crate) fn begin_part(&mut self, outer: &Self) {
         self.forget();

@@ -13,7 +13,8 @@ use crate::summary::{InputShape, Summary};
 /// A part of a network: it registers its parameters once, and computes `y = f(x)` each step.
 ///
 /// A layer is a plain struct of sizes, options and parameter handles, which can be cloned; the numbers lie in
-/// [`Params`]. A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name:
+/// [`Params`]. A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name; the
+/// macro [`layer!`](crate::layer!) writes most of this:
 ///
 /// ```
 /// use autograd::{Graph, Mode, Tape, Var};

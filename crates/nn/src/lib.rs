@@ -5,6 +5,7 @@ pub mod config;
 mod fusion;
 mod init;
 mod layer;
+mod layer_macro;
 mod layers;
 pub mod models;
 mod sequential;

@@ -9,15 +9,25 @@ use crate::config::{Args, ConfigError, Describe, Registry, described};
 use crate::fusion;
 use crate::layer::{Child, Layer, Scope};
 
+/// [`Sequential`] of these layers: `sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)]`.
+#[macro_export]
+macro_rules! sequential {
+    ($($layer:expr),* $(,)?) => {
+        $crate::Sequential::new()$(.add($layer))*
+    };
+}
+
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
 /// Neighbours for which there is a faster common op run as one: `Conv2d` → `ReLU` → `MaxPool2d(2)` and
 /// `Linear` → `ReLU`. What is printed, named and saved stays as written.
 ///
 /// ```
-/// use nn::{Linear, ReLU, Sequential};
+/// use nn::{Linear, ReLU, Sequential, sequential};
 /// let net = Sequential::new().add(Linear::new(2, 8)).add(ReLU).add(Linear::new(8, 1));
 /// assert_eq!(format!("{net:?}").lines().nth(2), Some("  (1): ReLU()"));
+/// let same = sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)];
+/// assert_eq!(same.config(), net.config());
 /// ```
 #[derive(Clone)]
 #[must_use]

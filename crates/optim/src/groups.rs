@@ -49,27 +49,34 @@ impl<F: Real> Groups<F> {
         Self { rules: vec![maker(rule)], params, untrained, error: None }
     }
 
+    /// Nothing else: what does not match is left to other optimizers, as the discriminator is by that of the generator.
+    pub fn only(mut self, pattern: impl Pattern) -> Self {
+        self = self.choose("only", &pattern, |_| {});
+        self.params.retain(|(param, ..)| pattern.matches(param));
+        self
+    }
+
     /// Without weight decay: its `weight_decay` is 0.
     pub fn no_decay(self, pattern: impl Pattern) -> Self {
-        self.choose("no_decay", pattern, |choice| choice.decays = false)
+        self.choose("no_decay", &pattern, |choice| choice.decays = false)
     }
 
     /// With every learning rate that the optimizer is given times `lr_scale`.
     pub fn lr_scale(self, pattern: impl Pattern, lr_scale: f64) -> Self {
-        self.choose("lr_scale", pattern, |choice| choice.lr_scale = lr_scale)
+        self.choose("lr_scale", &pattern, |choice| choice.lr_scale = lr_scale)
     }
 
     /// By another rule.
     pub fn rule(mut self, pattern: impl Pattern, rule: impl Into<AnyRule<F>> + Clone + 'static) -> Self {
         let rule_idx = self.rules.len();
         self.rules.push(maker(rule));
-        self.choose("rule", pattern, |choice| choice.rule_idx = rule_idx)
+        self.choose("rule", &pattern, |choice| choice.rule_idx = rule_idx)
     }
 
     fn choose(
         mut self,
         call: &'static str,
-        pattern: impl Pattern,
+        pattern: &impl Pattern,
         mut change: impl FnMut(&mut Choice),
     ) -> Self {
         let matching = self.params.iter_mut().filter(|(param, ..)| pattern.matches(param));

@@ -1,4 +1,4 @@
-//! Random numbers as values of a step.
+//! Random numbers, and one number throughout, as values of a step.
 
 use tensor::Shape;
 use tensor::random::{normal, uniform};
@@ -44,6 +44,17 @@ impl Graph<'_> {
     pub fn rand_like(&self, x: Var) -> Var {
         let slot = self.slot("rand_like", x);
         self.random("rand_like", (slot.shape, slot.n_images), uniform)
+    }
+
+    /// One number throughout, a leaf without gradient; `torch.full`.
+    ///
+    /// # Panics
+    /// As [`randn`](Self::randn).
+    #[track_caller]
+    pub fn full(&self, shape: impl Into<Shape>, value: f32) -> Var {
+        let shape = shape.into();
+        let leaf = (shape, self.n_images_of_leaf("full", shape));
+        self.leaf_of("full", leaf, false, |values, _| values.fill(value))
     }
 
     #[track_caller]

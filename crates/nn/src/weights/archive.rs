@@ -11,7 +11,7 @@ use autograd::Params;
 use foreign_text::Foreign;
 use tensor::Shape;
 
-use super::error::{Differences, WeightsError};
+use super::error::{Differences, Matched, WeightsError};
 use super::header::{COUNT_TYPE, Entry, Header, float_size, is_count};
 use super::json::{for_each_pair, inner, unescape};
 
@@ -220,7 +220,7 @@ impl Archive {
         let mut values = params.values().to_vec();
         for entry in params.entries() {
             let out = &mut values[entry.range.clone()];
-            match self.find(&entry.name).and_then(|found| Some((found, found.number_size()?))) {
+            match self.fitting(entry) {
                 Some((found, size)) => self.read_numbers(found, size, out)?,
                 // Only a count of batches may be missing: it is 0 then, as in PyTorch.
                 None => out.fill(0.0),
@@ -228,6 +228,54 @@ impl Archive {
         }
         params.values_mut().copy_from_slice(&values);
         Ok(())
+    }
+
+    /// Reads what fits a model, by name and shape, and says what did not; see
+    /// [`load_matching`](super::load_matching).
+    ///
+    /// # Errors
+    /// When the file cannot be read; the parameters are unchanged then.
+    pub fn load_matching(&self, params: &mut Params) -> Result<Matched, WeightsError> {
+        let mut matched = Matched { loaded: Vec::new(), left: self.differences(params) };
+        let mut values = params.values().to_vec();
+        for entry in params.entries() {
+            if let Some((found, size)) = self.fitting(entry) {
+                self.read_numbers(found, size, &mut values[entry.range.clone()])?;
+                matched.loaded.push(entry.name.clone());
+            }
+        }
+        params.values_mut().copy_from_slice(&values);
+        Ok(matched)
+    }
+
+    /// The same file with other names, as `new_name` says for each: to take off a prefix, or to load a part of one network
+    /// into another.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), nn::weights::WeightsError> {
+    /// use nn::{Linear, ReLU, sequential, weights::{Archive, encode}};
+    /// let file = encode([("module.0.bias", [2].into(), &[1.0, 2.0][..])], &[]);
+    /// let (_net, mut params) = nn::build(sequential![Linear::new(3, 2), ReLU], 0);
+    /// let archive = Archive::from_bytes("model.safetensors", file)?.renamed(|name| name.replacen("module.", "", 1))?;
+    /// assert_eq!(archive.load_matching(&mut params)?.loaded, ["0.bias"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When two tensors get one name.
+    pub fn renamed(mut self, new_name: impl FnMut(&str) -> String) -> Result<Self, WeightsError> {
+        match self.header.rename(new_name) {
+            Ok(()) => Ok(self),
+            Err(reason) => {
+                Err(WeightsError::Format { path: self.path, reason: format!("once renamed, {reason}") })
+            }
+        }
+    }
+
+    /// The tensor for an entry of a model, and the size of its numbers in bytes, where name, shape and type fit.
+    fn fitting(&self, entry: &autograd::Entry) -> Option<(&Entry, usize)> {
+        let found = self.find(&entry.name).filter(|found| found.shape() == Some(entry.shape))?;
+        Some((found, found.number_size()?))
     }
 
     fn differences(&self, params: &Params) -> Differences {
@@ -255,7 +303,17 @@ impl Archive {
                 differences.unexpected.push(tensor.to_string());
             }
         }
+        differences.prefix = self.prefix_of(&differences.missing);
         differences
+    }
+
+    /// What the file has before each of these names.
+    fn prefix_of(&self, missing: &[(String, Shape)]) -> Option<String> {
+        let (first, _) = missing.first()?;
+        let prefixes = self.tensors().filter_map(|tensor| tensor.name().strip_suffix(first.as_str()));
+        let mut prefixes = prefixes.filter(|prefix| prefix.ends_with('.'));
+        let fits = |prefix: &&str| missing.iter().all(|(name, _)| self.find(&format!("{prefix}{name}")).is_some());
+        prefixes.find(fits).map(|prefix| Foreign::new(prefix).to_string())
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {

@@ -54,6 +54,8 @@ pub struct Differences {
     pub reshaped: Vec<(String, String, Shape)>,
     /// In the file as a type that is not a floating-point number: the type, as it is shown.
     pub not_floats: Vec<(String, String)>,
+    /// What stands before each of the missing names in the file, as it is shown: `module.`, if that is all that differs.
+    pub prefix: Option<String>,
 }
 
 impl Differences {
@@ -68,7 +70,7 @@ impl Differences {
 
 impl fmt::Display for Differences {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, unexpected, n_unexpected, reshaped, not_floats } = self;
+        let Self { missing, unexpected, n_unexpected, reshaped, not_floats, prefix } = self;
         write_list(f, "missing from the file", missing.len(), missing, |(name, shape)| {
             format!("{name} {shape}")
         })?;
@@ -77,7 +79,32 @@ impl fmt::Display for Differences {
             format!("{name} {file}, in the network {model}")
         })?;
         let no_float = "of a type that is not F32, F64, F16 or BF16";
-        write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))
+        write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))?;
+        match prefix {
+            None => Ok(()),
+            Some(prefix) => write!(
+                f,
+                "\n  the file has all that is missing under the prefix {prefix}: open it as an Archive and take \
+                 the prefix off by Archive::renamed"
+            ),
+        }
+    }
+}
+
+/// What came of loading that part of a file which fits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matched {
+    /// The parameters and statistics that were loaded, in the order of the network.
+    pub loaded: Vec<String>,
+    /// All that was not, and why.
+    pub left: Differences,
+}
+
+impl fmt::Display for Matched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n_loaded = self.loaded.len();
+        let n_left = self.left.missing.len() + self.left.reshaped.len() + self.left.not_floats.len();
+        write!(f, "{n_loaded} of the network's {} tensors loaded{}", n_loaded + n_left, self.left)
     }
 }
 

@@ -44,6 +44,12 @@ impl Entry {
         &self.text[self.name_len as usize..][..self.dtype_len as usize]
     }
 
+    /// The same tensor under another name.
+    pub(super) fn rename(&mut self, name: &str) {
+        self.text.replace_range(..self.name_len as usize, name);
+        self.name_len = name.len() as u32;
+    }
+
     /// The sizes; `None` for one that is not a whole number.
     pub(super) fn sizes(&self) -> impl Iterator<Item = Option<usize>> {
         sizes(&self.text[(self.name_len + self.dtype_len) as usize..])
@@ -195,11 +201,26 @@ impl Header {
         })
         .map_err(broken)?;
         check_places(&mut entries, data_len)?;
-        entries.sort_unstable_by(|a, b| a.name().cmp(b.name()));
-        match entries.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
-            Some(pair) => Err(format!("it has two tensors named \"{}\"", Foreign::new(pair[0].name()))),
-            None => Ok(Self { entries, metadata }),
+        sort_by_name(&mut entries)?;
+        Ok(Self { entries, metadata })
+    }
+
+    /// Gives each tensor the name that `new_name` says.
+    pub(super) fn rename(&mut self, mut new_name: impl FnMut(&str) -> String) -> Result<(), String> {
+        for entry in &mut self.entries {
+            let name = new_name(entry.name());
+            entry.rename(&name);
         }
+        sort_by_name(&mut self.entries)
+    }
+}
+
+/// Sorts by name; two tensors of one name are an error.
+fn sort_by_name(entries: &mut [Entry]) -> Result<(), String> {
+    entries.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+    match entries.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+        Some(pair) => Err(format!("it has two tensors named \"{}\"", Foreign::new(pair[0].name()))),
+        None => Ok(()),
     }
 }
 

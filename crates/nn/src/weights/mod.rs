@@ -38,7 +38,7 @@ use std::path::Path;
 use autograd::Params;
 
 pub use archive::{Archive, TensorInfo};
-pub use error::{Differences, WeightsError};
+pub use error::{Differences, Matched, WeightsError};
 pub use write::encode;
 
 /// Writes all parameters and statistics, with string metadata, whole or not at all ([`atomic_file::write`]).
@@ -79,4 +79,31 @@ pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) 
 /// lists all differences at once, as `load_state_dict` does.
 pub fn load(path: impl AsRef<Path>, params: &mut Params) -> Result<(), WeightsError> {
     Archive::open(path)?.load_into(params)
+}
+
+/// Reads of a file what fits a model, by name and shape, and gives back a report of what did not: the body of a network
+/// under another head. `load_state_dict(…, strict=False)`, which in PyTorch refuses other shapes.
+///
+/// Where the names differ, [`Archive::renamed`] comes before [`Archive::load_matching`].
+///
+/// ```
+/// # fn main() -> Result<(), nn::weights::WeightsError> {
+/// # let dir = tempfile::tempdir().expect("a directory");
+/// # let path = dir.path().join("model.safetensors");
+/// use nn::{Linear, ReLU, sequential, weights};
+/// let (_net, params) = nn::build(sequential![Linear::new(3, 8), ReLU, Linear::new(8, 10)], 0);
+/// weights::save(&path, &params, &[])?;
+///
+/// let (_net, mut params) = nn::build(sequential![Linear::new(3, 8), ReLU, Linear::new(8, 2)], 1);
+/// let matched = weights::load_matching(&path, &mut params)?;
+/// assert_eq!(matched.loaded, ["0.weight", "0.bias"]);
+/// assert!(matched.to_string().contains("2.weight [10, 8], in the network [2, 8]"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// When the file cannot be read or is not a valid safetensors file; the parameters are unchanged then.
+pub fn load_matching(path: impl AsRef<Path>, params: &mut Params) -> Result<Matched, WeightsError> {
+    Archive::open(path)?.load_matching(params)
 }

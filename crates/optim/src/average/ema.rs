@@ -2,7 +2,7 @@
 
 use parameters::Parameters;
 
-use super::{check_length, write};
+use super::{check_length, with, write};
 use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 
@@ -61,6 +61,27 @@ impl<F: Real> Ema<F> {
     #[track_caller]
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         write("Ema::write_to", params, &self.average, |average, out| self.correct(average, out));
+    }
+
+    /// Runs `f` on the network with the average for its weights, which are back afterwards, bit for bit; what `f` returns
+    /// is handed on.
+    ///
+    /// ```
+    /// # use optim::{Parameters, average::Ema};
+    /// # fn accuracy(params: &impl Parameters<Value = f32>) -> f64 { f64::from(params.values()[0]) }
+    /// # fn f(params: &mut impl Parameters<Value = f32>, ema: &Ema<f32>) {
+    /// let of_the_average = ema.with(params, |params| accuracy(params));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// When there are more or fewer weights than in the average.
+    #[track_caller]
+    pub fn with<P, R>(&self, params: &mut P, f: impl FnOnce(&mut P) -> R) -> R
+    where
+        P: Parameters<Value = F> + ?Sized,
+    {
+        with(params, |params| self.write_to(params), f)
     }
 
     /// [`write_to`](Self::write_to) a bare slice, all of it.

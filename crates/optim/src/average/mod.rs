@@ -32,6 +32,19 @@ where
     }
 }
 
+/// Runs `f` on the network after `write_to` has written an average over its weights, and puts these back.
+#[track_caller]
+fn with<P, R>(params: &mut P, write_to: impl FnOnce(&mut P), f: impl FnOnce(&mut P) -> R) -> R
+where
+    P: Parameters<Value: Clone> + ?Sized,
+{
+    let weights = params.values().to_vec();
+    write_to(params);
+    let result = f(params);
+    write("with", params, &weights, |weights, out| out.clone_from_slice(weights));
+    result
+}
+
 #[track_caller]
 fn check_length(op: &str, n_values: usize, n_average: usize) {
     assert!(n_values == n_average, "{op}: values has {n_values} elements, the average {n_average}");

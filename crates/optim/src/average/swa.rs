@@ -2,7 +2,7 @@
 
 use parameters::Parameters;
 
-use super::{check_length, write};
+use super::{check_length, with, write};
 use crate::Real;
 use crate::elementwise::Lanes;
 
@@ -40,6 +40,18 @@ impl<F: Real> Swa<F> {
     #[track_caller]
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         write("Swa::write_to", params, &self.average, |average, out| out.copy_from_slice(average));
+    }
+
+    /// Runs `f` on the network with the mean for its weights, as [`Ema::with`](super::Ema::with).
+    ///
+    /// # Panics
+    /// When there are more or fewer weights than in the mean.
+    #[track_caller]
+    pub fn with<P, R>(&self, params: &mut P, f: impl FnOnce(&mut P) -> R) -> R
+    where
+        P: Parameters<Value = F> + ?Sized,
+    {
+        with(params, |params| self.write_to(params), f)
     }
 
     /// [`update`](Self::update) from a bare slice.

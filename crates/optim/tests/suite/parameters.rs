@@ -1,6 +1,6 @@
 //! Optimizers over named parameters: groups by name, and what is refused.
 
-use optim::average::Swa;
+use optim::average::{Ema, Swa};
 use optim::*;
 
 /// Numbers with names and shapes, of which some are trained.
@@ -90,6 +90,39 @@ fn groups_are_chosen_by_path_and_by_condition() {
 }
 
 #[test]
+fn two_optimizers_share_a_network() {
+    let mut net = Net::new();
+    let of = |path| Optimizer::with_groups(Groups::new(sgd(0.0), &Net::new()).only(path)).unwrap();
+    let (mut features, mut head) = (of("features"), of("head"));
+    features.step(&mut net);
+    assert_eq!(net.values, [0.75, 0.75, 0.75, 0.75, 0.75, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]);
+    head.step(&mut net);
+    head.step(&mut net);
+    assert_eq!(net.values, [0.75, 0.75, 0.75, 0.75, 0.75, 0.75, 1.0, 1.0, 0.5, 0.5, 0.5]);
+    assert_eq!((features.n_steps(), head.n_steps()), (1, 2));
+}
+
+#[test]
+fn an_average_is_swapped_in_and_out() {
+    for is_corrected in [false, true] {
+        let mut net = Net::new();
+        let mut ema = Ema::new(net.values.len(), 0.5, is_corrected).unwrap();
+        let mut swa = Swa::new(net.values.len());
+        for weight in [1.0, 0.1] {
+            net.values.fill(weight);
+            ema.update(&net);
+            swa.update(&net);
+        }
+        let weights = net.values.clone();
+        let average = if is_corrected { (0.25 + 0.05) / 0.75 } else { 0.55 };
+        let found = ema.with(&mut net, |net| net.values.clone());
+        assert!((found[0] - average).abs() < 1e-12 && found[6] == 0.1, "{found:?}"); // 6 is a running statistic
+        assert_eq!(swa.with(&mut net, |net| net.values[0]), 0.55);
+        assert_eq!(net.values, weights);
+    }
+}
+
+#[test]
 fn groups_without_a_choice_are_one_group_with_the_names_of_new() {
     let net = Net::new();
     let names = |optimizer: Optimizer<f64>| optimizer.state().map(|(name, _)| name).collect::<Vec<_>>();
@@ -109,6 +142,10 @@ fn a_pattern_that_matches_nothing_is_named() {
     assert_eq!(
         message(Groups::new(sgd(0.0), &net).no_decay(|p: &Param| p.shape.len() > 2)),
         format!("no_decay: the condition matches no trainable parameter; {known}")
+    );
+    assert_eq!(
+        message(Groups::new(sgd(0.0), &net).only("features.1")),
+        format!("only: the path `features.1` matches no trainable parameter; {known}")
     );
     assert_eq!(
         message(Groups::new(sgd(0.0), &net).rule("features.1", sgd(0.0))),

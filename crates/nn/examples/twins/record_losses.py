@@ -1,0 +1,85 @@
+"""Records the first losses of each of these programs, for crates/nn/tests/examples.rs.
+
+    python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision==0.29.2 scikit-learn safetensors==0.8.0
+    venv/bin/python crates/nn/examples/twins/record_losses.py [NAME ...]
+
+writes `losses.json` beside this file, or renews what is named in it. Weights, batches and noise are not stored: they are
+hashes of a name and an index, computed here and in Rust by the same integer arithmetic. `tabular.csv` is scikit-learn's
+`make_classification(480, 6, n_informative=4, n_redundant=1, flip_y=0.03, class_sep=0.9, random_state=3)` on other scales.
+"""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+HERE = Path(__file__).parent
+sys.path += [str(HERE), str(HERE.parent.parent / "tests/pytorch"), str(HERE.parents[2] / "optim/examples/twins")]
+from record import nchw, tensor  # noqa: E402
+
+N_STEPS = 20
+
+
+def stream(name):
+    """FNV-1a."""
+    value = 0x811C9DC5
+    for byte in name.encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def noise(name, *shape):
+    return tensor(stream(name), *shape)
+
+
+def fill(net):
+    """Matrices and filters within 1/√fan_in, scales around 1 and biases around 0 within 0.1."""
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            values = noise(name, *p.shape)
+            if p.dim() > 1:
+                p.copy_(values / np.float32(p[0].numel() ** 0.5))
+            else:
+                p.copy_(values * np.float32(0.1) + np.float32(0.0 if name.endswith("bias") or "bias_" in name else 1.0))
+    return net
+
+
+def labels(name, n_classes, *shape):
+    """Numbers below n_classes."""
+    return ((noise(name, *shape) + 1) / 2 * n_classes).long()
+
+
+def gru(twin):
+    batches = ((noise(f"x{i}", 8, twin.LENGTH, 2), noise(f"y{i}", 8, 1)) for i in range(N_STEPS))
+    return twin.train(fill(twin.Adder(16)), batches)
+
+
+def tabular(twin):
+    batches = [(noise(f"x{i}", 16, 6), labels(f"y{i}", 2, 16)) for i in range(N_STEPS)]
+    return twin.train(fill(twin.network()), batches, 1)
+
+
+def vae(twin):
+    x = lambda i: (noise(f"x{i}", 8, twin.SIZE**2) + 1) / 2
+    return twin.train(fill(twin.Vae(32, 4)), ((x(i), noise(f"noise{i}", 8, 4)) for i in range(N_STEPS)))
+
+
+def gan(twin):
+    x = lambda i: nchw((noise(f"x{i}", 8, twin.SIZE, twin.SIZE, 1) + 1) / 2)
+    return twin.train(fill(twin.Gan(4)), ((x(i), noise(f"noise{i}", 8, 16)) for i in range(N_STEPS // 2)))
+
+
+PROGRAMS = [gru, tabular, vae, gan]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    path = HERE / "losses.json"
+    losses = json.loads(path.read_text()) if path.exists() else {}
+    for program in PROGRAMS:
+        if program.__name__ in (sys.argv[1:] or [program.__name__ for program in PROGRAMS]):
+            losses[program.__name__] = program(importlib.import_module(program.__name__))
+    path.write_text(json.dumps(losses, indent=1) + "\n")

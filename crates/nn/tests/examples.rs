@@ -1,0 +1,168 @@
+//! The examples against their twins in PyTorch: the losses that `examples/twins/record_losses.py` recorded, the lengths
+//! of the programs, and each program as a user starts it with `--quick`.
+
+mod common;
+#[path = "common/pytorch.rs"]
+mod pytorch;
+
+use std::fs;
+use std::path::Path;
+
+use autograd::{Graph, Params, Role};
+use common::uniform;
+use data::{Loader, Records};
+use pytorch::numbers;
+
+/// A program of `examples/`.
+macro_rules! example {
+    ($name:ident, $path:literal) => {
+        #[path = $path]
+        #[allow(dead_code, unreachable_pub)]
+        mod $name;
+    };
+}
+
+example!(gan, "../examples/gan.rs");
+example!(gru, "../examples/gru.rs");
+example!(tabular, "../examples/tabular.rs");
+example!(vae, "../examples/vae.rs");
+
+const N_STEPS: usize = 20;
+
+/// FNV-1a.
+fn stream(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |value, byte| (value ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Numbers in [−1, 1) under a name.
+fn noise(name: &str, n: usize) -> Vec<f32> {
+    uniform(stream(name), n)
+}
+
+/// Numbers in [0, 1) under a name.
+fn light(name: &str, n: usize) -> Vec<f32> {
+    noise(name, n).into_iter().map(|u| (u + 1.0) / 2.0).collect()
+}
+
+/// Whole numbers below `n_classes` under a name.
+fn labels(name: &str, n_classes: u32, n: usize) -> Vec<u32> {
+    light(name, n).iter().map(|u| (u * n_classes as f32) as u32).collect()
+}
+
+/// Matrices and filters within 1/√fan_in, scales around 1 and biases around 0 within 0.1.
+fn fill(params: &mut Params) {
+    for id in params.ids().collect::<Vec<_>>() {
+        let entry = params.entry(id).clone();
+        if entry.role == Role::Statistic {
+            continue;
+        }
+        let fan_in = entry.shape[1..].iter().product::<usize>() as f64;
+        let is_bias = entry.name.ends_with("bias") || entry.name.contains("bias_");
+        let (factor, offset) = match entry.shape.rank() {
+            1 => (0.1, if is_bias { 0.0 } else { 1.0 }),
+            _ => (1.0 / fan_in.sqrt() as f32, 0.0),
+        };
+        let values = noise(&entry.name, entry.shape.numel());
+        params.value_mut(id).iter_mut().zip(values).for_each(|(w, u)| *w = u * factor + offset);
+    }
+}
+
+/// Batches of rows of numbers and classes, as a loader hands them out.
+fn rows(n: usize, n_features: usize, n_classes: u32) -> Records {
+    let steps = 0..N_STEPS;
+    let x = steps.clone().flat_map(|i| noise(&format!("x{i}"), n * n_features)).collect();
+    let y = steps.flat_map(|i| labels(&format!("y{i}"), n_classes, n)).collect();
+    let names = (0..n_classes).map(|class| class.to_string());
+    Records::new().with_f32("features", &[n_features], x).with_labels(y, names)
+}
+
+#[track_caller]
+fn assert_as_recorded(name: &str, losses: &[f32]) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/twins/losses.json");
+    let recorded: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    pytorch::assert_close(name, losses, &numbers(&recorded[name]), 1e-4, 0.0);
+}
+
+/// The lines of a program without blanks, comments and docstrings.
+fn n_lines(path: &Path) -> usize {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let is_python = path.extension().is_some_and(|extension| extension == "py");
+    let mut in_docstring = false;
+    let is_code = |line: &&str| {
+        let quotes = if is_python { line.matches("\"\"\"").count() } else { 0 };
+        let was_in_docstring = in_docstring;
+        in_docstring ^= quotes == 1;
+        let comment = if is_python { "#" } else { "//" };
+        !(line.is_empty() || line.starts_with(comment) || was_in_docstring || quotes > 0)
+    };
+    text.lines().map(str::trim).filter(is_code).count()
+}
+
+#[test]
+fn the_programs_are_hardly_longer_than_their_twins() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut ratios = Vec::new();
+    for entry in fs::read_dir(examples.join("twins")).unwrap() {
+        let twin = entry.unwrap().path();
+        let ours = examples.join(twin.file_name().unwrap()).with_extension("rs");
+        if ours.exists() {
+            let (n_ours, n_twin) = (n_lines(&ours), n_lines(&twin));
+            let ratio = n_ours as f64 / n_twin as f64;
+            println!("{:20} {n_ours:3} / {n_twin:3} = {ratio:.2}", ours.file_name().unwrap().display());
+            assert!(ratio <= 2.0, "{} has {n_ours} lines, its twin {n_twin}", ours.display());
+            ratios.push(ratio);
+        }
+    }
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    assert!(median <= 1.5, "in the median our programs are {median:.2} times as long as their twins: {ratios:.2?}");
+}
+
+#[test]
+fn gru_learns_as_its_twin() {
+    let (net, mut params) = nn::build(gru::Adder::new(16), 0);
+    fill(&mut params);
+    let batch = |g: &Graph<'_>| {
+        let i = g.mode().step;
+        let x = g.input([8, 20, 2], &noise(&format!("x{i}"), 8 * 20 * 2));
+        (x, g.input([8, 1], &noise(&format!("y{i}"), 8)))
+    };
+    assert_as_recorded("gru", &gru::train(&net, &mut params, N_STEPS as u64, batch).unwrap());
+    assert!(gru::run(true).unwrap() < 0.02, "the mean square of guessing the mean is 1/6");
+}
+
+#[test]
+fn tabular_learns_as_its_twin() {
+    let (net, mut params) = nn::build(tabular::network(), 0);
+    fill(&mut params);
+    let rows = rows(16, 6, 2);
+    let losses = tabular::train(&net, &mut params, Loader::new(&rows, 16), 1).unwrap();
+    assert_as_recorded("tabular", &losses);
+    assert!(tabular::run(true).unwrap() > 0.9, "the area under the curve is one half of what knows nothing");
+}
+
+#[test]
+fn vae_learns_as_its_twin() {
+    let (vae, mut params) = nn::build(vae::Vae::new(32, 4), 0);
+    fill(&mut params);
+    let batch = |g: &Graph<'_>| {
+        let i = g.mode().step;
+        let x = g.input([8, 144], &light(&format!("x{i}"), 8 * 144));
+        (x, g.input([8, 4], &noise(&format!("noise{i}"), 8 * 4)))
+    };
+    assert_as_recorded("vae", &vae::train(&vae, &mut params, N_STEPS as u64, batch).unwrap());
+    assert!(vae::run(true).unwrap() < 40.0, "100 is what grey images have");
+}
+
+#[test]
+fn gan_learns_as_its_twin() {
+    let (gan, mut params) = nn::build(gan::Gan::new(4), 0);
+    fill(&mut params);
+    let batch = |g: &Graph<'_>| {
+        let i = g.mode().step;
+        let x = g.input([8, 12, 12, 1], &light(&format!("x{i}"), 8 * 144));
+        (x, g.input([8, 16], &noise(&format!("noise{i}"), 8 * 16)))
+    };
+    assert_as_recorded("gan", &gan::train(&gan, &mut params, N_STEPS as u64 / 2, batch).unwrap());
+    assert!(gan::run(true).unwrap().is_finite());
+}
