@@ -99,7 +99,10 @@ pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let mut tape = Tape::new();
     let g = tape.evaluate(&params);
     for row in g.value(gan.forward(&g, g.randn([2, 16]))).chunks(SIZE) {
-        println!("{}", row.iter().map(|light| char::from(b" .:*#"[(light * 4.99) as usize])).collect::<String>());
+        println!(
+            "{}",
+            row.iter().map(|light| char::from(b" .:*#"[(light * 4.99) as usize])).collect::<String>()
+        );
     }
     Ok(losses[losses.len() - 1])
 }

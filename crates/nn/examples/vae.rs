@@ -74,7 +74,10 @@ pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let mut tape = Tape::new();
     let g = tape.evaluate(&params);
     for row in g.value(vae.decode(&g, g.randn([2, 4]))).chunks(SIZE) {
-        println!("{}", row.iter().map(|light| char::from(b" .:*#"[(light * 4.99) as usize])).collect::<String>());
+        println!(
+            "{}",
+            row.iter().map(|light| char::from(b" .:*#"[(light * 4.99) as usize])).collect::<String>()
+        );
     }
     Ok(losses[losses.len() - 1])
 }

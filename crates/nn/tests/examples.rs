@@ -11,7 +11,7 @@ use std::path::Path;
 use autograd::{Graph, Params, Role};
 use common::uniform;
 use data::{Loader, Records};
-use pytorch::numbers;
+use pytorch::{assert_close, numbers, recorded};
 
 /// A program of `examples/`.
 macro_rules! example {
@@ -78,9 +78,8 @@ fn rows(n: usize, n_features: usize, n_classes: u32) -> Records {
 
 #[track_caller]
 fn assert_as_recorded(name: &str, losses: &[f32]) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/twins/losses.json");
-    let recorded: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    pytorch::assert_close(name, losses, &numbers(&recorded[name]), 1e-4, 0.0);
+    let recorded = recorded("../../examples/twins/losses.json");
+    assert_close(name, losses, &numbers(&recorded[name]), 1e-4, 0.0);
 }
 
 /// The lines of a program without blanks, comments and docstrings.
@@ -115,7 +114,10 @@ fn the_programs_are_hardly_longer_than_their_twins() {
     }
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
-    assert!(median <= 1.5, "in the median our programs are {median:.2} times as long as their twins: {ratios:.2?}");
+    assert!(
+        median <= 1.5,
+        "in the median our programs are {median:.2} times as long as their twins: {ratios:.2?}"
+    );
 }
 
 #[test]

@@ -312,7 +312,8 @@ impl Archive {
         let (first, _) = missing.first()?;
         let prefixes = self.tensors().filter_map(|tensor| tensor.name().strip_suffix(first.as_str()));
         let mut prefixes = prefixes.filter(|prefix| prefix.ends_with('.'));
-        let fits = |prefix: &&str| missing.iter().all(|(name, _)| self.find(&format!("{prefix}{name}")).is_some());
+        let fits =
+            |prefix: &&str| missing.iter().all(|(name, _)| self.find(&format!("{prefix}{name}")).is_some());
         prefixes.find(fits).map(|prefix| Foreign::new(prefix).to_string())
     }
 
