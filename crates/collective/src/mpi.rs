@@ -1,0 +1,140 @@
+//! Ranks that are processes, on one or many machines, over MPI.
+
+mod heartbeat;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrompi::{Communicator, Mpi, ThreadLevel};
+use heartbeat::Heartbeat;
+
+use crate::{Collective, Error};
+
+/// Messages between two ranks; the heartbeat has a communicator of its own.
+const TAG: i32 = 1;
+
+/// Bytes of a host's name that are kept.
+const NAME_LEN: usize = 64;
+
+/// Parts from the other ranks when it is dropped: the heartbeat first, MPI last.
+pub(crate) struct Guard {
+    rank: Arc<Rank>,
+    heartbeat: Option<Heartbeat>,
+    _mpi: Mpi,
+}
+
+/// Starts MPI and the heartbeat.
+pub(crate) fn start(rank_timeout: Duration) -> Result<(Guard, Arc<dyn Collective>), Error> {
+    let mpi = Mpi::init_thread(ThreadLevel::Multiple).map_err(told)?;
+    if mpi.thread_level() != ThreadLevel::Multiple {
+        return Err(Error::Threads(format!("{:?}", mpi.thread_level())));
+    }
+    let world = mpi.world();
+    let host = world.processor_name().map_err(told)?;
+    let hosts = names_of_all(&world, &host).map_err(told)?;
+    let heartbeat = match world.size() {
+        1 => None,
+        _ => Some(Heartbeat::start(world.duplicate().map_err(told)?, hosts.clone(), rank_timeout)),
+    };
+    let rank = Arc::new(Rank { communicator: world, hosts });
+    Ok((Guard { rank: rank.clone(), heartbeat, _mpi: mpi }, rank))
+}
+
+fn told(error: ferrompi::Error) -> Error {
+    Error::Mpi(error.to_string())
+}
+
+/// The host of each rank.
+fn names_of_all(world: &Communicator, own: &str) -> ferrompi::Result<Vec<String>> {
+    let mut name = [0; NAME_LEN];
+    let len = own.len().min(NAME_LEN);
+    name[..len].copy_from_slice(&own.as_bytes()[..len]);
+    let mut names = vec![0; NAME_LEN * world.size() as usize];
+    world.allgather(&name, &mut names)?;
+    let text = |name: &[u8]| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
+    Ok(names.chunks_exact(NAME_LEN).map(text).collect())
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "guard of {:?}", self.rank)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.rank.abort("it panicked");
+        }
+        // Whoever is still at work must not miss the heartbeat of those who have finished.
+        self.rank.barrier();
+        self.heartbeat.take();
+    }
+}
+
+/// A process of MPI's world.
+struct Rank {
+    communicator: Communicator,
+    hosts: Vec<String>,
+}
+
+impl Rank {
+    /// Ends all ranks if MPI could not do what it was asked to.
+    fn done<T>(&self, with: &str, result: ferrompi::Result<T>) -> T {
+        result.unwrap_or_else(|error| self.abort(&format!("cannot exchange data with {with}: {error}")))
+    }
+
+    fn name(&self, rank: usize) -> String {
+        format!("rank {rank} on {}", self.hosts[rank])
+    }
+}
+
+impl fmt::Debug for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.name(self.rank()), self.size())
+    }
+}
+
+impl Collective for Rank {
+    fn rank(&self) -> usize {
+        self.communicator.rank() as usize
+    }
+
+    fn size(&self) -> usize {
+        self.communicator.size() as usize
+    }
+
+    fn send(&self, to: usize, bytes: &[u8]) {
+        self.done(&self.name(to), self.communicator.send(bytes, to as i32, TAG));
+    }
+
+    fn receive(&self, from: usize, bytes: &mut [u8]) {
+        let status = self.done(&self.name(from), self.communicator.recv(bytes, from as i32, TAG));
+        if status.count != Some(bytes.len() as _) {
+            self.abort(&format!(
+                "{} sent {:?} bytes where {} were expected: do all ranks run the same program on the same data?",
+                self.name(from),
+                status.count,
+                bytes.len()
+            ));
+        }
+    }
+
+    fn broadcast(&self, bytes: &mut [u8]) {
+        self.done("all ranks", self.communicator.broadcast(bytes, 0));
+    }
+
+    fn barrier(&self) {
+        self.done("all ranks", self.communicator.barrier());
+    }
+
+    fn host(&self) -> &str {
+        &self.hosts[self.rank()]
+    }
+
+    fn abort(&self, reason: &str) -> ! {
+        eprintln!("error: {} ends all ranks: {reason}", self.name(self.rank()));
+        self.communicator.abort(1)
+    }
+}

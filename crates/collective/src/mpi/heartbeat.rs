@@ -1,0 +1,123 @@
+//! Who lives: each rank says so on a thread of its own, so that a slow rank is not a dead one.
+//!
+//! Rank 0 hears from everyone and everyone hears from rank 0. Who is not heard of in time is named, with its machine,
+//! and all ranks are ended.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use ferrompi::{Communicator, Source};
+
+const TAG: i32 = 2;
+
+/// "I live", and "this was the last time".
+const ALIVE: u8 = 1;
+const FAREWELL: u8 = 2;
+
+/// The thread; it takes its leave of the other ranks' when this is dropped.
+pub(crate) struct Heartbeat {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Heartbeat {
+    pub(crate) fn start(communicator: Communicator, hosts: Vec<String>, timeout: Duration) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut watch = Watch::new(communicator, hosts, timeout, stop.clone());
+        let thread = std::thread::Builder::new()
+            .name("heartbeat".into())
+            .spawn(move || watch.run())
+            .expect("a thread can be started");
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Watch {
+    communicator: Communicator,
+    hosts: Vec<String>,
+    timeout: Duration,
+    stop: Arc<AtomicBool>,
+    peers: Vec<Peer>,
+}
+
+struct Peer {
+    rank: usize,
+    last_heard: Instant,
+    has_left: bool,
+}
+
+impl Watch {
+    fn new(communicator: Communicator, hosts: Vec<String>, timeout: Duration, stop: Arc<AtomicBool>) -> Self {
+        let peers = if communicator.rank() == 0 { 1..hosts.len() } else { 0..1 };
+        let peer = |rank| Peer { rank, last_heard: Instant::now(), has_left: false };
+        Self { communicator, hosts, timeout, stop, peers: peers.map(peer).collect() }
+    }
+
+    fn run(&mut self) {
+        // Ten times within the timeout, and at least once a second. The end of a run is not to wait for the next beat.
+        let interval = (self.timeout / 10).min(Duration::from_secs(1));
+        let nap = interval.min(Duration::from_millis(20));
+        let mut last_beat = Instant::now();
+        self.tell(ALIVE);
+        while !self.stop.load(Ordering::Relaxed) {
+            std::thread::sleep(nap);
+            if last_beat.elapsed() >= interval {
+                last_beat = Instant::now();
+                self.tell(ALIVE);
+            }
+            self.listen();
+        }
+        self.tell(FAREWELL);
+        while self.peers.iter().any(|peer| !peer.has_left) {
+            std::thread::sleep(Duration::from_millis(1));
+            self.listen();
+        }
+    }
+
+    fn tell(&self, what: u8) {
+        for peer in &self.peers {
+            if let Err(error) = self.communicator.send(&[what], peer.rank as i32, TAG) {
+                self.give_up(peer.rank, &error.to_string());
+            }
+        }
+    }
+
+    fn listen(&mut self) {
+        while let Ok(Some(status)) = self.communicator.iprobe::<u8>(Source::Any, TAG) {
+            let mut what = [0];
+            if self.communicator.recv(&mut what, status.source, TAG).is_err() {
+                break;
+            }
+            let Source::Rank(rank) = status.source else { break };
+            if let Some(peer) = self.peers.iter_mut().find(|peer| peer.rank == rank as usize) {
+                peer.last_heard = Instant::now();
+                peer.has_left = what[0] == FAREWELL;
+            }
+        }
+        // If it is rank 0 that is silent, everyone notices: the lowest speaks first and ends the others.
+        let rank = self.communicator.rank() as u32;
+        let patience = self.timeout + Duration::from_millis(200) * rank.saturating_sub(1);
+        let silent = |peer: &&Peer| !peer.has_left && peer.last_heard.elapsed() > patience;
+        if let Some(peer) = self.peers.iter().find(silent) {
+            let seconds = peer.last_heard.elapsed().as_secs();
+            self.give_up(peer.rank, &format!("nothing was heard of it for {seconds} s"));
+        }
+    }
+
+    fn give_up(&self, rank: usize, reason: &str) -> ! {
+        eprintln!("error: rank {rank} on {} is gone: {reason}; ending all ranks", self.hosts[rank]);
+        self.communicator.abort(1)
+    }
+}

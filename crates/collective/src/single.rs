@@ -1,0 +1,36 @@
+//! One process: nobody to talk to.
+
+use crate::Collective;
+
+/// The only process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Single;
+
+impl Collective for Single {
+    fn rank(&self) -> usize {
+        0
+    }
+
+    fn size(&self) -> usize {
+        1
+    }
+
+    fn send(&self, to: usize, _: &[u8]) {
+        panic!("Single::send: there is no rank {to}, this is the only process");
+    }
+
+    fn receive(&self, from: usize, _: &mut [u8]) {
+        panic!("Single::receive: there is no rank {from}, this is the only process");
+    }
+
+    fn broadcast(&self, _: &mut [u8]) {}
+
+    fn host(&self) -> &str {
+        "this machine"
+    }
+
+    fn abort(&self, reason: &str) -> ! {
+        eprintln!("error: {reason}");
+        std::process::exit(1);
+    }
+}

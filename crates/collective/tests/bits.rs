@@ -1,0 +1,83 @@
+//! Any number of ranks, played by threads, ends with the bits of one.
+
+#[path = "../examples/two_moons.rs"]
+#[expect(dead_code, reason = "the example's own main")]
+mod two_moons;
+
+use std::sync::Arc;
+
+use collective::{Joined, Single, on_threads};
+use proptest::prelude::*;
+use tensor::parallel::{Exchange, Shards};
+
+#[test]
+fn any_number_of_ranks_trains_to_the_same_bits() {
+    let whole = bits(two_moons::train(Arc::new(Joined::new(Arc::new(Single))), 10));
+    for size in [1, 2, 3, 4, 8, 16] {
+        let ranks = on_threads(size, |rank| bits(two_moons::train(Arc::new(Joined::new(rank)), 10)));
+        for (rank, found) in ranks.iter().enumerate() {
+            assert!(*found == whole, "rank {rank} of {size}");
+        }
+    }
+}
+
+fn bits((loss, weights): (f32, Vec<f32>)) -> Vec<u32> {
+    [loss].iter().chain(&weights).map(|value| value.to_bits()).collect()
+}
+
+proptest! {
+    /// Each rank adds up its shards; together they get the sum of the tree, whatever the numbers.
+    #[test]
+    fn sums_are_those_of_the_tree(values in prop::collection::vec(any::<f32>(), 1..40), size in 1..20usize) {
+        let n = values.len();
+        let shards = Shards::with_count(n, n);
+        let tree = |exchange: &dyn Exchange| {
+            let mut sum = [0.0];
+            let shards = shards.exchanging(exchange);
+            let first = shards.images().start;
+            tensor::parallel::sum_over_shards(&mut sum, &shards, 0, (), |images, sum, ()| {
+                sum[0] = values[first + images.start];
+            });
+            sum[0]
+        };
+        let expected = tree(&Joined::new(Arc::new(Single)));
+        for sum in on_threads(size, |rank| tree(&Joined::new(rank))) {
+            prop_assert!(sum.to_bits() == expected.to_bits() || sum.is_nan() && expected.is_nan());
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_is_counted() {
+    let traffic = on_threads(4, |rank| {
+        let joined = Joined::new(rank);
+        joined.join(&Shards::with_count(4, 4).exchanging(&joined), &mut [1.0; 100]);
+        joined.traffic().bytes
+    });
+    // Rank 0 receives from 1 and 2, rank 2 from 3; everyone is told the result.
+    assert_eq!(traffic, [1200, 800, 1200, 800]);
+}
+
+#[test]
+fn nobody_passes_a_barrier_alone() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let n_came = AtomicUsize::new(0);
+    let seen = on_threads(5, |rank| {
+        n_came.fetch_add(1, Ordering::SeqCst);
+        rank.barrier();
+        n_came.load(Ordering::SeqCst)
+    });
+    assert_eq!(seen, [5; 5]);
+}
+
+#[test]
+#[should_panic(expected = "rank 1 of 3 panicked")]
+fn a_rank_that_panics_ends_the_others() {
+    on_threads(3, |rank| {
+        if rank.rank() == 1 {
+            panic!("out of luck");
+        }
+        // Rank 0 would wait for ever for rank 1, and rank 2 for rank 0.
+        if rank.rank() == 0 { rank.receive(1, &mut [0]) } else { rank.receive(0, &mut [0]) }
+    });
+}
