@@ -11,6 +11,9 @@ pub struct Batch {
     pub(crate) images: Vec<f32>,
     pub(crate) labels: Vec<u32>,
     pub(crate) indices: Vec<usize>,
+    /// The same of the whole batch, where the loader reads a part of it.
+    pub(crate) whole_labels: Vec<u32>,
+    pub(crate) whole_indices: Vec<usize>,
     pub(crate) image_shape: Option<ImageShape>,
     pub(crate) columns: Vec<Column>,
 }
@@ -59,6 +62,17 @@ impl Batch {
     /// Which example of the data set each one is.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+
+    /// Which example of the data set each one of the whole batch is: more than [`indices`](Self::indices) where the loader
+    /// reads only a [part](crate::Loader::part) of each batch.
+    pub fn whole_indices(&self) -> &[usize] {
+        &self.whole_indices
+    }
+
+    /// The class of each example of the whole batch, see [`whole_indices`](Self::whole_indices).
+    pub fn whole_labels(&self) -> &[u32] {
+        &self.whole_labels
     }
 
     /// The values of a field of f32, those of one example after those of the other.

@@ -1,5 +1,7 @@
 //! Batches of a data set, epoch after epoch.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::fields::Values;
@@ -47,7 +49,12 @@ pub struct Loader<'a> {
     scratch: Vec<f32>,
     /// Whether the images are read one after the other, on the thread that asks.
     serial: bool,
+    /// Which examples of a batch are read, by its size; all by default.
+    part: Option<Box<Part<'a>>>,
 }
+
+/// The examples of a batch that a process computes, by the size of the batch.
+type Part<'a> = dyn Fn(usize) -> Range<usize> + Send + Sync + 'a;
 
 impl<'a> Loader<'a> {
     /// Batches of `batch_size` images in their order.
@@ -67,6 +74,7 @@ impl<'a> Loader<'a> {
             position: Position::default(),
             scratch: Vec::new(),
             serial: false,
+            part: None,
         }
     }
 
@@ -141,6 +149,23 @@ impl<'a> Loader<'a> {
         self
     }
 
+    /// Reads only a part of each batch: of `n` examples those in `part(n)`, by their places. Order and random changes
+    /// are those of the whole batch, so that several processes, each with its part, see what one would see.
+    ///
+    /// ```
+    /// use data::{Batch, ImageShape, InMemory, Loader};
+    /// let set = InMemory::new(ImageShape::CIFAR, vec![0; 100 * 3072], vec![0; 100], ["black"]);
+    /// let mut second_half = Loader::new(&set, 64).part(|n| n / 2..n);
+    /// let mut batch = Batch::new();
+    /// second_half.next_into(&mut batch)?;
+    /// assert_eq!((batch.len(), batch.whole_indices().len()), (32, 64));
+    /// assert_eq!(batch.indices(), &batch.whole_indices()[32..]);
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    pub fn part(self, part: impl Fn(usize) -> Range<usize> + Send + Sync + 'a) -> Self {
+        Self { part: Some(Box::new(part)), ..self }
+    }
+
     /// How many batches an epoch has.
     pub fn n_batches(&self) -> usize {
         let len = self.order.len();
@@ -181,9 +206,18 @@ impl<'a> Loader<'a> {
         let order = self.order.of_epoch(epoch);
         let start = step * self.batch_size;
         let end = (start + self.batch_size).min(order.len());
-        batch.indices.clear();
-        batch.indices.extend_from_slice(&order[start..end]);
-        self.read_labels(batch)?;
+        let whole = &order[start..end];
+        let part = self.part.as_ref().map_or(0..whole.len(), |part| part(whole.len()));
+        assert!(
+            part.start <= part.end && part.end <= whole.len(),
+            "Loader::part: {part:?} of a batch of {}",
+            whole.len()
+        );
+        for (indices, from) in [(&mut batch.whole_indices, whole), (&mut batch.indices, &whole[part.clone()])] {
+            indices.clear();
+            indices.extend_from_slice(from);
+        }
+        self.read_labels(batch, part)?;
         self.read_fields(batch);
         self.read_images(epoch, batch);
         self.position.step += 1;
@@ -195,17 +229,20 @@ impl<'a> Loader<'a> {
         self.serial = true;
     }
 
-    fn read_labels(&self, batch: &mut Batch) -> Result<(), Error> {
+    fn read_labels(&self, batch: &mut Batch, part: Range<usize>) -> Result<(), Error> {
         let n_classes = self.dataset.class_names().len();
-        batch.labels.clear();
+        let Batch { whole_labels, whole_indices, labels, .. } = batch;
+        labels.clear();
+        whole_labels.clear();
         if n_classes == 0 {
             return Ok(());
         }
-        batch.labels.extend(batch.indices.iter().map(|&image_idx| self.dataset.label(image_idx)));
-        match batch.labels.iter().position(|&label| label as usize >= n_classes) {
+        whole_labels.extend(whole_indices.iter().map(|&image_idx| self.dataset.label(image_idx)));
+        labels.extend_from_slice(&whole_labels[part]);
+        match whole_labels.iter().position(|&label| label as usize >= n_classes) {
             None => Ok(()),
             Some(at) => {
-                Err(Error::LabelInUse { image_idx: batch.indices[at], label: batch.labels[at], n_classes })
+                Err(Error::LabelInUse { image_idx: whole_indices[at], label: whole_labels[at], n_classes })
             }
         }
     }

@@ -33,6 +33,28 @@ fn joined(batches: &[Batch]) -> (Vec<f32>, Vec<u32>, Vec<usize>) {
     (images, labels, indices)
 }
 
+proptest! {
+    /// Processes that read a part each see together what one sees.
+    #[test]
+    fn parts_of_a_batch_make_the_whole(n in 1..50usize, batch_size in 1..20usize, n_parts in 1..6usize) {
+        let set = small_set(n);
+        let loader = || Loader::new(&set, batch_size).shuffle(3).augment(ANYTHING, 5);
+        let whole = epoch(&mut loader());
+        let parts: Vec<_> = (0..n_parts)
+            .map(|part| epoch(&mut loader().part(move |n| part * n / n_parts..(part + 1) * n / n_parts)))
+            .collect();
+        for (step, whole) in whole.iter().enumerate() {
+            let of_step: Vec<Batch> = parts.iter().map(|part| part[step].clone()).collect();
+            let expected = (whole.images().to_vec(), whole.labels().to_vec(), whole.indices().to_vec());
+            prop_assert_eq!(joined(&of_step), expected);
+            for part in of_step {
+                prop_assert_eq!(part.whole_indices(), whole.indices());
+                prop_assert_eq!(part.whole_labels(), whole.labels());
+            }
+        }
+    }
+}
+
 #[test]
 fn planes_of_bytes_become_pixels_of_f32() {
     let shape = ImageShape { height: 1, width: 2, channels: 3 };
