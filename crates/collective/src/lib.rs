@@ -46,8 +46,37 @@ pub trait Collective: fmt::Debug + Send + Sync {
         self.broadcast(&mut [0]);
     }
 
-    /// The machine that this rank runs on, as its system calls it.
-    fn host(&self) -> &str;
+    /// The machine that a rank runs on, as its system calls it.
+    fn host(&self, rank: usize) -> &str;
+
+    /// The largest of the numbers that the ranks say.
+    fn largest(&self, number: i64) -> i64 {
+        let mut largest = number;
+        for rank in 1..self.size() {
+            if self.rank() == 0 {
+                let mut bytes = [0; 8];
+                self.receive(rank, &mut bytes);
+                largest = largest.max(i64::from_le_bytes(bytes));
+            } else if self.rank() == rank {
+                self.send(0, &number.to_le_bytes());
+            }
+        }
+        let mut bytes = largest.to_le_bytes();
+        self.broadcast(&mut bytes);
+        i64::from_le_bytes(bytes)
+    }
+
+    /// The first rank whose bytes are not those of rank 0, if there is one. Everyone brings equally many.
+    fn first_to_differ(&self, bytes: &[u8]) -> Option<usize> {
+        let mut of_rank_0 = bytes.to_vec();
+        self.broadcast(&mut of_rank_0);
+        // The lowest rank has the largest number.
+        let vote = if of_rank_0 == bytes { 0 } else { (self.size() - self.rank()) as i64 };
+        match self.largest(vote) {
+            0 => None,
+            vote => Some(self.size() - vote as usize),
+        }
+    }
 
     /// Ends all ranks with the reason on standard error.
     fn abort(&self, reason: &str) -> !;

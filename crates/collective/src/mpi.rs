@@ -129,8 +129,8 @@ impl Collective for Rank {
         self.done("all ranks", self.communicator.barrier());
     }
 
-    fn host(&self) -> &str {
-        &self.hosts[self.rank()]
+    fn host(&self, rank: usize) -> &str {
+        &self.hosts[rank]
     }
 
     fn abort(&self, reason: &str) -> ! {

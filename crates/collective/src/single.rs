@@ -25,7 +25,7 @@ impl Collective for Single {
 
     fn broadcast(&self, _: &mut [u8]) {}
 
-    fn host(&self) -> &str {
+    fn host(&self, _: usize) -> &str {
         "this machine"
     }
 

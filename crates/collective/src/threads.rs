@@ -106,7 +106,7 @@ impl Collective for Rank {
         }
     }
 
-    fn host(&self) -> &str {
+    fn host(&self, _: usize) -> &str {
         "this machine"
     }
 

@@ -81,3 +81,17 @@ fn a_rank_that_panics_ends_the_others() {
         if rank.rank() == 0 { rank.receive(1, &mut [0]) } else { rank.receive(0, &mut [0]) }
     });
 }
+
+#[test]
+fn ranks_agree_on_the_largest_number_and_on_who_differs() {
+    for size in [1, 2, 5, 16] {
+        for who in 0..size {
+            let number = |rank: usize| if rank == who { 7 } else { -(rank as i64) - 1 };
+            let found = on_threads(size, |rank| rank.largest(number(rank.rank())));
+            assert_eq!(found, vec![7; size]);
+            let found = on_threads(size, |rank| rank.first_to_differ(&[u8::from(rank.rank() >= who); 40]));
+            let expected = (who > 0).then_some(who);
+            assert_eq!(found, vec![expected; size], "{who} of {size}");
+        }
+    }
+}
