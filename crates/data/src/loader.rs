@@ -213,7 +213,8 @@ impl<'a> Loader<'a> {
             "Loader::part: {part:?} of a batch of {}",
             whole.len()
         );
-        for (indices, from) in [(&mut batch.whole_indices, whole), (&mut batch.indices, &whole[part.clone()])] {
+        for (indices, from) in [(&mut batch.whole_indices, whole), (&mut batch.indices, &whole[part.clone()])]
+        {
             indices.clear();
             indices.extend_from_slice(from);
         }
