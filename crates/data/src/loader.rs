@@ -50,11 +50,11 @@ pub struct Loader<'a> {
     /// Whether the images are read one after the other, on the thread that asks.
     serial: bool,
     /// Which examples of a batch are read, by its size; all by default.
-    part: Option<Box<Part<'a>>>,
+    part: Option<Box<Part>>,
 }
 
 /// The examples of a batch that a process computes, by the size of the batch.
-type Part<'a> = dyn Fn(usize) -> Range<usize> + Send + Sync + 'a;
+type Part = dyn Fn(usize) -> Range<usize> + Send + Sync;
 
 impl<'a> Loader<'a> {
     /// Batches of `batch_size` images in their order.
@@ -162,7 +162,7 @@ impl<'a> Loader<'a> {
     /// assert_eq!(batch.indices(), &batch.whole_indices()[32..]);
     /// # Ok::<(), data::Error>(())
     /// ```
-    pub fn part(self, part: impl Fn(usize) -> Range<usize> + Send + Sync + 'a) -> Self {
+    pub fn part(self, part: impl Fn(usize) -> Range<usize> + Send + Sync + 'static) -> Self {
         Self { part: Some(Box::new(part)), ..self }
     }
 
