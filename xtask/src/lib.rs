@@ -3,5 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod doc;
 pub mod fetch;
+pub mod pictures;
 pub mod torture;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use foreign_text::printable;
-use xtask::{bench, fetch, torture};
+use xtask::{bench, doc, fetch, pictures, torture};
 
 /// The project's tasks.
 #[derive(Parser)]
@@ -13,6 +13,8 @@ enum Task {
     FetchCifar(fetch::Args),
     Bench(bench::Args),
     Torture(torture::Args),
+    Doc(doc::Args),
+    Pictures(pictures::Args),
 }
 
 fn main() -> ExitCode {
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         Task::FetchCifar(args) => fetch::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Torture(args) => torture::run(&args),
+        Task::Doc(args) => doc::run(&args),
+        Task::Pictures(args) => pictures::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

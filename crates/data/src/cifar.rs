@@ -245,6 +245,7 @@ enum Bytes {
 }
 
 impl Records {
+    // ANCHOR: record
     fn check(kind: CifarKind, bytes: Bytes) -> Result<Self, Error> {
         let records = Self(bytes);
         let (len, record_len) = (records.bytes().len(), kind.record_len());
@@ -265,6 +266,7 @@ impl Records {
         }
         Ok(records)
     }
+    // ANCHOR_END: record
 
     fn bytes(&self) -> &[u8] {
         match &self.0 {

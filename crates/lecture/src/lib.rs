@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use classifier::output::say;
 use foreign_text::shown_path;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 pub use experiments::{AnyExperiment, Experiment, defaults};
-pub use page::{Cell, Section, Table};
+pub use page::{Cell, Frame, Knob, Section, Table, bibliography, book_page};
 
 /// The flags of `descent lecture`.
 #[derive(Clone, Debug, Args)]
@@ -29,12 +29,22 @@ pub use page::{Cell, Section, Table};
 Examples:
   descent lecture                                everything, and index.html to read it in
   descent lecture momentum --momenta 0.5,0.99    one, with numbers of your own
-  descent lecture momentum --help                its flags"
+  descent lecture momentum --help                its flags
+  descent lecture --model runs/NAME/model.safetensors
+                                                 chapter 5 with the network of a finished run"
 )]
 pub struct LectureArgs {
     /// The experiment to make [default: all of them]
     #[command(subcommand)]
     pub experiment: Option<AnyExperiment>,
+
+    /// Folder of CIFAR-10 for all experiments with images; one by itself has this flag behind its name
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Weights of a finished run, for all experiments that look into a network instead of training one on the spot
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
 
     /// Folder for the page, the figures and the numbers
     #[arg(long, value_name = "DIR", default_value = "runs/lecture", global = true)]
@@ -54,6 +64,10 @@ pub fn lecture(args: &LectureArgs) -> Result<()> {
     if args.list {
         return say(list().trim_end());
     }
+    let network = [("--data", &args.data), ("--model", &args.model)];
+    if let (Some(_), Some((flag, _))) = (&args.experiment, network.iter().find(|(_, value)| value.is_some())) {
+        bail!("{flag} before the experiment's name is for all experiments: give it behind the name");
+    }
     prepare(&args.out)?;
     let started = Instant::now();
     let (sections, page) = match &args.experiment {
@@ -63,7 +77,11 @@ pub fn lecture(args: &LectureArgs) -> Result<()> {
             let page = format!("{}.html", section.name);
             (vec![section], page)
         }
-        None => (run_all(&AnyExperiment::all())?, "index.html".to_owned()),
+        None => {
+            let on = |experiment: AnyExperiment| experiment.on(args.data.as_deref(), args.model.as_deref());
+            let all: Vec<AnyExperiment> = AnyExperiment::all().into_iter().map(on).collect();
+            (run_all(&all)?, "index.html".to_owned())
+        }
     };
     write(&args.out, &sections, &page)?;
     say(format_args!("{} in {:.1} s", shown_path(&args.out.join(page)), started.elapsed().as_secs_f64()))

@@ -22,6 +22,12 @@ const FIGURES: &[(&str, &str, &str, Same)] = &[
     ("adam-correction.svg", "adam", "correction", Same::Bytes),
     ("adam-raw.svg", "adam", "raw", Same::Bytes),
     ("adam-corrected.svg", "adam", "corrected", Same::Bytes),
+    ("rosenbrock.svg", "surfaces", "rosenbrock", Same::Bytes),
+    ("dropout.svg", "dropout", "doubt", Same::Words),
+    ("relu-stack.svg", "relu-stack", "variance", Same::Words),
+    ("samples.svg", "samples", "images", Same::Bytes),
+    ("tuning.svg", "tuning", "trials", Same::Words),
+    ("weight-decay.svg", "weight-decay", "losses", Same::Words),
 ];
 
 /// What two drawings of a figure have in common.
@@ -112,9 +118,7 @@ fn read(path: &Path) -> String {
 
 /// The Markdown files of the book, seen from `docs`.
 fn chapters() -> Vec<PathBuf> {
-    let mut all: Vec<_> = links(&read(&docs().join("SUMMARY.md"))).into_iter().map(PathBuf::from).collect();
-    all.push("SUMMARY.md".into());
-    all
+    links(&read(&docs().join("SUMMARY.md"))).into_iter().map(PathBuf::from).collect()
 }
 
 /// Where the links and the images of a page lead.
@@ -202,27 +206,113 @@ fn every_quote_is_there_and_quotes_are_all_that_is_not_compiled() {
         if chapter.parent() != Some(Path::new("book")) {
             continue;
         }
-        for (language, code) in code_blocks(&read(&path)) {
-            let quote = code.trim().strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
-            match (language.as_str(), quote) {
-                ("rust,ignore", Some(quote)) => {
-                    let (file, anchor) = quote.split_once(':').expect("quotes name an anchor");
-                    let source = read(&path.parent().unwrap().join(file));
-                    let text = anchored(&source, anchor);
-                    let text = text.unwrap_or_else(|| panic!("{quote}: not one pair of marks"));
-                    assert!(text.lines().count() > 2 && !text.contains("ANCHOR"), "{quote}: {text}");
-                    n_quotes += 1;
-                }
-                ("rust", None) => {
+        let text = read(&path);
+        let (quoted, n_quotes_here) = quoted(&text, path.parent().unwrap());
+        if write() {
+            fs::write(&path, &quoted).unwrap();
+        }
+        assert!(
+            quoted == read(&path),
+            "{} does not quote what the sources have; BOOK_FIGURES=write makes it so",
+            chapter.display()
+        );
+        let mut n_ignored = 0;
+        for (language, code) in code_blocks(&text) {
+            match language.as_str() {
+                "rust,ignore" => n_ignored += 1,
+                "rust" => {
                     let page = format!("docs/{}", chapter.display());
                     assert!(crate_root.contains(&page), "{page} has code that src/lib.rs does not compile");
                 }
-                ("text" | "console", None) => {}
+                "console" | "math" => {}
                 _ => panic!("{}: a block of {language:?}: {code}", chapter.display()),
             }
         }
+        assert_eq!(n_ignored, n_quotes_here, "{}: code that is neither quoted nor compiled", chapter.display());
+        n_quotes += n_quotes_here;
     }
     assert!(n_quotes > 15, "only {n_quotes} quotes were found");
+}
+
+/// A page with each block behind a `<!-- quote FILE:ANCHOR -->` filled from the source, and how many there are.
+fn quoted(page: &str, folder: &Path) -> (String, usize) {
+    let (mut text, mut n_quotes, mut lines) = (String::new(), 0, page.lines());
+    while let Some(line) = lines.next() {
+        text += &format!("{line}\n");
+        let quote = line.strip_prefix("<!-- quote ").and_then(|rest| rest.strip_suffix(" -->"));
+        let Some(quote) = quote else { continue };
+        let (file, anchor) = quote.split_once(':').expect("quotes name an anchor");
+        let source = anchored(&read(&folder.join(file)), anchor);
+        let source = source.unwrap_or_else(|| panic!("{quote}: not one pair of marks"));
+        assert!(source.lines().count() > 2 && !source.contains("ANCHOR"), "{quote}: {source}");
+        assert_eq!(lines.next(), Some("```rust,ignore"), "{quote}");
+        lines.find(|line| *line == "```").unwrap_or_else(|| panic!("{quote}: its block does not end"));
+        text += &format!("```rust,ignore\n{source}```\n");
+        n_quotes += 1;
+    }
+    (text, n_quotes)
+}
+
+/// Whether the book is to be made anew.
+fn write() -> bool {
+    std::env::var("BOOK_FIGURES").is_ok_and(|value| value == "write")
+}
+
+#[test]
+fn every_formula_is_tex_and_every_link_leads_to_a_page_of_the_book() {
+    let listed: BTreeSet<PathBuf> = chapters().into_iter().collect();
+    let mut n_formulas = 0;
+    for chapter in chapters() {
+        let page = lecture::book_page(&read(&docs().join(&chapter)), &chapter);
+        assert!(!page.contains("```math"), "{}", chapter.display());
+        n_formulas += page.matches("<div class=\"formula\"><math").count();
+        for link in links(&page).iter().filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            let target = link.split('#').next().unwrap().replace("index.md", "README.md");
+            let path = docs().join(&chapter).parent().unwrap().join(&target).canonicalize();
+            let path = path.unwrap_or_else(|e| panic!("{}: {link}: {e}", chapter.display()));
+            let path = path.strip_prefix(docs().canonicalize().unwrap()).unwrap().to_owned();
+            let is_page = path.extension().is_some_and(|ending| ending == "md");
+            assert!(!is_page || listed.contains(&path), "{}: {link} is no page of the book", chapter.display());
+        }
+    }
+    assert!(n_formulas > 25, "{n_formulas} formulas");
+}
+
+#[test]
+fn a_chapter_of_the_lecture_has_what_the_introduction_promises() {
+    let summary = read(&docs().join("SUMMARY.md"));
+    let lecture = summary.split("# A network that reads").next().unwrap();
+    for chapter in links(lecture).iter().filter(|link| link.starts_with("book/")) {
+        let text = read(&docs().join(chapter));
+        let is_end_to_end = ["book/linear.md", "book/layer-norm.md"].contains(&chapter.as_str());
+        assert!(text.contains("```math"), "{chapter} has no formula");
+        assert!(is_end_to_end || text.contains("!["), "{chapter} has no picture");
+        assert!(text.contains("<!-- quote "), "{chapter} has no code");
+    }
+}
+
+#[test]
+fn mdbook_gets_the_book_back_with_formulas() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mdbook-formulas"));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(run(&["supports", "html"], "").0 && !run(&["supports", "epub"], "").0);
+    let chapter = |content: &str, within: &str| {
+        format!(
+            "{{\"Chapter\":{{\"name\":\"a\",\"content\":\"{content}\",\"sub_items\":[{within}],\"path\":\"book/a.md\"}}}}"
+        )
+    };
+    let book = chapter("```math\\nx^2\\n```", &chapter("[b](../results/README.md)", ""));
+    let (is_well, made) = run(&[], &format!("[{{\"root\":\"docs\"}},{{\"items\":[{book}]}}]"));
+    assert!(is_well && made.contains("<msup>") && made.contains("../results/index.md"), "{made}");
+    assert!(!run(&[], "{}").0);
 }
 
 #[test]
@@ -259,7 +349,6 @@ fn drawings_that_differ_are_told_apart() {
 /// Draws the figures, and compares them with those in `docs/figures`; `BOOK_FIGURES=write` puts them there.
 #[test]
 fn the_figures_are_those_of_the_lecture() {
-    let write = std::env::var("BOOK_FIGURES").is_ok_and(|value| value == "write");
     let names: BTreeSet<&str> = FIGURES.iter().map(|file| file.1).collect();
     let command = <AnyExperiment as clap::Subcommand>::augment_subcommands(clap::Command::new("lecture"));
     let all: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
@@ -272,7 +361,7 @@ fn the_figures_are_those_of_the_lecture() {
             let svg = section.files().find(|(found, _)| *found == format!("{figure}.svg"));
             let (_, svg) = svg.unwrap_or_else(|| panic!("lecture {name} draws no {figure}"));
             let path = docs().join("figures").join(file);
-            if write {
+            if write() {
                 fs::write(&path, svg).unwrap();
             }
             assert!(

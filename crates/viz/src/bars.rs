@@ -172,7 +172,7 @@ impl Bars {
 }
 
 /// Size of the values at the bars' ends, in pixels.
-const VALUE_SIZE: f64 = 10.5;
+const VALUE_SIZE: f64 = 11.0;
 
 impl Draw for Bars {
     fn title(&self) -> &str {

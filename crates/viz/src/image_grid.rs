@@ -114,7 +114,7 @@ fn check_pixels(op: &str, found: usize, shape: &[(usize, &str)]) {
 const MAX_ASPECT: f64 = 8.0;
 /// A caption has at most so many lines.
 const MAX_LINES: usize = 8;
-const CAPTION_SIZE: f64 = 10.5;
+const CAPTION_SIZE: f64 = 11.5;
 const LINE_HEIGHT: f64 = 14.0;
 const TITLE_SIZE: f64 = 15.5;
 const BORDER_WIDTH: f64 = 3.0;

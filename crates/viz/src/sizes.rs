@@ -5,7 +5,7 @@ pub(crate) const MARGIN: f64 = 12.0;
 /// Room between one thing and the next.
 pub(crate) const GAP: f64 = 6.0;
 
-/// Sizes of text; a small panel has smaller ones.
+/// Sizes of text; a small panel has smaller ones, which a page that shows it in its own size can still be read by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     pub(crate) title: f64,
@@ -15,8 +15,10 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     pub(crate) fn for_width(width: f64) -> Self {
-        if width < 420.0 {
+        if width < 240.0 {
             Sizes { title: 12.5, label: 11.0, tick: 10.0 }
+        } else if width < 420.0 {
+            Sizes { title: 13.5, label: 12.0, tick: 11.5 }
         } else {
             Sizes { title: 15.5, label: 12.5, tick: 11.5 }
         }

@@ -19,8 +19,13 @@ pub struct Section {
 }
 
 /// All of them.
-pub const SECTIONS: [Section; 4] = [
+pub const SECTIONS: [Section; 5] = [
     Section { document: "README.md", name: "networks", body: networks },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "all-networks",
+        body: |results, _| table::markdown(results),
+    },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "convolutions",
@@ -96,7 +101,7 @@ impl Section {
 
 fn networks(results: &Results, file: &Path) -> Option<String> {
     let chart = file.with_extension("svg");
-    let table = table::markdown(results)?;
+    let table = table::short(results)?;
     Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
 }
 
@@ -128,10 +133,14 @@ mod tests {
         results.write(&file)?;
         let readme = root.path().join("README.md");
         fs::write(&readme, "<!-- bench:networks:begin -->\n<!-- bench:networks:end -->")?;
-        // Nothing of the other sections was measured: their document need not be there.
+        let performance = root.path().join("docs/PERFORMANCE.md");
+        fs::create_dir_all(root.path().join("docs"))?;
+        // Nothing of its other sections was measured: their marks need not be there.
+        fs::write(&performance, "<!-- bench:all-networks:begin -->\n<!-- bench:all-networks:end -->")?;
         update(root.path(), &file)?;
         let readme = fs::read_to_string(readme)?;
-        let [networks, ..] = SECTIONS;
+        let [networks, all_networks, ..] = SECTIONS;
+        assert!(all_networks.shown(&fs::read_to_string(performance)?)?.contains("(3.00–4.00)"));
         let expected = networks.text(&results, Path::new("benches/results/x.json"));
         assert_eq!(Some(networks.shown(&readme)?), expected.as_deref());
         let svg = fs::read_to_string(file.with_extension("svg"))?;

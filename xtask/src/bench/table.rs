@@ -1,4 +1,4 @@
-//! Results as text: for the terminal, and as the README's table.
+//! Results as text: for the terminal, and as the tables of networks in README.md and docs/PERFORMANCE.md.
 
 use std::fmt::Write;
 
@@ -100,6 +100,38 @@ pub(super) fn markdown(results: &Results) -> Option<String> {
     Some(out)
 }
 
+/// The works of the short table: what is trained and evaluated by default, and by how many threads.
+const IN_SHORT: [(Work, usize, usize); 4] =
+    [(Work::CnnTrain, 64, 2), (Work::CnnInfer, 64, 2), (Work::MlpTrain, 64, 2), (Work::TinyTrain, 1, 1)];
+
+/// Four works and medians alone, with what they were measured on; `None` where none of them was.
+pub(super) fn short(results: &Results) -> Option<String> {
+    let header = ["work", "threads", "Descent, images/s", "× PyTorch", "× burn", "× candle"];
+    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|\n", header.join(" | "));
+    let n_header = out.len();
+    let tasks = results.tasks();
+    for (work, size, threads) in IN_SHORT {
+        let work = work.to_string();
+        let is_it = |task: &&Task<'_>| **task == (work.as_str(), size, threads, Simd::Native);
+        let Some(&task) = tasks.iter().find(is_it) else { continue };
+        let Some(name) = network_name(task) else { continue };
+        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
+        let against = |contender| {
+            results.ratio(task, contender).map_or_else(|| "–".to_owned(), |r| format!("{:.1} ×", r.median))
+        };
+        let cells = [
+            name,
+            threads.to_string(),
+            number(ours.median),
+            against(Contender::PytorchEager),
+            against(Contender::Burn),
+            against(Contender::Candle),
+        ];
+        _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    (out.len() > n_header).then(|| format!("{out}\n{}\n", headline(results)))
+}
+
 /// The machine, the versions and the kind of the run in two sentences.
 fn headline(results: &Results) -> String {
     let versions = &results.versions;
@@ -125,7 +157,7 @@ fn fastest_pytorch(results: &Results, task: Task<'_>) -> Option<Contender> {
     rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contender)| contender)
 }
 
-/// The works of the README's table, in its order.
+/// The works of the networks' table, in its order.
 const NETWORKS: [Work; 5] = [Work::CnnTrain, Work::CnnInfer, Work::CnnEpoch, Work::MlpTrain, Work::TinyTrain];
 
 /// The row's name for them.
@@ -199,7 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_a_row_for_each_network() {
+    fn the_short_table_has_medians_alone() {
+        let table = short(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
+        assert!(table.contains("| CNN, training step, batch 64 | 2 | 360 | 4.0 × | – | – |"), "{table}");
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_network() {
         let table = markdown(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
         let row =
             "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00) | – | – |";

@@ -7,7 +7,8 @@ use classifier::ranges::{positive, within};
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{ALEXNET, D2L_STABILITY, MAAS};
+use crate::page::{Cell, Section, Table};
 use crate::subjects::statistics;
 
 /// Where the functions are drawn.
@@ -67,6 +68,15 @@ impl Activations {
     }
 }
 
+impl Activations {
+    /// The gradients of the four functions at `x`, by their formulas and in f64.
+    pub fn exact_gradients(&self, x: f64) -> [f64; 4] {
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let step = |left: f64| if x > 0.0 { 1.0 } else { left };
+        [sigmoid(x) * sigmoid(-x), x.cosh().powi(-2), step(0.0), step(self.slope)]
+    }
+}
+
 fn differentiate(name: &'static str, x: &[f32], f: impl Fn(&Graph<'_>, Var) -> Var) -> Result<Activation> {
     let (mut params, mut tape) = (Params::new(), Tape::new());
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
@@ -103,17 +113,52 @@ impl Experiment for Activations {
             "Activations and their gradients",
             2,
             panels.collect(),
-            "Beyond ±5 the sigmoid's gradient is hard to tell from zero; that of the ReLU is a step. At 0, where the \
-             ReLU has a corner, the gradient is that of the left side.",
+            &section.told(
+                "At 0, where the ReLU has a corner, the gradient is that of the left side.",
+                "Beyond ±5 the sigmoid's gradient is hard to tell from zero; that of the ReLU is a step.",
+            ),
         )?;
-        let mut table =
-            Table::new(["", "value at 0", "gradient at 0", &format!("gradient at −{}", self.range)])
-                .decimals(6);
-        for f in &functions {
+        let far = format!("at −{}", self.range);
+        let mut table = Table::new([
+            "",
+            "value at 0",
+            "gradient at 0",
+            &format!("gradient {far}"),
+            &format!("{far} by the formula"),
+        ])
+        .decimals(6);
+        for (f, exact) in functions.iter().zip(self.exact_gradients(-self.range)) {
             let ((value, at_zero), (_, at_left)) = (f.at(0.0), f.at(-self.range));
-            table.push([f.name.into(), value.into(), at_zero.into(), at_left.into()]);
+            table.push([
+                f.name.into(),
+                value.into(),
+                at_zero.into(),
+                Cell::Digits(at_left),
+                Cell::Digits(exact),
+            ]);
         }
-        section.table("points", "In numbers.", table);
+        section.table(
+            "points",
+            "The gradients of the backward pass, in single precision, and at the left end those of the formulas in double \
+             precision.",
+            table,
+        );
+        section.text(
+            "> **Why do the two differ for tanh?** The backward pass computes $1 - y^2$ from the output $y$, as PyTorch's \
+             does. Where $y$ is close to ±1, single precision has rounded most of the difference away: at −8 it finds \
+             4.77·10⁻⁷, and right is 4.50·10⁻⁷. The formula here is $1/\\cosh^2 x$, which takes no difference.",
+        );
+        section.exercises(&[
+            (
+                "Through how many sigmoids does a gradient pass before it is below one hundredth, at best?",
+                "descent lecture activations --range 1",
+            ),
+            (
+                "What slope must a leaky ReLU have to let a tenth of the gradient through ten layers on its left side?",
+                "descent lecture activations --slope 0.8",
+            ),
+        ]);
+        section.readings(&[ALEXNET, MAAS, D2L_STABILITY]);
         let x = [("x".to_owned(), functions[0].x.as_slice())].into_iter();
         let columns = functions.iter().flat_map(|f| {
             [(f.name.to_owned(), f.y.as_slice()), (format!("{} gradient", f.name), f.dy.as_slice())]

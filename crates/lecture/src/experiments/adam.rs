@@ -6,7 +6,8 @@ use classifier::ranges::{below_one, not_negative, place, within};
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{D2L_ADAM, KINGMA_BA};
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Where descent starts, how far it goes, and the decay rates.
@@ -55,6 +56,34 @@ impl Adam {
     }
 }
 
+/// The decay rates that the sliders have.
+const BETAS: [f64; 7] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.99, 0.999];
+
+impl Adam {
+    /// The path under sliders for both decay rates and the correction.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let hats = ["corrected", "raw"];
+        section.knobs(
+            "turn-betas",
+            &[Knob::new("β₁", &BETAS, 0.9), Knob::new("β₂", &BETAS, 0.999), Knob::words("means", hats)],
+            4,
+            |at| {
+                let (betas, bias_correction) = ((BETAS[at[0]], BETAS[at[1]]), at[2] == 0);
+                let rule = optim::Adam { lr: self.lr, betas, bias_correction, ..optim::Adam::default() };
+                let path = WAVE.descend(&rule, self.start, self.steps)?;
+                let end = path[self.steps];
+                let reading = vec![
+                    ("first step", path[1] - path[0]),
+                    ("x after the last step", end),
+                    ("f(x) there", (WAVE.f)(end)),
+                ];
+                Ok(Frame { figure: WAVE.window("Adam among valleys", &path), reading })
+            },
+            "With raw means and slow rates the first step can be many times too long or too short; corrected, it is η.",
+        )
+    }
+}
+
 impl Experiment for Adam {
     const TITLE: &'static str = "Adam";
 
@@ -68,16 +97,26 @@ impl Experiment for Adam {
             "Adam without bias correction",
             n_columns,
             raw.iter().map(panel).collect(),
-            "**Raw.** Each row has one β₁, each column one β₂. The more the mean remembers (downwards), the later the path sets \
-             out; the more the mean square remembers (to the right), the longer its first steps.",
+            &section.told(
+                &format!(
+                    "**Raw.** {} steps from {} with η = {}; the titles say the rates.",
+                    self.steps, self.start, self.lr
+                )
+                .replace('-', "−"),
+                "The larger β₁, the more the mean remembers and the later the path sets out; the larger β₂, the more the mean \
+                 square remembers and the longer the first steps.",
+            ),
         )?;
         section.panels(
             "corrected",
             "Adam with bias correction",
             n_columns,
             corrected.iter().map(panel).collect(),
-            "**Corrected.** Every first step now has length η = 0.7, whatever the rates. The slow start of the bottom rows \
-             is gone.",
+            &format!(
+                "**Corrected.** Every first step now has length η = {}, whatever the rates, and large β₁ no longer make for a \
+                 slow start.",
+                self.lr
+            ),
         )?;
         let half = (self.steps / 2).max(1);
         let mut table = Table::new([
@@ -110,8 +149,7 @@ impl Experiment for Adam {
         section.figure(
             "correction",
             figure,
-            "The factor $1/(1-\\beta^t)$. With β = 0.9 the correction is over after some thirty steps; with 0.999 it \
-             takes thousands.",
+            "The factor $1/(1-\\beta^t)$. With β = 0.9 it is below 1.05 from step 29 on; with 0.999 that takes 3,043 steps.",
         )?;
         let mut table = Table::new(["β", "t = 1", "t = 2", "t = 10", "t = 1000"]).decimals(6);
         for beta in [0.9, 0.999] {
@@ -119,6 +157,19 @@ impl Experiment for Adam {
             table.push([format!("{beta}").into()].into_iter().chain(factors));
         }
         section.table("correction", "The factor $1/(1-\\beta^t)$.", table);
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "With the usual rates, 0.9 and 0.999, what does the missing correction do to the first step? Work out the \
+                 factor first.",
+                "descent lecture adam --beta1 0.9 --beta2 0.999",
+            ),
+            (
+                "With β₁ = 0 and no memory in either mean Adam is the sign of the gradient. Where is the loop it ends in?",
+                "descent lecture adam --beta1 0 --beta2 0 --steps 60",
+            ),
+        ]);
+        section.readings(&[KINGMA_BA, D2L_ADAM]);
         section.data("raw", &path_table(&raw));
         section.data("corrected", &path_table(&corrected));
         section.source("crates/optim/src/rules/adam.rs", include_str!("../../../optim/src/rules/adam.rs"));
@@ -127,7 +178,7 @@ impl Experiment for Adam {
 }
 
 const INTRODUCTION: &str = "\
-Adam joins the two: momentum's mean of the gradient above, RMSProp's root mean square below.
+Adam joins the two: momentum's mean of the gradient over RMSProp's root mean square.
 
 $$v_t = \\beta_1 v_{t-1} + (1-\\beta_1)\\,g_t$$
 
@@ -137,7 +188,7 @@ $$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\bet
 
 $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
 
-Both means start at zero and are therefore too small at first; the hats repair that. Here are twenty steps on \
+Both means start at zero and are therefore too small at first; the hats repair that. Here are the steps on \
 $x\\cos(0.15\\pi x)$ without the hats and with them.
 
 > **Which one is Adam?** The corrected one: the paper's, PyTorch's and this library's default. Without correction it is \

@@ -8,7 +8,9 @@ use init::fans;
 use nn::{Layer, models};
 
 use super::Experiment;
+use crate::page::bibliography::{HE, LECUN};
 use crate::page::{Cell, Section, Table};
+use crate::subjects::network::summary_table;
 
 /// The network as it is before the first step.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -66,7 +68,7 @@ impl Experiment for Cnn {
             "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool: every block halves the image's sides \
              and multiplies its channels. Two linear layers decide, with dropout between them.",
         );
-        section.listing(&net.summary(&params, [1, 32, 32, 3]).to_string());
+        section.table("layers", "Layer by layer, for one image.", summary_table(&net.summary(&params, [1, 32, 32, 3])));
         section.text(
             "> **No softmax at the end.** The loss, cross-entropy, takes the raw outputs (*logits*) and computes log and \
              softmax in one go, which is exact where softmax alone would round to 0. A softmax layer in front of it would \
@@ -81,6 +83,15 @@ impl Experiment for Cnn {
             table.push([start.layer.into(), start.fan_in.into()].into_iter().chain(numbers));
         }
         section.table("bounds", "He's bounds, and what was drawn within them.", table);
+        section.exercises(&[
+            (
+                "Most of the parameters are in one layer. Which, and what would a fourth block change about that?",
+                "descent lecture cnn",
+            ),
+            ("Other random numbers, the same bounds: how close to its bound does the largest weight come?",
+                "descent lecture cnn --seed 7"),
+        ]);
+        section.readings(&[LECUN, HE]);
         section.source("crates/nn/src/models/classic.rs", include_str!("../../../nn/src/models/classic.rs"));
         section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
         Ok(())

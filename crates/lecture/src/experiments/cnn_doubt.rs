@@ -1,5 +1,7 @@
 //! Monte Carlo dropout: how uncertain the network is about an image that is rotated step by step.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use autograd::{Mode, Tape};
 use clap::Args;
@@ -10,6 +12,7 @@ use nn::Layer;
 use viz::{Figure, ImageGrid, Tile};
 
 use super::Experiment;
+use crate::page::bibliography::GAL_GHAHRAMANI;
 use crate::page::{Section, Table};
 use crate::subjects::network::{NetworkFlags, Trained, first_of_class, rgb};
 use crate::subjects::statistics;
@@ -84,6 +87,10 @@ pub fn predict(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> P
 impl Experiment for CnnDoubt {
     const TITLE: &'static str = "Its uncertainty";
 
+    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        Self { network: self.network.on(data, model), ..self }
+    }
+
     fn run(&self, section: &mut Section) -> Result<()> {
         let trained = self.network.network()?;
         let (classes, test) = (trained.classes(), &trained.images.test);
@@ -152,6 +159,15 @@ impl Experiment for CnnDoubt {
             "The true class with its band of uncertainty, and the three others that come closest at any angle. Where the line \
              of another runs through the band, the passes do not agree on what they see.",
         )?;
+        section.exercises(&[
+            (
+                "At which angles is the network sure and wrong? Is there a class for which it never is?",
+                "descent lecture cnn-doubt --class 8",
+            ),
+            ("How many passes does a deviation of 0.1 need to be told apart from one of 0.12?",
+                "descent lecture cnn-doubt --passes 400"),
+        ]);
+        section.readings(&[GAL_GHAHRAMANI]);
         let columns: Vec<(String, Vec<f64>)> = (0..classes.len())
             .flat_map(|class| {
                 let name = &classes[class];

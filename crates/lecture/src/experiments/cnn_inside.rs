@@ -1,5 +1,7 @@
 //! What the network has learned to look for, and what it sees in an image.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use autograd::{Mode, Tape};
 use clap::Args;
@@ -11,6 +13,7 @@ use viz::{Grid, ImageGrid, Tile};
 
 use super::Experiment;
 use crate::page::Section;
+use crate::page::bibliography::ZEILER_FERGUS;
 use crate::subjects::network::{NetworkFlags, Trained, rgb};
 
 /// The network, and the image it looks at.
@@ -53,7 +56,7 @@ impl Maps {
     fn loudest_as_images(&self, block: usize, n_channels: usize, n_columns: usize) -> ImageGrid {
         let Self { side, channels } = self;
         let n_silent = channels.iter().filter(|channel| sum(channel) == 0.0).count();
-        let title = format!("block {block}: {side} × {side}, {} channels, {n_silent} silent", channels.len());
+        let title = format!("block {block}: {side} × {side}, {n_silent} of {} silent", channels.len());
         let grid = ImageGrid::new(title, n_columns).tile_width(64);
         let shown = self.loudest().into_iter().take(n_channels);
         shown.fold(grid, |grid, i| grid.tile(Tile::gray(*side, *side, &channels[i])))
@@ -89,6 +92,10 @@ pub fn activations(trained: &Trained, image: &[u8]) -> [Maps; 3] {
 impl Experiment for CnnInside {
     const TITLE: &'static str = "Inside the network";
 
+    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        Self { network: self.network.on(data, model), ..self }
+    }
+
     fn run(&self, section: &mut Section) -> Result<()> {
         let n_test = Images::open(self.network.data.as_deref())?.test.len();
         ensure!(
@@ -109,8 +116,11 @@ impl Experiment for CnnInside {
             "filters",
             &grid(56),
             &grid(27),
-            "32 filters of 3 × 3 pixels, grey where the weight is zero. Light against dark is an edge; a colour is a filter \
-             for that colour. Three epochs leave much of the random start in place.",
+            &section.told(
+                "32 filters of 3 × 3 pixels, grey where the weight is zero. Light against dark is an edge; a colour is a \
+                 filter for that colour.",
+                "Three epochs leave much of the random start in place.",
+            ),
         )?;
         let image = rgb(test, self.image);
         let name = &trained.classes()[test.label(self.image) as usize];
@@ -137,6 +147,16 @@ impl Experiment for CnnInside {
             "The most active channels of each block after the ReLU, black the smallest activation of a channel and white its \
              largest. The first block still shows the image; the third only says where something is. A silent channel is \
              0 everywhere on this image, and plain grey if it is shown.",
-        )
+        )?;
+        section.exercises(&[
+            (
+                "Which channels of the third block answer to another image of the same class, and which to another class?",
+                "descent lecture cnn-inside --image 10",
+            ),
+            ("Untrained filters are noise. How does the first layer look after a single epoch on 500 images?",
+                "descent lecture cnn-inside --epochs 1 --images 500"),
+        ]);
+        section.readings(&[ZEILER_FERGUS]);
+        Ok(())
     }
 }

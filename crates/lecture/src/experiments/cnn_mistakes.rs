@@ -1,5 +1,7 @@
 //! What the network mistakes for what, and its most confident mistakes.
 
+use std::path::Path;
+
 use anyhow::Result;
 use autograd::{Mode, Tape};
 use clap::Args;
@@ -10,8 +12,10 @@ use nn::Layer;
 use viz::{Border, HeatMap, ImageGrid, Tile};
 
 use super::Experiment;
+use crate::page::bibliography::GUO;
 use crate::page::{Cell, Section, Table};
 use crate::subjects::network::{NetworkFlags, Trained, rgb};
+use crate::subjects::statistics::standard_error;
 
 /// The network, and how many of its mistakes are shown.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -65,6 +69,10 @@ pub fn mistakes(trained: &Trained) -> Result<Vec<Mistake>> {
 impl Experiment for CnnMistakes {
     const TITLE: &'static str = "Its mistakes";
 
+    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        Self { network: self.network.on(data, model), ..self }
+    }
+
     fn run(&self, section: &mut Section) -> Result<()> {
         let trained = self.network.network()?;
         let (evaluation, classes) = (trained.evaluate()?, trained.classes());
@@ -92,7 +100,17 @@ impl Experiment for CnnMistakes {
             table.push([name.as_str().into(), evaluation.class_accuracy(class).into()]);
         }
         table.push(["all".into(), evaluation.score().accuracy.into()]);
-        section.table("accuracy", "Accuracy, class by class.", table);
+        let n_images: u64 = counts.iter().sum();
+        section.table(
+            "accuracy",
+            &format!(
+                "Accuracy, class by class, on {} test images: with as many other images of the same kind the last number would \
+                 move by about ±{:.1}.",
+                Cell::Count(n_images).display(0),
+                standard_error(evaluation.score().accuracy, n_images as usize)
+            ),
+            table,
+        );
 
         let mistakes = mistakes(&trained)?;
         if mistakes.is_empty() {
@@ -118,8 +136,20 @@ impl Experiment for CnnMistakes {
             "mistakes",
             &grid(6),
             &grid(3),
-            "Look at what a network does not know that it does not know: some of these are hard for us too, and some are \
-             not.",
-        )
+            "The mistakes that the network was surest of, each with the class it chose and the one it is. Some are hard \
+             for us too, and some are not: a high probability says little about being right.",
+        )?;
+        section.exercises(&[
+            (
+                "Train longer. Do the surest mistakes become less sure?",
+                "descent lecture cnn-mistakes --epochs 6",
+            ),
+            (
+                "Look at a hundred of them. Is there a pattern in what is taken for what?",
+                "descent lecture cnn-mistakes --mistakes 100",
+            ),
+        ]);
+        section.readings(&[GUO]);
+        Ok(())
     }
 }

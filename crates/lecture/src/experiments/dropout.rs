@@ -5,10 +5,13 @@ use autograd::{Mode, Params, Tape};
 use clap::Args;
 use classifier::ranges::{any_seed, probability, within};
 use nn::{Layer, models};
+use rayon::prelude::*;
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Cell, Section, Table};
+use crate::page::bibliography::{BISHOP, D2L_DROPOUT, GAL_GHAHRAMANI, SRIVASTAVA};
+use crate::page::{Cell, Frame, Knob, Section, Table};
+use crate::subjects::network::summary_table;
 use crate::subjects::regression::{self, Mlp};
 use crate::subjects::statistics;
 
@@ -49,6 +52,9 @@ pub struct Uncertainty {
     pub std: Vec<f64>,
 }
 
+/// The probability of dropout in the network whose uncertainty is measured.
+const DROP: f64 = 0.2;
+
 /// The activations that dropout is shown on.
 pub const ACTIVATIONS: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
 
@@ -81,15 +87,20 @@ impl Dropout {
     /// # Errors
     /// When the network cannot be built.
     pub fn uncertainty(&self) -> Result<Uncertainty> {
+        self.uncertainty_at(DROP, self.passes)
+    }
+
+    /// The same for a network with dropout of probability `p`, over `n_passes` passes.
+    fn uncertainty_at(&self, p: f64, n_passes: usize) -> Result<Uncertainty> {
         let points = regression::sample(40, 0.1, self.seed, 0);
-        let mut net = Mlp::new(0.2, 3e-3, self.seed)?;
+        let mut net = Mlp::new(p as f32, 3e-3, self.seed)?;
         (0..self.steps).for_each(|_| {
             net.train(&points);
         });
         let x: Vec<f64> = (0..=120).map(|i| f64::from(i) / 30.0 - 2.0).collect();
         let inputs: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let passes: Vec<Vec<f64>> =
-            (0..self.passes as u64).map(|pass| net.predict(&inputs, Some(pass))).collect();
+            (0..n_passes as u64).map(|pass| net.predict(&inputs, Some(pass))).collect();
         let at = |i: usize| passes.iter().map(|pass| pass[i]).collect::<Vec<f64>>();
         let mean = (0..x.len()).map(|i| statistics::mean(&at(i))).collect();
         let std = (0..x.len()).map(|i| statistics::variance(&at(i)).max(0.0).sqrt()).collect();
@@ -107,11 +118,12 @@ impl Experiment for Dropout {
             "> **Exactly 1 − p.** Some programs add a tiny ε to the divisor so that p = 1 does not divide by zero; then \
              no activation is scaled quite right. Here the divisor is 1 − p, and p = 1 is a case of its own: zeros. An entry \
              is kept when a uniform draw from [0, 1) is at least p, which makes p = 0 the identity.\n\n\
-             In a network dropout follows the large layers, and never precedes the input. This MLP for CIFAR-10 is \
-             one of the library's models, printed by its `summary`:",
+             In a network dropout follows the large layers, and seldom touches the input: where the first papers dropped \
+             inputs, they kept 80 % of them. This MLP for CIFAR-10 is one of the library's models, listed by its \
+             `summary`:",
         );
         let (net, params) = nn::build(models::dropout_mlp(), self.seed);
-        section.listing(&net.summary(&params, [1, 32, 32, 3]).to_string());
+        section.table("mlp", "The MLP, layer by layer.", summary_table(&net.summary(&params, [1, 32, 32, 3])));
         section.text(
             "Dropout is usually switched off after training. Left on, it turns one network into many: the mean of $T$ \
              stochastic passes is the answer, and their standard deviation says how far the many agree.",
@@ -128,11 +140,26 @@ impl Experiment for Dropout {
                 .line("mean ± two standard deviations", &x, &mean)
                 .dashed("the truth", &x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
-            "Between −1 and 1, where there are samples, the passes agree. Outside, the network has seen nothing. On \
-             the left the band widens, as it should; on the right the passes agree on a wrong answer: uncertainty is a \
-             warning, and its absence proves nothing.",
+            &section.told(
+                &format!("An MLP trained with dropout of {DROP} on samples between −1 and 1, and what it says outside too."),
+                "Between −1 and 1 the passes agree. Below −1 the band widens, as it should; above 1 the passes agree on a \
+                 wrong answer: uncertainty is a warning, and its absence proves nothing.",
+            ),
         )?;
         let columns = [("x", &x), ("mean", &mean), ("std", &std)];
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "With p = 0.9 one activation in ten is left. By what is it multiplied, and how well does the mean of many \
+                 draws still hold?",
+                "descent lecture dropout --p 0.9",
+            ),
+            ("Halve the number of passes again and again: when does the band become unreliable?",
+                "descent lecture dropout --passes 5"),
+            ("Train ten times longer. Does the wrong answer above 1 become less certain?",
+                "descent lecture dropout --steps 15000"),
+        ]);
+        section.readings(&[SRIVASTAVA, BISHOP, GAL_GHAHRAMANI, D2L_DROPOUT]);
         section.data("doubt", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
         section.source(
             "crates/autograd/src/ops/dropout.rs",
@@ -144,7 +171,41 @@ impl Experiment for Dropout {
     }
 }
 
+/// The probabilities that the slider has.
+const PROBABILITIES: [f64; 9] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+
 impl Dropout {
+    /// The passes under a slider for the probability of dropout.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let n_passes = self.passes.min(50);
+        let of = |&p: &f64| self.uncertainty_at(p, n_passes);
+        let all: Vec<Uncertainty> = PROBABILITIES.par_iter().map(of).collect::<Result<_>>()?;
+        section.knobs(
+            "turn-p",
+            &[Knob::new("p", &PROBABILITIES, DROP)],
+            3,
+            |at| {
+                let Uncertainty { samples: [sample_x, sample_y], x, mean, std } = &all[at[0]];
+                let side =
+                    |sign: f64| mean.iter().zip(std).map(|(m, s)| m + sign * 2.0 * s).collect::<Vec<f64>>();
+                let figure = Figure::new("What the passes say")
+                    .x_label("x")
+                    .y_label("y")
+                    .y_range(-3.5, 3.5)
+                    .scatter("samples", sample_x, sample_y)
+                    .band("", x, &side(-1.0), &side(1.0))
+                    .line("mean ± two deviations", x, mean);
+                let at = |place: f64| x.iter().position(|x| (x - place).abs() < 1e-6).unwrap_or(0);
+                let reading = vec![("deviation at x = 0", std[at(0.0)]), ("deviation at x = −2", std[at(-2.0)])];
+                Ok(Frame { figure, reading })
+            },
+            &format!(
+                "The same network trained with nine probabilities, each with {n_passes} stochastic passes. Without dropout \
+                 all passes are one and the band has no width."
+            ),
+        )
+    }
+
     fn table(&self) -> Table {
         let header = ["".to_owned()].into_iter().chain(ACTIVATIONS.map(|x| format!("x = {x}")));
         let mut table = Table::new(header).decimals(3);

@@ -7,6 +7,7 @@ use optim::{EarlyStopping as Config, Stopper, Verdict};
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::PRECHELT;
 use crate::page::{Section, Table};
 use crate::subjects::regression::{self, Mlp};
 
@@ -115,8 +116,10 @@ impl Experiment for EarlyStopping {
         section.figure(
             "losses",
             figure,
-            "The validation loss has its minimum early; from there on the training loss falls at its expense. Both axes are \
-             logarithmic.",
+            &section.told(
+                "Both axes are logarithmic.",
+                "The validation loss has its minimum early; from there on the training loss falls at its expense.",
+            ),
         )?;
         let [sample_x, sample_y] = self.points().0.wide();
         let [x, best, last] = &course.fits;
@@ -130,7 +133,10 @@ impl Experiment for EarlyStopping {
                 .line("last epoch", x, last)
                 .dashed("the truth", x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
-            "The best weights follow the wave. The last ones pass through the samples, noise and all.",
+            &section.told(
+                "The fit of the weights that were kept, that of the last epoch, and what the samples were drawn from.",
+                "The best weights follow the wave. The last ones pass through the samples, noise and all.",
+            ),
         )?;
         let columns = [("x", x), ("kept", best), ("last epoch", last)];
         section.data("fits", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
@@ -145,6 +151,17 @@ impl Experiment for EarlyStopping {
         section.table("epochs", "Three moments of the run.", table);
         let columns = [("epoch", &epochs), ("train", &course.train), ("validation", &course.validation)];
         section.data("losses", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
+        section.exercises(&[
+            (
+                "With hardly any patience a bump ends the training. How much worse is what is kept?",
+                "descent lecture early-stopping --patience 5",
+            ),
+            (
+                "With ten times more samples there is little to memorise. Does it stop at all?",
+                "descent lecture early-stopping --samples 200",
+            ),
+        ]);
+        section.readings(&[PRECHELT]);
         section.source(
             "crates/optim/src/early_stopping.rs",
             include_str!("../../../optim/src/early_stopping.rs"),

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::{BENGIO_1994, D2L_STABILITY, LECTURE};
 use crate::page::{Section, Table};
 use crate::subjects::{random, statistics};
 
@@ -55,6 +56,34 @@ impl ExplodingProduct {
     }
 }
 
+/// The product of a matrix of N(0, 1) with twenty more that the lecture prints.
+pub const LECTURE_PRODUCT: [[f64; 3]; 3] = [
+    [-2657.0173, 939.6129, 3719.5845],
+    [-2549.2896, 842.5388, 3360.0208],
+    [-697.6809, 168.5173, 699.8742],
+];
+
+impl ExplodingProduct {
+    /// The product that the lecture prints, and how usual it is among as many of ours.
+    fn beside_the_lecture(&self, section: &mut Section) {
+        let mut table = Table::new(["column 1", "column 2", "column 3"]).decimals(1);
+        LECTURE_PRODUCT.iter().for_each(|row| table.push(row.map(Into::into)));
+        let largest = LECTURE_PRODUCT.iter().flatten().fold(0.0, |max: f64, x| max.max(x.abs())).log10();
+        let alike = Self { size: 3, factors: 20, ..self.clone() };
+        let ends: Vec<f64> = alike.runs(1.0).iter().map(|growth| growth[20]).collect();
+        let above = ends.iter().filter(|end| **end > largest).count();
+        section.table(
+            "as-printed",
+            &format!(
+                "The product of 21 matrices of $\\mathcal{{N}}(0, 1)$ that the lecture prints. Its largest entry is \
+                 $10^{{{largest:.2}}}$; {above} of {} such products of ours have a larger one.",
+                ends.len()
+            ),
+            table,
+        );
+    }
+}
+
 fn log_max(values: &[f32]) -> f64 {
     values.iter().fold(0.0, |max: f64, x| max.max(f64::from(x.abs()))).log10()
 }
@@ -63,12 +92,13 @@ impl Experiment for ExplodingProduct {
     const TITLE: &'static str = "The exploding product";
 
     fn run(&self, section: &mut Section) -> Result<()> {
-        section.text(
+        section.text(&format!(
             "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products, of random matrices alone:\n\n\
-             $$W \\leftarrow W\\,A_k, \\qquad (A_k)_{ij} \\sim \\mathcal{N}(0, \\sigma^2), \\qquad k = 1, \\dots, 20.$$\n\n\
+             $$W \\leftarrow W\\,A_k, \\qquad k = 1, \\dots, {},$$\n\n$$(A_k)_{{ij}} \\sim \\mathcal{{N}}(0, \\sigma^2).$$\n\n\
              A factor that is a little too large on average makes the product explode, one a little too small lets \
              it vanish, and twenty layers are not many.",
-        );
+            self.factors
+        ));
         let n_factors: Vec<f64> = (0..=self.factors).map(|k| k as f64).collect();
         let mut figure = Figure::new(format!("Products of {0} × {0} matrices", self.size))
             .x_label("factors")
@@ -104,14 +134,25 @@ impl Experiment for ExplodingProduct {
         section.figure(
             "growth",
             figure,
-            "Lines are medians, bands hold nine products out of ten. The axis counts powers of ten: with σ = 1 the typical \
-             product of 21 matrices is larger than a thousand, with σ = 0.4 smaller than a ten-thousandth.",
+            &section.told(
+                "Lines are medians, bands hold nine products out of ten. The axis counts powers of ten.",
+                "With σ = 1 the typical product of 21 matrices is larger than a thousand, with σ = 0.4 smaller than a \
+                 ten-thousandth.",
+            ),
         )?;
         section.table(
             "ends",
             &format!("After {} factors, over {} products.", self.factors, self.runs),
             table,
         );
+        self.beside_the_lecture(section);
+        section.exercises(&[
+            ("At which σ does the typical product keep its size?",
+                "descent lecture exploding-product --std 0.55,0.6,0.64,0.7"),
+            ("Larger matrices add up more products in each entry. Which σ keeps a 30 × 30 product level?",
+                "descent lecture exploding-product --size 30 --runs 200 --std 0.15,0.18,0.25"),
+        ]);
+        section.readings(&[LECTURE, BENGIO_1994, D2L_STABILITY]);
         let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
         section.data("growth", &Table::of_columns(columns));
         Ok(())

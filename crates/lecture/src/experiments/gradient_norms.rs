@@ -11,7 +11,8 @@ use tensor::Tensor;
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{BENGIO_1994, GLOROT, HE};
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::random;
 
 /// The network, and the two bad initialisations.
@@ -96,6 +97,48 @@ impl GradientNorms {
     }
 }
 
+/// The depths that the slider has.
+const DEPTHS: [f64; 9] = [2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0];
+
+impl GradientNorms {
+    /// The norms under sliders for depth and activation.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        const ACTIVATIONS: [(&str, Activation); 3] =
+            [("ReLU", Activation::Relu), ("tanh", Activation::Tanh), ("sigmoid", Activation::Sigmoid)];
+        let starts = [Start::Std(self.small), Start::Fitting, Start::Std(self.large)];
+        let names = ["too small", "Xavier or He", "too large"];
+        let knobs = [
+            Knob::new("layers", &DEPTHS, self.depth as f64),
+            Knob::words("activation", ACTIVATIONS.map(|(name, _)| name)),
+        ];
+        section.knobs(
+            "turn-depth",
+            &knobs,
+            3,
+            |at| {
+                let deep = Self { depth: DEPTHS[at[0]] as usize, ..self.clone() };
+                let norms = starts.map(|start| deep.norms(ACTIVATIONS[at[1]].1, start));
+                let layers: Vec<f64> = (1..=deep.depth).map(|layer| layer as f64).collect();
+                let figure = Figure::new("Gradient at each layer, over that at the last")
+                    .x_label("layer")
+                    .y_label("gradient")
+                    .y_log()
+                    .x_range(1.0, DEPTHS[DEPTHS.len() - 1])
+                    .y_range(1e-20, 1e20);
+                let figure = names.iter().zip(&norms).fold(figure, |f, (name, n)| f.line(*name, &layers, n));
+                let reading = vec![
+                    ("first layer, too small", norms[0][0]),
+                    ("first layer, Xavier or He", norms[1][0]),
+                    ("first layer, too large", norms[2][0]),
+                ];
+                Ok(Frame { figure, reading })
+            },
+            "What is gained or lost at every layer is gained or lost again at the next: on a logarithmic axis the lines are \
+             nearly straight, and depth is their length.",
+        )
+    }
+}
+
 impl Start {
     fn fill(self, w: &mut [f32], shape: &[usize; 2], activation: Activation, rng: &mut ChaCha8Rng) {
         match (self, activation) {
@@ -114,8 +157,8 @@ impl Experiment for GradientNorms {
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
             "One backward pass through a deep MLP, before any training. For each layer the norm of the gradient \
-             at its output, over that at the last: how much of what the loss has to say arrives there. The first layer \
-             is on the left; gradients come from the right.",
+             at its output, over that at the last: how much of what the loss has to say arrives there. Layers are \
+             counted from the input, and gradients travel from the highest number to the lowest.",
         );
         let layers: Vec<f64> = (1..=self.depth).map(|layer| layer as f64).collect();
         let starts = [
@@ -147,12 +190,27 @@ impl Experiment for GradientNorms {
             "Norm of the gradient at each layer, over that at the last",
             3,
             panels,
-            "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
-             tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
-             sigmoid loses in any case: its slope is at most ¼, and weights large enough to make up for that saturate it.",
+            &section.told(
+                "A panel for each activation, a line for each start of the weights.",
+                "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
+                 tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
+                 sigmoid loses in any case: its slope is at most ¼, and weights large enough to make up for that saturate it.",
+            ),
         )?;
         section.table("ends", "The gradient at the first layer, where it is 1 at the last.", table);
         section.data("norms", &Table::of_columns(columns));
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "Twice the depth squares what a stack does to its gradient. Does the table agree?",
+                "descent lecture gradient-norms --depth 40",
+            ),
+            (
+                "Find weights for which tanh neither vanishes nor explodes, and compare with Xavier's σ = √(1/128).",
+                "descent lecture gradient-norms --small 0.08 --large 0.1",
+            ),
+        ]);
+        section.readings(&[GLOROT, HE, BENGIO_1994]);
         section.source("crates/nn/src/init.rs", include_str!("../../../nn/src/init.rs"));
         Ok(())
     }

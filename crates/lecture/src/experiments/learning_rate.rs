@@ -6,7 +6,8 @@ use classifier::ranges::{not_negative, place, within};
 use optim::Sgd;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::D2L_GRADIENT_DESCENT;
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::curve::{NamedPath, PARABOLA, path_table};
 
 /// Where descent starts, how far it goes, and at which rates.
@@ -40,6 +41,33 @@ impl LearningRate {
     }
 }
 
+/// The rates that the slider has.
+const RATES: [f64; 21] = [
+    0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0,
+];
+
+impl LearningRate {
+    /// The path under a slider for the learning rate.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let width = self.start.abs().max(1e-3) * 1.2;
+        section.knobs(
+            "turn-lr",
+            &[Knob::new("η", &RATES, 0.3)],
+            6,
+            |at| {
+                let path = PARABOLA.descend(&Sgd { lr: RATES[at[0]], ..Sgd::default() }, self.start, self.steps)?;
+                let figure = PARABOLA
+                    .figure("Gradient descent on x²".to_owned(), (-width, width), &path)
+                    .x_range(-width, width)
+                    .y_range(-0.1 * width * width, width * width);
+                let reading = vec![("x after the last step", path[self.steps]), ("factor of a step", 1.0 - 2.0 * RATES[at[0]])];
+                Ok(Frame { figure, reading })
+            },
+            "The same start and as many steps at other rates.",
+        )
+    }
+}
+
 impl Experiment for LearningRate {
     const TITLE: &'static str = "The learning rate";
 
@@ -57,14 +85,27 @@ impl Experiment for LearningRate {
             "Gradient descent on x²",
             2,
             panels.collect(),
-            "At 0.1 the path creeps, at 0.3 it is there in a few steps. At 0.9 each step lands on the other side, \
-             still a little lower; at 1.0 it jumps between the same two points forever.",
+            &section.told(
+                &format!("{} steps from {}; a ring marks the start, a large dot the end.", self.steps, self.start)
+                    .replace('-', "−"),
+                "At 0.1 the path creeps, at 0.3 it is there in a few steps. At 0.9 each step lands on the other side, \
+                 still a little lower; at 1.0 it jumps between the same two points forever.",
+            ),
         )?;
         let mut ends = Table::new(["learning rate", "x after the last step", "factor of a step"]).decimals(6);
         for (&lr, (_, path)) in self.learning_rates.iter().zip(&paths) {
             ends.push([format!("{lr}").into(), path[self.steps].into(), (1.0 - 2.0 * lr).into()]);
         }
         section.table("ends", "Where the paths end.", ends);
+        self.knob(section)?;
+        section.exercises(&[
+            ("Which rate reaches the minimum in a single step, and why?", "descent lecture learning-rate --lr 0.5"),
+            (
+                "From which rate on does the path leave for good? Say it from the formula, then look.",
+                "descent lecture learning-rate --lr 0.99,1.0,1.01 --steps 40",
+            ),
+        ]);
+        section.readings(&[D2L_GRADIENT_DESCENT]);
         section.data("steps", &path_table(&paths));
         section.source("crates/optim/src/rules/sgd.rs", include_str!("../../../optim/src/rules/sgd.rs"));
         Ok(())

@@ -8,6 +8,7 @@ use optim::{Elementwise, Rule, Sgd};
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::D2L_SCHEDULES;
 use crate::page::{Section, Table};
 use crate::subjects::curve::{WAVE, path_table};
 
@@ -91,8 +92,14 @@ impl Experiment for LearningRateDecay {
                     .line("constant rate", &points, &constant)
                     .line("step decay", &points, &decayed),
             ],
-            "With a constant rate of 1.3 the path jumps from one slope of the valley to the other forever. The first \
-             decay ends that.",
+            &section.told(
+                &format!(
+                    "The rate begins with {} and is multiplied by {} every {} steps.",
+                    self.lr, self.gamma, self.every
+                ),
+                "At a constant rate the path jumps from one slope of the valley to the other forever. The first decay ends \
+                 that.",
+            ),
         )?;
         let slope = |path: &[f64]| (WAVE.df)(path[self.steps]).abs();
         let table = Table::new(["", "x at the end", "|slope| there"])
@@ -100,6 +107,17 @@ impl Experiment for LearningRateDecay {
             .row(["constant rate".into(), constant[self.steps].into(), slope(&constant).into()])
             .row(["step decay".into(), decayed[self.steps].into(), slope(&decayed).into()]);
         section.table("ends", &format!("After {} steps.", self.steps), table);
+        section.exercises(&[
+            (
+                "Decay too early, and the path stops short of the bottom. How early is too early at a rate of 0.02?",
+                "descent lecture learning-rate-decay --lr 0.02 --every 5",
+            ),
+            (
+                "A milder factor more often: does ×0.5 every 5 steps end closer to the bottom than ×0.1 every 15?",
+                "descent lecture learning-rate-decay --gamma 0.5 --every 5",
+            ),
+        ]);
+        section.readings(&[D2L_SCHEDULES]);
         section.data(
             "steps",
             &path_table(&[("constant".to_owned(), constant), ("decayed".to_owned(), decayed)]),

@@ -8,6 +8,7 @@ use rand_chacha::rand_core::SeedableRng;
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::{D2L_WEIGHT_DECAY, LECTURE};
 use crate::page::{Section, Table};
 
 /// The data of linear regression: how much of it, and how noisy.
@@ -52,6 +53,14 @@ impl LinearData {
     /// # Errors
     /// When no sample would be left to train on.
     pub fn draw(&self) -> Result<(Samples, Samples)> {
+        self.draw_with_weights().map(|(train, test, _)| (train, test))
+    }
+
+    /// The same, and the weights w that the targets were made with.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    pub fn draw_with_weights(&self) -> Result<(Samples, Samples, Vec<f32>)> {
         let n_test = (self.samples as f64 * self.test) as usize;
         let n_train = self.samples - n_test;
         ensure!(n_train > 0, "--test {}: all {} samples would be for testing", self.test, self.samples);
@@ -70,7 +79,7 @@ impl LinearData {
         };
         let mut y: Vec<f32> = x.chunks_exact(self.features).zip(&noise).map(target).collect();
         let test = Samples { x: x.split_off(n_train * self.features), y: y.split_off(n_train) };
-        Ok((Samples { x, y }, test))
+        Ok((Samples { x, y }, test, w))
     }
 }
 
@@ -78,26 +87,43 @@ impl Experiment for LinearData {
     const TITLE: &'static str = "A line in noise";
 
     fn run(&self, section: &mut Section) -> Result<()> {
-        let (train, test) = self.draw()?;
+        let (train, test, w) = self.draw_with_weights()?;
         let first: Vec<f64> = train.x.chunks_exact(self.features).map(|x| x[0].into()).collect();
         let targets: Vec<f64> = train.y.iter().map(|&y| y.into()).collect();
-        section.text(
+        section.text(&format!(
             "Regularization needs a problem that a model can memorise. The smallest one is a linear \
              function seen through noise:\n\n\
-             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{N}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \\mathcal{N}(0, 0.01^2)$, \
-             and $b = 0.05$. \
-             Half of the samples are set aside before anything is fitted. With one feature the data can be \
-             drawn; the next section takes two hundred.",
-        );
-        section.figure(
-            "scatter",
-            Figure::new(format!("{} training samples", first.len()))
-                .x_label("x")
-                .y_label("y")
-                .scatter("", &first, &targets),
-            "Noise and slope are of the same size: a straight line is the best there is to find, and no line \
-             passes through all the points.",
-        )?;
+             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{{N}}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \
+             \\mathcal{{N}}(0, {}^2)$, and $b = {BIAS}$. A part of the samples, {} of {}, is set aside before anything is \
+             fitted. With one feature the data can be drawn; the next section takes two hundred.",
+            self.scale,
+            test.y.len(),
+            self.samples,
+        ));
+        let figure = Figure::new(format!("{} training samples", first.len()))
+            .x_label("x")
+            .y_label("y")
+            .scatter("samples", &first, &targets);
+        match w.as_slice() {
+            [slope] => {
+                let [lo, hi] = [f64::min, f64::max].map(|of| first.iter().copied().reduce(of).unwrap_or(0.0));
+                let ends = [lo, hi];
+                let line = ends.map(|x| f64::from(*slope) * x + BIAS);
+                section.figure(
+                    "scatter",
+                    figure.dashed("the line they were drawn around", &ends, &line),
+                    &section.told(
+                        &format!(
+                            "The line has slope {slope:.4} and height {BIAS} at 0; the noise has a standard deviation of {}.",
+                            self.scale
+                        ),
+                        "Slope and noise are of the same size, so the line is easily lost in the cloud, and no line passes \
+                         through all the points.",
+                    ),
+                )?;
+            }
+            _ => section.figure("scatter", figure, "The first feature of each sample, and its target.")?,
+        }
         section.data(
             "samples",
             &Table::of_columns([("x".to_owned(), first.as_slice()), ("y".to_owned(), targets.as_slice())]),
@@ -106,6 +132,17 @@ impl Experiment for LinearData {
             .row(["training".into(), train.y.len().into(), self.features.into()])
             .row(["test".into(), test.y.len().into(), self.features.into()]);
         section.table("sets", "The two sets.", counts);
+        section.exercises(&[
+            (
+                "The noise stays and the slope is drawn anew: how often can you guess the line before it is drawn?",
+                "descent lecture linear-data --seed 3",
+            ),
+            (
+                "Ten times more samples. What gets smaller, the noise or your doubt about the line?",
+                "descent lecture linear-data --samples 1000",
+            ),
+        ]);
+        section.readings(&[LECTURE, D2L_WEIGHT_DECAY]);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use optim::Sgd;
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::{D2L_MINIMA, DAUPHIN};
 use crate::page::{Section, Table};
 use crate::subjects::curve::{Curve, WAVELET};
 
@@ -45,9 +46,9 @@ impl Experiment for Minima {
     fn run(&self, section: &mut Section) -> Result<()> {
         let Curve { f, df, label } = WAVELET;
         section.text(
-            "Where the gradient is zero, descent stops; but not every such point is where one wants to be. On the left, \
-             a function with two minima, one lower than the other. On the right, one whose slope vanishes at 0 although \
-             it keeps falling.",
+            "Where the gradient is zero, descent stops; but not every such point is where one wants to be. One of \
+             these functions has two minima, one lower than the other; the slope of the other one vanishes at 0, although it \
+             goes on rising.",
         );
         let (cube, window) = (|x: f64| x.powi(3), (-2.0, 2.0));
         section.panels(
@@ -67,7 +68,9 @@ impl Experiment for Minima {
                     0.0,
                 ),
             ],
-            "A descent that starts left of 0.5 ends in the shallow valley, and no small step leads out of it.",
+            "$x\\cos \\pi x$ has its summit between the two minima at about 0.27: a descent by small steps that starts in \
+             the window below that ends in the shallow valley, and no small step leads out of it. $x^3$ rises on both sides of 0, so a \
+             descent from above may come to rest there, and one from below never does.",
         )?;
         let found = self.found()?;
         let mut table = Table::new(["", "x", "f(x)", "slope"]).decimals(6);
@@ -102,8 +105,19 @@ impl Experiment for Minima {
         section.text(
             "> **Three words.** The point of $x^3$ at 0 is a stationary *inflection*, often called a saddle for lack of a \
              second dimension; $x^2 - y^2$ has a real one. And the lower of the two minima is the lowest of this \
-             *window* only: farther to the right $x\\cos \\pi x$ falls as deep as you like.",
+             *window* only: at larger $x$ it falls as deep as you like.",
         );
+        section.exercises(&[
+            (
+                "With a large learning rate the descent no longer ends in the minimum it started in. From which rate on?",
+                "descent lecture minima --lr 0.4",
+            ),
+            (
+                "How many steps does a rate of 0.001 need until the slope is below one millionth?",
+                "descent lecture minima --lr 0.001 --steps 4000",
+            ),
+        ]);
+        section.readings(&[DAUPHIN, D2L_MINIMA]);
         Ok(())
     }
 }

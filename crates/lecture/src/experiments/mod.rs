@@ -30,7 +30,9 @@
 //!    below. Its name is then `my-topic`; the page shows the file's source by itself.
 //!
 //! What `run` measures should be a method of its own, returning numbers that a test can look at. A number on
-//! the page comes from the run, never from the text. An experiment writes no file: the section collects them,
+//! the page comes from the run, never from the text; what a text says of the numbers of the run without flags goes
+//! through [`Section::told`], which leaves it out when there are flags. A section ends with exercises, each with its
+//! command, and with what to read. An experiment writes no file: the section collects them,
 //! and they are written when everything has succeeded.
 
 pub mod dropout;
@@ -63,6 +65,8 @@ pub mod cnn_training;
 pub mod samples;
 pub mod tuning;
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use clap::{Args, FromArgMatches, Subcommand};
 
@@ -72,6 +76,13 @@ use crate::page::Section;
 pub trait Experiment: Args + PartialEq {
     /// The heading of its section.
     const TITLE: &'static str;
+
+    /// The same experiment on the images in a folder and on the network in a file, where it has to do with either.
+    #[must_use]
+    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        let _ = (data, model);
+        self
+    }
 
     /// Computes, and fills the section with text, figures and tables.
     ///
@@ -100,6 +111,12 @@ macro_rules! experiments {
                 match self {$($(Self::$Name(_) => $chapter,)+)+}
             }
 
+            /// The same experiment on the images in a folder and on the network in a file.
+            #[must_use]
+            pub fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+                match self {$($(Self::$Name(experiment) => Self::$Name(experiment.on(data, model)),)+)+}
+            }
+
             /// Runs the experiment.
             ///
             /// # Errors
@@ -109,9 +126,7 @@ macro_rules! experiments {
                     let file = concat!(stringify!($module), ".rs");
                     let source = include_str!(concat!(stringify!($module), ".rs"));
                     let mut section = Section::new($chapter, stringify!($module), $module::$Name::TITLE);
-                    if *experiment != defaults() {
-                        section.text(OTHER_FLAGS);
-                    }
+                    section.is_default = *experiment == defaults();
                     experiment.run(&mut section).with_context(|| section.name.clone())?;
                     section.source(&format!("crates/lecture/src/experiments/{file}"), source);
                     Ok(section)
@@ -185,11 +200,6 @@ experiments! {
         tuning::Tuning;
     }
 }
-
-/// What precedes a section whose texts were written for other numbers.
-const OTHER_FLAGS: &str = "\
-> **Your own flags.** Figures and tables are those of the flags that were given. The captions describe the run without \
-flags.";
 
 /// An experiment as it is without any flag.
 pub fn defaults<E: Args + FromArgMatches>() -> E {

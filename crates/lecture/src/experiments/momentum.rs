@@ -6,7 +6,8 @@ use classifier::ranges::{below_one, not_negative, place, within};
 use optim::Sgd;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{D2L_MOMENTUM, POLYAK, SUTSKEVER};
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Where descent starts, how far it goes, and with which momenta.
@@ -45,6 +46,31 @@ impl Momentum {
     }
 }
 
+/// The momenta and the rates that the sliders have.
+const MOMENTA: [f64; 12] = [0.0, 0.2, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.98];
+const RATES: [f64; 5] = [0.1, 0.3, 0.6, 1.1, 2.0];
+
+impl Momentum {
+    /// The path under sliders for momentum, learning rate and form.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let forms = ["averaged", "classical"];
+        section.knobs(
+            "turn-beta",
+            &[Knob::new("β", &MOMENTA, 0.9), Knob::new("η", &RATES, self.lr), Knob::words("form", forms)],
+            4,
+            |at| {
+                let (momentum, lr, averaged) = (MOMENTA[at[0]], RATES[at[1]], at[2] == 0);
+                let sgd = Sgd { lr, momentum, averaged, ..Sgd::default() };
+                let path = WAVE.descend(&sgd, self.start, self.steps)?;
+                let end = path[self.steps];
+                let reading = vec![("x after the last step", end), ("f(x) there", (WAVE.f)(end))];
+                Ok(Frame { figure: WAVE.window("Momentum among valleys", &path), reading })
+            },
+            "Every position has its own path; what is outside the window is cut off.",
+        )
+    }
+}
+
 impl Experiment for Momentum {
     const TITLE: &'static str = "Momentum";
 
@@ -67,14 +93,33 @@ impl Experiment for Momentum {
             "Momentum on x·cos(0.15πx)",
             3,
             averaged.iter().chain(&classical).map(panel).collect(),
-            "Above the averaged form, below the classical one. Averaged, β = 0.9 has gathered enough speed to roll \
-             over the hill at 1.83 into the deeper valley to the right.",
+            &section.told(
+                &format!(
+                    "First the averaged form, then the classical one, as each panel's title says: {} steps from {}.",
+                    self.steps, self.start
+                )
+                .replace('-', "−"),
+                "Averaged, β = 0.9 has gathered enough speed to roll over the hill at 1.83 into the deeper valley at 7.27.",
+            ),
         )?;
         let mut ends = Table::new(["β", "averaged form ends at", "classical form ends at"]).decimals(6);
         for ((beta, a), c) in self.momenta.iter().zip(&averaged).zip(&classical) {
             ends.push([format!("{beta}").into(), a.1[self.steps].into(), c.1[self.steps].into()]);
         }
         section.table("ends", &format!("x after {} steps.", self.steps), ends);
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "Which is the smallest β, in the averaged form, that still rolls over the hill?",
+                "descent lecture momentum --momenta 0.7,0.8,0.85,0.9",
+            ),
+            (
+                "The classical form takes steps 1/(1 − β) times as long. At which rate does it go where the averaged form \
+                 goes with 1.1 and β = 0.9?",
+                "descent lecture momentum --momenta 0.9 --lr 0.11",
+            ),
+        ]);
+        section.readings(&[POLYAK, SUTSKEVER, D2L_MOMENTUM]);
         section.data("steps", &path_table(&[averaged, classical].concat()));
         section.source("crates/optim/src/rules/sgd.rs", include_str!("../../../optim/src/rules/sgd.rs"));
         Ok(())

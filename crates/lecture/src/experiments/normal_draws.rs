@@ -8,6 +8,7 @@ use classifier::ranges::{any_seed, within};
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::D2L_STABILITY;
 use crate::page::{Cell, Section, Table};
 use crate::subjects::{random, statistics};
 
@@ -57,7 +58,7 @@ impl Experiment for NormalDraws {
                 .x_range(-4.0, 4.0)
                 .histogram("draws", &values, self.bins)
                 .function("N(0, 1)", -4.0, 4.0, density),
-            "The bars follow the curve, whose peak is $1/\\sqrt{2\\pi} \\approx 0.399$.",
+            "The bars are the draws, the curve is the density, whose peak is $1/\\sqrt{2\\pi} \\approx 0.399$.",
         )?;
         section.data("draws", &Table::of_columns([("x".to_owned(), values.as_slice())]));
         let table = Table::new(["", "mean", "standard deviation", "density at 0"])
@@ -68,7 +69,19 @@ impl Experiment for NormalDraws {
                 statistics::variance(&values).sqrt().into(),
                 (values.iter().filter(|x| x.abs() < 0.1).count() as f64 / (0.2 * values.len() as f64)).into(),
             ]);
-        section.table("moments", "What was asked for and what came.", table);
+        section.table(
+            "moments",
+            "What was asked for, by the formula, and what came. The density at 0 is that of the draws within ±0.1.",
+            table,
+        );
+        section.exercises(&[
+            (
+                "How does the error of the mean shrink with the number of draws? Compare 100 and 1,000,000.",
+                "descent lecture normal-draws --draws 100",
+            ),
+            ("More bins than draws: what is left of the bell?", "descent lecture normal-draws --bins 1000"),
+        ]);
+        section.readings(&[D2L_STABILITY]);
         section.source("crates/init/src/basic.rs", include_str!("../../../init/src/basic.rs"));
         Ok(())
     }

@@ -10,6 +10,7 @@ use tensor::Tensor;
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::{D2L_STABILITY, GLOROT, HE as HE_PAPER};
 use crate::page::{Section, Table};
 use crate::subjects::{random, statistics};
 
@@ -130,7 +131,8 @@ impl Experiment for OutputVariance {
                 .dashed("by the formula", &twice, &expected)
                 .scatter("σ = 1", &n_in, &unit)
                 .scatter("σ² = 2/inputs", &n_in, &he),
-            "With σ = 1 the variance is the number of inputs. Divide σ² by that number and the width no longer matters.",
+            "By the formula the variance is the number of inputs where σ = 1. With σ² = 2/inputs it is 2, and the width no \
+             longer matters.",
         )?;
         section.table(
             "variance",
@@ -147,6 +149,18 @@ impl Experiment for OutputVariance {
         let [n_out, n_in] = SPREAD_SHAPE;
         let caption = format!("A layer of {n_in} inputs and {n_out} outputs. A uniform draw ends at √3·σ.");
         section.table("spread", &caption, table);
+        section.exercises(&[
+            (
+                "How far does a single draw stray from the law, with two outputs and with a thousand?",
+                "descent lecture output-variance --n-out 2",
+            ),
+            (
+                "A layer of 300 inputs and 100 outputs: which σ do Xavier and He give it? Work it out, then look at 300 \
+                 inputs here.",
+                "descent lecture output-variance --n-in 300 --n-out 100",
+            ),
+        ]);
+        section.readings(&[GLOROT, HE_PAPER, D2L_STABILITY]);
         section.source("crates/init/src/xavier.rs", include_str!("../../../init/src/xavier.rs"));
         section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
         Ok(())
@@ -157,8 +171,9 @@ const INTRODUCTION: &str = "\
 Take one layer without bias or activation, weights of variance $\\sigma^2$ and inputs of variance $\\gamma^2$, all \
 independent and of mean 0. Each output is a sum of $n_\\text{in}$ products, so
 
-$$\\operatorname{Var}[o_i] = \\sum_{j=1}^{n_\\text{in}} \\operatorname{E}[w_{ij}^2]\\,\\operatorname{E}[x_j^2] = \
-n_\\text{in}\\,\\sigma^2\\gamma^2.$$
+$$\\operatorname{Var}[o_i] = \\sum_{j=1}^{n_\\text{in}} \\operatorname{E}[w_{ij}^2]\\,\\operatorname{E}[x_j^2]$$
+
+$$= n_\\text{in}\\,\\sigma^2\\gamma^2.$$
 
 Every layer multiplies the variance by $n_\\text{in}\\sigma^2$. Only where that is 1 does a deep stack keep its signal.";
 
@@ -174,6 +189,6 @@ $$\\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
 > **Where is the ½?** The mean of the two conditions reads $\\tfrac12 (n_\\text{in} + n_\\text{out})\\,\\sigma^2 = 1$. \
 It is often written without the ½, and then the 2 under the root seems to come from nowhere.
 
-> **Why 2 and not 1?** The demonstration above has no activation, so with He's weights it shows a variance of 2, not 1. \
+> **Why 2 and not 1?** The demonstration has no activation, so with He's weights it shows a variance of 2, not 1. \
 The factor is there to pay for a ReLU, which sets half of the second moment to zero. The next section puts the ReLUs \
 in.";

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::SMITH;
 use crate::page::{Section, Table};
 
 /// The course of the test.
@@ -113,14 +114,26 @@ impl Experiment for RangeTest {
         section.figure(
             "losses",
             figure.y_range(1.5, 3.5),
-            "While the rate is small the loss creeps, then it falls, then the steps are too long and it shoots up. Adam's lowest loss lies at a rate ten times smaller than that of SGD with momentum, for Adam divides the gradient \
-             by its size.",
+            &section.told(
+                "Both rules from the same weights and on the same batches.",
+                "While the rate is small the loss creeps, then it falls, then the steps are too long and it shoots up. Adam's \
+                 lowest loss lies at a rate about ten times smaller than that of SGD with momentum, for Adam divides the \
+                 gradient by its size.",
+            ),
         )?;
         section.table(
             "rates",
-            "What the test says. The loss is smoothed, so its minimum lies a little to the right of the true one.",
+            "What the test says. The loss is smoothed, so its minimum lies at a slightly higher rate than the true one.",
             table,
         );
+        section.exercises(&[
+            ("Does the answer depend on the weights it begins with? Try three seeds.", "descent lecture range-test --seed 2"),
+            (
+                "Larger batches have less noise. Does the lowest loss move to a higher rate?",
+                "descent lecture range-test --batch-size 128",
+            ),
+        ]);
+        section.readings(&[SMITH]);
         section.source("crates/optim/src/range_test.rs", include_str!("../../../optim/src/range_test.rs"));
         Ok(())
     }

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::HE;
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::{random, statistics};
 
 /// The stack, and the variances its weights are drawn with.
@@ -64,6 +65,42 @@ fn second_moment(values: &[f32]) -> f64 {
     values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64
 }
 
+/// The gains that the slider has.
+const GAINS: [f64; 13] = [0.5, 1.0, 1.4, 1.6, 1.8, 1.9, 2.0, 2.1, 2.2, 2.4, 2.6, 3.0, 4.0];
+
+impl ReluStack {
+    /// The variance under a slider for the gain, in a smaller stack.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let small = Self { width: self.width.min(128), runs: self.runs.min(4), ..self.clone() };
+        let all: Vec<Vec<f64>> = GAINS.par_iter().map(|&gain| small.second_moments(gain)).collect();
+        let layers: Vec<f64> = (0..=self.depth).map(|k| k as f64).collect();
+        let moments = all.iter().flatten().filter(|moment| moment.is_finite() && **moment > 0.0);
+        let (lo, hi) = moments.fold((f64::INFINITY, 0.0f64), |(lo, hi), &m| (lo.min(m), hi.max(m)));
+        section.knobs(
+            "turn-gain",
+            &[Knob::new("n·σ²", &GAINS, 2.0)],
+            3,
+            |at| {
+                let moments = &all[at[0]];
+                let figure = Figure::new(format!("{} layers of {} units", small.depth, small.width))
+                    .x_label("layer")
+                    .y_label("variance of the output")
+                    .y_log()
+                    .y_range(lo / 2.0, hi * 2.0)
+                    .line("measured", &layers, moments);
+                let factor = (moments[self.depth] / moments[1]).powf(1.0 / (self.depth - 1).max(1) as f64);
+                let reading = vec![
+                    ("a layer multiplies by", factor),
+                    ("expected", GAINS[at[0]] / 2.0),
+                    ("variance at the last layer", moments[self.depth]),
+                ];
+                Ok(Frame { figure, reading })
+            },
+            &format!("The same in stacks of {} units, {} of them for each gain.", small.width, small.runs),
+        )
+    }
+}
+
 impl Experiment for ReluStack {
     const TITLE: &'static str = "A stack of ReLUs holds its level";
 
@@ -99,12 +136,28 @@ impl Experiment for ReluStack {
         section.figure(
             "variance",
             figure,
-            "Only with He's variance is the last layer's output as large as the first one's. With half of it the signal \
-             is gone after thirty layers, with half as much again it has grown more than a hundred thousand times.",
+            &section.told(
+                "The axis is logarithmic: a straight line multiplies by the same factor at each layer.",
+                "Only with He's variance is the last layer's output as large as the first one's. With half of it the signal \
+                 is gone after thirty layers, with half as much again it has grown more than a hundred thousand times.",
+            ),
         )?;
         section.table("variance", &format!("Means over {} stacks.", self.runs), table);
         let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
         section.data("layers", &Table::of_columns(columns));
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "With σ² = 2.2/n, how deep may the stack be before the variance has grown a hundredfold? By the formula \
+                 first.",
+                "descent lecture relu-stack --gain 2.2 --depth 60",
+            ),
+            (
+                "A narrow stack holds the level on average, but not every time: how much do single stacks stray?",
+                "descent lecture relu-stack --gain 2 --width 16 --runs 1 --seed 3",
+            ),
+        ]);
+        section.readings(&[HE]);
         section.source("crates/init/src/kaiming.rs", include_str!("../../../init/src/kaiming.rs"));
         Ok(())
     }

@@ -6,7 +6,8 @@ use classifier::ranges::{below_one, not_negative, place, within};
 use optim::RmsProp;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{D2L_RMSPROP, TIELEMAN_HINTON};
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Where descent starts, how far it goes, and how long it remembers.
@@ -44,6 +45,32 @@ impl Rmsprop {
     }
 }
 
+/// The decay rates and the learning rates that the sliders have.
+const GAMMAS: [f64; 11] = [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999];
+const RATES: [f64; 8] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5];
+
+impl Rmsprop {
+    /// The path under sliders for decay and learning rate.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        section.knobs(
+            "turn-gamma",
+            &[Knob::new("γ", &GAMMAS, 0.9), Knob::new("η", &RATES, self.lr)],
+            4,
+            |at| {
+                let rule = RmsProp { lr: RATES[at[1]], alpha: GAMMAS[at[0]], ..RmsProp::default() };
+                let path = WAVE.descend(&rule, self.start, self.steps)?;
+                let reading = vec![
+                    ("first step", path[1] - path[0]),
+                    ("last step", path[self.steps] - path[self.steps - 1]),
+                    ("x after the last step", path[self.steps]),
+                ];
+                Ok(Frame { figure: WAVE.window("RMSProp among valleys", &path), reading })
+            },
+            "The longer the memory, the longer the first step: the mean of squares starts at zero and fills slowly.",
+        )
+    }
+}
+
 impl Experiment for Rmsprop {
     const TITLE: &'static str = "RMSProp";
 
@@ -55,7 +82,7 @@ impl Experiment for Rmsprop {
              $$s_t = \\gamma s_{t-1} + (1-\\gamma)\\,g_t^2,$$\n\n\
              $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{s_t} + \\epsilon}\\,g_t.$$\n\n\
              What is left of the gradient is roughly its sign: where the slope is steep the step is no longer than where it \
-             is flat. With $\\gamma = 0$ it is the sign exactly, and every step has length $\\eta$.",
+             is flat. With $\\gamma = 0$ it is the sign, but for the tiny $\\epsilon$, and every step has length $\\eta$.",
         );
         let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
         section.panels(
@@ -63,8 +90,11 @@ impl Experiment for Rmsprop {
             "RMSProp on x·cos(0.15πx)",
             3,
             paths.iter().map(panel).collect(),
-            "Without memory, ten steps of exactly ½. With memory the first steps are long, for the mean starts at zero and \
-             is still too small, and the last ones are short.",
+            &section.told(
+                &format!("{} steps from {} with η = {}.", self.steps, self.start, self.lr).replace('-', "−"),
+                "Without memory, ten steps of ½ each. With memory the first steps are long, for the mean starts at zero and \
+                 is still too small, and the last ones are short.",
+            ),
         )?;
         let mut ends = Table::new(["γ", "first step", "last step", "x after the last step"]).decimals(6);
         for (gamma, (_, path)) in self.gammas.iter().zip(&paths) {
@@ -73,6 +103,18 @@ impl Experiment for Rmsprop {
             ends.push([format!("{gamma}").into(), step(1).into(), step(n).into(), path[n].into()]);
         }
         section.table("ends", "Steps and ends.", ends);
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "The first step has length η/√(1 − γ). Is it so for γ = 0.99?",
+                "descent lecture rmsprop --gamma 0.9,0.99 --steps 20",
+            ),
+            (
+                "Without memory the path can come no closer to the minimum than its step is long. What does it do instead?",
+                "descent lecture rmsprop --gamma 0 --steps 30",
+            ),
+        ]);
+        section.readings(&[TIELEMAN_HINTON, D2L_RMSPROP]);
         section.data("steps", &path_table(&paths));
         section
             .source("crates/optim/src/rules/rmsprop.rs", include_str!("../../../optim/src/rules/rmsprop.rs"));

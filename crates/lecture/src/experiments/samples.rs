@@ -1,6 +1,6 @@
 //! The images, and how many batches they make.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -10,6 +10,7 @@ use data::{Batch, Dataset, ImageShape, InMemory, Loader};
 use viz::{ImageGrid, Tile};
 
 use super::Experiment;
+use crate::page::bibliography::CIFAR;
 use crate::page::{Section, Table};
 use crate::subjects::network::rgb;
 
@@ -62,6 +63,10 @@ impl Samples {
 impl Experiment for Samples {
     const TITLE: &'static str = "CIFAR-10";
 
+    fn on(self, data: Option<&Path>, _: Option<&Path>) -> Self {
+        Self { data: data.map(Path::to_owned).or(self.data), ..self }
+    }
+
     fn run(&self, section: &mut Section) -> Result<()> {
         let images = Images::open(self.data.as_deref())?;
         section.text(&format!(
@@ -78,14 +83,15 @@ impl Experiment for Samples {
         };
         let tiles: Vec<Tile> = self.chosen(&images.train).iter().map(tile).collect();
         let grid = |n_columns| {
-            let title = format!("The first images of each class of {}", images.name);
+            let title = format!("From {}", images.name);
             tiles.iter().cloned().fold(ImageGrid::new(title, n_columns), ImageGrid::tile)
         };
         section.plot(
             "images",
             &grid(2 * self.per_class.min(50)),
             &grid(self.per_class.min(3)),
-            "Small images, but one can tell what they show, most of the time.",
+            &format!("The first {} training images of each class, enlarged. One can tell what they show, most of the time.",
+                self.per_class),
         )?;
 
         section.text("An epoch is one pass over all images, in batches; the last batch gets what is left.");
@@ -101,7 +107,20 @@ impl Experiment for Samples {
             let (n_batches, last) = batches?;
             table.push([name.into(), n_images.into(), n_batches.into(), last.into()]);
         }
-        section.table("batches", &format!("Batches of {} images.", self.batch_size), table);
+        section.table(
+            "batches",
+            &format!("Batches of {} images. Those of CIFAR-10 are counted on as many black pixels.", self.batch_size),
+            table,
+        );
+        section.exercises(&[
+            (
+                "For which batch sizes is the last batch of CIFAR-10's training set a whole one? Find three.",
+                "descent lecture samples --batch-size 125",
+            ),
+            ("Look at thirty images of each class: which pairs of classes would you mix up?",
+                "descent lecture samples --per-class 30"),
+        ]);
+        section.readings(&[CIFAR]);
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use optim::{Adam, Elementwise, RmsProp, Sgd};
 use viz::Figure;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{DAUPHIN, KINGMA_BA, ROSENBROCK};
+use crate::page::{Frame, Knob, Section, Table};
 
 /// How long the optimizers run, and how fast.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -52,7 +53,7 @@ pub const SURFACES: [Surface; 3] = [
         minimum: None,
         n_steps: 60,
         rates: [0.05, 0.02, 0.04, 0.06],
-        caption: "All start at the left, a hundredth above the axis. SGD slides down to the saddle and waits there until \
+        caption: "All start at x = −1.3, a hundredth off the axis. SGD slides down to the saddle and waits there until \
                   the tiny slope in y has grown; momentum overshoots, but leaves sooner. RMSProp and Adam divide by the \
                   size of the gradient: for them the tiny slope is a slope like any other, and they turn off at once.",
     },
@@ -94,6 +95,9 @@ const BEALE: [f64; 3] = [1.5, 2.25, 2.625];
 
 /// The names of the optimizers, in the order of their paths.
 pub const OPTIMIZERS: [&str; 4] = ["SGD", "momentum", "RMSProp", "Adam"];
+
+/// The order in which legends and tables have them, by how far they come.
+const FARTHEST_FIRST: [usize; 4] = [3, 1, 2, 0];
 
 impl Surfaces {
     /// The path of each optimizer, the start included.
@@ -137,11 +141,12 @@ impl Experiment for Surfaces {
             let paths = self.paths(surface)?;
             let mut table = Table::new(["", "learning rate", "steps", "x", "y", "f(x, y)"]);
             let mut columns: Vec<(String, Vec<f64>)> = Vec::new();
-            for ((name, path), rate) in OPTIMIZERS.iter().zip(&paths).zip(surface.rates) {
+            for i in FARTHEST_FIRST {
+                let (name, path, rate) = (OPTIMIZERS[i], &paths[i], surface.rates[i]);
                 let [px, py] = path[path.len() - 1];
                 let value = (surface.f)([px, py]);
                 let (rate, n_steps) = (format!("{}", rate * self.speed), path.len() - 1);
-                table.push([(*name).into(), rate.into(), n_steps.into(), px.into(), py.into(), value.into()]);
+                table.push([name.into(), rate.into(), n_steps.into(), px.into(), py.into(), value.into()]);
                 for (axis, axis_name) in ["x", "y"].into_iter().enumerate() {
                     columns.push((
                         format!("{name} {axis_name}"),
@@ -150,31 +155,97 @@ impl Experiment for Surfaces {
                 }
             }
             if surface.name == "rosenbrock" {
-                section.hero(surface.figure(&paths))?;
+                section.hero(surface.figure(&paths, surface.title.to_owned()))?;
             }
-            section.figure(surface.name, surface.figure(&paths), surface.caption)?;
-            section.table(&format!("{}-ends", surface.name), "Where they are after the last step.", table);
+            let figure = surface.figure(&paths, surface.title.to_owned());
+            section.figure(surface.name, figure, &section.told(MAP, surface.caption))?;
+            let gone: Vec<&str> = OPTIMIZERS
+                .iter()
+                .zip(&paths)
+                .filter(|(_, path)| path.last().is_some_and(|end| !surface.is_inside(*end)))
+                .map(|(name, _)| *name)
+                .collect();
+            let caption = match gone.as_slice() {
+                [] => "Where they are after the last step.".to_owned(),
+                gone => format!(
+                    "Where they are after the last step. No longer on the map, which ends where they leave it: {}.",
+                    gone.join(", ")
+                ),
+            };
+            section.table(&format!("{}-ends", surface.name), &caption, table);
             let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
             section.data(&format!("{}-paths", surface.name), &Table::of_columns(columns));
         }
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "Which optimizer suffers most when all rates are doubled, and which hardly notices?",
+                "descent lecture surfaces --speed 2",
+            ),
+            (
+                "How many steps does SGD need on Rosenbrock's function to come as far as Adam in 400?",
+                "descent lecture surfaces --steps 20000",
+            ),
+        ]);
+        section.readings(&[ROSENBROCK, DAUPHIN, KINGMA_BA]);
         Ok(())
     }
 }
 
+/// What all maps have in common.
+const MAP: &str = "A ring marks the start, a large dot the end or where a path leaves the map.";
+
+/// The speeds that the slider has.
+const SPEEDS: [f64; 9] = [0.1, 0.2, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0];
+
+impl Surfaces {
+    /// The paths on Rosenbrock's function under a slider for all four learning rates.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let surface = &SURFACES[1];
+        section.knobs(
+            "turn-speed",
+            &[Knob::new("all rates ×", &SPEEDS, 1.0)],
+            4,
+            |at| {
+                let speedy = Self { speed: self.speed * SPEEDS[at[0]], ..self.clone() };
+                let paths = speedy.paths(surface)?;
+                let loss = |i: usize| {
+                    let end = paths[i].last().map_or(f64::INFINITY, |end| (surface.f)(*end));
+                    if end.is_nan() { f64::INFINITY } else { end }
+                };
+                let reading = vec![
+                    ("f after SGD", loss(0)),
+                    ("f after momentum", loss(1)),
+                    ("f after RMSProp", loss(2)),
+                    ("f after Adam", loss(3)),
+                ];
+                // Every fifth step is dot enough.
+                let thin = |path: &Vec<[f64; 2]>| path.iter().copied().step_by(5).collect::<Vec<_>>();
+                let thin: Vec<Vec<[f64; 2]>> = paths.iter().map(thin).collect();
+                Ok(Frame { figure: surface.figure(&thin, surface.title.to_owned()), reading })
+            },
+            "Each optimizer's rate times the same factor; every fifth step is drawn. A loss that is no number, or a huge one, has run away.",
+        )
+    }
+}
+
 impl Surface {
+    fn is_inside(&self, point: [f64; 2]) -> bool {
+        self.window.iter().zip(point).all(|(&(lo, hi), x)| (lo..=hi).contains(&x))
+    }
+
     /// The map, and on it what lies within of each path up to where it leaves. In the narrow valley one path
     /// covers another, so those that come farthest are drawn first.
-    fn figure(&self, paths: &[Vec<[f64; 2]>]) -> Figure {
+    fn figure(&self, paths: &[Vec<[f64; 2]>], title: String) -> Figure {
         let [x, y] = self.window;
-        let map = Figure::new(self.title)
+        let map = Figure::new(title)
             .x_label("x")
             .y_label("y")
             .x_range(x.0, x.1)
             .y_range(y.0, y.1)
             .contour(x, y, |x, y| (self.f)([x, y]));
-        let farthest_first = [3, 1, 2, 0];
-        let map = farthest_first.into_iter().fold(map, |map, i| {
-            let shown = paths[i].iter().take_while(|point| inside(x, point[0]) && inside(y, point[1]));
+        let map = FARTHEST_FIRST.into_iter().fold(map, |map, i| {
+            let shown = paths[i].iter().take_while(|point| self.is_inside(**point));
             let (xs, ys): (Vec<f64>, Vec<f64>) = shown.map(|point| (point[0], point[1])).unzip();
             map.path(OPTIMIZERS[i], &xs, &ys)
         });
@@ -185,6 +256,3 @@ impl Surface {
     }
 }
 
-fn inside((lo, hi): (f64, f64), x: f64) -> bool {
-    (lo..=hi).contains(&x)
-}

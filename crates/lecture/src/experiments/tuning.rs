@@ -1,6 +1,6 @@
 //! A search for hyperparameters that looks at the test set once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use autograd::Tape;
@@ -15,8 +15,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use viz::Figure;
 
 use super::Experiment;
+use crate::page::bibliography::{BERGSTRA_BENGIO, SNOEK};
 use crate::page::{Cell, Section, Table};
 use crate::subjects::network::Training;
+use crate::subjects::statistics::standard_error;
 
 /// The search.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -138,6 +140,10 @@ impl Tuning {
 impl Experiment for Tuning {
     const TITLE: &'static str = "Hyperparameter tuning";
 
+    fn on(self, data: Option<&Path>, _: Option<&Path>) -> Self {
+        Self { data: data.map(Path::to_owned).or(self.data), ..self }
+    }
+
     fn run(&self, section: &mut Section) -> Result<()> {
         let Search { trials, best, test, split } = self.search()?;
         section.text(INTRODUCTION);
@@ -158,7 +164,10 @@ impl Experiment for Tuning {
                 .x_log()
                 .scatter("", &lrs, &accuracy)
                 .mark("the choice", lrs[best], accuracy[best]),
-            "Each dot is a network. Too small a rate and little has happened yet; too large and little will.",
+            &section.told(
+                "Each dot is a network.",
+                "Too small a rate and little has happened yet; too large and little will.",
+            ),
         )?;
         let mut table =
             Table::new(["trial", "learning rate", "dropout", "weight decay", "validation accuracy, %"]);
@@ -173,14 +182,56 @@ impl Experiment for Tuning {
             ]);
         }
         section.table("trials", "The trials.", table.decimals(1));
+        section.text(&how_sure(&accuracy, best, split.1));
         let table = Table::new(["", "validation accuracy, %", "test accuracy, %"]).row([
             format!("trial {}", best + 1).into(),
             accuracy[best].into(),
             test.accuracy.into(),
         ]);
-        section.table("test", "The choice, on the test set, once.", table.decimals(2));
+        section.table(
+            "test",
+            "The choice, on the test set, once. The best of many on the validation images is partly the luckiest, so it \
+             usually does a little worse here.",
+            table.decimals(2),
+        );
+        section.exercises(&[
+            (
+                "The same search with another split and other draws: does the winner's neighbourhood win again?",
+                "descent lecture tuning --seed 2",
+            ),
+            (
+                "Four times the validation images halve the noise. Do the first two now stand apart?",
+                "descent lecture tuning --images 7000 --validation 4000",
+            ),
+        ]);
+        section.readings(&[BERGSTRA_BENGIO, SNOEK]);
         Ok(())
     }
+}
+
+/// How far the choice is ahead of the second, measured by the noise of so few images.
+fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
+    let noise = standard_error(accuracy[best], n_images);
+    let others = accuracy.iter().enumerate().filter(|(i, _)| *i != best);
+    let Some((second, value)) = others.max_by(|a, b| a.1.total_cmp(b.1)) else {
+        return "With a single trial there is nothing to choose from.".to_owned();
+    };
+    let lead = accuracy[best] - value;
+    // Of a difference of two independent accuracies; on the same images it is somewhat less.
+    let noise_of_lead = noise.hypot(standard_error(*value, n_images));
+    let verdict = match lead / noise_of_lead {
+        ratio if ratio < 1.0 => "that is within the noise, and another set of images might as well have chosen the other",
+        ratio if ratio < 2.0 => "that is more than the noise, but not by much",
+        _ => "that is well beyond the noise",
+    };
+    format!(
+        "> **How sure is the winner?** An accuracy measured on {} images has a standard error of ±{noise:.1} points. Trial {} \
+         is {lead:.1} points ahead of trial {}, where the standard error of a difference is up to ±{noise_of_lead:.1}: \
+         {verdict}.",
+        Cell::from(n_images).display(0),
+        best + 1,
+        second + 1
+    )
 }
 
 const INTRODUCTION: &str = "\

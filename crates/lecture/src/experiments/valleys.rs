@@ -6,7 +6,8 @@ use classifier::ranges::{not_negative, place, within};
 use optim::Sgd;
 
 use super::Experiment;
-use crate::page::{Section, Table};
+use crate::page::bibliography::{D2L_GRADIENT_DESCENT, ROBBINS_MONRO};
+use crate::page::{Frame, Knob, Section, Table};
 use crate::subjects::curve::{NamedPath, WAVE, path_table};
 
 /// Two starts, each with its steps and learning rates.
@@ -59,6 +60,29 @@ impl Valleys {
     }
 }
 
+/// The rates and the starts that the sliders have.
+const RATES: [f64; 16] = [0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 2.0, 2.3, 2.7, 3.0, 3.5, 4.0];
+const STARTS: [f64; 11] = [-12.0, -10.0, -7.0, -5.0, -3.0, 0.0, 3.0, 5.0, 7.0, 10.0, 12.0];
+
+impl Valleys {
+    /// The path under sliders for start and learning rate.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        section.knobs(
+            "turn-lr",
+            &[Knob::new("start", &STARTS, 10.0), Knob::new("η", &RATES, 1.3)],
+            4,
+            |at| {
+                let sgd = Sgd { lr: RATES[at[1]], ..Sgd::default() };
+                let path = WAVE.descend(&sgd, STARTS[at[0]], self.steps)?;
+                let end = path[self.steps];
+                let reading = vec![("x after the last step", end), ("f(x) there", (WAVE.f)(end))];
+                Ok(Frame { figure: WAVE.window("Gradient descent among valleys", &path), reading })
+            },
+            "What is outside the window is cut off; the numbers say where the path ends.",
+        )
+    }
+}
+
 impl Experiment for Valleys {
     const TITLE: &'static str = "Many valleys";
 
@@ -67,7 +91,8 @@ impl Experiment for Valleys {
         section.text(
             "A loss surface has more than one valley. On\n\n\
              $$f(x) = x\\cos(0.15\\pi x)$$\n\n\
-             they lie near −13.7, −1.8, 7.3 and 20.2, each deeper the farther it is from 0. Gradient descent knows only \
+             the four nearest to 0 lie at −1.8, 7.3, −13.7 and 20.2, each deeper than the one before, and so on without end. \
+             Gradient descent knows only \
              the slope under its feet, so which valley it ends in is decided by the start and by the learning rate. In \
              training, the noise of small batches does what the large steps do here: **stochastic** gradient descent \
              estimates the slope from a few samples, and the error of that estimate can shake a network out of a \
@@ -79,17 +104,23 @@ impl Experiment for Valleys {
             "Close to a good minimum",
             3,
             first.iter().map(panel).collect(),
-            "From 10 a small rate walks into the deep valley at 7.27. A larger one jumps from side to side in it; one \
-             larger still throws the path over the hill into the shallow valley at −1.83, where the slopes are gentle \
-             enough for it to settle.",
+            &section.told(
+                &format!("{} steps from {}.", self.steps, self.start).replace('-', "−"),
+                "A small rate walks into the deep valley at 7.27. A larger one jumps from side to side in it; one \
+                 larger still throws the path over the hill into the shallow valley at −1.83, where the slopes are gentle \
+                 enough for it to settle.",
+            ),
         )?;
         section.panels(
             "from-minus-7",
             "On top of a hill",
             3,
             second.iter().map(panel).collect(),
-            "From just right of the hill at −7.27, five steps. Here the largest rate is the one that reaches the deep \
-             valley on the right: no learning rate is good or bad in itself.",
+            &section.told(
+                &format!("{} steps from {}.", self.steps2, self.start2).replace('-', "−"),
+                "The start is just beside the hill at −7.27, towards 0. Here the largest rate is the one that reaches the deep \
+                 valley at 7.27: no learning rate is good or bad in itself.",
+            ),
         )?;
         let mut ends = Table::new(["descent", "steps", "ends at x", "f(x)"]).decimals(6);
         for (name, path) in first.iter().chain(&second) {
@@ -97,6 +128,18 @@ impl Experiment for Valleys {
             ends.push([name.clone().into(), (path.len() - 1).into(), end.into(), (WAVE.f)(end).into()]);
         }
         section.table("ends", "Where the paths end.", ends);
+        self.knob(section)?;
+        section.exercises(&[
+            (
+                "From 10, between which two rates does the path begin to leave the valley at 7.27?",
+                "descent lecture valleys --lr 1.3,1.4,1.6,1.8",
+            ),
+            (
+                "Start on the hill itself, at −7.269388. How long does descent need to notice that it is not a valley?",
+                "descent lecture valleys --start2 -7.269388 --steps2 40",
+            ),
+        ]);
+        section.readings(&[ROBBINS_MONRO, D2L_GRADIENT_DESCENT]);
         section.data("steps-from-10", &path_table(&first));
         section.data("steps-from-minus-7", &path_table(&second));
         section.source("crates/optim/src/rules/sgd.rs", include_str!("../../../optim/src/rules/sgd.rs"));

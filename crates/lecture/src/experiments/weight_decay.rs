@@ -6,11 +6,13 @@ use clap::Args;
 use classifier::ranges::{any_seed, not_negative, within};
 use nn::{Layer, Linear};
 use optim::{Optimizer, Sgd, regularize};
+use rayon::prelude::*;
 use viz::Figure;
 
 use super::Experiment;
 use super::linear_data::{LinearData, Samples};
-use crate::page::{Section, Table};
+use crate::page::bibliography::{D2L_WEIGHT_DECAY, KROGH_HERTZ, LOSHCHILOV_HUTTER};
+use crate::page::{Frame, Knob, Section, Table};
 
 /// The regression and its penalty.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -122,8 +124,12 @@ impl Experiment for WeightDecay {
             "Training and test loss with and without weight decay",
             2,
             panels.collect(),
-            "Without a penalty the training loss falls to nothing and the test loss stays where it is: the samples \
-             are memorised. With λ = 5 both fall together.",
+            &section.told(
+                "Both on one logarithmic scale, the same for all panels.",
+                "Without a penalty the training loss falls to nothing, while the test loss loses two fifths \
+                 and then stays: the samples are memorised. With λ = 5 both fall, and the test loss ends more than ten \
+                 times lower.",
+            ),
         )?;
         let mut table = Table::new(["λ", "epoch", "training loss", "its error alone", "test error"]);
         for (lambda, losses) in self.lambdas.iter().zip(&runs) {
@@ -132,7 +138,18 @@ impl Experiment for WeightDecay {
                 table.push([format!("{lambda}").into(), epoch.into(), train.into(), mse.into(), test.into()]);
             }
         }
-        section.table("losses", "One line per 200 epochs.", table);
+        section.table("losses", "One line per 200 epochs.", table.decimals(5));
+        let mut table = Table::new(["λ", "epoch", "training loss", "test loss"]);
+        for (lambda, epoch, train, test) in LECTURE_PRINTS {
+            table.push([format!("{lambda}").into(), epoch.into(), train.into(), test.into()]);
+        }
+        section.table(
+            "as-printed",
+            "What the lecture prints, with random numbers of its own: λ = 0 and λ = 5. Its training loss has the penalty in \
+             it.",
+            table,
+        );
+        self.knob(section)?;
         section.text(AFTER);
         for (lambda, losses) in self.lambdas.iter().zip(&runs) {
             let columns = [
@@ -144,20 +161,91 @@ impl Experiment for WeightDecay {
             let columns = columns.map(|(name, column)| (name.to_owned(), column.as_slice()));
             section.data(&format!("lambda-{lambda}"), &Table::of_columns(columns));
         }
+        section.exercises(&[
+            (
+                "How large must λ be before the test loss gets worse again? Turn the slider, then look closer.",
+                "descent lecture weight-decay --lambda 1,5,20,100",
+            ),
+            (
+                "Give the model as many samples as weights. What is left of the gap without a penalty?",
+                "descent lecture weight-decay --samples 400 --lambda 0,5",
+            ),
+            (
+                "Does a longer training without a penalty ever close the gap?",
+                "descent lecture weight-decay --epochs 5000 --lambda 0",
+            ),
+        ]);
+        section.readings(&[D2L_WEIGHT_DECAY, KROGH_HERTZ, LOSHCHILOV_HUTTER]);
         section.source("crates/optim/src/regularize.rs", include_str!("../../../optim/src/regularize.rs"));
         Ok(())
     }
 }
 
+/// What the lecture prints: (λ, epoch, training loss, test loss).
+pub const LECTURE_PRINTS: [(f64, usize, f64, f64); 10] = [
+    (0.0, 0, 0.3230, 0.4413),
+    (0.0, 200, 0.0165, 0.3265),
+    (0.0, 400, 0.0023, 0.3051),
+    (0.0, 600, 0.0005, 0.2979),
+    (0.0, 800, 0.0002, 0.2950),
+    (5.0, 0, 1.1423, 0.2795),
+    (5.0, 200, 0.1009, 0.0429),
+    (5.0, 400, 0.0218, 0.0185),
+    (5.0, 600, 0.0116, 0.0153),
+    (5.0, 800, 0.0103, 0.0150),
+];
+
+/// The strengths that the slider has.
+const LAMBDAS: [f64; 13] = [0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0];
+
+impl WeightDecay {
+    /// The test loss under a slider for λ.
+    fn knob(&self, section: &mut Section) -> Result<()> {
+        let runs: Vec<Losses> =
+            LAMBDAS.par_iter().map(|&lambda| self.train(lambda)).collect::<Result<_>>()?;
+        // A hundred points make the curve.
+        let stride = self.epochs.div_ceil(100);
+        let epochs: Vec<f64> = (0..self.epochs).step_by(stride).map(|epoch| epoch as f64).collect();
+        let thin = |losses: &[f64]| losses.iter().copied().step_by(stride).collect::<Vec<f64>>();
+        let losses = runs.iter().flat_map(|run| [&run.train_mse, &run.test]).flatten();
+        let losses = losses.filter(|loss| loss.is_finite() && **loss > 0.0);
+        let (lo, hi) = losses.fold((f64::INFINITY, 0.0f64), |(lo, hi), &loss| (lo.min(loss), hi.max(loss)));
+        section.knobs(
+            "turn-lambda",
+            &[Knob::new("λ", &LAMBDAS, 5.0)],
+            5,
+            |at| {
+                let run = &runs[at[0]];
+                let last = self.epochs - 1;
+                let figure = Figure::new("Error without the penalty")
+                    .x_label("epoch")
+                    .y_label("mean squared error")
+                    .y_log()
+                    .y_range(lo / 1.5, hi * 1.5)
+                    .line("training", &epochs, &thin(&run.train_mse))
+                    .line("test", &epochs, &thin(&run.test));
+                let reading =
+                    vec![("training error at the end", run.train_mse[last]), ("test error at the end", run.test[last])];
+                Ok(Frame { figure, reading })
+            },
+            &section.told(
+                "The same regression at thirteen strengths of the penalty, all of them trained beforehand.",
+                "A little penalty helps a little; too much, and the weights cannot leave zero.",
+            ),
+        )
+    }
+}
+
 const INTRODUCTION: &str = "\
-Two hundred weights and fifty samples: there are endlessly many ways to meet every training point exactly, and nearly \
+More weights than samples, as here 200 and 50: there are endlessly many ways to meet every training point exactly, and nearly \
 all of them are wrong elsewhere. Weight decay makes large weights expensive, so that of all fits the smallest wins:
 
 $$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2$$
 
 Its gradient is that of the loss and a pull towards zero:
 
-$$\\frac{\\partial}{\\partial p_i} = \\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
+$$\\frac{\\partial}{\\partial p_i}\\Bigl(L + \\frac{\\lambda}{2}\\sum_j p_j^2\\Bigr) = \
+\\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
 
 The two sums are the two levels at which parameters come: the inner one runs over the elements of a tensor, the outer \
 one over the tensors of the model. The ½ is there to vanish in the derivative.";

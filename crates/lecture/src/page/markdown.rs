@@ -39,7 +39,7 @@ fn with_formulas(event: Event<'_>) -> Event<'_> {
 }
 
 #[track_caller]
-fn mathml(tex: &str, display_mode: DisplayMode) -> String {
+pub(super) fn mathml(tex: &str, display_mode: DisplayMode) -> String {
     let storage = Storage::new();
     let events: Result<Vec<_>, _> = Parser::new(tex, &storage).collect();
     let events = events.unwrap_or_else(|error| panic!("the formula {tex:?}: {error}"));

@@ -1,24 +1,41 @@
 //! The page: one self-contained HTML file with a table of contents, in light and dark colours.
 
+pub mod bibliography;
+mod book;
 mod highlight;
+mod knobs;
 mod markdown;
 mod section;
 mod table;
 
 use std::fmt::Write as _;
 
+use bibliography::{COURSE, D2L, LECTURE};
 use markdown::{escape, html};
 
+pub use book::book_page;
+pub use knobs::{Frame, Knob};
 pub use section::Section;
 pub use table::{Cell, Table};
 
 const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("knobs.js");
 
-const INTRODUCTION: &str = "\
-Everything on this page was computed a moment ago, by the code that it shows: no figure was drawn by hand and no \
-number was typed in. The rules, layers and initialisations are those of the library, each a short file of its own, \
-one click away from what it does. Every experiment is a command, and its parameters are flags, so that each “what \
-if” is a line in the terminal.";
+/// The page loads nothing: its styles, its script and its images are in it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+
+/// What the page is, whom it follows, and what on it was not computed for it.
+fn introduction() -> String {
+    format!(
+        "This page does the experiments of a lecture again, and some beyond them: [{}]({}) by Ismayil Shahaliyev, of the \
+         course [{}]({}) at ADA University, which in turn draws on the book [{}]({}). The text is our own.\n\n\
+         Figures and tables were computed when the page was made, by the code that stands under each section. What was \
+         not computed is said where it stands: what the lecture printed, the fifty epochs of 5.3, which are a run kept on \
+         record, and the numbers that follow from a formula. Each experiment is a command with flags (`cargo install --path \
+         crates/descent` brings it), and where there are sliders, the library has computed every position beforehand.",
+        LECTURE.title, LECTURE.at, COURSE.title, COURSE.at, D2L.title, D2L.at
+    )
+}
 
 /// The sections as one page, with a chapter's heading where a chapter begins.
 pub(crate) fn page(sections: &[Section]) -> String {
@@ -51,26 +68,32 @@ pub(crate) fn page(sections: &[Section]) -> String {
     }
     main += "</section>\n";
     contents += "</ol></li>";
-    let introduction = if sections.len() > 1 { html(INTRODUCTION) } else { String::new() };
+    let introduction = if sections.len() > 1 { html(&introduction()) } else { String::new() };
     let hero = sections.iter().filter(|_| sections.len() > 1).find_map(|section| section.hero.as_deref());
     let hero =
         hero.map_or(String::new(), |svg| format!("<div class=\"hero\" aria-hidden=\"true\">{svg}</div>"));
+    let script = match main.contains("<figure class=\"knobs\"") {
+        true => format!("<script>\n{SCRIPT}</script>\n"),
+        false => String::new(),
+    };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Descent</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#main\">To the text</a>\n\
          <header><div><p class=\"brand\">Descent</p><h1>{title}</h1>{introduction}</div>{hero}</header>\n\
          <div class=\"columns\"><nav aria-label=\"Contents\"><p>Contents</p><ol>{contents}</ol></nav>\n\
          <main id=\"main\">\n{main}</main></div>\n\
-         <footer><p>Made by <code>descent lecture</code>, version {}. Same flags, same bytes.</p></footer>\n\
-         </body>\n</html>\n",
+         <footer><p>Made by <code>descent lecture</code>, version {}. The same flags make the same \
+         page, byte for byte, on processors with the same vector instructions.</p></footer>\n\
+         {script}</body>\n</html>\n",
         env!("CARGO_PKG_VERSION")
     )
 }
 
-/// One section: its text and figures, then how to reproduce it and its source code.
+/// One section: its text and figures, exercises, what to read, then how to reproduce it and its source code.
 fn body(section: &Section, number: &str) -> String {
     let name = &section.name;
     let links: Vec<String> = section
@@ -83,12 +106,19 @@ fn body(section: &Section, number: &str) -> String {
         true => String::new(),
         false => format!(" Its numbers: {}.", links.join(", ")),
     };
+    let list = |heading: &str, tag: &str, items: &str| match items {
+        "" => String::new(),
+        items => format!("<h4>{heading}</h4>\n<{tag}>\n{items}</{tag}>\n"),
+    };
     format!(
         "<section class=\"experiment\" aria-labelledby=\"{name}\">\n<h3 id=\"{name}\"><span>{number}</span> {}</h3>\n{}\
+         <div class=\"onward\">{}{}</div>\
          <div class=\"workshop\"><p>Make it yours: <code>descent lecture {name} --help</code>.{numbers}</p>\n\
          {}</div>\n</section>\n",
         escape(section.title),
         section.body,
+        list("Exercises", "ol", &section.exercises),
+        list("To read", "ul", &section.readings),
         section.sources
     )
 }

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use viz::{Figure, Grid, Plot, Theme};
 
+use super::bibliography::Reading;
 use super::highlight;
+use super::knobs::{self, Frame, Knob};
 use super::markdown::{escape, html, inline_html};
 use super::table::Table;
 
@@ -17,16 +19,22 @@ pub struct Section {
     pub(super) sources: String,
     pub(super) downloads: Vec<String>,
     pub(super) hero: Option<String>,
+    pub(super) exercises: String,
+    pub(super) readings: String,
+    /// Whether it is made without flags.
+    pub(crate) is_default: bool,
     terminal: String,
     files: Vec<(String, Vec<u8>)>,
 }
 
 /// Width and height of a figure: for a wide page, and for a phone held upright.
 const WIDE: (u32, u32) = (680, 400);
-const NARROW: (u32, u32) = (360, 300);
-const HERO: (u32, u32) = (400, 290);
-/// One of several panels, placed side by side or one below the other as the width allows.
-const PANEL: (u32, u32) = (340, 270);
+const NARROW: (u32, u32) = (328, 300);
+const HERO: (u32, u32) = (328, 270);
+/// One of several panels, placed side by side or one below the other as the width allows: no wider than the narrowest
+/// place that the page has for it, so that its letters never shrink. Two columns have more room than three.
+const PANEL: (u32, u32) = (276, 230);
+const PANEL_OF_TWO: (u32, u32) = (330, 264);
 
 impl Section {
     pub(crate) fn new(chapter: &'static str, module: &str, title: &'static str) -> Self {
@@ -40,6 +48,9 @@ impl Section {
             sources,
             downloads: Vec::new(),
             hero: None,
+            exercises: String::new(),
+            readings: String::new(),
+            is_default: true,
             terminal,
             files: Vec::new(),
         }
@@ -54,9 +65,14 @@ impl Section {
         self.body += &html(markdown);
     }
 
-    /// Text in columns of characters, as a terminal shows it.
-    pub fn listing(&mut self, text: &str) {
-        self.body += &format!("<pre tabindex=\"0\"><code>{}</code></pre>\n", escape(text));
+    /// The first text, which holds whatever the flags; and the second one behind it where no flag was given, for it says
+    /// what the numbers of that run show.
+    pub fn told(&self, always: &str, of_defaults: &str) -> String {
+        match (self.is_default, always) {
+            (false, _) => always.to_owned(),
+            (true, "") => of_defaults.to_owned(),
+            (true, _) => format!("{always} {of_defaults}"),
+        }
     }
 
     /// A figure across the page, also drawn for narrow screens; the caption (Markdown) says what to see.
@@ -97,9 +113,10 @@ impl Section {
         caption: &str,
     ) -> Result<()> {
         let mut svgs = String::new();
-        let mut grid = Grid::new(title, n_columns).panel_size(PANEL.0, PANEL.1);
+        let size = if n_columns == 2 { PANEL_OF_TWO } else { PANEL };
+        let mut grid = Grid::new(title, n_columns).panel_size(size.0, size.1);
         for panel in panels {
-            let panel = panel.size(PANEL.0, PANEL.1);
+            let panel = panel.size(size.0, size.1);
             svgs += &panel.svg(Theme::Auto)?;
             grid = grid.panel(panel);
         }
@@ -119,6 +136,41 @@ impl Section {
             format!("<div class=\"wide natural\">{wide}</div><div class=\"narrow natural\">{narrow}</div>");
         self.place("figure", &content, caption);
         Ok(())
+    }
+
+    /// A figure with sliders: `frame` draws each position of `knobs`, one index a slider. Beside the page, what is read at
+    /// every position is `NAME.csv`. The caption is Markdown.
+    ///
+    /// # Errors
+    /// When a frame fails or has nothing to draw.
+    pub fn knobs(
+        &mut self,
+        name: &str,
+        knobs: &[Knob],
+        decimals: usize,
+        frame: impl Fn(&[usize]) -> Result<Frame> + Sync,
+        caption: &str,
+    ) -> Result<()> {
+        let (content, table) = knobs::draw(knobs, decimals, frame)?;
+        self.place("knobs", &content, caption);
+        self.data(name, &table);
+        Ok(())
+    }
+
+    /// Questions, each with the command that answers it.
+    pub fn exercises(&mut self, exercises: &[(&str, &str)]) {
+        for (question, command) in exercises {
+            self.exercises +=
+                &format!("<li>{}<br><code>{}</code></li>\n", inline_html(question), escape(command));
+        }
+    }
+
+    /// Where the subject comes from and is told at length.
+    pub fn readings(&mut self, readings: &[Reading]) {
+        for Reading { by, title, at } in readings {
+            self.readings +=
+                &format!("<li>{}: <a href=\"{at}\">{}</a></li>\n", escape(by), escape(title));
+        }
     }
 
     /// A small table on the page and as `NAME.csv`; the caption is Markdown.

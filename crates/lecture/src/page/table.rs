@@ -19,6 +19,8 @@ pub enum Cell {
     Number(f64),
     /// A number of any magnitude: three digits on the page, all digits in the CSV.
     Digits(f64),
+    /// A share in percent, of which the page shows two places.
+    Percent(f64),
     /// A count.
     Count(u64),
     /// Words.
@@ -57,13 +59,14 @@ impl Cell {
             Self::Count(n) => grouped(*n),
             Self::Number(x) => number(*x, decimals),
             Self::Digits(x) => digits(*x),
+            Self::Percent(x) => number(*x, 2),
         }
     }
 
     /// As programs read it: every digit.
     fn csv(&self) -> String {
         match self {
-            Self::Number(x) | Self::Digits(x) => x.to_string(),
+            Self::Number(x) | Self::Digits(x) | Self::Percent(x) => x.to_string(),
             Self::Count(n) => n.to_string(),
             Self::Text(text) if text.contains([',', '"', '\n']) => {
                 format!("\"{}\"", text.replace('"', "\"\""))
@@ -132,24 +135,44 @@ impl Table {
         std::iter::once(line(header)).chain(rows).collect()
     }
 
-    /// The table as HTML, under its caption.
+    /// The table as HTML, under its caption. A screen too narrow for it shows each row as a block of its own, in which
+    /// every number stands beside the name of its column.
     pub(super) fn html(&self, caption: &str) -> String {
-        let mut html = format!("<div class=\"table\"><table><caption>{caption}</caption><thead><tr>");
+        let class = if self.is_wide() { " class=\"stacks\"" } else { "" };
+        let mut html = format!(
+            "<div class=\"table\"><table role=\"table\"{class}><caption>{caption}</caption><thead><tr role=\"row\">"
+        );
         for (i, name) in self.columns.iter().enumerate() {
             let class = if self.rows.iter().all(|row| row[i].is_text()) { " class=\"words\"" } else { "" };
-            write!(html, "<th scope=\"col\"{class}>{}</th>", escape(name)).expect("a string takes all");
+            write!(html, "<th scope=\"col\" role=\"columnheader\"{class}>{}</th>", escape(name))
+                .expect("a string takes all");
         }
         html += "</tr></thead><tbody>";
         for row in &self.rows {
-            html += "<tr>";
-            for cell in row {
+            html += "<tr role=\"row\">";
+            for (cell, name) in row.iter().zip(&self.columns) {
                 let class = if cell.is_text() { " class=\"words\"" } else { "" };
-                let text = escape(&cell.display(self.decimals));
-                write!(html, "<td{class}>{text}</td>").expect("a string takes all");
+                let (name, text) = (escape(name), escape(&cell.display(self.decimals)));
+                write!(html, "<td role=\"cell\"{class} data-column=\"{name}\"><span>{text}</span></td>")
+                    .expect("a string takes all");
             }
             html += "</tr>";
         }
         html + "</tbody></table></div>\n"
+    }
+
+    /// Whether its rows are wider than a telephone held upright.
+    fn is_wide(&self) -> bool {
+        const WIDEST: usize = 40;
+        let longest_word = |text: &str| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+        let column = |(i, name): (usize, &String)| {
+            let cells = self.rows.iter().map(|row| match &row[i] {
+                Cell::Text(text) => longest_word(text),
+                cell => cell.display(self.decimals).chars().count(),
+            });
+            cells.max().unwrap_or(0).max(longest_word(name)) + 2
+        };
+        self.columns.iter().enumerate().map(column).sum::<usize>() > WIDEST
     }
 
     /// The table in columns of characters.
@@ -163,14 +186,19 @@ impl Table {
     }
 }
 
-/// A number with `decimals` places and a true minus sign; as a power of ten where it is so small or so large
-/// that places would hide it.
+/// A number with `decimals` places and a true minus sign; from a thousand on without places and with commas; as a power
+/// of ten where it is so small or so large that places would hide it.
 pub(super) fn number(x: f64, decimals: usize) -> String {
+    if x.is_infinite() {
+        return if x > 0.0 { "∞" } else { "−∞" }.to_owned();
+    }
     let smallest = 0.5 * 10f64.powi(-(decimals as i32));
     let text = if x != 0.0 && x.is_finite() && (x.abs() < 10.0 * smallest || x.abs() >= 1e7) {
         let text = format!("{x:.2e}");
         let (mantissa, exponent) = text.split_once('e').expect("it was written with an exponent");
         format!("{mantissa}·10{}", superscript(exponent))
+    } else if x.is_finite() && (x.abs() / smallest / 2.0).round() * smallest * 2.0 >= 1000.0 {
+        format!("{}{}", if x < 0.0 { "-" } else { "" }, grouped(x.abs().round() as u64))
     } else {
         format!("{x:.decimals$}")
     };
@@ -209,11 +237,13 @@ mod tests {
     fn numbers_read_well_and_lose_nothing_in_the_csv() {
         assert_eq!(
             [-1.25, 0.0, 3.352e-4, 1e-7, 12416.2, f64::NAN].map(|x| number(x, 3)),
-            ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12416.200", "NaN"]
+            ["−1.250", "0.000", "3.35·10⁻⁴", "1.00·10⁻⁷", "12,416", "NaN"]
         );
+        assert_eq!([999.7, -8669.4, 338_266.567].map(|x| number(x, 1)), ["999.7", "−8,669", "338,267"]);
+        assert_eq!(Cell::Percent(68.21).display(4), "68.21");
         assert_eq!(
             [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, 12_345.6].map(digits),
-            ["0.00", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "12346"]
+            ["0.00", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "12,346"]
         );
         assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
         let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);
@@ -224,6 +254,13 @@ mod tests {
     fn the_page_escapes_what_stands_in_cells() {
         let html = Table::new(["a<b"]).row(["<script>".into()]).html("caption");
         assert!(html.contains("a&lt;b") && html.contains("&lt;script&gt;") && !html.contains("<script>"));
+    }
+
+    #[test]
+    fn a_table_that_is_wider_than_a_telephone_can_stack() {
+        let of = |n: usize| Table::new((0..n).map(|i| format!("column {i}"))).row((0..n).map(|_| 0.5.into()));
+        assert!(!of(3).html("").contains("stacks") && of(6).html("").contains("stacks"));
+        assert!(of(6).html("").contains("data-column=\"column 5\""));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub const WAVELET: Curve =
     };
 
 impl Curve {
+    // ANCHOR: descend
     /// Where `rule` goes from `start` in `n_steps` steps along the derivative; the start comes first.
     ///
     /// # Errors
@@ -53,6 +54,7 @@ impl Curve {
         }
         Ok(path)
     }
+    // ANCHOR_END: descend
 
     /// The function over a window that is wide enough for the path, and the path on it.
     pub fn figure(&self, title: String, window: (f64, f64), path: &[f64]) -> Figure {
@@ -63,6 +65,21 @@ impl Curve {
             .x_label("x")
             .y_label("f(x)")
             .function(self.label, lo, hi, self.f)
+            .path("descent", path, &heights)
+    }
+}
+
+impl Curve {
+    /// The function over a window that is the same for every path, and what lies in it of a path.
+    pub fn window(&self, title: &str, path: &[f64]) -> Figure {
+        let window = (-16.0, 26.0);
+        let heights: Vec<f64> = path.iter().copied().map(self.f).collect();
+        Figure::new(title)
+            .x_label("x")
+            .y_label("f(x)")
+            .x_range(window.0, window.1)
+            .y_range(-24.0, 24.0)
+            .function(self.label, window.0, window.1, self.f)
             .path("descent", path, &heights)
     }
 }

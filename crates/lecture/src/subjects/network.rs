@@ -1,7 +1,7 @@
 //! The trained network that several experiments look into: trained on the spot once, or read from a file.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -11,10 +11,10 @@ use classifier::ranges::{any_seed, within};
 use classifier::{Evaluation, Images, Score, model};
 use data::{Batch, Dataset, Loader, Normalize, Subset};
 use foreign_text::{Foreign, shown_path};
-use nn::{Layer, Sequential, models};
+use nn::{Layer, Row, Sequential, Summary, models};
 use optim::{Adam, AnyRule, Optimizer};
 
-use crate::page::Cell;
+use crate::page::{Cell, Table};
 
 /// Which network, on which images.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Args)]
@@ -68,6 +68,15 @@ pub struct Trained {
 static TRAINED: Mutex<Option<HashMap<NetworkFlags, Arc<Trained>>>> = Mutex::new(None);
 
 impl NetworkFlags {
+    /// The same with the images in a folder and the weights in a file, where they are given.
+    pub(crate) fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        Self {
+            data: data.map(Path::to_owned).or(self.data),
+            model: model.map(Path::to_owned).or(self.model),
+            ..self
+        }
+    }
+
     /// The network, trained the first time that it is asked for.
     ///
     /// # Errors
@@ -235,6 +244,20 @@ impl Trained {
         let Normalize { mean, std } = &self.normalize;
         rgb.iter().enumerate().map(|(i, &b)| (f32::from(b) / 255.0 - mean[i % 3]) / std[i % 3]).collect()
     }
+}
+
+/// A network's layers as a table of the page, the sum last.
+pub(crate) fn summary_table(summary: &Summary) -> Table {
+    let mut table = Table::new(["", "layer", "output", "parameters"]);
+    for Row { path, layer, output, n_params } in &summary.rows {
+        table.push([
+            path.as_str().into(),
+            layer.as_str().into(),
+            format!("{output:?}").into(),
+            (*n_params).into(),
+        ]);
+    }
+    table.row(["".into(), "all".into(), "".into(), summary.n_params().into()])
 }
 
 /// An image of a set, three bytes for each pixel, row by row.

@@ -10,6 +10,12 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
+/// The standard error of an accuracy in percent, measured on `n` images.
+pub(crate) fn standard_error(accuracy: f64, n: usize) -> f64 {
+    let p = accuracy / 100.0;
+    100.0 * (p * (1.0 - p) / n as f64).sqrt()
+}
+
 /// The sample variance, with denominator n − 1; NaN for fewer than two values.
 pub(crate) fn variance(values: &[f64]) -> f64 {
     let mean = mean(values);

@@ -10,6 +10,7 @@ pub fn relu_backward(dy: &[f64], x: &[f64]) -> Vec<f64> {
     leaky_relu_backward(dy, x, 0.0)
 }
 
+// ANCHOR: leaky_relu
 /// x where x > 0, slope · x elsewhere.
 pub fn leaky_relu_forward(x: &[f64], slope: f64) -> Vec<f64> {
     x.iter().map(|&x| if x > 0.0 { x } else { slope * x }).collect()
@@ -19,6 +20,7 @@ pub fn leaky_relu_forward(x: &[f64], slope: f64) -> Vec<f64> {
 pub fn leaky_relu_backward(dy: &[f64], x: &[f64], slope: f64) -> Vec<f64> {
     dy.iter().zip(x).map(|(dy, &x)| if x > 0.0 { *dy } else { slope * dy }).collect()
 }
+// ANCHOR_END: leaky_relu
 
 /// 1 / (1 + exp(−x)).
 pub fn sigmoid_forward(x: &[f64]) -> Vec<f64> {

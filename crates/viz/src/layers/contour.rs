@@ -183,7 +183,7 @@ impl Layer for Contour {
     /// The heights, where no path covers them.
     fn draw_above(&self, panel: &mut Panel, _: usize) {
         let Some(ground) = self.ground_of(panel) else { return };
-        let style = TextStyle::new(9.5, MUTED, Anchor::Middle, Anchor::Middle);
+        let style = TextStyle::new(11.5, MUTED, Anchor::Middle, Anchor::Middle);
         for &level in &ground.levels.heights {
             if let Some(longest) = self.isolines(ground, level).iter().max_by_key(|line| line.len()) {
                 let label = ticks::significant(level, ground.levels.n_digits.max(3));
