@@ -81,7 +81,8 @@ fn documented(metadata: &Value) -> Result<Vec<Documented>> {
 fn with_files(html: &str, one: &Documented, all: &[Documented], root: &Path, doc: &Path) -> Result<String> {
     let mut out = String::new();
     let mut rest = html;
-    while let Some(at) = ["href=\"", "src=\""].iter().filter_map(|a| rest.find(a).map(|i| i + a.len())).min() {
+    while let Some(at) = ["href=\"", "src=\""].iter().filter_map(|a| rest.find(a).map(|i| i + a.len())).min()
+    {
         out += &rest[..at];
         rest = &rest[at..];
         let end = rest.find('"').context("an attribute that does not end")?;
@@ -93,12 +94,20 @@ fn with_files(html: &str, one: &Documented, all: &[Documented], root: &Path, doc
 }
 
 /// Where a link of a front page is to lead instead, if rustdoc made no such page.
-fn target(link: &str, one: &Documented, all: &[Documented], root: &Path, doc: &Path) -> Result<Option<String>> {
+fn target(
+    link: &str,
+    one: &Documented,
+    all: &[Documented],
+    root: &Path,
+    doc: &Path,
+) -> Result<Option<String>> {
     let path = link.split('#').next().unwrap_or_default();
     let is_elsewhere = path.is_empty() || path.contains(':') || doc.join(&one.module).join(path).exists();
     let found = one.folder.join(path).canonicalize().ok().filter(|_| !is_elsewhere);
     let Some(found) = found else { return Ok(None) };
-    if let Some(other) = all.iter().find(|other| other.folder == found || other.folder.join("README.md") == found) {
+    if let Some(other) =
+        all.iter().find(|other| other.folder == found || other.folder.join("README.md") == found)
+    {
         return Ok(Some(format!("../{}/index.html", other.module)));
     }
     let Ok(inside) = found.strip_prefix(root) else { return Ok(None) };
@@ -116,7 +125,8 @@ fn start_page(crates: &[Documented]) -> String {
     let mut rows = String::new();
     for Documented { name, module, about, .. } in crates {
         let about = about.replace('&', "&amp;").replace('<', "&lt;");
-        writeln!(rows, "<dt><a href=\"{module}/index.html\">{name}</a></dt><dd>{about}</dd>").expect("a string takes all");
+        writeln!(rows, "<dt><a href=\"{module}/index.html\">{name}</a></dt><dd>{about}</dd>")
+            .expect("a string takes all");
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -138,7 +148,9 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let root = folder.path().canonicalize()?;
         let doc = root.join("target/doc");
-        for (path, text) in [("crates/a/x/p.svg", "p"), ("crates/b/README.md", "b"), ("target/doc/a/struct.S.html", "")] {
+        for (path, text) in
+            [("crates/a/x/p.svg", "p"), ("crates/b/README.md", "b"), ("target/doc/a/struct.S.html", "")]
+        {
             fs::create_dir_all(root.join(path).parent().context("in a folder")?)?;
             fs::write(root.join(path), text)?;
         }

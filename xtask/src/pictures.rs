@@ -44,7 +44,10 @@ pub fn run(args: &Args) -> Result<()> {
     let program = match &args.program {
         Some(program) => fs::canonicalize(program).with_context(|| format!("no {}", program.display()))?,
         None => {
-            let built = Command::new("cargo").args(["build", "--release", "-p", "descent"]).current_dir(root).status();
+            let built = Command::new("cargo")
+                .args(["build", "--release", "-p", "descent"])
+                .current_dir(root)
+                .status();
             ensure!(built.context("cannot run cargo")?.success(), "descent was not built");
             root.join("target/release/descent")
         }
@@ -70,7 +73,8 @@ fn record(program: &Path) -> Result<Vec<Line>> {
         .spawn()
         .with_context(|| format!("cannot run {}", program.display()))?;
     let output = BufReader::new(child.stdout.take().context("its output is a pipe")?);
-    let stamped = |text: std::io::Result<String>| Ok(Line { text: text?, at: started.elapsed().as_secs_f64() });
+    let stamped =
+        |text: std::io::Result<String>| Ok(Line { text: text?, at: started.elapsed().as_secs_f64() });
     let lines = output.lines().map(stamped).collect::<Result<_>>()?;
     ensure!(child.wait()?.success(), "{} failed", program.display());
     Ok(lines)
@@ -117,10 +121,10 @@ fn row(i: usize, text: &str, delay: f64, color: &str) -> String {
     let (x, y) = (MARGIN + n_spaces as f64 * ADVANCE, MARGIN + (i as f64 + 0.75) * LINE_HEIGHT);
     let width = trimmed.chars().count() as f64 * ADVANCE;
     let mut row = String::new();
-    write!(
+    writeln!(
         row,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{width:.1}\" lengthAdjust=\"spacingAndGlyphs\" \
-         xml:space=\"preserve\" fill=\"{color}\" style=\"animation-delay: {delay:.2}s\">{}</text>\n",
+         xml:space=\"preserve\" fill=\"{color}\" style=\"animation-delay: {delay:.2}s\">{}</text>",
         escape(trimmed)
     )
     .expect("a string takes all");
@@ -133,11 +137,13 @@ fn escape(text: &str) -> String {
 
 /// The head of the page as Chromium draws it.
 fn photograph(page: &Path, picture: &Path) -> Result<()> {
-    let page = fs::canonicalize(page)
-        .with_context(|| format!("no {}: `descent lecture` makes it, --page names another", page.display()))?;
+    let page = fs::canonicalize(page).with_context(|| {
+        format!("no {}: `descent lecture` makes it, --page names another", page.display())
+    })?;
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let is_there = |name: &&&str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
-    let browser = browsers.iter().find(is_there).context("no Chromium on the PATH takes the page's picture")?;
+    let browser =
+        browsers.iter().find(is_there).context("no Chromium on the PATH takes the page's picture")?;
     let profile = tempfile::tempdir().context("cannot make a folder for the browser")?;
     let done = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])

@@ -65,7 +65,8 @@ pub fn lecture(args: &LectureArgs) -> Result<()> {
         return say(list().trim_end());
     }
     let network = [("--data", &args.data), ("--model", &args.model)];
-    if let (Some(_), Some((flag, _))) = (&args.experiment, network.iter().find(|(_, value)| value.is_some())) {
+    if let (Some(_), Some((flag, _))) = (&args.experiment, network.iter().find(|(_, value)| value.is_some()))
+    {
         bail!("{flag} before the experiment's name is for all experiments: give it behind the name");
     }
     prepare(&args.out)?;

@@ -228,7 +228,12 @@ fn every_quote_is_there_and_quotes_are_all_that_is_not_compiled() {
                 _ => panic!("{}: a block of {language:?}: {code}", chapter.display()),
             }
         }
-        assert_eq!(n_ignored, n_quotes_here, "{}: code that is neither quoted nor compiled", chapter.display());
+        assert_eq!(
+            n_ignored,
+            n_quotes_here,
+            "{}: code that is neither quoted nor compiled",
+            chapter.display()
+        );
         n_quotes += n_quotes_here;
     }
     assert!(n_quotes > 15, "only {n_quotes} quotes were found");
@@ -272,7 +277,11 @@ fn every_formula_is_tex_and_every_link_leads_to_a_page_of_the_book() {
             let path = path.unwrap_or_else(|e| panic!("{}: {link}: {e}", chapter.display()));
             let path = path.strip_prefix(docs().canonicalize().unwrap()).unwrap().to_owned();
             let is_page = path.extension().is_some_and(|ending| ending == "md");
-            assert!(!is_page || listed.contains(&path), "{}: {link} is no page of the book", chapter.display());
+            assert!(
+                !is_page || listed.contains(&path),
+                "{}: {link} is no page of the book",
+                chapter.display()
+            );
         }
     }
     assert!(n_formulas > 25, "{n_formulas} formulas");

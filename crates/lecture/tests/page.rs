@@ -69,7 +69,11 @@ fn the_page_needs_nothing_from_outside() {
     for reference in [" src=", "url(", "@import", "<link rel=\"stylesheet"] {
         assert!(!html.contains(reference), "the page has {reference}");
     }
-    assert_eq!(html.matches("href=\"http").count(), html.matches("<a href=\"https://").count(), "links to read, no more");
+    assert_eq!(
+        html.matches("href=\"http").count(),
+        html.matches("<a href=\"https://").count(),
+        "links to read, no more"
+    );
     assert!(html.contains("default-src 'none'"), "and the browser is told so");
     assert_eq!(html.matches("<script>").count(), 1);
     assert_eq!(html.matches("<script type=\"application/json\">").count(), html.matches("<script ").count());
@@ -91,7 +95,9 @@ fn the_page_needs_nothing_from_outside() {
 
 #[test]
 fn nothing_that_is_written_in_a_figure_is_cut_off() {
-    for section in fs::read_dir(page()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+    for section in
+        fs::read_dir(page()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+    {
         for file in fs::read_dir(section).unwrap().map(|entry| entry.unwrap().path()) {
             let is_svg = file.extension().is_some_and(|ending| ending == "svg");
             let text = if is_svg { fs::read_to_string(&file).unwrap() } else { String::new() };
@@ -116,7 +122,8 @@ fn every_section_ends_with_exercises_whose_commands_are_understood() {
     for section in sections {
         let name = section.split("<h3 id=\"").nth(1).unwrap().split('"').next().unwrap();
         let exercises = section.split("<h4>Exercises</h4>").nth(1);
-        let exercises = exercises.unwrap_or_else(|| panic!("{name} has no exercises")).split("</ol>").next().unwrap();
+        let exercises =
+            exercises.unwrap_or_else(|| panic!("{name} has no exercises")).split("</ol>").next().unwrap();
         let commands: Vec<&str> =
             exercises.split("<br><code>").skip(1).map(|rest| rest.split("</code>").next().unwrap()).collect();
         assert!(commands.len() >= 2, "{name}: {commands:?}");
@@ -138,14 +145,21 @@ fn every_section_ends_with_exercises_whose_commands_are_understood() {
 
 #[test]
 fn what_the_numbers_without_flags_show_is_not_said_of_others() {
-    let momentum = Momentum(lecture::experiments::momentum::Momentum { momenta: vec![0.5], ..lecture::defaults() });
-    let rmsprop = Rmsprop(lecture::experiments::rmsprop::Rmsprop { gammas: vec![0.5], lr: 0.25, ..lecture::defaults() });
+    let momentum =
+        Momentum(lecture::experiments::momentum::Momentum { momenta: vec![0.5], ..lecture::defaults() });
+    let rmsprop = Rmsprop(lecture::experiments::rmsprop::Rmsprop {
+        gammas: vec![0.5],
+        lr: 0.25,
+        ..lecture::defaults()
+    });
     let folder = tempfile::tempdir().unwrap();
     lecture::write(folder.path(), &lecture::run_all(&[momentum, rmsprop]).unwrap(), "index.html").unwrap();
     // Without the source code, in which all that can be said stands.
     let told = |folder: &Path| -> String {
         let html = fs::read_to_string(folder.join("index.html")).unwrap();
-        html.split("<section class=\"experiment\"").map(|s| s.split("<div class=\"workshop\">").next().unwrap()).collect()
+        html.split("<section class=\"experiment\"")
+            .map(|s| s.split("<div class=\"workshop\">").next().unwrap())
+            .collect()
     };
     let (other, usual) = (told(folder.path()), told(page()));
     for (text, holds_always) in [
@@ -196,7 +210,9 @@ addEventListener('load', () => {
   const zoom = svg => 20 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
   const shown = [...document.querySelectorAll('svg')].map(zoom).filter(zoom => zoom > 0);
   const odd = shown.filter(zoom => zoom < 0.8 || zoom > 1.25).length;
-  const texts = [...document.querySelectorAll('svg text')].filter(t => t.getBoundingClientRect().width > 0);
+  // But for the counts in the cells of the confusion matrix, which have what room there is.
+  const is_cell = t => t.ownerSVGElement.querySelector('title').textContent.startsWith('Confusion') && +t.textContent >= 0;
+  const texts = [...document.querySelectorAll('svg text')].filter(t => t.getBoundingClientRect().width > 0 && !is_cell(t));
   const size = t => t.getAttribute('font-size') / 20 * zoom(t.ownerSVGElement);
   const tiny = texts.filter(t => size(t) < 11).map(t => `${t.textContent} ${size(t).toFixed(1)}`);
   const out = [...document.querySelectorAll('main *, header *, nav *')]

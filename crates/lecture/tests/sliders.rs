@@ -45,7 +45,8 @@ fn at_the_lectures_positions_stand_the_lectures_numbers() {
 
 #[test]
 fn a_penalty_helps_until_it_is_too_strong() {
-    let at = |lambda: &str| reading(&WeightDecay(defaults()), "turn-lambda.csv", lambda, "test error at the end");
+    let at =
+        |lambda: &str| reading(&WeightDecay(defaults()), "turn-lambda.csv", lambda, "test error at the end");
     let [none, lectures, strong] = ["0,", "5,", "200,"].map(at);
     assert!(lectures < none / 4.0 && lectures < strong, "{none} {lectures} {strong}");
 }
@@ -86,7 +87,10 @@ fn what_the_lecture_prints_is_like_what_is_computed() {
         let ours = run.train(lambda).unwrap();
         for (_, epoch, train, test) in LECTURE_PRINTS.into_iter().filter(|row| row.0 == lambda) {
             let near = |a: f64, b: f64| (0.25..4.0).contains(&(a / b));
-            assert!(near(ours.train[epoch], train) && near(ours.test[epoch], test), "λ = {lambda}, epoch {epoch}");
+            assert!(
+                near(ours.train[epoch], train) && near(ours.test[epoch], test),
+                "λ = {lambda}, epoch {epoch}"
+            );
         }
     }
 }

@@ -68,7 +68,11 @@ impl Experiment for Cnn {
             "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool: every block halves the image's sides \
              and multiplies its channels. Two linear layers decide, with dropout between them.",
         );
-        section.table("layers", "Layer by layer, for one image.", summary_table(&net.summary(&params, [1, 32, 32, 3])));
+        section.table(
+            "layers",
+            "Layer by layer, for one image.",
+            summary_table(&net.summary(&params, [1, 32, 32, 3])),
+        );
         section.text(
             "> **No softmax at the end.** The loss, cross-entropy, takes the raw outputs (*logits*) and computes log and \
              softmax in one go, which is exact where softmax alone would round to 0. A softmax layer in front of it would \

@@ -164,8 +164,10 @@ impl Experiment for CnnDoubt {
                 "At which angles is the network sure and wrong? Is there a class for which it never is?",
                 "descent lecture cnn-doubt --class 8",
             ),
-            ("How many passes does a deviation of 0.1 need to be told apart from one of 0.12?",
-                "descent lecture cnn-doubt --passes 400"),
+            (
+                "How many passes does a deviation of 0.1 need to be told apart from one of 0.12?",
+                "descent lecture cnn-doubt --passes 400",
+            ),
         ]);
         section.readings(&[GAL_GHAHRAMANI]);
         let columns: Vec<(String, Vec<f64>)> = (0..classes.len())

@@ -85,7 +85,7 @@ impl Experiment for CnnMistakes {
         section.plot(
             "confusion",
             &HeatMap::confusion("Confusion on the test set", classes, &counts),
-            &HeatMap::confusion("Confusion on the test set", classes, &counts).size(360, 390),
+            &HeatMap::confusion("Confusion on the test set", classes, &counts).size(328, 370),
             "Rows are the true classes, columns the predicted ones: mistakes lie off the diagonal.",
         )?;
         let header = std::iter::once("is").chain(classes.iter().map(String::as_str));

@@ -123,7 +123,11 @@ impl Experiment for Dropout {
              `summary`:",
         );
         let (net, params) = nn::build(models::dropout_mlp(), self.seed);
-        section.table("mlp", "The MLP, layer by layer.", summary_table(&net.summary(&params, [1, 32, 32, 3])));
+        section.table(
+            "mlp",
+            "The MLP, layer by layer.",
+            summary_table(&net.summary(&params, [1, 32, 32, 3])),
+        );
         section.text(
             "Dropout is usually switched off after training. Left on, it turns one network into many: the mean of $T$ \
              stochastic passes is the answer, and their standard deviation says how far the many agree.",

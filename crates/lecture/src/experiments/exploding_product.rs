@@ -57,11 +57,8 @@ impl ExplodingProduct {
 }
 
 /// The product of a matrix of N(0, 1) with twenty more that the lecture prints.
-pub const LECTURE_PRODUCT: [[f64; 3]; 3] = [
-    [-2657.0173, 939.6129, 3719.5845],
-    [-2549.2896, 842.5388, 3360.0208],
-    [-697.6809, 168.5173, 699.8742],
-];
+pub const LECTURE_PRODUCT: [[f64; 3]; 3] =
+    [[-2657.0173, 939.6129, 3719.5845], [-2549.2896, 842.5388, 3360.0208], [-697.6809, 168.5173, 699.8742]];
 
 impl ExplodingProduct {
     /// The product that the lecture prints, and how usual it is among as many of ours.
@@ -147,10 +144,14 @@ impl Experiment for ExplodingProduct {
         );
         self.beside_the_lecture(section);
         section.exercises(&[
-            ("At which σ does the typical product keep its size?",
-                "descent lecture exploding-product --std 0.55,0.6,0.64,0.7"),
-            ("Larger matrices add up more products in each entry. Which σ keeps a 30 × 30 product level?",
-                "descent lecture exploding-product --size 30 --runs 200 --std 0.15,0.18,0.25"),
+            (
+                "At which σ does the typical product keep its size?",
+                "descent lecture exploding-product --std 0.55,0.6,0.64,0.7",
+            ),
+            (
+                "Larger matrices add up more products in each entry. Which σ keeps a 30 × 30 product level?",
+                "descent lecture exploding-product --size 30 --runs 200 --std 0.15,0.18,0.25",
+            ),
         ]);
         section.readings(&[LECTURE, BENGIO_1994, D2L_STABILITY]);
         let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));

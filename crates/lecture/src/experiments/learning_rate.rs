@@ -43,7 +43,8 @@ impl LearningRate {
 
 /// The rates that the slider has.
 const RATES: [f64; 21] = [
-    0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0,
+    0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9,
+    0.95, 1.0,
 ];
 
 impl LearningRate {
@@ -55,12 +56,16 @@ impl LearningRate {
             &[Knob::new("η", &RATES, 0.3)],
             6,
             |at| {
-                let path = PARABOLA.descend(&Sgd { lr: RATES[at[0]], ..Sgd::default() }, self.start, self.steps)?;
+                let path =
+                    PARABOLA.descend(&Sgd { lr: RATES[at[0]], ..Sgd::default() }, self.start, self.steps)?;
                 let figure = PARABOLA
                     .figure("Gradient descent on x²".to_owned(), (-width, width), &path)
                     .x_range(-width, width)
                     .y_range(-0.1 * width * width, width * width);
-                let reading = vec![("x after the last step", path[self.steps]), ("factor of a step", 1.0 - 2.0 * RATES[at[0]])];
+                let reading = vec![
+                    ("x after the last step", path[self.steps]),
+                    ("factor of a step", 1.0 - 2.0 * RATES[at[0]]),
+                ];
                 Ok(Frame { figure, reading })
             },
             "The same start and as many steps at other rates.",
@@ -99,7 +104,10 @@ impl Experiment for LearningRate {
         section.table("ends", "Where the paths end.", ends);
         self.knob(section)?;
         section.exercises(&[
-            ("Which rate reaches the minimum in a single step, and why?", "descent lecture learning-rate --lr 0.5"),
+            (
+                "Which rate reaches the minimum in a single step, and why?",
+                "descent lecture learning-rate --lr 0.5",
+            ),
             (
                 "From which rate on does the path leave for good? Say it from the formula, then look.",
                 "descent lecture learning-rate --lr 0.99,1.0,1.01 --steps 40",

@@ -127,7 +127,10 @@ impl Experiment for RangeTest {
             table,
         );
         section.exercises(&[
-            ("Does the answer depend on the weights it begins with? Try three seeds.", "descent lecture range-test --seed 2"),
+            (
+                "Does the answer depend on the weights it begins with? Try three seeds.",
+                "descent lecture range-test --seed 2",
+            ),
             (
                 "Larger batches have less noise. Does the lowest loss move to a higher rate?",
                 "descent lecture range-test --batch-size 128",

@@ -109,7 +109,10 @@ impl Experiment for Samples {
         }
         section.table(
             "batches",
-            &format!("Batches of {} images. Those of CIFAR-10 are counted on as many black pixels.", self.batch_size),
+            &format!(
+                "Batches of {} images. Those of CIFAR-10 are counted on as many black pixels.",
+                self.batch_size
+            ),
             table,
         );
         section.exercises(&[
@@ -117,8 +120,10 @@ impl Experiment for Samples {
                 "For which batch sizes is the last batch of CIFAR-10's training set a whole one? Find three.",
                 "descent lecture samples --batch-size 125",
             ),
-            ("Look at thirty images of each class: which pairs of classes would you mix up?",
-                "descent lecture samples --per-class 30"),
+            (
+                "Look at thirty images of each class: which pairs of classes would you mix up?",
+                "descent lecture samples --per-class 30",
+            ),
         ]);
         section.readings(&[CIFAR]);
         Ok(())

@@ -238,12 +238,11 @@ impl Surface {
     /// covers another, so those that come farthest are drawn first.
     fn figure(&self, paths: &[Vec<[f64; 2]>], title: String) -> Figure {
         let [x, y] = self.window;
-        let map = Figure::new(title)
-            .x_label("x")
-            .y_label("y")
-            .x_range(x.0, x.1)
-            .y_range(y.0, y.1)
-            .contour(x, y, |x, y| (self.f)([x, y]));
+        let map = Figure::new(title).x_label("x").y_label("y").x_range(x.0, x.1).y_range(y.0, y.1).contour(
+            x,
+            y,
+            |x, y| (self.f)([x, y]),
+        );
         let map = FARTHEST_FIRST.into_iter().fold(map, |map, i| {
             let shown = paths[i].iter().take_while(|point| self.is_inside(**point));
             let (xs, ys): (Vec<f64>, Vec<f64>) = shown.map(|point| (point[0], point[1])).unzip();
@@ -255,4 +254,3 @@ impl Surface {
         }
     }
 }
-

@@ -220,7 +220,9 @@ fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
     // Of a difference of two independent accuracies; on the same images it is somewhat less.
     let noise_of_lead = noise.hypot(standard_error(*value, n_images));
     let verdict = match lead / noise_of_lead {
-        ratio if ratio < 1.0 => "that is within the noise, and another set of images might as well have chosen the other",
+        ratio if ratio < 1.0 => {
+            "that is within the noise, and another set of images might as well have chosen the other"
+        }
         ratio if ratio < 2.0 => "that is more than the noise, but not by much",
         _ => "that is well beyond the noise",
     };

@@ -224,8 +224,10 @@ impl WeightDecay {
                     .y_range(lo / 1.5, hi * 1.5)
                     .line("training", &epochs, &thin(&run.train_mse))
                     .line("test", &epochs, &thin(&run.test));
-                let reading =
-                    vec![("training error at the end", run.train_mse[last]), ("test error at the end", run.test[last])];
+                let reading = vec![
+                    ("training error at the end", run.train_mse[last]),
+                    ("test error at the end", run.test[last]),
+                ];
                 Ok(Frame { figure, reading })
             },
             &section.told(

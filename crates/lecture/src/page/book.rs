@@ -41,7 +41,10 @@ pub fn book_page(markdown: &str, path: &Path) -> String {
             }
             Event::Start(Tag::Link { dest_url, .. }) => {
                 let link = &markdown[range.clone()];
-                if let Some((text, _)) = link.split_once("](").filter(|_| leaves(path, &dest_url) || dest_url.ends_with("SUMMARY.md")) {
+                if let Some((text, _)) = link
+                    .split_once("](")
+                    .filter(|_| leaves(path, &dest_url) || dest_url.ends_with("SUMMARY.md"))
+                {
                     changes.push((range, text.trim_start_matches('[').to_owned()));
                 } else if let Some((folder, rest)) = dest_url.split_once("README.md") {
                     changes.push((range, link.replace(&*dest_url, &format!("{folder}index.md{rest}"))));
@@ -82,7 +85,11 @@ mod tests {
         let page = "With $`x^2`$, `$a` and [a](../results/README.md#b), [`c`](../../crates/c.rs), [d](adam.md):\n\n\
                     ```math\n\\frac{1}{2}\n```\n\n```rust\nlet x = 1;\n```\n";
         let made = book_page(page, "book/x.md".as_ref());
-        assert!(made.contains("<msup>") && made.contains("<div class=\"formula\"><math") && made.contains("<mfrac>"));
+        assert!(
+            made.contains("<msup>")
+                && made.contains("<div class=\"formula\"><math")
+                && made.contains("<mfrac>")
+        );
         assert!(made.contains("`$a` and [a](../results/index.md#b), `c`, [d](adam.md):"), "{made}");
         assert!(made.contains("```rust\nlet x = 1;\n```") && !made.contains("```math"), "{made}");
     }

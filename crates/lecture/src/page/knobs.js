@@ -13,7 +13,8 @@ for (const figure of document.querySelectorAll('figure.knobs')) {
       input.setAttribute('aria-valuetext', names[input.valueAsNumber]);
       input.parentElement.querySelector('b').textContent = names[input.valueAsNumber];
     });
-    const [before, after, own] = data.frames[at];
+    const [before, after, written] = data.frames[at];
+    const own = data.short.reduce((text, [mark, long]) => text.replaceAll(mark, long), written);
     const lines = [...base.slice(0, before), ...(own ? [own] : []), ...base.slice(base.length - after)];
     svg.innerHTML = lines.join('\n');
     reading.textContent = data.readings[at];

@@ -52,10 +52,21 @@ pub struct Frame {
 /// Width and height of a drawing: that of a telephone, where the sliders are under it.
 const SIZE: (u32, u32) = (328, 290);
 
+/// Marks for what a dot of a path is mostly made of: there are thousands of them.
+const SHORT: [(char, &str); 6] = [
+    ('~', "<circle cx=\""),
+    ('^', "\" cy=\""),
+    ('`', "\" r=\""),
+    ('|', "\" fill=\"#"),
+    ('{', "\" class=\"f"),
+    ('}', "\"/>\n"),
+];
+
 /// The positions of all sliders in the order of their frames: the last slider turns fastest.
 fn positions(knobs: &[Knob]) -> Vec<Vec<usize>> {
     knobs.iter().fold(vec![Vec::new()], |all, knob| {
-        let with = |at: &Vec<usize>| (0..knob.positions.len()).map(|i| [at.as_slice(), &[i]].concat()).collect();
+        let with =
+            |at: &Vec<usize>| (0..knob.positions.len()).map(|i| [at.as_slice(), &[i]].concat()).collect();
         all.iter().flat_map(|at: &Vec<usize>| -> Vec<Vec<usize>> { with(at) }).collect()
     })
 }
@@ -78,10 +89,16 @@ pub(super) fn draw(
     let base = lines(&drawn[start].0);
     let (mut frames, mut readings) = (String::new(), String::new());
     let columns = knobs.iter().map(|knob| knob.name.as_str());
-    let mut table = Table::new(columns.chain(drawn[start].1.iter().map(|(name, _)| *name))).decimals(decimals);
+    let mut table =
+        Table::new(columns.chain(drawn[start].1.iter().map(|(name, _)| *name))).decimals(decimals);
     for (i, (at, (svg, reading))) in positions(knobs).iter().zip(&drawn).enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let (before, own, after) = difference(&base, &lines(svg));
+        ensure!(
+            !own.contains(SHORT.map(|(mark, _)| mark)),
+            "a figure with sliders cannot have a mark in a text"
+        );
+        let own = SHORT.iter().fold(own, |own, (mark, text)| own.replace(text, &mark.to_string()));
         write!(frames, "{comma}[{before},{after},{}]", json(&own)).expect("a string takes all");
         write!(readings, "{comma}{}", json(&read(reading, decimals))).expect("a string takes all");
         let names = reading.iter().map(|(name, _)| *name);
@@ -94,7 +111,10 @@ pub(super) fn draw(
         format!("[{}]", positions.join(","))
     });
     let names = names.collect::<Vec<_>>().join(",");
-    let data = format!("{{\"knobs\":[{names}],\"readings\":[{readings}],\"frames\":[{frames}]}}");
+    let short = SHORT.map(|(mark, text)| format!("[{},{}]", json(&mark.to_string()), json(text))).join(",");
+    let data = format!(
+        "{{\"short\":[{short}],\"knobs\":[{names}],\"readings\":[{readings}],\"frames\":[{frames}]}}"
+    );
     let (svg, reading) = &drawn[start];
     let reading = escape(&read(reading, decimals));
     let sliders: String = knobs.iter().map(slider).collect();
@@ -117,7 +137,8 @@ fn slider(knob: &Knob) -> String {
 
 /// The reading as it stands under the sliders.
 fn read(reading: &[(&'static str, f64)], decimals: usize) -> String {
-    let one = |(name, value): &(&'static str, f64)| format!("{name}: {}", Cell::from(*value).display(decimals));
+    let one =
+        |(name, value): &(&'static str, f64)| format!("{name}: {}", Cell::from(*value).display(decimals));
     reading.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
@@ -143,7 +164,9 @@ fn json(text: &str) -> String {
         match c {
             '"' => json += "\\\"",
             '\\' => json += "\\\\",
-            '<' | '\u{2028}' | '\u{2029}' => write!(json, "\\u{:04x}", u32::from(c)).expect("a string takes all"),
+            '<' | '\u{2028}' | '\u{2029}' => {
+                write!(json, "\\u{:04x}", u32::from(c)).expect("a string takes all")
+            }
             c if c < ' ' => write!(json, "\\u{:04x}", u32::from(c)).expect("a string takes all"),
             c => json.push(c),
         }
@@ -164,11 +187,14 @@ mod tests {
 
     #[test]
     fn a_drawing_is_put_together_again_from_what_differs() {
-        for (a, b) in [("1\n2\n3", "1\n9\n3"), ("1\n2", "1\n2"), ("1\n1\n1", "1\n1"), ("x", "1\n2\nx"), ("", "a")] {
+        for (a, b) in
+            [("1\n2\n3", "1\n9\n3"), ("1\n2", "1\n2"), ("1\n1\n1", "1\n1"), ("x", "1\n2\nx"), ("", "a")]
+        {
             let (a, b): (Vec<&str>, Vec<&str>) = (a.split('\n').collect(), b.split('\n').collect());
             let (before, own, after) = difference(&a, &b);
             let own = own.split('\n').filter(|_| b.len() > before + after);
-            let again: Vec<&str> = a[..before].iter().copied().chain(own).chain(a[a.len() - after..].iter().copied()).collect();
+            let again: Vec<&str> =
+                a[..before].iter().copied().chain(own).chain(a[a.len() - after..].iter().copied()).collect();
             assert_eq!(again, b);
         }
     }

@@ -22,7 +22,8 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("knobs.js");
 
 /// The page loads nothing: its styles, its script and its images are in it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
 /// What the page is, whom it follows, and what on it was not computed for it.
 fn introduction() -> String {

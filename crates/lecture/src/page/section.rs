@@ -168,8 +168,7 @@ impl Section {
     /// Where the subject comes from and is told at length.
     pub fn readings(&mut self, readings: &[Reading]) {
         for Reading { by, title, at } in readings {
-            self.readings +=
-                &format!("<li>{}: <a href=\"{at}\">{}</a></li>\n", escape(by), escape(title));
+            self.readings += &format!("<li>{}: <a href=\"{at}\">{}</a></li>\n", escape(by), escape(title));
         }
     }
 
