@@ -18,7 +18,7 @@ use xtask::fetch::archive::unpack;
 const PUBLISHED: Published = Published {
     name: "the fuzzed set",
     url: "",
-    archive_md5: "",
+    archive_md5: Some(""),
     folder: "set",
     files: &[
         PublishedFile { name: "a.bin", len: 3, sha256: "" },

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use data::published;
 use foreign_text::printable;
 use xtask::{bench, doc, fetch, pictures, torture};
 
@@ -11,6 +12,10 @@ use xtask::{bench, doc, fetch, pictures, torture};
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Task {
     FetchCifar(fetch::Args),
+    /// Download MNIST, check it, and put it into datasets/mnist
+    FetchMnist(fetch::FilesArgs),
+    /// Download Fashion-MNIST, check it, and put it into datasets/fashion-mnist
+    FetchFashionMnist(fetch::FilesArgs),
     Bench(bench::Args),
     Torture(torture::Args),
     Doc(doc::Args),
@@ -20,6 +25,8 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Task::parse() {
         Task::FetchCifar(args) => fetch::run(&args),
+        Task::FetchMnist(args) => fetch::run_files(&args, &published::MNIST),
+        Task::FetchFashionMnist(args) => fetch::run_files(&args, &published::FASHION_MNIST),
         Task::Bench(args) => bench::run(&args),
         Task::Torture(args) => torture::run(&args),
         Task::Doc(args) => doc::run(&args),

@@ -1,4 +1,4 @@
-//! What the authors of CIFAR publish: addresses, files and their checksums.
+//! What the authors of CIFAR, MNIST and Fashion-MNIST publish: addresses, files and their checksums.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::files::open_regular;
 
-/// A data set as its authors publish it: an archive with one folder of files.
+/// A data set as its authors publish it: an archive with one folder of files, or the files alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
     /// What it is called.
     pub name: &'static str,
-    /// Where the archive lies.
+    /// Where the archive lies; where there is none, the address under which the files do.
     pub url: &'static str,
-    /// The MD5 checksum of the archive, in hexadecimal.
-    pub archive_md5: &'static str,
-    /// The folder within the archive.
+    /// The MD5 checksum of the archive, in hexadecimal; `None` where there is no archive.
+    pub archive_md5: Option<&'static str>,
+    /// The folder within the archive, or the one to put the files into.
     pub folder: &'static str,
     /// The files of that folder that hold the images.
     pub files: &'static [PublishedFile],
@@ -38,7 +38,7 @@ pub struct PublishedFile {
 pub const CIFAR10: Published = Published {
     name: "CIFAR-10",
     url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    archive_md5: "c32a1d4ab5d03f1284b67883e8d87530",
+    archive_md5: Some("c32a1d4ab5d03f1284b67883e8d87530"),
     folder: "cifar-10-batches-bin",
     files: &[
         cifar10_file("data_batch_1.bin", "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"),
@@ -54,7 +54,7 @@ pub const CIFAR10: Published = Published {
 pub const CIFAR100: Published = Published {
     name: "CIFAR-100",
     url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-    archive_md5: "03b5dce01913d631647c71ecec9e9cb8",
+    archive_md5: Some("03b5dce01913d631647c71ecec9e9cb8"),
     folder: "cifar-100-binary",
     files: &[
         PublishedFile {
@@ -66,6 +66,66 @@ pub const CIFAR100: Published = Published {
             name: "test.bin",
             len: 10_000 * 3_074,
             sha256: "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a",
+        },
+    ],
+};
+
+/// MNIST (LeCun, Cortes and Burges, 1998), from the mirror that torchvision takes: the authors' own site serves it no more.
+pub const MNIST: Published = Published {
+    name: "MNIST",
+    url: "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    archive_md5: None,
+    folder: "mnist",
+    files: &[
+        PublishedFile {
+            name: "train-images-idx3-ubyte.gz",
+            len: 9_912_422,
+            sha256: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        },
+        PublishedFile {
+            name: "train-labels-idx1-ubyte.gz",
+            len: 28_881,
+            sha256: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        },
+        PublishedFile {
+            name: "t10k-images-idx3-ubyte.gz",
+            len: 1_648_877,
+            sha256: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        },
+        PublishedFile {
+            name: "t10k-labels-idx1-ubyte.gz",
+            len: 4_542,
+            sha256: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+    ],
+};
+
+/// Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017, <https://github.com/zalandoresearch/fashion-mnist>).
+pub const FASHION_MNIST: Published = Published {
+    name: "Fashion-MNIST",
+    url: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+    archive_md5: None,
+    folder: "fashion-mnist",
+    files: &[
+        PublishedFile {
+            name: "train-images-idx3-ubyte.gz",
+            len: 26_421_880,
+            sha256: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        },
+        PublishedFile {
+            name: "train-labels-idx1-ubyte.gz",
+            len: 29_515,
+            sha256: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        },
+        PublishedFile {
+            name: "t10k-images-idx3-ubyte.gz",
+            len: 4_422_102,
+            sha256: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        },
+        PublishedFile {
+            name: "t10k-labels-idx1-ubyte.gz",
+            len: 5_148,
+            sha256: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
         },
     ],
 };

@@ -1,7 +1,8 @@
-//! `cargo xtask fetch-cifar`: brings CIFAR-10 or CIFAR-100 into `datasets/`, whole or not at all.
+//! `cargo xtask fetch-cifar`, `fetch-mnist`, `fetch-fashion-mnist`: bring a data set into `datasets/`, whole or not at all.
 
 pub mod archive;
 mod download;
+mod files;
 mod limits;
 mod place;
 mod watch;
@@ -38,12 +39,26 @@ pub struct Args {
     pub dir: Option<PathBuf>,
 }
 
+/// Download the four files of the set, check them, and put them into datasets/
+///
+/// A download that broke off resumes where it stopped. Every file is checked against its published SHA-256 before it
+/// is moved into place. What is already there and whole is left alone.
+#[derive(Clone, Debug, clap::Args)]
+pub struct FilesArgs {
+    /// Take the files from a folder or an address instead
+    #[arg(long, value_name = "PATH-OR-URL")]
+    pub from: Option<String>,
+    /// The folder that the data set's own folder is put into [default: datasets/ of this project]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
 /// Where an archive is taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A file.
+    /// A file; of a set without an archive, the folder of its files.
     File(PathBuf),
-    /// An address. Its archive has this MD5 checksum, if one is known.
+    /// An address; of a set without an archive, that under which its files lie. Its archive has this MD5 checksum, if one is known.
     Url(String, Option<&'static str>),
 }
 
@@ -62,14 +77,26 @@ pub enum Outcome {
 /// When the data set could not be brought; what was there before is unchanged.
 pub fn run(args: &Args) -> Result<()> {
     let published = if args.cifar100 { &published::CIFAR100 } else { &published::CIFAR10 };
-    let source = match &args.from {
-        None => Source::Url(published.url.into(), Some(published.archive_md5)),
+    run_for(published, args.from.as_deref(), args.dir.as_deref())
+}
+
+/// Runs the task for a set that is published as single files: MNIST or Fashion-MNIST.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_files(args: &FilesArgs, published: &Published) -> Result<()> {
+    run_for(published, args.from.as_deref(), args.dir.as_deref())
+}
+
+fn run_for(published: &Published, from: Option<&str>, dir: Option<&Path>) -> Result<()> {
+    let source = match from {
+        None => Source::Url(published.url.into(), published.archive_md5),
         Some(from) => Source::parse(from),
     };
     let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../datasets");
-    let root = args.dir.clone().unwrap_or_else(|| datasets.canonicalize().unwrap_or(datasets));
-    let outcome = bring(published, &source, &root, &Limits::default()).with_context(|| match args.from {
-        None => format!("fetching {} (another archive: --from PATH-OR-URL)", published.name),
+    let root = dir.map_or_else(|| datasets.canonicalize().unwrap_or(datasets), Path::to_path_buf);
+    let outcome = bring(published, &source, &root, &Limits::default()).with_context(|| match from {
+        None => format!("fetching {} (from elsewhere: --from PATH-OR-URL)", published.name),
         Some(_) => format!("fetching {}", published.name),
     })?;
     let (folder, n_files) = (root.join(published.folder), published.files.len());
@@ -96,6 +123,7 @@ pub fn bring(published: &Published, source: &Source, root: &Path, limits: &Limit
         return Ok(Outcome::AlreadyThere);
     }
     match source {
+        source if published.archive_md5.is_none() => files::bring(published, source, &place, limits)?,
         Source::File(path) => install(published, path, &place)?,
         Source::Url(url, md5) => bring_from_url(published, url, *md5, &place, limits)?,
     }

@@ -56,6 +56,11 @@ impl<'a> Place<'a> {
         self.root.join(format!(".{}.tar.gz.part", self.published.folder))
     }
 
+    /// The same for one of several files.
+    pub(super) fn partial_file(&self, name: &str) -> PathBuf {
+        self.root.join(format!(".{}.{name}.part", self.published.folder))
+    }
+
     /// An empty folder on the disk of the target, removed unless it is installed.
     pub(super) fn stage(&self) -> Result<Staging<'_>> {
         let path = beside(&if self.target.is_dir() { self.target.join(NEW) } else { self.target.clone() })?;

@@ -41,7 +41,7 @@ pub(crate) fn published() -> Published {
     Published {
         name: "the test set",
         url: "",
-        archive_md5: "",
+        archive_md5: Some(""),
         folder: "test-set",
         files: Box::leak(contents(0).map(file).into()),
     }
