@@ -1,12 +1,16 @@
-//! A network on a set of images in evaluation mode: loss, accuracy, confusion matrix.
+//! A network on a set of images in evaluation mode: loss, accuracy, confusion matrix, calibration.
 
 use anyhow::{Result, ensure};
 use autograd::{Mode, Params, Tape};
 use data::{Batch, Loader};
+use metrics::{Calibration, ClassScores, ConfusionMatrix, TopK};
 use nn::{Layer, Sequential};
 use serde::{Deserialize, Serialize};
 
-use crate::exact;
+use crate::{exact, input};
+
+/// The bins of the reliability curve, as Guo et al. have them.
+const N_BINS: usize = 15;
 
 /// How good a network is on a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,13 +24,16 @@ pub struct Score {
 }
 
 /// How a network did on a set of images.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Evaluation {
     n_classes: usize,
     /// Sum of the images' losses.
     loss: f64,
-    /// How many images of class `row` were classified as class `column`, row by row.
-    confusion: Vec<u64>,
+    /// How many images of class `row` were classified as class `column`.
+    confusion: ConfusionMatrix,
+    /// Of those with a finite answer.
+    top5: TopK,
+    calibration: Calibration,
     /// By class, how many images got an answer with NaN or infinity in it, and are in no column.
     non_finite: Vec<u64>,
 }
@@ -47,7 +54,7 @@ impl Evaluation {
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
             let g = tape.begin(params, Mode::eval());
-            let logits = net.forward(&g, g.images(&batch));
+            let logits = net.forward(&g, input(&g, &batch));
             for (logits, &label) in g.value(logits).chunks_exact(n_classes).zip(batch.labels()) {
                 evaluation.count(logits, label as usize);
             }
@@ -59,7 +66,9 @@ impl Evaluation {
         Self {
             n_classes,
             loss: 0.0,
-            confusion: vec![0; n_classes * n_classes],
+            confusion: ConfusionMatrix::new(n_classes),
+            top5: TopK::new(5),
+            calibration: Calibration::new(N_BINS),
             non_finite: vec![0; n_classes],
         }
     }
@@ -67,7 +76,12 @@ impl Evaluation {
     fn count(&mut self, logits: &[f32], label: usize) {
         self.loss += log_sum_exp(logits) - f64::from(logits[label]);
         if are_finite(logits) {
-            self.confusion[label * self.n_classes + argmax(logits)] += 1;
+            self.confusion.count(label, argmax(logits));
+            let labels = [label as u32];
+            self.top5.update(logits, &labels).expect("the logits are finite");
+            // The rounding of the last sum may leave one a hair above 1.
+            let probabilities: Vec<f32> = softmax(logits).into_iter().map(|p| p.min(1.0) as f32).collect();
+            self.calibration.update(&probabilities, &labels).expect("probabilities lie from 0 to 1");
         } else {
             self.non_finite[label] += 1;
         }
@@ -75,7 +89,7 @@ impl Evaluation {
 
     /// How many images there were.
     fn n_images(&self) -> u64 {
-        self.confusion.iter().chain(&self.non_finite).sum()
+        (0..self.n_classes).flat_map(|class| self.row(class)).chain(&self.non_finite).sum()
     }
 
     /// How many images got an answer with NaN or infinity in it. They count as wrong.
@@ -105,7 +119,24 @@ impl Evaluation {
 
     /// How many images of a class were classified as each class; those without a finite answer as none.
     pub fn row(&self, class: usize) -> &[u64] {
-        &self.confusion[class * self.n_classes..][..self.n_classes]
+        self.confusion.row(class)
+    }
+
+    /// How many percent of the images have their class among the five of the largest probabilities. Answers with NaN or
+    /// infinity count as wrong.
+    pub fn top5(&self) -> f64 {
+        let n_finite = (self.n_images() - self.n_non_finite()) as f64;
+        100.0 * self.top5.value().unwrap_or(0.0) * n_finite / self.n_images().max(1) as f64
+    }
+
+    /// Precision, recall and F1 of a class, without the answers that are NaN or infinite.
+    pub fn class_scores(&self, class: usize) -> ClassScores {
+        self.confusion.class(class)
+    }
+
+    /// Whether the network is right as often as it is sure, in 15 bins; without the answers that are NaN or infinite.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// The accuracy on the images of one class in percent; 0 where there are none.
@@ -155,6 +186,12 @@ mod tests {
         assert_eq!(evaluation.row(0), [1, 1]);
         assert_eq!(evaluation.row(1), [0, 1]);
         assert_eq!(evaluation.class_accuracy(0), 50.0);
+        assert_eq!((evaluation.class_scores(1).precision, evaluation.class_scores(0).recall), (0.5, 0.5));
+        assert_eq!(evaluation.top5(), 100.0);
+        // One sure to ½ and right, two to 1 / (1 + e⁻³) and one of them right.
+        let sure = 1.0 / (1.0 + (-3f64).exp());
+        let expected = (0.5 + (2.0 * sure - 1.0)) / 3.0;
+        assert!((evaluation.calibration().value().unwrap() - expected).abs() < 1e-6);
         let score = evaluation.score();
         assert!((score.accuracy - 200.0 / 3.0).abs() < 1e-12);
         let expected = (2f64.ln() + (1.0 + 3f64.exp()).ln() + (1.0 + (-3f64).exp()).ln()) / 3.0;
@@ -171,7 +208,8 @@ mod tests {
             for label in [0, 1, 1] {
                 evaluation.count(&logits, label);
             }
-            assert_eq!(evaluation.confusion, [0, 0, 0, 1], "{logits:?}");
+            assert_eq!([evaluation.row(0), evaluation.row(1)].concat(), [0, 0, 0, 1], "{logits:?}");
+            assert_eq!(evaluation.top5(), 25.0, "{logits:?}");
             assert_eq!((evaluation.score().accuracy, evaluation.class_accuracy(1)), (25.0, 100.0 / 3.0));
             assert!(!evaluation.score().loss.is_finite(), "{logits:?}");
             let error = evaluation.check_finite().unwrap_err().to_string();

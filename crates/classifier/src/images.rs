@@ -1,32 +1,106 @@
-//! Where the images come from: CIFAR-10 where it is present, else the built-in set.
+//! Where the images come from: CIFAR's files, MNIST's, a folder by class, a table, or the built-in set.
+
+mod cache;
+mod folders;
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use data::{Cifar, CifarKind, Dataset, Normalize, Part, shapes};
+use anyhow::{Context, Result, ensure};
+use autograd::{Graph, Var};
+use data::{
+    Batch, Cifar, CifarKind, Csv, Dataset, ImageShape, InMemory, Loader, Normalize, Records, holds_idx,
+    read_idx, shapes,
+};
 use foreign_text::shown_path;
+
+pub use cache::{BrokenFile, CACHE_DIR, ImageFile, clear_cache, megabytes};
+pub use folders::{duplicates, shown};
 
 /// Where `cargo xtask fetch-cifar` puts CIFAR-10, seen from the project's root.
 pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
 
-const CIFAR10: &str = "CIFAR-10";
-
 /// The seed of the built-in set: the same for everybody.
 const BUILT_IN_SEED: u64 = 0;
 
-/// Training and test images of ten classes.
+/// The size to which the images of a folder are brought, where nobody says another.
+pub const DEFAULT_SIZE: usize = 64;
+
+/// The field of a table that holds its numbers.
+const FEATURES: &str = "features";
+
+/// What a set is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// CIFAR-10's binary files.
+    Cifar10,
+    /// CIFAR-100's binary files.
+    Cifar100,
+    /// MNIST's files, or others of its format.
+    Idx,
+    /// Image files in folders by class.
+    Folder,
+    /// A CSV file of numbers with a column of classes.
+    Table,
+    /// Drawn shapes.
+    BuiltIn,
+}
+
+/// Training, validation and test examples of the same classes.
 pub struct Images {
     /// The name of the set.
-    pub name: &'static str,
+    pub name: String,
+    /// What it is made from.
+    pub kind: Kind,
     /// The training images.
-    pub train: Cifar,
-    /// The test images.
-    pub test: Cifar,
+    pub train: Box<dyn Dataset>,
+    /// The images to validate with that the set has of its own: often none.
+    pub validation: Box<dyn Dataset>,
+    /// The test images: none where the set has none.
+    pub test: Box<dyn Dataset>,
     /// The default number of epochs.
     pub default_epochs: u64,
-    /// Adam's default learning rate: the lecture's on CIFAR-10; on the built-in set one at which every seed learns
-    /// (at the lecture's, some networks die in the first steps).
+    /// Adam's default learning rate: the lecture's on CIFAR-10; elsewhere one at which every seed learns (at the
+    /// lecture's, some networks die in the first steps).
     pub adam_lr: f64,
+    /// The files of a folder, part by part.
+    pub parts: Vec<Part>,
+    /// What was done to read it, a line each.
+    pub notes: Vec<String>,
+}
+
+/// The files of a part of a folder.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// `train`, `val`, `test`, or `all` where the folder has no parts.
+    pub name: &'static str,
+    /// The files of its images, in their order.
+    pub files: Vec<ImageFile>,
+    /// What cannot be read.
+    pub broken: Vec<BrokenFile>,
+    /// What is no image, seen from the folder of the data.
+    pub passed_over: Vec<String>,
+}
+
+/// Where the images are, and how they are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// A folder, or a CSV file; CIFAR-10 in [`DEFAULT_DIR`], or the built-in set, if it is `None`.
+    pub data: Option<&'a Path>,
+    /// Whether the classes of CIFAR-100 are its twenty superclasses.
+    pub coarse: bool,
+    /// The size and the channels of the images of a folder.
+    pub shape: ImageShape,
+    /// The column of a table that holds the class.
+    pub label_column: &'a str,
+    /// Whether files that cannot be read are left out.
+    pub skip_broken: bool,
+}
+
+impl Default for Source<'_> {
+    fn default() -> Self {
+        let shape = ImageShape { height: DEFAULT_SIZE, width: DEFAULT_SIZE, channels: 3 };
+        Self { data: None, coarse: false, shape, label_column: "label", skip_broken: false }
+    }
 }
 
 impl Images {
@@ -35,51 +109,217 @@ impl Images {
     /// # Errors
     /// When files are missing or broken; the message says how to get them.
     pub fn open(dir: Option<&Path>) -> Result<Self> {
-        let dir = match dir {
-            Some(dir) => dir,
-            None if Path::new(DEFAULT_DIR).exists() => Path::new(DEFAULT_DIR),
-            None => return Ok(Self::built_in()),
+        match dir {
+            Some(dir) => Self::cifar(dir, CifarKind::Cifar10),
+            None if Path::new(DEFAULT_DIR).exists() => {
+                Self::cifar(Path::new(DEFAULT_DIR), CifarKind::Cifar10)
+            }
+            None => Ok(Self::built_in()),
+        }
+    }
+
+    /// What is there, whatever it is.
+    ///
+    /// # Errors
+    /// When files are missing or broken, or nothing is known that is laid out like this; the message names the file.
+    pub fn find(source: &Source<'_>) -> Result<Self> {
+        let Some(path) = source.data else { return Self::open(None) };
+        if path.is_file() {
+            return Self::table(path, source.label_column);
+        }
+        let has = |name: &str| path.join(name).exists();
+        let is_10 = has("test_batch.bin") || (1..=5).any(|i| has(&format!("data_batch_{i}.bin")));
+        if is_10 || !path.exists() {
+            return Self::cifar(path, CifarKind::Cifar10);
+        }
+        if has("train.bin") || has("test.bin") {
+            let kind = if source.coarse { CifarKind::Cifar100Coarse } else { CifarKind::Cifar100Fine };
+            return Self::cifar(path, kind);
+        }
+        if holds_idx(path) {
+            return Self::idx(path);
+        }
+        ensure!(
+            matches!(source.shape.channels, 1 | 3),
+            "the network takes rows of numbers, and {} is no CSV file",
+            shown_path(path)
+        );
+        folders::open(path, source.shape, source.skip_broken).map_err(|error| match error.downcast_ref() {
+            Some(data::Error::Folder { path: at, .. }) if at == path => error.context(format!(
+                "no data set is in {}: neither files of CIFAR (`cargo xtask fetch-cifar`) or MNIST nor image files by class",
+                shown_path(path)
+            )),
+            _ => error,
+        })
+    }
+
+    fn cifar(dir: &Path, kind: CifarKind) -> Result<Self> {
+        let (name, fetch) = match kind {
+            CifarKind::Cifar10 => ("CIFAR-10", "cargo xtask fetch-cifar"),
+            _ => ("CIFAR-100", "cargo xtask fetch-cifar --cifar100"),
         };
         let open = |part| {
-            Cifar::open(dir, CifarKind::Cifar10, part).with_context(|| {
+            Cifar::open(dir, kind, part).with_context(|| {
                 format!(
-                    "no readable CIFAR-10 in {} (get it with `cargo xtask fetch-cifar`, or leave out --data to use \
+                    "no readable {name} in {} (get it with `{fetch}`, or leave out --data to use \
                      the built-in set)",
                     shown_path(dir)
                 )
             })
         };
-        let (train, test) = (open(Part::Train)?, open(Part::Test)?);
-        Ok(Self { name: CIFAR10, train, test, default_epochs: 50, adam_lr: 5e-3 })
+        let (train, test) = (open(data::Part::Train)?, open(data::Part::Test)?);
+        let (kind, adam_lr) = match kind {
+            CifarKind::Cifar10 => (Kind::Cifar10, 5e-3),
+            _ => (Kind::Cifar100, 1e-3),
+        };
+        Ok(Self { adam_lr, ..Self::new(name.to_owned(), kind, Box::new(train), Some(Box::new(test)), 50) })
+    }
+
+    fn idx(dir: &Path) -> Result<Self> {
+        let train = read_idx(dir, data::Part::Train)?;
+        let test = match read_idx(dir, data::Part::Test) {
+            // A set may have none, but one that is broken is no such set.
+            Err(data::Error::Idx { path, .. }) if !path.exists() => None,
+            test => Some(Box::new(test?) as Box<dyn Dataset>),
+        };
+        if let Some(test) = &test {
+            ensure!(
+                test.image_shape() == train.image_shape()
+                    && test.class_names().len() <= train.class_names().len(),
+                "{}: the test images are of another size or of other classes than those to train on",
+                shown_path(dir)
+            );
+        }
+        let name = format!("the images in {}", shown_path(dir));
+        Ok(Self::new(name, Kind::Idx, Box::new(train), test, 20))
+    }
+
+    fn table(path: &Path, label_column: &str) -> Result<Self> {
+        let table = Csv::new().label(label_column).read(path).with_context(|| {
+            format!(
+                "no table of numbers with a column \"{}\" of classes (--label-column)",
+                shown(label_column)
+            )
+        })?;
+        let n_features = table.fields().first().map_or(0, |field| field.len());
+        ensure!(n_features > 0, "{}: there is no column of numbers", shown_path(path));
+        ensure!(table.class_names().len() > 1, "{}: expected two classes or more", shown_path(path));
+        let name = format!("the table {}", shown_path(path));
+        Ok(Self::new(name, Kind::Table, Box::new(table), None, 100))
     }
 
     /// Ten classes of drawn shapes, the same on every machine.
     fn built_in() -> Self {
-        Self {
-            name: "the built-in shapes",
-            train: shapes::generate(Part::Train, BUILT_IN_SEED),
-            test: shapes::generate(Part::Test, BUILT_IN_SEED),
-            default_epochs: 10,
-            adam_lr: 1e-3,
-        }
+        let [train, test] =
+            [data::Part::Train, data::Part::Test].map(|part| Box::new(shapes::generate(part, BUILT_IN_SEED)));
+        Self::new("the built-in shapes".to_owned(), Kind::BuiltIn, train, Some(test), 10)
+    }
+
+    fn new(
+        name: String,
+        kind: Kind,
+        train: Box<dyn Dataset>,
+        test: Option<Box<dyn Dataset>>,
+        default_epochs: u64,
+    ) -> Self {
+        let validation = empty(&*train);
+        let test = test.unwrap_or_else(|| empty(&*train));
+        let (parts, notes) = (Vec::new(), Vec::new());
+        Self { name, kind, train, validation, test, default_epochs, adam_lr: 1e-3, parts, notes }
+    }
+
+    /// What a network is given: the images' shape, or for a table 1 × 1 × its numbers.
+    pub fn input_shape(&self) -> ImageShape {
+        input_shape(&*self.train)
+    }
+
+    /// How many of the training images are held out to validate with where nobody says: none on CIFAR-10, as in the
+    /// lecture, nor where the set has a part for it; else a tenth.
+    pub fn default_validation(&self, n_training: usize) -> usize {
+        let has_own = self.kind == Kind::Cifar10 || !self.validation.is_empty();
+        if has_own { 0 } else { n_training / 10 }
+    }
+
+    /// Whether the test set is looked at after each epoch, as the lecture does, and not once at the end.
+    pub fn watches_test(&self) -> bool {
+        self.kind == Kind::Cifar10
     }
 
     /// What is trained on, in a line or two.
     pub fn describe(&self, n_training: usize, n_validation: usize) -> String {
         let validation =
             if n_validation > 0 { format!(", {n_validation} to validate") } else { String::new() };
-        let counts = format!("{n_training} images to train on{validation}, {} to test", self.test.len());
-        if self.name == CIFAR10 {
-            return format!("CIFAR-10: {counts}");
+        let test =
+            if self.test.is_empty() { String::new() } else { format!(", {} to test", self.test.len()) };
+        let what = if self.kind == Kind::Table { "rows" } else { "images" };
+        let counts = format!("{n_training} {what} to train on{validation}{test}");
+        match self.kind {
+            Kind::Cifar10 => format!("CIFAR-10: {counts}"),
+            Kind::BuiltIn => format!(
+                "CIFAR-10 is not in {DEFAULT_DIR} (get it with `cargo xtask fetch-cifar`): using {}.\n{counts}",
+                self.name
+            ),
+            _ => {
+                let ImageShape { height, width, channels } = self.input_shape();
+                let size = match (self.kind, channels) {
+                    (Kind::Table, n) => format!("{n} numbers"),
+                    (_, 1) => format!("{height} × {width} in gray"),
+                    _ => format!("{height} × {width} in colour"),
+                };
+                let n_broken: usize = self.parts.iter().map(|part| part.broken.len()).sum();
+                let broken = if n_broken == 0 {
+                    String::new()
+                } else {
+                    format!("\n{n_broken} files that cannot be read are left out")
+                };
+                format!("{}: {} classes, {size}\n{counts}{broken}", self.name, self.train.class_names().len())
+            }
         }
-        format!(
-            "CIFAR-10 is not in {DEFAULT_DIR} (get it with `cargo xtask fetch-cifar`): using {}.\n{counts}",
-            self.name
-        )
     }
 
-    /// Mean and standard deviation of each channel over the training images.
+    /// Mean and standard deviation of each channel over the training images, of each number over the rows of a table.
     pub fn normalize(&self) -> Normalize {
-        Normalize::measure(&self.train)
+        match self.kind {
+            Kind::Table => Normalize::measure_field(&self.train, FEATURES),
+            _ => Normalize::measure(&self.train),
+        }
     }
+}
+
+/// What a network is given of an example of this set.
+pub fn input_shape(dataset: &dyn Dataset) -> ImageShape {
+    let shape = dataset.image_shape();
+    let n_features = dataset.fields().first().map_or(0, |field| field.len());
+    if shape.is_empty() { ImageShape { height: 1, width: 1, channels: n_features } } else { shape }
+}
+
+/// The examples of a batch as a network takes them, `[n, h, w, c]`: its images, or its numbers as images of one pixel.
+pub fn input(g: &Graph<'_>, batch: &Batch) -> Var {
+    if batch.images().is_empty() {
+        let [n, d] = *batch.shape_of(FEATURES) else { unreachable!("numbers in a row") };
+        return g.input([n, 1, 1, d], batch.f32(FEATURES));
+    }
+    g.images(batch)
+}
+
+/// The loader, its images normalised, or the numbers of its table.
+pub fn normalized<'a>(loader: Loader<'a>, dataset: &dyn Dataset, normalize: &Normalize) -> Loader<'a> {
+    if dataset.image_shape().is_empty() {
+        loader.normalize_field(FEATURES, normalize)
+    } else {
+        loader.normalize(normalize)
+    }
+}
+
+/// No example, of the classes and the shape of those.
+fn empty(like: &dyn Dataset) -> Box<dyn Dataset> {
+    let classes = like.class_names().to_vec();
+    let shape = like.image_shape();
+    if shape.is_empty() {
+        let shape = [input_shape(like).channels];
+        return Box::new(
+            Records::new().with_f32(FEATURES, &shape, Vec::new()).with_labels(Vec::new(), classes),
+        );
+    }
+    Box::new(InMemory::new(shape, Vec::new(), Vec::new(), classes))
 }

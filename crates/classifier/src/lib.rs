@@ -3,6 +3,7 @@
 
 mod evaluation;
 mod images;
+mod network;
 
 pub mod exact;
 pub mod model;
@@ -10,4 +11,8 @@ pub mod output;
 pub mod ranges;
 
 pub use evaluation::{Evaluation, Score, are_finite, softmax};
-pub use images::{DEFAULT_DIR, Images};
+pub use images::{
+    BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Kind, Part, Source, clear_cache,
+    duplicates, input, input_shape, megabytes, normalized, shown,
+};
+pub use network::network;

@@ -1,18 +1,23 @@
 //! A trained model on disk: the weights, and what is needed to use them.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
-use data::{Dataset, Normalize};
+use data::{Dataset, ImageShape, Normalize};
 use foreign_text::{Foreign, shown_path};
+use nn::Sequential;
 use nn::weights::{self, Archive};
-use nn::{Sequential, models};
 use serde::{Deserialize, Serialize};
+
+use crate::network::{n_params, network};
 
 /// The description in a file of weights: one JSON entry of its metadata.
 ///
-/// A file from PyTorch has none: then the classes are CIFAR-10's and the images are bytes / 255.
+/// A file from PyTorch has none: then the classes are CIFAR-10's and the images are bytes / 255. A file without a shape is
+/// older than images of other shapes than CIFAR's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The names of the classes, in the order of the outputs.
@@ -21,17 +26,31 @@ pub struct About {
     pub mean: Vec<f32>,
     /// Per channel, what the difference was divided by.
     pub std: Vec<f32>,
+    /// Height, width and channels of an image; 1, 1 and n for rows of n numbers.
+    #[serde(default = "cifar")]
+    pub shape: [usize; 3],
+}
+
+fn cifar() -> [usize; 3] {
+    [32, 32, 3]
 }
 
 /// The key of [`About`] in the metadata.
 const ABOUT: &str = "descent";
 
 impl About {
-    /// For a network trained on these classes, with or without normalisation.
-    pub fn new(classes: &[String], normalize: Option<&Normalize>) -> Self {
-        let plain = Normalize { mean: vec![0.0; 3], std: vec![1.0; 3] };
+    /// For a network trained on these classes and images of this shape, with or without normalisation.
+    pub fn new(classes: &[String], shape: ImageShape, normalize: Option<&Normalize>) -> Self {
+        let ImageShape { height, width, channels } = shape;
+        let plain = Normalize { mean: vec![0.0; channels], std: vec![1.0; channels] };
         let Normalize { mean, std } = normalize.unwrap_or(&plain).clone();
-        Self { classes: classes.to_vec(), mean, std }
+        Self { classes: classes.to_vec(), mean, std, shape: [height, width, channels] }
+    }
+
+    /// The shape of an image; 1 × 1 × n for rows of n numbers.
+    pub fn image_shape(&self) -> ImageShape {
+        let [height, width, channels] = self.shape;
+        ImageShape { height, width, channels }
     }
 
     /// The normalisation that images must go through.
@@ -39,10 +58,10 @@ impl About {
         Normalize { mean: self.mean.clone(), std: self.std.clone() }
     }
 
-    /// Refuses images of other classes than those that the network was trained on.
+    /// Refuses images of other classes or of another shape than those that the network was trained on.
     ///
     /// # Errors
-    /// Names both lists of classes.
+    /// Names both lists of classes, or both shapes.
     pub fn check_classes(&self, images: &dyn Dataset, name: &str) -> Result<()> {
         let listed = |names: &[String]| {
             names.iter().map(|name| Foreign::new(name).to_string()).collect::<Vec<_>>().join(", ")
@@ -53,14 +72,27 @@ impl About {
             listed(&self.classes),
             listed(images.class_names())
         );
+        let ImageShape { height, width, channels } = crate::input_shape(images);
+        let [h, w, c] = self.shape;
+        ensure!(
+            self.shape == [height, width, channels],
+            "the network takes images of {h} × {w} with {c} channels, but {name} has {height} × {width} with {channels}"
+        );
         Ok(())
     }
 
-    /// Whether there is a mean and a deviation for each of three channels, and a name for each output.
+    /// Whether there is a mean and a deviation for each channel, a name for each output, and a shape that a network can
+    /// be for.
     fn is_sound(&self) -> bool {
-        self.classes.len() == 10
-            && self.mean.len() == 3
-            && self.std.len() == 3
+        let [height, width, channels] = self.shape;
+        let is_row = [height, width] == [1, 1] && (1..=1 << 20).contains(&channels);
+        let is_image = (8..=1 << 12).contains(&height)
+            && (8..=1 << 12).contains(&width)
+            && (channels == 1 || channels == 3);
+        (1..=1 << 20).contains(&self.classes.len())
+            && (is_row || is_image)
+            && self.mean.len() == channels
+            && self.std.len() == channels
             && self.mean.iter().all(|mean| mean.is_finite())
             && self.std.iter().all(|std| std.is_finite() && *std > 0.0)
     }
@@ -75,20 +107,52 @@ pub fn save(path: &Path, params: &Params, about: &About) -> Result<()> {
     Ok(weights::save(path, params, &[(ABOUT, &about)])?)
 }
 
-/// Reads weights into the lecture's network.
+/// Reads weights into the network that they were trained in. `path` may be the folder of a run, whose
+/// `model.safetensors` is read.
 ///
 /// # Errors
 /// When the file cannot be read or belongs to another network; all differences are listed.
 pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
-    let (net, mut params) = nn::build(models::lecture_cnn(0.0), 0);
+    let in_folder = path.join("model.safetensors");
+    let path = if path.is_dir() { &in_folder } else { path };
+    check_is_no_pickle(path)?;
     let archive = Archive::open(path)?;
-    archive.load_into(&mut params)?;
     let about = match archive.metadata(ABOUT)? {
-        None => About::new(&data::class_names::CIFAR10.map(String::from), None),
+        None => About::new(&data::class_names::CIFAR10.map(String::from), ImageShape::CIFAR, None),
         Some(json) => serde_json::from_str(&json)
             .ok()
             .filter(About::is_sound)
             .with_context(|| format!("{}: the metadata entry {ABOUT:?} is damaged", shown_path(path)))?,
     };
+    let n_values = n_params(about.image_shape(), about.classes.len());
+    let n_stored: usize = archive.tensors().filter_map(|tensor| Some(tensor.shape()?.numel())).sum();
+    // Of the lecture's own network the archive lists what differs.
+    ensure!(
+        about.shape == cifar() && about.classes.len() == 10 || n_values == n_stored,
+        "{}: it holds {n_stored} numbers, and the network that it describes has {n_values}",
+        shown_path(path)
+    );
+    let (net, mut params) = nn::build(network(about.image_shape(), about.classes.len(), 0.0)?, 0);
+    archive.load_into(&mut params)?;
     Ok((net, params, about))
+}
+
+/// Says how to convert what `torch.save` has written.
+fn check_is_no_pickle(path: &Path) -> Result<()> {
+    let mut start = Vec::new();
+    if path.is_file() {
+        // What cannot be read is an error when the archive is opened.
+        let _ = File::open(path).and_then(|file| file.take(8).read_to_end(&mut start));
+    }
+    // safetensors begin with the length of a header, eight bytes of which the last four are 0.
+    let is_length = start.len() == 8 && start[4..] == [0; 4];
+    let is_pickle = start.starts_with(b"PK\x03\x04") || matches!(start[..], [0x80, 2..=5, ..]) && !is_length;
+    ensure!(
+        !is_pickle,
+        "{}: a file of torch.save, expected safetensors. In Python: from safetensors.torch import save_file; \
+         save_file({{k: v.contiguous() for k, v in torch.load(FILE, map_location=\"cpu\", weights_only=True).items()}}, \
+         \"model.safetensors\"), where FILE is that of a state_dict",
+        shown_path(path)
+    );
+    Ok(())
 }

@@ -1,22 +1,190 @@
-//! What the program prints; a full disk or a closed pipe is an error, not a panic.
+//! What the program prints: how much of it, how wide, and what becomes of it where nobody reads any more.
+//!
+//! What tells of the way ([`say`], [`detail`], [`event`]) is of no use to a pipe that was closed, and is dropped then; what
+//! was asked for ([`answer`], [`say_json`]) ends the program without an error. A full disk is an error either way.
 
-use std::fmt::Display;
-use std::io::Write;
+use std::fmt::{self, Display};
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context, Result};
 use foreign_text::printable;
+use serde_json::Value;
 
-/// Prints a line.
+/// How much the program tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings, errors, and what was asked for.
+    Quiet,
+    /// The way to it, too.
+    Normal,
+    /// And details.
+    Verbose,
+}
+
+static VERBOSITY: AtomicU8 = AtomicU8::new(Verbosity::Normal as u8);
+
+/// Sets how much is told from now on, in the whole program.
+pub fn set_verbosity(verbosity: Verbosity) {
+    VERBOSITY.store(verbosity as u8, Ordering::Relaxed);
+}
+
+fn tells(least: Verbosity) -> bool {
+    VERBOSITY.load(Ordering::Relaxed) >= least as u8
+}
+
+/// The reader of standard output is gone: no error, and nothing more to do.
+#[derive(Clone, Copy, Debug)]
+pub struct ClosedPipe;
+
+impl Display for ClosedPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the output any more")
+    }
+}
+
+impl std::error::Error for ClosedPipe {}
+
+/// Prints a line of the way, unless the program is to be quiet; long lines are broken between words where a terminal is
+/// narrower.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn say(line: impl Display) -> Result<()> {
-    writeln!(std::io::stdout(), "{}", printable(&line.to_string())).context("cannot write to standard output")
+    if tells(Verbosity::Normal) { dropped_by_a_closed_pipe(put(&line.to_string())) } else { Ok(()) }
+}
+
+/// Prints a line of detail, if the program is to be verbose.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn detail(line: impl Display) -> Result<()> {
+    if tells(Verbosity::Verbose) { dropped_by_a_closed_pipe(put(&line.to_string())) } else { Ok(()) }
+}
+
+/// Prints a line of what was asked for.
+///
+/// # Errors
+/// When standard output cannot be written; [`ClosedPipe`] when nobody reads it.
+pub fn answer(line: impl Display) -> Result<()> {
+    ended_by_a_closed_pipe(put(&line.to_string()))
+}
+
+/// Prints a value of JSON that was asked for, as one line of ASCII, so that no character in it is an order to a terminal.
+///
+/// # Errors
+/// As [`answer`].
+pub fn say_json(value: &Value) -> Result<()> {
+    ended_by_a_closed_pipe(put_raw(&ascii_json(value)))
+}
+
+/// Prints a value of JSON of the way as one line of ASCII.
+///
+/// # Errors
+/// As [`say`].
+pub fn event(value: &Value) -> Result<()> {
+    dropped_by_a_closed_pipe(put_raw(&ascii_json(value)))
+}
+
+/// Prints text that the program made for other programs, as it is.
+///
+/// # Errors
+/// As [`answer`].
+pub fn raw(text: &str) -> Result<()> {
+    ended_by_a_closed_pipe(write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()))
 }
 
 /// Prints a line on standard error if possible: there is nowhere else to report that it is not.
 pub fn warn(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "{}", printable(&line.to_string()));
+    let width = width_of(&io::stderr());
+    let _ = writeln!(io::stderr(), "{}", wrapped(&printable(&line.to_string()), width));
+}
+
+fn put(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{}", wrapped(&printable(line), width()))
+}
+
+fn put_raw(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+fn dropped_by_a_closed_pipe(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+fn ended_by_a_closed_pipe(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ClosedPipe.into()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// The columns of the terminal on standard output; without end where there is none.
+pub fn width() -> usize {
+    width_of(&io::stdout())
+}
+
+#[cfg(unix)]
+fn width_of(stream: &impl std::os::fd::AsFd) -> usize {
+    terminal_size::terminal_size_of(stream).map_or(usize::MAX, |(width, _)| usize::from(width.0))
+}
+
+#[cfg(not(unix))]
+fn width_of<T>(_: &T) -> usize {
+    terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| usize::from(width.0))
+}
+
+/// The text with its lines broken between words, so that none is longer; what goes on is set in by two. A word that is
+/// longer stays whole.
+pub fn wrapped(text: &str, width: usize) -> String {
+    text.lines().map(|line| wrapped_line(line, width.max(20))).collect::<Vec<_>>().join("\n")
+}
+
+fn wrapped_line(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    let n_blanks = line.chars().take_while(|c| *c == ' ').count();
+    let mut out = " ".repeat(n_blanks);
+    let (mut n_chars, mut is_first) = (n_blanks, true);
+    for word in line.split_whitespace() {
+        let len = word.chars().count();
+        if !is_first && n_chars + 1 + len > width {
+            out += "\n";
+            out += &" ".repeat(n_blanks + 2);
+            n_chars = n_blanks + 2;
+        } else if !is_first {
+            out.push(' ');
+            n_chars += 1;
+        }
+        out += word;
+        n_chars += len;
+        is_first = false;
+    }
+    out
+}
+
+/// The text cut to so many characters, the last of them … where there were more.
+pub fn cut(text: &str, n_chars: usize) -> String {
+    if text.chars().count() <= n_chars {
+        return text.to_owned();
+    }
+    text.chars().take(n_chars.saturating_sub(1)).chain(['…']).collect()
+}
+
+fn ascii_json(value: &Value) -> String {
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        if c.is_ascii() {
+            line.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| line += &format!("\\u{unit:04x}"));
+        }
+    }
+    line
 }
 
 /// An error with its causes, on one line. A cause that the text before it ends with is not repeated.
@@ -35,12 +203,31 @@ pub fn message(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
+    use serde_json::json;
 
-    use super::message;
+    use super::*;
 
     #[test]
     fn causes_are_told_once() {
         let error = anyhow!("no space").context("cannot write x: no space").context("the run");
         assert_eq!(message(&error), "the run: cannot write x: no space");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let text = "a short line\n  one two three four five six\naverylongwordthatdoesnotfitanywhere x";
+        let expected =
+            "a short line\n  one two three four\n    five six\naverylongwordthatdoesnotfitanywhere\n  x";
+        assert_eq!(wrapped(text, 20), expected);
+        assert_eq!(wrapped(text, usize::MAX), text);
+        assert_eq!((cut("abcdef", 4), cut("abcd", 4)), ("abc…".into(), "abcd".into()));
+    }
+
+    #[test]
+    fn json_is_ascii_and_reads_back_the_same() {
+        let value = json!({ "file": "caf\u{e9} \u{202e}\u{1f600}\n\u{1b}[2J" });
+        let line = ascii_json(&value);
+        assert!(line.is_ascii() && !line.contains(['\n', '\u{1b}']), "{line}");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value);
     }
 }

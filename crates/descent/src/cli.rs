@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use classifier::ranges::{
-    any_seed, any_size, at_least_one, below_one, epochs, not_negative, probability, threads,
+    any_seed, any_size, at_least_one, below_one, epochs, not_negative, positive, probability, threads, within,
 };
+use classifier::{DEFAULT_SIZE, Source};
+use data::ImageShape;
 use lecture::LectureArgs;
 use serde::{Serialize, Serializer};
 
@@ -29,12 +31,20 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 ///
 /// Without a command it trains.
 #[derive(Debug, Parser)]
-#[command(name = "descent", version, after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
+#[command(name = "descent", version, long_version = crate::shell::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 #[command(mut_subcommands = take_negative_numbers)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+
+    /// Print warnings, errors and what was asked for, and nothing of the way to it
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print more: every setting, the machine, each file that is written
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
 }
 
 impl Cli {
@@ -59,10 +69,18 @@ fn take_negative_numbers(command: clap::Command) -> clap::Command {
 pub enum Command {
     /// Train the lecture's network.
     Train(Box<TrainArgs>),
-    /// Print the accuracy of saved weights on the test set.
+    /// Say how good saved weights are: loss, accuracy, precision and recall by class, calibration.
     Eval(EvalArgs),
-    /// Classify an image.
+    /// Classify images.
     Predict(PredictArgs),
+    /// Show what images are in a folder, and what is wrong with them.
+    Data(DataCommand),
+    /// Find a learning rate: train for some steps at rates that grow.
+    FindLr(Box<FindLrArgs>),
+    /// Print a script that completes commands and flags in a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program or of a command, for man.
+    Man(ManArgs),
     /// Make the lecture: every experiment, its figures and numbers, and a page that tells the story.
     Lecture(LectureArgs),
 }
@@ -138,12 +156,13 @@ pub struct Settings {
     #[arg(long)]
     pub normalize: bool,
 
-    /// Hold out this many training images to choose the best weights by [default: none]
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = any_size)]
-    pub val: usize,
+    /// Hold out this many training images to choose the best weights by [default: none on CIFAR-10, as in the lecture, nor
+    /// where the data has a part val/; else a tenth]
+    #[arg(long, value_name = "N", value_parser = any_size)]
+    pub val: Option<usize>,
 
-    /// Stop after this many epochs without a better validation loss (needs --val)
-    #[arg(long, value_name = "N", requires = "val", value_parser = at_least_one)]
+    /// Stop after this many epochs without a better validation loss (needs images to validate, see --val)
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub patience: Option<usize>,
 
     /// Evaluate and save the exponential moving average of the weights with this decay, 0.999 say
@@ -158,6 +177,27 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
+    /// Weigh the classes in the loss: `balanced`, each by the inverse of how often it occurs, or a number for each in the
+    /// order of their names, 1,2,0.5
+    #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]
+    pub class_weights: Option<String>,
+
+    /// Mix each image with another one, by shares from Beta(X, X); 0.2 is usual (Zhang et al., 2018)
+    #[arg(long, value_name = "X", value_parser = share)]
+    pub mixup: Option<f64>,
+
+    /// Put a rectangle of another image into each, its size by Beta(X, X); 1 is usual (Yun et al., 2019)
+    #[arg(long, value_name = "X", value_parser = share)]
+    pub cutmix: Option<f64>,
+
+    /// Compute each batch in N parts and add up their gradients: the same step with less memory
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub accumulate: usize,
+
+    /// Shorten the gradient to this length where it is longer
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub clip_norm: Option<f64>,
+
     /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
     #[arg(long)]
     pub no_fusion: bool,
@@ -169,10 +209,6 @@ impl Settings {
     /// # Errors
     /// When flags do not fit together.
     pub fn check(&self) -> Result<()> {
-        ensure!(
-            self.patience.is_none() || self.val > 0,
-            "--patience needs --val: without images to validate there is nothing to be patient about"
-        );
         Recipe::check(self)
     }
 }
@@ -181,11 +217,24 @@ impl Settings {
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 #[command(next_help_heading = "Where and how (may change when a run resumes)")]
 pub struct Session {
-    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
-    /// where that is absent]
-    #[arg(long, value_name = "DIR")]
+    /// Where the images are.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub data: DataArgs,
+
+    /// What a folder's images become.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub size: SizeArgs,
+
+    /// Flags from a TOML file (lr = 0.01), or from the config.json of a run, which is repeated; those given here win
+    #[arg(long, value_name = "FILE")]
     #[serde(serialize_with = "path")]
-    pub data: Option<PathBuf>,
+    pub config: Option<PathBuf>,
+
+    /// Print an object of JSON a line instead of text
+    #[arg(long)]
+    pub json: bool,
 
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -224,20 +273,87 @@ pub struct Session {
     pub detect_anomaly: bool,
 }
 
+/// The flags that say where the images are.
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
+pub struct DataArgs {
+    /// The images: a folder with CIFAR-10's, CIFAR-100's or MNIST's files; with a folder of image files for each class; or
+    /// with train/ and val/ or test/ of such folders. Or a CSV file of numbers [default:
+    /// datasets/cifar-10-batches-bin, or the built-in set where that is absent]
+    #[arg(long, value_name = "PATH")]
+    #[serde(serialize_with = "path")]
+    pub data: Option<PathBuf>,
+
+    /// The classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
+    pub labels: String,
+
+    /// The column of a CSV file that says the class
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    pub label_column: String,
+
+    /// Leave out image files that cannot be read, and count them
+    #[arg(long)]
+    pub skip_broken: bool,
+}
+
+impl DataArgs {
+    /// Where the images are, a folder's brought to `shape`.
+    pub fn source(&self, shape: ImageShape) -> Source<'_> {
+        Source {
+            data: self.data.as_deref(),
+            coarse: self.labels == "coarse",
+            shape,
+            label_column: &self.label_column,
+            skip_broken: self.skip_broken,
+        }
+    }
+}
+
+/// The flags that say what the image files of a folder become.
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
+pub struct SizeArgs {
+    /// Pixels a side to which the images of a folder are resized, the middle of long ones cut out
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SIZE, value_parser = within::<8, 1024>)]
+    pub image_size: usize,
+
+    /// Read the images of a folder in gray
+    #[arg(long)]
+    pub gray: bool,
+}
+
+impl SizeArgs {
+    /// Size and channels.
+    pub fn shape(&self) -> ImageShape {
+        let (height, width) = (self.image_size, self.image_size);
+        ImageShape { height, width, channels: if self.gray { 1 } else { 3 } }
+    }
+}
+
 /// The flags of `descent eval`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Example:
   descent eval --model runs/2026-01-31-120000/model.safetensors")]
 pub struct EvalArgs {
-    /// Weights to evaluate: a safetensors file of this program or of PyTorch for the same network
-    #[arg(long, value_name = "FILE")]
+    /// Weights to evaluate: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
 
-    /// Folder with CIFAR-10's .bin files [default: datasets/cifar-10-batches-bin, or the built-in set
-    /// where that is absent]
+    /// Where the images are.
+    #[command(flatten)]
+    pub data: DataArgs,
+
+    /// Which of them [default: test, or val where there is no test set, or all]
+    #[arg(long, value_name = "PART", value_parser = ["train", "val", "test"])]
+    pub part: Option<String>,
+
+    /// Folder for the numbers and figures [default: evaluation/ beside the weights]
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub out: Option<PathBuf>,
+
+    /// Print one object of JSON instead of text
+    #[arg(long)]
+    pub json: bool,
 
     /// Images in a step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
@@ -252,19 +368,119 @@ pub struct EvalArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Example:
-  descent predict cat.png --model runs/2026-01-31-120000/model.safetensors --top 5")]
+  descent predict cat.png --model runs/2026-01-31-120000 --top 5
+  descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
 pub struct PredictArgs {
-    /// A PNG or JPEG image of any size
-    #[arg(value_name = "IMAGE")]
-    pub image: PathBuf,
+    /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or - for an image
+    /// on standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
 
-    /// Weights: a safetensors file of this program or of PyTorch for the same network
-    #[arg(long, value_name = "FILE")]
+    /// Weights: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
+
+    /// Print an object of JSON for each image, a line each: file, class, probability, classes
+    #[arg(long)]
+    pub json: bool,
 
     /// How many classes to print
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top: usize,
+}
+
+/// The flags of `descent find-lr`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Example:
+  descent find-lr --data photos --optimizer sgd --momentum 0.9"
+)]
+pub struct FindLrArgs {
+    /// Learning rate of the first step
+    #[arg(long, value_name = "X", default_value_t = 1e-6, value_parser = positive)]
+    pub from: f64,
+
+    /// Learning rate of the last step
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
+    pub to: f64,
+
+    /// Steps, one batch each
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<10, 100_000>)]
+    pub steps: usize,
+
+    /// The run that a learning rate is looked for.
+    #[command(flatten)]
+    pub train: TrainArgs,
+}
+
+/// The argument of `descent completions`.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent completions bash > ~/.local/share/bash-completion/completions/descent")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// The argument of `descent man`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent man train | man -l -")]
+pub struct ManArgs {
+    /// The command whose page it is [default: the page of the program]
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+/// The flags of `descent data`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  descent data photos --out photos-survey
+  descent data photos --clear-cache")]
+pub struct DataCommand {
+    /// What --data of the other commands takes
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+
+    /// The classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
+    pub labels: String,
+
+    /// The column of a CSV file that says the class
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    pub label_column: String,
+
+    /// What a folder's images become.
+    #[command(flatten)]
+    pub size: SizeArgs,
+
+    /// Folder for the figure of samples [default: none is drawn]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Remove the decoded images that are kept in the folder, and do nothing else
+    #[arg(long)]
+    pub clear_cache: bool,
+}
+
+/// Weights of classes; how many there are is known with the images.
+fn class_weights(text: &str) -> Result<String, String> {
+    let is_weight = |number: &str| number.trim().parse::<f32>().is_ok_and(|x| x.is_finite() && x >= 0.0);
+    if text == "balanced" || text.split(',').all(is_weight) {
+        return Ok(text.to_owned());
+    }
+    Err("expected `balanced`, or numbers from 0 up with commas between them".to_owned())
+}
+
+/// The parameter of a Beta distribution.
+fn share(text: &str) -> Result<f64, String> {
+    positive(text).ok().filter(|x| *x <= 1.0).ok_or_else(|| "expected a number above 0, to 1".to_owned())
 }
 
 /// The name of an update rule.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use classifier::{Score, exact};
 use foreign_text::shown_path;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The measurements of one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,8 +22,12 @@ pub struct Epoch {
     pub train_loss_per_sample: f64,
     /// Loss and accuracy (in percent) on the held-out images, where there are any.
     pub validation: Option<Score>,
-    /// Loss and accuracy on the test set.
-    pub test: Score,
+    /// Loss and accuracy (in percent) on the test set, where it was looked at.
+    pub test: Option<Score>,
+    /// Accuracy in percent on the training images as they were trained on: changed at random, with dropout, each by the
+    /// weights of its step. `None` in a history that is older than the count.
+    #[serde(default)]
+    pub train_accuracy: Option<f64>,
     /// The learning rate of the epoch's last step.
     #[serde(with = "exact")]
     pub learning_rate: f64,
@@ -35,46 +40,85 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The line that a run prints for the epoch.
-    pub fn line(&self, epochs: u64) -> String {
+    /// What `--json` prints of the epoch. Accuracies are shares here.
+    pub fn event(&self) -> Value {
+        let score =
+            |score: Option<Score>| score.map(|s| json!({ "loss": s.loss, "accuracy": s.accuracy / 100.0 }));
+        json!({
+            "event": "epoch", "epoch": self.epoch, "train_loss": self.train_loss,
+            "train_loss_per_sample": self.train_loss_per_sample,
+            "train_accuracy": self.train_accuracy.map(|accuracy| accuracy / 100.0),
+            "validation": score(self.validation), "test": score(self.test), "learning_rate": self.learning_rate,
+            "seconds": self.seconds, "images_per_second": self.images_per_second,
+        })
+    }
+
+    /// The line that a run prints for the epoch: as much as fits into so many columns. `left` is the time left.
+    pub fn line(&self, epochs: u64, left: &str, columns: usize) -> String {
+        let lines = [self.full(epochs) + left, self.full(epochs), self.short(epochs), self.shortest(epochs)];
+        let fits = |line: &&String| line.chars().count() <= columns;
+        lines.iter().find(fits).unwrap_or(&lines[3]).clone()
+    }
+
+    fn short(&self, epochs: u64) -> String {
+        let score = |name, score: Option<Score>| {
+            score.map_or(String::new(), |score| format!("  {name} {:.4} {:.2} %", score.loss, score.accuracy))
+        };
+        let (validation, test) = (score("val", self.validation), score("test", self.test));
+        format!(
+            "{}/{epochs}  train {:.4}{validation}{test}  {:.1} s",
+            self.epoch, self.train_loss, self.seconds
+        )
+    }
+
+    fn shortest(&self, epochs: u64) -> String {
+        let score = |name, score: Option<Score>| {
+            score.map_or(String::new(), |score| format!(" {name} {:.1} %", score.accuracy))
+        };
+        let (validation, test) = (score("val", self.validation), score("test", self.test));
+        format!("{}/{epochs} {:.3}{validation}{test}", self.epoch, self.train_loss)
+    }
+
+    fn full(&self, epochs: u64) -> String {
         let width = epochs.to_string().len();
         let validation = self
             .validation
             .map_or(String::new(), |v| format!("  validation {:.4} {:5.2} %", v.loss, v.accuracy));
+        let test = self.test.map_or(String::new(), |test| format!("  test accuracy {:5.2} %", test.accuracy));
         format!(
-            "epoch {:>width$}/{epochs}  train loss {:.4}{validation}  test accuracy {:5.2} %  {:6.1} s  {:6.0} images/s",
-            self.epoch, self.train_loss, self.test.accuracy, self.seconds, self.images_per_second
+            "epoch {:>width$}/{epochs}  train loss {:.4}{validation}{test}  {:6.1} s  {:6.0} images/s",
+            self.epoch, self.train_loss, self.seconds, self.images_per_second
         )
     }
 }
 
-/// The columns of `history.csv`: scripts read them by name, so they stay.
+/// The columns of `history.csv`: scripts read them by name, so they stay. A field is empty where nothing was measured.
 const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,\
-                      images_per_second";
-
-/// The further columns of a run with a validation split.
-const VALIDATION_HEADER: &str = ",validation_loss,validation_accuracy";
+                      images_per_second,validation_loss,validation_accuracy,train_accuracy";
 
 /// Writes the history as CSV, completely or not at all.
 ///
 /// # Errors
 /// When the file cannot be written; the old one is kept then.
 pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
-    let has_validation = history.iter().any(|e| e.validation.is_some());
-    let mut csv = format!("{HEADER}{}\n", if has_validation { VALIDATION_HEADER } else { "" });
+    let mut csv = format!("{HEADER}\n");
+    let pair = |score: Option<Score>| match score {
+        Some(Score { loss, accuracy }) => format!("{loss:.6},{accuracy:.4}"),
+        None => ",".to_owned(),
+    };
     for e in history {
-        let validation = e.validation.map_or(String::new(), |v| format!(",{:.6},{:.4}", v.loss, v.accuracy));
+        let train_accuracy = e.train_accuracy.map_or(String::new(), |accuracy| format!("{accuracy:.4}"));
         writeln!(
             csv,
-            "{},{:.6},{:.6},{:.6},{:.4},{},{:.3},{:.1}{validation}",
+            "{},{:.6},{:.6},{},{},{:.3},{:.1},{},{train_accuracy}",
             e.epoch,
             e.train_loss,
             e.train_loss_per_sample,
-            e.test.loss,
-            e.test.accuracy,
+            pair(e.test),
             e.learning_rate,
             e.seconds,
             e.images_per_second,
+            pair(e.validation),
         )
         .expect("writing to a string cannot fail");
     }
@@ -88,6 +132,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_line_of_an_epoch_fits() {
+        let score = Some(Score { loss: 12.3456, accuracy: 100.0 });
+        let epoch = Epoch {
+            epoch: 123,
+            train_loss: 12.3456,
+            train_loss_per_sample: 12.0,
+            validation: score,
+            test: score,
+            train_accuracy: Some(99.0),
+            learning_rate: 0.1,
+            seconds: 1234.5,
+            images_per_second: 123_456.0,
+        };
+        for columns in [40, 60, 80, 100, 120, usize::MAX] {
+            let line = epoch.line(500, "  12 h 34 min left", columns);
+            assert!(line.chars().count() <= columns && line.contains("123/500"), "{columns}: {line}");
+        }
+        let line = epoch.line(500, "  12 h 34 min left", usize::MAX);
+        assert!(line.starts_with("epoch 123/500  train loss 12.3456  validation 12.3456 100.00 %"), "{line}");
+        assert!(line.ends_with("12 h 34 min left"), "{line}");
+    }
+
+    #[test]
     fn the_csv_has_a_field_for_every_column() {
         let score = Score { loss: 1.5, accuracy: 42.25 };
         let epoch = Epoch {
@@ -95,7 +162,8 @@ mod tests {
             train_loss: 2.0,
             train_loss_per_sample: 2.25,
             validation: None,
-            test: score,
+            test: Some(score),
+            train_accuracy: Some(12.5),
             learning_rate: 0.005,
             seconds: 1.5,
             images_per_second: 33333.3,
@@ -106,10 +174,14 @@ mod tests {
             write_csv(&path, &[epoch]).unwrap();
             fs::read_to_string(&path).unwrap().lines().map(String::from).collect()
         };
-        assert_eq!(lines(epoch), [HEADER, "1,2.000000,2.250000,1.500000,42.2500,0.005,1.500,33333.3"]);
-        let with_validation = lines(Epoch { validation: Some(score), ..epoch });
-        assert!(with_validation[0].starts_with(HEADER) && with_validation[1].ends_with(",1.500000,42.2500"));
-        assert!(with_validation.iter().all(|line| line.split(',').count() == 10));
+        assert_eq!(
+            lines(epoch),
+            [HEADER, "1,2.000000,2.250000,1.500000,42.2500,0.005,1.500,33333.3,,,12.5000"]
+        );
+        let other = Epoch { validation: Some(score), test: None, train_accuracy: None, ..epoch };
+        let line = "1,2.000000,2.250000,,,0.005,1.500,33333.3,1.500000,42.2500,";
+        assert_eq!(lines(other), [HEADER, line]);
+        assert_eq!([HEADER, line].map(|line| line.split(',').count()), [11, 11]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 }

@@ -1,24 +1,29 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cli;
+pub mod config_file;
+pub mod shell;
 pub mod signals;
 
 pub mod checkpoint;
+pub mod eval;
+pub mod find_lr;
 pub mod history;
 pub mod non_finite;
+pub mod objective;
 pub mod predict;
 pub mod progress;
 pub mod recipe;
 pub mod report;
 pub mod run;
+pub mod survey;
 pub mod train;
 
 use anyhow::{Context, Error, Result};
-use classifier::{Evaluation, Images, model, output};
-use data::Loader;
+use classifier::output::{self, Verbosity};
 use tensor::SimdLevel;
 
-use cli::{Cli, Command, EvalArgs};
+use cli::{Cli, Command};
 
 /// Runs one command of the program.
 ///
@@ -26,10 +31,19 @@ use cli::{Cli, Command, EvalArgs};
 /// With a message of a line or two: what went wrong, where, and what to do.
 pub fn run(cli: Cli) -> Result<()> {
     SimdLevel::check_variable().map_err(Error::msg)?;
+    output::set_verbosity(match (cli.quiet, cli.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (false, false) => Verbosity::Normal,
+        (false, true) => Verbosity::Verbose,
+    });
     match cli.command() {
         Command::Train(args) => in_pool(args.session.threads, || train::train(&args)),
-        Command::Eval(args) => in_pool(args.threads, || eval(&args)),
-        Command::Predict(args) => predict::predict(&args),
+        Command::Eval(args) => in_pool(args.threads, || eval::eval(&args)),
+        Command::Predict(args) => in_pool(None, || predict::predict(&args)),
+        Command::Data(args) => in_pool(None, || survey::data(&args)),
+        Command::FindLr(args) => in_pool(args.train.session.threads, || find_lr::find_lr(&args)),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
         Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
     }
 }
@@ -38,18 +52,6 @@ pub fn run(cli: Cli) -> Result<()> {
 fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
     builder.build().context("cannot start the threads")?.install(work)
-}
-
-/// Prints the accuracy of saved weights on the test set; an error where an answer was NaN or infinite.
-fn eval(args: &EvalArgs) -> Result<()> {
-    let (net, mut params, about) = model::load(&args.model)?;
-    let images = Images::open(args.data.as_deref())?;
-    about.check_classes(&images.test, images.name)?;
-    let mut loader = Loader::new(&images.test, args.batch_size).normalize(&about.normalize());
-    let mut tape = autograd::Tape::new();
-    let evaluation = Evaluation::run(&net, &mut params, &mut tape, &mut loader, about.classes.len())?;
-    output::say(format_args!("accuracy {:.2} %", evaluation.score().accuracy))?;
-    evaluation.check_finite()
 }
 
 /// The README's code is compiled with the documentation tests.

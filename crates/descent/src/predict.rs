@@ -1,49 +1,219 @@
-//! `descent predict`: which class does this image show?
+//! `descent predict`: which class do these images show?
 
-use anyhow::{Result, ensure};
-use autograd::{Mode, Tape};
-use classifier::output::say;
-use classifier::{are_finite, model, softmax};
-use data::{Batch, ImageShape, InMemory, Loader};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use autograd::{Mode, Params, Tape};
+use classifier::model::About;
+use classifier::output::{answer, cut, message, say_json, warn, width};
+use classifier::{are_finite, input, model, shown, softmax};
+use data::{Batch, Dataset, ImageShape, InMemory, Loader, Picture};
 use foreign_text::{Foreign, shown_path};
-use nn::Layer;
+use nn::{Layer, Sequential};
+use rayon::prelude::*;
+use serde_json::{Value, json};
 
 use crate::cli::PredictArgs;
 
-/// Prints the most probable classes of an image, with bars.
+/// How many images go through the network at once.
+const BATCH_SIZE: usize = 64;
+
+/// The most bytes that are taken from standard input.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Endings of files that are taken for images where a folder is named.
+const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
+
+/// Prints the most probable classes of images: one as bars, several in a line each, with `--json` as an object each.
 ///
 /// # Errors
-/// When the image or the weights cannot be read, or the network's answer is NaN or infinite.
+/// When the weights or an image cannot be read (of several, all others are answered first), or an answer is NaN or
+/// infinite.
 pub fn predict(args: &PredictArgs) -> Result<()> {
-    let (net, mut params, about) = model::load(&args.model)?;
-    let planes = data::read_image(&args.image, ImageShape::CIFAR)?;
-    let images = InMemory::new(ImageShape::CIFAR, planes, vec![0], about.classes.clone());
-    let mut batch = Batch::new();
-    Loader::new(&images, 1).normalize(&about.normalize()).next_into(&mut batch)?;
-
-    let mut tape = Tape::new();
-    let g = tape.begin(&mut params, Mode::eval());
-    let logits = net.forward(&g, g.images(&batch));
-    let logits = g.value(logits);
+    let (net, params, about) = model::load(&args.model)?;
+    let ImageShape { height, width, channels } = about.image_shape();
     ensure!(
-        are_finite(logits),
-        "the network's answer is NaN or infinite: the weights in {} are of no use",
+        [height, width] != [1, 1],
+        "the network in {} takes rows of {channels} numbers, not images",
         shown_path(&args.model)
     );
-    say(bars(&about.classes, &softmax(logits), args.top).trim_end())
+    let files = files(&args.images)?;
+    let mut network =
+        Network { model: &args.model, net, params, tape: Tape::new(), batch: Batch::new(), about };
+    let mut n_failed = 0;
+    for chunk in files.chunks(BATCH_SIZE) {
+        let answers = network.answer(chunk)?;
+        for (file, answer) in chunk.iter().zip(answers) {
+            match answer {
+                Ok(probabilities) => network.print(args, file, &probabilities, files.len())?,
+                Err(error) if files.len() == 1 => return Err(error),
+                Err(error) => {
+                    n_failed += 1;
+                    if args.json {
+                        let (file, error) = (name(file), message(&error));
+                        say_json(&json!({ "file": file, "error": error }))?;
+                    } else {
+                        warn(format_args!("error: {}", message(&error)));
+                    }
+                }
+            }
+        }
+    }
+    ensure!(n_failed == 0, "{n_failed} of {} images have no answer", files.len());
+    Ok(())
+}
+
+struct Network<'a> {
+    model: &'a Path,
+    net: Sequential,
+    params: Params,
+    tape: Tape,
+    batch: Batch,
+    about: About,
+}
+
+impl Network<'_> {
+    /// For each file its probabilities, or why there are none.
+    fn answer(&mut self, files: &[PathBuf]) -> Result<Vec<Result<Vec<f64>>>> {
+        let shape = self.about.image_shape();
+        let read: Vec<Result<Vec<u8>>> =
+            files.par_iter().map(|file| Ok(open(file)?.to_shape(shape))).collect();
+        let planes: Vec<u8> = read.iter().flatten().flatten().copied().collect();
+        let n_images = planes.len() / shape.len();
+        let images = InMemory::new(shape, planes, vec![0; n_images], self.about.classes.clone());
+        let mut logits = Vec::new();
+        if !images.is_empty() {
+            let mut loader = Loader::new(&images, BATCH_SIZE).normalize(&self.about.normalize());
+            loader.next_into(&mut self.batch)?;
+            let g = self.tape.begin(&mut self.params, Mode::eval());
+            let answer = self.net.forward(&g, input(&g, &self.batch));
+            logits.extend_from_slice(g.value(answer));
+        }
+        let mut rows = logits.chunks_exact(self.about.classes.len());
+        let answer = |read: Result<Vec<u8>>| {
+            read?;
+            let row = rows.next().expect("an answer for each image");
+            ensure!(
+                are_finite(row),
+                "the network's answer is NaN or infinite: the weights in {} are of no use",
+                shown_path(self.model)
+            );
+            Ok(softmax(row))
+        };
+        Ok(read.into_iter().map(answer).collect())
+    }
+
+    fn print(&self, args: &PredictArgs, file: &Path, probabilities: &[f64], n_files: usize) -> Result<()> {
+        let classes = &self.about.classes;
+        let ranked: Vec<usize> = ranked(probabilities).into_iter().take(args.top).collect();
+        if args.json {
+            return say_json(&object(file, classes, probabilities, &ranked));
+        }
+        if n_files == 1 {
+            return answer(bars(classes, probabilities, &ranked, width()).trim_end());
+        }
+        let named =
+            |&class: &usize| format!("{} {:.1} %", shown(&classes[class]), 100.0 * probabilities[class]);
+        let answers: Vec<String> = ranked.iter().map(named).collect();
+        answer(format_args!("{}: {}", shown_path(file), answers.join(", ")))
+    }
+}
+
+/// The files that are meant: those of folders and patterns, in the order of their names.
+fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for arg in args {
+        let pattern = arg.to_str().filter(|text| text.contains(['*', '?', '[']) && !arg.exists());
+        if arg.is_dir() {
+            let n_before = files.len();
+            add_images_of(arg, &mut files).with_context(|| shown_path(arg))?;
+            ensure!(files.len() > n_before, "{}: no image is in this folder", shown_path(arg));
+        } else if let Some(pattern) = pattern {
+            let found = glob::glob(pattern).with_context(|| shown(pattern))?;
+            let n_before = files.len();
+            for path in found {
+                let path = path?;
+                if path.is_file() {
+                    files.push(path);
+                }
+            }
+            ensure!(files.len() > n_before, "{}: no file fits this pattern", shown(pattern));
+        } else {
+            files.push(arg.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// The image files in a folder and those below it, but for what is hidden.
+fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries = fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // A link to a folder is not followed: it may lead back.
+        if entry.file_type()?.is_dir() {
+            add_images_of(&path, files)?;
+            continue;
+        }
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if ENDINGS.contains(&&*ending) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn open(file: &Path) -> Result<Picture> {
+    if file != Path::new("-") {
+        return Ok(Picture::open(file)?);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes).context("standard input")?;
+    if bytes.len() as u64 > MAX_BYTES {
+        bail!("standard input has more than {MAX_BYTES} bytes");
+    }
+    Ok(Picture::from_bytes("standard input", &bytes)?)
+}
+
+fn name(file: &Path) -> String {
+    file.to_string_lossy().into_owned()
+}
+
+/// The classes, the most probable first.
+fn ranked(probabilities: &[f64]) -> Vec<usize> {
+    let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
+    ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    ranked
+}
+
+/// What `--json` prints of an image.
+fn object(file: &Path, classes: &[String], probabilities: &[f64], ranked: &[usize]) -> Value {
+    let answer = |&class: &usize| json!({ "class": classes[class], "probability": probabilities[class] });
+    json!({
+        "file": name(file),
+        "class": classes[ranked[0]],
+        "probability": probabilities[ranked[0]],
+        "classes": ranked.iter().map(answer).collect::<Vec<_>>(),
+    })
 }
 
 /// The most probable classes first, a line each.
-fn bars(classes: &[String], probabilities: &[f64], top: usize) -> String {
-    const WIDTH: f64 = 40.0;
-    let names: Vec<String> = classes.iter().map(|name| Foreign::new(name).to_string()).collect();
-    let mut ranked: Vec<_> = names.iter().zip(probabilities).collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(a.1));
+fn bars(classes: &[String], probabilities: &[f64], ranked: &[usize], width: usize) -> String {
+    let room = width.saturating_sub(20).max(8);
+    let names: Vec<String> = classes.iter().map(|name| cut(&Foreign::new(name).to_string(), room)).collect();
     let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    let line = |(name, p): (&String, &f64)| {
-        format!("{name:>name_width$} {:5.1} % {}\n", 100.0 * p, "█".repeat((WIDTH * p).round() as usize))
+    let bar_width = width.saturating_sub(name_width + 10).min(40) as f64;
+    let line = |&class: &usize| {
+        let (name, p) = (&names[class], probabilities[class]);
+        format!("{name:>name_width$} {:5.1} % {}\n", 100.0 * p, "█".repeat((bar_width * p).round() as usize))
     };
-    ranked.into_iter().take(top).map(line).collect()
+    ranked.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -52,8 +222,10 @@ mod tests {
 
     #[test]
     fn bars_rank_the_classes() {
-        let classes = ["cat", "dog", "frog"].map(String::from);
-        let text = bars(&classes, &[0.25, 0.7, 0.05], 2);
+        let (classes, probabilities) = (["cat", "dog", "frog"].map(String::from), [0.25, 0.7, 0.05]);
+        let ranked = ranked(&probabilities);
+        assert_eq!(ranked, [1, 0, 2]);
+        let text = bars(&classes, &probabilities, &ranked[..2], usize::MAX);
         assert_eq!(text.lines().count(), 2);
         assert!(text.starts_with(" dog  70.0 % ████████"), "{text}");
     }
@@ -61,7 +233,7 @@ mod tests {
     #[test]
     fn a_strangers_names_of_classes_are_shown_as_text_and_shortened() {
         let classes = ["\u{1b}[2J".to_owned(), "x".repeat(70_000)];
-        let text = bars(&classes, &[0.5, 0.5], 2);
+        let text = bars(&classes, &[0.5, 0.5], &[0, 1], usize::MAX);
         assert!(text.contains(r" \u{1b}[2J  50.0 %") && text.len() < 500, "{text}");
     }
 }

@@ -1,11 +1,16 @@
-//! The progress bar of an epoch: images/s, loss and time left. On a pipe there is none.
+//! The progress bar of an epoch: images/s, loss, and the time left for the whole run. On a pipe there is none.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::report::duration;
+
 /// How often the bar is drawn anew at most.
 const REFRESH: Duration = Duration::from_millis(100);
+
+/// The columns below which there is no bar, and a shorter text.
+const NARROW: usize = 64;
 
 /// The bar of one epoch, on standard error; it vanishes at the end and is never drawn off a terminal.
 pub struct EpochBar {
@@ -13,29 +18,44 @@ pub struct EpochBar {
     started: Instant,
     drawn: Instant,
     n_images: usize,
+    n_done: u64,
+    /// Steps of this run that are still to be taken, those of this epoch too.
+    n_left: u64,
+    is_narrow: bool,
 }
 
 impl EpochBar {
-    /// A bar of `n_batches` steps, of which `n_done` were taken before.
-    pub fn new(label: String, n_batches: usize, n_done: usize) -> Self {
-        let style = ProgressStyle::with_template("{prefix} {bar:32} {pos:>4}/{len} {msg}, {eta} left")
+    /// A bar of `n_batches` steps, of which `n_done` were taken before; `n_epochs_left` epochs come after it. The terminal
+    /// has `width` columns.
+    pub fn new(label: String, n_batches: usize, n_done: usize, n_epochs_left: u64, width: usize) -> Self {
+        let is_narrow = width < NARROW;
+        let template =
+            if is_narrow { "{prefix} {pos}/{len} {msg}" } else { "{prefix} {wide_bar} {pos:>4}/{len} {msg}" };
+        let style = ProgressStyle::with_template(template)
             .expect("the template is well-formed")
             .progress_chars("█▉▊▋▌▍▎▏ ");
         let bar = ProgressBar::new(n_batches as u64).with_style(style).with_prefix(label);
         bar.set_position(n_done as u64);
-        bar.reset_eta();
         let now = Instant::now();
-        Self { bar, started: now, drawn: now, n_images: 0 }
+        let n_left = (n_batches - n_done) as u64 + n_epochs_left * n_batches as u64;
+        Self { bar, started: now, drawn: now, n_images: 0, n_done: 0, n_left, is_narrow }
     }
 
     /// A step is done: `n_images` more, with the mean loss of the epoch so far.
     pub fn step(&mut self, n_images: usize, mean_loss: f64) {
         self.n_images += n_images;
+        self.n_done += 1;
+        self.n_left = self.n_left.saturating_sub(1);
         self.bar.inc(1);
         if self.drawn.elapsed() >= REFRESH {
             self.drawn = Instant::now();
-            let rate = self.n_images as f64 / self.started.elapsed().as_secs_f64();
-            self.bar.set_message(format!("{rate:.0} images/s, loss {mean_loss:.4}"));
+            let seconds = self.started.elapsed().as_secs_f64();
+            let left = duration(seconds / self.n_done as f64 * self.n_left as f64);
+            self.bar.set_message(if self.is_narrow {
+                format!("loss {mean_loss:.3}, {left} left")
+            } else {
+                format!("{:.0} images/s, loss {mean_loss:.4}, {left} left", self.n_images as f64 / seconds)
+            });
         }
     }
 }

@@ -74,6 +74,12 @@ impl Recipe {
         self.optimizer.lr()
     }
 
+    /// One step along the gradient at this learning rate, whatever the schedule says.
+    pub fn step_at(&mut self, params: &mut Params, lr: f64) {
+        self.optimizer.set_lr(lr);
+        self.optimizer.step(params);
+    }
+
     /// Puts the average of the weights so far in their place and returns them; `None` without `--ema`.
     pub fn write_average(&self, params: &mut Params) -> Option<Vec<f32>> {
         let average = self.average.as_ref()?;
@@ -118,7 +124,7 @@ impl Recipe {
 }
 
 /// The learning rate that is asked for, or that of the rule.
-fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
+pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
     settings.lr.unwrap_or(match settings.optimizer.as_str() {
         "adam" => adam_lr,
         "sgd" => 0.02,

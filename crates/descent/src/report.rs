@@ -4,33 +4,49 @@ use std::path::Path;
 
 use anyhow::Result;
 use classifier::Evaluation;
-use classifier::output::warn;
+use classifier::output::{cut, warn, width};
 use foreign_text::{Foreign, shown_path};
 use viz::{Figure, HeatMap, Plot};
 
 use crate::history::Epoch;
 
-/// Draws loss, accuracy and the confusion matrix into `out`, each as SVG and PNG.
+/// Draws loss, accuracy and the confusion matrix of the set `part` into `out`, each as SVG and PNG.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn draw(out: &Path, history: &[Epoch], test: &Evaluation, classes: &[String]) -> Result<()> {
+pub fn draw(
+    out: &Path,
+    history: &[Epoch],
+    judged: &Evaluation,
+    classes: &[String],
+    part: &str,
+) -> Result<()> {
     // With --on-nan continue there may be nothing to draw.
-    if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || epoch.test.loss.is_finite()) {
+    let test_loss = |epoch: &Epoch| epoch.test.map_or(f64::NAN, |test| test.loss);
+    if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || test_loss(epoch).is_finite()) {
         save(&loss(history), out, "loss")?;
     } else {
         warn("warning: no loss is finite, so no figure of it is drawn");
     }
     save(&accuracy(history), out, "accuracy")?;
-    let counts: Vec<u64> = (0..classes.len()).flat_map(|class| test.row(class).to_vec()).collect();
-    let title = match test.n_non_finite() {
-        0 => "Confusion on the test set".to_owned(),
-        n => format!("Confusion on the test set, without {n} answers that are NaN or infinite"),
-    };
-    save(&HeatMap::confusion(title, classes, &counts), out, "confusion")
+    save(&confusion(judged, classes, part), out, "confusion")
 }
 
-fn save(plot: &impl Plot, out: &Path, name: &str) -> Result<()> {
+/// The confusion matrix on the set `part`.
+pub fn confusion(judged: &Evaluation, classes: &[String], part: &str) -> HeatMap {
+    let counts: Vec<u64> = (0..classes.len()).flat_map(|class| judged.row(class).to_vec()).collect();
+    let title = match judged.n_non_finite() {
+        0 => format!("Confusion on the {part} set"),
+        n => format!("Confusion on the {part} set, without {n} answers that are NaN or infinite"),
+    };
+    HeatMap::confusion(title, classes, &counts)
+}
+
+/// Saves a figure as SVG and PNG.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn save(plot: &impl Plot, out: &Path, name: &str) -> Result<()> {
     for extension in ["svg", "png"] {
         plot.save(out.join(name).with_extension(extension))?;
     }
@@ -44,62 +60,58 @@ fn column(history: &[Epoch], value: impl Fn(&Epoch) -> f64) -> Vec<f64> {
 
 fn loss(history: &[Epoch]) -> Figure {
     let epochs = column(history, |e| e.epoch as f64);
-    let figure = Figure::new("Loss")
-        .x_label("epoch")
-        .y_label("cross-entropy")
-        .line("train", &epochs, &column(history, |e| e.train_loss_per_sample))
-        .line("test", &epochs, &column(history, |e| e.test.loss));
-    with_validation(figure, history, &epochs, |score| score.loss)
+    let figure = Figure::new("Loss").x_label("epoch").y_label("cross-entropy").line(
+        "train",
+        &epochs,
+        &column(history, |e| e.train_loss_per_sample),
+    );
+    let figure = with_scores(figure, "test", history, &epochs, |e| Some(e.test?.loss));
+    with_scores(figure, "validation", history, &epochs, |e| Some(e.validation?.loss))
 }
 
 fn accuracy(history: &[Epoch]) -> Figure {
     let epochs = column(history, |e| e.epoch as f64);
-    let figure = Figure::new("Accuracy").x_label("epoch").y_label("accuracy, %").line(
-        "test",
-        &epochs,
-        &column(history, |e| e.test.accuracy),
-    );
-    with_validation(figure, history, &epochs, |score| score.accuracy)
+    let figure = Figure::new("Accuracy").x_label("epoch").y_label("accuracy, %");
+    let figure = with_scores(figure, "train", history, &epochs, |e| e.train_accuracy);
+    let figure = with_scores(figure, "test", history, &epochs, |e| Some(e.test?.accuracy));
+    with_scores(figure, "validation", history, &epochs, |e| Some(e.validation?.accuracy))
 }
 
-/// Adds the curve of the validation split, where there is one.
-fn with_validation(
+/// Adds the curve of what was measured in some epoch.
+fn with_scores(
     figure: Figure,
+    name: &str,
     history: &[Epoch],
     epochs: &[f64],
-    value: impl Fn(classifier::Score) -> f64,
+    value: impl Fn(&Epoch) -> Option<f64>,
 ) -> Figure {
-    if history.iter().all(|e| e.validation.is_none()) {
+    if history.iter().all(|e| value(e).is_none()) {
         return figure;
     }
-    figure.line("validation", epochs, &column(history, |e| e.validation.map_or(f64::NAN, &value)))
+    figure.line(name, epochs, &column(history, |e| value(e).unwrap_or(f64::NAN)))
 }
 
 /// The summary of a run: how good it became, class by class, and where its files are, among them a model that can be
 /// used if it `has_model`.
 pub fn summary(
     out: &Path,
-    test: &Evaluation,
+    judged: &Evaluation,
     classes: &[String],
     history: &[Epoch],
+    part: &str,
     has_model: bool,
 ) -> String {
-    let score = test.score();
-    let names: Vec<String> = classes.iter().map(|name| Foreign::new(name).to_string()).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let score = judged.score();
     let mut text = format!(
-        "\nTest accuracy {:.2} %, loss {:.4}, after {} of training\n\n",
+        "\n{} accuracy {:.2} %, loss {:.4}, after {} of training\n\n",
+        capitalized(part),
         score.accuracy,
         score.loss,
         duration(history.iter().map(|e| e.seconds).sum())
     );
-    for (class, name) in names.iter().enumerate() {
-        let accuracy = test.class_accuracy(class);
-        let bar = "█".repeat((accuracy * 0.4).round() as usize);
-        text += &format!("  {name:>width$} {accuracy:5.1} % {bar}\n");
-    }
-    if test.n_non_finite() > 0 {
-        text += &format!("\n{} answers are NaN or infinite and count as wrong.\n", test.n_non_finite());
+    text += &class_bars(judged, classes);
+    if judged.n_non_finite() > 0 {
+        text += &format!("\n{} answers are NaN or infinite and count as wrong.\n", judged.n_non_finite());
     }
     let out = shown_path(out);
     if has_model {
@@ -112,13 +124,42 @@ pub fn summary(
     if has_model {
         text += &format!(
             "\nTry it on an image of your own:\n  \
-             cargo run --release -- predict IMAGE --model {out}/model.safetensors\n"
+             descent predict IMAGE --model {out}\n"
         );
     }
     text
 }
 
-fn duration(seconds: f64) -> String {
+/// The accuracy on each class as a bar; of many classes those with the lowest.
+fn class_bars(judged: &Evaluation, classes: &[String]) -> String {
+    const MOST: usize = 20;
+    let mut chosen: Vec<usize> = (0..classes.len()).collect();
+    let mut text = String::new();
+    if chosen.len() > MOST {
+        chosen.sort_by(|&a, &b| judged.class_accuracy(a).total_cmp(&judged.class_accuracy(b)));
+        chosen.truncate(MOST);
+        text += &format!("  the {MOST} classes of {} with the lowest accuracy:\n", classes.len());
+    }
+    let room = width().saturating_sub(20).max(8);
+    let names = chosen.iter().map(|&class| cut(&Foreign::new(&classes[class]).to_string(), room));
+    let names: Vec<String> = names.collect();
+    let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let bar_width = width().saturating_sub(name_width + 12).min(40) as f64;
+    for (&class, name) in chosen.iter().zip(&names) {
+        let accuracy = judged.class_accuracy(class);
+        let bar = "█".repeat((accuracy / 100.0 * bar_width).round() as usize);
+        text += &format!("  {name:>name_width$} {accuracy:5.1} % {bar}\n");
+    }
+    text
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A time for people.
+pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, 0, _) => format!("{seconds:.1} s"),

@@ -4,24 +4,28 @@ mod resume;
 
 use std::mem;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
-use autograd::{Graph, Mode, Params, Tape, Var};
+use autograd::{Mode, Params, Tape};
 use classifier::model::About;
-use classifier::output::warn;
-use classifier::{Evaluation, Images, model};
-use data::{Augment, Batch, Dataset, Loader, Normalize};
+use classifier::output::{self, warn};
+use classifier::{Evaluation, Images, Kind, model, network, normalized};
+use data::{Augment, Batch, Dataset, ImageShape, Loader, Normalize};
 use foreign_text::shown_path;
-use nn::{Layer, Sequential, models};
-use optim::{EarlyStopping, Stopper, Verdict, check_finite};
+use nn::{Layer, Sequential, Summary};
+use optim::{EarlyStopping, Norm, Stopper, Verdict, check_finite, clip_norm};
+use serde_json::json;
 
 use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
 use crate::cli::TrainArgs;
+use crate::config_file::RUN;
 use crate::history::{self, Epoch};
 use crate::non_finite::{NonFinite, OnNan};
+use crate::objective::{Objective, part_of};
 use crate::progress::EpochBar;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, learning_rate};
+use crate::shell;
 
 /// The pixels that `--augment` shifts an image by at most.
 const CROP_PADDING: usize = 4;
@@ -30,6 +34,11 @@ const CROP_PADDING: usize = 4;
 pub struct Run<'a> {
     args: &'a TrainArgs,
     config: &'a Config,
+    /// Whether there are images to choose the best weights by.
+    validates: bool,
+    epochs: u64,
+    adam_lr: f64,
+    started: SystemTime,
     folder: Folder,
     timer: Timer,
     about: About,
@@ -42,6 +51,7 @@ pub struct Run<'a> {
     /// Evaluation has buffers of its own, so that those of training stay as they are.
     eval_tape: Tape,
     recipe: Recipe,
+    objective: Objective,
     stopper: Stopper<f32>,
     state: State,
     /// The step of the last checkpoint.
@@ -55,19 +65,38 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When the optimizer does not know a name or a hyperparameter.
-    pub fn new(start: &'a Start, folder: Folder, images: &Images, n_steps: u64) -> Result<Self> {
+    pub fn new(
+        start: &'a Start,
+        folder: Folder,
+        images: &Images,
+        training: &dyn Dataset,
+        n_steps: u64,
+        validates: bool,
+    ) -> Result<Self> {
         let args = &start.args;
-        let net = models::lecture_cnn(args.settings.dropout as f32).fuse(!args.settings.no_fusion);
-        let (net, params) = nn::build(net, args.settings.seed);
-        let normalize = args.settings.normalize.then(|| images.normalize());
+        let (shape, classes) = (images.input_shape(), images.train.class_names());
+        let is_table = images.kind == Kind::Table;
+        ensure!(
+            !(is_table && args.settings.augment),
+            "--augment is for images, and these are rows of numbers"
+        );
+        let net = network(shape, classes.len(), args.settings.dropout as f32)?;
+        let (net, params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);
+        // The columns of a table have any scale.
+        let normalize = (args.settings.normalize || is_table).then(|| images.normalize());
         let patience = args.settings.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,
             config: &start.config,
+            validates,
+            epochs: args.settings.epochs.unwrap_or(images.default_epochs),
+            adam_lr: images.adam_lr,
+            started: SystemTime::now(),
             folder,
             timer: Timer::new(args.session.checkpoint_every),
-            about: About::new(images.train.class_names(), normalize.as_ref()),
+            about: About::new(classes, shape, normalize.as_ref()),
             normalize,
+            objective: Objective::new(&args.settings, training)?,
             recipe: Recipe::new(&args.settings, &params, n_steps, images.adam_lr)?,
             net,
             params,
@@ -83,14 +112,16 @@ impl<'a> Run<'a> {
 
     /// The network as a table, and how it is trained.
     pub fn introduction(&self) -> String {
-        format!("{}\n{}", self.net.summary(&self.params, [1, 32, 32, 3]), self.recipe)
+        let ImageShape { height, width, channels } = self.about.image_shape();
+        let summary = self.net.summary(&self.params, [1, height, width, channels]);
+        format!("{}\n{}", fitted(&summary, output::width()), self.recipe)
     }
 
     /// Batches in their order, as evaluation takes them.
     pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
         let loader = Loader::new(images, self.args.settings.batch_size);
         match &self.normalize {
-            Some(normalize) => loader.normalize(normalize),
+            Some(normalize) => normalized(loader, images, normalize),
             None => loader,
         }
     }
@@ -111,9 +142,30 @@ impl<'a> Run<'a> {
     /// When the folder cannot be written, is in use, or holds another run.
     pub fn prepare(&mut self) -> Result<()> {
         self.folder.prepare(self.args.session.resume)?;
-        let settings = serde_json::to_string_pretty(self.args).expect("flags are JSON");
+        self.save_config(None)
+    }
+
+    /// Writes what the run computes, every value that it has by default too, and where and when it does so.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_config(&self, seconds: Option<f64>) -> Result<()> {
+        let mut args = self.args.clone();
+        args.settings.epochs = Some(self.epochs);
+        args.settings.lr = Some(learning_rate(&self.args.settings, self.adam_lr));
+        args.session.out = Some(self.folder.path().to_owned());
+        let mut record = serde_json::to_value(args).expect("flags are JSON");
+        record[RUN] = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "processor": shell::processor(),
+            "threads": rayon::current_num_threads(),
+            "started": humantime::format_rfc3339_seconds(self.started).to_string(),
+            "seconds": seconds,
+            "data_sha256": self.config.data(),
+        });
+        let text = serde_json::to_string_pretty(&record).expect("flags are JSON");
         let path = self.folder.path().join("config.json");
-        atomic_file::write(&path, settings.as_bytes())
+        atomic_file::write(&path, text.as_bytes())
             .with_context(|| format!("cannot write {}", shown_path(&path)))
     }
 
@@ -125,11 +177,13 @@ impl<'a> Run<'a> {
     pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{epochs}");
-        let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch);
+        let n_epochs_left = epochs.saturating_sub(epoch as u64);
+        let mut bar =
+            EpochBar::new(label, loader.n_batches(), self.state.batch, n_epochs_left, output::width());
         let mut started = Instant::now();
         while loader.next_into(&mut self.batch)? {
-            let (loss, anomaly) = self.train_step();
-            self.update(loss, anomaly)?;
+            let (loss, n_right, anomaly) = self.train_step();
+            self.update(loss, n_right, anomaly)?;
             self.state.set_position(loader.position());
             bar.step(self.batch.len(), self.state.sums.mean_of_batches());
             if self.is_checkpoint_due(false) {
@@ -148,27 +202,66 @@ impl<'a> Run<'a> {
         Ok(sums)
     }
 
-    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Returns the
-    /// loss, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
-    fn train_step(&mut self) -> (f32, Option<String>) {
+    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Returns the loss, how many
+    /// images were classified right, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
+    fn train_step(&mut self) -> (f32, usize, Option<String>) {
+        self.objective.prepare(&self.batch, self.state.step);
+        let n_parts = self.args.settings.accumulate.min(self.batch.len());
+        let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
+        for part in 0..n_parts {
+            let mode = self.mode(part);
+            let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
+            let mut g = self.tape.begin(&mut self.params, mode);
+            let (logits, loss) = self.objective.record(&self.net, &g, &self.batch, part, n_parts);
+            let (start, end) = part_of(self.batch.len(), part, n_parts);
+            right += n_right(g.value(logits), &self.batch.labels()[start..end]);
+            g.backward(loss);
+            sum += g.scalar(loss);
+            anomaly = anomaly.or_else(|| g.anomaly().map(String::from));
+        }
+        if let Some(limit) = self.args.settings.clip_norm {
+            clip_norm(&mut self.params, limit, Norm::L2);
+        }
+        (sum, right, anomaly)
+    }
+
+    /// How part `part` of the batch of the current step is trained on.
+    fn mode(&self, part: usize) -> Mode {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
-        let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
-        let mut g = self.tape.begin(&mut self.params, mode);
-        let loss = mean_loss(&self.net, &g, &self.batch);
-        g.backward(loss);
-        (g.scalar(loss), g.anomaly().map(String::from))
+        if part == 0 { mode } else { mode.micro_batch(part as u64).accumulate() }
+    }
+
+    /// Trains on the next batch at this learning rate, and returns its loss from before.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn step_at(&mut self, lr: f64, loader: &mut Loader<'_>) -> Result<f32> {
+        if !loader.next_into(&mut self.batch)? {
+            loader.next_into(&mut self.batch)?;
+        }
+        let (loss, ..) = self.train_step();
+        self.recipe.step_at(&mut self.params, lr);
+        self.state.step += 1;
+        Ok(loss)
     }
 
     /// Moves the parameters along the gradient, or does what `--on-nan` says.
-    fn update(&mut self, loss: f32, anomaly: Option<String>) -> Result<()> {
+    fn update(&mut self, loss: f32, n_right: usize, anomaly: Option<String>) -> Result<()> {
         self.state.extend_trace(&self.batch, loss);
+        if let Some(first) = self.state.divergence.observe(loss) {
+            warn(format_args!(
+                "warning: the run diverges: for twenty steps, up to step {}, the loss has been above three times its first \
+                 value of {first:.3} (now {loss:.3}). A smaller --lr may help",
+                self.state.step + 1
+            ));
+        }
         let non_finite = NonFinite::find(loss, check_finite(&self.params), anomaly);
         if let Some(non_finite) = &non_finite {
             self.report(non_finite)?;
         }
         if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
             let learning_rate = self.recipe.update(&mut self.params, self.state.step);
-            self.state.sums.add(loss.into(), self.batch.len(), learning_rate);
+            self.state.sums.add(loss.into(), self.batch.len(), n_right, learning_rate);
         }
         self.state.step += 1;
         Ok(())
@@ -314,7 +407,36 @@ const MODEL: &str = "model.safetensors";
 
 const HISTORY: &str = "history.csv";
 
-/// Records the mean loss of a batch.
-fn mean_loss(net: &Sequential, g: &Graph<'_>, batch: &Batch) -> Var {
-    g.cross_entropy(net.forward(g, g.images(batch)), g.labels(batch))
+/// The network as a table; where the terminal is narrower, the layers' names, shapes and parameters, as far as they fit.
+fn fitted(summary: &Summary, width: usize) -> String {
+    let full = summary.to_string();
+    if full.lines().all(|line| line.chars().count() <= width) {
+        return full;
+    }
+    let name = |layer: &str| layer.split('(').next().unwrap_or_default().to_owned();
+    let rows: Vec<[String; 4]> = summary
+        .rows
+        .iter()
+        .map(|row| [row.path.clone(), name(&row.layer), row.output.to_string(), row.n_params.to_string()])
+        .collect();
+    let widest = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let [w0, w1, w2, w3] = [0, 1, 2, 3].map(widest);
+    let has_shapes = w0 + w1 + w2 + w3 + 6 <= width;
+    let mut text = String::new();
+    for [path, layer, output, n_params] in &rows {
+        let shape = if has_shapes { format!("  {output:w2$}") } else { String::new() };
+        text += &output::cut(&format!("{path:w0$}  {layer:w1$}{shape}  {n_params:>w3$}"), width);
+        text.push('\n');
+    }
+    text + full.lines().last().unwrap_or_default()
+}
+
+/// How many answers have the largest logit at their label. One with NaN has none.
+fn n_right(logits: &[f32], labels: &[u32]) -> usize {
+    let rows = logits.chunks_exact(logits.len() / labels.len().max(1));
+    let is_right = |(row, label): &(&[f32], &u32)| {
+        let (right, label) = (row[**label as usize], **label);
+        (0_u32..).zip(*row).all(|(class, &z)| if class < label { z < right } else { z <= right })
+    };
+    rows.zip(labels).filter(is_right).count()
 }

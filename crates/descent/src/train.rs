@@ -1,20 +1,24 @@
 //! `descent train`: from the images to the saved model.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use classifier::Images;
-use classifier::output::{say, warn};
+use classifier::output::{self, Verbosity, detail, event, say, warn};
 use data::{Dataset, Subset};
 use foreign_text::{Foreign, shown_path};
+use serde_json::json;
 use tensor::{SIMD_VARIABLE, SimdLevel};
 
 use crate::checkpoint::{Folder, Start};
 use crate::cli::{Settings, TrainArgs};
+use crate::config_file;
 use crate::history::Epoch;
 use crate::report;
 use crate::run::Run;
+use crate::shell;
 use crate::signals;
 
 /// Trains the lecture's network and leaves weights, history, figures, settings and checkpoints in the run's
@@ -26,7 +30,12 @@ use crate::signals;
 pub fn train(flags: &TrainArgs) -> Result<()> {
     flags.settings.check()?;
     signals::stop_gracefully();
-    let images = Images::open(flags.session.data.as_deref())?;
+    let session = &flags.session;
+    if session.json {
+        output::set_verbosity(Verbosity::Quiet);
+    }
+    let started = Instant::now();
+    let images = Images::find(&session.data.source(session.size.shape()))?;
     let mut folder = match &flags.session.out {
         Some(out) => Folder::new(out),
         None => Folder::new_like(&default_out()),
@@ -36,21 +45,46 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
 
     let first = Subset::first(&images.train, limit.unwrap_or(usize::MAX));
     let n_images = first.len();
+    let val = val.unwrap_or(0);
     ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
-    let (training, validation) = Subset::split(&first, val, seed);
+    let (training, held_out) = Subset::split(&first, val, seed);
+    let has_own = !images.validation.is_empty();
+    ensure!(!(has_own && val > 0), "--val {val}: {} have a part to validate with already", images.name);
+    let validation: &dyn Dataset = if has_own { &images.validation } else { &held_out };
+    let validates = !validation.is_empty();
+    ensure!(
+        patience.is_none() || validates,
+        "--patience needs --val: without images to validate there is nothing to be patient about"
+    );
     let epochs = epochs.unwrap_or(images.default_epochs);
     let n_steps = epochs * training.len().div_ceil(batch_size) as u64;
 
-    let mut run = Run::new(&start, folder, &images, n_steps)?;
+    let mut run = Run::new(&start, folder, &images, &training, n_steps, validates)?;
     let mut train_loader = run.training_loader(&training);
-    let mut validation_loader = run.loader(&validation);
+    let mut validation_loader = run.loader(validation);
     let mut test_loader = run.loader(&images.test);
     if let Some(checkpoint) = &start.checkpoint {
         run.resume(checkpoint, &mut train_loader)
             .with_context(|| format!("cannot resume in {}", shown_path(run.out())))?;
     }
     run.prepare()?;
+    images.notes.iter().try_for_each(say)?;
+    if let Some(record) = &session.config
+        && let Some(data) = config_file::data_of(record)
+        && data != start.config.data()
+    {
+        warn("warning: the images are not those of the run that is repeated");
+    }
+    if session.json {
+        event(&json!({
+            "event": "start", "out": run.out().to_string_lossy(), "training": training.len(),
+            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": n_steps,
+        }))?;
+    }
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
+    say(format_args!("\nResults go to {}", shown_path(run.out())))?;
+    detail(format_args!("{}, {} threads", shell::processor(), rayon::current_num_threads()))?;
+    detail(serde_json::to_string_pretty(&start.args).expect("flags are JSON"))?;
     match &start.checkpoint {
         Some(checkpoint) => {
             say(format_args!("Resuming from step {}.", checkpoint.state.step))?;
@@ -67,22 +101,37 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         None => {}
     }
 
+    let n_before = run.history().len();
+    let in_epochs = Instant::now();
     while !run.is_over(epochs) {
         let trained = run.train_epoch(epochs, &mut train_loader)?;
         let measured = Epoch {
             epoch: run.history().len() as u64 + 1,
             train_loss: trained.mean_of_batches(),
             train_loss_per_sample: trained.mean_of_images(),
-            validation: match val {
-                0 => None,
-                _ => Some(run.evaluate(&mut validation_loader)?.score()),
+            validation: match validates {
+                false => None,
+                true => Some(run.evaluate(&mut validation_loader)?.score()),
             },
-            test: run.evaluate(&mut test_loader)?.score(),
+            test: match images.watches_test() {
+                false => None,
+                true => Some(run.evaluate(&mut test_loader)?.score()),
+            },
+            train_accuracy: trained.accuracy(),
             learning_rate: trained.learning_rate,
             seconds: trained.seconds,
             images_per_second: training.len() as f64 / trained.seconds,
         };
-        say(measured.line(epochs))?;
+        let n_done = (run.history().len() + 1 - n_before) as f64;
+        let n_left = epochs.saturating_sub(measured.epoch) as f64;
+        let left = match n_left {
+            0.0 => String::new(),
+            n => format!("  {} left", report::duration(in_epochs.elapsed().as_secs_f64() / n_done * n)),
+        };
+        say(measured.line(epochs, &left, output::width()))?;
+        if session.json {
+            event(&measured.event())?;
+        }
         run.finish_epoch(measured, epochs)?;
     }
     if run.has_stopped_early() {
@@ -95,12 +144,25 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     if let Some(best) = run.take_final_weights()? {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
-    let test = run.evaluate(&mut test_loader)?;
-    let classes = images.test.class_names();
-    report::draw(run.out(), run.history(), &test, classes)?;
+    // What there is that was not trained on, if anything.
+    let (part, judged) = match (images.test.is_empty(), validates) {
+        (false, _) => ("test", run.evaluate(&mut test_loader)?),
+        (true, true) => ("validation", run.evaluate(&mut validation_loader)?),
+        (true, false) => ("training", run.evaluate(&mut run.loader(&training))?),
+    };
+    let classes = images.train.class_names();
+    report::draw(run.out(), run.history(), &judged, classes, part)?;
+    run.save_config(Some(started.elapsed().as_secs_f64()))?;
+    if session.json {
+        let score = judged.score();
+        event(&json!({
+            "event": "end", "part": part, "loss": score.loss, "accuracy": score.accuracy / 100.0,
+            "seconds": started.elapsed().as_secs_f64(), "out": run.out().to_string_lossy(),
+        }))?;
+    }
     let has_model = run.weights_are_finite();
-    say(report::summary(run.out(), &test, classes, run.history(), has_model).trim_end())?;
-    run.check_end(&test)
+    say(report::summary(run.out(), &judged, classes, run.history(), part, has_model).trim_end())?;
+    run.check_end(&judged)
 }
 
 /// `runs/<date-time>`, in universal time.

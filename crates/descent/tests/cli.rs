@@ -40,7 +40,7 @@ fn a_run_leaves_all_that_it_promises_and_the_model_can_be_used() {
     let eval =
         descent(folder.path()).args(["eval", "--model", "out/model.safetensors", "--data", "data"]).assert();
     let eval = String::from_utf8(eval.success().get_output().stdout.clone()).unwrap();
-    assert_eq!(eval, format!("accuracy {accuracy:.2} %\n"));
+    assert!(eval.starts_with(&format!("accuracy {accuracy:.2} %\n")), "{eval}");
 
     let figure = "out/loss.png";
     let predict =
@@ -75,7 +75,7 @@ fn early_stopping_keeps_the_best_weights_by_the_validation_split() {
     let eval =
         descent(folder.path()).args(["eval", "--model", "out/model.safetensors", "--data", "data"]).output();
     let eval = String::from_utf8(eval.unwrap().stdout).unwrap();
-    assert_eq!(eval, format!("accuracy {:.2} %\n", accuracy[best - 1]));
+    assert!(eval.starts_with(&format!("accuracy {:.2} %\n", accuracy[best - 1])), "{eval}");
 }
 
 #[test]

@@ -17,19 +17,33 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--patience", &["0", "-1"], "at least 1"),
     ("train", "--ema", &["1", "-0.1", "nan"], "at least 0 and below 1"),
     ("train", "--seed", &["-1", "18446744073709551616", "x"], "from 0 to 18446744073709551615"),
+    ("train", "--class-weights", &["", "1,x", "1,-1", "fair"], "expected `balanced`, or numbers"),
+    ("train", "--mixup", &["0", "1.1", "-1", "nan"], "above 0, to 1"),
+    ("train", "--cutmix", &["0", "1.1"], "above 0, to 1"),
+    ("train", "--accumulate", &["0", "-1"], "at least 1"),
+    ("train", "--clip-norm", &["0", "-1", "inf"], "above 0"),
+    ("find-lr", "--from", &["0", "-1"], "above 0"),
+    ("find-lr", "--to", &["0", "x"], "above 0"),
+    ("find-lr", "--steps", &["9", "100001"], "from 10 to 100000"),
+    ("train", "--labels", &["medium", ""], "fine, coarse"),
+    ("train", "--image-size", &["7", "1025", "x"], "from 8 to 1024"),
     ("train", "--threads", &["0", "1025", "-1"], "from 1 to 1024"),
     ("train", "--limit", &["0", "-1"], "at least 1"),
     ("train", "--checkpoint-every", &["0", "0m", "-1", "soon", "1.5h"], "a number of steps from 1"),
     ("train", "--keep", &["0", "-1"], "at least 1"),
     ("train", "--resume-with", &["mine"], "saved, flags"),
     ("train", "--on-nan", &["panic"], "stop, skip, continue"),
+    ("eval", "--labels", &["medium"], "fine, coarse"),
+    ("eval", "--part", &["all"], "train, val, test"),
+    ("data", "--labels", &["medium"], "fine, coarse"),
+    ("data", "--image-size", &["7", "1025"], "from 8 to 1024"),
     ("eval", "--batch-size", &["0"], "at least 1"),
     ("eval", "--threads", &["0", "1025"], "from 1 to 1024"),
     ("predict", "--top", &["0", "-1"], "at least 1"),
 ];
 
 /// Names and paths: what they take is known when they are looked up.
-const LOOKED_UP: &[&str] = &["--data", "--out", "--model"];
+const LOOKED_UP: &[&str] = &["--data", "--out", "--model", "--label-column", "--config"];
 
 #[test]
 fn values_out_of_range_are_refused_with_their_range() {
@@ -180,7 +194,7 @@ fn run(line: &str) -> anyhow::Result<lecture::Section> {
 
 #[test]
 fn no_flag_is_missing_from_the_table() {
-    for command in ["train", "eval", "predict"] {
+    for command in ["train", "eval", "predict", "data"] {
         let cli = <Cli as CommandFactory>::command();
         for arg in cli.find_subcommand(command).unwrap().get_arguments() {
             let Some(long) = arg.get_long() else { continue };

@@ -112,7 +112,7 @@ fn a_run_that_ended_in_nan_resumes_with_a_smaller_learning_rate() {
         descent(folder.path()).args(with(&[&resume[..], &["0.0001"]].concat())).assert().success();
         let rescued = Outcome::of(&out).checkpoint;
         assert_eq!((rescued.state.step, rescued.state.epoch), (15, 3));
-        assert!(rescued.state.history[2].test.loss.is_finite());
+        assert!(rescued.state.history[2].test.unwrap().loss.is_finite());
         let eval = ["eval", "--data", "data", "--model", "out/model.safetensors"];
         descent(folder.path()).args(eval).assert().success();
     }
@@ -167,7 +167,7 @@ fn an_answer_that_is_no_number_is_an_error_wherever_it_is_asked_for() {
         spoilt_model(folder.path(), value);
         let eval = ["eval", "--data", "data", "--model", "model.safetensors"];
         let output = descent(folder.path()).args(eval).output().unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap(), "accuracy 0.00 %\n");
+        assert!(output.stdout.starts_with(b"accuracy 0.00 %\n"));
         let message = short_failure(folder.path(), &eval);
         assert!(message.contains("the network's answer is NaN or infinite for 16 of 16 images"), "{message}");
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, FromArgMatches, ValueEnum};
 use classifier::Images;
 use classifier::output::{message, warn};
-use data::Dataset;
+use data::{Dataset, ValuesMut};
 use foreign_text::{Foreign, shown_path};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -16,13 +16,18 @@ use crate::cli::{Settings, TrainArgs};
 /// What each flag was before it existed: the value that it has for a run whose checkpoint lacks it. A row is added
 /// with its flag and never changes, whatever becomes of the flag's default.
 const WHEN_MISSING: &str = r#"{
+    "accumulate": 1,
     "augment": false,
     "batch_size": 64,
+    "class_weights": null,
+    "clip_norm": null,
+    "cutmix": null,
     "dropout": 0.5,
     "ema": null,
     "epochs": null,
     "limit": null,
     "lr": null,
+    "mixup": null,
     "momentum": null,
     "no_fusion": false,
     "normalize": false,
@@ -61,12 +66,21 @@ pub struct Config {
 impl Config {
     /// The configuration of a run with these settings on these images.
     pub fn new(settings: &Settings, images: &Images) -> Self {
-        Self { data: digest(&[&images.train, &images.test]), ..Self::without_images(settings) }
+        let mut sets: Vec<&dyn Dataset> = vec![&images.train, &images.test];
+        if !images.validation.is_empty() {
+            sets.push(&images.validation);
+        }
+        Self { data: digest(&sets), ..Self::without_images(settings) }
     }
 
     /// The same for no images.
     pub fn without_images(settings: &Settings) -> Self {
         Self { flags: flags_of(settings), data: digest(&[]) }
+    }
+
+    /// The SHA-256 of all images and labels.
+    pub fn data(&self) -> &str {
+        &self.data
     }
 
     /// Whether a run with this configuration may resume from a checkpoint: when nothing differs, or when
@@ -89,6 +103,11 @@ impl Config {
             checkpoint.state.epoch + 1
         );
         Ok(())
+    }
+
+    /// How many images a run with these flags holds out, if they say so.
+    fn held_out(&self) -> Option<usize> {
+        self.flags.get("val")?.as_u64().map(|n| n as usize)
     }
 
     /// The flags that differ from those of `saved`, by name and with both values.
@@ -137,15 +156,23 @@ pub struct Start {
 }
 
 impl Start {
+    /// From scratch, whatever the folder holds.
+    pub fn afresh(args: &TrainArgs, images: &Images) -> Self {
+        let args = with_validation(args, None, images);
+        Self { config: Config::new(&args.settings, images), args, checkpoint: None }
+    }
+
     /// With `--resume` from the newest good checkpoint, if there is one yet; damaged ones are reported on standard
     /// error.
     ///
     /// # Errors
     /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to take.
     pub fn choose(args: &TrainArgs, folder: &mut Folder, images: &Images) -> Result<Self> {
-        let config = Config::new(&args.settings, images);
         let damaged = |error: &anyhow::Error| warn(format_args!("skipping a checkpoint: {}", message(error)));
         let checkpoint = if args.session.resume { folder.newest_good(damaged)? } else { None };
+        let saved = checkpoint.as_ref().and_then(|checkpoint| checkpoint.config.held_out());
+        let args = &with_validation(args, saved, images);
+        let config = Config::new(&args.settings, images);
         let Some(checkpoint) = checkpoint else { return Ok(Self { args: args.clone(), config, checkpoint }) };
         let args = match args.session.resume_with {
             Some(ResumeWith::Saved) => {
@@ -167,6 +194,16 @@ impl Start {
             checkpoint: Some(checkpoint),
         })
     }
+}
+
+/// The flags with the number of images to hold out: where it is not given, that of the run which is resumed, or else what
+/// the data asks for.
+fn with_validation(args: &TrainArgs, saved: Option<usize>, images: &Images) -> TrainArgs {
+    let mut args = args.clone();
+    let n_training = args.settings.limit.unwrap_or(usize::MAX).min(images.train.len());
+    let val = args.settings.val.or(saved).unwrap_or_else(|| images.default_validation(n_training));
+    args.settings.val = Some(val);
+    args
 }
 
 /// The settings as a JSON object.
@@ -195,9 +232,17 @@ fn digest(sets: &[&dyn Dataset]) -> String {
     let mut hasher = Sha256::new();
     for set in sets {
         hasher.update((set.len() as u64).to_le_bytes());
+        // The fields of a table are numbers.
+        let mut rows: Vec<Vec<f32>> = set.fields().iter().map(|field| vec![0.0; field.len()]).collect();
         for image_idx in 0..set.len() {
             hasher.update(set.label(image_idx).to_le_bytes());
-            hasher.update(set.image(image_idx));
+            if !set.image_shape().is_empty() {
+                hasher.update(set.image(image_idx));
+            }
+            for (field_idx, values) in rows.iter_mut().enumerate() {
+                set.read_field(field_idx, image_idx, ValuesMut::F32(values));
+                values.iter().for_each(|value| hasher.update(value.to_le_bytes()));
+            }
         }
     }
     checksum::hex(hasher.finalize())
@@ -234,6 +279,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_out_is_what_was_asked_for_then_what_was_saved_then_what_the_data_asks_for() {
+        let Command::Train(mut args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
+        let built_in = Images::open(None).unwrap();
+        let val = |args: &TrainArgs, saved| with_validation(args, saved, &built_in).settings.val.unwrap();
+        assert_eq!((val(&args, None), val(&args, Some(0))), (built_in.train.len() / 10, 0));
+        args.settings.limit = Some(50);
+        assert_eq!(val(&args, None), 5);
+        args.settings.val = Some(7);
+        assert_eq!(val(&args, Some(0)), 7);
+    }
+
+    #[test]
     fn the_flags_of_an_old_checkpoint_are_read_and_checked_as_on_a_command_line() {
         // As format 1 had them on its first day.
         let old = json!({
@@ -241,7 +298,19 @@ mod tests {
             "momentum": null, "no_fusion": false, "normalize": false, "optimizer": "adam", "patience": null,
             "schedule": "constant", "seed": 42, "val": 0, "weight_decay": 0.0001,
         });
-        let line = ["descent", "train", "--augment", "--batch-size", "24", "--epochs", "2", "--lr", "0.001"];
+        let line = [
+            "descent",
+            "train",
+            "--augment",
+            "--batch-size",
+            "24",
+            "--epochs",
+            "2",
+            "--lr",
+            "0.001",
+            "--val",
+            "0",
+        ];
         let Command::Train(args) = Cli::parse_from(line).command() else { unreachable!() };
         assert_eq!(config(old.clone()).settings().unwrap(), args.settings);
         for (name, wrong) in [("batch_size", json!(0)), ("lr", json!("fast")), ("unknown", json!(1))] {

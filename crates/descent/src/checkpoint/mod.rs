@@ -33,7 +33,7 @@ use tensor::SimdLevel;
 pub use config::{Config, ResumeWith, Start};
 pub use folder::Folder;
 pub use interval::{CheckpointEvery, Timer};
-pub use state::{State, Sums};
+pub use state::{Divergence, State, Sums};
 pub use tensors::Tensors;
 
 /// The keys of the metadata.

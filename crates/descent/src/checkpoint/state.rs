@@ -26,6 +26,9 @@ pub struct State {
     pub best_step: Option<u64>,
     /// A hash over all batches and losses; see [`State::extend_trace`].
     pub trace: u64,
+    /// Whether the loss runs away.
+    #[serde(default)]
+    pub divergence: Divergence,
 }
 
 impl Default for State {
@@ -39,6 +42,7 @@ impl Default for State {
             history: Vec::new(),
             best_step: None,
             trace: keyed_random::HASH_START,
+            divergence: Divergence::default(),
         }
     }
 }
@@ -63,6 +67,35 @@ impl State {
     }
 }
 
+/// Watches for a loss that runs away: above three times its first value, for twenty steps on end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divergence {
+    /// The loss of the first step that was finite, 0 before.
+    #[serde(with = "exact")]
+    first: f64,
+    /// For how many steps it has been that high.
+    n_steps: u64,
+}
+
+impl Divergence {
+    /// How often the first loss is too much, and for how many steps.
+    const FACTOR: f64 = 3.0;
+    const N_STEPS: u64 = 20;
+
+    /// Looks at the loss of a step. The first loss, when it is time to say that the run diverges.
+    pub fn observe(&mut self, loss: f32) -> Option<f64> {
+        let loss = f64::from(loss);
+        if self.first == 0.0 && loss.is_finite() {
+            self.first = loss;
+        }
+        // NaN is no progress either.
+        let is_fine = loss <= Self::FACTOR * self.first;
+        self.n_steps = if is_fine { 0 } else { self.n_steps + 1 };
+        (self.n_steps == Self::N_STEPS).then_some(self.first)
+    }
+}
+
 /// The running sums of an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +108,12 @@ pub struct Sums {
     of_images: f64,
     n_batches: u64,
     n_images: u64,
+    /// How many images were classified right, and how many were looked at for it: fewer than there were where the epoch
+    /// began in a version that did not count.
+    #[serde(default)]
+    n_right: u64,
+    #[serde(default)]
+    n_counted: u64,
     /// Steps in which loss or gradient was NaN or infinite, whether they were taken or skipped.
     #[serde(rename = "n_bad")]
     pub n_non_finite: u64,
@@ -87,8 +126,10 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds a step on `n_images` with this mean loss.
-    pub fn add(&mut self, loss: f64, n_images: usize, learning_rate: f64) {
+    /// Adds a step on `n_images`, of which `n_right` were classified right, with this mean loss.
+    pub fn add(&mut self, loss: f64, n_images: usize, n_right: usize, learning_rate: f64) {
+        self.n_right += n_right as u64;
+        self.n_counted += n_images as u64;
         self.of_batches += loss;
         self.of_images += loss * n_images as f64;
         self.n_batches += 1;
@@ -106,6 +147,12 @@ impl Sums {
         self.of_batches / self.n_batches as f64
     }
 
+    /// The accuracy in percent on the images as they were trained on: changed at random, with dropout, each by the weights
+    /// of its step.
+    pub fn accuracy(&self) -> Option<f64> {
+        (self.n_counted > 0).then(|| 100.0 * self.n_right as f64 / self.n_counted as f64)
+    }
+
     /// The mean loss per image.
     pub fn mean_of_images(&self) -> f64 {
         self.of_images / self.n_images as f64
@@ -121,4 +168,38 @@ pub(super) struct ProgressDef {
     best_metric: f64,
     best_epoch: Option<u64>,
     n_bad: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_from_before_accuracy_and_divergence_were_kept_is_read() {
+        let old = r#"{"step":7,"epoch":1,"batch":2,"sums":{"of_batches":"3","of_images":"48","n_batches":2,
+            "n_images":32,"n_bad":0,"learning_rate":"0.1","seconds":"1"},"history":[{"epoch":1,"train_loss":"1.5",
+            "train_loss_per_sample":"1.5","validation":null,"test":{"loss":"2","accuracy":"10"},
+            "learning_rate":"0.005","seconds":"1","images_per_second":"9"}],"best_step":null,"trace":5}"#;
+        let mut state: State = serde_json::from_str(old).unwrap();
+        assert_eq!(state.divergence, Divergence::default());
+        assert_eq!(state.history[0].test.map(|test| test.accuracy), Some(10.0));
+        assert_eq!((state.history[0].train_accuracy, state.sums.accuracy()), (None, None));
+        // Of the rest of the epoch there is an accuracy, and of all of it a loss.
+        state.sums.add(6.0, 16, 4, 0.1);
+        assert_eq!((state.sums.accuracy(), state.sums.mean_of_batches()), (Some(25.0), 3.0));
+    }
+
+    #[test]
+    fn a_loss_that_is_too_high_for_twenty_steps_is_told_once() {
+        let mut divergence = Divergence::default();
+        let mut told = |loss, n| (0..n).filter_map(|_| divergence.observe(loss)).sum::<f64>();
+        assert_eq!(told(2.0, 1), 0.0);
+        assert_eq!(told(6.0, 50), 0.0);
+        assert_eq!(told(6.1, 19), 0.0);
+        assert_eq!(told(1.0, 1), 0.0);
+        assert_eq!(told(7.0, 20), 2.0);
+        assert_eq!(told(1e30, 100), 0.0);
+        assert_eq!(told(2.0, 1), 0.0);
+        assert_eq!(told(f32::NAN, 100), 2.0);
+    }
 }

@@ -1,12 +1,11 @@
 //! Stopping and resuming: what goes from a run into a checkpoint, whether it is worth it, and back.
 
 use anyhow::{Context, Result, bail};
-use autograd::Mode;
-use classifier::output::warn;
+use classifier::output::{detail, warn};
 use data::Loader;
 use foreign_text::shown_path;
 
-use super::{Run, mean_loss};
+use super::Run;
 use crate::checkpoint::Checkpoint;
 use crate::non_finite::OnNan;
 use crate::signals::{self, Stopped};
@@ -24,7 +23,7 @@ impl Run<'_> {
         let weights = checkpoint.tensors.model(MODEL, &self.params)?;
         self.params.values_mut().copy_from_slice(&weights);
         self.recipe.resume(checkpoint, &self.params)?;
-        if self.args.settings.val > 0 {
+        if self.validates {
             let best = match checkpoint.stopper.best_epoch {
                 Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
                 None => Vec::new(),
@@ -46,6 +45,8 @@ impl Run<'_> {
     pub(super) fn save_checkpoint(&mut self) -> Result<()> {
         if self.is_finite()? {
             self.folder.save(&self.checkpoint(), self.args.session.keep)?;
+            let path = self.folder.checkpoint_path(self.state.step);
+            detail(format_args!("checkpoint written: {}", shown_path(&path)))?;
             self.timer.restart();
             self.saved_step = Some(self.state.step);
         }
@@ -104,9 +105,10 @@ impl Run<'_> {
             return None;
         }
         // In training mode the tape finds its buffers as the last step left them.
-        let mode = Mode::train(self.args.settings.seed, self.state.step);
+        let n_parts = self.args.settings.accumulate.min(self.batch.len());
+        let mode = self.mode(0);
         let g = self.tape.begin(&mut self.params, mode);
-        let loss = g.scalar(mean_loss(&self.net, &g, &self.batch));
+        let loss = g.scalar(self.objective.record(&self.net, &g, &self.batch, 0, n_parts).1);
         (!loss.is_finite()).then(|| format!("with the new weights the loss is {loss}"))
     }
 

@@ -1,6 +1,8 @@
 //! The program on a tiny data set of its own, in a folder of its own.
 #![allow(dead_code, unreachable_pub, reason = "each test binary takes what it needs")]
 
+pub mod pictures;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};

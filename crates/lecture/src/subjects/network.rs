@@ -102,7 +102,7 @@ impl NetworkFlags {
         let images = Images::open(self.data.as_deref())?;
         if let Some(file) = &self.model {
             let (_, params, about) = model::load(file)?;
-            about.check_classes(&images.test, images.name)?;
+            about.check_classes(&images.test, &images.name)?;
             ensure!(
                 params.values().iter().all(|value| value.is_finite()),
                 "{}: weights in it are NaN or infinite",

@@ -1,0 +1,233 @@
+//! Decoded images beside the files that they come from, so that these are decoded once.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, Result, ensure};
+use data::{ImageFolder, ImageShape, Picture};
+use foreign_text::shown_path;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The folder of the decoded images, within the folder of the data.
+pub const CACHE_DIR: &str = ".descent-cache";
+
+/// The ending of a file of decoded images.
+const ENDING: &str = "images";
+
+/// How such a file begins; another layout has another number.
+const MAGIC: &[u8; 16] = b"descent images 1";
+
+/// The longest file that is read whole, to be compared with others.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// An image file that was decoded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageFile {
+    /// Where it lies, seen from the folder of the data.
+    pub path: String,
+    /// Rows of the image in the file, turned upright.
+    pub height: usize,
+    /// Columns of the image in the file.
+    pub width: usize,
+    /// 1 for gray, 3 for colour.
+    pub channels: usize,
+    /// The SHA-256 of the file, by which two that are the same are found.
+    pub sha256: String,
+}
+
+/// An image file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrokenFile {
+    /// Where it lies, seen from the folder of the data.
+    pub path: String,
+    /// Its class.
+    pub label: u32,
+    /// What is wrong with it, with its path.
+    pub problem: String,
+}
+
+/// The images of a folder in one size, and what could not be read.
+pub(super) struct Decoded {
+    pub(super) labels: Vec<u32>,
+    pub(super) files: Vec<ImageFile>,
+    pub(super) broken: Vec<BrokenFile>,
+    /// C × H × W, image after image.
+    pub(super) pixels: Vec<u8>,
+    /// What was done, if it was more than to read the cache.
+    pub(super) note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    /// What it was made from: shape, paths, lengths and times of the files.
+    key: String,
+    labels: Vec<u32>,
+    files: Vec<ImageFile>,
+    broken: Vec<BrokenFile>,
+    /// Of the pixels.
+    sha256: String,
+}
+
+/// The images of `folder` as `shape`, from the cache in `root` if that was made from the files as they are now; else
+/// decoded, and kept there as `part`.
+///
+/// # Errors
+/// When a file is gone.
+pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: ImageShape) -> Result<Decoded> {
+    let key = key(folder, root, shape)?;
+    let ImageShape { height, width, channels } = shape;
+    let name = format!("{part}-{height}x{width}x{channels}.{ENDING}");
+    let path = root.join(CACHE_DIR).join(name);
+    if let Some(found) = read(&path, &key, shape) {
+        return Ok(found);
+    }
+    let mut decoded = decode(folder, root, shape);
+    let what = format!("{} images decoded to {height} × {width}", decoded.labels.len());
+    decoded.note = Some(match write(&path, key, &decoded) {
+        Ok(n_bytes) => format!("{what} and kept in {} ({})", shown_path(&path), megabytes(n_bytes)),
+        Err(error) => format!("{what}, and not kept: {}: {error}", shown_path(&path)),
+    });
+    Ok(decoded)
+}
+
+/// Removes the decoded images of the data in `root`, and says how many bytes they took; `None` where there are none.
+///
+/// # Errors
+/// When they cannot be removed, or something else lies among them.
+pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
+    let dir = root.join(CACHE_DIR);
+    let named = || shown_path(&dir);
+    match fs::symlink_metadata(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        found => ensure!(found.with_context(named)?.is_dir(), "{}: expected a folder", named()),
+    }
+    let mut n_bytes = 0;
+    for entry in fs::read_dir(&dir).with_context(named)? {
+        let path = entry.with_context(named)?.path();
+        ensure!(
+            path.extension().is_some_and(|ending| ending == ENDING),
+            "{} is not of the cache; move it away",
+            shown_path(&path)
+        );
+        n_bytes += fs::metadata(&path).with_context(|| shown_path(&path))?.len();
+        fs::remove_file(&path).with_context(|| shown_path(&path))?;
+    }
+    fs::remove_dir(&dir).with_context(named)?;
+    Ok(Some(n_bytes))
+}
+
+/// A number of bytes for people.
+pub fn megabytes(n_bytes: u64) -> String {
+    format!("{:.1} MB", n_bytes as f64 / 1e6)
+}
+
+/// What the decoded images depend on.
+fn key(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let mut number = |number: u64| hasher.update(number.to_le_bytes());
+    [shape.height, shape.width, shape.channels].into_iter().for_each(|side| number(side as u64));
+    for (path, label) in folder.images() {
+        let metadata = fs::metadata(path).with_context(|| shown_path(path))?;
+        let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let relative = path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes();
+        let mut number = |number: u64| hasher.update(number.to_le_bytes());
+        number((*label).into());
+        number(metadata.len());
+        number(time.map_or(0, |time| time.as_nanos() as u64));
+        number(relative.len() as u64);
+        hasher.update(relative);
+    }
+    Ok(hex(&hasher.finalize()))
+}
+
+fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Decoded {
+    let mut pixels = vec![0; folder.images().len() * shape.len()];
+    let decode_one = |((path, label), planes): (&(PathBuf, u32), &mut [u8])| {
+        let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        match open(path) {
+            Ok((picture, sha256)) => {
+                planes.copy_from_slice(&picture.to_shape(shape));
+                let ImageShape { height, width, channels } = picture.shape();
+                Ok(ImageFile { path: relative, height, width, channels, sha256 })
+            }
+            Err(error) => Err(BrokenFile { path: relative, label: *label, problem: error.to_string() }),
+        }
+    };
+    let found = folder.images().par_iter().zip(pixels.par_chunks_mut(shape.len())).map(decode_one);
+    let found: Vec<_> = found.collect();
+    let mut decoded =
+        Decoded { labels: Vec::new(), files: Vec::new(), broken: Vec::new(), pixels: Vec::new(), note: None };
+    for (at, (found, (_, label))) in found.into_iter().zip(folder.images()).enumerate() {
+        match found {
+            Ok(file) => {
+                // What is written lies before what is yet to be read.
+                let start = decoded.files.len() * shape.len();
+                pixels.copy_within(at * shape.len()..(at + 1) * shape.len(), start);
+                decoded.files.push(file);
+                decoded.labels.push(*label);
+            }
+            Err(broken) => decoded.broken.push(broken),
+        }
+    }
+    pixels.truncate(decoded.files.len() * shape.len());
+    Decoded { pixels, ..decoded }
+}
+
+/// The image, and the SHA-256 of its file.
+fn open(path: &Path) -> Result<(Picture, String), data::Error> {
+    let is_small = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= MAX_FILE_BYTES);
+    if !is_small {
+        return Picture::open(path).map(|picture| (picture, String::new()));
+    }
+    let bytes = fs::read(path).map_err(|source| data::Error::Io { path: path.to_path_buf(), source })?;
+    Ok((Picture::from_bytes(path, &bytes)?, hex(&Sha256::digest(&bytes))))
+}
+
+/// What is in the cache, if it was made from the same files and is whole.
+fn read(path: &Path, key: &str, shape: ImageShape) -> Option<Decoded> {
+    let mut bytes = fs::read(path).ok()?;
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let (header_len, rest) = rest.split_first_chunk()?;
+    let header_len = usize::try_from(u64::from_le_bytes(*header_len)).ok()?;
+    let (header, pixels) = rest.split_at_checked(header_len)?;
+    let Header { key: found, labels, files, broken, sha256 } = serde_json::from_slice(header).ok()?;
+    let is_whole = found == key
+        && labels.len() == files.len()
+        && pixels.len() == files.len() * shape.len()
+        && sha256 == hex(&Sha256::digest(pixels));
+    if !is_whole {
+        return None;
+    }
+    bytes.drain(..MAGIC.len() + 8 + header_len);
+    Some(Decoded { labels, files, broken, pixels: bytes, note: None })
+}
+
+/// The number of bytes that were written.
+fn write(path: &Path, key: String, decoded: &Decoded) -> io::Result<u64> {
+    let Decoded { labels, files, broken, pixels, .. } = decoded;
+    let header = Header {
+        key,
+        labels: labels.clone(),
+        files: files.clone(),
+        broken: broken.clone(),
+        sha256: hex(&Sha256::digest(pixels)),
+    };
+    let header = serde_json::to_vec(&header).expect("names and numbers are JSON");
+    let bytes = [MAGIC, &(header.len() as u64).to_le_bytes()[..], &header, pixels].concat();
+    let dir = path.parent().expect("a folder");
+    // A link would lead the file elsewhere.
+    if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
+        return Err(io::Error::other("its folder is something else"));
+    }
+    fs::create_dir_all(dir)?;
+    atomic_file::write(path, &bytes)?;
+    Ok(bytes.len() as u64)
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

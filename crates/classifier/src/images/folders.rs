@@ -1,0 +1,127 @@
+//! A folder of image files: by class, or by part and class.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use data::{Dataset, ImageFolder, ImageShape, InMemory};
+use foreign_text::{Foreign, shown_path};
+
+use super::cache::{self, BrokenFile, ImageFile};
+use super::{Images, Kind, Part, empty};
+
+/// The parts that a folder may be made of, and no other.
+const PARTS: [&str; 3] = ["train", "val", "test"];
+
+/// The images in `dir` as `shape`; files that cannot be read are left out if `skip_broken`.
+pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<Images> {
+    let mut notes = Vec::new();
+    let mut parts = Vec::new();
+    let mut read = |name: &'static str, folder: ImageFolder| -> Result<Box<dyn Dataset>> {
+        let decoded = cache::decoded(&folder, dir, name, shape)?;
+        notes.extend(decoded.note);
+        check_broken(&decoded.broken, skip_broken)?;
+        ensure!(
+            !decoded.labels.is_empty(),
+            "{}: no image of the part \"{name}\" can be read",
+            shown_path(dir)
+        );
+        let passed_over = folder.passed_over().iter().map(|path| relative(path, dir)).collect();
+        parts.push(Part { name, files: decoded.files, broken: decoded.broken, passed_over });
+        let classes = folder.class_names().to_vec();
+        Ok(Box::new(InMemory::new(shape, decoded.pixels, decoded.labels, classes)))
+    };
+    let (train, validation, test) = if has_parts(dir)? {
+        let folder = ImageFolder::open(dir.join("train"))?;
+        let classes = folder.class_names().to_vec();
+        let train = read("train", folder)?;
+        let mut other = |name| -> Result<Box<dyn Dataset>> {
+            let path = dir.join(name);
+            if path.is_dir() {
+                read(name, ImageFolder::open_part(path, &classes)?)
+            } else {
+                Ok(empty(&*train))
+            }
+        };
+        let (validation, test) = (other("val")?, other("test")?);
+        (train, validation, test)
+    } else {
+        let train = read("all", ImageFolder::open(dir)?)?;
+        let (validation, test) = (empty(&*train), empty(&*train));
+        (train, validation, test)
+    };
+    ensure!(train.class_names().len() > 1, "{}: expected two classes or more, found one", shown_path(dir));
+    Ok(Images {
+        name: format!("the images in {}", shown_path(dir)),
+        kind: Kind::Folder,
+        train,
+        validation,
+        test,
+        default_epochs: 30,
+        adam_lr: 1e-3,
+        parts,
+        notes,
+    })
+}
+
+/// Whether the folder has a part to train on and another, and nothing else, and all hold folders of classes.
+fn has_parts(dir: &Path) -> Result<bool> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| shown_path(dir))? {
+        let entry = entry.with_context(|| shown_path(dir))?;
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        let Some(part) = PARTS.iter().find(|part| name == **part) else { return Ok(false) };
+        if !holds_folders(&entry.path()) {
+            return Ok(false);
+        }
+        found.push(*part);
+    }
+    Ok(found.len() > 1 && found.contains(&"train"))
+}
+
+fn holds_folders(dir: &Path) -> bool {
+    let is_class = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().is_dir()
+        })
+    };
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.any(is_class))
+}
+
+/// An error that names the first of the files that cannot be read, unless they are to be left out.
+fn check_broken(broken: &[BrokenFile], skip_broken: bool) -> Result<()> {
+    match broken {
+        [first, rest @ ..] if !skip_broken => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            bail!("{}{more} (--skip-broken leaves out what cannot be read)", first.problem)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn relative(path: &Path, dir: &Path) -> String {
+    path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// Files with the same bytes, as groups of two or more: each file with the name of its part and its class.
+pub fn duplicates(parts: &[Part]) -> Vec<Vec<(&'static str, &ImageFile)>> {
+    let mut all: Vec<(&'static str, &ImageFile)> =
+        parts.iter().flat_map(|part| part.files.iter().map(|file| (part.name, file))).collect();
+    all.retain(|(_, file)| !file.sha256.is_empty());
+    all.sort_by(|(_, a), (_, b)| (&a.sha256, &a.path).cmp(&(&b.sha256, &b.path)));
+    let mut groups: Vec<_> = all
+        .chunk_by(|(_, a), (_, b)| a.sha256 == b.sha256)
+        .filter(|group| group.len() > 1)
+        .map(<[_]>::to_vec)
+        .collect();
+    groups.sort_by(|a, b| a[0].1.path.cmp(&b[0].1.path));
+    groups
+}
+
+/// The name of a file for a terminal.
+pub fn shown(path: &str) -> String {
+    Foreign::new(path).to_string()
+}

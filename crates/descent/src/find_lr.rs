@@ -1,0 +1,91 @@
+//! `descent find-lr`: the learning-rate range test on one's own data and network.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use classifier::Images;
+use classifier::output::{answer, say, say_json};
+use data::{Dataset, Subset};
+use foreign_text::shown_path;
+use optim::{LrRangeTest, RangeTest};
+use serde_json::json;
+use viz::Figure;
+
+use crate::checkpoint::{Folder, Start};
+use crate::cli::FindLrArgs;
+use crate::report;
+use crate::run::Run;
+
+/// Trains for some steps at learning rates that grow, draws the loss over them, and suggests one.
+///
+/// # Errors
+/// When data cannot be read, the flags do not fit together, or the figure cannot be written.
+pub fn find_lr(args: &FindLrArgs) -> Result<()> {
+    let (from, to) = (args.from, args.to);
+    ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
+    args.train.settings.check()?;
+    let session = &args.train.session;
+    let images = Images::find(&session.data.source(session.size.shape()))?;
+    images.notes.iter().try_for_each(say)?;
+    let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
+    fs::create_dir_all(&out).with_context(|| {
+        format!("cannot write into {} (choose another folder with --out)", shown_path(&out))
+    })?;
+    let start = Start::afresh(&args.train, &images);
+    let settings = &start.args.settings;
+    let first = Subset::first(&images.train, settings.limit.unwrap_or(usize::MAX));
+    let val = settings.val.unwrap_or(0);
+    ensure!(val < first.len(), "--val {val}: expected fewer than the {} training images", first.len());
+    let (training, _) = Subset::split(&first, val, settings.seed);
+    let mut run = Run::new(&start, Folder::new(&out), &images, &training, args.steps as u64, false)?;
+    let mut loader = run.training_loader(&training);
+    let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };
+    let mut test = LrRangeTest::new(course)?;
+    while let Some(lr) = test.next_lr() {
+        let loss = run.step_at(lr, &mut loader)?;
+        test.observe(loss.into());
+    }
+    write(&out, &test)?;
+    let suggestion = test.suggestion();
+    if session.json {
+        return say_json(
+            &json!({ "lr": suggestion, "steps": test.history().len(), "out": out.to_string_lossy() }),
+        );
+    }
+    say(format_args!(
+        "loss over learning rate: {}, .png and .csv",
+        shown_path(&out.join("learning-rate.svg"))
+    ))?;
+    match suggestion {
+        Some(lr) => answer(format_args!(
+            "suggested: --lr {lr:.2e}, where the loss falls most steeply, after {} steps",
+            test.history().len()
+        )),
+        None => bail!("the loss never fell: try a smaller --from, or more --steps"),
+    }
+}
+
+fn write(out: &Path, test: &LrRangeTest) -> Result<()> {
+    let (lrs, losses): (Vec<f64>, Vec<f64>) =
+        test.history().iter().filter(|(_, loss)| loss.is_finite()).copied().unzip();
+    let mut csv = "learning_rate,smoothed_loss\n".to_owned();
+    for (lr, loss) in test.history() {
+        writeln!(csv, "{lr},{loss}").expect("a string");
+    }
+    let path = out.join("learning-rate.csv");
+    atomic_file::write(&path, csv.as_bytes())
+        .with_context(|| format!("cannot write {}", shown_path(&path)))?;
+    ensure!(!lrs.is_empty(), "no loss is finite: try a smaller --from");
+    let figure = Figure::new("Learning-rate range test")
+        .x_label("learning rate")
+        .y_label("cross-entropy, smoothed")
+        .x_log()
+        .line("", &lrs, &losses);
+    let figure = match test.suggestion() {
+        Some(lr) => figure.x_rule("suggested", lr),
+        None => figure,
+    };
+    report::save(&figure, out, "learning-rate")
+}

@@ -1,0 +1,247 @@
+//! `descent data`: what images are there, and what is wrong with them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use classifier::output::{answer, say};
+use classifier::{Images, Kind, Part, Source, clear_cache, duplicates, megabytes, shown};
+use data::{Dataset, ImageShape, ValuesMut};
+use foreign_text::shown_path;
+use sha2::{Digest, Sha256};
+use viz::{ImageGrid, Tile};
+
+use crate::cli::DataCommand;
+use crate::report;
+
+/// How many files or groups of a kind are named at most.
+const MAX_NAMED: usize = 10;
+
+/// How many images of a class are drawn, and of how many classes at most.
+const PER_CLASS: usize = 5;
+const MAX_CLASSES: usize = 40;
+
+/// Prints what is there, and draws some of it.
+///
+/// # Errors
+/// When nothing that is known is there, or the figure cannot be written.
+pub fn data(args: &DataCommand) -> Result<()> {
+    if args.clear_cache {
+        return answer(match clear_cache(&args.path)? {
+            Some(n_bytes) => format!("removed {} of decoded images", megabytes(n_bytes)),
+            None => "no decoded images are kept there".to_owned(),
+        });
+    }
+    let source = Source {
+        data: Some(&args.path),
+        coarse: args.labels == "coarse",
+        shape: args.size.shape(),
+        label_column: &args.label_column,
+        skip_broken: true,
+    };
+    let images = Images::find(&source)?;
+    images.notes.iter().try_for_each(say)?;
+    answer(survey(&images).trim_end())?;
+    if images.kind == Kind::Table {
+        return Ok(());
+    }
+    let out = args.out.clone().unwrap_or_else(|| default_out(&args.path));
+    fs::create_dir_all(&out)
+        .with_context(|| format!("cannot make the folder {} (--out)", shown_path(&out)))?;
+    report::save(&samples(&images), &out, "samples")?;
+    say(format_args!("\nsamples of each class: {} and .png", shown_path(&out.join("samples.svg"))))
+}
+
+/// `runs/data-NAME`.
+fn default_out(path: &Path) -> PathBuf {
+    let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Path::new("runs").join(format!("data-{name}"))
+}
+
+/// The parts that have images, with their names.
+fn parts(images: &Images) -> Vec<(&'static str, &dyn Dataset)> {
+    let all: [(&'static str, &dyn Dataset); 3] =
+        [("train", &images.train), ("val", &images.validation), ("test", &images.test)];
+    all.into_iter().filter(|(_, set)| !set.is_empty()).collect()
+}
+
+fn survey(images: &Images) -> String {
+    let sets = parts(images);
+    let mut text = format!("{}: {} classes\n\n", images.name, images.train.class_names().len());
+    text += &counts(images.train.class_names(), &sets);
+    if !images.parts.is_empty() {
+        text += &sizes(&images.parts);
+    }
+    text += &values(images);
+    text += &broken(&images.parts);
+    text += &twins(images, &sets);
+    text
+}
+
+/// How many images each class has, part by part.
+fn counts(classes: &[String], sets: &[(&'static str, &dyn Dataset)]) -> String {
+    let count = |set: &dyn Dataset| {
+        let mut counts = vec![0_usize; classes.len()];
+        (0..set.len()).for_each(|idx| counts[set.label(idx) as usize] += 1);
+        counts
+    };
+    let columns: Vec<Vec<usize>> = sets.iter().map(|(_, set)| count(*set)).collect();
+    let names: Vec<String> = classes.iter().map(|name| shown(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    let heads: String = sets.iter().map(|(name, _)| format!("{name:>8}")).collect();
+    let mut text = format!("  {:>width$}{heads}\n", "class");
+    for (class, name) in names.iter().enumerate() {
+        let cells: String = columns.iter().map(|counts| format!("{:>8}", counts[class])).collect();
+        writeln!(text, "  {name:>width$}{cells}").expect("a string");
+    }
+    let totals: String =
+        columns.iter().map(|counts| format!("{:>8}", counts.iter().sum::<usize>())).collect();
+    writeln!(text, "  {:>width$}{totals}", "all").expect("a string");
+    text
+}
+
+/// The sizes of the image files.
+fn sizes(parts: &[Part]) -> String {
+    let files: Vec<_> = parts.iter().flat_map(|part| &part.files).collect();
+    let range = |side: &dyn Fn(usize) -> usize| {
+        let mut sides: Vec<usize> = (0..files.len()).map(side).collect();
+        sides.sort_unstable();
+        let median = sides.get(sides.len() / 2).copied().unwrap_or(0);
+        format!("{} to {}, median {median}", sides.first().unwrap_or(&0), sides.last().unwrap_or(&0))
+    };
+    let n_gray = files.iter().filter(|file| file.channels == 1).count();
+    format!(
+        "\nwidth   {}\nheight  {}\ncolour  {}, gray {n_gray}\n",
+        range(&|at| files[at].width),
+        range(&|at| files[at].height),
+        files.len() - n_gray
+    )
+}
+
+/// Mean and deviation of what a network is given.
+fn values(images: &Images) -> String {
+    let ImageShape { height, width, channels } = images.input_shape();
+    let normalize = images.normalize();
+    let listed = |values: &[f32]| {
+        let shown: Vec<String> = values.iter().take(MAX_NAMED).map(|value| format!("{value:.4}")).collect();
+        shown.join(", ") + if values.len() > MAX_NAMED { ", …" } else { "" }
+    };
+    let what = match (images.kind, channels) {
+        (Kind::Table, n) => format!("{n} numbers, of each"),
+        (_, 1) => format!("as {height} × {width} in gray, byte / 255"),
+        _ => format!("as {height} × {width} in colour, byte / 255 by channel"),
+    };
+    format!("\n{what}:\nmean       {}\ndeviation  {}\n", listed(&normalize.mean), listed(&normalize.std))
+}
+
+/// The files that cannot be read, and those that are no images.
+fn broken(parts: &[Part]) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    let all: Vec<&str> = parts.iter().flat_map(|part| &part.broken).map(|file| &*file.problem).collect();
+    let mut text = match all.len() {
+        0 => "\nno file is broken\n".to_owned(),
+        1 => "\n1 file cannot be read:\n".to_owned(),
+        n => format!("\n{n} files cannot be read:\n"),
+    };
+    named(&mut text, all.into_iter().map(String::from));
+    let passed_over: Vec<String> =
+        parts.iter().flat_map(|part| &part.passed_over).map(|path| shown(path)).collect();
+    if !passed_over.is_empty() {
+        writeln!(text, "\n{} that are no images are passed over:", passed_over.len()).expect("a string");
+        named(&mut text, passed_over.into_iter());
+    }
+    text
+}
+
+/// The first few, a line each.
+fn named(text: &mut String, all: impl ExactSizeIterator<Item = String>) {
+    let n = all.len();
+    for line in all.take(MAX_NAMED) {
+        writeln!(text, "  {line}").expect("a string");
+    }
+    if n > MAX_NAMED {
+        writeln!(text, "  and {} more", n - MAX_NAMED).expect("a string");
+    }
+}
+
+/// Files, or images, that are the same byte for byte.
+fn twins(images: &Images, sets: &[(&'static str, &dyn Dataset)]) -> String {
+    let groups: Vec<Vec<(&str, String)>> = if images.parts.is_empty() {
+        same_examples(sets)
+    } else {
+        let shown_group = |group: Vec<(&'static str, &classifier::ImageFile)>| {
+            group.into_iter().map(|(part, file)| (part, shown(&file.path))).collect()
+        };
+        duplicates(&images.parts).into_iter().map(shown_group).collect()
+    };
+    let is_across = |group: &&Vec<(&str, String)>| group.iter().any(|(part, _)| *part != group[0].0);
+    let across: Vec<_> = groups.iter().filter(is_across).collect();
+    let within: Vec<_> = groups.iter().filter(|group| !is_across(group)).collect();
+    let mut text = String::new();
+    for (what, groups) in [("within a part", within), ("across parts", across)] {
+        if groups.is_empty() {
+            continue;
+        }
+        let extra: usize = groups.iter().map(|group| group.len() - 1).sum();
+        let s = if extra == 1 { "" } else { "s" };
+        writeln!(text, "\n{extra} exact duplicate{s} {what}:").expect("a string");
+        let line = |group: &&Vec<(&str, String)>| {
+            let names: Vec<&str> = group.iter().take(MAX_NAMED).map(|(_, name)| &**name).collect();
+            names.join(" = ")
+        };
+        named(&mut text, groups.iter().map(line));
+    }
+    if text.is_empty() { "\nno two are the same\n".to_owned() } else { text }
+}
+
+/// Groups of the same images, or rows, in files that hold many.
+fn same_examples(sets: &[(&'static str, &dyn Dataset)]) -> Vec<Vec<(&'static str, String)>> {
+    let mut groups: BTreeMap<[u8; 32], Vec<(&'static str, String)>> = BTreeMap::new();
+    for (part, set) in sets {
+        let mut rows: Vec<Vec<f32>> = set.fields().iter().map(|field| vec![0.0; field.len()]).collect();
+        for idx in 0..set.len() {
+            let mut hasher = Sha256::new();
+            if !set.image_shape().is_empty() {
+                hasher.update(set.image(idx));
+            }
+            for (field_idx, values) in rows.iter_mut().enumerate() {
+                set.read_field(field_idx, idx, ValuesMut::F32(values));
+                values.iter().for_each(|value| hasher.update(value.to_le_bytes()));
+            }
+            groups.entry(hasher.finalize().into()).or_default().push((part, format!("{part} {idx}")));
+        }
+    }
+    let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+    groups.sort();
+    groups
+}
+
+/// The first images of each class, of the part to train on.
+fn samples(images: &Images) -> ImageGrid {
+    let (set, classes) = (&images.train, images.train.class_names());
+    let ImageShape { height, width, channels } = set.image_shape();
+    let n_classes = classes.len().min(MAX_CLASSES);
+    let mut chosen = vec![Vec::new(); n_classes];
+    for idx in 0..set.len() {
+        if let Some(of_class) = chosen.get_mut(set.label(idx) as usize)
+            && of_class.len() < PER_CLASS
+        {
+            of_class.push(idx);
+        }
+    }
+    let title = format!("The first images of each class of {}", images.name);
+    let tile = |idx: usize| {
+        let planes = set.image(idx);
+        let n = height * width;
+        let pixels: Vec<u8> = (0..n)
+            .flat_map(|i| (0..3).map(move |channel| planes[channel.min(channels - 1) * n + i]))
+            .collect();
+        Tile::rgb(height, width, &pixels).caption(&classes[set.label(idx) as usize])
+    };
+    chosen.into_iter().flatten().map(tile).fold(ImageGrid::new(title, 2 * PER_CLASS), ImageGrid::tile)
+}
