@@ -6,7 +6,7 @@ mod common;
 mod pytorch;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use autograd::{Graph, Params, Role};
 use common::uniform;
@@ -22,9 +22,16 @@ macro_rules! example {
     };
 }
 
+example!(cross_validation, "../examples/cross_validation.rs");
+example!(fine_tune, "../examples/fine_tune.rs");
 example!(gan, "../examples/gan.rs");
 example!(gru, "../examples/gru.rs");
+example!(inference, "../../../examples/inference/src/main.rs");
+example!(own_op, "../../../examples/own_op/src/main.rs");
+example!(own_rule, "../../optim/examples/own_rule.rs");
+example!(resnet18, "../examples/resnet18.rs");
 example!(tabular, "../examples/tabular.rs");
+example!(transformer, "../examples/transformer.rs");
 example!(vae, "../examples/vae.rs");
 
 const N_STEPS: usize = 20;
@@ -76,6 +83,15 @@ fn rows(n: usize, n_features: usize, n_classes: u32) -> Records {
     Records::new().with_f32("features", &[n_features], x).with_labels(y, names)
 }
 
+/// Batches of 16 images of ten classes.
+fn images() -> Records {
+    let byte = |u: f32| ((u + 1.0) * 128.0) as u8;
+    let bytes = (0..N_STEPS).flat_map(|i| noise(&format!("x{i}"), 16 * 3072).into_iter().map(byte));
+    let y = (0..N_STEPS).flat_map(|i| labels(&format!("y{i}"), 10, 16)).collect();
+    let names = (0..10).map(|class| class.to_string());
+    Records::new().with_u8("x", &[3, 32, 32], bytes.collect()).with_images_of("x").with_labels(y, names)
+}
+
 #[track_caller]
 fn assert_as_recorded(name: &str, losses: &[f32]) {
     let recorded = recorded("../../examples/twins/losses.json");
@@ -99,18 +115,26 @@ fn n_lines(path: &Path) -> usize {
 
 #[test]
 fn the_programs_are_hardly_longer_than_their_twins() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut ratios = Vec::new();
-    for entry in fs::read_dir(examples.join("twins")).unwrap() {
-        let twin = entry.unwrap().path();
-        let ours = examples.join(twin.file_name().unwrap()).with_extension("rs");
-        if ours.exists() {
-            let (n_ours, n_twin) = (n_lines(&ours), n_lines(&twin));
-            let ratio = n_ours as f64 / n_twin as f64;
-            println!("{:20} {n_ours:3} / {n_twin:3} = {ratio:.2}", ours.file_name().unwrap().display());
-            assert!(ratio <= 2.0, "{} has {n_ours} lines, its twin {n_twin}", ours.display());
-            ratios.push(ratio);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let mut programs: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for folder in ["crates/nn/examples", "crates/optim/examples"].map(|folder| root.join(folder)) {
+        for entry in fs::read_dir(folder.join("twins")).unwrap() {
+            let twin = entry.unwrap().path();
+            let ours = folder.join(twin.file_name().unwrap()).with_extension("rs");
+            programs.extend(ours.exists().then_some((ours, twin)));
         }
+    }
+    for folder in ["own_op", "inference"].map(|name| root.join("examples").join(name)) {
+        programs.push((folder.join("src/main.rs"), folder.join("twin.py")));
+    }
+    assert_eq!(programs.len(), 11, "a program has no twin, or a twin no program: {programs:?}");
+    let mut ratios = Vec::new();
+    for (ours, twin) in programs {
+        let (n_ours, n_twin) = (n_lines(&ours), n_lines(&twin));
+        let ratio = n_ours as f64 / n_twin as f64;
+        println!("{n_ours:3} / {n_twin:3} = {ratio:.2}  {}", ours.display());
+        assert!(ratio <= 2.0, "{} has {n_ours} lines, its twin {n_twin}", ours.display());
+        ratios.push(ratio);
     }
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
@@ -167,4 +191,69 @@ fn gan_learns_as_its_twin() {
     };
     assert_as_recorded("gan", &gan::train(&gan, &mut params, N_STEPS as u64 / 2, batch).unwrap());
     assert!(gan::run(true).unwrap().is_finite());
+}
+
+#[test]
+fn resnet18_learns_as_its_twin() {
+    let (net, mut params) = nn::build(resnet18::ResNet18::new(4, 10), 0);
+    fill(&mut params);
+    let images = images();
+    let losses = resnet18::train(&net, &mut params, Loader::new(&images, 16), 1, 0.001).unwrap();
+    assert_as_recorded("resnet18", &losses);
+}
+
+#[test]
+fn resnet18_runs() {
+    assert!(resnet18::run(true).unwrap() >= 0.1, "one tenth is what guessing has");
+}
+
+#[test]
+fn transformer_learns_as_its_twin() {
+    let (model, mut params) = nn::build(transformer::CharacterModel::new(11, 16, 2), 0);
+    fill(&mut params);
+    let windows = (0..N_STEPS).map(|i| labels(&format!("w{i}"), 11, 4 * (transformer::CONTEXT + 1)));
+    assert_as_recorded("transformer", &transformer::train(&model, &mut params, windows).unwrap());
+    assert!(transformer::run(true).unwrap() < 3.0, "the logarithm of the number of characters is about 4.8");
+}
+
+#[test]
+fn fine_tune_learns_as_its_twin() {
+    let (net, mut params) = nn::build(fine_tune::Net::new(3), 0);
+    fill(&mut params);
+    let batch = |g: &Graph<'_>| {
+        let i = g.mode().step;
+        let x = g.input([8, 12, 12, 1], &noise(&format!("x{i}"), 8 * 144));
+        (x, g.indices(&labels(&format!("y{i}"), 3, 8)))
+    };
+    assert_as_recorded("fine_tune", &fine_tune::fine_tune(&net, &mut params, N_STEPS as u64, batch).unwrap());
+    assert!(fine_tune::run(true).unwrap() < 0.1, "the logarithm of three is 1.1");
+}
+
+#[test]
+fn cross_validation_learns_as_its_twin() {
+    let (net, mut params) = nn::build(cross_validation::network(), 0);
+    fill(&mut params);
+    let rows = rows(16, 6, 2);
+    let losses = cross_validation::train(&net, &mut params, Loader::new(&rows, 16), 1, 0.05).unwrap();
+    assert_as_recorded("cross_validation", &losses);
+    assert!(cross_validation::run(true).unwrap() > 0.85, "one half is what guessing has");
+}
+
+#[test]
+fn own_rule_descends_as_its_twin() {
+    let losses: Vec<f32> =
+        own_rule::train([-1.2, 1.0], N_STEPS).unwrap().iter().map(|&loss| loss as f32).collect();
+    assert_as_recorded("own_rule", &losses);
+    assert!(own_rule::run(true).unwrap() < 1e-6, "the minimum is 0");
+}
+
+#[test]
+fn own_op_learns_as_its_twin() {
+    assert_as_recorded("own_op", &own_op::train(N_STEPS as u64).unwrap());
+    assert!(own_op::run(true).unwrap() < 1e-4);
+}
+
+#[test]
+fn inference_tells_the_spirals_apart() {
+    assert_eq!(inference::run().unwrap(), 1.0);
 }

@@ -1,5 +1,7 @@
 //! Weights that are loaded in part or under other names.
 
+use std::fs;
+
 use autograd::Params;
 use nn::weights::{self, Archive, WeightsError};
 use nn::{BatchNorm1d, Linear, Sequential, sequential};
@@ -68,4 +70,76 @@ fn two_tensors_cannot_get_one_name() {
         error.to_string(),
         "theirs is not a valid safetensors file: once renamed, it has two tensors named \"w\""
     );
+}
+
+#[test]
+fn several_files_with_an_index_are_read_as_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (theirs, mut ours) = (net(2, 0), net(2, 1));
+    let write = |file: &str, of: &[&str]| {
+        let entries =
+            theirs.entries().iter().filter(|entry| of.iter().any(|name| entry.name.starts_with(name)));
+        let tensors = entries.map(|e| (e.name.as_str(), e.shape, &theirs.values()[e.range.clone()]));
+        fs::write(dir.path().join(file), weights::encode(tensors, &[("part", file)])).unwrap();
+    };
+    write("a.safetensors", &["0.w", "2."]);
+    write("b.safetensors", &["0.b", "1."]);
+    let map: Vec<String> = theirs
+        .entries()
+        .iter()
+        .map(|entry| {
+            let file = if entry.name.starts_with("0.w") || entry.name.starts_with("2.") { "a" } else { "b" };
+            format!("\"{}\":\"{file}.safetensors\"", entry.name)
+        })
+        .collect();
+    let index = dir.path().join("model.safetensors.index.json");
+    let write_index = |map: &str| {
+        fs::write(&index, format!("{{\"metadata\":{{\"total_size\":8}},\"weight_map\":{{{map}}}}}")).unwrap();
+    };
+    write_index(&map.join(","));
+    weights::load(&index, &mut ours).unwrap();
+    assert_eq!(ours.values(), theirs.values());
+    assert_eq!(Archive::open(&index).unwrap().metadata("part").unwrap().as_deref(), Some("a.safetensors"));
+
+    let refused = |map: String| {
+        write_index(&map);
+        let error = Archive::open(&index).unwrap_err().to_string();
+        error.split_once(": ").unwrap().1.to_owned()
+    };
+    for (map, expected) in [
+        (map[1..].join(","), "its index does not say that the tensor \"0.weight\" is in a.safetensors"),
+        (
+            map.join(",") + ",\"more\":\"b.safetensors\"",
+            "its index has the tensor \"more\" in b.safetensors, which does not",
+        ),
+        (
+            "\"w\":\"../a.safetensors\"".into(),
+            "its index is broken: \"../a.safetensors\" is not the name of a file beside it",
+        ),
+        ("\"w\":3".into(), "its index is broken: 3 is no text"),
+        (String::new(), "its index names no file"),
+    ] {
+        assert!(refused(map).starts_with(expected), "{expected}");
+    }
+    fs::write(&index, "{}").unwrap();
+    assert!(Archive::open(&index).unwrap_err().to_string().ends_with("it has no \"weight_map\""));
+    fs::write(&index, "[".repeat(1000)).unwrap();
+    assert!(Archive::open(&index).is_err());
+}
+
+#[test]
+fn what_is_saved_beside_the_weights_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("checkpoint.safetensors");
+    let (theirs, mut ours) = (net(2, 0), net(2, 1));
+    let slices = [("0.weight.exp_avg".to_owned(), &[1.0, 2.0][..]), ("b".to_owned(), &[])];
+    weights::save_with(&path, &theirs, slices, &[("n_steps", "7"), ("note", "x")]).unwrap();
+    let extra = weights::load_with(&path, &mut ours).unwrap();
+    assert_eq!(ours.values(), theirs.values());
+    assert_eq!(extra.slices().collect::<Vec<_>>(), [("0.weight.exp_avg", &[1.0, 2.0][..]), ("b", &[])]);
+    assert_eq!(extra.number("n_steps").unwrap(), 7);
+    for key in ["note", "epoch"] {
+        let error = extra.number(key).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("its metadata have no whole number \"{key}\"")), "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 use tensor::Shape;
 use tensor::random::{normal, uniform};
 
-use crate::{Graph, Var};
+use crate::{Graph, Indices, Var};
 
 impl Graph<'_> {
     /// Standard normal numbers, a leaf without gradient; `torch.randn`.
@@ -57,6 +57,40 @@ impl Graph<'_> {
         self.leaf_of("full", leaf, false, |values, _| values.fill(value))
     }
 
+    /// Of each row of the last axis one place, drawn as likely as what stands there is of the row's sum, in row-major order:
+    /// `[…, k]` to `[…]`; `torch.multinomial` with one sample. Drawn as the numbers of [`randn_like`](Self::randn_like).
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// let g = tape.begin(&mut params, Mode { step: 7, ..Mode::eval() }); // another step draws other places
+    /// let logits = g.input([2, 3], &[0.0, -9.0, 40.0, 0.0, 40.0, -9.0]);
+    /// assert_eq!(g.integers(g.multinomial(g.softmax(logits))), [2, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// When `probs` is a scalar, or a row has no sum that is positive and finite.
+    #[track_caller]
+    pub fn multinomial(&self, probs: Var) -> Indices {
+        let slot = self.slot("multinomial", probs);
+        let Some((&k, rows)) = slot.shape.split_last() else {
+            panic!("multinomial{}: a scalar has no rows; give the probabilities as [n, k]", self.at());
+        };
+        let (shape, n_images) = (Shape::from(rows), slot.n_images.filter(|_| !rows.is_empty()));
+        let draws = self.random("multinomial", (shape, n_images), uniform);
+        let (draws, probs, at) = (self.value(draws), self.value(probs), self.at());
+        let places = draws.iter().enumerate().map(|(row, &draw)| {
+            let row_probs = &probs[row * k..][..k];
+            place(row_probs, f64::from(draw)).unwrap_or_else(|| {
+                panic!(
+                    "multinomial{at}: row {row} is {row_probs:?}, expected probabilities with a positive sum"
+                )
+            })
+        });
+        let places: Vec<u32> = places.collect();
+        self.tokens(shape, &places)
+    }
+
     #[track_caller]
     fn random(&self, name: &'static str, leaf: (Shape, Option<usize>), fill: fn(&mut [f32], u64)) -> Var {
         let key = self.draw();
@@ -64,4 +98,22 @@ impl Graph<'_> {
             fill(values, keyed_random::skip(key, shards.first_row(values.len()) as u64));
         })
     }
+}
+
+/// The place at which the sums of the probabilities up to it go beyond `draw`, in [0, 1), of the whole sum.
+fn place(probs: &[f32], draw: f64) -> Option<u32> {
+    let sum: f64 = probs.iter().map(|&p| f64::from(p)).sum();
+    if !(sum > 0.0 && sum.is_finite()) || probs.iter().any(|&p| p < 0.0) {
+        return None;
+    }
+    let mut left = draw * sum;
+    let mut last = 0;
+    for (at, &p) in (0..).zip(probs).filter(|&(_, &p)| p > 0.0) {
+        last = at;
+        left -= f64::from(p);
+        if left < 0.0 {
+            break;
+        }
+    }
+    Some(last)
 }

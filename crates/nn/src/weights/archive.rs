@@ -13,22 +13,36 @@ use tensor::Shape;
 
 use super::error::{Differences, Matched, WeightsError};
 use super::header::{COUNT_TYPE, Entry, Header, float_size, is_count};
-use super::json::{for_each_pair, inner, unescape};
+use super::json::{for_each_pair, unescaped};
+use super::sharded;
 
 /// The longest header that is read, as in the crate `safetensors`.
-const MAX_HEADER_LEN: u64 = 100_000_000;
+pub(super) const MAX_HEADER_LEN: u64 = 100_000_000;
 
 /// An open safetensors file: its header is read and checked, its tensors are read when asked for.
 ///
 /// A file may hold more than we can read: tensors of any type and rank are listed, and only reading one that
 /// is not a float, or loading it, is refused.
+///
+/// Several files with an index, as large models come in (`model.safetensors.index.json`), are opened by the index and read
+/// as one.
 #[derive(Debug)]
 pub struct Archive {
+    pub(super) path: PathBuf,
+    /// The tensors of all files; the bytes of a file's tensors count on from those of the file before.
+    pub(super) header: Header,
+    pub(super) files: Vec<Data>,
+}
+
+/// One of the files of an archive.
+#[derive(Debug)]
+pub(super) struct Data {
     path: PathBuf,
     source: Source,
-    header: Header,
-    /// Where the tensors begin.
-    data_start: u64,
+    /// Where in the file the tensors begin.
+    start: u64,
+    /// How many bytes the tensors of the files before take, and those of this one too.
+    pub(super) bytes: Range<u64>,
 }
 
 /// Where the bytes of a file are.
@@ -90,12 +104,21 @@ impl fmt::Display for TensorInfo<'_> {
 }
 
 impl Archive {
-    /// Opens a file, and reads and checks its header.
+    /// Opens a file, and reads and checks its header; or, by their index, whose name ends in `.json`, the files of a model
+    /// that lie beside it.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a valid safetensors file.
+    /// When a file cannot be read, or is not a valid safetensors file; when index and files do not say the same.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
+        match path.extension() {
+            Some(extension) if extension == "json" => sharded::open(path),
+            _ => Self::open_file(path),
+        }
+    }
+
+    /// Opens one safetensors file.
+    pub(super) fn open_file(path: &Path) -> Result<Self, WeightsError> {
         let io = |source| WeightsError::Io { action: "read", path: path.into(), source };
         // Asked before opening: to open a pipe would wait for its writer.
         let metadata = fs::metadata(path).map_err(io)?;
@@ -138,7 +161,10 @@ impl Archive {
             Ok(Header::parse(&json, rest - header_len).map(|header| (header, 8 + header_len)))
         };
         match read() {
-            Ok(Ok((header, data_start))) => Ok(Self { path, source, header, data_start }),
+            Ok(Ok((header, start))) => {
+                let data = Data { path: path.clone(), source, start, bytes: 0..len - start };
+                Ok(Self { path, header, files: vec![data] })
+            }
             Ok(Err(reason)) => Err(WeightsError::Format { path, reason }),
             Err(source) => Err(WeightsError::Io { action: "read", path, source }),
         }
@@ -161,7 +187,7 @@ impl Archive {
     pub fn metadata(&self, key: &str) -> Result<Option<String>, WeightsError> {
         let Some(range) = &self.header.metadata else { return Ok(None) };
         let mut object = vec![0; range.len()];
-        self.read_at(8 + range.start as u64, &mut object)?;
+        self.files[0].read_at(8 + range.start as u64, &mut object)?;
         look_up(&object, key).map_err(|error| WeightsError::Format {
             path: self.path.clone(),
             reason: format!("its metadata are broken: {error}"),
@@ -194,11 +220,14 @@ impl Archive {
     /// Reads numbers of `size` bytes each.
     fn read_numbers(&self, entry: &Entry, size: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         let start = entry.bytes.start;
-        let mut at = self.data_start + start;
+        // A tensor without bytes may lie behind the last file.
+        let idx = self.files.partition_point(|file| file.bytes.end <= start).min(self.files.len() - 1);
+        let file = &self.files[idx];
+        let mut at = file.start + (start - file.bytes.start);
         let mut buffer = [0; 8192];
         for chunk in out.chunks_mut(buffer.len() / size) {
             let bytes = &mut buffer[..chunk.len() * size];
-            self.read_at(at, bytes)?;
+            file.read_at(at, bytes)?;
             at += bytes.len() as u64;
             for (value, bytes) in chunk.iter_mut().zip(bytes.chunks_exact(size)) {
                 *value = to_f32(entry.dtype(), bytes);
@@ -272,6 +301,12 @@ impl Archive {
         }
     }
 
+    /// The same file without some of its tensors.
+    pub(super) fn without(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {
+        self.header.entries.retain(|entry| !is_left_out(entry.name()));
+        self
+    }
+
     /// The tensor for an entry of a model, and the size of its numbers in bytes, where name, shape and type fit.
     fn fitting(&self, entry: &autograd::Entry) -> Option<(&Entry, usize)> {
         let found = self.find(&entry.name).filter(|found| found.shape() == Some(entry.shape))?;
@@ -322,7 +357,9 @@ impl Archive {
         let found = entries.binary_search_by(|entry| entry.name().cmp(name)).ok()?;
         Some(&entries[found])
     }
+}
 
+impl Data {
     fn read_at(&self, start: u64, out: &mut [u8]) -> Result<(), WeightsError> {
         let io = |source| WeightsError::Io { action: "read", path: self.path.clone(), source };
         self.source.read_at(start, out).map_err(io)
@@ -371,12 +408,4 @@ fn look_up(object: &[u8], key: &str) -> Result<Option<String>, String> {
         None | Some("null") => Ok(None),
         Some(value) => unescaped(value)?.map(Some).ok_or_else(|| format!("{key:?} is not a string")),
     }
-}
-
-/// What a JSON string stands for, in one allocation; `None` for what is not a string.
-fn unescaped(json: &str) -> Result<Option<String>, String> {
-    let Some(inside) = inner(json, '"', '"') else { return Ok(None) };
-    let mut text = String::with_capacity(inside.len());
-    unescape(inside, &mut text)?;
-    Ok(Some(text))
 }

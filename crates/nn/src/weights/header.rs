@@ -19,7 +19,7 @@ use super::json::{depth, for_each_pair, inner, unescape};
 pub(super) const METADATA: &str = r#""__metadata__""#;
 
 /// How deep a header may be nested: the parser keeps a byte for each level. A shape is on level 3.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// How many sizes of a shape an error shows.
 const MAX_SHOWN_RANK: usize = 16;
@@ -216,7 +216,7 @@ impl Header {
 }
 
 /// Sorts by name; two tensors of one name are an error.
-fn sort_by_name(entries: &mut [Entry]) -> Result<(), String> {
+pub(super) fn sort_by_name(entries: &mut [Entry]) -> Result<(), String> {
     entries.sort_unstable_by(|a, b| a.name().cmp(b.name()));
     match entries.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
         Some(pair) => Err(format!("it has two tensors named \"{}\"", Foreign::new(pair[0].name()))),

@@ -77,6 +77,14 @@ pub(super) fn unescape(mut rest: &str, text: &mut String) -> Result<(), String> 
     Ok(())
 }
 
+/// What a JSON string stands for, in one allocation; `None` for what is not a string.
+pub(super) fn unescaped(json: &str) -> Result<Option<String>, String> {
+    let Some(inside) = inner(json, '"', '"') else { return Ok(None) };
+    let mut text = String::with_capacity(inside.len());
+    unescape(inside, &mut text)?;
+    Ok(Some(text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -86,17 +94,17 @@ mod tests {
     proptest! {
         #[test]
         fn strings_are_those_of_the_reference(text in any::<String>(), at: prop::sample::Index) {
-            let unescaped = |inside: &str| {
+            let text_of = |inside: &str| {
                 let mut text = String::new();
                 unescape(inside, &mut text).ok().map(|()| text)
             };
             let quoted = serde_json::to_string(&text).unwrap();
-            prop_assert_eq!(unescaped(inner(&quoted, '"', '"').unwrap()), Some(text.clone()));
+            prop_assert_eq!(text_of(inner(&quoted, '"', '"').unwrap()), Some(text.clone()));
             let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-            prop_assert_eq!(unescaped(&escaped), Some(text));
+            prop_assert_eq!(text_of(&escaped), Some(text));
             // Cut anywhere it is the reference's string, or an error as there.
             let cut = &escaped[..at.index(escaped.len() + 1)];
-            prop_assert_eq!(unescaped(cut), serde_json::from_str::<String>(&format!("\"{cut}\"")).ok());
+            prop_assert_eq!(text_of(cut), serde_json::from_str::<String>(&format!("\"{cut}\"")).ok());
         }
     }
 

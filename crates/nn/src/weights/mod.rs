@@ -29,8 +29,10 @@
 
 mod archive;
 mod error;
+mod extra;
 mod header;
 mod json;
+mod sharded;
 mod write;
 
 use std::path::Path;
@@ -39,6 +41,7 @@ use autograd::Params;
 
 pub use archive::{Archive, TensorInfo};
 pub use error::{Differences, Matched, WeightsError};
+pub use extra::{Extra, load_with, save_with};
 pub use write::encode;
 
 /// Writes all parameters and statistics, with string metadata, whole or not at all ([`atomic_file::write`]).

@@ -35,8 +35,29 @@ pub use muon::LrAdjustment;
 
 use direction::Direction;
 
-/// Implements [`Rule`](crate::Rule) from one table: name, range and field of each numeric hyperparameter.
-/// What must hold between fields stands behind `where`, a further check behind `also`.
+/// Implements [`Rule`](crate::Rule) from one table: name, range (a constant of [`Interval`](crate::Interval)) and field of
+/// each numeric hyperparameter. What must hold between fields stands behind `where`, a further check behind `also`.
+///
+/// ```
+/// #[derive(Clone, Copy)]
+/// struct Signum {
+///     lr: f64,
+///     betas: (f64, f64),
+/// }
+///
+/// optim::hyperparameters! { Signum "signum" {
+///     "lr" in NON_NEGATIVE: lr;
+///     "beta1" in DECAY_RATE: betas.0;
+///     "beta2" in DECAY_RATE: betas.1;
+/// } where
+///     |signum| signum.betas.0 <= signum.betas.1 => "beta1 must not be above beta2";
+/// }
+///
+/// use optim::Rule;
+/// let error = Signum { lr: 0.1, betas: (0.9, 1.0) }.check().unwrap_err();
+/// assert!(error.to_string().contains("beta2"));
+/// ```
+#[macro_export]
 macro_rules! hyperparameters {
     ($rule:ident $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
      $(where $(|$this:ident| $holds:expr => $says:literal;)+)? $(also $check:path;)?) => {

@@ -1,0 +1,119 @@
+//! Weights and what else a training loop has to keep, in one file.
+
+use std::path::Path;
+
+use autograd::Params;
+
+use super::archive::Archive;
+use super::error::WeightsError;
+use super::header::is_count;
+use super::write::encode_with;
+
+/// What stands before the names of what is no weight.
+const PREFIX: &str = "extra.";
+
+/// Writes weights as [`save`](super::save) does, and beside them slices by name: the state of an optimizer. With the
+/// number of steps, as metadata, that is all that a training loop needs to be continued.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("checkpoint.safetensors");
+/// use autograd::{Mode, Tape};
+/// use nn::{Layer, Linear, weights};
+/// use optim::{Adam, Optimizer};
+///
+/// /// Trains up to step 20, or from there where it was interrupted, and gives back the loss.
+/// fn train(path: &std::path::Path, interrupted_at: u64) -> Result<f32, Box<dyn std::error::Error>> {
+///     let (net, mut params) = nn::build(Linear::new(3, 1), 0);
+///     let mut optimizer = Optimizer::new(Adam::default(), &params)?;
+///     if path.exists() {
+///         let extra = weights::load_with(path, &mut params)?;
+///         optimizer.load_state(extra.number("n_steps")?, extra.slices())?;
+///     }
+///     let (mut tape, mut loss) = (Tape::new(), 0.0);
+///     while optimizer.n_steps() < interrupted_at {
+///         loss = tape.step(&mut params, Mode::train(0, optimizer.n_steps()), |g| {
+///             let y = net.forward(g, g.randn([8, 3]));
+///             g.mean(g.mul(y, y))
+///         });
+///         optimizer.step(&mut params);
+///     }
+///     weights::save_with(path, &params, optimizer.state(), &[("n_steps", &optimizer.n_steps().to_string())])?;
+///     Ok(loss)
+/// }
+///
+/// train(&path, 7)?;
+/// let resumed = train(&path, 20)?;
+/// std::fs::remove_file(&path)?;
+/// assert_eq!(resumed, train(&path, 20)?);
+/// # Ok(()) }
+/// ```
+///
+/// The crate `data` continues its batches by `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps % n_batches`.
+///
+/// # Errors
+/// When the file cannot be written; the old one stands then, and nothing is left beside it.
+///
+/// # Panics
+/// When two slices have one name.
+pub fn save_with<'a>(
+    path: impl AsRef<Path>,
+    params: &Params,
+    slices: impl IntoIterator<Item = (String, &'a [f32])>,
+    metadata: &[(&str, &str)],
+) -> Result<(), WeightsError> {
+    let slices: Vec<_> = slices.into_iter().map(|(name, slice)| (format!("{PREFIX}{name}"), slice)).collect();
+    let entries = params.entries().iter();
+    let weights =
+        entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
+    let slices = slices.iter().map(|(name, slice)| (name.as_str(), [slice.len()].into(), *slice));
+    let path = path.as_ref();
+    let written = atomic_file::write(path, &encode_with(weights.chain(slices), metadata, is_count));
+    written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+}
+
+/// Reads what [`save_with`] wrote: the weights into a model, as [`load`](super::load) does, the rest into memory.
+///
+/// # Errors
+/// As [`load`](super::load); the parameters are unchanged then.
+pub fn load_with(path: impl AsRef<Path>, params: &mut Params) -> Result<Extra, WeightsError> {
+    let archive = Archive::open(path)?;
+    let mut slices = Vec::new();
+    for tensor in archive.tensors().filter(|tensor| tensor.is_float()) {
+        if let (Some(name), Some(shape)) = (tensor.name().strip_prefix(PREFIX), tensor.shape()) {
+            let mut slice = vec![0.0; shape.numel()];
+            archive.read(tensor.name(), &mut slice)?;
+            slices.push((name.to_owned(), slice));
+        }
+    }
+    let archive = archive.without(|name| name.starts_with(PREFIX));
+    archive.load_into(params)?;
+    Ok(Extra { archive, slices })
+}
+
+/// What was saved beside the weights.
+#[derive(Debug)]
+pub struct Extra {
+    archive: Archive,
+    slices: Vec<(String, Vec<f32>)>,
+}
+
+impl Extra {
+    /// The slices by name, as `Optimizer::load_state` takes them.
+    pub fn slices(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        self.slices.iter().map(|(name, slice)| (name.as_str(), slice.as_slice()))
+    }
+
+    /// A whole number of the metadata: of steps, say.
+    ///
+    /// # Errors
+    /// When there is none under this name.
+    pub fn number(&self, key: &str) -> Result<u64, WeightsError> {
+        let text = self.archive.metadata(key)?;
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| WeightsError::Format {
+            path: self.archive.path.clone(),
+            reason: format!("its metadata have no whole number \"{key}\""),
+        })
+    }
+}

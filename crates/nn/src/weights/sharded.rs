@@ -1,0 +1,105 @@
+//! A model in several files: an index says which tensor lies in which.
+//!
+//! ```json
+//! {"metadata":{"total_size":8},"weight_map":{"0.bias":"model-00001-of-00002.safetensors"}}
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Component, Path};
+
+use foreign_text::Foreign;
+
+use super::archive::{Archive, MAX_HEADER_LEN};
+use super::error::WeightsError;
+use super::header::{MAX_DEPTH, sort_by_name};
+use super::json::{depth, for_each_pair, unescaped};
+
+/// Opens the files that an index names, and checks that it says where each tensor is.
+pub(super) fn open(path: &Path) -> Result<Archive, WeightsError> {
+    let broken = |reason: String| WeightsError::Format { path: path.into(), reason };
+    let file_of =
+        files_by_tensor(&read(path)?).map_err(|reason| broken(format!("its index is broken: {reason}")))?;
+    let mut names: Vec<&String> = file_of.values().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut whole: Option<Archive> = None;
+    for name in names {
+        let shard = Archive::open_file(&path.with_file_name(name))?;
+        for tensor in shard.tensors() {
+            if file_of.get(tensor.name()) != Some(name) {
+                let (tensor, name) = (Foreign::new(tensor.name()), Foreign::new(name));
+                return Err(broken(format!(
+                    "its index does not say that the tensor \"{tensor}\" is in {name}"
+                )));
+            }
+        }
+        match &mut whole {
+            None => whole = Some(shard),
+            Some(whole) => append(whole, shard),
+        }
+    }
+    let mut whole = whole.ok_or_else(|| broken("its index names no file".into()))?;
+    whole.path = path.into();
+    sort_by_name(&mut whole.header.entries).map_err(broken)?;
+    match file_of.iter().find(|(tensor, _)| whole.tensor(tensor).is_none()) {
+        None => Ok(whole),
+        Some((tensor, file)) => Err(broken(format!(
+            "its index has the tensor \"{}\" in {}, which does not",
+            Foreign::new(tensor),
+            Foreign::new(file)
+        ))),
+    }
+}
+
+/// The tensors of another file behind those that are there.
+fn append(whole: &mut Archive, shard: Archive) {
+    let n_bytes = whole.files.last().map_or(0, |file| file.bytes.end);
+    let shift = |bytes: &mut std::ops::Range<u64>| *bytes = bytes.start + n_bytes..bytes.end + n_bytes;
+    whole.header.entries.extend(shard.header.entries.into_iter().map(|mut entry| {
+        shift(&mut entry.bytes);
+        entry
+    }));
+    whole.files.extend(shard.files.into_iter().map(|mut file| {
+        shift(&mut file.bytes);
+        file
+    }));
+}
+
+fn read(path: &Path) -> Result<String, WeightsError> {
+    let io = |source| WeightsError::Io { action: "read", path: path.into(), source };
+    // Asked before opening: to open a pipe would wait for its writer.
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(WeightsError::Format { path: path.into(), reason: "it is not a regular file".into() });
+    }
+    let mut text = String::new();
+    File::open(path).map_err(io)?.take(MAX_HEADER_LEN).read_to_string(&mut text).map_err(io)?;
+    Ok(text)
+}
+
+/// In which file each tensor is.
+fn files_by_tensor(index: &str) -> Result<BTreeMap<String, String>, String> {
+    if depth(index) > MAX_DEPTH {
+        return Err("it is nested too deeply".into());
+    }
+    let mut map = None;
+    for_each_pair(index, |key, value| {
+        if key == r#""weight_map""# {
+            map = Some(value);
+        }
+        Ok(())
+    })?;
+    let mut files = BTreeMap::new();
+    for_each_pair(map.ok_or("it has no \"weight_map\"")?, |tensor, file| {
+        let text = |json| unescaped(json)?.ok_or_else(|| format!("{} is no text", Foreign::new(json)));
+        let (tensor, file) = (text(tensor)?, text(file)?);
+        // A stranger's index is to reach no files elsewhere.
+        if !matches!(Path::new(&file).components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
+            return Err(format!("\"{}\" is not the name of a file beside it", Foreign::new(&file)));
+        }
+        files.insert(tensor, file);
+        Ok(())
+    })?;
+    Ok(files)
+}
