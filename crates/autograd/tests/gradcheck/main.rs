@@ -87,7 +87,7 @@ fn every_op_has_a_row() {
 fn ops_of_other_crates_of_the_workspace_would_be_seen() {
     // Their sources are beside ours in the workspace, and absent where this crate was taken alone.
     for other in sources::other_crates() {
-        let found = sources::ops(&format!("../{other}/src"));
+        let found = sources::foreign_ops(&format!("../{other}/src"));
         assert!(
             found.is_empty(),
             "{other} implements {found:?}: move them to autograd/src/ops, give them rows"

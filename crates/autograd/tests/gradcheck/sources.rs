@@ -17,14 +17,27 @@ const GENERIC: [(&str, &[&str]); 10] = [
     ("SharedDropout", &["shared_dropout"]),
 ];
 
+/// Those of the methods that other crates can call.
+const PUBLIC: [&str; 2] = ["elementwise", "pairwise_loss"];
+
 /// The names of the ops in the sources under a folder beside this crate's manifest, sorted; none if there is no such
 /// folder. Examples in comments do not count.
 ///
 /// # Panics
 /// When an op has a name that cannot be read: it must be a literal, in `fn name` or where a generic op is recorded.
 pub(crate) fn ops(folder: &str) -> Vec<String> {
+    let methods: Vec<&str> = GENERIC.iter().flat_map(|(_, methods)| *methods).copied().collect();
+    names(folder, &|source| [source.implemented(), source.recorded(&methods)].concat())
+}
+
+/// The same of another crate, where a method of this crate's own may be the name of something else.
+pub(crate) fn foreign_ops(folder: &str) -> Vec<String> {
+    names(folder, &|source| [source.implemented(), source.recorded(&PUBLIC)].concat())
+}
+
+fn names(folder: &str, of: &dyn Fn(&Source) -> Vec<String>) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut names: Vec<String> = rust_files(&root).iter().flat_map(|path| ops_of(path)).collect();
+    let mut names: Vec<String> = rust_files(&root).iter().flat_map(|path| of(&Source::read(path))).collect();
     names.sort();
     names.dedup();
     names
@@ -38,27 +51,45 @@ pub(crate) fn other_crates() -> Vec<String> {
     names.filter(|name| this.file_name() != Some(name)).map(|name| name.to_string_lossy().into()).collect()
 }
 
-fn ops_of(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("a source is text");
-    let code: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
-    let code = code.join(" ");
-    let name = |rest: &str, what: &str| {
+/// The code of a file, on one line and without comments.
+struct Source<'a> {
+    path: &'a Path,
+    code: String,
+}
+
+impl<'a> Source<'a> {
+    fn read(path: &'a Path) -> Self {
+        let text = fs::read_to_string(path).expect("a source is text");
+        let code: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+        Self { path, code: code.join(" ") }
+    }
+
+    /// The names that implementations of `Op` give themselves.
+    fn implemented(&self) -> Vec<String> {
+        let own = implementors(&self.code)
+            .filter(|(implementor, _)| GENERIC.iter().all(|(generic, _)| generic != implementor));
+        own.map(|(implementor, body)| {
+            let body = body.split_once("fn name(&self) -> &'static str {").map_or("", |(_, body)| body);
+            self.name(body, implementor)
+        })
+        .collect()
+    }
+
+    /// The names with which generic ops are recorded.
+    fn recorded(&self, methods: &[&str]) -> Vec<String> {
+        let calls = |method: &&str| {
+            let pattern = format!(".{method}(");
+            self.code.split(&pattern).skip(1).map(|rest| self.name(rest, method)).collect::<Vec<_>>()
+        };
+        methods.iter().flat_map(calls).collect()
+    }
+
+    fn name(&self, rest: &str, what: &str) -> String {
         let literal = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
         let (name, _) =
-            literal.unwrap_or_else(|| panic!("{}: the name of {what} is no literal", path.display()));
+            literal.unwrap_or_else(|| panic!("{}: the name of {what} is no literal", self.path.display()));
         name.to_owned()
-    };
-    let mut names = Vec::new();
-    for (implementor, body) in implementors(&code) {
-        if GENERIC.iter().all(|(generic, _)| *generic != implementor) {
-            let body = body.split_once("fn name(&self) -> &'static str {").map_or("", |(_, body)| body);
-            names.push(name(body, implementor));
-        }
     }
-    for method in GENERIC.iter().flat_map(|(_, methods)| *methods) {
-        names.extend(code.split(&format!(".{method}(")).skip(1).map(|rest| name(rest, method)));
-    }
-    names
 }
 
 /// The types with an `impl Op for`, generic or not, and what stands behind their names.
