@@ -62,6 +62,15 @@ impl Evaluation {
         Ok(evaluation)
     }
 
+    /// The same of answers that are there: `n_classes` logits for each label.
+    pub fn of(logits: &[f32], labels: impl IntoIterator<Item = u32>, n_classes: usize) -> Self {
+        let mut evaluation = Self::empty(n_classes);
+        for (logits, label) in logits.chunks_exact(n_classes).zip(labels) {
+            evaluation.count(logits, label as usize);
+        }
+        evaluation
+    }
+
     fn empty(n_classes: usize) -> Self {
         Self {
             n_classes,

@@ -3,7 +3,8 @@
 
 mod evaluation;
 mod images;
-mod network;
+mod net;
+mod views;
 
 pub mod exact;
 pub mod model;
@@ -15,4 +16,5 @@ pub use images::{
     BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Kind, Part, Source, clear_cache,
     duplicates, input, input_shape, megabytes, normalized, shown,
 };
-pub use network::network;
+pub use net::{NETS, Net};
+pub use views::{Asking, Views};

@@ -20,6 +20,14 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
     number(text, "from 0 to 3.4e38", |x| (0.0..=f64::from(f32::MAX)).contains(&x))
 }
 
+/// A finite number.
+///
+/// # Errors
+/// With the range, when the text is something else.
+pub fn any_number(text: &str) -> Result<f64, String> {
+    number(text, "that is finite", |_| true)
+}
+
 /// A number above 0, up to the largest f32.
 ///
 /// # Errors

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use anyhow::{Result, ensure};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use classifier::ranges::{
     any_seed, any_size, at_least_one, below_one, epochs, not_negative, positive, probability, threads, within,
 };
-use classifier::{DEFAULT_SIZE, Source};
+use classifier::{DEFAULT_SIZE, Net, Source, Views};
 use data::ImageShape;
 use lecture::LectureArgs;
 use serde::{Serialize, Serializer};
 
 use crate::checkpoint::{CheckpointEvery, ResumeWith};
+use crate::flags::{AugmentFlags, GroupFlag, RuleFlags, ScheduleFlags};
 use crate::non_finite::OnNan;
 use crate::recipe::Recipe;
+use crate::recipes::RECIPES;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -81,6 +83,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page of the program or of a command, for man.
     Man(ManArgs),
+    /// Print the recipes by name, or one of them: its flags and its network.
+    Recipes(RecipesArgs),
     /// Make the lecture: every experiment, its figures and numbers, and a page that tells the story.
     Lecture(LectureArgs),
 }
@@ -95,6 +99,8 @@ Examples:
   descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
   descent train --limit 5000 --epochs 5 --threads 1    a quick look
   descent train --augment --normalize --val 5000 --patience 8
+  descent train --recipe airbench94 --epochs 4         a recipe, changed by further flags
+  descent train --net resnet18 --optimizer sgd --momentum 0.9 --nesterov --group 'biases: weight_decay=0'
   descent train --out runs/long --checkpoint-every 10m          stop it however you like, then
   descent train --out runs/long --checkpoint-every 10m --resume"
 )]
@@ -114,6 +120,15 @@ pub struct TrainArgs {
 /// `--resume-with flags` is given. A new one also needs a row in `WHEN_MISSING` of `checkpoint/config.rs`.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub struct Settings {
+    /// Start from the flags of a recipe, which `descent recipes NAME` prints; further flags change them [default: none,
+    /// which on CIFAR-10 is lecture]
+    #[arg(long, value_name = "NAME", value_parser = recipe)]
+    pub recipe: Option<String>,
+
+    /// The network: lecture, lenet5, mlp:512,256, resnet20, resnet18, resnet18-imagenet, airbench94, depthwise, vit
+    #[arg(long, value_name = "NAME", default_value_t = Net::Lecture)]
+    pub net: Net,
+
     /// Passes over the training images [default: 50; 10 on the built-in set]
     #[arg(long, value_name = "N", value_parser = epochs)]
     pub epochs: Option<u64>,
@@ -131,6 +146,18 @@ pub struct Settings {
     #[arg(long, value_name = "X", value_parser = below_one)]
     pub momentum: Option<f64>,
 
+    /// What else the rule has.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub rule: RuleFlags,
+
+    /// Settings of their own for some parameters, a path (head), filters, matrices, vectors or biases: "head: lr=0.67",
+    /// "filters: rule=muon lr=0.24". Beside hyperparameters of the rule there are schedule, schedule_epochs and
+    /// freeze_after (epochs). May be given several times, or with a ; between groups
+    #[arg(long, value_name = "GROUP", value_parser = group, action = ArgAction::Append)]
+    #[serde(serialize_with = "joined")]
+    pub group: Vec<String>,
+
     /// Learning rate [default: for adam 0.005 as in the lecture, 0.001 on the built-in set; 0.02 for sgd;
     /// 0.001 for the others]
     #[arg(long, value_name = "X", value_parser = not_negative)]
@@ -140,6 +167,19 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", default_value = "constant", value_parser = schedule)]
     pub schedule: String,
 
+    /// What else the schedule has.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub schedule_flags: ScheduleFlags,
+
+    /// Every so many steps, draw the weights to a slow copy of them, which follows at first and hardly at the end
+    #[arg(long, value_name = "STEPS", value_parser = at_least_one)]
+    pub lookahead: Option<usize>,
+
+    /// What the slow copy keeps of itself at the end, for each step
+    #[arg(long, value_name = "DECAY", default_value_t = 0.95, value_parser = probability)]
+    pub lookahead_decay: f64,
+
     /// Weight decay: added to the gradient (L2) by sgd, rmsprop and adam, decoupled in adamw
     #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
@@ -148,13 +188,43 @@ pub struct Settings {
     #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
     pub dropout: f64,
 
-    /// Flip images at random and crop them at random from a border of 4 pixels
-    #[arg(long)]
-    pub augment: bool,
+    /// How the images are changed.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub augmentation: AugmentFlags,
+
+    /// Hold still what lies under these paths, running statistics too: conv1,bn1,layer1
+    #[arg(long, value_name = "PATHS", value_delimiter = ',', action = ArgAction::Append)]
+    #[serde(serialize_with = "listed")]
+    pub freeze: Vec<String>,
 
     /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255)
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub normalize: bool,
+
+    /// Compute the weight of the first layer from so many images, so that it whitens patches, and keep it (airbench94)
+    #[arg(long, value_name = "IMAGES", value_parser = at_least_one)]
+    pub whiten: Option<usize>,
+
+    /// Leave out the last batch of an epoch when it is not full
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
+    pub drop_last: bool,
+
+    /// The share of a label that goes to all classes alike
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = below_one)]
+    pub label_smoothing: f64,
+
+    /// Whether the loss of a batch is the mean or the sum over its images
+    #[arg(long, value_name = "WHICH", default_value_t = ReductionFlag::Mean, value_enum)]
+    pub reduction: ReductionFlag,
+
+    /// Views of an image in the last evaluation, whose answers are averaged: as it is, its mirror image too, or six
+    #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
+    pub tta: ViewsFlag,
+
+    /// The share of the images, those that the network is least certain of, that are seen in several views [default: all]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub tta_share: Option<f64>,
 
     /// Hold out this many training images to choose the best weights by [default: none on CIFAR-10, as in the lecture, nor
     /// where the data has a part val/; else a tenth]
@@ -209,6 +279,10 @@ impl Settings {
     /// # Errors
     /// When flags do not fit together.
     pub fn check(&self) -> Result<()> {
+        ensure!(
+            self.tta_share.is_none() || self.tta != ViewsFlag::None,
+            "--tta-share needs --tta: without further views no image is seen in several"
+        );
         Recipe::check(self)
     }
 }
@@ -235,6 +309,12 @@ pub struct Session {
     /// Print an object of JSON a line instead of text
     #[arg(long)]
     pub json: bool,
+
+    /// Begin with the weights of a safetensors file of the same network, PyTorch's too; a last layer for other classes begins
+    /// anew. A run that resumes does not read it
+    #[arg(long, value_name = "FILE")]
+    #[serde(serialize_with = "path")]
+    pub weights: Option<PathBuf>,
 
     /// Threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = threads)]
@@ -327,6 +407,14 @@ impl SizeArgs {
         let (height, width) = (self.image_size, self.image_size);
         ImageShape { height, width, channels: if self.gray { 1 } else { 3 } }
     }
+}
+
+/// What `descent recipes` takes.
+#[derive(Clone, Debug, Args)]
+pub struct RecipesArgs {
+    /// The recipe to print [default: the names of all]
+    #[arg(value_name = "NAME", value_parser = recipe)]
+    pub name: Option<String>,
 }
 
 /// The flags of `descent eval`.
@@ -483,6 +571,65 @@ fn share(text: &str) -> Result<f64, String> {
     positive(text).ok().filter(|x| *x <= 1.0).ok_or_else(|| "expected a number above 0, to 1".to_owned())
 }
 
+/// What the loss of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ReductionFlag {
+    /// The mean over its images.
+    Mean,
+    /// Their sum.
+    Sum,
+}
+
+/// In which views an image is seen in the last evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewsFlag {
+    /// As it is.
+    None,
+    /// As it is and mirrored.
+    Mirror,
+    /// The two, and the two of the image shifted by a pixel in two directions.
+    MirrorShift,
+}
+
+impl ViewsFlag {
+    /// The views.
+    pub fn views(self) -> Views {
+        match self {
+            Self::None => Views::Plain,
+            Self::Mirror => Views::Mirror,
+            Self::MirrorShift => Views::MirrorShift,
+        }
+    }
+}
+
+/// The name of a recipe.
+fn recipe(name: &str) -> Result<String, String> {
+    let known = RECIPES.map(|(known, _)| known);
+    match known.contains(&name) {
+        true => Ok(name.to_owned()),
+        false => Err(format!("there are the recipes {}", known.join(", "))),
+    }
+}
+
+/// A group, or several.
+fn group(text: &str) -> Result<String, String> {
+    GroupFlag::all(&[text.to_owned()]).map(|_| text.to_owned())
+}
+
+/// Paths as one text.
+fn listed<S: Serializer>(paths: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    (!paths.is_empty()).then(|| paths.join(",")).serialize(serializer)
+}
+
+/// Groups as one text, each said once: a checkpoint keeps it, and a record that is repeated on top of its recipe says the same.
+fn joined<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    let groups = GroupFlag::all(texts).map_err(serde::ser::Error::custom)?;
+    let texts: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    (!texts.is_empty()).then(|| texts.join("; ")).serialize(serializer)
+}
+
 /// The name of an update rule.
 fn optimizer(name: &str) -> Result<String, String> {
     optim::rule_named::<f32>(name).map(|_| name.to_owned()).map_err(|error| error.to_string())
@@ -490,7 +637,9 @@ fn optimizer(name: &str) -> Result<String, String> {
 
 /// The name of a learning-rate schedule.
 fn schedule(name: &str) -> Result<String, String> {
-    optim::schedule::schedule_named(name, 0.0, 1).map(|_| name.to_owned()).map_err(|error| error.to_string())
+    optim::schedule::schedule_named(name, 0.0, 1, &[])
+        .map(|_| name.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 /// A path as text: what is not Unicode is replaced, since JSON cannot hold it.

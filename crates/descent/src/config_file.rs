@@ -1,8 +1,9 @@
-//! `--config FILE`: flags from a TOML file, or from the `config.json` of a run, which flags on the command line override.
+//! `--config FILE`: flags from a TOML file, or from the `config.json` of a run, which flags on the command line override; and
+//! the flags of a recipe, which both override.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::CommandFactory;
@@ -10,6 +11,7 @@ use foreign_text::{Foreign, shown_path};
 use serde_json::Value;
 
 use crate::cli::Cli;
+use crate::recipes;
 
 /// The commands that take `--config`.
 const COMMANDS: [&str; 2] = ["train", "find-lr"];
@@ -23,7 +25,7 @@ const OF_ONE_RUN: [&str; 4] = ["out", "resume", "resume_with", "config"];
 /// The longest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The words of a command line, those of its `--config` put in before its own, so that these win.
+/// The words of a command line, those of its recipe and of its `--config` put in before its own, so that these win.
 ///
 /// # Errors
 /// When the file cannot be read, is neither TOML nor JSON, or has something that is no flag of the command.
@@ -32,31 +34,42 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStrin
     let Some(at) = words.iter().position(|word| COMMANDS.iter().any(|command| word == command)) else {
         return Ok(words);
     };
-    let Some(path) = config_of(&words[at + 1..]) else { return Ok(words) };
     let command = words[at].to_string_lossy().into_owned();
-    let flags = flags(&path, &command)?;
-    words.splice(at + 1..at + 1, flags.into_iter().map(OsString::from));
+    let (mut before, mut recipe) = (Vec::new(), None);
+    if let Some(path) = value_of("--config", &words[at + 1..]) {
+        let (flags, is_record) = flags(Path::new(&path), &command)?;
+        before = flags.into_iter().map(OsString::from).collect();
+        // The record of a run has all that its recipe came to.
+        recipe = if is_record { None } else { value_of("--recipe", &before) };
+    }
+    let recipe = value_of("--recipe", &words[at + 1..]).or(recipe);
+    // One that there is not is refused with those that there are when the words are read.
+    if let Some(text) = recipe.as_ref().and_then(|name| recipes::text(name.to_str()?)) {
+        before.splice(0..0, recipes::words(text).map(OsString::from));
+    }
+    words.splice(at + 1..at + 1, before);
     Ok(words)
 }
 
-/// The last `--config FILE` or `--config=FILE`.
-fn config_of(words: &[OsString]) -> Option<PathBuf> {
+/// What the last `--flag VALUE` or `--flag=VALUE` says.
+fn value_of(flag: &str, words: &[OsString]) -> Option<OsString> {
     let mut found = None;
     for (at, word) in words.iter().enumerate() {
         if word == "--" {
             break;
         }
-        if word == "--config" {
-            found = words.get(at + 1).map(PathBuf::from);
-        } else if let Some(path) = word.to_str().and_then(|word| word.strip_prefix("--config=")) {
-            found = Some(path.into());
+        if word == flag {
+            found = words.get(at + 1).cloned();
+        } else if let Some(value) = word.to_str().and_then(|word| word.strip_prefix(flag)?.strip_prefix('='))
+        {
+            found = Some(value.into());
         }
     }
     found
 }
 
-/// The flags in a file, as words of a command line.
-fn flags(path: &Path, command: &str) -> Result<Vec<String>> {
+/// The flags in a file, as words of a command line, and whether it is the record of a run.
+fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
     let named = || shown_path(path);
     let cli = <Cli as CommandFactory>::command();
     let known = cli.find_subcommand(command).expect("it is a command");
@@ -72,11 +85,16 @@ fn flags(path: &Path, command: &str) -> Result<Vec<String>> {
             continue;
         }
         let flag = format!("--{}", id.replace('_', "-"));
-        let is_known = known.get_arguments().any(|arg| arg.get_long() == Some(&flag[2..]));
-        ensure!(is_known, "{}: {command} has no flag {}", named(), Foreign::new(&flag));
-        add(&mut words, &flag, value).with_context(named)?;
+        let arg = known.get_arguments().find(|arg| arg.get_long() == Some(&flag[2..]));
+        let arg =
+            arg.with_context(|| format!("{}: {command} has no flag {}", named(), Foreign::new(&flag)))?;
+        match value {
+            // What a recipe switches on can be switched off.
+            Value::Bool(false) if arg.get_action().takes_values() => words.push(format!("{flag}=false")),
+            value => add(&mut words, &flag, value).with_context(named)?,
+        }
     }
-    Ok(words)
+    Ok((words, is_record))
 }
 
 fn add(words: &mut Vec<String>, flag: &str, value: &Value) -> Result<()> {
@@ -134,7 +152,9 @@ mod tests {
     fn flags_of_a_file_come_before_those_of_the_command_line() {
         let text = "lr = 0.01\nbatch-size = 16\naugment = true\nnormalize = false\nschedule = \"cosine\"\n";
         let words = expand("a.toml", text, &["--lr", "1"]).unwrap();
-        assert_eq!(words, ["--augment", "--batch-size=16", "--lr=0.01", "--schedule=cosine"]);
+        let of_the_file =
+            ["--augment", "--batch-size=16", "--lr=0.01", "--normalize=false", "--schedule=cosine"];
+        assert_eq!(words, of_the_file);
         assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().len(), 2);
     }
 
@@ -145,6 +165,24 @@ mod tests {
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1"]);
         let text = r#"{"lr": 0.1, "out": "runs/x"}"#;
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1", "--out=runs/x"]);
+    }
+
+    /// A recipe that is named in a file or on the command line comes first; a record has all of it already.
+    #[test]
+    fn the_flags_of_a_recipe_come_before_all_others() {
+        let recipe: Vec<String> = recipes::words(recipes::text("airbench94").unwrap()).collect();
+        let of_the_file = ["--drop-last=false", "--epochs=3", "--recipe=airbench94"];
+        let text = "recipe = \"airbench94\"\nepochs = 3\ndrop-last = false\n";
+        let words = expand("a.toml", text, &["--lr", "1"]).unwrap();
+        assert_eq!(words[..recipe.len()], recipe);
+        assert_eq!(words[recipe.len()..], of_the_file);
+        let words = expand("a.toml", "epochs = 3", &["--recipe", "airbench94"]).unwrap();
+        assert_eq!(
+            (&words[..recipe.len()], words.last().map(String::as_str)),
+            (&recipe[..], Some("--epochs=3"))
+        );
+        let text = r#"{"recipe": "airbench94", "epochs": 3, "drop_last": false, "run": {"version": "1"}}"#;
+        assert_eq!(expand("config.json", text, &[]).unwrap(), of_the_file);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use viz::Figure;
 
 use crate::checkpoint::{Folder, Start};
 use crate::cli::FindLrArgs;
+use crate::recipe::Length;
 use crate::report;
 use crate::run::Run;
 
@@ -39,7 +40,10 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let val = settings.val.unwrap_or(0);
     ensure!(val < first.len(), "--val {val}: expected fewer than the {} training images", first.len());
     let (training, _) = Subset::split(&first, val, settings.seed);
-    let mut run = Run::new(&start, Folder::new(&out), &images, &training, args.steps as u64, false)?;
+    // The run is as long as the test; that there is a batch at all is checked.
+    Length::of(settings, 1, training.len())?;
+    let length = Length { epochs: 1, steps_per_epoch: args.steps as u64 };
+    let mut run = Run::new(&start, Folder::new(&out), &images, &training, length, false)?;
     let mut loader = run.training_loader(&training);
     let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };
     let mut test = LrRangeTest::new(course)?;

@@ -5,15 +5,18 @@ pub mod config_file;
 pub mod shell;
 pub mod signals;
 
+pub mod beginning;
 pub mod checkpoint;
 pub mod eval;
 pub mod find_lr;
+pub mod flags;
 pub mod history;
 pub mod non_finite;
 pub mod objective;
 pub mod predict;
 pub mod progress;
 pub mod recipe;
+pub mod recipes;
 pub mod report;
 pub mod run;
 pub mod survey;
@@ -44,6 +47,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::FindLr(args) => in_pool(args.train.session.threads, || find_lr::find_lr(&args)),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
+        Command::Recipes(args) => recipes::recipes(args.name.as_deref()),
         Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
     }
 }

@@ -1,19 +1,21 @@
 //! What a step makes small: cross-entropy, the classes weighted, images mixed with others, in one part or in several.
 
 use anyhow::{Context, Result, ensure};
-use autograd::{CrossEntropyOptions, Graph, Var};
+use autograd::{CrossEntropyOptions, Graph, Reduction, Var};
 use classifier::input;
 use data::{Batch, Dataset};
 use keyed_random::{child_key, draw_key, seed_key, splitmix64};
 use nn::{Layer, Sequential};
 
-use crate::cli::Settings;
+use crate::cli::{ReductionFlag, Settings};
 
 /// The loss of a run, and the memory for mixed batches.
 pub struct Objective {
     n_classes: usize,
     /// A factor for each class.
     weights: Option<Vec<f32>>,
+    label_smoothing: f32,
+    reduction: Reduction,
     mixup: Option<f64>,
     cutmix: Option<f64>,
     key: u64,
@@ -43,6 +45,11 @@ impl Objective {
         Ok(Self {
             n_classes,
             weights,
+            label_smoothing: settings.label_smoothing as f32,
+            reduction: match settings.reduction {
+                ReductionFlag::Mean => Reduction::Mean,
+                ReductionFlag::Sum => Reduction::Sum,
+            },
             mixup: settings.mixup,
             cutmix: settings.cutmix,
             key: child_key(seed_key(settings.seed), "mix"),
@@ -89,7 +96,8 @@ impl Objective {
         }
     }
 
-    /// Records the answers to part `part` of `n_parts` of the batch, and its share of the batch's mean loss.
+    /// Records the answers to part `part` of `n_parts` of the batch, and its share of the batch's loss, which is a mean or a
+    /// sum.
     pub fn record(
         &self,
         net: &Sequential,
@@ -98,9 +106,11 @@ impl Objective {
         part: usize,
         n_parts: usize,
     ) -> (Var, Var) {
+        let Self { label_smoothing, reduction, .. } = *self;
+        let options = CrossEntropyOptions { label_smoothing, reduction, ..CrossEntropyOptions::default() };
         if n_parts == 1 && self.weights.is_none() && self.mixed.is_none() {
             let logits = net.forward(g, input(g, batch));
-            return (logits, g.cross_entropy(logits, g.labels(batch)));
+            return (logits, g.cross_entropy_with(logits, g.labels(batch), options));
         }
         let [n, h, w, c] = self.shape;
         let (start, end) = part_of(n, part, n_parts);
@@ -112,7 +122,7 @@ impl Objective {
         let len = h * w * c;
         let logits = net.forward(g, g.input([rows, h, w, c], &values[start * len..end * len]));
         let weight = self.weights.as_ref().map(|weights| g.input([self.n_classes], weights));
-        let options = CrossEntropyOptions { weight, ..CrossEntropyOptions::default() };
+        let options = CrossEntropyOptions { weight, ..options };
         let labels = &batch.labels()[start..end];
         let loss = match &self.mixed {
             Some((_, targets)) => {
@@ -131,7 +141,7 @@ impl Objective {
             }
             _ => rows as f64 / n as f64,
         };
-        (logits, if n_parts == 1 { loss } else { g.scale(loss, share as f32) })
+        (logits, if n_parts == 1 || reduction == Reduction::Sum { loss } else { g.scale(loss, share as f32) })
     }
 }
 

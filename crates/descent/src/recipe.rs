@@ -1,51 +1,129 @@
-//! How a run moves the weights: the update rule, the learning rate of each step, the average, the watch for NaN.
+//! How a run moves the weights: the update rule, the learning rate of each step, slow and averaged weights.
+
+mod choice;
+mod slow;
 
 use std::fmt;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result, ensure};
 use autograd::Params;
 use optim::average::Ema;
-use optim::schedule::{Schedule, schedule_named};
-use optim::{AdamW, AnyRule, Error, Groups, LrAdjustment, Muon, Optimizer, Param, rule_named};
+use optim::schedule::{Schedule, Warmup, schedule_named};
+use optim::{Groups, Optimizer, Param, Pattern};
+
+use choice::{Choice, words};
+use slow::Slow;
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Settings;
-
-/// The one rule that does not take every shape.
-const MUON: &str = "muon";
+use crate::flags::GroupFlag;
 
 /// The groups of the recipe's tensors in a checkpoint.
 const OPTIMIZER: &str = "optimizer";
 const AVERAGE: &str = "average";
+const SLOW: &str = "lookahead";
 
-/// The optimizer of a run, its learning-rate schedule, and the moving average of the weights.
+/// How long a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Length {
+    /// Passes over the training images.
+    pub epochs: u64,
+    /// Steps in each.
+    pub steps_per_epoch: u64,
+}
+
+impl Length {
+    /// That of a run with these settings on so many images.
+    ///
+    /// # Errors
+    /// When they do not fill one batch, and short ones are left out.
+    pub fn of(settings: &Settings, epochs: u64, n_images: usize) -> Result<Self> {
+        let batch_size = settings.batch_size;
+        let n_batches =
+            if settings.drop_last { n_images / batch_size } else { n_images.div_ceil(batch_size) };
+        ensure!(
+            n_batches > 0,
+            "--drop-last: the {n_images} training images do not fill one batch of {batch_size}; a smaller --batch-size does"
+        );
+        Ok(Self { epochs, steps_per_epoch: n_batches as u64 })
+    }
+
+    /// The steps of the whole run.
+    pub fn n_steps(self) -> u64 {
+        self.epochs * self.steps_per_epoch
+    }
+
+    /// The first step that lies this many epochs behind the start.
+    fn step_after(self, epochs: f64) -> u64 {
+        (epochs * self.steps_per_epoch as f64).ceil() as u64
+    }
+}
+
+/// The optimizer of a run, its learning-rate schedules, and the slow and averaged weights.
 pub struct Recipe {
     optimizer: Optimizer<f32>,
     schedule: Box<dyn Schedule>,
+    /// By the optimizer's groups: a schedule of their own.
+    of_groups: Vec<Option<Box<dyn Schedule>>>,
+    /// From which step on which parameters stay as they are.
+    freezes: Vec<(u64, Vec<String>)>,
+    slow: Option<Slow>,
     average: Option<Ema<f32>>,
     description: String,
 }
 
 impl Recipe {
-    /// What the settings ask for, over `n_steps` steps in all; `adam_lr` is Adam's learning rate by default.
+    /// What the settings ask for; `adam_lr` is Adam's learning rate by default.
     ///
     /// # Errors
-    /// When there is no such rule or schedule, or the rule does not take a value.
-    pub fn new(settings: &Settings, params: &Params, n_steps: u64, adam_lr: f64) -> Result<Self> {
+    /// When there is no such rule or schedule, the rule does not take a value, or a group has no parameter.
+    pub fn new(settings: &Settings, params: &Params, length: Length, adam_lr: f64) -> Result<Self> {
         let lr = learning_rate(settings, adam_lr);
-        let (optimizer, rules) = if settings.optimizer == MUON {
-            let (muon, adamw) = muon_and_adamw(settings, lr);
-            let [first, second]: [AnyRule<f32>; 2] = [muon.into(), adamw.into()];
-            let rules = format!("{first:?} for matrices, {second:?} for the rest");
-            let is_no_matrix = |param: &Param| param.shape.len() < 2;
-            (Optimizer::with_groups(Groups::new(muon, params).rule(is_no_matrix, adamw))?, rules)
-        } else {
-            let rule = rule(settings, lr)?;
-            let rules = format!("{rule:?}");
-            (Optimizer::new(rule, params)?, rules)
+        let (main, for_vectors) = Choice::of(settings, lr)?;
+        let flags = GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")?;
+
+        let mut groups = Groups::new(main.clone(), params);
+        if let Some(rest) = for_vectors {
+            let main = main.clone();
+            groups = groups.rule(move |param: &Param| !main.takes(param), rest);
+        }
+        for flag in &flags {
+            groups = groups.rule(flag, main.of_group(flag, flag.lr.unwrap_or(lr))?);
+        }
+        let optimizer = Optimizer::with_groups(groups).context("--group")?;
+
+        let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps(), length)?;
+        let mut of_groups = Vec::new();
+        let mut freezes = Vec::new();
+        let mut description = Vec::new();
+        for group in optimizer.groups() {
+            let first = group.params().first().expect("a group has parameters");
+            let flag = flags.iter().rev().find(|flag| (*flag).matches(first));
+            of_groups.push(flag.map(|flag| group_schedule(settings, flag, lr, length)).transpose()?);
+            if let Some(epochs) = flag.and_then(|flag| flag.freeze_after) {
+                let names = group.params().iter().map(|param| param.name.clone()).collect();
+                freezes.push((length.step_after(epochs), names));
+            }
+            let whose = match (optimizer.groups().len(), flag) {
+                (1, _) => String::new(),
+                (_, Some(flag)) => format!(" for {}", flag.selector),
+                (_, None) => format!(" for {} tensors", group.params().len()),
+            };
+            description.push(format!("{}{whose}", words(group.rule().rule())));
+        }
+        let mut description = format!(
+            "{}; {} schedule over {} steps",
+            description.join(", "),
+            settings.schedule,
+            length.n_steps()
+        );
+        let slow = match settings.lookahead {
+            Some(k) => {
+                description += &format!(", look-ahead every {k} steps");
+                Some(Slow::new(params, k as u64, settings.lookahead_decay, length.n_steps())?)
+            }
+            None => None,
         };
-        let schedule = schedule_named(&settings.schedule, lr, n_steps).context("--schedule")?;
-        let mut description = format!("{rules}, {} schedule over {n_steps} steps", settings.schedule);
         let average = match settings.ema {
             Some(decay) => {
                 description += &format!(", evaluated with the moving average of the weights (decay {decay})");
@@ -53,28 +131,61 @@ impl Recipe {
             }
             None => None,
         };
-        Ok(Self { optimizer, schedule, average, description })
+        Ok(Self { optimizer, schedule, of_groups, freezes, slow, average, description })
     }
 
-    /// Whether the update rule takes what the settings say of it, for any network.
+    /// Whether rules and schedules take what the settings say of them, for any network.
     ///
     /// # Errors
-    /// When there is no such rule, or it does not take a value.
+    /// When there is no such rule or schedule, or it does not take a value.
     pub fn check(settings: &Settings) -> Result<()> {
-        if settings.optimizer == MUON { Ok(()) } else { rule(settings, 0.0).map(drop) }
+        let (main, _) = Choice::of(settings, 0.0)?;
+        let length = Length { epochs: 10, steps_per_epoch: 10 };
+        schedule_of(settings, &settings.schedule, 0.0, 100, length)?;
+        let mut n_chars = 0;
+        for flag in GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")? {
+            main.of_group(&flag, 0.0)?;
+            group_schedule(settings, &flag, 0.0, length)?;
+            n_chars += flag.to_string().len() + 2;
+        }
+        ensure!(
+            n_chars <= crate::flags::MAX_GROUPS_LEN,
+            "--group: all groups together take {n_chars} characters, expected at most {}",
+            crate::flags::MAX_GROUPS_LEN
+        );
+        Ok(())
     }
 
-    /// One step along the gradient; gives back the learning rate it was taken with.
+    /// Freezes what is to stay as it is from this step on.
+    pub fn before_step(&mut self, params: &mut Params, step: u64) {
+        self.freezes.retain(|(first, names)| {
+            let is_due = step >= *first;
+            if is_due {
+                for name in names {
+                    params.freeze(name).expect("the parameters of a group are the network's");
+                }
+            }
+            !is_due
+        });
+    }
+
+    /// One step along the gradient; gives back the learning rate it was taken with, by the run's schedule.
     pub fn update(&mut self, params: &mut Params, step: u64) -> f64 {
-        self.optimizer.follow(self.schedule.as_ref(), step);
+        for (group_idx, own) in self.of_groups.iter().enumerate() {
+            let schedule = own.as_ref().unwrap_or(&self.schedule);
+            self.optimizer.follow_group(group_idx, schedule.as_ref(), step);
+        }
         self.optimizer.step(params);
+        if let Some(slow) = &mut self.slow {
+            slow.after_step(params, step);
+        }
         if let Some(average) = &mut self.average {
             average.update(params);
         }
-        self.optimizer.lr()
+        self.schedule.lr(step)
     }
 
-    /// One step along the gradient at this learning rate, whatever the schedule says.
+    /// One step along the gradient, of all groups at this learning rate, whatever their schedules say.
     pub fn step_at(&mut self, params: &mut Params, lr: f64) {
         self.optimizer.set_lr(lr);
         self.optimizer.step(params);
@@ -94,11 +205,14 @@ impl Recipe {
         self.average = None;
     }
 
-    /// Puts the state of optimizer and average into a checkpoint.
+    /// Puts the state of optimizer, slow and averaged weights into a checkpoint.
     pub fn save(&self, checkpoint: &mut Checkpoint, params: &Params) {
         checkpoint.n_updates = self.optimizer.n_steps();
         for (name, values) in self.optimizer.state() {
             checkpoint.tensors.add(OPTIMIZER, &name, values);
+        }
+        if let Some(slow) = &self.slow {
+            checkpoint.tensors.add_model(SLOW, params, slow.values());
         }
         if let Some(average) = &self.average {
             checkpoint.n_averaged = average.n_updates();
@@ -114,7 +228,11 @@ impl Recipe {
         self.optimizer
             .load_state(checkpoint.n_updates, checkpoint.tensors.group(OPTIMIZER))
             .context("the state of the optimizer")?;
-        // One that was not there before starts now.
+        // Slow or averaged weights that were not there before start now.
+        let has_slow = checkpoint.tensors.group(SLOW).next().is_some();
+        if let Some(slow) = self.slow.as_mut().filter(|_| has_slow) {
+            slow.resume(checkpoint.n_updates, &checkpoint.tensors.model(SLOW, params)?);
+        }
         if let Some(average) = self.average.as_mut().filter(|_| checkpoint.n_averaged > 0) {
             let raw = checkpoint.tensors.model(AVERAGE, params)?;
             average.resume(checkpoint.n_averaged, &raw);
@@ -132,27 +250,39 @@ pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
     })
 }
 
-/// The rule of that name, which moves tensors of any shape.
-fn rule(settings: &Settings, lr: f64) -> Result<AnyRule<f32>> {
-    let mut rule = rule_named::<f32>(&settings.optimizer).context("--optimizer")?;
-    rule.set("lr", lr).context("--lr")?;
-    for (name, value) in [("weight_decay", Some(settings.weight_decay)), ("momentum", settings.momentum)] {
-        let Some(value) = value else { continue };
-        match rule.set(name, value) {
-            // Nobody asked for the default of --weight-decay: a rule without it goes without.
-            Err(Error::NoHyperparameter { .. }) if name == "weight_decay" => {}
-            result => result.with_context(|| format!("--{}", name.replace('_', "-")))?,
-        }
+/// The schedule of that name over so many steps. What the flags say of the run's schedule holds for one of the same name.
+fn schedule_of(
+    settings: &Settings,
+    name: &str,
+    lr: f64,
+    n_steps: u64,
+    length: Length,
+) -> Result<Box<dyn Schedule>> {
+    let flags = &settings.schedule_flags;
+    let is_runs = name == settings.schedule;
+    let given = if is_runs { flags.given(name, length.steps_per_epoch) } else { Vec::new() };
+    let options: Vec<(&str, &[f64])> = given.iter().map(|(name, x)| (*name, x.as_slice())).collect();
+    let (warmup_steps, start_factor) = flags.warmup(name, length.steps_per_epoch);
+    let warmup_steps = warmup_steps.min(n_steps);
+    let then = schedule_named(name, lr, n_steps - warmup_steps, &options).context("--schedule")?;
+    if warmup_steps == 0 {
+        return Ok(then);
     }
-    Ok(rule)
+    let warmup = Warmup { warmup_steps, start_factor, then };
+    warmup.check().context("--warmup-start")?;
+    Ok(Box::new(warmup))
 }
 
-/// Muon takes matrices only. Its learning rate is adjusted to AdamW's, so that both can have the same.
-fn muon_and_adamw(settings: &Settings, lr: f64) -> (Muon, AdamW) {
-    let weight_decay = settings.weight_decay;
-    let mut muon = Muon { lr, weight_decay, adjust_lr: LrAdjustment::MatchRmsAdamw, ..Muon::default() };
-    muon.momentum = settings.momentum.unwrap_or(muon.momentum);
-    (muon, AdamW { lr, weight_decay, ..AdamW::default() })
+fn group_schedule(
+    settings: &Settings,
+    flag: &GroupFlag,
+    lr: f64,
+    length: Length,
+) -> Result<Box<dyn Schedule>> {
+    let name = flag.schedule.as_ref().unwrap_or(&settings.schedule);
+    let n_steps = flag.schedule_epochs.map_or(length.n_steps(), |epochs| length.step_after(epochs));
+    schedule_of(settings, name, flag.lr.unwrap_or(lr), n_steps, length)
+        .with_context(|| format!("--group {}", flag.selector))
 }
 
 impl fmt::Display for Recipe {
@@ -176,18 +306,23 @@ mod tests {
         args.settings
     }
 
+    const LENGTH: Length = Length { epochs: 4, steps_per_epoch: 5 };
+
+    fn network() -> Params {
+        let net =
+            nn::Sequential::new().add(nn::Conv2d::new(3, 4, 3)).add(nn::Flatten).add(nn::Linear::new(16, 2));
+        nn::build(net, 0).1
+    }
+
     #[test]
     fn whatever_is_listed_can_run() {
-        let net = || {
-            nn::Sequential::new().add(nn::Conv2d::new(3, 4, 3)).add(nn::Flatten).add(nn::Linear::new(16, 2))
-        };
         for (optimizer, schedule) in RULE_NAMES.iter().zip(SCHEDULE_NAMES.iter().cycle()) {
             let settings = settings(&["--optimizer", optimizer, "--schedule", schedule]);
             Recipe::check(&settings).unwrap();
-            let (_, mut params) = nn::build(net(), 0);
+            let mut params = network();
             let before = params.values().to_vec();
             params.grads_mut().fill(0.1);
-            let mut recipe = Recipe::new(&settings, &params, 20, 1e-3).unwrap();
+            let mut recipe = Recipe::new(&settings, &params, LENGTH, 1e-3).unwrap();
             for step in 0..20 {
                 recipe.update(&mut params, step);
             }
@@ -196,6 +331,126 @@ mod tests {
                 assert!(now != before, "{optimizer}, {schedule}: {} does not move", entry.name);
                 assert!(now.iter().all(|value| value.is_finite()), "{optimizer}, {schedule}");
             }
+        }
+    }
+
+    /// A flag for every hyperparameter and option of every rule.
+    #[test]
+    fn every_hyperparameter_is_a_flag() {
+        for name in RULE_NAMES {
+            let rule = optim::rule_named::<f32>(name).unwrap();
+            let numbers = rule.rule().hyperparameters().into_iter().map(|(name, x)| (name, x.to_string()));
+            for (hyperparameter, text) in numbers.chain(rule.rule().options()) {
+                // What is infinite is so by default, and no number that a flag takes.
+                if text == "inf" {
+                    continue;
+                }
+                let flag = format!("--{}={text}", hyperparameter.replace('_', "-"));
+                Recipe::check(&settings(&["--optimizer", name, &flag]))
+                    .unwrap_or_else(|error| panic!("{name} {flag}: {error:#}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_flag_that_the_rule_or_the_schedule_does_not_have_is_refused_with_those_that_it_has() {
+        for (flags, expected) in [
+            (
+                &["--momentum", "0.9"][..],
+                "--momentum: adam has no hyperparameter `momentum`; it has lr, beta1, ",
+            ),
+            (&["--nesterov"], "--nesterov: adam has no hyperparameter `nesterov`; it has lr, "),
+            (&["--optimizer", "sgd", "--beta1", "0.9"], "--beta1: sgd has no hyperparameter `beta1`"),
+            (&["--beta1", "1.5"], "--beta1: adam: beta1 = 1.5 is outside [0, 1)"),
+            (&["--gamma", "0.5"], "--schedule: constant has no hyperparameter `gamma`; it has none"),
+            (
+                &["--schedule", "cosine", "--power", "2"],
+                "cosine has no hyperparameter `power`; it has t_max, eta_min",
+            ),
+            (&["--group", "filters: rule=adm"], "--group filters: rule=adm"),
+            (&["--group", "filters: spin=1"], "--group filters: adam has no hyperparameter `spin`"),
+        ] {
+            let error =
+                Recipe::check(&settings(flags)).err().map(|error| format!("{error:#}")).unwrap_or_default();
+            assert!(
+                error.contains(expected) || error.contains("there is no optimizer"),
+                "{flags:?}: {error}"
+            );
+        }
+        let settings = settings(&["--group", "head: lr=1"]);
+        let error = Recipe::new(&settings, &network(), LENGTH, 0.1).err().map(|error| format!("{error:#}"));
+        assert!(
+            error
+                .unwrap_or_default()
+                .contains("--group head matches no trainable parameter; there are 0.weight")
+        );
+    }
+
+    #[test]
+    fn groups_have_rates_schedules_and_an_end_of_their_own() {
+        let settings = settings(&[
+            "--optimizer=sgd",
+            "--lr=0.5",
+            "--weight-decay=0",
+            "--schedule=linear",
+            "--group=filters: rule=muon lr=0.25 adjust_lr=original; 2: lr=1 schedule=constant",
+            "--group=0.bias: schedule_epochs=2 freeze_after=2",
+        ]);
+        let mut params = network();
+        let mut recipe = Recipe::new(&settings, &params, LENGTH, 1e-3).unwrap();
+        assert!(recipe.to_string().contains("muon (lr 0.25"), "{recipe}");
+        params.grads_mut().fill(1.0);
+        for step in 0..20_u64 {
+            recipe.before_step(&mut params, step);
+            let find = |name| params.find(name).unwrap();
+            let ids = ["0.bias", "2.bias"].map(find);
+            assert_eq!(params.entry(ids[0]).is_trainable(), step < 10, "step {step}");
+            let before = ids.map(|id| params.value(id)[0]);
+            assert!((recipe.update(&mut params, step) - 0.5 * (1.0 - step as f64 / 20.0)).abs() < 1e-12);
+            let moved = [0, 1].map(|i| f64::from(before[i] - params.value(ids[i])[0]));
+            let expected = [if step < 10 { 0.5 * (1.0 - step as f64 / 10.0) } else { 0.0 }, 1.0];
+            for (moved, expected) in moved.into_iter().zip(expected) {
+                assert!((moved - expected).abs() < 1e-5, "step {step}: {moved}, expected {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_of_schedules_are_in_epochs() {
+        let lr = |flags: &[&str], step| {
+            let settings = settings(&[&["--lr", "1"], flags].concat());
+            schedule_of(&settings, &settings.schedule, 1.0, 20, LENGTH).unwrap().lr(step)
+        };
+        let close =
+            |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found}, not {expected}");
+        close(lr(&["--schedule", "step", "--step-size", "2", "--gamma", "0.5"], 10), 0.5);
+        close(lr(&["--schedule", "multi-step", "--milestones", "1,2", "--gamma", "0.5"], 10), 0.25);
+        close(lr(&["--schedule", "exponential", "--gamma", "0.5"], 10), 0.25);
+        close(lr(&["--schedule", "linear", "--warmup", "2", "--warmup-start", "0.5"], 5), 0.75);
+        close(lr(&["--schedule", "linear", "--warmup", "2", "--warmup-start", "0.5"], 15), 0.5);
+    }
+
+    #[test]
+    fn slow_weights_follow_at_first_and_are_left_at_the_end() {
+        let settings =
+            settings(&["--optimizer", "sgd", "--lr", "1", "--weight-decay", "0", "--lookahead", "2"]);
+        let mut params = network();
+        let (mut fast, mut slow) = (params.values()[0], params.values()[0]);
+        params.grads_mut().fill(0.5);
+        let mut recipe = Recipe::new(&settings, &params, LENGTH, 1e-3).unwrap();
+        for t in 1..=20_u64 {
+            recipe.update(&mut params, t - 1);
+            fast -= 0.5;
+            if t % 2 == 0 {
+                let kept = (0.95_f64.powi(2) * (t as f64 / 20.0).powi(3)) as f32;
+                slow += (1.0 - kept) * (fast - slow);
+                fast = slow;
+            }
+            assert!(
+                (params.values()[0] - fast).abs() < 1e-4,
+                "step {t}: {} instead of {fast}",
+                params.values()[0]
+            );
         }
     }
 }

@@ -9,26 +9,24 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result, bail, ensure};
 use autograd::{Mode, Params, Tape};
 use classifier::model::About;
-use classifier::output::{self, warn};
-use classifier::{Evaluation, Images, Kind, model, network, normalized};
-use data::{Augment, Batch, Dataset, ImageShape, Loader, Normalize};
+use classifier::output::{self, say, warn};
+use classifier::{Asking, Evaluation, Images, Kind, model, normalized};
+use data::{Batch, Dataset, ImageShape, Loader, Normalize, Subset};
 use foreign_text::shown_path;
 use nn::{Layer, Sequential, Summary};
 use optim::{EarlyStopping, Norm, Stopper, Verdict, check_finite, clip_norm};
 use serde_json::json;
 
+use crate::beginning;
 use crate::checkpoint::{Config, Folder, Start, State, Sums, Timer};
-use crate::cli::TrainArgs;
+use crate::cli::{ReductionFlag, Settings, TrainArgs, ViewsFlag};
 use crate::config_file::RUN;
 use crate::history::{self, Epoch};
 use crate::non_finite::{NonFinite, OnNan};
 use crate::objective::{Objective, part_of};
 use crate::progress::EpochBar;
-use crate::recipe::{Recipe, learning_rate};
+use crate::recipe::{Length, Recipe, learning_rate};
 use crate::shell;
-
-/// The pixels that `--augment` shifts an image by at most.
-const CROP_PADDING: usize = 4;
 
 /// One training run.
 pub struct Run<'a> {
@@ -61,29 +59,36 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Builds the network and its recipe; nothing is written yet.
+    /// Builds the network and its recipe; nothing is written yet. `training` are the images to train on.
     ///
     /// # Errors
-    /// When the optimizer does not know a name or a hyperparameter.
+    /// When the optimizer does not know a name or a hyperparameter, or the images do not fit the network.
     pub fn new(
         start: &'a Start,
         folder: Folder,
         images: &Images,
         training: &dyn Dataset,
-        n_steps: u64,
+        length: Length,
         validates: bool,
     ) -> Result<Self> {
         let args = &start.args;
         let (shape, classes) = (images.input_shape(), images.train.class_names());
         let is_table = images.kind == Kind::Table;
         ensure!(
-            !(is_table && args.settings.augment),
-            "--augment is for images, and these are rows of numbers"
+            !is_table || (args.settings.augmentation.is_none() && args.settings.tta == ViewsFlag::None),
+            "--augment, --tta and their kin are for images, and these are rows of numbers"
         );
-        let net = network(shape, classes.len(), args.settings.dropout as f32)?;
-        let (net, params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);
+        let net = args.settings.net.network(shape, classes.len(), args.settings.dropout as f32)?;
+        let (net, mut params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);
         // The columns of a table have any scale.
         let normalize = (args.settings.normalize || is_table).then(|| images.normalize());
+        let begins = start.checkpoint.is_none();
+        if let Some(path) = args.session.weights.as_deref().filter(|_| begins) {
+            let replaced = beginning::read_weights(path, &mut params).context("--weights")?;
+            replaced.map_or(Ok(()), say)?;
+        }
+        let first = Subset::first(training, args.settings.whiten.unwrap_or(0));
+        beginning::hold_still(&args.settings, &mut params, &first, normalize.as_ref(), begins)?;
         let patience = args.settings.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,
@@ -94,10 +99,10 @@ impl<'a> Run<'a> {
             started: SystemTime::now(),
             folder,
             timer: Timer::new(args.session.checkpoint_every),
-            about: About::new(classes, shape, normalize.as_ref()),
+            about: About::new(classes, shape, normalize.as_ref()).with_net(args.settings.net.clone()),
             normalize,
             objective: Objective::new(&args.settings, training)?,
-            recipe: Recipe::new(&args.settings, &params, n_steps, images.adam_lr)?,
+            recipe: Recipe::new(&args.settings, &params, length, images.adam_lr)?,
             net,
             params,
             tape: Tape::new(),
@@ -126,14 +131,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Batches in a new order for each epoch, augmented with `--augment`.
+    /// Batches in a new order for each epoch, the images changed as the flags say.
     pub fn training_loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let loader = self.loader(images).shuffle(self.args.settings.seed);
-        if self.args.settings.augment {
-            loader.augment(Augment::flip_and_crop(CROP_PADDING), self.args.settings.seed)
-        } else {
-            loader
-        }
+        let Settings { augmentation, batch_size, seed, drop_last, .. } = &self.args.settings;
+        let loader = match augmentation.is_none() {
+            true => self.loader(images),
+            false => {
+                let transforms = augmentation.transforms(self.normalize.as_ref());
+                Loader::new(images, *batch_size).transform(transforms, *seed)
+            }
+        };
+        let loader = loader.shuffle(*seed);
+        if *drop_last { loader.drop_last() } else { loader }
     }
 
     /// Makes the run's folder and writes the settings into it, before any long work is done.
@@ -202,9 +211,10 @@ impl<'a> Run<'a> {
         Ok(sums)
     }
 
-    /// Forward and backward: the gradient of the batch's mean loss lands in the parameters. Returns the loss, how many
+    /// Forward and backward: the gradient of the batch's loss lands in the parameters. Returns the mean loss, how many
     /// images were classified right, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
     fn train_step(&mut self) -> (f32, usize, Option<String>) {
+        self.recipe.before_step(&mut self.params, self.state.step);
         self.objective.prepare(&self.batch, self.state.step);
         let n_parts = self.args.settings.accumulate.min(self.batch.len());
         let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
@@ -222,7 +232,15 @@ impl<'a> Run<'a> {
         if let Some(limit) = self.args.settings.clip_norm {
             clip_norm(&mut self.params, limit, Norm::L2);
         }
-        (sum, right, anomaly)
+        (self.per_image(sum), right, anomaly)
+    }
+
+    /// The mean loss of a batch, of what the flags make of it.
+    fn per_image(&self, loss: f32) -> f32 {
+        match self.args.settings.reduction {
+            ReductionFlag::Mean => loss,
+            ReductionFlag::Sum => loss / self.batch.len() as f32,
+        }
     }
 
     /// How part `part` of the batch of the current step is trained on.
@@ -296,6 +314,22 @@ impl<'a> Run<'a> {
         self.with_average(|run| {
             Evaluation::run(&run.net, &mut run.params, &mut run.eval_tape, loader, n_classes)
         })
+    }
+
+    /// The last evaluation, in as many views as `--tta` says.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn evaluate_in_views(&mut self, images: &dyn Dataset) -> Result<Evaluation> {
+        let Settings { tta, tta_share, batch_size, .. } = self.args.settings;
+        if tta == ViewsFlag::None {
+            return self.evaluate(&mut self.loader(images));
+        }
+        let asking =
+            Asking { views: tta.views(), least_certain: tta_share, normalize: self.normalize.clone() };
+        let logits = asking.logits(&self.net, &mut self.params, &mut self.eval_tape, images, batch_size)?;
+        let labels = (0..images.len()).map(|image_idx| images.label(image_idx));
+        Ok(Evaluation::of(&logits, labels, self.about.classes.len()))
     }
 
     /// Records what an epoch measured, and writes weights, history and, if one is due, a checkpoint.

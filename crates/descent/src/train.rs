@@ -16,12 +16,13 @@ use crate::checkpoint::{Folder, Start};
 use crate::cli::{Settings, TrainArgs};
 use crate::config_file;
 use crate::history::Epoch;
+use crate::recipe::Length;
 use crate::report;
 use crate::run::Run;
 use crate::shell;
 use crate::signals;
 
-/// Trains the lecture's network and leaves weights, history, figures, settings and checkpoints in the run's
+/// Trains a network and leaves weights, history, figures, settings and checkpoints in the run's
 /// folder.
 ///
 /// # Errors
@@ -41,7 +42,7 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         None => Folder::new_like(&default_out()),
     };
     let start = Start::choose(flags, &mut folder, &images)?;
-    let Settings { limit, val, seed, epochs, batch_size, patience, .. } = start.args.settings;
+    let Settings { limit, val, seed, epochs, patience, .. } = start.args.settings;
 
     let first = Subset::first(&images.train, limit.unwrap_or(usize::MAX));
     let n_images = first.len();
@@ -57,9 +58,9 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         "--patience needs --val: without images to validate there is nothing to be patient about"
     );
     let epochs = epochs.unwrap_or(images.default_epochs);
-    let n_steps = epochs * training.len().div_ceil(batch_size) as u64;
+    let length = Length::of(&start.args.settings, epochs, training.len())?;
 
-    let mut run = Run::new(&start, folder, &images, &training, n_steps, validates)?;
+    let mut run = Run::new(&start, folder, &images, &training, length, validates)?;
     let mut train_loader = run.training_loader(&training);
     let mut validation_loader = run.loader(validation);
     let mut test_loader = run.loader(&images.test);
@@ -78,7 +79,7 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     if session.json {
         event(&json!({
             "event": "start", "out": run.out().to_string_lossy(), "training": training.len(),
-            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": n_steps,
+            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": length.n_steps(),
         }))?;
     }
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
@@ -145,11 +146,12 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
     // What there is that was not trained on, if anything.
-    let (part, judged) = match (images.test.is_empty(), validates) {
-        (false, _) => ("test", run.evaluate(&mut test_loader)?),
-        (true, true) => ("validation", run.evaluate(&mut validation_loader)?),
-        (true, false) => ("training", run.evaluate(&mut run.loader(&training))?),
+    let (part, judged): (_, &dyn Dataset) = match (images.test.is_empty(), validates) {
+        (false, _) => ("test", &images.test),
+        (true, true) => ("validation", validation),
+        (true, false) => ("training", &training),
     };
+    let judged = run.evaluate_in_views(judged)?;
     let classes = images.train.class_names();
     report::draw(run.out(), run.history(), &judged, classes, part)?;
     run.save_config(Some(started.elapsed().as_secs_f64()))?;

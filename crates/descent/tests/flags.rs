@@ -5,6 +5,81 @@ use descent::cli::{Cli, Command};
 
 /// Command, flag, a value that it does not take, and what it takes.
 const REFUSED: &[(&str, &str, &[&str], &str)] = &[
+    ("train", "--recipe", &["airbench93", ""], "there are the recipes lecture, airbench94"),
+    ("train", "--net", &["resnet50", "mlp:0", ""], "mlp:512,256"),
+    ("train", "--group", &["filters", "filters: lr", ": lr=1"], "expected a path, filters"),
+    ("train", "--beta1", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--beta2", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--beta3", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--eps", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--dampening", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--alpha", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--rho", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--lr-decay", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--initial-accumulator-value", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--momentum-decay", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--eta-minus", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--eta-plus", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--step-size-min", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--step-size-max", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--lambd", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--t0", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--eps2", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--d", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--beta2-decay", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--norm-min", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--norm-max", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--trust-coefficient", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--ns-coefficient-a", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--ns-coefficient-b", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--ns-coefficient-c", &["x", "nan", "inf"], "that is finite"),
+    ("train", "--nesterov", &["maybe", "1"], "true, false"),
+    ("train", "--averaged", &["maybe", "1"], "true, false"),
+    ("train", "--centered", &["maybe", "1"], "true, false"),
+    ("train", "--amsgrad", &["maybe", "1"], "true, false"),
+    ("train", "--decoupled-weight-decay", &["maybe", "1"], "true, false"),
+    ("train", "--bias-correction", &["maybe", "1"], "true, false"),
+    ("train", "--ns-steps", &["100", "-1", "x"], "from 0 to 99"),
+    ("train", "--adjust-lr", &["up"], "original, match_rms_adamw"),
+    ("train", "--rescale-every", &["-1", "x"], "a whole number from 0"),
+    ("train", "--warmup", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--warmup-start", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--gamma", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--step-size", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--power", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--t-max", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--t-0", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--t-mult", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--eta-min", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--start-factor", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--end-factor", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--base-lr", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--step-size-up", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--step-size-down", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--pct-start", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--div-factor", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--final-div-factor", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--decay", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--final-lr", &["-1", "nan", "x"], "from 0 to 3.4e38"),
+    ("train", "--milestones", &["", "3,", "a,b", "-1"], "epochs between commas"),
+    ("train", "--lookahead", &["0", "-1", "x"], "at least 1"),
+    ("train", "--lookahead-decay", &["-0.1", "1.1"], "from 0 to 1"),
+    ("train", "--flip", &["always"], "never, random, alternating"),
+    ("train", "--crop", &["-1", "x"], "a whole number from 0"),
+    ("train", "--crop-border", &["white"], "zero, reflect"),
+    ("train", "--brightness", &["-0.1", "nan"], "from 0 to 3.4e38"),
+    ("train", "--contrast", &["-0.1", "nan"], "from 0 to 3.4e38"),
+    ("train", "--saturation", &["-0.1", "nan"], "from 0 to 3.4e38"),
+    ("train", "--rotate", &["-1", "181", "nan"], "from 0 to 180"),
+    ("train", "--cutout", &["-1", "1.5"], "a whole number from 0"),
+    ("train", "--erase", &["-0.1", "1.1"], "from 0 to 1"),
+    ("train", "--normalize", &["maybe"], "true, false"),
+    ("train", "--drop-last", &["maybe"], "true, false"),
+    ("train", "--whiten", &["0", "-1"], "at least 1"),
+    ("train", "--label-smoothing", &["1", "-0.1"], "at least 0 and below 1"),
+    ("train", "--reduction", &["none"], "mean, sum"),
+    ("train", "--tta", &["all"], "none, mirror, mirror-shift"),
+    ("train", "--tta-share", &["1.1", "-0.1"], "from 0 to 1"),
     ("train", "--epochs", &["0", "1000001", "-1", "x"], "from 1 to 1000000"),
     ("train", "--batch-size", &["0", "-1", "1.5", ""], "at least 1"),
     ("train", "--optimizer", &["adm", "", "Adam"], "there are sgd, asgd"),
@@ -42,8 +117,21 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("predict", "--top", &["0", "-1"], "at least 1"),
 ];
 
+/// What stands alone for true, and takes its value behind an equals sign.
+const SWITCHES: &[&str] = &[
+    "--nesterov",
+    "--averaged",
+    "--centered",
+    "--amsgrad",
+    "--decoupled-weight-decay",
+    "--bias-correction",
+    "--normalize",
+    "--drop-last",
+];
+
 /// Names and paths: what they take is known when they are looked up.
-const LOOKED_UP: &[&str] = &["--data", "--out", "--model", "--label-column", "--config"];
+const LOOKED_UP: &[&str] =
+    &["--data", "--out", "--model", "--label-column", "--config", "--weights", "--freeze"];
 
 #[test]
 fn values_out_of_range_are_refused_with_their_range() {
@@ -51,8 +139,9 @@ fn values_out_of_range_are_refused_with_their_range() {
         for value in *values {
             let joined = format!("{flag}={value}");
             let mut lines = vec![vec!["descent", command, &joined]];
+            let needs_equals = SWITCHES.contains(flag);
             // What begins with a hyphen clap takes for a number, or else for a flag; -1e-9 is a flag to it.
-            if !value.contains("e-") {
+            if !value.contains("e-") && !needs_equals {
                 lines.push(vec!["descent", command, flag, value]);
             }
             for line in lines {

@@ -5,12 +5,14 @@ mod basic;
 mod defaults;
 mod fan;
 mod gain;
+mod jacobi;
 mod kaiming;
 mod lsuv;
 mod orthogonal;
 mod patterns;
 mod sparse;
 mod truncated;
+mod whitening;
 mod xavier;
 
 pub use basic::{constant, normal, uniform};
@@ -23,6 +25,7 @@ pub use orthogonal::orthogonal;
 pub use patterns::{dirac, eye};
 pub use sparse::sparse;
 pub use truncated::truncated_normal;
+pub use whitening::whitening;
 pub use xavier::{xavier_normal, xavier_uniform};
 
 /// The shape must fill the slice.

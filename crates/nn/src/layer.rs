@@ -238,17 +238,42 @@ impl<L: fmt::Debug> fmt::Debug for Child<L> {
 /// ```
 pub fn build<X, L: Layer<X>>(mut model: L, seed: u64) -> (L, Params) {
     let mut params = Params::new();
-    model.register(&mut Scope { params: &mut params, seed, path: String::new(), fuse: true });
+    model.register(&mut Scope { target: Target::Params(&mut params), seed, path: String::new(), fuse: true });
     (model, params)
+}
+
+/// The names and shapes of the parameters and statistics that [`build`] would register; nothing is drawn, and no memory
+/// taken for them.
+///
+/// ```
+/// let shapes = nn::shapes(nn::Linear::new(1_000_000, 1_000_000));
+/// assert_eq!((shapes[0].0.as_str(), shapes[0].1.numel()), ("weight", 1_000_000_000_000));
+/// ```
+pub fn shapes<X, L: Layer<X>>(mut model: L) -> Vec<(String, Shape)> {
+    let mut shapes = Vec::new();
+    model.register(&mut Scope {
+        target: Target::Shapes(&mut shapes),
+        seed: 0,
+        path: String::new(),
+        fuse: true,
+    });
+    shapes
 }
 
 /// Where a layer registers its parameters: the model's [`Params`], the path of the layer, the seed.
 #[derive(Debug)]
 pub struct Scope<'a> {
-    params: &'a mut Params,
+    target: Target<'a>,
     seed: u64,
     path: String,
     fuse: bool,
+}
+
+/// Where parameters go: into memory, or into a list of shapes.
+#[derive(Debug)]
+enum Target<'a> {
+    Params(&'a mut Params),
+    Shapes(&'a mut Vec<(String, Shape)>),
 }
 
 impl Scope<'_> {
@@ -300,9 +325,16 @@ impl Scope<'_> {
         init: impl FnOnce(&mut [f32], &mut ChaCha8Rng),
     ) -> Handle {
         let name = self.full_name(name);
+        let params = match &mut self.target {
+            Target::Params(params) => params,
+            Target::Shapes(shapes) => {
+                shapes.push((name, shape.into()));
+                return Handle::default();
+            }
+        };
         let mut rng = generator([self.seed, hash_name(&name), 0, 0]);
-        let id = self.params.add(name, shape, role);
-        init(self.params.value_mut(id), &mut rng);
+        let id = params.add(name, shape, role);
+        init(params.value_mut(id), &mut rng);
         Handle(Some(id))
     }
 

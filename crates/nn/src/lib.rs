@@ -14,7 +14,7 @@ pub mod weights;
 
 pub use autograd::Interpolation;
 pub use init::Init;
-pub use layer::{Child, CloneLayer, Handle, Layer, Scope, build};
+pub use layer::{Child, CloneLayer, Handle, Layer, Scope, build, shapes};
 pub use layers::*;
 pub use sequential::{Sequential, SequentialOver};
 pub use summary::{InputShape, Row, Summary};

@@ -36,6 +36,18 @@ pub enum Error {
         /// The names there are.
         known: String,
     },
+    /// A text that is not what an option takes.
+    #[error("{owner}: {field} = {text} is not {expected}")]
+    Option {
+        /// The rule or schedule.
+        owner: &'static str,
+        /// The option.
+        field: String,
+        /// The text.
+        text: String,
+        /// What it takes.
+        expected: &'static str,
+    },
     /// A name that no rule or schedule has.
     #[error("there is no {kind} named `{name}`; there are {known}")]
     UnknownName {

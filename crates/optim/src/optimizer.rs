@@ -197,15 +197,25 @@ impl<F: Real> Optimizer<F> {
     /// When the schedule gives a learning rate or a momentum that the rules do not take.
     #[track_caller]
     pub fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
-        self.set_lr(schedule.lr(step));
+        (0..self.groups.len()).for_each(|group_idx| self.follow_group(group_idx, schedule, step));
+    }
+
+    /// [`follow`](Self::follow) for one group, where groups have schedules of their own.
+    ///
+    /// # Panics
+    /// As `follow`, and when there is no such group.
+    #[track_caller]
+    pub fn follow_group(&mut self, group_idx: usize, schedule: &dyn Schedule, step: u64) {
+        let (lr, allowed) = (schedule.lr(step), Interval::NON_NEGATIVE);
+        assert!(allowed.contains(lr), "Optimizer::follow: lr = {lr} is outside {allowed}");
+        let active = &mut self.groups[group_idx];
+        active.set_lr(lr).expect("every rule has a learning rate that may be ≥ 0");
         let Some(momentum) = schedule.momentum(step) else { return };
-        for active in &mut self.groups {
-            for name in ["momentum", "beta1"] {
-                match active.group.rule.set(name, momentum) {
-                    Ok(()) => break,
-                    Err(Error::NoHyperparameter { .. }) => {}
-                    Err(error) => panic!("Optimizer::follow: {error}"),
-                }
+        for name in ["momentum", "beta1"] {
+            match active.group.rule.set(name, momentum) {
+                Ok(()) => break,
+                Err(Error::NoHyperparameter { .. }) => {}
+                Err(error) => panic!("Optimizer::follow: {error}"),
             }
         }
     }

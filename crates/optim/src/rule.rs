@@ -20,6 +20,20 @@ pub trait Rule: Send + Sync {
     /// One numeric hyperparameter, to be changed; `None` if the rule has no such.
     fn hyperparameter_mut(&mut self, name: &str) -> Option<&mut f64>;
 
+    /// What else there is to choose, by name and as text: switches, counts, choices.
+    fn options(&self) -> Vec<(&'static str, String)> {
+        vec![]
+    }
+
+    /// Reads one of [`options`](Self::options): `Ok(false)` if the rule has no such.
+    ///
+    /// # Errors
+    /// What is expected, in words, when the text is something else.
+    fn set_option(&mut self, name: &str, text: &str) -> Result<bool, &'static str> {
+        let _ = (name, text);
+        Ok(false)
+    }
+
     /// Checks every hyperparameter.
     ///
     /// # Errors
@@ -259,23 +273,58 @@ impl<F: Real> AnyRule<F> {
     /// # Errors
     /// When the rule has no such hyperparameter, or the value is outside its range; it is then unchanged.
     pub fn set(&mut self, name: &str, value: f64) -> Result<(), Error> {
-        let rule: &mut dyn Rule = match self {
-            Self::Elementwise(rule) => rule.as_mut(),
-            Self::WholeTensor(rule) => rule.as_mut(),
-        };
-        let Some(field) = rule.hyperparameter_mut(name) else {
-            let known: Vec<_> = rule.hyperparameters().iter().map(|(name, _)| *name).collect();
-            return Err(Error::NoHyperparameter {
-                owner: rule.name(),
-                field: name.into(),
-                known: known.join(", "),
-            });
-        };
+        let rule = self.rule_mut();
+        let Some(field) = rule.hyperparameter_mut(name) else { return Err(unknown(rule, name, vec![])) };
         let before = std::mem::replace(field, value);
         rule.check().inspect_err(|_| {
             *rule.hyperparameter_mut(name).expect("it was there before") = before;
         })
     }
+
+    /// Sets a hyperparameter, or one of the rule's [`options`](Rule::options), from a text: `0.9`, `true`, `match_rms_adamw`.
+    ///
+    /// ```
+    /// let mut rule = optim::rule_named::<f32>("sgd")?;
+    /// rule.set_text("momentum", "0.85")?;
+    /// rule.set_text("nesterov", "true")?;
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the rule has nothing of this name, or the text is not what it takes; it is then unchanged.
+    pub fn set_text(&mut self, name: &str, text: &str) -> Result<(), Error> {
+        let refused =
+            |owner, expected| Error::Option { owner, field: name.into(), text: text.into(), expected };
+        let rule = self.rule_mut();
+        if rule.hyperparameter_mut(name).is_some() {
+            let value = text.parse().map_err(|_| refused(rule.name(), "a number"))?;
+            return self.set(name, value);
+        }
+        let before = rule.options().into_iter().find(|(known, _)| *known == name).map(|(_, text)| text);
+        match rule.set_option(name, text) {
+            Ok(true) => {}
+            Ok(false) => return Err(unknown(rule, name, rule.options())),
+            Err(expected) => return Err(refused(rule.name(), expected)),
+        }
+        rule.check().inspect_err(|_| {
+            let before = before.expect("what can be set is listed");
+            rule.set_option(name, &before).expect("what is written can be read");
+        })
+    }
+
+    fn rule_mut(&mut self) -> &mut dyn Rule {
+        match self {
+            Self::Elementwise(rule) => rule.as_mut(),
+            Self::WholeTensor(rule) => rule.as_mut(),
+        }
+    }
+}
+
+/// The error that a rule has no hyperparameter of this name, nor one of these options.
+fn unknown(rule: &dyn Rule, name: &str, options: Vec<(&'static str, String)>) -> Error {
+    let numbers = rule.hyperparameters().into_iter().map(|(name, _)| name);
+    let known: Vec<_> = numbers.chain(options.into_iter().map(|(name, _)| name)).collect();
+    Error::NoHyperparameter { owner: rule.name(), field: name.into(), known: known.join(", ") }
 }
 
 impl<F: Real> fmt::Debug for AnyRule<F> {
@@ -283,6 +332,9 @@ impl<F: Real> fmt::Debug for AnyRule<F> {
         let mut debug = f.debug_struct(self.rule().name());
         for (name, value) in self.rule().hyperparameters() {
             debug.field(name, &value);
+        }
+        for (name, text) in self.rule().options() {
+            debug.field(name, &format_args!("{text}"));
         }
         debug.finish_non_exhaustive()
     }

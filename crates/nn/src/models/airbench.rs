@@ -1,5 +1,7 @@
 //! The network that trains to 94 % on CIFAR-10 fastest.
 
+use autograd::Params;
+
 use super::{ImageSize, check_size};
 use crate::init::Init;
 use crate::layer::Layer;
@@ -12,8 +14,7 @@ use crate::sequential::Sequential;
 /// `[n, h, w, channels]` to `[n, n_classes]`; 1,971,640 parameters for CIFAR-10. Parameters have the names of airbench's
 /// program; a batch norm there has a `weight` of ones beside, which is not trained.
 ///
-/// The 2 × 2 convolution `whiten` begins as any other: `init::whitening` computes its weight from images, and
-/// `params.freeze("whiten.weight")` keeps it. Batch norms shift and do not scale, with eps 1e-12 and momentum 0.4. The
+/// The 2 × 2 convolution `whiten` begins as any other: [`whiten`] computes its weight from images, and keeps it. Batch norms shift and do not scale, with eps 1e-12 and momentum 0.4. The
 /// filters begin as PyTorch's default with the identity over as many as there are input channels, the head with a standard
 /// deviation of 1; its output is divided by its inputs' number.
 ///
@@ -53,6 +54,33 @@ pub fn airbench(
         .add_named("head", Linear::new(n_inputs, n_classes).bias(false).weight_init(Init::UnitVariance))
         .add_named("scale", Scale::new(1.0 / n_inputs as f32))
 }
+
+/// Computes the weight of the first layer of [`airbench94`] from normalised images, `[n, h, w, channels]` by `size`, so that its
+/// outputs are uncorrelated and of variance 1 (`init::whitening`, with 5e-4 added to the eigenvalues), and freezes it. Jordan
+/// takes the first 5,000 training images.
+///
+/// ```
+/// use nn::models;
+/// let (net, mut params) = nn::build(models::airbench94([16, 16, 1], 10), 0);
+/// let images: Vec<f32> = (0..4 * 16 * 16).map(|i| (i as f32).sin()).collect();
+/// models::whiten(&mut params, &images, [4, 16, 16, 1]);
+/// assert!(!params.entries()[0].is_trainable());
+/// # let _ = net;
+/// ```
+///
+/// # Panics
+/// When the network has no such layer, or the images do not fit it.
+#[track_caller]
+pub fn whiten(params: &mut Params, images: &[f32], size: [usize; 4]) {
+    let weight =
+        params.find(WHITEN).unwrap_or_else(|| panic!("whiten: the network has no parameter `{WHITEN}`"));
+    let shape = params.entry(weight).shape;
+    init::whitening(params.value_mut(weight), &shape, images, size, 5e-4);
+    params.freeze(WHITEN).expect("it was found above");
+}
+
+/// The weight that [`whiten`] computes.
+const WHITEN: &str = "whiten.weight";
 
 fn block(n_inputs: usize, n_outputs: usize, activation: impl Layer + Copy) -> Sequential {
     let conv = |i, o| Conv2d::new(i, o, 3).padding_same().bias(false).weight_init(Init::Dirac);

@@ -24,7 +24,7 @@ mod depthwise;
 mod resnet;
 mod vit;
 
-pub use airbench::{airbench, airbench94};
+pub use airbench::{airbench, airbench94, whiten};
 pub use classic::{lecture_cnn, lecture_cnn_for, lenet5, mlp};
 pub use depthwise::depthwise;
 pub use resnet::{resnet18, resnet18_imagenet, resnet20};

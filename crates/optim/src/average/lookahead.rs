@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use parameters::Parameters;
 
-use super::check_length;
+use super::{check_length, write};
 use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 
@@ -21,6 +21,7 @@ pub struct Lookahead<F> {
     alpha: f64,
     k: u64,
     n_steps: u64,
+    takes_all: bool,
     slow: Vec<F>,
 }
 
@@ -32,7 +33,36 @@ impl<F: Real> Lookahead<F> {
     pub fn new(values: &[F], alpha: f64, k: u64) -> Result<Self, Error> {
         Interval::POSITIVE_UNIT.check("look-ahead", "alpha", alpha)?;
         Interval::AT_LEAST_ONE.check("look-ahead", "k", k as f64)?;
-        Ok(Self { alpha, k, n_steps: 0, slow: values.to_vec() })
+        Ok(Self { alpha, k, n_steps: 0, takes_all: false, slow: values.to_vec() })
+    }
+
+    /// Averages running statistics and frozen weights, too.
+    pub fn over_everything(self) -> Self {
+        Self { takes_all: true, ..self }
+    }
+
+    /// Another α from now on, for one that changes on the way; 0 leaves the slow weights where they are.
+    ///
+    /// # Errors
+    /// When `alpha` is outside [0, 1].
+    pub fn set_alpha(&mut self, alpha: f64) -> Result<(), Error> {
+        Interval::UNIT.check("look-ahead", "alpha", alpha)?;
+        self.alpha = alpha;
+        Ok(())
+    }
+
+    /// Sets the fast weights to the slow ones, at the end of a training that should end with these.
+    ///
+    /// # Panics
+    /// When the number of weights is another than at the start.
+    #[track_caller]
+    pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
+        if self.takes_all {
+            check_length("Lookahead::write_to", params.values().len(), self.slow.len());
+            params.values_and_grads_mut().0.copy_from_slice(&self.slow);
+        } else {
+            write("Lookahead::write_to", params, &self.slow, |slow, out| out.copy_from_slice(slow));
+        }
     }
 
     /// Counts a step of the fast weights; at each k-th moves the slow ones and sets the fast ones to them, of what
@@ -47,7 +77,7 @@ impl<F: Real> Lookahead<F> {
                 let entry = params.entry(idx);
                 let (is_trainable, range) = (entry.is_trainable, entry.range);
                 let values = &mut params.values_and_grads_mut().0[range.clone()];
-                if is_trainable {
+                if is_trainable || self.takes_all {
                     self.join(range, values);
                 } else {
                     // Where it is thawed, it starts from here.

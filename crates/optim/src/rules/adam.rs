@@ -57,7 +57,7 @@ hyperparameters! { Adam "adam" {
     "beta2" in DECAY_RATE: betas.1;
     "eps" in NON_NEGATIVE: eps;
     "weight_decay" in NON_NEGATIVE: weight_decay;
-} }
+} options { decoupled_weight_decay; amsgrad; bias_correction; } }
 
 impl<F: Real> Elementwise<F> for Adam {
     fn slots(&self, n: usize) -> Vec<Slot<F>> {

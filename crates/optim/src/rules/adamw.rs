@@ -47,7 +47,7 @@ hyperparameters! { AdamW "adamw" {
     "beta2" in DECAY_RATE: betas.1;
     "eps" in NON_NEGATIVE: eps;
     "weight_decay" in NON_NEGATIVE: weight_decay;
-} }
+} options { amsgrad; } }
 
 impl<F: Real> Elementwise<F> for AdamW {
     fn slots(&self, n: usize) -> Vec<Slot<F>> {

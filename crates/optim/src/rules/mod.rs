@@ -36,7 +36,8 @@ pub use muon::LrAdjustment;
 use direction::Direction;
 
 /// Implements [`Rule`](crate::Rule) from one table: name, range (a constant of [`Interval`](crate::Interval)) and field of
-/// each numeric hyperparameter. What must hold between fields stands behind `where`, a further check behind `also`.
+/// each numeric hyperparameter. Options of this crate that are no numbers follow behind `options`; what must hold between
+/// fields stands behind `where`, a further check behind `also`.
 ///
 /// ```
 /// #[derive(Clone, Copy)]
@@ -60,6 +61,7 @@ use direction::Direction;
 #[macro_export]
 macro_rules! hyperparameters {
     ($rule:ident $name:literal { $($field:literal in $interval:ident: $($path:tt).+;)+ }
+     $(options { $($option:ident;)+ })?
      $(where $(|$this:ident| $holds:expr => $says:literal;)+)? $(also $check:path;)?) => {
         impl $crate::Rule for $rule {
             fn name(&self) -> &'static str {
@@ -77,6 +79,20 @@ macro_rules! hyperparameters {
                 }
             }
 
+            $(fn options(&self) -> Vec<(&'static str, String)> {
+                use $crate::rules::OptionText;
+                vec![$((stringify!($option), self.$option.write())),+]
+            }
+
+            fn set_option(&mut self, name: &str, text: &str) -> Result<bool, &'static str> {
+                use $crate::rules::OptionText;
+                match name {
+                    $(stringify!($option) => self.$option.read(text)?,)+
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            })?
+
             fn check(&self) -> Result<(), $crate::Error> {
                 $($crate::Interval::$interval.check($name, $field, self.$($path).+)?;)+
                 $($({
@@ -93,6 +109,35 @@ macro_rules! hyperparameters {
     };
 }
 use hyperparameters;
+
+/// A switch, a count or a choice, as text.
+trait OptionText {
+    fn write(&self) -> String;
+
+    fn read(&mut self, text: &str) -> Result<(), &'static str>;
+}
+
+impl OptionText for bool {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), &'static str> {
+        *self = text.parse().map_err(|_| "true or false")?;
+        Ok(())
+    }
+}
+
+impl OptionText for usize {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), &'static str> {
+        *self = text.parse().map_err(|_| "a whole number")?;
+        Ok(())
+    }
+}
 
 /// The rules by name: from this table come their public paths, their conversions into
 /// [`AnyRule`](crate::AnyRule) and what [`rule_named`] knows.

@@ -1,6 +1,6 @@
 //! Muon.
 
-use super::hyperparameters;
+use super::{OptionText, hyperparameters};
 use crate::elementwise::Lanes;
 use crate::matrix_product::{Matrix, multiply};
 use crate::reduce::l2_norm;
@@ -13,6 +13,9 @@ use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 /// X = u/max(‖u‖, ε), then ns_steps times   A = X·Xᵀ,  X ← a·X + (b·A + c·A²)·X
 /// w ← (1 − lr·λ)·w − lr·s·X,   s = √max(1, rows/cols)  unless adjusted otherwise
 /// ```
+/// With `rescale_every` k, the weights are first brought to the norm √rows at steps 1, k + 1, 2k + 1, …: filters in front of a
+/// normalisation keep their size then, as in Jordan's airbench94_muon, and a step turns them by the same angle all along.
+///
 /// A tensor of more than two dimensions is the matrix of its first against the rest; a vector is refused,
 /// for which AdamW is usual.
 ///
@@ -36,6 +39,8 @@ pub struct Muon {
     pub ns_steps: usize,
     /// How the learning rate follows the shape; [`LrAdjustment::Original`].
     pub adjust_lr: LrAdjustment,
+    /// After how many steps the weights are brought to the norm √rows again; 0 is never, the default.
+    pub rescale_every: usize,
 }
 
 /// How [`Muon`]'s step follows the shape of the matrix.
@@ -61,6 +66,27 @@ impl LrAdjustment {
     }
 }
 
+impl OptionText for LrAdjustment {
+    fn write(&self) -> String {
+        match self {
+            Self::Original => "original",
+            Self::MatchRmsAdamw => "match_rms_adamw",
+            Self::SpectralUnclamped => "spectral_unclamped",
+        }
+        .to_owned()
+    }
+
+    fn read(&mut self, text: &str) -> Result<(), &'static str> {
+        *self = match text {
+            "original" => Self::Original,
+            "match_rms_adamw" => Self::MatchRmsAdamw,
+            "spectral_unclamped" => Self::SpectralUnclamped,
+            _ => return Err("original, match_rms_adamw or spectral_unclamped"),
+        };
+        Ok(())
+    }
+}
+
 impl Default for Muon {
     fn default() -> Self {
         Self {
@@ -72,6 +98,7 @@ impl Default for Muon {
             eps: 1e-7,
             ns_steps: 5,
             adjust_lr: LrAdjustment::Original,
+            rescale_every: 0,
         }
     }
 }
@@ -84,7 +111,7 @@ hyperparameters! { Muon "muon" {
     "ns_coefficient_b" in FINITE: ns_coefficients.1;
     "ns_coefficient_c" in FINITE: ns_coefficients.2;
     "eps" in NON_NEGATIVE: eps;
-} also Muon::check_ns_steps; }
+} options { nesterov; ns_steps; adjust_lr; rescale_every; } also Muon::check_ns_steps; }
 
 impl Muon {
     fn check_ns_steps(&self) -> Result<(), Error> {
@@ -115,7 +142,7 @@ impl<F: Real> WholeTensor<F> for Muon {
         ]
     }
 
-    fn apply(&self, _t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
+    fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]) {
         let (rows, cols) = matrix(shape);
         let [buffer, x, work @ ..] = slots else { unreachable!("Muon has five slots") };
         let (momentum, new, nesterov) = (F::of(self.momentum), F::of(1.0 - self.momentum), self.nesterov);
@@ -124,7 +151,12 @@ impl<F: Real> WholeTensor<F> for Muon {
             *u = if nesterov { g.lerp(*b, momentum) } else { *b };
         });
         self.orthogonalize(rows, cols, &mut x.values, work);
-        let shrink = F::of(1.0 - self.lr * self.weight_decay);
+        let rescale = self.rescale_every > 0 && (t - 1).is_multiple_of(self.rescale_every as u64);
+        let factor = match rescale {
+            true => (rows as f64).sqrt() / l2_norm(values).max(self.eps),
+            false => 1.0,
+        };
+        let shrink = F::of(factor * (1.0 - self.lr * self.weight_decay));
         let size = F::of(self.lr * self.adjust_lr.factor(rows, cols));
         Lanes { values, grads: &x.values, slots: [] }.each(move |w, x, []| *w = shrink * *w - size * x);
     }

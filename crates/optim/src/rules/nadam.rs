@@ -53,7 +53,7 @@ hyperparameters! { NAdam "nadam" {
     "eps" in NON_NEGATIVE: eps;
     "weight_decay" in NON_NEGATIVE: weight_decay;
     "momentum_decay" in NON_NEGATIVE: momentum_decay;
-} }
+} options { decoupled_weight_decay; } }
 
 impl<F: Real> Elementwise<F> for NAdam {
     fn slots(&self, n: usize) -> Vec<Slot<F>> {

@@ -51,7 +51,7 @@ hyperparameters! { RAdam "radam" {
     "beta2" in DECAY_RATE: betas.1;
     "eps" in NON_NEGATIVE: eps;
     "weight_decay" in NON_NEGATIVE: weight_decay;
-} }
+} options { decoupled_weight_decay; } }
 
 impl<F: Real> Elementwise<F> for RAdam {
     fn slots(&self, n: usize) -> Vec<Slot<F>> {

@@ -54,7 +54,7 @@ hyperparameters! { RmsProp "rmsprop" {
     "eps" in NON_NEGATIVE: eps;
     "weight_decay" in NON_NEGATIVE: weight_decay;
     "momentum" in DECAY_RATE: momentum;
-} }
+} options { centered; } }
 
 impl<F: Real> Elementwise<F> for RmsProp {
     fn slots(&self, n: usize) -> Vec<Slot<F>> {

@@ -56,7 +56,7 @@ hyperparameters! { Sgd "sgd" {
     "momentum" in DECAY_RATE: momentum;
     "dampening" in UNIT: dampening;
     "weight_decay" in NON_NEGATIVE: weight_decay;
-} where
+} options { nesterov; averaged; } where
     |sgd| !(sgd.nesterov && sgd.momentum == 0.0) => "Nesterov's momentum needs a momentum above 0";
     |sgd| !(sgd.nesterov && (sgd.averaged || sgd.dampening != 0.0))
         => "Nesterov's momentum takes neither dampening nor the averaged form";

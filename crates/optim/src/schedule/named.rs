@@ -1,81 +1,173 @@
 //! Schedules by name, for a command line.
 
+use std::cell::RefCell;
+
 use super::*;
 
+/// What was given for a schedule, by name: a number, or several for `milestones`.
+struct Given<'a> {
+    options: &'a [(&'a str, &'a [f64])],
+    /// What the schedule has asked for: all that it takes.
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl Given<'_> {
+    fn list(&self, name: &'static str) -> Option<&[f64]> {
+        self.known.borrow_mut().push(name);
+        self.options.iter().rev().find(|(given, _)| *given == name).map(|(_, values)| *values)
+    }
+
+    fn get(&self, name: &'static str) -> Option<f64> {
+        self.list(name)?.first().copied()
+    }
+
+    fn number(&self, name: &'static str, default: f64) -> f64 {
+        self.get(name).unwrap_or(default)
+    }
+
+    /// A number of steps.
+    fn steps(&self, name: &'static str, default: u64) -> u64 {
+        self.get(name).map_or(default, |n| n as u64)
+    }
+
+    /// That there is nothing which the schedule does not take.
+    fn check(&self, owner: &'static str) -> Result<(), Error> {
+        let known = self.known.borrow();
+        match self.options.iter().find(|(given, _)| !known.contains(given)) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+                Err(Error::NoHyperparameter { owner, field: (*field).into(), known })
+            }
+        }
+    }
+}
+
 macro_rules! named_schedules {
-    (|$lr:ident, $n:ident| $($name:literal, $over_the_run:literal => $schedule:expr;)+) => {
+    (|$lr:ident, $n:ident, $given:ident| $($name:literal, $over_the_run:literal => $schedule:expr;)+) => {
         /// The names that [`schedule_named`] knows.
         pub const SCHEDULE_NAMES: &[&str] = &[$($name),+];
 
-        /// A schedule that fits a run of `total_steps` steps with the (largest) learning rate `lr`. A run of
-        /// one step has `lr`, whatever the schedule.
+        /// A schedule that fits a run of `total_steps` steps with the (largest) learning rate `lr`, but for what
+        /// `options` say: fields of the schedule by name, as `("gamma", &[0.5])`. A run of one step has `lr`, whatever
+        /// the schedule.
         ///
-        /// | name | over the run |
+        /// | name | over the run, without options |
         /// |---|---|
         $(#[doc = concat!("| `", $name, "` | ", $over_the_run, " |")])+
         ///
+        /// ```
+        /// use optim::schedule::schedule_named;
+        /// let schedule = schedule_named("step", 0.1, 300, &[("step_size", &[30.0]), ("gamma", &[0.5])])?;
+        /// assert_eq!(schedule.lr(60), 0.025);
+        /// # Ok::<(), optim::Error>(())
+        /// ```
+        ///
         /// # Errors
-        /// When there is no such schedule (the message lists the names), or `lr` is negative or not finite.
-        pub fn schedule_named(name: &str, lr: f64, total_steps: u64) -> Result<Box<dyn Schedule>, Error> {
+        /// When there is no such schedule (the message lists the names), it has no such option (the same), or `lr` or an
+        /// option is outside its range.
+        pub fn schedule_named(
+            name: &str,
+            lr: f64,
+            total_steps: u64,
+            options: &[(&str, &[f64])],
+        ) -> Result<Box<dyn Schedule>, Error> {
             let ($lr, $n) = (lr, total_steps.max(1));
+            let $given = &Given { options, known: RefCell::new(Vec::new()) };
             let (owner, schedule): (_, Box<dyn Schedule>) = match name {
-                $($name => ($name, if $n == 1 { Box::new(ConstantLr::new(lr)) } else { Box::new($schedule) }),)+
+                $($name => ($name, Box::new($schedule)),)+
                 _ => {
                     let (name, known) = (name.into(), SCHEDULE_NAMES.join(", "));
                     return Err(Error::UnknownName { kind: "schedule", name, known });
                 }
             };
             Interval::NON_NEGATIVE.check(owner, "lr", lr)?;
+            $given.check(owner)?;
             schedule.check()?;
-            Ok(schedule)
+            if $n == 1 { Ok(Box::new(ConstantLr::new(lr))) } else { Ok(schedule) }
         }
     };
 }
 
-named_schedules! { |lr, n|
+named_schedules! { |lr, n, given|
     "constant", "`lr`" => ConstantLr::new(lr);
-    "linear", "in a line to 0" => LinearLr { lr, start_factor: 1.0, end_factor: 0.0, total_iters: n };
-    "step", "×0.1 after each third" => steps_down(lr, n.div_ceil(3), 2 * n.div_ceil(3), n);
-    "multi-step", "×0.1 at one half and at three quarters" => steps_down(lr, n / 2, n * 3 / 4, n);
-    "exponential", "to 1 %" => ExponentialLr { lr, gamma: 0.01f64.powf(1.0 / n as f64) };
-    "polynomial", "to 0 with power 2" => PolynomialLr { lr, total_iters: n, power: 2.0 };
-    "cosine", "half a cosine to 0" => CosineAnnealingLr { lr, t_max: n, eta_min: 0.0 };
+    "linear", "in a line to 0" => LinearLr {
+        lr,
+        start_factor: given.number("start_factor", 1.0),
+        end_factor: given.number("end_factor", 0.0),
+        total_iters: n,
+    };
+    "step", "×0.1 after each third" => steps(lr, n, given);
+    "multi-step", "×0.1 at one half and at three quarters" => milestones(lr, n, given);
+    "exponential", "to 1 %" =>
+        ExponentialLr { lr, gamma: given.number("gamma", 0.01f64.powf(1.0 / n as f64)) };
+    "polynomial", "to 0 with power 2" => PolynomialLr { lr, total_iters: n, power: given.number("power", 2.0) };
+    "cosine", "half a cosine to 0" =>
+        CosineAnnealingLr { lr, t_max: given.steps("t_max", n), eta_min: given.number("eta_min", 0.0) };
     "cosine-restarts", "periods of 1/7, 2/7 and 4/7, each to 0; one alone in a run of fewer than 14 steps"
-        => cosine_restarts(lr, n);
+        => restarts(lr, n, given);
     "cyclic", "up and down between `lr/10` and `lr`, an eighth of the run each way (one step at least), each cycle \
         half as high as the one before" => CyclicLr {
-            base_lr: lr / 10.0,
+            base_lr: given.number("base_lr", lr / 10.0),
             max_lr: lr,
-            step_size_up: (n / 8).max(1),
-            step_size_down: (n / 8).max(1),
+            step_size_up: given.steps("step_size_up", (n / 8).max(1)),
+            step_size_down: given.steps("step_size_down", (n / 8).max(1)),
             mode: CyclicMode::Triangular2,
             momentum: None,
         };
-    "one-cycle", "PyTorch's defaults, momentum left alone"
-        => OneCycleLr { momentum: None, ..OneCycleLr::new(lr, n) };
-    "noam", "a tenth up, then the inverse square root" => NoamLr { lr, warmup_steps: (n / 10).max(1) };
-    "trapezoid", "a twentieth up, a fifth down at the end" => TrapezoidLr {
-        lr,
-        warmup_steps: n / 20,
-        stable_steps: n - n / 20 - n / 5,
-        decay_steps: n / 5,
-        final_lr: 0.0,
+    "one-cycle", "PyTorch's defaults, momentum left alone" => OneCycleLr {
+        momentum: None,
+        pct_start: given.number("pct_start", 0.3),
+        div_factor: given.number("div_factor", 25.0),
+        final_div_factor: given.number("final_div_factor", 1e4),
+        ..OneCycleLr::new(lr, n)
     };
+    "noam", "a tenth up, then the inverse square root" =>
+        NoamLr { lr, warmup_steps: given.steps("warmup_steps", (n / 10).max(1)) };
+    "trapezoid", "a twentieth up, a fifth down at the end" => trapezoid(lr, n, given);
 }
 
-/// ×0.1 at two steps, which a short run moves so that they differ and lie within it where there is room.
-fn steps_down(lr: f64, first: u64, second: u64, n: u64) -> MultiStepLr {
+fn steps(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
+    let gamma = given.number("gamma", 0.1);
+    match given.get("step_size") {
+        Some(step_size) => Box::new(StepLr { lr, step_size: step_size as u64, gamma }),
+        None => Box::new(steps_down(lr, n.div_ceil(3), 2 * n.div_ceil(3), n, gamma)),
+    }
+}
+
+fn milestones(lr: f64, n: u64, given: &Given<'_>) -> MultiStepLr {
+    let gamma = given.number("gamma", 0.1);
+    match given.list("milestones") {
+        Some(steps) => MultiStepLr { lr, milestones: steps.iter().map(|&step| step as u64).collect(), gamma },
+        None => steps_down(lr, n / 2, n * 3 / 4, n, gamma),
+    }
+}
+
+/// A factor at two steps, which a short run moves so that they differ and lie within it where there is room.
+fn steps_down(lr: f64, first: u64, second: u64, n: u64, gamma: f64) -> MultiStepLr {
     let first = first.max(1);
-    MultiStepLr { lr, milestones: vec![first, second.min(n - 1).max(first + 1)], gamma: 0.1 }
+    MultiStepLr { lr, milestones: vec![first, second.min(n - 1).max(first + 1)], gamma }
 }
 
-/// Three periods that fill the run, the last not cut short.
-fn cosine_restarts(lr: f64, n: u64) -> SequentialLr {
+fn trapezoid(lr: f64, n: u64, given: &Given<'_>) -> TrapezoidLr {
+    let warmup_steps = given.steps("warmup_steps", n / 20).min(n);
+    let decay_steps = given.steps("decay_steps", n / 5).min(n - warmup_steps);
+    let stable_steps = n - warmup_steps - decay_steps;
+    TrapezoidLr { lr, warmup_steps, stable_steps, decay_steps, final_lr: given.number("final_lr", 0.0) }
+}
+
+/// Periods of a given length, or three that fill the run, the last not cut short.
+fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
+    let (t_0, t_mult) = (given.get("t_0"), given.steps("t_mult", 1));
+    let eta_min = given.number("eta_min", 0.0);
+    if let Some(t_0) = t_0 {
+        return Box::new(CosineAnnealingWarmRestarts { lr, t_0: t_0 as u64, t_mult, eta_min });
+    }
     let milestones = if n < 14 { vec![] } else { vec![n / 7, n * 3 / 7] };
     let starts = [0].into_iter().chain(milestones.iter().copied());
     let ends = milestones.iter().copied().chain([n]);
     let period = |(start, end)| -> Box<dyn Schedule> {
-        Box::new(CosineAnnealingLr { lr, t_max: end - start, eta_min: 0.0 })
+        Box::new(CosineAnnealingLr { lr, t_max: end - start, eta_min })
     };
-    SequentialLr { schedules: starts.zip(ends).map(period).collect(), milestones }
+    Box::new(SequentialLr { schedules: starts.zip(ends).map(period).collect(), milestones })
 }

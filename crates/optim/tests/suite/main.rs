@@ -5,6 +5,7 @@
 mod common;
 
 mod optimizer;
+mod options;
 mod properties;
 
 mod golden_paths;

@@ -154,7 +154,7 @@ fn every_schedule_repeats_pytorch() {
 fn every_name_gives_a_schedule_that_stays_within_its_rate() {
     for name in SCHEDULE_NAMES {
         for n in [1, 2, 7, 50, 1000] {
-            let schedule = schedule_named(name, 0.3, n).unwrap();
+            let schedule = schedule_named(name, 0.3, n, &[]).unwrap();
             let rates: Vec<f64> = (0..n + 10).map(|step| schedule.lr(step)).collect();
             assert!(
                 rates.iter().all(|rate| (0.0..=0.3 * (1.0 + 1e-12)).contains(rate)),
@@ -164,17 +164,17 @@ fn every_name_gives_a_schedule_that_stays_within_its_rate() {
             assert_eq!(schedule.momentum(0), None);
         }
     }
-    let message = schedule_named("cosin", 0.1, 10).err().unwrap().to_string();
+    let message = schedule_named("cosin", 0.1, 10, &[]).err().unwrap().to_string();
     assert!(message.starts_with("there is no schedule named `cosin`; there are constant, "), "{message}");
     assert_eq!(
-        schedule_named("step", -1.0, 10).err().unwrap().to_string(),
+        schedule_named("step", -1.0, 10, &[]).err().unwrap().to_string(),
         "step: lr = -1 is outside [0, ∞)"
     );
 }
 
 #[test]
 fn named_schedules_do_over_the_run_what_their_table_says() {
-    let at = |name: &str, step: u64| schedule_named(name, 1.0, 700).unwrap().lr(step);
+    let at = |name: &str, step: u64| schedule_named(name, 1.0, 700, &[]).unwrap().lr(step);
     let close = |a: f64, b: f64| (a - b).abs() < 1e-9;
     assert!(close(at("linear", 0), 1.0) && close(at("linear", 350), 0.5) && close(at("linear", 700), 0.0));
     assert!(close(at("step", 233), 1.0) && close(at("step", 234), 0.1) && close(at("step", 699), 0.01));
@@ -207,7 +207,7 @@ fn named_schedules_do_over_the_run_what_their_table_says() {
 fn named_schedules_keep_their_word_in_short_runs() {
     for n in 1..=200 {
         let rates = |name| -> Vec<f64> {
-            let schedule = schedule_named(name, 1.0, n).unwrap();
+            let schedule = schedule_named(name, 1.0, n, &[]).unwrap();
             (0..n).map(|step| schedule.lr(step)).collect()
         };
         for name in SCHEDULE_NAMES {

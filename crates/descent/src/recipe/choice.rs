@@ -1,0 +1,144 @@
+//! An update rule with what was chosen for it.
+
+use anyhow::{Context, Result};
+use optim::{AnyRule, Param, Rule, rule_named};
+
+use crate::cli::Settings;
+use crate::flags::GroupFlag;
+
+/// The one rule that does not take every shape.
+pub(super) const MUON: &str = "muon";
+
+/// What moves the vectors that Muon leaves.
+const ADAMW: &str = "adamw";
+
+/// A rule by its name, and what is set of it.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    rule: String,
+    /// Hyperparameter and text, and the flag that said so. Later ones win.
+    set: Vec<(String, String, String)>,
+}
+
+impl Choice {
+    /// The rule that the flags ask for, with this learning rate; and, where that takes matrices only, the one for vectors.
+    ///
+    /// # Errors
+    /// When there is no such rule, or it does not have what a flag sets.
+    pub(super) fn of(settings: &Settings, lr: f64) -> Result<(Self, Option<Self>)> {
+        let new = |rule: &str| Self { rule: rule.to_owned(), set: Vec::new() };
+        let (mut main, mut rest) = (new(&settings.optimizer), None);
+        if main.rule == MUON {
+            rest = Some(new(ADAMW));
+            // Its learning rate is adjusted to AdamW's, so that both can have the same.
+            main.put("adjust_lr", "match_rms_adamw".into());
+        }
+        for choice in [Some(&mut main), rest.as_mut()].into_iter().flatten() {
+            choice.put("lr", lr.to_string());
+            // Nobody asked for the default of --weight-decay: a rule without it goes without.
+            if choice.has("weight_decay")? {
+                choice.put("weight_decay", settings.weight_decay.to_string());
+            }
+        }
+        let momentum = settings.momentum.map(|momentum| ("momentum", momentum.to_string()));
+        for (name, text) in momentum.into_iter().chain(settings.rule.given()) {
+            match &mut rest {
+                Some(rest) if !main.has(name)? => rest.put(name, text),
+                _ => main.put(name, text),
+            }
+        }
+        main.rule()?;
+        rest.as_ref().map_or(Ok(()), |rest| rest.rule().map(drop))?;
+        Ok((main, rest))
+    }
+
+    /// The rule of a group, which has what was set of the run's if it is the same, and its learning rate and weight decay if
+    /// not.
+    ///
+    /// # Errors
+    /// When there is no such rule, or it does not have what the group sets.
+    pub(super) fn of_group(&self, group: &GroupFlag, lr: f64) -> Result<Self> {
+        let rule = group.rule.as_ref().unwrap_or(&self.rule);
+        let mut choice = match *rule == self.rule {
+            true => self.clone(),
+            false => Self { rule: rule.clone(), set: Vec::new() },
+        };
+        let flag = || format!("--group {}", group.selector);
+        choice.set.push(("lr".into(), lr.to_string(), flag()));
+        if *rule != self.rule && choice.has("weight_decay")? {
+            choice.set.extend(self.set.iter().filter(|(name, ..)| name == "weight_decay").cloned());
+        }
+        let given = group.hyperparameters.iter();
+        choice.set.extend(given.map(|(name, text)| (name.clone(), text.clone(), flag())));
+        choice.rule().map(|_| choice)
+    }
+
+    fn put(&mut self, name: &str, text: String) {
+        self.set.push((name.to_owned(), text, format!("--{}", name.replace('_', "-"))));
+    }
+
+    fn has(&self, name: &str) -> Result<bool> {
+        let rule = rule_named::<f32>(&self.rule).context("--optimizer")?;
+        let rule = rule.rule();
+        Ok(rule.hyperparameters().iter().any(|(known, _)| *known == name)
+            || rule.options().iter().any(|(known, _)| *known == name))
+    }
+
+    /// The rule.
+    ///
+    /// # Errors
+    /// When there is none, or it does not take what is set of it; names the flag.
+    pub(super) fn rule(&self) -> Result<AnyRule<f32>> {
+        let mut rule = rule_named(&self.rule).context("--optimizer")?;
+        for (name, text, flag) in &self.set {
+            rule.set_text(name, text).with_context(|| flag.clone())?;
+        }
+        Ok(rule)
+    }
+
+    /// Whether the rule takes a parameter of this shape.
+    pub(super) fn takes(&self, param: &Param) -> bool {
+        self.rule != MUON || param.shape.len() >= 2
+    }
+}
+
+/// Choices are checked when they are made.
+impl From<Choice> for AnyRule<f32> {
+    fn from(choice: Choice) -> Self {
+        choice.rule().expect("it was checked when it was chosen")
+    }
+}
+
+/// A rule in words: `sgd (lr 0.02, momentum 0.9, weight_decay 1e-4, nesterov)`.
+pub(super) fn words(rule: &dyn Rule) -> String {
+    let numbers = rule.hyperparameters().into_iter().map(|(name, x)| format!("{name} {}", number(x)));
+    let usual = rule_named::<f32>(rule.name()).map(|rule| rule.rule().options()).unwrap_or_default();
+    let unusual = rule.options().into_iter().filter(|option| !usual.contains(option));
+    let options = unusual.map(|(name, text)| match text.as_str() {
+        "true" => name.to_owned(),
+        "false" => format!("no {name}"),
+        text => format!("{name} {text}"),
+    });
+    format!("{} ({})", rule.name(), numbers.chain(options).collect::<Vec<_>>().join(", "))
+}
+
+/// A number in a few characters.
+fn number(x: f64) -> String {
+    let rounded: f64 = format!("{x:.4e}").parse().unwrap_or(x);
+    let small = rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6);
+    if small { format!("{rounded:e}") } else { rounded.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use optim::Sgd;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_in_words() {
+        let sgd = Sgd { lr: 0.02, momentum: 0.9, weight_decay: 1e-4, nesterov: true, ..Sgd::default() };
+        assert_eq!(words(&sgd), "sgd (lr 0.02, momentum 0.9, dampening 0, weight_decay 1e-4, nesterov)");
+        assert_eq!(number(0.075_471_698_113_207_54), "0.075472");
+    }
+}

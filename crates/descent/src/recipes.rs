@@ -1,0 +1,141 @@
+//! Recipes by name: sets of flags, each a text that can be printed and changed by further flags.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use clap::Parser;
+use classifier::output::say;
+use data::ImageShape;
+use nn::Layer;
+
+use crate::cli::{Cli, Command, TrainArgs};
+use crate::config_file::expanded;
+
+/// Name and text of each recipe. A line is a flag with its value, or a remark behind `#`.
+pub const RECIPES: [(&str, &str); 2] = [
+    ("lecture", include_str!("../recipes/lecture.txt")),
+    ("airbench94", include_str!("../recipes/airbench94.txt")),
+];
+
+/// The text of a recipe.
+pub fn text(name: &str) -> Option<&'static str> {
+    RECIPES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The flags of a recipe as words of a command line.
+pub fn words(text: &str) -> impl Iterator<Item = String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| line.split_once(' ').map_or(line.to_owned(), |(flag, value)| format!("{flag}={value}")))
+}
+
+/// `descent recipes`: their names, or one of them with its network.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn recipes(name: Option<&str>) -> Result<()> {
+    let Some((name, text)) = name.and_then(|name| Some((name, text(name)?))) else {
+        for (_, text) in RECIPES {
+            say(text.lines().next().unwrap_or_default().trim_start_matches("# "))?;
+        }
+        return say(
+            "\n`descent recipes NAME` prints one; `descent train --recipe NAME` trains by it, changed by further flags.",
+        );
+    };
+    let settings = train_args(name).settings;
+    let ImageShape { height, width, channels } = ImageShape::CIFAR;
+    let net = settings.net.network(ImageShape::CIFAR, 10, settings.dropout as f32)?;
+    let (net, params) = nn::build(net, settings.seed);
+    say(format_args!("{text}\n{}", net.summary(&params, [1, height, width, channels])))
+}
+
+/// What a recipe comes to, as if it had been given on the command line.
+///
+/// # Panics
+/// When there is no such recipe.
+pub fn train_args(name: &str) -> TrainArgs {
+    let line = ["descent", "train", "--recipe", name].map(OsString::from);
+    let words = expanded(line).expect("there is no file to read");
+    match Cli::parse_from(words).command() {
+        Command::Train(args) => *args,
+        _ => unreachable!("the line says train"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Settings;
+
+    fn settings(line: &[&str]) -> Settings {
+        let line = ["descent", "train"].iter().chain(line).map(OsString::from);
+        let Command::Train(args) = Cli::try_parse_from(expanded(line).unwrap()).unwrap().command() else {
+            panic!()
+        };
+        args.settings
+    }
+
+    #[test]
+    fn the_lectures_recipe_is_what_the_program_does_without_one() {
+        let plain = settings(&[]);
+        let mut lecture = settings(&["--recipe", "lecture"]);
+        // On CIFAR-10 these are the defaults.
+        assert_eq!((lecture.epochs.take(), lecture.lr.take()), (Some(50), Some(0.005)));
+        assert_eq!(lecture.recipe.take().as_deref(), Some("lecture"));
+        assert_eq!(lecture.val.take(), Some(0));
+        assert_eq!(lecture, plain);
+    }
+
+    /// Against the record of airbench94_muon.py.
+    #[test]
+    fn airbench94_has_the_numbers_of_its_program() {
+        let recipe = settings(&["--recipe=airbench94"]);
+        assert_eq!(
+            (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
+            ("airbench94", Some(8), 2000)
+        );
+        assert!(recipe.drop_last && recipe.normalize);
+        assert_eq!((recipe.whiten, recipe.label_smoothing), (Some(5000), 0.2));
+        assert_eq!((recipe.optimizer.as_str(), recipe.momentum, recipe.lr), ("sgd", Some(0.85), Some(0.053)));
+        assert_eq!(recipe.schedule, "linear");
+        // 2e-6 for each image of a batch, by the learning rate.
+        assert!((recipe.weight_decay * 0.053 - 2e-6 * 2000.0).abs() < 1e-15);
+        let groups = crate::flags::GroupFlag::all(&recipe.group).unwrap();
+        let group = |name: &str| groups.iter().find(|group| group.selector == name).unwrap();
+        let decay = |name: &str| -> f64 {
+            let (_, text) =
+                group(name).hyperparameters.iter().find(|(name, _)| name == "weight_decay").unwrap();
+            text.parse().unwrap()
+        };
+        assert!((decay("head") * group("head").lr.unwrap() - 0.004).abs() < 1e-15);
+        assert_eq!((group("head").lr, group("filters").lr, decay("filters")), (Some(0.67), Some(0.24), 0.0));
+        assert_eq!(
+            (group("whiten.bias").schedule_epochs, group("whiten.bias").freeze_after),
+            (Some(3.0), Some(3.0))
+        );
+    }
+
+    #[test]
+    fn further_flags_change_a_recipe_wherever_they_stand() {
+        for line in [
+            &["--recipe", "airbench94", "--epochs", "3", "--group", "head: lr=0.5", "--drop-last=false"][..],
+            &["--epochs", "3", "--group=head: lr=0.5", "--drop-last=false", "--recipe=airbench94"],
+        ] {
+            let changed = settings(line);
+            assert_eq!((changed.epochs, changed.batch_size, changed.drop_last), (Some(3), 2000, false));
+            let groups = crate::flags::GroupFlag::all(&changed.group).unwrap();
+            let head = groups.iter().find(|group| group.selector == "head").unwrap();
+            assert_eq!((head.lr, head.hyperparameters.len()), (Some(0.5), 1));
+        }
+        assert!(Cli::try_parse_from(["descent", "train", "--recipe", "airbench93"]).is_err());
+    }
+
+    #[test]
+    fn every_recipe_is_one_that_trains() {
+        for (name, _) in RECIPES {
+            let settings = train_args(name).settings;
+            settings.check().unwrap();
+            assert_eq!(settings.recipe.as_deref(), Some(name));
+            assert!(settings.net.network(ImageShape::CIFAR, 10, 0.5).is_ok());
+        }
+    }
+}
