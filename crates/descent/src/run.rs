@@ -75,8 +75,12 @@ impl<'a> Run<'a> {
         let (shape, classes) = (images.input_shape(), images.train.class_names());
         let is_table = images.kind == Kind::Table;
         ensure!(
-            !is_table || (args.settings.augmentation.is_none() && args.settings.tta == ViewsFlag::None),
-            "--augment, --tta and their kin are for images, and these are rows of numbers"
+            !is_table || args.settings.augmentation.is_none(),
+            "--augment is for images, as all changes to them are, and these are rows of numbers"
+        );
+        ensure!(
+            !is_table || args.settings.tta == ViewsFlag::None,
+            "--tta is for images, and these are rows of numbers"
         );
         let net = args.settings.net.network(shape, classes.len(), args.settings.dropout as f32)?;
         let (net, mut params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);

@@ -306,14 +306,24 @@ fn a_file_of_torch_save_is_an_error_that_says_how_to_convert_it() {
 fn a_model_of_another_shape_than_it_says_is_refused() {
     let folder = TempDir::new().unwrap();
     let (_, params) = nn::build(nn::models::lecture_cnn(0.0), 0);
-    for (shape, channels) in [([4096, 4096, 3], 3), ([1, 1, 1 << 20], 1 << 20), ([32, 32, 1], 1)] {
+    let too_large = "and the network that it describes has";
+    for (net, shape, channels, expected) in [
+        ("lecture", [4096, 4096, 3], 3, too_large),
+        ("lecture", [1, 1, 1 << 20], 1 << 20, too_large),
+        ("resnet18", [32, 32, 3], 3, too_large),
+        ("mlp:65536,65536", [32, 32, 3], 3, too_large),
+        ("lecture", [32, 32, 1], 1, "0.weight [32, 3, 3, 3], in the network [32, 1, 3, 3]"),
+        ("lenet5", [32, 32, 3], 3, "does not fit this network"),
+        ("resnet50", [32, 32, 3], 3, "the metadata entry \"descent\" is damaged"),
+        ("vit", [30, 32, 3], 3, "images of 30 × 32 do not fit the network vit"),
+    ] {
         let classes: Vec<String> = (0..10).map(|i| i.to_string()).collect();
         let about = serde_json::json!({
-            "classes": classes, "mean": vec![0; channels], "std": vec![1; channels], "shape": shape,
+            "classes": classes, "mean": vec![0; channels], "std": vec![1; channels], "shape": shape, "net": net,
         });
         let path = folder.path().join("m.safetensors");
         nn::weights::save(&path, &params, &[("descent", &about.to_string())]).unwrap();
-        let message = short_failure(folder.path(), &["eval", "--model", "m.safetensors"]);
-        assert!(message.contains("and the network that it describes has"), "{message}");
+        let message = failure(folder.path(), &["eval", "--model", "m.safetensors"]);
+        assert!(message.contains(expected), "{net}: {message}");
     }
 }
