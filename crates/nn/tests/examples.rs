@@ -198,7 +198,7 @@ fn resnet18_learns_as_its_twin() {
     let (net, mut params) = nn::build(resnet18::ResNet18::new(4, 10), 0);
     fill(&mut params);
     let images = images();
-    let losses = resnet18::train(&net, &mut params, Loader::new(&images, 16), 1, 0.001).unwrap();
+    let losses = resnet18::train(&net, &mut params, Loader::new(&images, 16), 1, 0.0001).unwrap();
     assert_as_recorded("resnet18", &losses);
 }
 

@@ -94,7 +94,7 @@ def gan(twin):
 
 def resnet18(twin):
     assert twin.ResNet18(64, 10).state_dict().keys() == torchvision.models.resnet18(num_classes=10).state_dict().keys()
-    return twin.train(fill(twin.ResNet18(4, 10)), images(N_STEPS), 1, 0.001)
+    return twin.train(fill(twin.ResNet18(4, 10)), images(N_STEPS), 1, 0.0001)
 
 
 def transformer(twin):
