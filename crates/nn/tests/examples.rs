@@ -22,6 +22,7 @@ macro_rules! example {
     };
 }
 
+example!(airbench, "../examples/airbench.rs");
 example!(cross_validation, "../examples/cross_validation.rs");
 example!(fine_tune, "../examples/fine_tune.rs");
 example!(gan, "../examples/gan.rs");
@@ -127,7 +128,7 @@ fn the_programs_are_hardly_longer_than_their_twins() {
     for folder in ["own_op", "inference"].map(|name| root.join("examples").join(name)) {
         programs.push((folder.join("src/main.rs"), folder.join("twin.py")));
     }
-    assert_eq!(programs.len(), 11, "a program has no twin, or a twin no program: {programs:?}");
+    assert_eq!(programs.len(), 12, "a program has no twin, or a twin no program: {programs:?}");
     let mut ratios = Vec::new();
     for (ours, twin) in programs {
         let (n_ours, n_twin) = (n_lines(&ours), n_lines(&twin));
@@ -245,6 +246,16 @@ fn own_rule_descends_as_its_twin() {
         own_rule::train([-1.2, 1.0], N_STEPS).unwrap().iter().map(|&loss| loss as f32).collect();
     assert_as_recorded("own_rule", &losses);
     assert!(own_rule::run(true).unwrap() < 1e-6, "the minimum is 0");
+}
+
+#[test]
+fn airbench_learns_as_its_twin() {
+    let (net, mut params) = nn::build(airbench::Net::new([6, 8, 8]), 0);
+    fill(&mut params);
+    let images = images();
+    let losses = airbench::train(&net, &mut params, Loader::new(&images, 16), 1, 0.05).unwrap();
+    assert_as_recorded("airbench", &losses);
+    assert!(airbench::run(true).unwrap() >= 0.1, "one tenth is what guessing has");
 }
 
 #[test]
