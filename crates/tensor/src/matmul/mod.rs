@@ -4,6 +4,7 @@
 //! sum over k runs in several accumulators with fused multiply-adds.
 
 mod batched;
+mod few_rows;
 pub(crate) mod reference;
 
 use std::marker::PhantomData;
@@ -13,6 +14,7 @@ use crate::parallel::{SplitRows, for_each_chunk};
 use crate::shape::checked_len;
 
 pub use batched::batched_matmul;
+pub(crate) use few_rows::sum_of_rows;
 
 /// The sizes of `c = a · b`: `c` is m × n, `a` m × k and `b` k × n, after transposition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -100,19 +102,6 @@ pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta)
             signed(c.row_stride),
             1,
         );
-    }
-}
-
-/// `c = β·c + a · b`, each row of `c` as a sum of the rows of `b`, whose elements are contiguous: for a few rows, for
-/// which packing would cost more than the product.
-pub(crate) fn sum_of_rows(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
-    for row in 0..c.rows {
-        let c = c.row_mut(row);
-        beta.prepare(c);
-        for i in 0..k {
-            let a = a.data[row * a.strides[0] + i * a.strides[1]];
-            c.iter_mut().zip(&b.data[i * b.strides[0]..]).for_each(|(c, b)| *c += a * b);
-        }
     }
 }
 
