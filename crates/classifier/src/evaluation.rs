@@ -50,12 +50,30 @@ impl Evaluation {
         loader: &mut Loader<'_>,
         n_classes: usize,
     ) -> Result<Self> {
+        Self::run_in_parts(net, params, tape, loader, n_classes, &|own, _| own.to_vec())
+    }
+
+    /// The same where `loader` reads a part of each batch: `whole(logits, n_images)` makes of this part's logits those of
+    /// the whole batch.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn run_in_parts(
+        net: &Sequential,
+        params: &mut Params,
+        tape: &mut Tape,
+        loader: &mut Loader<'_>,
+        n_classes: usize,
+        whole: &dyn Fn(&[f32], usize) -> Vec<f32>,
+    ) -> Result<Self> {
         let mut evaluation = Self::empty(n_classes);
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
-            let g = tape.begin(params, Mode::eval());
+            let n_images = batch.whole_indices().len();
+            let g = tape.begin(params, Mode::eval().of_images(n_images));
             let logits = net.forward(&g, input(&g, &batch));
-            for (logits, &label) in g.value(logits).chunks_exact(n_classes).zip(batch.labels()) {
+            let logits = whole(g.value(logits), n_images);
+            for (logits, &label) in logits.chunks_exact(n_classes).zip(batch.whole_labels()) {
                 evaluation.count(logits, label as usize);
             }
         }

@@ -295,7 +295,8 @@ pub fn input_shape(dataset: &dyn Dataset) -> ImageShape {
 
 /// The examples of a batch as a network takes them, `[n, h, w, c]`: its images, or its numbers as images of one pixel.
 pub fn input(g: &Graph<'_>, batch: &Batch) -> Var {
-    if batch.images().is_empty() {
+    // A part of a batch may have no image and yet be one of images.
+    if batch.image_len() == 0 {
         let [n, d] = *batch.shape_of(FEATURES) else { unreachable!("numbers in a row") };
         return g.input([n, 1, 1, d], batch.f32(FEATURES));
     }

@@ -14,6 +14,8 @@ use serde_json::Value;
 /// How much the program tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
+    /// Nothing at all: another process speaks for this one.
+    Silent,
     /// Warnings, errors, and what was asked for.
     Quiet,
     /// The way to it, too.
@@ -27,6 +29,11 @@ static VERBOSITY: AtomicU8 = AtomicU8::new(Verbosity::Normal as u8);
 /// Sets how much is told from now on, in the whole program.
 pub fn set_verbosity(verbosity: Verbosity) {
     VERBOSITY.store(verbosity as u8, Ordering::Relaxed);
+}
+
+/// Tells no more than this from now on.
+pub fn limit_verbosity(verbosity: Verbosity) {
+    VERBOSITY.fetch_min(verbosity as u8, Ordering::Relaxed);
 }
 
 fn tells(least: Verbosity) -> bool {
@@ -83,7 +90,7 @@ pub fn say_json(value: &Value) -> Result<()> {
 /// # Errors
 /// As [`say`].
 pub fn event(value: &Value) -> Result<()> {
-    dropped_by_a_closed_pipe(put_raw(&ascii_json(value)))
+    if tells(Verbosity::Quiet) { dropped_by_a_closed_pipe(put_raw(&ascii_json(value))) } else { Ok(()) }
 }
 
 /// Prints text that the program made for other programs, as it is.
@@ -96,6 +103,9 @@ pub fn raw(text: &str) -> Result<()> {
 
 /// Prints a line on standard error if possible: there is nowhere else to report that it is not.
 pub fn warn(line: impl Display) {
+    if !tells(Verbosity::Quiet) {
+        return;
+    }
     let width = width_of(&io::stderr());
     let _ = writeln!(io::stderr(), "{}", wrapped(&printable(&line.to_string()), width));
 }

@@ -49,6 +49,11 @@ impl Batch {
         self.image_shape.map_or([0; 4], |shape| [self.len(), shape.height, shape.width, shape.channels])
     }
 
+    /// How many numbers an image has; 0 for a set without images.
+    pub fn image_len(&self) -> usize {
+        self.image_shape.map_or(0, |shape| shape.len())
+    }
+
     /// The values of all images, N × H × W × C.
     pub fn images(&self) -> &[f32] {
         &self.images

@@ -239,6 +239,11 @@ pub struct Settings {
     #[arg(long, value_name = "DECAY", value_parser = below_one)]
     pub ema: Option<f64>,
 
+    /// Shards that a batch is cut into, which decide the bits; more processes than shards idle [default: one for every
+    /// eight images, 16 at most]
+    #[arg(long, value_name = "N", value_parser = within::<1, 64>)]
+    pub shards: Option<usize>,
+
     /// Seed of everything random; the same seed gives the same bits on any number of threads
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = any_seed)]
     pub seed: u64,
@@ -324,6 +329,10 @@ pub struct Session {
     #[arg(long, value_name = "DIR")]
     #[serde(serialize_with = "path")]
     pub out: Option<PathBuf>,
+
+    /// Seconds after which a process of which nothing is heard is given up, and all end (with mpirun)
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = within::<1, 86_400>)]
+    pub rank_timeout: usize,
 
     /// Write a checkpoint at each epoch's end (`epoch`), after every so many steps (500) or after a time
     /// (30s, 10m, 2h)

@@ -15,6 +15,7 @@ pub mod non_finite;
 pub mod objective;
 pub mod predict;
 pub mod progress;
+pub mod ranks;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
@@ -40,7 +41,7 @@ pub fn run(cli: Cli) -> Result<()> {
         (false, true) => Verbosity::Verbose,
     });
     match cli.command() {
-        Command::Train(args) => in_pool(args.session.threads, || train::train(&args)),
+        Command::Train(args) => ranks::train_together(&args),
         Command::Eval(args) => in_pool(args.threads, || eval::eval(&args)),
         Command::Predict(args) => in_pool(None, || predict::predict(&args)),
         Command::Data(args) => in_pool(None, || survey::data(&args)),
@@ -53,7 +54,7 @@ pub fn run(cli: Cli) -> Result<()> {
 }
 
 /// Runs all of `work` on a pool of its own, so that no step has to enter one.
-fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+pub(crate) fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
     builder.build().context("cannot start the threads")?.install(work)
 }

@@ -152,7 +152,7 @@ pub fn part_of(n: usize, part: usize, n_parts: usize) -> (usize, usize) {
 
 /// The shape and the values of a batch's inputs: its images, or the numbers of a table as images of one pixel.
 fn inputs_of(batch: &Batch) -> ([usize; 4], &[f32]) {
-    if batch.images().is_empty() {
+    if batch.image_len() == 0 {
         let [n, d] = *batch.shape_of("features") else { unreachable!("numbers in a row") };
         return ([n, 1, 1, d], batch.f32("features"));
     }

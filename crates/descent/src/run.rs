@@ -25,6 +25,7 @@ use crate::history::{self, Epoch};
 use crate::non_finite::{NonFinite, OnNan};
 use crate::objective::{Objective, part_of};
 use crate::progress::EpochBar;
+use crate::ranks::{Agreed, Ranks};
 use crate::recipe::{Length, Recipe, learning_rate};
 use crate::shell;
 
@@ -32,6 +33,9 @@ use crate::shell;
 pub struct Run<'a> {
     args: &'a TrainArgs,
     config: &'a Config,
+    ranks: Ranks,
+    /// What the ranks agreed on after the last step.
+    agreed: Agreed,
     /// Whether there are images to choose the best weights by.
     validates: bool,
     epochs: u64,
@@ -70,8 +74,11 @@ impl<'a> Run<'a> {
         training: &dyn Dataset,
         length: Length,
         validates: bool,
+        ranks: Ranks,
     ) -> Result<Self> {
         let args = &start.args;
+        let ranks = ranks.in_shards(args.settings.shards);
+        ranks.check(&args.settings)?;
         let (shape, classes) = (images.input_shape(), images.train.class_names());
         let is_table = images.kind == Kind::Table;
         ensure!(
@@ -97,6 +104,10 @@ impl<'a> Run<'a> {
         Ok(Self {
             args,
             config: &start.config,
+            tape: ranks.tape(),
+            eval_tape: ranks.tape(),
+            ranks,
+            agreed: Agreed::default(),
             validates,
             epochs: args.settings.epochs.unwrap_or(images.default_epochs),
             adam_lr: images.adam_lr,
@@ -109,9 +120,7 @@ impl<'a> Run<'a> {
             recipe: Recipe::new(&args.settings, &params, length, images.adam_lr)?,
             net,
             params,
-            tape: Tape::new(),
             batch: Batch::new(),
-            eval_tape: Tape::new(),
             stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
             state: State::default(),
             saved_step: None,
@@ -126,9 +135,9 @@ impl<'a> Run<'a> {
         format!("{}\n{}", fitted(&summary, output::width()), self.recipe)
     }
 
-    /// Batches in their order, as evaluation takes them.
+    /// Batches in their order, as evaluation takes them; this process reads its part of each.
     pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let loader = Loader::new(images, self.args.settings.batch_size);
+        let loader = self.ranks.loader(Loader::new(images, self.args.settings.batch_size));
         match &self.normalize {
             Some(normalize) => normalized(loader, images, normalize),
             None => loader,
@@ -142,7 +151,7 @@ impl<'a> Run<'a> {
             true => self.loader(images),
             false => {
                 let transforms = augmentation.transforms(self.normalize.as_ref());
-                Loader::new(images, *batch_size).transform(transforms, *seed)
+                self.ranks.loader(Loader::new(images, *batch_size)).transform(transforms, *seed)
             }
         };
         let loader = loader.shuffle(*seed);
@@ -154,6 +163,16 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the folder cannot be written, is in use, or holds another run.
     pub fn prepare(&mut self) -> Result<()> {
+        let (flags, data) = (&self.args.settings, self.config.data());
+        self.ranks.check_same(&[
+            ("version of the program", env!("CARGO_PKG_VERSION").to_owned()),
+            ("set of flags", serde_json::to_string(flags).expect("flags are JSON")),
+            ("data set", data.to_owned()),
+            ("checkpoint", self.state.step.to_string()),
+        ])?;
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         self.folder.prepare(self.args.session.resume)?;
         self.save_config(None)
     }
@@ -163,6 +182,9 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the file cannot be written.
     pub fn save_config(&self, seconds: Option<f64>) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         let mut args = self.args.clone();
         args.settings.epochs = Some(self.epochs);
         args.settings.lr = Some(learning_rate(&self.args.settings, self.adam_lr));
@@ -172,6 +194,7 @@ impl<'a> Run<'a> {
             "version": env!("CARGO_PKG_VERSION"),
             "processor": shell::processor(),
             "threads": rayon::current_num_threads(),
+            "ranks": self.ranks.size(),
             "started": humantime::format_rfc3339_seconds(self.started).to_string(),
             "seconds": seconds,
             "data_sha256": self.config.data(),
@@ -198,7 +221,7 @@ impl<'a> Run<'a> {
             let (loss, n_right, anomaly) = self.train_step();
             self.update(loss, n_right, anomaly)?;
             self.state.set_position(loader.position());
-            bar.step(self.batch.len(), self.state.sums.mean_of_batches());
+            bar.step(self.n_images(), self.state.sums.mean_of_batches());
             if self.is_checkpoint_due(false) {
                 self.state.sums.seconds += started.elapsed().as_secs_f64();
                 self.save_checkpoint()?;
@@ -220,7 +243,7 @@ impl<'a> Run<'a> {
     fn train_step(&mut self) -> (f32, usize, Option<String>) {
         self.recipe.before_step(&mut self.params, self.state.step);
         self.objective.prepare(&self.batch, self.state.step);
-        let n_parts = self.args.settings.accumulate.min(self.batch.len());
+        let n_parts = self.n_parts();
         let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
         for part in 0..n_parts {
             let mode = self.mode(part);
@@ -236,21 +259,34 @@ impl<'a> Run<'a> {
         if let Some(limit) = self.args.settings.clip_norm {
             clip_norm(&mut self.params, limit, Norm::L2);
         }
-        (self.per_image(sum), right, anomaly)
+        (self.per_image(sum), self.ranks.sum(right, self.n_images()), anomaly)
     }
 
     /// The mean loss of a batch, of what the flags make of it.
     fn per_image(&self, loss: f32) -> f32 {
         match self.args.settings.reduction {
             ReductionFlag::Mean => loss,
-            ReductionFlag::Sum => loss / self.batch.len() as f32,
+            ReductionFlag::Sum => loss / self.n_images() as f32,
         }
     }
 
     /// How part `part` of the batch of the current step is trained on.
     fn mode(&self, part: usize) -> Mode {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
+        // Several parts, one after the other, are batches of their own, and all is here.
+        let (start, end) = part_of(self.n_images(), part, self.n_parts());
+        let mode = self.ranks.mode(mode, end - start);
         if part == 0 { mode } else { mode.micro_batch(part as u64).accumulate() }
+    }
+
+    /// How many images the batch has, here and in other processes.
+    fn n_images(&self) -> usize {
+        self.batch.whole_indices().len()
+    }
+
+    /// The parts in which a batch is computed, one after the other.
+    fn n_parts(&self) -> usize {
+        self.args.settings.accumulate.min(self.n_images())
     }
 
     /// Trains on the next batch at this learning rate, and returns its loss from before.
@@ -283,7 +319,7 @@ impl<'a> Run<'a> {
         }
         if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
             let learning_rate = self.recipe.update(&mut self.params, self.state.step);
-            self.state.sums.add(loss.into(), self.batch.len(), n_right, learning_rate);
+            self.state.sums.add(loss.into(), self.n_images(), n_right, learning_rate);
         }
         self.state.step += 1;
         Ok(())
@@ -316,7 +352,9 @@ impl<'a> Run<'a> {
     pub fn evaluate(&mut self, loader: &mut Loader<'_>) -> Result<Evaluation> {
         let n_classes = self.about.classes.len();
         self.with_average(|run| {
-            Evaluation::run(&run.net, &mut run.params, &mut run.eval_tape, loader, n_classes)
+            let Self { net, params, eval_tape, ranks, .. } = run;
+            let whole = |own: &[f32], n_images| ranks.gather(own, n_images, n_classes);
+            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &whole)
         })
     }
 
@@ -425,10 +463,16 @@ impl<'a> Run<'a> {
     }
 
     fn save_model(&self) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         model::save(&self.folder.path().join(MODEL), &self.params, &self.about)
     }
 
     fn save_history(&self) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
         history::write_csv(&self.folder.path().join(HISTORY), &self.state.history)
     }
 
@@ -471,7 +515,10 @@ fn fitted(summary: &Summary, width: usize) -> String {
 
 /// How many answers have the largest logit at their label. One with NaN has none.
 fn n_right(logits: &[f32], labels: &[u32]) -> usize {
-    let rows = logits.chunks_exact(logits.len() / labels.len().max(1));
+    if labels.is_empty() {
+        return 0;
+    }
+    let rows = logits.chunks_exact(logits.len() / labels.len());
     let is_right = |(row, label): &(&[f32], &u32)| {
         let (right, label) = (row[**label as usize], **label);
         (0_u32..).zip(*row).all(|(class, &z)| if class < label { z < right } else { z <= right })

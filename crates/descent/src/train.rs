@@ -16,6 +16,7 @@ use crate::checkpoint::{Folder, Start};
 use crate::cli::{Settings, TrainArgs};
 use crate::config_file;
 use crate::history::Epoch;
+use crate::ranks::Ranks;
 use crate::recipe::Length;
 use crate::report;
 use crate::run::Run;
@@ -28,12 +29,12 @@ use crate::signals;
 /// # Errors
 /// When data cannot be read, the folder cannot be written, the loss, the weights or the final answers are not finite,
 /// or a signal asks to stop ([`Stopped`](signals::Stopped)).
-pub fn train(flags: &TrainArgs) -> Result<()> {
+pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     flags.settings.check()?;
     signals::stop_gracefully();
     let session = &flags.session;
     if session.json {
-        output::set_verbosity(Verbosity::Quiet);
+        output::limit_verbosity(Verbosity::Quiet);
     }
     let started = Instant::now();
     let images = Images::find(&session.data.source(session.size.shape()))?;
@@ -60,7 +61,7 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     let epochs = epochs.unwrap_or(images.default_epochs);
     let length = Length::of(&start.args.settings, epochs, training.len())?;
 
-    let mut run = Run::new(&start, folder, &images, &training, length, validates)?;
+    let mut run = Run::new(&start, folder, &images, &training, length, validates, ranks.clone())?;
     let mut train_loader = run.training_loader(&training);
     let mut validation_loader = run.loader(validation);
     let mut test_loader = run.loader(&images.test);
@@ -102,6 +103,7 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         None => {}
     }
 
+    let mut traffic = ranks.traffic();
     let n_before = run.history().len();
     let in_epochs = Instant::now();
     while !run.is_over(epochs) {
@@ -133,6 +135,9 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
         if session.json {
             event(&measured.event())?;
         }
+        if ranks.size() > 1 {
+            say(ranks.communication(&mut traffic))?;
+        }
         run.finish_epoch(measured, epochs)?;
     }
     if run.has_stopped_early() {
@@ -153,7 +158,9 @@ pub fn train(flags: &TrainArgs) -> Result<()> {
     };
     let judged = run.evaluate_in_views(judged)?;
     let classes = images.train.class_names();
-    report::draw(run.out(), run.history(), &judged, classes, part)?;
+    if ranks.is_first() {
+        report::draw(run.out(), run.history(), &judged, classes, part)?;
+    }
     run.save_config(Some(started.elapsed().as_secs_f64()))?;
     if session.json {
         let score = judged.score();

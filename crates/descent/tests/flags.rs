@@ -91,6 +91,8 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--val", &["-1", "1.5", "all"], "a whole number from 0"),
     ("train", "--patience", &["0", "-1"], "at least 1"),
     ("train", "--ema", &["1", "-0.1", "nan"], "at least 0 and below 1"),
+    ("train", "--shards", &["0", "65", "x"], "from 1 to 64"),
+    ("train", "--rank-timeout", &["0", "86401", "x"], "from 1 to 86400"),
     ("train", "--seed", &["-1", "18446744073709551616", "x"], "from 0 to 18446744073709551615"),
     ("train", "--class-weights", &["", "1,x", "1,-1", "fair"], "expected `balanced`, or numbers"),
     ("train", "--mixup", &["0", "1.1", "-1", "nan"], "above 0, to 1"),

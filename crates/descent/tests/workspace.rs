@@ -71,12 +71,14 @@ fn the_crate_graph_stays_as_designed() {
                 "viz",
             ],
         ),
+        ("collective", &["tensor"]),
         (
             "descent",
             &[
                 "atomic-file",
                 "autograd",
                 "classifier",
+                "collective",
                 "data",
                 "foreign-text",
                 "keyed-random",

@@ -94,6 +94,7 @@ const WHEN_MISSING: &str = r#"{
     "saturation": 0.0,
     "schedule": "constant",
     "seed": 42,
+    "shards": null,
     "start_factor": null,
     "step_size": null,
     "step_size_down": null,

@@ -62,7 +62,7 @@ impl State {
     /// word): two runs with the same trace trained on the same images in the same order, with losses equal bit
     /// for bit.
     pub fn extend_trace(&mut self, batch: &Batch, loss: f32) {
-        let words = batch.indices().iter().map(|&idx| idx as u64).chain([u64::from(loss.to_bits())]);
+        let words = batch.whole_indices().iter().map(|&idx| idx as u64).chain([u64::from(loss.to_bits())]);
         self.trace = keyed_random::hash_words(self.trace, words);
     }
 }

@@ -8,6 +8,7 @@ use foreign_text::shown_path;
 use super::Run;
 use crate::checkpoint::Checkpoint;
 use crate::non_finite::OnNan;
+use crate::ranks::Agreed;
 use crate::signals::{self, Stopped};
 
 /// The groups of the run's tensors in a checkpoint.
@@ -37,20 +38,24 @@ impl Run<'_> {
         loader.seek(self.state.position()).context("the position in the epoch")
     }
 
-    pub(super) fn is_checkpoint_due(&self, ends_epoch: bool) -> bool {
-        signals::received().is_some() || self.timer.is_due(self.state.step, ends_epoch)
+    pub(super) fn is_checkpoint_due(&mut self, ends_epoch: bool) -> bool {
+        let is_due = self.timer.is_due(self.state.step, ends_epoch);
+        self.agreed = self.ranks.agree(Agreed { signal: signals::received(), is_due });
+        self.agreed.signal.is_some() || self.agreed.is_due
     }
 
     /// Writes a checkpoint if all in it is finite, and ends the run if a signal asked for it.
     pub(super) fn save_checkpoint(&mut self) -> Result<()> {
         if self.is_finite()? {
-            self.folder.save(&self.checkpoint(), self.args.session.keep)?;
+            if self.ranks.is_first() {
+                self.folder.save(&self.checkpoint(), self.args.session.keep)?;
+            }
             let path = self.folder.checkpoint_path(self.state.step);
             detail(format_args!("checkpoint written: {}", shown_path(&path)))?;
             self.timer.restart();
             self.saved_step = Some(self.state.step);
         }
-        match signals::received() {
+        match self.agreed.signal {
             Some(signal) => {
                 let out = self.folder.path().to_owned();
                 Err(Stopped { signal, step: self.state.step, out }.into())
@@ -101,11 +106,11 @@ impl Run<'_> {
             return Some(error.to_string());
         }
         // Where steps may be skipped, one batch is no proof.
-        if self.batch.is_empty() || self.args.session.on_nan == OnNan::Skip {
+        if self.n_images() == 0 || self.args.session.on_nan == OnNan::Skip {
             return None;
         }
         // In training mode the tape finds its buffers as the last step left them.
-        let n_parts = self.args.settings.accumulate.min(self.batch.len());
+        let n_parts = self.n_parts();
         let mode = self.mode(0);
         let g = self.tape.begin(&mut self.params, mode);
         let loss = g.scalar(self.objective.record(&self.net, &g, &self.batch, 0, n_parts).1);

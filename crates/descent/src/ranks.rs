@@ -1,0 +1,277 @@
+//! The processes that train together: what each computes, who speaks and saves, and what all must agree on.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use autograd::{Mode, Tape};
+use classifier::output::{self, Verbosity, message};
+use collective::{Collective, Joined, Traffic, World};
+use data::Loader;
+use tensor::parallel::{Exchange, Shards};
+
+use crate::cli::{Settings, TrainArgs};
+use crate::signals::Stopped;
+use crate::{in_pool, train};
+
+/// Runs `descent train` in this process, alone or as one of those that `mpirun` has started.
+///
+/// # Errors
+/// As [`train`](train::train). With several processes, an error of one ends all of them.
+pub fn train_together(args: &TrainArgs) -> Result<()> {
+    let world = World::start(Duration::from_secs(args.session.rank_timeout as u64))?;
+    let ranks = Ranks::new(&world);
+    if !ranks.is_first() {
+        output::limit_verbosity(Verbosity::Silent);
+    }
+    let threads = args.session.threads.or_else(|| threads_per_rank(world.size()));
+    let result = in_pool(threads, || train::train(args, &ranks));
+    match &result {
+        Err(error) if ranks.size() > 1 && !error.is::<Stopped>() => {
+            // What all have found, the first one says.
+            if !ranks.is_first() {
+                thread::sleep(Duration::from_secs(1));
+            }
+            ranks.collective.abort(&message(error))
+        }
+        _ => result,
+    }
+}
+
+/// The processors of a machine, divided among its processes; `None` for a single process, which takes all.
+fn threads_per_rank(size: usize) -> Option<usize> {
+    let of_host = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok()?.parse().ok());
+    let n_ranks: usize = of_host.unwrap_or(size);
+    // mpirun may have bound this process to some processors already.
+    let usable = thread::available_parallelism().map_or(1, usize::from);
+    (size > 1).then(|| (processors() / n_ranks.max(1)).clamp(1, usable))
+}
+
+#[cfg(unix)]
+fn processors() -> usize {
+    // SAFETY: a question to the system, without pointers.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
+}
+
+#[cfg(not(unix))]
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// All processes of a run, of which this is one.
+#[derive(Clone, Debug)]
+pub struct Ranks {
+    collective: Arc<dyn Collective>,
+    joined: Arc<Joined>,
+    n_shards: Option<usize>,
+}
+
+/// What ends a step, agreed on by all ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// The signal that asks the run to stop, whichever rank it reached.
+    pub signal: Option<i32>,
+    /// Whether rank 0's clock says that a checkpoint is due.
+    pub is_due: bool,
+}
+
+impl Ranks {
+    /// The processes of `world`.
+    pub fn new(world: &World) -> Self {
+        Self { collective: world.collective().clone(), joined: world.exchange(), n_shards: None }
+    }
+
+    /// This process, whoever else there is.
+    pub fn alone() -> Self {
+        Self::new(&World::single())
+    }
+
+    /// The same processes, with batches cut into so many shards.
+    pub fn in_shards(self, n_shards: Option<usize>) -> Self {
+        Self { n_shards, ..self }
+    }
+
+    /// Whether several processes can do what these settings ask for.
+    ///
+    /// # Errors
+    /// When they would need images of the batch that another process has.
+    pub fn check(&self, settings: &Settings) -> Result<()> {
+        let needs_others = [
+            ("--mixup", settings.mixup.is_some()),
+            ("--cutmix", settings.cutmix.is_some()),
+            ("--accumulate", settings.accumulate > 1),
+        ];
+        for (flag, is_set) in needs_others {
+            ensure!(
+                self.size() == 1 || !is_set,
+                "{flag} needs the whole batch in one process, and here it is cut among {}",
+                self.size()
+            );
+        }
+        Ok(())
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.collective.size()
+    }
+
+    /// Whether this is the one that prints and writes.
+    pub fn is_first(&self) -> bool {
+        self.collective.rank() == 0
+    }
+
+    /// A tape whose sums over the batch are those of all ranks.
+    pub fn tape(&self) -> Tape {
+        match self.size() {
+            1 => Tape::new(),
+            _ => Tape::new().exchange(self.joined.clone()),
+        }
+    }
+
+    /// `mode` for a batch of `n_images`, of which a part may be here.
+    pub fn mode(&self, mode: Mode, n_images: usize) -> Mode {
+        let mode = mode.of_images(n_images);
+        match self.n_shards {
+            Some(n_shards) => mode.in_shards(n_shards),
+            None => mode,
+        }
+    }
+
+    /// A loader that reads what this rank computes of each batch.
+    pub fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
+        if self.size() == 1 {
+            return loader;
+        }
+        let ranks = self.clone();
+        loader.part(move |n_images| ranks.shards(n_images).images())
+    }
+
+    /// The rows of the whole batch: `own`, and those that the other ranks have; `row_len` numbers for each image.
+    pub fn gather(&self, own: &[f32], n_images: usize, row_len: usize) -> Vec<f32> {
+        if self.size() == 1 {
+            return own.to_vec();
+        }
+        let (shards, mut whole) = (self.shards(n_images), vec![0.0; n_images * row_len]);
+        let images = shards.images();
+        whole[images.start * row_len..images.end * row_len].copy_from_slice(own);
+        // Everyone adds its rows to zeros.
+        self.joined.join(&shards, &mut whole);
+        whole
+    }
+
+    /// The sum over a batch of `n_images` of what each rank has counted in its part.
+    pub fn sum(&self, count: usize, n_images: usize) -> usize {
+        let mut sum = [count as f64];
+        self.joined.join_f64(&self.shards(n_images), &mut sum, &|into, from| into[0] += from[0]);
+        sum[0] as usize
+    }
+
+    /// Whether the run stops, or saves: every rank hears the same.
+    pub fn agree(&self, own: Agreed) -> Agreed {
+        if self.size() == 1 {
+            return own;
+        }
+        // A signal outweighs the clock, which is rank 0's.
+        let is_due = self.is_first() && own.is_due;
+        let agreed = self.collective.largest(i64::from(own.signal.unwrap_or(0)) << 1 | i64::from(is_due));
+        Agreed { signal: Some((agreed >> 1) as i32).filter(|&signal| signal != 0), is_due: agreed & 1 == 1 }
+    }
+
+    /// Whether all ranks have the same of each of these things.
+    ///
+    /// # Errors
+    /// Names the first that has another, and its machine.
+    pub fn check_same(&self, things: &[(&str, String)]) -> Result<()> {
+        for (thing, text) in things {
+            // Equally many bytes from everyone.
+            let digest = keyed_random::hash_name(text).to_le_bytes();
+            if let Some(rank) = self.collective.first_to_differ(&digest) {
+                bail!(
+                    "rank {rank} on {} has another {thing} than rank 0 on {}: all ranks run the same program with the \
+                     same flags on the same images",
+                    self.collective.host(rank),
+                    self.collective.host(0)
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What rank 0 has sent, received and waited for since `before`, in words.
+    pub fn communication(&self, before: &mut Traffic) -> String {
+        let now = self.traffic();
+        let megabytes = (now.bytes - before.bytes) as f64 / 1e6;
+        let seconds = (now.time - before.time).as_secs_f64();
+        *before = now;
+        format!("  communication of rank 0: {megabytes:.1} MB, {seconds:.1} s with waiting for others")
+    }
+
+    /// What the exchange of sums has cost since the start.
+    pub fn traffic(&self) -> Traffic {
+        self.joined.traffic()
+    }
+
+    fn shards(&self, n_images: usize) -> Shards<'_> {
+        let shards = match self.n_shards {
+            Some(n_shards) => Shards::with_count(n_images, n_shards),
+            None => Shards::whole(n_images),
+        };
+        shards.exchanging(&*self.joined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use collective::on_threads;
+
+    use super::*;
+
+    fn ranks(collective: Arc<dyn Collective>, n_shards: Option<usize>) -> Ranks {
+        Ranks { joined: Arc::new(Joined::new(collective.clone())), collective, n_shards }
+    }
+
+    #[test]
+    fn rows_are_gathered_and_counts_summed() {
+        for (size, n_images, n_shards) in [(1, 5, None), (3, 20, None), (4, 7, Some(7)), (16, 3, Some(2))] {
+            let whole: Vec<f32> = (0..2 * n_images).map(|i| i as f32 - 3.5).collect();
+            let found = on_threads(size, |collective| {
+                let ranks = ranks(collective, n_shards);
+                let images = ranks.shards(n_images).images();
+                let own = &whole[2 * images.start..2 * images.end];
+                (ranks.gather(own, n_images, 2), ranks.sum(images.len(), n_images))
+            });
+            assert!(found.iter().all(|found| *found == (whole.clone(), n_images)), "{size} ranks: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_signal_reaches_all_and_the_clock_is_that_of_rank_0() {
+        let agree = |signals: [Option<i32>; 3], dues: [bool; 3]| {
+            let found = on_threads(3, |collective| {
+                let rank = collective.rank();
+                ranks(collective, None).agree(Agreed { signal: signals[rank], is_due: dues[rank] })
+            });
+            assert!(found.iter().all(|agreed| *agreed == found[0]));
+            found[0]
+        };
+        assert_eq!(agree([None; 3], [false, true, true]), Agreed::default());
+        assert_eq!(agree([None; 3], [true, false, false]), Agreed { signal: None, is_due: true });
+        assert_eq!(agree([None, Some(15), None], [false; 3]), Agreed { signal: Some(15), is_due: false });
+    }
+
+    #[test]
+    fn who_has_something_else_is_named() {
+        let errors = on_threads(3, |collective| {
+            let images = if collective.rank() == 2 { "other" } else { "these" };
+            let things = [("program", "1".to_owned()), ("data set", images.to_owned())];
+            ranks(collective, None).check_same(&things).unwrap_err().to_string()
+        });
+        for error in errors {
+            assert!(error.starts_with("rank 2 on this machine has another data set than rank 0"), "{error}");
+        }
+    }
+}
