@@ -86,7 +86,7 @@ impl Graph<'_> {
         for (i, slot) in recording.inputs[start..end].iter().enumerate().filter(|(_, slot)| slot.needs_grad) {
             let grad = match slot.storage {
                 Storage::Param { start, end, .. } => &self.params.grads()[start..end],
-                Storage::Node(node) => &self.tape.grads[node],
+                Storage::Node(node) => self.tape.grads.get(node),
             };
             if let Some((idx, value)) = first_not_finite(grad) {
                 let (op, shape) = (self.op_and_layer(node), slot.shape);

@@ -9,8 +9,8 @@ impl Graph<'_> {
     /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
     ///
     /// Gradients of parameters land in [`Params`](crate::Params) (those that the loss does not reach become 0),
-    /// those of variables are read with [`grad`](Self::grad). Running statistics that forward
-    /// staged are committed.
+    /// those of variables, and of what [`retain_grad`](Self::retain_grad) names, are read with [`grad`](Self::grad).
+    /// Running statistics that forward staged are committed.
     ///
     /// # Panics
     /// When `loss` has more than one element or depends on nothing that needs a gradient, when the
@@ -49,45 +49,46 @@ impl Graph<'_> {
         self.tape.commit(self.params.get_mut());
     }
 
-    /// Forgets which gradients of nodes were written.
+    /// Forgets the gradients of nodes of the step before.
     pub(crate) fn prepare_gradients(&mut self) {
         let tape = &mut *self.tape;
-        let n_nodes = tape.recording.get_mut().slots.len();
-        tape.node_written.clear();
-        tape.node_written.resize(n_nodes, false);
-        let n_grads = tape.grads.len().max(n_nodes);
-        tape.grads.resize_with(n_grads, Vec::new);
+        tape.grads.begin(tape.recording.get_mut().slots.len());
     }
 
     /// The reverse loop, from this node to the first.
     pub(crate) fn reverse(&mut self, last: usize) {
         for node in (0..=last).rev() {
             let record = self.tape.recording.get_mut().records[node];
-            if !record.is_op || !self.tape.node_written[node] {
+            if !record.is_op || !self.tape.grads.is_written(node) {
                 continue;
             }
+            let dy = self.tape.grads.take(node);
             match record.part {
-                Some(idx) => self.backward_of_part(node, idx),
+                Some(idx) => self.backward_of_part(&dy, idx),
                 None => {
-                    self.run_backward(node);
+                    self.run_backward(node, &dy);
                     self.search_input_gradients(node);
                 }
+            }
+            if record.retains_grad {
+                self.tape.grads.keep(node, dy);
+            } else {
+                self.tape.grads.release(dy);
             }
         }
     }
 
-    fn run_backward(&mut self, node: usize) {
+    fn run_backward(&mut self, node: usize, dy: &[f32]) {
         let mode = self.mode();
         let tape = &mut *self.tape;
         let recording = tape.recording.get_mut();
         let (param_values, param_grads, _) = self.params.get_mut().parts_mut();
-        let (before, rest) = tape.grads.split_at_mut(node);
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let slots = &recording.inputs[record.inputs.0..record.inputs.1];
         let op = recording.ops[node].as_deref().expect("backward only visits ops");
         let batch = Batch::new(mode, tape.exchange.as_deref());
         op.backward(Backward {
-            dy: &rest[0],
+            dy,
             output: tape.values.get(node),
             shape: slot.shape,
             inputs: Inputs { slots, values: &tape.values, params: param_values, batch },
@@ -99,8 +100,7 @@ impl Graph<'_> {
             key: record.key,
             grads: Grads {
                 slots,
-                node_grads: before,
-                node_written: &mut tape.node_written,
+                node_grads: &mut tape.grads,
                 param_grads,
                 param_written: &mut tape.param_written,
             },

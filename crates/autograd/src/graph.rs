@@ -507,11 +507,33 @@ impl<'a> Graph<'a> {
         value[0]
     }
 
-    /// The gradient of a value, after backward; `None` where the loss does not depend on it or
-    /// nobody asked for it.
+    /// Keeps the gradient of a value that an op computes, to be read with [`grad`](Self::grad) after backward; else its
+    /// memory is used again as soon as backward is past it. `Tensor.retain_grad` in PyTorch. Gradients of parameters
+    /// and variables are kept in any case.
+    ///
+    /// ```
+    /// use autograd::{Mode, Params, Tape};
+    /// let (mut tape, mut params) = (Tape::new(), Params::new());
+    /// let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    /// let x = g.variable([2], &[1.0, 2.0]);
+    /// let square = g.retain_grad(g.mul(x, x));
+    /// let loss = g.sum(g.exp(square));
+    /// g.backward(loss);
+    /// assert_eq!(g.grad(square), Some(&[1f32.exp(), 4f32.exp()][..]));
+    /// ```
+    #[track_caller]
+    pub fn retain_grad(&self, var: Var) -> Var {
+        if let Storage::Node(node) = self.slot("retain_grad", var).storage {
+            self.tape.recording.borrow_mut().records[node].retains_grad = true;
+        }
+        var
+    }
+
+    /// The gradient of a value, after backward; `None` where the loss does not depend on it, or it needs no gradient.
     ///
     /// # Panics
-    /// Before [`backward`](Self::backward).
+    /// Before [`backward`](Self::backward), and when an op computed the value and its gradient was not
+    /// [retained](Self::retain_grad).
     #[track_caller]
     pub fn grad(&self, var: Var) -> Option<&[f32]> {
         let slot = self.slot("grad", var);
@@ -519,9 +541,17 @@ impl<'a> Graph<'a> {
         match slot.storage {
             _ if !slot.needs_grad => None,
             Storage::Param { start, end, .. } => Some(&self.params.grads()[start..end]),
-            Storage::Node(node) => {
-                self.tape.node_written.get(node).is_some_and(|&w| w).then(|| self.tape.grads[node].as_slice())
+            Storage::Node(node) if self.tape.grads.is_written(node) => {
+                let record = self.tape.recording.borrow().records[node];
+                assert!(
+                    !record.is_op || record.retains_grad,
+                    "grad: the gradient of the output of {} was not kept; name it with Graph::retain_grad before \
+                     Graph::backward",
+                    self.op_name(var).unwrap_or("an op")
+                );
+                Some(self.tape.grads.get(node))
             }
+            Storage::Node(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ mod anomaly;
 mod backward;
 mod batch;
 pub mod gradcheck;
+mod gradients;
 mod graph;
 mod mode;
 mod op;

@@ -1,12 +1,13 @@
 //! What an operation is: a name, a shape rule, a forward and a backward pass.
 
 use std::any::Any;
-use std::fmt;
+use std::{fmt, mem};
 
 use tensor::parallel::Shards;
 use tensor::{Beta, Shape};
 
 use crate::batch::{Batch, Images, Operands};
+use crate::gradients::Gradients;
 use crate::tape::{Slot, Storage};
 use crate::values::Values;
 
@@ -235,8 +236,7 @@ pub(crate) fn runs_along(operand: Shape, y: Shape) -> bool {
 /// The gradients of an op's inputs, borrowed one at a time.
 pub struct Grads<'a> {
     pub(crate) slots: &'a [Slot],
-    pub(crate) node_grads: &'a mut [Vec<f32>],
-    pub(crate) node_written: &'a mut [bool],
+    pub(crate) node_grads: &'a mut Gradients,
     pub(crate) param_grads: &'a mut [f32],
     pub(crate) param_written: &'a mut [bool],
 }
@@ -255,17 +255,13 @@ impl Grads<'_> {
         if !slot.needs_grad {
             return None;
         }
-        let (data, written) = match slot.storage {
+        let (data, was_written) = match slot.storage {
             Storage::Param { id, start, end } => {
-                (&mut self.param_grads[start..end], &mut self.param_written[id])
+                (&mut self.param_grads[start..end], mem::replace(&mut self.param_written[id], true))
             }
-            Storage::Node(node) => {
-                let grad = &mut self.node_grads[node];
-                grad.resize(slot.shape.numel(), 0.0);
-                (grad.as_mut_slice(), &mut self.node_written[node])
-            }
+            Storage::Node(node) => self.node_grads.write(node, slot.shape.numel()),
         };
-        let beta = if std::mem::replace(written, true) { Beta::One } else { Beta::Zero };
+        let beta = if was_written { Beta::One } else { Beta::Zero };
         Some(Grad { data, beta })
     }
 }

@@ -27,7 +27,6 @@ pub(crate) struct Parts {
 struct Memory {
     buffers: Vec<Vec<f32>>,
     saved: Vec<Saved>,
-    grads: Vec<Vec<f32>>,
 }
 
 /// A part of a step without its values.
@@ -74,7 +73,6 @@ impl Memory {
         let recording = tape.recording.get_mut();
         mem::swap(&mut self.buffers, &mut recording.buffers);
         mem::swap(&mut self.saved, &mut recording.saved);
-        mem::swap(&mut self.grads, &mut tape.grads);
     }
 }
 
@@ -199,21 +197,23 @@ impl Graph<'_> {
 
     /// Backward of a part: its forward once more, then its reverse loop. The gradients of what it reads are lent to it, so
     /// that it adds to them as if its ops were recorded outside.
-    pub(crate) fn backward_of_part(&mut self, node: usize, idx: usize) {
+    pub(crate) fn backward_of_part(&mut self, dy: &[f32], idx: usize) {
         let mut lent = self.tape.parts.get_mut().lend(idx);
         let mode = self.mode();
         let Part { tape, leaves, own_leaves, n_own_leaves, output, search, .. } = &mut *lent;
         let output = output.expect("a part was recorded");
         mem::swap(&mut tape.param_written, &mut self.tape.param_written);
+        tape.grads.exchange_free(&mut self.tape.grads);
         let mut g = Graph::new(tape, Borrowed::Mutable(self.params.get_mut()), mode);
         g.search = mem::take(search);
         g.replay(self.tape, leaves, &own_leaves[..*n_own_leaves]);
         g.prepare_gradients();
         lend_gradients(self.tape, g.tape, leaves);
-        g.add_gradient(output, &self.tape.grads[node]);
+        g.add_gradient(output, dy);
         g.reverse(output.node);
         lend_gradients(self.tape, g.tape, leaves);
         mem::swap(&mut g.tape.param_written, &mut self.tape.param_written);
+        g.tape.grads.exchange_free(&mut self.tape.grads);
         *search = g.into_search();
         self.search.take_over(search);
         self.tape.parts.get_mut().take_back(idx, lent);
@@ -227,7 +227,6 @@ impl Graph<'_> {
         let mut grads = Grads {
             slots: &[slot],
             node_grads: &mut tape.grads,
-            node_written: &mut tape.node_written,
             param_grads,
             param_written: &mut tape.param_written,
         };
@@ -240,8 +239,7 @@ impl Graph<'_> {
 /// Exchanges the gradients of leaves with those outside for which they stand.
 fn lend_gradients(outside: &mut Tape, part: &mut Tape, leaves: &[(usize, usize)]) {
     for &(node, leaf) in leaves {
-        mem::swap(&mut outside.grads[node], &mut part.grads[leaf]);
-        mem::swap(&mut outside.node_written[node], &mut part.node_written[leaf]);
+        outside.grads.exchange(node, &mut part.grads, leaf);
     }
 }
 

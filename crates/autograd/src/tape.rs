@@ -9,6 +9,7 @@ use tensor::Shape;
 use tensor::parallel::Exchange;
 
 use crate::batch::{Batch, Images, Operands};
+use crate::gradients::Gradients;
 use crate::graph::{Borrowed, Graph};
 use crate::mode::Mode;
 use crate::op::{Op, Saved};
@@ -82,6 +83,8 @@ pub(crate) struct Record {
     pub(crate) training: bool,
     /// The part of the step of which this is the output.
     pub(crate) part: Option<usize>,
+    /// Whether an op's gradient is kept after its backward.
+    pub(crate) retains_grad: bool,
 }
 
 /// The memory of a training loop: it records one step after the other into the same buffers.
@@ -100,10 +103,8 @@ pub struct Tape {
     pub(crate) parts: RefCell<Parts>,
     /// The layers that run in evaluation mode.
     evaluated: Arc<Vec<Evaluated>>,
-    // By node, kept from step to step:
-    pub(crate) grads: Vec<Vec<f32>>,
-    // Which gradients hold something of this backward pass:
-    pub(crate) node_written: Vec<bool>,
+    pub(crate) grads: Gradients,
+    /// Which gradients of parameters hold something of this backward pass.
     pub(crate) param_written: Vec<bool>,
 }
 
@@ -168,8 +169,7 @@ impl Tape {
             exchange: None,
             parts: RefCell::default(),
             evaluated: Arc::default(),
-            grads: Vec::new(),
-            node_written: Vec::new(),
+            grads: Gradients::default(),
             param_written: Vec::new(),
         }
     }
@@ -391,8 +391,14 @@ impl Recording {
             }
         };
         let needs_grad = operands.slots.iter().any(|slot| slot.needs_grad);
-        let record =
-            Record { is_op: true, inputs: (start, self.inputs.len()), indices, key, training, part: None };
+        let record = Record {
+            is_op: true,
+            inputs: (start, self.inputs.len()),
+            indices,
+            key,
+            training,
+            ..Record::default()
+        };
         let storage = Storage::Node(self.slots.len());
         let var = self.push(Slot { storage, shape, needs_grad, n_images }, record);
         put(&mut self.ops[var.node], op);

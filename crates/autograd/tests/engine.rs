@@ -24,7 +24,7 @@ fn a_value_used_several_times_gets_the_sum_of_the_gradients() {
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     // y = w² + 5w + w·w² by three ways, so dy = 2w + 5 + 3w².
     let w_var = g.param(w);
-    let square = g.mul(w_var, w_var);
+    let square = g.retain_grad(g.mul(w_var, w_var));
     let five = g.scale(w_var, 5.0);
     let cube = g.mul(square, w_var);
     let y = g.add(square, five);

@@ -88,6 +88,17 @@ fn backward_twice_or_without_gradients() {
         "backward: already run on this step; begin a new one with Tape::begin"
     );
     drop(g);
+
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let (exp, kept) = (g.exp(g.param(w)), g.retain_grad(g.exp(g.param(w))));
+    let loss = g.sum(g.mul(exp, kept));
+    g.backward(loss);
+    assert_eq!(
+        message_of(|| _ = g.grad(exp)),
+        "grad: the gradient of the output of exp was not kept; name it with Graph::retain_grad before Graph::backward"
+    );
+    assert_eq!(g.grad(kept), Some(g.value(exp)));
+    drop(g);
     let mut g = tape.begin(&mut params, Mode::eval());
     let loss = g.param(w);
     assert_eq!(

@@ -81,7 +81,7 @@ impl GradientNorms {
                 Activation::Tanh => g.tanh(x),
                 Activation::Relu => g.relu(x),
             };
-            outputs.push(x);
+            outputs.push(g.retain_grad(x));
         }
         // A loss whose gradient at the last layer is random and of size 1.
         let direction = g.input([N_SAMPLES, self.width], directions.as_slice());
