@@ -11,23 +11,29 @@ const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
 /// eˣ, of a relative error of at most 1.6 ε.
 #[inline]
 pub fn exp(x: f32) -> f32 {
-    let (e_r_m1, [a, b]) = split_exp(x);
+    exp_of_sum(x, -0.0)
+}
+
+/// e^(x + rest) for a |rest| of at most 1/16, as exact as [`exp`] of a sum that is not rounded.
+#[inline]
+pub(crate) fn exp_of_sum(x: f32, rest: f32) -> f32 {
+    let (e_r_m1, [a, b]) = split_exp(x, rest);
     (1.0 + e_r_m1) * a * b
 }
 
 /// eˣ − 1, of a relative error of at most 2 ε also near 0.
 #[inline]
 pub fn exp_m1(x: f32) -> f32 {
-    let (e_r_m1, [a, b]) = split_exp(x);
+    let (e_r_m1, [a, b]) = split_exp(x, -0.0);
     let power = a * b;
     // Where the 1 is lost in rounding, the power alone may be infinite.
     if x > 20.0 { (1.0 + e_r_m1) * a * b } else { e_r_m1 * power + (power - 1.0) }
 }
 
-/// eʳ − 1 and 2ⁿ, for x = n ln 2 + r with |r| ≤ ln 2 / 2 and a whole number n. The power is in two factors, since it
+/// eʳ − 1 and 2ⁿ, for x + rest = n ln 2 + r with |r| ≤ ln 2 / 2 + |rest| and a whole number n. The power is in two factors, since it
 /// alone may be too large or too small for an f32 where eˣ is not.
 #[inline]
-fn split_exp(x: f32) -> (f32, [f32; 2]) {
+fn split_exp(x: f32, rest: f32) -> (f32, [f32; 2]) {
     // A sum with it has no bits below 1: it rounds to the nearest whole number, which its low bits hold.
     const ROUND: f32 = 1.5 * (1 << 23) as f32;
     // A minimax fit of (eʳ − 1 − r) / r² with an error of 3.3e-9 in eʳ.
@@ -37,7 +43,7 @@ fn split_exp(x: f32) -> (f32, [f32; 2]) {
     let x = if x > 89.0 { 89.0 } else { x };
     let rounded = x * LOG2_E + ROUND;
     let n = rounded - ROUND;
-    let r = x - n * LN_2[0] - n * LN_2[1];
+    let r = x - n * LN_2[0] - n * LN_2[1] + rest;
     let e_r_m1 = r + r * r * FIT.iter().fold(0.0, |sum, c| sum * r + c);
     let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     let power_of_two = |n: i32| f32::from_bits(((n + 127) << 23) as u32);

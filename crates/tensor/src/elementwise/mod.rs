@@ -4,6 +4,7 @@ mod functions;
 
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
+pub(crate) use functions::exp_of_sum;
 pub use functions::{exp, exp_m1, ln, ln_1p};
 use simd::{Kernel, Level, Simd, dispatch};
 
