@@ -14,6 +14,7 @@ use std::sync::Arc;
 use autograd::{BatchNormOptions, Graph, Mode, ParamId, Params, Role, Tape, Var};
 use cnn::Cnn;
 use numbers::numbers;
+use tensor::activation::Activation;
 use tensor::parallel::{Exchange, Shards};
 use threads::on_parts;
 use weights::weight;
@@ -87,16 +88,21 @@ fn batch_norms(params: &mut Params) -> Network {
     };
     let norms = [norm("0", 16), norm("1", 16), norm("2", 10)];
     Box::new(move |g, x| {
-        let norm = |x: Var, norm: [ParamId; 4]| {
+        let norm = |x: Var, norm: [ParamId; 4], activation: Option<Activation>| {
             let [mean, var, weight, bias] = norm.map(|id| g.param(id));
-            g.batch_norm(x, &[mean, var], [Some(weight), Some(bias)], BatchNormOptions::default())
+            let (running, affine, options) =
+                ([mean, var], [Some(weight), Some(bias)], BatchNormOptions::default());
+            match activation {
+                Some(activation) => g.batch_norm_activation(x, &running, affine, options, activation),
+                None => g.batch_norm(x, &running, affine, options),
+            }
         };
         let options = autograd::Conv2dOptions { padding: [1, 1], ..Default::default() };
         let conv = |x: Var, id: ParamId| g.conv2d(x, g.param(id), None, options);
-        let x = g.relu(norm(conv(x, first), norms[0]));
-        let x = g.relu(norm(conv(x, again), norms[1]));
-        let x = g.gelu(norm(conv(x, again), norms[1]));
-        norm(g.linear(g.global_avg_pool2d(x), g.param(out), None), norms[2])
+        let x = g.relu(norm(conv(x, first), norms[0], None));
+        let x = norm(conv(x, again), norms[1], Some(Activation::Relu));
+        let x = norm(conv(x, again), norms[1], Some(Activation::Gelu));
+        norm(g.linear(g.global_avg_pool2d(x), g.param(out), None), norms[2], None)
     })
 }
 

@@ -1,5 +1,7 @@
 //! Losses and gradients have the same bits on 1, 2, 3 and 16 threads.
 
+#[path = "common/activations.rs"]
+mod activations;
 #[path = "common/cnn.rs"]
 mod cnn;
 #[path = "common/losses.rs"]
@@ -11,6 +13,7 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
+use activations::ACTIVATIONS;
 use autograd::{
     AttentionOptions, BatchNormOptions, Conv2dOptions, ConvTranspose2dOptions, Graph, Interpolation,
     LocalResponseNormOptions, Mode, PadMode, Params, Pool2dOptions, QueryKeyValue, RecurrentOptions,
@@ -129,6 +132,10 @@ fn of_all_other_ops() {
             let product = g.matmul_transposed(x, w, [false, true]);
             let affine = [Some(scale), Some(scale)];
             let normal = g.batch_norm(product, &running, affine, BatchNormOptions::default());
+            let options = BatchNormOptions::default();
+            let normal = ACTIVATIONS.into_iter().fold(normal, |x, activation| {
+                g.batch_norm_activation(x, &running, affine, options, activation)
+            });
             let normal = g.layer_norm(normal, [COLS], affine, 1e-5);
             let normal = g.rms_norm(normal, [COLS], Some(scale), 1e-5);
             let of_groups = g.reshape(normal, [30, 10, 10, COLS]);

@@ -3,6 +3,8 @@
 //! One thing is not counted: `matrixmultiply` packs its operands into a buffer that it takes and gives back
 //! within each product. It can be told by its alignment, which nothing of ours asks for.
 
+#[path = "common/activations.rs"]
+mod activations;
 #[path = "common/cnn.rs"]
 mod cnn;
 #[path = "common/losses.rs"]
@@ -14,6 +16,7 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
+use activations::ACTIVATIONS;
 use autograd::{
     AttentionOptions, BatchNormOptions, Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions,
     ConvTranspose2dOptions, Interpolation, LocalResponseNormOptions, Mode, PadMode, Params, Pool1dOptions,
@@ -75,6 +78,10 @@ fn a_steady_step_allocates_nothing() {
         let rows = g.indices(&[1, 0, 255, 1]);
         let y = g.matmul_transposed(x, w, [false, true]);
         let y = g.batch_norm(y, &running, [None, None], BatchNormOptions::default());
+        let options = BatchNormOptions::default();
+        let y = ACTIVATIONS
+            .into_iter()
+            .fold(y, |x, activation| g.batch_norm_activation(x, &running, [None, None], options, activation));
         let y = g.layer_norm(y, [16], [None, None], 1e-5);
         let y = g.rms_norm(y, [16], None, 1e-5);
         let images = g.reshape(y, [16, 4, 4, 16]);

@@ -7,17 +7,19 @@
 use std::any::Any;
 
 use autograd::{Graph, Var};
+use tensor::activation::Activation;
 
 use crate::layer::{Child, Layer};
-use crate::layers::{Conv2d, Linear, MaxPool2d, ReLU};
+use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, ReLU, SiLU};
 
 /// Runs the layers at the front of a slice as one op, or declines.
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
-const PATTERNS: [(usize, Fused); 2] = [
-    (3, conv_relu_pool), // Conv2d → ReLU → MaxPool2d(2)
-    (2, linear_relu),    // Linear → ReLU
+const PATTERNS: [(usize, Fused); 3] = [
+    (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
+    (2, linear_relu),           // Linear → ReLU
+    (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
 ];
 
 /// Runs the first pattern that fits the front of `layers`, under the name of the first; says how many layers it
@@ -43,6 +45,21 @@ fn linear_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     Some(linear.forward_relu(g, x))
 }
 
+fn batch_norm_activation(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let activation = activation(&layers[1])?;
+    let of_vectors = layer::<BatchNorm1d>(&layers[0]).map(|norm| norm.forward_activation(g, x, activation));
+    of_vectors
+        .or_else(|| layer::<BatchNorm2d>(&layers[0]).map(|norm| norm.forward_activation(g, x, activation)))
+}
+
+/// The layer as an activation that other ops compute in the same pass, if it is one.
+fn activation(child: &Child) -> Option<Activation> {
+    layer::<ReLU>(child)
+        .map(|_| Activation::Relu)
+        .or_else(|| layer::<SiLU>(child).map(|_| Activation::Silu))
+        .or_else(|| layer::<GELU>(child).map(|gelu| gelu.as_activation()))
+}
+
 /// The layer, if it is of this kind, in however many boxes.
 fn layer<L: Layer>(child: &Child) -> Option<&L> {
     let mut any: &dyn Any = &*child.layer;
@@ -58,7 +75,7 @@ mod tests {
     use tensor::conv::Algorithm;
 
     use super::*;
-    use crate::layers::{Flatten, PaddingMode, Tanh};
+    use crate::layers::{Approximate, Flatten, PaddingMode, Tanh};
     use crate::sequential::Sequential;
 
     /// How many layers at the front of the model run as one; 0 where none do.
@@ -94,5 +111,19 @@ mod tests {
         assert_eq!(n_fused(Sequential::new().add(linear()).add(Tanh), &[2, 4]), 0);
         assert_eq!(n_fused(Sequential::new().add(linear()), &[2, 4]), 0);
         assert_eq!(n_fused(Sequential::new(), &[2, 4]), 0);
+
+        let norm = || Sequential::new().add(BatchNorm1d::new(4));
+        let activations: [Box<dyn Layer>; 4] = [
+            Box::new(ReLU),
+            Box::new(SiLU),
+            Box::new(GELU::default()),
+            Box::new(GELU::new(Approximate::Tanh)),
+        ];
+        for activation in activations {
+            assert_eq!(n_fused(norm().add(activation), &[2, 4]), 2);
+        }
+        assert_eq!(n_fused(Sequential::new().add(BatchNorm2d::new(3)).add(ReLU), &image), 2);
+        assert_eq!(n_fused(norm().add(Tanh), &[2, 4]), 0);
+        assert_eq!(n_fused(norm().add(norm()), &[2, 4]), 0);
     }
 }

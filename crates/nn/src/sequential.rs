@@ -19,8 +19,8 @@ macro_rules! sequential {
 
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
-/// Neighbours for which there is a faster common op run as one: `Conv2d` → `ReLU` → `MaxPool2d(2)` and
-/// `Linear` → `ReLU`. What is printed, named and saved stays as written.
+/// Neighbours for which there is a faster common op run as one: `Conv2d` → `ReLU` → `MaxPool2d(2)`, `Linear` → `ReLU`,
+/// and `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`. What is printed, named and saved stays as written.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential, sequential};

@@ -5,13 +5,17 @@ mod common;
 
 use autograd::{Mode, Params, Tape};
 use common::uniform;
-use nn::{Conv2d, Flatten, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Sequential};
+use nn::{
+    Approximate, BatchNorm1d, Conv2d, Flatten, GELU, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU,
+    Sequential, SiLU,
+};
 use proptest::prelude::*;
 
-/// What one step computes: the output, the gradient of the input, those of the parameters.
-fn step(net: &impl Layer, params: &mut Params, shape: &[usize], x: &[f32]) -> [Vec<f32>; 3] {
+/// What one step computes: the output, the gradient of the input, those of the parameters, and the parameters, among
+/// which are running statistics.
+fn step(net: &impl Layer, params: &mut Params, mode: Mode, shape: &[usize], x: &[f32]) -> [Vec<f32>; 4] {
     let mut tape = Tape::new();
-    let mut g = tape.begin(params, Mode::train(0, 0));
+    let mut g = tape.begin(params, mode);
     let x = g.variable(shape, x);
     let y = net.forward(&g, x);
     // A weighted sum, so that every output has a gradient of its own.
@@ -22,17 +26,29 @@ fn step(net: &impl Layer, params: &mut Params, shape: &[usize], x: &[f32]) -> [V
     g.backward(loss);
     let (output, dx) = (g.value(y).to_vec(), g.grad(x).map(<[f32]>::to_vec).unwrap_or_default());
     drop(g);
-    [output, dx, params.grads().to_vec()]
+    [output, dx, params.grads().to_vec(), params.values().to_vec()]
 }
 
-/// Fused and unfused agree to `tolerance` times the largest number of each kind.
+/// In training, fused and unfused agree to `tolerance` times the largest number of each kind.
 fn assert_fusion_is_unseen(net: impl Fn() -> Sequential, shape: &[usize], x: &[f32], tolerance: f32) {
+    assert_fusion_is_unseen_in(Mode::train(0, 0), net, shape, x, tolerance);
+}
+
+fn assert_fusion_is_unseen_in(
+    mode: Mode,
+    net: impl Fn() -> Sequential,
+    shape: &[usize],
+    x: &[f32],
+    tolerance: f32,
+) {
     let run = |fuse| {
         let (net, mut params) = nn::build(net().fuse(fuse), 3);
-        step(&net, &mut params, shape, x)
+        step(&net, &mut params, mode, shape, x)
     };
     let (fused, unfused) = (run(true), run(false));
-    for (what, (a, b)) in ["output", "dx", "parameter gradients"].iter().zip(fused.iter().zip(&unfused)) {
+    for (what, (a, b)) in
+        ["output", "dx", "parameter gradients", "parameters"].iter().zip(fused.iter().zip(&unfused))
+    {
         assert_eq!(a.len(), b.len(), "{what}");
         let scale = b.iter().fold(1e-3_f32, |max, v| max.max(v.abs()));
         for (i, (a, b)) in a.iter().zip(b).enumerate() {
@@ -93,6 +109,34 @@ proptest! {
         let x = uniform(stream, n * i);
         let net = || Sequential::new().add(Linear::new(i, o).bias(bias)).add(ReLU).add(Linear::new(o, 3));
         assert_fusion_is_unseen(net, &[n, i], &x, 1e-5);
+    }
+
+    /// With every option that there is, in training and evaluation: the same bits.
+    #[test]
+    fn batch_norm_activation(
+        [n, i, o] in [2_usize..40, 1_usize..20, 1_usize..90],
+        [scale, bias, tracks, counts, training] in [any::<bool>(); 5],
+        activation in 0_usize..4,
+        eps in 1e-6_f32..1e-2,
+        stream in 0_u32..1000,
+    ) {
+        let x = uniform(stream, n * i);
+        let momentum = (!counts).then_some(0.3);
+        let norm = || {
+            let norm = BatchNorm1d::new(o).scale(scale).bias(bias).eps(eps);
+            norm.track_running_stats(tracks).momentum(momentum)
+        };
+        let net = || {
+            let net = Sequential::new().add(Linear::new(i, o)).add(norm());
+            match activation {
+                0 => net.add(ReLU),
+                1 => net.add(GELU::default()),
+                2 => net.add(GELU::new(Approximate::Tanh)),
+                _ => net.add(SiLU),
+            }
+        };
+        let mode = if training { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
+        assert_fusion_is_unseen_in(mode, net, &[n, i], &x, 0.0);
     }
 }
 

@@ -62,9 +62,9 @@ impl Step {
         let pool = Pool2dShape::new([40, 16, 16, 16], [2; 2], [2; 2], [0; 2]);
         max_pool2d_forward(pooled, indices, y, &pool);
         max_pool2d_backward(dx, pooled, indices, &pool, Beta::One);
-        let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5 };
+        let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5, activation: None };
         batch_norm_forward_train(y, [mean, rest], var, x, None, None, &norm, &shards);
-        let saved = BatchNormSaved { x, mean, mean_rest: Some(rest), var, weight: None };
+        let saved = BatchNormSaved { x, mean, mean_rest: Some(rest), var, weight: None, bias: None };
         batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm, &shards);
         let expected = loss::Expected { label_smoothing: 0.1, ..loss::Expected::labels(targets, 16) };
         loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, &expected);

@@ -193,7 +193,7 @@ const OF_SIZES: &[Kernel] = &[
         let shape = batch_norm(sizes);
         let (n, c) = ([shape.rows, shape.channels], input(&[shape.channels]));
         let x = input(&n);
-        let saved = BatchNormSaved { x: &x, mean: &c, mean_rest: None, var: &c, weight: None };
+        let saved = BatchNormSaved { x: &x, mean: &c, mean_rest: None, var: &c, weight: None, bias: None };
         output(&n, |dx| {
             let dx = Some((dx, Beta::Zero));
             batch_norm_backward(dx, None, None, &x, &saved, Statistics::Batch, &shape, &Shards::whole(4));
@@ -408,7 +408,7 @@ fn rotary([tokens, head_dim, n_rotated]: [usize; 3]) -> RotaryShape {
 
 fn batch_norm(sizes: [usize; 3]) -> BatchNormShape {
     let [rows, channels] = two_of(sizes);
-    BatchNormShape { rows, channels, eps: 1e-5 }
+    BatchNormShape { rows, channels, eps: 1e-5, activation: None }
 }
 
 /// A pooling over windows of one pixel, and the sizes of its output and its input.

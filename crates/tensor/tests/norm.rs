@@ -5,6 +5,7 @@ mod common;
 use common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
 use tensor::Beta;
+use tensor::activation::{Activation, gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope};
 use tensor::dropout::{channel_dropout_backward, channel_dropout_forward, dropout_backward, dropout_forward};
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
@@ -27,7 +28,7 @@ proptest! {
         batch_statistics: bool,
         seed: u64,
     ) {
-        let shape = BatchNormShape { rows, channels, eps: EPS };
+        let shape = BatchNormShape { rows, channels, eps: EPS, activation: None };
         let x: Vec<f32> = random(rows * channels, seed).iter().map(|v| v + offset).collect();
         let dy = random(rows * channels, seed + 1);
         let parameters = affine.then(|| (random(channels, seed + 2), random(channels, seed + 3)));
@@ -67,7 +68,7 @@ proptest! {
 
         let statistics = if batch_statistics { Statistics::Batch } else { Statistics::Running };
         let mean_rest = batch_statistics.then_some(&rest[..]);
-        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight };
+        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight, bias };
         let backward = |dx: Option<(&mut [f32], Beta)>, dweight: Option<(&mut [f32], Beta)>, dbias: Option<(&mut [f32], Beta)>| {
             batch_norm_backward(dx, dweight, dbias, &dy, &saved, statistics, &shape, &shards);
         };
@@ -82,6 +83,53 @@ proptest! {
         check_betas(&dx64, &magnitude, 10.0, |dx, beta| backward(Some((dx, beta)), None, None));
         check_betas(&dweight64, &sums, 4.0, |dweight, beta| backward(None, Some((dweight, beta)), None));
         check_betas(&dbias64, &sums, 2.0, |dbias, beta| backward(None, None, Some((dbias, beta))));
+    }
+
+    /// An activation in the same pass gives the bits that it gives alone: outputs and all gradients.
+    #[test]
+    fn batch_norm_with_an_activation_is_the_two_of_them(
+        rows in 1..300usize, channels in 1..150usize, affine: bool, batch_statistics: bool, seed: u64,
+    ) {
+        let (x, dy) = (random(rows * channels, seed), random(rows * channels, seed + 1));
+        let [weight, bias, running_mean, noise] = [2, 3, 4, 5].map(|i| random(channels, seed + i));
+        let running_var: Vec<f32> = noise.iter().map(|v| v.abs()).collect();
+        let (weight, bias) = (affine.then_some(&weight[..]), affine.then_some(&bias[..]));
+        let shards = Shards::whole(rows);
+        // Output and gradients for a gradient of the output; of the layer alone for that of its own output.
+        let run = |activation, dz: &dyn Fn(&[f32]) -> Vec<f32>| {
+            let shape = BatchNormShape { rows, channels, eps: EPS, activation };
+            let [mut mean, mut rest, mut var, mut dweight, mut dbias] = [(); 5].map(|()| vec![0.0; channels]);
+            let (mut y, mut dx) = (vec![f32::NAN; x.len()], x.clone());
+            let statistics = if batch_statistics {
+                let means = [&mut mean[..], &mut rest];
+                batch_norm_forward_train(&mut y, means, &mut var, &x, weight, bias, &shape, &shards);
+                Statistics::Batch
+            } else {
+                (mean, var) = (running_mean.clone(), running_var.clone());
+                batch_norm_forward_eval(&mut y, &x, &mean, &var, weight, bias, &shape);
+                Statistics::Running
+            };
+            let mean_rest = batch_statistics.then_some(&rest[..]);
+            let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight, bias };
+            let [dweight_out, dbias_out] = [&mut dweight[..], &mut dbias].map(|out| Some((out, Beta::Zero)));
+            let dx_out = Some((&mut dx[..], Beta::One));
+            batch_norm_backward(dx_out, dweight_out, dbias_out, &dz(&y), &saved, statistics, &shape, &shards);
+            (y, [dx, dweight, dbias])
+        };
+        type Row = (Activation, fn(f32) -> f32, fn(f32, f32) -> f32);
+        let functions: [Row; 4] = [
+            (Activation::Relu, |z| if z < 0.0 { 0.0 } else { z }, |dy, z| if z <= 0.0 { 0.0 } else { dy }),
+            (Activation::Gelu, gelu, |dy, z| dy * gelu_slope(z)),
+            (Activation::GeluTanh, gelu_tanh, |dy, z| dy * gelu_tanh_slope(z)),
+            (Activation::Silu, silu, |dy, z| dy * silu_slope(z)),
+        ];
+        for (activation, f, gradient) in functions {
+            let (y, gradients) = run(Some(activation), &|_| dy.clone());
+            let (z, expected) = run(None, &|z| dy.iter().zip(z).map(|(&dy, &z)| gradient(dy, z)).collect());
+            let expected_y: Vec<f32> = z.iter().map(|&z| f(z)).collect();
+            prop_assert!(y == expected_y, "{activation:?}");
+            prop_assert!(gradients == expected, "{activation:?}");
+        }
     }
 
     #[test]
@@ -141,14 +189,21 @@ fn dropout_keeps_the_mean_and_every_key_has_its_mask() {
 
 #[test]
 fn norm_and_dropout_do_not_depend_on_the_number_of_threads() {
-    let shape = BatchNormShape { rows: 20_000, channels: 70, eps: EPS };
+    let shape = BatchNormShape { rows: 20_000, channels: 70, eps: EPS, activation: None };
     let (x, dy) = (random(1_400_000, 1), random(1_400_000, 2));
     check_thread_independence(|| {
         let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
         let [mut mean, mut rest, mut var, mut dweight] = [(); 4].map(|()| vec![0.0; 70]);
         let shards = Shards::whole(20_000);
         batch_norm_forward_train(&mut y, [&mut mean, &mut rest], &mut var, &x, None, None, &shape, &shards);
-        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest: Some(&rest), var: &var, weight: None };
+        let saved = BatchNormSaved {
+            x: &x,
+            mean: &mean,
+            mean_rest: Some(&rest),
+            var: &var,
+            weight: None,
+            bias: None,
+        };
         let gradients = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
         batch_norm_backward(gradients.0, gradients.1, None, &dy, &saved, Statistics::Batch, &shape, &shards);
         dropout_backward(&mut dx, &dy, 0.5, 3, Beta::One);
@@ -158,7 +213,7 @@ fn norm_and_dropout_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn nan_in_a_channel_stays_in_that_channel() {
-    let shape = BatchNormShape { rows: 2, channels: 2, eps: EPS };
+    let shape = BatchNormShape { rows: 2, channels: 2, eps: EPS, activation: None };
     let (mut y, var) = ([0.0; 4], &mut [0.0; 2]);
     let (mean, x) = ([&mut [0.0; 2][..], &mut [0.0; 2]], [f32::NAN, 1.0, 2.0, 3.0]);
     batch_norm_forward_train(&mut y, mean, var, &x, None, None, &shape, &Shards::whole(2));
@@ -183,7 +238,7 @@ fn channels_far_from_zero() {
     ];
     for x in far {
         let rows = x.len();
-        let shape = BatchNormShape { rows, channels: 1, eps: EPS };
+        let shape = BatchNormShape { rows, channels: 1, eps: EPS, activation: None };
         let shards = Shards::whole(rows);
         let (mut y, mut dx, dy) = (vec![0.0; rows], vec![0.0; rows], random(rows, 6));
         let (mut mean, mut rest, mut var, mut dweight) = ([0.0], [0.0], [0.0], [0.0]);
@@ -195,7 +250,14 @@ fn channels_far_from_zero() {
         let expected = reference::batch_norm_forward(&x64, &mean64, &var64, &one, &zero, eps);
         assert_within(&y, &expected, &expected.iter().map(|y| y.abs() + 1e-6).collect::<Vec<_>>(), 6.0);
 
-        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest: Some(&rest), var: &var, weight: None };
+        let saved = BatchNormSaved {
+            x: &x,
+            mean: &mean,
+            mean_rest: Some(&rest),
+            var: &var,
+            weight: None,
+            bias: None,
+        };
         let out = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
         batch_norm_backward(out.0, out.1, None, &dy, &saved, Statistics::Batch, &shape, &shards);
         let (_, dweight64, _) = reference::batch_norm_backward(

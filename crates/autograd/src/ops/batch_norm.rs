@@ -1,6 +1,7 @@
-//! y = (x − mean) / √(var + ε) · weight + bias, channel by channel.
+//! y = (x − mean) / √(var + ε) · weight + bias, channel by channel; and the same with an activation behind it.
 
 use tensor::Shape;
+use tensor::activation::Activation;
 use tensor::norm::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
     batch_norm_forward_train,
@@ -26,6 +27,8 @@ impl Default for BatchNormOptions {
 }
 
 struct BatchNorm {
+    name: &'static str,
+    activation: Option<Activation>,
     options: BatchNormOptions,
     /// Running statistics among the inputs: none, mean and variance, or these and the number of batches.
     n_running: usize,
@@ -43,7 +46,7 @@ const N_BATCHES: usize = 3;
 impl BatchNorm {
     fn sizes(&self, x: Shape) -> BatchNormShape {
         let (rows, channels) = rows_and_cols(x);
-        BatchNormShape { rows, channels, eps: self.options.eps }
+        BatchNormShape { rows, channels, eps: self.options.eps, activation: self.activation }
     }
 
     /// Whether mean and variance are the batch's.
@@ -62,7 +65,7 @@ fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 4] {
 
 impl Op for BatchNorm {
     fn name(&self) -> &'static str {
-        "batch_norm"
+        self.name
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
@@ -114,18 +117,19 @@ impl Op for BatchNorm {
         }
     }
 
-    /// With x̂ the normalised input: dbias = Σ dy, dweight = Σ dy · x̂; in evaluation
-    /// dx = weight / √(var + ε) · dy, in training weight / √(var + ε) · (dy − mean(dy) − x̂ · mean(dy · x̂)).
+    /// With x̂ the normalised input, and dz = dy · f′(x̂ · weight + bias) for an activation f, else dy: dbias = Σ dz,
+    /// dweight = Σ dz · x̂; in evaluation dx = weight / √(var + ε) · dz, in training
+    /// weight / √(var + ε) · (dz − mean(dz) − x̂ · mean(dz · x̂)).
     fn backward(&self, mut b: Backward<'_>) {
         let (sizes, shards) = (self.sizes(b.shape), shards_of_rows(b.inputs));
-        let [weight, _] = self.affine.values(b.inputs);
+        let [weight, bias] = self.affine.values(b.inputs);
         let (x, dy) = (b.inputs.value(X), b.dy);
         let (saved, statistics) = if self.takes_batch(b.training) {
             let [mean, mean_rest, var, _] = split(&mut b.saved.floats, sizes.channels);
-            (BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight }, Statistics::Batch)
+            (BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight, bias }, Statistics::Batch)
         } else {
             let (mean, var) = (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR));
-            (BatchNormSaved { x, mean, mean_rest: None, var, weight }, Statistics::Running)
+            (BatchNormSaved { x, mean, mean_rest: None, var, weight, bias }, Statistics::Running)
         };
         self.affine.backward(&mut b.grads, sizes.channels, |dx, dweight, dbias| {
             batch_norm_backward(dx, dweight, dbias, dy, &saved, statistics, &sizes, &shards);
@@ -180,27 +184,58 @@ impl Graph<'_> {
         affine: [Option<Var>; 2],
         options: BatchNormOptions,
     ) -> Var {
+        self.batch_normalised("batch_norm", x, running, affine, options, None)
+    }
+
+    /// `activation(batch_norm(x))`, the same numbers in one pass after the statistics, and a backward of two passes: what
+    /// lies between the two is computed anew there, and kept nowhere.
+    ///
+    /// # Panics
+    /// As [`batch_norm`](Self::batch_norm).
+    #[track_caller]
+    pub fn batch_norm_activation(
+        &self,
+        x: Var,
+        running: &[Var],
+        affine: [Option<Var>; 2],
+        options: BatchNormOptions,
+        activation: Activation,
+    ) -> Var {
+        self.batch_normalised("batch_norm_activation", x, running, affine, options, Some(activation))
+    }
+
+    #[track_caller]
+    fn batch_normalised(
+        &self,
+        name: &'static str,
+        x: Var,
+        running: &[Var],
+        affine: [Option<Var>; 2],
+        options: BatchNormOptions,
+        activation: Option<Activation>,
+    ) -> Var {
         let (n_running, at) = (running.len(), || self.at());
         assert!(
             matches!(n_running, 0 | 2 | 3),
-            "batch_norm{}: there are {n_running} running statistics; give mean and variance, these and the number of \
+            "{name}{}: there are {n_running} running statistics; give mean and variance, these and the number of \
              batches, or none",
             at()
         );
         assert!(
             options.momentum.is_some() || n_running != 2,
-            "batch_norm{}: a momentum of None needs the number of batches; give it as the third running statistic",
+            "{name}{}: a momentum of None needs the number of batches; give it as the third running statistic",
             at()
         );
         let shape = self.shape(x);
         let ((rows, _), shards) = (rows_and_cols(shape), self.shards(x));
         let is_frozen = running.iter().any(|&statistic| self.is_frozen(statistic));
-        let op = BatchNorm { options, n_running, affine: Affine::new(1 + n_running, affine), is_frozen };
+        let affine_inputs = Affine::new(1 + n_running, affine);
+        let op = BatchNorm { name, activation, options, n_running, affine: affine_inputs, is_frozen };
         // Where no image is here, others see how many rows there are.
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
             !op.takes_batch(self.mode().training) || is_elsewhere || shards.rows_of_batch(rows) > 1,
-            "batch_norm{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
+            "{name}{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
             at(),
             if rows == 1 { "value" } else { "values" }
         );

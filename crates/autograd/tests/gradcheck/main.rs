@@ -1,6 +1,8 @@
 //! The gradient check: a row for every op, and the analytic gradient of each row against a numeric one
 //! taken on the f64 reference of its forward.
 
+#[path = "../common/activations.rs"]
+mod activations;
 mod axes;
 mod case;
 mod check;

@@ -1,15 +1,21 @@
 //! Rows of the normalisations, and of dropout of what shares a number.
 
 use autograd::{BatchNormOptions, Graph, LocalResponseNormOptions, StochasticDepthMode, Var};
+use tensor::activation::Activation;
 use tensor::norm::{GroupNormShape, LayerNormShape, LocalResponseNormShape};
 use tensor::{Shape, reference};
 
-use crate::case::{Case, Input, Kind, Rng, Row};
+use crate::activations::ACTIVATIONS;
+use crate::case::{Case, Input, Kind, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
-        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, true)),
-        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, false)),
+        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, true, None)),
+        Row::new("batch_norm", 2e-5, |rng| batch_norm(rng, false, None)),
+        Row::new("batch_norm_activation", 2e-5, |rng| {
+            let (training, activation) = (rng.bool(), ACTIVATIONS[rng.size(0..=3)]);
+            batch_norm(rng, training, Some(activation))
+        }),
         // ANCHOR: layer_norm
         Row::new("layer_norm", 5e-6, |rng| {
             let (x, shape, normalized) = rows_to_normalise(rng, true);
@@ -144,7 +150,7 @@ fn dropped(rng: &mut Rng, shape: Shape, record: impl Fn(&Graph<'_>, Var, f32) ->
     case
 }
 
-fn batch_norm(rng: &mut Rng, in_training: bool) -> Case {
+fn batch_norm(rng: &mut Rng, in_training: bool, activation: Option<Activation>) -> Case {
     let channels = rng.size(1..=4);
     let rows = rng.size(3..=12);
     let x = match (rng.bool(), rng.is_batch()) {
@@ -168,9 +174,13 @@ fn batch_norm(rng: &mut Rng, in_training: bool) -> Case {
     // A large ε keeps the function from bending sharply where a channel hardly varies.
     let options = BatchNormOptions { eps: 0.1, ..Default::default() };
     let record = move |g: &Graph<'_>, v: &[Var]| {
-        g.batch_norm(v[0], &v[1..1 + n_running], affine.map(|i| i.map(|i| v[i])), options)
+        let (running, affine) = (&v[1..1 + n_running], affine.map(|i| i.map(|i| v[i])));
+        match activation {
+            Some(activation) => g.batch_norm_activation(v[0], running, affine, options, activation),
+            None => g.batch_norm(v[0], running, affine, options),
+        }
     };
-    let reference = move |x: &[Vec<f64>]| {
+    let normalised = move |x: &[Vec<f64>]| {
         let filled = |i: usize, value| affine[i].map_or(vec![value; channels], |i| x[i].clone());
         let (weight, bias) = (filled(0, 1.0), filled(1, 0.0));
         let (mean, var) = match training {
@@ -179,5 +189,17 @@ fn batch_norm(rng: &mut Rng, in_training: bool) -> Case {
         };
         reference::batch_norm_forward(&x[0], &mean, &var, &weight, &bias, f64::from(options.eps))
     };
-    Case { training: in_training, ..Case::new(inputs, record, reference) }
+    let reference = move |x: &[Vec<f64>]| {
+        let z = normalised(x);
+        match activation {
+            None => z,
+            Some(Activation::Relu) => reference::relu_forward(&z),
+            Some(Activation::Gelu) => reference::gelu_forward(&z),
+            Some(Activation::GeluTanh) => z.into_iter().map(reference::gelu_tanh).collect(),
+            Some(Activation::Silu) => z.into_iter().map(reference::silu).collect(),
+        }
+    };
+    let has_kink = activation == Some(Activation::Relu);
+    let margin = move |x: &[Vec<f64>]| if has_kink { distance(&normalised(x), 0.0) } else { f64::INFINITY };
+    Case { training: in_training, ..Case::new(inputs, record, reference) }.margin(margin)
 }

@@ -1,6 +1,7 @@
 //! Activations: the functions between layers, which have no parameters but for [`PReLU`].
 
 use autograd::{Graph, Role, Var};
+use tensor::activation::Activation;
 
 use crate::config::{Args, Describe, Value, described};
 use crate::layer::{Handle, Layer, Scope};
@@ -164,6 +165,16 @@ pub enum Approximate {
     None,
     /// As ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
     Tanh,
+}
+
+impl GELU {
+    /// The same for ops that have an activation behind them.
+    pub(crate) fn as_activation(self) -> Activation {
+        match self.approximate {
+            Approximate::None => Activation::Gelu,
+            Approximate::Tanh => Activation::GeluTanh,
+        }
+    }
 }
 
 /// `x` where positive, `weight · x` elsewhere: a leaky ReLU that learns its slope.

@@ -9,6 +9,7 @@
 //! The others are functions of one number with their slopes, of which [`crate::elementwise`] makes loops.
 
 mod functions;
+pub(crate) mod fused;
 mod gelu;
 mod glu;
 pub(crate) mod reference;
@@ -20,6 +21,8 @@ pub use functions::{
     hard_swish_slope, hard_tanh, hard_tanh_slope, ln_1p_exp, log_sigmoid, log_sigmoid_slope, mish,
     mish_slope, silu, silu_slope, softplus, softplus_slope,
 };
+pub use fused::Activation;
+pub(crate) use fused::{Function, with_function};
 pub use gelu::{gelu, gelu_slope};
 pub use glu::{glu_backward, glu_forward};
 

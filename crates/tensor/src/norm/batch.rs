@@ -1,7 +1,7 @@
 //! Batch normalisation over `rows` × `channels` numbers (Ioffe and Szegedy 2015).
 //!
-//! y = (x − mean) / √(var + eps) · weight + bias, channel by channel; a missing weight is 1, a missing bias 0.
-//! With N × H × W × C images the one- and two-dimensional layers are the same: rows = N, or N · H · W.
+//! y = f((x − mean) / √(var + eps) · weight + bias), channel by channel; a missing weight is 1, a missing bias 0, and f an
+//! activation, if there is one. With N × H × W × C images the one- and two-dimensional layers are the same: rows = N, or N · H · W.
 //!
 //! Statistics are accumulated in f64: a few rows at a time give (count, mean, Σ (x − mean)²), which are merged (Chan,
 //! Golub and LeVeque 1979), so nothing cancels however far from zero a channel lies. The mean of a batch is kept in
@@ -10,15 +10,16 @@
 //! ε = 2⁻²⁴, and with |x − mean| for |x| + |mean| for the batch's own.
 
 use super::columns::{
-    Deviations, GradientSums, InputGradient, Normalise, merge, rows_of as slice, task_rows,
+    Channels, Deviations, GradientSums, InputGradient, Normalise, merge, rows_of as slice, task_rows,
 };
+use crate::activation::{Activation, Function, with_function};
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::reduce::accumulate_columns;
 use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 use simd::{Level, dispatch};
 
-/// The sizes of a batch normalisation, and its ε.
+/// The sizes of a batch normalisation, its ε, and the activation behind it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct BatchNormShape {
     /// Values in each channel: images, or images × pixels.
@@ -27,6 +28,9 @@ pub struct BatchNormShape {
     pub channels: usize,
     /// Added to the variance; PyTorch's default is 1e-5.
     pub eps: f32,
+    /// What the normalised numbers go through in the same pass, if anything. Its derivative is computed from the input,
+    /// so nothing is saved for it.
+    pub activation: Option<Activation>,
 }
 
 /// Where mean and variance come from, which decides the gradient.
@@ -51,6 +55,8 @@ pub struct BatchNormSaved<'a> {
     pub var: &'a [f32],
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
+    /// The bias, if there is one, on which the derivative of an activation depends.
+    pub bias: Option<&'a [f32]>,
 }
 
 /// Normalises by the batch's own mean and biased variance (divided by the rows of the whole batch), and writes both: the
@@ -97,7 +103,7 @@ pub fn batch_norm_forward_train(
             }
         },
     );
-    normalise(y, x, [mean, mean_rest], var, weight, bias, shape);
+    normalise(y, &BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight, bias }, shape);
     n_rows
 }
 
@@ -116,43 +122,46 @@ pub fn batch_norm_forward_eval(
     shape: &BatchNormShape,
 ) {
     check("batch_norm_forward_eval", &[y, x], &[Some(mean), Some(var), weight, bias], shape);
-    with_rest(None, shape.channels, |rest| normalise(y, x, [mean, rest], var, weight, bias, shape));
+    normalise(y, &BatchNormSaved { x, mean, mean_rest: None, var, weight, bias }, shape);
 }
 
-/// Calls `f` with what rounding left of the mean: zeros for running statistics, which are rounded.
-fn with_rest(rest: Option<&[f32]>, channels: usize, f: impl FnOnce(&[f32])) {
-    match rest {
-        Some(rest) => f(rest),
-        None => scratch::with(channels, |zeros| {
-            zeros.fill(0.0);
-            f(zeros);
-        }),
-    }
-}
-
-fn normalise(
-    y: &mut [f32],
-    x: &[f32],
-    mean: [&[f32]; 2],
-    var: &[f32],
-    weight: Option<&[f32]>,
-    bias: Option<&[f32]>,
-    shape: &BatchNormShape,
-) {
-    let (level, channels) = (Level::current(), shape.channels);
-    scratch::with(channels, |scale| {
-        channel_scale(scale, var, weight, shape.eps);
-        for_each_chunk(shape.rows, task_rows(channels), 2 * x.len(), rows_mut(y, channels), |rows, y| {
-            let (y, x) = (y.into_slice(), slice(x, &rows, channels));
-            dispatch(level, Normalise { y, x, mean, scale, bias });
+fn normalise(y: &mut [f32], saved: &BatchNormSaved, shape: &BatchNormShape) {
+    let (level, n, x) = (Level::current(), shape.channels, saved.x);
+    with_channels(saved, shape, |channels| {
+        with_function!(shape.activation, |f| {
+            for_each_chunk(shape.rows, task_rows(n), 2 * x.len(), rows_mut(y, n), |rows, y| {
+                dispatch(level, Normalise { y: y.into_slice(), x: slice(x, &rows, n), channels, f });
+            })
         });
+    });
+}
+
+/// Calls `f` with what the channels are normalised by: scale = weight / √(var + eps). A missing weight is 1; a missing bias
+/// is −0, which changes no number; and running statistics, which are rounded, leave nothing of the mean.
+fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(Channels<'_>)) {
+    let &BatchNormSaved { mean, mean_rest, var, weight, bias, .. } = saved;
+    scratch::with(3 * shape.channels, |buffer| {
+        let (scale, others) = buffer.split_at_mut(shape.channels);
+        let (rest, shift) = others.split_at_mut(shape.channels);
+        for (channel, (scale, var)) in scale.iter_mut().zip(var).enumerate() {
+            *scale = weight.map_or(1.0, |weight| weight[channel]) / (var + shape.eps).sqrt();
+        }
+        for (values, given, missing) in [(&mut *rest, mean_rest, 0.0), (&mut *shift, bias, -0.0)] {
+            match given {
+                Some(given) => values.copy_from_slice(given),
+                None => values.fill(missing),
+            }
+        }
+        f(Channels { mean: [mean, rest], scale, bias: shift });
     });
 }
 
 /// The gradients of the forward with respect to its input, the weight and the bias, those that are asked for.
 ///
-/// With x̂ = (x − mean) / √(var + eps): dbias = Σ dy, dweight = Σ dy · x̂, and dx = weight / √(var + eps) · dy
-/// for running statistics, for the batch's own weight / √(var + eps) · (dy − dbias / rows − x̂ · dweight / rows).
+/// With x̂ = (x − mean) / √(var + eps) and dz = dy · f′(x̂ · weight + bias), which without an activation is dy:
+/// dbias = Σ dz, dweight = Σ dz · x̂, and dx = weight / √(var + eps) · dz for running statistics, for the batch's own
+/// weight / √(var + eps) · (dz − dbias / rows − x̂ · dweight / rows). dz is computed in either of two passes, and never
+/// stored.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -168,92 +177,97 @@ pub fn batch_norm_backward(
     shape: &BatchNormShape,
     shards: &Shards<'_>,
 ) {
-    let &BatchNormSaved { x, mean, mean_rest, var, weight } = saved;
+    let &BatchNormSaved { x, mean, mean_rest, var, weight, bias } = saved;
     let [dweight_in, dbias_in] = [&dweight, &dbias].map(|out| out.as_ref().map(|(out, _)| &**out));
-    let vectors = [Some(mean), mean_rest, Some(var), weight, dweight_in, dbias_in];
+    let vectors = [Some(mean), mean_rest, Some(var), weight, bias, dweight_in, dbias_in];
     check("batch_norm_backward", &[dx.as_ref().map_or(dy, |(dx, _)| &**dx), dy, x], &vectors, shape);
-    let (level, channels) = (Level::current(), shape.channels);
-    with_rest(mean_rest, channels, |rest| {
-        scratch::with(2 * channels, |sums| {
-            let (sum_dy, sum_dy_xhat) = sums.split_at_mut(channels);
-            accumulate_columns(
-                [shape.rows, channels],
-                shards,
-                3 * x.len(),
-                (rows_mut(sum_dy, 1), rows_mut(sum_dy_xhat, 1)),
-                |rows, block| {
-                    let start = rows.start * channels + block.start;
-                    let mean = [&mean[block.clone()], &rest[block]];
-                    let (dy, x) = (&dy[start..], &x[start..]);
-                    dispatch(level, GradientSums { dy, x, mean, channels, n_rows: rows.len() })
-                },
-                |into, from| {
-                    into.as_flattened_mut().iter_mut().zip(from.as_flattened()).for_each(|(a, b)| *a += b);
-                },
-                |block, [dy, dy_x], (sum_dy, sum_dy_xhat)| {
-                    let sums = sum_dy.into_slice().iter_mut().zip(sum_dy_xhat.into_slice());
-                    for ((idx, (sum_dy, sum_dy_xhat)), var) in sums.enumerate().zip(&var[block]) {
-                        *sum_dy = dy[idx] as f32;
-                        *sum_dy_xhat = (dy_x[idx] / (f64::from(*var) + f64::from(shape.eps)).sqrt()) as f32;
-                    }
-                },
-            );
-            for (out, sum) in [(dweight, &*sum_dy_xhat), (dbias, &*sum_dy)] {
+    let n = shape.channels;
+    with_channels(saved, shape, |channels| {
+        scratch::with(2 * n, |sums| {
+            let (sum_dz, sum_dz_xhat) = sums.split_at_mut(n);
+            with_function!(shape.activation, |f| {
+                let pass = Pass { dy, x, var, channels, shape, shards, f };
+                pass.sums(sum_dz, sum_dz_xhat);
+                if let Some((dx, beta)) = dx {
+                    let sums = (statistics == Statistics::Batch).then_some([&*sum_dz, &*sum_dz_xhat]);
+                    pass.input_gradient(dx, sums, beta);
+                }
+            });
+            for (out, sum) in [(dweight, sum_dz_xhat), (dbias, sum_dz)] {
                 if let Some((out, beta)) = out {
                     elementwise::copy_or_add(out, sum, beta);
                 }
             }
-            if let Some((dx, beta)) = dx {
-                let n_rows = shards.rows_of_batch(shape.rows);
-                let sums = match statistics {
-                    Statistics::Running => None,
-                    Statistics::Batch => Some((&*sum_dy, &*sum_dy_xhat, n_rows)),
-                };
-                backward_input(dx, dy, saved, [mean, rest], sums, shape, beta);
-            }
         });
     });
 }
 
-/// dx = β·dx + scale · (dy − a − (x − mean) · b), a and b zero for running statistics, which have no `sums`: Σ dy and
-/// Σ dy · x̂ over a number of rows.
-fn backward_input(
-    dx: &mut [f32],
-    dy: &[f32],
-    saved: &BatchNormSaved,
-    mean: [&[f32]; 2],
-    sums: Option<(&[f32], &[f32], usize)>,
-    shape: &BatchNormShape,
-    beta: Beta,
-) {
-    let (level, channels) = (Level::current(), shape.channels);
-    scratch::with(3 * channels, |factors| {
-        let (scale, rest) = factors.split_at_mut(channels);
-        channel_scale(scale, saved.var, saved.weight, shape.eps);
-        let (a, b) = rest.split_at_mut(channels);
-        for channel in 0..channels {
-            (a[channel], b[channel]) = match sums {
-                None => (0.0, 0.0),
-                Some((sum_dy, sum_dy_xhat, rows)) => {
-                    let (rows, std) = (rows as f32, (saved.var[channel] + shape.eps).sqrt());
-                    (sum_dy[channel] / rows, sum_dy_xhat[channel] / rows / std)
+/// The two passes of the backward, for an activation.
+struct Pass<'a, F> {
+    dy: &'a [f32],
+    x: &'a [f32],
+    var: &'a [f32],
+    channels: Channels<'a>,
+    shape: &'a BatchNormShape,
+    shards: &'a Shards<'a>,
+    f: F,
+}
+
+impl<F: Function> Pass<'_, F> {
+    /// Σ dz and Σ dz · x̂ of each channel.
+    fn sums(&self, sum_dz: &mut [f32], sum_dz_xhat: &mut [f32]) {
+        let &Self { dy, x, var, channels, shape, shards, f } = self;
+        let (level, stride) = (Level::current(), shape.channels);
+        accumulate_columns(
+            [shape.rows, stride],
+            shards,
+            3 * x.len(),
+            (rows_mut(sum_dz, 1), rows_mut(sum_dz_xhat, 1)),
+            |rows, block| {
+                let start = rows.start * stride + block.start;
+                let (dy, x, channels) = (&dy[start..], &x[start..], channels.of(block));
+                dispatch(level, GradientSums { dy, x, channels, stride, n_rows: rows.len(), f })
+            },
+            |into, from| {
+                into.as_flattened_mut().iter_mut().zip(from.as_flattened()).for_each(|(a, b)| *a += b);
+            },
+            |block, [dz, dz_x], (sum_dz, sum_dz_xhat)| {
+                let sums = sum_dz.into_slice().iter_mut().zip(sum_dz_xhat.into_slice());
+                for ((idx, (sum_dz, sum_dz_xhat)), var) in sums.enumerate().zip(&var[block]) {
+                    *sum_dz = dz[idx] as f32;
+                    *sum_dz_xhat = (dz_x[idx] / (f64::from(*var) + f64::from(shape.eps)).sqrt()) as f32;
                 }
-            };
-        }
-        let factors = [&*scale, &*a, &*b];
-        for_each_chunk(shape.rows, task_rows(channels), 4 * dy.len(), rows_mut(dx, channels), |rows, dx| {
-            let dx = dx.into_slice();
-            beta.prepare(dx);
-            let (dy, x) = (slice(dy, &rows, channels), slice(saved.x, &rows, channels));
-            dispatch(level, InputGradient { dx, dy, x, mean, factors });
-        });
-    });
-}
+            },
+        );
+    }
 
-/// scale = weight / √(var + eps).
-fn channel_scale(scale: &mut [f32], var: &[f32], weight: Option<&[f32]>, eps: f32) {
-    for (channel, (scale, var)) in scale.iter_mut().zip(var).enumerate() {
-        *scale = weight.map_or(1.0, |weight| weight[channel]) / (var + eps).sqrt();
+    /// dx = β·dx + scale · (dz − a − (x − mean) · b), a and b zero for running statistics, which have no `sums`.
+    fn input_gradient(&self, dx: &mut [f32], sums: Option<[&[f32]; 2]>, beta: Beta) {
+        let &Self { dy, x, var, channels, shape, shards, f } = self;
+        let (level, n, n_rows) = (Level::current(), shape.channels, shards.rows_of_batch(shape.rows) as f32);
+        scratch::with(2 * n, |factors| {
+            factors.fill(0.0);
+            let (a, b) = factors.split_at_mut(n);
+            if let Some([sum_dz, sum_dz_xhat]) = sums {
+                for c in 0..n {
+                    let std = (var[c] + shape.eps).sqrt();
+                    (a[c], b[c]) = (sum_dz[c] / n_rows, sum_dz_xhat[c] / n_rows / std);
+                }
+            }
+            let factors = [&*a, &*b];
+            for_each_chunk(shape.rows, task_rows(n), 4 * dy.len(), rows_mut(dx, n), |rows, dx| {
+                let (dx, dy, x) = (dx.into_slice(), slice(dy, &rows, n), slice(x, &rows, n));
+                let write =
+                    |dx: &mut [f32]| dispatch(level, InputGradient { dx, dy, x, channels, factors, f });
+                match beta {
+                    Beta::Zero => write(dx),
+                    Beta::One => scratch::with(dx.len(), |share| {
+                        write(share);
+                        elementwise::add_assign(dx, share);
+                    }),
+                }
+            });
+        });
     }
 }
 

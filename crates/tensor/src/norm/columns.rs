@@ -4,60 +4,91 @@ use std::ops::Range;
 
 use simd::{Kernel, Simd};
 
+use crate::activation::Function;
 use crate::reduce::{COLUMNS, Columns};
 
-/// y = (x − mean) · scale + bias, row by row; the mean is the sum of two floats.
-pub(super) struct Normalise<'a> {
-    pub(super) y: &'a mut [f32],
-    pub(super) x: &'a [f32],
+/// What the numbers of each channel are normalised by: z = (x − mean) · scale + bias, the mean the sum of two floats.
+#[derive(Clone, Copy)]
+pub(super) struct Channels<'a> {
     pub(super) mean: [&'a [f32]; 2],
     pub(super) scale: &'a [f32],
-    pub(super) bias: Option<&'a [f32]>,
+    pub(super) bias: &'a [f32],
 }
 
-impl Kernel for Normalise<'_> {
+impl<'a> Channels<'a> {
+    /// Some of the channels.
+    pub(super) fn of(self, channels: Range<usize>) -> Self {
+        let of = |values: &'a [f32]| &values[channels.clone()];
+        Self { mean: self.mean.map(of), scale: of(self.scale), bias: of(self.bias) }
+    }
+
+    /// The first `n` channels, so that no access to them is checked.
+    #[inline(always)]
+    fn first(self, n: usize) -> Self {
+        Self { mean: self.mean.map(|mean| &mean[..n]), scale: &self.scale[..n], bias: &self.bias[..n] }
+    }
+
+    #[inline(always)]
+    fn centred(&self, c: usize, x: f32) -> f32 {
+        // The mean goes first: x · scale would lose the digits that the mean takes.
+        x - self.mean[0][c] - self.mean[1][c]
+    }
+
+    #[inline(always)]
+    fn normalised(&self, c: usize, x: f32) -> f32 {
+        self.centred(c, x) * self.scale[c] + self.bias[c]
+    }
+}
+
+/// y = f(z), row by row.
+pub(super) struct Normalise<'a, F> {
+    pub(super) y: &'a mut [f32],
+    pub(super) x: &'a [f32],
+    pub(super) channels: Channels<'a>,
+    pub(super) f: F,
+}
+
+impl<F: Function> Kernel for Normalise<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { y, x, mean, scale, bias } = self;
-        let n = scale.len();
-        let [mean, rest] = mean.map(|mean| &mean[..n]);
+        let Self { y, x, channels, f } = self;
+        let n = channels.scale.len();
+        let channels = channels.first(n);
         for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1))) {
             let (y, x) = (&mut y[..n], &x[..n]);
-            // The mean goes first: x · scale would lose the digits that the mean takes.
             for c in 0..n {
-                y[c] = (x[c] - mean[c] - rest[c]) * scale[c];
-            }
-            if let Some(bias) = bias {
-                y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+                y[c] = f.value(channels.normalised(c, x[c]));
             }
         }
     }
 }
 
-/// dx += scale · (dy − a − (x − mean) · b), row by row; the factors are scale, a and b.
-pub(super) struct InputGradient<'a> {
+/// dx = scale · (dz − a − (x − mean) · b) with dz = dy · f′(z), row by row; the factors are a and b.
+pub(super) struct InputGradient<'a, F> {
     pub(super) dx: &'a mut [f32],
     pub(super) dy: &'a [f32],
     pub(super) x: &'a [f32],
-    pub(super) mean: [&'a [f32]; 2],
-    pub(super) factors: [&'a [f32]; 3],
+    pub(super) channels: Channels<'a>,
+    pub(super) factors: [&'a [f32]; 2],
+    pub(super) f: F,
 }
 
-impl Kernel for InputGradient<'_> {
+impl<F: Function> Kernel for InputGradient<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { dx, dy, x, mean, factors } = self;
-        let n = factors[0].len();
-        let ([mean, rest], [scale, a, b]) = (mean.map(|mean| &mean[..n]), factors.map(|factor| &factor[..n]));
+        let Self { dx, dy, x, channels, factors, f } = self;
+        let n = channels.scale.len();
+        let (channels, [a, b]) = (channels.first(n), factors.map(|factor| &factor[..n]));
         let inputs = dy.chunks_exact(n.max(1)).zip(x.chunks_exact(n.max(1)));
         for (dx, (dy, x)) in dx.chunks_exact_mut(n.max(1)).zip(inputs) {
             let (dx, dy, x) = (&mut dx[..n], &dy[..n], &x[..n]);
             for c in 0..n {
-                dx[c] += scale[c] * (dy[c] - a[c] - (x[c] - mean[c] - rest[c]) * b[c]);
+                let dz = f.gradient(dy[c], channels.normalised(c, x[c]));
+                dx[c] = channels.scale[c] * (dz - a[c] - channels.centred(c, x[c]) * b[c]);
             }
         }
     }
@@ -120,29 +151,37 @@ pub(super) fn merge_one([n_a, mean_a, squares_a]: [f64; 3], [n_b, mean_b, square
     [n, mean_a + distance * share, squares_a + (squares_b + distance * distance * n_a * share)]
 }
 
-/// Σ dy and Σ dy · (x − mean) of the columns that have a mean.
-pub(super) struct GradientSums<'a> {
+/// Σ dz and Σ dz · (x − mean), dz = dy · f′(z), of as many columns as there are channels to normalise by.
+pub(super) struct GradientSums<'a, F> {
     pub(super) dy: &'a [f32],
     pub(super) x: &'a [f32],
-    pub(super) mean: [&'a [f32]; 2],
-    pub(super) channels: usize,
+    pub(super) channels: Channels<'a>,
+    /// From one row to the next.
+    pub(super) stride: usize,
     pub(super) n_rows: usize,
+    pub(super) f: F,
 }
 
-impl Kernel for GradientSums<'_> {
+impl<F: Function> Kernel for GradientSums<'_, F> {
     type Output = Columns<2>;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Columns<2> {
-        let n = self.mean[0].len().min(COLUMNS);
-        let [mean, rest] = self.mean.map(|mean| &mean[..n]);
+        let Self { dy, x, channels, stride, n_rows, f } = self;
+        let n = channels.scale.len().min(COLUMNS);
+        let channels = channels.first(n);
         let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
-        for row in 0..self.n_rows {
-            let [dy, x] = [self.dy, self.x].map(|values| &values[row * self.channels..][..n]);
-            let (sums, products) = (&mut sums[..n], &mut products[..n]);
+        // In a loop of its own, f32 are as many in a vector as fit it.
+        let mut dz = [0.0; COLUMNS];
+        for row in 0..n_rows {
+            let [dy, x] = [dy, x].map(|values| &values[row * stride..][..n]);
+            let (sums, products, dz) = (&mut sums[..n], &mut products[..n], &mut dz[..n]);
             for c in 0..n {
-                sums[c] += f64::from(dy[c]);
-                products[c] += f64::from(dy[c]) * f64::from(x[c] - mean[c] - rest[c]);
+                dz[c] = f.gradient(dy[c], channels.normalised(c, x[c]));
+            }
+            for c in 0..n {
+                sums[c] += f64::from(dz[c]);
+                products[c] += f64::from(dz[c]) * f64::from(channels.centred(c, x[c]));
             }
         }
         [sums, products]

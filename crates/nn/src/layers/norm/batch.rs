@@ -3,6 +3,7 @@
 use std::fmt;
 
 use autograd::{BatchNormOptions, Graph, Role, Var};
+use tensor::activation::Activation;
 
 use super::affine::{Running, ScaleAndShift};
 use crate::config::{self, Args, Describe};
@@ -98,6 +99,27 @@ impl<const N: usize> BatchNorm<N> {
         self
     }
 
+    /// The layer and the activation behind it, as one op.
+    pub(crate) fn forward_activation(&self, g: &Graph<'_>, x: Var, activation: Activation) -> Var {
+        self.normalised(g, x, Some(activation))
+    }
+
+    fn normalised(&self, g: &Graph<'_>, x: Var, activation: Option<Activation>) -> Var {
+        let affine = self.affine.vars(g, self);
+        let with = |running: &[Var]| match activation {
+            Some(activation) => g.batch_norm_activation(x, running, affine, self.options, activation),
+            None => g.batch_norm(x, running, affine, self.options),
+        };
+        if !self.tracks {
+            return with(&[]);
+        }
+        let [mean, var] = self.running.vars(g, self);
+        if self.counts() {
+            return with(&[mean, var, g.param(self.n_batches.id(self))]);
+        }
+        with(&[mean, var])
+    }
+
     /// Whether the batches are counted: only where the count is needed.
     fn counts(&self) -> bool {
         self.tracks && self.options.momentum.is_none()
@@ -116,16 +138,7 @@ impl<const N: usize> Layer for BatchNorm<N> {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let affine = self.affine.vars(g, self);
-        if !self.tracks {
-            return g.batch_norm(x, &[], affine, self.options);
-        }
-        let [mean, var] = self.running.vars(g, self);
-        if self.counts() {
-            let n_batches = g.param(self.n_batches.id(self));
-            return g.batch_norm(x, &[mean, var, n_batches], affine, self.options);
-        }
-        g.batch_norm(x, &[mean, var], affine, self.options)
+        self.normalised(g, x, None)
     }
 }
 

@@ -1,0 +1,84 @@
+//! Activations that another kernel applies to what it computes, before it writes it.
+
+use super::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope};
+
+/// An activation that is computed in one pass with what is before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Activation {
+    /// max(z, 0); NaN passes through.
+    Relu,
+    /// z · Φ(z): [`gelu`].
+    Gelu,
+    /// GELU in its tanh form: [`gelu_tanh`].
+    GeluTanh,
+    /// z · σ(z): [`silu`].
+    Silu,
+}
+
+/// An activation as a type, for which a kernel is compiled; numbers and gradients are those of the activation alone.
+pub(crate) trait Function: Copy + Send + Sync {
+    /// y = f(z).
+    fn value(self, z: f32) -> f32;
+
+    /// dz = dy · f′(z).
+    fn gradient(self, dy: f32, z: f32) -> f32;
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $Name:ident => |$dy:ident, $z:ident| $value:expr, $gradient:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $Name;
+
+        impl Function for $Name {
+            #[inline(always)]
+            fn value(self, $z: f32) -> f32 {
+                $value
+            }
+
+            #[inline(always)]
+            fn gradient(self, $dy: f32, $z: f32) -> f32 {
+                $gradient
+            }
+        }
+    )*};
+}
+
+functions! {
+    /// No activation.
+    Identity => |dy, z| z, { let _ = z; dy };
+    Relu => |dy, z| if z < 0.0 { 0.0 } else { z }, if z <= 0.0 { 0.0 } else { dy };
+    Gelu => |dy, z| gelu(z), dy * gelu_slope(z);
+    GeluTanh => |dy, z| gelu_tanh(z), dy * gelu_tanh_slope(z);
+    Silu => |dy, z| silu(z), dy * silu_slope(z);
+}
+
+/// An expression with the type of an activation, which may be missing.
+macro_rules! with_function {
+    ($activation:expr, |$f:ident| $body:expr) => {{
+        use $crate::activation::{Activation, fused};
+        match $activation {
+            None => {
+                let $f = fused::Identity;
+                $body
+            }
+            Some(Activation::Relu) => {
+                let $f = fused::Relu;
+                $body
+            }
+            Some(Activation::Gelu) => {
+                let $f = fused::Gelu;
+                $body
+            }
+            Some(Activation::GeluTanh) => {
+                let $f = fused::GeluTanh;
+                $body
+            }
+            Some(Activation::Silu) => {
+                let $f = fused::Silu;
+                $body
+            }
+        }
+    }};
+}
+pub(crate) use with_function;
