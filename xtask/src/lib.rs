@@ -6,4 +6,6 @@ pub mod bench;
 pub mod doc;
 pub mod fetch;
 pub mod pictures;
+mod program;
+pub mod seeds;
 pub mod torture;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use data::published;
 use foreign_text::printable;
-use xtask::{bench, doc, fetch, pictures, torture};
+use xtask::{bench, doc, fetch, pictures, seeds, torture};
 
 /// The project's tasks.
 #[derive(Parser)]
@@ -20,6 +20,7 @@ enum Task {
     Torture(torture::Args),
     Doc(doc::Args),
     Pictures(pictures::Args),
+    Seeds(seeds::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Task::Torture(args) => torture::run(&args),
         Task::Doc(args) => doc::run(&args),
         Task::Pictures(args) => pictures::run(&args),
+        Task::Seeds(args) => seeds::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

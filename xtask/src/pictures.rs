@@ -10,6 +10,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use foreign_text::in_full;
 
+use crate::program::{descent, root};
+
 /// Make the README's pictures: docs/pictures/terminal.svg, and page.png with a Chromium on the PATH.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,20 +40,10 @@ pub struct Line {
 /// # Errors
 /// If a program cannot be run or fails, or a picture cannot be written.
 pub fn run(args: &Args) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")?;
+    let root = root()?;
     let folder = root.join("docs/pictures");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let program = match &args.program {
-        Some(program) => fs::canonicalize(program).with_context(|| format!("no {}", program.display()))?,
-        None => {
-            let built = Command::new("cargo")
-                .args(["build", "--release", "-p", "descent"])
-                .current_dir(root)
-                .status();
-            ensure!(built.context("cannot run cargo")?.success(), "descent was not built");
-            root.join("target/release/descent")
-        }
-    };
+    let program = descent(args.program.as_deref())?;
     let recording = record(&program)?;
     let command = format!("descent {}", TYPED.join(" "));
     let svg = terminal_svg(&command, &recording);

@@ -1,0 +1,30 @@
+//! The program `descent`, as tasks run it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// The folder of the project.
+///
+/// # Errors
+/// Never, where this crate lies in it.
+pub(crate) fn root() -> Result<&'static Path> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")
+}
+
+/// The program that is given, or target/release/descent, built if need be.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn descent(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return fs::canonicalize(given).with_context(|| format!("no {}", given.display()));
+    }
+    let root = root()?;
+    let built =
+        Command::new("cargo").args(["build", "--release", "-p", "descent"]).current_dir(root).status();
+    ensure!(built.context("cannot run cargo")?.success(), "descent was not built");
+    Ok(root.join("target/release/descent"))
+}
