@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result};
 use foreign_text::printable;
 use serde_json::Value;
@@ -109,6 +110,19 @@ pub fn warn(line: impl Display) {
     let width = width_of(&io::stderr());
     let _ = writeln!(io::stderr(), "{}", wrapped(&printable(&line.to_string()), width));
 }
+
+/// Prints what went wrong, in the colours in which clap says that a flag is wrong: on a terminal, unless NO_COLOR is set.
+pub fn error(line: impl Display) {
+    if !tells(Verbosity::Quiet) {
+        return;
+    }
+    let text = wrapped(&printable(&format!("error: {line}")), width_of(&io::stderr()));
+    let rest = text.strip_prefix("error:").unwrap_or(&text);
+    let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#}{rest}");
+}
+
+/// The style of an error in `clap::builder::styling::Styles::styled`.
+const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 fn put(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{}", wrapped(&printable(line), width()))

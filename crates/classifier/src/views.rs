@@ -5,7 +5,7 @@ use autograd::{Mode, Params, Tape};
 use data::{Batch, Border, Dataset, Loader, Normalize, Subset, Transform, View};
 use nn::{Layer, Sequential};
 
-use crate::softmax;
+use crate::{Evaluation, input, normalized, softmax};
 
 /// In which ways an image is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,13 +65,18 @@ impl Asking {
     ) -> Result<Vec<f32>> {
         let n_classes = images.class_names().len();
         let mut ask = |images: &dyn Dataset, view: View| -> Result<Vec<f32>> {
-            let mut transforms = vec![Transform::View(view)];
-            transforms.extend(self.normalize.clone().map(Transform::Normalize));
-            let mut loader = Loader::new(images, batch_size).transform(transforms, 0);
+            let loader = Loader::new(images, batch_size);
+            // The rows of a table have no views.
+            let loader =
+                if view == View::PLAIN { loader } else { loader.transform([Transform::View(view)], 0) };
+            let mut loader = match &self.normalize {
+                Some(normalize) => normalized(loader, images, normalize),
+                None => loader,
+            };
             let (mut batch, mut logits) = (Batch::new(), Vec::with_capacity(images.len() * n_classes));
             while loader.next_into(&mut batch)? {
                 let g = tape.begin(params, Mode::eval());
-                let answer = net.forward(&g, g.images(&batch));
+                let answer = net.forward(&g, input(&g, &batch));
                 logits.extend_from_slice(g.value(answer));
             }
             Ok(logits)
@@ -95,6 +100,23 @@ impl Asking {
             }
         }
         Ok(logits)
+    }
+
+    /// How the network does on these images, by [`logits`](Self::logits).
+    ///
+    /// # Errors
+    /// When the images can no longer be read.
+    pub fn evaluate(
+        &self,
+        net: &Sequential,
+        params: &mut Params,
+        tape: &mut Tape,
+        images: &dyn Dataset,
+        batch_size: usize,
+    ) -> Result<Evaluation> {
+        let logits = self.logits(net, params, tape, images, batch_size)?;
+        let labels = (0..images.len()).map(|image_idx| images.label(image_idx));
+        Ok(Evaluation::of(&logits, labels, images.class_names().len()))
     }
 
     /// The images to be seen in other ways, in their order.

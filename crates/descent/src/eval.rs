@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use autograd::Tape;
 use classifier::output::{answer, cut, say, say_json, warn, width};
-use classifier::{Evaluation, Images, model, normalized};
-use data::{Dataset, Loader};
+use classifier::{Evaluation, Images, Kind, model};
+use data::Dataset;
 use foreign_text::{Foreign, shown_path};
 use serde_json::{Value, json};
 use viz::Figure;
@@ -22,6 +22,7 @@ use crate::report;
 /// When weights or images cannot be read or do not fit together, an answer is NaN or infinite, or `--out` cannot be
 /// written.
 pub fn eval(args: &EvalArgs) -> Result<()> {
+    args.views.check()?;
     let (net, mut params, about) = model::load(&args.model)?;
     let images = Images::find(&args.data.source(about.image_shape()))?;
     if !args.json {
@@ -29,8 +30,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let (part, set) = part(&images, args.part.as_deref())?;
     about.check_classes(set, &images.name)?;
-    let mut loader = normalized(Loader::new(set, args.batch_size), set, &about.normalize());
-    let evaluation = Evaluation::run(&net, &mut params, &mut Tape::new(), &mut loader, about.classes.len())?;
+    args.views.check_images(images.kind == Kind::Table)?;
+    let asking = args.views.asking(Some(&about.normalize()));
+    let evaluation = asking.evaluate(&net, &mut params, &mut Tape::new(), set, args.batch_size)?;
     let numbers = numbers(&evaluation, &about.classes, part, set.len());
     if args.json {
         say_json(&numbers)?;

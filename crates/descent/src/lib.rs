@@ -11,6 +11,7 @@ pub mod eval;
 pub mod find_lr;
 pub mod flags;
 pub mod history;
+pub mod inputs;
 pub mod non_finite;
 pub mod objective;
 pub mod predict;
@@ -20,6 +21,7 @@ pub mod recipe;
 pub mod recipes;
 pub mod report;
 pub mod run;
+pub mod sizes;
 pub mod survey;
 pub mod train;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use classifier::output::{ClosedPipe, message, warn};
+use classifier::output::{self, ClosedPipe, message, warn};
 use descent::config_file;
 use descent::signals::{self, Stopped};
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             }
             None => {
                 // One line: what went wrong, and what it was about.
-                warn(format_args!("error: {}", message(&error)));
+                output::error(message(&error));
                 ExitCode::FAILURE
             }
         },

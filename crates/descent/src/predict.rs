@@ -5,13 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use autograd::{Mode, Params, Tape};
+use autograd::{Params, Tape};
 use classifier::model::About;
-use classifier::output::{answer, cut, message, say_json, warn, width};
-use classifier::{are_finite, input, model, shown, softmax};
-use data::{Batch, Dataset, ImageShape, InMemory, Loader, Picture};
+use classifier::output::{self, answer, cut, message, say_json, width};
+use classifier::{Asking, are_finite, model, shown, softmax};
+use data::{ImageShape, InMemory, Picture};
 use foreign_text::{Foreign, shown_path};
-use nn::{Layer, Sequential};
+use nn::Sequential;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -40,8 +40,8 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         shown_path(&args.model)
     );
     let files = files(&args.images)?;
-    let mut network =
-        Network { model: &args.model, net, params, tape: Tape::new(), batch: Batch::new(), about };
+    let asking = Asking { views: args.tta.views(), least_certain: None, normalize: Some(about.normalize()) };
+    let mut network = Network { model: &args.model, net, params, tape: Tape::new(), asking, about };
     let mut n_failed = 0;
     for chunk in files.chunks(BATCH_SIZE) {
         let answers = network.answer(chunk)?;
@@ -55,7 +55,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
                         let (file, error) = (name(file), message(&error));
                         say_json(&json!({ "file": file, "error": error }))?;
                     } else {
-                        warn(format_args!("error: {}", message(&error)));
+                        output::error(message(&error));
                     }
                 }
             }
@@ -70,7 +70,7 @@ struct Network<'a> {
     net: Sequential,
     params: Params,
     tape: Tape,
-    batch: Batch,
+    asking: Asking,
     about: About,
 }
 
@@ -83,14 +83,8 @@ impl Network<'_> {
         let planes: Vec<u8> = read.iter().flatten().flatten().copied().collect();
         let n_images = planes.len() / shape.len();
         let images = InMemory::new(shape, planes, vec![0; n_images], self.about.classes.clone());
-        let mut logits = Vec::new();
-        if !images.is_empty() {
-            let mut loader = Loader::new(&images, BATCH_SIZE).normalize(&self.about.normalize());
-            loader.next_into(&mut self.batch)?;
-            let g = self.tape.begin(&mut self.params, Mode::eval());
-            let answer = self.net.forward(&g, input(&g, &self.batch));
-            logits.extend_from_slice(g.value(answer));
-        }
+        let Self { asking, net, params, tape, .. } = self;
+        let logits = asking.logits(net, params, tape, &images, BATCH_SIZE)?;
         let mut rows = logits.chunks_exact(self.about.classes.len());
         let answer = |read: Result<Vec<u8>>| {
             read?;

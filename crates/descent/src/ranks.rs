@@ -103,6 +103,7 @@ impl Ranks {
             ("--mixup", settings.mixup.is_some()),
             ("--cutmix", settings.cutmix.is_some()),
             ("--accumulate", settings.accumulate > 1),
+            ("--hardest", settings.hardest.is_some()),
         ];
         for (flag, is_set) in needs_others {
             ensure!(

@@ -16,7 +16,7 @@ use slow::Slow;
 
 use crate::checkpoint::Checkpoint;
 use crate::cli::Settings;
-use crate::flags::GroupFlag;
+use crate::flags::{GroupFlag, freezes};
 
 /// The groups of the recipe's tensors in a checkpoint.
 const OPTIMIZER: &str = "optimizer";
@@ -54,7 +54,7 @@ impl Length {
     }
 
     /// The first step that lies this many epochs behind the start.
-    fn step_after(self, epochs: f64) -> u64 {
+    pub fn step_after(self, epochs: f64) -> u64 {
         (epochs * self.steps_per_epoch as f64).ceil() as u64
     }
 }
@@ -111,6 +111,7 @@ impl Recipe {
             };
             description.push(format!("{}{whose}", words(group.rule().rule())));
         }
+        freezes.extend(later_freezes(settings, params, length)?);
         let mut description = format!(
             "{}; {} schedule over {} steps",
             description.join(", "),
@@ -162,7 +163,7 @@ impl Recipe {
             let is_due = step >= *first;
             if is_due {
                 for name in names {
-                    params.freeze(name).expect("the parameters of a group are the network's");
+                    params.freeze(name).expect("what is frozen is the network's");
                 }
             }
             !is_due
@@ -248,6 +249,20 @@ pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
         "sgd" => 0.02,
         _ => 1e-3,
     })
+}
+
+/// What `--freeze-after` holds still, and the steps from which on.
+fn later_freezes(settings: &Settings, params: &Params, length: Length) -> Result<Vec<(u64, Vec<String>)>> {
+    let freezes = freezes(&settings.freeze_after).map_err(Error::msg).context("--freeze-after")?;
+    if freezes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut frozen = params.clone();
+    for path in freezes.iter().flat_map(|(_, paths)| paths) {
+        frozen.freeze(path).context("--freeze-after")?;
+    }
+    ensure!(frozen.n_trainable() > 0, "--freeze-after: nothing is left to train at the end");
+    Ok(freezes.into_iter().map(|(epochs, paths)| (length.step_after(epochs), paths)).collect())
 }
 
 /// The schedule of that name over so many steps. What the flags say of the run's schedule holds for one of the same name.

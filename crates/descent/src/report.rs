@@ -6,6 +6,7 @@ use anyhow::Result;
 use classifier::Evaluation;
 use classifier::output::{cut, warn, width};
 use foreign_text::{Foreign, shown_path};
+use nn::Summary;
 use viz::{Figure, HeatMap, Plot};
 
 use crate::history::Epoch;
@@ -91,23 +92,48 @@ fn with_scores(
     figure.line(name, epochs, &column(history, |e| value(e).unwrap_or(f64::NAN)))
 }
 
+/// The network as a table; where the terminal is narrower, the layers' names, shapes and parameters, as far as they fit.
+pub fn fitted(summary: &Summary, width: usize) -> String {
+    let full = summary.to_string();
+    if full.lines().all(|line| line.chars().count() <= width) {
+        return full;
+    }
+    let name = |layer: &str| layer.split('(').next().unwrap_or_default().to_owned();
+    let rows: Vec<[String; 4]> = summary
+        .rows
+        .iter()
+        .map(|row| [row.path.clone(), name(&row.layer), row.output.to_string(), row.n_params.to_string()])
+        .collect();
+    let widest = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let [w0, w1, w2, w3] = [0, 1, 2, 3].map(widest);
+    let has_shapes = w0 + w1 + w2 + w3 + 6 <= width;
+    let mut text = String::new();
+    for [path, layer, output, n_params] in &rows {
+        let shape = if has_shapes { format!("  {output:w2$}") } else { String::new() };
+        text += &cut(&format!("{path:w0$}  {layer:w1$}{shape}  {n_params:>w3$}"), width);
+        text.push('\n');
+    }
+    text + full.lines().last().unwrap_or_default()
+}
+
 /// The summary of a run: how good it became, class by class, and where its files are, among them a model that can be
 /// used if it `has_model`.
 pub fn summary(
     out: &Path,
     judged: &Evaluation,
     classes: &[String],
-    history: &[Epoch],
+    [training_seconds, total_seconds]: [f64; 2],
     part: &str,
     has_model: bool,
 ) -> String {
     let score = judged.score();
     let mut text = format!(
-        "\n{} accuracy {:.2} %, loss {:.4}, after {} of training\n\n",
+        "\n{} accuracy {:.2} %, loss {:.4}, after {} of training, {} in all\n\n",
         capitalized(part),
         score.accuracy,
         score.loss,
-        duration(history.iter().map(|e| e.seconds).sum())
+        duration(training_seconds),
+        duration(total_seconds)
     );
     text += &class_bars(judged, classes);
     if judged.n_non_finite() > 0 {
@@ -118,7 +144,7 @@ pub fn summary(
         text += &format!("\n  model     {out}/model.safetensors");
     }
     text += &format!(
-        "\n  history   {out}/history.csv\n  settings  {out}/config.json\n  \
+        "\n  history   {out}/history.csv\n  settings  {out}/config.json\n  result    {out}/result.json\n  \
          figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n"
     );
     if has_model {

@@ -58,6 +58,14 @@ pub fn processor() -> String {
     format!("{}, {used} (of {}; {SIMD_VARIABLE} chooses)", std::env::consts::ARCH, available.join(", "))
 }
 
+/// What the processor calls itself, or its family where it cannot be asked.
+pub fn name_of_processor() -> String {
+    let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = known.lines().find(|line| line.starts_with("model name"));
+    let name = line.and_then(|line| line.split_once(':')).map(|(_, name)| name.trim());
+    name.unwrap_or(std::env::consts::ARCH).to_owned()
+}
+
 /// As many threads as the machine runs at once.
 pub fn n_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)

@@ -59,9 +59,16 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         "--patience needs --val: without images to validate there is nothing to be patient about"
     );
     let epochs = epochs.unwrap_or(images.default_epochs);
+    let watches_test = session.watch_test.unwrap_or(images.watches_test());
+    ensure!(
+        !(watches_test && images.test.is_empty()),
+        "--watch-test: {} have no images to test on",
+        images.name
+    );
     let length = Length::of(&start.args.settings, epochs, training.len())?;
 
-    let mut run = Run::new(&start, folder, &images, &training, length, validates, ranks.clone())?;
+    let mut run =
+        Run::new(&start, folder, &images, &training, length, validates, ranks.clone())?.since(started);
     let mut train_loader = run.training_loader(&training);
     let mut validation_loader = run.loader(validation);
     let mut test_loader = run.loader(&images.test);
@@ -116,7 +123,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
                 false => None,
                 true => Some(run.evaluate(&mut validation_loader)?.score()),
             },
-            test: match images.watches_test() {
+            test: match watches_test {
                 false => None,
                 true => Some(run.evaluate(&mut test_loader)?.score()),
             },
@@ -157,20 +164,23 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         (true, false) => ("training", &training),
     };
     let judged = run.evaluate_in_views(judged)?;
+    let mut result = run.result(&judged, part);
+    run.save_result(&result)?;
     let classes = images.train.class_names();
     if ranks.is_first() {
         report::draw(run.out(), run.history(), &judged, classes, part)?;
     }
-    run.save_config(Some(started.elapsed().as_secs_f64()))?;
+    let seconds = run.total_seconds();
+    run.save_config(Some(seconds))?;
     if session.json {
-        let score = judged.score();
-        event(&json!({
-            "event": "end", "part": part, "loss": score.loss, "accuracy": score.accuracy / 100.0,
-            "seconds": started.elapsed().as_secs_f64(), "out": run.out().to_string_lossy(),
-        }))?;
+        result["event"] = "end".into();
+        result["seconds"] = seconds.into();
+        result["out"] = run.out().to_string_lossy().into();
+        event(&result)?;
     }
     let has_model = run.weights_are_finite();
-    say(report::summary(run.out(), &judged, classes, run.history(), part, has_model).trim_end())?;
+    let times = [run.training_seconds(), seconds];
+    say(report::summary(run.out(), &judged, classes, times, part, has_model).trim_end())?;
     run.check_end(&judged)
 }
 

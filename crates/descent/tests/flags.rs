@@ -82,6 +82,14 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--tta-share", &["1.1", "-0.1"], "from 0 to 1"),
     ("train", "--epochs", &["0", "1000001", "-1", "x"], "from 1 to 1000000"),
     ("train", "--batch-size", &["0", "-1", "1.5", ""], "at least 1"),
+    (
+        "train",
+        "--freeze-after",
+        &["whiten", "6=", "x=whiten", "0=whiten", "6=a,,b"],
+        "as in 6=whiten,layers.0",
+    ),
+    ("train", "--resize-until", &["16", "3=0", "0=16", "3=x", "3=16,3=24"], "as in 3=16,6=24"),
+    ("train", "--hardest", &["0", "1.1", "-1", "nan"], "above 0, to 1"),
     ("train", "--optimizer", &["adm", "", "Adam"], "there are sgd, asgd"),
     ("train", "--schedule", &["stairs", ""], "there are constant"),
     ("train", "--momentum", &["1", "-0.1", "nan", "inf"], "at least 0 and below 1"),
@@ -102,6 +110,7 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("find-lr", "--from", &["0", "-1"], "above 0"),
     ("find-lr", "--to", &["0", "x"], "above 0"),
     ("find-lr", "--steps", &["9", "100001"], "from 10 to 100000"),
+    ("train", "--watch-test", &["maybe"], "true, false"),
     ("train", "--labels", &["medium", ""], "fine, coarse"),
     ("train", "--image-size", &["7", "1025", "x"], "from 8 to 1024"),
     ("train", "--threads", &["0", "1025", "-1"], "from 1 to 1024"),
@@ -116,6 +125,9 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("data", "--image-size", &["7", "1025"], "from 8 to 1024"),
     ("eval", "--batch-size", &["0"], "at least 1"),
     ("eval", "--threads", &["0", "1025"], "from 1 to 1024"),
+    ("eval", "--tta", &["all"], "none, mirror, mirror-shift"),
+    ("eval", "--tta-share", &["1.1", "-0.1"], "from 0 to 1"),
+    ("predict", "--tta", &["all"], "none, mirror, mirror-shift"),
     ("predict", "--top", &["0", "-1"], "at least 1"),
 ];
 
@@ -129,6 +141,7 @@ const SWITCHES: &[&str] = &[
     "--bias-correction",
     "--normalize",
     "--drop-last",
+    "--watch-test",
 ];
 
 /// Names and paths: what they take is known when they are looked up.

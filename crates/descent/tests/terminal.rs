@@ -7,14 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::pictures::photographs;
-use common::{descent, short_failure, tiny_cifar};
+use common::{descent, short_failure, stdout, tiny_cifar};
 use serde_json::Value;
 use tempfile::TempDir;
-
-fn stdout(folder: &Path, args: &[&str]) -> String {
-    let assert = descent(folder).args(args).assert().success();
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
-}
 
 fn folder_with_data() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -79,6 +74,26 @@ fn a_pipe_that_is_closed_is_no_error() {
     }
     // Nobody listens, and the run goes to its end.
     assert!(folder.path().join("b/confusion.png").exists());
+}
+
+/// What goes wrong with a flag says clap, the rest the program: in the same colours, where there are any.
+#[test]
+fn errors_have_the_colours_of_clap() {
+    let folder = TempDir::new().unwrap();
+    let said = |args: &[&str], variable: &str| {
+        let output = descent(folder.path()).args(args).env(variable, "1").output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let [of_clap, of_ours] = [&["eval", "--modal", "x"][..], &["eval", "--model", "nowhere"]];
+    let colored = said(of_clap, "CLICOLOR_FORCE");
+    let prefix = colored.split_inclusive("error:\u{1b}[0m ").next().unwrap();
+    assert!(prefix.starts_with('\u{1b}') && prefix.len() < 30, "{colored:?}");
+    let colored = said(of_ours, "CLICOLOR_FORCE");
+    assert!(colored.starts_with(prefix) && colored.contains("nowhere"), "{colored:?}");
+    for plain in [said(of_ours, "NO_COLOR"), said(of_ours, "UNUSED")] {
+        assert!(plain.starts_with("error: ") && !plain.contains('\u{1b}'), "{plain:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::pictures::{bmp, photographs};
-use common::{descent, failure, short_failure};
+use common::{descent, failure, short_failure, stdout};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -24,11 +24,6 @@ fn folder_with_photographs() -> TempDir {
     fs::write(dir.join("class 05/cut.bmp"), &whole[..whole.len() / 2]).unwrap();
     fs::copy(dir.join("class 07/1.bmp"), dir.join("class 08/copy.bmp")).unwrap();
     folder
-}
-
-fn stdout(folder: &Path, args: &[&str]) -> String {
-    let assert = descent(folder).args(args).assert().success();
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
 fn lines(folder: &Path, args: &[&str]) -> Vec<Value> {
@@ -326,4 +321,36 @@ fn a_model_of_another_shape_than_it_says_is_refused() {
         let message = failure(folder.path(), &["eval", "--model", "m.safetensors"]);
         assert!(message.contains(expected), "{net}: {message}");
     }
+}
+
+/// A CIFAR-100 of `n` images a part, each of another fine class and of its superclass by the files.
+fn tiny_cifar100(dir: &Path, n: usize) {
+    fs::create_dir(dir).unwrap();
+    for name in ["train.bin", "test.bin"] {
+        let record = |i: usize| {
+            let (coarse, fine) = ((i % 20) as u8, (i % 100) as u8);
+            [coarse, fine].into_iter().chain((0..3072).map(move |at| (at * (i + 1) % 251) as u8))
+        };
+        fs::write(dir.join(name), (0..n).flat_map(record).collect::<Vec<u8>>()).unwrap();
+    }
+}
+
+#[test]
+fn cifar_100_has_a_hundred_classes_or_twenty() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar100(&folder.path().join("hundred"), 40);
+    for (labels, n_classes, first) in [("fine", 100, "apple"), ("coarse", 20, "aquatic_mammals")] {
+        let of = ["--data", "hundred", "--labels", labels];
+        let train = ["train", "--net", "mlp:8", "--epochs", "1", "--batch-size", "8", "--out", labels];
+        let text = stdout(folder.path(), &[&train[..], &of].concat());
+        assert!(text.contains(&format!("CIFAR-100: {n_classes} classes, 32 × 32 in colour")), "{text}");
+        assert!(text.contains("36 images to train on, 4 to validate, 40 to test"), "{text}");
+        let judged = &lines(folder.path(), &[&["eval", "--model", labels, "--json"][..], &of].concat())[0];
+        let classes = judged["classes"].as_array().unwrap();
+        assert_eq!((classes.len(), &classes[0]["class"]), (n_classes, &first.into()));
+        assert_eq!(classes[0]["images"], if labels == "fine" { 1 } else { 2 });
+        assert!(stdout(folder.path(), &["data", "hundred", "--labels", labels]).contains(first));
+    }
+    let other = ["eval", "--data", "hundred", "--labels", "coarse", "--model", "fine"];
+    assert!(short_failure(folder.path(), &other).contains("the network knows apple, "));
 }

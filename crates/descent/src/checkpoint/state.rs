@@ -29,6 +29,9 @@ pub struct State {
     /// Whether the loss runs away.
     #[serde(default)]
     pub divergence: Divergence,
+    /// Seconds since the start, all sessions together; 0 in a state that is older than the count.
+    #[serde(default, with = "exact")]
+    pub total_seconds: f64,
 }
 
 impl Default for State {
@@ -43,6 +46,7 @@ impl Default for State {
             best_step: None,
             trace: keyed_random::HASH_START,
             divergence: Divergence::default(),
+            total_seconds: 0.0,
         }
     }
 }

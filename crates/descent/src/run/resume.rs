@@ -34,6 +34,7 @@ impl Run<'_> {
             self.stopper.resume(optim::Progress { n_epochs, ..checkpoint.stopper }, &best);
         }
         self.state = checkpoint.state.clone();
+        self.seconds_before = self.state.total_seconds;
         self.saved_step = Some(self.state.step);
         loader.seek(self.state.position()).context("the position in the epoch")
     }
@@ -47,6 +48,7 @@ impl Run<'_> {
     /// Writes a checkpoint if all in it is finite, and ends the run if a signal asked for it.
     pub(super) fn save_checkpoint(&mut self) -> Result<()> {
         if self.is_finite()? {
+            self.state.total_seconds = self.total_seconds();
             if self.ranks.is_first() {
                 self.folder.save(&self.checkpoint(), self.args.session.keep)?;
             }
@@ -113,7 +115,8 @@ impl Run<'_> {
         let n_parts = self.n_parts();
         let mode = self.mode(0);
         let g = self.tape.begin(&mut self.params, mode);
-        let loss = g.scalar(self.objective.record(&self.net, &g, &self.batch, 0, n_parts).1);
+        let network = self.sizes.at(self.state.step.saturating_sub(1), &self.net);
+        let loss = g.scalar(self.objective.record(network, &g, &self.batch, 0, n_parts).1);
         (!loss.is_finite()).then(|| format!("with the new weights the loss is {loss}"))
     }
 

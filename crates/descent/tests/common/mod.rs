@@ -39,6 +39,28 @@ pub fn descent(folder: &Path) -> Command {
     command
 }
 
+/// What a command that must succeed prints.
+pub fn stdout(folder: &Path, args: &[&str]) -> String {
+    let assert = descent(folder).args(args).assert().success();
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+/// The airbench94 recipe on the tiny data of 16 images a file and with narrow blocks: 80 images in batches of 24, so that 8 are
+/// left out of an epoch of 3 steps.
+pub const AIRBENCH: &[&str] = &[
+    "train",
+    "--data",
+    "data",
+    "--recipe",
+    "airbench94",
+    "--batch-size",
+    "24",
+    "--whiten",
+    "30",
+    "--net",
+    "airbench:8,16,12",
+];
+
 /// Runs a command that must fail, and gives back what it says: an error of one or two lines.
 pub fn failure(folder: &Path, args: &[&str]) -> String {
     let output = descent(folder).args(args).output().unwrap();
@@ -96,6 +118,7 @@ impl Outcome {
             (epoch.seconds, epoch.images_per_second) = (0.0, 0.0);
         }
         checkpoint.state.sums.seconds = 0.0;
+        checkpoint.state.total_seconds = 0.0;
         let history = fs::read_to_string(out.join("history.csv")).unwrap();
         let untimed = |line: &str| {
             let is_time = |(idx, _): &(usize, &str)| *idx == 6 || *idx == 7;

@@ -1,0 +1,166 @@
+//! The flags of the commands beside `train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use classifier::ranges::{at_least_one, positive, threads, within};
+
+use super::settings::recipe;
+use super::{DataArgs, SizeArgs, TrainArgs};
+use crate::flags::{ViewFlags, ViewsFlag};
+
+/// What `descent recipes` takes.
+#[derive(Clone, Debug, Args)]
+pub struct RecipesArgs {
+    /// The recipe to print [default: the names of all]
+    #[arg(value_name = "NAME", value_parser = recipe)]
+    pub name: Option<String>,
+}
+
+/// The flags of `descent eval`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent eval --model runs/2026-01-31-120000/model.safetensors")]
+pub struct EvalArgs {
+    /// Weights to evaluate: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+
+    /// Where the images are.
+    #[command(flatten)]
+    pub data: DataArgs,
+
+    /// Which of them [default: test, or val where there is no test set, or all]
+    #[arg(long, value_name = "PART", value_parser = ["train", "val", "test"])]
+    pub part: Option<String>,
+
+    /// In which views images are seen.
+    #[command(flatten)]
+    pub views: ViewFlags,
+
+    /// Folder for the numbers and figures [default: evaluation/ beside the weights]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Print one object of JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+
+    /// Images in a step
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub batch_size: usize,
+
+    /// Threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+/// The flags of `descent predict`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent predict cat.png --model runs/2026-01-31-120000 --top 5
+  descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
+pub struct PredictArgs {
+    /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or - for an image
+    /// on standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
+
+    /// Weights: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
+    #[arg(long, value_name = "PATH")]
+    pub model: PathBuf,
+
+    /// Views of an image whose answers are averaged: as it is, its mirror image too, or six
+    #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
+    pub tta: ViewsFlag,
+
+    /// Print an object of JSON for each image, a line each: file, class, probability, classes
+    #[arg(long)]
+    pub json: bool,
+
+    /// How many classes to print
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
+    pub top: usize,
+}
+
+/// The flags of `descent find-lr`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Example:
+  descent find-lr --data photos --optimizer sgd --momentum 0.9"
+)]
+pub struct FindLrArgs {
+    /// Learning rate of the first step
+    #[arg(long, value_name = "X", default_value_t = 1e-6, value_parser = positive)]
+    pub from: f64,
+
+    /// Learning rate of the last step
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
+    pub to: f64,
+
+    /// Steps, one batch each
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<10, 100_000>)]
+    pub steps: usize,
+
+    /// The run that a learning rate is looked for.
+    #[command(flatten)]
+    pub train: TrainArgs,
+}
+
+/// The argument of `descent completions`.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent completions bash > ~/.local/share/bash-completion/completions/descent")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// The argument of `descent man`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Example:
+  descent man train | man -l -")]
+pub struct ManArgs {
+    /// The command whose page it is [default: the page of the program]
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+/// The flags of `descent data`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  descent data photos --out photos-survey
+  descent data photos --clear-cache")]
+pub struct DataCommand {
+    /// What --data of the other commands takes
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+
+    /// The classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
+    pub labels: String,
+
+    /// The column of a CSV file that says the class
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    pub label_column: String,
+
+    /// What a folder's images become.
+    #[command(flatten)]
+    pub size: SizeArgs,
+
+    /// Folder for the figure of samples [default: none is drawn]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Remove the decoded images that are kept in the folder, and do nothing else
+    #[arg(long)]
+    pub clear_cache: bool,
+}

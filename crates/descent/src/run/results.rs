@@ -1,0 +1,188 @@
+//! What a run leaves in its folder beside checkpoints: weights, history, settings, and what it came to.
+
+use anyhow::{Context, Result, ensure};
+use classifier::{Evaluation, model};
+use data::{Dataset, Loader};
+use foreign_text::shown_path;
+use optim::Verdict;
+use serde_json::{Value, json};
+
+use super::Run;
+use crate::cli::Settings;
+use crate::config_file::RUN;
+use crate::flags::ViewsFlag;
+use crate::history::{self, Epoch};
+use crate::recipe::learning_rate;
+use crate::shell;
+
+const MODEL: &str = "model.safetensors";
+
+const HISTORY: &str = "history.csv";
+
+const CONFIG: &str = "config.json";
+
+const RESULT: &str = "result.json";
+
+impl Run<'_> {
+    /// Writes what the run computes, every value that it has by default too, and where and when it does so.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_config(&self, seconds: Option<f64>) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
+        let mut args = self.args.clone();
+        args.settings.epochs = Some(self.epochs);
+        args.settings.lr = Some(learning_rate(&self.args.settings, self.adam_lr));
+        args.session.out = Some(self.folder.path().to_owned());
+        let mut record = serde_json::to_value(args).expect("flags are JSON");
+        record[RUN] = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "processor": shell::processor(),
+            "threads": rayon::current_num_threads(),
+            "ranks": self.ranks.size(),
+            "started": humantime::format_rfc3339_seconds(self.started).to_string(),
+            "seconds": seconds,
+            "data_sha256": self.config.data(),
+        });
+        self.write(CONFIG, &serde_json::to_string_pretty(&record).expect("flags are JSON"))
+    }
+
+    /// The network on a set of images, in evaluation mode, with the averaged weights where there are any.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn evaluate(&mut self, loader: &mut Loader<'_>) -> Result<Evaluation> {
+        let n_classes = self.about.classes.len();
+        self.with_average(|run| {
+            let Self { net, params, eval_tape, ranks, .. } = run;
+            let whole = |own: &[f32], n_images| ranks.gather(own, n_images, n_classes);
+            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &whole)
+        })
+    }
+
+    /// The last evaluation, in as many views as `--tta` says.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn evaluate_in_views(&mut self, images: &dyn Dataset) -> Result<Evaluation> {
+        let Settings { views, batch_size, .. } = self.args.settings;
+        if views.tta == ViewsFlag::None {
+            return self.evaluate(&mut self.loader(images));
+        }
+        let asking = views.asking(self.normalize.as_ref());
+        asking.evaluate(&self.net, &mut self.params, &mut self.eval_tape, images, batch_size)
+    }
+
+    /// What the run has come to: `judged` on the set `part`, how long it took to train and in all, and on what.
+    pub fn result(&self, judged: &Evaluation, part: &str) -> Value {
+        let score = judged.score();
+        json!({
+            "part": part, "loss": score.loss, "accuracy": score.accuracy / 100.0, "seed": self.args.settings.seed,
+            "epochs": self.state.epoch, "steps": self.state.step, "training_seconds": self.training_seconds(),
+            "total_seconds": self.total_seconds(), "processor": shell::name_of_processor(),
+            "threads": rayon::current_num_threads(), "ranks": self.ranks.size(),
+        })
+    }
+
+    /// Seconds of training, evaluation and all else not counted.
+    pub fn training_seconds(&self) -> f64 {
+        self.state.history.iter().map(|epoch| epoch.seconds).sum()
+    }
+
+    /// Writes what the run has come to.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_result(&self, result: &Value) -> Result<()> {
+        self.write(RESULT, &serde_json::to_string_pretty(result).expect("numbers and names are JSON"))
+    }
+
+    /// Writes a file in the run's folder, if this is the process that writes.
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
+        let path = self.folder.path().join(name);
+        atomic_file::write(&path, text.as_bytes())
+            .with_context(|| format!("cannot write {}", shown_path(&path)))
+    }
+
+    /// Records what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
+    ///
+    /// # Errors
+    /// When a file cannot be written, the weights are not finite, or a signal asks to stop.
+    pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
+        self.state.history.push(measured);
+        // The history is kept of a run, too, that ends here because its weights are not finite.
+        let is_finite = self.is_finite();
+        if matches!(is_finite, Ok(true)) {
+            self.with_average(|run| run.save_model())?;
+        }
+        self.save_history()?;
+        is_finite?;
+        let mut is_best = false;
+        if let Some(score) = measured.validation {
+            let verdict = self.with_average(|run| run.stopper.observe(score.loss, run.params.values()));
+            is_best = verdict == Verdict::Improved;
+        }
+        if is_best {
+            self.state.best_step = Some(self.state.step);
+        }
+        if is_best || self.is_over(epochs) || self.is_checkpoint_due(true) {
+            self.save_checkpoint()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Leaves the final weights: the best by the validation split, else the average, else the last. Writes them where
+    /// the last epoch has written others, and model and history where a resumed run finds them missing. Returns the
+    /// epoch of the best, from 1.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn take_final_weights(&mut self) -> Result<Option<u64>> {
+        self.recipe.take_average(&mut self.params);
+        let best = self.stopper.best_epoch();
+        if best.is_some() {
+            self.stopper.restore_best(self.params.values_mut());
+        }
+        let is_missing = |name| !self.folder.path().join(name).exists();
+        if (best.is_some() || is_missing(MODEL)) && self.weights_are_finite() {
+            self.save_model()?;
+        }
+        if is_missing(HISTORY) {
+            self.save_history()?;
+        }
+        Ok(best.map(|best| best + 1))
+    }
+
+    /// Whether the run has come to a network that can be used.
+    ///
+    /// # Errors
+    /// When its final weights, or its answers in their evaluation, are NaN or infinite.
+    pub fn check_end(&self, test: &Evaluation) -> Result<()> {
+        ensure!(
+            self.weights_are_finite(),
+            "the run has ended with weights that are NaN or infinite and were not saved; {}",
+            self.way_on()
+        );
+        test.check_finite().with_context(|| format!("the run has ended, but {}", self.way_on()))
+    }
+
+    fn save_model(&self) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
+        model::save(&self.folder.path().join(MODEL), &self.params, &self.about)
+    }
+
+    fn save_history(&self) -> Result<()> {
+        if !self.ranks.is_first() {
+            return Ok(());
+        }
+        history::write_csv(&self.folder.path().join(HISTORY), &self.state.history)
+    }
+}

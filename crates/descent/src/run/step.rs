@@ -1,0 +1,185 @@
+//! The training step and the epoch: what a run does most of the time.
+
+use std::mem;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use autograd::Mode;
+use classifier::output::{self, warn};
+use data::Loader;
+use optim::{Norm, check_finite, clip_norm};
+
+use super::Run;
+use crate::checkpoint::{State, Sums};
+use crate::cli::ReductionFlag;
+use crate::inputs::part_of;
+use crate::non_finite::{NonFinite, OnNan};
+use crate::progress::EpochBar;
+
+impl Run<'_> {
+    /// Trains to the end of the current epoch.
+    ///
+    /// # Errors
+    /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is not finite,
+    /// or a signal asks to stop.
+    pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
+        let epoch = self.state.epoch + 1;
+        let label = format!("epoch {epoch:>2}/{epochs}");
+        let n_epochs_left = epochs.saturating_sub(epoch as u64);
+        let mut bar =
+            EpochBar::new(label, loader.n_batches(), self.state.batch, n_epochs_left, output::width());
+        let mut started = Instant::now();
+        while loader.next_into(&mut self.batch)? {
+            let (loss, n_right, anomaly) = self.train_step();
+            self.update(loss, n_right, anomaly)?;
+            self.state.set_position(loader.position());
+            bar.step(self.batch.whole_indices().len(), self.state.sums.mean_of_batches());
+            if self.is_checkpoint_due(false) {
+                self.state.sums.seconds += started.elapsed().as_secs_f64();
+                self.save_checkpoint()?;
+                started = Instant::now();
+            }
+        }
+        self.state.set_position(loader.position());
+        self.state.sums.seconds += started.elapsed().as_secs_f64();
+        let sums = mem::take(&mut self.state.sums);
+        ensure!(!sums.is_empty(), "every step of epoch {epoch} was skipped. Try a smaller --lr");
+        if sums.n_non_finite > 1 {
+            warn(format_args!("warning: {} steps of epoch {epoch} had NaN or infinity", sums.n_non_finite));
+        }
+        Ok(sums)
+    }
+
+    /// Forward and backward: the gradient of the batch's loss lands in the parameters. Returns the mean loss, how many
+    /// images were classified right, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
+    fn train_step(&mut self) -> (f32, usize, Option<String>) {
+        self.recipe.before_step(&mut self.params, self.state.step);
+        self.prepare_examples();
+        let n_parts = self.n_parts();
+        let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
+        for part in 0..n_parts {
+            let mode = self.mode(part);
+            let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
+            let mut g = self.tape.begin(&mut self.params, mode);
+            let network = self.sizes.at(self.state.step, &self.net);
+            let (logits, loss) = self.objective.record(network, &g, &self.batch, part, n_parts);
+            right += n_right(g.value(logits), self.objective.labels(&self.batch, part, n_parts));
+            g.backward(loss);
+            sum += g.scalar(loss);
+            anomaly = anomaly.or_else(|| g.anomaly().map(String::from));
+        }
+        if let Some(limit) = self.args.settings.clip_norm {
+            clip_norm(&mut self.params, limit, Norm::L2);
+        }
+        (self.per_image(sum), self.ranks.sum(right, self.n_images()), anomaly)
+    }
+
+    /// Finds the examples that the step is taken on: those of the batch, or the hardest of them.
+    fn prepare_examples(&mut self) {
+        self.objective.prepare(&self.batch, self.state.step);
+        let Some(share) = self.args.settings.hardest else { return };
+        let g = self.eval_tape.begin(&mut self.params, Mode::eval());
+        let network = self.sizes.at(self.state.step, &self.net);
+        let losses = self.objective.losses(network, &g, &self.batch);
+        self.objective.keep_hardest(&self.batch, g.value(losses), share);
+    }
+
+    /// The mean loss of a batch, of what the flags make of it.
+    fn per_image(&self, loss: f32) -> f32 {
+        match self.args.settings.reduction {
+            ReductionFlag::Mean => loss,
+            ReductionFlag::Sum => loss / self.n_images() as f32,
+        }
+    }
+
+    /// How part `part` of the batch of the current step is trained on.
+    pub(super) fn mode(&self, part: usize) -> Mode {
+        let mode = Mode::train(self.args.settings.seed, self.state.step);
+        // Several parts, one after the other, are batches of their own, and all is here.
+        let (start, end) = part_of(self.n_images(), part, self.n_parts());
+        let mode = self.ranks.mode(mode, end - start);
+        if part == 0 { mode } else { mode.micro_batch(part as u64).accumulate() }
+    }
+
+    /// How many images the step is taken on, here and in other processes.
+    pub(super) fn n_images(&self) -> usize {
+        match self.args.settings.hardest {
+            Some(_) => self.objective.n_examples(),
+            None => self.batch.whole_indices().len(),
+        }
+    }
+
+    /// The parts in which a batch is computed, one after the other.
+    pub(super) fn n_parts(&self) -> usize {
+        self.args.settings.accumulate.min(self.n_images())
+    }
+
+    /// Trains on the next batch at this learning rate, and returns its loss from before.
+    ///
+    /// # Errors
+    /// When the data can no longer be read.
+    pub fn step_at(&mut self, lr: f64, loader: &mut Loader<'_>) -> Result<f32> {
+        if !loader.next_into(&mut self.batch)? {
+            loader.next_into(&mut self.batch)?;
+        }
+        let (loss, ..) = self.train_step();
+        self.recipe.step_at(&mut self.params, lr);
+        self.state.step += 1;
+        Ok(loss)
+    }
+
+    /// Moves the parameters along the gradient, or does what `--on-nan` says.
+    fn update(&mut self, loss: f32, n_right: usize, anomaly: Option<String>) -> Result<()> {
+        self.state.extend_trace(&self.batch, loss);
+        if let Some(first) = self.state.divergence.observe(loss) {
+            warn(format_args!(
+                "warning: the run diverges: for twenty steps, up to step {}, the loss has been above three times its first \
+                 value of {first:.3} (now {loss:.3}). A smaller --lr may help",
+                self.state.step + 1
+            ));
+        }
+        let non_finite = NonFinite::find(loss, check_finite(&self.params), anomaly);
+        if let Some(non_finite) = &non_finite {
+            self.report(non_finite)?;
+        }
+        if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
+            let learning_rate = self.recipe.update(&mut self.params, self.state.step);
+            self.state.sums.add(loss.into(), self.n_images(), n_right, learning_rate);
+        }
+        self.state.step += 1;
+        Ok(())
+    }
+
+    /// Ends the run because of NaN or infinity, or warns of the first time in an epoch.
+    fn report(&mut self, non_finite: &NonFinite) -> Result<()> {
+        let State { step, epoch, batch, .. } = self.state;
+        let place = format!("step {} (epoch {}, batch {})", step + 1, epoch + 1, batch + 1);
+        self.state.sums.n_non_finite += 1;
+        match self.args.session.on_nan {
+            OnNan::Stop => {
+                bail!("training stopped at {place}: {non_finite}; {}, or --on-nan skip", self.way_on())
+            }
+            OnNan::Skip if self.state.sums.n_non_finite == 1 => {
+                warn(format_args!("warning: skipping {place}: {non_finite}"))
+            }
+            OnNan::Continue if self.state.sums.n_non_finite == 1 => {
+                warn(format_args!("warning: continuing at {place}: {non_finite}"))
+            }
+            OnNan::Skip | OnNan::Continue => {}
+        }
+        Ok(())
+    }
+}
+
+/// How many answers have the largest logit at their label. One with NaN has none.
+fn n_right(logits: &[f32], labels: &[u32]) -> usize {
+    if labels.is_empty() {
+        return 0;
+    }
+    let rows = logits.chunks_exact(logits.len() / labels.len());
+    let is_right = |(row, label): &(&[f32], &u32)| {
+        let (right, label) = (row[**label as usize], **label);
+        (0_u32..).zip(*row).all(|(class, &z)| if class < label { z < right } else { z <= right })
+    };
+    rows.zip(labels).filter(is_right).count()
+}

@@ -1,0 +1,105 @@
+//! Smaller images in the early epochs: what a step costs goes with their area.
+
+use anyhow::{Context, Error, Result, ensure};
+use autograd::{Graph, Params, Var};
+use classifier::Images;
+use nn::{Layer, Sequential};
+use tensor::interpolate::{Interpolation, ResizeTo};
+
+use crate::cli::Settings;
+use crate::flags::resizes;
+use crate::recipe::Length;
+
+/// A network, and the size to which images are brought in front of it.
+#[derive(Clone, Copy)]
+pub struct Network<'a> {
+    net: &'a Sequential,
+    size: Option<[usize; 2]>,
+}
+
+impl<'a> Network<'a> {
+    /// For images as they are.
+    pub fn new(net: &'a Sequential) -> Self {
+        Self { net, size: None }
+    }
+
+    /// The answers to images `[n, h, w, c]` of any size, `[n, n_classes]`.
+    pub fn forward(self, g: &Graph<'_>, images: Var) -> Var {
+        let images = match self.size {
+            None => images,
+            Some(size) => {
+                g.interpolate(images, ResizeTo::Size(size), Interpolation::Bilinear { align_corners: false })
+            }
+        };
+        self.net.forward(g, images)
+    }
+}
+
+/// The sizes of a run before images have their own, each with the network as it is for them.
+pub struct Sizes(Vec<Phase>);
+
+struct Phase {
+    /// The first step behind it.
+    end: u64,
+    size: [usize; 2],
+    net: Sequential,
+}
+
+impl Sizes {
+    /// What `--resize-until` asks for, for a network with these parameters.
+    ///
+    /// # Errors
+    /// When the examples are no images, a size is none, or the network has other parameters for it.
+    pub fn new(settings: &Settings, params: &Params, images: &Images, length: Length) -> Result<Self> {
+        let Some(text) = &settings.resize_until else { return Ok(Self(Vec::new())) };
+        let shape = images.input_shape();
+        ensure!(
+            !images.train.image_shape().is_empty(),
+            "--resize-until is for images, and these are rows of numbers"
+        );
+        let phase = |(epochs, height): (f64, usize)| -> Result<Phase> {
+            ensure!(
+                height < shape.height,
+                "--resize-until: {height} pixels, expected fewer than the {} of an image",
+                shape.height
+            );
+            // The shape of an image stays as far as pixels allow.
+            let width = (height * shape.width).div_ceil(shape.height);
+            let small = data::ImageShape { height, width, ..shape };
+            let net = settings.net.network(small, images.train.class_names().len(), settings.dropout as f32);
+            let (net, own) =
+                nn::build(net.context("--resize-until")?.fuse(!settings.no_fusion), settings.seed);
+            let same = |(a, b): (&autograd::Entry, &autograd::Entry)| a.name == b.name && a.shape == b.shape;
+            let is_same = own.entries().len() == params.entries().len()
+                && own.entries().iter().zip(params.entries()).all(same);
+            ensure!(
+                is_same,
+                "--resize-until: the network {} has other parameters for images of {height} × {width} than for those of \
+                 {} × {}. One that ends in a pool over the whole image fits: airbench94, depthwise, resnet20, resnet18",
+                settings.net,
+                shape.height,
+                shape.width
+            );
+            Ok(Phase { end: length.step_after(epochs), size: [height, width], net })
+        };
+        let phases = resizes(text).map_err(Error::msg).context("--resize-until")?;
+        phases.into_iter().map(phase).collect::<Result<_>>().map(Self)
+    }
+
+    /// The network that a step goes through, `full` where images have their own size by then.
+    pub fn at<'a>(&'a self, step: u64, full: &'a Sequential) -> Network<'a> {
+        match self.0.iter().find(|phase| step < phase.end) {
+            Some(Phase { size, net, .. }) => Network { net, size: Some(*size) },
+            None => Network::new(full),
+        }
+    }
+
+    /// What is done, in a line for each size.
+    pub fn describe(&self) -> String {
+        let line = |phase: &Phase| {
+            let Phase { end, size: [height, width], .. } = phase;
+            format!("images of {height} × {width} up to step {end}\n")
+        };
+        self.0.iter().map(line).collect()
+    }
+}
