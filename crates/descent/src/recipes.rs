@@ -12,9 +12,11 @@ use crate::cli::{Cli, Command, TrainArgs};
 use crate::config_file::expanded;
 
 /// Name and text of each recipe. A line is a flag with its value, or a remark behind `#`.
-pub const RECIPES: [(&str, &str); 2] = [
+pub const RECIPES: [(&str, &str); 4] = [
     ("lecture", include_str!("../recipes/lecture.txt")),
     ("airbench94", include_str!("../recipes/airbench94.txt")),
+    ("airbench94-sgd", include_str!("../recipes/airbench94-sgd.txt")),
+    ("airbench95", include_str!("../recipes/airbench95.txt")),
 ];
 
 /// The text of a recipe.
@@ -112,6 +114,44 @@ mod tests {
             (group("whiten.bias").schedule_epochs, group("whiten.bias").freeze_after),
             (Some(3.0), Some(3.0))
         );
+    }
+
+    /// Against the programs airbench94.py and airbench95.py, whose `kilostep_scale` is 1024 · (1 + 1 / (1 − momentum)).
+    #[test]
+    fn the_recipes_of_sgd_have_the_numbers_of_their_programs() {
+        let scale = 1024.0 * (1.0 + 1.0 / (1.0 - 0.85));
+        for (name, net, epochs, lr, width) in [
+            ("airbench94-sgd", "airbench94", 10, 11.5, 256.0),
+            ("airbench95", "airbench:128,384,384", 15, 10.0, 384.0),
+        ] {
+            let recipe = settings(&["--recipe", name]);
+            assert_eq!(
+                (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
+                (net, Some(epochs), 1024)
+            );
+            let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-12;
+            let (lr, decay) = (lr / scale, 0.0153 * 1024.0 / scale);
+            assert!(close(recipe.lr.unwrap(), lr) && close(recipe.weight_decay, decay / lr), "{name}");
+            let groups = crate::flags::GroupFlag::all(&recipe.group).unwrap();
+            let head = lr * (width / 9.0_f64).powi(2);
+            for (group, expected) in
+                groups.iter().zip([("biases", 64.0 * lr), ("whiten.bias", lr), ("head", head)])
+            {
+                assert_eq!(group.selector, expected.0);
+                let [(what, own_decay)] = &group.hyperparameters[..] else { panic!("{group}") };
+                let own_decay: f64 = own_decay.parse().unwrap();
+                assert!(
+                    close(group.lr.unwrap(), expected.1) && close(own_decay, decay / expected.1),
+                    "{group}"
+                );
+                assert_eq!(what, "weight_decay");
+            }
+            assert_eq!((groups.len(), groups[1].freeze_after), (3, Some(3.0)));
+            // The peak lies behind 23 % of the steps.
+            let n_steps = 48.0 * epochs as f64;
+            let warmup = (recipe.schedule_flags.warmup.unwrap() * 48.0).round();
+            assert_eq!(warmup, (0.23 * n_steps).floor(), "{name}");
+        }
     }
 
     #[test]

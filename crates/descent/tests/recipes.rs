@@ -5,42 +5,23 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Outcome, descent, failure, tiny_cifar};
+use common::pictures::bmp;
+use common::{AIRBENCH, Outcome, failure, stdout, tiny_cifar};
 use descent::recipes::RECIPES;
+use serde_json::Value;
 use tempfile::TempDir;
-
-/// The airbench94 recipe on tiny data and with narrow blocks: 80 images in batches of 24, so that 8 are left out of an epoch
-/// of 3 steps.
-const AIRBENCH: &[&str] = &[
-    "train",
-    "--data",
-    "data",
-    "--recipe",
-    "airbench94",
-    "--batch-size",
-    "24",
-    "--whiten",
-    "30",
-    "--net",
-    "airbench:8,16,12",
-];
-
-fn run(folder: &Path, args: &[&str]) -> String {
-    let assert = descent(folder).args(args).assert().success();
-    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
-}
 
 #[test]
 fn a_recipe_is_printed_as_it_stands_in_its_file() {
     let folder = TempDir::new().unwrap();
-    let names = run(folder.path(), &["recipes"]);
+    let names = stdout(folder.path(), &["recipes"]);
     for (name, text) in RECIPES {
         assert!(names.contains(&format!("{name}: ")), "{names}");
-        let printed = run(folder.path(), &["recipes", name]);
+        let printed = stdout(folder.path(), &["recipes", name]);
         assert!(printed.starts_with(text), "{printed}");
         assert!(printed.contains("parameters") && printed.contains("multiply-adds"), "{printed}");
     }
-    let printed = run(folder.path(), &["recipes", "airbench94"]);
+    let printed = stdout(folder.path(), &["recipes", "airbench94"]);
     assert!(
         printed.contains("1,971,640 parameters") && printed.contains("118,147,360 multiply-adds"),
         "{printed}"
@@ -52,35 +33,42 @@ fn a_recipe_is_printed_as_it_stands_in_its_file() {
 }
 
 #[test]
-fn airbench94_takes_two_steps_with_its_own_network() {
+fn each_recipe_takes_two_steps_with_its_own_network() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 4);
-    let two = [
-        "train",
-        "--data",
-        "data",
-        "--recipe",
-        "airbench94",
-        "--batch-size",
-        "10",
-        "--epochs",
-        "1",
-        "--out",
-        "out",
-    ];
-    let printed = run(folder.path(), &two);
-    assert!(printed.contains("1,971,640 parameters, 288 of them frozen"), "{printed}");
-    assert!(printed.contains("linear schedule over 2 steps"), "{printed}");
-    let config = fs::read_to_string(folder.path().join("out/config.json")).unwrap();
-    for part in [
-        "\"recipe\": \"airbench94\"",
-        "\"net\": \"airbench94\"",
-        "\"batch_size\": 10",
-        "\"whiten\": 5000",
-        "filters: rule=muon",
+    let more = ["--batch-size", "10", "--epochs", "1", "--threads", "2"];
+    for (recipe, printed_parts, config_parts) in [
+        (
+            "lecture",
+            &["620,362 parameters", "constant schedule over 2 steps"][..],
+            &["\"net\": \"lecture\""][..],
+        ),
+        (
+            "airbench94",
+            &["1,971,640 parameters, 288 of them frozen", "linear schedule over 2 steps"],
+            &["\"net\": \"airbench94\"", "\"whiten\": 5000", "filters: rule=muon"],
+        ),
+        (
+            "airbench94-sgd",
+            &["1,971,640 parameters, 288 of them frozen", "lr 0.09375", "look-ahead every 5 steps"],
+            &["\"net\": \"airbench94\"", "\"warmup_start\": 0.2", "biases: lr="],
+        ),
+        (
+            "airbench95",
+            &["288 of them frozen", "lr 0.081522", "look-ahead every 5 steps"],
+            &["\"net\": \"airbench:128,384,384\"", "\"warmup\": 3.44"],
+        ),
     ] {
-        assert!(config.contains(part), "{part} is not in {config}");
+        let args = ["train", "--data", "data", "--recipe", recipe, "--out", recipe];
+        let printed = stdout(folder.path(), &[&args[..], &more].concat());
+        assert!(printed_parts.iter().all(|part| printed.contains(part)), "{printed}");
+        let config = fs::read_to_string(folder.path().join(recipe).join("config.json")).unwrap();
+        let named = format!("\"recipe\": \"{recipe}\"");
+        for part in [&named[..], "\"batch_size\": 10"].iter().chain(config_parts) {
+            assert!(config.contains(part), "{part} is not in {config}");
+        }
     }
+    assert!(RECIPES.iter().all(|(name, _)| folder.path().join(name).exists()), "a recipe is left out");
 }
 
 /// Whole, and in three pieces: groups, schedules, the frozen first layer and look-ahead go on bit for bit.
@@ -89,7 +77,7 @@ fn airbench94_runs_and_resumes_to_the_same_bits() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
     let more = ["--epochs", "4", "--lookahead", "2", "--ema", "0.9", "--threads", "2", "--out"];
-    let printed = run(folder.path(), &[AIRBENCH, &more, &["whole"]].concat());
+    let printed = stdout(folder.path(), &[AIRBENCH, &more, &["whole"]].concat());
     assert!(printed.contains("linear schedule over 12 steps"), "{printed}");
     assert!(printed.contains("muon (lr 0.24") && printed.contains("sgd (lr 0.67"), "{printed}");
     assert!(printed.contains("288 of them frozen"), "{printed}");
@@ -97,17 +85,90 @@ fn airbench94_runs_and_resumes_to_the_same_bits() {
     assert_eq!((whole.checkpoint.state.step, whole.checkpoint.state.epoch), (12, 4));
 
     let every = ["pieces", "--checkpoint-every", "1", "--keep", "20"];
-    run(folder.path(), &[AIRBENCH, &more, &every].concat());
+    stdout(folder.path(), &[AIRBENCH, &more, &every].concat());
     // In the middle of the first epoch, and behind the third, after which the first layer's bias stays.
     for step in [10, 2] {
         let checkpoints = folder.path().join("pieces/checkpoints");
         for later in step + 1..=12 {
             let _ = fs::remove_file(checkpoints.join(format!("step-{later:010}.safetensors")));
         }
-        let printed = run(folder.path(), &[AIRBENCH, &more, &every, &["--resume"]].concat());
+        let printed = stdout(folder.path(), &[AIRBENCH, &more, &every, &["--resume"]].concat());
         assert!(printed.contains(&format!("Resuming from step {step}.")), "{printed}");
         Outcome::of(&folder.path().join("pieces")).assert_same_bits(&whole, &format!("from step {step}"));
     }
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The recipe looks at the test set at the end, the lecture after every epoch, and a flag decides for both.
+#[test]
+fn the_test_set_is_looked_at_as_often_as_the_recipe_or_the_flag_says() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    let watched = |out: &str, flags: &[&str]| {
+        stdout(folder.path(), &[flags, &["--epochs", "2", "--threads", "1", "--out", out]].concat());
+        let history = fs::read_to_string(folder.path().join(out).join("history.csv")).unwrap();
+        let fields: Vec<Vec<&str>> = history.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!((fields.len(), &fields[0][3..5]), (3, &["test_loss", "test_accuracy"][..]));
+        let result = json(&folder.path().join(out).join("result.json"));
+        assert_eq!((&result["part"], &result["epochs"]), (&"test".into(), &2.into()));
+        let n_watched = fields[1..].iter().filter(|row| !row[3].is_empty() && !row[4].is_empty()).count();
+        (
+            n_watched,
+            result["accuracy"].as_f64().unwrap(),
+            fs::read(folder.path().join(out).join("model.safetensors")).unwrap(),
+        )
+    };
+    let lecture = ["train", "--data", "data", "--lr", "0.001", "--batch-size", "16"];
+    let (n_watched, accuracy, model) = watched("airbench", AIRBENCH);
+    assert_eq!(n_watched, 0);
+    let (n_watched, same_accuracy, same_model) =
+        watched("airbench-watched", &[AIRBENCH, &["--watch-test"]].concat());
+    assert_eq!((n_watched, same_accuracy), (2, accuracy));
+    assert!(model == same_model);
+    assert_eq!(watched("lecture", &lecture).0, 2);
+    assert_eq!(watched("lecture-unwatched", &[&lecture[..], &["--watch-test=false"]].concat()).0, 0);
+}
+
+/// What the run was judged by at its end is what `eval` finds in the same views.
+#[test]
+fn a_saved_model_is_judged_in_the_views_of_its_recipe() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    let printed = stdout(folder.path(), &[AIRBENCH, &["--epochs", "2", "--out", "run"]].concat());
+    assert!(printed.contains(" of training, ") && printed.contains(" in all\n"), "{printed}");
+    let result = json(&folder.path().join("run/result.json"));
+    let seconds = |name: &str| result[name].as_f64().unwrap();
+    assert!(0.0 < seconds("training_seconds") && seconds("training_seconds") < seconds("total_seconds"));
+    assert!(result["seed"] == 42 && result["steps"] == 6 && result["processor"].is_string(), "{result}");
+    let judged = |more: &[&str]| {
+        let args = ["eval", "--data", "data", "--model", "run", "--batch-size", "24", "--json"];
+        let judged: Value =
+            serde_json::from_str(&stdout(folder.path(), &[&args[..], more].concat())).unwrap();
+        (judged["loss"].as_f64().unwrap(), judged["accuracy"].as_f64().unwrap())
+    };
+    let (loss, accuracy) = judged(&["--tta", "mirror-shift"]);
+    assert!((loss - result["loss"].as_f64().unwrap()).abs() < 1e-6, "{loss}: {result}");
+    assert_eq!(accuracy, result["accuracy"].as_f64().unwrap());
+    let plain = judged(&[]).0;
+    assert!((plain - loss).abs() > 1e-6, "the views are no views: {plain}");
+    assert_eq!(judged(&["--tta", "mirror-shift", "--tta-share", "0"]).0, plain);
+    assert!(
+        failure(folder.path(), &["eval", "--model", "run", "--tta-share", "0.5"])
+            .contains("--tta-share needs --tta")
+    );
+
+    fs::write(folder.path().join("stripes.bmp"), bmp(16, 16, [250, 120, 10], 3)).unwrap();
+    let probability = |more: &[&str]| {
+        let args = ["predict", "stripes.bmp", "--model", "run", "--json"];
+        let answer: Value =
+            serde_json::from_str(&stdout(folder.path(), &[&args[..], more].concat())).unwrap();
+        answer["probability"].as_f64().unwrap()
+    };
+    let (plain, mirror) = (probability(&[]), probability(&["--tta", "mirror"]));
+    assert!((plain - mirror).abs() > 1e-9, "{plain} {mirror}");
 }
 
 #[test]
@@ -117,7 +178,7 @@ fn the_first_layer_whitens_and_stays_and_its_bias_stops() {
     let weights = |epochs: &str, out: &str| {
         // The rates do not fall, so that only the freezing stops the bias.
         let more = ["--epochs", epochs, "--schedule", "constant", "--threads", "1", "--out", out];
-        run(folder.path(), &[AIRBENCH, &more].concat());
+        stdout(folder.path(), &[AIRBENCH, &more].concat());
         let (_, params, about) =
             classifier::model::load(&folder.path().join(out).join("model.safetensors")).unwrap();
         assert_eq!(about.net.to_string(), "airbench:8,16,12");
@@ -154,14 +215,14 @@ fn every_network_goes_through_train_eval_and_predict() {
         let out = net.replace([':', ','], "-");
         let train =
             ["train", "--data", "data", "--epochs", "1", "--batch-size", "16", "--lr", "0.001", "--net", net];
-        let printed = run(folder.path(), &[&train[..], &["--out", &out]].concat());
+        let printed = stdout(folder.path(), &[&train[..], &["--out", &out]].concat());
         let accuracy =
             printed.split("accuracy ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
         let model = format!("{out}/model.safetensors");
         let (_, _, about) = classifier::model::load(&folder.path().join(&model)).unwrap();
         assert_eq!(about.net.to_string(), net);
-        let evaluated = run(folder.path(), &["eval", "--data", "data", "--model", &model]);
-        let predicted = run(folder.path(), &["predict", "image.png", "--model", &model]);
+        let evaluated = stdout(folder.path(), &["eval", "--data", "data", "--model", &model]);
+        let predicted = stdout(folder.path(), &["predict", "image.png", "--model", &model]);
         assert!(evaluated.contains("accuracy"), "{net} {accuracy}: {evaluated}");
         assert!(predicted.contains('%'), "{net}: {predicted}");
     }
@@ -194,7 +255,7 @@ fn views_of_the_last_evaluation_and_what_does_not_fit_is_refused() {
     }
     let out =
         ["--tta", "mirror", "--tta-share", "0.5", "--cutout", "8", "--brightness", "0.1", "--out", "out"];
-    run(folder.path(), &[&train[..], &out].concat());
+    stdout(folder.path(), &[&train[..], &out].concat());
     let config = fs::read_to_string(folder.path().join("out/config.json")).unwrap();
     for part in ["\"net\": \"lecture\"", "\"cutout\": 8", "\"tta\": \"mirror\"", "\"recipe\": null"] {
         assert!(config.contains(part), "{config}");
@@ -221,7 +282,7 @@ fn fine_tuning_takes_a_file_holds_parts_still_and_replaces_the_head() {
         "--out",
         "out",
     ];
-    let printed = run(folder.path(), &[&train[..], &tune].concat());
+    let printed = stdout(folder.path(), &[&train[..], &tune].concat());
     let sentence = "The last layer, fc, begins anew for these classes: fc.weight is [7, 64] in seven.safetensors, and [10, 64] here.";
     assert!(printed.contains(sentence), "{printed}");
     let (_, tuned, _) = classifier::model::load(&folder.path().join("out/model.safetensors")).unwrap();
