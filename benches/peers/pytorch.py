@@ -1,11 +1,13 @@
 """PyTorch at the same work as every other driver; the requests are described in benches/protocol/README.md.
 
-    pytorch.py --cifar FOLDER --mode eager|channels-last|fused|compile|foreach
+    pytorch.py --cifar FOLDER --mode eager|channels-last|fused|compile|bf16|bf16-compile|foreach
 
 eager          as the lecture writes it
-channels-last  images and weights in NHWC order, Adam as it comes
+channels-last  images and weights in NHWC order, the optimizer as it comes
 fused          channels-last, and the fused implementation of the optimizer
-compile        torch.compile of the network with its loss; for inference with frozen weights
+compile        fused, and torch.compile of the network with its loss; for inference with frozen weights
+bf16           fused, forward and loss under torch.autocast in bfloat16
+bf16-compile   the two together
 foreach        the optimizer's `foreach` implementation; updates only
 """
 
@@ -15,6 +17,9 @@ import math
 import os
 import sys
 import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +27,12 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+
+NN = Path(__file__).parents[2] / "crates/nn"
+sys.path += [str(NN / "tests/pytorch"), str(NN / "examples/twins")]
+from airbench import Muon  # noqa: E402
+from networks import airbench94, depthwise, resnet18_small  # noqa: E402
+from transformer import CONTEXT, CharacterModel  # noqa: E402
 
 RECORD_BYTES = 3073
 NETWORKS = {  # work: (convolution channels, linear features, dropout, learning rate, weight decay)
@@ -32,12 +43,42 @@ NETWORKS = {  # work: (convolution channels, linear features, dropout, learning 
     "mlp-train": ([], [784, 512, 512, 10], 0.0, 0.001, 0.0),
     "tiny-train": ([], [16, 20, 21, 10], 0.0, 0.001, 0.0),
 }
-MODES = {  # mode: the families of work in which it differs from eager
-    "eager": ["cnn", "mlp", "tiny", "conv", "optimizer", "tensor"],
-    "channels-last": ["cnn", "conv"],
-    "fused": ["cnn", "mlp", "tiny", "optimizer"],
-    "compile": ["cnn", "mlp", "tiny"],
-    "foreach": ["optimizer"],
+MODELS = {
+    "airbench94": airbench94,
+    "resnet18": resnet18_small,
+    "depthwise": depthwise,
+    "transformer": lambda: CharacterModel(256, 128, 4),
+}
+IMAGES = ["cnn", "airbench94", "resnet18", "depthwise"]
+OTHERS = ["mlp", "tiny", "transformer"]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How PyTorch works, and the families of work in which that differs from eager."""
+
+    families: tuple
+    channels_last: bool = False
+    optimizer: str = ""
+    compiled: bool = False
+    bf16: bool = False
+
+    def how(self):
+        """The arguments of an optimizer."""
+        return {self.optimizer: True} if self.optimizer else {}
+
+    def autocast(self):
+        return torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
+
+
+MODES = {
+    "eager": Mode((*IMAGES, *OTHERS, "conv", "optimizer", "tensor")),
+    "channels-last": Mode((*IMAGES, "conv"), channels_last=True),
+    "fused": Mode((*IMAGES, *OTHERS, "optimizer"), channels_last=True, optimizer="fused"),
+    "compile": Mode((*IMAGES, *OTHERS), channels_last=True, optimizer="fused", compiled=True),
+    "bf16": Mode((*IMAGES, *OTHERS), channels_last=True, optimizer="fused", bf16=True),
+    "bf16-compile": Mode((*IMAGES, *OTHERS), channels_last=True, optimizer="fused", compiled=True, bf16=True),
+    "foreach": Mode(("optimizer",), optimizer="foreach"),
 }
 RULES = {
     "sgd": lambda p, **how: torch.optim.SGD(p, lr=0.01, momentum=0.9, **how),
@@ -82,6 +123,19 @@ def network(channels, features, dropout):
     return model
 
 
+def model_named(name):
+    """One of the larger networks; its state is what `bench_protocol::initial_entry` says."""
+    model = MODELS[name]()
+    entries = [(name, x) for name, x in model.state_dict().items() if not name.endswith("num_batches_tracked")]
+    with torch.no_grad():
+        for idx, (name, x) in enumerate(entries):
+            if x.dim() > 1:
+                x.copy_(uniform(idx, x.shape, math.sqrt(6 / x[0].numel())))
+            else:
+                x.fill_(1.0 if name.endswith(("weight", "running_var")) else 0.0)
+    return model
+
+
 class Batches:
     """Batches in the order of data_batch_1.bin, round and round."""
 
@@ -94,6 +148,9 @@ class Batches:
             self.at = 0
         records = self.records[self.at : self.at + self.size]
         self.at += self.size
+        if self.n_inputs == CONTEXT + 1:  # a window of text, and for each token the next
+            windows = torch.from_numpy(records[:, 1 : 2 + CONTEXT].astype(np.int64))
+            return windows[:, :-1].contiguous(), windows[:, 1:].flatten()
         inputs = torch.from_numpy(records[:, 1 : 1 + self.n_inputs].astype(np.float32)) / 255
         labels = torch.from_numpy(records[:, 0].astype(np.int64))
         if self.n_inputs == 3072:
@@ -122,27 +179,62 @@ class Pictures(Dataset):
 # ---- The work ------------------------------------------------------------------------------------------
 
 
+def prepared(work, mode):
+    """The network, how many bytes of an image it reads, and whether they are in NHWC order."""
+    name = work.rpartition("-")[0]
+    if name in MODELS:
+        model, n_inputs = model_named(name), CONTEXT + 1 if name == "transformer" else 3072
+    else:
+        channels, features, dropout, _, _ = NETWORKS[work]
+        model, n_inputs = network(channels, features, dropout), 3072 if channels else features[0]
+    channels_last = mode.channels_last and n_inputs == 3072
+    return model.to(memory_format=torch.channels_last) if channels_last else model, n_inputs, channels_last
+
+
+def optimizers(work, model, mode):
+    """What updates the network: the rules that `bench_protocol::{Network, Model}` name."""
+    name, how = work.rpartition("-")[0], mode.how()
+    if name == "airbench94":
+        model.whiten.weight.requires_grad = False
+        trained = [p for p in model.parameters() if p.requires_grad]
+        filters = [p for p in trained if p.dim() == 4]
+        rest = [p for p in trained if p.dim() != 4]
+        sgd = torch.optim.SGD(rest, lr=1e-4, momentum=0.85, weight_decay=0.004, nesterov=True, **how)
+        return [sgd, Muon(filters, lr=0.01, momentum=0.6)]
+    if name in ("resnet18", "depthwise"):
+        return [torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4, nesterov=True, **how)]
+    if name == "transformer":
+        return [torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.01, **how)]
+    *_, lr, decay = NETWORKS[work]
+    return [torch.optim.Adam(model.parameters(), lr=lr, weight_decay=decay, **how)]
+
+
 class Train:
     def __init__(self, work, size, mode, folder):
-        channels, features, dropout, lr, decay = NETWORKS[work]
-        self.model = network(channels, features, dropout)
-        self.channels_last = mode in ("channels-last", "fused") and bool(channels)
-        if self.channels_last:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        how = {"fused": True} if mode == "fused" else {}
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr, weight_decay=decay, **how)
-        loss_fn = nn.CrossEntropyLoss()
-        self.loss = lambda inputs, labels: loss_fn(self.model(inputs), labels)
-        if mode == "compile":
-            self.loss = torch.compile(self.loss)
-        self.batches = Batches(folder, 3072 if channels else features[0], size, self.channels_last)
+        self.mode = mode
+        self.model, n_inputs, self.channels_last = prepared(work, mode)
+        self.optimizers = optimizers(work, self.model, mode)
+        self.batches = Batches(folder, n_inputs, size, self.channels_last)
+        self.max_norm = 1.0 if work.startswith("transformer") else None
+        options, self.n_summed = {}, 1
+        if work.startswith("airbench94"):
+            options, self.n_summed = {"label_smoothing": 0.2, "reduction": "sum"}, size
+        loss_fn = nn.CrossEntropyLoss(**options)
+        self.loss = lambda inputs, labels: loss_fn(self.model(inputs).flatten(0, -2), labels)
+        if mode.compiled:
+            self.loss = torch.compile(self.loss, dynamic=False)
 
     def step(self, inputs, labels):
-        self.optimizer.zero_grad()
-        loss = self.loss(inputs, labels)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        with self.mode.autocast():
+            loss = self.loss(inputs, labels)
         loss.backward()
-        self.optimizer.step()
-        return loss.item()
+        if self.max_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return loss.item() / self.n_summed
 
     def run(self, n_steps):
         seconds, loss = 0.0, None
@@ -175,27 +267,27 @@ class Epoch(Train):
 
 class Infer:
     def __init__(self, work, size, mode, folder):
-        channels, features, dropout, _, _ = NETWORKS[work]
-        channels_last = mode in ("channels-last", "fused")
-        self.model = network(channels, features, dropout).eval()
-        if channels_last:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        if mode == "compile":
+        self.mode = mode
+        model, n_inputs, channels_last = prepared(work, mode)
+        self.model = model.eval()
+        if mode.compiled:
             from torch._inductor import config
 
             config.freezing = True
-            self.model = torch.compile(self.model)
-        self.batches = Batches(folder, 3072, size, channels_last)
+            self.model = torch.compile(self.model, dynamic=False)
+        self.batches = Batches(folder, n_inputs, size, channels_last)
 
     def run(self, n_steps):
         seconds = 0.0
         with torch.inference_mode():
             for _ in range(n_steps):
-                inputs, _ = self.batches.next()
+                inputs, labels = self.batches.next()
                 start = time.perf_counter()
-                self.model(inputs)
+                with self.mode.autocast():
+                    logits = self.model(inputs)
                 seconds += time.perf_counter() - start
-        return {"seconds": seconds}
+            loss = nn.functional.cross_entropy(logits.float().flatten(0, -2), labels).item()
+        return {"seconds": seconds, "loss": loss}
 
 
 class Repeat:
@@ -214,7 +306,7 @@ class Repeat:
 
 def convolution(one_pass, shape, size, mode):
     side, c_in, c_out = map(int, shape.split("x"))
-    order = torch.channels_last if mode == "channels-last" else torch.contiguous_format
+    order = torch.channels_last if mode.channels_last else torch.contiguous_format
     x = uniform(0, (size, c_in, side, side), 1.0).contiguous(memory_format=order)
     dy = uniform(1, (size, c_out, side, side), 1.0).contiguous(memory_format=order)
     w = uniform(2, (c_out, c_in, 3, 3), 1.0).contiguous(memory_format=order)
@@ -227,7 +319,6 @@ def convolution(one_pass, shape, size, mode):
 
 
 def optimizer(rule, size, mode):
-    how = {mode: True} if mode in ("foreach", "fused") else {}
     # The shapes of the CNN where the size is its, one vector otherwise.
     model = network(*NETWORKS["cnn-train"][:2], 0.0)
     if sum(p.numel() for p in model.parameters()) == size:
@@ -236,7 +327,7 @@ def optimizer(rule, size, mode):
         parameters = [nn.Parameter(uniform(0, (size,), 1.0))]
     for idx, p in enumerate(parameters):
         p.grad = uniform(idx + 100, p.shape, 1e-3)
-    return Repeat(RULES[rule](parameters, **how).step)
+    return Repeat(RULES[rule](parameters, **mode.how()).step)
 
 
 def tensor_op(op, size):
@@ -250,8 +341,10 @@ def tensor_op(op, size):
 
 def open_work(work, size, mode, folder):
     """The work made ready, or None if this mode has nothing of its own to show there."""
+    torch.manual_seed(0)
+    torch._dynamo.reset()  # or the second size of a network would be compiled for all sizes
     family, _, rest = work.partition(":")
-    if family.split("-")[0] not in MODES[mode]:
+    if family.split("-")[0] not in mode.families:
         return None
     if family == "optimizer":
         return optimizer(rest, size, mode)
@@ -259,7 +352,7 @@ def open_work(work, size, mode, folder):
         return tensor_op(rest, size)
     if family.startswith("conv-"):
         return convolution(family, rest, size, mode)
-    kind = {"cnn-infer": Infer, "cnn-epoch": Epoch}.get(work, Train)
+    kind = {"infer": Infer, "epoch": Epoch}.get(work.rpartition("-")[2], Train)
     return kind(work, size, mode, folder)
 
 
@@ -283,8 +376,7 @@ def main():
                     answer = {"peer": peer, "version": version, "threads": torch.get_num_threads()}
                 case ["open", work, size]:
                     worker = None
-                    torch.manual_seed(0)
-                    worker = open_work(work, int(size), arguments.mode, arguments.cifar)
+                    worker = open_work(work, int(size), MODES[arguments.mode], arguments.cifar)
                     answer = {"opened": worker is not None}
                 case ["run", n_steps]:
                     answer = worker.run(int(n_steps))

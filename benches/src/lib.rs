@@ -1,9 +1,12 @@
 //! What the benchmarks share: the networks in this project's own layers, the ceilings of the machine, and a
 //! criterion measurement that shows a kernel's share of them.
 
+pub mod amx;
+mod nets;
 mod peak;
 pub mod probe;
 mod training;
 
+pub use nets::{Inputs, Kind};
 pub use peak::{AgainstPeak, Peak, criterion, criterion_against};
-pub use training::{Inference, Training, nhwc};
+pub use training::{Inference, Training, mean_cross_entropy, nhwc};

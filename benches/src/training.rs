@@ -1,28 +1,35 @@
-//! The networks of the benchmarks through the framework's public interface, as a user writes them.
+//! Training steps and predictions through the framework's public interface, as a user writes them.
 
 use anyhow::Result;
-use autograd::{Mode, Params, Tape};
-use bench_protocol::{Layer as Weighted, Network};
-use nn::{Dropout, Layer, Linear, ReLU, Sequential, models};
-use optim::{Adam, Optimizer};
-use tensor::Shape;
+use autograd::{CrossEntropyOptions, Mode, Params, Reduction, Tape};
+use bench_protocol::{Model, Network};
+use optim::{Adam, AdamW, Groups, Muon, Norm, Optimizer, Param, Sgd, clip_norm};
+
+use crate::nets::{Inputs, Net};
 
 /// A network that is trained.
 pub struct Training {
-    net: Sequential,
+    net: Net,
     params: Params,
     tape: Tape,
     optimizer: Optimizer<f32>,
-    is_image: bool,
+    recipe: Recipe,
     step: u64,
+}
+
+/// What a step does beside forward, backward and update.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recipe {
+    loss: CrossEntropyOptions,
+    /// The norm that the gradient is clipped to.
+    max_norm: Option<f64>,
 }
 
 /// A network that predicts.
 pub struct Inference {
-    net: Sequential,
+    net: Net,
     params: Params,
     tape: Tape,
-    is_image: bool,
 }
 
 impl Training {
@@ -31,10 +38,48 @@ impl Training {
     /// # Errors
     /// If the optimizer refuses a hyperparameter.
     pub fn new(spec: &Network) -> Result<Self> {
-        let (net, params) = built(spec);
+        let (net, params) = Net::of_network(spec);
         let adam = Adam { lr: spec.lr, weight_decay: spec.weight_decay, ..Adam::default() };
         let optimizer = Optimizer::new(adam, &params)?;
-        Ok(Self { net, params, tape: Tape::new(), optimizer, is_image: is_image(spec), step: 0 })
+        Ok(Self { net, params, tape: Tape::new(), optimizer, recipe: Recipe::default(), step: 0 })
+    }
+
+    /// The same of a larger network, by the rules that [`Model`] names.
+    ///
+    /// # Errors
+    /// If the optimizer refuses a hyperparameter.
+    pub fn of_model(model: Model) -> Result<Self> {
+        let (net, mut params) = Net::of_model(model);
+        let mut recipe = Recipe::default();
+        let optimizer = match model {
+            Model::Airbench94 => {
+                recipe.loss.label_smoothing = 0.2;
+                recipe.loss.reduction = Reduction::Sum;
+                params.freeze("whiten.weight")?;
+                let sgd =
+                    Sgd { lr: 1e-4, momentum: 0.85, weight_decay: 0.004, nesterov: true, ..Sgd::default() };
+                let muon = Muon {
+                    lr: 0.01,
+                    momentum: 0.6,
+                    weight_decay: 0.0,
+                    ns_steps: 3,
+                    rescale_every: 1,
+                    ..Muon::default()
+                };
+                let is_filter = |param: &Param| param.shape.len() == 4;
+                Optimizer::with_groups(Groups::new(sgd, &params).rule(is_filter, muon))?
+            }
+            Model::ResNet18 | Model::Depthwise => {
+                let sgd =
+                    Sgd { lr: 1e-3, momentum: 0.9, weight_decay: 5e-4, nesterov: true, ..Sgd::default() };
+                Optimizer::new(sgd, &params)?
+            }
+            Model::Transformer => {
+                recipe.max_norm = Some(1.0);
+                Optimizer::new(AdamW { lr: 1e-4, weight_decay: 0.01, ..AdamW::default() }, &params)?
+            }
+        };
+        Ok(Self { net, params, tape: Tape::new(), optimizer, recipe, step: 0 })
     }
 
     /// The weights and the gradients of the last step.
@@ -42,31 +87,46 @@ impl Training {
         &self.params
     }
 
-    /// Forward, backward and update on a batch: `[n, 32, 32, 3]` for the CNN, `[n, features]` for a perceptron.
-    /// The mean loss.
-    pub fn step(&mut self, inputs: &[f32], labels: &[u32]) -> f32 {
-        let loss = self.tape.step(&mut self.params, Mode::train(0, self.step), |g| {
-            let x = g.input(batch_shape(self.is_image, inputs, labels.len()), inputs);
-            g.cross_entropy(self.net.forward(g, x), g.indices(labels))
+    /// Forward, backward and update on a batch: `[n, 32, 32, 3]` for images, `[n, features]` for an MLP, tokens for text.
+    /// The mean loss of a label.
+    pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, labels: &[u32]) -> f32 {
+        let (inputs, Recipe { loss: options, max_norm }) = (inputs.into(), self.recipe);
+        let mode = Mode::train(0, self.step).of_images(self.net.n_items(labels.len()));
+        let loss = self.tape.step(&mut self.params, mode, |g| {
+            let logits = self.net.forward(g, inputs, labels.len());
+            g.cross_entropy_with(logits, g.indices(labels), options)
         });
+        if let Some(max_norm) = max_norm {
+            clip_norm(&mut self.params, max_norm, Norm::L2);
+        }
         self.optimizer.step(&mut self.params);
         self.step += 1;
-        loss
+        if options.reduction == Reduction::Sum { loss / labels.len() as f32 } else { loss }
     }
 }
 
 impl Inference {
     /// With the weights that every driver starts with.
     pub fn new(spec: &Network) -> Self {
-        let (net, params) = built(spec);
-        Self { net, params, tape: Tape::new(), is_image: is_image(spec) }
+        let (net, params) = Net::of_network(spec);
+        Self { net, params, tape: Tape::new() }
     }
 
-    /// The logits of a batch of `n` in evaluation mode, given to `read`.
-    pub fn predict<R>(&mut self, inputs: &[f32], n: usize, read: impl FnOnce(&[f32]) -> R) -> R {
-        let g = self.tape.begin(&mut self.params, Mode::eval());
-        let x = g.input(batch_shape(self.is_image, inputs, n), inputs);
-        let logits = self.net.forward(&g, x);
+    /// The same of a larger network.
+    pub fn of_model(model: Model) -> Self {
+        let (net, params) = Net::of_model(model);
+        Self { net, params, tape: Tape::new() }
+    }
+
+    /// The logits of a batch with `n_labels` in evaluation mode, given to `read`.
+    pub fn predict<'a, R>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        n_labels: usize,
+        read: impl FnOnce(&[f32]) -> R,
+    ) -> R {
+        let g = self.tape.evaluate(&self.params);
+        let logits = self.net.forward(&g, inputs.into(), n_labels);
         read(g.value(logits))
     }
 }
@@ -78,46 +138,23 @@ pub fn nhwc(planes: &[f32]) -> Vec<f32> {
     };
     planes.chunks_exact(3072).flat_map(image).collect()
 }
-
-fn built(spec: &Network) -> (Sequential, Params) {
-    let net = if is_image(spec) { models::lecture_cnn(spec.dropout as f32) } else { perceptron(spec) };
-    let (net, mut params) = nn::build(net, 0);
-    // Weight and bias in turn, as PyTorch's state_dict has them.
-    let ids: Vec<_> = params.ids().collect();
-    for (layer_idx, pair) in ids.chunks_exact(2).enumerate() {
-        params.value_mut(pair[0]).copy_from_slice(&spec.initial_weight(layer_idx));
-        params.value_mut(pair[1]).fill(0.0);
-    }
-    (net, params)
-}
-
-fn perceptron(spec: &Network) -> Sequential {
-    let mut net = Sequential::new();
-    for (layer_idx, layer) in spec.layers.iter().enumerate() {
-        let is_last = layer_idx + 1 == spec.layers.len();
-        if is_last && spec.dropout > 0.0 {
-            net = net.add(Dropout::new(spec.dropout as f32));
-        }
-        net = net.add(Linear::new(layer.fan_in(), layer.n_outputs()));
-        if !is_last {
-            net = net.add(ReLU);
-        }
-    }
-    net
-}
-
-fn is_image(spec: &Network) -> bool {
-    matches!(spec.layers[0], Weighted::Conv { .. })
-}
-
-fn batch_shape(is_image: bool, inputs: &[f32], n: usize) -> Shape {
-    if is_image { [n, 32, 32, 3].into() } else { [n, inputs.len() / n].into() }
+/// The mean of −ln softmax(logits)[label] over the rows of `logits`, one for each label.
+pub fn mean_cross_entropy(logits: &[f32], labels: &[u32]) -> f32 {
+    let row_loss = |(row, &label): (&[f32], &u32)| {
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = row.iter().map(|logit| f64::from(logit - max).exp()).sum();
+        sum.ln() + f64::from(max - row[label as usize])
+    };
+    let rows = logits.chunks_exact(logits.len() / labels.len());
+    (rows.zip(labels).map(row_loss).sum::<f64>() / labels.len() as f64) as f32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bench_protocol::{Work, uniform};
+
+    use crate::Kind;
 
     #[test]
     fn the_networks_have_the_sizes_of_their_plan_and_learn() -> Result<()> {
@@ -127,8 +164,8 @@ mod tests {
             assert_eq!(training.params.values().len(), spec.n_parameters());
             let inputs = uniform(1, 16 * spec.n_inputs(), 1.0);
             let labels: Vec<u32> = (0..16).map(|i| i % 10).collect();
-            let first = training.step(&inputs, &labels);
-            let last = (0..30).map(|_| training.step(&inputs, &labels)).last().expect("steps");
+            let first = training.step(&inputs[..], &labels);
+            let last = (0..30).map(|_| training.step(&inputs[..], &labels)).last().expect("steps");
             assert!(last < 0.8 * first, "{work}: {first} and then {last}");
         }
         Ok(())
@@ -141,9 +178,21 @@ mod tests {
         let spec = Network::of(Work::CnnCheck).expect("a network");
         let inputs = nhwc(&uniform(1, 16 * 3072, 1.0));
         let labels: Vec<u32> = (0..16).map(|i| i % 10).collect();
-        let loss = Training::new(&spec)?.step(&inputs, &labels);
+        let loss = Training::new(&spec)?.step(&inputs[..], &labels);
         assert!((loss - PYTORCH_LOSS).abs() < 1e-4, "{loss}");
         Ok(())
+    }
+
+    const PYTORCH_LOSSES: [(Model, [f32; 3]); 4] = [
+        (Model::Airbench94, [2.300_296, 2.268_951, 2.299_89]),
+        (Model::ResNet18, [3.192_342, 1.891_811, 24.190_14]),
+        (Model::Depthwise, [2.479_821, 2.467_318, 2.432_022]),
+        (Model::Transformer, [6.564_754, 6.267_386, 6.564_754]),
+    ];
+
+    /// Some tokens.
+    fn tokens(n: usize) -> Vec<u32> {
+        uniform(2, n, 1.0).iter().map(|u| ((u + 1.0) * 128.0) as u32).collect()
     }
 
     const PYTORCH_LOSS: f32 = 5.111_858;
@@ -153,8 +202,29 @@ mod tests {
         let spec = Network::cnn();
         let inputs = uniform(1, 3 * 3072, 1.0);
         let mut net = Inference::new(&spec);
-        let first = net.predict(&inputs, 3, <[f32]>::to_vec);
+        let first = net.predict(&inputs[..], 3, <[f32]>::to_vec);
         assert_eq!(first.len(), 30);
-        assert_eq!(net.predict(&inputs, 3, <[f32]>::to_vec), first);
+        assert_eq!(net.predict(&inputs[..], 3, <[f32]>::to_vec), first);
+    }
+
+    /// A model's loss on 8 images, or 2 windows, before and after a step and in evaluation mode before it, as
+    /// `benches/peers/pytorch.py` has them in PyTorch 2.15 (`eager`, of the same inputs and labels).
+    #[test]
+    fn the_larger_networks_are_those_of_pytorch() -> Result<()> {
+        for (model, losses) in PYTORCH_LOSSES {
+            let (values, tokens) = (nhwc(&uniform(1, 8 * 3072, 1.0)), tokens(2 * 64));
+            let (inputs, labels) = match Kind::from(model) {
+                Kind::Text => (Inputs::Tokens(&tokens), tokens.iter().map(|token| token / 2).collect()),
+                _ => (Inputs::Values(&values), (0..8).collect::<Vec<u32>>()),
+            };
+            let mut training = Training::of_model(model)?;
+            let evaluated = Inference::of_model(model)
+                .predict(inputs, labels.len(), |logits| mean_cross_entropy(logits, &labels));
+            let found = [training.step(inputs, &labels), training.step(inputs, &labels), evaluated];
+            for (found, expected) in found.into_iter().zip(losses) {
+                assert!((found - expected).abs() < 1e-4 * expected, "{model:?}: {found}, not {expected}");
+            }
+        }
+        Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub enum Layer {
     },
 }
 
-/// A network, and what trains it: cross-entropy and Adam with coupled (L2) weight decay.
+/// A network of the first works, and what trains it: cross-entropy and Adam with coupled (L2) weight decay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Network {
     /// The layers with weights, in order.
@@ -65,16 +65,16 @@ impl Network {
         Self { layers, dropout: 0.5, lr: 0.005, weight_decay: 1e-4 }
     }
 
-    /// The network of a training or inference work; `None` for the others.
+    /// The network of a training or inference work; `None` for the others, and for those of a [`Model`](crate::Model).
     pub fn of(work: Work) -> Option<Self> {
-        let perceptron = |sizes| Self { layers: linears(sizes), dropout: 0.0, lr: 0.001, weight_decay: 0.0 };
+        let mlp = |sizes| Self { layers: linears(sizes), dropout: 0.0, lr: 0.001, weight_decay: 0.0 };
         match work {
             Work::CnnTrain | Work::CnnInfer | Work::CnnEpoch => Some(Self::cnn()),
             // Adam's first steps are as long as `lr` whatever the gradient: a small one keeps rounding errors small.
             Work::CnnCheck => Some(Self { dropout: 0.0, lr: 1e-4, ..Self::cnn() }),
-            Work::MlpTrain => Some(perceptron(&[784, 512, 512, 10])),
-            Work::TinyTrain => Some(perceptron(&[16, 20, 21, 10])),
-            Work::Conv(..) | Work::Optimizer(_) | Work::Tensor(_) | Work::Probe(_) => None,
+            Work::MlpTrain => Some(mlp(&[784, 512, 512, 10])),
+            Work::TinyTrain => Some(mlp(&[16, 20, 21, 10])),
+            Work::Model(..) | Work::Conv(..) | Work::Optimizer(_) | Work::Tensor(_) | Work::Probe(_) => None,
         }
     }
 

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use crate::Model;
+
 /// A piece of work; its `size` is given beside it when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Work {
@@ -14,10 +16,12 @@ pub enum Work {
     CnnInfer,
     /// An epoch as a user writes it, from the files to the weights. Size: images a batch.
     CnnEpoch,
-    /// A training step of a 784-512-512-10 perceptron. Size: images a batch.
+    /// A training step of a 784-512-512-10 multilayer perceptron (MLP). Size: images a batch.
     MlpTrain,
-    /// A training step of a perceptron with 1,001 parameters: what the framework itself costs. Size: samples.
+    /// A training step of an MLP with 1,001 parameters: what the framework itself costs. Size: samples.
     TinyTrain,
+    /// A larger network, trained or evaluated. Size: images (or windows of text) a batch.
+    Model(Model, Pass),
     /// One pass of one 3×3 convolution with padding 1. Size: images a batch.
     Conv(ConvPass, ConvSize),
     /// One update of an optimizer. Size: parameters.
@@ -28,11 +32,22 @@ pub enum Work {
     Probe(Probe),
 }
 
-/// The two ceilings of a machine.
+/// What is done with a [`Model`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// A whole training step: forward, backward and update.
+    Train,
+    /// Forward in evaluation mode, without a graph.
+    Infer,
+}
+
+/// The ceilings of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Probe {
     /// Fused multiply-adds on registers. Size: millions of floating-point operations, over all threads.
     Fma,
+    /// Products of bf16 tiles, where the processor has AMX. Size: as of `Fma`.
+    Amx,
     /// Copies between arrays that fit no cache. Size: bytes copied, over all threads.
     Copy,
 }
@@ -83,13 +98,21 @@ pub enum TensorOp {
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownWork(String);
 
-const NAMED: [(&str, Work); 16] = [
+const NAMED: [(&str, Work); 25] = [
     ("cnn-train", Work::CnnTrain),
     ("cnn-check", Work::CnnCheck),
     ("cnn-infer", Work::CnnInfer),
     ("cnn-epoch", Work::CnnEpoch),
     ("mlp-train", Work::MlpTrain),
     ("tiny-train", Work::TinyTrain),
+    ("airbench94-train", Work::Model(Model::Airbench94, Pass::Train)),
+    ("airbench94-infer", Work::Model(Model::Airbench94, Pass::Infer)),
+    ("resnet18-train", Work::Model(Model::ResNet18, Pass::Train)),
+    ("resnet18-infer", Work::Model(Model::ResNet18, Pass::Infer)),
+    ("depthwise-train", Work::Model(Model::Depthwise, Pass::Train)),
+    ("depthwise-infer", Work::Model(Model::Depthwise, Pass::Infer)),
+    ("transformer-train", Work::Model(Model::Transformer, Pass::Train)),
+    ("transformer-infer", Work::Model(Model::Transformer, Pass::Infer)),
     ("optimizer:sgd", Work::Optimizer(Rule::Sgd)),
     ("optimizer:adam", Work::Optimizer(Rule::Adam)),
     ("optimizer:adamw", Work::Optimizer(Rule::AdamW)),
@@ -99,6 +122,7 @@ const NAMED: [(&str, Work); 16] = [
     ("tensor:matmul", Work::Tensor(TensorOp::Matmul)),
     ("tensor:transpose", Work::Tensor(TensorOp::Transpose)),
     ("probe:fma", Work::Probe(Probe::Fma)),
+    ("probe:amx", Work::Probe(Probe::Amx)),
     ("probe:copy", Work::Probe(Probe::Copy)),
 ];
 

@@ -19,12 +19,11 @@ impl Driver for Ours {
     }
 
     fn open(&mut self, work: Work, size: usize) -> Result<Option<Box<dyn Worker>>> {
-        Ok(Some(match (work, Network::of(work)) {
-            (Work::CnnEpoch, Some(spec)) => Box::new(networks::Epoch::open(&self.cifar, &spec, size)?),
-            (Work::CnnInfer, Some(spec)) => Box::new(networks::Infer::open(&self.cifar, &spec, size)?),
-            (_, Some(spec)) => Box::new(networks::Train::open(&self.cifar, &spec, size)?),
-            (_, None) => operations::open(work, size)?,
-        }))
+        match (work, Network::of(work)) {
+            (Work::Model(model, pass), _) => networks::of_model(&self.cifar, model, pass, size).map(Some),
+            (_, Some(spec)) => networks::of_network(&self.cifar, work, &spec, size).map(Some),
+            (_, None) => operations::open(work, size),
+        }
     }
 }
 

@@ -1,56 +1,89 @@
 //! Training and inference of the networks.
 
-use std::hint::black_box;
 use std::path::Path;
 
 use anyhow::Result;
-use bench_protocol::{Batches, Layer, Network, Ran, Timer, Worker};
-use benches::{Inference, Training, nhwc};
+use bench_protocol::{Batches, Model, Network, Pass, Ran, Timer, Work, Worker};
+use benches::{Inference, Inputs, Kind, Training, mean_cross_entropy, nhwc};
 use data::{Batch, Cifar, CifarKind, Loader, Part};
+
+/// The work of one of the first networks, made ready.
+pub(crate) fn of_network(
+    cifar: &Path,
+    work: Work,
+    spec: &Network,
+    n_images: usize,
+) -> Result<Box<dyn Worker>> {
+    let feed = Feed::open(cifar, spec.into(), n_images)?;
+    Ok(match work {
+        Work::CnnEpoch => Box::new(Epoch::open(cifar, spec, n_images)?),
+        Work::CnnInfer => Box::new(Infer { net: Inference::new(spec), feed }),
+        _ => Box::new(Train { training: Training::new(spec)?, feed }),
+    })
+}
+
+/// The work of a larger network, made ready.
+pub(crate) fn of_model(cifar: &Path, model: Model, pass: Pass, n_items: usize) -> Result<Box<dyn Worker>> {
+    let feed = Feed::open(cifar, model.into(), n_items)?;
+    Ok(match pass {
+        Pass::Train => Box::new(Train { training: Training::of_model(model)?, feed }),
+        Pass::Infer => Box::new(Infer { net: Inference::of_model(model), feed }),
+    })
+}
 
 /// The next batch in this project's layout.
 struct Feed {
     batches: Batches,
-    n_inputs: usize,
-    is_image: bool,
-    inputs: Vec<f32>,
+    kind: Kind,
+    n_items: usize,
+    values: Vec<f32>,
     bytes: Vec<u8>,
+    tokens: Vec<u32>,
     labels: Vec<u32>,
 }
 
 impl Feed {
-    fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
+    fn open(cifar: &Path, kind: Kind, n_items: usize) -> Result<Self> {
         Ok(Self {
             batches: Batches::open(cifar)?,
-            n_inputs: spec.n_inputs(),
-            is_image: matches!(spec.layers[0], Layer::Conv { .. }),
-            inputs: vec![0.0; n_images * spec.n_inputs()],
-            bytes: vec![0; n_images],
-            labels: vec![0; n_images],
+            kind,
+            n_items,
+            values: Vec::new(),
+            bytes: vec![0; n_items],
+            tokens: Vec::new(),
+            labels: Vec::new(),
         })
     }
 
     fn next(&mut self) -> Result<()> {
-        self.batches.next(self.n_inputs, &mut self.inputs, &mut self.bytes)?;
-        if self.is_image {
-            self.inputs = nhwc(&self.inputs);
+        self.values.resize(self.n_items * self.kind.n_bytes(), 0.0);
+        self.batches.next(self.kind.n_bytes(), &mut self.values, &mut self.bytes)?;
+        if self.kind == Kind::Images {
+            self.values = nhwc(&self.values);
         }
+        self.tokens.clear();
         self.labels.clear();
-        self.labels.extend(self.bytes.iter().map(|&label| u32::from(label)));
+        if self.kind == Kind::Text {
+            for window in self.values.chunks_exact(Model::WINDOW) {
+                let token = |value: &f32| (value * 255.0).round() as u32;
+                self.tokens.extend(window[..Model::WINDOW - 1].iter().map(token));
+                self.labels.extend(window[1..].iter().map(token));
+            }
+        } else {
+            self.labels.extend(self.bytes.iter().map(|&label| u32::from(label)));
+        }
         Ok(())
+    }
+
+    fn inputs(&self) -> Inputs<'_> {
+        if self.kind == Kind::Text { Inputs::Tokens(&self.tokens) } else { Inputs::Values(&self.values) }
     }
 }
 
 /// Training steps.
-pub(crate) struct Train {
+struct Train {
     training: Training,
     feed: Feed,
-}
-
-impl Train {
-    pub(crate) fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
-        Ok(Self { training: Training::new(spec)?, feed: Feed::open(cifar, spec, n_images)? })
-    }
 }
 
 impl Worker for Train {
@@ -58,44 +91,45 @@ impl Worker for Train {
         let mut loss = None;
         for _ in 0..n_steps {
             self.feed.next()?;
-            loss = Some(timer.time(|| self.training.step(&self.feed.inputs, &self.feed.labels)));
+            loss = Some(timer.time(|| self.training.step(self.feed.inputs(), &self.feed.labels)));
         }
         Ok(Ran { loss: loss.map(f64::from), ..Ran::default() })
     }
 }
 
 /// Predictions.
-pub(crate) struct Infer {
+struct Infer {
     net: Inference,
     feed: Feed,
 }
 
-impl Infer {
-    pub(crate) fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
-        Ok(Self { net: Inference::new(spec), feed: Feed::open(cifar, spec, n_images)? })
-    }
-}
-
 impl Worker for Infer {
     fn run(&mut self, n_steps: usize, timer: &mut Timer) -> Result<Ran> {
+        let mut logits = Vec::new();
         for _ in 0..n_steps {
             self.feed.next()?;
-            let Feed { inputs, labels, .. } = &self.feed;
-            timer.time(|| self.net.predict(inputs, labels.len(), |logits| _ = black_box(logits)));
+            let n_labels = self.feed.labels.len();
+            timer.time(|| {
+                self.net.predict(self.feed.inputs(), n_labels, |found| {
+                    logits.clear();
+                    logits.extend_from_slice(found);
+                });
+            });
         }
-        Ok(Ran::default())
+        let loss = (n_steps > 0).then(|| f64::from(mean_cross_entropy(&logits, &self.feed.labels)));
+        Ok(Ran { loss, ..Ran::default() })
     }
 }
 
 /// An epoch from the memory-mapped files, shuffled.
-pub(crate) struct Epoch {
+struct Epoch {
     training: Training,
     cifar: Cifar,
     n_images: usize,
 }
 
 impl Epoch {
-    pub(crate) fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
+    fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
         // SAFETY: nobody changes the files while they are measured.
         let cifar = unsafe { Cifar::open_mapped(cifar, CifarKind::Cifar10, Part::Train) }?;
         Ok(Self { training: Training::new(spec)?, cifar, n_images })

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use anyhow::Result;
 use autograd::{Params, Role};
 use bench_protocol::{ConvPass, ConvSize, Network, Probe, Ran, Rule, TensorOp, Timer, Work, Worker, uniform};
+use benches::amx;
 use benches::probe::{self, Copying};
 use optim::{Adam, AdamW, AnyRule, Optimizer, Sgd};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
@@ -21,16 +22,18 @@ impl<F: FnMut()> Worker for Repeat<F> {
     }
 }
 
-/// The work made ready.
-pub(crate) fn open(work: Work, size: usize) -> Result<Box<dyn Worker>> {
-    Ok(match work {
+/// The work made ready; `None` for what this processor does not have.
+pub(crate) fn open(work: Work, size: usize) -> Result<Option<Box<dyn Worker>>> {
+    let n_flops = size * 1_000_000 / rayon::current_num_threads();
+    Ok(Some(match work {
         Work::Conv(pass, conv) => convolution(pass, conv, size),
         Work::Optimizer(rule) => optimizer(rule, size)?,
         Work::Tensor(op) => tensor_op(op, size),
-        Work::Probe(Probe::Fma) => {
-            let n_flops = size * 1_000_000 / rayon::current_num_threads();
-            Box::new(Repeat(move || _ = black_box(probe::multiply_add(n_flops))))
+        Work::Probe(Probe::Fma) => Box::new(Repeat(move || _ = black_box(probe::multiply_add(n_flops)))),
+        Work::Probe(Probe::Amx) if amx::is_there() => {
+            Box::new(Repeat(move || _ = black_box(amx::multiply_tiles(n_flops))))
         }
+        Work::Probe(Probe::Amx) => return Ok(None),
         Work::Probe(Probe::Copy) => {
             let mut copying = Copying::new(size);
             Box::new(Repeat(move || _ = black_box(copying.copy())))
@@ -40,8 +43,9 @@ pub(crate) fn open(work: Work, size: usize) -> Result<Box<dyn Worker>> {
         | Work::CnnInfer
         | Work::CnnEpoch
         | Work::MlpTrain
-        | Work::TinyTrain => unreachable!("{work} is a network's work"),
-    })
+        | Work::TinyTrain
+        | Work::Model(..) => unreachable!("{work} is a network's work"),
+    }))
 }
 
 fn convolution(pass: ConvPass, size: ConvSize, batch: usize) -> Box<dyn Worker> {

@@ -42,14 +42,14 @@ fn measure() -> Result<()> {
     let mut batch = Source::open()?;
     for _ in 0..WARM_UP {
         let (images, labels) = batch.next()?;
-        training.step(&images, &labels);
+        training.step(&images[..], &labels);
     }
 
     // First by itself: the general path below leaves nothing of it in the caches.
     let mut watch = Stopwatch::new(BATCH);
     for _ in 0..ROUNDS {
         let (images, labels) = batch.next()?;
-        watch.time("a whole step through the public API", None, || training.step(&images, &labels));
+        watch.time("a whole step through the public API", None, || training.step(&images[..], &labels));
     }
     for _ in 0..ROUNDS {
         let (images, labels) = batch.next()?;
