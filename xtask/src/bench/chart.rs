@@ -1,6 +1,5 @@
 //! The bar chart of a run.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -19,7 +18,7 @@ const WORK: (&str, usize) = ("cnn-train", 64);
 /// If it cannot be drawn or written.
 pub(super) fn write(results: &Results, path: &Path) -> Result<()> {
     let Some(svg) = svg(results)? else { return Ok(()) };
-    fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
+    atomic_file::write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A bar for each contender and number of threads: the median of images a second, with half the range of

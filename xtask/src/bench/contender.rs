@@ -18,8 +18,12 @@ pub enum Contender {
     PytorchChannelsLast,
     /// PyTorch with NHWC images and the fused optimizer.
     PytorchFused,
-    /// PyTorch with `torch.compile`.
+    /// PyTorch with these and `torch.compile`.
     PytorchCompile,
+    /// PyTorch with NHWC images, the fused optimizer and autocast in bfloat16.
+    PytorchBf16,
+    /// PyTorch with these and `torch.compile`.
+    PytorchBf16Compile,
     /// PyTorch's `foreach` optimizers.
     PytorchForeach,
     /// burn on its `flex` backend.
@@ -32,13 +36,15 @@ pub enum Contender {
 
 impl Contender {
     /// All, in the order of tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Descent,
         Self::DescentBefore,
         Self::PytorchEager,
         Self::PytorchChannelsLast,
         Self::PytorchFused,
         Self::PytorchCompile,
+        Self::PytorchBf16,
+        Self::PytorchBf16Compile,
         Self::PytorchForeach,
         Self::Burn,
         Self::Candle,
@@ -52,8 +58,10 @@ impl Contender {
             Self::DescentBefore => "Descent before",
             Self::PytorchEager => "PyTorch",
             Self::PytorchChannelsLast => "PyTorch channels_last",
-            Self::PytorchFused => "PyTorch channels_last, fused Adam",
+            Self::PytorchFused => "PyTorch channels_last, fused optimizer",
             Self::PytorchCompile => "PyTorch compile",
+            Self::PytorchBf16 => "PyTorch bf16 autocast",
+            Self::PytorchBf16Compile => "PyTorch bf16 autocast, compile",
             Self::PytorchForeach => "PyTorch foreach",
             Self::Burn => "burn (flex)",
             Self::Candle => "candle",
@@ -65,8 +73,10 @@ impl Contender {
     pub fn short_label(self) -> &'static str {
         match self {
             Self::PytorchChannelsLast => "channels_last",
-            Self::PytorchFused => "+ fused Adam",
+            Self::PytorchFused => "+ fused",
             Self::PytorchCompile => "compile",
+            Self::PytorchBf16 => "bf16",
+            Self::PytorchBf16Compile => "bf16, compile",
             Self::PytorchForeach => "foreach",
             Self::Burn => "burn",
             _ => self.label(),
@@ -80,9 +90,21 @@ impl Contender {
             Self::PytorchChannelsLast => Some("channels-last"),
             Self::PytorchFused => Some("fused"),
             Self::PytorchCompile => Some("compile"),
+            Self::PytorchBf16 => Some("bf16"),
+            Self::PytorchBf16Compile => Some("bf16-compile"),
             Self::PytorchForeach => Some("foreach"),
             Self::Descent | Self::DescentBefore | Self::Burn | Self::Candle | Self::Ndarray => None,
         }
+    }
+
+    /// Whether it computes with numbers of eight significant bits.
+    pub fn is_bf16(self) -> bool {
+        matches!(self, Self::PytorchBf16 | Self::PytorchBf16Compile)
+    }
+
+    /// Whether it compiles a network before it runs it.
+    pub fn is_compiled(self) -> bool {
+        matches!(self, Self::PytorchCompile | Self::PytorchBf16Compile)
     }
 }
 

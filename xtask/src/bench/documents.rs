@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::results::Results;
-use super::{chart, operations, table};
+use super::{chart, networks, operations};
 
 /// A part of a document that is made from a results file. It stands between `<!-- bench:NAME:begin -->` and
 /// `<!-- bench:NAME:end -->`.
@@ -20,11 +20,11 @@ pub struct Section {
 
 /// All of them.
 pub const SECTIONS: [Section; 5] = [
-    Section { document: "README.md", name: "networks", body: networks },
+    Section { document: "README.md", name: "networks", body: in_readme },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-networks",
-        body: |results, _| table::markdown(results),
+        body: |results, _| networks::markdown(results),
     },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -58,7 +58,7 @@ pub(super) fn update(root: &Path, file: &Path) -> Result<()> {
         let path = root.join(section.document);
         let document =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        fs::write(&path, section.replaced(&document, &text)?)
+        atomic_file::write(&path, section.replaced(&document, &text)?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
@@ -99,9 +99,9 @@ impl Section {
     }
 }
 
-fn networks(results: &Results, file: &Path) -> Option<String> {
+fn in_readme(results: &Results, file: &Path) -> Option<String> {
     let chart = file.with_extension("svg");
-    let table = table::short(results)?;
+    let table = networks::short(results)?;
     Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
 }
 

@@ -135,7 +135,12 @@ impl Driver {
     /// # Errors
     /// If the driver fails.
     pub(super) fn open(&mut self, work: Work, size: usize) -> Result<bool> {
-        Ok(self.ask::<Opened>(&format!("open {work} {size}"))?.opened)
+        match self.ask::<Opened>(&format!("open {work} {size}")) {
+            Ok(answer) => Ok(answer.opened),
+            // It was built before there was this work.
+            Err(error) if error.to_string().contains("no such work") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Does steps of the open work.
@@ -194,6 +199,14 @@ mod tests {
         assert_eq!(driver.hello.version, "1");
         assert!(driver.open(Work::CnnTrain, 64)?);
         assert_eq!(driver.run(7)?.seconds, 7.0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_driver_from_before_a_work_does_not_do_it() -> Result<()> {
+        let mut driver =
+            shell(&format!("{HELLO}read l; echo '{{\"error\":\"no such work: `x`; there are y\"}}'"))?;
+        assert!(!driver.open(Work::CnnTrain, 64)?);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ impl Machine {
             line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned())
         };
         let flags = field("flags").unwrap_or_default();
-        let known = ["avx2", "fma", "avx512f"];
+        let known = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"];
         let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let kibibytes = memory.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
         Self {
@@ -35,6 +35,11 @@ impl Machine {
             system: said_by("uname", &["-sr"]),
             rustc: said_by("rustc", &["--version"]),
         }
+    }
+
+    /// Whether it has these instructions.
+    pub(super) fn has(&self, instructions: &str) -> bool {
+        self.simd.iter().any(|name| name == instructions)
     }
 }
 

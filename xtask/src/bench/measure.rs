@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bench_protocol::{Work, write_synthetic};
+use bench_protocol::{Probe, Work, write_synthetic};
 
 use super::contender::{Condition, Contender, Simd};
 use super::driver::{Driver, Garage};
-use super::plan::{Against, Length, Task, plan};
-use super::results::{FORMAT, Machine, Measurement, Memory, Results, Round, RunKind};
-use super::{Args, machine, memory, table};
+use super::plan::{Against, Length, Task, Wanted, plan};
+use super::results::{FORMAT, Machine, Measurement, Results, Round, RunKind};
+use super::{Args, machine, memory, networks, table};
 
 /// Between two turns, so that the threads of the one before have gone to sleep.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -20,8 +20,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The load average up to which a machine is quiet; building this program may have left some.
 const QUIET_LOAD: f64 = 1.5;
 
-/// By how much the losses of two drivers may differ where only rounding differs.
+/// By how much the losses of two drivers may differ where only rounding differs, relative to the loss.
 const LOSS_TOLERANCE: f64 = 1e-3;
+
+/// The same where one of them rounds to eight bits.
+const BF16_TOLERANCE: f64 = 0.05;
+
+/// Millions of floating-point operations on each thread in a probe of AMX: between 20 ms and 80.
+const AMX_PROBE: usize = 50_000;
 
 /// Does the plan that the arguments choose.
 ///
@@ -31,12 +37,22 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
     let n_cores = machine::n_cores();
     let machine = Machine::here();
     let against = match &args.before {
-        Some(_) => Against::Before { has_avx512: machine.simd.iter().any(|name| name == "avx512f") },
+        Some(_) => Against::Before { has_avx512: machine.has("avx512f") },
         None if args.peers => Against::Peers,
         None => Against::Nobody,
     };
-    let tasks = plan(n_cores, args.quick, against, args.only.as_deref());
-    ensure!(!tasks.is_empty(), "no work has `{}` in its name", args.only.as_deref().unwrap_or_default());
+    let part = Wanted {
+        quick: args.quick,
+        only: args.only.as_deref(),
+        threads: args.threads.map(|threads| threads as usize),
+        no_compile: args.no_compile,
+    };
+    let tasks = plan(n_cores, against, part);
+    ensure!(
+        !tasks.is_empty(),
+        "no work of the plan has `{}` in its name and runs on that many threads",
+        part.only.unwrap_or_default()
+    );
     let wanted: BTreeSet<_> = tasks.iter().flat_map(|task| task.contenders.clone()).collect();
     let wanted: Vec<_> = wanted.into_iter().collect();
     if let Some(load) = machine::load().filter(|&load| load > QUIET_LOAD) {
@@ -54,13 +70,18 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
         data: data.to_owned(),
         versions: BTreeMap::new(),
         measurements: Vec::new(),
-        memory: peak_memory(&garage, &wanted, n_cores, args)?,
+        amx_peak: Vec::new(),
+        memory: memory::peaks(&garage, &wanted, part.threads.unwrap_or(n_cores), args.quick, part.only)?,
     };
+    let mut checked = BTreeSet::new();
     for tasks in tasks.chunk_by(|a, b| a.condition == b.condition) {
-        let mut drivers = start(&garage, tasks, &mut results.versions)?;
+        let mut drivers = start(&garage, tasks, &mut results.versions, &mut checked)?;
+        let mut prober = amx_prober(&garage, &results.machine, tasks[0].condition)?;
         for task in tasks {
-            let measured = take_turns(task, &mut drivers, args.rounds)?;
-            results.measurements.extend(measured);
+            let prober = prober.as_mut().filter(|_| networks::is_network(task.work));
+            let measured = take_turns(task, &mut drivers, prober, args.rounds)?;
+            results.measurements.extend(measured.turns);
+            results.amx_peak.extend(measured.amx_peak);
             eprint!(
                 "{}",
                 table::task_text(
@@ -89,43 +110,39 @@ fn pictures(root: &Path, given: Option<&Path>) -> Result<(PathBuf, &'static str)
     Ok((made_up, "synthetic"))
 }
 
-/// Memory first, on fresh processes: a hundred training steps at batch 64.
-fn peak_memory(garage: &Garage, wanted: &[Contender], threads: usize, args: &Args) -> Result<Vec<Memory>> {
-    let work = Work::CnnTrain;
-    if args.only.as_ref().is_some_and(|part| !work.to_string().contains(part)) {
-        return Ok(Vec::new());
+/// A driver of ours that probes AMX beside the rounds of others, where the processor has it.
+fn amx_prober(garage: &Garage, machine: &Machine, condition: Condition) -> Result<Option<Driver>> {
+    if !machine.has("amx_bf16") || condition.simd != Simd::Native {
+        return Ok(None);
     }
-    let condition = Condition { threads, simd: Simd::Native };
-    let is_watched = |contender: &Contender| match contender {
-        Contender::Descent | Contender::DescentBefore | Contender::PytorchEager => true,
-        // Compiling takes the memory of a compiler: no comparison.
-        Contender::PytorchCompile => false,
-        // A hundred steps of the slowest take longer than all the rest of a short run.
-        _ => !args.quick,
-    };
-    let watched = wanted.iter().filter(|contender| is_watched(contender));
-    let peaks: Result<Vec<_>> = watched.map(|&c| memory::peak(garage, c, work, 64, condition)).collect();
-    Ok(peaks?.into_iter().flatten().collect())
+    let mut prober = garage.start(Contender::Descent, condition)?;
+    Ok(prober.open(Work::Probe(Probe::Amx), AMX_PROBE * condition.threads)?.then_some(prober))
 }
 
-/// Starts who takes part in `tasks`, and holds the newcomers' losses against ours.
+/// Starts who takes part in `tasks`, and holds the losses of those that are not `checked` yet against ours. The larger
+/// networks are checked when they are opened.
 fn start(
     garage: &Garage,
     tasks: &[Task],
     versions: &mut BTreeMap<Contender, String>,
+    checked: &mut BTreeSet<Contender>,
 ) -> Result<BTreeMap<Contender, Driver>> {
     let mut drivers = BTreeMap::new();
     let mut our_losses = Vec::new();
+    let is_checked_later = tasks.iter().all(|task| matches!(task.work, Work::Model(..)));
     for contender in Contender::ALL {
         if !tasks.iter().any(|task| task.contenders.contains(&contender)) {
             continue;
         }
         let mut driver = garage.start(contender, tasks[0].condition)?;
-        let is_new = versions.insert(contender, driver.hello.version.clone()).is_none();
-        if contender == Contender::Descent {
-            our_losses = first_losses(&mut driver)?;
-        } else if is_new {
-            compare_losses(contender, &our_losses, &first_losses(&mut driver)?)?;
+        versions.insert(contender, driver.hello.version.clone());
+        match contender {
+            _ if is_checked_later => {}
+            Contender::Descent => our_losses = first_losses(&mut driver)?,
+            _ if checked.insert(contender) => {
+                compare_losses(Work::CnnCheck, contender, &our_losses, &first_losses(&mut driver)?)?;
+            }
+            _ => {}
         }
         drivers.insert(contender, driver);
     }
@@ -140,31 +157,53 @@ fn first_losses(driver: &mut Driver) -> Result<Vec<f64>> {
     (0..3).map(|_| driver.run(1)?.loss.context("a training step has no loss")).collect()
 }
 
-fn compare_losses(contender: Contender, ours: &[f64], theirs: &[f64]) -> Result<()> {
+fn compare_losses(work: Work, contender: Contender, ours: &[f64], theirs: &[f64]) -> Result<()> {
+    let tolerance = if contender.is_bf16() { BF16_TOLERANCE } else { LOSS_TOLERANCE };
     for (step_idx, (a, b)) in ours.iter().zip(theirs).enumerate() {
         ensure!(
-            (a - b).abs() <= LOSS_TOLERANCE * a.abs(),
-            "{} does not do the same work: its losses without dropout are {theirs:?}, ours {ours:?} (step {step_idx})",
+            (a - b).abs() <= tolerance * a.abs(),
+            "{} does not do the same work: its losses at {work} are {theirs:?}, ours {ours:?} (step {step_idx})",
             contender.label()
         );
     }
     Ok(())
 }
 
-/// One task: all open it and warm up, then each has its turn, round after round.
+/// What came of a task.
+struct Measured {
+    turns: Vec<Measurement>,
+    amx_peak: Option<Measurement>,
+}
+
+/// One task: all open it and warm up, then each has its turn, round after round, behind a probe of AMX if there is a
+/// `prober`.
 fn take_turns(
     task: &Task,
     drivers: &mut BTreeMap<Contender, Driver>,
+    mut prober: Option<&mut Driver>,
     n_rounds: u32,
-) -> Result<Vec<Measurement>> {
+) -> Result<Measured> {
     let mut turns = Vec::new();
+    let mut our_losses = Vec::new();
     for &contender in &task.contenders {
         let driver = drivers.get_mut(&contender).context("a contender was not started")?;
         if driver.open(task.work, task.size)? {
-            turns.push((contender, warm_up(driver, task.length)?, Vec::new()));
+            let (n_steps, losses) = warm_up(driver, task.length)?;
+            if contender == Contender::Descent {
+                our_losses = losses;
+            } else if matches!(task.work, Work::Model(..)) {
+                compare_losses(task.work, contender, &our_losses, &losses)?;
+            }
+            turns.push((contender, n_steps, Vec::new()));
         }
     }
+    let mut amx_rounds = Vec::new();
     for round_idx in 0..n_rounds as usize {
+        if let Some(prober) = prober.as_mut() {
+            thread::sleep(PAUSE);
+            let items = AMX_PROBE * task.condition.threads;
+            amx_rounds.push(Round { items, seconds: prober.run(1)?.seconds });
+        }
         // A different one begins each round, so that nobody always follows the same other.
         let first = round_idx % turns.len().max(1);
         for turn_idx in 0..turns.len() {
@@ -183,25 +222,29 @@ fn take_turns(
         contender,
         rounds,
     };
-    Ok(turns.into_iter().map(measurement).collect())
+    let amx_peak = prober.map(|_| measurement((Contender::Descent, 1, amx_rounds)));
+    Ok(Measured { turns: turns.into_iter().map(measurement).collect(), amx_peak })
 }
 
-/// Lets a driver reach its stride; how many steps make a round.
-fn warm_up(driver: &mut Driver, length: Length) -> Result<usize> {
+/// Lets a driver reach its stride; how many steps make a round, and the losses of the first two, where it says.
+fn warm_up(driver: &mut Driver, length: Length) -> Result<(usize, Vec<f64>)> {
     let seconds = match length {
         Length::Seconds(seconds) => seconds,
         Length::Steps(n_steps) => {
             driver.run(n_steps.min(20))?;
-            return Ok(n_steps);
+            return Ok((n_steps, Vec::new()));
         }
     };
     // The first step compiles, allocates and faults pages in.
-    driver.run(1)?;
+    let mut losses = Vec::from_iter(driver.run(1)?.loss);
     let mut n_steps = 1;
     loop {
-        let took = driver.run(n_steps)?.seconds;
-        if took > seconds / 8.0 {
-            return Ok((n_steps as f64 * seconds / took).ceil() as usize);
+        let ran = driver.run(n_steps)?;
+        if n_steps == 1 {
+            losses.extend(ran.loss);
+        }
+        if ran.seconds > seconds / 8.0 {
+            return Ok(((n_steps as f64 * seconds / ran.seconds).ceil() as usize, losses));
         }
         n_steps *= 4;
     }
@@ -214,10 +257,13 @@ mod tests {
     #[test]
     fn other_work_is_noticed() {
         let ours = [2.504, 2.447, 2.504];
-        assert!(compare_losses(Contender::Burn, &ours, &[2.5041, 2.4472, 2.5038]).is_ok());
-        assert!(compare_losses(Contender::Ndarray, &ours, &[]).is_ok());
-        let error = compare_losses(Contender::Burn, &ours, &[2.504, 2.46, 2.504]).unwrap_err().to_string();
+        let compare = |contender, theirs: &[f64]| compare_losses(Work::CnnCheck, contender, &ours, theirs);
+        assert!(compare(Contender::Burn, &[2.5041, 2.4472, 2.5038]).is_ok());
+        assert!(compare(Contender::Ndarray, &[]).is_ok());
+        let error = compare(Contender::Burn, &[2.504, 2.46, 2.504]).unwrap_err().to_string();
         assert!(error.starts_with("burn (flex) does not do the same work"), "{error}");
+        assert!(compare(Contender::PytorchBf16, &[2.504, 2.46, 2.504]).is_ok());
+        assert!(compare(Contender::PytorchBf16, &[2.504, 2.7, 2.504]).is_err());
     }
 
     #[test]

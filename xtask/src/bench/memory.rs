@@ -6,29 +6,64 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bench_protocol::Work;
+use bench_protocol::{Model, Pass, Work};
 
-use super::contender::{Condition, Contender};
+use super::contender::{Condition, Contender, Simd};
 use super::driver::Garage;
+use super::plan::AIRBENCH_BATCH;
 use super::results::Memory;
-
-/// The steps during which memory is watched.
-const N_STEPS: usize = 100;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(2);
 
+/// The memory of training steps of the lecture's CNN and of airbench94, each contender in a fresh process.
+///
+/// # Errors
+/// If a driver fails.
+pub(super) fn peaks(
+    garage: &Garage,
+    wanted: &[Contender],
+    threads: usize,
+    quick: bool,
+    only: Option<&str>,
+) -> Result<Vec<Memory>> {
+    let airbench = Work::Model(Model::Airbench94, Pass::Train);
+    // All buffers are there after the second step; small ones come and go in many.
+    let watched = [(Work::CnnTrain, 64, 100), (airbench, AIRBENCH_BATCH, 3)];
+    let condition = Condition { threads, simd: Simd::Native };
+    let mut peaks = Vec::new();
+    for (work, size, n_steps) in watched {
+        if only.is_some_and(|part| !work.to_string().contains(part)) {
+            continue;
+        }
+        for &contender in wanted {
+            let is_watched = match contender {
+                Contender::Descent | Contender::DescentBefore | Contender::PytorchEager => true,
+                Contender::PytorchChannelsLast | Contender::PytorchBf16 if work == airbench => true,
+                // A hundred steps of the slowest take longer than all the rest of a short run; and compiling takes the
+                // memory of a compiler: no comparison.
+                _ => !quick && !contender.is_compiled(),
+            };
+            if is_watched {
+                peaks.extend(peak(garage, contender, work, size, condition, n_steps)?);
+            }
+        }
+    }
+    Ok(peaks)
+}
+
 /// The peak of anonymous memory (RssAnon: mapped files are not in it) of a fresh driver from the opening of the work
-/// through a hundred steps; `None` where the system does not tell, or the framework does not do the work.
+/// through `n_steps` steps; `None` where the system does not tell, or the framework does not do the work.
 ///
 /// # Errors
 /// If the driver fails.
-pub(super) fn peak(
+fn peak(
     garage: &Garage,
     contender: Contender,
     work: Work,
     size: usize,
     condition: Condition,
+    n_steps: usize,
 ) -> Result<Option<Memory>> {
     let mut driver = garage.start(contender, condition)?;
     let id = driver.id();
@@ -44,7 +79,7 @@ pub(super) fn peak(
             peak
         });
         let ran = driver.open(work, size).and_then(|opened| match opened {
-            true => driver.run(N_STEPS).map(Some),
+            true => driver.run(n_steps).map(Some),
             false => Ok(None),
         });
         done.store(true, Ordering::Relaxed);
@@ -56,7 +91,7 @@ pub(super) fn peak(
         work: work.to_string(),
         size,
         threads: condition.threads,
-        steps: N_STEPS,
+        steps: n_steps,
         start_bytes: at_start,
         peak_bytes,
     }))

@@ -8,6 +8,7 @@ mod driver;
 mod machine;
 mod measure;
 mod memory;
+mod networks;
 mod operations;
 mod plan;
 pub mod results;
@@ -15,7 +16,6 @@ mod setup;
 mod stats;
 mod table;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -35,12 +35,18 @@ pub struct Args {
     /// Make benches/peers/.venv and install PyTorch into it.
     #[arg(long)]
     setup: bool,
-    /// The main works only, in short rounds: under five minutes once built.
+    /// The main works only, in short rounds.
     #[arg(long)]
     quick: bool,
     /// Only works whose name contains this, as `cnn-train` or `optimizer`.
     #[arg(long, value_name = "WORK")]
     only: Option<String>,
+    /// Only on so many threads, instead of on one and on all.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
+    /// Without PyTorch's compiled modes: compiling takes longer than all the rest of a short run.
+    #[arg(long)]
+    no_compile: bool,
     /// How often each driver has its turn.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -103,7 +109,7 @@ pub fn run(args: &Args) -> Result<()> {
     results.write(&path)?;
     if args.before.is_some() {
         let table = path.with_extension("md");
-        fs::write(&table, compare::interleaved(&results))
+        atomic_file::write(&table, compare::interleaved(&results).as_bytes())
             .with_context(|| format!("cannot write {}", table.display()))?;
         println!("\nwritten: {} and {}", path.display(), table.display());
     } else {

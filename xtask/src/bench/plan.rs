@@ -1,6 +1,6 @@
 //! What is measured: the table of works.
 
-use bench_protocol::{ConvSize, Probe, Work};
+use bench_protocol::{ConvSize, Model, Pass, Probe, Work};
 
 use super::contender::{Condition, Contender, Simd};
 use super::operations::{CONV_BATCH, COPY_BYTES, PARAMETERS, PASSES, RULES, TENSOR_OPS};
@@ -29,23 +29,25 @@ pub(super) enum Length {
     Steps(usize),
 }
 
+/// The images of airbench94's training step, and of the step whose memory is watched.
+pub(super) const AIRBENCH_BATCH: usize = 500;
+
 /// The steps of a whole epoch of 50,000 images, whatever the batch.
 const EPOCH: usize = 50_000;
 
-const PYTORCH: [Contender; 4] = [
+/// All modes that train or evaluate a network.
+const PYTORCH: [Contender; 6] = [
     Contender::PytorchEager,
     Contender::PytorchChannelsLast,
     Contender::PytorchFused,
     Contender::PytorchCompile,
+    Contender::PytorchBf16,
+    Contender::PytorchBf16Compile,
 ];
-const TRAINERS: [Contender; 6] = [
-    Contender::PytorchEager,
-    Contender::PytorchChannelsLast,
-    Contender::PytorchFused,
-    Contender::PytorchCompile,
-    Contender::Burn,
-    Contender::Candle,
-];
+/// Those without numbers of their own and without a compiler.
+const PLAIN: [Contender; 3] =
+    [Contender::PytorchEager, Contender::PytorchChannelsLast, Contender::PytorchFused];
+const OTHERS: [Contender; 2] = [Contender::Burn, Contender::Candle];
 const OPTIMIZERS: [Contender; 3] =
     [Contender::PytorchEager, Contender::PytorchForeach, Contender::PytorchFused];
 const CONVOLUTIONS: [Contender; 2] = [Contender::PytorchEager, Contender::PytorchChannelsLast];
@@ -65,10 +67,27 @@ pub(super) enum Against {
     },
 }
 
+/// Which part of the plan is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// The main works, in short rounds.
+    pub quick: bool,
+    /// Works with this in their names.
+    pub only: Option<&'a str>,
+    /// So many threads.
+    pub threads: Option<usize>,
+    /// Without PyTorch's compiled modes.
+    pub no_compile: bool,
+}
+
 /// The tasks in the order in which they are done: one condition after the other, so that drivers live long.
-pub(super) fn plan(n_cores: usize, quick: bool, against: Against, only: Option<&str>) -> Vec<Task> {
-    let mut tasks = if quick { quick_tasks(n_cores) } else { all_tasks(n_cores) };
-    tasks.retain(|task| only.is_none_or(|part| task.work.to_string().contains(part)));
+pub(super) fn plan(n_cores: usize, against: Against, wanted: Wanted<'_>) -> Vec<Task> {
+    let mut tasks = if wanted.quick { quick_tasks(n_cores) } else { all_tasks(n_cores) };
+    tasks.retain(|task| wanted.only.is_none_or(|part| task.work.to_string().contains(part)));
+    tasks.retain(|task| wanted.threads.is_none_or(|threads| task.condition.threads == threads));
+    if wanted.no_compile {
+        tasks.iter_mut().for_each(|task| task.contenders.retain(|c| !c.is_compiled()));
+    }
     match against {
         Against::Peers => {}
         Against::Nobody => tasks.iter_mut().for_each(|task| task.contenders.truncate(1)),
@@ -88,53 +107,82 @@ pub(super) fn plan(n_cores: usize, quick: bool, against: Against, only: Option<&
     tasks
 }
 
+/// One thread, and all cores where there are more.
+fn thread_counts(n_cores: usize) -> Vec<usize> {
+    if n_cores == 1 { vec![1] } else { vec![1, n_cores] }
+}
+
 fn quick_tasks(n_cores: usize) -> Vec<Task> {
-    // Compiling takes longer than all the rest.
-    let peers = TRAINERS.map(|c| if c == Contender::PytorchCompile { Contender::PytorchEager } else { c });
-    let task = |work, size, threads, peers: &[Contender]| Task {
-        length: Length::Seconds(0.15),
-        ..task(work, size, threads, peers)
-    };
+    let all = [&PYTORCH[..], &OTHERS].concat();
     let mut tasks = vec![
-        task(Work::CnnTrain, 64, n_cores, &peers),
-        task(Work::CnnTrain, 16, n_cores, &peers[..3]),
-        task(Work::CnnTrain, 256, n_cores, &peers[..3]),
-        task(Work::CnnTrain, 64, 1, &peers[..3]),
-        task(Work::CnnInfer, 64, n_cores, &peers),
-        task(Work::CnnInfer, 64, 1, &peers[..3]),
-        task(Work::MlpTrain, 64, n_cores, &peers),
-        task(Work::TinyTrain, 1, n_cores, &peers),
-        task(Work::CnnEpoch, 64, n_cores, &peers[..1]),
+        task(Work::CnnTrain, 64, n_cores, &all),
+        task(Work::CnnTrain, 16, n_cores, &PLAIN),
+        task(Work::CnnTrain, 256, n_cores, &PLAIN),
+        task(Work::CnnInfer, 64, n_cores, &all),
+        task(Work::MlpTrain, 64, n_cores, &all),
+        task(Work::TinyTrain, 1, n_cores, &all),
     ];
-    tasks.iter_mut().filter(|t| t.work == Work::CnnEpoch).for_each(|t| t.length = Length::Steps(50));
+    if n_cores > 1 {
+        tasks.push(task(Work::CnnTrain, 64, 1, &PLAIN));
+        tasks.push(task(Work::CnnInfer, 64, 1, &PLAIN));
+    }
+    tasks.extend(thread_counts(n_cores).into_iter().flat_map(|threads| models(threads, true)));
+    tasks.iter_mut().for_each(|task| task.length = Length::Seconds(0.15));
+    tasks.push(Task { length: Length::Steps(50), ..task(Work::CnnEpoch, 64, n_cores, &PLAIN[..1]) });
+    tasks
+}
+
+/// The larger networks, in all of PyTorch's modes.
+fn models(threads: usize, quick: bool) -> Vec<Task> {
+    let both = [Pass::Train, Pass::Infer];
+    let of = |model, size| both.map(|pass| task(Work::Model(model, pass), size, threads, &PYTORCH));
+    let mut tasks = [
+        of(Model::Airbench94, AIRBENCH_BATCH),
+        of(Model::ResNet18, 64),
+        of(Model::Depthwise, 64),
+        of(Model::Transformer, 16),
+    ]
+    .concat();
+    if !quick {
+        // The batch of its recipe.
+        tasks.push(task(Work::Model(Model::Airbench94, Pass::Train), 2000, threads, &PYTORCH));
+    }
     tasks
 }
 
 fn all_tasks(n_cores: usize) -> Vec<Task> {
     let mut tasks = Vec::new();
-    for threads in if n_cores == 1 { vec![1] } else { vec![1, n_cores] } {
+    let all = [&PYTORCH[..], &OTHERS].concat();
+    for threads in thread_counts(n_cores) {
         tasks.push(task(Work::Probe(Probe::Fma), 1000, threads, &[]));
         tasks.push(task(Work::Probe(Probe::Copy), COPY_BYTES, threads, &[]));
-        tasks.push(task(Work::CnnTrain, 64, threads, &TRAINERS));
+        tasks.push(task(Work::CnnTrain, 64, threads, &all));
         tasks.push(task(Work::CnnTrain, 16, threads, &PYTORCH));
         tasks.push(task(Work::CnnTrain, 256, threads, &PYTORCH));
-        tasks.push(task(Work::CnnInfer, 64, threads, &TRAINERS));
-        tasks.push(task(Work::MlpTrain, 64, threads, &TRAINERS));
-        tasks.push(task(Work::TinyTrain, 1, threads, &TRAINERS));
+        tasks.push(task(Work::CnnInfer, 64, threads, &all));
+        tasks.push(task(Work::MlpTrain, 64, threads, &all));
+        tasks.push(task(Work::TinyTrain, 1, threads, &all));
         for rule in RULES {
             tasks.extend(PARAMETERS.map(|n| task(Work::Optimizer(rule), n, threads, &OPTIMIZERS)));
         }
+        tasks.extend(models(threads, false));
         tasks.extend(convolutions(threads));
     }
     tasks.push(Task {
         length: Length::Steps(EPOCH),
-        ..task(Work::CnnEpoch, 64, n_cores, &[Contender::PytorchEager, Contender::PytorchFused])
+        ..task(
+            Work::CnnEpoch,
+            64,
+            n_cores,
+            &[Contender::PytorchEager, Contender::PytorchFused, Contender::PytorchBf16],
+        )
     });
     tasks.extend(TENSOR_OPS.map(|(op, size)| task(Work::Tensor(op), size, 1, &TENSORS)));
     // More threads than cores: nothing may break.
     tasks.push(task(Work::CnnTrain, 64, 2 * n_cores, &[Contender::PytorchEager]));
-    for (work, threads) in [(Work::CnnTrain, 1), (Work::CnnTrain, n_cores), (Work::CnnInfer, n_cores)] {
-        let mut narrow = task(work, 64, threads, &PYTORCH[..3]);
+    let trained = thread_counts(n_cores).into_iter().map(|threads| (Work::CnnTrain, threads));
+    for (work, threads) in trained.chain([(Work::CnnInfer, n_cores)]) {
+        let mut narrow = task(work, 64, threads, &PLAIN);
         narrow.condition.simd = Simd::Avx2;
         tasks.push(narrow);
     }
@@ -164,10 +212,12 @@ fn task(work: Work, size: usize, threads: usize, peers: &[Contender]) -> Task {
 mod tests {
     use super::*;
 
+    const ALL: Wanted<'_> = Wanted { quick: false, only: None, threads: None, no_compile: false };
+
     #[test]
     fn no_task_is_there_twice_and_we_take_part_in_each() {
-        for quick in [false, true] {
-            let tasks = plan(2, quick, Against::Peers, None);
+        for (quick, n_cores) in [(false, 2), (true, 2), (false, 1), (true, 1)] {
+            let tasks = plan(n_cores, Against::Peers, Wanted { quick, ..ALL });
             for (idx, task) in tasks.iter().enumerate() {
                 assert_eq!(task.contenders[0], Contender::Descent);
                 let same = |other: &Task| {
@@ -180,17 +230,32 @@ mod tests {
 
     #[test]
     fn the_plan_is_filtered() {
-        let tasks = plan(2, false, Against::Nobody, Some("optimizer"));
+        let tasks = plan(2, Against::Nobody, Wanted { only: Some("optimizer"), threads: Some(2), ..ALL });
         assert!(!tasks.is_empty());
-        assert!(
-            tasks.iter().all(|task| matches!(task.work, Work::Optimizer(_)) && task.contenders.len() == 1)
-        );
+        for task in tasks {
+            assert!(matches!(task.work, Work::Optimizer(_)), "{task:?}");
+            assert_eq!((task.contenders.len(), task.condition.threads), (1, 2));
+        }
+    }
+
+    #[test]
+    fn a_larger_network_meets_all_modes_of_pytorch() {
+        let wanted = Wanted { quick: true, only: Some("airbench94"), ..ALL };
+        let tasks = plan(2, Against::Peers, wanted);
+        assert_eq!(tasks.len(), 4, "training and inference, on one thread and on two: {tasks:?}");
+        let compiled =
+            |tasks: &[Task]| tasks.iter().filter(|t| t.contenders.iter().any(|c| c.is_compiled())).count();
+        assert_eq!(compiled(&tasks), 4);
+        assert!(tasks.iter().all(|task| PYTORCH.iter().all(|mode| task.contenders.contains(mode))));
+        assert_eq!(compiled(&plan(2, Against::Peers, Wanted { no_compile: true, ..wanted })), 0);
+        let all = plan(2, Against::Peers, Wanted { quick: false, ..wanted });
+        assert!(all.iter().any(|task| task.size == 2000));
     }
 
     #[test]
     fn an_earlier_driver_does_the_same_works_on_both_instruction_sets() {
-        let one = plan(2, false, Against::Before { has_avx512: false }, None);
-        let both = plan(2, false, Against::Before { has_avx512: true }, None);
+        let one = plan(2, Against::Before { has_avx512: false }, ALL);
+        let both = plan(2, Against::Before { has_avx512: true }, ALL);
         assert_eq!(both.len(), 2 * one.len());
         for task in &both {
             assert_eq!(task.contenders, [Contender::Descent, Contender::DescentBefore]);

@@ -33,6 +33,9 @@ pub struct Results {
     pub versions: BTreeMap<Contender, String>,
     /// The rounds.
     pub measurements: Vec<Measurement>,
+    /// What AMX could do beside the rounds of a task, in millions of floating-point operations; where there is AMX.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amx_peak: Vec<Measurement>,
     /// The memory.
     pub memory: Vec<Memory>,
 }
@@ -112,6 +115,14 @@ pub struct Memory {
     pub peak_bytes: u64,
 }
 
+impl Memory {
+    /// Whether both are of one contender at one work.
+    fn is_of_the_same(&self, other: &Self) -> bool {
+        let key = |memory: &Self| (memory.contender, memory.work.clone(), memory.size, memory.threads);
+        key(self) == key(other)
+    }
+}
+
 /// What makes two measurements comparable.
 pub type Task<'a> = (&'a str, usize, usize, Simd);
 
@@ -150,8 +161,10 @@ impl Results {
         );
         let is_new = |old: &Measurement| newer.measurements.iter().any(|new| new.task() == old.task());
         self.measurements.retain(|old| !is_new(old));
+        self.amx_peak.retain(|old| !is_new(old));
         self.measurements.extend(newer.measurements);
-        self.memory.retain(|old| !newer.memory.iter().any(|new| new.contender == old.contender));
+        self.amx_peak.extend(newer.amx_peak);
+        self.memory.retain(|old| !newer.memory.iter().any(|new| new.is_of_the_same(old)));
         self.memory.extend(newer.memory);
         self.versions.extend(newer.versions);
         Ok(Self { date: newer.date, ..self })
@@ -178,7 +191,7 @@ impl Results {
         Ok(results)
     }
 
-    /// Writes a file, making its folder.
+    /// Writes a file, whole or not at all, making its folder.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -187,7 +200,7 @@ impl Results {
             fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        atomic_file::write(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// `benches/results/<date>-<cpu>.json`; a short run, or one of ours alone, says so.
@@ -263,6 +276,7 @@ pub(crate) mod tests {
                 measurement(Contender::Descent, ours),
                 measurement(Contender::PytorchEager, [100.0, 80.0, 120.0]),
             ],
+            amx_peak: Vec::new(),
             memory: vec![Memory {
                 contender: Contender::Descent,
                 work: "cnn-train".to_owned(),
@@ -284,6 +298,9 @@ pub(crate) mod tests {
         assert_eq!(joined.tasks().len(), 2);
         assert_eq!(joined.measurements.len(), 4);
         assert_eq!(joined.memory, whole().memory);
+        let mut of_another_work = sample([300.0; 3]);
+        of_another_work.memory[0].work = "airbench94-train".to_owned();
+        assert_eq!(whole().with(of_another_work).expect("one origin").memory.len(), 2);
         assert_eq!(whole().with(sample([600.0; 3])).expect("one origin"), sample([600.0; 3]));
         for change in [
             |r: &mut Results| r.revision = "another".to_owned(),

@@ -1,12 +1,12 @@
-//! Results as text: for the terminal, and as the tables of networks in README.md and docs/PERFORMANCE.md.
+//! Results as text for the terminal, and how numbers and machines are written everywhere.
 
 use std::fmt::Write;
 
-use bench_protocol::{Probe, TensorOp, Work};
+use bench_protocol::{Model, Probe, TensorOp, Work};
 
 use super::contender::{Contender, Simd};
 use super::operations::airbench_sums;
-use super::results::{Results, Task};
+use super::results::{Machine, Measurement, Results, Task};
 use super::stats::Spread;
 
 /// The whole run for the terminal.
@@ -27,7 +27,7 @@ pub(super) fn text(results: &Results) -> String {
         let mebibytes = |bytes| bytes as f64 / f64::from(1 << 20);
         _ = writeln!(
             out,
-            "memory of {} steps of {} {}, {:33} {:6.1} MiB, of which {:.1} before the first",
+            "memory of {} steps of {} {}, {:38} {:6.1} MiB, of which {:.1} before the first",
             memory.steps,
             memory.work,
             memory.size,
@@ -49,7 +49,7 @@ pub(super) fn task_text(results: &Results, task: Task<'_>) -> String {
         let Some(Spread { median, min, max }) = measurement.spread() else { continue };
         let [median, min, max] = [median, min, max].map(|rate| number(rate * scale));
         let rate = format!("{median} {unit} ({min}–{max})");
-        _ = write!(out, "  {:33} {rate:36}", measurement.contender.label());
+        _ = write!(out, "  {:38} {rate:36}", measurement.contender.label());
         if measurement.contender != Contender::Descent
             && let Some(ratio) = results.ratio(task, measurement.contender)
         {
@@ -58,82 +58,20 @@ pub(super) fn task_text(results: &Results, task: Task<'_>) -> String {
         out.truncate(out.trim_end().len());
         out.push('\n');
     }
+    if let Some(peak) = results.amx_peak.iter().filter(|m| m.task() == task).find_map(Measurement::spread) {
+        _ = writeln!(out, "  {}", amx_text(peak));
+    }
     out
 }
 
-/// The table of the networks in Markdown, with what it was measured on; `None` where no network was.
-pub(super) fn markdown(results: &Results) -> Option<String> {
-    let header =
-        ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
-    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
-    let n_header = out.len();
-    let mut tasks = results.tasks();
-    // Work by work, however the parts of the run came in.
-    tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
-    for task in tasks {
-        let Some(name) = network_name(task) else { continue };
-        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
-        let against = |contender| results.ratio(task, contender).map_or_else(|| "–".to_owned(), ratio_text);
-        let cells = [
-            name,
-            task.2.to_string(),
-            number(ours.median),
-            against(Contender::PytorchEager),
-            fastest_pytorch(results, task).map_or_else(|| "–".to_owned(), against),
-            against(Contender::Burn),
-            against(Contender::Candle),
-        ];
-        _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
-    if out.len() == n_header {
-        return None;
-    }
-    _ = writeln!(out, "\n{}", headline(results));
-    let peaks = results
-        .memory
-        .iter()
-        .map(|m| format!("{} {:.0} MB", m.contender.label(), (m.peak_bytes as f64 / 1e6).ceil()));
-    let peaks: Vec<_> = peaks.collect();
-    if !peaks.is_empty() {
-        _ = writeln!(out, "Peak anonymous memory of 100 training steps: {}.", peaks.join(", "));
-    }
-    Some(out)
+/// What AMX could do beside some rounds.
+fn amx_text(Spread { median, min, max }: Spread) -> String {
+    let [median, min, max] = [median, min, max].map(|rate| rate / 1e6);
+    format!("AMX beside these rounds: {median:.2} TFLOP/s in bf16 ({min:.2}–{max:.2})")
 }
 
-/// The works of the short table: what is trained and evaluated by default, and by how many threads.
-const IN_SHORT: [(Work, usize, usize); 4] =
-    [(Work::CnnTrain, 64, 2), (Work::CnnInfer, 64, 2), (Work::MlpTrain, 64, 2), (Work::TinyTrain, 1, 1)];
-
-/// Four works and medians alone, with what they were measured on; `None` where none of them was.
-pub(super) fn short(results: &Results) -> Option<String> {
-    let header = ["work", "threads", "Descent, images/s", "× PyTorch", "× burn", "× candle"];
-    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|\n", header.join(" | "));
-    let n_header = out.len();
-    let tasks = results.tasks();
-    for (work, size, threads) in IN_SHORT {
-        let work = work.to_string();
-        let is_it = |task: &&Task<'_>| **task == (work.as_str(), size, threads, Simd::Native);
-        let Some(&task) = tasks.iter().find(is_it) else { continue };
-        let Some(name) = network_name(task) else { continue };
-        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
-        let against = |contender| {
-            results.ratio(task, contender).map_or_else(|| "–".to_owned(), |r| format!("{:.1} ×", r.median))
-        };
-        let cells = [
-            name,
-            threads.to_string(),
-            number(ours.median),
-            against(Contender::PytorchEager),
-            against(Contender::Burn),
-            against(Contender::Candle),
-        ];
-        _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
-    (out.len() > n_header).then(|| format!("{out}\n{}\n", headline(results)))
-}
-
-/// The machine, the versions and the kind of the run in two sentences.
-fn headline(results: &Results) -> String {
+/// The machine, the versions and the kind of the run in two sentences, and what AMX could do meanwhile.
+pub(super) fn headline(results: &Results) -> String {
     let versions = &results.versions;
     let version = |contender: Contender, name: &str| versions.get(&contender).map(|v| format!("{name} {v}"));
     let peers = [
@@ -144,33 +82,16 @@ fn headline(results: &Results) -> String {
     ];
     let peers: Vec<_> = peers.into_iter().flatten().collect();
     let beside = if peers.is_empty() { String::new() } else { format!("; {}", peers.join(", ")) };
+    let amx: Vec<_> = results.amx_peak.iter().flat_map(Measurement::rates).collect();
+    let amx = Spread::of(&amx).map_or_else(String::new, |peak| format!(" {}.", amx_text(peak)));
+    let Machine { cpu, cores, simd, .. } = &results.machine;
     format!(
-        "{}, {} cores, {}; {} data; medians (and extremes) of {} interleaved rounds{beside}.",
-        results.machine.cpu, results.machine.cores, results.date, results.data, results.run.rounds
+        "{cpu}, {cores} cores ({}), {}; {} data; medians (and extremes) of {} interleaved rounds{beside}.{amx}",
+        simd.join(", "),
+        results.date,
+        results.data,
+        results.run.rounds
     )
-}
-
-/// The mode of PyTorch with the highest median at a task.
-fn fastest_pytorch(results: &Results, task: Task<'_>) -> Option<Contender> {
-    let modes = Contender::ALL.into_iter().filter(|c| c.pytorch_mode().is_some());
-    let rated = modes.filter_map(|c| Some((results.find(task, c)?.spread()?.median, c)));
-    rated.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, contender)| contender)
-}
-
-/// The works of the networks' table, in its order.
-const NETWORKS: [Work; 5] = [Work::CnnTrain, Work::CnnInfer, Work::CnnEpoch, Work::MlpTrain, Work::TinyTrain];
-
-/// The row's name for them.
-fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
-    let name = match work.parse().ok()? {
-        Work::CnnTrain => format!("CNN, training step, batch {size}"),
-        Work::CnnInfer => format!("CNN, inference, batch {size}"),
-        Work::CnnEpoch => "CNN, epoch with loading".to_owned(),
-        Work::MlpTrain => format!("MLP 784-512-512-10, training step, batch {size}"),
-        Work::TinyTrain => format!("MLP with 1,001 parameters, training step, batch {size}"),
-        _ => return None,
-    };
-    Some(if simd == Simd::Native { name } else { format!("{name}, {simd}") })
 }
 
 /// What an item counts for, and in which unit.
@@ -180,7 +101,8 @@ pub(super) fn unit(work: &str, size: usize) -> (f64, &'static str) {
         Ok(Work::Tensor(TensorOp::Matmul)) => (2.0 * (size as f64).powi(2) / 1e9, "GFLOP/s"),
         Ok(Work::Optimizer(_)) => (1e-6, "M parameters/s"),
         Ok(Work::Tensor(_)) => (1e-6, "M elements/s"),
-        Ok(Work::Probe(Probe::Fma)) => (1e-3, "GFLOP/s"),
+        Ok(Work::Probe(Probe::Fma | Probe::Amx)) => (1e-3, "GFLOP/s"),
+        Ok(Work::Model(Model::Transformer, _)) => (1.0, "sequences/s"),
         Ok(Work::Probe(Probe::Copy)) => (1e-9, "GB/s"),
         _ => (1.0, "images/s"),
     }
@@ -212,7 +134,8 @@ pub(super) fn plural(threads: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::tests::sample;
+    use super::super::networks::short;
+    use super::super::results::{Round, tests::sample};
     use super::*;
 
     #[test]
@@ -226,26 +149,19 @@ mod tests {
     #[test]
     fn a_ratio_stands_beside_its_peer() {
         let text = text(&sample([400.0, 320.0, 360.0]));
-        assert!(text.contains("Descent                           360 images/s (320–400)\n"), "{text}");
+        assert!(text.contains("Descent                                360 images/s (320–400)\n"), "{text}");
         assert!(text.contains("100 images/s (80.0–120)              4.00 × (3.00–4.00)\n"), "{text}");
     }
 
     #[test]
-    fn the_short_table_has_medians_alone() {
-        let table = short(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
-        assert!(table.contains("| CNN, training step, batch 64 | 2 | 360 | 4.0 × | – | – |"), "{table}");
-    }
-
-    #[test]
-    fn the_table_has_a_row_for_each_network() {
-        let table = markdown(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
-        let row =
-            "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00) | – | – |";
-        assert!(table.contains(row), "{table}");
-        assert!(
-            table.contains("PyTorch 2.15.0")
-                && table.contains("synthetic data")
-                && table.contains("Descent 53 MB")
-        );
+    fn what_amx_could_do_stands_beside_the_rounds() {
+        let mut results = sample([400.0; 3]);
+        // 100,000 million operations in 50 ms, then in 200.
+        let rounds = [0.05, 0.05, 0.2].map(|seconds| Round { items: 100_000, seconds });
+        let measured = results.measurements[0].clone();
+        results.amx_peak.push(Measurement { rounds: rounds.into(), ..measured });
+        let peak = "AMX beside these rounds: 2.00 TFLOP/s in bf16 (0.50–2.00)";
+        assert!(text(&results).contains(peak), "{}", text(&results));
+        assert!(short(&results).is_some_and(|table| table.contains(peak)));
     }
 }

@@ -1,0 +1,260 @@
+//! The tables of networks in README.md and docs/PERFORMANCE.md.
+
+use std::fmt::Write;
+
+use bench_protocol::{Model, Pass, Work};
+
+use super::contender::{Contender, Simd};
+use super::plan::AIRBENCH_BATCH;
+use super::results::{Memory, Results, Task};
+use super::stats::Spread;
+use super::table::{headline, number, ratio_text};
+
+/// The table of the networks in Markdown, with what it was measured on; `None` where no network was.
+pub(super) fn markdown(results: &Results) -> Option<String> {
+    let header = [
+        "work",
+        "threads",
+        "Descent, images/s",
+        "× PyTorch",
+        "× its fastest mode in f32",
+        "× its fastest mode",
+        "× burn",
+        "× candle",
+    ];
+    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
+    let n_header = out.len();
+    let mut tasks = results.tasks();
+    // Work by work, however the parts of the run came in.
+    tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
+    for task in tasks {
+        let Some(name) = network_name(task) else { continue };
+        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
+        let against = |contender| results.ratio(task, contender).map_or_else(dash, ratio_text);
+        let fastest = |allowed: fn(Contender) -> bool| {
+            fastest_pytorch(results, task, allowed)
+                .map_or_else(dash, |(mode, ratio)| format!("{}, {mode}", ratio_text(ratio)))
+        };
+        let cells = [
+            name,
+            task.2.to_string(),
+            number(ours.median),
+            against(Contender::PytorchEager),
+            fastest(|contender| !contender.is_bf16()),
+            fastest(|_| true),
+            against(Contender::Burn),
+            against(Contender::Candle),
+        ];
+        _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    (out.len() > n_header).then(|| format!("{out}\n{}\n{}", headline(results), memory(results)))
+}
+
+/// The works of the short table: what is trained and evaluated by default, and by how many threads.
+const IN_SHORT: [(Work, usize, usize); 9] = [
+    (Work::CnnTrain, 64, 2),
+    (Work::CnnInfer, 64, 2),
+    (Work::Model(Model::Airbench94, Pass::Train), AIRBENCH_BATCH, 2),
+    (Work::Model(Model::Airbench94, Pass::Infer), AIRBENCH_BATCH, 2),
+    (Work::Model(Model::ResNet18, Pass::Train), 64, 2),
+    (Work::Model(Model::Depthwise, Pass::Train), 64, 2),
+    (Work::Model(Model::Transformer, Pass::Train), 16, 2),
+    (Work::MlpTrain, 64, 2),
+    (Work::TinyTrain, 1, 1),
+];
+
+/// Some works and medians alone, with what they were measured on; `None` where none of them was.
+pub(super) fn short(results: &Results) -> Option<String> {
+    let header =
+        ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
+    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
+    let n_header = out.len();
+    let tasks = results.tasks();
+    for (work, size, threads) in IN_SHORT {
+        let work = work.to_string();
+        let is_it = |task: &&Task<'_>| **task == (work.as_str(), size, threads, Simd::Native);
+        let Some(&task) = tasks.iter().find(is_it) else { continue };
+        let Some(name) = network_name(task) else { continue };
+        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
+        let times = |ratio: Spread| format!("{:.1} ×", ratio.median);
+        let against = |contender| results.ratio(task, contender).map_or_else(dash, times);
+        let cells = [
+            name,
+            threads.to_string(),
+            number(ours.median),
+            against(Contender::PytorchEager),
+            fastest_pytorch(results, task, |_| true)
+                .map_or_else(dash, |(mode, ratio)| format!("{} ({mode})", times(ratio))),
+            against(Contender::Burn),
+            against(Contender::Candle),
+        ];
+        _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    (out.len() > n_header).then(|| format!("{out}\n{}\n{}", headline(results), memory(results)))
+}
+
+/// What was not measured.
+fn dash() -> String {
+    "–".to_owned()
+}
+
+/// The table of memory behind an empty line, or nothing where none was watched: a row for each work, and for each
+/// contender its peak and how many times ours that is.
+fn memory(results: &Results) -> String {
+    let took_part = |c: &Contender| results.memory.iter().any(|memory| memory.contender == *c);
+    let contenders: Vec<_> = Contender::ALL.into_iter().filter(took_part).collect();
+    let labels: Vec<_> = contenders.iter().map(|contender| contender.label()).collect();
+    if contenders.is_empty() {
+        return String::new();
+    }
+    let columns = "--:|".repeat(contenders.len());
+    let mut out = format!("\n| peak anonymous memory | {} |\n|---|{columns}\n", labels.join(" | "));
+    let key = |memory: &Memory| (memory.work.clone(), memory.size, memory.threads, memory.steps);
+    let mut rows: Vec<_> = results.memory.iter().map(key).collect();
+    rows.dedup();
+    for row in rows {
+        let peak = |contender| {
+            let of_row = |memory: &&Memory| memory.contender == contender && key(memory) == row;
+            results.memory.iter().find(of_row).map(|memory| memory.peak_bytes as f64)
+        };
+        let cell = |&contender: &Contender| match (peak(contender), peak(Contender::Descent)) {
+            (Some(theirs), Some(ours)) if contender != Contender::Descent => {
+                format!("{:.0} MB, {:.1} ×", (theirs / 1e6).ceil(), theirs / ours)
+            }
+            (Some(bytes), _) => format!("{:.0} MB", (bytes / 1e6).ceil()),
+            (None, _) => dash(),
+        };
+        let cells: Vec<_> = contenders.iter().map(cell).collect();
+        let (work, size, threads, steps) = &row;
+        let name = network_name((work, *size, *threads, Simd::Native)).unwrap_or_else(|| work.clone());
+        _ = writeln!(out, "| {name}, {steps} steps | {} |", cells.join(" | "));
+    }
+    out
+}
+
+/// Of the modes of PyTorch that are `allowed`, that with the highest median at a task: its name in
+/// benches/peers/pytorch.py, and how many times faster we are.
+fn fastest_pytorch(
+    results: &Results,
+    task: Task<'_>,
+    allowed: fn(Contender) -> bool,
+) -> Option<(&'static str, Spread)> {
+    let modes = Contender::ALL.into_iter().filter(|&c| c.pytorch_mode().is_some() && allowed(c));
+    let rated = modes.filter_map(|c| Some((results.find(task, c)?.spread()?.median, c)));
+    let (_, fastest) = rated.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some((fastest.pytorch_mode()?, results.ratio(task, fastest)?))
+}
+
+/// The works of the networks' table, in its order.
+const NETWORKS: [Work; 13] = [
+    Work::CnnTrain,
+    Work::CnnInfer,
+    Work::CnnEpoch,
+    Work::Model(Model::Airbench94, Pass::Train),
+    Work::Model(Model::Airbench94, Pass::Infer),
+    Work::Model(Model::ResNet18, Pass::Train),
+    Work::Model(Model::ResNet18, Pass::Infer),
+    Work::Model(Model::Depthwise, Pass::Train),
+    Work::Model(Model::Depthwise, Pass::Infer),
+    Work::Model(Model::Transformer, Pass::Train),
+    Work::Model(Model::Transformer, Pass::Infer),
+    Work::MlpTrain,
+    Work::TinyTrain,
+];
+
+/// Whether a work is the training or the inference of a network.
+pub(super) fn is_network(work: Work) -> bool {
+    NETWORKS.contains(&work)
+}
+
+/// The row's name for them.
+fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
+    let name = match work.parse().ok()? {
+        Work::CnnTrain => format!("CNN, training step, batch {size}"),
+        Work::CnnInfer => format!("CNN, inference, batch {size}"),
+        Work::CnnEpoch => "CNN, epoch with loading".to_owned(),
+        Work::MlpTrain => format!("MLP 784-512-512-10, training step, batch {size}"),
+        Work::TinyTrain => format!("MLP with 1,001 parameters, training step, batch {size}"),
+        Work::Model(model, pass) => {
+            let name = match model {
+                Model::Airbench94 => "airbench94",
+                Model::ResNet18 => "ResNet-18",
+                Model::Depthwise => "depthwise-separable network",
+                Model::Transformer => "character transformer (sequences)",
+            };
+            let pass = if pass == Pass::Train { "training step" } else { "inference" };
+            format!("{name}, {pass}, batch {size}")
+        }
+        _ => return None,
+    };
+    Some(if simd == Simd::Native { name } else { format!("{name}, {simd}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::{Measurement, Round, tests::sample};
+    use super::*;
+
+    #[test]
+    fn the_fastest_mode_is_that_of_all_and_is_named() {
+        let mut results = sample([400.0; 3]);
+        let modes = [(Contender::PytorchFused, 125.0), (Contender::PytorchBf16, 200.0)];
+        let eager = results.measurements[1].clone();
+        results.measurements.extend(modes.map(|(contender, rate)| Measurement {
+            contender,
+            rounds: vec![Round { items: 1, seconds: 1.0 / rate }; 3],
+            ..eager.clone()
+        }));
+        let row = "| CNN, training step, batch 64 | 2 | 400 | 4.0 × | 2.0 × (bf16) | – | – |";
+        assert!(short(&results).is_some_and(|table| table.contains(row)));
+        let cells = "| 3.20 × (3.20–3.20), fused | 2.00 × (2.00–2.00), bf16 | – | – |";
+        assert!(markdown(&results).is_some_and(|table| table.contains(cells)));
+    }
+
+    #[test]
+    fn memory_has_a_row_for_each_work() {
+        let mut results = sample([400.0; 3]);
+        let ours = results.memory[0].clone();
+        let airbench = |contender, megabytes: u64| Memory {
+            contender,
+            work: "airbench94-train".to_owned(),
+            size: 500,
+            steps: 3,
+            peak_bytes: megabytes * 1_000_000,
+            ..ours.clone()
+        };
+        results.memory.extend([airbench(Contender::Descent, 400), airbench(Contender::PytorchEager, 1500)]);
+        let table = memory(&results);
+        assert!(
+            table.starts_with("\n| peak anonymous memory | Descent | PyTorch |\n|---|--:|--:|\n"),
+            "{table}"
+        );
+        assert!(table.contains("| CNN, training step, batch 64, 100 steps | 53 MB | – |\n"), "{table}");
+        assert!(
+            table.ends_with("| airbench94, training step, batch 500, 3 steps | 400 MB | 1500 MB, 3.8 × |\n")
+        );
+    }
+
+    #[test]
+    fn the_short_table_has_medians_alone() {
+        let table = short(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
+        assert!(
+            table.contains("| CNN, training step, batch 64 | 2 | 360 | 4.0 × | 4.0 × (eager) | – | – |"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_network() {
+        let table = markdown(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
+        let row = "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00), eager \
+                   | 4.00 × (3.00–4.00), eager | – | – |";
+        assert!(table.contains(row), "{table}");
+        assert!(
+            table.contains("PyTorch 2.15.0")
+                && table.contains("synthetic data")
+                && table.contains("2 cores (avx2)")
+                && table.contains("| 53 MB |")
+        );
+    }
+}
