@@ -101,7 +101,8 @@ fn batch_norms(params: &mut Params) -> Network {
         let conv = |x: Var, id: ParamId| g.conv2d(x, g.param(id), None, options);
         let x = g.relu(norm(conv(x, first), norms[0], None));
         let x = norm(conv(x, again), norms[1], Some(Activation::Relu));
-        let x = norm(conv(x, again), norms[1], Some(Activation::Gelu));
+        let y = norm(conv(x, again), norms[1], Some(Activation::Gelu));
+        let x = g.add_relu(norm(conv(y, again), norms[1], None), x);
         norm(g.linear(g.global_avg_pool2d(x), g.param(out), None), norms[2], None)
     })
 }

@@ -144,6 +144,7 @@ fn of_all_other_ops() {
             let of_groups = g.local_response_norm(of_groups, LocalResponseNormOptions::new(5));
             let of_groups = g.stochastic_depth(g.dropout2d(of_groups, 0.2), 0.2, StochasticDepthMode::Row);
             let normal = g.add(normal, g.reshape(of_groups, [ROWS, COLS]));
+            let normal = g.add_relu(normal, g.mul(normal, scale));
             let positive = g.add_scalar(g.sigmoid(normal), 1.0);
             let terms = UNARY.iter().map(|op| op(g, positive));
             let leaky = g.prelu(normal, g.slice(scale, 0, 0..1));

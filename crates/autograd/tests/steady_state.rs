@@ -154,7 +154,7 @@ fn a_steady_step_allocates_nothing() {
         let groups = Conv2dOptions { groups: 18, padding: [1, 1], ..Default::default() };
         let y = g.conv2d(y, depthwise, None, groups);
         let y = g.interpolate(y, ResizeTo::Size([9, 6]), Interpolation::Bilinear { align_corners: false });
-        let y = g.add(g.adaptive_avg_pool2d(y, [4, 4]), g.adaptive_max_pool2d(y, [4, 4]));
+        let y = g.add_relu(g.adaptive_avg_pool2d(y, [4, 4]), g.adaptive_max_pool2d(y, [4, 4]));
         let y = g.pixel_unshuffle(g.conv2d(y, depthwise, None, groups), 2);
         let y = g.reshape(g.pixel_shuffle(y, 2), [20, 16, 18]);
         let y = g.conv1d(y, sequence, None, Conv1dOptions::default());

@@ -10,16 +10,17 @@ use autograd::{Graph, Var};
 use tensor::activation::Activation;
 
 use crate::layer::{Child, Layer};
-use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, ReLU, SiLU};
+use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, ReLU, Residual, SiLU};
 
 /// Runs the layers at the front of a slice as one op, or declines.
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
-const PATTERNS: [(usize, Fused); 3] = [
+const PATTERNS: [(usize, Fused); 4] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
     (2, linear_relu),           // Linear → ReLU
     (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
+    (2, residual_relu),         // Residual → ReLU
 ];
 
 /// Runs the first pattern that fits the front of `layers`, under the name of the first; says how many layers it
@@ -50,6 +51,12 @@ fn batch_norm_activation(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var>
     let of_vectors = layer::<BatchNorm1d>(&layers[0]).map(|norm| norm.forward_activation(g, x, activation));
     of_vectors
         .or_else(|| layer::<BatchNorm2d>(&layers[0]).map(|norm| norm.forward_activation(g, x, activation)))
+}
+
+fn residual_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let residual = layer::<Residual>(&layers[0])?;
+    layer::<ReLU>(&layers[1])?;
+    Some(residual.forward_relu(g, x))
 }
 
 /// The layer as an activation that other ops compute in the same pass, if it is one.
@@ -124,6 +131,10 @@ mod tests {
         }
         assert_eq!(n_fused(Sequential::new().add(BatchNorm2d::new(3)).add(ReLU), &image), 2);
         assert_eq!(n_fused(norm().add(Tanh), &[2, 4]), 0);
+
+        let residual = || Sequential::new().add(Residual::new(Linear::new(4, 4)));
+        assert_eq!(n_fused(residual().add(ReLU), &[2, 4]), 2);
+        assert_eq!(n_fused(residual().add(SiLU), &[2, 4]), 0);
         assert_eq!(n_fused(norm().add(norm()), &[2, 4]), 0);
     }
 }

@@ -20,7 +20,8 @@ macro_rules! sequential {
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
 /// Neighbours for which there is a faster common op run as one: `Conv2d` → `ReLU` → `MaxPool2d(2)`, `Linear` → `ReLU`,
-/// and `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`. What is printed, named and saved stays as written.
+/// `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at the end of `Residual` → `ReLU`. What is
+/// printed, named and saved stays as written.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential, sequential};
@@ -114,6 +115,11 @@ impl Sequential {
         self.fuse = fuse;
         self
     }
+
+    /// Whether layers may run as one op: not where the shape of each one's output is asked for.
+    pub(crate) fn may_fuse(&self, g: &Graph<'_>) -> bool {
+        self.fuse && !g.is_tracing()
+    }
 }
 
 impl Default for Sequential {
@@ -134,7 +140,7 @@ impl Layer for Sequential {
     }
 
     fn forward(&self, g: &Graph<'_>, mut x: Var) -> Var {
-        let may_fuse = self.fuse && !g.is_tracing();
+        let may_fuse = self.may_fuse(g);
         let mut rest = &self.children[..];
         while let [first, ..] = rest {
             let fused = if may_fuse { fusion::run(rest, g, x) } else { None };

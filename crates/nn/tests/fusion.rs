@@ -6,8 +6,8 @@ mod common;
 use autograd::{Mode, Params, Tape};
 use common::uniform;
 use nn::{
-    Approximate, BatchNorm1d, Conv2d, Flatten, GELU, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU,
-    Sequential, SiLU,
+    Approximate, BasicBlock, BatchNorm1d, Conv2d, Flatten, GELU, GlobalAvgPool2d, Layer, Linear, MaxPool2d,
+    ReLU, Sequential, SiLU,
 };
 use proptest::prelude::*;
 
@@ -138,6 +138,19 @@ proptest! {
         let mode = if training { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
         assert_fusion_is_unseen_in(mode, net, &[n, i], &x, 0.0);
     }
+}
+
+/// The sum and the ReLU behind it: the same bits.
+#[test]
+fn residual_relu() {
+    let x = uniform(3, 40 * 12);
+    let block = || Residual::new(Linear::new(12, 12)).shortcut(Linear::new(12, 12));
+    let net = || Sequential::new().add(Residual::new(Linear::new(12, 12))).add(ReLU).add(block()).add(ReLU);
+    assert_fusion_is_unseen(net, &[40, 12], &x, 0.0);
+
+    let x = uniform(4, 3 * 7 * 7 * 8);
+    let net = || Sequential::new().add(BasicBlock::new(8, 12, 2)).add(BasicBlock::new(12, 12, 1));
+    assert_fusion_is_unseen(net, &[3, 7, 7, 8], &x, 0.0);
 }
 
 #[test]

@@ -71,6 +71,23 @@ impl Graph<'_> {
         self.binary("add", (a, b), |a, b| a + b, |da| da.copy(), |db| db.copy())
     }
 
+    /// `relu(add(a, b))`, the same numbers in one pass: the end of a residual block.
+    ///
+    /// da = db = dy where y > 0, else 0.
+    ///
+    /// # Panics
+    /// As [`add`](Self::add).
+    #[track_caller]
+    pub fn add_relu(&self, a: Var, b: Var) -> Var {
+        // The gradient of the ReLU, from its output.
+        let gradient = |dy: f32, y: f32| if y <= 0.0 { 0.0 } else { dy };
+        let forward = |a: f32, b: f32| {
+            let sum = a + b;
+            if sum < 0.0 { 0.0 } else { sum }
+        };
+        self.binary("add_relu", (a, b), forward, move |da| da.zip(Y, gradient), move |db| db.zip(Y, gradient))
+    }
+
     /// a − b, element by element, broadcast as in NumPy; `torch.sub`.
     ///
     /// # Panics

@@ -83,6 +83,15 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     let others = [
         binary("add", 1e-6, -2.0..2.0, |g, a, b| g.add(a, b), |a, b| a + b),
+        binary_apart(
+            "add_relu",
+            1e-6,
+            -2.0..2.0,
+            |g, a, b| g.add_relu(a, b),
+            |a, b| (a + b).max(0.0),
+            |a, b| (a + b).abs(),
+        )
+        .kink(&[&[0.5], &[-0.5]], |g, v| g.add_relu(v[0], v[1]), |dx| (0.0..=1.0).contains(&dx[0])),
         binary("sub", 1e-6, -2.0..2.0, |g, a, b| g.sub(a, b), |a, b| a - b),
         binary("mul", 1e-6, -2.0..2.0, |g, a, b| g.mul(a, b), |a, b| a * b),
         binary("div", 2e-6, 0.5..4.5, |g, a, b| g.div(a, b), |a, b| a / b),

@@ -66,7 +66,7 @@ impl Layer for BasicBlock {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let y = self.body.forward(g, x);
         let x = self.downsample.as_ref().map_or(x, |downsample| downsample.forward(g, x));
-        g.relu(g.add(y, x))
+        if self.body.may_fuse(g) { g.add_relu(y, x) } else { g.relu(g.add(y, x)) }
     }
 }
 

@@ -36,6 +36,26 @@ impl Residual {
         self.shortcut = Some(Child::new("shortcut", Box::new(shortcut)));
         self
     }
+
+    /// The block and a ReLU behind it, sum and ReLU as one op.
+    pub(crate) fn forward_relu(&self, g: &Graph<'_>, x: Var) -> Var {
+        let [body, around] = self.branches(g, x);
+        g.add_relu(body, around)
+    }
+
+    /// What the body makes, and what goes around it, of one shape.
+    fn branches(&self, g: &Graph<'_>, x: Var) -> [Var; 2] {
+        let y = self.body.forward(g, x);
+        let x = self.shortcut.as_ref().map_or(x, |shortcut| shortcut.forward(g, x));
+        let (body, around) = (g.shape(y), g.shape(x));
+        assert!(
+            body == around,
+            "residual{}: the body makes {body} where what goes around it is {around}; give the block a \
+             shortcut that makes {body} too",
+            g.at()
+        );
+        [y, x]
+    }
 }
 
 impl Layer for Residual {
@@ -53,16 +73,8 @@ impl Layer for Residual {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let y = self.body.forward(g, x);
-        let x = self.shortcut.as_ref().map_or(x, |shortcut| shortcut.forward(g, x));
-        let (body, around) = (g.shape(y), g.shape(x));
-        assert!(
-            body == around,
-            "residual{}: the body makes {body} where what goes around it is {around}; give the block a \
-             shortcut that makes {body} too",
-            g.at()
-        );
-        g.add(y, x)
+        let [body, around] = self.branches(g, x);
+        g.add(body, around)
     }
 }
 
