@@ -168,20 +168,22 @@ impl<F: Function> Kernel for GradientSums<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Columns<2> {
         let Self { dy, x, channels, stride, n_rows, f } = self;
-        let n = channels.scale.len().min(COLUMNS);
+        // No `min` with COLUMNS, which it does not exceed: loops up to one keep a second exit, and are not all vectors.
+        let n = channels.scale.len();
         let channels = channels.first(n);
-        let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
-        // In a loop of its own, f32 are as many in a vector as fit it.
-        let mut dz = [0.0; COLUMNS];
-        for row in 0..n_rows {
-            let [dy, x] = [dy, x].map(|values| &values[row * stride..][..n]);
+        let (mut sums, mut products, mut dz) = ([0.0; COLUMNS], [0.0; COLUMNS], [0.0; COLUMNS]);
+        {
             let (sums, products, dz) = (&mut sums[..n], &mut products[..n], &mut dz[..n]);
-            for c in 0..n {
-                dz[c] = f.gradient(dy[c], channels.normalised(c, x[c]));
-            }
-            for c in 0..n {
-                sums[c] += f64::from(dz[c]);
-                products[c] += f64::from(dz[c]) * f64::from(channels.centred(c, x[c]));
+            for row in 0..n_rows {
+                let [dy, x] = [dy, x].map(|values| &values[row * stride..][..n]);
+                // In a loop of its own, f32 are as many in a vector as fit it.
+                for c in 0..n {
+                    dz[c] = f.gradient(dy[c], channels.normalised(c, x[c]));
+                }
+                for c in 0..n {
+                    sums[c] += f64::from(dz[c]);
+                    products[c] += f64::from(dz[c]) * f64::from(channels.centred(c, x[c]));
+                }
             }
         }
         [sums, products]
