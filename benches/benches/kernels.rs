@@ -5,7 +5,7 @@ use benches::{AgainstPeak, Peak, criterion_against};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tensor::Beta;
 use tensor::activation::{gelu_forward, relu_backward, relu_forward, sigmoid_forward, tanh_forward};
-use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{Block, PooledGradient, conv_pool_backward, conv_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::dropout::dropout_forward;
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
@@ -113,7 +113,7 @@ fn blocks(c: &mut Criterion<AgainstPeak>) {
         let name = |pass| format!("{}²·{}·{} {pass}", size.side, size.in_channels, size.out_channels);
         group.throughput(Throughput::Elements(shape.flops() as u64));
         group.bench_function(name("forward"), |b| {
-            b.iter(|| conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block));
+            b.iter(|| conv_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block));
         });
         group.throughput(Throughput::Elements(2 * shape.flops() as u64));
         group.bench_function(name("backward"), |b| {
@@ -121,7 +121,7 @@ fn blocks(c: &mut Criterion<AgainstPeak>) {
                 let (dx, dw, db) =
                     ((&mut dx[..], Beta::Zero), (&mut dw[..], Beta::Zero), (&mut db[..], Beta::Zero));
                 let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
-                conv_relu_pool_backward(Some(dx), dw, Some(db), pooled, &x, &w, &block, &Shards::whole(64));
+                conv_pool_backward(Some(dx), dw, Some(db), pooled, &x, &w, &block, &Shards::whole(64));
             });
         });
     }

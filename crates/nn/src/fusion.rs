@@ -16,8 +16,9 @@ use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, R
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
-const PATTERNS: [(usize, Fused); 4] = [
+const PATTERNS: [(usize, Fused); 5] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
+    (2, conv_pool),             // Conv2d → MaxPool2d(2)
     (2, linear_relu),           // Linear → ReLU
     (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
     (2, residual_relu),         // Residual → ReLU
@@ -37,7 +38,13 @@ fn conv_relu_pool(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     let conv = layer::<Conv2d>(&layers[0])?;
     layer::<ReLU>(&layers[1])?;
     layer::<MaxPool2d>(&layers[2]).filter(|pool| pool.is_2x2())?;
-    conv.forward_relu_pool(g, x)
+    conv.forward_pool(g, x, true)
+}
+
+fn conv_pool(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let conv = layer::<Conv2d>(&layers[0])?;
+    layer::<MaxPool2d>(&layers[1]).filter(|pool| pool.is_2x2())?;
+    conv.forward_pool(g, x, false)
 }
 
 fn linear_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
@@ -110,6 +117,8 @@ mod tests {
         assert_eq!(n_fused(block(conv().stride(2), MaxPool2d::new(2)), &image), 0);
         assert_eq!(n_fused(block(conv().algorithm(Algorithm::Im2col), MaxPool2d::new(2)), &image), 0);
         assert_eq!(n_fused(Sequential::new().add(conv()).add(ReLU), &image), 0);
+        assert_eq!(n_fused(Sequential::new().add(conv()).add(MaxPool2d::new(2)).add(ReLU), &image), 2);
+        assert_eq!(n_fused(Sequential::new().add(conv()).add(MaxPool2d::new(3)), &image), 0);
 
         let linear = || Linear::new(4, 5);
         let boxed: Box<dyn Layer> = Box::new(linear());

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tensor::attention::*;
-use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{Block, PooledGradient, conv_pool_backward, conv_pool_forward};
 use tensor::conv::*;
 use tensor::cumsum::{cumsum_backward, cumsum_forward};
 use tensor::embedding::{embedding_backward, embedding_forward};
@@ -554,15 +554,15 @@ fn wrong_lengths_of_a_fused_block_are_refused() {
             lens[at] = wrong;
             let [y, argmax, x, w] = lens;
             let (x, w, mut argmax) = (vec![0.5; x], vec![0.5; w], vec![255_u8; argmax]);
-            assert_refused("conv_relu_pool_forward", lens, || {
-                output(&[y], |y| conv_relu_pool_forward(y, &mut argmax, &x, &w, None, &block));
+            assert_refused("conv_pool_forward", lens, || {
+                output(&[y], |y| conv_pool_forward(y, &mut argmax, &x, &w, None, &block));
             });
-            assert_refused("conv_relu_pool_backward", lens, || {
+            assert_refused("conv_pool_backward", lens, || {
                 let y = vec![0.5; y];
                 let pooled = PooledGradient { dy: &y, y: &y, argmax: &argmax };
                 let shards = Shards::whole(1);
                 output(&[w.len()], |dw| {
-                    conv_relu_pool_backward(None, (dw, Beta::Zero), None, pooled, &x, &w, &block, &shards);
+                    conv_pool_backward(None, (dw, Beta::Zero), None, pooled, &x, &w, &block, &shards);
                 });
             });
         }
@@ -572,9 +572,7 @@ fn wrong_lengths_of_a_fused_block_are_refused() {
     let pooled = PooledGradient { dy: &y, y: &y, argmax: &argmax };
     output(&[16], |dx| {
         let (dx, shards) = (Some((dx, Beta::Zero)), Shards::whole(1));
-        output(&[9], |dw| {
-            conv_relu_pool_backward(dx, (dw, Beta::One), None, pooled, &x, &w, &block, &shards)
-        });
+        output(&[9], |dw| conv_pool_backward(dx, (dw, Beta::One), None, pooled, &x, &w, &block, &shards));
     });
 }
 
@@ -703,7 +701,7 @@ fn shards_of_another_batch_do_no_harm() {
                         output(&[9], |dw| {
                             let pooled = PooledGradient { dy: &dy[..16], y: &dy[..16], argmax: &argmax };
                             let dw = (dw, Beta::Zero);
-                            conv_relu_pool_backward(None, dw, None, pooled, &x, &w, &block, &shards);
+                            conv_pool_backward(None, dw, None, pooled, &x, &w, &block, &shards);
                         })
                     },
                     &|| {

@@ -2,7 +2,7 @@
 
 use tensor::Beta;
 use tensor::activation::{relu_backward, relu_forward};
-use tensor::conv::block::{self, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{self, PooledGradient, conv_pool_backward, conv_pool_forward};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::parallel::Shards;
 use tensor::pool::{Pool2dShape, max_pool2d_backward, max_pool2d_forward};
@@ -59,9 +59,7 @@ impl Block {
         let name = format!("conv{number} + ReLU + pool, forward");
         let flops = self.flops();
         let Self { shape, fused, pool, y, argmax, activated, pooled, indices, .. } = self;
-        watch.time_on(Path::Fast, &name, flops, || {
-            conv_relu_pool_forward(y, argmax, &x, w, Some(bias), fused)
-        });
+        watch.time_on(Path::Fast, &name, flops, || conv_pool_forward(y, argmax, &x, w, Some(bias), fused));
         let mut convolved = vec![0.0; shape.output_len()];
         watch.time_on(Path::General, &name, flops, || {
             conv2d_forward(&mut convolved, &x, w, Some(bias), shape, Algorithm::Im2col);
@@ -89,7 +87,7 @@ impl Block {
         let mut back = |dx: Option<&mut [f32]>| {
             let dx = dx.map(|dx| (dx, Beta::Zero));
             let (dw, db) = ((&mut dw[..], Beta::Zero), Some((&mut db[..], Beta::Zero)));
-            conv_relu_pool_backward(dx, dw, db, PooledGradient { dy, y, argmax }, x, w, fused, &shards);
+            conv_pool_backward(dx, dw, db, PooledGradient { dy, y, argmax }, x, w, fused, &shards);
         };
         watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
         if number > 1 {

@@ -1,7 +1,7 @@
-//! y = max_pool(relu(x ∗ W + b)) in one pass, the pool 2 × 2.
+//! y = max_pool(relu(x ∗ W + b)) in one pass, the pool 2 × 2; and the same without the ReLU.
 
 use tensor::conv::Algorithm;
-use tensor::conv::block::{Block, PooledGradient, conv_relu_pool_backward, conv_relu_pool_forward};
+use tensor::conv::block::{Block, PooledGradient, conv_pool_backward, conv_pool_forward};
 use tensor::elementwise::copy_or_add;
 use tensor::{Beta, Shape, scratch};
 
@@ -10,21 +10,24 @@ use super::pool_options::Pool2dOptions;
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
 /// The block says how it is computed, and that it can be.
-struct ConvReluPool(Block);
+struct ConvPool {
+    name: &'static str,
+    block: Block,
+}
 
-impl Op for ConvReluPool {
+impl Op for ConvPool {
     fn name(&self) -> &'static str {
-        "conv_relu_pool"
+        self.name
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let sizes = self.0.shape();
+        let sizes = self.block.shape();
         check_bias(inputs, sizes.out_channels)?;
         Ok(Shape::new(&[sizes.batch, sizes.out_height() / 2, sizes.out_width() / 2, sizes.out_channels]))
     }
 
     fn multiply_adds(&self, inputs: &[Shape], _: Shape) -> u64 {
-        let sizes = self.0.shape();
+        let sizes = self.block.shape();
         let n_pixels = sizes.batch * sizes.out_height() * sizes.out_width();
         (n_pixels * inputs[1].numel()) as u64
     }
@@ -33,20 +36,20 @@ impl Op for ConvReluPool {
         let (x, w) = (f.inputs.value(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));
         f.saved.bytes.resize(f.output.len(), 0);
-        conv_relu_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.0);
+        conv_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.block);
     }
 
-    /// The gradient of a convolution whose output has dy where the maximum was, if that is positive, and
+    /// The gradient of a convolution whose output has dy where the maximum was, behind a ReLU if that is positive, and
     /// 0 elsewhere.
     fn backward(&self, mut b: Backward<'_>) {
         let (x, w) = (b.inputs.value(0), b.inputs.value(1));
         let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
         // One pass makes all three gradients, but they are lent one at a time.
-        scratch::with(w.len() + self.0.shape().out_channels, |affine| {
+        scratch::with(w.len() + self.block.shape().out_channels, |affine| {
             let (dw, db) = affine.split_at_mut(w.len());
             let dx = b.grads.get(0).map(|dx| (dx.data, dx.beta));
             let (dw_out, db_out) = ((&mut *dw, Beta::Zero), Some((&mut *db, Beta::Zero)));
-            conv_relu_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.0, &b.shards);
+            conv_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.block, &b.shards);
             for (i, sum) in [(1, dw), (2, db)].into_iter().take(b.inputs.len() - 1) {
                 if let Some(grad) = b.grads.get(i) {
                     copy_or_add(grad.data, sum, grad.beta);
@@ -57,7 +60,7 @@ impl Op for ConvReluPool {
 }
 
 impl Conv2dOptions {
-    /// How a convolution of `x` by `weight` is computed as one with the ReLU and the 2 × 2 max-pool behind it;
+    /// How a convolution of `x` by `weight` is computed as one with the 2 × 2 max-pool behind it;
     /// `None` where there is no kernel for the sizes, they do not fit, or an algorithm was forced.
     pub fn block(&self, x: Shape, weight: Shape) -> Option<Block> {
         let sizes = self.sizes(x, weight).ok().filter(|_| self.algorithm == Algorithm::Auto)?;
@@ -76,14 +79,33 @@ impl Graph<'_> {
     /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.
     #[track_caller]
     pub fn conv_relu_pool(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
-        match (options.block(self.shape(x), self.shape(weight)), bias) {
-            (Some(block), Some(bias)) => self.apply(ConvReluPool(block), &[x, weight, bias]),
-            (Some(block), None) => self.apply(ConvReluPool(block), &[x, weight]),
-            (None, _) => {
-                let y = self.conv2d(x, weight, bias, options);
-                let y = self.relu(y);
+        match options.block(self.shape(x), self.shape(weight)) {
+            Some(block) => self.conv_pooled("conv_relu_pool", block, x, weight, bias),
+            None => {
+                let y = self.relu(self.conv2d(x, weight, bias, options));
                 self.max_pool2d(y, Pool2dOptions::new([2, 2]))
             }
         }
+    }
+
+    /// `max_pool2d(conv2d(x, weight, bias))` with a pool of 2 × 2, in one pass where there is a kernel for it, as
+    /// [`conv_relu_pool`](Self::conv_relu_pool), else as these two ops.
+    ///
+    /// # Panics
+    /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.
+    #[track_caller]
+    pub fn conv_pool(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
+        match options.block(self.shape(x), self.shape(weight)) {
+            Some(block) => self.conv_pooled("conv_pool", block.without_relu(), x, weight, bias),
+            None => {
+                let y = self.conv2d(x, weight, bias, options);
+                self.max_pool2d(y, Pool2dOptions::new([2, 2]))
+            }
+        }
+    }
+
+    #[track_caller]
+    fn conv_pooled(&self, name: &'static str, block: Block, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        self.apply_present(ConvPool { name, block }, x, [Some(weight), bias])
     }
 }

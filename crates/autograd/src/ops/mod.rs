@@ -37,7 +37,7 @@ mod positions;
 
 mod conv1d;
 mod conv2d;
-mod conv_relu_pool;
+mod conv_pool;
 mod conv_transpose2d;
 mod interpolate;
 mod pixel_shuffle;

@@ -37,19 +37,38 @@ pub(crate) fn rows() -> Vec<Row> {
             let shape = Conv2dShape { stride: rng.pair(1..=2), groups: channels, ..same };
             conv(rng, shape, |g, x, w, b, options| g.conv2d(x, w, b, options))
         }),
-        Row::new("conv_relu_pool", 5e-6, |rng| {
-            let shape = Conv2dShape::same(rng.batch(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
-            let case = conv(rng, shape, |g, x, w, b, options| g.conv_relu_pool(x, w, b, options));
-            let relu = move |x: &[Vec<f64>]| reference::relu_forward(&convolve(x, &shape));
-            let pool = pool_of(&shape);
-            let forward = move |x: &[Vec<f64>]| reference::max_pool2d_forward(&relu(x), &pool).0;
-            Case::new(case.inputs, case.record, forward).margin(move |x| {
-                let y = convolve(x, &shape);
-                distance(&y, 0.0).min(tie(&y, &pool))
-            })
-        })
-        .kink(&[&[0.0; 4]], conv_relu_pool_of_centres, |dx| share_of_one(dx, 0.0)),
+        Row::new("conv_relu_pool", 5e-6, |rng| conv_pool(rng, true)).kink(
+            &[&[0.0; 4]],
+            conv_relu_pool_of_centres,
+            |dx| share_of_one(dx, 0.0),
+        ),
+        Row::new("conv_pool", 5e-6, |rng| conv_pool(rng, false)).kink(
+            &[&[0.0; 4]],
+            conv_pool_of_centres,
+            |dx| share_of_one(dx, 1.0),
+        ),
     ]
+}
+
+/// A convolution and its pool, with or without a ReLU between.
+fn conv_pool(rng: &mut Rng, relu: bool) -> Case {
+    let shape = Conv2dShape::same(rng.batch(1..=2), rng.pair(2..=5), rng.pair(1..=3), 3);
+    let record: RecordConv = match relu {
+        true => |g, x, w, b, options| g.conv_relu_pool(x, w, b, options),
+        false => |g, x, w, b, options| g.conv_pool(x, w, b, options),
+    };
+    let case = conv(rng, shape, record);
+    let pool = pool_of(&shape);
+    let forward = move |x: &[Vec<f64>]| {
+        let y = convolve(x, &shape);
+        let y = if relu { reference::relu_forward(&y) } else { y };
+        reference::max_pool2d_forward(&y, &pool).0
+    };
+    Case::new(case.inputs, case.record, forward).margin(move |x| {
+        let y = convolve(x, &shape);
+        let from_kink = if relu { distance(&y, 0.0) } else { f64::INFINITY };
+        from_kink.min(tie(&y, &pool))
+    })
 }
 
 type RecordConv = fn(&Graph<'_>, Var, Var, Option<Var>, Conv2dOptions) -> Var;
@@ -95,9 +114,19 @@ pub(crate) fn tie(x: &[f64], shape: &Pool2dShape) -> f64 {
 
 /// A convolution that copies its input, so that the window ties at 0 and ReLU has its kink there.
 fn conv_relu_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
-    let (x, w) =
-        (g.reshape(v[0], [1, 2, 2, 1]), g.input([1, 1, 3, 3], &[0., 0., 0., 0., 1., 0., 0., 0., 0.]));
+    let [x, w] = image_and_copying_weight(g, v);
     g.conv_relu_pool(x, w, None, Conv2dOptions { padding: [1, 1], ..Default::default() })
+}
+
+/// The same without the ReLU.
+fn conv_pool_of_centres(g: &Graph<'_>, v: &[Var]) -> Var {
+    let [x, w] = image_and_copying_weight(g, v);
+    g.conv_pool(x, w, None, Conv2dOptions { padding: [1, 1], ..Default::default() })
+}
+
+fn image_and_copying_weight(g: &Graph<'_>, v: &[Var]) -> [Var; 2] {
+    let centre = [0., 0., 0., 0., 1., 0., 0., 0., 0.];
+    [g.reshape(v[0], [1, 2, 2, 1]), g.input([1, 1, 3, 3], &centre)]
 }
 
 /// Tied elements share between `least` and 1.

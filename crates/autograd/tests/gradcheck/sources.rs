@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
-const GENERIC: [(&str, &[&str]); 11] = [
+const GENERIC: [(&str, &[&str]); 12] = [
     ("Unary", &["elementwise", "activation", "along_last_axis"]),
     ("Binary", &["binary"]),
     ("OverAxes", &["over_axes"]),
@@ -13,6 +13,7 @@ const GENERIC: [(&str, &[&str]); 11] = [
     ("ElementLoss", &["pairwise_loss", "element_loss"]),
     ("RowLoss", &["row_loss"]),
     ("Recurrent", &["recurrent"]),
+    ("ConvPool", &["conv_pooled"]),
     ("BatchNorm", &["batch_normalised"]),
     ("RowNorm", &["row_norm"]),
     ("SharedDropout", &["shared_dropout"]),

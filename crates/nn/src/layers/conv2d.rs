@@ -112,15 +112,18 @@ impl Conv2d {
 
     affine_options!();
 
-    /// The layer with a ReLU and a 2 × 2 max-pool behind it, as one op; `None` where there is no kernel
-    /// for these sizes, or an algorithm was forced.
-    pub(crate) fn forward_relu_pool(&self, g: &Graph<'_>, x: Var) -> Option<Var> {
+    /// The layer with a 2 × 2 max-pool behind it, and perhaps a ReLU between, as one op; `None` where there is no
+    /// kernel for these sizes, or an algorithm was forced.
+    pub(crate) fn forward_pool(&self, g: &Graph<'_>, x: Var, relu: bool) -> Option<Var> {
         // A border of its own is an op of its own.
         let Padding::Zeros(padding) = self.padding_of_image() else { return None };
         let options = Conv2dOptions { padding, ..self.options };
         options.block(g.shape(x), self.weight_shape())?;
         let (weight, bias) = self.affine.vars(g, self);
-        Some(g.conv_relu_pool(x, weight, bias, options))
+        Some(match relu {
+            true => g.conv_relu_pool(x, weight, bias, options),
+            false => g.conv_pool(x, weight, bias, options),
+        })
     }
 
     /// How an image is padded: by the convolution itself, or by a border before it.

@@ -9,7 +9,7 @@
 //! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
 //!    ▲                        ├─▶ depthwise
 //! conv_transpose2d_*          └─▶ unit_stride ──┬─▶ direct, direct_weight
-//! block::conv_relu_pool_* ───── forward ────────┘└─▶ winograd
+//! block::conv_pool_* ────────── forward ────────┘└─▶ winograd
 //!            └───────────────── backward ─────────▶ sparse
 //! ```
 

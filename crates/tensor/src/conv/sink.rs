@@ -1,4 +1,4 @@
-//! Where a forward kernel's results go: stored as they are, or through bias, ReLU and 2×2 max-pool.
+//! Where a forward kernel's results go: stored as they are, or through bias, perhaps ReLU, and 2×2 max-pool.
 //!
 //! Every forward kernel passes its results on as windows of 2×2 output pixels × 16 channels, still in
 //! registers, so that pooling costs no pass over memory.
@@ -76,13 +76,14 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// `y = max-pool(relu(window + bias))` with the position 2·row + col of each maximum in `argmax`.
+/// `y = max-pool(relu(window + bias))`, or without the ReLU, with the position 2·row + col of each maximum in `argmax`.
 ///
 /// `size` is that of the convolution's output; `y` and `argmax` have half its rows and columns, rounded down.
 pub(crate) struct Pooled<'a> {
     pub(crate) y: &'a mut [f32],
     pub(crate) argmax: &'a mut [u8],
     pub(crate) bias: Option<&'a [f32]>,
+    pub(crate) relu: bool,
     pub(crate) size: OutputSize,
 }
 
@@ -115,7 +116,8 @@ impl Sink for Pooled<'_> {
         }
         let pixel = (image * (height / 2) + row / 2) * (width / 2) + col / 2;
         let start = pixel * channels + channel;
-        max.relu().write(&mut self.y[start..][..n]);
+        let y = if self.relu { max.relu() } else { max };
+        y.write(&mut self.y[start..][..n]);
         let bytes = argmax.to_bytes();
         // Sixteen bytes known as such are a move, not a call.
         match self.argmax[start..][..n].first_chunk_mut() {

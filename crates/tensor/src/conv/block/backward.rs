@@ -1,4 +1,5 @@
-//! The gradients of a block, from the few values that its pool let through.
+//! The gradients of a block: behind a ReLU from the few values that it and the pool let through, else as those of a
+//! convolution.
 
 use std::ops::Range;
 
@@ -7,7 +8,9 @@ use simd::{Level, dispatch};
 use super::super::sparse::events::{Events, List, PooledGradient};
 use super::super::sparse::{self, Planes};
 use super::Block;
-use crate::parallel::{Shards, rows_mut, sum_over_shards};
+use super::unpool::Unpool;
+use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
+use crate::reduce::{Reduction, reduce_rows};
 use crate::{Beta, elementwise, scratch};
 
 #[allow(clippy::too_many_arguments)]
@@ -21,6 +24,9 @@ pub(super) fn gradients(
     w: &[f32],
     shards: &Shards<'_>,
 ) {
+    if !block.relu {
+        return dense(block, dx, dw, db, pooled, x, w, shards);
+    }
     let (level, planes) = (block.convolution.level, &block.planes);
     let geometry = &planes.geometry;
     let (weights_len, n_outs) = (planes.weights_len(), geometry.out_channels);
@@ -46,6 +52,37 @@ pub(super) fn gradients(
             elementwise::copy_or_add(db, db_sum, beta);
         }
     });
+}
+
+/// The same without a ReLU.
+#[allow(clippy::too_many_arguments)]
+fn dense(
+    block: &Block,
+    dx: Option<(&mut [f32], Beta)>,
+    dw: (&mut [f32], Beta),
+    db: Option<(&mut [f32], Beta)>,
+    PooledGradient { dy, argmax, .. }: PooledGradient<'_>,
+    x: &[f32],
+    w: &[f32],
+    shards: &Shards<'_>,
+) {
+    let Block { shape, convolution, planes, .. } = block;
+    let (image_len, pooled_len) = (convolution.geometry.output_len(), planes.pooled_len());
+    scratch::with(shape.output_len(), |dz| {
+        for_each_chunk(shape.batch, 1, dz.len(), rows_mut(dz, image_len), |image, dz| {
+            let pooled = image.start * pooled_len..image.end * pooled_len;
+            let (dz, dy, argmax) = (dz.into_slice(), &dy[pooled.clone()], &argmax[pooled]);
+            dispatch(convolution.level, Unpool { dz, dy, argmax, shape });
+        });
+        if let Some((dx, beta)) = dx {
+            convolution.backward_input(dx, dz, w, beta);
+        }
+        convolution.backward_weight(dw.0, dz, x, shards, dw.1);
+    });
+    if let Some((db, beta)) = db {
+        let channels = shape.out_channels;
+        reduce_rows(db, dy, dy.len() / channels, channels, Reduction::Sum, shards, beta);
+    }
 }
 
 /// What the gradients of any images are made from.

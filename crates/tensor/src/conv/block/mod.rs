@@ -1,14 +1,17 @@
-//! Convolution, bias, ReLU and 2×2 max-pool as one operation.
+//! Convolution, bias, ReLU and 2×2 max-pool as one operation; and the same without the ReLU.
 //!
 //! y = max-pool(relu(x ∗ w + bias)), the block that convolutional networks for small images are made of. Seen
 //! as one, it needs no pass over memory for the activation and the pool, keeps a byte of argmax instead of the
 //! activations before the pool, and its backward pass only touches the values that the pool and ReLU let
 //! through: see `conv/sparse`.
 //!
+//! Without the ReLU a quarter of the gradient is let through, and the backward pass is that of the convolution.
+//!
 //! ReLU and pool propagate NaN. The backward pass is exact for finite values: what a zero gradient would be
 //! multiplied with is not looked at.
 
 mod backward;
+mod unpool;
 
 use super::choose::Plan;
 use super::pack::Orientation;
@@ -21,7 +24,7 @@ use crate::parallel::{Shards, rows_mut};
 
 pub use super::sparse::events::PooledGradient;
 
-/// A convolution that can be computed as one with the ReLU and the 2×2 max-pool behind it.
+/// A convolution that can be computed as one with the 2×2 max-pool behind it, and a ReLU between them or none.
 ///
 /// Having one is the answer to "may these be fused?": only [`Block::plan`] makes it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -29,6 +32,7 @@ pub struct Block {
     shape: Conv2dShape,
     convolution: UnitStride,
     planes: Planes,
+    relu: bool,
 }
 
 impl Block {
@@ -41,7 +45,12 @@ impl Block {
         let takes = geometry.kernel_size == [sparse::KERNEL, sparse::KERNEL]
             && geometry.out_height() >= 2
             && geometry.out_width() >= 2;
-        takes.then(|| Self { shape: *shape, convolution, planes: Planes::new(geometry) })
+        takes.then(|| Self { shape: *shape, convolution, planes: Planes::new(geometry), relu: true })
+    }
+
+    /// The same without the ReLU.
+    pub fn without_relu(self) -> Self {
+        Self { relu: false, ..self }
     }
 
     /// The convolution's sizes.
@@ -64,7 +73,7 @@ impl Block {
     }
 }
 
-/// y = max-pool(relu(x ∗ w + bias)).
+/// y = max-pool(relu(x ∗ w + bias)), without the ReLU where the block has none.
 ///
 /// `y` and `argmax` are [batch, out_height / 2, out_width / 2, out_channels] of the convolution; an odd last row
 /// or column of it is left out, as PyTorch does. `argmax` receives where in its window each maximum was,
@@ -73,7 +82,7 @@ impl Block {
 /// # Panics
 /// When a length does not fit the block.
 #[track_caller]
-pub fn conv_relu_pool_forward(
+pub fn conv_pool_forward(
     y: &mut [f32],
     argmax: &mut [u8],
     x: &[f32],
@@ -81,7 +90,7 @@ pub fn conv_relu_pool_forward(
     bias: Option<&[f32]>,
     block: &Block,
 ) {
-    const NAME: &str = "conv_relu_pool_forward";
+    const NAME: &str = "conv_pool_forward";
     block.check(NAME, [y.len(), argmax.len(), x.len(), w.len()]);
     if let Some(bias) = bias {
         assert_eq!(bias.len(), block.shape.out_channels, "{NAME}: the bias has out_channels elements");
@@ -93,11 +102,12 @@ pub fn conv_relu_pool_forward(
         y: y.into_slice(),
         argmax: argmax.into_slice(),
         bias,
+        relu: block.relu,
         size,
     });
 }
 
-/// The gradients of [`conv_relu_pool_forward`]: each is `β ·` what it held `+` the gradient.
+/// The gradients of [`conv_pool_forward`]: each is `β ·` what it held `+` the gradient.
 ///
 /// `dx` and `db` may be left out where nobody needs them; `dw` and `db` are sums over the batch, joined in the tree of
 /// [`crate::parallel`].
@@ -106,7 +116,7 @@ pub fn conv_relu_pool_forward(
 /// When a length does not fit the block.
 #[track_caller]
 #[allow(clippy::too_many_arguments)]
-pub fn conv_relu_pool_backward(
+pub fn conv_pool_backward(
     dx: Option<(&mut [f32], Beta)>,
     dw: (&mut [f32], Beta),
     db: Option<(&mut [f32], Beta)>,
@@ -116,7 +126,7 @@ pub fn conv_relu_pool_backward(
     block: &Block,
     shards: &Shards<'_>,
 ) {
-    const NAME: &str = "conv_relu_pool_backward";
+    const NAME: &str = "conv_pool_backward";
     let PooledGradient { dy, y, argmax } = pooled;
     block.check(NAME, [y.len(), argmax.len(), x.len(), w.len()]);
     assert_eq!(dy.len(), y.len(), "{NAME}: dy has y's elements");

@@ -27,16 +27,21 @@ fn block(shape: &Conv2dShape, algorithm: Algorithm, level: Level) -> Block {
     Block { convolution: UnitStride { level, ..convolution }, ..Block::plan(shape).unwrap() }
 }
 
+/// With or without the ReLU.
+fn of(block: Block, relu: bool) -> Block {
+    if relu { block } else { block.without_relu() }
+}
+
 fn pool_shape(shape: &Conv2dShape) -> Pool2dShape {
     let images = [shape.batch, shape.out_height(), shape.out_width(), shape.out_channels];
     Pool2dShape::new(images, [2, 2], [2, 2], [0, 0])
 }
 
-/// The gradient before the pool: `dy` at its argmax where the output is positive or NaN, else zero.
-fn unpooled(dy: &[f32], y: &[f32], argmax: &[u8], shape: &Conv2dShape) -> Vec<f64> {
+/// The gradient before the pool: `dy` at its argmax, behind a ReLU where the output is positive or NaN; else zero.
+fn unpooled(dy: &[f32], y: &[f32], argmax: &[u8], relu: bool, shape: &Conv2dShape) -> Vec<f64> {
     let (rows, cols, channels) = (shape.out_height() / 2, shape.out_width() / 2, shape.out_channels);
     let mut dense = vec![0.0; shape.output_len()];
-    for idx in (0..y.len()).filter(|&idx| y[idx] > 0.0 || y[idx].is_nan()) {
+    for idx in (0..y.len()).filter(|&idx| !relu || y[idx] > 0.0 || y[idx].is_nan()) {
         let (pixel, channel) = (idx / channels, idx % channels);
         let (image, row, col) = (pixel / (rows * cols), pixel / cols % rows, pixel % cols);
         let (row, col) = (2 * row + usize::from(argmax[idx] / 2), 2 * col + usize::from(argmax[idx] % 2));
@@ -50,8 +55,8 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn forward_is_convolution_relu_and_pool(shape in block_shapes(), seed: u64) {
-        let block = block(&shape, Algorithm::Direct, Level::current());
+    fn forward_is_convolution_relu_and_pool(shape in block_shapes(), relu: bool, seed: u64) {
+        let block = of(block(&shape, Algorithm::Direct, Level::current()), relu);
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let bias = values(shape.out_channels, seed ^ 2);
@@ -60,27 +65,29 @@ proptest! {
 
         let mut dense = vec![0.0; shape.output_len()];
         conv2d_forward(&mut dense, &x, &w, Some(&bias), &shape, Algorithm::Direct);
-        dense.iter_mut().for_each(|v| *v = v.max(0.0));
+        if relu {
+            dense.iter_mut().for_each(|v| *v = v.max(0.0));
+        }
         let (mut expected, mut indices) = (vec![0.0; pooled_len], vec![0; pooled_len]);
         max_pool2d_forward(&mut expected, &mut indices, &dense, &pool);
 
         let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-        conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block);
+        conv_pool_forward(&mut y, &mut argmax, &x, &w, Some(&bias), &block);
         prop_assert_eq!(&y, &expected);
-        for idx in (0..pooled_len).filter(|&idx| y[idx] > 0.0) {
+        for idx in (0..pooled_len).filter(|&idx| !relu || y[idx] > 0.0) {
             let (row, col) = (indices[idx] as usize / pool.width, indices[idx] as usize % pool.width);
             prop_assert_eq!(usize::from(argmax[idx]), row % 2 * 2 + col % 2);
         }
     }
 
     #[test]
-    fn every_algorithm_pools_what_it_convolves(shape in block_shapes(), seed: u64) {
+    fn every_algorithm_pools_what_it_convolves(shape in block_shapes(), relu: bool, seed: u64) {
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let pooled_len = pool_shape(&shape).output_len();
         let dense = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), None, &shape);
         let (expected, _) = reference::max_pool2d_forward(&dense, &pool_shape(&shape));
-        let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
+        let expected: Vec<f64> = expected.iter().map(|&v| if relu { v.max(0.0) } else { v }).collect();
         let algorithms =
             [(Algorithm::Direct, Magnitude::Direct, 2), (Algorithm::Winograd, Magnitude::Winograd, 30)];
         for (algorithm, magnitude, extra_roundings) in algorithms {
@@ -89,8 +96,8 @@ proptest! {
             let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
             for level in levels() {
                 let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
-                let block = block(&shape, algorithm, level);
-                conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
+                let block = of(block(&shape, algorithm, level), relu);
+                conv_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
                 assert_within(&y, &expected, &magnitude, (9 * shape.in_channels + extra_roundings) as f64);
                 prop_assert!(argmax.iter().all(|&position| position < 4));
             }
@@ -98,14 +105,16 @@ proptest! {
     }
 
     #[test]
-    fn gradients_are_those_of_the_dense_parts(shape in block_shapes(), seed: u64, density in 0.0f32..=1.0) {
+    fn gradients_are_those_of_the_dense_parts(
+        shape in block_shapes(), relu: bool, seed: u64, density in 0.0f32..=1.0,
+    ) {
         let pooled_len = pool_shape(&shape).output_len();
         let x = values(shape.input_len(), seed);
         let w = values(shape.weight_len(), seed ^ 1);
         let dy = values(pooled_len, seed ^ 2);
         let y: Vec<f32> = values(pooled_len, seed ^ 3).iter().map(|v| v + 2.0 * density - 1.0).collect();
         let argmax: Vec<u8> = values(pooled_len, seed ^ 4).iter().map(|v| (2.0 * v + 2.0) as u8).collect();
-        let dense = unpooled(&dy, &y, &argmax, &shape);
+        let dense = unpooled(&dy, &y, &argmax, relu, &shape);
         let dense_magnitude: Vec<f64> = dense.iter().map(|v| v.abs()).collect();
         let add = |mut gradient: Vec<f64>, before: &[f64]| {
             gradient.iter_mut().zip(before).for_each(|(gradient, before)| *gradient += before);
@@ -120,8 +129,10 @@ proptest! {
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let db_out = Some((&mut db[..], Beta::One));
             let dx_out = Some((&mut dx[..], Beta::One));
-            let block = block(&shape, Algorithm::Auto, level);
-            conv_relu_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block, &Shards::whole(shape.batch));
+            // Without a ReLU the gradients are the convolution's own: those with the bounds below.
+            let algorithm = if relu { Algorithm::Auto } else { Algorithm::Direct };
+            let block = of(block(&shape, algorithm, level), relu);
+            conv_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block, &Shards::whole(shape.batch));
 
             let n_outputs = (shape.batch * shape.out_height() * shape.out_width()) as f64;
             assert_within(
@@ -155,7 +166,7 @@ fn nan_passes_through_forward_and_backward() {
     for level in levels() {
         let (mut y, mut argmax) = (vec![0.0; 4 * 20], vec![0; 4 * 20]);
         let block = block(&shape, Algorithm::Direct, level);
-        conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
+        conv_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
         // The first pixel reaches the outputs at rows and columns 0 and 1: the first window.
         assert!(y[..20].iter().all(|v| v.is_nan()) && y[20..].iter().all(|v| v.is_finite()));
 
@@ -164,7 +175,7 @@ fn nan_passes_through_forward_and_backward() {
         let mut dw = vec![0.0; w.len()];
         let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
         let db_out = Some((&mut db[..], Beta::Zero));
-        conv_relu_pool_backward(
+        conv_pool_backward(
             None,
             (&mut dw, Beta::Zero),
             db_out,
@@ -196,11 +207,11 @@ fn the_bits_do_not_depend_on_the_threads() {
         let block = block(&shape, Algorithm::Winograd, level);
         assert_same_on_any_threads(|| {
             let (mut y, mut argmax) = (vec![0.0; pooled_len], vec![0; pooled_len]);
-            conv_relu_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
+            conv_pool_forward(&mut y, &mut argmax, &x, &w, None, &block);
             let (mut dx, mut dw, mut db) = (x.clone(), w.clone(), vec![0.0; shape.out_channels]);
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let (dx_out, db_out) = (Some((&mut dx[..], Beta::Zero)), Some((&mut db[..], Beta::Zero)));
-            conv_relu_pool_backward(
+            conv_pool_backward(
                 dx_out,
                 (&mut dw, Beta::Zero),
                 db_out,
