@@ -16,9 +16,10 @@ use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, R
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
 /// How many layers a pattern takes, and the op that runs them.
-const PATTERNS: [(usize, Fused); 5] = [
+const PATTERNS: [(usize, Fused); 6] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
     (2, conv_pool),             // Conv2d → MaxPool2d(2)
+    (2, conv_batch_norm),       // Conv2d → BatchNorm2d, in evaluation
     (2, linear_relu),           // Linear → ReLU
     (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
     (2, residual_relu),         // Residual → ReLU
@@ -45,6 +46,13 @@ fn conv_pool(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     let conv = layer::<Conv2d>(&layers[0])?;
     layer::<MaxPool2d>(&layers[1]).filter(|pool| pool.is_2x2())?;
     conv.forward_pool(g, x, false)
+}
+
+/// In evaluation a batch norm goes into the weights of the convolution before it: the images are read once less.
+fn conv_batch_norm(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+    let conv = layer::<Conv2d>(&layers[0]).filter(|conv| conv.is_small_beside(g.shape(x)))?;
+    let norm = layer::<BatchNorm2d>(&layers[1])?;
+    Some(conv.forward_scaled(g, x, norm.scale_and_shift(g)?))
 }
 
 fn linear_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
@@ -140,6 +148,16 @@ mod tests {
         }
         assert_eq!(n_fused(Sequential::new().add(BatchNorm2d::new(3)).add(ReLU), &image), 2);
         assert_eq!(n_fused(norm().add(Tanh), &[2, 4]), 0);
+
+        // The unit test's graph is in evaluation; in training it is the batch's statistics that count.
+        let folds = |conv: Conv2d, norm: BatchNorm2d| n_fused(Sequential::new().add(conv).add(norm), &image);
+        assert_eq!(folds(Conv2d::new(3, 7, 3), BatchNorm2d::new(7)), 2);
+        assert_eq!(
+            folds(Conv2d::new(3, 8, 3), BatchNorm2d::new(8)),
+            0,
+            "more weights than numbers of an image"
+        );
+        assert_eq!(folds(Conv2d::new(3, 7, 3), BatchNorm2d::new(7).track_running_stats(false)), 0);
 
         let residual = || Sequential::new().add(Residual::new(Linear::new(4, 4)));
         assert_eq!(n_fused(residual().add(ReLU), &[2, 4]), 2);

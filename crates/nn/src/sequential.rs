@@ -20,8 +20,8 @@ macro_rules! sequential {
 /// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
 ///
 /// Neighbours for which there is a faster common op run as one: `Conv2d` → `MaxPool2d(2)`, with a `ReLU` between or none, `Linear` → `ReLU`,
-/// `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at the end of `Residual` → `ReLU`. What is
-/// printed, named and saved stays as written.
+/// `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at the end of `Residual` → `ReLU`; in
+/// evaluation `Conv2d` → `BatchNorm2d`, where there are few weights. What is printed, named and saved stays as written.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential, sequential};

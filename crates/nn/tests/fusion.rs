@@ -3,11 +3,11 @@
 
 mod common;
 
-use autograd::{Mode, Params, Tape};
+use autograd::{Mode, Params, Role, Tape};
 use common::uniform;
 use nn::{
-    Approximate, BasicBlock, BatchNorm1d, Conv2d, Flatten, GELU, GlobalAvgPool2d, Layer, Linear, MaxPool2d,
-    ReLU, Sequential, SiLU,
+    Approximate, BasicBlock, BatchNorm1d, BatchNorm2d, Conv2d, Flatten, GELU, GlobalAvgPool2d, Layer, Linear,
+    MaxPool2d, PaddingMode, ReLU, Residual, Sequential, SiLU,
 };
 use proptest::prelude::*;
 
@@ -43,6 +43,11 @@ fn assert_fusion_is_unseen_in(
 ) {
     let run = |fuse| {
         let (net, mut params) = nn::build(net().fuse(fuse), 3);
+        for id in params.ids().filter(|&id| params.entry(id).role == Role::Statistic).collect::<Vec<_>>() {
+            let values = params.value_mut(id);
+            let numbers = uniform(11, values.len());
+            values.iter_mut().zip(numbers).for_each(|(value, number)| *value = 1.0 + 0.5 * number);
+        }
         step(&net, &mut params, mode, shape, x)
     };
     let (fused, unfused) = (run(true), run(false));
@@ -141,6 +146,30 @@ proptest! {
         };
         let mode = if training { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
         assert_fusion_is_unseen_in(mode, net, &[n, i], &x, 0.0);
+    }
+}
+
+/// In evaluation a batch norm goes into the convolution before it; in training it does not.
+#[test]
+fn conv_batch_norm() {
+    let x = uniform(6, 3 * 13 * 11 * 4);
+    for (case, (bias, affine)) in
+        [(false, true), (true, true), (false, false), (true, false)].into_iter().enumerate()
+    {
+        let options = |conv: Conv2d| match case {
+            0 => conv.padding(1),
+            1 => conv.stride(2).groups(2),
+            2 => conv.padding_same().padding_mode(PaddingMode::Reflect),
+            _ => conv.dilation(2),
+        };
+        let net = || {
+            let conv = options(Conv2d::new(4, 6, 3).bias(bias));
+            Sequential::new().add(conv).add(BatchNorm2d::new(6).affine(affine).eps(1e-3)).add(ReLU)
+        };
+        for mode in [Mode::eval().with_grad(true), Mode::train(0, 0)] {
+            let tolerance = if mode.training { 0.0 } else { 1e-5 };
+            assert_fusion_is_unseen_in(mode, net, &[3, 13, 11, 4], &x, tolerance);
+        }
     }
 }
 

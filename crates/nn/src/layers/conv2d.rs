@@ -126,6 +126,31 @@ impl Conv2d {
         })
     }
 
+    /// Whether there are no more weights than an image of `x` has numbers: then weights are cheaper to scale than images,
+    /// however few these are.
+    pub(crate) fn is_small_beside(&self, x: Shape) -> bool {
+        x.rank() == 4 && self.weight_shape().numel() <= x[1..].iter().product()
+    }
+
+    /// The layer with each of its outputs multiplied by `scale` and moved by `shift`, numbers of each channel, which go
+    /// into weight and bias.
+    pub(crate) fn forward_scaled(&self, g: &Graph<'_>, x: Var, [scale, shift]: [Var; 2]) -> Var {
+        let (weight, bias) = self.affine.vars(g, self);
+        let weight = g.mul(weight, g.reshape(scale, [self.out_channels, 1, 1, 1]));
+        let bias = bias.map_or(shift, |bias| g.add(g.mul(bias, scale), shift));
+        self.convolve(g, x, weight, Some(bias))
+    }
+
+    fn convolve(&self, g: &Graph<'_>, x: Var, weight: Var, bias: Option<Var>) -> Var {
+        match self.padding_of_image() {
+            Padding::Zeros(padding) => g.conv2d(x, weight, bias, Conv2dOptions { padding, ..self.options }),
+            Padding::Border(border, mode) => {
+                let options = Conv2dOptions { padding: [0, 0], ..self.options };
+                g.conv2d(border.around(g, x, mode), weight, bias, options)
+            }
+        }
+    }
+
     /// How an image is padded: by the convolution itself, or by a border before it.
     fn padding_of_image(&self) -> Padding {
         let sides: [[usize; 2]; 2] = [0, 1].map(|axis| {
@@ -167,13 +192,7 @@ impl Layer for Conv2d {
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
-        match self.padding_of_image() {
-            Padding::Zeros(padding) => g.conv2d(x, weight, bias, Conv2dOptions { padding, ..self.options }),
-            Padding::Border(border, mode) => {
-                let options = Conv2dOptions { padding: [0, 0], ..self.options };
-                g.conv2d(border.around(g, x, mode), weight, bias, options)
-            }
-        }
+        self.convolve(g, x, weight, bias)
     }
 }
 

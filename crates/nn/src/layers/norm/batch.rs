@@ -104,6 +104,19 @@ impl<const N: usize> BatchNorm<N> {
         self.normalised(g, x, Some(activation))
     }
 
+    /// In evaluation the layer is x · scale + shift, with numbers of its own for each feature: scale and shift, computed
+    /// from parameters and running statistics. `None` where the statistics may be the batch's.
+    pub(crate) fn scale_and_shift(&self, g: &Graph<'_>) -> Option<[Var; 2]> {
+        if g.mode().training || !self.tracks {
+            return None;
+        }
+        let ([mean, var], [weight, bias]) = (self.running.vars(g, self), self.affine.vars(g, self));
+        let one_over_std = g.pow(g.add_scalar(var, self.options.eps), -0.5);
+        let scale = weight.map_or(one_over_std, |weight| g.mul(weight, one_over_std));
+        let shift = g.neg(g.mul(mean, scale));
+        Some([scale, bias.map_or(shift, |bias| g.add(bias, shift))])
+    }
+
     fn normalised(&self, g: &Graph<'_>, x: Var, activation: Option<Activation>) -> Var {
         let affine = self.affine.vars(g, self);
         let with = |running: &[Var]| match activation {
