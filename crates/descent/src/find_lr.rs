@@ -43,7 +43,7 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let (training, _) = Subset::split(&first, val, settings.seed);
     // The run is as long as the test; that there is a batch at all is checked.
     Length::of(settings, 1, training.len())?;
-    let length = Length { epochs: 1, steps_per_epoch: args.steps as u64 };
+    let length = Length::new(1, args.steps as u64);
     let mut run = Run::new(&start, Folder::new(&out), &images, &training, length, false, Ranks::alone())?;
     let mut loader = run.training_loader(&training);
     let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };

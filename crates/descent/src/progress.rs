@@ -25,10 +25,11 @@ pub struct EpochBar {
 }
 
 impl EpochBar {
-    /// A bar of `n_batches` steps, of which `n_done` were taken before; `n_epochs_left` epochs come after it. The terminal
-    /// has `width` columns.
-    pub fn new(label: String, n_batches: usize, n_done: usize, n_epochs_left: u64, width: usize) -> Self {
+    /// A bar of `n_batches` steps, of which `n_done` were taken before; the run has `n_left` steps before it. The terminal has
+    /// `width` columns.
+    pub fn new(label: String, n_batches: usize, n_done: usize, n_left: u64, width: usize) -> Self {
         let is_narrow = width < NARROW;
+        let n_batches = n_batches.min(n_done.saturating_add(n_left as usize));
         let template =
             if is_narrow { "{prefix} {pos}/{len} {msg}" } else { "{prefix} {wide_bar} {pos:>4}/{len} {msg}" };
         let style = ProgressStyle::with_template(template)
@@ -37,7 +38,6 @@ impl EpochBar {
         let bar = ProgressBar::new(n_batches as u64).with_style(style).with_prefix(label);
         bar.set_position(n_done as u64);
         let now = Instant::now();
-        let n_left = (n_batches - n_done) as u64 + n_epochs_left * n_batches as u64;
         Self { bar, started: now, drawn: now, n_images: 0, n_done: 0, n_left, is_narrow }
     }
 

@@ -26,14 +26,21 @@ const SLOW: &str = "lookahead";
 /// How long a run is.
 #[derive(Clone, Copy, Debug)]
 pub struct Length {
-    /// Passes over the training images.
+    /// Passes over the training images, the last of which may be cut short.
     pub epochs: u64,
-    /// Steps in each.
+    /// Steps in each that is whole.
     pub steps_per_epoch: u64,
+    /// Steps in all.
+    pub n_steps: u64,
 }
 
 impl Length {
-    /// That of a run with these settings on so many images.
+    /// So many whole epochs.
+    pub fn new(epochs: u64, steps_per_epoch: u64) -> Self {
+        Self { epochs, steps_per_epoch, n_steps: epochs * steps_per_epoch }
+    }
+
+    /// That of a run with these settings on so many images: `epochs`, or `--max-steps` if that is less.
     ///
     /// # Errors
     /// When they do not fill one batch, and short ones are left out.
@@ -45,12 +52,9 @@ impl Length {
             n_batches > 0,
             "--drop-last: the {n_images} training images do not fill one batch of {batch_size}; a smaller --batch-size does"
         );
-        Ok(Self { epochs, steps_per_epoch: n_batches as u64 })
-    }
-
-    /// The steps of the whole run.
-    pub fn n_steps(self) -> u64 {
-        self.epochs * self.steps_per_epoch
+        let whole = Self::new(epochs, n_batches as u64);
+        let n_steps = settings.max_steps.unwrap_or(u64::MAX).min(whole.n_steps);
+        Ok(Self { epochs: n_steps.div_ceil(whole.steps_per_epoch), n_steps, ..whole })
     }
 
     /// The first step that lies this many epochs behind the start.
@@ -92,7 +96,7 @@ impl Recipe {
         }
         let optimizer = Optimizer::with_groups(groups).context("--group")?;
 
-        let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps(), length)?;
+        let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps, length)?;
         let mut of_groups = Vec::new();
         let mut freezes = Vec::new();
         let mut description = Vec::new();
@@ -116,12 +120,12 @@ impl Recipe {
             "{}; {} schedule over {} steps",
             description.join(", "),
             settings.schedule,
-            length.n_steps()
+            length.n_steps
         );
         let slow = match settings.lookahead {
             Some(k) => {
                 description += &format!(", look-ahead every {k} steps");
-                Some(Slow::new(params, k as u64, settings.lookahead_decay, length.n_steps())?)
+                Some(Slow::new(params, k as u64, settings.lookahead_decay, length.n_steps)?)
             }
             None => None,
         };
@@ -141,7 +145,7 @@ impl Recipe {
     /// When there is no such rule or schedule, or it does not take a value.
     pub fn check(settings: &Settings) -> Result<()> {
         let (main, _) = Choice::of(settings, 0.0)?;
-        let length = Length { epochs: 10, steps_per_epoch: 10 };
+        let length = Length::new(10, 10);
         schedule_of(settings, &settings.schedule, 0.0, 100, length)?;
         let mut n_chars = 0;
         for flag in GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")? {
@@ -295,7 +299,7 @@ fn group_schedule(
     length: Length,
 ) -> Result<Box<dyn Schedule>> {
     let name = flag.schedule.as_ref().unwrap_or(&settings.schedule);
-    let n_steps = flag.schedule_epochs.map_or(length.n_steps(), |epochs| length.step_after(epochs));
+    let n_steps = flag.schedule_epochs.map_or(length.n_steps, |epochs| length.step_after(epochs));
     schedule_of(settings, name, flag.lr.unwrap_or(lr), n_steps, length)
         .with_context(|| format!("--group {}", flag.selector))
 }
@@ -321,7 +325,7 @@ mod tests {
         args.settings
     }
 
-    const LENGTH: Length = Length { epochs: 4, steps_per_epoch: 5 };
+    const LENGTH: Length = Length { epochs: 4, steps_per_epoch: 5, n_steps: 20 };
 
     fn network() -> Params {
         let net =

@@ -12,10 +12,11 @@ use crate::cli::{Cli, Command, TrainArgs};
 use crate::config_file::expanded;
 
 /// Name and text of each recipe. A line is a flag with its value, or a remark behind `#`.
-pub const RECIPES: [(&str, &str); 4] = [
+pub const RECIPES: [(&str, &str); 5] = [
     ("lecture", include_str!("../recipes/lecture.txt")),
     ("airbench94", include_str!("../recipes/airbench94.txt")),
     ("airbench94-sgd", include_str!("../recipes/airbench94-sgd.txt")),
+    ("airbench94-2025", include_str!("../recipes/airbench94-2025.txt")),
     ("airbench95", include_str!("../recipes/airbench95.txt")),
 ];
 
@@ -67,6 +68,7 @@ pub fn train_args(name: &str) -> TrainArgs {
 mod tests {
     use super::*;
     use crate::cli::Settings;
+    use crate::recipe::Length;
 
     fn settings(line: &[&str]) -> Settings {
         let line = ["descent", "train"].iter().chain(line).map(OsString::from);
@@ -120,15 +122,18 @@ mod tests {
     #[test]
     fn the_recipes_of_sgd_have_the_numbers_of_their_programs() {
         let scale = 1024.0 * (1.0 + 1.0 / (1.0 - 0.85));
-        for (name, net, epochs, lr, width) in [
-            ("airbench94-sgd", "airbench94", 10, 11.5, 256.0),
-            ("airbench95", "airbench:128,384,384", 15, 10.0, 384.0),
+        for (name, net, epochs, n_steps, lr, width) in [
+            ("airbench94-sgd", "airbench94", 9.9_f64, 476, 11.5, 256.0),
+            ("airbench95", "airbench:128,384,384", 15.0, 720, 10.0, 384.0),
         ] {
             let recipe = settings(&["--recipe", name]);
             assert_eq!(
                 (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
-                (net, Some(epochs), 1024)
+                (net, Some(epochs.ceil() as u64), 1024)
             );
+            // 48 batches of the 50,000 images are full.
+            let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000).unwrap();
+            assert_eq!((length.n_steps, (48.0 * epochs).ceil()), (n_steps, n_steps as f64), "{name}");
             let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-12;
             let (lr, decay) = (lr / scale, 0.0153 * 1024.0 / scale);
             assert!(close(recipe.lr.unwrap(), lr) && close(recipe.weight_decay, decay / lr), "{name}");
@@ -148,9 +153,30 @@ mod tests {
             }
             assert_eq!((groups.len(), groups[1].freeze_after), (3, Some(3.0)));
             // The peak lies behind 23 % of the steps.
-            let n_steps = 48.0 * epochs as f64;
             let warmup = (recipe.schedule_flags.warmup.unwrap() * 48.0).round();
-            assert_eq!(warmup, (0.23 * n_steps).floor(), "{name}");
+            assert_eq!(warmup, (0.23 * n_steps as f64).floor(), "{name}");
+        }
+    }
+
+    /// Against hiverge's cifar10_speedrun.py.
+    #[test]
+    fn the_recipe_of_2025_has_the_numbers_of_its_program() {
+        let recipe = settings(&["--recipe=airbench94-2025"]);
+        let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000).unwrap();
+        assert_eq!((length.steps_per_epoch, length.n_steps), (32, (7.59_f64 * 32.0).ceil() as u64));
+        assert_eq!(length.step_after(0.19), (0.19_f64 * 32.0).ceil() as u64);
+        assert_eq!(
+            (recipe.momentum, recipe.label_smoothing, recipe.views.tta_share),
+            (Some(0.825), 0.09, Some(0.25))
+        );
+        let decay = 1.0418e-6 * 1536.0;
+        assert!((recipe.weight_decay * recipe.lr.unwrap() - decay).abs() < 1e-12);
+        let groups = crate::flags::GroupFlag::all(&recipe.group).unwrap();
+        for (selector, lr, of_the_rate) in [("head", 0.5415, 0.5415), ("filters", 0.205, 1.0)] {
+            let group = groups.iter().find(|group| group.selector == selector).unwrap();
+            let (_, own) = group.hyperparameters.iter().find(|(name, _)| name == "weight_decay").unwrap();
+            assert!((own.parse::<f64>().unwrap() * of_the_rate - decay).abs() < 1e-12, "{selector}");
+            assert_eq!(group.lr, Some(lr));
         }
     }
 

@@ -35,7 +35,9 @@ pub struct Run<'a> {
     agreed: Agreed,
     /// Whether there are images to choose the best weights by.
     validates: bool,
+    /// The epochs that are asked for; `length` may have fewer.
     epochs: u64,
+    length: Length,
     adam_lr: f64,
     started: SystemTime,
     /// Since when the seconds of the run are counted, those before a resumed one's last checkpoint apart.
@@ -109,6 +111,7 @@ impl<'a> Run<'a> {
             agreed: Agreed::default(),
             validates,
             epochs: args.settings.epochs.unwrap_or(images.default_epochs),
+            length,
             adam_lr: images.adam_lr,
             started: SystemTime::now(),
             began: Instant::now(),
@@ -193,9 +196,10 @@ impl<'a> Run<'a> {
         self.save_config(None)
     }
 
-    /// Whether all epochs are done, or the patience is used up.
-    pub fn is_over(&self, epochs: u64) -> bool {
-        self.state.epoch as u64 >= epochs || self.has_stopped_early()
+    /// Whether all epochs or steps are done, or the patience is used up.
+    pub fn is_over(&self) -> bool {
+        let Length { epochs, n_steps, .. } = self.length;
+        self.state.epoch as u64 >= epochs || self.state.step >= n_steps || self.has_stopped_early()
     }
 
     /// Whether the patience is used up.

@@ -66,6 +66,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         images.name
     );
     let length = Length::of(&start.args.settings, epochs, training.len())?;
+    let epochs = length.epochs;
 
     let mut run =
         Run::new(&start, folder, &images, &training, length, validates, ranks.clone())?.since(started);
@@ -87,7 +88,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     if session.json {
         event(&json!({
             "event": "start", "out": run.out().to_string_lossy(), "training": training.len(),
-            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": length.n_steps(),
+            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": length.n_steps,
         }))?;
     }
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
@@ -113,8 +114,9 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     let mut traffic = ranks.traffic();
     let n_before = run.history().len();
     let in_epochs = Instant::now();
-    while !run.is_over(epochs) {
-        let trained = run.train_epoch(epochs, &mut train_loader)?;
+    while !run.is_over() {
+        let trained = run.train_epoch(&mut train_loader)?;
+        let n_seen = training.len().min(trained.n_steps() as usize * start.args.settings.batch_size);
         let measured = Epoch {
             epoch: run.history().len() as u64 + 1,
             train_loss: trained.mean_of_batches(),
@@ -130,7 +132,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
             train_accuracy: trained.accuracy(),
             learning_rate: trained.learning_rate,
             seconds: trained.seconds,
-            images_per_second: training.len() as f64 / trained.seconds,
+            images_per_second: n_seen as f64 / trained.seconds,
         };
         let n_done = (run.history().len() + 1 - n_before) as f64;
         let n_left = epochs.saturating_sub(measured.epoch) as f64;
@@ -145,7 +147,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         if ranks.size() > 1 {
             say(ranks.communication(&mut traffic))?;
         }
-        run.finish_epoch(measured, epochs)?;
+        run.finish_epoch(measured)?;
     }
     if run.has_stopped_early() {
         let epochs = match patience.unwrap_or(0) {

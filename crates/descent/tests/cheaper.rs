@@ -21,6 +21,7 @@ fn each_runs_and_resumes_to_the_same_bits() {
     for (name, flags) in [
         ("small", &["--resize-until", "1=16,2.5=25"][..]),
         ("hardest", &["--hardest", "0.4"]),
+        ("short", &["--max-steps", "10"]),
         ("frozen", &["--freeze-after", "1=whiten,layers.1; 2=layers.2"]),
         (
             "all",
@@ -43,7 +44,8 @@ fn each_runs_and_resumes_to_the_same_bits() {
         let more = ["--epochs", "4"];
         stdout(folder.path(), &[AIRBENCH, flags, &more, &["--threads", "2", "--out", name]].concat());
         let whole = Outcome::of(&folder.path().join(name));
-        assert_eq!((whole.checkpoint.state.step, whole.checkpoint.state.epoch), (12, 4));
+        let n_steps = if name == "short" { 10 } else { 12 };
+        assert_eq!((whole.checkpoint.state.step, whole.checkpoint.state.epoch), (n_steps, 4));
         let pieces = format!("{name}-pieces");
         let every = ["--threads", "1", "--out", &pieces, "--checkpoint-every", "1", "--keep", "20"];
         stdout(folder.path(), &[AIRBENCH, flags, &more, &every].concat());
@@ -133,4 +135,33 @@ fn images_grow_and_a_network_that_would_not_fit_is_refused() {
         let message = failure(folder.path(), &[&train[..], flags].concat());
         assert!(message.contains(expected), "{message}");
     }
+}
+
+/// The schedule ends with the run, and the history has a row for the part of an epoch.
+#[test]
+fn a_run_ends_after_so_many_steps_or_with_its_epochs() {
+    let folder = folder_with_data();
+    for (steps, epochs, n_steps, n_rows) in [("4", "9", 4, 2), ("3", "9", 3, 1), ("100", "2", 6, 2)] {
+        let out = format!("{steps}-{epochs}");
+        let more = ["--max-steps", steps, "--epochs", epochs, "--out", &out];
+        let printed = stdout(folder.path(), &[AIRBENCH, &more].concat());
+        assert!(printed.contains(&format!("linear schedule over {n_steps} steps")), "{printed}");
+        assert!(printed.contains(&format!("epoch {n_rows}/{n_rows}")), "{printed}");
+        let history = fs::read_to_string(folder.path().join(&out).join("history.csv")).unwrap();
+        assert_eq!(history.lines().count(), 1 + n_rows);
+        // What is over stays so.
+        let again = stdout(folder.path(), &[AIRBENCH, &more, &["--resume"]].concat());
+        assert!(again.contains(&format!("Resuming from step {n_steps}.")), "{again}");
+        let repeated = fs::read_to_string(folder.path().join(&out).join("history.csv")).unwrap();
+        assert_eq!(repeated, history);
+    }
+    // Fewer steps than a resumed run has taken already, in the middle of an epoch.
+    let cut = ["--out", "cut", "--epochs", "4", "--checkpoint-every", "1", "--keep", "20"];
+    stdout(folder.path(), &[AIRBENCH, &cut].concat());
+    (6..=12).for_each(|step| {
+        fs::remove_file(folder.path().join(format!("cut/checkpoints/step-{step:010}.safetensors"))).unwrap();
+    });
+    let fewer = ["--max-steps", "4", "--resume", "--resume-with", "flags"];
+    let printed = stdout(folder.path(), &[AIRBENCH, &cut, &fewer].concat());
+    assert!(printed.contains("Resuming from step 5.") && printed.contains("Test accuracy"), "{printed}");
 }

@@ -81,6 +81,7 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--tta", &["all"], "none, mirror, mirror-shift"),
     ("train", "--tta-share", &["1.1", "-0.1"], "from 0 to 1"),
     ("train", "--epochs", &["0", "1000001", "-1", "x"], "from 1 to 1000000"),
+    ("train", "--max-steps", &["0", "-1", "1.5"], "at least 1"),
     ("train", "--batch-size", &["0", "-1", "1.5", ""], "at least 1"),
     (
         "train",

@@ -54,6 +54,11 @@ fn each_recipe_takes_two_steps_with_its_own_network() {
             &["\"net\": \"airbench94\"", "\"warmup_start\": 0.2", "biases: lr="],
         ),
         (
+            "airbench94-2025",
+            &["288 of them frozen", "muon (lr 0.205", "linear schedule over 2 steps"],
+            &["\"net\": \"airbench-silu:64,256,256\"", "\"max_steps\": 243"],
+        ),
+        (
             "airbench95",
             &["288 of them frozen", "lr 0.081522", "look-ahead every 5 steps"],
             &["\"net\": \"airbench:128,384,384\"", "\"warmup\": 3.44"],

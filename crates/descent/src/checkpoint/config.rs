@@ -70,6 +70,7 @@ const WHEN_MISSING: &str = r#"{
     "lookahead_decay": 0.95,
     "lr": null,
     "lr_decay": null,
+    "max_steps": null,
     "milestones": null,
     "mixup": null,
     "momentum": null,

@@ -141,6 +141,11 @@ impl Sums {
         self.learning_rate = learning_rate;
     }
 
+    /// How many steps were taken.
+    pub fn n_steps(&self) -> u64 {
+        self.n_batches
+    }
+
     /// Whether no step was taken.
     pub fn is_empty(&self) -> bool {
         self.n_batches == 0

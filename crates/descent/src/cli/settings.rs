@@ -29,6 +29,10 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = epochs)]
     pub epochs: Option<u64>,
 
+    /// End after so many steps, in the middle of an epoch if need be, unless the epochs are over before
+    #[arg(long, value_name = "N", value_parser = steps)]
+    pub max_steps: Option<u64>,
+
     /// Images in a step
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub batch_size: usize,
@@ -237,6 +241,11 @@ fn joined<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Er
     let groups = GroupFlag::all(texts).map_err(serde::ser::Error::custom)?;
     let texts: Vec<String> = groups.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join("; ")).serialize(serializer)
+}
+
+/// The length of a run.
+fn steps(text: &str) -> Result<u64, String> {
+    at_least_one(text).map(|n| n as u64)
 }
 
 /// Epochs and what is held still from them on.

@@ -113,7 +113,7 @@ impl Run<'_> {
     ///
     /// # Errors
     /// When a file cannot be written, the weights are not finite, or a signal asks to stop.
-    pub fn finish_epoch(&mut self, measured: Epoch, epochs: u64) -> Result<()> {
+    pub fn finish_epoch(&mut self, measured: Epoch) -> Result<()> {
         self.state.history.push(measured);
         // The history is kept of a run, too, that ends here because its weights are not finite.
         let is_finite = self.is_finite();
@@ -130,7 +130,7 @@ impl Run<'_> {
         if is_best {
             self.state.best_step = Some(self.state.step);
         }
-        if is_best || self.is_over(epochs) || self.is_checkpoint_due(true) {
+        if is_best || self.is_over() || self.is_checkpoint_due(true) {
             self.save_checkpoint()
         } else {
             Ok(())

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use autograd::Mode;
 use classifier::output::{self, warn};
-use data::Loader;
+use data::{Loader, Position};
 use optim::{Norm, check_finite, clip_norm};
 
 use super::Run;
@@ -15,21 +15,22 @@ use crate::cli::ReductionFlag;
 use crate::inputs::part_of;
 use crate::non_finite::{NonFinite, OnNan};
 use crate::progress::EpochBar;
+use crate::recipe::Length;
 
 impl Run<'_> {
-    /// Trains to the end of the current epoch.
+    /// Trains to the end of the current epoch, or of the run where that comes first.
     ///
     /// # Errors
     /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is not finite,
     /// or a signal asks to stop.
-    pub fn train_epoch(&mut self, epochs: u64, loader: &mut Loader<'_>) -> Result<Sums> {
+    pub fn train_epoch(&mut self, loader: &mut Loader<'_>) -> Result<Sums> {
+        let Length { epochs, n_steps, .. } = self.length;
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{epochs}");
-        let n_epochs_left = epochs.saturating_sub(epoch as u64);
-        let mut bar =
-            EpochBar::new(label, loader.n_batches(), self.state.batch, n_epochs_left, output::width());
+        let n_left = n_steps.saturating_sub(self.state.step);
+        let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch, n_left, output::width());
         let mut started = Instant::now();
-        while loader.next_into(&mut self.batch)? {
+        while self.state.step < n_steps && loader.next_into(&mut self.batch)? {
             let (loss, n_right, anomaly) = self.train_step();
             self.update(loss, n_right, anomaly)?;
             self.state.set_position(loader.position());
@@ -40,6 +41,8 @@ impl Run<'_> {
                 started = Instant::now();
             }
         }
+        // What is left of an epoch behind the run's last step is passed over.
+        loader.seek(Position { epoch, step: 0 })?;
         self.state.set_position(loader.position());
         self.state.sums.seconds += started.elapsed().as_secs_f64();
         let sums = mem::take(&mut self.state.sums);
