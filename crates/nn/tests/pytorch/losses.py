@@ -1,4 +1,4 @@
-"""Records the activations and the losses of PyTorch with their options, for tests/pytorch_losses.rs.
+"""Records the activations and the losses of PyTorch with their options, for tests/suite/pytorch_losses.rs.
 
     venv/bin/python crates/nn/tests/pytorch/losses.py
 

@@ -1,4 +1,4 @@
-"""Records what PyTorch computes for the ops of `Graph`, for tests/pytorch_ops.rs.
+"""Records what PyTorch computes for the ops of `Graph`, for tests/suite/pytorch_ops.rs.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 safetensors==0.8.0 numpy
     venv/bin/python crates/nn/tests/pytorch/ops.py

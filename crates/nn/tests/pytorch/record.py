@@ -1,4 +1,4 @@
-"""Records what PyTorch computes, for tests/pytorch.rs.
+"""Records what PyTorch computes, for tests/suite/pytorch_networks.rs.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 safetensors==0.8.0 numpy
     venv/bin/python crates/nn/tests/pytorch/record.py

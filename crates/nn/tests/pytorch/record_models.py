@@ -1,4 +1,4 @@
-"""Records the logits and the numbers of parameters of PyTorch's and torchvision's networks, for tests/models.rs.
+"""Records the logits and the numbers of parameters of PyTorch's and torchvision's networks, for tests/suite/models.rs.
 
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision numpy safetensors==0.8.0
     venv/bin/python crates/nn/tests/pytorch/record_models.py

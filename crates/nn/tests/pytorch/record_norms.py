@@ -1,4 +1,4 @@
-"""Records what PyTorch's normalisations compute, for tests/pytorch_norms.rs.
+"""Records what PyTorch's normalisations compute, for tests/suite/pytorch_norms.rs.
 
     venv/bin/python crates/nn/tests/pytorch/record_norms.py
 

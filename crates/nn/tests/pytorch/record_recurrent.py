@@ -1,4 +1,4 @@
-"""Records what PyTorch's recurrent layers compute, for tests/pytorch_recurrent.rs.
+"""Records what PyTorch's recurrent layers compute, for tests/suite/pytorch_recurrent.rs.
 
     venv/bin/python crates/nn/tests/pytorch/record_recurrent.py
 

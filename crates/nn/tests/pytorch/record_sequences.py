@@ -1,4 +1,4 @@
-"""Records what PyTorch computes for layers over tokens, for tests/pytorch_sequences.rs.
+"""Records what PyTorch computes for layers over tokens, for tests/suite/pytorch_sequences.rs.
 
     venv/bin/python crates/nn/tests/pytorch/record_sequences.py
 

@@ -1,4 +1,4 @@
-"""Records what PyTorch computes with the layers of images and sequences, for tests/pytorch_spatial.rs.
+"""Records what PyTorch computes with the layers of images and sequences, for tests/suite/pytorch_spatial.rs.
 
     venv/bin/python crates/nn/tests/pytorch/record_spatial.py
 

@@ -1,4 +1,4 @@
-"""Records what PyTorch computes, for tests/pytorch.rs.
+"""Records what PyTorch computes, for tests/suite/pytorch.rs.
 
 Run again:  pip install torch==2.15.0 && python record.py > recorded.txt
 Inputs are not recorded: both sides make them by the formula in `numbers`. Images go out as N x H x W x C.

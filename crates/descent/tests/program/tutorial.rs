@@ -1,0 +1,60 @@
+//! The commands of docs/your-images.md, run one after the other on small pictures.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::common::pictures::photographs;
+use tempfile::TempDir;
+
+const PAGE: &str = include_str!("../../../../docs/your-images.md");
+
+/// What stands behind a `$` in the page's consoles.
+fn commands() -> Vec<&'static str> {
+    PAGE.lines().filter_map(|line| line.strip_prefix("$ ")).collect()
+}
+
+#[test]
+fn the_commands_of_the_page_do_what_it_says() {
+    let folder = TempDir::new().unwrap();
+    let photos = folder.path().join("photos");
+    photographs(&photos, 3, 20);
+    for (class, name) in ["beach", "forest", "street"].into_iter().enumerate() {
+        fs::rename(photos.join(format!("class {class:02}")), photos.join(name)).unwrap();
+    }
+    fs::write(photos.join("forest/broken.jpg"), "no picture").unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_descent")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    for command in commands() {
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}\n{stderr}");
+    }
+    let here = |name: &str| folder.path().join(name);
+    for name in [
+        "runs/data-photos/samples.svg",
+        "runs/find-lr/learning-rate.svg",
+        "runs/photos/evaluation/calibration.svg",
+    ] {
+        assert!(here(name).exists(), "{name}");
+    }
+    let answers = fs::read_to_string(here("answers.jsonl")).unwrap();
+    assert_eq!(answers.lines().count(), 61);
+    assert!(!here("photos/.descent-cache").exists());
+    assert!(
+        fs::read_to_string(here("runs/from-file/history.csv")).unwrap().lines().count() == 2,
+        "flags win"
+    );
+}
+
+#[test]
+fn every_command_of_the_program_that_the_page_is_about_is_shown() {
+    for command in ["data", "find-lr", "train", "eval", "predict"] {
+        assert!(commands().iter().any(|line| line.contains(&format!("descent {command} "))), "{command}");
+    }
+}

@@ -1,0 +1,354 @@
+//! Images of one's own: folders by class with files that are broken, MNIST's files, tables, and what is said of them.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::common::pictures::{bmp, photographs};
+use crate::common::{descent, failure, short_failure, stdout};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const N_CLASSES: usize = 37;
+
+/// 37 classes of 6 pictures, two broken files among them, and one picture twice.
+fn folder_with_photographs() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path().join("photos");
+    photographs(&dir, N_CLASSES, 6);
+    fs::write(dir.join("class 03/broken.png"), "no image").unwrap();
+    let whole = fs::read(dir.join("class 05/0.bmp")).unwrap();
+    fs::write(dir.join("class 05/cut.bmp"), &whole[..whole.len() / 2]).unwrap();
+    fs::copy(dir.join("class 07/1.bmp"), dir.join("class 08/copy.bmp")).unwrap();
+    folder
+}
+
+fn lines(folder: &Path, args: &[&str]) -> Vec<Value> {
+    stdout(folder, args).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
+    let folder = folder_with_photographs();
+    let (here, photos) = (folder.path(), folder.path().join("photos"));
+
+    let message = short_failure(here, &["train", "--data", "photos", "--out", "run", "--image-size", "16"]);
+    assert!(
+        message.contains("photos/class 03/broken.png") && message.contains("and 1 more (--skip-broken"),
+        "{message}"
+    );
+    assert!(!here.join("run").exists());
+
+    let survey = stdout(here, &["data", "photos", "--out", "survey", "--image-size", "16"]);
+    for part in [
+        "37 classes",
+        "class 36       6\n",
+        "all     223\n",
+        "colour  223, gray 0",
+        "2 files cannot be read",
+        "class 05/cut.bmp",
+        "1 exact duplicate within a part",
+        "class 07/1.bmp = class 08/copy.bmp",
+        "deviation",
+    ] {
+        assert!(survey.contains(part), "{part} is not in: {survey}");
+    }
+    assert!(!survey.contains("decoded"), "they were decoded for train: {survey}");
+    assert!(here.join("survey/samples.svg").exists() && here.join("survey/samples.png").exists());
+
+    let flags = ["train", "--data", "photos", "--out", "run", "--image-size", "16", "--skip-broken"];
+    let text = stdout(here, &[&flags[..], &["--epochs", "4", "--batch-size", "32"]].concat());
+    for part in [
+        "37 classes, 16 × 16 in colour\n201 images to train on, 22 to validate\n2 files that cannot be read are left out",
+        "Validation accuracy ",
+        "the 20 classes of 37 with the lowest accuracy",
+        "descent predict IMAGE --model run",
+    ] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    let history = fs::read_to_string(here.join("run/history.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = history.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][3..5], ["test_loss", "test_accuracy"]);
+    assert_eq!(rows[0][8..], ["validation_loss", "validation_accuracy", "train_accuracy"]);
+    assert!(
+        rows[1..].iter().all(|row| row[3..5] == ["", ""] && row[8..].iter().all(|cell| !cell.is_empty()))
+    );
+
+    let judged = stdout(here, &["eval", "--data", "photos", "--skip-broken", "--model", "run"]);
+    for part in
+        ["accuracy ", "top-5 ", "ECE ", "precision  recall", "on 223 of the training set", "run/evaluation"]
+    {
+        assert!(judged.contains(part), "{part} is not in: {judged}");
+    }
+    let written = fs::read_to_string(here.join("run/evaluation/evaluation.json")).unwrap();
+    let written: Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(written["classes"].as_array().unwrap().len(), N_CLASSES);
+    let csv = fs::read_to_string(here.join("run/evaluation/classes.csv")).unwrap();
+    assert_eq!(csv.lines().count(), N_CLASSES + 1);
+    for name in ["calibration.svg", "calibration.png", "confusion.svg", "confusion.png"] {
+        assert!(here.join("run/evaluation").join(name).exists(), "{name}");
+    }
+    let object = lines(here, &["eval", "--data", "photos", "--skip-broken", "--model", "run", "--json"]);
+    assert!(object.len() == 1 && object[0] == written);
+
+    let answers =
+        lines(here, &["predict", "photos/class 07", "photos/class 1*/0.bmp", "--model", "run", "--json"]);
+    assert_eq!(answers.len(), 6 + 10);
+    for answer in &answers {
+        let classes = answer["classes"].as_array().unwrap();
+        assert_eq!((classes.len(), &classes[0]["class"]), (5, &answer["class"]));
+        assert!(
+            answer["probability"].as_f64().unwrap() > 0.0
+                && answer["file"].as_str().unwrap().ends_with(".bmp")
+        );
+    }
+    let several = stdout(here, &["predict", "photos/class 07", "--model", "run", "--top", "1"]);
+    assert_eq!(several.lines().count(), 6);
+    assert!(several.starts_with("photos/class 07/0.bmp: class "), "{several}");
+
+    let one = ["predict", "photos/class 07/0.bmp", "--model", "run"];
+    let piped =
+        piped(here, &["predict", "-", "--model", "run"], &fs::read(photos.join("class 07/0.bmp")).unwrap());
+    assert_eq!(stdout(here, &one), piped);
+}
+
+/// What the program prints when this is its standard input.
+fn piped(folder: &Path, args: &[&str], input: &[u8]) -> String {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+        .args(args)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn decoded_images_are_kept_until_a_file_changes_and_removed_by_a_command() {
+    let folder = TempDir::new().unwrap();
+    let (here, photos) = (folder.path(), folder.path().join("photos"));
+    photographs(&photos, 3, 4);
+    let survey = || stdout(here, &["data", "photos", "--image-size", "8", "--out", "survey"]);
+    let first = survey();
+    assert!(
+        first.contains("12 images decoded to 8 × 8 and kept in photos/.descent-cache/all-8x8x3.images"),
+        "{first}"
+    );
+    assert!(first.contains(" MB)"), "{first}");
+    let second = survey();
+    assert_eq!(second, first.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>());
+
+    let cache = photos.join(".descent-cache/all-8x8x3.images");
+    let whole = fs::read(&cache).unwrap();
+    // A file that was changed, one that is new, a cache that is damaged in its pixels or cut.
+    fs::write(photos.join("class 00/0.bmp"), bmp(30, 30, [1, 2, 3], 5)).unwrap();
+    assert!(survey().contains("12 images decoded"));
+    fs::write(photos.join("class 00/new.bmp"), bmp(30, 30, [1, 2, 3], 6)).unwrap();
+    assert!(survey().contains("13 images decoded"));
+    let good = fs::read(&cache).unwrap();
+    assert_ne!(good, whole);
+    let (mut flipped, cut) = (good.clone(), &good[..good.len() - 1]);
+    *flipped.last_mut().unwrap() ^= 1;
+    for damaged in [&flipped, cut, b"descent images 1\xff\xff\xff\xff\xff\xff\xff\xff", b""] {
+        fs::write(&cache, damaged).unwrap();
+        assert!(survey().contains("13 images decoded"));
+        assert_eq!(fs::read(&cache).unwrap(), good);
+    }
+
+    let cleared = stdout(here, &["data", "photos", "--clear-cache"]);
+    assert!(cleared.starts_with("removed ") && !photos.join(".descent-cache").exists(), "{cleared}");
+    assert_eq!(stdout(here, &["data", "photos", "--clear-cache"]), "no decoded images are kept there\n");
+    fs::create_dir(photos.join(".descent-cache")).unwrap();
+    fs::write(photos.join(".descent-cache/mine"), "precious").unwrap();
+    let message = short_failure(here, &["data", "photos", "--clear-cache"]);
+    assert!(message.contains("mine is not of the cache"), "{message}");
+    assert!(photos.join(".descent-cache/mine").exists());
+}
+
+#[test]
+fn parts_are_parts_if_nothing_else_stands_there_and_else_classes() {
+    let folder = TempDir::new().unwrap();
+    let (here, data) = (folder.path(), folder.path().join("set"));
+    photographs(&data.join("train"), 4, 5);
+    photographs(&data.join("val"), 3, 2);
+    photographs(&data.join("test"), 4, 3);
+    let survey = stdout(here, &["data", "set", "--out", "survey"]);
+    for part in [
+        "4 classes",
+        "   train     val    test\n",
+        "class 03       5       0       3\n",
+        "duplicates across parts",
+    ] {
+        assert!(survey.contains(part), "{part} is not in: {survey}");
+    }
+    let train = ["train", "--data", "set", "--image-size", "8", "--gray", "--epochs", "1", "--out", "run"];
+    let text = stdout(here, &train);
+    assert!(text.contains("8 × 8 in gray\n20 images to train on, 6 to validate, 12 to test"), "{text}");
+    assert!(
+        text.contains("Test accuracy ") && !text.contains("test accuracy"),
+        "it is looked at once: {text}"
+    );
+    let message = failure(here, &[&train[..8], &["--out", "run2", "--val", "3"]].concat());
+    assert!(message.contains("have a part to validate with already"), "{message}");
+    let judged = stdout(here, &["eval", "--data", "set", "--model", "run", "--part", "val"]);
+    assert!(judged.contains("on 6 of the validation set"), "{judged}");
+
+    fs::create_dir(data.join("test/class 99")).unwrap();
+    fs::write(data.join("test/class 99/x.bmp"), bmp(9, 9, [0; 3], 1)).unwrap();
+    let message = short_failure(here, &train);
+    assert!(message.contains("class 99: no class of this name is trained on"), "{message}");
+
+    photographs(&data.join("other"), 1, 2);
+    let survey = stdout(here, &["data", "set", "--out", "survey"]);
+    assert!(
+        survey.contains("4 classes") && survey.contains("other") && !survey.contains("val    test"),
+        "{survey}"
+    );
+    let message = short_failure(here, &["eval", "--data", "set", "--model", "run"]);
+    assert!(message.contains("the network knows class 00, class 01"), "{message}");
+}
+
+#[test]
+fn mnists_files_and_tables_are_trained_on() {
+    let folder = TempDir::new().unwrap();
+    let (here, mnist) = (folder.path(), folder.path().join("mnist"));
+    fs::create_dir(&mnist).unwrap();
+    let idx = |axes: &[u32], bytes: Vec<u8>| -> Vec<u8> {
+        let lengths = axes.iter().flat_map(|axis| axis.to_be_bytes());
+        [0, 0, 8, axes.len() as u8].into_iter().chain(lengths).chain(bytes).collect()
+    };
+    for (part, n) in [("train", 60_u32), ("t10k", 20)] {
+        let pixels = (0..n * 784).map(|i| ((i / 784 % 10) * 25) as u8).collect();
+        fs::write(mnist.join(format!("{part}-images-idx3-ubyte")), idx(&[n, 28, 28], pixels)).unwrap();
+        let labels = (0..n).map(|i| (i % 10) as u8).collect();
+        fs::write(mnist.join(format!("{part}-labels-idx1-ubyte")), idx(&[n], labels)).unwrap();
+    }
+    let text = stdout(here, &["train", "--data", "mnist", "--epochs", "1", "--out", "digits"]);
+    assert!(
+        text.contains("10 classes, 28 × 28 in gray\n54 images to train on, 6 to validate, 20 to test"),
+        "{text}"
+    );
+    let judged = stdout(here, &["eval", "--data", "mnist", "--model", "digits"]);
+    assert!(judged.contains("on 20 of the test set"), "{judged}");
+    fs::write(here.join("seven.bmp"), bmp(40, 50, [175; 3], 1000)).unwrap();
+    assert_eq!(stdout(here, &["predict", "seven.bmp", "--model", "digits"]).lines().count(), 5);
+
+    let rows: String = (0..80)
+        .map(|i| format!("{},{},{}\n", i % 7, i * 1000, if i < 40 { "low" } else { "high" }))
+        .collect();
+    fs::write(here.join("table.csv"), format!("noise,size,kind\n{rows}")).unwrap();
+    let message = short_failure(here, &["train", "--data", "table.csv", "--out", "t"]);
+    assert!(message.contains("--label-column") && message.contains("noise, size, kind"), "{message}");
+    let train = ["train", "--data", "table.csv", "--label-column", "kind", "--epochs", "30", "--out", "t"];
+    let text = stdout(here, &train);
+    assert!(text.contains("2 classes, 2 numbers\n72 rows to train on, 8 to validate"), "{text}");
+    let judged =
+        &lines(here, &["eval", "--data", "table.csv", "--label-column", "kind", "--model", "t", "--json"])[0];
+    assert!(judged["accuracy"].as_f64().unwrap() > 0.9, "{judged}");
+    let survey = stdout(here, &["data", "table.csv", "--label-column", "kind"]);
+    assert!(survey.contains("2 numbers, of each") && survey.contains("no two are the same"), "{survey}");
+    let message = short_failure(here, &["predict", "seven.bmp", "--model", "t"]);
+    assert!(message.contains("takes rows of 2 numbers, not images"), "{message}");
+    let message = short_failure(here, &[&train[..7], &["--augment", "--out", "u"]].concat());
+    assert!(message.contains("--augment is for images"), "{message}");
+}
+
+#[test]
+fn of_several_images_those_that_can_be_read_are_answered() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    let (_, params) = nn::build(nn::models::lecture_cnn(0.0), 0);
+    nn::weights::save(here.join("model.safetensors"), &params, &[]).unwrap();
+    fs::write(here.join("a.bmp"), bmp(20, 20, [1, 2, 3], 1)).unwrap();
+    fs::write(here.join("b.bmp"), "no image").unwrap();
+    let predict = ["predict", "a.bmp", "b.bmp", "a.bmp", "--model", "."];
+    for json in [false, true] {
+        let args = [&predict[..], if json { &["--json"] } else { &[] }].concat();
+        let output = descent(here).args(&args).output().unwrap();
+        let (stdout, stderr) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr.ends_with("error: 1 of 3 images have no answer\n"), "{stderr}");
+        assert_eq!((stdout.lines().count(), stderr.lines().count()), if json { (3, 1) } else { (2, 2) });
+        assert!(format!("{stdout}{stderr}").contains("b.bmp: "), "{stdout}{stderr}");
+    }
+    let message = short_failure(here, &["predict", "*.jpeg", "--model", "."]);
+    assert!(message.contains("*.jpeg: no file fits this pattern"), "{message}");
+}
+
+#[test]
+fn a_file_of_torch_save_is_an_error_that_says_how_to_convert_it() {
+    let folder = TempDir::new().unwrap();
+    for start in [b"PK\x03\x04rest".as_slice(), b"\x80\x02}q\x00.", b"\x80\x02\x8a\nl\xfc"] {
+        fs::write(folder.path().join("net.pt"), start).unwrap();
+        let message = short_failure(folder.path(), &["eval", "--model", "net.pt"]);
+        assert!(
+            message.contains("net.pt: a file of torch.save") && message.contains("save_file("),
+            "{message}"
+        );
+    }
+}
+
+/// What a file says of its network is held against what it holds before any memory is taken for it.
+#[test]
+fn a_model_of_another_shape_than_it_says_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let (_, params) = nn::build(nn::models::lecture_cnn(0.0), 0);
+    let too_large = "and the network that it describes has";
+    for (net, shape, channels, expected) in [
+        ("lecture", [4096, 4096, 3], 3, too_large),
+        ("lecture", [1, 1, 1 << 20], 1 << 20, too_large),
+        ("resnet18", [32, 32, 3], 3, too_large),
+        ("mlp:65536,65536", [32, 32, 3], 3, too_large),
+        ("lecture", [32, 32, 1], 1, "0.weight [32, 3, 3, 3], in the network [32, 1, 3, 3]"),
+        ("lenet5", [32, 32, 3], 3, "does not fit this network"),
+        ("resnet50", [32, 32, 3], 3, "the metadata entry \"descent\" is damaged"),
+        ("vit", [30, 32, 3], 3, "images of 30 × 32 do not fit the network vit"),
+    ] {
+        let classes: Vec<String> = (0..10).map(|i| i.to_string()).collect();
+        let about = serde_json::json!({
+            "classes": classes, "mean": vec![0; channels], "std": vec![1; channels], "shape": shape, "net": net,
+        });
+        let path = folder.path().join("m.safetensors");
+        nn::weights::save(&path, &params, &[("descent", &about.to_string())]).unwrap();
+        let message = failure(folder.path(), &["eval", "--model", "m.safetensors"]);
+        assert!(message.contains(expected), "{net}: {message}");
+    }
+}
+
+/// A CIFAR-100 of `n` images a part, each of another fine class and of its superclass by the files.
+fn tiny_cifar100(dir: &Path, n: usize) {
+    fs::create_dir(dir).unwrap();
+    for name in ["train.bin", "test.bin"] {
+        let record = |i: usize| {
+            let (coarse, fine) = ((i % 20) as u8, (i % 100) as u8);
+            [coarse, fine].into_iter().chain((0..3072).map(move |at| (at * (i + 1) % 251) as u8))
+        };
+        fs::write(dir.join(name), (0..n).flat_map(record).collect::<Vec<u8>>()).unwrap();
+    }
+}
+
+#[test]
+fn cifar_100_has_a_hundred_classes_or_twenty() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar100(&folder.path().join("hundred"), 40);
+    for (labels, n_classes, first) in [("fine", 100, "apple"), ("coarse", 20, "aquatic_mammals")] {
+        let of = ["--data", "hundred", "--labels", labels];
+        let train = ["train", "--net", "mlp:8", "--epochs", "1", "--batch-size", "8", "--out", labels];
+        let text = stdout(folder.path(), &[&train[..], &of].concat());
+        assert!(text.contains(&format!("CIFAR-100: {n_classes} classes, 32 × 32 in colour")), "{text}");
+        assert!(text.contains("36 images to train on, 4 to validate, 40 to test"), "{text}");
+        let judged = &lines(folder.path(), &[&["eval", "--model", labels, "--json"][..], &of].concat())[0];
+        let classes = judged["classes"].as_array().unwrap();
+        assert_eq!((classes.len(), &classes[0]["class"]), (n_classes, &first.into()));
+        assert_eq!(classes[0]["images"], if labels == "fine" { 1 } else { 2 });
+        assert!(stdout(folder.path(), &["data", "hundred", "--labels", labels]).contains(first));
+    }
+    let other = ["eval", "--data", "hundred", "--labels", "coarse", "--model", "fine"];
+    assert!(short_failure(folder.path(), &other).contains("the network knows apple, "));
+}

@@ -1,0 +1,124 @@
+//! The recurrent layers against their f64 reference. Gradients are held to numeric ones in `autograd/tests/gradcheck`.
+
+use crate::common::{check_thread_independence, random};
+use proptest::prelude::*;
+use tensor::Beta;
+use tensor::parallel::Shards;
+use tensor::recurrent::{
+    Cell, RecurrentShape, recurrent_backward, recurrent_backward_input, recurrent_backward_weight,
+    recurrent_forward,
+};
+use tensor::reference::{self, to_f64};
+
+const CELLS: [Cell; 4] = [Cell::Tanh, Cell::Relu, Cell::Gru, Cell::Lstm];
+
+/// A layer of some sizes with all that it may have.
+struct Layer {
+    shape: RecurrentShape,
+    gates: Vec<f32>,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    h: Vec<f32>,
+    c: Vec<f32>,
+    lengths: Vec<u32>,
+}
+
+impl Layer {
+    fn new(shape: RecurrentShape, seed: u64) -> Self {
+        let RecurrentShape { batch, steps, hidden, .. } = shape;
+        // Weights small enough that nothing explodes.
+        let weight = random(shape.gates() * hidden, seed + 1);
+        let bound = 1.0 / (hidden as f32).sqrt();
+        Self {
+            shape,
+            gates: random(batch * steps * shape.gates(), seed),
+            weight: weight.iter().map(|w| w * bound).collect(),
+            bias: random(shape.gates(), seed + 2),
+            h: random(batch * hidden, seed + 3),
+            c: random(batch * hidden, seed + 4),
+            lengths: (0..batch).map(|i| 1 + ((seed % 97) as u32 + 7 * i as u32) % steps as u32).collect(),
+        }
+    }
+
+    fn initial(&self) -> [Option<&[f32]>; 2] {
+        [Some(&self.h), (self.shape.cell == Cell::Lstm).then_some(&self.c)]
+    }
+
+    fn forward(&self) -> (Vec<f32>, Vec<f32>) {
+        let shape = &self.shape;
+        let (mut y, mut saved) =
+            (vec![f32::NAN; shape.batch * shape.output_len()], vec![f32::NAN; shape.n_saved()]);
+        let (bias, initial, shards) = (Some(&self.bias[..]), self.initial(), Shards::whole(shape.batch));
+        let run = |y: &mut [f32], saved: Option<&mut [f32]>| {
+            recurrent_forward(
+                y,
+                saved,
+                &self.gates,
+                &self.weight,
+                bias,
+                initial,
+                &self.lengths,
+                shape,
+                &shards,
+            );
+        };
+        run(&mut y, Some(&mut saved));
+        let mut again = vec![f32::NAN; y.len()];
+        run(&mut again, None);
+        assert_eq!(y, again, "with and without what the backward reads");
+        (y, saved)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn every_cell_on_random_shapes(
+        [batch, steps, hidden] in [1..40usize, 1..7, 1..70], cell in 0..4usize, reverse: bool, seed in 0..u64::MAX / 2,
+    ) {
+        let layer = Layer::new(RecurrentShape { batch, steps, hidden, cell: CELLS[cell], reverse }, seed);
+        let f64s = |v: Option<&[f32]>| v.map(to_f64);
+        let [h, c] = layer.initial().map(f64s);
+        let expected = reference::recurrent_forward(
+            &to_f64(&layer.gates),
+            &to_f64(&layer.weight),
+            Some(&to_f64(&layer.bias)),
+            [h.as_deref(), c.as_deref()],
+            &layer.lengths,
+            &layer.shape,
+        );
+        for (i, (y, expected)) in layer.forward().0.iter().zip(&expected).enumerate() {
+            prop_assert!((f64::from(*y) - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{i}: {y}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_bits_do_not_depend_on_the_number_of_threads() {
+    for cell in CELLS {
+        let shape = RecurrentShape { batch: 70, steps: 5, hidden: 96, cell, reverse: cell == Cell::Gru };
+        let layer = Layer::new(shape, 5);
+        let dy = random(shape.batch * shape.output_len(), 6);
+        check_thread_independence(|| {
+            let (y, mut saved) = layer.forward();
+            let (initial, shards) = (layer.initial(), Shards::whole(shape.batch));
+            let mut dinitial = vec![0.0; cell.n_states() * shape.batch * shape.hidden];
+            let (lengths, weight) = (&layer.lengths, &layer.weight);
+            recurrent_backward(&mut saved, &mut dinitial, &dy, &y, weight, initial, lengths, &shape, &shards);
+            let (mut dgates, mut dweight) = (vec![0.0; layer.gates.len()], vec![0.0; weight.len()]);
+            recurrent_backward_input(&mut dgates, &saved, &shape, Beta::Zero);
+            recurrent_backward_weight(
+                &mut dweight,
+                &saved,
+                &y,
+                initial[0],
+                lengths,
+                &shape,
+                &shards,
+                Beta::Zero,
+            );
+            [y, dinitial, dgates, dweight].concat()
+        });
+    }
+}
