@@ -17,8 +17,8 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// For each member, the members it depends on (development dependencies aside).
-fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+/// What Cargo knows of the members.
+fn packages() -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
@@ -26,7 +26,12 @@ fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
-    let packages = metadata["packages"].as_array().expect("packages");
+    metadata["packages"].as_array().expect("packages").clone()
+}
+
+/// For each member, the members it depends on (development dependencies aside).
+fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let packages = packages();
     let name = |value: &serde_json::Value| value["name"].as_str().expect("a name").to_owned();
     let members: BTreeSet<String> = packages.iter().map(name).collect();
     let internal = |package: &serde_json::Value| {
@@ -111,4 +116,24 @@ fn the_check_runs_the_test_command_of_the_readme() {
     let command = "cargo test --workspace";
     assert!(read("README.md").contains(command), "README.md does not say how to run the tests: {command}");
     assert!(read(".ci/run").contains(command), ".ci/run does not call the README's test command: {command}");
+}
+
+/// A program with `test = false` is not built a second time for tests that it does not have; nobody may write one there.
+#[test]
+fn what_is_not_tested_has_no_tests() {
+    for package in packages() {
+        let targets = package["targets"].as_array().expect("targets");
+        for target in targets.iter().filter(|target| target["kind"] == serde_json::json!(["bin"])) {
+            let path = PathBuf::from(target["src_path"].as_str().expect("a path"));
+            // `src/bin/NAME/main.rs` has its modules beside it; beside the others are those of the library.
+            let folder = path.parent().expect("a file lies in a folder");
+            let files = match folder.parent().is_some_and(|above| above.ends_with("src/bin")) {
+                true => std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect(),
+                false => vec![path],
+            };
+            let has_tests =
+                files.iter().any(|file| std::fs::read_to_string(file).unwrap().contains("#[test]"));
+            assert_eq!(target["test"], has_tests, "`test` of {}, whose files are {files:?}", target["name"]);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The run itself: drivers are asked in turn, round after round.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -59,7 +60,8 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
         eprintln!("other programs are running here (load {load:.1}): the numbers will be theirs too");
     }
     let (cifar, data) = pictures(root, args.cifar.as_deref())?;
-    let garage = Garage::build(root, &wanted, args.python.as_deref(), args.before.as_deref(), cifar)?;
+    let python = args.python.clone().or_else(|| env::var_os("DESCENT_PYTHON").map(PathBuf::from));
+    let garage = Garage::build(root, &wanted, python.as_deref(), args.before.as_deref(), cifar)?;
 
     let mut results = Results {
         format: FORMAT,

@@ -54,8 +54,8 @@ pub struct Args {
     /// a table with the 95 % interval of every ratio beside the results.
     #[arg(long, value_name = "PROGRAM", conflicts_with = "peers")]
     before: Option<PathBuf>,
-    /// The interpreter that has PyTorch, instead of the one of `--setup`.
-    #[arg(long, value_name = "PATH", env = "DESCENT_PYTHON")]
+    /// The interpreter that has PyTorch, instead of the one of `--setup` [env: DESCENT_PYTHON].
+    #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
     /// The folder of data_batch_1.bin [default: datasets/cifar-10-batches-bin, else pictures made up].
     #[arg(long, value_name = "FOLDER")]
