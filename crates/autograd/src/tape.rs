@@ -357,6 +357,21 @@ impl Recording {
         op: O,
         inputs: &[Var],
         indices: (usize, usize),
+        key: (u64, bool),
+        batch: Batch<'_>,
+    ) -> Var {
+        let var = self.push_node(&op, inputs, indices, key, batch);
+        put(&mut self.ops[var.node], op);
+        var
+    }
+
+    /// All of `push_op` but the keeping of the op: compiled once, not for every op.
+    #[track_caller]
+    fn push_node(
+        &mut self,
+        op: &dyn Op,
+        inputs: &[Var],
+        indices: (usize, usize),
         (key, training): (u64, bool),
         batch: Batch<'_>,
     ) -> Var {
@@ -400,9 +415,7 @@ impl Recording {
             ..Record::default()
         };
         let storage = Storage::Node(self.slots.len());
-        let var = self.push(Slot { storage, shape, needs_grad, n_images }, record);
-        put(&mut self.ops[var.node], op);
-        var
+        self.push(Slot { storage, shape, needs_grad, n_images }, record)
     }
 
     /// The multiply-adds of the op that was pushed last, as `node`.

@@ -21,11 +21,11 @@ const NAN: f32 = f32::NAN;
 struct Outcome(Result<(Vec<usize>, Vec<f32>), String>);
 
 /// Runs an op on variables of the given shapes, full of ones, in training mode; then backward.
-fn on(shapes: &[&[usize]], op: impl FnOnce(&Graph<'_>, &[Var]) -> Var) -> Outcome {
-    run(Mode::train(1, 0), shapes, op)
+fn on(shapes: &[&[usize]], op: impl Fn(&Graph<'_>, &[Var]) -> Var) -> Outcome {
+    run(Mode::train(1, 0), shapes, &op)
 }
 
-fn run(mode: Mode, shapes: &[&[usize]], op: impl FnOnce(&Graph<'_>, &[Var]) -> Var) -> Outcome {
+fn run(mode: Mode, shapes: &[&[usize]], op: &dyn Fn(&Graph<'_>, &[Var]) -> Var) -> Outcome {
     let (mut tape, mut params) = (Tape::new(), Params::new());
     for name in ["mean", "var"] {
         params.add(name, [3], Role::Statistic);
@@ -272,8 +272,8 @@ fn batch_norm_of_too_little() {
         .panics("batch_norm: [1, 3] has 1 value per channel, training needs at least 2");
     on(&[&[2, 3]], batch_norm).gives(&[2, 3], 0.0);
     let evaluation = Mode::eval().with_grad(true);
-    run(evaluation, &[&[0, 3]], batch_norm).gives_nothing(&[0, 3]);
-    run(evaluation, &[&[1, 3]], batch_norm).gives(&[1, 3], 1.0);
+    run(evaluation, &[&[0, 3]], &batch_norm).gives_nothing(&[0, 3]);
+    run(evaluation, &[&[1, 3]], &batch_norm).gives(&[1, 3], 1.0);
 }
 
 #[test]

@@ -82,11 +82,15 @@ impl Graph<'_> {
     /// When `x` does not have an axis, one is named twice, or there is no element to choose from.
     #[track_caller]
     pub fn amax(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        let over = (self.non_empty("amax", x, axes.into()), keepdim);
-        let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-            fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
-        };
-        self.over_axes("amax", x, over, forward, spread)
+        #[track_caller]
+        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
+            let over = (g.non_empty("amax", x, axes), keepdim);
+            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
+                fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
+            };
+            g.over_axes("amax", x, over, forward, spread)
+        }
+        record(self, x, axes.into(), keepdim)
     }
 
     /// The smallest element over some axes; `torch.amin` with `dim` and `keepdim`, and over all of them (`..`) `torch.min`
@@ -97,11 +101,15 @@ impl Graph<'_> {
     /// As [`amax`](Self::amax).
     #[track_caller]
     pub fn amin(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        let over = (self.non_empty("amin", x, axes.into()), keepdim);
-        let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-            fold_to_shape(y, x, &s.kept, &s.x, f32::INFINITY, min_nan);
-        };
-        self.over_axes("amin", x, over, forward, spread)
+        #[track_caller]
+        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
+            let over = (g.non_empty("amin", x, axes), keepdim);
+            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
+                fold_to_shape(y, x, &s.kept, &s.x, f32::INFINITY, min_nan);
+            };
+            g.over_axes("amin", x, over, forward, spread)
+        }
+        record(self, x, axes.into(), keepdim)
     }
 
     #[track_caller]
@@ -125,22 +133,26 @@ impl Graph<'_> {
     /// When p is not above 0, `x` does not have an axis, or one is named twice; for p = ∞ also as [`amax`](Self::amax).
     #[track_caller]
     pub fn norm(&self, x: Var, p: f32, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        assert!(p > 0.0, "norm{}: p is {p}, it must be above 0; 2 gives the Euclidean norm", self.at());
-        if p == 1.0 {
-            return self.sum_axes(self.abs(x), axes, keepdim);
+        #[track_caller]
+        fn record(g: &Graph<'_>, x: Var, p: f32, axes: Axes, keepdim: bool) -> Var {
+            assert!(p > 0.0, "norm{}: p is {p}, it must be above 0; 2 gives the Euclidean norm", g.at());
+            if p == 1.0 {
+                return g.sum_axes(g.abs(x), axes, keepdim);
+            }
+            if p == f32::INFINITY {
+                return g.amax(g.abs(x), axes, keepdim);
+            }
+            let forward = move |y: &mut [f32], x: &[f32], s: Shapes| norm_forward(y, x, p, s);
+            g.over_axes("norm", x, (axes, keepdim), forward, move |share, dy, x, y, s| {
+                let slope = move |x: f32, y: f32, dy: f32| match x / y {
+                    _ if x == 0.0 || y == 0.0 => 0.0,
+                    ratio if p == 2.0 => dy * ratio,
+                    ratio => dy * ratio.abs().powf(p - 1.0).copysign(x),
+                };
+                broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
+            })
         }
-        if p == f32::INFINITY {
-            return self.amax(self.abs(x), axes, keepdim);
-        }
-        let forward = move |y: &mut [f32], x: &[f32], s: Shapes| norm_forward(y, x, p, s);
-        self.over_axes("norm", x, (axes.into(), keepdim), forward, move |share, dy, x, y, s| {
-            let slope = move |x: f32, y: f32, dy: f32| match x / y {
-                _ if x == 0.0 || y == 0.0 => 0.0,
-                ratio if p == 2.0 => dy * ratio,
-                ratio => dy * ratio.abs().powf(p - 1.0).copysign(x),
-            };
-            broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
-        })
+        record(self, x, p, axes.into(), keepdim)
     }
 
     /// ln Σ eˣ over some axes; `torch.logsumexp` with `dim` and `keepdim`. Finite inputs do not overflow; −∞ for no elements.
@@ -151,22 +163,26 @@ impl Graph<'_> {
     /// When `x` does not have an axis, or one is named twice.
     #[track_caller]
     pub fn logsumexp(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-            fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
-            scratch::with(y.len(), |sums| {
-                let finite = |largest: f32| if largest.is_infinite() { 0.0 } else { largest };
-                scratch::with(x.len(), |shares| {
-                    let share = |x: f32, largest: f32| exp(x - finite(largest));
-                    broadcast_zip(shares, (x, &s.x), (y, &s.kept), &s.x, share);
-                    reduce_to_shape(sums, shares, &s.kept, &s.x, Reduction::Sum, None, Beta::Zero);
+        #[track_caller]
+        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
+            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
+                fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
+                scratch::with(y.len(), |sums| {
+                    let finite = |largest: f32| if largest.is_infinite() { 0.0 } else { largest };
+                    scratch::with(x.len(), |shares| {
+                        let share = |x: f32, largest: f32| exp(x - finite(largest));
+                        broadcast_zip(shares, (x, &s.x), (y, &s.kept), &s.x, share);
+                        reduce_to_shape(sums, shares, &s.kept, &s.x, Reduction::Sum, None, Beta::Zero);
+                    });
+                    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = finite(*y) + sum.ln());
                 });
-                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = finite(*y) + sum.ln());
-            });
-        };
-        self.over_axes("logsumexp", x, (axes.into(), keepdim), forward, |share, dy, x, y, s| {
-            let slope = |x: f32, y: f32, dy: f32| dy * exp(x - y);
-            broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
-        })
+            };
+            g.over_axes("logsumexp", x, (axes, keepdim), forward, |share, dy, x, y, s| {
+                let slope = |x: f32, y: f32, dy: f32| dy * exp(x - y);
+                broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
+            })
+        }
+        record(self, x, axes.into(), keepdim)
     }
 }
 

@@ -290,13 +290,21 @@ impl Graph<'_> {
     /// When the input is not rows, as many as there are labels, a label is not a class, or the weight is not `[classes]`.
     #[track_caller]
     pub fn nll_loss(&self, log_probs: Var, labels: Indices, options: impl Into<NllOptions>) -> Var {
-        let NllOptions { weight, ignore_index, reduction } = options.into();
-        let options = CrossEntropyOptions { weight, ignore_index, label_smoothing: 0.0, reduction };
-        let scores = "log-probabilities";
-        self.expect_labels("nll_loss", (scores, log_probs), labels, ignore_index);
-        self.with_weight(log_probs, weight, |inputs| {
-            self.apply_indexed(NllLoss(Rows { scores, is_labelled: true, options }), inputs, labels)
-        })
+        #[track_caller]
+        fn record(
+            g: &Graph<'_>,
+            log_probs: Var,
+            labels: Indices,
+            NllOptions { weight, ignore_index, reduction }: NllOptions,
+        ) -> Var {
+            let options = CrossEntropyOptions { weight, ignore_index, label_smoothing: 0.0, reduction };
+            let scores = "log-probabilities";
+            g.expect_labels("nll_loss", (scores, log_probs), labels, ignore_index);
+            g.with_weight(log_probs, weight, |inputs| {
+                g.apply_indexed(NllLoss(Rows { scores, is_labelled: true, options }), inputs, labels)
+            })
+        }
+        record(self, log_probs, labels, options.into())
     }
 
     /// Calls `record` with the scores and the weight, through which no gradient flows.
