@@ -2,6 +2,8 @@
 
 mod functions;
 
+use std::ops::Range;
+
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 pub(crate) use functions::exp_of_sum;
@@ -82,7 +84,7 @@ fn set_or_add<const N: usize>(
     let mut values = [0.0; BLOCK];
     for (block_idx, y) in y.chunks_mut(BLOCK).enumerate() {
         let (start, values) = (block_idx * BLOCK, &mut values[..y.len()]);
-        let x = x.map(|x| &x[start..start + y.len()]);
+        let x = parts(x, start..start + y.len());
         dispatch(level, Elements { y: values, x, f: set });
         add(level, y, values);
     }
@@ -127,7 +129,7 @@ fn for_each_task<Y: Send, const N: usize>(
 ) {
     let level = if y.len() < FEW { Level::PORTABLE } else { Level::current() };
     for_each_chunk(y.len(), CHUNK, y.len(), rows_mut(y, 1), |range, y| {
-        task(level, y.into_slice(), x.map(|x| &x[range.clone()]));
+        task(level, y.into_slice(), parts(x, range));
     });
 }
 
@@ -144,11 +146,24 @@ impl<Y, F: Fn(&mut Y, [f32; N]), const N: usize> Kernel for Elements<'_, Y, F, N
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         // One index for slices of one length: no access is checked.
-        let x = self.x.map(|x| &x[..self.y.len()]);
+        let x = parts(self.x, 0..self.y.len());
         for idx in 0..self.y.len() {
-            (self.f)(&mut self.y[idx], x.map(|x| x[idx]));
+            (self.f)(&mut self.y[idx], elements(x, idx));
         }
     }
+}
+
+/// A part of each input. Here and in [`elements`], an array is mapped by a function that knows of no closure but its own:
+/// within [`Elements::run`] the mapping would be compiled anew for each `f`, which took most of the time for these loops.
+#[inline]
+fn parts<const N: usize>(x: [&[f32]; N], range: Range<usize>) -> [&[f32]; N] {
+    x.map(|x| &x[range.clone()])
+}
+
+/// One number of each input.
+#[inline]
+fn elements<const N: usize>(x: [&[f32]; N], idx: usize) -> [f32; N] {
+    x.map(|x| x[idx])
 }
 
 /// `dst += src`.
