@@ -1,9 +1,16 @@
 //! The one place where a kernel meets an instruction set.
 
 use crate::level::InstructionSet;
-use crate::{Level, Portable, Simd};
+use crate::{Level, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
+
+/// What every processor of the target has. On x86-64 that is SSE2, with the bits of `Portable`, whose arrays take the
+/// compiler half of its time there. Miri looks through arrays better.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+use crate::Portable as Baseline;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+use crate::sse2::Sse2 as Baseline;
 
 /// A computation written once and compiled for each instruction set: its operands, and what to do with them.
 ///
@@ -35,5 +42,5 @@ pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
 /// A call, like those of the other sets: a kernel is compiled once however often it is dispatched.
 #[inline(never)]
 fn portable<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Portable)
+    kernel.run(Baseline)
 }

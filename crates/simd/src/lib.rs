@@ -9,6 +9,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod sse2;
 
 #[cfg(test)]
 mod tests;

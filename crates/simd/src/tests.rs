@@ -23,9 +23,10 @@ fn assert_same(level: Level, name: &str, found: &[f32], expected: &[f32]) {
     assert!(equal, "{level:?}, {name}: {found:?} instead of {expected:?}");
 }
 
-/// Runs `check` on each level of this machine.
+/// Runs `check` on each level of this machine, and on the arrays of processors that are not x86-64.
 fn on_each_level<K: Kernel<Output = ()>>(check: impl Fn(Level) -> K) {
     Level::available().into_iter().for_each(|level| dispatch(level, check(level)));
+    check(Level::PORTABLE).run(Portable);
 }
 
 #[test]
