@@ -12,13 +12,14 @@ use super::stats::Spread;
 /// What is drawn: the training step of the CNN at the lecture's batch.
 const WORK: (&str, usize) = ("cnn-train", 64);
 
-/// Draws the chart into `path`; a run that did not measure the training step has none.
+/// Draws the chart into `path`; false for a run that did not measure the training step, which has none.
 ///
 /// # Errors
 /// If it cannot be drawn or written.
-pub(super) fn write(results: &Results, path: &Path) -> Result<()> {
-    let Some(svg) = svg(results)? else { return Ok(()) };
-    atomic_file::write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+pub(super) fn write(results: &Results, path: &Path) -> Result<bool> {
+    let Some(svg) = svg(results)? else { return Ok(false) };
+    atomic_file::write(path, svg.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(true)
 }
 
 /// A bar for each contender and number of threads: the median of images a second, with half the range of

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::networks::Group;
 use super::results::Results;
 use super::{chart, networks, operations};
 
@@ -19,12 +20,22 @@ pub struct Section {
 }
 
 /// All of them.
-pub const SECTIONS: [Section; 5] = [
+pub const SECTIONS: [Section; 7] = [
     Section { document: "README.md", name: "networks", body: in_readme },
+    Section {
+        document: "README.md",
+        name: "larger-networks",
+        body: |results, _| networks::short(results, Group::Larger),
+    },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-networks",
-        body: |results, _| networks::markdown(results),
+        body: |results, _| networks::markdown(results, Group::First),
+    },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "all-larger-networks",
+        body: |results, _| networks::markdown(results, Group::Larger),
     },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -101,7 +112,7 @@ impl Section {
 
 fn in_readme(results: &Results, file: &Path) -> Option<String> {
     let chart = file.with_extension("svg");
-    let table = networks::short(results)?;
+    let table = networks::short(results, Group::First)?;
     Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
 }
 
@@ -139,7 +150,7 @@ mod tests {
         fs::write(&performance, "<!-- bench:all-networks:begin -->\n<!-- bench:all-networks:end -->")?;
         update(root.path(), &file)?;
         let readme = fs::read_to_string(readme)?;
-        let [networks, all_networks, ..] = SECTIONS;
+        let [networks, _, all_networks, ..] = SECTIONS;
         assert!(all_networks.shown(&fs::read_to_string(performance)?)?.contains("(3.00–4.00)"));
         let expected = networks.text(&results, Path::new("benches/results/x.json"));
         assert_eq!(Some(networks.shown(&readme)?), expected.as_deref());

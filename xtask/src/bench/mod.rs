@@ -113,8 +113,9 @@ pub fn run(args: &Args) -> Result<()> {
             .with_context(|| format!("cannot write {}", table.display()))?;
         println!("\nwritten: {} and {}", path.display(), table.display());
     } else {
-        chart::write(&results, &path.with_extension("svg"))?;
-        println!("\nwritten: {} and its chart", path.display());
+        let and_chart =
+            if chart::write(&results, &path.with_extension("svg"))? { " and its chart" } else { "" };
+        println!("\nwritten: {}{and_chart}", path.display());
     }
     Ok(())
 }

@@ -10,87 +10,115 @@ use super::results::{Memory, Results, Task};
 use super::stats::Spread;
 use super::table::{headline, number, ratio_text};
 
-/// The table of the networks in Markdown, with what it was measured on; `None` where no network was.
-pub(super) fn markdown(results: &Results) -> Option<String> {
-    let header = [
-        "work",
-        "threads",
-        "Descent, images/s",
-        "× PyTorch",
-        "× its fastest mode in f32",
-        "× its fastest mode",
-        "× burn",
-        "× candle",
-    ];
-    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
-    let n_header = out.len();
-    let mut tasks = results.tasks();
-    // Work by work, however the parts of the run came in.
-    tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
-    for task in tasks {
-        let Some(name) = network_name(task) else { continue };
-        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
-        let against = |contender| results.ratio(task, contender).map_or_else(dash, ratio_text);
-        let fastest = |allowed: fn(Contender) -> bool| {
-            fastest_pytorch(results, task, allowed)
-                .map_or_else(dash, |(mode, ratio)| format!("{}, {mode}", ratio_text(ratio)))
-        };
-        let cells = [
-            name,
-            task.2.to_string(),
-            number(ours.median),
-            against(Contender::PytorchEager),
-            fastest(|contender| !contender.is_bf16()),
-            fastest(|_| true),
-            against(Contender::Burn),
-            against(Contender::Candle),
-        ];
-        _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
-    (out.len() > n_header).then(|| format!("{out}\n{}\n{}", headline(results), memory(results)))
+/// The networks of a table. Each has a section of its own, so that the larger ones can be measured by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    /// The lecture's CNN and the MLPs, which burn and candle train too.
+    First,
+    /// The larger ones, beside PyTorch alone.
+    Larger,
 }
 
-/// The works of the short table: what is trained and evaluated by default, and by how many threads.
-const IN_SHORT: [(Work, usize, usize); 9] = [
+impl Group {
+    fn has(self, work: &str) -> bool {
+        matches!(work.parse(), Ok(Work::Model(..))) == (self == Self::Larger)
+    }
+
+    /// Who takes part beside PyTorch, and the heading of their columns.
+    fn others(self) -> &'static [(Contender, &'static str)] {
+        match self {
+            Self::First => &[(Contender::Burn, "× burn"), (Contender::Candle, "× candle")],
+            Self::Larger => &[],
+        }
+    }
+
+    /// What stands above the table.
+    fn introduction(self) -> &'static str {
+        match self {
+            Self::First => "",
+            Self::Larger => {
+                "Larger networks beside PyTorch as it comes, the fastest of its modes that compute in f32, and the \
+                 fastest of all, those with bf16 autocast among them:\n\n"
+            }
+        }
+    }
+}
+
+/// The table of a group in Markdown, with what it was measured on; `None` where no network of it was measured.
+pub(super) fn markdown(results: &Results, group: Group) -> Option<String> {
+    let mut tasks = results.tasks();
+    tasks.retain(|&(work, ..)| group.has(work));
+    // Work by work, however the parts of the run came in.
+    tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
+    let rows = tasks.into_iter().filter_map(|task| row(results, task, group, true, ratio_text));
+    table(results, group, true, &rows.collect::<Vec<_>>())
+}
+
+/// The works of the short tables, and by how many threads.
+const IN_SHORT: [(Work, usize, usize); 11] = [
     (Work::CnnTrain, 64, 2),
     (Work::CnnInfer, 64, 2),
+    (Work::MlpTrain, 64, 2),
+    (Work::TinyTrain, 1, 1),
     (Work::Model(Model::Airbench94, Pass::Train), AIRBENCH_BATCH, 2),
+    (Work::Model(Model::Airbench94, Pass::Train), 2000, 2),
     (Work::Model(Model::Airbench94, Pass::Infer), AIRBENCH_BATCH, 2),
     (Work::Model(Model::ResNet18, Pass::Train), 64, 2),
     (Work::Model(Model::Depthwise, Pass::Train), 64, 2),
     (Work::Model(Model::Transformer, Pass::Train), 16, 2),
-    (Work::MlpTrain, 64, 2),
-    (Work::TinyTrain, 1, 1),
+    (Work::Model(Model::Transformer, Pass::Infer), 16, 2),
 ];
 
-/// Some works and medians alone, with what they were measured on; `None` where none of them was.
-pub(super) fn short(results: &Results) -> Option<String> {
-    let header =
-        ["work", "threads", "Descent, images/s", "× PyTorch", "× its fastest mode", "× burn", "× candle"];
-    let mut out = format!("| {} |\n|---|--:|--:|--:|--:|--:|--:|\n", header.join(" | "));
-    let n_header = out.len();
+/// The main works of a group and medians alone, with what they were measured on; `None` where none of them was.
+pub(super) fn short(results: &Results, group: Group) -> Option<String> {
     let tasks = results.tasks();
-    for (work, size, threads) in IN_SHORT {
+    let times = |ratio: Spread| format!("{:.1} ×", ratio.median);
+    let rows = IN_SHORT.iter().filter_map(|&(work, size, threads)| {
         let work = work.to_string();
         let is_it = |task: &&Task<'_>| **task == (work.as_str(), size, threads, Simd::Native);
-        let Some(&task) = tasks.iter().find(is_it) else { continue };
-        let Some(name) = network_name(task) else { continue };
-        let Some(ours) = results.find(task, Contender::Descent).and_then(|m| m.spread()) else { continue };
-        let times = |ratio: Spread| format!("{:.1} ×", ratio.median);
-        let against = |contender| results.ratio(task, contender).map_or_else(dash, times);
-        let cells = [
-            name,
-            threads.to_string(),
-            number(ours.median),
-            against(Contender::PytorchEager),
-            fastest_pytorch(results, task, |_| true)
-                .map_or_else(dash, |(mode, ratio)| format!("{} ({mode})", times(ratio))),
-            against(Contender::Burn),
-            against(Contender::Candle),
-        ];
-        _ = writeln!(out, "| {} |", cells.join(" | "));
+        let task = *tasks.iter().find(is_it).filter(|_| group.has(&work))?;
+        row(results, task, group, group == Group::Larger, times)
+    });
+    table(results, group, group == Group::Larger, &rows.collect::<Vec<_>>())
+}
+
+/// Rows under their header, and below them what they were measured on; `None` without rows.
+fn table(results: &Results, group: Group, has_f32: bool, rows: &[Vec<String>]) -> Option<String> {
+    if rows.is_empty() {
+        return None;
     }
-    (out.len() > n_header).then(|| format!("{out}\n{}\n{}", headline(results), memory(results)))
+    let mut header = vec!["work", "threads", "Descent, images/s", "× PyTorch"];
+    header.extend(has_f32.then_some("× its fastest mode in f32"));
+    header.push("× its fastest mode");
+    header.extend(group.others().iter().map(|(_, heading)| heading));
+    let columns = "--:|".repeat(header.len() - 1);
+    let mut out = format!("{}| {} |\n|---|{columns}\n", group.introduction(), header.join(" | "));
+    for row in rows {
+        _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+    Some(format!("{out}\n{}\n{}", headline(results), memory(results, group)))
+}
+
+/// A network's row, its ratios written by `text`; `None` if we did not take part.
+fn row(
+    results: &Results,
+    task: Task<'_>,
+    group: Group,
+    has_f32: bool,
+    text: impl Fn(Spread) -> String,
+) -> Option<Vec<String>> {
+    let ours = results.find(task, Contender::Descent)?.spread()?;
+    let against = |contender| results.ratio(task, contender).map_or_else(dash, &text);
+    let fastest = |allowed: fn(Contender) -> bool| {
+        let fastest = fastest_pytorch(results, task, allowed);
+        fastest.map_or_else(dash, |(mode, ratio)| format!("{}, {mode}", text(ratio)))
+    };
+    let mut cells = vec![network_name(task)?, task.2.to_string(), number(ours.median)];
+    cells.push(against(Contender::PytorchEager));
+    cells.extend(has_f32.then(|| fastest(|contender| !contender.is_bf16())));
+    cells.push(fastest(|_| true));
+    cells.extend(group.others().iter().map(|&(contender, _)| against(contender)));
+    Some(cells)
 }
 
 /// What was not measured.
@@ -98,10 +126,11 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-/// The table of memory behind an empty line, or nothing where none was watched: a row for each work, and for each
-/// contender its peak and how many times ours that is.
-fn memory(results: &Results) -> String {
-    let took_part = |c: &Contender| results.memory.iter().any(|memory| memory.contender == *c);
+/// The memory of a group as a table behind an empty line, or nothing where none was watched: a row for each work, and for
+/// each contender its peak and how many times ours that is.
+fn memory(results: &Results, group: Group) -> String {
+    let watched: Vec<_> = results.memory.iter().filter(|memory| group.has(&memory.work)).collect();
+    let took_part = |c: &Contender| watched.iter().any(|memory| memory.contender == *c);
     let contenders: Vec<_> = Contender::ALL.into_iter().filter(took_part).collect();
     let labels: Vec<_> = contenders.iter().map(|contender| contender.label()).collect();
     if contenders.is_empty() {
@@ -110,12 +139,12 @@ fn memory(results: &Results) -> String {
     let columns = "--:|".repeat(contenders.len());
     let mut out = format!("\n| peak anonymous memory | {} |\n|---|{columns}\n", labels.join(" | "));
     let key = |memory: &Memory| (memory.work.clone(), memory.size, memory.threads, memory.steps);
-    let mut rows: Vec<_> = results.memory.iter().map(key).collect();
+    let mut rows: Vec<_> = watched.iter().map(|memory| key(memory)).collect();
     rows.dedup();
     for row in rows {
         let peak = |contender| {
-            let of_row = |memory: &&Memory| memory.contender == contender && key(memory) == row;
-            results.memory.iter().find(of_row).map(|memory| memory.peak_bytes as f64)
+            let of_row = |memory: &&&Memory| memory.contender == contender && key(memory) == row;
+            watched.iter().find(of_row).map(|memory| memory.peak_bytes as f64)
         };
         let cell = |&contender: &Contender| match (peak(contender), peak(Contender::Descent)) {
             (Some(theirs), Some(ours)) if contender != Contender::Descent => {
@@ -205,14 +234,23 @@ mod tests {
             rounds: vec![Round { items: 1, seconds: 1.0 / rate }; 3],
             ..eager.clone()
         }));
-        let row = "| CNN, training step, batch 64 | 2 | 400 | 4.0 × | 2.0 × (bf16) | – | – |";
-        assert!(short(&results).is_some_and(|table| table.contains(row)));
+        let row = "| CNN, training step, batch 64 | 2 | 400 | 4.0 × | 2.0 ×, bf16 | – | – |";
+        assert!(short(&results, Group::First).is_some_and(|table| table.contains(row)));
         let cells = "| 3.20 × (3.20–3.20), fused | 2.00 × (2.00–2.00), bf16 | – | – |";
-        assert!(markdown(&results).is_some_and(|table| table.contains(cells)));
+        assert!(markdown(&results, Group::First).is_some_and(|table| table.contains(cells)));
+
+        // The same of a larger network: a table of its own, without those that do not have it.
+        assert_eq!(short(&results, Group::Larger), None);
+        for measurement in &mut results.measurements {
+            (measurement.work, measurement.size) = ("airbench94-train".to_owned(), 500);
+        }
+        assert_eq!(short(&results, Group::First), None);
+        let row = "| airbench94, training step, batch 500 | 2 | 400 | 4.0 × | 3.2 ×, fused | 2.0 ×, bf16 |\n";
+        assert!(short(&results, Group::Larger).is_some_and(|table| table.contains(row)));
     }
 
     #[test]
-    fn memory_has_a_row_for_each_work() {
+    fn memory_has_a_row_for_each_work_of_the_group() {
         let mut results = sample([400.0; 3]);
         let ours = results.memory[0].clone();
         let airbench = |contender, megabytes: u64| Memory {
@@ -224,37 +262,29 @@ mod tests {
             ..ours.clone()
         };
         results.memory.extend([airbench(Contender::Descent, 400), airbench(Contender::PytorchEager, 1500)]);
-        let table = memory(&results);
-        assert!(
-            table.starts_with("\n| peak anonymous memory | Descent | PyTorch |\n|---|--:|--:|\n"),
-            "{table}"
-        );
-        assert!(table.contains("| CNN, training step, batch 64, 100 steps | 53 MB | – |\n"), "{table}");
-        assert!(
-            table.ends_with("| airbench94, training step, batch 500, 3 steps | 400 MB | 1500 MB, 3.8 × |\n")
-        );
+        let first = "\n| peak anonymous memory | Descent |\n|---|--:|\n\
+                     | CNN, training step, batch 64, 100 steps | 53 MB |\n";
+        assert_eq!(memory(&results, Group::First), first);
+        let larger = "\n| peak anonymous memory | Descent | PyTorch |\n|---|--:|--:|\n\
+                      | airbench94, training step, batch 500, 3 steps | 400 MB | 1500 MB, 3.8 × |\n";
+        assert_eq!(memory(&results, Group::Larger), larger);
     }
 
     #[test]
     fn the_short_table_has_medians_alone() {
-        let table = short(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
-        assert!(
-            table.contains("| CNN, training step, batch 64 | 2 | 360 | 4.0 × | 4.0 × (eager) | – | – |"),
-            "{table}"
-        );
+        let table = short(&sample([400.0, 320.0, 360.0]), Group::First).expect("a network was measured");
+        let row = "| CNN, training step, batch 64 | 2 | 360 | 4.0 × | 4.0 ×, eager | – | – |";
+        assert!(table.contains(row), "{table}");
     }
 
     #[test]
     fn the_table_has_a_row_for_each_network() {
-        let table = markdown(&sample([400.0, 320.0, 360.0])).expect("a network was measured");
+        let table = markdown(&sample([400.0, 320.0, 360.0]), Group::First).expect("a network was measured");
         let row = "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00), eager \
                    | 4.00 × (3.00–4.00), eager | – | – |";
         assert!(table.contains(row), "{table}");
-        assert!(
-            table.contains("PyTorch 2.15.0")
-                && table.contains("synthetic data")
-                && table.contains("2 cores (avx2)")
-                && table.contains("| 53 MB |")
-        );
+        for part in ["PyTorch 2.15.0", "synthetic data", "2 cores (avx2)", "| 53 MB |"] {
+            assert!(table.contains(part), "no {part} in {table}");
+        }
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn plural(threads: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::networks::short;
+    use super::super::networks::{Group, short};
     use super::super::results::{Round, tests::sample};
     use super::*;
 
@@ -162,6 +162,6 @@ mod tests {
         results.amx_peak.push(Measurement { rounds: rounds.into(), ..measured });
         let peak = "AMX beside these rounds: 2.00 TFLOP/s in bf16 (0.50–2.00)";
         assert!(text(&results).contains(peak), "{}", text(&results));
-        assert!(short(&results).is_some_and(|table| table.contains(peak)));
+        assert!(short(&results, Group::First).is_some_and(|table| table.contains(peak)));
     }
 }
