@@ -115,7 +115,11 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    fn start(contender: Contender, command: &mut Command) -> Result<Self> {
+    /// Starts a driver and asks it who it is.
+    ///
+    /// # Errors
+    /// If it does not start or does not answer.
+    pub(super) fn start(contender: Contender, command: &mut Command) -> Result<Self> {
         let name = command.get_program().display().to_string();
         let mut child = command
             .stdin(Stdio::piped())

@@ -268,6 +268,60 @@ mod tests {
         assert!(compare(Contender::PytorchBf16, &[2.504, 2.7, 2.504]).is_err());
     }
 
+    /// A driver that takes a fifth of a second for whatever it is asked and always has the same loss.
+    fn shell(contender: Contender, loss: f64) -> Result<Driver> {
+        let script = format!(
+            r#"while read word rest; do case $word in
+            hello) echo '{{"peer":"x","version":"1","threads":2}}';;
+            open) echo '{{"opened":true}}';;
+            run) echo '{{"seconds":0.2,"loss":{loss}}}';;
+            esac; done"#
+        );
+        Driver::start(contender, std::process::Command::new("sh").args(["-c", &script]))
+    }
+
+    /// Three rounds of a larger network: ours has a loss of 2, PyTorch in bf16 another.
+    fn turns(their_loss: f64, prober: Option<&mut Driver>) -> Result<Measured> {
+        let contenders = vec![Contender::Descent, Contender::PytorchBf16];
+        let mut drivers = BTreeMap::new();
+        for (contender, loss) in contenders.iter().zip([2.0, their_loss]) {
+            drivers.insert(*contender, shell(*contender, loss)?);
+        }
+        let task = Task {
+            work: "airbench94-train".parse()?,
+            size: 500,
+            condition: Condition { threads: 2, simd: Simd::Native },
+            contenders,
+            length: Length::Seconds(0.4),
+        };
+        take_turns(&task, &mut drivers, prober, 3)
+    }
+
+    #[test]
+    fn each_has_its_turn_in_each_round_behind_a_probe_of_amx() -> Result<()> {
+        let mut prober = shell(Contender::Descent, 0.0)?;
+        let measured = turns(2.05, Some(&mut prober))?;
+        for measurement in &measured.turns {
+            // Two steps make a round of 0.4 seconds.
+            assert_eq!(measurement.rounds, [Round { items: 1000, seconds: 0.2 }; 3]);
+        }
+        let peak = measured.amx_peak.expect("there is a prober");
+        assert_eq!(peak.task(), measured.turns[0].task());
+        assert_eq!(peak.rounds, [Round { items: 2 * AMX_PROBE, seconds: 0.2 }; 3]);
+        assert_eq!(turns(2.05, None)?.amx_peak, None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_larger_network_that_is_another_is_not_measured() {
+        let error = turns(2.3, None).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(
+            error.starts_with(
+                "PyTorch bf16 autocast does not do the same work: its losses at airbench94-train"
+            )
+        );
+    }
+
     #[test]
     fn pictures_are_made_up_where_there_are_none() -> Result<()> {
         let root = tempfile::tempdir()?;
