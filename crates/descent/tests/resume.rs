@@ -257,6 +257,38 @@ fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused()
     descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
 }
 
+/// What a checkpoint could not be read with is refused before it is written.
+#[test]
+fn flags_that_no_checkpoint_can_hold_are_refused_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 4);
+    let run = |n: usize| {
+        let path = "conv1".to_owned() + &",conv1".repeat(n);
+        let args = [
+            "train",
+            "--data",
+            "data",
+            "--epochs",
+            "1",
+            "--net",
+            "resnet20",
+            "--batch-size",
+            "16",
+            "--out",
+            "out",
+        ];
+        let all = [&args[..], &["--lr", "0.001", "--freeze", &path]].concat();
+        descent(folder.path()).args(&all).output().unwrap()
+    };
+    let refused = run(500);
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("expected at most 4096: a checkpoint keeps them all"), "{message}");
+    assert!(!folder.path().join("out").exists());
+    // Nearly as long as may be.
+    assert!(run(350).status.success());
+    assert_eq!(Outcome::of(&folder.path().join("out")).checkpoint.state.step, 2);
+}
+
 #[cfg(unix)]
 mod signals {
     use std::io::{BufRead, BufReader};

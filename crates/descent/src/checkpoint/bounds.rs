@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 const MAX_TOKEN_LEN: usize = 4096;
 /// How deep objects and lists may nest; the score of an epoch in the history of the state is the fifth level.
 const MAX_DEPTH: usize = 8;
-/// The longest object of flags; a run writes about two thousand bytes, and at most 1,500 more for its groups.
-const MAX_FLAGS_LEN: usize = 4096;
+/// The longest object of flags; a run writes about two thousand bytes, and more for long lists.
+pub(super) const MAX_FLAGS_LEN: usize = 4096;
 
 /// Refuses long strings and numbers, which the parser copies, and deep nesting, since it keeps every level.
 pub(super) fn check(json: &str) -> Result<()> {

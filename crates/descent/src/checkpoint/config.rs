@@ -132,6 +132,22 @@ pub enum ResumeWith {
     Flags,
 }
 
+/// Whether a checkpoint can hold these settings: it would be of no use if it could not be read.
+///
+/// # Errors
+/// When they are too long.
+pub fn check_length(settings: &Settings) -> Result<()> {
+    // How many images are held out is added later.
+    let len = serde_json::to_string(settings).context("the flags")?.len() + 20;
+    ensure!(
+        len <= bounds::MAX_FLAGS_LEN,
+        "the flags take {len} characters, expected at most {}: a checkpoint keeps them all. Lists may be shorter: --group, \
+         --freeze, --freeze-after, --class-weights",
+        bounds::MAX_FLAGS_LEN
+    );
+    Ok(())
+}
+
 /// What a run was started with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

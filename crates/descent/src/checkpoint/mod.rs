@@ -30,7 +30,7 @@ use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
 use tensor::SimdLevel;
 
-pub use config::{Config, ResumeWith, Start};
+pub use config::{Config, ResumeWith, Start, check_length};
 pub use folder::Folder;
 pub use interval::{CheckpointEvery, Timer};
 pub use state::{Divergence, State, Sums};

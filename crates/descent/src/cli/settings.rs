@@ -8,6 +8,7 @@ use classifier::ranges::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::checkpoint::check_length;
 use crate::flags::{AugmentFlags, GroupFlag, RuleFlags, ScheduleFlags, ViewFlags, freezes, resizes};
 use crate::recipe::Recipe;
 use crate::recipes::RECIPES;
@@ -198,6 +199,7 @@ impl Settings {
     /// When flags do not fit together.
     pub fn check(&self) -> Result<()> {
         self.views.check()?;
+        check_length(self)?;
         Recipe::check(self)
     }
 }

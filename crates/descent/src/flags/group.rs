@@ -24,9 +24,6 @@ pub struct GroupFlag {
     pub hyperparameters: Vec<(String, String)>,
 }
 
-/// The longest text of all groups together: a checkpoint keeps it.
-pub const MAX_GROUPS_LEN: usize = 1500;
-
 impl GroupFlag {
     fn new(selector: &str) -> Self {
         Self {

@@ -8,7 +8,7 @@ mod until;
 mod views;
 
 pub use augmentation::AugmentFlags;
-pub use group::{GroupFlag, MAX_GROUPS_LEN};
+pub use group::GroupFlag;
 pub use rule::{RuleFlags, ScheduleFlags};
 pub use until::{freezes, resizes};
 pub use views::{ViewFlags, ViewsFlag};
