@@ -1,7 +1,7 @@
 //! Training on several processes under `mpirun`: the bits of one process, whatever happens on the way. Needs the feature
 //! `mpi`; skipped, by name, where there is no `mpirun`.
 //!
-//! `RANK_KILLS=20` sets how many kills there are.
+//! `RANK_KILLS=100` sets how many kills there are.
 
 #![cfg(all(unix, feature = "mpi"))]
 
@@ -100,7 +100,7 @@ fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
     let flags = ["--checkpoint-every", "2", "--epochs", "3"];
     let once = alone(folder.path(), &flags);
     let (mut random, mut n_kills) = (Random::new(), 0);
-    while n_kills < count("RANK_KILLS", 20) {
+    while n_kills < count("RANK_KILLS", 8) {
         let out = folder.path().join("out");
         for trial in 0.. {
             let size = [4, 2, 3, 1][trial % 4];
