@@ -1,5 +1,6 @@
 //! The kernels of batch normalisation, on columns: a channel's numbers lie one row apart.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use simd::{Kernel, Simd};
@@ -151,6 +152,9 @@ pub(super) fn merge_one([n_a, mean_a, squares_a]: [f64; 3], [n_b, mean_b, square
     [n, mean_a + distance * share, squares_a + (squares_b + distance * distance * n_a * share)]
 }
 
+/// Rows whose terms are added up before they go to the sums, which lie in memory.
+const ROWS_AT_ONCE: usize = 4;
+
 /// Σ dz and Σ dz · (x − mean), dz = dy · f′(z), of as many columns as there are channels to normalise by.
 pub(super) struct GradientSums<'a, F> {
     pub(super) dy: &'a [f32],
@@ -168,25 +172,54 @@ impl<F: Function> Kernel for GradientSums<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> Columns<2> {
         let Self { dy, x, channels, stride, n_rows, f } = self;
-        // No `min` with COLUMNS, which it does not exceed: loops up to one keep a second exit, and are not all vectors.
         let n = channels.scale.len();
-        let channels = channels.first(n);
-        let (mut sums, mut products, mut dz) = ([0.0; COLUMNS], [0.0; COLUMNS], [0.0; COLUMNS]);
-        {
-            let (sums, products, dz) = (&mut sums[..n], &mut products[..n], &mut dz[..n]);
-            for row in 0..n_rows {
-                let [dy, x] = [dy, x].map(|values| &values[row * stride..][..n]);
-                // In a loop of its own, f32 are as many in a vector as fit it.
-                for c in 0..n {
-                    dz[c] = f.gradient(dy[c], channels.normalised(c, x[c]));
-                }
-                for c in 0..n {
-                    sums[c] += f64::from(dz[c]);
-                    products[c] += f64::from(dz[c]) * f64::from(channels.centred(c, x[c]));
+        let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
+        let mut dz = [[0.0; COLUMNS]; ROWS_AT_ONCE];
+        for first in (0..n_rows).step_by(ROWS_AT_ONCE) {
+            // A row that is not there is the last one, with a gradient of 0.
+            let rows: [usize; ROWS_AT_ONCE] = from_fn(|i| (first + i).min(n_rows - 1));
+            for (i, (row, dz)) in rows.into_iter().zip(&mut dz).enumerate() {
+                if row < first + i {
+                    dz.fill(0.0);
+                } else {
+                    gradients(&mut dz[..n], &dy[row * stride..], &x[row * stride..], channels, f);
                 }
             }
+            let x = rows.map(|row| &x[row * stride..]);
+            add(&mut sums[..n], &mut products, dz.each_ref().map(|dz| &dz[..]), x, channels);
         }
         [sums, products]
+    }
+}
+
+/// dz of one row. In a loop of its own, f32 are as many in a vector as fit it; and slices are cut to one length beside the
+/// loop, or it has more exits than one and ends in scalars.
+#[inline(always)]
+fn gradients<F: Function>(dz: &mut [f32], dy: &[f32], x: &[f32], channels: Channels<'_>, f: F) {
+    let n = dz.len();
+    let (dy, x, channels) = (&dy[..n], &x[..n], channels.first(n));
+    for c in 0..n {
+        dz[c] = f.gradient(dy[c], channels.normalised(c, x[c]));
+    }
+}
+
+/// Adds the terms of some rows to Σ dz and Σ dz · (x − mean).
+#[inline(always)]
+fn add(
+    sums: &mut [f64],
+    products: &mut [f64],
+    dz: [&[f32]; ROWS_AT_ONCE],
+    x: [&[f32]; ROWS_AT_ONCE],
+    channels: Channels<'_>,
+) {
+    let n = sums.len();
+    let (products, channels) = (&mut products[..n], channels.first(n));
+    let ([dz_0, dz_1, dz_2, dz_3], [x_0, x_1, x_2, x_3]) = (dz.map(|dz| &dz[..n]), x.map(|x| &x[..n]));
+    for c in 0..n {
+        let term = |dz: f32, x: f32| f64::from(dz) * f64::from(channels.centred(c, x));
+        sums[c] += (f64::from(dz_0[c]) + f64::from(dz_1[c])) + (f64::from(dz_2[c]) + f64::from(dz_3[c]));
+        products[c] +=
+            (term(dz_0[c], x_0[c]) + term(dz_1[c], x_1[c])) + (term(dz_2[c], x_2[c]) + term(dz_3[c], x_3[c]));
     }
 }
 
