@@ -34,8 +34,8 @@ pub struct Session {
     #[arg(long)]
     pub json: bool,
 
-    /// Evaluate the test set after every epoch, too, and not once at the end [default: on CIFAR-10, as in the lecture; not
-    /// with airbench94]
+    /// Evaluate the test set after every epoch, and not only at the end [default: on CIFAR-10, as in the lecture; not with
+    /// the recipes of airbench]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub watch_test: Option<bool>,
 

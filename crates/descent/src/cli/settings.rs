@@ -99,8 +99,8 @@ pub struct Settings {
     #[serde(serialize_with = "listed")]
     pub freeze: Vec<String>,
 
-    /// Hold parts still from an epoch on, which then cost no backward pass: "6=whiten,layers.0" are two parts after six
-    /// epochs. May be given several times, or with a ; between epochs
+    /// Hold parts still from an epoch on: "6=whiten,layers.1" are two parts after six epochs. The backward pass ends at the
+    /// first part that is still trained. May be given several times, or with a ; between epochs
     #[arg(long, value_name = "EPOCHS=PATHS", value_parser = freeze_after, action = ArgAction::Append)]
     #[serde(serialize_with = "in_turn")]
     pub freeze_after: Vec<String>,

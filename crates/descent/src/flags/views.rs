@@ -10,7 +10,8 @@ use serde::Serialize;
 /// In which views images are seen, and how many of them.
 #[derive(Clone, Copy, Debug, PartialEq, Args, Serialize)]
 pub struct ViewFlags {
-    /// Views of an image whose answers are averaged in the last evaluation: as it is, its mirror image too, or six
+    /// Views of an image whose answers are averaged when the network is judged at last: as it is, its mirror image too, or
+    /// six
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 
