@@ -1,6 +1,8 @@
 //! A transformer that learns which character comes next in a text, and then writes some itself.
 //!
-//!     cargo run --release -p nn --example transformer -- --quick
+//! ```sh
+//! cargo run --release -p nn --example transformer -- --quick
+//! ```
 //!
 //! `twins/transformer.py` is the same in PyTorch.
 
