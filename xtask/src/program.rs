@@ -17,7 +17,7 @@ pub(crate) fn root() -> Result<&'static Path> {
 /// The program that is given, or target/release/descent, built if need be.
 ///
 /// # Errors
-/// When there is none.
+/// When the given program does not exist, or none was given and it does not build.
 pub(crate) fn descent(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return fs::canonicalize(given).with_context(|| format!("no {}", given.display()));

@@ -13,8 +13,8 @@ use crate::program::{descent, root};
 
 /// Train a recipe once for each seed, and note accuracy and time in docs/results/RECIPE/seeds.csv
 ///
-/// A seed that has a row is passed over, and a run that was interrupted resumes from its checkpoint: the same command goes
-/// on where it stopped.
+/// A seed that has a row is passed over, and a run that was interrupted resumes from its checkpoint: run the
+/// same command again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// The recipe, one of `descent recipes`
@@ -99,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
         let status = train.status().with_context(|| format!("cannot run {}", program.display()))?;
         ensure!(
             status.success(),
-            "seed {seed}: the run ended with {status}; the same command goes on with it"
+            "seed {seed}: the run ended with {status}; run the same command again to resume it"
         );
         let outcome = outcome(&folder, seed)?;
         append(&out, &outcome.row())?;

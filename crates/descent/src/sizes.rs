@@ -49,7 +49,7 @@ impl Sizes {
     /// What `--resize-until` asks for, for a network with these parameters.
     ///
     /// # Errors
-    /// When the examples are no images, a size is none, or the network has other parameters for it.
+    /// When the examples are not images, a size is not smaller than theirs, or the network has other parameters at it.
     pub fn new(settings: &Settings, params: &Params, images: &Images, length: Length) -> Result<Self> {
         let Some(text) = &settings.resize_until else { return Ok(Self(Vec::new())) };
         let shape = images.input_shape();

@@ -100,7 +100,7 @@ fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
     let flags = ["--checkpoint-every", "2", "--epochs", "3"];
     let once = alone(folder.path(), &flags);
     let (mut random, mut n_kills) = (Random::new(), 0);
-    while n_kills < count("RANK_KILLS", 8) {
+    while n_kills < count("RANK_KILLS", 20) {
         let out = folder.path().join("out");
         for trial in 0.. {
             let size = [4, 2, 3, 1][trial % 4];

@@ -67,8 +67,8 @@ pub struct Session {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one)]
     pub keep: usize,
 
-    /// Resume from the newest good checkpoint in --out, as if the run had never stopped; start from scratch if
-    /// there is none
+    /// Resume from the newest good checkpoint in --out, as if the run had never stopped; start from scratch
+    /// when no checkpoint is found
     #[arg(long, requires = "out")]
     pub resume: bool,
 

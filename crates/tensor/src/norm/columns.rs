@@ -176,16 +176,17 @@ impl<F: Function> Kernel for GradientSums<'_, F> {
         let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
         let mut dz = [[0.0; COLUMNS]; ROWS_AT_ONCE];
         for first in (0..n_rows).step_by(ROWS_AT_ONCE) {
-            // A row that is not there is the last one, with a gradient of 0.
-            let rows: [usize; ROWS_AT_ONCE] = from_fn(|i| (first + i).min(n_rows - 1));
-            for (i, (row, dz)) in rows.into_iter().zip(&mut dz).enumerate() {
-                if row < first + i {
-                    dz.fill(0.0);
-                } else {
-                    gradients(&mut dz[..n], &dy[row * stride..], &x[row * stride..], channels, f);
+            // A row that is not there is the mean, with a gradient of 0: its terms are 0.
+            let x: [&[f32]; ROWS_AT_ONCE] = from_fn(|i| match first + i {
+                row if row < n_rows => &x[row * stride..],
+                _ => channels.mean[0],
+            });
+            for (i, dz) in dz.iter_mut().enumerate() {
+                match first + i {
+                    row if row < n_rows => gradients(&mut dz[..n], &dy[row * stride..], x[i], channels, f),
+                    _ => dz.fill(0.0),
                 }
             }
-            let x = rows.map(|row| &x[row * stride..]);
             add(&mut sums[..n], &mut products, dz.each_ref().map(|dz| &dz[..]), x, channels);
         }
         [sums, products]

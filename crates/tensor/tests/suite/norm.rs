@@ -219,6 +219,21 @@ fn nan_in_a_channel_stays_in_that_channel() {
     assert!(var[0].is_nan());
 }
 
+/// Whatever the number of rows: sums take several at a time.
+#[test]
+fn an_infinite_input_of_running_statistics_makes_an_infinite_sum() {
+    for rows in 1..10 {
+        let shape = BatchNormShape { rows, channels: 1, eps: EPS, activation: None };
+        let (dy, mut x, mut dweight) = (vec![1.0; rows], vec![0.5; rows], [0.0]);
+        x[rows - 1] = f32::INFINITY;
+        let saved =
+            BatchNormSaved { x: &x, mean: &[0.0], mean_rest: None, var: &[1.0], weight: None, bias: None };
+        let out = Some((&mut dweight[..], Beta::Zero));
+        batch_norm_backward(None, out, None, &dy, &saved, Statistics::Running, &shape, &Shards::whole(rows));
+        assert_eq!(dweight, [f32::INFINITY], "{rows} rows");
+    }
+}
+
 /// Channels whose spread is small against their mean: nothing cancels.
 #[test]
 fn channels_far_from_zero() {
