@@ -21,6 +21,7 @@
 use simd::{Kernel, LANES, Simd};
 
 use super::geometry::{Bordered, Geometry};
+use super::images::Images;
 use super::pack::block_len;
 use super::sink::Sink;
 use crate::tile::{Strides, TILE_ROWS, inner_product};
@@ -36,7 +37,7 @@ pub(crate) fn bordered(geometry: &Geometry) -> Bordered {
 /// Convolves the images `x` with `packed` weights into a sink.
 pub(crate) struct Convolve<'a, K> {
     pub(crate) geometry: &'a Geometry,
-    pub(crate) x: &'a [f32],
+    pub(crate) x: Images<'a>,
     pub(crate) packed: &'a [f32],
     /// Room for one [`bordered`] image.
     pub(crate) scratch: &'a mut [f32],
@@ -51,8 +52,8 @@ impl<K: Sink> Kernel for Convolve<'_, K> {
         let Self { geometry, x, packed, scratch, mut sink } = self;
         let layout = bordered(geometry);
         scratch.fill(0.0);
-        for (idx, pixels) in x.chunks_exact(geometry.input_len()).enumerate() {
-            layout.fill(scratch, pixels);
+        for idx in 0..x.count(geometry.input_len()) {
+            x.fill(simd, &layout, scratch, idx);
             let image = Image { geometry, layout, idx, pixels: scratch };
             if S::MANY_REGISTERS {
                 image.convolve::<S, K, TILE_COLS, 2>(simd, packed, &mut sink);

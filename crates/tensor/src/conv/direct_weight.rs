@@ -17,6 +17,7 @@
 use simd::{Kernel, LANES, Simd, Vector};
 
 use super::geometry::{Bordered, Geometry};
+use super::images::{Images, rows};
 use super::pack::block_len;
 use crate::Beta;
 use crate::tile::{Items, outer_product};
@@ -34,16 +35,17 @@ fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
     (CHUNK_LEN / bordered(geometry).len().max(1)).clamp(1, n_images.max(1))
 }
 
-/// Floats of scratch that the kernel needs for `n_images`.
-pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize) -> usize {
-    images_per_chunk(geometry, n_images) * bordered(geometry).len()
+/// Floats of scratch that the kernel needs for `n_images` with the gradient `dy`.
+pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize, dy: Images<'_>) -> usize {
+    let dy_len = if dy.as_slice().is_some() { 0 } else { geometry.output_len() };
+    images_per_chunk(geometry, n_images) * (bordered(geometry).len() + dy_len)
 }
 
 /// Writes the weight gradient of the images `x` to `packed`.
 pub(crate) struct BackwardWeight<'a> {
     pub(crate) geometry: &'a Geometry,
     pub(crate) packed: &'a mut [f32],
-    pub(crate) dy: &'a [f32],
+    pub(crate) dy: Images<'a>,
     pub(crate) x: &'a [f32],
     /// Room for [`scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
@@ -60,27 +62,39 @@ impl Kernel for BackwardWeight<'_> {
         let chunk = images_per_chunk(geometry, n_images);
         scratch.fill(0.0);
         let mut beta = Beta::Zero;
-        for (x, dy) in x.chunks(chunk * geometry.input_len()).zip(dy.chunks(chunk * geometry.output_len())) {
-            for (bordered, image) in
-                scratch.chunks_exact_mut(layout.len()).zip(x.chunks_exact(geometry.input_len()))
-            {
+        let (bordered, plain) = scratch.split_at_mut(chunk * layout.len());
+        for first in (0..n_images).step_by(chunk) {
+            let images = first..n_images.min(first + chunk);
+            let x = rows(x, &images, geometry.input_len()).chunks_exact(geometry.input_len());
+            for (bordered, image) in bordered.chunks_exact_mut(layout.len()).zip(x) {
                 layout.fill(bordered, image);
             }
-            Images { geometry, layout, x: scratch, dy }.gradient(simd, packed, beta);
+            let dy = dy.range(&images, geometry.output_len());
+            let dy = match dy.as_slice() {
+                Some(dy) => dy,
+                None => {
+                    let plain = &mut plain[..images.len() * geometry.output_len()];
+                    for (image, plain) in plain.chunks_exact_mut(geometry.output_len()).enumerate() {
+                        dy.fill(simd, &geometry.output_layout([1, 1]), plain, image);
+                    }
+                    plain
+                }
+            };
+            Chunk { geometry, layout, x: bordered, dy }.gradient(simd, packed, beta);
             beta = Beta::One;
         }
     }
 }
 
 /// Bordered images and their output gradients.
-struct Images<'a> {
+struct Chunk<'a> {
     geometry: &'a Geometry,
     layout: Bordered,
     x: &'a [f32],
     dy: &'a [f32],
 }
 
-impl Images<'_> {
+impl Chunk<'_> {
     /// `packed = β·packed +` the gradient: all blocks of output channels.
     #[inline(always)]
     fn gradient<S: Simd>(&self, simd: S, packed: &mut [f32], beta: Beta) {

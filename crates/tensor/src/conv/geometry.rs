@@ -65,6 +65,19 @@ impl Geometry {
         self.kernel_size[0] * self.kernel_size[1]
     }
 
+    /// The layout of output images in whole tiles of `tile` (rows, columns), without a border.
+    pub(crate) fn output_layout(&self, tile: [usize; 2]) -> Bordered {
+        let output = Self {
+            height: self.out_height(),
+            width: self.out_width(),
+            in_channels: self.out_channels,
+            kernel_size: [1, 1],
+            padding: [0, 0],
+            ..*self
+        };
+        Bordered::new(&output, tile)
+    }
+
     /// Multiply-adds of one pass over `n_images` images, in the units in which [`crate::parallel`] counts
     /// work.
     pub(crate) fn work(&self, n_images: usize) -> usize {
@@ -89,6 +102,7 @@ impl Geometry {
 /// output does not divide by the tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bordered {
+    height: usize,
     width: usize,
     channels: usize,
     top: usize,
@@ -103,6 +117,7 @@ impl Bordered {
     pub(crate) fn new(geometry: &Geometry, tile: [usize; 2]) -> Self {
         let [kernel_height, kernel_width] = geometry.kernel_size;
         Self {
+            height: geometry.height,
             width: geometry.width,
             channels: geometry.in_channels,
             top: geometry.padding[0],
@@ -110,6 +125,11 @@ impl Bordered {
             rows: geometry.out_height().next_multiple_of(tile[0]) + kernel_height - 1,
             cols: geometry.out_width().next_multiple_of(tile[1]) + kernel_width - 1,
         }
+    }
+
+    /// Elements of the image without its border.
+    pub(crate) fn image_len(&self) -> usize {
+        self.height * self.width * self.channels
     }
 
     /// Elements of the bordered image.

@@ -9,8 +9,9 @@
 //! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
 //!    ▲                        ├─▶ depthwise
 //! conv_transpose2d_*          └─▶ unit_stride ──┬─▶ direct, direct_weight
-//! block::conv_pool_* ────────── forward ────────┘└─▶ winograd
-//!            └───────────────── backward ─────────▶ sparse
+//! block::conv_pool_* ────────── forward ────────┤└─▶ winograd
+//!            ├───────── without a ReLU, backward ─┘
+//!            └──────── behind a ReLU, backward ──▶ sparse
 //! ```
 
 // Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
@@ -23,6 +24,7 @@ mod direct;
 mod direct_weight;
 mod geometry;
 mod im2col;
+mod images;
 mod pack;
 pub(crate) mod reference;
 mod shape;
@@ -37,6 +39,7 @@ mod winograd;
 use crate::Beta;
 use crate::parallel::Shards;
 use choose::Plan;
+use images::Images;
 
 pub use choose::Algorithm;
 pub use shape::{Conv2dShape, ConvTranspose2dShape};
@@ -82,7 +85,7 @@ pub fn conv2d_backward_input(
     algorithm: Algorithm,
 ) {
     match check("conv2d_backward_input", [dy.len(), dx.len(), w.len()], shape, algorithm) {
-        Plan::UnitStride(convolution) => convolution.backward_input(dx, dy, w, beta),
+        Plan::UnitStride(convolution) => convolution.backward_input(dx, Images::Dense(dy), w, beta),
         Plan::Depthwise(convolution) => convolution.backward_input(dx, dy, w, beta),
         Plan::Im2col => im2col::backward_input(dx, dy, w, shape, beta),
     }
@@ -104,7 +107,9 @@ pub fn conv2d_backward_weight(
     algorithm: Algorithm,
 ) {
     match check("conv2d_backward_weight", [dy.len(), x.len(), dw.len()], shape, algorithm) {
-        Plan::UnitStride(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
+        Plan::UnitStride(convolution) => {
+            convolution.backward_weight(dw, Images::Dense(dy), x, shards, beta);
+        }
         Plan::Depthwise(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
         Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, shards, beta),
     }

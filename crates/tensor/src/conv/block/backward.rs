@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use simd::{Level, dispatch};
 
+use super::super::images::{Images, Unpooled};
 use super::super::sparse::events::{Events, List, PooledGradient};
 use super::super::sparse::{self, Planes};
 use super::Block;
-use super::unpool::Unpool;
-use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
+use crate::parallel::{Shards, rows_mut, sum_over_shards};
 use crate::reduce::{Reduction, reduce_rows};
 use crate::{Beta, elementwise, scratch};
 
@@ -66,21 +66,14 @@ fn dense(
     w: &[f32],
     shards: &Shards<'_>,
 ) {
-    let Block { shape, convolution, planes, .. } = block;
-    let (image_len, pooled_len) = (convolution.geometry.output_len(), planes.pooled_len());
-    scratch::with(shape.output_len(), |dz| {
-        for_each_chunk(shape.batch, 1, dz.len(), rows_mut(dz, image_len), |image, dz| {
-            let pooled = image.start * pooled_len..image.end * pooled_len;
-            let (dz, dy, argmax) = (dz.into_slice(), &dy[pooled.clone()], &argmax[pooled]);
-            dispatch(convolution.level, Unpool { dz, dy, argmax, shape });
-        });
-        if let Some((dx, beta)) = dx {
-            convolution.backward_input(dx, dz, w, beta);
-        }
-        convolution.backward_weight(dw.0, dz, x, shards, dw.1);
-    });
+    let Block { shape, convolution, .. } = block;
+    let (height, width, channels) = (shape.out_height(), shape.out_width(), shape.out_channels);
+    let dz = Images::Unpooled(Unpooled { dy, argmax, height, width, channels });
+    if let Some((dx, beta)) = dx {
+        convolution.backward_input(dx, dz, w, beta);
+    }
+    convolution.backward_weight(dw.0, dz, x, shards, dw.1);
     if let Some((db, beta)) = db {
-        let channels = shape.out_channels;
         reduce_rows(db, dy, dy.len() / channels, channels, Reduction::Sum, shards, beta);
     }
 }

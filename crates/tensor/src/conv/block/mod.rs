@@ -11,9 +11,9 @@
 //! multiplied with is not looked at.
 
 mod backward;
-mod unpool;
 
 use super::choose::Plan;
+use super::images::Images;
 use super::pack::Orientation;
 use super::sink::{OutputSize, Pooled};
 use super::sparse::{self, Planes};
@@ -98,7 +98,7 @@ pub fn conv_pool_forward(
     let size = OutputSize::of(&block.convolution.geometry);
     let pooled_len = block.planes.pooled_len();
     let outputs = (rows_mut(y, pooled_len), rows_mut(argmax, pooled_len));
-    block.convolution.convolve(x, w, Orientation::AsIs, outputs, |(y, argmax)| Pooled {
+    block.convolution.convolve(Images::Dense(x), w, Orientation::AsIs, outputs, |(y, argmax)| Pooled {
         y: y.into_slice(),
         argmax: argmax.into_slice(),
         bias,

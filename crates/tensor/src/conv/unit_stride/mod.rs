@@ -1,11 +1,10 @@
 //! Convolutions with stride 1, no dilation and one group: the kernels of [`direct`], [`direct_weight`] and
 //! [`winograd`] over images in parallel. Their error bounds stand with the kernels.
 
-use std::ops::Range;
-
 use simd::{LANES, Level, dispatch};
 
 use super::geometry::Geometry;
+use super::images::{Images, rows};
 use super::pack::{self, Orientation};
 use super::sink::{OutputSize, Plain, Sink};
 use super::winograd::{self, Tiling};
@@ -33,7 +32,7 @@ impl UnitStride {
     pub(crate) fn forward(&self, y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>) {
         let size = OutputSize::of(&self.geometry);
         let rows = rows_mut(y, self.geometry.output_len());
-        self.convolve(x, w, Orientation::AsIs, rows, |y| Plain {
+        self.convolve(Images::Dense(x), w, Orientation::AsIs, rows, |y| Plain {
             y: y.into_slice(),
             bias,
             beta: Beta::Zero,
@@ -42,7 +41,7 @@ impl UnitStride {
     }
 
     /// dx = β·dx + dy ∗ (w flipped).
-    pub(crate) fn backward_input(&self, dx: &mut [f32], dy: &[f32], w: &[f32], beta: Beta) {
+    pub(crate) fn backward_input(&self, dx: &mut [f32], dy: Images<'_>, w: &[f32], beta: Beta) {
         let geometry = self.geometry.backward_input();
         let size = OutputSize::of(&geometry);
         let rows = rows_mut(dx, geometry.output_len());
@@ -59,7 +58,7 @@ impl UnitStride {
     pub(crate) fn backward_weight(
         &self,
         dw: &mut [f32],
-        dy: &[f32],
+        dy: Images<'_>,
         x: &[f32],
         shards: &Shards<'_>,
         beta: Beta,
@@ -68,8 +67,8 @@ impl UnitStride {
         let work = geometry.work(shards.images().len());
         scratch::with(pack::packed_len(geometry), |sum| {
             sum_over_shards(sum, shards, work, (), |images, partial, ()| {
-                let (dy, x) =
-                    (slice(dy, &images, geometry.output_len()), slice(x, &images, geometry.input_len()));
+                let dy = dy.range(&images, geometry.output_len());
+                let x = rows(x, &images, geometry.input_len());
                 self.weight_gradient(partial, dy, x, images.len());
             });
             pack::unpack(self.level, dw, sum, geometry, beta);
@@ -77,10 +76,10 @@ impl UnitStride {
     }
 
     /// Writes the weight gradient of some images, as [packed](pack) weights.
-    fn weight_gradient(&self, packed: &mut [f32], dy: &[f32], x: &[f32], n_images: usize) {
+    fn weight_gradient(&self, packed: &mut [f32], dy: Images<'_>, x: &[f32], n_images: usize) {
         let Self { method, level, geometry } = self;
         match method {
-            Method::Direct => scratch::with(direct_weight::scratch_len(geometry, n_images), |scratch| {
+            Method::Direct => scratch::with(direct_weight::scratch_len(geometry, n_images, dy), |scratch| {
                 dispatch(*level, direct_weight::BackwardWeight { geometry, packed, dy, x, scratch });
             }),
             Method::Winograd => {
@@ -95,14 +94,14 @@ impl UnitStride {
     /// Convolves the images `x`, some images at a time, into the sinks made from their rows of `outputs`.
     pub(crate) fn convolve<R: SplitRows, K: Sink>(
         &self,
-        x: &[f32],
+        x: Images<'_>,
         w: &[f32],
         orientation: Orientation,
         outputs: R,
         sink: impl Fn(R) -> K + Sync,
     ) {
         let Self { method, level, geometry } = self;
-        let n_images = x.len() / geometry.input_len();
+        let n_images = x.count(geometry.input_len());
         self.with_weights(w, orientation, |weights| {
             // An image comes out the same in any task.
             let n_shards = Shards::whole(n_images).n_shards();
@@ -112,7 +111,7 @@ impl UnitStride {
             };
             let images_per_task = n_images.div_ceil(n_tasks.max(1)).max(1);
             for_each_chunk(n_images, images_per_task, geometry.work(n_images), outputs, |images, rows| {
-                let x = slice(x, &images, geometry.input_len());
+                let x = x.range(&images, geometry.input_len());
                 match method {
                     Method::Direct => scratch::with(direct::bordered(geometry).len(), |scratch| {
                         let sink = sink(rows);
@@ -138,10 +137,10 @@ impl UnitStride {
             match method {
                 Method::Direct => f(packed),
                 Method::Winograd => scratch::with(winograd::weights_len(geometry), |weights| {
-                    let rows = rows_mut(weights, winograd::weights_block_len(geometry));
+                    let blocks = rows_mut(weights, winograd::weights_block_len(geometry));
                     let n_blocks = geometry.out_channels.div_ceil(LANES);
-                    for_each_chunk(n_blocks, 1, packed.len(), rows, |block, weights| {
-                        let packed = slice(packed, &block, pack::block_len(geometry));
+                    for_each_chunk(n_blocks, 1, packed.len(), blocks, |block, weights| {
+                        let packed = rows(packed, &block, pack::block_len(geometry));
                         let transformed = weights.into_slice();
                         dispatch(*level, winograd::TransformWeights { geometry, transformed, packed });
                     });
@@ -150,11 +149,6 @@ impl UnitStride {
             }
         });
     }
-}
-
-/// The rows `range` of rows of `len` values.
-fn slice<'a>(values: &'a [f32], range: &Range<usize>, len: usize) -> &'a [f32] {
-    &values[range.start * len..range.end * len]
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ proptest! {
         let expected = add(gradient, &to_f64(&before));
         for convolution in each_convolution(&shape) {
             let mut dx = before.clone();
-            convolution.backward_input(&mut dx, &dy, &w, Beta::One);
+            convolution.backward_input(&mut dx, Images::Dense(&dy), &w, Beta::One);
             let magnitude = add(magnitude_of(&convolution).backward_input(&dy, &w, &shape), &magnitudes(&before));
             let n_terms = convolution.geometry.n_taps() * shape.out_channels + extra_roundings(&convolution);
             assert_within(&dx, &expected, &magnitude, n_terms as f64);
@@ -96,7 +96,7 @@ proptest! {
         let expected = add(gradient, &to_f64(&before));
         for convolution in each_convolution(&shape) {
             let mut dw = before.clone();
-            convolution.backward_weight(&mut dw, &dy, &x, &Shards::whole(shape.batch), Beta::One);
+            convolution.backward_weight(&mut dw, Images::Dense(&dy), &x, &Shards::whole(shape.batch), Beta::One);
             let magnitude = add(magnitude_of(&convolution).backward_weight(&dy, &x, &shape), &magnitudes(&before));
             let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&convolution) + 10;
             assert_within(&dw, &expected, &magnitude, n_terms as f64);
@@ -117,8 +117,14 @@ fn the_bits_do_not_depend_on_the_threads() {
         assert_same_on_any_threads(|| {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
             convolution.forward(&mut y, &x, &w, None);
-            convolution.backward_input(&mut dx, &dy, &w, Beta::Zero);
-            convolution.backward_weight(&mut dw, &dy, &x, &Shards::whole(shape.batch), Beta::Zero);
+            convolution.backward_input(&mut dx, Images::Dense(&dy), &w, Beta::Zero);
+            convolution.backward_weight(
+                &mut dw,
+                Images::Dense(&dy),
+                &x,
+                &Shards::whole(shape.batch),
+                Beta::Zero,
+            );
             [y, dx, dw].concat()
         });
     }
@@ -142,7 +148,7 @@ fn an_image_comes_out_the_same_in_any_batch() {
             let convolve = |x: &[f32], dy: &[f32]| {
                 let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
                 convolution.forward(&mut y, x, &w, None);
-                convolution.backward_input(&mut dx, dy, &w, Beta::Zero);
+                convolution.backward_input(&mut dx, Images::Dense(dy), &w, Beta::Zero);
                 (y, dx)
             };
             let (y, dx) = convolve(&x, &dy);

@@ -8,6 +8,7 @@ use super::points::{read_points, read_tile, write_points};
 use super::tiling::{SLACK, TILE_GRANULE, Tiling, weights, weights_block_len};
 use super::transform::{INPUTS, Input, OUTPUTS, Output, POINTS, TAPS, Transform, Weight};
 use crate::conv::geometry::Geometry;
+use crate::conv::images::Images;
 use crate::conv::sink::Sink;
 use crate::tile::{Strides, TILE_ROWS, inner_product};
 
@@ -42,7 +43,7 @@ impl Kernel for TransformWeights<'_> {
 /// Convolves the images `x` with transformed `weights` into a sink.
 pub(crate) struct Convolve<'a, K> {
     pub(crate) tiling: &'a Tiling,
-    pub(crate) x: &'a [f32],
+    pub(crate) x: Images<'a>,
     pub(crate) weights: &'a [f32],
     /// Room for [`Tiling::scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
@@ -81,14 +82,14 @@ impl<K: Sink> Kernel for Convolve<'_, K> {
 /// The images `x`, and the bordered copy of the one at hand.
 pub(super) struct Source<'a> {
     tiling: &'a Tiling,
-    x: &'a [f32],
+    x: Images<'a>,
     bordered: &'a mut [f32],
     image: Option<usize>,
 }
 
 impl<'a> Source<'a> {
     #[inline(always)]
-    pub(super) fn new(tiling: &'a Tiling, x: &'a [f32], bordered: &'a mut [f32]) -> Self {
+    pub(super) fn new(tiling: &'a Tiling, x: Images<'a>, bordered: &'a mut [f32]) -> Self {
         bordered.fill(0.0);
         Self { tiling, x, bordered, image: None }
     }
@@ -101,8 +102,7 @@ impl<'a> Source<'a> {
         for (row, tile) in tiles.clone().enumerate() {
             let (image, first_row, first_col) = tiling.place(tile);
             if self.image != Some(image) {
-                let input_len = tiling.geometry.input_len();
-                layout.fill(self.bordered, &self.x[image * input_len..][..input_len]);
+                self.x.fill(simd, &layout, self.bordered, image);
                 self.image = Some(image);
             }
             let corner = first_row * layout.row_len() + first_col * channels;

@@ -20,6 +20,7 @@ use super::tiling::{SLACK, TILE_GRANULE, Tiling};
 use super::transform::{OUTPUTS, OutputAdjoint, POINTS, TAPS, Transform, WeightAdjoint};
 use crate::Beta;
 use crate::conv::geometry::{Bordered, Geometry};
+use crate::conv::images::Images;
 use crate::conv::pack;
 use crate::tile::{Items, outer_product};
 
@@ -52,16 +53,7 @@ impl Tiling {
 
 /// The layout of the output gradient in whole tiles.
 fn gradient_layout(tiling: &Tiling) -> Bordered {
-    let Geometry { out_channels, .. } = tiling.geometry;
-    let output = Geometry {
-        height: tiling.geometry.out_height(),
-        width: tiling.geometry.out_width(),
-        in_channels: out_channels,
-        out_channels,
-        kernel_size: [1, 1],
-        padding: [0, 0],
-    };
-    Bordered::new(&output, [OUTPUTS, OUTPUTS])
+    tiling.geometry.output_layout([OUTPUTS, OUTPUTS])
 }
 
 /// Y: one row per tile of the chunk, one column per output channel, filled up to whole vectors.
@@ -74,7 +66,7 @@ pub(crate) struct BackwardWeight<'a> {
     /// Made by [`Tiling::for_weight_gradient`].
     pub(crate) tiling: &'a Tiling,
     pub(crate) packed: &'a mut [f32],
-    pub(crate) dy: &'a [f32],
+    pub(crate) dy: Images<'a>,
     pub(crate) x: &'a [f32],
     /// Room for [`Tiling::weight_scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
@@ -90,7 +82,7 @@ impl Kernel for BackwardWeight<'_> {
         let (bordered_dy, rest) = rest.split_at_mut(gradient_layout(tiling).len() + SLACK);
         let (v, rest) = rest.split_at_mut(tiling.inputs().len());
         let (y, du) = rest.split_at_mut(gradients(tiling).len());
-        let mut x = Source::new(tiling, x, bordered_x);
+        let mut x = Source::new(tiling, Images::Dense(x), bordered_x);
         let mut dy = GradientSource::new(tiling, dy, bordered_dy);
         for tiles in tiling.chunks() {
             x.transform(simd, v, tiles.clone());
@@ -115,14 +107,14 @@ impl Kernel for BackwardWeight<'_> {
 /// The output gradient, and the copy of the one at hand in whole tiles.
 struct GradientSource<'a> {
     tiling: &'a Tiling,
-    dy: &'a [f32],
+    dy: Images<'a>,
     bordered: &'a mut [f32],
     image: Option<usize>,
 }
 
 impl<'a> GradientSource<'a> {
     #[inline(always)]
-    fn new(tiling: &'a Tiling, dy: &'a [f32], bordered: &'a mut [f32]) -> Self {
+    fn new(tiling: &'a Tiling, dy: Images<'a>, bordered: &'a mut [f32]) -> Self {
         bordered.fill(0.0);
         Self { tiling, dy, bordered, image: None }
     }
@@ -135,8 +127,7 @@ impl<'a> GradientSource<'a> {
         for (row, tile) in tiles.enumerate() {
             let (image, first_row, first_col) = tiling.place(tile);
             if self.image != Some(image) {
-                let output_len = tiling.geometry.output_len();
-                layout.fill(self.bordered, &self.dy[image * output_len..][..output_len]);
+                self.dy.fill(simd, &layout, self.bordered, image);
                 self.image = Some(image);
             }
             let corner = first_row * layout.row_len() + first_col * channels;

@@ -1,0 +1,109 @@
+//! The images that a kernel reads: as they lie in memory, or made while it copies each into its border.
+
+use std::ops::Range;
+
+use simd::Simd;
+
+use super::geometry::Bordered;
+
+/// Images of one size, one after another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Images<'a> {
+    Dense(&'a [f32]),
+    Unpooled(Unpooled<'a>),
+}
+
+impl<'a> Images<'a> {
+    /// How many there are, of `image_len` elements each.
+    pub(crate) fn count(&self, image_len: usize) -> usize {
+        match self {
+            Self::Dense(values) => values.len() / image_len,
+            Self::Unpooled(gradient) => gradient.dy.len() / gradient.pooled_len(),
+        }
+    }
+
+    /// Some of them, of `image_len` elements each.
+    pub(crate) fn range(&self, images: &Range<usize>, image_len: usize) -> Self {
+        match self {
+            Self::Dense(values) => Self::Dense(rows(values, images, image_len)),
+            Self::Unpooled(gradient) => Self::Unpooled(gradient.range(images)),
+        }
+    }
+
+    /// Where they lie in memory, if they do.
+    pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
+        match self {
+            Self::Dense(values) => Some(values),
+            Self::Unpooled(_) => None,
+        }
+    }
+
+    /// Writes one of them into a bordered image that is zero, or holds another of them.
+    #[inline(always)]
+    pub(crate) fn fill<S: Simd>(&self, simd: S, layout: &Bordered, bordered: &mut [f32], image: usize) {
+        match self {
+            Self::Dense(values) => {
+                let image_len = layout.image_len();
+                layout.fill(bordered, &values[image * image_len..][..image_len]);
+            }
+            Self::Unpooled(gradient) => gradient.fill(simd, layout, bordered, image),
+        }
+    }
+}
+
+/// Gradients before a 2×2 pool without a ReLU: `dy` where the maximum was, else 0.
+///
+/// A quarter of it is not zero, whatever the network learns, and that is too much for events to be faster than dense
+/// kernels; but written for a whole batch it would be the largest array of a training step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unpooled<'a> {
+    pub(crate) dy: &'a [f32],
+    /// Where in its window each maximum was, 2 · row + column.
+    pub(crate) argmax: &'a [u8],
+    /// The size before the pool; an odd last row or column is in no window.
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+}
+
+impl Unpooled<'_> {
+    fn pooled_row_len(&self) -> usize {
+        self.width / 2 * self.channels
+    }
+
+    fn pooled_len(&self) -> usize {
+        self.height / 2 * self.pooled_row_len()
+    }
+
+    fn range(&self, images: &Range<usize>) -> Self {
+        let len = self.pooled_len();
+        Self { dy: rows(self.dy, images, len), argmax: rows(self.argmax, images, len), ..*self }
+    }
+
+    /// Leaves an odd last row or column as it is: zero.
+    #[inline(always)]
+    fn fill<S: Simd>(&self, _: S, layout: &Bordered, bordered: &mut [f32], image: usize) {
+        let (row_len, channels) = (self.pooled_row_len(), self.channels);
+        let Self { dy, argmax, .. } = self.range(&(image..image + 1));
+        let pooled = dy.chunks_exact(row_len).zip(argmax.chunks_exact(row_len));
+        for (pooled_row, (dy, argmax)) in pooled.enumerate() {
+            for row in 0..2 {
+                let pixels = &mut bordered[layout.row_start(0, 2 * pooled_row + row)..][..2 * row_len];
+                let pooled = dy.chunks_exact(channels).zip(argmax.chunks_exact(channels));
+                for (pixels, (dy, argmax)) in pixels.chunks_exact_mut(2 * channels).zip(pooled) {
+                    for (col, pixel) in pixels.chunks_exact_mut(channels).enumerate() {
+                        let position = (2 * row + col) as u8;
+                        for (dz, (&dy, &argmax)) in pixel.iter_mut().zip(dy.iter().zip(argmax)) {
+                            *dz = if argmax == position { dy } else { 0.0 };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rows `range` of rows of `len` values.
+pub(crate) fn rows<'a, T>(values: &'a [T], range: &Range<usize>, len: usize) -> &'a [T] {
+    &values[range.start * len..range.end * len]
+}
