@@ -1,7 +1,8 @@
-//! What AMX can do at most: products of bf16 tiles, each operand loaded from the nearest cache.
+//! Peak AMX throughput: products of bf16 tiles, with each operand loaded from the nearest cache.
 //!
-//! A virtual machine shares its tile units with its neighbours, and their speed switches within seconds; so the peak is
-//! probed beside every round in which another framework may use them. The intrinsics are not stable yet, `asm!` is.
+//! A virtual machine shares its tile units with its neighbours, and their speed changes within seconds, so
+//! the peak is measured alongside every round in which another framework may use them. The intrinsics are not
+//! stable yet, but `asm!` is.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub use x86::{is_there, multiply_tiles};
@@ -12,7 +13,8 @@ pub fn is_there() -> bool {
     false
 }
 
-/// Does at least `n_flops` floating-point operations on every thread of the current rayon pool; how many in all.
+/// Executes at least `n_flops` floating-point operations on every thread of the current rayon pool; returns
+/// the total number.
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 pub fn multiply_tiles(_: usize) -> usize {
     panic!("there is no AMX here")
@@ -32,7 +34,7 @@ mod x86 {
     /// The floating-point operations of one tile product: 16 × 16 sums over 32 products.
     const PRODUCT_FLOPS: usize = 2 * 16 * 16 * 32;
 
-    /// What `ldtilecfg` reads: palette 1, eight tiles of 16 rows of 64 bytes.
+    /// The configuration that `ldtilecfg` reads: palette 1, eight tiles of 16 rows of 64 bytes.
     #[repr(C, align(64))]
     struct Config {
         palette: u8,
@@ -42,7 +44,7 @@ mod x86 {
         rows: [u8; 16],
     }
 
-    /// Two tiles of each operand. Zeros: a product takes as long whatever the numbers.
+    /// Two tiles of each operand, all zeros: the time of a product does not depend on the values.
     #[repr(C, align(64))]
     struct Operands([u8; 4 * ROWS * ROW_BYTES]);
 
@@ -55,13 +57,14 @@ mod x86 {
     fn has_bf16_tiles() -> bool {
         const BITS: u32 = 1 << 22 | 1 << 24;
         #[allow(unused_unsafe, reason = "newer compilers have it as a safe function")]
-        // SAFETY: every processor of this architecture has the instruction; leaf 0 says whether there is a leaf 7.
+        // SAFETY: every processor of this architecture has the instruction; leaf 0 tells whether leaf 7
+        // exists.
         let (highest, edx) = unsafe { (__cpuid_count(0, 0).eax, __cpuid_count(7, 0).edx) };
         highest >= 7 && edx & BITS == BITS
     }
 
-    /// `arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)`: the state of the tiles is large, and Linux wants to be asked for it,
-    /// once in the life of a process.
+    /// `arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA)`: the tile state is large, and Linux requires each process
+    /// to request it once.
     fn ask_permission() -> bool {
         const ARCH_PRCTL: i64 = 158;
         const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
@@ -82,7 +85,8 @@ mod x86 {
         answer == 0
     }
 
-    /// Does at least `n_flops` floating-point operations on every thread of the current rayon pool; how many in all.
+    /// Executes at least `n_flops` floating-point operations on every thread of the current rayon pool;
+    /// returns the total number.
     ///
     /// # Panics
     /// If there is no AMX here.
@@ -94,7 +98,7 @@ mod x86 {
         n_rounds * 4 * PRODUCT_FLOPS * rayon::current_num_threads()
     }
 
-    /// `n_rounds` times the four products of two tiles by two, into four tiles of sums.
+    /// Computes the four products of two tiles by two, into four tiles of sums, `n_rounds` times.
     ///
     /// # Safety
     /// The processor must have AMX with bf16, and the process the permission to use it.
@@ -104,9 +108,9 @@ mod x86 {
         config.row_bytes[..8].fill(ROW_BYTES as u16);
         config.rows[..8].fill(ROWS as u8);
         let operands = Operands([0; 4 * ROWS * ROW_BYTES]);
-        // SAFETY: the caller's promise. The configuration is a valid one; the loads stay within `operands`, whose four
-        // tiles lie one after the other with rows of ROW_BYTES. Nothing else in this program uses tiles, and they are
-        // released again.
+        // SAFETY: the caller's promise. The configuration is a valid one; the loads stay within `operands`,
+        // whose four tiles are contiguous with rows of ROW_BYTES. Nothing else in this program uses tiles,
+        // and they are released afterwards.
         unsafe {
             asm!(
                 "ldtilecfg [{config}]",

@@ -1,5 +1,5 @@
-//! What the benchmarks share: the networks in this project's own layers, the ceilings of the machine, and a
-//! criterion measurement that shows a kernel's share of them.
+//! Code shared by the benchmarks: the networks in this project's own layers, the machine's peak rates, and a
+//! criterion measurement that shows a kernel's throughput relative to them.
 
 pub mod amx;
 mod nets;

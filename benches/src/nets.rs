@@ -1,4 +1,4 @@
-//! The networks of the benchmarks in this project's layers, with the weights that every driver starts with.
+//! The benchmark networks in this project's layers, with the initial weights that all drivers share.
 
 #[path = "../../crates/nn/examples/transformer.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a whole program, of which the model is wanted")]
@@ -9,12 +9,12 @@ use bench_protocol::{IMAGE_BYTES, Layer as Weighted, Model, Network, initial_ent
 use nn::{Dropout, Layer, Linear, ReLU, Sequential, models};
 use transformer::{CONTEXT, CharacterModel};
 
-/// What a network reads.
+/// The input of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Images, `[n, 32, 32, 3]`.
     Images,
-    /// So many features, `[n, features]`.
+    /// This many features, `[n, features]`.
     Features(usize),
     /// Windows of text.
     Text,
@@ -23,9 +23,9 @@ pub enum Kind {
 /// A batch.
 #[derive(Debug, Clone, Copy)]
 pub enum Inputs<'a> {
-    /// Images or features, row after row.
+    /// Images or features, row by row.
     Values(&'a [f32]),
-    /// Tokens, window after window; each has a label.
+    /// Tokens, window by window; each has a label.
     Tokens(&'a [u32]),
 }
 
@@ -36,7 +36,7 @@ impl<'a> From<&'a [f32]> for Inputs<'a> {
 }
 
 impl Kind {
-    /// How many bytes of an image it takes.
+    /// How many bytes of an image it uses.
     pub fn n_bytes(self) -> usize {
         match self {
             Self::Images => IMAGE_BYTES,
@@ -76,7 +76,7 @@ impl Net {
         let kind = Kind::from(spec);
         let net = if kind == Kind::Images { models::lecture_cnn(spec.dropout as f32) } else { mlp(spec) };
         let (net, mut params) = nn::build(net, 0);
-        // Weight and bias in turn, as PyTorch's state_dict has them.
+        // Weights and biases alternate, as in PyTorch's state_dict.
         let ids: Vec<_> = params.ids().collect();
         for (layer_idx, pair) in ids.chunks_exact(2).enumerate() {
             params.value_mut(pair[0]).copy_from_slice(&spec.initial_weight(layer_idx));
@@ -109,7 +109,7 @@ impl Net {
         (net, params)
     }
 
-    /// The images or windows of a batch with so many labels.
+    /// The number of images or windows in a batch with this many labels.
     pub(crate) fn n_items(&self, n_labels: usize) -> usize {
         match self {
             Self::Values(..) => n_labels,

@@ -1,4 +1,4 @@
-//! A criterion measurement that shows a throughput as a share of what the machine can do.
+//! A criterion measurement that shows throughput as a share of the machine's peak.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use criterion::{Criterion, Throughput};
 
 use crate::probe;
 
-/// A ceiling of the machine, measured.
+/// A measured peak rate of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Peak {
     per_second: f64,
@@ -15,20 +15,20 @@ pub struct Peak {
 }
 
 impl Peak {
-    /// Multiply-adds, for kernels whose elements are floating-point operations.
+    /// Measures multiply-adds, for kernels whose elements are floating-point operations.
     pub fn flops() -> Self {
         join_pool();
         Self { per_second: probe::peak_flops(), giga_unit: "GFLOP/s" }
     }
 
-    /// Copies, for kernels whose elements are bytes.
+    /// Measures copies, for kernels whose elements are bytes.
     pub fn copy() -> Self {
         join_pool();
         Self { per_second: probe::peak_copy(), giga_unit: "GB/s" }
     }
 }
 
-/// Wall time, and throughput against a peak.
+/// Wall time, and throughput relative to a peak.
 pub struct AgainstPeak {
     wall: WallTime,
     formatter: Formatter,
@@ -38,7 +38,7 @@ struct Formatter {
     peak: Peak,
 }
 
-/// A criterion that shows throughputs as shares of `peak`.
+/// Creates a criterion that shows throughput as a share of `peak`.
 pub fn criterion_against(peak: Peak) -> Criterion<AgainstPeak> {
     println!(
         "peak of {} threads: {:.1} {}",
@@ -49,16 +49,16 @@ pub fn criterion_against(peak: Peak) -> Criterion<AgainstPeak> {
     criterion().with_measurement(AgainstPeak { wall: WallTime, formatter: Formatter { peak } })
 }
 
-/// A criterion with half a second of warm-up and two of measurement, on a thread that is one of the global pool's:
-/// a step that begins outside would have to enter it each time.
+/// Creates a criterion with half a second of warm-up and two seconds of measurement, on a thread of the
+/// global pool: a step that starts outside would have to enter the pool each time.
 pub fn criterion() -> Criterion {
     join_pool();
     Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2))
 }
 
-/// Makes this thread one of the global pool's.
+/// Adds this thread to the global pool.
 fn join_pool() {
-    // An error says that the pool is there already: another group of this program made it.
+    // An error means that the pool already exists: another group of this program created it.
     _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
 }
 

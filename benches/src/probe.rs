@@ -1,4 +1,4 @@
-//! The ceilings of the machine: fused multiply-adds on registers, and copies of memory.
+//! The machine's peak rates: fused multiply-adds on registers, and memory copies.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,23 +6,23 @@ use std::time::Instant;
 use rayon::prelude::*;
 use tensor::SimdLevel;
 
-/// Sums that are formed at once: enough that the next multiply-add of a sum never waits for the one before
-/// (latency 4 × 2 a cycle), few enough that all stay in registers.
+/// The number of concurrent sums: enough that the next multiply-add of a sum never waits for the previous one
+/// (latency 4 × 2 per cycle), few enough that all stay in registers.
 const N_SUMS: usize = 12;
 
 /// The lanes of a vector; two registers on AVX2.
 const LANES: usize = 8;
 
-/// Does at least `n_flops` floating-point operations (a multiply-add is two) on every thread of the current rayon
-/// pool, with the instructions that the kernels use; how many it did in all.
+/// Executes at least `n_flops` floating-point operations (a multiply-add is two) on every thread of the
+/// current rayon pool, with the instructions that the kernels use; returns the total number.
 pub fn multiply_add(n_flops: usize) -> usize {
     let n_rounds = n_flops.div_ceil(2 * N_SUMS * LANES).max(1);
     let on_each = rayon::broadcast(|_| match SimdLevel::current().name() {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level says that the processor has AVX-512.
+        // SAFETY: the level implies that the processor has AVX-512.
         "avx512" => 2 * unsafe { avx512(n_rounds.div_ceil(2)) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level says that the processor has AVX2 and FMA.
+        // SAFETY: the level implies that the processor has AVX2 and FMA.
         "avx2" => unsafe { avx2(n_rounds) },
         _ => portable(n_rounds),
     });
@@ -61,7 +61,7 @@ fn avx2(n_rounds: usize) -> usize {
     n_rounds
 }
 
-/// Without `mul_add`, which is a function call where the target has no such instruction.
+/// Without `mul_add`, which is a function call if the target has no such instruction.
 fn portable(n_rounds: usize) -> usize {
     let (factor, summand) = (black_box(0.5_f32), black_box(1.0_f32));
     let mut sums = [[summand; LANES]; N_SUMS];
@@ -74,7 +74,7 @@ fn portable(n_rounds: usize) -> usize {
     n_rounds
 }
 
-/// Two arrays that together fit no cache.
+/// Two arrays that together exceed every cache.
 #[derive(Debug)]
 pub struct Copying {
     from: Vec<u64>,
@@ -82,13 +82,13 @@ pub struct Copying {
 }
 
 impl Copying {
-    /// Arrays of `n_bytes` each, a multiple of eight.
+    /// Creates arrays of `n_bytes` each, a multiple of eight.
     pub fn new(n_bytes: usize) -> Self {
         Self { from: (0..n_bytes as u64 / 8).collect(), to: vec![0; n_bytes / 8] }
     }
 
-    /// Copies one to the other, split over the current rayon pool; the bytes copied. Memory moves them twice, once
-    /// each way.
+    /// Copies one to the other, split over the current rayon pool; returns the number of bytes copied. Memory
+    /// transfers them twice: one read and one write.
     pub fn copy(&mut self) -> usize {
         let chunk = self.from.len().div_ceil(rayon::current_num_threads()).max(1);
         let pairs = self.to.par_chunks_mut(chunk).zip(self.from.par_chunks(chunk));
@@ -98,12 +98,12 @@ impl Copying {
     }
 }
 
-/// Floating-point operations a second on all threads of the current pool: the best of a few tries of 20 ms.
+/// Floating-point operations per second on all threads of the current pool: the best of a few tries of 20 ms.
 pub fn peak_flops() -> f64 {
     best_rate(|| multiply_add(2_000_000_000 / 50))
 }
 
-/// Bytes copied a second on all threads of the current pool: the best of a few tries.
+/// Bytes copied per second on all threads of the current pool: the best of a few tries.
 pub fn peak_copy() -> f64 {
     let mut copying = Copying::new(64 << 20);
     best_rate(|| copying.copy())

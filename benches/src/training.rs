@@ -1,4 +1,4 @@
-//! Training steps and predictions through the framework's public interface, as a user writes them.
+//! Training steps and predictions through the framework's public interface, as a user would write them.
 
 use anyhow::Result;
 use autograd::{CrossEntropyOptions, Mode, Params, Reduction, Tape};
@@ -7,7 +7,7 @@ use optim::{Adam, AdamW, Groups, Muon, Norm, Optimizer, Param, Sgd, clip_norm};
 
 use crate::nets::{Inputs, Net};
 
-/// A network that is trained.
+/// A network in training.
 pub struct Training {
     net: Net,
     params: Params,
@@ -17,15 +17,15 @@ pub struct Training {
     step: u64,
 }
 
-/// What a step does beside forward, backward and update.
+/// What a step does besides forward, backward and update.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recipe {
     loss: CrossEntropyOptions,
-    /// The norm that the gradient is clipped to.
+    /// The norm to which the gradient is clipped.
     max_norm: Option<f64>,
 }
 
-/// A network that predicts.
+/// A network for prediction.
 pub struct Inference {
     net: Net,
     params: Params,
@@ -33,7 +33,7 @@ pub struct Inference {
 }
 
 impl Training {
-    /// With the weights that every driver starts with.
+    /// Creates the network with the initial weights that all drivers share.
     ///
     /// # Errors
     /// If the optimizer refuses a hyperparameter.
@@ -44,7 +44,7 @@ impl Training {
         Ok(Self { net, params, tape: Tape::new(), optimizer, recipe: Recipe::default(), step: 0 })
     }
 
-    /// The same of a larger network, by the rules that [`Model`] names.
+    /// The same for a larger network, trained by the rules given in [`Model`].
     ///
     /// # Errors
     /// If the optimizer refuses a hyperparameter.
@@ -82,13 +82,13 @@ impl Training {
         Ok(Self { net, params, tape: Tape::new(), optimizer, recipe, step: 0 })
     }
 
-    /// The weights and the gradients of the last step.
+    /// Returns the weights and the gradients of the last step.
     pub fn params(&self) -> &Params {
         &self.params
     }
 
-    /// Forward, backward and update on a batch: `[n, 32, 32, 3]` for images, `[n, features]` for an MLP, tokens for text.
-    /// The mean loss of a label.
+    /// Runs forward, backward and update on a batch: `[n, 32, 32, 3]` for images, `[n, features]` for an MLP,
+    /// tokens for text. Returns the mean loss per label.
     pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, labels: &[u32]) -> f32 {
         let (inputs, Recipe { loss: options, max_norm }) = (inputs.into(), self.recipe);
         let mode = Mode::train(0, self.step).of_images(self.net.n_items(labels.len()));
@@ -106,19 +106,19 @@ impl Training {
 }
 
 impl Inference {
-    /// With the weights that every driver starts with.
+    /// Creates the network with the initial weights that all drivers share.
     pub fn new(spec: &Network) -> Self {
         let (net, params) = Net::of_network(spec);
         Self { net, params, tape: Tape::new() }
     }
 
-    /// The same of a larger network.
+    /// The same for a larger network.
     pub fn of_model(model: Model) -> Self {
         let (net, params) = Net::of_model(model);
         Self { net, params, tape: Tape::new() }
     }
 
-    /// The logits of a batch with `n_labels` in evaluation mode, given to `read`.
+    /// Computes the logits of a batch with `n_labels` in evaluation mode and passes them to `read`.
     pub fn predict<'a, R>(
         &mut self,
         inputs: impl Into<Inputs<'a>>,
@@ -131,14 +131,15 @@ impl Inference {
     }
 }
 
-/// Planes `[n, 3, 1024]`, as CIFAR's files hold them, in the order `[n, 1024, 3]` of this project's images.
+/// Reorders planes `[n, 3, 1024]`, the layout of CIFAR's files, to `[n, 1024, 3]`, that of this project's
+/// images.
 pub fn nhwc(planes: &[f32]) -> Vec<f32> {
     let image = |planes: &[f32]| -> Vec<f32> {
         (0..1024).flat_map(|pixel| [planes[pixel], planes[1024 + pixel], planes[2048 + pixel]]).collect()
     };
     planes.chunks_exact(3072).flat_map(image).collect()
 }
-/// The mean of −ln softmax(logits)[label] over the rows of `logits`, one for each label.
+/// The mean of −ln softmax(logits)[label] over the rows of `logits`, one per label.
 pub fn mean_cross_entropy(logits: &[f32], labels: &[u32]) -> f32 {
     let row_loss = |(row, &label): (&[f32], &u32)| {
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -208,7 +209,7 @@ mod tests {
     }
 
     /// A model's loss on 8 images, or 2 windows, before and after a step and in evaluation mode before it, as
-    /// `benches/peers/pytorch.py` has them in PyTorch 2.15 (`eager`, of the same inputs and labels).
+    /// computed by `benches/peers/pytorch.py` in PyTorch 2.15 (`eager`, with the same inputs and labels).
     #[test]
     fn the_larger_networks_are_those_of_pytorch() -> Result<()> {
         for (model, losses) in PYTORCH_LOSSES {

@@ -1,6 +1,6 @@
-//! `cargo doc` with a start page, and with the files that the crates' front pages show and link to.
+//! `cargo doc` plus a start page and the files that the crates' front pages show or link to.
 //!
-//! A front page is a crate's README, whose links lead to files beside it; rustdoc copies none of them.
+//! A front page is a crate's README. It links to files next to it, which rustdoc does not copy.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,11 +10,11 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Make the documentation of all crates, with a start page: target/doc/index.html.
+/// Build the documentation of all crates, with a start page: target/doc/index.html.
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// Makes it.
+/// Runs the task.
 ///
 /// # Errors
 /// If cargo fails or a page cannot be written.
@@ -43,20 +43,20 @@ pub fn run(_: &Args) -> Result<()> {
     Ok(())
 }
 
-/// A crate that has a page.
+/// A documented crate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Documented {
-    /// As it is named in Cargo.toml.
+    /// The name in Cargo.toml.
     pub name: String,
-    /// As its page's folder is called.
+    /// The name of its folder of pages.
     pub module: String,
-    /// What it is.
+    /// A description.
     pub about: String,
-    /// Its folder in the project.
+    /// Its folder in the workspace.
     pub folder: PathBuf,
 }
 
-/// The crates with a library that is documented, by their names.
+/// The crates with a documented library, sorted by name.
 fn documented(metadata: &Value) -> Result<Vec<Documented>> {
     let packages = metadata["packages"].as_array().context("no packages")?;
     let crates = packages.iter().filter_map(|package| {
@@ -77,7 +77,7 @@ fn documented(metadata: &Value) -> Result<Vec<Documented>> {
     Ok(crates)
 }
 
-/// A front page whose links to files of the project lead to copies, and those to crates to their pages.
+/// A front page with links to project files redirected to copies, and links to crates to their pages.
 fn with_files(html: &str, one: &Documented, all: &[Documented], root: &Path, doc: &Path) -> Result<String> {
     let mut out = String::new();
     let mut rest = html;
@@ -93,7 +93,7 @@ fn with_files(html: &str, one: &Documented, all: &[Documented], root: &Path, doc
     Ok(out + rest)
 }
 
-/// Where a link of a front page is to lead instead, if rustdoc made no such page.
+/// The new target of a front page's link, if rustdoc made no such page.
 fn target(
     link: &str,
     one: &Documented,
@@ -120,7 +120,7 @@ fn target(
     Ok(Some(format!("../project/{}", inside.display())))
 }
 
-/// The page on which all crates stand.
+/// The page that lists all crates.
 fn start_page(crates: &[Documented]) -> String {
     let mut rows = String::new();
     for Documented { name, module, about, .. } in crates {

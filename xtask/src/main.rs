@@ -1,4 +1,4 @@
-//! The tasks of the project: `cargo xtask <task>`.
+//! The project's tasks: `cargo xtask <task>`.
 
 use std::process::ExitCode;
 

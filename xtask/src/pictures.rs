@@ -1,4 +1,4 @@
-//! The README's pictures: a terminal, recorded, and the lecture's page, as a browser shows it.
+//! The README's pictures: a recorded terminal session, and a browser screenshot of the lecture's page.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,23 +15,23 @@ use crate::program::{descent, root};
 /// Make the README's pictures: docs/pictures/terminal.svg, and page.png with a Chromium on the PATH.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The program that is recorded [default: target/release/descent, built if need be].
+    /// Program to record [default: target/release/descent, built if needed].
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// The page that is photographed, as `descent lecture` made it.
+    /// Page to take a screenshot of, as made by `descent lecture`.
     #[arg(long, value_name = "FILE", default_value = "runs/lecture/index.html")]
     page: PathBuf,
 }
 
-/// What is typed.
+/// The typed command.
 const TYPED: [&str; 5] = ["train", "--epochs", "3", "--out", "runs/shapes"];
 
-/// A line of a recording and the second at which it came.
+/// A recorded line and its time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What it says.
+    /// Its text.
     pub text: String,
-    /// Seconds since the beginning.
+    /// Seconds since the start.
     pub at: f64,
 }
 
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
     photograph(&args.page, &folder.join("page.png"))
 }
 
-/// Runs the program in an empty folder, where it finds no data set but its own.
+/// Runs the program in an empty folder, where the only data set is the built-in one.
 fn record(program: &Path) -> Result<Vec<Line>> {
     let folder = tempfile::tempdir().context("cannot make a folder to run in")?;
     let started = Instant::now();
@@ -73,15 +73,15 @@ fn record(program: &Path) -> Result<Vec<Line>> {
 }
 
 const SIZE: f64 = 13.0;
-/// The width of a letter: the text is stretched to it, whatever font the reader has.
+/// The width of a letter: the text is stretched to it in any font.
 const ADVANCE: f64 = 7.8;
 const LINE_HEIGHT: f64 = 18.0;
 const MARGIN: f64 = 18.0;
-/// A longer silence is cut to this many seconds.
+/// Longer pauses are cut to this many seconds.
 const LONGEST_PAUSE: f64 = 1.2;
 
-/// A terminal in which `command` is typed and the lines appear as they came; all of them at once for who wants no motion,
-/// and for readers that do not move pictures.
+/// A terminal in which `command` is typed and the lines appear at their times; all at once for readers who
+/// prefer reduced motion, and for viewers without animation.
 pub fn terminal_svg(command: &str, lines: &[Line]) -> String {
     let widest = lines.iter().map(|line| line.text.chars().count()).max().unwrap_or(0).max(command.len() + 2);
     let (width, height) =
@@ -127,7 +127,7 @@ fn escape(text: &str) -> String {
     in_full(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The head of the page as Chromium draws it.
+/// The top of the page as rendered by Chromium.
 fn photograph(page: &Path, picture: &Path) -> Result<()> {
     let page = fs::canonicalize(page).with_context(|| {
         format!("no {}: `descent lecture` makes it, --page names another", page.display())
@@ -137,16 +137,21 @@ fn photograph(page: &Path, picture: &Path) -> Result<()> {
     let browser =
         browsers.iter().find(is_there).context("no Chromium on the PATH takes the page's picture")?;
     let profile = tempfile::tempdir().context("cannot make a folder for the browser")?;
+    // An older picture is kept until there is a new one.
+    let folder = picture.parent().context("the picture has a folder")?;
+    let folder = tempfile::tempdir_in(folder).context("cannot make a folder for the picture")?;
+    let taken = folder.path().join("page.png");
     let done = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"])
         .args(["--window-size=1200,820", "--virtual-time-budget=5000"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(format!("--screenshot={}", picture.display()))
+        .arg(format!("--screenshot={}", taken.display()))
         .arg(format!("file://{}", page.display()))
         .stderr(Stdio::null())
         .status()
         .with_context(|| format!("cannot run {browser}"))?;
-    ensure!(done.success() && picture.exists(), "{browser} took no picture");
+    ensure!(done.success() && taken.exists(), "{browser} took no picture");
+    fs::rename(&taken, picture).with_context(|| format!("cannot write {}", picture.display()))?;
     println!("written: {}", picture.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The program `descent`, as tasks run it.
+//! The program `descent` for the tasks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// The folder of the project.
+/// The project's folder.
 ///
 /// # Errors
-/// Never, where this crate lies in it.
+/// Never, if this crate is inside it.
 pub(crate) fn root() -> Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace")
 }
 
-/// The program that is given, or target/release/descent, built if need be.
+/// The given program, or target/release/descent, built if needed.
 ///
 /// # Errors
-/// When the given program does not exist, or none was given and it does not build.
+/// If the given program does not exist, or none was given and it does not build.
 pub(crate) fn descent(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return fs::canonicalize(given).with_context(|| format!("no {}", given.display()));

@@ -1,4 +1,4 @@
-//! `cargo xtask seeds`: a recipe trained once for each seed, and what came of it.
+//! `cargo xtask seeds`: trains a recipe once for each seed and collects the results.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,39 +11,42 @@ use serde::Deserialize;
 
 use crate::program::{descent, root};
 
-/// Train a recipe once for each seed, and note accuracy and time in docs/results/RECIPE/seeds.csv
+/// Train a recipe once for each seed, and record accuracy and time in docs/results/RECIPE/seeds.csv
 ///
-/// A seed that has a row is passed over, and a run that was interrupted resumes from its checkpoint: run the
-/// same command again.
+/// A seed that has a row is skipped, and an interrupted run resumes from its checkpoint: run the same command
+/// again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The recipe, one of `descent recipes`
+    /// Recipe, one of `descent recipes`
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
-    /// The seeds from the first up to the last, which is not one of them: 0..10 are ten
+    /// Range of seeds, without its end: 0..10 is ten seeds
     #[arg(long, value_name = "FROM..TO", value_parser = seeds)]
     pub seeds: Range<u64>,
-    /// What --data of `descent train` takes [default: datasets/cifar-10-batches-bin]
+    /// Data, as for --data of `descent train` [default: datasets/cifar-10-batches-bin]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Where the rows go [default: docs/results/RECIPE/seeds.csv]
+    /// Output file [default: docs/results/RECIPE/seeds.csv]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Where the runs go, each into a folder seed-N [default: runs/RECIPE]
+    /// Folder for the runs, each in its own folder seed-N [default: runs/RECIPE]
     #[arg(long, value_name = "DIR")]
     pub runs: Option<PathBuf>,
-    /// The program that trains [default: target/release/descent, built if need be]
+    /// Training program [default: target/release/descent, built if needed]
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
-    /// Further flags of `descent train`, behind --
+    /// Further flags for `descent train`, after --
     #[arg(last = true, value_name = "FLAGS")]
     pub flags: Vec<OsString>,
 }
 
+/// The default data, relative to the project's folder.
+const CIFAR10: &str = "datasets/cifar-10-batches-bin";
+
 /// The columns of the file: one row for each seed.
 const HEADER: &str = "seed,accuracy,training_seconds,total_seconds,processor";
 
-/// What a run has come to, as it says itself in its result.json.
+/// The outcome of a run, from its result.json.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Outcome {
     seed: u64,
@@ -67,7 +70,7 @@ impl Outcome {
 /// Runs the task.
 ///
 /// # Errors
-/// When the program is missing, a run fails or is stopped, or a file cannot be written.
+/// If the program is missing, a run fails or is stopped, or a file cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     let root = root()?;
     let program = descent(args.program.as_deref())?;
@@ -80,7 +83,11 @@ pub fn run(args: &Args) -> Result<()> {
         Some(runs) => absolute(runs)?,
         None => root.join("runs").join(recipe),
     };
-    let data = args.data.as_ref().map(absolute).transpose()?;
+    // Without --data, `descent train` would turn to the built-in set where CIFAR-10 is absent.
+    let data = match &args.data {
+        Some(data) => absolute(data)?,
+        None => PathBuf::from(CIFAR10),
+    };
     for folder in out.parent().into_iter().chain([runs.as_path()]) {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -92,10 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
         let folder = runs.join(format!("seed-{seed}"));
         let mut train = Command::new(&program);
         train.current_dir(root).args(["train", "--recipe", recipe, "--seed", &seed.to_string()]);
-        if let Some(data) = &data {
-            train.arg("--data").arg(data);
-        }
-        train.args(&args.flags).arg("--resume").arg("--out").arg(&folder);
+        train.arg("--data").arg(&data).args(&args.flags).arg("--resume").arg("--out").arg(&folder);
         let status = train.status().with_context(|| format!("cannot run {}", program.display()))?;
         ensure!(
             status.success(),
@@ -116,7 +120,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     range.ok_or_else(|| "expected a range such as 0..10, which has the seeds 0 to 9".to_owned())
 }
 
-/// What the run in this folder says of itself.
+/// The outcome that the run in this folder recorded.
 fn outcome(folder: &Path, seed: u64) -> Result<Outcome> {
     let path = folder.join("result.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -132,14 +136,14 @@ fn outcome(folder: &Path, seed: u64) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Puts a row behind those that are there, completely or not at all.
+/// Appends a row, completely or not at all.
 fn append(path: &Path, row: &str) -> Result<()> {
     let before = text(path)?;
     atomic_file::write(path, (before + row).as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The file, or its header where it is not there yet.
+/// The file, or its header if it does not exist yet.
 fn text(path: &Path) -> Result<String> {
     let header = format!("{HEADER}\n");
     match fs::read_to_string(path) {
@@ -150,7 +154,7 @@ fn text(path: &Path) -> Result<String> {
     }
 }
 
-/// Seed, accuracy, seconds of training and in all of each row.
+/// Seed, accuracy, training seconds and total seconds of each row.
 fn rows(path: &Path) -> Result<Vec<[f64; 4]>> {
     let text = text(path)?;
     let row = |line: &str| {
@@ -162,7 +166,7 @@ fn rows(path: &Path) -> Result<Vec<[f64; 4]>> {
     text.lines().skip(1).map(row).collect()
 }
 
-/// How many seeds there are, the mean of their accuracy with its standard error, and their mean times.
+/// The number of seeds, their mean accuracy with its standard error, and their mean times.
 fn summary(rows: &[[f64; 4]]) -> String {
     let n = rows.len() as f64;
     let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / n;

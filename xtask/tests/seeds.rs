@@ -87,9 +87,14 @@ fn what_is_done_stays_and_what_failed_is_tried_again() {
     };
     assert_eq!(seeds_of_calls(&read("calls")), ["0", "1", "2", "2", "3"]);
 
+    // CIFAR-10 is named, so that the built-in set does not take its place.
+    assert!(seeds(folder.path(), &["--seeds", "4..5"]).status.success());
+    let last = "train --recipe airbench94 --seed 4 --data datasets/cifar-10-batches-bin --resume --out ";
+    assert!(read("calls").lines().last().unwrap().starts_with(last), "{}", read("calls"));
+
     // Nothing is left to do; a file of something else is not touched.
     assert!(seeds(folder.path(), &args).status.success());
-    assert_eq!(read("calls").lines().count(), 5);
+    assert_eq!(read("calls").lines().count(), 6);
     fs::write(folder.path().join("results/seeds.csv"), "my notes\n").unwrap();
     let refused = seeds(folder.path(), &args);
     assert!(

@@ -1,11 +1,13 @@
-//! Whether the fast kernels change what a network learns: the lecture's CNN with them and on the general path.
+//! Tests whether the fast kernels change what a network learns: the lecture's CNN with them and on the
+//! general path.
 //!
 //! ```text
 //! cargo run --release -p benches --bin numerics -- --cifar datasets/cifar-10-batches-bin > numerics.csv
 //! ```
 //!
-//! For each seed both start from the same weights and see the same batches and dropout masks; the general path is
-//! im2col with matrixmultiply, activation and pool as ops of their own. The mean training loss of each epoch, as CSV.
+//! For each seed, both start from the same weights and see the same batches and dropout masks. The general
+//! path is im2col with matrixmultiply, with activation and pool as separate ops. Prints the mean training
+//! loss of each epoch as CSV.
 
 use anyhow::Result;
 use autograd::{Conv2dOptions, Graph, Mode, ParamId, Params, Pool2dOptions, Tape, Var};
@@ -35,12 +37,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the network is computed by.
+/// The kernels used to compute the network.
 #[derive(Clone, Copy)]
 enum Kernels {
-    /// What the framework chooses.
+    /// The framework's choice.
     Fast,
-    /// Matrix products by matrixmultiply, every layer an op of its own.
+    /// Matrix products by matrixmultiply, with every layer as a separate op.
     General,
 }
 
@@ -60,7 +62,7 @@ impl Kernels {
     }
 }
 
-/// The lecture's CNN with learning rate 0.005 and decay 1e-4, as the program trains it.
+/// The lecture's CNN with learning rate 0.005 and decay 1e-4, as in the training program.
 struct Training {
     kernels: Kernels,
     net: Sequential,
@@ -81,7 +83,7 @@ impl Training {
         Ok(Self { kernels, net, params, ids, tape: Tape::new(), optimizer, seed, step: 0 })
     }
 
-    /// One epoch; its mean loss.
+    /// Trains for one epoch; returns its mean loss.
     fn epoch(&mut self, loader: &mut Loader<'_>) -> Result<f64> {
         let (mut sum, mut n_images) = (0.0, 0);
         let mut batch = Batch::new();
@@ -103,7 +105,7 @@ impl Training {
     }
 }
 
-/// [`models::lecture_cnn`] without a fast kernel; `params` are its weights and biases in turn.
+/// [`models::lecture_cnn`] without fast kernels; `params` are its weights and biases, alternating.
 fn general_forward(g: &Graph<'_>, params: &[ParamId], images: Var) -> Var {
     let (blocks, linears) = params.split_at(6);
     let mut x = images;
@@ -117,7 +119,7 @@ fn general_forward(g: &Graph<'_>, params: &[ParamId], images: Var) -> Var {
     x = g.flatten(x);
     x = general_linear(g, linears[0], linears[1], x);
     x = g.relu(x);
-    // Under the layer's name, which the mask is drawn from.
+    // Under the layer's name, from which the mask is drawn.
     x = g.scope("12", |g| g.dropout(x, DROPOUT));
     general_linear(g, linears[2], linears[3], x)
 }
@@ -146,7 +148,7 @@ mod tests {
         });
         let [fast, general] = losses;
         let (fast, general) = (fast?, general?);
-        // The masks are the same, or the losses would differ in the first digit.
+        // The masks are the same; otherwise the losses would differ in the first digit.
         assert!((fast - general).abs() < 1e-4 * general, "{fast} and {general}");
         Ok(())
     }

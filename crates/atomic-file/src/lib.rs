@@ -6,20 +6,20 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// What the name of a file that is being written ends with.
+/// The suffix of the name of a file being written.
 const SUFFIX: &str = ".half-written";
-/// Longest part of a target's name, in bytes, that the temporary name repeats: both fit the usual 255.
+/// The maximum length, in bytes, of the target's name in the temporary name, so that it fits the usual 255.
 const MAX_NAME_LEN: usize = 200;
 
-/// Puts `bytes` into the file at `path`, whole or not at all.
+/// Atomically writes `bytes` to the file at `path`: completely or not at all.
 ///
-/// A file that is there is replaced and its permissions are kept, but not its owner and its other attributes. A link
-/// that is there is replaced too, and not followed.
+/// An existing file is replaced. Its permissions are kept, but not its owner and other attributes. An
+/// existing link is also replaced, not followed.
 ///
 /// # Errors
-/// When `path` is a folder, a pipe or a device, or when the file cannot be written, renamed or synced. What was at
-/// `path` stands then, and nothing is left beside it. Only if the last act fails, syncing the folder, the new file
-/// stands and might not outlast a loss of power.
+/// When `path` is a folder, a pipe or a device, or when the file cannot be written, renamed or synced. The
+/// previous file at `path` is then unchanged, and no temporary file is left. Only if the last step fails,
+/// syncing the folder, is the new file in place; it might not survive a power failure.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
     let path = path.as_ref();
     let permissions = permissions_at(path)?;
@@ -31,12 +31,12 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         }
         file.write_all(bytes)?;
         file.sync_all()?;
-        // Some systems do not rename a file that is open.
+        // Some systems cannot rename an open file.
         drop(file);
         fs::rename(&beside, path)
     };
     if let Err(error) = replace() {
-        // The error that matters is the first one.
+        // Report only the first error.
         let _ = fs::remove_file(&beside);
         return Err(error);
     }
@@ -44,22 +44,24 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
-/// A path in the same folder as `path` that is to become `path`: no file is there, and nobody can guess it.
+/// A temporary path in the same folder as `path`, for a file to be renamed to `path`. No file exists there,
+/// and the name cannot be guessed.
 ///
 /// # Errors
 /// When `path` has no file name.
 pub fn beside(path: &Path) -> io::Result<PathBuf> {
     let no_name = || io::Error::new(ErrorKind::InvalidInput, "the path has no file name");
     let name = path.file_name().ok_or_else(no_name)?.to_string_lossy();
-    // `RandomState` draws its keys from the system's randomness, and what it hashes cannot be told without them.
+    // `RandomState` takes its keys from the system's randomness, and without them the hash cannot be
+    // predicted.
     let random = RandomState::new().hash_one(name.as_ref());
     let is_end = |&end: &usize| name.is_char_boundary(end);
     let repeated = &name[..(0..=MAX_NAME_LEN.min(name.len())).rev().find(is_end).unwrap_or(0)];
     Ok(path.with_file_name(format!(".{repeated}.{random:016x}{SUFFIX}")))
 }
 
-/// The name of the file that the one called `name` was to become, if its name is one that [`beside`] gives. Of a longer
-/// name than usual it is the beginning.
+/// The target name of the temporary file `name`, if `name` has the form that [`beside`] returns. An unusually
+/// long target name is truncated.
 pub fn target_of(name: &str) -> Option<&str> {
     let (target, random) = name.strip_prefix('.')?.strip_suffix(SUFFIX)?.rsplit_once('.')?;
     let is_random =
@@ -67,8 +69,8 @@ pub fn target_of(name: &str) -> Option<&str> {
     is_random.then_some(target)
 }
 
-/// Removes from `folder` the files that killed processes left when they were about to write a file whose name is one
-/// of ours. Only for the owner of these files, while no other process writes them.
+/// Removes from `folder` the temporary files left by killed processes, if the name of their target satisfies
+/// `is_ours`. Call this only as the owner of these files, while no other process writes them.
 ///
 /// # Errors
 /// When the folder cannot be read or a file cannot be removed.
@@ -83,8 +85,8 @@ pub fn remove_leftovers(folder: &Path, is_ours: impl Fn(&str) -> bool) -> io::Re
     Ok(())
 }
 
-/// Makes a renaming in a folder outlast a loss of power. Elsewhere than on Unix a folder cannot be synced, and need
-/// not be.
+/// Makes a rename in a folder survive a power failure. On systems other than Unix a folder cannot be synced
+/// and need not be.
 ///
 /// # Errors
 /// When the folder cannot be opened or synced.
@@ -92,7 +94,7 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// The permissions of the file that is to be replaced, if there is one.
+/// The permissions of the file to be replaced, if there is one.
 fn permissions_at(path: &Path) -> io::Result<Option<Permissions>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(Some(metadata.permissions())),
@@ -104,7 +106,7 @@ fn permissions_at(path: &Path) -> io::Result<Option<Permissions>> {
     }
 }
 
-/// A new file that nobody may read who might not read the one it replaces.
+/// Creates a file that is readable only by users who may read the one it replaces.
 fn create(path: &Path, permissions: Option<&Permissions>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

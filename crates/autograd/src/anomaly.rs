@@ -5,16 +5,16 @@ use std::cell::{OnceCell, RefCell};
 use crate::graph::Graph;
 use crate::tape::{Storage, Var};
 
-/// What the search has found so far, and what it must remember to name an op in backward.
+/// What the search has found so far, and what it needs to name an op in backward.
 #[derive(Debug, Default)]
 pub(crate) struct Search {
     found: OnceCell<String>,
-    /// By node: the layer that recorded it, as [`Graph::at`] says it.
+    /// By node: the layer that recorded it, as [`Graph::at`] formats it.
     layers: RefCell<Vec<String>>,
 }
 
 impl Search {
-    /// What a part of the step found first.
+    /// Takes over what a part of the step found, unless something was found already.
     pub(crate) fn take_over(&self, part: &Self) {
         if let Some(found) = part.found.get()
             && self.found.get().is_none()
@@ -29,9 +29,9 @@ impl Graph<'_> {
         self.search
     }
 
-    /// Where NaN or infinity first appeared in this step: the op, its layer's path, forward or
-    /// backward, and the element. `None` while all is finite, and always `None` unless the step was
-    /// begun with [`Mode::detect_anomaly`](crate::Mode::detect_anomaly).
+    /// Where NaN or infinity first appeared in this step: the op, its layer's path, forward or backward, and
+    /// the element. `None` while everything is finite, and always `None` unless the step was begun with
+    /// [`Mode::detect_anomaly`](crate::Mode::detect_anomaly).
     ///
     /// ```
     /// use autograd::{Mode, Params, Tape};
@@ -46,7 +46,7 @@ impl Graph<'_> {
         self.search.found.get().map(String::as_str)
     }
 
-    /// Looks at a leaf that was just recorded.
+    /// Searches a leaf that was just recorded.
     pub(crate) fn search_leaf(&self, var: Var, what: &str) {
         if !self.is_searching() {
             return;
@@ -60,7 +60,7 @@ impl Graph<'_> {
         self.found(format!("{what}{name}{at}: element {idx} of shape {shape} is {value}"));
     }
 
-    /// Looks at the output of an op that just ran forward.
+    /// Searches the output of an op whose forward just ran.
     pub(crate) fn search_output(&self, var: Var) {
         if !self.is_searching() {
             return;
@@ -76,7 +76,7 @@ impl Graph<'_> {
         }
     }
 
-    /// Looks at the gradients that an op's backward wrote.
+    /// Searches the gradients that an op's backward wrote.
     pub(crate) fn search_input_gradients(&self, node: usize) {
         if !self.is_searching() {
             return;

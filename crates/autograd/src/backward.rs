@@ -8,21 +8,23 @@ use crate::tape::Var;
 impl Graph<'_> {
     /// Computes the gradient of the scalar `loss` with respect to everything that needs one.
     ///
-    /// Gradients of parameters land in [`Params`](crate::Params) (those that the loss does not reach become 0),
-    /// those of variables, and of what [`retain_grad`](Self::retain_grad) names, are read with [`grad`](Self::grad).
-    /// Running statistics that forward staged are committed.
+    /// Gradients of parameters are written to [`Params`](crate::Params), as 0 for parameters that the loss
+    /// does not depend on. Gradients of variables, and of values marked with
+    /// [`retain_grad`](Self::retain_grad), are read with [`grad`](Self::grad). Running statistics that
+    /// forward staged are committed.
     ///
     /// # Panics
-    /// When `loss` has more than one element or depends on nothing that needs a gradient, when the
-    /// step was begun without gradients, or backward was already run.
+    /// When `loss` does not have exactly one element or depends on nothing that needs a gradient, when the
+    /// step was begun without gradients, when backward has already run, or when a training step has no layer
+    /// with a path given to [`Tape::eval_under`](crate::Tape::eval_under).
     #[track_caller]
     pub fn backward(&mut self, loss: Var) {
         let slot = self.tape.recording.get_mut().slot("backward", loss);
         assert!(
             self.mode().grad,
-            "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
+            "backward: this step was started without gradients; use Mode::train or Mode::with_grad(true)"
         );
-        assert!(!self.backward_done, "backward: already run on this step; begin a new one with Tape::begin");
+        assert!(!self.backward_done, "backward: already run on this step; start a new one with Tape::begin");
         assert!(
             slot.shape.numel() == 1,
             "backward: the loss has shape {}, expected one element; reduce it with Graph::sum or Graph::mean",
@@ -31,13 +33,15 @@ impl Graph<'_> {
         assert!(
             slot.needs_grad,
             "backward: the loss depends on no parameter or variable that needs a gradient; \
-             use Graph::param or Graph::variable for what is to be learned"
+             use Graph::param or Graph::variable for values to be learned"
         );
         self.backward_done = true;
         if self.mode().training
             && let Some(path) = self.tape.not_run()
         {
-            panic!("backward: Tape::eval_under({path:?}) was said, but no layer of this step has that path");
+            panic!(
+                "backward: Tape::eval_under({path:?}) was called, but no layer of this step has that path"
+            );
         }
         self.prepare_gradients();
         let (accumulate, n_entries) = (self.mode().accumulate, self.params.entries().len());
@@ -49,13 +53,13 @@ impl Graph<'_> {
         self.tape.commit(self.params.get_mut());
     }
 
-    /// Forgets the gradients of nodes of the step before.
+    /// Discards the gradients of the previous step's nodes.
     pub(crate) fn prepare_gradients(&mut self) {
         let tape = &mut *self.tape;
         tape.grads.begin(tape.recording.get_mut().slots.len());
     }
 
-    /// The reverse loop, from this node to the first.
+    /// Runs the reverse loop, from this node to the first.
     pub(crate) fn reverse(&mut self, last: usize) {
         for node in (0..=last).rev() {
             let record = self.tape.recording.get_mut().records[node];

@@ -1,4 +1,4 @@
-//! The batch of a step: how it is cut into shards, and what of it is here.
+//! The batch of a step: how it is split into shards, and which part of it is in this process.
 
 use tensor::Shape;
 use tensor::parallel::{Exchange, Shards};
@@ -9,12 +9,12 @@ use crate::tape::Slot;
 /// Where the images of a batch are in the output of an [`Op`](crate::Op).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Images {
-    /// On the first axis, as in the input of this number.
+    /// On the first axis, as in the input with this number.
     Kept(usize),
-    /// On the first axis, though no input has any: there is a row for each of the op's indices.
+    /// On the first axis, although no input has images: there is a row for each of the op's indices.
     Begun,
-    /// Nowhere: they were summed over, or there were none. The output is the same wherever a part of the batch is,
-    /// since an op sums over images by the [`Shards`] that it gets.
+    /// Nowhere: they were summed over, or there were none. The output is the same in every process, since an
+    /// op sums over images by the [`Shards`] that it gets.
     Summed,
     /// Elsewhere: the op needs the whole batch in one place.
     Mixed,
@@ -32,7 +32,7 @@ impl Operands<'_> {
         self.slots[i].shape
     }
 
-    /// Whether the first axis of input `i` runs over the images of the batch; not for an input that is missing.
+    /// Whether the first axis of input `i` runs over the images of the batch; false for a missing input.
     pub fn has_images(&self, i: usize) -> bool {
         self.slots.get(i).is_some_and(|slot| slot.n_images.is_some())
     }
@@ -58,7 +58,7 @@ impl Operands<'_> {
     }
 }
 
-/// What a step knows of its batch.
+/// What a step knows about its batch.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
     n_images: Option<usize>,
@@ -71,7 +71,8 @@ impl<'a> Batch<'a> {
     pub(crate) fn new(mode: Mode, exchange: Option<&'a dyn Exchange>) -> Self {
         assert!(
             exchange.is_none() || mode.n_images.is_some(),
-            "this tape has a part of the batch; tell by Mode::of_images how many images the whole has"
+            "this tape processes only a part of the batch; set the number of images in the whole batch with \
+             Mode::of_images"
         );
         Self { n_images: mode.n_images, n_shards: mode.n_shards, exchange }
     }
@@ -80,7 +81,8 @@ impl<'a> Batch<'a> {
         self.exchange.is_some()
     }
 
-    /// The shards of a value. One that has no images is here as a whole, cut like a batch of as many rows.
+    /// The shards of a value. A value without images is complete in every process and is split like a batch
+    /// with that many rows.
     pub(crate) fn shards(&self, slot: &Slot) -> Shards<'a> {
         match (slot.n_images, self.exchange, self.n_images) {
             (Some(_), Some(exchange), Some(n_images)) => self.whole(n_images).exchanging(exchange),
@@ -96,7 +98,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// How many images a leaf has on its first axis, `None` for a scalar.
+    /// How many images a leaf has on its first axis; `None` for a scalar.
     pub(crate) fn n_images_of_leaf(&self, shape: Shape) -> Result<Option<usize>, String> {
         let Some(&n_rows) = shape.first() else { return Ok(None) };
         let Some(n_images) = self.n_images else { return Ok(Some(n_rows)) };
@@ -108,8 +110,8 @@ impl<'a> Batch<'a> {
         match n_rows.checked_rem(n_here).unwrap_or(n_rows) {
             0 => Ok(Some(n_here)),
             _ => Err(format!(
-                "{shape} has {n_rows} rows for {n_here} of the {n_images} images; give the part of the batch that is \
-                 here, and make what all parts share an entry of Params"
+                "{shape} has {n_rows} rows for {n_here} of the {n_images} images; give only this process's \
+                 part of the batch, and make values shared by all parts entries of Params"
             )),
         }
     }

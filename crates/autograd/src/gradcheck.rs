@@ -1,5 +1,5 @@
-//! The gradient check: the gradients of an op or a layer, of this crate or of yours, held to finite differences.
-//! [`GradCheck`] is the one call.
+//! The gradient check: compares the gradients of an op or a layer, from this crate or yours, with finite
+//! differences. The entry point is [`GradCheck`].
 
 mod difference;
 mod run;
@@ -10,8 +10,8 @@ use tensor::Shape;
 
 use crate::{Graph, Mode, Params, Var};
 
-/// One op or layer with concrete inputs, whose gradients are held to finite differences; as
-/// `torch.autograd.gradcheck`, but in f64 only where a [reference](Self::reference) says what is computed.
+/// One op or layer with concrete inputs, whose gradients are compared with finite differences. Like
+/// `torch.autograd.gradcheck`, but in f64 only if there is a [reference](Self::reference) implementation.
 ///
 /// ```
 /// use autograd::gradcheck::GradCheck;
@@ -24,13 +24,14 @@ use crate::{Graph, Mode, Params, Var};
 /// ```
 ///
 /// [`run`](Self::run) compares the output and the gradient of every input and every trainable
-/// [parameter](Self::params); and it asks for the gradients in every way in which they can be asked for: of variables and
-/// of parameters, all of them and each alone, the op recorded once and twice on the same inputs, one value as two inputs of
-/// one shape, and with NaN in all memory that a step must write.
+/// [parameter](Self::params). It requests the gradients in every possible way: for variables and for
+/// parameters, all together and each alone, with the op recorded once and twice on the same inputs, with one
+/// value as two inputs of the same shape, and after a step whose gradients were NaN.
 ///
-/// With a reference the differences are central ones of its f64 forward. Without, they are taken on the f32 forward itself,
-/// with two steps extrapolated to none (Richardson 1911): good for three digits where the function is smooth. Give
-/// inputs that keep 0.02 away from kinks then, and a reference where three digits are too few.
+/// With a reference, the check uses central differences of its f64 forward. Without one, it uses differences
+/// of the f32 forward itself, with two step sizes extrapolated to zero (Richardson 1911), which are good to
+/// three digits where the function is smooth. In that case use inputs that are at least 0.02 away from kinks,
+/// and add a reference if three digits are too few.
 pub struct GradCheck<'a> {
     record: Box<Record<'a>>,
     inputs: Vec<Input>,
@@ -53,11 +54,11 @@ struct Input {
     is_statistic: bool,
 }
 
-/// Values nearer to a kink than this are not compared.
+/// Values closer to a kink than this are not compared.
 const MARGIN: f64 = 1e-3;
 
 impl<'a> GradCheck<'a> {
-    /// The check of what `record` records on its inputs, in the order in which they are given.
+    /// Creates a check of what `record` records on its inputs, in the order they are given.
     pub fn new(record: impl Fn(&Graph<'_>, &[Var]) -> Var + 'a) -> Self {
         Self {
             record: Box::new(record),
@@ -107,8 +108,8 @@ impl<'a> GradCheck<'a> {
         self.inputs.push(Input { shape, values, is_statistic });
     }
 
-    /// The parameters of a layer that is recorded; every trainable one is checked. The reference gets the values of
-    /// all entries behind the inputs, in their order.
+    /// Sets the parameters of a recorded layer; every trainable one is checked. The reference gets the values
+    /// of all entries after the inputs, in order.
     ///
     /// ```
     /// use autograd::gradcheck::GradCheck;
@@ -122,40 +123,41 @@ impl<'a> GradCheck<'a> {
         Self { params: params.clone(), ..self }
     }
 
-    /// What is computed, in f64: given the values of all inputs and then of all parameters, the output.
+    /// Sets the reference implementation in f64: it gets the values of all inputs and then of all parameters,
+    /// and returns the output.
     pub fn reference(self, reference: impl Fn(&[Vec<f64>]) -> Vec<f64> + 'a) -> Self {
         self.reference_given_output(move |x, _| reference(x))
     }
 
-    /// As [`reference`](Self::reference), of an op that draws random numbers: the reference is also given the op's own
-    /// output, from which it sees what was drawn.
+    /// Like [`reference`](Self::reference), for an op that draws random numbers: the reference also gets the
+    /// op's own output, from which it can tell what was drawn.
     pub fn reference_given_output(self, reference: impl Fn(&[Vec<f64>], &[f32]) -> Vec<f64> + 'a) -> Self {
         Self { reference: Some(Box::new(reference)), ..self }
     }
 
-    /// How near values are to a point without a derivative. One value stands for two inputs only where that keeps
-    /// it 1e-3 away.
+    /// Sets how close values are to a point without a derivative. One value is used for two inputs only if
+    /// that keeps it 1e-3 away from such a point.
     pub fn margin(self, margin: impl Fn(&[Vec<f64>]) -> f64 + 'a) -> Self {
         Self { margin: Box::new(margin), ..self }
     }
 
-    /// The error allowed at each element, as a share of the largest expected one or of 1: 1e-5 by default with a
-    /// reference, 1e-3 without.
+    /// Sets the error allowed at each element, relative to the largest expected element or to 1: by default
+    /// 1e-5 with a reference, 1e-3 without.
     pub fn tolerance(self, tolerance: f64) -> Self {
         Self { tolerance: Some(tolerance), ..self }
     }
 
-    /// The mode of the steps, with gradients; training by default.
+    /// Sets the mode of the steps, with gradients; training by default.
     pub fn mode(self, mode: Mode) -> Self {
         Self { mode: mode.with_grad(true), ..self }
     }
 
-    /// Which random numbers are drawn from here on; 0 by default.
+    /// Sets the seed for the inputs added after this call; 0 by default.
     pub fn seed(self, seed: u64) -> Self {
         Self { rng: Rng(seed), ..self }
     }
 
-    /// What a failure calls the check, instead of "gradient check".
+    /// Sets the name of the check in failure messages, instead of "gradient check".
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
@@ -163,7 +165,7 @@ impl<'a> GradCheck<'a> {
     /// Runs the check.
     ///
     /// # Panics
-    /// When a gradient is missing or wrong, or depends on how it is asked for; the message names the input or the
+    /// When a gradient is missing or wrong, or depends on how it is requested. The message names the input or
     /// parameter, the element, and both numbers.
     #[track_caller]
     pub fn run(mut self) {

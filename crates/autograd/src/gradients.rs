@@ -1,7 +1,8 @@
-//! The gradients of a step's nodes, and the memory that they take turns in.
+//! The gradients of a step's nodes, and the buffers that they share.
 //!
-//! An op's gradient is needed from the first op that adds to it until its own backward has run; then its buffer goes to
-//! an op further down. So backward takes the memory of the few gradients that live at once, not of all.
+//! An op's gradient is needed from the first op that adds to it until its own backward has run; then its
+//! buffer is reused for a later gradient. So backward takes the memory of the few gradients that are live at
+//! once, not of all.
 
 use std::mem;
 
@@ -12,7 +13,7 @@ pub(crate) struct Gradients {
     free: Vec<Vec<f32>>,
 }
 
-/// The gradient of a node: [`Default`] as long as nothing was written.
+/// The gradient of a node: [`Default`] until something is written.
 #[derive(Debug, Default)]
 struct Gradient {
     buffer: Vec<f32>,
@@ -20,7 +21,7 @@ struct Gradient {
 }
 
 impl Gradients {
-    /// Forgets all gradients, but not their memory; from here on there are `n_nodes`.
+    /// Discards all gradients but keeps their memory, and makes room for `n_nodes`.
     pub(crate) fn begin(&mut self, n_nodes: usize) {
         for gradient in &mut self.by_node {
             release(&mut self.free, mem::take(gradient).buffer);
@@ -33,12 +34,13 @@ impl Gradients {
         self.by_node.get(node).is_some_and(|gradient| gradient.is_written)
     }
 
-    /// The gradient of a node; empty when nothing was written, or it is [released](Self::release).
+    /// The gradient of a node; empty when nothing was written, or when it was [released](Self::release).
     pub(crate) fn get(&self, node: usize) -> &[f32] {
         &self.by_node[node].buffer
     }
 
-    /// The gradient of a node to be written, of `len` elements with stale contents, and whether it was written before.
+    /// The gradient of a node for writing, with `len` elements and stale contents, and whether it was written
+    /// before.
     pub(crate) fn write(&mut self, node: usize, len: usize) -> (&mut [f32], bool) {
         let gradient = &mut self.by_node[node];
         let was_written = mem::replace(&mut gradient.is_written, true);
@@ -48,35 +50,35 @@ impl Gradients {
         (&mut gradient.buffer, was_written)
     }
 
-    /// Takes the gradient of a node out, so that others are written while it is read.
+    /// Takes out the gradient of a node, so that others can be written while it is read.
     pub(crate) fn take(&mut self, node: usize) -> Vec<f32> {
         mem::take(&mut self.by_node[node].buffer)
     }
 
-    /// Puts a gradient that was [taken out](Self::take) back, to be read after backward.
+    /// Puts back a gradient that was [taken out](Self::take), to be read after backward.
     pub(crate) fn keep(&mut self, node: usize, buffer: Vec<f32>) {
         self.by_node[node].buffer = buffer;
     }
 
-    /// Gives the memory of a gradient that nobody reads any more to the next one.
+    /// Frees the memory of a gradient that is no longer read, for the next one.
     pub(crate) fn release(&mut self, buffer: Vec<f32>) {
         release(&mut self.free, buffer);
     }
 
-    /// Exchanges the memory that is free.
+    /// Swaps the free memory with that of `other`.
     pub(crate) fn exchange_free(&mut self, other: &mut Self) {
         mem::swap(&mut self.free, &mut other.free);
     }
 
-    /// Exchanges the gradient of `node` with that of `other_node` of `other`.
+    /// Swaps the gradient of `node` with that of `other_node` in `other`.
     pub(crate) fn exchange(&mut self, node: usize, other: &mut Self, other_node: usize) {
         mem::swap(&mut self.by_node[node], &mut other.by_node[other_node]);
     }
 }
 
-/// A buffer for `len` elements, with stale contents. It is one of the same power of two, the nearest that is large
-/// enough, or else the largest, which grows: the buffers of a power of two are as many as ever were in use at once and
-/// never shrink, so a steady step comes to find all that it needs.
+/// Returns a buffer for `len` elements, with stale contents: the closest large enough one of the same power
+/// of two, otherwise the largest of them, which grows. There are as many buffers of a power of two as were
+/// ever in use at once, and they never shrink, so a steady step soon finds all it needs.
 fn take(free: &mut Vec<Vec<f32>>, len: usize) -> Vec<f32> {
     if len == 0 {
         return Vec::new();
@@ -92,7 +94,7 @@ fn take(free: &mut Vec<Vec<f32>>, len: usize) -> Vec<f32> {
         None => Vec::new(),
     };
     if buffer.capacity() < len {
-        // Nothing of the old contents need be copied.
+        // The old contents need not be copied.
         buffer = Vec::new();
         buffer.reserve_exact(len);
     }

@@ -1,4 +1,4 @@
-//! One step: recording ops on a tape, and reading what they made.
+//! One step: recording ops on a tape, and reading their results.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
@@ -40,37 +40,37 @@ pub struct Graph<'a> {
     pub(crate) tape: &'a mut Tape,
     pub(crate) params: Borrowed<'a>,
     mode: Cell<Mode>,
-    /// Hash of the path, and how many random ops ran under it so far.
+    /// Hash of the path.
     stream: Cell<u64>,
-    n_draws: Cell<u64>,
     trace: RefCell<Option<Trace>>,
     pub(crate) backward_done: bool,
     pub(crate) search: Search,
 }
 
-/// What [`Graph::trace`] keeps of a model that is run.
+/// What [`Graph::trace`] records about a model run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
-    /// What each layer made, in the order in which they were done.
+    /// The output of each layer, in the order in which the layers finished.
     pub layers: Vec<Traced>,
     /// The [multiply-adds](Op::multiply_adds) of all ops.
     pub multiply_adds: u64,
 }
 
-/// What a layer made, as a [trace](Graph::trace) keeps it.
+/// One layer in a [trace](Graph::trace).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traced {
-    /// Where the layer stands in the model: `block.body.2`.
+    /// The layer's path in the model, such as `block.body.2`.
     pub path: String,
-    /// The layer as its `Debug` writes it.
+    /// The layer's `Debug` output.
     pub layer: String,
     /// The shape of its output.
     pub output: Shape,
 }
 
-/// What a layer gives back: a value, or a value and something beside it, such as the state of a recurrent layer.
+/// What a layer returns: a value, or a value together with something else, such as the state of a recurrent
+/// layer.
 pub trait Output {
-    /// The value whose shape stands in a [trace](Graph::trace).
+    /// The value whose shape a [trace](Graph::trace) records.
     fn main(&self) -> Var;
 }
 
@@ -86,7 +86,7 @@ impl<S> Output for (Var, S) {
     }
 }
 
-/// The parameters of a step: to be read, or, for backward, to be written.
+/// The parameters of a step: read-only, or writable for backward.
 #[derive(Debug)]
 pub(crate) enum Borrowed<'a> {
     Shared(&'a Params),
@@ -119,35 +119,40 @@ impl<'a> Graph<'a> {
             0 => seed_key(mode.seed),
             k => splitmix64(child_key(seed_key(mode.seed), "micro_batch"), k),
         };
-        let (stream, n_draws, search) = (Cell::new(key), Cell::new(0), Search::default());
+        let (stream, search) = (Cell::new(key), Search::default());
         let trace = RefCell::new(None);
         let mode = Cell::new(mode);
-        Self { tape, params, mode, stream, n_draws, trace, backward_done: false, search }
+        Self { tape, params, mode, stream, trace, backward_done: false, search }
     }
 
-    /// The graph of a part of `outer`, which continues from where `outer` is.
+    /// Creates the graph of a part of `outer`, which continues from the current state of `outer`.
     pub(crate) fn part(tape: &'a mut Tape, params: Borrowed<'a>, outer: &Graph<'_>) -> Self {
         let part = Self::new(tape, params, outer.mode());
         part.stream.set(outer.stream.get());
-        part.n_draws.set(outer.n_draws.get());
         part.trace.replace(outer.trace.take());
         part
     }
 
-    /// Continues from where a part of this graph ended.
+    /// Continues from the state in which a part of this graph ended.
     pub(crate) fn continue_after(&self, part: &Graph<'_>) {
-        self.n_draws.set(part.n_draws.get());
+        self.exchange_draws(part);
         self.trace.replace(part.trace.take());
         self.search.take_over(&part.search);
     }
 
-    /// The mode of this step, or of the part of it that is being recorded.
+    /// Lends the numbers of draws to a part of this graph, or takes them back.
+    pub(crate) fn exchange_draws(&self, part: &Graph<'_>) {
+        self.tape.draws.swap(&part.tape.draws);
+    }
+
+    /// The mode of this step, or of the part that is being recorded.
     pub fn mode(&self) -> Mode {
         self.mode.get()
     }
 
-    /// Records a part of the step in evaluation mode, while the rest of it trains: dropout drops nothing there, and
-    /// batch normalisation uses its running statistics and leaves them as they are. Gradients flow as ever.
+    /// Records a part of the step in evaluation mode, while the rest of it trains: dropout drops nothing
+    /// there, and batch normalisation uses its running statistics without updating them. Gradients flow as
+    /// usual.
     ///
     /// ```
     /// use autograd::{Mode, Params, Tape};
@@ -168,34 +173,35 @@ impl<'a> Graph<'a> {
         Batch::new(self.mode(), self.tape.exchange.as_deref())
     }
 
-    /// The shards of the batch that `var` runs over with its first axis, and which of them are here.
+    /// The shards of the batch along the first axis of `var`, and which of them are in this process.
     #[track_caller]
     pub fn shards(&self, var: Var) -> Shards<'_> {
         self.batch().shards(&self.slot("shards", var))
     }
 
-    /// Whether `var` runs over the images of the batch with its first axis: then only a part of it may be here.
+    /// Whether the first axis of `var` runs over the images of the batch; if so, this process may have only a
+    /// part of it.
     #[track_caller]
     pub fn has_images(&self, var: Var) -> bool {
         self.slot("has_images", var).n_images.is_some()
     }
 
-    /// The parameters, to be read.
+    /// The parameters, read-only.
     pub fn params(&self) -> &Params {
         &self.params
     }
 
-    /// A leaf that gets no gradient: a batch of images, say.
+    /// Records a leaf that gets no gradient, such as a batch of images.
     ///
     /// # Panics
-    /// When the values do not fill the shape.
+    /// When the values do not fill the shape, and as [`randn`](Self::randn).
     #[track_caller]
     pub fn input(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
         self.leaf("input", shape.into(), values, false)
     }
 
-    /// The images of a batch, `[n, h, w, c]`, as an [`input`](Self::input): whatever hands out their shape and
-    /// their values, as `data::Batch` does.
+    /// Records the images of a batch, `[n, h, w, c]`, as an [`input`](Self::input), from anything that
+    /// provides their shape and values, such as `data::Batch`.
     ///
     /// # Panics
     /// When the values do not fill the shape.
@@ -205,15 +211,16 @@ impl<'a> Graph<'a> {
         self.input(shape, values)
     }
 
-    /// The labels of a batch as [`indices`](Self::indices): whatever hands them out, as `data::Batch` does.
+    /// Records the labels of a batch as [`indices`](Self::indices), from anything that provides them, such as
+    /// `data::Batch`.
     pub fn labels<'v>(&self, labels: impl Into<&'v [u32]>) -> Indices {
         self.indices(labels.into())
     }
 
-    /// A leaf that gets a gradient, to be read with [`grad`](Self::grad) after backward.
+    /// Records a leaf that gets a gradient, to be read with [`grad`](Self::grad) after backward.
     ///
     /// # Panics
-    /// When the values do not fill the shape.
+    /// As [`input`](Self::input).
     #[track_caller]
     pub fn variable(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
         self.leaf("variable", shape.into(), values, self.mode().grad)
@@ -239,7 +246,7 @@ impl<'a> Graph<'a> {
         n_images.unwrap_or_else(|error| panic!("{name}{}: {error}", self.at()))
     }
 
-    /// A leaf that `fill` writes, which is told the shards of the batch.
+    /// Records a leaf written by `fill`, which is given the shards of the batch.
     pub(crate) fn leaf_of(
         &self,
         name: &'static str,
@@ -259,10 +266,10 @@ impl<'a> Graph<'a> {
         var
     }
 
-    /// An entry of the parameters. Using one entry several times shares it: its gradient is the sum.
+    /// Records an entry of the parameters. An entry used several times is shared: its gradient is the sum.
     ///
     /// # Panics
-    /// When `id` is of other parameters than this step's, and there are fewer of these.
+    /// When `id` is from other parameters than this step's and out of range here.
     #[track_caller]
     pub fn param(&self, id: ParamId) -> Var {
         let entry = self.params.entry(id);
@@ -274,12 +281,13 @@ impl<'a> Graph<'a> {
         var
     }
 
-    /// Integers for [`apply_indexed`](Self::apply_indexed), `[n]`: class labels, row numbers.
+    /// Records integers for [`apply_indexed`](Self::apply_indexed), `[n]`: class labels, row numbers.
     pub fn indices(&self, values: &[u32]) -> Indices {
         self.push_indices([values.len()].into(), values)
     }
 
-    /// Integers under a shape: the tokens of `n` sentences, `[n, t]`; the input of a layer over tokens.
+    /// Records integers with a shape, such as the tokens of `n` sentences, `[n, t]`: the input of a layer
+    /// over tokens.
     ///
     /// # Panics
     /// When the values do not fill the shape.
@@ -300,16 +308,17 @@ impl<'a> Graph<'a> {
         self.tape.recording.borrow_mut().push_indices(shape, |indices| indices.copy_from_slice(values))
     }
 
-    /// The integers behind `indices`, row-major: a copy.
+    /// Returns a copy of the integers behind `indices`, row-major.
     #[track_caller]
     pub fn integers(&self, indices: Indices) -> Vec<u32> {
         self.tape.recording.borrow().indices("integers", indices).to_vec()
     }
 
-    /// The same elements under another shape; nothing is copied.
+    /// Returns the same elements with another shape; nothing is copied.
     ///
     /// # Panics
-    /// When the number of elements differs.
+    /// When the number of elements differs, or this process has only a part of the batch and the new first
+    /// axis does not have rows for each of its images.
     #[track_caller]
     pub fn reshape(&self, x: Var, shape: impl Into<Shape>) -> Var {
         let (slot, shape) = (self.slot("reshape", x), shape.into());
@@ -327,31 +336,36 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The same value, through which no gradient flows; nothing is copied.
+    /// Returns the same value, but without gradient flow; nothing is copied.
     #[track_caller]
     pub fn detach(&self, x: Var) -> Var {
         self.view(Slot { needs_grad: false, ..self.slot("detach", x) })
     }
 
-    /// A node that has its values elsewhere.
+    /// Records a node whose values are stored elsewhere.
     pub(crate) fn view(&self, slot: Slot) -> Var {
         self.tape.recording.borrow_mut().push(slot, Record::default())
     }
 
-    /// Runs `layer` under a longer path: errors name it, and its random numbers are its own. It runs in evaluation mode
-    /// where [`Tape::eval_under`] says so.
+    /// Runs `layer` with `name` appended to the path, which errors name and random numbers depend on. It runs
+    /// in evaluation mode if [`Tape::eval_under`] says so.
     pub fn scope<R>(&self, name: &str, layer: impl FnOnce(&Self) -> R) -> R {
-        let (stream, n_draws) = (self.stream.get(), self.n_draws.replace(0));
+        let stream = self.stream.get();
         self.stream.set(child_key(stream, name));
         let (len, is_evaluated) = self.tape.enter(name);
         let result = if is_evaluated { self.evaluating(layer) } else { layer(self) };
         self.tape.recording.borrow_mut().path.truncate(len);
         self.stream.set(stream);
-        self.n_draws.set(n_draws);
         result
     }
 
-    /// Runs a layer in a [`scope`](Self::scope) of its own; a [trace](Self::trace) keeps what it made.
+    /// Whether [`Tape::eval_under`] names the layer `name` of the running one; if so, it runs in a
+    /// [`scope`](Self::scope) of its own, not as a part of a fused op.
+    pub fn is_evaluated(&self, name: &str) -> bool {
+        self.tape.is_evaluated(name)
+    }
+
+    /// Runs a layer in its own [`scope`](Self::scope); a [trace](Self::trace) records its output.
     pub fn layer<Y: Output>(&self, name: &str, layer: &dyn Debug, forward: impl FnOnce(&Self) -> Y) -> Y {
         self.scope(name, |g| {
             let y = forward(g);
@@ -363,19 +377,19 @@ impl<'a> Graph<'a> {
         })
     }
 
-    /// Runs `model` and returns what each [`layer`](Self::layer) within it made.
+    /// Runs `model` and also returns the output of each [`layer`](Self::layer) within it.
     pub fn trace(&self, model: impl FnOnce(&Self) -> Var) -> (Var, Trace) {
         self.trace.replace(Some(Trace::default()));
         let y = model(self);
         (y, self.trace.take().unwrap_or_default())
     }
 
-    /// Whether a [trace](Self::trace) is being kept: layers that could run as one run one by one then.
+    /// Whether a [trace](Self::trace) is being recorded; if so, layers that could be fused run one by one.
     pub fn is_tracing(&self) -> bool {
         self.trace.borrow().is_some()
     }
 
-    /// ` at layer "path"`, to stand behind the name of an op in a message; empty outside of any
+    /// Returns ` at layer "path"`, to follow the name of an op in a message; empty outside any
     /// [`scope`](Self::scope).
     pub fn at(&self) -> String {
         self.tape.recording.borrow().at()
@@ -384,7 +398,7 @@ impl<'a> Graph<'a> {
     /// Records and runs an op.
     ///
     /// # Panics
-    /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
+    /// When the op refuses the shapes of its inputs, or a `Var` is not from this step.
     #[track_caller]
     pub fn apply<O: Op>(&self, op: O, inputs: &[Var]) -> Var {
         self.record(op, inputs, (0, 0))
@@ -438,10 +452,15 @@ impl<'a> Graph<'a> {
         self.tape.values.set(node, output);
     }
 
-    /// A key for the next random op under this path.
+    /// Returns a key for the next random op under this path.
     pub(crate) fn draw(&self) -> u64 {
-        self.n_draws.set(self.n_draws.get() + 1);
-        draw_key(self.stream.get(), self.mode().step, self.n_draws.get())
+        let (stream, mut draws) = (self.stream.get(), self.tape.draws.borrow_mut());
+        let place = draws.iter().position(|&(drawn, _)| drawn == stream).unwrap_or_else(|| {
+            draws.push((stream, 0));
+            draws.len() - 1
+        });
+        draws[place].1 += 1;
+        draw_key(stream, self.mode().step, draws[place].1)
     }
 
     /// The shape of a value.
@@ -491,7 +510,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The single element of a value.
+    /// The only element of a value.
     ///
     /// # Panics
     /// When there is not exactly one.
@@ -507,9 +526,9 @@ impl<'a> Graph<'a> {
         value[0]
     }
 
-    /// Keeps the gradient of a value that an op computes, to be read with [`grad`](Self::grad) after backward; else its
-    /// memory is used again as soon as backward is past it. `Tensor.retain_grad` in PyTorch. Gradients of parameters
-    /// and variables are kept in any case.
+    /// Keeps the gradient of a value that an op computes, to be read with [`grad`](Self::grad) after
+    /// backward. Otherwise its memory is reused as soon as backward is past it. `Tensor.retain_grad` in
+    /// PyTorch. Gradients of parameters and variables are always kept.
     ///
     /// ```
     /// use autograd::{Mode, Params, Tape};
@@ -530,7 +549,8 @@ impl<'a> Graph<'a> {
         var
     }
 
-    /// The gradient of a value, after backward; `None` where the loss does not depend on it, or it needs no gradient.
+    /// The gradient of a value, after backward; `None` if it needs no gradient, or if the loss does not
+    /// depend on it (that of a parameter is then 0).
     ///
     /// # Panics
     /// Before [`backward`](Self::backward), and when an op computed the value and its gradient was not

@@ -13,14 +13,16 @@ pub struct Mode {
     pub seed: u64,
     /// The number of the step: the same seed and step give the same random numbers.
     pub step: u64,
-    /// Which micro-batch of the step this is, from 0: each has random numbers of its own.
+    /// Which micro-batch of the step this is, from 0: each has its own random numbers.
     pub micro_batch: u64,
-    /// Every value and gradient is searched for NaN and infinity; see [`Graph::anomaly`](crate::Graph::anomaly).
+    /// Every value and gradient is checked for NaN and infinity; see
+    /// [`Graph::anomaly`](crate::Graph::anomaly).
     pub detect_anomaly: bool,
-    /// Images of the whole batch: told where inputs have several rows for an image, or only a part of the batch is
-    /// here ([`Tape::exchange`](crate::Tape::exchange)). Else each input has one row for an image.
+    /// The number of images in the whole batch. Set it if inputs have several rows per image, or if this
+    /// process has only a part of the batch ([`Tape::exchange`](crate::Tape::exchange)). Otherwise each input
+    /// has one row per image.
     pub n_images: Option<usize>,
-    /// The shards that a batch is cut into, which decide the bits; usually by the rule of
+    /// How many shards a batch is split into; the rounding of sums depends on it. The default is the rule of
     /// [`tensor::parallel::Shards::whole`].
     pub n_shards: Option<usize>,
 }
@@ -46,20 +48,20 @@ impl Mode {
         Self { training: false, grad: false, ..Self::train(0, 0) }
     }
 
-    /// The same with or without gradients: dropout without gradients gives MC-dropout,
-    /// evaluation with gradients a saliency map.
+    /// The same mode with or without gradients: training without gradients is MC dropout, evaluation with
+    /// gradients gives a saliency map.
     pub fn with_grad(self, grad: bool) -> Self {
         Self { grad, ..self }
     }
 
-    /// The same, adding to the gradients of the steps before: the second and later micro-batches, whose random numbers
-    /// [`micro_batch`](Self::micro_batch) keeps apart.
+    /// The same mode, but adding to the existing gradients: for the second and later micro-batches.
+    /// [`micro_batch`](Self::micro_batch) gives each its own random numbers.
     pub fn accumulate(self) -> Self {
         Self { accumulate: true, ..self }
     }
 
-    /// The same for the micro-batch number `k` of a step: dropout, and whatever else is random, draws anew in each. The
-    /// first is number 0, which is a step that is not divided.
+    /// The same mode for micro-batch `k` of a step: dropout and other random ops draw new numbers in each.
+    /// The first micro-batch is number 0, as is a step that is not divided.
     ///
     /// ```
     /// use autograd::{Mode, Params, Role, Tape};
@@ -76,18 +78,19 @@ impl Mode {
         Self { micro_batch: k, ..self }
     }
 
-    /// The same, searching every value and gradient for NaN and infinity. Slow: for finding out
+    /// The same mode, but checking every value and gradient for NaN and infinity. Slow: meant for finding
     /// where they come from, with [`Graph::anomaly`](crate::Graph::anomaly).
     pub fn detect_anomaly(self) -> Self {
         Self { detect_anomaly: true, ..self }
     }
 
-    /// The same on a batch of `n_images`, whichever part of it is here.
+    /// The same mode on a batch of `n_images` in total, even if only a part of it is in this process.
     pub fn of_images(self, n_images: usize) -> Self {
         Self { n_images: Some(n_images), ..self }
     }
 
-    /// The same with the batch cut into `n_shards`, if it has as many images.
+    /// The same mode with the batch split into `n_shards`, from 1 to [`tensor::parallel::MAX_SHARDS`], or
+    /// into as many as it has images if that is less.
     pub fn in_shards(self, n_shards: usize) -> Self {
         Self { n_shards: Some(n_shards), ..self }
     }

@@ -1,4 +1,4 @@
-//! What an operation is: a name, a shape rule, a forward and a backward pass.
+//! The definition of an operation: a name, a shape rule, a forward and a backward pass.
 
 use std::any::Any;
 use std::{fmt, mem};
@@ -13,8 +13,8 @@ use crate::values::Values;
 
 /// An operation that a [`Graph`](crate::Graph) can record.
 ///
-/// An op is a small immutable value (its sizes and options, never its data). The trait is open:
-/// another crate implements it and records it with [`Graph::apply`](crate::Graph::apply).
+/// An op is a small immutable value (its sizes and options, never its data). The trait is open: other crates
+/// can implement it and record their ops with [`Graph::apply`](crate::Graph::apply).
 ///
 /// ```
 /// use autograd::{Backward, Forward, Op, ShapeError};
@@ -44,15 +44,16 @@ use crate::values::Values;
 /// }
 /// ```
 pub trait Op: Any + Send + Sync {
-    /// The name that errors use, in lower case with underscores.
+    /// The name used in errors, in snake case.
     fn name(&self) -> &'static str;
 
-    /// The shape of the output. Every check of the inputs happens here: an error names the
-    /// shapes and what to change; the graph adds the op's name and the layer's path.
+    /// The shape of the output. All checks of the inputs happen here. An error names the shapes and says what
+    /// to change; the graph adds the op's name and the layer's path.
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError>;
 
-    /// Where the images of a batch are in the output. By default as in the first input that has any, or summed in a
-    /// scalar: right for an op that treats each row of the first axis by itself, and for a loss.
+    /// Where the images of a batch are in the output. The default is as in the first input that has images,
+    /// or summed if the output is a scalar. This fits ops that treat each row of the first axis separately,
+    /// and losses.
     fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
         match inputs.first_with_images() {
             Some(i) if output.rank() > 0 => Images::Kept(i),
@@ -63,27 +64,27 @@ pub trait Op: Any + Send + Sync {
     /// Writes the output. It starts with stale contents: every element must be written.
     fn forward(&self, f: Forward<'_>);
 
-    /// Writes the gradient of every input that [`Grads::get`] yields.
+    /// Writes the gradient of every input for which [`Grads::get`] returns one.
     fn backward(&self, b: Backward<'_>);
 
-    /// How many multiplications with an addition forward takes, for a model's summary; 0 where it has no matrix product or
+    /// How many multiply-adds forward takes, for a model's summary; 0 if it has no matrix product or
     /// convolution.
     fn multiply_adds(&self, inputs: &[Shape], output: Shape) -> u64 {
         let _ = (inputs, output);
         0
     }
 
-    /// Whether forward draws random numbers: then [`Forward::key`] is a fresh key.
+    /// Whether forward draws random numbers; if so, [`Forward::key`] is a fresh key.
     fn is_random(&self) -> bool {
         false
     }
 
-    /// Whether the op updates running statistics: then [`commit`](Self::commit) is called.
+    /// Whether the op updates running statistics; if so, [`commit`](Self::commit) is called.
     fn has_statistics(&self) -> bool {
         false
     }
 
-    /// Moves what forward staged in [`Saved`] into the running statistics, once backward is through.
+    /// Moves what forward staged in [`Saved`] into the running statistics, once backward has finished.
     fn commit(&self, commit: Commit<'_>) {
         let _ = commit;
     }
@@ -95,12 +96,12 @@ impl fmt::Debug for dyn Op {
     }
 }
 
-/// Why shapes do not fit an op: what they are, what was expected, what to change.
+/// Why shapes do not fit an op: what they are, what was expected and what to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError(String);
 
 impl ShapeError {
-    /// An error with this message.
+    /// Creates an error with this message.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
@@ -114,15 +115,15 @@ impl fmt::Display for ShapeError {
 
 impl std::error::Error for ShapeError {}
 
-/// What an op keeps from forward to backward. The vectors live as long as the tape and keep
-/// their capacity: resize them, write them, and a steady step allocates nothing.
+/// What an op keeps from forward to backward. The vectors live as long as the tape and keep their capacity,
+/// so an op that resizes and writes them allocates nothing in a steady step.
 #[derive(Debug, Default)]
 pub struct Saved {
-    /// Numbers: statistics, probabilities.
+    /// Numbers, such as statistics or probabilities.
     pub floats: Vec<f32>,
-    /// Small numbers: the place of a maximum within its window.
+    /// Small numbers, such as the position of a maximum within its window.
     pub bytes: Vec<u8>,
-    /// Indices: the place of a maximum within an image.
+    /// Indices, such as the position of a maximum within an image.
     pub indices: Vec<u32>,
 }
 
@@ -141,7 +142,7 @@ impl<'a> Inputs<'a> {
         self.slots.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no inputs.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -159,8 +160,8 @@ impl<'a> Inputs<'a> {
         self.slots[i].shape
     }
 
-    /// The shards of the batch that input `i` runs over with its first axis. An op that sums over that axis sums by
-    /// them; one that chooses an algorithm by its size goes by that of the whole batch.
+    /// The shards of the batch along the first axis of input `i`. An op that sums over that axis sums by
+    /// shard; an op that chooses an algorithm by its size uses the size of the whole batch.
     pub fn shards(&self, i: usize) -> Shards<'a> {
         self.batch.shards(&self.slots[i])
     }
@@ -171,7 +172,7 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What forward gets.
+/// The arguments of [`Op::forward`].
 pub struct Forward<'a> {
     /// The output, row-major, with stale contents.
     pub output: &'a mut [f32],
@@ -179,22 +180,22 @@ pub struct Forward<'a> {
     pub shape: Shape,
     /// The inputs.
     pub inputs: Inputs<'a>,
-    /// The shards of the batch that the output runs over with its first axis.
+    /// The shards of the batch along the first axis of the output.
     pub shards: Shards<'a>,
-    /// The integers handed to [`Graph::apply_indexed`](crate::Graph::apply_indexed), else empty.
+    /// The integers passed to [`Graph::apply_indexed`](crate::Graph::apply_indexed), otherwise empty.
     pub indices: &'a [u32],
-    /// What backward will find again.
+    /// What to keep for backward.
     pub saved: &'a mut Saved,
     /// Training or evaluation mode.
     pub training: bool,
-    /// Whether a backward pass may follow; when not, nothing need be saved.
+    /// Whether a backward pass may follow; if not, nothing need be saved.
     pub needs_grad: bool,
-    /// The key of this op's random numbers in this step: a function of the run's seed, the layer's
-    /// path and the step. 0 unless [`Op::is_random`].
+    /// The key of this op's random numbers in this step: a function of the run's seed, the micro-batch, the
+    /// layer's path, the step and the number of draws before it in its scope. 0 unless [`Op::is_random`].
     pub key: u64,
 }
 
-/// What backward gets.
+/// The arguments of [`Op::backward`].
 pub struct Backward<'a> {
     /// The gradient of the output.
     pub dy: &'a [f32],
@@ -204,7 +205,7 @@ pub struct Backward<'a> {
     pub shape: Shape,
     /// The inputs, as forward saw them.
     pub inputs: Inputs<'a>,
-    /// The shards of the batch that the output runs over with its first axis.
+    /// The shards of the batch along the first axis of the output.
     pub shards: Shards<'a>,
     pub(crate) has_images: bool,
     /// The integers that forward saw.
@@ -220,15 +221,15 @@ pub struct Backward<'a> {
 }
 
 impl<'a> Backward<'a> {
-    /// For an op that broadcasts: the shards that input `i`'s gradient is summed by, if the output runs over a batch
-    /// and the input does not.
+    /// For an op that broadcasts: the shards by which the gradient of input `i` is summed, if the output runs
+    /// over a batch and the input does not.
     pub(crate) fn summed_shards(&self, i: usize) -> Option<Shards<'a>> {
         let is_shared = !self.inputs.has_images(i) || !runs_along(self.inputs.shape(i), self.shape);
         (self.has_images && is_shared).then_some(self.shards)
     }
 }
 
-/// Whether an operand's first axis is that of the shape that it was broadcast to.
+/// Whether an operand's first axis is also the first axis of the shape it was broadcast to.
 pub(crate) fn runs_along(operand: Shape, y: Shape) -> bool {
     operand.rank() == y.rank() && operand.first() == y.first()
 }
@@ -242,14 +243,14 @@ pub struct Grads<'a> {
 }
 
 impl Grads<'_> {
-    /// Whether anybody reads the gradient of input `i`.
+    /// Whether the gradient of input `i` is needed.
     pub fn needs(&self, i: usize) -> bool {
         self.slots[i].needs_grad
     }
 
-    /// The gradient of input `i`, or `None` when nobody needs it. The caller must write all of it
-    /// as [`Grad::beta`] says. An input that occurs twice (`x * x`) is overwritten the first time
-    /// and added to the second, so borrow it once for each place and write each share.
+    /// The gradient of input `i`, or `None` when it is not needed. The caller must write all of it as
+    /// [`Grad::beta`] says. For an input that occurs twice (`x * x`) the gradient is overwritten the first
+    /// time and added to the second, so borrow it once per occurrence and write each share.
     pub fn get(&mut self, i: usize) -> Option<Grad<'_>> {
         let slot = &self.slots[i];
         if !slot.needs_grad {
@@ -268,14 +269,14 @@ impl Grads<'_> {
 
 /// One input's gradient, and whether to overwrite it or to add to it.
 pub struct Grad<'a> {
-    /// The gradient; stale contents when `beta` is [`Beta::Zero`].
+    /// The gradient; its contents are stale when `beta` is [`Beta::Zero`].
     pub data: &'a mut [f32],
-    /// Overwrite or add.
+    /// Whether to overwrite or to add.
     pub beta: Beta,
 }
 
 impl Grad<'_> {
-    /// Sets or adds `share(i)` at every index `i`.
+    /// Writes or adds `share(i)` at every index `i`.
     pub fn write(self, share: impl Fn(usize) -> f32) {
         match self.beta {
             Beta::Zero => self.data.iter_mut().enumerate().for_each(|(i, dx)| *dx = share(i)),
@@ -284,7 +285,7 @@ impl Grad<'_> {
     }
 }
 
-/// What [`Op::commit`] gets.
+/// The arguments of [`Op::commit`].
 pub struct Commit<'a> {
     /// What forward staged.
     pub saved: &'a Saved,
@@ -302,7 +303,7 @@ impl Commit<'_> {
     /// The running statistic that is the op's input `i`.
     ///
     /// # Panics
-    /// When input `i` is not an entry of the parameters, or one that is trained.
+    /// When input `i` is not an entry of the parameters, or is a trainable one.
     pub fn statistic(&mut self, i: usize) -> &mut [f32] {
         match self.slots[i] {
             Slot { storage: Storage::Param { start, end, .. }, needs_grad: false, .. } => {

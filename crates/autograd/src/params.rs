@@ -1,4 +1,4 @@
-//! Parameters: one flat vector of values, one of gradients, and a table of who owns which range.
+//! Parameters: a flat vector of values, one of gradients, and a table of the range of each entry.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,46 +10,46 @@ use tensor::Shape;
 /// What training does with an entry of [`Params`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Receives a gradient and is moved by the optimizer.
+    /// Receives a gradient and is updated by the optimizer.
     Trainable,
-    /// A weight that stays as it is: no gradient is computed for it.
+    /// A weight that does not change: no gradient is computed for it.
     Frozen,
-    /// A running statistic (a "buffer" in PyTorch): written by [`Op::commit`](crate::Op::commit),
-    /// passed over by optimizer and clipping, saved with the weights.
+    /// A running statistic (a "buffer" in PyTorch): written by [`Op::commit`](crate::Op::commit), skipped by
+    /// the optimizer and clipping, saved with the weights.
     Statistic,
 }
 
 /// One named entry of [`Params`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The name, as PyTorch's `state_dict` has it: `0.weight`, `1.running_mean`, …
+    /// The name, as in PyTorch's `state_dict`: `0.weight`, `1.running_mean`, …
     pub name: String,
     /// The shape, in PyTorch's layout.
     pub shape: Shape,
-    /// Where the entry lies in [`Params::values`] and [`Params::grads`].
+    /// The entry's range in [`Params::values`] and [`Params::grads`].
     pub range: Range<usize>,
     /// What training does with it.
     pub role: Role,
-    /// Whether it stays as it is all the same: see [`Params::freeze`].
+    /// Whether it is kept unchanged regardless of its role; see [`Params::freeze`].
     pub is_frozen: bool,
 }
 
 impl Entry {
-    /// Whether training moves it along its gradient.
+    /// Whether training updates it by its gradient.
     pub fn is_trainable(&self) -> bool {
         self.role == Role::Trainable && !self.is_frozen
     }
 }
 
-/// A handle to one entry of the [`Params`] that made it.
+/// A handle to one entry of the [`Params`] that created it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ParamId(pub(crate) usize);
 
 /// All parameters of a model in flat memory.
 ///
-/// A checkpoint is one pass over [`values`](Self::values); the layers hold only [`ParamId`]s. What trains,
-/// clips or averages takes them through the trait [`Parameters`] and passes over what is not trainable. Gradients take
-/// memory from the first time on that they are asked for: a model that only predicts has none.
+/// A checkpoint is one pass over [`values`](Self::values); the layers hold only [`ParamId`]s. Code that
+/// trains, clips or averages parameters accesses them through the trait [`Parameters`] and skips what is not
+/// trainable. Gradients are allocated on first use, so a model that only predicts has none.
 ///
 /// ```
 /// use autograd::{Params, Role};
@@ -61,18 +61,18 @@ pub struct ParamId(pub(crate) usize);
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     values: Vec<f32>,
-    /// As long as the values, once somebody has asked.
+    /// As long as the values, once requested.
     grads: OnceLock<Vec<f32>>,
     entries: Vec<Entry>,
 }
 
 impl Params {
-    /// No parameters.
+    /// Creates an empty set of parameters.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends an entry, filled with zeros.
+    /// Appends an entry filled with zeros.
     ///
     /// # Panics
     /// When the name is taken.
@@ -93,19 +93,19 @@ impl Params {
     /// The entry behind a handle.
     ///
     /// # Panics
-    /// When the handle is of other parameters, and there are fewer of these.
+    /// When the handle is from other parameters and out of range here.
     #[track_caller]
     pub fn entry(&self, id: ParamId) -> &Entry {
         let n_entries = self.entries.len();
         assert!(
             id.0 < n_entries,
-            "Params::entry: entry {} of {n_entries}; this ParamId was made by other Params",
+            "Params::entry: entry {} of {n_entries}; this ParamId belongs to other Params",
             id.0
         );
         &self.entries[id.0]
     }
 
-    /// All entries, in the order in which they were added.
+    /// All entries, in the order they were added.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -127,9 +127,9 @@ impl Params {
         self.zero_untrained(id.0);
     }
 
-    /// Freezes the part of the network under `path`, `0.body` say, or one parameter by its name: its weights
-    /// get no gradient and no step, and its running statistics stand still, which batch normalisation then
-    /// uses in training too, as in evaluation. [`thaw`](Self::thaw) takes it back.
+    /// Freezes the part of the network under `path` (for example `0.body`), or one parameter by its name. Its
+    /// weights get no gradient and no update, and its running statistics do not change: batch normalisation
+    /// uses them in training too, as in evaluation. [`thaw`](Self::thaw) undoes this.
     ///
     /// # Errors
     /// When there is nothing under this path.
@@ -137,7 +137,7 @@ impl Params {
         self.set_frozen(path, true)
     }
 
-    /// Lets the part of the network under `path` be as it was before it was [frozen](Self::freeze).
+    /// Restores the part of the network under `path` to what it was before it was [frozen](Self::freeze).
     ///
     /// # Errors
     /// When there is nothing under this path.
@@ -161,7 +161,7 @@ impl Params {
         Err(UnknownPath { path: path.into(), known: names.join(", ") })
     }
 
-    /// Nobody writes the gradient of what is not trainable: it is 0.
+    /// Zeroes the gradient of an entry that is not trainable, since backward does not write it.
     fn zero_untrained(&mut self, idx: usize) {
         if !self.entries[idx].is_trainable()
             && let Some(grads) = self.grads.get_mut()
@@ -176,14 +176,14 @@ impl Params {
         &self.values[self.entry(id).range.clone()]
     }
 
-    /// The values of one entry, to be written.
+    /// The values of one entry, for writing.
     #[track_caller]
     pub fn value_mut(&mut self, id: ParamId) -> &mut [f32] {
         let range = self.entry(id).range.clone();
         &mut self.values[range]
     }
 
-    /// The gradient of one entry, as the last backward pass left it.
+    /// The gradient of one entry, from the last backward pass.
     #[track_caller]
     pub fn grad(&self, id: ParamId) -> &[f32] {
         &self.grads()[self.entry(id).range.clone()]
@@ -194,12 +194,12 @@ impl Params {
         &self.values
     }
 
-    /// All values, to be written.
+    /// All values, for writing.
     pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
-    /// All gradients, in the order of [`values`](Self::values); 0 where an entry is not trainable.
+    /// All gradients, in the order of [`values`](Self::values); 0 for entries that are not trainable.
     pub fn grads(&self) -> &[f32] {
         self.grads.get_or_init(|| {
             let mut grads = Vec::new();
@@ -208,18 +208,18 @@ impl Params {
         })
     }
 
-    /// All gradients, to be written (clipping, an all-reduce).
+    /// All gradients, for writing (clipping, an all-reduce).
     pub fn grads_mut(&mut self) -> &mut [f32] {
         self.parts_mut().1
     }
 
-    /// Values and gradients of all entries together, for an update by hand.
+    /// Values and gradients of all entries together, for a manual update.
     pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
         let (values, grads, _) = self.parts_mut();
         (values, grads)
     }
 
-    /// The number of trainable numbers.
+    /// The number of trainable values.
     pub fn n_trainable(&self) -> usize {
         self.trainable_ranges().map(|range| range.len()).sum()
     }
@@ -262,7 +262,7 @@ impl Parameters for Params {
     }
 }
 
-/// A path under which there is no parameter.
+/// The error for a path with no parameters under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownPath {
     path: String,
@@ -271,7 +271,7 @@ pub struct UnknownPath {
 
 impl fmt::Display for UnknownPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no parameter under `{}`; there are {}", self.path, self.known)
+        write!(f, "there is no parameter under `{}`; the parameters are {}", self.path, self.known)
     }
 }
 

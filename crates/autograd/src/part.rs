@@ -1,8 +1,8 @@
-//! Parts of a step whose values are computed again in backward: less memory for more time.
+//! Parts of a step whose values are recomputed in backward: less memory for more time.
 //!
-//! A part is recorded on a tape of its own, which keeps what was recorded (the ops with their options, shapes, indices and
-//! random keys) but not what was computed: all parts of a step use the same buffers, one after the other. Backward
-//! runs the ops of a part once more in their order, which gives the same bits, and then its reverse loop.
+//! A part is recorded on its own tape, which keeps what was recorded (the ops with their options, shapes,
+//! indices and random keys) but not what was computed: all parts of a step use the same buffers in turn.
+//! Backward runs the ops of a part again in order, which gives the same bits, and then its reverse loop.
 
 use std::mem;
 
@@ -13,10 +13,10 @@ use crate::op::{Commit, Grads, Saved};
 use crate::params::Params;
 use crate::tape::{Record, Slot, Storage, Tape, Var};
 
-/// The parts of a step, in the order in which they are recorded, and the memory that they share.
+/// The parts of a step, in the order they are recorded, and the memory that they share.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
-    /// Those of the step before are used again. One that is running is not here.
+    /// Those of the previous step are reused. The one that is running is not in the list.
     list: Vec<Option<Box<Part>>>,
     n_used: usize,
     memory: Memory,
@@ -33,26 +33,26 @@ struct Memory {
 #[derive(Debug, Default)]
 struct Part {
     tape: Tape,
-    /// What it reads, as the part knows it.
+    /// The inputs, as `Var`s of the part.
     vars: Vec<Var>,
-    /// The nodes outside that it reads, and the leaves that stand for them.
+    /// The outer nodes that it reads, and the leaves that stand for them.
     leaves: Vec<(usize, usize)>,
     output: Option<Var>,
-    /// Leaves of its own, and their values, which nothing computes again.
+    /// Its own leaves and their values, which cannot be recomputed.
     own_leaves: Vec<(usize, Vec<f32>)>,
     n_own_leaves: usize,
-    /// What its statistics staged, one op after the other.
+    /// The running statistics that its ops staged, one op after another.
     staged: Vec<Saved>,
     search: Search,
 }
 
 impl Parts {
-    /// Forgets the step before.
+    /// Discards the previous step.
     pub(crate) fn begin(&mut self) {
         self.n_used = 0;
     }
 
-    /// Lends a part with the memory to run in.
+    /// Takes out a part together with the memory to run it in.
     fn lend(&mut self, idx: usize) -> Box<Part> {
         let mut part = self.list[idx].take().unwrap_or_default();
         self.memory.exchange_with(&mut part.tape);
@@ -60,7 +60,7 @@ impl Parts {
         part
     }
 
-    /// Takes a part back; its values are lost.
+    /// Puts a part back; its values are lost.
     fn take_back(&mut self, idx: usize, mut part: Box<Part>) {
         part.tape.reclaim_values();
         self.memory.exchange_with(&mut part.tape);
@@ -77,13 +77,14 @@ impl Memory {
 }
 
 impl Graph<'_> {
-    /// Records a part of the step whose values are not kept: [`backward`](Self::backward) computes them again. Only what
-    /// the part reads and what it gives back stays in memory; the numbers are the same, bit by bit, and so are dropout's
-    /// draws; running statistics move once. Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016;
-    /// `torch.utils.checkpoint`.
+    /// Records a part of the step whose values are not kept: [`backward`](Self::backward) recomputes them.
+    /// Only the part's inputs and its output stay in memory. The results are the same bit for bit, including
+    /// dropout's random draws, and running statistics are updated once. Chen et al., "Training Deep Nets with
+    /// Sublinear Memory Cost", 2016; `torch.utils.checkpoint`.
     ///
-    /// `part` gets the inputs as it may use them, and may use no other [`Var`] of this graph; parameters it takes from the
-    /// graph that it gets. Its own values are void when it is through.
+    /// `part` is called with a graph of its own and with `Var`s for the inputs. It must not use any other
+    /// [`Var`] of this graph, and must get parameters from the graph it is given. Its own values are invalid
+    /// once it returns.
     ///
     /// ```
     /// use autograd::{Mode, Params, Role, Tape};
@@ -99,7 +100,7 @@ impl Graph<'_> {
     /// ```
     ///
     /// # Panics
-    /// When `part` uses or gives back a `Var` of another graph than its own.
+    /// When `part` uses or returns a `Var` of another graph than its own.
     #[track_caller]
     pub fn recompute(&self, inputs: &[Var], part: impl FnOnce(&Graph<'_>, &[Var]) -> Var) -> Var {
         let (idx, mut lent) = {
@@ -114,6 +115,7 @@ impl Graph<'_> {
         let Part { tape, vars, leaves, .. } = &mut *lent;
         tape.begin_part(self.tape);
         let g = Graph::part(tape, Borrowed::Shared(self.params()), self);
+        self.exchange_draws(&g);
         vars.clear();
         leaves.clear();
         for &input in inputs {
@@ -130,8 +132,8 @@ impl Graph<'_> {
         var
     }
 
-    /// The leaf of a part that stands for a value outside of it. One storage has one leaf, so that gradients are added in
-    /// the same order as without the part.
+    /// Returns the leaf of a part that stands for a value outside it. Each storage has one leaf, so that
+    /// gradients are added in the same order as without the part.
     fn input_of_part(&self, part: &Graph<'_>, input: Var, leaves: &mut Vec<(usize, usize)>) -> Var {
         let slot = self.slot("recompute", input);
         let Storage::Node(outside) = slot.storage else { return part.view(slot) };
@@ -153,7 +155,7 @@ impl Graph<'_> {
         self.tape.values.set(leaf, buffer);
     }
 
-    /// The node that has a part's output.
+    /// Appends the node that holds a part's output.
     fn push_part(&self, idx: usize, output: Slot, values: &[f32]) -> Var {
         let mut recording = self.tape.recording.borrow_mut();
         let storage = Storage::Node(recording.slots.len());
@@ -165,7 +167,7 @@ impl Graph<'_> {
         var
     }
 
-    /// Runs the ops of a part once more, with its leaves as the values outside say.
+    /// Runs the ops of a part again, with its leaves set to the values outside.
     fn replay(&self, outside: &Tape, leaves: &[(usize, usize)], own_leaves: &[(usize, Vec<f32>)]) {
         for &(node, leaf) in leaves {
             self.set_leaf(leaf, outside.values.get(node));
@@ -184,7 +186,7 @@ impl Graph<'_> {
         }
     }
 
-    /// The output of a part within a part, once more.
+    /// Recomputes the output of a part within a part.
     fn replay_within(&self, node: usize, idx: usize) {
         let mut lent = self.tape.parts.borrow_mut().lend(idx);
         let Part { tape, leaves, own_leaves, n_own_leaves, output, .. } = &mut *lent;
@@ -195,8 +197,8 @@ impl Graph<'_> {
         self.tape.parts.borrow_mut().take_back(idx, lent);
     }
 
-    /// Backward of a part: its forward once more, then its reverse loop. The gradients of what it reads are lent to it, so
-    /// that it adds to them as if its ops were recorded outside.
+    /// Runs backward of a part: its forward again, then its reverse loop. The gradients of its inputs are
+    /// lent to it, so that it adds to them as if its ops were recorded outside.
     pub(crate) fn backward_of_part(&mut self, dy: &[f32], idx: usize) {
         let mut lent = self.tape.parts.get_mut().lend(idx);
         let mode = self.mode();
@@ -236,7 +238,7 @@ impl Graph<'_> {
     }
 }
 
-/// Exchanges the gradients of leaves with those outside for which they stand.
+/// Swaps the gradients of leaves with those of the outer nodes they stand for.
 fn lend_gradients(outside: &mut Tape, part: &mut Tape, leaves: &[(usize, usize)]) {
     for &(node, leaf) in leaves {
         outside.grads.exchange(node, &mut part.grads, leaf);
@@ -244,8 +246,8 @@ fn lend_gradients(outside: &mut Tape, part: &mut Tape, leaves: &[(usize, usize)]
 }
 
 impl Part {
-    /// Keeps what backward's run cannot compute: the values of the part's own leaves; and what its statistics staged, which
-    /// that run leaves as it is.
+    /// Keeps the values of the part's own leaves, which backward cannot recompute, and its staged statistics,
+    /// which backward does not change.
     fn keep(&mut self) {
         let recording = self.tape.recording.get_mut();
         self.n_own_leaves = 0;
@@ -268,7 +270,7 @@ impl Part {
     }
 }
 
-/// The next place in a list that is kept from step to step.
+/// Returns the next place in a list that is kept from step to step.
 fn place<'l, T: Default>(list: &'l mut Vec<T>, n: &mut usize) -> &'l mut T {
     if *n == list.len() {
         list.push(T::default());
@@ -278,7 +280,7 @@ fn place<'l, T: Default>(list: &'l mut Vec<T>, n: &mut usize) -> &'l mut T {
 }
 
 impl Tape {
-    /// Moves all staged statistics into the parameters, in the order in which they were recorded.
+    /// Moves all staged statistics into the parameters, in the order they were recorded.
     pub(crate) fn commit(&mut self, params: &mut Params) {
         self.commit_staged(params, None);
     }

@@ -1,4 +1,4 @@
-//! The tape: the nodes of a step in the order of their creation, and the buffers behind them.
+//! The tape: the nodes of a step in the order they were created, and their buffers.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -19,16 +19,16 @@ use crate::values::Values;
 
 /// A value of the running step: an index into the tape, free to copy.
 ///
-/// A `Var` is good for the step it was recorded in, on the tape that recorded it; using it
-/// elsewhere panics with a sentence that says so.
+/// A `Var` is valid only in the step it was recorded in, on the tape that recorded it; using it elsewhere
+/// panics with a message that says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {
     pub(crate) node: usize,
     pub(crate) origin: Origin,
 }
 
-/// Integers of the running step under a shape, made by [`Graph::indices`] or [`Graph::tokens`]: class labels, row
-/// numbers, the tokens of sentences.
+/// Integers of the running step with a shape, made by [`Graph::indices`] or [`Graph::tokens`]: class labels,
+/// row numbers, the tokens of sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indices {
     pub(crate) start: usize,
@@ -44,14 +44,14 @@ impl Indices {
     }
 }
 
-/// Which step of which tape something was recorded in.
+/// The tape and step in which something was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     tape: u64,
     generation: u64,
 }
 
-/// Where a node's value and gradient lie.
+/// Where a node's value and gradient are stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Storage {
     /// In the flat vectors of [`Params`].
@@ -60,55 +60,57 @@ pub(crate) enum Storage {
     Node(usize),
 }
 
-/// What is known of a node without its op.
+/// What is known about a node without its op.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     pub(crate) storage: Storage,
     pub(crate) shape: Shape,
     pub(crate) needs_grad: bool,
-    /// Whether the first axis runs over the images of the batch, and how many of them are here; there may be several rows
-    /// for each. A value without images is the same wherever a part of the batch is.
+    /// Whether the first axis runs over the images of the batch, and how many of them are in this process;
+    /// there may be several rows for each. A value without images is the same in every process.
     pub(crate) n_images: Option<usize>,
 }
 
 /// How a node was made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Record {
-    /// False for leaves and views: backward passes over them.
+    /// False for leaves and views: backward skips them.
     pub(crate) is_op: bool,
     pub(crate) inputs: (usize, usize),
     pub(crate) indices: (usize, usize),
     pub(crate) key: u64,
-    /// Whether the op ran as in training.
+    /// Whether the op ran in training mode.
     pub(crate) training: bool,
-    /// The part of the step of which this is the output.
+    /// The part of the step that this is the output of.
     pub(crate) part: Option<usize>,
     /// Whether an op's gradient is kept after its backward.
     pub(crate) retains_grad: bool,
 }
 
-/// The memory of a training loop: it records one step after the other into the same buffers.
+/// The memory of a training loop: it records one step after another into the same buffers.
 ///
-/// A step is recorded through the [`Graph`] that [`begin`](Self::begin) returns. Node `k` of a step
-/// takes the buffers (and, where it is of the same type, the boxed op) of node `k` of the step before, so a
-/// steady step allocates nothing.
+/// A step is recorded through the [`Graph`] that [`begin`](Self::begin) returns. Node `k` of a step reuses
+/// the buffers of node `k` of the previous step (and the boxed op, if it has the same type), so a steady step
+/// allocates nothing.
 #[derive(Debug)]
 pub struct Tape {
-    // Both grow while the graph is shared. No borrow of `recording` is held while a user's code runs.
+    // Both grow while the graph is shared. No borrow of `recording` is held while user code runs.
     pub(crate) values: Values,
     pub(crate) recording: RefCell<Recording>,
-    /// How sums over a batch are joined with those of other processes.
+    /// How often random numbers were drawn under each path, by the hash of the path.
+    pub(crate) draws: RefCell<Vec<(u64, u64)>>,
+    /// How sums over a batch are combined with those of other processes.
     pub(crate) exchange: Option<Arc<dyn Exchange>>,
-    /// Parts of the step that are computed again in backward.
+    /// Parts of the step that are recomputed in backward.
     pub(crate) parts: RefCell<Parts>,
-    /// The layers that run in evaluation mode.
+    /// The layers to run in evaluation mode.
     evaluated: Arc<Vec<Evaluated>>,
     pub(crate) grads: Gradients,
-    /// Which gradients of parameters hold something of this backward pass.
+    /// Which parameter gradients this backward pass has written.
     pub(crate) param_written: Vec<bool>,
 }
 
-/// A layer that runs in evaluation mode, and whether the step has it.
+/// A layer to run in evaluation mode, and whether the step contains it.
 #[derive(Debug)]
 struct Evaluated {
     path: String,
@@ -127,12 +129,12 @@ pub(crate) struct Recording {
     origin: Origin,
     pub(crate) slots: Vec<Slot>,
     pub(crate) records: Vec<Record>,
-    /// The inputs of all nodes, one node after the other.
+    /// The inputs of all nodes, one node after another.
     pub(crate) inputs: Vec<Slot>,
     pub(crate) indices: Vec<u32>,
     /// The shapes of the inputs of the op that is being recorded.
     pub(crate) shapes: Vec<Shape>,
-    /// The layers that are being run, as `block.0.conv`.
+    /// The path of the layer that is running, such as `block.0.conv`.
     pub(crate) path: String,
     // By node, kept from step to step:
     pub(crate) ops: Vec<Option<Box<dyn Op>>>,
@@ -148,7 +150,7 @@ impl Default for Tape {
 }
 
 impl Tape {
-    /// An empty tape.
+    /// Creates an empty tape.
     pub fn new() -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let recording = Recording {
@@ -166,6 +168,7 @@ impl Tape {
         Self {
             values: Values::default(),
             recording: RefCell::new(recording),
+            draws: RefCell::default(),
             exchange: None,
             parts: RefCell::default(),
             evaluated: Arc::default(),
@@ -174,24 +177,25 @@ impl Tape {
         }
     }
 
-    /// The tape of one of several processes, each of which runs every step on its own part of the batch:
-    /// [`Shards::part`](tensor::parallel::Shards::part) says which. Parameters, and what is summed over the batch (their
-    /// gradients, losses, statistics), are the same in all of them, and the same as in one process, bit by bit. Steps
-    /// are told the size of the whole batch by [`Mode::of_images`].
+    /// Makes this the tape of one of several processes, each of which runs every step on its own part of the
+    /// batch, given by [`Shards::part`](tensor::parallel::Shards::part). Parameters and sums over the batch
+    /// (their gradients, losses, statistics) are the same in all processes, and bit for bit the same as in a
+    /// single process. [`Mode::of_images`] gives each step the size of the whole batch.
     pub fn exchange(self, exchange: Arc<dyn Exchange>) -> Self {
         Self { exchange: Some(exchange), ..self }
     }
 
-    /// Starts a step. While the returned graph lives it borrows the parameters, so no weight can
-    /// change under it; [`Var`]s of the step before are void from here on.
+    /// Starts a step. The returned graph borrows the parameters, so no weight can change while it lives.
+    /// [`Var`]s of the previous step become invalid.
     pub fn begin<'a>(&'a mut self, params: &'a mut Params, mode: Mode) -> Graph<'a> {
         self.forget();
         self.evaluated.iter().for_each(|layer| layer.was_run.store(false, Ordering::Relaxed));
         Graph::new(self, Borrowed::Mutable(params), mode)
     }
 
-    /// Starts a step in evaluation mode that only reads the parameters: several threads may predict with the same
-    /// ones at once, each with a tape of its own, and gradients take no memory.
+    /// Starts a step in evaluation mode that only reads the parameters. Several threads can predict with the
+    /// same parameters at once, each with its own tape, and gradients take no memory. It must not be the tape
+    /// of one of several processes, whose steps need [`Mode::of_images`].
     ///
     /// ```
     /// use autograd::{Params, Role, Tape};
@@ -222,10 +226,11 @@ impl Tape {
         self.recording.get_mut().path.push_str(&outer.recording.borrow().path);
     }
 
-    /// Forgets the step before, but not its memory.
+    /// Discards the previous step but keeps its memory.
     fn forget(&mut self) {
         self.reclaim_values();
         self.parts.get_mut().begin();
+        self.draws.get_mut().clear();
         let recording = self.recording.get_mut();
         recording.origin.generation += 1;
         recording.slots.clear();
@@ -235,7 +240,7 @@ impl Tape {
         recording.path.clear();
     }
 
-    /// Takes the memory of all values back.
+    /// Takes back the memory of all values.
     pub(crate) fn reclaim_values(&mut self) {
         for (node, buffer) in self.recording.get_mut().buffers.iter_mut().enumerate() {
             if let Some(values) = self.values.take(node) {
@@ -244,11 +249,12 @@ impl Tape {
         }
     }
 
-    /// Runs the layers under a path, `0.body` say, in evaluation mode from the next step on, while the others train:
-    /// dropout drops nothing there, and batch normalisation uses its running statistics and leaves them as they are.
-    /// Weights train as ever; [`Params::freeze`] stops those. `module.eval()` of a part in PyTorch.
+    /// Runs the layers under a path, for example `0.body`, in evaluation mode from the next step on, while
+    /// the others train: dropout drops nothing there, and batch normalisation uses its running statistics
+    /// without updating them. Weights still train; [`Params::freeze`] stops that. In PyTorch, `module.eval()`
+    /// on a submodule.
     ///
-    /// A path that no layer of a training step has is an error of that step.
+    /// The path is that of a layer: [`Graph::backward`] panics if a training step has none with it.
     ///
     /// ```
     /// use autograd::{Mode, Params, Tape};
@@ -265,13 +271,14 @@ impl Tape {
         self.evaluated = self.evaluated.iter().cloned().chain([added]).collect::<Vec<_>>().into();
     }
 
-    /// Takes [`eval_under`](Self::eval_under) of this path back.
+    /// Undoes [`eval_under`](Self::eval_under) for this path.
     pub fn train_under(&mut self, path: &str) {
         let others = self.evaluated.iter().filter(|layer| layer.path != path);
         self.evaluated = others.cloned().collect::<Vec<_>>().into();
     }
 
-    /// Makes the path longer by a layer; gives back the length that it had, and whether the layer is to be evaluated.
+    /// Appends a layer to the path; returns the previous length, and whether the layer runs in evaluation
+    /// mode.
     pub(crate) fn enter(&self, layer: &str) -> (usize, bool) {
         let mut recording = self.recording.borrow_mut();
         let len = recording.enter(layer);
@@ -282,14 +289,29 @@ impl Tape {
         (len, evaluated.is_some())
     }
 
-    /// A layer that was to be evaluated, but that the step does not have.
+    /// Whether the layer with this name within the running one has a path given to
+    /// [`eval_under`](Self::eval_under).
+    pub(crate) fn is_evaluated(&self, layer: &str) -> bool {
+        if self.evaluated.is_empty() {
+            return false;
+        }
+        let recording = self.recording.borrow();
+        let running = recording.path.as_str();
+        self.evaluated.iter().any(|evaluated| {
+            let rest = evaluated.path.strip_prefix(running);
+            let rest = if running.is_empty() { rest } else { rest.and_then(|rest| rest.strip_prefix('.')) };
+            rest == Some(layer)
+        })
+    }
+
+    /// A layer that was to run in evaluation mode but that the step does not contain.
     pub(crate) fn not_run(&self) -> Option<&str> {
         let missing = self.evaluated.iter().find(|layer| !layer.was_run.load(Ordering::Relaxed));
         missing.map(|layer| layer.path.as_str())
     }
 
-    /// A whole step: records what `record` says and runs backward from the loss that it returns, unless the
-    /// mode is [without gradients](Mode::with_grad). Gives back the loss; the gradients lie in the parameters.
+    /// Runs a whole step: records with `record` and runs backward from the loss that it returns, unless the
+    /// mode is [without gradients](Mode::with_grad). Returns the loss; the gradients are in the parameters.
     ///
     /// ```
     /// use autograd::{Mode, Params, Role, Tape};
@@ -305,7 +327,7 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// As [`Graph::backward`], and when the loss has not exactly one element.
+    /// As [`Graph::backward`], and when the loss does not have exactly one element.
     #[track_caller]
     pub fn step(&mut self, params: &mut Params, mode: Mode, record: impl FnOnce(&Graph<'_>) -> Var) -> f32 {
         let mut g = self.begin(params, mode);
@@ -318,7 +340,7 @@ impl Tape {
 }
 
 impl Recording {
-    /// Appends a node and makes sure that its buffers exist.
+    /// Appends a node and ensures that its buffers exist.
     pub(crate) fn push(&mut self, slot: Slot, record: Record) -> Var {
         let node = self.slots.len();
         self.slots.push(slot);
@@ -327,7 +349,7 @@ impl Recording {
         Var { node, origin: self.origin }
     }
 
-    /// Makes sure that every node has its buffers.
+    /// Ensures that every node has its buffers.
     pub(crate) fn make_room(&mut self) {
         let n_nodes = self.slots.len();
         while self.ops.len() < n_nodes {
@@ -350,7 +372,7 @@ impl Recording {
     /// Appends a node that `op` computes.
     ///
     /// # Panics
-    /// When the op refuses the shapes of its inputs, or a `Var` is not of this step.
+    /// When the op refuses the shapes of its inputs, or a `Var` is not from this step.
     #[track_caller]
     pub(crate) fn push_op<O: Op>(
         &mut self,
@@ -365,7 +387,7 @@ impl Recording {
         var
     }
 
-    /// All of `push_op` but the keeping of the op: compiled once, not for every op.
+    /// The part of `push_op` that does not depend on the op's type: compiled once, not for every op.
     #[track_caller]
     fn push_node(
         &mut self,
@@ -397,8 +419,8 @@ impl Recording {
             Images::Mixed => {
                 assert!(
                     !batch.is_in_parts(),
-                    "{}{}: this looks across the images of a batch, of which only a part is here; \
-                     keep the images on the first axis",
+                    "{}{}: this combines several images of a batch, but only a part of the batch is in this \
+                     process; keep the images on the first axis",
                     op.name(),
                     self.at()
                 );
@@ -418,13 +440,13 @@ impl Recording {
         self.push(Slot { storage, shape, needs_grad, n_images }, record)
     }
 
-    /// The multiply-adds of the op that was pushed last, as `node`.
+    /// The multiply-adds of the op that was just pushed as `node`.
     pub(crate) fn multiply_adds(&self, node: usize) -> u64 {
         let op = self.ops[node].as_deref().expect("an op was just recorded");
         op.multiply_adds(&self.shapes, self.slots[node].shape)
     }
 
-    /// Keeps integers of this shape for ops of this step, which `fill` writes.
+    /// Stores integers of this shape, written by `fill`, for ops of this step.
     pub(crate) fn push_indices(&mut self, shape: Shape, fill: impl FnOnce(&mut [u32])) -> Indices {
         let (start, end) = (self.indices.len(), self.indices.len() + shape.numel());
         self.indices.resize(end, 0);
@@ -432,7 +454,7 @@ impl Recording {
         Indices { start, end, shape, origin: self.origin }
     }
 
-    /// What is known of `var`, once it is sure that it is of this step.
+    /// Returns the slot of `var` after checking that it is from this step.
     #[track_caller]
     pub(crate) fn slot(&self, op: &str, var: Var) -> Slot {
         self.check(op, "Var", var.origin);
@@ -455,12 +477,13 @@ impl Recording {
         );
         assert!(
             origin.generation == self.origin.generation,
-            "{op}{}: this {what} is of an earlier step; it lives until the next Tape::begin, so record it again",
+            "{op}{}: this {what} belongs to an earlier step; it is valid until the next Tape::begin, so \
+             record it again",
             self.at()
         );
     }
 
-    /// Makes the path longer by a layer; gives back the length that it had.
+    /// Appends a layer to the path; returns the previous length.
     pub(crate) fn enter(&mut self, layer: &str) -> usize {
         let len = self.path.len();
         if len > 0 {
@@ -470,13 +493,14 @@ impl Recording {
         len
     }
 
-    /// ` at layer "path"`, for messages; empty outside of any layer.
+    /// ` at layer "path"`, for messages; empty outside any layer.
     pub(crate) fn at(&self) -> String {
         if self.path.is_empty() { String::new() } else { format!(" at layer {:?}", self.path) }
     }
 }
 
-/// Puts an op into the box of the step before when that holds one of the same type, so that recording does not allocate.
+/// Puts an op into the previous step's box if that holds an op of the same type, so that recording does not
+/// allocate.
 fn put<O: Op>(place: &mut Option<Box<dyn Op>>, op: O) {
     let kept = place.as_deref_mut().and_then(|kept| (kept as &mut dyn Any).downcast_mut());
     match kept {

@@ -1,12 +1,13 @@
-//! The values of a step's nodes: each is written once and can be lent from then on, while more are written.
+//! The values of a step's nodes: each is written once and can be borrowed from then on, while more are
+//! written.
 
 use std::cell::OnceCell;
 
-/// Vectors by node. Those that are written stay where they are until [`take`](Self::take), so a
-/// `&[f32]` of one node outlives the recording of the next.
+/// Vectors by node. Once written, a vector does not move until [`take`](Self::take), so a `&[f32]` of one
+/// node stays valid while the next is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
-    /// Chunk `c` holds `FIRST_LEN << c` nodes, so that none has to move when there are more.
+    /// Chunk `c` holds `FIRST_LEN << c` nodes, so that none has to move when more are added.
     chunks: [OnceCell<Chunk>; 32],
 }
 
@@ -15,7 +16,7 @@ type Chunk = Box<[OnceCell<Vec<f32>>]>;
 const FIRST_LEN: usize = 32;
 
 impl Values {
-    /// The values of a node; empty when it has none of its own.
+    /// The values of a node; empty if they are stored elsewhere.
     pub(crate) fn get(&self, node: usize) -> &[f32] {
         let (chunk_idx, idx) = place(node);
         self.chunks[chunk_idx].get().and_then(|chunk| chunk[idx].get()).map_or(&[], Vec::as_slice)
@@ -29,14 +30,14 @@ impl Values {
         chunk[idx].set(values).expect("a node is written once in a step");
     }
 
-    /// Takes the memory of a node back, to be written anew.
+    /// Takes back the memory of a node for reuse.
     pub(crate) fn take(&mut self, node: usize) -> Option<Vec<f32>> {
         let (chunk_idx, idx) = place(node);
         self.chunks[chunk_idx].get_mut()?[idx].take()
     }
 }
 
-/// The chunk of a node, and its place there.
+/// The chunk of a node, and its index in the chunk.
 fn place(node: usize) -> (usize, usize) {
     let n = node + FIRST_LEN;
     let chunk_idx = (n.ilog2() - FIRST_LEN.ilog2()) as usize;

@@ -314,7 +314,7 @@ fn sequences_of_nothing() {
     let lstm = |g: &Graph<'_>, v: &[Var]| g.lstm(v[0], v[1], None, None, RecurrentOptions::default());
     on(&[&[0, 4, 12], &[12, 3]], lstm).gives_nothing(&[0, 6, 3]);
     on(&[&[2, 4, 0], &[0, 0]], lstm).gives_nothing(&[2, 6, 0]);
-    on(&[&[2, 0, 12], &[12, 3]], lstm).panics("sequences without a step");
+    on(&[&[2, 0, 12], &[12, 3]], lstm).panics("the sequences have no steps");
 }
 
 #[test]
@@ -337,6 +337,7 @@ fn losses_of_nothing() {
         // One class is certain; none cannot be right.
         on(&[&[2, 1]], cross_entropy(&[0, 0], reduction)).gives(&[], 0.0);
         on(&[&[1, 0]], cross_entropy(&[0], reduction)).panics("the label 0 of row 0 is out of range");
+        on(&[&[2, 0], &[2, 0]], |g, v| g.cross_entropy_with(v[0], v[1], reduction)).gives(&[], 0.0);
     }
 }
 
@@ -367,7 +368,7 @@ fn options_that_overflow() {
     conv(|options| options.dilation = [0, 1]).panics("must be at least 1");
     conv(|options| options.stride = [1, 0]).panics("must be at least 1");
     conv(|options| options.stride = [usize::MAX, usize::MAX]).gives(&[1, 1, 1, 1], 9.0);
-    conv(|options| options.groups = 0).panics("with groups = 0 takes 0");
+    conv(|options| options.groups = 0).panics("with groups = 0 expects 0");
     conv(|options| options.groups = usize::MAX).panics("has 1 channels");
 
     type Pool = fn(&Graph<'_>, Var, Pool2dOptions) -> Var;
@@ -417,7 +418,7 @@ fn images_and_sequences_of_nothing_and_without_bounds() {
     on(&[&[1, 3, 3, 1]], |g, v| g.adaptive_max_pool2d(v[0], [usize::MAX, 1])).panics("is too large");
     on(&[&[1, 3, 3, 1]], |g, v| g.interpolate(v[0], ResizeTo::Size([usize::MAX, 2]), Interpolation::Nearest))
         .panics("more elements than memory can address");
-    on(&[&[1, 3, 3, 4]], |g, v| g.pixel_shuffle(v[0], usize::MAX)).panics("do not divide");
+    on(&[&[1, 3, 3, 4]], |g, v| g.pixel_shuffle(v[0], usize::MAX)).panics("are not divisible");
     on(&[&[1, 3, 3, 1], &[1, 1, 3, 3]], |g, v| {
         let options = ConvTranspose2dOptions { stride: [usize::MAX, 1], ..Default::default() };
         g.conv_transpose2d(v[0], v[1], None, options)

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{exact, input};
 
-/// The bins of the reliability curve, as Guo et al. have them.
+/// The bins of the reliability curve, as in Guo et al.
 const N_BINS: usize = 15;
 
-/// How good a network is on a set of images.
+/// Loss and accuracy on a set of images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
     /// Mean cross-entropy per image.
@@ -23,18 +23,18 @@ pub struct Score {
     pub accuracy: f64,
 }
 
-/// How a network did on a set of images.
+/// The evaluation of a network on a set of images.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     n_classes: usize,
     /// Sum of the images' losses.
     loss: f64,
-    /// How many images of class `row` were classified as class `column`.
+    /// The number of images of class `row` classified as class `column`.
     confusion: ConfusionMatrix,
-    /// Of those with a finite answer.
+    /// Counts only images with finite outputs.
     top5: TopK,
     calibration: Calibration,
-    /// By class, how many images got an answer with NaN or infinity in it, and are in no column.
+    /// By class, the number of images with NaN or infinity in the output; they are in no column.
     non_finite: Vec<u64>,
 }
 
@@ -50,11 +50,12 @@ impl Evaluation {
         loader: &mut Loader<'_>,
         n_classes: usize,
     ) -> Result<Self> {
-        Self::run_in_parts(net, params, tape, loader, n_classes, &|own, _| own.to_vec())
+        let mode = |n_images| Mode::eval().of_images(n_images);
+        Self::run_in_parts(net, params, tape, loader, n_classes, &mode, &|own, _| own.to_vec())
     }
 
-    /// The same where `loader` reads a part of each batch: `whole(logits, n_images)` makes of this part's logits those of
-    /// the whole batch.
+    /// The same if `loader` reads a part of each batch: `mode(n_images)` is the mode for the whole batch, and
+    /// `whole(logits, n_images)` turns this part's logits into those of the whole.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -64,13 +65,14 @@ impl Evaluation {
         tape: &mut Tape,
         loader: &mut Loader<'_>,
         n_classes: usize,
+        mode: &dyn Fn(usize) -> Mode,
         whole: &dyn Fn(&[f32], usize) -> Vec<f32>,
     ) -> Result<Self> {
         let mut evaluation = Self::empty(n_classes);
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
             let n_images = batch.whole_indices().len();
-            let g = tape.begin(params, Mode::eval().of_images(n_images));
+            let g = tape.begin(params, mode(n_images));
             let logits = net.forward(&g, input(&g, &batch));
             let logits = whole(g.value(logits), n_images);
             for (logits, &label) in logits.chunks_exact(n_classes).zip(batch.whole_labels()) {
@@ -80,7 +82,7 @@ impl Evaluation {
         Ok(evaluation)
     }
 
-    /// The same of answers that are there: `n_classes` logits for each label.
+    /// The evaluation of given outputs: `n_classes` logits for each label.
     pub fn of(logits: &[f32], labels: impl IntoIterator<Item = u32>, n_classes: usize) -> Self {
         let mut evaluation = Self::empty(n_classes);
         for (logits, label) in logits.chunks_exact(n_classes).zip(labels) {
@@ -106,7 +108,7 @@ impl Evaluation {
             self.confusion.count(label, argmax(logits));
             let labels = [label as u32];
             self.top5.update(logits, &labels).expect("the logits are finite");
-            // The rounding of the last sum may leave one a hair above 1.
+            // Rounding of the last sum may leave a value slightly above 1.
             let probabilities: Vec<f32> = softmax(logits).into_iter().map(|p| p.min(1.0) as f32).collect();
             self.calibration.update(&probabilities, &labels).expect("probabilities lie from 0 to 1");
         } else {
@@ -114,25 +116,25 @@ impl Evaluation {
         }
     }
 
-    /// How many images there were.
+    /// The number of images.
     fn n_images(&self) -> u64 {
         (0..self.n_classes).flat_map(|class| self.row(class)).chain(&self.non_finite).sum()
     }
 
-    /// How many images got an answer with NaN or infinity in it. They count as wrong.
+    /// The number of images with NaN or infinity in the output. They count as wrong.
     pub fn n_non_finite(&self) -> u64 {
         self.non_finite.iter().sum()
     }
 
-    /// Whether the network answered with numbers.
+    /// Checks that all outputs are finite.
     ///
     /// # Errors
-    /// When an answer has NaN or infinity in it; says for how many images.
+    /// When an output has NaN or infinity; reports the number of images.
     pub fn check_finite(&self) -> Result<()> {
         let (n_non_finite, n_images) = (self.n_non_finite(), self.n_images());
         ensure!(
             n_non_finite == 0,
-            "the network's answer is NaN or infinite for {n_non_finite} of {n_images} images"
+            "the network's output is NaN or infinite for {n_non_finite} of {n_images} images"
         );
         Ok(())
     }
@@ -144,41 +146,41 @@ impl Evaluation {
         Score { loss: self.loss / n_images, accuracy: 100.0 * n_right as f64 / n_images }
     }
 
-    /// How many images of a class were classified as each class; those without a finite answer as none.
+    /// The number of images of a class classified as each class; those without a finite output are in none.
     pub fn row(&self, class: usize) -> &[u64] {
         self.confusion.row(class)
     }
 
-    /// How many percent of the images have their class among the five of the largest probabilities. Answers with NaN or
-    /// infinity count as wrong.
+    /// The percentage of the images with their class among the five largest probabilities. Outputs with NaN
+    /// or infinity count as wrong.
     pub fn top5(&self) -> f64 {
         let n_finite = (self.n_images() - self.n_non_finite()) as f64;
         100.0 * self.top5.value().unwrap_or(0.0) * n_finite / self.n_images().max(1) as f64
     }
 
-    /// Precision, recall and F1 of a class, without the answers that are NaN or infinite.
+    /// Precision, recall and F1 of a class, without outputs that are NaN or infinite.
     pub fn class_scores(&self, class: usize) -> ClassScores {
         self.confusion.class(class)
     }
 
-    /// Whether the network is right as often as it is sure, in 15 bins; without the answers that are NaN or infinite.
+    /// Accuracy against confidence in 15 bins, without outputs that are NaN or infinite.
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
     }
 
-    /// The accuracy on the images of one class in percent; 0 where there are none.
+    /// The accuracy on the images of one class in percent; 0 if there are none.
     pub fn class_accuracy(&self, class: usize) -> f64 {
         let n_images = self.row(class).iter().sum::<u64>() + self.non_finite[class];
         100.0 * self.row(class)[class] as f64 / n_images.max(1) as f64
     }
 }
 
-/// Whether none of these logits is NaN or infinite.
+/// Whether all logits are finite.
 pub fn are_finite(logits: &[f32]) -> bool {
     logits.iter().all(|z| z.is_finite())
 }
 
-/// The probabilities of these logits, in f64.
+/// The probabilities for these logits, in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let max = max(logits);
     let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - max).exp()).collect();
@@ -195,7 +197,7 @@ fn max(logits: &[f32]) -> f64 {
     f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
-/// The index of the largest, the first of equals.
+/// The index of the largest, the first if there are several.
 fn argmax(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
@@ -215,7 +217,7 @@ mod tests {
         assert_eq!(evaluation.class_accuracy(0), 50.0);
         assert_eq!((evaluation.class_scores(1).precision, evaluation.class_scores(0).recall), (0.5, 0.5));
         assert_eq!(evaluation.top5(), 100.0);
-        // One sure to ½ and right, two to 1 / (1 + e⁻³) and one of them right.
+        // One right with confidence ½, and two with confidence 1 / (1 + e⁻³), one of them right.
         let sure = 1.0 / (1.0 + (-3f64).exp());
         let expected = (0.5 + (2.0 * sure - 1.0)) / 3.0;
         assert!((evaluation.calibration().value().unwrap() - expected).abs() < 1e-6);
@@ -240,7 +242,7 @@ mod tests {
             assert_eq!((evaluation.score().accuracy, evaluation.class_accuracy(1)), (25.0, 100.0 / 3.0));
             assert!(!evaluation.score().loss.is_finite(), "{logits:?}");
             let error = evaluation.check_finite().unwrap_err().to_string();
-            assert_eq!(error, "the network's answer is NaN or infinite for 3 of 4 images");
+            assert_eq!(error, "the network's output is NaN or infinite for 3 of 4 images");
         }
     }
 

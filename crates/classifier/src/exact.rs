@@ -1,4 +1,4 @@
-//! How a measured number is written in JSON: as text, which is exact both ways and can be NaN or infinite.
+//! Measured numbers in JSON: as text, which is exact both ways and can be NaN or infinite.
 //!
 //! For a field: `#[serde(with = "classifier::exact")]`.
 

@@ -1,4 +1,4 @@
-//! Where the images come from: CIFAR's files, MNIST's, a folder by class, a table, or the built-in set.
+//! The sources of images: CIFAR's files, MNIST's, folders by class, a table, or the built-in set.
 
 mod cache;
 mod folders;
@@ -16,26 +16,26 @@ use foreign_text::shown_path;
 pub use cache::{BrokenFile, CACHE_DIR, ImageFile, clear_cache, megabytes};
 pub use folders::{duplicates, shown};
 
-/// Where `cargo xtask fetch-cifar` puts CIFAR-10, seen from the project's root.
+/// The folder in which `cargo xtask fetch-cifar` puts CIFAR-10, relative to the project's root.
 pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
 
-/// The seed of the built-in set: the same for everybody.
+/// The seed of the built-in set, which is always the same.
 const BUILT_IN_SEED: u64 = 0;
 
-/// The size to which the images of a folder are brought, where nobody says another.
+/// The size to which the images of a folder are resized by default.
 pub const DEFAULT_SIZE: usize = 64;
 
 /// The field of a table that holds its numbers.
 const FEATURES: &str = "features";
 
-/// What a set is made from.
+/// The kind of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// CIFAR-10's binary files.
     Cifar10,
     /// CIFAR-100's binary files.
     Cifar100,
-    /// MNIST's files, or others of its format.
+    /// MNIST's files, or others in the same format.
     Idx,
     /// Image files in folders by class.
     Folder,
@@ -49,39 +49,39 @@ pub enum Kind {
 pub struct Images {
     /// The name of the set.
     pub name: String,
-    /// What it is made from.
+    /// Its kind.
     pub kind: Kind,
     /// The training images.
     pub train: Box<dyn Dataset>,
-    /// The images to validate with that the set has of its own: often none.
+    /// The set's own validation images: often none.
     pub validation: Box<dyn Dataset>,
-    /// The test images: none where the set has none.
+    /// The test images, if any.
     pub test: Box<dyn Dataset>,
     /// The default number of epochs.
     pub default_epochs: u64,
-    /// Adam's default learning rate: the lecture's on CIFAR-10; elsewhere one at which every seed learns (at the
-    /// lecture's, some networks die in the first steps).
+    /// Adam's default learning rate: the lecture's on CIFAR-10; for other sets one at which every seed learns
+    /// (at the lecture's, some networks die in the first steps).
     pub adam_lr: f64,
     /// The files of a folder, part by part.
     pub parts: Vec<Part>,
-    /// What was done to read it, a line each.
+    /// The steps taken to read it, one line each.
     pub notes: Vec<String>,
 }
 
 /// The files of a part of a folder.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// `train`, `val`, `test`, or `all` where the folder has no parts.
+    /// `train`, `val`, `test`, or `all` if the folder has no parts.
     pub name: &'static str,
-    /// The files of its images, in their order.
+    /// The files of its images, in order.
     pub files: Vec<ImageFile>,
-    /// What cannot be read.
+    /// Files that cannot be read.
     pub broken: Vec<BrokenFile>,
-    /// What is no image, seen from the folder of the data.
+    /// Files that are not images, relative to the folder of the data.
     pub passed_over: Vec<String>,
 }
 
-/// Where the images are, and how they are read.
+/// The location of the images, and how to read them.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
     /// A folder, or a CSV file; CIFAR-10 in [`DEFAULT_DIR`], or the built-in set, if it is `None`.
@@ -92,7 +92,7 @@ pub struct Source<'a> {
     pub shape: ImageShape,
     /// The column of a table that holds the class.
     pub label_column: &'a str,
-    /// Whether files that cannot be read are left out.
+    /// Whether unreadable files are skipped.
     pub skip_broken: bool,
 }
 
@@ -104,7 +104,7 @@ impl Default for Source<'_> {
 }
 
 impl Images {
-    /// CIFAR-10 from `dir`; without a `dir` from [`DEFAULT_DIR`], or the built-in set when that is absent.
+    /// CIFAR-10 from `dir`; without a `dir` from [`DEFAULT_DIR`], or the built-in set if that is absent.
     ///
     /// # Errors
     /// When files are missing or broken; the message says how to get them.
@@ -118,10 +118,10 @@ impl Images {
         }
     }
 
-    /// What is there, whatever it is.
+    /// The images of any known kind at the source.
     ///
     /// # Errors
-    /// When files are missing or broken, or nothing is known that is laid out like this; the message names the file.
+    /// When files are missing or broken, or the layout is unknown; the message names the file.
     pub fn find(source: &Source<'_>) -> Result<Self> {
         let Some(path) = source.data else { return Self::open(None) };
         if path.is_file() {
@@ -178,9 +178,9 @@ impl Images {
     fn idx(dir: &Path) -> Result<Self> {
         let train = read_idx(dir, data::Part::Train)?;
         let test = match read_idx(dir, data::Part::Test) {
-            // A set may have none, but one that is broken is no such set.
+            // A set may have none, but a broken one is an error.
             Err(data::Error::Idx { path, .. }) if !path.exists() => None,
-            test => Some(Box::new(test?) as Box<dyn Dataset>),
+            test => Some(test?),
         };
         if let Some(test) = &test {
             ensure!(
@@ -190,6 +190,9 @@ impl Images {
                 shown_path(dir)
             );
         }
+        // Without a file of names, the test part has no more classes than its largest label says.
+        let classes = train.class_names().to_vec();
+        let test = test.map(|test| Box::new(test.with_class_names(classes)) as Box<dyn Dataset>);
         let name = format!("the images in {}", shown_path(dir));
         Ok(Self::new(name, Kind::Idx, Box::new(train), test, 20))
     }
@@ -228,24 +231,24 @@ impl Images {
         Self { name, kind, train, validation, test, default_epochs, adam_lr: 1e-3, parts, notes }
     }
 
-    /// What a network is given: the images' shape, or for a table 1 × 1 × its numbers.
+    /// The shape of a network's input: the images' shape, or for a table 1 × 1 × the count of its numbers.
     pub fn input_shape(&self) -> ImageShape {
         input_shape(&*self.train)
     }
 
-    /// How many of the training images are held out to validate with where nobody says: none on CIFAR-10, as in the
-    /// lecture, nor where the set has a part for it; else a tenth.
+    /// The default number of training images held out for validation: none on CIFAR-10, as in the lecture,
+    /// nor if the set has a part for it; else a tenth.
     pub fn default_validation(&self, n_training: usize) -> usize {
         let has_own = self.kind == Kind::Cifar10 || !self.validation.is_empty();
         if has_own { 0 } else { n_training / 10 }
     }
 
-    /// Whether the test set is looked at after each epoch, as the lecture does, and not once at the end.
+    /// Whether the test set is evaluated after each epoch, as in the lecture, and not once at the end.
     pub fn watches_test(&self) -> bool {
         self.kind == Kind::Cifar10
     }
 
-    /// What is trained on, in a line or two.
+    /// A description of the training data in a line or two.
     pub fn describe(&self, n_training: usize, n_validation: usize) -> String {
         let validation =
             if n_validation > 0 { format!(", {n_validation} to validate") } else { String::new() };
@@ -277,7 +280,8 @@ impl Images {
         }
     }
 
-    /// Mean and standard deviation of each channel over the training images, of each number over the rows of a table.
+    /// Mean and standard deviation of each channel over the training images, or of each number over the rows
+    /// of a table.
     pub fn normalize(&self) -> Normalize {
         match self.kind {
             Kind::Table => Normalize::measure_field(&self.train, FEATURES),
@@ -286,16 +290,17 @@ impl Images {
     }
 }
 
-/// What a network is given of an example of this set.
+/// The shape of a network's input for an example of this set.
 pub fn input_shape(dataset: &dyn Dataset) -> ImageShape {
     let shape = dataset.image_shape();
     let n_features = dataset.fields().first().map_or(0, |field| field.len());
     if shape.is_empty() { ImageShape { height: 1, width: 1, channels: n_features } } else { shape }
 }
 
-/// The examples of a batch as a network takes them, `[n, h, w, c]`: its images, or its numbers as images of one pixel.
+/// The examples of a batch as a network's input, `[n, h, w, c]`: its images, or its numbers as images of one
+/// pixel.
 pub fn input(g: &Graph<'_>, batch: &Batch) -> Var {
-    // A part of a batch may have no image and yet be one of images.
+    // A part of a batch may be empty and still be one of images.
     if batch.image_len() == 0 {
         let [n, d] = *batch.shape_of(FEATURES) else { unreachable!("numbers in a row") };
         return g.input([n, 1, 1, d], batch.f32(FEATURES));
@@ -303,7 +308,7 @@ pub fn input(g: &Graph<'_>, batch: &Batch) -> Var {
     g.images(batch)
 }
 
-/// The loader, its images normalised, or the numbers of its table.
+/// The loader with normalised images, or with normalised numbers of its table.
 pub fn normalized<'a>(loader: Loader<'a>, dataset: &dyn Dataset, normalize: &Normalize) -> Loader<'a> {
     if dataset.image_shape().is_empty() {
         loader.normalize_field(FEATURES, normalize)
@@ -312,7 +317,7 @@ pub fn normalized<'a>(loader: Loader<'a>, dataset: &dyn Dataset, normalize: &Nor
     }
 }
 
-/// No example, of the classes and the shape of those.
+/// An empty set with the classes and the shape of `like`.
 fn empty(like: &dyn Dataset) -> Box<dyn Dataset> {
     let classes = like.class_names().to_vec();
     let shape = like.image_shape();

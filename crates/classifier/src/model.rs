@@ -16,20 +16,20 @@ use crate::Net;
 
 /// The description in a file of weights: one JSON entry of its metadata.
 ///
-/// A file from PyTorch has none: then the classes are CIFAR-10's and the images are bytes / 255. A file without a shape is
-/// older than images of other shapes than CIFAR's.
+/// A file from PyTorch has none: then the classes are CIFAR-10's and the images are bytes / 255. A file
+/// without a shape predates image shapes other than CIFAR's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// The names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
-    /// Per channel, what was subtracted from byte / 255.
+    /// Per channel, the value subtracted from byte / 255.
     pub mean: Vec<f32>,
-    /// Per channel, what the difference was divided by.
+    /// Per channel, the divisor of the difference.
     pub std: Vec<f32>,
     /// Height, width and channels of an image; 1, 1 and n for rows of n numbers.
     #[serde(default = "cifar")]
     pub shape: [usize; 3],
-    /// The network, by the name that `--net` has for it. A file without it is older, and has the lecture's.
+    /// The network, by its `--net` name. A file without it is older, and has the lecture's.
     #[serde(default)]
     pub net: Net,
 }
@@ -42,7 +42,8 @@ fn cifar() -> [usize; 3] {
 const ABOUT: &str = "descent";
 
 impl About {
-    /// For a network trained on these classes and images of this shape, with or without normalisation.
+    /// A description of a network trained on these classes and images of this shape, with or without
+    /// normalisation.
     pub fn new(classes: &[String], shape: ImageShape, normalize: Option<&Normalize>) -> Self {
         let ImageShape { height, width, channels } = shape;
         let plain = Normalize { mean: vec![0.0; channels], std: vec![1.0; channels] };
@@ -61,12 +62,12 @@ impl About {
         ImageShape { height, width, channels }
     }
 
-    /// The normalisation that images must go through.
+    /// The normalisation of its input images.
     pub fn normalize(&self) -> Normalize {
         Normalize { mean: self.mean.clone(), std: self.std.clone() }
     }
 
-    /// Refuses images of other classes or of another shape than those that the network was trained on.
+    /// Rejects images whose classes or shape differ from those that the network was trained on.
     ///
     /// # Errors
     /// Names both lists of classes, or both shapes.
@@ -89,13 +90,13 @@ impl About {
         Ok(())
     }
 
-    /// Whether there is a mean and a deviation for each channel, a name for each output, and a shape that a network can
-    /// be for.
+    /// Whether there is a mean and a deviation for each channel, a name for each output, and a shape that
+    /// some network takes; a network that needs larger images refuses it itself.
     fn is_sound(&self) -> bool {
         let [height, width, channels] = self.shape;
         let is_row = [height, width] == [1, 1] && (1..=1 << 20).contains(&channels);
-        let is_image = (8..=1 << 12).contains(&height)
-            && (8..=1 << 12).contains(&width)
+        let is_image = (1..=1 << 12).contains(&height)
+            && (1..=1 << 12).contains(&width)
             && (channels == 1 || channels == 3);
         (1..=1 << 20).contains(&self.classes.len())
             && (is_row || is_image)
@@ -115,8 +116,8 @@ pub fn save(path: &Path, params: &Params, about: &About) -> Result<()> {
     Ok(weights::save(path, params, &[(ABOUT, &about)])?)
 }
 
-/// Reads weights into the network that they were trained in. `path` may be the folder of a run, whose
-/// `model.safetensors` is read.
+/// Reads weights into the network that they were trained in. `path` may be the folder of a run, in which case
+/// its `model.safetensors` is read.
 ///
 /// # Errors
 /// When the file cannot be read or belongs to another network; all differences are listed.
@@ -135,8 +136,8 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     let net = about.net.network(about.image_shape(), about.classes.len(), 0.0)?;
     let n_values: usize = nn::shapes(net.clone()).iter().map(|(_, shape)| shape.numel()).sum();
     let n_stored: usize = archive.tensors().filter_map(|tensor| Some(tensor.shape()?.numel())).sum();
-    // Whatever a stranger's file says of its network, no more memory is taken than its tensors fill. Where a small network is
-    // another one, the archive lists what differs.
+    // Whatever an untrusted file says of its network, it takes no more memory than its tensors fill. If a
+    // small network does not match, the archive lists the differences.
     ensure!(
         n_values <= n_stored.max(1 << 20),
         "{}: it holds {n_stored} numbers, and the network that it describes has {n_values}",
@@ -147,14 +148,14 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     Ok((net, params, about))
 }
 
-/// Says how to convert what `torch.save` has written.
+/// Rejects files from `torch.save`, and says how to convert them.
 fn check_is_no_pickle(path: &Path) -> Result<()> {
     let mut start = Vec::new();
     if path.is_file() {
-        // What cannot be read is an error when the archive is opened.
+        // Unreadable files are an error when the archive is opened.
         let _ = File::open(path).and_then(|file| file.take(8).read_to_end(&mut start));
     }
-    // safetensors begin with the length of a header, eight bytes of which the last four are 0.
+    // safetensors files begin with the length of a header, eight bytes of which the last four are 0.
     let is_length = start.len() == 8 && start[4..] == [0; 4];
     let is_pickle = start.starts_with(b"PK\x03\x04") || matches!(start[..], [0x80, 2..=5, ..]) && !is_length;
     ensure!(

@@ -1,4 +1,4 @@
-//! The networks that `--net` names.
+//! The networks that `--net` can name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use data::ImageShape;
 use nn::{Dropout, Flatten, GELU, Init, Linear, ReLU, Sequential, SiLU, models};
 use serde::{Deserialize, Serialize};
 
-/// A network by its name, for images of any shape that fits; a file of weights keeps the name.
+/// A network by name, for images of any shape that fits; a file of weights stores the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Net {
-    /// `lecture`: the lecture's convolutional network; for rows of numbers its two last layers.
+    /// `lecture`: the lecture's convolutional network; for rows of numbers its last two layers.
     #[default]
     Lecture,
     /// `lenet5`.
@@ -21,9 +21,9 @@ pub enum Net {
     Mlp(Vec<usize>),
     /// `resnet20`.
     ResNet20,
-    /// `resnet18`: in its form for small images.
+    /// `resnet18`, in the variant for small images.
     ResNet18,
-    /// `resnet18-imagenet`: as torchvision has it.
+    /// `resnet18-imagenet`, as in torchvision.
     ResNet18ImageNet,
     /// `airbench94`, or `airbench:128,384,384` with blocks of other widths, or `airbench-silu:…` with SiLU.
     Airbench {
@@ -38,14 +38,14 @@ pub enum Net {
     Vit,
 }
 
-/// What can be named, in words.
+/// The names, as text.
 pub const NETS: &str = "lecture, lenet5, mlp:SIZES, resnet20, resnet18, resnet18-imagenet, airbench94, airbench:WIDTHS, \
                         airbench-silu:WIDTHS, depthwise and vit";
 
 /// The widths of airbench94.
 const AIRBENCH94: [usize; 3] = [64, 256, 256];
 
-/// The most units of a layer that a name may ask for, and the most hidden layers.
+/// The most units of a layer that a name may request, and the most hidden layers.
 const MAX_SIZE: usize = 65_536;
 const MAX_HIDDEN: usize = 16;
 
@@ -53,8 +53,8 @@ const MAX_HIDDEN: usize = 16;
 const LECTURE_HIDDEN: usize = 256;
 
 impl Net {
-    /// The network, not yet built, for images of this shape (1 × 1 × n for rows of n numbers) and this many classes; `dropout`
-    /// is that of the lecture's.
+    /// The network, not yet built, for images of this shape (1 × 1 × n for rows of n numbers) and this many
+    /// classes; `dropout` applies to the lecture's.
     ///
     /// # Errors
     /// When the images do not fit it.
@@ -68,7 +68,7 @@ impl Net {
         let smallest = self.smallest_side();
         ensure!(
             !is_row || smallest == 1,
-            "--net {self} is for images, and these are rows of numbers; --net mlp:256 is a network for them"
+            "--net {self} needs images, but the examples are rows of numbers; use --net mlp:256"
         );
         ensure!(
             height.min(width) >= smallest,
@@ -95,7 +95,7 @@ impl Net {
         })
     }
 
-    /// The fewest pixels that an image has on a side.
+    /// The smallest side of an image in pixels.
     fn smallest_side(&self) -> usize {
         match self {
             Self::Mlp(_) => 1,
@@ -122,7 +122,7 @@ impl FromStr for Net {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("there are the networks {NETS}, as in mlp:512,256");
+        let unknown = || format!("expected one of the networks {NETS}, as in mlp:512,256");
         let (name, sizes) = match text.split_once(':') {
             Some((name, sizes)) => (name, sizes.split(',').map(size).collect::<Result<Vec<_>, _>>()?),
             None => (text, vec![]),
@@ -151,7 +151,7 @@ impl FromStr for Net {
 
 fn size(text: &str) -> Result<usize, String> {
     let size = text.parse().ok().filter(|size| (1..=MAX_SIZE).contains(size));
-    size.ok_or_else(|| format!("expected sizes from 1 to {MAX_SIZE} between commas, as in mlp:512,256"))
+    size.ok_or_else(|| format!("expected sizes from 1 to {MAX_SIZE} separated by commas, as in mlp:512,256"))
 }
 
 impl fmt::Display for Net {
@@ -219,22 +219,22 @@ mod tests {
             assert_eq!((json.clone(), serde_json::from_str(&json).unwrap()), (format!("{name:?}"), net));
         }
         for (name, expected) in [
-            ("resnet50", "there are the networks lecture, lenet5, "),
-            ("resnet18:64", "there are the networks lecture, "),
-            ("", "there are the networks lecture, "),
+            ("resnet50", "expected one of the networks lecture, lenet5, "),
+            ("resnet18:64", "expected one of the networks lecture, "),
+            ("", "expected one of the networks lecture, "),
             ("mlp:", "expected sizes from 1 to 65536"),
             ("mlp:0", "expected sizes from 1 to 65536"),
             ("mlp:5,99999", "expected sizes from 1 to 65536"),
             ("mlp:1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "expected at most 16 sizes"),
             ("airbench:64,256", "expected three widths, as in airbench:64,256,256"),
-            ("airbench", "there are the networks lecture, "),
+            ("airbench", "expected one of the networks lecture, "),
         ] {
             let error = name.parse::<Net>().unwrap_err();
             assert!(error.starts_with(expected), "{name}: {error}");
         }
     }
 
-    /// At the smallest side that a network takes it runs, and one pixel below it is refused.
+    /// Every network runs at its smallest side, and one pixel less is rejected.
     #[test]
     fn every_network_takes_the_sizes_that_it_says_and_no_smaller_ones() {
         for name in NAMES {

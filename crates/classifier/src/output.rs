@@ -1,7 +1,7 @@
-//! What the program prints: how much of it, how wide, and what becomes of it where nobody reads any more.
+//! The program's output: its verbosity, its width, and closed pipes.
 //!
-//! What tells of the way ([`say`], [`detail`], [`event`]) is of no use to a pipe that was closed, and is dropped then; what
-//! was asked for ([`answer`], [`say_json`]) ends the program without an error. A full disk is an error either way.
+//! Progress ([`say`], [`detail`], [`event`]) is of no use to a closed pipe, and is dropped; requested output
+//! ([`answer`], [`say_json`]) ends the program without an error. A full disk is an error either way.
 
 use std::fmt::{self, Display};
 use std::io::{self, ErrorKind, Write};
@@ -12,36 +12,41 @@ use anyhow::{Context, Result};
 use foreign_text::printable;
 use serde_json::Value;
 
-/// How much the program tells.
+/// How much the program prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Nothing at all: another process speaks for this one.
+    /// Nothing at all: another process prints for this one.
     Silent,
-    /// Warnings, errors, and what was asked for.
+    /// Warnings, errors, and requested output.
     Quiet,
-    /// The way to it, too.
+    /// Also progress.
     Normal,
-    /// And details.
+    /// Also details.
     Verbose,
 }
 
 static VERBOSITY: AtomicU8 = AtomicU8::new(Verbosity::Normal as u8);
 
-/// Sets how much is told from now on, in the whole program.
+/// Sets the verbosity of the whole program.
 pub fn set_verbosity(verbosity: Verbosity) {
     VERBOSITY.store(verbosity as u8, Ordering::Relaxed);
 }
 
-/// Tells no more than this from now on.
+/// Lowers the verbosity to this level at most.
 pub fn limit_verbosity(verbosity: Verbosity) {
     VERBOSITY.fetch_min(verbosity as u8, Ordering::Relaxed);
+}
+
+/// Whether progress is printed.
+pub fn tells_progress() -> bool {
+    tells(Verbosity::Normal)
 }
 
 fn tells(least: Verbosity) -> bool {
     VERBOSITY.load(Ordering::Relaxed) >= least as u8
 }
 
-/// The reader of standard output is gone: no error, and nothing more to do.
+/// The reader of standard output is gone: not an error, but nothing is left to do.
 #[derive(Clone, Copy, Debug)]
 pub struct ClosedPipe;
 
@@ -53,8 +58,7 @@ impl Display for ClosedPipe {
 
 impl std::error::Error for ClosedPipe {}
 
-/// Prints a line of the way, unless the program is to be quiet; long lines are broken between words where a terminal is
-/// narrower.
+/// Prints a line of progress, unless the program is quiet; long lines are wrapped at the width of a terminal.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -62,7 +66,7 @@ pub fn say(line: impl Display) -> Result<()> {
     if tells(Verbosity::Normal) { dropped_by_a_closed_pipe(put(&line.to_string())) } else { Ok(()) }
 }
 
-/// Prints a line of detail, if the program is to be verbose.
+/// Prints a line of detail, if the program is verbose.
 ///
 /// # Errors
 /// When standard output cannot be written.
@@ -70,15 +74,15 @@ pub fn detail(line: impl Display) -> Result<()> {
     if tells(Verbosity::Verbose) { dropped_by_a_closed_pipe(put(&line.to_string())) } else { Ok(()) }
 }
 
-/// Prints a line of what was asked for.
+/// Prints a line of requested output.
 ///
 /// # Errors
-/// When standard output cannot be written; [`ClosedPipe`] when nobody reads it.
+/// When standard output cannot be written; [`ClosedPipe`] when its reader is gone.
 pub fn answer(line: impl Display) -> Result<()> {
     ended_by_a_closed_pipe(put(&line.to_string()))
 }
 
-/// Prints a value of JSON that was asked for, as one line of ASCII, so that no character in it is an order to a terminal.
+/// Prints a requested JSON value as one line of ASCII, so that no character in it can control a terminal.
 ///
 /// # Errors
 /// As [`answer`].
@@ -86,7 +90,7 @@ pub fn say_json(value: &Value) -> Result<()> {
     ended_by_a_closed_pipe(put_raw(&ascii_json(value)))
 }
 
-/// Prints a value of JSON of the way as one line of ASCII.
+/// Prints a JSON value about progress as one line of ASCII.
 ///
 /// # Errors
 /// As [`say`].
@@ -94,7 +98,7 @@ pub fn event(value: &Value) -> Result<()> {
     if tells(Verbosity::Quiet) { dropped_by_a_closed_pipe(put_raw(&ascii_json(value))) } else { Ok(()) }
 }
 
-/// Prints text that the program made for other programs, as it is.
+/// Prints text made for other programs, unchanged.
 ///
 /// # Errors
 /// As [`answer`].
@@ -102,7 +106,7 @@ pub fn raw(text: &str) -> Result<()> {
     ended_by_a_closed_pipe(write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()))
 }
 
-/// Prints a line on standard error if possible: there is nowhere else to report that it is not.
+/// Prints a line on standard error if possible; a failure cannot be reported anywhere.
 pub fn warn(line: impl Display) {
     if !tells(Verbosity::Quiet) {
         return;
@@ -111,7 +115,7 @@ pub fn warn(line: impl Display) {
     let _ = writeln!(io::stderr(), "{}", wrapped(&printable(&line.to_string()), width));
 }
 
-/// Prints what went wrong, in the colours in which clap says that a flag is wrong: on a terminal, unless NO_COLOR is set.
+/// Prints an error in the colours that clap uses for wrong flags: on a terminal, unless NO_COLOR is set.
 pub fn error(line: impl Display) {
     if !tells(Verbosity::Quiet) {
         return;
@@ -146,7 +150,7 @@ fn ended_by_a_closed_pipe(written: io::Result<()>) -> Result<()> {
     }
 }
 
-/// The columns of the terminal on standard output; without end where there is none.
+/// The columns of the terminal on standard output; unlimited without a terminal.
 pub fn width() -> usize {
     width_of(&io::stdout())
 }
@@ -161,8 +165,8 @@ fn width_of<T>(_: &T) -> usize {
     terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }
 
-/// The text with its lines broken between words, so that none is longer; what goes on is set in by two. A word that is
-/// longer stays whole.
+/// The text with its lines wrapped between words at this width; continuation lines are indented by two. A
+/// longer word stays whole.
 pub fn wrapped(text: &str, width: usize) -> String {
     text.lines().map(|line| wrapped_line(line, width.max(20))).collect::<Vec<_>>().join("\n")
 }
@@ -191,7 +195,7 @@ fn wrapped_line(line: &str, width: usize) -> String {
     out
 }
 
-/// The text cut to so many characters, the last of them … where there were more.
+/// The text cut to this many characters, ending in … if it was longer.
 pub fn cut(text: &str, n_chars: usize) -> String {
     if text.chars().count() <= n_chars {
         return text.to_owned();
@@ -211,7 +215,7 @@ fn ascii_json(value: &Value) -> String {
     line
 }
 
-/// An error with its causes, on one line. A cause that the text before it ends with is not repeated.
+/// An error with its causes, on one line. A cause that ends the text before it is not repeated.
 pub fn message(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {

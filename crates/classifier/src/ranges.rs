@@ -1,10 +1,10 @@
-//! What values a flag takes: parsers that refuse all others with the expected range.
+//! The values of flags: parsers that reject others with the expected range.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// A finite number for which `holds` is true; `range` puts that into words.
+/// A finite number for which `holds` is true; `range` describes the condition.
 fn number(text: &str, range: &str, holds: impl Fn(f64) -> bool) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() && holds(x) => Ok(x),
@@ -36,7 +36,7 @@ pub fn positive(text: &str) -> Result<f64, String> {
     number(text, "above 0, to 3.4e38", |x| x > 0.0 && x <= f64::from(f32::MAX))
 }
 
-/// A place on the x axis of a function.
+/// A position on the x axis of a function.
 ///
 /// # Errors
 /// With the range, when the text is something else.
@@ -44,7 +44,7 @@ pub fn place(text: &str) -> Result<f64, String> {
     number(text, "from -1000 to 1000", |x| x.abs() <= 1000.0)
 }
 
-/// A number from 0 on and below 1.
+/// A number from 0 up to, but not including, 1.
 ///
 /// # Errors
 /// With the range, when the text is something else.
@@ -89,7 +89,7 @@ pub fn any_seed(text: &str) -> Result<u64, String> {
     whole(text, 0..=u64::MAX)
 }
 
-/// A whole number from 1 on.
+/// A whole number of at least 1.
 ///
 /// # Errors
 /// With the range, when the text is something else.

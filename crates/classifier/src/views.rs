@@ -1,4 +1,4 @@
-//! Test-time augmentation: an image is seen in several ways, and the answers are averaged.
+//! Test-time augmentation: an image is evaluated in several views, and the outputs are averaged.
 
 use anyhow::Result;
 use autograd::{Mode, Params, Tape};
@@ -7,21 +7,22 @@ use nn::{Layer, Sequential};
 
 use crate::{Evaluation, input, normalized, softmax};
 
-/// In which ways an image is seen.
+/// The views of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Views {
-    /// As it is.
+    /// The image itself.
     #[default]
     Plain,
-    /// As it is and mirrored left to right, in equal shares.
+    /// The image and its mirror image, in equal shares.
     Mirror,
-    /// The two, in half, and the two of the image shifted by one pixel up and to the left and by one down and to the right,
-    /// reflected at the edges, in a quarter each: the six views of airbench94 (Jordan, 2024).
+    /// Both, with half the weight, and both of the image shifted by one pixel up and left and one down and
+    /// right, reflected at the edges, with a quarter for each shift: the six views of airbench94 (Jordan,
+    /// 2024).
     MirrorShift,
 }
 
 impl Views {
-    /// Each view but the plain one and its share; the plain one has the rest.
+    /// Each view except the plain one, with its share; the plain one has the rest.
     fn others(self) -> Vec<(View, f32)> {
         let view = |flipped, shift| View { flipped, top: shift, left: shift, border: Border::Reflect };
         match self {
@@ -38,15 +39,15 @@ impl Views {
     }
 }
 
-/// How a network is asked about images.
+/// How images are presented to a network.
 #[derive(Clone, Debug, Default)]
 pub struct Asking {
-    /// In which ways an image is seen.
+    /// The views of each image.
     pub views: Views,
-    /// The share of the images, those whose plain view the network is least certain of, that are seen in the other ways;
-    /// `None` is all.
+    /// The share of the images, those whose plain view the network is least certain of, that get the other
+    /// views; `None` is all.
     pub least_certain: Option<f64>,
-    /// What the images are normalised by.
+    /// The normalisation of the images.
     pub normalize: Option<Normalize>,
 }
 
@@ -102,7 +103,7 @@ impl Asking {
         Ok(logits)
     }
 
-    /// How the network does on these images, by [`logits`](Self::logits).
+    /// Evaluates the network on these images, by [`logits`](Self::logits).
     ///
     /// # Errors
     /// When the images can no longer be read.
@@ -119,7 +120,7 @@ impl Asking {
         Ok(Evaluation::of(&logits, labels, images.class_names().len()))
     }
 
-    /// The images to be seen in other ways, in their order.
+    /// The images that get the other views, in order.
     fn chosen(&self, logits: &[f32], n_classes: usize) -> Vec<usize> {
         let n_images = logits.len() / n_classes.max(1);
         let Some(share) = self.least_certain else { return (0..n_images).collect() };
@@ -140,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// A network whose logits are pixels of the image: each view can be told from them.
+    /// A network whose logits are pixels of the image, which distinguish the views.
     fn pixels() -> (Sequential, Params) {
         let (net, mut params) =
             nn::build(Sequential::new().add(Flatten).add(Linear::new(16, 2).bias(false)), 0);
@@ -152,7 +153,7 @@ mod tests {
 
     fn logits(asking: &Asking, n_images: usize) -> Vec<f32> {
         let shape = ImageShape { height: 4, width: 4, channels: 1 };
-        // Pixel i of image k is 16·k + i, squared to tell them apart.
+        // Pixel i of image k is 16·k + i, squared to make them distinct.
         let bytes = (0..16 * n_images).map(|i| ((i / 16) * 3 + (i % 16) * (i % 16)) as u8).collect();
         let set = InMemory::new(shape, bytes, vec![0; n_images], ["a", "b"]);
         let (net, mut params) = pixels();

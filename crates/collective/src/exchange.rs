@@ -1,4 +1,4 @@
-//! The sums of a batch, joined over the ranks.
+//! Reduces the sums of a batch over the ranks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,38 +9,38 @@ use tensor::parallel::{Exchange, Shards};
 
 use crate::Collective;
 
-/// Lets a [`Tape`](https://docs.rs/autograd) compute on a part of the batch with the bits of the whole: what it sums
-/// over the batch is joined with the other ranks' sums.
+/// Lets a [`Tape`](https://docs.rs/autograd) compute on a part of the batch with bitwise the results of the
+/// whole: sums over the batch are added over all ranks.
 ///
-/// A rank owns a subtree of the batch's shards. Its sum goes to the rank that owns the neighbouring subtree, which adds
-/// it to its own and hands the result on, until rank 0 has the sum of all; it then goes to everyone. ⌈log₂ ranks⌉
-/// additions are made one after the other, and each rank sends its sum once.
+/// A rank owns a subtree of the batch's shards. It sends its sum to the rank that owns the neighbouring
+/// subtree, which adds it to its own and passes the result on, until rank 0 has the total and broadcasts it.
+/// At most ⌈log₂ ranks⌉ additions are done in sequence, and each rank but 0 sends its sum once at most.
 #[derive(Debug)]
 pub struct Joined {
     collective: Arc<dyn Collective>,
-    /// Room for another rank's values, in f64 so that f32 and f64 both lie well in it.
+    /// A buffer for another rank's values, in f64, which holds both f32 and f64.
     room: Mutex<Vec<f64>>,
     bytes: AtomicU64,
     nanoseconds: AtomicU64,
 }
 
-/// What the exchange of sums has cost a rank until now.
+/// The cost to a rank of exchanging sums so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
-    /// Bytes that the rank has sent or received.
+    /// Bytes sent or received by the rank.
     pub bytes: u64,
-    /// Time in which it did nothing else: waiting for the other ranks included.
+    /// Time spent only on this, including waiting for other ranks.
     pub time: Duration,
 }
 
 impl Joined {
-    /// Sums joined over the ranks of `collective`.
+    /// An exchange of sums over the ranks of `collective`.
     pub fn new(collective: Arc<dyn Collective>) -> Self {
         let [bytes, nanoseconds] = [const { AtomicU64::new(0) }; 2];
         Self { collective, room: Mutex::default(), bytes, nanoseconds }
     }
 
-    /// What has been sent and received since the start.
+    /// The traffic since the start.
     pub fn traffic(&self) -> Traffic {
         let [bytes, nanoseconds] = [&self.bytes, &self.nanoseconds].map(|n| n.load(Ordering::Relaxed));
         Traffic { bytes, time: Duration::from_nanos(nanoseconds) }

@@ -15,30 +15,30 @@ pub use single::Single;
 pub use threads::on_threads;
 pub use world::{Error, World};
 
-/// A process among those that compute together, called a rank.
+/// A rank: one of the processes that compute together.
 ///
 /// All ranks run the same program and make the same calls in the same order; only [`send`](Self::send) and
-/// [`receive`](Self::receive) concern two of them. Nothing here fails with an error that a caller could handle: when a
-/// message cannot be delivered, all ranks are ended with one sentence that says which rank is missing.
+/// [`receive`](Self::receive) involve just two of them. Nothing here returns an error to handle: if a message
+/// cannot be delivered, all ranks are terminated with a message that names the missing rank.
 pub trait Collective: fmt::Debug + Send + Sync {
     /// The number of this process, counted from 0.
     fn rank(&self) -> usize;
 
-    /// How many processes there are.
+    /// The number of processes.
     fn size(&self) -> usize;
 
-    /// Gives `bytes` to the rank `to`, which [receives](Self::receive) equally many.
+    /// Sends `bytes` to the rank `to`, which must [receive](Self::receive) the same number of bytes.
     fn send(&self, to: usize, bytes: &[u8]);
 
-    /// Overwrites `bytes` with those that the rank `from` sends.
+    /// Overwrites `bytes` with the bytes sent by the rank `from`.
     fn receive(&self, from: usize, bytes: &mut [u8]);
 
-    /// Overwrites everyone's `bytes` with those of rank 0.
+    /// Overwrites the `bytes` of all ranks with those of rank 0.
     fn broadcast(&self, bytes: &mut [u8]);
 
-    /// Waits until every rank has come here.
+    /// Waits until all ranks have called this.
     fn barrier(&self) {
-        // Rank 0 hears from everyone, and everyone hears from rank 0.
+        // Rank 0 receives from every other rank, then sends to every other rank.
         match self.rank() {
             0 => (1..self.size()).for_each(|rank| self.receive(rank, &mut [0])),
             _ => self.send(0, &[0]),
@@ -46,10 +46,10 @@ pub trait Collective: fmt::Debug + Send + Sync {
         self.broadcast(&mut [0]);
     }
 
-    /// The machine that a rank runs on, as its system calls it.
+    /// The host name of the machine a rank runs on.
     fn host(&self, rank: usize) -> &str;
 
-    /// The largest of the numbers that the ranks say.
+    /// The largest `number` passed by any rank.
     fn largest(&self, number: i64) -> i64 {
         let mut largest = number;
         for rank in 1..self.size() {
@@ -66,7 +66,8 @@ pub trait Collective: fmt::Debug + Send + Sync {
         i64::from_le_bytes(bytes)
     }
 
-    /// The first rank whose bytes are not those of rank 0, if there is one. Everyone brings equally many.
+    /// The first rank whose bytes differ from those of rank 0, if any. All ranks pass the same number of
+    /// bytes.
     fn first_to_differ(&self, bytes: &[u8]) -> Option<usize> {
         let mut of_rank_0 = bytes.to_vec();
         self.broadcast(&mut of_rank_0);
@@ -78,6 +79,6 @@ pub trait Collective: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Ends all ranks with the reason on standard error.
+    /// Terminates all ranks, with the reason on standard error.
     fn abort(&self, reason: &str) -> !;
 }

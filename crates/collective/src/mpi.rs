@@ -1,4 +1,4 @@
-//! Ranks that are processes, on one or many machines, over MPI.
+//! Ranks as processes on one or more machines, using MPI.
 
 mod heartbeat;
 
@@ -11,13 +11,13 @@ use heartbeat::Heartbeat;
 
 use crate::{Collective, Error};
 
-/// Messages between two ranks; the heartbeat has a communicator of its own.
+/// Messages between two ranks; the heartbeat has a separate communicator.
 const TAG: i32 = 1;
 
-/// Bytes of a host's name that are kept.
+/// The maximum length of a host name, in bytes.
 const NAME_LEN: usize = 64;
 
-/// Parts from the other ranks when it is dropped: the heartbeat first, MPI last.
+/// Disconnects from the other ranks when dropped: first the heartbeat, then MPI.
 pub(crate) struct Guard {
     rank: Arc<Rank>,
     heartbeat: Option<Heartbeat>,
@@ -45,7 +45,7 @@ fn told(error: ferrompi::Error) -> Error {
     Error::Mpi(error.to_string())
 }
 
-/// The host of each rank.
+/// The host name of each rank.
 fn names_of_all(world: &Communicator, own: &str) -> ferrompi::Result<Vec<String>> {
     let mut name = [0; NAME_LEN];
     let len = own.len().min(NAME_LEN);
@@ -67,20 +67,20 @@ impl Drop for Guard {
         if std::thread::panicking() {
             self.rank.abort("it panicked");
         }
-        // Whoever is still at work must not miss the heartbeat of those who have finished.
+        // Ranks that are still working must not miss the heartbeats of those that have finished.
         self.rank.barrier();
         self.heartbeat.take();
     }
 }
 
-/// A process of MPI's world.
+/// A process in the MPI world.
 struct Rank {
     communicator: Communicator,
     hosts: Vec<String>,
 }
 
 impl Rank {
-    /// Ends all ranks if MPI could not do what it was asked to.
+    /// Terminates all ranks if an MPI call failed.
     fn done<T>(&self, with: &str, result: ferrompi::Result<T>) -> T {
         result.unwrap_or_else(|error| self.abort(&format!("cannot exchange data with {with}: {error}")))
     }

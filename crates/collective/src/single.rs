@@ -1,4 +1,4 @@
-//! One process: nobody to talk to.
+//! A single process, which does not communicate.
 
 use crate::Collective;
 

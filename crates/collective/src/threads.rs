@@ -1,4 +1,4 @@
-//! Ranks played by threads of one process: for tests, and to see what many processes would compute.
+//! Ranks as threads of one process, for tests and for simulating many processes.
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::Collective;
 
-/// Runs `f` on a thread for each of `size` ranks; what they returned, by rank.
+/// Runs `f` on a thread for each of `size` ranks and returns the results, by rank.
 ///
 /// ```
 /// use collective::on_threads;
@@ -19,7 +19,7 @@ use crate::Collective;
 /// ```
 ///
 /// # Panics
-/// When a rank panics: the others, who wait for it, end too.
+/// When a rank panics; the others, which wait for it, then end too.
 #[track_caller]
 pub fn on_threads<T: Send>(size: usize, f: impl Fn(Arc<dyn Collective>) -> T + Sync) -> Vec<T> {
     let first_to_panic = Arc::new(OnceLock::new());
@@ -44,7 +44,7 @@ pub fn on_threads<T: Send>(size: usize, f: impl Fn(Arc<dyn Collective>) -> T + S
 
 struct Rank {
     rank: usize,
-    /// To each rank, and from each.
+    /// To each rank, and from each rank.
     senders: Vec<Mutex<Sender<Vec<u8>>>>,
     receivers: Vec<Mutex<Receiver<Vec<u8>>>>,
     first_to_panic: Arc<OnceLock<usize>>,
@@ -57,7 +57,7 @@ impl Rank {
 }
 
 impl Drop for Rank {
-    /// Before the channels close: the others panic because of that.
+    /// Runs before the channels close, which makes the other ranks panic.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.first_to_panic.get_or_init(|| self.rank);

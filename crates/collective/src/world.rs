@@ -8,7 +8,7 @@ use tensor::parallel::Shards;
 
 use crate::{Collective, Joined, Single};
 
-/// The processes that `mpirun` has started, or the only one. They part when this is dropped.
+/// The processes started by `mpirun`, or the only one. They disconnect when this is dropped.
 #[derive(Debug)]
 pub struct World {
     collective: Arc<dyn Collective>,
@@ -17,22 +17,22 @@ pub struct World {
     _mpi: Option<crate::mpi::Guard>,
 }
 
-/// Why the processes do not find each other.
+/// Why the processes cannot connect.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Several processes were started, and the program cannot talk to any of them.
+    /// Several processes were started, but the program cannot communicate with the others.
     #[error(
         "{n_ranks} processes were started by MPI, but this program was built without it: build it with `--features mpi`"
     )]
     WithoutMpi {
-        /// How many processes were started.
+        /// The number of processes started.
         n_ranks: usize,
     },
-    /// MPI does not start.
+    /// MPI failed to start.
     #[error("MPI: {0}")]
     Mpi(String),
-    /// MPI is too old or was built too small.
+    /// MPI is too old or lacks a required feature.
     #[error(
         "MPI allows one thread at a time ({0}), but a heartbeat needs a thread of its own: use a build with MPI_THREAD_MULTIPLE"
     )]
@@ -40,15 +40,16 @@ pub enum Error {
 }
 
 impl World {
-    /// Joins the processes that were started together; a process that was not started by `mpirun` or the like is alone,
-    /// and MPI is not even started.
+    /// Connects the processes that were started together. A process not started by `mpirun` or similar is on
+    /// its own, and MPI is not started.
     ///
-    /// From then on each rank tells the others that it lives, on a thread of its own. Who has not been heard of for
-    /// `rank_timeout` is taken for dead, and all ranks are ended with one message that names it and its machine. A rank
-    /// that is merely slow is not dead.
+    /// From then on a separate thread of each rank sends a heartbeat to rank 0, and that of rank 0 to all
+    /// others. A rank not heard from for `rank_timeout` is considered dead, and all ranks are terminated with
+    /// a message that names it and its machine. A rank that is merely slow is not considered dead.
     ///
     /// # Errors
-    /// When several processes were started and the crate was built without its feature `mpi`, or MPI does not start.
+    /// When several processes were started and the crate was built without its feature `mpi`; when MPI does
+    /// not start, or does not allow calls from several threads.
     pub fn start(rank_timeout: Duration) -> Result<Self, Error> {
         let n_ranks = launched_ranks();
         #[cfg(feature = "mpi")]
@@ -67,7 +68,7 @@ impl World {
         }
     }
 
-    /// One process, whoever started it.
+    /// A single process, however it was started.
     pub fn single() -> Self {
         let collective = Arc::new(Single);
         Self {
@@ -78,7 +79,7 @@ impl World {
         }
     }
 
-    /// This process among the others.
+    /// This process as a member of the world.
     pub fn collective(&self) -> &Arc<dyn Collective> {
         &self.collective
     }
@@ -88,8 +89,8 @@ impl World {
         self.joined.clone()
     }
 
-    /// Which images of a batch of `n_images` this process computes, by their numbers in the batch: the shards of
-    /// [`Shards::whole`] that it owns. Beyond as many processes as shards, none.
+    /// The indices of the images in a batch of `n_images` that this process computes: the shards of
+    /// [`Shards::whole`] it owns. If there are more processes than shards, some compute none.
     ///
     /// ```
     /// assert_eq!(collective::World::single().images(64), 0..64);
@@ -98,18 +99,19 @@ impl World {
         Shards::whole(n_images).exchanging(&*self.joined).images()
     }
 
-    /// The number of this process, counted from 0.
+    /// The index of this process, from 0.
     pub fn rank(&self) -> usize {
         self.collective.rank()
     }
 
-    /// How many processes there are.
+    /// The number of processes.
     pub fn size(&self) -> usize {
         self.collective.size()
     }
 }
 
-/// How many processes `mpirun` says that it has started: Open MPI, then MPICH and those that start as it does.
+/// The number of processes `mpirun` reports: first as Open MPI does, then as MPICH and compatible launchers
+/// do.
 fn launched_ranks() -> Option<usize> {
     ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"]
         .iter()

@@ -1,4 +1,4 @@
-//! What is done to a training image: a mirror image, a shifted window.
+//! Random changes to training images: mirroring and shifting.
 
 use keyed_random::substream;
 use rand_chacha::ChaCha8Rng;
@@ -7,13 +7,12 @@ use crate::{ImageShape, random};
 
 /// Random changes to training images. The default changes nothing.
 ///
-/// What happens to an image depends on (seed, epoch, index of the image) alone: not on the batch it is in,
-/// and not on the number of threads.
+/// The changes depend only on (seed, epoch, index of the image), not on the batch or the number of threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Augment {
     /// Whether and when an image is mirrored left to right.
     pub flip: Flip,
-    /// From how far around a window of the image's own size is cut, if at all.
+    /// Whether and how a window of the image's size is cropped.
     pub crop: Option<Crop>,
 }
 
@@ -23,34 +22,35 @@ pub enum Flip {
     /// Never.
     #[default]
     Never,
-    /// In each epoch with probability ½, as torchvision's `RandomHorizontalFlip`.
+    /// In each epoch with probability ½, like torchvision's `RandomHorizontalFlip`.
     Random,
     /// In the first epoch with probability ½, then every other epoch, so that each image is seen both ways in
     /// two epochs (Jordan, 2024, <https://arxiv.org/abs/2404.00498>).
     Alternating,
 }
 
-/// A window of the image's own size, cut at random from the image with a border around it, as torchvision's
-/// `RandomCrop` does it.
+/// A random window of the image's size, cropped from the image with a border around it, like torchvision's
+/// `RandomCrop`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crop {
-    /// The width of the border in pixels: the window moves by up to that much in each direction.
+    /// The width of the border in pixels; the window moves by up to this much in each direction.
     pub padding: usize,
-    /// What the border is filled with.
+    /// How the border is filled.
     pub border: Border,
 }
 
-/// What lies around an image.
+/// How the area outside an image is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
-    /// Byte 0: black, before [normalisation](crate::Normalize).
+    /// With 0: black, or the mean if a [normalisation](crate::Normalize) comes earlier in the list of
+    /// transforms.
     Zero,
-    /// The image mirrored at its edge, the edge itself not repeated (PyTorch's `reflect`).
+    /// The image mirrored at its edge, without repeating the edge (PyTorch's `reflect`).
     Reflect,
 }
 
 impl Augment {
-    /// Flips at random and crops from a border of `padding` zeros: what most CIFAR recipes do, with 4.
+    /// Flips at random and crops from a border of `padding` zeros; most CIFAR recipes do this with 4.
     pub fn flip_and_crop(padding: usize) -> Self {
         Self { flip: Flip::Random, crop: Some(Crop { padding, border: Border::Zero }) }
     }
@@ -62,7 +62,7 @@ impl Augment {
             let smaller = shape.height.min(shape.width);
             assert!(
                 padding < smaller,
-                "Augment: {padding} pixels cannot be reflected from an image of {smaller}"
+                "Augment: cannot reflect {padding} pixels of an image whose shorter side is {smaller}"
             );
         }
     }
@@ -76,7 +76,7 @@ pub(crate) struct EpochStreams {
 }
 
 impl EpochStreams {
-    /// Those of what stands at `place` in the list of transforms.
+    /// The streams of the transform at index `place` in the list.
     pub(crate) fn new(seed: u64, place: u64, epoch: u64) -> Self {
         let changes = random::stream_at(seed, "augment", place, epoch);
         Self { changes, first_flips: random::stream_at(seed, "flip", place, 0), epoch }
@@ -103,21 +103,22 @@ impl EpochStreams {
     }
 }
 
-/// One way to see an image: a window of its own size whose top left corner is at (`top`, `left`), then mirrored or not.
+/// A view of an image: a window of the same size with its top left corner at (`top`, `left`), optionally
+/// mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
     /// Whether it is mirrored left to right.
     pub flipped: bool,
-    /// How many rows below the image's the window begins; above it, if negative.
+    /// The top row of the window relative to the image's; negative is above it.
     pub top: isize,
-    /// How many columns to the right of the image's the window begins; to the left of it, if negative.
+    /// The left column of the window relative to the image's; negative is to the left of it.
     pub left: isize,
-    /// What lies around the image.
+    /// How the area outside the image is filled.
     pub border: Border,
 }
 
 impl View {
-    /// The image as it is.
+    /// The image unchanged.
     pub const PLAIN: Self = Self { flipped: false, top: 0, left: 0, border: Border::Zero };
 
     /// Panics unless the border can be filled.
@@ -126,13 +127,13 @@ impl View {
         let fits = self.top.unsigned_abs() < shape.height && self.left.unsigned_abs() < shape.width;
         assert!(
             fits || self.border == Border::Zero,
-            "{caller}: {self:?} reaches further into a reflected border than the image, {shape:?}, has pixels"
+            "{caller}: {self:?} needs a larger reflected border than the image {shape:?} can give"
         );
     }
 }
 
 impl Border {
-    /// Which of `len` pixels is seen at `position`, which may lie outside; `None` is a zero.
+    /// The pixel, out of `len`, seen at `position`, which may lie outside; `None` is a zero.
     pub(crate) fn source(self, position: isize, len: usize) -> Option<usize> {
         let last = len as isize - 1;
         match self {

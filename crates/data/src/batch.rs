@@ -1,17 +1,19 @@
-//! A batch of examples, whose memory is used again and again.
+//! A batch of examples with reusable memory.
 
 use crate::fields::Values;
 use crate::{Field, ImageShape};
 
-/// Images as f32 (N × H × W × C), labels and named fields of the same examples, as far as the set has them.
+/// Images as f32 (N × H × W × C), labels and named fields of the same examples, as far as the data set has
+/// them.
 ///
-/// [`Loader::next_into`](crate::Loader::next_into) fills it; after the first full batch it allocates nothing.
+/// [`Loader::next_into`](crate::Loader::next_into) fills it, and allocates nothing after the first full
+/// batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     pub(crate) images: Vec<f32>,
     pub(crate) labels: Vec<u32>,
     pub(crate) indices: Vec<usize>,
-    /// The same of the whole batch, where the loader reads a part of it.
+    /// The labels of the whole batch, if the loader reads only a part of it.
     pub(crate) whole_labels: Vec<u32>,
     pub(crate) whole_indices: Vec<usize>,
     pub(crate) image_shape: Option<ImageShape>,
@@ -22,34 +24,34 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Column {
     pub(crate) name: String,
-    /// The examples first.
+    /// The number of examples comes first.
     pub(crate) shape: Vec<usize>,
     pub(crate) values: Values,
 }
 
 impl Batch {
-    /// A batch without examples.
+    /// An empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many examples the batch has.
+    /// The number of examples.
     pub fn len(&self) -> usize {
         self.indices.len()
     }
 
-    /// Whether there are none.
+    /// Whether the batch has no examples.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// The shape of [`images`](Self::images): N, H, W, C. H, W and C are 0 for a set without images, and all are before
-    /// the batch is filled first.
+    /// The shape of [`images`](Self::images): N, H, W, C. H, W and C are 0 for a set without images, and all
+    /// are 0 before the batch is first filled.
     pub fn shape(&self) -> [usize; 4] {
         self.image_shape.map_or([0; 4], |shape| [self.len(), shape.height, shape.width, shape.channels])
     }
 
-    /// How many numbers an image has; 0 for a set without images.
+    /// The number of values per image; 0 for a set without images.
     pub fn image_len(&self) -> usize {
         self.image_shape.map_or(0, |shape| shape.len())
     }
@@ -64,13 +66,13 @@ impl Batch {
         &self.labels
     }
 
-    /// Which example of the data set each one is.
+    /// The index in the data set of each example.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
 
-    /// Which example of the data set each one of the whole batch is: more than [`indices`](Self::indices) where the loader
-    /// reads only a [part](crate::Loader::part) of each batch.
+    /// The index in the data set of each example of the whole batch. There are more than
+    /// [`indices`](Self::indices) if the loader reads only a [part](crate::Loader::part) of each batch.
     pub fn whole_indices(&self) -> &[usize] {
         &self.whole_indices
     }
@@ -80,7 +82,7 @@ impl Batch {
         &self.whole_labels
     }
 
-    /// The values of a field of f32, those of one example after those of the other.
+    /// The values of an f32 field, one example after another.
     ///
     /// # Panics
     /// When there is no such field.
@@ -92,7 +94,7 @@ impl Batch {
         }
     }
 
-    /// The values of a field of i64, those of one example after those of the other.
+    /// The values of an i64 field, one example after another.
     ///
     /// # Panics
     /// When there is no such field.
@@ -104,7 +106,7 @@ impl Batch {
         }
     }
 
-    /// The values of a field of u8, those of one example after those of the other.
+    /// The values of a u8 field, one example after another.
     ///
     /// # Panics
     /// When there is no such field.
@@ -116,7 +118,7 @@ impl Batch {
         }
     }
 
-    /// The shape of a field's values: the number of examples, then the shape of one.
+    /// The shape of a field's values: the number of examples, then the shape of one example.
     ///
     /// # Panics
     /// When there is no such field.
@@ -133,7 +135,7 @@ impl Batch {
         })
     }
 
-    /// Makes room for these fields, unless they are those of the batch before.
+    /// Makes room for these fields, unless the previous batch had the same ones.
     pub(crate) fn arrange_columns(&mut self, fields: &[Field]) {
         let fits = |(column, field): (&Column, &Field)| {
             column.name == field.name
@@ -152,7 +154,7 @@ impl Batch {
     }
 }
 
-/// Shape and values of the images, as `autograd::Graph::images` takes them.
+/// The shape and values of the images, as `autograd::Graph::images` takes them.
 impl<'b> From<&'b Batch> for ([usize; 4], &'b [f32]) {
     fn from(batch: &'b Batch) -> Self {
         (batch.shape(), batch.images())

@@ -1,9 +1,7 @@
-//! The binary files of CIFAR-10 and CIFAR-100, read into memory or in place.
+//! The binary files of CIFAR-10 and CIFAR-100, read into memory or memory-mapped.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-
-use foreign_text::Foreign;
 
 use crate::files::open_regular;
 use crate::mapped::MappedFile;
@@ -11,51 +9,52 @@ use crate::{Dataset, Error, ImageShape, class_names};
 
 const IMAGE_LEN: usize = 3 * 32 * 32;
 
-/// Which of the two data sets, and which of CIFAR-100's two labels.
+/// The data set and, for CIFAR-100, which of its two labels to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CifarKind {
-    /// CIFAR-10: ten classes. A record is 1 label and 3,072 bytes of image.
+    /// CIFAR-10: ten classes. A record is 1 label and a 3,072-byte image.
     Cifar10,
-    /// CIFAR-100 by its hundred classes. A record is a coarse label, a fine label and 3,072 bytes of image.
+    /// CIFAR-100 with its hundred classes. A record is a coarse label, a fine label and a 3,072-byte image.
     Cifar100Fine,
-    /// CIFAR-100 by its twenty superclasses.
+    /// CIFAR-100 with its twenty superclasses.
     Cifar100Coarse,
 }
 
-/// The part of a data set that is trained on, and the part that is tested on.
+/// The training part or the test part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// 50,000 images.
+    /// For training: 50,000 images in CIFAR, 60,000 in MNIST, 20,000 drawn shapes.
     Train,
-    /// 10,000 images.
+    /// For testing: 10,000 images in CIFAR and MNIST, 2,000 drawn shapes.
     Test,
 }
 
 /// CIFAR-10 or CIFAR-100 in the authors' binary layout.
 ///
-/// Images are handed out without a copy: [`Dataset::image`] points into the records. A file may hold any number
-/// of records, so that smaller sets of the same layout can be read too; that the files are the published
-/// ones is the business of [`Published::verify`](crate::Published::verify).
+/// Images are not copied: [`Dataset::image`] points into the records. A file may hold any number of records,
+/// so smaller sets of the same layout can be read too; to check that the files are the published ones, use
+/// [`Published::verify`](crate::Published::verify).
 #[derive(Debug)]
 pub struct Cifar {
     kind: CifarKind,
     files: Vec<Records>,
-    /// For each file, how many images there are up to its end.
+    /// For each file, the number of images up to its end.
     ends: Vec<usize>,
     class_names: Vec<String>,
 }
 
 impl Cifar {
-    /// Reads one part of the data set in the folder `dir`, as the authors' archive unpacks it, into memory:
-    /// 154 MB for the training part of CIFAR-10. What happens to the files afterwards is no matter.
+    /// Reads one part of the data set into memory from the folder `dir`, laid out as in the authors' archive.
+    /// The training part of CIFAR-10 is 154 MB. The files may change afterwards.
     ///
-    /// The classes have their usual names, or those of `batches.meta.txt` (CIFAR-10),
-    /// `fine_label_names.txt` or `coarse_label_names.txt` (CIFAR-100) if `dir` has such a file.
+    /// The classes have their usual names, or those in `batches.meta.txt` (CIFAR-10), `fine_label_names.txt`
+    /// or `coarse_label_names.txt` (CIFAR-100) if `dir` has such a file.
     ///
     /// # Errors
-    /// When a file is missing, is no regular file, has a length that is no multiple of a record's, or has a
-    /// label that stands for no class; when a file of class names is not UTF-8 (a byte order mark is passed over),
-    /// is longer than 64 KiB, or has not one name for each class, all different and without control characters.
+    /// When a file is missing, is not a regular file, is empty, has a length that is not a multiple of the
+    /// record length, or has an invalid label; when a file of class names is not UTF-8 (a byte order mark is
+    /// skipped), is longer than 64 KiB, or does not have one name for each class, all different and without
+    /// control characters.
     pub fn open(dir: impl AsRef<Path>, kind: CifarKind, part: Part) -> Result<Self, Error> {
         let read = |path: &Path| {
             let mut bytes = Vec::new();
@@ -65,24 +64,24 @@ impl Cifar {
         Self::open_with(dir.as_ref(), kind, part, read)
     }
 
-    /// As [`open`](Self::open), behind a memory map: nothing is copied, and all processes that map the files share
-    /// the memory.
+    /// Like [`open`](Self::open), but memory-mapped: nothing is copied, and all processes that map the files
+    /// share the memory.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
     ///
     /// # Safety
-    /// Until the set is dropped nobody, in this process or any other, may write into the files or cut them short:
-    /// the set lends out shared slices of what is mapped. Renaming another file over one of them is harmless: the
-    /// map keeps the old one.
+    /// Until the set is dropped, nothing in this process or any other may write to the files or truncate
+    /// them, because the set hands out shared slices of the mapped memory. Renaming another file over one of
+    /// them is harmless; the map keeps the old one.
     ///
-    /// As a help, not as a guarantee: a file that is cut short between two batches makes the
-    /// [`Loader`](crate::Loader) return [`Error::CutShort`], and a label that has become wrong
-    /// [`Error::LabelInUse`]; on a file that is cut short while it is read, most systems end the program with the
+    /// Some violations are detected, without guarantee: if a file is truncated between two batches, the
+    /// [`Loader`](crate::Loader) returns [`Error::CutShort`], and if a label becomes invalid,
+    /// [`Error::LabelInUse`]. If a file is truncated while it is read, most systems end the program with the
     /// signal SIGBUS.
     #[allow(unsafe_code)]
     pub unsafe fn open_mapped(dir: impl AsRef<Path>, kind: CifarKind, part: Part) -> Result<Self, Error> {
-        // SAFETY: the caller sees to it that no file is changed.
+        // SAFETY: the caller ensures that no file is changed.
         let map = |path: &Path| Ok(Bytes::Mapped(unsafe { MappedFile::open(path) }?));
         Self::open_with(dir.as_ref(), kind, part, map)
     }
@@ -102,7 +101,7 @@ impl Cifar {
         Ok(Self::of_files(kind, files, class_names))
     }
 
-    /// The records in `bytes`, laid out as in a file, with the usual names of the classes.
+    /// Reads the records in `bytes`, laid out as in a file, with the usual class names.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
@@ -119,7 +118,7 @@ impl Cifar {
         Ok(Self::of_files(kind, vec![records], class_names))
     }
 
-    /// The records of a set that was made from bytes.
+    /// The records of a set made from bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.files[0].bytes()
     }
@@ -136,7 +135,11 @@ impl Cifar {
 
     fn record(&self, image_idx: usize) -> &[u8] {
         let file_idx = self.ends.partition_point(|&end| end <= image_idx);
-        assert!(file_idx < self.files.len(), "Cifar: there is no image {image_idx} among {}", self.len());
+        assert!(
+            file_idx < self.files.len(),
+            "Cifar: image {image_idx} is out of range for {} images",
+            self.len()
+        );
         let start = if file_idx == 0 { 0 } else { self.ends[file_idx - 1] };
         let record_len = self.kind.record_len();
         &self.files[file_idx].bytes()[(image_idx - start) * record_len..][..record_len]
@@ -183,7 +186,7 @@ impl CifarKind {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// How many bytes a record has: its labels and its image.
+    /// The number of bytes in a record: its labels and its image.
     pub fn record_len(self) -> usize {
         self.n_labels() + IMAGE_LEN
     }
@@ -212,7 +215,7 @@ impl CifarKind {
         }
     }
 
-    /// How many classes each label byte of a record has.
+    /// The number of classes for each label byte of a record.
     fn label_ranges(self) -> &'static [usize] {
         match self {
             Self::Cifar10 => &[10],
@@ -224,7 +227,7 @@ impl CifarKind {
         self.label_ranges().len()
     }
 
-    /// Which label byte is the class.
+    /// The index of the label byte that is the class.
     fn label_idx(self) -> usize {
         usize::from(self == Self::Cifar100Fine)
     }
@@ -234,7 +237,7 @@ impl CifarKind {
     }
 }
 
-/// Records that have been checked: at least one, none cut, every label in its range.
+/// Records that have been checked: at least one, none truncated, every label in range.
 #[derive(Debug)]
 struct Records(Bytes);
 
@@ -287,7 +290,7 @@ impl Records {
 fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>, Error> {
     let file = match open_regular(path) {
         Ok(file) => file,
-        // Nothing lies there, not even a link that leads nowhere.
+        // Nothing exists here, not even a dangling link.
         Err(Error::Io { source, .. })
             if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
         {
@@ -300,19 +303,15 @@ fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>
     let mut bytes = Vec::new();
     file.take(max_len + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
     if bytes.len() as u64 > max_len {
-        return Err(problem(format!("expected names of classes in at most {max_len} bytes, found more")));
+        return Err(problem(format!("expected at most {max_len} bytes of class names, found more")));
     }
-    let text =
-        String::from_utf8(bytes).map_err(|_| problem("the names of the classes are not UTF-8".into()))?;
+    let text = String::from_utf8(bytes).map_err(|_| problem("the class names are not UTF-8".into()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let names: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
     if names.len() != n_classes {
         return Err(problem(format!("expected the names of {n_classes} classes, found {}", names.len())));
     }
-    names.iter().try_for_each(|name| class_names::check(name)).map_err(problem)?;
-    if let Some((_, name)) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
-        return Err(problem(format!("two classes are called \"{}\"", Foreign::new(name))));
-    }
+    class_names::check_all(&names).map_err(problem)?;
     Ok(Some(names))
 }

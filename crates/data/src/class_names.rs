@@ -1,4 +1,4 @@
-//! The names of the classes, in the order of their labels.
+//! Class names, in the order of the labels.
 
 use foreign_text::Foreign;
 
@@ -38,9 +38,20 @@ pub const FASHION_MNIST: [&str; 10] = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ];
 
-/// Whether a name from outside can be printed to a terminal and drawn into a plot: it has no character that is
-/// an order to whoever shows it.
+/// Checks that an external name can safely be printed to a terminal and drawn in a plot: it must not contain
+/// control characters.
 pub(crate) fn check(name: &str) -> Result<(), String> {
     let name = Foreign::new(name);
-    if name.has_orders() { Err(format!("the name \"{name}\" has a control character in it")) } else { Ok(()) }
+    if name.has_orders() { Err(format!("the name \"{name}\" contains a control character")) } else { Ok(()) }
+}
+
+/// Checks the names of all classes, which must also be distinct.
+pub(crate) fn check_all(names: &[String]) -> Result<(), String> {
+    names.iter().try_for_each(|name| check(name))?;
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(format!("two classes are named \"{}\"", Foreign::new(pair[0]))),
+        None => Ok(()),
+    }
 }

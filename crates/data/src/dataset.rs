@@ -1,4 +1,4 @@
-//! What a set of examples is to the rest of the crate.
+//! The interface of a set of examples.
 
 use crate::fields::ValuesMut;
 use crate::{Error, Field};
@@ -18,41 +18,41 @@ impl ImageShape {
     /// 32 × 32 pixels in colour, as in CIFAR.
     pub const CIFAR: Self = Self { height: 32, width: 32, channels: 3 };
 
-    /// That of a set without images.
+    /// The shape for a set without images.
     pub const NONE: Self = Self { height: 0, width: 0, channels: 0 };
 
-    /// How many values an image has: height × width × channels.
+    /// The number of values in an image: height × width × channels.
     pub fn len(self) -> usize {
         self.height * self.width * self.channels
     }
 
-    /// Whether an image has no values at all.
+    /// Whether an image has no values.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 }
 
-/// Examples, each with an image, a class and named [fields](Field), or some of these.
+/// Examples, each with an image, a class and named [fields](Field), or only some of these.
 ///
-/// [`Cifar`](crate::Cifar) reads images from CIFAR's files, [`InMemory`](crate::InMemory) holds them,
-/// [`Records`](crate::Records) are fields of any shape, [`Subset`](crate::Subset) chooses among those of another set; a
-/// type of your own can be one too. All go through the same [`Loader`](crate::Loader).
+/// [`Cifar`](crate::Cifar) reads images from CIFAR's files, [`InMemory`](crate::InMemory) holds images in
+/// memory, [`Records`](crate::Records) holds fields of any shape, and [`Subset`](crate::Subset) selects from
+/// another set. You can implement it for your own type. All work with the same [`Loader`](crate::Loader).
 pub trait Dataset: Send + Sync {
-    /// How many examples there are.
+    /// The number of examples.
     fn len(&self) -> usize;
 
-    /// Whether there is no example.
+    /// Whether there are no examples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The shape of every image; [`ImageShape::NONE`] where there are none.
+    /// The shape of every image; [`ImageShape::NONE`] if there are none.
     fn image_shape(&self) -> ImageShape;
 
-    /// The names of the classes; label `l` is class `class_names()[l]`. Where there are none, no label is asked for.
+    /// The class names; label `l` is class `class_names()[l]`. If there are none, labels are not requested.
     fn class_names(&self) -> &[String];
 
-    /// The bytes of an image, plane after plane (C × H × W), each plane row after row.
+    /// The bytes of an image as planes (C × H × W), each row-major.
     ///
     /// # Panics
     /// When `image_idx` is not below [`len`](Self::len).
@@ -64,23 +64,24 @@ pub trait Dataset: Send + Sync {
     /// When `image_idx` is not below [`len`](Self::len).
     fn label(&self, image_idx: usize) -> u32;
 
-    /// What an example has besides image and class: nothing, unless the set says otherwise.
+    /// The values of an example besides image and class; none by default.
     fn fields(&self) -> &[Field] {
         &[]
     }
 
-    /// Writes the values of field `fields()[field_idx]` of an example into `out`, which is of the field's kind and length.
+    /// Writes the values of field `fields()[field_idx]` of an example into `out`, which has the field's kind
+    /// and length.
     ///
     /// # Panics
     /// When there is no such field or example.
     fn read_field(&self, field_idx: usize, example_idx: usize, out: ValuesMut<'_>) {
-        panic!("Dataset::read_field: no field {field_idx} for {out:?} of example {example_idx}")
+        panic!("Dataset::read_field: example {example_idx} has no field {field_idx} for {out:?}")
     }
 
-    /// Whether the examples can still be read; the loader asks before each batch.
+    /// Checks that the examples can still be read; the loader calls this before each batch.
     ///
     /// # Errors
-    /// When what lies behind the set is gone, [cut short](Error::CutShort), for example.
+    /// When the underlying data is gone, for example [cut short](Error::CutShort).
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with files: always with the path, what was expected and what was found.
+//! Errors for files: each names the path, what was expected and what was found.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ pub enum Error {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error from the operating system.
         source: io::Error,
     },
-    /// Something else lies where a regular file was expected.
+    /// A regular file was expected, but something else was found.
     #[error("{}: expected a regular file, found {found}", shown_path(path))]
     NotAFile {
-        /// What was to be opened.
+        /// The path.
         path: PathBuf,
         /// What it is: a directory, a pipe, …
         found: &'static str,
     },
-    /// A file of records whose length is no positive multiple of a record's.
+    /// A file of records whose length is not a positive multiple of the record length.
     #[error("{}: expected records of {record_len} bytes, found {len} bytes in all", shown_path(path))]
     Length {
         /// The file.
@@ -35,27 +35,27 @@ pub enum Error {
         /// The length of a record in bytes.
         record_len: usize,
     },
-    /// A label that stands for no class.
+    /// A label that is not a class.
     #[error("{}: record {record_idx} has the label {label}, expected 0 to {}", shown_path(path), n_classes - 1)]
     Label {
         /// The file.
         path: PathBuf,
-        /// Which record of the file, from 0.
+        /// The index of the record in the file, from 0.
         record_idx: usize,
         /// The label found.
         label: u32,
-        /// How many classes there are.
+        /// The number of classes.
         n_classes: usize,
     },
-    /// A label that stands for no class, met when the image was read.
+    /// A label that is not a class, found when the image was read.
     #[error("image {image_idx} of the data set has the label {label}, expected 0 to {}; \
              was its file changed while in use?", n_classes - 1)]
     LabelInUse {
-        /// Which image of the data set.
+        /// The index of the image in the data set.
         image_idx: usize,
         /// The label found.
         label: u32,
-        /// How many classes there are.
+        /// The number of classes.
         n_classes: usize,
     },
     /// A file that does not have the published SHA-256.
@@ -65,11 +65,11 @@ pub enum Error {
         path: PathBuf,
         /// The published checksum, in hexadecimal.
         expected: &'static str,
-        /// The checksum of what is there.
+        /// The checksum found.
         found: String,
     },
-    /// A mapped file that was cut short after it was opened.
-    #[error("{}: cut short while in use, from {expected} to {found} bytes", shown_path(path))]
+    /// A mapped file that was truncated after it was opened.
+    #[error("{}: truncated while in use, from {expected} to {found} bytes", shown_path(path))]
     CutShort {
         /// The file.
         path: PathBuf,
@@ -83,53 +83,55 @@ pub enum Error {
     ClassNames {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// A NumPy file that is damaged, or of another order or type.
+    /// A NumPy file that is damaged, or has another order or type.
     #[error("{}: {problem}", shown_path(path))]
     Npy {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// A file of MNIST's format that is missing, damaged, or does not fit the others.
+    /// A file in MNIST's format that is missing, damaged, or does not fit the others.
     #[error("{}: {problem}", shown_path(path))]
     Idx {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// A CSV file in which something is missing or is no number.
+    /// A CSV file with a missing or invalid value.
     #[error("{}: {place}: {problem}", shown_path(path))]
     Csv {
         /// The file.
         path: PathBuf,
-        /// The line and, where it is one column's, the column, both from 1.
+        /// The line and, if a single column is at fault, the column, both from 1.
         place: String,
-        /// What is wrong there, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// A number in a field of labels that stands for no class.
+    /// A label in a field that is not a class.
     #[error("example {example_idx} has the label {label} in the field {field}, expected 0 to {}", *n_classes as i64 - 1)]
     LabelOfField {
         /// The field.
         field: String,
-        /// Which example of the data set.
+        /// The index of the example in the data set.
         example_idx: usize,
         /// The label found.
         label: i64,
-        /// How many classes there are.
+        /// The number of classes.
         n_classes: usize,
     },
-    /// A number of folds that there cannot be.
-    #[error("{n_folds} folds of {n_examples} examples: expected 2 folds or more, and an example for each")]
+    /// An impossible number of folds.
+    #[error(
+        "{n_folds} folds of {n_examples} examples: expected at least 2 folds, each with at least one example"
+    )]
     Folds {
-        /// The number of folds asked for.
+        /// The requested number of folds.
         n_folds: usize,
-        /// How many examples there are.
+        /// The number of examples.
         n_examples: usize,
     },
     /// An image that cannot be decoded.
@@ -137,23 +139,23 @@ pub enum Error {
     Image {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         problem: String,
     },
-    /// A folder of images by class in which something is missing or cannot be used.
+    /// A folder of images by class with something missing or unusable.
     #[error("{}: {problem}", shown_path(path))]
     Folder {
-        /// The folder, or what lies in it.
+        /// The folder, or an entry in it.
         path: PathBuf,
-        /// What is wrong with it, and what was expected.
+        /// What is wrong, and what was expected.
         problem: String,
     },
-    /// A position that the loader cannot take up.
+    /// A position outside an epoch.
     #[error("step {step} is not in an epoch of {n_batches} batches")]
     Position {
-        /// The step asked for.
+        /// The requested step.
         step: usize,
-        /// How many batches an epoch has.
+        /// The number of batches in an epoch.
         n_batches: usize,
     },
 }

@@ -1,42 +1,42 @@
-//! The named values of an example besides its image and its label.
+//! The named values of an example, besides its image and its label.
 
 use std::ops::Range;
 
-/// What kind of numbers a field has.
+/// The number type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// f32: features, targets of a regression.
+    /// f32: for example features or regression targets.
     F32,
-    /// i64: counts, tokens.
+    /// i64: for example counts or tokens.
     I64,
-    /// u8: bytes of an image or a text.
+    /// u8: bytes of an image or text.
     U8,
 }
 
-/// A field that every example of a data set has: its name, and the kind and the shape of its values.
+/// A field of every example of a data set: its name, and the kind and shape of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// What a batch calls it.
+    /// Its name in a batch.
     pub name: String,
-    /// What kind of numbers it has.
+    /// Its number type.
     pub kind: Kind,
     /// The shape of one example's values; `[]` is a single number.
     pub shape: Vec<usize>,
 }
 
 impl Field {
-    /// How many values an example has.
+    /// The number of values per example.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether an example has no values at all.
+    /// Whether an example has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Where the values of a field are to be written.
+/// The buffer for a field's values.
 #[derive(Debug, PartialEq)]
 pub enum ValuesMut<'v> {
     /// For a field of [`Kind::F32`].
@@ -47,7 +47,7 @@ pub enum ValuesMut<'v> {
     U8(&'v mut [u8]),
 }
 
-/// The values of a field, of all examples of a batch or of a set.
+/// The values of a field for all examples of a batch or a set.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Values {
     F32(Vec<f32>),
@@ -96,7 +96,7 @@ impl Values {
         }
     }
 
-    /// Writes the values number `idx` of all that are cut into pieces of `out`'s length.
+    /// Writes piece `idx` of the values, cut into pieces of `out`'s length, to `out`.
     ///
     /// # Panics
     /// When `out` is of another kind.
@@ -108,7 +108,7 @@ impl Values {
             (Self::F32(values), ValuesMut::F32(out)) => copy(values, idx, out),
             (Self::I64(values), ValuesMut::I64(out)) => copy(values, idx, out),
             (Self::U8(values), ValuesMut::U8(out)) => copy(values, idx, out),
-            (values, out) => panic!("a field of {:?} is read into {out:?}", values.kind()),
+            (values, out) => panic!("a field of {:?} cannot be read into {out:?}", values.kind()),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Opens a regular file for reading, and nothing else.
+/// Opens a regular file for reading; anything else is an error.
 pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
-    // Asked before opening, because opening a pipe waits for somebody to write into it.
+    // Checked before opening, because opening a pipe waits for a writer.
     let file_type = fs::metadata(path).map_err(Error::io(path))?.file_type();
     if !file_type.is_file() {
         let found = if file_type.is_dir() { "a folder" } else { "a pipe, a socket or a device" };

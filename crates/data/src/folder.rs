@@ -1,4 +1,4 @@
-//! A folder that has one folder of images for each class.
+//! A folder with one folder of images per class.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -9,17 +9,17 @@ use rayon::prelude::*;
 
 use crate::{Error, ImageShape, InMemory, class_names, read_image};
 
-/// Endings of images, without regard to case. What ends as one of the last four is taken for an image, as torchvision
-/// does, and cannot be read: nobody should wonder where it has gone.
+/// Extensions of images, case-insensitive. The last four count as images, as in torchvision, but cannot be
+/// read, so that they are reported instead of silently ignored.
 const IMAGES: [&str; 10] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "pgm", "ppm", "tif", "tiff"];
 
-/// The images of a folder that has one folder for each class, as torchvision's `ImageFolder` finds them.
+/// The images in a folder that has one folder per class, as in torchvision's `ImageFolder`.
 ///
-/// The classes are the folders in the order of their names. The images of a class (`.png`, `.jpg`, `.jpeg`, `.webp`,
-/// `.bmp`, `.gif`) are those in its folder and in all folders below, links followed: folder by folder in the order of
-/// their paths, within a folder in the order of their names. Whatever starts with a dot is not looked at.
+/// The classes are the folders, sorted by name. The images of a class (`.png`, `.jpg`, `.jpeg`, `.webp`,
+/// `.bmp`, `.gif`) are those in its folder and all folders below it, following links. Folders are sorted by
+/// path, and images within a folder by name. Names that start with a dot are ignored.
 ///
-/// What ends in `.pgm`, `.ppm`, `.tif` or `.tiff` counts as an image, too, and is an error when it is read.
+/// Files ending in `.pgm`, `.ppm`, `.tif` or `.tiff` also count as images, and cause an error when read.
 ///
 /// ```no_run
 /// use data::{ImageFolder, ImageShape};
@@ -38,11 +38,11 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Looks for classes and images; reads no image.
+    /// Finds classes and images; reads no image.
     ///
     /// # Errors
-    /// When there is no class, or a class has no image; when a folder cannot be read or a link leads nowhere; when the
-    /// name of a class is not UTF-8 or has a control character.
+    /// When there is no class, or a class has no image; when a folder cannot be read or a link is dangling;
+    /// when the name of a class is not UTF-8 or has a control character.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let mut found = Self { class_names: Vec::new(), images: Vec::new(), passed_over: Vec::new() };
@@ -62,11 +62,11 @@ impl ImageFolder {
         Ok(found)
     }
 
-    /// The same for another part of a set whose classes are known: label `l` is class `class_names[l]`. A class may be
-    /// missing here, or have no image.
+    /// Like [`open`](Self::open), for another part of a set with known classes: label `l` is class
+    /// `class_names[l]`. A class may be missing here, or have no image.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and when there is a folder of another class.
+    /// As for [`open`](Self::open), and when there is a folder of another class.
     pub fn open_part(dir: impl AsRef<Path>, class_names: &[String]) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let (classes, files) = entries(dir)?;
@@ -74,7 +74,7 @@ impl ImageFolder {
         for class in &classes {
             let name = class_name(class)?;
             let Some(label) = class_names.iter().position(|known| *known == name) else {
-                return Err(problem(class, "no class of this name is trained on"));
+                return Err(problem(class, "the training set has no class with this name"));
             };
             found.add(class, label as u32)?;
         }
@@ -84,7 +84,7 @@ impl ImageFolder {
         Ok(found)
     }
 
-    /// The names of the classes: those of their folders.
+    /// The names of the classes, which are those of their folders.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
@@ -94,13 +94,13 @@ impl ImageFolder {
         &self.images
     }
 
-    /// What was found and is no part of the set: files that do not end as images do, images beside the folders of
-    /// the classes, and folders that a class reaches a second time by a link.
+    /// Entries that were skipped: files without an image extension, files next to the class folders, and
+    /// folders that a class reaches again by a link.
     pub fn passed_over(&self) -> &[PathBuf] {
         &self.passed_over
     }
 
-    /// Reads all images, as [`read_image`] does it, into memory.
+    /// Reads all images into memory, as [`read_image`] does.
     ///
     /// # Errors
     /// When an image cannot be read.
@@ -114,13 +114,14 @@ impl ImageFolder {
         Ok(InMemory::new(shape, images.concat(), labels, self.class_names.clone()))
     }
 
-    /// Adds the images of the folder `class` and all below it.
+    /// Adds the images in the folder `class` and all folders below it.
     fn add(&mut self, class: &Path, label: u32) -> Result<(), Error> {
         let mut visited = HashSet::new();
         let mut waiting = vec![class.to_path_buf()];
         let mut folders = Vec::new();
         while let Some(folder) = waiting.pop() {
-            // A link may lead back to a folder above it, or many to one folder: without an end, or nearly so.
+            // Links may form a cycle, or many may lead to one folder, so that the walk would not end or take
+            // very long.
             if !visited.insert(folder.canonicalize().map_err(Error::io(&folder))?) {
                 self.passed_over.push(folder);
                 continue;
@@ -129,7 +130,7 @@ impl ImageFolder {
             waiting.extend(below.into_iter().rev());
             folders.push((folder, files));
         }
-        // As Python compares paths: by their bytes, "a-b" before "a/b".
+        // Sorted by bytes, as Python compares paths: "a-b" before "a/b".
         folders
             .sort_by(|(a, _), (b, _)| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
         for path in folders.into_iter().flat_map(|(_, files)| files) {
@@ -145,11 +146,11 @@ impl ImageFolder {
 }
 
 impl InMemory {
-    /// Reads a folder that has one folder of images for each class: [`ImageFolder::open`], which can say what it
-    /// passed over, and [`ImageFolder::read`].
+    /// Reads a folder with one folder of images per class, by [`ImageFolder::open`], which can report the
+    /// skipped files, and [`ImageFolder::read`].
     ///
     /// # Errors
-    /// As theirs.
+    /// Those of both functions.
     ///
     /// # Panics
     /// When `shape` has neither one nor three channels, or no pixels.
@@ -158,7 +159,7 @@ impl InMemory {
     }
 }
 
-/// The folders and the other things in `dir` that are not hidden, each in the order of their names.
+/// The folders and the other entries in `dir` that are not hidden, each sorted by name.
 fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
     let (mut folders, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
@@ -167,7 +168,7 @@ fn entries(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
             continue;
         }
         let path = entry.path();
-        // Follows links: one that leads nowhere is an error, since nobody can say what is missing.
+        // Follows links. A dangling one is an error, since what is missing is unknown.
         let is_folder = fs::metadata(&path).map_err(Error::io(&path))?.is_dir();
         if is_folder { &mut folders } else { &mut others }.push(path);
     }

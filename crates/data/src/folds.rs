@@ -1,4 +1,4 @@
-//! Parts of a set for validation: k folds, and parts that have the classes in the proportion of the whole.
+//! Validation splits: k folds, and stratified parts.
 
 use crate::{Dataset, Error, Subset, random};
 
@@ -6,23 +6,23 @@ use crate::{Dataset, Error, Subset, random};
 type Split<'a> = (Subset<'a>, Subset<'a>);
 
 impl<'a> Subset<'a> {
-    /// Cuts `dataset` at random into `k` folds of nearly one size, and gives for each the examples of the others for
-    /// training, and its own for validation: cross-validation.
+    /// Randomly splits `dataset` into `k` folds of nearly equal size for cross-validation. For each fold,
+    /// returns the examples of the others for training and its own for validation.
     ///
-    /// The choice depends on `seed` alone; within each part the examples keep their order.
+    /// The choice depends only on `seed`; within each part the examples keep their order.
     ///
     /// # Errors
-    /// When `k` is less than 2 or more than there are examples.
+    /// When `k` is less than 2 or more than the number of examples.
     pub fn k_folds(dataset: &'a dyn Dataset, k: usize, seed: u64) -> Result<Vec<Split<'a>>, Error> {
         let order = shuffled(dataset, seed, "folds");
         folds(dataset, &order, k)
     }
 
-    /// Like [`k_folds`](Self::k_folds), but each class is dealt out evenly: the folds' numbers of examples of a class
-    /// differ by at most 1. A class with fewer examples than folds is missing in some.
+    /// Like [`k_folds`](Self::k_folds), but stratified: the numbers of examples of a class in different folds
+    /// differ by at most 1. A class with fewer examples than folds is missing from some.
     ///
     /// # Errors
-    /// When `k` is less than 2 or more than there are examples.
+    /// When `k` is less than 2 or more than the number of examples.
     ///
     /// # Panics
     /// When the set has no classes.
@@ -36,17 +36,17 @@ impl<'a> Subset<'a> {
         folds(dataset, &by_class, k)
     }
 
-    /// Like [`split`](Self::split), but with the classes in the proportion of the whole: each class gives its share of
-    /// `n_validation`, rounded down or up so that there are as many as asked for.
+    /// Like [`split`](Self::split), but stratified: each class contributes its share of `n_validation`,
+    /// rounded down or up so that the total is `n_validation`.
     ///
     /// # Panics
-    /// When `n_validation` is more than there are examples, or the set has no classes.
+    /// When `n_validation` is more than the number of examples, or the set has no classes.
     #[track_caller]
     pub fn stratified_split(dataset: &'a dyn Dataset, n_validation: usize, seed: u64) -> Split<'a> {
         let len = dataset.len();
         assert!(
             n_validation <= len,
-            "Subset::stratified_split: {n_validation} examples for validation, but there are {len}"
+            "Subset::stratified_split: {n_validation} examples for validation, but there are only {len}"
         );
         let order = by_class(dataset, seed, "split", "stratified_split");
         let classes: Vec<&[usize]> = order.chunk_by(|&a, &b| dataset.label(a) == dataset.label(b)).collect();
@@ -59,7 +59,8 @@ impl<'a> Subset<'a> {
     }
 }
 
-/// Of each class, how many make up `n_validation`: the largest remainders are rounded up, of equal ones the first.
+/// The number of validation examples per class. The largest remainders are rounded up; among equal ones, the
+/// first.
 fn shares(classes: &[&[usize]], n_validation: usize, len: usize) -> Vec<usize> {
     let exact = |class: &&[usize]| class.len() as u128 * n_validation as u128;
     let divisor = len.max(1) as u128;
@@ -71,7 +72,7 @@ fn shares(classes: &[&[usize]], n_validation: usize, len: usize) -> Vec<usize> {
     shares
 }
 
-/// Deals out the examples in `order` to `k` folds in turn.
+/// Deals the examples in `order` into `k` folds in turn.
 fn folds<'a>(dataset: &'a dyn Dataset, order: &[usize], k: usize) -> Result<Vec<Split<'a>>, Error> {
     if k < 2 || k > order.len() {
         return Err(Error::Folds { n_folds: k, n_examples: order.len() });
@@ -81,7 +82,7 @@ fn folds<'a>(dataset: &'a dyn Dataset, order: &[usize], k: usize) -> Result<Vec<
     Ok((0..k).map(|fold| parts(dataset, |idx| fold_of[idx] == fold)).collect())
 }
 
-/// The examples that are not for validation, and those that are.
+/// The training examples and the validation examples.
 fn parts(dataset: &dyn Dataset, is_validation: impl Fn(usize) -> bool) -> Split<'_> {
     let (validation, train) = (0..dataset.len()).partition(|&idx| is_validation(idx));
     (Subset::new(dataset, train), Subset::new(dataset, validation))
@@ -93,13 +94,13 @@ fn shuffled(dataset: &dyn Dataset, seed: u64, purpose: &str) -> Vec<usize> {
     order
 }
 
-/// Class after class, each in random order.
+/// One class after another, each in random order.
 #[track_caller]
 fn by_class(dataset: &dyn Dataset, seed: u64, purpose: &str, method: &str) -> Vec<usize> {
     let has_classes = !dataset.class_names().is_empty() || dataset.is_empty();
     assert!(
         has_classes,
-        "Subset::{method}: the set has no classes; without them, take Subset::k_folds or split"
+        "Subset::{method}: the set has no classes; use Subset::k_folds or Subset::split instead"
     );
     let mut order = shuffled(dataset, seed, purpose);
     order.sort_by_key(|&idx| dataset.label(idx));

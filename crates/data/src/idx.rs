@@ -1,4 +1,4 @@
-//! The files of MNIST: IDX, gzipped or not.
+//! MNIST's files: IDX, optionally gzipped.
 
 use std::fs;
 use std::io::{BufReader, Read};
@@ -9,19 +9,20 @@ use flate2::bufread::MultiGzDecoder;
 use crate::files::open_regular;
 use crate::{Error, ImageShape, InMemory, Part, class_names};
 
-/// The most bytes that a file may hold: four times MNIST's largest.
+/// The largest file accepted: over five times MNIST's largest.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// The first four bytes of a file of bytes with one axis, and with three.
+/// The first four bytes of a file of bytes with one axis, and of one with three.
 const LABELS: [u8; 4] = [0, 0, 8, 1];
 const IMAGES: [u8; 4] = [0, 0, 8, 3];
 
-/// One part of MNIST, Fashion-MNIST or another set in their format, read into memory.
+/// Reads one part of MNIST, Fashion-MNIST or another set in their format into memory.
 ///
-/// The files are `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, for the test part `t10k-…`; a dot in place of
-/// the second hyphen and the ending `.gz` are taken, too. The classes are the lines of `class_names.txt` where `dir` has
-/// that file. Else they are Fashion-MNIST's where "fashion" is in the name of `dir` or of the folder it lies in (as
-/// torchvision lays it out), and else the numbers from 0 to the largest label, at least ten.
+/// The files are `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and `t10k-…` for the test part; a
+/// dot in place of the second hyphen and the extension `.gz` are also accepted. The class names are the lines
+/// of `class_names.txt` if `dir` has that file. Otherwise they are Fashion-MNIST's if "fashion" is in the
+/// name of `dir` or of its parent folder (torchvision's layout), and else the numbers from 0 to the largest
+/// label, at least ten.
 ///
 /// ```no_run
 /// use data::{Dataset, Part};
@@ -31,8 +32,9 @@ const IMAGES: [u8; 4] = [0, 0, 8, 3];
 /// ```
 ///
 /// # Errors
-/// When a file is missing, is not of this format, is cut short or longer than it says, or holds more than 256 MiB; when
-/// there are not as many labels as images, or a label has no name.
+/// When a file is missing, is not in this format, is shorter or longer than its header says, or holds more
+/// than 256 MiB; when there is no image, the numbers of labels and images differ, or a label has no name;
+/// when `class_names.txt` is not UTF-8 or has control characters.
 pub fn read_idx(dir: impl AsRef<Path>, part: Part) -> Result<InMemory, Error> {
     let dir = dir.as_ref();
     let prefix = if part == Part::Train { "train" } else { "t10k" };
@@ -47,14 +49,14 @@ pub fn read_idx(dir: impl AsRef<Path>, part: Part) -> Result<InMemory, Error> {
     let n_classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     let names = names(dir, n_classes)?;
     if n_classes > names.len() {
-        let problem = format!("the label {} is not among {} classes", n_classes - 1, names.len());
+        let problem = format!("the label {} is out of range for {} classes", n_classes - 1, names.len());
         return Err(Error::Idx { path: labels_path, problem });
     }
     let shape = ImageShape { height, width, channels: 1 };
     Ok(InMemory::new(shape, images, labels.into_iter().map(u32::from).collect(), names))
 }
 
-/// Whether `dir` has a file that [`read_idx`] would read for the training part.
+/// Whether `dir` has a training file that [`read_idx`] would read.
 pub fn holds_idx(dir: impl AsRef<Path>) -> bool {
     find(dir.as_ref(), "train", "images-idx3-ubyte").is_ok()
 }
@@ -87,14 +89,14 @@ fn read<const N: usize>(path: &Path, magic: [u8; 4]) -> Result<([usize; N], Vec<
         return Err(problem(format!("expected the first bytes {magic:?}, found {found:?}")));
     }
     let start = 4 + 4 * N;
-    let header = bytes.get(4..start).ok_or_else(|| problem("it is cut short".into()))?;
+    let header = bytes.get(4..start).ok_or_else(|| problem("it is truncated".into()))?;
     let axis =
         |idx: usize| u32::from_be_bytes(*header[4 * idx..].first_chunk().expect("four bytes")) as usize;
     let axes = std::array::from_fn(axis);
     let expected = axes.iter().try_fold(1_usize, |product, &axis| product.checked_mul(axis));
     let n_bytes = bytes.len() - start;
     if expected != Some(n_bytes) {
-        return Err(problem(format!("its axes are {axes:?}, and it holds {n_bytes} bytes")));
+        return Err(problem(format!("its axes are {axes:?}, but it holds {n_bytes} bytes")));
     }
     bytes.drain(..start);
     Ok((axes, bytes))
@@ -105,7 +107,7 @@ fn names(dir: &Path, n_classes: usize) -> Result<Vec<String>, Error> {
     if path.exists() {
         let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
         let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-        let sound = names.iter().try_for_each(|name| class_names::check(name));
+        let sound = class_names::check_all(&names);
         return sound.map(|()| names).map_err(|problem| Error::ClassNames { path, problem });
     }
     let dir = dir.canonicalize().map_err(Error::io(dir))?;

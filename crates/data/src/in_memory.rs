@@ -21,10 +21,10 @@ pub struct InMemory {
 }
 
 impl InMemory {
-    /// A set of the given images, one after the other, each C × H × W as [`Dataset::image`] has them.
+    /// A set of the given images, concatenated, each C × H × W as in [`Dataset::image`].
     ///
     /// # Panics
-    /// When there are not as many images as labels, an image is empty, or a label has no name.
+    /// When the numbers of images and labels differ, an image is empty, or a label has no name.
     #[track_caller]
     pub fn new<S: Into<String>>(
         shape: ImageShape,
@@ -36,15 +36,24 @@ impl InMemory {
         assert!(!shape.is_empty(), "InMemory::new: an image of {shape:?} has no values");
         assert!(
             images.len() == labels.len() * shape.len(),
-            "InMemory::new: {} labels ask for {} bytes of images ({shape:?}), found {}",
+            "InMemory::new: {} labels need {} bytes of images ({shape:?}), found {}",
             labels.len(),
             labels.len() * shape.len(),
             images.len(),
         );
         if let Some(label) = labels.iter().find(|&&label| label as usize >= class_names.len()) {
-            panic!("InMemory::new: the label {label} is not among the {} classes", class_names.len());
+            panic!("InMemory::new: the label {label} is out of range for {} classes", class_names.len());
         }
         Self { shape, images, labels, class_names }
+    }
+
+    /// The same images with these names of classes.
+    ///
+    /// # Panics
+    /// When a label has no name.
+    #[track_caller]
+    pub fn with_class_names<S: Into<String>>(self, class_names: impl IntoIterator<Item = S>) -> Self {
+        Self::new(self.shape, self.images, self.labels, class_names)
     }
 }
 

@@ -10,19 +10,19 @@ use crate::order::Order;
 use crate::transform::Plan;
 use crate::{Augment, Batch, Dataset, Error, Normalize, Transform};
 
-/// A place within training: which epoch, and which batch of it comes next. Both count from 0.
+/// A position in training: the epoch and the next batch in it, both counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The epoch.
     pub epoch: usize,
-    /// How many batches of the epoch have been given out.
+    /// The number of batches of the epoch already returned.
     pub step: usize,
 }
 
-/// Gives out the batches of a data set, epoch after epoch.
+/// Iterates over the batches of a data set, epoch after epoch.
 ///
-/// By default the examples come in their order, images as byte / 255 and nothing else, and the last batch of an
-/// epoch is as small as what is left. [`Prefetch`](crate::Prefetch) prepares them on another thread.
+/// By default the examples are in their original order, images are byte / 255, and the last batch of an epoch
+/// may be smaller. [`Prefetch`](crate::Prefetch) prepares batches on another thread.
 ///
 /// ```
 /// use data::{Augment, Batch, ImageShape, InMemory, Loader};
@@ -42,22 +42,22 @@ pub struct Loader<'a> {
     drop_last: bool,
     order: Order,
     plan: Plan,
-    /// Which fields are normalised, and how.
+    /// The fields to normalise, and how.
     field_norms: Vec<(usize, Normalize)>,
     position: Position,
-    /// Room for a copy of an image for each group of images.
+    /// Space for a copy of an image for each group of images.
     scratch: Vec<f32>,
-    /// Whether the images are read one after the other, on the thread that asks.
+    /// Whether the images are read sequentially on the calling thread.
     serial: bool,
-    /// Which examples of a batch are read, by its size; all by default.
+    /// The examples of a batch to read, given its size; all by default.
     part: Option<Box<Part>>,
 }
 
-/// The examples of a batch that a process computes, by the size of the batch.
+/// The examples of a batch that a process computes, given the batch size.
 type Part = dyn Fn(usize) -> Range<usize> + Send + Sync;
 
 impl<'a> Loader<'a> {
-    /// Batches of `batch_size` images in their order.
+    /// Batches of `batch_size` examples in their original order.
     ///
     /// # Panics
     /// When `batch_size` is 0.
@@ -78,27 +78,28 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Gives each epoch an order of its own, which depends on (`seed`, epoch) alone.
+    /// Shuffles each epoch differently; the order depends only on (`seed`, epoch).
     pub fn shuffle(mut self, seed: u64) -> Self {
         self.order = Order::shuffled(self.dataset.len(), seed);
         self
     }
 
-    /// Draws `n_draws` examples for each epoch with replacement, each with a probability in proportion to its weight, as
-    /// PyTorch's `WeightedRandomSampler`. Which they are depends on (`seed`, epoch) alone.
+    /// Draws `n_draws` examples for each epoch with replacement, each with a probability proportional to its
+    /// weight, like PyTorch's `WeightedRandomSampler`. The draws depend only on (`seed`, epoch).
     ///
-    /// An example that is drawn twice in an epoch is transformed alike both times.
+    /// An example that is drawn twice in an epoch is transformed the same way both times.
     ///
     /// # Panics
-    /// When there are not as many weights as examples, or they are not finite, at least 0 and somewhere more than 0.
+    /// When the numbers of weights and examples differ, or the weights are not finite, are negative or are
+    /// all 0.
     #[track_caller]
     pub fn weighted(mut self, weights: &[f64], n_draws: usize, seed: u64) -> Self {
         self.order = Order::weighted(self.dataset.len(), weights, n_draws, seed);
         self
     }
 
-    /// Changes each image at random, depending on (`seed`, epoch, index of the image) alone: the same as
-    /// [`transform`](Self::transform) with this alone.
+    /// Changes each image at random, depending only on (`seed`, epoch, index of the image). Equivalent to
+    /// [`transform`](Self::transform) with this transform alone.
     ///
     /// # Panics
     /// When a [reflected](crate::Border::Reflect) border is as wide as the image or wider.
@@ -107,11 +108,12 @@ impl<'a> Loader<'a> {
         self.transform([Transform::Augment(augment)], seed)
     }
 
-    /// Changes each image by one transform after the other. What is random in them depends on (`seed`, epoch, index of the
-    /// image, place in the list) alone.
+    /// Applies one transform after another to each image. Their randomness depends only on (`seed`, epoch,
+    /// index of the image, position in the list).
     ///
     /// # Panics
-    /// When one of them does not fit the images or the one before, see [`Transform`].
+    /// When a transform does not fit the images or the previous transforms, or one of its numbers is out of
+    /// range, see [`Transform`].
     #[track_caller]
     pub fn transform(mut self, transforms: impl IntoIterator<Item = Transform>, seed: u64) -> Self {
         self.plan.set_transforms(transforms.into_iter().collect(), seed);
@@ -121,19 +123,19 @@ impl<'a> Loader<'a> {
     /// Normalises each channel of the images, after all [transforms](Self::transform).
     ///
     /// # Panics
-    /// When `normalize` has not one mean and one standard deviation for each channel of the images, or one of
-    /// them makes no finite numbers.
+    /// When `normalize` does not have one mean and one standard deviation for each channel of the images, or
+    /// one of them would produce numbers that are not finite.
     #[track_caller]
     pub fn normalize(mut self, normalize: &Normalize) -> Self {
         self.plan.set_normalize(normalize);
         self
     }
 
-    /// Normalises the field `name`, by the places of its last axis.
+    /// Normalises the field `name`, separately for each position on its last axis.
     ///
     /// # Panics
-    /// When there is no such field of f32, or `normalize` has not one mean and one standard deviation for each place, or
-    /// one of them makes no finite numbers.
+    /// When there is no such f32 field, or `normalize` does not have one mean and one standard deviation for
+    /// each position on the last axis, or one of them would produce numbers that are not finite.
     #[track_caller]
     pub fn normalize_field(mut self, name: &str, normalize: &Normalize) -> Self {
         let field_idx = f32_field("Loader::normalize_field", self.dataset, name);
@@ -143,14 +145,15 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Leaves out the last batch of an epoch when it is not full.
+    /// Drops the last batch of an epoch if it is not full.
     pub fn drop_last(mut self) -> Self {
         self.drop_last = true;
         self
     }
 
-    /// Reads only a part of each batch: of `n` examples those in `part(n)`, by their places. Order and random changes
-    /// are those of the whole batch, so that several processes, each with its part, see what one would see.
+    /// Reads only a part of each batch: of `n` examples those at positions `part(n)`. Order and random
+    /// changes are those of the whole batch, so several processes, each with its part, see the same examples
+    /// as a single one. [`next_into`](Self::next_into) panics if `part(n)` is not within `0..n`.
     ///
     /// ```
     /// use data::{Batch, ImageShape, InMemory, Loader};
@@ -166,21 +169,21 @@ impl<'a> Loader<'a> {
         Self { part: Some(Box::new(part)), ..self }
     }
 
-    /// How many batches an epoch has.
+    /// The number of batches in an epoch.
     pub fn n_batches(&self) -> usize {
         let len = self.order.len();
         if self.drop_last { len / self.batch_size } else { len.div_ceil(self.batch_size) }
     }
 
-    /// Where the loader stands: what [`seek`](Self::seek) takes to go on from here.
+    /// The current position, from which [`seek`](Self::seek) resumes.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Goes to `position`: the next batch is the same bit for bit as if the loader had come there by itself.
+    /// Goes to `position`: the next batch is bitwise the same as if the loader had iterated to it.
     ///
     /// # Errors
-    /// When the epoch has not so many batches.
+    /// When the epoch has fewer batches.
     pub fn seek(&mut self, position: Position) -> Result<(), Error> {
         let n_batches = self.n_batches();
         if position.step > n_batches {
@@ -190,12 +193,12 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// Fills `batch` with the next images, or returns `false` at the end of the epoch; then the next call
-    /// gives the first batch of the next one.
+    /// Fills `batch` with the next examples, or returns `false` at the end of the epoch; the next call then
+    /// returns the first batch of the next epoch.
     ///
     /// # Errors
-    /// When the data set [can no longer be read](Dataset::check) or a label stands for no class. The position
-    /// stays where it was, and what is in `batch` is not to be used.
+    /// When the data set [can no longer be read](Dataset::check) or a label is not a class. The position is
+    /// then unchanged, and the contents of `batch` must not be used.
     pub fn next_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         let Position { epoch, step } = self.position;
         if step >= self.n_batches() {
@@ -210,7 +213,7 @@ impl<'a> Loader<'a> {
         let part = self.part.as_ref().map_or(0..whole.len(), |part| part(whole.len()));
         assert!(
             part.start <= part.end && part.end <= whole.len(),
-            "Loader::part: {part:?} of a batch of {}",
+            "Loader::part: {part:?} is out of range for a batch of {}",
             whole.len()
         );
         for (indices, from) in [(&mut batch.whole_indices, whole), (&mut batch.indices, &whole[part.clone()])]
@@ -225,7 +228,7 @@ impl<'a> Loader<'a> {
         Ok(true)
     }
 
-    /// From now on uses no other thread.
+    /// Reads on the calling thread from now on.
     pub(crate) fn read_serially(&mut self) {
         self.serial = true;
     }
@@ -268,7 +271,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads the images at `batch.indices`, in groups that depend on their number alone.
+    /// Reads the images at `batch.indices`, in groups that depend only on their number.
     fn read_images(&mut self, epoch: usize, batch: &mut Batch) {
         let shape = self.dataset.image_shape();
         let Batch { images, indices, image_shape, .. } = batch;

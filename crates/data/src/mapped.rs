@@ -1,4 +1,4 @@
-//! A file in a memory map.
+//! Memory-mapped files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ impl MappedFile {
     /// Maps the file at `path`, which must be a regular file.
     ///
     /// # Safety
-    /// Nobody may change the file while it is mapped.
+    /// The file must not change while it is mapped.
     pub(crate) unsafe fn open(path: &Path) -> Result<Self, Error> {
         let file = open_regular(path)?;
         // SAFETY: the map is read-only and private to this struct, every byte is a valid `u8`, and the caller
-        // sees to it that nobody changes the file.
+        // ensures that the file does not change.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
         Ok(Self { path: path.to_path_buf(), file, map })
     }
@@ -37,7 +37,7 @@ impl MappedFile {
         &self.map
     }
 
-    /// An error when the file has become shorter than it was when it was opened.
+    /// Returns an error if the file is shorter than when it was opened.
     pub(crate) fn check_len(&self) -> Result<(), Error> {
         let found = self.file.metadata().map_err(Error::io(&self.path))?.len();
         let expected = self.map.len() as u64;

@@ -1,11 +1,12 @@
-//! Means and deviations, given or measured.
+//! Means and standard deviations, given or computed.
 
 use crate::Dataset;
 use crate::fields::{Kind, ValuesMut};
 
-/// Per channel, what is taken from x and what that is divided by: (x − mean) / std.
+/// Normalises each channel: (x − mean) / std.
 ///
-/// For images x = byte / 255, for a [field](crate::Field) x is its value and its last axis the channels.
+/// For images, x = byte / 255. For a [field](crate::Field), x is its value, and the channels are its last
+/// axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalize {
     /// For each channel, the mean over the training images.
@@ -15,21 +16,22 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// The usual numbers for CIFAR-10: means 0.4914, 0.4822, 0.4465, deviations 0.2470, 0.2435, 0.2616.
+    /// The usual values for CIFAR-10: means 0.4914, 0.4822, 0.4465, deviations 0.2470, 0.2435, 0.2616.
     pub fn cifar10() -> Self {
         Self { mean: vec![0.4914, 0.4822, 0.4465], std: vec![0.2470, 0.2435, 0.2616] }
     }
 
-    /// Mean and standard deviation (divided by the number of pixels) of each channel over all images of `dataset`.
+    /// The mean and standard deviation (divided by the number of pixels) of each channel over all images of
+    /// `dataset`.
     ///
-    /// A channel that is the same in every pixel has the standard deviation 1, so that it becomes 0. Bytes are
-    /// counted and not added up, so that no rounding can pass for a spread.
+    /// A channel that is the same in every pixel has the standard deviation 1, so it becomes 0. Bytes are
+    /// counted rather than summed, so rounding cannot look like variation.
     ///
     /// # Panics
     /// When there is no image.
     #[track_caller]
     pub fn measure(dataset: &dyn Dataset) -> Self {
-        assert!(!dataset.is_empty(), "Normalize::measure: there is no image");
+        assert!(!dataset.is_empty(), "Normalize::measure: the data set is empty");
         let shape = dataset.image_shape();
         let mut counts = vec![[0_u64; 256]; shape.channels];
         for image_idx in 0..dataset.len() {
@@ -42,17 +44,17 @@ impl Normalize {
         Self { mean, std }
     }
 
-    /// Mean and standard deviation (divided by the number of values) of the field `name` over all examples of `dataset`:
-    /// one of each for every place of the field's last axis, such as each of the features.
+    /// The mean and standard deviation (divided by the number of values) of the field `name` over all
+    /// examples of `dataset`, for each position on the field's last axis, such as each feature.
     ///
-    /// What is the same in every example has the standard deviation 1, so that it becomes 0.
+    /// A position that is the same in every example has the standard deviation 1, so it becomes 0.
     ///
     /// # Panics
-    /// When there is no example, or no such field of f32.
+    /// When there is no example, or no such f32 field.
     #[track_caller]
     pub fn measure_field(dataset: &dyn Dataset, name: &str) -> Self {
         let field_idx = f32_field("Normalize::measure_field", dataset, name);
-        assert!(!dataset.is_empty(), "Normalize::measure_field: there is no example");
+        assert!(!dataset.is_empty(), "Normalize::measure_field: the data set is empty");
         let field = &dataset.fields()[field_idx];
         let n_channels = field.shape.last().copied().unwrap_or(1);
         let mut values = vec![0.0; field.len()];
@@ -85,19 +87,19 @@ impl Normalize {
         Self { mean: means.iter().map(|&mean| mean as f32).collect(), std: std.collect() }
     }
 
-    /// Panics unless there is a sound mean and deviation for each channel.
+    /// Panics unless there is a valid mean and deviation for each channel.
     #[track_caller]
     pub(crate) fn check(&self, caller: &str, what: &str, n_channels: usize) {
         let (n_means, n_stds) = (self.mean.len(), self.std.len());
         assert!(
             n_means == n_channels && n_stds == n_channels,
-            "{caller}: {n_means} means and {n_stds} deviations for {what} of {n_channels} channels",
+            "{caller}: {n_means} means and {n_stds} standard deviations for {what} of {n_channels} channels",
         );
         let sound = self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(|&std| std > 0.0);
-        assert!(sound, "{caller}: means must be finite and deviations positive, found {self:?}");
+        assert!(sound, "{caller}: means must be finite and standard deviations positive, found {self:?}");
     }
 
-    /// Normalises values whose last axis is the channels.
+    /// Normalises values whose last axis is channels.
     pub(crate) fn apply(&self, values: &mut [f32]) {
         for row in values.chunks_exact_mut(self.mean.len()) {
             let channels = row.iter_mut().zip(&self.mean).zip(&self.std);
@@ -106,16 +108,16 @@ impl Normalize {
     }
 }
 
-/// The number of the field `name`, of f32.
+/// The index of the f32 field `name`.
 #[track_caller]
 pub(crate) fn f32_field(caller: &str, dataset: &dyn Dataset, name: &str) -> usize {
     let fields = dataset.fields();
     let found = fields.iter().position(|field| field.name == name && field.kind == Kind::F32);
-    found.unwrap_or_else(|| panic!("{caller}: no field {name} of f32 among {fields:?}"))
+    found.unwrap_or_else(|| panic!("{caller}: no f32 field {name} among {fields:?}"))
 }
 
-/// Of x = byte / 255, where each byte occurs so often: the mean, and from the squares of the distances to it the
-/// standard deviation, or 1 if all are the same.
+/// The mean and standard deviation of x = byte / 255, given how often each byte occurs. The deviation is
+/// computed from squared distances to the mean, and is 1 if all are the same.
 fn mean_and_std(counts: &[u64; 256]) -> (f32, f32) {
     let n = counts.iter().sum::<u64>() as f64;
     let sum_over = |value: &dyn Fn(f64) -> f64| -> f64 {

@@ -1,4 +1,4 @@
-//! NumPy's files of one array, as far as a data set can be one: versions 1 to 3, little-endian, C order.
+//! NumPy's single-array files, as far as they can be a data set: versions 1 to 3, little-endian, C order.
 //!
 //! The format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
@@ -22,20 +22,20 @@ pub(crate) enum Stored {
     U1,
 }
 
-/// What the head of a file says.
+/// The header of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) stored: Stored,
-    /// The whole shape, the examples first.
+    /// The whole shape; the number of examples comes first.
     pub(crate) shape: Vec<usize>,
-    /// Where in the file the values begin.
+    /// The offset of the values in the file.
     pub(crate) start: usize,
 }
 
-/// NumPy itself refuses a longer one.
+/// NumPy itself rejects a longer header.
 const MAX_HEAD_LEN: usize = 10_000;
 
-/// What is read at once.
+/// The number of bytes read at a time.
 const CHUNK_LEN: usize = 1 << 16;
 
 impl Stored {
@@ -55,7 +55,7 @@ impl Stored {
         }
     }
 
-    /// Reads as many values as `out` takes from as many times [`size`](Self::size) bytes.
+    /// Decodes as many values as `out` holds from that many times [`size`](Self::size) bytes.
     pub(crate) fn decode(self, bytes: &[u8], out: ValuesMut<'_>) {
         fn each<const N: usize, T>(bytes: &[u8], out: &mut [T], value: impl Fn([u8; N]) -> T) {
             let (bytes, _) = bytes.as_chunks::<N>();
@@ -67,13 +67,13 @@ impl Stored {
             (Self::I4, ValuesMut::I64(out)) => each(bytes, out, |b| i64::from(i32::from_le_bytes(b))),
             (Self::I8, ValuesMut::I64(out)) => each(bytes, out, i64::from_le_bytes),
             (Self::U1, ValuesMut::U8(out)) => out.copy_from_slice(bytes),
-            (stored, out) => panic!("values stored as {stored:?} are read into {out:?}"),
+            (stored, out) => panic!("values stored as {stored:?} cannot be read into {out:?}"),
         }
     }
 }
 
 impl Head {
-    /// Reads the head of the file at `path`, and sees to it that the file has the values that it promises.
+    /// Reads the header of the file at `path`, and checks that the file has as many values as it declares.
     pub(crate) fn read(path: &Path, file: &mut impl Read, file_len: u64) -> Result<Self, Error> {
         let fail = |problem: String| Error::Npy { path: path.to_path_buf(), problem };
         let mut fill = |len: usize| {
@@ -81,7 +81,7 @@ impl Head {
             match file.read_exact(&mut bytes) {
                 Ok(()) => Ok(bytes),
                 Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    Err(fail(format!("the file ends within its head, after {file_len} bytes")))
+                    Err(fail(format!("the file ends inside its header, after {file_len} bytes")))
                 }
                 Err(error) => Err(Error::io(path)(error)),
             }
@@ -97,31 +97,31 @@ impl Head {
         };
         let len = len.iter().rev().fold(0, |len, &byte| len << 8 | usize::from(byte));
         if len > MAX_HEAD_LEN {
-            return Err(fail(format!("expected a head of at most {MAX_HEAD_LEN} bytes, found {len}")));
+            return Err(fail(format!("expected a header of at most {MAX_HEAD_LEN} bytes, found {len}")));
         }
         let text = String::from_utf8_lossy(&fill(len)?).into_owned();
         let (stored, shape) = parse(&text).map_err(&fail)?;
-        // The examples last: even where there are none, one has a length.
+        // The number of examples comes last: even if it is 0, the size of one example is checked.
         let expected = shape.iter().rev().try_fold(stored.size(), |len, &n| len.checked_mul(n));
         let start = 8 + len_of_len + len;
         let found = file_len.saturating_sub(start as u64);
         match expected {
             Some(expected) if expected as u64 == found => Ok(Self { stored, shape, start }),
             _ => {
-                let expected = expected.map_or("more than fit any file".into(), |n| n.to_string());
-                Err(fail(format!("the shape {shape:?} asks for {expected} bytes of values, found {found}")))
+                let expected = expected.map_or("impossibly many".into(), |n| n.to_string());
+                Err(fail(format!("the shape {shape:?} needs {expected} bytes of values, found {found}")))
             }
         }
     }
 
-    /// How many examples there are, and the field of one.
+    /// The number of examples, and the field of one example.
     pub(crate) fn field(&self, name: &str) -> (usize, Field) {
         let field = Field { name: name.into(), kind: self.stored.kind(), shape: self.shape[1..].to_vec() };
         (self.shape[0], field)
     }
 }
 
-/// Reads the whole file into memory, in pieces, so that its bytes and its values are not held at once.
+/// Reads the whole file into memory, in chunks, so that its bytes and its values are not held at once.
 pub(crate) fn read(path: &Path) -> Result<(Head, Values), Error> {
     let mut file: File = open_regular(path)?;
     let file_len = file.metadata().map_err(Error::io(path))?.len();
@@ -141,7 +141,7 @@ pub(crate) fn read(path: &Path) -> Result<(Head, Values), Error> {
     Ok((head, values))
 }
 
-/// The type and the shape from the dictionary that is a head's text; an error is a sentence.
+/// Parses the type and shape from a header's dictionary; an error is a sentence.
 fn parse(text: &str) -> Result<(Stored, Vec<usize>), String> {
     let mut rest = Rest(text.trim_end());
     let (mut stored, mut shape, mut fortran_order) = (None, None, None);
@@ -153,14 +153,14 @@ fn parse(text: &str) -> Result<(Stored, Vec<usize>), String> {
             "descr" => stored = Some(rest.stored()?),
             "fortran_order" => fortran_order = Some(rest.boolean()?),
             "shape" => shape = Some(rest.tuple()?),
-            other => return Err(format!("its head has the unknown key \"{}\"", Foreign::new(other))),
+            other => return Err(format!("its header has the unknown key \"{}\"", Foreign::new(other))),
         }
         if !rest.take(",") {
             rest.expect("}")?;
             break;
         }
     }
-    let missing = |key: &str| format!("its head has no '{key}'");
+    let missing = |key: &str| format!("its header has no '{key}'");
     let stored = stored.ok_or_else(|| missing("descr"))?;
     let shape = shape.ok_or_else(|| missing("shape"))?;
     let needs_no_order = shape.len() < 2;
@@ -176,7 +176,7 @@ fn parse(text: &str) -> Result<(Stored, Vec<usize>), String> {
     }
 }
 
-/// What is still to be read of a head's text.
+/// The unparsed rest of a header.
 struct Rest<'t>(&'t str);
 
 impl<'t> Rest<'t> {
@@ -191,12 +191,12 @@ impl<'t> Rest<'t> {
         if self.take(token) {
             return Ok(());
         }
-        Err(format!("expected '{token}' in its head, found \"{}\"", Foreign::new(self.0)))
+        Err(format!("expected '{token}' in its header, found \"{}\"", Foreign::new(self.0)))
     }
 
     fn string(&mut self) -> Result<&'t str, String> {
         let quote = if self.take("\"") { '"' } else { self.expect("'").map(|()| '\'')? };
-        let (text, rest) = self.0.split_once(quote).ok_or("a text in its head does not end")?;
+        let (text, rest) = self.0.split_once(quote).ok_or("unterminated string in its header")?;
         self.0 = rest;
         Ok(text)
     }
@@ -208,12 +208,12 @@ impl<'t> Rest<'t> {
     fn tuple(&mut self) -> Result<Vec<usize>, String> {
         self.expect("(")?;
         let mut numbers = Vec::new();
-        // `take` also passes over the blanks before a number.
+        // `take` also skips blanks before a number.
         while !self.take(")") {
             let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
             let (digits, rest) = self.0.split_at(end);
             let number = digits.parse().map_err(|_| {
-                format!("expected a length in the shape of its head, found \"{}\"", Foreign::new(self.0))
+                format!("expected a length in its header's shape, found \"{}\"", Foreign::new(self.0))
             })?;
             numbers.push(number);
             self.0 = rest;
@@ -228,7 +228,7 @@ impl<'t> Rest<'t> {
     fn stored(&mut self) -> Result<Stored, String> {
         const EXPECTED: &str = "expected values of type <f4, <f8, <i4, <i8 or |u1";
         if self.take("[") {
-            return Err(format!("{EXPECTED}, found records of several: save each field by itself"));
+            return Err(format!("{EXPECTED}, found a structured type: save each field separately"));
         }
         let found = self.string()?;
         let (order, kind) = found.split_at_checked(1).unwrap_or(("", found));

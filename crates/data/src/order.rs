@@ -1,10 +1,10 @@
-//! The order in which an epoch has the examples: theirs, shuffled, or drawn by weight.
+//! The order of examples in an epoch: original, shuffled, or drawn by weight.
 
 use rand_chacha::rand_core::Rng;
 
 use crate::random;
 
-/// Which example comes when.
+/// The order of the examples.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     kind: OrderKind,
@@ -19,7 +19,7 @@ enum OrderKind {
     Shuffled {
         seed: u64,
     },
-    /// By the running sums of the weights.
+    /// By the cumulative sums of the weights.
     Weighted {
         sums: Vec<f64>,
         n_draws: usize,
@@ -54,12 +54,12 @@ impl Order {
         let total = sums.last().copied().unwrap_or(0.0);
         assert!(
             total > 0.0 && total.is_finite(),
-            "Loader::weighted: the weights sum to {total}, expected more than 0 and finite"
+            "Loader::weighted: the weights sum to {total}, expected a positive, finite sum"
         );
         Self { kind: OrderKind::Weighted { sums, n_draws, seed }, ..Self::in_turn(n_examples) }
     }
 
-    /// How many examples an epoch has.
+    /// The number of examples in an epoch.
     pub(crate) fn len(&self) -> usize {
         match self.kind {
             OrderKind::Weighted { n_draws, .. } => n_draws,
@@ -67,7 +67,7 @@ impl Order {
         }
     }
 
-    /// The examples of `epoch`, in their order.
+    /// The examples of `epoch`, in order.
     pub(crate) fn of_epoch(&mut self, epoch: usize) -> &[usize] {
         if self.epoch != Some(epoch) {
             self.indices.clear();
@@ -89,7 +89,7 @@ impl Order {
     }
 }
 
-/// The first example whose running sum is above a uniform number in [0, total): none of weight 0.
+/// The first example whose cumulative sum is above a uniform number in [0, total), so never one of weight 0.
 fn drawn(sums: &[f64], bits: u64) -> usize {
     let total = sums[sums.len() - 1];
     let place = (bits >> 11) as f64 / (1_u64 << 53) as f64 * total;

@@ -1,7 +1,7 @@
 //! Changes to the pixels of one image, H × W × C.
 //!
-//! The arithmetic is sums, products, quotients and square roots, which are the same on every machine; what else it
-//! takes is in [`portable`](crate::portable).
+//! The arithmetic uses only sums, products, quotients and square roots, which are the same on every machine;
+//! other functions are in [`portable`](crate::portable).
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{ImageShape, View, portable, random};
 
-/// The image as `view` shows it; `copy` is room for as many values.
+/// The image as seen by `view`; `copy` has space for as many values.
 pub(crate) fn window(pixels: &mut [f32], copy: &mut [f32], shape: ImageShape, view: View) {
     let ImageShape { height, width, channels } = shape;
     copy.copy_from_slice(pixels);
@@ -48,7 +48,7 @@ fn grey(pixel: &[f32]) -> f32 {
     }
 }
 
-/// Turns the image by `degrees` counter-clockwise about its centre; `copy` is room for as many values.
+/// Rotates the image by `degrees` counter-clockwise about its centre; `copy` has space for as many values.
 pub(crate) fn rotate(pixels: &mut [f32], copy: &mut [f32], shape: ImageShape, degrees: f64) {
     let ImageShape { height, width, channels } = shape;
     copy.copy_from_slice(pixels);
@@ -80,7 +80,7 @@ pub(crate) struct Cut {
 }
 
 impl Cut {
-    /// With the probability, a rectangle as torchvision's `RandomErasing` draws it.
+    /// With the given probability, a rectangle drawn as in torchvision's `RandomErasing`.
     pub(crate) fn erased(
         rng: &mut ChaCha8Rng,
         shape: ImageShape,
@@ -108,7 +108,7 @@ impl Cut {
         None
     }
 
-    /// A square about a random pixel, as far as it lies within the image.
+    /// A square around a random pixel, clipped to the image.
     pub(crate) fn square(rng: &mut ChaCha8Rng, shape: ImageShape, size: usize) -> Self {
         let mut within = |len: usize| {
             let center = random::below(rng, len as u32) as usize;
@@ -118,7 +118,7 @@ impl Cut {
     }
 }
 
-/// Makes a rectangle 0.
+/// Sets a rectangle to 0.
 pub(crate) fn cut(pixels: &mut [f32], shape: ImageShape, cut: Cut) {
     for row in pixels.chunks_exact_mut(shape.width * shape.channels).take(cut.rows.end).skip(cut.rows.start) {
         row[cut.columns.start * shape.channels..cut.columns.end * shape.channels].fill(0.0);
@@ -137,7 +137,7 @@ mod tests {
         pixels.iter().map(|value| (value * 1e4).round() / 1e4).collect()
     }
 
-    /// `numpy.rot90` of 1 to 9.
+    /// Matches `numpy.rot90` of 1 to 9.
     #[test]
     fn quarter_turns_are_counter_clockwise() {
         assert_eq!(rotated(0.0), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);

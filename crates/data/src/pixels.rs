@@ -1,18 +1,18 @@
-//! From bytes in planes (C × H × W) to f32 in pixels (H × W × C).
+//! Converts bytes in planes (C × H × W) to f32 in pixels (H × W × C).
 
 use std::ops::Range;
 
 use crate::augment::View;
 use crate::{ImageShape, Normalize};
 
-/// For each channel, the f32 that stands for each byte.
+/// For each channel, the f32 for each byte.
 ///
-/// A table makes the result exactly what division, subtraction and division give, at the price of a load.
+/// A table gives exactly the result of division, subtraction and division, at the cost of a load.
 #[derive(Clone, Debug)]
 pub(crate) struct ByteTable(Vec<[f32; 256]>);
 
 impl ByteTable {
-    /// byte / 255, then (x − mean) / std if asked.
+    /// byte / 255, then (x − mean) / std if requested.
     pub(crate) fn new(n_channels: usize, normalize: Option<&Normalize>) -> Self {
         let value = |channel: usize, byte: usize| {
             let x = byte as f32 / 255.0;
@@ -21,7 +21,7 @@ impl ByteTable {
         Self((0..n_channels).map(|channel| std::array::from_fn(|byte| value(channel, byte))).collect())
     }
 
-    /// Writes the image `planes` as `view` shows it into `pixels`.
+    /// Writes the image `planes`, as seen by `view`, into `pixels`.
     pub(crate) fn write(&self, planes: &[u8], shape: ImageShape, view: View, pixels: &mut [f32]) {
         let ImageShape { height, width, channels } = shape;
         let columns = Columns::new(view, width);
@@ -40,12 +40,12 @@ impl ByteTable {
     }
 }
 
-/// Where each pixel of a row comes from.
+/// The source of each pixel of a row.
 struct Columns {
     view: View,
-    /// The pixels written that lie within the image.
+    /// The output pixels that lie within the image.
     inside: Range<usize>,
-    /// The pixels read for them, from right to left if the view is flipped.
+    /// Their source pixels, from right to left if the view is flipped.
     source: Range<usize>,
 }
 
@@ -58,7 +58,7 @@ impl Columns {
         Self { view, inside, source }
     }
 
-    /// Writes one channel of a row into every `stride`th value of `out`.
+    /// Writes one channel of a row to every `stride`th value of `out`.
     fn write(&self, row: &[u8], table: &[f32; 256], out: &mut [f32], stride: usize) {
         let bytes = row[self.source.clone()].iter();
         let values = out.get_mut(self.inside.start * stride..).unwrap_or_default().iter_mut().step_by(stride);

@@ -1,4 +1,4 @@
-//! Functions that give the same bits on every machine, which those of the standard library do not promise.
+//! Functions with the same bits on every machine, which the standard library does not guarantee.
 
 /// Sine and cosine of an angle from −π to π, within 10⁻¹⁵, by their Taylor series.
 pub(crate) fn sin_cos(angle: f64) -> (f64, f64) {
@@ -16,7 +16,7 @@ pub(crate) fn sin_cos(angle: f64) -> (f64, f64) {
     (sin, cos)
 }
 
-/// eˣ, to a relative 10⁻¹⁴ for |x| up to 100: the series at x / 256, squared eight times.
+/// eˣ, with a relative error of 10⁻¹⁴ for |x| up to 100: the series at x / 256, squared eight times.
 pub(crate) fn exp(x: f64) -> f64 {
     let x = x / 256.0;
     let power = (1..=16).rev().fold(1.0, |sum, n| 1.0 + sum * x / f64::from(n));

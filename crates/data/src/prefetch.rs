@@ -1,4 +1,4 @@
-//! A batch prepared on another thread while the step runs.
+//! Preparing batches on another thread while the step runs.
 
 use std::any::Any;
 use std::mem;
@@ -8,11 +8,11 @@ use std::thread::Scope;
 
 use crate::{Batch, Error, Loader, Position};
 
-/// Prepares the next batches of a [`Loader`] on a thread of its own, with the bits that the loader itself gives.
+/// Prepares the next batches of a [`Loader`] on another thread; the batches are bitwise those of the loader.
 ///
-/// The thread stays two batches ahead, across epochs, until this is dropped. It reads the examples of a
-/// batch one after the other and takes no part in the pool that the step runs on. When all three batches have had their
-/// size once, nothing is allocated.
+/// The thread stays two batches ahead, across epochs, until this is dropped. It reads the examples of a batch
+/// sequentially and does not use the step's thread pool. Once all three batches have been filled once,
+/// nothing is allocated.
 ///
 /// ```
 /// use data::{Augment, Batch, ImageShape, InMemory, Loader, Prefetch};
@@ -38,20 +38,20 @@ pub struct Prefetch {
     position: Position,
 }
 
-/// What the thread hands over.
+/// The message from the thread.
 struct Filled {
     batch: Batch,
-    /// What [`Loader::next_into`] said, or what it panicked with.
+    /// The result of [`Loader::next_into`], or its panic.
     outcome: Result<Result<bool, Error>, Box<dyn Any + Send>>,
-    /// Where the loader stood after it.
+    /// The position of the loader afterwards.
     position: Position,
 }
 
-/// How many batches are prepared ahead.
+/// The number of batches prepared ahead.
 const N_AHEAD: usize = 2;
 
 impl Prefetch {
-    /// Starts the thread in `scope`, from where `loader` stands.
+    /// Starts the thread in `scope`, from the position of `loader`.
     pub fn new<'scope>(scope: &'scope Scope<'scope, '_>, mut loader: Loader<'scope>) -> Self {
         let position = loader.position();
         loader.read_serially();
@@ -61,7 +61,7 @@ impl Prefetch {
             empty.send(Batch::new()).expect("the channel has room for all batches");
         }
         scope.spawn(move || {
-            // Either channel is closed when the other end is dropped, and neither is ever full.
+            // Each channel is closed when its other end is dropped, and neither is ever full.
             while let Ok(mut batch) = to_fill.recv() {
                 let outcome = catch_unwind(AssertUnwindSafe(|| loader.next_into(&mut batch)));
                 let has_panicked = outcome.is_err();
@@ -74,16 +74,17 @@ impl Prefetch {
         Self { empty, filled, position }
     }
 
-    /// Fills `batch` with the next examples, or returns `false` at the end of the epoch, as [`Loader::next_into`].
+    /// Fills `batch` with the next examples, or returns `false` at the end of the epoch, as
+    /// [`Loader::next_into`] does.
     ///
     /// # Errors
-    /// As [`Loader::next_into`]; the next call tries the same batch again.
+    /// As for [`Loader::next_into`]; the next call tries the same batch again.
     ///
     /// # Panics
-    /// With what the thread panicked with, if it did.
+    /// When the thread has panicked, with the same payload.
     pub fn next_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         let Ok(mut filled) = self.filled.recv() else {
-            panic!("Prefetch::next_into: the thread that reads has panicked before")
+            panic!("Prefetch::next_into: the reading thread has already panicked")
         };
         let outcome = match filled.outcome {
             Ok(outcome) => outcome,
@@ -93,12 +94,13 @@ impl Prefetch {
             mem::swap(batch, &mut filled.batch);
         }
         self.position = filled.position;
-        // Fails when the thread has panicked meanwhile: then the next call says so.
+        // Fails if the thread has panicked meanwhile; the next call then reports it.
         let _ = self.empty.send(filled.batch);
         outcome
     }
 
-    /// The position after the last batch handed out, not counting those prepared: [`Loader::seek`] resumes from it.
+    /// The position after the last batch returned, not counting those prepared; [`Loader::seek`] resumes from
+    /// it.
     pub fn position(&self) -> Position {
         self.position
     }

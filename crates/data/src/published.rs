@@ -1,4 +1,4 @@
-//! What the authors of CIFAR, MNIST and Fashion-MNIST publish: addresses, files and their checksums.
+//! The addresses, files and checksums published by the authors of CIFAR, MNIST and Fashion-MNIST.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -8,18 +8,18 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 use crate::files::open_regular;
 
-/// A data set as its authors publish it: an archive with one folder of files, or the files alone.
+/// A data set as published by its authors: an archive with one folder of files, or separate files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Where the archive lies; where there is none, the address under which the files do.
+    /// The address of the archive, or of the files if there is no archive.
     pub url: &'static str,
-    /// The MD5 checksum of the archive, in hexadecimal; `None` where there is no archive.
+    /// The MD5 checksum of the archive, in hexadecimal; `None` if there is no archive.
     pub archive_md5: Option<&'static str>,
-    /// The folder within the archive, or the one to put the files into.
+    /// The folder in the archive, or the one to put the files into.
     pub folder: &'static str,
-    /// The files of that folder that hold the images.
+    /// The files in that folder that hold the images.
     pub files: &'static [PublishedFile],
 }
 
@@ -70,7 +70,8 @@ pub const CIFAR100: Published = Published {
     ],
 };
 
-/// MNIST (LeCun, Cortes and Burges, 1998), from the mirror that torchvision takes: the authors' own site serves it no more.
+/// MNIST (LeCun, Cortes and Burges, 1998), from torchvision's mirror, because the authors' site no longer
+/// serves it.
 pub const MNIST: Published = Published {
     name: "MNIST",
     url: "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -135,20 +136,20 @@ const fn cifar10_file(name: &'static str, sha256: &'static str) -> PublishedFile
 }
 
 impl Published {
-    /// Whether `dir` holds every file as published, byte for byte.
+    /// Checks that `dir` holds every file exactly as published.
     ///
     /// # Errors
-    /// Names the first file that cannot be read or has another checksum.
+    /// Names the first file that cannot be read or has a different checksum.
     pub fn verify(&self, dir: &Path) -> Result<(), Error> {
         self.files.iter().try_for_each(|file| file.verify(&dir.join(file.name)))
     }
 }
 
 impl PublishedFile {
-    /// Whether the file at `path` is this one, byte for byte.
+    /// Checks that the file at `path` is exactly this one.
     ///
     /// # Errors
-    /// When it cannot be read or has another checksum.
+    /// When it cannot be read or has a different checksum.
     pub fn verify(&self, path: &Path) -> Result<(), Error> {
         let found = sha256(open_regular(path)?).map_err(Error::io(path))?;
         if found != self.sha256 {

@@ -1,20 +1,20 @@
-//! Randomness by key: a stream is named by (seed, purpose, epoch, item), never by what was drawn before.
+//! Keyed randomness: a stream is identified by (seed, purpose, epoch, item), independent of earlier draws.
 //!
-//! Nothing here keeps state between batches, so a run resumes without saving a generator, and neither the
-//! batch size nor the number of threads moves a draw. The generator is ChaCha with 8 rounds, whose output is
-//! the same on every machine; the arithmetic on top of it is written out here, so that no release of another
-//! crate can change an order of images.
+//! Nothing here keeps state between batches, so a run resumes without a saved generator, and neither the
+//! batch size nor the number of threads changes a draw. The generator is ChaCha with 8 rounds, which is the
+//! same on every machine. The arithmetic on its output is implemented here, so that no release of another
+//! crate can change the order of images.
 
 use keyed_random::generator;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// The stream of `purpose` (at most 16 bytes) in `epoch`. Its items have streams of their own: [`substream`].
+/// The stream of `purpose` (at most 16 bytes) in `epoch`. Its items have separate streams: [`substream`].
 pub(crate) fn stream(seed: u64, purpose: &str, epoch: u64) -> ChaCha8Rng {
     stream_at(seed, purpose, 0, epoch)
 }
 
-/// The stream of what stands at `place` among those of one purpose (at most 8 bytes, so that no two are the same).
+/// The stream at index `place` among those of one purpose (at most 8 bytes, so that no two are the same).
 pub(crate) fn stream_at(seed: u64, purpose: &str, place: u64, epoch: u64) -> ChaCha8Rng {
     let mut bytes = [0; 16];
     bytes[..purpose.len()].copy_from_slice(purpose.as_bytes());
@@ -26,7 +26,7 @@ pub(crate) fn stream_at(seed: u64, purpose: &str, place: u64, epoch: u64) -> Cha
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u32) -> u32 {
     loop {
         let product = u64::from(rng.next_u32()) * u64::from(bound);
-        // Of the 2^32 low halves, the first 2^32 mod bound would favour some results.
+        // Of the 2^32 low halves, the first 2^32 mod bound would bias the result.
         if product as u32 >= bound.wrapping_neg() % bound {
             return (product >> 32) as u32;
         }
@@ -38,7 +38,7 @@ pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f32 {
     (rng.next_u32() >> 8) as f32 * (1.0 / (1 << 24) as f32)
 }
 
-/// Puts `items` into a uniformly random order (Fisher–Yates).
+/// Shuffles `items` uniformly (Fisher–Yates).
 pub(crate) fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
         let n_choices = u32::try_from(last + 1).expect("fewer than 2^32 items");
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(drawn, RECORDED);
     }
 
-    /// Drawn once and kept: a change here is a change of every shuffled run.
+    /// Recorded once: a change here changes every shuffled run.
     const RECORDED: [u32; 4] = [3_245_408_233, 3_495_720_692, 909_827_148, 847_090_601];
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         for _ in 0..70_000 {
             counts[below(&mut rng, 7) as usize] += 1;
         }
-        // 10,000 expected, standard deviation 93: five of them.
+        // 10,000 expected, standard deviation 93; the tolerance is five of them.
         assert!(counts.iter().all(|n| n.abs_diff(10_000) < 465), "{counts:?}");
     }
 

@@ -1,4 +1,4 @@
-//! Sets of named values of any shape: features, targets, tokens; in memory or in NumPy's files.
+//! Sets of named values of any shape, such as features, targets or tokens, in memory or in NumPy files.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use crate::mapped::MappedFile;
 use crate::npy::{self, Head};
 use crate::{Dataset, Error, Field, ImageShape};
 
-/// Examples of named fields, each f32, i64 or u8 of any shape; with classes, with images, or without.
+/// Examples with named fields, each f32, i64 or u8 of any shape, optionally with classes and images.
 ///
-/// It goes through the same [`Loader`](crate::Loader), [`Subset`](crate::Subset) and folds as images do.
+/// It works with the same [`Loader`](crate::Loader), [`Subset`](crate::Subset) and folds as images do.
 ///
 /// ```
 /// use data::{Batch, Loader, Records};
@@ -42,21 +42,22 @@ enum Store {
 }
 
 impl Records {
-    /// No examples and no fields yet.
+    /// A set without examples and fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a field of f32: `values` are the examples' one after the other, each of `shape`.
+    /// Adds an f32 field; `values` are those of all examples, concatenated, each of `shape`.
     ///
     /// # Panics
-    /// When the values are not as many as the examples there are, the shape has none, or the name is taken.
+    /// When the number of values does not fit the number of examples, `shape` has no values, or the name is
+    /// taken.
     #[track_caller]
     pub fn with_f32(self, name: &str, shape: &[usize], values: Vec<f32>) -> Self {
         self.with(name, shape, Values::F32(values))
     }
 
-    /// Adds a field of i64: `values` are the examples' one after the other, each of `shape`.
+    /// Adds an i64 field; `values` are those of all examples, concatenated, each of `shape`.
     ///
     /// # Panics
     /// As [`with_f32`](Self::with_f32).
@@ -65,7 +66,7 @@ impl Records {
         self.with(name, shape, Values::I64(values))
     }
 
-    /// Adds a field of u8: `values` are the examples' one after the other, each of `shape`.
+    /// Adds a u8 field; `values` are those of all examples, concatenated, each of `shape`.
     ///
     /// # Panics
     /// As [`with_f32`](Self::with_f32).
@@ -74,13 +75,14 @@ impl Records {
         self.with(name, shape, Values::U8(values))
     }
 
-    /// Adds the array in a NumPy file as a field, its first axis the examples, and reads it into memory.
+    /// Reads the array in a NumPy file into memory and adds it as a field; its first axis is the examples.
     ///
-    /// The file is of the format's version 1 to 3, little-endian and in C order. Its f4 and f8 become f32 (an f8 is
-    /// rounded), its i4 and i8 i64, its u1 u8.
+    /// The file must have format version 1 to 3, be little-endian and in C order. f4 and f8 become f32 (an f8
+    /// is rounded), i4 and i8 become i64, and u1 becomes u8.
     ///
     /// # Errors
-    /// When the file cannot be read, is no such file, or has another number of examples than the fields before.
+    /// When the file cannot be read, is not such a file, or has a different number of examples from the
+    /// previous fields.
     ///
     /// # Panics
     /// When the name is taken.
@@ -91,23 +93,24 @@ impl Records {
         self.with_head(path, name, &head, Store::Held(values))
     }
 
-    /// Like [`with_npy`](Self::with_npy), but maps the file: nothing is copied before a batch is filled.
+    /// Like [`with_npy`](Self::with_npy), but maps the file; nothing is copied until a batch is filled.
     ///
     /// # Errors
-    /// As [`with_npy`](Self::with_npy).
+    /// As for [`with_npy`](Self::with_npy).
     ///
     /// # Panics
     /// When the name is taken.
     ///
     /// # Safety
-    /// Nobody may write into the file or cut it short while the set is in use. What happens otherwise is not
-    /// defined; in practice other values are read, a file that was cut short between two batches makes the
-    /// [`Loader`](crate::Loader) return [`Error::CutShort`], and one cut short while it is read ends the program.
+    /// Nothing may write to the file or truncate it while the set is in use; otherwise the behaviour is
+    /// undefined. In practice other values are read, a file truncated between two batches makes the
+    /// [`Loader`](crate::Loader) return [`Error::CutShort`], and one truncated while it is read ends the
+    /// program.
     #[allow(unsafe_code)]
     #[track_caller]
     pub unsafe fn with_npy_mapped(self, name: &str, path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        // SAFETY: the caller sees to it that the file is not changed.
+        // SAFETY: the caller ensures that the file is not changed.
         let file = unsafe { MappedFile::open(path) }?;
         let head = Head::read(path, &mut file.bytes(), file.bytes().len() as u64)?;
         self.with_head(path, name, &head.clone(), Store::Mapped(file, head))
@@ -116,7 +119,7 @@ impl Records {
     /// Gives each example a class; label `l` is class `class_names[l]`.
     ///
     /// # Panics
-    /// When there are not as many labels as examples, or a label has no name.
+    /// When the numbers of labels and examples differ, or a label has no name.
     #[track_caller]
     pub fn with_labels<S: Into<String>>(
         mut self,
@@ -128,16 +131,16 @@ impl Records {
         let len = *self.len.get_or_insert(labels.len());
         assert!(len == labels.len(), "Records::with_labels: {} labels for {len} examples", labels.len());
         if let Some(label) = labels.iter().find(|&&label| label as usize >= n_classes) {
-            panic!("Records::with_labels: the label {label} is not among the {n_classes} classes");
+            panic!("Records::with_labels: the label {label} is out of range for {n_classes} classes");
         }
         self.labels = labels;
         self
     }
 
-    /// Takes the classes from a field of whole numbers, one an example, such as `y.npy`.
+    /// Takes the classes from an integer field with one number per example, such as `y.npy`.
     ///
     /// # Errors
-    /// When one of them stands for no class.
+    /// When one of the numbers is not a class.
     ///
     /// # Panics
     /// When there is no i64 or u8 field of this name with one number per example.
@@ -152,7 +155,7 @@ impl Records {
         let field = &self.fields[idx];
         assert!(
             field.len() == 1 && field.kind != Kind::F32,
-            "Records::with_labels_of: labels are one i64 or u8 an example, found {field:?}"
+            "Records::with_labels_of: expected one i64 or u8 label per example, found {field:?}"
         );
         let label = |example_idx: usize| {
             let (mut wide, mut byte) = ([0_i64], [0_u8]);
@@ -174,11 +177,11 @@ impl Records {
         Ok(self.with_labels(labels, class_names))
     }
 
-    /// Makes a field of u8 the images: C × H × W each, or H × W in one channel. It is no field any more: batches have
-    /// it as [`images`](crate::Batch::images), which may be augmented and normalised.
+    /// Makes a u8 field the images, each C × H × W, or H × W for one channel. It is then no longer a field:
+    /// batches have it as [`images`](crate::Batch::images), which can be augmented and normalised.
     ///
     /// # Panics
-    /// When there is no such field of u8 with two or three axes.
+    /// When there is no such u8 field with two or three axes.
     #[track_caller]
     pub fn with_images_of(mut self, name: &str) -> Self {
         let idx = self.index_of("with_images_of", name);
@@ -186,8 +189,8 @@ impl Records {
             (Kind::U8, &[channels, height, width]) => ImageShape { height, width, channels },
             (Kind::U8, &[height, width]) => ImageShape { height, width, channels: 1 },
             _ => panic!(
-                "Records::with_images_of: images are u8 of the shape [channels, height, width] or [height, width], \
-                 found {:?}",
+                "Records::with_images_of: expected u8 images of shape [channels, height, width] or \
+                 [height, width], found {:?}",
                 self.fields[idx]
             ),
         };
@@ -199,10 +202,7 @@ impl Records {
     #[track_caller]
     fn with(mut self, name: &str, shape: &[usize], values: Values) -> Self {
         let field = Field { name: name.into(), kind: values.kind(), shape: shape.to_vec() };
-        assert!(
-            !field.is_empty(),
-            "Records: an example of field {name} of the shape {shape:?} has no values"
-        );
+        assert!(!field.is_empty(), "Records: an example of field {name} with shape {shape:?} has no values");
         let len = *self.len.get_or_insert(values.len() / field.len());
         assert!(
             len.checked_mul(field.len()) == Some(values.len()),
@@ -218,7 +218,7 @@ impl Records {
         let (found, field) = head.field(name);
         let len = *self.len.get_or_insert(found);
         if found != len {
-            let problem = format!("expected {len} examples, as the other fields have, found {found}");
+            let problem = format!("expected {len} examples, as in the other fields, found {found}");
             return Err(Error::Npy { path: path.to_path_buf(), problem });
         }
         self.push(field, store);
@@ -228,7 +228,7 @@ impl Records {
     #[track_caller]
     fn push(&mut self, field: Field, store: Store) {
         let is_taken = self.fields.iter().any(|other| other.name == field.name);
-        assert!(!is_taken, "Records: there are two fields {}", field.name);
+        assert!(!is_taken, "Records: duplicate field {}; give each field its own name", field.name);
         self.fields.push(field);
         self.stores.push(store);
     }

@@ -1,9 +1,9 @@
-//! Some of the images of another set: the first n, or a split into training and validation.
+//! Selections from another set: the first n, or a split into training and validation.
 
 use crate::fields::ValuesMut;
 use crate::{Dataset, Error, Field, ImageShape, random};
 
-/// Chosen images of another data set, in a chosen order.
+/// Selected images of another data set, in a given order.
 #[derive(Clone)]
 pub struct Subset<'a> {
     dataset: &'a dyn Dataset,
@@ -14,12 +14,12 @@ impl<'a> Subset<'a> {
     /// The images of `dataset` at `indices`.
     ///
     /// # Panics
-    /// When an index is not below the length of `dataset`.
+    /// When an index is not less than the length of `dataset`.
     #[track_caller]
     pub fn new(dataset: &'a dyn Dataset, indices: Vec<usize>) -> Self {
         let len = dataset.len();
         if let Some(idx) = indices.iter().find(|&&idx| idx >= len) {
-            panic!("Subset::new: the index {idx} is not below {len}, the number of images");
+            panic!("Subset::new: the index {idx} is out of range for {len} images");
         }
         Self { dataset, indices }
     }
@@ -29,18 +29,18 @@ impl<'a> Subset<'a> {
         Self { dataset, indices: (0..n.min(dataset.len())).collect() }
     }
 
-    /// Splits `dataset` at random into training and validation images, `n_validation` of them for the latter.
+    /// Randomly splits `dataset` into training images and `n_validation` validation images.
     ///
-    /// The choice depends on `seed` alone; within each part the images keep their order.
+    /// The choice depends only on `seed`; within each part the images keep their order.
     ///
     /// # Panics
-    /// When `n_validation` is more than there are images.
+    /// When `n_validation` is more than the number of images.
     #[track_caller]
     pub fn split(dataset: &'a dyn Dataset, n_validation: usize, seed: u64) -> (Self, Self) {
         let len = dataset.len();
         assert!(
             n_validation <= len,
-            "Subset::split: {n_validation} images for validation, but there are {len}"
+            "Subset::split: {n_validation} images for validation, but there are only {len}"
         );
         let mut indices: Vec<usize> = (0..len).collect();
         random::shuffle(&mut indices, &mut random::stream(seed, "split", 0));
@@ -51,7 +51,7 @@ impl<'a> Subset<'a> {
         (Self { dataset, indices: train }, Self { dataset, indices: validation })
     }
 
-    /// Which images of the other set these are.
+    /// The indices of the images in the other set.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }

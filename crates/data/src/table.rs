@@ -1,4 +1,4 @@
-//! Tables of numbers in text: CSV.
+//! CSV tables of numbers.
 
 mod columns;
 mod rows;
@@ -10,11 +10,11 @@ use crate::files::open_regular;
 use crate::{Error, Records};
 use rows::Table;
 
-/// How a CSV file is read: which column is the class, which are targets, and the rest are features.
+/// How to read a CSV file: which column is the class and which are targets. The rest are features.
 ///
-/// A set has the field `features`, f32, of as many numbers as there are columns left; the field `targets` where
-/// [`targets`](Self::targets) are named; and classes where a [`label`](Self::label) is. Quotes and line breaks within
-/// them are RFC 4180's. Blanks around a number do not matter, and an empty line is no row.
+/// The set has an f32 field `features` with the remaining columns, a field `targets` if
+/// [`targets`](Self::targets) are named, and classes if a [`label`](Self::label) is. Quotes, and line breaks
+/// within them, follow RFC 4180. Blanks around a number are ignored, and so are empty lines.
 ///
 /// ```
 /// use data::{Csv, Dataset};
@@ -42,7 +42,7 @@ pub struct Csv {
 /// A column of a CSV file: its name in the header, or its index from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsvColumn {
-    /// The name that stands in the header.
+    /// The name in the header.
     Name(String),
     /// The index, from 0.
     Index(usize),
@@ -67,7 +67,8 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// Commas between the columns, a header with their names, all columns features, a missing number an error.
+    /// Comma-separated columns, a header with their names, all columns features; a missing number is an
+    /// error.
     pub fn new() -> Self {
         Self {
             delimiter: b',',
@@ -80,45 +81,45 @@ impl Csv {
         }
     }
 
-    /// What stands between two columns: `b';'` or `b'\t'`, for example.
+    /// The separator between columns, for example `b';'` or `b'\t'`.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
         self
     }
 
-    /// The first line is a row already; columns go by their index.
+    /// Treats the first line as a row; columns are identified by index.
     pub fn without_header(mut self) -> Self {
         self.has_header = false;
         self
     }
 
-    /// The column of the classes. Their names are what stands there: numbers in their order, other texts in the order
-    /// of their letters.
+    /// The column of the classes. Its values are the class names: numbers in numerical order, other text in
+    /// lexicographic order.
     pub fn label(mut self, column: impl Into<CsvColumn>) -> Self {
         self.label = Some(column.into());
         self
     }
 
-    /// The classes that there are, so that several files number them alike; another one is an error.
+    /// The known classes, so that several files number them alike; any other class is an error.
     pub fn classes<S: Into<String>>(mut self, class_names: impl IntoIterator<Item = S>) -> Self {
         self.class_names = Some(class_names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// The columns of the field `targets`: what a regression is to predict.
+    /// The columns of the field `targets`, which a regression predicts.
     pub fn targets<C: Into<CsvColumn>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.targets.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// Columns that are not read: a row's number, a name.
+    /// Columns to skip, such as a row number or a name.
     pub fn leave_out<C: Into<CsvColumn>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.left_out.extend(columns.into_iter().map(Into::into));
         self
     }
 
-    /// What stands for a missing number: where there is nothing, or `NA`, `NaN`, `null`, `?`. A missing class is an
-    /// error all the same.
+    /// The value to use for a missing number, which is an empty column, `NA`, `NaN`, `nan`, `null` or `?`. A
+    /// missing class is still an error.
     pub fn missing(mut self, value: f32) -> Self {
         self.missing = Some(value);
         self
@@ -127,17 +128,18 @@ impl Csv {
     /// Reads a file.
     ///
     /// # Errors
-    /// When the file cannot be read, a column is missing, a row has more or fewer columns than the first, or a value is
-    /// not a number: with the file, the line and the column, both counted from 1.
+    /// When the file cannot be read or has no rows, a column is missing or chosen twice, a row has more or
+    /// fewer columns than the first, a value is not a finite f32, or a class is missing or unknown. The error
+    /// names the file, the line and the column, the latter two counted from 1.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Records, Error> {
         let path = path.as_ref();
         self.read_from(path, open_regular(path)?)
     }
 
-    /// Reads what `reader` has; `name` is what errors call it.
+    /// Reads from `reader`; errors refer to it as `name`.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As for [`read`](Self::read).
     pub fn read_from(&self, name: impl AsRef<Path>, reader: impl io::Read) -> Result<Records, Error> {
         Table::read(self, name.as_ref(), reader)?.into_records(self)
     }

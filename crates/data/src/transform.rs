@@ -1,4 +1,4 @@
-//! What is done to an image, as a list.
+//! Lists of transforms of an image.
 
 use keyed_random::substream;
 
@@ -7,9 +7,10 @@ use crate::pixel_transforms::{Cut, cut, jitter, rotate, window};
 use crate::pixels::ByteTable;
 use crate::{Augment, ImageShape, Normalize, View, random};
 
-/// One of the changes that [`Loader::transform`](crate::Loader::transform) makes to each image, in the order of the list.
+/// A change that [`Loader::transform`](crate::Loader::transform) makes to each image, in the order of the
+/// list.
 ///
-/// For training they are random; for evaluation leave them out, or name the one way to see the images, a
+/// For training the transforms are random. For evaluation leave them out, or use a fixed
 /// [`View`](Self::View). Values are byte / 255 until they are normalised.
 ///
 /// ```
@@ -33,59 +34,63 @@ use crate::{Augment, ImageShape, Normalize, View, random};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Transform {
-    /// A mirror image and a shifted window, at random. The loader panics when a reflected border is as wide as the image.
+    /// Random mirroring and shifting. The loader panics if a reflected border is at least as wide as the
+    /// image.
     Augment(Augment),
-    /// A mirror image or a shifted window, the same for all images. The loader panics when the window reaches further
-    /// into a reflected border than the image is wide.
+    /// Mirroring or shifting, the same for all images. The loader panics if the window reaches as far into a
+    /// reflected border as the image is wide or high, or further.
     View(View),
-    /// Brightness, contrast and saturation are multiplied, in this order, by factors drawn from `[1 − x, 1 + x]`, at
-    /// least 0; the result is cut to `[0, 1]`. As torchvision's `ColorJitter`, which shuffles the order.
+    /// Multiplies brightness, contrast and saturation, in this order, by factors drawn from `[1 − x, 1 + x]`,
+    /// at least 0, and clamps the result to `[0, 1]`. Like torchvision's `ColorJitter`, except that
+    /// torchvision shuffles the order.
     ///
-    /// Contrast is the distance to the mean grey of the image, saturation that to the grey of the pixel; grey is
-    /// 0.2989 R + 0.587 G + 0.114 B. The loader panics unless the images have 1 or 3 channels, or after a `Normalize`.
+    /// Contrast is the distance from the image's mean grey, saturation the distance from the pixel's grey;
+    /// grey is 0.2989 R + 0.587 G + 0.114 B. The loader panics unless the images have 1 or 3 channels, or
+    /// after a `Normalize`.
     Jitter {
-        /// By how much the factor of brightness may differ from 1.
+        /// The largest difference of the brightness factor from 1.
         brightness: f32,
-        /// By how much the factor of contrast may differ from 1.
+        /// The largest difference of the contrast factor from 1.
         contrast: f32,
-        /// By how much the factor of saturation may differ from 1; of no effect on images of one channel.
+        /// The largest difference of the saturation factor from 1; no effect on one-channel images.
         saturation: f32,
     },
-    /// Turned about its centre by an angle drawn from `[−degrees, degrees]`, bilinear, with zeros around it. As
-    /// torchvision's `RandomRotation` with `InterpolationMode.BILINEAR`.
+    /// Rotates the image about its centre by an angle drawn from `[−degrees, degrees]`, bilinear, with zeros
+    /// outside. Like torchvision's `RandomRotation` with `InterpolationMode.BILINEAR`.
     Rotate {
         /// The largest angle, at most 180.
         degrees: f32,
     },
-    /// With a probability, a rectangle becomes 0. Its share of the image is drawn from `area`, its height over its width
-    /// from `ratio`, evenly in the logarithm; after ten rectangles that do not fit, the image stays as it is. As
-    /// torchvision's `RandomErasing`, whose defaults are 0.5, `[0.02, 0.33]`, `[0.3, 3.3]` (Zhong et al., 2017).
+    /// With some probability, sets a rectangle to 0. Its share of the image is drawn from `area`, and its
+    /// ratio of height to width from `ratio`, log-uniformly; if ten rectangles do not fit, the image is
+    /// unchanged. Like torchvision's `RandomErasing`, whose defaults are 0.5, `[0.02, 0.33]`, `[0.3, 3.3]`
+    /// (Zhong et al., 2017).
     Erase {
-        /// How likely it is to happen.
+        /// The probability of erasing.
         probability: f32,
-        /// The least and the largest share of the image.
+        /// The smallest and largest share of the image.
         area: [f32; 2],
-        /// The least and the largest ratio of height to width.
+        /// The smallest and largest ratio of height to width.
         ratio: [f32; 2],
     },
-    /// A square about a random pixel, as far as it lies within the image, becomes 0 (DeVries and Taylor, 2017).
+    /// Sets a square around a random pixel to 0, clipped to the image (DeVries and Taylor, 2017).
     Cutout {
         /// The side of the square in pixels.
         size: usize,
     },
-    /// Normalises each channel. The loader panics when that is done twice.
+    /// Normalises each channel. The loader panics if it occurs twice.
     Normalize(Normalize),
 }
 
-/// A list of transforms made ready: the first ones are read out of a table of bytes.
+/// A prepared list of transforms; the first ones are done by a lookup table of bytes.
 pub(crate) struct Plan {
     shape: ImageShape,
     seed: u64,
-    /// What was asked for, and last the normalisation that was asked for apart.
+    /// The requested transforms, followed by the normalisation that was requested separately.
     transforms: Vec<Transform>,
     ends_in_normalize: bool,
     table: ByteTable,
-    /// How many of the transforms are done as the bytes are read: a window, then a normalisation.
+    /// The number of transforms done as the bytes are read: a window, then a normalisation.
     n_windows: usize,
     n_done: usize,
     epoch: Option<u64>,
@@ -145,13 +150,13 @@ impl Plan {
         self.epoch = None;
     }
 
-    /// Whether [`write`](Self::write) needs room for a copy of an image.
+    /// Whether [`write`](Self::write) needs space for a copy of an image.
     pub(crate) fn needs_copy(&self) -> bool {
         use Transform::{Augment, Rotate, View};
         self.transforms[self.n_done..].iter().any(|rest| matches!(rest, Augment(_) | View(_) | Rotate { .. }))
     }
 
-    /// Makes the random streams of `epoch` ready.
+    /// Prepares the random streams of `epoch`.
     pub(crate) fn start(&mut self, epoch: u64) {
         if self.epoch != Some(epoch) {
             self.epoch = Some(epoch);
@@ -161,7 +166,8 @@ impl Plan {
         }
     }
 
-    /// Writes the image `planes` as it is seen in the epoch into `pixels`; `copy` is room for as many.
+    /// Writes the image `planes`, as it is seen in the epoch, into `pixels`; `copy` has space for as many
+    /// values.
     pub(crate) fn write(&self, planes: &[u8], image_idx: usize, pixels: &mut [f32], copy: &mut [f32]) {
         let view = match self.transforms.first() {
             Some(Transform::Augment(augment)) => self.streams[0].view(augment, image_idx),
@@ -189,7 +195,7 @@ impl Transform {
                     "{caller}: Jitter of {channels} channels, expected 1 or 3"
                 );
                 let is_sound = [brightness, contrast, saturation].iter().all(|x| x.is_finite() && **x >= 0.0);
-                assert!(is_sound, "{caller}: expected finite numbers from 0 up, found {self:?}");
+                assert!(is_sound, "{caller}: expected finite, non-negative numbers, found {self:?}");
             }
             Self::Rotate { degrees } => {
                 assert!(
@@ -207,8 +213,8 @@ impl Transform {
                     && ratio[1].is_finite();
                 assert!(
                     is_sound,
-                    "{caller}: expected a probability, shares up to 1 and ratios, each with the least first, \
-                     found {self:?}"
+                    "{caller}: expected a probability, an area of at most 1 and a ratio, both as \
+                     [min, max] above 0, found {self:?}"
                 );
             }
             Self::Cutout { size } => assert!(*size > 0, "{caller}: Cutout of 0 pixels"),

@@ -52,11 +52,11 @@ fn what_claims_more_than_the_limits_is_refused_before_it_is_decoded() {
     let pngs = [boasting_png(40_000, 1), boasting_png(1, 40_000)];
     for bytes in jpegs.iter().chain(&pngs) {
         let message = complaint(bytes);
-        assert!(message.ends_with("pixels, expected at most 32768 a side"), "{message}");
+        assert!(message.ends_with("pixels, expected at most 32768 per side"), "{message}");
     }
     assert_eq!(
         complaint(&boasting_png(2_000_000_000, 1_000_000_000)),
-        ": it claims 2000000000 × 1000000000 pixels, expected at most 32768 a side"
+        ": it claims 2000000000 × 1000000000 pixels, expected at most 32768 per side"
     );
     let too_many = |file_len: usize| {
         let n_bytes = 2_700_000_000 + file_len;
@@ -144,7 +144,7 @@ fn a_jpeg_that_is_cut_short_is_refused_at_any_length() {
         let whole = jpeg(40, 50, layout, gradient);
         for len in 3..whole.len() {
             let message = read(dir.path(), &whole[..len], ImageShape::CIFAR).unwrap_err().to_string();
-            let expected = "the JPEG is cut short: it ends before its end-of-image marker";
+            let expected = "the JPEG is truncated: it ends before its end-of-image marker";
             assert!(message.ends_with(expected), "{message}");
         }
         // What some cameras append is not part of the image, even where it looks like the start of a scan.

@@ -163,9 +163,9 @@ fn names_of_classes_may_lie_beside_the_images() {
     for (bad, complaint) in [
         (
             format!("a\nb\nc\nd\ne\nf\ng\nh\ni\nj{}", " ".repeat(1 << 16)).as_bytes(),
-            "at most 65536 bytes, found more",
+            "at most 65536 bytes of class names, found more",
         ),
-        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n", "two classes are called \"b\""),
+        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n", "two classes are named \"b\""),
         ("a\nb\n".as_bytes(), "expected the names of 10 classes, found 2"),
         (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n\x1b[2Jj", "control character"),
         (b"\xff\xfe", "not UTF-8"),

@@ -65,7 +65,8 @@ fn damage_is_named_with_line_and_column() {
         (
             all().without_header(),
             "1,2\n,4\n",
-            "line 2, column 1: expected a number, found nothing: say what stands for it with Csv::missing",
+            "line 2, column 1: expected a number, found nothing: set a value for missing numbers with \
+             Csv::missing",
         ),
         (all(), "a,b\n1,2\n3\n", "line 3: expected 2 columns, found 1"),
         (all(), "a,b\n1,2,3\n", "line 2: expected 2 columns, found 3"),
@@ -75,17 +76,17 @@ fn damage_is_named_with_line_and_column() {
         (all(), "a,b\n1,\u{1b}[2J\n", "line 2, column 2 (b): expected a number, found \"\\u{1b}[2J\""),
         (flowers(), "a,b\n1,2\n", "line 1: expected a column kind, found a, b"),
         (flowers(), "a,kind,kind\n1,2,3\n", "line 1: two columns have the name kind"),
-        (all().label(2), "a,b\n1,2\n", "line 1: expected a column of the index 2, found 2 columns"),
+        (all().label(2), "a,b\n1,2\n", "line 1: expected a column with index 2, found 2 columns"),
         (
             flowers().leave_out(["kind"]),
             "a,kind\n1,2\n",
-            "line 1, column 2 (kind): one column cannot be two things",
+            "line 1, column 2 (kind): a column cannot have two roles",
         ),
         (flowers(), "a,kind\n1,x\n2, \n", "line 3, column 2 (kind): expected a class, found nothing"),
         (
             flowers(),
             "a,kind\n1,\"x\n2,y\n",
-            "line 2, column 2 (kind): the name \"x\\n2,y\" has a control character in it",
+            "line 2, column 2 (kind): the name \"x\\n2,y\" contains a control character",
         ),
         (
             flowers().classes(["x"]),

@@ -73,7 +73,7 @@ fn a_folder_that_lacks_something_is_named() {
     assert!(complaint(dir.path()).contains("broken.jpg: expected a PNG, JPEG, WebP, BMP or GIF image"));
     fs::remove_file(dir.path().join("b/broken.jpg")).unwrap();
     fs::write(dir.path().join("b/photo.tif"), "II*\0").unwrap();
-    assert!(complaint(dir.path()).contains("photo.tif: TIFF is not read: save it as PNG"));
+    assert!(complaint(dir.path()).contains("photo.tif: TIFF is not supported: save it as PNG"));
     let nowhere = dir.path().join("none");
     let error = InMemory::from_folder(&nowhere, PIXEL).unwrap_err();
     assert!(matches!(error, Error::Io { path, .. } if path == nowhere));
@@ -108,9 +108,9 @@ fn names_of_classes_that_cannot_be_shown_are_refused() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     for (name, expected) in [
-        (b"a\x1b[31mb" as &[u8], r#"the name "a\u{1b}[31mb" has a control character"#),
-        (b"c\nd", r#"the name "c\nd" has a control character"#),
-        ("a\u{202e}b".as_bytes(), r#"the name "a\u{202e}b" has a control character"#),
+        (b"a\x1b[31mb" as &[u8], r#"the name "a\u{1b}[31mb" contains a control character"#),
+        (b"c\nd", r#"the name "c\nd" contains a control character"#),
+        ("a\u{202e}b".as_bytes(), r#"the name "a\u{202e}b" contains a control character"#),
         (b"d\xff", "expected the name of a class in UTF-8"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ fn another_part_of_a_set_has_the_labels_of_the_classes_that_are_known() {
     assert_eq!(part.images().iter().map(|image| image.1).collect::<Vec<_>>(), [0, 2]);
     image_in(dir.path(), "d", "z.png", 3);
     let message = ImageFolder::open_part(&dir, &classes).unwrap_err().to_string();
-    assert!(message.ends_with("d: no class of this name is trained on"), "{message}");
+    assert!(message.ends_with("d: the training set has no class with this name"), "{message}");
     let empty = tempfile::tempdir().unwrap();
     let message = ImageFolder::open_part(&empty, &classes).unwrap_err().to_string();
     assert!(message.contains("expected images in folders by class, found none"), "{message}");

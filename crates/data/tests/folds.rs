@@ -79,8 +79,8 @@ fn another_seed_cuts_otherwise() {
 fn more_folds_than_examples_are_an_error() {
     let set = set_of(&[0, 1, 2]);
     for (k, message) in [
-        (4, "4 folds of 3 examples: expected 2 folds or more, and an example for each"),
-        (1, "1 folds of 3 examples: expected 2 folds or more, and an example for each"),
+        (4, "4 folds of 3 examples: expected at least 2 folds, each with at least one example"),
+        (1, "1 folds of 3 examples: expected at least 2 folds, each with at least one example"),
     ] {
         for make in [Subset::k_folds, Subset::stratified_k_folds] {
             let error = make(&set, k, 0).map(|folds| folds.len()).unwrap_err();
@@ -122,7 +122,7 @@ fn a_weight_that_is_none_panics() {
 }
 
 #[test]
-#[should_panic(expected = "the weights sum to 0, expected more than 0 and finite")]
+#[should_panic(expected = "the weights sum to 0, expected a positive, finite sum")]
 fn weights_of_zero_panic() {
     let _ = Loader::new(&set_of(&[0, 0]), 1).weighted(&[0.0, 0.0], 2, 0);
 }

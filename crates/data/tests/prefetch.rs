@@ -100,7 +100,7 @@ fn an_error_reaches_the_caller_and_passes() {
         let mut batches = Prefetch::new(scope, loader(&set));
         let mut batch = Batch::new();
         let message = batches.next_into(&mut batch).unwrap_err().to_string();
-        assert_eq!(message, "x: cut short while in use, from 2 to 1 bytes");
+        assert_eq!(message, "x: truncated while in use, from 2 to 1 bytes");
         assert_eq!(batches.position(), Position::default());
         set.fails.store(false, Ordering::Relaxed);
         // What was tried meanwhile may have failed as well.

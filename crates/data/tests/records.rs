@@ -159,34 +159,24 @@ fn another_order_type_or_length_is_an_error() {
         (
             dictionary("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }"),
             8,
-            format!("{kinds} records of several: save each field by itself"),
+            format!("{kinds} a structured type: save each field separately"),
         ),
-        (
-            head(1, "<f4", false, "(2, 3)"),
-            20,
-            "the shape [2, 3] asks for 24 bytes of values, found 20".into(),
-        ),
-        (
-            head(1, "<f4", false, "(1, 3)"),
-            24,
-            "the shape [1, 3] asks for 12 bytes of values, found 24".into(),
-        ),
+        (head(1, "<f4", false, "(2, 3)"), 20, "the shape [2, 3] needs 24 bytes of values, found 20".into()),
+        (head(1, "<f4", false, "(1, 3)"), 24, "the shape [1, 3] needs 12 bytes of values, found 24".into()),
         (
             head(1, "<f8", false, "(9223372036854775807, 9)"),
             24,
-            "the shape [9223372036854775807, 9] asks for more than fit any file bytes of values, found 24"
-                .into(),
+            "the shape [9223372036854775807, 9] needs impossibly many bytes of values, found 24".into(),
         ),
         (
             head(1, "<f4", false, "(99999999999999999999,)"),
             24,
-            "expected a length in the shape of its head, found \"99999999999999999999,), }\"".into(),
+            "expected a length in its header's shape, found \"99999999999999999999,), }\"".into(),
         ),
         (
             head(1, "<f4", false, "(0, 4294967296, 4294967296)"),
             0,
-            "the shape [0, 4294967296, 4294967296] asks for more than fit any file bytes of values, found 0"
-                .into(),
+            "the shape [0, 4294967296, 4294967296] needs impossibly many bytes of values, found 0".into(),
         ),
         (
             head(1, "<f4", false, "()"),
@@ -198,15 +188,15 @@ fn another_order_type_or_length_is_an_error() {
         (
             head(1, "<f4", false, "(2, 3)")[..40].to_vec(),
             0,
-            "the file ends within its head, after 40 bytes".into(),
+            "the file ends inside its header, after 40 bytes".into(),
         ),
         (b"PK\x03\x04 an npz".to_vec(), 24, "expected a NumPy file (.npy), found something else".into()),
-        (dictionary("{'descr': '<f4', 'shape': (2, 3), }"), 24, "its head has no 'fortran_order'".into()),
-        (dictionary("{'descr': '<f4"), 24, "a text in its head does not end".into()),
+        (dictionary("{'descr': '<f4', 'shape': (2, 3), }"), 24, "its header has no 'fortran_order'".into()),
+        (dictionary("{'descr': '<f4"), 24, "unterminated string in its header".into()),
         (
             [b"\x93NUMPY\x02\x00".as_slice(), &u32::MAX.to_le_bytes()].concat(),
             24,
-            "expected a head of at most 10000 bytes, found 4294967295".into(),
+            "expected a header of at most 10000 bytes, found 4294967295".into(),
         ),
     ];
     let dir = tempfile::tempdir().unwrap();
@@ -237,7 +227,7 @@ fn files_that_do_not_fit_each_other_are_an_error() {
     let x = write(dir.path(), "x.npy", head(1, "|u1", false, "(4,)"), &[1, 2, 3, 4]);
     let y = write(dir.path(), "y.npy", head(1, "|u1", false, "(3,)"), &[0, 1, 2]);
     let message = Records::new().with_npy("x", x).unwrap().with_npy("y", &y).unwrap_err().to_string();
-    assert_eq!(message, format!("{}: expected 4 examples, as the other fields have, found 3", y.display()));
+    assert_eq!(message, format!("{}: expected 4 examples, as in the other fields, found 3", y.display()));
     let set = Records::new().with_npy("y", &y).unwrap();
     let message = set.with_labels_of("y", ["a", "b"]).unwrap_err().to_string();
     assert_eq!(message, "example 2 has the label 2 in the field y, expected 0 to 1");

@@ -1,4 +1,5 @@
-//! What a network begins with, beside what is drawn at random: weights of a file, a layer that whitens, parts that stay.
+//! The initial state of a network besides random initialisation: weights from a file, a whitening layer,
+//! frozen parts.
 
 use std::path::Path;
 
@@ -11,11 +12,11 @@ use nn::weights::{Archive, WeightsError};
 
 use crate::cli::Settings;
 
-/// The weight of the first layer of a network that whitens.
+/// The weight of the first layer in a whitening network.
 const WHITEN: &str = "whiten.weight";
 
-/// Reads the weights of a file into a network. Its last layer alone may be of another shape, for other classes: it stays as
-/// it was drawn, and a sentence about that is given back.
+/// Reads the weights of a file into a network. Only its last layer may have another shape, for other classes:
+/// it keeps its random initialisation, and a sentence about that is returned.
 ///
 /// # Errors
 /// When the file cannot be read, or more than the last layer differs; all differences are listed.
@@ -35,21 +36,22 @@ pub fn read_weights(path: &Path, params: &mut Params) -> Result<Option<String>> 
         is_head_alone,
         WeightsError::Mismatch { path: path.to_owned(), differences: Box::new(matched.left) }
     );
-    // Weight and bias of a head belong together.
+    // Weight and bias of a head are kept together.
     let is_replaced = !left.reshaped.is_empty();
     for entry in params.entries().to_vec().iter().filter(|entry| !(is_replaced && of_head(&entry.name))) {
         params.values_mut()[entry.range.clone()].copy_from_slice(&read.values()[entry.range.clone()]);
     }
     Ok(left.reshaped.first().map(|(name, found, here)| {
         format!(
-            "The last layer, {head}, begins anew for these classes: {name} is {found} in {}, and {here} here.",
+            "The last layer, {head}, is re-initialised for these classes: {name} is {found} in {}, but \
+             {here} here.",
             shown_path(path)
         )
     }))
 }
 
-/// Holds still what the flags name, and the first layer of a network that whitens. If the run `begins`, that layer's weight is
-/// computed from `images`; one that resumes has it.
+/// Freezes the parts that the flags name, and the first layer of a whitening network. If the run `begins`,
+/// that layer's weight is computed from `images`; a resumed run already has it.
 ///
 /// # Errors
 /// When the network has no such part, or the images can no longer be read.

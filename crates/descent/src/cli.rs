@@ -4,6 +4,7 @@ mod commands;
 mod session;
 mod settings;
 
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use lecture::LectureArgs;
 use serde::Serialize;
@@ -34,24 +35,24 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Print warnings, errors and what was asked for, and nothing of the way to it
+    /// Print only warnings, errors and the requested output, without progress
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Print more: every setting, the machine, each file that is written
+    /// Print more: every setting, the machine, each checkpoint written
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
 impl Cli {
-    /// The command, `train` with its defaults when none was given.
+    /// The command; `train` with its defaults if none was given.
     pub fn command(self) -> Command {
         // Parsing an empty line yields every default, so they are written once, on the flags.
         self.command.or_else(|| Self::parse_from(["descent", "train"]).command).expect("`train` is a command")
     }
 }
 
-/// Takes `--lr -1` for a learning rate, to be refused with its range, and not for a flag of the name 1.
+/// Takes `--lr -1` as a learning rate, to be rejected with its range, and not as a flag named 1.
 fn take_negative_numbers(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| {
         let takes_values = arg.get_action().takes_values();
@@ -60,26 +61,26 @@ fn take_negative_numbers(command: clap::Command) -> clap::Command {
     command.mut_subcommands(take_negative_numbers)
 }
 
-/// The commands of the program.
+/// The program's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train the lecture's network.
     Train(Box<TrainArgs>),
-    /// Say how good saved weights are: loss, accuracy, precision and recall by class, calibration.
+    /// Evaluate saved weights: loss, accuracy, precision and recall by class, calibration.
     Eval(EvalArgs),
     /// Classify images.
     Predict(PredictArgs),
-    /// Show what images are in a folder, and what is wrong with them.
+    /// Show the images in a folder, and any problems with them.
     Data(DataCommand),
-    /// Find a learning rate: train for some steps at rates that grow.
+    /// Find a learning rate: train for a number of steps at increasing rates.
     FindLr(Box<FindLrArgs>),
     /// Print a script that completes commands and flags in a shell.
     Completions(CompletionsArgs),
     /// Print the manual page of the program or of a command, for man.
     Man(ManArgs),
-    /// Print the recipes by name, or one of them: its flags and its network.
+    /// List the recipes, or print one: its flags and its network.
     Recipes(RecipesArgs),
-    /// Make the lecture: every experiment, its figures and numbers, and a page that tells the story.
+    /// Make the lecture: every experiment with its figures and numbers, and a page that tells the story.
     Lecture(LectureArgs),
 }
 
@@ -108,6 +109,22 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub session: Session,
+}
+
+impl TrainArgs {
+    /// Checks combinations of flags.
+    ///
+    /// # Errors
+    /// When flags are incompatible, or one has no effect.
+    pub fn check(&self) -> Result<()> {
+        self.settings.check()?;
+        if self.has_others_flags() { Ok(()) } else { self.settings.check_effect() }
+    }
+
+    /// Whether a recipe or a file has brought flags, some of which may be left without effect by those given.
+    pub fn has_others_flags(&self) -> bool {
+        self.settings.recipe.is_some() || self.session.config.is_some()
+    }
 }
 
 #[cfg(test)]

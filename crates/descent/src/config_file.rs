@@ -1,12 +1,12 @@
-//! `--config FILE`: flags from a TOML file, or from the `config.json` of a run, which flags on the command line override; and
-//! the flags of a recipe, which both override.
+//! `--config FILE`: flags from a TOML file, or from the `config.json` of a run, which flags on the command
+//! line override; and the flags of a recipe, which both override.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::CommandFactory;
+use clap::{ArgAction, CommandFactory};
 use foreign_text::{Foreign, shown_path};
 use serde_json::Value;
 
@@ -16,34 +16,47 @@ use crate::recipes;
 /// The commands that take `--config`.
 const COMMANDS: [&str; 2] = ["train", "find-lr"];
 
-/// What a run records of itself beside its flags.
+/// The key under which a run records its own properties, besides its flags.
 pub const RUN: &str = "run";
 
-/// Flags of a run's record that belong to that run alone: repeated, it has a folder of its own and starts from scratch.
+/// Flags in a run's record that belong to that run only: a repeated run has a separate folder and starts from
+/// scratch.
 const OF_ONE_RUN: [&str; 4] = ["out", "resume", "resume_with", "config"];
 
-/// The longest file that is read.
+/// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The words of a command line, those of its recipe and of its `--config` put in before its own, so that these win.
+/// The words of a command line, preceded by those of its recipe and of its `--config`, so that its own take
+/// precedence.
 ///
 /// # Errors
-/// When the file cannot be read, is neither TOML nor JSON, or has something that is no flag of the command.
+/// When the file cannot be read, is neither TOML nor JSON, or contains something that is not a flag of the
+/// command; when it records a run of another recipe than the command line names.
 pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let Some(at) = words.iter().position(|word| COMMANDS.iter().any(|command| word == command)) else {
         return Ok(words);
     };
     let command = words[at].to_string_lossy().into_owned();
-    let (mut before, mut recipe) = (Vec::new(), None);
+    let (mut before, mut recipe) = (Vec::new(), value_of("--recipe", &words[at + 1..]));
     if let Some(path) = value_of("--config", &words[at + 1..]) {
-        let (flags, is_record) = flags(Path::new(&path), &command)?;
+        let path = Path::new(&path);
+        let (flags, is_record) = flags(path, &command)?;
         before = flags.into_iter().map(OsString::from).collect();
-        // The record of a run has all that its recipe came to.
-        recipe = if is_record { None } else { value_of("--recipe", &before) };
+        let recorded = value_of("--recipe", &before);
+        if !is_record {
+            recipe = recipe.or(recorded);
+        } else if let Some(other) = recipe.as_ref().filter(|name| recorded.as_ref() != Some(*name)) {
+            // The record of a run has a value for nearly every flag, those of its recipe too.
+            bail!(
+                "--recipe {}: {} records a run without this recipe, and its flags would override its own: \
+                 leave out one of the two",
+                Foreign::new(&other.to_string_lossy()),
+                shown_path(path)
+            );
+        }
     }
-    let recipe = value_of("--recipe", &words[at + 1..]).or(recipe);
-    // One that there is not is refused with those that there are when the words are read.
+    // An unknown name is rejected with a list of recipes when the words are parsed.
     if let Some(text) = recipe.as_ref().and_then(|name| recipes::text(name.to_str()?)) {
         before.splice(0..0, recipes::words(text).map(OsString::from));
     }
@@ -51,7 +64,7 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStrin
     Ok(words)
 }
 
-/// What the last `--flag VALUE` or `--flag=VALUE` says.
+/// The value of the last `--flag VALUE` or `--flag=VALUE`.
 fn value_of(flag: &str, words: &[OsString]) -> Option<OsString> {
     let mut found = None;
     for (at, word) in words.iter().enumerate() {
@@ -75,7 +88,7 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
     let known = cli.find_subcommand(command).expect("it is a command");
     let all = match read(path)? {
         Value::Object(all) => all,
-        _ => bail!("{}: expected flags by their names", named()),
+        _ => bail!("{}: expected an object that maps flags to values", named()),
     };
     let is_record = all.contains_key(RUN);
     let mut words = Vec::new();
@@ -89,21 +102,38 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
         let arg =
             arg.with_context(|| format!("{}: {command} has no flag {}", named(), Foreign::new(&flag)))?;
         match value {
-            // What a recipe switches on can be switched off.
+            // Switches that a recipe turns on can be turned off.
             Value::Bool(false) if arg.get_action().takes_values() => words.push(format!("{flag}=false")),
-            value => add(&mut words, &flag, value).with_context(named)?,
+            value => {
+                let repeats = matches!(arg.get_action(), ArgAction::Append);
+                add(&mut words, &flag, value, repeats).with_context(named)?;
+            }
         }
     }
     Ok((words, is_record))
 }
 
-fn add(words: &mut Vec<String>, flag: &str, value: &Value) -> Result<()> {
+/// Adds a flag with its value. The values of a list are given one by one to a flag that `repeats`, and
+/// separated by commas to another.
+fn add(words: &mut Vec<String>, flag: &str, value: &Value, repeats: bool) -> Result<()> {
     match value {
         Value::Null | Value::Bool(false) => {}
         Value::Bool(true) => words.push(flag.to_owned()),
         Value::String(text) => words.push(format!("{flag}={text}")),
         Value::Number(number) => words.push(format!("{flag}={number}")),
-        Value::Array(values) => values.iter().try_for_each(|value| add(words, flag, value))?,
+        Value::Array(values) => {
+            let texts = values.iter().map(|value| match value {
+                Value::String(text) => Ok(text.clone()),
+                Value::Number(number) => Ok(number.to_string()),
+                _ => bail!("{flag}: expected a list of finite numbers or of texts"),
+            });
+            let texts = texts.collect::<Result<Vec<String>>>()?;
+            match repeats {
+                true => words.extend(texts.iter().map(|text| format!("{flag}={text}"))),
+                false if texts.is_empty() => {}
+                false => words.push(format!("{flag}={}", texts.join(","))),
+            }
+        }
         Value::Object(_) => bail!("{flag}: expected a value, found a table"),
     }
     Ok(())
@@ -121,13 +151,30 @@ fn read(path: &Path) -> Result<Value> {
     if path.extension().is_some_and(|ending| ending == "json") {
         serde_json::from_str(&text).with_context(named)
     } else {
-        toml::from_str(&text).with_context(named)
+        let all: Value = toml::from_str(&text).with_context(named)?;
+        // TOML has no null: it stands for a number that JSON cannot hold.
+        if let Some((flag, _)) = all.as_object().into_iter().flatten().find(|(_, value)| value.is_null()) {
+            let flag = flag.replace('_', "-");
+            bail!(
+                "{}: --{}: expected a finite number, found nan or inf",
+                shown_path(path),
+                Foreign::new(&flag)
+            );
+        }
+        Ok(all)
     }
 }
 
-/// The SHA-256 of the images of the run whose record this is, if it is one.
+/// The SHA-256 of the run's images, if the file is the record of a run.
 pub fn data_of(path: &Path) -> Option<String> {
     Some(read(path).ok()?.get(RUN)?.get("data_sha256")?.as_str()?.to_owned())
+}
+
+/// The file with the weights that a run began with, or null, if the file is the record of a run.
+pub fn weights_of(path: &Path) -> Option<Value> {
+    let record = read(path).ok()?;
+    record.get(RUN)?;
+    record.get("weights").cloned()
 }
 
 #[cfg(test)]
@@ -155,6 +202,9 @@ mod tests {
         let of_the_file =
             ["--augment", "--batch-size=16", "--lr=0.01", "--normalize=false", "--schedule=cosine"];
         assert_eq!(words, of_the_file);
+        let text = "milestones = [30, 40]\ngroup = [\"head: lr=1\", \"biases: lr=2\"]\n";
+        let words = expand("a.toml", text, &[]).unwrap();
+        assert_eq!(words, ["--group=head: lr=1", "--group=biases: lr=2", "--milestones=30,40"]);
         assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().len(), 2);
     }
 
@@ -167,7 +217,7 @@ mod tests {
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1", "--out=runs/x"]);
     }
 
-    /// A recipe that is named in a file or on the command line comes first; a record has all of it already.
+    /// A recipe named in a file or on the command line comes first; a record already contains it.
     #[test]
     fn the_flags_of_a_recipe_come_before_all_others() {
         let recipe: Vec<String> = recipes::words(recipes::text("airbench94").unwrap()).collect();
@@ -183,6 +233,9 @@ mod tests {
         );
         let text = r#"{"recipe": "airbench94", "epochs": 3, "drop_last": false, "run": {"version": "1"}}"#;
         assert_eq!(expand("config.json", text, &[]).unwrap(), of_the_file);
+        assert!(expand("config.json", text, &["--recipe", "airbench94"]).is_ok());
+        let error = expand("config.json", text, &["--recipe", "airbench95"]).unwrap_err().to_string();
+        assert!(error.contains("--recipe airbench95: ") && error.contains("leave out one"), "{error}");
     }
 
     #[test]
@@ -190,8 +243,10 @@ mod tests {
         for (file, text, expected) in [
             ("a.toml", "speed = 1", "train has no flag --speed"),
             ("a.toml", "[lr]\nx = 1", "--lr: expected a value, found a table"),
+            ("a.toml", "lr = nan", "--lr: expected a finite number, found nan or inf"),
+            ("a.toml", "milestones = [1, inf]", "--milestones: expected a list of finite numbers"),
             ("a.toml", "lr = = 1", "cannot read the settings in"),
-            ("a.json", "[1]", "expected flags by their names"),
+            ("a.json", "[1]", "expected an object that maps flags to values"),
             ("a.json", "{", "cannot read the settings in"),
         ] {
             let error = expand(file, text, &[]).err().map(|error| format!("{error:#}")).unwrap_or_default();

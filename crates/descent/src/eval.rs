@@ -1,4 +1,4 @@
-//! `descent eval`: how good saved weights are.
+//! `descent eval`: evaluates saved weights.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,10 +16,11 @@ use viz::Figure;
 use crate::cli::EvalArgs;
 use crate::report;
 
-/// Prints loss, accuracy, top-5, precision and recall by class and calibration, and writes them with their figures.
+/// Prints loss, accuracy, top-5, precision and recall by class and calibration, and writes them with their
+/// figures.
 ///
 /// # Errors
-/// When weights or images cannot be read or do not fit together, an answer is NaN or infinite, or `--out` cannot be
+/// When weights or images cannot be read or do not match, an output is NaN or infinite, or `--out` cannot be
 /// written.
 pub fn eval(args: &EvalArgs) -> Result<()> {
     args.views.check()?;
@@ -30,7 +31,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     }
     let (part, set) = part(&images, args.part.as_deref())?;
     about.check_classes(set, &images.name)?;
-    args.views.check_images(images.kind == Kind::Table)?;
+    args.views.check_images(images.kind == Kind::Table, about.image_shape())?;
     let asking = args.views.asking(Some(&about.normalize()));
     let evaluation = asking.evaluate(&net, &mut params, &mut Tape::new(), set, args.batch_size)?;
     let numbers = numbers(&evaluation, &about.classes, part, set.len());
@@ -49,16 +50,18 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
             "\nwritten to {}: evaluation.json, classes.csv, calibration.svg, confusion.svg (and .png)",
             shown_path(&out)
         )),
-        // Nobody asked for the place.
+        // The folder was not requested.
         Err(error) if args.out.is_none() => {
-            warn(format_args!("warning: numbers and figures are not written: {error:#} (--out DIR)"));
+            warn(format_args!(
+                "warning: cannot write numbers and figures: {error:#}; choose a folder with --out DIR"
+            ));
             Ok(())
         }
         Err(error) => Err(error),
     }
 }
 
-/// The images that are asked for, or the first there are of test, validation and training.
+/// The requested images, or the first part that exists of test, validation and training.
 fn part<'a>(images: &'a Images, asked: Option<&str>) -> Result<(&'static str, &'a dyn Dataset)> {
     let all: [(&str, &'static str, &dyn Dataset); 3] = [
         ("test", "test", &images.test),
@@ -101,7 +104,7 @@ fn text(evaluation: &Evaluation, classes: &[String], part: &str, n_images: usize
     text
 }
 
-/// All numbers as one object.
+/// All numbers as one JSON object.
 fn numbers(evaluation: &Evaluation, classes: &[String], part: &str, n_images: usize) -> Value {
     let score = evaluation.score();
     let class = |(class, name): (usize, &String)| {
@@ -150,18 +153,18 @@ fn write(out: &Path, evaluation: &Evaluation, classes: &[String], part: &str, nu
     report::save(&report::confusion(evaluation, classes, part), out, "confusion")
 }
 
-/// The reliability curve: how often the network is right where it is so sure.
+/// The reliability curve: accuracy against confidence.
 fn calibration(evaluation: &Evaluation) -> Figure {
     let curve = evaluation.calibration().curve();
     let confidence: Vec<f64> = curve.iter().map(|bin| bin.confidence).collect();
     let accuracy: Vec<f64> = curve.iter().map(|bin| bin.accuracy).collect();
     let ece = 100.0 * evaluation.calibration().value().unwrap_or(f64::NAN);
     Figure::new(format!("Calibration: ECE {ece:.2} %"))
-        .x_label("probability of the answer")
-        .y_label("share that is right")
+        .x_label("confidence")
+        .y_label("accuracy")
         .x_range(0.0, 1.0)
         .y_range(0.0, 1.0)
-        .dashed("as sure as right", &[0.0, 1.0], &[0.0, 1.0])
+        .dashed("perfect calibration", &[0.0, 1.0], &[0.0, 1.0])
         .line("this network", &confidence, &accuracy)
         .scatter("", &confidence, &accuracy)
 }

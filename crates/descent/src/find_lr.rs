@@ -1,4 +1,4 @@
-//! `descent find-lr`: the learning-rate range test on one's own data and network.
+//! `descent find-lr`: the learning-rate range test on your own data and network.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use classifier::Images;
-use classifier::output::{answer, say, say_json};
+use classifier::output::{self, Verbosity, answer, say, say_json};
 use data::{Dataset, Subset};
 use foreign_text::shown_path;
 use optim::{LrRangeTest, RangeTest};
@@ -14,21 +14,27 @@ use serde_json::json;
 use viz::Figure;
 
 use crate::checkpoint::{Folder, Start};
-use crate::cli::FindLrArgs;
+use crate::cli::{FindLrArgs, TrainArgs};
+use crate::flags::ViewsFlag;
+use crate::non_finite::OnNan;
 use crate::ranks::Ranks;
 use crate::recipe::Length;
 use crate::report;
 use crate::run::Run;
 
-/// Trains for some steps at learning rates that grow, draws the loss over them, and suggests one.
+/// Trains for a number of steps at increasing learning rates, plots the loss over them, and suggests one.
 ///
 /// # Errors
-/// When data cannot be read, the flags do not fit together, or the figure cannot be written.
+/// When data cannot be read, flags are incompatible, or the figure cannot be written.
 pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let (from, to) = (args.from, args.to);
     ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
-    args.train.settings.check()?;
+    args.train.check()?;
+    check_effect(&args.train)?;
     let session = &args.train.session;
+    if session.json {
+        output::limit_verbosity(Verbosity::Quiet);
+    }
     let images = Images::find(&session.data.source(session.size.shape()))?;
     images.notes.iter().try_for_each(say)?;
     let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
@@ -41,8 +47,8 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let val = settings.val.unwrap_or(0);
     ensure!(val < first.len(), "--val {val}: expected fewer than the {} training images", first.len());
     let (training, _) = Subset::split(&first, val, settings.seed);
-    // The run is as long as the test; that there is a batch at all is checked.
-    Length::of(settings, 1, training.len())?;
+    // The run is as long as the test; this checks that there is at least one batch.
+    Length::of(settings, 1, training.len(), None)?;
     let length = Length::new(1, args.steps as u64);
     let mut run = Run::new(&start, Folder::new(&out), &images, &training, length, false, Ranks::alone())?;
     let mut loader = run.training_loader(&training);
@@ -69,6 +75,31 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
             test.history().len()
         )),
         None => bail!("the loss never fell: try a smaller --from, or more --steps"),
+    }
+}
+
+/// Rejects flags that mean nothing to the test. A recipe or a file may have brought them.
+fn check_effect(train: &TrainArgs) -> Result<()> {
+    let TrainArgs { settings, session } = train;
+    let given = [
+        ("--lr", settings.lr.is_some()),
+        ("--schedule", settings.schedule != "constant"),
+        ("--warmup", settings.schedule_flags.warmup.is_some()),
+        ("--epochs", settings.epochs.is_some()),
+        ("--resize-until", settings.resize_until.is_some()),
+        ("--lookahead", settings.lookahead.is_some()),
+        ("--ema", settings.ema.is_some()),
+        ("--tta", settings.views.tta != ViewsFlag::None),
+        ("--resume", session.resume),
+        ("--on-nan", session.on_nan != OnNan::Stop),
+    ];
+    let found = given.into_iter().find(|(_, is_given)| *is_given && !train.has_others_flags());
+    match found {
+        Some((flag, _)) => bail!(
+            "{flag} has no meaning in find-lr, which takes --steps steps at rates from --from to --to; leave \
+             it out"
+        ),
+        None => Ok(()),
     }
 }
 

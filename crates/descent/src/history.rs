@@ -1,4 +1,4 @@
-//! What a run measured, epoch by epoch, and its CSV file.
+//! The measurements of a run, epoch by epoch, and their CSV file.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -20,18 +20,18 @@ pub struct Epoch {
     /// The mean loss per image.
     #[serde(with = "exact")]
     pub train_loss_per_sample: f64,
-    /// Loss and accuracy (in percent) on the held-out images, where there are any.
+    /// Loss and accuracy (in percent) on the validation set, if there is one.
     pub validation: Option<Score>,
-    /// Loss and accuracy (in percent) on the test set, where it was looked at.
+    /// Loss and accuracy (in percent) on the test set, if it was evaluated.
     pub test: Option<Score>,
-    /// Accuracy in percent on the training images as they were trained on: changed at random, with dropout, each by the
-    /// weights of its step. `None` in a history that is older than the count.
+    /// Accuracy in percent on the training images as used in training: augmented, with dropout, each with the
+    /// weights of its step. `None` in a history that predates it.
     #[serde(default)]
     pub train_accuracy: Option<f64>,
     /// The learning rate of the epoch's last step.
     #[serde(with = "exact")]
     pub learning_rate: f64,
-    /// Seconds spent training, evaluation not counted.
+    /// Seconds of training, without evaluation.
     #[serde(with = "exact")]
     pub seconds: f64,
     /// Training images per second.
@@ -40,7 +40,7 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// What `--json` prints of the epoch. Accuracies are shares here.
+    /// The object that `--json` prints for the epoch. Accuracies are fractions here.
     pub fn event(&self) -> Value {
         let score =
             |score: Option<Score>| score.map(|s| json!({ "loss": s.loss, "accuracy": s.accuracy / 100.0 }));
@@ -53,7 +53,8 @@ impl Epoch {
         })
     }
 
-    /// The line that a run prints for the epoch: as much as fits into so many columns. `left` is the time left.
+    /// The line that a run prints for the epoch, shortened to this many columns. `left` is the remaining
+    /// time.
     pub fn line(&self, epochs: u64, left: &str, columns: usize) -> String {
         let lines = [self.full(epochs) + left, self.full(epochs), self.short(epochs), self.shortest(epochs)];
         let fits = |line: &&String| line.chars().count() <= columns;
@@ -92,14 +93,15 @@ impl Epoch {
     }
 }
 
-/// The columns of `history.csv`: scripts read them by name, so they stay. A field is empty where nothing was measured.
+/// The columns of `history.csv`: scripts read them by name, so they must not change. A field is empty if
+/// nothing was measured.
 const HEADER: &str = "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy,learning_rate,seconds,\
                       images_per_second,validation_loss,validation_accuracy,train_accuracy";
 
 /// Writes the history as CSV, completely or not at all.
 ///
 /// # Errors
-/// When the file cannot be written; the old one is kept then.
+/// When the file cannot be written; the old one is then kept.
 pub fn write_csv(path: &Path, history: &[Epoch]) -> Result<()> {
     let mut csv = format!("{HEADER}\n");
     let pair = |score: Option<Score>| match score {

@@ -1,4 +1,4 @@
-//! What a step is trained on: the images of its batch, mixed with others, all of them or the hardest.
+//! The inputs of a training step: the images of its batch, mixed with others, all of them or the hardest.
 
 mod mix;
 
@@ -7,18 +7,18 @@ use data::Batch;
 use crate::cli::Settings;
 use mix::Mixing;
 
-/// The examples of the current step, and the memory for those that are not the batch's as they are.
+/// The examples of the current step, and memory for those that differ from the batch's.
 pub struct Inputs {
     n_classes: usize,
     mixing: Option<Mixing>,
     /// `[n, h, w, c]`.
     shape: [usize; 4],
-    /// Whether `values` are those of the step, and not the batch's.
+    /// Whether `values` holds the step's examples in place of the batch's.
     is_changed: bool,
-    /// Whether some were chosen, whose labels are `labels`.
+    /// Whether only some were selected, with the labels `labels`.
     is_chosen: bool,
     values: Vec<f32>,
-    /// The probabilities that mixed images should get.
+    /// The target probabilities of mixed images.
     targets: Vec<f32>,
     labels: Vec<u32>,
     /// Loss and index of each example.
@@ -33,12 +33,12 @@ pub struct Part<'a> {
     pub values: &'a [f32],
     /// Their classes.
     pub labels: &'a [u32],
-    /// The probabilities that they should get, `[n, n_classes]`, where they are mixed.
+    /// Their target probabilities, `[n, n_classes]`, if they are mixed.
     pub targets: Option<&'a [f32]>,
 }
 
 impl Inputs {
-    /// Of no step yet.
+    /// Inputs before any step.
     pub fn new(settings: &Settings, n_classes: usize) -> Self {
         Self {
             n_classes,
@@ -53,7 +53,7 @@ impl Inputs {
         }
     }
 
-    /// Takes the batch of a step. With `--mixup` or `--cutmix` each image is mixed with another one.
+    /// Takes the batch of a step. With `--mixup` or `--cutmix` each image is mixed with another.
     pub fn take(&mut self, batch: &Batch, step: u64) {
         let (shape, values) = inputs_of(batch);
         (self.shape, self.is_changed, self.is_chosen) = (shape, false, false);
@@ -69,8 +69,8 @@ impl Inputs {
         }
     }
 
-    /// Leaves this share of the examples, rounded up, those of the largest of these losses, in their order. Of equal losses the
-    /// first are left; NaN is larger than any number.
+    /// Keeps this share of the examples, rounded up, those with the largest losses, in their order. Of equal
+    /// losses the first are kept; NaN is larger than any number.
     pub fn keep_hardest(&mut self, batch: &Batch, losses: &[f32], share: f64) {
         let n = (share * losses.len() as f64).ceil() as usize;
         self.ranked.clear();
@@ -95,12 +95,12 @@ impl Inputs {
         (self.shape[0], self.is_changed, self.is_chosen) = (n, true, true);
     }
 
-    /// How many there are.
+    /// The number of examples.
     pub fn n_examples(&self) -> usize {
         self.shape[0]
     }
 
-    /// Whether they are those of the batch, as they are.
+    /// Whether they are the batch's, unchanged.
     pub fn are_the_batch(&self) -> bool {
         !self.is_changed
     }
@@ -126,14 +126,14 @@ impl Inputs {
     }
 }
 
-/// Moves the rows of `len` numbers that are kept, in ascending order, to the front, and drops the rest.
+/// Moves the kept rows of `len` numbers, in ascending order, to the front, and drops the rest.
 fn gather_within(values: &mut Vec<f32>, kept: impl ExactSizeIterator<Item = usize>, len: usize) {
     let n = kept.len();
     kept.enumerate().for_each(|(to, from)| values.copy_within(from * len..(from + 1) * len, to * len));
     values.truncate(n * len);
 }
 
-/// Which examples of `n` are part `part` of `n_parts`.
+/// The range of the `n` examples that is part `part` of `n_parts`.
 pub fn part_of(n: usize, part: usize, n_parts: usize) -> (usize, usize) {
     (part * n / n_parts, (part + 1) * n / n_parts)
 }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
 
-    /// Against the images picked one by one, with and without others mixed in.
+    /// Compared with images selected one by one, with and without mixing.
     #[test]
     fn the_hardest_are_left_in_their_order_with_what_belongs_to_them() {
         let shape = ImageShape { height: 2, width: 1, channels: 1 };
@@ -189,7 +189,7 @@ mod tests {
                 assert_eq!(kept.targets, targets.as_deref());
                 assert_eq!((inputs.n_examples(), inputs.are_the_batch()), (expected.len(), false));
             }
-            // The next step begins with all again.
+            // The next step starts with all examples again.
             inputs.take(&batch, 8);
             assert_eq!((inputs.n_examples(), inputs.are_the_batch()), (5, more.is_empty()));
         }

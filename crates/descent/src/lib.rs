@@ -34,7 +34,7 @@ use cli::{Cli, Command};
 /// Runs one command of the program.
 ///
 /// # Errors
-/// With a message of a line or two: what went wrong, where, and what to do.
+/// A message of a line or two: what went wrong, where, and what to do.
 pub fn run(cli: Cli) -> Result<()> {
     SimdLevel::check_variable().map_err(Error::msg)?;
     output::set_verbosity(match (cli.quiet, cli.verbose) {
@@ -55,7 +55,7 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// Runs all of `work` on a pool of its own, so that no step has to enter one.
+/// Runs all of `work` on a separate pool, so that no step has to enter one.
 pub(crate) fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
     builder.build().context("cannot start the threads")?.install(work)
@@ -66,7 +66,7 @@ pub(crate) fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> 
 #[doc = include_str!("../../../README.md")]
 struct ProjectReadme;
 
-/// So is that of the map.
+/// The same for the architecture document.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/ARCHITECTURE.md")]
 struct Architecture;

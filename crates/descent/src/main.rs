@@ -20,7 +20,7 @@ fn main() -> ExitCode {
                 stopped.exit_code().into()
             }
             None => {
-                // One line: what went wrong, and what it was about.
+                // One line: the error and its context.
                 output::error(message(&error));
                 ExitCode::FAILURE
             }

@@ -1,35 +1,35 @@
-//! What to do when loss or gradient is not finite: `--on-nan`.
+//! The action when loss or gradient is not finite: `--on-nan`.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-/// What a run does when loss or gradient is NaN or infinite.
+/// The action when loss or gradient is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum OnNan {
     /// End with an error; the last checkpoint stays.
     Stop,
-    /// Leave the weights as they are and continue with the next batch.
+    /// Leave the weights unchanged and continue with the next batch.
     Skip,
     /// Take the step anyway.
     Continue,
 }
 
-/// What is not finite in a step.
+/// The non-finite values of a step.
 #[derive(Debug)]
 pub struct NonFinite {
     /// The mean loss of the batch.
     pub loss: f32,
-    /// The first parameter whose gradient is not finite, in the words of [`optim::check_finite`].
+    /// The first parameter whose gradient is not finite, as reported by [`optim::check_finite`].
     pub gradient: Option<String>,
     /// The op where it first appeared, with `--detect-anomaly`.
     pub op: Option<String>,
 }
 
 impl NonFinite {
-    /// Looks at what a step has computed; `None` when all is finite.
+    /// Checks the results of a step; `None` if all are finite.
     pub fn find(loss: f32, gradient: Result<(), optim::Error>, op: Option<String>) -> Option<Self> {
         let gradient = gradient.err().map(|error| error.to_string());
         (!loss.is_finite() || gradient.is_some() || op.is_some()).then_some(Self { loss, gradient, op })

@@ -1,4 +1,4 @@
-//! What a step makes small: cross-entropy, the classes weighted, in one part or in several.
+//! The loss that a step minimises: cross-entropy, with optional class weights, in one or several parts.
 
 use anyhow::{Context, Result, ensure};
 use autograd::{CrossEntropyOptions, Graph, Reduction, Var};
@@ -9,26 +9,26 @@ use crate::cli::{ReductionFlag, Settings};
 use crate::inputs::{Inputs, Part};
 use crate::sizes::Network;
 
-/// The loss of a run, and the examples that it is taken over.
+/// The loss of a run, and the examples it is computed on.
 pub struct Objective {
     inputs: Inputs,
     n_classes: usize,
-    /// A factor for each class.
+    /// One weight per class.
     weights: Option<Vec<f32>>,
     label_smoothing: f32,
     reduction: Reduction,
 }
 
 impl Objective {
-    /// What the settings ask for, for these training images.
+    /// The loss that the settings select, for these training images.
     ///
     /// # Errors
-    /// When there are not as many weights as classes, or something is for images only.
+    /// When the number of weights is not the number of classes, or an option is for images only.
     pub fn new(settings: &Settings, training: &dyn Dataset) -> Result<Self> {
         let is_table = training.image_shape().is_empty();
         ensure!(
             !(is_table && settings.cutmix.is_some()),
-            "--cutmix is for images, and these are rows of numbers"
+            "--cutmix needs images, but the examples are rows of numbers"
         );
         let n_classes = training.class_names().len();
         let weights = match settings.class_weights.as_deref() {
@@ -48,17 +48,17 @@ impl Objective {
         })
     }
 
-    /// Takes the batch of a step, its images mixed where that is asked for.
+    /// Takes the batch of a step, with its images mixed if requested.
     pub fn prepare(&mut self, batch: &Batch, step: u64) {
         self.inputs.take(batch, step);
     }
 
-    /// Leaves of the prepared examples this share, those of the largest of these [`losses`](Self::losses).
+    /// Keeps this share of the prepared examples, those with the largest [`losses`](Self::losses).
     pub fn keep_hardest(&mut self, batch: &Batch, losses: &[f32], share: f64) {
         self.inputs.keep_hardest(batch, losses, share);
     }
 
-    /// How many examples the step is taken on.
+    /// The number of examples in the step.
     pub fn n_examples(&self) -> usize {
         self.inputs.n_examples()
     }
@@ -68,7 +68,8 @@ impl Objective {
         self.inputs.part(batch, part, n_parts).labels
     }
 
-    /// Records the answers to part `part` of `n_parts` of the examples, and its share of their loss, which is a mean or a sum.
+    /// Records the outputs for part `part` of `n_parts` of the examples, and its share of their loss, which
+    /// is a mean or a sum.
     pub fn record(
         &self,
         network: Network<'_>,
@@ -82,18 +83,21 @@ impl Objective {
             return (logits, g.cross_entropy_with(logits, g.labels(batch), self.options(self.reduction)));
         }
         let examples = self.inputs.part(batch, part, n_parts);
-        let (logits, loss) = self.loss(network, g, &examples, self.reduction);
-        // The mean of a part counts for as much of the whole's as it has of what that divides by.
-        let share = match &self.weights {
+        let is_whole = n_parts == 1 || self.reduction == Reduction::Sum;
+        // The mean of a part is weighted by its share of the whole's divisor.
+        let (reduction, share) = match &self.weights {
             Some(weights) if examples.targets.is_none() => {
                 let sum = |labels: &[u32]| {
                     labels.iter().map(|&label| f64::from(weights[label as usize])).sum::<f64>()
                 };
-                sum(examples.labels) / sum(self.inputs.labels(batch))
+                let (own, whole) = (sum(examples.labels), sum(self.inputs.labels(batch)));
+                // There is no mean over weights of 0.
+                if own == 0.0 { (Reduction::Sum, 1.0 / whole) } else { (self.reduction, own / whole) }
             }
-            _ => examples.shape[0] as f64 / self.inputs.n_examples() as f64,
+            _ => (self.reduction, examples.shape[0] as f64 / self.inputs.n_examples() as f64),
         };
-        let is_whole = n_parts == 1 || self.reduction == Reduction::Sum;
+        let reduction = if is_whole { self.reduction } else { reduction };
+        let (logits, loss) = self.loss(network, g, &examples, reduction);
         (logits, if is_whole { loss } else { g.scale(loss, share as f32) })
     }
 
@@ -131,8 +135,8 @@ impl Objective {
     }
 }
 
-/// For each class the number of images over what it would be if all classes had as many, inverted: scikit-learn's
-/// `balanced`. A class without an image has no weight.
+/// Weights inversely proportional to class frequencies: scikit-learn's `balanced`. A class without images has
+/// weight zero.
 fn balanced(training: &dyn Dataset) -> Vec<f32> {
     let mut counts = vec![0_usize; training.class_names().len()];
     (0..training.len()).for_each(|idx| counts[training.label(idx) as usize] += 1);
@@ -147,7 +151,8 @@ fn given(list: &str, n_classes: usize) -> Result<Vec<f32>> {
         .context("--class-weights: expected `balanced` or numbers")?;
     ensure!(
         weights.len() == n_classes && weights.iter().all(|w| w.is_finite() && *w >= 0.0),
-        "--class-weights: expected {n_classes} numbers from 0 up, one for each class in the order of their names, found {}",
+        "--class-weights: expected {n_classes} non-negative numbers, one per class in the order of the \
+         class names, found {}",
         weights.len()
     );
     Ok(weights)

@@ -1,4 +1,4 @@
-//! `descent predict`: which class do these images show?
+//! `descent predict`: classifies images.
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,20 +17,21 @@ use serde_json::{Value, json};
 
 use crate::cli::PredictArgs;
 
-/// How many images go through the network at once.
+/// Images per batch.
 const BATCH_SIZE: usize = 64;
 
-/// The most bytes that are taken from standard input.
+/// The most bytes read from standard input.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Endings of files that are taken for images where a folder is named.
+/// File endings that count as images in a folder.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
 
-/// Prints the most probable classes of images: one as bars, several in a line each, with `--json` as an object each.
+/// Prints the most probable classes of images: as bars for one image, a line each for several, an object each
+/// with `--json`.
 ///
 /// # Errors
-/// When the weights or an image cannot be read (of several, all others are answered first), or an answer is NaN or
-/// infinite.
+/// When the weights or an image cannot be read (of several images, the others are classified first), or an
+/// output is NaN or infinite.
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let (net, params, about) = model::load(&args.model)?;
     let ImageShape { height, width, channels } = about.image_shape();
@@ -39,6 +40,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         "the network in {} takes rows of {channels} numbers, not images",
         shown_path(&args.model)
     );
+    args.tta.check_shape(about.image_shape())?;
     let files = files(&args.images)?;
     let asking = Asking { views: args.tta.views(), least_certain: None, normalize: Some(about.normalize()) };
     let mut network = Network { model: &args.model, net, params, tape: Tape::new(), asking, about };
@@ -61,7 +63,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
             }
         }
     }
-    ensure!(n_failed == 0, "{n_failed} of {} images have no answer", files.len());
+    ensure!(n_failed == 0, "{n_failed} of {} images could not be classified", files.len());
     Ok(())
 }
 
@@ -75,7 +77,7 @@ struct Network<'a> {
 }
 
 impl Network<'_> {
-    /// For each file its probabilities, or why there are none.
+    /// The probabilities of each file, or the error.
     fn answer(&mut self, files: &[PathBuf]) -> Result<Vec<Result<Vec<f64>>>> {
         let shape = self.about.image_shape();
         let read: Vec<Result<Vec<u8>>> =
@@ -91,7 +93,7 @@ impl Network<'_> {
             let row = rows.next().expect("an answer for each image");
             ensure!(
                 are_finite(row),
-                "the network's answer is NaN or infinite: the weights in {} are of no use",
+                "the network's output is NaN or infinite: the weights in {} are unusable",
                 shown_path(self.model)
             );
             Ok(softmax(row))
@@ -115,7 +117,7 @@ impl Network<'_> {
     }
 }
 
-/// The files that are meant: those of folders and patterns, in the order of their names.
+/// The files to classify: the arguments, and the files of folders and patterns, sorted by name.
 fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for arg in args {
@@ -123,7 +125,7 @@ fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
         if arg.is_dir() {
             let n_before = files.len();
             add_images_of(arg, &mut files).with_context(|| shown_path(arg))?;
-            ensure!(files.len() > n_before, "{}: no image is in this folder", shown_path(arg));
+            ensure!(files.len() > n_before, "{}: there are no images in this folder", shown_path(arg));
         } else if let Some(pattern) = pattern {
             let found = glob::glob(pattern).with_context(|| shown(pattern))?;
             let n_before = files.len();
@@ -133,7 +135,7 @@ fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
                     files.push(path);
                 }
             }
-            ensure!(files.len() > n_before, "{}: no file fits this pattern", shown(pattern));
+            ensure!(files.len() > n_before, "{}: no file matches this pattern", shown(pattern));
         } else {
             files.push(arg.clone());
         }
@@ -141,7 +143,7 @@ fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The image files in a folder and those below it, but for what is hidden.
+/// Adds the image files of a folder and its subfolders, except hidden ones.
 fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -150,7 +152,7 @@ fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // A link to a folder is not followed: it may lead back.
+        // Links to folders are not followed: they may form a cycle.
         if entry.file_type()?.is_dir() {
             add_images_of(&path, files)?;
             continue;
@@ -179,14 +181,14 @@ fn name(file: &Path) -> String {
     file.to_string_lossy().into_owned()
 }
 
-/// The classes, the most probable first.
+/// The classes, most probable first.
 fn ranked(probabilities: &[f64]) -> Vec<usize> {
     let mut ranked: Vec<usize> = (0..probabilities.len()).collect();
     ranked.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
     ranked
 }
 
-/// What `--json` prints of an image.
+/// The object that `--json` prints for an image.
 fn object(file: &Path, classes: &[String], probabilities: &[f64], ranked: &[usize]) -> Value {
     let answer = |&class: &usize| json!({ "class": classes[class], "probability": probabilities[class] });
     json!({
@@ -197,7 +199,7 @@ fn object(file: &Path, classes: &[String], probabilities: &[f64], ranked: &[usiz
     })
 }
 
-/// The most probable classes first, a line each.
+/// The most probable classes as bars, one per line.
 fn bars(classes: &[String], probabilities: &[f64], ranked: &[usize], width: usize) -> String {
     let room = width.saturating_sub(20).max(8);
     let names: Vec<String> = classes.iter().map(|name| cut(&Foreign::new(name).to_string(), room)).collect();

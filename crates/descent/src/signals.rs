@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use foreign_text::shown_path;
 
-/// A run that was asked to stop by a signal, and did so after writing a checkpoint.
+/// A run that a signal asked to stop, and that stopped after writing a checkpoint. (With `--on-nan continue`
+/// nothing is written while a value is NaN or infinite.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The signal: SIGINT, SIGTERM or SIGHUP.
@@ -17,7 +18,8 @@ pub struct Stopped {
 }
 
 impl Stopped {
-    /// What a shell reports for a program that a signal ended: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP.
+    /// The code a shell reports for a program ended by a signal: 130 for SIGINT, 143 for SIGTERM, 129 for
+    /// SIGHUP.
     pub fn exit_code(&self) -> u8 {
         128 + self.signal as u8
     }
@@ -43,12 +45,12 @@ pub use unix::{fail_at_the_size_limit, received, stop_gracefully};
 mod unix {
     use std::sync::atomic::{AtomicI32, Ordering};
 
-    /// The first SIGINT, SIGTERM or SIGHUP that came; 0 before.
+    /// The first SIGINT, SIGTERM or SIGHUP received; 0 before.
     static RECEIVED: AtomicI32 = AtomicI32::new(0);
 
-    /// Makes SIGINT, SIGTERM and SIGHUP known to [`received`], so that a run can finish its step and save; a second
-    /// one ends the program at once, with exit code 130, 143 or 129. A SIGHUP that is ignored stays so: `nohup` has
-    /// asked for it.
+    /// Reports SIGINT, SIGTERM and SIGHUP to [`received`], so that a run can finish its step and save; a
+    /// second one ends the program at once, with exit code 130, 143 or 129. A SIGHUP that is ignored stays
+    /// ignored, as `nohup` requests.
     pub fn stop_gracefully() {
         extern "C" fn on_stop(signal: libc::c_int) {
             if RECEIVED.swap(signal, Ordering::Relaxed) != 0 {
@@ -59,12 +61,12 @@ mod unix {
         handle(libc::SIGINT, on_stop);
         handle(libc::SIGTERM, on_stop);
         if handle(libc::SIGHUP, on_stop) == libc::SIG_IGN {
-            // SAFETY: to ignore a signal runs no code of ours.
+            // SAFETY: ignoring a signal runs no code of ours.
             unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
         }
     }
 
-    /// The signal that asks the run to stop, if one came.
+    /// The signal that asks the run to stop, if any.
     pub fn received() -> Option<i32> {
         Some(RECEIVED.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
     }
@@ -72,27 +74,27 @@ mod unix {
     /// Makes a write past the limit on a file's size (`ulimit -f`) an error like that of a full disk; by
     /// default SIGXFSZ kills the program and leaves half a file.
     pub fn fail_at_the_size_limit() {
-        // SAFETY: to ignore a signal runs no code of ours.
+        // SAFETY: ignoring a signal runs no code of ours.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     }
 
-    /// Sets the handler of a signal; gives back what was done before.
+    /// Sets the handler of a signal; returns the previous one.
     fn handle(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) -> libc::sighandler_t {
         // SAFETY: the handlers above call async-signal-safe functions and touch a lock-free atomic only.
         unsafe { libc::signal(signal, handler as libc::sighandler_t) }
     }
 }
 
-/// Elsewhere Ctrl-C ends the program at once; the last checkpoint remains.
+/// On other systems Ctrl-C ends the program at once; the last checkpoint remains.
 #[cfg(not(unix))]
 pub fn stop_gracefully() {}
 
-/// Elsewhere no signal is caught.
+/// On other systems no signal is caught.
 #[cfg(not(unix))]
 pub fn received() -> Option<i32> {
     None
 }
 
-/// Elsewhere there is no such limit.
+/// On other systems there is no such limit.
 #[cfg(not(unix))]
 pub fn fail_at_the_size_limit() {}

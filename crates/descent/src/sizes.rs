@@ -1,4 +1,4 @@
-//! Smaller images in the early epochs: what a step costs goes with their area.
+//! Smaller images in the early epochs: the cost of a step is proportional to their area.
 
 use anyhow::{Context, Error, Result, ensure};
 use autograd::{Graph, Params, Var};
@@ -10,7 +10,7 @@ use crate::cli::Settings;
 use crate::flags::resizes;
 use crate::recipe::Length;
 
-/// A network, and the size to which images are brought in front of it.
+/// A network, and the size to which its input images are resized.
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
     net: &'a Sequential,
@@ -18,12 +18,12 @@ pub struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    /// For images as they are.
+    /// For images at their own size.
     pub fn new(net: &'a Sequential) -> Self {
         Self { net, size: None }
     }
 
-    /// The answers to images `[n, h, w, c]` of any size, `[n, n_classes]`.
+    /// The logits of images `[n, h, w, c]` of any size, `[n, n_classes]`.
     pub fn forward(self, g: &Graph<'_>, images: Var) -> Var {
         let images = match self.size {
             None => images,
@@ -35,27 +35,28 @@ impl<'a> Network<'a> {
     }
 }
 
-/// The sizes of a run before images have their own, each with the network as it is for them.
+/// The smaller sizes of a run, each with the network built for it.
 pub struct Sizes(Vec<Phase>);
 
 struct Phase {
-    /// The first step behind it.
+    /// The first step after it.
     end: u64,
     size: [usize; 2],
     net: Sequential,
 }
 
 impl Sizes {
-    /// What `--resize-until` asks for, for a network with these parameters.
+    /// The sizes that `--resize-until` selects, for a network with these parameters.
     ///
     /// # Errors
-    /// When the examples are not images, a size is not smaller than theirs, or the network has other parameters at it.
+    /// When the examples are not images, a size is not smaller than theirs, or the network has other
+    /// parameters at it.
     pub fn new(settings: &Settings, params: &Params, images: &Images, length: Length) -> Result<Self> {
         let Some(text) = &settings.resize_until else { return Ok(Self(Vec::new())) };
         let shape = images.input_shape();
         ensure!(
             !images.train.image_shape().is_empty(),
-            "--resize-until is for images, and these are rows of numbers"
+            "--resize-until needs images, but the examples are rows of numbers"
         );
         let phase = |(epochs, height): (f64, usize)| -> Result<Phase> {
             ensure!(
@@ -63,7 +64,7 @@ impl Sizes {
                 "--resize-until: {height} pixels, expected fewer than the {} of an image",
                 shape.height
             );
-            // The shape of an image stays as far as pixels allow.
+            // Keeps the aspect ratio as closely as whole pixels allow.
             let width = (height * shape.width).div_ceil(shape.height);
             let small = data::ImageShape { height, width, ..shape };
             let net = settings.net.network(small, images.train.class_names().len(), settings.dropout as f32);
@@ -74,8 +75,9 @@ impl Sizes {
                 && own.entries().iter().zip(params.entries()).all(same);
             ensure!(
                 is_same,
-                "--resize-until: the network {} has other parameters for images of {height} × {width} than for those of \
-                 {} × {}. One that ends in a pool over the whole image fits: airbench94, depthwise, resnet20, resnet18",
+                "--resize-until: the network {} has different parameters for images of {height} × {width} \
+                 than for {} × {}. Use one that ends in a pool over the whole image: airbench94, depthwise, \
+                 resnet20, resnet18",
                 settings.net,
                 shape.height,
                 shape.width
@@ -86,7 +88,7 @@ impl Sizes {
         phases.into_iter().map(phase).collect::<Result<_>>().map(Self)
     }
 
-    /// The network that a step goes through, `full` where images have their own size by then.
+    /// The network for a step; `full` once images have their own size.
     pub fn at<'a>(&'a self, step: u64, full: &'a Sequential) -> Network<'a> {
         match self.0.iter().find(|phase| step < phase.end) {
             Some(Phase { size, net, .. }) => Network { net, size: Some(*size) },
@@ -94,7 +96,7 @@ impl Sizes {
         }
     }
 
-    /// What is done, in a line for each size.
+    /// A description with a line for each size.
     pub fn describe(&self) -> String {
         let line = |phase: &Phase| {
             let Phase { end, size: [height, width], .. } = phase;

@@ -1,4 +1,4 @@
-//! `descent data`: what images are there, and what is wrong with them.
+//! `descent data`: lists the images, and problems with them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,22 +16,22 @@ use viz::{ImageGrid, Tile};
 use crate::cli::DataCommand;
 use crate::report;
 
-/// How many files or groups of a kind are named at most.
+/// The most files or groups of a kind that are listed.
 const MAX_NAMED: usize = 10;
 
-/// How many images of a class are drawn, and of how many classes at most.
+/// The most images per class that are drawn, and the most classes.
 const PER_CLASS: usize = 5;
 const MAX_CLASSES: usize = 40;
 
-/// Prints what is there, and draws some of it.
+/// Prints a summary of the data, and draws a sample.
 ///
 /// # Errors
-/// When nothing that is known is there, or the figure cannot be written.
+/// When no known data is found, or the figure cannot be written.
 pub fn data(args: &DataCommand) -> Result<()> {
     if args.clear_cache {
         return answer(match clear_cache(&args.path)? {
             Some(n_bytes) => format!("removed {} of decoded images", megabytes(n_bytes)),
-            None => "no decoded images are kept there".to_owned(),
+            None => "no decoded images are cached there".to_owned(),
         });
     }
     let source = Source {
@@ -61,7 +61,7 @@ fn default_out(path: &Path) -> PathBuf {
     Path::new("runs").join(format!("data-{name}"))
 }
 
-/// The parts that have images, with their names.
+/// The non-empty parts with their names.
 fn parts(images: &Images) -> Vec<(&'static str, &dyn Dataset)> {
     let all: [(&'static str, &dyn Dataset); 3] =
         [("train", &images.train), ("val", &images.validation), ("test", &images.test)];
@@ -81,7 +81,7 @@ fn survey(images: &Images) -> String {
     text
 }
 
-/// How many images each class has, part by part.
+/// The number of images of each class, by part.
 fn counts(classes: &[String], sets: &[(&'static str, &dyn Dataset)]) -> String {
     let count = |set: &dyn Dataset| {
         let mut counts = vec![0_usize; classes.len()];
@@ -121,7 +121,7 @@ fn sizes(parts: &[Part]) -> String {
     )
 }
 
-/// Mean and deviation of what a network is given.
+/// Mean and standard deviation of the network's inputs.
 fn values(images: &Images) -> String {
     let ImageShape { height, width, channels } = images.input_shape();
     let normalize = images.normalize();
@@ -137,14 +137,14 @@ fn values(images: &Images) -> String {
     format!("\n{what}:\nmean       {}\ndeviation  {}\n", listed(&normalize.mean), listed(&normalize.std))
 }
 
-/// The files that cannot be read, and those that are no images.
+/// The files that cannot be read, and those that are not images.
 fn broken(parts: &[Part]) -> String {
     if parts.is_empty() {
         return String::new();
     }
     let all: Vec<&str> = parts.iter().flat_map(|part| &part.broken).map(|file| &*file.problem).collect();
     let mut text = match all.len() {
-        0 => "\nno file is broken\n".to_owned(),
+        0 => "\nno broken files\n".to_owned(),
         1 => "\n1 file cannot be read:\n".to_owned(),
         n => format!("\n{n} files cannot be read:\n"),
     };
@@ -152,13 +152,13 @@ fn broken(parts: &[Part]) -> String {
     let passed_over: Vec<String> =
         parts.iter().flat_map(|part| &part.passed_over).map(|path| shown(path)).collect();
     if !passed_over.is_empty() {
-        writeln!(text, "\n{} that are no images are passed over:", passed_over.len()).expect("a string");
+        writeln!(text, "\nnot images, skipped ({}):", passed_over.len()).expect("a string");
         named(&mut text, passed_over.into_iter());
     }
     text
 }
 
-/// The first few, a line each.
+/// The first few, one per line.
 fn named(text: &mut String, all: impl ExactSizeIterator<Item = String>) {
     let n = all.len();
     for line in all.take(MAX_NAMED) {
@@ -169,7 +169,7 @@ fn named(text: &mut String, all: impl ExactSizeIterator<Item = String>) {
     }
 }
 
-/// Files, or images, that are the same byte for byte.
+/// Files or images that are identical byte for byte.
 fn twins(images: &Images, sets: &[(&'static str, &dyn Dataset)]) -> String {
     let groups: Vec<Vec<(&str, String)>> = if images.parts.is_empty() {
         same_examples(sets)
@@ -196,10 +196,10 @@ fn twins(images: &Images, sets: &[(&'static str, &dyn Dataset)]) -> String {
         };
         named(&mut text, groups.iter().map(line));
     }
-    if text.is_empty() { "\nno two are the same\n".to_owned() } else { text }
+    if text.is_empty() { "\nno exact duplicates\n".to_owned() } else { text }
 }
 
-/// Groups of the same images, or rows, in files that hold many.
+/// Groups of identical images or rows, in files that hold many.
 fn same_examples(sets: &[(&'static str, &dyn Dataset)]) -> Vec<Vec<(&'static str, String)>> {
     let mut groups: BTreeMap<[u8; 32], Vec<(&'static str, String)>> = BTreeMap::new();
     for (part, set) in sets {
@@ -221,7 +221,7 @@ fn same_examples(sets: &[(&'static str, &dyn Dataset)]) -> Vec<Vec<(&'static str
     groups
 }
 
-/// The first images of each class, of the part to train on.
+/// The first training images of each class.
 fn samples(images: &Images) -> ImageGrid {
     let (set, classes) = (&images.train, images.train.class_names());
     let ImageShape { height, width, channels } = set.image_shape();

@@ -23,14 +23,13 @@ use crate::run::Run;
 use crate::shell;
 use crate::signals;
 
-/// Trains a network and leaves weights, history, figures, settings and checkpoints in the run's
-/// folder.
+/// Trains a network and writes weights, history, figures, settings and checkpoints to the run's folder.
 ///
 /// # Errors
-/// When data cannot be read, the folder cannot be written, the loss, the weights or the final answers are not finite,
-/// or a signal asks to stop ([`Stopped`](signals::Stopped)).
+/// When data cannot be read, the folder cannot be written, the loss, the weights or the final outputs are not
+/// finite, or a signal asks to stop ([`Stopped`](signals::Stopped)).
 pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
-    flags.settings.check()?;
+    flags.check()?;
     signals::stop_gracefully();
     let session = &flags.session;
     if session.json {
@@ -51,21 +50,19 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
     let (training, held_out) = Subset::split(&first, val, seed);
     let has_own = !images.validation.is_empty();
-    ensure!(!(has_own && val > 0), "--val {val}: {} have a part to validate with already", images.name);
-    let validation: &dyn Dataset = if has_own { &images.validation } else { &held_out };
-    let validates = !validation.is_empty();
     ensure!(
-        patience.is_none() || validates,
-        "--patience needs --val: without images to validate there is nothing to be patient about"
-    );
-    let epochs = epochs.unwrap_or(images.default_epochs);
-    let watches_test = session.watch_test.unwrap_or(images.watches_test());
-    ensure!(
-        !(watches_test && images.test.is_empty()),
-        "--watch-test: {} have no images to test on",
+        !(has_own && val > 0),
+        "--val {val}: {} already have a validation part; leave out --val",
         images.name
     );
-    let length = Length::of(&start.args.settings, epochs, training.len())?;
+    let validation: &dyn Dataset = if has_own { &images.validation } else { &held_out };
+    let validates = !validation.is_empty();
+    ensure!(patience.is_none() || validates, "--patience needs --val: early stopping needs a validation set");
+    let epochs = epochs.unwrap_or(images.default_epochs);
+    let watches_test = session.watch_test.unwrap_or(images.watches_test());
+    ensure!(!(watches_test && images.test.is_empty()), "--watch-test: {} have no test images", images.name);
+    let state = start.checkpoint.as_ref().map(|checkpoint| &checkpoint.state);
+    let length = Length::of(&start.args.settings, epochs, training.len(), state)?;
     let epochs = length.epochs;
 
     let mut run =
@@ -83,12 +80,13 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         && let Some(data) = config_file::data_of(record)
         && data != start.config.data()
     {
-        warn("warning: the images are not those of the run that is repeated");
+        warn("warning: the images are not those of the run being repeated");
     }
     if session.json {
         event(&json!({
             "event": "start", "out": run.out().to_string_lossy(), "training": training.len(),
-            "validation": validation.len(), "test": images.test.len(), "epochs": epochs, "steps": length.n_steps,
+            "validation": validation.len(), "test": images.test.len(), "epochs": epochs,
+            "steps": length.last_step(),
         }))?;
     }
     say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
@@ -159,7 +157,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     if let Some(best) = run.take_final_weights()? {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
-    // What there is that was not trained on, if anything.
+    // The images that were not trained on, if any.
     let (part, judged): (_, &dyn Dataset) = match (images.test.is_empty(), validates) {
         (false, _) => ("test", &images.test),
         (true, true) => ("validation", validation),
@@ -186,7 +184,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     run.check_end(&judged)
 }
 
-/// `runs/<date-time>`, in universal time.
+/// `runs/<date-time>`, in UTC.
 fn default_out() -> PathBuf {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     Path::new("runs").join(now.replace('T', "-").replace([':', 'Z'], ""))

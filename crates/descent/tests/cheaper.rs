@@ -1,4 +1,4 @@
-//! What makes a run cheaper: smaller images at first, steps on the hardest images, parts held still late.
+//! Cheaper runs: smaller images at first, steps on the hardest images, parts frozen late.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn folder_with_data() -> TempDir {
     folder
 }
 
-/// On one thread and on two, whole and resumed in the middle of an epoch and at its end.
+/// On one and on two threads, uninterrupted and resumed in the middle and at the end of an epoch.
 #[test]
 fn each_runs_and_resumes_to_the_same_bits() {
     let folder = folder_with_data();
@@ -75,7 +75,8 @@ fn the_hardest_of_all_are_all_and_a_share_has_a_larger_loss() {
     let all = losses(folder.path(), "all", &[]);
     assert_eq!(losses(folder.path(), "hardest-of-all", &["--hardest", "1"]), all);
     assert!(model("all") == model("hardest-of-all"));
-    // Nothing moves, so that the same images are compared; without a batch norm, since its statistics are those of the share.
+    // Nothing is updated, so that the same images are compared; without batch norm, since its statistics are
+    // those of the share.
     let still = |share: &str, out: &str| -> f64 {
         let args =
             ["train", "--data", "data", "--net", "mlp:8", "--lr", "0", "--epochs", "1", "--batch-size", "16"];
@@ -125,19 +126,30 @@ fn images_grow_and_a_network_that_would_not_fit_is_refused() {
     assert_ne!(full, small);
     let train = ["train", "--data", "data", "--epochs", "1"];
     for (flags, expected) in [
-        (&["--resize-until", "1=16"][..], "the network lecture has other parameters for images of 16 × 16"),
-        (&["--net", "vit", "--resize-until", "1=16"], "the network vit has other parameters"),
+        (
+            &["--resize-until", "1=16"][..],
+            "the network lecture has different parameters for images of 16 × 16",
+        ),
+        (&["--net", "vit", "--resize-until", "1=16"], "the network vit has different parameters"),
         (&["--net", "airbench94", "--resize-until", "1=8"], "images of 8 × 8 are too small"),
         (&["--net", "resnet20", "--resize-until", "1=32"], "expected fewer than the 32 of an image"),
         (&["--freeze-after", "1=conv9"], "--freeze-after: there is no parameter under `conv9`"),
         (&["--net", "mlp", "--freeze-after", "1=1"], "--freeze-after: nothing is left to train at the end"),
+        (
+            &["--net", "mlp", "--group", "matrices: freeze_after=1; vectors: freeze_after=1"],
+            "--group: freeze_after: nothing is left to train at the end",
+        ),
+        (
+            &["--net", "mlp", "--group", "vectors: freeze_after=1", "--freeze-after", "2=1.weight"],
+            "--freeze-after: nothing is left to train at the end",
+        ),
     ] {
         let message = failure(folder.path(), &[&train[..], flags].concat());
         assert!(message.contains(expected), "{message}");
     }
 }
 
-/// The schedule ends with the run, and the history has a row for the part of an epoch.
+/// The schedule ends with the run, and the history has a row for the partial epoch.
 #[test]
 fn a_run_ends_after_so_many_steps_or_with_its_epochs() {
     let folder = folder_with_data();
@@ -149,13 +161,13 @@ fn a_run_ends_after_so_many_steps_or_with_its_epochs() {
         assert!(printed.contains(&format!("epoch {n_rows}/{n_rows}")), "{printed}");
         let history = fs::read_to_string(folder.path().join(&out).join("history.csv")).unwrap();
         assert_eq!(history.lines().count(), 1 + n_rows);
-        // What is over stays so.
+        // A finished run stays finished.
         let again = stdout(folder.path(), &[AIRBENCH, &more, &["--resume"]].concat());
         assert!(again.contains(&format!("Resuming from step {n_steps}.")), "{again}");
         let repeated = fs::read_to_string(folder.path().join(&out).join("history.csv")).unwrap();
         assert_eq!(repeated, history);
     }
-    // Fewer steps than a resumed run has taken already, in the middle of an epoch.
+    // Fewer steps than a resumed run has already taken, in the middle of an epoch.
     let cut = ["--out", "cut", "--epochs", "4", "--checkpoint-every", "1", "--keep", "20"];
     stdout(folder.path(), &[AIRBENCH, &cut].concat());
     (6..=12).for_each(|step| {
@@ -164,4 +176,17 @@ fn a_run_ends_after_so_many_steps_or_with_its_epochs() {
     let fewer = ["--max-steps", "4", "--resume", "--resume-with", "flags"];
     let printed = stdout(folder.path(), &[AIRBENCH, &cut, &fewer].concat());
     assert!(printed.contains("Resuming from step 5.") && printed.contains("Test accuracy"), "{printed}");
+    // The files are of these weights, and no longer of the longer run.
+    let out = folder.path().join("cut");
+    let (_, params, _) = classifier::model::load(&out.join("model.safetensors")).unwrap();
+    let checkpoint = Outcome::of(&out).checkpoint;
+    assert_eq!(checkpoint.tensors.model("model", &params).unwrap(), params.values());
+    assert_eq!(fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), 2);
+    // Fewer than the first epoch has: there is no epoch to draw.
+    (2..=5).for_each(|step| {
+        fs::remove_file(folder.path().join(format!("cut/checkpoints/step-{step:010}.safetensors"))).unwrap();
+    });
+    let fewer = ["--max-steps", "1", "--resume", "--resume-with", "flags"];
+    let printed = stdout(folder.path(), &[AIRBENCH, &cut, &fewer].concat());
+    assert!(printed.contains("Resuming from step 1.") && printed.contains("Test accuracy"), "{printed}");
 }

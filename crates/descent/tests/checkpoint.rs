@@ -1,4 +1,4 @@
-//! The checkpoint file: what is written is read back, and whatever else a file holds is an error.
+//! The checkpoint file: it reads back as written, and any other contents are an error.
 
 mod common;
 
@@ -13,7 +13,7 @@ use descent::cli::{Cli, Command};
 use descent::history::Epoch;
 use tempfile::TempDir;
 
-/// A checkpoint with numbers that are hard to write down.
+/// A checkpoint with numbers that are hard to serialise.
 fn checkpoint() -> Checkpoint {
     let Command::Train(args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
     let score = Score { loss: f64::INFINITY, accuracy: 0.1 + 0.2 };
@@ -45,7 +45,7 @@ fn place() -> (TempDir, PathBuf) {
 }
 
 fn read(path: &PathBuf, bytes: &[u8]) -> anyhow::Result<Checkpoint> {
-    // A new file each time: to overwrite one costs some file systems a wait for the disk.
+    // A new file each time: on some file systems overwriting waits for the disk.
     let _ = fs::remove_file(path);
     fs::write(path, bytes).unwrap();
     Checkpoint::read(path)
@@ -59,6 +59,17 @@ fn what_is_written_is_read_back_bit_for_bit() {
     assert_eq!(read, checkpoint());
     assert!(read.encode() == bytes, "zeros have signs, too");
     assert_eq!(checkpoint().encode(), bytes, "the same run makes the same file");
+}
+
+/// As many as a perceptron of sixteen tiny hidden layers can have, with every average.
+#[test]
+fn many_small_tensors_are_read_back() {
+    let (_folder, path) = place();
+    let mut many = checkpoint();
+    for name in 0..272 {
+        many.tensors.add("model", &format!("{name}.bias"), &[1.0]);
+    }
+    assert_eq!(read(&path, &many.encode()).unwrap(), many);
 }
 
 #[test]
@@ -75,7 +86,7 @@ fn the_checksum_is_that_of_the_file_with_zeros_in_its_place() {
 fn every_flipped_bit_and_every_truncation_is_found() {
     let (_folder, path) = place();
     let bytes = checkpoint().encode();
-    // Each byte once, with another bit each time; a byte of the header may also make it unreadable.
+    // Each byte once, a different bit each time; a change in the header may also make it unreadable.
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (at % 8);

@@ -1,11 +1,11 @@
-//! Every value that a flag does not take is refused with its range, before any work.
+//! Invalid flag values are rejected with their range, before any work.
 
 use clap::{CommandFactory, Parser};
 use descent::cli::{Cli, Command};
 
-/// Command, flag, a value that it does not take, and what it takes.
+/// Command, flag, an invalid value, and the valid ones.
 const REFUSED: &[(&str, &str, &[&str], &str)] = &[
-    ("train", "--recipe", &["airbench93", ""], "there are the recipes lecture, airbench94"),
+    ("train", "--recipe", &["airbench93", ""], "expected one of the recipes lecture, airbench94"),
     ("train", "--net", &["resnet50", "mlp:0", ""], "mlp:512,256"),
     ("train", "--group", &["filters", "filters: lr", ": lr=1"], "expected a path, filters"),
     ("train", "--beta1", &["x", "nan", "inf"], "that is finite"),
@@ -61,11 +61,11 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--final-div-factor", &["-1", "nan", "x"], "from 0 to 3.4e38"),
     ("train", "--decay", &["-1", "nan", "x"], "from 0 to 3.4e38"),
     ("train", "--final-lr", &["-1", "nan", "x"], "from 0 to 3.4e38"),
-    ("train", "--milestones", &["", "3,", "a,b", "-1"], "epochs between commas"),
+    ("train", "--milestones", &["", "3,", "a,b", "-1"], "epochs separated by commas"),
     ("train", "--lookahead", &["0", "-1", "x"], "at least 1"),
     ("train", "--lookahead-decay", &["-0.1", "1.1"], "from 0 to 1"),
     ("train", "--flip", &["always"], "never, random, alternating"),
-    ("train", "--crop", &["-1", "x"], "a whole number from 0"),
+    ("train", "--crop", &["-1", "x", "65537"], "from 0 to 65536"),
     ("train", "--crop-border", &["white"], "zero, reflect"),
     ("train", "--brightness", &["-0.1", "nan"], "from 0 to 3.4e38"),
     ("train", "--contrast", &["-0.1", "nan"], "from 0 to 3.4e38"),
@@ -90,9 +90,9 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
         "as in 6=whiten,layers.0",
     ),
     ("train", "--resize-until", &["16", "3=0", "0=16", "3=x", "3=16,3=24"], "as in 3=16,6=24"),
-    ("train", "--hardest", &["0", "1.1", "-1", "nan"], "above 0, to 1"),
-    ("train", "--optimizer", &["adm", "", "Adam"], "there are sgd, asgd"),
-    ("train", "--schedule", &["stairs", ""], "there are constant"),
+    ("train", "--hardest", &["0", "1.1", "-1", "nan"], "above 0 and at most 1"),
+    ("train", "--optimizer", &["adm", "", "Adam"], "expected one of sgd, asgd"),
+    ("train", "--schedule", &["stairs", ""], "expected one of constant"),
     ("train", "--momentum", &["1", "-0.1", "nan", "inf"], "at least 0 and below 1"),
     ("train", "--lr", &["-1", "nan", "inf", "1e39", "fast"], "from 0 to 3.4e38"),
     ("train", "--weight-decay", &["-1e-9", "nan", "1e39"], "from 0 to 3.4e38"),
@@ -103,9 +103,14 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--shards", &["0", "65", "x"], "from 1 to 64"),
     ("train", "--rank-timeout", &["0", "86401", "x"], "from 1 to 86400"),
     ("train", "--seed", &["-1", "18446744073709551616", "x"], "from 0 to 18446744073709551615"),
-    ("train", "--class-weights", &["", "1,x", "1,-1", "fair"], "expected `balanced`, or numbers"),
-    ("train", "--mixup", &["0", "1.1", "-1", "nan"], "above 0, to 1"),
-    ("train", "--cutmix", &["0", "1.1"], "above 0, to 1"),
+    (
+        "train",
+        "--class-weights",
+        &["", "1,x", "1,-1", "fair"],
+        "expected `balanced`, or non-negative numbers",
+    ),
+    ("train", "--mixup", &["0", "1.1", "-1", "nan"], "above 0 and at most 1"),
+    ("train", "--cutmix", &["0", "1.1"], "above 0 and at most 1"),
     ("train", "--accumulate", &["0", "-1"], "at least 1"),
     ("train", "--clip-norm", &["0", "-1", "inf"], "above 0"),
     ("find-lr", "--from", &["0", "-1"], "above 0"),
@@ -116,7 +121,7 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--image-size", &["7", "1025", "x"], "from 8 to 1024"),
     ("train", "--threads", &["0", "1025", "-1"], "from 1 to 1024"),
     ("train", "--limit", &["0", "-1"], "at least 1"),
-    ("train", "--checkpoint-every", &["0", "0m", "-1", "soon", "1.5h"], "a number of steps from 1"),
+    ("train", "--checkpoint-every", &["0", "0m", "-1", "soon", "1.5h"], "a number of steps (at least 1)"),
     ("train", "--keep", &["0", "-1"], "at least 1"),
     ("train", "--resume-with", &["mine"], "saved, flags"),
     ("train", "--on-nan", &["panic"], "stop, skip, continue"),
@@ -132,7 +137,7 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("predict", "--top", &["0", "-1"], "at least 1"),
 ];
 
-/// What stands alone for true, and takes its value behind an equals sign.
+/// Flags that mean true without a value, and take one after an equals sign.
 const SWITCHES: &[&str] = &[
     "--nesterov",
     "--averaged",
@@ -145,7 +150,7 @@ const SWITCHES: &[&str] = &[
     "--watch-test",
 ];
 
-/// Names and paths: what they take is known when they are looked up.
+/// Names and paths: they are checked when they are looked up.
 const LOOKED_UP: &[&str] =
     &["--data", "--out", "--model", "--label-column", "--config", "--weights", "--freeze"];
 
@@ -156,7 +161,8 @@ fn values_out_of_range_are_refused_with_their_range() {
             let joined = format!("{flag}={value}");
             let mut lines = vec![vec!["descent", command, &joined]];
             let needs_equals = SWITCHES.contains(flag);
-            // What begins with a hyphen clap takes for a number, or else for a flag; -1e-9 is a flag to it.
+            // clap takes a value that begins with a hyphen for a number, or else for a flag; -1e-9 is a flag
+            // to it.
             if !value.contains("e-") && !needs_equals {
                 lines.push(vec!["descent", command, flag, value]);
             }
@@ -168,7 +174,7 @@ fn values_out_of_range_are_refused_with_their_range() {
     }
 }
 
-/// Values of an experiment's flags at the edges of their ranges, and those ranges.
+/// Values of the experiments' flags just outside their ranges, and those ranges.
 const LECTURE: &[(&str, &str, &[&str], &str)] = &[
     ("linear-data", "--test", &["-0.1", "1.1"], "from 0 to 1"),
     ("linear-data", "--features", &["0", "10001"], "from 1 to 10000"),
@@ -225,7 +231,7 @@ fn experiments_refuse_values_with_their_range() {
     assert!(n_flags > 80, "{n_flags}");
 }
 
-/// What no flag can know by itself is refused before anything is computed, too.
+/// Incompatible flags are also rejected before anything is computed.
 #[test]
 fn flags_that_do_not_fit_together_are_refused_by_name() {
     for (line, expected) in [
@@ -235,14 +241,28 @@ fn flags_that_do_not_fit_together_are_refused_by_name() {
         ("cnn-inside --image 2000 --epochs 1000", "--image 2000: expected a whole number from 0 to 1999"),
         ("cnn-training --run nowhere --epochs 1000", "cannot read nowhere/history.csv"),
         ("tuning --validation 4000", "--validation 4000: expected fewer than the 4000 images"),
+        (
+            "output-variance --n-in 10,100000 --n-out 1000",
+            "--n-in 100000 --n-out 1000: expected a product of at most 10000000",
+        ),
     ] {
         let error = run(line).err().map(|error| format!("{error:#}")).unwrap_or_default();
         let name = line.split(' ').next().unwrap();
         assert!(error.starts_with(name) && error.contains(expected), "lecture {line}: {error:?}");
     }
+    for experiment in ["cnn-training", "cnn-inside", "cnn-mistakes", "cnn-doubt"] {
+        for flag in ["--epochs", "--images"] {
+            let line = ["descent", "lecture", experiment, "--model", "x", flag, "2"];
+            let message = Cli::try_parse_from(line).unwrap_err().to_string();
+            let is_named = message.contains("--model") && message.contains(flag);
+            assert!(is_named && message.contains("cannot be used with"), "{line:?}: {message}");
+            let parsed = Cli::try_parse_from(&line[..5]);
+            assert!(parsed.is_ok(), "the defaults go with --model: {parsed:?}");
+        }
+    }
 }
 
-/// At the ends of their ranges flags make pictures or an error, never a panic.
+/// At the ends of their ranges flags give pictures or an error, never a panic.
 #[test]
 fn the_ends_of_the_ranges_are_survived() {
     for line in [
@@ -250,6 +270,7 @@ fn the_ends_of_the_ranges_are_survived() {
         "linear-data --samples 2 --features 10000 --scale 3e38",
         "weight-decay --samples 2 --features 1 --epochs 1",
         "weight-decay --lambda 0,3e38 --lr 3e38 --epochs 3",
+        "weight-decay --lambda 1e-300 --epochs 1",
         "dropout --p 1 --draws 1 --passes 1 --steps 1",
         "early-stopping --samples 1 --epochs 1 --noise 0",
         "early-stopping --epochs 50 --lr 3e38",
@@ -283,9 +304,15 @@ fn the_ends_of_the_ranges_are_survived() {
         "samples --per-class 1 --batch-size 50000",
         "cnn --seed 18446744073709551615",
     ] {
-        if let Err(error) = run(line) {
-            let name = line.split(' ').next().unwrap();
-            assert!(format!("{error:#}").starts_with(name), "lecture {line}: {error:#}");
+        match run(line) {
+            Ok(section) => {
+                let too_long = section.files().find(|(name, _)| name.len() > 255).map(|(name, _)| name);
+                assert_eq!(too_long, None, "lecture {line}");
+            }
+            Err(error) => {
+                let name = line.split(' ').next().unwrap();
+                assert!(format!("{error:#}").starts_with(name), "lecture {line}: {error:#}");
+            }
         }
     }
 }

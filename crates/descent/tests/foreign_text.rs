@@ -1,5 +1,5 @@
-//! Hostile text in every place where text from outside is printed: no control character of it reaches a terminal, no
-//! tag a page, no formula the Markdown it stands in.
+//! Hostile text in every place where external text is printed: no control character reaches a terminal, no
+//! tag a page, no formula the surrounding Markdown.
 #![cfg(unix)]
 
 mod common;
@@ -11,13 +11,13 @@ use common::{descent, sealed, tiny_cifar};
 use foreign_text::Foreign;
 use tempfile::TempDir;
 
-/// Orders to a terminal: clear the screen, ring, change the direction of writing.
+/// Terminal commands: clear the screen, ring, change the direction of writing.
 const ORDERS: &str = "\u{1b}[2J\u{7}\u{9b}31m\u{202e}";
 
-/// What is no order to a terminal, but would be one to HTML, Markdown, TeX and a reader of SVG.
+/// Text that is harmless in a terminal, but not in HTML, Markdown, TeX or an SVG reader.
 const MARKUP: &str = "<img src=x onerror=alert(1)>`$\\nosuch$`]]>&lt;*_|";
 
-/// Runs the program, and gives back what it printed on both streams: nothing but text.
+/// Runs the program, and returns its output on both streams, which must be plain text.
 #[track_caller]
 fn printed(folder: &Path, args: &[&str]) -> String {
     let output = descent(folder).args(args).output().unwrap();
@@ -115,7 +115,7 @@ fn of_a_data_set_names_of_classes_on_the_terminal_and_on_a_page() {
     }
 }
 
-/// The name of a file or of a folder is what somebody called it.
+/// Names of files and folders are untrusted.
 #[test]
 fn of_files_and_folders_names() {
     let folder = folder_with_data();
@@ -167,8 +167,8 @@ fn of_a_checkpoint_flags_and_of_a_run_its_history() {
     let original = fs::read(&checkpoint).unwrap();
     // JSON within a string of JSON.
     for (from, to, part) in [
-        (r#"\"adam\""#, r#"\"\\u001b[2Jadam\""#, r"in the checkpoint \u{1b}[2Jadam"),
-        (r#"\"optimizer\""#, r#"\"\\u001b[2J\""#, r"--\u{1b}[2J is not given, in the checkpoint adam"),
+        (r#"\"adam\""#, r#"\"\\u001b[2Jadam\""#, r"but \u{1b}[2Jadam in the checkpoint"),
+        (r#"\"optimizer\""#, r#"\"\\u001b[2J\""#, r"--\u{1b}[2J is not given, but adam in the checkpoint"),
         (r#"\"format\""#, r#"\"\\u001b[2J\""#, "another version of this program"),
         (r#"\"instruction_set\":\""#, r#"\"instruction_set\":\"\\u001b[2J"#, r"computed with \u{1b}[2J"),
     ] {
@@ -185,7 +185,7 @@ fn of_a_checkpoint_flags_and_of_a_run_its_history() {
     assert_prints(folder.path(), &lecture, r#"expected a number, found "\u{1b}[2J"#);
 }
 
-/// A checkpoint with other text in its header, and its sum put right.
+/// A checkpoint with other text in its header, and a corrected checksum.
 #[track_caller]
 fn with_header(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
@@ -195,7 +195,7 @@ fn with_header(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     sealed([&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes[8 + len..]].concat())
 }
 
-/// The page has no tag of a stranger's, and no formula that is not TeX: it is there at all.
+/// The page contains no foreign tag, and no formula that is not TeX; it exists.
 #[track_caller]
 fn assert_no_tag(page: &PathBuf) {
     let html = fs::read_to_string(page).unwrap();

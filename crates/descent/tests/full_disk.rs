@@ -1,5 +1,5 @@
-//! A full disk, at every place that writes: an error that names the file, the old data whole, nothing
-//! half-written left behind.
+//! A full disk, at every write: an error that names the file, the old data intact, nothing half-written left
+//! behind.
 
 #![cfg(unix)]
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// One epoch of SGD: each file is written once, and the checkpoint is hardly larger than the model.
 const FLAGS: &str = "train --data data --batch-size 16 --lr 0.001 --epochs 1 --optimizer sgd --threads 1";
 
-/// What a run leaves, in the order in which it writes it.
+/// The files of a run, in the order in which it writes them.
 const FILES: [&str; 10] = [
     "config.json",
     "model.safetensors",
@@ -29,13 +29,13 @@ const FILES: [&str; 10] = [
     "confusion.png",
 ];
 
-/// Runs the program through a line of shell in which `$0` is the program.
+/// Runs the program through a shell command in which `$0` is the program.
 fn shell(folder: &Path, line: &str) -> Output {
     let program = env!("CARGO_BIN_EXE_descent");
     Command::new("sh").current_dir(folder).args(["-c", line, program]).output().unwrap()
 }
 
-/// Checks that a run failed with a line that names `file`, and gives back the line.
+/// Checks that a run failed with a line that names `file`, and returns the line.
 fn error_of(output: &Output, file: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{file}: {stderr}");
@@ -46,7 +46,7 @@ fn error_of(output: &Output, file: &str) -> String {
     stderr
 }
 
-/// `ulimit -f` refuses to write past so many blocks of 512 bytes.
+/// `ulimit -f` rejects writes past this many blocks of 512 bytes.
 #[test]
 fn a_limit_on_the_size_of_files_is_an_error_and_the_old_data_stand() {
     let folder = TempDir::new().unwrap();
@@ -59,7 +59,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_the_old_data_stand() {
     error_of(&limited(64, "--out new"), "new/model.safetensors");
     assert_nothing_half_written(&folder.path().join("new"));
 
-    // The same over an older run: its files stand, to the byte.
+    // The same over an older run: its files stay unchanged, to the byte.
     train(folder.path(), "old", &["--epochs", "1", "--optimizer", "sgd"]);
     let old = |name: &str| fs::read(folder.path().join("old").join(name)).unwrap();
     let before = FILES.map(old);
@@ -70,8 +70,8 @@ fn a_limit_on_the_size_of_files_is_an_error_and_the_old_data_stand() {
     assert_nothing_half_written(&folder.path().join("old"));
     Outcome::of(&folder.path().join("old"));
 
-    // Room for the model, none for the checkpoint with Adam's moments: the older checkpoint stands, and leads
-    // to where a run goes that met no limit.
+    // There is room for the model, but not for the checkpoint with Adam's moments: the older checkpoint
+    // stays, and resuming from it ends like a run without a limit.
     let adam = ["--optimizer", "adam", "--epochs"];
     train(folder.path(), "adam", &[&adam[..], &["1"]].concat());
     let further = "--out adam --optimizer adam --resume --resume-with flags --epochs 2";
@@ -95,7 +95,7 @@ fn a_page_of_the_lecture_that_does_not_fit_is_an_error() {
     assert!(error.contains("File too large"), "{error}");
     assert_eq!(fs::read_dir(folder.path().join("new/minima")).unwrap().count(), 0);
 
-    // Over an older page: its files stand, to the byte.
+    // Over an older page: its files stay unchanged, to the byte.
     assert!(page("").status.success());
     let html = fs::read(folder.path().join("new/minima.html")).unwrap();
     error_of(&page("ulimit -f 0;"), "new/minima/");
@@ -115,13 +115,13 @@ fn standard_output_on_a_full_disk_is_an_error() {
     assert!(error.contains("No space left on device"), "{error}");
 }
 
-/// What a file on a tmpfs takes is a multiple of this, in bytes.
+/// Files on a tmpfs take a multiple of this many bytes.
 fn page_size() -> u64 {
     let output = Command::new("getconf").arg("PAGESIZE").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
-/// A file system of just so many pages, in which the run must fail at one file after the other.
+/// A file system with so few pages that the run must fail at one file after the other.
 #[test]
 fn a_full_file_system_is_an_error_at_every_place_that_writes() {
     let folder = TempDir::new().unwrap();
@@ -137,9 +137,10 @@ fn a_full_file_system_is_an_error_at_every_place_that_writes() {
     let page_size = page_size();
     let pages =
         |name: &str| fs::metadata(folder.path().join("whole").join(name)).unwrap().len().div_ceil(page_size);
-    // The first is written where there is no room at all in the test above; a tmpfs of size 0 has no limit.
+    // The test above covers the first, without any room; a tmpfs of size 0 has no limit.
     for (file_idx, file) in FILES.iter().enumerate().skip(1) {
-        // All before it fit, it lacks a page; the root and two folders may take a page each or none.
+        // All earlier files fit, this one lacks a page; the root and two folders may take a page each or
+        // none.
         let size = FILES[..=file_idx].iter().map(|name| pages(name)).sum::<u64>() - 1;
         let line = format!(
             "mount -t tmpfs -o size={} x disk && \"$0\" {FLAGS} --out disk; code=$?; rm -rf copy; cp -a disk copy; exit $code",

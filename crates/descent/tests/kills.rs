@@ -1,7 +1,7 @@
 //! A run that is killed at random moments and resumed ends as if it had not been: weights, optimizer state,
 //! losses and the order of batches, bit for bit.
 //!
-//! `TRAIN_KILLS=100` and `WRITE_KILLS=500` set how many kills there are.
+//! `TRAIN_KILLS=100` and `WRITE_KILLS=500` set the number of kills.
 
 #![cfg(unix)]
 
@@ -34,7 +34,7 @@ fn start(folder: &Path, out: &str, optimizer: &[&str], threads: usize) -> Child 
         .unwrap()
 }
 
-/// Kills a process after a time, unless it ends before.
+/// Kills a process after a time, unless it ends earlier.
 fn kill_after(mut child: Child, time: Duration) -> ExitStatus {
     thread::sleep(time);
     let _ = child.kill();
@@ -89,10 +89,10 @@ fn a_run_that_is_killed_at_random_moments_ends_as_if_it_had_not_been() {
     println!("{n_kills} kills, each run the same bits as the whole one");
 }
 
-/// Where the writer of checkpoints is to write; set for the child process alone.
+/// The folder in which the checkpoint writer writes; set only for the child process.
 const WRITER: &str = "CHECKPOINT_WRITER";
 
-/// A checkpoint with one long tensor whose every number is the step.
+/// A checkpoint with one long tensor in which every number is the step.
 fn checkpoint(config: &Config, step: u64) -> Checkpoint {
     let stopper = optim::Stopper::<f32>::new(Default::default()).unwrap().progress();
     let mut checkpoint = Checkpoint::new(config.clone(), State { step, ..State::default() }, stopper);
@@ -100,7 +100,7 @@ fn checkpoint(config: &Config, step: u64) -> Checkpoint {
     checkpoint
 }
 
-/// The child: writes one checkpoint after the other and says each time that it is done, until it is killed.
+/// The child process: writes one checkpoint after the other and reports each, until it is killed.
 #[test]
 #[ignore = "the process that the next test starts and kills: cargo test -p descent --test kills a_kill"]
 fn writer() {
@@ -136,7 +136,7 @@ fn a_kill_within_the_writing_of_a_checkpoint_leaves_an_old_or_a_new_one() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        // Wait until it is at work, then for some part of a write or two.
+        // Wait until it is writing, then for part of a write or two.
         let first = lines.next().unwrap().unwrap();
         thread::sleep(Duration::from_secs_f64(0.02 * random.unit()));
         child.kill().unwrap();

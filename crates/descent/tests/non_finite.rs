@@ -1,4 +1,5 @@
-//! NaN and infinity: what a run does about them, and that neither a checkpoint nor an answer with them passes for good.
+//! NaN and infinity: the action of a run, and that neither a checkpoint nor an output with them counts as
+//! good.
 
 mod common;
 
@@ -8,11 +9,11 @@ use std::path::Path;
 use common::{Outcome, descent, failure_at_the_end, short_failure, tiny_cifar, train};
 use tempfile::TempDir;
 
-/// Plain descent on sixteen images a step, five steps an epoch.
+/// Plain gradient descent with sixteen images per step and five steps per epoch.
 const TRAIN: &[&str] =
     &["train", "--data", "data", "--batch-size", "16", "--optimizer", "sgd", "--weight-decay", "0"];
 
-/// Weights are finite after a step with this learning rate, and too large for a loss that is.
+/// After a step with this learning rate the weights are finite, but too large for a finite loss.
 const HOT: &[&str] = &["--lr", "1e30"];
 
 fn folder_with_data() -> TempDir {
@@ -50,10 +51,17 @@ fn nan_stops_skips_or_goes_on() {
     let (stdout, stderr) = said(&["--out", "skip", "--on-nan", "skip"]);
     assert!(stderr.contains("warning: skipping step 2 (epoch 1, batch 2): the loss is NaN"), "{stderr}");
     assert!(stderr.contains("warning: 4 steps of epoch 1 had NaN or infinity"), "{stderr}");
-    assert!(stderr.ends_with("the network's answer is NaN or infinite for 16 of 16 images\n"), "{stderr}");
+    assert!(stderr.ends_with("the network's output is NaN or infinite for 16 of 16 images\n"), "{stderr}");
     assert!(stdout.contains("16 answers are NaN or infinite and count as wrong"), "{stdout}");
     let skipped = Outcome::of(&folder.path().join("skip")).checkpoint;
     assert_eq!((skipped.state.step, skipped.n_updates), (5, 1));
+
+    // A skipped step leaves no running statistics that are infinite.
+    let flags = ["--out", "statistics", "--on-nan", "skip", "--net", "resnet20", "--limit", "32"];
+    let (_, stderr) = said(&flags);
+    assert!(stderr.contains("warning: skipping step 2 (epoch 1, batch 2): "), "{stderr}");
+    let skipped = Outcome::of(&folder.path().join("statistics")).checkpoint;
+    assert_eq!((skipped.state.step, skipped.n_updates), (2, 1));
 
     let (stdout, stderr) = said(&["--out", "on", "--on-nan", "continue", "--epochs", "2"]);
     assert!(stderr.contains("warning: continuing at step 2"), "{stderr}");
@@ -76,7 +84,7 @@ fn nan_stops_skips_or_goes_on() {
 #[test]
 fn weights_are_looked_at_before_they_are_saved() {
     let folder = folder_with_data();
-    // The only step overflows, after its loss and its gradient were found to be finite.
+    // The only step overflows, after its loss and its gradient were found finite.
     let infinite: &[&str] = &["--lr", "3e38", "--weight-decay", "3e38", "--out", "infinite"];
     let huge: &[&str] = &["--lr", "1e30", "--out", "huge"];
     for (flags, expected) in [(infinite, "`model."), (huge, "with the new weights the loss is ")] {
@@ -118,7 +126,7 @@ fn a_run_that_ended_in_nan_resumes_with_a_smaller_learning_rate() {
     }
 }
 
-/// As programs from before wrote them.
+/// As written by earlier versions.
 #[test]
 fn a_checkpoint_with_nan_in_it_is_not_the_newest_good_one() {
     let folder = folder_with_data();
@@ -151,7 +159,7 @@ fn a_checkpoint_with_nan_in_it_is_not_the_newest_good_one() {
     }
 }
 
-/// The lecture's network with one weight of its last layer changed, in a file.
+/// A file of the lecture's network with one weight of its last layer changed.
 fn spoilt_model(folder: &Path, value: f32) {
     let (_, mut params) = nn::build(nn::models::lecture_cnn(0.0), 0);
     *params.values_mut().last_mut().unwrap() = value;
@@ -169,11 +177,11 @@ fn an_answer_that_is_no_number_is_an_error_wherever_it_is_asked_for() {
         let output = descent(folder.path()).args(eval).output().unwrap();
         assert!(output.stdout.starts_with(b"accuracy 0.00 %\n"));
         let message = short_failure(folder.path(), &eval);
-        assert!(message.contains("the network's answer is NaN or infinite for 16 of 16 images"), "{message}");
+        assert!(message.contains("the network's output is NaN or infinite for 16 of 16 images"), "{message}");
 
         let predict = ["predict", "image.png", "--model", "model.safetensors"];
         let message = short_failure(folder.path(), &predict);
-        assert!(message.contains("answer is NaN or infinite") && message.contains("model.safetensors"));
+        assert!(message.contains("output is NaN or infinite") && message.contains("model.safetensors"));
 
         for experiment in ["cnn-inside", "cnn-training", "cnn-mistakes", "cnn-doubt"] {
             let flags = ["--data", "data", "--model", "model.safetensors", "--out", "lecture"];

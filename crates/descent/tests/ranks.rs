@@ -1,7 +1,7 @@
-//! Training on several processes under `mpirun`: the bits of one process, whatever happens on the way. Needs the feature
-//! `mpi`; skipped, by name, where there is no `mpirun`.
+//! Training on several processes under `mpirun`: the bits of one process, despite kills and signals. Needs
+//! the feature `mpi`; skipped, by name, without `mpirun`.
 //!
-//! `RANK_KILLS=100` sets how many kills there are.
+//! `RANK_KILLS=100` sets the number of kills.
 
 #![cfg(all(unix, feature = "mpi"))]
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use common::{OPTIMIZERS, Outcome, Random, assert_nothing_half_written, count, tiny_cifar, train};
 use tempfile::TempDir;
 
-/// Batches of 37 images, which are five shards, and at the end of an epoch one of 29.
+/// Batches of 37 images, which are five shards, and one of 29 at the end of an epoch.
 const FLAGS: [&str; 11] = [
     "train",
     "--data",
@@ -31,7 +31,7 @@ const FLAGS: [&str; 11] = [
     "--resume",
 ];
 
-/// `mpirun` with so many processes in that folder, or `None` where there is none.
+/// `mpirun` with this many processes in that folder, or `None` if it is not installed.
 fn mpirun(folder: &Path, size: usize) -> Option<Command> {
     let Ok(version) = Command::new("mpirun").arg("--version").output() else {
         eprintln!("skipped: there is no mpirun (Debian: apt install openmpi-bin libopenmpi-dev)");
@@ -61,7 +61,7 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// What one process without MPI leaves; its folder is removed.
+/// The outcome of one process without MPI; its folder is removed.
 fn alone(folder: &Path, more: &[&str]) -> Outcome {
     train(folder, "out", &[&FLAGS[3..], more].concat());
     let outcome = Outcome::of(&folder.join("out"));
@@ -73,12 +73,14 @@ fn alone(folder: &Path, more: &[&str]) -> Outcome {
 fn any_number_of_processes_has_the_bits_of_one() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 28);
-    let batch_norm: &[&str] = &["--net", "airbench:8,8,8", "--limit", "74", "--epochs", "1"];
+    let batch_norm: &[&str] =
+        &["--net", "airbench:8,8,8", "--limit", "74", "--epochs", "1", "--tta", "mirror"];
     for (what, sizes) in [
         (OPTIMIZERS[0], &[1, 2, 3, 4, 8, 16][..]),
         (OPTIMIZERS[1], &[3]),
         (OPTIMIZERS[2], &[4]),
         (batch_norm, &[2, 5]),
+        (&["--shards", "3", "--limit", "74", "--epochs", "1"], &[2]),
     ] {
         let once = alone(folder.path(), what);
         for &size in sizes {
@@ -105,7 +107,7 @@ fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
         for trial in 0.. {
             let size = [4, 2, 3, 1][trial % 4];
             let Some(run) = start(folder.path(), size, &flags) else { return };
-            // Somewhere in the run, whose start takes about a second.
+            // At any moment of the run, whose start takes about a second.
             thread::sleep(Duration::from_secs_f64(1.0 + 2.0 * random.unit()));
             let ranks = children(run.id());
             if trial < 6
@@ -134,7 +136,7 @@ fn ctrl_c_saves_and_another_number_of_ranks_resumes() {
     wait_for_ranks(&run, 3);
     thread::sleep(Duration::from_secs(1));
     signal("-INT", &run.id().to_string());
-    // mpirun passes on no more of what its processes print.
+    // mpirun forwards no further output of its processes.
     let output = run.wait_with_output().unwrap();
     let out = folder.path().join("out");
     assert!(!output.status.success() && !out.join("loss.svg").exists(), "{}", text(&output));
@@ -164,7 +166,7 @@ fn who_has_other_flags_or_images_is_named() {
         let output = command.output().unwrap();
         let said = text(&output);
         assert!(
-            !output.status.success() && said.contains(&format!("has another {thing} than rank 0")),
+            !output.status.success() && said.contains(&format!("has a different {thing} from rank 0")),
             "{said}"
         );
         assert!(said.contains("rank 1 on "), "{said}");
@@ -176,21 +178,20 @@ fn who_has_other_flags_or_images_is_named() {
 fn what_needs_the_whole_batch_is_refused() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 20);
-    let Some(run) = start(folder.path(), 2, &["--mixup", "0.2"]) else { return };
-    let output = run.wait_with_output().unwrap();
-    assert!(
-        !output.status.success() && text(&output).contains("--mixup needs the whole batch"),
-        "{}",
-        text(&output)
-    );
+    for flags in [["--mixup", "0.2"], ["--class-weights", "balanced"]] {
+        let Some(run) = start(folder.path(), 2, &flags) else { return };
+        let output = run.wait_with_output().unwrap();
+        let expected = format!("{} needs the whole batch", flags[0]);
+        assert!(!output.status.success() && text(&output).contains(&expected), "{}", text(&output));
+    }
 }
 
 fn signal(signal: &str, process: &str) {
-    // It may have ended in between.
+    // It may have ended in the meantime.
     let _ = Command::new("kill").args([signal, process]).stderr(Stdio::null()).status().unwrap();
 }
 
-/// The processes that `mpirun` has started.
+/// The processes started by `mpirun`.
 fn children(mpirun: u32) -> Vec<String> {
     let pgrep = Command::new("pgrep").args(["-P", &mpirun.to_string()]).output().unwrap();
     String::from_utf8(pgrep.stdout).unwrap().lines().map(str::to_owned).collect()

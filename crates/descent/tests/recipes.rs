@@ -14,10 +14,10 @@ use tempfile::TempDir;
 #[test]
 fn a_recipe_is_printed_as_it_stands_in_its_file() {
     let folder = TempDir::new().unwrap();
-    let names = stdout(folder.path(), &["recipes"]);
+    let names = stdout(folder.path(), &["recipes", "-q"]);
     for (name, text) in RECIPES {
         assert!(names.contains(&format!("{name}: ")), "{names}");
-        let printed = stdout(folder.path(), &["recipes", name]);
+        let printed = stdout(folder.path(), &["-q", "recipes", name]);
         assert!(printed.starts_with(text), "{printed}");
         assert!(printed.contains("parameters") && printed.contains("multiply-adds"), "{printed}");
     }
@@ -28,7 +28,7 @@ fn a_recipe_is_printed_as_it_stands_in_its_file() {
     );
     assert!(
         failure(folder.path(), &["recipes", "airbench93"])
-            .contains("there are the recipes lecture, airbench94")
+            .contains("expected one of the recipes lecture, airbench94")
     );
 }
 
@@ -76,7 +76,8 @@ fn each_recipe_takes_two_steps_with_its_own_network() {
     assert!(RECIPES.iter().all(|(name, _)| folder.path().join(name).exists()), "a recipe is left out");
 }
 
-/// Whole, and in three pieces: groups, schedules, the frozen first layer and look-ahead go on bit for bit.
+/// Uninterrupted, and in three pieces: groups, schedules, the frozen first layer and look-ahead resume bit
+/// for bit.
 #[test]
 fn airbench94_runs_and_resumes_to_the_same_bits() {
     let folder = TempDir::new().unwrap();
@@ -91,7 +92,7 @@ fn airbench94_runs_and_resumes_to_the_same_bits() {
 
     let every = ["pieces", "--checkpoint-every", "1", "--keep", "20"];
     stdout(folder.path(), &[AIRBENCH, &more, &every].concat());
-    // In the middle of the first epoch, and behind the third, after which the first layer's bias stays.
+    // In the middle of the first epoch, and after the third, when the first layer's bias is frozen.
     for step in [10, 2] {
         let checkpoints = folder.path().join("pieces/checkpoints");
         for later in step + 1..=12 {
@@ -107,7 +108,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The recipe looks at the test set at the end, the lecture after every epoch, and a flag decides for both.
+/// The recipe evaluates the test set at the end, the lecture after every epoch, and a flag overrides both.
 #[test]
 fn the_test_set_is_looked_at_as_often_as_the_recipe_or_the_flag_says() {
     let folder = TempDir::new().unwrap();
@@ -137,12 +138,13 @@ fn the_test_set_is_looked_at_as_often_as_the_recipe_or_the_flag_says() {
     assert_eq!(watched("lecture-unwatched", &[&lecture[..], &["--watch-test=false"]].concat()).0, 0);
 }
 
-/// What the run was judged by at its end is what `eval` finds in the same views.
+/// `eval` with the same views reproduces the run's final evaluation.
 #[test]
 fn a_saved_model_is_judged_in_the_views_of_its_recipe() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
-    let printed = stdout(folder.path(), &[AIRBENCH, &["--epochs", "2", "--out", "run"]].concat());
+    let more = ["--epochs", "2", "--ema", "0.5", "--out", "run"];
+    let printed = stdout(folder.path(), &[AIRBENCH, &more].concat());
     assert!(printed.contains(" of training, ") && printed.contains(" in all\n"), "{printed}");
     let result = json(&folder.path().join("run/result.json"));
     let seconds = |name: &str| result[name].as_f64().unwrap();
@@ -181,7 +183,7 @@ fn the_first_layer_whitens_and_stays_and_its_bias_stops() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
     let weights = |epochs: &str, out: &str| {
-        // The rates do not fall, so that only the freezing stops the bias.
+        // The rates are constant, so that only freezing stops the bias.
         let more = ["--epochs", epochs, "--schedule", "constant", "--threads", "1", "--out", out];
         stdout(folder.path(), &[AIRBENCH, &more].concat());
         let (_, params, about) =
@@ -199,7 +201,7 @@ fn the_first_layer_whitens_and_stays_and_its_bias_stops() {
     assert_ne!(h3, h4);
 }
 
-/// Of each network: it trains, its file says which it is, and `eval` and `predict` need no flag.
+/// Every network trains, its file names it, and `eval` and `predict` need no flag.
 #[test]
 fn every_network_goes_through_train_eval_and_predict() {
     let folder = TempDir::new().unwrap();
@@ -252,6 +254,11 @@ fn views_of_the_last_evaluation_and_what_does_not_fit_is_refused() {
             "--drop-last: the 20 training images do not fill one batch of 21",
         ),
         (&["--tta-share", "0.5"], "--tta-share needs --tta"),
+        (&["--warmup-start", "0.1"], "--warmup-start needs --warmup"),
+        (&["--warmup-start", "0.1", "--warmup", "1", "--schedule", "noam"], "a schedule other than noam"),
+        (&["--crop-border", "reflect"], "--crop-border needs --crop"),
+        (&["--net", "resnet20", "--dropout", "0.1"], "--dropout 0.1: the network resnet20 has none"),
+        (&["--lookahead-decay", "0.9"], "--lookahead-decay needs --lookahead"),
         (&["--group", "tail: lr=1"], "--group tail matches no trainable parameter"),
         (&["--net", "vit", "--nesterov"], "adam has no hyperparameter `nesterov`"),
     ] {
@@ -267,7 +274,7 @@ fn views_of_the_last_evaluation_and_what_does_not_fit_is_refused() {
     }
 }
 
-/// A file of other classes: all but the last layer is taken, and what is frozen stays as the file has it.
+/// A file for other classes: all but the last layer is loaded, and frozen parts stay as in the file.
 #[test]
 fn fine_tuning_takes_a_file_holds_parts_still_and_replaces_the_head() {
     let folder = TempDir::new().unwrap();
@@ -288,7 +295,8 @@ fn fine_tuning_takes_a_file_holds_parts_still_and_replaces_the_head() {
         "out",
     ];
     let printed = stdout(folder.path(), &[&train[..], &tune].concat());
-    let sentence = "The last layer, fc, begins anew for these classes: fc.weight is [7, 64] in seven.safetensors, and [10, 64] here.";
+    let sentence = "The last layer, fc, is re-initialised for these classes: fc.weight is [7, 64] in \
+                    seven.safetensors, but [10, 64] here.";
     assert!(printed.contains(sentence), "{printed}");
     let (_, tuned, _) = classifier::model::load(&folder.path().join("out/model.safetensors")).unwrap();
     let mut n_frozen = 0;
@@ -300,6 +308,11 @@ fn fine_tuning_takes_a_file_holds_parts_still_and_replaces_the_head() {
         n_frozen += usize::from(is_frozen);
     }
     assert_eq!(n_frozen, 5 + 3 * 10);
+    // Resumed without the file, the run keeps it in its record.
+    let resume = ["--net", "resnet20", "--freeze", "conv1,bn1,layer1", "--out", "out", "--resume"];
+    stdout(folder.path(), &[&train[..], &resume].concat());
+    let config = fs::read_to_string(folder.path().join("out/config.json")).unwrap();
+    assert!(config.contains("\"weights\": \"seven.safetensors\""), "{config}");
 
     for (flags, expected) in [
         (

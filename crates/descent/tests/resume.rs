@@ -1,4 +1,4 @@
-//! Stopping by a signal, resuming, and what is said when that is impossible.
+//! Stopping by a signal, resuming, and the errors when that is impossible.
 
 mod common;
 
@@ -13,7 +13,7 @@ use common::{
 use descent::cli::Session;
 use tempfile::TempDir;
 
-/// A folder with data and a run of one epoch, five steps, in `out`; checkpoints stand after steps 2, 4 and 5.
+/// A folder with data and a run of one epoch, five steps, in `out`, with checkpoints after steps 2, 4 and 5.
 fn run_of_one_epoch() -> TempDir {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 16);
@@ -68,7 +68,7 @@ fn without_a_whole_checkpoint_nothing_is_overwritten() {
         fs::write(checkpoint(folder.path(), step), b"noise").unwrap();
     }
     let message = failure_at_the_end(folder.path(), &[TRAIN, &["--resume"]].concat());
-    assert!(message.contains("no checkpoint is intact"), "{message}");
+    assert!(message.contains("none of the checkpoints is intact"), "{message}");
     assert_eq!(fs::read(&model).unwrap(), before);
 }
 
@@ -78,9 +78,9 @@ fn another_configuration_is_refused_until_one_is_chosen() {
     let other = [TRAIN, &["--resume", "--epochs", "2", "--seed", "7", "--augment"]].concat();
     let message = short_failure(folder.path(), &other);
     for part in [
-        "--augment is true, in the checkpoint false",
-        "--epochs is 2, in the checkpoint 1",
-        "--seed is 7, in the checkpoint 42",
+        "--augment is true, but false in the checkpoint",
+        "--epochs is 2, but 1 in the checkpoint",
+        "--seed is 7, but 42 in the checkpoint",
         "--resume-with saved",
     ] {
         assert!(message.contains(part), "{part} is not in: {message}");
@@ -100,7 +100,7 @@ fn another_configuration_is_refused_until_one_is_chosen() {
     assert_eq!((outcome.checkpoint.state.step, outcome.checkpoint.state.epoch), (10, 2));
 }
 
-/// The flags of `Session` are what the documents call free to change.
+/// The flags of `Session` are those that the documents call free to change.
 #[test]
 fn the_documents_name_the_flags_that_may_change_when_a_run_resumes() {
     let page = include_str!("../../../docs/RELIABILITY.md");
@@ -183,10 +183,12 @@ fn the_averaged_weights_are_evaluated_and_saved() {
     assert!(stdout.starts_with(&format!("accuracy {accuracy:.2} %\n")), "{stdout}");
 }
 
-/// A run at its end, of which only the checkpoints are left.
+/// A finished run of which only the checkpoints are left.
 #[test]
 fn a_finished_run_writes_what_is_missing() {
-    for more in common::OPTIMIZERS {
+    // The average is over all steps, but what is frozen in between keeps its weights.
+    let frozen: &[&str] = &["--ema", "0.9", "--freeze-after", "1=0"];
+    for more in common::OPTIMIZERS.into_iter().chain([frozen]) {
         let folder = TempDir::new().unwrap();
         tiny_cifar(folder.path(), 16);
         let flags = [&["--epochs", "2"], more].concat();
@@ -211,6 +213,43 @@ fn a_finished_run_writes_what_is_missing() {
     }
 }
 
+/// A finished run of one epoch is continued with batches of another size, also after an interruption.
+#[test]
+fn with_another_batch_size_a_resumed_run_has_its_epochs_and_its_schedule() {
+    for (batch_size, steps_per_epoch) in [("40", 2), ("8", 10)] {
+        let folder = run_of_one_epoch();
+        let args = [
+            TRAIN,
+            &["--resume", "--resume-with", "flags", "--batch-size", batch_size, "--epochs", "3"],
+            &["--schedule", "linear", "--checkpoint-every", "1", "--keep", "30"],
+        ]
+        .concat();
+        descent(folder.path()).args(&args).assert().success();
+        let whole = Outcome::of(&folder.path().join("out"));
+        let state = &whole.checkpoint.state;
+        assert_eq!((state.step, state.epoch), (5 + 2 * steps_per_epoch, 3), "{batch_size}");
+        // The last step is the last of a run that had batches of this size from the start.
+        let (last, expected) = (state.history[2].learning_rate, 0.001 / (3 * steps_per_epoch) as f64);
+        assert!((last - expected).abs() < 1e-12, "{batch_size}: {last}, not {expected}");
+
+        (7..=state.step).for_each(|step| fs::remove_file(checkpoint(folder.path(), step)).unwrap());
+        descent(folder.path()).args(&args).assert().success();
+        Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, batch_size);
+    }
+}
+
+/// There is nothing to average yet.
+#[test]
+fn an_average_added_to_a_finished_run_changes_no_weights() {
+    let folder = run_of_one_epoch();
+    let model = folder.path().join("out/model.safetensors");
+    let before = fs::read(&model).unwrap();
+    fs::remove_file(&model).unwrap();
+    let args = [TRAIN, &["--resume", "--resume-with", "flags", "--ema", "0.9"]].concat();
+    descent(folder.path()).args(args).assert().success();
+    assert!(fs::read(&model).unwrap() == before);
+}
+
 #[test]
 fn another_instruction_set_is_told_of() {
     let folder = TempDir::new().unwrap();
@@ -229,7 +268,7 @@ fn another_instruction_set_is_told_of() {
             "{stderr}"
         );
     }
-    // One from before says nothing.
+    // A checkpoint from an earlier version has no value.
     let mut old = Outcome::of(&folder.path().join("out")).checkpoint;
     old.instruction_set = None;
     fs::write(checkpoint(folder.path(), old.state.step), old.encode()).unwrap();
@@ -243,7 +282,7 @@ fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused()
     for name in ["config.json", "model.safetensors", "loss.svg", "checkpoints/step-0000000007.safetensors"] {
         fs::write(atomic_file::beside(&out.join(name)).unwrap(), b"half").unwrap();
     }
-    // What others write into the folder stays, whatever it is called.
+    // Files of others in the folder stay, whatever their names.
     let others = ["notes.tmp", "model.1.tmp", "checkpoints/loss.0123456789abcdef.half-written"];
     others.iter().for_each(|name| fs::write(out.join(name), b"the user's").unwrap());
     {
@@ -257,7 +296,7 @@ fn what_a_killed_writer_left_is_removed_and_a_second_run_in_the_folder_refused()
     descent(folder.path()).args(TRAIN).arg("--resume").assert().success();
 }
 
-/// What a checkpoint could not be read with is refused before it is written.
+/// Flags that would make a checkpoint unreadable are rejected before it is written.
 #[test]
 fn flags_that_no_checkpoint_can_hold_are_refused_before_any_work() {
     let folder = TempDir::new().unwrap();
@@ -282,9 +321,9 @@ fn flags_that_no_checkpoint_can_hold_are_refused_before_any_work() {
     };
     let refused = run(500);
     let message = String::from_utf8(refused.stderr).unwrap();
-    assert!(message.contains("expected at most 4096: a checkpoint keeps them all"), "{message}");
+    assert!(message.contains("expected at most 4096: a checkpoint stores all of them"), "{message}");
     assert!(!folder.path().join("out").exists());
-    // Nearly as long as may be.
+    // Nearly the longest allowed.
     assert!(run(350).status.success());
     assert_eq!(Outcome::of(&folder.path().join("out")).checkpoint.state.step, 2);
 }
@@ -296,7 +335,7 @@ mod signals {
 
     use super::*;
 
-    /// A run that is in the middle of its second epoch of many.
+    /// A run of many epochs in the middle of its second.
     fn long_run(folder: &Path, batch_size: &str) -> Child {
         start(Command::new(env!("CARGO_BIN_EXE_descent")), folder, batch_size)
     }
@@ -312,7 +351,7 @@ mod signals {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         assert!(lines.any(|line| line.starts_with("epoch ")), "the run ended before its first epoch");
-        // Someone must go on reading, or the run would end for want of a reader.
+        // The output must still be read, or the run would end for lack of a reader.
         std::thread::spawn(move || lines.for_each(drop));
         child
     }
@@ -336,7 +375,7 @@ mod signals {
             assert!(stderr.contains(&format!("stopped after step {step};")), "{stderr}");
             assert_nothing_half_written(&folder.path().join("out"));
 
-            // Stopped and gone on, the run ends as one that was not.
+            // Stopped and resumed, the run ends like an uninterrupted one.
             let epochs = (step / 5 + 1).to_string();
             let flags = ["--epochs", &epochs, "--resume", "--resume-with", "flags"];
             descent(folder.path()).args(TRAIN).args(flags).assert().success();
@@ -363,7 +402,7 @@ mod signals {
         let folder = TempDir::new().unwrap();
         tiny_cifar(folder.path(), 200);
         let mut child = long_run(folder.path(), "1000");
-        // Both wait while the process is stopped, and then come before any other work.
+        // Both wait while the process is stopped, and are then handled before any other work.
         ["STOP", "INT", "TERM", "CONT"].iter().for_each(|signal| send(&child, signal));
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(130 | 143)), "{code:?}");

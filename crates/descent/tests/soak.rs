@@ -1,4 +1,4 @@
-//! Many short epochs: what the program holds in memory does not grow.
+//! Many short epochs: the program's memory use does not grow.
 
 #![cfg(target_os = "linux")]
 
@@ -14,8 +14,8 @@ use common::{count, tiny_cifar};
 
 /// `SOAK_EPOCHS=1000` for the long form.
 ///
-/// The short form runs on one thread with one arena of the allocator: a second thread may first take its scratch
-/// memory after half of the epochs when the machine is busy, which is no leak and would look like one.
+/// The short form runs on one thread with one arena of the allocator: on a busy machine a second thread may
+/// first allocate its scratch memory after half of the epochs, which would look like a leak.
 #[test]
 fn memory_does_not_grow_with_the_epochs() {
     let n_epochs = count("SOAK_EPOCHS", 100);
@@ -33,8 +33,8 @@ fn memory_does_not_grow_with_the_epochs() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // The most that was ever resident, in kilobytes, by epoch: from the first tenth on to before the last epoch, after
-    // which the program draws its report. The kernel keeps it, so no moment is missed between two samples.
+    // The peak resident memory in kilobytes, by epoch, from the first tenth to before the last epoch, after
+    // which the program draws its report. The kernel tracks it, so nothing is missed between two samples.
     let mut samples: Vec<(usize, usize)> = Vec::new();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -54,7 +54,7 @@ fn memory_does_not_grow_with_the_epochs() {
     let before = samples.iter().find(|(epoch, _)| *epoch >= middle).expect("a sample of the second half").1;
     let after = last.1;
     println!("at epoch {middle}: {before} kB, at epoch {}: {after} kB", last.0);
-    // A short form holds what allocators keep back against little; the long form is what the promise says.
+    // In a short form, the memory that allocators retain weighs more; the long form checks the promise.
     let percent = if is_long { 1 } else { 5 };
     assert!(
         after * 100 < before * (100 + percent),

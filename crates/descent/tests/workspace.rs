@@ -1,5 +1,5 @@
-//! What holds for the workspace as a whole: who may depend on whom, and that the project's own check runs
-//! what the README promises.
+//! Rules for the whole workspace: the allowed dependencies, and that the project's own check runs what the
+//! README promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What Cargo knows of the members.
+/// The workspace members, from Cargo's metadata.
 fn packages() -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -29,7 +29,7 @@ fn packages() -> Vec<serde_json::Value> {
     metadata["packages"].as_array().expect("packages").clone()
 }
 
-/// For each member, the members it depends on (development dependencies aside).
+/// For each member, the members it depends on (except development dependencies).
 fn internal_dependencies() -> BTreeMap<String, BTreeSet<String>> {
     let packages = packages();
     let name = |value: &serde_json::Value| value["name"].as_str().expect("a name").to_owned();
@@ -118,7 +118,7 @@ fn the_check_runs_the_test_command_of_the_readme() {
     assert!(read(".ci/run").contains(command), ".ci/run does not call the README's test command: {command}");
 }
 
-/// A program with `test = false` is not built a second time for tests that it does not have; nobody may write one there.
+/// A program with `test = false` is not built a second time for tests it does not have, so it must have none.
 #[test]
 fn what_is_not_tested_has_no_tests() {
     for package in packages() {

@@ -4,27 +4,27 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
-/// Longest text that is shown in full, in characters; of a longer one the beginning and the end are.
+/// The maximum length, in characters, of text shown in full; longer text is reduced to its beginning and end.
 pub const MAX_CHARS: usize = 80;
 
-/// One line of text from outside. Displayed, it is fit for a terminal: without control characters, and no longer than
-/// [`MAX_CHARS`]. Width and alignment are heeded.
+/// One line of external text. Its `Display` output is safe for a terminal: it has no control characters and
+/// at most [`MAX_CHARS`] characters. Width and alignment are respected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Foreign<'a>(&'a str);
 
 impl<'a> Foreign<'a> {
-    /// Takes text as it came.
+    /// Wraps raw text.
     pub fn new(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// Whether it has a character that is an order to whoever shows it: a control character, one that turns the
-    /// direction of writing, or one that takes no room.
+    /// Whether it has a character that could manipulate its display: a control character, or one that changes
+    /// the text direction or has no width.
     pub fn has_orders(self) -> bool {
         self.0.chars().any(|c| c.is_control() || is_invisible(c))
     }
 
-    /// The text within HTML, between tags or within an attribute's quotes.
+    /// Escapes the text for HTML, between tags or in a quoted attribute.
     pub fn html(self) -> String {
         self.escaped(|c, out| match c {
             '&' => out.push_str("&amp;"),
@@ -36,7 +36,8 @@ impl<'a> Foreign<'a> {
         })
     }
 
-    /// The text within a paragraph of Markdown. Not within backticks, where nothing can be escaped.
+    /// Escapes the text for a paragraph of Markdown. Do not use it within backticks, where nothing can be
+    /// escaped.
     pub fn markdown(self) -> String {
         self.escaped(|c, out| {
             if c.is_ascii_punctuation() {
@@ -46,7 +47,7 @@ impl<'a> Foreign<'a> {
         })
     }
 
-    /// The text within a text of TeX, such as `\text{…}`.
+    /// Escapes the text for TeX text, such as `\text{…}`.
     pub fn tex(self) -> String {
         self.escaped(|c, out| match c {
             '\\' => out.push_str("\\backslash{}"),
@@ -62,9 +63,9 @@ impl<'a> Foreign<'a> {
         out
     }
 
-    /// On one line, without control characters, shortened.
+    /// The text on one line, without control characters, shortened.
     fn shown(self) -> String {
-        // No more is looked at than can be shown.
+        // Only looks at as many characters as can be shown.
         let n_chars = self.0.chars().take(MAX_CHARS + 1).count();
         let text = if n_chars <= MAX_CHARS { escaped_controls(self.0, "") } else { self.ends() };
         let n_chars = text.chars().count();
@@ -87,7 +88,7 @@ impl<'a> Foreign<'a> {
 
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not with a precision: it would cut an escape.
+        // A precision is not supported, because it would cut an escape.
         let text = self.shown();
         let n_missing = f.width().unwrap_or(0).saturating_sub(text.chars().count());
         let n_before = match f.align() {
@@ -101,17 +102,19 @@ impl fmt::Display for Foreign<'_> {
     }
 }
 
-/// The whole text on one line, control characters escaped: for callers that shorten it themselves.
+/// The whole text on one line, with control characters escaped, for callers that shorten it themselves.
 pub fn in_full(text: &str) -> String {
     escaped_controls(text, "")
 }
 
-/// A path [in full](in_full), since its end tells as much as its beginning. Bytes that are no Unicode are replaced.
+/// A path [in full](in_full), because its end is as informative as its beginning. Invalid Unicode is
+/// replaced.
 pub fn shown_path(path: &Path) -> String {
     in_full(&path.to_string_lossy())
 }
 
-/// A message of any length, fit for a terminal: all its control characters are escaped, but for line breaks and tabs.
+/// A message of any length, made safe for a terminal: all control characters except line breaks and tabs are
+/// escaped.
 pub fn printable(message: &str) -> String {
     escaped_controls(message, "\n\t")
 }
@@ -129,7 +132,7 @@ fn escaped_controls(text: &str, kept: &str) -> String {
     out
 }
 
-/// Characters that turn the direction of text or take no room, and two that are none.
+/// Characters that change the text direction or have no width, and two noncharacters.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

@@ -1,15 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
-/// As [`Vec::resize`], but where the vector has to move it moves to huge pages, if it is long enough to fill some.
+/// Like [`Vec::resize`], but if a vector has to be reallocated, and is long enough, its memory uses huge
+/// pages.
 ///
-/// An update of 25 million parameters waits for memory. On small pages it waits for the addresses of the pages,
-/// too, and the processor's prefetching ends with each of them. Linux gives huge pages (2 MiB on x86-64) to memory
-/// that asks for them with `madvise(2)` before it is first touched, unless it is set to give them `never`.
-/// NumPy asks in the same way. On other systems, and where Linux refuses, this is [`Vec::resize`].
+/// Updating 25 million parameters is memory-bound. With small pages it also waits for address translation,
+/// and hardware prefetching stops at each page boundary. Linux provides huge pages (2 MiB on x86-64) if they
+/// are requested with `madvise(2)` before the memory is first touched, unless it is configured as `never`.
+/// NumPy does the same. On other systems, and if Linux refuses, this is [`Vec::resize`].
 ///
 /// # Panics
-/// When the new length is more than a vector can have.
+/// When the new length exceeds the maximum length of a vector.
 pub fn resize<T: Clone>(values: &mut Vec<T>, len: usize, value: T) {
     if len > values.capacity() {
         let mut moved = Vec::with_capacity(len.max(2 * values.capacity()));
@@ -25,11 +26,11 @@ pub fn resize<T: Clone>(values: &mut Vec<T>, len: usize, value: T) {
 mod linux {
     use std::mem::{MaybeUninit, size_of_val};
 
-    /// Where a stretch may begin and end that is advised: the huge page of x86-64, and of AArch64 with pages of
-    /// 4 KiB. Where it is larger, the kernel takes whole ones from what lies between.
+    /// The alignment of the advised range: the huge page of x86-64, and of AArch64 with 4 KiB pages. If huge
+    /// pages are larger, the kernel uses whole ones within the range.
     const HUGE_PAGE: usize = 2 << 20;
 
-    /// Asks for huge pages wherever a whole one lies in `memory`.
+    /// Requests huge pages for the whole ones in `memory`.
     pub(super) fn advise<T>(memory: &mut [MaybeUninit<T>]) {
         let (start, len) = (memory.as_mut_ptr(), size_of_val(memory));
         let skipped = start.addr().next_multiple_of(HUGE_PAGE) - start.addr();
@@ -38,8 +39,8 @@ mod linux {
             return;
         }
         #[allow(unsafe_code)]
-        // SAFETY: `start + skipped` and the `whole` bytes from there on lie within `memory`, and this advice changes
-        // the content of none. Whether it is taken is the system's to decide: an error is no matter.
+        // SAFETY: `start + skipped` and the following `whole` bytes are within `memory`, and this advice does
+        // not change their contents. The system decides whether to follow it, so an error can be ignored.
         unsafe {
             let pages = start.byte_add(skipped);
             // Miri has no `madvise`.

@@ -1,15 +1,15 @@
-//! Constants and plain distributions.
+//! Constants and simple distributions.
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 
-/// Every weight `value`. `torch.nn.init.constant_`, and with 0 and 1 `zeros_` and `ones_`.
+/// Sets every weight to `value`. `torch.nn.init.constant_`, and with 0 and 1 `zeros_` and `ones_`.
 pub fn constant(weights: &mut [f32], value: f32) {
     weights.fill(value);
 }
 
-/// U(low, high): every weight uniform between the bounds, drawn in f64 and rounded.
-/// `torch.nn.init.uniform_`, whose default is U(0, 1).
+/// U(low, high): every weight uniform between the bounds, drawn in f64 and rounded. `torch.nn.init.uniform_`,
+/// whose default is U(0, 1).
 ///
 /// # Panics
 /// When `low > high`, or either is not finite.

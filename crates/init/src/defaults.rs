@@ -1,4 +1,4 @@
-//! What PyTorch's `Linear` and `Conv1d` to `Conv3d` start with.
+//! The initial values of PyTorch's `Linear` and `Conv1d` to `Conv3d`.
 
 use rand::Rng;
 
@@ -14,7 +14,7 @@ pub fn default_weight(weights: &mut [f32], shape: &[usize], rng: &mut (impl Rng 
     kaiming_uniform(weights, shape, FanMode::FanIn, Nonlinearity::LeakyRelu(5f64.sqrt()), rng);
 }
 
-/// The bias that goes with it: U(±1/√fan_in) with the fan-in of the weight; 0 if that is 0.
+/// The matching bias: U(±1/√fan_in) with the fan-in of the weight; 0 if that is 0.
 ///
 /// # Panics
 /// When `weight_shape` has fewer than two dimensions.

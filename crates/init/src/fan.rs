@@ -3,10 +3,10 @@
 /// The fan that scales a Kaiming initialisation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FanMode {
-    /// Keeps the variance of the activations on the way forward.
+    /// Preserves the variance of the activations in the forward pass.
     #[default]
     FanIn,
-    /// Keeps the variance of the gradients on the way back.
+    /// Preserves the variance of the gradients in the backward pass.
     FanOut,
 }
 
@@ -25,8 +25,8 @@ impl FanMode {
     }
 }
 
-/// (fan_in, fan_out) of a weight: of an `out × in` matrix (in, out), of an `out × in × kh × kw` kernel
-/// both times the size of its window. With groups, `in` is that of one group, as in PyTorch's layout.
+/// (fan_in, fan_out) of a weight: (in, out) for an `out × in` matrix, and both times the window size for an
+/// `out × in × kh × kw` kernel. With groups, `in` is per group, as in PyTorch's layout.
 ///
 /// ```
 /// assert_eq!(init::fans(&[256, 2048]), (2048, 256));

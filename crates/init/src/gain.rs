@@ -1,6 +1,6 @@
-//! Gains: by how much an activation function shrinks the spread of what passes through it.
+//! Gains: factors that compensate for the shrinking of the variance by an activation function.
 
-/// The function behind a layer.
+/// The activation function after a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Nonlinearity {
     /// None, or a linear or convolutional layer: gain 1.
@@ -13,12 +13,13 @@ pub enum Nonlinearity {
     Relu,
     /// Gain √(2/(1 + a²)) for the negative slope a; PyTorch's default slope is 0.01.
     LeakyRelu(f64),
-    /// Gain 3/4. For self-normalising networks take [`Linear`](Self::Linear), as PyTorch's documentation says.
+    /// Gain 3/4. For self-normalising networks use [`Linear`](Self::Linear), as PyTorch's documentation
+    /// recommends.
     Selu,
 }
 
 impl Nonlinearity {
-    /// The gain, as `torch.nn.init.calculate_gain` gives it.
+    /// The gain, as in `torch.nn.init.calculate_gain`.
     ///
     /// ```
     /// use init::Nonlinearity;

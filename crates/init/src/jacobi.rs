@@ -1,12 +1,12 @@
 //! Eigenvalues and eigenvectors of a small symmetric matrix.
 
-/// Those of the `n × n` matrix `a`, row-major: the eigenvalues in ascending order, and the eigenvector of each, of length 1,
-/// its largest component positive. By Jacobi's rotations, cyclically, in f64: slow for large matrices, and exact to
+/// Eigenvalues of the row-major `n × n` matrix `a` in ascending order, each with its eigenvector of length 1,
+/// whose largest component is positive. Cyclic Jacobi rotations in f64: slow for large matrices, accurate to
 /// rounding for small ones. Golub and Van Loan, "Matrix Computations", section 8.5.
 pub(crate) fn symmetric_eigen(mut a: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)> {
     let mut v: Vec<f64> = (0..n * n).map(|i| f64::from(i / n == i % n)).collect();
     let scale: f64 = a.iter().map(|x| x * x).sum();
-    // Each sweep squares what is off the diagonal, in the end: ten are plenty.
+    // Eventually each sweep squares the off-diagonal part; ten are plenty.
     for _ in 0..64 {
         let off: f64 = (0..n * n).filter(|i| i / n != i % n).map(|i| a[i] * a[i]).sum();
         if off <= 1e-32 * scale {
@@ -31,7 +31,7 @@ pub(crate) fn symmetric_eigen(mut a: Vec<f64>, n: usize) -> Vec<(f64, Vec<f64>)>
     pairs
 }
 
-/// Makes element (p, q) of `a` 0 by a rotation, which `v` gathers.
+/// Zeroes element (p, q) of `a` by a rotation, which is accumulated in `v`.
 fn rotate(a: &mut [f64], v: &mut [f64], n: usize, p: usize, q: usize) {
     let theta = (a[q * n + q] - a[p * n + p]) / (2.0 * a[p * n + q]);
     let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());

@@ -4,9 +4,9 @@ use rand::Rng;
 
 use crate::{FanMode, Nonlinearity, check_shape, normal, uniform};
 
-/// U(−b, b) with b = gain·√(3/fan): the spread of the activations (or, by fan-out, of the gradients) stays
-/// the same through layers followed by this nonlinearity.
-/// `torch.nn.init.kaiming_uniform_`, whose default is fan-in and `LeakyRelu(0.0)`.
+/// U(−b, b) with b = gain·√(3/fan), which preserves the variance of the activations (or, with fan-out, of the
+/// gradients) through layers followed by this nonlinearity. `torch.nn.init.kaiming_uniform_`, whose default
+/// is fan-in and `LeakyRelu(0.0)`.
 ///
 /// He et al., "Delving Deep into Rectifiers", ICCV 2015.
 ///
@@ -39,7 +39,7 @@ pub fn kaiming_uniform(
 /// `LeakyRelu(0.0)`.
 ///
 /// # Panics
-/// As [`kaiming_uniform`].
+/// As for [`kaiming_uniform`].
 #[track_caller]
 pub fn kaiming_normal(
     weights: &mut [f32],
@@ -55,7 +55,7 @@ pub fn kaiming_normal(
 #[track_caller]
 // ANCHOR: std
 fn std(shape: &[usize], mode: FanMode, nonlinearity: Nonlinearity) -> f64 {
-    // A weight without elements needs no spread.
+    // A weight without elements needs no variance.
     nonlinearity.gain() / (mode.of(shape).max(1) as f64).sqrt()
 }
 // ANCHOR_END: std

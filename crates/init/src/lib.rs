@@ -28,7 +28,7 @@ pub use truncated::truncated_normal;
 pub use whitening::whitening;
 pub use xavier::{xavier_normal, xavier_uniform};
 
-/// The shape must fill the slice.
+/// Panics unless the shape fills the slice.
 #[track_caller]
 fn check_shape(op: &str, weights: &[f32], shape: &[usize]) {
     let n: usize = shape.iter().product();

@@ -1,15 +1,15 @@
-//! Layer-sequential unit variance: an initialisation that looks at the data.
+//! Layer-sequential unit variance: a data-dependent initialisation.
 
 use rand::Rng;
 
 use crate::orthogonal;
 
-/// When [`lsuv`] is content.
+/// The stopping criteria of [`lsuv`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lsuv {
-    /// The variance must differ from 1 by less than this; 0.1, as in the paper.
+    /// The variance must differ from 1 by less than this (default: 0.1, as in the paper).
     pub tolerance: f64,
-    /// The number of times the weight is rescaled at most; 10.
+    /// The maximum number of times the weight is rescaled (default: 10).
     pub max_iters: usize,
 }
 
@@ -19,11 +19,11 @@ impl Default for Lsuv {
     }
 }
 
-/// Layer-sequential unit variance (LSUV): an orthogonal matrix, divided by the standard deviation of what
-/// the layer makes of a batch until that has variance 1. Returns the variance at the end.
+/// Layer-sequential unit variance (LSUV): an orthogonal matrix, repeatedly divided by the standard deviation
+/// of the layer's outputs on a batch until their variance is 1. Returns the final variance.
 ///
-/// `forward` gives the layer's outputs on a batch for the weights it is handed. Initialise the layers from
-/// the first to the last, each on what the layers before it make of the batch.
+/// `forward` returns the layer's outputs on a batch for the given weights. Initialise the layers from first
+/// to last, each with the outputs of the previous layers as its batch.
 ///
 /// Mishkin and Matas, "All you need is a good init", ICLR 2016.
 ///
@@ -40,8 +40,8 @@ impl Default for Lsuv {
 /// ```
 ///
 /// # Panics
-/// When the shape does not fill the slice or has fewer than two dimensions, or the outputs are empty or
-/// not finite or do not vary at all.
+/// When the shape does not fill the slice or has fewer than two dimensions, or the outputs are empty, not
+/// finite or constant.
 #[track_caller]
 pub fn lsuv(
     weights: &mut [f32],

@@ -5,14 +5,13 @@ use rand_distr::StandardNormal;
 
 use crate::check_shape;
 
-/// A (semi-)orthogonal matrix times `gain`, uniform among all such: rows are orthonormal if there are no
-/// more rows than columns, columns otherwise. Dimensions after the first count as columns.
+/// A (semi-)orthogonal matrix times `gain`, uniformly distributed: the rows are orthonormal if there are no
+/// more rows than columns, otherwise the columns are. Dimensions after the first count as columns.
 /// `torch.nn.init.orthogonal_`, whose default gain is 1.
 ///
-/// The Q of a QR decomposition of a normal matrix, by Householder reflections in f64, with the signs
-/// of R's diagonal taken out (Mezzadri, arXiv:math-ph/0609050).
-/// Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
-/// ICLR 2014.
+/// The Q of a QR decomposition of a normal random matrix, by Householder reflections in f64, with the signs
+/// of R's diagonal removed (Mezzadri, arXiv:math-ph/0609050). Saxe et al., "Exact solutions to the nonlinear
+/// dynamics of learning in deep linear neural networks", ICLR 2014.
 ///
 /// # Panics
 /// When the shape does not fill the slice, has fewer than two dimensions, or the gain is not finite.
@@ -36,14 +35,14 @@ pub fn orthogonal(weights: &mut [f32], shape: &[usize], gain: f64, rng: &mut (im
     }
 }
 
-/// The columns of Q in `vectors = Q·R` with a positive diagonal of R; each vector is a column.
+/// The columns of Q in `vectors = Q·R`, where R has a positive diagonal; each vector is a column.
 fn orthonormal(mut vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let mut reflections = Vec::with_capacity(vectors.len());
     for idx in 0..vectors.len() {
         let (done, rest) = vectors.split_at_mut(idx + 1);
         let column = &done[idx][idx..];
         let norm = dot(column, column).sqrt();
-        // Reflect onto the side away from the column, so that nothing cancels.
+        // Reflect to the side away from the column, to avoid cancellation.
         let diagonal = if column[0] > 0.0 { -norm } else { norm };
         let mut reflection = column.to_vec();
         reflection[0] -= diagonal;

@@ -1,11 +1,11 @@
-//! Weights that hand their input on: the identity matrix and its convolutional kin.
+//! Weights that pass their input through: the identity matrix and its convolutional counterpart.
 
 use crate::check_shape;
 
-/// The identity, as far as an `rows × cols` matrix goes. `torch.nn.init.eye_`.
+/// The identity, as far as it fits into a `rows × cols` matrix. `torch.nn.init.eye_`.
 ///
 /// # Panics
-/// When the shape is not that of a matrix or does not fill the slice.
+/// When the shape is not a matrix or does not fill the slice.
 #[track_caller]
 pub fn eye(weights: &mut [f32], shape: &[usize]) {
     check_shape("eye", weights, shape);
@@ -16,12 +16,13 @@ pub fn eye(weights: &mut [f32], shape: &[usize]) {
     }
 }
 
-/// Dirac's delta: a convolution (`out × in × window`, the window in one to three dimensions) that hands as
-/// many input channels on as it can, each group its own. `torch.nn.init.dirac_`, whose default is one group.
+/// Dirac delta: a convolution (`out × in × window`, the window in one to three dimensions) that passes
+/// through as many input channels as it can, separately per group. `torch.nn.init.dirac_`, whose default is
+/// one group.
 ///
 /// # Panics
-/// When the shape does not fill the slice, has not three to five dimensions, or `out` is not a multiple
-/// of `groups`.
+/// When the shape does not fill the slice or does not have three to five dimensions, or `out` is not a
+/// multiple of `groups`.
 #[track_caller]
 pub fn dirac(weights: &mut [f32], shape: &[usize], groups: usize) {
     check_shape("dirac", weights, shape);

@@ -10,8 +10,8 @@ use crate::{check_shape, normal};
 /// Martens, "Deep learning via Hessian-free optimization", ICML 2010.
 ///
 /// # Panics
-/// When the shape is not that of a matrix or does not fill the slice, `sparsity` is outside [0, 1], or
-/// `std` is negative or not finite.
+/// When the shape is not a matrix or does not fill the slice, `sparsity` is outside [0, 1], or `std` is
+/// negative or not finite.
 #[track_caller]
 pub fn sparse(weights: &mut [f32], shape: &[usize], sparsity: f64, std: f64, rng: &mut (impl Rng + ?Sized)) {
     check_shape("sparse", weights, shape);
@@ -21,7 +21,7 @@ pub fn sparse(weights: &mut [f32], shape: &[usize], sparsity: f64, std: f64, rng
     let n_zeros = (sparsity * rows as f64).ceil() as usize;
     let mut row_order: Vec<usize> = (0..rows).collect();
     for col in 0..cols {
-        // The first n_zeros places of a shuffle: a uniform choice of rows, whatever the order before.
+        // The first n_zeros positions of a shuffle: a uniform choice of rows, whatever the previous order.
         for idx in 0..n_zeros {
             row_order.swap(idx, rng.random_range(idx as u64..rows as u64) as usize);
             weights[row_order[idx] * cols + col] = 0.0;

@@ -5,17 +5,19 @@ use rand_distr::StandardNormal;
 
 use crate::basic::check_moments;
 
-/// N(mean, std²) cut to [low, high], of which either or both may be infinite.
-/// `torch.nn.init.trunc_normal_`, whose default is N(0, 1) cut to [−2, 2].
+/// N(mean, std²) truncated to [low, high], either or both of which may be infinite.
+/// `torch.nn.init.trunc_normal_`, whose default is N(0, 1) truncated to [−2, 2].
 ///
-/// A weight takes a few draws, whatever the interval. One that holds a fair part of the distribution rejects
-/// normal draws that fall outside; a narrow one accepts uniform draws, and a tail exponential ones, with a
-/// probability that follows their density. What rounding to f32 would put outside takes the nearest f32 inside.
+/// A weight takes a few draws, whatever the interval. If the interval holds a fair part of the distribution,
+/// normal draws outside it are rejected. If it is narrow or in a tail, uniform or exponential draws are
+/// accepted with a probability that follows the density. Values that rounding to f32 would move outside
+/// become the nearest f32 inside.
 ///
 /// Robert, "Simulation of truncated normal variables", Statistics and Computing 5, 1995.
 ///
 /// # Panics
-/// When `std` is not positive, the bounds are not in order, or no f32 lies between them.
+/// When `mean` is not finite, `std` is not positive and finite, `low` is not less than `high`, or there is no
+/// f32 between them.
 #[track_caller]
 pub fn truncated_normal(
     weights: &mut [f32],
@@ -31,9 +33,10 @@ pub fn truncated_normal(
     let (first, last) = (first_f32(low), -first_f32(-high));
     assert!(first <= last, "truncated_normal: no f32 lies between the bounds {low} and {high}");
 
-    // In units of std; the width not from a and b, which far from the mean may be one number.
+    // In units of std. The width is not b − a because, far from the mean, a and b may round to the same
+    // number.
     let (a, b, width) = ((low - mean) / std, (high - mean) / std, (high - low) / std);
-    // In a tail, width·rate is about the number of uniform draws for one that is accepted.
+    // In a tail, width·rate is about the number of uniform draws per accepted one.
     let cut = if a < 0.5 && b > -0.5 && b - a > 1.0 {
         Cut::FairPart
     } else if a > 0.0 && width * rate(a) > 4.0 {
@@ -76,25 +79,25 @@ pub fn truncated_normal(
     }
 }
 
-/// How to draw from the interval.
+/// How to sample from the interval.
 #[derive(Clone, Copy)]
 enum Cut {
-    /// About the middle of the distribution: a quarter of it, or more.
+    /// Around the middle of the distribution, with a quarter of it or more.
     FairPart,
-    /// So short that the density changes by no more than a factor e⁴ or so.
+    /// So short that the density changes by at most a factor of about e⁴.
     Narrow,
-    /// From the bound `start`, which lies `a` standard deviations from the mean, away from the mean.
+    /// From the bound `start`, which is `a` standard deviations from the mean, away from the mean.
     Tail { a: f64, start: f64, outwards: f64 },
 }
 
-/// The rate at which the density falls beyond `a` standard deviations, by which Robert's proposals fall too:
-/// (a + √(a² + 4))/2.
+/// The rate at which the density falls beyond `a` standard deviations, which is also that of Robert's
+/// proposals: (a + √(a² + 4))/2.
 fn rate(a: f64) -> f64 {
     a / 2.0 + a.hypot(2.0) / 2.0
 }
 
-/// A draw from N(0, 1) beyond a, less a: exponential with rate λ, accepted with probability
-/// exp(−(z − λ)²/2), where z − λ = distance − 1/λ.
+/// A draw from N(0, 1) beyond a, minus a: exponential with rate λ, accepted with probability exp(−(z −
+/// λ)²/2), where z − λ = distance − 1/λ.
 fn tail_distance(a: f64, rng: &mut (impl Rng + ?Sized)) -> Option<f64> {
     let rate = rate(a);
     let distance = -(1.0 - rng.random::<f64>()).ln() / rate;
@@ -102,7 +105,7 @@ fn tail_distance(a: f64, rng: &mut (impl Rng + ?Sized)) -> Option<f64> {
     (rng.random::<f64>().ln() <= log_accepted).then_some(distance)
 }
 
-/// The smallest finite f32 that is at least `x`; infinity where no finite one is.
+/// The smallest finite f32 that is at least `x`; infinity if there is none.
 fn first_f32(x: f64) -> f32 {
     let rounded = x as f32;
     let up = if f64::from(rounded) < x { rounded.next_up() } else { rounded };

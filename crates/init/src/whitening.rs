@@ -1,14 +1,16 @@
-//! Filters that whiten patches of images.
+//! Filters that whiten image patches.
 
 use crate::check_shape;
 use crate::jacobi::symmetric_eigen;
 
-/// Filters of a first convolution that make its outputs uncorrelated and of variance 1: the eigenvectors of the covariance
-/// of all patches of `images`, each divided by √(eigenvalue + `eps`), in ascending order of the eigenvalues, then their negatives.
-/// The mean of the patches is not subtracted: it should be near 0, which normalised images see to.
+/// Filters for a first convolution that make its outputs uncorrelated with variance 1: the eigenvectors of
+/// the covariance of all patches of `images`, each divided by √(eigenvalue + `eps`), in ascending order of
+/// the eigenvalues, followed by their negatives. The mean of the patches is not subtracted; it should be near
+/// 0, as in normalised images.
 ///
-/// `shape` is `[2·c·kh·kw, c, kh, kw]`, that of the weight, and `images` are `[n, h, w, c]` by `size`. As in Jordan, "94% on
-/// CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, with 5,000 images and `eps` 5e-4; Page, "How to train your ResNet", 2019.
+/// `shape` is that of the weight, `[2·c·kh·kw, c, kh, kw]`, and `images` has the shape `size`,
+/// `[n, h, w, c]`. As in Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, with 5,000 images
+/// and `eps` 5e-4; Page, "How to train your ResNet", 2019.
 ///
 /// ```
 /// // Two images of 3 × 3 pixels of one channel, patches of one pixel.
@@ -19,8 +21,8 @@ use crate::jacobi::symmetric_eigen;
 /// ```
 ///
 /// # Panics
-/// When shape, sizes and slices do not fit each other, there is no patch, or `eps` is negative or not finite; also when an
-/// eigenvalue is 0 and `eps` too.
+/// When shape, sizes and slices do not match, there is no patch, or `eps` is negative or not finite; also
+/// when an eigenvalue and `eps` are both 0.
 #[track_caller]
 pub fn whitening(weights: &mut [f32], shape: &[usize], images: &[f32], size: [usize; 4], eps: f64) {
     check_shape("whitening", weights, shape);
@@ -56,7 +58,7 @@ pub fn whitening(weights: &mut [f32], shape: &[usize], images: &[f32], size: [us
     negative.iter_mut().zip(positive).for_each(|(n, p)| *n = -*p);
 }
 
-/// The mean of patch · patchᵀ over all patches, a patch as it lies in the weight: channel, row, column.
+/// The mean of patch · patchᵀ over all patches. A patch has the layout of the weight: channel, row, column.
 fn covariance(images: &[f32], [n, height, width, channels]: [usize; 4], [kh, kw]: [usize; 2]) -> Vec<f64> {
     let len = channels * kh * kw;
     let mut sum = vec![0.0; len * len];

@@ -4,14 +4,15 @@ use rand::Rng;
 
 use crate::{check_shape, fans, normal, uniform};
 
-/// U(−a, a) with a = gain·√(6/(fan_in + fan_out)): the variance of activations and of gradients stays
-/// about the same from layer to layer. `torch.nn.init.xavier_uniform_`, whose default gain is 1.
+/// U(−a, a) with a = gain·√(6/(fan_in + fan_out)), which roughly preserves the variance of activations and
+/// gradients from layer to layer. `torch.nn.init.xavier_uniform_`, whose default gain is 1.
 ///
 /// Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
 /// AISTATS 2010.
 ///
 /// # Panics
-/// When the shape does not fill the slice, has fewer than two dimensions, or the gain is not finite.
+/// When the shape does not fill the slice or has fewer than two dimensions, or the gain is negative or not
+/// finite.
 #[track_caller]
 pub fn xavier_uniform(weights: &mut [f32], shape: &[usize], gain: f64, rng: &mut (impl Rng + ?Sized)) {
     check_shape("xavier_uniform", weights, shape);
@@ -22,7 +23,7 @@ pub fn xavier_uniform(weights: &mut [f32], shape: &[usize], gain: f64, rng: &mut
 /// N(0, σ²) with σ = gain·√(2/(fan_in + fan_out)). `torch.nn.init.xavier_normal_`, whose default gain is 1.
 ///
 /// # Panics
-/// As [`xavier_uniform`].
+/// As for [`xavier_uniform`].
 #[track_caller]
 pub fn xavier_normal(weights: &mut [f32], shape: &[usize], gain: f64, rng: &mut (impl Rng + ?Sized)) {
     check_shape("xavier_normal", weights, shape);
@@ -33,6 +34,6 @@ pub fn xavier_normal(weights: &mut [f32], shape: &[usize], gain: f64, rng: &mut 
 fn std(op: &str, shape: &[usize], gain: f64) -> f64 {
     assert!(gain >= 0.0 && gain.is_finite(), "{op}: gain = {gain} must be finite and not negative");
     let (fan_in, fan_out) = fans(shape);
-    // A weight without elements needs no spread.
+    // A weight without elements needs no variance.
     gain * (2.0 / (fan_in + fan_out).max(1) as f64).sqrt()
 }

@@ -1,10 +1,10 @@
-//! Streams by key.
+//! Keyed random streams.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// ChaCha with 8 rounds under a key of four words, such as a seed and the hash of a name; its stream is the same on
-/// every machine.
+/// ChaCha with 8 rounds and a key of four words, such as a seed and the hash of a name. Its stream is the
+/// same on every machine.
 #[must_use]
 pub fn generator(key: [u64; 4]) -> ChaCha8Rng {
     let mut bytes = [0; 32];
@@ -14,8 +14,8 @@ pub fn generator(key: [u64; 4]) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(bytes)
 }
 
-/// The stream number `idx` under the key of `base`, from its start, whatever was drawn from `base` before. The streams
-/// share no numbers.
+/// Stream number `idx` with the key of `base`, from its start, regardless of earlier draws from `base`. The
+/// streams do not overlap.
 #[must_use]
 pub fn substream(base: &ChaCha8Rng, idx: u64) -> ChaCha8Rng {
     let mut rng = base.clone();
@@ -30,13 +30,13 @@ mod tests {
 
     use super::*;
 
-    /// The keystream of ChaCha8 under a key of zeros (draft-strombergson-chacha-test-vectors-01, TC1).
+    /// The ChaCha8 keystream for an all-zero key (draft-strombergson-chacha-test-vectors-01, TC1).
     #[test]
     fn the_generator_is_chacha8() {
         assert_eq!(generator([0; 4]).next_u32().to_le_bytes(), [0x3e, 0x00, 0xef, 0x2f]);
     }
 
-    /// Drawn once and kept: a change here is a change of every run.
+    /// Recorded once: a change here changes every run.
     #[test]
     fn the_streams_are_those_on_record() {
         let mut base = generator([7, 3, u64::from_le_bytes(*b"order\0\0\0"), 0]);

@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-/// The output number `idx` of SplitMix64 that starts from the state `key`: 64 random bits for each pair.
+/// Output number `idx` of SplitMix64 started from the state `key`: 64 random bits for each pair.
 ///
-/// A bijection of the key, so keys that differ, neighbouring ones too, give numbers that differ. Source: Steele, Lea
+/// A bijection of the key, so different keys, even adjacent ones, give different numbers. Source: Steele, Lea
 /// and Flood, *Fast Splittable Pseudorandom Number Generators*, 2014.
 #[inline]
 #[must_use]
@@ -27,35 +27,35 @@ pub fn seed_key(seed: u64) -> u64 {
     splitmix64(seed, 0)
 }
 
-/// The key of what is called `name` within what has the key `parent`.
+/// The key of the child `name` of the item with the key `parent`.
 #[must_use]
 pub fn child_key(parent: u64, name: &str) -> u64 {
     name.bytes().fold(splitmix64(parent, 0), |key, byte| splitmix64(key ^ u64::from(byte), 0))
 }
 
-/// The key of the draw number `draw` that `consumer` makes in a step. Its elements are [`splitmix64`] of it.
+/// The key of draw number `draw` of `consumer` in a step. The elements of the draw are [`splitmix64`] of it.
 #[must_use]
 pub fn draw_key(consumer: u64, step: u64, draw: u64) -> u64 {
     splitmix64(splitmix64(consumer ^ splitmix64(step, 0), 0) ^ draw, 0)
 }
 
-/// A uniform number in [0, 1), a multiple of 2⁻²⁴, from the upper 24 of 64 random bits.
+/// A uniform number in [0, 1), a multiple of 2⁻²⁴, from the top 24 of 64 random bits.
 #[inline]
 #[must_use]
 pub fn unit(bits: u64) -> f32 {
     (bits >> 40) as f32 * (1.0 / (1 << 24) as f32)
 }
 
-/// The FNV-1a hash of nothing, of 64 bits; [`hash_words`] starts from it.
+/// The 64-bit FNV-1a hash of empty input; [`hash_words`] starts from it.
 pub const HASH_START: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// The FNV-1a hash of 64 bits of a name's UTF-8 bytes.
+/// The 64-bit FNV-1a hash of a name's UTF-8 bytes.
 #[must_use]
 pub fn hash_name(name: &str) -> u64 {
     hash_words(HASH_START, name.bytes().map(u64::from))
 }
 
-/// Continues a hash by `words`, each of which is taken in at once, as FNV-1a takes in a byte.
+/// Extends a hash by `words`, each processed as FNV-1a processes a byte.
 ///
 /// Source: Fowler, Noll and Vo, <https://datatracker.ietf.org/doc/html/rfc9923>.
 #[must_use]
@@ -77,12 +77,12 @@ mod tests {
     fn splitmix64_is_the_published_one() {
         let published = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
         assert_eq!([0, 1, 2].map(|idx| splitmix64(0, idx)), published);
-        // A key is a state: the stream continues from each.
+        // A key is a state, so the stream continues from each.
         assert_eq!(splitmix64(0x9e37_79b9_7f4a_7c15, 1), published[2]);
         assert_eq!([1, 2].map(|n| splitmix64(skip(0, n), 0)), published[1..]);
     }
 
-    /// Drawn once and kept: a change here is a change of every run with dropout.
+    /// Recorded once: a change here changes every run with dropout.
     #[test]
     fn keys_are_those_on_record() {
         let consumer = child_key(child_key(seed_key(7), "head"), "dropout");
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!([0, 1 << 40, u64::MAX].map(unit), [0.0, f32::EPSILON / 2.0, 1.0 - f32::EPSILON / 2.0]);
     }
 
-    /// The test vectors of the authors.
+    /// The authors' test vectors.
     #[test]
     fn the_hash_is_fnv_1a() {
         for (name, hash) in

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use classifier::output::say;
+use classifier::output::{answer, say};
 use foreign_text::shown_path;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -38,7 +38,7 @@ pub struct LectureArgs {
     #[command(subcommand)]
     pub experiment: Option<AnyExperiment>,
 
-    /// Folder of CIFAR-10 for all experiments with images; one by itself has this flag behind its name
+    /// Folder of CIFAR-10 for all experiments with images; a single one takes this flag after its name
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 
@@ -55,14 +55,14 @@ pub struct LectureArgs {
     pub list: bool,
 }
 
-/// Makes one experiment, or all of them and the page.
+/// Runs one experiment or all of them, and writes the page.
 ///
 /// # Errors
-/// When an experiment fails or a file cannot be written; until all have succeeded nothing is written but the folder
-/// itself, which is made first.
+/// When an experiment fails or a file cannot be written. Nothing is written until all have succeeded, except
+/// the folder itself, which is created first.
 pub fn lecture(args: &LectureArgs) -> Result<()> {
     if args.list {
-        return say(list().trim_end());
+        return answer(list().trim_end());
     }
     let network = [("--data", &args.data), ("--model", &args.model)];
     if let (Some(_), Some((flag, _))) = (&args.experiment, network.iter().find(|(_, value)| value.is_some()))
@@ -97,10 +97,10 @@ fn list() -> String {
     command.get_subcommands().map(line).collect()
 }
 
-/// The sections of some experiments, in their order; prints one line as each is done.
+/// Runs the experiments and returns their sections, in order; prints one line as each finishes.
 ///
 /// # Errors
-/// When an experiment fails; the error begins with its name.
+/// When an experiment fails; the error starts with its name.
 pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
     let (n, n_done) = (experiments.len(), AtomicUsize::new(0));
     let run = |experiment: &AnyExperiment| {
@@ -113,7 +113,7 @@ pub fn run_all(experiments: &[AnyExperiment]) -> Result<Vec<Section>> {
     experiments.par_iter().map(run).collect()
 }
 
-/// Writes each section's files into a folder of its name in `out`, then the page over all of them.
+/// Writes each section's files into a folder of its name in `out`, then the page of all sections.
 ///
 /// # Errors
 /// When a folder or a file cannot be written.
@@ -126,7 +126,7 @@ pub fn write(out: &Path, sections: &[Section], page: &str) -> Result<()> {
     write_file(&out.join(page), page::page(sections).as_bytes())
 }
 
-/// Makes the folder, and makes sure that it can be written, before anything is computed.
+/// Creates the folder and checks that it is writable, before anything is computed.
 fn prepare(out: &Path) -> Result<()> {
     make_folder(out)?;
     let attempt = || {

@@ -1,4 +1,5 @@
-//! The book in `docs/`: everything it quotes, links and shows is there, and its figures are what the lecture draws.
+//! The book in `docs/`: everything it quotes, links and shows exists, and its figures are those that the
+//! lecture draws.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,9 +36,9 @@ const FIGURES: &[(&str, &str, &str, Same)] = &[
 enum Same {
     /// Everything.
     Bytes,
-    /// Everything but for rounding: whatever is drawn lies within a pixel of the other drawing's.
+    /// Everything up to rounding: each line is within a pixel of the other drawing's.
     WithinAPixel,
-    /// Title, axes and legend; what was trained goes its own way on each processor.
+    /// Title, axes and legend; results of training differ between processors.
     Words,
 }
 
@@ -116,12 +117,12 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// The Markdown files of the book, seen from `docs`.
+/// The Markdown files of the book, relative to `docs`.
 fn chapters() -> Vec<PathBuf> {
     links(&read(&docs().join("SUMMARY.md"))).into_iter().map(PathBuf::from).collect()
 }
 
-/// Where the links and the images of a page lead.
+/// The targets of a page's links and images.
 fn links(markdown: &str) -> Vec<String> {
     let parser = Parser::new_ext(markdown, Options::all());
     let target = |event| match event {
@@ -186,7 +187,7 @@ fn every_link_and_every_figure_is_there() {
             }
             let target = path.parent().unwrap().join(link.split('#').next().unwrap());
             assert!(target.exists(), "{}: {link} leads nowhere", chapter.display());
-            // mdBook takes what lies in its folder, and nothing else.
+            // mdBook takes only what is in its folder.
             let inside = target.canonicalize().unwrap().starts_with(docs().canonicalize().unwrap());
             assert!(
                 inside || chapter.parent() != Some(Path::new("book")),
@@ -239,7 +240,8 @@ fn every_quote_is_there_and_quotes_are_all_that_is_not_compiled() {
     assert!(n_quotes > 15, "only {n_quotes} quotes were found");
 }
 
-/// A page with each block behind a `<!-- quote FILE:ANCHOR -->` filled from the source, and how many there are.
+/// A page with each block after a `<!-- quote FILE:ANCHOR -->` filled from the source, and the number of
+/// blocks.
 fn quoted(page: &str, folder: &Path) -> (String, usize) {
     let (mut text, mut n_quotes, mut lines) = (String::new(), 0, page.lines());
     while let Some(line) = lines.next() {
@@ -258,7 +260,7 @@ fn quoted(page: &str, folder: &Path) -> (String, usize) {
     (text, n_quotes)
 }
 
-/// Whether the book is to be made anew.
+/// Whether to rewrite the book.
 fn write() -> bool {
     std::env::var("BOOK_FIGURES").is_ok_and(|value| value == "write")
 }

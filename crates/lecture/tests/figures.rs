@@ -1,8 +1,9 @@
 //! The lecture's figures and numbers are those on record.
 //!
-//! Where the data are the same on every processor, `figures.sha256` holds the checksum of each figure and of each
-//! table's numbers to nine digits. What went through a matrix product in f32 differs from one processor to another in
-//! its last digits; of those figures the words are kept, those of axes and legends, and `items.rs` holds the numbers.
+//! If the data are the same on every processor, `figures.sha256` has the checksum of each figure and of each
+//! table's numbers to nine digits. The results of f32 matrix products differ between processors in their last
+//! digits; for those figures only the words of axes and legends are recorded, and `items.rs` checks the
+//! numbers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,7 +33,7 @@ fn is_exact(experiment: &AnyExperiment) -> bool {
     )
 }
 
-/// Whether a network is trained for it: too long for a test of every figure.
+/// Whether it trains a network, which takes too long for a test of every figure.
 fn is_trained(experiment: &AnyExperiment) -> bool {
     matches!(
         experiment,
@@ -40,7 +41,7 @@ fn is_trained(experiment: &AnyExperiment) -> bool {
     )
 }
 
-/// The last digits differ from one platform's cosine to another's, and a slope at a minimum is nothing else.
+/// The last digits of a cosine differ between platforms, and a slope at a minimum consists of nothing else.
 fn to_nine_digits(csv: &str) -> String {
     let number = |x: f64| if x.abs() < 1e-12 { "0".to_owned() } else { format!("{x:.8e}") };
     let cell = |cell: &str| cell.parse().map_or(cell.to_owned(), number);
@@ -51,7 +52,7 @@ fn sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Computes the sums, and compares them with the record; `LECTURE_FIGURES=write` makes it anew.
+/// Computes the checksums and compares them with the record; `LECTURE_FIGURES=write` rewrites it.
 #[test]
 fn exact_figures_and_numbers_are_those_on_record() {
     let mut sums = BTreeMap::new();

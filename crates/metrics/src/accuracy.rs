@@ -1,11 +1,11 @@
-//! How often the right class is first, or among the first k.
+//! Top-1 and top-k accuracy.
 
 use crate::Error;
 use crate::scores::{argmax, samples};
 
-/// The share of samples whose largest score is that of their label.
+/// The fraction of samples whose largest score is that of their label.
 ///
-/// Of equal scores the first is the largest, as with `torch.argmax` on the CPU.
+/// Among equal scores the first counts as the largest, as in `torch.argmax` on the CPU.
 ///
 /// ```
 /// let mut accuracy = metrics::Accuracy::new();
@@ -20,18 +20,18 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    /// Of no samples yet.
+    /// A metric with no samples yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Counts samples: `scores` are logits or probabilities, n × classes; `labels` n.
+    /// Adds samples: `scores` are logits or probabilities, n × classes; `labels` has n entries.
     ///
     /// # Errors
     /// When a score is NaN.
     ///
     /// # Panics
-    /// When the lengths do not fit, or a label has no score.
+    /// When the lengths do not match, or a label has no score.
     #[track_caller]
     pub fn update(&mut self, scores: &[f32], labels: &[u32]) -> Result<(), Error> {
         for (scores, label) in samples("Accuracy", scores, labels)? {
@@ -41,7 +41,7 @@ impl Accuracy {
         Ok(())
     }
 
-    /// Adds what `other` has counted.
+    /// Adds the samples of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.n_right += other.n_right;
         self.n_samples += other.n_samples;
@@ -53,9 +53,11 @@ impl Accuracy {
     }
 }
 
-/// The share of samples whose label is among the `k` largest scores, as scikit-learn's `top_k_accuracy_score`.
+/// The fraction of samples whose label is among the `k` largest scores, as in scikit-learn's
+/// `top_k_accuracy_score`.
 ///
-/// Of equal scores the first is the larger, so that `TopK::new(1)` is [`Accuracy`]. With no more than `k` classes it is 1.
+/// Among equal scores the first counts as larger (in scikit-learn the last), so `TopK::new(1)` is
+/// [`Accuracy`]. With at most `k` classes it is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopK {
     k: usize,
@@ -63,7 +65,7 @@ pub struct TopK {
 }
 
 impl TopK {
-    /// Of no samples yet.
+    /// A metric with no samples yet.
     ///
     /// # Panics
     /// When `k` is 0.
@@ -73,13 +75,13 @@ impl TopK {
         Self { k, counts: Accuracy::new() }
     }
 
-    /// Counts samples: `scores` are logits or probabilities, n × classes; `labels` n.
+    /// Adds samples: `scores` are logits or probabilities, n × classes; `labels` has n entries.
     ///
     /// # Errors
     /// When a score is NaN.
     ///
     /// # Panics
-    /// When the lengths do not fit, or a label has no score.
+    /// When the lengths do not match, or a label has no score.
     #[track_caller]
     pub fn update(&mut self, scores: &[f32], labels: &[u32]) -> Result<(), Error> {
         for (scores, label) in samples("TopK", scores, labels)? {
@@ -93,10 +95,10 @@ impl TopK {
         Ok(())
     }
 
-    /// Adds what `other` has counted.
+    /// Adds the samples of `other`.
     ///
     /// # Panics
-    /// When `other` has another k.
+    /// When `other` has a different k.
     #[track_caller]
     pub fn merge(&mut self, other: &Self) {
         assert!(self.k == other.k, "TopK::merge: the {} largest and the {} largest", self.k, other.k);

@@ -1,13 +1,13 @@
-//! Whether a network is right as often as it is sure.
+//! Calibration: whether confidence matches accuracy.
 
 use crate::Error;
 use crate::scores::{argmax, ratio, samples};
 use crate::sum::ExactSum;
 
-/// The reliability curve and the expected calibration error, from bins of equal width.
+/// The reliability curve and the expected calibration error, with bins of equal width.
 ///
-/// A sample's confidence is its largest probability p; bin i of n has i/n < p ≤ (i + 1)/n, and p = 0 lies in the first
-/// (Guo et al., *On Calibration of Modern Neural Networks*, 2017).
+/// A sample's confidence is its largest probability p; bin i of n has i/n < p ≤ (i + 1)/n, and p = 0 is in
+/// the first (Guo et al., *On Calibration of Modern Neural Networks*, 2017).
 ///
 /// ```
 /// let mut calibration = metrics::Calibration::new(10);
@@ -30,20 +30,20 @@ struct Counts {
 /// A point of the reliability curve.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bin {
-    /// The confidences above this one are in the bin.
+    /// The exclusive lower bound of the bin's confidences.
     pub lower: f64,
-    /// The confidences up to this one are in the bin.
+    /// The inclusive upper bound of the bin's confidences.
     pub upper: f64,
-    /// How many samples are in the bin.
+    /// The number of samples in the bin.
     pub n_samples: u64,
     /// Their mean confidence.
     pub confidence: f64,
-    /// The share of them whose largest probability is that of their label.
+    /// The fraction of them whose largest probability is that of their label.
     pub accuracy: f64,
 }
 
 impl Calibration {
-    /// Of no samples yet; 10 to 15 bins are usual.
+    /// A metric with no samples yet; 10 to 15 bins are common.
     ///
     /// # Panics
     /// When there is no bin.
@@ -53,13 +53,13 @@ impl Calibration {
         Self { bins: vec![Counts::default(); n_bins] }
     }
 
-    /// Counts samples: `probabilities` n × classes (not logits), `labels` n.
+    /// Adds samples: `probabilities` (not logits) are n × classes; `labels` has n entries.
     ///
     /// # Errors
-    /// When a probability is NaN or not from 0 to 1.
+    /// When a probability is NaN or outside [0, 1].
     ///
     /// # Panics
-    /// When the lengths do not fit, or a label has no probability.
+    /// When the lengths do not match, or a label has no probability.
     #[track_caller]
     pub fn update(&mut self, probabilities: &[f32], labels: &[u32]) -> Result<(), Error> {
         let samples = samples("Calibration", probabilities, labels)?;
@@ -80,10 +80,10 @@ impl Calibration {
         Ok(())
     }
 
-    /// Adds what `other` has counted.
+    /// Adds the samples of `other`.
     ///
     /// # Panics
-    /// When `other` has another number of bins.
+    /// When `other` has a different number of bins.
     #[track_caller]
     pub fn merge(&mut self, other: &Self) {
         assert!(
@@ -99,15 +99,15 @@ impl Calibration {
         }
     }
 
-    /// The expected calibration error: the mean over the samples of |accuracy − confidence| of their bin. `None`
-    /// without samples.
+    /// The expected calibration error: the mean over all samples of |accuracy − confidence| of their bin.
+    /// `None` without samples.
     pub fn value(&self) -> Option<f64> {
         let n_samples: u64 = self.bins.iter().map(|bin| bin.n_samples).sum();
         let gaps = self.bins.iter().map(|bin| (bin.n_right as f64 - bin.confidence.value()).abs());
         (n_samples > 0).then(|| gaps.sum::<f64>() / n_samples as f64)
     }
 
-    /// The reliability curve: the bins that have samples, least confidence first.
+    /// The reliability curve: the non-empty bins, in order of confidence.
     pub fn curve(&self) -> Vec<Bin> {
         let n_bins = self.bins.len() as f64;
         let bins = (0_u32..).zip(&self.bins).filter(|(_, bin)| bin.n_samples > 0);

@@ -1,9 +1,9 @@
-//! Which class was taken for which, and what follows: precision, recall, F1.
+//! The confusion matrix, with precision, recall and F1.
 
 use crate::Error;
 use crate::scores::{argmax, ratio, samples};
 
-/// How many samples of each class were taken for each class.
+/// The number of samples of each class that were predicted as each class.
 ///
 /// ```
 /// use metrics::{Average, ConfusionMatrix};
@@ -20,23 +20,23 @@ pub struct ConfusionMatrix {
     counts: Vec<u64>,
 }
 
-/// Precision, recall and F1 of a class, or their average. What would be 0 / 0 is 0, as in scikit-learn.
+/// Precision, recall and F1 of a class, or their average. 0 / 0 counts as 0, as in scikit-learn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassScores {
-    /// Of the samples taken for the class, the share that are of it: TP / (TP + FP).
+    /// The fraction of samples predicted as the class that belong to it: TP / (TP + FP).
     pub precision: f64,
-    /// Of the samples of the class, the share that were taken for it: TP / (TP + FN).
+    /// The fraction of samples of the class that were predicted as it: TP / (TP + FN).
     pub recall: f64,
     /// The harmonic mean of the two: 2 TP / (2 TP + FP + FN).
     pub f1: f64,
-    /// How many samples are of the class; for an average, how many there are.
+    /// The number of samples of the class, or of all classes for an average.
     pub support: u64,
 }
 
-/// How the scores of classes are averaged, by scikit-learn's names.
+/// How to average the scores of classes, with scikit-learn's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
-    /// The mean over all classes, those without samples too.
+    /// The mean over all classes, including those without samples.
     Macro,
     /// From TP, FP and FN summed over the classes: all three scores are the accuracy.
     Micro,
@@ -45,24 +45,24 @@ pub enum Average {
 }
 
 impl ConfusionMatrix {
-    /// Of no samples yet.
+    /// A matrix with no samples yet.
     ///
     /// # Panics
-    /// When there is no class.
+    /// When there are no classes.
     #[track_caller]
     pub fn new(n_classes: usize) -> Self {
         assert!(n_classes > 0, "ConfusionMatrix::new: no classes, expected 1 or more");
         Self { n_classes, counts: vec![0; n_classes * n_classes] }
     }
 
-    /// Counts samples, each taken for the class of its largest score (the first of equals): `scores` are logits or
-    /// probabilities, n × classes; `labels` n.
+    /// Adds samples, predicting the class with the largest score (the first among equals): `scores` are
+    /// logits or probabilities, n × classes; `labels` has n entries.
     ///
     /// # Errors
     /// When a score is NaN.
     ///
     /// # Panics
-    /// When the lengths do not fit, or a label is not among the classes.
+    /// When the lengths do not match, or a label is not one of the classes.
     #[track_caller]
     pub fn update(&mut self, scores: &[f32], labels: &[u32]) -> Result<(), Error> {
         assert!(
@@ -78,10 +78,10 @@ impl ConfusionMatrix {
         Ok(())
     }
 
-    /// Counts one sample of class `label` that was taken for class `predicted`.
+    /// Adds one sample of class `label` that was predicted as `predicted`.
     ///
     /// # Panics
-    /// When one of them is not among the classes.
+    /// When either is not one of the classes.
     #[track_caller]
     pub fn count(&mut self, label: usize, predicted: usize) {
         let n_classes = self.n_classes;
@@ -92,10 +92,10 @@ impl ConfusionMatrix {
         self.counts[label * n_classes + predicted] += 1;
     }
 
-    /// Adds what `other` has counted.
+    /// Adds the samples of `other`.
     ///
     /// # Panics
-    /// When `other` has another number of classes.
+    /// When `other` has a different number of classes.
     #[track_caller]
     pub fn merge(&mut self, other: &Self) {
         assert!(
@@ -107,40 +107,41 @@ impl ConfusionMatrix {
         self.counts.iter_mut().zip(&other.counts).for_each(|(count, other)| *count += other);
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub fn n_classes(&self) -> usize {
         self.n_classes
     }
 
-    /// How many samples were counted.
+    /// The number of samples.
     pub fn n_samples(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All counts, row after row: row `l`, column `p` has the samples of class `l` taken for class `p`.
+    /// All counts, row-major: row `l`, column `p` is the number of samples of class `l` predicted as class
+    /// `p`.
     pub fn value(&self) -> &[u64] {
         &self.counts
     }
 
-    /// For how many samples of class `label` each class was taken.
+    /// The number of samples of class `label` predicted as each class.
     ///
     /// # Panics
-    /// When `label` is not among the classes.
+    /// When `label` is not one of the classes.
     pub fn row(&self, label: usize) -> &[u64] {
         &self.counts[label * self.n_classes..][..self.n_classes]
     }
 
-    /// The share of samples on the diagonal; `None` without samples.
+    /// The fraction of samples on the diagonal; `None` without samples.
     pub fn accuracy(&self) -> Option<f64> {
         let n_samples = self.n_samples();
         let n_right: u64 = (0..self.n_classes).map(|class| self.row(class)[class]).sum();
         (n_samples > 0).then(|| ratio(n_right, n_samples))
     }
 
-    /// Precision, recall and F1 of one class; 0 where there is nothing to divide by.
+    /// Precision, recall and F1 of one class; 0 when the divisor is 0.
     ///
     /// # Panics
-    /// When `class` is not among the classes.
+    /// When `class` is not one of the classes.
     pub fn class(&self, class: usize) -> ClassScores {
         let support: u64 = self.row(class).iter().sum();
         let n_taken: u64 = self.counts.iter().skip(class).step_by(self.n_classes).sum();
@@ -162,7 +163,7 @@ impl ConfusionMatrix {
                 Average::Macro => 1.0 / self.n_classes as f64,
                 Average::Weighted => ratio(class.support, n_samples),
                 Average::Micro => {
-                    // Each sample taken for the wrong class is one FP and one FN.
+                    // Each misclassified sample is one FP and one FN.
                     let accuracy = self.accuracy().unwrap_or(0.0);
                     return ClassScores { precision: accuracy, recall: accuracy, f1: accuracy, ..scores };
                 }

@@ -1,41 +1,41 @@
-//! Scores of which nothing can be said.
+//! Errors for invalid scores.
 
 use std::fmt;
 
-/// Why an update was refused. Nothing of it was counted.
+/// Why an update was rejected. None of its samples are counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A score is NaN: it is neither larger nor smaller than another.
+    /// A score is NaN, so it cannot be compared.
     NotANumber {
-        /// Which sample of the update, from 0.
+        /// The index of the sample in the update.
         sample: usize,
-        /// Which score of the sample, from 0.
+        /// The index of the score in the sample.
         class: usize,
     },
-    /// What should be a probability lies outside [0, 1].
+    /// A probability is outside [0, 1].
     NotAProbability {
-        /// Which sample of the update, from 0.
+        /// The index of the sample in the update.
         sample: usize,
-        /// Which score of the sample, from 0.
+        /// The index of the score in the sample.
         class: usize,
-        /// What was found.
+        /// The value found.
         value: f32,
     },
-    /// The largest logit of a sample is infinite, so that its probabilities are not defined.
+    /// The largest logit of a sample is infinite, so its probabilities are undefined.
     InfiniteLogit {
-        /// Which sample of the update, from 0.
+        /// The index of the sample in the update.
         sample: usize,
-        /// What was found.
+        /// The value found.
         value: f32,
     },
-    /// A prediction or a target of a regression is NaN or infinite.
+    /// A regression prediction or target is NaN or infinite.
     NotFinite {
-        /// Which sample of the update, from 0.
+        /// The index of the sample in the update.
         sample: usize,
-        /// What was predicted.
+        /// The prediction.
         prediction: f32,
-        /// What was to be predicted.
+        /// The target.
         target: f32,
     },
 }

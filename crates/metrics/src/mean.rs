@@ -1,8 +1,8 @@
-//! Means of numbers that come in parts.
+//! Means that are updated in parts.
 
 use crate::sum::ExactSum;
 
-/// A mean, such as that of the losses of an epoch. The sum is exact, so that order and parts do not matter.
+/// A mean, for example of the losses of an epoch. The sum is exact, so order and grouping do not matter.
 ///
 /// ```
 /// let mut loss = metrics::Mean::new();
@@ -17,12 +17,12 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// Of nothing yet.
+    /// A mean with no samples yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in `n_samples` samples whose mean is `mean`. NaN and infinity are kept, and seen in the value.
+    /// Adds `n_samples` samples with mean `mean`. NaN and infinity are kept and propagate to the value.
     pub fn update(&mut self, mean: f64, n_samples: usize) {
         if n_samples > 0 {
             self.sum.add(mean * n_samples as f64);
@@ -30,7 +30,7 @@ impl Mean {
         }
     }
 
-    /// Takes in what `other` has.
+    /// Adds the samples of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.sum.merge(&other.sum);
         self.n_samples += other.n_samples;

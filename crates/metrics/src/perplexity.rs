@@ -1,4 +1,4 @@
-//! Among how many words, on average, a language model hesitates.
+//! Perplexity of a language model.
 
 use crate::scores::{argmax, samples};
 use crate::{Error, Mean};
@@ -17,18 +17,19 @@ pub struct Perplexity {
 }
 
 impl Perplexity {
-    /// Of no tokens yet.
+    /// A metric with no tokens yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in tokens: `logits` n × words (not probabilities), `labels` n. A logit of −∞ is a word that cannot be.
+    /// Adds tokens: `logits` (not probabilities) are n × words; `labels` has n entries. A logit of −∞ is an
+    /// impossible word.
     ///
     /// # Errors
-    /// When a logit is NaN, or the largest of a token is infinite.
+    /// When a logit is NaN, or the largest logit of a token is infinite.
     ///
     /// # Panics
-    /// When the lengths do not fit, or a label has no logit.
+    /// When the lengths do not match, or a label has no logit.
     #[track_caller]
     pub fn update(&mut self, logits: &[f32], labels: &[u32]) -> Result<(), Error> {
         let samples = samples("Perplexity", logits, labels)?;
@@ -46,7 +47,7 @@ impl Perplexity {
         Ok(())
     }
 
-    /// Takes in what `other` has.
+    /// Adds the tokens of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.losses.merge(&other.losses);
     }
@@ -56,7 +57,7 @@ impl Perplexity {
         self.losses.value()
     }
 
-    /// From 1 up; infinite when a token was held to be impossible; `None` without tokens.
+    /// At least 1; infinite if the model gave a token probability 0; `None` without tokens.
     pub fn value(&self) -> Option<f64> {
         self.cross_entropy().map(f64::exp)
     }

@@ -1,11 +1,12 @@
-//! How far predicted numbers are from the true ones.
+//! Regression metrics.
 
 use crate::Error;
 use crate::sum::ExactSum;
 
-/// Mean absolute error, mean squared error and R² of predicted numbers.
+/// Mean absolute error, mean squared error and R².
 ///
-/// Sums are exact, the sum of squares around the mean too, so that neither a large mean nor the order costs a digit.
+/// Sums are exact, including the sum of squares around the mean, so neither a large mean nor the order costs
+/// precision.
 ///
 /// ```
 /// let mut regression = metrics::Regression::new();
@@ -25,18 +26,18 @@ pub struct Regression {
 }
 
 impl Regression {
-    /// Of no samples yet.
+    /// A metric with no samples yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in `predictions` and `targets`, as many of one as of the other.
+    /// Adds `predictions` and `targets`, equally many of each.
     ///
     /// # Errors
-    /// When one of them is NaN or infinite.
+    /// When any of them is NaN or infinite.
     ///
     /// # Panics
-    /// When their numbers differ.
+    /// When their lengths differ.
     #[track_caller]
     pub fn update(&mut self, predictions: &[f32], targets: &[f32]) -> Result<(), Error> {
         assert!(
@@ -62,7 +63,7 @@ impl Regression {
         Ok(())
     }
 
-    /// Takes in what `other` has.
+    /// Adds the samples of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.n_samples += other.n_samples;
         self.absolute.merge(&other.absolute);
@@ -81,9 +82,9 @@ impl Regression {
         self.mean(&self.squared)
     }
 
-    /// R² = 1 − Σ (prediction − target)² / Σ (target − mean target)², as scikit-learn's `r2_score`: at most 1, and 0 for
-    /// the mean itself. Where all targets are the same it is 1 if every prediction is right, else 0. `None` for fewer than
-    /// two samples.
+    /// R² = 1 − Σ (prediction − target)² / Σ (target − mean target)², as in scikit-learn's `r2_score`: at
+    /// most 1, and 0 for predicting the mean. If all targets are equal, it is 1 if every prediction is exact,
+    /// otherwise 0. `None` for fewer than two samples.
     pub fn r2(&self) -> Option<f64> {
         if self.n_samples < 2 {
             return None;
@@ -99,7 +100,7 @@ impl Regression {
         (self.n_samples > 0).then(|| sum.value() / self.n_samples as f64)
     }
 
-    /// n Σ t² − (Σ t)², rounded once: where all targets are the same it is 0, however large they are.
+    /// n Σ t² − (Σ t)², rounded once; 0 if all targets are equal, however large they are.
     fn n_times_spread(&self) -> f64 {
         let mut spread = ExactSum::default();
         for &partial in self.squared_targets.partials() {

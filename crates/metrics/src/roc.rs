@@ -1,10 +1,10 @@
-//! The receiver operating characteristic of two classes, and the area under it.
+//! The receiver operating characteristic of a binary classifier, and the area under it.
 
 use crate::Error;
 
-/// The scores of two classes, from which the ROC curve and the area under it follow.
+/// Scores of two classes, for the ROC curve and the area under it.
 ///
-/// Keeps every score: 8 bytes a sample. What it says depends on the scores alone, not on their order.
+/// Keeps every score, 8 bytes per sample. The results do not depend on the order of the scores.
 ///
 /// ```
 /// let mut roc = metrics::Roc::new();
@@ -14,35 +14,35 @@ use crate::Error;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Roc {
-    /// Score, and whether the sample is of class 1.
+    /// The score, and whether the sample is of class 1.
     samples: Vec<(f32, bool)>,
 }
 
-/// A point of the curve: what follows from taking a sample for class 1 if its score is at least `threshold`.
+/// A point of the curve, for predicting class 1 when the score is at least `threshold`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RocPoint {
-    /// The least score that is taken for class 1; infinite at the first point.
+    /// The smallest score predicted as class 1; infinite at the first point.
     pub threshold: f32,
-    /// Of the samples of class 0, the share that are taken for class 1.
+    /// The fraction of samples of class 0 that are predicted as class 1.
     pub false_positive_rate: f64,
-    /// Of the samples of class 1, the share that are.
+    /// The fraction of samples of class 1 that are predicted as class 1.
     pub true_positive_rate: f64,
 }
 
 impl Roc {
-    /// Of no samples yet.
+    /// A metric with no samples yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes in samples: `scores` n, one a sample, the larger the likelier is class 1 (a logit, a probability, a
-    /// difference of logits); `labels` n, 0 or 1.
+    /// Adds samples: `scores` has one score per sample, larger for class 1 (a logit, a probability, or a
+    /// difference of logits); `labels` are 0 or 1.
     ///
     /// # Errors
     /// When a score is NaN.
     ///
     /// # Panics
-    /// When there are not as many scores as labels, or a label is neither 0 nor 1.
+    /// When the numbers of scores and labels differ, or a label is neither 0 nor 1.
     #[track_caller]
     pub fn update(&mut self, scores: &[f32], labels: &[u32]) -> Result<(), Error> {
         assert!(
@@ -63,13 +63,14 @@ impl Roc {
         Ok(())
     }
 
-    /// Takes in what `other` has.
+    /// Adds the samples of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.samples.extend_from_slice(&other.samples);
     }
 
-    /// The area under the curve: the probability that a sample of class 1 has a larger score than one of class 0,
-    /// where equal scores count one half (Hanley and McNeil, 1982). `None` unless there are samples of both classes.
+    /// The area under the curve: the probability that a sample of class 1 has a larger score than one of
+    /// class 0, with ties counted as one half (Hanley and McNeil, 1982). `None` unless there are samples of
+    /// both classes.
     pub fn value(&self) -> Option<f64> {
         let [n_negative, n_positive] = self.n_samples();
         let (mut n_above, mut doubled) = (0_u128, 0_u128);
@@ -81,8 +82,8 @@ impl Roc {
         (n_pairs > 0).then(|| doubled as f64 / (2 * n_pairs) as f64)
     }
 
-    /// The curve from (0, 0) to (1, 1), one point for each score that occurs, as scikit-learn's `roc_curve` with
-    /// `drop_intermediate=False`. `None` unless there are samples of both classes.
+    /// The curve from (0, 0) to (1, 1), with one point per distinct score, as in scikit-learn's `roc_curve`
+    /// with `drop_intermediate=False`. `None` unless there are samples of both classes.
     pub fn curve(&self) -> Option<Vec<RocPoint>> {
         let [n_negative, n_positive] = self.n_samples();
         if n_negative == 0 || n_positive == 0 {
@@ -102,13 +103,13 @@ impl Roc {
         Some(points)
     }
 
-    /// How many samples of class 0 and of class 1 there are.
+    /// The numbers of samples of class 0 and of class 1.
     fn n_samples(&self) -> [u64; 2] {
         let n_positive = self.samples.iter().filter(|(_, is_positive)| *is_positive).count();
         [(self.samples.len() - n_positive) as u64, n_positive as u64]
     }
 
-    /// The scores that occur, largest first, and how many samples of class 0 and of class 1 have each.
+    /// The distinct scores, largest first, each with its numbers of samples of class 0 and of class 1.
     fn steps(&self) -> impl Iterator<Item = (f32, [u64; 2])> {
         let mut sorted = self.samples.clone();
         // 0 and −0 are equal, and no score is NaN.

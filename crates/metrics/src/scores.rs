@@ -2,10 +2,10 @@
 
 use crate::Error;
 
-/// Each sample's scores with its label, once it is sure that all fit.
+/// Checks the scores and labels, and returns each sample's scores with its label.
 ///
 /// # Panics
-/// When the scores are not as many for each label, or a label stands for none of them.
+/// When the scores do not divide evenly among the labels, or a label has no score.
 #[track_caller]
 pub(crate) fn samples<'s>(
     metric: &str,
@@ -28,12 +28,12 @@ pub(crate) fn samples<'s>(
     Ok(scores.chunks_exact(n_classes.max(1)).zip(labels.iter().map(|&label| label as usize)))
 }
 
-/// The class with the largest score, the first of equals.
+/// The class with the largest score, the first among equals.
 pub(crate) fn argmax(scores: &[f32]) -> usize {
     (1..scores.len()).fold(0, |best, class| if scores[class] > scores[best] { class } else { best })
 }
 
-/// `part` of `whole`; 0 of nothing is 0, as scikit-learn has it.
+/// `part` / `whole`, where 0 / 0 is 0, as in scikit-learn.
 pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -1,13 +1,13 @@
-//! Sums that are rounded once, so that they do not depend on the order of their terms.
+//! Sums that are rounded once, so they do not depend on the order of their terms.
 
-/// The exact sum of f64 numbers, rounded to the nearest f64 when it is asked for.
+/// The exact sum of f64 numbers, rounded to the nearest f64 only when read.
 ///
-/// An expansion of numbers that do not overlap, smallest first: Shewchuk, *Adaptive Precision Floating-Point
+/// An expansion of non-overlapping numbers, smallest first: Shewchuk, *Adaptive Precision Floating-Point
 /// Arithmetic and Fast Robust Geometric Predicates*, 1997; the same as Python's `math.fsum`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ExactSum {
     partials: Vec<f64>,
-    /// The sum of the terms that are infinite or NaN, which no expansion can hold.
+    /// The sum of the infinite and NaN terms, which an expansion cannot hold.
     not_finite: f64,
 }
 
@@ -53,7 +53,7 @@ impl ExactSum {
         &self.partials
     }
 
-    /// The f64 that is nearest to the sum, the even one of two.
+    /// The nearest f64 to the sum; ties round to even.
     pub(crate) fn value(&self) -> f64 {
         if self.not_finite != 0.0 {
             return self.not_finite;
@@ -65,7 +65,7 @@ impl ExactSum {
             sum = larger + partial;
             let error = partial - (sum - larger);
             if error != 0.0 {
-                // Halfway between two f64 what is left decides, and not the even one.
+                // Halfway between two f64, the remaining partials decide instead of rounding to even.
                 let doubled = 2.0 * error;
                 let next = sum + doubled;
                 let tips = rest.next().is_some_and(|left| left.signum() == error.signum());

@@ -2,7 +2,8 @@
 //!
 //!     cargo run --release -p nn --example airbench -- --quick
 //!
-//! Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024. `twins/airbench.py` is the same in PyTorch.
+//! Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024. `twins/airbench.py` is the same program
+//! in PyTorch.
 
 use std::error::Error;
 
@@ -40,7 +41,7 @@ nn::layer! {
 }
 
 nn::layer! {
-    /// Images to logits.
+    /// Maps images to logits.
     pub struct Net(widths: [usize; 3]) {
         whiten: Conv2d = Conv2d::new(3, 24, 2),
         block1: Block = Block::new(24, widths[0]),
@@ -61,8 +62,8 @@ fn is_filter(param: &Param) -> bool {
     param.shape.len() == 4
 }
 
-/// So many times through all batches, with `lr` times the recipe's learning rates, which fall to 0; that of the
-/// whitening's bias in the first three eighths.
+/// Trains for `n_epochs` epochs with `lr` times the recipe's learning rates, which fall to 0; that of the
+/// whitening bias does so in the first three eighths.
 pub fn train(
     net: &Net,
     params: &mut Params,
@@ -106,7 +107,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// The weight of the first convolution, from the first images.
+/// Computes the weight of the first convolution from the first images.
 fn whiten(params: &mut Params, training: &dyn Dataset, scale: &Normalize) -> Result<(), Box<dyn Error>> {
     let mut batch = Batch::new();
     Loader::new(training, 5000).normalize(scale).next_into(&mut batch)?;
@@ -115,7 +116,7 @@ fn whiten(params: &mut Params, training: &dyn Dataset, scale: &Normalize) -> Res
     Ok(())
 }
 
-/// The share that is right by the mean of six views of each image.
+/// The accuracy of the mean prediction over six views of each image.
 fn accuracy(
     net: &Net,
     params: &Params,
@@ -148,7 +149,7 @@ fn images(part: Part, quick: bool) -> Result<Cifar, data::Error> {
     Cifar::open("datasets/cifar-10-batches-bin", CifarKind::Cifar10, part)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let (training, test) = (images(Part::Train, quick)?, images(Part::Test, quick)?);
     let (n, batch_size, n_epochs, widths) =

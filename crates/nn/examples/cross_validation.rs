@@ -1,8 +1,8 @@
-//! Cross-validation: which of some learning rates is best over five folds of a table.
+//! Cross-validation: picks the best of several learning rates over five folds of a table.
 //!
 //!     cargo run --release -p nn --example cross_validation -- --quick
 //!
-//! `twins/cross_validation.py` is the same in PyTorch.
+//! `twins/cross_validation.py` is the same program in PyTorch.
 
 use std::error::Error;
 
@@ -14,7 +14,7 @@ use optim::{Optimizer, Sgd};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tabular.csv");
 
-/// Six numbers to the logits of two classes.
+/// Maps six numbers to the logits of two classes.
 pub fn network() -> Sequential {
     sequential![Linear::new(6, 24), Tanh, Linear::new(24, 2)]
 }
@@ -23,7 +23,7 @@ fn features(g: &Graph<'_>, batch: &Batch) -> Var {
     g.input(batch.shape_of("features"), batch.f32("features"))
 }
 
-/// So many times through all batches.
+/// Trains for `n_epochs` epochs.
 pub fn train(
     net: &Sequential,
     params: &mut Params,
@@ -44,7 +44,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// Trains on a fold's training part, and gives back the share of its validation part that is right.
+/// Trains on a fold's training part and returns the accuracy on its validation part.
 fn validate(
     (training, validation): &(Subset<'_>, Subset<'_>),
     n_epochs: usize,
@@ -61,7 +61,7 @@ fn validate(
     Ok(accuracy.value().unwrap_or_default())
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let table = Csv::new().label("class").read(TABLE)?;
     let folds = Subset::stratified_k_folds(&table, 5, 0)?;

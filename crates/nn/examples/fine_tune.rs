@@ -1,8 +1,8 @@
-//! Fine-tuning: the body of a trained network under a new head, frozen at first, then trained with it.
+//! Fine-tuning: the body of a trained network under a new head, first frozen, then trained with the head.
 //!
 //!     cargo run --release -p nn --example fine_tune -- --quick
 //!
-//! `twins/fine_tune.py` is the same in PyTorch.
+//! `twins/fine_tune.py` is the same program in PyTorch.
 
 use std::error::Error;
 use std::f32::consts::PI;
@@ -22,7 +22,7 @@ fn body() -> Sequential {
 }
 
 nn::layer! {
-    /// Images to logits.
+    /// Maps images to logits.
     pub struct Net(n_classes: usize) {
         body: Sequential = body(),
         head: Linear = Linear::new(32, n_classes),
@@ -33,7 +33,7 @@ nn::layer! {
     }
 }
 
-/// Images of stripes, the class of each how steep they are.
+/// Images of stripes, whose slope is the class.
 fn stripes(g: &Graph<'_>, n: usize, n_classes: u32) -> (Var, Indices) {
     let random = |i: usize| splitmix64(g.mode().step, i as u64);
     let labels: Vec<u32> = (0..n).map(|i| random(i) as u32 % n_classes).collect();
@@ -65,7 +65,7 @@ fn train(
     Ok(losses)
 }
 
-/// The head alone for one half of the steps, then all of it, more carefully.
+/// Trains the head alone for half of the steps, then the whole network at a lower learning rate.
 pub fn fine_tune(
     net: &Net,
     params: &mut Params,
@@ -79,7 +79,7 @@ pub fn fine_tune(
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let n_steps = if quick { 100 } else { 2000 };
     let path = std::env::temp_dir().join("fine_tune.safetensors");

@@ -1,8 +1,8 @@
-//! A convolutional GAN: one network draws small images, the other tells them from real ones.
+//! A convolutional GAN: one network generates small images, the other tells them from real ones.
 //!
 //!     cargo run --release -p nn --example gan -- --quick
 //!
-//! `twins/gan.py` is the same in PyTorch.
+//! `twins/gan.py` is the same program in PyTorch.
 
 use std::array;
 use std::error::Error;
@@ -18,7 +18,7 @@ use optim::{Adam, Groups, Optimizer};
 pub const SIZE: usize = 12;
 
 nn::layer! {
-    /// Noise, `[n, 16]`, to images.
+    /// Maps noise, `[n, 16]`, to images.
     pub struct Gan(width: usize) {
         generator: Sequential = sequential![
             Linear::new(16, 2 * width * 9),
@@ -47,14 +47,14 @@ nn::layer! {
 }
 
 impl Gan {
-    /// How wrong the discriminator is about images that are all real (1) or all drawn (0).
+    /// The discriminator's loss on images that are all real (1) or all generated (0).
     fn error(&self, g: &Graph<'_>, images: Var, is_real: f32) -> Var {
         let logits = self.discriminator.forward(g, images);
         g.bce_with_logits(logits, g.full(g.shape(logits), is_real), Reduction::Mean)
     }
 }
 
-/// Images of one blob of light each.
+/// Images with one blob of light each.
 fn blobs(g: &Graph<'_>, n: usize) -> Var {
     let at = g.input([SIZE], &array::from_fn::<_, SIZE, _>(|i| i as f32 - 2.0));
     let [rows, cols] = [(); 2].map(|()| {
@@ -64,7 +64,8 @@ fn blobs(g: &Graph<'_>, n: usize) -> Var {
     g.reshape(g.einsum("nh,nw->nhw", &[rows, cols]), [n, SIZE, SIZE, 1])
 }
 
-/// Two steps for each batch (images, noise) that `batch` records: of the discriminator, and of the generator.
+/// Trains the discriminator and then the generator for one step on each batch (images, noise) that `batch`
+/// records.
 pub fn train(
     gan: &Gan,
     params: &mut Params,
@@ -91,7 +92,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let (gan, mut params) = nn::build(Gan::new(16), 0);
     let batch = |g: &Graph<'_>| (blobs(g, 32), g.randn([32, 16]));

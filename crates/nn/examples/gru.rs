@@ -1,8 +1,8 @@
-//! A GRU learns the adding problem: of a row of numbers two are marked, and their sum is asked for.
+//! A GRU learns the adding problem: two numbers in a row are marked, and the target is their sum.
 //!
 //!     cargo run --release -p nn --example gru -- --quick
 //!
-//! `twins/gru.py` is the same in PyTorch.
+//! `twins/gru.py` is the same program in PyTorch.
 
 use std::error::Error;
 
@@ -13,7 +13,7 @@ use optim::{Adam, Norm, Optimizer, clip_norm};
 const LENGTH: usize = 20;
 
 nn::layer! {
-    /// Rows of (number, mark), `[n, t, 2]`, to one number each.
+    /// Maps rows of (number, mark), `[n, t, 2]`, to one number each.
     pub struct Adder(hidden_size: usize) {
         gru: GRU = GRU::new(2, hidden_size),
         head: Linear = Linear::new(hidden_size, 1),
@@ -32,7 +32,7 @@ fn problems(g: &Graph<'_>, n: usize) -> (Var, Var) {
     (g.stack(&[numbers, marks], 2), g.sum_axes(g.mul(numbers, marks), 1, true))
 }
 
-/// A step for each batch (x, y) that `batch` records.
+/// Trains for one step on each batch (x, y) that `batch` records.
 pub fn train(
     net: &Adder,
     params: &mut Params,
@@ -52,7 +52,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let (net, mut params) = nn::build(Adder::new(32), 0);
     let losses = train(&net, &mut params, if quick { 400 } else { 3000 }, |g| problems(g, 32))?;

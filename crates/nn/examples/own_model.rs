@@ -1,4 +1,4 @@
-//! A model of one's own: branches side by side, a residual block around them, and a training loop.
+//! A custom model: parallel branches, a residual block around them, and a training loop.
 //!
 //!     cargo run --release -p nn --example own_model
 
@@ -6,7 +6,7 @@ use autograd::{Graph, Mode, Tape, Var};
 use nn::{Child, Conv2d, GlobalAvgPool2d, Layer, Linear, MaxPool2d, ReLU, Residual, Scope, Sequential};
 use optim::{Optimizer, Sgd};
 
-/// What 1 × 1, 3 × 3 and 5 × 5 see of an image, side by side in the channels.
+/// The outputs of 1 × 1, 3 × 3 and 5 × 5 convolutions, concatenated along the channels.
 #[derive(Clone, Debug)]
 struct Inception {
     branches: [Child<Sequential>; 3],
@@ -32,7 +32,7 @@ impl Layer for Inception {
     }
 }
 
-/// Sixteen images 12 × 12 of stripes: across (class 0) or upright (class 1), at random offsets.
+/// Sixteen 12 × 12 images of stripes: horizontal (class 0) or vertical (class 1), at random offsets.
 fn stripes(step: u64) -> (Vec<f32>, Vec<u32>) {
     let labels: Vec<u32> = (0..16).map(|i| i % 2).collect();
     let pixel = |i: usize| {

@@ -1,8 +1,8 @@
-//! ResNet-18 with torchvision's names, so that weights go both ways; it learns CIFAR-10.
+//! ResNet-18 trained on CIFAR-10; its parameters have torchvision's names, so weights are interchangeable.
 //!
 //!     cargo run --release -p nn --example resnet18 -- --quick
 //!
-//! `twins/resnet18.py` is the same in PyTorch.
+//! `twins/resnet18.py` is the same program in PyTorch.
 
 use std::error::Error;
 
@@ -26,7 +26,7 @@ fn downsample(in_channels: usize, out_channels: usize, stride: usize) -> Sequent
 }
 
 nn::layer! {
-    /// Two convolutions and what goes around them.
+    /// Two convolutions and a shortcut.
     pub struct BasicBlock(in_channels: usize, out_channels: usize, stride: usize) {
         conv1: Conv2d = conv3x3(in_channels, out_channels, stride),
         bn1: BatchNorm2d = BatchNorm2d::new(out_channels),
@@ -48,7 +48,7 @@ fn stage(in_channels: usize, out_channels: usize, stride: usize) -> Sequential {
 }
 
 nn::layer! {
-    /// Images to logits; 64 wide as torchvision has it.
+    /// Maps images to logits; the width is 64 in torchvision.
     pub struct ResNet18(width: usize, n_classes: usize) {
         conv1: Conv2d = Conv2d::new(3, width, 7).stride(2).padding(3).bias(false),
         bn1: BatchNorm2d = BatchNorm2d::new(width),
@@ -68,7 +68,7 @@ nn::layer! {
     }
 }
 
-/// So many times through all batches, the learning rate falling to 0.
+/// Trains for `n_epochs` epochs, with the learning rate falling to 0.
 pub fn train(
     net: &ResNet18,
     params: &mut Params,
@@ -110,7 +110,7 @@ fn images(part: Part, quick: bool) -> Result<Cifar, data::Error> {
     Cifar::open("datasets/cifar-10-batches-bin", CifarKind::Cifar10, part)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let (training, test) = (images(Part::Train, quick)?, images(Part::Test, quick)?);
     let training = Subset::first(&training, if quick { 100 } else { 50_000 });

@@ -1,8 +1,9 @@
-//! Two classes from a table: CSV, standardised, split, trained, and judged by a ROC curve and the area under it.
+//! Classifies the rows of a CSV table into two classes: standardise, split, train, evaluate by ROC curve and
+//! AUC.
 //!
 //!     cargo run --release -p nn --example tabular -- --quick
 //!
-//! `twins/tabular.py` is the same in PyTorch.
+//! `twins/tabular.py` is the same program in PyTorch.
 
 use std::error::Error;
 
@@ -14,7 +15,7 @@ use optim::{AdamW, Optimizer};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/tabular.csv");
 
-/// Six numbers to the logits of two classes.
+/// Maps six numbers to the logits of two classes.
 pub fn network() -> Sequential {
     sequential![Linear::new(6, 32), ReLU, Linear::new(32, 32), ReLU, Linear::new(32, 2)]
 }
@@ -23,7 +24,7 @@ fn features(g: &Graph<'_>, batch: &Batch) -> Var {
     g.input(batch.shape_of("features"), batch.f32("features"))
 }
 
-/// So many times through all batches.
+/// Trains for `n_epochs` epochs.
 pub fn train(
     net: &Sequential,
     params: &mut Params,
@@ -43,7 +44,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let table = Csv::new().label("class").read(TABLE)?;
     let (training, test) = Subset::stratified_split(&table, 120, 0);

@@ -1,10 +1,10 @@
-//! A transformer that learns which character comes next in a text, and then writes some itself.
+//! A transformer that learns to predict the next character of a text, and then writes some text itself.
 //!
 //! ```sh
 //! cargo run --release -p nn --example transformer -- --quick
 //! ```
 //!
-//! `twins/transformer.py` is the same in PyTorch.
+//! `twins/transformer.py` is the same program in PyTorch.
 
 use std::error::Error;
 
@@ -30,7 +30,7 @@ fn encoder(d_model: usize, n_layers: usize) -> TransformerEncoder {
 }
 
 nn::layer! {
-    /// Tokens, `[n, t]`, to the logits of what follows each, `[n, t, n_tokens]`.
+    /// Maps tokens, `[n, t]`, to the logits of each one's successor, `[n, t, n_tokens]`.
     pub struct CharacterModel(n_tokens: usize, d_model: usize, n_layers: usize) {
         embedding: Embedding = Embedding::new(n_tokens, d_model),
         positions: LearnedPositions = LearnedPositions::new(CONTEXT, d_model),
@@ -44,7 +44,7 @@ nn::layer! {
     }
 }
 
-/// A step for each batch of windows, CONTEXT + 1 tokens each.
+/// Trains for one step on each batch of windows, CONTEXT + 1 tokens each.
 pub fn train(
     model: &CharacterModel,
     params: &mut Params,
@@ -71,7 +71,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// Continues a text of CONTEXT tokens or more, each drawn as likely as the model has it.
+/// Continues a text of at least CONTEXT tokens, each drawn from the model's distribution.
 fn write(model: &CharacterModel, params: &mut Params, mut text: Vec<u32>, n: usize) -> Vec<u32> {
     let mut tape = Tape::new();
     for step in 0..n as u64 {
@@ -83,7 +83,7 @@ fn write(model: &CharacterModel, params: &mut Params, mut text: Vec<u32>, n: usi
     text
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let text = include_str!("../README.md");
     let mut alphabet: Vec<char> = text.chars().collect();

@@ -1,8 +1,8 @@
-//! A variational autoencoder of small images, which then draws some of its own.
+//! A variational autoencoder of small images, which then generates new ones.
 //!
 //!     cargo run --release -p nn --example vae -- --quick
 //!
-//! `twins/vae.py` is the same in PyTorch.
+//! `twins/vae.py` is the same program in PyTorch.
 
 use std::array;
 use std::error::Error;
@@ -15,7 +15,7 @@ use optim::{Adam, Optimizer};
 pub const SIZE: usize = 12;
 
 nn::layer! {
-    /// Images, `[n, SIZE²]`, and normal noise to the negative evidence lower bound of an image.
+    /// Maps images, `[n, SIZE²]`, and normal noise to the negative evidence lower bound per image.
     pub struct Vae(n_hidden: usize, n_latent: usize) {
         encoder: Sequential = sequential![Linear::new(SIZE * SIZE, n_hidden), ReLU],
         mean: Linear = Linear::new(n_hidden, n_latent),
@@ -40,7 +40,7 @@ impl Vae {
     }
 }
 
-/// Images of one blob of light each.
+/// Images with one blob of light each.
 fn blobs(g: &Graph<'_>, n: usize) -> Var {
     let at = g.input([SIZE], &array::from_fn::<_, SIZE, _>(|i| i as f32 - 2.0));
     let [rows, cols] = [(); 2].map(|()| {
@@ -50,7 +50,7 @@ fn blobs(g: &Graph<'_>, n: usize) -> Var {
     g.flatten(g.einsum("nh,nw->nhw", &[rows, cols]))
 }
 
-/// A step for each batch (images, noise) that `batch` records.
+/// Trains for one step on each batch (images, noise) that `batch` records.
 pub fn train(
     vae: &Vae,
     params: &mut Params,
@@ -66,7 +66,7 @@ pub fn train(
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let (vae, mut params) = nn::build(Vae::new(64, 4), 0);
     let batch = |g: &Graph<'_>| (blobs(g, 64), g.randn([64, 4]));

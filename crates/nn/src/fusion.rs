@@ -1,8 +1,9 @@
 //! The patterns of layers that [`Sequential`](crate::Sequential) runs as one op.
 //!
-//! A fused op does the same arithmetic with fewer passes over memory; a pattern whose sizes the fused
-//! op does not take is run layer by layer. Names, printing and files know nothing of it.
-//! [`Sequential::fuse`](crate::Sequential::fuse) switches it off.
+//! A fused op computes the same, to rounding, with fewer passes over memory. If the fused op does not support
+//! a pattern's sizes, or [`Tape::eval_under`](autograd::Tape::eval_under) names one of its layers, the
+//! pattern runs layer by layer. Names, printing and files are unaffected.
+//! [`Sequential::fuse`](crate::Sequential::fuse) switches fusion off.
 
 use std::any::Any;
 
@@ -15,6 +16,9 @@ use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, R
 /// Runs the layers at the front of a slice as one op, or declines.
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
+/// How many layers the longest pattern takes.
+const LONGEST: usize = 3;
+
 /// How many layers a pattern takes, and the op that runs them.
 const PATTERNS: [(usize, Fused); 6] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
@@ -25,13 +29,19 @@ const PATTERNS: [(usize, Fused); 6] = [
     (2, residual_relu),         // Residual → ReLU
 ];
 
-/// Runs the first pattern that fits the front of `layers`, under the name of the first; says how many layers it
-/// took.
+/// Runs the first pattern that matches the front of `layers`, under the name of the first layer; also returns
+/// the number of layers it took.
 pub(crate) fn run(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<(Var, usize)> {
-    PATTERNS.iter().find_map(|&(n_layers, fused)| {
-        let front = layers.get(..n_layers)?;
-        let y = g.scope(&front[0].name, |g| fused(front, g, x))?;
-        Some((y, n_layers))
+    // A layer that `Tape::eval_under` names has a mode of its own.
+    let n_alike = layers.iter().take(LONGEST).take_while(|layer| !g.is_evaluated(&layer.name)).count();
+    let layers = &layers[..n_alike];
+    // A scope takes longer than all the checks within it, and no pattern is a single layer.
+    let [first, _, ..] = layers else { return None };
+    g.scope(&first.name, |g| {
+        PATTERNS.iter().find_map(|&(n_layers, fused)| {
+            let y = fused(layers.get(..n_layers)?, g, x)?;
+            Some((y, n_layers))
+        })
     })
 }
 
@@ -48,7 +58,8 @@ fn conv_pool(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     conv.forward_pool(g, x, false)
 }
 
-/// In evaluation a batch norm goes into the weights of the convolution before it: the images are read once less.
+/// In evaluation, folds a batch norm into the weights of the preceding convolution, which saves a pass over
+/// the images.
 fn conv_batch_norm(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     let conv = layer::<Conv2d>(&layers[0]).filter(|conv| conv.is_small_beside(g.shape(x)))?;
     let norm = layer::<BatchNorm2d>(&layers[1])?;
@@ -82,7 +93,7 @@ fn activation(child: &Child) -> Option<Activation> {
         .or_else(|| layer::<GELU>(child).map(|gelu| gelu.as_activation()))
 }
 
-/// The layer, if it is of this kind, in however many boxes.
+/// The layer, if it is of this type, however many `Box<dyn Layer>` it is in.
 fn layer<L: Layer>(child: &Child) -> Option<&L> {
     let mut any: &dyn Any = &*child.layer;
     while let Some(boxed) = any.downcast_ref::<Box<dyn Layer>>() {
@@ -100,7 +111,7 @@ mod tests {
     use crate::layers::{Approximate, Flatten, PaddingMode, Tanh};
     use crate::sequential::Sequential;
 
-    /// How many layers at the front of the model run as one; 0 where none do.
+    /// How many layers at the front of the model run as one; 0 if none do.
     fn n_fused(net: Sequential, shape: &[usize]) -> usize {
         let (net, mut params) = crate::build(net, 0);
         let mut tape = Tape::new();
@@ -149,7 +160,7 @@ mod tests {
         assert_eq!(n_fused(Sequential::new().add(BatchNorm2d::new(3)).add(ReLU), &image), 2);
         assert_eq!(n_fused(norm().add(Tanh), &[2, 4]), 0);
 
-        // The unit test's graph is in evaluation; in training it is the batch's statistics that count.
+        // The unit test's graph is in evaluation mode; training uses the batch's statistics.
         let folds = |conv: Conv2d, norm: BatchNorm2d| n_fused(Sequential::new().add(conv).add(norm), &image);
         assert_eq!(folds(Conv2d::new(3, 7, 3), BatchNorm2d::new(7)), 2);
         assert_eq!(

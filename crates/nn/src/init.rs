@@ -1,12 +1,11 @@
-//! How a layer's weight begins.
+//! How a layer's weight is initialised.
 
 use init::{FanMode, Nonlinearity};
 use rand_chacha::ChaCha8Rng;
 
-/// How the weight of a [`Linear`](crate::Linear) or [`Conv2d`](crate::Conv2d) is initialised.
+/// How the weight of a [`Linear`](crate::Linear) or of a convolution is initialised.
 ///
-/// For what is not here, write into the parameters of the built model with the functions of the crate
-/// `init`:
+/// For other initialisations, apply the functions of the crate `init` to the parameters of the built model:
 ///
 /// ```
 /// use nn::{Init, Linear};
@@ -21,16 +20,17 @@ pub enum Init {
     /// PyTorch's default: uniform in ±1/√fan_in.
     #[default]
     Default,
-    /// One number throughout.
+    /// The same number everywhere.
     Constant(f32),
     /// Uniform in ±√(6 / fan_in): He et al., "Delving Deep into Rectifiers", 2015.
     HeUniform,
     /// Normal with variance 2 / fan_in: the same paper.
     HeNormal,
-    /// Normal with variance 2 / fan_out: the same paper, for the way back.
+    /// Normal with variance 2 / fan_out: the same paper, for the backward pass.
     HeNormalFanOut,
-    /// PyTorch's default, but that the first filters of a convolution, as many as there are input channels, hand each channel
-    /// on: `torch.nn.init.dirac_` over those.
+    /// PyTorch's default, except that the first filters of a convolution, as many as there are input
+    /// channels in a group, each pass one channel through: `torch.nn.init.dirac_` on those. Not for
+    /// [`Linear`](crate::Linear): building it panics.
     Dirac,
     /// PyTorch's default, divided by its standard deviation.
     UnitVariance,
@@ -62,7 +62,7 @@ impl Init {
                 let n = weight.len() as f64;
                 let mean = weight.iter().map(|&w| f64::from(w)).sum::<f64>() / n;
                 let squares: f64 = weight.iter().map(|&w| (f64::from(w) - mean).powi(2)).sum();
-                // As torch.std: by the count less one.
+                // As in torch.std: divided by the count less one.
                 let std = (squares / (n - 1.0)).sqrt();
                 weight.iter_mut().for_each(|w| *w = (f64::from(*w) / std) as f32);
             }

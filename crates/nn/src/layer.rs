@@ -1,4 +1,4 @@
-//! What a layer is, and how it gets its parameters.
+//! The [`Layer`] trait, and how layers register their parameters.
 
 use std::any::Any;
 use std::fmt;
@@ -10,11 +10,11 @@ use tensor::Shape;
 
 use crate::summary::{InputShape, Summary};
 
-/// A part of a network: it registers its parameters once, and computes `y = f(x)` each step.
+/// A part of a network: it registers its parameters once and computes `y = f(x)` at each step.
 ///
-/// A layer is a plain struct of sizes, options and parameter handles, which can be cloned; the numbers lie in
-/// [`Params`]. A model of your own is a struct that implements `Layer` out of others, each a [`Child`] with a name; the
-/// macro [`layer!`](crate::layer!) writes most of this:
+/// A layer is a plain, cloneable struct of sizes, options and parameter handles; the values are stored in
+/// [`Params`]. A custom model is a struct that implements `Layer` by combining other layers, each a named
+/// [`Child`]. The macro [`layer!`](crate::layer!) writes most of this:
 ///
 /// ```
 /// use autograd::{Graph, Mode, Tape, Var};
@@ -51,9 +51,10 @@ use crate::summary::{InputShape, Summary};
 /// ```
 ///
 /// # Other inputs
-/// What a layer reads is its `X`: one tensor ([`Var`]) unless it says something else. Tokens are
-/// [`Indices`](autograd::Indices), made by [`Graph::tokens`]; several inputs are a tuple, or a struct of your own.
-/// Everything else is the same, and [`Sequential::over`](crate::Sequential::over) begins a network with such a layer.
+/// The type parameter `X` is the layer's input, by default one tensor ([`Var`]). Tokens are
+/// [`Indices`](autograd::Indices), made by [`Graph::tokens`]; several inputs are a tuple or your own struct.
+/// Everything else is the same, and [`Sequential::over`](crate::Sequential::over) starts a network with such
+/// a layer.
 ///
 /// ```
 /// use autograd::{Graph, Indices, Mode, Tape, Var};
@@ -86,10 +87,10 @@ use crate::summary::{InputShape, Summary};
 /// assert_eq!(g.shape(y).dims(), [4, 2]);
 /// ```
 ///
-/// A layer implements `Layer` for one `X`; further ways to run it (with a mask, with a state that is carried on) are
-/// methods of its own, which a parent calls through [`Child::run`].
+/// A layer implements `Layer` for one `X`. Other ways to run it (with a mask, with a carried state) are
+/// separate methods, which a parent calls through [`Child::run`].
 pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
-    /// Adds the layer's parameters to the model. Layers without any need not implement it.
+    /// Adds the layer's parameters to the model. Layers without parameters need not implement it.
     fn register(&mut self, scope: &mut Scope<'_>) {
         let _ = scope;
     }
@@ -97,17 +98,18 @@ pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
     /// Records the layer on the graph.
     ///
     /// # Panics
-    /// When the shape of `x` does not fit; the message names the op, the layer's path, the shapes
-    /// and what to change. Also when the layer has parameters that were never registered.
+    /// When the shape of `x` does not fit; the message names the op, the layer's path, the shapes and the
+    /// fix. Also when the layer has parameters that were never registered.
     fn forward(&self, g: &Graph<'_>, x: X) -> Var;
 
-    /// The layer within that has this name. Containers say which they have; others need not implement it.
+    /// Returns the direct child with this name. Only containers need to implement it.
     fn child(&self, name: &str) -> Option<&dyn Layer> {
         let _ = name;
         None
     }
 
-    /// The layer at a path, `0.body.2`, or `None` where there is none or its container does not show it.
+    /// Returns the layer at a path such as `0.body.2`, or `None` if there is none or its container does not
+    /// expose it.
     ///
     /// ```
     /// use std::any::Any;
@@ -128,12 +130,12 @@ pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
         names.try_fold(self.child(first)?, |layer, name| layer.child(name))
     }
 
-    /// The model as a table, for an input of the given shape: a row for each [`Child`] with its output shape and
-    /// parameters, and the total. The model is run once, in evaluation mode, on zeros. The shapes of several inputs
-    /// are a tuple, as the inputs are.
+    /// Returns a table of the model for an input of the given shape: a row for each [`Child`] that has no
+    /// children or has parameters of its own, with its output shape and parameters, and the total. The model
+    /// runs once on zeros, in evaluation mode. For several inputs, pass a tuple of shapes.
     ///
     /// # Panics
-    /// When the model does not take an input of this shape.
+    /// When the model does not accept an input of this shape.
     fn summary(&self, params: &Params, input: impl InputShape<X>) -> Summary
     where
         Self: Sized,
@@ -159,14 +161,14 @@ where
     }
 }
 
-/// What lets a `Box<dyn Layer>` be cloned; every layer that is [`Clone`] has it.
+/// Makes `Box<dyn Layer>` cloneable; implemented for every layer that is [`Clone`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` must be `Clone` to be a layer",
     label = "cannot be cloned",
     note = "add `#[derive(Clone)]` to `{Self}`"
 )]
 pub trait CloneLayer<X> {
-    /// The same layer once more, in a box.
+    /// Returns a boxed clone of the layer.
     fn clone_layer(&self) -> Box<dyn Layer<X>>;
 }
 
@@ -182,8 +184,8 @@ impl<X: 'static> Clone for Box<dyn Layer<X>> {
     }
 }
 
-/// A layer within another, under a name: its parameters, its errors, its random numbers and its row in the
-/// summary all go by this one name. [`Scope::layer`] registers it.
+/// A named layer inside another: its parameters, errors, random numbers and summary row all use this name.
+/// [`Scope::layer`] registers it.
 #[derive(Clone)]
 pub struct Child<L = Box<dyn Layer>> {
     pub(crate) name: String,
@@ -191,7 +193,7 @@ pub struct Child<L = Box<dyn Layer>> {
 }
 
 impl<L: fmt::Debug> Child<L> {
-    /// A child of this name.
+    /// Creates a child with this name.
     pub fn new(name: impl Into<String>, layer: L) -> Self {
         Self { name: name.into(), layer }
     }
@@ -207,8 +209,8 @@ impl<L: fmt::Debug> Child<L> {
         self.run(g, |layer, g| layer.forward(g, x))
     }
 
-    /// Records the child on the graph under its name in another way than by [`Layer::forward`]: by a method of its
-    /// own, which may give back something beside the value, `(y, state)`.
+    /// Records the child on the graph under its name through a method other than [`Layer::forward`], which
+    /// may return more than one value, for example `(y, state)`.
     ///
     /// # Panics
     /// As `run` does.
@@ -225,8 +227,8 @@ impl<L: fmt::Debug> fmt::Debug for Child<L> {
 
 /// Registers the parameters of a model under PyTorch's names and initialises them.
 ///
-/// Each parameter is drawn from a generator of its own, keyed by `seed` and its name, so adding a
-/// layer changes no other layer's numbers unless it changes their names.
+/// Each parameter is drawn from its own generator, keyed by `seed` and its name, so adding a layer leaves the
+/// values of other layers unchanged unless it changes their names.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential};
@@ -242,8 +244,8 @@ pub fn build<X, L: Layer<X>>(mut model: L, seed: u64) -> (L, Params) {
     (model, params)
 }
 
-/// The names and shapes of the parameters and statistics that [`build`] would register; nothing is drawn, and no memory
-/// taken for them.
+/// Returns the names and shapes of the parameters and statistics that [`build`] would register, without
+/// drawing or allocating them.
 ///
 /// ```
 /// let shapes = nn::shapes(nn::Linear::new(1_000_000, 1_000_000));
@@ -269,7 +271,7 @@ pub struct Scope<'a> {
     fuse: bool,
 }
 
-/// Where parameters go: into memory, or into a list of shapes.
+/// The destination of parameters: memory, or a list of shapes.
 #[derive(Debug)]
 enum Target<'a> {
     Params(&'a mut Params),
@@ -277,7 +279,7 @@ enum Target<'a> {
 }
 
 impl Scope<'_> {
-    /// Registers a child: its parameters are called by its name, `name.…`.
+    /// Registers a child: the names of its parameters start with its own, `name.…`.
     pub fn layer<X, L: Layer<X>>(&mut self, child: &mut Child<L>) {
         let (len, fuse) = (self.path.len(), self.fuse);
         self.path = self.full_name(&child.name);
@@ -286,8 +288,8 @@ impl Scope<'_> {
         self.fuse = fuse;
     }
 
-    /// Registers a parameter of this layer; `init` fills it, given a generator that belongs to this
-    /// parameter alone.
+    /// Registers a parameter of this layer; `init` fills it, using a generator that belongs to this parameter
+    /// alone.
     ///
     /// ```
     /// use autograd::{Graph, Role, Var};
@@ -315,7 +317,7 @@ impl Scope<'_> {
     /// ```
     ///
     /// # Panics
-    /// When the layer has another parameter of this name.
+    /// When the layer already has a parameter with this name.
     #[track_caller]
     pub fn param(
         &mut self,
@@ -338,8 +340,8 @@ impl Scope<'_> {
         Handle(Some(id))
     }
 
-    /// Says whether the container that is being registered, and those within it, may run neighbouring layers as
-    /// one fused op; returns whether it may.
+    /// Sets whether the container being registered, and those inside it, may run neighbouring layers as one
+    /// fused op; returns the resulting setting.
     pub(crate) fn allow_fusion(&mut self, fuse: bool) -> bool {
         self.fuse &= fuse;
         self.fuse

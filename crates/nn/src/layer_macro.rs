@@ -1,10 +1,11 @@
-//! `layer!`: a model of one's own, each of its layers written down once.
+//! `layer!`: declares a custom model, naming each of its layers only once.
 
-/// Declares a layer of your own out of others: a struct, how it is made, and what it computes.
+/// Declares a custom layer built from others: the struct, its constructor and its computation.
 ///
-/// Each field is a [`Child`](crate::Child) under the field's name, made by the expression behind it from the arguments in
-/// parentheses, which are those of `new`. `register` follows; [`Layer::forward`](crate::Layer::forward) is written as
-/// ever. The struct is [`Clone`] and [`Debug`](std::fmt::Debug).
+/// Each field is a [`Child`](crate::Child) with the field's name, made by the expression after it from the
+/// arguments in parentheses, which are those of `new`. `register` is generated;
+/// [`Layer::forward`](crate::Layer::forward) is written as usual. The struct is [`Clone`] and
+/// [`Debug`](std::fmt::Debug).
 ///
 /// ```
 /// use autograd::{Graph, Var};
@@ -27,8 +28,9 @@
 /// assert_eq!(names, ["down.0.weight", "down.0.bias", "up.weight", "up.bias"]);
 /// ```
 ///
-/// What it reads is what `forward` says: a tensor, tokens ([`Indices`](autograd::Indices)), or several of them as a tuple,
-/// `(x, noise): (Var, Var)`. A layer with parameters, sizes or fields of its own implements [`Layer`](crate::Layer) by hand.
+/// The signature of `forward` determines the input: a tensor, tokens ([`Indices`](autograd::Indices)), or
+/// several of them as a tuple, `(x, noise): (Var, Var)`. A layer with its own parameters, sizes or other
+/// fields implements [`Layer`](crate::Layer) by hand.
 #[macro_export]
 macro_rules! layer {
     (
@@ -46,7 +48,7 @@ macro_rules! layer {
         }
 
         impl $Name {
-            /// The layer before it is registered.
+            /// Creates the layer, not yet registered.
             #[allow(clippy::new_without_default)]
             $visibility fn new($($arg: $Arg),*) -> Self {
                 Self { $($child: $crate::Child::new(stringify!($child), $made),)* }

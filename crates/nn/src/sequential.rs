@@ -1,4 +1,4 @@
-//! `Sequential`: layers one after the other.
+//! `Sequential`: layers that run one after the other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use crate::config::{Args, ConfigError, Describe, Registry, described};
 use crate::fusion;
 use crate::layer::{Child, Layer, Scope};
 
-/// [`Sequential`] of these layers: `sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)]`.
+/// Creates a [`Sequential`] of these layers: `sequential![Linear::new(2, 8), ReLU, Linear::new(8, 1)]`.
 #[macro_export]
 macro_rules! sequential {
     ($($layer:expr),* $(,)?) => {
@@ -17,11 +17,13 @@ macro_rules! sequential {
     };
 }
 
-/// Layers that run one after the other; the layer at position `i` is called `i`, as in PyTorch.
+/// Layers that run one after the other; the layer at position `i` is named `i`, as in PyTorch.
 ///
-/// Neighbours for which there is a faster common op run as one: `Conv2d` → `MaxPool2d(2)`, with a `ReLU` between or none, `Linear` → `ReLU`,
-/// `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at the end of `Residual` → `ReLU`; in
-/// evaluation `Conv2d` → `BatchNorm2d`, where there are few weights. What is printed, named and saved stays as written.
+/// Neighbouring layers with a faster fused op run as one: `Conv2d` → `MaxPool2d(2)`, with or without a `ReLU`
+/// between them, `Linear` → `ReLU`, `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at
+/// the end of `Residual` → `ReLU`; in evaluation also `Conv2d` → `BatchNorm2d`, if there are few weights.
+/// A layer that [`Tape::eval_under`](autograd::Tape::eval_under) names runs by itself. Printing, names and
+/// saved files are unaffected.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential, sequential};
@@ -38,13 +40,13 @@ pub struct Sequential {
 }
 
 impl Sequential {
-    /// No layers yet: the identity.
+    /// Creates a network without layers: the identity.
     pub fn new() -> Self {
         Self { children: Vec::new(), fuse: true }
     }
 
-    /// A network over something else than one tensor: its first layer, called `0`, reads tokens, say; those that are
-    /// added behind it read one tensor each, as ever.
+    /// Creates a network whose input is not a single tensor: its first layer, named `0`, reads tokens, for
+    /// example. The layers added after it read one tensor each, as usual.
     ///
     /// ```
     /// use autograd::{Graph, Indices, Mode, Tape, Var};
@@ -79,21 +81,21 @@ impl Sequential {
         SequentialOver { first: Child::new("0", Box::new(first)), rest: Self::new() }
     }
 
-    /// Appends a layer; another `Sequential` is a layer too.
+    /// Appends a layer, which may be another `Sequential`.
     #[expect(clippy::should_implement_trait, reason = "`add` appends, as in PyTorch's containers")]
     pub fn add(self, layer: impl Layer) -> Self {
         let name = self.children.len().to_string();
         self.add_named(name, layer)
     }
 
-    /// Appends a layer under a name of its own instead of its position.
+    /// Appends a layer with a custom name instead of its position.
     pub fn add_named(mut self, name: impl Into<String>, layer: impl Layer) -> Self {
         self.children.push(Child::new(name, Box::new(layer)));
         self
     }
 
-    /// The network as text, with everything that it takes to build it anew: names, options, how weights begin.
-    /// Reading it, `text.parse::<Sequential>()`, gives the same network.
+    /// Returns the network as text, with everything needed to rebuild it: names, options and weight
+    /// initialisation. `text.parse::<Sequential>()` yields the same network.
     ///
     /// ```
     /// use nn::{Init, Linear, Sequential};
@@ -109,14 +111,14 @@ impl Sequential {
         format!("{self:#?}")
     }
 
-    /// Whether neighbouring layers may run as one fused op; on by default. Set before the model is
-    /// built, `false` holds for the containers within too.
+    /// Sets whether neighbouring layers may run as one fused op; on by default. If set before the model is
+    /// built, `false` also applies to nested containers.
     pub fn fuse(mut self, fuse: bool) -> Self {
         self.fuse = fuse;
         self
     }
 
-    /// Whether layers may run as one op: not where the shape of each one's output is asked for.
+    /// Whether layers may run as one op; not while the output shape of each layer is being recorded.
     pub(crate) fn may_fuse(&self, g: &Graph<'_>) -> bool {
         self.fuse && !g.is_tracing()
     }
@@ -166,7 +168,7 @@ impl Describe for Sequential {
 
 described!(Sequential);
 
-/// Reads what [`Sequential::config`] writes, and what PyTorch prints: see [`config`](crate::config).
+/// Parses the output of [`Sequential::config`] and of PyTorch's `print`: see [`config`](crate::config).
 impl FromStr for Sequential {
     type Err = ConfigError;
 
@@ -175,8 +177,8 @@ impl FromStr for Sequential {
     }
 }
 
-/// A [`Sequential`] whose first layer reads something else than one tensor: tokens, or several tensors.
-/// [`Sequential::over`] makes it.
+/// A [`Sequential`] whose first layer reads tokens or several tensors instead of one tensor.
+/// [`Sequential::over`] creates it.
 #[must_use]
 pub struct SequentialOver<X> {
     pub(crate) first: Child<Box<dyn Layer<X>>>,
@@ -191,23 +193,23 @@ impl<X: 'static> SequentialOver<X> {
         self.add_named(name, layer)
     }
 
-    /// Appends a layer under a name of its own instead of its position.
+    /// Appends a layer with a custom name instead of its position.
     pub fn add_named(self, name: impl Into<String>, layer: impl Layer) -> Self {
         Self { rest: self.rest.add_named(name, layer), ..self }
     }
 
-    /// As [`Sequential::config`].
+    /// Same as [`Sequential::config`].
     pub fn config(&self) -> String {
         format!("{self:#?}")
     }
 
-    /// As [`Sequential::fuse`].
+    /// Same as [`Sequential::fuse`].
     pub fn fuse(self, fuse: bool) -> Self {
         Self { rest: self.rest.fuse(fuse), ..self }
     }
 }
 
-/// Reads a network over tokens, as [`Sequential`] is read.
+/// Parses a network over tokens in the same way as a [`Sequential`].
 impl FromStr for SequentialOver<Indices> {
     type Err = ConfigError;
 
@@ -224,6 +226,8 @@ impl<X: 'static> Clone for SequentialOver<X> {
 
 impl<X: 'static> Layer<X> for SequentialOver<X> {
     fn register(&mut self, scope: &mut Scope<'_>) {
+        // The switch of `rest` is the whole network's.
+        self.rest.fuse = scope.allow_fusion(self.rest.fuse);
         scope.layer(&mut self.first);
         self.rest.register(scope);
     }

@@ -5,27 +5,27 @@ use std::fmt;
 use autograd::{Graph, Indices, Mode, Params, Role, Tape, Trace, Traced, Var};
 use tensor::Shape;
 
-/// A table of a model's layers; [`Layer::summary`](crate::Layer::summary) makes it, `Display` prints it.
+/// A table of a model's layers; [`Layer::summary`](crate::Layer::summary) creates it, `Display` prints it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// The shapes that the model was shown, one for each input.
+    /// The input shapes, one for each input.
     pub inputs: Vec<Shape>,
-    /// One row for each layer without children, and for each that has parameters beside its children's, in the
-    /// order in which they are done.
+    /// One row for each layer that has no children or has parameters besides its children's, in the order in
+    /// which the layers finish.
     pub rows: Vec<Row>,
-    /// The number of parameters that training moves.
+    /// The number of parameters that training changes.
     pub n_trainable: usize,
-    /// The number of parameters that it leaves alone.
+    /// The number of parameters that training leaves unchanged.
     pub n_frozen: usize,
-    /// The number of running statistics: kept with the weights, not counted among the parameters.
+    /// The number of running statistics: stored with the weights, not counted as parameters.
     pub n_statistics: usize,
-    /// The multiplications with an addition that the model takes for these inputs, in matrix products and convolutions.
+    /// The multiply-adds that the model performs for these inputs, in matrix products and convolutions.
     pub multiply_adds: u64,
 }
 
 /// The shape of a layer's input `X`: one for a tensor or for tokens, a tuple for several inputs.
 pub trait InputShape<X> {
-    /// Such an input, full of zeros; its shapes are added to `shapes`.
+    /// Returns such an input, filled with zeros, and adds its shapes to `shapes`.
     fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> X;
 }
 
@@ -45,7 +45,7 @@ impl<S: Into<Shape>> InputShape<Indices> for S {
     }
 }
 
-/// An input that may be left out.
+/// An optional input.
 impl<X, S: InputShape<X>> InputShape<Option<X>> for Option<S> {
     fn zeros(self, g: &Graph<'_>, shapes: &mut Vec<Shape>) -> Option<X> {
         self.map(|shape| shape.zeros(g, shapes))
@@ -69,9 +69,9 @@ several_inputs!((X1 S1, X2 S2), (X1 S1, X2 S2, X3 S3), (X1 S1, X2 S2, X3 S3, X4 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Where the layer stands in the model: `0`, `block.body.2`.
+    /// The layer's path in the model: `0`, `block.body.2`.
     pub path: String,
-    /// The layer, written as PyTorch writes it; cut where it is long.
+    /// The layer as PyTorch prints it, truncated if long.
     pub layer: String,
     /// The shape of its output.
     pub output: Shape,
@@ -80,7 +80,7 @@ pub struct Row {
 }
 
 impl Summary {
-    /// Runs `forward` of the model that is written `model` on zeros, and sums up what its layers made.
+    /// Runs `forward` of the model printed as `model` on zeros, and summarises the output of its layers.
     pub(crate) fn of<X>(
         model: String,
         params: &Params,
@@ -116,8 +116,8 @@ impl Summary {
 }
 
 impl Row {
-    /// The row of a layer, given those that were done before it: charged with the parameters under its path that
-    /// are not its children's. `None` where only its children have something to say.
+    /// The row of a layer, given those that finished before it. It counts the parameters under its path that
+    /// are not its children's. `None` if only its children have anything to report.
     fn of(layer: &Traced, before: &[Traced], params: &Params) -> Option<Self> {
         let children: Vec<&Traced> =
             before.iter().filter(|child| is_under(&child.path, &layer.path)).collect();
@@ -133,7 +133,7 @@ impl Row {
     }
 }
 
-/// Whether a parameter's name lies under a layer's path; everything lies under the empty one.
+/// Whether a parameter's name is under a layer's path; everything is under the empty path.
 fn is_under(name: &str, path: &str) -> bool {
     path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
 }
@@ -172,7 +172,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A layer's description on one line of bearable length: one with children may have many.
+/// A layer's description on one line of limited length; with children it may have many lines.
 fn one_line(layer: &str) -> String {
     const MAX_CHARS: usize = 88;
     let words = layer.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -182,7 +182,7 @@ fn one_line(layer: &str) -> String {
     }
 }
 
-/// A count with its thousands set apart by commas.
+/// A count with commas as thousands separators.
 fn thousands(n: impl fmt::Display) -> String {
     let digits = n.to_string();
     let mut out = String::new();

@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Indices, Mode, Tape, Var};
 use nn::config::{Args, Describe, Registry, described};
-use nn::{Init, Layer, Linear, ReLU, Residual, Sequential, SequentialOver, models};
+use nn::{Init, Layer, Linear, Parallel, ReLU, Residual, Sequential, SequentialOver, Tanh, models};
 
 /// A layer of every kind, each with options that are not its defaults.
 const EVERY_LAYER: &str = "\
@@ -162,10 +162,12 @@ fn a_network_over_tokens_is_read_as_it_is_written() {
         assert_eq!(again.config(), net.config());
     }
     let error = registry.read_over_tokens("Linear(3, 2)").expect_err("no tokens").to_string();
-    assert!(error.starts_with("line 1: there is no layer `Linear`; there are "), "{error}");
+    assert!(error.starts_with("line 1: unknown layer `Linear`; the layers are "), "{error}");
+    let error = registry.read_over_tokens("(1): Numbers(10)\nLinear(3, 2)").expect_err("one name");
+    assert_eq!(error.to_string(), "line 2: two layers are named `1`");
     assert_eq!(
         registry.read_over_tokens("").expect_err("nothing").to_string(),
-        "line 1: Sequential needs a layer over tokens"
+        "line 1: Sequential needs a first layer that takes tokens"
     );
     let (net, mut params) = nn::build(net, 0);
     let mut tape = Tape::new();
@@ -273,25 +275,39 @@ fn short_forms_and_remarks() {
     assert_eq!(read(short).config(), net.config());
     assert_eq!(read("Sequential(Linear(4, 8) | Linear(8, 8) | Linear(8, 2))").config(), net.config());
     assert_eq!(read("").config(), Sequential::new().config());
+    let branches = Parallel::sum().add(ReLU).add(Tanh);
+    assert_eq!(read("Parallel(ReLU, Tanh)").config(), Sequential::new().add(branches).config());
+}
+
+#[test]
+fn a_layer_may_have_any_name() {
+    let names = ["fuse", "concat_axis", "block 1", "it's", "#", "a: b", "α", "1e-5", "(0)"];
+    let net = names.into_iter().fold(Sequential::new(), |net, name| net.add_named(name, ReLU));
+    assert!(net.config().contains("  ('block 1'): ReLU()\n  (\"it's\"): ReLU()\n"), "{}", net.config());
+    assert!(format!("{net:?}").contains("  (block 1): ReLU()\n"), "as PyTorch prints it");
+    assert_eq!(read(&net.config()).config(), net.config());
+    let branches = names.into_iter().fold(Parallel::sum(), |net, name| net.add_named(name, ReLU));
+    let net = Sequential::new().add(branches);
+    assert_eq!(read(&net.config()).config(), net.config());
 }
 
 #[test]
 fn an_error_names_the_line_and_what_could_stand_there() {
     let deep = "Residual(".repeat(1000);
     for (text, expected) in [
-        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: there is no layer `Linaer`; there are AdaptiveAvgPool2d, "),
+        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: unknown layer `Linaer`; the layers are AdaptiveAvgPool2d, "),
         ("Linear(4, 2)\n\nDropout(p=1.5)", "line 3: Dropout: the probability p is 1.5, expected 0 ≤ p ≤ 1"),
         ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
         ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
-        ("Softmax(dim=1)", "line 1: Softmax is here with dim='-1' only"),
-        ("MultiheadAttention(8, 3)", "line 1: MultiheadAttention: 8 features do not divide by 3 heads"),
+        ("Softmax(dim=1)", "line 1: Softmax supports only dim='-1'"),
+        ("MultiheadAttention(8, 3)", "line 1: MultiheadAttention: 8 features cannot be divided into 3 heads"),
         (
             "TransformerEncoderLayer(8, 3)",
-            "line 1: TransformerEncoderLayer: 8 features do not divide by 3 heads",
+            "line 1: TransformerEncoderLayer: 8 features cannot be divided into 3 heads",
         ),
         (
             "TransformerEncoder(Linear(1, 1))",
-            "line 1: Linear(in_features=1, out_features=1, bias=True) where Tr",
+            "line 1: expected TransformerEncoderLayer, found Linear(in_features=1, ",
         ),
         ("Conv2d(4, 6, 3, groups=4)", "line 1: Conv2d: groups must divide in_channels and out_channels"),
         (
@@ -299,6 +315,27 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "line 1: Conv2d: `kernel_size` is `(1, 2, 3)`, expected a number, or one for ",
         ),
         ("Upsample(mode='nearest')", "line 1: Upsample: give either a size or a scale_factor"),
+        (
+            "Upsample(scale_factor=2.0, mode='nearest', align_corners=True)",
+            "line 1: Upsample: align_corners=True needs the mode 'bilinear'",
+        ),
+        (
+            "LayerNorm((4294967296, 4294967296))",
+            "line 1: LayerNorm: `normalized_shape` is `(4294967296, 4294967296)`, expected sizes in ",
+        ),
+        (
+            "TransformerEncoderLayer(4611686018427387904, 1)",
+            "line 1: TransformerEncoderLayer: d_model is 4611686018427387904, more than memory can address",
+        ),
+        (
+            "MultiheadAttention(8, 2, rotary_head_dim=2)",
+            "line 1: MultiheadAttention: the rotary positions are for heads of 2 features, but the heads ",
+        ),
+        ("Linear(4, 2\n  (bias): ReLU()\n)", "line 2: Linear has no layer `bias`"),
+        (
+            "BasicBlock(\n  (downsample): ReLU()\n  (downsample): ReLU()\n)",
+            "line 3: two layers are named `downsample`",
+        ),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),
@@ -306,23 +343,20 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "Linear(4, 2, True, 3)",
             "line 1: Linear has no argument for `3`; it has in_features, out_features, bias, ",
         ),
-        ("Linear(4, 2, Linear(1, 1))", "line 1: Linear takes no layer such as Linear"),
-        (
-            "Sequential(\n  (a): Linear(1, 1)\n  (a): Linear(1, 1)\n)",
-            "line 3: there are two layers called `a`",
-        ),
+        ("Linear(4, 2, Linear(1, 1))", "line 1: Linear does not accept a layer here, found Linear"),
+        ("Sequential(\n  (a): Linear(1, 1)\n  (a): Linear(1, 1)\n)", "line 3: two layers are named `a`"),
         ("Residual(\n)", "line 1: Residual needs the layer `(body): …`"),
         ("Recompute()", "line 1: Recompute needs a layer"),
         (
             "Sequential(\n  Linear(4, 2)\n",
-            "line 2: the text ends where `)` is due, for `Sequential` of line 1",
+            "line 2: expected `)` to close `Sequential` of line 1, found the end of the text",
         ),
-        ("Linear(4, 2))", "line 1: `)` closes nothing"),
-        ("Linear(4, 2)\n@", "line 2: '@' has no meaning here"),
-        ("Linear(weight_init='Default)", "line 1: the text that ' begins has no end"),
-        ("Linear(bias=)", "line 1: `)` where a layer or a value is due"),
-        ("Linear(bias=", "line 1: the text ends where a layer or a value is due"),
-        (&deep, "line 1: layers lie more than 64 deep"),
+        ("Linear(4, 2))", "line 1: unmatched `)`"),
+        ("Linear(4, 2)\n@", "line 2: unexpected character '@'"),
+        ("Linear(weight_init='Default)", "line 1: unterminated text: ' is not closed"),
+        ("Linear(bias=)", "line 1: expected a layer or a value, found `)`"),
+        ("Linear(bias=", "line 1: expected a layer or a value, found the end of the text"),
+        (&deep, "line 1: layers are nested more than 64 levels deep"),
     ] {
         let error = error(text);
         assert!(error.starts_with(expected), "{text}\n gives: {error}\n expected: {expected}");

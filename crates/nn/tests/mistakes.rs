@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use autograd::{Mode, Params, StochasticDepthMode, Tape};
 use nn::{
     BatchNorm2d, Child, Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, GRU, GlobalAvgPool2d, GroupNorm,
-    InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, Parallel, ReLU, ReflectionPad2d, Residual,
-    Sequences, Sequential, State, StochasticDepth, ZeroPad2d,
+    InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, MultiheadAttention, Parallel, ReLU,
+    ReflectionPad2d, Residual, RotaryPositions, Sequences, Sequential, State, StochasticDepth, ZeroPad2d,
 };
 
 /// The message of the panic within.
@@ -95,6 +95,7 @@ fn options_that_cannot_be() {
         says(Sequential::new().add(ConvTranspose2d::new(3, 8, 3).output_padding(1)), &[2, 4, 4, 3]),
         says(Sequential::new().add(Parallel::sum()), &[2, 4, 4, 3]),
         message(|| (0..33).fold(Parallel::sum(), |parallel, _| parallel.add(ReLU))),
+        message(|| MultiheadAttention::new(8, 2).rotary(RotaryPositions::new(2))),
     ];
     insta::assert_snapshot!(report.join("\n"));
 }

@@ -171,7 +171,7 @@ fn a_file_of_another_network_tells_all_differences_at_once() {
     insta::assert_snapshot!(message(weights::load(&path, &mut params), &path), @r"
     FILE does not fit this network:
       not in the network: 1.running_mean [3]; 1.running_var [3]
-      of another shape: 0.weight [3, 2, 3, 3], in the network [4, 2, 3, 3]; 0.bias [3], in the network [4]; 1.weight [3], in the network [2, 3]; 1.bias [3], in the network [2]
+      with a different shape: 0.weight [3, 2, 3, 3], in the network [4, 2, 3, 3]; 0.bias [3], in the network [4]; 1.weight [3], in the network [2, 3]; 1.bias [3], in the network [2]
     ");
     assert_eq!(params.values(), before);
 }
@@ -226,7 +226,7 @@ fn other_types_are_refused_by_name_where_the_network_needs_them() {
     for (dtype, n_bytes) in [(Dtype::I32, 4), (Dtype::F8_E4M3, 1), (Dtype::C64, 8)] {
         typed(&path, dtype, vec![1], &vec![0; n_bytes]);
         let text = message(weights::load(&path, &mut params), &path);
-        let expected = "of a type that is not F32, F64, F16 or BF16: w";
+        let expected = "with a type other than F32, F64, F16 or BF16: w";
         assert_eq!(text, format!("FILE does not fit this network:\n  {expected} {dtype:?}"));
     }
 }

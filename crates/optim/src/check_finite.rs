@@ -1,4 +1,4 @@
-//! Looking for NaN and infinity.
+//! Checks for NaN and infinity.
 
 use parameters::Parameters;
 
@@ -6,10 +6,10 @@ use crate::{Error, Param, Real};
 
 const BLOCK: usize = 1024;
 
-/// Checks that the gradients of all that is trainable are finite.
+/// Checks that all trainable parameters have finite gradients.
 ///
 /// # Errors
-/// Names the first parameter whose gradient has a NaN or an infinity, and where.
+/// Names the first parameter whose gradient has a NaN or an infinity, and its index.
 pub fn check_finite<P>(params: &P) -> Result<(), Error>
 where
     P: Parameters<Value: Real> + ?Sized,
@@ -18,7 +18,7 @@ where
     trainable.try_for_each(|entry| check(entry.name, &params.grads()[entry.range]))
 }
 
-/// Checks that all values (or gradients) of some ranges of a bare slice are finite.
+/// Checks that all values (or gradients) in some ranges of a bare slice are finite.
 ///
 /// ```
 /// use optim::{Param, check_finite_slice};
@@ -29,13 +29,16 @@ where
 /// ```
 ///
 /// # Errors
-/// Names the first parameter, in the order given, that has a NaN or an infinity, and where.
+/// Names the first parameter, in the given order, that has a NaN or an infinity, and its index.
+///
+/// # Panics
+/// When `values` is too short for a range.
 pub fn check_finite_slice<F: Real>(params: &[Param], values: &[F]) -> Result<(), Error> {
     params.iter().try_for_each(|param| check(&param.name, &values[param.range.clone()]))
 }
 
 fn check<F: Real>(name: &str, values: &[F]) -> Result<(), Error> {
-    // Whole blocks are tested without a branch; only a bad one is searched.
+    // Whole blocks are tested without a branch; only a bad block is searched.
     let is_bad = |block: &[F]| !block.iter().fold(true, |good, x| good & x.is_finite());
     let Some(block_idx) = values.chunks(BLOCK).position(is_bad) else { return Ok(()) };
     let in_block = values[block_idx * BLOCK..].iter().position(|x| !x.is_finite());

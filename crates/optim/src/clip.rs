@@ -1,4 +1,4 @@
-//! Clipping of gradients.
+//! Gradient clipping.
 
 use parameters::Parameters;
 use rayon::prelude::*;
@@ -7,7 +7,7 @@ use crate::Real;
 use crate::elementwise::CHUNK;
 use crate::reduce::{largest, norm, rescale, sums};
 
-/// What is measured of a gradient before it is clipped.
+/// The norm that clipping measures.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Norm {
     /// √Σg².
@@ -22,8 +22,8 @@ pub enum Norm {
 }
 
 impl Norm {
-    /// The norm of all gradients together, as if they were one vector. It is right for all finite gradients,
-    /// from the smallest to the largest, whose norm an f64 can represent; NaN if any of them is.
+    /// The norm of all gradients together, as if they were one vector. It is accurate for all finite
+    /// gradients whose norm an f64 can represent, however small or large, and NaN if any gradient is NaN.
     ///
     /// # Panics
     /// When the p of [`Norm::P`] is not positive and finite.
@@ -32,7 +32,7 @@ impl Norm {
         self.over(|| grads.iter().copied())
     }
 
-    /// The norm of all that `grads` gives, which may be called twice.
+    /// The norm of everything `grads` yields; `grads` may be called twice.
     #[track_caller]
     fn over<'a, F: Real, I: Iterator<Item = &'a [F]>>(self, grads: impl Fn() -> I) -> f64 {
         match self {
@@ -47,7 +47,7 @@ impl Norm {
     }
 }
 
-/// Limits each component of the gradients of what is trainable to [−limit, limit]; propagates NaN.
+/// Limits each component of the trainable parameters' gradients to [−limit, limit]; propagates NaN.
 /// `torch.nn.utils.clip_grad_value_`.
 ///
 /// # Panics
@@ -73,14 +73,14 @@ pub fn clip_value_slice<F: Real>(grads: &mut [F], limit: f64) {
         .for_each(|grads| grads.iter_mut().for_each(|g| *g = g.larger(-limit).smaller(limit)));
 }
 
-/// Scales the gradients of what is trainable by one factor so that their norm, all of them taken together, is at
-/// most `max_norm`, and returns the norm they had.
+/// Scales all gradients of trainable parameters by one factor so that their joint norm is at most `max_norm`,
+/// and returns the norm before scaling.
 ///
-/// `torch.nn.utils.clip_grad_norm_`: the factor is max_norm/(norm + 1e-6), at most 1. A norm that is not finite
-/// makes the gradients 0 or NaN, as there: look at the returned norm.
+/// `torch.nn.utils.clip_grad_norm_`: the factor is max_norm/(norm + 1e-6), at most 1. As in PyTorch, a norm
+/// that is not finite makes the gradients 0 or NaN, so check the returned norm.
 ///
 /// # Panics
-/// When `max_norm` is negative or NaN, or as [`Norm::of`].
+/// When `max_norm` is negative or NaN, or when [`Norm::of`] panics.
 #[track_caller]
 pub fn clip_norm<P>(params: &mut P, max_norm: f64, norm: Norm) -> f64
 where
@@ -104,7 +104,7 @@ where
 /// ```
 ///
 /// # Panics
-/// When `max_norm` is negative or NaN, or as [`Norm::of`].
+/// When `max_norm` is negative or NaN, or when [`Norm::of`] panics.
 #[track_caller]
 pub fn clip_norm_slices<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: Norm) -> f64 {
     let total = norm.over(|| grads.iter().map(|grads| &**grads));
@@ -114,8 +114,8 @@ pub fn clip_norm_slices<F: Real>(grads: &mut [&mut [F]], max_norm: f64, norm: No
     total
 }
 
-/// What gradients of norm `total` are divided by before they are multiplied by `max_norm`; `None` where they
-/// are short enough.
+/// The divisor for gradients of norm `total`, applied before they are multiplied by `max_norm`; `None` if
+/// they are short enough.
 #[track_caller]
 fn too_long(total: f64, max_norm: f64) -> Option<f64> {
     assert!(max_norm >= 0.0, "clip_norm: max_norm = {max_norm} must not be negative");

@@ -2,13 +2,13 @@
 
 use crate::{Error, Interval, Real};
 
-/// Whether a metric is to fall or to rise.
+/// Whether a metric should fall or rise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Goal {
-    /// Smaller is better: a loss.
+    /// Smaller is better, as for a loss.
     #[default]
     Min,
-    /// Larger is better: an accuracy.
+    /// Larger is better, as for an accuracy.
     Max,
 }
 
@@ -33,13 +33,13 @@ impl Goal {
 #[derive(Clone, Copy, Debug, PartialEq)]
 // ANCHOR: options
 pub struct EarlyStopping {
-    /// Stop when the metric has not improved for this many epochs in a row; 10.
+    /// Stop when the metric has not improved for this many epochs in a row (default: 10).
     pub patience: u64,
-    /// Only a change by more than this is an improvement; 0.
+    /// The smallest change that counts as an improvement, exclusive (default: 0).
     pub min_delta: f64,
-    /// Whether the metric is to fall or to rise; fall.
+    /// Whether the metric should fall or rise (default: fall).
     pub goal: Goal,
-    /// Epochs at the start in which patience is not counted; 0.
+    /// Epochs at the start that do not count towards the patience (default: 0).
     pub warm_up: u64,
 }
 // ANCHOR_END: options
@@ -50,12 +50,12 @@ impl Default for EarlyStopping {
     }
 }
 
-/// What an epoch's metric means.
+/// The result of observing an epoch's metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The best so far: the values were kept.
+    /// The best so far; the values were kept.
     Improved,
-    /// Not better, and this many epochs since the best that count against the patience.
+    /// Not better. The number of epochs since the best that count towards the patience.
     Waiting(u64),
     /// The patience is used up.
     Stop,
@@ -63,7 +63,7 @@ pub enum Verdict {
 
 /// Watches a validation metric and keeps the best values.
 ///
-/// Feed it a metric of a *validation* split; whoever stops by the test set has fitted to it.
+/// Use a metric of the *validation* set: stopping on the test set overfits to it.
 ///
 /// ```
 /// use optim::{EarlyStopping, Stopper, Verdict};
@@ -87,21 +87,21 @@ pub struct Stopper<F> {
     best_values: Vec<F>,
 }
 
-/// What a [`Stopper`] has seen, to be saved beside the best values.
+/// The progress of a [`Stopper`], to be saved with the best values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// The number of epochs observed.
     pub n_epochs: u64,
-    /// The best metric; infinitely bad before the first improvement.
+    /// The best metric; ±∞ before the first improvement.
     pub best_metric: f64,
     /// The epoch of the best metric, from 0.
     pub best_epoch: Option<u64>,
-    /// Epochs since then that count against the patience.
+    /// Epochs since then that count towards the patience.
     pub n_bad: u64,
 }
 
 impl<F: Real> Stopper<F> {
-    /// A stopper that has seen nothing.
+    /// A stopper that has observed no epoch.
     ///
     /// # Errors
     /// When `min_delta` is negative or not finite.
@@ -111,8 +111,8 @@ impl<F: Real> Stopper<F> {
         Ok(Self { config, progress, best_values: Vec::new() })
     }
 
-    /// Takes an epoch's metric and, if it is the best so far, a copy of the values.
-    /// A metric that is NaN is never an improvement.
+    /// Observes an epoch's metric and copies the values if it is the best so far. A NaN metric is never an
+    /// improvement.
     pub fn observe(&mut self, metric: f64, values: &[F]) -> Verdict {
         let Progress { n_epochs, best_metric, best_epoch, n_bad } = &mut self.progress;
         let epoch = *n_epochs;
@@ -130,7 +130,7 @@ impl<F: Real> Stopper<F> {
         if self.is_out_of_patience() { Verdict::Stop } else { Verdict::Waiting(n_bad) }
     }
 
-    /// Whether the last verdict was to stop; a resumed stopper knows it too.
+    /// Whether the last verdict was to stop; kept when resuming.
     pub fn is_out_of_patience(&self) -> bool {
         let n_bad = self.progress.n_bad;
         n_bad > 0 && n_bad >= self.config.patience
@@ -151,10 +151,10 @@ impl<F: Real> Stopper<F> {
         &self.best_values
     }
 
-    /// Puts the values of the best epoch back; without any improvement `values` stays as it is.
+    /// Copies the best epoch's values back into `values`; without any improvement `values` is unchanged.
     ///
     /// # Panics
-    /// When `values` has another length than those that were observed.
+    /// When `values` differs in length from the observed values.
     #[track_caller]
     pub fn restore_best(&self, values: &mut [F]) {
         if self.best_epoch().is_none() {
@@ -165,12 +165,12 @@ impl<F: Real> Stopper<F> {
         values.copy_from_slice(&self.best_values);
     }
 
-    /// What has been seen, to be saved beside [`best_values`](Self::best_values).
+    /// The progress so far, to be saved with [`best_values`](Self::best_values).
     pub fn progress(&self) -> Progress {
         self.progress
     }
 
-    /// Continues from saved progress and best values.
+    /// Resumes from saved progress and best values.
     pub fn resume(&mut self, progress: Progress, best_values: &[F]) {
         self.progress = progress;
         self.best_values = best_values.to_vec();

@@ -1,14 +1,14 @@
-//! One pass over values, gradients and state: blocked for vector units, split for threads.
+//! One pass over values, gradients and state, in blocks for vector units and chunks for threads.
 //!
-//! Every coordinate is computed on its own, so how the slices are split changes no bit.
+//! Each coordinate is computed independently, so how the slices are split does not change the result.
 
 use crate::Real;
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// Coordinates that one thread takes at a time; slices up to this length stay on the calling thread.
+/// Coordinates a thread takes at a time; slices up to this length stay on the calling thread.
 pub(crate) const CHUNK: usize = 1 << 15;
 
-/// Coordinates in a block: whole vectors of any width up to 512 bits.
+/// Coordinates in a block: a whole number of vectors of any width up to 512 bits.
 const BLOCK: usize = 64;
 
 /// Bytes.
@@ -32,8 +32,8 @@ impl<F: Real, const N: usize> Lanes<'_, F, N> {
         rayon::join(|| left.each(formula), || right.each(formula));
     }
 
-    /// Coordinates before the first value that begins a cache line. Allocators put long vectors at one offset
-    /// within a line, so the other pieces mostly begin one there, too.
+    /// The number of coordinates before the first value that begins a cache line. Allocators place long
+    /// vectors at the same offset within a line, so the other pieces usually begin one there too.
     fn unaligned(&self) -> usize {
         self.values.as_ptr().align_offset(CACHE_LINE).min(self.values.len())
     }
@@ -64,7 +64,7 @@ struct Each<'a, F, const N: usize, T> {
 impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N]) + Copy> Kernel for Each<'_, F, N, T> {
     type Output = ();
 
-    /// Up to the first cache line one by one, from there on in blocks.
+    /// One by one up to the first cache line, then in blocks.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { lanes, formula } = self;
@@ -76,7 +76,8 @@ impl<F: Real, const N: usize, T: Fn(&mut F, F, [&mut F; N]) + Copy> Kernel for E
 }
 
 impl<F: Real, const N: usize> Lanes<'_, F, N> {
-    /// Through local arrays, which tells the compiler that nothing overlaps; then what fills no block.
+    /// Works through local arrays, which tells the compiler that nothing overlaps, then handles the
+    /// remainder.
     #[inline(always)]
     fn block_by_block(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy) {
         let (value_blocks, values) = self.values.as_chunks_mut::<BLOCK>();

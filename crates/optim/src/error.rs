@@ -1,9 +1,9 @@
-//! What can be wrong with a rule, a schedule, a group of parameters or a saved state.
+//! Errors of a rule, a schedule, a group of parameters or a saved state.
 
 use std::fmt;
 use std::ops::Range;
 
-/// An error of this crate: each names what was given and what was expected.
+/// An error of this crate; each names the given value and what was expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
     /// A hyperparameter outside its range.
@@ -13,12 +13,12 @@ pub enum Error {
         owner: &'static str,
         /// The field: `lr`, `beta1`, …
         field: &'static str,
-        /// The value it had.
+        /// The value.
         value: f64,
-        /// The values it may have.
+        /// The allowed values.
         allowed: Interval,
     },
-    /// Hyperparameters that do not go together.
+    /// Hyperparameters that cannot be combined.
     #[error("{owner}: {rule}")]
     Combination {
         /// The rule or schedule.
@@ -31,41 +31,41 @@ pub enum Error {
     NoHyperparameter {
         /// The rule.
         owner: &'static str,
-        /// The name that was asked for.
+        /// The requested name.
         field: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
-    /// A text that is not what an option takes.
+    /// Text that is invalid for a hyperparameter or an option.
     #[error("{owner}: {field} = {text} is not {expected}")]
     Option {
         /// The rule or schedule.
         owner: &'static str,
-        /// The option.
+        /// The hyperparameter or option.
         field: String,
         /// The text.
         text: String,
-        /// What it takes.
+        /// The expected text.
         expected: &'static str,
     },
     /// A name that no rule or schedule has.
-    #[error("there is no {kind} named `{name}`; there are {known}")]
+    #[error("unknown {kind} `{name}`; expected one of {known}")]
     UnknownName {
         /// `optimizer` or `schedule`.
         kind: &'static str,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
     /// A pattern of [`Groups`](crate::Groups) that matches no trainable parameter.
-    #[error("{call}: {pattern} matches no trainable parameter; there are {known}")]
+    #[error("{call}: {pattern} matches no trainable parameter; the parameters are {known}")]
     NoMatch {
-        /// The call: `no_decay`, `lr_scale`, `rule`.
+        /// The call: `only`, `no_decay`, `lr_scale`, `rule`.
         call: &'static str,
-        /// The path, or that it is a condition.
+        /// The path, or a note that it is a condition.
         pattern: String,
-        /// The names there are.
+        /// The known names.
         known: String,
     },
     /// A parameter whose shape does not fill its range.
@@ -78,10 +78,10 @@ pub enum Error {
         /// Its range.
         range: Range<usize>,
     },
-    /// A parameter whose shape a rule cannot take.
+    /// A parameter whose shape a rule does not accept.
     #[error(
-        "parameter `{name}`: {owner} takes {expected}, not shape {shape:?}: `Param::with_shape` gives a \
-         parameter its shape, `Groups::rule` another rule"
+        "parameter `{name}`: {owner} takes {expected}, not shape {shape:?}: set the parameter's shape \
+         with `Param::with_shape`, or choose another rule with `Groups::rule`"
     )]
     RuleShape {
         /// The rule.
@@ -90,10 +90,10 @@ pub enum Error {
         name: String,
         /// Its shape.
         shape: Vec<usize>,
-        /// The shapes that the rule takes.
+        /// The shapes that the rule accepts.
         expected: &'static str,
     },
-    /// Two parameters that share memory, or a name used twice.
+    /// Two parameters that overlap in memory, or a name used twice.
     #[error(
         "parameters `{first}` ({first_range:?}) and `{second}` ({second_range:?}) overlap or share a name"
     )]
@@ -127,7 +127,7 @@ pub enum Error {
     },
 }
 
-/// The values that a hyperparameter may have.
+/// The values a hyperparameter may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     low: f64,
@@ -168,14 +168,14 @@ impl Interval {
         Self { low, high, low_is_in: true, high_is_in: false }
     }
 
-    /// Whether `x` lies in the interval; NaN lies in none.
+    /// Whether `x` is in the interval; NaN never is.
     pub fn contains(&self, x: f64) -> bool {
         let above = if self.low_is_in { x >= self.low } else { x > self.low };
         let below = if self.high_is_in { x <= self.high } else { x < self.high };
         above && below
     }
 
-    /// An error that names owner, field and value unless `value` lies in the interval.
+    /// Returns an error with owner, field and value unless `value` is in the interval.
     pub fn check(self, owner: &'static str, field: &'static str, value: f64) -> Result<(), Error> {
         if self.contains(value) {
             return Ok(());

@@ -1,10 +1,10 @@
-//! Parameter groups by name: who has no decay, another learning rate or another rule.
+//! Parameter groups by name, for no weight decay, another learning rate or another rule.
 
 use parameters::{Parameters, is_under};
 
 use crate::{AnyRule, Error, Group, Param, Real};
 
-/// The trainable parameters of a network, each with its rule, to be handed to
+/// The trainable parameters of a network, each with its rule, for
 /// [`Optimizer::with_groups`](crate::Optimizer::with_groups).
 ///
 /// ```
@@ -18,8 +18,9 @@ use crate::{AnyRule, Error, Group, Param, Real};
 /// # Ok(()) }
 /// ```
 ///
-/// Each call takes a [`Pattern`], a path or a condition; one that matches nothing is an error. What is set of
-/// a parameter twice is as it was set last; what no call names stays as [`new`](Self::new) has it.
+/// Each call takes a [`Pattern`], which is a path or a condition; one that matches nothing is an error. If
+/// several calls set the same thing for a parameter, the last one counts; parameters matched by no call stay
+/// as in [`new`](Self::new).
 #[must_use]
 pub struct Groups<F: Real> {
     rules: Vec<Box<dyn Fn() -> AnyRule<F>>>,
@@ -28,7 +29,7 @@ pub struct Groups<F: Real> {
     error: Option<Error>,
 }
 
-/// What is chosen for a parameter.
+/// The choices for a parameter.
 #[derive(Clone, Copy, PartialEq)]
 struct Choice {
     rule_idx: usize,
@@ -37,7 +38,7 @@ struct Choice {
 }
 
 impl<F: Real> Groups<F> {
-    /// All that is trainable, by one rule.
+    /// Updates all trainable parameters by one rule.
     pub fn new<R, P>(rule: R, params: &P) -> Self
     where
         R: Into<AnyRule<F>> + Clone + 'static,
@@ -49,24 +50,25 @@ impl<F: Real> Groups<F> {
         Self { rules: vec![maker(rule)], params, untrained, error: None }
     }
 
-    /// Nothing else: what does not match is left to other optimizers, as the discriminator is by that of the generator.
+    /// Keeps only matching parameters and leaves the rest to other optimizers, as for a generator and a
+    /// discriminator.
     pub fn only(mut self, pattern: impl Pattern) -> Self {
         self = self.choose("only", &pattern, |_| {});
         self.params.retain(|(param, ..)| pattern.matches(param));
         self
     }
 
-    /// Without weight decay: its `weight_decay` is 0.
+    /// Sets `weight_decay` to 0.
     pub fn no_decay(self, pattern: impl Pattern) -> Self {
         self.choose("no_decay", &pattern, |choice| choice.decays = false)
     }
 
-    /// With every learning rate that the optimizer is given times `lr_scale`.
+    /// Multiplies the optimizer's learning rate by `lr_scale`.
     pub fn lr_scale(self, pattern: impl Pattern, lr_scale: f64) -> Self {
         self.choose("lr_scale", &pattern, |choice| choice.lr_scale = lr_scale)
     }
 
-    /// By another rule.
+    /// Updates the matching parameters by another rule.
     pub fn rule(mut self, pattern: impl Pattern, rule: impl Into<AnyRule<F>> + Clone + 'static) -> Self {
         let rule_idx = self.rules.len();
         self.rules.push(maker(rule));
@@ -88,7 +90,7 @@ impl<F: Real> Groups<F> {
         self
     }
 
-    /// The groups in the order of their first parameters, and the entries that are in none.
+    /// The groups in the order of their first parameters, and the entries that are in no group.
     pub(crate) fn finish(self) -> Result<(Vec<Group<F>>, Vec<usize>), Error> {
         if let Some(error) = self.error {
             return Err(error);
@@ -115,12 +117,12 @@ impl<F: Real> Groups<F> {
     }
 }
 
-/// Makes a rule as often as there are groups that it moves.
+/// Makes a copy of a rule for each of its groups.
 fn maker<F: Real>(rule: impl Into<AnyRule<F>> + Clone + 'static) -> Box<dyn Fn() -> AnyRule<F>> {
     Box::new(move || rule.clone().into())
 }
 
-/// The trainable entries, each with its number, and the numbers of the others.
+/// The trainable entries, each with its index, and the indices of the others.
 pub(crate) fn split<P: Parameters + ?Sized>(params: &P) -> (Vec<(Param, usize)>, Vec<usize>) {
     let (trained, untrained): (Vec<_>, Vec<_>) =
         params.all_entries().enumerate().partition(|(_, entry)| entry.is_trainable);
@@ -130,13 +132,13 @@ pub(crate) fn split<P: Parameters + ?Sized>(params: &P) -> (Vec<(Param, usize)>,
     (trained.into_iter().map(param).collect(), untrained.into_iter().map(|(idx, _)| idx).collect())
 }
 
-/// Which parameters are meant: a path as `"features.0"`, which takes in all below it, or a condition as
-/// `|p: &Param| p.name.ends_with("bias")`.
+/// A selection of parameters: a path such as `"features.0"`, which includes everything below it, or a
+/// condition such as `|p: &Param| p.name.ends_with("bias")`.
 pub trait Pattern {
-    /// Whether `param` is meant.
+    /// Whether `param` is selected.
     fn matches(&self, param: &Param) -> bool;
 
-    /// The pattern in words, for the error that it matches nothing.
+    /// Describes the pattern, for the error that it matches nothing.
     fn describe(&self) -> String;
 }
 

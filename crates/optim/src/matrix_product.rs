@@ -1,21 +1,21 @@
-//! The product of two matrices through `matrixmultiply`, for rules that need one.
+//! The product of two matrices by `matrixmultiply`, for the rules that need one.
 
 use rayon::prelude::*;
 
 use crate::Real;
 
-/// A matrix as it lies in memory, row by row, or the transpose of it.
+/// A row-major matrix, or its transpose.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, F> {
     data: &'a [F],
     rows: usize,
     cols: usize,
-    /// From a row to the next, from a column to the next.
+    /// The strides between rows and between columns.
     strides: [usize; 2],
 }
 
 impl<'a, F> Matrix<'a, F> {
-    /// The rows of `data`, one after the other.
+    /// A row-major matrix over `data`.
     pub(crate) fn new(rows: usize, cols: usize, data: &'a [F]) -> Self {
         assert!(
             rows.checked_mul(cols) == Some(data.len()),
@@ -25,13 +25,13 @@ impl<'a, F> Matrix<'a, F> {
         Self { data, rows, cols, strides: [cols, 1] }
     }
 
-    /// Columns for rows; nothing moves.
+    /// Swaps rows and columns; no data moves.
     pub(crate) fn transposed(self) -> Self {
         let [row, col] = self.strides;
         Self { data: self.data, rows: self.cols, cols: self.rows, strides: [col, row] }
     }
 
-    /// The rows from `start` on, at most `n` of them.
+    /// At most `n` rows, from row `start`.
     fn some_rows(self, start: usize, n: usize) -> Self {
         let rows = n.min(self.rows - start);
         let data = self.data.get(start * self.strides[0]..).unwrap_or_default();
@@ -39,13 +39,13 @@ impl<'a, F> Matrix<'a, F> {
     }
 }
 
-/// Rows of the product that a thread takes at a time: enough to pay for packing the right factor again.
+/// Rows of the product that a thread takes at a time: enough to amortise packing the right factor again.
 const ROWS: usize = 64;
 
-/// c = a·b, row by row; what `c` held before is overwritten.
+/// c = a·b, row-major; `c` is overwritten.
 ///
 /// # Panics
-/// If the columns of `a` are not as many as the rows of `b`, or the size of `c` is another.
+/// If the number of columns of `a` differs from the number of rows of `b`, or `c` has a different size.
 pub(crate) fn multiply<F: Real>(a: Matrix<'_, F>, b: Matrix<'_, F>, c: &mut [F]) {
     let (m, k, n) = (a.rows, a.cols, b.cols);
     assert!(b.rows == k && c.len() == m * n, "product {m}×{k} by {}×{n} into {}", b.rows, c.len());
@@ -59,9 +59,9 @@ pub(crate) fn multiply<F: Real>(a: Matrix<'_, F>, b: Matrix<'_, F>, c: &mut [F])
 #[expect(unsafe_code, reason = "matrixmultiply takes pointers")]
 fn block<F: Real>(a: Matrix<'_, F>, b: Matrix<'_, F>, c: &mut [F]) {
     let ([m, k, n], signed) = ([a.rows, a.cols, b.cols], |strides: [usize; 2]| strides.map(|s| s as isize));
-    // SAFETY: a `Matrix` holds the elements that its sizes and strides reach: rows·cols of them row by row, the same
-    // ones transposed, or from the start of a row on. `c` holds m·n, checked by the caller, and is borrowed mutably:
-    // it overlaps neither factor. It is written without being read.
+    // SAFETY: a `Matrix` holds the elements that its sizes and strides reach: rows·cols row-major elements,
+    // their transpose, or the rows from some row onwards. `c` holds m·n elements, checked by the caller, and
+    // is borrowed mutably, so it overlaps neither factor. It is written without being read.
     unsafe {
         let (a, b) = ((a.data.as_ptr(), signed(a.strides)), (b.data.as_ptr(), signed(b.strides)));
         F::gemm([m, k, n], a, b, (c.as_mut_ptr(), [n as isize, 1]));

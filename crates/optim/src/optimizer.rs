@@ -11,8 +11,8 @@ use crate::{AnyRule, Coordinates, Error, Group, Groups, Interval, Param, Real, S
 
 /// Moves parameters by the rules of their groups.
 ///
-/// Over a network's parameters, or whatever else implements [`Parameters`], it takes only what is trainable, by
-/// names and shapes:
+/// For a network, or anything else that implements [`Parameters`], it updates the trainable parameters,
+/// identified by name and range:
 ///
 /// ```
 /// # use optim::{Adam, Error, Optimizer, Parameters};
@@ -23,7 +23,7 @@ use crate::{AnyRule, Coordinates, Error, Group, Groups, Interval, Param, Real, S
 /// # Ok(()) }
 /// ```
 ///
-/// Over bare slices, one says where what lies:
+/// For bare slices, give the range of each parameter:
 ///
 /// ```
 /// use optim::{Adam, Group, Optimizer, Param};
@@ -40,8 +40,8 @@ use crate::{AnyRule, Coordinates, Error, Group, Groups, Interval, Param, Real, S
 /// # Ok::<(), optim::Error>(())
 /// ```
 ///
-/// A step allocates nothing. Long slices are split over the current rayon pool; the result is the same,
-/// bit for bit, for any number of threads. Values outside all ranges are never touched.
+/// A step allocates nothing. Long slices are split over the current rayon pool; the result is bitwise the
+/// same for any number of threads. Values outside all ranges are never touched.
 #[derive(Debug)]
 pub struct Optimizer<F: Real> {
     groups: Vec<Active<F>>,
@@ -51,25 +51,26 @@ pub struct Optimizer<F: Real> {
     n_values: usize,
 }
 
-/// A group with its state.
+/// A group and its state.
 #[derive(Debug)]
 struct Active<F: Real> {
     group: Group<F>,
-    /// Before the group's scale; the rule holds it after. Only [`set_lr`](Self::set_lr) writes either.
+    /// Before the group's scale; the rule holds it after scaling. Only [`set_lr`](Self::set_lr) writes
+    /// either.
     lr: f64,
-    /// Element-wise: one state for all parameters, one after the other. Whole-tensor: one for each.
+    /// Element-wise: one state for all parameters, concatenated. Whole-tensor: one for each.
     states: Vec<State<F>>,
-    /// By parameter: whether it is passed over.
+    /// For each parameter: whether it is skipped.
     is_frozen: Vec<bool>,
-    /// Element-wise: stretches of neighbouring parameters that are not frozen. Whole-tensor: empty.
+    /// Element-wise: runs of adjacent parameters that are not frozen. Whole-tensor: empty.
     runs: Vec<Run>,
 }
 
 impl<F: Real> Optimizer<F> {
-    /// One rule for all parameters that are trainable.
+    /// One rule for all trainable parameters.
     ///
     /// # Errors
-    /// When a hyperparameter is outside its range or the rule does not take the shape of a parameter.
+    /// When a hyperparameter is outside its range or the rule does not accept the shape of a parameter.
     pub fn new<P>(rule: impl Into<AnyRule<F>>, params: &P) -> Result<Self, Error>
     where
         P: Parameters<Value = F> + ?Sized,
@@ -82,7 +83,8 @@ impl<F: Real> Optimizer<F> {
     /// Groups of a network's parameters, each with its own rule and hyperparameters.
     ///
     /// # Errors
-    /// As [`new`](Self::new), and when a pattern of the groups matches nothing.
+    /// As [`new`](Self::new), and when a pattern of the groups matches nothing, a scale is negative or not
+    /// finite, or `no_decay` selects a parameter whose rule has no weight decay.
     pub fn with_groups(groups: Groups<F>) -> Result<Self, Error> {
         let (groups, untrained) = groups.finish()?;
         Self::assemble(groups, untrained)
@@ -91,8 +93,8 @@ impl<F: Real> Optimizer<F> {
     /// Groups of ranges of bare slices, for [`step_slices`](Self::step_slices).
     ///
     /// # Errors
-    /// When a hyperparameter is outside its range, a shape does not fill its range or is not one that
-    /// the rule takes, two ranges overlap, or a name occurs twice.
+    /// When a hyperparameter is outside its range, a shape does not fill its range or is not accepted by the
+    /// rule, two ranges overlap, or a name occurs twice.
     pub fn for_slices(groups: impl IntoIterator<Item = Group<F>>) -> Result<Self, Error> {
         Self::assemble(groups, vec![])
     }
@@ -105,12 +107,13 @@ impl<F: Real> Optimizer<F> {
         Ok(Self { groups, untrained, n_steps: 0, n_values })
     }
 
-    /// One step of every group along the gradients. What has been frozen since the optimizer was made is
-    /// passed over, its state stays as it is, and once thawed it resumes from there.
+    /// Updates every group using the gradients. Parameters frozen since the optimizer was made are skipped;
+    /// their state is kept and used again once they are thawed.
     ///
     /// # Panics
-    /// When these are not the parameters that the optimizer was made for, or one of them is trainable now and
-    /// was not then.
+    /// When these are not the parameters the optimizer was made for, a parameter that was frozen when it was
+    /// made is now trainable, or a rule was given a momentum without having state for it, see
+    /// [`set`](Self::set).
     #[track_caller]
     pub fn step<P: Parameters<Value = F> + ?Sized>(&mut self, params: &mut P) {
         for active in &mut self.groups {
@@ -120,7 +123,8 @@ impl<F: Real> Optimizer<F> {
             let entry = params.entry(entry);
             assert!(
                 !entry.is_trainable,
-                "Optimizer::step: {} is trainable, and was not when the optimizer was made; make a new one",
+                "Optimizer::step: {} is trainable, but was not when the optimizer was created; create \
+                 a new one",
                 entry.name
             );
         }
@@ -131,7 +135,8 @@ impl<F: Real> Optimizer<F> {
     /// [`step`](Self::step) on bare slices.
     ///
     /// # Panics
-    /// When `values` and `grads` differ in length or are shorter than the furthest range.
+    /// When `values` and `grads` differ in length or are too short for a range, or a rule was given a
+    /// momentum without having state for it, see [`set`](Self::set).
     #[track_caller]
     pub fn step_slices(&mut self, values: &mut [F], grads: &[F]) {
         let (n_values, n_grads) = (values.len(), grads.len());
@@ -157,13 +162,13 @@ impl<F: Real> Optimizer<F> {
         self.groups.iter().map(|active| &active.group)
     }
 
-    /// The learning rate of the first group, before its scale: what [`set_lr`](Self::set_lr) or
-    /// [`set`](Self::set) set last.
+    /// The learning rate of the first group, before its scale, as last set by [`set_lr`](Self::set_lr) or
+    /// [`set`](Self::set).
     pub fn lr(&self) -> f64 {
         self.groups.first().map_or(0.0, |active| active.lr)
     }
 
-    /// Sets the learning rate of every group, times the group's scale.
+    /// Sets the learning rate of every group; each multiplies it by its scale.
     ///
     /// # Panics
     /// When `lr` is negative, NaN or infinite.
@@ -176,8 +181,11 @@ impl<F: Real> Optimizer<F> {
         }
     }
 
-    /// Sets a hyperparameter of one group by name: `weight_decay`, `momentum`, `beta1`, …; `lr` is times the
-    /// group's scale, as in [`set_lr`](Self::set_lr).
+    /// Sets a hyperparameter of one group by name: `weight_decay`, `momentum`, `beta1`, …; `lr` is multiplied
+    /// by the group's scale, as in [`set_lr`](Self::set_lr).
+    ///
+    /// `Sgd` and `RmsProp` made with momentum 0 have no state for one: if it is raised later, the next step
+    /// panics.
     ///
     /// # Errors
     /// When the group's rule has no such hyperparameter or the value is outside its range.
@@ -190,17 +198,18 @@ impl<F: Real> Optimizer<F> {
         if name == "lr" { active.set_lr(value) } else { active.group.rule.set(name, value) }
     }
 
-    /// Takes learning rate and, if the schedule has one, momentum for the coming step. A rule without
-    /// `momentum` takes it as `beta1`; one that has neither keeps what it has.
+    /// Sets the learning rate and, if the schedule has one, the momentum for the coming step. A rule without
+    /// `momentum` uses it as `beta1`; a rule with neither is unchanged. A momentum of 0 may be fixed, see
+    /// [`set`](Self::set).
     ///
     /// # Panics
-    /// When the schedule gives a learning rate or a momentum that the rules do not take.
+    /// When the schedule returns a learning rate or a momentum that a rule does not accept.
     #[track_caller]
     pub fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
         (0..self.groups.len()).for_each(|group_idx| self.follow_group(group_idx, schedule, step));
     }
 
-    /// [`follow`](Self::follow) for one group, where groups have schedules of their own.
+    /// [`follow`](Self::follow) for one group, when groups have different schedules.
     ///
     /// # Panics
     /// As `follow`, and when there is no such group.
@@ -220,17 +229,18 @@ impl<F: Real> Optimizer<F> {
         }
     }
 
-    /// Everything that has to be saved beside [`n_steps`](Self::n_steps) to continue bit for bit, by name:
-    /// `0.weight.exp_avg`, …; what an element-wise rule keeps once for a whole group is `group0.mu_product`.
-    /// Learning rates are not among it: a schedule is a function of the step.
+    /// Everything that has to be saved besides [`n_steps`](Self::n_steps) to resume with the same bits, by
+    /// name: `0.weight.exp_avg`, …. State that an element-wise rule keeps once per group has a name such as
+    /// `group0.mu_product`. Learning rates are not included: a schedule is a function of the step.
     pub fn state(&self) -> impl Iterator<Item = (String, &[F])> {
         self.groups.iter().enumerate().flat_map(|(group_idx, active)| active.named_slots(group_idx))
     }
 
-    /// Takes over what [`state`](Self::state) and [`n_steps`](Self::n_steps) gave.
+    /// Restores a saved [`state`](Self::state) and [`n_steps`](Self::n_steps).
     ///
     /// # Errors
-    /// When a slot is missing, unknown or of another length; the optimizer is then unchanged.
+    /// When a slot is missing, unknown, given twice or of a different length; the optimizer is then
+    /// unchanged.
     pub fn load_state<'a>(
         &mut self,
         n_steps: u64,
@@ -248,13 +258,15 @@ impl<F: Real> Optimizer<F> {
 }
 
 impl<F: Real> Active<F> {
-    fn new(group: Group<F>) -> Result<Self, Error> {
+    fn new(mut group: Group<F>) -> Result<Self, Error> {
         Interval::NON_NEGATIVE.check("group", "lr_scale", group.lr_scale)?;
         group.rule.rule().check()?;
         let lr =
             group.rule.rule().hyperparameters().iter().find(|(name, _)| *name == "lr").map(|(_, lr)| *lr);
         let lr =
             lr.ok_or(Error::Combination { owner: group.rule.rule().name(), rule: "a rule must have `lr`" })?;
+        // First of all: Rprop's step sizes start from the learning rate.
+        group.rule.set("lr", lr * group.lr_scale)?;
         let states = match &group.rule {
             AnyRule::Elementwise(rule) => {
                 vec![rule.state(group.params.iter().map(|param| param.range.len()).sum())?]
@@ -271,7 +283,6 @@ impl<F: Real> Active<F> {
         };
         let is_frozen = vec![false; group.params.len()];
         let mut active = Self { group, lr, states, is_frozen, runs: vec![] };
-        active.set_lr(lr)?;
         active.join_runs();
         Ok(active)
     }
@@ -282,13 +293,13 @@ impl<F: Real> Active<F> {
         Ok(())
     }
 
-    /// Notices what has been frozen or thawed since the last step.
+    /// Updates the groups after parameters were frozen or thawed.
     #[track_caller]
     fn pass_over_frozen<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
         let Group { params: known, entries, .. } = &self.group;
         assert!(
             known.len() == entries.len(),
-            "Optimizer::step: it was made for bare slices; use Optimizer::step_slices"
+            "Optimizer::step: it was created for bare slices; use Optimizer::step_slices"
         );
         let mut has_changed = false;
         for ((param, &idx), is_frozen) in known.iter().zip(entries).zip(&mut self.is_frozen) {
@@ -296,8 +307,8 @@ impl<F: Real> Active<F> {
             let entry = entry.filter(|entry| entry.range == param.range && entry.name == param.name);
             let Some(entry) = entry else {
                 panic!(
-                    "Optimizer::step: these are not the parameters that the optimizer was made for: there is no \
-                     {} at {:?}",
+                    "Optimizer::step: these are not the parameters that the optimizer was created for: \
+                     there is no {} at {:?}",
                     param.name, param.range
                 );
             };
@@ -330,7 +341,7 @@ impl<F: Real> Active<F> {
         }
     }
 
-    /// All saved slots: (name, state, slot, where in the slot).
+    /// All saved slots: (name, state, slot, range in the slot).
     fn layout(&self, group_idx: usize) -> Vec<(String, usize, usize, std::ops::Range<usize>)> {
         let mut layout = Vec::new();
         let mut slot_start = 0;
@@ -368,7 +379,7 @@ impl<F: Real> Active<F> {
         })
     }
 
-    /// Copies checked slots in.
+    /// Copies in slots that have been checked.
     fn load(&mut self, group_idx: usize, n_steps: u64, offered: &[(&str, &[F])]) {
         for (name, state_idx, slot_idx, range) in self.layout(group_idx) {
             let (_, values) =
@@ -380,7 +391,7 @@ impl<F: Real> Active<F> {
         }
     }
 
-    /// Joins parameters that follow one another in memory, so that they are updated in one pass.
+    /// Joins parameters that are adjacent in memory, so that they are updated in one pass.
     fn join_runs(&mut self) {
         self.runs.clear();
         if let AnyRule::WholeTensor(_) = self.group.rule {

@@ -1,28 +1,28 @@
-//! A named stretch of flat memory, and parameter groups made of them.
+//! Named ranges of flat memory, and parameter groups made of them.
 
 use std::ops::Range;
 
 use crate::{AnyRule, Error, Real};
 
-/// A parameter: a name, and a range of the flat vectors of values and gradients with its shape.
+/// A parameter: its name, its range in the flat vectors of values and gradients, and its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Param {
-    /// The name: `0.weight`, … Messages and saved states use it.
+    /// The name, such as `0.weight`, used in messages and saved states.
     pub name: String,
-    /// Where the parameter lies.
+    /// The range of the parameter.
     pub range: Range<usize>,
-    /// Its shape in row-major order; whole-tensor rules look at it.
+    /// The shape, in row-major order; used by whole-tensor rules.
     pub shape: Vec<usize>,
 }
 
 impl Param {
-    /// A parameter without a shape of its own: a vector.
+    /// A parameter that is a vector, until it is given a shape.
     pub fn new(name: impl Into<String>, range: Range<usize>) -> Self {
         let shape = vec![range.len()];
         Self { name: name.into(), range, shape }
     }
 
-    /// The same parameter with this shape.
+    /// Sets the shape.
     pub fn with_shape(self, shape: impl Into<Vec<usize>>) -> Self {
         Self { shape: shape.into(), ..self }
     }
@@ -33,25 +33,25 @@ impl Param {
 pub struct Group<F: Real> {
     pub(crate) rule: AnyRule<F>,
     pub(crate) params: Vec<Param>,
-    /// The entry of each parameter in what implements [`Parameters`](crate::Parameters); empty over bare slices.
+    /// The index of each parameter in the [`Parameters`](crate::Parameters); empty for bare slices.
     pub(crate) entries: Vec<usize>,
     pub(crate) lr_scale: f64,
 }
 
 impl<F: Real> Group<F> {
-    /// The parameters that `rule` moves in bare slices, for
-    /// [`Optimizer::for_slices`](crate::Optimizer::for_slices); those of a network are grouped by
+    /// Parameters in bare slices that `rule` updates, for
+    /// [`Optimizer::for_slices`](crate::Optimizer::for_slices). For those of a network, use
     /// [`Groups`](crate::Groups).
     pub fn new(rule: impl Into<AnyRule<F>>, params: impl IntoIterator<Item = Param>) -> Self {
         Self { rule: rule.into(), params: params.into_iter().collect(), entries: vec![], lr_scale: 1.0 }
     }
 
-    /// Multiplies every learning rate that the optimizer is given by `lr_scale` for this group; 1 at first.
+    /// Multiplies the optimizer's learning rate by `lr_scale` for this group (default: 1).
     pub fn with_lr_scale(self, lr_scale: f64) -> Self {
         Self { lr_scale, ..self }
     }
 
-    /// The rule with its present hyperparameters.
+    /// The rule with its current hyperparameters.
     pub fn rule(&self) -> &AnyRule<F> {
         &self.rule
     }
@@ -62,7 +62,7 @@ impl<F: Real> Group<F> {
     }
 }
 
-/// Every shape fills its range; no two ranges overlap, no two names are equal.
+/// Checks that every shape fills its range, no two ranges overlap and no two names are equal.
 pub(crate) fn check_params(params: &[&Param]) -> Result<(), Error> {
     for param in params {
         if param.shape.iter().product::<usize>() != param.range.len() {

@@ -2,44 +2,44 @@
 
 use crate::{Error, Goal, Interval};
 
-/// When and how far to lower the learning rate.
+/// When and by how much to lower the learning rate.
 ///
 /// `torch.optim.lr_scheduler.ReduceLROnPlateau`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReduceLrOnPlateau {
-    /// The learning rate at first.
+    /// The initial learning rate.
     pub lr: f64,
-    /// Whether the metric is to fall or to rise; fall.
+    /// Whether the metric should fall or rise (default: fall).
     pub goal: Goal,
-    /// The factor, in [0, 1); 0.1.
+    /// The factor, in [0, 1) (default: 0.1).
     pub factor: f64,
-    /// Epochs without improvement that are let pass: the next one lowers the rate; 10.
+    /// Epochs without improvement that are tolerated; the next one lowers the rate (default: 10).
     pub patience: u64,
-    /// What counts as an improvement; by 1e-4, [`Threshold::Relative`].
+    /// What counts as an improvement (default: [`Threshold::Relative`] with 1e-4).
     pub threshold: Threshold,
-    /// Epochs after a change in which nothing is counted; 0.
+    /// Epochs after a change that are not counted (default: 0).
     pub cooldown: u64,
-    /// The learning rate never falls below this; 0.
+    /// The learning rate never falls below this (default: 0).
     pub min_lr: f64,
-    /// Smaller changes of the learning rate than this are not made; 1e-8.
+    /// The smallest change made to the learning rate (default: 1e-8).
     pub eps: f64,
 }
 
 /// By how much a metric must beat the best.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// By this part of the best's absolute value: a metric may be negative, as a log-likelihood or a reward is.
-    /// PyTorch's `rel`, but for negative metrics.
+    /// By this fraction of the best's absolute value, so that negative metrics such as a log-likelihood or a
+    /// reward work. Same as PyTorch's `rel` except for negative metrics.
     Relative(f64),
-    /// PyTorch's `rel` for metrics of either sign: below best·(1 − x), or above best·(1 + x). Where the best is
-    /// negative, a metric that gets worse by less than this part counts as an improvement.
+    /// PyTorch's `rel` for metrics of either sign: below best·(1 − x), or above best·(1 + x). If the best is
+    /// negative, a metric that gets worse by less than this fraction counts as an improvement.
     RelativeAsPyTorch(f64),
-    /// By this much.
+    /// By this amount.
     Absolute(f64),
 }
 
 impl ReduceLrOnPlateau {
-    /// PyTorch's defaults, from this learning rate.
+    /// PyTorch's defaults, with this learning rate.
     pub fn new(lr: f64) -> Self {
         Self {
             lr,
@@ -81,21 +81,21 @@ pub struct Plateau {
     progress: PlateauProgress,
 }
 
-/// What a [`Plateau`] has seen, to be saved.
+/// The progress of a [`Plateau`], to be saved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlateauProgress {
-    /// The learning rate now.
+    /// The current learning rate.
     pub lr: f64,
-    /// The best metric; infinitely bad at first.
+    /// The best metric; ±∞ at first.
     pub best_metric: f64,
     /// Epochs without improvement.
     pub n_bad: u64,
-    /// Epochs left in which nothing is counted.
+    /// Remaining epochs that are not counted.
     pub cooldown: u64,
 }
 
 impl Plateau {
-    /// One that has seen nothing.
+    /// A plateau that has observed no epoch.
     ///
     /// # Errors
     /// Names the first field outside its range.
@@ -114,8 +114,8 @@ impl Plateau {
         Ok(Self { config, progress })
     }
 
-    /// Takes an epoch's metric and returns the learning rate for the next.
-    /// A metric that is NaN is never an improvement.
+    /// Observes an epoch's metric and returns the learning rate for the next epoch. A NaN metric is never an
+    /// improvement.
     pub fn observe(&mut self, metric: f64) -> f64 {
         let Self { config, progress } = self;
         if config.is_better(metric, progress.best_metric) {
@@ -137,17 +137,17 @@ impl Plateau {
         progress.lr
     }
 
-    /// The learning rate now.
+    /// The current learning rate.
     pub fn lr(&self) -> f64 {
         self.progress.lr
     }
 
-    /// What has been seen, to be saved.
+    /// The progress so far, to be saved.
     pub fn progress(&self) -> PlateauProgress {
         self.progress
     }
 
-    /// Continues from what was saved.
+    /// Resumes from saved progress.
     pub fn resume(&mut self, progress: PlateauProgress) {
         self.progress = progress;
     }

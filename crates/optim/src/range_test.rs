@@ -2,16 +2,16 @@
 
 use crate::{Error, Interval};
 
-/// Raises the learning rate from step to step of a trial run and watches the loss.
+/// Raises the learning rate at each step of a trial run and watches the loss.
 ///
 /// The rate grows by a constant factor from `start_lr` to `end_lr`. The loss is smoothed by an exponential
-/// average with bias correction; the test ends when that has risen too far above its smallest value so far,
-/// or is not finite:
+/// average with bias correction. The test ends when the average is not finite or has risen too far above its
+/// smallest value so far:
 /// ```text
 /// s − s_min > (divergence − 1)·max(|s_min|, |s₀|)
 /// ```
-/// At the start, and for as long as a positive loss does not fall, that is `divergence` times the smallest
-/// value. A loss may be negative, as a log-likelihood is, or cross 0: s₀ gives it its scale.
+/// At the start, and as long as a positive loss does not fall, the limit is `divergence` times the smallest
+/// value. A loss may be negative, such as a log-likelihood, or cross 0; s₀ sets its scale.
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 ///
@@ -38,18 +38,18 @@ pub struct LrRangeTest {
     has_diverged: bool,
 }
 
-/// The course of a [`LrRangeTest`].
+/// The options of a [`LrRangeTest`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RangeTest {
-    /// The learning rate of the first step, > 0; 1e-7.
+    /// The learning rate of the first step, > 0 (default: 1e-7).
     pub start_lr: f64,
-    /// The learning rate of the last step; 10.
+    /// The learning rate of the last step, > `start_lr` (default: 10).
     pub end_lr: f64,
-    /// The number of steps, at least 2; 100.
+    /// The number of steps, at least 2 (default: 100).
     pub n_steps: usize,
-    /// The decay rate of the smoothing, in [0, 1); 0.9.
+    /// The decay rate of the smoothing, in [0, 1) (default: 0.9).
     pub smoothing: f64,
-    /// Ends when the smoothed loss has risen by more than this factor says, > 1; 4.
+    /// The test ends when the smoothed loss has risen by more than this factor allows, > 1 (default: 4).
     pub divergence: f64,
 }
 
@@ -63,7 +63,7 @@ impl LrRangeTest {
     /// A test before its first step.
     ///
     /// # Errors
-    /// Names the first field outside its range.
+    /// Names the first field outside its range, or says that `start_lr` must be smaller than `end_lr`.
     pub fn new(config: RangeTest) -> Result<Self, Error> {
         let owner = "range test";
         Interval::POSITIVE.check(owner, "start_lr", config.start_lr)?;
@@ -78,7 +78,7 @@ impl LrRangeTest {
         Ok(Self { config, running: 0.0, best: f64::INFINITY, history, has_diverged: false })
     }
 
-    /// The learning rate of the next step; `None` at the end.
+    /// The learning rate of the next step; `None` once the test has ended.
     pub fn next_lr(&self) -> Option<f64> {
         let RangeTest { start_lr, end_lr, n_steps, .. } = self.config;
         let step = self.history.len();
@@ -88,7 +88,7 @@ impl LrRangeTest {
         Some(start_lr * (end_lr / start_lr).powf(step as f64 / (n_steps - 1) as f64))
     }
 
-    /// Takes the loss of the batch to which [`next_lr`](Self::next_lr) was applied.
+    /// Records the loss of the batch for which [`next_lr`](Self::next_lr) was used.
     ///
     /// # Panics
     /// When the test has ended.
@@ -106,20 +106,20 @@ impl LrRangeTest {
         self.history.push((lr, smoothed));
     }
 
-    /// (Learning rate, smoothed loss) of each step so far: the curve to plot.
+    /// (Learning rate, smoothed loss) of each step so far, to be plotted.
     pub fn history(&self) -> &[(f64, f64)] {
         &self.history
     }
 
-    /// The learning rate from which on the smoothed loss falls furthest within w steps, as many as the smoothing
-    /// looks back; `None` when it never falls.
+    /// The learning rate after which the smoothed loss falls furthest within w steps, the span of the
+    /// smoothing; `None` if it never falls.
     ///
     /// ```text
     /// the rate of the step k ≥ w with the largest sₖ − sₖ₊w,   w = 1/(1 − smoothing)
     /// ```
-    /// Rounded, and at most a quarter of the steps so far. The first w steps do not count, for there the average is
-    /// still that of a few batches and leaps with each. Over a stretch of w steps the fall outweighs the noise; it
-    /// shows late in the average, and the rate is that of its start to make up for it.
+    /// w is rounded, and at most a quarter of the steps so far. The first w steps are ignored because the
+    /// average of a few batches is still noisy. Over w steps the fall outweighs the noise. It shows up late
+    /// in the average, so the rate at the start of the fall is taken to compensate.
     pub fn suggestion(&self) -> Option<f64> {
         let looks_back = (1.0 / (1.0 - self.config.smoothing)).round() as usize;
         let w = looks_back.min(self.history.len() / 4).max(1);

@@ -5,8 +5,8 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// An element of a parameter vector: `f32` or `f64`.
 ///
-/// Sealed: the rules are tested for these two and no others. Hyperparameters are always f64, and the
-/// constants of a step are computed in f64 before they are rounded to the element type.
+/// Sealed: the rules are tested for these two types only. Hyperparameters are always f64, and the constants
+/// of a step are computed in f64 before they are rounded to the element type.
 pub trait Real:
     sealed::Sealed
     + Copy
@@ -33,7 +33,7 @@ pub trait Real:
     const ONE: Self;
     /// The distance from 1 to the next larger number.
     const EPSILON: Self;
-    /// The smallest positive number with all its digits.
+    /// The smallest positive normal number.
     const MIN_POSITIVE: Self;
 
     /// Rounds an f64 to this type.
@@ -44,9 +44,9 @@ pub trait Real:
     fn sqrt(self) -> Self;
     /// Absolute value.
     fn abs(self) -> Self;
-    /// The same size with the sign of another number.
+    /// This magnitude with the sign of another number.
     fn copysign(self, sign: Self) -> Self;
-    /// Neither NaN nor infinite.
+    /// Whether the number is neither NaN nor infinite.
     fn is_finite(self) -> bool;
 
     /// The larger of two numbers; NaN if either is.
@@ -82,15 +82,15 @@ pub trait Real:
 
 #[expect(unsafe_code, reason = "matrixmultiply takes pointers")]
 pub(crate) mod sealed {
-    /// A matrix by its first element and its strides, from row to row and from column to column.
+    /// A matrix as a pointer to its first element and its strides between rows and between columns.
     pub(crate) type At<P> = (P, [isize; 2]);
 
     pub trait Sealed: Sized {
         /// c = a·b, for a of m × k, b of k × n and c of m × n.
         ///
         /// # Safety
-        /// Sizes and strides reach no element outside what the pointers may read, and write in the case of `c`,
-        /// which overlaps neither factor.
+        /// The sizes and strides must stay within what the pointers may read and, for `c`, write; `c` must
+        /// overlap neither factor.
         unsafe fn gemm(size: [usize; 3], a: At<*const Self>, b: At<*const Self>, c: At<*mut Self>);
     }
 
@@ -99,7 +99,7 @@ pub(crate) mod sealed {
             impl Sealed for $float {
                 unsafe fn gemm([m, k, n]: [usize; 3], a: At<*const Self>, b: At<*const Self>, c: At<*mut Self>) {
                     let ((a, [rsa, csa]), (b, [rsb, csb]), (c, [rsc, csc])) = (a, b, c);
-                    // SAFETY: the caller's promise is the one that matrixmultiply asks for.
+                    // SAFETY: the caller upholds what matrixmultiply requires.
                     unsafe { matrixmultiply::$gemm(m, k, n, 1.0, a, rsa, csa, b, rsb, csb, 0.0, c, rsc, csc) }
                 }
             }
@@ -170,7 +170,8 @@ mod tests {
         assert_eq!((a.lerp(b, 0.0), a.lerp(b, 1.0)), (a, b));
         assert!((a.lerp(b, 0.25) - (0.75 * a + 0.25 * b)).abs() < 1e-11);
         assert!((a.lerp(b, 0.75) - (0.25 * a + 0.75 * b)).abs() < 1e-11);
-        // From the middle on the end counts, as in PyTorch: it is not lost beside a large start.
+        // From the middle on, the result is computed from the end, as in PyTorch, so a large start does not
+        // swamp it.
         assert_eq!(1e16f64.lerp(1.0, 0.5), 5e15 + 1.0);
     }
 }

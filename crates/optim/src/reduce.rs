@@ -1,8 +1,8 @@
 //! Sums and norms that do not depend on the number of threads.
 //!
-//! The order of additions is fixed by the length: 64 running sums within a chunk, chunks joined in a
-//! binary tree. Terms are formed and added in f64, where no square of an f32 overflows or vanishes; squares
-//! of f64 may, and then the norm is computed once more, of the elements divided by the largest.
+//! The order of additions depends only on the length: 64 running sums within a chunk, and the chunks are
+//! joined in a binary tree. Terms are formed and added in f64, where the square of an f32 neither overflows
+//! nor underflows. Squares of f64 may; the norm is then recomputed from the elements divided by the largest.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use simd::{Kernel, Level, Simd, dispatch};
 
 const LANES: usize = 64;
 
-/// Adds `part` over the pieces of `range` in a fixed binary tree; a leaf has at most `leaf_len` items.
+/// Sums `part` over the pieces of `range` in a fixed binary tree; a leaf has at most `leaf_len` items.
 pub(crate) fn tree_sum<const K: usize>(
     range: Range<usize>,
     leaf_len: usize,
@@ -59,17 +59,17 @@ pub(crate) fn dot<F: Real>(x: &[F], y: &[F]) -> f64 {
     sum
 }
 
-/// √Σx², right for whatever norm f64 can represent.
+/// √Σx², accurate for any norm that f64 can represent.
 pub(crate) fn l2_norm<F: Real>(x: &[F]) -> f64 {
     l2_norm_of(x, sum_of_squares(x))
 }
 
-/// √Σx² where Σx² is already known.
+/// √Σx² when Σx² is already known.
 pub(crate) fn l2_norm_of<F: Real>(x: &[F], sum: f64) -> f64 {
     if is_exact(sum) { sum.sqrt() } else { scaled_norm(|| std::iter::once(x), |x| x * x, f64::sqrt) }
 }
 
-/// (Σ|x|ᵖ)^(1/p) of several vectors as if they were one, by `power` (|x| to |x|ᵖ) and `root`, its inverse.
+/// (Σ|x|ᵖ)^(1/p) of several vectors as if they were one; `power` maps |x| to |x|ᵖ and `root` is its inverse.
 pub(crate) fn norm<'a, F: Real, I: Iterator<Item = &'a [F]>>(
     parts: impl Fn() -> I,
     power: impl Fn(f64) -> f64 + Copy + Send + Sync,
@@ -93,19 +93,19 @@ fn scaled_norm<'a, F: Real, I: Iterator<Item = &'a [F]>>(
     largest * root(sum)
 }
 
-/// Whether a sum of powers has not overflowed and is so far above the smallest numbers that no term which
-/// counts has lost digits to underflow.
+/// Whether a sum of powers has not overflowed and is so far above the smallest numbers that no significant
+/// term has lost digits to underflow.
 fn is_exact(sum: f64) -> bool {
     const FAR_ABOVE: f64 = f64::MIN_POSITIVE * (1u64 << 62) as f64;
     (FAR_ABOVE..=f64::MAX).contains(&sum)
 }
 
-/// max |x|; NaN if any is.
+/// max |x|; NaN if any element is NaN.
 pub(crate) fn largest<F: Real>(x: &[F]) -> f64 {
     x.iter().fold(F::ZERO, |largest, x| largest.larger(x.abs())).to_f64()
 }
 
-/// x·to/from, also where the factor to/from is too small for `F` to hold its digits.
+/// x·to/from, accurate even when the factor to/from is too small for `F` to hold its digits.
 pub(crate) fn rescale<F: Real>(x: &mut [F], to: f64, from: f64) {
     let factor = F::of(to / from);
     let is_subnormal = factor < F::MIN_POSITIVE && to > 0.0 && from.is_finite();
@@ -127,7 +127,7 @@ struct Sums<'a, F, const N: usize, T> {
 impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [f64; K]> Kernel for Sums<'_, F, N, T> {
     type Output = [f64; K];
 
-    /// The terms of a block first, then their sums: two loops that vectorise.
+    /// Computes the terms of a block first, then their sums: two loops that vectorise.
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> [f64; K] {
         let len = self.slices[0].len();
@@ -154,7 +154,7 @@ impl<F: Real, const N: usize, const K: usize, T: Fn([F; N]) -> [f64; K]> Kernel 
                 running[k][lane] += term[k];
             }
         }
-        // Lanes that nothing was added to are left out: in a short slice they would cost more than all else.
+        // Skip the lanes to which nothing was added: in a short slice they would dominate the cost.
         running.map(|lanes| lanes[..len.clamp(1, LANES)].iter().sum())
     }
 }

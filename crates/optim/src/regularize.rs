@@ -1,13 +1,13 @@
 //! Penalties on the weights, as gradients to add, and a limit on their norm.
 //!
-//! Each penalty adds its gradient to `grads` and returns its value, to be added to the loss. Weight decay
-//! that is decoupled from the gradient is a matter of the rule: [`AdamW`](crate::AdamW).
+//! Each penalty adds its gradient to `grads` and returns its value, to be added to the loss. For weight decay
+//! that is decoupled from the gradient, see [`AdamW`](crate::AdamW).
 
 use crate::Real;
 use crate::elementwise::Lanes;
 use crate::reduce::{l2_norm, rescale, square, sums};
 
-/// L2: the penalty λ/2·Σw², whose gradient is λ·w. With plain SGD it is the same as weight decay λ.
+/// L2: the penalty λ/2·Σw², with gradient λ·w. With plain SGD it is the same as weight decay λ.
 ///
 /// # Panics
 /// When `values` and `grads` differ in length.
@@ -16,7 +16,7 @@ pub fn l2<F: Real>(values: &[F], grads: &mut [F], lambda: f64) -> f64 {
     elastic_net(values, grads, 0.0, lambda)
 }
 
-/// L1: the penalty λ·Σ|w|, whose gradient is λ·sign(w), 0 at 0.
+/// L1: the penalty λ·Σ|w|, with gradient λ·sign(w), 0 at 0.
 ///
 /// # Panics
 /// When `values` and `grads` differ in length.
@@ -43,8 +43,8 @@ pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2
 }
 // ANCHOR_END: elastic_net
 
-/// Max-norm: scales down each row of a matrix of `n_rows` rows whose L2 norm exceeds `max_norm`. In PyTorch's
-/// layout a row holds the weights into one unit. To be called after a step.
+/// Max-norm: scales down each row of a matrix of `n_rows` rows if its L2 norm exceeds `max_norm`. In
+/// PyTorch's layout a row holds the weights into one unit. Call it after a step.
 ///
 /// Srebro and Shraibman, 2005; Srivastava et al., "Dropout", JMLR 2014.
 ///
@@ -56,7 +56,7 @@ pub fn max_norm<F: Real>(values: &mut [F], n_rows: usize, max_norm: f64) {
     assert!(max_norm >= 0.0, "max_norm: the limit {max_norm} must not be negative");
     assert!(
         n_rows > 0 && n.is_multiple_of(n_rows),
-        "max_norm: {n} elements do not divide into {n_rows} rows"
+        "max_norm: {n} elements cannot be divided into {n_rows} rows"
     );
     for row in values.chunks_exact_mut((n / n_rows).max(1)) {
         let norm = l2_norm(row);

@@ -1,4 +1,4 @@
-//! The shapes of an update rule: element-wise, whole-tensor, and a minimiser over a closure.
+//! The kinds of update rule: element-wise, whole-tensor, and minimisers of a closure.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use crate::elementwise::Lanes;
 use crate::state::Kind;
 use crate::{Error, Real, Slot, State};
 
-/// What every rule is: a plain struct of hyperparameters.
+/// Common to all rules: a plain struct of hyperparameters.
 ///
-/// The numeric ones can be read and set by name, so that a command line, a schedule or a search need not
+/// Numeric hyperparameters can be read and set by name, so a command line, a schedule or a search need not
 /// know the type.
 pub trait Rule: Send + Sync {
-    /// The name under which the rule is found: `sgd`, `adam`, …
+    /// The name of the rule: `sgd`, `adam`, …
     fn name(&self) -> &'static str;
 
     /// The numeric hyperparameters, `lr` first.
     fn hyperparameters(&self) -> Vec<(&'static str, f64)>;
 
-    /// One numeric hyperparameter, to be changed; `None` if the rule has no such.
+    /// A mutable reference to a numeric hyperparameter; `None` if the rule does not have it.
     fn hyperparameter_mut(&mut self, name: &str) -> Option<&mut f64>;
 
-    /// What else there is to choose, by name and as text: switches, counts, choices.
+    /// The other options (switches, counts, choices), by name and as text.
     fn options(&self) -> Vec<(&'static str, String)> {
         vec![]
     }
 
-    /// Reads one of [`options`](Self::options): `Ok(false)` if the rule has no such.
+    /// Sets one of the [`options`](Self::options) from text; `Ok(false)` if the rule does not have it.
     ///
     /// # Errors
-    /// What is expected, in words, when the text is something else.
+    /// Describes the expected text if `text` is invalid.
     fn set_option(&mut self, name: &str, text: &str) -> Result<bool, &'static str> {
         let _ = (name, text);
         Ok(false)
@@ -37,11 +37,12 @@ pub trait Rule: Send + Sync {
     /// Checks every hyperparameter.
     ///
     /// # Errors
-    /// Names the first field outside its range, its value and the range.
+    /// Names the first field outside its range, its value and the range, or says what must hold between
+    /// fields.
     fn check(&self) -> Result<(), Error>;
 }
 
-/// A rule that moves each coordinate on its own: SGD, Adam and most others.
+/// A rule that updates each coordinate independently: SGD, Adam and most others.
 ///
 /// ```
 /// use optim::{Adam, Elementwise};
@@ -54,13 +55,13 @@ pub trait Rule: Send + Sync {
 /// # Ok::<(), optim::Error>(())
 /// ```
 pub trait Elementwise<F: Real>: Rule {
-    /// The slots for `n` coordinates as they are before the first step.
+    /// The initial slots for `n` coordinates.
     fn slots(&self, n: usize) -> Vec<Slot<F>>;
 
-    /// Step number `t`, counted from 1, on all coordinates.
+    /// Applies step number `t`, counted from 1, to all coordinates.
     fn apply(&self, t: u64, at: Coordinates<'_, F>);
 
-    /// A fresh state for `n` values.
+    /// A new state for `n` values.
     ///
     /// # Errors
     /// When a hyperparameter is outside its range.
@@ -69,7 +70,7 @@ pub trait Elementwise<F: Real>: Rule {
         Ok(State::new(n, self.slots(n)))
     }
 
-    /// One step on bare slices: `values` moves, `state` remembers.
+    /// Takes one step on bare slices, updating `values` and `state`.
     ///
     /// # Panics
     /// When the lengths of `values`, `grads` and `state` differ.
@@ -82,26 +83,27 @@ pub trait Elementwise<F: Real>: Rule {
     }
 }
 
-/// A rule that looks at a tensor as a whole, at its norm or at its matrix: LARS, LAMB, Adafactor, Muon.
+/// A rule that uses a tensor as a whole, such as its norm or matrix: LARS, LAMB, Adafactor, Muon.
 pub trait WholeTensor<F: Real>: Rule {
-    /// Whether the rule takes tensors of this shape; all, unless it says otherwise.
+    /// Checks that the rule accepts tensors of this shape. By default it accepts all.
     ///
     /// # Errors
-    /// The shapes that it takes, in words.
+    /// Describes the shapes it accepts.
     fn takes(&self, _shape: &[usize]) -> Result<(), &'static str> {
         Ok(())
     }
 
-    /// The slots for a tensor of this shape as they are before the first step.
+    /// The initial slots for a tensor of this shape.
     fn slots(&self, shape: &[usize]) -> Vec<Slot<F>>;
 
-    /// Step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in their order.
+    /// Applies step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in the same
+    /// order.
     fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]);
 
-    /// A fresh state for a tensor of this shape.
+    /// A new state for a tensor of this shape.
     ///
     /// # Errors
-    /// When a hyperparameter is outside its range, or the rule does not take the shape.
+    /// When a hyperparameter is outside its range, or the rule does not accept the shape.
     fn state(&self, shape: &[usize]) -> Result<State<F>, Error> {
         self.check()?;
         self.takes(shape).map_err(|expected| Error::RuleShape {
@@ -113,7 +115,7 @@ pub trait WholeTensor<F: Real>: Rule {
         Ok(State::new(shape.iter().product(), self.slots(shape)))
     }
 
-    /// One step on a tensor given as a bare slice in row-major order.
+    /// Takes one step on a tensor given as a bare slice in row-major order.
     ///
     /// # Panics
     /// When the lengths of `values`, `grads` and `state` differ from each other or from the shape.
@@ -134,7 +136,7 @@ pub trait WholeTensor<F: Real>: Rule {
 
 /// A rule that calls the function it minimises: L-BFGS.
 pub trait Minimizer<F: Real>: Rule {
-    /// A fresh state for `n` values.
+    /// A new state for `n` values.
     ///
     /// # Errors
     /// When a hyperparameter is outside its range.
@@ -153,33 +155,33 @@ pub trait Minimizer<F: Real>: Rule {
     ) -> Outcome;
 }
 
-/// What a call of [`Minimizer::minimize`] came to.
+/// The outcome of [`Minimizer::minimize`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     /// The function's value at the start.
     pub initial_loss: f64,
-    /// The last value that was computed on the way.
+    /// The function's value at the last point that was kept and evaluated.
     pub loss: f64,
-    /// The iterations made.
+    /// The number of iterations.
     pub n_iters: usize,
-    /// The calls of the objective.
+    /// The number of calls of the objective.
     pub n_evals: usize,
-    /// Why it ended.
+    /// Why it stopped.
     pub stop: Stop,
 }
 
-/// Why a minimisation ended.
+/// Why a minimisation stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// No component of the gradient exceeds `tolerance_grad`.
     Optimal,
-    /// Neither the point nor the loss moved by more than `tolerance_change`, or the direction does not
-    /// descend any more.
+    /// No coordinate moved by more than `tolerance_change`, the loss changed by less, or the direction hardly
+    /// descends any more: its slope is above −`tolerance_change`.
     NoProgress,
-    /// `max_iter` iterations were made.
+    /// `max_iter` iterations were done.
     MaxIter,
-    /// The objective was called `max_eval` times; if the line search had found no better point by then, the
-    /// values are where they were.
+    /// The objective was called `max_eval` times, or once more. If the last line search found no better point
+    /// by then, it left the values unchanged.
     MaxEval,
 }
 
@@ -195,7 +197,7 @@ pub(crate) fn check_lengths<F: Real>(name: &str, values: &[F], grads: &[F], stat
     );
 }
 
-/// A stretch of coordinates that lie together in the values and in the slots.
+/// A run of coordinates that are contiguous in the values and in the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) value_start: usize,
@@ -203,7 +205,7 @@ pub(crate) struct Run {
     pub(crate) len: usize,
 }
 
-/// The coordinates that one step of an [`Elementwise`] rule moves, with gradients and state.
+/// The coordinates that one step of an [`Elementwise`] rule updates, with gradients and state.
 pub struct Coordinates<'a, F> {
     pub(crate) values: &'a mut [F],
     pub(crate) grads: &'a [F],
@@ -212,11 +214,11 @@ pub struct Coordinates<'a, F> {
 }
 
 impl<F: Real> Coordinates<'_, F> {
-    /// Calls `formula(value, gradient, [slot, …])` for each coordinate, in one pass, in parallel when
-    /// there are many. The slots are the first `N` of those made by [`Slot::each`], in their order.
+    /// Calls `formula(value, gradient, [slot, …])` for each coordinate, in one pass, in parallel if there are
+    /// many. The slots are the first `N` made by [`Slot::each`], in order.
     ///
     /// # Panics
-    /// When the rule has fewer such slots.
+    /// When the rule has fewer than `N` such slots.
     pub fn each<const N: usize>(self, formula: impl Fn(&mut F, F, [&mut F; N]) + Copy + Send + Sync) {
         let n_slots = self.slots.iter().filter(|slot| slot.kind == Kind::Each).count();
         assert!(
@@ -248,19 +250,19 @@ impl<F: Real> Coordinates<'_, F> {
     }
 }
 
-/// A rule of either shape, as an [`Optimizer`](crate::Optimizer) holds it.
+/// A rule of either kind, as an [`Optimizer`](crate::Optimizer) holds it.
 ///
-/// Every rule of this crate converts into it; for a rule of your own, write
+/// Every such rule of this crate converts into it; for your own rule, write
 /// `AnyRule::Elementwise(Box::new(mine))`.
 pub enum AnyRule<F> {
-    /// Moves each coordinate on its own.
+    /// Updates each coordinate independently.
     Elementwise(Box<dyn Elementwise<F>>),
-    /// Looks at a tensor as a whole.
+    /// Uses a tensor as a whole.
     WholeTensor(Box<dyn WholeTensor<F>>),
 }
 
 impl<F: Real> AnyRule<F> {
-    /// Name and hyperparameters.
+    /// The name and hyperparameters.
     pub fn rule(&self) -> &dyn Rule {
         match self {
             Self::Elementwise(rule) => rule.as_ref(),
@@ -281,7 +283,8 @@ impl<F: Real> AnyRule<F> {
         })
     }
 
-    /// Sets a hyperparameter, or one of the rule's [`options`](Rule::options), from a text: `0.9`, `true`, `match_rms_adamw`.
+    /// Sets a hyperparameter, or one of the rule's [`options`](Rule::options), from text: `0.9`, `true`,
+    /// `match_rms_adamw`.
     ///
     /// ```
     /// let mut rule = optim::rule_named::<f32>("sgd")?;
@@ -291,7 +294,7 @@ impl<F: Real> AnyRule<F> {
     /// ```
     ///
     /// # Errors
-    /// When the rule has nothing of this name, or the text is not what it takes; it is then unchanged.
+    /// When the rule has nothing of this name, or the text is invalid for it; it is then unchanged.
     pub fn set_text(&mut self, name: &str, text: &str) -> Result<(), Error> {
         let refused =
             |owner, expected| Error::Option { owner, field: name.into(), text: text.into(), expected };
@@ -320,7 +323,7 @@ impl<F: Real> AnyRule<F> {
     }
 }
 
-/// The error that a rule has no hyperparameter of this name, nor one of these options.
+/// The error for a rule that has no hyperparameter or option of this name.
 fn unknown(rule: &dyn Rule, name: &str, options: Vec<(&'static str, String)>) -> Error {
     let numbers = rule.hyperparameters().into_iter().map(|(name, _)| name);
     let known: Vec<_> = numbers.chain(options.into_iter().map(|(name, _)| name)).collect();

@@ -1,4 +1,4 @@
-//! What a rule remembers between steps: a step count and named slots.
+//! The state a rule keeps between steps: a step count and named slots.
 
 use crate::{Error, Real};
 
@@ -10,24 +10,24 @@ pub struct Slot<F> {
     pub(crate) kind: Kind,
 }
 
-/// How a slot lies over the parameters.
+/// How a slot maps to the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// One number for each coordinate.
     Each,
-    /// Numbers that belong to the whole slice or tensor.
+    /// Numbers for the whole slice or tensor.
     Shared,
-    /// Working memory, written before it is read in every step: not part of what is saved.
+    /// Working memory, written before it is read in every step, so it is not saved.
     Scratch,
 }
 
 impl<F: Real> Slot<F> {
-    /// One number for each of `n` coordinates, `start` at first.
+    /// One number for each of `n` coordinates, initially `start`.
     pub fn each(name: &'static str, n: usize, start: f64) -> Self {
         Self { name, values: filled(n, F::of(start)), kind: Kind::Each }
     }
 
-    /// `n` numbers that belong to the whole slice or tensor, `start` at first.
+    /// `n` numbers for the whole slice or tensor, initially `start`.
     pub fn shared(name: &'static str, n: usize, start: f64) -> Self {
         Self { name, values: filled(n, F::of(start)), kind: Kind::Shared }
     }
@@ -49,12 +49,12 @@ fn filled<F: Real>(n: usize, value: F) -> Vec<F> {
     values
 }
 
-/// What a rule remembers about one slice of parameters.
+/// The state a rule keeps for one slice of parameters.
 ///
 /// Made by [`Elementwise::state`](crate::Elementwise::state),
 /// [`WholeTensor::state`](crate::WholeTensor::state) or [`Minimizer::state`](crate::Minimizer::state).
-/// Saving [`n_steps`](Self::n_steps) and all [`slots`](Self::slots) and handing them to
-/// [`restore`](Self::restore) continues bit for bit.
+/// To resume with the same bits, save [`n_steps`](Self::n_steps) and all [`slots`](Self::slots) and pass them
+/// to [`restore`](Self::restore).
 #[derive(Clone, Debug, PartialEq)]
 pub struct State<F> {
     pub(crate) n_values: usize,
@@ -72,20 +72,20 @@ impl<F: Real> State<F> {
         self.n_steps
     }
 
-    /// The number of parameters that the state was made for.
+    /// The number of parameters the state was made for.
     pub fn n_values(&self) -> usize {
         self.n_values
     }
 
-    /// The slots that make up the state, by name.
+    /// The slots that make up the state, with their names.
     pub fn slots(&self) -> impl Iterator<Item = (&'static str, &[F])> {
         self.saved().map(|slot| (slot.name, slot.values.as_slice()))
     }
 
-    /// Takes over saved slots and the step count.
+    /// Restores saved slots and the step count.
     ///
     /// # Errors
-    /// When a slot is missing, unknown or of another length; the state is then unchanged.
+    /// When a slot is missing, unknown, given twice or of a different length; the state is then unchanged.
     pub fn restore<'a>(
         &mut self,
         n_steps: u64,
@@ -107,7 +107,7 @@ impl<F: Real> State<F> {
     }
 }
 
-/// Compares the slots that a state wants, as (name, length), with those that are offered.
+/// Compares the slots a state expects, as (name, length), with those given.
 pub(crate) fn check_slots<F>(wanted: &[(String, usize)], offered: &[(&str, &[F])]) -> Result<(), Error> {
     let fail = |slot: &str, problem: String| Err(Error::State { slot: slot.into(), problem });
     for (name, len) in wanted {

@@ -3,27 +3,27 @@
 
 use std::ops::Range;
 
-/// Named, shaped parameters in two flat vectors, of which some are trained.
+/// Named, shaped parameters in two flat vectors, some of which are trained.
 pub trait Parameters {
     /// The type of a number: `f32` or `f64`.
     type Value;
 
-    /// How many entries there are, trained or not.
+    /// The number of entries, trained or not.
     fn n_entries(&self) -> usize;
 
-    /// Entry `idx`, in the order in which they lie in memory.
+    /// Entry `idx`, in memory order.
     ///
     /// # Panics
-    /// When there are not so many.
+    /// When `idx` is not less than the number of entries.
     fn entry(&self, idx: usize) -> Entry<'_>;
 
-    /// All values, one entry after the other.
+    /// All values, one entry after another.
     fn values(&self) -> &[Self::Value];
 
     /// All gradients, in the order of the values.
     fn grads(&self) -> &[Self::Value];
 
-    /// All values and all gradients, to be written.
+    /// All values and all gradients, mutable.
     fn values_and_grads_mut(&mut self) -> (&mut [Self::Value], &mut [Self::Value]);
 
     /// All entries.
@@ -31,7 +31,7 @@ pub trait Parameters {
         (0..self.n_entries()).map(|idx| self.entry(idx))
     }
 
-    /// The ranges that are trained, neighbours joined.
+    /// The trained ranges, with adjacent ones joined.
     fn trainable_ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let mut next = 0;
         std::iter::from_fn(move || {
@@ -41,7 +41,7 @@ pub trait Parameters {
         })
     }
 
-    /// Calls `each(values, gradients)` for each range that is trained, neighbours joined.
+    /// Calls `each(values, gradients)` for each trained range, with adjacent ones joined.
     fn for_each_trainable(&mut self, mut each: impl FnMut(&mut [Self::Value], &mut [Self::Value])) {
         let mut next = 0;
         while let Some((range, behind)) = first_trainable(self, next) {
@@ -59,13 +59,14 @@ pub struct Entry<'a> {
     pub name: &'a str,
     /// The shape, row-major.
     pub shape: &'a [usize],
-    /// Where the entry lies in the flat vectors.
+    /// The range of the entry in the flat vectors.
     pub range: Range<usize>,
-    /// Whether training moves it. Frozen weights and running statistics are not trained.
+    /// Whether training changes it. Frozen weights and running statistics are not trained.
     pub is_trainable: bool,
 }
 
-/// The first stretch of neighbours that are trained from entry `start` on, and the entry behind it.
+/// The first run of adjacent trained entries, starting from entry `start`, and the index of the entry after
+/// it.
 fn first_trainable<P: Parameters + ?Sized>(params: &P, start: usize) -> Option<(Range<usize>, usize)> {
     let n_entries = params.n_entries();
     let first = (start..n_entries).find(|&idx| params.entry(idx).is_trainable)?;
@@ -81,8 +82,8 @@ fn first_trainable<P: Parameters + ?Sized>(params: &P, start: usize) -> Option<(
     Some((range, next))
 }
 
-/// Whether a parameter lies under a path: `0.body.1.weight` does under `0`, `0.body` and its own name, not
-/// under `0.bo`. Everything lies under the empty path.
+/// Whether a parameter is under a path: `0.body.1.weight` is under `0`, `0.body` and its own name, but not
+/// under `0.bo`. Everything is under the empty path.
 pub fn is_under(name: &str, path: &str) -> bool {
     path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -5,23 +5,23 @@ use std::ops::{Add, BitOr, Mul, Sub};
 
 use crate::{Kernel, LANES, Simd, Vector};
 
-/// The proof that the processor has AVX2 and FMA.
+/// Proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// Lanes 0 to 7 and 8 to 15; only made by an [`Avx2`].
+/// Lanes 0 to 7 and 8 to 15; only created by an [`Avx2`].
 #[derive(Clone, Copy)]
 pub(crate) struct F32x8x2([__m256; 2]);
 
-/// A truth value per lane: all bits of the lane or none.
+/// A boolean per lane: all bits of the lane or none.
 #[derive(Clone, Copy)]
 pub(crate) struct MaskX8x2([__m256; 2]);
 
 /// Lanes in one of the two registers.
 const HALF: usize = LANES / 2;
 
-/// Whether the processor and the operating system support what [`Avx2`] needs, and the bit operations that
-/// kernels are compiled with.
+/// Whether the processor and the operating system support what [`Avx2`] needs, including the bit operations
+/// that kernels are compiled with.
 pub(crate) fn is_detected() -> bool {
     is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
@@ -31,7 +31,7 @@ pub(crate) fn is_detected() -> bool {
         && is_x86_feature_detected!("popcnt")
 }
 
-/// The sums of the lanes of four registers: neighbours, then neighbouring pairs, then the two halves.
+/// The sums of the lanes of four registers: first neighbours, then neighbouring pairs, then the two halves.
 ///
 /// # Safety
 /// The processor has AVX.
@@ -47,7 +47,7 @@ pub(crate) unsafe fn sums_of_eight(v: [__m256; 4]) -> [f32; 4] {
     sums
 }
 
-/// Eight registers as the rows of a matrix, transposed.
+/// Transposes eight registers as the rows of a matrix.
 ///
 /// # Safety
 /// The processor has AVX.
@@ -57,7 +57,7 @@ unsafe fn transpose_eight(rows: [__m256; HALF]) -> [__m256; HALF] {
     let mut columns = rows;
     // SAFETY: the caller vouches for AVX.
     unsafe {
-        // Within each four rows: half h of quads[4 · four + c] is column 4h + c of those rows.
+        // For each four rows, half h of quads[4 · four + c] is column 4h + c of those rows.
         for first in [0, 4] {
             let r = [rows[first], rows[first + 1], rows[first + 2], rows[first + 3]];
             let (low_01, high_01) = (_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
@@ -75,7 +75,7 @@ unsafe fn transpose_eight(rows: [__m256; HALF]) -> [__m256; HALF] {
     columns
 }
 
-/// 2ⁿ for lanes that are whole numbers, by writing n into the exponent.
+/// 2ⁿ for integer lanes, by writing n into the exponent.
 ///
 /// # Safety
 /// The processor has AVX2.
@@ -111,8 +111,8 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
 
-// Every intrinsic below needs the processor's support, which the existence of an `Avx2` or of an `F32x8x2`
-// (made by one alone) proves.
+// Every intrinsic below needs the processor's support, which is proved by the existence of an `Avx2`, or of
+// an `F32x8x2`, which only an `Avx2` can create.
 impl Simd for Avx2 {
     type V = F32x8x2;
     const MANY_REGISTERS: bool = false;
@@ -133,7 +133,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load_partial(self, p: *const f32, n: usize) -> F32x8x2 {
         // SAFETY: `self` proves AVX2; masked lanes are not read, the caller vouches for the others. The
-        // address of the second half may lie past the memory and is then only computed.
+        // address of the second half may be past the memory; it is then only computed.
         unsafe {
             let mask = first(n);
             F32x8x2([_mm256_maskload_ps(p, mask[0]), _mm256_maskload_ps(p.wrapping_add(HALF), mask[1])])
@@ -193,7 +193,7 @@ impl Vector for F32x8x2 {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // SAFETY: `self` proves AVX2. `max` answers its second operand when one is NaN.
+        // SAFETY: `self` proves AVX2. `max` returns its second operand when one is NaN.
         Self(unsafe {
             let zero = _mm256_setzero_ps();
             [_mm256_max_ps(zero, self.0[0]), _mm256_max_ps(zero, self.0[1])]
@@ -202,7 +202,7 @@ impl Vector for F32x8x2 {
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // SAFETY: `self` proves AVX2. `max` answers its second operand when one is NaN.
+        // SAFETY: `self` proves AVX2. `max` returns its second operand when one is NaN.
         Self(unsafe { [_mm256_max_ps(self.0[0], other.0[0]), _mm256_max_ps(self.0[1], other.0[1])] })
     }
 
@@ -282,8 +282,8 @@ impl Vector for F32x8x2 {
     #[inline(always)]
     fn to_bytes(self) -> [u8; LANES] {
         let mut bytes = [0; LANES];
-        // SAFETY: `self` proves AVX2; `bytes` has sixteen bytes. The packs narrow within 128-bit halves, the
-        // permutation between them puts the quarters back in order.
+        // SAFETY: `self` proves AVX2; `bytes` has sixteen bytes. The packs narrow within 128-bit halves; the
+        // permutation between them restores the order of the quarters.
         unsafe {
             let words = _mm256_packs_epi32(_mm256_cvtps_epi32(self.0[0]), _mm256_cvtps_epi32(self.0[1]));
             let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
@@ -306,7 +306,7 @@ impl Vector for F32x8x2 {
     #[inline(always)]
     unsafe fn store_partial(self, p: *mut f32, n: usize) {
         // SAFETY: `self` proves AVX2; masked lanes are not written, the caller vouches for the others. The
-        // address of the second half may lie past the memory and is then only computed.
+        // address of the second half may be past the memory; it is then only computed.
         unsafe {
             let mask = first(n);
             _mm256_maskstore_ps(p, mask[0], self.0[0]);

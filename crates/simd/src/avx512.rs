@@ -6,11 +6,11 @@ use std::ops::{Add, Mul, Sub};
 use crate::avx2;
 use crate::{Kernel, LANES, Simd, Vector};
 
-/// The proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
+/// Proof that the processor has AVX-512 F, BW, DQ and VL, and AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
 
-/// Sixteen lanes; only made by an [`Avx512`].
+/// Sixteen lanes; only created by an [`Avx512`].
 #[derive(Clone, Copy)]
 pub(crate) struct F32x16(__m512);
 
@@ -35,8 +35,8 @@ fn first(n: usize) -> __mmask16 {
     if n >= LANES { !0 } else { (1 << n) - 1 }
 }
 
-// Every intrinsic below needs the processor's support, which the existence of an `Avx512` or of an `F32x16`
-// (made by one alone) proves.
+// Every intrinsic below needs the processor's support, which is proved by the existence of an `Avx512`, or of
+// an `F32x16`, which only an `Avx512` can create.
 impl Simd for Avx512 {
     type V = F32x16;
     const MANY_REGISTERS: bool = true;
@@ -99,13 +99,13 @@ impl Vector for F32x16 {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // SAFETY: `self` proves AVX-512. `max` answers its second operand when one is NaN.
+        // SAFETY: `self` proves AVX-512. `max` returns its second operand when one is NaN.
         Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // SAFETY: `self` proves AVX-512. `max` answers its second operand when one is NaN.
+        // SAFETY: `self` proves AVX-512. `max` returns its second operand when one is NaN.
         Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
 
@@ -160,7 +160,7 @@ impl Vector for F32x16 {
         let mut columns = rows;
         // SAFETY: the rows prove AVX-512.
         unsafe {
-            // Within each four rows: quarter q of quads[4 · four + c] is column 4q + c of those rows.
+            // For each four rows, quarter q of quads[4 · four + c] is column 4q + c of those rows.
             for first in (0..LANES).step_by(4) {
                 let r = [rows[first].0, rows[first + 1].0, rows[first + 2].0, rows[first + 3].0];
                 let (low_01, high_01) = (_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1]));
@@ -170,8 +170,8 @@ impl Vector for F32x16 {
                 quads[first + 2].0 = _mm512_shuffle_ps::<0x44>(high_01, high_23);
                 quads[first + 3].0 = _mm512_shuffle_ps::<0xEE>(high_01, high_23);
             }
-            // Then the quarters of the four fours are brought together: even ones (columns c and 8 + c) and
-            // odd ones (4 + c and 12 + c).
+            // Then the quarters of the four fours are combined: even ones (columns c and 8 + c) and odd ones
+            // (4 + c and 12 + c).
             for c in 0..4 {
                 let q = [quads[c].0, quads[4 + c].0, quads[8 + c].0, quads[12 + c].0];
                 let (even_01, even_23) =

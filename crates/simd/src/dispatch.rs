@@ -1,27 +1,27 @@
-//! The one place where a kernel meets an instruction set.
+//! Dispatches kernels to instruction sets.
 
 use crate::level::InstructionSet;
 use crate::{Level, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::{avx2, avx512};
 
-/// What every processor of the target has. On x86-64 that is SSE2, with the bits of `Portable`, whose arrays take the
-/// compiler half of its time there. Miri looks through arrays better.
+/// The instruction set of every processor of the target. On x86-64 that is SSE2, which gives the same bits as
+/// `Portable`; there the arrays of `Portable` take half of the compile time. Miri checks arrays better.
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
 use crate::Portable as Baseline;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::sse2::Sse2 as Baseline;
 
-/// A computation written once and compiled for each instruction set: its operands, and what to do with them.
+/// A computation written once and compiled for each instruction set, with its operands.
 ///
-/// `run` and every generic function that it calls must be `#[inline(always)]`: [`dispatch`] runs it inside a
-/// function that may use the registers of the instruction set, and a call that stays a call would be compiled
+/// `run` and every generic function it calls must be `#[inline(always)]`: [`dispatch`] runs it in a function
+/// that may use the registers of the instruction set, and a function that is not inlined would be compiled
 /// without them.
 pub trait Kernel {
-    /// What comes out.
+    /// The result.
     type Output;
 
-    /// Computes with the vectors of `simd`; or without, where it is only for the compiler to choose wider ones.
+    /// Computes with the vectors of `simd`, or without them if the compiler alone is to choose wider ones.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
@@ -39,7 +39,8 @@ pub fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
     }
 }
 
-/// A call, like those of the other sets: a kernel is compiled once however often it is dispatched.
+/// A separate function, like those of the other sets, so that a kernel is compiled once however often it is
+/// dispatched.
 #[inline(never)]
 fn portable<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Baseline)

@@ -1,4 +1,4 @@
-//! Which instruction sets there are, which of them this processor has, and which one is used.
+//! Instruction sets: the known ones, those of this processor, and the one in use.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,12 +12,12 @@ pub const SIMD_VARIABLE: &str = "DESCENT_SIMD";
 
 /// An instruction set that this processor has.
 ///
-/// A value above [`Level::PORTABLE`] only comes from [`Level::current`] and [`Level::available`], so having one proves
-/// that code for it may run.
+/// A value above [`Level::PORTABLE`] only comes from [`Level::current`] and [`Level::available`], so having
+/// one proves that code for it can run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Level(InstructionSet);
 
-/// What kernels are compiled for, from the narrowest vectors to the widest.
+/// The instruction sets that kernels are compiled for, from the narrowest vectors to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum InstructionSet {
     Portable,
@@ -28,14 +28,14 @@ pub(crate) enum InstructionSet {
 impl InstructionSet {
     const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
 
-    /// What the value of the environment variable caps the level at; unset it caps nothing.
+    /// The cap set by the value of the environment variable; no cap if it is unset.
     pub(crate) fn named(value: Option<&OsStr>) -> Result<Self, String> {
         let Some(value) = value else { return Ok(Self::Avx512) };
         let named = Self::ALL.into_iter().find(|set| value == set.name());
         named.ok_or_else(|| format!("{SIMD_VARIABLE} is {value:?}: expected avx512, avx2 or portable"))
     }
 
-    /// As the environment variable spells it.
+    /// The name used in the environment variable.
     fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -59,24 +59,24 @@ impl InstructionSet {
 }
 
 impl Level {
-    /// The level that every processor has.
+    /// The level available on every processor.
     pub const PORTABLE: Self = Self(InstructionSet::Portable);
 
-    /// The level in use: the best of this processor, at most what the environment variable
-    /// `DESCENT_SIMD` (`avx512`, `avx2`, `portable`) names. Read once.
+    /// The level in use: the best of this processor, capped by the environment variable `DESCENT_SIMD`
+    /// (`avx512`, `avx2`, `portable`). The variable is read once.
     ///
     /// # Panics
-    /// When the variable holds anything else; [`Level::check_variable`] says so beforehand.
+    /// When the variable has any other value; [`Level::check_variable`] reports that beforehand.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
         *CURRENT.get_or_init(|| Self::best(variable().unwrap_or_else(|problem| panic!("{problem}"))))
     }
 
-    /// Whether [`Level::current`] can go by the environment variable `DESCENT_SIMD`: for a program, to refuse it
-    /// before any work.
+    /// Checks that [`Level::current`] can use the environment variable `DESCENT_SIMD`, so that a program can
+    /// reject a wrong value before any work.
     ///
     /// # Errors
-    /// When the variable holds anything but the name of an instruction set.
+    /// When the variable has a value that is not the name of an instruction set.
     pub fn check_variable() -> Result<(), String> {
         variable().map(drop)
     }
@@ -87,18 +87,18 @@ impl Level {
         best.expect("the portable level is always there")
     }
 
-    /// Every level this processor has, the portable one first, the best one last.
+    /// Every level of this processor, from the portable one to the best.
     pub fn available() -> Vec<Self> {
         InstructionSet::ALL.into_iter().filter(|set| set.is_detected()).map(Self).collect()
     }
 
-    /// AVX2 where this is AVX-512, for loops that 512-bit instructions make slower.
+    /// This level, but AVX2 instead of AVX-512, for loops that 512-bit instructions slow down.
     pub fn at_most_avx2(self) -> Self {
-        // A processor is only said to have AVX-512 if it has AVX2, too.
+        // A processor only counts as having AVX-512 if it also has AVX2.
         Self(self.0.min(InstructionSet::Avx2))
     }
 
-    /// The level's name, as the environment variable spells it.
+    /// The name used in the environment variable.
     pub fn name(self) -> &'static str {
         self.0.name()
     }
@@ -108,7 +108,7 @@ impl Level {
     }
 }
 
-/// What the environment variable says.
+/// The value of the environment variable.
 fn variable() -> Result<InstructionSet, String> {
     InstructionSet::named(std::env::var_os(SIMD_VARIABLE).as_deref())
 }

@@ -1,13 +1,13 @@
-//! Sixteen f32 as an array: right on every processor, and as fast as the compiler makes it.
+//! Sixteen f32 as an array: works on every processor, as fast as the compiler makes it.
 
-// Loops over lanes have constant bounds, are unrolled, and index several arrays alike.
+// Loops over lanes have constant bounds, are unrolled, and index several arrays at once.
 #![allow(clippy::needless_range_loop)]
 
 use std::ops::{Add, BitOr, Mul, Sub};
 
 use crate::{LANES, Simd, Vector};
 
-/// The instruction set of the compilation's target; nothing to prove.
+/// The instruction set of the compilation target, which needs no proof.
 #[derive(Clone, Copy)]
 pub struct Portable;
 
@@ -46,7 +46,7 @@ impl Simd for Portable {
     }
 }
 
-/// Combines two vectors lane by lane; a macro, so that no closure stands between the loop and the optimiser.
+/// Combines two vectors lane by lane; a macro, to avoid a closure between the loop and the optimiser.
 macro_rules! lanewise {
     ($a:expr, $b:expr, |$x:ident, $y:ident| $value:expr) => {{
         let mut lanes = $a.0;

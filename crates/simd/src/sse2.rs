@@ -6,7 +6,7 @@ use std::ops::{Add, BitOr, Mul, Sub};
 
 use crate::{LANES, Portable, Simd, Vector};
 
-/// What every x86-64 processor has; nothing to prove.
+/// SSE2, which every x86-64 processor has, so it needs no proof.
 #[derive(Clone, Copy)]
 pub(crate) struct Sse2;
 
@@ -14,15 +14,15 @@ pub(crate) struct Sse2;
 #[derive(Clone, Copy)]
 pub(crate) struct F32x4x4([__m128; 4]);
 
-/// A truth value per lane: all bits of the lane or none.
+/// A boolean per lane: all bits of the lane or none.
 #[derive(Clone, Copy)]
 pub(crate) struct MaskX4x4([__m128; 4]);
 
 /// Lanes in one of the four registers.
 const QUARTER: usize = LANES / 4;
 
-/// What SSE2 computes of the registers of some vectors, one by one; a macro, for a closure would be one more thing to
-/// inline.
+/// Applies an SSE2 operation to the registers of some vectors, one by one; a macro, because a closure would
+/// also have to be inlined.
 macro_rules! each {
     ($Vector:ident, |$i:ident| $register:expr) => {{
         // SAFETY: every x86-64 processor has SSE2.
@@ -115,7 +115,7 @@ impl BitOr for MaskX4x4 {
     }
 }
 
-/// `x · y + z`, rounded twice, or once where the compilation's target fuses.
+/// `x · y + z`, rounded twice, or once if the compilation target has FMA.
 ///
 /// # Safety
 /// The processor has SSE2.
@@ -131,7 +131,7 @@ unsafe fn mul_add(x: __m128, y: __m128, z: __m128) -> __m128 {
     }
 }
 
-/// Four registers as the rows of a matrix, transposed.
+/// Transposes four registers as the rows of a matrix.
 #[inline(always)]
 fn transpose_four([a, b, c, d]: [__m128; QUARTER]) -> [__m128; QUARTER] {
     // SAFETY: every x86-64 processor has SSE2.
@@ -147,7 +147,7 @@ fn transpose_four([a, b, c, d]: [__m128; QUARTER]) -> [__m128; QUARTER] {
     }
 }
 
-/// The sums of the four registers of a vector, lane by lane.
+/// The lane-wise sum of the four registers of a vector.
 #[inline(always)]
 fn sum_of_four([a, b, c, d]: [__m128; 4]) -> __m128 {
     // SAFETY: every x86-64 processor has SSE2.
@@ -164,13 +164,13 @@ impl Vector for F32x4x4 {
 
     #[inline(always)]
     fn relu(self) -> Self {
-        // NaN is not at most 0, and stays.
+        // NaN is not at most 0, so it stays.
         each!(Self, |i| _mm_andnot_ps(_mm_cmple_ps(self.0[i], _mm_setzero_ps()), self.0[i]))
     }
 
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        // `max` answers its second operand when one is NaN.
+        // `max` returns its second operand when one is NaN.
         each!(Self, |i| _mm_max_ps(self.0[i], other.0[i]))
     }
 
@@ -206,7 +206,7 @@ impl Vector for F32x4x4 {
 
     #[inline(always)]
     fn sums(vectors: [Self; 4]) -> [f32; 4] {
-        // In the order of `Portable`: lanes eight apart, four, two, one.
+        // In the order of `Portable`: lanes eight apart, then four, two and one.
         let lanes = transpose_four(vectors.map(|vector| sum_of_four(vector.0)));
         let mut sums = [0.0; 4];
         // SAFETY: every x86-64 processor has SSE2; `sums` has room for four values.

@@ -1,4 +1,4 @@
-//! Every operation of every instruction set, lane by lane against plain f32.
+//! Tests every operation of every instruction set lane by lane against plain f32.
 
 use std::array::from_fn;
 use std::ffi::OsStr;
@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use super::*;
 use crate::level::InstructionSet;
 
-/// Numbers with signs, zeros, infinities and NaN among them; different for each salt.
+/// Numbers including negative ones, zeros, infinities and NaN; different for each salt.
 fn lanes(salt: usize) -> [f32; LANES] {
     let special = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE, -1.5];
     from_fn(|idx| match (idx * 7 + salt * 5) % 11 {
@@ -23,7 +23,7 @@ fn assert_same(level: Level, name: &str, found: &[f32], expected: &[f32]) {
     assert!(equal, "{level:?}, {name}: {found:?} instead of {expected:?}");
 }
 
-/// Runs `check` on each level of this machine, and on the arrays of processors that are not x86-64.
+/// Runs `check` on each level of this machine, and on the array version used by processors other than x86-64.
 fn on_each_level<K: Kernel<Output = ()>>(check: impl Fn(Level) -> K) {
     Level::available().into_iter().for_each(|level| dispatch(level, check(level)));
     check(Level::PORTABLE).run(Portable);
@@ -60,7 +60,7 @@ fn arithmetic_is_that_of_f32() {
                 check("*", x * y, &|a, b, _| a * b);
                 let fused = |a: f32, b: f32, c: f32| if S::FUSED { a.mul_add(b, c) } else { a * b + c };
                 check("mul_add", x.mul_add(y, z), &fused);
-                // Which zero it is, is left open.
+                // Which zero it is, is unspecified.
                 check("relu", x.relu() + simd.zero(), &|a, _, _| if a <= 0.0 { 0.0 } else { a });
                 check("max", x.max(y), &|a, b, _| if a > b { a } else { b });
                 let pick = |mask| S::V::select(mask, y, z);
@@ -125,7 +125,7 @@ fn lanes_move_and_join_as_told() {
         type Output = ();
         #[inline(always)]
         fn run<S: Simd>(self, simd: S) {
-            // Whole numbers: their sums are exact in any order.
+            // Integers, so their sums are exact in any order.
             let rows: [[f32; LANES]; LANES] = from_fn(|row| from_fn(|col| (row * LANES + col) as f32));
             let vectors: [S::V; LANES] = from_fn(|row| simd.read(&rows[row]));
             let columns = S::V::transpose(vectors);

@@ -1,20 +1,20 @@
-//! What a kernel computes with: an instruction set and its vectors.
+//! Instruction sets and their vectors, which kernels compute with.
 
 use std::ops::{Add, BitOr, Mul, Sub};
 
 /// The number of f32 in a vector, whatever the instruction set.
 pub const LANES: usize = 16;
 
-/// An instruction set, as a value that proves that the processor has it.
+/// An instruction set, as a value that proves that the processor supports it.
 pub trait Simd: Copy {
     /// Sixteen f32.
     type V: Vector;
 
-    /// Whether there are registers for a tile of sixteen accumulators and more (thirty-two vectors); if not,
-    /// a tile is to keep to four accumulators (AVX2 holds eight vectors in all).
+    /// Whether there are enough registers for a tile of at least sixteen accumulators (thirty-two vectors).
+    /// If not, a tile should keep to four accumulators (AVX2 holds eight vectors in all).
     const MANY_REGISTERS: bool;
 
-    /// Whether [`f32::mul_add`] and [`f64::mul_add`] are instructions, and not a function's emulation of one.
+    /// Whether [`f32::mul_add`] and [`f64::mul_add`] are instructions rather than emulated by a function.
     const FUSED: bool;
 
     /// All lanes `x`.
@@ -26,7 +26,7 @@ pub trait Simd: Copy {
     /// `p..p + 16` is readable.
     unsafe fn load(self, p: *const f32) -> Self::V;
 
-    /// The first `n` values at `p`, zeros above them; no byte past them is touched.
+    /// The first `n` values at `p`, followed by zeros; does not access bytes beyond them.
     ///
     /// # Safety
     /// `p..p + min(n, 16)` is readable.
@@ -38,10 +38,10 @@ pub trait Simd: Copy {
         self.splat(0.0)
     }
 
-    /// The first sixteen values of a slice, zeros where it is shorter.
+    /// The first sixteen values of a slice, padded with zeros.
     #[inline(always)]
     fn read(self, src: &[f32]) -> Self::V {
-        // SAFETY: no more values are read than the slice has.
+        // SAFETY: reads no more values than the slice has.
         unsafe {
             if src.len() >= LANES {
                 self.load(src.as_ptr())
@@ -57,43 +57,44 @@ pub trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// A truth value per lane.
     type Mask: Copy + BitOr<Output = Self::Mask>;
 
-    /// `self · factor + addend`: rounded once where the processor can, twice on [`Portable`](crate::Portable) without it.
+    /// `self · factor + addend`: rounded once if the processor supports it, twice on
+    /// [`Portable`](crate::Portable) otherwise.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
 
-    /// 0 where the lane is at most 0, else the lane: NaN stays NaN.
+    /// 0 if the lane is at most 0, otherwise the lane; NaN stays NaN.
     fn relu(self) -> Self;
 
-    /// The larger lane of the two; `other` where one is NaN.
+    /// The larger of the two lanes; `other` if one is NaN.
     fn max(self, other: Self) -> Self;
 
-    /// 2ⁿ for lanes that are whole numbers n from −127 to 127, where 2⁻¹²⁷ counts as 0; anything for other lanes.
+    /// 2ⁿ for integer lanes n from −127 to 127, where 2⁻¹²⁷ counts as 0; unspecified for other lanes.
     fn power_of_two(self) -> Self;
 
-    /// Where `self > other`; false for NaN.
+    /// Whether `self > other`; false for NaN.
     fn gt(self, other: Self) -> Self::Mask;
 
-    /// Where `self ≠ other`; true for NaN.
+    /// Whether `self ≠ other`; true for NaN.
     fn ne(self, other: Self) -> Self::Mask;
 
-    /// Where the lane is NaN.
+    /// Whether the lane is NaN.
     #[inline(always)]
     fn is_nan(self) -> Self::Mask {
         self.ne(self)
     }
 
-    /// `yes` where the mask is true, else `no`.
+    /// `yes` where the mask is true, otherwise `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
 
-    /// The mask as bits, lane 0 lowest.
+    /// The mask as bits, with lane 0 lowest.
     fn bits(mask: Self::Mask) -> u16;
 
-    /// The sums of the lanes of four vectors, each in an order that only depends on the instruction set.
+    /// The sums of the lanes of four vectors, each in an order that depends only on the instruction set.
     fn sums(vectors: [Self; 4]) -> [f32; 4];
 
-    /// Sixteen vectors as the rows of a matrix, transposed: lane r of result c is lane c of vector r.
+    /// Transposes sixteen vectors as the rows of a matrix: lane r of result c is lane c of vector r.
     fn transpose(rows: [Self; LANES]) -> [Self; LANES];
 
-    /// Lanes that are integers from 0 to 255, as bytes.
+    /// Converts lanes that are integers from 0 to 255 to bytes.
     fn to_bytes(self) -> [u8; LANES];
 
     /// Writes the sixteen lanes to `p`, at any alignment.
@@ -102,16 +103,16 @@ pub trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = 
     /// `p..p + 16` is writable.
     unsafe fn store(self, p: *mut f32);
 
-    /// Writes the first `n` lanes to `p` and touches no byte past them.
+    /// Writes the first `n` lanes to `p`; does not access bytes beyond them.
     ///
     /// # Safety
     /// `p..p + min(n, 16)` is writable.
     unsafe fn store_partial(self, p: *mut f32, n: usize);
 
-    /// Writes the lanes to a slice, as many as it has room for.
+    /// Writes as many lanes to a slice as it has room for.
     #[inline(always)]
     fn write(self, dst: &mut [f32]) {
-        // SAFETY: no more values are written than the slice has.
+        // SAFETY: writes no more values than the slice has.
         unsafe {
             if dst.len() >= LANES {
                 self.store(dst.as_mut_ptr())

@@ -6,11 +6,11 @@ use crate::{MAX_RANK, Shape};
 
 /// The axes that a reduction runs over: one, several, or all.
 ///
-/// Made from an axis (`1`), from several (`[0, 2]`), or from `..` for all of them.
+/// Created from one axis (`1`), from several (`[0, 2]`), or from `..` for all.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Axes {
     chosen: [bool; MAX_RANK],
-    /// One more than the largest axis that was named; no matter for `..`.
+    /// One more than the largest axis named; irrelevant for `..`.
     min_rank: usize,
 }
 
@@ -59,7 +59,7 @@ impl Axes {
     fn check(&self, shape: &Shape) {
         assert!(
             self.fits(shape),
-            "there is no axis {} in shape {shape}, which has {}",
+            "shape {shape} has no axis {}; it has {} axes",
             self.min_rank.saturating_sub(1),
             shape.rank()
         );
@@ -68,7 +68,7 @@ impl Axes {
 
 impl From<&[usize]> for Axes {
     /// # Panics
-    /// When an axis is named twice, or is beyond the largest rank.
+    /// When an axis is named twice, or exceeds the largest rank.
     #[track_caller]
     fn from(axes: &[usize]) -> Self {
         let mut chosen = [false; MAX_RANK];

@@ -2,18 +2,18 @@
 
 /// The β of `c = β·c + a·b`, restricted to the two values that training needs.
 ///
-/// The first write to a gradient overwrites it, later ones accumulate, so that no pass over memory is
-/// spent on zeroing.
+/// The first write to a gradient overwrites it, later ones accumulate, so that no pass over memory is needed
+/// for zeroing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beta {
-    /// Overwrite: what the output held before, NaN included, is not read.
+    /// Overwrite: the previous contents of the output, NaN included, are not read.
     Zero,
-    /// Add to what the output holds.
+    /// Add to the contents of the output.
     One,
 }
 
 impl Beta {
-    /// 0 or 1.
+    /// Returns 0 or 1.
     pub fn as_f32(self) -> f32 {
         match self {
             Beta::Zero => 0.0,
@@ -21,7 +21,7 @@ impl Beta {
         }
     }
 
-    /// Readies `dst` for kernels that only add: zeros it for `Zero`, leaves it alone for `One`.
+    /// Prepares `dst` for kernels that only add: zeroes it for `Zero`, leaves it unchanged for `One`.
     pub fn prepare(self, dst: &mut [f32]) {
         if self == Beta::Zero {
             dst.fill(0.0);

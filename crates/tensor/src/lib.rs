@@ -14,7 +14,7 @@ pub mod pool;
 pub mod positions;
 pub mod recurrent;
 
-// What they and their gradients are made of.
+// The building blocks of layers and their gradients.
 pub mod broadcast;
 pub mod cumsum;
 pub mod elementwise;
@@ -25,7 +25,7 @@ pub mod random;
 pub mod reduce;
 pub mod sort;
 
-// How kernels get threads, memory and registers.
+// Threads, memory and registers for kernels.
 pub mod parallel;
 pub mod scratch;
 mod tile;
@@ -37,7 +37,7 @@ mod shape;
 
 pub mod reference;
 
-// An array with a shape, for a few lines of arithmetic.
+// An array with a shape, for simple arithmetic.
 mod axes;
 mod tensor;
 

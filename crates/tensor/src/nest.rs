@@ -1,13 +1,13 @@
-//! A loop nest over strided operands: what broadcasting and permuting have in common.
+//! A loop nest over strided operands, used for broadcasting and permuting.
 
 use std::ops::Range;
 
 use crate::{MAX_RANK, Shape};
 
-/// A loop nest over a shape with `N` operands, as few loops as their strides allow.
+/// A loop nest over a shape with `N` operands, with as few loops as their strides allow.
 ///
-/// Axes of size 1 are dropped and neighbouring axes merged where every operand steps through them evenly, so
-/// that the innermost row is as long as it can be.
+/// Axes of size 1 are dropped and neighbouring axes are merged where every operand steps through them evenly,
+/// so that the innermost row is as long as possible.
 pub(crate) struct Nest<const N: usize> {
     /// Outermost first; the last entry is the innermost row.
     dims: [usize; MAX_RANK],
@@ -35,12 +35,12 @@ impl<const N: usize> Nest<N> {
         nest
     }
 
-    /// Elements of the innermost row.
+    /// The number of elements of the innermost row.
     pub(crate) fn row_len(&self) -> usize {
         self.dims[self.rank - 1]
     }
 
-    /// What each operand steps by within the innermost row.
+    /// The step of each operand within the innermost row.
     pub(crate) fn row_strides(&self) -> [usize; N] {
         self.strides.map(|strides| strides[self.rank - 1])
     }

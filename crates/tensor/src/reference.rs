@@ -1,8 +1,9 @@
-//! The specification: every kernel again in f64, as plainly as its formula, and as slowly.
+//! The specification: every kernel in f64, written as directly as its formula, and slow.
 //!
-//! Shapes, layouts and names are those of the kernels; results are returned. The functions serve the tests
-//! of this crate and of others; each stands beside its kernel, in `reference.rs` of the operation's folder: a kernel's result is held against them by [`assert_within`], and since they
-//! are f64, a numeric gradient taken on them is sharp.
+//! Shapes, layouts and names are those of the kernels; results are returned. The functions are for the tests
+//! of this crate and others. Each is in `reference.rs` of its operation's folder, next to the kernel.
+//! [`assert_within`] compares a kernel's result with them, and since they are f64, numeric gradients computed
+//! from them are accurate.
 
 pub use crate::activation::reference::{
     elu, gelu_backward, gelu_forward, gelu_tanh, glu, hard_sigmoid, hard_swish, hard_tanh,
@@ -50,18 +51,18 @@ pub fn to_f64(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&v| f64::from(v)).collect()
 }
 
-/// The absolute values as f64. A linear kernel's reference on absolute values gives the magnitude that its
-/// rounding error is measured by.
+/// The absolute values as f64. A linear kernel's reference on absolute values gives the magnitude relative to
+/// which its rounding error is measured.
 pub fn magnitudes(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&v| f64::from(v).abs()).collect()
 }
 
-/// Checks |actual − expected| ≤ c · ε · magnitude for every element, ε = [`EPSILON`].
+/// Checks |actual − expected| ≤ c · ε · magnitude for every element, with ε = [`EPSILON`].
 ///
 /// A result smaller than the smallest normal f32 may round to zero.
 ///
 /// # Panics
-/// When an element is off, naming the first, or when the lengths differ.
+/// When an element is off (the message names the first), or when the lengths differ.
 #[track_caller]
 pub fn assert_within(actual: &[f32], expected: &[f64], magnitude: &[f64], c: f64) {
     assert_eq!((actual.len(), magnitude.len()), (expected.len(), expected.len()), "assert_within: lengths");

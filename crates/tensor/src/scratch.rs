@@ -1,10 +1,9 @@
-//! Scratch memory for kernels: aligned buffers that are kept and handed out again.
+//! Scratch memory for kernels: aligned buffers that are kept and reused.
 //!
-//! A kernel that needs room for a patch matrix or for partial sums asks [`with`] for it. Buffers are kept
-//! per nesting depth in one process-wide stock, as many as the current pool has threads, each as long as the
-//! longest that was ever asked for at any depth. So after a first few steps no later step allocates,
-//! whichever threads happen to take the work. The system maps the memory on first touch: the part of a buffer
-//! that no kernel uses costs address space only.
+//! A kernel that needs memory for a patch matrix or partial sums gets it from [`with`]. Buffers are kept per
+//! nesting depth in a process-wide stock, as many as the current pool has threads, each as long as the
+//! longest ever requested at any depth. So after the first few steps no step allocates, whichever threads do
+//! the work. The system maps memory on first touch, so the unused part of a buffer costs only address space.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -14,15 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const ALIGNMENT: usize = 64;
 const ALIGNMENT_FLOATS: usize = ALIGNMENT / size_of::<f32>();
 
-/// Deeper nesting than this works but allocates each time; kernels nest two or three deep.
+/// Deeper nesting works but allocates each time; kernels nest two or three deep.
 const MAX_DEPTH: usize = 8;
 
 /// Free buffers of one nesting depth.
 struct Stock {
     free: Vec<Buffer>,
-    /// Floats of each buffer; it only grows.
+    /// The number of floats in each buffer; it only grows.
     capacity: usize,
-    /// Buffers of the current capacity, free or handed out.
+    /// The number of buffers of the current capacity, free or in use.
     n_buffers: usize,
 }
 
@@ -35,7 +34,7 @@ struct Buffer {
 static STOCKS: [Mutex<Stock>; MAX_DEPTH] =
     [const { Mutex::new(Stock { free: Vec::new(), capacity: 0, n_buffers: 0 }) }; MAX_DEPTH];
 
-/// The longest buffer that was asked for.
+/// The longest buffer requested so far.
 static LONGEST: AtomicUsize = AtomicUsize::new(0);
 
 static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
@@ -47,8 +46,8 @@ thread_local! {
 
 /// Calls `f` with a buffer of `len` floats that starts on a 64-byte boundary.
 ///
-/// The contents are whatever the last user left: finite or not, never to be read before written.
-/// Calls nest, each level with a buffer of its own.
+/// The contents are whatever the last user left, finite or not; never read them before writing. Calls can
+/// nest; each level has its own buffer.
 ///
 /// ```
 /// let sum = tensor::scratch::with(3, |buffer| {
@@ -66,22 +65,24 @@ pub fn with<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
     })
 }
 
-/// Up to this many floats lie on the stack: taking a buffer from the stock would cost more than the work on them.
+/// Up to this many floats are kept on the stack: taking a buffer from the stock would cost more than the work
+/// on them.
 const FEW: usize = 64;
 
 #[repr(align(64))]
 struct Few([f32; FEW]);
 
-/// The same with a buffer of f64.
+/// Like [`with`], with a buffer of f64.
 pub(crate) fn with_f64<R>(len: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
-    // Not a product that could wrap around: the slice below would be longer than the buffer.
+    // A product that wraps around would make the slice below longer than the buffer.
     with(len.saturating_mul(2), |buffer| {
-        // SAFETY: two f32 take the bytes of an f64, any bits are one, and the buffer starts on a 64-byte boundary.
+        // SAFETY: two f32 take as many bytes as an f64, any bits are valid, and the buffer starts on a
+        // 64-byte boundary.
         f(unsafe { std::slice::from_raw_parts_mut(buffer.as_mut_ptr().cast(), len) })
     })
 }
 
-/// A buffer on loan; dropping it, also while a panic unwinds, gives it back.
+/// A borrowed buffer; dropping it returns it to the stock, also while a panic unwinds.
 struct Lease {
     buffer: Buffer,
     depth: usize,
@@ -94,7 +95,7 @@ impl Lease {
             Some(stock) => stock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take(len),
             None => Buffer::new(len),
         };
-        // Only now: had there been no memory, nobody would set it back.
+        // Only now: if there had been no memory, nothing would reset it.
         DEPTH.set(depth + 1);
         Self { buffer, depth }
     }
@@ -111,7 +112,7 @@ impl Drop for Lease {
 }
 
 impl Stock {
-    /// Where there is no memory for a buffer it panics, and everything stays as it was.
+    /// Takes a buffer. If there is no memory for it, panics without changing anything.
     fn take(&mut self, len: usize) -> Buffer {
         let longest = LONGEST.load(Ordering::Relaxed).max(len);
         let is_outgrown = longest > self.capacity;
@@ -136,7 +137,7 @@ impl Stock {
     }
 
     fn give_back(&mut self, memory: Vec<f32>) {
-        // A buffer from before the capacity grew is dropped: its successor is already in stock.
+        // A buffer from before the capacity grew is dropped: its replacement is already in stock.
         if memory.len() >= self.capacity + ALIGNMENT_FLOATS {
             self.free.push(Buffer { memory, last_user: THREAD.with(|&thread| thread) });
         }
@@ -147,8 +148,8 @@ impl Buffer {
     #[track_caller]
     fn new(len: usize) -> Self {
         const MAX_LEN: usize = isize::MAX as usize / size_of::<f32>() - ALIGNMENT_FLOATS;
-        assert!(len <= MAX_LEN, "scratch: {len} floats are more than memory can have");
-        // `vec!` of zeros asks for zeroed pages, which the system maps on first touch.
+        assert!(len <= MAX_LEN, "scratch: {len} floats are more than memory can address");
+        // `vec!` of zeros requests zeroed pages, which the system maps on first touch.
         Self { memory: vec![0.0; len + ALIGNMENT_FLOATS], last_user: usize::MAX }
     }
 
@@ -187,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_buffer_that_no_memory_can_hold_leaves_later_calls_as_they_were() {
-        // In threads of their own: a thread's depth and a pool's stock are looked at.
+        // In separate threads, since these tests check a thread's depth and a pool's stock.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         for len in [usize::MAX, usize::MAX - 15, isize::MAX as usize, isize::MAX as usize / 4] {
             let refused = || {
                 let error = std::panic::catch_unwind(|| with(len, |_| ())).unwrap_err();
                 let said = error.downcast::<String>().unwrap();
-                assert!(said.contains("more than memory can have"), "{said}");
+                assert!(said.contains("more than memory can address"), "{said}");
                 assert_eq!(DEPTH.get(), 0);
                 with(1000, |outer| {
                     assert!(std::panic::catch_unwind(|| with(len, |_| ())).is_err());

@@ -1,9 +1,9 @@
-//! Shapes: a short list of sizes that is copied, never allocated.
+//! Shapes: short lists of sizes that are copied and never allocated.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// The most axes a [`Shape`] can have.
+/// The maximum number of axes of a [`Shape`].
 pub const MAX_RANK: usize = 6;
 
 /// The sizes of a tensor's axes, outermost first; row-major order is implied.
@@ -23,10 +23,10 @@ pub struct Shape {
     rank: usize,
 }
 
-/// The number of elements of an operand of `op` with these sizes.
+/// The number of elements in an operand of `op` with these sizes.
 ///
 /// # Panics
-/// When they are more than memory can address, so that no product of sizes that follows can wrap around.
+/// When there are more than memory can address, so that no later product of sizes can wrap around.
 #[track_caller]
 pub(crate) fn checked_len(op: &str, dims: &[usize]) -> usize {
     assert!(addressable(dims), "{op}: {dims:?} has more elements than memory can address");
@@ -35,13 +35,13 @@ pub(crate) fn checked_len(op: &str, dims: &[usize]) -> usize {
 
 /// Whether memory can address an operand with these sizes.
 pub(crate) fn addressable(dims: &[usize]) -> bool {
-    // Zero-sized axes must not hide an overflow of the others: strides multiply them too.
+    // Zero-sized axes must not hide an overflow of the others, which strides multiply too.
     let product = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d.max(1)));
     product.is_some_and(|n| n <= isize::MAX as usize / size_of::<f32>())
 }
 
 impl Shape {
-    /// The shape with the given sizes; the empty slice is the shape of a scalar.
+    /// Creates the shape with the given sizes; an empty slice gives the shape of a scalar.
     ///
     /// # Panics
     /// When there are more than [`MAX_RANK`] axes, or more elements than memory can address.
@@ -81,7 +81,7 @@ impl Shape {
     /// The same shape with the size of one axis replaced.
     ///
     /// # Panics
-    /// When there is no such axis, or there are more elements than memory can address.
+    /// When there is no such axis, or more elements than memory can address.
     #[track_caller]
     pub fn with_axis(&self, axis: usize, size: usize) -> Self {
         assert!(axis < self.rank, "Shape::with_axis: {self} has no axis {axis}");

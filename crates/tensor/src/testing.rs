@@ -1,9 +1,9 @@
-//! What the kernels' tests share: values, numbers of cases, the levels to run at.
+//! Shared code of the kernels' tests: values, numbers of cases, instruction-set levels.
 
 use proptest::test_runner::Config;
 use simd::Level;
 
-/// `n` numbers in (−1, 1), the same for the same seed, no two in a row alike.
+/// `n` numbers in (−1, 1), the same for the same seed, with no two equal in a row.
 pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
@@ -15,7 +15,7 @@ pub(crate) fn values(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-/// How many cases of a property are tried. Miri takes some thousand times as long for each.
+/// How many cases of a property are tried. Miri takes about a thousand times as long for each.
 pub(crate) fn cases(n_cases: u32) -> Config {
     if cfg!(miri) {
         Config { cases: 3, failure_persistence: None, ..Config::default() }
@@ -24,13 +24,13 @@ pub(crate) fn cases(n_cases: u32) -> Config {
     }
 }
 
-/// Every instruction set of this machine.
+/// All instruction sets of this machine.
 pub(crate) fn levels() -> Vec<Level> {
     Level::available()
 }
 
-/// Asserts that `f` gives the same bits on pools of one, two and three threads; under Miri, which interprets the
-/// idle ones, too, of one and two.
+/// Asserts that `f` gives the same bits on pools of one, two and three threads; under Miri, which also
+/// interprets idle threads, of one and two.
 pub(crate) fn assert_same_on_any_threads(f: impl Fn() -> Vec<f32> + Sync) {
     let on = |n_threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("a thread pool");

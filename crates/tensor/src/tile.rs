@@ -1,4 +1,4 @@
-//! The two inner loops under every dense kernel: a tile of sums that stays in registers.
+//! The two inner loops of every dense kernel: a tile of sums that stays in registers.
 //!
 //! ```text
 //!            inner_product                                outer_product
@@ -13,27 +13,28 @@
 //! Each step broadcasts 8 values and loads 2 vectors for 16 multiply-adds, which leaves the load units
 //! unsaturated and hides the latency of the multiply-adds: 97 % of the peak on Zen 5.
 
-// Loops over arrays of registers have constant bounds, are unrolled, and index several alike.
+// Loops over arrays of registers have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use simd::{LANES, Simd, Vector};
 
-/// Rows of a tile of [`inner_product`] are numbered in two dimensions; this is the first.
+/// The rows of an [`inner_product`] tile are numbered in two dimensions; this is the size of the first.
 pub(crate) const TILE_ROWS: usize = 2;
 
-/// Where the rows of [`inner_product`]'s values lie.
+/// The layout of the rows of [`inner_product`]'s values.
 #[derive(Clone, Copy)]
 pub(crate) struct Strides {
-    /// From a tile's row to the next, and from a segment of values to the next.
+    /// From one row of a tile to the next, and from one segment of values to the next.
     pub(crate) row: usize,
-    /// From a tile's column to the next.
+    /// From one column of a tile to the next.
     pub(crate) col: usize,
 }
 
 /// sums\[row\]\[col\]\[vec\] = Σ x · w over `n_segments` segments of `segment_len` values each.
 ///
-/// Row (row, col) of the values begins at `x[row · strides.row + col · strides.col]`, its segments lie
-/// `strides.row` apart. `w` has blocks of 16 weights a value, `block_len` floats from one block to the next.
+/// Row (row, col) of the values begins at `x[row · strides.row + col · strides.col]`; its segments are
+/// `strides.row` apart. `w` has blocks of 16 weights per value, `block_len` floats from one block to the
+/// next.
 #[inline(always)]
 pub(crate) fn inner_product<S: Simd, const COLS: usize, const VECS: usize>(
     simd: S,
@@ -50,7 +51,7 @@ pub(crate) fn inner_product<S: Simd, const COLS: usize, const VECS: usize>(
     for segment in 0..n_segments {
         for k in 0..segment_len {
             // SAFETY: the furthest value is that of the last segment, row, column and k, the furthest weight
-            // that of the last block and value: inside the slices by the assertions above.
+            // that of the last block and value. Both are inside the slices by the assertions above.
             unsafe {
                 let x = x.as_ptr().add(segment * strides.row + k);
                 let w = w.as_ptr().add((segment * segment_len + k) * LANES);
@@ -72,22 +73,22 @@ pub(crate) fn inner_product<S: Simd, const COLS: usize, const VECS: usize>(
     sums
 }
 
-/// The items that [`outer_product`] sums over, and where their values lie.
+/// The items that [`outer_product`] sums over, and the layout of their values.
 #[derive(Clone, Copy)]
 pub(crate) struct Items {
-    /// How many.
+    /// The number of items.
     pub(crate) n: usize,
     /// From an item's values of `a` to the next item's.
     pub(crate) a_stride: usize,
     /// From an item's first vector of `b` to the next item's.
     pub(crate) b_stride: usize,
-    /// From a vector of `b` to the next.
+    /// From one vector of `b` to the next.
     pub(crate) vec_stride: usize,
 }
 
 /// sums\[row\]\[vec\] += Σ a\[item\]\[row\] · b\[item\]\[vec\] over the items.
 ///
-/// Only the first `lanes` lanes of the last vector are read where `PARTIAL`, and all of every other.
+/// If `PARTIAL`, only the first `lanes` lanes of the last vector are read, and all lanes of the others.
 #[inline(always)]
 pub(crate) fn outer_product<S: Simd, const ROWS: usize, const VECS: usize, const PARTIAL: bool>(
     simd: S,
@@ -104,7 +105,7 @@ pub(crate) fn outer_product<S: Simd, const ROWS: usize, const VECS: usize, const
     assert!(a.len() >= (n - 1) * a_stride + ROWS);
     assert!(b.len() >= (n - 1) * b_stride + (VECS - 1) * vec_stride + last_len);
     for item in 0..n {
-        // SAFETY: the furthest values are those of the last item: inside the slices by the assertions above.
+        // SAFETY: the furthest values are those of the last item, inside the slices by the assertions above.
         unsafe {
             let a = a.as_ptr().add(item * a_stride);
             let b = b.as_ptr().add(item * b_stride);

@@ -1,14 +1,14 @@
 //! Blocks of up to sixteen rows and columns transposed in registers, between memory and vectors.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use simd::{LANES, Simd, Vector};
 
 use crate::Beta;
 
-/// The first `n_cols` ≤ 16 columns of `n_rows` ≤ 16 rows that lie `stride` apart, zeros in the lanes of
-/// missing rows.
+/// Reads the first `n_cols` ≤ 16 columns of `n_rows` ≤ 16 rows that are `stride` apart, with zeros in the
+/// lanes of missing rows.
 #[inline(always)]
 pub(crate) fn read_transposed<S: Simd>(
     simd: S,

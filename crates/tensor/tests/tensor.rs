@@ -127,7 +127,7 @@ fn misuse_panics_with_both_shapes() {
         (|| drop(matrix() + Tensor::zeros([2])), "Tensor::add: shapes [2, 3] and [2] do not broadcast"),
         (|| drop(matrix().matmul(&matrix())), "columns of shape [2, 3] and rows of shape [2, 3] differ"),
         (|| drop(matrix().reshape([4])), "shape [2, 3] cannot become [4]"),
-        (|| drop(matrix().sum(2, false)), "there is no axis 2 in shape [2, 3]"),
+        (|| drop(matrix().sum(2, false)), "shape [2, 3] has no axis 2"),
         (|| drop(matrix().slice(1, 2..4)), "2..4 is out of bounds for axis 1 of shape [2, 3]"),
         (|| drop(Tensor::concat(&[&matrix(), &Tensor::zeros([2])], 0)), "shapes [2, 3] and [2] do not fit"),
         (|| _ = matrix().item(), "shape [2, 3] does not have exactly one element"),

@@ -1,10 +1,10 @@
-//! Axes: from a number to its place between 0 and 1.
+//! Axes: map numbers to positions between 0 and 1.
 
 use crate::scale::{self, Scale};
 use crate::text::{self, Weight};
 use crate::ticks::{self, Tick, Ticks};
 
-/// The smallest range that holds all the numbers it was shown.
+/// The smallest range containing all the given numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Extent {
     scale: Scale,
@@ -17,7 +17,7 @@ impl Extent {
         Extent { scale, lo: f64::INFINITY, hi: f64::NEG_INFINITY }
     }
 
-    /// Widens to hold `value`; says whether the scale can show it.
+    /// Widens the range to include `value`; returns whether the scale can show it.
     pub(crate) fn include(&mut self, value: f64) -> bool {
         let can_show = self.scale.can_show(value);
         if can_show {
@@ -27,8 +27,8 @@ impl Extent {
         can_show
     }
 
-    /// The range of an axis: some room beyond the data, as a share `pad` of its range, though not across 0;
-    /// wide enough to tell its ends apart. None if no number was shown.
+    /// The range of an axis: the data plus a fraction `pad` of its range on each side, but not across 0, and
+    /// wide enough to tell its ends apart. None if there are no numbers.
     pub(crate) fn padded(self, pad: f64) -> Option<(f64, f64)> {
         let Extent { scale, lo, hi } = self;
         if lo > hi {
@@ -45,9 +45,9 @@ impl Extent {
             _ if size == 0.0 => (1.0, 1.0),
             _ if !is_wide => [(size * 0.05).max(scale::TINIEST); 2].into(),
             pad => {
-                // In two steps, for the difference may be more than the largest number.
+                // In two steps, because the difference may overflow.
                 let room = hi * pad - lo * pad;
-                // Nothing falls below 0 by itself: an axis for losses or counts begins there.
+                // Padding does not go below 0, so an axis for losses or counts begins at 0.
                 (if lo >= 0.0 { lo.min(room) } else { room }, room)
             }
         };
@@ -68,7 +68,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// An axis of numbers with about `max_ticks` ticks.
+    /// A numeric axis with about `max_ticks` ticks.
     pub(crate) fn numbers(scale: Scale, range: (f64, f64), max_ticks: usize) -> Self {
         let Ticks { ticks, fine, offset } = match scale {
             Scale::Linear => ticks::linear(range.0, range.1, max_ticks),
@@ -80,9 +80,9 @@ impl Axis {
         Axis { scale, range, ticks, fine, offset, grid: true }
     }
 
-    /// An axis of names, the `i`-th in the middle of `i..i + 1`.
+    /// An axis of names, where the `i`-th is in the middle of `i..i + 1`.
     pub(crate) fn names(names: &[String]) -> Self {
-        /// A longer name is cut; in em.
+        /// Longer names are truncated; in em.
         const MAX_WIDTH: f64 = 14.0;
         let n = names.len() as f64;
         let label = |name: &String| text::fitted(name, Weight::Regular, MAX_WIDTH);
@@ -90,7 +90,7 @@ impl Axis {
         Axis { scale: Scale::Linear, range: (0.0, n), ticks, fine: Vec::new(), offset: None, grid: false }
     }
 
-    /// An axis of names as [`names`](Axis::names), but from the top to the bottom.
+    /// An axis of names as in [`names`](Axis::names), but from top to bottom.
     pub(crate) fn names_from_top(names: &[String]) -> Self {
         let mut axis = Axis::names(names);
         axis.range = (axis.range.1, 0.0);
@@ -98,7 +98,7 @@ impl Axis {
         axis
     }
 
-    /// The axis without those ticks that are nearer than `distance` to one before.
+    /// Drops ticks that are closer than `distance` to the previous one.
     pub(crate) fn thinned(mut self, distance: f64) -> Self {
         let mut last = f64::INFINITY;
         self.ticks.retain(|(place, _)| {
@@ -109,7 +109,7 @@ impl Axis {
         self
     }
 
-    /// The axis with its labels cut to the width, in em, that each place has.
+    /// Truncates the labels to the width, in em, available at each position.
     pub(crate) fn cut(mut self, width: impl Fn(f64) -> f64) -> Self {
         for (place, label) in &mut self.ticks {
             *label = text::fitted(label, Weight::Regular, width(*place));
@@ -117,7 +117,7 @@ impl Axis {
         self
     }
 
-    /// Where `value` lies: 0 to 1 on the axis, NaN if the scale cannot show it.
+    /// The position of `value`: 0 to 1 on the axis, NaN if the scale cannot show it.
     pub(crate) fn place(&self, value: f64) -> f64 {
         self.scale.share(self.range, value)
     }
@@ -130,12 +130,12 @@ impl Axis {
         &self.ticks
     }
 
-    /// Places of fine lines between the ticks.
+    /// Positions of fine lines between the ticks.
     pub(crate) fn fine(&self) -> &[f64] {
         &self.fine
     }
 
-    /// What is to be added to the labels of the ticks.
+    /// The offset to add to the tick labels.
     pub(crate) fn offset(&self) -> Option<&str> {
         self.offset.as_deref()
     }

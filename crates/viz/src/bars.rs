@@ -14,8 +14,8 @@ use crate::text::{self, Weight};
 use crate::theme::{self, INK};
 use crate::ticks;
 
-/// Bars from 0 over named categories, one for each group, with error bars where they are given. If there is
-/// room, each has its value written at its end. A value that is not finite is a gap.
+/// Bars from 0 over named categories, one per group, with optional error bars. If there is room, each bar has
+/// its value at its end. A value that is not finite is a gap.
 ///
 /// ```
 /// use viz::{Bars, Plot, Theme};
@@ -45,7 +45,7 @@ struct Group {
 }
 
 impl Group {
-    /// The ends of the `i`-th error bar, if it has one.
+    /// The ends of the `i`-th error bar, if any.
     fn ends(&self, i: usize) -> Option<(f64, f64)> {
         let (value, error) = (self.values[i], self.errors[i]);
         let ends = || ((value - error).max(f64::MIN), (value + error).min(f64::MAX));
@@ -53,11 +53,11 @@ impl Group {
     }
 }
 
-/// The share of a category's room that its bars take.
+/// The fraction of a category's width that its bars take.
 const FILLED: f64 = 0.78;
 
 impl Bars {
-    /// No bars yet, 640 × 400 pixels.
+    /// An empty chart, 640 × 400 pixels.
     pub fn new<S: AsRef<str>>(title: impl Into<String>, categories: &[S]) -> Self {
         Bars {
             title: title.into(),
@@ -70,7 +70,7 @@ impl Bars {
         }
     }
 
-    /// Width and height in pixels.
+    /// Sets the width and height in pixels.
     ///
     /// # Panics
     /// If either is not in 100..=10000.
@@ -80,41 +80,42 @@ impl Bars {
         self
     }
 
-    /// What the categories are.
+    /// Sets the label of the categories.
     pub fn x_label(mut self, label: impl Into<String>) -> Self {
         self.x_label = label.into();
         self
     }
 
-    /// What the heights are, with their unit.
+    /// Sets the label of the heights, with their unit.
     pub fn y_label(mut self, label: impl Into<String>) -> Self {
         self.y_label = label.into();
         self
     }
 
-    /// Shows heights from `lo` to `hi`, instead of 0 and all the data.
+    /// Shows heights from `lo` to `hi`, instead of from 0 and all the data.
     ///
     /// # Panics
-    /// Unless `lo < hi`, both finite.
+    /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn y_range(mut self, lo: f64, hi: f64) -> Self {
         self.y_range = Some(checked_range("Bars::y_range", lo, hi));
         self
     }
 
-    /// A bar for each category.
+    /// Adds a bar for each category.
     ///
     /// # Panics
-    /// If there are not as many values as categories.
+    /// If the numbers of values and categories differ.
     #[track_caller]
     pub fn group(self, name: impl Into<String>, values: &[f64]) -> Self {
         self.group_with_errors(name, values, &vec![0.0; values.len()])
     }
 
-    /// A bar for each category, with an error bar from `values[i] - errors[i]` to `values[i] + errors[i]`.
+    /// Adds a bar for each category, with an error bar from `values[i] - errors[i]` to
+    /// `values[i] + errors[i]`.
     ///
     /// # Panics
-    /// If there are not as many values, or errors, as categories.
+    /// If the numbers of values, errors and categories differ.
     #[track_caller]
     pub fn group_with_errors(mut self, name: impl Into<String>, values: &[f64], errors: &[f64]) -> Self {
         let (name, n) = (name.into(), self.categories.len());
@@ -171,7 +172,7 @@ impl Bars {
     }
 }
 
-/// Size of the values at the bars' ends, in pixels.
+/// Font size of the values at the ends of the bars, in pixels.
 const VALUE_SIZE: f64 = 11.0;
 
 impl Draw for Bars {
@@ -199,7 +200,7 @@ impl Draw for Bars {
 
     fn keys(&self) -> Vec<Key> {
         let key = |(i, group): (usize, &Group)| Key::named(&group.name, Symbol::Box, theme::series_color(i));
-        // A single group needs no telling apart.
+        // A single group needs no legend.
         let shown = if self.groups.len() > 1 { &self.groups[..] } else { &[] };
         shown.iter().enumerate().filter_map(key).collect()
     }

@@ -1,9 +1,9 @@
-//! The ranges of a figure's axes: as the caller fixed them, or such that all series have room.
+//! The axis ranges of a figure: set by the caller, or fitted to all series.
 
 use crate::axis::Extent;
 use crate::scale::{self, NARROWEST, Scale, TINIEST};
 
-/// One of the two axes as the caller wants it.
+/// The options of one axis.
 #[derive(Default)]
 pub(crate) struct Side {
     pub(crate) label: String,
@@ -11,17 +11,17 @@ pub(crate) struct Side {
     pub(crate) range: Option<(f64, f64)>,
 }
 
-/// The range of all series, as they are asked one after the other.
+/// The range of all series, updated by one after another.
 pub(crate) struct Bounds {
     pub(crate) scales: (Scale, Scale),
     x: Extent,
     y: Extent,
     x_fixed: Option<(f64, f64)>,
     y_fixed: Option<(f64, f64)>,
-    /// Room to each side of the data, as a share of their range.
+    /// Padding on each side of the data, as a fraction of their range.
     x_pad: f64,
     y_pad: f64,
-    /// How many points the axes can show.
+    /// The number of points the axes can show.
     pub(crate) n_drawable: usize,
 }
 
@@ -47,14 +47,14 @@ impl Bounds {
         [range(self.x_fixed, self.x, self.x_pad), range(self.y_fixed, self.y, self.y_pad)]
     }
 
-    /// Keeps at least these shares of the ranges free beside the data: for dots, which would be cut in half
-    /// at the edge, and labels.
+    /// Keeps at least these fractions of the ranges free beside the data, for labels and for dots, which
+    /// would otherwise be cut off at the edge.
     pub(crate) fn pad(&mut self, x: f64, y: f64) {
         self.x_pad = self.x_pad.max(x);
         self.y_pad = self.y_pad.max(y);
     }
 
-    /// Makes room for a point. One beyond a range that the caller has fixed makes no room on the other axis.
+    /// Makes room for a point. A point outside a fixed range makes no room on the other axis.
     pub(crate) fn include(&mut self, (x, y): (f64, f64)) {
         let beyond =
             |range: Option<(f64, f64)>, v: f64| range.is_some_and(|(lo, hi)| !(lo..=hi).contains(&v));
@@ -65,19 +65,19 @@ impl Bounds {
         self.n_drawable += usize::from(drawable);
     }
 
-    /// Takes up all of the plot, from edge to edge, unless the caller has fixed a range.
+    /// Fills the plot from edge to edge, unless the caller has set a range.
     pub(crate) fn fill(&mut self, x: (f64, f64), y: (f64, f64)) {
         self.x_fixed.get_or_insert(x);
         self.y_fixed.get_or_insert(y);
         self.n_drawable += 1;
     }
 
-    /// Makes room for a height alone: the foot of a bar, a horizontal rule.
+    /// Makes room for a height only: the bottom of a bar, or a horizontal rule.
     pub(crate) fn include_y(&mut self, y: f64) {
         self.y.include(y);
     }
 
-    /// Makes room for a place on the x axis alone.
+    /// Makes room for an x position only.
     pub(crate) fn include_x(&mut self, x: f64) {
         self.x.include(x);
     }
@@ -97,7 +97,7 @@ pub(crate) fn zipped(op: &str, name: &str, xs: &[f64], ys: &[f64]) -> Vec<(f64, 
 }
 
 /// # Panics
-/// Unless it is a range that an axis can show.
+/// If an axis cannot show this range.
 #[track_caller]
 pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
     assert!(
@@ -112,7 +112,7 @@ pub(crate) fn checked_range(op: &str, lo: f64, hi: f64) -> (f64, f64) {
 }
 
 /// # Panics
-/// If a figure of this size makes no sense.
+/// If this is not a reasonable figure size.
 #[track_caller]
 pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
     let sensible = 100..=10_000;
@@ -124,7 +124,8 @@ pub(crate) fn checked_size(op: &str, width: u32, height: u32) -> (u32, u32) {
 }
 
 /// # Panics
-/// Unless there are as many values as `shape` says, a number of which `parts` are the names.
+/// If the number of values is not the product of the numbers in `shape`; the strings there are for the
+/// message.
 #[track_caller]
 pub(crate) fn checked_count(op: &str, found: usize, shape: &[(usize, &str)]) {
     let expected = shape.iter().try_fold(1usize, |n, (m, _)| n.checked_mul(*m));

@@ -1,4 +1,4 @@
-//! The canvas: what a figure consists of, in pixels from its upper left, before it is written as SVG or PNG.
+//! The canvas: the elements of a figure, in pixels from its upper left, before it is written as SVG or PNG.
 
 use crate::pixels::Image;
 use crate::text::{self, CAP_HEIGHT, Weight};
@@ -26,7 +26,7 @@ impl Rect {
     }
 }
 
-/// How a line looks.
+/// The style of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stroke {
     pub(crate) color: Color,
@@ -39,14 +39,14 @@ impl Stroke {
         Stroke { color, width, dashed: false }
     }
 
-    /// Lengths of dash and gap.
+    /// The lengths of dash and gap.
     pub(crate) fn dash(self) -> Option<(f64, f64)> {
         self.dashed.then_some((self.width * 2.6, self.width * 2.2))
     }
 }
 
-/// Which part of a text stands at its point: horizontally its left, middle or right, vertically its top,
-/// middle or baseline.
+/// The part of a text that is at its point: left, middle or right horizontally; top, middle or baseline
+/// vertically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -54,7 +54,7 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// How a text looks.
+/// The style of a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextStyle {
     /// Pixels per em.
@@ -62,13 +62,13 @@ pub(crate) struct TextStyle {
     pub(crate) weight: Weight,
     pub(crate) color: Color,
     pub(crate) anchor: (Anchor, Anchor),
-    /// Degrees by which it is turned clockwise about its point.
+    /// Clockwise rotation about its point, in degrees.
     pub(crate) turn: i32,
-    /// Whether it has a rim of paper, to be read on top of data.
+    /// Whether it has a paper-coloured outline, to be legible on top of data.
     pub(crate) halo: bool,
 }
 
-/// The width of a halo's line, in em; half of it lies beyond the letters.
+/// The width of a halo's line, in em; half of it is outside the letters.
 pub(crate) const HALO: f64 = 0.25;
 
 impl TextStyle {
@@ -78,7 +78,7 @@ impl TextStyle {
     }
 }
 
-/// What can be drawn.
+/// An element of a figure.
 pub(crate) enum Element {
     Line { points: Vec<Point>, stroke: Stroke },
     Polygon { corners: Vec<Point>, fill: Color },
@@ -87,14 +87,14 @@ pub(crate) enum Element {
     Image { rect: Rect, image: Image, smooth: bool },
 }
 
-/// A figure in the making: its elements, each on top of those before it.
+/// A figure being drawn: its elements, each on top of the previous ones.
 #[derive(Default)]
 pub struct Canvas {
     pub(crate) elements: Vec<Element>,
 }
 
 impl Canvas {
-    /// Straight lines through `points`, with round corners and ends.
+    /// Straight lines through `points`, with round joins and caps.
     pub(crate) fn line(&mut self, points: impl Into<Vec<Point>>, stroke: Stroke) {
         self.elements.push(Element::Line { points: points.into(), stroke });
     }
@@ -119,13 +119,13 @@ impl Canvas {
         self.elements.push(Element::Text { text: text.into(), at, style });
     }
 
-    /// An image that fills `rect`: enlarged smoothly or with its pixels as rectangles.
+    /// An image that fills `rect`, scaled smoothly or with its pixels as rectangles.
     pub(crate) fn image(&mut self, rect: Rect, image: Image, smooth: bool) {
         self.elements.push(Element::Image { rect, image, smooth });
     }
 }
 
-/// From a text's point to the left end of its baseline, before it is turned, and its width.
+/// The offset from a text's point to the left end of its baseline, before rotation, and its width.
 pub(crate) fn baseline(text: &str, style: &TextStyle) -> (f64, f64, f64) {
     let width = text::width(text, style.weight) * style.size;
     let dx = match style.anchor.0 {

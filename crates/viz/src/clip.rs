@@ -1,20 +1,20 @@
-//! Lines and areas cut at the edge of the plot: the unit square.
+//! Clips lines and areas to the plot: the unit square.
 
-/// A place in the plot, (0, 0) at the lower left, (1, 1) at the upper right.
+/// A position in the plot: (0, 0) is the lower left, (1, 1) the upper right.
 pub(crate) type Place = (f64, f64);
 
-/// A place so far from the plot, in plot widths, that a line to it might as well go on for ever.
+/// So far from the plot, in plot widths, that a line to it might as well go on for ever.
 const FAR: f64 = 1e12;
 
-/// A place, drawn nearer if it is further off than [`FAR`], in the same direction: no eye sees the difference,
-/// and no product of two places overflows.
+/// Moves a position beyond [`FAR`] closer in the same direction. The difference is invisible, and no product
+/// of two positions overflows.
 pub(crate) fn near((x, y): Place) -> Place {
     let (x, y) = (x.clamp(-1e300, 1e300), y.clamp(-1e300, 1e300));
     let distance = x.abs().max(y.abs());
     if distance > FAR { (x / distance * FAR, y / distance * FAR) } else { (x, y) }
 }
 
-/// The pieces of a line that lie in the unit square. A place that is no number is a gap.
+/// The pieces of a line that are in the unit square. A NaN position is a gap.
 pub(crate) fn polyline(places: impl IntoIterator<Item = Place>) -> Vec<Vec<Place>> {
     let mut pieces: Vec<Vec<Place>> = Vec::new();
     let mut before: Option<Place> = None;
@@ -44,11 +44,11 @@ pub(crate) fn polyline(places: impl IntoIterator<Item = Place>) -> Vec<Vec<Place
     pieces
 }
 
-/// The part of a polygon that lies in the unit square (Sutherland and Hodgman 1974). The places are finite.
+/// The part of a polygon in the unit square (Sutherland and Hodgman 1974). The positions are finite.
 pub(crate) fn polygon(vertices: &[Place]) -> Vec<Place> {
     let mut vertices = vertices.to_vec();
     for edge in 0..4 {
-        // How far inside of this edge of the square a vertex lies.
+        // How far inside this edge of the square a vertex is.
         let depth = |v: Place| [v.0, 1.0 - v.0, v.1, 1.0 - v.1][edge];
         let mut kept = Vec::with_capacity(vertices.len() + 4);
         for (i, &to) in vertices.iter().enumerate() {
@@ -72,7 +72,7 @@ pub(crate) fn inside((x, y): Place) -> bool {
 
 /// The part of a segment in the unit square, if any (Liang and Barsky 1984).
 pub(crate) fn segment(from: Place, to: Place) -> Option<(Place, Place)> {
-    // Measured from the nearer end: a share of the way from far off is too coarse a measure.
+    // Measured from the nearer end, because a fraction of the way from a distant end is too imprecise.
     let size = |p: Place| p.0.abs().max(p.1.abs());
     if size(to) < size(from) {
         return forward(to, from).map(|(a, b)| (b, a));
@@ -80,7 +80,7 @@ pub(crate) fn segment(from: Place, to: Place) -> Option<(Place, Place)> {
     forward(from, to)
 }
 
-/// [`segment`] as its parameter goes.
+/// [`segment`] in the direction of its parameter.
 fn forward(from: Place, to: Place) -> Option<(Place, Place)> {
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
     for (start, delta) in [(from.0, to.0 - from.0), (from.1, to.1 - from.1)] {

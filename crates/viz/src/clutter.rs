@@ -1,4 +1,4 @@
-//! What a plot already holds, for labels to keep clear of.
+//! The parts of a plot that labels must not cover.
 
 use crate::canvas::Point;
 use crate::clip;
@@ -24,7 +24,7 @@ impl Clutter {
         self.labels.push(label);
     }
 
-    /// How much a label here would cover, and how much of it would stick out.
+    /// How much a label here would cover, and how much of it would be outside the plot.
     pub(crate) fn cost(&self, label: &LabelBox) -> usize {
         let n_lines = self.lines.iter().filter(|line| label.meets(line.0, line.1)).count();
         let n_labels = self.labels.iter().filter(|other| label.overlaps(other)).count();
@@ -32,7 +32,7 @@ impl Clutter {
     }
 }
 
-/// The room of a label, in pixels from the upper left of the plot.
+/// The box of a label, in pixels from the upper left of the plot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LabelBox {
     pub(crate) centre: Point,
@@ -50,14 +50,14 @@ impl LabelBox {
             && (self.half.1..=height - self.half.1).contains(&self.centre.1)
     }
 
-    /// Moved as little as it takes to lie in a plot of this size.
+    /// Moved by as little as necessary to fit into a plot of this size.
     pub(crate) fn moved_within(self, (width, height): (f64, f64)) -> Self {
         let within = |centre: f64, half: f64, size: f64| centre.min(size - half).max(half.min(size / 2.0));
         let (x, y) = self.centre;
         LabelBox { centre: (within(x, self.half.0, width), within(y, self.half.1, height)), ..self }
     }
 
-    /// Whether a segment passes through it.
+    /// Whether a segment crosses the box.
     fn meets(&self, from: Point, to: Point) -> bool {
         let unit = |(x, y): Point| {
             (

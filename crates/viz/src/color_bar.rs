@@ -1,4 +1,4 @@
-//! The strip beside a heat map that says what its colours mean.
+//! The colour bar of a heat map.
 
 use crate::axis::Axis;
 use crate::canvas::{Anchor, Rect, TextStyle};
@@ -10,7 +10,7 @@ use crate::theme::MUTED;
 
 const WIDTH: f64 = 12.0;
 
-/// The room that it takes to the right of the plot, in pixels.
+/// The space it takes to the right of the plot, in pixels.
 pub(crate) fn room(colors: &Axis) -> f64 {
     let labels = colors.ticks().iter().map(|tick| tick.1.as_str());
     let width = |label| text::width(label, Weight::Regular) * Sizes::for_width(f64::INFINITY).tick;
@@ -19,7 +19,7 @@ pub(crate) fn room(colors: &Axis) -> f64 {
     MARGIN + (WIDTH + GAP + beside).max(above) + MARGIN
 }
 
-/// Draws all colours from the lowest value to the highest, with ticks, beside the plot of a figure of this
+/// Draws all colours from the lowest to the highest value, with ticks, beside the plot of a figure of this
 /// width.
 pub(crate) fn draw(panel: &mut Panel, figure_width: f64, color_map: ColorMap, colors: &Axis) {
     const N_STEPS: usize = 128;

@@ -1,9 +1,9 @@
-//! Dots: what stands for a point.
+//! Dots that mark points.
 
 use crate::canvas::{Canvas, Point};
 use crate::theme::Color;
 
-/// The shape of a dot: another one for each series, so that colour is not all that tells them apart.
+/// The shape of a dot. It differs between series, so that they can be told apart without colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Circle,
@@ -26,7 +26,7 @@ impl Shape {
         canvas.polygon(self.corners().iter().map(corner).collect::<Vec<_>>(), color);
     }
 
-    /// The corners around the centre, such that all shapes cover about the same area.
+    /// The corners relative to the centre, such that all shapes have about the same area.
     fn corners(self) -> &'static [(f64, f64)] {
         match self {
             Shape::Circle => &[],

@@ -1,30 +1,31 @@
-//! What can go wrong with a figure.
+//! Errors of figures.
 
 use std::path::PathBuf;
 
-/// Why a figure could not be made. A mistake in the call, such as `xs` and `ys` of different length,
-/// panics instead.
+/// Why a figure could not be made. Incorrect calls, such as `xs` and `ys` of different lengths, panic
+/// instead.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A series, or a plot, without a value.
+    /// A series or plot without values.
     #[error("plot {plot:?}: {part} is empty, expected at least one value")]
     Empty {
         /// The plot's title.
         plot: String,
-        /// Which part of it: `series "train"`.
+        /// The part of the plot, such as `series "train"`.
         part: String,
     },
-    /// There are values, but none that the axes can show.
+    /// None of the values can be shown on the axes.
     #[error(
         "plot {plot:?}: none of its {n_values} values can be drawn, expected at least one that is {expected}"
     )]
     NothingToDraw {
         /// The plot's title.
         plot: String,
-        /// How many values were given.
+        /// The number of values.
         n_values: usize,
-        /// What the axes can show: `finite`, or `finite and above 0 on a logarithmic axis`.
+        /// The values the axes can show: `finite`, `finite and above 0 on a logarithmic axis`, or `finite and
+        /// within the axes' ranges`.
         expected: &'static str,
     },
     /// A range that a logarithmic axis cannot show.
@@ -34,24 +35,24 @@ pub enum Error {
         plot: String,
         /// `x` or `y`.
         axis: &'static str,
-        /// Where the range begins.
+        /// The start of the range.
         lo: f64,
     },
-    /// The file's name does not say which kind of file is wanted.
+    /// The file name does not determine the file type.
     #[error("{path}: expected a file name that ends in .svg or .png", path = path.display())]
     Extension {
-        /// The path as given.
+        /// The given path.
         path: PathBuf,
     },
-    /// The file could not be written; what was there before is unchanged.
+    /// The file could not be written; an existing file is unchanged.
     #[error("{path}: cannot write the figure", path = path.display())]
     Write {
-        /// The path as given.
+        /// The given path.
         path: PathBuf,
-        /// The operating system's reason.
+        /// The error from the operating system.
         source: std::io::Error,
     },
-    /// A PNG would take more memory than it is worth.
+    /// A PNG would need too much memory.
     #[error(
         "plot {plot:?}: {width} × {height} pixels are too many for a PNG, expected at most {max_pixels} in all"
     )]
@@ -62,7 +63,7 @@ pub enum Error {
         width: u32,
         /// Its height in pixels.
         height: u32,
-        /// The most pixels that there may be.
+        /// The maximum number of pixels.
         max_pixels: u64,
     },
 }

@@ -11,11 +11,11 @@ use crate::legend::Key;
 use crate::plot::{Draw, ShowLegend};
 use crate::scale::Scale;
 
-/// A pair of axes with any number of series on them: lines, points, bands, histograms, descent paths,
+/// A pair of axes with any number of series on them: lines, points, bands, histograms, descent paths and
 /// contours.
 ///
-/// A number that is not finite, or not above 0 on a logarithmic axis, is a gap. Series take the colours of
-/// the palette in the order in which they are added; one with an empty name has no entry in the legend.
+/// A number that is not finite, or not above 0 on a logarithmic axis, is a gap. Series take the palette's
+/// colours in the order they are added; a series with an empty name has no legend entry.
 ///
 /// ```
 /// use viz::{Figure, Plot, Theme};
@@ -52,7 +52,7 @@ impl Figure {
         }
     }
 
-    /// Width and height in pixels.
+    /// Sets the width and height in pixels.
     ///
     /// # Panics
     /// If either is not in 100..=10000.
@@ -62,13 +62,13 @@ impl Figure {
         self
     }
 
-    /// What the x axis shows, with its unit.
+    /// Sets the label of the x axis, with its unit.
     pub fn x_label(mut self, label: impl Into<String>) -> Self {
         self.x.label = label.into();
         self
     }
 
-    /// What the y axis shows, with its unit.
+    /// Sets the label of the y axis, with its unit.
     pub fn y_label(mut self, label: impl Into<String>) -> Self {
         self.y.label = label.into();
         self
@@ -106,7 +106,7 @@ impl Figure {
         self
     }
 
-    /// Fixes the plot's width over its height: 1 for a square.
+    /// Fixes the plot's ratio of width to height: 1 for a square.
     ///
     /// # Panics
     /// Unless it is in 0.1..=10.
@@ -120,10 +120,10 @@ impl Figure {
         self
     }
 
-    /// A line through the points `(xs[i], ys[i])`.
+    /// Adds a line through the points `(xs[i], ys[i])`.
     ///
     /// # Panics
-    /// If `xs` and `ys` differ in length; so do all methods that take both.
+    /// If `xs` and `ys` differ in length, as in all methods that take both.
     #[track_caller]
     pub fn line(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
@@ -131,7 +131,7 @@ impl Figure {
         self.with(Line::through(name, points, false))
     }
 
-    /// A dashed line, for what is expected rather than measured.
+    /// Adds a dashed line, for expected rather than measured values.
     #[track_caller]
     pub fn dashed(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
@@ -139,8 +139,8 @@ impl Figure {
         self.with(Line::through(name, points, true))
     }
 
-    /// The graph of `f` from `lo` to `hi`, at points evenly spaced on the x axis. It is evaluated both for a
-    /// linear and for a logarithmic axis, as the scale may be chosen later.
+    /// Adds the graph of `f` from `lo` to `hi`, at points evenly spaced on the x axis. `f` is evaluated for
+    /// both a linear and a logarithmic axis, because the scale may be set later.
     ///
     /// # Panics
     /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
@@ -150,7 +150,7 @@ impl Figure {
         self.with(Line::graph(name.into(), range, f))
     }
 
-    /// Points, each by itself.
+    /// Adds separate points.
     #[track_caller]
     pub fn scatter(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
@@ -158,8 +158,9 @@ impl Figure {
         self.with(Scatter { name, points })
     }
 
-    /// The area between `lo[i]` and `hi[i]` over `xs[i]`: a range, a standard deviation to each side. With an
-    /// empty name it has the colour of the series added next, the line that runs through it.
+    /// Adds the area between `lo[i]` and `hi[i]` over `xs[i]`, for example a range, or a standard deviation
+    /// on each side. With an empty name it takes the colour of the next series, the line that runs through
+    /// it.
     #[track_caller]
     pub fn band(self, name: impl Into<String>, xs: &[f64], lo: &[f64], hi: &[f64]) -> Self {
         let name = name.into();
@@ -168,8 +169,8 @@ impl Figure {
         self.with(Band { name, lo, hi })
     }
 
-    /// A histogram of `values` in `n_bins` bins of equal width on the x axis, as a density: its area is 1, so
-    /// that a density curve ([`function`](Figure::function)) fits it.
+    /// Adds a histogram of `values` in `n_bins` bins of equal width on the x axis, as a density: its area is
+    /// 1, so it can be compared with a density curve ([`function`](Figure::function)).
     ///
     /// # Panics
     /// If `n_bins` is not in 1..=10000.
@@ -179,8 +180,8 @@ impl Figure {
         self.with(Histogram::new(name.into(), values, n_bins))
     }
 
-    /// The steps of a descent: a line with a dot at each, a ring where it starts and a large dot where it
-    /// ends.
+    /// Adds the steps of a descent: a line, a dot at each step unless there are more than 100, a ring at the
+    /// start and a large dot at the end.
     #[track_caller]
     pub fn path(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();
@@ -188,27 +189,28 @@ impl Figure {
         self.with(Path { name, points })
     }
 
-    /// A single point with its label beside it.
+    /// Adds a single point with a label.
     pub fn mark(self, label: impl Into<String>, x: f64, y: f64) -> Self {
         self.with(Mark { label: label.into(), point: (x, y) })
     }
 
-    /// A dashed vertical line at `x` with its label at the top.
+    /// Adds a dashed vertical line at `x` with its label at the top.
     pub fn x_rule(self, label: impl Into<String>, x: f64) -> Self {
         self.with(Rule { label: label.into(), x: Some(x), y: None })
     }
 
-    /// A dashed horizontal line at `y` with its label at the right.
+    /// Adds a dashed horizontal line at `y` with its label at the right.
     pub fn y_rule(self, label: impl Into<String>, y: f64) -> Self {
         self.with(Rule { label: label.into(), x: None, y: Some(y) })
     }
 
-    /// Contour lines of `f` over the rectangle `x.0..=x.1` × `y.0..=y.1`, on a background that is darker where
-    /// `f` is higher. Their levels are round numbers, chosen so that about the same area lies between any two. `f`
-    /// is evaluated on a grid of 128 × 128 cells for each scale, linear or logarithmic, that the ranges allow.
+    /// Adds contour lines of `f` over the rectangle `x.0..=x.1` × `y.0..=y.1`, on a background that is bluer
+    /// where `f` is higher. The levels are round numbers, chosen so that the areas between adjacent levels
+    /// are about equal. `f` is evaluated on a grid of 128 × 128 cells for each scale, linear or logarithmic,
+    /// that the ranges allow.
     ///
     /// # Panics
-    /// Unless both ranges ascend and are finite.
+    /// Unless in both ranges the ends ascend, are finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn contour(self, x: (f64, f64), y: (f64, f64), f: impl Fn(f64, f64) -> f64) -> Self {
         let x = checked_range("Figure::contour (x)", x.0, x.1);
@@ -227,7 +229,7 @@ impl Figure {
         bounds
     }
 
-    /// Each layer with the number of its colour.
+    /// Each layer with its colour index.
     fn colored(&self) -> impl Iterator<Item = (&dyn Layer, usize)> {
         self.layers.iter().scan(0, |n_colors, layer| {
             let color_idx = *n_colors;

@@ -1,4 +1,4 @@
-//! The outside of a plot: title, legend, axes and their labels, and the room that each of them takes.
+//! The frame of a plot: title, legend, axes and labels, and the space each of them needs.
 
 use crate::axis::Axis;
 use crate::canvas::{Anchor, Canvas, Point, Rect, Stroke, TextStyle};
@@ -8,10 +8,10 @@ use crate::sizes::{GAP, MARGIN, Sizes};
 use crate::text::{self, Weight};
 use crate::theme::{AXIS, GRID, INK, MUTED};
 
-/// Axes are made when their length is known, for it decides the number of ticks.
+/// Axes are made once their length is known, because it determines the number of ticks.
 pub(crate) type MakeAxis<'f> = &'f dyn Fn(usize) -> Axis;
 
-/// A plot but for its inside.
+/// A plot without its contents.
 pub(crate) struct Frame<'f> {
     pub(crate) title: &'f str,
     pub(crate) x_label: &'f str,
@@ -19,20 +19,20 @@ pub(crate) struct Frame<'f> {
     pub(crate) keys: &'f [Key],
     pub(crate) x: MakeAxis<'f>,
     pub(crate) y: MakeAxis<'f>,
-    /// Room to the right of the plot, in pixels.
+    /// Space to the right of the plot, in pixels.
     pub(crate) right: f64,
-    /// Width over height of the plot, if it is fixed.
+    /// The ratio of width to height of the plot, if it is fixed.
     pub(crate) aspect: Option<f64>,
 }
 
-/// Where the parts of a frame are, in pixels from its upper left.
+/// The positions of a frame's parts, in pixels from its upper left.
 struct Layout<'k> {
     sizes: Sizes,
     legend: Legend<'k>,
-    /// Room for the title, and for title and legend together.
+    /// Space for the title, and for the title and legend together.
     title_room: f64,
     top: f64,
-    /// Room for ticks and labels.
+    /// Space for ticks and labels.
     left: f64,
     bottom: f64,
     plot: (f64, f64),
@@ -41,17 +41,17 @@ struct Layout<'k> {
     slanted: bool,
 }
 
-/// No names or keys take more than this share of the width or height.
+/// Names and keys take at most this fraction of the width or height.
 const MOST: f64 = 0.4;
 
 impl<'f> Frame<'f> {
-    /// The height at which a plot of fixed aspect fills a figure of `width`.
+    /// The height at which a plot with a fixed aspect ratio fills a figure of `width`.
     pub(crate) fn natural_height(&self, width: f64) -> f64 {
         let layout = self.layout((width, 1e6));
         layout.top + layout.plot.1 + layout.bottom + MARGIN
     }
 
-    /// Draws the frame and, with `inside`, what it holds.
+    /// Draws the frame and, by `inside`, its contents.
     pub(crate) fn draw(&self, canvas: &mut Canvas, area: Rect, inside: impl FnOnce(&mut Panel)) {
         let layout = self.layout((area.width, area.height));
         draw_title(canvas, area, self.title, layout.sizes.title);
@@ -71,7 +71,7 @@ impl<'f> Frame<'f> {
         let sizes = Sizes::for_width(width);
         let legend = Legend::new(self.keys, width, height * MOST, sizes.tick);
         let title_room = if self.title.is_empty() { 0.0 } else { sizes.title + GAP };
-        // The uppermost tick's label rises above the plot by half its height.
+        // The label of the top tick extends above the plot by half its height.
         let top = MARGIN + title_room + legend.height + sizes.tick / 2.0;
 
         let y = (self.y)(((height - top) / 46.0).max(2.0) as usize).thinned(sizes.tick / (height - top));
@@ -111,12 +111,12 @@ impl<'f> Frame<'f> {
         Layout { sizes, legend, title_room, top, left, bottom, plot, x, y, slanted }
     }
 
-    /// What the axes show, each beside its axis and no longer than the figure.
+    /// Draws the axis labels, each beside its axis and no longer than the figure.
     fn draw_labels(&self, canvas: &mut Canvas, plot: Rect, layout: &Layout) {
         let style = TextStyle::new(layout.sizes.label, INK, Anchor::Middle, Anchor::Middle);
         let half = style.size / 2.0;
         let middle = (plot.left + plot.width / 2.0, plot.top + plot.height / 2.0);
-        // As long as there is room to both sides of the middle of the axis.
+        // As long as it can be while centred on the axis.
         let width = 2.0 * (middle.0 - (plot.left - layout.left)).min(plot.right() + GAP - middle.0);
         let x = axis_label(self.x_label, &layout.x, width / style.size);
         canvas.text(x, (middle.0, plot.bottom() + layout.bottom - half), style);
@@ -125,7 +125,7 @@ impl<'f> Frame<'f> {
     }
 }
 
-/// An axis's label with what is to be added to its ticks, cut to `width` em.
+/// An axis label with the offset of its ticks, truncated to `width` em.
 fn axis_label(label: &str, axis: &Axis, width: f64) -> String {
     let Some(offset) = axis.offset() else {
         return text::fitted(label, Weight::Regular, width);
@@ -135,7 +135,7 @@ fn axis_label(label: &str, axis: &Axis, width: f64) -> String {
     text::fitted(&(label + &offset), Weight::Regular, width)
 }
 
-/// Grid, axes, and the labels at the ticks.
+/// Draws the grid, axes and tick labels.
 fn draw_axes(canvas: &mut Canvas, plot: Rect, Layout { x, y, sizes, slanted, .. }: &Layout) {
     let (left, right, top, bottom) = (plot.left, plot.right(), plot.top, plot.bottom());
     let at_x = |place: f64| left + place * plot.width;
@@ -189,7 +189,7 @@ fn widest(axis: &Axis, font_size: f64) -> f64 {
     axis.ticks().iter().map(|tick| text::width(&tick.1, Weight::Regular) * font_size).fold(0.0, f64::max)
 }
 
-/// The axis with the most ticks whose labels stand clear of each other.
+/// The axis with the most ticks whose labels do not overlap.
 fn legible_axis(make: MakeAxis, length: f64, font_size: f64) -> Axis {
     let most = (length / 45.0).clamp(2.0, 12.0) as usize;
     let axes = (1..=most).rev().map(make);
@@ -197,7 +197,7 @@ fn legible_axis(make: MakeAxis, length: f64, font_size: f64) -> Axis {
     legible.next().unwrap_or_else(|| make(most))
 }
 
-/// Whether the labels of a horizontal axis stand clear of each other.
+/// Whether the labels of a horizontal axis do not overlap.
 fn is_legible(axis: &Axis, length: f64, font_size: f64) -> bool {
     let ends = axis.ticks().iter().map(|(place, label)| {
         let half = text::width(label, Weight::Regular) * font_size / 2.0;

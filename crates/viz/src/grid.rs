@@ -8,7 +8,7 @@ use crate::legend::{Key, Legend};
 use crate::plot::{Draw, Plot, ShowLegend};
 use crate::sizes::MARGIN;
 
-/// Plots in rows and columns. If all have the same legend, it is drawn once, above them.
+/// Plots in rows and columns. If all have the same legend, it is drawn once above them.
 ///
 /// ```
 /// use viz::{Figure, Grid, Plot, Theme};
@@ -33,7 +33,7 @@ const TITLE_SIZE: f64 = 17.0;
 const LEGEND_SIZE: f64 = 11.5;
 
 impl Grid {
-    /// No plots yet, to stand in `n_columns` columns, 320 × 240 pixels each.
+    /// An empty grid with `n_columns` columns of 320 × 240 pixels.
     ///
     /// # Panics
     /// If `n_columns` is not in 1..=20.
@@ -43,7 +43,7 @@ impl Grid {
         Grid { title: title.into(), n_columns, panel_size: (320, 240), panels: Vec::new() }
     }
 
-    /// Width and height of each plot in pixels, whatever its own size.
+    /// Sets the width and height of each plot in pixels, overriding its own size.
     ///
     /// # Panics
     /// If either is not in 100..=10000.
@@ -59,7 +59,7 @@ impl Grid {
         self
     }
 
-    /// The legend of all panels, if they have the same one.
+    /// The common legend of all panels, if there is one.
     fn common_keys(&self) -> Vec<Key> {
         let first = self.panels.first().map(|panel| panel.keys()).unwrap_or_default();
         if self.panels.iter().all(|panel| panel.keys() == first) { first } else { Vec::new() }

@@ -1,4 +1,4 @@
-//! Matrices as coloured cells.
+//! Matrices drawn as coloured cells.
 
 use crate::axis::{Axis, Extent};
 use crate::bounds::{checked_count, checked_range, checked_size};
@@ -15,8 +15,8 @@ use crate::text::{self, Weight};
 use crate::theme::{AXIS, INK, MUTED, PAPER, WHITE};
 use crate::ticks;
 
-/// A matrix as coloured cells, the first row at the top, with what is written in the cells or a colour bar
-/// beside them. A value that is not finite is an empty cell.
+/// A matrix drawn as coloured cells, with the first row at the top and either text in the cells or a colour
+/// bar beside them. A value that is not finite is an empty cell.
 ///
 /// ```
 /// use viz::{HeatMap, Plot, Theme};
@@ -42,8 +42,8 @@ pub struct HeatMap {
 }
 
 impl HeatMap {
-    /// The matrix `values`, row by row. The figure is 560 pixels wide and as high as square
-    /// cells make it, within 200 to 2000 pixels.
+    /// The row-major matrix `values`. The figure is 560 pixels wide; its height, from 200 to 2000 pixels,
+    /// makes the cells square.
     ///
     /// # Panics
     /// If there are not `n_rows * n_columns` values.
@@ -66,8 +66,8 @@ impl HeatMap {
         }
     }
 
-    /// A confusion matrix: `counts[i * n + j]` samples of class `i` were taken for class `j`. The counts are
-    /// written in the cells; the colour is their share of the row.
+    /// A confusion matrix: `counts[i * n + j]` is the number of samples of class `i` predicted as class `j`.
+    /// The cells show the counts, and their colour is the fraction of the row.
     ///
     /// # Panics
     /// If there are not `n * n` counts for `n` class names.
@@ -95,8 +95,8 @@ impl HeatMap {
         .y_label("true class")
     }
 
-    /// Width and height in pixels. The cells are squares unless the matrix is more than three times as wide
-    /// as high, or as high as wide.
+    /// Sets the width and height in pixels. The cells are square unless one side of the matrix is more than
+    /// three times as long as the other.
     ///
     /// # Panics
     /// If either is not in 100..=10000.
@@ -106,55 +106,55 @@ impl HeatMap {
         self
     }
 
-    /// Names of the rows, from the top.
+    /// Sets the names of the rows, from the top.
     ///
     /// # Panics
-    /// If there are not as many as rows.
+    /// If the numbers of names and rows differ.
     #[track_caller]
     pub fn row_names<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.row_names = checked_names("HeatMap::row_names", names, self.n_rows);
         self
     }
 
-    /// Names of the columns, from the left.
+    /// Sets the names of the columns, from the left.
     ///
     /// # Panics
-    /// If there are not as many as columns.
+    /// If the numbers of names and columns differ.
     #[track_caller]
     pub fn column_names<S: AsRef<str>>(mut self, names: &[S]) -> Self {
         self.column_names = checked_names("HeatMap::column_names", names, self.n_columns);
         self
     }
 
-    /// What the columns are.
+    /// Sets the label of the columns.
     pub fn x_label(mut self, label: impl Into<String>) -> Self {
         self.x_label = label.into();
         self
     }
 
-    /// What the rows are.
+    /// Sets the label of the rows.
     pub fn y_label(mut self, label: impl Into<String>) -> Self {
         self.y_label = label.into();
         self
     }
 
-    /// Writes each value in its cell as `text` gives it, instead of a colour bar beside the matrix.
+    /// Writes each value in its cell, formatted by `text`, instead of drawing a colour bar.
     pub fn cell_texts(mut self, text: impl Fn(f64) -> String) -> Self {
         self.texts = Some(self.values.iter().map(|&v| text(v)).collect());
         self
     }
 
-    /// The colours; [`ColorMap::Sequential`] by default.
+    /// Sets the colours; the default is [`ColorMap::Sequential`].
     pub fn color_map(mut self, color_map: ColorMap) -> Self {
         self.color_map = color_map;
         self
     }
 
-    /// The value at each end of the colours; what lies beyond has the colour of the end. By default the
-    /// smallest and largest value, for [`ColorMap::Diverging`] as far to either side of 0.
+    /// Sets the values at the ends of the colour range; values beyond get the colour of the nearest end. The
+    /// default is the smallest and largest value, made symmetric around 0 for [`ColorMap::Diverging`].
     ///
     /// # Panics
-    /// Unless `lo < hi`, both finite.
+    /// Unless `lo < hi`, both finite and more than 10⁻¹² of their size apart.
     #[track_caller]
     pub fn range(mut self, lo: f64, hi: f64) -> Self {
         self.range = Some(checked_range("HeatMap::range", lo, hi));
@@ -173,12 +173,12 @@ impl HeatMap {
         Axis::numbers(Scale::Linear, self.range.or(extent.padded(0.0)).unwrap_or((0.0, 1.0)), 6)
     }
 
-    /// Width over height of the matrix.
+    /// The matrix's ratio of width to height.
     fn aspect(&self) -> f64 {
         self.n_columns as f64 / self.n_rows as f64
     }
 
-    /// Does something with the frame around the cells in a figure of this width; `aspect` is that of the plot.
+    /// Calls `act` with the frame around the cells in a figure of this width; `aspect` is that of the plot.
     fn framed<T>(&self, width: f64, aspect: Option<f64>, act: impl FnOnce(&Frame) -> T) -> T {
         act(&Frame {
             title: &self.title,
@@ -192,7 +192,7 @@ impl HeatMap {
         })
     }
 
-    /// The axis of the colour bar, if there is to be one and it has room.
+    /// The axis of the colour bar, if one is wanted and there is room for it.
     fn color_bar(&self, width: f64) -> Option<Axis> {
         let colors = self.texts.is_none().then(|| self.colors());
         colors.filter(|colors| color_bar::room(colors) < width / 2.0)
@@ -204,7 +204,7 @@ impl HeatMap {
         panel.image((0.0, 0.0), (1.0, 1.0), image, false);
         let (cell_width, cell_height) =
             (panel.size().0 / self.n_columns as f64, panel.size().1 / self.n_rows as f64);
-        // Lines of paper between the cells, unless there would be little left of them.
+        // Paper-coloured lines between the cells, unless the cells are too small.
         if cell_width.min(cell_height) > 8.0 {
             let stroke = Stroke::solid(PAPER, 1.0);
             for i in 1..self.n_columns {
@@ -224,7 +224,7 @@ impl HeatMap {
         }
     }
 
-    /// The texts, all of one size, as large as the widest allows.
+    /// Draws the texts, all in the largest size that fits the widest.
     fn draw_texts(&self, panel: &mut Panel, colors: &Axis, texts: &[String], cell: (f64, f64)) {
         let widest = texts.iter().map(|text| text::width(text, Weight::Regular)).fold(0.0, f64::max);
         let size = (cell.0 * 0.82 / widest.max(0.1)).min(cell.1 * 0.5).min(12.0);

@@ -11,7 +11,7 @@ use crate::sizes::MARGIN;
 use crate::text::{self, Weight};
 use crate::theme::{GREEN, INK, VERMILION};
 
-/// Images in rows, each with its caption and, if it has one, a coloured border.
+/// Images in rows, each with its caption and an optional coloured border.
 ///
 /// ```
 /// use viz::{Border, ImageGrid, Plot, Theme, Tile};
@@ -38,17 +38,17 @@ pub struct Tile {
     border: Option<Border>,
 }
 
-/// The colour of a [`Tile`]'s border, by what it says.
+/// The colour of a [`Tile`]'s border, by meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
-    /// Green: right.
+    /// Green: correct.
     Good,
     /// Vermilion: wrong.
     Bad,
 }
 
 impl Tile {
-    /// A colour image: `pixels` row by row from the top, three bytes for each, red, green and blue.
+    /// A colour image: `pixels` are row-major from the top, with three bytes each for red, green and blue.
     ///
     /// # Panics
     /// If there are not `height * width * 3` bytes, or none.
@@ -59,8 +59,8 @@ impl Tile {
         Tile::new(Image::new(width, height, pixels.chunks_exact(3).map(color)))
     }
 
-    /// A grey image of `values` row by row from the top: the smallest is black, the largest white. A value
-    /// that is not finite is clear.
+    /// A grey image of row-major `values` from the top: the smallest is black, the largest white. A value
+    /// that is not finite is transparent.
     ///
     /// # Panics
     /// If there are not `height * width` values, or none.
@@ -86,18 +86,18 @@ impl Tile {
         Tile { image, caption: Vec::new(), border: None }
     }
 
-    /// Height over width, as it is drawn.
+    /// The ratio of height to width, as drawn.
     fn aspect(&self) -> f64 {
         (self.image.height as f64 / self.image.width as f64).clamp(1.0 / MAX_ASPECT, MAX_ASPECT)
     }
 
-    /// The text under the image; `\n` begins a new line, of which at most 8 are shown.
+    /// Sets the text under the image; `\n` starts a new line. At most 8 lines are shown.
     pub fn caption(mut self, caption: impl AsRef<str>) -> Self {
         self.caption = caption.as_ref().lines().take(MAX_LINES).map(str::to_owned).collect();
         self
     }
 
-    /// A border around the image.
+    /// Sets a border around the image.
     pub fn border(mut self, border: Border) -> Self {
         self.border = Some(border);
         self
@@ -110,19 +110,19 @@ fn check_pixels(op: &str, found: usize, shape: &[(usize, &str)]) {
     assert!(found > 0, "{op}: expected at least one pixel");
 }
 
-/// An image is drawn at most so many times as high as wide, or as wide as high.
+/// An image is drawn with an aspect ratio of at most this.
 const MAX_ASPECT: f64 = 8.0;
-/// A caption has at most so many lines.
+/// A caption has at most this many lines.
 const MAX_LINES: usize = 8;
 const CAPTION_SIZE: f64 = 11.5;
 const LINE_HEIGHT: f64 = 14.0;
 const TITLE_SIZE: f64 = 15.5;
 const BORDER_WIDTH: f64 = 3.0;
-/// Between one tile and the next.
+/// The space between tiles.
 const GUTTER: f64 = 14.0;
 
 impl ImageGrid {
-    /// No images yet, to stand in `n_columns` columns of 88 pixels.
+    /// An empty grid with `n_columns` columns of 88 pixels.
     ///
     /// # Panics
     /// If `n_columns` is not in 1..=100.
@@ -132,8 +132,8 @@ impl ImageGrid {
         ImageGrid { title: title.into(), n_columns, tile_width: 88, tiles: Vec::new() }
     }
 
-    /// The width of an image in pixels. Narrower images are enlarged; their pixels stay squares, unless that
-    /// would make the image more than eight times as high as wide, or as wide as high.
+    /// Sets the width of the images in pixels. Narrower images are enlarged. Their pixels stay square, unless
+    /// one side would be more than eight times as long as the other.
     ///
     /// # Panics
     /// If it is not in 8..=1000.
@@ -162,18 +162,18 @@ impl ImageGrid {
         self.n_columns.min(self.tiles.len()).max(1) as f64
     }
 
-    /// Height over width of the tallest image.
+    /// The ratio of height to width of the tallest image.
     fn aspect(&self) -> f64 {
         self.tiles.iter().map(Tile::aspect).fold(0.0, f64::max)
     }
 
-    /// Room for the longest caption.
+    /// The space for the longest caption.
     fn caption_room(&self) -> f64 {
         let n_lines = self.tiles.iter().map(|tile| tile.caption.len()).max().unwrap_or(0);
         n_lines as f64 * LINE_HEIGHT + if n_lines > 0 { 4.0 } else { 0.0 }
     }
 
-    /// The width of the images such that all have room: less than wanted in a small panel of a grid.
+    /// The width of the images that lets all of them fit; smaller than requested in a small panel of a grid.
     fn fitting_width(&self, (width, height): (f64, f64)) -> f64 {
         let by_width = (width - 2.0 * MARGIN + GUTTER) / self.n_columns() - GUTTER;
         let row_height = (height - self.top() - MARGIN + GUTTER) / self.n_rows() as f64 - GUTTER;

@@ -1,10 +1,10 @@
-//! Contour lines over a grid, by marching squares (Lorensen and Cline 1987, in the plane).
+//! Contour lines over a grid, by marching squares (the 2D version of Lorensen and Cline 1987).
 
 use std::collections::BTreeMap;
 
 use crate::scale::Scale;
 
-/// Heights on a grid of `n_columns` × `n_rows` nodes, row by row.
+/// Heights on a grid of `n_columns` × `n_rows` nodes, row-major.
 pub(crate) struct Heights {
     pub(crate) n_columns: usize,
     pub(crate) n_rows: usize,
@@ -15,7 +15,7 @@ pub(crate) struct Heights {
 type Edge = (usize, bool);
 
 impl Heights {
-    /// Lines along which the height is `level`, as (column, row) in fractions of a cell. Cells with a corner
+    /// The lines where the height is `level`, as (column, row) in fractions of a cell. Cells with a corner
     /// that is not finite are gaps.
     pub(crate) fn isolines(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
         let mut neighbours: BTreeMap<Edge, Vec<Edge>> = BTreeMap::new();
@@ -27,7 +27,7 @@ impl Heights {
                 }
             }
         }
-        // Open lines first, from one of their ends; what is left is closed.
+        // First the open lines, from one of their ends; the rest are closed.
         let ends: Vec<Edge> =
             neighbours.iter().filter(|(_, next)| next.len() == 1).map(|(&e, _)| e).collect();
         let all: Vec<Edge> = neighbours.keys().copied().collect();
@@ -41,7 +41,7 @@ impl Heights {
         lines
     }
 
-    /// The pairs of edges of a cell that a line enters and leaves by.
+    /// The pairs of edges by which lines enter and leave a cell.
     fn segments(&self, column: usize, row: usize, level: f64) -> Vec<(Edge, Edge)> {
         let node = row * self.n_columns + column;
         let nodes = [node, node + 1, node + 1 + self.n_columns, node + self.n_columns];
@@ -49,13 +49,13 @@ impl Heights {
         if heights.iter().any(|h| !h.is_finite()) {
             return Vec::new();
         }
-        // Bottom, right, top, left: edge i lies between corners i and i + 1.
+        // Bottom, right, top, left: edge i is between corners i and i + 1.
         let edges = [(nodes[0], false), (nodes[1], true), (nodes[3], false), (nodes[0], true)];
         let above = heights.map(|h| h >= level);
         let crossed: Vec<usize> = (0..4).filter(|&i| above[i] != above[(i + 1) % 4]).collect();
         match crossed[..] {
             [a, b] => vec![(edges[a], edges[b])],
-            // A saddle: its middle decides which corners belong together.
+            // A saddle: its middle decides which corners are connected.
             [_, _, _, _] => {
                 let middle = heights.iter().map(|h| h / 4.0).sum::<f64>() >= level;
                 if middle == above[0] {
@@ -68,7 +68,7 @@ impl Heights {
         }
     }
 
-    /// Where along an edge the height is `level`, taken as linear between its nodes.
+    /// The point on an edge where the height is `level`, interpolated linearly between its nodes.
     fn crossing(&self, (node, upwards): Edge, level: f64) -> (f64, f64) {
         let other = node + if upwards { self.n_columns } else { 1 };
         let (from, to) = (self.values[node], self.values[other]);
@@ -78,7 +78,7 @@ impl Heights {
     }
 }
 
-/// Follows a line from `start` to its end and takes it out of the map.
+/// Follows a line from `start` to its end and removes it from the map.
 fn walk(neighbours: &mut BTreeMap<Edge, Vec<Edge>>, start: Edge) -> Vec<Edge> {
     let mut line = vec![start];
     let mut at = start;
@@ -134,7 +134,7 @@ mod tests {
                 .flat_map(|row| (0..5).map(move |column| (column, row)))
                 .map(|(column, row)| heights.segments(column, row, 0.0).len())
                 .sum();
-            // No segment is lost, none is drawn twice.
+            // No segment is lost or drawn twice.
             prop_assert_eq!(lines.iter().map(|line| line.len() - 1).sum::<usize>(), n_crossed);
             prop_assert!(lines.iter().flatten().all(|&(x, y)| (0.0..=5.0).contains(&x) && (0.0..=5.0).contains(&y)));
         }

@@ -1,4 +1,4 @@
-//! Labels among data: beside a point, along a line, clear of each other.
+//! Labels among data: beside a point or along a line, without overlaps.
 
 use crate::canvas::{Anchor, Point, TextStyle};
 use crate::clip;
@@ -7,16 +7,16 @@ use crate::panel::Panel;
 use crate::text::{self, Weight};
 use crate::theme::INK;
 
-/// Height of a label's text in pixels.
+/// The font size of a label in pixels.
 const LABEL_SIZE: f64 = 11.5;
 
-/// Width and height of a label in pixels.
+/// The width and height of a label in pixels.
 fn label_size(text: &str) -> (f64, f64) {
     (text::width(text, Weight::Regular) * LABEL_SIZE, LABEL_SIZE)
 }
 
 impl Panel<'_> {
-    /// A label for a point, on the side where it covers the fewest lines and no label.
+    /// Labels a point, on the side where the label covers the fewest lines and no other label.
     pub(crate) fn label_beside(&mut self, point: (f64, f64), text: &str) {
         let place = self.place(point);
         if !clip::inside(place) {
@@ -42,7 +42,7 @@ impl Panel<'_> {
         self.label_at_best(&centres, &text);
     }
 
-    /// A label for a vertical line at the place `x`: at its top or foot, first on the side that has more room.
+    /// Labels a vertical line at position `x`, at its top or bottom, first trying the side with more room.
     pub(crate) fn label_beside_vertical(&mut self, x: f64, text: &str) {
         let text = self.cut(text);
         let ((width, height), plot) = (label_size(&text), self.size());
@@ -52,7 +52,7 @@ impl Panel<'_> {
         self.label_at_best(&centres.map(|(dx, y)| (x * plot.0 + dx, y)), &text);
     }
 
-    /// A label for a horizontal line at the place `y`: above it or below, at its right, its left or its middle.
+    /// Labels a horizontal line at position `y`, above or below it, at its right, left or middle.
     pub(crate) fn label_beside_horizontal(&mut self, y: f64, text: &str) {
         let text = self.cut(text);
         let ((width, height), plot) = (label_size(&text), self.size());
@@ -64,12 +64,12 @@ impl Panel<'_> {
         self.label_at_best(&centres, &text);
     }
 
-    /// A label that is no wider than the plot.
+    /// Truncates a label to the width of the plot.
     fn cut(&self, text: &str) -> String {
         text::fitted(text, Weight::Regular, (self.size().0 - 8.0) / LABEL_SIZE)
     }
 
-    /// A label around the first of these centres where it covers the fewest lines and no label.
+    /// Draws a label around the first of these centres where it covers the fewest lines and no other label.
     fn label_at_best(&mut self, centres: &[Point], text: &str) {
         let (width, height) = label_size(text);
         let half = (width / 2.0 + 2.0, height / 2.0 + 1.0);
@@ -82,8 +82,8 @@ impl Panel<'_> {
         self.canvas.text(text, at, TextStyle { halo: true, ..style });
     }
 
-    /// A label on a line and in its direction, near its middle, unless the line is too short for it or it would
-    /// cover another line or label wherever it stood.
+    /// Draws a label on a line and in its direction, near its middle, unless the line is too short or the
+    /// label would cover another line or label at every position.
     pub(crate) fn label_along(&mut self, line: &[(f64, f64)], text: &str, style: &TextStyle) {
         let pixels: Vec<Point> = line.iter().map(|&point| self.within(self.place(point))).collect();
         let length: f64 = pixels.windows(2).map(|w| (w[1].0 - w[0].0).hypot(w[1].1 - w[0].1)).sum();
@@ -96,7 +96,7 @@ impl Panel<'_> {
             let (before, after) = (pixels[i.saturating_sub(2)], pixels[(i + 2).min(pixels.len() - 1)]);
             let angle = (after.1 - before.1).atan2(after.0 - before.0).to_degrees().round() as i32;
             let turn = (angle + 90).rem_euclid(180) - 90;
-            // The box does not turn with the text: it is the square that the text turns in.
+            // The box is not rotated with the text: it is the square that contains the text at any angle.
             let half = (text_width / 2.0 + 3.0).max(style.size / 2.0);
             let label = LabelBox { centre: pixels[i], half: (half, half) };
             if self.clutter.cost(&label) == 0 {

@@ -1,4 +1,4 @@
-//! The parts of a figure: what each kind of series and annotation does its own way.
+//! The parts of a figure: what each kind of series and annotation implements.
 
 use crate::bounds::Bounds;
 use crate::legend::Key;
@@ -6,11 +6,11 @@ use crate::panel::Panel;
 
 /// A series or an annotation.
 pub(crate) trait Layer: Send + Sync {
-    /// What it is called in legend and errors.
+    /// Its name in the legend and errors.
     fn name(&self) -> &str;
-    /// How many values it was given.
+    /// The number of its values.
     fn n_values(&self) -> usize;
-    /// Makes room for it.
+    /// Extends the bounds to make room for it.
     fn extend(&self, bounds: &mut Bounds);
     /// Whether it takes the next colour of the palette.
     fn takes_color(&self) -> bool {
@@ -20,6 +20,6 @@ pub(crate) trait Layer: Send + Sync {
     fn key(&self, color_idx: usize) -> Option<Key>;
     /// Draws it.
     fn draw(&self, panel: &mut Panel, color_idx: usize);
-    /// Draws what must lie above all layers.
+    /// Draws what must be above all layers.
     fn draw_above(&self, _panel: &mut Panel, _color_idx: usize) {}
 }

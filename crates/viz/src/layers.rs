@@ -1,4 +1,4 @@
-//! What can be drawn on a pair of axes.
+//! The layers of a figure.
 
 mod contour;
 mod histogram;

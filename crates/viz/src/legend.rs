@@ -1,4 +1,4 @@
-//! Legends: keys in rows above the plot, where they cover no data.
+//! Legends: keys in rows above the plot, where they do not cover data.
 
 use crate::canvas::{Anchor, Canvas, Point, Rect, Stroke, TextStyle};
 use crate::dots::Shape;
@@ -14,7 +14,7 @@ pub struct Key {
     color: Color,
 }
 
-/// What stands for a series in the legend.
+/// The symbol of a series in the legend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Symbol {
     Line { dashed: bool },
@@ -24,14 +24,14 @@ pub(crate) enum Symbol {
 }
 
 impl Key {
-    /// An entry for a series that has a name.
+    /// An entry for a series, if it has a name.
     pub(crate) fn named(name: &str, symbol: Symbol, color: Color) -> Option<Self> {
         (!name.is_empty()).then(|| Key { name: name.to_owned(), symbol, color })
     }
 }
 
 impl Symbol {
-    /// In pixels.
+    /// The width in pixels.
     fn width(self) -> f64 {
         match self {
             Symbol::Line { .. } | Symbol::Path => 20.0,
@@ -41,19 +41,19 @@ impl Symbol {
     }
 }
 
-/// Where the keys of a legend stand.
+/// The layout of a legend.
 pub(crate) struct Legend<'k> {
-    /// Each key with its name, cut if need be, and the place of its left end.
+    /// Each key with its name, truncated if necessary, and the position of its left end.
     keys: Vec<(&'k Key, String, Point)>,
-    /// What stands for the keys that have no room, and its place.
+    /// The replacement for keys that do not fit, and its position.
     more: Option<(String, Point)>,
     font_size: f64,
     pub(crate) height: f64,
 }
 
 impl<'k> Legend<'k> {
-    /// Lays the keys out from left to right in rows of `width` pixels, in about `max_height` pixels. Of those
-    /// that have no room there only the number is told.
+    /// Lays the keys out from left to right in rows of `width` pixels, in about `max_height` pixels. Keys
+    /// that do not fit are only counted.
     pub(crate) fn new(keys: &'k [Key], width: f64, max_height: f64, font_size: f64) -> Self {
         let row_height = font_size + 7.0;
         let right = width - MARGIN;
@@ -77,7 +77,7 @@ impl<'k> Legend<'k> {
         Legend { keys: placed, more, font_size, height }
     }
 
-    /// Draws it with its upper left at a point.
+    /// Draws the legend with its upper left at a point.
     pub(crate) fn draw(&self, canvas: &mut Canvas, (left, top): Point) {
         let style = |color| TextStyle::new(self.font_size, color, Anchor::Start, Anchor::Middle);
         for (key, name, (x, y)) in &self.keys {

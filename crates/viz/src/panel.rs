@@ -1,4 +1,4 @@
-//! The inside of a plot: what series draw with, in their own numbers.
+//! The inside of a plot, where series draw in their own coordinates.
 
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Point, Rect, Stroke};
@@ -22,34 +22,34 @@ impl<'c> Panel<'c> {
         Panel { canvas, rect, x, y, clutter: Clutter::new((rect.width, rect.height)) }
     }
 
-    /// Width and height of the plot in pixels.
+    /// The width and height of the plot in pixels.
     pub(crate) fn size(&self) -> (f64, f64) {
         (self.rect.width, self.rect.height)
     }
 
-    /// Where a point lies, of which a coordinate is NaN if the axes cannot show it.
+    /// The position of a point; a coordinate is NaN if the axes cannot show it.
     pub(crate) fn place(&self, (x, y): (f64, f64)) -> Place {
         clip::near((self.x.place(x), self.y.place(y)))
     }
 
-    /// A place in pixels from the upper left of the plot.
+    /// A position in pixels from the upper left of the plot.
     pub(crate) fn within(&self, (x, y): Place) -> Point {
         (x * self.rect.width, (1.0 - y) * self.rect.height)
     }
 
-    /// A place on the canvas.
+    /// A position on the canvas.
     pub(crate) fn pixel(&self, place: Place) -> Point {
         let (x, y) = self.within(place);
         (self.rect.left + x, self.rect.top + y)
     }
 
-    /// A line through the points; those that cannot be shown are gaps. Where it has no length, as between two
-    /// gaps, it is a dot.
+    /// Draws a line through the points; those that cannot be shown are gaps. A line without length, for
+    /// example between two gaps, is a dot.
     pub(crate) fn line(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
         self.stroke(points, stroke, true);
     }
 
-    /// A line that labels may stand on: part of the ground.
+    /// Draws a background line, which labels may cover.
     pub(crate) fn ground_line(&mut self, points: impl IntoIterator<Item = (f64, f64)>, stroke: Stroke) {
         self.stroke(points, stroke, false);
     }
@@ -73,7 +73,7 @@ impl<'c> Panel<'c> {
         }
     }
 
-    /// A filled polygon. One with a corner that cannot be shown is left out.
+    /// Draws a filled polygon, unless one of its corners cannot be shown.
     pub(crate) fn area(&mut self, points: impl IntoIterator<Item = (f64, f64)>, color: Color) {
         let places: Vec<Place> = points.into_iter().map(|point| self.place(point)).collect();
         if places.iter().all(|p| !p.0.is_nan() && !p.1.is_nan()) {
@@ -81,8 +81,8 @@ impl<'c> Panel<'c> {
         }
     }
 
-    /// A bar from one height to another; a height that the axis cannot show, such as 0 on a logarithmic one,
-    /// is its lower end.
+    /// Draws a bar from one height to another. A height that the axis cannot show, such as 0 on a logarithmic
+    /// one, is replaced by the axis's lower end.
     pub(crate) fn bar(&mut self, (left, right): (f64, f64), (foot, head): (f64, f64), color: Color) {
         let height = |v| Some(self.y.place(v)).filter(|place| !place.is_nan()).unwrap_or(0.0);
         let (left, right, foot, head) = (self.x.place(left), self.x.place(right), height(foot), height(head));
@@ -97,7 +97,7 @@ impl<'c> Panel<'c> {
         }
     }
 
-    /// A point, if it lies in the plot.
+    /// Draws a point, if it is in the plot.
     pub(crate) fn point(&mut self, point: (f64, f64), shape: Shape, radius: f64, color: Color) {
         let place = self.place(point);
         if clip::inside(place) {
@@ -106,27 +106,27 @@ impl<'c> Panel<'c> {
         }
     }
 
-    /// A point with a rim of paper, if it lies in the plot.
+    /// Draws a point with a paper-coloured outline, if it is in the plot.
     pub(crate) fn marker(&mut self, point: (f64, f64), shape: Shape, radius: f64, color: Color) {
         self.point(point, shape, radius + 1.0, PAPER);
         self.point(point, shape, radius, color);
     }
 
-    /// An image between two places.
+    /// Draws an image between two positions.
     pub(crate) fn image(&mut self, lower_left: Place, upper_right: Place, image: Image, smooth: bool) {
         let ((left, bottom), (right, top)) = (self.pixel(lower_left), self.pixel(upper_right));
         self.canvas.image(Rect { left, top, width: right - left, height: bottom - top }, image, smooth);
     }
 
-    /// A straight line between two places.
+    /// Draws a straight line between two positions.
     pub(crate) fn rule(&mut self, from: Place, to: Place, stroke: Stroke) {
         let points = [self.pixel(from), self.pixel(to)];
         self.canvas.line(points, stroke);
     }
 }
 
-/// The line with at most four points left in each of `n_columns`, the first, the lowest, the highest and the
-/// last: it looks the same, however many steps the history has.
+/// Reduces the line to at most four points in each of `n_columns`: the first, the lowest, the highest and the
+/// last. It looks the same, however many steps the history has.
 fn thin(line: &[Place], n_columns: f64) -> Vec<Place> {
     let column = |p: &Place| (p.0 * n_columns) as i64;
     let mut kept = Vec::new();

@@ -1,8 +1,8 @@
-//! SVG path data in whole units, relative and without needless spaces, so that figures are small.
+//! Compact SVG path data: whole units, relative, without needless spaces.
 
 use std::fmt::Write;
 
-/// Path data as it is written.
+/// Path data being written.
 #[derive(Default)]
 pub(crate) struct PathData {
     data: String,
@@ -16,13 +16,13 @@ impl PathData {
         self.at = (x, y);
     }
 
-    /// A straight or curved segment: the relative command `letter` (`l`, `q` or `c`) with its points, the
-    /// last of which is where it ends.
+    /// Adds a straight or curved segment: the relative command `letter` (`l`, `q` or `c`) and its points, the
+    /// last of which is its end.
     pub(crate) fn command(&mut self, letter: char, points: &[(i64, i64)]) {
         self.data.push(letter);
         for &(x, y) in points {
             for delta in [x - self.at.0, y - self.at.1] {
-                // A minus parts two numbers as well as a space does.
+                // A minus sign separates two numbers as well as a space.
                 if delta >= 0 && !self.data.ends_with(letter) {
                     self.data.push(' ');
                 }
@@ -37,8 +37,8 @@ impl PathData {
         self.data.push('z');
     }
 
-    /// Straight lines through `points`. Neighbours at the same place count as one; a line of no length is
-    /// kept, for its round ends are a dot.
+    /// Straight lines through `points`. Adjacent equal points count as one; a line without length is kept,
+    /// because its round caps form a dot.
     pub(crate) fn polyline(points: impl IntoIterator<Item = (i64, i64)>) -> Self {
         let mut path = PathData::default();
         for (i, point) in points.into_iter().enumerate() {

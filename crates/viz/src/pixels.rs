@@ -1,22 +1,23 @@
-//! Small images within a figure, and the colours of numbers.
+//! Small images in a figure, and colour maps.
 
 use tiny_skia::Pixmap;
 
 use crate::theme::{BLUE, Color, Theme, VERMILION};
 
-/// A colour with opacity, from red to opacity, each 0 to 255. What is not opaque shows the paper, so that
-/// one image suits light and dark.
+/// A colour with opacity (red, green, blue, opacity), each 0 to 255. Transparent parts show the paper, so one
+/// image suits light and dark.
 pub(crate) type Rgba = [u8; 4];
 
 pub(crate) const CLEAR: Rgba = [0; 4];
 
-/// `color` with an opacity of 0 to 255; by its light value, for an image is the same on every paper.
+/// `color` with an opacity of 0 to 255, by its light-theme value, because an image is the same on every
+/// paper.
 pub(crate) fn rgba(color: Color, opacity: u8) -> Rgba {
     let (red, green, blue) = Theme::Light.value(color);
     [red, green, blue, opacity]
 }
 
-/// An image, row by row from the top.
+/// An image, row-major from the top.
 #[derive(Clone)]
 pub(crate) struct Image {
     pub(crate) width: usize,
@@ -29,7 +30,7 @@ impl Image {
         Image { width, height, pixels: pixels.collect() }
     }
 
-    /// As the rasteriser takes it.
+    /// The image for the rasteriser.
     pub(crate) fn pixmap(&self) -> Pixmap {
         let mut pixmap = Pixmap::new(self.width as u32, self.height as u32).expect("the image has pixels");
         for (place, &[r, g, b, a]) in pixmap.pixels_mut().iter_mut().zip(&self.pixels) {
@@ -38,24 +39,25 @@ impl Image {
         pixmap
     }
 
-    /// As a PNG file.
+    /// The image as a PNG file.
     pub(crate) fn png(&self) -> Vec<u8> {
         self.pixmap().encode_png().expect("memory takes all")
     }
 }
 
-/// From a share, 0 to 1, to a colour.
+/// Maps a fraction, 0 to 1, to a colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorMap {
-    /// From paper to blue, for values of one sign: the more, the bluer.
+    /// From paper to blue, for values of one sign; larger is bluer.
     #[default]
     Sequential,
-    /// From vermilion over paper to blue, for values of both signs: 0 is paper.
+    /// From vermilion through paper to blue, for values of both signs; the middle of the range, by default 0,
+    /// is paper.
     Diverging,
 }
 
 impl ColorMap {
-    /// The colour of `share`; a NaN has none.
+    /// The colour of `share`; transparent for NaN.
     pub(crate) fn color(self, share: f64) -> Rgba {
         let opacity = |share: f64| (share.clamp(0.0, 1.0) * 255.0).round() as u8;
         match self {
@@ -66,7 +68,7 @@ impl ColorMap {
         }
     }
 
-    /// Whether the colour of `share` is so strong that white stands out from it better than dark ink.
+    /// Whether the colour of `share` is so strong that white text is more legible on it than dark text.
     pub(crate) fn is_strong(self, share: f64) -> bool {
         self.color(share)[3] > 215
     }

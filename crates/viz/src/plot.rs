@@ -1,4 +1,4 @@
-//! What all plots have in common: they become SVG, PNG, or a file.
+//! What all plots have in common: writing SVG, PNG, or a file.
 
 use std::path::Path;
 
@@ -8,28 +8,29 @@ use crate::legend::Key;
 use crate::theme::{PAPER, Theme};
 use crate::{raster, svg};
 
-/// What can be written as SVG or PNG, or saved as either: every plot of this crate, and nothing else.
+/// A plot that can be written as SVG or PNG, or saved as either. Implemented only by this crate's plots.
 ///
-/// The same numbers give the same bytes on every machine: text is drawn with the font in this crate, and no
-/// system library is involved.
+/// The same numbers give the same bytes on every machine: text is drawn with the font embedded in this crate,
+/// and no system library is used.
 pub trait Plot: Draw {
-    /// The figure as an SVG document. It can stand alone or within a page.
+    /// The figure as an SVG document, for use on its own or in a page.
     ///
     /// # Errors
-    /// [`Error::Empty`] and [`Error::NothingToDraw`] if there is nothing to see.
+    /// [`Error::Empty`] and [`Error::NothingToDraw`] if there is nothing to draw; [`Error::LogRange`] if a
+    /// logarithmic axis was given a range that begins at 0 or below.
     fn svg(&self, theme: Theme) -> Result<String> {
         self.check()?;
         Ok(svg::document(&canvas(self), self.title(), self.size(), theme))
     }
 
-    /// The figure as a PNG file's bytes, two pixels for each of [`svg`](Plot::svg), as sharp screens have
-    /// them. [`Theme::Auto`] is light.
+    /// The figure as the bytes of a PNG file, twice as wide and high in pixels as [`svg`](Plot::svg), for
+    /// high-resolution screens. [`Theme::Auto`] is light.
     ///
     /// # Errors
-    /// As [`svg`](Plot::svg); [`Error::TooLarge`] for a figure of more than 2²⁶ pixels.
+    /// As for [`svg`](Plot::svg); [`Error::TooLarge`] for a figure of more than 2²⁶ pixels, before doubling.
     fn png(&self, theme: Theme) -> Result<Vec<u8>> {
         const SCALE: u32 = 2;
-        /// As many take a gibibyte to draw.
+        /// This many take a gibibyte to draw.
         const MAX_PIXELS: u64 = 1 << 26;
         self.check()?;
         let (width, height) = self.size();
@@ -41,12 +42,12 @@ pub trait Plot: Draw {
         raster::png(&canvas(self), (width, height), theme, SCALE).ok_or_else(too_large)
     }
 
-    /// Writes the figure to `path`: SVG for light and dark ([`Theme::Auto`]) or a light PNG, by the file
-    /// name's ending. Whoever reads the file finds the old figure or the new one, never half of one.
+    /// Writes the figure to `path`, by its extension: SVG for light and dark ([`Theme::Auto`]) or a light
+    /// PNG. The file is replaced atomically, so readers see the old figure or the new one.
     ///
     /// # Errors
-    /// As [`svg`](Plot::svg); [`Error::Extension`] for another ending, [`Error::Write`] if the file cannot be
-    /// written.
+    /// As for [`svg`](Plot::svg) or [`png`](Plot::png); [`Error::Extension`] for another extension,
+    /// [`Error::Write`] if the file cannot be written.
     fn save(&self, path: impl AsRef<Path>) -> Result<()>
     where
         Self: Sized,
@@ -64,7 +65,7 @@ pub trait Plot: Draw {
 
 impl<P: Draw + ?Sized> Plot for P {}
 
-/// All that there is to be seen, on paper.
+/// Draws the whole plot on paper.
 fn canvas(plot: &(impl Draw + ?Sized)) -> Canvas {
     let (width, height) = plot.size();
     let area = Rect { left: 0.0, top: 0.0, width: width.into(), height: height.into() };
@@ -74,7 +75,7 @@ fn canvas(plot: &(impl Draw + ?Sized)) -> Canvas {
     canvas
 }
 
-/// Who shows the legend: the plot itself, or the grid that it is part of.
+/// What shows the legend: the plot itself, or the grid it is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShowLegend {
     /// The plot.
@@ -83,13 +84,13 @@ pub enum ShowLegend {
     Elsewhere,
 }
 
-/// What each kind of plot does its own way.
+/// What each kind of plot implements.
 pub trait Draw: Send + Sync {
     /// The plot's title.
     fn title(&self) -> &str;
     /// Width and height in pixels.
     fn size(&self) -> (u32, u32);
-    /// Whether there is something to draw.
+    /// Checks that there is something to draw.
     fn check(&self) -> Result<()>;
     /// The entries of the legend.
     fn keys(&self) -> Vec<Key>;

@@ -1,4 +1,4 @@
-//! A canvas as a PNG: the same elements as in the SVG, drawn by tiny-skia.
+//! Draws a canvas as a PNG: the same elements as in the SVG, by tiny-skia.
 
 use tiny_skia::{
     FillRule, FilterQuality, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, PixmapPaint, StrokeDash,
@@ -11,7 +11,7 @@ use crate::pixels::Image;
 use crate::text::{self, FONT_UNITS, Glyph};
 use crate::theme::{Color, PAPER, Theme};
 
-/// The PNG of a figure of `size` pixels, `scale` pixels for each of them each way.
+/// The PNG of a figure of `size` pixels, with `scale` pixels for each of them in both directions.
 pub(crate) fn png(canvas: &Canvas, (width, height): (u32, u32), theme: Theme, scale: u32) -> Option<Vec<u8>> {
     let pixmap = Pixmap::new(width.checked_mul(scale)?, height.checked_mul(scale)?)?;
     let mut raster = Raster { pixmap, theme, view: Transform::from_scale(scale as f32, scale as f32) };
@@ -81,7 +81,7 @@ impl Raster {
         let glyphs = text::glyphs(text, style.weight);
         let paths: Vec<Path> = glyphs.into_iter().filter_map(|(glyph, x)| outline(glyph, x)).collect();
         if style.halo {
-            // First, so that it does not thin the letters.
+            // First, so that it does not make the letters thinner.
             paths.iter().for_each(|path| self.stroke(path, &Stroke::solid(PAPER, HALO), transform));
         }
         paths.iter().for_each(|path| self.fill(path, style.color, transform));
@@ -97,7 +97,7 @@ impl Raster {
     }
 }
 
-/// Straight lines through points. A line of no length is kept, for its round ends are a dot.
+/// Straight lines through points. A line without length is kept, because its round caps form a dot.
 fn polyline(points: &[Point], closed: bool) -> Option<Path> {
     let (&(x, y), rest) = points.split_first()?;
     let mut path = PathBuilder::new();
@@ -112,14 +112,14 @@ fn polyline(points: &[Point], closed: bool) -> Option<Path> {
     path.finish()
 }
 
-/// A glyph's outline in em, y downwards, `x` em to the right.
+/// The outline of a glyph in em, y downwards, shifted right by `x` em.
 fn outline(glyph: Glyph, x: f64) -> Option<Path> {
     let mut outline = Outline { path: PathBuilder::new(), x };
     glyph.trace(&mut outline);
     outline.path.finish()
 }
 
-/// Takes an outline from the font.
+/// Receives an outline from the font.
 struct Outline {
     path: PathBuilder,
     x: f64,

@@ -1,13 +1,13 @@
-//! How numbers become distances along an axis, and distances numbers.
+//! Conversion between numbers and distances along an axis.
 
-/// Two numbers nearer to each other than this share of their size are taken for one: beyond it too few of an
-/// `f64`'s digits are left to place what lies between them.
+/// Two numbers closer than this, relative to their size, count as equal: an `f64` then has too few digits to
+/// position anything between them.
 pub(crate) const NARROWEST: f64 = 1e-12;
 
-/// Nor is a range narrower than this, near the smallest of all numbers.
+/// The absolute minimum width of a range, for numbers near the smallest.
 pub(crate) const TINIEST: f64 = 1e-310;
 
-/// How numbers become distances.
+/// How numbers map to distances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Scale {
     #[default]
@@ -21,13 +21,13 @@ impl Scale {
         value.is_finite() && (self == Scale::Linear || value > 0.0)
     }
 
-    /// Where `value` lies, as a share of the way from `lo` to `hi`; NaN where the scale cannot show it.
+    /// The position of `value`, as a fraction of the way from `lo` to `hi`; NaN if the scale cannot show it.
     pub(crate) fn share(self, (lo, hi): (f64, f64), value: f64) -> f64 {
         if !self.can_show(value) {
             return f64::NAN;
         }
         let [lo, hi, value] = [lo, hi, value].map(|v| if self == Scale::Log { v.ln() } else { v });
-        // So that no difference overflows.
+        // Prevents overflow of the differences.
         let unit = if lo.abs().max(hi.abs()).max(value.abs()) > 1e300 { 0.25 } else { 1.0 };
         (value * unit - lo * unit) / (hi * unit - lo * unit)
     }

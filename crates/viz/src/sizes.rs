@@ -1,11 +1,11 @@
-//! Sizes of text and of the room between things, in pixels.
+//! Sizes of text and spaces, in pixels.
 
-/// Room around everything.
+/// Space around everything.
 pub(crate) const MARGIN: f64 = 12.0;
-/// Room between one thing and the next.
+/// Space between elements.
 pub(crate) const GAP: f64 = 6.0;
 
-/// Sizes of text; a small panel has smaller ones, which a page that shows it in its own size can still be read by.
+/// Font sizes. Those of a small panel are smaller, but still legible when it is shown at its own size.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     pub(crate) title: f64,

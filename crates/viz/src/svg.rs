@@ -1,8 +1,8 @@
 //! A canvas as an SVG document.
 //!
-//! Coordinates are whole twentieths of a pixel: fine enough for a smooth curve, and short. Text is drawn as
-//! outlines of the embedded font, for a viewer has whatever fonts it has. Every element carries its colours as
-//! plain attributes, so that no reader needs CSS.
+//! Coordinates are whole twentieths of a pixel, which is short and fine enough for a smooth curve. Text is
+//! drawn as outlines of the embedded font, because the fonts of the viewer are unknown. Every element has its
+//! colours as plain attributes, so no reader needs CSS.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -18,15 +18,15 @@ use crate::pixels::Image;
 use crate::text::{self, Glyph};
 use crate::theme::{self, Color, PAPER, Theme};
 
-/// How many units of the document make a pixel.
+/// The number of document units per pixel.
 const UNITS_PER_PIXEL: f64 = 20.0;
 
-/// Outlines are written in whole units of which an em has this many: half a percent of a stem's width.
+/// The number of units per em in outlines: one is half a percent of a stem's width.
 const UNITS_PER_EM: f64 = 1000.0;
 
-/// The document of `size` pixels; `title` is what a screen reader says of it.
+/// The document of `size` pixels; `title` is for screen readers.
 pub(crate) fn document(canvas: &Canvas, title: &str, (width, height): (u32, u32), theme: Theme) -> String {
-    // A page may hold many figures: the title makes the names in this one its own (FNV-1a hash).
+    // A page may contain several figures, so names include a hash of the title (FNV-1a).
     let hash = title.bytes().fold(0x811c_9dc5u32, |hash, b| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193));
     let mut writer =
         Writer { theme, prefix: format!("v{hash:x}"), body: String::new(), glyphs: BTreeSet::new() };
@@ -55,13 +55,13 @@ fn unit_point((x, y): Point) -> (i64, i64) {
     (units(x), units(y))
 }
 
-/// What has been written so far.
+/// The document being written.
 struct Writer {
     theme: Theme,
-    /// What the names in this figure begin with.
+    /// The prefix of the names in this figure.
     prefix: String,
     body: String,
-    /// Those used so far, each of which is defined once.
+    /// The glyphs used so far, each of which is defined once.
     glyphs: BTreeSet<Glyph>,
 }
 
@@ -103,8 +103,8 @@ impl Writer {
         ));
     }
 
-    /// Outlines to be seen, and the text itself, invisible and stretched to the same width, to be searched,
-    /// selected and read aloud. A halo is painted first, so that it does not thin the letters.
+    /// Draws visible outlines, and the text itself, invisible and stretched to the same width, for searching,
+    /// selecting and screen readers. A halo is painted first, so that it does not make the letters thinner.
     fn text(&mut self, text: &str, at: Point, style: &TextStyle) {
         let glyphs = text::glyphs(text, style.weight);
         if glyphs.is_empty() {
@@ -159,7 +159,7 @@ impl Writer {
     }
 }
 
-/// Text that XML takes: the special characters escaped, the rest as it is shown.
+/// Text for XML: special characters are escaped, the rest is made displayable.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in in_full(text).chars() {
@@ -174,14 +174,14 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A glyph's outline as path data, y downwards, from the origin of its baseline.
+/// The outline of a glyph as path data, y downwards, from the origin of its baseline.
 fn outline(glyph: Glyph) -> String {
     let mut outline = Outline(PathData::default());
     glyph.trace(&mut outline);
     outline.0.into_string()
 }
 
-/// Takes an outline from the font, in em.
+/// Receives an outline from the font, in em.
 struct Outline(PathData);
 
 fn em_point(x: f32, y: f32) -> (i64, i64) {

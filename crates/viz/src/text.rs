@@ -1,4 +1,4 @@
-//! Text as outlines of the embedded font, Inter: it measures and looks the same on every machine.
+//! Text as outlines of the embedded font, Inter, so it has the same size and look on every machine.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ pub(crate) enum Weight {
 /// The height of a capital letter, in em.
 pub(crate) const CAP_HEIGHT: f64 = 0.727;
 
-/// How many of the font's own units an em has.
+/// The number of font units per em.
 pub(crate) const FONT_UNITS: f64 = 2048.0;
 
 static REGULAR: LazyLock<Face> = LazyLock::new(|| parse(include_bytes!("../fonts/Inter-Regular.ttf")));
@@ -32,13 +32,13 @@ fn face(weight: Weight) -> &'static Face<'static> {
     }
 }
 
-/// The width of `text` in em. A character that the font lacks has the width of its box.
+/// The width of `text` in em. A character missing from the font has the width of its replacement box.
 pub(crate) fn width(text: &str, weight: Weight) -> f64 {
     let face = face(weight);
     in_full(text).chars().map(|c| advance(face, glyph_id(face, c))).sum::<f64>() / FONT_UNITS
 }
 
-/// `text` as it is shown, cut with an ellipsis if it is wider than `width` em.
+/// `text` as displayed, truncated with an ellipsis if it is wider than `width` em.
 pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
     let face = face(weight);
     let advance = |c| advance(face, glyph_id(face, c)) / FONT_UNITS;
@@ -57,7 +57,7 @@ pub(crate) fn fitted(text: &str, weight: Weight, width: f64) -> String {
     fits
 }
 
-/// The glyphs of `text`, each with where it begins, in em. Those without an outline, spaces, are left out.
+/// The glyphs of `text` with their start positions in em, without spaces, which have no outline.
 pub(crate) fn glyphs(text: &str, weight: Weight) -> Vec<(Glyph, f64)> {
     let face = face(weight);
     let mut x = 0.0;
@@ -80,19 +80,19 @@ pub(crate) struct Glyph {
 }
 
 impl Glyph {
-    /// A name that no other glyph has.
+    /// A unique name for the glyph.
     pub(crate) fn name(self) -> String {
         let weight = if self.weight == Weight::Regular { 'r' } else { 'b' };
         format!("{weight}{}", self.id)
     }
 
-    /// Draws its outline with `pen`, in the font's units, y upwards, from the origin of its baseline.
+    /// Draws the outline with `pen`, in font units, y upwards, from the origin of its baseline.
     pub(crate) fn trace(self, pen: &mut dyn OutlineBuilder) {
         face(self.weight).outline_glyph(GlyphId(self.id), pen);
     }
 }
 
-/// Glyph 0 is the box for characters that a font lacks.
+/// Glyph 0 is the box for characters missing from a font.
 fn glyph_id(face: &Face, c: char) -> GlyphId {
     face.glyph_index(c).unwrap_or(GlyphId(0))
 }
@@ -144,7 +144,7 @@ mod tests {
             assert!(cut.ends_with('…') && width(&cut, Weight::Regular) <= (all * share).max(1.0), "{cut}");
         }
         assert_eq!(fitted("anything", Weight::Regular, 0.0), "…");
-        // In time that does not grow with what is cut.
+        // In time independent of the truncated length.
         assert_eq!(fitted(&"name ".repeat(1 << 24), Weight::Regular, 3.0), "nam…");
     }
 

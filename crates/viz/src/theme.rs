@@ -1,11 +1,11 @@
-//! Colours: the roles they play in a figure, and their values on light and on dark paper.
+//! Colours: their roles in a figure, and their values on light and dark paper.
 
-/// Which paper a figure is drawn for.
+/// The paper a figure is drawn for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// Follows the reader: the SVG carries both sets of colours as CSS variables and switches with
-    /// `prefers-color-scheme`; a page may set the variables (see [`Theme::css_variables`]) to switch it
-    /// otherwise. A viewer without CSS variables, and a PNG, show the light colours.
+    /// Follows the reader: the SVG has both sets of colours as CSS variables and switches by
+    /// `prefers-color-scheme`. A page may set the variables (see [`Theme::css_variables`]) to switch it
+    /// differently. A viewer without CSS variables, and a PNG, show the light colours.
     #[default]
     Auto,
     /// Dark ink on white paper.
@@ -15,8 +15,8 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// The colours as CSS declarations, `--viz-paper:#ffffff;--viz-ink:…`, to be set on a page's
-    /// `.viz` elements: `[data-theme="dark"] .viz { … }`. `Auto` gives the light ones.
+    /// The colours as CSS declarations, `--viz-paper:#ffffff;--viz-ink:…`, to be set on a page's `.viz`
+    /// elements: `[data-theme="dark"] .viz { … }`. `Auto` returns the light ones.
     pub fn css_variables(self) -> String {
         let declaration =
             |(i, ink): (usize, &Ink)| format!("--viz-{}:{};", ink.name, hex(self.value(Color::ink(i))));
@@ -32,9 +32,9 @@ impl Theme {
         }
     }
 
-    /// The figure's style element. All of it stands in `@supports (--a:0)`, which readers without CSS
-    /// variables skip: CairoSVG, Inkscape and others let the plain attributes stand instead. An `Auto` figure
-    /// has variables for both papers, and one class of fill (`f`) and stroke (`s`) for each ink.
+    /// The figure's style element. All of it is inside `@supports (--a:0)`, which readers without CSS
+    /// variables, such as CairoSVG and Inkscape, skip in favour of the plain attributes. An `Auto` figure has
+    /// variables for both papers, and one class of fill (`f`) and stroke (`s`) for each ink.
     pub(crate) fn style_element(self) -> String {
         let class = |(i, ink): (usize, &Ink)| {
             let name = ink.name;
@@ -68,7 +68,7 @@ pub(crate) struct Color {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Base {
-    /// A role, by its place in [`INKS`].
+    /// A role, by its index in [`INKS`].
     Ink(usize),
     /// The same on every paper.
     Fixed(Rgb),
@@ -79,12 +79,12 @@ impl Color {
         Color { base: Base::Ink(idx), opacity: 1.0 }
     }
 
-    /// The same colour, of which this share is seen.
+    /// The same colour with this opacity.
     pub(crate) fn faded(self, opacity: f64) -> Self {
         Color { opacity, ..self }
     }
 
-    /// The number of its role, if it has one.
+    /// The index of its role, if it has one.
     pub(crate) fn ink_idx(self) -> Option<usize> {
         match self.base {
             Base::Ink(idx) => Some(idx),
@@ -104,9 +104,9 @@ const fn ink(name: &'static str, light: Rgb, dark: Rgb) -> Ink {
     Ink { name, light, dark }
 }
 
-/// The series colours are those of Okabe and Ito (2008), which readers with any kind of colour blindness
-/// tell apart, in an order that puts the most distinct first; yellow is left out for it is lost on white,
-/// and black is softened. On dark paper they are lighter.
+/// The series colours are those of Okabe and Ito (2008), which can be told apart with any kind of colour
+/// blindness, with the most distinct first. Yellow is left out because it is hard to see on white, and black
+/// is softened. On dark paper they are lighter.
 const INKS: [Ink; 12] = [
     ink("paper", (0xff, 0xff, 0xff), (0x14, 0x17, 0x1c)),
     ink("ink", (0x1f, 0x23, 0x28), (0xe6, 0xea, 0xef)),
@@ -134,12 +134,12 @@ pub(crate) const GREEN: Color = Color::ink(7);
 pub(crate) const WHITE: Color = Color { base: Base::Fixed((0xff, 0xff, 0xff)), opacity: 1.0 };
 const N_SERIES_COLORS: usize = 7;
 
-/// The colour of the `idx`-th series; they begin again after the seventh.
+/// The colour of the `idx`-th series; colours repeat after the seventh.
 pub(crate) fn series_color(idx: usize) -> Color {
     Color::ink(5 + idx % N_SERIES_COLORS)
 }
 
-/// Whether the colours have begun again at the `idx`-th series, so that something else must tell it apart.
+/// Whether the colour of the `idx`-th series is a repeat, so that something else must distinguish it.
 pub(crate) fn is_repeated(idx: usize) -> bool {
     idx / N_SERIES_COLORS % 2 == 1
 }
@@ -165,14 +165,14 @@ mod tests {
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
 
-    /// The contrast of WCAG 2, from 1 to 21.
+    /// The WCAG 2 contrast ratio, from 1 to 21.
     fn contrast(a: Rgb, b: Rgb) -> f64 {
         let (a, b) = (luminance(a), luminance(b));
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// What dichromats see, on linear RGB (Machado, Oliveira and Fernandes 2009, severity 1): first who lack
-    /// the red cones, then the green, then the blue; last, nobody.
+    /// Simulated colour vision on linear RGB (Machado, Oliveira and Fernandes 2009, severity 1): without red
+    /// cones, without green cones, without blue cones, and normal.
     const SIGHTS: [[[f64; 3]; 3]; 4] = [
         [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],

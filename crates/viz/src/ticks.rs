@@ -1,4 +1,4 @@
-//! Round numbers along an axis, and how they are written.
+//! Round numbers along an axis, and their labels.
 
 /// A round number and its label.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,13 +7,14 @@ pub(crate) struct Tick {
     pub(crate) label: String,
 }
 
-/// The marks along an axis.
+/// The ticks of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ticks {
     pub(crate) ticks: Vec<Tick>,
-    /// Places of fine lines between the ticks.
+    /// Positions of fine lines between the ticks.
     pub(crate) fine: Vec<f64>,
-    /// What is to be added to the labels, such as `+1.7×10⁹`: far from 0, where all begin with the same digits.
+    /// The offset to add to the labels, such as `+1.7×10⁹`, for ranges far from 0 where all begin with the
+    /// same digits.
     pub(crate) offset: Option<String>,
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn linear(lo: f64, hi: f64, max_n: usize) -> Ticks {
     let step = decimal(digit, exponent);
     let offset = offset(lo, hi);
     let (origin, origin_count) = match offset {
-        // The power of the offset is at least the width, so no less than that of the step.
+        // The power of the offset is at least the width, so not less than that of the step.
         Some((count, power)) => (decimal(count, power), count * 10i128.pow((power - exponent).max(0) as u32)),
         None => (0.0, 0),
     };
@@ -48,7 +49,8 @@ pub(crate) fn linear(lo: f64, hi: f64, max_n: usize) -> Ticks {
     Ticks { ticks, fine: Vec::new(), offset: offset.map(|(count, power)| signed(count, power)) }
 }
 
-/// What to take off the labels of `lo..=hi`, as a count and a power of ten, if that saves them four digits.
+/// The offset to subtract from the labels of `lo..=hi`, as a count and a power of ten, if that saves four
+/// digits.
 fn offset(lo: f64, hi: f64) -> Option<(i128, i32)> {
     let (near, far) = (lo.abs().min(hi.abs()), lo.abs().max(hi.abs()));
     if lo.signum() != hi.signum() || near == 0.0 {
@@ -59,7 +61,7 @@ fn offset(lo: f64, hi: f64) -> Option<(i128, i32)> {
         return None;
     }
     let unit = decimal(1, power);
-    // The next number of this roundness, if it is about where the axis begins; else the one below.
+    // The next multiple of `unit`, if it is near the start of the axis; otherwise the one below.
     let next = (near / unit).ceil();
     let is_start = next * unit - near < 0.1 * (far - near);
     let count = if is_start { next } else { next - 1.0 } as i128;
@@ -81,8 +83,8 @@ fn signed(mut count: i128, mut power: i32) -> String {
     if count < 0 { number } else { format!("+{number}") }
 }
 
-/// Powers of ten in `lo..=hi`, for `0 < lo < hi`; over less than two decades also their multiples by 2 and 5,
-/// and over hardly any distance multiples of a round step.
+/// Powers of ten in `lo..=hi`, for `0 < lo < hi`. For less than two decades, also their multiples by 2 and 5,
+/// and for very short ranges multiples of a round step.
 pub(crate) fn logarithmic(lo: f64, hi: f64, max_n: usize) -> Ticks {
     let (first, last) = ((lo.log10() - 1e-9).ceil() as i32, (hi.log10() + 1e-9).floor() as i32);
     let inside = |v: &f64| v.is_finite() && *v > 0.0 && (lo * (1.0 - 1e-9)..=hi * (1.0 + 1e-9)).contains(v);
@@ -108,7 +110,7 @@ pub(crate) fn logarithmic(lo: f64, hi: f64, max_n: usize) -> Ticks {
         return linear(lo, hi, max_n);
     }
     let counts: Vec<i128> = rounded.iter().map(|&(d, e)| d * 10i128.pow((e - first + 1) as u32)).collect();
-    // They are not equally far apart, so each has the decimals it needs: 0.001, 0.01.
+    // They are not evenly spaced, so each has the decimals it needs: 0.001, 0.01.
     let labels = labels(&counts, first - 1).into_iter().map(without_zeros);
     let values = rounded.iter().map(|&(d, e)| decimal(d, e));
     let ticks = values.zip(labels).map(|(value, label)| Tick { value, label }).collect();
@@ -136,7 +138,7 @@ fn labels(counts: &[i128], exponent: i32) -> Vec<String> {
     counts.iter().map(label).collect()
 }
 
-/// A number with `n_decimals`, a true minus sign, and commas between thousands from five digits on.
+/// A number with `n_decimals`, a true minus sign, and thousands separators from five digits on.
 pub(crate) fn fixed(value: f64, n_decimals: usize) -> String {
     let digits = format!("{:.n_decimals$}", value.abs());
     let (whole, fraction) = digits.split_once('.').map_or((digits.as_str(), None), |(w, f)| (w, Some(f)));
@@ -157,12 +159,12 @@ pub(crate) fn fixed(value: f64, n_decimals: usize) -> String {
     text
 }
 
-/// A number in about three digits, to be read beside its mark: `0.8931` → `0.893`.
+/// A number with about three digits, to be read next to its mark: `0.8931` → `0.893`.
 pub(crate) fn brief(value: f64) -> String {
     significant(value, 3)
 }
 
-/// A number in about `n_digits`, at least two.
+/// A number with about `n_digits`, at least two.
 pub(crate) fn significant(value: f64, n_digits: usize) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value:.0}");
@@ -177,7 +179,7 @@ pub(crate) fn significant(value: f64, n_digits: usize) -> String {
     trimmed(value, (n_digits as i32 - 1 - power).max(0) as usize)
 }
 
-/// [`fixed`] without zeros at the end of the fraction.
+/// [`fixed`] without trailing zeros in the fraction.
 fn trimmed(value: f64, n_decimals: usize) -> String {
     without_zeros(fixed(value, n_decimals))
 }

@@ -9,10 +9,10 @@ use super::contender::{Contender, Simd};
 use super::results::{Results, Task};
 use super::stats::Spread;
 
-/// What is drawn: the training step of the CNN at the lecture's batch.
+/// The charted work: the training step of the CNN at the lecture's batch size.
 const WORK: (&str, usize) = ("cnn-train", 64);
 
-/// Draws the chart into `path`; false for a run that did not measure the training step, which has none.
+/// Draws the chart into `path`; returns false if the run did not measure the training step.
 ///
 /// # Errors
 /// If it cannot be drawn or written.
@@ -22,8 +22,8 @@ pub(super) fn write(results: &Results, path: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// A bar for each contender and number of threads: the median of images a second, with half the range of
-/// the rounds to each side.
+/// A bar for each contender and number of threads: the median of images per second, with half the range of
+/// the rounds on each side.
 ///
 /// # Errors
 /// If it cannot be drawn.

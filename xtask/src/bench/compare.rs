@@ -1,4 +1,4 @@
-//! What got slower from one run to another.
+//! What became slower between two runs.
 
 use std::fmt::Write;
 
@@ -15,14 +15,14 @@ struct Change<'a> {
     task: Task<'a>,
     /// After over before; below one is slower.
     factor: f64,
-    /// True if no round of one run lies within the other's.
+    /// True if no round of one run is within the other's range.
     is_clear: bool,
 }
 
-/// A text that says what got slower, what faster, and what is new or gone.
+/// Reports what became slower or faster, and what is new or gone.
 ///
-/// Where both runs measured PyTorch beside us, our ratio to it is compared: the machine's mood falls out. Otherwise
-/// images a second are, and the text says so.
+/// If both runs measured PyTorch too, our ratio to it is compared, which cancels changes in the machine's
+/// speed. Otherwise images per second are compared, and the report says so.
 pub(super) fn report(before: &Results, after: &Results) -> String {
     let mut out = String::new();
     if before.machine != after.machine {
@@ -48,11 +48,11 @@ pub(super) fn report(before: &Results, after: &Results) -> String {
     out
 }
 
-/// A ratio that lies wholly below this is a loss.
+/// A ratio whose whole interval is below this is a loss.
 const NO_SLOWER: f64 = 0.97;
 
-/// The table of a run beside an earlier driver: how many times faster we are now, with the 95 % interval of the
-/// median over the rounds, and which rows lie wholly below [`NO_SLOWER`].
+/// The table of a run beside an earlier driver: how many times faster we are now, with the 95 % interval of
+/// the median over the rounds, and which rows are entirely below [`NO_SLOWER`].
 pub(super) fn interleaved(results: &Results) -> String {
     let mut out = format!(
         "{}, {} cores ({}), {}; at {}; {} data; ratios of {} interleaved rounds, now over before.\n\n\
@@ -97,7 +97,7 @@ pub(super) fn interleaved(results: &Results) -> String {
     out
 }
 
-/// The change of one task, and whether it is one of ratios.
+/// The change of one task, and whether it compares ratios.
 fn change<'a>(before: &Results, after: &Results, task: Task<'a>) -> Option<(Change<'a>, bool)> {
     let ratio = |results: &Results| results.ratio(task, Contender::PytorchEager);
     let rate = |results: &Results| results.find(task, Contender::Descent)?.spread();
@@ -156,7 +156,7 @@ mod tests {
             results.measurements[1].contender = Contender::DescentBefore;
             interleaved(&results)
         };
-        // Before: 100, 80 and 120 images a second in turn.
+        // Before: 100, 80 and 120 images per second in turn.
         let slower = run(70.0);
         let row = "| cnn-train | 64 | 2 | native | 100 images/s | 70.0 images/s | 0.700 | 0.583–0.875 |";
         assert!(slower.contains(row), "{slower}");

@@ -1,4 +1,4 @@
-//! Who takes part, and the conditions under which a driver runs.
+//! The contenders, and the conditions under which a driver runs.
 
 use std::fmt::{self, Display};
 
@@ -97,12 +97,12 @@ impl Contender {
         }
     }
 
-    /// Whether it computes with numbers of eight significant bits.
+    /// Whether it computes in bfloat16 (eight significant bits).
     pub fn is_bf16(self) -> bool {
         matches!(self, Self::PytorchBf16 | Self::PytorchBf16Compile)
     }
 
-    /// Whether it compiles a network before it runs it.
+    /// Whether it compiles a network before running it.
     pub fn is_compiled(self) -> bool {
         matches!(self, Self::PytorchCompile | Self::PytorchBf16Compile)
     }
@@ -112,9 +112,9 @@ impl Contender {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Simd {
-    /// Whatever the machine has.
+    /// All that the machine has.
     Native,
-    /// AVX2 at most, where a framework has a switch for it: ours and PyTorch.
+    /// AVX2 at most, if a framework has a switch for it: ours and PyTorch.
     Avx2,
 }
 
@@ -127,7 +127,7 @@ impl Display for Simd {
     }
 }
 
-/// What is fixed for the life of a driver.
+/// The fixed conditions of a driver's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Condition {
     /// Threads a driver uses.
@@ -137,7 +137,7 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// The environment that imposes it on every driver.
+    /// The environment variables that set it for every driver.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let threads = self.threads.to_string();
         let mut variables: Vec<_> = ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]

@@ -1,4 +1,4 @@
-//! The tables of README.md and docs/PERFORMANCE.md, from a results file and not by hand.
+//! The tables of README.md and docs/PERFORMANCE.md, generated from a results file.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +9,13 @@ use super::networks::Group;
 use super::results::Results;
 use super::{chart, networks, operations};
 
-/// A part of a document that is made from a results file. It stands between `<!-- bench:NAME:begin -->` and
+/// A part of a document that is generated from a results file, between `<!-- bench:NAME:begin -->` and
 /// `<!-- bench:NAME:end -->`.
 pub struct Section {
-    /// The document, from the workspace's root.
+    /// The document, relative to the workspace's root.
     pub document: &'static str,
     name: &'static str,
-    /// The text, if the results hold what it is about.
+    /// The text, if the results contain its subject.
     body: fn(&Results, &Path) -> Option<String>,
 }
 
@@ -54,10 +54,10 @@ pub const SECTIONS: [Section; 7] = [
     },
 ];
 
-/// Puts what `file` holds into the documents, and draws its chart beside it again.
+/// Writes the results of `file` into the documents, and redraws the chart beside it.
 ///
 /// # Errors
-/// If the file cannot be read or does not lie in the workspace, or a document has no marks.
+/// If the file cannot be read or is not in the workspace, or a document has no marks.
 pub(super) fn update(root: &Path, file: &Path) -> Result<()> {
     let results = Results::read(file)?;
     let (root, file) = (fs::canonicalize(root)?, fs::canonicalize(file)?);
@@ -76,14 +76,14 @@ pub(super) fn update(root: &Path, file: &Path) -> Result<()> {
 }
 
 impl Section {
-    /// What stands between the marks for the results of `file`, a path from the workspace's root; `None` where they
-    /// hold nothing of it.
+    /// The text between the marks for the results of `file`, a path relative to the workspace's root; `None`
+    /// if they contain nothing for it.
     pub fn text(&self, results: &Results, file: &Path) -> Option<String> {
         let body = (self.body)(results, file)?;
         Some(format!("<!-- cargo xtask bench --readme {} -->\n{body}", file.display()))
     }
 
-    /// What stands between the marks in `document`.
+    /// The text between the marks in `document`.
     ///
     /// # Errors
     /// If there are no marks.
@@ -97,7 +97,7 @@ impl Section {
         Ok(format!("{before}{text}{after}"))
     }
 
-    /// The document before, between and behind the marks.
+    /// The document before, between and after the marks.
     fn split<'a>(&self, document: &'a str) -> Result<[&'a str; 3]> {
         let mark = |place| format!("<!-- bench:{}:{place} -->", self.name);
         let find = |from: usize, mark: String| {
@@ -146,7 +146,7 @@ mod tests {
         fs::write(&readme, "<!-- bench:networks:begin -->\n<!-- bench:networks:end -->")?;
         let performance = root.path().join("docs/PERFORMANCE.md");
         fs::create_dir_all(root.path().join("docs"))?;
-        // Nothing of its other sections was measured: their marks need not be there.
+        // Its other sections were not measured, so their markers need not exist.
         fs::write(&performance, "<!-- bench:all-networks:begin -->\n<!-- bench:all-networks:end -->")?;
         update(root.path(), &file)?;
         let readme = fs::read_to_string(readme)?;

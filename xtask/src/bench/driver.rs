@@ -1,4 +1,4 @@
-//! Building the drivers, and talking to a running one.
+//! Building the drivers and communicating with a running one.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -21,10 +21,10 @@ pub(super) struct Garage {
 }
 
 impl Garage {
-    /// Builds our driver and, where they are wanted, those of the other frameworks.
+    /// Builds our driver and, if requested, those of the other frameworks.
     ///
     /// # Errors
-    /// If something does not build, or PyTorch is wanted and there is no interpreter for it.
+    /// If something does not build, or PyTorch is requested and no interpreter has it.
     pub(super) fn build(
         root: &Path,
         wanted: &[Contender],
@@ -45,7 +45,7 @@ impl Garage {
             (Contender::Ndarray, "peer-ndarray"),
         ];
         let others = packages[1..].iter().any(|(contender, _)| wanted.contains(contender));
-        // All in one call: they share crates, and the features of those.
+        // Built in one call, because they share crates and their features.
         let peers = match others {
             true => built(root, &root.join("benches/peers/Cargo.toml"), &["--locked"])?,
             false => Vec::new(),
@@ -61,7 +61,7 @@ impl Garage {
     /// Starts a driver.
     ///
     /// # Errors
-    /// If it does not start or does not say who it is.
+    /// If it does not start or does not identify itself.
     pub(super) fn start(&self, contender: Contender, condition: Condition) -> Result<Driver> {
         let mut command = match contender.pytorch_mode() {
             Some(mode) => {
@@ -76,7 +76,7 @@ impl Garage {
     }
 }
 
-/// The interpreter that has PyTorch.
+/// Finds the interpreter that has PyTorch.
 fn find_python(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
     let own = super::setup::interpreter(root);
     let python = given.unwrap_or(&own);
@@ -88,7 +88,7 @@ fn find_python(root: &Path, given: Option<&Path>) -> Result<PathBuf> {
     Ok(python.to_owned())
 }
 
-/// Builds in the release profile; the programs it made.
+/// Builds in the release profile; returns the programs it made.
 fn built(root: &Path, manifest: &Path, arguments: &[&str]) -> Result<Vec<PathBuf>> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--message-format=json-render-diagnostics", "--manifest-path"]);
@@ -110,12 +110,12 @@ pub(super) struct Driver {
     child: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
-    /// What it answered to `hello`.
+    /// Its answer to `hello`.
     pub hello: Hello,
 }
 
 impl Driver {
-    /// Starts a driver and asks it who it is.
+    /// Starts a driver and asks for its identity.
     ///
     /// # Errors
     /// If it does not start or does not answer.
@@ -134,20 +134,20 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Makes a work ready; false if the framework does not do it.
+    /// Prepares a work; returns false if the framework does not have it.
     ///
     /// # Errors
     /// If the driver fails.
     pub(super) fn open(&mut self, work: Work, size: usize) -> Result<bool> {
         match self.ask::<Opened>(&format!("open {work} {size}")) {
             Ok(answer) => Ok(answer.opened),
-            // It was built before there was this work.
+            // The driver was built before this work existed.
             Err(error) if error.to_string().contains("no such work") => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Does steps of the open work.
+    /// Runs steps of the open work.
     ///
     /// # Errors
     /// If the driver fails.
@@ -155,7 +155,7 @@ impl Driver {
         self.ask(&format!("run {n_steps}"))
     }
 
-    /// The process's number.
+    /// The process id.
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -180,7 +180,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The end of its input is how a driver is told to end.
+        // A driver exits when its input ends.
         drop(self.requests.take());
         _ = self.child.wait();
     }

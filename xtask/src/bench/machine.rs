@@ -1,4 +1,4 @@
-//! What is written down about the machine.
+//! The recorded properties of the machine.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::results::Machine;
 
 impl Machine {
-    /// This one; what cannot be found out is "unknown" or 0.
+    /// This machine; unknown values are "unknown" or 0.
     pub fn here() -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
@@ -43,17 +43,17 @@ impl Machine {
     }
 }
 
-/// The threads that run at once here.
+/// The number of hardware threads.
 pub(super) fn n_cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// How many threads have wanted to run in the last minute, where the system says.
+/// The load average of the last minute, if the system reports it.
 pub(super) fn load() -> Option<f64> {
     fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// The revision of the source, with a `+` if files have changed since.
+/// The revision of the source, with a `+` if files have been changed since.
 pub(super) fn revision(root: &Path) -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).current_dir(root).output();
@@ -70,8 +70,8 @@ pub(super) fn today() -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The Gregorian date of a day since 1970-01-01: years of 365.2425 days that begin in March, so that the day that
-/// comes and goes is the last (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// The Gregorian date of a day since 1970-01-01: years of 365.2425 days that begin in March, so that the leap
+/// day is the last (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 fn civil(day: u64) -> (u64, u64, u64) {
     let day = day + 719_468;
     let (era, day_of_era) = (day / 146_097, day % 146_097);

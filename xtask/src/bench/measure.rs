@@ -1,4 +1,4 @@
-//! The run itself: drivers are asked in turn, round after round.
+//! The measurement: drivers take turns, round by round.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -15,22 +15,23 @@ use super::plan::{Against, Length, Task, Wanted, plan};
 use super::results::{FORMAT, Machine, Measurement, Results, Round, RunKind};
 use super::{Args, machine, memory, networks, table};
 
-/// Between two turns, so that the threads of the one before have gone to sleep.
+/// Between two turns, so that the threads of the previous one have gone to sleep.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The load average up to which a machine is quiet; building this program may have left some.
+/// The load average up to which a machine counts as quiet; building this program may have left some load.
 const QUIET_LOAD: f64 = 1.5;
 
-/// By how much the losses of two drivers may differ where only rounding differs, relative to the loss.
+/// The largest difference between the losses of two drivers that differ in rounding only, relative to the
+/// loss.
 const LOSS_TOLERANCE: f64 = 1e-3;
 
-/// The same where one of them rounds to eight bits.
+/// The same if one of them rounds to eight bits.
 const BF16_TOLERANCE: f64 = 0.05;
 
-/// Millions of floating-point operations on each thread in a probe of AMX: between 20 ms and 80.
+/// Millions of floating-point operations per thread in a probe of AMX: between 20 ms and 80.
 const AMX_PROBE: usize = 50_000;
 
-/// Does the plan that the arguments choose.
+/// Runs the plan that the arguments select.
 ///
 /// # Errors
 /// If a driver cannot be built or fails, or drivers disagree about the work.
@@ -96,7 +97,7 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
     Ok(results)
 }
 
-/// The folder of the pictures, and what they are.
+/// The folder of the images, and their kind.
 fn pictures(root: &Path, given: Option<&Path>) -> Result<(PathBuf, &'static str)> {
     let real = given.map_or_else(|| root.join("datasets/cifar-10-batches-bin"), Path::to_owned);
     if real.join("data_batch_1.bin").exists() {
@@ -112,7 +113,7 @@ fn pictures(root: &Path, given: Option<&Path>) -> Result<(PathBuf, &'static str)
     Ok((made_up, "synthetic"))
 }
 
-/// A driver of ours that probes AMX beside the rounds of others, where the processor has it.
+/// A driver of ours that probes AMX alongside the rounds of others, if the processor has it.
 fn amx_prober(garage: &Garage, machine: &Machine, condition: Condition) -> Result<Option<Driver>> {
     if !machine.has("amx_bf16") || condition.simd != Simd::Native {
         return Ok(None);
@@ -121,7 +122,7 @@ fn amx_prober(garage: &Garage, machine: &Machine, condition: Condition) -> Resul
     Ok(prober.open(Work::Probe(Probe::Amx), AMX_PROBE * condition.threads)?.then_some(prober))
 }
 
-/// Starts who takes part in `tasks`, and holds the losses of those that are not `checked` yet against ours. The larger
+/// Starts the contenders of `tasks`, and compares the losses of those not `checked` yet with ours. The larger
 /// networks are checked when they are opened.
 fn start(
     garage: &Garage,
@@ -171,14 +172,14 @@ fn compare_losses(work: Work, contender: Contender, ours: &[f64], theirs: &[f64]
     Ok(())
 }
 
-/// What came of a task.
+/// The result of a task.
 struct Measured {
     turns: Vec<Measurement>,
     amx_peak: Option<Measurement>,
 }
 
-/// One task: all open it and warm up, then each has its turn, round after round, behind a probe of AMX if there is a
-/// `prober`.
+/// One task: all contenders open it and warm up, then take turns, round after round, after a probe of AMX if
+/// there is a `prober`.
 fn take_turns(
     task: &Task,
     drivers: &mut BTreeMap<Contender, Driver>,
@@ -206,7 +207,7 @@ fn take_turns(
             let items = AMX_PROBE * task.condition.threads;
             amx_rounds.push(Round { items, seconds: prober.run(1)?.seconds });
         }
-        // A different one begins each round, so that nobody always follows the same other.
+        // A different contender starts each round, so that none always follows the same one.
         let first = round_idx % turns.len().max(1);
         for turn_idx in 0..turns.len() {
             let n_turns = turns.len();
@@ -228,7 +229,7 @@ fn take_turns(
     Ok(Measured { turns: turns.into_iter().map(measurement).collect(), amx_peak })
 }
 
-/// Lets a driver reach its stride; how many steps make a round, and the losses of the first two, where it says.
+/// Warms a driver up; returns the steps per round, and the losses of the first two steps, if it reports them.
 fn warm_up(driver: &mut Driver, length: Length) -> Result<(usize, Vec<f64>)> {
     let seconds = match length {
         Length::Seconds(seconds) => seconds,
@@ -268,7 +269,7 @@ mod tests {
         assert!(compare(Contender::PytorchBf16, &[2.504, 2.7, 2.504]).is_err());
     }
 
-    /// A driver that takes a fifth of a second for whatever it is asked and always has the same loss.
+    /// A driver that takes a fifth of a second for any request and always has the same loss.
     fn shell(contender: Contender, loss: f64) -> Result<Driver> {
         let script = format!(
             r#"while read word rest; do case $word in
@@ -302,7 +303,7 @@ mod tests {
         let mut prober = shell(Contender::Descent, 0.0)?;
         let measured = turns(2.05, Some(&mut prober))?;
         for measurement in &measured.turns {
-            // Two steps make a round of 0.4 seconds.
+            // Two steps take a round of 0.4 seconds.
             assert_eq!(measurement.rounds, [Round { items: 1000, seconds: 0.2 }; 3]);
         }
         let peak = measured.amx_peak.expect("there is a prober");

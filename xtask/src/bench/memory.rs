@@ -1,4 +1,4 @@
-//! How much memory a driver takes: sampled from outside, so that nothing has to be built into it.
+//! The memory use of a driver, sampled from outside, so that the driver needs no code for it.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use super::driver::Garage;
 use super::plan::AIRBENCH_BATCH;
 use super::results::Memory;
 
-/// Between two looks.
+/// Between two samples.
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// The memory of training steps of the lecture's CNN and of airbench94, each contender in a fresh process.
@@ -28,7 +28,7 @@ pub(super) fn peaks(
     only: Option<&str>,
 ) -> Result<Vec<Memory>> {
     let airbench = Work::Model(Model::Airbench94, Pass::Train);
-    // All buffers are there after the second step; small ones come and go in many.
+    // All buffers exist after the second step; small ones are allocated and freed in many steps.
     let watched = [(Work::CnnTrain, 64, 100), (airbench, AIRBENCH_BATCH, 3)];
     let condition = Condition { threads, simd: Simd::Native };
     let mut peaks = Vec::new();
@@ -40,8 +40,8 @@ pub(super) fn peaks(
             let is_watched = match contender {
                 Contender::Descent | Contender::DescentBefore | Contender::PytorchEager => true,
                 Contender::PytorchChannelsLast | Contender::PytorchBf16 if work == airbench => true,
-                // A hundred steps of the slowest take longer than all the rest of a short run; and compiling takes the
-                // memory of a compiler: no comparison.
+                // A hundred steps of the slowest take longer than the rest of a short run, and compiling
+                // would add the compiler's memory to the comparison.
                 _ => !quick && !contender.is_compiled(),
             };
             if is_watched {
@@ -52,8 +52,9 @@ pub(super) fn peaks(
     Ok(peaks)
 }
 
-/// The peak of anonymous memory (RssAnon: mapped files are not in it) of a fresh driver from the opening of the work
-/// through `n_steps` steps; `None` where the system does not tell, or the framework does not do the work.
+/// The peak of anonymous memory (RssAnon, without mapped files) of a fresh driver from the opening of the
+/// work through `n_steps` steps; `None` if the system does not report it, or the framework does not have the
+/// work.
 ///
 /// # Errors
 /// If the driver fails.
@@ -97,7 +98,7 @@ fn peak(
     }))
 }
 
-/// `RssAnon` of a process, as Linux has it in /proc.
+/// `RssAnon` of a process, from Linux's /proc.
 fn anonymous_bytes(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;

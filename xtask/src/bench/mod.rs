@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: our speed, beside that of other frameworks on the same cores in the same minutes.
+//! `cargo xtask bench`: our speed, compared with other frameworks on the same cores at the same time.
 
 mod chart;
 mod compare;
@@ -26,55 +26,57 @@ use results::Results;
 
 /// Measure training, inference and kernels, alone or against other frameworks.
 ///
-/// Without an option: our own driver, every work of the plan. Results are written as JSON with every raw round.
+/// By default only our own driver is measured, on every work of the plan. Results are written as JSON with
+/// every raw round.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Measure PyTorch, burn, candle and ndarray too, a round each in turn.
+    /// Also measure PyTorch, burn, candle and ndarray, in alternating rounds.
     #[arg(long)]
     peers: bool,
-    /// Make benches/peers/.venv and install PyTorch into it.
+    /// Create benches/peers/.venv and install PyTorch into it.
     #[arg(long)]
     setup: bool,
-    /// The main works only, in short rounds.
+    /// Measure the main works only, in short rounds.
     #[arg(long)]
     quick: bool,
-    /// Only works whose name contains this, as `cnn-train` or `optimizer`.
+    /// Measure only works whose name contains this, such as `cnn-train` or `optimizer`.
     #[arg(long, value_name = "WORK")]
     only: Option<String>,
-    /// Only on so many threads, instead of on one and on all.
+    /// Measure only with N threads, instead of with one and with all.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
-    /// Without PyTorch's compiled modes: compiling takes longer than all the rest of a short run.
+    /// Skip PyTorch's compiled modes, which take longer to compile than the rest of a short run.
     #[arg(long)]
     no_compile: bool,
-    /// How often each driver has its turn.
+    /// Rounds per driver.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Measure our driver beside an earlier build of it (`benches`' program `ours`), a round each in turn, and write
-    /// a table with the 95 % interval of every ratio beside the results.
+    /// Measure our driver beside an earlier build of it (`benches`' program `ours`), in alternating rounds,
+    /// and write a table with the 95 % interval of every ratio beside the results.
     #[arg(long, value_name = "PROGRAM", conflicts_with = "peers")]
     before: Option<PathBuf>,
-    /// The interpreter that has PyTorch, instead of the one of `--setup` [env: DESCENT_PYTHON].
+    /// Interpreter that has PyTorch, instead of the one of `--setup` [env: DESCENT_PYTHON].
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// The folder of data_batch_1.bin [default: datasets/cifar-10-batches-bin, else pictures made up].
+    /// Folder of data_batch_1.bin [default: datasets/cifar-10-batches-bin, else synthetic images].
     #[arg(long, value_name = "FOLDER")]
     cifar: Option<PathBuf>,
-    /// Where the results go [default: benches/results/DATE-CPU.json].
+    /// Output file [default: benches/results/DATE-CPU.json].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Put what is measured into the file that is there, beside its other works: a long plan in parts with --only.
+    /// Add the results to an existing file, to measure a long plan in parts with --only.
     #[arg(long, conflicts_with_all = ["readme", "compare"])]
     add: bool,
-    /// Say what got slower from one results file to another; measures nothing.
+    /// Report what became slower between two results files; measures nothing.
     #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], conflicts_with_all = ["peers", "setup", "readme", "before"])]
     compare: Option<Vec<PathBuf>>,
-    /// Put the tables and the chart of a results file into README.md and docs/PERFORMANCE.md; measures nothing.
+    /// Write the tables and the chart of a results file into README.md and docs/PERFORMANCE.md; measures
+    /// nothing.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "setup", "before"])]
     readme: Option<PathBuf>,
 }
 
-/// Does what the arguments ask for.
+/// Runs what the arguments ask for.
 ///
 /// # Errors
 /// If a driver cannot be built or fails, drivers disagree about the work, or a file cannot be read or written.

@@ -10,12 +10,12 @@ use super::results::{Memory, Results, Task};
 use super::stats::Spread;
 use super::table::{headline, number, ratio_text};
 
-/// The networks of a table. Each has a section of its own, so that the larger ones can be measured by themselves.
+/// The networks of a table. Each group has a separate section, so that the larger ones can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
     /// The lecture's CNN and the MLPs, which burn and candle train too.
     First,
-    /// The larger ones, beside PyTorch alone.
+    /// The larger ones, compared with PyTorch only.
     Larger,
 }
 
@@ -24,7 +24,7 @@ impl Group {
         matches!(work.parse(), Ok(Work::Model(..))) == (self == Self::Larger)
     }
 
-    /// Who takes part beside PyTorch, and the heading of their columns.
+    /// The contenders besides PyTorch, and the headings of their columns.
     fn others(self) -> &'static [(Contender, &'static str)] {
         match self {
             Self::First => &[(Contender::Burn, "× burn"), (Contender::Candle, "× candle")],
@@ -32,29 +32,30 @@ impl Group {
         }
     }
 
-    /// What stands above the table.
+    /// The text above the table.
     fn introduction(self) -> &'static str {
         match self {
             Self::First => "",
             Self::Larger => {
-                "Larger networks beside PyTorch as it comes, the fastest of its modes that compute in f32, and the \
-                 fastest of all, those with bf16 autocast among them:\n\n"
+                "Larger networks, compared with PyTorch as installed, with its fastest f32 mode, and with its fastest \
+                 mode of all, bf16 autocast included:\n\n"
             }
         }
     }
 }
 
-/// The table of a group in Markdown, with what it was measured on; `None` where no network of it was measured.
+/// The table of a group in Markdown, with the conditions of the measurement; `None` if no network of it was
+/// measured.
 pub(super) fn markdown(results: &Results, group: Group) -> Option<String> {
     let mut tasks = results.tasks();
     tasks.retain(|&(work, ..)| group.has(work));
-    // Work by work, however the parts of the run came in.
+    // Sorted by work, in whatever order the parts of the run arrived.
     tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
     let rows = tasks.into_iter().filter_map(|task| row(results, task, group, true, ratio_text));
     table(results, group, true, &rows.collect::<Vec<_>>())
 }
 
-/// The works of the short tables, and by how many threads.
+/// The works of the short tables, with batch size and number of threads.
 const IN_SHORT: [(Work, usize, usize); 11] = [
     (Work::CnnTrain, 64, 2),
     (Work::CnnInfer, 64, 2),
@@ -69,7 +70,8 @@ const IN_SHORT: [(Work, usize, usize); 11] = [
     (Work::Model(Model::Transformer, Pass::Infer), 16, 2),
 ];
 
-/// The main works of a group and medians alone, with what they were measured on; `None` where none of them was.
+/// The main works of a group, medians only, with the conditions of the measurement; `None` if none of them
+/// was measured.
 pub(super) fn short(results: &Results, group: Group) -> Option<String> {
     let tasks = results.tasks();
     let times = |ratio: Spread| format!("{:.1} ×", ratio.median);
@@ -82,7 +84,7 @@ pub(super) fn short(results: &Results, group: Group) -> Option<String> {
     table(results, group, group == Group::Larger, &rows.collect::<Vec<_>>())
 }
 
-/// Rows under their header, and below them what they were measured on; `None` without rows.
+/// Rows under their header, followed by the conditions of the measurement; `None` without rows.
 fn table(results: &Results, group: Group, has_f32: bool, rows: &[Vec<String>]) -> Option<String> {
     if rows.is_empty() {
         return None;
@@ -99,7 +101,7 @@ fn table(results: &Results, group: Group, has_f32: bool, rows: &[Vec<String>]) -
     Some(format!("{out}\n{}\n{}", headline(results), memory(results, group)))
 }
 
-/// A network's row, its ratios written by `text`; `None` if we did not take part.
+/// A network's row, its ratios formatted by `text`; `None` if we did not take part.
 fn row(
     results: &Results,
     task: Task<'_>,
@@ -121,13 +123,13 @@ fn row(
     Some(cells)
 }
 
-/// What was not measured.
+/// The cell of a missing measurement.
 fn dash() -> String {
     "–".to_owned()
 }
 
-/// The memory of a group as a table behind an empty line, or nothing where none was watched: a row for each work, and for
-/// each contender its peak and how many times ours that is.
+/// The memory of a group as a table after an empty line, or nothing if it was not measured: a row for each
+/// work, and for each contender its peak and how many times ours that is.
 fn memory(results: &Results, group: Group) -> String {
     let watched: Vec<_> = results.memory.iter().filter(|memory| group.has(&memory.work)).collect();
     let took_part = |c: &Contender| watched.iter().any(|memory| memory.contender == *c);
@@ -161,8 +163,8 @@ fn memory(results: &Results, group: Group) -> String {
     out
 }
 
-/// Of the modes of PyTorch that are `allowed`, that with the highest median at a task: its name in
-/// benches/peers/pytorch.py, and how many times faster we are.
+/// The `allowed` mode of PyTorch with the highest median at a task: its name in benches/peers/pytorch.py, and
+/// how many times faster we are.
 fn fastest_pytorch(
     results: &Results,
     task: Task<'_>,
@@ -196,7 +198,7 @@ pub(super) fn is_network(work: Work) -> bool {
     NETWORKS.contains(&work)
 }
 
-/// The row's name for them.
+/// The row's name of a task.
 fn network_name((work, size, _, simd): Task<'_>) -> Option<String> {
     let name = match work.parse().ok()? {
         Work::CnnTrain => format!("CNN, training step, batch {size}"),
@@ -239,7 +241,7 @@ mod tests {
         let cells = "| 3.20 × (3.20–3.20), fused | 2.00 × (2.00–2.00), bf16 | – | – |";
         assert!(markdown(&results, Group::First).is_some_and(|table| table.contains(cells)));
 
-        // The same of a larger network: a table of its own, without those that do not have it.
+        // The same for a larger network: a separate table, without the contenders that do not have it.
         assert_eq!(short(&results, Group::Larger), None);
         for measurement in &mut results.measurements {
             (measurement.work, measurement.size) = ("airbench94-train".to_owned(), 500);

@@ -1,4 +1,4 @@
-//! The tables of docs/PERFORMANCE.md: convolutions, optimizers and tensor operations beside PyTorch's.
+//! The tables of docs/PERFORMANCE.md: convolutions, optimizers and tensor operations compared with PyTorch's.
 
 use std::fmt::Write;
 
@@ -8,21 +8,21 @@ use super::contender::{Contender, Simd};
 use super::results::Results;
 use super::table::{number, plural, ratio_text, unit};
 
-/// The images that a convolution is measured with: an eighth of the network's batch.
+/// The batch size of the measured convolutions: an eighth of the network's batch.
 pub(super) const CONV_BATCH: usize = 250;
 
 /// The three passes in the order of the tables.
 pub(super) const PASSES: [ConvPass; 3] =
     [ConvPass::Forward, ConvPass::InputGradient, ConvPass::WeightGradient];
 
-/// The update rules that are measured.
+/// The measured update rules.
 pub(super) const RULES: [Rule; 3] = [Rule::Sgd, Rule::Adam, Rule::AdamW];
 
-/// The numbers of parameters that they are measured with: the lecture's CNN, and what fits no cache.
+/// The measured numbers of parameters: the lecture's CNN, and more than any cache holds.
 pub(super) const PARAMETERS: [usize; 2] = [620_362, 25_000_000];
 
-/// The tensor operations that are measured, on one thread, and with how many elements (the side of the matrices of a
-/// product).
+/// The tensor operations measured on one thread, with their numbers of elements (for a product, the side of
+/// the matrices).
 pub(super) const TENSOR_OPS: [(TensorOp, usize); 5] = [
     (TensorOp::Add, 1 << 20),
     (TensorOp::Exp, 1 << 20),
@@ -31,11 +31,11 @@ pub(super) const TENSOR_OPS: [(TensorOp, usize); 5] = [
     (TensorOp::Matmul, 512),
 ];
 
-/// The bytes that the copy bandwidth is measured with.
+/// The bytes copied to measure the copy bandwidth.
 pub(super) const COPY_BYTES: usize = 64 << 20;
 
-/// How many times faster than PyTorch channels_last each pass of the airbench network's convolutions is; `None`
-/// where none was measured.
+/// How many times faster than PyTorch channels_last each pass of the airbench network's convolutions is;
+/// `None` if none was measured.
 pub(super) fn convolutions(results: &Results) -> Option<String> {
     let mut sizes = ConvSize::AIRBENCH.to_vec();
     sizes.dedup();
@@ -60,15 +60,15 @@ fn convolution_row(results: &Results, size: ConvSize, threads: usize) -> Option<
         seconds += 1.0 / rate(results, work, CONV_BATCH, threads, Contender::Descent)?;
         cells.push(against(results, work, CONV_BATCH, threads, Contender::PytorchChannelsLast));
     }
-    // Each pass is as many operations.
+    // All passes have the same number of operations.
     let gflops = 3.0 * size.flops() as f64 / seconds / 1e9;
     let ConvSize { side, in_channels, out_channels } = size;
     let name = format!("{side} × {side}, {in_channels} → {out_channels}");
     Some(format!("| {name} | {threads} | {} | {} |\n", number(gflops), cells.join(" | ")))
 }
 
-/// For each number of threads, how many times faster we are over the whole airbench network: the times of an image
-/// through all six convolutions and three passes, summed. Only where all were measured.
+/// For each number of threads, how many times faster we are over the whole airbench network: the times per
+/// image of all six convolutions and three passes, summed. Only if all were measured.
 pub(super) fn airbench_sums(results: &Results) -> Vec<(usize, Contender, f64)> {
     let sum = |threads, contender| -> Option<f64> {
         let works = ConvSize::AIRBENCH.iter().flat_map(|&size| PASSES.map(|pass| Work::Conv(pass, size)));
@@ -79,7 +79,7 @@ pub(super) fn airbench_sums(results: &Results) -> Vec<(usize, Contender, f64)> {
     pairs.filter_map(|(t, peer)| Some((t, peer, sum(t, peer)? / sum(t, Contender::Descent)?))).collect()
 }
 
-/// The update rules beside PyTorch's implementations; `None` where none was measured.
+/// The update rules compared with PyTorch's implementations; `None` if none was measured.
 pub(super) fn optimizers(results: &Results) -> Option<String> {
     let threads = threads_of(results);
     let sizes = RULES.iter().flat_map(|&rule| PARAMETERS.map(|size| (rule, size)));
@@ -109,7 +109,8 @@ fn optimizer_row(results: &Results, rule: Rule, size: usize, threads: usize) -> 
     Some(format!("| {name} | {size} | {threads} | {ours} | {moved} | {share} | {ratios} |\n"))
 }
 
-/// Bytes that the update of a parameter reads and writes: weight, gradient and state in, weight and state out.
+/// Bytes that the update of a parameter reads and writes: weight, gradient and state in, weight and state
+/// out.
 fn traffic(rule: Rule) -> f64 {
     let n_slots = match rule {
         Rule::Sgd => 1,
@@ -118,7 +119,7 @@ fn traffic(rule: Rule) -> f64 {
     f64::from((3 + 2 * n_slots) * 4)
 }
 
-/// The operations that any tensor library has, beside PyTorch's and ndarray's; `None` where none was measured.
+/// Common tensor operations, compared with PyTorch's and ndarray's; `None` if none was measured.
 pub(super) fn tensor_ops(results: &Results) -> Option<String> {
     let rows: String = TENSOR_OPS.iter().filter_map(|&(op, size)| tensor_row(results, op, size)).collect();
     let header = "| operation | rate | × PyTorch | × ndarray |\n|---|--:|--:|--:|\n";
@@ -142,7 +143,7 @@ fn tensor_row(results: &Results, op: TensorOp, size: usize) -> Option<String> {
     Some(format!("| {name} | {rate} {unit} | {ratios} |\n"))
 }
 
-/// The numbers of threads that were measured, each once, in order.
+/// The measured numbers of threads, each once, in order.
 fn threads_of(results: &Results) -> Vec<usize> {
     let mut threads: Vec<_> = results.measurements.iter().map(|m| m.threads).collect();
     threads.sort_unstable();
@@ -156,7 +157,7 @@ fn rate(results: &Results, work: Work, size: usize, threads: usize, contender: C
     Some(measurement.spread()?.median)
 }
 
-/// How many times faster than `peer` we are, or a dash where it was not asked.
+/// How many times faster than `peer` we are, or a dash if it was not measured.
 fn against(results: &Results, work: Work, size: usize, threads: usize, peer: Contender) -> String {
     let ratio = results.ratio((&work.to_string(), size, threads, Simd::Native), peer);
     ratio.map_or_else(|| "–".to_owned(), ratio_text)
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_update_is_held_against_a_copy_of_as_many_bytes() {
-        // Adam moves 28 bytes a parameter; 14 copied bytes are as much traffic.
+        // Adam moves 28 bytes per parameter; 14 copied bytes are the same traffic.
         let table = optimizers(&with(&[
             (Work::Optimizer(Rule::Adam), 25_000_000, Contender::Descent, 1e9),
             (Work::Optimizer(Rule::Adam), 25_000_000, Contender::PytorchFused, 8e8),
@@ -206,7 +207,7 @@ mod tests {
         let contenders =
             [(Contender::Descent, 512.0), (Contender::PytorchEager, 256.0), (Contender::Ndarray, 128.0)];
         let table = tensor_ops(&with(&contenders.map(|(contender, rate)| (work, 512, contender, rate))));
-        // A row of the result is 512 · 512 multiplications and additions.
+        // A row of the result takes 512 · 512 multiplications and additions.
         let row =
             "| product of two 512 × 512 matrices | 0.3 GFLOP/s | 2.00 × (2.00–2.00) | 4.00 × (4.00–4.00) |\n";
         assert!(table.as_ref().is_some_and(|table| table.ends_with(row)), "{table:?}");
@@ -236,7 +237,7 @@ mod tests {
                         threads: 1,
                         simd: Simd::Native,
                         contender,
-                        // Ours is only as fast as theirs at the first, which takes half of their whole time.
+                        // Ours only matches theirs at the first, which takes half of their whole time.
                         rounds: vec![Round { items: 1, seconds: if idx == 0 { 5.0 } else { 1.0 / rate } }],
                     });
                 }

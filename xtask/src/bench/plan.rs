@@ -1,22 +1,22 @@
-//! What is measured: the table of works.
+//! The plan of the benchmark: the table of works.
 
 use bench_protocol::{ConvSize, Model, Pass, Probe, Work};
 
 use super::contender::{Condition, Contender, Simd};
 use super::operations::{CONV_BATCH, COPY_BYTES, PARAMETERS, PASSES, RULES, TENSOR_OPS};
 
-/// One line of the plan: a work of a size under a condition, and who is asked.
+/// One line of the plan: a work of some size under a condition, and its contenders.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Task {
-    /// What is done.
+    /// The work.
     pub work: Work,
     /// The size it is opened with.
     pub size: usize,
     /// Threads and instructions.
     pub condition: Condition,
-    /// Ourselves first.
+    /// Our driver first.
     pub contenders: Vec<Contender>,
-    /// How many steps are a round.
+    /// The number of steps in a round.
     pub length: Length,
 }
 
@@ -25,17 +25,17 @@ pub(super) struct Task {
 pub(super) enum Length {
     /// As many steps as take about this long.
     Seconds(f64),
-    /// So many steps.
+    /// This many steps.
     Steps(usize),
 }
 
-/// The images of airbench94's training step, and of the step whose memory is watched.
+/// The batch size of airbench94's training step, and of the step whose memory is measured.
 pub(super) const AIRBENCH_BATCH: usize = 500;
 
-/// The steps of a whole epoch of 50,000 images, whatever the batch.
+/// The steps of a whole epoch of 50,000 images, for any batch size.
 const EPOCH: usize = 50_000;
 
-/// All modes that train or evaluate a network.
+/// All modes of PyTorch that train or evaluate a network.
 const PYTORCH: [Contender; 6] = [
     Contender::PytorchEager,
     Contender::PytorchChannelsLast,
@@ -44,7 +44,7 @@ const PYTORCH: [Contender; 6] = [
     Contender::PytorchBf16,
     Contender::PytorchBf16Compile,
 ];
-/// Those without numbers of their own and without a compiler.
+/// Those with full precision and without a compiler.
 const PLAIN: [Contender; 3] =
     [Contender::PytorchEager, Contender::PytorchChannelsLast, Contender::PytorchFused];
 const OTHERS: [Contender; 2] = [Contender::Burn, Contender::Candle];
@@ -53,7 +53,7 @@ const OPTIMIZERS: [Contender; 3] =
 const CONVOLUTIONS: [Contender; 2] = [Contender::PytorchEager, Contender::PytorchChannelsLast];
 const TENSORS: [Contender; 2] = [Contender::PytorchEager, Contender::Ndarray];
 
-/// Beside whom our driver is measured.
+/// The drivers that ours is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Against {
     /// Alone.
@@ -62,25 +62,25 @@ pub(super) enum Against {
     Peers,
     /// Our own driver at an earlier commit.
     Before {
-        /// Where there is AVX-512, everything is measured once more without it.
+        /// With AVX-512, everything is measured once more without it.
         has_avx512: bool,
     },
 }
 
-/// Which part of the plan is wanted.
+/// The requested part of the plan.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     /// The main works, in short rounds.
     pub quick: bool,
-    /// Works with this in their names.
+    /// Only works with this in their names.
     pub only: Option<&'a str>,
-    /// So many threads.
+    /// Only this number of threads.
     pub threads: Option<usize>,
     /// Without PyTorch's compiled modes.
     pub no_compile: bool,
 }
 
-/// The tasks in the order in which they are done: one condition after the other, so that drivers live long.
+/// The tasks in the order in which they run: one condition after the other, so that drivers live long.
 pub(super) fn plan(n_cores: usize, against: Against, wanted: Wanted<'_>) -> Vec<Task> {
     let mut tasks = if wanted.quick { quick_tasks(n_cores) } else { all_tasks(n_cores) };
     tasks.retain(|task| wanted.only.is_none_or(|part| task.work.to_string().contains(part)));
@@ -93,7 +93,7 @@ pub(super) fn plan(n_cores: usize, against: Against, wanted: Wanted<'_>) -> Vec<
         Against::Nobody => tasks.iter_mut().for_each(|task| task.contenders.truncate(1)),
         Against::Before { has_avx512 } => {
             tasks.retain(|task| !matches!(task.work, Work::Probe(_)) && task.condition.simd == Simd::Native);
-            // Both halves of the code of a processor that has more than AVX2.
+            // Covers both code paths of a processor that has more than AVX2.
             if has_avx512 {
                 let mut narrow = tasks.clone();
                 narrow.iter_mut().for_each(|task| task.condition.simd = Simd::Avx2);
@@ -107,7 +107,7 @@ pub(super) fn plan(n_cores: usize, against: Against, wanted: Wanted<'_>) -> Vec<
     tasks
 }
 
-/// One thread, and all cores where there are more.
+/// One thread, and all cores if there are more.
 fn thread_counts(n_cores: usize) -> Vec<usize> {
     if n_cores == 1 { vec![1] } else { vec![1, n_cores] }
 }
@@ -144,7 +144,7 @@ fn models(threads: usize, quick: bool) -> Vec<Task> {
     ]
     .concat();
     if !quick {
-        // The batch of its recipe.
+        // The batch size of its recipe.
         tasks.push(task(Work::Model(Model::Airbench94, Pass::Train), 2000, threads, &PYTORCH));
     }
     tasks
@@ -178,7 +178,7 @@ fn all_tasks(n_cores: usize) -> Vec<Task> {
         )
     });
     tasks.extend(TENSOR_OPS.map(|(op, size)| task(Work::Tensor(op), size, 1, &TENSORS)));
-    // More threads than cores: nothing may break.
+    // More threads than cores must not break anything.
     tasks.push(task(Work::CnnTrain, 64, 2 * n_cores, &[Contender::PytorchEager]));
     let trained = thread_counts(n_cores).into_iter().map(|threads| (Work::CnnTrain, threads));
     for (work, threads) in trained.chain([(Work::CnnInfer, n_cores)]) {

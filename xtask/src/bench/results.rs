@@ -1,4 +1,4 @@
-//! The file of a run: the machine, the versions, every raw round.
+//! The results file of a run: the machine, the versions, every raw round.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,32 +11,33 @@ use serde::{Deserialize, Serialize};
 use super::contender::{Contender, Simd};
 use super::stats::Spread;
 
-/// The version of the file's form that this program writes and reads.
+/// The version of the file format that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
-/// All that one run found out.
+/// The results of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// [`FORMAT`].
     pub format: u32,
-    /// The day, as 2026-11-23.
+    /// The date, such as 2026-11-23.
     pub date: String,
     /// The commit, with a `+` if files had changed.
     pub revision: String,
-    /// Where it ran.
+    /// The machine it ran on.
     pub machine: Machine,
-    /// What kind of run it was.
+    /// The kind of run.
     pub run: RunKind,
-    /// `cifar-10`, or `synthetic` where the real pictures were not there.
+    /// `cifar-10`, or `synthetic` without the real images.
     pub data: String,
-    /// Who took part, in which version.
+    /// The contenders with their versions.
     pub versions: BTreeMap<Contender, String>,
     /// The rounds.
     pub measurements: Vec<Measurement>,
-    /// What AMX could do beside the rounds of a task, in millions of floating-point operations; where there is AMX.
+    /// The AMX throughput during the rounds of a task, in millions of floating-point operations, if there is
+    /// AMX.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amx_peak: Vec<Measurement>,
-    /// The memory.
+    /// The memory use.
     pub memory: Vec<Memory>,
 }
 
@@ -45,9 +46,9 @@ pub struct Results {
 pub struct Machine {
     /// The processor's name.
     pub cpu: String,
-    /// Its family and model, where the name says little.
+    /// Its family and model, since the name may say little.
     pub family: String,
-    /// Threads that run at once.
+    /// Hardware threads.
     pub cores: usize,
     /// The vector instructions it has.
     pub simd: Vec<String>,
@@ -59,14 +60,14 @@ pub struct Machine {
     pub rustc: String,
 }
 
-/// Which options a run had.
+/// The options of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RunKind {
-    /// With other frameworks.
+    /// Whether other frameworks took part.
     pub peers: bool,
-    /// Short.
+    /// Whether it was short.
     pub quick: bool,
-    /// Turns of each driver.
+    /// Rounds of each driver.
     pub rounds: u32,
 }
 
@@ -81,25 +82,25 @@ pub struct Measurement {
     pub threads: usize,
     /// The driver's instructions.
     pub simd: Simd,
-    /// Who.
+    /// The contender.
     pub contender: Contender,
-    /// In the order of time; round k of one contender stands beside round k of the others.
+    /// In order of time; round k of each contender ran beside round k of the others.
     pub rounds: Vec<Round>,
 }
 
 /// One turn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// What went by: images, parameters, elements.
+    /// The items processed: images, parameters, elements.
     pub items: usize,
-    /// In this time.
+    /// The time they took.
     pub seconds: f64,
 }
 
 /// The memory of one contender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
-    /// Who.
+    /// The contender.
     pub contender: Contender,
     /// The work's name.
     pub work: String,
@@ -107,7 +108,7 @@ pub struct Memory {
     pub size: usize,
     /// The driver's threads.
     pub threads: usize,
-    /// Steps during which it was watched.
+    /// The number of measured steps.
     pub steps: usize,
     /// Anonymous memory before the work was opened: the interpreter, the libraries.
     pub start_bytes: u64,
@@ -116,7 +117,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Whether both are of one contender at one work.
+    /// Whether both are of the same contender and work.
     fn is_of_the_same(&self, other: &Self) -> bool {
         let key = |memory: &Self| (memory.contender, memory.work.clone(), memory.size, memory.threads);
         key(self) == key(other)
@@ -132,7 +133,7 @@ impl Measurement {
         (&self.work, self.size, self.threads, self.simd)
     }
 
-    /// Items a second, a number for each round.
+    /// Items per second, one number per round.
     pub fn rates(&self) -> Vec<f64> {
         self.rounds.iter().map(|round| round.items as f64 / round.seconds).collect()
     }
@@ -144,7 +145,7 @@ impl Measurement {
 }
 
 impl Results {
-    /// These results and `newer` ones of other works; where both have a task, the newer counts.
+    /// Merges these results with `newer` ones of other works; if both have a task, the newer counts.
     ///
     /// # Errors
     /// If they come from different machines, revisions, data or kinds of run.
@@ -173,7 +174,7 @@ impl Results {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, is no such file, or of another format.
+    /// If it cannot be read, is not a results file, or has another format.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let results: Self = serde_json::from_str(&text)
@@ -191,7 +192,7 @@ impl Results {
         Ok(results)
     }
 
-    /// Writes a file, whole or not at all, making its folder.
+    /// Writes a file, whole or not at all, creating its folder.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -203,7 +204,7 @@ impl Results {
         atomic_file::write(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// `benches/results/<date>-<cpu>.json`; a short run, or one of ours alone, says so.
+    /// `benches/results/<date>-<cpu>.json`; the name marks a short run, or one of ours alone.
     pub fn default_path(&self) -> PathBuf {
         let words: Vec<_> = self
             .machine
@@ -218,7 +219,7 @@ impl Results {
         Path::new("benches/results").join(name)
     }
 
-    /// What was measured, each task once, in the order of the file.
+    /// The measured tasks, each once, in the order of the file.
     pub fn tasks(&self) -> Vec<Task<'_>> {
         let mut tasks = Vec::new();
         for measurement in &self.measurements {
@@ -245,7 +246,8 @@ impl Results {
 pub(crate) mod tests {
     use super::*;
 
-    /// Some results: at `cnn-train` we do `ours` images a second and PyTorch 100, in three rounds each.
+    /// Sample results: at `cnn-train` we process `ours` images per second and PyTorch 100, in three rounds
+    /// each.
     pub(crate) fn sample(ours: [f64; 3]) -> Results {
         let measurement = |contender, rates: [f64; 3]| Measurement {
             work: "cnn-train".to_owned(),

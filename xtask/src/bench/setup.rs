@@ -10,7 +10,7 @@ pub(super) fn interpreter(root: &Path) -> PathBuf {
     root.join("benches/peers/.venv/bin/python")
 }
 
-/// Makes benches/peers/.venv and installs what requirements.txt names.
+/// Creates benches/peers/.venv and installs the packages of requirements.txt.
 ///
 /// # Errors
 /// If there is no python3, or the installation fails.

@@ -1,4 +1,4 @@
-//! The numbers a list of rounds is summed up by.
+//! Summary statistics of a list of rounds.
 
 /// The median and the extremes of some rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of at least one finite value; `None` of none.
+    /// The spread of finite values; `None` if there are none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -21,33 +21,33 @@ impl Spread {
         Some(Self { median: f64::midpoint(low, high), min, max })
     }
 
-    /// The spread of `a[k] / b[k]`: both of a pair come from the same round, so that a slow minute of the machine
-    /// falls out.
+    /// The spread of `a[k] / b[k]`: both of a pair come from the same round, so that slow minutes of the
+    /// machine cancel out.
     pub fn of_ratios(a: &[f64], b: &[f64]) -> Option<Self> {
         let ratios: Vec<_> = a.iter().zip(b).map(|(a, b)| a / b).collect();
         Self::of(&ratios)
     }
 
-    /// The median of some values between the ends of a 95 % confidence interval for it, whatever their distribution:
-    /// the k-th smallest and the k-th largest of n, with the largest k for which a fair coin shows fewer than k heads
-    /// in n throws at most 2.5 % of the time. `None` of fewer than six values, which are too few for any.
+    /// The median of some values within a 95 % confidence interval, for any distribution: the k-th smallest
+    /// and the k-th largest of n, with the largest k for which a fair coin shows fewer than k heads in n
+    /// throws at most 2.5 % of the time. `None` for fewer than six values, which are too few.
     pub fn confidence(values: &[f64]) -> Option<Self> {
         let n = values.len();
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
-        // P(heads < k), summed up until it passes 2.5 %.
-        let (mut term, mut below) = (0.5f64.powi(n as i32), 0.0);
+        // P(heads < k), summed up until it passes 2.5 %. For many rounds, 0.5ⁿ is too small to be a number.
+        let (mut log_term, mut below) = (-std::f64::consts::LN_2 * n as f64, 0.0);
         let mut k = 0;
-        while below + term <= 0.025 {
-            below += term;
-            term *= (n - k) as f64 / (k + 1) as f64;
+        while below + log_term.exp() <= 0.025 {
+            below += log_term.exp();
+            log_term += ((n - k) as f64 / (k + 1) as f64).ln();
             k += 1;
         }
         let rank = k.checked_sub(1)?;
         Some(Self { min: sorted[rank], max: sorted[n - 1 - rank], ..Self::of(&sorted)? })
     }
 
-    /// True if no value of one lies within the other.
+    /// True if the two ranges do not overlap.
     pub fn is_apart_from(&self, other: &Self) -> bool {
         self.max < other.min || other.max < self.min
     }
@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_median_covers_what_the_tables_say() {
-        // The ranks of the sign test's interval: n = 6 takes the extremes, n = 15 the 4th, n = 25 the 8th of each end.
+        // The ranks of the sign test's interval: n = 6 takes the extremes, n = 15 the 4th from each end, n =
+        // 25 the 8th.
         let interval = |n: usize| {
             let values: Vec<_> = (1..=n).map(|v| v as f64).collect();
             Spread::confidence(&values).map(|s| (s.min, s.median, s.max))
@@ -76,6 +77,8 @@ mod tests {
         assert_eq!(interval(6), Some((1.0, 3.5, 6.0)));
         assert_eq!(interval(15), Some((4.0, 8.0, 12.0)));
         assert_eq!(interval(25), Some((8.0, 13.0, 18.0)));
+        // Summed up exactly, as fractions.
+        assert_eq!(interval(2000), Some((956.0, 1000.5, 1045.0)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Results as text for the terminal, and how numbers and machines are written everywhere.
+//! Results as text for the terminal, and the common formatting of numbers and machines.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::operations::airbench_sums;
 use super::results::{Machine, Measurement, Results, Task};
 use super::stats::Spread;
 
-/// The whole run for the terminal.
+/// The whole run as text for the terminal.
 pub(super) fn text(results: &Results) -> String {
     let mut out = format!("{}\n\n", headline(results));
     for task in results.tasks() {
@@ -64,13 +64,13 @@ pub(super) fn task_text(results: &Results, task: Task<'_>) -> String {
     out
 }
 
-/// What AMX could do beside some rounds.
+/// The AMX throughput during some rounds.
 fn amx_text(Spread { median, min, max }: Spread) -> String {
     let [median, min, max] = [median, min, max].map(|rate| rate / 1e6);
     format!("AMX beside these rounds: {median:.2} TFLOP/s in bf16 ({min:.2}–{max:.2})")
 }
 
-/// The machine, the versions and the kind of the run in two sentences, and what AMX could do meanwhile.
+/// The machine, the versions and the kind of the run in two sentences, and the AMX throughput.
 pub(super) fn headline(results: &Results) -> String {
     let versions = &results.versions;
     let version = |contender: Contender, name: &str| versions.get(&contender).map(|v| format!("{name} {v}"));
@@ -94,7 +94,7 @@ pub(super) fn headline(results: &Results) -> String {
     )
 }
 
-/// What an item counts for, and in which unit.
+/// The factor for an item, and the unit.
 pub(super) fn unit(work: &str, size: usize) -> (f64, &'static str) {
     match work.parse() {
         Ok(Work::Conv(_, shape)) => (shape.flops() as f64 / 1e9, "GFLOP/s"),
@@ -112,7 +112,7 @@ pub(super) fn ratio_text(Spread { median, min, max }: Spread) -> String {
     format!("{median:.2} × ({min:.2}–{max:.2})")
 }
 
-/// Three or more digits, groups of three.
+/// At least three digits, in groups of three.
 pub(super) fn number(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.1}");

@@ -1,7 +1,7 @@
-//! The archive's filter: takes the published files out of a `.tar.gz` and nothing else.
+//! Extracts the published files from a `.tar.gz` and nothing else.
 //!
-//! An archive from a mirror is a stranger's file. Members are written under names that come from the table of
-//! published files, never from the archive; whatever could reach outside the destination ends the unpacking.
+//! An archive from a mirror is untrusted. Members are written under names from the table of published files,
+//! never from the archive; anything that could reach outside the destination stops the unpacking.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,26 +12,27 @@ use data::Published;
 use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, EntryType};
 
-/// What an archive may unpack to beyond the published files: room for a licence, names of classes, padding.
+/// The bytes that an archive may unpack to beyond the published files: room for a licence, class names,
+/// padding.
 const SPARE_BYTES: u64 = 16 << 20;
 /// The published archives have fewer than ten members.
 const MAX_MEMBERS: usize = 1_000;
 
 /// Unpacks the published files from `archive` into the existing folder `dest`, each synced to the disk.
 ///
-/// Folders and files that are not asked for are passed over. Memory use does not depend on the archive.
+/// Unrequested folders and files are skipped. Memory use does not depend on the archive.
 ///
 /// # Errors
-/// When the archive is none or is cut, lacks a file, has one twice or of another length, or has a member that
-/// no published archive has: an absolute name, `..`, a link, a device; when it unpacks to much more than it
-/// should; when a file cannot be written. `dest` then holds an incomplete set.
+/// When the archive is invalid or truncated, lacks a file, has one twice or of another length, or has a
+/// member that no published archive has: an absolute name, `..`, a link, a device; when it unpacks to much
+/// more than it should; when a file cannot be written. `dest` then holds an incomplete set.
 pub fn unpack(archive: impl Read, published: &Published, dest: &Path) -> Result<()> {
     let mut archive = BufReader::with_capacity(1 << 16, archive);
     check_magic(archive.fill_buf()?)?;
     let max_bytes = published.files.iter().map(|file| file.len).sum::<u64>() + SPARE_BYTES;
     let mut tar = Archive::new(Capped { inner: MultiGzDecoder::new(archive), max_bytes, n_left: max_bytes });
     let mut found = vec![false; published.files.len()];
-    // Raw: headers that carry long names are members like any other, and are not read into memory.
+    // Raw: headers with long names are treated as ordinary members and are not read into memory.
     let mut name = String::new();
     for (member_idx, member) in tar.entries()?.raw(true).enumerate() {
         ensure!(member_idx < MAX_MEMBERS, "the archive has more than {MAX_MEMBERS} members");
@@ -54,9 +55,9 @@ pub fn unpack(archive: impl Read, published: &Published, dest: &Path) -> Result<
     Ok(())
 }
 
-/// Which published file the member is, if any.
+/// The index of the published file that the member is, if any.
 fn wanted(name: &str, kind: EntryType, published: &Published) -> Result<Option<usize>> {
-    // What PAX and GNU archives say about the next member; nothing that is needed here.
+    // PAX and GNU headers that describe the next member; none is needed here.
     if kind.is_pax_global_extensions() || kind.is_pax_local_extensions() || kind.is_gnu_longname() {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
-//! A download that resumes where it broke off, and always ends.
+//! A download that resumes after an interruption, and always ends.
 //!
-//! Nothing is kept of what the server said: whether the pieces fit together is for the checksums to tell.
+//! No metadata from the server is stored: the checksums tell whether the pieces fit together.
 
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -31,33 +31,33 @@ pub(super) struct Partial {
 enum Stop {
     /// Another attempt may help.
     Broken(Error),
-    /// None will; what came so far may be of use another day.
+    /// Another attempt would not help; the bytes so far may be of use to a later run.
     Refused(Error),
-    /// What came so far is of no use, or there is no place for it.
+    /// The bytes so far are useless, or cannot be stored.
     Lost(Error),
 }
 
 impl Partial {
-    /// What an earlier run left at `path`, or nothing yet, to be completed from `url`.
+    /// The download that an earlier run left at `path`, or an empty one, to be completed from `url`.
     ///
     /// # Errors
-    /// When the file cannot be opened or made, or is a link.
+    /// When the file cannot be opened or created, or is a link.
     pub(super) fn open(path: PathBuf, url: &str) -> Result<Self> {
         let file = open_own(&path)?;
         let len = file.metadata().with_context(|| at(&path))?.len();
         Ok(Self { url: url.into(), path, file, len })
     }
 
-    /// Where the bytes lie.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Downloads what is missing. Whether the file was put together from more than one answer.
+    /// Downloads what is missing. Returns whether the file was put together from more than one response.
     ///
     /// # Errors
-    /// When the server refuses, answers with something else, or brings nothing more in all attempts. What
-    /// came is kept for the next run, unless it could not be written.
+    /// When the server refuses, sends something else, or makes no progress in any attempt. The received bytes
+    /// are kept for the next run, unless they could not be written.
     pub(super) fn complete(&mut self, limits: &Limits, bar: &ProgressBar) -> Result<bool> {
         let watch = Arc::new(Watch::new(limits));
         let agent = agent(&self.url, limits, watch.clone());
@@ -69,12 +69,12 @@ impl Partial {
                 Ok(()) => break,
                 Err(Stop::Refused(error)) => return Err(self.keep(error)),
                 Err(Stop::Lost(error)) => {
-                    // The error that matters is the first one.
+                    // The first error is the one that matters.
                     let _ = remove(&self.path);
                     return Err(error);
                 }
                 Err(Stop::Broken(error)) => {
-                    // Only what was never reached before counts, or a server could break off for ever.
+                    // Only bytes beyond the previous maximum count, or a server could break off forever.
                     if self.len >= most + limits.min_bytes {
                         pauses = limits.pauses.iter();
                     }
@@ -94,10 +94,10 @@ impl Partial {
         Ok(pieced)
     }
 
-    /// Whether the file has this MD5 checksum (hexadecimal).
+    /// Checks whether the file has this MD5 checksum (hexadecimal).
     ///
     /// # Errors
-    /// When it has another, or cannot be read.
+    /// When it does not, or cannot be read.
     pub(super) fn check_md5(&mut self, expected: &str) -> Result<()> {
         let mut hasher = Md5::new();
         let mut buffer = vec![0; 1 << 16];
@@ -113,10 +113,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Forgets what came so far.
+    /// Discards the bytes received so far.
     ///
     /// # Errors
-    /// When the file cannot be cut.
+    /// When the file cannot be truncated.
     pub(super) fn restart(&mut self) -> Result<()> {
         self.file.set_len(0).with_context(|| at(&self.path))?;
         self.len = 0;
@@ -136,7 +136,7 @@ impl Partial {
         if self.len > 0 {
             return error.context("what came is kept for the next run");
         }
-        // The error that matters is the first one.
+        // The first error is the one that matters.
         let _ = remove(&self.path);
         error
     }
@@ -155,7 +155,7 @@ impl Partial {
         watch.begin();
         let mut response = request.call().map_err(|error| Stop::of_request(error, &self.url))?;
         if self.len > 0 && response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-            // Nothing is missing, or the server has another file now.
+            // Nothing is missing, or the server's file has changed.
             return Ok(());
         }
         self.accept(&response)?;
@@ -176,7 +176,7 @@ impl Partial {
         }
     }
 
-    /// Judges the head of an answer; afterwards its body belongs at the end of the file.
+    /// Checks the head of a response; if it is accepted, its body belongs at the end of the file.
     fn accept(&mut self, response: &Response<Body>) -> Result<(), Stop> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let is_page = header(CONTENT_TYPE).is_some_and(|kind| kind.trim_start().starts_with("text/html"));
@@ -250,7 +250,7 @@ impl Stop {
     }
 }
 
-/// What fails here, and not at the server, is the disk.
+/// Errors from here, and not from the server, come from the disk.
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Lost(error)
@@ -262,8 +262,8 @@ fn first_byte(content_range: &str) -> Option<u64> {
     content_range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok()
 }
 
-/// Opens a file that an earlier run may have made, to read and to append, or makes it. Its name can be guessed, so
-/// another user of the folder may have put a link there: it is not followed.
+/// Opens a file that an earlier run may have made, to read and to append, or creates it. Its name can be
+/// guessed, so another user of the folder may have put a link there: links are not followed.
 fn open_own(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.read(true).append(true);
@@ -277,14 +277,14 @@ fn open_own(path: &Path) -> Result<File> {
         "{}: expected a download that broke off, found something else; move it away",
         at(path)
     );
-    // Opening for appending changes nothing, so it is early enough to look again at what was opened.
+    // Opening for appending changes nothing, so the check can be made on the opened file.
     let file = options.open(path).with_context(|| at(path))?;
     let opened = file.metadata().with_context(|| at(path))?;
     ensure!(is_the_only_name(&found, &opened), "{}: it is a link to another file; move it away", at(path));
     Ok(file)
 }
 
-/// Whether a file that was opened is the one that was found under its name, and has no other name.
+/// Whether the opened file is the one found under its name, and has no other name.
 #[cfg(unix)]
 fn is_the_only_name(found: &Metadata, opened: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! How long a server is waited for, and the client that waits no longer.
+//! Timeouts for servers, and the client that applies them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConne
 
 use super::watch::{Watch, WatchConnector};
 
-/// How long a server is waited for, and how much is taken from it.
+/// How long to wait for a server, and how much to accept from it.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// For the head of an answer: finding the server, connecting, all redirects and headers.
+    /// The timeout for the head of a response: finding the server, connecting, all redirects and headers.
     pub answer: Duration,
-    /// Within how long `min_bytes` must come, again and again.
+    /// The window within which `min_bytes` must arrive, again and again.
     pub window: Duration,
-    /// How many bytes of the archive must come within each window.
+    /// The bytes of the archive that must arrive within each window.
     pub min_bytes: u64,
-    /// The pauses before the next attempts, after failures that brought nothing new.
+    /// The pauses before further attempts, after failures without progress.
     pub pauses: Vec<Duration>,
-    /// How a pause is waited out.
+    /// How to wait.
     pub wait: fn(Duration),
-    /// More bytes than any archive has.
+    /// A maximum above the size of any archive.
     pub max_bytes: u64,
 }
 
 impl Default for Limits {
-    /// 20 s for an answer; 64 KiB in 30 s; attempts after 1, 2, 4, 8 and 16 s; 256 MiB in all.
+    /// 20 s for a response; 64 KiB in 30 s; attempts after 1, 2, 4, 8 and 16 s; 256 MiB in all.
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(20),
@@ -43,7 +43,7 @@ impl Default for Limits {
     }
 }
 
-/// A client that asks for `url`, through the proxy that the environment names, if any.
+/// A client for `url`, through the proxy named by the environment, if any.
 pub(super) fn agent(url: &str, limits: &Limits, watch: Arc<Watch>) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
@@ -62,7 +62,7 @@ pub(super) fn agent(url: &str, limits: &Limits, watch: Arc<Watch>) -> Agent {
     Agent::with_parts(config.build(), connector, DefaultResolver::default())
 }
 
-/// No proxy is asked for what runs on this machine.
+/// Requests to this machine use no proxy.
 fn is_this_machine(url: &str) -> bool {
     let uri: Option<Uri> = url.parse().ok();
     let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();

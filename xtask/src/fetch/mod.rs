@@ -1,4 +1,5 @@
-//! `cargo xtask fetch-cifar`, `fetch-mnist`, `fetch-fashion-mnist`: bring a data set into `datasets/`, whole or not at all.
+//! `cargo xtask fetch-cifar`, `fetch-mnist`, `fetch-fashion-mnist`: download a data set into `datasets/`,
+//! whole or not at all.
 
 pub mod archive;
 mod download;
@@ -23,64 +24,65 @@ use place::Place;
 
 /// Download CIFAR-10 (or CIFAR-100), check it, and put it into datasets/
 ///
-/// The archive (about 170 MB) comes from the authors' site; a download that broke off resumes where it
-/// stopped. Every file is checked against its published SHA-256 before it is moved into place. What is already
-/// there and whole is left alone.
+/// The archive (about 170 MB) comes from the authors' site; an interrupted download resumes where it stopped.
+/// Every file is checked against its published SHA-256 before it is moved into place. Complete data sets are
+/// left alone.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Fetch CIFAR-100 instead of CIFAR-10
     #[arg(long)]
     pub cifar100: bool,
-    /// Take the archive (.tar.gz) from a disk or a mirror instead
+    /// Take the archive (.tar.gz) from a file or a mirror instead
     #[arg(long, value_name = "PATH-OR-URL")]
     pub from: Option<String>,
-    /// The folder that the data set's own folder is put into [default: datasets/ of this project]
+    /// Folder in which the data set's folder is created [default: datasets/ of this project]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
 /// Download the four files of the set, check them, and put them into datasets/
 ///
-/// A download that broke off resumes where it stopped. Every file is checked against its published SHA-256 before it
-/// is moved into place. What is already there and whole is left alone.
+/// An interrupted download resumes where it stopped. Every file is checked against its published SHA-256
+/// before it is moved into place. Complete data sets are left alone.
 #[derive(Clone, Debug, clap::Args)]
 pub struct FilesArgs {
-    /// Take the files from a folder or an address instead
+    /// Take the files from a folder or URL instead
     #[arg(long, value_name = "PATH-OR-URL")]
     pub from: Option<String>,
-    /// The folder that the data set's own folder is put into [default: datasets/ of this project]
+    /// Folder in which the data set's folder is created [default: datasets/ of this project]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
 }
 
-/// Where an archive is taken from.
+/// The source of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A file; of a set without an archive, the folder of its files.
+    /// A file, or for a set without an archive the folder of its files.
     File(PathBuf),
-    /// An address; of a set without an archive, that under which its files lie. Its archive has this MD5 checksum, if one is known.
+    /// A URL, or for a set without an archive the base URL of its files. Its archive has this MD5 checksum,
+    /// if one is known.
     Url(String, Option<&'static str>),
 }
 
-/// What [`bring`] found to do.
+/// What [`bring`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything was there already, with the right checksums.
     AlreadyThere,
-    /// The files were brought.
+    /// The files were fetched.
     Brought,
 }
 
 /// Runs the task.
 ///
 /// # Errors
-/// When the data set could not be brought; what was there before is unchanged.
+/// When the data set could not be fetched; existing files are unchanged.
 pub fn run(args: &Args) -> Result<()> {
     let published = if args.cifar100 { &published::CIFAR100 } else { &published::CIFAR10 };
     run_for(published, args.from.as_deref(), args.dir.as_deref())
 }
 
-/// Runs the task for a set that is published as single files: MNIST or Fashion-MNIST.
+/// Runs the task for a set published as single files: MNIST or Fashion-MNIST.
 ///
 /// # Errors
 /// As [`run`].
@@ -105,10 +107,9 @@ fn run_for(published: &Published, from: Option<&str>, dir: Option<&Path>) -> Res
     Ok(())
 }
 
-/// Brings `published` from `source` into a folder of its own name in `root`.
+/// Fetches `published` from `source` into a folder of its own name in `root`.
 ///
-/// Whatever happens, the files in that folder are afterwards those that were there before, or the published
-/// ones.
+/// Afterwards the files in that folder are always either those that were there before, or the published ones.
 ///
 /// # Errors
 /// When the archive cannot be read or downloaded, is not the published one, or cannot be written.
@@ -118,7 +119,7 @@ pub fn bring(published: &Published, source: &Source, root: &Path, limits: &Limit
         return Ok(Outcome::AlreadyThere);
     }
     let _lock = place.lock()?;
-    // Another one may have brought it while this one waited.
+    // Another process may have fetched it while this one waited.
     if place.is_whole() {
         return Ok(Outcome::AlreadyThere);
     }
@@ -145,7 +146,7 @@ fn bring_from_url(
         && (is_pieced || md5.is_some())
         && !is_of_the_disk(error)
     {
-        // The server may have been right and the way wrong, or the pieces from two versions.
+        // The transfer may have been at fault, or the pieces may be from two versions.
         eprintln!("{}; downloading it again from the start", printable(&format!("{error:#}")));
         partial.restart()?;
         partial.complete(limits, &byte_bar())?;
@@ -167,7 +168,7 @@ fn check_and_install(
     install(published, partial.path(), place)
 }
 
-/// Whether the operating system refused something, rather than the archive being wrong.
+/// Whether the operating system refused something, rather than the archive being invalid.
 fn is_of_the_disk(error: &anyhow::Error) -> bool {
     error.root_cause().downcast_ref().is_some_and(|error: &io::Error| error.raw_os_error().is_some())
 }
@@ -187,7 +188,7 @@ fn install(published: &Published, path: &Path, place: &Place) -> Result<()> {
     staging.install()
 }
 
-/// A bar that shows nothing where there is no terminal.
+/// A progress bar that shows nothing without a terminal.
 fn byte_bar() -> ProgressBar {
     let template = "{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
     let style = ProgressStyle::with_template(template).expect("a template that a test has drawn");
@@ -195,7 +196,7 @@ fn byte_bar() -> ProgressBar {
 }
 
 impl Source {
-    /// An address if it starts with `http://` or `https://`, else a file.
+    /// A URL if it starts with `http://` or `https://`, else a file.
     pub fn parse(text: &str) -> Self {
         if text.starts_with("http://") || text.starts_with("https://") {
             Self::Url(text.into(), None)

@@ -1,4 +1,4 @@
-//! Where a data set is put: locked against a second fetch, staged beside, renamed when whole.
+//! The place of a data set: locked against a second fetch, staged beside the target, renamed when complete.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use atomic_file::{beside, sync_folder, target_of};
 use data::Published;
 
-/// What a folder that is filled within the target's folder is called before it has its random name.
+/// The name of a folder that is filled within the target's folder, before it has its random name.
 const NEW: &str = "new";
 
-/// The folder of one data set, which may not be there yet.
+/// The folder of one data set, which may not exist yet.
 pub(super) struct Place<'a> {
     published: &'a Published,
     root: &'a Path,
@@ -18,7 +18,7 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The folder of `published` in `root`, which is made if need be.
+    /// The folder of `published` in `root`, which is created if needed.
     pub(super) fn new(root: &'a Path, published: &'a Published) -> Result<Self> {
         fs::create_dir_all(root).with_context(|| format!("making the folder {}", root.display()))?;
         let target = root.join(published.folder);
@@ -33,10 +33,10 @@ impl<'a> Place<'a> {
         self.published.verify(&self.target).is_ok()
     }
 
-    /// Waits until no other fetch into the root is under way, and removes what one that was killed has left. The
-    /// lock goes with the process.
+    /// Waits until no other fetch into the root is running, and removes what killed runs left. The process's
+    /// end releases the lock.
     pub(super) fn lock(&self) -> Result<Option<File>> {
-        // Where folders cannot be opened or locked, one must do without.
+        // If folders cannot be opened or locked, it works without a lock.
         let folder = File::open(self.root).ok();
         if let Some(folder) = &folder
             && let Err(TryLockError::WouldBlock) = folder.try_lock()
@@ -51,7 +51,7 @@ impl<'a> Place<'a> {
         Ok(folder)
     }
 
-    /// Where a download is kept until it is whole.
+    /// The path of an incomplete download.
     pub(super) fn partial_download(&self) -> PathBuf {
         self.root.join(format!(".{}.tar.gz.part", self.published.folder))
     }
@@ -80,8 +80,8 @@ impl Staging<'_> {
         &self.path
     }
 
-    /// Moves the files, which are synced, into place: the whole folder at once where there was none, else
-    /// each file over its predecessor.
+    /// Moves the files, which are synced, into place: the whole folder at once if there was none, else each
+    /// file over its predecessor.
     pub(super) fn install(self) -> Result<()> {
         let Place { published, root, target } = self.place;
         let moved = || format!("moving the files into {}", target.display());
@@ -100,12 +100,12 @@ impl Staging<'_> {
 
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
-        // It was moved, or nothing can be done here about a failure: the next run removes it.
+        // It was moved, or a failure cannot be handled here: the next run removes it.
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-/// Removes the folders in which runs that were killed had begun to put together what is called `target`.
+/// Removes the folders in which killed runs had begun to build `target`.
 fn remove_leftovers(folder: &Path, target: &str) -> Result<()> {
     let in_folder = || format!("cleaning up {}", folder.display());
     for entry in fs::read_dir(folder).with_context(in_folder)? {

@@ -1,7 +1,7 @@
-//! What a server sends, watched at the socket: a server that is slow, or sends what nobody asked for, is given up.
+//! Watches a server at the socket: one that is slow, or sends unrequested data, is given up.
 //!
-//! Under TLS and HTTP, so that it holds in whatever part of them the bytes come: greetings, headers, the sizes of
-//! chunks, trailers. What counts as progress is the archive's bytes alone, those that come out above.
+//! It works below TLS and HTTP, so that bytes count in any part of them: greetings, headers, chunk sizes,
+//! trailers. Only the archive's bytes, as they come out above, count as progress.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,12 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 
 use super::Limits;
 
-/// Bytes that may come beside the archive: greetings, headers, what is still in a buffer.
+/// Bytes allowed besides the archive: greetings, headers, buffered data.
 const N_SPARE: u64 = 256 << 10;
-/// Bytes that may come for each byte of the archive: chunks of one byte take six.
+/// Bytes allowed per byte of the archive: chunks of one byte take six.
 const N_PER_BYTE: u64 = 8;
 
-/// A server under watch, for one request after the other.
+/// The watch on a server, for one request after the other.
 #[derive(Debug)]
 pub(super) struct Watch {
     limits: Limits,
@@ -26,13 +26,13 @@ pub(super) struct Watch {
 
 #[derive(Debug)]
 struct State {
-    /// Until when the head of the answer, or the next `min_bytes` of the archive, must have come.
+    /// The deadline for the head of the response, or for the next `min_bytes` of the archive.
     deadline: Instant,
     is_in_body: bool,
-    /// Bytes of the archive since the deadline was last put off, and in all.
+    /// Bytes of the archive since the deadline was last extended, and in all.
     n_since: u64,
     n_delivered: u64,
-    /// Bytes that came through the socket.
+    /// Bytes received from the socket.
     n_received: u64,
 }
 
@@ -41,19 +41,19 @@ impl Watch {
         Self { limits: limits.clone(), state: Mutex::new(State::asked(limits)) }
     }
 
-    /// A request is about to be made.
+    /// Called before a request.
     pub(super) fn begin(&self) {
         *self.state() = State::asked(&self.limits);
     }
 
-    /// The answer's head is there and good.
+    /// Called once the response's head is accepted.
     pub(super) fn begin_body(&self) {
         let mut state = self.state();
         state.is_in_body = true;
         state.deadline = Instant::now() + self.limits.window;
     }
 
-    /// So many bytes of the archive are there.
+    /// Called when `n_bytes` of the archive have arrived.
     pub(super) fn deliver(&self, n_bytes: u64) {
         let mut state = self.state();
         state.n_delivered += n_bytes;
@@ -64,7 +64,7 @@ impl Watch {
         }
     }
 
-    /// So many bytes came through the socket.
+    /// Called when `n_bytes` have come through the socket.
     fn receive(&self, n_bytes: usize) -> Result<(), Error> {
         let mut state = self.state();
         state.n_received += n_bytes as u64;
@@ -76,7 +76,7 @@ impl Watch {
         Err(error(format!("of {n_received} bytes that were sent, only {n_delivered} are of the archive")))
     }
 
-    /// How long the server may still take.
+    /// The time left for the server.
     fn time_left(&self) -> Result<Duration, Error> {
         let state = self.state();
         let left = state.deadline.saturating_duration_since(Instant::now());
@@ -102,12 +102,12 @@ impl State {
     }
 }
 
-/// Not of a kind that ureq takes for the end of an answer.
+/// Not of a kind that ureq takes for the end of a response.
 fn error(message: String) -> Error {
     Error::Io(io::Error::other(message))
 }
 
-/// Puts each connection of a client under a watch.
+/// Puts each connection of a client under watch.
 #[derive(Debug)]
 pub(super) struct WatchConnector(pub(super) Arc<Watch>);
 
@@ -119,7 +119,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
     }
 }
 
-/// A connection under a watch.
+/// A connection under watch.
 #[derive(Debug)]
 pub(super) struct WatchedTransport<T> {
     inner: T,
@@ -127,7 +127,7 @@ pub(super) struct WatchedTransport<T> {
 }
 
 impl<T: Transport> WatchedTransport<T> {
-    /// Sends or receives within the time that is left.
+    /// Sends or receives within the remaining time.
     fn in_time<R>(
         &mut self,
         mut timeout: NextTimeout,

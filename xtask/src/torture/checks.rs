@@ -1,31 +1,31 @@
-//! The long checks: what each shows, and the command that runs it.
+//! The long checks: what each one shows, and its command.
 
 /// One long check.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
-    /// How it is called on the command line.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What holds when it passes.
+    /// The property that it checks.
     pub promise: &'static str,
-    /// Environment variables that make the short form long.
+    /// Environment variables that turn the short form into the long one.
     pub variables: &'static [(&'static str, &'static str)],
-    /// What `cargo` is called with, a space between one argument and the next.
+    /// The arguments of `cargo`, separated by spaces.
     pub cargo: &'static str,
-    /// Where it takes more than a stable compiler: `cargo +nightly`, and what must be installed.
+    /// If it needs more than a stable compiler: `cargo +nightly`, and what must be installed.
     pub needs: Option<&'static str>,
 }
 
 const MIRI: Option<&str> = Some("Miri and a nightly compiler");
 
-/// Without isolation, since tests take their random numbers from the system; the threads of rayon's pool outlive
-/// the program, which Miri would call a leak; and crossbeam-epoch, which rayon takes, keeps the rules of Tree Borrows
-/// but not those of Stacked Borrows.
+/// Without isolation, since tests take random numbers from the system; rayon's pool threads outlive the
+/// program, which Miri would call a leak; and crossbeam-epoch, which rayon uses, keeps the rules of Tree
+/// Borrows but not those of Stacked Borrows.
 const MIRI_FLAGS: (&str, &str) =
     ("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-tree-borrows");
 
-/// Which instruction sets Miri takes a processor to have: x86-64-v3 is AVX2, v4 is AVX-512. Of that it lacks the
-/// comparisons, which the fused block of convolution and pooling needs. (And its `exp` is another one at each call, by
-/// some rounding errors: a softmax is not the same twice.)
+/// The instruction sets of the processor that Miri emulates: x86-64-v3 is AVX2, v4 is AVX-512. Of that it
+/// lacks the comparisons, which the fused block of convolution and pooling needs. (Its `exp` also varies from
+/// call to call by some rounding errors, so a softmax is not reproducible.)
 const RUST_FLAGS: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS";
 
 /// An hour of one fuzz target.
@@ -41,7 +41,7 @@ macro_rules! fuzz {
     };
 }
 
-/// All of them, in the order in which they run.
+/// All checks, in the order in which they run.
 pub const CHECKS: &[Check] = &[
     Check {
         name: "train-kills",
@@ -117,7 +117,7 @@ pub const CHECKS: &[Check] = &[
 ];
 
 impl Check {
-    /// The command as one types it.
+    /// The command as typed.
     pub fn command_line(&self) -> String {
         let variables = self.variables.iter().map(|(name, value)| {
             let quote = if value.contains(' ') { "'" } else { "" };

@@ -1,4 +1,4 @@
-//! `cargo xtask torture`: the long forms of the checks that the ordinary tests run in short.
+//! `cargo xtask torture`: the long forms of checks that the ordinary tests run in short.
 
 mod checks;
 
@@ -15,14 +15,14 @@ pub use checks::{CHECKS, Check};
 
 /// Run the long checks: kills, mutations, a soak, Miri, fuzzing
 ///
-/// Each runs one command; what it says goes to target/torture/NAME.log. Some take minutes, each fuzz target
-/// takes an hour. A check for which the tools are not installed fails, and says what it needs.
+/// Each check runs one command, whose output goes to target/torture/NAME.log. Some take minutes; each fuzz
+/// target takes an hour. A check whose tools are not installed fails and names them.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The checks to run [default: all]
+    /// Checks to run [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Only say which checks there are, and what each runs
+    /// List the checks and their commands without running them
     #[arg(long)]
     pub list: bool,
 }
@@ -38,7 +38,7 @@ struct Outcome {
 /// Runs the task.
 ///
 /// # Errors
-/// When there is no check of a given name, or one did not pass.
+/// When a given check does not exist, or one did not pass.
 pub fn run(args: &Args) -> Result<()> {
     let chosen = choose(&args.names)?;
     if args.list {
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The checks of these names in the order of the table, or all.
+/// The checks with these names in the order of the table, or all.
 fn choose(names: &[String]) -> Result<Vec<&'static Check>> {
     let known = || CHECKS.iter().map(|check| check.name);
     if let Some(name) = names.iter().find(|name| !known().any(|known| known == name.as_str())) {
@@ -75,7 +75,7 @@ fn choose(names: &[String]) -> Result<Vec<&'static Check>> {
 
 fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> {
     let file = File::create(log).with_context(|| format!("writing {}", log.display()))?;
-    // The task was itself started by `cargo`, whose compiler must not decide that of a `cargo +nightly`.
+    // `cargo` started this task; its compiler must not replace that of a `cargo +nightly`.
     let started = Instant::now();
     let mut child = Command::new("cargo")
         .args(check.cargo.split(' '))
@@ -108,7 +108,7 @@ fn run_check(check: &'static Check, root: &Path, log: &Path) -> Result<Outcome> 
     Ok(Outcome { check, failure, took })
 }
 
-/// Whether a test passed or a fuzz target was executed: `cargo test` with a filter that matches nothing succeeds.
+/// Whether a test or fuzz target was executed: `cargo test` with a filter that matches nothing succeeds.
 fn did_something(log: &str) -> bool {
     let count = |line: &str, before: &str, after: &str| -> Option<u64> {
         line.split_once(before)?.1.split_once(after)?.0.trim().parse().ok()
@@ -131,7 +131,7 @@ fn list(checks: &[&Check]) -> String {
     checks.iter().map(|c| format!("{}\n    {}\n    {}\n", c.name, c.promise, c.command_line())).collect()
 }
 
-/// A table for the terminal and for a file of results.
+/// The outcomes as a table for the terminal and for a results file.
 fn summary(outcomes: &[Outcome]) -> String {
     let line = |outcome: &Outcome| {
         let Outcome { check, failure, took } = outcome;

@@ -1,4 +1,4 @@
-//! Our driver: this project at the work that all frameworks are asked for (see `bench-protocol`).
+//! Our driver: runs the work that all frameworks are asked to do (see `bench-protocol`) with this project.
 
 mod networks;
 mod operations;
@@ -29,7 +29,7 @@ impl Driver for Ours {
 
 fn main() -> Result<()> {
     let mut driver = Ours { cifar: cifar_folder()? };
-    // Within the pool, so that no step has to enter it.
+    // Inside the pool, so that no step has to enter it.
     let pool = rayon::ThreadPoolBuilder::new().build()?;
     pool.install(|| serve(&mut driver, std::io::stdin().lock(), std::io::stdout().lock()))
 }

@@ -7,7 +7,7 @@ use bench_protocol::{Batches, Model, Network, Pass, Ran, Timer, Work, Worker};
 use benches::{Inference, Inputs, Kind, Training, mean_cross_entropy, nhwc};
 use data::{Batch, Cifar, CifarKind, Loader, Part};
 
-/// The work of one of the first networks, made ready.
+/// Prepares the work of one of the first networks.
 pub(crate) fn of_network(
     cifar: &Path,
     work: Work,
@@ -22,7 +22,7 @@ pub(crate) fn of_network(
     })
 }
 
-/// The work of a larger network, made ready.
+/// Prepares the work of a larger network.
 pub(crate) fn of_model(cifar: &Path, model: Model, pass: Pass, n_items: usize) -> Result<Box<dyn Worker>> {
     let feed = Feed::open(cifar, model.into(), n_items)?;
     Ok(match pass {
@@ -121,7 +121,7 @@ impl Worker for Infer {
     }
 }
 
-/// An epoch from the memory-mapped files, shuffled.
+/// An epoch of shuffled images from the memory-mapped files.
 struct Epoch {
     training: Training,
     cifar: Cifar,
@@ -130,7 +130,7 @@ struct Epoch {
 
 impl Epoch {
     fn open(cifar: &Path, spec: &Network, n_images: usize) -> Result<Self> {
-        // SAFETY: nobody changes the files while they are measured.
+        // SAFETY: the files are not modified during the measurement.
         let cifar = unsafe { Cifar::open_mapped(cifar, CifarKind::Cifar10, Part::Train) }?;
         Ok(Self { training: Training::new(spec)?, cifar, n_images })
     }

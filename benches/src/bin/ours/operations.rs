@@ -1,4 +1,4 @@
-//! Convolutions, optimizers, tensor operations and the machine's ceilings: work without data of its own.
+//! Convolutions, optimizers, tensor operations and the machine's peaks: work that needs no data set.
 
 use std::hint::black_box;
 
@@ -12,7 +12,7 @@ use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backwar
 use tensor::parallel::Shards;
 use tensor::{Beta, Tensor};
 
-/// An operation, over and over.
+/// A repeated operation.
 struct Repeat<F>(F);
 
 impl<F: FnMut()> Worker for Repeat<F> {
@@ -22,7 +22,7 @@ impl<F: FnMut()> Worker for Repeat<F> {
     }
 }
 
-/// The work made ready; `None` for what this processor does not have.
+/// Prepares the work; `None` if this processor does not support it.
 pub(crate) fn open(work: Work, size: usize) -> Result<Option<Box<dyn Worker>>> {
     let n_flops = size * 1_000_000 / rayon::current_num_threads();
     Ok(Some(match work {
@@ -67,7 +67,7 @@ fn convolution(pass: ConvPass, size: ConvSize, batch: usize) -> Box<dyn Worker> 
     }
 }
 
-/// Over the CNN's parameters where the size is theirs, over one vector otherwise.
+/// Over the CNN's parameters if the size matches theirs, otherwise over one vector.
 fn optimizer(rule: Rule, size: usize) -> Result<Box<dyn Worker>> {
     let rule: AnyRule<f32> = match rule {
         Rule::Sgd => Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() }.into(),

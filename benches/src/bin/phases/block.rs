@@ -1,4 +1,4 @@
-//! A convolution, ReLU and max-pool: fused, and as four passes.
+//! A convolution, ReLU and max-pool, fused and as four passes.
 
 use tensor::Beta;
 use tensor::activation::{relu_backward, relu_forward};
@@ -10,7 +10,7 @@ use tensor::reduce::{Reduction, reduce_rows};
 
 use crate::stopwatch::{Path, Stopwatch};
 
-/// One block, and what its forward pass left for its backward pass.
+/// One block and the values its forward pass saved for the backward pass.
 pub(crate) struct Block {
     shape: Conv2dShape,
     fused: block::Block,
@@ -41,13 +41,13 @@ impl Block {
         }
     }
 
-    /// The dense operations of one image and pass.
+    /// The dense operations per image and pass.
     fn flops(&self) -> Option<f64> {
         let Conv2dShape { height, width, in_channels, out_channels, .. } = self.shape;
         Some((2 * 9 * height * width * in_channels * out_channels) as f64)
     }
 
-    /// The block's output, which is timed on both paths.
+    /// Computes the block's output, timed on both paths.
     pub(crate) fn forward(
         &mut self,
         watch: &mut Stopwatch,
@@ -70,7 +70,8 @@ impl Block {
         self.y.clone()
     }
 
-    /// The input's gradient; both gradients are timed on both paths, the first block's input has none.
+    /// Computes the input gradient. Both gradients are timed on both paths; the first block has no input
+    /// gradient.
     pub(crate) fn backward(
         &mut self,
         watch: &mut Stopwatch,
@@ -91,7 +92,7 @@ impl Block {
         };
         watch.time_on(Path::Fast, &weight, self.flops(), || back(None));
         if number > 1 {
-            // Not by itself: the two share the list of what is not zero.
+            // Not timed separately: the two share the list of non-zero elements.
             watch.time_on(
                 Path::Fast,
                 &format!("conv{number}, the same with the gradient of the input"),

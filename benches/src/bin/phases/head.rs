@@ -1,4 +1,4 @@
-//! The fully connected layers, dropout and the loss, forward and back.
+//! The fully connected layers, dropout and the loss, forward and backward.
 
 use tensor::activation::relu_backward;
 use tensor::dropout::{dropout_backward, dropout_forward};
@@ -29,7 +29,7 @@ impl Head {
         Self { n, hidden: layer(2048, 256), output: layer(256, CLASSES) }
     }
 
-    /// The gradient of the features `x`, `[n, 4, 4, 128]`.
+    /// Returns the gradient with respect to the features `x`, `[n, 4, 4, 128]`.
     pub(crate) fn step(
         &self,
         watch: &mut Stopwatch,

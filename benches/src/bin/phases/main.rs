@@ -1,12 +1,13 @@
-//! Where a training step of the lecture's CNN goes: its kernels, one after another, on the numbers of a real step.
+//! Where a training step of the lecture's CNN spends its time: its kernels, one by one, on the values of a
+//! real step.
 //!
 //! ```text
 //! RAYON_NUM_THREADS=1 cargo run --release -p benches --bin phases
 //! ```
 //!
-//! Two columns: the framework's kernels, and the general path (im2col with matrixmultiply, activation and pool as
-//! passes of their own). Microseconds an image, the median of the rounds; in brackets GFLOP/s of the dense count
-//! of operations, which a sparse or a Winograd kernel may take past the machine's peak.
+//! Two columns: the framework's kernels, and the general path (im2col with matrixmultiply, activation and
+//! pool as separate passes). Values are microseconds per image, the median of the rounds, with GFLOP/s in
+//! brackets. The latter count dense operations, so a sparse or Winograd kernel may exceed the machine's peak.
 
 mod block;
 mod head;
@@ -22,13 +23,13 @@ use block::Block;
 use head::Head;
 use stopwatch::Stopwatch;
 
-/// Images in a step.
+/// Images per step.
 const BATCH: usize = 64;
 
-/// Steps before the measurement, after which about as many units are active as later on.
+/// Steps before the measurement, after which about as many units are active as later in training.
 const WARM_UP: usize = 100;
 
-/// How often each phase is measured.
+/// How many times each phase is measured.
 const ROUNDS: usize = 60;
 
 fn main() -> Result<()> {
@@ -45,7 +46,7 @@ fn measure() -> Result<()> {
         training.step(&images[..], &labels);
     }
 
-    // First by itself: the general path below leaves nothing of it in the caches.
+    // Measured separately first: the general path below evicts its data from the caches.
     let mut watch = Stopwatch::new(BATCH);
     for _ in 0..ROUNDS {
         let (images, labels) = batch.next()?;
@@ -85,7 +86,7 @@ fn round(watch: &mut Stopwatch, params: &Params, images: &[f32], labels: &[u32])
     Ok(())
 }
 
-/// Batches of CIFAR-10, or of noise where its folder is not given.
+/// Batches of CIFAR-10, or of noise if its folder is not given.
 struct Source(Option<Batches>);
 
 impl Source {

@@ -1,4 +1,4 @@
-//! Times by phase, and their table.
+//! Times per phase, and their table.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -10,7 +10,7 @@ pub(crate) enum Path {
     General,
 }
 
-/// The times of the phases, in the order in which they first came.
+/// The times of the phases, in order of first appearance.
 pub(crate) struct Stopwatch {
     n_images: usize,
     phases: Vec<Phase>,
@@ -18,14 +18,14 @@ pub(crate) struct Stopwatch {
 
 struct Phase {
     name: String,
-    /// Dense floating-point operations an image.
+    /// Dense floating-point operations per image.
     flops: Option<f64>,
     fast: Vec<f64>,
     general: Vec<f64>,
 }
 
 impl Stopwatch {
-    /// For batches of `n_images`.
+    /// Creates a stopwatch for batches of `n_images`.
     pub(crate) fn new(n_images: usize) -> Self {
         Self { n_images, phases: Vec::new() }
     }
@@ -35,7 +35,7 @@ impl Stopwatch {
         self.time_on(Path::Fast, name, flops, work)
     }
 
-    /// Times a phase on a path; `flops` are the dense operations of one image.
+    /// Times a phase on a path; `flops` are the dense operations per image.
     pub(crate) fn time_on<R>(
         &mut self,
         path: Path,
@@ -43,7 +43,7 @@ impl Stopwatch {
         flops: Option<f64>,
         mut work: impl FnMut() -> R,
     ) -> R {
-        work(); // so that no page is touched for the first time, and caches are as they are between steps
+        work(); // so that all pages are already mapped and the caches are as they are between steps
         let started = Instant::now();
         let result = work();
         let micros = started.elapsed().as_secs_f64() * 1e6 / self.n_images as f64;
@@ -59,7 +59,7 @@ impl Stopwatch {
         result
     }
 
-    /// A line a phase: microseconds an image on either path.
+    /// Returns one line per phase: microseconds per image on both paths.
     pub(crate) fn table(&mut self) -> String {
         let mut text = String::from("| phase | µs an image | general path |\n|---|--:|--:|\n");
         for phase in &mut self.phases {

@@ -1,14 +1,14 @@
-//! Output and gradients against the reference and its finite differences.
+//! Compares output and gradients with the reference and its finite differences.
 
 use tensor::reference::to_f64;
 
 use super::GradCheck;
 use super::run::{Alias, Run};
 
-/// The step of the differences of the reference.
+/// The step size of the reference's differences.
 const H: f64 = 1e-6;
 
-/// The larger step of the differences of the f32 forward; a power of two, so that steps are exact.
+/// The larger step size of the f32 forward's differences; a power of two, so that most steps are exact.
 const H_F32: f64 = 1.0 / 128.0;
 
 impl GradCheck<'_> {
@@ -18,7 +18,7 @@ impl GradCheck<'_> {
         inputs.chain(self.params.ids().map(|id| to_f64(self.params.value(id)))).collect()
     }
 
-    /// What `point` is, for messages.
+    /// The name of `point`, for messages.
     pub(super) fn name(&self, point: usize) -> String {
         match point.checked_sub(self.inputs.len()) {
             None => format!("input {point} of shape {}", self.inputs[point].shape),
@@ -29,7 +29,7 @@ impl GradCheck<'_> {
         }
     }
 
-    /// Holds outputs and gradients to what they must be.
+    /// Compares outputs and gradients with their expected values.
     pub(super) fn compare(
         &self,
         run: &Run,
@@ -98,7 +98,7 @@ impl GradCheck<'_> {
         };
         let derivative = |idx: usize| match self.reference {
             Some(_) => slope(idx, H),
-            // The error of a central difference is h² times a constant: two of them cancel it.
+            // The error of a central difference is h² times a constant, so combining two of them cancels it.
             None => (4.0 * slope(idx, H_F32 / 2.0) - slope(idx, H_F32)) / 3.0,
         };
         (0..points[i].len()).map(derivative).collect()
@@ -113,7 +113,7 @@ impl GradCheck<'_> {
     ) -> Result<(), String> {
         if actual.len() != expected.len() {
             let (n_actual, n_expected) = (actual.len(), expected.len());
-            return Err(format!("{} has {n_actual} elements, {source} {n_expected}", what()));
+            return Err(format!("{} has {n_actual} elements, expected {n_expected} ({source})", what()));
         }
         let tolerance = self.tolerance.unwrap_or(if self.reference.is_some() { 1e-5 } else { 1e-3 });
         let allowed = tolerance * expected.iter().fold(1.0, |largest, v| v.abs().max(largest));

@@ -1,25 +1,25 @@
-//! Every way in which a gradient can be asked for, and what each must give.
+//! All the ways to request a gradient, and what each must return.
 
 use tensor::Shape;
 
 use super::{GradCheck, MARGIN};
 use crate::{Mode, ParamId, Params, Role, Tape, Var};
 
-/// Which inputs get a gradient, and where they lie.
+/// Which inputs get a gradient, and where they are stored.
 #[derive(Clone, Copy, PartialEq)]
 enum Ask {
     Variables,
     /// The inputs are entries of the parameters.
     Params,
     OnlyVariable(usize),
-    /// Of the inputs none; the layer's own parameters do.
+    /// None of the inputs; only the layer's own parameters.
     NoVariable,
 }
 
-/// Two inputs, of which the second has the value of the first.
+/// Two inputs, the second of which has the value of the first.
 pub(super) type Alias = Option<(usize, usize)>;
 
-/// What a run gave: the outputs of the uses, and the gradients of inputs and of the layer's parameters.
+/// The results of a run: the outputs of all uses, and the gradients of inputs and of the layer's parameters.
 pub(super) struct Run {
     pub(super) outputs: Vec<Vec<f32>>,
     grads: Vec<Option<Vec<f32>>>,
@@ -32,7 +32,7 @@ impl GradCheck<'_> {
         let n_outputs = forward.outputs[0].len();
         let cotangents: Vec<Vec<f32>> = (0..2).map(|_| self.rng.floats(n_outputs, -1.0..1.0)).collect();
 
-        // Once, and twice on the same inputs: the second share is added to the first.
+        // Used once, and twice on the same inputs: the second share is added to the first.
         for n_uses in [1, 2] {
             let cotangents = &cotangents[..n_uses];
             let run = self.run_with(Ask::Variables, cotangents, None);
@@ -55,7 +55,7 @@ impl GradCheck<'_> {
         Ok(())
     }
 
-    /// A gradient is the same whether the others are asked for or not.
+    /// Checks that a gradient is the same whether or not the others are requested.
     fn check_each_alone(&self, cotangents: &[Vec<f32>]) -> Result<(), String> {
         let all = self.run_with(Ask::Variables, cotangents, None);
         for i in self.variables() {
@@ -63,25 +63,26 @@ impl GradCheck<'_> {
             if alone.grads[i] != all.grads[i] {
                 let name = self.name(i);
                 return Err(format!(
-                    "{name} has another gradient where it is the only input that needs one: {:?}, else {:?}",
+                    "{name} has a different gradient when it is the only input that needs one: {:?} instead \
+                     of {:?}",
                     alone.grads[i], all.grads[i]
                 ));
             }
             if alone.grads.iter().flatten().count() != 1 {
-                return Err(format!("inputs got a gradient where {} alone needs one", self.name(i)));
+                return Err(format!("other inputs got a gradient although only {} needs one", self.name(i)));
             }
         }
         if self.has_trainable_params() {
             let params_only = self.run_with(Ask::NoVariable, cotangents, None);
             if params_only.param_grads != all.param_grads {
-                return Err("the parameters have other gradients where no input needs one".to_owned());
+                return Err("the parameters have different gradients when no input needs one".to_owned());
             }
         }
         Ok(())
     }
 
     /// Records once for each cotangent, all on the same inputs, and runs backward from Σ cotangent · output.
-    /// Every buffer that the step writes is full of NaN beforehand.
+    /// Beforehand the parameters' gradients are full of NaN, and a step with NaN has used all other buffers.
     fn run_with(&self, ask: Ask, cotangents: &[Vec<f32>], alias: Alias) -> Run {
         let mut params = self.params.clone();
         let n_own = params.entries().len();
@@ -172,7 +173,7 @@ impl GradCheck<'_> {
         (0..n_uses).map(|_| g.value((self.record)(&g, &vars)).to_vec()).collect()
     }
 
-    /// The gradient of an input, or of a parameter behind them.
+    /// The gradient of an input, or of a parameter (numbered after the inputs).
     pub(super) fn gradient<'r>(&self, run: &'r Run, i: usize) -> Option<&'r [f32]> {
         match i.checked_sub(self.inputs.len()) {
             None => run.grads[i].as_deref(),

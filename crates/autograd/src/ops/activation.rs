@@ -1,4 +1,4 @@
-//! Activation functions: their kernels are those of [`tensor::activation`].
+//! Activation functions; their kernels are in [`tensor::activation`].
 
 use tensor::activation::{
     self as kernels, EluFactors, gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward,
@@ -11,7 +11,7 @@ use super::shared::rows_and_cols;
 use crate::{Grad, Graph, Var};
 
 impl Graph<'_> {
-    /// Any activation of kernels over slices: `forward(y, x)` and `backward(dx, dy, x, y)`.
+    /// Any activation given by kernels over slices: `forward(y, x)` and `backward(dx, dy, x, y)`.
     #[track_caller]
     fn activation(
         &self,
@@ -23,7 +23,7 @@ impl Graph<'_> {
         self.apply(Unary { name, forward, backward, along_last_axis: false }, &[x])
     }
 
-    /// The same, where the elements along the last axis depend on each other.
+    /// The same, if the elements along the last axis depend on each other.
     #[track_caller]
     fn along_last_axis(
         &self,
@@ -35,7 +35,7 @@ impl Graph<'_> {
         self.apply(Unary { name, forward, backward, along_last_axis: true }, &[x])
     }
 
-    /// max(x, 0), element by element; `torch.relu`. NaN passes through.
+    /// max(x, 0), element by element; `torch.relu`. Propagates NaN.
     ///
     /// dx = dy where y > 0, else 0.
     #[track_caller]
@@ -72,10 +72,10 @@ impl Graph<'_> {
         self.activation("tanh", x, tanh_forward, |dx, dy, _, y| tanh_backward(dx.data, dy, y, dx.beta))
     }
 
-    /// x · Φ(x), element by element, Φ the normal distribution function in its exact form;
+    /// x · Φ(x), element by element, with Φ the exact normal distribution function;
     /// `torch.nn.functional.gelu`. Hendrycks and Gimpel 2016.
     ///
-    /// dx = dy · (Φ(x) + x · φ(x)), φ the normal density.
+    /// dx = dy · (Φ(x) + x · φ(x)), with φ the normal density.
     #[track_caller]
     pub fn gelu(&self, x: Var) -> Var {
         self.activation("gelu", x, gelu_forward, |dx, dy, x, _| gelu_backward(dx.data, dy, x, dx.beta))
@@ -102,8 +102,8 @@ impl Graph<'_> {
         self.elementwise("mish", x, kernels::mish, |dy, x, _| dy * kernels::mish_slope(x))
     }
 
-    /// ln(1 + exp(β·x)) / β where β·x is at most `threshold`, x above; `torch.nn.functional.softplus`, which has β = 1
-    /// and a threshold of 20.
+    /// ln(1 + exp(β·x)) / β where β·x is at most `threshold`, x above; `torch.nn.functional.softplus`, by
+    /// default with β = 1 and a threshold of 20.
     ///
     /// dx = dy · σ(β·x), dy above the threshold.
     #[track_caller]
@@ -122,7 +122,8 @@ impl Graph<'_> {
         })
     }
 
-    /// x where positive, α · (eˣ − 1) elsewhere; `torch.nn.functional.elu`, which has α = 1. Clevert et al. 2015.
+    /// x where positive, α · (eˣ − 1) elsewhere; `torch.nn.functional.elu`, by default with α = 1. Clevert et
+    /// al. 2015.
     ///
     /// dx = dy where x > 0, dy · α · eˣ elsewhere.
     #[track_caller]
@@ -140,40 +141,45 @@ impl Graph<'_> {
         self.elementwise("selu", x, |x| kernels::elu(x, BY), |dy, x, _| dy * kernels::elu_slope(x, BY))
     }
 
-    /// x where positive, α · (exp(x / α) − 1) elsewhere; `torch.nn.functional.celu`, which has α = 1. Barron 2017.
+    /// x where positive, α · (exp(x / α) − 1) elsewhere; `torch.nn.functional.celu`, by default with α = 1.
+    /// Barron 2017.
     ///
     /// # Panics
     /// When α is 0.
     #[track_caller]
     pub fn celu(&self, x: Var, alpha: f32) -> Var {
-        assert!(alpha != 0.0, "celu{}: alpha is 0, and x is divided by it", self.at());
+        assert!(
+            alpha != 0.0,
+            "celu{}: alpha is 0, but x is divided by alpha; choose another value",
+            self.at()
+        );
         let by = EluFactors { alpha, scale: 1.0, input_scale: 1.0 / alpha };
         let f = move |x: f32| kernels::elu(x, by);
         self.elementwise("celu", x, f, move |dy, x, _| dy * kernels::elu_slope(x, by))
     }
 
-    /// x within `min` and `max`, which stand for what lies beyond; `torch.nn.functional.hardtanh`, which has −1 and 1.
+    /// x clamped to `min` and `max`; `torch.nn.functional.hardtanh`, by default with −1 and 1.
     ///
-    /// dx = dy between the two, 0 at them and beyond.
+    /// dx = dy between the two, 0 at the bounds and beyond.
     ///
     /// # Panics
-    /// When `min` is not below `max`.
+    /// When `min` is not less than `max`.
     #[track_caller]
     pub fn hardtanh(&self, x: Var, min: f32, max: f32) -> Var {
-        assert!(min < max, "hardtanh{}: the ends are {min} and {max}; min must be below max", self.at());
+        assert!(min < max, "hardtanh{}: the bounds are {min} and {max}; min must be below max", self.at());
         let f = move |x: f32| kernels::hard_tanh(x, min, max);
         self.elementwise("hardtanh", x, f, move |dy, x, _| dy * kernels::hard_tanh_slope(x, min, max))
     }
 
-    /// x within 0 and 6; `torch.nn.functional.relu6`.
+    /// x clamped to 0 and 6; `torch.nn.functional.relu6`.
     #[track_caller]
     pub fn relu6(&self, x: Var) -> Var {
         self.hardtanh(x, 0.0, 6.0)
     }
 
-    /// x / 6 + ½ within 0 and 1; `torch.nn.functional.hardsigmoid`. Courbariaux et al. 2015.
+    /// x / 6 + ½ clamped to 0 and 1; `torch.nn.functional.hardsigmoid`. Courbariaux et al. 2015.
     ///
-    /// dx = dy / 6 between −3 and 3, 0 at them and beyond.
+    /// dx = dy / 6 between −3 and 3, 0 at the bounds and beyond.
     #[track_caller]
     pub fn hardsigmoid(&self, x: Var) -> Var {
         self.elementwise("hardsigmoid", x, kernels::hard_sigmoid, |dy, x, _| {

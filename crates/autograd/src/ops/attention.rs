@@ -14,23 +14,25 @@ use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, 
 /// The options of [`Graph::scaled_dot_product_attention`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AttentionOptions {
-    /// Each token sees only itself and those before it: query i sees key j if j ≤ i. Where queries and keys differ in
-    /// number, both count from the first.
+    /// Each token attends only to itself and those before it: query i attends to key j if j ≤ i. Both count
+    /// from the first even if there are more queries than keys or vice versa.
     pub is_causal: bool,
-    /// What is added to the scores, `[t, s]` or `[n, heads, t, s]`, any of the first three axes of size 1 where it is
-    /// shared; −∞ hides a key, and [`Graph::attention_mask`] makes that from truth values.
+    /// A mask added to the scores, `[t, s]` or `[n, heads, t, s]`; any of the first three axes may be of size
+    /// 1 to broadcast. −∞ hides a key; [`Graph::attention_mask`] creates a mask from booleans.
     pub attn_mask: Option<Var>,
-    /// What is added to the scores of each key, `[n, s]`: −∞ at places that only fill up a sequence.
+    /// A mask added to the scores of each key, `[n, s]`: −∞ at padding positions.
     pub key_padding_mask: Option<Var>,
-    /// The probability with which a weight becomes 0 in training, the others divided by 1 − p; 0. Which do is a function
-    /// of the run's seed, the layer's path, the step and the weight's place in the whole batch.
+    /// The probability p of zeroing a weight in training, the others being divided by 1 − p (default 0).
+    /// Which are zeroed is a function of the run's seed, the layer's path, the step and the weight's place in
+    /// the whole batch.
     pub dropout_p: f32,
-    /// The factor of the scores; 1/√head_dim.
+    /// The factor of the scores (default 1/√head_dim).
     pub scale: Option<f32>,
 }
 
 struct Attention {
-    /// Heads in the last axis of the inputs; none if they have an axis of their own, or are missing.
+    /// The number of heads in the last axis of the inputs; `None` if heads have their own axis or there are
+    /// none.
     n_heads: Option<usize>,
     is_packed: bool,
     is_causal: bool,
@@ -46,7 +48,7 @@ impl Attention {
         if self.is_packed { 1 } else { 3 }
     }
 
-    /// The sizes, if queries, keys and values fit each other.
+    /// The sizes, if queries, keys and values are compatible.
     fn sizes(&self, inputs: impl Fn(usize) -> Shape) -> Result<AttentionShape, ShapeError> {
         let error = |message: String| Err(ShapeError::new(message));
         let q = inputs(0);
@@ -73,8 +75,9 @@ impl Attention {
             }
             (None, &[_, _, _] | &[_, _, _, _], ..) => {
                 return error(format!(
-                    "the query {q}, the key {k} and the value {v} do not fit; they are [n, heads, t, head_dim], \
-                     [n, heads, s, head_dim] and [n, heads, s, value_dim], the heads may be missing in all"
+                    "the query {q}, the key {k} and the value {v} do not fit; expected [n, heads, t, \
+                     head_dim], [n, heads, s, head_dim] and [n, heads, s, value_dim], or all three without \
+                     the heads axis"
                 ));
             }
             (None, ..) => {
@@ -89,7 +92,8 @@ impl Attention {
                 if n_parts == 0 || !features.is_multiple_of(n_parts) || !dv.is_multiple_of(heads) {
                     let what = if self.is_packed { "queries, keys and values of " } else { "" };
                     return error(format!(
-                        "the inputs {q} and {v} do not divide into {what}{heads} heads; make their last axes a multiple"
+                        "the inputs {q} and {v} cannot be divided into {what}{heads} heads; change the \
+                         number of heads or the last axes"
                     ));
                 }
                 let head_dim = features / n_parts;
@@ -98,22 +102,22 @@ impl Attention {
             }
             (Some(_), ..) => {
                 return error(format!(
-                    "the query {q}, the key {k} and the value {v} do not fit; they are [n, t, heads · head_dim], \
-                     [n, s, heads · head_dim] and [n, s, heads · value_dim]"
+                    "the query {q}, the key {k} and the value {v} do not fit; expected [n, t, heads · \
+                     head_dim], [n, s, heads · head_dim] and [n, s, heads · value_dim]"
                 ));
             }
         };
         for (what, shape, n_tokens) in [("query", q, sizes.queries), ("key", k, sizes.keys)] {
             if n_tokens == 0 {
                 return error(format!(
-                    "the {what} {shape} is a sequence without tokens; leave empty sequences out"
+                    "the {what} {shape} is a sequence without tokens; leave out empty sequences"
                 ));
             }
         }
         Ok(sizes)
     }
 
-    /// The steps of the masks along images, heads and queries, if they fit.
+    /// The strides of the masks along images, heads and queries, if they fit.
     fn mask_strides(
         &self,
         inputs: impl Fn(usize) -> Shape,
@@ -133,7 +137,7 @@ impl Attention {
             if !fits || dims[3] != keys {
                 return Err(ShapeError::new(format!(
                     "the attn_mask is {mask}, the scores are [{batch}, {heads}, {queries}, {keys}]; make it \
-                     [{queries}, {keys}], or of four axes with 1 where it is shared"
+                     [{queries}, {keys}], or give it four axes, with size 1 where it is shared"
                 )));
             }
             let step = |axis: usize| dims[axis + 1..].iter().product::<usize>() * usize::from(dims[axis] > 1);
@@ -233,7 +237,7 @@ impl Op for Attention {
             }
             return;
         }
-        // One pass makes all three gradients, but they are lent one at a time.
+        // One pass computes all three gradients, but they are lent one at a time.
         scratch::with(sizes.query_len() + sizes.key_len() + sizes.value_len(), |all| {
             let (dq, rest) = all.split_at_mut(sizes.query_len());
             let (dk, dv) = rest.split_at_mut(sizes.key_len());
@@ -254,26 +258,27 @@ impl Op for Attention {
 
 impl Graph<'_> {
     /// softmax(scale · q · kᵀ + mask) · v for each image and head: queries `[n, heads, t, head_dim]`, keys
-    /// `[n, heads, s, head_dim]` and values `[n, heads, s, value_dim]` to `[n, heads, t, value_dim]`, or all without
-    /// the axis of the heads; `torch.nn.functional.scaled_dot_product_attention`. Vaswani et al. 2017.
+    /// `[n, heads, s, head_dim]` and values `[n, heads, s, value_dim]` to `[n, heads, t, value_dim]`, or all
+    /// without the heads axis; `torch.nn.functional.scaled_dot_product_attention`. Vaswani et al. 2017.
     ///
-    /// The t × s weights are never in memory (Dao et al. 2022). A query from which every key is hidden gets zeros, as in
-    /// PyTorch since 2.5, and no gradient. In evaluation nothing is dropped.
+    /// The t × s weights are never materialised (Dao et al. 2022). If all keys are hidden from a query, its
+    /// output is zero, as in PyTorch since 2.5, and it gets no gradient. In evaluation nothing is dropped.
     ///
     /// # Panics
-    /// When the shapes do not fit each other, a sequence has no tokens, p does not lie in [0, 1], or a mask asks for a
-    /// gradient: it gets none.
+    /// When the shapes do not fit each other, a sequence has no tokens, p is not in [0, 1], or a mask needs a
+    /// gradient, which is not supported.
     #[track_caller]
     pub fn scaled_dot_product_attention(&self, q: Var, k: Var, v: Var, options: AttentionOptions) -> Var {
         self.attention(QueryKeyValue::Separate([q, k, v]), None, options)
     }
 
-    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of tokens that have their heads side by side,
-    /// as a projection makes them; nothing is transposed. Queries `[n, t, heads · head_dim]`, keys and values
-    /// `[n, s, heads · …]`, or all three packed as `[n, t, 3 · heads · head_dim]`, to `[n, t, heads · value_dim]`.
+    /// [`scaled_dot_product_attention`](Self::scaled_dot_product_attention) of tokens with their heads side
+    /// by side, as a projection outputs them; nothing is transposed. Queries `[n, t, heads · head_dim]`, keys
+    /// and values `[n, s, heads · …]`, or all three packed as `[n, t, 3 · heads · head_dim]`, to
+    /// `[n, t, heads · value_dim]`.
     ///
     /// # Panics
-    /// As there, and when the last axes do not divide by the number of heads.
+    /// As there, and when the last axes are not divisible by the number of heads.
     #[track_caller]
     pub fn multi_head_attention(
         &self,
@@ -301,7 +306,7 @@ impl Graph<'_> {
         for (what, mask) in [("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)] {
             assert!(
                 mask.is_none_or(|mask| !self.slot(name, mask).needs_grad),
-                "{name}{}: the {what} asks for a gradient and gets none; detach it",
+                "{name}{}: the {what} requires a gradient but would not get one; detach it",
                 self.at()
             );
         }
@@ -318,7 +323,7 @@ impl Graph<'_> {
             QueryKeyValue::Separate(operands) => operands,
             QueryKeyValue::Packed(operand) => [operand; 3],
         };
-        // At most five, of which some may be missing.
+        // At most five, some of which may be missing.
         let mut vars = [q, k, v, q, q];
         let mut n = op.n_operands();
         for mask in [attn_mask, key_padding_mask].into_iter().flatten() {
@@ -328,9 +333,9 @@ impl Graph<'_> {
         self.apply(op, &vars[..n])
     }
 
-    /// An additive mask from truth values, for [`AttentionOptions`]: −∞ where a key is hidden, 0 elsewhere; `true` hides,
-    /// as in the masks of `torch.nn.MultiheadAttention`. (In the boolean mask of PyTorch's
-    /// `scaled_dot_product_attention`, `true` shows.)
+    /// Creates an additive mask from booleans, for [`AttentionOptions`]: −∞ where a key is hidden, 0
+    /// elsewhere. `true` hides a key, as in the masks of `torch.nn.MultiheadAttention`. (In the boolean mask
+    /// of PyTorch's `scaled_dot_product_attention`, `true` means visible.)
     ///
     /// # Panics
     /// When the values do not fill the shape.

@@ -1,4 +1,4 @@
-//! y = (x − mean) / √(var + ε) · weight + bias, channel by channel; and the same with an activation behind it.
+//! y = (x − mean) / √(var + ε) · weight + bias, channel by channel; and the same followed by an activation.
 
 use tensor::Shape;
 use tensor::activation::Activation;
@@ -13,10 +13,10 @@ use crate::{Backward, Commit, Forward, Graph, Images, Op, Operands, ShapeError, 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNormOptions {
-    /// How far the running statistics move towards those of a batch; 0.1. With `None` they are the plain mean of all
-    /// batches so far, which takes the number of batches as a third running statistic.
+    /// How far the running statistics move towards those of a batch (default 0.1). With `None` they are the
+    /// plain mean of all batches so far, which needs the number of batches as a third running statistic.
     pub momentum: Option<f32>,
-    /// ε, added to the variance; 1e-5.
+    /// ε, added to the variance (default 1e-5).
     pub eps: f32,
 }
 
@@ -30,14 +30,15 @@ struct BatchNorm {
     name: &'static str,
     activation: Option<Activation>,
     options: BatchNormOptions,
-    /// Running statistics among the inputs: none, mean and variance, or these and the number of batches.
+    /// The number of running statistics among the inputs: none, mean and variance, or these and the number of
+    /// batches.
     n_running: usize,
     affine: Affine,
-    /// Frozen statistics are used in training too, and stay as they are.
+    /// Frozen statistics are used in training too, and not updated.
     is_frozen: bool,
 }
 
-/// The order of the inputs; weight and bias follow, where there are any.
+/// The order of the inputs; weight and bias follow, if present.
 const X: usize = 0;
 const RUNNING_MEAN: usize = 1;
 const RUNNING_VAR: usize = 2;
@@ -49,13 +50,14 @@ impl BatchNorm {
         BatchNormShape { rows, channels, eps: self.options.eps, activation: self.activation }
     }
 
-    /// Whether mean and variance are the batch's.
+    /// Whether the batch's own mean and variance are used.
     fn takes_batch(&self, training: bool) -> bool {
         self.n_running == 0 || (training && !self.is_frozen)
     }
 }
 
-/// What forward saves: the batch's mean in two floats, its variance, and the factor that makes that unbiased.
+/// Splits what forward saves: the batch's mean in two floats, its variance, and the factor that makes the
+/// variance unbiased.
 fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 4] {
     let (mean, rest) = saved.split_at_mut(channels);
     let (mean_rest, rest) = rest.split_at_mut(channels);
@@ -85,13 +87,13 @@ impl Op for BatchNorm {
                 };
                 return Err(ShapeError::new(format!(
                     "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
-                     or change what comes before{hint}"
+                     or change the preceding layer{hint}"
                 )));
             }
         }
         if self.n_running > 2 && inputs[N_BATCHES].numel() != 1 {
             return Err(ShapeError::new(format!(
-                "the number of batches is {}, expected one number; make it []",
+                "the number of batches is {}, expected a scalar; make it []",
                 inputs[N_BATCHES]
             )));
         }
@@ -117,8 +119,8 @@ impl Op for BatchNorm {
         }
     }
 
-    /// With x̂ the normalised input, and dz = dy · f′(x̂ · weight + bias) for an activation f, else dy: dbias = Σ dz,
-    /// dweight = Σ dz · x̂; in evaluation dx = weight / √(var + ε) · dz, in training
+    /// With x̂ the normalised input, and dz = dy · f′(x̂ · weight + bias) for an activation f, otherwise dy:
+    /// dbias = Σ dz, dweight = Σ dz · x̂; in evaluation dx = weight / √(var + ε) · dz, in training
     /// weight / √(var + ε) · (dz − mean(dz) − x̂ · mean(dz · x̂)).
     fn backward(&self, mut b: Backward<'_>) {
         let (sizes, shards) = (self.sizes(b.shape), shards_of_rows(b.inputs));
@@ -140,8 +142,8 @@ impl Op for BatchNorm {
         self.n_running > 0 && !self.is_frozen
     }
 
-    /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)); without a
-    /// momentum it is 1 / the number of batches, this one among them.
+    /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)). If
+    /// momentum is `None`, it is 1 / the number of batches including this one.
     fn commit(&self, mut c: Commit<'_>) {
         let channels = self.sizes(c.shape(X)).channels;
         let ([mean, _, var], rest) =
@@ -163,19 +165,21 @@ impl Op for BatchNorm {
 }
 
 impl Graph<'_> {
-    /// Batch normalisation over all axes but the last, which are the channels; `torch.nn.functional.batch_norm`.
-    /// With images N × H × W × C the one- and the two-dimensional layer are the same. Ioffe and Szegedy 2015.
+    /// Batch normalisation over all axes but the last, which are the channels;
+    /// `torch.nn.functional.batch_norm`. For N × H × W × C images the one- and two-dimensional layers are the
+    /// same. Ioffe and Szegedy 2015.
     ///
-    /// `running` are mean and variance, entries of [`Params`](crate::Params) with
-    /// [`Role::Statistic`](crate::Role::Statistic), and, if they are to count, the number of batches, which a momentum of
-    /// `None` needs; or nothing. `affine` are weight and bias, or 1 and 0. In training the
-    /// batch's own statistics are used, and [`backward`](Self::backward) moves the running ones towards
-    /// them; in evaluation, and where they are [frozen](crate::Params::freeze), the running ones are used. Where there are
-    /// none, it is always the batch's own.
+    /// `running` holds mean and variance, entries of [`Params`](crate::Params) with
+    /// [`Role::Statistic`](crate::Role::Statistic), and optionally the number of batches, which a momentum of
+    /// `None` needs; or it is empty. `affine` is weight and bias, by default 1 and 0. In training the batch's
+    /// own statistics are used, and [`backward`](Self::backward) moves the running ones towards them. In
+    /// evaluation, or if they are [frozen](crate::Params::freeze), the running ones are used. Without running
+    /// statistics, the batch's own are always used.
     ///
     /// # Panics
-    /// When the shapes do not fit, `running` are not statistics, or there are fewer than two values per channel
-    /// in training.
+    /// When the shapes do not fit, `running` has another number of entries or lacks the number of batches
+    /// that a momentum of `None` needs, or there are fewer than two values per channel where the batch's own
+    /// statistics are used; in backward, when `running` are not statistics.
     #[track_caller]
     pub fn batch_norm(
         &self,
@@ -187,8 +191,8 @@ impl Graph<'_> {
         self.batch_normalised("batch_norm", x, running, affine, options, None)
     }
 
-    /// `activation(batch_norm(x))`, the same numbers in one pass after the statistics, and a backward of two passes: what
-    /// lies between the two is computed anew there, and kept nowhere.
+    /// `activation(batch_norm(x))`, with the same result in one pass after the statistics. Backward takes two
+    /// passes and recomputes the value between the two ops, which is not stored.
     ///
     /// # Panics
     /// As [`batch_norm`](Self::batch_norm).
@@ -217,8 +221,8 @@ impl Graph<'_> {
         let (n_running, at) = (running.len(), || self.at());
         assert!(
             matches!(n_running, 0 | 2 | 3),
-            "{name}{}: there are {n_running} running statistics; give mean and variance, these and the number of \
-             batches, or none",
+            "{name}{}: there are {n_running} running statistics; give none, the mean and the variance, or \
+             these two and the number of batches",
             at()
         );
         assert!(
@@ -231,7 +235,7 @@ impl Graph<'_> {
         let is_frozen = running.iter().any(|&statistic| self.is_frozen(statistic));
         let affine_inputs = Affine::new(1 + n_running, affine);
         let op = BatchNorm { name, activation, options, n_running, affine: affine_inputs, is_frozen };
-        // Where no image is here, others see how many rows there are.
+        // If this process has no images, other processes check the number of rows.
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
             !op.takes_batch(self.mode().training) || is_elsewhere || shards.rows_of_batch(rows) > 1,

@@ -1,5 +1,5 @@
-//! Ops of two inputs, element by element, broadcast as in NumPy: each is its formula y = f(a, b), and what da and
-//! db make of dy.
+//! Element-wise ops of two inputs, broadcast as in NumPy: each is its formula y = f(a, b) and its gradients
+//! da and db from dy.
 
 use tensor::Shape;
 use tensor::broadcast::broadcast_zip;
@@ -71,7 +71,7 @@ impl Graph<'_> {
         self.binary("add", (a, b), |a, b| a + b, |da| da.copy(), |db| db.copy())
     }
 
-    /// `relu(add(a, b))`, the same numbers in one pass: the end of a residual block.
+    /// `relu(add(a, b))`, with the same result in one pass: the end of a residual block.
     ///
     /// da = db = dy where y > 0, else 0.
     ///
@@ -127,7 +127,7 @@ impl Graph<'_> {
         )
     }
 
-    /// x where positive, weight · x elsewhere, the weight one number or one for each channel, which is the last axis;
+    /// x where positive, weight · x elsewhere, with one weight, or one for each channel (the last axis);
     /// `torch.nn.functional.prelu`. He et al. 2015.
     ///
     /// dx = dy where x > 0, weight · dy elsewhere; dweight = Σ dy · x over x ≤ 0.
@@ -152,8 +152,8 @@ impl Graph<'_> {
         )
     }
 
-    /// The larger of a and b, element by element, broadcast as in NumPy; `torch.maximum`. NaN where either is. Where they
-    /// are equal, each gets half of the gradient.
+    /// The larger of a and b, element by element, broadcast as in NumPy; `torch.maximum`. NaN if either is
+    /// NaN. Where they are equal, each gets half of the gradient.
     ///
     /// # Panics
     /// When the shapes do not broadcast.
@@ -168,8 +168,8 @@ impl Graph<'_> {
         )
     }
 
-    /// The smaller of a and b, element by element, broadcast as in NumPy; `torch.minimum`. NaN where either is. Where they
-    /// are equal, each gets half of the gradient.
+    /// The smaller of a and b, element by element, broadcast as in NumPy; `torch.minimum`. NaN if either is
+    /// NaN. Where they are equal, each gets half of the gradient.
     ///
     /// # Panics
     /// When the shapes do not broadcast.
@@ -184,8 +184,8 @@ impl Graph<'_> {
         )
     }
 
-    /// a · bᵀ of two vectors, `[m]` and `[n]` to `[m, n]`; `torch.outer`. For batches of them, and any other product
-    /// of this kind, see [`einsum`](Self::einsum).
+    /// a · bᵀ of two vectors, `[m]` and `[n]` to `[m, n]`; `torch.outer`. For batches and other products of
+    /// this kind, see [`einsum`](Self::einsum).
     ///
     /// # Panics
     /// When the operands are not vectors.
@@ -202,7 +202,8 @@ impl Graph<'_> {
     }
 }
 
-/// What an operand of a minimum or maximum gets of dy. With a NaN it is neither: both get all of it, as in PyTorch.
+/// The share of dy for an operand of a minimum or maximum. With a NaN, both operands get all of dy, as in
+/// PyTorch.
 fn share(dy: f32, is_other: bool, is_tie: bool) -> f32 {
     if is_tie {
         dy / 2.0

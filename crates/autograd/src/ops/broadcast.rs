@@ -1,4 +1,4 @@
-//! What ops have in common whose operands broadcast as in NumPy.
+//! Shared code of ops whose operands broadcast as in NumPy.
 
 use tensor::broadcast::{broadcast_shapes, broadcast_zip, broadcast_zip3, reduce_to_shape};
 use tensor::parallel::Shards;
@@ -37,12 +37,12 @@ pub(super) fn broadcast_images(inputs: Operands<'_>, output: Shape) -> Images {
     }
 }
 
-/// The gradient of an operand, to be written from dy, and from whichever values it also depends on; it is summed
-/// over the axes along which the operand was broadcast.
+/// The gradient of an operand, computed from dy and any values it also depends on, and summed over the axes
+/// along which the operand was broadcast.
 pub(super) struct OperandGrad<'a> {
     grad: Grad<'a>,
     shape: Shape,
-    /// Those of the batch, if the operand was broadcast along it.
+    /// The batch's shards, if the operand was broadcast along it.
     shards: Option<Shards<'a>>,
     dy: &'a [f32],
     y: &'a [f32],
@@ -59,7 +59,7 @@ pub(super) enum Value {
 }
 
 impl<'a> OperandGrad<'a> {
-    /// That of input `i`, if anybody needs it.
+    /// The gradient of input `i`, if it is needed.
     pub(super) fn of(b: &'a mut Backward<'_>, i: usize) -> Option<Self> {
         let shards = b.summed_shards(i);
         let &mut Backward { dy, output: y, shape: y_shape, inputs, ref mut grads, .. } = b;
@@ -106,7 +106,7 @@ impl<'a> OperandGrad<'a> {
         }
     }
 
-    /// `write` fills a slice of the output's shape with the share of each element.
+    /// Writes the gradient; `write` fills a slice of the output's shape with the share of each element.
     fn write(self, write: impl FnOnce(&mut [f32])) {
         if self.shape == self.y_shape && self.shards.is_none() && self.grad.beta == Beta::Zero {
             return write(self.grad.data);

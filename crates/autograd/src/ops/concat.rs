@@ -1,4 +1,4 @@
-//! Several values one after the other along an axis.
+//! Concatenates values along an axis.
 
 use tensor::Shape;
 use tensor::layout::{concat_part, slice_forward};
@@ -10,7 +10,7 @@ struct Concat {
 }
 
 impl Concat {
-    /// The part of the output's axis that each input fills.
+    /// The range of the output's axis that each input fills.
     fn ranges(&self, inputs: Inputs<'_>) -> impl Iterator<Item = std::ops::Range<usize>> {
         let mut end = 0;
         (0..inputs.len()).map(move |i| {
@@ -38,7 +38,7 @@ impl Op for Concat {
             if shape.rank() != first.rank() || shape.with_axis(self.axis, 1) != first.with_axis(self.axis, 1)
             {
                 return Err(ShapeError::new(format!(
-                    "{first} and {shape} differ elsewhere than on axis {}; make the other axes equal",
+                    "{first} and {shape} differ on axes other than {}; make those axes equal",
                     self.axis
                 )));
             }
@@ -71,10 +71,10 @@ impl Op for Concat {
 }
 
 impl Graph<'_> {
-    /// The values one after the other along `axis`, all other axes equal; `torch.cat`.
+    /// Concatenates the values along `axis`; all other axes must be equal. `torch.cat`.
     ///
     /// # Panics
-    /// When there are no values, or their shapes differ elsewhere than on `axis`.
+    /// When there are no values, they do not have the axis, or their shapes differ on another one.
     #[track_caller]
     pub fn concat(&self, values: &[Var], axis: usize) -> Var {
         self.apply(Concat { axis }, values)

@@ -1,4 +1,4 @@
-//! Convolutions of sequences: those of images one row high.
+//! Convolutions of sequences, computed as images one row high.
 
 use tensor::Shape;
 
@@ -9,13 +9,13 @@ use crate::{Graph, Var};
 /// The options of [`Graph::conv1d`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv1dOptions {
-    /// The step of the kernel; 1.
+    /// The stride of the kernel (default 1).
     pub stride: usize,
-    /// Zeros added on each side; 0.
+    /// Zeros added on each side (default 0).
     pub padding: usize,
-    /// The distance between the kernel's taps; 1.
+    /// The distance between the kernel's taps (default 1).
     pub dilation: usize,
-    /// Parts of the channels that do not see each other; 1.
+    /// The number of channel groups, which are convolved separately (default 1).
     pub groups: usize,
 }
 
@@ -28,15 +28,15 @@ impl Default for Conv1dOptions {
 /// The options of [`Graph::conv_transpose1d`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose1dOptions {
-    /// Steps in the output from one input to the next; 1.
+    /// The distance in the output from one input to the next (default 1).
     pub stride: usize,
-    /// What is cut off on each side; 0.
+    /// How much is cut off on each side (default 0).
     pub padding: usize,
-    /// What is added at the end, less than the stride; 0.
+    /// How much is added at the end, less than the stride (default 0).
     pub output_padding: usize,
-    /// The distance between the kernel's taps; 1.
+    /// The distance between the kernel's taps (default 1).
     pub dilation: usize,
-    /// Parts of the channels that do not see each other; 1.
+    /// The number of channel groups, which are convolved separately (default 1).
     pub groups: usize,
 }
 
@@ -47,9 +47,9 @@ impl Default for ConvTranspose1dOptions {
 }
 
 impl Graph<'_> {
-    /// Convolution of sequences `[n, t, in_channels]` by a weight `[out_channels, in_channels / groups, k]`, plus a
-    /// bias `[out_channels]`, to `[n, t', out_channels]`; `torch.nn.functional.conv1d` but for the layout of the
-    /// sequences.
+    /// Convolution of sequences `[n, t, in_channels]` by a weight `[out_channels, in_channels / groups, k]`,
+    /// plus a bias `[out_channels]`, to `[n, t', out_channels]`; `torch.nn.functional.conv1d` except for the
+    /// layout of the sequences.
     ///
     /// t' = ⌊(t + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1. It is recorded as the [`conv2d`](Self::conv2d) of
     /// images one row high.
@@ -73,7 +73,7 @@ impl Graph<'_> {
 
     /// Transposed convolution of sequences `[n, t, in_channels]` by a weight
     /// `[in_channels, out_channels / groups, k]`, plus a bias `[out_channels]`, to `[n, t', out_channels]`;
-    /// `torch.nn.functional.conv_transpose1d` but for the layout of the sequences.
+    /// `torch.nn.functional.conv_transpose1d` except for the layout of the sequences.
     ///
     /// t' = (t − 1)·stride − 2·padding + dilation·(k − 1) + output_padding + 1. It is recorded as the
     /// [`conv_transpose2d`](Self::conv_transpose2d) of images one row high.
@@ -102,7 +102,8 @@ impl Graph<'_> {
         self.one_row_high(x, |g, x| g.conv_transpose2d(x, g.weight_one_row_high(weight), bias, options))
     }
 
-    /// What `f` makes of sequences `[n, t, c]` as images `[n, 1, t, c]`, as sequences again.
+    /// Calls `f` with sequences `[n, t, c]` as images `[n, 1, t, c]`, and returns its result as sequences
+    /// again.
     #[track_caller]
     pub(super) fn one_row_high(&self, x: Var, f: impl FnOnce(&Self, Var) -> Var) -> Var {
         let [n, t, c] = self.shape(x).dims().try_into().expect("checked to be sequences");
@@ -111,7 +112,7 @@ impl Graph<'_> {
         self.reshape(y, [n, t, c])
     }
 
-    /// Makes sure that `x` is sequences `[n, t, c]`.
+    /// Checks that `x` is sequences `[n, t, c]`.
     #[track_caller]
     pub(super) fn expect_rank_3(&self, op: &str, x: Var) -> Shape {
         let shape = self.shape(x);
@@ -133,13 +134,13 @@ impl Graph<'_> {
         };
         assert!(
             channels == takes,
-            "{op}{}: the input {shape} has {channels} channels, the weight takes {takes}; make in_channels {channels}, \
-             or change what comes before{hint}",
+            "{op}{}: the input {shape} has {channels} channels, the weight expects {takes}; set in_channels \
+             to {channels}, or change the preceding layer{hint}",
             self.at()
         );
     }
 
-    /// The size of a weight's axis, once it is known to have three.
+    /// The size of a weight's axis, after checking that the weight has three.
     #[track_caller]
     fn expect_weight_of_sequences(&self, op: &str, weight: Var, axis: usize) -> usize {
         let shape = self.shape(weight);

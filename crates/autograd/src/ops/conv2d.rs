@@ -10,15 +10,15 @@ use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 /// The options of [`Graph::conv2d`], vertical before horizontal; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dOptions {
-    /// The step of the kernel; 1.
+    /// The stride of the kernel (default 1).
     pub stride: [usize; 2],
-    /// Zeros added on each side; 0.
+    /// Zeros added on each side (default 0).
     pub padding: [usize; 2],
-    /// The distance between the kernel's taps; 1.
+    /// The distance between the kernel's taps (default 1).
     pub dilation: [usize; 2],
-    /// Parts of the channels that do not see each other; 1.
+    /// The number of channel groups, which are convolved separately (default 1).
     pub groups: usize,
-    /// How it is computed; [`Algorithm::Auto`] decides by the shape.
+    /// How it is computed; [`Algorithm::Auto`] chooses by the shape.
     pub algorithm: Algorithm,
 }
 
@@ -29,7 +29,7 @@ impl Default for Conv2dOptions {
 }
 
 impl Conv2dOptions {
-    /// The sizes of a convolution of `x` by `w`, if they fit each other.
+    /// The sizes of a convolution of `x` by `w`, if the shapes fit each other.
     pub(super) fn sizes(&self, x: Shape, w: Shape) -> Result<Conv2dShape, ShapeError> {
         let [batch, height, width, in_channels] = image_sizes(x)?;
         let &[out_channels, group_channels, kernel_height, kernel_width] = w.dims() else {
@@ -42,8 +42,8 @@ impl Conv2dOptions {
             let takes = group_channels.saturating_mul(groups);
             let hint = if height == takes { CHANNELS_LAST } else { "" };
             return Err(ShapeError::new(format!(
-                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} takes {takes}; \
-                 make in_channels {in_channels}, or change what comes before{hint}"
+                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} expects \
+                 {takes}; set in_channels to {in_channels}, or change the preceding layer{hint}"
             )));
         }
         let kernel_size = [kernel_height, kernel_width];
@@ -112,11 +112,12 @@ impl Op for Conv2d {
     }
 }
 
-/// Checks the bias that may be input 2.
+/// Checks the optional bias, input 2.
 pub(super) fn check_bias(inputs: &[Shape], out_channels: usize) -> Result<(), ShapeError> {
     match inputs.get(2) {
         Some(bias) if bias.dims() != [out_channels] => Err(ShapeError::new(format!(
-            "the bias is {bias}, the weight {} makes {out_channels} channels; make the bias [{out_channels}]",
+            "the bias is {bias}, but the weight {} produces {out_channels} channels; make the bias \
+             [{out_channels}]",
             inputs[1]
         ))),
         _ => Ok(()),
@@ -124,14 +125,14 @@ pub(super) fn check_bias(inputs: &[Shape], out_channels: usize) -> Result<(), Sh
 }
 
 impl Graph<'_> {
-    /// Convolution (cross-correlation, as everywhere in the field) of images `[n, h, w, in_channels]` by a
+    /// Convolution (cross-correlation, as usual in deep learning) of images `[n, h, w, in_channels]` by a
     /// weight `[out_channels, in_channels / groups, kh, kw]`, plus a bias `[out_channels]`, to
-    /// `[n, h', w', out_channels]`; `torch.nn.functional.conv2d` but for the layout of the images.
+    /// `[n, h', w', out_channels]`; `torch.nn.functional.conv2d` except for the layout of the images.
     ///
     /// h' = ⌊(h + 2·padding − dilation·(kh − 1) − 1) / stride⌋ + 1, and w' likewise.
     ///
     /// # Panics
-    /// When the shapes and options do not fit each other, or a forced algorithm cannot take them.
+    /// When the shapes and options do not fit each other, or a forced algorithm does not support them.
     #[track_caller]
     pub fn conv2d(&self, x: Var, weight: Var, bias: Option<Var>, options: Conv2dOptions) -> Var {
         match bias {

@@ -1,4 +1,4 @@
-//! y = max_pool(relu(x ∗ W + b)) in one pass, the pool 2 × 2; and the same without the ReLU.
+//! y = max_pool(relu(x ∗ W + b)) in one pass, with a 2 × 2 pool; also without the ReLU.
 
 use tensor::conv::Algorithm;
 use tensor::conv::block::{Block, PooledGradient, conv_pool_backward, conv_pool_forward};
@@ -9,7 +9,7 @@ use super::conv2d::{Conv2dOptions, check_bias};
 use super::pool_options::Pool2dOptions;
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-/// The block says how it is computed, and that it can be.
+/// Having a block means that there is a kernel for these sizes.
 struct ConvPool {
     name: &'static str,
     block: Block,
@@ -39,12 +39,12 @@ impl Op for ConvPool {
         conv_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.block);
     }
 
-    /// The gradient of a convolution whose output has dy where the maximum was, behind a ReLU if that is positive, and
-    /// 0 elsewhere.
+    /// The gradient of a convolution whose output gradient is dy where the maximum was (with a ReLU, only if
+    /// it is positive) and 0 elsewhere.
     fn backward(&self, mut b: Backward<'_>) {
         let (x, w) = (b.inputs.value(0), b.inputs.value(1));
         let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
-        // One pass makes all three gradients, but they are lent one at a time.
+        // One pass computes all three gradients, but they are lent one at a time.
         scratch::with(w.len() + self.block.shape().out_channels, |affine| {
             let (dw, db) = affine.split_at_mut(w.len());
             let dx = b.grads.get(0).map(|dx| (dx.data, dx.beta));
@@ -60,8 +60,8 @@ impl Op for ConvPool {
 }
 
 impl Conv2dOptions {
-    /// How a convolution of `x` by `weight` is computed as one with the 2 × 2 max-pool behind it;
-    /// `None` where there is no kernel for the sizes, they do not fit, or an algorithm was forced.
+    /// How a convolution of `x` by `weight` is fused with the 2 × 2 max-pool after it; `None` if there is no
+    /// kernel for the sizes, they do not fit, or an algorithm was forced.
     pub fn block(&self, x: Shape, weight: Shape) -> Option<Block> {
         let sizes = self.sizes(x, weight).ok().filter(|_| self.algorithm == Algorithm::Auto)?;
         Block::plan(&sizes)
@@ -69,11 +69,12 @@ impl Conv2dOptions {
 }
 
 impl Graph<'_> {
-    /// `max_pool2d(relu(conv2d(x, weight, bias)))` with a pool of 2 × 2, in one pass where there is a kernel
-    /// for it (3 × 3, stride 1, no dilation, one group), else as these three ops.
+    /// `max_pool2d(relu(conv2d(x, weight, bias)))` with a pool of 2 × 2, in one pass if there is a kernel for
+    /// it (3 × 3, stride 1, padding of at most 2, no dilation, one group), otherwise as these three ops.
     ///
-    /// The backward pass skips what pool and ReLU stopped, so it is several times faster than theirs; it
-    /// is exact for finite values. [`Conv2dOptions::algorithm`] other than `Auto` takes the three ops.
+    /// The backward pass skips the elements that pool and ReLU blocked, so it is several times faster than
+    /// that of the three ops; it is exact for finite values. A [`Conv2dOptions::algorithm`] other than `Auto`
+    /// uses the three ops.
     ///
     /// # Panics
     /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.
@@ -88,8 +89,8 @@ impl Graph<'_> {
         }
     }
 
-    /// `max_pool2d(conv2d(x, weight, bias))` with a pool of 2 × 2, in one pass where there is a kernel for it, as
-    /// [`conv_relu_pool`](Self::conv_relu_pool), else as these two ops.
+    /// `max_pool2d(conv2d(x, weight, bias))` with a pool of 2 × 2, in one pass if there is a kernel for it,
+    /// as in [`conv_relu_pool`](Self::conv_relu_pool), otherwise as these two ops.
     ///
     /// # Panics
     /// As [`conv2d`](Self::conv2d), and when the convolution's output is smaller than 2 × 2.

@@ -1,4 +1,4 @@
-//! y = the input gradient of a convolution, of images.
+//! Transposed convolution of images: y = the input gradient of a convolution.
 
 use tensor::Shape;
 use tensor::conv::{
@@ -13,17 +13,17 @@ use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 /// The options of [`Graph::conv_transpose2d`], vertical before horizontal; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose2dOptions {
-    /// Steps in the output from one input to the next; 1.
+    /// The distance in the output from one input to the next (default 1).
     pub stride: [usize; 2],
-    /// What is cut off on each side; 0.
+    /// How much is cut off on each side (default 0).
     pub padding: [usize; 2],
-    /// What is added below and on the right, less than the stride; 0.
+    /// How much is added at the bottom and on the right, less than the stride (default 0).
     pub output_padding: [usize; 2],
-    /// The distance between the kernel's taps; 1.
+    /// The distance between the kernel's taps (default 1).
     pub dilation: [usize; 2],
-    /// Parts of the channels that do not see each other; 1.
+    /// The number of channel groups, which are convolved separately (default 1).
     pub groups: usize,
-    /// How it is computed; [`Algorithm::Auto`] decides by the shape.
+    /// How it is computed; [`Algorithm::Auto`] chooses by the shape.
     pub algorithm: Algorithm,
 }
 
@@ -53,15 +53,15 @@ impl ConvTranspose2d {
         if channels != in_channels {
             let hint = if height == in_channels { CHANNELS_LAST } else { "" };
             return Err(ShapeError::new(format!(
-                "the input {x} has {channels} channels, the weight {w} takes {in_channels}; \
-                 make in_channels {channels}, or change what comes before{hint}"
+                "the input {x} has {channels} channels, the weight {w} expects {in_channels}; \
+                 set in_channels to {channels}, or change the preceding layer{hint}"
             )));
         }
         let ConvTranspose2dOptions { stride, padding, output_padding, dilation, groups, .. } = self.0;
         let explain =
             |reason| ShapeError::new(format!("the input {x} and the weight {w} do not fit: {reason}"));
         let Some(out_channels) = group_channels.checked_mul(groups) else {
-            return Err(explain(format!("groups = {groups} are too many")));
+            return Err(explain(format!("groups = {groups} is too large")));
         };
         let sizes = ConvTranspose2dShape {
             batch,
@@ -125,15 +125,16 @@ impl Op for ConvTranspose2d {
 
 impl Graph<'_> {
     /// Transposed convolution of images `[n, h, w, in_channels]` by a weight
-    /// `[in_channels, out_channels / groups, kh, kw]`, plus a bias `[out_channels]`, to `[n, h', w', out_channels]`;
-    /// `torch.nn.functional.conv_transpose2d` but for the layout of the images.
+    /// `[in_channels, out_channels / groups, kh, kw]`, plus a bias `[out_channels]`, to
+    /// `[n, h', w', out_channels]`; `torch.nn.functional.conv_transpose2d` except for the layout of the
+    /// images.
     ///
-    /// h' = (h − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1, and w' likewise. The output is what
-    /// the input gradient of the [`conv2d`](Self::conv2d) with these options would be if `x` were the gradient of
-    /// its output.
+    /// h' = (h − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1, and w' likewise. The output
+    /// is the input gradient that the [`conv2d`](Self::conv2d) with these options would have if `x` were the
+    /// gradient of its output.
     ///
     /// # Panics
-    /// When the shapes and options do not fit each other, or a forced algorithm cannot take them.
+    /// When the shapes and options do not fit each other, or a forced algorithm does not support them.
     #[track_caller]
     pub fn conv_transpose2d(
         &self,

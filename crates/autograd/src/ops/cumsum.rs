@@ -31,7 +31,7 @@ impl Op for Cumsum {
         cumsum_forward(f.output, f.inputs.value(0), &f.shape, self.axis);
     }
 
-    /// dx = Σ dy over what stands at or behind each element.
+    /// dx = Σ dy over each element and all after it.
     fn backward(&self, mut b: Backward<'_>) {
         if let Some(dx) = b.grads.get(0) {
             cumsum_backward(dx.data, b.dy, &b.shape, self.axis, dx.beta);
@@ -40,7 +40,7 @@ impl Op for Cumsum {
 }
 
 impl Graph<'_> {
-    /// The sums along an axis up to and with each element; `torch.cumsum`. Accumulated in f64.
+    /// The sums along an axis up to and including each element; `torch.cumsum`. Accumulated in f64.
     ///
     /// # Panics
     /// When `x` does not have the axis.

@@ -25,7 +25,7 @@ impl Op for Dropout {
         dropout_forward(f.output, f.inputs.value(0), self.p, key);
     }
 
-    /// dx = dy / (1 − p) where kept, 0 where dropped; the key says again which.
+    /// dx = dy / (1 − p) where kept, 0 where dropped; the key reproduces which.
     fn backward(&self, mut b: Backward<'_>) {
         if let Some(dx) = b.grads.get(0) {
             let key = skip(b.key, b.shards.first_row(b.dy.len()) as u64);
@@ -38,7 +38,7 @@ impl Op for Dropout {
     }
 }
 
-/// Dropout of what shares a number: a channel of an image, an image, or the batch.
+/// Dropout of units that share one random number: a channel of an image, an image, or the batch.
 struct SharedDropout {
     name: &'static str,
     p: f32,
@@ -53,7 +53,7 @@ enum Shared {
 }
 
 impl SharedDropout {
-    /// Images, pixels and channels as the kernel takes them, and the key of those that are here.
+    /// The numbers of images, pixels and channels for the kernel, and the key for the images in this process.
     fn sizes_and_key(&self, shape: Shape, key: u64, shards: &Shards<'_>) -> ([usize; 3], u64) {
         let (n_rows, row_len) = match shape.split_first() {
             Some((&n_rows, rest)) => (n_rows, rest.iter().product()),
@@ -102,51 +102,53 @@ impl Op for SharedDropout {
     }
 }
 
-/// What [`Graph::stochastic_depth`] drops at once.
+/// The unit that [`Graph::stochastic_depth`] drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StochasticDepthMode {
-    /// Each image by itself; `"row"` in torchvision.
+    /// Each image separately; `"row"` in torchvision.
     Row,
     /// All images of the batch, or none; `"batch"` in torchvision.
     Batch,
 }
 
 impl Graph<'_> {
-    /// In training, each element becomes 0 with probability p and what is kept is divided by 1 − p;
-    /// in evaluation `x` itself; `torch.nn.functional.dropout`. Srivastava et al. 2014.
+    /// Dropout: in training, each element becomes 0 with probability p and the others are divided by 1 − p;
+    /// in evaluation, returns `x` itself. `torch.nn.functional.dropout`; Srivastava et al. 2014.
     ///
     /// Which elements are dropped is a function of the run's seed, the layer's path, the step and the
-    /// element's place in the whole batch; two calls under one path drop differently.
+    /// element's place in the whole batch. Each call drops differently, also those of a layer used twice.
     ///
     /// # Panics
-    /// When p does not lie in [0, 1].
+    /// When p is not in [0, 1].
     #[track_caller]
     pub fn dropout(&self, x: Var, p: f32) -> Var {
         assert!((0.0..=1.0).contains(&p), "dropout{}: p is {p}, it must lie in [0, 1]", self.at());
         if self.mode().training { self.apply(Dropout { p }, &[x]) } else { x }
     }
 
-    /// In training, each channel of each image of `x` [n, …, c] becomes 0 with probability p and the others are divided by
-    /// 1 − p; in evaluation `x` itself; `torch.nn.functional.dropout2d`, and 1d and 3d. Tompson et al., "Efficient Object
-    /// Localization Using Convolutional Networks", 2015.
+    /// In training, each channel of each image of `x` [n, …, c] becomes 0 with probability p and the others
+    /// are divided by 1 − p; in evaluation, returns `x` itself. `torch.nn.functional.dropout2d`, and 1d and
+    /// 3d. Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
     ///
-    /// Which are dropped follows as in [`dropout`](Self::dropout) from the image's place in the whole batch.
+    /// As in [`dropout`](Self::dropout), which are dropped depends on the image's place in the whole batch.
     ///
     /// # Panics
-    /// When p does not lie in [0, 1], or `x` has fewer than two axes.
+    /// When p is not in [0, 1], or `x` has fewer than two axes.
     #[track_caller]
     pub fn dropout2d(&self, x: Var, p: f32) -> Var {
         self.shared_dropout("dropout2d", x, p, Shared::Channel)
     }
 
-    /// In training, `x`, the output of a residual block's body, becomes 0 with probability p, image by image or for the
-    /// whole batch at once, and is divided by 1 − p where it is kept; in evaluation `x` itself.
-    /// `torchvision.ops.stochastic_depth`; Huang et al., "Deep Networks with Stochastic Depth", 2016.
+    /// Stochastic depth: in training, `x`, the output of a residual block's body, becomes 0 with probability
+    /// p, per image or for the whole batch at once, and is divided by 1 − p where it is kept; in evaluation,
+    /// returns `x` itself. `torchvision.ops.stochastic_depth`; Huang et al., "Deep Networks with Stochastic
+    /// Depth", 2016.
     ///
-    /// Which images are dropped follows as in [`dropout`](Self::dropout) from the image's place in the whole batch.
+    /// As in [`dropout`](Self::dropout), which images are dropped depends on the image's place in the whole
+    /// batch.
     ///
     /// # Panics
-    /// When p does not lie in [0, 1].
+    /// When p is not in [0, 1].
     #[track_caller]
     pub fn stochastic_depth(&self, x: Var, p: f32, mode: StochasticDepthMode) -> Var {
         let shared = match mode {

@@ -1,4 +1,4 @@
-//! Sums of products by an equation, made of permutations, products and sums.
+//! Sums of products given by an equation, built from permutations, products and sums.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use tensor::{Axes, MAX_RANK, Shape};
 use crate::{Graph, Var};
 
 impl Graph<'_> {
-    /// The sum of products that the equation says; `torch.einsum`, for one operand or two.
+    /// The sum of products given by an equation; `torch.einsum`, for one operand or two.
     ///
-    /// Each operand's axes are named by letters. A letter that is missing behind the arrow is summed over, one that both
-    /// operands share runs over them together; without an arrow, the result has the letters that occur once, in
-    /// alphabetical order. Two operands become one (batched) matrix product where something is summed over both.
+    /// Each operand's axes are named by letters. A letter missing after the arrow is summed over; a letter
+    /// that both operands have names the same index in both. Without an arrow, the result has the letters
+    /// that occur once, in alphabetical order. If a shared letter is summed over and an operand has a letter
+    /// of its own, two operands become one (batched) matrix product.
     ///
     /// ```
     /// use autograd::{Graph, Var};
@@ -28,14 +29,14 @@ impl Graph<'_> {
     /// ```
     ///
     /// # Panics
-    /// When the equation cannot be read, does not fit the operands, has an ellipsis or a letter twice in one operand (a
-    /// diagonal), or when one letter stands for two sizes.
+    /// When the equation cannot be parsed, does not fit the operands, has an ellipsis or a letter twice in
+    /// one operand (a diagonal), or when one letter stands for two sizes.
     #[track_caller]
     pub fn einsum(&self, equation: &str, operands: &[Var]) -> Var {
         let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
         let parsed = Equation::parse(equation).unwrap_or_else(|message| refuse(message));
         if parsed.n_operands != operands.len() {
-            refuse(format!("it names {} operands, {} are given", parsed.n_operands, operands.len()));
+            refuse(format!("it names {} operands, found {}", parsed.n_operands, operands.len()));
         }
         let mut sizes = Sizes::default();
         for (&x, labels) in operands.iter().zip(parsed.operands) {
@@ -50,14 +51,14 @@ impl Graph<'_> {
         self.arrange(result, output)
     }
 
-    /// The product of two operands, its axes in any order.
+    /// The product of two operands, with its axes in any order.
     #[track_caller]
     fn einsum_of_two(&self, [a, b]: [Operand; 2], output: Labels, sizes: &Sizes) -> Operand {
         let only_in = |one: Operand, other: Operand| {
             self.sum_out(one, |label| output.contains(label) || other.labels.contains(label))
         };
         let (mut a, mut b) = (only_in(a, b), only_in(b, a));
-        // The first axis of the result, which may run over images, is to come from the first operand.
+        // The first axis of the result, which may run over images, should come from the first operand.
         if output
             .list()
             .iter()
@@ -73,7 +74,7 @@ impl Graph<'_> {
         if summed.len == 0 || free_a.len + free_b.len == 0 {
             return self.product_by_broadcast([a, b], [batch, free_a, free_b, summed], sizes);
         }
-        // Either order of the last two serves without a copy; another is permuted.
+        // Either order of the last two axes works without a copy; other orders are permuted.
         let matrix = |x: Operand, rows: Labels, cols: Labels| {
             let [plain, transposed] = [batch.then(rows).then(cols), batch.then(cols).then(rows)];
             let is_transposed = x.labels == transposed && x.labels != plain;
@@ -93,7 +94,8 @@ impl Graph<'_> {
         Operand { x: self.reshape(c, sizes.shape(labels, |_| true)), labels }
     }
 
-    /// The same, element by element: where nothing is summed, or all that is not summed is shared.
+    /// The same, element by element: for products in which nothing is summed, or all axes that are not summed
+    /// are shared.
     #[track_caller]
     fn product_by_broadcast(&self, [a, b]: [Operand; 2], parts: [Labels; 4], sizes: &Sizes) -> Operand {
         let [batch, free_a, free_b, summed] = parts;
@@ -169,12 +171,10 @@ impl Labels {
         self.list().iter().position(|&other| other == label)
     }
 
-    /// With one more.
+    /// Appends one letter.
     fn push(&mut self, label: u8) -> Result<(), String> {
         if self.len == MAX_RANK {
-            return Err(format!(
-                "there are more than {MAX_RANK} letters in one place; a shape has no more axes"
-            ));
+            return Err(format!("a term has more than {MAX_RANK} letters, the maximum number of axes"));
         }
         self.letters[self.len] = label;
         self.len += 1;
@@ -185,7 +185,7 @@ impl Labels {
         self.list().iter().copied().filter(|&label| is_kept(label)).fold(Self::default(), Self::with)
     }
 
-    /// One list after the other: axes of one value, so that they fit.
+    /// Appends another list. Both are axes of one value, so they fit.
     fn then(self, other: Self) -> Self {
         other.list().iter().copied().fold(self, Self::with)
     }
@@ -236,7 +236,7 @@ impl Equation {
         };
         match output.list().iter().find(|&&label| n_places(label) == 0) {
             Some(&label) => Err(format!(
-                "{:?} behind the arrow is in no operand; name axes that are there",
+                "{:?} after the arrow is in none of the operands; use only letters of the operands",
                 char::from(label)
             )),
             None => Ok(Self { operands, n_operands, output }),
@@ -250,18 +250,22 @@ fn parse_labels(text: &str) -> Result<Labels, String> {
     for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
         let Some(label) = u8::try_from(letter).ok().filter(u8::is_ascii_alphabetic) else {
             return Err(format!(
-                "{letter:?} names no axis; write letters, commas between operands and one \"->\", as in \"bij,bjk->bik\""
+                "{letter:?} cannot name an axis; write letters, commas between operands and one \"->\", as \
+                 in \"bij,bjk->bik\""
             ));
         };
         if labels.contains(label) {
-            return Err(format!("{letter:?} stands twice in \"{}\"; diagonals are not taken", text.trim()));
+            return Err(format!(
+                "{letter:?} appears twice in \"{}\"; diagonals are not supported",
+                text.trim()
+            ));
         }
         labels.push(label)?;
     }
     Ok(labels)
 }
 
-/// How large the axis behind each letter is, and the shape that says so.
+/// The size of the axis of each letter, and the shape it was taken from.
 #[derive(Default)]
 struct Sizes {
     labels: [Labels; 2],
@@ -303,7 +307,7 @@ impl Sizes {
         labels.list().iter().map(|&label| self.size(label)).product()
     }
 
-    /// The sizes of these axes, 1 for those that are not chosen.
+    /// The sizes of these axes, with 1 for those that are not chosen.
     fn shape(&self, labels: Labels, is_chosen: impl Fn(u8) -> bool) -> Shape {
         let mut dims = [1; MAX_RANK];
         for (dim, &label) in dims.iter_mut().zip(labels.list()).filter(|(_, label)| is_chosen(**label)) {

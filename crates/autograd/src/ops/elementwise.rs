@@ -1,11 +1,11 @@
-//! Ops of one input, element by element: each is its formula y = f(x), and what dx makes of dy.
+//! Element-wise ops of one input: each is its formula y = f(x) and its gradient dx from dy.
 
 use tensor::elementwise::{exp, ln, map, zip3};
 use tensor::{Beta, Shape};
 
 use crate::{Backward, Forward, Grad, Graph, Images, Op, Operands, ShapeError, Var};
 
-/// y = f(x), of the shape of x: `forward(y, x)` and `backward(dx, dy, x, y)`.
+/// y = f(x), with the shape of x: `forward(y, x)` and `backward(dx, dy, x, y)`.
 pub(super) struct Unary<F, B> {
     pub(super) name: &'static str,
     pub(super) forward: F,
@@ -45,8 +45,8 @@ where
 impl Graph<'_> {
     /// Any y = f(x), element by element, vectorised and on all threads.
     ///
-    /// `dx(dy, x, y)` is the gradient with respect to x, from the input or the output, whichever is less work; what it
-    /// does not use is not read. Errors call the op `name`.
+    /// `dx(dy, x, y)` is the gradient with respect to x, from the input or the output, whichever is less
+    /// work; what it does not use is not read. `name` is used in errors.
     ///
     /// ```
     /// use autograd::{Graph, Var};
@@ -95,19 +95,19 @@ impl Graph<'_> {
         self.elementwise("exp", x, exp, |dy, _, y| dy * y)
     }
 
-    /// ln x; `torch.log`. −∞ at 0 and NaN below.
+    /// ln x; `torch.log`. −∞ at 0, NaN for negative x.
     #[track_caller]
     pub fn log(&self, x: Var) -> Var {
         self.elementwise("log", x, ln, |dy, x, _| dy / x)
     }
 
-    /// √x; `torch.sqrt`. NaN below 0; the gradient at 0 is infinite.
+    /// √x; `torch.sqrt`. NaN for negative x; the gradient at 0 is infinite.
     #[track_caller]
     pub fn sqrt(&self, x: Var) -> Var {
         self.elementwise("sqrt", x, f32::sqrt, |dy, _, y| dy / (2.0 * y))
     }
 
-    /// xᵖ for a number p; `torch.pow`. NaN where x is negative and p is not a whole number.
+    /// xᵖ for a number p; `torch.pow`. NaN where x is negative and p is not an integer.
     #[track_caller]
     pub fn pow(&self, x: Var, p: f32) -> Var {
         // For p = 0, 0 · 0⁻¹ would be NaN.
@@ -121,16 +121,17 @@ impl Graph<'_> {
         self.elementwise("abs", x, f32::abs, |dy, x, _| dy * sign(x))
     }
 
-    /// 1 where x > 0, −1 where x < 0, 0 where it is 0; `torch.sign`. NaN stays NaN, where PyTorch has 0. The gradient is 0.
+    /// 1 where x > 0, −1 where x < 0, 0 where x = 0; `torch.sign`. NaN stays NaN, whereas PyTorch returns 0.
+    /// The gradient is 0.
     #[track_caller]
     pub fn sign(&self, x: Var) -> Var {
         self.elementwise("sign", x, sign, |_, _, _| 0.0)
     }
 
-    /// x limited to [min, max]; `torch.clamp`. An infinite bound does not limit it; if min > max, the result is max
-    /// everywhere. Propagates NaN.
+    /// x limited to [min, max]; `torch.clamp`. An infinite bound has no effect; if min > max, the result is
+    /// max everywhere. Propagates NaN.
     ///
-    /// dx = dy where min < x < max, else 0: nothing at a bound, as in PyTorch 2.15.
+    /// dx = dy where min < x < max, otherwise 0: also 0 at a bound, as in PyTorch 2.15.
     ///
     /// # Panics
     /// When a bound is NaN.
@@ -138,7 +139,7 @@ impl Graph<'_> {
     pub fn clamp(&self, x: Var, min: f32, max: f32) -> Var {
         assert!(
             !(min.is_nan() || max.is_nan()),
-            "clamp{}: the bounds are {min} and {max}; a bound is a number",
+            "clamp{}: the bounds are {min} and {max}; a bound must not be NaN",
             self.at()
         );
         let forward = move |x| {

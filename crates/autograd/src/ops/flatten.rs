@@ -1,4 +1,4 @@
-//! Images to vectors, in PyTorch's order.
+//! Flattens images to vectors, in PyTorch's order.
 
 use tensor::{MAX_RANK, Shape};
 
@@ -7,8 +7,8 @@ use crate::{Graph, Var};
 impl Graph<'_> {
     /// `[n, …]` to `[n, product of the rest]`; `torch.flatten` with `start_dim=1`.
     ///
-    /// Images `[n, h, w, c]` come out in PyTorch's order c × h × w, so that a linear layer behind them
-    /// has the weights that PyTorch's would have. Other shapes keep their order.
+    /// Images `[n, h, w, c]` are flattened in PyTorch's order c × h × w, so that a following linear layer has
+    /// the same weights as in PyTorch. Other shapes keep their order.
     ///
     /// # Panics
     /// When `x` is a scalar.
@@ -27,8 +27,8 @@ impl Graph<'_> {
         self.reshape(x, flat)
     }
 
-    /// One axis instead of those from `start_dim` on, in their own order; `torch.flatten`. From 1 on it is
-    /// [`flatten`](Self::flatten).
+    /// Merges the axes from `start_dim` on into one, in their own order; `torch.flatten`. With `start_dim` 1
+    /// it is [`flatten`](Self::flatten).
     ///
     /// # Panics
     /// When `x` does not have the axis `start_dim`.
@@ -49,11 +49,11 @@ impl Graph<'_> {
         self.reshape(x, Shape::new(&dims[..=start_dim]))
     }
 
-    /// One axis instead of those from `start_dim` to `end_dim`, in their own order; `torch.flatten`, but that images are
-    /// not reordered.
+    /// Merges the axes from `start_dim` to `end_dim` into one, in their own order; `torch.flatten`, except
+    /// that images are not reordered.
     ///
     /// # Panics
-    /// When `x` does not have these axes, or their order is the other one.
+    /// When `x` does not have these axes, or `start_dim` is after `end_dim`.
     #[track_caller]
     pub fn flatten_between(&self, x: Var, start_dim: usize, end_dim: usize) -> Var {
         let shape = self.shape(x);

@@ -24,7 +24,7 @@ impl Op for Gather {
         let n_columns = x.with_axis(*axis, 1).numel();
         if !n_indices.is_multiple_of(n_columns) {
             return Err(ShapeError::new(format!(
-                "{n_indices} indices do not make a shape that differs from {x} only on axis {axis}; \
+                "{n_indices} indices cannot form a shape that differs from {x} only on axis {axis}; \
                  their number must be a multiple of {n_columns}"
             )));
         }
@@ -60,9 +60,9 @@ impl Op for Gather {
 }
 
 impl Graph<'_> {
-    /// Picks along `axis`, each line by its own indices: `y[r, i] = x[r, indices[r, i]]` for axis 1 of
-    /// a matrix; `torch.gather`. The indices are row-major of the shape of the result, which is that of
-    /// `x` but for the size of the axis. An index that occurs twice gets both gradients.
+    /// Picks elements along `axis`, with separate indices for each line: `y[r, i] = x[r, indices[r, i]]` for
+    /// axis 1 of a matrix; `torch.gather`. The indices are row-major in the shape of the result, which is
+    /// that of `x` except for the size of the axis. An element picked twice gets both gradients.
     ///
     /// # Panics
     /// When `x` does not have the axis, the number of indices does not fit, or an index is out of range.

@@ -1,4 +1,4 @@
-//! y = a · σ(b), a and b the halves of the last axis.
+//! y = a · σ(b), where a and b are the halves of the last axis.
 
 use tensor::Shape;
 use tensor::activation::{glu_backward, glu_forward};
@@ -18,7 +18,7 @@ impl Op for Glu {
         match x.last() {
             Some(size) if size.is_multiple_of(2) => Ok(x.with_axis(x.rank() - 1, size / 2)),
             Some(size) => Err(ShapeError::new(format!(
-                "the last axis of {x} has {size} elements, which do not make two halves; make it even"
+                "the last axis of {x} has {size} elements, which cannot be halved; make the number even"
             ))),
             None => {
                 Err(ShapeError::new("the input is a scalar, which has no halves; reshape it to [.., 2n]"))
@@ -43,8 +43,8 @@ impl Op for Glu {
 }
 
 impl Graph<'_> {
-    /// The gated linear unit a · σ(b), a and b the halves of the last axis: `[.., 2n]` to `[.., n]`;
-    /// `torch.nn.functional.glu` with `dim=-1`. Dauphin et al. 2017.
+    /// The gated linear unit a · σ(b), where a and b are the halves of the last axis: `[.., 2n]` to
+    /// `[.., n]`; `torch.nn.functional.glu` with `dim=-1`. Dauphin et al. 2017.
     ///
     /// # Panics
     /// When the last axis is odd, or missing.

@@ -1,4 +1,5 @@
-//! Normalisation of groups of channels, image by image; and of single channels, which may keep running statistics.
+//! Normalisation of groups of channels, per image; and of single channels, optionally with running
+//! statistics.
 
 use tensor::norm::{GroupNormSaved, GroupNormShape, group_norm_backward, group_norm_forward};
 use tensor::reduce::{Reduction, reduce_rows};
@@ -14,7 +15,8 @@ fn sizes(x: Shape, groups: usize, eps: f32) -> GroupNormShape {
     GroupNormShape { images: x[0], pixels: x[1..last].iter().product(), channels: x[last], groups, eps }
 }
 
-/// Refuses an input without channels, or statistics, weights or biases that are not one for each.
+/// Rejects an input without channels, or statistics, weights or biases that do not have one element per
+/// channel.
 fn check_channels<'a>(
     x: Shape,
     vectors: impl Iterator<Item = (&'static str, &'a Shape)>,
@@ -27,8 +29,8 @@ fn check_channels<'a>(
     for (name, shape) in vectors {
         if shape.dims() != [channels] {
             return Err(ShapeError::new(format!(
-                "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], or change what \
-                 comes before"
+                "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
+                 or change the preceding layer"
             )));
         }
     }
@@ -59,7 +61,8 @@ impl Op for GroupNorm {
         let channels = check_channels(inputs[0], self.affine.named(inputs))?;
         if self.groups == 0 || !channels.is_multiple_of(self.groups) {
             return Err(ShapeError::new(format!(
-                "the input {} has {channels} channels, which do not make {} equal groups; change either",
+                "the input {} has {channels} channels, which cannot be divided into {} equal groups; change \
+                 one of the numbers",
                 inputs[0], self.groups
             )));
         }
@@ -85,7 +88,8 @@ struct InstanceNorm {
     affine: Affine,
 }
 
-/// Numbers that the kernel saves of a channel of an image: the mean in two floats, the deviation, the variance.
+/// How many numbers the kernel saves per channel of an image: the mean in two floats, the deviation, the
+/// variance.
 const N_OF_CHANNEL: usize = 4;
 
 const RUNNING_MEAN: usize = 1;
@@ -123,7 +127,7 @@ impl Op for InstanceNorm {
         let (statistics, means) = f.saved.floats.split_at_mut(n_saved);
         group_norm_forward(f.output, statistics, f.inputs.value(0), weight, bias, &sizes);
         if self.has_running {
-            // Statistics of the batch are the means of its images'.
+            // The batch's statistics are the means of those of its images.
             let (mean, shards) = (Reduction::Mean, f.inputs.shards(0));
             reduce_rows(means, statistics, sizes.images, n_of_image, mean, &shards, Beta::Zero);
         }
@@ -138,7 +142,7 @@ impl Op for InstanceNorm {
         self.has_running
     }
 
-    /// running = (1 − momentum) · running + momentum · mean over the images, the variance unbiased.
+    /// running = (1 − momentum) · running + momentum · mean over the images, with the unbiased variance.
     fn commit(&self, mut c: Commit<'_>) {
         let sizes = self.sizes(c.shape(0));
         let (momentum, pixels) = (self.options.momentum.unwrap_or(0.0), sizes.pixels as f32);
@@ -153,9 +157,10 @@ impl Op for InstanceNorm {
 }
 
 impl Graph<'_> {
-    /// Group normalisation of `x` [n, …, c]: the channels of each image make `groups` groups of neighbours, each of which
-    /// is brought to mean 0 and variance 1 over its pixels and channels, then scaled and shifted by `affine`, weight and
-    /// bias for each channel, or 1 and 0. `torch.nn.functional.group_norm`; Wu and He, "Group Normalization", 2018.
+    /// Group normalisation of `x` [n, …, c]: the channels of each image form `groups` groups of neighbours.
+    /// Each group is normalised to mean 0 and variance 1 over its pixels and channels, then scaled and
+    /// shifted by `affine`, weight and bias for each channel, by default 1 and 0.
+    /// `torch.nn.functional.group_norm`; Wu and He, "Group Normalization", 2018.
     ///
     /// # Panics
     /// When the shapes do not fit, or the groups do not divide the channels.
@@ -164,17 +169,18 @@ impl Graph<'_> {
         self.apply_present(GroupNorm { groups, eps, affine: Affine::new(1, affine) }, x, affine)
     }
 
-    /// Instance normalisation of `x` [n, …, c]: each channel of each image is brought to mean 0 and variance 1, then scaled
-    /// and shifted by `affine`, weight and bias, or 1 and 0. `torch.nn.functional.instance_norm`; Ulyanov, Vedaldi and
-    /// Lempitsky, "Instance Normalization", 2016.
+    /// Instance normalisation of `x` [n, …, c]: each channel of each image is normalised to mean 0 and
+    /// variance 1, then scaled and shifted by `affine`, weight and bias, by default 1 and 0.
+    /// `torch.nn.functional.instance_norm`; Ulyanov, Vedaldi and Lempitsky, "Instance Normalization", 2016.
     ///
-    /// `running`, mean and variance, are entries of [`Params`](crate::Params) with
-    /// [`Role::Statistic`](crate::Role::Statistic), if there are any: [`backward`](Self::backward) moves them towards the
-    /// means over the batch, and in evaluation, or where they are [frozen](crate::Params::freeze), they are used in
-    /// place of the image's own, as by [`batch_norm`](Self::batch_norm). A momentum of `None` leaves them as they are.
+    /// `running`, if given, is mean and variance, entries of [`Params`](crate::Params) with
+    /// [`Role::Statistic`](crate::Role::Statistic). [`backward`](Self::backward) moves them towards the means
+    /// over the batch. In evaluation, or if they are [frozen](crate::Params::freeze), they are used in place
+    /// of the image's own, as in [`batch_norm`](Self::batch_norm). A momentum of `None` does not change them.
     ///
     /// # Panics
-    /// When the shapes do not fit, `running` are not statistics, or an image has one pixel.
+    /// When the shapes do not fit, or an image whose own statistics are used has one pixel; in backward, when
+    /// `running` are not statistics.
     #[track_caller]
     pub fn instance_norm(
         &self,

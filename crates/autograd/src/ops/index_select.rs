@@ -1,4 +1,4 @@
-//! `y[i] = x[indices[i]]`: whole rows by their numbers.
+//! `y[i] = x[indices[i]]`: selects whole rows by index.
 
 use tensor::embedding::{embedding_backward, embedding_forward};
 use tensor::{MAX_RANK, Shape};
@@ -7,7 +7,7 @@ use super::shared::row_len;
 use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct IndexSelect {
-    /// The shape of the indices, and the first axes of the output.
+    /// The shape of the indices, which forms the first axes of the output.
     indices: Shape,
     /// The row that gets no gradient.
     padding_idx: Option<u32>,
@@ -25,7 +25,8 @@ impl Op for IndexSelect {
         let (n_leading, rank) = (self.indices.rank(), self.indices.rank() + row.len());
         if rank > MAX_RANK {
             return Err(ShapeError::new(format!(
-                "rows of {} for indices {} make {rank} axes, a shape has at most {MAX_RANK}; reshape one of them",
+                "rows of {} for indices {} give {rank} axes, but a shape has at most {MAX_RANK}; reshape one \
+                 of them",
                 inputs[0], self.indices
             )));
         }
@@ -54,8 +55,8 @@ impl Op for IndexSelect {
 }
 
 impl Graph<'_> {
-    /// Rows by their numbers, `[n, …]` to `[number of indices, …]`; `torch.index_select` with `dim=0`. A row that occurs
-    /// twice gets both gradients.
+    /// Selects rows by index, `[n, …]` to `[number of indices, …]`; `torch.index_select` with `dim=0`. A row
+    /// selected twice gets both gradients.
     ///
     /// # Panics
     /// When `x` is a scalar, or an index is out of range.
@@ -68,18 +69,24 @@ impl Graph<'_> {
         self.apply_indexed(IndexSelect { indices: [n_indices].into(), padding_idx: None }, &[x], indices)
     }
 
-    /// The vectors of [`tokens`](Self::tokens) of some shape, `[n, t]` say, which are rows of `weight`,
-    /// `[num_embeddings, embedding_dim]`, to `[n, t, embedding_dim]`; `torch.nn.functional.embedding`.
+    /// The vectors of [`tokens`](Self::tokens) of any shape, for example `[n, t]`, which are rows of
+    /// `weight`, `[num_embeddings, embedding_dim]`, to `[n, t, embedding_dim]`;
+    /// `torch.nn.functional.embedding`.
     ///
-    /// Row `padding_idx` gets no gradient. The gradient of the others costs what the rows that occur cost, and one pass
-    /// that sets the table's gradient to zero.
+    /// Row `padding_idx` gets no gradient. The cost of the gradient is that of the rows that occur, plus one
+    /// pass to zero the table's gradient.
     ///
     /// # Panics
-    /// When a token is out of range.
+    /// When a token or `padding_idx` is out of range.
     #[track_caller]
     pub fn embedding(&self, tokens: Indices, weight: Var, padding_idx: Option<usize>) -> Var {
         if let Some(&n_rows) = self.shape(weight).first() {
             self.expect_below("embedding", "token", tokens, n_rows);
+            assert!(
+                padding_idx.is_none_or(|idx| idx < n_rows),
+                "embedding{}: padding_idx is {padding_idx:?}, it must be below the number of rows, {n_rows}",
+                self.at()
+            );
         }
         let padding_idx = padding_idx.map(|idx| idx as u32);
         self.apply_indexed(IndexSelect { indices: tokens.shape(), padding_idx }, &[weight], tokens)

@@ -1,4 +1,4 @@
-//! Images of another size.
+//! Resizing of images.
 
 use tensor::Shape;
 use tensor::interpolate::{
@@ -50,10 +50,11 @@ impl Op for Interpolate {
 }
 
 impl Graph<'_> {
-    /// Images `[n, h, w, c]` in another size, `[n, h', w', c]`; `torch.nn.functional.interpolate` in the modes
-    /// `"nearest"` and `"bilinear"`, but for the layout.
+    /// Resizes images `[n, h, w, c]` to `[n, h', w', c]`; `torch.nn.functional.interpolate` in the modes
+    /// `"nearest"` and `"bilinear"`, except for the layout.
     ///
-    /// A pixel's gradient is shared among the pixels that it was made of, as much as each counted.
+    /// A pixel's gradient is shared among the pixels that it was computed from, in proportion to their
+    /// weights.
     ///
     /// # Panics
     /// When `x` is not images, or an output would have no pixel.

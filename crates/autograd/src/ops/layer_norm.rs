@@ -10,7 +10,7 @@ use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, 
 /// Layer normalisation, and RMS normalisation.
 struct RowNorm {
     name: &'static str,
-    /// The axes that are normalised over: x ends in them.
+    /// The axes that are normalised over, the last ones of x.
     normalized: Shape,
     eps: f32,
     /// Whether the mean is subtracted.
@@ -25,7 +25,7 @@ impl RowNorm {
         LayerNormShape { rows, features: self.normalized.numel(), eps: self.eps, centred: self.centred }
     }
 
-    /// The shards of the rows: where all axes are normalised over, there is a single one.
+    /// The shards of the rows; a single one if all axes are normalised over.
     fn shards<'a>(&self, inputs: Inputs<'a>) -> Shards<'a> {
         let has_rows = inputs.shape(0).rank() > self.normalized.rank();
         if has_rows { inputs.shards(0) } else { Shards::whole(1) }
@@ -41,8 +41,8 @@ impl Op for RowNorm {
         let (x, normalized) = (inputs[0], self.normalized);
         if normalized.rank() == 0 || !x.ends_with(&normalized) {
             return Err(ShapeError::new(format!(
-                "the input {x} does not end in the normalized shape {normalized}; make that the last axes of the \
-                 input, or change what comes before"
+                "the input {x} does not end in the normalized shape {normalized}; make that the last axes of \
+                 the input, or change the preceding layer"
             )));
         }
         for (name, shape) in self.affine.named(inputs) {
@@ -80,9 +80,10 @@ impl Op for RowNorm {
 // ANCHOR_END: op
 
 impl Graph<'_> {
-    /// Layer normalisation over the last axes of `x`, which must be `normalized_shape`: each row of these is brought to
-    /// mean 0 and variance 1, then scaled and shifted by `affine`, weight and bias of that shape, or 1 and 0.
-    /// `torch.nn.functional.layer_norm`; Ba, Kiros and Hinton, "Layer Normalization", 2016.
+    /// Layer normalisation over the last axes of `x`, which must be `normalized_shape`. Each row over these
+    /// axes is normalised to mean 0 and variance 1, then scaled and shifted by `affine`, weight and bias of
+    /// that shape, by default 1 and 0. `torch.nn.functional.layer_norm`; Ba, Kiros and Hinton, "Layer
+    /// Normalization", 2016.
     ///
     /// # Panics
     /// When the shapes do not fit each other.
@@ -97,9 +98,10 @@ impl Graph<'_> {
         self.row_norm("layer_norm", x, normalized_shape.into(), affine, eps, true)
     }
 
-    /// RMS normalisation over the last axes of `x`, which must be `normalized_shape`: y = x / √(mean(x²) + ε) · weight, the
-    /// weight of that shape, or 1. `torch.nn.functional.rms_norm`, whose ε is f32's 1.19e-7 unless told otherwise; Zhang
-    /// and Sennrich, "Root Mean Square Layer Normalization", 2019.
+    /// RMS normalisation over the last axes of `x`, which must be `normalized_shape`:
+    /// y = x / √(mean(x²) + ε) · weight, with a weight of that shape, by default 1.
+    /// `torch.nn.functional.rms_norm`, whose ε defaults to f32's 1.19e-7; Zhang and Sennrich, "Root Mean
+    /// Square Layer Normalization", 2019.
     ///
     /// # Panics
     /// When the shapes do not fit each other.

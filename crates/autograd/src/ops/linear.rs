@@ -73,27 +73,28 @@ pub(super) fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError>
         Some(&features) if features == in_features => {}
         Some(features) => {
             return Err(ShapeError::new(format!(
-                "the input {x} has {features} features, the weight {w} takes {in_features}; \
-                 make in_features {features}, or change what comes before"
+                "the input {x} has {features} features, the weight {w} expects {in_features}; \
+                 set in_features to {features}, or change the preceding layer"
             )));
         }
         None => {
             return Err(ShapeError::new(format!(
-                "the input is a scalar, the weight {w} takes [n, {in_features}]; reshape the input"
+                "the input is a scalar, the weight {w} expects [n, {in_features}]; reshape the input"
             )));
         }
     }
     match inputs.get(2) {
         Some(bias) if bias.dims() != [out_features] => Err(ShapeError::new(format!(
-            "the bias is {bias}, the weight {w} makes {out_features} features; make the bias [{out_features}]"
+            "the bias is {bias}, but the weight {w} produces {out_features} features; make the bias \
+             [{out_features}]"
         ))),
         _ => Ok(x.with_axis(x.rank() - 1, out_features)),
     }
 }
 
 impl Graph<'_> {
-    /// x · Wᵀ + bias, `[…, in_features]` to `[…, out_features]`, the weight `[out_features, in_features]`
-    /// and the bias `[out_features]`; `torch.nn.functional.linear`.
+    /// x · Wᵀ + bias, `[…, in_features]` to `[…, out_features]`, with weight `[out_features, in_features]`
+    /// and bias `[out_features]`; `torch.nn.functional.linear`.
     ///
     /// # Panics
     /// When the shapes do not fit each other.

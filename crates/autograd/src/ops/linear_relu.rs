@@ -42,7 +42,7 @@ impl Op for LinearRelu {
 }
 
 impl Graph<'_> {
-    /// `relu(linear(x, weight, bias))`, the same numbers in one pass less.
+    /// `relu(linear(x, weight, bias))`, with the same result in one pass fewer.
     ///
     /// # Panics
     /// As [`linear`](Self::linear).

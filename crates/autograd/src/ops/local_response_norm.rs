@@ -1,4 +1,4 @@
-//! y = x / (k + α / size · Σ x²)^β, the sum over neighbouring channels.
+//! y = x / (k + α / size · Σ x²)^β, summed over neighbouring channels.
 
 use tensor::Shape;
 use tensor::norm::{LocalResponseNormShape, local_response_norm_backward, local_response_norm_forward};
@@ -9,18 +9,18 @@ use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 /// The options of [`Graph::local_response_norm`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalResponseNormOptions {
-    /// Neighbouring channels whose squares are summed; the channel itself is one of them.
+    /// The number of neighbouring channels whose squares are summed, including the channel itself.
     pub size: usize,
     /// α, the factor of their mean square.
     pub alpha: f32,
     /// β, the exponent.
     pub beta: f32,
-    /// What is added to the mean square.
+    /// The constant added to the mean square.
     pub k: f32,
 }
 
 impl LocalResponseNormOptions {
-    /// PyTorch's defaults: α 1e-4, β 0.75, k 1.
+    /// Creates options with PyTorch's defaults: α 1e-4, β 0.75, k 1.
     pub fn new(size: usize) -> Self {
         Self { size, alpha: 1e-4, beta: 0.75, k: 1.0 }
     }
@@ -48,7 +48,7 @@ impl Op for LocalResponseNorm {
                 "the input is {x}, expected images [n, h, w, c]; reshape it"
             )));
         }
-        // A window that is twice as long holds every channel, wherever it begins.
+        // A window twice as long as the channels contains every channel, at any position.
         let longest = 2 * x[x.rank() - 1].max(1);
         if !(1..=longest).contains(&self.0.size) {
             return Err(ShapeError::new(format!(
@@ -75,9 +75,10 @@ impl Op for LocalResponseNorm {
 }
 
 impl Graph<'_> {
-    /// Local response normalisation of `x` [n, …, c]: y = x / (k + α / size · Σ x²)^β, the sum over the `size` channels
-    /// around one; channels beyond the first and the last count as 0. `torch.nn.functional.local_response_norm`;
-    /// Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+    /// Local response normalisation of `x` [n, …, c]: y = x / (k + α / size · Σ x²)^β, summed over the `size`
+    /// channels around each one; channels beyond the first and last count as 0.
+    /// `torch.nn.functional.local_response_norm`; Krizhevsky, Sutskever and Hinton, "ImageNet Classification
+    /// with Deep Convolutional Neural Networks", 2012.
     ///
     /// # Panics
     /// When `x` has fewer than two axes, or the window is empty or more than twice as long as the channels.

@@ -1,4 +1,4 @@
-//! C = op(A) · op(B), where op transposes or not, for one pair of matrices or for many.
+//! C = op(A) · op(B), where op may transpose, for one pair of matrices or for many.
 
 use tensor::broadcast::{broadcast_shapes, reduce_to_shape};
 use tensor::linear::{LinearShape, linear_backward_weight};
@@ -15,7 +15,8 @@ struct Matmul {
     transpose_b: bool,
 }
 
-/// The sizes of a product, and the axes before the last two: those of the operands broadcast to those of the result.
+/// The sizes of a product, and the axes before the last two, where those of the operands broadcast to those
+/// of the result.
 struct Sizes {
     product: MatmulShape,
     leading: Shape,
@@ -28,7 +29,7 @@ impl Matmul {
         let &Self { transpose_a, transpose_b } = self;
         let (&[ref a_leading @ .., a0, a1], &[ref b_leading @ .., b0, b1]) = (a.dims(), b.dims()) else {
             return Err(ShapeError::new(format!(
-                "{a} and {b} do not both have rows and columns; reshape them to two axes or more"
+                "{a} and {b} must both have rows and columns; reshape them to two axes or more"
             )));
         };
         let (m, k) = if transpose_a { (a1, a0) } else { (a0, a1) };
@@ -89,7 +90,7 @@ impl Op for Matmul {
             self.sizes(f.inputs.shape(0), f.inputs.shape(1)).expect("checked by output_shape");
         let MatmulShape { m, k, n, .. } = product;
         if leading.rank() == 0 && self.transpose_a && !self.transpose_b {
-            // What is summed over is the first axis of both, which may be a batch.
+            // The sum is over the first axis of both, which may be a batch.
             return sum_over_rows(f.output, a, b, [k, m, n], &f.inputs.shards(0), Beta::Zero);
         }
         batched_matmul(f.output, (a, &a_leading), (b, &b_leading), &leading, &product, Beta::Zero);
@@ -115,7 +116,7 @@ impl Op for Matmul {
         }
         if let Some(grad) = bwd.grads.get(1) {
             let rows = leading.numel() * m;
-            // One matrix b for all rows of a, which may be those of a batch.
+            // One matrix b for all rows of a, which may be a batch.
             let is_shared = b_leading.rank() == 0 && !transpose_a;
             let operand = Operand { grad, own: b_leading, leading, shards: b_shards };
             match (is_shared, transpose_b) {
@@ -128,19 +129,19 @@ impl Op for Matmul {
     }
 }
 
-/// An operand's gradient, which is made of products.
+/// An operand's gradient, computed as products.
 struct Operand<'a> {
     grad: Grad<'a>,
     /// The operand's axes before the last two.
     own: Shape,
-    /// What they broadcast to.
+    /// The axes they broadcast to.
     leading: Shape,
-    /// Those of the batch, if the operand was broadcast along it.
+    /// The batch's shards, if the operand was broadcast along it.
     shards: Option<Shards<'a>>,
 }
 
 impl Operand<'_> {
-    /// Products of `x` and `y`, summed over the axes along which the operand was broadcast.
+    /// Adds products of `x` and `y`, summed over the axes along which the operand was broadcast.
     fn add_products(self, x: (&[f32], &Shape), y: (&[f32], &Shape), shape: &MatmulShape) {
         let Self { grad, own, leading, shards } = self;
         if own == leading && shards.is_none() {
@@ -153,13 +154,13 @@ impl Operand<'_> {
         });
     }
 
-    /// xᵀ · y, a sum over their rows.
+    /// Adds xᵀ · y, a sum over their rows.
     fn sum_over_rows(self, x: &[f32], y: &[f32], sizes: [usize; 3], shards: &Shards<'_>) {
         sum_over_rows(self.grad.data, x, y, sizes, shards, self.grad.beta);
     }
 }
 
-/// c = β·c + aᵀ · b, a sum over the `rows` of a and b, which may be those of a batch.
+/// c = β·c + aᵀ · b, a sum over the `rows` of a and b, which may be a batch.
 fn sum_over_rows(
     c: &mut [f32],
     a: &[f32],
@@ -172,7 +173,7 @@ fn sum_over_rows(
     linear_backward_weight(c, a, b, &shape, shards, beta);
 }
 
-/// `leading` and two axes more.
+/// `leading` followed by two axes.
 fn with_matrix(leading: Shape, rows: usize, cols: usize) -> Shape {
     let rank = leading.rank();
     let mut dims = [0; MAX_RANK];
@@ -182,20 +183,20 @@ fn with_matrix(leading: Shape, rows: usize, cols: usize) -> Shape {
 }
 
 impl Graph<'_> {
-    /// The matrix product, `[.., m, k]` and `[.., k, n]` to `[.., m, n]`, the leading axes broadcast as in NumPy;
-    /// `torch.matmul`. As there, a vector on the left is a row and one on the right a column, and that axis is not in the
-    /// result: two vectors give their dot product.
+    /// The matrix product, `[.., m, k]` and `[.., k, n]` to `[.., m, n]`, with the leading axes broadcast as
+    /// in NumPy; `torch.matmul`. As there, a vector on the left is a row and a vector on the right a column,
+    /// and that axis is not in the result: two vectors give their dot product.
     ///
     /// # Panics
-    /// When an operand is a scalar, the columns of `a` are not as many as the rows of `b`, or the leading axes do not
-    /// broadcast.
+    /// When an operand is a scalar, the number of columns of `a` differs from the number of rows of `b`, or
+    /// the leading axes do not broadcast.
     #[track_caller]
     pub fn matmul(&self, a: Var, b: Var) -> Var {
         self.matmul_transposed(a, b, [false, false])
     }
 
-    /// The matrix product of operands of which each may be transposed in its last two axes, without a copy:
-    /// `[false, true]` is a · bᵀ. Vectors stay what they are.
+    /// The matrix product, with the last two axes of each operand optionally transposed, without a copy:
+    /// `[false, true]` is a · bᵀ. Vectors are not changed.
     ///
     /// # Panics
     /// As [`matmul`](Self::matmul).
@@ -223,7 +224,7 @@ impl Graph<'_> {
     }
 }
 
-/// `leading` and one axis more.
+/// `leading` followed by one axis.
 fn with_last(leading: &[usize], size: usize) -> Shape {
     let mut dims = [size; MAX_RANK];
     dims[..leading.len()].copy_from_slice(leading);

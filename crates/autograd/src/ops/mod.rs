@@ -1,6 +1,6 @@
-//! The ops. An op that works element by element, a loss or a pooling is a method on [`Graph`](crate::Graph) with its
-//! formula, its derivative and its documentation, beside those of its kind; any other is a file of its own, with
-//! forward, backward and the method that records it. Either is complete with a row in `tests/gradcheck`.
+//! The ops. An element-wise op, a loss or a pooling is a method on [`Graph`](crate::Graph) with its formula,
+//! derivative and documentation, in a file shared with others of its kind. Any other op has its own file,
+//! with forward, backward and the method that records it. Every op also needs a row in `tests/gradcheck`.
 
 mod activation;
 mod binary;

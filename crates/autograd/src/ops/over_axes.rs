@@ -8,8 +8,8 @@ use tensor::{Axes, Beta, Shape, scratch};
 use super::reduce::reduced_shape;
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
-/// y = f(x) over some axes: `forward(y, x, shapes)` and `backward(share, dy, x, y, shapes)`, which writes what every
-/// element of x gets.
+/// y = f(x) over some axes: `forward(y, x, shapes)` and `backward(share, dy, x, y, shapes)`, which writes the
+/// gradient of every element of x.
 struct OverAxes<F, B> {
     name: &'static str,
     axes: Axes,
@@ -18,7 +18,7 @@ struct OverAxes<F, B> {
     backward: B,
 }
 
-/// The shape of x, and that with the axes set to 1.
+/// The shape of x, and the same with the axes set to 1.
 #[derive(Clone, Copy)]
 struct Shapes {
     x: Shape,
@@ -74,9 +74,9 @@ impl Graph<'_> {
         self.apply(OverAxes { name, axes, keepdim, forward, backward }, &[x])
     }
 
-    /// The largest element over some axes; `torch.amax` with `dim` and `keepdim`, and over all of them (`..`) `torch.max`
-    /// without `dim`. NaN where there is one. Equal ones share the gradient evenly; [`max`](Self::max) gives it to the
-    /// first, and says which that is.
+    /// The largest element over some axes; `torch.amax` with `dim` and `keepdim`, and over all of them (`..`)
+    /// `torch.max` without `dim`. Propagates NaN. Tied elements share the gradient evenly; [`max`](Self::max)
+    /// gives it to the first of them and also returns its index.
     ///
     /// # Panics
     /// When `x` does not have an axis, one is named twice, or there is no element to choose from.
@@ -93,9 +93,9 @@ impl Graph<'_> {
         record(self, x, axes.into(), keepdim)
     }
 
-    /// The smallest element over some axes; `torch.amin` with `dim` and `keepdim`, and over all of them (`..`) `torch.min`
-    /// without `dim`. NaN where there is one. Equal ones share the gradient evenly; [`min`](Self::min) gives it to the
-    /// first, and says which that is.
+    /// The smallest element over some axes; `torch.amin` with `dim` and `keepdim`, and over all of them
+    /// (`..`) `torch.min` without `dim`. Propagates NaN. Tied elements share the gradient evenly;
+    /// [`min`](Self::min) gives it to the first of them and also returns its index.
     ///
     /// # Panics
     /// As [`amax`](Self::amax).
@@ -123,9 +123,9 @@ impl Graph<'_> {
         axes
     }
 
-    /// (Σ |x|ᵖ)^(1/p) over some axes, the largest |x| for p = ∞; `torch.linalg.vector_norm` with `ord`, `dim` and `keepdim`.
-    /// Neither overflows nor vanishes where the norm itself does not. The gradient where x = 0 is 0, and equal largest
-    /// elements share it.
+    /// (Σ |x|ᵖ)^(1/p) over some axes, the largest |x| for p = ∞; `torch.linalg.vector_norm` with `ord`, `dim`
+    /// and `keepdim`. Does not overflow or underflow unless the norm itself does. The gradient at x = 0 is 0;
+    /// for p = ∞ tied largest elements share the gradient.
     ///
     /// dx = dy · sign(x) · (|x| / y)^(p − 1).
     ///
@@ -186,7 +186,7 @@ impl Graph<'_> {
     }
 }
 
-/// dy in equal parts for all x that are y; NaN where y is.
+/// Splits dy evenly among all x equal to y; NaN where y is NaN.
 fn spread(share: &mut [f32], dy: &[f32], x: &[f32], y: &[f32], s: Shapes) {
     scratch::with(y.len(), |part| {
         let is_extreme = |x: f32, y: f32| if x == y { 1.0 } else { 0.0 };

@@ -1,4 +1,4 @@
-//! A border along any axes.
+//! Padding along any axes.
 
 use tensor::pad::{PadMode, pad_backward, pad_forward, padded_shape};
 use tensor::{MAX_RANK, Shape};
@@ -7,7 +7,7 @@ use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Pad {
     padding: [[usize; 2]; MAX_RANK],
-    /// How many axes `padding` tells of.
+    /// The number of axes in `padding`.
     rank: usize,
     mode: PadMode,
 }
@@ -36,8 +36,9 @@ impl Op for Pad {
             let longest = mode.max_border(size);
             if before.max(after) > longest {
                 return Err(ShapeError::new(format!(
-                    "a border of [{before}, {after}] is too long for axis {axis} of {x} in the mode {mode:?}; \
-                     it can be {longest} at each end, so make it shorter or choose another mode"
+                    "a border of [{before}, {after}] is too long for axis {axis} of {x} in the mode \
+                     {mode:?}; it can be at most {longest} at each end, so make it shorter or choose another \
+                     mode"
                 )));
             }
         }
@@ -55,7 +56,7 @@ impl Op for Pad {
         pad_forward(f.output, f.inputs.value(0), &f.inputs.shape(0), self.padding(), self.mode);
     }
 
-    /// The sum of dy over the places that an element was copied to.
+    /// dx is the sum of dy over the places an element was copied to.
     fn backward(&self, mut b: Backward<'_>) {
         let shape = b.inputs.shape(0);
         if let Some(dx) = b.grads.get(0) {
@@ -65,8 +66,9 @@ impl Op for Pad {
 }
 
 impl Graph<'_> {
-    /// `x` with a border: `padding[axis]` is how many elements stand before and after it; `torch.nn.functional.pad`, whose
-    /// list begins with the last axis. The height and the width of images [n, h, w, c] are the axes 1 and 2:
+    /// Pads `x`: `padding[axis]` is the number of elements added before and after; `torch.nn.functional.pad`,
+    /// where the list begins with the last axis. The height and width of images [n, h, w, c] are axes 1 and
+    /// 2:
     ///
     /// ```
     /// use autograd::{Graph, PadMode, Var};
@@ -78,7 +80,7 @@ impl Graph<'_> {
     /// ```
     ///
     /// # Panics
-    /// When there is not one pair for each axis, or a border is longer than the axis can give:
+    /// When there is not one pair for each axis, or a border is longer than the axis allows:
     /// [`PadMode::max_border`].
     #[track_caller]
     pub fn pad(&self, x: Var, padding: &[[usize; 2]], mode: PadMode) -> Var {

@@ -27,7 +27,7 @@ impl Op for Permute {
             return Ok(permuted_shape(&x, axes));
         }
         Err(ShapeError::new(format!(
-            "{axes:?} is not an order of the {} axes of {x}; name each axis from 0 once",
+            "{axes:?} is not a permutation of the {} axes of {x}; name each axis once, counting from 0",
             x.rank()
         )))
     }
@@ -49,16 +49,17 @@ impl Op for Permute {
 }
 
 impl Graph<'_> {
-    /// The axes in another order: axis `i` of the result is axis `axes[i]` of `x`; `torch.permute`.
+    /// Reorders the axes: axis `i` of the result is axis `axes[i]` of `x`; `torch.permute`.
     ///
     /// # Panics
-    /// When `axes` does not name each axis of `x` once.
+    /// When `axes` does not name each axis of `x` exactly once.
     #[track_caller]
     pub fn permute(&self, x: Var, axes: &[usize]) -> Var {
         let rank = axes.len();
         assert!(
             rank <= MAX_RANK,
-            "permute{}: {axes:?} names {rank} axes, a shape has at most {MAX_RANK}; name each axis from 0 once",
+            "permute{}: {axes:?} names {rank} axes, a shape has at most {MAX_RANK}; name each axis once, \
+             counting from 0",
             self.at()
         );
         let mut op = Permute { axes: [0; MAX_RANK], rank };
@@ -66,7 +67,7 @@ impl Graph<'_> {
         self.apply(op, &[x])
     }
 
-    /// Two axes exchanged; `torch.transpose`.
+    /// Swaps two axes; `torch.transpose`.
     ///
     /// # Panics
     /// When `x` does not have the axes.

@@ -1,19 +1,19 @@
-//! Channels to pixels and back, and one axis to several.
+//! Rearranging channels into pixels and back, and splitting an axis into several.
 
 use tensor::{MAX_RANK, Shape};
 
 use crate::{Graph, Var};
 
 impl Graph<'_> {
-    /// Each pixel's channels laid out as a square of `r × r` pixels: `[n, h, w, c·r²]` to `[n, h·r, w·r, c]`;
-    /// `torch.nn.functional.pixel_shuffle` but for the layout.
+    /// Rearranges each pixel's channels into a square of `r × r` pixels: `[n, h, w, c·r²]` to
+    /// `[n, h·r, w·r, c]`; `torch.nn.functional.pixel_shuffle` except for the layout.
     ///
-    /// Channels are numbered as in PyTorch, channel · r² + row · r + column, so the weights of a convolution before
-    /// it are PyTorch's. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
-    /// Convolutional Neural Network", 2016.
+    /// Channels are numbered as in PyTorch, channel · r² + row · r + column, so the weights of a preceding
+    /// convolution are the same as in PyTorch. Shi et al., "Real-Time Single Image and Video Super-Resolution
+    /// Using an Efficient Sub-Pixel Convolutional Neural Network", 2016.
     ///
     /// # Panics
-    /// When `x` is not images, or its channels do not divide by r².
+    /// When `x` is not images, or the number of channels is not divisible by r².
     #[track_caller]
     pub fn pixel_shuffle(&self, x: Var, r: usize) -> Var {
         let [n, h, w, channels] = self.expect_images("pixel_shuffle", x);
@@ -24,7 +24,8 @@ impl Graph<'_> {
         let Some(c) = c else {
             let (shape, at) = (self.shape(x), self.at());
             panic!(
-                "pixel_shuffle{at}: the {channels} channels of {shape} do not divide by {r} × {r}; make them"
+                "pixel_shuffle{at}: the {channels} channels of {shape} are not divisible by {r} × {r}; \
+                 change their number"
             );
         };
         let x = self.reshape(x, [n, h, w, c, r, r]);
@@ -32,18 +33,20 @@ impl Graph<'_> {
         self.reshape(x, [n, h * r, w * r, c])
     }
 
-    /// Squares of `r × r` pixels as the channels of one: `[n, h·r, w·r, c]` to `[n, h, w, c·r²]`, the inverse of
-    /// [`pixel_shuffle`](Self::pixel_shuffle); `torch.nn.functional.pixel_unshuffle` but for the layout.
+    /// Rearranges squares of `r × r` pixels into the channels of one: `[n, h·r, w·r, c]` to
+    /// `[n, h, w, c·r²]`, the inverse of [`pixel_shuffle`](Self::pixel_shuffle);
+    /// `torch.nn.functional.pixel_unshuffle` except for the layout.
     ///
     /// # Panics
-    /// When `x` is not images, or its height or width does not divide by r.
+    /// When `x` is not images, or its height or width is not divisible by r.
     #[track_caller]
     pub fn pixel_unshuffle(&self, x: Var, r: usize) -> Var {
         let [n, height, width, c] = self.expect_images("pixel_unshuffle", x);
         let fits = r > 0 && height.is_multiple_of(r) && width.is_multiple_of(r);
         assert!(
             fits,
-            "pixel_unshuffle{}: the height and the width of {} do not both divide by {r}; pad or crop the images",
+            "pixel_unshuffle{}: the height and the width of {} are not both divisible by {r}; pad or crop \
+             the images",
             self.at(),
             self.shape(x)
         );
@@ -53,11 +56,11 @@ impl Graph<'_> {
         self.reshape(x, [n, h, w, c * r * r])
     }
 
-    /// One axis as several; `torch.unflatten`.
+    /// Splits one axis into several; `torch.unflatten`.
     ///
-    /// The features of vectors `[n, c·h·w]` become images if `sizes` are three, `[h, w, c]`: they are then read in
-    /// PyTorch's order c × h × w, so this undoes [`flatten`](Self::flatten), and the weights of a linear layer before
-    /// it are those of a PyTorch model with `Unflatten(1, (c, h, w))`.
+    /// With three `sizes`, `[h, w, c]`, the features of vectors `[n, c·h·w]` become images. They are read in
+    /// PyTorch's order c × h × w, so this undoes [`flatten`](Self::flatten), and the weights of a preceding
+    /// linear layer are those of a PyTorch model with `Unflatten(1, (c, h, w))`.
     ///
     /// # Panics
     /// When `x` does not have the axis, `sizes` do not multiply to its size, or there would be too many axes.
@@ -71,8 +74,8 @@ impl Graph<'_> {
         let rank = shape.rank() - 1 + sizes.len();
         assert!(
             n == Some(size) && rank <= MAX_RANK && !sizes.is_empty(),
-            "unflatten{}: axis {axis} of {shape} is {size}, which {sizes:?} do not make, or not in {MAX_RANK} axes; \
-             give sizes whose product it is",
+            "unflatten{}: axis {axis} of {shape} is {size}, which cannot be split into {sizes:?} within \
+             {MAX_RANK} axes; give sizes whose product is {size}",
             self.at()
         );
         if let (2, 1, &[h, w, c]) = (shape.rank(), axis, sizes) {

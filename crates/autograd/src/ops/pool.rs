@@ -10,7 +10,7 @@ use super::pool_options::{Pool1dOptions, Pool2dOptions};
 use super::shared::{CHANNELS_LAST, image_sizes};
 use crate::{Backward, Forward, Grad, Graph, Inputs, Op, Saved, ShapeError, Var};
 
-/// A pooling over windows: `forward(sizes, f)` and `backward(sizes, dx, dy, saved)`.
+/// Pooling over windows: `forward(sizes, f)` and `backward(sizes, dx, dy, saved)`.
 struct Pool2d<F, B> {
     name: &'static str,
     windows: [Windows; 2],
@@ -114,15 +114,16 @@ impl Graph<'_> {
         self.apply(Pool2d { name, windows, forward, backward }, &[x])
     }
 
-    /// The mean of each window, `[n, h, w, c]` to `[n, h', w', c]`;
-    /// `torch.nn.functional.avg_pool2d` but for the layout.
+    /// The mean of each window, `[n, h, w, c]` to `[n, h', w', c]`; `torch.nn.functional.avg_pool2d` except
+    /// for the layout.
     ///
-    /// h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, and w' likewise; in ceil mode ⌈ ⌉. An
-    /// element gets the sum of dy / (elements that count) over the windows that it lies in.
+    /// h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, and w' likewise; in ceil mode
+    /// with ⌈ ⌉, without a window that would start after the image. An element gets the sum of
+    /// dy / (elements counted) over the windows that contain it.
     ///
     /// # Panics
-    /// When `x` is not images, the window is larger than a padded image, or the padding more than half
-    /// the window.
+    /// When `x` is not images, the window is larger than a padded image, or the padding is more than half the
+    /// window.
     #[track_caller]
     pub fn avg_pool2d(&self, x: Var, options: Pool2dOptions) -> Var {
         let include_pad = options.count_include_pad;
@@ -135,19 +136,19 @@ impl Graph<'_> {
     }
 
     /// The largest element of each window, `[n, h, w, c]` to `[n, h', w', c]`;
-    /// `torch.nn.functional.max_pool2d` but for the layout. Padding never wins, NaN always does; of equal
-    /// elements the first gets the gradient. Sizes as of [`avg_pool2d`](Self::avg_pool2d).
+    /// `torch.nn.functional.max_pool2d` except for the layout. Padding never wins, NaN always does; of equal
+    /// elements the first gets the gradient. Sizes are those of [`avg_pool2d`](Self::avg_pool2d).
     ///
     /// # Panics
-    /// When `x` is not images, the window is larger than a padded image, or the padding more than half
-    /// the window.
+    /// When `x` is not images, the window is larger than a padded image, or the padding is more than half the
+    /// window.
     #[track_caller]
     pub fn max_pool2d(&self, x: Var, options: Pool2dOptions) -> Var {
         self.pool2d("max_pool2d", x, options.windows(), largest, largest_backward)
     }
 
-    /// The means of as many windows as are asked for, rows before columns: `[n, h, w, c]` to `[n, h', w', c]`;
-    /// `torch.nn.functional.adaptive_avg_pool2d` but for the layout. Window `i` of `n` reaches from ⌊i·h / n⌋ to
+    /// The means of as many windows as requested, rows before columns: `[n, h, w, c]` to `[n, h', w', c]`;
+    /// `torch.nn.functional.adaptive_avg_pool2d` except for the layout. Window `i` of `n` spans ⌊i·h / n⌋ to
     /// ⌈(i + 1)·h / n⌉.
     ///
     /// # Panics
@@ -163,8 +164,8 @@ impl Graph<'_> {
         })
     }
 
-    /// The largest elements of as many windows as are asked for; `torch.nn.functional.adaptive_max_pool2d` but for
-    /// the layout. Windows as of [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d).
+    /// The largest elements of as many windows as requested; `torch.nn.functional.adaptive_max_pool2d` except
+    /// for the layout. Windows are those of [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d).
     ///
     /// # Panics
     /// When `x` is not images, or a size is 0.
@@ -174,8 +175,9 @@ impl Graph<'_> {
         self.pool2d("adaptive_max_pool2d", x, windows, largest, largest_backward)
     }
 
-    /// The largest element of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.max_pool1d`
-    /// but for the layout. It is recorded as the [`max_pool2d`](Self::max_pool2d) of images one row high.
+    /// The largest element of each window of sequences, `[n, t, c]` to `[n, t', c]`;
+    /// `torch.nn.functional.max_pool1d` except for the layout. It is recorded as the
+    /// [`max_pool2d`](Self::max_pool2d) of images one row high.
     ///
     /// # Panics
     /// As [`max_pool2d`](Self::max_pool2d), and when `x` is not sequences.
@@ -185,8 +187,8 @@ impl Graph<'_> {
         self.one_row_high(x, |g, x| g.max_pool2d(x, options.one_row_high()))
     }
 
-    /// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.avg_pool1d` but for the
-    /// layout. It is recorded as the [`avg_pool2d`](Self::avg_pool2d) of images one row high.
+    /// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.avg_pool1d`
+    /// except for the layout. It is recorded as the [`avg_pool2d`](Self::avg_pool2d) of images one row high.
     ///
     /// # Panics
     /// As [`avg_pool2d`](Self::avg_pool2d), and when `x` is not sequences.

@@ -1,4 +1,4 @@
-//! The options of pools.
+//! Pooling options.
 
 use tensor::pool::Windows;
 
@@ -9,25 +9,25 @@ pub type Pool2dOptions = PoolOptions<2>;
 /// The options of [`Graph::max_pool1d`](crate::Graph::max_pool1d) and [`Graph::avg_pool1d`](crate::Graph::avg_pool1d).
 pub type Pool1dOptions = PoolOptions<1>;
 
-/// The options of a pool over `N` axes: [`Pool2dOptions`], [`Pool1dOptions`].
+/// The options of pooling over `N` axes: [`Pool2dOptions`], [`Pool1dOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolOptions<const N: usize> {
     /// The size of the window.
     pub kernel_size: [usize; N],
-    /// The step of the window; its size.
+    /// The stride of the window (default: its size).
     pub stride: [usize; N],
-    /// The border on each side, at most half the window; 0.
+    /// The border on each side, at most half the window (default 0).
     pub padding: [usize; N],
-    /// The distance between the elements of a window; 1. PyTorch has it for the maximum alone.
+    /// The distance between the elements of a window (default 1). PyTorch has it only for max pooling.
     pub dilation: [usize; N],
-    /// Whether a last window may reach over the padded edge, though not begin behind the image; false.
+    /// Whether the last window may extend past the padded edge, but not start past the image (default false).
     pub ceil_mode: bool,
-    /// Whether a mean counts the zeros of the padding; true.
+    /// Whether a mean counts the zeros of the padding (default true).
     pub count_include_pad: bool,
 }
 
 impl<const N: usize> PoolOptions<N> {
-    /// PyTorch's defaults for windows of this size.
+    /// Creates options with PyTorch's defaults for windows of this size.
     ///
     /// ```
     /// use autograd::Pool2dOptions;

@@ -1,4 +1,4 @@
-//! What tells tokens where they stand.
+//! Position encodings of tokens.
 
 use tensor::Shape;
 use tensor::elementwise::copy_or_add;
@@ -6,7 +6,7 @@ use tensor::positions::{Pairing, RotaryShape, rotary_backward, rotary_forward, s
 
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
-/// Tokens and features of `[…, t, features]`.
+/// The sizes t and features of `[…, t, features]`.
 fn tokens_and_features(x: Shape) -> Result<[usize; 2], ShapeError> {
     match *x.dims() {
         [_, .., tokens, features] => Ok([tokens, features]),
@@ -40,14 +40,14 @@ impl Op for Sinusoidal {
 /// The options of [`Graph::rotary_positions`]; the default is the paper's, for one head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RotaryOptions {
-    /// The numbers of a head; all features of a token if none is given.
+    /// The features of a head; all features of a token if `None`.
     pub head_dim: Option<usize>,
-    /// How many heads are rotated, the first ones of a token; all if none is given. Of packed queries, keys and values
-    /// these are the first two thirds.
+    /// How many heads are rotated, counted from the first of a token; all if `None`. With packed queries,
+    /// keys and values, use the first two thirds.
     pub n_rotated: Option<usize>,
-    /// Which features make a pair; interleaved.
+    /// Which features form a pair (default: interleaved).
     pub pairing: Pairing,
-    /// The base of the frequencies; 10000.
+    /// The base of the frequencies (default 10000).
     pub base: f32,
 }
 
@@ -67,14 +67,15 @@ impl Rotary {
         let n_heads = features.checked_div(head_dim).unwrap_or(0);
         if !head_dim.is_multiple_of(2) || n_heads * head_dim != features {
             return Err(ShapeError::new(format!(
-                "the input {x} has {features} features, which are not whole heads of an even head_dim = {head_dim}; \
-                 change head_dim"
+                "the input {x} has {features} features, which cannot be divided into heads of an even \
+                 head_dim = {head_dim}; change head_dim"
             )));
         }
         let n_rotated = n_rotated.unwrap_or(n_heads);
         if n_rotated > n_heads {
             return Err(ShapeError::new(format!(
-                "the input {x} has {n_heads} heads of {head_dim} features, n_rotated is {n_rotated}; lower it"
+                "the input {x} has {n_heads} heads of {head_dim} features, but n_rotated is {n_rotated}; \
+                 reduce it"
             )));
         }
         Ok(RotaryShape { tokens, features, head_dim, n_rotated, pairing, base })
@@ -95,7 +96,7 @@ impl Op for Rotary {
         rotary_forward(f.output, f.inputs.value(0), &sizes);
     }
 
-    /// Rotated back.
+    /// Rotates dy back.
     fn backward(&self, mut b: Backward<'_>) {
         let sizes = self.sizes(b.shape).expect("checked by output_shape");
         if let Some(dx) = b.grads.get(0) {
@@ -105,7 +106,7 @@ impl Op for Rotary {
 }
 
 impl Graph<'_> {
-    /// x plus sines and cosines of each token's place, `[n, t, features]`: feature 2i of place p gets
+    /// x plus sines and cosines of each token's position, `[n, t, features]`: feature 2i at position p gets
     /// sin(p / 10000^(2i / features)), feature 2i + 1 the cosine. Vaswani et al. 2017.
     ///
     /// # Panics
@@ -116,11 +117,12 @@ impl Graph<'_> {
     }
 
     /// Rotary positions (Su et al., *RoFormer*, 2021) of queries or keys, `[n, t, heads · head_dim]` or
-    /// `[n, heads, t, head_dim]`: each pair of features of place p is rotated by p · base^(−2i / head_dim), so that the
-    /// product of a query and a key depends on their distance.
+    /// `[n, heads, t, head_dim]`: pair i of the features at position p is rotated by
+    /// p · base^(−2i / head_dim), so that the product of a query and a key depends on their distance.
     ///
     /// # Panics
-    /// When `x` has fewer than three axes, or its last is not whole heads of an even size.
+    /// When `x` has fewer than three axes, its last axis is not a whole number of heads of even size, or
+    /// there are fewer heads than `n_rotated`.
     #[track_caller]
     pub fn rotary_positions(&self, x: Var, options: RotaryOptions) -> Var {
         self.apply(Rotary(options), &[x])

@@ -1,4 +1,4 @@
-//! Random numbers, and one number throughout, as values of a step.
+//! Random numbers and constants as values of a step.
 
 use tensor::Shape;
 use tensor::random::{normal, uniform};
@@ -6,21 +6,24 @@ use tensor::random::{normal, uniform};
 use crate::{Graph, Indices, Var};
 
 impl Graph<'_> {
-    /// Standard normal numbers, a leaf without gradient; `torch.randn`.
+    /// Standard normal random numbers, a leaf without gradient; `torch.randn`.
     ///
-    /// An element is a function of the run's seed, the layer's path, the step and its place in the whole batch; a second
-    /// call under one path draws other numbers. As with [`input`](Self::input), the first axis runs over the images of the
-    /// batch that are here; for noise on what all parts of a batch share, see [`randn_like`](Self::randn_like).
+    /// An element is a function of the run's seed, the layer's path, the step and its place in the whole
+    /// batch; a second call draws other numbers. As with [`input`](Self::input), the first axis runs over the
+    /// images of the batch that are in this process. For noise that all processes share, see
+    /// [`randn_like`](Self::randn_like).
     ///
     /// # Panics
-    /// When only a part of the batch is here and the first axis does not have rows for each of its images.
+    /// When this process has only a part of the batch and the first axis does not have rows for each of its
+    /// images.
     #[track_caller]
     pub fn randn(&self, shape: impl Into<Shape>) -> Var {
         let shape = shape.into();
         self.random("randn", (shape, self.n_images_of_leaf("randn", shape)), normal)
     }
 
-    /// Uniform numbers in [0, 1), a leaf without gradient; `torch.rand`. Drawn as those of [`randn`](Self::randn).
+    /// Uniform random numbers in [0, 1), a leaf without gradient; `torch.rand`. Drawn like those of
+    /// [`randn`](Self::randn).
     ///
     /// # Panics
     /// As [`randn`](Self::randn).
@@ -30,23 +33,24 @@ impl Graph<'_> {
         self.random("rand", (shape, self.n_images_of_leaf("rand", shape)), uniform)
     }
 
-    /// Standard normal numbers of the shape of `x`, a leaf without gradient; `torch.randn_like`. Drawn as those of
-    /// [`randn`](Self::randn); where `x` is the same in all parts of a batch, as a parameter is, so are they.
+    /// Standard normal random numbers with the shape of `x`, a leaf without gradient; `torch.randn_like`.
+    /// Drawn like those of [`randn`](Self::randn). If `x` is the same in all processes, as a parameter is, so
+    /// are they.
     #[track_caller]
     pub fn randn_like(&self, x: Var) -> Var {
         let slot = self.slot("randn_like", x);
         self.random("randn_like", (slot.shape, slot.n_images), normal)
     }
 
-    /// Uniform numbers in [0, 1) of the shape of `x`, a leaf without gradient; `torch.rand_like`. Drawn as those of
-    /// [`randn_like`](Self::randn_like).
+    /// Uniform random numbers in [0, 1) with the shape of `x`, a leaf without gradient; `torch.rand_like`.
+    /// Drawn like those of [`randn_like`](Self::randn_like).
     #[track_caller]
     pub fn rand_like(&self, x: Var) -> Var {
         let slot = self.slot("rand_like", x);
         self.random("rand_like", (slot.shape, slot.n_images), uniform)
     }
 
-    /// One number throughout, a leaf without gradient; `torch.full`.
+    /// A constant, a leaf without gradient; `torch.full`.
     ///
     /// # Panics
     /// As [`randn`](Self::randn).
@@ -57,8 +61,9 @@ impl Graph<'_> {
         self.leaf_of("full", leaf, false, |values, _| values.fill(value))
     }
 
-    /// Of each row of the last axis one place, drawn as likely as what stands there is of the row's sum, in row-major order:
-    /// `[…, k]` to `[…]`; `torch.multinomial` with one sample. Drawn as the numbers of [`randn_like`](Self::randn_like).
+    /// Draws one index from each row of the last axis, with probability proportional to the element there, in
+    /// row-major order: `[…, k]` to `[…]`; `torch.multinomial` with one sample. Drawn like the numbers of
+    /// [`randn_like`](Self::randn_like).
     ///
     /// ```
     /// use autograd::{Mode, Params, Tape};
@@ -69,7 +74,7 @@ impl Graph<'_> {
     /// ```
     ///
     /// # Panics
-    /// When `probs` is a scalar, or a row has no sum that is positive and finite.
+    /// When `probs` is a scalar, an element is negative, or the sum of a row is not positive and finite.
     #[track_caller]
     pub fn multinomial(&self, probs: Var) -> Indices {
         let slot = self.slot("multinomial", probs);
@@ -100,7 +105,8 @@ impl Graph<'_> {
     }
 }
 
-/// The place at which the sums of the probabilities up to it go beyond `draw`, in [0, 1), of the whole sum.
+/// The first index at which the cumulative sum of the probabilities exceeds the fraction `draw`, in [0, 1),
+/// of the whole sum.
 fn place(probs: &[f32], draw: f64) -> Option<u32> {
     let sum: f64 = probs.iter().map(|&p| f64::from(p)).sum();
     if !(sum > 0.0 && sum.is_finite()) || probs.iter().any(|&p| p < 0.0) {

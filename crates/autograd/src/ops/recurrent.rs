@@ -12,7 +12,7 @@ use tensor::{Shape, scratch};
 use crate::tape::Indices;
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
-/// What an RNN's cell makes of the sum of its gates.
+/// The nonlinearity of an RNN's cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RnnNonlinearity {
     /// tanh.
@@ -25,9 +25,9 @@ pub enum RnnNonlinearity {
 /// The options of [`Graph::rnn`], [`Graph::gru`] and [`Graph::lstm`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecurrentOptions {
-    /// From the last step of each sequence to its first.
+    /// Whether to run from the last step of each sequence to its first.
     pub reverse: bool,
-    /// The length of each sequence, where not all are as long as the longest.
+    /// The length of each sequence, if they differ.
     pub lengths: Option<Indices>,
 }
 
@@ -39,7 +39,7 @@ struct Recurrent {
     has_state: bool,
 }
 
-/// The order of the inputs; bias and state follow, where there are any.
+/// The order of the inputs; bias and state follow, if present.
 const GATES: usize = 0;
 const WEIGHT: usize = 1;
 
@@ -49,12 +49,12 @@ impl Recurrent {
         RecurrentShape { batch: gates[0], steps: gates[1], hidden: weight[1], cell, reverse }
     }
 
-    /// The input that the bias is.
+    /// The input number of the bias.
     fn bias(&self) -> Option<usize> {
         self.has_bias.then_some(WEIGHT + 1)
     }
 
-    /// The inputs that h and c are.
+    /// The input numbers of h and c.
     fn state(&self) -> [Option<usize>; 2] {
         let first = WEIGHT + 1 + usize::from(self.has_bias);
         [0, 1].map(|i| (self.has_state && i < self.cell.n_states()).then_some(first + i))
@@ -81,7 +81,7 @@ impl Op for Recurrent {
             [rows, hidden] if rows == n_gates * hidden => hidden,
             _ => {
                 return Err(ShapeError::new(format!(
-                    "weight_hh is {weight}, expected [{n_gates} · hidden_size, hidden_size]; make it that"
+                    "weight_hh is {weight}, expected [{n_gates} · hidden_size, hidden_size]; reshape it"
                 )));
             }
         };
@@ -93,7 +93,7 @@ impl Op for Recurrent {
         };
         if steps == 0 {
             return Err(ShapeError::new(format!(
-                "the gates of the input are {gates}: sequences without a step; give at least one"
+                "the gates of the input are {gates}: the sequences have no steps; give at least one step"
             )));
         }
         if row != n_gates * hidden {
@@ -113,8 +113,8 @@ impl Op for Recurrent {
         for state in self.state().into_iter().flatten().map(|i| inputs[i]) {
             if state.dims() != [n, hidden] {
                 return Err(ShapeError::new(format!(
-                    "a state is {state}, {n} sequences with a hidden size of {hidden} take [{n}, {hidden}]; give one \
-                     row for each sequence"
+                    "a state is {state}, expected [{n}, {hidden}] for {n} sequences with a hidden size of \
+                     {hidden}; give one row per sequence"
                 )));
             }
         }
@@ -142,7 +142,8 @@ impl Op for Recurrent {
         );
     }
 
-    /// Back through the steps; then all steps at once: dW = dgatesᵀ · h, the states before each step, and db = Σ dgates.
+    /// Goes back through the steps, then computes for all steps at once dW = dgatesᵀ · h, with h the states
+    /// before each step, and db = Σ dgates.
     fn backward(&self, mut b: Backward<'_>) {
         let sizes = self.sizes(b.inputs.shape(GATES), b.inputs.shape(WEIGHT));
         let (initial, shards, saved) = (self.initial(b.inputs), self.shards(b.inputs), &mut b.saved.floats);
@@ -178,8 +179,8 @@ impl Graph<'_> {
     /// `weight_hh` is [hidden, hidden]; `h` [n, hidden] is the state before the first step, zeros if omitted. The
     /// output is [n, t + 1, hidden]: h of each step, then h after the last.
     ///
-    /// Where sequences have lengths of their own, h is 0 past the end of a sequence, its last h is that of its last step,
-    /// and in reverse it begins at its own end.
+    /// If sequences have their own lengths, h is 0 past the end of a sequence, its last h is that of its last
+    /// step, and in reverse it starts at its own end.
     ///
     /// # Panics
     /// When the shapes do not fit each other, or a length is 0 or more than t.
@@ -200,9 +201,10 @@ impl Graph<'_> {
         self.recurrent("rnn", cell, gates, [Some(weight_hh), bias_hh, h, None], options)
     }
 
-    /// All steps of a GRU: r = σ(a_r + b_r), z = σ(a_z + b_z), n = tanh(a_n + r·b_n) and h' = (1 − z)·n + z·h, b being
-    /// weight_hh · h + bias_hh; `torch.nn.GRU`, one layer in one direction. Cho et al., "Learning Phrase Representations
-    /// using RNN Encoder–Decoder for Statistical Machine Translation", 2014.
+    /// All steps of a GRU: r = σ(a_r + b_r), z = σ(a_z + b_z), n = tanh(a_n + r·b_n) and
+    /// h' = (1 − z)·n + z·h, with b = weight_hh · h + bias_hh; `torch.nn.GRU`, one layer in one direction.
+    /// Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder for Statistical Machine
+    /// Translation", 2014.
     ///
     /// As [`rnn`](Self::rnn), with `gates` [n, t, 3 · hidden] and `weight_hh` [3 · hidden, hidden], in the order r, z, n.
     ///
@@ -220,12 +222,13 @@ impl Graph<'_> {
         self.recurrent("gru", Cell::Gru, gates, [Some(weight_hh), bias_hh, h, None], options)
     }
 
-    /// All steps of an LSTM: i, f, o = σ(a + b), g = tanh(a_g + b_g), c' = f·c + i·g and h' = o·tanh(c'), b being
-    /// weight_hh · h + bias_hh; `torch.nn.LSTM`, one layer in one direction. Hochreiter and Schmidhuber, "Long Short-Term
-    /// Memory", 1997.
+    /// All steps of an LSTM: i, f, o = σ(a + b), g = tanh(a_g + b_g), c' = f·c + i·g and h' = o·tanh(c'),
+    /// with b = weight_hh · h + bias_hh; `torch.nn.LSTM`, one layer in one direction. Hochreiter and
+    /// Schmidhuber, "Long Short-Term Memory", 1997.
     ///
-    /// As [`rnn`](Self::rnn), with `gates` [n, t, 4 · hidden] and `weight_hh` [4 · hidden, hidden], in the order i, f, g, o;
-    /// the state is h and c, and the output [n, t + 2, hidden]: h of each step, then h and c after the last.
+    /// As [`rnn`](Self::rnn), with `gates` [n, t, 4 · hidden] and `weight_hh` [4 · hidden, hidden], in the
+    /// order i, f, g, o; the state is h and c, and the output is [n, t + 2, hidden]: h of each step, then h
+    /// and c after the last.
     ///
     /// # Panics
     /// As [`rnn`](Self::rnn).
@@ -240,6 +243,30 @@ impl Graph<'_> {
     ) -> Var {
         let [h, c] = [0, 1].map(|i| state.map(|state| state[i]));
         self.recurrent("lstm", Cell::Lstm, gates, [Some(weight_hh), bias_hh, h, c], options)
+    }
+
+    /// Sequences `x` [n, t, d] with zeros past the end of each: what lies there, even NaN, then reaches no
+    /// value and no gradient, as with `torch.nn.utils.rnn.pack_padded_sequence`.
+    ///
+    /// # Panics
+    /// When `x` is not a batch of sequences.
+    #[track_caller]
+    pub fn zero_past_end(&self, x: Var, lengths: Indices) -> Var {
+        const NAME: &str = "zero_past_end";
+        let slot = self.slot(NAME, x);
+        let &[n, steps, _] = slot.shape.dims() else {
+            let (at, shape) = (self.at(), slot.shape);
+            panic!("{NAME}{at}: the input is {shape}, expected sequences [n, t, d]; reshape it");
+        };
+        let shape = Shape::new(&[n, steps, 1]);
+        let is_past_end = self.leaf_of(NAME, (shape, slot.n_images), false, |mask, _| {
+            let recording = self.tape.recording.borrow();
+            mask.fill(0.0);
+            for (mask, &length) in mask.chunks_exact_mut(steps.max(1)).zip(recording.indices(NAME, lengths)) {
+                mask.iter_mut().skip(length as usize).for_each(|mask| *mask = 1.0);
+            }
+        });
+        self.masked_fill(x, is_past_end, 0.0)
     }
 
     #[track_caller]
@@ -265,7 +292,7 @@ impl Graph<'_> {
         self.apply_present_indexed(op, gates, others, lengths)
     }
 
-    /// Makes sure that all sequences have at least one step, and no more than there are.
+    /// Checks that all sequences have at least one step, and no more than there are.
     #[track_caller]
     fn expect_lengths(&self, name: &str, lengths: Indices, steps: usize) {
         let recording = self.tape.recording.borrow();
@@ -273,10 +300,7 @@ impl Graph<'_> {
         let wrong = lengths.iter().position(|&length| !(1..=steps).contains(&(length as usize)));
         if let Some(at) = wrong {
             let (path, length) = (recording.at(), lengths[at]);
-            panic!(
-                "{name}{path}: the length of sequence {at} is {length}; a sequence has at least 1 step, and here at \
-                 most {steps}"
-            );
+            panic!("{name}{path}: the length of sequence {at} is {length}, expected 1 to {steps}");
         }
     }
 }

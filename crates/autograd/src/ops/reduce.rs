@@ -15,7 +15,7 @@ struct Reduce {
 }
 
 impl Reduce {
-    /// How many elements of `x` make one of the result.
+    /// How many elements of `x` are reduced to one element of the result.
     fn n_reduced(&self, inputs: Inputs<'_>) -> usize {
         let shape = inputs.shape(0);
         let sizes = shape.iter().enumerate().filter(|&(axis, _)| self.axes.contains(axis));
@@ -47,7 +47,7 @@ impl Op for Reduce {
         reduce_to_shape(f.output, x, &kept, &shape, self.reduction, shards.as_ref(), Beta::Zero);
     }
 
-    /// dx = dy, broadcast; divided by the number of elements for the mean.
+    /// dx = dy, broadcast, and divided by the number of elements for the mean.
     fn backward(&self, mut b: Backward<'_>) {
         let shape = b.inputs.shape(0);
         let kept = self.axes.kept(&shape);
@@ -67,7 +67,7 @@ impl Op for Reduce {
 pub(super) fn reduced_shape(x: Shape, axes: Axes, keepdim: bool) -> Result<Shape, ShapeError> {
     match (axes.fits(&x), keepdim) {
         (false, _) => Err(ShapeError::new(format!(
-            "{x} has {} axes, and one beyond them is to be reduced; axes count from 0",
+            "{x} has {} axes, but an axis to reduce is beyond them; axes count from 0",
             x.rank()
         ))),
         (true, true) => Ok(axes.kept(&x)),
@@ -82,7 +82,7 @@ impl Graph<'_> {
         self.sum_axes(x, .., false)
     }
 
-    /// The sum over some axes; `torch.sum` with `dim` and `keepdim`: the axes vanish, or stay with
+    /// The sum over some axes; `torch.sum` with `dim` and `keepdim`: the axes are removed, or kept with
     /// size 1. Accumulated in f64.
     ///
     /// # Panics
@@ -98,7 +98,7 @@ impl Graph<'_> {
         self.mean_axes(x, .., false)
     }
 
-    /// The mean over some axes; `torch.mean` with `dim` and `keepdim`: the axes vanish, or stay with
+    /// The mean over some axes; `torch.mean` with `dim` and `keepdim`: the axes are removed, or kept with
     /// size 1. Accumulated in f64.
     ///
     /// # Panics

@@ -1,10 +1,10 @@
-//! The elements moved round along an axis.
+//! Cyclic shifts along an axis.
 
 use crate::{Graph, Var};
 
 impl Graph<'_> {
-    /// The elements moved by `shift` places along an axis, those that leave it at one end coming in at the other;
-    /// `torch.roll` with one shift and one dimension. Negative shifts go towards the start.
+    /// Shifts the elements by `shift` places along an axis; those that leave at one end re-enter at the
+    /// other. `torch.roll` with one shift and one dimension. Negative shifts move towards the start.
     ///
     /// # Panics
     /// When `x` does not have the axis.

@@ -6,7 +6,7 @@ use tensor::{Beta, Shape, elementwise, scratch};
 use super::shared::{row_len, sum_over_rows};
 use crate::{Backward, Forward, Grad, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
-/// The inputs are x and what is added to it.
+/// The inputs are x and src.
 struct ScatterAdd {
     axis: usize,
     n_indices: usize,
@@ -25,8 +25,8 @@ impl Op for ScatterAdd {
         let fits = src.rank() == x.rank() && src.with_axis(*axis, 1) == x.with_axis(*axis, 1);
         if !fits || src.numel() != *n_indices {
             return Err(ShapeError::new(format!(
-                "the source is {src} and there are {n_indices} indices for axis {axis} of {x}; the source has the shape of \
-                 the input but for that axis, and an index for each element"
+                "the source is {src} and there are {n_indices} indices for axis {axis} of {x}; the source \
+                 must have the shape of the input except on that axis, with one index per element"
             )));
         }
         Ok(x)
@@ -34,7 +34,8 @@ impl Op for ScatterAdd {
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
         match (self.axis, inputs.has_images(0), inputs.has_images(1)) {
-            // What the images of the batch add to a table that all parts share is a sum over them.
+            // If the images of the batch are added to a table shared by all processes, the result is a sum
+            // over them.
             (_, false, false) | (0, false, true) => Images::Summed,
             (1.., true, true) => Images::Kept(0),
             _ => Images::Mixed,
@@ -73,12 +74,14 @@ impl Op for ScatterAdd {
 }
 
 impl Graph<'_> {
-    /// `x` with the elements of `src` added to it along `axis`, each line at its own indices:
-    /// `y[r, indices[r, i]] += src[r, i]` for axis 1 of a matrix; `torch.scatter_add`. The indices are row-major of the shape
-    /// of `src`, which is that of `x` but for the size of the axis. What an index names twice is added twice.
+    /// Adds the elements of `src` to `x` along `axis`, with separate indices for each line:
+    /// `y[r, indices[r, i]] += src[r, i]` for axis 1 of a matrix; `torch.scatter_add`. The indices are
+    /// row-major in the shape of `src`, which is that of `x` except for the size of the axis. If an index
+    /// occurs twice, both elements are added.
     ///
     /// # Panics
-    /// When `x` does not have the axis, the number of indices or the shape of `src` does not fit, or an index is out of range.
+    /// When `x` does not have the axis, the number of indices or the shape of `src` does not fit, or an index
+    /// is out of range.
     #[track_caller]
     pub fn scatter_add(&self, x: Var, axis: usize, indices: Indices, src: Var) -> Var {
         let n_indices = self.n_indices("scatter_add", indices);

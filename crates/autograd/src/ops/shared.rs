@@ -1,4 +1,4 @@
-//! What several ops have in common.
+//! Code shared by several ops.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub(super) fn rows_and_cols(shape: Shape) -> (usize, usize) {
     }
 }
 
-/// Where images are in the output of an op on the rows of its first input, which are all axes but the last.
+/// Where images are in the output of an op on the rows of its first input (all axes but the last).
 pub(super) fn rows_of_images(inputs: Operands<'_>, output: Shape) -> Images {
     if output.rank() > 1 { inputs.kept_of(0) } else { inputs.mixed_of(0) }
 }
@@ -27,12 +27,13 @@ pub(super) fn shards_of_rows<'a>(inputs: Inputs<'a>) -> Shards<'a> {
     if inputs.shape(0).rank() > 1 { inputs.shards(0) } else { Shards::whole(1) }
 }
 
-/// Elements of one row, which is all but the first axis.
+/// The number of elements of one row, which is all but the first axis.
 pub(super) fn row_len(shape: Shape) -> usize {
     shape[1..].iter().product()
 }
 
-/// Adds to a gradient what `n_rows` rows of a batch hand back, shard by shard, joined in the tree: `add(rows, partial)`.
+/// Adds the contributions of `n_rows` rows of a batch to a gradient, shard by shard, combined in the tree:
+/// `add(rows, partial)`.
 pub(super) fn sum_over_rows(
     grad: Grad<'_>,
     shards: &Shards<'_>,
@@ -49,7 +50,7 @@ pub(super) fn sum_over_rows(
     });
 }
 
-/// Said where sizes fit only if an image's channels came before its rows.
+/// Added to an error if the sizes would fit with an image's channels before its rows.
 pub(super) const CHANNELS_LAST: &str = "; images are N × H × W × C here: these look like N × C × H × W, so permute them \
      by [0, 2, 3, 1]";
 
@@ -62,10 +63,10 @@ pub(super) fn image_sizes(shape: Shape) -> Result<[usize; 4], ShapeError> {
     })
 }
 
-/// Weight and bias of a normalisation, either of which may be missing; they are its last inputs.
+/// Weight and bias of a normalisation, either of which may be missing. They are its last inputs.
 #[derive(Clone, Copy)]
 pub(super) struct Affine {
-    /// Which inputs they are.
+    /// Their input numbers.
     inputs: [Option<usize>; 2],
 }
 
@@ -73,7 +74,7 @@ pub(super) struct Affine {
 type Lent<'a> = Option<(&'a mut [f32], Beta)>;
 
 impl Affine {
-    /// What there is, `first` being the first input that it may be.
+    /// Numbers the weight and bias that are present, starting at input `first`.
     pub(super) fn new(first: usize, [weight, bias]: [Option<Var>; 2]) -> Self {
         let place_of_bias = first + usize::from(weight.is_some());
         Self { inputs: [weight.map(|_| first), bias.map(|_| place_of_bias)] }
@@ -83,14 +84,14 @@ impl Affine {
         self.inputs.map(|i| i.map(|i| inputs.value(i)))
     }
 
-    /// The shapes of those that there are, by their names.
+    /// The names and shapes of those that are present.
     pub(super) fn named(self, shapes: &[Shape]) -> impl Iterator<Item = (&'static str, &Shape)> {
         let named = ["weight", "bias"].into_iter().zip(self.inputs);
         named.filter_map(|(name, i)| Some((name, &shapes[i?])))
     }
 
-    /// Calls `kernel` with the gradients of input 0, weight and bias, as far as they are wanted. Gradients are lent one
-    /// at a time and one pass makes all three, so those of weight and bias, of `len` numbers, are added afterwards.
+    /// Calls `kernel` with the needed gradients of input 0, weight and bias. Gradients are lent one at a time
+    /// but one pass computes all three, so those of weight and bias, of `len` numbers, are added afterwards.
     pub(super) fn backward(
         self,
         grads: &mut Grads<'_>,
@@ -116,10 +117,10 @@ impl Affine {
     }
 }
 
-/// The most inputs of an op some of which may be missing.
+/// The most inputs of an op with optional inputs.
 const MAX_INPUTS: usize = 8;
 
-/// `x` and those of the others that there are, and how many these are.
+/// `x` and the other inputs that are present, and the number of all of them.
 fn present<const N: usize>(x: Var, others: [Option<Var>; N]) -> ([Var; MAX_INPUTS], usize) {
     let (mut inputs, mut len) = ([x; MAX_INPUTS], 1);
     for input in others.into_iter().flatten() {
@@ -130,7 +131,7 @@ fn present<const N: usize>(x: Var, others: [Option<Var>; N]) -> ([Var; MAX_INPUT
 }
 
 impl Graph<'_> {
-    /// Records an op on `x` and those of the other inputs that there are.
+    /// Records an op on `x` and the other inputs that are present.
     #[track_caller]
     pub(super) fn apply_present<O: Op, const N: usize>(
         &self,
@@ -142,7 +143,7 @@ impl Graph<'_> {
         self.apply(op, &inputs[..len])
     }
 
-    /// The same for an op that also reads integers.
+    /// Like `apply_present`, for an op that also reads integers.
     #[track_caller]
     pub(super) fn apply_present_indexed<O: Op, const N: usize>(
         &self,
@@ -155,13 +156,13 @@ impl Graph<'_> {
         self.apply_indexed(op, &inputs[..len], indices)
     }
 
-    /// The sizes of `x`, once it is known to be images.
+    /// The sizes of `x`, after checking that it is images.
     #[track_caller]
     pub(super) fn expect_images(&self, op: &str, x: Var) -> [usize; 4] {
         image_sizes(self.shape(x)).unwrap_or_else(|error| panic!("{op}{}: {error}", self.at()))
     }
 
-    /// Makes sure that all indices lie below `bound`.
+    /// Checks that all indices are below `bound`.
     #[track_caller]
     pub(super) fn expect_below(&self, op: &str, what: &str, indices: Indices, bound: usize) {
         let recording = self.tape.recording.borrow();

@@ -22,7 +22,7 @@ impl Op for Slice {
         match x.get(self.axis) {
             None => Err(ShapeError::new(format!("{x} has no axis {}; axes count from 0", self.axis))),
             Some(&size) if start > end || end > size => Err(ShapeError::new(format!(
-                "{start}..{end} does not lie in axis {} of {x}; it must lie in 0..{size}",
+                "{start}..{end} is out of range for axis {} of {x}; it must be within 0..{size}",
                 self.axis
             ))),
             Some(_) => Ok(x.with_axis(self.axis, end - start)),
@@ -47,16 +47,16 @@ impl Op for Slice {
 }
 
 impl Graph<'_> {
-    /// The elements whose index on `axis` lies in `range`; `torch.narrow`, or `x[:, start:end]`.
+    /// The elements whose index on `axis` is in `range`; `torch.narrow`, or `x[:, start:end]`.
     ///
     /// # Panics
-    /// When `x` does not have the axis, or the axis not the range.
+    /// When `x` does not have the axis, or the range exceeds it.
     #[track_caller]
     pub fn slice(&self, x: Var, axis: usize, range: Range<usize>) -> Var {
         self.apply(Slice { axis, range }, &[x])
     }
 
-    /// `x` cut along an axis into parts of the given sizes; `torch.split`.
+    /// Splits `x` along an axis into parts of the given sizes; `torch.split`.
     ///
     /// ```
     /// use autograd::{Graph, Var};
@@ -73,7 +73,7 @@ impl Graph<'_> {
         let size = self.size_of_axis("split", x, axis);
         assert!(
             sizes.iter().sum::<usize>() == size,
-            "split{}: parts of {sizes:?} make {}, axis {axis} of {} has {size}; make them add up",
+            "split{}: parts of {sizes:?} add up to {}, but axis {axis} of {} has {size}; make the two equal",
             self.at(),
             sizes.iter().sum::<usize>(),
             self.shape(x)
@@ -85,18 +85,19 @@ impl Graph<'_> {
         })
     }
 
-    /// `x` cut along an axis into N parts of equal size, the last smaller where the axis does not divide; `torch.chunk`.
+    /// Splits `x` along an axis into N parts of equal size, the last one smaller if the axis does not divide
+    /// evenly; `torch.chunk`.
     ///
     /// # Panics
-    /// When `x` does not have the axis, or it does not make N parts: `torch.chunk` would give fewer.
+    /// When `x` does not have the axis, or it does not yield N parts (`torch.chunk` would return fewer).
     #[track_caller]
     pub fn chunk<const N: usize>(&self, x: Var, axis: usize) -> [Var; N] {
         let size = self.size_of_axis("chunk", x, axis);
         let part = size.checked_div(N).map_or(0, |_| size.div_ceil(N));
         assert!(
             part * N.saturating_sub(1) < size || part * N == size,
-            "chunk{}: axis {axis} of {} makes no {N} parts of {part}, the last of which may be smaller; \
-             choose another number of them, or sizes by Graph::split",
+            "chunk{}: axis {axis} of {} cannot be split into {N} parts of {part} (the last may be smaller); \
+             choose another number of parts, or give sizes with Graph::split",
             self.at(),
             self.shape(x)
         );

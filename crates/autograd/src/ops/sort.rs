@@ -1,4 +1,4 @@
-//! Where the largest and the smallest elements of an axis are, and what they are.
+//! The largest and smallest elements along an axis, and their indices.
 
 use tensor::reduce::{argmax, argmin};
 use tensor::sort::topk;
@@ -7,8 +7,8 @@ use tensor::{Axes, Shape};
 use crate::{Graph, Indices, Var};
 
 impl Graph<'_> {
-    /// The index of the largest element along `axis` for each index of the other axes, in row-major order; `torch.argmax`.
-    /// The first of equals; a NaN counts as largest.
+    /// The index of the largest element along `axis` for each index of the other axes, in row-major order;
+    /// `torch.argmax`. Of ties, the first; NaN counts as largest.
     ///
     /// [`integers`](Self::integers) reads the indices, [`gather`](Self::gather) picks by them.
     ///
@@ -21,7 +21,8 @@ impl Graph<'_> {
         self.indices_along("argmax", (x, axis), shape, |y, x, shape| argmax(y, x, shape, axis))
     }
 
-    /// The index of the smallest element along `axis`; `torch.argmin`. The first of equals; a NaN counts as smallest.
+    /// The index of the smallest element along `axis`; `torch.argmin`. Of ties, the first; NaN counts as
+    /// smallest.
     ///
     /// # Panics
     /// As [`argmax`](Self::argmax).
@@ -32,8 +33,8 @@ impl Graph<'_> {
         self.indices_along("argmin", (x, axis), shape, |y, x, shape| argmin(y, x, shape, axis))
     }
 
-    /// The largest element along `axis` and its index; `torch.max` with `dim` and `keepdim`. Of equals, the first gets the
-    /// whole gradient; [`amax`](Self::amax) spreads it among them and takes several axes.
+    /// The largest element along `axis` and its index; `torch.max` with `dim` and `keepdim`. Of ties, the
+    /// first gets the whole gradient; [`amax`](Self::amax) spreads it among them and takes several axes.
     ///
     /// # Panics
     /// As [`argmax`](Self::argmax).
@@ -43,8 +44,8 @@ impl Graph<'_> {
         (self.extreme(x, axis, indices, keepdim), indices)
     }
 
-    /// The smallest element along `axis` and its index; `torch.min` with `dim` and `keepdim`. Of equals, the first gets the
-    /// whole gradient; [`amin`](Self::amin) spreads it among them and takes several axes.
+    /// The smallest element along `axis` and its index; `torch.min` with `dim` and `keepdim`. Of ties, the
+    /// first gets the whole gradient; [`amin`](Self::amin) spreads it among them and takes several axes.
     ///
     /// # Panics
     /// As [`argmax`](Self::argmax).
@@ -60,16 +61,16 @@ impl Graph<'_> {
         if keepdim { y } else { self.reshape(y, Axes::from(axis).removed(&self.shape(x))) }
     }
 
-    /// The elements at `n` indices along `axis`.
+    /// Returns the elements at `n` indices along `axis`.
     #[track_caller]
     fn picked(&self, x: Var, axis: usize, indices: Indices, n: usize) -> Var {
         let (y, shape) = (self.gather(x, axis, indices), self.shape(x).with_axis(axis, n));
-        // No indices at all do not tell how many there are along the axis.
+        // With no indices at all, their number along the axis cannot be inferred.
         if self.shape(y) == shape { y } else { self.reshape(y, shape) }
     }
 
     /// The indices that sort the elements along `axis`, smallest first, or largest first if `descending`;
-    /// `torch.argsort`. Equals keep their order, which PyTorch promises with `stable=True`; a NaN counts as largest.
+    /// `torch.argsort`. The sort is stable, as in PyTorch with `stable=True`; NaN counts as largest.
     ///
     /// # Panics
     /// When `x` does not have the axis.
@@ -80,7 +81,8 @@ impl Graph<'_> {
         self.indices_along("argsort", (x, axis), self.shape(x), order)
     }
 
-    /// The elements along `axis` in their order, and the indices that [`argsort`](Self::argsort) gives; `torch.sort`.
+    /// The elements along `axis` in sorted order, and the indices that [`argsort`](Self::argsort) returns;
+    /// `torch.sort`.
     ///
     /// # Panics
     /// When `x` does not have the axis.
@@ -90,8 +92,8 @@ impl Graph<'_> {
         (self.picked(x, axis, indices, self.shape(x)[axis]), indices)
     }
 
-    /// The `k` largest elements along `axis`, largest first, and their indices; the `k` smallest, smallest first, unless
-    /// `largest`; `torch.topk`. Of equals, the first comes first; a NaN counts as largest.
+    /// The `k` largest elements along `axis`, largest first, and their indices, or the `k` smallest, smallest
+    /// first, if `largest` is false; `torch.topk`. Ties keep their order; NaN counts as largest.
     ///
     /// # Panics
     /// When `x` does not have the axis, or it has fewer than `k` elements.
@@ -108,13 +110,14 @@ impl Graph<'_> {
         let size = self.size_of_axis(op, x, axis);
         assert!(
             size >= n,
-            "{op}{}: axis {axis} of {} has {size} elements, {n} are wanted; ask for fewer, or choose another axis",
+            "{op}{}: axis {axis} of {} has {size} elements, fewer than the {n} requested; request fewer, or \
+             choose another axis",
             self.at(),
             self.shape(x)
         );
     }
 
-    /// Indices along an axis, under a shape.
+    /// Records indices along an axis, with a shape.
     #[track_caller]
     fn indices_along(
         &self,
@@ -125,8 +128,8 @@ impl Graph<'_> {
     ) -> Indices {
         assert!(
             axis > 0 || !self.batch().is_in_parts() || !self.has_images(x),
-            "{op}{}: this looks across the images of a batch, of which only a part is here; \
-             keep the images on the first axis",
+            "{op}{}: this combines several images of a batch, but only a part of the batch is in this \
+             process; keep the images on the first axis",
             self.at()
         );
         let (values, x_shape) = (self.value(x), self.shape(x));

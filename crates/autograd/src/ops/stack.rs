@@ -1,4 +1,4 @@
-//! Several values of one shape along a new axis.
+//! Stacks values of the same shape along a new axis.
 
 use tensor::layout::{concat_part, slice_forward};
 use tensor::{MAX_RANK, Shape};
@@ -24,7 +24,8 @@ impl Op for Stack {
         let (axis, rank) = (self.axis, first.rank());
         if axis > rank || rank == MAX_RANK {
             return Err(ShapeError::new(format!(
-                "{first} can have no new axis {axis}; it can be at most {rank}, and a shape has at most {MAX_RANK} axes"
+                "{first} cannot get a new axis {axis}; it can be at most {rank}, and a shape has at most \
+                 {MAX_RANK} axes"
             )));
         }
         let mut dims = [inputs.len(); MAX_RANK];
@@ -57,10 +58,10 @@ impl Op for Stack {
 }
 
 impl Graph<'_> {
-    /// The values along a new axis, which becomes number `axis` of the result; `torch.stack`.
+    /// Stacks the values along a new axis, which becomes axis `axis` of the result; `torch.stack`.
     ///
     /// # Panics
-    /// When there are no values, their shapes differ, or the new axis lies beyond the one behind the last.
+    /// When there are no values, their shapes differ or have the most axes, or `axis` is beyond their rank.
     #[track_caller]
     pub fn stack(&self, values: &[Var], axis: usize) -> Var {
         self.apply(Stack { axis }, values)

@@ -23,16 +23,16 @@ impl Graph<'_> {
         self.elementwise("tan", x, f32::tan, |dy, _, y| dy * (1.0 + y * y))
     }
 
-    /// arcsin x; `torch.asin`. NaN outside of [−1, 1]; the gradient at its ends is infinite.
+    /// arcsin x; `torch.asin`. NaN outside [−1, 1]; the gradient at the ends is infinite.
     ///
     /// dx = dy / √(1 − x²).
     #[track_caller]
     pub fn asin(&self, x: Var) -> Var {
-        // As a product, which is exact to some ε also near the ends.
+        // As a product, which is accurate to a few ε even near the ends.
         self.elementwise("asin", x, f32::asin, |dy, x, _| dy / ((1.0 - x) * (1.0 + x)).sqrt())
     }
 
-    /// arccos x; `torch.acos`. NaN outside of [−1, 1]; the gradient at its ends is infinite.
+    /// arccos x; `torch.acos`. NaN outside [−1, 1]; the gradient at the ends is infinite.
     ///
     /// dx = −dy / √(1 − x²).
     #[track_caller]

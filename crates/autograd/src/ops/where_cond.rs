@@ -7,7 +7,7 @@ use super::broadcast::Value::A;
 use super::broadcast::{OperandGrad, broadcast_all, broadcast_images};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
-/// The inputs are the condition, and the values where it holds and where it does not.
+/// The inputs are the condition, the values where it holds and the values where it does not.
 struct Where;
 
 impl Op for Where {
@@ -29,7 +29,7 @@ impl Op for Where {
         broadcast_zip3(f.output, operands, &f.shape, |condition, a, b| if condition != 0.0 { a } else { b });
     }
 
-    /// da = dy where the condition holds, db = dy where it does not, 0 elsewhere; the condition has been detached.
+    /// da = dy where the condition holds, db = dy where it does not, 0 elsewhere; the condition is detached.
     fn backward(&self, mut b: Backward<'_>) {
         if let Some(da) = OperandGrad::of(&mut b, 1) {
             da.zip(A, |dy, condition| if condition != 0.0 { dy } else { 0.0 });
@@ -41,9 +41,9 @@ impl Op for Where {
 }
 
 impl Graph<'_> {
-    /// `a` where the condition holds and `b` where it does not, all three broadcast as in NumPy; `torch.where`. The
-    /// condition holds where it is not 0. No gradient flows into it, and what is not chosen gets none, whatever the value
-    /// there: NaN is not passed on.
+    /// `a` where the condition holds and `b` where it does not, all three broadcast as in NumPy;
+    /// `torch.where`. The condition holds where it is not 0. No gradient flows into it. Values that are not
+    /// chosen get none either, even if they are NaN, which is not propagated.
     ///
     /// # Panics
     /// When the shapes do not broadcast.

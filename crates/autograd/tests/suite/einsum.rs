@@ -145,7 +145,7 @@ fn parameters_and_images_meet_as_in_the_layers() {
 #[test]
 fn what_cannot_be_read_is_refused_with_the_equation() {
     let table: &[(&str, &[&[usize]], &str)] = &[
-        ("ij,jk->ik", &[&[2, 3]], "\"ij,jk->ik\": it names 2 operands, 1 are given"),
+        ("ij,jk->ik", &[&[2, 3]], "\"ij,jk->ik\": it names 2 operands, found 1"),
         (
             "i,j,k->ijk",
             &[&[2], &[2]],
@@ -154,16 +154,22 @@ fn what_cannot_be_read_is_refused_with_the_equation() {
         (
             "...i->i",
             &[&[2]],
-            "\"...i->i\": '.' names no axis; write letters, commas between operands and one \"->\", as in \"bij,bjk->bik\"",
+            "\"...i->i\": '.' cannot name an axis; write letters, commas between operands and one \"->\", as in \
+             \"bij,bjk->bik\"",
         ),
         (
             "i->j->k",
             &[&[2]],
-            "\"i->j->k\": '-' names no axis; write letters, commas between operands and one \"->\", as in \"bij,bjk->bik\"",
+            "\"i->j->k\": '-' cannot name an axis; write letters, commas between operands and one \"->\", as in \
+             \"bij,bjk->bik\"",
         ),
-        ("ii->i", &[&[2, 2]], "\"ii->i\": 'i' stands twice in \"ii\"; diagonals are not taken"),
-        ("ij->ijj", &[&[2, 2]], "\"ij->ijj\": 'j' stands twice in \"ijj\"; diagonals are not taken"),
-        ("ij->ik", &[&[2, 3]], "\"ij->ik\": 'k' behind the arrow is in no operand; name axes that are there"),
+        ("ii->i", &[&[2, 2]], "\"ii->i\": 'i' appears twice in \"ii\"; diagonals are not supported"),
+        ("ij->ijj", &[&[2, 2]], "\"ij->ijj\": 'j' appears twice in \"ijj\"; diagonals are not supported"),
+        (
+            "ij->ik",
+            &[&[2, 3]],
+            "\"ij->ik\": 'k' after the arrow is in none of the operands; use only letters of the operands",
+        ),
         (
             "ij->i",
             &[&[2, 3, 4]],
@@ -177,7 +183,7 @@ fn what_cannot_be_read_is_refused_with_the_equation() {
         (
             "abcd,efgh->abcdefgh",
             &[&[1; 4], &[1; 4]],
-            "\"abcd,efgh->abcdefgh\": there are more than 6 letters in one place; a shape has no more axes",
+            "\"abcd,efgh->abcdefgh\": a term has more than 6 letters, the maximum number of axes",
         ),
     ];
     for (equation, shapes, message) in table {

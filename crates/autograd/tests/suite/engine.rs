@@ -224,6 +224,16 @@ fn what_was_made_under_a_path_is_named_and_random_by_it() {
     }
 }
 
+#[test]
+fn a_layer_that_runs_twice_draws_twice() {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let g = tape.begin(&mut params, Mode::train(1, 1));
+    let x = g.input([64], &[1.0; 64]);
+    let layer = || g.scope("a", |g| g.dropout(x, 0.5));
+    let (first, second) = (layer(), layer());
+    assert_ne!(g.value(first), g.value(second));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 

@@ -93,7 +93,7 @@ fn a_part_that_is_recomputed_evaluates_as_well() {
 
 #[test]
 #[should_panic(
-    expected = "backward: Tape::eval_under(\"bdoy\") was said, but no layer of this step has that path"
+    expected = "backward: Tape::eval_under(\"bdoy\") was called, but no layer of this step has that path"
 )]
 fn a_path_that_nothing_has_is_an_error() {
     let mut tape = Tape::new();

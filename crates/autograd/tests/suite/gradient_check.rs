@@ -100,7 +100,7 @@ fn a_fault_is_named_with_its_place() {
         ),
         (
             Fault::OnlyWithBoth,
-            "input 0 of shape [2, 2] has another gradient where it is the only input that needs one",
+            "input 0 of shape [2, 2] has a different gradient when it is the only input that needs one",
         ),
     ] {
         for says in says(fault) {

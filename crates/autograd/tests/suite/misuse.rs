@@ -39,7 +39,7 @@ fn a_var_of_an_earlier_step() {
     drop(g);
     let mut g = tape.begin(&mut params, Mode::train(0, 1));
     let fresh = g.input([1], &[1.0]);
-    let advice = "it lives until the next Tape::begin, so record it again";
+    let advice = "it is valid until the next Tape::begin, so record it again";
     for message in [
         message_of(|| _ = g.add(fresh, x)),
         message_of(|| _ = g.value(x)),
@@ -49,7 +49,7 @@ fn a_var_of_an_earlier_step() {
         message_of(|| g.backward(x)),
         message_of(|| _ = g.index_select(fresh, rows)),
     ] {
-        assert!(message.contains("is of an earlier step") && message.contains(advice), "{message}");
+        assert!(message.contains("belongs to an earlier step") && message.contains(advice), "{message}");
     }
 }
 
@@ -67,7 +67,7 @@ fn backward_from_what_is_not_a_loss() {
     assert_eq!(
         message_of(|| g.backward(constant)),
         "backward: the loss depends on no parameter or variable that needs a gradient; \
-         use Graph::param or Graph::variable for what is to be learned"
+         use Graph::param or Graph::variable for values to be learned"
     );
     let detached = g.detach(w);
     let loss = g.sum(detached);
@@ -85,7 +85,7 @@ fn backward_twice_or_without_gradients() {
     g.backward(loss);
     assert_eq!(
         message_of(|| g.backward(loss)),
-        "backward: already run on this step; begin a new one with Tape::begin"
+        "backward: already run on this step; start a new one with Tape::begin"
     );
     drop(g);
 
@@ -103,7 +103,7 @@ fn backward_twice_or_without_gradients() {
     let loss = g.param(w);
     assert_eq!(
         message_of(|| g.backward(loss)),
-        "backward: this step was begun without gradients; use Mode::train or Mode::with_grad(true)"
+        "backward: this step was started without gradients; use Mode::train or Mode::with_grad(true)"
     );
 }
 
@@ -130,7 +130,7 @@ fn leaves_and_parameters_that_do_not_fit() {
     );
     assert_eq!(
         message_of(|| _ = g.param(foreign)),
-        "Params::entry: entry 1 of 1; this ParamId was made by other Params"
+        "Params::entry: entry 1 of 1; this ParamId belongs to other Params"
     );
     let x = g.input([2], &[1.0, 2.0]);
     assert_eq!(message_of(|| _ = g.scalar(x)), "scalar: the shape [2] has 2 elements, expected one");

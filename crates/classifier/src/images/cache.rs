@@ -1,4 +1,4 @@
-//! Decoded images beside the files that they come from, so that these are decoded once.
+//! A cache of decoded images beside their files, so that these are decoded only once.
 
 use std::fs;
 use std::io;
@@ -15,68 +15,69 @@ use sha2::{Digest, Sha256};
 /// The folder of the decoded images, within the folder of the data.
 pub const CACHE_DIR: &str = ".descent-cache";
 
-/// The ending of a file of decoded images.
+/// The ending of a cache file.
 const ENDING: &str = "images";
 
-/// How such a file begins; another layout has another number.
+/// The beginning of a cache file; another layout has another number.
 const MAGIC: &[u8; 16] = b"descent images 1";
 
-/// The longest file that is read whole, to be compared with others.
+/// The largest file that is read whole, to compare it with others.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 
-/// An image file that was decoded.
+/// A decoded image file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageFile {
-    /// Where it lies, seen from the folder of the data.
+    /// Its path, relative to the folder of the data.
     pub path: String,
-    /// Rows of the image in the file, turned upright.
+    /// Rows of the image in the file, after rotation upright.
     pub height: usize,
     /// Columns of the image in the file.
     pub width: usize,
-    /// 1 for gray, 3 for colour.
+    /// 1 for grayscale, 3 for colour.
     pub channels: usize,
-    /// The SHA-256 of the file, by which two that are the same are found.
+    /// The SHA-256 of the file, used to find duplicates.
     pub sha256: String,
 }
 
 /// An image file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BrokenFile {
-    /// Where it lies, seen from the folder of the data.
+    /// Its path, relative to the folder of the data.
     pub path: String,
     /// Its class.
     pub label: u32,
-    /// What is wrong with it, with its path.
+    /// The problem, with the file's path.
     pub problem: String,
 }
 
-/// The images of a folder in one size, and what could not be read.
+/// The images of a folder in one size, and the files that could not be read.
 pub(super) struct Decoded {
     pub(super) labels: Vec<u32>,
     pub(super) files: Vec<ImageFile>,
     pub(super) broken: Vec<BrokenFile>,
-    /// C × H × W, image after image.
+    /// C × H × W, one image after the other.
     pub(super) pixels: Vec<u8>,
-    /// What was done, if it was more than to read the cache.
+    /// The work done, unless the cache was read.
     pub(super) note: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
-    /// What it was made from: shape, paths, lengths and times of the files.
+    /// What it depends on: shape, paths, lengths and times of the files.
     key: String,
     labels: Vec<u32>,
     files: Vec<ImageFile>,
     broken: Vec<BrokenFile>,
-    /// Of the pixels.
+    /// The SHA-256 of the pixels.
     sha256: String,
 }
 
-/// The images of `folder` as `shape`, from the cache in `root` if that was made from the files as they are now; else
-/// decoded, and kept there as `part`.
+/// The images of `folder` as `shape`: from the cache in `root` if it is up to date with the files; else
+/// decoded, and cached as `part`. If the system refuses to read a file, nothing is cached: it may allow it
+/// the next time, and the file looks the same.
 ///
 /// # Errors
-/// When a file is gone.
+/// When a file no longer exists.
 pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: ImageShape) -> Result<Decoded> {
     let key = key(folder, root, shape)?;
     let ImageShape { height, width, channels } = shape;
@@ -85,8 +86,12 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
     if let Some(found) = read(&path, &key, shape) {
         return Ok(found);
     }
-    let mut decoded = decode(folder, root, shape);
+    let (mut decoded, refused) = decode(folder, root, shape);
     let what = format!("{} images decoded to {height} × {width}", decoded.labels.len());
+    if let Some(refused) = refused {
+        decoded.note = Some(format!("{what}, and not kept: {refused}"));
+        return Ok(decoded);
+    }
     decoded.note = Some(match write(&path, key, &decoded) {
         Ok(n_bytes) => format!("{what} and kept in {} ({})", shown_path(&path), megabytes(n_bytes)),
         Err(error) => format!("{what}, and not kept: {}: {error}", shown_path(&path)),
@@ -94,10 +99,11 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
     Ok(decoded)
 }
 
-/// Removes the decoded images of the data in `root`, and says how many bytes they took; `None` where there are none.
+/// Removes the cached images of the data in `root`, and returns their size in bytes; `None` if there are
+/// none.
 ///
 /// # Errors
-/// When they cannot be removed, or something else lies among them.
+/// When they cannot be removed, or other files are among them.
 pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
     let dir = root.join(CACHE_DIR);
     let named = || shown_path(&dir);
@@ -108,11 +114,7 @@ pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
     let mut n_bytes = 0;
     for entry in fs::read_dir(&dir).with_context(named)? {
         let path = entry.with_context(named)?.path();
-        ensure!(
-            path.extension().is_some_and(|ending| ending == ENDING),
-            "{} is not of the cache; move it away",
-            shown_path(&path)
-        );
+        ensure!(is_of_the_cache(&path), "{} is not of the cache; move it away", shown_path(&path));
         n_bytes += fs::metadata(&path).with_context(|| shown_path(&path))?.len();
         fs::remove_file(&path).with_context(|| shown_path(&path))?;
     }
@@ -120,12 +122,19 @@ pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
     Ok(Some(n_bytes))
 }
 
-/// A number of bytes for people.
+/// Whether the file is one of decoded images, or what a process left that was killed while it wrote one.
+fn is_of_the_cache(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let target = atomic_file::target_of(name).unwrap_or(name);
+    Path::new(target).extension().is_some_and(|ending| ending == ENDING)
+}
+
+/// A human-readable number of bytes.
 pub fn megabytes(n_bytes: u64) -> String {
     format!("{:.1} MB", n_bytes as f64 / 1e6)
 }
 
-/// What the decoded images depend on.
+/// A key of everything that the decoded images depend on.
 fn key(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut number = |number: u64| hasher.update(number.to_le_bytes());
@@ -144,7 +153,8 @@ fn key(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
-fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Decoded {
+/// The decoded images, and the first problem that is the system's and not the file's.
+fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> (Decoded, Option<String>) {
     let mut pixels = vec![0; folder.images().len() * shape.len()];
     let decode_one = |((path, label), planes): (&(PathBuf, u32), &mut [u8])| {
         let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
@@ -154,27 +164,41 @@ fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Decoded {
                 let ImageShape { height, width, channels } = picture.shape();
                 Ok(ImageFile { path: relative, height, width, channels, sha256 })
             }
-            Err(error) => Err(BrokenFile { path: relative, label: *label, problem: error.to_string() }),
+            Err(error) => {
+                let broken = BrokenFile { path: relative, label: *label, problem: error.to_string() };
+                Err((broken, is_of_the_system(&error)))
+            }
         }
     };
     let found = folder.images().par_iter().zip(pixels.par_chunks_mut(shape.len())).map(decode_one);
     let found: Vec<_> = found.collect();
     let mut decoded =
         Decoded { labels: Vec::new(), files: Vec::new(), broken: Vec::new(), pixels: Vec::new(), note: None };
+    let mut refused = None;
     for (at, (found, (_, label))) in found.into_iter().zip(folder.images()).enumerate() {
         match found {
             Ok(file) => {
-                // What is written lies before what is yet to be read.
+                // Writes never get ahead of reads.
                 let start = decoded.files.len() * shape.len();
                 pixels.copy_within(at * shape.len()..(at + 1) * shape.len(), start);
                 decoded.files.push(file);
                 decoded.labels.push(*label);
             }
-            Err(broken) => decoded.broken.push(broken),
+            Err((broken, is_of_the_system)) => {
+                if is_of_the_system && refused.is_none() {
+                    refused = Some(broken.problem.clone());
+                }
+                decoded.broken.push(broken);
+            }
         }
     }
     pixels.truncate(decoded.files.len() * shape.len());
-    Decoded { pixels, ..decoded }
+    (Decoded { pixels, ..decoded }, refused)
+}
+
+/// Whether the system reported the error; those of a decoder, such as an early end, have no number.
+fn is_of_the_system(error: &data::Error) -> bool {
+    matches!(error, data::Error::Io { source, .. } if source.raw_os_error().is_some())
 }
 
 /// The image, and the SHA-256 of its file.
@@ -187,7 +211,7 @@ fn open(path: &Path) -> Result<(Picture, String), data::Error> {
     Ok((Picture::from_bytes(path, &bytes)?, hex(&Sha256::digest(&bytes))))
 }
 
-/// What is in the cache, if it was made from the same files and is whole.
+/// The cached images, if they were made from the same files and are complete.
 fn read(path: &Path, key: &str, shape: ImageShape) -> Option<Decoded> {
     let mut bytes = fs::read(path).ok()?;
     let rest = bytes.strip_prefix(MAGIC)?;
@@ -206,7 +230,7 @@ fn read(path: &Path, key: &str, shape: ImageShape) -> Option<Decoded> {
     Some(Decoded { labels, files, broken, pixels: bytes, note: None })
 }
 
-/// The number of bytes that were written.
+/// Writes the cache; returns the number of bytes.
 fn write(path: &Path, key: String, decoded: &Decoded) -> io::Result<u64> {
     let Decoded { labels, files, broken, pixels, .. } = decoded;
     let header = Header {

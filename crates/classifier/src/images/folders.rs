@@ -10,10 +10,10 @@ use foreign_text::{Foreign, shown_path};
 use super::cache::{self, BrokenFile, ImageFile};
 use super::{Images, Kind, Part, empty};
 
-/// The parts that a folder may be made of, and no other.
+/// The only parts that a folder may have.
 const PARTS: [&str; 3] = ["train", "val", "test"];
 
-/// The images in `dir` as `shape`; files that cannot be read are left out if `skip_broken`.
+/// Reads the images in `dir` as `shape`; unreadable files are skipped if `skip_broken`.
 pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<Images> {
     let mut notes = Vec::new();
     let mut parts = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<I
     })
 }
 
-/// Whether the folder has a part to train on and another, and nothing else, and all hold folders of classes.
+/// Whether the folder has a training part and another one, nothing else, and all hold folders of classes.
 fn has_parts(dir: &Path) -> Result<bool> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).with_context(|| shown_path(dir))? {
@@ -91,7 +91,7 @@ fn holds_folders(dir: &Path) -> bool {
     fs::read_dir(dir).is_ok_and(|mut entries| entries.any(is_class))
 }
 
-/// An error that names the first of the files that cannot be read, unless they are to be left out.
+/// Returns an error that names the first unreadable file, unless such files are skipped.
 fn check_broken(broken: &[BrokenFile], skip_broken: bool) -> Result<()> {
     match broken {
         [first, rest @ ..] if !skip_broken => {
@@ -106,7 +106,7 @@ fn relative(path: &Path, dir: &Path) -> String {
     path.strip_prefix(dir).unwrap_or(path).to_string_lossy().into_owned()
 }
 
-/// Files with the same bytes, as groups of two or more: each file with the name of its part and its class.
+/// Files with identical bytes, in groups of two or more: each file with its part.
 pub fn duplicates(parts: &[Part]) -> Vec<Vec<(&'static str, &ImageFile)>> {
     let mut all: Vec<(&'static str, &ImageFile)> =
         parts.iter().flat_map(|part| part.files.iter().map(|file| (part.name, file))).collect();
@@ -121,7 +121,7 @@ pub fn duplicates(parts: &[Part]) -> Vec<Vec<(&'static str, &ImageFile)>> {
     groups
 }
 
-/// The name of a file for a terminal.
+/// The name of a file, escaped for a terminal.
 pub fn shown(path: &str) -> String {
     Foreign::new(path).to_string()
 }

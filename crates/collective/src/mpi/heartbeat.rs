@@ -1,7 +1,7 @@
-//! Who lives: each rank says so on a thread of its own, so that a slow rank is not a dead one.
+//! Heartbeats: each rank sends them on a separate thread, so a slow rank is not considered dead.
 //!
-//! Rank 0 hears from everyone and everyone hears from rank 0. Who is not heard of in time is named, with its machine,
-//! and all ranks are ended.
+//! Rank 0 receives from every rank, and every rank receives from rank 0. If a rank is not heard from in time,
+//! it is named with its machine, and all ranks are terminated.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use ferrompi::{Communicator, Source};
 
 const TAG: i32 = 2;
 
-/// "I live", and "this was the last time".
+/// The regular heartbeat, and the last one.
 const ALIVE: u8 = 1;
 const FAREWELL: u8 = 2;
 
-/// The thread; it takes its leave of the other ranks' when this is dropped.
+/// The thread; it says goodbye to the others when this is dropped.
 pub(crate) struct Heartbeat {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -38,7 +38,7 @@ impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A thread that panicked has said so.
+            // If the thread panicked, it has already reported it.
             let _ = thread.join();
         }
     }
@@ -66,7 +66,8 @@ impl Watch {
     }
 
     fn run(&mut self) {
-        // Ten times within the timeout, and at least once a second. The end of a run is not to wait for the next beat.
+        // Ten times within the timeout, and at least once a second. Naps are shorter, so that the end of a
+        // run does not wait for the next beat.
         let interval = (self.timeout / 10).min(Duration::from_secs(1));
         let nap = interval.min(Duration::from_millis(20));
         let mut last_beat = Instant::now();
@@ -106,7 +107,7 @@ impl Watch {
                 peer.has_left = what[0] == FAREWELL;
             }
         }
-        // If it is rank 0 that is silent, everyone notices: the lowest speaks first and ends the others.
+        // If rank 0 is silent, every rank notices; the lowest one reports first and terminates the others.
         let rank = self.communicator.rank() as u32;
         let patience = self.timeout + Duration::from_millis(200) * rank.saturating_sub(1);
         let silent = |peer: &&Peer| !peer.has_left && peer.last_heard.elapsed() > patience;

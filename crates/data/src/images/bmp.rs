@@ -1,4 +1,4 @@
-//! BMP: any depth, compressed by lengths of runs or not, in 8 bits on white.
+//! BMP: any depth, with or without run-length encoding, as 8 bits on white.
 
 use std::io::Read;
 
@@ -11,7 +11,8 @@ use super::Pixels;
 use super::decode::{Failure, MAX_BYTES, check_claims};
 use super::png::lay_on_white;
 
-/// The most pixels that a byte of a file can stand for: a run of 255 in two, and as much again for what runs pass over.
+/// The most pixels that a byte of a file can represent: a run of 255 takes two bytes, with a margin for the
+/// pixels that runs skip.
 const MAX_PIXELS_PER_BYTE: u64 = 4096;
 
 impl From<BmpDecoderErrors> for Failure {
@@ -42,17 +43,17 @@ pub(super) fn decode(file: impl Read, file_len: u64) -> Result<Pixels, Failure> 
         Some(ColorSpace::Luma) => 1,
         Some(ColorSpace::RGB) => 3,
         Some(ColorSpace::RGBA) => {
-            // Most programs leave the fourth byte zero and mean nothing by it.
+            // Most programs set the fourth byte to zero without meaning transparency.
             if bytes.iter().skip(3).step_by(4).all(|&alpha| alpha == 0) {
                 bytes.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
             }
             lay_on_white(&mut bytes, 4, |[value]: [u8; 1]| value.into());
             3
         }
-        other => return Err(format!("a BMP with pixels of the kind {other:?}").into()),
+        other => return Err(format!("unsupported BMP pixel format {other:?}: save it as PNG").into()),
     };
     if bytes.len() != width * height * channels {
-        return Err("the BMP is cut short".to_owned().into());
+        return Err("the BMP is truncated".to_owned().into());
     }
     Ok(Pixels { bytes, width, height, channels, orientation: 1 })
 }

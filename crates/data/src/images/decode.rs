@@ -1,4 +1,4 @@
-//! From a stranger's file to pixels: by its first bytes a decoder, and around it the limits.
+//! From an untrusted file to pixels: chooses a decoder by the first bytes and enforces limits.
 
 use std::any::Any;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Seek};
@@ -10,13 +10,13 @@ use foreign_text::printable;
 use super::{Pixels, bmp, gif, jpeg, png, webp};
 use crate::{Error, files};
 
-/// The longest side of an image that is decoded.
+/// The longest side of an image to decode.
 const MAX_SIDE: u64 = 1 << 15;
 
-/// The most memory that decoding may take.
+/// The memory limit for decoding.
 pub(super) const MAX_BYTES: u64 = 256 << 20;
 
-/// Why a file is no image.
+/// Why a file is not an image.
 pub(super) enum Failure {
     Io(io::Error),
     Image(String),
@@ -25,8 +25,8 @@ pub(super) enum Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // The file was read; what it says is more than it holds.
-            ErrorKind::UnexpectedEof => Self::Image("the file is cut short".into()),
+            // The file was read, but claims more than it holds.
+            ErrorKind::UnexpectedEof => Self::Image("the file is truncated".into()),
             _ => Self::Io(error),
         }
     }
@@ -38,14 +38,14 @@ impl From<String> for Failure {
     }
 }
 
-/// The pixels of the image at `path`.
+/// Decodes the image at `path`.
 pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
     let file = files::open_regular(path)?;
     let file_len = file.metadata().map_err(Error::io(path))?.len();
     named(path, without_panic(|| decode_any(BufReader::new(file), file_len)))
 }
 
-/// The pixels of the image in `bytes`, which errors call `name`.
+/// Decodes the image in `bytes`; errors refer to it as `name`.
 pub(super) fn decode_bytes(name: &Path, bytes: &[u8]) -> Result<Pixels, Error> {
     named(name, without_panic(|| decode_any(Cursor::new(bytes), bytes.len() as u64)))
 }
@@ -53,13 +53,13 @@ pub(super) fn decode_bytes(name: &Path, bytes: &[u8]) -> Result<Pixels, Error> {
 fn named(path: &Path, pixels: Result<Pixels, Failure>) -> Result<Pixels, Error> {
     pixels.map_err(|failure| match failure {
         Failure::Io(source) => Error::Io { path: path.to_path_buf(), source },
-        // A decoder may quote from the file.
+        // A decoder may quote the file.
         Failure::Image(problem) => Error::Image { path: path.to_path_buf(), problem: printable(&problem) },
     })
 }
 
 fn decode_any(mut file: impl BufRead + Seek, file_len: u64) -> Result<Pixels, Failure> {
-    // A new format is one more line here, and a file beside these.
+    // To add a format, add a line here and a file next to these.
     match file.fill_buf()? {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::decode(file, file_len),
         [0xff, 0xd8, 0xff, ..] => jpeg::decode(file, file_len),
@@ -67,26 +67,26 @@ fn decode_any(mut file: impl BufRead + Seek, file_len: u64) -> Result<Pixels, Fa
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::decode(file, file_len),
         [b'B', b'M', ..] => bmp::decode(file, file_len),
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => {
-            Err("TIFF is not read: save it as PNG".to_owned().into())
+            Err("TIFF is not supported: save it as PNG".to_owned().into())
         }
         [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', ..] => {
-            Err("portable pixmaps are not read: save it as PNG".to_owned().into())
+            Err("portable pixmaps are not supported: save it as PNG".to_owned().into())
         }
         _ => Err("expected a PNG, JPEG, WebP, BMP or GIF image, found something else".to_owned().into()),
     }
 }
 
-/// Runs a decoder so that its panic is an error: the file is a stranger's, and the decoder may have a fault.
-/// What it worked on is gone with it.
+/// Runs a decoder and turns a panic into an error, because the file is untrusted and the decoder may have a
+/// bug. Its working data is dropped.
 fn without_panic<T>(decode: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload: Box<dyn Any + Send>| {
         let said = payload.downcast_ref::<&str>().map(|&said| said.to_owned());
         let said = said.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(format!("the decoder cannot cope with it, and panicked: {said}").into())
+        Err(format!("the decoder panicked on it: {said}").into())
     })
 }
 
-/// Whether an image that claims this size, and needs this much memory to decode, may be decoded.
+/// Checks that an image claiming this size, and needing this much memory to decode, may be decoded.
 pub(super) fn check_claims(
     (width, height): (u64, u64),
     n_bytes: u64,
@@ -95,7 +95,7 @@ pub(super) fn check_claims(
 ) -> Result<(), String> {
     let size = format!("it claims {width} × {height} pixels");
     if width.max(height) > MAX_SIDE {
-        return Err(format!("{size}, expected at most {MAX_SIDE} a side"));
+        return Err(format!("{size}, expected at most {MAX_SIDE} per side"));
     }
     if n_bytes > MAX_BYTES {
         return Err(format!("{size}, which take {n_bytes} bytes to decode, expected at most {MAX_BYTES}"));
@@ -116,7 +116,7 @@ mod tests {
         let faults: [fn() -> u8; 3] = [|| panic!("a fault"), || panic!("a {}", "fault"), || vec![1][..0][0]];
         for fault in faults {
             let Err(Failure::Image(problem)) = without_panic(|| Ok(fault())) else { panic!() };
-            assert!(problem.starts_with("the decoder cannot cope with it, and panicked: "), "{problem}");
+            assert!(problem.starts_with("the decoder panicked on it: "), "{problem}");
             assert!(problem.ends_with("a fault") || problem.contains("index out of bounds"), "{problem}");
         }
     }

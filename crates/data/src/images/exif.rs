@@ -1,6 +1,6 @@
-//! The one entry of EXIF that changes what an image shows: its orientation.
+//! The one EXIF entry that changes how an image is displayed: its orientation.
 
-/// The orientation in a block of EXIF, 1 to 8; 1, which is upright, where it says nothing or nothing sensible.
+/// The orientation in an EXIF block, 1 to 8; 1, which is upright, if it is missing or invalid.
 pub(super) fn orientation(exif: &[u8]) -> u16 {
     find(exif).filter(|orientation| (1..=8).contains(orientation)).unwrap_or(1)
 }
@@ -21,7 +21,7 @@ fn find(exif: &[u8]) -> Option<u16> {
     let directory = exif.get(offset as usize..)?;
     let n_entries = usize::from(u16_at(directory, 0)?);
     let mut entries = directory[2..].chunks_exact(12).take(n_entries);
-    // A short, and one of them.
+    // A single short.
     let count = if is_little { [1, 0, 0, 0] } else { [0, 0, 0, 1] };
     let is_orientation = |entry: &[u8]| {
         u16_at(entry, 0) == Some(0x0112) && u16_at(entry, 2) == Some(3) && entry[4..8] == count

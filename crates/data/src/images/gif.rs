@@ -8,7 +8,8 @@ use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 use super::Pixels;
 use super::decode::{Failure, MAX_BYTES, check_claims};
 
-/// The most pixels that a byte of a frame can stand for: codes of nine bits or more, each for 4096 pixels at most.
+/// The most pixels that a byte of a frame can represent: codes have at least nine bits, each for at most 4096
+/// pixels.
 const MAX_PIXELS_PER_BYTE: u64 = 4096;
 
 impl From<DecodingError> for Failure {
@@ -27,11 +28,12 @@ pub(super) fn decode(file: impl BufRead, file_len: u64) -> Result<Pixels, Failur
     let mut decoder = options.read_info(file)?;
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
     let size = (width as u64, height as u64);
-    // Only what the frame covers is in the file, the rest of the canvas is white.
+    // The file holds only what the frame covers; the rest of the canvas is white.
     check_claims(size, 3 * size.0 * size.1, file_len, u64::MAX)?;
     let frame = decoder.next_frame_info()?.ok_or_else(|| "the GIF has no frame".to_owned())?;
     let frame_size = (u64::from(frame.width), u64::from(frame.height));
-    check_claims(frame_size, 4 * frame_size.0 * frame_size.1, file_len, MAX_PIXELS_PER_BYTE)?;
+    let n_bytes = 3 * size.0 * size.1 + 4 * frame_size.0 * frame_size.1;
+    check_claims(frame_size, n_bytes, file_len, MAX_PIXELS_PER_BYTE)?;
     let (left, top, frame_width) =
         (usize::from(frame.left), usize::from(frame.top), usize::from(frame.width));
     if width * height == 0 || frame_width == 0 {
@@ -43,7 +45,7 @@ pub(super) fn decode(file: impl BufRead, file_len: u64) -> Result<Pixels, Failur
     for (row_idx, row) in rgba.chunks_exact(4 * frame_width).enumerate() {
         for (column_idx, pixel) in row.chunks_exact(4).enumerate() {
             let (x, y) = (left + column_idx, top + row_idx);
-            // A pixel is seen or is not: there is nothing in between.
+            // A pixel is either opaque or fully transparent.
             if x < width && y < height && pixel[3] > 0 {
                 bytes[3 * (y * width + x)..][..3].copy_from_slice(&pixel[..3]);
             }

@@ -1,4 +1,4 @@
-//! JPEG: sequential and progressive, whole.
+//! JPEG: sequential and progressive, complete files only.
 
 use std::io::Read;
 
@@ -11,15 +11,17 @@ use zune_jpeg::errors::DecodeErrors;
 use super::decode::{Failure, MAX_BYTES, check_claims};
 use super::{Pixels, exif};
 
-/// The most pixels that a byte of a file can stand for: each block of 64 takes a bit; twice that, for odd ways to
-/// sample the colours.
+/// The most pixels that a byte of a file can represent: each block of 64 takes a bit. Doubled for unusual
+/// chroma subsampling.
 const MAX_PIXELS_PER_BYTE: u64 = 2 * 8 * 64;
 
-/// The most pixels that all scans together may go over: a scan of a few bytes can take as long as a whole image.
+/// The most pixels that all scans together may cover: a scan of a few bytes can take as long as a whole
+/// image.
 const MAX_SCANNED_PIXELS: u64 = 1 << 30;
 
-/// What takes the place of the end of the image: bits that are all ones, which no code is, so that a scan that ends too
-/// early is an error, and not an image whose rest is grey. A whole scan's are read ahead, 64 at most, and not decoded.
+/// Replaces the end of the image by bits that are all ones, which is not a valid code, so that a scan that
+/// ends too early is an error instead of an image with a grey rest. In a complete scan these bits are read
+/// ahead, at most 64 of them, but not decoded.
 const END: [u8; 18] = [0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0xd9];
 
 impl From<DecodeErrors> for Failure {
@@ -35,9 +37,9 @@ pub(super) fn decode(file: impl Read, file_len: u64) -> Result<Pixels, Failure> 
     let mut jpeg = Vec::with_capacity(file_len as usize + END.len());
     file.take(file_len).read_to_end(&mut jpeg)?;
     let Some(outline) = Outline::new(&jpeg) else {
-        return Err("the JPEG is cut short: it ends before its end-of-image marker".to_owned().into());
+        return Err("the JPEG is truncated: it ends before its end-of-image marker".to_owned().into());
     };
-    // What follows the image (a film, in some cameras' files) must not be taken for its missing end.
+    // Data after the image (in some cameras' files a video) must not be taken for a missing part of it.
     jpeg.truncate(outline.len - 2);
     jpeg.extend(END);
     let options =
@@ -61,26 +63,27 @@ pub(super) fn decode(file: impl Read, file_len: u64) -> Result<Pixels, Failure> 
         .into());
     }
     let orientation = decoder.exif().map_or(1, |exif| exif::orientation(exif));
-    // From here on strictly: what cannot be decoded is an error.
+    // Strict from here: anything that cannot be decoded is an error.
     decoder.set_options(options.set_strict_mode(true).jpeg_set_out_colorspace(colors));
     let mut bytes = vec![0; n_pixels as usize * channels];
     decoder.decode_into(&mut bytes)?;
     Ok(Pixels { bytes, width, height, channels, orientation })
 }
 
-/// What a JPEG's markers say, up to the end of the image.
+/// The information in a JPEG's markers, up to the end of the image.
 #[derive(Default)]
 struct Outline {
-    /// Where the image ends.
+    /// The end of the image.
     len: usize,
     n_scans: u64,
     is_progressive: bool,
-    /// For each component how often it is sampled across and down in a block of the coarsest.
+    /// For each component, how often it is sampled across and down in a block of the coarsest component.
     samplings: Vec<(usize, usize)>,
 }
 
 impl Outline {
-    /// `None` when the markers lead past the end of the bytes: the decoder would make up what is missing.
+    /// `None` if the markers lead past the end of the bytes, because the decoder would make up the missing
+    /// part.
     fn new(jpeg: &[u8]) -> Option<Self> {
         let mut outline = Self::default();
         let mut rest = jpeg;
@@ -92,10 +95,11 @@ impl Outline {
                     outline.len = jpeg.len() - after.len();
                     return Some(outline);
                 }
-                // A byte that fills, and 0xff itself within a scan, restarts, the start of the image: no length follows.
+                // Fill bytes, escaped 0xff in a scan, restarts and the start of the image are not followed by
+                // a length.
                 marker @ [0xff, ..] => marker,
                 [0x00 | 0x01 | 0xd0..=0xd8, after @ ..] => after,
-                // A segment. The length counts its own two bytes.
+                // A segment. Its length includes its own two bytes.
                 [marker, segment @ ..] => {
                     let (segment, after) =
                         segment.split_at_checked(usize::from(u16::from_be_bytes(*segment.first_chunk()?)))?;
@@ -122,7 +126,8 @@ impl Outline {
         }
     }
 
-    /// How many bytes the decoder holds until the last scan: two for each coefficient, if there is more than one scan.
+    /// The number of bytes the decoder holds until the last scan: two per coefficient if there are several
+    /// scans.
     fn coefficient_bytes(&self, width: usize, height: usize) -> u64 {
         if !self.is_progressive && self.n_scans <= 1 {
             return 0;

@@ -1,4 +1,4 @@
-//! Images from files: decoded, laid on white, turned, cut and resampled.
+//! Image files: decoded, laid on white, turned upright, cropped and resampled.
 
 mod bmp;
 mod decode;
@@ -13,19 +13,19 @@ use std::path::Path;
 
 use crate::{Error, ImageShape};
 
-/// Reads a PNG, JPEG, WebP, BMP or GIF (its first frame) of any size as an image of `shape`: its bytes plane after
-/// plane (C × H × W).
+/// Reads a PNG, JPEG, WebP, BMP or GIF (its first frame) of any size as an image of `shape`, and returns its
+/// bytes as planes (C × H × W).
 ///
-/// What is transparent is laid on white; the image is turned as its EXIF entry says; the largest centred
-/// window of the right proportions is cut out and resampled with a triangle filter that widens when it
-/// shrinks (torchvision's antialiased bilinear). One channel is the luma of the colours by ITU-R BT.601,
-/// (299 R + 587 G + 114 B) / 1000, rounded as PIL and torchvision's `Grayscale` do it.
+/// Transparent pixels are laid on white, and the image is turned according to its EXIF entry. The largest
+/// centred window with the proportions of `shape` is cropped and resampled with a triangle filter that widens
+/// when shrinking (torchvision's antialiased bilinear). One channel is the ITU-R BT.601 luma,
+/// (299 R + 587 G + 114 B) / 1000, rounded as by PIL and torchvision's `Grayscale`.
 ///
 /// # Errors
-/// When the file cannot be read, is of no such format, is broken or cut short, would need more than
-/// 256 MiB (its pixels, and for a JPEG the file and its coefficients), claims more pixels than its bytes can
-/// hold, or is a JPEG whose scans go over more than 2³⁰ pixels in all. A decoder's panic is an error, too,
-/// though the panic hook will have been called.
+/// When the file cannot be read, has no supported format, is broken or truncated, would need more than 256
+/// MiB (its pixels and what the decoder holds, such as the file and the coefficients of a JPEG), has a side
+/// of more than 32,768 pixels, claims more pixels than its bytes can hold, or is a JPEG whose scans cover
+/// more than 2³⁰ pixels in all. A decoder's panic is also returned as an error, but the panic hook is called.
 ///
 /// # Panics
 /// When `shape` has neither one nor three channels, or no pixels.
@@ -38,33 +38,33 @@ pub fn read_image(path: impl AsRef<Path>, shape: ImageShape) -> Result<Vec<u8>, 
     Ok(Picture::open(path)?.to_shape(shape))
 }
 
-/// An image of any size, decoded.
+/// A decoded image of any size.
 pub struct Picture(Pixels);
 
 impl Picture {
     /// Reads an image as [`read_image`] does.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`read_image`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         decode::decode(path.as_ref()).map(Self)
     }
 
-    /// The image in these bytes, as [`open`](Self::open) reads a file; `name` is what errors call it.
+    /// Decodes the image in `bytes`, as [`open`](Self::open) does for a file; errors refer to it as `name`.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`open`](Self::open).
     pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Self, Error> {
         decode::decode_bytes(name.as_ref(), bytes).map(Self)
     }
 
-    /// Width, height and channels (1 for gray, 3 for colour) as they are in the file, turned upright.
+    /// The width, height and channels (1 for grey, 3 for colour) in the file, turned upright.
     pub fn shape(&self) -> ImageShape {
         let View { width, height, channels, .. } = self.0.view();
         ImageShape { height, width, channels }
     }
 
-    /// The image cut and resampled to `shape`, as [`read_image`] does it: C × H × W.
+    /// Crops and resamples the image to `shape` as [`read_image`] does: C × H × W.
     ///
     /// # Panics
     /// When `shape` has neither one nor three channels, or no pixels.
@@ -84,25 +84,25 @@ impl Picture {
     }
 }
 
-/// PIL's conversion to `L`: the weights of BT.601 in 16 binary places, rounded to nearest.
+/// PIL's conversion to `L`: the BT.601 weights in 16 bits of fraction, rounded to nearest.
 fn luma(rgb: &[u8]) -> u8 {
     let weighted = |value: u8, weight: u32| u32::from(value) * weight;
     ((weighted(rgb[0], 19_595) + weighted(rgb[1], 38_470) + weighted(rgb[2], 7_471) + 0x8000) >> 16) as u8
 }
 
-/// Decoded pixels, row after row, on white where they were transparent.
+/// Decoded pixels, row-major, on white where they were transparent.
 struct Pixels {
     bytes: Vec<u8>,
     width: usize,
     height: usize,
-    /// Values of a pixel: 3 for red, green, blue; 1 for grey.
+    /// Values per pixel: 3 for red, green, blue; 1 for grey.
     channels: usize,
-    /// How they are to be turned, as EXIF counts: 1 to 8.
+    /// The EXIF orientation, 1 to 8, still to be applied.
     orientation: u16,
 }
 
 impl Pixels {
-    /// The pixels, turned upright.
+    /// The upright pixels.
     fn view(&self) -> View<'_> {
         let Self { ref bytes, width, height, channels, orientation } = *self;
         let (step_x, step_y) = (channels as isize, (channels * width) as isize);
@@ -123,7 +123,7 @@ impl Pixels {
     }
 }
 
-/// A rectangle of pixels within others. Turning, mirroring and cutting move no byte: pixel (x, y) begins at
+/// A rectangle of pixels within others. Turning, mirroring and cropping move no bytes: pixel (x, y) begins at
 /// byte start + x · step_x + y · step_y.
 struct View<'a> {
     bytes: &'a [u8],
@@ -136,7 +136,7 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The largest window of the proportions height : width, as near to the centre as whole pixels allow.
+    /// The largest window with the proportions height : width, as close to the centre as whole pixels allow.
     fn centred_window(mut self, height: usize, width: usize) -> Self {
         let scaled =
             |side: usize, by: usize, over: usize| (side as u128 * by as u128 / over as u128) as usize;

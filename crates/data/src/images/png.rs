@@ -1,4 +1,4 @@
-//! PNG: any colour type and depth, in 8 bits on white.
+//! PNG: any colour type and depth, as 8 bits on white.
 
 use std::io::{BufRead, Seek};
 
@@ -7,7 +7,8 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 use super::decode::{Failure, MAX_BYTES, check_claims};
 use super::{Pixels, exif};
 
-/// The most pixels that a byte of a file can stand for: eight in a byte, and 258 such bytes in two bits of deflate.
+/// The most pixels that a byte of a file can represent: eight per byte, and 258 such bytes in two bits of
+/// deflate.
 const MAX_PIXELS_PER_BYTE: u64 = 8 * 258 * 4;
 
 impl From<DecodingError> for Failure {
@@ -15,7 +16,7 @@ impl From<DecodingError> for Failure {
         match error {
             DecodingError::IoError(source) => source.into(),
             DecodingError::LimitsExceeded => {
-                format!("decoding it takes more than {MAX_BYTES} bytes, which is the limit").into()
+                format!("decoding it would exceed the limit of {MAX_BYTES} bytes").into()
             }
             error => error.to_string().into(),
         }
@@ -26,7 +27,7 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
     let mut decoder = Decoder::new_with_limits(file, Limits { bytes: MAX_BYTES as usize });
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    // Palettes become colours, what is transparent by a palette or a colour key gets an alpha channel.
+    // Palettes become colours; transparency from a palette or a colour key becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     let header = decoder.read_header_info()?;
     let size = (header.width.into(), header.height.into());
@@ -61,7 +62,7 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
     Ok(Pixels { bytes, width: size.0 as usize, height: size.1 as usize, channels, orientation })
 }
 
-/// Lays pixels of `n_samples` values of N bytes on white, and shortens `bytes` to their colours in 8 bits.
+/// Lays pixels of `n_samples` values of N bytes on white, and shortens `bytes` to 8-bit colours.
 pub(super) fn lay_on_white<const N: usize>(
     bytes: &mut Vec<u8>,
     n_samples: usize,
@@ -78,7 +79,7 @@ pub(super) fn lay_on_white<const N: usize>(
         let alpha = if has_alpha { sample(bytes, n_colours) } else { max };
         for i in 0..n_colours {
             let on_white = (sample(bytes, i) * alpha + max * (max - alpha) + max / 2) / max;
-            // What is written lies before what is yet to be read.
+            // Writes never overtake reads.
             bytes[pixel_idx * n_colours + i] = if N == 1 { on_white } else { (on_white + 128) / 257 } as u8;
         }
     }

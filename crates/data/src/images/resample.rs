@@ -1,10 +1,10 @@
-//! Resampling with a triangle filter, which widens when it shrinks: antialiased bilinear interpolation.
+//! Resampling with a triangle filter that widens when shrinking: antialiased bilinear interpolation.
 
 use super::View;
 
-/// `view` in another size: height × width × channels, row after row.
+/// Resizes `view`: height × width × channels, row-major.
 ///
-/// First columns, then rows, in f32; rounded once, at the end.
+/// First columns, then rows, in f32; rounded only at the end.
 pub(super) fn resample(view: &View<'_>, height: usize, width: usize) -> Vec<u8> {
     let channels = view.channels;
     let columns: Vec<Taps> = (0..width).map(|x| Taps::new(x, width, view.width)).collect();
@@ -31,14 +31,15 @@ pub(super) fn resample(view: &View<'_>, height: usize, width: usize) -> Vec<u8> 
     out
 }
 
-/// What one output pixel takes from a row or column: the weights of its input pixels from `first` on.
+/// The contributions of a row or column to one output pixel: the weights of its input pixels, starting at
+/// `first`.
 struct Taps {
     first: usize,
     weights: Vec<f32>,
 }
 
 impl Taps {
-    /// For pixel `at` of `n_out` that stand for `n_in`.
+    /// For pixel `at` of `n_out`, resampled from `n_in`.
     fn new(at: usize, n_out: usize, n_in: usize) -> Self {
         let ratio = n_in as f32 / n_out as f32;
         let radius = ratio.max(1.0);

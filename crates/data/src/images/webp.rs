@@ -1,4 +1,4 @@
-//! WebP: lossy and lossless, the first frame of an animation, in 8 bits on white.
+//! WebP: lossy and lossless, the first frame of an animation, as 8 bits on white.
 
 use std::io::{BufRead, Seek};
 
@@ -23,8 +23,8 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
     let (width, height) = decoder.dimensions();
     let size = (u64::from(width), u64::from(height));
     let n_samples = if decoder.has_alpha() { 4 } else { 3 };
-    // The decoder holds four bytes a pixel beside the result. One byte may stand for any number of pixels: a code of a
-    // single symbol takes no bit.
+    // The decoder holds four bytes per pixel in addition to the result. One byte may represent any number of
+    // pixels, because a code with a single symbol takes no bits.
     let n_bytes = size.0 * size.1 * (n_samples + 4);
     check_claims(size, n_bytes, file_len, u64::MAX)?;
     let orientation = decoder.exif_metadata()?.map_or(1, |exif| exif::orientation(&exif));

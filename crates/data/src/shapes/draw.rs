@@ -1,7 +1,7 @@
-//! How one image of the built-in set is drawn.
+//! Draws one image of the built-in set.
 //!
-//! Only +, −, ×, ÷ and √ are used, which every machine rounds alike; directions are drawn as points of the
-//! unit disk rather than as angles.
+//! Only +, −, ×, ÷ and √ are used, which every machine rounds the same way; directions are drawn as points of
+//! the unit disk instead of angles.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -9,7 +9,7 @@ use rand_chacha::rand_core::Rng;
 use crate::random::{below, unit};
 
 const SIDE: usize = 32;
-/// Each pixel is the mean of so many points in each direction.
+/// Each pixel is the mean of this many points in each direction.
 const N_POINTS: usize = 3;
 
 type Colour = [f32; 3];
@@ -34,7 +34,7 @@ pub(super) fn image(label: usize, rng: &mut ChaCha8Rng, planes: &mut [u8]) {
     }
 }
 
-/// Whether a point belongs to the shape of the class, which fills the unit disk more or less.
+/// Whether a point is inside the shape of the class, which roughly fills the unit disk.
 fn is_inside(label: usize, x: f32, y: f32) -> bool {
     let square = x * x + y * y;
     match label {
@@ -52,7 +52,7 @@ fn is_inside(label: usize, x: f32, y: f32) -> bool {
     }
 }
 
-/// The pentagram: behind at most one of its five lines, seen from the centre.
+/// The pentagram: the points outside at most one of its five lines, seen from the centre.
 fn is_inside_star(x: f32, y: f32) -> bool {
     const NORMALS: [[f32; 2]; 5] = [
         [0.0, 1.0],
@@ -71,7 +71,7 @@ fn is_inside_heart(x: f32, y: f32) -> bool {
     a * a * a < x * x * y * y * y
 }
 
-/// Where, how large and in which direction something is painted.
+/// The position, size and direction of something to paint.
 struct Stamp {
     centre: [f32; 2],
     radius: f32,
@@ -105,7 +105,7 @@ impl Stamp {
     }
 }
 
-/// From one dark colour to another, in some direction.
+/// A gradient from one dark colour to another, in a random direction.
 fn background(canvas: &mut [Colour], rng: &mut ChaCha8Rng) {
     let [near, far] = [(); 2].map(|()| colour(rng).map(|value| 0.5 * value));
     let [dx, dy] = direction(rng);
@@ -117,7 +117,7 @@ fn background(canvas: &mut [Colour], rng: &mut ChaCha8Rng) {
     }
 }
 
-/// A small dot or a short stroke anywhere.
+/// A small dot or short stroke at a random position.
 fn scrap(canvas: &mut [Colour], rng: &mut ChaCha8Rng) {
     let is_dot = below(rng, 2) == 0;
     let radius = if is_dot { 1.0 + unit(rng) } else { 3.0 + 4.0 * unit(rng) };
@@ -128,7 +128,8 @@ fn scrap(canvas: &mut [Colour], rng: &mut ChaCha8Rng) {
     stamp.paint(canvas, colour, |x, y| y.abs() < half_width && x * x + y * y < 1.0);
 }
 
-/// Adds to each value the difference of two bytes (a triangle), in each image of another strength.
+/// Adds the difference of two bytes to each value (a triangular distribution), with a random strength per
+/// image.
 fn add_noise(canvas: &mut [Colour], rng: &mut ChaCha8Rng) {
     let strength = (0.02 + 0.1 * unit(rng)) / 255.0;
     for pixel in canvas {
@@ -143,7 +144,7 @@ fn colour(rng: &mut ChaCha8Rng) -> Colour {
     [(); 3].map(|()| unit(rng))
 }
 
-/// A unit vector, every direction as likely as another.
+/// A uniformly random unit vector.
 fn direction(rng: &mut ChaCha8Rng) -> [f32; 2] {
     loop {
         let [x, y] = [(); 2].map(|()| 2.0 * unit(rng) - 1.0);

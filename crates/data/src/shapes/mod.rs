@@ -1,11 +1,11 @@
-//! The built-in set: ten classes of drawn shapes, for whoever has no CIFAR at hand.
+//! The built-in set: ten classes of drawn shapes, for use without CIFAR.
 //!
-//! Each image is 32 × 32 pixels in colour: one bright shape before a dark background of two colours with some
-//! scraps around it, under noise. The place, size, direction and colour of the shape, and everything else in
-//! the image, are drawn at random and say nothing about the class, so that a linear model learns next to
-//! nothing (21 % of the test part right in PyTorch) and a convolutional network nearly everything (the
-//! lecture's passes 90 % in its third epoch over 10,000 images). The same seed gives the same bytes on every
-//! machine: the drawing uses no function that rounds differently elsewhere.
+//! Each image is 32 × 32 pixels in colour: one bright shape on a dark two-colour background with small scraps
+//! around it, and noise. The position, size, direction and colour of the shape, and everything else in the
+//! image, are random and independent of the class. A linear model therefore learns almost nothing (21 %
+//! correct on the test part in PyTorch) and a convolutional network almost everything (the lecture's passes
+//! 90 % in its third epoch over 10,000 images). The same seed gives the same bytes on every machine, because
+//! the drawing uses no function whose rounding differs between machines.
 
 mod draw;
 
@@ -17,15 +17,15 @@ use rayon::prelude::*;
 
 use crate::{Cifar, CifarKind, Error, Part, random};
 
-/// The names of the classes, in the order of their labels.
+/// The class names, in the order of the labels.
 pub const CLASS_NAMES: [&str; 10] =
     ["circle", "ring", "triangle", "square", "star", "cross", "crescent", "heart", "arrow", "bar"];
 
-/// How many images the training part has; a tenth of that the test part.
+/// The number of training images; the test part has a tenth as many.
 const N_TRAIN: usize = 20_000;
 
-/// One part of the set in memory, read as CIFAR-10 is: 20,000 images to train on, 2,000 to test on, as many
-/// of each class.
+/// Generates one part of the set in memory, in CIFAR-10's layout: 20,000 images for training or 2,000 for
+/// testing, equally many per class.
 ///
 /// ```
 /// use data::{Dataset, Part, shapes};
@@ -42,10 +42,11 @@ pub fn generate(part: Part, seed: u64) -> Cifar {
         .expect("the records that are written here are sound")
 }
 
-/// Writes both parts into the folder `dir` as files that [`Cifar::open`] reads, and the names of the classes.
+/// Writes both parts and the class names to the folder `dir`, as files that [`Cifar::open`] reads.
 ///
 /// # Errors
-/// When the folder cannot be made or a file cannot be written. Each file is written whole or not at all.
+/// When the folder cannot be created or a file cannot be written. Each file is written completely or not at
+/// all.
 pub fn write(dir: impl AsRef<Path>, seed: u64) -> Result<(), Error> {
     let dir = dir.as_ref();
     fs::create_dir_all(dir).map_err(Error::io(dir))?;
@@ -62,7 +63,7 @@ pub fn write(dir: impl AsRef<Path>, seed: u64) -> Result<(), Error> {
     write(&dir.join(kind.class_names_file()), (CLASS_NAMES.join("\n") + "\n").as_bytes())
 }
 
-/// `n_images` records of CIFAR-10's layout: the label, then the planes of red, green and blue.
+/// `n_images` records in CIFAR-10's layout: the label, then the red, green and blue planes.
 fn records(n_images: usize, purpose: &str, seed: u64) -> Vec<u8> {
     let record_len = CifarKind::Cifar10.record_len();
     let mut bytes = vec![0; n_images * record_len];

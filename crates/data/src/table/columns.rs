@@ -1,4 +1,4 @@
-//! What each column of a CSV file is for.
+//! The role of each column of a CSV file.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use foreign_text::Foreign;
 use super::{Csv, CsvColumn};
 use crate::Error;
 
-/// What a column is for.
+/// The role of a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Use {
     Feature,
@@ -17,7 +17,7 @@ pub(super) enum Use {
     None,
 }
 
-/// The columns of a file, found out from its first line.
+/// The columns of a file, determined from its first line.
 pub(super) struct Columns<'t> {
     pub(super) path: &'t Path,
     names: Vec<String>,
@@ -38,7 +38,7 @@ impl<'t> Columns<'t> {
         for (column, used) in label.chain(targets).chain(left_out) {
             let at = columns.find(column).map_err(|problem| columns.fail(line, None, problem))?;
             if columns.uses[at] != Use::Feature {
-                return Err(columns.fail(line, Some(at), "one column cannot be two things".into()));
+                return Err(columns.fail(line, Some(at), "a column cannot have two roles".into()));
             }
             columns.uses[at] = used;
         }
@@ -49,7 +49,7 @@ impl<'t> Columns<'t> {
         match column {
             CsvColumn::Index(idx) if *idx < self.uses.len() => Ok(*idx),
             CsvColumn::Index(idx) => {
-                Err(format!("expected a column of the index {idx}, found {} columns", self.uses.len()))
+                Err(format!("expected a column with index {idx}, found {} columns", self.uses.len()))
             }
             CsvColumn::Name(name) => {
                 let mut found = (0..self.names.len()).filter(|&at| self.names[at] == *name);
@@ -75,7 +75,7 @@ impl<'t> Columns<'t> {
     }
 }
 
-/// Some names in a sentence.
+/// Joins names for use in a sentence.
 pub(super) fn listed(names: &[String]) -> String {
     let shown: Vec<_> = names.iter().take(20).map(|name| Foreign::new(name).to_string()).collect();
     let more = if names.len() > shown.len() { ", …" } else { "" };

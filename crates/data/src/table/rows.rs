@@ -1,4 +1,4 @@
-//! The rows of a CSV file, read into fields and classes.
+//! Reading the rows of a CSV file into fields and classes.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,13 +11,13 @@ use super::Csv;
 use super::columns::{Columns, Use, listed};
 use crate::{Error, Records, class_names};
 
-/// What has been read of a file.
+/// The data read from a file so far.
 pub(super) struct Table<'t> {
     columns: Columns<'t>,
     n_rows: usize,
     features: Vec<f32>,
     targets: Vec<f32>,
-    /// What stands in the column of the classes, and in which line.
+    /// The values in the class column, with their lines.
     labels: Vec<(String, u64)>,
 }
 
@@ -116,7 +116,7 @@ impl<'t> Table<'t> {
     }
 }
 
-/// In which line of a text each row begins.
+/// Finds the line in which each row of a text begins.
 struct Lines<'t> {
     text: &'t [u8],
     at: usize,
@@ -124,10 +124,10 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The line, from 1, of a row that comes after those asked for before.
+    /// The line, from 1, of a row that follows the rows requested before.
     fn of(&mut self, row: &ByteRecord) -> u64 {
         let start = row.position().map_or(0, |position| position.byte() as usize);
-        // The reader takes line breaks before a row, and empty lines, for a part of it.
+        // The reader counts line breaks before a row, and empty lines, as part of the row.
         let breaks = self.text[start..].iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
         let passed = self.at..start + breaks;
         self.at = passed.end;
@@ -141,7 +141,7 @@ impl Lines<'_> {
     }
 }
 
-/// The classes that occur, in order.
+/// The classes that occur, sorted.
 fn names_of(labels: &[(String, u64)]) -> Vec<String> {
     let mut names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -162,7 +162,8 @@ fn is_missing(text: &str) -> bool {
 
 fn number(text: &str, missing: Option<f32>) -> Result<f32, String> {
     if is_missing(text) {
-        let problem = || "expected a number, found nothing: say what stands for it with Csv::missing".into();
+        let problem =
+            || "expected a number, found nothing: set a value for missing numbers with Csv::missing".into();
         return missing.ok_or_else(problem);
     }
     match text.parse::<f32>() {

@@ -144,6 +144,15 @@ fn what_boasts_of_its_size_is_refused_before_it_is_decoded() {
         let message = Picture::from_bytes("boast", &bytes).err().unwrap().to_string();
         assert!(message.contains("expected at most") || message.contains("hold at most"), "{message}");
     }
+    // Canvas and frame are within the limit, but not both together.
+    let [_, mut gif, _] = formats();
+    let size = [8000_u16.to_le_bytes(); 2].concat();
+    gif[6..10].copy_from_slice(&size);
+    // Behind header, sizes and palette.
+    let frame = 781 + gif[781..].iter().position(|&byte| byte == b',').unwrap();
+    gif[frame + 5..frame + 9].copy_from_slice(&size);
+    let message = Picture::from_bytes("boast", &gif).err().unwrap().to_string();
+    assert!(message.contains("448000000 bytes to decode"), "{message}");
 }
 
 proptest! {

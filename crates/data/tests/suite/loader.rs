@@ -180,14 +180,14 @@ fn a_position_beyond_the_epoch_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "2 means and 3 deviations for images of 3 channels")]
+#[should_panic(expected = "2 means and 3 standard deviations for images of 3 channels")]
 fn normalisation_that_does_not_fit_panics() {
     let normalize = Normalize { mean: vec![0.0; 2], std: vec![1.0; 3] };
     let _ = Loader::new(&small_set(1), 1).normalize(&normalize);
 }
 
 #[test]
-#[should_panic(expected = "2 pixels cannot be reflected from an image of 2")]
+#[should_panic(expected = "cannot reflect 2 pixels of an image whose shorter side is 2")]
 fn a_reflected_border_as_wide_as_the_image_panics() {
     let crop = Crop { padding: 2, border: Border::Reflect };
     let _ = Loader::new(&small_set(1), 1).augment(Augment { crop: Some(crop), ..Augment::default() }, 0);

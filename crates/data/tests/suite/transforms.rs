@@ -140,7 +140,7 @@ fn normalising_twice_panics() {
 }
 
 #[test]
-#[should_panic(expected = "reaches further into a reflected border than the image")]
+#[should_panic(expected = "needs a larger reflected border than the image")]
 fn a_view_beyond_a_reflection_panics() {
     let view = View { left: 5, border: Border::Reflect, ..View::PLAIN };
     let _ = Loader::new(&small_set(1), 1).transform([Transform::View(view)], 0);

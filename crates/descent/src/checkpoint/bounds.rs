@@ -1,6 +1,8 @@
-//! Bounds on the JSON of a checkpoint, so that reading a hostile one takes no more memory than the JSON is long.
+//! Bounds on the JSON of a checkpoint, so that reading a malicious one takes no more memory than the length
+//! of the JSON.
 //!
-//! A cap on its length would not do: a history of ten thousand epochs is longer than any harmful entry need be.
+//! A cap on its length is not enough: a history of ten thousand epochs is longer than a harmful entry needs
+//! to be.
 
 use std::fmt;
 
@@ -16,7 +18,7 @@ const MAX_DEPTH: usize = 8;
 /// The longest object of flags; a run writes about two thousand bytes, and more for long lists.
 pub(super) const MAX_FLAGS_LEN: usize = 4096;
 
-/// Refuses long strings and numbers, which the parser copies, and deep nesting, since it keeps every level.
+/// Rejects long strings and numbers, which the parser copies, and deep nesting, since it keeps every level.
 pub(super) fn check(json: &str) -> Result<()> {
     let (mut rest, mut depth) = (json.as_bytes(), 0_usize);
     while let Some((&byte, tail)) = rest.split_first() {
@@ -42,7 +44,7 @@ pub(super) fn check(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of a string up to its closing quote, or all of them.
+/// The length of a string up to its closing quote, or of all the text.
 fn string_len(text: &[u8]) -> usize {
     let mut is_escaped = false;
     let closes = |&byte: &u8| {
@@ -53,7 +55,7 @@ fn string_len(text: &[u8]) -> usize {
     text.iter().position(closes).map_or(text.len(), |at| at + 1)
 }
 
-/// Reads flags: not many, and none is a list or an object.
+/// Reads flags: a limited number, without lists or objects.
 pub(super) fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let flags = <&RawValue>::deserialize(deserializer)?.get();
     if flags.len() > MAX_FLAGS_LEN {
@@ -66,7 +68,8 @@ pub(super) fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<St
     }
 }
 
-/// Reads a list after counting its items: a vector that grows as it is filled takes up to three times its size.
+/// Reads a list after counting its items: a vector that grows as it is filled takes up to three times its
+/// size.
 pub(super) fn counted<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -84,9 +87,9 @@ pub(super) fn counted<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         }
     }
     let list = <&RawValue>::deserialize(deserializer)?.get();
-    // A vector of nothing takes no memory.
+    // A vector of zero-sized items takes no memory.
     let n_items = serde_json::from_str::<Vec<IgnoredAny>>(list).map_err(D::Error::custom)?.len();
-    // Items of other kinds may be short, and more than there is room for.
+    // Items of other types may be short, and more than there is room for.
     let visitor = Counted(Vec::with_capacity(n_items.min(list.len() / size_of::<T>())));
     serde_json::Deserializer::from_str(list).deserialize_seq(visitor).map_err(D::Error::custom)
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::CHECKSUM;
 
-/// What stands in the digest's place while it is computed.
+/// The placeholder for the digest while it is computed.
 pub(super) const DIGEST_PLACEHOLDER: &str =
     "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -25,7 +25,7 @@ pub(super) fn sign(bytes: &mut [u8]) {
     bytes[at..at + DIGEST_PLACEHOLDER.len()].copy_from_slice(digest.as_bytes());
 }
 
-/// Compares the digest that a file claims with the one that it has. Its header was parsed before.
+/// Compares the digest that a file claims with its actual one. Its header has been parsed before.
 pub(super) fn check(path: &Path, claimed: Option<&str>) -> Result<()> {
     let claimed = claimed.context("it has no checksum, so it is not a checkpoint")?;
     ensure!(claimed.len() == DIGEST_PLACEHOLDER.len(), "its checksum is not a SHA-256 digest");
@@ -33,7 +33,7 @@ pub(super) fn check(path: &Path, claimed: Option<&str>) -> Result<()> {
     let mut prefix = [0; 8];
     file.read_exact(&mut prefix)?;
     let header_len = u64::from_le_bytes(prefix).min(file.metadata()?.len());
-    // Allocated at once: a vector that grows holds up to three times its bytes for a while.
+    // Allocated at once: a growing vector temporarily holds up to three times its bytes.
     let mut header = Vec::with_capacity(header_len as usize);
     file.by_ref().take(header_len).read_to_end(&mut header)?;
     let at = find_digest(&header, claimed).context("its checksum is not a SHA-256 digest")?;
@@ -49,11 +49,11 @@ pub(super) fn check(path: &Path, claimed: Option<&str>) -> Result<()> {
         }
     }
     let found = hex(hasher.finalize());
-    ensure!(found == claimed, "it is damaged: it should have the SHA-256 {claimed}, and has {found}");
+    ensure!(found == claimed, "it is damaged: expected the SHA-256 {claimed}, found {found}");
     Ok(())
 }
 
-/// Where the digest begins. Within any other string the quotes would be escaped.
+/// The position of the digest. Within any other string the quotes would be escaped.
 fn find_digest(header: &[u8], digest: &str) -> Option<usize> {
     let key = format!("\"{CHECKSUM}\":\"");
     let field = format!("{key}{digest}\"");

@@ -1,4 +1,4 @@
-//! What a run was started with, and whether it may resume with other flags.
+//! The configuration of a run, and whether it may resume with other flags.
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, FromArgMatches, ValueEnum};
@@ -12,9 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, Folder, bounds, checksum};
 use crate::cli::{Settings, TrainArgs};
+use crate::recipe::learning_rate;
 
-/// What each flag was before it existed: the value that it has for a run whose checkpoint lacks it. A row is added
-/// with its flag and never changes, whatever becomes of the flag's default.
+/// The value of each flag for a run whose checkpoint lacks it: the behaviour before the flag existed. A row
+/// is added with its flag and never changes, even if the flag's default does.
 const WHEN_MISSING: &str = r#"{
     "accumulate": 1,
     "adjust_lr": null,
@@ -119,10 +120,10 @@ const WHEN_MISSING: &str = r#"{
     "whiten": null
 }"#;
 
-/// Flags that decide which images an epoch has and in which order: they cannot change in the middle of one.
+/// Flags that decide the images of an epoch and their order: they cannot change in the middle of one.
 const OF_AN_EPOCH: &[&str] = &["batch_size", "drop_last", "seed", "val", "limit"];
 
-/// Which settings a resumed run uses where the checkpoint's differ from the flags.
+/// The settings of a resumed run if the checkpoint's differ from the flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ResumeWith {
@@ -132,23 +133,23 @@ pub enum ResumeWith {
     Flags,
 }
 
-/// Whether a checkpoint can hold these settings: it would be of no use if it could not be read.
+/// Checks that a checkpoint with these settings could be read again.
 ///
 /// # Errors
 /// When they are too long.
 pub fn check_length(settings: &Settings) -> Result<()> {
-    // How many images are held out is added later.
+    // The number of held-out images is added later.
     let len = serde_json::to_string(settings).context("the flags")?.len() + 20;
     ensure!(
         len <= bounds::MAX_FLAGS_LEN,
-        "the flags take {len} characters, expected at most {}: a checkpoint keeps them all. Lists may be shorter: --group, \
-         --freeze, --freeze-after, --class-weights",
+        "the flags take {len} characters, expected at most {}: a checkpoint stores all of them. Shorten \
+         --group, --freeze, --freeze-after or --class-weights",
         bounds::MAX_FLAGS_LEN
     );
     Ok(())
 }
 
-/// What a run was started with.
+/// The configuration of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -169,7 +170,7 @@ impl Config {
         Self { data: digest(&sets), ..Self::without_images(settings) }
     }
 
-    /// The same for no images.
+    /// The same without images.
     pub fn without_images(settings: &Settings) -> Self {
         Self { flags: flags_of(settings), data: digest(&[]) }
     }
@@ -179,7 +180,7 @@ impl Config {
         &self.data
     }
 
-    /// Whether a run with this configuration may resume from a checkpoint: when nothing differs, or when
+    /// Checks that a run with this configuration may resume from a checkpoint: if nothing differs, or if
     /// differences are `accepted` and none of them would change an epoch in its middle.
     fn check(&self, checkpoint: &Checkpoint, accepted: bool) -> Result<()> {
         let differing = self.differing_flags(&checkpoint.config);
@@ -201,7 +202,7 @@ impl Config {
         Ok(())
     }
 
-    /// How many images a run with these flags holds out, if they say so.
+    /// The number of images that a run with these flags holds out, if they specify it.
     fn held_out(&self) -> Option<usize> {
         self.flags.get("val")?.as_u64().map(|n| n as usize)
     }
@@ -219,13 +220,13 @@ impl Config {
         };
         let describe = |name: &String| {
             let (now, then) = (show(self.flags.get(name)), show(saved.flags.get(name)));
-            (name.clone(), format!("{} is {now}, in the checkpoint {then}", Foreign::new(&flag(name))))
+            (name.clone(), format!("{} is {now}, but {then} in the checkpoint", Foreign::new(&flag(name))))
         };
         names.into_iter().map(describe).collect()
     }
 
-    /// The settings themselves. They are parsed as on the command line, so that even those of a forged file are in
-    /// their ranges.
+    /// The settings. They are parsed as on the command line, so that even those of a forged file are in
+    /// range.
     fn settings(&self) -> Result<Settings> {
         let word = |(name, value): (&String, &Value)| match value {
             Value::Null | Value::Bool(false) => None,
@@ -235,39 +236,43 @@ impl Config {
         };
         let command = Settings::augment_args(clap::Command::new("checkpoint").no_binary_name(true));
         let matches = command.try_get_matches_from(self.flags.iter().filter_map(word));
-        let matches = matches.context("the checkpoint has flags that this program does not take")?;
+        let matches = matches.context("the checkpoint has flags that this program does not know")?;
         Ok(Settings::from_arg_matches(&matches)?)
     }
 }
 
-/// How a run starts.
+/// The start of a run.
 #[derive(Debug)]
 pub struct Start {
     /// Its flags.
     pub args: TrainArgs,
     /// The configuration that its checkpoints will hold.
     pub config: Config,
-    /// What it resumes from.
+    /// The checkpoint it resumes from.
     pub checkpoint: Option<Checkpoint>,
 }
 
 impl Start {
-    /// From scratch, whatever the folder holds.
+    /// Starts from scratch, regardless of the folder's contents.
     pub fn afresh(args: &TrainArgs, images: &Images) -> Self {
         let args = with_validation(args, None, images);
         Self { config: Config::new(&args.settings, images), args, checkpoint: None }
     }
 
-    /// With `--resume` from the newest good checkpoint, if there is one yet; damaged ones are reported on standard
-    /// error.
+    /// With `--resume`, starts from the newest good checkpoint, if there is one; damaged ones are reported on
+    /// standard error.
     ///
     /// # Errors
-    /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to take.
+    /// When flags or images differ from the checkpoint's and `--resume-with` does not say which to use.
     pub fn choose(args: &TrainArgs, folder: &mut Folder, images: &Images) -> Result<Self> {
         let damaged = |error: &anyhow::Error| warn(format_args!("skipping a checkpoint: {}", message(error)));
         let checkpoint = if args.session.resume { folder.newest_good(damaged)? } else { None };
-        let saved = checkpoint.as_ref().and_then(|checkpoint| checkpoint.config.held_out());
-        let args = &with_validation(args, saved, images);
+        let saved = checkpoint.as_ref().map(|checkpoint| &checkpoint.config);
+        let mut args = with_validation(args, saved.and_then(Config::held_out), images);
+        if let Some(saved) = saved {
+            leave_out_defaults(&mut args.settings, saved, images);
+        }
+        let args = &args;
         let config = Config::new(&args.settings, images);
         let Some(checkpoint) = checkpoint else { return Ok(Self { args: args.clone(), config, checkpoint }) };
         let args = match args.session.resume_with {
@@ -292,14 +297,28 @@ impl Start {
     }
 }
 
-/// The flags with the number of images to hold out: where it is not given, that of the run which is resumed, or else what
-/// the data asks for.
+/// The flags with the number of images to hold out: if not given, that of the resumed run, or else the
+/// default for the data.
 fn with_validation(args: &TrainArgs, saved: Option<usize>, images: &Images) -> TrainArgs {
     let mut args = args.clone();
     let n_training = args.settings.limit.unwrap_or(usize::MAX).min(images.train.len());
     let val = args.settings.val.or(saved).unwrap_or_else(|| images.default_validation(n_training));
     args.settings.val = Some(val);
     args
+}
+
+/// Leaves out epochs and learning rate if they are the defaults for the data and the checkpoint has none: the
+/// record of a run, which `--config` takes, has them filled in.
+fn leave_out_defaults(settings: &mut Settings, saved: &Config, images: &Images) {
+    let is_left_out = |name: &str| saved.flags.get(name).is_none_or(Value::is_null);
+    if is_left_out("epochs") && settings.epochs == Some(images.default_epochs) {
+        settings.epochs = None;
+    }
+    if is_left_out("lr") {
+        let given = settings.lr.take();
+        let default = Some(learning_rate(settings, images.adam_lr));
+        settings.lr = given.filter(|_| given != default);
+    }
 }
 
 /// The settings as a JSON object.
@@ -310,7 +329,7 @@ fn flags_of(settings: &Settings) -> Map<String, Value> {
     }
 }
 
-/// Reads the flags of a checkpoint, and adds those that it lacks.
+/// Reads the flags of a checkpoint, and adds missing ones.
 fn all_flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let mut flags: Map<String, Value> =
         serde_json::from_str(WHEN_MISSING).expect("the table is a JSON object");
@@ -387,8 +406,26 @@ mod tests {
     }
 
     #[test]
+    fn defaults_are_left_out_if_the_checkpoint_has_none() {
+        let Command::Train(mut args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
+        let built_in = Images::open(None).unwrap();
+        let defaults = (Some(built_in.default_epochs), Some(built_in.adam_lr));
+        let others = (Some(built_in.default_epochs + 1), Some(0.5));
+        let without = config(flags_of(&args.settings).into());
+        (args.settings.epochs, args.settings.lr) = others;
+        let with = config(flags_of(&args.settings).into());
+        for (saved, given, expected) in
+            [(&without, defaults, (None, None)), (&without, others, others), (&with, defaults, defaults)]
+        {
+            (args.settings.epochs, args.settings.lr) = given;
+            leave_out_defaults(&mut args.settings, saved, &built_in);
+            assert_eq!((args.settings.epochs, args.settings.lr), expected);
+        }
+    }
+
+    #[test]
     fn the_flags_of_an_old_checkpoint_are_read_and_checked_as_on_a_command_line() {
-        // As format 1 had them on its first day.
+        // As in format 1 on its first day.
         let old = json!({
             "augment": true, "batch_size": 24, "dropout": 0.5, "ema": null, "epochs": 2, "limit": null, "lr": 0.001,
             "momentum": null, "no_fusion": false, "normalize": false, "optimizer": "adam", "patience": null,

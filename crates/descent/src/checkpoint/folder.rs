@@ -1,4 +1,4 @@
-//! The checkpoints of a run: which exist, which are kept, and that no other process writes there.
+//! The checkpoints of a run: finding, keeping and deleting them, with a lock against other processes.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -10,11 +10,12 @@ use foreign_text::shown_path;
 
 use super::Checkpoint;
 
-/// What a run writes into its folder, beside its checkpoints.
-const FILES: [&str; 9] = [
+/// The files of a run besides its checkpoints.
+const FILES: [&str; 10] = [
     "config.json",
     "model.safetensors",
     "history.csv",
+    "result.json",
     "loss.svg",
     "loss.png",
     "accuracy.svg",
@@ -23,13 +24,13 @@ const FILES: [&str; 9] = [
     "confusion.png",
 ];
 
-/// The folder of a run, and in it the folder of its checkpoints.
+/// The folder of a run, with the folder of its checkpoints.
 #[derive(Debug)]
 pub struct Folder {
     out: PathBuf,
-    /// Whether the folder must be a new one, under a name like `out`.
+    /// Whether the folder must be a new one, with a name like `out`.
     is_new: bool,
-    /// Held open for its lock, which the system releases when the process ends, however it ends.
+    /// Held open for its lock, which the system releases however the process ends.
     lock: Option<File>,
     /// Checkpoints found to be damaged; they are neither counted nor deleted.
     bad: Vec<PathBuf>,
@@ -41,7 +42,7 @@ impl Folder {
         Self { out: out.to_owned(), is_new: false, lock: None, bad: Vec::new() }
     }
 
-    /// A folder of nobody else: `out`, or `out-2`, `out-3`, … where that is taken by the time it is
+    /// A folder that no other run uses: `out`, or `out-2`, `out-3`, … if that is taken by the time it is
     /// [prepared](Self::prepare).
     pub fn new_like(out: &Path) -> Self {
         Self { is_new: true, ..Self::new(out) }
@@ -52,7 +53,7 @@ impl Folder {
         &self.out
     }
 
-    /// Where the checkpoint of a step lies.
+    /// The path of a step's checkpoint.
     pub fn checkpoint_path(&self, step: u64) -> PathBuf {
         self.checkpoints().join(format!("step-{step:010}.safetensors"))
     }
@@ -61,8 +62,8 @@ impl Folder {
         self.out.join("checkpoints")
     }
 
-    /// The newest good checkpoint, if there is one: it is intact, and nothing in it is NaN or infinite. Each newer one
-    /// that is not good is passed to `warn`, as an error that names it.
+    /// The newest good checkpoint, if there is one: it is intact, and all its values are finite. Each newer
+    /// one that is not good is passed to `warn`, as an error that names it.
     ///
     /// # Errors
     /// When the folder cannot be read, or there are checkpoints and none is good.
@@ -82,14 +83,14 @@ impl Folder {
         }
         ensure!(
             self.bad.is_empty(),
-            "{}: no checkpoint is intact and finite; move them away to start afresh",
+            "{}: none of the checkpoints is intact and finite; move them away to start afresh",
             shown_path(&self.out)
         );
         Ok(None)
     }
 
-    /// Makes the folders, keeps other processes out of them as long as `self` lives, and removes what a
-    /// killed process left half-written. Unless the run is `resumed`, there must be no checkpoints yet.
+    /// Creates the folders, keeps other processes out of them as long as `self` lives, and removes
+    /// half-written files of a killed process. Unless the run is `resumed`, there must be no checkpoints yet.
     ///
     /// # Errors
     /// When the folder cannot be written, another process trains into it, or it holds another run.
@@ -101,7 +102,7 @@ impl Folder {
         let out = shown_path(&self.out);
         let hint = || cannot_write_into(&self.out);
         fs::create_dir_all(self.checkpoints()).with_context(hint)?;
-        // A file system without locks must do without.
+        // File systems without locks go without one.
         if let Ok(folder) = File::open(&self.out) {
             match folder.try_lock() {
                 Err(TryLockError::WouldBlock) => bail!("another process is training into {out}"),
@@ -109,7 +110,7 @@ impl Folder {
                 Ok(()) => self.lock = Some(folder),
             }
         }
-        // No living process writes the run's files: the folder is locked.
+        // No live process writes the run's files: the folder is locked.
         remove_leftovers(&self.out, |name| FILES.contains(&name)).with_context(hint)?;
         remove_leftovers(&self.checkpoints(), |name| step_of(name).is_some()).with_context(hint)?;
         ensure!(
@@ -119,10 +120,10 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes a checkpoint, and removes those that are older than the newest `keep` and not the best.
+    /// Writes a checkpoint, and removes older ones, except the newest `keep` and the best.
     ///
     /// # Errors
-    /// When it cannot be written; the older ones are kept then.
+    /// When it cannot be written; the older ones are then kept.
     pub fn save(&self, checkpoint: &Checkpoint, keep: usize) -> Result<()> {
         let step = checkpoint.state.step;
         let path = self.checkpoint_path(step);
@@ -156,8 +157,8 @@ impl Folder {
     }
 }
 
-/// Makes a folder that was not there before: `out`, else the first of `out-2`, `out-3`, … that is free. Of two processes
-/// that ask at once each gets its own.
+/// Creates a new folder: `out`, else the first free one of `out-2`, `out-3`, …. Two processes that do so at
+/// once get different folders.
 fn create_new(out: &Path) -> Result<PathBuf> {
     let hint = || cannot_write_into(out);
     fs::create_dir_all(out.parent().unwrap_or(Path::new(""))).with_context(hint)?;

@@ -1,4 +1,4 @@
-//! When a checkpoint is written: `--checkpoint-every`.
+//! The checkpoint interval: `--checkpoint-every`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,8 +22,9 @@ impl FromStr for CheckpointEvery {
 
     /// `epoch`, a number of steps, or a time: `30s`, `10m`, `2h`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let expected =
-            || "expected `epoch`, a number of steps from 1, or a time such as 30s, 10m or 2h".to_owned();
+        let expected = || {
+            "expected `epoch`, a number of steps (at least 1), or a time such as 30s, 10m or 2h".to_owned()
+        };
         let (digits, seconds) = match text.as_bytes().last() {
             _ if text == "epoch" => return Ok(Self::Epoch),
             Some(b's') => (&text[..text.len() - 1], 1),
@@ -68,17 +69,17 @@ impl Timer {
         Self { every, saved: Instant::now() }
     }
 
-    /// Whether a checkpoint is due after `step` steps, the last of an epoch or within one.
+    /// Whether a checkpoint is due after `step` steps, at the end of an epoch or within one.
     pub fn is_due(&self, step: u64, ends_epoch: bool) -> bool {
         match self.every {
             CheckpointEvery::Epoch => ends_epoch,
-            // An epoch's last step has had its checkpoint before evaluation; it is not written twice.
+            // An epoch's last step was checkpointed before evaluation; it is not written twice.
             CheckpointEvery::Steps(n) => !ends_epoch && step.is_multiple_of(n),
             CheckpointEvery::Time(time) => self.saved.elapsed() >= time,
         }
     }
 
-    /// A checkpoint was written.
+    /// Called after a checkpoint is written.
     pub fn restart(&mut self) {
         self.saved = Instant::now();
     }

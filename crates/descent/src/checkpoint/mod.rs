@@ -7,7 +7,8 @@
 //! | `model.NAME` | parameters and running statistics |
 //! | `optimizer.NAME.SLOT` | the optimizer's state |
 //! | `average.NAME` | the moving average of the weights, with `--ema` |
-//! | `best.NAME` | the best weights by the validation split, with `--val` |
+//! | `lookahead.NAME` | the slow weights, with `--lookahead` |
+//! | `best.NAME` | the best weights on the validation set, if there is one |
 //! | metadata `checkpoint` | JSON: format, configuration, counters, position in the epoch, history |
 //! | metadata `sha256` | the SHA-256 of the file with zeros in place of these 64 digits |
 //!
@@ -40,7 +41,7 @@ pub use tensors::Tensors;
 const CHECKPOINT: &str = "checkpoint";
 const CHECKSUM: &str = "sha256";
 
-/// What this program writes and reads; another number is another format.
+/// The format that this program reads and writes; another number is another format.
 const FORMAT: u64 = 1;
 
 /// A run at the end of a step.
@@ -49,22 +50,22 @@ const FORMAT: u64 = 1;
 pub struct Checkpoint {
     /// The version of this layout.
     format: u64,
-    /// What the run was started with.
+    /// The configuration of the run.
     pub config: Config,
-    /// Where the run is and what it measured.
+    /// The run's position and measurements.
     pub state: State,
-    /// Steps of the optimizer: fewer than the run's where some were skipped.
+    /// Optimizer steps: fewer than the run's if some were skipped.
     pub n_updates: u64,
     /// Weights in the moving average.
     pub n_averaged: u64,
-    /// The instruction set that it was computed with, as `DESCENT_SIMD` spells it; `None` where the checkpoint is older
-    /// than this field.
+    /// The instruction set that it was computed with, as spelled by `DESCENT_SIMD`; `None` if the checkpoint
+    /// predates this field.
     #[serde(default)]
     pub instruction_set: Option<String>,
-    /// What early stopping has seen.
+    /// The state of early stopping.
     #[serde(with = "state::ProgressDef")]
     pub stopper: optim::Progress,
-    /// Everything that is as long as the weights.
+    /// Weights, averages and the optimizer's state.
     #[serde(skip)]
     pub tensors: Tensors,
 }
@@ -95,8 +96,8 @@ impl Checkpoint {
         bytes
     }
 
-    /// Reads a checkpoint after verifying its checksum. Whatever the file says, this takes no more memory than
-    /// twice its size and 128 KiB.
+    /// Reads a checkpoint after verifying its checksum. For any file, this takes no more memory than twice
+    /// its size and 128 KiB.
     ///
     /// # Errors
     /// When the file cannot be read, its checksum is wrong, or it is not a checkpoint of this program.
@@ -121,12 +122,13 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// The instruction set that the checkpoint was computed with, if it is known to be another than the current one.
+    /// The instruction set that the checkpoint was computed with, if it is known to differ from the current
+    /// one.
     pub fn other_instruction_set(&self) -> Option<&str> {
         self.instruction_set.as_deref().filter(|&name| name != SimdLevel::current().name())
     }
 
-    /// Whether the counters can be those of one run.
+    /// Checks that the counters are consistent.
     fn check_counters(&self) -> Result<()> {
         let State { step, epoch, batch, history, .. } = &self.state;
         let (step, epoch, batch) = (*step, *epoch as u64, *batch as u64);

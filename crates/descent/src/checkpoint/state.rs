@@ -1,4 +1,4 @@
-//! Where a run stands, in numbers.
+//! The numeric state of a run.
 
 use classifier::exact;
 use data::{Batch, Position};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bounds;
 use crate::history::Epoch;
 
-/// Where a run stands and what it has measured.
+/// The position of a run and its measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -15,27 +15,27 @@ pub struct State {
     pub step: u64,
     /// The current epoch, from 0.
     pub epoch: usize,
-    /// Batches of it that were trained on.
+    /// Batches of it trained on so far.
     pub batch: usize,
     /// The running sums of the epoch.
     pub sums: Sums,
-    /// What was measured at the end of each epoch.
+    /// The measurements at the end of each epoch.
     #[serde(deserialize_with = "bounds::counted")]
     pub history: Vec<Epoch>,
-    /// The step of the checkpoint with the best weights by the validation split.
+    /// The step of the checkpoint with the best weights on the validation set.
     pub best_step: Option<u64>,
     /// A hash over all batches and losses; see [`State::extend_trace`].
     pub trace: u64,
-    /// Whether the loss runs away.
+    /// The check for a diverging loss.
     #[serde(default)]
     pub divergence: Divergence,
-    /// Seconds since the start, all sessions together; 0 in a state that is older than the count.
+    /// Seconds since the start, over all sessions; 0 in a state that predates the count.
     #[serde(default, with = "exact")]
     pub total_seconds: f64,
 }
 
 impl Default for State {
-    /// Before the first step.
+    /// The state before the first step.
     fn default() -> Self {
         Self {
             step: 0,
@@ -52,12 +52,12 @@ impl Default for State {
 }
 
 impl State {
-    /// The place of the next batch.
+    /// The position of the next batch.
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, step: self.batch }
     }
 
-    /// Notes the place of the next batch.
+    /// Sets the position of the next batch.
     pub fn set_position(&mut self, position: Position) {
         (self.epoch, self.batch) = (position.epoch, position.step);
     }
@@ -71,29 +71,29 @@ impl State {
     }
 }
 
-/// Watches for a loss that runs away: above three times its first value, for twenty steps on end.
+/// Detects a diverging loss: above three times its first value, for twenty consecutive steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Divergence {
-    /// The loss of the first step that was finite, 0 before.
+    /// The first finite loss; 0 before.
     #[serde(with = "exact")]
     first: f64,
-    /// For how many steps it has been that high.
+    /// The number of consecutive steps with so high a loss.
     n_steps: u64,
 }
 
 impl Divergence {
-    /// How often the first loss is too much, and for how many steps.
+    /// The factor over the first loss that counts as too high, and for how many steps.
     const FACTOR: f64 = 3.0;
     const N_STEPS: u64 = 20;
 
-    /// Looks at the loss of a step. The first loss, when it is time to say that the run diverges.
+    /// Checks the loss of a step. Returns the first loss when it is time to report divergence.
     pub fn observe(&mut self, loss: f32) -> Option<f64> {
         let loss = f64::from(loss);
         if self.first == 0.0 && loss.is_finite() {
             self.first = loss;
         }
-        // NaN is no progress either.
+        // NaN counts as too high.
         let is_fine = loss <= Self::FACTOR * self.first;
         self.n_steps = if is_fine { 0 } else { self.n_steps + 1 };
         (self.n_steps == Self::N_STEPS).then_some(self.first)
@@ -112,13 +112,13 @@ pub struct Sums {
     of_images: f64,
     n_batches: u64,
     n_images: u64,
-    /// How many images were classified right, and how many were looked at for it: fewer than there were where the epoch
+    /// The numbers of correctly classified images and of images counted: fewer than trained on if the epoch
     /// began in a version that did not count.
     #[serde(default)]
     n_right: u64,
     #[serde(default)]
     n_counted: u64,
-    /// Steps in which loss or gradient was NaN or infinite, whether they were taken or skipped.
+    /// Steps with a NaN or infinite loss or gradient, whether taken or skipped.
     #[serde(rename = "n_bad")]
     pub n_non_finite: u64,
     /// The learning rate of the last step.
@@ -141,7 +141,7 @@ impl Sums {
         self.learning_rate = learning_rate;
     }
 
-    /// How many steps were taken.
+    /// The number of steps taken.
     pub fn n_steps(&self) -> u64 {
         self.n_batches
     }
@@ -156,8 +156,8 @@ impl Sums {
         self.of_batches / self.n_batches as f64
     }
 
-    /// The accuracy in percent on the images as they were trained on: changed at random, with dropout, each by the weights
-    /// of its step.
+    /// The accuracy in percent on the images as used in training: augmented, with dropout, each with the
+    /// weights of its step.
     pub fn accuracy(&self) -> Option<f64> {
         (self.n_counted > 0).then(|| 100.0 * self.n_right as f64 / self.n_counted as f64)
     }
@@ -168,7 +168,7 @@ impl Sums {
     }
 }
 
-/// How [`optim::Progress`] is saved; `optim` itself knows nothing of files.
+/// The saved form of [`optim::Progress`]; `optim` itself has no file formats.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "optim::Progress", deny_unknown_fields)]
 pub(super) struct ProgressDef {
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(state.divergence, Divergence::default());
         assert_eq!(state.history[0].test.map(|test| test.accuracy), Some(10.0));
         assert_eq!((state.history[0].train_accuracy, state.sums.accuracy()), (None, None));
-        // Of the rest of the epoch there is an accuracy, and of all of it a loss.
+        // The accuracy covers the rest of the epoch, the loss all of it.
         state.sums.add(6.0, 16, 4, 0.1);
         assert_eq!((state.sums.accuracy(), state.sums.mean_of_batches()), (Some(25.0), 3.0));
     }

@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint, in groups: `model`, `optimizer`, `average`, `best`.
+//! The tensors of a checkpoint, in groups: `model`, `optimizer`, `lookahead`, `average`, `best`.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Tensors {
         }
     }
 
-    /// The vectors of a group, by their names without that of the group.
+    /// The vectors of a group, by their names without the group.
     pub fn group<'t>(&'t self, group: &'t str) -> impl Iterator<Item = (&'t str, &'t [f32])> {
         self.0.iter().filter_map(move |(name, (_, values))| {
             let (found, name) = name.split_once('.')?;
@@ -35,7 +35,7 @@ impl Tensors {
         })
     }
 
-    /// What [`add_model`](Self::add_model) was given.
+    /// The vector given to [`add_model`](Self::add_model).
     ///
     /// # Errors
     /// When a tensor is missing, has another shape, or belongs to another model.
@@ -53,10 +53,10 @@ impl Tensors {
         Ok(values)
     }
 
-    /// Checks that there is no NaN and no infinity.
+    /// Checks that all values are finite.
     ///
     /// # Errors
-    /// Names the first tensor that has one, and where.
+    /// Names the first tensor with NaN or infinity, and the position.
     pub fn check_finite(&self) -> Result<()> {
         for (name, (_, values)) in &self.0 {
             let all = Param::new(Foreign::new(name).to_string(), 0..values.len());
@@ -76,10 +76,11 @@ impl Tensors {
             .tensors()
             .filter_map(|tensor| tensor.shape())
             .fold((0, 0_usize), |(n, n_values), shape| (n + 1, n_values + shape.numel()));
-        // A network has few small tensors; a great many of them is an attack on memory.
+        // A network has few small tensors; a large number of them is an attack on memory. The most, 272, are
+        // those of `mlp` with sixteen tiny hidden layers, adan and all averages: eight per weight and bias.
         ensure!(
-            n_tensors <= 32 + n_values / 64,
-            "it has {n_tensors} tensors with only {n_values} values in all"
+            n_tensors <= 288 + n_values / 64,
+            "it has {n_tensors} tensors with only {n_values} values in total"
         );
         let mut tensors = BTreeMap::new();
         for tensor in archive.tensors() {

@@ -1,4 +1,4 @@
-//! The flags of the commands beside `train`.
+//! The flags of the commands other than `train`.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use super::settings::recipe;
 use super::{DataArgs, SizeArgs, TrainArgs};
 use crate::flags::{ViewFlags, ViewsFlag};
 
-/// What `descent recipes` takes.
+/// The argument of `descent recipes`.
 #[derive(Clone, Debug, Args)]
 pub struct RecipesArgs {
-    /// The recipe to print [default: the names of all]
+    /// Recipe to print [default: list all names]
     #[arg(value_name = "NAME", value_parser = recipe)]
     pub name: Option<String>,
 }
@@ -31,11 +31,11 @@ pub struct EvalArgs {
     #[command(flatten)]
     pub data: DataArgs,
 
-    /// Which of them [default: test, or val where there is no test set, or all]
+    /// Part to evaluate [default: test, or val without a test set, or all]
     #[arg(long, value_name = "PART", value_parser = ["train", "val", "test"])]
     pub part: Option<String>,
 
-    /// In which views images are seen.
+    /// The views of each image.
     #[command(flatten)]
     pub views: ViewFlags,
 
@@ -43,15 +43,15 @@ pub struct EvalArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Print one object of JSON instead of text
+    /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
 
-    /// Images in a step
+    /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub batch_size: usize,
 
-    /// Threads [default: one per core]
+    /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 }
@@ -63,8 +63,8 @@ Example:
   descent predict cat.png --model runs/2026-01-31-120000 --top 5
   descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
 pub struct PredictArgs {
-    /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or - for an image
-    /// on standard input
+    /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or -
+    /// for an image on standard input
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
 
@@ -72,15 +72,15 @@ pub struct PredictArgs {
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
 
-    /// Views of an image whose answers are averaged: as it is, its mirror image too, or six
+    /// Views of an image whose predictions are averaged: the image itself, its mirror image too, or six
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 
-    /// Print an object of JSON for each image, a line each: file, class, probability, classes
+    /// Print one JSON object per image and line: file, class, probability, classes
     #[arg(long)]
     pub json: bool,
 
-    /// How many classes to print
+    /// Number of classes to print
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     pub top: usize,
 }
@@ -102,11 +102,11 @@ pub struct FindLrArgs {
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = positive)]
     pub to: f64,
 
-    /// Steps, one batch each
+    /// Number of steps, one batch each
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = within::<10, 100_000>)]
     pub steps: usize,
 
-    /// The run that a learning rate is looked for.
+    /// The run for which a learning rate is searched.
     #[command(flatten)]
     pub train: TrainArgs,
 }
@@ -117,7 +117,7 @@ pub struct FindLrArgs {
 Example:
   descent completions bash > ~/.local/share/bash-completion/completions/descent")]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell
     #[arg(value_name = "SHELL")]
     pub shell: clap_complete::Shell,
 }
@@ -128,7 +128,7 @@ pub struct CompletionsArgs {
 Example:
   descent man train | man -l -")]
 pub struct ManArgs {
-    /// The command whose page it is [default: the page of the program]
+    /// Command to print the page of [default: the program]
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
 }
@@ -140,27 +140,27 @@ Examples:
   descent data photos --out photos-survey
   descent data photos --clear-cache")]
 pub struct DataCommand {
-    /// What --data of the other commands takes
+    /// Images, as for --data of the other commands
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 
-    /// The classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
     #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
     pub labels: String,
 
-    /// The column of a CSV file that says the class
+    /// Column of a CSV file that holds the class
     #[arg(long, value_name = "NAME", default_value = "label")]
     pub label_column: String,
 
-    /// What a folder's images become.
+    /// The size and channels of a folder's images.
     #[command(flatten)]
     pub size: SizeArgs,
 
-    /// Folder for the figure of samples [default: none is drawn]
+    /// Folder for the figure of samples [default: runs/data-NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
-    /// Remove the decoded images that are kept in the folder, and do nothing else
+    /// Delete the folder's cache of decoded images, and do nothing else
     #[arg(long)]
     pub clear_cache: bool,
 }

@@ -1,4 +1,4 @@
-//! The flags that say where the images are, and where and how a run computes.
+//! The flags for the data, and for where and how a run computes.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::checkpoint::{CheckpointEvery, ResumeWith};
 use crate::non_finite::OnNan;
 
-/// The flags that say where and how a run computes: they may change whenever it resumes.
+/// The flags for where and how a run computes: they may change when it resumes.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 #[command(next_help_heading = "Where and how (may change when a run resumes)")]
 pub struct Session {
@@ -20,32 +20,33 @@ pub struct Session {
     #[serde(flatten)]
     pub data: DataArgs,
 
-    /// What a folder's images become.
+    /// The size and channels of a folder's images.
     #[command(flatten)]
     #[serde(flatten)]
     pub size: SizeArgs,
 
-    /// Flags from a TOML file (lr = 0.01), or from the config.json of a run, which is repeated; those given here win
+    /// Read flags from a TOML file (lr = 0.01), or from a run's config.json to repeat that run; flags given
+    /// here take precedence
     #[arg(long, value_name = "FILE")]
     #[serde(serialize_with = "path")]
     pub config: Option<PathBuf>,
 
-    /// Print an object of JSON a line instead of text
+    /// Print one JSON object per line instead of text
     #[arg(long)]
     pub json: bool,
 
-    /// Evaluate the test set after every epoch, and not only at the end [default: on CIFAR-10, as in the lecture; not with
-    /// the recipes of airbench]
+    /// Evaluate the test set after every epoch, and not only at the end [default: on CIFAR-10, as in the
+    /// lecture; not with the recipes of airbench]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
     pub watch_test: Option<bool>,
 
-    /// Begin with the weights of a safetensors file of the same network, PyTorch's too; a last layer for other classes begins
-    /// anew. A run that resumes does not read it
+    /// Start from the weights in a safetensors file of the same network, PyTorch's too; a last layer for
+    /// other classes is reinitialised. Ignored when a run resumes
     #[arg(long, value_name = "FILE")]
     #[serde(serialize_with = "path")]
     pub weights: Option<PathBuf>,
 
-    /// Threads [default: one per core]
+    /// Number of threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
@@ -54,29 +55,29 @@ pub struct Session {
     #[serde(serialize_with = "path")]
     pub out: Option<PathBuf>,
 
-    /// Seconds after which a process of which nothing is heard is given up, and all end (with mpirun)
+    /// Seconds without a sign of life after which a process is declared dead and all exit (with mpirun)
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = within::<1, 86_400>)]
     pub rank_timeout: usize,
 
-    /// Write a checkpoint at each epoch's end (`epoch`), after every so many steps (500) or after a time
+    /// Write a checkpoint at the end of each epoch (`epoch`), after a number of steps (500) or after a time
     /// (30s, 10m, 2h)
     #[arg(long, value_name = "WHEN", default_value_t = CheckpointEvery::Epoch)]
     pub checkpoint_every: CheckpointEvery,
 
-    /// Keep the last N checkpoints, and the best by the validation split
+    /// Keep the last N checkpoints, and the best on the validation set
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one)]
     pub keep: usize,
 
-    /// Resume from the newest good checkpoint in --out, as if the run had never stopped; start from scratch
-    /// when no checkpoint is found
+    /// Resume from the newest intact checkpoint in --out, as if the run had never stopped; start from scratch
+    /// if there is no checkpoint at all
     #[arg(long, requires = "out")]
     pub resume: bool,
 
-    /// Which settings to use where the checkpoint's differ from the flags: the saved ones or the flags
+    /// Settings to use if the checkpoint's differ from the flags: the saved ones or the flags
     #[arg(long, value_name = "WHICH", requires = "resume")]
     pub resume_with: Option<ResumeWith>,
 
-    /// When the loss or a gradient is NaN or infinite: stop, skip the step, or continue
+    /// Action when the loss or a gradient is NaN or infinite: stop, skip the step, or continue
     #[arg(long, value_name = "WHAT", default_value_t = OnNan::Stop, value_enum)]
     pub on_nan: OnNan,
 
@@ -86,31 +87,31 @@ pub struct Session {
     pub detect_anomaly: bool,
 }
 
-/// The flags that say where the images are.
+/// The flags for the location of the images.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub struct DataArgs {
-    /// The images: a folder with CIFAR-10's, CIFAR-100's or MNIST's files; with a folder of image files for each class; or
-    /// with train/ and val/ or test/ of such folders. Or a CSV file of numbers [default:
-    /// datasets/cifar-10-batches-bin, or the built-in set where that is absent]
+    /// The images: a folder with CIFAR-10's, CIFAR-100's or MNIST's files; with a folder of image files for
+    /// each class; or with train/ and val/ or test/ of such folders. Or a CSV file of numbers [default:
+    /// datasets/cifar-10-batches-bin, or the built-in set if that is absent]
     #[arg(long, value_name = "PATH")]
     #[serde(serialize_with = "path")]
     pub data: Option<PathBuf>,
 
-    /// The classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
     #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
     pub labels: String,
 
-    /// The column of a CSV file that says the class
+    /// Column of a CSV file that holds the class
     #[arg(long, value_name = "NAME", default_value = "label")]
     pub label_column: String,
 
-    /// Leave out image files that cannot be read, and count them
+    /// Skip image files that cannot be read, and count them
     #[arg(long)]
     pub skip_broken: bool,
 }
 
 impl DataArgs {
-    /// Where the images are, a folder's brought to `shape`.
+    /// Where the images are; a folder's images are resized to `shape`.
     pub fn source(&self, shape: ImageShape) -> Source<'_> {
         Source {
             data: self.data.as_deref(),
@@ -122,14 +123,14 @@ impl DataArgs {
     }
 }
 
-/// The flags that say what the image files of a folder become.
+/// The flags for the size and channels of a folder's images.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub struct SizeArgs {
-    /// Pixels a side to which the images of a folder are resized, the middle of long ones cut out
+    /// Side in pixels to which the images of a folder are resized; longer sides are centre-cropped
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SIZE, value_parser = within::<8, 1024>)]
     pub image_size: usize,
 
-    /// Read the images of a folder in gray
+    /// Read the images of a folder as grayscale
     #[arg(long)]
     pub gray: bool,
 }
@@ -142,7 +143,7 @@ impl SizeArgs {
     }
 }
 
-/// A path as text: what is not Unicode is replaced, since JSON cannot hold it.
+/// A path as text. Invalid Unicode is replaced, since JSON cannot hold it.
 fn path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }

@@ -1,6 +1,6 @@
 //! The flags that decide what a run computes.
 
-use anyhow::Result;
+use anyhow::{Context, Error, Result, ensure};
 use clap::{ArgAction, Args, ValueEnum};
 use classifier::Net;
 use classifier::ranges::{
@@ -13,33 +13,42 @@ use crate::flags::{AugmentFlags, GroupFlag, RuleFlags, ScheduleFlags, ViewFlags,
 use crate::recipe::Recipe;
 use crate::recipes::RECIPES;
 
-/// The flags that decide what a run computes. A checkpoint keeps them, and a run resumes with the same ones unless
-/// `--resume-with flags` is given. A new one also needs a row in `WHEN_MISSING` of `checkpoint/config.rs`.
+/// The default of `--dropout`.
+const DROPOUT: f64 = 0.5;
+
+/// The default of `--lookahead-decay`.
+const LOOKAHEAD_DECAY: f64 = 0.95;
+
+/// The flags that decide what a run computes. A checkpoint saves them, and a run resumes with the same ones
+/// unless `--resume-with flags` is given. A new flag also needs a row in `WHEN_MISSING` of
+/// `checkpoint/config.rs`.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub struct Settings {
-    /// Start from the flags of a recipe, which `descent recipes NAME` prints; further flags change them [default: none,
-    /// which on CIFAR-10 is lecture]
+    /// Start from the flags of a recipe, as printed by `descent recipes NAME`; further flags override them
+    /// [default: none, which on CIFAR-10 is lecture]
     #[arg(long, value_name = "NAME", value_parser = recipe)]
     pub recipe: Option<String>,
 
-    /// The network: lecture, lenet5, mlp:512,256, resnet20, resnet18, resnet18-imagenet, airbench94, depthwise, vit
+    /// Network: lecture, lenet5, mlp:512,256, resnet20, resnet18, resnet18-imagenet, airbench94, depthwise,
+    /// vit
     #[arg(long, value_name = "NAME", default_value_t = Net::Lecture)]
     pub net: Net,
 
-    /// Passes over the training images [default: 50; 10 on the built-in set]
+    /// Passes over the training images [default: 50 on CIFAR, 30 on a folder of images, 20 on MNIST's files,
+    /// 100 on a table, 10 on the built-in set]
     #[arg(long, value_name = "N", value_parser = epochs)]
     pub epochs: Option<u64>,
 
-    /// End after so many steps, in the middle of an epoch if need be, unless the epochs are over before
+    /// Stop after N steps, even in the middle of an epoch, unless the epochs end first
     #[arg(long, value_name = "N", value_parser = steps)]
     pub max_steps: Option<u64>,
 
-    /// Images in a step
+    /// Images per batch
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub batch_size: usize,
 
-    /// Update rule: sgd, rmsprop, adam, adamw, … (an unknown name lists them all; muon leaves to adamw what is no
-    /// matrix)
+    /// Update rule: sgd, rmsprop, adam, adamw, … (an unknown name lists them all; with muon, adamw updates
+    /// biases and other vectors)
     #[arg(long, value_name = "NAME", default_value = "adam", value_parser = optimizer)]
     pub optimizer: String,
 
@@ -47,20 +56,21 @@ pub struct Settings {
     #[arg(long, value_name = "X", value_parser = below_one)]
     pub momentum: Option<f64>,
 
-    /// What else the rule has.
+    /// The rule's other hyperparameters.
     #[command(flatten)]
     #[serde(flatten)]
     pub rule: RuleFlags,
 
-    /// Settings of their own for some parameters, a path (head), filters, matrices, vectors or biases: "head: lr=0.67",
-    /// "filters: rule=muon lr=0.24". Beside hyperparameters of the rule there are schedule, schedule_epochs and
-    /// freeze_after (epochs). May be given several times, or with a ; between groups
+    /// Separate settings for some parameters, chosen by path (head) or as filters, matrices, vectors or
+    /// biases: "head: lr=0.67", "filters: rule=muon lr=0.24". Besides the rule's hyperparameters there are
+    /// schedule, schedule_epochs and freeze_after (epochs). Can be repeated, or hold several groups separated
+    /// by ;
     #[arg(long, value_name = "GROUP", value_parser = group, action = ArgAction::Append)]
     #[serde(serialize_with = "joined")]
     pub group: Vec<String>,
 
-    /// Learning rate [default: for adam 0.005 as in the lecture, 0.001 on the built-in set; 0.02 for sgd;
-    /// 0.001 for the others]
+    /// Learning rate [default: for adam 0.005 on CIFAR-10, as in the lecture, and 0.001 elsewhere; 0.02 for
+    /// sgd; 0.001 for the others]
     #[arg(long, value_name = "X", value_parser = not_negative)]
     pub lr: Option<f64>,
 
@@ -68,50 +78,54 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", default_value = "constant", value_parser = schedule)]
     pub schedule: String,
 
-    /// What else the schedule has.
+    /// The schedule's other hyperparameters.
     #[command(flatten)]
     #[serde(flatten)]
     pub schedule_flags: ScheduleFlags,
 
-    /// Every so many steps, draw the weights to a slow copy of them, which follows at first and hardly at the end
+    /// Every STEPS steps, set the weights to a slow average of them, which follows closely at first and
+    /// hardly moves at the end
     #[arg(long, value_name = "STEPS", value_parser = at_least_one)]
     pub lookahead: Option<usize>,
 
-    /// What the slow copy keeps of itself at the end, for each step
-    #[arg(long, value_name = "DECAY", default_value_t = 0.95, value_parser = probability)]
+    /// Decay per step of the slow average at the end of the run
+    #[arg(long, value_name = "DECAY", default_value_t = LOOKAHEAD_DECAY, value_parser = probability)]
     pub lookahead_decay: f64,
 
     /// Weight decay: added to the gradient (L2) by sgd, rmsprop and adam, decoupled in adamw
     #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
 
-    /// Probability with which the hidden layer's units are dropped
-    #[arg(long, value_name = "P", default_value_t = 0.5, value_parser = probability)]
+    /// Dropout probability of the hidden layer's units
+    #[arg(long, value_name = "P", default_value_t = DROPOUT, value_parser = probability)]
     pub dropout: f64,
 
-    /// How the images are changed.
+    /// Image augmentation.
     #[command(flatten)]
     #[serde(flatten)]
     pub augmentation: AugmentFlags,
 
-    /// Hold still what lies under these paths, running statistics too: conv1,bn1,layer1
+    /// Freeze the parameters under these paths, running statistics too: conv1,bn1,layer1
     #[arg(long, value_name = "PATHS", value_delimiter = ',', action = ArgAction::Append)]
     #[serde(serialize_with = "listed")]
     pub freeze: Vec<String>,
 
-    /// Hold parts still from an epoch on: "6=whiten,layers.1" are two parts after six epochs. The backward pass ends at the
-    /// first part that is still trained. May be given several times, or with a ; between epochs
+    /// Freeze parts from an epoch on: "6=whiten,layers.1" freezes two parts after six epochs. The backward
+    /// pass stops at the first part that is still trained. Can be repeated, or hold several epochs separated
+    /// by ;
     #[arg(long, value_name = "EPOCHS=PATHS", value_parser = freeze_after, action = ArgAction::Append)]
     #[serde(serialize_with = "in_turn")]
     pub freeze_after: Vec<String>,
 
-    /// Train on smaller images in the early epochs: "3=16,6=24" are 16 pixels a side for three epochs, then 24 up to the
-    /// sixth, then all. For networks that end in a pool over the whole image (airbench94, resnet18, …)
+    /// Train on smaller images in the early epochs: "3=16,6=24" is 16 pixels per side for three epochs, then
+    /// 24 up to the sixth, then full size. For networks that end in a pool over the whole image (airbench94,
+    /// resnet18, …)
     #[arg(long, value_name = "EPOCHS=PIXELS", value_parser = resize_until)]
     pub resize_until: Option<String>,
 
-    /// Take each step on this share of its batch, the images of the largest loss; all go through the network once, as in
-    /// evaluation, to find them (selective backprop, Jiang et al., 2019). Loss and accuracy of training are those of the share
+    /// Train on this share of each batch, the images with the largest loss; a forward pass over all of them,
+    /// as in evaluation, finds them (selective backprop, Jiang et al., 2019). Training loss and accuracy are
+    /// those of the share
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub hardest: Option<f64>,
 
@@ -119,46 +133,47 @@ pub struct Settings {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub normalize: bool,
 
-    /// Compute the weight of the first layer from so many images, so that it whitens patches, and keep it (airbench94)
+    /// Compute the weight of the first layer from N images, so that it whitens patches, and freeze it
+    /// (airbench94)
     #[arg(long, value_name = "IMAGES", value_parser = at_least_one)]
     pub whiten: Option<usize>,
 
-    /// Leave out the last batch of an epoch when it is not full
+    /// Drop the last batch of an epoch if it is not full
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub drop_last: bool,
 
-    /// The share of a label that goes to all classes alike
+    /// Share of a label that is spread evenly over all classes
     #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = below_one)]
     pub label_smoothing: f64,
 
-    /// Whether the loss of a batch is the mean or the sum over its images
+    /// Reduction of the loss over the images of a batch: mean or sum
     #[arg(long, value_name = "WHICH", default_value_t = ReductionFlag::Mean, value_enum)]
     pub reduction: ReductionFlag,
 
-    /// In which views the last evaluation sees images.
+    /// The views of each image in the last evaluation.
     #[command(flatten)]
     #[serde(flatten)]
     pub views: ViewFlags,
 
-    /// Hold out this many training images to choose the best weights by [default: none on CIFAR-10, as in the lecture, nor
-    /// where the data has a part val/; else a tenth]
+    /// Number of training images held out to choose the best weights [default: none on CIFAR-10, as in the
+    /// lecture, nor if the data has a part val/; else a tenth]
     #[arg(long, value_name = "N", value_parser = any_size)]
     pub val: Option<usize>,
 
-    /// Stop after this many epochs without a better validation loss (needs images to validate, see --val)
+    /// Stop after N epochs without a better validation loss (needs a validation set, see --val)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub patience: Option<usize>,
 
-    /// Evaluate and save the exponential moving average of the weights with this decay, 0.999 say
+    /// Evaluate and save an exponential moving average of the weights with this decay, such as 0.999
     #[arg(long, value_name = "DECAY", value_parser = below_one)]
     pub ema: Option<f64>,
 
-    /// Shards that a batch is cut into, which decide the bits; more processes than shards idle [default: one for every
-    /// eight images, 16 at most]
+    /// Shards per batch, which decide the bits; more processes than shards idle [default: one for every eight
+    /// images, 16 at most]
     #[arg(long, value_name = "N", value_parser = within::<1, 64>)]
     pub shards: Option<usize>,
 
-    /// Seed of everything random; the same seed gives the same bits on any number of threads
+    /// Seed for all randomness; the same seed gives the same bits on any number of threads
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = any_seed)]
     pub seed: u64,
 
@@ -166,45 +181,69 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
-    /// Weigh the classes in the loss: `balanced`, each by the inverse of how often it occurs, or a number for each in the
-    /// order of their names, 1,2,0.5
+    /// Class weights in the loss: `balanced` (inverse class frequency), or one number per class in the order
+    /// of their names, 1,2,0.5
     #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]
     pub class_weights: Option<String>,
 
-    /// Mix each image with another one, by shares from Beta(X, X); 0.2 is usual (Zhang et al., 2018)
+    /// Mix each image with another, in shares drawn from Beta(X, X); 0.2 is usual (Zhang et al., 2018)
     #[arg(long, value_name = "X", value_parser = share)]
     pub mixup: Option<f64>,
 
-    /// Put a rectangle of another image into each, its size by Beta(X, X); 1 is usual (Yun et al., 2019)
+    /// Paste a rectangle of another image into each, its size drawn from Beta(X, X); 1 is usual (Yun et al.,
+    /// 2019)
     #[arg(long, value_name = "X", value_parser = share)]
     pub cutmix: Option<f64>,
 
-    /// Compute each batch in N parts and add up their gradients: the same step with less memory
+    /// Compute each batch in N parts and add up their gradients: the same step with less memory, except that
+    /// batch norm uses the statistics of each part, and dropout draws other masks
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub accumulate: usize,
 
-    /// Shorten the gradient to this length where it is longer
+    /// Clip the gradient to this norm
     #[arg(long, value_name = "X", value_parser = positive)]
     pub clip_norm: Option<f64>,
 
-    /// Run layer by layer instead of in fused blocks (slower; the same results to rounding)
+    /// Run layer by layer instead of in fused blocks (slower; the same results up to rounding)
     #[arg(long)]
     pub no_fusion: bool,
 }
 
 impl Settings {
-    /// Checks what no flag can know by itself.
+    /// Checks combinations of flags.
     ///
     /// # Errors
-    /// When flags do not fit together.
+    /// When flags are incompatible.
     pub fn check(&self) -> Result<()> {
         self.views.check()?;
         check_length(self)?;
         Recipe::check(self)
     }
+
+    /// Rejects flags without effect.
+    ///
+    /// # Errors
+    /// Names such a flag, and what it needs.
+    pub fn check_effect(&self) -> Result<()> {
+        self.augmentation.check_effect()?;
+        let groups = GroupFlag::all(&self.group).map_err(Error::msg).context("--group")?;
+        let of_groups = groups.iter().filter_map(|group| group.schedule.as_deref());
+        self.schedule_flags.check_effect(of_groups.chain([self.schedule.as_str()]))?;
+        ensure!(
+            self.dropout == DROPOUT || self.net == Net::Lecture,
+            "--dropout {}: the network {} has none; --net lecture has",
+            self.dropout,
+            self.net
+        );
+        ensure!(
+            self.lookahead_decay == LOOKAHEAD_DECAY || self.lookahead.is_some(),
+            "--lookahead-decay needs --lookahead: without it there is no slow average"
+        );
+        Ok(())
+    }
 }
 
-/// What the loss of a batch is.
+/// The reduction of a batch's loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ReductionFlag {
@@ -214,18 +253,21 @@ pub enum ReductionFlag {
     Sum,
 }
 
-/// Weights of classes; how many there are is known with the images.
+/// Class weights; their number is checked when the images are known.
 fn class_weights(text: &str) -> Result<String, String> {
     let is_weight = |number: &str| number.trim().parse::<f32>().is_ok_and(|x| x.is_finite() && x >= 0.0);
     if text == "balanced" || text.split(',').all(is_weight) {
         return Ok(text.to_owned());
     }
-    Err("expected `balanced`, or numbers from 0 up with commas between them".to_owned())
+    Err("expected `balanced`, or non-negative numbers separated by commas".to_owned())
 }
 
 /// A share of something, or the parameter of a Beta distribution.
 fn share(text: &str) -> Result<f64, String> {
-    positive(text).ok().filter(|x| *x <= 1.0).ok_or_else(|| "expected a number above 0, to 1".to_owned())
+    positive(text)
+        .ok()
+        .filter(|x| *x <= 1.0)
+        .ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
 /// A group, or several.
@@ -233,34 +275,35 @@ fn group(text: &str) -> Result<String, String> {
     GroupFlag::all(&[text.to_owned()]).map(|_| text.to_owned())
 }
 
-/// Paths as one text.
+/// Joins paths.
 fn listed<S: Serializer>(paths: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     (!paths.is_empty()).then(|| paths.join(",")).serialize(serializer)
 }
 
-/// Groups as one text, each said once: a checkpoint keeps it, and a record that is repeated on top of its recipe says the same.
+/// Groups as one text, each listed once: a checkpoint keeps it, and repeating a record on top of its recipe
+/// gives the same text.
 fn joined<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     let groups = GroupFlag::all(texts).map_err(serde::ser::Error::custom)?;
     let texts: Vec<String> = groups.iter().map(ToString::to_string).collect();
     (!texts.is_empty()).then(|| texts.join("; ")).serialize(serializer)
 }
 
-/// The length of a run.
+/// A number of steps.
 fn steps(text: &str) -> Result<u64, String> {
     at_least_one(text).map(|n| n as u64)
 }
 
-/// Epochs and what is held still from them on.
+/// Epochs and the parts frozen after them.
 fn freeze_after(text: &str) -> Result<String, String> {
     freezes(&[text.to_owned()]).map(|_| text.to_owned())
 }
 
-/// Epochs and the sizes until them.
+/// Epochs and the image sizes up to them.
 fn resize_until(text: &str) -> Result<String, String> {
     resizes(text).map(|_| text.to_owned())
 }
 
-/// Texts as one.
+/// Joins texts.
 fn in_turn<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     (!texts.is_empty()).then(|| texts.join("; ")).serialize(serializer)
 }
@@ -282,6 +325,6 @@ pub(super) fn recipe(name: &str) -> Result<String, String> {
     let known = RECIPES.map(|(known, _)| known);
     match known.contains(&name) {
         true => Ok(name.to_owned()),
-        false => Err(format!("there are the recipes {}", known.join(", "))),
+        false => Err(format!("expected one of the recipes {}", known.join(", "))),
     }
 }

@@ -1,32 +1,33 @@
-//! The flags that change images as they are trained on.
+//! The flags for image augmentation.
 
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
-use classifier::ranges::{any_size, not_negative, probability};
-use data::{Augment, Border, Crop, Flip, Normalize, Transform};
+use classifier::ranges::{any_size, not_negative, probability, within};
+use data::{Augment, Border, Crop, Flip, ImageShape, Normalize, Transform};
 use serde::Serialize;
 
-/// How images are changed at random as they are trained on.
+/// Random changes to training images.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 #[command(next_help_heading = "Changes to training images")]
 pub struct AugmentFlags {
-    /// Flip images at random and crop them at random from a border of 4 pixels: --flip random --crop 4
+    /// Flip images at random and take random crops with a border of 4 pixels: --flip random --crop 4
     #[arg(long)]
     pub augment: bool,
 
-    /// Mirror images left to right: never, at random, or at random in the first epoch and then every other one
-    /// [default: never]
+    /// Mirror images left to right: never, at random, or at random in the first epoch and then in every other
+    /// one [default: never]
     #[arg(long, value_name = "HOW", value_enum)]
     pub flip: Option<FlipFlag>,
 
-    /// Cut a window of the image's size at random from the image with a border of so many pixels [default: 0]
-    #[arg(long, value_name = "PIXELS", value_parser = any_size)]
+    /// Take a random crop of the image's size after adding a border of this width [default: 0]
+    #[arg(long, value_name = "PIXELS", value_parser = within::<0, 65_536>)]
     pub crop: Option<usize>,
 
-    /// What the border is filled with
+    /// Fill of the border
     #[arg(long, value_name = "WHAT", default_value_t = BorderFlag::Zero, value_enum)]
     pub crop_border: BorderFlag,
 
-    /// Multiply the brightness by a random factor that differs from 1 by up to this
+    /// Multiply the brightness by a random factor that differs from 1 by at most this
     #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = not_negative)]
     pub brightness: f64,
 
@@ -38,15 +39,15 @@ pub struct AugmentFlags {
     #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = not_negative)]
     pub saturation: f64,
 
-    /// Turn by a random angle of up to so many degrees
+    /// Rotate by a random angle of up to this many degrees
     #[arg(long, value_name = "DEGREES", default_value_t = 0.0, value_parser = degrees)]
     pub rotate: f64,
 
-    /// Put a square of zeros of this side at a random place
+    /// Zero out a square with this side at a random place
     #[arg(long, value_name = "PIXELS", default_value_t = 0, value_parser = any_size)]
     pub cutout: usize,
 
-    /// Put a rectangle of zeros at a random place, with this probability
+    /// Zero out a rectangle at a random place, with this probability
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
     pub erase: f64,
 }
@@ -63,7 +64,7 @@ pub enum FlipFlag {
     Alternating,
 }
 
-/// What lies around an image.
+/// The border around an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum BorderFlag {
@@ -77,16 +78,45 @@ fn degrees(text: &str) -> Result<f64, String> {
     not_negative(text).ok().filter(|x| *x <= 180.0).ok_or_else(|| "expected a number from 0 to 180".into())
 }
 
-/// The pixels that `--augment` shifts an image by at most.
+/// The most pixels by which `--augment` shifts an image.
 const CROP_PADDING: usize = 4;
 
 impl AugmentFlags {
-    /// The changes in their order, the normalisation among them; none but that where no flag asks for one.
+    /// Rejects a border that images of this shape cannot have.
+    ///
+    /// # Errors
+    /// When it reflects as many pixels as an image has, or more.
+    pub fn check_images(&self, ImageShape { height, width, .. }: ImageShape) -> Result<()> {
+        let padding = self.padding();
+        ensure!(
+            self.crop_border == BorderFlag::Zero || padding == 0 || padding < height.min(width),
+            "--crop {padding} with --crop-border reflect: expected fewer than {} pixels, for images of \
+             {height} × {width}",
+            height.min(width)
+        );
+        Ok(())
+    }
+
+    /// Rejects flags without effect.
+    ///
+    /// # Errors
+    /// When a border is to be filled and there is none.
+    pub fn check_effect(&self) -> Result<()> {
+        ensure!(
+            self.crop_border == BorderFlag::Zero || self.padding() > 0,
+            "--crop-border needs --crop: without it there is no border"
+        );
+        Ok(())
+    }
+
+    /// The width of the border.
+    fn padding(&self) -> usize {
+        self.crop.unwrap_or(if self.augment { CROP_PADDING } else { 0 })
+    }
+
+    /// The transforms in order, including the normalisation; only that if no flag asks for another.
     pub fn transforms(&self, normalize: Option<&Normalize>) -> Vec<Transform> {
-        let (flip, padding) = match self.augment {
-            true => (Flip::Random, CROP_PADDING),
-            false => (Flip::Never, 0),
-        };
+        let flip = if self.augment { Flip::Random } else { Flip::Never };
         let flip = self.flip.map_or(flip, |flip| match flip {
             FlipFlag::Never => Flip::Never,
             FlipFlag::Random => Flip::Random,
@@ -96,7 +126,7 @@ impl AugmentFlags {
             BorderFlag::Zero => Border::Zero,
             BorderFlag::Reflect => Border::Reflect,
         };
-        let padding = self.crop.unwrap_or(padding);
+        let padding = self.padding();
         let crop = (padding > 0).then_some(Crop { padding, border });
         let mut transforms = Vec::new();
         if flip != Flip::Never || crop.is_some() {

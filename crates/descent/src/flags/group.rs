@@ -1,4 +1,4 @@
-//! Groups of parameters with settings of their own, in a line of text.
+//! Groups of parameters with their own settings, as a line of text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub struct GroupFlag {
     pub schedule: Option<String>,
     /// The length of the schedule in epochs, if it is not the run's.
     pub schedule_epochs: Option<f64>,
-    /// The epochs after which these parameters stay as they are.
+    /// The epochs after which these parameters are frozen.
     pub freeze_after: Option<f64>,
     /// Hyperparameters of the rule, by name and as text.
     pub hyperparameters: Vec<(String, String)>,
@@ -37,8 +37,8 @@ impl GroupFlag {
         }
     }
 
-    /// The groups of several texts, each perhaps several with a `;` between them; what is said of a group twice is as it was
-    /// said last.
+    /// The groups of several texts, each of which may hold several groups separated by `;`. If a group's
+    /// setting appears twice, the last one counts.
     ///
     /// # Errors
     /// When a text describes no group.
@@ -65,7 +65,7 @@ impl GroupFlag {
     }
 }
 
-/// A path takes in all below it.
+/// A path matches everything below it.
 impl Pattern for &GroupFlag {
     fn matches(&self, param: &Param) -> bool {
         match self.selector.as_str() {
@@ -116,7 +116,7 @@ impl FromStr for GroupFlag {
             let (name, value) = setting.split_once('=').ok_or_else(form)?;
             let number = || {
                 let number = value.parse::<f64>().ok().filter(|x| x.is_finite() && *x >= 0.0);
-                number.ok_or_else(|| format!("{selector}: {name}={value}: expected a number from 0 up"))
+                number.ok_or_else(|| format!("{selector}: {name}={value}: expected a non-negative number"))
             };
             match name {
                 "rule" => group.rule = Some(value.to_owned()),

@@ -1,5 +1,5 @@
-//! The flags of update rule, schedule, changes to images and their views, and what they come to; and of what changes with the
-//! epochs.
+//! The flags of update rule, schedule, augmentation and views, and those for changes at given epochs; and
+//! their values.
 
 mod augmentation;
 mod group;

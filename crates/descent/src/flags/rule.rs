@@ -1,10 +1,11 @@
 //! Every hyperparameter of every update rule and schedule as a flag.
 
+use anyhow::{Result, ensure};
 use clap::Args;
 use classifier::ranges::{any_number, any_size, not_negative, within};
 use serde::Serialize;
 
-/// A struct of numbers that may be given, each with a flag of its name.
+/// A struct of optional numbers, each with a flag of its name.
 macro_rules! numbers {
     (
         $(#[$meta:meta])*
@@ -19,7 +20,7 @@ macro_rules! numbers {
         }
 
         impl $Name {
-            /// The numbers that were given, by their names.
+            /// The numbers that were given, with their names.
             pub fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
                 [$((stringify!($field), self.$field)),+].into_iter().filter_map(|(name, x)| Some((name, x?)))
             }
@@ -28,59 +29,60 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// What an update rule has beside its learning rate, weight decay and momentum. A flag that the rule does not have is
-    /// an error which lists those that it has.
+    /// The hyperparameters of an update rule besides its learning rate, weight decay and momentum. A flag
+    /// that the rule does not have is an error that lists those it has.
     #[command(next_help_heading = "Hyperparameters of the update rule [default: the rule's own]")]
     RuleFlags by any_number {
-        /// Decay of the mean of the gradient: adam and its kin, lion, lamb
+        /// Decay of the running mean of the gradient: adam and its relatives, lion, lamb
         beta1;
-        /// Decay of the mean of its square
+        /// Decay of the running mean of the squared gradient; for lion of the stored mean, for adan of the
+        /// mean change
         beta2;
-        /// Decay of the third mean: adan
+        /// Decay of the third running mean: adan
         beta3;
-        /// What is added to a divisor
+        /// Term added to a denominator
         eps;
         /// Dampening of the momentum: sgd
         dampening;
-        /// Decay of the mean square of rmsprop; asgd: the power of its learning rate
+        /// Decay of the running mean square: rmsprop; power of the learning rate: asgd
         alpha;
-        /// Decay of the mean squares: adadelta
+        /// Decay of the running mean squares: adadelta
         rho;
         /// Decay of the learning rate over the steps: adagrad
         lr_decay;
-        /// Where the sums of squares begin: adagrad
+        /// Initial value of the sums of squares: adagrad
         initial_accumulator_value;
-        /// The decay of the momentum: nadam
+        /// Decay of the momentum: nadam
         momentum_decay;
-        /// The factor of a step against the one before: rprop
+        /// Factor of the step size when the gradient changes sign: rprop
         eta_minus;
-        /// The factor of a step along the one before: rprop
+        /// Factor of the step size when the gradient keeps its sign: rprop
         eta_plus;
-        /// The smallest step: rprop
+        /// Smallest step: rprop
         step_size_min;
-        /// The largest step: rprop
+        /// Largest step: rprop
         step_size_max;
-        /// The decay term: asgd
+        /// Decay term: asgd
         lambd;
-        /// The step at which averaging begins: asgd
+        /// Step at which averaging begins: asgd
         t0;
-        /// The smallest scale of a step: adafactor
+        /// Smallest scale of a step: adafactor
         eps2;
-        /// The largest root mean square of a step: adafactor
+        /// Largest root mean square of a step: adafactor
         d;
-        /// The exponent of the decay: adafactor
+        /// Exponent of the decay: adafactor
         beta2_decay;
-        /// The least norm of weights that counts: lamb
+        /// Lower bound of the weights' norm: lamb
         norm_min;
-        /// The largest norm of weights that counts: lamb
+        /// Upper bound of the weights' norm: lamb
         norm_max;
-        /// The part of a weight's norm that a step may be: lars
+        /// Step length as a fraction of the weights' norm: lars
         trust_coefficient;
-        /// The first coefficient of the Newton-Schulz step: muon
+        /// First coefficient of the Newton-Schulz step: muon
         ns_coefficient_a;
-        /// The second
+        /// Second coefficient of the Newton-Schulz step: muon
         ns_coefficient_b;
-        /// The third
+        /// Third coefficient of the Newton-Schulz step: muon
         ns_coefficient_c;
     }
     and
@@ -100,29 +102,29 @@ numbers! {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
     amsgrad: Option<String>
     and
-    /// Decay the weights themselves: adam, nadam, radam
+    /// Decouple weight decay from the gradient: adam, nadam, radam
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
     decoupled_weight_decay: Option<String>
     and
-    /// Correct the bias of the first steps' means: adam
+    /// Correct the bias of the running means in the first steps: adam
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
     bias_correction: Option<String>
     and
-    /// Newton-Schulz steps: muon
+    /// Number of Newton-Schulz steps: muon
     #[arg(long, value_name = "N", value_parser = within::<0, 99>)]
     ns_steps: Option<usize>
     and
-    /// How the step follows the shape: muon
+    /// Scaling of the step by the matrix's shape: muon
     #[arg(long, value_name = "HOW", value_parser = ["original", "match_rms_adamw", "spectral_unclamped"])]
     adjust_lr: Option<String>
     and
-    /// Bring the weights to the norm √rows before every so many steps: muon
+    /// Steps between rescalings of the weights to norm √rows: muon
     #[arg(long, value_name = "STEPS", value_parser = any_size)]
     rescale_every: Option<usize>
 }
 
 impl RuleFlags {
-    /// All that was given, by name and as text; numbers first, since a switch may need one.
+    /// All values that were given, by name and as text; numbers first, since a switch may need one.
     pub fn given(&self) -> Vec<(&'static str, String)> {
         let numbers = self.numbers().map(|(name, x)| (name, x.to_string()));
         let texts = [
@@ -141,47 +143,48 @@ impl RuleFlags {
 }
 
 numbers! {
-    /// What a schedule has beside its learning rate and the length of the run. Lengths are in epochs. A flag that the
-    /// schedule does not have is an error which lists those that it has.
+    /// The hyperparameters of a schedule besides its learning rate and the length of the run. Lengths are in
+    /// epochs. A flag that the schedule does not have is an error that lists those it has.
     #[command(next_help_heading = "Hyperparameters of the schedule [default: what fits the run]")]
     ScheduleFlags by not_negative {
-        /// Epochs of a way up in front of the schedule, from --warmup-start; in noam and trapezoid their own [default: 0]
+        /// Epochs of warm-up before the schedule, from --warmup-start; for noam and trapezoid, the schedule's
+        /// own warm-up [default: 0; a tenth of the run for noam, a twentieth for trapezoid]
         warmup;
-        /// The part of the learning rate that the way up begins with [default: 0]
+        /// Fraction of the learning rate at which warm-up starts [default: 0]
         warmup_start;
-        /// The factor of each decay: step, multi-step; of each epoch: exponential
+        /// Factor of each decay: step, multi-step; of each epoch: exponential
         gamma;
         /// Epochs between two decays: step
         step_size;
-        /// The power of the way down: polynomial
+        /// Power of the decay: polynomial
         power;
         /// Epochs to the minimum: cosine
         t_max;
         /// Epochs of the first period: cosine-restarts
         t_0;
-        /// The factor between periods: cosine-restarts
+        /// Factor between periods: cosine-restarts
         t_mult;
-        /// The smallest learning rate: cosine, cosine-restarts
+        /// Smallest learning rate: cosine, cosine-restarts
         eta_min;
-        /// The part of the learning rate at the start: linear
+        /// Fraction of the learning rate at the start: linear
         start_factor;
-        /// The part of it at the end: linear
+        /// Fraction of the learning rate at the end: linear
         end_factor;
-        /// The learning rate at the foot of a cycle: cyclic
+        /// Lowest learning rate of a cycle: cyclic
         base_lr;
-        /// Epochs up: cyclic
+        /// Epochs of increase: cyclic
         step_size_up;
-        /// Epochs down: cyclic
+        /// Epochs of decrease: cyclic
         step_size_down;
-        /// The part of the run on the way up: one-cycle
+        /// Fraction of the run with an increasing rate: one-cycle
         pct_start;
-        /// The largest over the first learning rate: one-cycle
+        /// Ratio of the largest to the first learning rate: one-cycle
         div_factor;
-        /// The first over the last learning rate: one-cycle
+        /// Ratio of the first to the last learning rate: one-cycle
         final_div_factor;
-        /// Epochs of the way down at the end: trapezoid
+        /// Epochs of the final decay: trapezoid
         decay;
-        /// The learning rate at the end: trapezoid
+        /// Learning rate at the end: trapezoid
         final_lr;
     }
     and
@@ -190,20 +193,29 @@ numbers! {
     milestones: Option<String>
 }
 
-/// Epochs between commas.
+/// Whether the schedule has a warm-up of its own, from 0.
+fn warms_up_itself(name: &str) -> bool {
+    name == "noam" || name == "trapezoid"
+}
+
+/// Epochs separated by commas.
 fn milestones(text: &str) -> Result<String, String> {
     let is_sound = text.split(',').all(|epoch| not_negative(epoch).is_ok());
-    if is_sound { Ok(text.to_owned()) } else { Err("expected epochs between commas, as in 30,40".into()) }
+    if is_sound {
+        Ok(text.to_owned())
+    } else {
+        Err("expected epochs separated by commas, as in 30,40".into())
+    }
 }
 
 impl ScheduleFlags {
-    /// All that was given but the way up, by the names that the schedules have, lengths in steps.
+    /// All values that were given except the warm-up, under the schedules' names, lengths in steps.
     pub fn given(&self, name: &str, steps_per_epoch: u64) -> Vec<(&'static str, Vec<f64>)> {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round();
         let mut given: Vec<_> = self
             .numbers()
             .filter_map(|(flag, x)| match flag {
-                "warmup" if name == "noam" || name == "trapezoid" => Some(("warmup_steps", steps(x))),
+                "warmup" if warms_up_itself(name) => Some(("warmup_steps", steps(x))),
                 "warmup" | "warmup_start" => None,
                 "decay" => Some(("decay_steps", steps(x))),
                 "step_size" | "t_max" | "t_0" | "step_size_up" | "step_size_down" => {
@@ -221,9 +233,24 @@ impl ScheduleFlags {
         given
     }
 
-    /// The steps of the way up in front of a schedule that has none of its own, and where it begins.
+    /// Rejects a start of the warm-up if there is none before any of the schedules with these names.
+    ///
+    /// # Errors
+    /// When the start has no effect.
+    pub fn check_effect<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let has_warmup = self.warmup.is_some_and(|epochs| epochs > 0.0)
+            && names.into_iter().any(|name| !warms_up_itself(name));
+        ensure!(
+            self.warmup_start.is_none() || has_warmup,
+            "--warmup-start needs --warmup, and a schedule other than noam and trapezoid, whose own warm-up \
+             starts at 0"
+        );
+        Ok(())
+    }
+
+    /// The steps of warm-up before a schedule without its own, and the fraction at which it starts.
     pub fn warmup(&self, name: &str, steps_per_epoch: u64) -> (u64, f64) {
-        let epochs = if name == "noam" || name == "trapezoid" { 0.0 } else { self.warmup.unwrap_or(0.0) };
+        let epochs = if warms_up_itself(name) { 0.0 } else { self.warmup.unwrap_or(0.0) };
         ((epochs * steps_per_epoch as f64).round() as u64, self.warmup_start.unwrap_or(0.0))
     }
 }

@@ -1,12 +1,12 @@
-//! Flags that say what is so until an epoch, or from one on: `3=16,6=24`.
+//! Flags for settings up to an epoch, or from one on: `3=16,6=24`.
 
-/// The sizes of `--resize-until`: epochs, ascending, and the pixels that an image has on a side until they are over.
+/// The sizes of `--resize-until`: epochs, ascending, and the side of the images in pixels until each.
 ///
 /// # Errors
-/// When the text is of another form.
+/// When the text is malformed.
 pub fn resizes(text: &str) -> Result<Vec<(f64, usize)>, String> {
     let form = || {
-        "expected epochs and pixels a side, as in 3=16,6=24: 16 for 3 epochs, then 24 up to the sixth"
+        "expected epochs and pixels per side, as in 3=16,6=24: 16 for 3 epochs, then 24 up to the sixth"
             .to_owned()
     };
     let phase = |part: &str| {
@@ -17,15 +17,15 @@ pub fn resizes(text: &str) -> Result<Vec<(f64, usize)>, String> {
     let phases = phases.ok_or_else(form)?;
     match phases.is_sorted_by(|(a, _), (b, _)| a < b) {
         true => Ok(phases),
-        false => Err("expected epochs that grow, as in 3=16,6=24".to_owned()),
+        false => Err("expected epochs in increasing order, as in 3=16,6=24".to_owned()),
     }
 }
 
-/// The parts of `--freeze-after`: the epochs behind which they stay as they are, and their paths. Each text may be several,
-/// with a `;` between them.
+/// The parts of `--freeze-after`: the epochs after which they are frozen, and their paths. Each text may hold
+/// several, separated by `;`.
 ///
 /// # Errors
-/// When a text is of another form.
+/// When a text is malformed.
 pub fn freezes(texts: &[String]) -> Result<Vec<(f64, Vec<String>)>, String> {
     let form = || "expected epochs and paths, as in 6=whiten,layers.0".to_owned();
     let part = |part: &str| {

@@ -1,63 +1,63 @@
-//! The flags that say in which views an image is seen when a network is judged.
+//! The flags for the views of each image when a network is evaluated.
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use classifier::ranges::probability;
 use classifier::{Asking, Views};
-use data::Normalize;
+use data::{ImageShape, Normalize};
 use serde::Serialize;
 
-/// In which views images are seen, and how many of them.
+/// The views of an image, and the share of the images that get them.
 #[derive(Clone, Copy, Debug, PartialEq, Args, Serialize)]
 pub struct ViewFlags {
-    /// Views of an image whose answers are averaged when the network is judged at last: as it is, its mirror image too, or
-    /// six
+    /// Views of an image whose predictions are averaged in the last evaluation: the image itself, its mirror
+    /// image too, or six
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 
-    /// The share of the images, those that the network is least certain of, that are seen in several views [default: all]
+    /// Share of the images, the least certain ones, that get several views [default: all]
     #[arg(long, value_name = "P", value_parser = probability)]
     pub tta_share: Option<f64>,
 }
 
-/// In which views an image is seen.
+/// The views of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum ViewsFlag {
-    /// As it is.
+    /// The image itself.
     None,
-    /// As it is and mirrored.
+    /// The image and its mirror image.
     Mirror,
-    /// The two, and the two of the image shifted by a pixel in two directions.
+    /// Both, and both of the image shifted by one pixel in two directions.
     MirrorShift,
 }
 
 impl ViewFlags {
-    /// Checks what no flag can know by itself.
+    /// Checks combinations of flags.
     ///
     /// # Errors
-    /// When a share is given and no view to be shared out.
+    /// When a share is given but no further views.
     pub fn check(&self) -> Result<()> {
         ensure!(
             self.tta_share.is_none() || self.tta != ViewsFlag::None,
-            "--tta-share needs --tta: without further views no image is seen in several"
+            "--tta-share needs --tta: without it each image has only one view"
         );
         Ok(())
     }
 
-    /// Refuses views of what is no image.
+    /// Rejects views that the examples cannot have.
     ///
     /// # Errors
-    /// When the examples are the rows of a table and are to be seen in several views.
-    pub fn check_images(&self, is_table: bool) -> Result<()> {
+    /// When several views are requested and the examples are rows of a table, or too small to be shifted.
+    pub fn check_images(&self, is_table: bool, shape: ImageShape) -> Result<()> {
         ensure!(
             !is_table || self.tta == ViewsFlag::None,
-            "--tta is for images, and these are rows of numbers"
+            "--tta needs images, but the examples are rows of numbers"
         );
-        Ok(())
+        self.tta.check_shape(shape)
     }
 
-    /// How the network is asked about images that are normalised like this.
+    /// The evaluation settings for images that are normalised like this.
     pub fn asking(&self, normalize: Option<&Normalize>) -> Asking {
         let views = self.tta.views();
         Asking { views, least_certain: self.tta_share, normalize: normalize.cloned() }
@@ -65,6 +65,18 @@ impl ViewFlags {
 }
 
 impl ViewsFlag {
+    /// Rejects images that cannot be shifted if views are.
+    ///
+    /// # Errors
+    /// When they are less than two pixels high or wide.
+    pub fn check_shape(self, ImageShape { height, width, .. }: ImageShape) -> Result<()> {
+        ensure!(
+            self != Self::MirrorShift || height.min(width) > 1,
+            "--tta mirror-shift: expected images of 2 × 2 or more, found {height} × {width}"
+        );
+        Ok(())
+    }
+
     /// The views.
     pub fn views(self) -> Views {
         match self {

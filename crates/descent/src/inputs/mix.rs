@@ -12,15 +12,15 @@ pub(super) struct Mixing {
 }
 
 impl Mixing {
-    /// What the settings ask for, if anything.
+    /// The mixing that the settings select, if any.
     pub(super) fn of(settings: &Settings) -> Option<Self> {
         let Settings { mixup, cutmix, seed, .. } = *settings;
         let key = child_key(seed_key(seed), "mix");
         (mixup.is_some() || cutmix.is_some()).then_some(Self { mixup, cutmix, key })
     }
 
-    /// Puts the images `values` into `mixed`, each mixed with the one at the other end of the batch, by the seed and the step
-    /// alone. Returns the share that is left of the first of both.
+    /// Writes the images `values` to `mixed`, each mixed with the one at the other end of the batch, as a
+    /// function of seed and step only. Returns the share left of the image itself.
     pub(super) fn apply(&self, mixed: &mut Vec<f32>, values: &[f32], shape: [usize; 4], step: u64) -> f64 {
         let mut draws = Draws { key: draw_key(self.key, step, 0), n: 0 };
         let (alpha, cuts) = match (self.mixup, self.cutmix) {
@@ -45,7 +45,7 @@ impl Mixing {
     }
 }
 
-/// Each image with a share of the one at the other end of the batch (Zhang et al., "mixup", 2018).
+/// Mixes each image with a share of the one at the other end of the batch (Zhang et al., "mixup", 2018).
 fn mix(mixed: &mut [f32], values: &[f32], [n, h, w, c]: [usize; 4], lambda: f64) -> f64 {
     let len = h * w * c;
     for (at, image) in mixed.chunks_exact_mut(len).enumerate() {
@@ -57,8 +57,8 @@ fn mix(mixed: &mut [f32], values: &[f32], [n, h, w, c]: [usize; 4], lambda: f64)
     lambda
 }
 
-/// Into each image a rectangle of the one at the other end of the batch (Yun et al., "CutMix", 2019). Returns the share
-/// that is left of the first.
+/// Pastes into each image a rectangle of the one at the other end of the batch (Yun et al., "CutMix", 2019).
+/// Returns the share left of the image itself.
 fn cut_in(
     mixed: &mut [f32],
     values: &[f32],
@@ -98,9 +98,14 @@ impl Draws {
     /// From Beta(α, α), 0 < α ≤ 1, by Jöhnk's method: of pairs (u^(1/α), v^(1/α)) the first whose sum is at most 1.
     fn beta(&mut self, alpha: f64) -> f64 {
         loop {
-            let [x, y] = [self.unit(), self.unit()].map(|u| u.powf(1.0 / alpha));
+            let [u, v] = [self.unit(), self.unit()];
+            let [x, y] = [u, v].map(|u| u.powf(1.0 / alpha));
             if x + y > 0.0 && x + y <= 1.0 {
                 return x / (x + y);
+            }
+            // Both are too small to be numbers: their quotient comes from the logarithms.
+            if x + y == 0.0 && u + v > 0.0 {
+                return 1.0 / (1.0 + ((v.ln() - u.ln()) / alpha).exp());
             }
         }
     }
@@ -123,6 +128,18 @@ mod tests {
                 (mean - 0.5).abs() < 0.01 && (variance - expected).abs() < 0.01,
                 "{alpha}: {mean}, {variance}"
             );
+        }
+    }
+
+    /// There the powers are all 0; the shares are near 0 and 1.
+    #[test]
+    fn the_smallest_parameters_give_shares_too() {
+        for alpha in [1e-3, 1e-12, 1e-310] {
+            let mut draws = Draws { key: 7, n: 0 };
+            let all: Vec<f64> = (0..1000).map(|_| draws.beta(alpha)).collect();
+            assert!(all.iter().all(|x| (0.0..=1.0).contains(x)), "{alpha}");
+            let mean = all.iter().sum::<f64>() / 1000.0;
+            assert!((mean - 0.5).abs() < 0.1, "{alpha}: {mean}");
         }
     }
 

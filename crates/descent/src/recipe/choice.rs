@@ -1,4 +1,4 @@
-//! An update rule with what was chosen for it.
+//! An update rule with its settings.
 
 use anyhow::{Context, Result};
 use optim::{AnyRule, Param, Rule, rule_named};
@@ -9,22 +9,23 @@ use crate::flags::GroupFlag;
 /// The one rule that does not take every shape.
 pub(super) const MUON: &str = "muon";
 
-/// What moves the vectors that Muon leaves.
+/// The rule for the parameters that Muon does not take.
 const ADAMW: &str = "adamw";
 
-/// A rule by its name, and what is set of it.
+/// A rule by name, with its settings.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
     rule: String,
-    /// Hyperparameter and text, and the flag that said so. Later ones win.
+    /// Hyperparameter and value as text, and the flag that set it. Later ones win.
     set: Vec<(String, String, String)>,
 }
 
 impl Choice {
-    /// The rule that the flags ask for, with this learning rate; and, where that takes matrices only, the one for vectors.
+    /// The rule that the flags select, with this learning rate; and if it takes matrices only, the rule for
+    /// the rest.
     ///
     /// # Errors
-    /// When there is no such rule, or it does not have what a flag sets.
+    /// When there is no such rule, or it lacks a hyperparameter that a flag sets.
     pub(super) fn of(settings: &Settings, lr: f64) -> Result<(Self, Option<Self>)> {
         let new = |rule: &str| Self { rule: rule.to_owned(), set: Vec::new() };
         let (mut main, mut rest) = (new(&settings.optimizer), None);
@@ -35,7 +36,7 @@ impl Choice {
         }
         for choice in [Some(&mut main), rest.as_mut()].into_iter().flatten() {
             choice.put("lr", lr.to_string());
-            // Nobody asked for the default of --weight-decay: a rule without it goes without.
+            // --weight-decay always has a value, so rules without it ignore it.
             if choice.has("weight_decay")? {
                 choice.put("weight_decay", settings.weight_decay.to_string());
             }
@@ -52,11 +53,11 @@ impl Choice {
         Ok((main, rest))
     }
 
-    /// The rule of a group, which has what was set of the run's if it is the same, and its learning rate and weight decay if
-    /// not.
+    /// The rule of a group: with the run's settings if the rules are the same, else with only its learning
+    /// rate and weight decay.
     ///
     /// # Errors
-    /// When there is no such rule, or it does not have what the group sets.
+    /// When there is no such rule, or it lacks a hyperparameter that the group sets.
     pub(super) fn of_group(&self, group: &GroupFlag, lr: f64) -> Result<Self> {
         let rule = group.rule.as_ref().unwrap_or(&self.rule);
         let mut choice = match *rule == self.rule {
@@ -87,7 +88,7 @@ impl Choice {
     /// The rule.
     ///
     /// # Errors
-    /// When there is none, or it does not take what is set of it; names the flag.
+    /// When it does not exist, or rejects a setting; the error names the flag.
     pub(super) fn rule(&self) -> Result<AnyRule<f32>> {
         let mut rule = rule_named(&self.rule).context("--optimizer")?;
         for (name, text, flag) in &self.set {
@@ -96,7 +97,7 @@ impl Choice {
         Ok(rule)
     }
 
-    /// Whether the rule takes a parameter of this shape.
+    /// Whether the rule accepts a parameter of this shape.
     pub(super) fn takes(&self, param: &Param) -> bool {
         self.rule != MUON || param.shape.len() >= 2
     }
@@ -122,7 +123,7 @@ pub(super) fn words(rule: &dyn Rule) -> String {
     format!("{} ({})", rule.name(), numbers.chain(options).collect::<Vec<_>>().join(", "))
 }
 
-/// A number in a few characters.
+/// A short form of a number.
 fn number(x: f64) -> String {
     let rounded: f64 = format!("{x:.4e}").parse().unwrap_or(x);
     let small = rounded != 0.0 && (rounded.abs() < 1e-3 || rounded.abs() >= 1e6);

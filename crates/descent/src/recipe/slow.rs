@@ -1,13 +1,14 @@
-//! Look-ahead: slow weights that the fast ones are drawn to.
+//! Look-ahead: slow weights that the fast ones are pulled towards.
 
 use anyhow::{Context, Result};
 use autograd::Params;
 use optim::average::Lookahead;
 
-/// Slow weights as airbench94 has them: every `k` steps they move toward the weights, and the weights are set to them.
+/// Slow weights as in airbench94: every `k` steps they move towards the weights, and the weights are set to
+/// them.
 ///
-/// They keep decayᵏ·(t/T)³ of themselves at step t of T: at first they follow, at the end they hardly move. The last step
-/// leaves the weights at them. Running statistics are averaged, too.
+/// They keep decayᵏ·(t/T)³ of themselves at step t of T: at first they follow closely, at the end they hardly
+/// move. The last step sets the weights to them. Running statistics are averaged, too.
 pub(super) struct Slow {
     weights: Lookahead<f32>,
     k: u64,
@@ -16,7 +17,7 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    /// Slow weights that start as the network's, for a run of `n_steps` steps.
+    /// Slow weights that start from the network's, for a run of `n_steps` steps.
     ///
     /// # Errors
     /// When `k` is 0.
@@ -25,7 +26,7 @@ impl Slow {
         Ok(Self { weights, k, decay, n_steps })
     }
 
-    /// After the step `step`, which counts from 0.
+    /// Called after the step `step`, which counts from 0.
     pub(super) fn after_step(&mut self, params: &mut Params, step: u64) {
         let progress = (step + 1) as f64 / self.n_steps.max(1) as f64;
         let kept = self.decay.powf(self.k as f64) * progress.min(1.0).powi(3);

@@ -1,6 +1,7 @@
-//! What a run leaves in its folder beside checkpoints: weights, history, settings, and what it came to.
+//! The files of a run besides checkpoints: weights, history, settings, and results.
 
 use anyhow::{Context, Result, ensure};
+use autograd::{Mode, Tape};
 use classifier::{Evaluation, model};
 use data::{Dataset, Loader};
 use foreign_text::shown_path;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Run;
 use crate::cli::Settings;
-use crate::config_file::RUN;
+use crate::config_file::{self, RUN};
 use crate::flags::ViewsFlag;
 use crate::history::{self, Epoch};
 use crate::recipe::learning_rate;
@@ -24,7 +25,7 @@ const CONFIG: &str = "config.json";
 const RESULT: &str = "result.json";
 
 impl Run<'_> {
-    /// Writes what the run computes, every value that it has by default too, and where and when it does so.
+    /// Writes the settings of the run, defaults included, with machine and time.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -37,6 +38,12 @@ impl Run<'_> {
         args.settings.lr = Some(learning_rate(&self.args.settings, self.adam_lr));
         args.session.out = Some(self.folder.path().to_owned());
         let mut record = serde_json::to_value(args).expect("flags are JSON");
+        // A resumed run ignores --weights: the record keeps those that the run began with.
+        if self.saved_step.is_some()
+            && let Some(weights) = config_file::weights_of(&self.folder.path().join(CONFIG))
+        {
+            record["weights"] = weights;
+        }
         record[RUN] = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "processor": shell::processor(),
@@ -49,7 +56,7 @@ impl Run<'_> {
         self.write(CONFIG, &serde_json::to_string_pretty(&record).expect("flags are JSON"))
     }
 
-    /// The network on a set of images, in evaluation mode, with the averaged weights where there are any.
+    /// Evaluates the network on a set of images, with the averaged weights if there are any.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -57,12 +64,13 @@ impl Run<'_> {
         let n_classes = self.about.classes.len();
         self.with_average(|run| {
             let Self { net, params, eval_tape, ranks, .. } = run;
+            let mode = |n_images| ranks.mode(Mode::eval(), n_images);
             let whole = |own: &[f32], n_images| ranks.gather(own, n_images, n_classes);
-            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &whole)
+            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &mode, &whole)
         })
     }
 
-    /// The last evaluation, in as many views as `--tta` says.
+    /// The last evaluation, in the views that `--tta` selects.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -72,10 +80,14 @@ impl Run<'_> {
             return self.evaluate(&mut self.loader(images));
         }
         let asking = views.asking(self.normalize.as_ref());
-        asking.evaluate(&self.net, &mut self.params, &mut self.eval_tape, images, batch_size)
+        // With several processes, each sees all images: the views are not shared out.
+        self.with_average(|run| {
+            asking.evaluate(&run.net, &mut run.params, &mut Tape::new(), images, batch_size)
+        })
     }
 
-    /// What the run has come to: `judged` on the set `part`, how long it took to train and in all, and on what.
+    /// The run's result: the evaluation `judged` on the set `part`, training time and total time, and the
+    /// machine.
     pub fn result(&self, judged: &Evaluation, part: &str) -> Value {
         let score = judged.score();
         json!({
@@ -86,12 +98,12 @@ impl Run<'_> {
         })
     }
 
-    /// Seconds of training, evaluation and all else not counted.
+    /// Seconds of training, excluding evaluation and everything else.
     pub fn training_seconds(&self) -> f64 {
         self.state.history.iter().map(|epoch| epoch.seconds).sum()
     }
 
-    /// Writes what the run has come to.
+    /// Writes the run's result.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -99,7 +111,7 @@ impl Run<'_> {
         self.write(RESULT, &serde_json::to_string_pretty(result).expect("numbers and names are JSON"))
     }
 
-    /// Writes a file in the run's folder, if this is the process that writes.
+    /// Writes a file in the run's folder, if this is the writing process.
     fn write(&self, name: &str, text: &str) -> Result<()> {
         if !self.ranks.is_first() {
             return Ok(());
@@ -109,13 +121,13 @@ impl Run<'_> {
             .with_context(|| format!("cannot write {}", shown_path(&path)))
     }
 
-    /// Records what an epoch measured, and writes weights, history and, if one is due, a checkpoint.
+    /// Records the measurements of an epoch, and writes weights, history and, if one is due, a checkpoint.
     ///
     /// # Errors
     /// When a file cannot be written, the weights are not finite, or a signal asks to stop.
     pub fn finish_epoch(&mut self, measured: Epoch) -> Result<()> {
         self.state.history.push(measured);
-        // The history is kept of a run, too, that ends here because its weights are not finite.
+        // The history is kept even if the run ends here because its weights are not finite.
         let is_finite = self.is_finite();
         if matches!(is_finite, Ok(true)) {
             self.with_average(|run| run.save_model())?;
@@ -137,9 +149,9 @@ impl Run<'_> {
         }
     }
 
-    /// Leaves the final weights: the best by the validation split, else the average, else the last. Writes them where
-    /// the last epoch has written others, and model and history where a resumed run finds them missing. Returns the
-    /// epoch of the best, from 1.
+    /// Restores the final weights: the best on the validation set, else the average, else the last. Writes
+    /// them if the last epoch wrote others; a run that resumes at its end writes model and history, since
+    /// those in the folder may be missing or of other flags. Returns the epoch of the best, from 1.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -149,20 +161,21 @@ impl Run<'_> {
         if best.is_some() {
             self.stopper.restore_best(self.params.values_mut());
         }
-        let is_missing = |name| !self.folder.path().join(name).exists();
-        if (best.is_some() || is_missing(MODEL)) && self.weights_are_finite() {
+        let ends_an_epoch = self.looked_at.is_some_and(|(step, _)| step == self.state.step);
+        let is_missing = !self.folder.path().join(MODEL).exists();
+        if (best.is_some() || is_missing || !ends_an_epoch) && self.weights_are_finite() {
             self.save_model()?;
         }
-        if is_missing(HISTORY) {
+        if !ends_an_epoch {
             self.save_history()?;
         }
         Ok(best.map(|best| best + 1))
     }
 
-    /// Whether the run has come to a network that can be used.
+    /// Checks that the run produced a usable network.
     ///
     /// # Errors
-    /// When its final weights, or its answers in their evaluation, are NaN or infinite.
+    /// When its final weights, or its outputs in their evaluation, are NaN or infinite.
     pub fn check_end(&self, test: &Evaluation) -> Result<()> {
         ensure!(
             self.weights_are_finite(),

@@ -1,4 +1,4 @@
-//! Stopping and resuming: what goes from a run into a checkpoint, whether it is worth it, and back.
+//! Stopping and resuming: saving a run to a checkpoint if it is worth it, and restoring it.
 
 use anyhow::{Context, Result, bail};
 use classifier::output::{detail, warn};
@@ -29,13 +29,15 @@ impl Run<'_> {
                 Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
                 None => Vec::new(),
             };
-            // It counts the epochs that it sees, and may not have been there from the first.
+            // It counts the epochs that it sees, and may have been added later.
             let n_epochs = checkpoint.state.epoch as u64;
             self.stopper.resume(optim::Progress { n_epochs, ..checkpoint.stopper }, &best);
         }
         self.state = checkpoint.state.clone();
         self.seconds_before = self.state.total_seconds;
         self.saved_step = Some(self.state.step);
+        // The average does not replace what the last step found frozen.
+        self.recipe.before_step(&mut self.params, self.length.place(self.state.step).saturating_sub(1));
         loader.seek(self.state.position()).context("the position in the epoch")
     }
 
@@ -45,7 +47,7 @@ impl Run<'_> {
         self.agreed.signal.is_some() || self.agreed.is_due
     }
 
-    /// Writes a checkpoint if all in it is finite, and ends the run if a signal asked for it.
+    /// Writes a checkpoint if all its values are finite, and ends the run if a signal asked for it.
     pub(super) fn save_checkpoint(&mut self) -> Result<()> {
         if self.is_finite()? {
             self.state.total_seconds = self.total_seconds();
@@ -66,7 +68,7 @@ impl Run<'_> {
         }
     }
 
-    /// The run as it is.
+    /// The current state of the run.
     fn checkpoint(&self) -> Checkpoint {
         let mut checkpoint =
             Checkpoint::new(self.config.clone(), self.state.clone(), self.stopper.progress());
@@ -78,10 +80,10 @@ impl Run<'_> {
         checkpoint
     }
 
-    /// Whether the run is worth saving: loss and gradient were looked at before the last step, not what it led to.
+    /// Whether the run is worth saving: loss and gradient were checked before the last step, not its result.
     ///
     /// # Errors
-    /// When it is not; with `--on-nan continue` that is only said.
+    /// When it is not; with `--on-nan continue` there is only a warning.
     pub(super) fn is_finite(&mut self) -> Result<bool> {
         if let Some((step, is_finite)) = self.looked_at
             && step == self.state.step
@@ -101,26 +103,27 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// What is NaN or infinite in the run: in what a checkpoint holds, or the loss of the last batch with the weights
-    /// as they are now, which may be finite and yet too large for any loss to be.
+    /// The first NaN or infinite value of the run: in a checkpoint's contents, or the loss of the last batch
+    /// with the current weights, which may be finite and yet too large for any finite loss.
     fn fault(&mut self) -> Option<String> {
         if let Err(error) = self.checkpoint().tensors.check_finite() {
             return Some(error.to_string());
         }
-        // Where steps may be skipped, one batch is no proof.
+        // If steps may be skipped, one batch proves nothing.
         if self.n_images() == 0 || self.args.session.on_nan == OnNan::Skip {
             return None;
         }
-        // In training mode the tape finds its buffers as the last step left them.
+        // In training mode the tape reuses its buffers from the last step.
         let n_parts = self.n_parts();
         let mode = self.mode(0);
         let g = self.tape.begin(&mut self.params, mode);
-        let network = self.sizes.at(self.state.step.saturating_sub(1), &self.net);
+        let place = self.length.place(self.state.step).saturating_sub(1);
+        let network = self.sizes.at(place, &self.net);
         let loss = g.scalar(self.objective.record(network, &g, &self.batch, 0, n_parts).1);
         (!loss.is_finite()).then(|| format!("with the new weights the loss is {loss}"))
     }
 
-    /// What is left of a run that NaN or infinity has stopped, and what may help.
+    /// What remains of a run that NaN or infinity has stopped, and suggestions.
     pub(super) fn way_on(&self) -> String {
         match self.saved_step {
             Some(step) => format!(

@@ -1,4 +1,4 @@
-//! The training step and the epoch: what a run does most of the time.
+//! The training step and the epoch.
 
 use std::mem;
 use std::time::Instant;
@@ -15,18 +15,17 @@ use crate::cli::ReductionFlag;
 use crate::inputs::part_of;
 use crate::non_finite::{NonFinite, OnNan};
 use crate::progress::EpochBar;
-use crate::recipe::Length;
 
 impl Run<'_> {
-    /// Trains to the end of the current epoch, or of the run where that comes first.
+    /// Trains to the end of the current epoch, or of the run if that comes first.
     ///
     /// # Errors
     /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is not finite,
     /// or a signal asks to stop.
     pub fn train_epoch(&mut self, loader: &mut Loader<'_>) -> Result<Sums> {
-        let Length { epochs, n_steps, .. } = self.length;
+        let n_steps = self.length.last_step();
         let epoch = self.state.epoch + 1;
-        let label = format!("epoch {epoch:>2}/{epochs}");
+        let label = format!("epoch {epoch:>2}/{}", self.length.epochs);
         let n_left = n_steps.saturating_sub(self.state.step);
         let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch, n_left, output::width());
         let mut started = Instant::now();
@@ -41,7 +40,7 @@ impl Run<'_> {
                 started = Instant::now();
             }
         }
-        // What is left of an epoch behind the run's last step is passed over.
+        // The rest of an epoch after the run's last step is skipped.
         loader.seek(Position { epoch, step: 0 })?;
         self.state.set_position(loader.position());
         self.state.sums.seconds += started.elapsed().as_secs_f64();
@@ -53,10 +52,15 @@ impl Run<'_> {
         Ok(sums)
     }
 
-    /// Forward and backward: the gradient of the batch's loss lands in the parameters. Returns the mean loss, how many
-    /// images were classified right, and with `--detect-anomaly` the op at which NaN or infinity first appeared.
+    /// Forward and backward: the gradient of the batch's loss is written to the parameters. Returns the mean
+    /// loss, the number of correctly classified images, and with `--detect-anomaly` the op at which NaN or
+    /// infinity first appeared.
     fn train_step(&mut self) -> (f32, usize, Option<String>) {
-        self.recipe.before_step(&mut self.params, self.state.step);
+        if self.args.session.on_nan == OnNan::Skip {
+            self.params.values().clone_into(&mut self.values_before);
+        }
+        let place = self.length.place(self.state.step);
+        self.recipe.before_step(&mut self.params, place);
         self.prepare_examples();
         let n_parts = self.n_parts();
         let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
@@ -64,7 +68,7 @@ impl Run<'_> {
             let mode = self.mode(part);
             let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
             let mut g = self.tape.begin(&mut self.params, mode);
-            let network = self.sizes.at(self.state.step, &self.net);
+            let network = self.sizes.at(place, &self.net);
             let (logits, loss) = self.objective.record(network, &g, &self.batch, part, n_parts);
             right += n_right(g.value(logits), self.objective.labels(&self.batch, part, n_parts));
             g.backward(loss);
@@ -77,17 +81,17 @@ impl Run<'_> {
         (self.per_image(sum), self.ranks.sum(right, self.n_images()), anomaly)
     }
 
-    /// Finds the examples that the step is taken on: those of the batch, or the hardest of them.
+    /// Selects the examples of the step: those of the batch, or the hardest of them.
     fn prepare_examples(&mut self) {
         self.objective.prepare(&self.batch, self.state.step);
         let Some(share) = self.args.settings.hardest else { return };
         let g = self.eval_tape.begin(&mut self.params, Mode::eval());
-        let network = self.sizes.at(self.state.step, &self.net);
+        let network = self.sizes.at(self.length.place(self.state.step), &self.net);
         let losses = self.objective.losses(network, &g, &self.batch);
         self.objective.keep_hardest(&self.batch, g.value(losses), share);
     }
 
-    /// The mean loss of a batch, of what the flags make of it.
+    /// The mean loss per image, from the loss that the flags define.
     fn per_image(&self, loss: f32) -> f32 {
         match self.args.settings.reduction {
             ReductionFlag::Mean => loss,
@@ -95,16 +99,16 @@ impl Run<'_> {
         }
     }
 
-    /// How part `part` of the batch of the current step is trained on.
+    /// The mode for training on part `part` of the current step's batch.
     pub(super) fn mode(&self, part: usize) -> Mode {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
-        // Several parts, one after the other, are batches of their own, and all is here.
+        // If there are several parts, each is computed here in turn and counts as a whole batch.
         let (start, end) = part_of(self.n_images(), part, self.n_parts());
         let mode = self.ranks.mode(mode, end - start);
         if part == 0 { mode } else { mode.micro_batch(part as u64).accumulate() }
     }
 
-    /// How many images the step is taken on, here and in other processes.
+    /// The number of images in the step, here and in other processes.
     pub(super) fn n_images(&self) -> usize {
         match self.args.settings.hardest {
             Some(_) => self.objective.n_examples(),
@@ -112,12 +116,12 @@ impl Run<'_> {
         }
     }
 
-    /// The parts in which a batch is computed, one after the other.
+    /// The number of parts in which a batch is computed, one after the other.
     pub(super) fn n_parts(&self) -> usize {
         self.args.settings.accumulate.min(self.n_images())
     }
 
-    /// Trains on the next batch at this learning rate, and returns its loss from before.
+    /// Trains on the next batch at this learning rate, and returns its loss before the step.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -131,7 +135,7 @@ impl Run<'_> {
         Ok(loss)
     }
 
-    /// Moves the parameters along the gradient, or does what `--on-nan` says.
+    /// Updates the parameters, or does what `--on-nan` says.
     fn update(&mut self, loss: f32, n_right: usize, anomaly: Option<String>) -> Result<()> {
         self.state.extend_trace(&self.batch, loss);
         if let Some(first) = self.state.divergence.observe(loss) {
@@ -146,14 +150,18 @@ impl Run<'_> {
             self.report(non_finite)?;
         }
         if non_finite.is_none() || self.args.session.on_nan == OnNan::Continue {
-            let learning_rate = self.recipe.update(&mut self.params, self.state.step);
+            let place = self.length.place(self.state.step);
+            let learning_rate = self.recipe.update(&mut self.params, place);
             self.state.sums.add(loss.into(), self.n_images(), n_right, learning_rate);
+        } else {
+            // The step leaves no running statistics, either: they may be infinite.
+            self.params.values_mut().copy_from_slice(&self.values_before);
         }
         self.state.step += 1;
         Ok(())
     }
 
-    /// Ends the run because of NaN or infinity, or warns of the first time in an epoch.
+    /// Ends the run because of NaN or infinity, or warns the first time in an epoch.
     fn report(&mut self, non_finite: &NonFinite) -> Result<()> {
         let State { step, epoch, batch, .. } = self.state;
         let place = format!("step {} (epoch {}, batch {})", step + 1, epoch + 1, batch + 1);
@@ -174,7 +182,7 @@ impl Run<'_> {
     }
 }
 
-/// How many answers have the largest logit at their label. One with NaN has none.
+/// The number of outputs whose largest logit is at their label. One with NaN has none.
 fn n_right(logits: &[f32], labels: &[u32]) -> usize {
     if labels.is_empty() {
         return 0;

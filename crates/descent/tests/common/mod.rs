@@ -1,4 +1,4 @@
-//! The program on a tiny data set of its own, in a folder of its own.
+//! Runs the program on a separate tiny data set in a separate folder.
 #![allow(dead_code, unreachable_pub, reason = "each test binary takes what it needs")]
 
 pub mod pictures;
@@ -11,7 +11,7 @@ use assert_cmd::Command;
 use descent::checkpoint::{Checkpoint, Folder};
 use sha2::{Digest, Sha256};
 
-/// A folder with a tiny CIFAR-10: `n` images in each file, noise whose brightness tells the class.
+/// A folder with a tiny CIFAR-10: `n` images in each file, noise with a brightness that depends on the class.
 pub fn tiny_cifar(folder: &Path, n: usize) -> PathBuf {
     let dir = folder.join("data");
     fs::create_dir(&dir).unwrap();
@@ -39,14 +39,14 @@ pub fn descent(folder: &Path) -> Command {
     command
 }
 
-/// What a command that must succeed prints.
+/// The output of a command that must succeed.
 pub fn stdout(folder: &Path, args: &[&str]) -> String {
     let assert = descent(folder).args(args).assert().success();
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 
-/// The airbench94 recipe on the tiny data of 16 images a file and with narrow blocks: 80 images in batches of 24, so that 8 are
-/// left out of an epoch of 3 steps.
+/// The airbench94 recipe on tiny data of 16 images per file and with narrow blocks: 80 images in batches of
+/// 24, so that 8 are dropped from an epoch of 3 steps.
 pub const AIRBENCH: &[&str] = &[
     "train",
     "--data",
@@ -61,7 +61,7 @@ pub const AIRBENCH: &[&str] = &[
     "airbench:8,16,12",
 ];
 
-/// Runs a command that must fail, and gives back what it says: an error of one or two lines.
+/// Runs a command that must fail, and returns its error of one or two lines.
 pub fn failure(folder: &Path, args: &[&str]) -> String {
     let output = descent(folder).args(args).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -77,7 +77,7 @@ pub fn short_failure(folder: &Path, args: &[&str]) -> String {
     stderr
 }
 
-/// What a command that must fail says last.
+/// The last line of output from a command that must fail.
 pub fn failure_at_the_end(folder: &Path, args: &[&str]) -> String {
     let output = descent(folder).args(args).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -101,11 +101,11 @@ pub const OPTIMIZERS: [&[&str]; 3] = [
     &["--optimizer", "nadam", "--val", "25", "--patience", "50"],
 ];
 
-/// What a run that came to its end left, times and rates apart.
+/// The outcome of a finished run, without times and rates.
 pub struct Outcome {
     pub checkpoint: Checkpoint,
     model: Vec<u8>,
-    /// The history without its columns of seconds and images a second.
+    /// The history without its columns of seconds and images per second.
     history: Vec<Vec<String>>,
 }
 
@@ -145,12 +145,12 @@ impl Outcome {
         assert_eq!(self.checkpoint.state, other.checkpoint.state, "{what}");
         assert!(self.model == other.model, "{what}: the models differ");
         assert_eq!(self.history, other.history, "{what}");
-        // With state and tensors, configuration and counts; the encoding is one of bits.
+        // With state and tensors, configuration and counters; the encoding preserves bits.
         assert!(self.checkpoint.encode() == other.checkpoint.encode(), "{what}: the checkpoints differ");
     }
 }
 
-/// Fails when a temporary file is left in a run's folder.
+/// Fails if a temporary file is left in a run's folder.
 pub fn assert_nothing_half_written(out: &Path) {
     for folder in [out.to_owned(), out.join("checkpoints")] {
         for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -160,7 +160,7 @@ pub fn assert_nothing_half_written(out: &Path) {
     }
 }
 
-/// Puts the right sum into a file that was changed, as somebody with bad intentions would.
+/// Puts the correct checksum into a modified file, as an attacker would.
 pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let key = b"\"sha256\":\"";
     let Some(at) = bytes.windows(key.len()).position(|window| window == key).map(|at| at + key.len()) else {
@@ -174,16 +174,16 @@ pub fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// How often to do something: what the environment says, or `default`.
+/// The number of repetitions: from the environment, or `default`.
 pub fn count(variable: &str, default: usize) -> usize {
     env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Numbers for the moments of kills.
+/// Random numbers for the moments of kills.
 pub struct Random(u64);
 
 impl Random {
-    /// Other numbers in every run: the moments differ anyway.
+    /// Different numbers in every run: the timing differs anyway.
     pub fn new() -> Self {
         Self(u64::from(std::process::id()) | 1)
     }

@@ -1,9 +1,9 @@
-//! Folders of pictures that a test makes.
+//! Folders of generated pictures.
 
 use std::fs;
 use std::path::Path;
 
-/// A BMP of one colour with a stripe, so that no two of them are the same by chance.
+/// A BMP of one colour with a stripe, so that no two are the same by chance.
 pub fn bmp(width: usize, height: usize, [red, green, blue]: [u8; 3], stripe: usize) -> Vec<u8> {
     let row_len = (3 * width).next_multiple_of(4);
     let mut bytes = b"BM".to_vec();
@@ -23,7 +23,8 @@ pub fn bmp(width: usize, height: usize, [red, green, blue]: [u8; 3], stripe: usi
     bytes
 }
 
-/// A folder `dir` of `n_classes` classes with `n` pictures each, of odd sizes; the colour tells the class.
+/// A folder `dir` of `n_classes` classes with `n` pictures each, of odd sizes; the colour identifies the
+/// class.
 pub fn photographs(dir: &Path, n_classes: usize, n: usize) {
     for class in 0..n_classes {
         let folder = dir.join(format!("class {class:02}"));

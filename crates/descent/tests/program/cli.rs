@@ -1,4 +1,4 @@
-//! The program as a user meets it: what it prints and writes, and what it says when something is wrong.
+//! The program from a user's point of view: its output, its files, and its errors.
 
 use std::fs;
 
@@ -218,7 +218,7 @@ fn help_shows_examples_and_defaults() {
     }
 }
 
-/// On Unix a name is any bytes.
+/// On Unix a name can be any bytes.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_may_have_a_name_that_is_no_unicode() {

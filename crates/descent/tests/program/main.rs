@@ -1,5 +1,5 @@
-//! The program as a user meets it, in one program of tests, which builds and links once. On their own stand the tests
-//! of what must not break (`docs/RELIABILITY.md`), which are often run by themselves.
+//! The program from a user's point of view, in one test binary, which builds and links once. Tests of
+//! critical properties (`docs/RELIABILITY.md`) are separate binaries, since they are often run alone.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! The program in a terminal, in a pipe and in a script: how much it says, to whom, and in what form.
+//! The program in a terminal, in a pipe and in a script: the amount, the stream and the form of its output.
 
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn quiet_verbose_and_json_say_less_more_and_objects() {
             && events[1]["test"].is_object()
     );
     assert_eq!(events[3]["part"], "test");
-    // What was asked for is printed all the same.
+    // Requested output is still printed.
     let judged = stdout(folder.path(), &["eval", "--data", "data", "--model", "a", "-q"]);
     assert!(judged.starts_with("accuracy ") && !judged.contains("written to"), "{judged}");
 }
@@ -70,11 +70,11 @@ fn a_pipe_that_is_closed_is_no_error() {
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(output.stderr.is_empty(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    // Nobody listens, and the run goes to its end.
+    // Nobody reads the output, and the run still finishes.
     assert!(folder.path().join("b/confusion.png").exists());
 }
 
-/// What goes wrong with a flag says clap, the rest the program: in the same colours, where there are any.
+/// clap reports errors in flags, the program all others: in the same colours, if there are any.
 #[test]
 fn errors_have_the_colours_of_clap() {
     let folder = TempDir::new().unwrap();
@@ -108,7 +108,7 @@ fn shells_and_manuals_are_served() {
     let page = stdout(folder.path(), &["man", "train"]);
     assert!(page.contains("class\\-weights") && page.contains("descent\\-train"), "{page}");
     let message = short_failure(folder.path(), &["man", "trane"]);
-    assert!(message.contains("there is no such command, but train"), "{message}");
+    assert!(message.contains("unknown command; expected one of train"), "{message}");
     let version = stdout(folder.path(), &["--version"]);
     assert!(
         version.contains("processor  ") && version.contains("portable") && version.contains("threads"),
@@ -141,17 +141,20 @@ fn a_run_is_repeated_to_the_bit_by_its_record() {
     for key in ["version", "processor", "threads", "started", "seconds", "data_sha256"] {
         assert!(!record["run"][key].is_null(), "{key}: {record}");
     }
+    // The record fits the run itself, too.
+    let resumed = stdout(folder.path(), &["train", "--config", "a/config.json", "--out", "a", "--resume"]);
+    assert!(resumed.contains("Resuming from step "), "{resumed}");
     stdout(folder.path(), &["train", "--config", "a/config.json", "--out", "b"]);
     let model = |run: &str| fs::read(folder.path().join(run).join("model.safetensors")).unwrap();
     assert!(model("a") == model("b"));
     stdout(folder.path(), &["train", "--config", "a/config.json", "--out", "c", "--seed", "8"]);
     assert!(model("a") != model("c"), "a flag wins over the file");
-    // Other images are told of.
+    // A change of the images is reported.
     fs::remove_file(folder.path().join("photos/class 00/0.bmp")).unwrap();
     let assert =
         descent(folder.path()).args(["train", "--config", "a/config.json", "--out", "d"]).assert().success();
     let stderr = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
-    assert_eq!(stderr, "warning: the images are not those of the run that is repeated\n");
+    assert_eq!(stderr, "warning: the images are not those of the run being repeated\n");
 }
 
 /// The losses of the epochs.
@@ -177,6 +180,13 @@ fn a_batch_in_parts_is_the_same_step_and_weights_of_one_are_none() {
             assert!((loss - expected).abs() < 1e-3, "{out}: {loss}, expected {expected}");
         }
     }
+    // Parts of which all classes have weight 0.
+    let weights = ["--class-weights", "0,1,1,1,1,1,1,1,1,1", "--label-smoothing", "0.1"];
+    let whole_without = losses(folder.path(), "without", &weights);
+    let in_parts = losses(folder.path(), "without-parts", &[&weights[..], &["--accumulate", "99"]].concat());
+    for (loss, expected) in in_parts.into_iter().zip(whole_without) {
+        assert!((loss - expected).abs() < 1e-3, "{loss}, expected {expected}");
+    }
     for (out, more) in [
         ("mixed", &["--mixup", "1"][..]),
         ("cut", &["--cutmix", "1"]),
@@ -187,7 +197,7 @@ fn a_batch_in_parts_is_the_same_step_and_weights_of_one_are_none() {
     }
     let message =
         short_failure(folder.path(), &[&TRAIN[..], &["--class-weights", "1,2", "--out", "x"]].concat());
-    assert!(message.contains("expected 10 numbers from 0 up"), "{message}");
+    assert!(message.contains("expected 10 non-negative numbers"), "{message}");
 }
 
 #[test]
@@ -215,6 +225,15 @@ fn a_learning_rate_is_found_and_drawn() {
     let object: Value =
         serde_json::from_str(&stdout(folder.path(), &[&find[..], &["--json"]].concat())).unwrap();
     assert!(object["lr"].as_f64().unwrap() > 1e-6);
+    // Notes about the images are no part of it.
+    photographs(&folder.path().join("photos"), 2, 12);
+    let find = ["find-lr", "--data", "photos", "--image-size", "8", "--steps", "10", "--json"];
+    let object: Value = serde_json::from_str(&stdout(folder.path(), &find)).unwrap();
+    assert!(object["steps"].is_u64(), "{object}");
     let message = short_failure(folder.path(), &["find-lr", "--data", "data", "--from", "1", "--to", "0.5"]);
     assert!(message.contains("above that of --from"), "{message}");
+    for (flag, value) in [("--lr", "0.1"), ("--schedule", "cosine"), ("--ema", "0.9"), ("--on-nan", "skip")] {
+        let message = short_failure(folder.path(), &[&find[..], &[flag, value]].concat());
+        assert!(message.contains(&format!("{flag} has no meaning in find-lr")), "{message}");
+    }
 }

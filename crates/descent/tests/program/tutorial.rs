@@ -1,4 +1,4 @@
-//! The commands of docs/your-images.md, run one after the other on small pictures.
+//! The commands of docs/your-images.md, run in order on small pictures.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../../../docs/your-images.md");
 
-/// What stands behind a `$` in the page's consoles.
+/// The commands after `$` in the page's consoles.
 fn commands() -> Vec<&'static str> {
     PAGE.lines().filter_map(|line| line.strip_prefix("$ ")).collect()
 }

@@ -1,7 +1,8 @@
-//! A preprocessor of mdBook for the book in `docs/`: formulas become MathML, which browsers draw without a script, and
-//! links lead to where mdBook puts what they name.
+//! An mdBook preprocessor for the book in `docs/`: formulas become MathML, which browsers draw without a
+//! script, and links lead to where mdBook puts their targets.
 //!
-//! mdBook calls it by itself (`docs/book.toml`): with `supports RENDERER` first, then with the book as JSON on its input.
+//! mdBook calls it (`docs/book.toml`): first with `supports RENDERER`, then with the book as JSON on its
+//! input.
 
 #![forbid(unsafe_code)]
 
@@ -36,7 +37,8 @@ fn preprocess() -> Result<()> {
     serde_json::to_writer(io::stdout().lock(), &book).context("cannot write the book")
 }
 
-/// Chapters are objects under the key `Chapter`, one within another; what contains them has had several names.
+/// Converts every chapter. Chapters are nested objects under the key `Chapter`; what contains them has had
+/// several names.
 fn each_chapter(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(each_chapter),

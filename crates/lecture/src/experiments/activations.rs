@@ -97,13 +97,13 @@ impl Experiment for Activations {
     fn run(&self, section: &mut Section) -> Result<()> {
         let functions = self.functions()?;
         section.text(
-            "What an activation does to the forward pass is half the story. The other half is the factor by which it \
+            "The effect of an activation on the forward pass is half the story. The other half is the factor by which it \
              multiplies every gradient that passes through:\n\n\
              $$\\sigma'(x) = \\sigma(x)\\,(1 - \\sigma(x)) \\le \\tfrac14$$\n\n$$\\tanh'(x) = 1 - \\tanh^2(x) \\le 1,$$\n\n\
-             and for the ReLU 1 where $x > 0$, 0 elsewhere. \
-             A sigmoid takes away at least three quarters of the gradient, and nearly all of it where it is saturated. \
-             A ReLU passes it on unchanged or not at all; a unit that is negative for every sample no longer learns. The \
-             leaky ReLU leaves such a unit a small slope by which to return.",
+             and for the ReLU 1 where $x > 0$, 0 elsewhere. A sigmoid removes at least three quarters of the gradient, \
+             and nearly all of it when it is saturated. A ReLU passes it on unchanged or not at all; a unit that is \
+             negative for every sample no longer learns. The leaky ReLU gives such a unit a small slope, by which it can \
+             recover.",
         );
         let panels = functions.iter().map(|f| {
             Figure::new(f.name).x_label("x").line("value", &f.x, &f.y).line("gradient", &f.x, &f.dy)
@@ -144,13 +144,13 @@ impl Experiment for Activations {
             table,
         );
         section.text(
-            "> **Why do the two differ for tanh?** The backward pass computes $1 - y^2$ from the output $y$, as PyTorch's \
-             does. Where $y$ is close to ±1, single precision has rounded most of the difference away: at −8 it finds \
-             4.77·10⁻⁷, and right is 4.50·10⁻⁷. The formula here is $1/\\cosh^2 x$, which takes no difference.",
+            "> **Why do the two differ for tanh?** The backward pass computes $1 - y^2$ from the output $y$, as \
+             PyTorch's does. Where $y$ is close to ±1, single precision has rounded most of the difference away: at −8 \
+             it gives 4.77·10⁻⁷ instead of 4.50·10⁻⁷. The formula here is $1/\\cosh^2 x$, which has no subtraction.",
         );
         section.exercises(&[
             (
-                "Through how many sigmoids does a gradient pass before it is below one hundredth, at best?",
+                "At best, how many sigmoids does a gradient pass before it is below one hundredth?",
                 "descent lecture activations --range 1",
             ),
             (

@@ -36,7 +36,7 @@ pub struct Adam {
     pub beta2: Vec<f64>,
 }
 
-/// 1/(1 − βᵗ): what Adam's means are multiplied by at step t, counted from 1.
+/// 1/(1 − βᵗ): the factor by which Adam's means are multiplied at step t, counted from 1.
 pub fn correction(beta: f64, t: usize) -> f64 {
     1.0 / (1.0 - beta.powf(t as f64))
 }
@@ -56,11 +56,11 @@ impl Adam {
     }
 }
 
-/// The decay rates that the sliders have.
+/// The sliders' decay rates.
 const BETAS: [f64; 7] = [0.0, 0.3, 0.6, 0.8, 0.9, 0.99, 0.999];
 
 impl Adam {
-    /// The path under sliders for both decay rates and the correction.
+    /// Adds the path with sliders for both decay rates and the correction.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let hats = ["corrected", "raw"];
         section.knobs(
@@ -99,12 +99,12 @@ impl Experiment for Adam {
             raw.iter().map(panel).collect(),
             &section.told(
                 &format!(
-                    "**Raw.** {} steps from {} with η = {}; the titles say the rates.",
+                    "**Raw.** {} steps from {} with η = {}; the titles give the rates.",
                     self.steps, self.start, self.lr
                 )
                 .replace('-', "−"),
-                "The larger β₁, the more the mean remembers and the later the path sets out; the larger β₂, the more the mean \
-                 square remembers and the longer the first steps.",
+                "The larger β₁, the longer the memory of the mean and the slower the start; the larger β₂, the longer \
+                 the memory of the mean square and the longer the first steps.",
             ),
         )?;
         section.panels(
@@ -113,8 +113,8 @@ impl Experiment for Adam {
             n_columns,
             corrected.iter().map(panel).collect(),
             &format!(
-                "**Corrected.** Every first step now has length η = {}, whatever the rates, and large β₁ no longer make for a \
-                 slow start.",
+                "**Corrected.** Every first step now has length η = {}, whatever the rates, and a large β₁ no longer \
+                 causes a slow start.",
                 self.lr
             ),
         )?;
@@ -165,7 +165,7 @@ impl Experiment for Adam {
                 "descent lecture adam --beta1 0.9 --beta2 0.999",
             ),
             (
-                "With β₁ = 0 and no memory in either mean Adam is the sign of the gradient. Where is the loop it ends in?",
+                "With β₁ = β₂ = 0, neither mean has a memory and Adam's step is the sign of the gradient. Where is the loop it ends in?",
                 "descent lecture adam --beta1 0 --beta2 0 --steps 60",
             ),
         ]);
@@ -178,7 +178,7 @@ impl Experiment for Adam {
 }
 
 const INTRODUCTION: &str = "\
-Adam joins the two: momentum's mean of the gradient over RMSProp's root mean square.
+Adam combines the two: momentum's mean of the gradient, divided by RMSProp's root mean square.
 
 $$v_t = \\beta_1 v_{t-1} + (1-\\beta_1)\\,g_t$$
 
@@ -188,12 +188,12 @@ $$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\bet
 
 $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
 
-Both means start at zero and are therefore too small at first; the hats repair that. Here are the steps on \
-$x\\cos(0.15\\pi x)$ without the hats and with them.
+Both means start at zero and are therefore too small at first; the hats correct that. Here are the steps on \
+$x\\cos(0.15\\pi x)$ without and with the hats.
 
-> **Which one is Adam?** The corrected one: the paper's, PyTorch's and this library's default. Without correction it is \
-an algorithm of its own, which figures sometimes show in its place; here that takes an option, \
+> **Which one is Adam?** The corrected one: it is the default in the paper, in PyTorch and in this library. Without \
+correction it is a different algorithm, which figures sometimes show instead; here that is an option, \
 `bias_correction: false`.";
 
 const CORRECTION: &str = "\
-Why exactly $1 - \\beta^t$? If the gradient were a constant $g$, then $v_t = (1-\\beta^t)\\,g$: dividing gives $g$ back.";
+Why exactly $1 - \\beta^t$? If the gradient were a constant $g$, then $v_t = (1-\\beta^t)\\,g$: dividing recovers $g$.";

@@ -12,7 +12,7 @@ use crate::page::bibliography::{HE, LECUN};
 use crate::page::{Cell, Section, Table};
 use crate::subjects::network::summary_table;
 
-/// The network as it is before the first step.
+/// The network before the first step.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct Cnn {
     /// Seed of the weights
@@ -25,7 +25,7 @@ pub struct Cnn {
 pub struct Start {
     /// The layer's path in the network.
     pub layer: String,
-    /// fan_in: how many products one of its outputs sums up.
+    /// fan_in: how many products each of its outputs sums.
     pub fan_in: usize,
     /// √(6 / fan_in).
     pub bound: f64,
@@ -65,8 +65,9 @@ impl Experiment for Cnn {
     fn run(&self, section: &mut Section) -> Result<()> {
         let (net, params) = nn::build(models::lecture_cnn(0.5), self.seed);
         section.text(
-            "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool: every block halves the image's sides \
-             and multiplies its channels. Two linear layers decide, with dropout between them.",
+            "Three blocks, each a 3 × 3 convolution, a ReLU and a 2 × 2 max-pool. Every block halves the height and \
+             width of the image and increases its channels. Two linear layers make the decision, with dropout between \
+             them.",
         );
         section.table(
             "layers",
@@ -75,9 +76,9 @@ impl Experiment for Cnn {
         );
         section.text(
             "> **No softmax at the end.** The loss, cross-entropy, takes the raw outputs (*logits*) and computes log and \
-             softmax in one go, which is exact where softmax alone would round to 0. A softmax layer in front of it would \
-             squash the outputs twice.\n\n\
-             The weights start uniform within He's bounds, $\\pm\\sqrt{6/n_\\text{in}}$, whose variance is \
+             softmax in one step, which is accurate where softmax alone would round to 0. A softmax layer before it \
+             would squash the outputs twice.\n\n\
+             The weights start uniform within He's bounds, $\\pm\\sqrt{6/n_\\text{in}}$, with a variance of \
              $2/n_\\text{in}$; the biases start at zero.",
         );
         let mut table =
@@ -89,10 +90,10 @@ impl Experiment for Cnn {
         section.table("bounds", "He's bounds, and what was drawn within them.", table);
         section.exercises(&[
             (
-                "Most of the parameters are in one layer. Which, and what would a fourth block change about that?",
+                "Most of the parameters are in one layer. Which one, and how would a fourth block change that?",
                 "descent lecture cnn",
             ),
-            ("Other random numbers, the same bounds: how close to its bound does the largest weight come?",
+            ("With other random numbers, how close to its bound does the largest weight come?",
                 "descent lecture cnn --seed 7"),
         ]);
         section.readings(&[LECUN, HE]);

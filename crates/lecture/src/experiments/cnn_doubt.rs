@@ -46,7 +46,7 @@ pub struct Prediction {
     pub std: Vec<f64>,
 }
 
-/// An image of 32 × 32 pixels rotated about its centre, anticlockwise; the edge fills what lies outside.
+/// Rotates an image of 32 × 32 pixels anticlockwise about its centre; the edge fills what is outside.
 pub fn turned(rgb: &[u8], degrees: f64) -> Vec<u8> {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let pixel = |row: i32, column: i32, channel: usize| {
@@ -105,9 +105,9 @@ impl Experiment for CnnDoubt {
         );
 
         section.text(&format!(
-            "An image of the class *{}* is rotated step by step, and at each step it passes {} times through the network with \
-             dropout left on. The mean of the outputs is the prediction, their standard deviation its uncertainty. The \
-             network is {}.",
+            "An image of the class *{}* is rotated step by step, and at each step it is passed {} times through the \
+             network with dropout left on. The mean of the outputs is the prediction; their standard deviation is its \
+             uncertainty. The network is {}.",
             Foreign::new(&classes[self.class]).markdown(),
             self.passes,
             self.network.describe(&trained)
@@ -128,7 +128,7 @@ impl Experiment for CnnDoubt {
             "images",
             &grid(7),
             &grid(3),
-            "Under each image: the angle, the class that leads, and mean ± deviation of its probability.",
+            "Under each image: the angle, the leading class, and the mean ± deviation of its probability.",
         )?;
 
         let column = |values: fn(&Prediction) -> &Vec<f64>, class: usize| -> Vec<f64> {
@@ -156,16 +156,16 @@ impl Experiment for CnnDoubt {
         section.figure(
             "opinions",
             figure,
-            "The true class with its band of uncertainty, and the three others that come closest at any angle. Where the line \
-             of another runs through the band, the passes do not agree on what they see.",
+            "The true class with its band of uncertainty, and the three others that come closest at any angle. If the \
+             line of another class runs through the band, the passes disagree.",
         )?;
         section.exercises(&[
             (
-                "At which angles is the network sure and wrong? Is there a class for which it never is?",
+                "At which angles is the network confident but wrong? Is there a class for which it never is?",
                 "descent lecture cnn-doubt --class 8",
             ),
             (
-                "How many passes does a deviation of 0.1 need to be told apart from one of 0.12?",
+                "How many passes does it take to tell a deviation of 0.1 from one of 0.12?",
                 "descent lecture cnn-doubt --passes 400",
             ),
         ]);

@@ -46,7 +46,7 @@ fn sum(channel: &[f32]) -> f32 {
 }
 
 impl Maps {
-    /// The numbers of the channels, those with the largest sums first.
+    /// The channels' indices, those with the largest sums first.
     pub fn loudest(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.channels.len()).collect();
         order.sort_by(|&a, &b| sum(&self.channels[b]).total_cmp(&sum(&self.channels[a])));
@@ -63,8 +63,8 @@ impl Maps {
     }
 }
 
-/// The filters of the first convolution, 3 × 3 pixels each, red, green and blue; one scale for all of them, so
-/// that 0 is the same grey everywhere.
+/// The filters of the first convolution, 3 × 3 pixels each, red, green and blue; all have one scale, so that
+/// 0 is the same grey everywhere.
 pub fn filters(trained: &Trained) -> Vec<Vec<u8>> {
     let (_, params) = trained.up_to_block(1);
     let weight = params.value(params.find("0.weight").expect("the first layer has weights"));
@@ -74,7 +74,7 @@ pub fn filters(trained: &Trained) -> Vec<Vec<u8>> {
     weight.chunks_exact(27).map(filter).collect()
 }
 
-/// What each of the three blocks makes of an image, after its ReLU.
+/// The activations of each of the three blocks for an image, after its ReLU.
 pub fn activations(trained: &Trained, image: &[u8]) -> [Maps; 3] {
     [1, 2, 3].map(|block| {
         let (net, mut params) = trained.up_to_block(block);
@@ -106,7 +106,7 @@ impl Experiment for CnnInside {
         );
         let trained = self.network.network()?;
         let test = &trained.images.test;
-        section.text(&format!("We look into {}.", self.network.describe(&trained)));
+        section.text(&format!("We look inside {}.", self.network.describe(&trained)));
         let filters = filters(&trained);
         let grid = |tile_width| {
             let grid = ImageGrid::new("The filters of the first convolution", 8).tile_width(tile_width);
@@ -117,16 +117,16 @@ impl Experiment for CnnInside {
             &grid(56),
             &grid(27),
             &section.told(
-                "32 filters of 3 × 3 pixels, grey where the weight is zero. Light against dark is an edge; a colour is a \
-                 filter for that colour.",
-                "Three epochs leave much of the random start in place.",
+                "32 filters of 3 × 3 pixels, grey where the weight is zero. Light next to dark detects an edge; a colour \
+                 detects that colour.",
+                "After three epochs, much of the random initialisation is still there.",
             ),
         )?;
         let image = rgb(test, self.image);
         let name = &trained.classes()[test.label(self.image) as usize];
         let shown =
             ImageGrid::new("The image", 1).tile(Tile::rgb(32, 32, &image).caption(name)).tile_width(160);
-        section.plot("image", &shown, &shown, "What the network is shown.")?;
+        section.plot("image", &shown, &shown, "The network's input.")?;
         let blocks = activations(&trained, &image);
         ensure!(
             blocks.iter().all(|maps| maps.channels.iter().flatten().all(|value| value.is_finite())),
@@ -144,16 +144,16 @@ impl Experiment for CnnInside {
             "activations",
             &grid(8),
             &grid(4),
-            "The most active channels of each block after the ReLU, black the smallest activation of a channel and white its \
-             largest. The first block still shows the image; the third only says where something is. A silent channel is \
-             0 everywhere on this image, and plain grey if it is shown.",
+            "The most active channels of each block after the ReLU. Black is the smallest activation of a channel, white \
+             its largest. The first block still shows the image; the third only shows where something is. A silent \
+             channel is 0 everywhere for this image, and plain grey if it is shown.",
         )?;
         section.exercises(&[
             (
-                "Which channels of the third block answer to another image of the same class, and which to another class?",
+                "Which channels of the third block respond to another image of the same class, and which to another class?",
                 "descent lecture cnn-inside --image 10",
             ),
-            ("Untrained filters are noise. How does the first layer look after a single epoch on 500 images?",
+            ("Untrained filters are noise. What does the first layer look like after an epoch on 500 images?",
                 "descent lecture cnn-inside --epochs 1 --images 500"),
         ]);
         section.readings(&[ZEILER_FERGUS]);

@@ -1,4 +1,4 @@
-//! What the network mistakes for what, and its most confident mistakes.
+//! The network's confusion matrix and its most confident mistakes.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub struct Mistake {
     pub is: usize,
     /// The class that the network predicted.
     pub said: usize,
-    /// The probability that the network gave to it.
+    /// The probability that the network gave that class.
     pub confidence: f64,
 }
 
@@ -77,8 +77,8 @@ impl Experiment for CnnMistakes {
         let trained = self.network.network()?;
         let (evaluation, classes) = (trained.evaluate()?, trained.classes());
         section.text(&format!(
-            "The test set, once through {}. In evaluation mode dropout does nothing, and the class with the largest output \
-             is the answer.",
+            "The test set is passed once through {}. In evaluation mode dropout does nothing, and the class with the \
+             largest output is the prediction.",
             self.network.describe(&trained)
         ));
         let counts: Vec<u64> = (0..classes.len()).flat_map(|class| evaluation.row(class).to_vec()).collect();
@@ -86,7 +86,7 @@ impl Experiment for CnnMistakes {
             "confusion",
             &HeatMap::confusion("Confusion on the test set", classes, &counts),
             &HeatMap::confusion("Confusion on the test set", classes, &counts).size(328, 370),
-            "Rows are the true classes, columns the predicted ones: mistakes lie off the diagonal.",
+            "Rows are the true classes, columns the predicted ones; mistakes are off the diagonal.",
         )?;
         let header = std::iter::once("is").chain(classes.iter().map(String::as_str));
         let mut table = Table::new(header);
@@ -104,8 +104,7 @@ impl Experiment for CnnMistakes {
         section.table(
             "accuracy",
             &format!(
-                "Accuracy, class by class, on {} test images: with as many other images of the same kind the last number would \
-                 move by about ±{:.1}.",
+                "Accuracy by class on {} test images. On so many images, the last number has a standard error of ±{:.1}.",
                 Cell::Count(n_images).display(0),
                 standard_error(evaluation.score().accuracy, n_images as usize)
             ),
@@ -114,7 +113,7 @@ impl Experiment for CnnMistakes {
 
         let mistakes = mistakes(&trained)?;
         if mistakes.is_empty() {
-            section.text("It made no mistake at all.");
+            section.text("It made no mistakes.");
             return Ok(());
         }
         let mut table = Table::new(["test image", "is", "taken for", "probability"]);
@@ -136,16 +135,16 @@ impl Experiment for CnnMistakes {
             "mistakes",
             &grid(6),
             &grid(3),
-            "The mistakes that the network was surest of, each with the class it chose and the one it is. Some are hard \
-             for us too, and some are not: a high probability says little about being right.",
+            "The mistakes that the network was most confident of, each with the predicted and the true class. Some are \
+             hard for us too, and some are not. A high probability says little about being right.",
         )?;
         section.exercises(&[
             (
-                "Train longer. Do the surest mistakes become less sure?",
+                "Train longer. Do the most confident mistakes become less confident?",
                 "descent lecture cnn-mistakes --epochs 6",
             ),
             (
-                "Look at a hundred of them. Is there a pattern in what is taken for what?",
+                "Look at a hundred of them. Is there a pattern in which classes are confused?",
                 "descent lecture cnn-mistakes --mistakes 100",
             ),
         ]);

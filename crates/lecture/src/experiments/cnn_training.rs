@@ -13,7 +13,7 @@ use crate::page::bibliography::{CIFAR, KINGMA_BA, LECTURE as THE_LECTURE, LOSHCH
 use crate::page::{Cell, Section, Table};
 use crate::subjects::network::NetworkFlags;
 
-/// Which trainings are shown.
+/// Which training runs are shown.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct CnnTraining {
     /// What is trained on the spot.
@@ -74,14 +74,14 @@ impl Course {
     /// The history of the run in `dir`.
     ///
     /// # Errors
-    /// Names the file that cannot be read or is not a history.
+    /// When the file cannot be read, is not a history, or an epoch has no test loss; the error names it.
     pub fn of_run(dir: &Path) -> Result<Self> {
         let file = dir.join("history.csv");
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", shown_path(&file)))?;
-        Self::parse(&text).with_context(|| format!("{} is not the history of a run", shown_path(&file)))
+        Self::parse(&text).with_context(|| format!("cannot draw {}", shown_path(&file)))
     }
 
-    /// The largest difference of the test accuracies of two neighbours among the last ten epochs.
+    /// The largest difference in test accuracy between neighbours among the last ten epochs.
     fn largest_late_jump(&self) -> f64 {
         let late = &self.test_accuracy[self.test_accuracy.len().saturating_sub(10)..];
         late.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f64::max)
@@ -96,7 +96,12 @@ impl Course {
             let at = header.iter().position(|column| *column == name);
             let at = at.with_context(|| format!("it has no column {name}"))?;
             let number = |row: &Vec<&str>| {
-                let text = row.get(at).with_context(|| format!("a line has no {name}"))?;
+                let text = *row.get(at).with_context(|| format!("a line has no {name}"))?;
+                ensure!(
+                    !text.is_empty(),
+                    "{name} is empty for some epoch, expected a number for each; descent train --watch-test \
+                     evaluates the test set after every epoch"
+                );
                 text.parse()
                     .with_context(|| format!("{name}: expected a number, found \"{}\"", Foreign::new(text)))
             };
@@ -137,9 +142,9 @@ impl Experiment for CnnTraining {
                 .line("test", &course.epoch, &course.test_loss)
                 .scatter("training, as the lecture prints it", &epochs, &losses),
             &section.told(
-                "The triangles are what the lecture prints, from another program and with other random numbers. The test loss \
-                 is taken without dropout, so it can lie under that of training.",
-                "The curve of our run takes the same course.",
+                "The triangles are what the lecture prints, from another program and with other random numbers. The test \
+                 loss is measured without dropout, so it can be below the training loss.",
+                "The curve of our run follows the triangles.",
             ),
         )?;
         section.figure(
@@ -151,8 +156,8 @@ impl Experiment for CnnTraining {
                 .y_rule("the lecture’s last", LECTURE_ACCURACY),
             &section.told(
                 &format!(
-                    "After each epoch, on the whole test set, with what the lecture ends with. In the last ten epochs it moves \
-                     by up to {:.1} points from one to the next.",
+                    "After each epoch, on the whole test set, with the lecture's final accuracy. In the last ten epochs \
+                     it changes by up to {:.1} points from one epoch to the next.",
                     course.largest_late_jump()
                 ),
                 "A constant learning rate of 0.005 keeps it jumping.",
@@ -166,7 +171,7 @@ impl Experiment for CnnTraining {
         }
         section.table(
             "as-printed",
-            &format!("The loss, epoch by epoch, as the lecture prints it and of {name}: the mean of the batches' means."),
+            &format!("The loss, epoch by epoch, as the lecture prints it and in {name}: the mean of the batches' means."),
             table,
         );
         let columns = [
@@ -178,9 +183,9 @@ impl Experiment for CnnTraining {
         ];
         section.data("history", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
         section.text(
-            "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the 16 \
-             images of the last batch weighs four times as much as another. The program prints this one, to be compared, \
-             and writes the mean over images beside it.",
+            "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the \
+             16 images of the last batch counts four times as much as any other. The program prints this one for \
+             comparison, and also writes the mean over images.",
         );
         let last = course.epoch.len() - 1;
         let mut table = Table::new(["", "epochs", "mean of batches", "mean of images", "test accuracy, %"]);
@@ -218,7 +223,7 @@ impl Experiment for CnnTraining {
         section.table("ends", "How it ends.", table);
         section.exercises(&[
             (
-                "Train the fifty epochs yourself and draw them here. How far do two seeds lie apart at the end?",
+                "Train the fifty epochs yourself and draw them here. How far apart are two seeds at the end?",
                 "descent lecture cnn-training --run runs/NAME",
             ),
             (
@@ -228,7 +233,7 @@ impl Experiment for CnnTraining {
         ]);
         section.readings(&[THE_LECTURE, KINGMA_BA, LOSHCHILOV_HUTTER, CIFAR]);
         if !trained.lessons.is_empty() {
-            section.text(&format!("What was trained on the spot is {}.", self.network.describe(&trained)));
+            section.text(&format!("The losses below are those of {}.", self.network.describe(&trained)));
             section.table("lessons", "Training on the spot.", lessons);
         }
         section.source("crates/lecture/src/subjects/network.rs", include_str!("../subjects/network.rs"));
@@ -238,10 +243,11 @@ impl Experiment for CnnTraining {
 }
 
 const INTRODUCTION: &str = "\
-Adam with a learning rate of 0.005 and weight decay 0.0001, batches of 64, 50 epochs: `descent train` does it in minutes. \
-That was not done for this page: the curves here are those of a run on record, whose log and history are kept in the source \
-tree under `docs/results`. Only what is called “on the spot” was trained now.
+The training uses Adam with a learning rate of 0.005 and weight decay 0.0001, a batch size of 64 and 50 epochs; `descent \
+train` does it in minutes. It was not repeated for this page: without `--run`, the curves here are those of a run on \
+record, whose log and history are in the source tree under `docs/results`. Only what is labelled “on the spot” was \
+trained for this page.
 
-> **Which weight decay?** Adam has two. Here, as in the lecture, $\\lambda w$ is added to the gradient (L2), and Adam then \
-divides it by the gradient's size like everything else. AdamW takes $\\eta\\lambda w$ from the weight itself. For SGD the \
-two are the same thing; for Adam they are not.";
+> **Which weight decay?** Adam has two. Here, as in the lecture, $\\lambda w$ is added to the gradient (L2), and Adam \
+then divides it by the gradient's size like everything else. AdamW subtracts $\\eta\\lambda w$ from the weight itself. \
+For plain SGD the two are the same; for Adam they are not.";

@@ -55,7 +55,7 @@ pub struct Uncertainty {
 /// The probability of dropout in the network whose uncertainty is measured.
 const DROP: f64 = 0.2;
 
-/// The activations that dropout is shown on.
+/// The activations to which dropout is applied.
 pub const ACTIVATIONS: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
 
 impl Dropout {
@@ -69,7 +69,7 @@ impl Dropout {
         statistics::wide(g.value(y))
     }
 
-    /// The mean of `self.draws` passes: as many rows, dropped all at once.
+    /// The mean of `self.draws` passes, computed at once as rows of one input.
     pub fn mean(&self) -> Vec<f64> {
         let (mut params, mut tape) = (Params::new(), Tape::new());
         let g = tape.begin(&mut params, Mode::train(self.seed, 0).with_grad(false));
@@ -82,7 +82,8 @@ impl Dropout {
         sums.map(|sum| sum / self.draws as f64).to_vec()
     }
 
-    /// A network trained on samples between −1 and 1, run many times with dropout on, outside that range too.
+    /// Trains a network on samples between −1 and 1 and runs it many times with dropout on, outside that
+    /// range too.
     ///
     /// # Errors
     /// When the network cannot be built.
@@ -113,14 +114,14 @@ impl Experiment for Dropout {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(INTRODUCTION);
-        section.table("activations", "Six activations, and what dropout makes of them.", self.table());
+        section.table("activations", "Six activations, before and after dropout.", self.table());
         section.text(
-            "> **Exactly 1 − p.** Some programs add a tiny ε to the divisor so that p = 1 does not divide by zero; then \
-             no activation is scaled quite right. Here the divisor is 1 − p, and p = 1 is a case of its own: zeros. An entry \
-             is kept when a uniform draw from [0, 1) is at least p, which makes p = 0 the identity.\n\n\
-             In a network dropout follows the large layers, and seldom touches the input: where the first papers dropped \
-             inputs, they kept 80 % of them. This MLP for CIFAR-10 is one of the library's models, listed by its \
-             `summary`:",
+            "> **Exactly 1 − p.** Some programs add a tiny ε to the divisor so that p = 1 does not divide by zero, but \
+             then no activation is scaled exactly right. Here the divisor is 1 − p. An entry is kept when a uniform draw \
+             from [0, 1) is at least p: with p = 0 that is always so, and with p = 1 never.\n\n\
+             In a network, dropout follows the large layers and is seldom applied to the input; when the first papers \
+             dropped inputs, they kept 80 % of them. This MLP for CIFAR-10 is one of the library's models, as its \
+             `summary` prints it:",
         );
         let (net, params) = nn::build(models::dropout_mlp(), self.seed);
         section.table(
@@ -130,7 +131,7 @@ impl Experiment for Dropout {
         );
         section.text(
             "Dropout is usually switched off after training. Left on, it turns one network into many: the mean of $T$ \
-             stochastic passes is the answer, and their standard deviation says how far the many agree.",
+             stochastic passes is the prediction, and their standard deviation shows how much they disagree.",
         );
         let Uncertainty { samples: [sample_x, sample_y], x, mean, std } = self.uncertainty()?;
         let side = |sign: f64| mean.iter().zip(&std).map(|(m, s)| m + sign * 2.0 * s).collect::<Vec<f64>>();
@@ -145,20 +146,20 @@ impl Experiment for Dropout {
                 .dashed("the truth", &x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
             &section.told(
-                &format!("An MLP trained with dropout of {DROP} on samples between −1 and 1, and what it says outside too."),
-                "Between −1 and 1 the passes agree. Below −1 the band widens, as it should; above 1 the passes agree on a \
-                 wrong answer: uncertainty is a warning, and its absence proves nothing.",
+                &format!("An MLP trained with dropout of {DROP} on samples between −1 and 1, and what it predicts there and outside."),
+                "Between −1 and 1 the passes agree. Below −1 the band widens, as it should; above 1 the passes agree on \
+                 a wrong answer. Uncertainty is a warning, but its absence proves nothing.",
             ),
         )?;
         let columns = [("x", &x), ("mean", &mean), ("std", &std)];
         self.knob(section)?;
         section.exercises(&[
             (
-                "With p = 0.9 one activation in ten is left. By what is it multiplied, and how well does the mean of many \
-                 draws still hold?",
+                "With p = 0.9 one activation in ten is left. What is it multiplied by, and how close to the input is the \
+                 mean of many draws?",
                 "descent lecture dropout --p 0.9",
             ),
-            ("Halve the number of passes again and again: when does the band become unreliable?",
+            ("Keep halving the number of passes: when does the band become unreliable?",
                 "descent lecture dropout --passes 5"),
             ("Train ten times longer. Does the wrong answer above 1 become less certain?",
                 "descent lecture dropout --steps 15000"),
@@ -175,11 +176,11 @@ impl Experiment for Dropout {
     }
 }
 
-/// The probabilities that the slider has.
+/// The slider's probabilities.
 const PROBABILITIES: [f64; 9] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 
 impl Dropout {
-    /// The passes under a slider for the probability of dropout.
+    /// Adds the passes with a slider for the probability of dropout.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let n_passes = self.passes.min(50);
         let of = |&p: &f64| self.uncertainty_at(p, n_passes);
@@ -204,8 +205,8 @@ impl Dropout {
                 Ok(Frame { figure, reading })
             },
             &format!(
-                "The same network trained with nine probabilities, each with {n_passes} stochastic passes. Without dropout \
-                 all passes are one and the band has no width."
+                "The same network trained with nine probabilities, each with {n_passes} stochastic passes. Without \
+                 dropout all passes are equal and the band has no width."
             ),
         )
     }
@@ -230,12 +231,12 @@ impl Dropout {
 }
 
 const INTRODUCTION: &str = "\
-Dropout silences each activation with probability $p$ and divides what is left by $1 - p$, so that the sum that the next \
-layer sees keeps its expectation:
+Dropout sets each activation to zero with probability $p$ and divides the others by $1 - p$, so that the sum in the next \
+layer keeps its expectation:
 
 $$y_i = \\frac{m_i}{1-p}\\,x_i,$$
 
 $$\\operatorname{P}[m_i = 0] = p, \\quad \\operatorname{P}[m_i = 1] = 1 - p.$$
 
-Each step trains a random part of the network, and no unit can rely on any other being there. In evaluation it does \
-nothing at all.";
+Each step trains a random part of the network, and no unit can rely on any other being present. In evaluation, dropout \
+does nothing.";

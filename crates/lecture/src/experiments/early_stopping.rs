@@ -30,7 +30,7 @@ pub struct EarlyStopping {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = within::<1, 100_000>)]
     pub patience: usize,
 
-    /// Count only a fall by more than this as better
+    /// Count only a decrease by more than this as better
     #[arg(long, value_name = "X", default_value_t = 1e-4, value_parser = not_negative)]
     pub min_delta: f64,
 
@@ -54,15 +54,15 @@ pub struct Course {
     pub best: usize,
     /// The epoch at which the patience ran out; `None` when it did not.
     pub stop: Option<usize>,
-    /// Where the two fits are drawn, the fit of the restored best weights, and that of the last weights.
+    /// The x of the two fits, the fit of the restored best weights, and that of the last weights.
     pub fits: [Vec<f64>; 3],
 }
 
 impl EarlyStopping {
-    /// Trains to the end, watching.
+    /// Trains to the last epoch, and watches where early stopping would have ended.
     ///
     /// # Errors
-    /// When no epoch was better than none.
+    /// When the loss is never finite.
     pub fn course(&self) -> Result<Course> {
         let (train, validation) = self.points();
         let mut net = Mlp::new(0.0, self.lr, self.seed)?;
@@ -86,7 +86,7 @@ impl EarlyStopping {
         Ok(Course { train: losses.0, validation: losses.1, best, stop, fits: [x, best_fit, last_fit] })
     }
 
-    /// Samples to train on, and two hundred to validate.
+    /// Samples to train on, and two hundred for validation.
     fn points(&self) -> (regression::Points, regression::Points) {
         (
             regression::sample(self.samples, self.noise, self.seed, 0),
@@ -118,7 +118,7 @@ impl Experiment for EarlyStopping {
             figure,
             &section.told(
                 "Both axes are logarithmic.",
-                "The validation loss has its minimum early; from there on the training loss falls at its expense.",
+                "The validation loss reaches its minimum early; after that, the training loss falls at its expense.",
             ),
         )?;
         let [sample_x, sample_y] = self.points().0.wide();
@@ -134,7 +134,7 @@ impl Experiment for EarlyStopping {
                 .dashed("the truth", x, &truth)
                 .scatter("training samples", &sample_x, &sample_y),
             &section.told(
-                "The fit of the weights that were kept, that of the last epoch, and what the samples were drawn from.",
+                "The fit that was kept, the fit of the last epoch, and the function the samples were drawn from.",
                 "The best weights follow the wave. The last ones pass through the samples, noise and all.",
             ),
         )?;
@@ -148,16 +148,16 @@ impl Experiment for EarlyStopping {
             let (train, validation) = (course.train[epoch], course.validation[epoch]);
             table.push([name.into(), (epoch + 1).into(), train.into(), validation.into()]);
         }
-        section.table("epochs", "Three moments of the run.", table);
+        section.table("epochs", "Moments of the run.", table);
         let columns = [("epoch", &epochs), ("train", &course.train), ("validation", &course.validation)];
         section.data("losses", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
         section.exercises(&[
             (
-                "With hardly any patience a bump ends the training. How much worse is what is kept?",
+                "With almost no patience, a bump ends training. How much worse are the kept weights?",
                 "descent lecture early-stopping --patience 5",
             ),
             (
-                "With ten times more samples there is little to memorise. Does it stop at all?",
+                "With ten times as many samples there is little to memorise. Does it stop at all?",
                 "descent lecture early-stopping --samples 200",
             ),
         ]);
@@ -172,7 +172,7 @@ impl Experiment for EarlyStopping {
 
 const INTRODUCTION: &str = "\
 The cheapest regularizer is to stop in time. Three things make it precise: a **patience**, the number of epochs that may \
-pass without a better validation loss; a **min_delta**, below which a fall is not an improvement; and a copy of the **best \
-weights**, which are put back at the end, for when the patience runs out the network is already worse.
+pass without a better validation loss; a **min_delta**, below which a decrease is not an improvement; and a copy of the \
+**best weights**, which is restored at the end, because the network is already worse when the patience runs out.
 
-The loss that is watched must be that of a validation split. Whoever stops by the test set has fitted to it.";
+The loss that is watched must be that of a validation split. Stopping by the test set is fitting to it.";

@@ -56,12 +56,12 @@ impl ExplodingProduct {
     }
 }
 
-/// The product of a matrix of N(0, 1) with twenty more that the lecture prints.
+/// The product that the lecture prints: a matrix of N(0, 1) times twenty more.
 pub const LECTURE_PRODUCT: [[f64; 3]; 3] =
     [[-2657.0173, 939.6129, 3719.5845], [-2549.2896, 842.5388, 3360.0208], [-697.6809, 168.5173, 699.8742]];
 
 impl ExplodingProduct {
-    /// The product that the lecture prints, and how usual it is among as many of ours.
+    /// Adds the product that the lecture prints, and how it compares with ours.
     fn beside_the_lecture(&self, section: &mut Section) {
         let mut table = Table::new(["column 1", "column 2", "column 3"]).decimals(1);
         LECTURE_PRODUCT.iter().for_each(|row| table.push(row.map(Into::into)));
@@ -81,8 +81,10 @@ impl ExplodingProduct {
     }
 }
 
+/// log₁₀ of the largest absolute value; infinite after an overflow, even if infinite entries have become NaN.
 fn log_max(values: &[f32]) -> f64 {
-    values.iter().fold(0.0, |max: f64, x| max.max(f64::from(x.abs()))).log10()
+    let size = |&x: &f32| if x.is_nan() { f64::INFINITY } else { f64::from(x.abs()) };
+    values.iter().map(size).fold(0.0, f64::max).log10()
 }
 
 impl Experiment for ExplodingProduct {
@@ -90,10 +92,10 @@ impl Experiment for ExplodingProduct {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(&format!(
-            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products, of random matrices alone:\n\n\
+            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products, made of random matrices only:\n\n\
              $$W \\leftarrow W\\,A_k, \\qquad k = 1, \\dots, {},$$\n\n$$(A_k)_{{ij}} \\sim \\mathcal{{N}}(0, \\sigma^2).$$\n\n\
-             A factor that is a little too large on average makes the product explode, one a little too small lets \
-             it vanish, and twenty layers are not many.",
+             Factors that are slightly too large on average make the product explode, and factors slightly too small \
+             make it vanish. Twenty layers are not many.",
             self.factors
         ));
         let n_factors: Vec<f64> = (0..=self.factors).map(|k| k as f64).collect();
@@ -132,9 +134,9 @@ impl Experiment for ExplodingProduct {
             "growth",
             figure,
             &section.told(
-                "Lines are medians, bands hold nine products out of ten. The axis counts powers of ten.",
-                "With σ = 1 the typical product of 21 matrices is larger than a thousand, with σ = 0.4 smaller than a \
-                 ten-thousandth.",
+                "Lines are medians; bands contain nine products out of ten. The axis shows powers of ten.",
+                "With σ = 1 the typical product of 21 matrices is larger than a thousand; with σ = 0.4 it is smaller \
+                 than a ten-thousandth.",
             ),
         )?;
         section.table(

@@ -50,7 +50,7 @@ pub enum Activation {
     Relu,
 }
 
-/// How the weights begin.
+/// How the weights are initialised.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     /// N(0, σ²).
@@ -60,7 +60,7 @@ pub enum Start {
 }
 
 impl GradientNorms {
-    /// The norm of the gradient at the output of each layer, first layer first, over that at the last.
+    /// The norm of the gradient at the output of each layer, divided by that at the last; first layer first.
     pub fn norms(&self, activation: Activation, start: Start) -> Vec<f64> {
         const N_SAMPLES: usize = 64;
         let mut rng = random::generator(self.seed, 0);
@@ -97,11 +97,11 @@ impl GradientNorms {
     }
 }
 
-/// The depths that the slider has.
+/// The slider's depths.
 const DEPTHS: [f64; 9] = [2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0];
 
 impl GradientNorms {
-    /// The norms under sliders for depth and activation.
+    /// Adds the norms with sliders for depth and activation.
     fn knob(&self, section: &mut Section) -> Result<()> {
         const ACTIVATIONS: [(&str, Activation); 3] =
             [("ReLU", Activation::Relu), ("tanh", Activation::Tanh), ("sigmoid", Activation::Sigmoid)];
@@ -133,8 +133,8 @@ impl GradientNorms {
                 ];
                 Ok(Frame { figure, reading })
             },
-            "What is gained or lost at every layer is gained or lost again at the next: on a logarithmic axis the lines are \
-             nearly straight, and depth is their length.",
+            "Every layer scales the gradient by about the same factor, so on a logarithmic axis the lines are nearly \
+             straight, and depth is their length.",
         )
     }
 }
@@ -156,9 +156,9 @@ impl Experiment for GradientNorms {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
-            "One backward pass through a deep MLP, before any training. For each layer the norm of the gradient \
-             at its output, over that at the last: how much of what the loss has to say arrives there. Layers are \
-             counted from the input, and gradients travel from the highest number to the lowest.",
+            "One backward pass through a deep MLP, before any training. For each layer, the figure shows the norm of the \
+             gradient at its output, divided by that at the last layer: how much of the loss's signal arrives there. \
+             Layers are counted from the input, so gradients travel from the highest number to the lowest.",
         );
         let layers: Vec<f64> = (1..=self.depth).map(|layer| layer as f64).collect();
         let starts = [
@@ -191,22 +191,23 @@ impl Experiment for GradientNorms {
             3,
             panels,
             &section.told(
-                "A panel for each activation, a line for each start of the weights.",
-                "With weights that are too small every gradient vanishes on its way to the first layer. Too large, and behind \
-                 tanh and ReLU it explodes. With the fitting start both hold their level, ReLU under He a little better. The \
-                 sigmoid loses in any case: its slope is at most ¼, and weights large enough to make up for that saturate it.",
+                "A panel for each activation, a line for each initialisation.",
+                "With weights that are too small, every gradient vanishes on its way to the first layer. With weights \
+                 that are too large, it explodes for tanh and ReLU. With the fitting initialisation both stay level, \
+                 ReLU under He slightly better. The sigmoid loses in any case: its slope is at most ¼, and weights large \
+                 enough to make up for that saturate it.",
             ),
         )?;
-        section.table("ends", "The gradient at the first layer, where it is 1 at the last.", table);
+        section.table("ends", "The gradient at the first layer, if it is 1 at the last.", table);
         section.data("norms", &Table::of_columns(columns));
         self.knob(section)?;
         section.exercises(&[
             (
-                "Twice the depth squares what a stack does to its gradient. Does the table agree?",
+                "Twice the depth squares the factor by which the gradient changes. Does the table agree?",
                 "descent lecture gradient-norms --depth 40",
             ),
             (
-                "Find weights for which tanh neither vanishes nor explodes, and compare with Xavier's σ = √(1/128).",
+                "Find weights with which tanh neither vanishes nor explodes, and compare with Xavier's σ = √(1/128).",
                 "descent lecture gradient-norms --small 0.08 --large 0.1",
             ),
         ]);

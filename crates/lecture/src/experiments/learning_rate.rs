@@ -41,14 +41,14 @@ impl LearningRate {
     }
 }
 
-/// The rates that the slider has.
+/// The slider's rates.
 const RATES: [f64; 21] = [
     0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9,
     0.95, 1.0,
 ];
 
 impl LearningRate {
-    /// The path under a slider for the learning rate.
+    /// Adds the path with a slider for the learning rate.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let width = self.start.abs().max(1e-3) * 1.2;
         section.knobs(
@@ -68,7 +68,7 @@ impl LearningRate {
                 ];
                 Ok(Frame { figure, reading })
             },
-            "The same start and as many steps at other rates.",
+            "The same start and number of steps at other rates.",
         )
     }
 }
@@ -79,7 +79,7 @@ impl Experiment for LearningRate {
     fn run(&self, section: &mut Section) -> Result<()> {
         let paths = self.paths()?;
         section.text(
-            "Gradient descent takes a step against the slope, whose length the learning rate $\\eta$ sets:\n\n\
+            "Gradient descent takes a step against the slope. The learning rate $\\eta$ sets its length:\n\n\
              $$\\theta_{t+1} = \\theta_t - \\eta\\,\\nabla L(\\theta_t).$$\n\n\
              On $f(x) = x^2$ the slope is $2x$, so every step multiplies $x$ by $1 - 2\\eta$ and the whole path \
              is known in advance: $x_t = x_0\\,(1 - 2\\eta)^t$. It shrinks as long as $0 < \\eta < 1$.",
@@ -93,8 +93,8 @@ impl Experiment for LearningRate {
             &section.told(
                 &format!("{} steps from {}; a ring marks the start, a large dot the end.", self.steps, self.start)
                     .replace('-', "−"),
-                "At 0.1 the path creeps, at 0.3 it is there in a few steps. At 0.9 each step lands on the other side, \
-                 still a little lower; at 1.0 it jumps between the same two points forever.",
+                "At 0.1 the path is slow, at 0.3 it arrives in a few steps. At 0.9 each step lands on the other side, \
+                 but a little lower; at 1.0 it jumps between the same two points forever.",
             ),
         )?;
         let mut ends = Table::new(["learning rate", "x after the last step", "factor of a step"]).decimals(6);
@@ -109,7 +109,7 @@ impl Experiment for LearningRate {
                 "descent lecture learning-rate --lr 0.5",
             ),
             (
-                "From which rate on does the path leave for good? Say it from the formula, then look.",
+                "From which rate on does the path diverge? Work it out from the formula, then look.",
                 "descent lecture learning-rate --lr 0.99,1.0,1.01 --steps 40",
             ),
         ]);

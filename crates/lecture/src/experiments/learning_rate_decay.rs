@@ -12,7 +12,7 @@ use crate::page::bibliography::D2L_SCHEDULES;
 use crate::page::{Section, Table};
 use crate::subjects::curve::{WAVE, path_table};
 
-/// The schedule, and the descent that it calms.
+/// The schedule, and the descent it is applied to.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub struct LearningRateDecay {
     /// Learning rate of the first steps
@@ -74,7 +74,7 @@ impl Experiment for LearningRateDecay {
     fn run(&self, section: &mut Section) -> Result<()> {
         let [constant, decayed] = self.paths()?;
         section.text(
-            "A large rate finds the right valley, a small one finds its bottom. A schedule has both: here the rate is \
+            "A large rate finds the right valley, a small one finds its bottom. A schedule does both: here the rate is \
              multiplied by a factor $\\gamma$ every $N$ steps,\n\n\
              $$\\eta_t = \\eta_0\\,\\gamma^{\\lfloor t/N \\rfloor}.$$",
         );
@@ -94,7 +94,7 @@ impl Experiment for LearningRateDecay {
             ],
             &section.told(
                 &format!(
-                    "The rate begins with {} and is multiplied by {} every {} steps.",
+                    "The rate starts at {} and is multiplied by {} every {} steps.",
                     self.lr, self.gamma, self.every
                 ),
                 "At a constant rate the path jumps from one slope of the valley to the other forever. The first decay ends \

@@ -56,12 +56,13 @@ impl LinearData {
         self.draw_with_weights().map(|(train, test, _)| (train, test))
     }
 
-    /// The same, and the weights w that the targets were made with.
+    /// The same, with the weights w that the targets were made with.
     ///
     /// # Errors
     /// As [`draw`](Self::draw).
     pub fn draw_with_weights(&self) -> Result<(Samples, Samples, Vec<f32>)> {
-        let n_test = (self.samples as f64 * self.test) as usize;
+        // The nearest whole number, the smaller of two: 0.29 · 100 is below 29 in floating point.
+        let n_test = (self.samples as f64 * self.test - 0.5).ceil() as usize;
         let n_train = self.samples - n_test;
         ensure!(n_train > 0, "--test {}: all {} samples would be for testing", self.test, self.samples);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -91,11 +92,11 @@ impl Experiment for LinearData {
         let first: Vec<f64> = train.x.chunks_exact(self.features).map(|x| x[0].into()).collect();
         let targets: Vec<f64> = train.y.iter().map(|&y| y.into()).collect();
         section.text(&format!(
-            "Regularization needs a problem that a model can memorise. The smallest one is a linear \
-             function seen through noise:\n\n\
-             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{{N}}(0, 1)$, both $w$ and the noise $\\varepsilon \\sim \
-             \\mathcal{{N}}(0, {}^2)$, and $b = {BIAS}$. A part of the samples, {} of {}, is set aside before anything is \
-             fitted. With one feature the data can be drawn; the next section takes two hundred.",
+            "Regularization needs a problem that a model can memorise. The smallest one is a linear function \
+             with noise:\n\n\
+             $$y = Xw + b + \\varepsilon$$\n\nwith $X \\sim \\mathcal{{N}}(0, 1)$, both $w$ and the noise $\\varepsilon \
+             \\sim \\mathcal{{N}}(0, {}^2)$, and $b = {BIAS}$. Part of the samples, {} of {}, is set aside before \
+             anything is fitted. With one feature the data can be drawn; the next section uses two hundred.",
             self.scale,
             test.y.len(),
             self.samples,
@@ -114,7 +115,7 @@ impl Experiment for LinearData {
                     figure.dashed("the line they were drawn around", &ends, &line),
                     &section.told(
                         &format!(
-                            "The line has slope {slope:.4} and height {BIAS} at 0; the noise has a standard deviation of {}.",
+                            "The line has slope {slope:.4} and intercept {BIAS}; the noise has a standard deviation of {}.",
                             self.scale
                         ),
                         "Slope and noise are of the same size, so the line is easily lost in the cloud, and no line passes \
@@ -134,11 +135,11 @@ impl Experiment for LinearData {
         section.table("sets", "The two sets.", counts);
         section.exercises(&[
             (
-                "The noise stays and the slope is drawn anew: how often can you guess the line before it is drawn?",
+                "With a new slope and the same level of noise, how often can you guess the line before it is drawn?",
                 "descent lecture linear-data --seed 3",
             ),
             (
-                "Ten times more samples. What gets smaller, the noise or your doubt about the line?",
+                "Take ten times as many samples. What shrinks, the noise or your doubt about the line?",
                 "descent lecture linear-data --samples 1000",
             ),
         ]);

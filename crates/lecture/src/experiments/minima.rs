@@ -46,9 +46,9 @@ impl Experiment for Minima {
     fn run(&self, section: &mut Section) -> Result<()> {
         let Curve { f, df, label } = WAVELET;
         section.text(
-            "Where the gradient is zero, descent stops; but not every such point is where one wants to be. One of \
-             these functions has two minima, one lower than the other; the slope of the other one vanishes at 0, although it \
-             goes on rising.",
+            "Descent stops where the gradient is zero, but not every such point is a good place to stop. One of these \
+             functions has two minima, one lower than the other. The slope of the other function vanishes at 0, although \
+             it goes on rising.",
         );
         let (cube, window) = (|x: f64| x.powi(3), (-2.0, 2.0));
         section.panels(
@@ -68,9 +68,9 @@ impl Experiment for Minima {
                     0.0,
                 ),
             ],
-            "$x\\cos \\pi x$ has its summit between the two minima at about 0.27: a descent by small steps that starts in \
-             the window below that ends in the shallow valley, and no small step leads out of it. $x^3$ rises on both sides of 0, so a \
-             descent from above may come to rest there, and one from below never does.",
+            "$x\\cos \\pi x$ peaks between the two minima, at about 0.27. A descent by small steps that starts in the \
+             window to the left of the peak ends in the shallow valley, and no small step leads out of it. $x^3$ rises \
+             on both sides of 0, so a descent from above may come to rest there; one from below never does.",
         )?;
         let found = self.found()?;
         let mut table = Table::new(["", "x", "f(x)", "slope"]).decimals(6);
@@ -84,12 +84,12 @@ impl Experiment for Minima {
         }
         section.table(
             "minima",
-            "The marks are set by eye; gradient descent finds the minima themselves.",
+            "The marks are placed by eye; with a small learning rate, gradient descent finds the minima themselves.",
             table,
         );
         section.text(
-            "In more than one dimension a point can be a minimum in one direction and a maximum in another. Then it is a \
-             saddle, and in the many dimensions of a network saddles far outnumber minima.",
+            "In more than one dimension a point can be a minimum in one direction and a maximum in another. Such a point \
+             is a saddle, and in the many dimensions of a network, saddles far outnumber minima.",
         );
         let saddle = Figure::new("The saddle x² − y²")
             .x_label("x")
@@ -99,17 +99,17 @@ impl Experiment for Minima {
         section.figure(
             "saddle",
             saddle,
-            "Along x the saddle is a valley, along y a hill. A step that starts exactly on the x axis leads to the saddle \
-             and stays there; the slightest y rolls away.",
+            "Along x the saddle is a valley, along y a hill. A descent that starts exactly on the x axis leads to the \
+             saddle and stays there; with the slightest y, it rolls away.",
         )?;
         section.text(
-            "> **Three words.** The point of $x^3$ at 0 is a stationary *inflection*, often called a saddle for lack of a \
-             second dimension; $x^2 - y^2$ has a real one. And the lower of the two minima is the lowest of this \
-             *window* only: at larger $x$ it falls as deep as you like.",
+            "> **Three words.** At 0, $x^3$ has a stationary *inflection*, often called a saddle for lack of a second \
+             dimension; $x^2 - y^2$ has a real one. And the lower of the two minima is the lowest in this *window* only: \
+             at larger $x$ the function falls as low as you like.",
         );
         section.exercises(&[
             (
-                "With a large learning rate the descent no longer ends in the minimum it started in. From which rate on?",
+                "With a large learning rate, descent no longer ends in the valley it started in. What is the smallest such rate?",
                 "descent lecture minima --lr 0.4",
             ),
             (

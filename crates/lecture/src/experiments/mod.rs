@@ -1,7 +1,7 @@
 //! The experiments: one file each, and the table that puts them in the order of the story.
 //!
 //! An experiment is one file: a struct of its parameters, which are its flags, and [`Experiment::run`], which
-//! computes with this project's crates and reports to a [`Section`] what it found. To add one:
+//! computes with this project's crates and reports its results to a [`Section`]. To add one:
 //!
 //! 1. Write `my_topic.rs` in this folder:
 //!
@@ -26,14 +26,14 @@
 //!        }
 //!    }
 //!    ```
-//! 2. Add `mod my_topic;` and, in the place of the story where it belongs, a line in the table of experiments
-//!    below. Its name is then `my-topic`; the page shows the file's source by itself.
+//! 2. Add `mod my_topic;` and, at its place in the story, a line in the table of experiments below. Its name
+//!    is then `my-topic`; the page shows the file's source automatically.
 //!
-//! What `run` measures should be a method of its own, returning numbers that a test can look at. A number on
-//! the page comes from the run, never from the text; what a text says of the numbers of the run without flags goes
-//! through [`Section::told`], which leaves it out when there are flags. A section ends with exercises, each with its
-//! command, and with what to read. An experiment writes no file: the section collects them,
-//! and they are written when everything has succeeded.
+//! What `run` measures should be a separate method that returns numbers a test can check. A number on the
+//! page comes from the run, never from the text. Statements about the numbers of the run without flags go
+//! through [`Section::told`], which leaves them out when there are flags. A section ends with exercises, each
+//! with its command, and with references. An experiment writes no files: the section collects them, and they
+//! are written when everything has succeeded.
 
 pub mod dropout;
 pub mod early_stopping;
@@ -72,12 +72,12 @@ use clap::{Args, FromArgMatches, Subcommand};
 
 use crate::page::Section;
 
-/// What every experiment is: a struct of flags that computes numbers and reports them.
+/// An experiment: a struct of flags that computes numbers and reports them.
 pub trait Experiment: Args + PartialEq {
     /// The heading of its section.
     const TITLE: &'static str;
 
-    /// The same experiment on the images in a folder and on the network in a file, where it has to do with either.
+    /// The same experiment on the images in a folder and the network in a file, if it uses either.
     #[must_use]
     fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
         let _ = (data, model);
@@ -87,7 +87,7 @@ pub trait Experiment: Args + PartialEq {
     /// Computes, and fills the section with text, figures and tables.
     ///
     /// # Errors
-    /// When a flag's value makes no experiment, or the data cannot be read.
+    /// When a flag's value cannot be used, or the data cannot be read.
     fn run(&self, section: &mut Section) -> Result<()>;
 }
 
@@ -106,12 +106,12 @@ macro_rules! experiments {
                 vec![$($(Self::$Name(defaults::<$module::$Name>()),)+)+]
             }
 
-            /// The chapter that it belongs to.
+            /// The chapter it belongs to.
             pub fn chapter(&self) -> &'static str {
                 match self {$($(Self::$Name(_) => $chapter,)+)+}
             }
 
-            /// The same experiment on the images in a folder and on the network in a file.
+            /// The same experiment on the images in a folder and the network in a file.
             #[must_use]
             pub fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
                 match self {$($(Self::$Name(experiment) => Self::$Name(experiment.on(data, model)),)+)+}
@@ -120,7 +120,7 @@ macro_rules! experiments {
             /// Runs the experiment.
             ///
             /// # Errors
-            /// Names the experiment.
+            /// When the experiment fails; the error names it.
             pub fn run(&self) -> Result<Section> {
                 match self {$($(Self::$Name(experiment) => {
                     let file = concat!(stringify!($module), ".rs");
@@ -201,7 +201,7 @@ experiments! {
     }
 }
 
-/// An experiment as it is without any flag.
+/// The experiment with its default flags.
 pub fn defaults<E: Args + FromArgMatches>() -> E {
     let matches = E::augment_args(clap::Command::new("lecture")).get_matches_from(["lecture"]);
     E::from_arg_matches(&matches).expect("every flag of an experiment has a default")

@@ -46,12 +46,12 @@ impl Momentum {
     }
 }
 
-/// The momenta and the rates that the sliders have.
+/// The sliders' momenta and rates.
 const MOMENTA: [f64; 12] = [0.0, 0.2, 0.4, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.98];
 const RATES: [f64; 5] = [0.1, 0.3, 0.6, 1.1, 2.0];
 
 impl Momentum {
-    /// The path under sliders for momentum, learning rate and form.
+    /// Adds the path with sliders for momentum, learning rate and form.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let forms = ["averaged", "classical"];
         section.knobs(
@@ -66,7 +66,7 @@ impl Momentum {
                 let reading = vec![("x after the last step", end), ("f(x) there", (WAVE.f)(end))];
                 Ok(Frame { figure: WAVE.window("Momentum among valleys", &path), reading })
             },
-            "Every position has its own path; what is outside the window is cut off.",
+            "Every position has its own path; parts outside the window are cut off.",
         )
     }
 }
@@ -77,15 +77,15 @@ impl Experiment for Momentum {
     fn run(&self, section: &mut Section) -> Result<()> {
         let (averaged, classical) = (self.paths(true)?, self.paths(false)?);
         section.text(
-            "A ball that rolls downhill does not forget where it was going. Momentum keeps a velocity $v$ from step \
-             to step. Two forms of it are in use:\n\n\
+            "A ball that rolls downhill keeps its direction. In the same way, momentum keeps a velocity $v$ from step to \
+             step. Two forms of it are in use:\n\n\
              $$\\text{classical:}\\quad v_t = \\beta v_{t-1} + \\nabla L(\\theta_t)$$\n\n\
              $$\\text{averaged:}\\quad v_t = \\beta v_{t-1} + (1-\\beta)\\,\\nabla L(\\theta_t)$$\n\n\
              and then $\\theta_{t+1} = \\theta_t - \\eta\\,v_t$. The second is a running mean of the gradients: its \
-             steps are $1 - \\beta$ times as long. The two are not interchangeable, as the panels show; this \
-             library's default is the classical one, like PyTorch's, and the averaged one is an option.\n\n\
-             $\\beta$ lies in $[0, 1)$. At $\\beta = 1$ the averaged velocity would never hear of a gradient, and \
-             the classical one would never forget one: both are refused with an error.",
+             steps are $1 - \\beta$ times as long. The two are not interchangeable, as the panels show. This library's \
+             default is the classical one, like PyTorch's; the averaged one is an option.\n\n\
+             $\\beta$ must be in $[0, 1)$. At $\\beta = 1$ the averaged velocity would ignore every gradient and the \
+             classical one would never forget any; both are refused with an error.",
         );
         let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
         section.panels(
@@ -110,12 +110,12 @@ impl Experiment for Momentum {
         self.knob(section)?;
         section.exercises(&[
             (
-                "Which is the smallest β, in the averaged form, that still rolls over the hill?",
+                "In the averaged form, what is the smallest β that still rolls over the hill?",
                 "descent lecture momentum --momenta 0.7,0.8,0.85,0.9",
             ),
             (
-                "The classical form takes steps 1/(1 − β) times as long. At which rate does it go where the averaged form \
-                 goes with 1.1 and β = 0.9?",
+                "The classical form takes steps 1/(1 − β) times as long. At which rate does it take the path of the \
+                 averaged form with 1.1 and β = 0.9?",
                 "descent lecture momentum --momenta 0.9 --lr 0.11",
             ),
         ]);

@@ -46,9 +46,9 @@ impl Experiment for NormalDraws {
     fn run(&self, section: &mut Section) -> Result<()> {
         let values = self.sample();
         section.text(
-            "Weights begin as random numbers, most often normal ones, with the density\n\n\
+            "Weights start as random numbers, usually normally distributed, with the density\n\n\
              $$p(x) = \\frac{1}{\\sqrt{2\\pi}}\\,e^{-x^2/2}.$$\n\n\
-             Whether a deep network learns at all is decided by one number: how wide this bell is.",
+             Whether a deep network learns at all depends on one number: the width of this bell.",
         );
         section.figure(
             "histogram",
@@ -71,7 +71,7 @@ impl Experiment for NormalDraws {
             ]);
         section.table(
             "moments",
-            "What was asked for, by the formula, and what came. The density at 0 is that of the draws within ±0.1.",
+            "The values by the formula and those of the draws. The density at 0 is that of the draws within ±0.1.",
             table,
         );
         section.exercises(&[
@@ -79,7 +79,10 @@ impl Experiment for NormalDraws {
                 "How does the error of the mean shrink with the number of draws? Compare 100 and 1,000,000.",
                 "descent lecture normal-draws --draws 100",
             ),
-            ("More bins than draws: what is left of the bell?", "descent lecture normal-draws --bins 1000"),
+            (
+                "More bins than draws: what is left of the bell?",
+                "descent lecture normal-draws --draws 500 --bins 1000",
+            ),
         ]);
         section.readings(&[D2L_STABILITY]);
         section.source("crates/init/src/basic.rs", include_str!("../../../init/src/basic.rs"));

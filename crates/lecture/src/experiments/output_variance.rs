@@ -1,6 +1,6 @@
-//! How the width of a layer sets the variance of its outputs, and the initialisations that undo it.
+//! How the width of a layer sets the variance of its outputs, and the initialisations that compensate for it.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use classifier::ranges::{any_seed, within};
 use init::{FanMode, Nonlinearity, kaiming_normal, kaiming_uniform, normal, xavier_normal, xavier_uniform};
@@ -26,7 +26,7 @@ pub struct OutputVariance {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = within::<2, 1000>)]
     pub n_out: usize,
 
-    /// Draws per layer; a narrow one is drawn more often
+    /// Draws per layer; a narrow layer is drawn more often
     #[arg(long, value_name = "N", default_value_t = 400, value_parser = within::<1, 100_000>)]
     pub runs: usize,
 
@@ -37,6 +37,9 @@ pub struct OutputVariance {
 
 /// A way to fill a weight of shape `[out, in]`.
 pub type Fill = fn(&mut [f32], &[usize; 2], &mut ChaCha8Rng);
+
+/// The most weights of a layer: every thread holds one.
+const MAX_WEIGHTS: usize = 10_000_000;
 
 /// N(0, 1).
 pub const UNIT: Fill = |w, _, rng| normal(w, 0.0, 1.0, rng);
@@ -53,13 +56,13 @@ impl OutputVariance {
             fill(w.as_mut_slice(), &[self.n_out, n_in], &mut rng);
             statistics::variance(&statistics::wide(w.matmul(&x).as_slice()))
         };
-        // A narrow layer's variance hangs on few inputs, and costs next to nothing.
+        // A narrow layer's variance depends on few inputs, and costs next to nothing.
         let runs = self.runs.max(40_000 / n_in);
         (0..runs).into_par_iter().map(variance).collect()
     }
 }
 
-/// An initialisation, measured.
+/// A measured initialisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spread {
     /// Its name.
@@ -102,6 +105,13 @@ impl Experiment for OutputVariance {
     const TITLE: &'static str = "Xavier and He";
 
     fn run(&self, section: &mut Section) -> Result<()> {
+        for &n in &self.n_in {
+            ensure!(
+                n * self.n_out <= MAX_WEIGHTS,
+                "--n-in {n} --n-out {}: expected a product of at most {MAX_WEIGHTS}",
+                self.n_out
+            );
+        }
         section.text(INTRODUCTION);
         let n_in: Vec<f64> = self.n_in.iter().map(|&n| n as f64).collect();
         let mut table = Table::new(["inputs", "σ = 1: one draw", "mean", "σ² = 2/inputs: one draw", "mean"]);
@@ -118,7 +128,7 @@ impl Experiment for OutputVariance {
             unit.push(statistics::mean(&a));
             he.push(statistics::mean(&b));
         }
-        // Two lines in one series: what is not a number parts them.
+        // Two lines in one series, separated by a NaN.
         let twice = [n_in.as_slice(), &[f64::NAN], &n_in].concat();
         let expected = [n_in.as_slice(), &[f64::NAN], &vec![2.0; n_in.len()]].concat();
         section.figure(
@@ -131,12 +141,12 @@ impl Experiment for OutputVariance {
                 .dashed("by the formula", &twice, &expected)
                 .scatter("σ = 1", &n_in, &unit)
                 .scatter("σ² = 2/inputs", &n_in, &he),
-            "By the formula the variance is the number of inputs where σ = 1. With σ² = 2/inputs it is 2, and the width no \
+            "By the formula, the variance is the number of inputs if σ = 1. With σ² = 2/inputs it is 2, and the width no \
              longer matters.",
         )?;
         section.table(
             "variance",
-            "One draw of a layer says little; the mean of many is the law.",
+            "One draw of a layer says little; the mean of many follows the formula.",
             table.decimals(3),
         );
         section.text(FORMULAS);
@@ -147,11 +157,11 @@ impl Experiment for OutputVariance {
             table.push([s.name.into(), s.expected.into(), s.measured.into(), s.largest.into(), bound.into()]);
         }
         let [n_out, n_in] = SPREAD_SHAPE;
-        let caption = format!("A layer of {n_in} inputs and {n_out} outputs. A uniform draw ends at √3·σ.");
+        let caption = format!("A layer of {n_in} inputs and {n_out} outputs. No uniform draw exceeds √3·σ.");
         section.table("spread", &caption, table);
         section.exercises(&[
             (
-                "How far does a single draw stray from the law, with two outputs and with a thousand?",
+                "How far does a single draw stray from the formula, with two outputs and with a thousand?",
                 "descent lecture output-variance --n-out 2",
             ),
             (
@@ -168,19 +178,19 @@ impl Experiment for OutputVariance {
 }
 
 const INTRODUCTION: &str = "\
-Take one layer without bias or activation, weights of variance $\\sigma^2$ and inputs of variance $\\gamma^2$, all \
-independent and of mean 0. Each output is a sum of $n_\\text{in}$ products, so
+Take one layer without bias or activation, with weights of variance $\\sigma^2$ and inputs of variance $\\gamma^2$, all \
+independent with mean 0. Each output is a sum of $n_\\text{in}$ products, so
 
 $$\\operatorname{Var}[o_i] = \\sum_{j=1}^{n_\\text{in}} \\operatorname{E}[w_{ij}^2]\\,\\operatorname{E}[x_j^2]$$
 
 $$= n_\\text{in}\\,\\sigma^2\\gamma^2.$$
 
-Every layer multiplies the variance by $n_\\text{in}\\sigma^2$. Only where that is 1 does a deep stack keep its signal.";
+Every layer multiplies the variance by $n_\\text{in}\\sigma^2$. Only if that is 1 does a deep stack keep its signal.";
 
 const FORMULAS: &str = "\
-Going forward one wants $n_\\text{in}\\sigma^2 = 1$, going backward $n_\\text{out}\\sigma^2 = 1$. Both at once is \
-impossible unless the layer is square; **Xavier** initialisation takes the mean of the two conditions, and **He** \
-initialisation, made for ReLU, the first of them with a 2:
+The forward pass needs $n_\\text{in}\\sigma^2 = 1$, the backward pass $n_\\text{out}\\sigma^2 = 1$. Both at once are \
+impossible unless the layer is square. **Xavier** initialisation takes the mean of the two conditions; **He** \
+initialisation, made for ReLU, takes the first with a factor of 2:
 
 $$\\text{Xavier:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in} + n_\\text{out}}}$$
 
@@ -189,6 +199,5 @@ $$\\text{He:}\\quad \\sigma = \\sqrt{\\frac{2}{n_\\text{in}}}$$
 > **Where is the ½?** The mean of the two conditions reads $\\tfrac12 (n_\\text{in} + n_\\text{out})\\,\\sigma^2 = 1$. \
 It is often written without the ½, and then the 2 under the root seems to come from nowhere.
 
-> **Why 2 and not 1?** The demonstration has no activation, so with He's weights it shows a variance of 2, not 1. \
-The factor is there to pay for a ReLU, which sets half of the second moment to zero. The next section puts the ReLUs \
-in.";
+> **Why 2 and not 1?** The demonstration has no activation, so with He's weights it shows a variance of 2, not 1. The \
+factor makes up for a ReLU, which removes half of the second moment. The next section adds the ReLUs.";

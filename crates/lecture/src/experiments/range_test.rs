@@ -42,7 +42,7 @@ impl RangeTest {
     /// Runs the test with each rule.
     ///
     /// # Errors
-    /// When the rate does not grow.
+    /// When the last rate is not above the first.
     pub fn tests(&self) -> Result<Vec<(&'static str, LrRangeTest)>> {
         let (from, to) = (self.from, self.to);
         ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
@@ -88,10 +88,10 @@ impl Experiment for RangeTest {
     fn run(&self, section: &mut Section) -> Result<()> {
         let tests = self.tests()?;
         section.text(
-            "Ask the network. A *range test* trains for a hundred steps or so while the learning rate grows by a constant \
-             factor from step to step, and watches the loss: at first nothing happens, then it falls, then it explodes. \
-             A good rate lies well before the explosion: a tenth of the one with the lowest loss is a cautious choice. Here the lecture's convolutional network is \
-             tested, on the library's built-in set of drawn shapes.",
+            "Let the network decide. A *range test* trains for a few hundred steps while the learning rate grows by a \
+             constant factor from step to step, and records the loss: at first nothing happens, then it falls, then it \
+             explodes. A good rate is well below the explosion; a tenth of the one with the lowest loss is a cautious \
+             choice. Here the lecture's convolutional network is tested on the library's built-in set of drawn shapes.",
         );
         let mut figure = Figure::new("Loss while the learning rate grows")
             .x_label("learning rate")
@@ -115,20 +115,20 @@ impl Experiment for RangeTest {
             "losses",
             figure.y_range(1.5, 3.5),
             &section.told(
-                "Both rules from the same weights and on the same batches.",
-                "While the rate is small the loss creeps, then it falls, then the steps are too long and it shoots up. Adam's \
-                 lowest loss lies at a rate about ten times smaller than that of SGD with momentum, for Adam divides the \
-                 gradient by its size.",
+                "Both rules start from the same weights and use the same batches.",
+                "While the rate is small the loss hardly moves, then it falls, then the steps become too long and it \
+                 shoots up. Adam's lowest loss is at a rate about ten times smaller than that of SGD with momentum, \
+                 because Adam divides the gradient by its size.",
             ),
         )?;
         section.table(
             "rates",
-            "What the test says. The loss is smoothed, so its minimum lies at a slightly higher rate than the true one.",
+            "The results. The loss is smoothed, so its minimum is at a slightly higher rate than the true one.",
             table,
         );
         section.exercises(&[
             (
-                "Does the answer depend on the weights it begins with? Try three seeds.",
+                "Does the answer depend on the initial weights? Try three different seeds.",
                 "descent lecture range-test --seed 2",
             ),
             (

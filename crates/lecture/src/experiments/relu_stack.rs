@@ -37,7 +37,7 @@ pub struct ReluStack {
 }
 
 impl ReluStack {
-    /// The mean square of the activations behind 0, 1, 2, … layers, averaged over the stacks.
+    /// The mean square of the input, then of each layer's output before its ReLU, averaged over the stacks.
     pub fn second_moments(&self, gain: f64) -> Vec<f64> {
         let runs: Vec<Vec<f64>> = (0..self.runs).into_par_iter().map(|run| self.stack(gain, run)).collect();
         (0..=self.depth)
@@ -54,7 +54,7 @@ impl ReluStack {
         for _ in 0..self.depth {
             let z = x.matmul(&random::normals([self.width, self.width], std, &mut rng));
             x = z.map(|z| z.max(0.0));
-            // That of the outputs z in front of the ReLU is what the next layer's weights are chosen to keep.
+            // The next layer's weights are chosen to keep that of the outputs z before the ReLU.
             moments.push(second_moment(z.as_slice()));
         }
         moments
@@ -65,11 +65,11 @@ fn second_moment(values: &[f32]) -> f64 {
     values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64
 }
 
-/// The gains that the slider has.
+/// The slider's gains.
 const GAINS: [f64; 13] = [0.5, 1.0, 1.4, 1.6, 1.8, 1.9, 2.0, 2.1, 2.2, 2.4, 2.6, 3.0, 4.0];
 
 impl ReluStack {
-    /// The variance under a slider for the gain, in a smaller stack.
+    /// Adds the variance with a slider for the gain, in a smaller stack.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let small = Self { width: self.width.min(128), runs: self.runs.min(4), ..self.clone() };
         let all: Vec<Vec<f64>> = GAINS.par_iter().map(|&gain| small.second_moments(gain)).collect();
@@ -96,7 +96,7 @@ impl ReluStack {
                 ];
                 Ok(Frame { figure, reading })
             },
-            &format!("The same in stacks of {} units, {} of them for each gain.", small.width, small.runs),
+            &format!("The same for stacks of {} units, {} of them for each gain.", small.width, small.runs),
         )
     }
 }
@@ -109,7 +109,7 @@ impl Experiment for ReluStack {
             "A ReLU keeps the positive half of a symmetric distribution, and with it exactly half of its second \
              moment. In a stack the variance of the layers' outputs therefore obeys\n\n\
              $$\\operatorname{Var}[z_{k+1}] = \\tfrac12\\, n\\,\\sigma^2\\, \\operatorname{Var}[z_k],$$\n\n\
-             which stays constant for $\\sigma^2 = 2/n$ alone. That is the 2 in He's formula.",
+             which stays constant only for $\\sigma^2 = 2/n$. That is the 2 in He's formula.",
         );
         let layers: Vec<f64> = (0..=self.depth).map(|k| k as f64).collect();
         let mut figure = Figure::new(format!("{} ReLU layers of {} units", self.depth, self.width))
@@ -137,9 +137,10 @@ impl Experiment for ReluStack {
             "variance",
             figure,
             &section.told(
-                "The axis is logarithmic: a straight line multiplies by the same factor at each layer.",
-                "Only with He's variance is the last layer's output as large as the first one's. With half of it the signal \
-                 is gone after thirty layers, with half as much again it has grown more than a hundred thousand times.",
+                "The axis is logarithmic: a straight line means the same factor at each layer.",
+                "Only with He's variance is the last layer's output as large as the first one's. With half of it the \
+                 signal is gone after thirty layers; with one and a half times it, the signal has grown more than a \
+                 hundred-thousandfold.",
             ),
         )?;
         section.table("variance", &format!("Means over {} stacks.", self.runs), table);
@@ -148,12 +149,12 @@ impl Experiment for ReluStack {
         self.knob(section)?;
         section.exercises(&[
             (
-                "With σ² = 2.2/n, how deep may the stack be before the variance has grown a hundredfold? By the formula \
+                "With σ² = 2.2/n, how deep can the stack be before the variance has grown a hundredfold? Use the formula \
                  first.",
                 "descent lecture relu-stack --gain 2.2 --depth 60",
             ),
             (
-                "A narrow stack holds the level on average, but not every time: how much do single stacks stray?",
+                "A narrow stack stays level on average, but not every time. How much do single stacks deviate?",
                 "descent lecture relu-stack --gain 2 --width 16 --runs 1 --seed 3",
             ),
         ]);

@@ -45,12 +45,12 @@ impl Rmsprop {
     }
 }
 
-/// The decay rates and the learning rates that the sliders have.
+/// The sliders' decay rates and learning rates.
 const GAMMAS: [f64; 11] = [0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999];
 const RATES: [f64; 8] = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5];
 
 impl Rmsprop {
-    /// The path under sliders for decay and learning rate.
+    /// Adds the path with sliders for decay and learning rate.
     fn knob(&self, section: &mut Section) -> Result<()> {
         section.knobs(
             "turn-gamma",
@@ -77,12 +77,13 @@ impl Experiment for Rmsprop {
     fn run(&self, section: &mut Section) -> Result<()> {
         let paths = self.paths()?;
         section.text(
-            "One learning rate for all parameters is too much for some and too little for others. RMSProp divides each \
-             parameter's gradient by the root of a running mean of its own squares:\n\n\
+            "One learning rate for all parameters is too large for some and too small for others. RMSProp divides each \
+             parameter's gradient by the root of a running mean of its square:\n\n\
              $$s_t = \\gamma s_{t-1} + (1-\\gamma)\\,g_t^2,$$\n\n\
              $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{s_t} + \\epsilon}\\,g_t.$$\n\n\
-             What is left of the gradient is roughly its sign: where the slope is steep the step is no longer than where it \
-             is flat. With $\\gamma = 0$ it is the sign, but for the tiny $\\epsilon$, and every step has length $\\eta$.",
+             What is left of the gradient is roughly its sign: a step on a steep slope is no longer than one on a flat \
+             slope. With $\\gamma = 0$ it is exactly the sign, apart from the tiny $\\epsilon$, and every step has \
+             length $\\eta$.",
         );
         let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
         section.panels(
@@ -92,8 +93,8 @@ impl Experiment for Rmsprop {
             paths.iter().map(panel).collect(),
             &section.told(
                 &format!("{} steps from {} with η = {}.", self.steps, self.start, self.lr).replace('-', "−"),
-                "Without memory, ten steps of ½ each. With memory the first steps are long, for the mean starts at zero and \
-                 is still too small, and the last ones are short.",
+                "Without memory, ten steps of ½ each. With memory, the first steps are long, because the mean starts at \
+                 zero and is still too small, and the last ones are short.",
             ),
         )?;
         let mut ends = Table::new(["γ", "first step", "last step", "x after the last step"]).decimals(6);
@@ -102,15 +103,15 @@ impl Experiment for Rmsprop {
             let n = self.steps;
             ends.push([format!("{gamma}").into(), step(1).into(), step(n).into(), path[n].into()]);
         }
-        section.table("ends", "Steps and ends.", ends);
+        section.table("ends", "The first and last steps, and the ends.", ends);
         self.knob(section)?;
         section.exercises(&[
             (
-                "The first step has length η/√(1 − γ). Is it so for γ = 0.99?",
+                "The first step has length η/√(1 − γ). Does that hold for γ = 0.99?",
                 "descent lecture rmsprop --gamma 0.9,0.99 --steps 20",
             ),
             (
-                "Without memory the path can come no closer to the minimum than its step is long. What does it do instead?",
+                "Without memory, every step has the same length, so the path cannot settle in the minimum. What does it do instead?",
                 "descent lecture rmsprop --gamma 0 --steps 30",
             ),
         ]);

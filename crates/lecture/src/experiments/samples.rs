@@ -43,7 +43,7 @@ pub fn batches(images: &dyn Dataset, batch_size: usize) -> Result<(usize, usize)
     Ok((n_batches, last))
 }
 
-/// As many images of one black pixel: where only their number matters.
+/// `n_images` images of one black pixel, for when only their number matters.
 pub fn stand_in(n_images: usize) -> InMemory {
     let pixel = ImageShape { height: 1, width: 1, channels: 1 };
     InMemory::new(pixel, vec![0; n_images], vec![0; n_images], ["black"])
@@ -70,10 +70,10 @@ impl Experiment for Samples {
     fn run(&self, section: &mut Section) -> Result<()> {
         let images = Images::open(self.data.as_deref())?;
         section.text(&format!(
-            "CIFAR-10 is 50,000 photographs to learn from and 10,000 to be tested on, 32 × 32 pixels in colour, in ten \
-             classes. `cargo xtask fetch-cifar` brings it; without it this page is made from ten classes of drawn shapes, \
-             which are built in and read by the same code. What you see here is {}. A byte becomes a number between 0 \
-             and 1, byte / 255, and nothing else is done to it.",
+            "CIFAR-10 is a set of 50,000 training photographs and 10,000 test photographs in ten classes, 32 × 32 pixels \
+             in colour. `cargo xtask fetch-cifar` downloads it; without it, this page is made from ten classes of drawn \
+             shapes, which are built in and read by the same code. What you see here is {}. A byte becomes a number \
+             between 0 and 1, byte / 255, with no further preprocessing.",
             images.name
         ));
         let names = images.train.class_names();
@@ -90,11 +90,11 @@ impl Experiment for Samples {
             "images",
             &grid(2 * self.per_class.min(50)),
             &grid(self.per_class.min(3)),
-            &format!("The first {} training images of each class, enlarged. One can tell what they show, most of the time.",
+            &format!("The first {} training images of each class, enlarged. Most of the time you can tell what they show.",
                 self.per_class),
         )?;
 
-        section.text("An epoch is one pass over all images, in batches; the last batch gets what is left.");
+        section.text("An epoch is one pass over all images, in batches; the last batch has the rest.");
         let mut table = Table::new(["", "images", "batches", "images in the last"]);
         let cifar = [("CIFAR-10, training", 50_000), ("CIFAR-10, test", 10_000)];
         let cifar = cifar.map(|(name, n)| (name.to_owned(), n, batches(&stand_in(n), self.batch_size)));
@@ -110,14 +110,14 @@ impl Experiment for Samples {
         section.table(
             "batches",
             &format!(
-                "Batches of {} images. Those of CIFAR-10 are counted on as many black pixels.",
+                "Batches of {} images. For CIFAR-10, black pixels stand in for the images.",
                 self.batch_size
             ),
             table,
         );
         section.exercises(&[
             (
-                "For which batch sizes is the last batch of CIFAR-10's training set a whole one? Find three.",
+                "For which batch sizes is the last batch of CIFAR-10's training set a full one? Find three.",
                 "descent lecture samples --batch-size 125",
             ),
             (

@@ -17,7 +17,7 @@ pub struct Surfaces {
     #[arg(long, value_name = "N", value_parser = within::<1, 100_000>)]
     pub steps: Option<usize>,
 
-    /// Every learning rate times this
+    /// Factor for all learning rates
     #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = not_negative)]
     pub speed: f64,
 }
@@ -55,7 +55,7 @@ pub const SURFACES: [Surface; 3] = [
         rates: [0.05, 0.02, 0.04, 0.06],
         caption: "All start at x = −1.3, a hundredth off the axis. SGD slides down to the saddle and waits there until \
                   the tiny slope in y has grown; momentum overshoots, but leaves sooner. RMSProp and Adam divide by the \
-                  size of the gradient: for them the tiny slope is a slope like any other, and they turn off at once.",
+                  size of the gradient: for them the tiny slope counts like any other, and they turn off at once.",
     },
     Surface {
         name: "rosenbrock",
@@ -67,8 +67,8 @@ pub const SURFACES: [Surface; 3] = [
         minimum: Some([1.0, 1.0]),
         n_steps: 400,
         rates: [0.0015, 0.0006, 0.01, 0.1],
-        caption: "The valley is easily found and hard to follow: its walls are steep, its floor nearly flat. SGD must take \
-                  steps small enough for the walls and creeps along the floor.",
+        caption: "The valley is easy to find and hard to follow: its walls are steep, its floor nearly flat. SGD must \
+                  take steps small enough for the walls, so it is slow along the floor.",
     },
     Surface {
         name: "beale",
@@ -96,7 +96,7 @@ const BEALE: [f64; 3] = [1.5, 2.25, 2.625];
 /// The names of the optimizers, in the order of their paths.
 pub const OPTIMIZERS: [&str; 4] = ["SGD", "momentum", "RMSProp", "Adam"];
 
-/// The order in which legends and tables have them, by how far they come.
+/// The order in legends and tables: those that get farthest come first.
 const FARTHEST_FIRST: [usize; 4] = [3, 1, 2, 0];
 
 impl Surfaces {
@@ -134,8 +134,8 @@ impl Experiment for Surfaces {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(
-            "Two parameters make a map: lines of equal loss, and on them the paths of the optimizers. All four are the \
-             library's own rules, each with a learning rate that suits it; no rate suits all.",
+            "With two parameters, the loss is a map: lines of equal loss, and on them the paths of the optimizers. All \
+             four are the library's own rules, each with a learning rate that suits it; no single rate suits all.",
         );
         for surface in &SURFACES {
             let paths = self.paths(surface)?;
@@ -168,7 +168,7 @@ impl Experiment for Surfaces {
             let caption = match gone.as_slice() {
                 [] => "Where they are after the last step.".to_owned(),
                 gone => format!(
-                    "Where they are after the last step. No longer on the map, which ends where they leave it: {}.",
+                    "Where they are after the last step. These left the map and are drawn up to its edge: {}.",
                     gone.join(", ")
                 ),
             };
@@ -183,7 +183,7 @@ impl Experiment for Surfaces {
                 "descent lecture surfaces --speed 2",
             ),
             (
-                "How many steps does SGD need on Rosenbrock's function to come as far as Adam in 400?",
+                "How many steps does SGD need on Rosenbrock's function to get as far as Adam in 400?",
                 "descent lecture surfaces --steps 20000",
             ),
         ]);
@@ -192,14 +192,14 @@ impl Experiment for Surfaces {
     }
 }
 
-/// What all maps have in common.
+/// The caption that all maps share.
 const MAP: &str = "A ring marks the start, a large dot the end or where a path leaves the map.";
 
-/// The speeds that the slider has.
+/// The slider's speeds.
 const SPEEDS: [f64; 9] = [0.1, 0.2, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0, 3.0];
 
 impl Surfaces {
-    /// The paths on Rosenbrock's function under a slider for all four learning rates.
+    /// Adds the paths on Rosenbrock's function with a slider for all four learning rates.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let surface = &SURFACES[1];
         section.knobs(
@@ -219,12 +219,12 @@ impl Surfaces {
                     ("f after RMSProp", loss(2)),
                     ("f after Adam", loss(3)),
                 ];
-                // Every fifth step is dot enough.
+                // A dot for every fifth step is enough.
                 let thin = |path: &Vec<[f64; 2]>| path.iter().copied().step_by(5).collect::<Vec<_>>();
                 let thin: Vec<Vec<[f64; 2]>> = paths.iter().map(thin).collect();
                 Ok(Frame { figure: surface.figure(&thin, surface.title.to_owned()), reading })
             },
-            "Each optimizer's rate times the same factor; every fifth step is drawn. A loss that is no number, or a huge one, has run away.",
+            "Each optimizer's rate is multiplied by the same factor; every fifth step is drawn. A path whose loss is infinite or huge has diverged.",
         )
     }
 }
@@ -234,8 +234,8 @@ impl Surface {
         self.window.iter().zip(point).all(|(&(lo, hi), x)| (lo..=hi).contains(&x))
     }
 
-    /// The map, and on it what lies within of each path up to where it leaves. In the narrow valley one path
-    /// covers another, so those that come farthest are drawn first.
+    /// The map, with each path up to where it leaves the map. In the narrow valley one path covers another,
+    /// so those that get farthest are drawn first.
     fn figure(&self, paths: &[Vec<[f64; 2]>], title: String) -> Figure {
         let [x, y] = self.window;
         let map = Figure::new(title).x_label("x").y_label("y").x_range(x.0, x.1).y_range(y.0, y.1).contour(

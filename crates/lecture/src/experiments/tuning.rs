@@ -35,11 +35,11 @@ pub struct Tuning {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = within::<1, 1000>)]
     pub epochs: usize,
 
-    /// Images to choose from; all is 50,000 on CIFAR-10
+    /// Images to choose from; CIFAR-10 has 50,000
     #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = within::<1, 50_000>)]
     pub images: usize,
 
-    /// How many of them are kept back to score the trials
+    /// How many of them are held out to score the trials
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = within::<1, 50_000>)]
     pub validation: usize,
 
@@ -48,7 +48,7 @@ pub struct Tuning {
     pub seed: u64,
 }
 
-/// One point of the search and what came of it.
+/// One point of the search and its result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// Adam's learning rate.
@@ -64,13 +64,13 @@ pub struct Trial {
 /// A finished search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
-    /// The trials, as they were made.
+    /// The trials, in the order they were made.
     pub trials: Vec<Trial>,
-    /// The trial with the highest validation accuracy; the first of equals.
+    /// The trial with the highest validation accuracy; the first in a tie.
     pub best: usize,
     /// The best trial's network on the test set, which no other trial saw.
     pub test: Score,
-    /// Images that were trained on, and images that scored.
+    /// The numbers of training and validation images.
     pub split: (usize, usize),
 }
 
@@ -91,10 +91,10 @@ impl Tuning {
     }
     // ANCHOR_END: points
 
-    /// Tries every point on the training split, chooses on the validation split, tests the choice.
+    /// Trains every point on the training split, chooses on the validation split, and tests the choice.
     ///
     /// # Errors
-    /// When the images cannot be read or too few are left to train on, or the best network answers with NaN.
+    /// When the images cannot be read or too few are left to train on, or the best network outputs NaN.
     pub fn search(&self) -> Result<Search> {
         let images = Images::open(self.data.as_deref())?;
         let all = Subset::first(&images.train, self.images);
@@ -148,8 +148,8 @@ impl Experiment for Tuning {
         let Search { trials, best, test, split } = self.search()?;
         section.text(INTRODUCTION);
         section.text(&format!(
-            "Here {} points are drawn, learning rate and weight decay evenly over orders of magnitude, dropout evenly. Each \
-             trains the lecture's network on {} images, and is scored on {} others.",
+            "Here {} points are drawn, learning rate and weight decay uniformly over orders of magnitude, dropout \
+             uniformly. Each trains the lecture's network on {} images and is scored on {} others.",
             trials.len(),
             Cell::from(split.0).display(0),
             Cell::from(split.1).display(0)
@@ -166,7 +166,7 @@ impl Experiment for Tuning {
                 .mark("the choice", lrs[best], accuracy[best]),
             &section.told(
                 "Each dot is a network.",
-                "Too small a rate and little has happened yet; too large and little will.",
+                "If the rate is too small, little has happened yet; if it is too large, little will.",
             ),
         )?;
         let mut table =
@@ -190,17 +190,17 @@ impl Experiment for Tuning {
         ]);
         section.table(
             "test",
-            "The choice, on the test set, once. The best of many on the validation images is partly the luckiest, so it \
-             usually does a little worse here.",
+            "The choice, evaluated once on the test set. The best of many on the validation images is partly the \
+             luckiest, so it usually does slightly worse here.",
             table.decimals(2),
         );
         section.exercises(&[
             (
-                "The same search with another split and other draws: does the winner's neighbourhood win again?",
+                "Repeat the search with another split and other draws: does a similar point win again?",
                 "descent lecture tuning --seed 2",
             ),
             (
-                "Four times the validation images halve the noise. Do the first two now stand apart?",
+                "Four times as many validation images halve the noise. Are the first two now clearly apart?",
                 "descent lecture tuning --images 7000 --validation 4000",
             ),
         ]);
@@ -209,7 +209,7 @@ impl Experiment for Tuning {
     }
 }
 
-/// How far the choice is ahead of the second, measured by the noise of so few images.
+/// How far the choice is ahead of the second, compared with the noise of so few images.
 fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
     let noise = standard_error(accuracy[best], n_images);
     let others = accuracy.iter().enumerate().filter(|(i, _)| *i != best);
@@ -217,11 +217,20 @@ fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
         return "With a single trial there is nothing to choose from.".to_owned();
     };
     let lead = accuracy[best] - value;
-    // Of a difference of two independent accuracies; on the same images it is somewhat less.
+    if lead == 0.0 {
+        return format!(
+            "> **How sure is the winner?** It is a tie: trials {} and {} have the same accuracy on the {} images, and the \
+             first of the best trials was chosen.",
+            best + 1,
+            second + 1,
+            Cell::from(n_images).display(0)
+        );
+    }
+    // For a difference of two independent accuracies; on the same images it is somewhat less.
     let noise_of_lead = noise.hypot(standard_error(*value, n_images));
     let verdict = match lead / noise_of_lead {
         ratio if ratio < 1.0 => {
-            "that is within the noise, and another set of images might as well have chosen the other"
+            "that is within the noise, and another set of images might well have chosen the other"
         }
         ratio if ratio < 2.0 => "that is more than the noise, but not by much",
         _ => "that is well beyond the noise",
@@ -237,11 +246,26 @@ fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
 }
 
 const INTRODUCTION: &str = "\
-Learning rate, dropout, weight decay, batch size: no theory gives them; one tries. *Grid search* tries all combinations of \
-a few values each; *random search* draws them, and as a rule finds something good sooner, because it never tries the same \
-learning rate twice; *Bayesian search* lets what it has seen say where to look next. *Cross-validation* scores each \
-point on several splits instead of one, where data are few.
+No theory gives the learning rate, dropout, weight decay or batch size; they are found by trial. *Grid search* tries all \
+combinations of a few values each. *Random search* draws them, and usually finds something good sooner, because it never \
+tries the same learning rate twice. *Bayesian search* uses the results so far to choose the next point. \
+*Cross-validation* scores each point on several splits instead of one, for small data sets.
 
-> **Never on the test set.** Whoever picks the best of many on the test set has trained on it, and the number it shows is \
-too good. Keep images of the training set back for choosing (5,000 of the 50,000, say), and look at the test set once, at \
-the end.";
+> **Never on the test set.** Picking the best of many on the test set is training on it, and the resulting number is too \
+good. Hold out part of the training set for choosing (for example 5,000 of the 50,000 images), and look at the test set \
+once, at the end.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tie_is_called_one() {
+        for accuracy in [0.0, 40.0, 100.0] {
+            let told = how_sure(&[accuracy, 0.0, accuracy], 0, 200);
+            assert!(told.contains("a tie: trials 1 and 3 have the same accuracy"), "{told}");
+        }
+        let told = how_sure(&[50.0, 90.0], 1, 200);
+        assert!(told.contains("40.0 points ahead") && told.contains("well beyond the noise"), "{told}");
+    }
+}

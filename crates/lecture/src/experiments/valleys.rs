@@ -1,4 +1,4 @@
-//! Gradient descent where there are many valleys.
+//! Gradient descent on a function with many valleys.
 
 use anyhow::Result;
 use clap::Args;
@@ -60,12 +60,12 @@ impl Valleys {
     }
 }
 
-/// The rates and the starts that the sliders have.
+/// The sliders' rates and starts.
 const RATES: [f64; 16] = [0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.5, 1.7, 2.0, 2.3, 2.7, 3.0, 3.5, 4.0];
 const STARTS: [f64; 11] = [-12.0, -10.0, -7.0, -5.0, -3.0, 0.0, 3.0, 5.0, 7.0, 10.0, 12.0];
 
 impl Valleys {
-    /// The path under sliders for start and learning rate.
+    /// Adds the path with sliders for start and learning rate.
     fn knob(&self, section: &mut Section) -> Result<()> {
         section.knobs(
             "turn-lr",
@@ -78,7 +78,7 @@ impl Valleys {
                 let reading = vec![("x after the last step", end), ("f(x) there", (WAVE.f)(end))];
                 Ok(Frame { figure: WAVE.window("Gradient descent among valleys", &path), reading })
             },
-            "What is outside the window is cut off; the numbers say where the path ends.",
+            "Parts outside the window are cut off; the numbers show where the path ends.",
         )
     }
 }
@@ -91,12 +91,11 @@ impl Experiment for Valleys {
         section.text(
             "A loss surface has more than one valley. On\n\n\
              $$f(x) = x\\cos(0.15\\pi x)$$\n\n\
-             the four nearest to 0 lie at −1.8, 7.3, −13.7 and 20.2, each deeper than the one before, and so on without end. \
-             Gradient descent knows only \
-             the slope under its feet, so which valley it ends in is decided by the start and by the learning rate. In \
-             training, the noise of small batches does what the large steps do here: **stochastic** gradient descent \
-             estimates the slope from a few samples, and the error of that estimate can shake a network out of a \
-             shallow valley.",
+             the four nearest to 0 are at −1.8, 7.3, −13.7 and 20.2, each deeper than the one before, and so on without \
+             end. Gradient descent knows only the slope at its current position, so the start and the learning rate \
+             decide which valley it ends in. In training, the noise of small batches does what large steps do here: \
+             **stochastic** gradient descent estimates the slope from a few samples, and the error of that estimate can \
+             shake a network out of a shallow valley.",
         );
         let panel = |(name, path): &NamedPath| WAVE.figure(name.clone(), (-13.0, 13.0), path);
         section.panels(
@@ -106,8 +105,8 @@ impl Experiment for Valleys {
             first.iter().map(panel).collect(),
             &section.told(
                 &format!("{} steps from {}.", self.steps, self.start).replace('-', "−"),
-                "A small rate walks into the deep valley at 7.27. A larger one jumps from side to side in it; one \
-                 larger still throws the path over the hill into the shallow valley at −1.83, where the slopes are gentle \
+                "A small rate leads into the deep valley at 7.27. A larger one jumps from side to side in it; a still \
+                 larger one throws the path over the hill into the shallow valley at −1.83, where the slopes are gentle \
                  enough for it to settle.",
             ),
         )?;
@@ -118,8 +117,8 @@ impl Experiment for Valleys {
             second.iter().map(panel).collect(),
             &section.told(
                 &format!("{} steps from {}.", self.steps2, self.start2).replace('-', "−"),
-                "The start is just beside the hill at −7.27, towards 0. Here the largest rate is the one that reaches the deep \
-                 valley at 7.27: no learning rate is good or bad in itself.",
+                "The start is just beside the hilltop at −7.27, towards 0. Here the largest rate is the one that reaches \
+                 the deep valley at 7.27: no learning rate is good or bad in itself.",
             ),
         )?;
         let mut ends = Table::new(["descent", "steps", "ends at x", "f(x)"]).decimals(6);
@@ -131,11 +130,11 @@ impl Experiment for Valleys {
         self.knob(section)?;
         section.exercises(&[
             (
-                "From 10, between which two rates does the path begin to leave the valley at 7.27?",
+                "From 10, between which two rates does the path start to leave the valley at 7.27?",
                 "descent lecture valleys --lr 1.3,1.4,1.6,1.8",
             ),
             (
-                "Start on the hill itself, at −7.269388. How long does descent need to notice that it is not a valley?",
+                "Start on the hilltop itself, at −7.269388. How many steps does descent need to leave it?",
                 "descent lecture valleys --start2 -7.269388 --steps2 40",
             ),
         ]);

@@ -81,7 +81,13 @@ impl WeightDecay {
     }
 }
 
-/// The mean squared error; in training its gradient lands in the parameters.
+/// The strength in the names of files and panels: as a power of ten if its zeros would not fit a file's name.
+fn name_of(lambda: f64) -> String {
+    let name = lambda.to_string();
+    if name.len() > 40 { format!("{lambda:e}") } else { name }
+}
+
+/// The mean squared error; in training, its gradient is stored in the parameters.
 fn squared_error(net: &Linear, params: &mut Params, tape: &mut Tape, mode: Mode, samples: &Samples) -> f64 {
     let (n, n_features) = (samples.y.len(), samples.x.len() / samples.y.len());
     let loss = tape.step(params, mode, |g| {
@@ -107,7 +113,7 @@ impl Experiment for WeightDecay {
         let losses = losses.filter(|loss| loss.is_finite() && **loss > 0.0);
         let (lo, hi) = losses.fold((f64::INFINITY, 0.0f64), |(lo, hi), &loss| (lo.min(loss), hi.max(loss)));
         let panels = self.lambdas.iter().zip(&runs).map(|(lambda, losses)| {
-            let figure = Figure::new(format!("λ = {lambda}"))
+            let figure = Figure::new(format!("λ = {}", name_of(*lambda)))
                 .x_label("epoch")
                 .y_label("loss")
                 .y_log()
@@ -125,9 +131,9 @@ impl Experiment for WeightDecay {
             2,
             panels.collect(),
             &section.told(
-                "Both on one logarithmic scale, the same for all panels.",
-                "Without a penalty the training loss falls to nothing, while the test loss loses two fifths \
-                 and then stays: the samples are memorised. With λ = 5 both fall, and the test loss ends more than ten \
+                "All panels have the same logarithmic scale.",
+                "Without a penalty the training loss falls to nothing, while the test loss drops by two fifths and then \
+                 stays level: the samples are memorised. With λ = 5 both fall, and the test loss ends more than ten \
                  times lower.",
             ),
         )?;
@@ -135,18 +141,18 @@ impl Experiment for WeightDecay {
         for (lambda, losses) in self.lambdas.iter().zip(&runs) {
             for epoch in (0..self.epochs).step_by(200) {
                 let [train, mse, test] = [&losses.train, &losses.train_mse, &losses.test].map(|l| l[epoch]);
-                table.push([format!("{lambda}").into(), epoch.into(), train.into(), mse.into(), test.into()]);
+                table.push([name_of(*lambda).into(), epoch.into(), train.into(), mse.into(), test.into()]);
             }
         }
-        section.table("losses", "One line per 200 epochs.", table.decimals(5));
+        section.table("losses", "One row per 200 epochs.", table.decimals(5));
         let mut table = Table::new(["λ", "epoch", "training loss", "test loss"]);
         for (lambda, epoch, train, test) in LECTURE_PRINTS {
             table.push([format!("{lambda}").into(), epoch.into(), train.into(), test.into()]);
         }
         section.table(
             "as-printed",
-            "What the lecture prints, with random numbers of its own: λ = 0 and λ = 5. Its training loss has the penalty in \
-             it.",
+            "What the lecture prints for λ = 0 and λ = 5, from different random numbers. Its training loss includes the \
+             penalty.",
             table,
         );
         self.knob(section)?;
@@ -159,11 +165,11 @@ impl Experiment for WeightDecay {
                 ("test", &losses.test),
             ];
             let columns = columns.map(|(name, column)| (name.to_owned(), column.as_slice()));
-            section.data(&format!("lambda-{lambda}"), &Table::of_columns(columns));
+            section.data(&format!("lambda-{}", name_of(*lambda)), &Table::of_columns(columns));
         }
         section.exercises(&[
             (
-                "How large must λ be before the test loss gets worse again? Turn the slider, then look closer.",
+                "How large must λ be before the test loss gets worse again? Move the slider, then look closer.",
                 "descent lecture weight-decay --lambda 1,5,20,100",
             ),
             (
@@ -171,7 +177,7 @@ impl Experiment for WeightDecay {
                 "descent lecture weight-decay --samples 400 --lambda 0,5",
             ),
             (
-                "Does a longer training without a penalty ever close the gap?",
+                "Does training longer without a penalty ever close the gap?",
                 "descent lecture weight-decay --epochs 5000 --lambda 0",
             ),
         ]);
@@ -195,15 +201,15 @@ pub const LECTURE_PRINTS: [(f64, usize, f64, f64); 10] = [
     (5.0, 800, 0.0103, 0.0150),
 ];
 
-/// The strengths that the slider has.
+/// The slider's strengths.
 const LAMBDAS: [f64; 13] = [0.0, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0];
 
 impl WeightDecay {
-    /// The test loss under a slider for λ.
+    /// Adds the losses with a slider for λ.
     fn knob(&self, section: &mut Section) -> Result<()> {
         let runs: Vec<Losses> =
             LAMBDAS.par_iter().map(|&lambda| self.train(lambda)).collect::<Result<_>>()?;
-        // A hundred points make the curve.
+        // A hundred points are enough for the curve.
         let stride = self.epochs.div_ceil(100);
         let epochs: Vec<f64> = (0..self.epochs).step_by(stride).map(|epoch| epoch as f64).collect();
         let thin = |losses: &[f64]| losses.iter().copied().step_by(stride).collect::<Vec<f64>>();
@@ -232,33 +238,35 @@ impl WeightDecay {
             },
             &section.told(
                 "The same regression at thirteen strengths of the penalty, all of them trained beforehand.",
-                "A little penalty helps a little; too much, and the weights cannot leave zero.",
+                "A small penalty helps a little; with too large a one, the weights cannot leave zero.",
             ),
         )
     }
 }
 
 const INTRODUCTION: &str = "\
-More weights than samples, as here 200 and 50: there are endlessly many ways to meet every training point exactly, and nearly \
-all of them are wrong elsewhere. Weight decay makes large weights expensive, so that of all fits the smallest wins:
+With more weights than samples (200 and 50 without flags), there are infinitely many ways to fit every training point \
+exactly, and nearly all of them are wrong elsewhere. Weight decay makes large weights expensive, so that the fit with \
+the smallest weights wins:
 
 $$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2$$
 
-Its gradient is that of the loss and a pull towards zero:
+Its gradient is that of the loss plus a pull towards zero:
 
 $$\\frac{\\partial}{\\partial p_i}\\Bigl(L + \\frac{\\lambda}{2}\\sum_j p_j^2\\Bigr) = \
 \\frac{\\partial L}{\\partial p_i} + \\lambda\\,p_i.$$
 
-The two sums are the two levels at which parameters come: the inner one runs over the elements of a tensor, the outer \
-one over the tensors of the model. The ½ is there to vanish in the derivative.";
+The inner sum runs over the elements of a tensor, the outer one over the tensors of the model. The ½ cancels in the \
+derivative.";
 
 const AFTER: &str = "\
-> **Two losses.** What is minimised has the penalty in it; what is measured on the test set has not. Drawn on one pair \
-of axes they invite a wrong comparison, so the training error alone is there too.
+> **Two losses.** The loss that is minimised includes the penalty; the loss on the test set does not. Drawn on the same \
+axes they invite a wrong comparison, so the training error alone is drawn too.
 
 > **Weights or everything?** The formula is usually written for the weights alone. Here it includes the bias as well, \
-as a sum over all parameters does. In this library the optimizer's parameter groups can exempt biases.
+since the sum is over all parameters. In this library the optimizer's parameter groups can exempt biases.
 
-> **Is it the same as L2?** Adding $\\lambda p$ to the gradient and shrinking $p$ by $\\eta\\lambda p$ are one and the \
-same for plain SGD only. Adam divides the gradient by its own size, and the penalty with it: “coupled” decay, which \
-`Adam` has. `AdamW` shrinks the weights apart from the step: “decoupled”. Both are here, under those names.";
+> **Is it the same as L2?** Adding $\\lambda p$ to the gradient and shrinking $p$ by $\\eta\\lambda p$ are the same for \
+plain SGD only. Adam divides the gradient by its own size, and the penalty with it. This is “coupled” decay, as in \
+`Adam`. `AdamW` shrinks the weights separately from the step: “decoupled” decay. The library has both, under those \
+names.";

@@ -1,13 +1,13 @@
 //! The lecture, its course, the book it draws on, and the papers: named and linked.
 
-/// Something to read: who wrote it, when, what it is called, and where it is.
+/// A reference: who wrote it, when, its title and its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Authors and year.
     pub by: &'static str,
     /// The title.
     pub title: &'static str,
-    /// An address on the web.
+    /// The web address.
     pub at: &'static str,
 }
 
@@ -18,7 +18,7 @@ macro_rules! readings {
             pub const $NAME: Reading = Reading { by: $by, title: $title, at: $at };
         )+
 
-        /// All of them.
+        /// All references.
         pub const ALL: &[Reading] = &[$($NAME,)+];
     };
 }

@@ -1,5 +1,6 @@
-//! A page of the book as mdBook takes it. The book is written for a forge, where a block called `math` and `` $`x`$ ``
-//! are formulas and links lead to files; mdBook knows neither the one nor where its own pages are.
+//! Converts a page of the book for mdBook. The book is written for a forge, where `math` blocks and
+//! `` $`x`$ `` are formulas and links lead to files; mdBook knows neither these formulas nor links to its own
+//! pages.
 
 use std::ops::Range;
 use std::path::{Component, Path};
@@ -9,11 +10,12 @@ use pulldown_latex::config::DisplayMode;
 
 use super::markdown::mathml;
 
-/// The page at `path` of the book's folder: formulas as MathML; a link to a `README.md` leads to the page that mdBook
-/// makes of it, and one that leaves the folder is its text alone.
+/// Converts the page at `path` in the book's folder: formulas become MathML, a link to a `README.md` leads to
+/// the page that mdBook makes of it, and a link that leaves the folder, or leads to `SUMMARY.md`, is reduced
+/// to its text.
 ///
 /// # Panics
-/// When a formula is not TeX.
+/// When a formula is not valid TeX.
 #[track_caller]
 pub fn book_page(markdown: &str, path: &Path) -> String {
     let mut changes: Vec<(Range<usize>, String)> = Vec::new();
@@ -58,7 +60,7 @@ pub fn book_page(markdown: &str, path: &Path) -> String {
     page
 }
 
-/// Whether a link of the page at `path` leads out of the book's folder.
+/// Whether a link on the page at `path` leads out of the book's folder.
 fn leaves(path: &Path, link: &str) -> bool {
     if link.contains("://") || link.starts_with('#') {
         return false;

@@ -8,10 +8,10 @@ const KEYWORDS: &[&str] = &[
     "trait", "type", "use", "where", "while",
 ];
 
-/// A source file as an element that opens on a click; its tests are left out.
+/// Renders a source file as an element that opens on a click, without its tests.
 pub(super) fn details(path: &str, source: &str) -> String {
     let shown = source.split("\n#[cfg(test)]").next().unwrap_or(source).trim_end();
-    // The marks by which the book quotes the code are not for the reader.
+    // The marks with which the book quotes the code are not shown.
     let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
     let shown = shown.lines().filter(|line| !is_mark(line)).collect::<Vec<_>>().join("\n");
     format!(
@@ -21,7 +21,7 @@ pub(super) fn details(path: &str, source: &str) -> String {
     )
 }
 
-/// Rust in HTML: `<i>` for comments, `<q>` for strings, `<b>` for keywords.
+/// Renders Rust as HTML: `<i>` for comments, `<q>` for strings, `<b>` for keywords.
 fn highlight(source: &str) -> String {
     let mut html = String::new();
     let mut rest = source;

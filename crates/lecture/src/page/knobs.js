@@ -1,4 +1,4 @@
-// Swaps drawings that were computed beforehand: nothing is calculated here but which of them to show.
+// Swaps drawings that were computed beforehand; only the choice of the drawing is computed here.
 for (const figure of document.querySelectorAll('figure.knobs')) {
   const [svg, sliders, reading] = ['svg', '.sliders', '.reading'].map(name => figure.querySelector(name));
   const inputs = [...sliders.querySelectorAll('input')];

@@ -1,8 +1,8 @@
-//! Figures with sliders: every position was computed beforehand, and the page only swaps what is drawn.
+//! Figures with sliders: every position is computed beforehand, and the page only swaps drawings.
 //!
-//! The page holds one drawing in full, that of the position it opens with. Of each other drawing it holds the lines
-//! that differ: how many lines at the beginning and at the end are the same, and what stands between them. Axes, curve
-//! and letters are the same in all, so a position takes as much room as its path.
+//! The page has one drawing in full, that of the initial position. Of each other drawing it has the lines
+//! that differ: how many lines at the start and at the end are the same, and the lines between them. Axes,
+//! curve and text are the same in all, so a position takes only as much space as its path.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use viz::{Figure, Plot, Theme};
 use super::markdown::escape;
 use super::table::{Cell, Table};
 
-/// A slider: its name, what stands at its positions, and the position it opens with.
+/// A slider: its name, the labels of its positions, and its initial position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Knob {
     name: String,
@@ -22,7 +22,7 @@ pub struct Knob {
 }
 
 impl Knob {
-    /// A slider over `values`, which opens with the one nearest to `start`.
+    /// Creates a slider over `values` that starts at the one nearest to `start`.
     ///
     /// # Panics
     /// When there is no value.
@@ -35,7 +35,7 @@ impl Knob {
         Self { name: name.into(), positions: values.iter().map(written).collect(), start: nearest }
     }
 
-    /// A slider over words; it opens with the first.
+    /// Creates a slider over words that starts at the first.
     pub fn words<W: Into<String>>(name: impl Into<String>, words: impl IntoIterator<Item = W>) -> Self {
         Self { name: name.into(), positions: words.into_iter().map(Into::into).collect(), start: 0 }
     }
@@ -45,14 +45,14 @@ impl Knob {
 pub struct Frame {
     /// The drawing. Title and axes must be the same for all positions.
     pub figure: Figure,
-    /// Numbers under their names, the same names at all positions.
+    /// Named numbers, with the same names at all positions.
     pub reading: Vec<(&'static str, f64)>,
 }
 
-/// Width and height of a drawing: that of a telephone, where the sliders are under it.
+/// Width and height of a drawing: those for a phone, where the sliders are below it.
 const SIZE: (u32, u32) = (328, 290);
 
-/// Marks for what a dot of a path is mostly made of: there are thousands of them.
+/// Abbreviations for most of the SVG of a path's dots, of which there are thousands.
 const SHORT: [(char, &str); 6] = [
     ('~', "<circle cx=\""),
     ('^', "\" cy=\""),
@@ -62,7 +62,7 @@ const SHORT: [(char, &str); 6] = [
     ('}', "\"/>\n"),
 ];
 
-/// The positions of all sliders in the order of their frames: the last slider turns fastest.
+/// The positions of all sliders in the order of their frames: the last slider varies fastest.
 fn positions(knobs: &[Knob]) -> Vec<Vec<usize>> {
     knobs.iter().fold(vec![Vec::new()], |all, knob| {
         let with =
@@ -71,7 +71,7 @@ fn positions(knobs: &[Knob]) -> Vec<Vec<usize>> {
     })
 }
 
-/// The inside of the figure on the page, and a table with what is read at every position.
+/// Draws the content of the figure on the page, and makes a table of the readings at every position.
 pub(super) fn draw(
     knobs: &[Knob],
     decimals: usize,
@@ -135,21 +135,21 @@ fn slider(knob: &Knob) -> String {
     )
 }
 
-/// The reading as it stands under the sliders.
+/// The reading as shown under the sliders.
 fn read(reading: &[(&'static str, f64)], decimals: usize) -> String {
     let one =
         |(name, value): &(&'static str, f64)| format!("{name}: {}", Cell::from(*value).display(decimals));
     reading.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between the tags of an SVG, line by line.
+/// The lines between the outer tags of an SVG.
 fn lines(svg: &str) -> Vec<&str> {
     let inside = svg.split_once('>').and_then(|(_, rest)| rest.rsplit_once("</svg>"));
     inside.map(|(inside, _)| inside.split('\n').collect()).unwrap_or_default()
 }
 
-/// How many lines two drawings share at the beginning, what then stands in the second alone, and how many they share at
-/// the end.
+/// How many lines two drawings share at the start, the lines that only the second has, and how many they
+/// share at the end.
 fn difference(base: &[&str], other: &[&str]) -> (usize, String, usize) {
     let before = base.iter().zip(other).take_while(|(a, b)| a == b).count();
     let rest = base.len().min(other.len()) - before;
@@ -157,7 +157,7 @@ fn difference(base: &[&str], other: &[&str]) -> (usize, String, usize) {
     (before, other[before..other.len() - after].join("\n"), after)
 }
 
-/// A text in JSON that may stand within a script element.
+/// A text as a JSON string that can be embedded in a script element.
 fn json(text: &str) -> String {
     let mut json = String::from("\"");
     for c in text.chars() {

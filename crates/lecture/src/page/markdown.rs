@@ -1,13 +1,13 @@
-//! The sections' text: Markdown with formulas in TeX, as HTML with MathML.
+//! Converts the sections' text, Markdown with TeX formulas, to HTML with MathML.
 
 use pulldown_cmark::{Event, Options};
 use pulldown_latex::config::DisplayMode;
 use pulldown_latex::{Parser, RenderConfig, Storage, push_mathml};
 
-/// Markdown as HTML; `$x$` and `$$x$$` become MathML, which browsers draw without any script.
+/// Converts Markdown to HTML; `$x$` and `$$x$$` become MathML, which browsers draw without a script.
 ///
 /// # Panics
-/// When a formula is not TeX: texts are part of the program.
+/// When a formula is not valid TeX: the texts are part of the program.
 #[track_caller]
 pub(super) fn html(markdown: &str) -> String {
     let events = pulldown_cmark::Parser::new_ext(markdown, Options::ENABLE_MATH | Options::ENABLE_TABLES);
@@ -23,7 +23,7 @@ pub(super) fn inline_html(markdown: &str) -> String {
     html.trim().trim_start_matches("<p>").trim_end_matches("</p>").to_owned()
 }
 
-/// The four characters that mean something in HTML.
+/// Escapes the four characters that are special in HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -32,7 +32,7 @@ fn with_formulas(event: Event<'_>) -> Event<'_> {
     match event {
         Event::InlineMath(tex) => Event::InlineHtml(mathml(&tex, DisplayMode::Inline).into()),
         Event::DisplayMath(tex) => Event::Html(mathml(&tex, DisplayMode::Block).into()),
-        // Tags come from the program alone: those of a text are shown as they stand.
+        // Only the program writes tags; those in a text are shown literally.
         Event::Html(tag) | Event::InlineHtml(tag) => Event::Text(tag),
         other => other,
     }

@@ -21,24 +21,24 @@ pub use table::{Cell, Table};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("knobs.js");
 
-/// The page loads nothing: its styles, its script and its images are in it.
+/// The page loads nothing: styles, script and images are embedded.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
-/// What the page is, whom it follows, and what on it was not computed for it.
+/// The introduction: what the page is, what it is based on, and what on it was not computed.
 fn introduction() -> String {
     format!(
-        "This page does the experiments of a lecture again, and some beyond them: [{}]({}) by Ismayil Shahaliyev, of the \
-         course [{}]({}) at ADA University, which in turn draws on the book [{}]({}). The text is our own.\n\n\
-         Figures and tables were computed when the page was made, by the code that stands under each section. What was \
-         not computed is said where it stands: what the lecture printed, the fifty epochs of 5.3, which are a run kept on \
-         record, and the numbers that follow from a formula. Each experiment is a command with flags (`cargo install --path \
-         crates/descent` brings it), and where there are sliders, the library has computed every position beforehand.",
+        "This page repeats the experiments of a lecture and adds some: [{}]({}) by Ismayil Shahaliyev, from the course \
+         [{}]({}) at ADA University, which in turn draws on the book [{}]({}). The text is our own.\n\n\
+         Figures and tables were computed when the page was made, by the code under each section. The exceptions are \
+         marked: numbers that the lecture printed, the fifty epochs of 5.3, which are a run on record, and numbers that \
+         follow from a formula. Each experiment is a command with flags (`cargo install --path crates/descent` installs \
+         it). Where there are sliders, every position was computed beforehand by the library.",
         LECTURE.title, LECTURE.at, COURSE.title, COURSE.at, D2L.title, D2L.at
     )
 }
 
-/// The sections as one page, with a chapter's heading where a chapter begins.
+/// Renders the sections as one page, with a heading at the start of each chapter.
 pub(crate) fn page(sections: &[Section]) -> String {
     let title = match sections {
         [section] => section.title,
@@ -94,7 +94,7 @@ pub(crate) fn page(sections: &[Section]) -> String {
     )
 }
 
-/// One section: its text and figures, exercises, what to read, then how to reproduce it and its source code.
+/// Renders one section: text and figures, exercises, references, how to reproduce it, and its source code.
 fn body(section: &Section, number: &str) -> String {
     let name = &section.name;
     let links: Vec<String> = section

@@ -9,10 +9,10 @@ use super::knobs::{self, Frame, Knob};
 use super::markdown::{escape, html, inline_html};
 use super::table::Table;
 
-/// The part of the page that belongs to one experiment, and the files beside it.
+/// The part of the page that belongs to one experiment, and its files.
 pub struct Section {
     pub(super) chapter: &'static str,
-    /// The experiment's name, `weight-decay`: the anchor on the page and the folder of its files.
+    /// The experiment's name, such as `weight-decay`: the anchor on the page and the folder of its files.
     pub name: String,
     pub(super) title: &'static str,
     pub(super) body: String,
@@ -21,7 +21,7 @@ pub struct Section {
     pub(super) hero: Option<String>,
     pub(super) exercises: String,
     pub(super) readings: String,
-    /// Whether it is made without flags.
+    /// Whether the experiment was run without flags.
     pub(crate) is_default: bool,
     terminal: String,
     files: Vec<(String, Vec<u8>)>,
@@ -31,8 +31,8 @@ pub struct Section {
 const WIDE: (u32, u32) = (680, 400);
 const NARROW: (u32, u32) = (328, 300);
 const HERO: (u32, u32) = (328, 270);
-/// One of several panels, placed side by side or one below the other as the width allows: no wider than the narrowest
-/// place that the page has for it, so that its letters never shrink. Two columns have more room than three.
+/// One of several panels, side by side or one below the other as the width allows: no wider than the
+/// narrowest space on the page, so that its text never shrinks. Two columns have more room than three.
 const PANEL: (u32, u32) = (276, 230);
 const PANEL_OF_TWO: (u32, u32) = (330, 264);
 
@@ -56,17 +56,17 @@ impl Section {
         }
     }
 
-    /// Paragraphs in Markdown, with formulas in TeX between `$` or `$$`.
+    /// Adds paragraphs in Markdown, with formulas in TeX between `$` or `$$`.
     ///
     /// # Panics
-    /// When a formula is not TeX.
+    /// When a formula is not valid TeX.
     #[track_caller]
     pub fn text(&mut self, markdown: &str) {
         self.body += &html(markdown);
     }
 
-    /// The first text, which holds whatever the flags; and the second one behind it where no flag was given, for it says
-    /// what the numbers of that run show.
+    /// Returns the first text, which holds for all flags, followed by the second one if no flag was given,
+    /// because that describes the numbers of the default run.
     pub fn told(&self, always: &str, of_defaults: &str) -> String {
         match (self.is_default, always) {
             (false, _) => always.to_owned(),
@@ -75,7 +75,7 @@ impl Section {
         }
     }
 
-    /// A figure across the page, also drawn for narrow screens; the caption (Markdown) says what to see.
+    /// Adds a figure across the page, also drawn for narrow screens; the caption (Markdown) says what to see.
     ///
     /// # Errors
     /// When the figure has nothing to draw.
@@ -91,7 +91,7 @@ impl Section {
         Ok(())
     }
 
-    /// A figure for the head of the page when it shows all experiments.
+    /// Sets the figure at the head of the page of all experiments.
     ///
     /// # Errors
     /// When the figure has nothing to draw.
@@ -100,7 +100,7 @@ impl Section {
         Ok(())
     }
 
-    /// Small multiples: one figure per panel, in `n_columns` columns where there is room, else in fewer.
+    /// Adds small multiples: one figure per panel, in `n_columns` columns, or fewer if there is no room.
     ///
     /// # Errors
     /// When a panel has nothing to draw.
@@ -126,7 +126,7 @@ impl Section {
         Ok(())
     }
 
-    /// Any other plot of `viz` in its own size, and as it is drawn for narrow screens.
+    /// Adds any other plot of `viz` in its own size, with a version for narrow screens.
     ///
     /// # Errors
     /// When there is nothing to draw.
@@ -138,8 +138,8 @@ impl Section {
         Ok(())
     }
 
-    /// A figure with sliders: `frame` draws each position of `knobs`, one index a slider. Beside the page, what is read at
-    /// every position is `NAME.csv`. The caption is Markdown.
+    /// Adds a figure with sliders: `frame` draws each position of `knobs`, given as one index per slider. The
+    /// readings at all positions are in `NAME.csv`. The caption is Markdown.
     ///
     /// # Errors
     /// When a frame fails or has nothing to draw.
@@ -157,7 +157,7 @@ impl Section {
         Ok(())
     }
 
-    /// Questions, each with the command that answers it.
+    /// Adds questions, each with the command that answers it.
     pub fn exercises(&mut self, exercises: &[(&str, &str)]) {
         for (question, command) in exercises {
             self.exercises +=
@@ -165,31 +165,31 @@ impl Section {
         }
     }
 
-    /// Where the subject comes from and is told at length.
+    /// Adds references on the subject.
     pub fn readings(&mut self, readings: &[Reading]) {
         for Reading { by, title, at } in readings {
             self.readings += &format!("<li>{}: <a href=\"{at}\">{}</a></li>\n", escape(by), escape(title));
         }
     }
 
-    /// A small table on the page and as `NAME.csv`; the caption is Markdown.
+    /// Adds a small table, on the page and as `NAME.csv`; the caption is Markdown.
     pub fn table(&mut self, name: &str, caption: &str, table: Table) {
         self.body += &table.html(&inline_html(caption));
         self.terminal += &format!("\n{caption}\n{}", table.terminal());
         self.data(name, &table);
     }
 
-    /// Numbers that are too many for the page: `NAME.csv` alone.
+    /// Adds numbers that are too many for the page, as `NAME.csv` only.
     pub fn data(&mut self, name: &str, table: &Table) {
         self.add_file(format!("{name}.csv"), table.csv().into_bytes());
     }
 
-    /// A source file, a click away: its path in the project and its text.
+    /// Adds a source file that opens on a click: its path in the project and its text.
     pub fn source(&mut self, path: &str, text: &str) {
         self.sources += &highlight::details(path, text);
     }
 
-    /// What is written into the section's folder.
+    /// The files of the section's folder: names and contents.
     pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
     }

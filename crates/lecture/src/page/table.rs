@@ -19,7 +19,7 @@ pub enum Cell {
     Number(f64),
     /// A number of any magnitude: three digits on the page, all digits in the CSV.
     Digits(f64),
-    /// A share in percent, of which the page shows two places.
+    /// A percentage, with two decimals on the page.
     Percent(f64),
     /// A count.
     Count(u64),
@@ -52,7 +52,7 @@ impl From<String> for Cell {
 }
 
 impl Cell {
-    /// As people read it: `decimals` places, powers of ten where that would hide the number.
+    /// Formats it for people: `decimals` places, or a power of ten if that would hide the number.
     pub(crate) fn display(&self, decimals: usize) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -63,7 +63,7 @@ impl Cell {
         }
     }
 
-    /// As programs read it: every digit.
+    /// Formats it for programs: every digit.
     fn csv(&self) -> String {
         match self {
             Self::Number(x) | Self::Digits(x) | Self::Percent(x) => x.to_string(),
@@ -81,12 +81,12 @@ impl Cell {
 }
 
 impl Table {
-    /// No rows yet; four decimals on the page.
+    /// Creates a table without rows, and with four decimals on the page.
     pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
         Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new(), decimals: 4 }
     }
 
-    /// Columns of equal length under their names: the data of a figure.
+    /// Creates a table from named columns of equal length: the data of a figure.
     ///
     /// # Panics
     /// When the columns differ in length.
@@ -99,7 +99,7 @@ impl Table {
         Self { rows: (0..n_rows).map(row).collect(), ..Self::new(names) }
     }
 
-    /// Decimals on the page and in the terminal; the CSV has all.
+    /// Sets the number of decimals on the page and in the terminal; the CSV has all digits.
     pub fn decimals(mut self, decimals: usize) -> Self {
         self.decimals = decimals;
         self
@@ -127,7 +127,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The table as CSV, one header line.
+    /// The table as CSV, with one header line.
     pub fn csv(&self) -> String {
         let line = |cells: Vec<String>| cells.join(",") + "\n";
         let header = self.columns.iter().map(|name| Cell::from(name.as_str()).csv()).collect();
@@ -135,8 +135,8 @@ impl Table {
         std::iter::once(line(header)).chain(rows).collect()
     }
 
-    /// The table as HTML, under its caption. A screen too narrow for it shows each row as a block of its own, in which
-    /// every number stands beside the name of its column.
+    /// The table as HTML, with its caption. On a screen too narrow for it, each row becomes a block in which
+    /// every number is next to the name of its column.
     pub(super) fn html(&self, caption: &str) -> String {
         let class = if self.is_wide() { " class=\"stacks\"" } else { "" };
         let mut html = format!(
@@ -161,7 +161,7 @@ impl Table {
         html + "</tbody></table></div>\n"
     }
 
-    /// Whether its rows are wider than a telephone held upright.
+    /// Whether its rows are wider than a phone held upright.
     fn is_wide(&self) -> bool {
         const WIDEST: usize = 40;
         let longest_word = |text: &str| text.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
@@ -175,7 +175,7 @@ impl Table {
         self.columns.iter().enumerate().map(column).sum::<usize>() > WIDEST
     }
 
-    /// The table in columns of characters.
+    /// The table as aligned text.
     pub(super) fn terminal(&self) -> String {
         let rows = self.rows.iter().map(|row| row.iter().map(|cell| cell.display(self.decimals)).collect());
         let lines: Vec<Vec<String>> = std::iter::once(self.columns.clone()).chain(rows).collect();
@@ -186,8 +186,8 @@ impl Table {
     }
 }
 
-/// A number with `decimals` places and a true minus sign; from a thousand on without places and with commas; as a power
-/// of ten where it is so small or so large that places would hide it.
+/// Formats a number with `decimals` places and a true minus sign; without decimals and with commas from a
+/// thousand on; as a power of ten if it is too small or too large for that.
 pub(super) fn number(x: f64, decimals: usize) -> String {
     if x.is_infinite() {
         return if x > 0.0 { "∞" } else { "−∞" }.to_owned();
@@ -205,7 +205,7 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     text.replace('-', "−")
 }
 
-/// A number with three digits, of which none is an idle zero before or behind a power of ten.
+/// Formats a number with three significant digits, as a power of ten if it is very small or very large.
 fn digits(x: f64) -> String {
     let power = if x == 0.0 || !x.is_finite() { 0 } else { x.abs().log10().floor() as i32 };
     match power {

@@ -11,7 +11,7 @@ use crate::page::Table;
 /// A function with its derivative.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve {
-    /// How it is written in a legend.
+    /// Its label in a legend.
     pub label: &'static str,
     /// Its value.
     pub f: fn(f64) -> f64,
@@ -56,7 +56,7 @@ impl Curve {
     }
     // ANCHOR_END: descend
 
-    /// The function over a window that is wide enough for the path, and the path on it.
+    /// Draws the function over a window that is wide enough for the path, and the path on it.
     pub fn figure(&self, title: String, window: (f64, f64), path: &[f64]) -> Figure {
         let lo = path.iter().copied().filter(|x| x.is_finite()).fold(window.0, f64::min);
         let hi = path.iter().copied().filter(|x| x.is_finite()).fold(window.1, f64::max);
@@ -70,7 +70,7 @@ impl Curve {
 }
 
 impl Curve {
-    /// The function over a window that is the same for every path, and what lies in it of a path.
+    /// Draws the function over a window that is the same for every path, and the part of the path inside it.
     pub fn window(&self, title: &str, path: &[f64]) -> Figure {
         let window = (-16.0, 26.0);
         let heights: Vec<f64> = path.iter().copied().map(self.f).collect();
@@ -84,7 +84,7 @@ impl Curve {
     }
 }
 
-/// A path under its name.
+/// A path with its name.
 pub type NamedPath = (String, Vec<f64>);
 
 /// Every point of every path: one column per path, one row per step.

@@ -1,5 +1,5 @@
-//! What the experiments are made on: functions of one variable, a noisy regression, the trained network; and the
-//! random numbers and statistics that several of them need.
+//! The subjects of the experiments: functions of one variable, a noisy regression and the trained network,
+//! with the random numbers and statistics that several of them need.
 
 pub mod curve;
 pub mod network;

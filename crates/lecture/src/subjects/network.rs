@@ -1,4 +1,4 @@
-//! The trained network that several experiments look into: trained on the spot once, or read from a file.
+//! The trained network that several experiments look into: trained once on the spot, or read from a file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use autograd::{Mode, Params, Tape};
 use clap::Args;
 use classifier::ranges::{any_seed, within};
-use classifier::{Evaluation, Images, Score, model};
+use classifier::{Evaluation, Images, Net, Score, model};
 use data::{Batch, Dataset, Loader, Normalize, Subset};
 use foreign_text::{Foreign, shown_path};
 use nn::{Layer, Row, Sequential, Summary, models};
@@ -28,11 +28,13 @@ pub struct NetworkFlags {
     pub model: Option<PathBuf>,
 
     /// Epochs to train on the spot
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 1000>)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = within::<1, 1000>,
+          conflicts_with = "model")]
     pub epochs: usize,
 
     /// Training images to use on the spot
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 50_000>)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = within::<1, 50_000>,
+          conflicts_with = "model")]
     pub images: usize,
 
     /// Seed of weights, order and dropout
@@ -40,8 +42,8 @@ pub struct NetworkFlags {
     pub seed: u64,
 }
 
-/// Adam's learning rate on the spot: at the lecture's 0.005 many units die in the first steps, and a training this
-/// short does not make up for them.
+/// Adam's learning rate on the spot: at the lecture's 0.005 many units die in the first steps, and such a
+/// short training does not make up for them.
 const LR: f64 = 0.001;
 
 /// One epoch of training on the spot.
@@ -64,11 +66,11 @@ pub struct Trained {
     values: Vec<f32>,
 }
 
-/// Everything trained in this process: experiments run side by side and share the network.
+/// Everything trained in this process: experiments run in parallel and share the network.
 static TRAINED: Mutex<Option<HashMap<NetworkFlags, Arc<Trained>>>> = Mutex::new(None);
 
 impl NetworkFlags {
-    /// The same with the images in a folder and the weights in a file, where they are given.
+    /// The same flags with the given folder of images and file of weights.
     pub(crate) fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
         Self {
             data: data.map(Path::to_owned).or(self.data),
@@ -77,18 +79,18 @@ impl NetworkFlags {
         }
     }
 
-    /// The network, trained the first time that it is asked for.
+    /// Returns the network, which is trained on first use.
     ///
     /// # Errors
-    /// When the images or the weights cannot be read.
+    /// When the images or the weights cannot be read, or the weights are those of another network.
     pub fn network(&self) -> Result<Arc<Trained>> {
         let mut all = TRAINED.lock().unwrap_or_else(PoisonError::into_inner);
         let all = all.get_or_insert_default();
         if let Some(trained) = all.get(self) {
             return Ok(Arc::clone(trained));
         }
-        // A thread and a pool of its own: a thread of the common pool that waits for others would meanwhile
-        // take up another experiment, which would ask for the lock that this one holds.
+        // A separate thread and pool: a thread of the common pool that waits for others would meanwhile start
+        // another experiment, which would need the lock that this one holds.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build()?;
         let trained = std::thread::scope(|scope| {
             scope.spawn(|| pool.install(|| self.obtain())).join().expect("training does not panic")
@@ -102,6 +104,12 @@ impl NetworkFlags {
         let images = Images::open(self.data.as_deref())?;
         if let Some(file) = &self.model {
             let (_, params, about) = model::load(file)?;
+            ensure!(
+                about.net == Net::Lecture,
+                "{}: it holds the network {}, expected lecture (descent train --net lecture trains one)",
+                shown_path(file),
+                about.net
+            );
             about.check_classes(&images.test, &images.name)?;
             ensure!(
                 params.values().iter().all(|value| value.is_finite()),
@@ -131,7 +139,7 @@ impl NetworkFlags {
             }
             None => format!(
                 "a network trained on the spot, for {} epoch{} on {} images of {}, with a learning rate of {LR} \
-                 (`--epochs`, `--images`, or `--model FILE` for one that has learned longer)",
+                 (`--epochs`, `--images`, or `--model FILE` for one that has trained longer)",
                 trained.lessons.len(),
                 if trained.lessons.len() == 1 { "" } else { "s" },
                 Cell::from(self.images.min(trained.images.train.len())).display(0),
@@ -150,7 +158,7 @@ pub struct Training {
 }
 
 impl Training {
-    /// Before the first step.
+    /// Sets up the training, before the first step.
     ///
     /// # Errors
     /// When a hyperparameter of the rule is outside its range.
@@ -158,7 +166,7 @@ impl Training {
         Ok(Self { optimizer: Optimizer::new(rule, params)?, tape: Tape::new(), seed, step: 0 })
     }
 
-    /// One pass over the loader's images.
+    /// Trains for one pass over the loader's images.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -206,7 +214,8 @@ impl Trained {
         self.with_weights(net)
     }
 
-    /// A network that begins as the trained one does: the parameters lie in the same order.
+    /// A network that starts with the layers of the trained one, with its weights: the parameters have the
+    /// same order.
     fn with_weights(&self, net: Sequential) -> (Sequential, Params) {
         let (net, mut params) = nn::build(net, 0);
         let values = params.values_mut();
@@ -214,10 +223,10 @@ impl Trained {
         (net, params)
     }
 
-    /// The network on the entire test set.
+    /// Evaluates the network on the entire test set.
     ///
     /// # Errors
-    /// When the images can no longer be read, or an answer is NaN or infinite.
+    /// When the images can no longer be read, or an output is NaN or infinite.
     pub fn evaluate(&self) -> Result<Evaluation> {
         let (net, mut params) = self.build();
         let mut loader = Loader::new(&self.images.test, 64).normalize(&self.normalize);
@@ -239,14 +248,14 @@ impl Trained {
         self.images.test.class_names()
     }
 
-    /// Pixels, three bytes for each, as the network takes them: `[1, 32, 32, 3]`.
+    /// Converts pixels, three bytes for each, to the network's input, `[1, 32, 32, 3]`.
     pub fn normalized(&self, rgb: &[u8]) -> Vec<f32> {
         let Normalize { mean, std } = &self.normalize;
         rgb.iter().enumerate().map(|(i, &b)| (f32::from(b) / 255.0 - mean[i % 3]) / std[i % 3]).collect()
     }
 }
 
-/// A network's layers as a table of the page, the sum last.
+/// A network's layers as a table for the page, the total last.
 pub(crate) fn summary_table(summary: &Summary) -> Table {
     let mut table = Table::new(["", "layer", "output", "parameters"]);
     for Row { path, layer, output, n_params } in &summary.rows {

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Shape, Tensor};
 
-/// The generator of run number `run` of an experiment: no two runs share numbers.
+/// The generator for run number `run` of an experiment; no two runs share numbers.
 pub(crate) fn generator(seed: u64, run: usize) -> ChaCha8Rng {
     substream(&ChaCha8Rng::seed_from_u64(seed), run as u64)
 }

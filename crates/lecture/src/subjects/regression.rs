@@ -17,13 +17,13 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// As figures take them.
+    /// The points in f64, for figures.
     pub(crate) fn wide(&self) -> [Vec<f64>; 2] {
         [statistics::wide(&self.x), statistics::wide(&self.y)]
     }
 }
 
-/// What the samples are drawn from.
+/// The function the samples are drawn from.
 pub(crate) fn wave(x: f64) -> f64 {
     (PI * x).sin()
 }
@@ -49,7 +49,7 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
-    /// Initial weights, with dropout of probability `p` after the second hidden layer.
+    /// Creates the MLP with initial weights, and dropout of probability `p` after the second hidden layer.
     pub(crate) fn new(p: f32, lr: f64, seed: u64) -> Result<Self> {
         const WIDTH: usize = 64;
         let net = Sequential::new()
@@ -64,7 +64,7 @@ impl Mlp {
         Ok(Self { net, params, tape: Tape::new(), optimizer, seed, step: 0 })
     }
 
-    /// One step over all points; returns their mean squared error before it.
+    /// Takes one step over all points; returns their mean squared error before it.
     pub(crate) fn train(&mut self, points: &Points) -> f64 {
         let loss = self.error(points, Mode::train(self.seed, self.step));
         self.optimizer.step(&mut self.params);
@@ -86,7 +86,8 @@ impl Mlp {
         loss.into()
     }
 
-    /// The outputs for these inputs: dropout is off, or, for a stochastic pass, on and keyed by its number.
+    /// The outputs for these inputs. Dropout is off or, for a stochastic pass, on and keyed by the pass's
+    /// number.
     pub(crate) fn predict(&mut self, x: &[f32], stochastic_pass: Option<u64>) -> Vec<f64> {
         let mode = match stochastic_pass {
             None => Mode::eval(),

@@ -1,6 +1,6 @@
 //! Statistics of a set of values.
 
-/// f32 as f64, as figures and tables take them.
+/// f32 as f64, for figures and tables.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&x| x.into()).collect()
 }

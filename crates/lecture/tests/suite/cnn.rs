@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use data::{Dataset, class_names};
+use classifier::Net;
+use classifier::model::{self, About};
+use data::{Dataset, ImageShape, class_names};
 use lecture::defaults;
 use lecture::experiments::cnn::Cnn;
 use lecture::experiments::cnn_mistakes::CnnMistakes;
@@ -13,7 +15,7 @@ use lecture::experiments::{cnn_doubt, cnn_inside, cnn_mistakes};
 use lecture::subjects::network::{NetworkFlags, Trained, rgb};
 use nn::{Layer, models};
 
-/// Trained on the built-in set, for a test's working folder has no CIFAR-10 in it.
+/// Trained on the built-in set, because a test's working folder has no CIFAR-10.
 static TRAINED: LazyLock<Arc<Trained>> = LazyLock::new(|| {
     let flags = NetworkFlags { epochs: 1, images: 3_000, ..defaults::<CnnMistakes>().network };
     let trained = flags.network().unwrap();
@@ -95,6 +97,10 @@ fn what_is_not_a_history_is_refused_by_name() {
             "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy\n1,x,1,1,1\n",
             "train_loss: expected a number, found \"x\"",
         ),
+        (
+            "epoch,train_loss,train_loss_per_sample,test_loss,test_accuracy\n1,1,1,,\n2,1,1,1,50\n",
+            "test_loss is empty for some epoch, expected a number for each; descent train --watch-test",
+        ),
     ] {
         std::fs::write(folder.path().join("history.csv"), text).unwrap();
         let error = format!("{:#}", Course::of_run(folder.path()).unwrap_err());
@@ -127,6 +133,19 @@ fn training_on_the_spot_learns() {
     let score = TRAINED.score().unwrap();
     assert!(score.accuracy > 15.0, "chance is 10 %, found {score:?}");
     assert_eq!(TRAINED.lessons.len(), 1);
+}
+
+#[test]
+fn a_file_of_another_network_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.safetensors");
+    let (_, params) = nn::build(Net::LeNet5.network(ImageShape::CIFAR, 10, 0.0).unwrap(), 0);
+    let classes = class_names::CIFAR10.map(String::from);
+    let about = About::new(&classes, ImageShape::CIFAR, None).with_net(Net::LeNet5);
+    model::save(&file, &params, &about).unwrap();
+    let flags = NetworkFlags { model: Some(file), ..defaults::<CnnMistakes>().network };
+    let error = flags.network().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.contains("other.safetensors: it holds the network lenet5, expected lecture"), "{error}");
 }
 
 #[test]

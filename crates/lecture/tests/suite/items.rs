@@ -1,5 +1,5 @@
-//! The lecture item by item: the default run of each experiment shows what the item says, within its tolerance.
-//! Items 28 to 35, the network, have a file of their own.
+//! The lecture item by item: the default run of each experiment shows what the item says, within its
+//! tolerance. Items 28 to 35, the network, are in `cnn.rs`.
 
 use lecture::defaults;
 use lecture::experiments::{
@@ -54,6 +54,10 @@ fn item_1_the_data_have_their_shapes_and_moments() {
     let (train, test) = data.draw().unwrap();
     assert_eq!((train.x.len(), train.y.len()), (71 * 7, 71));
     assert_eq!((test.x.len(), test.y.len()), (30 * 7, 30));
+    for (samples, test, n_test) in [(100, 0.29, 29), (101, 0.5, 50), (1, 0.5, 0), (100, 0.0, 0)] {
+        let (train, tested) = LinearData { samples, test, ..defaults() }.draw().unwrap();
+        assert_eq!((train.y.len(), tested.y.len()), (samples - n_test, n_test), "{test} of {samples}");
+    }
 
     let (mut x, mut y) = (Vec::new(), Vec::new());
     for seed in 0..4000 {
@@ -192,6 +196,14 @@ fn item_13_the_product_explodes() {
     assert_close(std(&ends), 0.88, 0.06);
     let within = ends.iter().filter(|end| (1.19..=5.70).contains(*end)).count() as f64 / ends.len() as f64;
     assert_close(within, 0.99, 0.01);
+}
+
+#[test]
+fn beyond_the_lecture_a_product_that_overflows_is_infinite() {
+    let run = ExplodingProduct { factors: 60, ..defaults() };
+    let growth = run.growth(1e3, 0);
+    let first = growth.iter().position(|size| size.is_infinite()).expect("it overflows");
+    assert!(first > 5 && growth[first..].iter().all(|&size| size == f64::INFINITY), "{growth:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use lecture::experiments::{cnn_doubt, cnn_inside, cnn_mistakes, cnn_training, ra
 use lecture::subjects::network;
 use tempfile::TempDir;
 
-/// The experiment with as little training as makes a figure.
+/// The experiment with just enough training for a figure.
 fn in_short(experiment: AnyExperiment) -> AnyExperiment {
     let short = |network| network::NetworkFlags { epochs: 1, images: 500, ..network };
     match experiment {
@@ -154,7 +154,7 @@ fn what_the_numbers_without_flags_show_is_not_said_of_others() {
     });
     let folder = tempfile::tempdir().unwrap();
     lecture::write(folder.path(), &lecture::run_all(&[momentum, rmsprop]).unwrap(), "index.html").unwrap();
-    // Without the source code, in which all that can be said stands.
+    // Without the source code, which contains all of the texts.
     let told = |folder: &Path| -> String {
         let html = fs::read_to_string(folder.join("index.html")).unwrap();
         html.split("<section class=\"experiment\"")
@@ -174,9 +174,10 @@ fn what_the_numbers_without_flags_show_is_not_said_of_others() {
     assert!(other.contains("10 steps from 12 with η = 0.25"));
 }
 
-/// Runs in the page and tells the page around it what a reader would complain about.
+/// Runs in the page and reports to the page around it what a reader would complain about.
 ///
-/// `turn` moves every slider to each of its positions, as keys and fingers do, and looks whether the figure follows.
+/// `turn` moves every slider to each of its positions, as keys and fingers do, and checks that the figure
+/// follows.
 const INSPECTION: &str = "<script>
 const turn = () => {
   let sliders = 0, dead = 0, small = 0, lost = 0;
@@ -226,7 +227,7 @@ addEventListener('load', () => {
     `cut: ${wide.join(', ')}; tiny: ${[...new Set(tiny)].slice(0, 9).join(', ')}; ${turn()}`, '*');
 });</script>";
 
-/// The page around it: a browser's window has a smallest width, a frame has none.
+/// The page around it: a browser window has a minimum width, a frame has none.
 fn frame(width: u32) -> String {
     format!(
         "<!doctype html><meta charset=utf-8><output id=report></output><script>addEventListener('message', \

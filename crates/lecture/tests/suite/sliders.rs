@@ -1,4 +1,4 @@
-//! The sliders of the page stand on numbers that the library computed: where a position is one of the lecture's, its
+//! The page's sliders show numbers that the library computed: if a position is one of the lecture's, its
 //! numbers are those of the lecture's item.
 
 use lecture::AnyExperiment::{self, *};

@@ -1,12 +1,12 @@
-//! The arguments of a layer, visited to be written or to be read.
+//! The arguments of a layer, visited for printing or parsing.
 
 use std::fmt;
 
-use super::parse::{Given, Value as GivenValue, Written};
+use super::parse::{Given, Value as GivenValue, Written, is_word};
 use super::{ConfigError, Registry, Value};
 use crate::layer::{Child, Layer};
 
-/// What [`Describe::describe`](super::Describe::describe) shows its arguments to.
+/// The visitor to which [`Describe::describe`](super::Describe::describe) passes the layer's arguments.
 pub struct Args<'a> {
     visit: Visit<'a>,
     /// The names of the arguments so far.
@@ -15,7 +15,7 @@ pub struct Args<'a> {
 
 enum Visit<'a> {
     Write {
-        /// Whether what PyTorch does not print is written too.
+        /// Whether arguments that PyTorch does not print are written too.
         in_full: bool,
         args: Vec<String>,
         children: Vec<(String, String)>,
@@ -24,6 +24,8 @@ enum Visit<'a> {
         kind: &'static str,
         written: &'a Written,
         is_used: Vec<bool>,
+        /// The names of the child layers so far.
+        layers: Vec<String>,
         registry: &'a Registry,
         error: Option<ConfigError>,
     },
@@ -36,39 +38,40 @@ impl<'a> Args<'a> {
 
     pub(super) fn reading(kind: &'static str, written: &'a Written, registry: &'a Registry) -> Self {
         let is_used = vec![false; written.args.len()];
-        Self { visit: Visit::Read { kind, written, is_used, registry, error: None }, names: Vec::new() }
+        let visit = Visit::Read { kind, written, is_used, layers: Vec::new(), registry, error: None };
+        Self { visit, names: Vec::new() }
     }
 
-    /// An argument that is written without its name, `Conv2d(3, 32, …`; it must be given.
+    /// A required argument written without its name, `Conv2d(3, 32, …`.
     pub fn positional<T: Value>(&mut self, name: &'static str, place: &mut T) {
         self.argument(name, place, None, |value| Some(value.write()));
     }
 
-    /// An argument that is written with its name, `Linear(in_features=784, …`; it must be given.
+    /// A required argument written with its name, `Linear(in_features=784, …`.
     pub fn named<T: Value>(&mut self, name: &'static str, place: &mut T) {
         self.argument(name, place, None, |value| Some(format!("{name}={}", value.write())));
     }
 
-    /// An argument that is always written, and may be left out where one is read.
+    /// An argument that is always written but optional on reading.
     pub fn shown<T: Value>(&mut self, name: &'static str, place: &mut T, default: T) {
         self.argument(name, place, Some(default), |value| Some(format!("{name}={}", value.write())));
     }
 
-    /// An argument that is written where it is not the default.
+    /// An argument that is written if it differs from the default.
     pub fn option<T: Value + PartialEq + Clone>(&mut self, name: &'static str, place: &mut T, default: T) {
         self.argument(name, place, Some(default.clone()), |value| {
             (*value != default).then(|| format!("{name}={}", value.write()))
         });
     }
 
-    /// As [`named`](Self::named), written in the form of `V`.
+    /// Same as [`named`](Self::named), but written as a `V`.
     pub fn named_as<V: Value + From<T> + Into<T>, T: Copy>(&mut self, name: &'static str, place: &mut T) {
         let mut value = V::from(*place);
         self.named(name, &mut value);
         *place = value.into();
     }
 
-    /// As [`shown`](Self::shown), written in the form of `V`.
+    /// Same as [`shown`](Self::shown), but written as a `V`.
     pub fn shown_as<V: Value + From<T> + Into<T>, T: Copy>(
         &mut self,
         name: &'static str,
@@ -80,7 +83,7 @@ impl<'a> Args<'a> {
         *place = value.into();
     }
 
-    /// As [`option`](Self::option), written in the form of `V`.
+    /// Same as [`option`](Self::option), but written as a `V`.
     pub fn option_as<V: Value + From<T> + Into<T> + PartialEq + Clone, T: Copy>(
         &mut self,
         name: &'static str,
@@ -92,22 +95,22 @@ impl<'a> Args<'a> {
         *place = value.into();
     }
 
-    /// As [`option`](Self::option), read by its name only.
+    /// Same as [`option`](Self::option), but read only by name.
     pub fn keyword<T: Value + PartialEq + Clone>(&mut self, name: &'static str, place: &mut T, default: T) {
         self.argument_of(name, place, Some(default.clone()), false, |value| {
             (*value != default).then(|| format!("{name}={}", value.write()))
         });
     }
 
-    /// Says that the arguments that were read do not go together.
+    /// Reports that the arguments read are not a valid combination.
     pub fn refuse(&mut self, why: &str) {
         if let Visit::Read { kind, written, error, .. } = &mut self.visit {
             error.get_or_insert(ConfigError::new(written.line, format!("{kind}: {why}")));
         }
     }
 
-    /// An argument that PyTorch does not print, such as how a weight begins: written in full only, where it is not the
-    /// default; read by its name only.
+    /// An argument that PyTorch does not print, such as the weight initialisation: written only in full
+    /// output and if it differs from the default; read only by name.
     pub fn hidden<T: Value + PartialEq + Clone>(&mut self, name: &'static str, place: &mut T, default: T) {
         let in_full = matches!(self.visit, Visit::Write { in_full: true, .. });
         self.argument_of(name, place, Some(default.clone()), false, |value| {
@@ -115,14 +118,15 @@ impl<'a> Args<'a> {
         });
     }
 
-    /// An argument of PyTorch's that has only this value here: not written, and read where it is no other.
+    /// A PyTorch argument that can only have this value here: not written; on reading, any other value is an
+    /// error.
     pub fn only<T: Value + PartialEq + Clone>(&mut self, name: &'static str, value: T) {
         let mut place = value.clone();
         self.argument(name, &mut place, Some(value.clone()), |_| None);
         if place != value
             && let Visit::Read { kind, written, error, .. } = &mut self.visit
         {
-            let message = format!("{kind} is here with {name}={} only", value.write());
+            let message = format!("{kind} supports only {name}={}", value.write());
             error.get_or_insert(ConfigError::new(written.line, message));
         }
         self.names.pop();
@@ -136,7 +140,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A layer within, which must be given.
+    /// A required child layer.
     pub fn child<L: Within>(&mut self, child: &mut Child<L>) {
         let name = child.name.clone();
         match self.visit_child(&name, Some(&child.layer), true) {
@@ -145,14 +149,14 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A layer within that may be missing; it is read by its name only.
+    /// An optional child layer; read only by name.
     pub fn optional_child<L: Within>(&mut self, name: &str, child: &mut Option<Child<L>>) {
         if let Some(layer) = self.visit_child(name, child.as_ref().map(|child| &child.layer), false) {
             *child = Some(Child::new(name, layer));
         }
     }
 
-    /// The layer that this one wraps, and which has no name of its own.
+    /// The layer that this one wraps, which has no name.
     pub fn wrapped(&mut self, layer: &mut Box<dyn Layer>) {
         match &mut self.visit {
             Visit::Write { in_full, args, .. } => args.push(text(layer, *in_full)),
@@ -163,24 +167,26 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// All other layers within; where one has no name, it is called by its position.
+    /// All other child layers; one without a name is named by its position.
     pub fn children<L: Within>(&mut self, children: &mut Vec<Child<L>>) {
         match &mut self.visit {
             Visit::Write { in_full, children: out, .. } => {
                 out.extend(children.iter().map(|child| (child.name.clone(), text(&child.layer, *in_full))));
             }
-            Visit::Read { written, is_used, registry, error, .. } => {
+            Visit::Read { written, is_used, layers, registry, error, .. } => {
                 let n_before =
                     is_used.iter().zip(&written.args).filter(|(used, arg)| **used && arg.is_layer());
                 let n_before = n_before.count();
                 for (given, is_used) in written.args.iter().zip(is_used).filter(|(_, is_used)| !**is_used) {
                     *is_used = true;
                     let name = given.name.clone().unwrap_or_else(|| (n_before + children.len()).to_string());
+                    if layers.contains(&name) {
+                        let message = format!("two layers are named `{name}`");
+                        error.get_or_insert(ConfigError::new(given.line, message));
+                        continue;
+                    }
+                    layers.push(name.clone());
                     match registry.layer_of(given).and_then(|layer| L::from_layer(layer, given.line)) {
-                        _ if children.iter().any(|child| child.name == name) => {
-                            let message = format!("there are two layers called `{name}`");
-                            error.get_or_insert(ConfigError::new(given.line, message));
-                        }
                         Ok(layer) => children.push(Child::new(name, layer)),
                         Err(e) => {
                             error.get_or_insert(e);
@@ -191,26 +197,28 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The text of a layer within that is over other inputs.
+    /// Writes a child layer that takes other inputs.
     pub(crate) fn write_child(&mut self, name: &str, layer: &dyn fmt::Debug) {
         if let Visit::Write { in_full, children, .. } = &mut self.visit {
             children.push((name.to_owned(), text(layer, *in_full)));
         }
     }
 
-    /// The first layer within, which is over other inputs than the rest.
+    /// The first child layer, which takes different inputs from the rest.
     pub(super) fn first<X: 'static>(
         &mut self,
         read: impl FnOnce(&Given) -> Result<Box<dyn Layer<X>>, ConfigError>,
     ) -> Result<Child<Box<dyn Layer<X>>>, ConfigError> {
-        let Visit::Read { kind, written, is_used, .. } = &mut self.visit else {
+        let Visit::Read { kind, written, is_used, layers, .. } = &mut self.visit else {
             unreachable!("a first layer is only read")
         };
         let Some(i) = written.args.iter().position(Given::is_layer) else {
-            return Err(ConfigError::new(written.line, format!("{kind} needs a layer over tokens")));
+            let message = format!("{kind} needs a first layer that takes tokens");
+            return Err(ConfigError::new(written.line, message));
         };
         is_used[i] = true;
         let name = written.args[i].name.clone().unwrap_or_else(|| "0".to_owned());
+        layers.push(name.clone());
         Ok(Child::new(name, read(&written.args[i])?))
     }
 
@@ -241,7 +249,8 @@ impl<'a> Args<'a> {
                     GivenValue::Text(text) => Some(text),
                     GivenValue::Layer(_) => None,
                 };
-                let by_name = args.iter().position(|given| given.name.as_deref() == Some(name));
+                let by_name =
+                    args.iter().position(|given| !given.is_child && given.name.as_deref() == Some(name));
                 let next = || {
                     (0..args.len())
                         .find(|&i| !is_used[i] && args[i].name.is_none() && text(&args[i]).is_some())
@@ -267,19 +276,20 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Writes the layer, or gives back the one that is read.
+    /// Writes the layer, or returns the one read.
     fn visit_child<L: Within>(&mut self, name: &str, layer: Option<&L>, by_place: bool) -> Option<L> {
         match &mut self.visit {
             Visit::Write { in_full, children, .. } => {
                 children.extend(layer.map(|layer| (name.to_owned(), text(layer, *in_full))));
                 layer.cloned()
             }
-            Visit::Read { written, is_used, registry, error, .. } => {
+            Visit::Read { written, is_used, layers, registry, error, .. } => {
                 let args = &written.args;
                 let by_name = args.iter().position(|given| given.name.as_deref() == Some(name));
                 let next = || (0..args.len()).find(|&i| !is_used[i] && args[i].name.is_none());
                 let i = by_name.or_else(|| if by_place { next() } else { None })?;
                 is_used[i] = true;
+                layers.push(name.to_owned());
                 match registry.layer_of(&args[i]).and_then(|layer| L::from_layer(layer, args[i].line)) {
                     Ok(layer) => Some(layer),
                     Err(e) => {
@@ -297,7 +307,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Whether everything that was given was read.
+    /// Checks that every argument given was read.
     pub(super) fn finish(self) -> Result<(), ConfigError> {
         let Visit::Read { kind, written, is_used, error, .. } = self.visit else { return Ok(()) };
         if let Some(error) = error {
@@ -309,25 +319,38 @@ impl<'a> Args<'a> {
             _ => format!("it has {}", self.names.join(", ")),
         };
         let message = match (&written.args[i].name, &written.args[i].value) {
+            (Some(name), _) if written.args[i].is_child => format!("{kind} has no layer `{name}`"),
             (Some(name), _) => format!("{kind} has no argument `{name}`; {known}"),
             (None, GivenValue::Text(text)) => format!("{kind} has no argument for `{text}`; {known}"),
-            (None, GivenValue::Layer(layer)) => format!("{kind} takes no layer such as {}", layer.kind),
+            (None, GivenValue::Layer(layer)) => {
+                format!("{kind} does not accept a layer here, found {}", layer.kind)
+            }
         };
         Err(ConfigError::new(written.args[i].line, message))
     }
 
     pub(crate) fn write(self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Visit::Write { args, children, .. } = self.visit else { return Ok(()) };
+        let Visit::Write { in_full, args, children } = self.visit else { return Ok(()) };
         let args = args.join(", ");
         if children.is_empty() {
             return write!(f, "{kind}({args})");
         }
         let args = (!args.is_empty()).then(|| format!("\n  {args}"));
-        write_children(f, kind, args, children)
+        let as_read = |name: String| if in_full { quoted(name) } else { name };
+        write_children(f, kind, args, children.into_iter().map(|(name, text)| (as_read(name), text)))
     }
 }
 
-/// Writes a layer as PyTorch does: its name, a line of options if it has any, and a line for each child, indented.
+/// The name of a child as it is read: in quotes unless it is a word.
+fn quoted(name: String) -> String {
+    if is_word(&name) {
+        return name;
+    }
+    let mark = if name.contains('\'') { '"' } else { '\'' };
+    format!("{mark}{name}{mark}")
+}
+
+/// Writes a layer as PyTorch does: its name, a line of options, if any, and an indented line for each child.
 pub(crate) fn write_children<N: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     kind: &str,
@@ -344,12 +367,12 @@ fn text(layer: &dyn fmt::Debug, in_full: bool) -> String {
     if in_full { format!("{layer:#?}") } else { format!("{layer:?}") }
 }
 
-/// What a child may be: a layer of one kind, or any.
+/// The types a child may have: one kind of layer, or any layer.
 pub trait Within: Layer + Clone {
-    /// The layer that was read, if it is of this kind.
+    /// Converts the layer read to this kind.
     ///
     /// # Errors
-    /// When it is of another.
+    /// When it is of another kind.
     fn from_layer(layer: Box<dyn Layer>, line: usize) -> Result<Self, ConfigError>;
 }
 
@@ -363,6 +386,6 @@ impl<L: super::Describe + Layer> Within for L {
     fn from_layer(layer: Box<dyn Layer>, line: usize) -> Result<Self, ConfigError> {
         let any: &dyn std::any::Any = &*layer;
         let found = any.downcast_ref::<L>().cloned();
-        found.ok_or_else(|| ConfigError::new(line, format!("{layer:?} where {} is due", L::NAME)))
+        found.ok_or_else(|| ConfigError::new(line, format!("expected {}, found {layer:?}", L::NAME)))
     }
 }

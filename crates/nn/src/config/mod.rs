@@ -1,8 +1,10 @@
-//! Networks as text: what `{:?}` prints, as PyTorch does, can be read again.
+//! Networks as text, in PyTorch's format: written by [`Sequential::config`](crate::Sequential::config), and
+//! parsed.
 //!
-//! Each layer says once, in [`Describe::describe`], which arguments it has. From that come the way it prints and the way it
-//! is read. `{net:?}` leaves out what PyTorch leaves out and [`Sequential::config`](crate::Sequential::config) nothing:
-//! it also tells how weights begin.
+//! Each layer lists its arguments once, in [`Describe::describe`], for both printing and parsing. `config`
+//! omits only what is at its default. `{net:?}` also omits what PyTorch does not print, such as the weight
+//! initialisation and the sizes of attention and transformer layers; a network without these can be parsed
+//! from it.
 //!
 //! ```
 //! use nn::{Linear, ReLU, Sequential};
@@ -22,10 +24,12 @@
 //! # Ok::<(), nn::config::ConfigError>(())
 //! ```
 //!
-//! What PyTorch prints of a network of its own is read too, as long as it consists of layers that are here. One layer
-//! stands on a line; a bar or a comma may stand between two on the same. What follows a `#` is a remark.
-//! [`Registry`] reads networks in which there are layers of yours; [`SequentialOver`](crate::SequentialOver) those that begin
-//! with tokens.
+//! Networks printed by PyTorch can be parsed too, if all their layers and options exist here and the sizes
+//! are printed; `inplace=True` is refused, for example. Axes and shapes, such as those of `Unflatten` and
+//! `LayerNorm`, are read in this crate's order, with channels last. There is one layer per line; layers on
+//! the same line are separated by a bar or a comma. A `#` starts a comment. A layer's name that has spaces or
+//! other marks is written in quotes, `('block 1'): …`. [`Registry`] parses networks with
+//! custom layers; [`SequentialOver`](crate::SequentialOver) parses those whose input is tokens.
 
 mod args;
 mod parse;
@@ -40,7 +44,7 @@ pub use registry::Registry;
 pub(crate) use value::names;
 pub use value::{One, Sizes, Value};
 
-/// A layer that says its name and its arguments, once for printing and for reading.
+/// A layer that describes its name and arguments once, for both printing and parsing.
 ///
 /// ```
 /// use autograd::{Graph, Var};
@@ -77,25 +81,25 @@ pub use value::{One, Sizes, Value};
 /// # Ok::<(), nn::config::ConfigError>(())
 /// ```
 pub trait Describe: Clone + fmt::Debug + 'static {
-    /// The name that it is written by.
+    /// The name under which it is written.
     const NAME: &str;
 
-    /// A layer whose arguments [`describe`](Self::describe) will fill.
+    /// Returns a layer whose arguments [`describe`](Self::describe) fills in.
     fn blank() -> Self;
 
-    /// Names each argument, in the order of the constructor's, and lends its place.
+    /// Passes each argument's name and a reference to it, in the order of the constructor.
     fn describe(&mut self, args: &mut Args<'_>);
 
-    /// Whether the arguments that were read can be: else a sentence that says what must hold.
+    /// Checks that the arguments read are valid.
     ///
     /// # Errors
-    /// When they cannot.
+    /// When they are not: a sentence that states the requirement.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// Writes the `Debug` of layers that [`Describe`](crate::config::Describe) themselves.
+/// Implements `Debug` for layers that implement [`Describe`](crate::config::Describe).
 #[macro_export]
 macro_rules! described {
     ($($layer:ty),+ $(,)?) => {$(
@@ -108,20 +112,21 @@ macro_rules! described {
 }
 pub use described;
 
-/// Writes a layer as its [`Describe`] says; everything that it says with `{:#?}`.
+/// Writes a layer according to its [`Describe`]; with `{:#?}`, also the arguments that PyTorch does not
+/// print.
 ///
 /// # Errors
-/// When the formatter has one.
+/// When the formatter fails.
 pub fn write<L: Describe>(layer: &L, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut args = Args::writing(f.alternate());
     layer.clone().describe(&mut args);
     args.write(L::NAME, f)
 }
 
-/// Why a text is no configuration, and on which of its lines.
+/// Why a text is not a valid configuration, and on which line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The line, from 1.
+    /// The line number, starting at 1.
     pub line: usize,
     message: String,
 }

@@ -1,4 +1,4 @@
-//! The text of a configuration as a tree: layers, their arguments, and the lines on which they stand.
+//! The text of a configuration as a tree: layers, their arguments and line numbers.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
@@ -13,20 +13,25 @@ pub(super) struct Written {
     pub(super) line: usize,
 }
 
-/// An argument as it is written: with its name or without, a value or a layer.
+/// An argument as it is written: with or without a name, a value or a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Given {
     pub(super) name: Option<String>,
+    /// Whether it is written as a child layer, `(name): layer`.
+    pub(super) is_child: bool,
     pub(super) value: Value,
     pub(super) line: usize,
 }
 
 impl Given {
-    /// Whether this is a layer within: one in brackets, or a word that is no argument's value.
+    /// Whether this is a child layer: one with brackets or a name in brackets, or a word that is not an
+    /// argument's value.
     pub(super) fn is_layer(&self) -> bool {
         match &self.value {
             Value::Layer(_) => true,
-            Value::Text(text) => self.name.is_none() && text.starts_with(|c: char| c.is_ascii_uppercase()),
+            Value::Text(text) => {
+                self.is_child || self.name.is_none() && text.starts_with(|c: char| c.is_ascii_uppercase())
+            }
         }
     }
 }
@@ -37,22 +42,22 @@ pub(super) enum Value {
     Layer(Written),
 }
 
-/// What a text consists of.
+/// A token of the text.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     /// A name or a number.
     Word(String),
-    /// A text in quotes.
+    /// A quoted text.
     Quoted(String),
     Mark(char),
 }
 
-/// A layer, or several of which `Sequential` is made: one on each line, or with `|` or commas between them.
+/// Parses one layer, or several that make up a `Sequential`: one per line, or separated by `|` or commas.
 pub(super) fn parse(text: &str) -> Result<Written, ConfigError> {
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let args = parser.arguments()?;
     if let Some((line, token)) = parser.tokens.get(parser.at) {
-        return Err(ConfigError::new(*line, format!("{} closes nothing", show(token))));
+        return Err(ConfigError::new(*line, format!("unmatched {}", show(token))));
     }
     match <[Given; 1]>::try_from(args) {
         Ok([Given { name: None, value: Value::Layer(layer), .. }]) if layer.kind == "Sequential" => Ok(layer),
@@ -65,7 +70,7 @@ fn sequential(args: Vec<Given>) -> Written {
     Written { kind: "Sequential".to_owned(), args, line: 1 }
 }
 
-/// The words and marks, each with its line.
+/// The words and marks, each with its line number.
 fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConfigError> {
     let (mut tokens, mut line) = (Vec::new(), 1);
     let mut chars = text.char_indices().peekable();
@@ -78,7 +83,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConfigError> {
             '\'' | '"' => {
                 let end = chars.by_ref().take_while(|(_, c)| *c != '\n').find(|(_, end)| *end == c);
                 let Some((end, _)) = end else {
-                    return Err(ConfigError::new(line, format!("the text that {c} begins has no end")));
+                    return Err(ConfigError::new(line, format!("unterminated text: {c} is not closed")));
                 };
                 tokens.push((line, Token::Quoted(text[start + 1..end].to_owned())));
             }
@@ -86,10 +91,15 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConfigError> {
                 let end = end_of_word(&mut chars, start + c.len_utf8());
                 tokens.push((line, Token::Word(text[start..end].to_owned())));
             }
-            c => return Err(ConfigError::new(line, format!("{c:?} has no meaning here"))),
+            c => return Err(ConfigError::new(line, format!("unexpected character {c:?}"))),
         }
     }
     Ok(tokens)
+}
+
+/// Whether the text is read as one word.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(is_of_word)
 }
 
 fn is_of_word(c: char) -> bool {
@@ -110,7 +120,7 @@ fn show(token: &Token) -> String {
     }
 }
 
-/// How deep layers may lie within each other: more would be no network but an attack on the stack.
+/// How deeply layers may be nested; the limit protects the stack from malicious input.
 const MAX_DEPTH: usize = 64;
 
 struct Parser {
@@ -126,7 +136,8 @@ impl Parser {
 
     fn arguments_within(&mut self, depth: usize) -> Result<Vec<Given>, ConfigError> {
         if depth > MAX_DEPTH {
-            return Err(ConfigError::new(self.line(), format!("layers lie more than {MAX_DEPTH} deep")));
+            let message = format!("layers are nested more than {MAX_DEPTH} levels deep");
+            return Err(ConfigError::new(self.line(), message));
         }
         let mut args = Vec::new();
         loop {
@@ -140,27 +151,27 @@ impl Parser {
 
     fn argument(&mut self, depth: usize) -> Result<Given, ConfigError> {
         let line = self.line();
-        let name = match (self.peek(0), self.peek(1), self.peek(2), self.peek(3)) {
+        let (name, is_child) = match (self.peek(0), self.peek(1), self.peek(2), self.peek(3)) {
             // name=value
             (Some(Token::Word(name)), Some(Token::Mark('=')), ..) => {
                 let name = name.clone();
                 self.at += 2;
-                Some(name)
+                (Some(name), false)
             }
-            // (name): layer
+            // (name): layer, in quotes if the name is not a word
             (
                 Some(Token::Mark('(')),
-                Some(Token::Word(name)),
+                Some(Token::Word(name) | Token::Quoted(name)),
                 Some(Token::Mark(')')),
                 Some(Token::Mark(':')),
             ) => {
                 let name = name.clone();
                 self.at += 4;
-                Some(name)
+                (Some(name), true)
             }
-            _ => None,
+            _ => (None, false),
         };
-        Ok(Given { name, value: self.value(depth)?, line })
+        Ok(Given { name, is_child, value: self.value(depth)?, line })
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, ConfigError> {
@@ -191,9 +202,9 @@ impl Parser {
                 Ok(Value::Text(format!("({})", parts.join(", "))))
             }
             Some(token) => {
-                Err(ConfigError::new(line, format!("{} where a layer or a value is due", show(&token))))
+                Err(ConfigError::new(line, format!("expected a layer or a value, found {}", show(&token))))
             }
-            None => Err(ConfigError::new(line, "the text ends where a layer or a value is due")),
+            None => Err(ConfigError::new(line, "expected a layer or a value, found the end of the text")),
         }
     }
 
@@ -201,9 +212,9 @@ impl Parser {
         if self.eat(')') {
             return Ok(());
         }
-        let found =
-            self.peek(0).map_or("the text ends".to_owned(), |token| format!("there is {}", show(token)));
-        Err(ConfigError::new(self.line(), format!("{found} where `)` is due, for `{what}` of line {opened}")))
+        let found = self.peek(0).map_or("the end of the text".to_owned(), show);
+        let message = format!("expected `)` to close `{what}` of line {opened}, found {found}");
+        Err(ConfigError::new(self.line(), message))
     }
 
     fn peek(&self, ahead: usize) -> Option<&Token> {

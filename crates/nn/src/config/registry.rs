@@ -1,4 +1,4 @@
-//! Which layers can be read.
+//! The layers that can be parsed.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::layer::Layer;
 use crate::layers::*;
 use crate::sequential::{Sequential, SequentialOver};
 
-/// The layers that a configuration may consist of: those of this crate, and yours.
+/// The layers that a configuration may contain: those of this crate, and custom ones.
 #[derive(Clone)]
 pub struct Registry {
     readers: BTreeMap<&'static str, Reader<Var>>,
-    /// Those of layers over tokens.
+    /// The readers of layers over tokens.
     token_readers: BTreeMap<&'static str, Reader<Indices>>,
 }
 
@@ -35,7 +35,8 @@ macro_rules! layers {
 }
 
 impl Registry {
-    /// The layers of this crate.
+    /// Creates a registry of the layers of this crate that take one tensor or tokens: all but those of the
+    /// transformer's decoder.
     pub fn new() -> Self {
         let mut registry = layers![
             AdaptiveAvgPool2d,
@@ -108,36 +109,36 @@ impl Registry {
             ZeroPad2d,
         ]
         .with_tokens::<Embedding>();
-        // Flatten from another axis than 1 is a layer of its own.
+        // Flatten from an axis other than 1 is a separate layer.
         let flatten: Reader<Var> = |written, registry| Ok(read::<FlattenFrom>(written, registry)?.boxed());
         registry.readers.insert(FlattenFrom::NAME, flatten);
         registry
     }
 
-    /// These and another.
+    /// Adds a layer.
     pub fn with<L: Describe + Layer>(mut self) -> Self {
         self.readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
         self
     }
 
-    /// These and another over tokens.
+    /// Adds a layer over tokens.
     pub fn with_tokens<L: Describe + Layer<Indices>>(mut self) -> Self {
         self.token_readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
         self
     }
 
-    /// The network that a text describes.
+    /// Parses the network described by a text.
     ///
     /// # Errors
-    /// When it describes none; the error names the line.
+    /// When the text is not a valid network; the error names the line.
     pub fn read(&self, text: &str) -> Result<Sequential, ConfigError> {
         read(&parse(text)?, self)
     }
 
-    /// The network over tokens that a text describes.
+    /// Parses the network over tokens described by a text.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Same as [`read`](Self::read).
     pub fn read_over_tokens(&self, text: &str) -> Result<SequentialOver<Indices>, ConfigError> {
         let written = parse(text)?;
         let mut args = Args::reading(Sequential::NAME, &written, self);
@@ -148,7 +149,7 @@ impl Registry {
         Ok(SequentialOver { first, rest })
     }
 
-    /// The names of the layers.
+    /// Returns the names of the layers.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.readers.keys().chain(self.token_readers.keys()).copied()
     }
@@ -178,7 +179,7 @@ impl Registry {
     ) -> Result<Box<dyn Layer<X>>, ConfigError> {
         let Some(read) = readers.get(written.kind.as_str()) else {
             let known: Vec<_> = readers.keys().copied().collect();
-            let message = format!("there is no layer `{}`; there are {}", written.kind, known.join(", "));
+            let message = format!("unknown layer `{}`; the layers are {}", written.kind, known.join(", "));
             return Err(ConfigError::new(written.line, message));
         };
         read(written, self)

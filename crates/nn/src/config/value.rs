@@ -5,15 +5,15 @@ use tensor::conv::Algorithm;
 
 use crate::init::Init;
 
-/// What an argument may be: a number, a name, sizes; written as Python writes it.
+/// The value of an argument: a number, a name or sizes, written in Python's syntax.
 pub trait Value: Sized {
     /// What is expected, for messages: `a whole number`.
     const EXPECTED: &str;
 
-    /// The text that [`read`](Self::read) takes.
+    /// Returns the text that [`read`](Self::read) parses.
     fn write(&self) -> String;
 
-    /// The argument that a text stands for.
+    /// Parses a text; `None` if it is not such a value.
     fn read(text: &str) -> Option<Self>;
 }
 
@@ -81,7 +81,7 @@ impl Value for String {
     }
 }
 
-/// Written as `(3, 3)`; one number stands for all.
+/// Written as `(3, 3)`; a single number stands for all axes.
 impl<T: Value + Copy, const N: usize> Value for [T; N] {
     const EXPECTED: &str = "a number, or one for each axis";
 
@@ -116,14 +116,14 @@ fn tuple<T: Value>(values: &[T]) -> String {
     format!("({}{})", texts.join(", "), if texts.len() == 1 { "," } else { "" })
 }
 
-/// The values of a tuple, `None` if the text is none.
+/// The values of a tuple, `None` if the text is not a tuple.
 fn list<T: Value>(text: &str) -> Option<Option<Vec<T>>> {
     let list = text.strip_prefix('(')?.strip_suffix(')')?;
     Some(list.split(", ").filter(|text| !text.is_empty()).map(T::read).collect())
 }
 
 impl Value for Shape {
-    const EXPECTED: &str = "sizes in brackets, at most six";
+    const EXPECTED: &str = "sizes in brackets, at most six, of no more elements than memory can address";
 
     fn write(&self) -> String {
         tuple(self.dims())
@@ -131,11 +131,14 @@ impl Value for Shape {
 
     fn read(text: &str) -> Option<Self> {
         let sizes: Vec<usize> = Value::read(text)?;
-        (sizes.len() <= tensor::MAX_RANK).then(|| Self::new(&sizes))
+        // Like `Shape`, which counts a size of 0 as 1.
+        let numel = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)))?;
+        let fits = sizes.len() <= tensor::MAX_RANK && numel <= isize::MAX as usize / size_of::<f32>();
+        fits.then(|| Self::new(&sizes))
     }
 }
 
-/// Sizes that are written as one number where all are equal: `3` for `(3, 3)`.
+/// Sizes that are written as one number if all are equal: `3` for `(3, 3)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes<const N: usize>(pub [usize; N]);
 
@@ -166,7 +169,7 @@ impl<const N: usize> Value for Sizes<N> {
     }
 }
 
-/// One size that is written as a tuple, `(3,)`, as PyTorch prints those of one axis.
+/// One size written as a tuple, `(3,)`, as PyTorch prints sizes of one axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct One(pub usize);
 
@@ -194,7 +197,7 @@ impl Value for One {
     }
 }
 
-/// Written as `None` where there is nothing.
+/// Written as `None` if there is no value.
 impl<T: Value> Value for Option<T> {
     const EXPECTED: &str = T::EXPECTED;
 
@@ -207,7 +210,7 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
-/// Values that are one of a few names: `names!(Type, "what is expected", { "name" => Type::Variant, … })`.
+/// Values given by name: `names!(Type, "what is expected", { "name" => Type::Variant, … })`.
 macro_rules! names {
     ($type:ty, $expected:literal, { $($name:literal => $value:path),+ $(,)? }) => {
         impl $crate::config::Value for $type {

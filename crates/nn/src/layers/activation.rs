@@ -1,4 +1,4 @@
-//! Activations: the functions between layers, which have no parameters but for [`PReLU`].
+//! Activations: the functions between layers, without parameters except for [`PReLU`].
 
 use autograd::{Graph, Role, Var};
 use tensor::activation::Activation;
@@ -6,8 +6,8 @@ use tensor::activation::Activation;
 use crate::config::{Args, Describe, Value, described};
 use crate::layer::{Handle, Layer, Scope};
 
-/// Writes layers without parameters. Each is said once: its name, its options in the order of PyTorch's with their
-/// defaults there, or those of PyTorch's that have one value only here, and what it records.
+/// Defines layers without parameters. Each is given once: its name, its options in PyTorch's order with
+/// PyTorch's defaults, or PyTorch's options that have only one value here, and what it records.
 macro_rules! activations {
     () => {};
     ($(#[$doc:meta])* $Name:ident [$($fixed:ident = $value:literal),*] => |$g:ident, $x:ident| $y:expr; $($rest:tt)*) => {
@@ -91,26 +91,26 @@ activations! {
     /// `max(0, x)`; NaN passes through.
     ReLU [] => |g, x| g.relu(x);
 
-    /// `x` within 0 and 6.
+    /// `x` clamped to [0, 6].
     ReLU6 [] => |g, x| g.relu6(x);
 
     /// `x` where positive, `negative_slope · x` elsewhere.
     LeakyReLU { negative_slope: f32 = 0.01 } => |g, x| g.leaky_relu(x, negative_slope);
 
-    /// `x` where positive, `alpha · (eˣ − 1)` elsewhere. Clevert et al., "Fast and Accurate Deep Network Learning by
-    /// Exponential Linear Units", 2015.
+    /// `x` where positive, `alpha · (eˣ − 1)` elsewhere. Clevert et al., "Fast and Accurate Deep Network
+    /// Learning by Exponential Linear Units", 2015.
     ELU { alpha: f32 = 1.0 } => |g, x| g.elu(x, alpha);
 
-    /// `1.0507 · ELU(x)` with `alpha = 1.6733`, which keeps mean 0 and variance 1 from layer to layer. Klambauer et al.,
-    /// "Self-Normalizing Neural Networks", 2017.
+    /// `1.0507 · ELU(x)` with `alpha = 1.6733`, which preserves mean 0 and variance 1 from layer to layer.
+    /// Klambauer et al., "Self-Normalizing Neural Networks", 2017.
     SELU [] => |g, x| g.selu(x);
 
-    /// `x` where positive, `alpha · (exp(x / alpha) − 1)` elsewhere. Barron, "Continuously Differentiable Exponential
-    /// Linear Units", 2017.
+    /// `x` where positive, `alpha · (exp(x / alpha) − 1)` elsewhere. Barron, "Continuously Differentiable
+    /// Exponential Linear Units", 2017.
     CELU { alpha: f32 = 1.0 } => |g, x| g.celu(x, alpha);
 
-    /// `x · Φ(x)` with Φ the distribution function of the standard normal, by the exact error function or its
-    /// approximation. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+    /// `x · Φ(x)` with Φ the distribution function of the standard normal, computed with the exact error
+    /// function or approximately. Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
     GELU { approximate: Approximate = Approximate::None } => |g, x| match approximate {
         Approximate::None => g.gelu(x),
         Approximate::Tanh => g.gelu_tanh(x),
@@ -122,7 +122,7 @@ activations! {
     /// `x · tanh(ln(1 + eˣ))`. Misra, "Mish: A Self Regularized Non-Monotonic Activation Function", 2019.
     Mish [] => |g, x| g.mish(x);
 
-    /// `ln(1 + exp(beta · x)) / beta` where `beta · x` is at most `threshold`, `x` above.
+    /// `ln(1 + exp(beta · x)) / beta` if `beta · x` is at most `threshold`, `x` above.
     Softplus { beta: f32 = 1.0, threshold: f32 = 20.0 } => |g, x| g.softplus(x, beta, threshold);
 
     /// `1 / (1 + e⁻ˣ)`.
@@ -134,33 +134,33 @@ activations! {
     /// `(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)`.
     Tanh [] => |g, x| g.tanh(x);
 
-    /// `x` within `min_val` and `max_val`, which stand for what lies beyond.
+    /// `x` clamped to `[min_val, max_val]`.
     Hardtanh { min_val: f32 = -1.0, max_val: f32 = 1.0 } => |g, x| g.hardtanh(x, min_val, max_val);
 
-    /// `x / 6 + ½` within 0 and 1.
+    /// `x / 6 + ½` clamped to [0, 1].
     Hardsigmoid [] => |g, x| g.hardsigmoid(x);
 
     /// `x · hardsigmoid(x)`. Howard et al., "Searching for MobileNetV3", 2019.
     Hardswish [] => |g, x| g.hardswish(x);
 
-    /// `a · σ(b)`, `a` and `b` the halves of the last axis: `[.., 2n]` to `[.., n]`. Dauphin et al., "Language Modeling
-    /// with Gated Convolutional Networks", 2017.
+    /// `a · σ(b)`, where `a` and `b` are the halves of the last axis: `[.., 2n]` to `[.., n]`. Dauphin et
+    /// al., "Language Modeling with Gated Convolutional Networks", 2017.
     GLU [dim = -1] => |g, x| g.glu(x);
 
-    /// `eˣ / Σ eˣ` over the last axis, which of images is that of the channels.
+    /// `eˣ / Σ eˣ` over the last axis, for images the channels.
     Softmax [dim = -1] => |g, x| g.softmax(x);
 
-    /// `x − ln Σ eˣ` over the last axis, which of images is that of the channels.
+    /// `x − ln Σ eˣ` over the last axis, for images the channels.
     LogSoftmax [dim = -1] => |g, x| g.log_softmax(x);
 
-    /// `x`: a place that another layer may take.
+    /// `x`: a placeholder for another layer.
     Identity [] => |_g, x| x;
 }
 
 /// How [`GELU`] computes Φ(x).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Approximate {
-    /// By the error function.
+    /// With the error function.
     #[default]
     None,
     /// As ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
@@ -168,7 +168,7 @@ pub enum Approximate {
 }
 
 impl GELU {
-    /// The same for ops that have an activation behind them.
+    /// The same, for ops with a fused activation.
     pub(crate) fn as_activation(self) -> Activation {
         match self.approximate {
             Approximate::None => Activation::Gelu,
@@ -179,7 +179,7 @@ impl GELU {
 
 /// `x` where positive, `weight · x` elsewhere: a leaky ReLU that learns its slope.
 ///
-/// The parameter `weight` has one number, or one for each channel, which is the last axis; 0.25 at first. He et al.,
+/// The parameter `weight` has one number, or one for each channel (the last axis), initially 0.25. He et al.,
 /// "Delving Deep into Rectifiers", 2015.
 #[derive(Clone)]
 #[must_use]
@@ -190,12 +190,12 @@ pub struct PReLU {
 }
 
 impl PReLU {
-    /// With 1 slope or one for each of `num_parameters` channels.
+    /// Creates a layer with 1 slope, or one for each of `num_parameters` channels.
     pub fn new(num_parameters: usize) -> Self {
         Self { num_parameters, init: 0.25, weight: Handle::default() }
     }
 
-    /// Where the slopes begin, instead of 0.25.
+    /// Sets the initial value of the slopes; the default is 0.25.
     pub fn init(mut self, init: f32) -> Self {
         self.init = init;
         self

@@ -1,4 +1,4 @@
-//! The weight and the bias that `Linear` and the convolutions have alike.
+//! The weight and bias shared by `Linear` and the convolutions.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use crate::config::Args;
 use crate::init::Init;
 use crate::layer::{Handle, Scope};
 
-/// A weight, and perhaps a bias, one number per output.
+/// A weight and optionally a bias, one number per output.
 #[derive(Clone, Copy)]
 pub(crate) struct Affine {
     pub(crate) has_bias: bool,
     pub(crate) weight_init: Init,
-    /// The number that the bias begins at, instead of PyTorch's default.
+    /// The initial value of the bias, instead of PyTorch's default.
     pub(crate) bias_value: Option<f32>,
     weight: Handle,
     bias: Handle,
@@ -31,7 +31,7 @@ impl Affine {
         }
     }
 
-    /// The bias has one number for each of `n_outputs`.
+    /// Registers weight and bias; the bias has `n_outputs` numbers.
     pub(crate) fn register(&mut self, scope: &mut Scope<'_>, weight: Shape, n_outputs: usize) {
         let (weight_init, bias_value) = (self.weight_init, self.bias_value);
         self.weight = scope
@@ -44,13 +44,13 @@ impl Affine {
         }
     }
 
-    /// How weight and bias begin.
+    /// The options for initialising weight and bias.
     pub(crate) fn describe(&mut self, args: &mut Args<'_>) {
         args.hidden("weight_init", &mut self.weight_init, Init::Default);
         args.hidden("bias_value", &mut self.bias_value, None);
     }
 
-    /// Weight and bias on the graph; `layer` is printed when they were never registered.
+    /// Weight and bias on the graph; `layer` is printed if they were never registered.
     #[track_caller]
     pub(crate) fn vars(&self, g: &Graph<'_>, layer: &dyn fmt::Debug) -> (Var, Option<Var>) {
         let weight = g.param(self.weight.id(layer));
@@ -62,19 +62,19 @@ impl Affine {
 /// The builder methods of a layer with a field `affine`.
 macro_rules! affine_options {
     () => {
-        /// With or without a bias; the default is with.
+        /// Sets whether the layer has a bias; the default is true.
         pub fn bias(mut self, bias: bool) -> Self {
             self.affine.has_bias = bias;
             self
         }
 
-        /// How the weight is initialised; the default is [`Init::Default`].
+        /// Sets how the weight is initialised; the default is [`Init::Default`].
         pub fn weight_init(mut self, init: Init) -> Self {
             self.affine.weight_init = init;
             self
         }
 
-        /// Begins the bias at one number; the default is uniform in ±1/√fan_in, as PyTorch's.
+        /// Initialises the bias to one number; the default is uniform in ±1/√fan_in, as in PyTorch.
         pub fn bias_value(mut self, value: f32) -> Self {
             self.affine.bias_value = Some(value);
             self
@@ -83,7 +83,7 @@ macro_rules! affine_options {
 }
 pub(crate) use affine_options;
 
-/// Whether groups of channels can be.
+/// Checks that the channels divide into groups.
 pub(crate) fn check_groups(groups: usize, channels: [usize; 2]) -> Result<(), String> {
     match groups > 0 && channels.iter().all(|channels| channels.is_multiple_of(groups)) {
         true => Ok(()),

@@ -8,13 +8,13 @@ use crate::init::Init;
 use crate::layer::{Child, Layer, Scope};
 use crate::sequential::Sequential;
 
-/// Two 3 × 3 convolutions with batch norm and a way around them: `y = relu(bn2(conv2(relu(bn1(conv1(x))))) + x)`;
-/// torchvision's `BasicBlock`, with its names `conv1`, `bn1`, `conv2`, `bn2` and `downsample`. He et al., "Deep
-/// Residual Learning for Image Recognition", 2015.
+/// Two 3 × 3 convolutions with batch norm and a shortcut: `y = relu(bn2(conv2(relu(bn1(conv1(x))))) + x)`;
+/// torchvision's `BasicBlock`, with its names `conv1`, `bn1`, `conv2`, `bn2` and `downsample`. He et al.,
+/// "Deep Residual Learning for Image Recognition", 2015.
 ///
-/// `[n, h, w, in_channels]` to `[n, h / stride, w / stride, out_channels]`, sizes rounded up. Where the shape changes, the
-/// way around is `downsample`, a 1 × 1 convolution with the stride and a batch norm. Weights of convolutions are normal with
-/// variance 2 / fan_out.
+/// `[n, h, w, in_channels]` to `[n, h / stride, w / stride, out_channels]`, sizes rounded up. If the shape
+/// changes, the shortcut is `downsample`, a 1 × 1 convolution with the stride and a batch norm. Convolution
+/// weights are normal with variance 2 / fan_out.
 ///
 /// ```
 /// use nn::{BasicBlock, Layer, Sequential};
@@ -26,13 +26,13 @@ use crate::sequential::Sequential;
 #[derive(Clone)]
 #[must_use]
 pub struct BasicBlock {
-    /// Its layers go by their own names, as if they were the block's.
+    /// Its layers keep their own names, as if they were direct children of the block.
     body: Sequential,
     downsample: Option<Child>,
 }
 
 impl BasicBlock {
-    /// A block with this stride in its first convolution.
+    /// Creates a block whose first convolution has this stride.
     pub fn new(in_channels: usize, out_channels: usize, stride: usize) -> Self {
         let conv = |i, o, size| Conv2d::new(i, o, size).bias(false).weight_init(Init::HeNormalFanOut);
         let body = Sequential::new()

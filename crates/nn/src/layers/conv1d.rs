@@ -1,4 +1,4 @@
-//! The convolutions of sequences.
+//! One-dimensional convolutions.
 
 use autograd::{Conv1dOptions, ConvTranspose1dOptions, Graph, Var};
 use tensor::Shape;
@@ -8,13 +8,13 @@ use crate::config::{Args, Describe, One, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
-/// A convolution (cross-correlation, as everywhere in the field) of sequences N × T × C.
+/// A convolution (cross-correlation, as is usual in the field) of sequences N × T × C.
 ///
 /// `[n, t, in_channels]` to `[n, t', out_channels]`, where
 /// `t' = ⌊(t + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1`.
 ///
-/// Parameters as PyTorch's `nn.Conv1d`: `weight` `[out_channels, in_channels / groups, k]` and `bias` `[out_channels]`,
-/// both uniform in ±1/√fan_in unless told otherwise.
+/// Parameters as in PyTorch's `nn.Conv1d`: `weight` `[out_channels, in_channels / groups, k]` and `bias`
+/// `[out_channels]`, both uniform in ±1/√fan_in by default.
 ///
 /// ```
 /// use nn::Conv1d;
@@ -31,14 +31,14 @@ pub struct Conv1d {
     affine: Affine,
 }
 
-/// A transposed convolution of sequences N × T × C: what the input gradient of a [`Conv1d`] makes of an output's
-/// gradient.
+/// A transposed convolution of sequences N × T × C: the operation by which a [`Conv1d`] computes its input
+/// gradient from its output gradient.
 ///
 /// `[n, t, in_channels]` to `[n, t', out_channels]`, where
 /// `t' = (t − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1`.
 ///
-/// Parameters as PyTorch's `nn.ConvTranspose1d`: `weight` `[in_channels, out_channels / groups, k]` and `bias`
-/// `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise, fan_in being out_channels / groups · k.
+/// Parameters as in PyTorch's `nn.ConvTranspose1d`: `weight` `[in_channels, out_channels / groups, k]` and
+/// `bias` `[out_channels]`, both uniform in ±1/√fan_in by default, where fan_in is out_channels / groups · k.
 #[derive(Clone)]
 #[must_use]
 pub struct ConvTranspose1d {
@@ -49,22 +49,22 @@ pub struct ConvTranspose1d {
     affine: Affine,
 }
 
-/// The constructor and the builder methods that both have.
+/// The constructor and the builder methods of both layers.
 macro_rules! sequence_options {
     ($options:ty) => {
-        /// Stride 1, no padding, no dilation, one group, with a bias.
+        /// Creates a layer with stride 1, no padding, no dilation, one group and a bias.
         pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
             let (options, affine) = (<$options>::default(), Affine::new());
             Self { in_channels, out_channels, kernel_size, options, affine }
         }
 
-        /// The distance between the kernel's taps.
+        /// Sets the distance between the kernel's taps.
         pub fn dilation(mut self, dilation: usize) -> Self {
             self.options.dilation = dilation;
             self
         }
 
-        /// Splits the channels into groups that do not see each other; must divide both counts.
+        /// Splits the channels into independent groups; must divide both channel counts.
         pub fn groups(mut self, groups: usize) -> Self {
             self.options.groups = groups;
             self
@@ -77,13 +77,13 @@ macro_rules! sequence_options {
 impl Conv1d {
     sequence_options!(Conv1dOptions);
 
-    /// The step of the kernel.
+    /// Sets the step of the kernel.
     pub fn stride(mut self, stride: usize) -> Self {
         self.options.stride = stride;
         self
     }
 
-    /// Zeros added at each end.
+    /// Sets the number of zeros added at each end.
     pub fn padding(mut self, padding: usize) -> Self {
         self.options.padding = padding;
         self
@@ -93,19 +93,19 @@ impl Conv1d {
 impl ConvTranspose1d {
     sequence_options!(ConvTranspose1dOptions);
 
-    /// Steps in the output from one input to the next.
+    /// Sets the number of output steps from one input to the next.
     pub fn stride(mut self, stride: usize) -> Self {
         self.options.stride = stride;
         self
     }
 
-    /// What is cut off at each end.
+    /// Sets how many steps are cut off at each end.
     pub fn padding(mut self, padding: usize) -> Self {
         self.options.padding = padding;
         self
     }
 
-    /// What is added at the end, less than the stride.
+    /// Sets how many steps are added at the end; must be less than the stride.
     pub fn output_padding(mut self, output_padding: usize) -> Self {
         self.options.output_padding = output_padding;
         self
@@ -138,7 +138,8 @@ impl Layer for ConvTranspose1d {
     }
 }
 
-/// How both are written and read; with a word, the name of the option that only one has.
+/// How both are printed and parsed; the optional argument is the name of the option that only one of them
+/// has.
 macro_rules! describe {
     ($layer:ident $(, $output_padding:ident)?) => {
         impl Describe for $layer {

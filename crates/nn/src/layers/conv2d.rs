@@ -11,13 +11,13 @@ use crate::config::{Args, Describe, Value, described, names};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
-/// A convolution (cross-correlation, as everywhere in the field) of images N × H × W × C.
+/// A convolution (cross-correlation, as is usual in the field) of images N × H × W × C.
 ///
 /// `[n, h, w, in_channels]` to `[n, h', w', out_channels]`, where
 /// `h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1` and `w'` likewise.
 ///
-/// Parameters as PyTorch's `nn.Conv2d`: `weight` `[out_channels, in_channels / groups, kh, kw]` and
-/// `bias` `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise.
+/// Parameters as in PyTorch's `nn.Conv2d`: `weight` `[out_channels, in_channels / groups, kh, kw]` and `bias`
+/// `[out_channels]`, both uniform in ±1/√fan_in by default.
 ///
 /// ```
 /// use nn::Conv2d;
@@ -31,28 +31,28 @@ pub struct Conv2d {
     out_channels: usize,
     kernel_size: [usize; 2],
     options: Conv2dOptions,
-    /// Whether the padding keeps the size instead of being the options'.
+    /// Whether the padding preserves the size instead of coming from the options.
     same: bool,
     padding_mode: PaddingMode,
     affine: Affine,
 }
 
-/// What a [`Conv2d`] takes for the pixels around an image.
+/// The values that a [`Conv2d`] uses for the pixels around an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaddingMode {
     /// Zeros.
     #[default]
     Zeros,
-    /// The image mirrored at its edges, the edge itself not repeated.
+    /// The image mirrored at its edges, without repeating the edge itself.
     Reflect,
-    /// The edge again and again.
+    /// The edge repeated.
     Replicate,
-    /// What is at the other end of the image.
+    /// The opposite side of the image.
     Circular,
 }
 
 impl Conv2d {
-    /// Stride 1, no padding, no dilation, one group, with a bias.
+    /// Creates a layer with stride 1, no padding, no dilation, one group and a bias.
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> Self {
         Self {
             in_channels,
@@ -65,40 +65,40 @@ impl Conv2d {
         }
     }
 
-    /// The step of the kernel; one number or `[vertical, horizontal]`.
+    /// Sets the step of the kernel; one number or `[vertical, horizontal]`.
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.options.stride = stride.into().0;
         self
     }
 
-    /// Pixels added on each side; one number or `[vertical, horizontal]`.
+    /// Sets the number of pixels added on each side; one number or `[vertical, horizontal]`.
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
         self.options.padding = padding.into().0;
         self.same = false;
         self
     }
 
-    /// As many pixels added as keep the image's size, PyTorch's `padding="same"`: dilation · (kernel_size − 1) on each
-    /// axis, half of them on each side, and an odd one below or on the right. The stride must be 1.
+    /// Pads so that the image keeps its size, PyTorch's `padding="same"`: dilation · (kernel_size − 1) pixels
+    /// on each axis, half of them on each side; an odd one goes below or on the right. The stride must be 1.
     pub fn padding_same(mut self) -> Self {
         self.options.padding = [0, 0];
         self.same = true;
         self
     }
 
-    /// What the added pixels are; the default is [`PaddingMode::Zeros`].
+    /// Sets the values of the added pixels; the default is [`PaddingMode::Zeros`].
     pub fn padding_mode(mut self, padding_mode: PaddingMode) -> Self {
         self.padding_mode = padding_mode;
         self
     }
 
-    /// The distance between the kernel's taps; one number or `[vertical, horizontal]`.
+    /// Sets the distance between the kernel's taps; one number or `[vertical, horizontal]`.
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
         self.options.dilation = dilation.into().0;
         self
     }
 
-    /// Splits the channels into groups that do not see each other; must divide both counts.
+    /// Splits the channels into independent groups; must divide both channel counts.
     pub fn groups(mut self, groups: usize) -> Self {
         self.options.groups = groups;
         self
@@ -112,10 +112,10 @@ impl Conv2d {
 
     affine_options!();
 
-    /// The layer with a 2 × 2 max-pool behind it, and perhaps a ReLU between, as one op; `None` where there is no
-    /// kernel for these sizes, or an algorithm was forced.
+    /// Runs the layer and a 2 × 2 max-pool, optionally with a ReLU between them, as one op; `None` if there
+    /// is no kernel for these sizes or an algorithm was forced.
     pub(crate) fn forward_pool(&self, g: &Graph<'_>, x: Var, relu: bool) -> Option<Var> {
-        // A border of its own is an op of its own.
+        // A separate border is a separate op.
         let Padding::Zeros(padding) = self.padding_of_image() else { return None };
         let options = Conv2dOptions { padding, ..self.options };
         options.block(g.shape(x), self.weight_shape())?;
@@ -126,14 +126,14 @@ impl Conv2d {
         })
     }
 
-    /// Whether there are no more weights than an image of `x` has numbers: then weights are cheaper to scale than images,
-    /// however few these are.
+    /// Whether there are no more weights than an image of `x` has numbers: then scaling the weights is
+    /// cheaper than scaling images, however few there are.
     pub(crate) fn is_small_beside(&self, x: Shape) -> bool {
         x.rank() == 4 && self.weight_shape().numel() <= x[1..].iter().product()
     }
 
-    /// The layer with each of its outputs multiplied by `scale` and moved by `shift`, numbers of each channel, which go
-    /// into weight and bias.
+    /// Runs the layer with its output channels multiplied by `scale` and shifted by `shift`, both folded into
+    /// weight and bias.
     pub(crate) fn forward_scaled(&self, g: &Graph<'_>, x: Var, [scale, shift]: [Var; 2]) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
         let weight = g.mul(weight, g.reshape(scale, [self.out_channels, 1, 1, 1]));
@@ -151,7 +151,7 @@ impl Conv2d {
         }
     }
 
-    /// How an image is padded: by the convolution itself, or by a border before it.
+    /// How an image is padded: by the convolution itself, or with a border added before it.
     fn padding_of_image(&self) -> Padding {
         let sides: [[usize; 2]; 2] = [0, 1].map(|axis| {
             let added = self.options.dilation[axis] * (self.kernel_size[axis].max(1) - 1);
@@ -176,11 +176,11 @@ impl Conv2d {
     }
 }
 
-/// Pixels that are added to an image.
+/// Pixels added to an image.
 enum Padding {
-    /// Zeros, as many on either side.
+    /// Zeros, equally many on both sides.
     Zeros([usize; 2]),
-    /// A border that the convolution does not make.
+    /// A border that the convolution does not add itself.
     Border(Border, PadMode),
 }
 
@@ -226,10 +226,7 @@ impl Describe for Conv2d {
     fn check(&self) -> Result<(), String> {
         check_groups(self.options.groups, [self.in_channels, self.out_channels])?;
         match self.same && self.options.stride != [1, 1] {
-            true => {
-                Err("a padding that keeps the size needs a stride of 1; give the padding as a number"
-                    .to_owned())
-            }
+            true => Err("padding=same needs a stride of 1; give the padding as a number".to_owned()),
             false => Ok(()),
         }
     }

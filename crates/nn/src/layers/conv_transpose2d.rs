@@ -9,14 +9,15 @@ use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
-/// A transposed convolution of images N × H × W × C: what the input gradient of a [`Conv2d`](crate::Conv2d) makes of an
-/// output's gradient, so that it enlarges as that one shrinks.
+/// A transposed convolution of images N × H × W × C: the operation by which a [`Conv2d`](crate::Conv2d)
+/// computes its input gradient from its output gradient. It enlarges images by as much as the convolution
+/// shrinks them.
 ///
 /// `[n, h, w, in_channels]` to `[n, h', w', out_channels]`, where
 /// `h' = (h − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding + 1` and `w'` likewise.
 ///
-/// Parameters as PyTorch's `nn.ConvTranspose2d`: `weight` `[in_channels, out_channels / groups, kh, kw]` and `bias`
-/// `[out_channels]`, both uniform in ±1/√fan_in unless told otherwise, fan_in counted as PyTorch does:
+/// Parameters as in PyTorch's `nn.ConvTranspose2d`: `weight` `[in_channels, out_channels / groups, kh, kw]`
+/// and `bias` `[out_channels]`, both uniform in ±1/√fan_in by default, with fan_in as in PyTorch:
 /// out_channels / groups · kh · kw.
 ///
 /// ```
@@ -36,7 +37,7 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// Stride 1, no padding, no dilation, one group, with a bias.
+    /// Creates a layer with stride 1, no padding, no dilation, one group and a bias.
     pub fn new(in_channels: usize, out_channels: usize, kernel_size: impl Into<Pair>) -> Self {
         Self {
             in_channels,
@@ -47,31 +48,32 @@ impl ConvTranspose2d {
         }
     }
 
-    /// Steps in the output from one input to the next; one number or `[vertical, horizontal]`.
+    /// Sets the number of output steps from one input to the next; one number or `[vertical, horizontal]`.
     pub fn stride(mut self, stride: impl Into<Pair>) -> Self {
         self.options.stride = stride.into().0;
         self
     }
 
-    /// What is cut off on each side; one number or `[vertical, horizontal]`.
+    /// Sets how many pixels are cut off on each side; one number or `[vertical, horizontal]`.
     pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
         self.options.padding = padding.into().0;
         self
     }
 
-    /// What is added below and on the right, less than the stride; one number or `[vertical, horizontal]`.
+    /// Sets how many pixels are added below and on the right; must be less than the stride; one number or
+    /// `[vertical, horizontal]`.
     pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> Self {
         self.options.output_padding = output_padding.into().0;
         self
     }
 
-    /// The distance between the kernel's taps; one number or `[vertical, horizontal]`.
+    /// Sets the distance between the kernel's taps; one number or `[vertical, horizontal]`.
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
         self.options.dilation = dilation.into().0;
         self
     }
 
-    /// Splits the channels into groups that do not see each other; must divide both counts.
+    /// Splits the channels into independent groups; must divide both channel counts.
     pub fn groups(mut self, groups: usize) -> Self {
         self.options.groups = groups;
         self

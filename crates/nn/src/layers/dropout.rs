@@ -5,10 +5,10 @@ use autograd::{Graph, StochasticDepthMode, Var};
 use crate::config::{Args, Describe, described, names};
 use crate::layer::Layer;
 
-/// In training, each element becomes 0 with probability `p`, and what is kept is divided by `1 − p`;
-/// in evaluation, the identity.
+/// In training, each element becomes 0 with probability `p` and the others are divided by `1 − p`; in
+/// evaluation, the identity.
 ///
-/// The draws are a function of the run's seed, the layer's path, the step and the element's place.
+/// The draws are a function of the run's seed, the layer's path, the step and the element's position.
 /// Srivastava et al., "Dropout", JMLR 2014.
 #[derive(Clone, Copy)]
 pub struct Dropout {
@@ -46,18 +46,18 @@ impl Layer for Dropout {
     }
 }
 
-/// In training, each channel of each image `[n, …, c]` becomes 0 with probability `p`, and the others are divided by
-/// `1 − p`; in evaluation, the identity.
+/// In training, each channel of each image `[n, …, c]` becomes 0 with probability `p` and the others are
+/// divided by `1 − p`; in evaluation, the identity.
 ///
-/// The draws are a function of the run's seed, the layer's path, the step and the image's place in the batch. Tompson et
-/// al., "Efficient Object Localization Using Convolutional Networks", 2015.
+/// The draws are a function of the run's seed, the layer's path, the step and the image's position in the
+/// batch. Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
 #[derive(Clone, Copy)]
 pub struct Dropout2d {
     p: f32,
 }
 
 impl Dropout2d {
-    /// Drops a channel with probability `p`; 0.5 in PyTorch unless told otherwise.
+    /// Drops a channel with probability `p`; PyTorch's default is 0.5.
     ///
     /// # Panics
     /// When `p` is not in [0, 1].
@@ -73,11 +73,11 @@ impl Layer for Dropout2d {
     }
 }
 
-/// At the end of a residual block's body: in training, what the body made becomes 0 with probability `p`, for an image or
-/// for the whole batch, and is divided by `1 − p` where it is kept; in evaluation, the identity.
+/// At the end of a residual block's body: in training, the body's output becomes 0 with probability `p`, per
+/// image or for the whole batch, and is divided by `1 − p` if kept; in evaluation, the identity.
 ///
-/// `torchvision.ops.StochasticDepth`; the draws are a function of the run's seed, the layer's path, the step and the
-/// image's place in the batch. Huang et al., "Deep Networks with Stochastic Depth", 2016.
+/// `torchvision.ops.StochasticDepth`; the draws are a function of the run's seed, the layer's path, the step
+/// and the image's position in the batch. Huang et al., "Deep Networks with Stochastic Depth", 2016.
 ///
 /// ```
 /// use autograd::StochasticDepthMode;

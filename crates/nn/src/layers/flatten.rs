@@ -1,18 +1,19 @@
-//! Images to vectors, and back.
+//! Flattens images to vectors, and back.
 
 use autograd::{Graph, Var};
 
 use crate::config::{Args, Describe, Value, described};
 use crate::layer::Layer;
 
-/// Images `[n, h, w, c]` to vectors `[n, c·h·w]` in PyTorch's order (channel, row, column), so that
-/// a [`Linear`](crate::Linear) behind it has the weights that PyTorch's would have. Anything else
-/// `[n, …]` becomes `[n, product of the rest]` in its own order.
+/// Images `[n, h, w, c]` to vectors `[n, c·h·w]` in PyTorch's order (channel, row, column), so that a
+/// following [`Linear`](crate::Linear) has the same weights as in PyTorch. Anything else `[n, …]` becomes
+/// `[n, product of the rest]` in its own order.
 #[derive(Clone, Copy)]
 pub struct Flatten;
 
 impl Flatten {
-    /// One axis instead of those from `start_dim` on, in their own order; the default is 1.
+    /// Flattens the axes from `start_dim` on into one, in their own order. From axis 1 on, the default, it is
+    /// [`Flatten`] itself.
     ///
     /// ```
     /// use nn::Flatten;
@@ -23,7 +24,7 @@ impl Flatten {
     }
 }
 
-/// A [`Flatten`] with a `start_dim`, and perhaps an `end_dim`.
+/// A [`Flatten`] with a `start_dim` and optionally an `end_dim`.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct FlattenFrom {
@@ -32,18 +33,18 @@ pub struct FlattenFrom {
 }
 
 impl FlattenFrom {
-    /// The last of the axes that become one; the default is the last of all. From 1 to 2 makes images `[n, h, w, c]`
-    /// sequences of pixels, `[n, h·w, c]`.
+    /// Sets the last of the axes to flatten; the default is the last axis. Flattening 1 to 2 turns images
+    /// `[n, h, w, c]` into sequences of pixels, `[n, h·w, c]`.
     pub fn end_dim(self, end_dim: usize) -> Self {
         Self { end_dim: EndDim(Some(end_dim)), ..self }
     }
 }
 
-/// An axis, or the last one, which is written −1.
+/// An axis, or the last one, printed as −1.
 #[derive(Clone, Copy, PartialEq)]
 struct EndDim(Option<usize>);
 
-/// One axis as several.
+/// Splits one axis into several.
 ///
 /// ```
 /// use nn::Unflatten;
@@ -58,11 +59,11 @@ pub struct Unflatten {
 }
 
 impl Unflatten {
-    /// The axis `dim` as axes of these sizes.
+    /// Splits the axis `dim` into axes of these sizes.
     ///
-    /// Vectors `[n, c·h·w]` become images if the sizes are three, `[h, w, c]`: they are then read in PyTorch's order
-    /// (channel, row, column), as [`Flatten`] writes them, so that a [`Linear`](crate::Linear) before it has the
-    /// weights that it has before PyTorch's `Unflatten(1, (c, h, w))`.
+    /// Vectors `[n, c·h·w]` become images if there are three sizes, `[h, w, c]`. They are then read in
+    /// PyTorch's order (channel, row, column), as [`Flatten`] writes them, so that a preceding
+    /// [`Linear`](crate::Linear) has the same weights as before PyTorch's `Unflatten(1, (c, h, w))`.
     pub fn new(dim: usize, sizes: &[usize]) -> Self {
         Self { dim, sizes: sizes.to_vec() }
     }
@@ -143,7 +144,7 @@ impl Value for EndDim {
 }
 
 impl FlattenFrom {
-    /// The layer that it is: from axis 1 on, images are read in PyTorch's order.
+    /// The layer that it stands for: from axis 1 on, images are read in PyTorch's order.
     pub(crate) fn boxed(self) -> Box<dyn Layer> {
         if self.start_dim == 1 && self.end_dim == EndDim(None) { Box::new(Flatten) } else { Box::new(self) }
     }

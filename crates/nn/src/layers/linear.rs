@@ -8,10 +8,10 @@ use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
-/// `y = x Wᵀ + b`: `[n, in_features]` to `[n, out_features]`.
+/// `y = x Wᵀ + b`: `[…, in_features]` to `[…, out_features]`.
 ///
-/// Parameters as PyTorch's `nn.Linear`: `weight` `[out_features, in_features]` and `bias`
-/// `[out_features]`, both uniform in ±1/√in_features unless told otherwise.
+/// Parameters as in PyTorch's `nn.Linear`: `weight` `[out_features, in_features]` and `bias`
+/// `[out_features]`, both uniform in ±1/√in_features by default.
 #[derive(Clone)]
 #[must_use]
 pub struct Linear {
@@ -21,14 +21,14 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with a bias and PyTorch's default initialisation.
+    /// Creates a layer with a bias and PyTorch's default initialisation.
     pub fn new(in_features: usize, out_features: usize) -> Self {
         Self { in_features, out_features, affine: Affine::new() }
     }
 
     affine_options!();
 
-    /// The layer and a ReLU behind it, as one op.
+    /// Runs the layer and a following ReLU as one op.
     pub(crate) fn forward_relu(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
         g.linear_relu(x, weight, bias)

@@ -5,7 +5,7 @@ use autograd::{Graph, PadMode, Var};
 use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
-/// How much border an image gets, in PyTorch's order: left, right, top, bottom. `3` stands for `[3, 3, 3, 3]`.
+/// The border of an image, in PyTorch's order: left, right, top, bottom. `3` stands for `[3, 3, 3, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Border(pub [usize; 4]);
 
@@ -22,7 +22,7 @@ impl From<[usize; 4]> for Border {
 }
 
 impl Border {
-    /// The images with this border.
+    /// Adds this border to the images.
     pub(crate) fn around(self, g: &Graph<'_>, x: Var, mode: PadMode) -> Var {
         let [left, right, top, bottom] = self.0;
         let shape = g.shape(x);
@@ -35,7 +35,7 @@ impl Border {
     }
 }
 
-/// A layer that puts a border around images `[n, h, w, c]`.
+/// A layer that adds a border to images `[n, h, w, c]`.
 macro_rules! pad2d {
     ($name:ident, $mode:expr, $doc:literal) => {
         #[doc = $doc]
@@ -48,7 +48,7 @@ macro_rules! pad2d {
         }
 
         impl $name {
-            /// With a border of this size; one number, or `[left, right, top, bottom]`.
+            /// Creates a layer with a border of this size; one number, or `[left, right, top, bottom]`.
             pub fn new(border: impl Into<Border>) -> Self {
                 Self { border: border.into() }
             }
@@ -76,12 +76,12 @@ macro_rules! pad2d {
     };
 }
 
-pad2d!(ZeroPad2d, PadMode::Constant(0.0), "Zeros around images.");
-pad2d!(ReflectionPad2d, PadMode::Reflect, "The image mirrored at its edges, the edge itself not repeated.");
-pad2d!(ReplicationPad2d, PadMode::Replicate, "The edge of the image again and again.");
-pad2d!(CircularPad2d, PadMode::Circular, "What is at the other end of the image.");
+pad2d!(ZeroPad2d, PadMode::Constant(0.0), "Pads images with zeros.");
+pad2d!(ReflectionPad2d, PadMode::Reflect, "Pads images by mirroring them at the edge, without repeating it.");
+pad2d!(ReplicationPad2d, PadMode::Replicate, "Pads images by repeating their edge pixels.");
+pad2d!(CircularPad2d, PadMode::Circular, "Pads images with the pixels of the opposite side.");
 
-/// One number around images: `[n, h, w, c]` to `[n, h + top + bottom, w + left + right, c]`.
+/// Pads images with one number: `[n, h, w, c]` to `[n, h + top + bottom, w + left + right, c]`.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct ConstantPad2d {
@@ -90,13 +90,14 @@ pub struct ConstantPad2d {
 }
 
 impl ConstantPad2d {
-    /// This number in a border of this size; one size, or `[left, right, top, bottom]`.
+    /// Creates a layer with a border of this size, filled with `value`; one size, or `[left, right, top,
+    /// bottom]`.
     pub fn new(border: impl Into<Border>, value: f32) -> Self {
         Self { border: border.into(), value }
     }
 }
 
-/// One number before and after sequences: `[n, t, c]` to `[n, before + t + after, c]`.
+/// Pads sequences with one number at both ends: `[n, t, c]` to `[n, before + t + after, c]`.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct ConstantPad1d {
@@ -105,7 +106,7 @@ pub struct ConstantPad1d {
 }
 
 impl ConstantPad1d {
-    /// This number so often before and after.
+    /// Creates a layer that adds `value` this many times before and after.
     pub fn new(border: [usize; 2], value: f32) -> Self {
         Self { border, value }
     }

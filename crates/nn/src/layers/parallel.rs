@@ -1,16 +1,18 @@
-//! Branches beside each other.
+//! Parallel branches.
 
 use autograd::{Graph, Var};
 
 use crate::config::{Args, Describe, described};
 use crate::layer::{Child, Layer, Scope};
 
-/// The most branches: what they make stands in an array, not in a vector made anew each step.
+/// The maximum number of branches: their outputs are kept in an array, so no vector is allocated at each
+/// step.
 const MAX_BRANCHES: usize = 32;
 
-/// Layers that all get the same input, and whose outputs are added up or put one after the other; the branch at
-/// position `i` is called `i`. Szegedy et al., "Going Deeper with Convolutions", 2015, has blocks of this kind; of two
-/// branches, of which one may be nothing, [`Residual`](crate::Residual) makes a sum with names of its own.
+/// Layers that all receive the same input and whose outputs are summed or concatenated; the branch at
+/// position `i` is named `i`. Szegedy et al., "Going Deeper with Convolutions", 2015, use such blocks. For
+/// the sum of two branches, one of which may be the identity, see [`Residual`](crate::Residual), which has
+/// its own names.
 ///
 /// ```
 /// use nn::{Conv2d, MaxPool2d, Parallel, Sequential};
@@ -26,17 +28,17 @@ const MAX_BRANCHES: usize = 32;
 #[must_use]
 pub struct Parallel {
     branches: Vec<Child>,
-    /// Where the outputs are put one after the other, instead of being added up.
+    /// The axis along which the outputs are concatenated instead of summed.
     concat_axis: Option<usize>,
 }
 
 impl Parallel {
-    /// The sum of the branches, of which there are none yet.
+    /// Creates a sum of branches, without branches so far.
     pub fn sum() -> Self {
         Self { branches: Vec::new(), concat_axis: None }
     }
 
-    /// The branches one after the other along `axis`: 3 for the channels of images.
+    /// Creates a concatenation of branches along `axis`: 3 for the channels of images.
     pub fn concat(axis: usize) -> Self {
         Self { branches: Vec::new(), concat_axis: Some(axis) }
     }
@@ -52,7 +54,7 @@ impl Parallel {
         self.add_named(name, branch)
     }
 
-    /// Adds a branch under a name of its own instead of its position.
+    /// Adds a branch with a custom name instead of its position.
     ///
     /// # Panics
     /// When there are 32 already.
@@ -60,7 +62,7 @@ impl Parallel {
     pub fn add_named(mut self, name: impl Into<String>, branch: impl Layer) -> Self {
         let name = name.into();
         let n = self.branches.len();
-        assert!(n < MAX_BRANCHES, "Parallel: branch {name:?} is one too many, there can be {MAX_BRANCHES}");
+        assert!(n < MAX_BRANCHES, "Parallel: branch {name:?} exceeds the limit of {MAX_BRANCHES} branches");
         self.branches.push(Child::new(name, Box::new(branch)));
         self
     }
@@ -91,8 +93,8 @@ impl Layer for Parallel {
                     let shape = g.shape(output);
                     assert!(
                         shape == first,
-                        "parallel{}: branch {:?} makes {first}, branch {:?} makes {shape}; a sum needs equal shapes, so \
-                         change one, or concatenate",
+                        "parallel{}: branch {:?} returns {first}, branch {:?} returns {shape}; a sum needs \
+                         equal shapes, so change one branch, or concatenate",
                         g.at(),
                         self.branches[0].name,
                         branch.name
@@ -112,14 +114,15 @@ impl Describe for Parallel {
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {
-        args.option("concat_axis", &mut self.concat_axis, None);
+        // By name only: a branch may be a word, `ReLU`.
+        args.keyword("concat_axis", &mut self.concat_axis, None);
         args.children(&mut self.branches);
     }
 
     fn check(&self) -> Result<(), String> {
         match self.branches.len() {
             0..=MAX_BRANCHES => Ok(()),
-            n => Err(format!("there are {n} branches, there can be {MAX_BRANCHES}")),
+            n => Err(format!("there are {n} branches, expected at most {MAX_BRANCHES}")),
         }
     }
 }

@@ -14,43 +14,44 @@ pub struct MaxPool2d {
     options: Pool2dOptions,
 }
 
-/// The mean of each window, zeros of the padding counted as PyTorch counts them by default. Shapes
-/// as for [`MaxPool2d`].
+/// The mean of each window; the padding's zeros are counted, as in PyTorch by default. Shapes as for
+/// [`MaxPool2d`].
 #[derive(Clone)]
 #[must_use]
 pub struct AvgPool2d {
     options: Pool2dOptions,
 }
 
-/// The maximum of each window of sequences, `[n, t, c]` to `[n, t', c]`; `t'` as the height for [`MaxPool2d`].
+/// The maximum of each window of sequences, `[n, t, c]` to `[n, t', c]`; `t'` is computed like the height in
+/// [`MaxPool2d`].
 #[derive(Clone)]
 #[must_use]
 pub struct MaxPool1d {
     options: Pool1dOptions,
 }
 
-/// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`, zeros of the padding counted as PyTorch counts
-/// them by default.
+/// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`; the padding's zeros are counted, as in
+/// PyTorch by default.
 #[derive(Clone)]
 #[must_use]
 pub struct AvgPool1d {
     options: Pool1dOptions,
 }
 
-/// The mean of each channel over the whole image: `[n, h, w, c]` to `[n, c]`, as PyTorch's
-/// `AdaptiveAvgPool2d(1)` and `Flatten` together.
+/// The mean of each channel over the whole image: `[n, h, w, c]` to `[n, c]`, like PyTorch's
+/// `AdaptiveAvgPool2d(1)` followed by `Flatten`.
 #[derive(Clone)]
 pub struct GlobalAvgPool2d;
 
-/// The means of as many windows as are asked for, whatever the image's size: `[n, h, w, c]` to `[n, h', w', c]`.
-/// Window `i` of `n` reaches from ⌊i·h / n⌋ to ⌈(i + 1)·h / n⌉.
+/// The means of a given number of windows, whatever the image's size: `[n, h, w, c]` to `[n, h', w', c]`.
+/// Window `i` of `n` extends from ⌊i·h / n⌋ to ⌈(i + 1)·h / n⌉.
 #[derive(Clone)]
 #[must_use]
 pub struct AdaptiveAvgPool2d {
     output_size: [usize; 2],
 }
 
-/// The maxima of as many windows as are asked for; windows as for [`AdaptiveAvgPool2d`].
+/// The maxima of a given number of windows; windows as for [`AdaptiveAvgPool2d`].
 #[derive(Clone)]
 #[must_use]
 pub struct AdaptiveMaxPool2d {
@@ -65,27 +66,29 @@ fn single(size: usize) -> [usize; 1] {
     [size]
 }
 
-/// The constructor and the builder methods of a layer with `options`: what a size is given as, and how it is read.
+/// The constructor and the builder methods of a layer with `options`; takes the type of a size and how it is
+/// read.
 macro_rules! window_options {
     ($size:ty, $read:path) => {
-        /// Windows of this size side by side.
+        /// Creates a layer with adjacent windows of this size.
         pub fn new(kernel_size: $size) -> Self {
             Self { options: PoolOptions::new($read(kernel_size)) }
         }
 
-        /// The step of the window, by each axis. The default is its size.
+        /// Sets the step of the window along each axis; the default is its size.
         pub fn stride(mut self, stride: $size) -> Self {
             self.options.stride = $read(stride);
             self
         }
 
-        /// The border added on each side, at most half the window; the default is none.
+        /// Sets the border added on each side, at most half the window; the default is none.
         pub fn padding(mut self, padding: $size) -> Self {
             self.options.padding = $read(padding);
             self
         }
 
-        /// Whether a last window may reach over the padded edge, though not begin behind the image; by default not.
+        /// Sets whether a last window may extend past the padded edge, though not start beyond the image; off
+        /// by default.
         pub fn ceil_mode(mut self, ceil_mode: bool) -> Self {
             self.options.ceil_mode = ceil_mode;
             self
@@ -93,10 +96,10 @@ macro_rules! window_options {
     };
 }
 
-/// The builder method of a maximum alone.
+/// The builder method that only maxima have.
 macro_rules! dilation {
     ($size:ty, $read:path) => {
-        /// The distance between the elements of a window; the default is 1.
+        /// Sets the distance between the elements of a window; the default is 1.
         pub fn dilation(mut self, dilation: $size) -> Self {
             self.options.dilation = $read(dilation);
             self
@@ -104,10 +107,10 @@ macro_rules! dilation {
     };
 }
 
-/// The builder method of a mean alone.
+/// The builder method that only means have.
 macro_rules! count_include_pad {
     () => {
-        /// Whether the zeros of the padding are counted; by default they are.
+        /// Sets whether the padding's zeros are counted; on by default.
         pub fn count_include_pad(mut self, count_include_pad: bool) -> Self {
             self.options.count_include_pad = count_include_pad;
             self
@@ -141,14 +144,14 @@ impl AvgPool1d {
 }
 
 impl AdaptiveAvgPool2d {
-    /// As many windows as these; one number or `[vertical, horizontal]`.
+    /// Creates a layer with this number of windows; one number or `[vertical, horizontal]`.
     pub fn new(output_size: impl Into<Pair>) -> Self {
         Self { output_size: output_size.into().0 }
     }
 }
 
 impl AdaptiveMaxPool2d {
-    /// As many windows as these; one number or `[vertical, horizontal]`.
+    /// Creates a layer with this number of windows; one number or `[vertical, horizontal]`.
     pub fn new(output_size: impl Into<Pair>) -> Self {
         Self { output_size: output_size.into().0 }
     }
@@ -196,7 +199,7 @@ impl Layer for AdaptiveMaxPool2d {
     }
 }
 
-/// How a maximum is written and read; each option one number where all axes have the same.
+/// How a maximum is printed and parsed; an option is one number if it is the same for all axes.
 fn describe_max<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
     describe_window(options, args);
     args.option_as::<Sizes<N>, _>("dilation", &mut options.dilation, [1; N]);
@@ -204,7 +207,7 @@ fn describe_max<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_
     args.option("ceil_mode", &mut options.ceil_mode, false);
 }
 
-/// The same of a mean.
+/// The same for a mean.
 fn describe_avg<const N: usize>(options: &mut PoolOptions<N>, args: &mut Args<'_>) {
     describe_window(options, args);
     args.option("ceil_mode", &mut options.ceil_mode, false);

@@ -1,4 +1,4 @@
-//! Recomputation in backward.
+//! Recomputation in the backward pass.
 
 use autograd::{Graph, Var};
 
@@ -6,13 +6,13 @@ use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 use crate::sequential::Sequential;
 
-/// A layer whose values are not kept for backward but computed again there: a network that would not fit into memory
-/// trains for the price of one more forward pass. Between the parts that are wrapped the values stay; a good size of
-/// a part is about √n of n layers. Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016;
-/// `torch.utils.checkpoint`.
+/// A layer whose activations are not kept for the backward pass but recomputed there: a network that would
+/// not fit into memory trains at the cost of one more forward pass. Activations between the wrapped parts are
+/// kept; a good size for a part is about √n of n layers. Chen et al., "Training Deep Nets with Sublinear
+/// Memory Cost", 2016; `torch.utils.checkpoint`.
 ///
-/// The wrapped layer keeps its name, and losses, gradients, dropout's draws and running statistics are the same, bit by
-/// bit, as without it: see [`Graph::recompute`].
+/// The wrapped layer keeps its name, and losses, gradients, dropout masks and running statistics are
+/// bit-identical to those without it: see [`Graph::recompute`].
 ///
 /// ```
 /// use nn::{Conv2d, ReLU, Recompute, Sequential};
@@ -28,7 +28,7 @@ pub struct Recompute {
 }
 
 impl Recompute {
-    /// This layer, without keeping its values.
+    /// Wraps this layer so that its activations are not kept.
     pub fn new(layer: impl Layer) -> Self {
         Self { layer: Box::new(layer) }
     }

@@ -6,10 +6,10 @@ use crate::config::{Args, Describe, described};
 use crate::layer::{Child, Layer, Scope};
 use crate::sequential::Sequential;
 
-/// `y = body(x) + x`, or `y = body(x) + shortcut(x)` where the body changes the shape.
-/// He et al., "Deep Residual Learning for Image Recognition", 2015.
+/// `y = body(x) + x`, or `y = body(x) + shortcut(x)` if the body changes the shape. He et al., "Deep Residual
+/// Learning for Image Recognition", 2015.
 ///
-/// Its children are called `body` and `shortcut`.
+/// Its children are named `body` and `shortcut`.
 ///
 /// ```
 /// use nn::{Conv2d, ReLU, Residual, Sequential};
@@ -26,32 +26,32 @@ pub struct Residual {
 }
 
 impl Residual {
-    /// A block around this body.
+    /// Creates a block around this body.
     pub fn new(body: impl Layer) -> Self {
         Self { body: Child::new("body", Box::new(body)), shortcut: None }
     }
 
-    /// What the input goes through on its way around the body, instead of nothing.
+    /// Sets the layer on the shortcut path, instead of the identity.
     pub fn shortcut(mut self, shortcut: impl Layer) -> Self {
         self.shortcut = Some(Child::new("shortcut", Box::new(shortcut)));
         self
     }
 
-    /// The block and a ReLU behind it, sum and ReLU as one op.
+    /// Runs the block and a following ReLU, with sum and ReLU as one op.
     pub(crate) fn forward_relu(&self, g: &Graph<'_>, x: Var) -> Var {
         let [body, around] = self.branches(g, x);
         g.add_relu(body, around)
     }
 
-    /// What the body makes, and what goes around it, of one shape.
+    /// The outputs of the body and of the shortcut, with the same shape.
     fn branches(&self, g: &Graph<'_>, x: Var) -> [Var; 2] {
         let y = self.body.forward(g, x);
         let x = self.shortcut.as_ref().map_or(x, |shortcut| shortcut.forward(g, x));
         let (body, around) = (g.shape(y), g.shape(x));
         assert!(
             body == around,
-            "residual{}: the body makes {body} where what goes around it is {around}; give the block a \
-             shortcut that makes {body} too",
+            "residual{}: the body returns {body}, but the shortcut path returns {around}; give the block a \
+             shortcut that returns {body}",
             g.at()
         );
         [y, x]

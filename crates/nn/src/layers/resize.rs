@@ -1,4 +1,4 @@
-//! Layers that give images another size: by interpolation, or from their channels.
+//! Layers that resize images: by interpolation, or by rearranging channels.
 
 use autograd::{Graph, Interpolation, ResizeTo, Var};
 
@@ -6,7 +6,8 @@ use super::pair::Pair;
 use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
-/// Images in another size, `[n, h, w, c]` to `[n, h', w', c]`: the nearest pixel, or between the nearest four.
+/// Resizes images, `[n, h, w, c]` to `[n, h', w', c]`: takes the nearest pixel, or interpolates between the
+/// nearest four.
 ///
 /// ```
 /// use nn::{Interpolation, Upsample};
@@ -21,26 +22,26 @@ pub struct Upsample {
 }
 
 impl Upsample {
-    /// To images of this size, the nearest pixel; one number or `[height, width]`.
+    /// Resizes to this size with the nearest pixel; one number or `[height, width]`.
     pub fn size(size: impl Into<Pair>) -> Self {
         Self { to: ResizeTo::Size(size.into().0), mode: Interpolation::Nearest }
     }
 
-    /// To images this many times as high and as wide, rounded down; the nearest pixel.
+    /// Resizes to this many times the height and width, rounded down, with the nearest pixel.
     pub fn scale_factor(factor: f64) -> Self {
         Self { to: ResizeTo::ScaleFactor([factor; 2]), mode: Interpolation::Nearest }
     }
 
-    /// How a pixel is found; the default is [`Interpolation::Nearest`].
+    /// Sets the interpolation; the default is [`Interpolation::Nearest`].
     pub fn mode(mut self, mode: Interpolation) -> Self {
         self.mode = mode;
         self
     }
 }
 
-/// Each pixel's channels as a square of pixels: `[n, h, w, c·r²]` to `[n, h·r, w·r, c]`, channels numbered as in
-/// PyTorch. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
-/// Neural Network", 2016.
+/// Rearranges each pixel's channels into a square of pixels: `[n, h, w, c·r²]` to `[n, h·r, w·r, c]`,
+/// channels numbered as in PyTorch. Shi et al., "Real-Time Single Image and Video Super-Resolution Using an
+/// Efficient Sub-Pixel Convolutional Neural Network", 2016.
 #[derive(Clone)]
 #[must_use]
 pub struct PixelShuffle {
@@ -48,13 +49,14 @@ pub struct PixelShuffle {
 }
 
 impl PixelShuffle {
-    /// Squares of `upscale_factor` by as many pixels.
+    /// Creates a layer with squares of `upscale_factor` × `upscale_factor` pixels.
     pub fn new(upscale_factor: usize) -> Self {
         Self { upscale_factor }
     }
 }
 
-/// Squares of pixels as the channels of one, the inverse of [`PixelShuffle`]: `[n, h·r, w·r, c]` to `[n, h, w, c·r²]`.
+/// Rearranges squares of pixels into the channels of one pixel, the inverse of [`PixelShuffle`]: `[n, h·r,
+/// w·r, c]` to `[n, h, w, c·r²]`.
 #[derive(Clone)]
 #[must_use]
 pub struct PixelUnshuffle {
@@ -62,7 +64,7 @@ pub struct PixelUnshuffle {
 }
 
 impl PixelUnshuffle {
-    /// Squares of `downscale_factor` by as many pixels.
+    /// Creates a layer with squares of `downscale_factor` × `downscale_factor` pixels.
     pub fn new(downscale_factor: usize) -> Self {
         Self { downscale_factor }
     }
@@ -96,7 +98,7 @@ impl Describe for Upsample {
     fn describe(&mut self, args: &mut Args<'_>) {
         let (mut size, mut factor) = match self.to {
             ResizeTo::Size(size) => (Some(size), None),
-            // One factor is given for both axes.
+            // Both axes have the same factor.
             ResizeTo::ScaleFactor([factor, _]) => (None, Some(factor)),
         };
         args.option("size", &mut size, None);
@@ -113,6 +115,7 @@ impl Describe for Upsample {
             _ => args.refuse("give either a size or a scale_factor"),
         }
         match mode.as_str() {
+            "nearest" if align_corners => args.refuse("align_corners=True needs the mode 'bilinear'"),
             "nearest" => self.mode = Interpolation::Nearest,
             "bilinear" => self.mode = Interpolation::Bilinear { align_corners },
             other => args.refuse(&format!("the mode is '{other}', expected 'nearest' or 'bilinear'")),

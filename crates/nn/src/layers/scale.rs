@@ -1,11 +1,12 @@
-//! A factor.
+//! A constant factor.
 
 use autograd::{Graph, Var};
 
 use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
-/// `y = factor · x`, a factor that is not trained: behind a head, a small one keeps the first logits small.
+/// `y = factor · x` with a factor that is not trained: after a head, a small one keeps the initial logits
+/// small.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Scale {
@@ -13,7 +14,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// By this factor.
+    /// Creates a layer that multiplies by this factor.
     pub fn new(factor: f32) -> Self {
         Self { factor }
     }

@@ -1,4 +1,4 @@
-//! The network that trains to 94 % on CIFAR-10 fastest.
+//! The network of airbench94, which reaches 94 % on CIFAR-10 in a few hundred steps.
 
 use autograd::Params;
 
@@ -8,15 +8,16 @@ use crate::layer::Layer;
 use crate::layers::{BatchNorm2d, Conv2d, Flatten, GELU, Linear, MaxPool2d, Scale};
 use crate::sequential::Sequential;
 
-/// The network of airbench94: a whitening convolution, three blocks of two convolutions with 64, 256 and 256 channels, and
-/// a scaled linear head. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024.
+/// The network of airbench94: a whitening convolution, three blocks of two convolutions with 64, 256 and 256
+/// channels, and a scaled linear head. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024.
 ///
-/// `[n, h, w, channels]` to `[n, n_classes]`; 1,971,640 parameters for CIFAR-10. Parameters have the names of airbench's
-/// program; a batch norm there has a `weight` of ones beside, which is not trained.
+/// `[n, h, w, channels]` to `[n, n_classes]`; 1,971,640 parameters for CIFAR-10. Parameters have the names
+/// used in airbench's program, where a batch norm also has a `weight` of ones that is not trained.
 ///
-/// The 2 × 2 convolution `whiten` begins as any other: [`whiten`] computes its weight from images, and keeps it. Batch norms shift and do not scale, with eps 1e-12 and momentum 0.4. The
-/// filters begin as PyTorch's default with the identity over as many as there are input channels, the head with a standard
-/// deviation of 1; its output is divided by its inputs' number.
+/// The 2 × 2 convolution `whiten` is initialised like any other; [`whiten`] computes its weight from images
+/// and freezes it. Batch norms shift but do not scale, with eps 1e-12 and momentum 0.4. Filters start from
+/// PyTorch's default, with the identity in as many of them as there are input channels; the head starts with
+/// a standard deviation of 1, and its output is divided by the number of its inputs.
 ///
 /// # Panics
 /// When a side has fewer than 9 pixels.
@@ -25,11 +26,12 @@ pub fn airbench94(image: ImageSize, n_classes: usize) -> Sequential {
     airbench(image, n_classes, [64, 256, 256], GELU::default())
 }
 
-/// [`airbench94`] with blocks of other widths, 128, 384 and 384 in airbench95, or another activation.
+/// [`airbench94`] with other block widths (128, 384 and 384 in airbench95) or another activation.
 ///
 /// # Panics
 /// As [`airbench94`].
 #[track_caller]
+// ANCHOR: airbench
 pub fn airbench(
     image: ImageSize,
     n_classes: usize,
@@ -54,10 +56,11 @@ pub fn airbench(
         .add_named("head", Linear::new(n_inputs, n_classes).bias(false).weight_init(Init::UnitVariance))
         .add_named("scale", Scale::new(1.0 / n_inputs as f32))
 }
+// ANCHOR_END: airbench
 
-/// Computes the weight of the first layer of [`airbench94`] from normalised images, `[n, h, w, channels]` by `size`, so that its
-/// outputs are uncorrelated and of variance 1 (`init::whitening`, with 5e-4 added to the eigenvalues), and freezes it. Jordan
-/// takes the first 5,000 training images.
+/// Computes the weight of the first layer of [`airbench94`] from normalised images of shape `size` (`[n, h,
+/// w, channels]`), so that its outputs are uncorrelated with variance 1 (`init::whitening`, with 5e-4 added
+/// to the eigenvalues), and freezes it. Jordan uses the first 5,000 training images.
 ///
 /// ```
 /// use nn::models;
@@ -69,7 +72,7 @@ pub fn airbench(
 /// ```
 ///
 /// # Panics
-/// When the network has no such layer, or the images do not fit it.
+/// When the network has no such layer or the images do not fit it.
 #[track_caller]
 pub fn whiten(params: &mut Params, images: &[f32], size: [usize; 4]) {
     let weight =
@@ -79,7 +82,7 @@ pub fn whiten(params: &mut Params, images: &[f32], size: [usize; 4]) {
     params.freeze(WHITEN).expect("it was found above");
 }
 
-/// The weight that [`whiten`] computes.
+/// The name of the weight that [`whiten`] computes.
 const WHITEN: &str = "whiten.weight";
 
 fn block(n_inputs: usize, n_outputs: usize, activation: impl Layer + Copy) -> Sequential {

@@ -5,11 +5,11 @@ use crate::init::Init;
 use crate::layers::{AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Tanh};
 use crate::sequential::Sequential;
 
-/// The convolutional network for CIFAR-10 that the project trains: three blocks of 3 × 3 convolution,
-/// ReLU and 2 × 2 max-pool with 32, 64 and 128 channels, then 2048 → 256 → 10 with dropout between.
+/// The convolutional network for CIFAR-10 that the project trains: three blocks of 3 × 3 convolution, ReLU
+/// and 2 × 2 max-pool with 32, 64 and 128 channels, then 2048 → 256 → 10 with dropout in between.
 ///
-/// Input `[n, 32, 32, 3]`, output `[n, 10]`; 620,362 parameters. Weights are uniform in He's bounds
-/// ±√(6 / fan_in), biases are zero. [`lecture_cnn_for`] is the same for other images.
+/// Input `[n, 32, 32, 3]`, output `[n, 10]`; 620,362 parameters. Weights are uniform within He's bounds ±√(6
+/// / fan_in), biases are zero. [`lecture_cnn_for`] is the same network for other images.
 ///
 /// ```
 /// use nn::Layer;
@@ -20,8 +20,8 @@ pub fn lecture_cnn(dropout: f32) -> Sequential {
     lecture_cnn_for([32, 32, 3], 10, dropout)
 }
 
-/// [`lecture_cnn`] for images of another size and another number of classes: `[n, height, width, channels]` to
-/// `[n, n_classes]`.
+/// [`lecture_cnn`] for images of any size and any number of classes: `[n, height, width, channels]` to `[n,
+/// n_classes]`.
 ///
 /// # Panics
 /// When a side has fewer than 8 pixels.
@@ -50,12 +50,13 @@ pub fn lecture_cnn_for(image: ImageSize, n_classes: usize, dropout: f32) -> Sequ
 }
 // ANCHOR_END: lecture_cnn
 
-/// LeNet-5: two 5 × 5 convolutions with 6 and 16 channels, each with tanh and 2 × 2 mean-pooling behind it, then
-/// 120, 84 and `n_classes` units. LeCun et al., "Gradient-based learning applied to document recognition", 1998; as
-/// it is built today: every channel of the second convolution sees all six, and the last layer is linear.
+/// LeNet-5: two 5 × 5 convolutions with 6 and 16 channels, each followed by tanh and 2 × 2 mean-pooling, then
+/// 120, 84 and `n_classes` units. LeCun et al., "Gradient-based learning applied to document recognition",
+/// 1998; as it is built today, with every channel of the second convolution connected to all six and a linear
+/// last layer.
 ///
-/// Images below 32 pixels, MNIST's say, get a border of 2 zeros. 61,706 parameters for one channel, ten classes and 28 or 32
-/// pixels, PyTorch's default initialisation.
+/// Images smaller than 32 pixels, such as MNIST's, get a border of 2 zeros. 61,706 parameters for one
+/// channel, ten classes and 28 or 32 pixels, PyTorch's default initialisation.
 ///
 /// # Panics
 /// When a side has fewer than 12 pixels.
@@ -80,9 +81,11 @@ pub fn lenet5(image: ImageSize, n_classes: usize) -> Sequential {
         .add(Linear::new(84, n_classes))
 }
 
-/// A perceptron: hidden layers of these sizes with ReLU, then a linear one; with no hidden layer, softmax regression.
+/// A perceptron: hidden layers of these sizes with ReLU, then a linear layer; without hidden layers, softmax
+/// regression.
 ///
-/// Input images or vectors of height · width · channels numbers. Weights are uniform in He's bounds, biases are zero.
+/// The input is images, or vectors of height · width · channels numbers. Weights are uniform within He's
+/// bounds, biases are zero.
 pub fn mlp(image: ImageSize, hidden: &[usize], n_classes: usize) -> Sequential {
     let linear = |i, o| Linear::new(i, o).weight_init(Init::HeUniform).bias_value(0.0);
     let mut net = Sequential::new().add(Flatten);

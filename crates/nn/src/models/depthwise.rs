@@ -5,8 +5,9 @@ use crate::init::Init;
 use crate::layers::{BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU};
 use crate::sequential::Sequential;
 
-/// A small network whose convolutions are split in two, each with batch norm and ReLU behind it: 3 × 3 within each
-/// channel, then 1 × 1 over the channels, 64 to 256 of them. After Howard et al., "MobileNets", 2017, for small images.
+/// A small network whose convolutions are split in two, each followed by batch norm and ReLU: 3 × 3 within
+/// each channel, then 1 × 1 across the 64 to 256 channels. After Howard et al., "MobileNets", 2017, for small
+/// images.
 ///
 /// `[n, h, w, channels]` to `[n, n_classes]`; 136,778 parameters for CIFAR-10.
 pub fn depthwise([_, _, channels]: ImageSize, n_classes: usize) -> Sequential {

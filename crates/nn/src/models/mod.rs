@@ -1,14 +1,15 @@
-//! Networks ready to be built, for images of any size that fits, any number of channels and of classes.
+//! Predefined networks, for images of any suitable size and any number of channels and classes.
 //!
-//! Where PyTorch or torchvision has the network, its parameters have the names that they have there. An image is
-//! `[height, width, channels]`, as a data set's images are; `Layer::summary` prints a network as a table with its
-//! parameters and multiply-adds.
+//! If PyTorch or torchvision has the network, its parameters have the same names. An image is `[height,
+//! width, channels]`, as in a data set; `Layer::summary` returns a table of the network with its parameters
+//! and multiply-adds.
 //!
 //! | here | parameters | multiply-adds | where it is from |
 //! |---|---|---|---|
-//! | [`lecture_cnn`] | 620,362 | 10.9 million | the lecture |
+//! | [`lecture_cnn`] | 620,362 | 10.8 million | the lecture |
 //! | [`lenet5`] | 61,706 (grey, 32 × 32) | 0.42 million | LeCun et al., 1998 |
 //! | [`mlp`] | by the sizes given | | |
+//! | [`dropout_mlp`] | 820,874 | 0.82 million | |
 //! | [`resnet20`] | 272,474 | 41 million | He et al., 2015, section 4.2 |
 //! | [`resnet18`] | 11,173,962 | 556 million | the same for images of 32 pixels |
 //! | [`resnet18_imagenet`] | 11,689,512 (1000 classes) | 1.81 billion at 224 pixels | torchvision's `resnet18` |
@@ -16,7 +17,7 @@
 //! | [`depthwise`] | 136,778 | 17 million | after Howard et al., "MobileNets", 2017 |
 //! | [`vit`] | 810,890 | 57 million | after Dosovitskiy et al., 2020 |
 //!
-//! Ten classes and 32 × 32 pixels in colour, where nothing else is said.
+//! Ten classes and 32 × 32 colour pixels unless stated otherwise.
 
 mod airbench;
 mod classic;
@@ -33,10 +34,10 @@ pub use vit::vit;
 use crate::layers::{Dropout, Flatten, Linear, ReLU};
 use crate::sequential::Sequential;
 
-/// `[height, width, channels]` of the images that a network is for.
+/// `[height, width, channels]` of a network's input images.
 pub type ImageSize = [usize; 3];
 
-/// An MLP with two hidden layers under dropout: 256 units at p = 0.5, 128 at p = 0.3.
+/// An MLP with dropout on two hidden layers: 256 units at p = 0.5, 128 at p = 0.3.
 ///
 /// Input `[n, 32, 32, 3]`, output `[n, 10]`; 820,874 parameters, PyTorch's default initialisation.
 pub fn dropout_mlp() -> Sequential {
@@ -56,6 +57,7 @@ pub fn dropout_mlp() -> Sequential {
 fn check_size(model: &str, [height, width, _]: ImageSize, smallest: usize) {
     assert!(
         height.min(width) >= smallest,
-        "{model}: images of {height} × {width} pixels are too small; it takes {smallest} × {smallest} or more"
+        "{model}: images of {height} × {width} pixels are too small; expected at least {smallest} × \
+         {smallest}"
     );
 }

@@ -5,28 +5,30 @@ use crate::init::Init;
 use crate::layers::{BasicBlock, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU};
 use crate::sequential::Sequential;
 
-/// ResNet-20 for small images: a 3 × 3 convolution and three stages of three blocks with 16, 32 and 64 channels.
+/// ResNet-20 for small images: a 3 × 3 convolution and three stages of three blocks with 16, 32 and 64
+/// channels.
 ///
-/// `[n, h, w, channels]` to `[n, n_classes]`; 272,474 parameters for CIFAR-10, where a shortcut into a new stage is a 1 × 1
-/// convolution. Parameters have the names of torchvision's residual networks.
+/// `[n, h, w, channels]` to `[n, n_classes]`; 272,474 parameters for CIFAR-10, where a shortcut into a new
+/// stage is a 1 × 1 convolution. Parameters have the names of torchvision's residual networks.
 pub fn resnet20([_, _, channels]: ImageSize, n_classes: usize) -> Sequential {
     let stem = small_stem(channels, 16);
     stages(stem, 16, &[(16, 1), (32, 2), (64, 2)], 3).add_named("fc", Linear::new(64, n_classes))
 }
 
-/// ResNet-18 in its form for small images: a 3 × 3 convolution without a pool in front of the four stages.
+/// ResNet-18 for small images: a 3 × 3 convolution, without a pool, before the four stages.
 ///
-/// `[n, h, w, channels]` to `[n, n_classes]`; 11,173,962 parameters for CIFAR-10. Parameters have torchvision's names.
+/// `[n, h, w, channels]` to `[n, n_classes]`; 11,173,962 parameters for CIFAR-10. Parameters have
+/// torchvision's names.
 pub fn resnet18([_, _, channels]: ImageSize, n_classes: usize) -> Sequential {
     let stem = small_stem(channels, 64);
     stages(stem, 64, &RESNET18, 2).add_named("fc", Linear::new(512, n_classes))
 }
 
-/// ResNet-18 as torchvision has it, for images of about 224 pixels: a 7 × 7 convolution with stride 2 and a 3 × 3
-/// max-pool with stride 2 in front of the four stages.
+/// ResNet-18 as in torchvision, for images of about 224 pixels: a 7 × 7 convolution with stride 2 and a 3 × 3
+/// max-pool with stride 2 before the four stages.
 ///
-/// `[n, h, w, channels]` to `[n, n_classes]`; 11,689,512 parameters for three channels and 1000 classes. Parameters have
-/// torchvision's names, so that its files of weights fit.
+/// `[n, h, w, channels]` to `[n, n_classes]`; 11,689,512 parameters for three channels and 1000 classes.
+/// Parameters have torchvision's names, so its weight files load.
 pub fn resnet18_imagenet([_, _, channels]: ImageSize, n_classes: usize) -> Sequential {
     let stem = Sequential::new()
         .add_named("conv1", conv(channels, 64, 7).stride(2).padding(3))
@@ -50,7 +52,7 @@ fn small_stem(channels: usize, width: usize) -> Sequential {
         .add_named("relu", ReLU)
 }
 
-/// `layer1`, `layer2`, …, each of `n_blocks` blocks, and the mean of each channel.
+/// `layer1`, `layer2`, …, each of `n_blocks` blocks, then the mean of each channel.
 fn stages(stem: Sequential, mut width: usize, stages: &[(usize, usize)], n_blocks: usize) -> Sequential {
     let mut net = stem;
     for (idx, &(channels, stride)) in stages.iter().enumerate() {

@@ -13,13 +13,13 @@ const PATCH: usize = 4;
 /// Features of a token.
 const WIDTH: usize = 128;
 
-/// A small vision transformer: each patch of 4 × 4 pixels is a token of 128 features, to which what is learnt of its place
-/// is added; six layers of attention with four heads and 256 units between, layer norm first; the mean of the tokens, and a
-/// linear head. After Dosovitskiy et al., "An Image is Worth 16x16 Words", 2020, with the mean in place of a class token as
-/// in Beyer et al., "Better plain ViT baselines for ImageNet-1k", 2022.
+/// A small vision transformer. Each patch of 4 × 4 pixels is a token of 128 features plus a learnt position;
+/// then come six pre-norm encoder layers with four attention heads and 256 hidden units, the mean of the
+/// tokens, and a linear head. After Dosovitskiy et al., "An Image is Worth 16x16 Words", 2020, with the mean
+/// in place of a class token, as in Beyer et al., "Better plain ViT baselines for ImageNet-1k", 2022.
 ///
-/// `[n, h, w, channels]` to `[n, n_classes]`; 810,890 parameters for CIFAR-10. The layers' parameters have the names of
-/// PyTorch's `nn.TransformerEncoder`.
+/// `[n, h, w, channels]` to `[n, n_classes]`; 810,890 parameters for CIFAR-10. The layers' parameters have
+/// the names of PyTorch's `nn.TransformerEncoder`.
 ///
 /// # Panics
 /// When the sides are not multiples of 4 pixels.
@@ -27,7 +27,7 @@ const WIDTH: usize = 128;
 pub fn vit([height, width, channels]: ImageSize, n_classes: usize) -> Sequential {
     assert!(
         height.min(width) > 0 && height.is_multiple_of(PATCH) && width.is_multiple_of(PATCH),
-        "vit: images of {height} × {width} pixels do not divide into patches of {PATCH} × {PATCH}"
+        "vit: images of {height} × {width} pixels cannot be divided into patches of {PATCH} × {PATCH}"
     );
     let n_tokens = (height / PATCH) * (width / PATCH);
     let layer = TransformerEncoderLayer::new(WIDTH, 4)

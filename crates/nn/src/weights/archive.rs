@@ -16,20 +16,20 @@ use super::header::{COUNT_TYPE, Entry, Header, float_size, is_count};
 use super::json::{for_each_pair, unescaped};
 use super::sharded;
 
-/// The longest header that is read, as in the crate `safetensors`.
+/// The longest header accepted, as in the crate `safetensors`.
 pub(super) const MAX_HEADER_LEN: u64 = 100_000_000;
 
-/// An open safetensors file: its header is read and checked, its tensors are read when asked for.
+/// An open safetensors file: its header has been read and checked; its tensors are read on demand.
 ///
-/// A file may hold more than we can read: tensors of any type and rank are listed, and only reading one that
-/// is not a float, or loading it, is refused.
+/// A file may contain tensors that we cannot read: tensors of any type and rank are listed, but reading or
+/// loading one that is not a float is refused, except that a batch count may be loaded from an integer.
 ///
-/// Several files with an index, as large models come in (`model.safetensors.index.json`), are opened by the index and read
-/// as one.
+/// Large models come as several files with an index (`model.safetensors.index.json`); these are opened
+/// through the index and read as one.
 #[derive(Debug)]
 pub struct Archive {
     pub(super) path: PathBuf,
-    /// The tensors of all files; the bytes of a file's tensors count on from those of the file before.
+    /// The tensors of all files; byte offsets continue from one file to the next.
     pub(super) header: Header,
     pub(super) files: Vec<Data>,
 }
@@ -39,13 +39,13 @@ pub struct Archive {
 pub(super) struct Data {
     path: PathBuf,
     source: Source,
-    /// Where in the file the tensors begin.
+    /// Where the tensors start in the file.
     start: u64,
-    /// How many bytes the tensors of the files before take, and those of this one too.
+    /// The number of bytes in the tensors of the previous files, and the same including this file.
     pub(super) bytes: Range<u64>,
 }
 
-/// Where the bytes of a file are.
+/// Where the bytes of a file are stored.
 #[derive(Debug)]
 enum Source {
     Disk(File),
@@ -70,17 +70,18 @@ impl Source {
     }
 }
 
-/// What a file says of one tensor. It is shown with its name cut and escaped, as is fit for a terminal.
+/// A file's description of one tensor. It is displayed with its name truncated and escaped, so that it is
+/// safe to print to a terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorInfo<'a>(&'a Entry);
 
 impl<'a> TensorInfo<'a> {
-    /// Its name, as it stands in the file.
+    /// Its name in the file.
     pub fn name(self) -> &'a str {
         self.0.name()
     }
 
-    /// The type of its elements by the format's name, such as `F32`; any text, if the file is a stranger's.
+    /// The type of its elements as the format names it, such as `F32`; untrusted files may contain any text.
     pub fn dtype(self) -> &'a str {
         self.0.dtype()
     }
@@ -90,7 +91,7 @@ impl<'a> TensorInfo<'a> {
         float_size(self.dtype()).is_some()
     }
 
-    /// Its shape; `None` where it has too many axes or elements for a [`Shape`].
+    /// Its shape; `None` if it has too many axes or elements for a [`Shape`].
     pub fn shape(self) -> Option<Shape> {
         self.0.shape()
     }
@@ -104,11 +105,11 @@ impl fmt::Display for TensorInfo<'_> {
 }
 
 impl Archive {
-    /// Opens a file, and reads and checks its header; or, by their index, whose name ends in `.json`, the files of a model
-    /// that lie beside it.
+    /// Opens a file and reads and checks its header. Given an index, whose name ends in `.json`, opens the
+    /// files of the model in the same directory.
     ///
     /// # Errors
-    /// When a file cannot be read, or is not a valid safetensors file; when index and files do not say the same.
+    /// When a file cannot be read or is not a valid safetensors file; when the index and the files disagree.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
         let path = path.as_ref();
         match path.extension() {
@@ -120,7 +121,7 @@ impl Archive {
     /// Opens one safetensors file.
     pub(super) fn open_file(path: &Path) -> Result<Self, WeightsError> {
         let io = |source| WeightsError::Io { action: "read", path: path.into(), source };
-        // Asked before opening: to open a pipe would wait for its writer.
+        // Checked before opening: opening a pipe would wait for its writer.
         let metadata = fs::metadata(path).map_err(io)?;
         if !metadata.is_file() {
             let kind = if metadata.is_dir() { "a directory" } else { "not a regular file" };
@@ -131,8 +132,8 @@ impl Archive {
         Self::new(path.into(), Source::Disk(file), len)
     }
 
-    /// The same for a file that is in memory: `include_bytes!("digits.safetensors")`, or a vector. `name` is
-    /// what errors call it.
+    /// The same for a file in memory: `include_bytes!("digits.safetensors")`, or a vector. `name` identifies
+    /// it in errors.
     ///
     /// # Errors
     /// When the bytes are not a valid safetensors file.
@@ -148,7 +149,7 @@ impl Archive {
     fn new(path: PathBuf, source: Source, len: u64) -> Result<Self, WeightsError> {
         let read = || -> io::Result<Result<_, String>> {
             let Some(rest) = len.checked_sub(8) else {
-                return Ok(Err(format!("it has {len} bytes, the length of its header alone takes 8")));
+                return Ok(Err(format!("it has {len} bytes, but the header length alone takes 8")));
             };
             let mut prefix = [0; 8];
             source.read_at(0, &mut prefix)?;
@@ -170,20 +171,20 @@ impl Archive {
         }
     }
 
-    /// The tensors, in the order of their names.
+    /// Returns the tensors, sorted by name.
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = TensorInfo<'_>> {
         self.header.entries.iter().map(TensorInfo)
     }
 
-    /// The tensor with this name.
+    /// Returns the tensor with this name.
     pub fn tensor(&self, name: &str) -> Option<TensorInfo<'_>> {
         self.find(name).map(TensorInfo)
     }
 
-    /// The string that the file's metadata have under `key`, if there is one.
+    /// Returns the string stored under `key` in the file's metadata, if there is one.
     ///
     /// # Errors
-    /// When the metadata cannot be read again, or are broken: what stands under `key` is not a string.
+    /// When the metadata cannot be read again or are invalid: the value of `key` is not a string.
     pub fn metadata(&self, key: &str) -> Result<Option<String>, WeightsError> {
         let Some(range) = &self.header.metadata else { return Ok(None) };
         let mut object = vec![0; range.len()];
@@ -197,8 +198,8 @@ impl Archive {
     /// Reads a tensor of floating-point numbers into `out`, converted to f32.
     ///
     /// # Panics
-    /// When there is no such tensor, it is not [a float](TensorInfo::is_float) or `out` has another length:
-    /// ask [`tensor`](Self::tensor) first.
+    /// When there is no such tensor, it is not [a float](TensorInfo::is_float) or `out` has a different
+    /// length: check with [`tensor`](Self::tensor) first.
     ///
     /// # Errors
     /// When the file cannot be read to the end of the tensor.
@@ -210,7 +211,7 @@ impl Archive {
         let Range { start, end } = entry.bytes;
         assert!(
             out.len() as u64 == (end - start) / size as u64,
-            "Archive::read: {} is read into {} elements",
+            "Archive::read: {} cannot be read into {} elements",
             TensorInfo(entry),
             out.len()
         );
@@ -220,7 +221,7 @@ impl Archive {
     /// Reads numbers of `size` bytes each.
     fn read_numbers(&self, entry: &Entry, size: usize, out: &mut [f32]) -> Result<(), WeightsError> {
         let start = entry.bytes.start;
-        // A tensor without bytes may lie behind the last file.
+        // A tensor without bytes may be located past the last file.
         let idx = self.files.partition_point(|file| file.bytes.end <= start).min(self.files.len() - 1);
         let file = &self.files[idx];
         let mut at = file.start + (start - file.bytes.start);
@@ -251,7 +252,7 @@ impl Archive {
             let out = &mut values[entry.range.clone()];
             match self.fitting(entry) {
                 Some((found, size)) => self.read_numbers(found, size, out)?,
-                // Only a count of batches may be missing: it is 0 then, as in PyTorch.
+                // Only a batch count may be missing; it is then 0, as in PyTorch.
                 None => out.fill(0.0),
             }
         }
@@ -259,7 +260,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Reads what fits a model, by name and shape, and says what did not; see
+    /// Loads the tensors that match a model by name and shape, and reports the others; see
     /// [`load_matching`](super::load_matching).
     ///
     /// # Errors
@@ -277,7 +278,7 @@ impl Archive {
         Ok(matched)
     }
 
-    /// The same file with other names, as `new_name` says for each: to take off a prefix, or to load a part of one network
+    /// Renames the tensors by `new_name`, for example to remove a prefix or to load a part of one network
     /// into another.
     ///
     /// ```
@@ -291,12 +292,12 @@ impl Archive {
     /// ```
     ///
     /// # Errors
-    /// When two tensors get one name.
+    /// When two tensors get the same name.
     pub fn renamed(mut self, new_name: impl FnMut(&str) -> String) -> Result<Self, WeightsError> {
         match self.header.rename(new_name) {
             Ok(()) => Ok(self),
             Err(reason) => {
-                Err(WeightsError::Format { path: self.path, reason: format!("once renamed, {reason}") })
+                Err(WeightsError::Format { path: self.path, reason: format!("after renaming, {reason}") })
             }
         }
     }
@@ -307,7 +308,8 @@ impl Archive {
         self
     }
 
-    /// The tensor for an entry of a model, and the size of its numbers in bytes, where name, shape and type fit.
+    /// The tensor for an entry of a model and the size of its numbers in bytes, if name, shape and type
+    /// match.
     fn fitting(&self, entry: &autograd::Entry) -> Option<(&Entry, usize)> {
         let found = self.find(&entry.name).filter(|found| found.shape() == Some(entry.shape))?;
         Some((found, found.number_size()?))
@@ -342,7 +344,7 @@ impl Archive {
         differences
     }
 
-    /// What the file has before each of these names.
+    /// The prefix that the file has before each of these names.
     fn prefix_of(&self, missing: &[(String, Shape)]) -> Option<String> {
         let (first, _) = missing.first()?;
         let prefixes = self.tensors().filter_map(|tensor| tensor.name().strip_suffix(first.as_str()));
@@ -391,7 +393,7 @@ fn f16_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// The string under `key` in an object; `None` where the object is `null` or has no such key.
+/// The string under `key` in an object; `None` if the object is `null` or has no such key.
 fn look_up(object: &[u8], key: &str) -> Result<Option<String>, String> {
     let object = std::str::from_utf8(object).map_err(|error| error.to_string())?;
     if object == "null" {

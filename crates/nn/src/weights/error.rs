@@ -1,4 +1,4 @@
-//! What can go wrong with a file of weights.
+//! Errors of reading and writing weight files.
 
 use std::fmt;
 use std::io;
@@ -12,17 +12,17 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// The file system refused.
+    /// A file-system operation failed.
     #[error("cannot {action} {}: {source}", shown_path(path))]
     Io {
-        /// What was tried: `read`, `write`, …
+        /// The operation attempted: `read`, `write`, …
         action: &'static str,
-        /// On which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error from the system.
         source: io::Error,
     },
-    /// The file is broken or something else altogether.
+    /// The file is broken or not a safetensors file at all.
     #[error("{} is not a valid safetensors file: {reason}", shown_path(path))]
     Format {
         /// The file.
@@ -30,12 +30,12 @@ pub enum WeightsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The file is one of another network.
+    /// The file belongs to another network.
     #[error("{} does not fit this network:{differences}", shown_path(path))]
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// All that differs.
+        /// All differences.
         differences: Box<Differences>,
     },
 }
@@ -45,16 +45,16 @@ pub enum WeightsError {
 pub struct Differences {
     /// In the model, not in the file.
     pub missing: Vec<(String, Shape)>,
-    /// In the file, not in the model: the first [`MAX_NAMED`](Self::MAX_NAMED) of them, since a file from
-    /// elsewhere may hold any number; name, shape and any type but F32, as they are shown.
+    /// In the file, not in the model: the first [`MAX_NAMED`](Self::MAX_NAMED) of them, since an untrusted
+    /// file may contain any number. Name, shape, and the type unless it is F32, as displayed.
     pub unexpected: Vec<String>,
-    /// How many there are in the file and not in the model.
+    /// The number of tensors in the file but not in the model.
     pub n_unexpected: usize,
-    /// In both: the shape in the file, as it is shown, and the shape in the model.
+    /// In both, with different shapes: the shape in the file, as displayed, and the shape in the model.
     pub reshaped: Vec<(String, String, Shape)>,
-    /// In the file as a type that is not a floating-point number: the type, as it is shown.
+    /// In the file with a type that is not floating-point: the type, as displayed.
     pub not_floats: Vec<(String, String)>,
-    /// What stands before each of the missing names in the file, as it is shown: `module.`, if that is all that differs.
+    /// The prefix under which the file has every missing name, as displayed (`module.`), if there is one.
     pub prefix: Option<String>,
 }
 
@@ -75,28 +75,28 @@ impl fmt::Display for Differences {
             format!("{name} {shape}")
         })?;
         write_list(f, "not in the network", *n_unexpected, unexpected, String::clone)?;
-        write_list(f, "of another shape", reshaped.len(), reshaped, |(name, file, model)| {
+        write_list(f, "with a different shape", reshaped.len(), reshaped, |(name, file, model)| {
             format!("{name} {file}, in the network {model}")
         })?;
-        let no_float = "of a type that is not F32, F64, F16 or BF16";
+        let no_float = "with a type other than F32, F64, F16 or BF16";
         write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))?;
         match prefix {
             None => Ok(()),
             Some(prefix) => write!(
                 f,
-                "\n  the file has all that is missing under the prefix {prefix}: open it as an Archive and take \
-                 the prefix off by Archive::renamed"
+                "\n  the file has all missing names under the prefix {prefix}: open it as an Archive and \
+                 remove the prefix with Archive::renamed"
             ),
         }
     }
 }
 
-/// What came of loading that part of a file which fits.
+/// The result of loading the matching part of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Matched {
     /// The parameters and statistics that were loaded, in the order of the network.
     pub loaded: Vec<String>,
-    /// All that was not, and why.
+    /// The tensors that were not loaded, and why.
     pub left: Differences,
 }
 

@@ -1,4 +1,4 @@
-//! Weights and what else a training loop has to keep, in one file.
+//! Weights and the other state of a training loop, in one file.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use super::error::WeightsError;
 use super::header::is_count;
 use super::write::encode_with;
 
-/// What stands before the names of what is no weight.
+/// The prefix of names that are not weights, unless the network has a weight with the whole name.
 const PREFIX: &str = "extra.";
 
-/// Writes weights as [`save`](super::save) does, and beside them slices by name: the state of an optimizer. With the
-/// number of steps, as metadata, that is all that a training loop needs to be continued.
+/// Writes weights like [`save`](super::save), plus named slices such as the state of an optimizer. Together
+/// with the number of steps, stored as metadata, this is all that is needed to resume training.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,13 +50,16 @@ const PREFIX: &str = "extra.";
 /// # Ok(()) }
 /// ```
 ///
-/// The crate `data` continues its batches by `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps % n_batches`.
+/// Batches of the crate `data` resume with `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps %
+/// n_batches`.
 ///
 /// # Errors
-/// When the file cannot be written; the old one stands then, and nothing is left beside it.
+/// When the file cannot be written; the old file is then unchanged, unless only syncing its folder failed,
+/// and no temporary file remains.
 ///
 /// # Panics
-/// When two slices have one name.
+/// When two slices have the same name, or a slice `x` is saved beside a weight `extra.x`: both would have
+/// that name in the file.
 pub fn save_with<'a>(
     path: impl AsRef<Path>,
     params: &Params,
@@ -73,26 +76,29 @@ pub fn save_with<'a>(
     written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
 }
 
-/// Reads what [`save_with`] wrote: the weights into a model, as [`load`](super::load) does, the rest into memory.
+/// Reads a file written by [`save_with`]: the weights into a model, like [`load`](super::load), the rest into
+/// memory.
 ///
 /// # Errors
-/// As [`load`](super::load); the parameters are unchanged then.
+/// Same as [`load`](super::load); the parameters are then unchanged.
 pub fn load_with(path: impl AsRef<Path>, params: &mut Params) -> Result<Extra, WeightsError> {
     let archive = Archive::open(path)?;
+    // A network may have a child named `extra`.
+    let is_extra = |name: &str| name.starts_with(PREFIX) && params.find(name).is_none();
     let mut slices = Vec::new();
-    for tensor in archive.tensors().filter(|tensor| tensor.is_float()) {
+    for tensor in archive.tensors().filter(|tensor| tensor.is_float() && is_extra(tensor.name())) {
         if let (Some(name), Some(shape)) = (tensor.name().strip_prefix(PREFIX), tensor.shape()) {
             let mut slice = vec![0.0; shape.numel()];
             archive.read(tensor.name(), &mut slice)?;
             slices.push((name.to_owned(), slice));
         }
     }
-    let archive = archive.without(|name| name.starts_with(PREFIX));
+    let archive = archive.without(is_extra);
     archive.load_into(params)?;
     Ok(Extra { archive, slices })
 }
 
-/// What was saved beside the weights.
+/// The data saved in addition to the weights.
 #[derive(Debug)]
 pub struct Extra {
     archive: Archive,
@@ -100,20 +106,20 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// The slices by name, as `Optimizer::load_state` takes them.
+    /// Returns the slices by name, in the form that `Optimizer::load_state` takes.
     pub fn slices(&self) -> impl Iterator<Item = (&str, &[f32])> {
         self.slices.iter().map(|(name, slice)| (name.as_str(), slice.as_slice()))
     }
 
-    /// A whole number of the metadata: of steps, say.
+    /// Returns an integer from the metadata, for example the number of steps.
     ///
     /// # Errors
-    /// When there is none under this name.
+    /// When there is no integer under this name.
     pub fn number(&self, key: &str) -> Result<u64, WeightsError> {
         let text = self.archive.metadata(key)?;
         text.and_then(|text| text.parse().ok()).ok_or_else(|| WeightsError::Format {
             path: self.archive.path.clone(),
-            reason: format!("its metadata have no whole number \"{key}\""),
+            reason: format!("its metadata have no integer \"{key}\""),
         })
     }
 }

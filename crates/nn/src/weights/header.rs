@@ -1,12 +1,12 @@
-//! The header of a safetensors file: JSON from a tensor's name to its type, shape and place.
+//! The header of a safetensors file: JSON that maps a tensor's name to its type, shape and position.
 //!
 //! ```json
 //! {"__metadata__":{"format":"pt"},"0.bias":{"dtype":"F32","shape":[32],"data_offsets":[0,128]}}
 //! ```
 //!
-//! What we need not understand we pass over: a type that is not a float and a shape of any rank are kept as
-//! text. Nothing is allocated in proportion to a number that the file claims, and nothing grows while it is
-//! filled: the tensors are counted first, and each takes one [`Entry`], no more bytes than its JSON.
+//! Anything we do not need to understand is kept as text, such as a type that is not a float or a shape of
+//! any rank. No allocation is proportional to a number claimed by the file, and nothing grows while it is
+//! filled: the tensors are counted first, and each takes one [`Entry`], no larger than its JSON.
 
 use std::ops::Range;
 
@@ -15,19 +15,19 @@ use tensor::{MAX_RANK, Shape};
 
 use super::json::{depth, for_each_pair, inner, unescape};
 
-/// The key under which the string metadata lie, as it stands in the JSON.
+/// The key of the string metadata, as written in the JSON.
 pub(super) const METADATA: &str = r#""__metadata__""#;
 
-/// How deep a header may be nested: the parser keeps a byte for each level. A shape is on level 3.
+/// How deeply a header may be nested: the parser uses a byte for each level. A shape is on level 3.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// How many sizes of a shape an error shows.
+/// How many sizes of a shape an error displays.
 const MAX_SHOWN_RANK: usize = 16;
 
 /// One tensor of the file.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Name, type and sizes (`2,3`), one after the other: one allocation.
+    /// Name, type and sizes (`2,3`), concatenated into one allocation.
     text: String,
     name_len: u32,
     dtype_len: u32,
@@ -44,7 +44,7 @@ impl Entry {
         &self.text[self.name_len as usize..][..self.dtype_len as usize]
     }
 
-    /// The same tensor under another name.
+    /// Renames the tensor.
     pub(super) fn rename(&mut self, name: &str) {
         self.text.replace_range(..self.name_len as usize, name);
         self.name_len = name.len() as u32;
@@ -68,7 +68,7 @@ impl Entry {
         (padded <= isize::MAX as usize / size_of::<f32>()).then(|| Shape::new(&dims[..rank]))
     }
 
-    /// The size of a number in bytes, if we read it into a parameter: a float, or a count of batches.
+    /// The size of a number in bytes, if it can be read into a parameter: a float or a batch count.
     pub(super) fn number_size(&self) -> Option<usize> {
         let Range { start, end } = self.bytes;
         let is_count_of = |shape: Shape| is_count(self.name()) && end - start == 8 * shape.numel() as u64;
@@ -78,7 +78,7 @@ impl Entry {
         }
     }
 
-    /// The shape as [`Shape`] writes it, cut where it is long.
+    /// The shape as [`Shape`] prints it, truncated if long.
     pub(super) fn shown_shape(&self) -> String {
         let shown = |size: Option<usize>| size.map_or("?".into(), |size| size.to_string());
         let mut sizes: Vec<String> = self.sizes().take(MAX_SHOWN_RANK).map(shown).collect();
@@ -88,7 +88,7 @@ impl Entry {
         format!("[{}]", sizes.join(", "))
     }
 
-    /// One pair of the header.
+    /// Parses one key and value of the header.
     fn parse(key: &str, description: &str) -> Result<Self, String> {
         let name = inner(key, '"', '"').unwrap_or_default();
         let broken = |what: &str| format!("the tensor \"{}\" has {what}", Foreign::new(name));
@@ -102,7 +102,7 @@ impl Entry {
             };
             match known.replace(value) {
                 None => Ok(()),
-                Some(_) => Err(format!("two fields {field}")),
+                Some(_) => Err(format!("duplicate field {field}")),
             }
         })
         .map_err(|error| format!("the tensor \"{}\": {error}", Foreign::new(name)))?;
@@ -112,7 +112,7 @@ impl Entry {
         let mut offsets = sizes(offsets);
         let [Some(Some(start)), Some(Some(end)), None] = [offsets.next(), offsets.next(), offsets.next()]
         else {
-            return Err(broken("no start and end as its \"data_offsets\""));
+            return Err(broken("no valid start and end in its \"data_offsets\""));
         };
         let mut text = String::with_capacity(name.len() + dtype.len() + shape.len());
         unescape(name, &mut text)?;
@@ -124,11 +124,12 @@ impl Entry {
         Ok(Self { text, name_len: name_len as u32, dtype_len: dtype_len as u32, bytes })
     }
 
-    /// Whether the tensor lies within `data_len` bytes and, if we could read it, fills its place.
+    /// Checks that the tensor is within `data_len` bytes and, if we can read it, has as many bytes as its
+    /// shape needs.
     fn check(&self, data_len: u64) -> Result<(), String> {
         let Range { start, end } = self.bytes;
         let n_bytes = match float_size(self.dtype()) {
-            // The sizes are looked at, too.
+            // The sizes are checked too.
             None => self.sizes().all(|size| size.is_some()).then(|| end.checked_sub(start)).flatten(),
             Some(size) => self.sizes().try_fold(size as u64, |n, size| n.checked_mul(size? as u64)),
         };
@@ -137,7 +138,7 @@ impl Entry {
         }
         let (name, dtype) = (Foreign::new(self.name()), Foreign::new(self.dtype()));
         Err(format!(
-            "the tensor \"{name}\" cannot be {dtype} of shape {} at bytes {start} to {end}",
+            "the tensor \"{name}\" of type {dtype} and shape {} does not fit bytes {start} to {end}",
             self.shown_shape()
         ))
     }
@@ -153,7 +154,7 @@ pub(super) fn float_size(dtype: &str) -> Option<usize> {
     }
 }
 
-/// The type of a count of batches: whole numbers of 8 bytes.
+/// The type of a batch count: 8-byte integers.
 pub(super) const COUNT_TYPE: &str = "I64";
 
 /// Whether a tensor of this name counts the batches of a batch normalisation.
@@ -166,12 +167,12 @@ pub(super) fn is_count(name: &str) -> bool {
 pub(super) struct Header {
     /// Sorted by name.
     pub(super) entries: Vec<Entry>,
-    /// Where in the JSON the metadata stand; they are read again when asked for.
+    /// The position of the metadata in the JSON; they are read again on demand.
     pub(super) metadata: Option<Range<usize>>,
 }
 
 impl Header {
-    /// Parses the JSON and checks that the tensors fill `data_len` bytes one after the other.
+    /// Parses the JSON and checks that the tensors fill `data_len` bytes without gaps or overlaps.
     pub(super) fn parse(json: &[u8], data_len: u64) -> Result<Self, String> {
         let text = std::str::from_utf8(json).map_err(|error| format!("its header is not text: {error}"))?;
         let broken = |error: String| format!("its header is broken: {error}");
@@ -205,7 +206,7 @@ impl Header {
         Ok(Self { entries, metadata })
     }
 
-    /// Gives each tensor the name that `new_name` says.
+    /// Renames each tensor by `new_name`.
     pub(super) fn rename(&mut self, mut new_name: impl FnMut(&str) -> String) -> Result<(), String> {
         for entry in &mut self.entries {
             let name = new_name(entry.name());
@@ -215,7 +216,7 @@ impl Header {
     }
 }
 
-/// Sorts by name; two tensors of one name are an error.
+/// Sorts by name; two tensors with the same name are an error.
 pub(super) fn sort_by_name(entries: &mut [Entry]) -> Result<(), String> {
     entries.sort_unstable_by(|a, b| a.name().cmp(b.name()));
     match entries.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
@@ -224,7 +225,7 @@ pub(super) fn sort_by_name(entries: &mut [Entry]) -> Result<(), String> {
     }
 }
 
-/// Whether the tensors lie one after the other, without gap or overlap, to the end of the file.
+/// Checks that the tensors are contiguous, without gaps or overlaps, up to the end of the file.
 fn check_places(entries: &mut [Entry], data_len: u64) -> Result<(), String> {
     entries.sort_unstable_by_key(|entry| (entry.bytes.start, entry.bytes.end));
     let mut end = 0;
@@ -245,8 +246,8 @@ fn check_places(entries: &mut [Entry], data_len: u64) -> Result<(), String> {
     }
 }
 
-/// The sizes in the inside of a JSON list; `None` for what is not a whole number.
+/// The sizes inside a JSON list; `None` for anything that is not an integer.
 fn sizes(list: &str) -> impl Iterator<Item = Option<usize>> {
-    // An empty list is one empty piece.
+    // Splitting an empty list yields one empty piece.
     list.split(',').map(str::trim).filter(|size| !size.is_empty()).map(|size| size.parse().ok())
 }

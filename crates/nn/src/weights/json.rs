@@ -1,13 +1,13 @@
-//! JSON from elsewhere, looked at where it stands: nothing is copied but what is asked for.
+//! Untrusted JSON, parsed in place: only what is requested is copied.
 
 use std::fmt;
 
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Calls `f` with each key and value of an object, both as they stand in the text. The first error ends it.
+/// Calls `f` with each key and value of an object, both as written in the text. Stops at the first error.
 ///
-/// The text must not be nested without bounds ([`depth`]): the parser keeps a byte for each level.
+/// The nesting of the text must be bounded ([`depth`]): the parser uses a byte for each level.
 pub(super) fn for_each_pair<'t>(
     object: &'t str,
     f: impl FnMut(&'t str, &'t str) -> Result<(), String>,
@@ -33,7 +33,7 @@ pub(super) fn for_each_pair<'t>(
     reader.deserialize_map(Pairs(f)).and_then(|()| reader.end()).map_err(|error| error.to_string())
 }
 
-/// How deep objects and arrays are nested, whether or not the text is JSON.
+/// How deeply objects and arrays are nested, whether or not the text is valid JSON.
 pub(super) fn depth(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let (mut in_string, mut is_escaped) = (false, false);
@@ -51,23 +51,23 @@ pub(super) fn depth(text: &str) -> usize {
     deepest
 }
 
-/// What stands between two brackets or quotes.
+/// The text between two brackets or quotes.
 pub(super) fn inner(text: &str, open: char, close: char) -> Option<&str> {
     text.strip_prefix(open)?.strip_suffix(close)
 }
 
-/// Appends what the inside of a JSON string stands for: no more bytes than it has.
+/// Appends the unescaped contents of a JSON string, which has no more bytes than the escaped form.
 pub(super) fn unescape(mut rest: &str, text: &mut String) -> Result<(), String> {
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
-        // Two bytes, or `\u` and four digits; twice that where two of them stand for one character.
+        // Two bytes, or `\u` and four digits; twice that for a surrogate pair.
         let escape_len = match rest.as_bytes().get(..4) {
             Some([_, b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'A' | b'b' | b'B']) => 12,
             Some([_, b'u', ..]) => 6,
             _ => 2,
         };
-        let escape = rest.get(..escape_len).ok_or_else(|| "half an escape in a string".to_owned())?;
+        let escape = rest.get(..escape_len).ok_or_else(|| "incomplete escape in a string".to_owned())?;
         let decoded: String =
             serde_json::from_str(&format!("\"{escape}\"")).map_err(|error| error.to_string())?;
         text.push_str(&decoded);
@@ -77,7 +77,7 @@ pub(super) fn unescape(mut rest: &str, text: &mut String) -> Result<(), String> 
     Ok(())
 }
 
-/// What a JSON string stands for, in one allocation; `None` for what is not a string.
+/// The value of a JSON string, in one allocation; `None` if it is not a string.
 pub(super) fn unescaped(json: &str) -> Result<Option<String>, String> {
     let Some(inside) = inner(json, '"', '"') else { return Ok(None) };
     let mut text = String::with_capacity(inside.len());
@@ -102,7 +102,8 @@ mod tests {
             prop_assert_eq!(text_of(inner(&quoted, '"', '"').unwrap()), Some(text.clone()));
             let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
             prop_assert_eq!(text_of(&escaped), Some(text));
-            // Cut anywhere it is the reference's string, or an error as there.
+            // Truncated anywhere, it gives the same string as the reference, or an error if the reference
+            // does.
             let cut = &escaped[..at.index(escaped.len() + 1)];
             prop_assert_eq!(text_of(cut), serde_json::from_str::<String>(&format!("\"{cut}\"")).ok());
         }

@@ -1,8 +1,8 @@
-//! Weights in safetensors files, both ways with PyTorch.
+//! Weights in safetensors files, interchangeable with PyTorch.
 //!
-//! A file holds a model's parameters and running statistics under the names and in the layouts of
-//! PyTorch's `state_dict` for the same `Sequential`: `0.weight` as out × in × kh × kw, `10.weight` as
-//! out × in. In PyTorch:
+//! A file contains a model's parameters and running statistics under the names and in the layouts of
+//! PyTorch's `state_dict` for the same `Sequential`: `0.weight` as out × in × kh × kw, `10.weight` as out ×
+//! in. In PyTorch:
 //!
 //! ```python
 //! from safetensors.torch import load_file, save_file
@@ -10,22 +10,23 @@
 //! save_file(net.state_dict(), "model.safetensors")      # a file for us
 //! ```
 //!
-//! PyTorch's batch normalisation also counts its batches (`num_batches_tracked`). We have that count only where it
-//! is needed, with a momentum of `None`: there it is written as PyTorch writes it, a whole number (I64), and is 0 where a
-//! file has none. Elsewhere it is passed over on loading and not written, and PyTorch's strict `load_state_dict` takes it
-//! as 0.
+//! PyTorch's batch normalisation also counts its batches (`num_batches_tracked`). We keep that count only if
+//! it is needed, with a momentum of `None`. It is then written as in PyTorch, as an integer (I64), and is 0
+//! if a file has none. Otherwise it is ignored on loading and not written, and PyTorch's strict
+//! `load_state_dict` takes it as 0.
 //!
-//! The format is written and read here rather than by the crate `safetensors`, which cannot keep what we
-//! promise (tried with 0.8.0):
+//! The format is implemented here because the crate `safetensors` (tried with 0.8.0) cannot provide these
+//! guarantees:
 //!
-//! - A file is readable whatever else is in it. There, one tensor of a type that it does not know makes the
+//! - A file is readable whatever else it contains. With the crate, one tensor of an unknown type makes the
 //!   whole header an error, and there is no way to list the others.
-//! - Reading takes no more memory than twice the file. There, a header of many small tensors takes 11 to 13
-//!   times the length of the file.
-//! - Two tensors of one name are an error; there, one of them wins where the other leaves no gap.
-//! - The same weights make the same bytes; there, the metadata come in random order.
+//! - Reading takes at most twice the size of the file in memory. With the crate, a header of many small
+//!   tensors takes 11 to 13 times the size of the file.
+//! - Two tensors with the same name are an error; with the crate, one of them wins if the other leaves no
+//!   gap.
+//! - The same weights give the same bytes; with the crate, the metadata come in random order.
 //!
-//! Tests hold the two together: each reads what the other writes.
+//! Tests check that each reads the other's files.
 
 mod archive;
 mod error;
@@ -44,7 +45,7 @@ pub use error::{Differences, Matched, WeightsError};
 pub use extra::{Extra, load_with, save_with};
 pub use write::encode;
 
-/// Writes all parameters and statistics, with string metadata, whole or not at all ([`atomic_file::write`]).
+/// Writes all parameters and statistics, with string metadata, atomically ([`atomic_file::write`]).
 ///
 /// ```
 /// # fn main() -> Result<(), nn::weights::WeightsError> {
@@ -62,7 +63,8 @@ pub use write::encode;
 /// ```
 ///
 /// # Errors
-/// When the file cannot be written; the old one stands then, and nothing is left beside it.
+/// When the file cannot be written; the old file is then unchanged, unless only syncing its folder failed,
+/// and no temporary file remains.
 pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) -> Result<(), WeightsError> {
     let entries = params.entries().iter();
     let tensors =
@@ -74,20 +76,21 @@ pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) 
 
 /// Reads a file into the parameters and statistics of a model.
 ///
-/// Names and shapes must be the model's; numbers may be F32, or F64, F16 and BF16, which are converted.
+/// Names and shapes must match the model; numbers may be F32, or F64, F16 or BF16, which are converted.
 /// Everything is checked and read before the first parameter changes.
 ///
 /// # Errors
-/// When the file cannot be read, is not a valid safetensors file, or is one of another network: then the error
-/// lists all differences at once, as `load_state_dict` does.
+/// When the file cannot be read, is not a valid safetensors file, or belongs to another network; the error
+/// then lists all differences at once, as `load_state_dict` does.
 pub fn load(path: impl AsRef<Path>, params: &mut Params) -> Result<(), WeightsError> {
     Archive::open(path)?.load_into(params)
 }
 
-/// Reads of a file what fits a model, by name and shape, and gives back a report of what did not: the body of a network
-/// under another head. `load_state_dict(…, strict=False)`, which in PyTorch refuses other shapes.
+/// Loads the tensors of a file that match a model by name and shape, for example the body of a network under
+/// another head, and returns a report of the others. Like `load_state_dict(…, strict=False)`, which in
+/// PyTorch refuses different shapes.
 ///
-/// Where the names differ, [`Archive::renamed`] comes before [`Archive::load_matching`].
+/// If the names differ, use [`Archive::renamed`] before [`Archive::load_matching`].
 ///
 /// ```
 /// # fn main() -> Result<(), nn::weights::WeightsError> {

@@ -1,4 +1,4 @@
-//! A model in several files: an index says which tensor lies in which.
+//! A model sharded over several files: an index gives the file of each tensor.
 //!
 //! ```json
 //! {"metadata":{"total_size":8},"weight_map":{"0.bias":"model-00001-of-00002.safetensors"}}
@@ -16,7 +16,7 @@ use super::error::WeightsError;
 use super::header::{MAX_DEPTH, sort_by_name};
 use super::json::{depth, for_each_pair, unescaped};
 
-/// Opens the files that an index names, and checks that it says where each tensor is.
+/// Opens the files that an index names, and checks that it gives the right file for each tensor.
 pub(super) fn open(path: &Path) -> Result<Archive, WeightsError> {
     let broken = |reason: String| WeightsError::Format { path: path.into(), reason };
     let file_of =
@@ -31,7 +31,7 @@ pub(super) fn open(path: &Path) -> Result<Archive, WeightsError> {
             if file_of.get(tensor.name()) != Some(name) {
                 let (tensor, name) = (Foreign::new(tensor.name()), Foreign::new(name));
                 return Err(broken(format!(
-                    "its index does not say that the tensor \"{tensor}\" is in {name}"
+                    "its index does not map the tensor \"{tensor}\" to {name}, which contains it"
                 )));
             }
         }
@@ -46,14 +46,14 @@ pub(super) fn open(path: &Path) -> Result<Archive, WeightsError> {
     match file_of.iter().find(|(tensor, _)| whole.tensor(tensor).is_none()) {
         None => Ok(whole),
         Some((tensor, file)) => Err(broken(format!(
-            "its index has the tensor \"{}\" in {}, which does not",
+            "its index maps the tensor \"{}\" to {}, which does not contain it",
             Foreign::new(tensor),
             Foreign::new(file)
         ))),
     }
 }
 
-/// The tensors of another file behind those that are there.
+/// Appends the tensors of another file.
 fn append(whole: &mut Archive, shard: Archive) {
     let n_bytes = whole.files.last().map_or(0, |file| file.bytes.end);
     let shift = |bytes: &mut std::ops::Range<u64>| *bytes = bytes.start + n_bytes..bytes.end + n_bytes;
@@ -69,7 +69,7 @@ fn append(whole: &mut Archive, shard: Archive) {
 
 fn read(path: &Path) -> Result<String, WeightsError> {
     let io = |source| WeightsError::Io { action: "read", path: path.into(), source };
-    // Asked before opening: to open a pipe would wait for its writer.
+    // Checked before opening: opening a pipe would wait for its writer.
     if !fs::metadata(path).map_err(io)?.is_file() {
         return Err(WeightsError::Format { path: path.into(), reason: "it is not a regular file".into() });
     }
@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<String, WeightsError> {
     Ok(text)
 }
 
-/// In which file each tensor is.
+/// The file of each tensor.
 fn files_by_tensor(index: &str) -> Result<BTreeMap<String, String>, String> {
     if depth(index) > MAX_DEPTH {
         return Err("it is nested too deeply".into());
@@ -92,11 +92,14 @@ fn files_by_tensor(index: &str) -> Result<BTreeMap<String, String>, String> {
     })?;
     let mut files = BTreeMap::new();
     for_each_pair(map.ok_or("it has no \"weight_map\"")?, |tensor, file| {
-        let text = |json| unescaped(json)?.ok_or_else(|| format!("{} is no text", Foreign::new(json)));
+        let text = |json| unescaped(json)?.ok_or_else(|| format!("{} is not a string", Foreign::new(json)));
         let (tensor, file) = (text(tensor)?, text(file)?);
-        // A stranger's index is to reach no files elsewhere.
+        // An untrusted index must not reach files in other directories.
         if !matches!(Path::new(&file).components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
-            return Err(format!("\"{}\" is not the name of a file beside it", Foreign::new(&file)));
+            return Err(format!(
+                "\"{}\" is not the name of a file in the same directory",
+                Foreign::new(&file)
+            ));
         }
         files.insert(tensor, file);
         Ok(())

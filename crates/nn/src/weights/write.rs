@@ -7,11 +7,11 @@ use tensor::Shape;
 
 use super::header::{COUNT_TYPE, METADATA};
 
-/// The bytes of a safetensors file with these tensors (name, shape, values), in this order, and these
-/// metadata. The entry `format` = `pt`, by which readers know PyTorch's layout, is added.
+/// Returns the bytes of a safetensors file with these tensors (name, shape, values), in this order, and these
+/// metadata. The entry `format` = `pt`, which tells readers that the layout is PyTorch's, is added.
 ///
 /// # Panics
-/// When a tensor's values do not fill its shape, or two tensors have one name.
+/// When the number of a tensor's values does not match its shape, or two tensors have the same name.
 #[track_caller]
 pub fn encode<'a>(
     tensors: impl IntoIterator<Item = (&'a str, Shape, &'a [f32])>,
@@ -20,7 +20,7 @@ pub fn encode<'a>(
     encode_with(tensors, metadata, |_| false)
 }
 
-/// The same, where tensors whose names are those of counts hold whole numbers, as PyTorch's do.
+/// The same, but tensors with the name of a batch count are written as integers, as in PyTorch.
 #[track_caller]
 pub(super) fn encode_with<'a>(
     tensors: impl IntoIterator<Item = (&'a str, Shape, &'a [f32])>,
@@ -51,7 +51,7 @@ pub(super) fn encode_with<'a>(
     }
     header.push('}');
     let mut header = header.into_bytes();
-    // The tensors begin at a multiple of 8 bytes, so that they can be mapped.
+    // The tensors start at a multiple of 8 bytes, so that they can be memory-mapped.
     header.resize(header.len().next_multiple_of(8), b' ');
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.append(&mut header);
@@ -59,7 +59,7 @@ pub(super) fn encode_with<'a>(
     bytes
 }
 
-/// What the header says of a tensor.
+/// The header's description of a tensor.
 #[derive(Serialize)]
 struct Info<'a> {
     dtype: &'static str,

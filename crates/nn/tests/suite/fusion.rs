@@ -11,8 +11,14 @@ use proptest::prelude::*;
 
 /// What one step computes: the output, the gradient of the input, those of the parameters, and the parameters, among
 /// which are running statistics.
-fn step(net: &impl Layer, params: &mut Params, mode: Mode, shape: &[usize], x: &[f32]) -> [Vec<f32>; 4] {
-    let mut tape = Tape::new();
+fn step(
+    tape: &mut Tape,
+    net: &impl Layer,
+    params: &mut Params,
+    mode: Mode,
+    shape: &[usize],
+    x: &[f32],
+) -> [Vec<f32>; 4] {
     let mut g = tape.begin(params, mode);
     let x = g.variable(shape, x);
     let y = net.forward(&g, x);
@@ -46,7 +52,7 @@ fn assert_fusion_is_unseen_in(
             let numbers = uniform(11, values.len());
             values.iter_mut().zip(numbers).for_each(|(value, number)| *value = 1.0 + 0.5 * number);
         }
-        step(&net, &mut params, mode, shape, x)
+        step(&mut Tape::new(), &net, &mut params, mode, shape, x)
     };
     let (fused, unfused) = (run(true), run(false));
     for (what, (a, b)) in
@@ -171,6 +177,25 @@ fn conv_batch_norm() {
     }
 }
 
+/// A layer that `eval_under` names runs in its own mode, and the others in theirs: the same bits.
+#[test]
+fn a_layer_that_evaluates_alone() {
+    let x = uniform(7, 2 * 8 * 8 * 3);
+    let nets: [fn() -> Sequential; 2] = [
+        || Sequential::new().add(Conv2d::new(3, 7, 3)).add(BatchNorm2d::new(7)).add(ReLU),
+        || Sequential::new().add(Conv2d::new(3, 7, 3)).add(ReLU).add(MaxPool2d::new(2)),
+    ];
+    for (net, path) in nets.into_iter().flat_map(|net| ["0", "1", "2"].map(|path| (net, path))) {
+        let run = |fuse| {
+            let (net, mut params) = nn::build(net().fuse(fuse), 3);
+            let mut tape = Tape::new();
+            tape.eval_under(path);
+            step(&mut tape, &net, &mut params, Mode::train(0, 0), &[2, 8, 8, 3], &x)
+        };
+        assert_eq!(run(true), run(false), "eval_under({path:?})");
+    }
+}
+
 /// The sum and the ReLU behind it: the same bits.
 #[test]
 fn residual_relu() {
@@ -197,4 +222,7 @@ fn containers_within_follow_the_switch_and_nothing_shows() {
     assert_eq!(a.values(), b.values());
     assert_eq!(format!("{fused:?}"), format!("{unfused:?}"));
     assert_eq!(fused.summary(&a, [1, 8, 8, 3]), unfused.summary(&b, [1, 8, 8, 3]));
+    let over = Sequential::over(net()).add(Linear::new(8, 2)).fuse(false);
+    let unfused = nn::build(over, 0).0.config();
+    assert_eq!(unfused.matches("fuse=False").count(), 3, "not all containers:\n{unfused}");
 }

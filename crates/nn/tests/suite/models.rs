@@ -115,7 +115,7 @@ fn an_image_that_is_too_small_is_refused_with_the_size_that_fits() {
         ),
         (
             || models::airbench94([32, 8, 3], 10),
-            "airbench: images of 32 × 8 pixels are too small; it takes 9 × 9",
+            "airbench: images of 32 × 8 pixels are too small; expected at least 9 × 9",
         ),
         (
             || models::lecture_cnn_for([7, 32, 3], 10, 0.5),
@@ -123,7 +123,7 @@ fn an_image_that_is_too_small_is_refused_with_the_size_that_fits() {
         ),
         (
             || models::vit([30, 32, 3], 10),
-            "vit: images of 30 × 32 pixels do not divide into patches of 4 × 4",
+            "vit: images of 30 × 32 pixels cannot be divided into patches of 4 × 4",
         ),
     ] {
         let message = refused(net);

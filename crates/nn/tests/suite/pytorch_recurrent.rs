@@ -119,6 +119,31 @@ fn truncated_backpropagation_is_that_of_pytorch() {
     assert!(carried.get(&g).is_none());
 }
 
+#[test]
+fn what_lies_past_the_end_of_a_sequence_does_not_matter() {
+    let gradients = |past_end: f32| {
+        let (net, mut params) = nn::build(GRU::new(D, H).num_layers(2).bidirectional(true), 0);
+        let mut values = uniform(1, N * T * D);
+        for (sequence, &length) in values.chunks_exact_mut(T * D).zip(&LENGTHS) {
+            sequence[length as usize * D..].fill(past_end);
+        }
+        let mut tape = Tape::new();
+        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let x = g.variable([N, T, D], &values);
+        let lengths = Some(g.indices(&LENGTHS));
+        let (y, last) = net.run(&g, x, Sequences { lengths, ..Sequences::default() });
+        let loss = g.add(weighted(&g, y, 50), weighted(&g, last.hidden, 51));
+        g.backward(loss);
+        let (y, dx) = (g.value(y).to_vec(), g.grad(x).unwrap().to_vec());
+        drop(g);
+        [y, dx, params.grads().to_vec()]
+    };
+    let expected = gradients(0.0);
+    for past_end in [1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(gradients(past_end), expected, "{past_end} past the end");
+    }
+}
+
 /// An LSTM and a linear projection of all its steps.
 #[derive(Clone, Debug)]
 struct Tagger {

@@ -276,7 +276,7 @@ fn message<R>(run: impl FnOnce() -> R) -> String {
 fn what_cannot_be_is_told() {
     assert_eq!(
         message(|| MultiheadAttention::new(10, 3)),
-        "MultiheadAttention: embed_dim = 10 does not divide by num_heads = 3"
+        "MultiheadAttention: embed_dim = 10 is not divisible by num_heads = 3"
     );
     assert_eq!(
         message(|| Embedding::new(5, 2).padding_idx(5)),
@@ -295,7 +295,7 @@ fn what_cannot_be_is_told() {
     assert_eq!(
         says(&[], [2, 0]),
         "scaled_dot_product_attention at layer \"encoder.layers.0.self_attn\": the query [2, 0, 24] is a sequence without \
-         tokens; leave empty sequences out"
+         tokens; leave out empty sequences"
     );
     let (decoder, mut params) = nn::build(decoder_layer(), 0);
     let (mut tape, masks) = (Tape::new(), Masks::default());

@@ -34,8 +34,8 @@ fn the_body_is_loaded_and_the_head_stays() {
     assert_eq!(ours.value(ours.find("2.weight").unwrap()), head);
     assert_eq!(
         matched.to_string(),
-        "6 of the network's 8 tensors loaded\n  of another shape: 2.weight [10, 4], in the network [2, 4]; \
-         2.bias [10], in the network [2]"
+        "6 of the network's 8 tensors loaded\n  with a different shape: 2.weight [10, 4], in the network \
+         [2, 4]; 2.bias [10], in the network [2]"
     );
 }
 
@@ -68,7 +68,7 @@ fn two_tensors_cannot_get_one_name() {
     let error = archive(&net(2, 0), str::to_owned).renamed(|_| "w".to_owned()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "theirs is not a valid safetensors file: once renamed, it has two tensors named \"w\""
+        "theirs is not a valid safetensors file: after renaming, it has two tensors named \"w\""
     );
 }
 
@@ -107,16 +107,16 @@ fn several_files_with_an_index_are_read_as_one() {
         error.split_once(": ").unwrap().1.to_owned()
     };
     for (map, expected) in [
-        (map[1..].join(","), "its index does not say that the tensor \"0.weight\" is in a.safetensors"),
+        (map[1..].join(","), "its index does not map the tensor \"0.weight\" to a.safetensors"),
         (
             map.join(",") + ",\"more\":\"b.safetensors\"",
-            "its index has the tensor \"more\" in b.safetensors, which does not",
+            "its index maps the tensor \"more\" to b.safetensors, which does not contain it",
         ),
         (
             "\"w\":\"../a.safetensors\"".into(),
-            "its index is broken: \"../a.safetensors\" is not the name of a file beside it",
+            "its index is broken: \"../a.safetensors\" is not the name of a file in the same directory",
         ),
-        ("\"w\":3".into(), "its index is broken: 3 is no text"),
+        ("\"w\":3".into(), "its index is broken: 3 is not a string"),
         (String::new(), "its index names no file"),
     ] {
         assert!(refused(map).starts_with(expected), "{expected}");
@@ -140,6 +140,14 @@ fn what_is_saved_beside_the_weights_comes_back() {
     assert_eq!(extra.number("n_steps").unwrap(), 7);
     for key in ["note", "epoch"] {
         let error = extra.number(key).unwrap_err().to_string();
-        assert!(error.ends_with(&format!("its metadata have no whole number \"{key}\"")), "{error}");
+        assert!(error.ends_with(&format!("its metadata have no integer \"{key}\"")), "{error}");
     }
+
+    // A child named like the prefix of the slices.
+    let net = |seed| nn::build(Sequential::new().add_named("extra", Linear::new(3, 2)), seed).1;
+    let (theirs, mut ours) = (net(0), net(1));
+    weights::save_with(&path, &theirs, [("a".to_owned(), &[1.0][..])], &[]).unwrap();
+    let extra = weights::load_with(&path, &mut ours).unwrap();
+    assert_eq!(ours.values(), theirs.values());
+    assert_eq!(extra.slices().collect::<Vec<_>>(), [("a", &[1.0][..])]);
 }

@@ -12,7 +12,7 @@ use crate::{Error, Interval, Real};
 /// a ← d·a + (1 − d)·w
 /// ```
 /// Without bias correction a starts as the first w, as in `torch.optim.swa_utils.get_ema_avg_fn`. With it, a
-/// starts as 0 and the average is a/(1 − dᵗ): the first weights then count no more than any others.
+/// starts as 0 and the average is a/(1 − dᵗ), so the first weights count no more than the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ema<F> {
     decay: f64,
@@ -22,7 +22,7 @@ pub struct Ema<F> {
 }
 
 impl<F: Real> Ema<F> {
-    /// An average over `n` weights that has seen none. A usual decay is 0.999.
+    /// An empty average over `n` weights. A common decay is 0.999.
     ///
     /// # Errors
     /// When `decay` is outside [0, 1).
@@ -31,10 +31,10 @@ impl<F: Real> Ema<F> {
         Ok(Self { decay, is_corrected: bias_correction, n_updates: 0, average: vec![F::ZERO; n] })
     }
 
-    /// Takes in the weights after a step.
+    /// Updates the average with the weights after a step.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that in the average.
     #[track_caller]
     pub fn update<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
         self.update_slice(params.values());
@@ -43,7 +43,7 @@ impl<F: Real> Ema<F> {
     /// [`update`](Self::update) from a bare slice.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that in the average.
     #[track_caller]
     pub fn update_slice(&mut self, values: &[F]) {
         check_length("Ema::update", values.len(), self.average.len());
@@ -54,17 +54,17 @@ impl<F: Real> Ema<F> {
             .each(move |a, w, []| *a = a.lerp(w, new));
     }
 
-    /// Writes the average over what is trainable; before the first update that is 0.
+    /// Writes the average to the trainable parameters; before the first update it is 0.
     ///
     /// # Panics
-    /// When there are more or fewer weights than in the average.
+    /// When the number of weights differs from that in the average.
     #[track_caller]
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         write("Ema::write_to", params, &self.average, |average, out| self.correct(average, out));
     }
 
-    /// Runs `f` on the network with the average for its weights, which are back afterwards, bit for bit; what `f` returns
-    /// is handed on.
+    /// Runs `f` on the network with the averaged weights and then restores the original weights exactly.
+    /// Returns the result of `f`.
     ///
     /// ```
     /// # use optim::{Parameters, average::Ema};
@@ -75,7 +75,7 @@ impl<F: Real> Ema<F> {
     /// ```
     ///
     /// # Panics
-    /// When there are more or fewer weights than in the average.
+    /// When the number of weights differs from that in the average.
     #[track_caller]
     pub fn with<P, R>(&self, params: &mut P, f: impl FnOnce(&mut P) -> R) -> R
     where
@@ -84,10 +84,10 @@ impl<F: Real> Ema<F> {
         with(params, |params| self.write_to(params), f)
     }
 
-    /// [`write_to`](Self::write_to) a bare slice, all of it.
+    /// [`write_to`](Self::write_to) for a whole bare slice.
     ///
     /// # Panics
-    /// When `out` has another length than the average.
+    /// When `out` differs in length from the average.
     #[track_caller]
     pub fn write_to_slice(&self, out: &mut [F]) {
         check_length("Ema::write_to", out.len(), self.average.len());
@@ -113,10 +113,10 @@ impl<F: Real> Ema<F> {
         &self.average
     }
 
-    /// Continues from a saved count and running average.
+    /// Resumes from a saved count and running average.
     ///
     /// # Panics
-    /// When `raw` has another length than the average.
+    /// When `raw` differs in length from the average.
     #[track_caller]
     pub fn resume(&mut self, n_updates: u64, raw: &[F]) {
         check_length("Ema::resume", raw.len(), self.average.len());

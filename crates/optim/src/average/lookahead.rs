@@ -1,4 +1,4 @@
-//! Look-ahead: k steps forward, one step back.
+//! Lookahead: k steps forward, one step back.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use super::{check_length, write};
 use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 
-/// Slow weights that follow the fast ones every k steps, and take them back along.
+/// Slow weights that follow the fast ones every k steps; the fast ones are then set to them.
 ///
 /// ```text
 /// every k steps:   s ← s + α·(w − s),   w ← s
@@ -26,7 +26,7 @@ pub struct Lookahead<F> {
 }
 
 impl<F: Real> Lookahead<F> {
-    /// Slow weights that start as `values`. The paper's α is 0.5, its k 5.
+    /// Slow weights initialised to `values`. The paper uses α = 0.5 and k = 5.
     ///
     /// # Errors
     /// When `alpha` is outside (0, 1] or `k` is 0.
@@ -36,12 +36,12 @@ impl<F: Real> Lookahead<F> {
         Ok(Self { alpha, k, n_steps: 0, takes_all: false, slow: values.to_vec() })
     }
 
-    /// Averages running statistics and frozen weights, too.
+    /// Also averages running statistics and frozen weights.
     pub fn over_everything(self) -> Self {
         Self { takes_all: true, ..self }
     }
 
-    /// Another α from now on, for one that changes on the way; 0 leaves the slow weights where they are.
+    /// Changes α, for example during training; 0 leaves the slow weights unchanged.
     ///
     /// # Errors
     /// When `alpha` is outside [0, 1].
@@ -51,10 +51,10 @@ impl<F: Real> Lookahead<F> {
         Ok(())
     }
 
-    /// Sets the fast weights to the slow ones, at the end of a training that should end with these.
+    /// Sets the fast weights to the slow ones, for use at the end of training.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that at the start.
     #[track_caller]
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         if self.takes_all {
@@ -65,11 +65,11 @@ impl<F: Real> Lookahead<F> {
         }
     }
 
-    /// Counts a step of the fast weights; at each k-th moves the slow ones and sets the fast ones to them, of what
-    /// is trainable.
+    /// Counts a step of the fast weights; at each k-th step moves the slow weights and sets the fast ones to
+    /// them, for trainable parameters only.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that at the start.
     #[track_caller]
     pub fn after_step<P: Parameters<Value = F> + ?Sized>(&mut self, params: &mut P) {
         if self.count(params.values().len()) {
@@ -80,17 +80,17 @@ impl<F: Real> Lookahead<F> {
                 if is_trainable || self.takes_all {
                     self.join(range, values);
                 } else {
-                    // Where it is thawed, it starts from here.
+                    // If the parameter is thawed later, it starts from here.
                     self.slow[range].copy_from_slice(values);
                 }
             }
         }
     }
 
-    /// [`after_step`](Self::after_step) on a bare slice, all of it.
+    /// [`after_step`](Self::after_step) for a whole bare slice.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that at the start.
     #[track_caller]
     pub fn after_step_slice(&mut self, values: &mut [F]) {
         if self.count(values.len()) {
@@ -98,7 +98,7 @@ impl<F: Real> Lookahead<F> {
         }
     }
 
-    /// Counts a step; whether it is a k-th one.
+    /// Counts a step and returns whether it is a k-th one.
     #[track_caller]
     fn count(&mut self, n_values: usize) -> bool {
         check_length("Lookahead::after_step", n_values, self.slow.len());
@@ -122,10 +122,10 @@ impl<F: Real> Lookahead<F> {
         self.n_steps
     }
 
-    /// Continues from a saved count and slow weights.
+    /// Resumes from a saved count and slow weights.
     ///
     /// # Panics
-    /// When `slow` has another length.
+    /// When `slow` has a different length.
     #[track_caller]
     pub fn resume(&mut self, n_steps: u64, slow: &[F]) {
         check_length("Lookahead::resume", slow.len(), self.slow.len());

@@ -1,10 +1,10 @@
 //! Averages of the weights over the steps.
 //!
-//! Each holds its own copy of the weights and is fed after a step; evaluate with the average and continue training
-//! with the weights. What has to be saved is the average and a count.
+//! Each average holds its own copy of the weights and is updated after a step. Evaluate with the average and
+//! continue training with the weights. Save the average and a count to resume.
 //!
-//! Averages are of what is trainable: frozen weights and running statistics stay what they are in the network,
-//! as `torch.optim.swa_utils.AveragedModel` copies buffers from it unless it is told otherwise (`use_buffers`).
+//! Only trainable parameters are averaged. Frozen weights and running statistics are kept as in the network,
+//! just as `torch.optim.swa_utils.AveragedModel` copies buffers unless `use_buffers` is set.
 
 use parameters::Parameters;
 
@@ -16,7 +16,7 @@ pub use ema::Ema;
 pub use lookahead::Lookahead;
 pub use swa::Swa;
 
-/// Writes `average` over what is trainable, each value as `change` says.
+/// Writes `average` to the trainable parameters, mapping each value by `change`.
 #[track_caller]
 fn write<P>(op: &str, params: &mut P, average: &[P::Value], change: impl Fn(&[P::Value], &mut [P::Value]))
 where
@@ -32,7 +32,7 @@ where
     }
 }
 
-/// Runs `f` on the network after `write_to` has written an average over its weights, and puts these back.
+/// Runs `f` on the network after `write_to` has replaced its weights by an average, and then restores them.
 #[track_caller]
 fn with<P, R>(params: &mut P, write_to: impl FnOnce(&mut P), f: impl FnOnce(&mut P) -> R) -> R
 where

@@ -6,11 +6,11 @@ use super::{check_length, with, write};
 use crate::Real;
 use crate::elementwise::Lanes;
 
-/// The plain mean of the weights that it is shown.
+/// The plain mean of the weights it is given.
 ///
 /// Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", arXiv:1803.05407:
-/// show it the weights at the end of each epoch of the last quarter or so, at a constant or cyclic learning
-/// rate, and let batch normalisation collect its statistics anew before using the mean.
+/// update it at the end of each epoch of roughly the last quarter, at a constant or cyclic learning rate, and
+/// let batch normalisation recompute its statistics before using the mean.
 /// `torch.optim.swa_utils.AveragedModel`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Swa<F> {
@@ -19,33 +19,33 @@ pub struct Swa<F> {
 }
 
 impl<F: Real> Swa<F> {
-    /// A mean over `n` weights that has seen none.
+    /// An empty mean over `n` weights.
     pub fn new(n: usize) -> Self {
         Self { n_updates: 0, average: vec![F::ZERO; n] }
     }
 
-    /// Takes the weights into the mean.
+    /// Adds the weights to the mean.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that in the mean.
     #[track_caller]
     pub fn update<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
         self.update_slice(params.values());
     }
 
-    /// Writes the mean over what is trainable; before the first update that is 0.
+    /// Writes the mean to the trainable parameters; before the first update it is 0.
     ///
     /// # Panics
-    /// When there are more or fewer weights than in the mean.
+    /// When the number of weights differs from that in the mean.
     #[track_caller]
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         write("Swa::write_to", params, &self.average, |average, out| out.copy_from_slice(average));
     }
 
-    /// Runs `f` on the network with the mean for its weights, as [`Ema::with`](super::Ema::with).
+    /// Runs `f` on the network with the mean weights, as [`Ema::with`](super::Ema::with).
     ///
     /// # Panics
-    /// When there are more or fewer weights than in the mean.
+    /// When the number of weights differs from that in the mean.
     #[track_caller]
     pub fn with<P, R>(&self, params: &mut P, f: impl FnOnce(&mut P) -> R) -> R
     where
@@ -57,7 +57,7 @@ impl<F: Real> Swa<F> {
     /// [`update`](Self::update) from a bare slice.
     ///
     /// # Panics
-    /// When the number of weights is another than at the start.
+    /// When the number of weights differs from that in the mean.
     #[track_caller]
     pub fn update_slice(&mut self, values: &[F]) {
         check_length("Swa::update", values.len(), self.average.len());
@@ -77,10 +77,10 @@ impl<F: Real> Swa<F> {
         self.n_updates
     }
 
-    /// Continues from a saved count and mean.
+    /// Resumes from a saved count and mean.
     ///
     /// # Panics
-    /// When `average` has another length.
+    /// When `average` has a different length.
     #[track_caller]
     pub fn resume(&mut self, n_updates: u64, average: &[F]) {
         check_length("Swa::resume", average.len(), self.average.len());

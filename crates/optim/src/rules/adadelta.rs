@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Adadelta: the gradient in units of its own root mean square, times that of the past steps.
+/// Adadelta: the gradient divided by its own root mean square, times that of the past steps.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
@@ -12,21 +12,21 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// a ← ρ·a + (1 − ρ)·d²
 /// w ← w − lr·d
 /// ```
-/// ε stands inside the roots: it is what the first step grows from.
+/// ε is inside the roots because the first step starts from it.
 ///
 /// Zeiler, "ADADELTA: An Adaptive Learning Rate Method", arXiv:1212.5701. `torch.optim.Adadelta`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adadelta {
-    /// Learning rate, a factor that the paper has not; 1.
+    /// Learning rate, a factor that the paper does not have (default: 1).
     pub lr: f64,
-    /// Decay rate ρ of both means in [0, 1); 0.9.
+    /// Decay rate ρ of both means in [0, 1) (default: 0.9).
     pub rho: f64,
-    /// ε ≥ 0, inside the roots; 1e-6. With 0 nothing ever moves, and a coordinate without gradient
+    /// ε ≥ 0, inside the roots (default: 1e-6). With 0 nothing ever moves, and a coordinate without gradient
     /// becomes NaN.
     pub eps: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

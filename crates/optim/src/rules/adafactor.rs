@@ -8,7 +8,7 @@ use crate::reduce::{l2_norm, square, sum_of_squares, sums, tree_sum};
 use crate::{Error, Interval, Real, Slot, WholeTensor};
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// Adafactor: Adam's scaling from one row and one column of mean squares instead of a matrix of them.
+/// Adafactor: Adam's scaling, using mean squares of rows and columns instead of a full matrix of them.
 ///
 /// ```text
 /// g ← ±∇f(w),  1 − β̂ₜ = t^beta2_decay,  ρₜ = min(lr, 1/√t),  αₜ = max(ε₂, RMS(w))·ρₜ
@@ -24,18 +24,18 @@ use simd::{Kernel, Level, Simd, dispatch};
 /// `torch.optim.Adafactor`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adafactor {
-    /// The largest relative step; 1e-2.
+    /// The largest relative step (default: 1e-2).
     pub lr: f64,
-    /// The power by which the means lengthen, ≤ 0; −0.8.
+    /// The exponent by which the means lengthen, ≤ 0 (default: −0.8).
     pub beta2_decay: f64,
-    /// (ε₁, ε₂), both ≥ 0: the smallest mean, `None` for the machine epsilon of the element type, and the
-    /// smallest RMS of the weights that counts; (`None`, 1e-3).
+    /// (ε₁, ε₂), both ≥ 0: the smallest mean (`None` means the machine epsilon of the element type) and the
+    /// smallest RMS of the weights used (default: (`None`, 1e-3)).
     pub eps: (Option<f64>, f64),
-    /// The threshold at which updates are clipped, ≥ 1; 1.
+    /// The threshold at which updates are clipped, ≥ 1 (default: 1).
     pub d: f64,
-    /// Decoupled weight decay λ; 0.
+    /// Decoupled weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 
@@ -95,7 +95,7 @@ impl<F: Real> WholeTensor<F> for Adafactor {
             (Some((_, rows, cols)), [row_var, col_var, row_factor]) => {
                 let (row_var, col_var) = (&mut row_var.values, &mut col_var.values);
                 step.mean_rows(grads, row_var);
-                // Many small matrices are shared out among the threads, a large one is within itself.
+                // Many small matrices are split among the threads; a large one is split internally.
                 let matrices_at_once = (CHUNK / (rows * cols)).max(1);
                 let matrices = grads
                     .par_chunks(rows * cols)
@@ -146,7 +146,7 @@ impl<F: Real> Step<F> {
             .each(move |w, g, [v]| *w = self.shrink * *w - size * self.direction.at(*w, self.update(g, *v)));
     }
 
-    /// Moves each row's mean square towards that of `grads`; the rows of all matrices are numbered through.
+    /// Moves each row's mean square towards that of `grads`; rows are numbered across all matrices.
     fn mean_rows(self, grads: &[F], row_var: &mut [F]) {
         let cols = grads.len() / row_var.len();
         let rows_at_once = (CHUNK / cols).max(1);
@@ -185,7 +185,7 @@ impl<F: Real> Step<F> {
         }
     }
 
-    /// The rows of all matrices are numbered through.
+    /// Rows are numbered across all matrices.
     fn matrices(self, rows: usize, values: &mut [F], grads: &[F], row_factor: &[F], col_var: &[F]) {
         let cols = values.len() / row_factor.len();
         let rows_at_once = (CHUNK / cols).max(1);

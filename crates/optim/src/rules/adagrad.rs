@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Adagrad: the gradient over the root of the sum of all its squares so far.
+/// Adagrad: the gradient divided by the root of the sum of all its squares so far.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
@@ -14,17 +14,17 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// Duchi, Hazan and Singer, "Adaptive Subgradient Methods", JMLR 2011. `torch.optim.Adagrad`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adagrad {
-    /// Learning rate; 1e-2.
+    /// Learning rate (default: 1e-2).
     pub lr: f64,
-    /// Decay of the learning rate; 0.
+    /// Decay of the learning rate (default: 0).
     pub lr_decay: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// The sum s at first; 0.
+    /// The initial sum s (default: 0).
     pub initial_accumulator_value: f64,
-    /// ε ≥ 0, outside the root; 1e-10. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-10). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

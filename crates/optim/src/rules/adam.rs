@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Adam: the running mean of the gradient over the root of the running mean of its square.
+/// Adam: the running mean of the gradient divided by the root of the running mean of its square.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w           or, decoupled,  w ← w − lr·λ·w
@@ -11,28 +11,29 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// v ← β₂·v + (1 − β₂)·g²,    v̂ = v/(1 − β₂ᵗ)
 /// w ← w − lr·m̂/(√v̂ + ε)
 /// ```
-/// AMSGrad puts the largest v so far in the place of v.
+/// AMSGrad uses the largest v so far in place of v.
 ///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization", arXiv:1412.6980;
 /// Reddi et al., "On the Convergence of Adam and Beyond", ICLR 2018. `torch.optim.Adam`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means (default: (0.9, 0.999)).
     pub betas: (f64, f64),
-    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-8). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Weight decay λ, coupled (L2) unless `decoupled_weight_decay`; 0.
+    /// Weight decay λ, coupled (L2) unless `decoupled_weight_decay` (default: 0).
     pub weight_decay: f64,
-    /// Decay the weights themselves instead of adding to their gradient, as [`AdamW`](super::AdamW); false.
+    /// Decay the weights themselves instead of adding to their gradient, as in [`AdamW`](super::AdamW)
+    /// (default: false).
     pub decoupled_weight_decay: bool,
-    /// Divide by the largest mean square so far; false.
+    /// Divide by the largest mean square so far (default: false).
     pub amsgrad: bool,
-    /// Divide the means by 1 − βᵗ, as the paper does; true. Without it the first steps are short:
-    /// that is the form of the lecture's figure.
+    /// Divide the means by 1 − βᵗ, as the paper does (default: true). Without it both
+    /// means start near 0; with the default betas the first step is then 3.2 times as long.
     pub bias_correction: bool,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

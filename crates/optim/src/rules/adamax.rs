@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Adamax: Adam with a decaying maximum of |g| in the place of the root mean square.
+/// Adamax: Adam with a decaying maximum of |g| in place of the root mean square.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
@@ -15,15 +15,15 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// Kingma and Ba, arXiv:1412.6980, section 7.1. `torch.optim.Adamax`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adamax {
-    /// Learning rate; 2e-3.
+    /// Learning rate (default: 2e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂) in [0, 1) of the mean and the maximum; (0.9, 0.999).
+    /// Decay rates (β₁, β₂) in [0, 1) of the mean and the maximum (default: (0.9, 0.999)).
     pub betas: (f64, f64),
-    /// ε ≥ 0, added to |g|; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, added to |g| (default: 1e-8). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

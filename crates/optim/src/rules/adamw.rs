@@ -3,8 +3,8 @@
 use super::{Adam, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// AdamW: [`Adam`] that decays the weights themselves instead of adding λ·w to the gradient, so that
-/// the decay is not divided by the gradient's size.
+/// AdamW: [`Adam`] that decays the weights themselves instead of adding λ·w to the gradient, so the decay is
+/// not scaled by the gradient.
 ///
 /// ```text
 /// w ← w − lr·λ·w, then Adam's step with g = ±∇f(w)
@@ -13,17 +13,17 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", arXiv:1711.05101. `torch.optim.AdamW`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamW {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means (default: (0.9, 0.999)).
     pub betas: (f64, f64),
-    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-8). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Decoupled weight decay λ; 1e-2.
+    /// Decoupled weight decay λ (default: 1e-2).
     pub weight_decay: f64,
-    /// Divide by the largest mean square so far; false.
+    /// Divide by the largest mean square so far (default: false).
     pub amsgrad: bool,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

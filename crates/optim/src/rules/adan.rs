@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Adan: means of the gradient, of its change, and of the square of both together; proximal weight decay.
+/// Adan: means of the gradient, of its change, and of the square of the two combined; proximal weight decay.
 ///
 /// ```text
 /// g ← ±∇f(w),  Δ = g − g_prev;   at the first step  m = g,  v = 0,  n = g²,  then
@@ -12,22 +12,22 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// n ← β₃·n + (1 − β₃)·(g + β₂·Δ)²
 /// w ← (w − lr·(m + β₂·v)/(√n + ε)) / (1 + λ·lr)
 /// ```
-/// The β here weigh the past, as everywhere in this crate and in the authors' code; the paper's are 1 − β.
+/// Here each β weights the past, as everywhere in this crate and in the authors' code; the paper's are 1 − β.
 ///
 /// Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models",
-/// arXiv:2208.06677, algorithm 1 without restarts. (The authors' code starts all means at 0 and corrects
-/// their bias instead.)
+/// arXiv:2208.06677, algorithm 1 without restarts. (The authors' code instead starts all means at 0 and
+/// corrects their bias.)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adan {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂, β₃) in [0, 1) of the three means; (0.98, 0.92, 0.99).
+    /// Decay rates (β₁, β₂, β₃) in [0, 1) of the three means (default: (0.98, 0.92, 0.99)).
     pub betas: (f64, f64, f64),
-    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-8). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Proximal weight decay λ; 0.
+    /// Proximal weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 
@@ -53,7 +53,7 @@ impl<F: Real> Elementwise<F> for Adan {
 
     fn apply(&self, t: u64, at: Coordinates<'_, F>) {
         let (beta1, beta2, beta3) = self.betas;
-        // At the first step the means are what is new alone, and nothing has changed.
+        // At the first step the means consist of the new values alone, and there is no change yet.
         let is_first = t == 1;
         let [(old1, new1), (old3, new3)] =
             [beta1, beta3].map(|beta| if is_first { (0.0, 1.0) } else { (beta, 1.0 - beta) });

@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Averaged SGD: descends with a falling step, and keeps the mean of the points it visits in the slot `ax`.
+/// Averaged SGD: descends with a decreasing step and keeps the mean of the points it visits in the slot `ax`.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
@@ -11,24 +11,24 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// w ← (1 − lambd·ηₜ)·w − ηₜ·g
 /// ax ← ax + μₜ·(w − ax)
 /// ```
-/// Until step t0 + 2 the mean is the last point alone. `lambd` shrinks the weights even where the gradient
-/// is 0.
+/// Until step t0 + 2 the mean is just the last point. `lambd` shrinks the weights even where the gradient is
+/// 0.
 ///
 /// Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992. `torch.optim.ASGD`,
-/// whose η answers to a changed learning rate one step later than here.
+/// where η reacts to a changed learning rate one step later than here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Asgd {
-    /// Learning rate at the first step; 1e-2.
+    /// Learning rate at the first step (default: 1e-2).
     pub lr: f64,
-    /// Decay of the weights and of the step; 1e-4.
+    /// Decay of the weights and of the step (default: 1e-4).
     pub lambd: f64,
-    /// Power of the step's decay; 0.75.
+    /// Power of the step's decay (default: 0.75).
     pub alpha: f64,
-    /// The step after which points are averaged; 1e6.
+    /// The step after which points are averaged (default: 1e6).
     pub t0: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

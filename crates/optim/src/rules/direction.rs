@@ -1,4 +1,4 @@
-//! The gradient as a rule sees it: turned round to maximise, with the coupled weight decay in it.
+//! The gradient as a rule uses it: negated when maximising, and with coupled weight decay added.
 
 use crate::Real;
 
@@ -16,13 +16,13 @@ impl<F: Real> Direction<F> {
         Self { sign, weight_decay: F::of(weight_decay), decays: weight_decay != 0.0 }
     }
 
-    /// The direction and, beside it, the part of the decay that is decoupled from it.
+    /// The direction and the decoupled weight decay.
     pub(super) fn with_decay(maximize: bool, weight_decay: f64, is_decoupled: bool) -> (Self, f64) {
         let (coupled, decoupled) = if is_decoupled { (0.0, weight_decay) } else { (weight_decay, 0.0) };
         (Self::new(maximize, coupled), decoupled)
     }
 
-    /// Without decay an infinite weight does not reach its gradient.
+    /// Without decay, an infinite weight does not affect the gradient.
     #[inline(always)]
     pub(super) fn at(&self, value: F, grad: F) -> F {
         let grad = self.sign * grad;

@@ -5,7 +5,7 @@ use crate::elementwise::Lanes;
 use crate::reduce::{l2_norm_of, square, sums};
 use crate::{Real, Slot, WholeTensor};
 
-/// LAMB: Adam's direction, as long in each tensor as the tensor's own norm says. For large batches.
+/// LAMB: Adam's direction, scaled in each tensor by the norm of its weights. For large batches.
 ///
 /// ```text
 /// g ← ±∇f(w)
@@ -14,23 +14,24 @@ use crate::{Real, Slot, WholeTensor};
 /// u = m̂/(√v̂ + ε) + λ·w
 /// w ← w − lr·φ(‖w‖)/‖u‖·u,   φ(z) = min(max(z, φ_min), φ_max)
 /// ```
-/// Where φ(‖w‖) or ‖u‖ is 0, the ratio is 1, so that a tensor of zeros can leave its place.
+/// If φ(‖w‖) or ‖u‖ is 0, the ratio is 1, so that a tensor of zeros can move.
 ///
 /// You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes",
 /// arXiv:1904.00962, algorithm 2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lamb {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means (default: (0.9, 0.999)).
     pub betas: (f64, f64),
-    /// ε ≥ 0, outside the root; 1e-6. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-6). With 0, a coordinate that never had a gradient becomes NaN,
+    /// and through the norm the whole tensor.
     pub eps: f64,
-    /// Weight decay λ, within the norm; 1e-2.
+    /// Weight decay λ, included in the norm (default: 1e-2).
     pub weight_decay: f64,
-    /// (φ_min, φ_max), which bound the norm of the weights; (0, ∞).
+    /// (φ_min, φ_max), the bounds on the norm of the weights (default: (0, ∞)).
     pub norm_range: (f64, f64),
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

@@ -5,8 +5,8 @@ use crate::elementwise::Lanes;
 use crate::reduce::{l2_norm_of, square, sums};
 use crate::{Real, Slot, WholeTensor};
 
-/// LARS: SGD with momentum whose learning rate in each tensor follows the ratio of the norms of weights and
-/// gradient. For large batches.
+/// LARS: SGD with momentum, with a learning rate for each tensor proportional to the ratio of the norms of
+/// its weights and gradient. For large batches.
 ///
 /// ```text
 /// g ← ±∇f(w)
@@ -14,21 +14,21 @@ use crate::{Real, Slot, WholeTensor};
 /// v ← μ·v + lr·r·(g + λ·w)
 /// w ← w − v
 /// ```
-/// Where ‖w‖ or ‖g‖ is 0, r is 1, so that a tensor of zeros can leave its place.
+/// If ‖w‖ or ‖g‖ is 0, r is 1, so that a tensor of zeros can move.
 ///
 /// You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", arXiv:1708.03888,
 /// algorithm 1, whose momentum 0.9, weight decay and η are the defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lars {
-    /// Learning rate; 0.1. (The paper's grow with the batch.)
+    /// Learning rate (default: 0.1). (In the paper it grows with the batch size.)
     pub lr: f64,
-    /// Momentum μ in [0, 1); 0.9.
+    /// Momentum μ in [0, 1) (default: 0.9).
     pub momentum: f64,
-    /// Weight decay λ, within the ratio and the gradient; 5e-4.
+    /// Weight decay λ, included in the ratio and the gradient (default: 5e-4).
     pub weight_decay: f64,
-    /// η ≥ 0, how far a tensor may move in units of its norm; 1e-3.
+    /// η ≥ 0, how far a tensor may move relative to its norm (default: 1e-3).
     pub trust_coefficient: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

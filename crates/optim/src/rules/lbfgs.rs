@@ -6,16 +6,15 @@ use crate::elementwise::Lanes;
 use crate::reduce::{dot, largest, square, sums};
 use crate::{Error, Interval, Minimizer, Outcome, Real, Slot, State, Stop};
 
-/// L-BFGS: a quasi-Newton method that estimates the curvature from the last steps. For functions without
-/// noise.
+/// L-BFGS: a quasi-Newton method that estimates the curvature from recent steps. For noise-free functions.
 ///
 /// ```text
 /// y = g − g_prev,  s = step before,  kept if y·s > 1e-10;  H₀ = (y·s)/(y·y)
 /// d = −H·g by the two-loop recursion over the kept (s, y)
 /// w ← w + t·d,   t = lr (at the very first iteration min(1, 1/‖g‖₁)·lr), or found by the line search
 /// ```
-/// Each call of [`minimize`](Minimizer::minimize) makes up to `max_iter` iterations and continues from the
-/// state of the call before. The state holds 2·`history_size` vectors.
+/// Each call of [`minimize`](Minimizer::minimize) does up to `max_iter` iterations, continuing from the state
+/// of the previous call. The state holds 2·`history_size` vectors.
 ///
 /// Nocedal and Wright, "Numerical Optimization", algorithm 7.5. `torch.optim.LBFGS`.
 ///
@@ -35,26 +34,26 @@ use crate::{Error, Interval, Minimizer, Outcome, Real, Slot, State, Stop};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lbfgs {
-    /// Learning rate, the first step that is tried; 1.
+    /// Learning rate, the first step to try (default: 1).
     pub lr: f64,
-    /// Iterations in a call; 20.
+    /// Iterations per call (default: 20).
     pub max_iter: usize,
-    /// Evaluations in a call, at least 1; `None` for 5/4 of `max_iter`, or, where that would leave a line search
-    /// none, in a single iteration, for 25.
+    /// Evaluations per call, at least 1; a call may make one more. `None` means 5/4 of `max_iter`, or 25 for
+    /// a line search with a single iteration, which would otherwise have no evaluations.
     pub max_eval: Option<usize>,
-    /// Ends when no component of the gradient exceeds this; 1e-7.
+    /// Stops when no component of the gradient exceeds this (default: 1e-7).
     pub tolerance_grad: f64,
-    /// Ends when neither loss nor point change by more than this; 1e-9.
+    /// Stops when no coordinate moves by more than this, or the loss changes by less (default: 1e-9).
     pub tolerance_change: f64,
-    /// The number of steps that are kept, at least 1; 100.
+    /// The number of steps to keep, at least 1 (default: 100).
     pub history_size: usize,
-    /// The line search; `None` steps by `lr`.
+    /// The line search; `None` takes steps of `lr`.
     pub line_search: Option<LineSearch>,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 
-/// How [`Lbfgs`] finds the length of a step.
+/// How [`Lbfgs`] chooses the length of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineSearch {
     /// Searches for a step that meets the strong Wolfe conditions with c₁ = 1e-4 and c₂ = 0.9.
@@ -100,7 +99,7 @@ impl<F: Real> Minimizer<F> for Lbfgs {
             Slot::shared("steps", m * n, 0.0),
             Slot::shared("grad_changes", m * n, 0.0),
             Slot::shared("rho", m, 0.0),
-            // The last t, H₀, the number of steps kept, and the place of the next.
+            // The last t, H₀, the number of steps kept, and the position of the next.
             Slot::shared("scalars", 4, 0.0),
             Slot::scratch("grad", n),
             Slot::scratch("start", n),
@@ -159,7 +158,7 @@ impl<F: Real> Minimizer<F> for Lbfgs {
                 }
                 None => {
                     step(values, F::of(t), memory.direction);
-                    // The last point of a call is not evaluated: the next call does it.
+                    // The last point of a call is not evaluated; the next call does that.
                     if n_iters != self.max_iter {
                         loss = evaluate(values, memory.grad);
                         n_evals += 1;
@@ -177,8 +176,9 @@ impl<F: Real> Minimizer<F> for Lbfgs {
 }
 
 impl Lbfgs {
-    /// PyTorch's, but that it leaves the search of a single iteration no evaluation: such a call may not move,
-    /// and the next begins at the same point. 25 is the number that its search makes at most.
+    /// PyTorch's default, except that PyTorch leaves the line search of a single iteration no evaluation:
+    /// such a call may not move, and the next starts at the same point. 25 is the most evaluations PyTorch's
+    /// search makes.
     fn default_max_eval(&self) -> usize {
         match (self.max_iter, self.line_search) {
             (1, Some(LineSearch::StrongWolfe)) => 25,
@@ -213,7 +213,7 @@ impl Lbfgs {
     }
 }
 
-/// The slots by name.
+/// The slots, by name.
 struct Memory<'a, F> {
     direction: &'a mut [F],
     prev_grad: &'a mut [F],
@@ -257,7 +257,7 @@ impl<'a, F: Real> Memory<'a, F> {
             self.remember();
             let (n_kept, next) = (self.scalars[2].to_f64() as usize, self.scalars[3].to_f64() as usize);
             let m = self.rho.len();
-            // Places from the newest step to the oldest.
+            // Positions from the newest step to the oldest.
             let newest_first = (1..=n_kept).map(|age| (next + m - age) % m);
             let d = &mut *self.direction;
             assign(d, self.grad, move |g| -g);
@@ -287,13 +287,13 @@ impl<'a, F: Real> Memory<'a, F> {
         let (n, m) = (self.grad.len(), self.rho.len());
         let t = self.scalars[0];
         let place = self.scalars[3].to_f64() as usize;
-        // The change of the gradient lies in `trial_grad` until it is known whether it is kept.
+        // `trial_grad` holds the change of the gradient until it is known whether to keep it.
         let y = &mut *self.trial_grad;
         y.copy_from_slice(self.grad);
         step(y, -F::ONE, self.prev_grad);
         let [ys, yy] =
             sums([&*y, &*self.direction], move |[y, d]| [y.to_f64() * (d * t).to_f64(), square(y)]);
-        // An f64 that is too large to be squared says nothing about the curvature.
+        // An f64 too large to be squared says nothing about the curvature.
         if ys <= 1e-10 || (ys / yy).is_nan() {
             return;
         }
@@ -305,8 +305,8 @@ impl<'a, F: Real> Memory<'a, F> {
         self.scalars[3] = F::of(((place + 1) % m) as f64);
     }
 
-    /// Moves `values` along the direction by the step that the search finds; returns the step, the loss
-    /// there and the number of evaluations. `grad` is then the gradient there.
+    /// Moves `values` along the direction by the step that the search finds; returns the step, the new loss
+    /// and the number of evaluations. `grad` is then the gradient at the new point.
     fn search(
         &mut self,
         search: &Search,

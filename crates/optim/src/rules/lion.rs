@@ -3,7 +3,8 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Lion: the sign of a mean of gradients, with decoupled weight decay. One slot, equal steps everywhere.
+/// Lion: the sign of a mean of gradients, with decoupled weight decay. One slot; every coordinate moves
+/// equally far.
 ///
 /// ```text
 /// g ← ±∇f(w)
@@ -15,13 +16,13 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// Chen et al., "Symbolic Discovery of Optimization Algorithms", arXiv:2302.06675, algorithm 2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lion {
-    /// Learning rate; 1e-4. A tenth to a third of Adam's is usual.
+    /// Learning rate (default: 1e-4). A tenth to a third of Adam's is usual.
     pub lr: f64,
-    /// β₁ of the step and β₂ of the mean that is kept, in [0, 1); (0.9, 0.99).
+    /// β₁ of the step and β₂ of the stored mean, in [0, 1) (default: (0.9, 0.99)).
     pub betas: (f64, f64),
-    /// Decoupled weight decay λ; 0. Three to ten times AdamW's is usual.
+    /// Decoupled weight decay λ (default: 0). Three to ten times AdamW's is usual.
     pub weight_decay: f64,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

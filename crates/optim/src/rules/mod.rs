@@ -1,6 +1,6 @@
 //! The update rules, one file each: formula, paper, code.
 
-// Element-wise rules, from simple to involved.
+// Element-wise rules, from simple to complex.
 mod sgd;
 
 mod asgd;
@@ -35,9 +35,9 @@ pub use muon::LrAdjustment;
 
 use direction::Direction;
 
-/// Implements [`Rule`](crate::Rule) from one table: name, range (a constant of [`Interval`](crate::Interval)) and field of
-/// each numeric hyperparameter. Options of this crate that are no numbers follow behind `options`; what must hold between
-/// fields stands behind `where`, a further check behind `also`.
+/// Implements [`Rule`](crate::Rule) from one table with the name, range (a constant of
+/// [`Interval`](crate::Interval)) and field of each numeric hyperparameter. Non-numeric options of this crate
+/// follow `options`, conditions between fields follow `where`, and a further check follows `also`.
 ///
 /// ```
 /// #[derive(Clone, Copy)]
@@ -139,8 +139,8 @@ impl OptionText for usize {
     }
 }
 
-/// The rules by name: from this table come their public paths, their conversions into
-/// [`AnyRule`](crate::AnyRule) and what [`rule_named`] knows.
+/// The rules by name. This table defines their public paths, their conversions into
+/// [`AnyRule`](crate::AnyRule) and the names that [`rule_named`] knows.
 macro_rules! rules {
     ($($name:literal => $shape:ident $module:ident::$rule:ident;)+) => {
         $(pub use $module::$rule;)+
@@ -150,8 +150,8 @@ macro_rules! rules {
         /// The names that [`rule_named`] knows.
         pub const RULE_NAMES: &[&str] = &[$($name),+];
 
-        /// The rule with this name and its default hyperparameters, to be changed by
-        /// [`AnyRule::set`](crate::AnyRule::set).
+        /// The rule with this name and its default hyperparameters, which
+        /// [`AnyRule::set`](crate::AnyRule::set) can change.
         ///
         /// ```
         /// let mut rule = optim::rule_named::<f32>("sgd")?;
@@ -175,7 +175,7 @@ macro_rules! rules {
 }
 
 macro_rules! into_any_rule {
-    // A generic rule writes its conversion itself.
+    // A generic rule implements its own conversion.
     (Generic $rule:ident) => {};
     ($shape:ident $rule:ident) => {
         impl<F: crate::Real> From<$rule> for crate::AnyRule<F> {
@@ -220,6 +220,6 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known() {
         let message = rule_named::<f32>("adm").unwrap_err().to_string();
-        assert!(message.starts_with("there is no optimizer named `adm`; there are sgd, "), "{message}");
+        assert!(message.starts_with("unknown optimizer `adm`; expected one of sgd, "), "{message}");
     }
 }

@@ -6,50 +6,52 @@ use crate::matrix_product::{Matrix, multiply};
 use crate::reduce::l2_norm;
 use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 
-/// Muon: momentum made orthogonal, so that a step moves all directions of a matrix alike.
+/// Muon: orthogonalised momentum, so that a step moves all directions of a matrix equally.
 ///
 /// ```text
 /// b ← μ·b + (1 − μ)·g,   u = μ·b + (1 − μ)·g  (Nesterov)  or  b
 /// X = u/max(‖u‖, ε), then ns_steps times   A = X·Xᵀ,  X ← a·X + (b·A + c·A²)·X
 /// w ← (1 − lr·λ)·w − lr·s·X,   s = √max(1, rows/cols)  unless adjusted otherwise
 /// ```
-/// With `rescale_every` k, the weights are first brought to the norm √rows at steps 1, k + 1, 2k + 1, …: filters in front of a
-/// normalisation keep their size then, as in Jordan's airbench94_muon, and a step turns them by the same angle all along.
+/// With `rescale_every` k, the weights are first scaled to the norm √rows at steps 1, k + 1, 2k + 1, …, as in
+/// Jordan's airbench94_muon. Filters before a normalisation then keep their size, and a step turns them by
+/// the same angle throughout training.
 ///
-/// A tensor of more than two dimensions is the matrix of its first against the rest; a vector is refused,
-/// for which AdamW is usual.
+/// A tensor of more than two dimensions is treated as the matrix of its first against the rest. A vector is
+/// rejected; AdamW is usual for those.
 ///
 /// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
 /// `torch.optim.Muon`, which takes matrices only and rounds X to bfloat16; here X has the element type.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Muon {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Decoupled weight decay λ; 0.1.
+    /// Decoupled weight decay λ (default: 0.1).
     pub weight_decay: f64,
-    /// Momentum μ in [0, 1); 0.95.
+    /// Momentum μ in [0, 1) (default: 0.95).
     pub momentum: f64,
-    /// Nesterov's momentum; true.
+    /// Nesterov's momentum (default: true).
     pub nesterov: bool,
-    /// (a, b, c) of the Newton–Schulz step; (3.4445, −4.775, 2.0315).
+    /// (a, b, c) of the Newton–Schulz step (default: (3.4445, −4.775, 2.0315)).
     pub ns_coefficients: (f64, f64, f64),
-    /// The smallest norm that is divided by; 1e-7.
+    /// The smallest norm to divide by (default: 1e-7).
     pub eps: f64,
-    /// The number of Newton–Schulz steps, fewer than 100; 5. Three are often enough.
+    /// The number of Newton–Schulz steps, fewer than 100 (default: 5). Three are often enough.
     pub ns_steps: usize,
-    /// How the learning rate follows the shape; [`LrAdjustment::Original`].
+    /// How the learning rate depends on the shape (default: [`LrAdjustment::Original`]).
     pub adjust_lr: LrAdjustment,
-    /// After how many steps the weights are brought to the norm √rows again; 0 is never, the default.
+    /// Scale the weights to the norm √rows every this many steps (default: 0, which means never).
     pub rescale_every: usize,
 }
 
-/// How [`Muon`]'s step follows the shape of the matrix.
+/// How the step of [`Muon`] depends on the shape of the matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LrAdjustment {
     /// √max(1, rows/cols).
     #[default]
     Original,
-    /// 0.2·√max(rows, cols): steps of the same root mean square as AdamW's, whose settings then fit.
+    /// 0.2·√max(rows, cols): steps with the same root mean square as AdamW's, so AdamW's settings can be
+    /// used.
     MatchRmsAdamw,
     /// √(rows/cols).
     SpectralUnclamped,
@@ -163,7 +165,7 @@ impl<F: Real> WholeTensor<F> for Muon {
 }
 
 impl Muon {
-    /// Replaces a matrix by about U·Vᵀ of its singular value decomposition. The iteration runs on the
+    /// Replaces a matrix by approximately U·Vᵀ of its singular value decomposition. The iteration runs on the
     /// matrix or its transpose, whichever has fewer rows.
     fn orthogonalize<F: Real>(&self, rows: usize, cols: usize, x: &mut [F], work: &mut [Slot<F>]) {
         let [next, gram, polynomial] = work else { unreachable!("Muon has five slots") };
@@ -179,7 +181,7 @@ impl Muon {
             x.copy_from_slice(next);
         }
         for x in x.iter_mut() {
-            // In f64: the norm of a matrix of f32 may be larger than any f32.
+            // In f64, because the norm of an f32 matrix may exceed the largest f32.
             *x = F::of(x.to_f64() / norm);
         }
         for _ in 0..self.ns_steps {

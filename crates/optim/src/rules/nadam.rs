@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// NAdam: Adam with Nesterov's look ahead and a momentum that warms up.
+/// NAdam: Adam with Nesterov momentum that warms up.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w           or, decoupled,  w ← w − lr·λ·w
@@ -16,19 +16,19 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// Dozat, "Incorporating Nesterov Momentum into Adam", ICLR Workshop 2016. `torch.optim.NAdam`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdam {
-    /// Learning rate; 2e-3.
+    /// Learning rate (default: 2e-3).
     pub lr: f64,
-    /// Decay rates (β₁, β₂) in [0, 1) of the two means; (0.9, 0.999).
+    /// Decay rates (β₁, β₂) in [0, 1) of the two means (default: (0.9, 0.999)).
     pub betas: (f64, f64),
-    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate that never had a gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-8). With 0, a coordinate that never had a gradient becomes NaN.
     pub eps: f64,
-    /// Weight decay λ, coupled (L2) unless `decoupled_weight_decay`; 0.
+    /// Weight decay λ, coupled (L2) unless `decoupled_weight_decay` (default: 0).
     pub weight_decay: f64,
-    /// ψ, how fast the momentum warms up; 4e-3.
+    /// ψ, how fast the momentum warms up (default: 4e-3).
     pub momentum_decay: f64,
-    /// Decay the weights themselves instead of adding to their gradient; false.
+    /// Decay the weights themselves instead of adding to their gradient (default: false).
     pub decoupled_weight_decay: bool,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

@@ -3,7 +3,7 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// RMSProp: the gradient over the root of its running mean square.
+/// RMSProp: the gradient divided by the root of its running mean square.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
@@ -11,26 +11,26 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// d = g/(√s + ε)             or, centered,  d = g/(√(s − m²) + ε)  with  m ← α·m + (1 − α)·g
 /// w ← w − lr·d               or, with momentum μ,  b ← μ·b + d,  w ← w − lr·b
 /// ```
-/// With α = 0 it steps by lr·sign(g). ε stands outside the root.
+/// With α = 0 it steps by lr·sign(g). ε is outside the root.
 ///
 /// Tieleman and Hinton, "Lecture 6.5: RMSProp", Coursera 2012; centered: Graves, arXiv:1308.0850.
 /// `torch.optim.RMSprop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
-    /// Learning rate; 1e-2.
+    /// Learning rate (default: 1e-2).
     pub lr: f64,
-    /// Decay rate α of the mean square (γ in the lecture) in [0, 1); 0.99.
+    /// Decay rate α of the mean square (γ in the lecture) in [0, 1) (default: 0.99).
     pub alpha: f64,
-    /// ε ≥ 0, outside the root; 1e-8. With 0, a coordinate without gradient becomes NaN.
+    /// ε ≥ 0, outside the root (default: 1e-8). With 0, a coordinate without gradient becomes NaN.
     pub eps: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Momentum μ in [0, 1); 0.
+    /// Momentum μ in [0, 1) (default: 0).
     pub momentum: f64,
-    /// Divide by the standard deviation of the gradient; false. Where the gradient hardly varies,
-    /// rounding can make s − m² negative and the step NaN, as in PyTorch.
+    /// Divide by the standard deviation of the gradient (default: false). If the gradient hardly varies,
+    /// rounding can make s − m² negative, and PyTorch's step NaN; here it is at least the rounding error of s.
     pub centered: bool,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 
@@ -72,7 +72,7 @@ impl<F: Real> Elementwise<F> for RmsProp {
             *s = alpha * *s + new * g * g;
             *s
         };
-        // What is left of a gradient that hardly varies is rounding noise, below 0 at times: no less than ε·s.
+        // If a gradient hardly varies, only rounding noise remains, which can be negative; use at least ε·s.
         let variance = move |s: &mut F, m: &mut F, g: F| {
             *m = alpha * *m + new * g;
             let mean_square = mean_square(s, g);

@@ -3,12 +3,12 @@
 use super::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Rprop: each coordinate has a step of its own, which grows while the sign of its gradient stays and
-/// shrinks when it turns; only the sign of the gradient is used. For full batches.
+/// Rprop: each coordinate has its own step, which grows while the sign of its gradient stays the same and
+/// shrinks when it changes; only the sign of the gradient is used. For full batches.
 ///
 /// ```text
 /// g ← ±∇f(w)
-/// step ← clamp(step·η⁺)  if g·g_prev > 0,   clamp(step·η⁻) and g ← 0  if g·g_prev < 0
+/// step ← clamp(step·η⁺)  if g·g_prev > 0,   clamp(step·η⁻) and g ← 0  if g·g_prev < 0,   clamp(step)  if 0
 /// w ← w − sign(g)·step,   g_prev ← g
 /// ```
 ///
@@ -16,13 +16,13 @@ use crate::{Coordinates, Elementwise, Real, Slot};
 /// `torch.optim.Rprop`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rprop {
-    /// The step of every coordinate at first; 1e-2. Later changes have no effect.
+    /// The initial step of every coordinate (default: 1e-2). Later changes have no effect.
     pub lr: f64,
-    /// (η⁻, η⁺) with 0 < η⁻ < 1 < η⁺; (0.5, 1.2).
+    /// (η⁻, η⁺) with 0 < η⁻ < 1 < η⁺ (default: (0.5, 1.2)).
     pub etas: (f64, f64),
-    /// The smallest and the largest step; (1e-6, 50).
+    /// The smallest and the largest step (default: (1e-6, 50)).
     pub step_sizes: (f64, f64),
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 

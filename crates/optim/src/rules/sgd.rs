@@ -3,37 +3,37 @@
 use super::{Direction, hyperparameters};
 use crate::{Coordinates, Elementwise, Real, Slot};
 
-/// Stochastic gradient descent, with momentum μ, dampening τ and Nesterov's look ahead.
+/// Stochastic gradient descent, with momentum μ, dampening τ and Nesterov momentum.
 ///
 /// ```text
 /// g ← ±∇f(w) + λ·w
 /// v ← g  at the first step,  μ·v + (1 − τ)·g  after it
 /// w ← w − lr·v        or, Nesterov,  w ← w − lr·(g + μ·v)
 /// ```
-/// With `averaged` the velocity is the running mean of the gradients, from v = 0:
+/// With `averaged` the velocity is the running mean of the gradients, starting from v = 0:
 /// ```text
 /// v ← μ·v + (1 − μ)·g
 /// ```
-/// Its steps are 1 − μ times as long as those of the classical form, and grow from the start; the two are
-/// not interchangeable.
+/// Its steps are 1 − μ times as long as those of the classical form, and start small; the two are not
+/// interchangeable.
 ///
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
 /// `torch.optim.SGD`, which has all but `averaged`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Learning rate; 1e-3.
+    /// Learning rate (default: 1e-3).
     pub lr: f64,
-    /// Momentum μ in [0, 1); 0. Without it there is no state.
+    /// Momentum μ in [0, 1) (default: 0). With 0 there is no state.
     pub momentum: f64,
-    /// Dampening τ of the momentum in [0, 1]; 0.
+    /// Dampening τ of the momentum in [0, 1] (default: 0).
     pub dampening: f64,
-    /// Coupled (L2) weight decay λ; 0.
+    /// Coupled (L2) weight decay λ (default: 0).
     pub weight_decay: f64,
-    /// Nesterov's momentum, which needs `momentum` and takes no dampening; false.
+    /// Nesterov momentum, which requires `momentum` and no dampening (default: false).
     pub nesterov: bool,
-    /// The velocity is a mean of gradients instead of their decaying sum; false.
+    /// Make the velocity a mean of gradients instead of their decaying sum (default: false).
     pub averaged: bool,
-    /// Climb instead of descend; false.
+    /// Maximise instead of minimise (default: false).
     pub maximize: bool,
 }
 
@@ -61,7 +61,7 @@ hyperparameters! { Sgd "sgd" {
     |sgd| !(sgd.nesterov && (sgd.averaged || sgd.dampening != 0.0))
         => "Nesterov's momentum takes neither dampening nor the averaged form";
     |sgd| !(sgd.averaged && sgd.dampening != 0.0)
-        => "the averaged form is dampened by 1 − momentum already: dampening must be 0";
+        => "the averaged form is already dampened by 1 − momentum: dampening must be 0";
 }
 
 impl<F: Real> Elementwise<F> for Sgd {

@@ -1,8 +1,8 @@
 //! A line search for a step that meets the strong Wolfe conditions.
 //!
-//! f(t) is the function along a direction of descent, f′(t) its slope. A step is good enough when
-//! f(t) ≤ f(0) + c₁·t·f′(0) and |f′(t)| ≤ c₂·|f′(0)|. Nocedal and Wright, "Numerical Optimization",
-//! algorithms 3.5 and 3.6, with the safeguards of PyTorch's L-BFGS, whose steps this repeats.
+//! f(t) is the function along a descent direction, f′(t) its slope. A step is accepted when f(t) ≤ f(0) +
+//! c₁·t·f′(0) and |f′(t)| ≤ c₂·|f′(0)|. Nocedal and Wright, "Numerical Optimization", algorithms 3.5 and 3.6,
+//! with the safeguards of PyTorch's L-BFGS, whose steps this reproduces.
 
 use crate::Real;
 
@@ -29,7 +29,7 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Searches from the step `trial.t`. `start` is the point at t = 0, `spare` and `trial` lend their
+    /// Searches from the step `trial.t`. `start` is the point at t = 0, and `spare` and `trial` provide
     /// buffers; `evaluate` fills in loss, slope and gradient of the point at its `t`.
     ///
     /// Returns the point found and the number of evaluations.
@@ -61,7 +61,7 @@ impl Search {
             evaluate(&mut trial);
             n_iters += 1;
         }
-        // Out of evaluations: the better of the start and the last point.
+        // Out of evaluations: return the better of the start and the last point.
         let n_evals = n_iters + 1;
         if self.loss <= trial.loss {
             previous.grad.copy_from_slice(start);
@@ -71,7 +71,7 @@ impl Search {
     }
 
     /// Shrinks a bracket around a good step. Only the lower end's gradient can still be the result, so the
-    /// higher end lends its buffer to each trial.
+    /// higher end's buffer is used for each trial.
     fn zoom<'a, F: Real>(
         &self,
         mut ends: [Point<'a, F>; 2],
@@ -118,8 +118,8 @@ impl Search {
     }
 }
 
-/// The minimum of the cubic through both ends; moved inside when it comes close to an end twice in a row,
-/// or lies on one.
+/// The minimum of the cubic through both ends, moved inside if it is on an end or close to one twice in a
+/// row.
 fn next_trial<F>(ends: &[Point<'_, F>; 2], made_little_progress: &mut bool) -> f64 {
     let (left, right) = (ends[0].t.min(ends[1].t), ends[0].t.max(ends[1].t));
     let margin = 0.1 * (right - left);
@@ -136,8 +136,8 @@ fn next_trial<F>(ends: &[Point<'_, F>; 2], made_little_progress: &mut bool) -> f
     if (t - right).abs() < (t - left).abs() { right - margin } else { left + margin }
 }
 
-/// The minimum, within bounds, of the cubic that has the losses and slopes of two points; the middle of the
-/// bounds where it has none.
+/// The minimum, within bounds, of the cubic given by the losses and slopes of two points; the middle of the
+/// bounds if it has none.
 fn cubic_minimum<F>(a: &Point<'_, F>, b: &Point<'_, F>, (low, high): (f64, f64)) -> f64 {
     let d1 = a.slope + b.slope - 3.0 * (a.loss - b.loss) / (a.t - b.t);
     let square = d1 * d1 - a.slope * b.slope;
@@ -186,12 +186,12 @@ mod tests {
 
     #[test]
     fn without_a_minimum_the_middle_is_taken() {
-        // Downhill all the way.
+        // Always downhill.
         assert_eq!(cubic_minimum(&point(0.0, 0.0, -1.0), &point(1.0, -1.0, -2.0), (0.0, 4.0)), 2.0);
         assert_eq!(cubic_minimum(&point(0.0, 0.0, -1.0), &point(1.0, f64::NAN, 1.0), (0.0, 1.0)), 0.5);
     }
 
-    /// Near an end once is let pass, twice is not; on an end is not.
+    /// Close to an end is accepted once but not twice; on an end is not accepted.
     #[test]
     fn a_trial_keeps_away_from_the_ends() {
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} should be {b}");
@@ -221,7 +221,7 @@ mod tests {
         assert!([-0.91, 0.91].iter().all(|&slope| !SEARCH.is_flat_enough(&point(1.0, 0.0, slope))));
     }
 
-    /// The point found and the number of evaluations, for a function that gives loss and slope.
+    /// The point found and the number of evaluations, for a function that returns loss and slope.
     fn search(search: &Search, t: f64, line: impl Fn(f64) -> (f64, f64)) -> (f64, f64, usize) {
         let (mut spare, mut grad) = ([0.0; 1], [0.0; 1]);
         let trial = Point { t, loss: 0.0, slope: 0.0, grad: &mut grad };
@@ -240,14 +240,14 @@ mod tests {
             let (t, loss, n_evals) = search(&SEARCH, t, kink);
             assert!((t - 0.3).abs() < 1e-8 && loss < 0.7 + 1e-8 && n_evals < 200, "{t} {loss} {n_evals}");
         }
-        // How short, the largest component decides that moves.
+        // The largest component of the direction determines how short.
         let [rough, fine] = [1e-6, 1e3].map(|reach| search(&Search { reach, ..SEARCH }, 1.0, kink).2);
         assert!(rough < fine, "{rough} {fine}");
     }
 
     #[test]
     fn out_of_evaluations_the_start_stands_unless_something_was_better() {
-        // Downhill up to t = 1, and a step up behind it.
+        // Downhill up to t = 1, followed by a step up.
         let cliff = |t: f64| (if t > 1.0 { 9.0 } else { 1.0 - t }, -1.0);
         assert_eq!(search(&Search { max_evals: 1, ..SEARCH }, 0.5, cliff), (0.0, 1.0, 2));
         let slide = |t: f64| (1.0 - t, -1.0);

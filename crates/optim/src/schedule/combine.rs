@@ -3,13 +3,13 @@
 use super::{Schedule, between};
 use crate::{Error, Interval};
 
-/// The product of several schedules: give all but one the learning rate 1.
+/// The product of several schedules; give all but one the learning rate 1.
 ///
-/// `torch.optim.lr_scheduler.ChainedScheduler`, for schedules that multiply. The momentum is the last one's
-/// that has any.
+/// `torch.optim.lr_scheduler.ChainedScheduler`, for multiplicative schedules. The momentum is that of the
+/// last schedule with one.
 #[derive(Default)]
 pub struct ChainedLr {
-    /// The schedules that are multiplied.
+    /// The schedules to multiply.
     pub schedules: Vec<Box<dyn Schedule>>,
 }
 
@@ -27,18 +27,18 @@ impl Schedule for ChainedLr {
     }
 }
 
-/// One schedule after the other, each counting from 0 where it begins.
+/// Several schedules in sequence, each counting from 0 where it begins.
 ///
 /// `torch.optim.lr_scheduler.SequentialLR`.
 pub struct SequentialLr {
     /// The schedules, at least one.
     pub schedules: Vec<Box<dyn Schedule>>,
-    /// The steps at which the second, the third, … begin, in order: one fewer than schedules.
+    /// The steps at which the second, third, … schedules begin, in order; one fewer than the schedules.
     pub milestones: Vec<u64>,
 }
 
 impl SequentialLr {
-    /// (The schedule at a step, the step as it counts).
+    /// The schedule at a step, and the step counted from its beginning.
     fn current(&self, step: u64) -> (&dyn Schedule, u64) {
         let n_passed = self.milestones.partition_point(|&milestone| milestone <= step);
         let start = if n_passed == 0 { 0 } else { self.milestones[n_passed - 1] };
@@ -69,12 +69,12 @@ impl Schedule for SequentialLr {
     }
 }
 
-/// A line up to the first value of another schedule, which then begins.
+/// A linear warm-up to the first value of another schedule, which then begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warmup<S> {
-    /// The length of the line: the other schedule begins at this step.
+    /// The length of the warm-up; the other schedule begins at this step.
     pub warmup_steps: u64,
-    /// The part of the other schedule's first value at step 0, in [0, 1].
+    /// The fraction of the other schedule's first value at step 0, in [0, 1].
     pub start_factor: f64,
     /// The other schedule.
     pub then: S,

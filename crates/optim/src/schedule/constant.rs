@@ -1,9 +1,9 @@
-//! A constant learning rate, at first perhaps a fraction of it.
+//! A constant learning rate, optionally a fraction of it at first.
 
 use super::Schedule;
 use crate::{Error, Interval};
 
-/// `lr·factor` before step `total_iters`, `lr` from there on.
+/// `lr·factor` before step `total_iters`, then `lr`.
 ///
 /// With `total_iters` 0 it is simply `lr`. `torch.optim.lr_scheduler.ConstantLR`, whose defaults are
 /// a third for five steps.
@@ -11,7 +11,7 @@ use crate::{Error, Interval};
 pub struct ConstantLr {
     /// The learning rate.
     pub lr: f64,
-    /// Its multiple in [0, 1] at first.
+    /// Its initial factor, in [0, 1].
     pub factor: f64,
     /// The number of steps with the factor.
     pub total_iters: u64,

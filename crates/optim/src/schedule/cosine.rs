@@ -3,7 +3,7 @@
 use super::{Schedule, half_cosine};
 use crate::{Error, Interval};
 
-/// Half a cosine from `lr` at step 0 to `eta_min` at `t_max`, and back to `lr` at 2·`t_max`, for ever.
+/// Half a cosine from `lr` at step 0 to `eta_min` at `t_max`, and back to `lr` at 2·`t_max`, repeated.
 ///
 /// Loshchilov and Hutter, "SGDR", ICLR 2017, without the restarts.
 /// `torch.optim.lr_scheduler.CosineAnnealingLR`.
@@ -31,8 +31,8 @@ impl Schedule for CosineAnnealingLr {
     }
 }
 
-/// Half a cosine from `lr` towards `eta_min`, started anew at the end of each period; periods last
-/// `t_0`, `t_0·t_mult`, `t_0·t_mult²`, … steps.
+/// Half a cosine from `lr` towards `eta_min`, restarted at the end of each period; periods last `t_0`,
+/// `t_0·t_mult`, `t_0·t_mult²`, … steps.
 ///
 /// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017.
 /// `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`.
@@ -49,7 +49,7 @@ pub struct CosineAnnealingWarmRestarts {
 }
 
 impl CosineAnnealingWarmRestarts {
-    /// (Steps since the last restart, length of the period).
+    /// The steps since the last restart, and the length of the period.
     fn place(&self, step: u64) -> (u64, u64) {
         if self.t_mult == 1 {
             return (step % self.t_0, self.t_0);

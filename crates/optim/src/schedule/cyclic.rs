@@ -3,23 +3,23 @@
 use super::Schedule;
 use crate::{Error, Interval};
 
-/// Up from `base_lr` to `max_lr` and down again, for ever; momentum goes the other way.
+/// Up from `base_lr` to `max_lr` and down again, repeatedly; momentum goes the other way.
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186.
 /// `torch.optim.lr_scheduler.CyclicLR`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CyclicLr {
-    /// The learning rate at the foot of each cycle.
+    /// The learning rate at the bottom of each cycle.
     pub base_lr: f64,
-    /// The learning rate at the top of the first cycle.
+    /// The learning rate at the top of the first cycle, before the factor of `ExpRange`.
     pub max_lr: f64,
     /// Steps up, at least 1; PyTorch's default is 2,000.
     pub step_size_up: u64,
-    /// Steps down, at least 1; in PyTorch by default as many as up.
+    /// Steps down, at least 1; by default in PyTorch the same as up.
     pub step_size_down: u64,
     /// How the height of the cycles changes.
     pub mode: CyclicMode,
-    /// Momentum (at the top, at the foot); PyTorch's default is (0.8, 0.9). `None` leaves it alone.
+    /// Momentum (at the top, at the bottom); PyTorch's default is (0.8, 0.9). `None` leaves it unchanged.
     pub momentum: Option<(f64, f64)>,
 }
 
@@ -28,14 +28,14 @@ pub struct CyclicLr {
 pub enum CyclicMode {
     /// All cycles are alike.
     Triangular,
-    /// Each is half as high as the one before.
+    /// Each cycle is half as high as the previous one.
     Triangular2,
     /// The height is multiplied by this at each step.
     ExpRange(f64),
 }
 
 impl CyclicLr {
-    /// The height at a step as a part of max − base: 0 at the foot, 1 at the top of the first cycle.
+    /// The height at a step as a fraction of max − base: 0 at the bottom, 1 at the top of the first cycle.
     fn height(&self, step: u64) -> f64 {
         let period = self.step_size_up + self.step_size_down;
         let (cycle, place) = (step / period, step % period);

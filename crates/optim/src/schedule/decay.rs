@@ -32,7 +32,7 @@ pub struct PolynomialLr {
     pub lr: f64,
     /// The step at which it reaches 0.
     pub total_iters: u64,
-    /// The power; 1 is a line.
+    /// The power; 1 is linear.
     pub power: f64,
 }
 

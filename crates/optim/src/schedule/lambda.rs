@@ -1,4 +1,4 @@
-//! A function of your own.
+//! User-defined functions of the step.
 
 use super::Schedule;
 use crate::{Error, Interval};
@@ -28,14 +28,14 @@ impl<T: Fn(u64) -> f64 + Send + Sync> Schedule for LambdaLr<T> {
     }
 }
 
-/// `lr·factor(1)·factor(2)·…·factor(step)`, computed anew at each step in a time that grows with it.
+/// `lr·factor(1)·factor(2)·…·factor(step)`, recomputed at each step, in time proportional to `step`.
 ///
 /// `torch.optim.lr_scheduler.MultiplicativeLR`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiplicativeLr<T> {
     /// The learning rate at step 0.
     pub lr: f64,
-    /// The factor by which a step differs from the one before.
+    /// The factor from the previous step to this one.
     pub factor: T,
 }
 

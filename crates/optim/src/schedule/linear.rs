@@ -3,8 +3,8 @@
 use super::{Schedule, between};
 use crate::{Error, Interval};
 
-/// `lr` times a factor that goes from `start_factor` at step 0 in a line to `end_factor` at `total_iters`,
-/// and stays there.
+/// `lr` times a factor that changes linearly from `start_factor` at step 0 to `end_factor` at `total_iters`,
+/// then stays constant.
 ///
 /// `torch.optim.lr_scheduler.LinearLR`, whose defaults go from a third to 1 in five steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct LinearLr {
     pub start_factor: f64,
     /// The factor from `total_iters` on, in [0, 1].
     pub end_factor: f64,
-    /// The length of the line.
+    /// The number of steps of the change.
     pub total_iters: u64,
 }
 

@@ -1,11 +1,11 @@
 //! Learning-rate schedules: pure functions of the step.
 //!
-//! A step is whatever the caller counts, batches or epochs, from 0. The value at a step depends on the
-//! schedule's fields and the step alone, so a resumed run needs no saved schedule. Hand the value to
+//! A step is whatever the caller counts, batches or epochs, from 0. The value depends only on the schedule's
+//! fields and the step, so a resumed run needs no saved schedule. Pass the value to
 //! [`Optimizer::set_lr`](crate::Optimizer::set_lr), or the schedule to
 //! [`Optimizer::follow`](crate::Optimizer::follow).
 //!
-//! Their fields are public; [`Schedule::check`] says what is wrong with them.
+//! The fields are public; [`Schedule::check`] validates them.
 //!
 //! | here | `torch.optim.lr_scheduler` |
 //! |---|---|
@@ -46,7 +46,7 @@ pub use trapezoid::TrapezoidLr;
 
 use crate::{Error, Interval};
 
-/// A learning rate, and perhaps a momentum, for each step.
+/// A learning rate, and optionally a momentum, for each step.
 ///
 /// ```
 /// use optim::schedule::{Schedule, StepLr};
@@ -58,7 +58,7 @@ pub trait Schedule: Send + Sync {
     /// The learning rate at a step counted from 0.
     fn lr(&self, step: u64) -> f64;
 
-    /// The momentum at a step; `None` if the schedule leaves it alone.
+    /// The momentum at a step; `None` if the schedule leaves it unchanged.
     fn momentum(&self, _step: u64) -> Option<f64> {
         None
     }
@@ -66,7 +66,8 @@ pub trait Schedule: Send + Sync {
     /// Checks the fields.
     ///
     /// # Errors
-    /// Names the first field outside its range, its value and the range.
+    /// Names the first field outside its range, its value and the range, or says what must hold between
+    /// fields.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
@@ -86,7 +87,7 @@ impl<S: Schedule + ?Sized> Schedule for Box<S> {
     }
 }
 
-/// A line from `start` at 0 to `end` at 1, exact at both.
+/// A line from `start` at 0 to `end` at 1, exact at both ends.
 fn between(start: f64, end: f64, part: f64) -> f64 {
     start * (1.0 - part) + end * part
 }

@@ -1,13 +1,13 @@
-//! Schedules by name, for a command line.
+//! Schedules by name, for command lines.
 
 use std::cell::RefCell;
 
 use super::*;
 
-/// What was given for a schedule, by name: a number, or several for `milestones`.
+/// The options given for a schedule, by name: a number, or several for `milestones`.
 struct Given<'a> {
     options: &'a [(&'a str, &'a [f64])],
-    /// What the schedule has asked for: all that it takes.
+    /// The names the schedule has asked for, which are all it accepts.
     known: RefCell<Vec<&'static str>>,
 }
 
@@ -30,7 +30,7 @@ impl Given<'_> {
         self.get(name).map_or(default, |n| n as u64)
     }
 
-    /// That there is nothing which the schedule does not take.
+    /// Checks that every given option is one the schedule accepts.
     fn check(&self, owner: &'static str) -> Result<(), Error> {
         let known = self.known.borrow();
         match self.options.iter().find(|(given, _)| !known.contains(given)) {
@@ -48,8 +48,8 @@ macro_rules! named_schedules {
         /// The names that [`schedule_named`] knows.
         pub const SCHEDULE_NAMES: &[&str] = &[$($name),+];
 
-        /// A schedule that fits a run of `total_steps` steps with the (largest) learning rate `lr`, but for what
-        /// `options` say: fields of the schedule by name, as `("gamma", &[0.5])`. A run of one step has `lr`, whatever
+        /// A schedule for a run of `total_steps` steps with the (largest) learning rate `lr`. `options` set
+        /// fields of the schedule by name, such as `("gamma", &[0.5])`. A run of one step uses `lr`, whatever
         /// the schedule.
         ///
         /// | name | over the run, without options |
@@ -64,8 +64,8 @@ macro_rules! named_schedules {
         /// ```
         ///
         /// # Errors
-        /// When there is no such schedule (the message lists the names), it has no such option (the same), or `lr` or an
-        /// option is outside its range.
+        /// When there is no such schedule (the message lists the names), it has no such option (likewise), or
+        /// `lr` or an option is outside its range.
         pub fn schedule_named(
             name: &str,
             lr: f64,
@@ -91,23 +91,24 @@ macro_rules! named_schedules {
 
 named_schedules! { |lr, n, given|
     "constant", "`lr`" => ConstantLr::new(lr);
-    "linear", "in a line to 0" => LinearLr {
+    "linear", "linearly to 0" => LinearLr {
         lr,
         start_factor: given.number("start_factor", 1.0),
         end_factor: given.number("end_factor", 0.0),
         total_iters: n,
     };
-    "step", "×0.1 after each third" => steps(lr, n, given);
-    "multi-step", "×0.1 at one half and at three quarters" => milestones(lr, n, given);
-    "exponential", "to 1 %" =>
+    "step", "×0.1 after each third of the run" => steps(lr, n, given);
+    "multi-step", "×0.1 at one half and at three quarters of the run" => milestones(lr, n, given);
+    "exponential", "exponentially to 1 % of `lr`" =>
         ExponentialLr { lr, gamma: given.number("gamma", 0.01f64.powf(1.0 / n as f64)) };
-    "polynomial", "to 0 with power 2" => PolynomialLr { lr, total_iters: n, power: given.number("power", 2.0) };
-    "cosine", "half a cosine to 0" =>
+    "polynomial", "to 0 as a polynomial with power 2" =>
+        PolynomialLr { lr, total_iters: n, power: given.number("power", 2.0) };
+    "cosine", "along half a cosine to 0" =>
         CosineAnnealingLr { lr, t_max: given.steps("t_max", n), eta_min: given.number("eta_min", 0.0) };
-    "cosine-restarts", "periods of 1/7, 2/7 and 4/7, each to 0; one alone in a run of fewer than 14 steps"
-        => restarts(lr, n, given);
-    "cyclic", "up and down between `lr/10` and `lr`, an eighth of the run each way (one step at least), each cycle \
-        half as high as the one before" => CyclicLr {
+    "cosine-restarts", "along half a cosine to 0 in each of three periods: 1/7, 2/7 and 4/7 of the run; a \
+        single period in a run of fewer than 14 steps" => restarts(lr, n, given)?;
+    "cyclic", "up and down between `lr/10` and `lr`, an eighth of the run (at least one step) each way, each \
+        cycle half as high as the one before" => CyclicLr {
             base_lr: given.number("base_lr", lr / 10.0),
             max_lr: lr,
             step_size_up: given.steps("step_size_up", (n / 8).max(1)),
@@ -115,16 +116,17 @@ named_schedules! { |lr, n, given|
             mode: CyclicMode::Triangular2,
             momentum: None,
         };
-    "one-cycle", "PyTorch's defaults, momentum left alone" => OneCycleLr {
+    "one-cycle", "PyTorch's defaults, but the momentum stays constant" => OneCycleLr {
         momentum: None,
         pct_start: given.number("pct_start", 0.3),
         div_factor: given.number("div_factor", 25.0),
         final_div_factor: given.number("final_div_factor", 1e4),
         ..OneCycleLr::new(lr, n)
     };
-    "noam", "a tenth up, then the inverse square root" =>
+    "noam", "up for a tenth of the run, then down with the inverse square root of the step" =>
         NoamLr { lr, warmup_steps: given.steps("warmup_steps", (n / 10).max(1)) };
-    "trapezoid", "a twentieth up, a fifth down at the end" => trapezoid(lr, n, given);
+    "trapezoid", "up for a twentieth of the run, down for its last fifth, constant between" =>
+        trapezoid(lr, n, given);
 }
 
 fn steps(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
@@ -143,7 +145,7 @@ fn milestones(lr: f64, n: u64, given: &Given<'_>) -> MultiStepLr {
     }
 }
 
-/// A factor at two steps, which a short run moves so that they differ and lie within it where there is room.
+/// Decay at two steps; in a short run they are moved to differ and, if possible, to lie within it.
 fn steps_down(lr: f64, first: u64, second: u64, n: u64, gamma: f64) -> MultiStepLr {
     let first = first.max(1);
     MultiStepLr { lr, milestones: vec![first, second.min(n - 1).max(first + 1)], gamma }
@@ -156,12 +158,20 @@ fn trapezoid(lr: f64, n: u64, given: &Given<'_>) -> TrapezoidLr {
     TrapezoidLr { lr, warmup_steps, stable_steps, decay_steps, final_lr: given.number("final_lr", 0.0) }
 }
 
-/// Periods of a given length, or three that fill the run, the last not cut short.
-fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
-    let (t_0, t_mult) = (given.get("t_0"), given.steps("t_mult", 1));
+/// Periods of a given length, or three that fill the run without cutting the last one short.
+fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Result<Box<dyn Schedule>, Error> {
+    let (t_0, t_mult) = (given.get("t_0"), given.get("t_mult"));
     let eta_min = given.number("eta_min", 0.0);
+    if let Some(t_mult) = t_mult.filter(|t_mult| t_mult.fract() != 0.0) {
+        let (field, text) = ("t_mult".into(), t_mult.to_string());
+        return Err(Error::Option { owner: "cosine-restarts", field, text, expected: "a whole number" });
+    }
     if let Some(t_0) = t_0 {
-        return Box::new(CosineAnnealingWarmRestarts { lr, t_0: t_0 as u64, t_mult, eta_min });
+        let t_mult = given.steps("t_mult", 1);
+        return Ok(Box::new(CosineAnnealingWarmRestarts { lr, t_0: t_0 as u64, t_mult, eta_min }));
+    }
+    if t_mult.is_some() {
+        return Err(Error::Combination { owner: "cosine-restarts", rule: "`t_mult` needs `t_0`" });
     }
     let milestones = if n < 14 { vec![] } else { vec![n / 7, n * 3 / 7] };
     let starts = [0].into_iter().chain(milestones.iter().copied());
@@ -169,5 +179,5 @@ fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
     let period = |(start, end)| -> Box<dyn Schedule> {
         Box::new(CosineAnnealingLr { lr, t_max: end - start, eta_min })
     };
-    Box::new(SequentialLr { schedules: starts.zip(ends).map(period).collect(), milestones })
+    Ok(Box::new(SequentialLr { schedules: starts.zip(ends).map(period).collect(), milestones }))
 }

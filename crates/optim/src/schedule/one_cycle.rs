@@ -3,32 +3,33 @@
 use super::{Schedule, between, half_cosine};
 use crate::{Error, Interval};
 
-/// Up to `max_lr`, then far down, in `total_steps` steps; momentum goes the other way.
+/// Up to `max_lr`, then far down, over `total_steps` steps; momentum goes the other way.
 ///
 /// From `max_lr/div_factor` to `max_lr` at step `pct_start·total_steps − 1`, then to
-/// `max_lr/div_factor/final_div_factor` at the last step. With `three_phase` the way down is first as long
-/// as the way up and ends where that began.
+/// `max_lr/div_factor/final_div_factor` at the last step. With `three_phase`, the way down first mirrors the
+/// way up.
 ///
-/// Smith and Topin, "Super-Convergence", arXiv:1708.07120. `torch.optim.lr_scheduler.OneCycleLR`, which
-/// refuses steps after the last, where here the last value stays; and which gives a cycle of one step its last
-/// value, with which nothing is learnt, where here it has `max_lr`.
+/// Smith and Topin, "Super-Convergence", arXiv:1708.07120. `torch.optim.lr_scheduler.OneCycleLR` raises an
+/// error after the last step; here the last value is kept. In PyTorch a cycle of one step has its last value,
+/// which learns nothing; here it has `max_lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycleLr {
     /// The largest learning rate.
     pub max_lr: f64,
     /// The number of steps, at least 1.
     pub total_steps: u64,
-    /// The part of them on the way up, in [0, 1]; 0.3.
+    /// The fraction of the steps on the way up, in [0, 1] (default: 0.3).
     pub pct_start: f64,
-    /// The shape of each phase; cosine.
+    /// The shape of each phase (default: cosine).
     pub anneal: Anneal,
-    /// Momentum (at the largest learning rate, at the others); (0.85, 0.95). `None` leaves it alone.
+    /// Momentum (at the largest learning rate, at the others; default: (0.85, 0.95)). `None` leaves it
+    /// unchanged.
     pub momentum: Option<(f64, f64)>,
-    /// Largest over initial learning rate; 25.
+    /// Largest over initial learning rate (default: 25).
     pub div_factor: f64,
-    /// Initial over final learning rate; 1e4.
+    /// Initial over final learning rate (default: 1e4).
     pub final_div_factor: f64,
-    /// Three phases instead of two, for `pct_start` up to ½; false.
+    /// Three phases instead of two, for `pct_start` up to ½ (default: false).
     pub three_phase: bool,
 }
 
@@ -56,8 +57,8 @@ impl OneCycleLr {
         }
     }
 
-    /// The value at a step of what is `start` at first, `top` where the learning rate is largest, and `end`
-    /// at last.
+    /// The value at a step of a quantity that is first `start`, then `top` where the learning rate is
+    /// largest, and finally `end`.
     fn value(&self, step: u64, start: f64, top: f64, end: f64) -> f64 {
         if self.total_steps == 1 {
             return top;
@@ -67,7 +68,7 @@ impl OneCycleLr {
         let phases = if self.three_phase {
             [(up, start, top), (2.0 * up, top, start), (last, start, end)]
         } else {
-            // A phase that ends where it begins is never reached.
+            // A phase that ends where it begins is never used.
             [(up, start, top), (up, top, top), (last, top, end)]
         };
         let step = (step as f64).min(last);

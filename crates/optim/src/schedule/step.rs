@@ -30,7 +30,7 @@ impl Schedule for StepLr {
     }
 }
 
-/// `lr·gammaᵏ` after `k` of the milestones; one that is named twice counts twice.
+/// `lr·gammaᵏ` after `k` of the milestones; a repeated milestone counts again.
 ///
 /// `torch.optim.lr_scheduler.MultiStepLR`.
 #[derive(Clone, Debug, PartialEq)]

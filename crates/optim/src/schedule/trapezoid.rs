@@ -3,18 +3,18 @@
 use super::{Schedule, between};
 use crate::{Error, Interval};
 
-/// A line up to `lr`, a plateau, a line down to `final_lr`, which then stays ("WSD").
+/// A linear rise to `lr`, a plateau, and a linear decay to `final_lr`, which is then kept ("WSD").
 ///
 /// Zhai et al., "Scaling Vision Transformers", arXiv:2106.04560; Hu et al., "MiniCPM", arXiv:2404.06395.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrapezoidLr {
     /// The learning rate on the plateau.
     pub lr: f64,
-    /// Steps of the way up: the learning rate at step `s` is `lr·(s + 1)/warmup_steps`.
+    /// Steps of the warm-up: the learning rate at step `s` is `lr·(s + 1)/warmup_steps`.
     pub warmup_steps: u64,
     /// Steps on the plateau.
     pub stable_steps: u64,
-    /// Steps of the way down.
+    /// Steps of the decay.
     pub decay_steps: u64,
     /// The learning rate at the end.
     pub final_lr: f64,

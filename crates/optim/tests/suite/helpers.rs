@@ -271,13 +271,13 @@ fn an_average_of_another_length_panics() {
 }
 
 #[test]
-#[should_panic(expected = "max_norm: 7 elements do not divide into 2 rows")]
+#[should_panic(expected = "max_norm: 7 elements cannot be divided into 2 rows")]
 fn rows_that_do_not_divide_panic() {
     max_norm(&mut [0.0f32; 7], 2, 1.0);
 }
 
 #[test]
-#[should_panic(expected = "max_norm: 0 elements do not divide into 0 rows")]
+#[should_panic(expected = "max_norm: 0 elements cannot be divided into 0 rows")]
 fn no_rows_panic() {
     max_norm::<f32>(&mut [], 0, 1.0);
 }

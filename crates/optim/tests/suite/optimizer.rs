@@ -59,6 +59,15 @@ fn learning_rates_are_scaled_by_group() {
 }
 
 #[test]
+fn state_that_starts_from_the_learning_rate_is_scaled_too() {
+    let group = Group::new(Rprop { lr: 0.5, ..Rprop::default() }, [Param::new("a", 0..1)]);
+    let mut optimizer = Optimizer::<f64>::for_slices([group.with_lr_scale(0.25)]).unwrap();
+    let mut values = [1.0];
+    optimizer.step_slices(&mut values, &[3.0]);
+    assert_eq!(values, [0.875]);
+}
+
+#[test]
 fn a_schedule_sets_learning_rate_and_momentum() {
     let params = |range| [Param::new(format!("{range:?}"), range)];
     let groups = [
@@ -163,7 +172,7 @@ fn what_does_not_go_together_is_refused() {
     assert_eq!(message(Sgd { nesterov: true, averaged: true, ..momentum }.into()), nesterov);
     assert_eq!(
         message(Sgd { averaged: true, dampening: 0.1, ..momentum }.into()),
-        "sgd: the averaged form is dampened by 1 − momentum already: dampening must be 0"
+        "sgd: the averaged form is already dampened by 1 − momentum: dampening must be 0"
     );
     assert_eq!(
         message(Rprop { step_sizes: (2.0, 1.0), ..Rprop::default() }.into()),
@@ -220,8 +229,8 @@ fn parameters_that_do_not_fit_are_refused() {
         Optimizer::<f32>::for_slices([Group::new(Muon::default(), [Param::new("bias", 0..3)])]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "parameter `bias`: muon takes two dimensions or more, not shape [3]: `Param::with_shape` gives a parameter its \
-         shape, `Groups::rule` another rule"
+        "parameter `bias`: muon takes two dimensions or more, not shape [3]: set the parameter's shape with \
+         `Param::with_shape`, or choose another rule with `Groups::rule`"
     );
     let group = Group::new(sgd(0.1), [Param::new("a", 0..2)]).with_lr_scale(-1.0);
     assert_eq!(

@@ -121,6 +121,9 @@ fn schedules_take_their_own_options_and_no_others() {
     }
     let message = schedule_named("step", 1.0, 10, &[("gamma", &[-1.0])]).err().unwrap().to_string();
     assert_eq!(message, "multi-step: gamma = -1 is outside [0, ∞)");
+    let message =
+        schedule_named("cosine-restarts", 1.0, 10, &[("t_mult", &[2.0])]).err().unwrap().to_string();
+    assert_eq!(message, "cosine-restarts: `t_mult` needs `t_0`");
 }
 
 /// Three parameters, of which the second is frozen.

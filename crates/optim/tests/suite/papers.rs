@@ -248,8 +248,8 @@ fn muon_refuses_a_vector() {
     let error = WholeTensor::<f32>::state(&Muon::default(), &[8]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "parameter `values`: muon takes two dimensions or more, not shape [8]: `Param::with_shape` gives a parameter its \
-         shape, `Groups::rule` another rule"
+        "parameter `values`: muon takes two dimensions or more, not shape [8]: set the parameter's shape \
+         with `Param::with_shape`, or choose another rule with `Groups::rule`"
     );
 }
 

@@ -134,7 +134,7 @@ fn groups_without_a_choice_are_one_group_with_the_names_of_new() {
 fn a_pattern_that_matches_nothing_is_named() {
     let net = Net::new();
     let message = |groups| Optimizer::with_groups(groups).unwrap_err().to_string();
-    let known = "there are features.0.weight, features.0.bias, head.weight, head.bias";
+    let known = "the parameters are features.0.weight, features.0.bias, head.weight, head.bias";
     assert_eq!(
         message(Groups::new(sgd(0.0), &net).lr_scale("feature", 0.1).no_decay("head")),
         format!("lr_scale: the path `feature` matches no trainable parameter; {known}")
@@ -159,8 +159,8 @@ fn every_rule_sees_the_shapes() {
     let error = Optimizer::new(Muon::default(), &net).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "parameter `features.0.bias`: muon takes two dimensions or more, not shape [2]: `Param::with_shape` gives a \
-         parameter its shape, `Groups::rule` another rule"
+        "parameter `features.0.bias`: muon takes two dimensions or more, not shape [2]: set the \
+         parameter's shape with `Param::with_shape`, or choose another rule with `Groups::rule`"
     );
     let matrices = Groups::new(Lamb::default(), &net).rule(|p: &Param| p.shape.len() == 2, Muon::default());
     assert!(Optimizer::with_groups(matrices).is_ok());
@@ -204,7 +204,7 @@ fn the_learning_rate_that_was_set_is_the_one_that_is_told_and_used() {
 }
 
 #[test]
-#[should_panic(expected = "features.1.running_var is trainable, and was not when the optimizer was made")]
+#[should_panic(expected = "features.1.running_var is trainable, but was not when the optimizer was created")]
 fn what_was_not_trainable_at_first_needs_a_new_optimizer() {
     let mut net = Net::new();
     let mut optimizer = Optimizer::new(sgd(0.0), &net).unwrap();
@@ -213,9 +213,8 @@ fn what_was_not_trainable_at_first_needs_a_new_optimizer() {
 }
 
 #[test]
-#[should_panic(
-    expected = "these are not the parameters that the optimizer was made for: there is no head.weight at 8..10"
-)]
+#[should_panic(expected = "these are not the parameters that the optimizer was created for: there is no \
+                head.weight at 8..10")]
 fn foreign_parameters_are_refused() {
     let mut net = Net::new();
     let mut optimizer = Optimizer::new(sgd(0.0), &net).unwrap();
@@ -224,7 +223,7 @@ fn foreign_parameters_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "it was made for bare slices; use Optimizer::step_slices")]
+#[should_panic(expected = "it was created for bare slices; use Optimizer::step_slices")]
 fn an_optimizer_for_slices_takes_no_network() {
     let mut net = Net::new();
     let group = Group::new(sgd(0.0), [Param::new("all", 0..11)]);

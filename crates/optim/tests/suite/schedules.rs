@@ -165,7 +165,7 @@ fn every_name_gives_a_schedule_that_stays_within_its_rate() {
         }
     }
     let message = schedule_named("cosin", 0.1, 10, &[]).err().unwrap().to_string();
-    assert!(message.starts_with("there is no schedule named `cosin`; there are constant, "), "{message}");
+    assert!(message.starts_with("unknown schedule `cosin`; expected one of constant, "), "{message}");
     assert_eq!(
         schedule_named("step", -1.0, 10, &[]).err().unwrap().to_string(),
         "step: lr = -1 is outside [0, ∞)"

@@ -1,7 +1,8 @@
-//! Activation functions of one number, and their slopes: loops over them, as in [`crate::elementwise`], are kernels.
+//! Activation functions of one number, and their slopes; loops over them, as in [`crate::elementwise`], are
+//! kernels.
 //!
-//! Where PyTorch has to choose a slope at a kink, these choose the same. NaN passes through all of them.
-//! [`elu`] with its three factors is ELU, SELU and CELU; [`hard_tanh`] from 0 to 6 is ReLU6.
+//! At kinks they use the same slope as PyTorch. All of them propagate NaN. [`elu`] with its three factors is
+//! ELU, SELU and CELU; [`hard_tanh`] from 0 to 6 is ReLU6.
 
 use super::sigmoid;
 use crate::elementwise::{exp, exp_m1, ln_1p};
@@ -56,7 +57,7 @@ pub fn mish(x: f32) -> f32 {
     x * tanh_softplus(x)
 }
 
-/// The slope of [`mish`]: t + x · (1 − t²) · σ(x), t = tanh(ln(1 + eˣ)).
+/// The slope of [`mish`]: t + x · (1 − t²) · σ(x), with t = tanh(ln(1 + eˣ)).
 #[inline]
 pub fn mish_slope(x: f32) -> f32 {
     let t = tanh_softplus(x);
@@ -96,7 +97,7 @@ fn gelu_tanh_argument(x: f32) -> f32 {
     TWICE_ROOT * (x + CUBIC * x * x * x)
 }
 
-/// What [`elu`] multiplies by.
+/// The factors of [`elu`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EluFactors {
     /// The factor α of the exponential side.
@@ -108,38 +109,38 @@ pub struct EluFactors {
 }
 
 /// scale · x where x is positive, scale · α · (exp(input_scale · x) − 1) elsewhere. Clevert et al. 2015.
-/// Relative error 4 ε and what rounding the exponent costs.
+/// Relative error 4 ε plus the error from rounding the exponent.
 #[inline]
 pub fn elu(x: f32, by: EluFactors) -> f32 {
     if x > 0.0 { by.scale * x } else { by.scale * by.alpha * exp_m1(by.input_scale * x) }
 }
 
-/// The slope of [`elu`]; at 0 that of the exponential side.
+/// The slope of [`elu`]; at 0, that of the exponential side.
 #[inline]
 pub fn elu_slope(x: f32, by: EluFactors) -> f32 {
     if x > 0.0 { by.scale } else { by.scale * by.alpha * by.input_scale * exp(by.input_scale * x) }
 }
 
-/// Hardtanh: x between `min` and `max`, which stand for what lies beyond.
+/// Hardtanh: x clamped to `min` and `max`.
 #[inline]
 pub fn hard_tanh(x: f32, min: f32, max: f32) -> f32 {
     let x = if x < min { min } else { x };
     if x > max { max } else { x }
 }
 
-/// The slope of [`hard_tanh`]: 1 between the ends, 0 at them and beyond.
+/// The slope of [`hard_tanh`]: 1 between the bounds, 0 at the bounds and beyond.
 #[inline]
 pub fn hard_tanh_slope(x: f32, min: f32, max: f32) -> f32 {
     if x <= min || x >= max { 0.0 } else { 1.0 }
 }
 
-/// Hardsigmoid: x / 6 + ½ within 0 and 1. Courbariaux et al. 2015.
+/// Hardsigmoid: x / 6 + ½ clamped to 0 and 1. Courbariaux et al. 2015.
 #[inline]
 pub fn hard_sigmoid(x: f32) -> f32 {
     hard_tanh(x + 3.0, 0.0, 6.0) / 6.0
 }
 
-/// The slope of [`hard_sigmoid`]: 1/6 between −3 and 3, 0 at them and beyond.
+/// The slope of [`hard_sigmoid`]: 1/6 between −3 and 3, 0 at these bounds and beyond.
 #[inline]
 pub fn hard_sigmoid_slope(x: f32) -> f32 {
     hard_tanh_slope(x, -3.0, 3.0) / 6.0

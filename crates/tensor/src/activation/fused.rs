@@ -1,11 +1,11 @@
-//! Activations that another kernel applies to what it computes, before it writes it.
+//! Activations that another kernel applies to its results before writing them.
 
 use super::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope};
 
-/// An activation that is computed in one pass with what is before it.
+/// An activation computed in one pass with the preceding op.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Activation {
-    /// max(z, 0); NaN passes through.
+    /// max(z, 0); propagates NaN.
     Relu,
     /// z · Φ(z): [`gelu`].
     Gelu,
@@ -15,7 +15,8 @@ pub enum Activation {
     Silu,
 }
 
-/// An activation as a type, for which a kernel is compiled; numbers and gradients are those of the activation alone.
+/// An activation as a type, for which a kernel is compiled; values and gradients are those of the activation
+/// alone.
 pub(crate) trait Function: Copy + Send + Sync {
     /// y = f(z).
     fn value(self, z: f32) -> f32;
@@ -53,7 +54,7 @@ functions! {
     Silu => |dy, z| silu(z), dy * silu_slope(z);
 }
 
-/// An expression with the type of an activation, which may be missing.
+/// Evaluates an expression with the type of an optional activation.
 macro_rules! with_function {
     ($activation:expr, |$f:ident| $body:expr) => {{
         use $crate::activation::{Activation, fused};

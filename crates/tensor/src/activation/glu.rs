@@ -6,13 +6,13 @@ use crate::elementwise::{zip, zip3};
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::shape::checked_len;
 
-/// Elements of one task.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 13;
 
-/// y = a · σ(b), where each row of x is a and b, of `half` numbers each. Dauphin et al. 2017.
+/// y = a · σ(b), where each row of x is a followed by b, of `half` numbers each. Dauphin et al. 2017.
 ///
 /// # Panics
-/// When y is not half as long as x, or is not rows of `half`.
+/// When y is not half as long as x, or does not consist of rows of `half` numbers.
 #[track_caller]
 pub fn glu_forward(y: &mut [f32], x: &[f32], half: usize) {
     check("glu_forward", y.len(), x.len(), half);

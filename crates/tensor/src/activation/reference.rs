@@ -78,7 +78,7 @@ pub fn mish(x: f64) -> f64 {
     if x > 30.0 { x } else { x * x.exp().ln_1p().tanh() }
 }
 
-/// ½ · x · (1 + tanh(u)) = x · σ(2u), u = √(2/π) · (x + 0.044715 · x³).
+/// ½ · x · (1 + tanh(u)) = x · σ(2u), with u = √(2/π) · (x + 0.044715 · x³).
 pub fn gelu_tanh(x: f64) -> f64 {
     x * sigmoid((8.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3)))
 }
@@ -88,12 +88,12 @@ pub fn elu(x: f64, alpha: f64, scale: f64, input_scale: f64) -> f64 {
     if x > 0.0 { scale * x } else { scale * alpha * (input_scale * x).exp_m1() }
 }
 
-/// x between two ends.
+/// x clamped to two bounds.
 pub fn hard_tanh(x: f64, min: f64, max: f64) -> f64 {
     x.max(min).min(max)
 }
 
-/// x / 6 + ½ within 0 and 1.
+/// x / 6 + ½ clamped to 0 and 1.
 pub fn hard_sigmoid(x: f64) -> f64 {
     hard_tanh(x + 3.0, 0.0, 6.0) / 6.0
 }
@@ -103,7 +103,7 @@ pub fn hard_swish(x: f64) -> f64 {
     x * hard_sigmoid(x)
 }
 
-/// a · σ(b), a and b the halves of a row.
+/// a · σ(b), where a and b are the halves of a row.
 pub fn glu(x: &[f64], half: usize) -> Vec<f64> {
     let rows = x.chunks_exact((2 * half).max(1)).map(|row| row.split_at(half));
     rows.flat_map(|(a, b)| a.iter().zip(b).map(|(a, &b)| a * sigmoid(b))).collect()

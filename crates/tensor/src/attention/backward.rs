@@ -1,4 +1,5 @@
-//! Backward: a chunk of keys meets the queries a block at a time, with the weights made again from the saved logarithms.
+//! Backward: processes the queries for a chunk of keys block by block, recomputing the weights from the saved
+//! logarithms.
 
 use std::f32::consts::{LN_2, LOG2_E};
 use std::ops::Range;
@@ -13,10 +14,10 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::{Beta, scratch};
 use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
-/// With fewer heads than this, all images together, the chunks of a head are computed side by side too.
+/// With fewer heads than this in all images together, the chunks of a head are also computed in parallel.
 const MANY_HEADS: usize = 16;
 
-/// Keys that share packed queries: their keys, values and gradients fill half a megabyte at most.
+/// How many keys share packed queries: the keys, values and gradients take at most half a megabyte.
 fn chunk_len(shape: &AttentionShape) -> usize {
     const NUMBERS: usize = 1 << 15;
     let row_len = padded(shape.head_dim) + padded(shape.value_dim);
@@ -41,7 +42,7 @@ pub(super) fn backward(
     };
     let ([dq, dk, dv], betas) = windows(grads, shape);
     let n_chunks = keys.div_ceil(chunk_len);
-    // Chunks that are computed side by side each leave their share of the query gradient; others add it at once.
+    // Chunks computed in parallel each store their share of the query gradient; others add it immediately.
     let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks } else { 0 };
     let share_len = queries * head_dim;
     let keys_of = |chunk: usize| chunk * chunk_len..keys.min((chunk + 1) * chunk_len);
@@ -95,7 +96,7 @@ pub(super) fn backward(
     });
 }
 
-/// The gradients as windows, and what becomes of what they hold.
+/// The gradients as windows, and whether their contents are kept.
 fn windows<'a>(
     grads: QueryKeyValue<(&'a mut [f32], Beta)>,
     shape: &AttentionShape,
@@ -121,14 +122,14 @@ fn windows<'a>(
     }
 }
 
-/// What forward made, and the gradient of its output.
+/// The results of forward, and the gradient of its output.
 struct Saved<'a> {
     dy: Tokens<'a>,
     y: Tokens<'a>,
     log_sums: &'a [f32],
 }
 
-/// That of one head.
+/// The saved values of one head.
 struct SavedHead<'a> {
     dy: Rows<'a>,
     y: Rows<'a>,
@@ -143,17 +144,18 @@ impl<'a> Saved<'a> {
     }
 }
 
-/// Rows of a gradient, and what becomes of what they hold.
+/// Rows of a gradient, and whether their contents are kept.
 type Output<'a, 'b> = (&'a mut MatrixMut<'b>, Beta);
 
 impl Head<'_> {
-    /// The first of the queries that a chunk of keys has a gradient for: the start of the first block that sees it.
+    /// The first query for which a chunk of keys has a gradient: the start of the first block that attends to
+    /// it.
     fn first_query(&self, keys: &Range<usize>) -> usize {
         let first = if self.scoring.is_causal { keys.start / QUERIES * QUERIES } else { 0 };
         first.min(self.shape.queries)
     }
 
-    /// The gradients of some keys and of their values, and their share of the query gradient.
+    /// Computes the gradients of some keys and their values, and their share of the query gradient.
     fn backward(
         &self,
         level: Level,
@@ -205,7 +207,7 @@ impl Head<'_> {
     }
 }
 
-/// What a block of queries brings along, packed.
+/// The packed data of a block of queries.
 struct QueryBlock<'a> {
     q: &'a mut [f32],
     q_transposed: &'a mut [f32],
@@ -246,7 +248,7 @@ impl<'a> QueryBlock<'a> {
     }
 
     // ANCHOR: block
-    /// A block of keys, with their values, and what it adds to their gradients and to that of the queries.
+    /// Computes what a block of keys with their values adds to their gradients and to that of the queries.
     #[expect(clippy::too_many_arguments, reason = "operands, outputs and buffers of one block")]
     fn backward(
         &mut self,
@@ -338,7 +340,7 @@ impl Kernel for Delta<'_> {
     }
 }
 
-/// `dst = β·dst + factor · src`, as many numbers as `dst` has.
+/// `dst = β·dst + factor · src`, for as many numbers as `dst` has.
 fn write(dst: &mut [f32], src: &[f32], factor: f32, beta: Beta) {
     match beta {
         Beta::Zero => dst.iter_mut().zip(src).for_each(|(dst, src)| *dst = factor * src),

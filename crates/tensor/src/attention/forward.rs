@@ -1,4 +1,4 @@
-//! Forward: a chunk of queries meets the keys a block at a time.
+//! Forward: processes the keys for a chunk of queries block by block.
 
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::scratch;
 use simd::{Level, dispatch};
 
-/// Queries that share packed keys and values.
+/// How many queries share packed keys and values.
 const CHUNK: usize = 4 * QUERIES;
 
 pub(super) fn forward(
@@ -42,7 +42,7 @@ pub(super) fn forward(
 }
 
 impl Head<'_> {
-    /// The rows of y of some queries.
+    /// Computes the rows of y for some queries.
     fn forward(&self, level: Level, y: &mut MatrixMut<'_>, log_sums: &mut [f32], queries: Range<usize>) {
         let AttentionShape { keys, head_dim, value_dim, .. } = self.shape;
         let (key_len, value_len, n_blocks) =
@@ -108,7 +108,7 @@ impl Head<'_> {
                 }
             }
             for (row, log_sum) in log_sums.iter_mut().enumerate() {
-                // From a query with a sum of 0 every key is hidden.
+                // A sum of 0 means that all keys are hidden from the query.
                 let inverse = if sum[row] == 0.0 { 0.0 } else { 1.0 / sum[row] };
                 let out = &out[row * value_len..][..value_dim];
                 y.row_mut(row).iter_mut().zip(out).for_each(|(y, out)| *y = inverse * out);

@@ -7,17 +7,17 @@ use crate::matmul::{MatrixMut, product_work};
 use crate::parallel::SplitRows;
 use simd::LANES;
 
-/// Queries of a block.
+/// The number of queries in a block.
 pub(super) const QUERIES: usize = 64;
 
-/// Keys of a block.
+/// The number of keys in a block.
 pub(super) const KEYS: usize = 64;
 
 /// Tokens of all heads of all images.
 #[derive(Clone, Copy)]
 pub(super) struct Tokens<'a> {
     data: &'a [f32],
-    /// Tokens of what lies one after another.
+    /// The number of tokens in each consecutive unit.
     n_tokens: usize,
     row_stride: usize,
     dim: usize,
@@ -47,7 +47,7 @@ impl<'a> Rows<'a> {
         &self.data[idx * self.stride..][..self.dim]
     }
 
-    /// Without the first `n`.
+    /// The rows without the first `n`.
     pub(super) fn skip(&self, n: usize) -> Self {
         Self { data: &self.data[(n * self.stride).min(self.data.len())..], ..*self }
     }
@@ -61,7 +61,7 @@ pub(super) struct Problem<'a> {
     operands: [Tokens<'a>; 3],
 }
 
-/// Those of one head.
+/// The operands of one head.
 pub(super) struct Head<'a> {
     pub(super) shape: AttentionShape,
     pub(super) scoring: Scoring<'a>,
@@ -101,7 +101,7 @@ impl<'a> Problem<'a> {
         Head { shape: self.shape, scoring: self.scoring, q, k, v, idx: at[0] * inner + at[1] }
     }
 
-    /// In the units of [`crate::parallel::MIN_PARALLEL_WORK`].
+    /// The work in units of [`crate::parallel::MIN_PARALLEL_WORK`].
     pub(super) fn work(&self) -> usize {
         let AttentionShape { keys, head_dim, value_dim, .. } = self.shape;
         product_work(self.shape.n_rows(), keys, head_dim + value_dim)
@@ -109,34 +109,34 @@ impl<'a> Problem<'a> {
 }
 
 impl Head<'_> {
-    /// Image and head within it.
+    /// The image, and the head within it.
     pub(super) fn place(&self) -> [usize; 2] {
         [self.idx / self.shape.heads, self.idx % self.shape.heads]
     }
 
-    /// Those of some keys that the last of some queries sees.
+    /// Those of `keys` that the last of `queries` attends to.
     pub(super) fn seen(&self, keys: Range<usize>, queries: &Range<usize>) -> Range<usize> {
         let end = if self.scoring.is_causal { keys.end.min(queries.end) } else { keys.end };
         keys.start.min(end)..end
     }
 }
 
-/// The length of rows of `dim` numbers that are filled up to whole vectors.
+/// The length of rows of `dim` numbers padded to whole vectors.
 pub(super) fn padded(dim: usize) -> usize {
     dim.next_multiple_of(LANES)
 }
 
-/// Takes the first `len` numbers, filled up to whole vectors, out of a buffer.
+/// Takes the first `len` numbers, padded to whole vectors, out of a buffer.
 pub(super) fn take<'a>(memory: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
     let (head, tail) = std::mem::take(memory).split_at_mut(padded(len));
     *memory = tail;
     &mut head[..len]
 }
 
-/// A window of an output, cut between groups of this many rows: images, or chunks of keys.
+/// A window of an output, split between groups of this many rows: images, or chunks of keys.
 pub(super) struct RowGroups<'a>(pub(super) MatrixMut<'a>, pub(super) usize);
 
-/// A window of an output, cut between groups of this many columns: heads.
+/// A window of an output, split between groups of this many columns: heads.
 pub(super) struct ColumnGroups<'a>(pub(super) MatrixMut<'a>, pub(super) usize);
 
 impl SplitRows for RowGroups<'_> {

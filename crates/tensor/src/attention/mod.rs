@@ -1,10 +1,10 @@
-//! Scaled dot-product attention, y = softmax(scale · q · kᵀ + mask) · v, for each image and head by itself.
+//! Scaled dot-product attention, y = softmax(scale · q · kᵀ + mask) · v, for each image and head separately.
 //!
-//! The matrix of weights has queries × keys numbers and is never in memory. A block of it is made, used and forgotten,
-//! as in Dao, Fu, Ermon, Rudra and Ré, *FlashAttention: Fast and Memory-Efficient Exact Attention with IO-Awareness*,
-//! 2022: forward keeps a running maximum and a running sum for each query and rescales what it has of y when the
-//! maximum grows; it leaves one number a query, the logarithm of the sum, from which backward makes the same weights
-//! again.
+//! The matrix of weights has queries × keys numbers and is never materialised. Blocks of it are computed,
+//! used and discarded, as in Dao, Fu, Ermon, Rudra and Ré, *FlashAttention: Fast and Memory-Efficient Exact
+//! Attention with IO-Awareness*, 2022. Forward keeps a running maximum and a running sum for each query and
+//! rescales the partial y when the maximum grows. It saves one number per query, the logarithm of the sum,
+//! from which backward recomputes the same weights.
 //!
 //! ```text
 //!                    64 queries                                  for each block of keys
@@ -15,16 +15,18 @@
 //!                                                   y           = factor · y + weightsᵀ · v
 //! ```
 //!
-//! A block lies with its keys down and its queries across, sixteen to a vector: maximum, sum and factor are then
-//! vectors too, no lane is ever added to another, and each of the products of forward (2) and backward (5) broadcasts
-//! single numbers of one operand over vectors of the other (`product.rs`). Queries are scaled by scale · log₂ e when
-//! they are packed, so that weights are powers of 2; logarithms are to base 2.
+//! A block is stored with keys as rows and queries as columns, sixteen to a vector. Maximum, sum and factor
+//! are then vectors too, lanes are never added to each other, and each of the products of forward (2) and
+//! backward (5) broadcasts single numbers of one operand over vectors of the other (`product.rs`). Queries
+//! are scaled by scale · log₂ e when they are packed, so that weights are powers of 2; logarithms are to
+//! base 2.
 //!
-//! Forward is cut into chunks of queries, backward into chunks of keys, which share what was packed. A chunk's share
-//! of the query gradient is added when it is whole, in the order of the chunks, whoever computes them. Nothing looks
-//! across images.
+//! Forward is split into chunks of queries, backward into chunks of keys, which share packed data. A chunk's
+//! share of the query gradient is added once complete, in the order of the chunks, whichever thread computes
+//! them. Images are independent of each other.
 //!
-//! Rounding, to first order and with ε = 2⁻²⁴: let r = 1 + max(scale · |q|·|k|ᵀ + |mask|) over the keys of a query. Then
+//! Rounding error, to first order and with ε = 2⁻²⁴: let r = 1 + max(scale · |q|·|k|ᵀ + |mask|) over the keys
+//! of a query. Then
 //! |Δy| ≤ (head_dim + keys + 12)·ε·r · (weights · |v|).
 
 mod backward;
@@ -45,17 +47,17 @@ use simd::Level;
 /// The sizes of attention.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AttentionShape {
-    /// Images.
+    /// The number of images.
     pub batch: usize,
-    /// Heads of each image.
+    /// The number of heads of each image.
     pub heads: usize,
-    /// Tokens that look.
+    /// The number of queries of each head.
     pub queries: usize,
-    /// Tokens that are looked at.
+    /// The number of keys of each head.
     pub keys: usize,
-    /// Numbers of a query and of a key.
+    /// The size of a query and of a key.
     pub head_dim: usize,
-    /// Numbers of a value.
+    /// The size of a value.
     pub value_dim: usize,
     /// Where the heads are.
     pub layout: HeadLayout,
@@ -64,39 +66,41 @@ pub struct AttentionShape {
 /// Where the heads of an image are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum HeadLayout {
-    /// `[batch, heads, tokens, dim]`: each head has its tokens together, as PyTorch's function takes them.
+    /// `[batch, heads, tokens, dim]`: the tokens of each head are contiguous, as PyTorch's function takes
+    /// them.
     First,
-    /// `[batch, tokens, heads · dim]`: each token has its heads together, as a projection makes them.
+    /// `[batch, tokens, heads · dim]`: the heads of each token are contiguous, as a projection outputs them.
     Last,
 }
 
 impl AttentionShape {
-    /// Numbers of all queries.
+    /// The total length of all queries.
     pub fn query_len(&self) -> usize {
         checked_len("attention", &[self.batch, self.heads, self.queries, self.head_dim])
     }
 
-    /// Numbers of all keys.
+    /// The total length of all keys.
     pub fn key_len(&self) -> usize {
         checked_len("attention", &[self.batch, self.heads, self.keys, self.head_dim])
     }
 
-    /// Numbers of all values.
+    /// The total length of all values.
     pub fn value_len(&self) -> usize {
         checked_len("attention", &[self.batch, self.heads, self.keys, self.value_dim])
     }
 
-    /// Numbers of the output.
+    /// The length of the output.
     pub fn output_len(&self) -> usize {
         checked_len("attention", &[self.batch, self.heads, self.queries, self.value_dim])
     }
 
-    /// Queries of all heads and images: forward leaves a logarithm for each.
+    /// The number of queries of all heads and images; forward saves a logarithm for each.
     pub fn n_rows(&self) -> usize {
         checked_len("attention", &[self.batch, self.heads, self.queries])
     }
 
-    /// What lies one after another, and in each of those what lies side by side: images and heads, or all heads.
+    /// How many units are stored one after another, and how many side by side in each: images and heads, or
+    /// all heads.
     fn outer_and_inner(&self) -> [usize; 2] {
         match self.layout {
             HeadLayout::First => [self.batch * self.heads, 1],
@@ -108,9 +112,9 @@ impl AttentionShape {
 /// Queries, keys and values, or their gradients.
 #[derive(Clone, Copy, Debug)]
 pub enum QueryKeyValue<T> {
-    /// Each by itself.
+    /// Separate arrays.
     Separate([T; 3]),
-    /// `[batch, tokens, 3 · heads · dim]`: of each token all queries, then all keys, then all values.
+    /// `[batch, tokens, 3 · heads · dim]`: for each token all queries, then all keys, then all values.
     Packed(T),
 }
 
@@ -119,25 +123,26 @@ pub enum QueryKeyValue<T> {
 pub struct Scoring<'a> {
     /// The factor of q · kᵀ; usually 1/√head_dim.
     pub scale: f32,
-    /// A query sees no key behind its own place: key j is seen by query i if j ≤ i.
+    /// Whether a query attends only to keys up to its own position: query i attends to key j if j ≤ i.
     pub is_causal: bool,
-    /// What is added to the scores; −∞ hides a key.
+    /// Masks added to the scores; −∞ hides a key.
     pub masks: [Option<Mask<'a>>; 2],
-    /// Some weights become 0.
+    /// Dropout of weights, if any.
     pub dropout: Option<WeightDropout>,
 }
 
-/// Numbers that are added to scores, `[batch, heads, queries, keys]`, any axis but the last of size 1 where it is shared.
+/// Numbers added to the scores, `[batch, heads, queries, keys]`; any axis but the last may be of size 1 to
+/// broadcast.
 #[derive(Clone, Copy, Debug)]
 pub struct Mask<'a> {
     /// The numbers.
     pub values: &'a [f32],
-    /// From image to image, head to head and query to query; 0 where an axis is shared.
+    /// The strides from image to image, head to head and query to query; 0 for a broadcast axis.
     pub strides: [usize; 3],
 }
 
 impl<'a> Mask<'a> {
-    /// The numbers of a head: those of its first query, and from query to query.
+    /// The numbers of a head, starting with those of its first query, and the stride from query to query.
     fn of_head(&self, [image, head]: [usize; 2]) -> (&'a [f32], usize) {
         let [image_stride, head_stride, query_stride] = self.strides;
         (&self.values[image * image_stride + head * head_stride..], query_stride)
@@ -145,18 +150,18 @@ impl<'a> Mask<'a> {
 }
 
 impl Mask<'_> {
-    /// What is added to a score of the head number `idx` among all heads of all images.
+    /// The number added to a score of head number `idx` among all heads of all images.
     fn at(&self, idx: usize, heads: usize, query: usize, key: usize) -> f64 {
         let (values, query_stride) = self.of_head([idx / heads, idx % heads]);
         f64::from(values[query * query_stride + key])
     }
 }
 
-/// Dropout of weights: as [`dropout_forward`](crate::dropout::dropout_forward) of all of them, `[batch, heads, queries,
-/// keys]`, were they in memory.
+/// Dropout of weights: the same as [`dropout_forward`](crate::dropout::dropout_forward) on the full matrix,
+/// `[batch, heads, queries, keys]`, if it were in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct WeightDropout {
-    /// The probability of dropping.
+    /// The probability of dropping a weight.
     pub p: f32,
     /// The key of the first weight.
     pub key: u64,
@@ -164,7 +169,7 @@ pub struct WeightDropout {
 
 /// y = softmax(scale · q · kᵀ + masks) · v. `log_sums` gets log₂ Σ 2^(scores · log₂ e) for each row, for backward.
 ///
-/// A query from which every key is hidden gets zeros, as in PyTorch since 2.5, and has no gradient.
+/// If all keys are hidden from a query, its output is zero, as in PyTorch since 2.5, and it has no gradient.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -182,18 +187,18 @@ pub fn attention_forward(
     forward::forward(Level::current(), y, log_sums, inputs, scoring, shape);
 }
 
-/// What forward made, and the gradient of its output.
+/// The results of forward, and the gradient of its output.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionSaved<'a> {
     /// The gradient of the output.
     pub dy: &'a [f32],
     /// The output.
     pub y: &'a [f32],
-    /// The logarithms that forward left.
+    /// The logarithms that forward saved.
     pub log_sums: &'a [f32],
 }
 
-/// The gradients of queries, keys and values.
+/// Computes the gradients of queries, keys and values.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -230,10 +235,10 @@ fn check<T>(
         QueryKeyValue::Packed(operand) => {
             let fits = shape.layout == HeadLayout::Last && expected[1..] == [expected[0]; 2];
             assert!(fits, "{name}: queries, keys and values of {shape:?} cannot be packed");
-            assert_eq!(len(operand), 3 * expected[0], "{name}: length of what is packed for {shape:?}");
+            assert_eq!(len(operand), 3 * expected[0], "{name}: length of the packed operand for {shape:?}");
         }
     }
-    assert!(shape.keys > 0 || shape.n_rows() == 0, "{name}: {shape:?} has no keys to look at");
+    assert!(shape.keys > 0 || shape.n_rows() == 0, "{name}: {shape:?} has no keys to attend to");
     for Mask { values, strides } in scoring.masks.iter().flatten() {
         let sizes = [shape.batch, shape.heads, shape.queries];
         let last =

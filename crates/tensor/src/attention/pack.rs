@@ -1,6 +1,6 @@
-//! Tokens of a head copied together, as they are or transposed.
+//! Packs the tokens of a head into contiguous memory, unchanged or transposed.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use simd::{Kernel, LANES, Simd, Vector};
@@ -8,7 +8,7 @@ use simd::{Kernel, LANES, Simd, Vector};
 use super::head::{QUERIES, Rows, padded};
 use crate::transpose::read_transposed;
 
-/// `dst[row] = factor · src[row]`, filled up with zeros to whole vectors.
+/// `dst[row] = factor · src[row]`, padded with zeros to whole vectors.
 pub(super) struct PackRows<'a> {
     pub(super) dst: &'a mut [f32],
     pub(super) src: Rows<'a>,
@@ -31,7 +31,8 @@ impl Kernel for PackRows<'_> {
     }
 }
 
-/// `dst[column][row] = factor · src[row][column]` for at most [`QUERIES`] rows; zeros up to whole vectors of rows.
+/// `dst[column][row] = factor · src[row][column]` for at most [`QUERIES`] rows, padded with zeros to whole
+/// vectors of rows.
 pub(super) struct PackTransposed<'a> {
     pub(super) dst: &'a mut [f32],
     pub(super) src: Rows<'a>,

@@ -1,7 +1,7 @@
-//! The product of two blocks that lie in the caches: a tile of sums that stays in registers, 6 × 16 where vectors are
-//! half as wide as ours (twelve accumulators), 8 × 32 where there are registers for it.
+//! The product of two cached blocks: a tile of sums that stays in registers, 6 × 16 if hardware vectors have
+//! half the width of ours (twelve accumulators), 8 × 32 if there are enough registers.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use simd::{Kernel, LANES, Simd, Vector};
@@ -9,20 +9,20 @@ use simd::{Kernel, LANES, Simd, Vector};
 /// `c = factor · c + a · b`: row r of `c` is Σ a\[r\]\[k\] · b\[k\], in whole vectors.
 pub(super) struct Product<'a> {
     pub(super) c: &'a mut [f32],
-    /// From row to row of `c`.
+    /// The stride from row to row of `c`.
     pub(super) c_stride: usize,
     pub(super) a: &'a [f32],
-    /// From row to row of `a`, and from k to k.
+    /// The strides from row to row of `a`, and from k to k.
     pub(super) a_strides: [usize; 2],
     pub(super) b: &'a [f32],
-    /// From k to k of `b`.
+    /// The stride from k to k of `b`.
     pub(super) b_stride: usize,
-    /// Rows, k and vectors of a row.
+    /// The numbers of rows, of k and of vectors in a row.
     pub(super) sizes: [usize; 3],
     pub(super) factor: Factor<'a>,
 }
 
-/// What is kept of the output.
+/// The factor of the output's previous contents.
 #[derive(Clone, Copy)]
 pub(super) enum Factor<'a> {
     Zero,
@@ -52,15 +52,16 @@ impl Kernel for Product<'_> {
             let two = width == 2 && vec + 2 <= n_vecs;
             let mut row = 0;
             while row < m {
-                // SAFETY: `row` + the tile's rows ≤ m and `vec` + its vectors ≤ n_vecs, and the slices hold all of
-                // m × k × n_vecs by the assertions above.
+                // SAFETY: `row` + the tile's rows ≤ m and `vec` + its vectors ≤ n_vecs, and the slices
+                // contain all of m × k × n_vecs by the assertions above.
                 row += unsafe {
                     match (m - row, two) {
                         (8.., true) => self.tile::<S, 8, 2>(simd, row, vec),
                         (4.., true) => self.tile::<S, 4, 2>(simd, row, vec),
                         (2.., true) => self.tile::<S, 2, 2>(simd, row, vec),
                         (_, true) => self.tile::<S, 1, 2>(simd, row, vec),
-                        // Eight rows are two tiles of four: with one of six, a slow one of two would be left.
+                        // Eight rows are two tiles of four: after one of six, a slow one of two would be
+                        // left.
                         (6..=7 | 9.., false) => self.tile::<S, 6, 1>(simd, row, vec),
                         (4.., false) => self.tile::<S, 4, 1>(simd, row, vec),
                         (2.., false) => self.tile::<S, 2, 1>(simd, row, vec),
@@ -77,7 +78,7 @@ impl Product<'_> {
     /// Computes `ROWS` rows and `VECS` vectors; returns `ROWS`.
     ///
     /// # Safety
-    /// The tile lies within the sizes, and those within the slices.
+    /// The tile must be within the sizes, and those within the slices.
     #[inline(always)]
     unsafe fn tile<S: Simd, const ROWS: usize, const VECS: usize>(
         &mut self,
@@ -87,7 +88,7 @@ impl Product<'_> {
     ) -> usize {
         let ([_, k, _], [a_row, a_k]) = (self.sizes, self.a_strides);
         let mut sums = [[simd.zero(); VECS]; ROWS];
-        // SAFETY: the caller vouches for the tile; k counts up to the number of k.
+        // SAFETY: the caller guarantees the tile; k counts up to the number of k.
         unsafe {
             let a = self.a.as_ptr().add(if k == 0 { 0 } else { row * a_row });
             let b = self.b.as_ptr().add(if k == 0 { 0 } else { vec * LANES });

@@ -1,4 +1,4 @@
-//! Attention with the matrix of weights in memory.
+//! Attention with the full matrix of weights in memory.
 
 use super::{AttentionShape, HeadLayout, Scoring};
 use crate::dropout::reference::dropout_forward;
@@ -9,7 +9,7 @@ struct Place {
     step: usize,
 }
 
-/// The queries, keys, values and outputs of the head number `idx` among all heads of all images.
+/// The queries, keys, values and outputs of head number `idx` among all heads of all images.
 fn places(idx: usize, shape: &AttentionShape) -> [Place; 4] {
     let &AttentionShape { heads, queries, keys, head_dim, value_dim, layout, .. } = shape;
     let (image, head) = (idx / heads, idx % heads);
@@ -22,7 +22,7 @@ fn places(idx: usize, shape: &AttentionShape) -> [Place; 4] {
 }
 
 // ANCHOR: weights
-/// softmax(scale · q · kᵀ + masks), `[batch, heads, queries, keys]`; zeros where every key is hidden.
+/// softmax(scale · q · kᵀ + masks), `[batch, heads, queries, keys]`; zeros where all keys are hidden.
 pub fn attention_weights(q: &[f64], k: &[f64], scoring: &Scoring<'_>, shape: &AttentionShape) -> Vec<f64> {
     let &AttentionShape { batch, heads, queries, keys, head_dim, .. } = shape;
     let mut weights = Vec::with_capacity(batch * heads * queries * keys);
@@ -47,7 +47,7 @@ pub fn attention_weights(q: &[f64], k: &[f64], scoring: &Scoring<'_>, shape: &At
 }
 // ANCHOR_END: weights
 
-/// What dropout makes of the weights, or of their gradient.
+/// Applies dropout to the weights, or to their gradient.
 fn drop(weights: &[f64], scoring: &Scoring<'_>) -> Vec<f64> {
     match scoring.dropout {
         Some(dropout) => dropout_forward(weights, dropout.p, dropout.key),

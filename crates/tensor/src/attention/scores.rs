@@ -1,6 +1,7 @@
-//! From scores to weights, a block of keys × queries at a time: masks, the running maximum and sum, dropout.
+//! Computes weights from scores, a block of keys × queries at a time: masks, the running maximum and sum,
+//! dropout.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 use std::f32::consts::{LN_2, LOG2_E};
@@ -14,7 +15,7 @@ use super::head::{Head, QUERIES};
 use super::product::{Factor, Product};
 use crate::transpose::read_transposed;
 
-/// A block's place: its keys and its queries, by their numbers in the head.
+/// A block's position: its keys and queries, by their numbers in the head.
 #[derive(Clone)]
 pub(super) struct Block {
     pub(super) keys: Range<usize>,
@@ -28,7 +29,8 @@ impl Block {
 }
 
 impl Head<'_> {
-    /// The scores of a block, masked; `keys` are the packed keys, `queries` the packed queries, transposed.
+    /// Computes the masked scores of a block; `keys` are the packed keys, `queries` the packed queries,
+    /// transposed.
     pub(super) fn scores(
         &self,
         level: Level,
@@ -64,7 +66,8 @@ impl Head<'_> {
         }
     }
 
-    /// `f(place in the block, factor)` for each weight of a block: 1 / (1 − p) where it is kept, 0 where it is dropped.
+    /// Calls `f(place in the block, factor)` for each weight of a block: the factor is 1 / (1 − p) if it is
+    /// kept, 0 if it is dropped.
     pub(super) fn dropout(&self, dropout: WeightDropout, block: &Block, mut f: impl FnMut(usize, f32)) {
         let (kept, first) = (1.0 / (1.0 - dropout.p), self.idx * self.shape.queries);
         for (row, key) in block.keys.clone().enumerate() {
@@ -122,16 +125,16 @@ impl Kernel for AddMask<'_> {
 }
 
 // ANCHOR: softmax
-/// Scores to weights before they are divided by their sum, and what this block does to maximum and sum.
+/// Turns scores into weights, not yet divided by their sum, and updates maximum and sum with this block.
 pub(super) struct Softmax<'a> {
     pub(super) scores: &'a mut [f32],
     pub(super) n_keys: usize,
     pub(super) n_vecs: usize,
-    /// Of each query, over the blocks so far; −∞ before the first.
+    /// The maximum of each query over the blocks so far; −∞ before the first.
     pub(super) max: &'a mut [f32],
     /// Σ 2^(scores − max).
     pub(super) sum: &'a mut [f32],
-    /// By what y and the sum shrink as the maximum grows.
+    /// The factor by which y and the sum shrink as the maximum grows.
     pub(super) factor: &'a mut [f32],
 }
 
@@ -148,10 +151,10 @@ impl Kernel for Softmax<'_> {
             let old = simd.read(max);
             let mut new = old;
             for row in column.chunks(QUERIES) {
-                // A NaN is passed over here, and makes its weight NaN below.
+                // A NaN is ignored here, and makes its weight NaN below.
                 new = simd.read(&row[..LANES]).max(new);
             }
-            // Where all keys so far are hidden, any finite number will do: 2^(−∞ − it) is 0.
+            // If all keys so far are hidden, any finite number works: 2^(−∞ − it) is 0.
             let shift = S::V::select(new.gt(simd.splat(f32::NEG_INFINITY)), new, simd.zero());
             let shrink = exp2(simd, old - shift);
             let mut total = simd.read(sum) * shrink;
@@ -169,7 +172,7 @@ impl Kernel for Softmax<'_> {
 
 // ANCHOR_END: softmax
 
-/// Scores to weights, given the logarithm of their sum.
+/// Turns scores into weights, given the logarithm of their sum.
 pub(super) struct Weights<'a> {
     pub(super) scores: &'a mut [f32],
     pub(super) n_keys: usize,
@@ -192,7 +195,7 @@ impl Kernel for Weights<'_> {
     }
 }
 
-/// `dweights = weights · (dweights − delta)`: the gradient of the scores, but for the scale.
+/// `dweights = weights · (dweights − delta)`: the gradient of the scores, except for the scale.
 pub(super) struct ScoreGradient<'a> {
     pub(super) dweights: &'a mut [f32],
     pub(super) weights: &'a [f32],
@@ -219,14 +222,14 @@ impl Kernel for ScoreGradient<'_> {
     }
 }
 
-/// 2ˣ for x ≤ 127, of a relative error of at most 1.5 ε; 1 for 0, and 0 below 2⁻¹²⁶. NaN stays NaN.
+/// 2ˣ for x ≤ 127, with a relative error of at most 1.5 ε; 1 for 0, and 0 below 2⁻¹²⁶. NaN stays NaN.
 #[inline(always)]
 pub(super) fn exp2<S: Simd>(simd: S, x: S::V) -> S::V {
-    // A sum with it has no bits below 1: it rounds to the nearest whole number.
+    // Adding it leaves no bits below 1, which rounds to the nearest integer.
     const ROUND: f32 = 1.5 * (1 << 23) as f32;
     // A minimax fit of (2ᶠ − 1) / f for |f| ≤ ½, with an error of 9e-9 in 2ᶠ.
     const FIT: [f32; 6] = [1.545_316_3e-4, 1.339_086_3e-3, 9.618_083e-3, 5.550_357e-2, 0.240_226_5, LN_2];
-    // x second: it is taken where it is NaN.
+    // x second, so that NaN is returned if x is NaN.
     let x = simd.splat(-127.0).max(x);
     let n = (x + simd.splat(ROUND)) - simd.splat(ROUND);
     let f = x - n;

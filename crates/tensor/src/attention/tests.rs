@@ -1,4 +1,4 @@
-//! Every kernel on every instruction set against the matrix of weights in f64.
+//! Compares every kernel on every instruction set with the full matrix of weights in f64.
 
 use proptest::prelude::*;
 
@@ -20,7 +20,7 @@ struct Case {
     seed: u64,
 }
 
-/// Sizes that fill blocks and vectors and do not, for one chunk and for several.
+/// Sizes that do and do not fill blocks and vectors, for one chunk and for several.
 fn any_case() -> impl Strategy<Value = Case> {
     let tokens = if cfg!(miri) { 1usize..=20 } else { 1usize..=200 };
     let long = if cfg!(miri) { 60usize..=70 } else { 500usize..=600 };
@@ -81,14 +81,14 @@ impl Case {
         }
     }
 
-    /// What is packed, from what is separate; of each token the same numbers.
+    /// The packed form of separate arrays, with the same numbers for each token.
     fn packed(&self, [q, k, v]: [&[f32]; 3]) -> Vec<f32> {
         let row_len = self.shape.heads * self.shape.head_dim;
         let rows = q.chunks(row_len).zip(k.chunks(row_len)).zip(v.chunks(row_len));
         rows.flat_map(|((q, k), v)| [q, k, v].concat()).collect()
     }
 
-    /// y, and the gradients one after another: of numbers that are there beforehand if β is 1.
+    /// Returns y, and the gradients one after another, added to existing numbers if β is 1.
     fn run(&self, level: Level, numbers: &Numbers, beta: Beta) -> (Vec<f32>, Vec<f32>) {
         let (scoring, shape) = (self.scoring(numbers), &self.shape);
         let separate = numbers.inputs.each_ref().map(|x| &x[..]);
@@ -157,7 +157,8 @@ proptest! {
     }
 }
 
-/// One head with several chunks is computed side by side; of many heads, each one by itself: the same bits.
+/// The chunks of a single head are computed in parallel; with many heads, each head is computed on its own.
+/// Both give the same bits.
 #[test]
 fn the_bits_of_a_head_depend_neither_on_threads_nor_on_other_heads() {
     let keys = if cfg!(miri) { 530 } else { 700 };
@@ -185,7 +186,7 @@ fn the_bits_of_a_head_depend_neither_on_threads_nor_on_other_heads() {
         let alone = case(1).run(level, &numbers, Beta::One);
         let n_images = 16;
         let mut many = case(n_images).numbers();
-        // The first image is the one that was alone.
+        // The first image is the one that was computed alone.
         for (many, one) in many.inputs.iter_mut().zip(&numbers.inputs) {
             many[..one.len()].copy_from_slice(one);
         }

@@ -1,8 +1,8 @@
 //! Broadcasting as in NumPy and PyTorch, and its adjoint, the sum over the broadcast axes.
 //!
 //! Shapes are aligned at their last axis; an axis of size 1, or a missing one, repeats. Summing over axes
-//! *is* [`reduce_to_shape`] onto the shape with these axes set to 1, and handing its gradient back *is*
-//! [`broadcast_forward`]: the two are each other's backward.
+//! *is* [`reduce_to_shape`] onto the shape with these axes set to 1, and its gradient *is*
+//! [`broadcast_forward`]; each is the backward of the other.
 
 pub(crate) mod reference;
 
@@ -11,7 +11,7 @@ use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::reduce::{Reduction, reduce_rows};
 use crate::{Beta, MAX_RANK, Shape, elementwise, scratch};
 
-/// Elements that one task takes.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 15;
 
 /// The shape that `a` and `b` broadcast to, or `None` when two sizes differ and neither is 1.
@@ -28,7 +28,7 @@ pub fn broadcast_shapes(a: &Shape, b: &Shape) -> Option<Shape> {
     Some(Shape::new(&dims[..rank]))
 }
 
-/// `y = β·y + x`, `x` repeated along its axes of size 1 and along missing leading axes.
+/// `y = β·y + x`, with `x` repeated along its axes of size 1 and along missing leading axes.
 ///
 /// # Panics
 /// When `x_shape` does not broadcast to `y_shape`, or a length does not fit its shape.
@@ -97,7 +97,7 @@ pub fn broadcast_zip3(
     let zero = Beta::Zero;
     for_each_chunk(nest.n_rows(), task_rows(len), y.len(), rows_mut(y, len), |rows, y| {
         for (y, starts) in y.into_slice().chunks_exact_mut(len.max(1)).zip(nest.row_starts(rows)) {
-            // An operand that repeats along the row has one element here.
+            // An operand that repeats along the row has a single element here.
             let row = |i: usize| &operands[i].0[starts[i]..][..if steps[i] == 0 { 1 } else { len }];
             let (a, b, c) = (row(0), row(1), row(2));
             match steps {
@@ -114,13 +114,14 @@ pub fn broadcast_zip3(
     });
 }
 
-/// `dx = β·dx +` the sum or the mean of `dy` over the axes that `x_shape` was broadcast along: the sum is the gradient of
-/// [`broadcast_forward`], and either may be over any axes. Accumulates in f64, in an order fixed by the shapes.
+/// `dx = β·dx +` the sum or the mean of `dy` over the axes that `x_shape` was broadcast along: the sum is the
+/// gradient of [`broadcast_forward`], and both work over any axes. Accumulates in f64, in an order fixed by
+/// the shapes.
 ///
-/// `batch` says that the first axis of `dy` are the images of a batch and is one of those that are summed, even if its
+/// `batch` means that the first axis of `dy` is the images of a batch and is one of those summed, even if its
 /// size happens to be 1; other sums have no shards.
 ///
-/// Error bound: |Δ| ≤ 3·ε·Σ|dy|, ε = 2⁻²⁴: one rounding for each alternation of kept and summed axes.
+/// Error bound: |Δ| ≤ 3·ε·Σ|dy|, with ε = 2⁻²⁴: one rounding for each alternation of kept and summed axes.
 ///
 /// # Panics
 /// When `x_shape` does not broadcast to `y_shape`, or a length does not fit its shape.
@@ -136,7 +137,7 @@ pub fn reduce_to_shape(
 ) {
     check("reduce_to_shape", dx.len(), x_shape, dy.len(), y_shape);
     let rank = y_shape.rank();
-    // Seen from its end, `y_shape` has axes that are kept, then axes that are summed, then anything.
+    // From its end, `y_shape` has axes that are kept, then axes that are summed, then any others.
     let is_batch = |i: usize| batch.is_some() && i == rank;
     let is_kept = |i: &usize| size_from_end(x_shape, *i) == size_from_end(y_shape, *i) && !is_batch(*i);
     let n_kept = (1..=rank).take_while(is_kept).count();
@@ -165,7 +166,7 @@ pub fn reduce_to_shape(
     });
 }
 
-/// Rows of `row_len` elements that make up a task.
+/// How many rows of `row_len` elements make up a task.
 fn task_rows(row_len: usize) -> usize {
     (TASK_LEN / row_len.max(1)).max(1)
 }
@@ -175,7 +176,7 @@ fn size_from_end(shape: &Shape, i: usize) -> usize {
     shape.rank().checked_sub(i).map_or(1, |axis| shape[axis])
 }
 
-/// Strides that walk `x` over the axes of `y_shape`: 0 where it repeats.
+/// The strides of `x` over the axes of `y_shape`: 0 where it repeats.
 pub(crate) fn broadcast_strides(x_shape: &Shape, y_shape: &Shape) -> [usize; MAX_RANK] {
     let (missing, strides) = (y_shape.rank() - x_shape.rank(), x_shape.strides());
     let mut walk = [0; MAX_RANK];

@@ -1,4 +1,4 @@
-//! Which algorithm a convolution takes: the one place that decides.
+//! Chooses the algorithm of a convolution; the only place that does.
 
 use simd::Level;
 
@@ -12,20 +12,23 @@ use super::{Conv2dShape, winograd};
 pub enum Algorithm {
     /// The fastest one for the shape.
     Auto,
-    /// Patches copied into a matrix, multiplied by `matrixmultiply`: takes every shape.
+    /// Patches copied into a matrix, multiplied by `matrixmultiply`: supports every shape.
     Im2col,
-    /// Multiply-adds straight from the image: takes stride 1, no dilation, one group.
+    /// Multiply-adds straight from the image: supports stride 1, no dilation, one group, and padding smaller
+    /// than the kernel.
     Direct,
-    /// Winograd's F(4×4, 3×3), a quarter of the multiplications, a larger rounding error: of those, takes 3×3.
+    /// Winograd's F(4×4, 3×3), with a quarter of the multiplications and a larger rounding error: of the
+    /// shapes of `Direct`, supports 3×3.
     Winograd,
-    /// Multiply-adds of sixteen channels at once: takes as many groups as channels, on both sides, and up to 64 taps.
+    /// Multiply-adds of sixteen channels at once: supports equal numbers of groups, input channels and
+    /// output channels, at least two, and up to 64 taps.
     Depthwise,
 }
 
-/// The fewest channels, on either side, for which Winograd's transforms pay: a vector's.
+/// The minimum number of input and of output channels for which Winograd's transforms pay off: a vector's.
 const MIN_WINOGRAD_CHANNELS: usize = 16;
 
-/// A decision, with what is needed to carry it out.
+/// The chosen algorithm, with the data needed to run it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Plan {
     Im2col,
@@ -34,7 +37,7 @@ pub(super) enum Plan {
 }
 
 impl Plan {
-    /// How a convolution is computed; `None` when a forced algorithm cannot take its shape.
+    /// Chooses how a convolution is computed; `None` when a forced algorithm does not support its shape.
     pub(super) fn new(shape: &Conv2dShape, algorithm: Algorithm) -> Option<Self> {
         let unit_stride = |method| {
             let geometry = Geometry::of(shape)?;

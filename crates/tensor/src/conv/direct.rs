@@ -1,8 +1,8 @@
 //! Direct convolution: multiply-adds straight from the image, without a patch matrix.
 //!
-//! The tile is 2 rows × 4 columns of output pixels × 32 output channels (2 × 2 × 16 where registers are few).
-//! Its sums stay in registers while one loop runs over the kernel's rows and, in each, over the
-//! `kernel_width · in_channels` input values under it, which lie one after another in memory:
+//! The tile is 2 rows × 4 columns of output pixels × 32 output channels (2 × 2 × 16 with few registers). Its
+//! sums stay in registers while one loop runs over the kernel's rows and, in each, over the
+//! `kernel_width · in_channels` input values under it, which are contiguous in memory:
 //!
 //! ```text
 //!  bordered image, N × H × W × C                      packed weights
@@ -15,7 +15,7 @@
 //!
 //! The input gradient is the same kernel on [flipped](super::pack::Orientation) weights.
 //!
-//! Rounding: each output is one chain of `kh·kw·in` fused multiply-adds, so
+//! Rounding error: each output is one chain of `kh·kw·in` fused multiply-adds, so
 //! |error| ≤ (kh·kw·in + 1)·ε·(|x| ∗ |w|) to first order.
 
 use simd::{Kernel, LANES, Simd};
@@ -26,7 +26,7 @@ use super::pack::block_len;
 use super::sink::Sink;
 use crate::tile::{Strides, TILE_ROWS, inner_product};
 
-/// Output columns of a tile; where registers are few it computes half of them.
+/// Output columns of a tile; half as many with few registers.
 const TILE_COLS: usize = 4;
 
 /// The layout of the bordered image that the kernel reads.
@@ -39,7 +39,7 @@ pub(crate) struct Convolve<'a, K> {
     pub(crate) geometry: &'a Geometry,
     pub(crate) x: Images<'a>,
     pub(crate) packed: &'a [f32],
-    /// Room for one [`bordered`] image.
+    /// Space for one [`bordered`] image.
     pub(crate) scratch: &'a mut [f32],
     pub(crate) sink: K,
 }
@@ -64,7 +64,7 @@ impl<K: Sink> Kernel for Convolve<'_, K> {
     }
 }
 
-/// A bordered image and its number.
+/// A bordered image and its index.
 struct Image<'a> {
     geometry: &'a Geometry,
     layout: Bordered,
@@ -73,7 +73,8 @@ struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// For each block of `VECS` × 16 output channels, whose weights then stay in the cache, all tiles.
+    /// Computes all tiles for each block of `VECS` × 16 output channels, whose weights then stay in the
+    /// cache.
     #[inline(always)]
     fn convolve<S: Simd, K: Sink, const COLS: usize, const VECS: usize>(
         &self,
@@ -97,7 +98,7 @@ impl Image<'_> {
         }
     }
 
-    /// All tiles, for `VECS` × 16 output channels from `channel` on.
+    /// Computes all tiles, for `VECS` × 16 output channels from `channel` on.
     #[inline(always)]
     fn tiles<S: Simd, K: Sink, const COLS: usize, const VECS: usize>(
         &self,

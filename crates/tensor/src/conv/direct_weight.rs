@@ -1,7 +1,8 @@
-//! The weight gradient of a convolution, directly: dw[kh][kw][in][out] = Σ x[y + kh][x + kw][in] · dy[y][x][out].
+//! The weight gradient of a convolution, computed directly:
+//! dw[kh][kw][in][out] = Σ x[y + kh][x + kw][in] · dy[y][x][out].
 //!
-//! The tile is 8 neighbours in kw × in times 32 output channels (4 × 16 where registers are few). Its sums
-//! stay in registers while a loop runs over the pixels of some images:
+//! The tile is 8 neighbours in kw × in times 32 output channels (4 × 16 with few registers). Its sums stay in
+//! registers while a loop runs over the pixels of some images:
 //!
 //! ```text
 //!  bordered images, N × H × W × C            output gradient, N × H × W × C
@@ -10,8 +11,8 @@
 //!         └ 8 of kw·in, broadcast                   └ 2 vectors of output channels
 //! ```
 //!
-//! The result is in the order of [packed weights](super::pack). Rounding: each element is a chain of one
-//! multiply-add per pixel of the images handled at once, added to the chains before it, so
+//! The result is in the order of [packed weights](super::pack). Rounding error: each element is a chain of
+//! one multiply-add per pixel of the images processed together, added to the previous chains, so
 //! |error| ≤ (pixels + 1)·ε·(|x| ∗ |dy|) to first order.
 
 use simd::{Kernel, LANES, Simd, Vector};
@@ -22,7 +23,7 @@ use super::pack::block_len;
 use crate::Beta;
 use crate::tile::{Items, outer_product};
 
-/// Bordered images are handled together while they fit into this many floats: about the second-level cache.
+/// Bordered images are processed together as long as they fit into this many floats, about the L2 cache.
 const CHUNK_LEN: usize = 1 << 16;
 
 /// The layout of the bordered images that the kernel reads.
@@ -30,12 +31,12 @@ fn bordered(geometry: &Geometry) -> Bordered {
     Bordered::new(geometry, [1, 1])
 }
 
-/// The number of images that the kernel handles together.
+/// The number of images that the kernel processes together.
 fn images_per_chunk(geometry: &Geometry, n_images: usize) -> usize {
     (CHUNK_LEN / bordered(geometry).len().max(1)).clamp(1, n_images.max(1))
 }
 
-/// Floats of scratch that the kernel needs for `n_images` with the gradient `dy`.
+/// The number of scratch floats that the kernel needs for `n_images` with the gradient `dy`.
 pub(crate) fn scratch_len(geometry: &Geometry, n_images: usize, dy: Images<'_>) -> usize {
     let dy_len = if dy.as_slice().is_some() { 0 } else { geometry.output_len() };
     images_per_chunk(geometry, n_images) * (bordered(geometry).len() + dy_len)
@@ -47,7 +48,7 @@ pub(crate) struct BackwardWeight<'a> {
     pub(crate) packed: &'a mut [f32],
     pub(crate) dy: Images<'a>,
     pub(crate) x: &'a [f32],
-    /// Room for [`scratch_len`] floats.
+    /// Space for [`scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
 }
 
@@ -95,7 +96,7 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    /// `packed = β·packed +` the gradient: all blocks of output channels.
+    /// `packed = β·packed +` the gradient, for all blocks of output channels.
     #[inline(always)]
     fn gradient<S: Simd>(&self, simd: S, packed: &mut [f32], beta: Beta) {
         let block_len = block_len(self.geometry);
@@ -120,7 +121,8 @@ impl Chunk<'_> {
         }
     }
 
-    /// The gradient for `VECS` × 16 output channels from `channel` on; `PARTIAL` when they are not whole.
+    /// Computes the gradient for `VECS` × 16 output channels from `channel` on; `PARTIAL` when the last
+    /// vector is not full.
     #[inline(always)]
     fn block<S: Simd, const VECS: usize, const PARTIAL: bool>(
         &self,
@@ -135,7 +137,8 @@ impl Chunk<'_> {
             let mut k = 0;
             while k < run {
                 let at = (kernel_row, k, channel);
-                // The widest tile that fits. Nine is the row of a 3×3 kernel on RGB, and would be slow as 8 + 1.
+                // The widest tile that fits. Nine is a row of a 3×3 kernel on RGB, and would be slow as
+                // 8 + 1.
                 k += match run - k {
                     9 if S::MANY_REGISTERS => self.tile::<S, 9, VECS, PARTIAL>(simd, packed, at, beta),
                     8.. if S::MANY_REGISTERS => self.tile::<S, 8, VECS, PARTIAL>(simd, packed, at, beta),
@@ -147,7 +150,8 @@ impl Chunk<'_> {
         }
     }
 
-    /// The gradient of `ROWS` weights of the kernel's row `kernel_row`, from its `k`-th on; returns `ROWS`.
+    /// Computes the gradient of `ROWS` weights of the kernel's row `kernel_row`, from its `k`-th on; returns
+    /// `ROWS`.
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECS: usize, const PARTIAL: bool>(
         &self,

@@ -1,11 +1,11 @@
-//! A convolution as the fast kernels see it, and the bordered copy of an image that they read.
+//! A convolution as seen by the fast kernels, and the bordered copy of an image that they read.
 
 use super::Conv2dShape;
 
-/// The sizes of a convolution with stride 1, dilation 1 and one group, as one pass computes it.
+/// The sizes of a convolution with stride 1, dilation 1 and one group, for one pass.
 ///
-/// The input gradient of such a convolution is such a convolution too, of the output's gradient with the
-/// flipped kernel: [`Geometry::backward_input`].
+/// Its input gradient is also such a convolution, of the output's gradient with the flipped kernel:
+/// [`Geometry::backward_input`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Geometry {
     pub(crate) height: usize,
@@ -17,8 +17,8 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The geometry of a convolution, if the fast kernels take it: stride 1, dilation 1, one group, and less
-    /// padding than kernel.
+    /// The geometry of a convolution, if the fast kernels support it: stride 1, dilation 1, one group, and
+    /// padding smaller than the kernel.
     pub(crate) fn of(shape: &Conv2dShape) -> Option<Self> {
         let &Conv2dShape { height, width, in_channels, out_channels, kernel_size, padding, .. } = shape;
         let plain = shape.stride == [1, 1] && shape.dilation == [1, 1] && shape.groups == 1;
@@ -26,8 +26,8 @@ impl Geometry {
         (plain && narrow).then_some(Self { height, width, in_channels, out_channels, kernel_size, padding })
     }
 
-    /// The convolution that gives this one's input gradient: output and input change places, and a kernel of
-    /// size k with padding p has padding k − 1 − p (so p is at most k − 1).
+    /// The convolution that computes this one's input gradient: output and input are swapped, and a kernel of
+    /// size k with padding p gets padding k − 1 − p (so p is at most k − 1).
     pub(crate) fn backward_input(&self) -> Self {
         let [kernel_height, kernel_width] = self.kernel_size;
         Self {
@@ -78,14 +78,13 @@ impl Geometry {
         Bordered::new(&output, tile)
     }
 
-    /// Multiply-adds of one pass over `n_images` images, in the units in which [`crate::parallel`] counts
-    /// work.
+    /// Multiply-adds of one pass over `n_images` images, in the work units of [`crate::parallel`].
     pub(crate) fn work(&self, n_images: usize) -> usize {
         n_images * self.output_len() * self.n_taps() * self.in_channels / 8
     }
 }
 
-/// The layout of an input image with its border of zeros stored around it, so that no kernel has edges:
+/// The layout of an input image stored with its border of zeros, so that kernels have no edge cases:
 ///
 /// ```text
 ///              left           width          right
@@ -98,8 +97,8 @@ impl Geometry {
 ///             └────┴────────────────────────┴───────┘
 /// ```
 ///
-/// Top and left are the padding. Bottom and right also cover what the output tiles at the edge read when the
-/// output does not divide by the tile.
+/// The top and left borders are the padding. The bottom and right borders also cover what output tiles at the
+/// edge read if the output size is not a multiple of the tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bordered {
     height: usize,
@@ -142,17 +141,17 @@ impl Bordered {
         self.cols * self.channels
     }
 
-    /// Where row `row` of image `image` lies inside its border, in bordered images one after another.
+    /// The start of row `row` of image `image` inside its border, in consecutive bordered images.
     pub(crate) fn row_start(&self, image: usize, row: usize) -> usize {
         image * self.len() + (row + self.top) * self.row_len() + self.left * self.channels
     }
 
-    /// The number of the first pixel in bordered row `row` of image `image`.
+    /// The index of the first pixel in bordered row `row` of image `image`.
     pub(crate) fn first_pixel(&self, image: usize, row: usize) -> usize {
         (image * self.rows + row) * self.cols
     }
 
-    /// Copies an image into a bordered one whose border is zero already.
+    /// Copies an image into a bordered one whose border is already zero.
     pub(crate) fn fill(&self, bordered: &mut [f32], image: &[f32]) {
         let row_len = self.width * self.channels;
         let rows = bordered[self.row_start(0, 0)..].chunks_mut(self.row_len());

@@ -3,7 +3,7 @@
 //! The patches of a few output rows are copied into a matrix that stays in the L2 cache, one patch per row in
 //! the order (kernel row, kernel column, channel), so that a kernel row is one contiguous run of the image.
 //! Weights are repacked to that order once per call. The error bound is that of the product:
-//! |Δ| ≤ (k + 2)·ε·(|x| ∗ |w|), k the number of terms of the sum, ε = 2⁻²⁴.
+//! |Δ| ≤ (k + 2)·ε·(|x| ∗ |w|), with k the number of terms of the sum and ε = 2⁻²⁴.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::matmul::{Matrix, MatrixMut, gemm, product_work, sum_of_rows};
 use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 
-/// Floats of the patch matrix of one product: a quarter of a megabyte.
+/// The number of floats in the patch matrix of one product: a quarter of a megabyte.
 const PATCHES_LEN: usize = 1 << 16;
 
 /// y = x ∗ w + bias, a few output rows at a time.
@@ -36,7 +36,7 @@ pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>,
     });
 }
 
-/// dx = β·dx + dy · w added back over the patches. Patches overlap, so a task takes whole images.
+/// dx = β·dx + dy · w added back over the patches. Patches overlap, so a task processes whole images.
 pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv2dShape, beta: Beta) {
     let plan = Plan::new(shape);
     let image_len = shape.height * shape.width * shape.in_channels;
@@ -60,7 +60,7 @@ pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv
     });
 }
 
-/// dw = β·dw + dyᵀ · patches, summed within shards of the batch that the tree joins.
+/// dw = β·dw + dyᵀ · patches, summed within shards of the batch that are combined in the tree.
 pub(super) fn backward_weight(
     dw: &mut [f32],
     dy: &[f32],
@@ -91,7 +91,7 @@ pub(super) fn backward_weight(
     });
 }
 
-/// The shape with what follows from it. "Rows" are output rows, counted through the whole batch.
+/// The shape and values derived from it. "Rows" are output rows, counted through the whole batch.
 struct Plan<'a> {
     shape: &'a Conv2dShape,
     out_height: usize,
@@ -101,9 +101,9 @@ struct Plan<'a> {
     group_out: usize,
     /// Columns of the patch matrix.
     patch_len: usize,
-    /// Output rows whose patches make one product.
+    /// How many output rows have their patches in one product.
     block_rows: usize,
-    /// A patch is a pixel, and the image itself the patch matrix.
+    /// Whether a patch is a single pixel, so that the image itself is the patch matrix.
     pointwise: bool,
 }
 
@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
         (start..end).step_by(self.block_rows).map(move |row| row..end.min(row + self.block_rows))
     }
 
-    /// The group's channels of some rows of `y`, as a matrix to write.
+    /// The group's channels of some rows of `y`, as a matrix for writing.
     fn channels_mut<'y>(&self, y: &'y mut [f32], n_rows: usize, group: usize) -> MatrixMut<'y> {
         let y = &mut y[group * self.group_out..];
         MatrixMut::new(y, n_rows * self.out_width, self.group_out, self.shape.out_channels)
@@ -179,7 +179,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Calls `f` with the weight as [kh, kw, in_channels / groups, out_channels], the order in which
-    /// `matrixmultiply` packs a right operand fastest.
+    /// `matrixmultiply` is fastest at packing a right operand.
     fn with_transposed_weight(&self, w: &[f32], f: impl FnOnce(&[f32])) {
         let n_taps = self.shape.kernel_size[0] * self.shape.kernel_size[1];
         let out_channels = self.shape.out_channels;
@@ -195,7 +195,7 @@ impl<'a> Plan<'a> {
         });
     }
 
-    /// dw = β·dw + a packed gradient, back in PyTorch's order.
+    /// dw = β·dw + a packed gradient, converted back to PyTorch's order.
     fn unpack_weight(&self, dw: &mut [f32], packed: &[f32], beta: Beta) {
         let n_taps = self.shape.kernel_size[0] * self.shape.kernel_size[1];
         beta.prepare(dw);
@@ -230,8 +230,8 @@ impl<'a> Plan<'a> {
         });
     }
 
-    /// Lets `product` compute the gradient of the patches of some rows, and adds each element to the pixel of
-    /// `dx` that it was copied from.
+    /// Calls `product` to compute the gradient of the patches of some rows, and adds each element to the
+    /// pixel of `dx` that it was copied from.
     fn add_patches(
         &self,
         dx: &mut [f32],
@@ -274,8 +274,8 @@ impl<'a> Plan<'a> {
         patches.chunks_exact_mut(self.patch_len).zip(places)
     }
 
-    /// Cuts one patch into runs that are contiguous in the image: `f(run, Some((row, column)))` for a run that
-    /// starts there, `f(run, None)` for one that lies in the padding.
+    /// Splits one patch into runs that are contiguous in the image: calls `f(run, Some((row, column)))` for a
+    /// run that starts there, `f(run, None)` for one in the padding.
     fn for_each_run(
         &self,
         patch: &mut [f32],

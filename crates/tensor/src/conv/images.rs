@@ -1,4 +1,5 @@
-//! The images that a kernel reads: as they lie in memory, or made while it copies each into its border.
+//! The images that a kernel reads: stored in memory, or computed while being copied into the bordered
+//! layout.
 
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ pub(crate) enum Images<'a> {
 }
 
 impl<'a> Images<'a> {
-    /// How many there are, of `image_len` elements each.
+    /// The number of images, of `image_len` elements each.
     pub(crate) fn count(&self, image_len: usize) -> usize {
         match self {
             Self::Dense(values) => values.len() / image_len,
@@ -22,7 +23,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// Some of them, of `image_len` elements each.
+    /// Some of the images, of `image_len` elements each.
     pub(crate) fn range(&self, images: &Range<usize>, image_len: usize) -> Self {
         match self {
             Self::Dense(values) => Self::Dense(rows(values, images, image_len)),
@@ -30,7 +31,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// Where they lie in memory, if they do.
+    /// The images as a slice, if they are stored in memory.
     pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
         match self {
             Self::Dense(values) => Some(values),
@@ -38,7 +39,7 @@ impl<'a> Images<'a> {
         }
     }
 
-    /// Writes one of them into a bordered image that is zero, or holds another of them.
+    /// Writes one of the images into a bordered image that is zero or contains another one.
     #[inline(always)]
     pub(crate) fn fill<S: Simd>(&self, simd: S, layout: &Bordered, bordered: &mut [f32], image: usize) {
         match self {
@@ -51,16 +52,16 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Gradients before a 2×2 pool without a ReLU: `dy` where the maximum was, else 0.
+/// Gradients before a 2×2 pool without a ReLU: `dy` where the maximum was, otherwise 0.
 ///
-/// A quarter of it is not zero, whatever the network learns, and that is too much for events to be faster than dense
-/// kernels; but written for a whole batch it would be the largest array of a training step.
+/// A quarter of the values are always non-zero, too many for events to be faster than dense kernels. Stored
+/// for a whole batch, they would be the largest array of a training step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unpooled<'a> {
     pub(crate) dy: &'a [f32],
-    /// Where in its window each maximum was, 2 · row + column.
+    /// The position of each maximum in its window, 2 · row + column.
     pub(crate) argmax: &'a [u8],
-    /// The size before the pool; an odd last row or column is in no window.
+    /// The size before the pool; an odd last row or column belongs to no window.
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
@@ -80,7 +81,7 @@ impl Unpooled<'_> {
         Self { dy: rows(self.dy, images, len), argmax: rows(self.argmax, images, len), ..*self }
     }
 
-    /// Leaves an odd last row or column as it is: zero.
+    /// Leaves an odd last row or column at zero.
     #[inline(always)]
     fn fill<S: Simd>(&self, _: S, layout: &Bordered, bordered: &mut [f32], image: usize) {
         let (row_len, channels) = (self.pooled_row_len(), self.channels);
@@ -103,7 +104,7 @@ impl Unpooled<'_> {
     }
 }
 
-/// The rows `range` of rows of `len` values.
+/// The rows `range` of `values`, with rows of length `len`.
 pub(crate) fn rows<'a, T>(values: &'a [T], range: &Range<usize>, len: usize) -> &'a [T] {
     &values[range.start * len..range.end * len]
 }

@@ -1,9 +1,10 @@
 //! Two-dimensional convolution (cross-correlation, as in PyTorch) with stride, padding, dilation and groups.
 //!
-//! Images are N × H × W × C; weights PyTorch's [out_channels, in_channels / groups, kernel height, kernel
-//! width]. The bias gradient is the sum by [`crate::reduce::reduce_rows`] of `dy` as rows of `out_channels`.
+//! Images are N × H × W × C; weights are in PyTorch's layout [out_channels, in_channels / groups, kernel
+//! height, kernel width]. The bias gradient is the sum by [`crate::reduce::reduce_rows`] of `dy` as rows of
+//! `out_channels`.
 //!
-//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] leaves it to the shape.
+//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] chooses by the shape.
 //!
 //! ```text
 //! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
@@ -14,7 +15,7 @@
 //!            └──────── behind a ReLU, backward ──▶ sparse
 //! ```
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 pub mod block;
@@ -50,7 +51,7 @@ pub use transpose::{
 /// y = x ∗ w + bias.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv2d_forward(
     y: &mut [f32],
@@ -74,7 +75,7 @@ pub fn conv2d_forward(
 /// dx = β·dx + the gradient of [`conv2d_forward`] with respect to its input.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv2d_backward_input(
     dx: &mut [f32],
@@ -91,11 +92,11 @@ pub fn conv2d_backward_input(
     }
 }
 
-/// dw = β·dw + the gradient of [`conv2d_forward`] with respect to its weight, a sum over the batch: within each shard,
-/// joined in the tree of [`crate::parallel`].
+/// dw = β·dw + the gradient of [`conv2d_forward`] with respect to its weight, a sum over the batch within
+/// each shard, combined in the tree of [`crate::parallel`].
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv2d_backward_weight(
     dw: &mut [f32],
@@ -115,7 +116,7 @@ pub fn conv2d_backward_weight(
     }
 }
 
-/// How to compute the convolution, once its sizes and the lengths of y, x and w are known to fit.
+/// Chooses how to compute the convolution, after checking its sizes and the lengths of y, x and w.
 #[track_caller]
 fn check(name: &str, [y_len, x_len, w_len]: [usize; 3], shape: &Conv2dShape, algorithm: Algorithm) -> Plan {
     if let Err(reason) = shape.validate() {
@@ -124,5 +125,5 @@ fn check(name: &str, [y_len, x_len, w_len]: [usize; 3], shape: &Conv2dShape, alg
     assert_eq!(y_len, shape.output_len(), "{name}: output length for {shape:?}");
     assert_eq!(x_len, shape.input_len(), "{name}: input length for {shape:?}");
     assert_eq!(w_len, shape.weight_len(), "{name}: weight length for {shape:?}");
-    Plan::new(shape, algorithm).unwrap_or_else(|| panic!("{name}: {algorithm:?} cannot take {shape:?}"))
+    Plan::new(shape, algorithm).unwrap_or_else(|| panic!("{name}: {algorithm:?} does not support {shape:?}"))
 }

@@ -1,13 +1,13 @@
 //! Weights in the order in which the kernels read them.
 //!
 //! PyTorch stores a convolution's weights as `[out][in][kh][kw]`. The kernels multiply one input value with
-//! sixteen output channels at a time, row of the kernel by row, and so want
+//! sixteen output channels at a time, kernel row by kernel row, so they need
 //!
 //! ```text
 //! [out / 16][kh][kw][in][16]      the last block filled up with zeros
 //! ```
 //!
-//! That is a transposition of sixteen rows of weights at a time, done in registers.
+//! This transposes sixteen rows of weights at a time, in registers.
 
 use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
@@ -16,12 +16,12 @@ use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::transpose::{read_transposed, write_transposed};
 
-/// Which kernel a pass convolves with.
+/// The kernel that a pass convolves with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Orientation {
-    /// The weights as they are: the forward pass.
+    /// The unchanged weights: the forward pass.
     AsIs,
-    /// The weights rotated by 180°, in and out exchanged: the input gradient. `geometry` is
+    /// The weights rotated by 180°, with in and out swapped: the input gradient. `geometry` is
     /// [`Geometry::backward_input`], the weights are the forward ones.
     Flipped,
 }
@@ -31,12 +31,12 @@ pub(crate) fn packed_len(geometry: &Geometry) -> usize {
     geometry.out_channels.div_ceil(LANES) * block_len(geometry)
 }
 
-/// The length of the block of sixteen output channels.
+/// The length of a block of sixteen output channels.
 pub(crate) fn block_len(geometry: &Geometry) -> usize {
     geometry.n_taps() * geometry.in_channels * LANES
 }
 
-/// Packs the weights `w` for the pass that `geometry` describes.
+/// Packs the weights `w` for the pass described by `geometry`.
 pub(crate) fn pack(
     level: Level,
     packed: &mut [f32],
@@ -52,7 +52,8 @@ pub(crate) fn pack(
     });
 }
 
-/// `dw = β·dw + packed`, back in PyTorch's order: the inverse of [`pack`] for [`Orientation::AsIs`].
+/// `dw = β·dw + packed`, converted back to PyTorch's order: the inverse of [`pack`] for
+/// [`Orientation::AsIs`].
 pub(crate) fn unpack(level: Level, dw: &mut [f32], packed: &[f32], geometry: &Geometry, beta: Beta) {
     let row_len = geometry.in_channels * geometry.n_taps();
     for_each_chunk(geometry.out_channels, LANES, dw.len(), rows_mut(dw, row_len), |outs, rows| {
@@ -143,7 +144,7 @@ impl Kernel for UnpackBlock<'_> {
     }
 }
 
-/// Where in a block the weight number `weight` of a row `[in][kh][kw]` goes.
+/// The position in a block of weight number `weight` of a row `[in][kh][kw]`.
 #[inline(always)]
 fn place(geometry: &Geometry, weight: usize) -> usize {
     let (input, tap) = (weight / geometry.n_taps(), weight % geometry.n_taps());

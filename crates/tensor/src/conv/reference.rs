@@ -26,7 +26,8 @@ pub fn conv2d_backward_weight(dy: &[f64], x: &[f64], shape: &Conv2dShape) -> Vec
     dw
 }
 
-/// The transposed convolution: y = Σ x · w, each input laid out over the outputs that the kernel reaches, + bias.
+/// The transposed convolution: y = Σ x · w + bias, with each input spread over the outputs that the kernel
+/// reaches.
 pub fn conv_transpose2d_forward(
     x: &[f64],
     w: &[f64],
@@ -47,7 +48,7 @@ fn for_each_product(shape: &Conv2dShape, mut f: impl FnMut(usize, usize, usize))
     let (out_height, out_width) = (shape.out_height(), shape.out_width());
     let [kernel_height, kernel_width] = shape.kernel_size;
     let (group_in, group_out) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-    // The place of a tap, unless it falls on the padding.
+    // The place of a tap, unless it is in the padding.
     let place = |axis: usize, out: usize, tap: usize, size: usize| {
         let padded = out * shape.stride[axis] + tap * shape.dilation[axis];
         padded.checked_sub(shape.padding[axis]).filter(|&place| place < size)

@@ -5,7 +5,7 @@ use crate::shape::addressable;
 /// The sizes of a two-dimensional convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Conv2dShape {
-    /// Images.
+    /// The number of images.
     pub batch: usize,
     /// Rows of an input image.
     pub height: usize,
@@ -17,18 +17,19 @@ pub struct Conv2dShape {
     pub out_channels: usize,
     /// Height and width of the kernel.
     pub kernel_size: [usize; 2],
-    /// Steps between outputs, by rows and by columns.
+    /// The step between outputs, by rows and by columns.
     pub stride: [usize; 2],
-    /// Zeros on each side, above and below, left and right.
+    /// The number of zeros on each side, above and below, left and right.
     pub padding: [usize; 2],
-    /// Steps between the taps of the kernel.
+    /// The step between the taps of the kernel.
     pub dilation: [usize; 2],
-    /// Independent convolutions over equal shares of the channels.
+    /// The number of independent convolutions over equal shares of the channels.
     pub groups: usize,
 }
 
 impl Conv2dShape {
-    /// Stride 1 and the padding that keeps an image's size: an odd square kernel, no dilation, one group.
+    /// Creates a shape with stride 1 and the padding that keeps an image's size: an odd square kernel, no
+    /// dilation, one group.
     ///
     /// ```
     /// use tensor::conv::Conv2dShape;
@@ -55,11 +56,11 @@ impl Conv2dShape {
         }
     }
 
-    /// Whether the sizes make a convolution; the error says which one does not and why.
+    /// Checks whether the sizes are valid; the error says which one is not and why.
     ///
     /// # Errors
-    /// When a size other than `batch` and `padding` is zero, channels do not divide by `groups`, the kernel
-    /// is larger than the padded image, or there are more elements than memory can address.
+    /// When a size other than `batch` and `padding` is zero, channels are not divisible by `groups`, the
+    /// kernel is larger than the padded image, or there are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
@@ -67,7 +68,7 @@ impl Conv2dShape {
         }
         for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
             if !channels.is_multiple_of(self.groups) {
-                return Err(format!("{name} = {channels} does not divide by groups = {}", self.groups));
+                return Err(format!("{name} = {channels} is not divisible by groups = {}", self.groups));
             }
         }
         for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
@@ -126,22 +127,22 @@ impl Conv2dShape {
     }
 
     /// Floating-point operations of one pass: two for each product of an input element and a weight,
-    /// products with padding included.
+    /// including products with padding.
     pub fn flops(&self) -> usize {
         self.output_len().saturating_mul(2 * self.patch_len())
     }
 
-    /// Elements of the input that make one output: in_channels / groups × kernel height × kernel width.
+    /// The number of input elements for one output: in_channels / groups × kernel height × kernel width.
     pub(crate) fn patch_len(&self) -> usize {
         self.in_channels / self.groups * self.kernel_size[0] * self.kernel_size[1]
     }
 }
 
-/// The sizes of a transposed convolution, which makes of images what the input gradient of a convolution makes of an
-/// output's gradient.
+/// The sizes of a transposed convolution, which computes from images what the input gradient of a convolution
+/// computes from an output's gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConvTranspose2dShape {
-    /// Images.
+    /// The number of images.
     pub batch: usize,
     /// Rows of an input image.
     pub height: usize,
@@ -153,25 +154,25 @@ pub struct ConvTranspose2dShape {
     pub out_channels: usize,
     /// Height and width of the kernel.
     pub kernel_size: [usize; 2],
-    /// Steps in the output from one input to the next, by rows and by columns.
+    /// The step in the output from one input to the next, by rows and by columns.
     pub stride: [usize; 2],
-    /// What is cut off on each side, above and below, left and right.
+    /// How much is cut off on each side, above and below, left and right.
     pub padding: [usize; 2],
-    /// What is added below and on the right; less than the stride.
+    /// How much is added at the bottom and on the right; less than the stride.
     pub output_padding: [usize; 2],
-    /// Steps between the taps of the kernel.
+    /// The step between the taps of the kernel.
     pub dilation: [usize; 2],
-    /// Independent convolutions over equal shares of the channels.
+    /// The number of independent convolutions over equal shares of the channels.
     pub groups: usize,
 }
 
 impl ConvTranspose2dShape {
-    /// Whether the sizes make a transposed convolution; the error says which one does not and why.
+    /// Checks whether the sizes are valid; the error says which one is not and why.
     ///
     /// # Errors
-    /// When a size other than `batch` and the paddings is zero, channels do not divide by `groups`, an output padding
-    /// is not less than the stride, the padding leaves nothing, or there are more elements than memory can
-    /// address.
+    /// When a size other than `batch` and the paddings is zero, channels are not divisible by `groups`, an
+    /// output padding is not less than the stride, the padding leaves nothing, or there are more elements
+    /// than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
@@ -179,7 +180,7 @@ impl ConvTranspose2dShape {
         }
         for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
             if !channels.is_multiple_of(self.groups) {
-                return Err(format!("{name} = {channels} does not divide by groups = {}", self.groups));
+                return Err(format!("{name} = {channels} is not divisible by groups = {}", self.groups));
             }
         }
         for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
@@ -206,7 +207,7 @@ impl ConvTranspose2dShape {
         self.convolution().validate()
     }
 
-    /// The convolution that this one transposes: output and input change places.
+    /// The convolution that this one transposes: output and input swap places.
     pub fn convolution(&self) -> Conv2dShape {
         let &Self {
             batch, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, ..

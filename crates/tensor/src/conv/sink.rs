@@ -1,13 +1,13 @@
-//! Where a forward kernel's results go: stored as they are, or through bias, perhaps ReLU, and 2×2 max-pool.
+//! Where a forward kernel's results go: stored as they are, or through bias, optional ReLU, and 2×2 max-pool.
 //!
 //! Every forward kernel passes its results on as windows of 2×2 output pixels × 16 channels, still in
-//! registers, so that pooling costs no pass over memory.
+//! registers, so pooling costs no pass over memory.
 
 use super::geometry::Geometry;
 use crate::Beta;
 use simd::{LANES, Simd, Vector};
 
-/// The output's sizes: which part of a window lies inside it.
+/// The output's sizes, which determine the part of a window inside it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputSize {
     pub(crate) height: usize,
@@ -22,10 +22,10 @@ impl OutputSize {
     }
 }
 
-/// Takes the windows of some images, in any order.
+/// Receives the windows of some images, in any order.
 pub(crate) trait Sink {
-    /// Takes the 2×2 outputs whose top left is (`row`, `col`), for channels `channel..channel + 16`. Both may
-    /// reach over the output's edge.
+    /// Receives the 2×2 outputs with top left (`row`, `col`), for channels `channel..channel + 16`. Both may
+    /// extend past the output's edge.
     fn window<S: Simd>(
         &mut self,
         simd: S,
@@ -76,9 +76,11 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// `y = max-pool(relu(window + bias))`, or without the ReLU, with the position 2·row + col of each maximum in `argmax`.
+/// `y = max-pool(relu(window + bias))`, or without the ReLU, with the position 2·row + col of each maximum in
+/// `argmax`.
 ///
-/// `size` is that of the convolution's output; `y` and `argmax` have half its rows and columns, rounded down.
+/// `size` is that of the convolution's output; `y` and `argmax` have half as many rows and columns, rounded
+/// down.
 pub(crate) struct Pooled<'a> {
     pub(crate) y: &'a mut [f32],
     pub(crate) argmax: &'a mut [u8],
@@ -104,12 +106,12 @@ impl Sink for Pooled<'_> {
         }
         let n = LANES.min(channels - channel);
         let bias = self.bias.map_or(simd.zero(), |bias| simd.read(&bias[channel..]));
-        // The bias comes first, so that what rounds to a tie is a tie, as it is without fusion.
+        // The bias is added first, so that values that round to a tie are tied, as without fusion.
         let mut max = window[0][0] + bias;
         let mut argmax = simd.zero();
         for position in 1..4 {
             let value = window[position / 2][position % 2] + bias;
-            // As in PyTorch, the first of equal maxima wins, and NaN wins over everything.
+            // As in PyTorch, the first of equal maxima wins, and NaN beats everything.
             let wins = value.gt(max) | value.is_nan();
             max = S::V::select(wins, value, max);
             argmax = S::V::select(wins, simd.splat(position as f32), argmax);
@@ -119,7 +121,7 @@ impl Sink for Pooled<'_> {
         let y = if self.relu { max.relu() } else { max };
         y.write(&mut self.y[start..][..n]);
         let bytes = argmax.to_bytes();
-        // Sixteen bytes known as such are a move, not a call.
+        // A copy of exactly sixteen bytes compiles to a move instead of a call.
         match self.argmax[start..][..n].first_chunk_mut() {
             Some(whole) => *whole = bytes,
             None => self.argmax[start..][..n].copy_from_slice(&bytes[..n]),

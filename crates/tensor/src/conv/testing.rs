@@ -1,4 +1,5 @@
-//! What the tests of convolutions share: shapes, and what rounding errors are measured by.
+//! Shared code of the convolution tests: shapes, and the magnitudes that rounding errors are measured
+//! against.
 
 use proptest::prelude::*;
 
@@ -6,15 +7,15 @@ use super::Conv2dShape;
 use super::winograd::transform::{INPUTS, OUTPUTS, TAPS};
 use crate::reference::{self, magnitudes};
 
-/// Channels that fill vectors, do not fill them, and take several.
+/// Channel counts that fill a vector, do not fill one, and need several.
 pub(crate) fn channels() -> impl Strategy<Value = usize> {
     prop::sample::select(vec![1, 2, 3, 5, 8, 15, 16, 17, 24, 31, 32, 33, 40, 48, 64, 70])
 }
 
-/// Pixels × input channels × output channels of a test shape, at most: the references are slow.
+/// The maximum of pixels × input channels × output channels of a test shape: the references are slow.
 const MAX_WORK: usize = if cfg!(miri) { 600 } else { 100_000 };
 
-/// The height and the width of a test image, at most.
+/// The maximum height and width of a test image.
 const MAX_SIDE: usize = if cfg!(miri) { 4 } else { 11 };
 
 /// Stride-1 convolutions with kernels of the given sizes, of 1 to 3 or 17 images, down to single pixels.
@@ -56,7 +57,8 @@ pub(crate) fn shapes(
     )
 }
 
-/// The magnitude that an algorithm's rounding error is measured by: its sums with absolute values throughout.
+/// The magnitude that an algorithm's rounding error is measured against: its sums with absolute values
+/// throughout.
 #[derive(Clone, Copy)]
 pub(crate) enum Magnitude {
     /// |x| ∗ |w|
@@ -82,7 +84,7 @@ impl Magnitude {
     pub(crate) fn backward_input(self, dy: &[f32], w: &[f32], shape: &Conv2dShape) -> Vec<f64> {
         match self {
             Self::Direct => reference::conv2d_backward_input(&magnitudes(dy), &magnitudes(w), shape),
-            // The kernel is the forward one of the mirrored convolution, whose tiles lie over dx.
+            // The kernel is the forward one of the mirrored convolution, whose tiles cover dx.
             Self::Winograd => {
                 let (taps, ins, outs) = (TAPS * TAPS, shape.in_channels, shape.out_channels);
                 let mirrored = Conv2dShape {
@@ -141,7 +143,7 @@ const A_T: [[f64; INPUTS]; OUTPUTS] = [
     [0.0, 1.0, -1.0, 8.0, -8.0, 1.0],
 ];
 
-/// Calls `f(x_idx, w_idx, y_idx, factor)` for each input, weight and output that meet in a Winograd tile;
+/// Calls `f(x_idx, w_idx, y_idx, factor)` for each input, weight and output that interact in a Winograd tile;
 /// `factor` is the sum over the points of |Aᵀ| |G| |Bᵀ| in both directions.
 fn for_each_amplified(shape: &Conv2dShape, mut f: impl FnMut(usize, usize, usize, f64)) {
     let mut factors = [[[0.0f64; INPUTS]; TAPS]; OUTPUTS];

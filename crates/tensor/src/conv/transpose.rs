@@ -1,4 +1,4 @@
-//! Transposed convolution: the passes of [`conv2d_forward`], each in another's place.
+//! Transposed convolution: the passes of [`conv2d_forward`] with swapped roles.
 //!
 //! | of the transposed convolution | is of the convolution |
 //! |---|---|
@@ -6,16 +6,17 @@
 //! | the input gradient | the output |
 //! | the weight gradient, of dy and x | the weight gradient, of x and dy |
 //!
-//! So the weight is `[in_channels, out_channels / groups, kh, kw]`, as in PyTorch, and errors are those of the passes.
+//! So the weight is `[in_channels, out_channels / groups, kh, kw]`, as in PyTorch, and error bounds are those
+//! of the passes.
 
 use super::{Algorithm, ConvTranspose2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::{Beta, elementwise, scratch};
 
-/// y = Σ x · w, each input laid out over the outputs that the kernel reaches from it, + bias.
+/// y = Σ x · w + bias, with each input spread over the outputs that the kernel reaches from it.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv_transpose2d_forward(
     y: &mut [f32],
@@ -44,7 +45,7 @@ pub fn conv_transpose2d_forward(
 /// dx = β·dx + the gradient of [`conv_transpose2d_forward`] with respect to its input.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv_transpose2d_backward_input(
     dx: &mut [f32],
@@ -65,11 +66,11 @@ pub fn conv_transpose2d_backward_input(
     }
 }
 
-/// dw = β·dw + the gradient of [`conv_transpose2d_forward`] with respect to its weight, summed as that of a
+/// dw = β·dw + the gradient of [`conv_transpose2d_forward`] with respect to its weight, summed like that of a
 /// convolution.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm cannot take it.
+/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
 #[track_caller]
 pub fn conv_transpose2d_backward_weight(
     dw: &mut [f32],

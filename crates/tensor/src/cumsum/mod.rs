@@ -1,4 +1,5 @@
-//! Cumulative sums along an axis, accumulated in f64 and rounded for each element: |Δ| ≤ ε·Σ|x|, ε = 2⁻²⁴.
+//! Cumulative sums along an axis, accumulated in f64 and rounded for each element: |Δ| ≤ ε·Σ|x|, with
+//! ε = 2⁻²⁴.
 
 pub(crate) mod reference;
 
@@ -7,10 +8,10 @@ use crate::reduce::{COLUMNS, split_at_axis};
 use crate::{Beta, Shape};
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// Elements that one task takes.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 14;
 
-/// Rows that are summed side by side along the last axis, so that no addition waits for the one before it.
+/// How many rows are summed side by side along the last axis, so that no addition waits for the previous one.
 const ROWS: usize = 8;
 
 /// y\[.., i, ..\] = Σ x\[.., j, ..\] over j ≤ i, along `axis`.
@@ -31,7 +32,7 @@ pub fn cumsum_backward(dx: &mut [f32], dy: &[f32], shape: &Shape, axis: usize, b
     cumulate("cumsum_backward", dx, dy, shape, axis, Walk { from_end: true, beta });
 }
 
-/// Where a sum begins, and what becomes of the output.
+/// The direction of a sum, and whether the output is kept.
 #[derive(Clone, Copy)]
 struct Walk {
     from_end: bool,
@@ -39,7 +40,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// Which of `n` indices comes after `step` others.
+    /// Which of `n` indices is visited after `step` others.
     #[inline(always)]
     fn idx(self, step: usize, n: usize) -> usize {
         if self.from_end { n - 1 - step } else { step }
@@ -59,7 +60,7 @@ fn cumulate(name: &str, y: &mut [f32], x: &[f32], shape: &Shape, axis: usize, wa
     if len == 0 {
         return;
     }
-    // Whole groups of rows, so that few are summed alone.
+    // Whole groups of rows, so that few are summed singly.
     let chunk = (TASK_LEN / len).next_multiple_of(ROWS).max(ROWS);
     for_each_chunk(outer, chunk, 2 * x.len(), rows_mut(y, len), |blocks, y| {
         let (y, x) = (y.into_slice(), &x[blocks.start * len..blocks.end * len]);
@@ -72,7 +73,7 @@ fn cumulate(name: &str, y: &mut [f32], x: &[f32], shape: &Shape, axis: usize, wa
     });
 }
 
-/// The sums along rows of `n`.
+/// Computes the sums along rows of `n`.
 struct AlongRows<'a> {
     y: &'a mut [f32],
     x: &'a [f32],
@@ -111,7 +112,7 @@ fn rows_together<const R: usize>(y: &mut [f32], x: &[f32], n: usize, walk: Walk)
     }
 }
 
-/// The sums of each column of `[n, inner]`.
+/// Computes the sums of each column of `[n, inner]`.
 struct AcrossRows<'a> {
     y: &'a mut [f32],
     x: &'a [f32],

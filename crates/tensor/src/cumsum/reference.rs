@@ -3,12 +3,12 @@
 use crate::Shape;
 use crate::layout::reference::indices;
 
-/// The sums of what stands at or before each element on the axis.
+/// The sums of each element and all before it on the axis.
 pub fn cumsum_forward(x: &[f64], shape: &Shape, axis: usize) -> Vec<f64> {
     sums(x, shape, axis, |other, own| other <= own)
 }
 
-/// The sums of what stands at or behind each element on the axis.
+/// The sums of each element and all after it on the axis.
 pub fn cumsum_backward(dy: &[f64], shape: &Shape, axis: usize) -> Vec<f64> {
     sums(dy, shape, axis, |other, own| other >= own)
 }

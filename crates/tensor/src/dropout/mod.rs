@@ -1,5 +1,5 @@
-//! Dropout whose mask is a function of a key and the element's index: nothing is saved for the backward. Of single
-//! elements, or of whole channels of an image.
+//! Dropout of single elements, or of whole channels of an image. The mask is a function of a key and the
+//! element's index, so nothing is saved for backward.
 
 pub(crate) mod reference;
 
@@ -9,14 +9,15 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::shape::checked_len;
 use crate::{Beta, scratch};
 
-/// Elements of one task.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 14;
 
 /// y = x / (1 − p) for elements that are kept, 0 for the others; an element is dropped with probability p.
 ///
 /// Element i is kept when a uniform number in [0, 1), a function of `key` and i alone, is at least p. So
 /// p = 0 is the identity, bit for bit, and p = 1 gives zeros without a division by zero. A dropped NaN or
-/// infinity is 0. A part of an array that begins with element n takes the key [`keyed_random::skip`]`(key, n)`.
+/// infinity is 0. For a part of an array that begins with element n, use the key
+/// [`keyed_random::skip`]`(key, n)`.
 ///
 /// # Panics
 /// When the lengths differ or p is not in [0, 1].
@@ -40,7 +41,8 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
     assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
     assert!((0.0..=1.0).contains(&p), "{name}: p is {p}, it must lie in [0, 1]");
     for_each_chunk(x.len(), TASK_LEN, 4 * x.len(), rows_mut(y, 1), |range, y| {
-        // A selection and not a product with 0, which would keep NaN. p = 1 keeps nothing: uniform < 1.
+        // A selection rather than a product with 0, which would keep NaN. p = 1 keeps nothing, since the
+        // uniform numbers are below 1.
         let keep = |x: f32, idx| if unit(splitmix64(key, idx as u64)) >= p { x / (1.0 - p) } else { 0.0 };
         let elements = y.into_slice().iter_mut().zip(&x[range.clone()]).zip(range);
         match beta {
@@ -51,9 +53,9 @@ fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: 
 }
 // ANCHOR_END: mask
 
-/// Dropout of whole channels of x [images, pixels, channels]: channel c of image i goes by the number i · channels + c, as
-/// an element of [`dropout_forward`] by its own. With one channel it drops whole images, with one image that has one
-/// channel everything or nothing.
+/// Dropout of whole channels of x [images, pixels, channels]: channel c of image i is kept or dropped like
+/// element i · channels + c in [`dropout_forward`]. With one channel it drops whole images; with one image of
+/// one channel, everything or nothing.
 ///
 /// # Panics
 /// When a length does not fit the sizes or p is not in [0, 1].
@@ -85,7 +87,7 @@ fn drop_channels(name: &str, y: &mut [f32], x: &[f32], sizes: [usize; 3], p: f32
                 *kept = f32::from(unit(splitmix64(key, idx as u64)) >= p);
             }
             if kept.len() == 1 {
-                // All elements alike: a loop over pixels of one channel each would be slow.
+                // All elements together: a loop over pixels of one channel each would be slow.
                 return scale_kept(y, x, |_| kept[0], p, beta);
             }
             for (y, x) in y.chunks_exact_mut(channels.max(1)).zip(x.chunks_exact(channels.max(1))) {
@@ -96,7 +98,7 @@ fn drop_channels(name: &str, y: &mut [f32], x: &[f32], sizes: [usize; 3], p: f32
     });
 }
 
-/// y = β·y + x / (1 − p) where `kept` is 1, and not a product with 0 elsewhere, which would keep NaN.
+/// y = β·y + x / (1 − p) where `kept` is 1; elsewhere not a product with 0, which would keep NaN.
 #[inline]
 fn scale_kept(y: &mut [f32], x: &[f32], kept: impl Fn(usize) -> f32, p: f32, beta: Beta) {
     let value = |idx: usize, x: f32| if kept(idx) == 1.0 { x / (1.0 - p) } else { 0.0 };

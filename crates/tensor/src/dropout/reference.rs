@@ -1,4 +1,4 @@
-//! Dropout with SplitMix64 written as the sequential generator that it is.
+//! Dropout with SplitMix64 written as a sequential generator.
 
 /// x / (1 − p) where the generator's number is at least p, 0 elsewhere.
 pub fn dropout_forward(x: &[f64], p: f32, key: u64) -> Vec<f64> {
@@ -21,7 +21,7 @@ pub fn dropout_backward(dy: &[f64], p: f32, key: u64) -> Vec<f64> {
     dropout_forward(dy, p, key)
 }
 
-/// One number for each channel of each image, and all its pixels kept or dropped by it.
+/// One number for each channel of each image, which decides whether all its pixels are kept or dropped.
 pub fn channel_dropout_forward(
     x: &[f64],
     [images, pixels, channels]: [usize; 3],

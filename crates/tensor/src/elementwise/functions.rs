@@ -1,44 +1,45 @@
-//! Exponential and logarithm of one number, in operations that fit vectors: a loop over them is several times as
-//! fast as over the C library's, and has the same bits on every system.
+//! Exponential and logarithm of one number, in vectorisable operations: a loop over them is several times as
+//! fast as with the C library's, and has the same bits on every system.
 //!
 //! Infinities and NaN are as in [`f32`]. ε = 2⁻²⁴; below the smallest normal number an error is relative to that.
 
 use std::f32::consts::LOG2_E;
 
-/// ln 2 in two parts, the first of nine bits, so that its product with a small whole number is exact.
+/// ln 2 in two parts, the first with nine bits, so that its product with a small integer is exact.
 const LN_2: [f32; 2] = [355.0 / 512.0, -2.121_944_4e-4];
 
-/// eˣ, of a relative error of at most 1.6 ε.
+/// eˣ, with a relative error of at most 1.6 ε.
 #[inline]
 pub fn exp(x: f32) -> f32 {
     exp_of_sum(x, -0.0)
 }
 
-/// e^(x + rest) for a |rest| of at most 1/16, as exact as [`exp`] of a sum that is not rounded.
+/// e^(x + rest) for |rest| at most 1/16, as accurate as [`exp`] of the unrounded sum.
 #[inline]
 pub(crate) fn exp_of_sum(x: f32, rest: f32) -> f32 {
     let (e_r_m1, [a, b]) = split_exp(x, rest);
     (1.0 + e_r_m1) * a * b
 }
 
-/// eˣ − 1, of a relative error of at most 2 ε also near 0.
+/// eˣ − 1, with a relative error of at most 2 ε, also near 0.
 #[inline]
 pub fn exp_m1(x: f32) -> f32 {
     let (e_r_m1, [a, b]) = split_exp(x, -0.0);
     let power = a * b;
-    // Where the 1 is lost in rounding, the power alone may be infinite.
+    // Where the 1 is lost to rounding, the power alone may be infinite.
     if x > 20.0 { (1.0 + e_r_m1) * a * b } else { e_r_m1 * power + (power - 1.0) }
 }
 
-/// eʳ − 1 and 2ⁿ, for x + rest = n ln 2 + r with |r| ≤ ln 2 / 2 + |rest| and a whole number n. The power is in two factors, since it
-/// alone may be too large or too small for an f32 where eˣ is not.
+/// eʳ − 1 and 2ⁿ, for x + rest = n ln 2 + r with |r| ≤ ln 2 / 2 + |rest| and an integer n. The power is in
+/// two factors, since it may be too large or too small for an f32 even if eˣ is not.
 #[inline]
 fn split_exp(x: f32, rest: f32) -> (f32, [f32; 2]) {
-    // A sum with it has no bits below 1: it rounds to the nearest whole number, which its low bits hold.
+    // Adding it leaves no bits below 1: it rounds to the nearest integer, which is in the low bits of the
+    // sum.
     const ROUND: f32 = 1.5 * (1 << 23) as f32;
     // A minimax fit of (eʳ − 1 − r) / r² with an error of 3.3e-9 in eʳ.
     const FIT: [f32; 5] = [0.001_381_316_1, 0.008_369_41, 0.041_668_456, 0.166_665_15, 0.499_999_94];
-    // Beyond these eˣ is 0 and infinity. NaN is at neither end.
+    // Beyond these, eˣ is 0 or infinity. NaN passes both comparisons.
     let x = if x < -104.0 { -104.0 } else { x };
     let x = if x > 89.0 { 89.0 } else { x };
     let rounded = x * LOG2_E + ROUND;
@@ -50,7 +51,7 @@ fn split_exp(x: f32, rest: f32) -> (f32, [f32; 2]) {
     (e_r_m1, [power_of_two(n >> 1), power_of_two(n - (n >> 1))])
 }
 
-/// ln x, of a relative error of at most 1.4 ε.
+/// ln x, with a relative error of at most 1.4 ε.
 #[inline]
 pub fn ln(x: f32) -> f32 {
     // x = 2ⁿ (1 + f) with √½ ≤ 1 + f < √2: ln x = n ln 2 + ln(1 + f).
@@ -80,11 +81,11 @@ pub fn ln(x: f32) -> f32 {
     if x >= 0.0 { y } else { f32::NAN }
 }
 
-/// ln(1 + x), of a relative error of at most 2.5 ε also near 0.
+/// ln(1 + x), with a relative error of at most 2.5 ε, also near 0.
 #[inline]
 pub fn ln_1p(x: f32) -> f32 {
     let sum = 1.0 + x;
-    // What rounding took from the sum, which the logarithm passes on.
+    // The rounding error of the sum, carried through the logarithm.
     let lost = if sum > 0.0 && sum < f32::INFINITY { (x - (sum - 1.0)) / sum } else { 0.0 };
     ln(sum) + lost
 }

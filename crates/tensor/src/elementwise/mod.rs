@@ -1,4 +1,4 @@
-//! Element by element: the loops under arithmetic, activations and gradient accumulation.
+//! Element-wise loops, the basis of arithmetic, activations and gradient accumulation.
 
 mod functions;
 
@@ -10,7 +10,7 @@ pub(crate) use functions::exp_of_sum;
 pub use functions::{exp, exp_m1, ln, ln_1p};
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// Elements of one task when a long slice is split.
+/// The number of elements per task when a long slice is split.
 const CHUNK: usize = 1 << 15;
 
 /// With fewer elements than this, as in the rows of a broadcast, calling the wide-vector code costs more than it saves.
@@ -50,7 +50,7 @@ pub fn zip3(
     zip_all(y, [a, b, c], beta, |[a, b, c]| f(a, b, c));
 }
 
-/// `y = β·y + f(x)`, element by element, x one number of each input.
+/// `y = β·y + f(x)`, element by element, where x has one number from each input.
 ///
 /// # Panics
 /// When the lengths differ.
@@ -66,11 +66,11 @@ pub fn zip_all<const N: usize>(
     for_each_task(y, x, |level, y, x| set_or_add(level, y, x, beta, set));
 }
 
-/// Elements that are computed before they are added.
+/// How many elements are computed before they are added.
 const BLOCK: usize = 256;
 
-/// One task of [`zip_all`]. What is to be added is computed into a few lines of the nearest cache first: `set`, which
-/// the compiler turns into a loop for each instruction set, is compiled once and not twice.
+/// One task of [`zip_all`]. Values to be added are first computed into a few L1 cache lines, so that `set`,
+/// which the compiler turns into a loop for each instruction set, is compiled once instead of twice.
 fn set_or_add<const N: usize>(
     level: Level,
     y: &mut [f32],
@@ -94,7 +94,7 @@ fn add(level: Level, y: &mut [f32], x: &[f32]) {
     dispatch(level, Elements { y, x: [x], f: &|y: &mut f32, [x]: [f32; 1]| *y += x });
 }
 
-/// `f` of each element, in a vector that is not filled with zeros before.
+/// Applies `f` to each element, into a vector that is not zeroed first.
 pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Vec<f32> {
     let mut y = Vec::with_capacity(x.len());
     for_each(&mut y.spare_capacity_mut()[..x.len()], [x], |y, [x]| _ = y.write(f(x)));
@@ -103,7 +103,7 @@ pub(crate) fn mapped(x: &[f32], f: impl Fn(f32) -> f32 + Sync) -> Vec<f32> {
     y
 }
 
-/// `f` of each pair of elements, in a vector that is not filled with zeros before.
+/// Applies `f` to each pair of elements, into a vector that is not zeroed first.
 ///
 /// # Panics
 /// When the lengths differ.
@@ -116,12 +116,13 @@ pub(crate) fn zipped(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -
     y
 }
 
-/// `f(y, x)` for every element of `y` and those of the inputs beside it; their lengths are equal.
+/// Calls `f(y, x)` for every element of `y` and the corresponding ones of the inputs; their lengths are
+/// equal.
 fn for_each<Y: Send, const N: usize>(y: &mut [Y], x: [&[f32]; N], f: impl Fn(&mut Y, [f32; N]) + Sync) {
     for_each_task(y, x, |level, y, x| dispatch(level, Elements { y, x, f: &f }));
 }
 
-/// `task(level, y, x)` for pieces of slices of one length.
+/// Calls `task(level, y, x)` for pieces of slices of equal length.
 fn for_each_task<Y: Send, const N: usize>(
     y: &mut [Y],
     x: [&[f32]; N],
@@ -133,7 +134,7 @@ fn for_each_task<Y: Send, const N: usize>(
     });
 }
 
-/// `f(y, x)` for every element, on the calling thread.
+/// Calls `f(y, x)` for every element, on the calling thread.
 struct Elements<'a, Y, F, const N: usize> {
     y: &'a mut [Y],
     x: [&'a [f32]; N],
@@ -145,7 +146,7 @@ impl<Y, F: Fn(&mut Y, [f32; N]), const N: usize> Kernel for Elements<'_, Y, F, N
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        // One index for slices of one length: no access is checked.
+        // One index for slices of equal length, so no access is bounds-checked.
         let x = parts(self.x, 0..self.y.len());
         for idx in 0..self.y.len() {
             (self.f)(&mut self.y[idx], elements(x, idx));
@@ -153,8 +154,9 @@ impl<Y, F: Fn(&mut Y, [f32; N]), const N: usize> Kernel for Elements<'_, Y, F, N
     }
 }
 
-/// A part of each input. Here and in [`elements`], an array is mapped by a function that knows of no closure but its own:
-/// within [`Elements::run`] the mapping would be compiled anew for each `f`, which took most of the time for these loops.
+/// A part of each input. Here and in [`elements`], an array is mapped by a function that is generic over no
+/// closure: within [`Elements::run`] the mapping would be recompiled for each `f`, which took most of these
+/// loops' compile time.
 #[inline]
 fn parts<const N: usize>(x: [&[f32]; N], range: Range<usize>) -> [&[f32]; N] {
     x.map(|x| &x[range.clone()])
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
     use crate::testing::levels;
 
-    /// Equal bits, or both NaN: which bits a NaN has is nobody's promise.
+    /// Whether bits are equal, or both are NaN: the bits of a NaN are not guaranteed.
     fn are_same(a: f32, b: f32) -> bool {
         a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
     }

@@ -1,10 +1,10 @@
-//! Rows of a table by their numbers, and the gradient of the table, which costs what the rows that were used cost.
+//! Looks up rows of a table by index. The cost of the table's gradient is that of the rows used.
 //!
-//! Each row of the gradient is the sum of what the tokens with its number hand back: within each shard in the order of
-//! the tokens, the shards joined in the tree of [`crate::parallel`]. Tokens are sorted by their numbers first, so no
-//! second table is needed, and rows that no token asks for are set to zero once and cost nothing else.
+//! Each row of the gradient is the sum of dy over the tokens with its number: within each shard in the order
+//! of the tokens, with the shards combined in the tree of [`crate::parallel`]. Tokens are sorted by number
+//! first, so no second table is needed, and unused rows are set to zero once and cost nothing else.
 //!
-//! Rounding: |error| ≤ tokens·ε·Σ|dy| of a row, ε = 2⁻²⁴.
+//! Rounding error of a row: |error| ≤ tokens·ε·Σ|dy|, with ε = 2⁻²⁴.
 
 pub(crate) mod reference;
 
@@ -14,13 +14,13 @@ use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, rows_mut, tree_mid};
 use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 
-/// Numbers that a task copies.
+/// How many numbers a task copies.
 const COPY_LEN: usize = 1 << 14;
 
-/// Tasks of a backward pass.
+/// The number of tasks of a backward pass.
 const N_TASKS: usize = 64;
 
-/// y\[i\] = weight\[tokens\[i\]\], rows of `dim`.
+/// y\[i\] = weight\[tokens\[i\]\], in rows of `dim` numbers.
 ///
 /// # Panics
 /// When a length does not fit, or a token is out of range.
@@ -38,7 +38,8 @@ pub fn embedding_forward(y: &mut [f32], weight: &[f32], tokens: &[u32], dim: usi
 
 /// dweight\[r\] = β·dweight\[r\] + Σ dy\[i\] over the tokens i that are r; none for the token `padding`.
 ///
-/// `order` is a buffer for the order of the tokens. Shards are of the images, as many tokens for each.
+/// `order` is a buffer for the order of the tokens. Shards are those of the images, with equally many tokens
+/// each.
 ///
 /// # Panics
 /// When a length does not fit.
@@ -74,7 +75,7 @@ pub fn embedding_backward(
     });
 }
 
-/// What is handed back to a table.
+/// The data for a table's gradient.
 struct Table<'a> {
     dy: &'a [f32],
     tokens: &'a [u32],
@@ -83,7 +84,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The gradient of some rows; `order` has all tokens in the order of their rows.
+    /// Computes the gradient of some rows; `order` has all tokens in the order of their rows.
     fn backward(&self, dweight: &mut [f32], rows: Range<usize>, order: &[u32], beta: Beta) {
         let row_of = |&at: &u32| self.tokens[at as usize] as usize;
         let start = order.partition_point(|at| row_of(at) < rows.start);
@@ -99,8 +100,8 @@ impl Table<'_> {
         });
     }
 
-    /// Overwrites `sum` with the sum of dy at these tokens, which belong to some shards. A shard without any would add 0
-    /// to a sum that is not −0: it may be left out.
+    /// Overwrites `sum` with the sum of dy at these tokens, which belong to some shards. A shard without any
+    /// can be skipped: it would add 0 to a sum that is not −0.
     fn add_up(&self, sum: &mut [f32], partials: &mut [f32], ats: &[u32], shards: Range<usize>) {
         if shards.len() <= 1 {
             sum.fill(0.0);
@@ -125,7 +126,8 @@ impl Table<'_> {
     }
 }
 
-/// `dst = β·dst + sum`; where the sum is 0, as in all rows that nobody used, what is there stays, down to a zero's sign.
+/// `dst = β·dst + sum`; where the sum is 0, as in all unused rows, the existing value is kept, including a
+/// zero's sign.
 fn store(dst: &mut [f32], sum: &[f32], beta: Beta) {
     match beta {
         Beta::Zero => elementwise::copy_or_add(dst, sum, beta),
@@ -143,7 +145,7 @@ mod tests {
     use crate::reference::{self, assert_within, magnitudes, to_f64};
     use crate::testing::{assert_same_on_any_threads, cases, values};
 
-    /// Tokens of which some come often.
+    /// Tokens, some of which occur often.
     fn tokens(n: usize, n_rows: usize, seed: u64) -> Vec<u32> {
         values(n, seed).iter().map(|v| (v * v * n_rows as f32) as u32).collect()
     }

@@ -1,6 +1,6 @@
-//! Rows of a table, one number at a time.
+//! Rows of a table, number by number.
 
-/// weight\[tokens\[i\]\], rows of `dim`.
+/// weight\[tokens\[i\]\], in rows of `dim` numbers.
 pub fn embedding_forward(weight: &[f64], tokens: &[u32], dim: usize) -> Vec<f64> {
     tokens.iter().flat_map(|&token| weight[token as usize * dim..][..dim].iter().copied()).collect()
 }

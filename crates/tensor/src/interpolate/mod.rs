@@ -1,4 +1,4 @@
-//! Images of another size: each pixel the nearest one of the image, or between the nearest four.
+//! Resizing images: each pixel is the nearest one of the image, or interpolated from the nearest four.
 
 pub(crate) mod reference;
 
@@ -7,25 +7,25 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::shape::addressable;
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// How a pixel between others is found, as `mode` of `torch.nn.functional.interpolate`.
+/// How a pixel between others is computed, as in `mode` of `torch.nn.functional.interpolate`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Interpolation {
-    /// The pixel above and left of it, PyTorch's `"nearest"`.
+    /// The pixel above and to the left, PyTorch's `"nearest"`.
     Nearest,
-    /// Linearly between the nearest four, PyTorch's `"bilinear"`.
+    /// Linear interpolation of the nearest four, PyTorch's `"bilinear"`.
     Bilinear {
-        /// Whether the centres of the corner pixels stay in the corners; else their outer edges do, which is PyTorch's
-        /// default.
+        /// Whether the centres of the corner pixels are aligned; otherwise their outer edges are, which is
+        /// PyTorch's default.
         align_corners: bool,
     },
 }
 
-/// The size that images get, by rows and by columns.
+/// The new size of images, rows before columns.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ResizeTo {
     /// This many pixels.
     Size([usize; 2]),
-    /// This many times as many, rounded down.
+    /// A multiple of the number of pixels, rounded down.
     ScaleFactor([f64; 2]),
 }
 
@@ -42,12 +42,12 @@ pub struct Interpolate2dShape {
     pub channels: usize,
     /// The size of an output image.
     pub to: ResizeTo,
-    /// How pixels are found.
+    /// How pixels are computed.
     pub mode: Interpolation,
 }
 
 impl Interpolate2dShape {
-    /// Whether the sizes make an interpolation; the error says which one does not and why.
+    /// Checks whether the sizes are valid; the error says which one is not and why.
     ///
     /// # Errors
     /// When the image has no pixel, a factor is not a positive number, an output would have no pixel, or there are more
@@ -75,7 +75,7 @@ impl Interpolate2dShape {
     pub fn out_size(&self) -> [usize; 2] {
         match self.to {
             ResizeTo::Size(size) => size,
-            // A conversion to an integer stays within its bounds.
+            // A conversion to an integer saturates.
             ResizeTo::ScaleFactor([rows, columns]) => {
                 [(self.height as f64 * rows) as usize, (self.width as f64 * columns) as usize]
             }
@@ -127,18 +127,19 @@ impl Interpolate2dShape {
     }
 }
 
-/// Where outputs lie on an axis of the image; computed in f32, as PyTorch does, so that both take the same pixels.
+/// Where outputs lie on an axis of the image; computed in f32 as in PyTorch, so that both use the same
+/// pixels.
 #[derive(Clone, Copy)]
 struct Axis {
     size: usize,
-    /// The output is as long: nothing lies between pixels, whatever the factor that led to it.
+    /// The output has the same length, so no output is between pixels, whatever the factor.
     is_copy: bool,
     step: f32,
     mode: Interpolation,
 }
 
 impl Axis {
-    /// The two places that output `idx` lies between, and what each counts.
+    /// The two places between which output `idx` lies, and their weights.
     fn places(&self, idx: usize) -> [(usize, f32); 2] {
         if self.is_copy {
             return [(idx, 1.0), (idx, 0.0)];
@@ -160,9 +161,9 @@ impl Axis {
     }
 }
 
-/// y = x in another size.
+/// y = x, resized.
 ///
-/// |Δ| ≤ 6·ε·(the weighted mean of |x|), ε = 2⁻²⁴; exact for [`Interpolation::Nearest`].
+/// |Δ| ≤ 6·ε·(the weighted mean of |x|), with ε = 2⁻²⁴; exact for [`Interpolation::Nearest`].
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
@@ -181,7 +182,7 @@ pub fn interpolate2d_forward(y: &mut [f32], x: &[f32], shape: &Interpolate2dShap
     });
 }
 
-/// dx = β·dx + dy at the pixels that forward read, as much as each counted.
+/// dx = β·dx + dy at the pixels that forward read, with their weights.
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
@@ -207,7 +208,7 @@ struct ForwardRow<'a> {
     shape: &'a Interpolate2dShape,
     y: &'a mut [f32],
     x: &'a [f32],
-    /// The rows that it lies between.
+    /// The rows between which it lies, and their weights.
     rows: [(usize, f32); 2],
 }
 
@@ -237,7 +238,7 @@ impl Kernel for ForwardRow<'_> {
     }
 }
 
-/// What one row of an output image hands back to its image.
+/// The backward pass of one row of an output image to its input image.
 struct BackwardRow<'a> {
     shape: &'a Interpolate2dShape,
     dx: &'a mut [f32],

@@ -1,8 +1,8 @@
-//! Images of another size, pixel by pixel.
+//! Resizing images, pixel by pixel.
 
 use super::Interpolate2dShape;
 
-/// x in another size.
+/// x, resized.
 pub fn interpolate2d_forward(x: &[f64], shape: &Interpolate2dShape) -> Vec<f64> {
     let mut y = vec![0.0; shape.output_len()];
     for_each_share(shape, |x_idx, y_idx, share| y[y_idx] += share * x[x_idx]);
@@ -16,8 +16,8 @@ pub fn interpolate2d_backward(dy: &[f64], shape: &Interpolate2dShape) -> Vec<f64
     dx
 }
 
-/// Calls `f(x_idx, y_idx, share)` for what each element of the input counts in an output. Which ones do, and how much,
-/// is fixed in f32.
+/// Calls `f(x_idx, y_idx, share)` with the weight of each element of the input in an output. The elements and
+/// weights are computed in f32.
 fn for_each_share(shape: &Interpolate2dShape, mut f: impl FnMut(usize, usize, f64)) {
     let [out_height, out_width] = shape.out_size();
     for y_idx in 0..shape.output_len() {

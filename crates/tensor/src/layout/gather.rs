@@ -1,15 +1,15 @@
-//! Picking elements along an axis by indices, and adding to them.
+//! Picking elements along an axis by index, and adding to them.
 
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::split_at_axis;
 use crate::{Beta, Shape};
 
-/// Elements that one task takes.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 14;
 
-/// `y[.., i, ..] = x[.., indices[.., i, ..], ..]` along `axis`, as `torch.gather`.
+/// `y[.., i, ..] = x[.., indices[.., i, ..], ..]` along `axis`, like `torch.gather`.
 ///
-/// `indices` and `y` have the shape of `x` but for the size of the axis, which is free.
+/// `indices` and `y` have the shape of `x` except for the size of the axis, which is arbitrary.
 ///
 /// # Panics
 /// When an index is out of bounds, there is no such axis, or a length does not fit.
@@ -58,7 +58,7 @@ pub fn gather_backward(
     if dy.is_empty() || len == 0 {
         return;
     }
-    // Elements in front of the axis share nothing.
+    // Indices of the axes before this one share no elements.
     let chunk = (TASK_LEN / len.max(dy_len)).max(1);
     for_each_chunk(dx.len() / len, chunk, 2 * dy.len(), rows_mut(dx, len), |blocks, dx| {
         let range = blocks.start * dy_len..blocks.end * dy_len;
@@ -73,7 +73,7 @@ pub fn gather_backward(
     });
 }
 
-/// The sizes of the axis, picked and whole, and of what lies behind it.
+/// The sizes of the axis, picked and whole, and of the axes after it.
 struct Sizes {
     n_picked: usize,
     n: usize,

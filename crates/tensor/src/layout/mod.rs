@@ -69,7 +69,7 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
                 elementwise::copy_or_add(row, &x[start..start + len], beta);
                 continue;
             }
-            // Rows that begin side by side in `x` read the same cache lines.
+            // Rows that start next to each other in `x` read the same cache lines.
             let more = (1..TILE).take_while(|idx| starts.next_if_eq(&(start + idx)).is_some()).count();
             let rows = y.split_off_mut(..(1 + more) * len).expect("a row for each start");
             dispatch(level, TransposeRows { y: rows, len, x: &x[start..], step, beta });
@@ -77,7 +77,7 @@ pub fn permute(y: &mut [f32], x: &[f32], x_shape: &Shape, axes: &[usize], beta: 
     });
 }
 
-/// Rows and columns of a tile: as many as there are elements in a vector, and in a cache line.
+/// Rows and columns of a tile: the number of elements in a vector, and in a cache line.
 const TILE: usize = LANES;
 
 /// `y[row, col] = β·y[row, col] + x[row + step·col]` for at most [`TILE`] rows of `len` columns.
@@ -108,7 +108,7 @@ impl Kernel for TransposeRows<'_> {
     }
 }
 
-/// `y = β·y + x[.., range, ..]`, the range on `axis`.
+/// `y = β·y + x[.., range, ..]`, with the range on `axis`.
 ///
 /// # Panics
 /// When the axis or the range is out of bounds, or a length does not fit.
@@ -147,9 +147,9 @@ pub fn slice_backward(
     }
 }
 
-/// Writes one operand of a concatenation: `y[.., range, ..] = x`, the rest of `y` stays as it is.
+/// Writes one operand of a concatenation: `y[.., range, ..] = x`. The rest of `y` is unchanged.
 ///
-/// Concatenating is one call for each operand, with ranges one after the other; an operand's gradient is
+/// A concatenation is one call per operand, with consecutive ranges; an operand's gradient is
 /// [`slice_forward`] of `dy` with its range.
 ///
 /// # Panics
@@ -162,7 +162,7 @@ pub fn concat_part(y: &mut [f32], x: &[f32], y_shape: &Shape, axis: usize, range
     }
 }
 
-/// Elements from one outer index to the next, and which of them belong to the slice.
+/// The number of elements from one outer index to the next, and which of them belong to the slice.
 #[track_caller]
 fn slice_rows(
     name: &str,

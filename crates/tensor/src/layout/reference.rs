@@ -13,12 +13,12 @@ pub fn permute(x: &[f64], x_shape: &Shape, axes: &[usize]) -> Vec<f64> {
     indices(permuted_shape(x_shape, axes)).map(|idx| x[source(idx)]).collect()
 }
 
-/// The elements whose index on `axis` lies in `range`.
+/// The elements whose index on `axis` is in `range`.
 pub fn slice_forward(x: &[f64], x_shape: &Shape, axis: usize, range: Range<usize>) -> Vec<f64> {
     indices(*x_shape).zip(x).filter(|(idx, _)| range.contains(&idx[axis])).map(|(_, &x)| x).collect()
 }
 
-/// `dy` at the elements whose index on `axis` lies in `range`, 0 elsewhere.
+/// `dy` at the elements whose index on `axis` is in `range`, 0 elsewhere.
 pub fn slice_backward(dy: &[f64], x_shape: &Shape, axis: usize, range: Range<usize>) -> Vec<f64> {
     let mut dy = dy.iter();
     let mut next = |inside: bool| if inside { *dy.next().expect("dy fits the range") } else { 0.0 };

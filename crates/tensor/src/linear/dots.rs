@@ -1,7 +1,7 @@
-//! y = x · wᵀ as dot products: rows of `x` and of `w` both lie along the sum, so nothing is packed.
+//! y = x · wᵀ as dot products: the rows of `x` and of `w` both run along the sum, so nothing is packed.
 //!
-//! A tile of 4×4 products (2×2 where registers are few) is summed up sixteen lanes at a time, and each sum's
-//! lanes are added at the end:
+//! A tile of 4×4 products (2×2 with few registers) is summed sixteen lanes at a time, and each sum's lanes
+//! are added at the end:
 //!
 //! ```text
 //!   x [batch][in]                w [out][in]
@@ -10,7 +10,7 @@
 //!   row 3  ████████▷             row 3  ████████▷
 //! ```
 //!
-//! Rounding: sixteen chains and four more additions, |error| ≤ (in/16 + 6)·ε·(|x|·|w|) to first order.
+//! Rounding error: sixteen chains and four more additions, |error| ≤ (in/16 + 6)·ε·(|x|·|w|) to first order.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ use super::finish::Finish;
 use crate::Beta;
 use crate::matmul::MatrixMut;
 
-/// Rows of `w` that are multiplied with a few rows of `x` while those are in the first-level cache.
+/// How many rows of `w` are multiplied with a few rows of `x` while those are in the L1 cache.
 const WEIGHT_ROWS: usize = 8;
 
 /// `y = finish(x · wᵀ)`, for a window of y.
@@ -54,7 +54,7 @@ impl Kernel for Dots<'_, '_> {
 }
 
 impl Dots<'_, '_> {
-    /// `ROWS` rows from `row` on, of some columns, `COLS` at a time; returns `ROWS`.
+    /// Computes `ROWS` rows from `row` on, for some columns, `COLS` at a time; returns `ROWS`.
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const COLS: usize>(
         &mut self,
@@ -128,7 +128,7 @@ fn dot_products<S: Simd, const ROWS: usize, const COLS: usize>(
 /// `sums[row][col] += x[row] · w[col]`, lane by lane, for rows that are `k` apart.
 ///
 /// # Safety
-/// `n` values can be read at each of `ROWS` rows of `x` and `COLS` of `w`.
+/// `n` values must be readable at each of `ROWS` rows of `x` and `COLS` of `w`.
 #[inline(always)]
 unsafe fn multiply_add<S: Simd, const ROWS: usize, const COLS: usize>(
     simd: S,
@@ -139,7 +139,7 @@ unsafe fn multiply_add<S: Simd, const ROWS: usize, const COLS: usize>(
     n: usize,
 ) {
     let mut values = [simd.zero(); ROWS];
-    // SAFETY: the caller vouches for the rows.
+    // SAFETY: the caller guarantees the rows.
     unsafe {
         for row in 0..ROWS {
             values[row] = load(simd, x.add(row * k), n);
@@ -153,12 +153,12 @@ unsafe fn multiply_add<S: Simd, const ROWS: usize, const COLS: usize>(
     }
 }
 
-/// The first `n` of sixteen values.
+/// Loads the first `n` of sixteen values.
 ///
 /// # Safety
-/// They can be read.
+/// The values must be readable.
 #[inline(always)]
 unsafe fn load<S: Simd>(simd: S, p: *const f32, n: usize) -> S::V {
-    // SAFETY: the caller vouches for the values.
+    // SAFETY: the caller guarantees the values.
     unsafe { if n == LANES { simd.load(p) } else { simd.load_partial(p, n) } }
 }

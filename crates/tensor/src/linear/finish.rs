@@ -8,26 +8,26 @@ use simd::{LANES, Simd, Vector};
 /// What happens to a sum before it is stored.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish<'a> {
-    /// Added, one per column.
+    /// Added to the sum, one per column.
     pub(crate) bias: Option<&'a [f32]>,
-    /// Whether what is at most zero becomes zero.
+    /// Whether negative sums become zero.
     pub(crate) relu: bool,
-    /// Whether what is there already is added.
+    /// Whether the existing value is added.
     pub(crate) beta: Beta,
 }
 
 impl<'a> Finish<'a> {
-    /// The sum and nothing else: `β·c + sum`.
+    /// Only the sum: `β·c + sum`.
     pub(crate) fn sum(beta: Beta) -> Self {
         Self { bias: None, relu: false, beta }
     }
 
-    /// For some of the columns.
+    /// The same, for some of the columns.
     pub(crate) fn of(self, cols: Range<usize>) -> Self {
         Self { bias: self.bias.map(|bias| &bias[cols]), ..self }
     }
 
-    /// Stores the sums of neighbouring columns from `col` on, as far as `dst` goes.
+    /// Stores the sums of neighbouring columns from `col` on, up to the end of `dst`.
     #[inline(always)]
     pub(crate) fn store<S: Simd, const VECS: usize>(
         &self,

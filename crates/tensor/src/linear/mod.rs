@@ -1,17 +1,18 @@
 //! The fully connected layer: y = x · wᵀ + b.
 //!
-//! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y`
-//! [batch, out_features]. The bias gradient is the sum by [`crate::reduce::reduce_rows`]. A row may be an image or one of
-//! several that an image has; which, say the [`Shards`] of the images.
+//! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y` [batch,
+//! out_features]. The bias gradient is the sum by [`crate::reduce::reduce_rows`]. A row may be an image or
+//! one of several rows of an image, depending on the [`Shards`].
 //!
-//! For a few rows, y is made of dot products (`dots.rs`), for which nothing has to be packed. For more, the operand
-//! whose columns the result has is copied a panel of columns at a time (`panel.rs`) into vectors that lie one
-//! after another, and the tiles are those of `tile.rs`. Error bounds stand with the kernels.
+//! For a few rows, y is computed as dot products (`dots.rs`), for which nothing has to be packed. For more
+//! rows, the operand that shares its columns with the result is copied one panel of columns at a time
+//! (`panel.rs`) into contiguous vectors, and the tiles are those of `tile.rs`. Error bounds are documented
+//! with the kernels.
 //!
-//! Each kernel computes a window of the result: the result is cut into windows by its size alone, and they are
-//! computed in parallel.
+//! Each kernel computes a window of the result. The result is split into windows by its size alone, and they
+//! are computed in parallel.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled, and index several alike.
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
 #![allow(clippy::needless_range_loop)]
 
 mod dots;
@@ -58,7 +59,7 @@ pub fn linear_forward(
     forward(Level::current(), y, x, w, Finish { bias, relu: false, beta: Beta::Zero }, shape, shards);
 }
 
-/// y = max(x · wᵀ + bias, 0), the linear layer and the activation in one pass. NaN stays NaN.
+/// y = max(x · wᵀ + bias, 0): the linear layer and the activation in one pass. Propagates NaN.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -92,7 +93,7 @@ pub fn linear_backward_input(
     backward_input(Level::current(), dx, dy, w, shape, shards, beta);
 }
 
-/// dw = β·dw + dyᵀ · x, a sum over the batch: within each shard, joined in the tree of [`crate::parallel`].
+/// dw = β·dw + dyᵀ · x, a sum over the batch within each shard, combined in the tree of [`crate::parallel`].
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -109,13 +110,13 @@ pub fn linear_backward_weight(
     backward_weight(Level::current(), dw, dy, x, shape, shards, beta);
 }
 
-/// Rows and columns of y that make a task.
+/// Rows and columns of y per task.
 const FORWARD_TILE: [usize; 2] = [256, 32];
 
-/// Whole batches smaller than this take dot products: transposing the weights would cost more than it gains.
+/// Whole batches smaller than this use dot products: transposing the weights would cost more than it gains.
 const MIN_TRANSPOSED_ROWS: usize = 16;
 
-/// So do layers with fewer outputs than this, which would not fill the tiles.
+/// Layers with fewer outputs than this, which would not fill the tiles, do so too.
 const MIN_TRANSPOSED_OUTPUTS: usize = 32;
 
 fn forward(
@@ -149,7 +150,7 @@ fn forward(
     });
 }
 
-/// Rows of dx that share a packed panel of weights.
+/// How many rows of dx share a packed panel of weights.
 const INPUT_ROWS: usize = 256;
 
 /// The input gradient of a whole batch of fewer rows than this is computed row by row: packing the weights would cost
@@ -205,7 +206,7 @@ fn backward_weight(
         });
     }
     if shards.rows_of_batch(batch) == 1 {
-        // An outer product: packing would cost more than it.
+        // An outer product: packing would cost more than the product.
         let (dy, x) = (Matrix::new(dy, [1, out_features]), Matrix::new(x, [in_features, 1]));
         return sum_of_rows(
             &mut MatrixMut::new(dw, out_features, in_features, in_features),
@@ -223,7 +224,7 @@ fn backward_weight(
     });
 }
 
-/// Rows of the batch that are packed together.
+/// How many rows of the batch are packed together.
 const WEIGHT_ROWS: usize = 256;
 
 /// Some columns of the weight gradient.
@@ -237,7 +238,7 @@ struct WeightColumns<'a> {
 }
 
 impl WeightColumns<'_> {
-    /// `c = β·c +` the sum of some shards, joined in the tree: in registers as far as they are packed together, in
+    /// `c = β·c +` the sum of some shards, combined in the tree: in registers for shards packed together, in
     /// memory above that.
     fn sum(&self, c: &mut MatrixMut<'_>, shards: Range<usize>, beta: Beta) {
         let rows = self.shards.rows_of(shards.clone(), self.shape.batch);
@@ -260,7 +261,7 @@ impl WeightColumns<'_> {
             if rows.len() <= WEIGHT_ROWS {
                 return self.multiply(c, rows, &ends[..shards.len()], packed, beta);
             }
-            // A single shard, a chain of chunks.
+            // A single shard is summed as a chain of chunks.
             for start in rows.clone().step_by(WEIGHT_ROWS) {
                 let chunk = start..rows.end.min(start + WEIGHT_ROWS);
                 let beta = if start == rows.start { beta } else { Beta::One };
@@ -298,7 +299,7 @@ impl WeightColumns<'_> {
     }
 }
 
-/// The columns of a packed panel of `n_rows` rows: a quarter of a megabyte, but 32 to 128 columns.
+/// The number of columns of a packed panel of `n_rows` rows: a quarter of a megabyte, but 32 to 128 columns.
 fn panel_columns(n_rows: usize) -> usize {
     const PANEL_LEN: usize = 1 << 16;
     (PANEL_LEN / n_rows.max(1) / 32 * 32).clamp(32, 128)

@@ -1,10 +1,11 @@
 //! Products with a packed panel of columns: c = a · b and c = aᵀ · b.
 //!
-//! Sixteen columns of `b` after another become `[columns / 16][row][16]`. Rows of a weight matrix are thousands
-//! of floats apart and would fall into the same few sets of the cache; in a panel they lie one after another,
-//! on whole cache lines. A matrix given by columns, as w is for y = x · wᵀ, is transposed on the way.
+//! The columns of `b` are packed sixteen at a time as `[columns / 16][row][16]`. Rows of a weight matrix are
+//! thousands of floats apart and would map to the same few cache sets; in a panel they are contiguous, on
+//! whole cache lines. A matrix given by columns, as w is for y = x · wᵀ, is transposed while packing.
 //!
-//! Rounding: one chain of multiply-adds, or one a shard and their tree, |error| ≤ (k + 2)·ε·(|a|·|b|) to first order.
+//! Rounding error: one chain of multiply-adds, or one per shard and their tree, |error| ≤ (k + 2)·ε·(|a|·|b|)
+//! to first order.
 
 use std::ops::Range;
 
@@ -21,7 +22,7 @@ pub(crate) fn panel_len(n_rows: usize, n_cols: usize) -> usize {
     n_cols.next_multiple_of(LANES) * n_rows
 }
 
-/// Packs the columns `cols` of a matrix with rows of `row_len`.
+/// Packs the columns `cols` of a matrix with rows of length `row_len`.
 pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Range<usize>) {
     let block_len = matrix.len() / row_len * LANES;
     for (row_idx, row) in matrix.chunks_exact(row_len).enumerate() {
@@ -33,7 +34,7 @@ pub(crate) fn pack(panel: &mut [f32], matrix: &[f32], row_len: usize, cols: Rang
     }
 }
 
-/// Vectors of the partial sums of a tile, of at most 8 rows × 2 vectors, one for each level of the tree.
+/// The vectors of a tile's partial sums, at most 8 rows × 2 vectors for each level of the tree.
 const N_PARTIALS: usize = 16 * (MAX_SHARDS.ilog2() as usize + 1);
 
 /// Packs a matrix that is given transposed: each row of `columns` is a column of length `k`.
@@ -99,11 +100,11 @@ impl Kernel for Multiply<'_, '_> {
     }
 }
 
-/// `c = finish(aᵀ · b)`, for a window of c, over the items of some shards: each shard is summed by itself, and the sums
-/// are joined in the tree.
+/// `c = finish(aᵀ · b)`, for a window of c, over the items of some shards: each shard is summed separately,
+/// and the sums are combined in the tree.
 pub(crate) struct MultiplyTransposed<'a, 'c> {
     pub(crate) c: &'a mut MatrixMut<'c>,
-    /// A row of all the window's rows for each item.
+    /// For each item, a row with the values of all the window's rows.
     pub(crate) a: &'a [f32],
     /// The window's columns of `b`, packed.
     pub(crate) panel: &'a [f32],
@@ -140,8 +141,8 @@ impl Kernel for MultiplyTransposed<'_, '_> {
     }
 }
 
-/// Columns in blocks of two vectors where there are registers for them and the last is not alone, else of one:
-/// (first column, whether there are two).
+/// The columns in blocks of two vectors if there are enough registers, otherwise (and for a single last
+/// vector) of one: (first column, whether there are two).
 #[inline(always)]
 fn blocks<S: Simd>(n_cols: usize) -> impl Iterator<Item = (usize, bool)> {
     let n_vectors = n_cols.div_ceil(LANES);
@@ -163,10 +164,10 @@ struct Tile<'a, 'c> {
 }
 
 impl Tile<'_, '_> {
-    /// Computes `n` × `COLS` rows, n at most two, where `a` is by rows; returns how many they are.
+    /// Computes `n` × `COLS` rows, with n at most two, for `a` stored by rows; returns how many.
     #[inline(always)]
     fn rows<S: Simd, const COLS: usize, const VECS: usize>(&mut self, simd: S, n: usize) -> usize {
-        // A single row is computed twice, and stored once.
+        // A single row is computed twice and stored once.
         let strides = Strides { row: (n - 1) * COLS * self.k, col: self.k };
         let a = &self.a[self.row * self.k..];
         let block_len = self.k * LANES;
@@ -180,7 +181,7 @@ impl Tile<'_, '_> {
         n * COLS
     }
 
-    /// Computes `ROWS` rows, where `a` is by items; returns `ROWS`.
+    /// Computes `ROWS` rows, for `a` stored by items; returns `ROWS`.
     #[inline(always)]
     fn items<S: Simd, const ROWS: usize, const VECS: usize>(
         &mut self,
@@ -198,8 +199,8 @@ impl Tile<'_, '_> {
                 outer_product::<S, ROWS, VECS, false>(simd, &mut sums, a, b, items, LANES);
             }
             start = end;
-            // As in a binary counter: a shard with k ones at the end of its number completes k subtrees, and the last
-            // one all of them.
+            // As in a binary counter, a shard with k trailing ones in its index completes k subtrees, and the
+            // last one completes all of them.
             let n_left =
                 if shard + 1 == ends.len() { 0 } else { n_partials - shard.trailing_ones() as usize };
             while n_partials > n_left {
@@ -211,7 +212,8 @@ impl Tile<'_, '_> {
                     }
                 }
             }
-            // The last one, too, is finished from memory: else the compiler would keep all sums there.
+            // The last one is also finished from memory, since otherwise the compiler would keep all sums
+            // there.
             let partial = &mut partials[n_partials * ROWS * VECS..][..ROWS * VECS];
             for row in 0..ROWS {
                 for vec in 0..VECS {

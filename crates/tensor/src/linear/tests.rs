@@ -1,4 +1,4 @@
-//! Every kernel on every instruction set against the triple loop in f64.
+//! Compares every kernel on every instruction set with the triple loop in f64.
 
 use proptest::prelude::*;
 
@@ -6,10 +6,10 @@ use super::*;
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
-/// Images × input features × output features of a test shape, at most.
+/// The maximum of images × input features × output features of a test shape.
 const MAX_LINEAR_WORK: usize = if cfg!(miri) { 2_000 } else { 4_000_000 };
 
-/// Fully connected layers: a few images or some 255, with features that fill vectors and do not, or none.
+/// Fully connected layers: a few images or about 255, with features that do or do not fill vectors, or none.
 fn linear_shapes() -> impl Strategy<Value = LinearShape> {
     let batch = prop_oneof![0usize..=20, 250usize..=260];
     (batch, 0usize..=150, 0usize..=70).prop_map(|(batch, mut in_features, mut out_features)| {

@@ -1,21 +1,22 @@
-//! What a row of class scores costs: cross-entropy and negative log-likelihood, with weights for the classes, ignored
+//! Losses of rows of class scores: cross-entropy and negative log-likelihood, with class weights, ignored
 //! labels, label smoothing, and classes or probabilities as the target.
 //!
-//! Every row expects of class c the mass e_c = w_c · ((1 − s) · target_c + s / classes), w the weights of the classes and
-//! s the label smoothing. Its loss is −Σ e_c · ln p_c, and the gradient of its logits p_c · Σ e − e_c.
+//! For each row, class c has the expected mass e_c = w_c · ((1 − s) · target_c + s / classes), with w the
+//! class weights and s the label smoothing. The loss is −Σ e_c · ln p_c, and the gradient of the logits is
+//! p_c · Σ e − e_c.
 
 use super::{EXP_WORK, check, for_each_task, log_softmax, rows_of, sum, task_rows, with_exp};
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
-/// What is expected of rows of class scores, and what each class counts for.
+/// The targets of rows of class scores, and the weights of the classes.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// The target of each row.
     pub targets: Targets<'a>,
-    /// Columns of a row.
+    /// The number of classes, the columns of a row.
     pub classes: usize,
-    /// A factor for each class; 1 where there is none.
+    /// A factor for each class; 1 if omitted.
     pub weight: Option<&'a [f32]>,
     /// The share of the target that is spread evenly over the classes, in [0, 1].
     pub label_smoothing: f32,
@@ -28,7 +29,7 @@ pub enum Targets<'a> {
     Labels {
         /// The classes.
         labels: &'a [u32],
-        /// Rows with this label cost nothing, whether it is a class or not.
+        /// Rows with this label contribute no loss, whether or not it is a class.
         ignore_index: Option<u32>,
     },
     /// A probability for each class, row by row.
@@ -36,13 +37,13 @@ pub enum Targets<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// These labels, without weights and without smoothing.
+    /// Creates targets from labels, without weights or smoothing.
     pub fn labels(labels: &'a [u32], classes: usize) -> Self {
         let targets = Targets::Labels { labels, ignore_index: None };
         Self { targets, classes, weight: None, label_smoothing: 0.0 }
     }
 
-    /// What a row's loss counts for in a mean over labels: the weight of its class, 0 where it is ignored, 1 for
+    /// The weight of a row's loss in a mean over labels: the weight of its class, 0 if it is ignored, 1 for
     /// probabilities.
     ///
     /// # Panics
@@ -59,7 +60,7 @@ impl<'a> Expected<'a> {
         self.weight.map_or(1.0, |weight| weight[class])
     }
 
-    /// −Σ e · ln p of a row.
+    /// Returns −Σ e · ln p of a row.
     fn loss(&self, log_probs: &[f32], row: usize) -> f32 {
         let (smooth, weight) = (f64::from(self.label_smoothing), |class| f64::from(self.weight_of(class)));
         let spread = |log_probs: &[f32]| match self.weight {
@@ -82,7 +83,7 @@ impl<'a> Expected<'a> {
         -gain as f32
     }
 
-    /// e by class of a row; `None` for one that is ignored.
+    /// Returns e of a row by class; `None` if the row is ignored.
     fn masses(&self, row: usize) -> Option<impl Fn(usize) -> f32 + '_> {
         let (kept, everywhere) = (1.0 - self.label_smoothing, self.label_smoothing / self.classes as f32);
         let (label, probabilities) = match self.targets {
@@ -97,7 +98,7 @@ impl<'a> Expected<'a> {
         Some(move |class| self.weight_of(class) * (kept * target(class) + everywhere))
     }
 
-    /// Σ e of a row.
+    /// Returns Σ e of a row.
     fn total_mass(&self, masses: impl Fn(usize) -> f32) -> f32 {
         match (self.weight, self.targets) {
             (None, Targets::Labels { .. }) => 1.0,
@@ -132,14 +133,14 @@ impl<'a> Expected<'a> {
     }
 }
 
-/// The label of a row, `None` where it is ignored.
+/// The label of a row; `None` if it is ignored.
 fn label(labels: &[u32], ignore_index: Option<u32>, row: usize) -> Option<usize> {
     Some(labels[row]).filter(|&label| Some(label) != ignore_index).map(|label| label as usize)
 }
 
-/// The cross-entropy of each row of logits with what is expected of it.
+/// Computes the cross-entropy of each row of logits with its target.
 ///
-/// `losses` has one element per row; `log_probs`, as large as `logits`, is what the backward reads.
+/// `losses` has one element per row; `log_probs`, as large as `logits`, is read by backward.
 ///
 /// # Panics
 /// When a length does not fit, a label is not below `classes`, or the smoothing is not in [0, 1].
@@ -224,7 +225,7 @@ pub fn target_backward(
     });
 }
 
-/// The negative log-likelihood of each row: −w · ln p of its label, 0 where it is ignored.
+/// Computes the negative log-likelihood of each row: −w · ln p of its label, 0 if it is ignored.
 ///
 /// # Panics
 /// When a length does not fit, or a label is not below `classes`.

@@ -1,11 +1,12 @@
 //! Softmax, log-softmax, cross-entropy and negative log-likelihood over rows of class scores.
 //!
 //! Each works on `rows` × `cols` numbers and subtracts a row's maximum before the exponential, so that finite
-//! logits never overflow. The exponential is [`elementwise::exp`](crate::elementwise::exp), taken of all rows of a
-//! task at once; sums over a row are accumulated in f64.
+//! logits never overflow. The exponential is [`elementwise::exp`](crate::elementwise::exp), computed for all
+//! rows of a task at once; sums over a row are accumulated in f64.
 //!
-//! Rounding x − max costs up to ε·2·max|x| in the exponent, ε = 2⁻²⁴. With s = 1 + 2·max|x|, softmax has a
-//! relative error of (4 + s)·ε, log-softmax an absolute one of 4·s·ε, a loss of 6·s·ε.
+//! Rounding x − max causes an error of up to ε·2·max|x| in the exponent, with ε = 2⁻²⁴. With
+//! s = 1 + 2·max|x|, softmax has a relative error of (4 + s)·ε, log-softmax an absolute error of 4·s·ε, and a
+//! loss one of 6·s·ε.
 
 mod cross_entropy;
 pub(crate) mod reference;
@@ -21,10 +22,10 @@ use crate::reduce::max_nan;
 use crate::shape::checked_len;
 use crate::{Beta, scratch};
 
-/// Elements of one task.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 12;
 
-/// What an exponential and its place in a sum cost, in element operations.
+/// The cost of an exponential and adding it to a sum, in element operations.
 const EXP_WORK: usize = 16;
 
 /// y = exp(x) / Σ exp(x), row by row.
@@ -44,7 +45,7 @@ pub fn softmax_forward(y: &mut [f32], x: &[f32], rows: usize, cols: usize) {
     });
 }
 
-/// dx = β·dx + y · (dy − Σ dy·y), `y` the output of [`softmax_forward`].
+/// dx = β·dx + y · (dy − Σ dy·y), with `y` the output of [`softmax_forward`].
 ///
 /// # Panics
 /// When a length is not rows · cols.
@@ -83,7 +84,7 @@ fn log_softmax(y: &mut [f32], x: &[f32], cols: usize) {
     });
 }
 
-/// dx = β·dx + dy − exp(y) · Σ dy, `y` the output of [`log_softmax_forward`].
+/// dx = β·dx + dy − exp(y) · Σ dy, with `y` the output of [`log_softmax_forward`].
 ///
 /// # Panics
 /// When a length is not rows · cols.
@@ -101,7 +102,7 @@ pub fn log_softmax_backward(dx: &mut [f32], dy: &[f32], y: &[f32], rows: usize, 
     });
 }
 
-/// Calls `f(start, y[start..])` for the rows of each task, `cost` element operations per element.
+/// Calls `f(start, y[start..])` for the rows of each task, with `cost` element operations per element.
 fn for_each_task(y: &mut [f32], rows: usize, cols: usize, cost: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     for_each_chunk(rows, task_rows(cols), cost * y.len(), rows_mut(y, cols), |range, y| {
         f(range.start * cols, y.into_slice());

@@ -46,20 +46,20 @@ pub fn cross_entropy_backward(scale: f64, logits: &[f64], masses: &[f64], classe
 /// The loss of each row: −Σ mass · log-probability.
 pub fn nll_forward(log_probs: &[f64], masses: &[f64], classes: usize) -> Vec<f64> {
     rows(log_probs, masses, classes, |log_probs, masses| {
-        // What nobody expects costs nothing, not 0 · ∞.
+        // Classes with no expected mass contribute 0, not 0 · ∞.
         let shares = log_probs.iter().zip(masses).filter(|(_, mass)| **mass != 0.0);
         vec![shares.map(|(log_prob, mass)| -mass * log_prob).sum()]
     })
 }
 
-/// What is expected of each class: weight · ((1 − s) · target + s / classes), row by row.
+/// The expected mass of each class: weight · ((1 − s) · target + s / classes), row by row.
 pub fn class_masses(targets: &[f64], weight: &[f64], smoothing: f64) -> Vec<f64> {
     let classes = weight.len() as f64;
     let mass = |(target, weight): (&f64, &f64)| weight * ((1.0 - smoothing) * target + smoothing / classes);
     targets.iter().zip(weight.iter().cycle()).map(mass).collect()
 }
 
-/// [`class_masses`] of labels; all 0 where a label is the ignored one.
+/// [`class_masses`] of labels; all 0 for ignored labels.
 pub fn label_masses(labels: &[u32], ignore_index: Option<u32>, weight: &[f64], smoothing: f64) -> Vec<f64> {
     let row = |&label: &u32| {
         let one_hot: Vec<f64> =

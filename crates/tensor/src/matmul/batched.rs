@@ -1,4 +1,4 @@
-//! Many matrix products at once, the leading axes of their operands broadcast.
+//! Many matrix products at once, with the leading axes of the operands broadcast.
 
 use super::{MatmulShape, matmul, product_work};
 use crate::broadcast::{broadcast_shapes, broadcast_strides};
@@ -7,9 +7,9 @@ use crate::parallel::{MIN_PARALLEL_WORK, for_each_chunk, rows_mut};
 use crate::shape::checked_len;
 use crate::{Beta, Shape};
 
-/// `c[.., m, n] = β·c + a[.., m, k] · b[.., k, n]` for every index of the leading axes: `a` and `b` come with their own,
-/// which broadcast to `leading`, those of `c`. `shape` has the sizes of one product and says which operand is stored
-/// transposed.
+/// `c[.., m, n] = β·c + a[.., m, k] · b[.., k, n]` for every index of the leading axes. `a` and `b` have
+/// their own leading axes, which broadcast to `leading`, those of `c`. `shape` has the sizes of one product
+/// and which operands are stored transposed.
 ///
 /// # Panics
 /// When leading axes do not broadcast, or a length does not fit.
@@ -36,7 +36,7 @@ pub fn batched_matmul(
         );
     }
     if b_leading.numel() == 1 && a_leading.numel() == n_products && !transpose_a {
-        // One matrix b for all: the rows of all of a are those of one matrix.
+        // With one matrix b for all products, the rows of all of a form one matrix.
         return matmul(c, a, b, &MatmulShape { m: n_products * m, ..*shape }, beta);
     }
     let nest = Nest::new(leading, [a_leading, b_leading].map(|axes| broadcast_strides(axes, leading)));

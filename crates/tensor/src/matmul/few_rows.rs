@@ -9,7 +9,7 @@
 //!                                    ░░░░████░░░
 //! ```
 //!
-//! Rounding: one chain, |error| ≤ (k + 1)·ε·(|a|·|b|).
+//! Rounding error: one chain, |error| ≤ (k + 1)·ε·(|a|·|b|).
 
 use simd::{Kernel, Level, Simd, dispatch};
 
@@ -56,7 +56,8 @@ struct Factors<'a> {
     k: usize,
 }
 
-/// The columns from `first` on, `N` at a time as long as there are so many; what is left, and where it begins.
+/// Computes the columns from `first` on, `N` at a time while that many remain; returns the remaining columns
+/// and their start.
 #[inline(always)]
 fn columns<'c, const N: usize>(
     c: &'c mut [f32],

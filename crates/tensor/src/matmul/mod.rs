@@ -1,7 +1,7 @@
 //! The matrix product, through `matrixmultiply`.
 //!
-//! Error bound, for every element: |Δ| ≤ (k + 2)·ε·(|a|·|b|), ε = 2⁻²⁴; in practice far less, because the
-//! sum over k runs in several accumulators with fused multiply-adds.
+//! Error bound, for every element: |Δ| ≤ (k + 2)·ε·(|a|·|b|), with ε = 2⁻²⁴. In practice it is far less,
+//! because the sum over k uses several accumulators with fused multiply-adds.
 
 mod batched;
 mod few_rows;
@@ -21,22 +21,22 @@ pub(crate) use few_rows::sum_of_rows;
 pub struct MatmulShape {
     /// Rows of `c`.
     pub m: usize,
-    /// What is summed over.
+    /// The size that is summed over.
     pub k: usize,
     /// Columns of `c`.
     pub n: usize,
-    /// `a` is stored as k × m.
+    /// Whether `a` is stored as k × m.
     pub transpose_a: bool,
-    /// `b` is stored as n × k.
+    /// Whether `b` is stored as n × k.
     pub transpose_b: bool,
 }
 
 /// Side of the tiles of `c` into which a large product is split. A tile takes all of k.
 const TILE: usize = 256;
 
-/// `c = β·c + a · b`, row-major, each operand transposed if the shape says so.
+/// `c = β·c + a · b`, row-major, with each operand optionally transposed by `shape`.
 ///
-/// Sizes of zero are fine: an empty sum is zero.
+/// Sizes may be zero: an empty sum is zero.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -59,13 +59,13 @@ pub fn matmul(c: &mut [f32], a: &[f32], b: &[f32], shape: &MatmulShape, beta: Be
     });
 }
 
-/// The work of an m × k × n product in the units of [`crate::parallel::MIN_PARALLEL_WORK`].
+/// The work of an m × k × n product in units of [`crate::parallel::MIN_PARALLEL_WORK`].
 pub(crate) fn product_work(m: usize, k: usize, n: usize) -> usize {
     m.saturating_mul(k).saturating_mul(n) / 8
 }
 
-/// `c = β·c + a · b` on one thread; `c` gives m and n, the strides of `a` and `b` their transposition. A row of `c` has
-/// the same bits however many others there are.
+/// `c = β·c + a · b` on one thread; `c` determines m and n, the strides of `a` and `b` their transposition.
+/// The bits of a row of `c` do not depend on the number of rows.
 #[track_caller]
 pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
     let (m, n) = (c.rows, c.cols);
@@ -82,9 +82,10 @@ pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta)
     assert!(a.reaches(m, k) <= a.data.len(), "gemm: a is too short for {m} x {k}");
     assert!(b.reaches(k, n) <= b.data.len(), "gemm: b is too short for {k} x {n}");
     let signed = |stride: usize| stride as isize;
-    // SAFETY: `a` and `b` hold the last element that sizes and strides reach, checked above, and `c` does by
-    // its invariant. `c` is borrowed mutably, so it overlaps neither `a` nor `b`, and its rows do not overlap
-    // each other. With β = 0, sgemm writes `c` without reading it; with k = 0 it reads neither `a` nor `b`.
+    // SAFETY: `a` and `b` contain the last element that sizes and strides reach, checked above, and `c` does
+    // by its invariant. `c` is borrowed mutably, so it overlaps neither `a` nor `b`, and its rows do not
+    // overlap each other. With β = 0, sgemm writes `c` without reading it; with k = 0 it reads neither `a`
+    // nor `b`.
     unsafe {
         matrixmultiply::sgemm(
             m,
@@ -105,7 +106,7 @@ pub(crate) fn gemm(mut c: MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta)
     }
 }
 
-/// Each element of `c` as a dot product of a row of `a` and a column of `b`, both contiguous.
+/// Computes each element of `c` as a dot product of a row of `a` and a column of `b`, both contiguous.
 fn dot_products(c: &mut MatrixMut, a: Matrix, b: Matrix, k: usize, beta: Beta) {
     for row in 0..c.rows {
         let a = &a.data[row * a.strides[0]..][..k];
@@ -129,7 +130,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest
 }
 
-/// An operand of [`gemm`]: a slice with a step from row to row and one from column to column.
+/// An operand of [`gemm`]: a slice with a row stride and a column stride.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     data: &'a [f32],
@@ -141,7 +142,7 @@ impl<'a> Matrix<'a> {
         Self { data, strides }
     }
 
-    /// Without the first `n` rows (axis 0) or columns (axis 1).
+    /// The matrix without the first `n` rows (axis 0) or columns (axis 1).
     pub(crate) fn skip(self, axis: usize, n: usize) -> Self {
         // With k = 0 the slice is empty, and there is nothing to skip.
         let start = (n * self.strides[axis]).min(self.data.len());
@@ -157,9 +158,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The output of [`gemm`]: rows of contiguous elements that can be cut by rows and by columns.
+/// The output of [`gemm`]: rows of contiguous elements that can be split by rows and by columns.
 ///
-/// Invariant: every element of the `rows` × `cols` window lies in the borrowed slice, and windows cut from
+/// Invariant: every element of the `rows` × `cols` window is in the borrowed slice, and windows split from
 /// one another share no element.
 pub(crate) struct MatrixMut<'a> {
     start: *mut f32,
@@ -177,15 +178,18 @@ impl<'a> MatrixMut<'a> {
     #[track_caller]
     pub(crate) fn new(data: &'a mut [f32], rows: usize, cols: usize, row_stride: usize) -> Self {
         let reaches = if rows * cols == 0 { 0 } else { (rows - 1) * row_stride + cols };
-        assert!(cols <= row_stride && reaches <= data.len(), "MatrixMut: {rows} x {cols} by {row_stride}");
+        assert!(
+            cols <= row_stride && reaches <= data.len(),
+            "MatrixMut: {rows} x {cols} with row stride {row_stride} does not fit the data"
+        );
         Self { start: data.as_mut_ptr(), rows, cols, row_stride, slice: PhantomData }
     }
 
     /// One row.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        assert!(row < self.rows, "MatrixMut: row {row} of {}", self.rows);
-        // SAFETY: by the invariant the row's elements lie in the slice and no other window shares them; the
-        // borrow of `self` keeps other rows of this window from being taken at the same time.
+        assert!(row < self.rows, "MatrixMut: row {row} is out of range for {} rows", self.rows);
+        // SAFETY: by the invariant the row's elements are in the slice and no other window shares them; the
+        // borrow of `self` prevents other rows of this window from being taken at the same time.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.cols) }
     }
 
@@ -204,14 +208,14 @@ impl<'a> MatrixMut<'a> {
     }
 
     fn window(&self, offset: usize, rows: usize, cols: usize) -> Self {
-        // An empty window keeps the start: its offset could lie beyond the slice.
+        // An empty window keeps the start, since its offset could be beyond the slice.
         let offset = if rows * cols == 0 { 0 } else { offset };
         // SAFETY: callers pass the offset of an element of this window, and by the invariant it is in the slice.
         Self { start: unsafe { self.start.add(offset) }, rows, cols, ..*self }
     }
 }
 
-/// Cut along the rows.
+/// A window split along the rows.
 pub(crate) struct ByRows<'a>(pub(crate) MatrixMut<'a>);
 
 impl SplitRows for ByRows<'_> {
@@ -221,7 +225,7 @@ impl SplitRows for ByRows<'_> {
     }
 }
 
-/// Cut along the columns.
+/// A window split along the columns.
 pub(crate) struct ByColumns<'a>(pub(crate) MatrixMut<'a>);
 
 impl SplitRows for ByColumns<'_> {

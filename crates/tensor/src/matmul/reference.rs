@@ -4,7 +4,7 @@ use super::MatmulShape;
 use crate::Shape;
 use crate::broadcast::reference::broadcast_forward;
 
-/// a · b, each transposed if the shape says so.
+/// a · b, each optionally transposed by `shape`.
 pub fn matmul(a: &[f64], b: &[f64], shape: &MatmulShape) -> Vec<f64> {
     let &MatmulShape { m, k, n, transpose_a, transpose_b } = shape;
     let mut c = vec![0.0; m * n];
@@ -20,7 +20,7 @@ pub fn matmul(a: &[f64], b: &[f64], shape: &MatmulShape) -> Vec<f64> {
     c
 }
 
-/// One product after another, the leading axes of `a` and `b` broadcast to `leading`.
+/// One product after another, with the leading axes of `a` and `b` broadcast to `leading`.
 pub fn batched_matmul(
     (a, a_leading): (&[f64], &Shape),
     (b, b_leading): (&[f64], &Shape),

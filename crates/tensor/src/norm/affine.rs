@@ -1,29 +1,30 @@
-//! The pass of a backward over rows: the gradients of rows, and sums over the batch for weight and bias.
+//! The pass of backward over rows: the gradients of rows, and sums over the batch for weight and bias.
 
 use std::ops::Range;
 
 use crate::parallel::{Shards, SplitRows, for_each_chunk, rows_mut, tree_mid};
 use crate::{Beta, elementwise, scratch};
 
-/// The most pieces that a shard is cut into.
+/// The maximum number of pieces that a shard is split into.
 const MAX_PIECES: usize = 16;
 
-/// The rows of a batch and the gradient of their inputs, if anybody wants it.
+/// The rows of a batch and the gradient of their inputs, if needed.
 pub(super) struct Rows<'a> {
     pub(super) n_rows: usize,
     pub(super) row_len: usize,
     pub(super) dx: Option<&'a mut [f32]>,
-    /// In the units of [`MIN_PARALLEL_WORK`](crate::parallel::MIN_PARALLEL_WORK).
+    /// The work in units of [`MIN_PARALLEL_WORK`](crate::parallel::MIN_PARALLEL_WORK).
     pub(super) work: usize,
-    /// Fewer rows than this are not worth sums of their own.
+    /// Fewer rows than this do not get their own sums.
     pub(super) min_rows: usize,
 }
 
 impl Rows<'_> {
-    /// Calls `leaf(rows, their dx, sums)` for pieces of the shards, in parallel, each with `n_sums` sums to add to, which
-    /// begin at 0; gives `finish` what the whole batch adds up to.
+    /// Calls `leaf(rows, their dx, sums)` for pieces of the shards, in parallel, each with `n_sums` sums to
+    /// add to, which start at 0; passes the totals of the whole batch to `finish`.
     ///
-    /// Sums are f64 and joined in the tree of [`crate::parallel`]; a shard's pieces follow from the whole batch.
+    /// Sums are f64 and combined in the tree of [`crate::parallel`]; a shard's pieces are determined by the
+    /// whole batch.
     pub(super) fn sum(
         self,
         shards: &Shards<'_>,
@@ -63,11 +64,11 @@ impl Rows<'_> {
     }
 }
 
-/// Rows that are cut where pieces begin.
+/// Rows that are split where pieces begin.
 struct ByPiece<'a, F> {
     data: &'a mut [f32],
     row_len: usize,
-    /// The first piece whose rows these are.
+    /// The first piece in these rows.
     first: usize,
     start: &'a F,
 }
@@ -81,7 +82,7 @@ impl<F: Fn(usize) -> usize + Sync> SplitRows for ByPiece<'_, F> {
     }
 }
 
-/// Adds the sums of all pieces to those of the first: a shard's one after the other, shards in the tree.
+/// Adds the sums of all pieces to those of the first: sequentially within a shard, shards in the tree.
 fn add_up(sums: &mut [f64], n_sums: usize, n_pieces: usize) {
     let n_shards = sums.len() / (n_sums * n_pieces);
     if n_shards < 2 {
@@ -108,12 +109,12 @@ pub(super) fn write(out: Option<(&mut [f32], Beta)>, sums: &[f64]) {
     }
 }
 
-/// A gradient and its β apart.
+/// Separates a gradient and its β.
 pub(super) fn apart(gradient: Option<(&mut [f32], Beta)>) -> (Option<&mut [f32]>, Beta) {
     gradient.map_or((None, Beta::Zero), |(data, beta)| (Some(data), beta))
 }
 
-/// Calls `f` with a weight: ones where there is none.
+/// Calls `f` with a weight, or with ones if there is none.
 pub(super) fn with_weight<R>(weight: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
     match weight {
         Some(weight) => f(weight),
@@ -124,7 +125,7 @@ pub(super) fn with_weight<R>(weight: Option<&[f32]>, len: usize, f: impl FnOnce(
     }
 }
 
-/// The length of an array, and of weights, biases and their gradients.
+/// Checks the lengths of arrays, and of weights, biases and their gradients.
 #[track_caller]
 pub(super) fn check(name: &str, arrays: &[(&[f32], usize)], vectors: &[Option<&[f32]>], len: usize) {
     for (array, expected) in arrays {

@@ -1,13 +1,14 @@
 //! Batch normalisation over `rows` × `channels` numbers (Ioffe and Szegedy 2015).
 //!
-//! y = f((x − mean) / √(var + eps) · weight + bias), channel by channel; a missing weight is 1, a missing bias 0, and f an
-//! activation, if there is one. With N × H × W × C images the one- and two-dimensional layers are the same: rows = N, or N · H · W.
+//! y = f((x − mean) / √(var + eps) · weight + bias), channel by channel; a missing weight is 1, a missing
+//! bias 0, and f is an optional activation. For N × H × W × C images the one- and two-dimensional layers are
+//! the same: rows = N, or N · H · W.
 //!
-//! Statistics are accumulated in f64: a few rows at a time give (count, mean, Σ (x − mean)²), which are merged (Chan,
-//! Golub and LeVeque 1979), so nothing cancels however far from zero a channel lies. The mean of a batch is kept in
-//! two floats, its rounded value and what rounding left, and both are subtracted. Error bound of y, for the mean
-//! and variance that it is given: |Δ| ≤ 6·ε·((|x| + |mean|) / √(var + eps) · |weight| + |bias|) for running statistics,
-//! ε = 2⁻²⁴, and with |x − mean| for |x| + |mean| for the batch's own.
+//! Statistics are accumulated in f64: a few rows at a time give (count, mean, Σ (x − mean)²), which are
+//! merged (Chan, Golub and LeVeque 1979), so nothing cancels however far a channel is from zero. The mean of
+//! a batch is kept in two floats, its rounded value and the rounding error, and both are subtracted. Error
+//! bound of y, for given mean and variance: |Δ| ≤ 6·ε·((|x| + |mean|) / √(var + eps) · |weight| + |bias|) for
+//! running statistics, with ε = 2⁻²⁴; for the batch's own, with |x − mean| in place of |x| + |mean|.
 
 use super::columns::{
     Channels, Deviations, GradientSums, InputGradient, Normalise, merge, rows_of as slice, task_rows,
@@ -19,39 +20,39 @@ use crate::shape::checked_len;
 use crate::{Beta, elementwise, scratch};
 use simd::{Level, dispatch};
 
-/// The sizes of a batch normalisation, its ε, and the activation behind it.
+/// The sizes of a batch normalisation, its ε, and the activation after it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct BatchNormShape {
-    /// Values in each channel: images, or images × pixels.
+    /// The number of values in each channel: images, or images × pixels.
     pub rows: usize,
-    /// Channels, the innermost axis.
+    /// The number of channels, the innermost axis.
     pub channels: usize,
     /// Added to the variance; PyTorch's default is 1e-5.
     pub eps: f32,
-    /// What the normalised numbers go through in the same pass, if anything. Its derivative is computed from the input,
-    /// so nothing is saved for it.
+    /// The activation applied in the same pass, if any. Its derivative is computed from the input, so nothing
+    /// is saved for it.
     pub activation: Option<Activation>,
 }
 
-/// Where mean and variance come from, which decides the gradient.
+/// The source of mean and variance, which determines the gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Statistics {
-    /// From the batch itself, as in training: they depend on the input.
+    /// The batch itself, as in training: they depend on the input.
     Batch,
     /// Running averages, as in evaluation: constants.
     Running,
 }
 
-/// What the backward reads.
+/// The inputs of backward.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNormSaved<'a> {
     /// The input.
     pub x: &'a [f32],
-    /// The mean that the forward used, one element per channel.
+    /// The mean that forward used, one element per channel.
     pub mean: &'a [f32],
-    /// What rounding the batch's mean to f32 took from it; `None` for running statistics.
+    /// The error of rounding the batch's mean to f32; `None` for running statistics.
     pub mean_rest: Option<&'a [f32]>,
-    /// The variance that the forward used.
+    /// The variance that forward used.
     pub var: &'a [f32],
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
@@ -63,7 +64,7 @@ pub struct BatchNormSaved<'a> {
 /// mean as the sum of two floats, the first of which is its rounded value. Returns the number of rows of the whole
 /// batch.
 ///
-/// PyTorch's running variance takes the unbiased one, var · rows / (rows − 1).
+/// PyTorch's running variance uses the unbiased variance, var · rows / (rows − 1).
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -136,8 +137,9 @@ fn normalise(y: &mut [f32], saved: &BatchNormSaved, shape: &BatchNormShape) {
     });
 }
 
-/// Calls `f` with what the channels are normalised by: scale = weight / √(var + eps). A missing weight is 1; a missing bias
-/// is −0, which changes no number; and running statistics, which are rounded, leave nothing of the mean.
+/// Calls `f` with the normalisation of the channels: scale = weight / √(var + eps). A missing weight is 1,
+/// and a missing bias is −0, which changes no number. Running statistics are already rounded, so they have no
+/// second part of the mean.
 fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(Channels<'_>)) {
     let &BatchNormSaved { mean, mean_rest, var, weight, bias, .. } = saved;
     scratch::with(3 * shape.channels, |buffer| {
@@ -156,12 +158,12 @@ fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(
     });
 }
 
-/// The gradients of the forward with respect to its input, the weight and the bias, those that are asked for.
+/// Computes the requested gradients with respect to the input, the weight and the bias.
 ///
-/// With x̂ = (x − mean) / √(var + eps) and dz = dy · f′(x̂ · weight + bias), which without an activation is dy:
-/// dbias = Σ dz, dweight = Σ dz · x̂, and dx = weight / √(var + eps) · dz for running statistics, for the batch's own
-/// weight / √(var + eps) · (dz − dbias / rows − x̂ · dweight / rows). dz is computed in either of two passes, and never
-/// stored.
+/// With x̂ = (x − mean) / √(var + eps) and dz = dy · f′(x̂ · weight + bias), which without an activation is
+/// dy: dbias = Σ dz, dweight = Σ dz · x̂, and dx = weight / √(var + eps) · dz for running statistics, and for
+/// the batch's own weight / √(var + eps) · (dz − dbias / rows − x̂ · dweight / rows). dz is computed in each
+/// of two passes, and never stored.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -202,7 +204,7 @@ pub fn batch_norm_backward(
     });
 }
 
-/// The two passes of the backward, for an activation.
+/// The two passes of backward, for an activation.
 struct Pass<'a, F> {
     dy: &'a [f32],
     x: &'a [f32],
@@ -241,7 +243,8 @@ impl<F: Function> Pass<'_, F> {
         );
     }
 
-    /// dx = β·dx + scale · (dz − a − (x − mean) · b), a and b zero for running statistics, which have no `sums`.
+    /// dx = β·dx + scale · (dz − a − (x − mean) · b), with a and b zero for running statistics, which have no
+    /// `sums`.
     fn input_gradient(&self, dx: &mut [f32], sums: Option<[&[f32]; 2]>, beta: Beta) {
         let &Self { dy, x, var, channels, shape, shards, f } = self;
         let (level, n, n_rows) = (Level::current(), shape.channels, shards.rows_of_batch(shape.rows) as f32);

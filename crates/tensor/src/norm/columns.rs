@@ -1,4 +1,4 @@
-//! The kernels of batch normalisation, on columns: a channel's numbers lie one row apart.
+//! The kernels of batch normalisation, on columns: a channel's numbers are one row apart.
 
 use std::array::from_fn;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use simd::{Kernel, Simd};
 use crate::activation::Function;
 use crate::reduce::{COLUMNS, Columns};
 
-/// What the numbers of each channel are normalised by: z = (x − mean) · scale + bias, the mean the sum of two floats.
+/// The normalisation of each channel: z = (x − mean) · scale + bias, with the mean as the sum of two floats.
 #[derive(Clone, Copy)]
 pub(super) struct Channels<'a> {
     pub(super) mean: [&'a [f32]; 2],
@@ -23,7 +23,7 @@ impl<'a> Channels<'a> {
         Self { mean: self.mean.map(of), scale: of(self.scale), bias: of(self.bias) }
     }
 
-    /// The first `n` channels, so that no access to them is checked.
+    /// The first `n` channels, so that accesses to them are not bounds-checked.
     #[inline(always)]
     fn first(self, n: usize) -> Self {
         Self { mean: self.mean.map(|mean| &mean[..n]), scale: &self.scale[..n], bias: &self.bias[..n] }
@@ -31,7 +31,7 @@ impl<'a> Channels<'a> {
 
     #[inline(always)]
     fn centred(&self, c: usize, x: f32) -> f32 {
-        // The mean goes first: x · scale would lose the digits that the mean takes.
+        // The mean is subtracted first: x · scale would lose the digits that cancel against the mean.
         x - self.mean[0][c] - self.mean[1][c]
     }
 
@@ -66,7 +66,7 @@ impl<F: Function> Kernel for Normalise<'_, F> {
     }
 }
 
-/// dx = scale · (dz − a − (x − mean) · b) with dz = dy · f′(z), row by row; the factors are a and b.
+/// dx = scale · (dz − a − (x − mean) · b) with dz = dy · f′(z), row by row; `factors` are a and b.
 pub(super) struct InputGradient<'a, F> {
     pub(super) dx: &'a mut [f32],
     pub(super) dy: &'a [f32],
@@ -95,7 +95,8 @@ impl<F: Function> Kernel for InputGradient<'_, F> {
     }
 }
 
-/// (count, mean, Σ (x − mean)²) of each of `n_cols` columns, in two passes over rows that a first-level cache holds.
+/// (count, mean, Σ (x − mean)²) of each of `n_cols` columns, in two passes over rows that fit in the L1
+/// cache.
 pub(super) struct Deviations<'a> {
     pub(super) x: &'a [f32],
     pub(super) channels: usize,
@@ -103,7 +104,7 @@ pub(super) struct Deviations<'a> {
     pub(super) n_cols: usize,
 }
 
-/// Floats that a first-level cache holds.
+/// How many floats fit in the L1 cache.
 const CACHED_LEN: usize = 1 << 12;
 
 impl Kernel for Deviations<'_> {
@@ -143,7 +144,7 @@ pub(super) fn merge([n_a, mean_a, squares_a]: &mut Columns<3>, [n_b, mean_b, squ
     }
 }
 
-/// The same for one column.
+/// Like [`merge`], for one column.
 #[inline(always)]
 pub(super) fn merge_one([n_a, mean_a, squares_a]: [f64; 3], [n_b, mean_b, squares_b]: [f64; 3]) -> [f64; 3] {
     let n = n_a + n_b;
@@ -152,15 +153,15 @@ pub(super) fn merge_one([n_a, mean_a, squares_a]: [f64; 3], [n_b, mean_b, square
     [n, mean_a + distance * share, squares_a + (squares_b + distance * distance * n_a * share)]
 }
 
-/// Rows whose terms are added up before they go to the sums, which lie in memory.
+/// How many rows' terms are added up before they are added to the sums in memory.
 const ROWS_AT_ONCE: usize = 4;
 
-/// Σ dz and Σ dz · (x − mean), dz = dy · f′(z), of as many columns as there are channels to normalise by.
+/// Σ dz and Σ dz · (x − mean), with dz = dy · f′(z), of as many columns as there are channels.
 pub(super) struct GradientSums<'a, F> {
     pub(super) dy: &'a [f32],
     pub(super) x: &'a [f32],
     pub(super) channels: Channels<'a>,
-    /// From one row to the next.
+    /// The stride from one row to the next.
     pub(super) stride: usize,
     pub(super) n_rows: usize,
     pub(super) f: F,
@@ -176,7 +177,7 @@ impl<F: Function> Kernel for GradientSums<'_, F> {
         let (mut sums, mut products) = ([0.0; COLUMNS], [0.0; COLUMNS]);
         let mut dz = [[0.0; COLUMNS]; ROWS_AT_ONCE];
         for first in (0..n_rows).step_by(ROWS_AT_ONCE) {
-            // A row that is not there is the mean, with a gradient of 0: its terms are 0.
+            // A missing row is the mean, with a gradient of 0, so its terms are 0.
             let x: [&[f32]; ROWS_AT_ONCE] = from_fn(|i| match first + i {
                 row if row < n_rows => &x[row * stride..],
                 _ => channels.mean[0],
@@ -193,8 +194,8 @@ impl<F: Function> Kernel for GradientSums<'_, F> {
     }
 }
 
-/// dz of one row. In a loop of its own, f32 are as many in a vector as fit it; and slices are cut to one length beside the
-/// loop, or it has more exits than one and ends in scalars.
+/// dz of one row. In a separate loop, vectors hold as many f32 as fit. Slices are cut to one length outside
+/// the loop, since otherwise it would have several exits and be compiled to scalar code.
 #[inline(always)]
 fn gradients<F: Function>(dz: &mut [f32], dy: &[f32], x: &[f32], channels: Channels<'_>, f: F) {
     let n = dz.len();
@@ -229,7 +230,7 @@ pub(super) fn rows_of<'a>(values: &'a [f32], rows: &Range<usize>, channels: usiz
     &values[rows.start * channels..rows.end * channels]
 }
 
-/// Rows of one task.
+/// The number of rows per task.
 pub(super) fn task_rows(channels: usize) -> usize {
     ((1 << 14) / channels.max(1)).max(1)
 }

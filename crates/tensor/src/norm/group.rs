@@ -1,9 +1,10 @@
 //! Group normalisation (Wu and He 2018) of images N × H × W × C; with as many groups as channels it is instance
 //! normalisation (Ulyanov, Vedaldi and Lempitsky 2016).
 //!
-//! y = (x − mean) / √(var + eps) · weight + bias: mean and biased variance of the pixels and channels of one group of
-//! neighbouring channels in one image, weight and bias by the channel. A channel's numbers are accumulated as those of
-//! batch normalisation are, and a group's channels are merged. Error bounds are those of the layer normalisation.
+//! y = (x − mean) / √(var + eps) · weight + bias, with mean and biased variance over the pixels and channels
+//! of one group of neighbouring channels in one image, and weight and bias per channel. A channel's numbers
+//! are accumulated as in batch normalisation, and a group's channels are merged. Error bounds are those of
+//! layer normalisation.
 
 use super::affine::{Rows, apart, check, with_weight, write};
 use super::columns::{Deviations, merge_one};
@@ -17,28 +18,28 @@ use simd::{Kernel, Level, Simd, dispatch};
 /// The sizes of a group normalisation, and its ε.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct GroupNormShape {
-    /// Images, each of which is normalised by itself.
+    /// The number of images, each of which is normalised separately.
     pub images: usize,
-    /// Pixels of an image: the product of all axes between the first and the last.
+    /// The number of pixels of an image: the product of all axes between the first and the last.
     pub pixels: usize,
-    /// Channels, the innermost axis.
+    /// The number of channels, the innermost axis.
     pub channels: usize,
-    /// Groups that the channels make; they divide the channels.
+    /// The number of groups; it must divide the number of channels.
     pub groups: usize,
     /// Added to the variance; PyTorch's default is 1e-5.
     pub eps: f32,
 }
 
-/// Floats that forward saves of each group: its mean in two floats, √(var + eps), and the variance.
+/// How many floats forward saves per group: the mean in two floats, √(var + eps), and the variance.
 const N_SAVED: usize = 4;
 
 impl GroupNormShape {
-    /// Floats that forward saves: four of each group of each image.
+    /// How many floats forward saves: four for each group of each image.
     pub fn n_saved(&self) -> usize {
         N_SAVED * self.images * self.groups
     }
 
-    /// Channels of a group.
+    /// The number of channels in a group.
     fn per_group(&self) -> usize {
         self.channels / self.groups.max(1)
     }
@@ -52,19 +53,19 @@ impl GroupNormShape {
     }
 }
 
-/// What the backward reads.
+/// The inputs of backward.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupNormSaved<'a> {
     /// The input.
     pub x: &'a [f32],
-    /// What the forward wrote of each group of each image.
+    /// The statistics that forward wrote for each group of each image.
     pub statistics: &'a [f32],
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
 }
 
-/// Normalises each group of each image, and writes four numbers of each, image by image: the mean in two floats,
-/// √(var + eps) and the biased variance.
+/// Normalises each group of each image, and writes four numbers for each, image by image: the mean in two
+/// floats, √(var + eps) and the biased variance.
 ///
 /// # Panics
 /// When a length does not fit the shape, or the groups do not divide the channels.
@@ -99,7 +100,7 @@ pub fn group_norm_forward(
     });
 }
 
-/// Mean and deviation of each group of one image.
+/// Computes mean and deviation of each group of one image.
 fn group_statistics(level: Level, statistics: &mut [[f32; N_SAVED]], x: &[f32], shape: &GroupNormShape) {
     let &GroupNormShape { pixels, channels, eps, .. } = shape;
     let (mut of_group, mut group, per_group) = ([0.0; 3], 0, shape.per_group());
@@ -120,10 +121,11 @@ fn group_statistics(level: Level, statistics: &mut [[f32; N_SAVED]], x: &[f32], 
     }
 }
 
-/// The gradients of the forward with respect to its input, the weight and the bias, those that are asked for.
+/// Computes the requested gradients with respect to the input, the weight and the bias.
 ///
-/// With x̂ = (x − mean) / √(var + eps) and g = dy · weight: dbias = Σ dy and dweight = Σ dy · x̂ over images and pixels,
-/// and dx = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + eps), the means over a group of an image.
+/// With x̂ = (x − mean) / √(var + eps) and g = dy · weight: dbias = Σ dy and dweight = Σ dy · x̂ over images
+/// and pixels, and dx = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + eps), with the means over a group of an
+/// image.
 ///
 /// # Panics
 /// When a length does not fit the shape, or the groups do not divide the channels.
@@ -168,7 +170,7 @@ pub fn group_norm_backward(
     });
 }
 
-/// One image of a backward.
+/// The backward pass of one image.
 struct Image<'a> {
     level: Level,
     dy: &'a [f32],
@@ -204,7 +206,7 @@ impl Image<'_> {
                 of_bias.iter_mut().zip(&*of_dy).for_each(|(sum, share)| *sum += share);
             }
             let Some(dx) = dx else { return };
-            // What is subtracted from g, and what of x − mean, lie where the sums lay.
+            // The terms subtracted from g, and the factors of x − mean, replace the sums.
             let n = (shape.pixels * per_group) as f64;
             for channels in (0..channels).step_by(per_group.max(1)).map(|first| first..first + per_group) {
                 let mean_of =
@@ -221,7 +223,7 @@ impl Image<'_> {
     }
 }
 
-/// A buffer in equal parts.
+/// Splits a buffer into equal parts.
 fn parts<const N: usize>(buffer: &mut [f64], len: usize) -> [&mut [f64]; N] {
     let mut rest = buffer;
     [(); N].map(|()| {
@@ -282,7 +284,7 @@ impl Kernel for GradientSums<'_> {
     }
 }
 
-/// dx = β·dx + scale · dy − a − (x − mean) · b, pixel by pixel; the factors are mean, scale, a and b.
+/// dx = β·dx + scale · dy − a − (x − mean) · b, pixel by pixel; `factors` are mean, scale, a and b.
 struct InputGradient<'a> {
     dx: &'a mut [f32],
     dy: &'a [f32],

@@ -1,14 +1,14 @@
 //! Layer normalisation (Ba, Kiros and Hinton 2016), and RMS normalisation (Zhang and Sennrich 2019), row by row.
 //!
-//! y = (x − mean) / √(var + eps) · weight + bias, the mean and the biased variance of one row's features; RMS
-//! normalisation leaves the mean out: y = x / √(Σ x² / features + eps) · weight. A row is read from memory once, its
-//! further passes find it in a cache; all arithmetic within it is f64, at the speed of the memory. So inputs far from
-//! zero lose nothing, and the largest f32 overflow nothing.
+//! y = (x − mean) / √(var + eps) · weight + bias, with the mean and biased variance of one row's features.
+//! RMS normalisation omits the mean: y = x / √(Σ x² / features + eps) · weight. A row is read from memory
+//! once and stays in a cache for further passes; all arithmetic within it is f64, at memory speed. So inputs
+//! far from zero lose no accuracy, and the largest f32 do not overflow.
 //!
-//! Error bounds, ε = 2⁻²⁴: y is rounded once, |Δ| ≤ 2·ε·(|x̂ · weight| + |bias|), where |x̂| stands for |x̂| + ε·|x| / √(var +
-//! eps), here and below, since f64 rounds, too. The backward reads a deviation that is
-//! rounded: for dx |Δ| ≤ 6·ε·(|g| + Σ|g| / features + |x̂| · Σ|g · x̂| / features) / √(var + eps), g = dy · weight; for
-//! the weight's gradient |Δ| ≤ 3·ε·Σ|dy · x̂|.
+//! Error bounds, with ε = 2⁻²⁴: y is rounded once, |Δ| ≤ 2·ε·(|x̂ · weight| + |bias|), where |x̂|
+//! stands for |x̂| + ε·|x| / √(var + eps), here and below, since f64 rounds too. Backward reads a rounded
+//! deviation: for dx |Δ| ≤ 6·ε·(|g| + Σ|g| / features + |x̂| · Σ|g · x̂| / features) / √(var + eps), with
+//! g = dy · weight; for the weight's gradient |Δ| ≤ 3·ε·Σ|dy · x̂|.
 
 use super::affine::{Rows, apart, check, with_weight, write};
 use super::{save, saved};
@@ -20,38 +20,38 @@ use simd::{Kernel, Level, Simd, dispatch};
 /// The sizes of a layer normalisation, its ε, and whether the mean is subtracted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LayerNormShape {
-    /// Rows, each of which is normalised by itself: samples, or samples × tokens.
+    /// The number of rows, each of which is normalised separately: samples, or samples × tokens.
     pub rows: usize,
-    /// Numbers in a row: the product of the axes that are normalised over.
+    /// The length of a row: the product of the axes that are normalised over.
     pub features: usize,
     /// Added to the variance; PyTorch's default is 1e-5.
     pub eps: f32,
-    /// Layer normalisation; without, RMS normalisation.
+    /// Whether the mean is subtracted: true for layer normalisation, false for RMS normalisation.
     pub centred: bool,
 }
 
-/// Floats that forward saves of each row: its mean in two floats, and √(var + eps).
+/// How many floats forward saves per row: the mean in two floats, and √(var + eps).
 const N_SAVED: usize = 3;
 
 impl LayerNormShape {
-    /// Floats that forward saves: three of each row.
+    /// How many floats forward saves: three for each row.
     pub fn n_saved(&self) -> usize {
         N_SAVED * self.rows
     }
 }
 
-/// What the backward reads.
+/// The inputs of backward.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerNormSaved<'a> {
     /// The input.
     pub x: &'a [f32],
-    /// What the forward wrote of each row.
+    /// The statistics that forward wrote for each row.
     pub statistics: &'a [f32],
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
 }
 
-/// Normalises each row; writes the mean (in two floats) and √(var + eps) of each for the backward, if that is wanted:
+/// Normalises each row; if requested, writes the mean (in two floats) and √(var + eps) of each for backward:
 /// [`LayerNormShape::n_saved`] numbers.
 ///
 /// # Panics
@@ -80,11 +80,12 @@ pub fn layer_norm_forward(
     });
 }
 
-/// The gradients of the forward with respect to its input, the weight and the bias, those that are asked for, in one
-/// pass over the rows.
+/// Computes the requested gradients with respect to the input, the weight and the bias, in one pass over the
+/// rows.
 ///
-/// With x̂ = (x − mean) / √(var + eps) and g = dy · weight: dbias = Σ dy and dweight = Σ dy · x̂ over the rows, and
-/// dx = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + eps), the means over a row; RMS normalisation has no mean(g).
+/// With x̂ = (x − mean) / √(var + eps) and g = dy · weight: dbias = Σ dy and dweight = Σ dy · x̂ over the
+/// rows, and dx = (g − mean(g) − x̂ · mean(g · x̂)) / √(var + eps), with the means over a row; RMS
+/// normalisation has no mean(g).
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -127,18 +128,18 @@ pub fn layer_norm_backward(
     });
 }
 
-/// Rows that share sums for the weight: enough that reading those again costs little.
+/// How many rows share sums for the weight: enough that reading the sums again costs little.
 const MIN_ROWS: usize = 64;
 
-/// Rows of one task of the forward.
+/// The number of rows per task of forward.
 fn task_rows(features: usize) -> usize {
     ((1 << 14) / features.max(1)).max(1)
 }
 
-/// Sums that run side by side.
+/// The number of parallel partial sums.
 const LANES: usize = 16;
 
-/// Σ f(x), in an order that depends on the length alone.
+/// Σ f(x), in an order that depends only on the length.
 #[inline(always)]
 fn sum(x: &[f32], f: impl Fn(f64) -> f64) -> f64 {
     let (chunks, rest) = x.as_chunks::<LANES>();
@@ -198,7 +199,7 @@ impl Kernel for Forward<'_> {
 struct BackwardRows<'a> {
     dx: Option<&'a mut [f32]>,
     beta: Beta,
-    /// Of dy · x̂ and of dy, or nothing.
+    /// The sums of dy · x̂ and of dy, or empty.
     sums: &'a mut [f64],
     dy: &'a [f32],
     x: &'a [f32],

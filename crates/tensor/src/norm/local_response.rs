@@ -1,9 +1,9 @@
 //! Local response normalisation (Krizhevsky, Sutskever and Hinton 2012): y = x · s^−beta with
-//! s = k + alpha / size · Σ x² over the `size` channels around one, of the same pixel.
+//! s = k + alpha / size · Σ x² over the `size` channels around each one, in the same pixel.
 //!
-//! The window begins size / 2 channels before its channel (rounded down), as PyTorch's does; channels beyond the ends
-//! count as 0. All arithmetic is f64, rounded once: |Δ| ≤ 2·ε·|y| and, for dx, 4·ε·(|dy| · s^−beta +
-//! 2 · alpha · beta / size · |x| · Σ |dy · x| · s^(−beta−1)), ε = 2⁻²⁴.
+//! The window begins size / 2 channels before its channel (rounded down), as in PyTorch; channels beyond the
+//! ends count as 0. All arithmetic is f64, rounded once: |Δ| ≤ 2·ε·|y| and, for dx,
+//! 4·ε·(|dy| · s^−beta + 2 · alpha · beta / size · |x| · Σ |dy · x| · s^(−beta−1)), ε = 2⁻²⁴.
 
 use super::affine::check;
 use crate::parallel::{for_each_chunk, rows_mut};
@@ -11,20 +11,20 @@ use crate::shape::checked_len;
 use crate::{Beta, scratch};
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// The sizes and the numbers of a local response normalisation.
+/// The sizes and parameters of a local response normalisation.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct LocalResponseNormShape {
-    /// Pixels of all images.
+    /// The number of pixels of all images.
     pub rows: usize,
-    /// Channels, the innermost axis.
+    /// The number of channels, the innermost axis.
     pub channels: usize,
-    /// Channels of a window; at least 1.
+    /// The number of channels in a window; at least 1.
     pub size: usize,
     /// The factor of the mean square; PyTorch's default is 1e-4.
     pub alpha: f32,
     /// The exponent; PyTorch's default is 0.75.
     pub beta: f32,
-    /// What is added to the mean square; PyTorch's default is 1.
+    /// The constant added to the mean square; PyTorch's default is 1.
     pub k: f32,
 }
 
@@ -44,8 +44,8 @@ pub fn local_response_norm_forward(y: &mut [f32], x: &[f32], shape: &LocalRespon
     });
 }
 
-/// dx = β·dx + dy · s^−beta − 2 · alpha · beta / size · x · Σ dy · x · s^(−beta−1), the sum over the channels whose window
-/// this channel is in.
+/// dx = β·dx + dy · s^−beta − 2 · alpha · beta / size · x · Σ dy · x · s^(−beta−1), summed over the channels
+/// whose windows contain this channel.
 ///
 /// # Panics
 /// When a length does not fit the shape, or the window is empty.
@@ -77,13 +77,13 @@ fn check_shape(name: &str, arrays: &[&[f32]], shape: &LocalResponseNormShape) ->
     shape.channels
 }
 
-/// Rows of one task.
+/// The number of rows per task.
 fn task_rows(channels: usize) -> usize {
     ((1 << 12) / channels.max(1)).max(1)
 }
 
 impl LocalResponseNormShape {
-    /// s of each channel of a pixel; `padded` has `size` − 1 elements more.
+    /// Computes s of each channel of a pixel; `padded` has `size` − 1 more elements.
     #[inline(always)]
     fn denominators(&self, s: &mut [f64], padded: &mut [f64], x: &[f32]) {
         let before = self.size / 2;
@@ -97,12 +97,12 @@ impl LocalResponseNormShape {
     /// s^−beta.
     #[inline(always)]
     fn power(&self, s: f64) -> f64 {
-        // PyTorch's default takes two roots, which are instructions.
+        // PyTorch's default needs only square roots, which are single instructions.
         if self.beta == 0.75 { 1.0 / (s.sqrt() * s.sqrt().sqrt()) } else { s.powf(-f64::from(self.beta)) }
     }
 }
 
-/// sums[c] = Σ padded[c + i], i over the window.
+/// sums[c] = Σ padded[c + i], for i over the window.
 #[inline(always)]
 fn window_sums(sums: &mut [f64], padded: &[f64]) {
     let n = sums.len();
@@ -158,7 +158,7 @@ impl Kernel for Backward<'_> {
         for (dx, (dy, x)) in dx.chunks_exact_mut(n.max(1)).zip(inputs) {
             shape.denominators(s, padded, x);
             powers.iter_mut().zip(&*s).for_each(|(power, &s)| *power = shape.power(s));
-            // The windows that a channel is in lie the other way round.
+            // The windows that contain a channel are mirrored.
             let before = (shape.size - 1) / 2;
             padded.fill(0.0);
             for c in 0..n {

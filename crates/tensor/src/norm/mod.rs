@@ -7,8 +7,8 @@
 //! | [group](group_norm_forward) | some channels of one image; instance normalisation has one channel in a group |
 //! | [local response](local_response_norm_forward) | neighbouring channels of one pixel; no mean, and a power of the sum |
 //!
-//! A missing weight is 1, a missing bias 0. Nothing cancels however far from zero the numbers lie: means and squared
-//! deviations are accumulated in f64, and a mean is never rounded to f32 before it is subtracted.
+//! A missing weight is 1, a missing bias 0. Nothing cancels however far from zero the numbers are: means and
+//! squared deviations are accumulated in f64, and a mean is never rounded to f32 before it is subtracted.
 
 mod affine;
 mod batch;
@@ -26,14 +26,14 @@ pub use group::{GroupNormSaved, GroupNormShape, group_norm_backward, group_norm_
 pub use layer::{LayerNormSaved, LayerNormShape, layer_norm_backward, layer_norm_forward};
 pub use local_response::{LocalResponseNormShape, local_response_norm_backward, local_response_norm_forward};
 
-/// What is saved of a mean and a deviation: the mean in two floats, and √(var + eps).
+/// Saves a mean and a deviation: the mean in two floats, and √(var + eps).
 fn save(saved: &mut [f32], exact_mean: f64, exact_std: f64) {
     saved[0] = exact_mean as f32;
     saved[1] = (exact_mean - f64::from(saved[0])) as f32;
     saved[2] = exact_std as f32;
 }
 
-/// The mean and the deviation that were saved.
+/// Reads the saved mean and deviation.
 #[inline(always)]
 fn saved(saved: &[f32]) -> (f64, f64) {
     (f64::from(saved[0]) + f64::from(saved[1]), f64::from(saved[2]))

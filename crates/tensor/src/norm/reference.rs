@@ -1,4 +1,4 @@
-//! The normalisations, the variance in two passes.
+//! The normalisations, with the variance in two passes.
 
 use super::{GroupNormShape, LayerNormShape, LocalResponseNormShape, Statistics};
 
@@ -74,7 +74,7 @@ pub fn layer_norm_forward(
     x.chunks(shape.features.max(1)).flat_map(row).collect()
 }
 
-/// Mean and √(var + eps) of a row; the mean is 0 where it is not subtracted.
+/// Mean and √(var + eps) of a row; the mean is 0 if it is not subtracted.
 fn row_statistics(x: &[f64], shape: &LayerNormShape) -> (f64, f64) {
     let n = x.len() as f64;
     let mean = if shape.centred { x.iter().sum::<f64>() / n } else { 0.0 };
@@ -109,7 +109,7 @@ pub fn layer_norm_backward(
 }
 // ANCHOR_END: layer_norm_backward
 
-/// A weight or a bias, or what stands for it where there is none.
+/// A weight or bias, or its default if there is none.
 fn of(vector: Option<&[f64]>, idx: usize, default: f64) -> f64 {
     vector.map_or(default, |vector| vector[idx])
 }
@@ -175,7 +175,7 @@ pub fn group_norm_backward(
     (dx, dweight, dbias)
 }
 
-/// k + alpha / size · Σ x² over each channel's window, and the channels of the window.
+/// k + alpha / size · Σ x² over each channel's window, and the window's channels.
 fn responses(x: &[f64], shape: &LocalResponseNormShape) -> Vec<(f64, std::ops::Range<usize>)> {
     let (before, after) = (shape.size / 2, shape.size.div_ceil(2));
     let response = |idx: usize| {

@@ -1,4 +1,4 @@
-//! Padding: an array with a border along any of its axes, and the gradient of that.
+//! Padding: adding a border along any axes of an array, and its gradient.
 //!
 //! ```text
 //!   of 1 2 3, two before and two after:
@@ -14,19 +14,19 @@ use crate::elementwise::add_assign;
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::{Beta, MAX_RANK, Shape};
 
-/// Elements that one task takes.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 15;
 
-/// What a border is made of.
+/// How a border is filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PadMode {
-    /// This number.
+    /// With this number.
     Constant(f32),
-    /// The array mirrored at its edge, without the edge itself.
+    /// With the array mirrored at its edge, excluding the edge itself.
     Reflect,
-    /// The edge again and again.
+    /// With the edge repeated.
     Replicate,
-    /// The other end of the axis.
+    /// With the other end of the axis.
     Circular,
 }
 
@@ -47,7 +47,7 @@ impl PadMode {
         }
     }
 
-    /// Which element of an axis stands at index `idx` of the padded one; `None` for the constant.
+    /// Which element of an axis is at index `idx` of the padded one; `None` for the constant.
     fn source(self, idx: usize, [before, _]: [usize; 2], size: usize) -> Option<usize> {
         if (before..before + size).contains(&idx) {
             return Some(idx - before);
@@ -71,7 +71,7 @@ impl PadMode {
     }
 }
 
-/// The shape with as many elements more before and after each axis as `padding` says.
+/// The shape with the elements of `padding` added before and after each axis.
 ///
 /// # Panics
 /// When there is not one pair for each axis.
@@ -85,7 +85,7 @@ pub fn padded_shape(shape: &Shape, padding: &[[usize; 2]]) -> Shape {
     Shape::new(&dims[..shape.rank()])
 }
 
-/// `y` = `x` with a border: `padding[axis]` elements before and after it on each axis.
+/// `y` = `x` with a border: `padding[axis]` gives the number of elements before and after it on each axis.
 ///
 /// # Panics
 /// When a border is longer than [`PadMode::max_border`], there is not one pair for each axis, or a length does not fit.
@@ -111,7 +111,8 @@ pub fn pad_forward(y: &mut [f32], x: &[f32], x_shape: &Shape, padding: &[[usize;
     });
 }
 
-/// `dx = β·dx +`, for every element, the sum of `dy` wherever [`pad_forward`] wrote it, in the order of `dy`.
+/// `dx = β·dx +`, for every element, the sum of `dy` over the places where [`pad_forward`] wrote it, in the
+/// order of `dy`.
 ///
 /// # Panics
 /// As [`pad_forward`].
@@ -127,7 +128,7 @@ pub fn pad_backward(
     let plan = Plan::new(x_shape, padding, mode);
     assert_eq!((dy.len(), dx.len()), (plan.y_shape.numel(), x_shape.numel()), "pad_backward: lengths");
     beta.prepare(dx);
-    // What lies before the first padded axis are blocks that do not share an element.
+    // The axes before the first padded one index blocks that share no elements.
     let n_blocks: usize = x_shape[..plan.first].iter().product();
     let block_len = dx.len().checked_div(n_blocks).unwrap_or(0);
     let rows_per_block = plan.n_rows().checked_div(n_blocks).unwrap_or(0);
@@ -150,14 +151,14 @@ pub fn pad_backward(
     });
 }
 
-/// The axes as rows: the last padded axis and all behind it make a row, of which `inner` elements lie behind each
-/// index of that axis.
+/// The axes as rows: the last padded axis and all after it form a row, with `inner` elements for each index
+/// of that axis.
 struct Plan<'a> {
     x_shape: &'a Shape,
     y_shape: Shape,
     padding: &'a [[usize; 2]],
     mode: PadMode,
-    /// The first padded axis and the last; the last axis where none is padded.
+    /// The first padded axis and the last; the last axis if none is padded.
     first: usize,
     last: usize,
     inner: usize,
@@ -220,7 +221,8 @@ impl<'a> Plan<'a> {
         Some(x_row)
     }
 
-    /// Calls `f` with each part of a row of `y` beside the middle and the part of a row of `x` it comes from.
+    /// Calls `f` with each part of a row of `y` outside the middle and the part of a row of `x` it comes
+    /// from.
     fn for_each_border(&self, mut f: impl FnMut(Range<usize>, Option<Range<usize>>)) {
         let (padding @ [before, after], size) = self.row_axis();
         let part = |idx: usize| idx * self.inner..(idx + 1) * self.inner;

@@ -1,21 +1,21 @@
-//! Splitting work by the problem, never by the number of threads, and batches into shards.
+//! Splits work by the problem size, never by the number of threads, and batches into shards.
 //!
-//! Tasks and the order in which partial results are joined follow from the sizes alone; threads only decide
-//! which core computes a task. Results therefore have the same bits on 1, 2 or 16 threads. Everything runs
-//! on the current rayon pool by `join`; nothing is spawned.
+//! Tasks and the order in which partial results are combined follow from the sizes alone; threads only decide
+//! which core computes a task. Results therefore have the same bits on 1, 2 or 16 threads. Everything runs on
+//! the current rayon pool through `join`; nothing is spawned.
 //!
 //! # Shards
-//! They also have the same bits on 1, 2 or 16 processes, each of which holds a part of the batch. The rule for every
-//! kernel is:
+//! Results also have the same bits on 1, 2 or 16 processes, each of which holds a part of the batch. The rule
+//! for every kernel is:
 //!
-//! - A batch is cut into *shards* of neighbouring images, which follow from the number of images of the whole batch
-//!   and the number of shards of the run ([`Shards::whole`] has the usual one). Rows that an image has many of
-//!   (pixels, tokens, time steps) go with their image.
-//! - What belongs to one image does not depend on the others: neither on how many there are beside it nor on
-//!   where it stands among them. A choice of algorithm by the size of the batch goes by the whole batch.
-//! - A sum over images is taken within each shard, and the shards' sums are joined in one binary tree, (0+1), (2+3),
-//!   …, then pairs of those ([`sum_over_shards`]). Sums that are kept in f64 are rounded after the last joint;
-//!   statistics are joined as (count, mean, squared deviations).
+//! - A batch is split into *shards* of neighbouring images, determined by the number of images of the whole
+//!   batch and the number of shards of the run ([`Shards::whole`] uses the default). If an image has many
+//!   rows (pixels, tokens, time steps), they go with their image.
+//! - The values of one image do not depend on the others: neither on how many there are nor on its position
+//!   among them. A choice of algorithm by batch size uses the whole batch.
+//! - A sum over images is computed within each shard, and the shards' sums are combined in one binary tree,
+//!   (0+1), (2+3), …, then pairs of those ([`sum_over_shards`]). Sums kept in f64 are rounded after the last
+//!   combination; statistics are combined as (count, mean, squared deviations).
 //!
 //! ```text
 //!   images  0 … 7   8 … 15   16 … 23   24 … 31   32 … 39
@@ -25,8 +25,9 @@
 //!                           └─────────── + ─────────┘       the other owns shard 4
 //! ```
 //!
-//! A process owns a subtree, so its own sum is a partial sum of the tree. An [`Exchange`] carries it to the others
-//! and adds theirs; without one, a batch is whole. "Group" is a word for channels, not for images.
+//! A process owns a subtree, so its own sum is a partial sum of the tree. An [`Exchange`] sends it to the
+//! others and adds theirs; without one, the process has the whole batch. "Group" always refers to channels,
+//! not images.
 
 mod exchange;
 mod shards;
@@ -39,29 +40,29 @@ pub use shards::{MAX_SHARDS, Shards};
 pub(crate) use shards::{fold_in_tree, tree_mid};
 pub use tree::sum_over_shards;
 
-/// Work under this many units stays on the calling thread: a fork and join costs several microseconds.
+/// Less work than this many units stays on the calling thread: a fork and join costs several microseconds.
 ///
 /// A unit is one element of an element-wise kernel, or 16 floating-point operations of a product: about a
-/// tenth of a nanosecond either way. Under Miri hardly any work is too little, or it would never see two threads
-/// in the shapes that it has the time for.
+/// tenth of a nanosecond either way. Under Miri the limit is very low, since otherwise the small shapes it
+/// has time for would never use two threads.
 pub const MIN_PARALLEL_WORK: usize = if cfg!(miri) { 256 } else { 1 << 17 };
 
-/// Something made of rows that can be cut in two between rows: the outputs of a parallel loop.
+/// Something made of rows that can be split in two between rows: the outputs of a parallel loop.
 ///
-/// Implemented for [`RowsMut`], for `()` (no output), for what may be absent, and for tuples (several outputs, cut
-/// alike).
+/// Implemented for [`RowsMut`], `()` (no output), `Option` (an optional output), and tuples (several outputs,
+/// split alike).
 pub trait SplitRows: Send + Sized {
-    /// The first `n_rows` rows, and the rest.
+    /// Splits off the first `n_rows` rows from the rest.
     fn split_rows(self, n_rows: usize) -> (Self, Self);
 }
 
-/// A mutable slice seen as rows of equal length.
+/// A mutable slice viewed as rows of equal length.
 pub struct RowsMut<'a, T> {
     data: &'a mut [T],
     row_len: usize,
 }
 
-/// `data` as rows of `row_len` elements, to be cut by [`for_each_chunk`] or [`sum_over_shards`].
+/// Views `data` as rows of `row_len` elements, to be split by [`for_each_chunk`] or [`sum_over_shards`].
 pub fn rows_mut<T>(data: &mut [T], row_len: usize) -> RowsMut<'_, T> {
     RowsMut { data, row_len }
 }
@@ -106,11 +107,11 @@ impl<A: SplitRows, B: SplitRows, C: SplitRows> SplitRows for (A, B, C) {
     }
 }
 
-/// Calls `f(rows, outputs of these rows)` for each chunk of `chunk_len` consecutive rows (the last may be
-/// shorter).
+/// Calls `f(rows, outputs of these rows)` for each chunk of `chunk_len` consecutive rows; the last may be
+/// shorter.
 ///
 /// `work` estimates the whole loop in the units of [`MIN_PARALLEL_WORK`]; it decides between one thread and
-/// several, not how the rows are cut.
+/// several, not how the rows are split.
 ///
 /// # Panics
 /// When `chunk_len` is zero.
@@ -125,12 +126,13 @@ pub fn for_each_chunk<R: SplitRows>(
     run(0..n_rows.div_ceil(chunk_len), &start, worth_splitting(work), outputs, &f);
 }
 
-/// Whether `work` units are worth a fork and join.
+/// Whether `work` units justify a fork and join.
 pub fn worth_splitting(work: usize) -> bool {
     work >= MIN_PARALLEL_WORK
 }
 
-/// The loops over closures: compiled once for each kind of outputs, and not for each closure, of which there are hundreds.
+/// The loop of [`for_each_chunk`]: compiled once per kind of outputs rather than for each of hundreds of
+/// closures.
 fn run<R: SplitRows>(
     parts: Range<usize>,
     start: &(dyn Fn(usize) -> usize + Sync),

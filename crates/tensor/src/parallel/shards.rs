@@ -1,19 +1,19 @@
-//! A batch cut into shards, and the part of it that a process owns.
+//! A batch split into shards, and the part of it that a process owns.
 
 use std::ops::Range;
 
 use super::{Exchange, worth_splitting};
 
-/// Images in a full shard, until there are as many shards as the rule makes.
+/// Images in a full shard, until the rule's maximum number of shards is reached.
 const IMAGES_PER_SHARD: usize = 8;
 
-/// The most shards that the rule makes.
+/// The maximum number of shards under the rule.
 const USUAL_SHARDS: usize = 16;
 
-/// The most shards that a run may ask for.
+/// The maximum number of shards that a run may request.
 pub const MAX_SHARDS: usize = 64;
 
-/// How a batch is cut into shards, and which of them lie in memory here; see the [module](super).
+/// How a batch is split into shards, and which of them are in this process; see the [module](super).
 ///
 /// ```
 /// use tensor::parallel::Shards;
@@ -26,18 +26,18 @@ pub const MAX_SHARDS: usize = 64;
 pub struct Shards<'a> {
     n_images: usize,
     n_shards: usize,
-    /// The first of the shards that are here, and the one behind the last.
+    /// The first shard in this process, and the one after the last.
     owned: (usize, usize),
     exchange: Option<&'a dyn Exchange>,
 }
 
 impl<'a> Shards<'a> {
-    /// A batch that is here as a whole, cut by the rule: min(⌈n/8⌉, 16) shards.
+    /// Creates a whole batch, split by the default rule into min(⌈n/8⌉, 16) shards.
     pub fn whole(n_images: usize) -> Self {
         Self::with_count(n_images, n_images.div_ceil(IMAGES_PER_SHARD).min(USUAL_SHARDS))
     }
 
-    /// A batch that is here as a whole, cut into `n_shards`, but not into more than it has images.
+    /// Creates a whole batch, split into `n_shards`, but not into more than it has images.
     ///
     /// # Panics
     /// When `n_shards` is more than [`MAX_SHARDS`], or 0 for a batch that has images.
@@ -49,8 +49,8 @@ impl<'a> Shards<'a> {
         Self { n_images, n_shards, owned: (0, n_shards), exchange: None }
     }
 
-    /// What the process number `part` of `n_parts` owns: a subtree of the shards, or nothing where there are more
-    /// processes than shards.
+    /// What process number `part` of `n_parts` owns: a subtree of the shards, or possibly nothing if there
+    /// are more processes than shards.
     ///
     /// # Panics
     /// When there is no such part.
@@ -66,63 +66,68 @@ impl<'a> Shards<'a> {
                 (shards.start, parts.start) = (mid, mid_part);
             }
         }
-        // One shard is owned by the first of those who could have it.
+        // A single shard is owned by the first of the processes that could have it.
         let start = if part == parts.start { shards.start } else { shards.end };
         Self { owned: (start, shards.end), ..self }
     }
 
-    /// What the process behind `exchange` owns; sums are joined with those of the other processes.
+    /// What this process owns according to `exchange`; sums are combined with those of the other processes.
     pub fn exchanging<'b>(self, exchange: &'b dyn Exchange) -> Shards<'b> {
         let Self { n_images, n_shards, owned, .. } = self.part(exchange.part(), exchange.n_parts());
         Shards { n_images, n_shards, owned, exchange: Some(exchange) }
     }
 
-    /// The same without the other processes: sums are those of the shards that are here.
+    /// The same without the other processes: sums are over the shards in this process.
     pub(crate) fn alone(self) -> Self {
         Self { exchange: None, ..self }
     }
 
-    /// Images of the whole batch.
+    /// The number of images in the whole batch.
     pub fn n_images(&self) -> usize {
         self.n_images
     }
 
-    /// Shards of the whole batch.
+    /// The number of shards in the whole batch.
     pub fn n_shards(&self) -> usize {
         self.n_shards
     }
 
-    /// The shards that are here.
+    /// The shards in this process.
     pub fn owned(&self) -> Range<usize> {
         self.owned.0..self.owned.1
     }
 
-    /// The images that are here, by their numbers in the whole batch.
+    /// The images in this process, by their numbers in the whole batch.
     pub fn images(&self) -> Range<usize> {
         self.start(self.owned.0)..self.start(self.owned.1)
     }
 
-    /// The images of a shard, by their numbers in the whole batch: consecutive, as many as in the others to within
-    /// one.
+    /// The images of a shard, by their numbers in the whole batch: consecutive, and in shards whose sizes
+    /// differ by at most one.
     pub fn shard_range(&self, shard: usize) -> Range<usize> {
         self.start(shard)..self.start(shard + 1)
     }
 
-    /// The number, in the whole batch, of the first of `n_rows` rows that are here, as many for each image.
+    /// The number, in the whole batch, of the first of `n_rows` rows in this process, with equally many per
+    /// image.
     pub fn first_row(&self, n_rows: usize) -> usize {
         let images = self.images();
         n_rows.checked_div(images.len()).unwrap_or(0).saturating_mul(images.start)
     }
 
-    /// How many rows there are in the whole batch if `n_rows` are here, as many for each image; 0 where no image is.
+    /// How many rows the whole batch has if `n_rows` are in this process, with equally many per image; 0 if
+    /// it has no image.
     pub fn rows_of_batch(&self, n_rows: usize) -> usize {
         n_rows.checked_div(self.images().len()).unwrap_or(0).saturating_mul(self.n_images)
     }
 
-    /// Where in the `n_rows` that are here the rows of some owned shards lie.
+    /// The range, within the `n_rows` rows in this process, of the rows of some owned shards.
     pub(crate) fn rows_of(&self, shards: Range<usize>, n_rows: usize) -> Range<usize> {
         let images = self.images();
-        debug_assert!(images.is_empty() || n_rows.is_multiple_of(images.len()), "{n_rows} rows, {self:?}");
+        debug_assert!(
+            images.is_empty() || n_rows.is_multiple_of(images.len()),
+            "{n_rows} rows are not a multiple of the images of {self:?}"
+        );
         let rows_per_image = n_rows.checked_div(images.len()).unwrap_or(0);
         let row = |shard| (self.start(shard) - images.start) * rows_per_image;
         row(shards.start)..row(shards.end)
@@ -133,9 +138,9 @@ impl<'a> Shards<'a> {
         self.exchange.is_some_and(|exchange| exchange.n_parts() > 1)
     }
 
-    /// `join(into, from)` for each node of the tree whose two sides lie with different parts, in an order in which
-    /// all below a node comes before it: part `from`'s values are to be added to part `into`'s. Those of part 0 are
-    /// then the whole batch's.
+    /// Calls `join(into, from)` for each node of the tree whose two sides are in different parts, in an order
+    /// in which everything below a node comes before it: the values of part `from` are to be added to those
+    /// of part `into`. Those of part 0 are then the whole batch's.
     pub fn for_each_join(&self, n_parts: usize, join: &mut dyn FnMut(usize, usize)) {
         fn walk(shards: Range<usize>, parts: Range<usize>, join: &mut dyn FnMut(usize, usize)) {
             if parts.len() > 1 && shards.len() > 1 {
@@ -155,22 +160,24 @@ impl<'a> Shards<'a> {
         }
     }
 
-    /// Joins what the other processes have accumulated with what this one has; see [`Exchange::join_f64`].
+    /// Combines the values accumulated by the other processes with those of this one; see
+    /// [`Exchange::join_f64`].
     pub(crate) fn join_f64(&self, values: &mut [f64], combine: &dyn Fn(&mut [f64], &[f64])) {
         if let Some(exchange) = self.exchange {
             exchange.join_f64(self, values, combine);
         }
     }
 
-    /// How many rows the whole batch has if `n_rows` are here, told by all processes: also where no image is.
+    /// How many rows the whole batch has if `n_rows` are in this process, summed over all processes,
+    /// including those without images.
     pub(crate) fn count(&self, n_rows: usize) -> usize {
         let mut count = [n_rows as f64];
         self.join_f64(&mut count, &|into, from| into[0] += from[0]);
         count[0] as usize
     }
 
-    /// What `leaf` makes of the owned shards, combined in the tree; `empty` where none is owned. For `work` see
-    /// [`for_each_chunk`](super::for_each_chunk).
+    /// Combines the results of `leaf` for the owned shards in the tree; returns `empty` if none is owned. For
+    /// `work` see [`for_each_chunk`](super::for_each_chunk).
     pub(crate) fn fold<T: Send>(
         &self,
         work: usize,
@@ -182,13 +189,13 @@ impl<'a> Shards<'a> {
     }
 
     fn start(&self, shard: usize) -> usize {
-        // In parts, since the product of large numbers would wrap around.
+        // In parts, since the product of large numbers could wrap around.
         let n_shards = self.n_shards.max(1);
         self.n_images / n_shards * shard + self.n_images % n_shards * shard / n_shards
     }
 }
 
-/// Where the tree divides: the left subtree is the largest complete one, so that its shape does not depend on the
+/// Where the tree divides: the left subtree is the largest complete one, so its shape does not depend on the
 /// rest.
 pub(crate) fn tree_mid(range: &Range<usize>) -> usize {
     range.start + range.len().next_power_of_two() / 2
@@ -199,7 +206,7 @@ fn halves(shards: &Range<usize>, parts: &Range<usize>) -> (usize, usize) {
     (tree_mid(shards), parts.start + parts.len().div_ceil(2))
 }
 
-/// What `leaf` makes of each index, combined in the tree; `None` for an empty range.
+/// Combines the results of `leaf` for each index in the tree; `None` for an empty range.
 pub(crate) fn fold_in_tree<T: Send>(
     range: Range<usize>,
     parallel: bool,
@@ -245,7 +252,7 @@ mod tests {
                     owned.iter().cloned().flatten().collect::<Vec<_>>(),
                     (0..n_shards).collect::<Vec<_>>()
                 );
-                // Joining subtrees as told gives the tree, written as nested pairs.
+                // Joining subtrees in the given order yields the tree, written as nested pairs.
                 let tree = |range: Range<usize>| {
                     fold_in_tree(range, false, &|shard| shard.to_string(), &|a: &mut String, b| {
                         *a = format!("({a}{b})");

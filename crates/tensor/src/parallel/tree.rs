@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use super::{MAX_SHARDS, Shards, SplitRows, tree_mid, worth_splitting};
 use crate::{elementwise, scratch};
 
-/// `sum` = Σ of the shards' partial results; `part(images, partial, rows of outputs)` overwrites `partial` with the
-/// one of a shard. Images count from the first that is here, and `outputs` has one row per image.
+/// `sum` = Σ of the shards' partial results; `part(images, partial, rows of outputs)` overwrites `partial`
+/// with that of a shard. Images count from the first in this process, and `outputs` has one row per image.
 ///
-/// The partial results are joined in the tree of the [module](super). Two neighbours are added as soon as both are
-/// there: few partial results are alive at a time, and those are in the caches. For `work` see
+/// The partial results are combined in the tree of the [module](super). Two neighbours are added as soon as
+/// both are available, so few partial results are live at a time, and those are in the caches. For `work` see
 /// [`for_each_chunk`](super::for_each_chunk).
 pub fn sum_over_shards<R: SplitRows>(
     sum: &mut [f32],
@@ -33,10 +33,10 @@ pub fn sum_over_shards<R: SplitRows>(
     shards.join(sum);
 }
 
-/// What [`sum_over_shards`] is told to do with a shard.
+/// What [`sum_over_shards`] does with a shard.
 type Part<'a, R> = dyn Fn(Range<usize>, &mut [f32], R) + Sync + 'a;
 
-/// As with the loops of the module, what is done is behind a pointer: one tree is compiled for each kind of outputs.
+/// The closure is behind a pointer, as in the module's loops, so one tree is compiled per kind of outputs.
 struct Tree<'a, R> {
     shards: &'a Shards<'a>,
     spare: Spare<'a>,
@@ -70,7 +70,8 @@ impl<R: SplitRows> Tree<'_, R> {
     }
 }
 
-/// Rows that hold no partial sum at the moment, the one used last on top: it may still be in a cache.
+/// Rows that hold no partial sum at the moment, with the one used last on top, since it may still be in a
+/// cache.
 struct Spare<'a>(Mutex<Stack<'a>>);
 
 struct Stack<'a> {
@@ -90,7 +91,7 @@ impl<'a> Spare<'a> {
 
     fn take(&self) -> &'a mut [f32] {
         let mut stack = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A tree of n leaves never has more than n − 1 right subtrees under way.
+        // A tree of n leaves never has more than n − 1 right subtrees in progress.
         stack.n_rows -= 1;
         let top = stack.n_rows;
         std::mem::take(&mut stack.rows[top])
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_added_first() {
-        // 2^24 absorbs a single 1, so the order of the additions shows in the result.
+        // 2^24 absorbs a single 1, so the order of additions affects the result.
         let big = 16_777_216.0;
         assert_eq!(sum(&[big, 1.0, 1.0, 1.0]), big + 2.0);
         assert_eq!(sum(&[1.0, 2.0, 3.0, 4.0, big]), 10.0 + big);

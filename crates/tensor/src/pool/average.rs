@@ -6,10 +6,10 @@ use crate::reduce::{COLUMNS, Reduction, reduce_rows};
 use crate::shape::checked_len;
 use crate::{Beta, elementwise};
 
-/// y = the mean of each window. The zeros of the padding are counted among its elements if `count_include_pad`, as by
-/// default in PyTorch.
+/// y = the mean of each window. The zeros of the padding are counted as elements if `count_include_pad`,
+/// PyTorch's default.
 ///
-/// Summed and divided in f64, so |Δ| ≤ ε·mean(|x|), ε = 2⁻²⁴.
+/// Summed and divided in f64, so |Δ| ≤ ε·mean(|x|), with ε = 2⁻²⁴.
 ///
 /// # Panics
 /// When the shape is invalid or a length does not fit it.
@@ -116,7 +116,7 @@ pub fn global_avg_pool2d_backward(
     });
 }
 
-/// Whether an image's means and the images have the lengths that the sizes say.
+/// Checks that the means and the images have the lengths given by the sizes.
 #[track_caller]
 fn check_global(name: &str, operands: [&str; 2], lens: [usize; 2], [batch, n_pixels, channels]: [usize; 3]) {
     let expected = [[batch, 1, channels], [batch, n_pixels, channels]].map(|dims| checked_len(name, &dims));

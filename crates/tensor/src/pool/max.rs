@@ -4,10 +4,10 @@ use super::Pool2dShape;
 use crate::Beta;
 use crate::parallel::{for_each_chunk, rows_mut};
 
-/// y = the largest element of each window, channel by channel; `indices` says where it was.
+/// y = the largest element of each window, channel by channel; `indices` is where it was.
 ///
-/// An index counts the pixels of one image, row · width + column, as PyTorch's; of equal elements the first
-/// in row-major order wins. A NaN counts as largest, so it propagates (the last one of a window, as in
+/// An index counts the pixels of one image, row · width + column, as in PyTorch. Of equal elements, the first
+/// in row-major order wins. NaN counts as largest, so it propagates (the last one of a window, as in
 /// PyTorch). Exact.
 ///
 /// # Panics
@@ -37,10 +37,11 @@ pub fn max_pool2d_forward(y: &mut [f32], indices: &mut [u32], x: &[f32], shape: 
     });
 }
 
-/// Channels that are compared at once.
+/// How many channels are compared at once.
 const LANES: usize = 16;
 
-/// The largest element of `N` channels over some pixels, and the pixels it is at; `x` starts at the first channel.
+/// The largest element of each of `N` channels over some pixels, and the pixels it is at; `x` starts at the
+/// first channel.
 fn largest<const N: usize>(
     x: &[f32],
     channels: usize,
@@ -50,7 +51,7 @@ fn largest<const N: usize>(
     for pixel in pixels {
         let x: &[f32; N] = x[pixel * channels..].first_chunk().expect("the pixel lies in the image");
         for lane in 0..N {
-            // The first pixel is taken whatever it holds: it may be −∞. Selections compile to vector code.
+            // The first pixel is always taken, since it may be −∞. Selections compile to vector code.
             let better = (x[lane] > largest[lane]) | x[lane].is_nan() | (at[lane] == u32::MAX);
             largest[lane] = if better { x[lane] } else { largest[lane] };
             at[lane] = if better { pixel as u32 } else { at[lane] };
@@ -59,10 +60,10 @@ fn largest<const N: usize>(
     (largest, at)
 }
 
-/// dx = β·dx + dy, each element at the place that `indices` names.
+/// dx = β·dx + dy, each element at the place given by `indices`.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or an index lies outside its image.
+/// When the shape is invalid, a length does not fit it, or an index is outside its image.
 #[track_caller]
 pub fn max_pool2d_backward(dx: &mut [f32], dy: &[f32], indices: &[u32], shape: &Pool2dShape, beta: Beta) {
     shape.check("max_pool2d_backward", dy.len(), dx.len());

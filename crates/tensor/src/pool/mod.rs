@@ -1,4 +1,5 @@
-//! Pooling over windows of N × H × W × C images: the largest element, the mean, and the mean of the image.
+//! Pooling over windows of N × H × W × C images: the largest element, the mean, and the mean of the whole
+//! image.
 
 mod average;
 mod max;
@@ -18,7 +19,7 @@ pub use windows::Windows;
 /// The sizes of a pooling layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Pool2dShape {
-    /// Images.
+    /// The number of images.
     pub batch: usize,
     /// Rows of an input image.
     pub height: usize,
@@ -31,7 +32,7 @@ pub struct Pool2dShape {
 }
 
 impl Pool2dShape {
-    /// Windows of one size over images `[n, h, w, c]`, without dilation, as many as fit.
+    /// Creates the shape of windows of one size over images `[n, h, w, c]`, without dilation, as many as fit.
     ///
     /// ```
     /// use tensor::pool::Pool2dShape;
@@ -51,12 +52,12 @@ impl Pool2dShape {
         Self { batch, height, width, channels, windows }
     }
 
-    /// Whether the sizes make a pooling; the error says which one does not and why.
+    /// Checks whether the sizes are valid; the error says which one is not and why.
     ///
     /// # Errors
     /// When a size other than `batch`, `channels` and `padding` is zero, the padding is more than half the
-    /// window, the window larger than the padded image, a window lies in the padding as a whole, a padded image has
-    /// 2³² pixels or more, or there are more elements than memory can address.
+    /// window, the window is larger than the padded image, a window is entirely in the padding, a padded
+    /// image has 2³² pixels or more, or there are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let padded = [self.windows[0].padded(self.height)?, self.windows[1].padded(self.width)?];
         // Indices within an image are kept as u32.
@@ -65,7 +66,7 @@ impl Pool2dShape {
         }
         self.windows[0].check_inside(self.height)?;
         self.windows[1].check_inside(self.width)?;
-        // Adaptive windows may be more than there are pixels.
+        // There may be more adaptive windows than pixels.
         let [rows, columns] = [padded[0].max(self.out_height()), padded[1].max(self.out_width())];
         match addressable(&[self.batch, rows, columns, self.channels]) {
             true => Ok(()),
@@ -93,7 +94,7 @@ impl Pool2dShape {
         self.batch * self.out_height() * self.out_width() * self.channels
     }
 
-    /// The output pixels of an image in order, each with its window's rows and columns: those that lie in the
+    /// The output pixels of an image in order, each with its window's rows and columns: those inside the
     /// image, of which every [`dilation`](Self::dilation)-th counts.
     fn windows(&self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
         let [rows, columns] = self.windows;
@@ -115,7 +116,7 @@ impl Pool2dShape {
             .flat_map(move |row| columns.clone().step_by(right).map(move |column| row * width + column))
     }
 
-    /// Steps between the elements of a window, by rows and by columns.
+    /// The step between the elements of a window, by rows and by columns.
     fn dilation(&self) -> [usize; 2] {
         self.windows.map(|windows| windows.dilation())
     }
@@ -128,7 +129,7 @@ impl Pool2dShape {
         self.out_height() * self.out_width() * self.channels
     }
 
-    /// Element operations of one pass.
+    /// The number of element operations of one pass.
     fn work(&self) -> usize {
         let [rows, columns] =
             [(0, self.height), (1, self.width)].map(|(axis, n)| self.windows[axis].longest(n));

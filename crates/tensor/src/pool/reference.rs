@@ -15,7 +15,7 @@ pub fn max_pool2d_forward(x: &[f64], shape: &Pool2dShape) -> (Vec<f64>, Vec<u32>
     (y, indices)
 }
 
-/// dy at the places that `indices` names.
+/// dy at the places given by `indices`.
 pub fn max_pool2d_backward(dy: &[f64], indices: &[u32], shape: &Pool2dShape) -> Vec<f64> {
     let mut dx = vec![0.0; shape.input_len()];
     for_each_tap(shape, |x_idx, y_idx| {
@@ -26,7 +26,7 @@ pub fn max_pool2d_backward(dy: &[f64], indices: &[u32], shape: &Pool2dShape) -> 
     dx
 }
 
-/// The mean of each window, its padding counted as zeros or not at all.
+/// The mean of each window, with its padding counted as zeros or not at all.
 pub fn avg_pool2d_forward(x: &[f64], shape: &Pool2dShape, count_include_pad: bool) -> Vec<f64> {
     let counts = counts(shape, count_include_pad);
     let mut y = vec![0.0; shape.output_len()];
@@ -58,7 +58,7 @@ pub fn global_avg_pool2d_backward(dy: &[f64], n_pixels: usize, channels: usize) 
     dy.chunks_exact(channels).flat_map(image).collect()
 }
 
-/// The elements that each window counts, those in the padding among them or not.
+/// The number of elements that each window counts, with or without those in the padding.
 fn counts(shape: &Pool2dShape, with_padding: bool) -> Vec<f64> {
     let mut counts = vec![0.0; shape.output_len()];
     let [rows, columns] = [(0, shape.height), (1, shape.width)]
@@ -78,7 +78,7 @@ fn is_counted(windows: &Windows, size: usize, place: i64, with_padding: bool) ->
     (-padding..size as i64 + padding).contains(&place)
 }
 
-/// The places of window `idx` on an axis, those outside the image too.
+/// The places of window `idx` on an axis, including those outside the image.
 fn places(windows: &Windows, size: usize, idx: usize) -> Vec<i64> {
     match *windows {
         Windows::Sliding { kernel_size, stride, padding, dilation, .. } => {
@@ -105,8 +105,8 @@ fn for_each_place(shape: &Pool2dShape, mut f: impl FnMut(usize, [i64; 2])) {
     }
 }
 
-/// Calls `f(x_idx, y_idx)` for each element of the input that lies in the window of an output, windows in
-/// row-major order within themselves.
+/// Calls `f(x_idx, y_idx)` for each element of the input in the window of an output, in row-major order
+/// within each window.
 fn for_each_tap(shape: &Pool2dShape, mut f: impl FnMut(usize, usize)) {
     let out_len = shape.out_height() * shape.out_width() * shape.channels;
     for_each_place(shape, |y_idx, [row, column]| {

@@ -1,27 +1,28 @@
-//! Where the windows of a pooling lie on one axis.
+//! The positions of pooling windows on one axis.
 
 use std::ops::Range;
 
 /// The windows on one axis of an image.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Windows {
-    /// Windows of one size, a fixed step apart, as in `torch.nn.MaxPool2d`.
+    /// Windows of one size at a fixed step, as in `torch.nn.MaxPool2d`.
     Sliding {
-        /// Elements of a window.
+        /// The number of elements in a window.
         kernel_size: usize,
-        /// Steps between windows.
+        /// The step between windows.
         stride: usize,
-        /// Border on each side; at most half the kernel size, as in PyTorch.
+        /// The border on each side; at most half the kernel size, as in PyTorch.
         padding: usize,
-        /// Steps between the elements of a window.
+        /// The step between the elements of a window.
         dilation: usize,
-        /// Whether a last window may reach over the padded edge; it must start inside the image or before it.
+        /// Whether the last window may extend past the padded edge; it must start inside the image or before
+        /// it.
         ceil_mode: bool,
     },
-    /// As many windows as are asked for, as in `torch.nn.AdaptiveAvgPool2d`: number `i` of `n` reaches from
-    /// ⌊i·size / n⌋ to ⌈(i + 1)·size / n⌉.
+    /// As many windows as requested, as in `torch.nn.AdaptiveAvgPool2d`: window `i` of `n` spans ⌊i·size / n⌋
+    /// to ⌈(i + 1)·size / n⌉.
     Adaptive {
-        /// How many.
+        /// The number of windows.
         output_size: usize,
     },
 }
@@ -32,9 +33,9 @@ impl Windows {
         Self::Sliding { kernel_size, stride, padding, dilation: 1, ceil_mode: false }
     }
 
-    /// How many there are on an axis of `size`, which they are known to fit:
-    /// ⌊(size + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, or with ⌈ ⌉ in ceil mode, without a
-    /// window that would start behind the image.
+    /// How many windows there are on an axis of `size`, which they must fit:
+    /// ⌊(size + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1, or with ⌈ ⌉ in ceil mode, without
+    /// a window that would start after the image.
     pub fn count(&self, size: usize) -> usize {
         match *self {
             Self::Sliding { kernel_size, stride, padding, dilation, ceil_mode } => {
@@ -85,15 +86,17 @@ impl Windows {
         }
     }
 
-    /// Whether each window has an element of an axis of `size`, for which they are known not to be too large.
+    /// Checks that each window contains an element of an axis of `size`, for which they must not be too
+    /// large.
     pub(super) fn check_inside(&self, size: usize) -> Result<(), String> {
         match *self {
             Self::Sliding { stride, padding, dilation, .. } => {
-                // Only those that begin in the padding may jump over the image.
+                // Only windows that begin in the padding may skip the image.
                 let n_before = padding.div_ceil(stride).min(self.count(size));
                 match (0..n_before).any(|idx| self.inside(size, idx).is_empty()) {
                     true => Err(format!(
-                        "a window with padding {padding} and dilation {dilation} has no element of the size {size}"
+                        "a window with padding {padding} and dilation {dilation} covers no element of size \
+                         {size}"
                     )),
                     false => Ok(()),
                 }
@@ -102,22 +105,22 @@ impl Windows {
         }
     }
 
-    /// What of window `idx` lies in an axis of `size`: from its first element there up to behind the last.
+    /// The part of window `idx` inside an axis of `size`: from its first element there to past its last.
     pub(super) fn inside(&self, size: usize, idx: usize) -> Range<usize> {
         match *self {
             Self::Sliding { kernel_size, stride, padding, dilation, .. } => {
                 let start = idx * stride;
                 let skipped = padding.saturating_sub(start).div_ceil(dilation) * dilation;
                 let end = (start + span(kernel_size, dilation)).saturating_sub(padding).min(size);
-                // A window that jumps over the image is empty.
+                // A window that skips the image is empty.
                 (start + skipped - padding).min(end)..end
             }
             Self::Adaptive { output_size: n } => idx * size / n..((idx + 1) * size).div_ceil(n),
         }
     }
 
-    /// The elements of window `idx` that an average counts, with those in the padding or without; what a window
-    /// in ceil mode has beyond the padding is never counted, as in PyTorch.
+    /// The number of elements of window `idx` that an average counts, with or without those in the padding.
+    /// Elements beyond the padding in ceil mode are never counted, as in PyTorch.
     pub(super) fn counted(&self, size: usize, idx: usize, with_padding: bool) -> usize {
         match *self {
             Self::Sliding { kernel_size, stride, padding, dilation, .. } if with_padding => {
@@ -135,7 +138,7 @@ impl Windows {
         }
     }
 
-    /// The most elements that a window has.
+    /// The maximum number of elements in a window.
     pub(super) fn longest(&self, size: usize) -> usize {
         match *self {
             Self::Sliding { kernel_size, .. } => kernel_size,
@@ -144,7 +147,7 @@ impl Windows {
     }
 }
 
-/// From the first element of a window to behind its last.
+/// The distance from the first element of a window to past its last.
 fn span(kernel_size: usize, dilation: usize) -> usize {
     (kernel_size - 1) * dilation + 1
 }

@@ -1,6 +1,7 @@
-//! What tells tokens where they stand: sines that are added, and rotations of pairs of features.
+//! Position encodings of tokens: sines that are added, and rotations of pairs of features.
 //!
-//! Angles are taken in f64 and rounded. Rotary: |error| ≤ 4·ε·(|x₀| + |x₁|) of a pair, ε = 2⁻²⁴; sinusoidal: 2·ε·(|x| + 1).
+//! Angles are computed in f64 and rounded. Rotary: |error| ≤ 4·ε·(|x₀| + |x₁|) of a pair, with ε = 2⁻²⁴;
+//! sinusoidal: 2·ε·(|x| + 1).
 
 pub(crate) mod reference;
 
@@ -8,18 +9,19 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::shape::checked_len;
 use crate::{Beta, scratch};
 
-/// Rows of one task.
+/// The number of rows per task.
 const TASK_ROWS: usize = 64;
 
-/// y = x + table, for images of `tokens` rows of `dim` features: feature 2i of the token at place p gets
+/// y = x + table, for images of `tokens` rows of `dim` features: feature 2i of the token at position p gets
 /// sin(p / 10000^(2i / dim)), feature 2i + 1 the cosine of the same.
 ///
 /// # Panics
-/// When the lengths differ.
+/// When the lengths differ, are not whole rows of `dim`, or are less than an image's, `tokens` · `dim`, except 0.
 #[track_caller]
 pub fn sinusoidal_forward(y: &mut [f32], x: &[f32], tokens: usize, dim: usize) {
     assert_eq!(y.len(), x.len(), "sinusoidal_forward: output and input lengths");
     check_table("sinusoidal_forward", tokens, dim, x.len());
+    check_rows("sinusoidal_forward", x.len(), dim);
     scratch::with(tokens * dim, |table| {
         for (place, row) in table.chunks_exact_mut(dim.max(1)).enumerate() {
             for (i, value) in row.iter_mut().enumerate() {
@@ -37,44 +39,51 @@ pub fn sinusoidal_forward(y: &mut [f32], x: &[f32], tokens: usize, dim: usize) {
     });
 }
 
-/// Whether there are as many numbers as the places of one image ask for: a table of them is made.
+/// Checks that there are enough numbers for the positions of one image, since a table of them is created.
 #[track_caller]
 fn check_table(name: &str, tokens: usize, dim: usize, len: usize) {
     let n_angles = checked_len(name, &[tokens, dim]);
-    assert!(len == 0 || n_angles <= len, "{name}: {len} numbers are less than {tokens} tokens of {dim}");
+    assert!(len == 0 || n_angles <= len, "{name}: {len} numbers are too few for {tokens} tokens of {dim}");
 }
 
-/// Which features of a head make a pair that is rotated together.
+/// Checks that `len` numbers are whole rows.
+#[track_caller]
+fn check_rows(name: &str, len: usize, features: usize) {
+    assert!(len.is_multiple_of(features.max(1)), "{name}: {len} numbers are no whole rows of {features}");
+}
+
+/// Which features of a head form a pair that is rotated together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Pairing {
     /// 2i and 2i + 1, as in the paper.
     Interleaved,
-    /// i and i + head_dim / 2, as in many models since.
+    /// i and i + head_dim / 2, as in many later models.
     Halves,
 }
 
 /// The sizes of a rotary encoding.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RotaryShape {
-    /// Rows of an image, or of a head, that come one after another: their places count from 0.
+    /// The number of consecutive rows of an image, or of a head; their positions count from 0.
     pub tokens: usize,
-    /// Numbers of a row, some heads side by side.
+    /// The length of a row, with some heads side by side.
     pub features: usize,
-    /// Numbers of a head, an even number.
+    /// The length of a head, an even number.
     pub head_dim: usize,
-    /// Heads that are rotated, the first ones of a row; the others are copied.
+    /// How many heads are rotated, the first ones of a row; the others are copied.
     pub n_rotated: usize,
-    /// Which features make a pair.
+    /// Which features form a pair.
     pub pairing: Pairing,
     /// The base of the frequencies, 10000 in the paper.
     pub base: f32,
 }
 
-/// Each pair of features of the token at place p rotated by p · base^(−2i / head_dim):
-/// (x₀, x₁) becomes (x₀ cos − x₁ sin, x₀ sin + x₁ cos).
+/// Rotates pair i of the features of the token at position p by p · base^(−2i / head_dim): (x₀, x₁) becomes
+/// (x₀ cos − x₁ sin, x₀ sin + x₁ cos).
 ///
 /// # Panics
-/// When the lengths differ.
+/// When the lengths differ, are not whole rows or are too small for the tokens, or the rotated heads do not fit in
+/// a row.
 #[track_caller]
 pub fn rotary_forward(y: &mut [f32], x: &[f32], shape: &RotaryShape) {
     rotate("rotary_forward", y, x, shape, 1.0, Beta::Zero);
@@ -83,7 +92,7 @@ pub fn rotary_forward(y: &mut [f32], x: &[f32], shape: &RotaryShape) {
 /// dx = β·dx + dy rotated back.
 ///
 /// # Panics
-/// When the lengths differ.
+/// As [`rotary_forward`].
 #[track_caller]
 pub fn rotary_backward(dx: &mut [f32], dy: &[f32], shape: &RotaryShape, beta: Beta) {
     rotate("rotary_backward", dx, dy, shape, -1.0, beta);
@@ -95,9 +104,10 @@ fn rotate(name: &str, y: &mut [f32], x: &[f32], shape: &RotaryShape, direction: 
     let n_pairs = head_dim / 2;
     assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
     check_table(name, tokens, head_dim, x.len());
+    check_rows(name, x.len(), features);
     assert!(
         checked_len(name, &[n_rotated, head_dim]) <= features,
-        "{name}: {n_rotated} heads of {head_dim} are more than a row of {features}"
+        "{name}: {n_rotated} heads of {head_dim} do not fit in a row of {features}"
     );
     scratch::with(tokens * head_dim, |angles| {
         let (cosines, sines) = angles.split_at_mut(tokens * n_pairs);
@@ -162,7 +172,7 @@ fn rotate_head(y: &mut [f32], x: &[f32], [cosines, sines]: [&[f32]; 2], pairing:
     }
 }
 
-/// How fast pair number `pair` of `dim` features turns: base^(−2 pair / dim) a place.
+/// The frequency of pair number `pair` of `dim` features: base^(−2 pair / dim) per position.
 fn frequency(base: f64, pair: usize, dim: usize) -> f64 {
     base.powf(-((2 * pair) as f64) / dim as f64)
 }

@@ -2,7 +2,7 @@
 
 use super::{Pairing, RotaryShape};
 
-/// x plus sines and cosines of the place.
+/// x plus sines and cosines of the position.
 pub fn sinusoidal_forward(x: &[f64], tokens: usize, dim: usize) -> Vec<f64> {
     let sine = |at: usize| {
         let (place, i) = (at / dim % tokens, at % dim);
@@ -12,7 +12,7 @@ pub fn sinusoidal_forward(x: &[f64], tokens: usize, dim: usize) -> Vec<f64> {
     x.iter().enumerate().map(|(at, x)| x + sine(at)).collect()
 }
 
-/// Pairs of features rotated.
+/// Rotates pairs of features.
 pub fn rotary_forward(x: &[f64], shape: &RotaryShape) -> Vec<f64> {
     let &RotaryShape { tokens, features, head_dim, n_rotated, pairing, base } = shape;
     let rotated = |at: usize| {

@@ -1,4 +1,4 @@
-//! Random numbers with SplitMix64 written as the sequential generator that it is.
+//! Random numbers with SplitMix64 written as a sequential generator.
 
 use std::f64::consts::TAU;
 

@@ -1,4 +1,4 @@
-//! The backward of a recurrent layer: back through the steps, then one product over all of them for the weight.
+//! Backward of a recurrent layer: back through the steps, then one product over all of them for the weight.
 
 use super::cells::Backward;
 use super::{Cell, RecurrentShape, length, longest, step_work, task_samples, with_state};
@@ -7,12 +7,13 @@ use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::{Beta, elementwise, scratch};
 use simd::{Level, dispatch};
 
-/// Goes back through the steps: makes gradients of the gates, which take the place of what the forward saved, and
+/// Goes back through the steps: computes the gradients of the gates, which overwrite what forward saved, and
 /// `dinitial`, those of the state before the first step, [states, batch, hidden].
 ///
-/// The gradients of the gates that a state has (with its weight and bias) then are the first batch · steps · gates · hidden
-/// numbers of `saved`: their rows' sum is the gradient of `bias_hh` ([`crate::reduce::reduce_rows`]).
-/// [`recurrent_backward_input`] and [`recurrent_backward_weight`] make the others of them.
+/// The gradients of the state's gates (with its weight and bias) are then the first
+/// batch · steps · gates · hidden numbers of `saved`. The sum of their rows is the gradient of `bias_hh`
+/// ([`crate::reduce::reduce_rows`]). [`recurrent_backward_input`] and [`recurrent_backward_weight`] compute
+/// the other gradients from them.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -90,7 +91,7 @@ pub fn recurrent_backward(
     }
 }
 
-/// `dgates = β·dgates +` the gradients of the inputs' gates, from what [`recurrent_backward`] made.
+/// `dgates = β·dgates +` the gradients of the inputs' gates, from the results of [`recurrent_backward`].
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -104,7 +105,7 @@ pub fn recurrent_backward_input(dgates: &mut [f32], saved: &[f32], shape: &Recur
         return elementwise::copy_or_add(dgates, gates, beta);
     }
     assert_eq!(dgates.len(), gates.len(), "recurrent_backward_input: gates for {shape:?}");
-    // The state's share of n goes through r, the input's does not.
+    // The state's share of n is multiplied by r, the input's is not.
     for_each_chunk(rows, (4096 / row.max(1)).max(1), dgates.len(), rows_mut(dgates, row), |rows, dgates| {
         for (row_idx, dgates) in rows.zip(dgates.into_slice().chunks_exact_mut(row.max(1))) {
             let (of_state, of_new) = (&gates[row_idx * row..], &extra[row_idx * hidden..][..hidden]);
@@ -115,8 +116,8 @@ pub fn recurrent_backward_input(dgates: &mut [f32], saved: &[f32], shape: &Recur
     });
 }
 
-/// `dweight_hh = β·dweight_hh +` the product of the gates' gradients, from what [`recurrent_backward`] made, and the
-/// states before them: one for all steps, a sum over the batch.
+/// `dweight_hh = β·dweight_hh +` the product of the gates' gradients, from [`recurrent_backward`], and the
+/// states before them: one product for all steps, a sum over the batch.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -153,7 +154,7 @@ pub fn recurrent_backward_weight(
                 before[hidden..end].copy_from_slice(&outputs[..kept]);
                 0..hidden
             };
-            // Past the end the gates' gradients are 0.
+            // Past the end, the gates' gradients are 0.
             before[end..].fill(0.0);
             match initial {
                 Some(initial) => before[state].copy_from_slice(&initial[sample * hidden..][..hidden]),

@@ -1,6 +1,7 @@
 //! One step of a cell, forward and backward, for some samples: the passes over gates and states.
 //!
-//! Loops are over few arrays at a time, so that the compiler finds them apart and makes vectors of them.
+//! Loops are over few arrays at a time, so that the compiler can tell that they do not overlap and vectorises
+//! them.
 
 use std::ops::Range;
 
@@ -10,14 +11,14 @@ use super::{Cell, RecurrentShape, length};
 use crate::activation::{sigmoid, tanh};
 
 impl RecurrentShape {
-    /// Which step in time a sample's step number `step` is; `None` past its end.
+    /// The time step of a sample's step number `step`; `None` past its end.
     #[inline(always)]
     pub(super) fn time(&self, step: usize, length: usize) -> Option<usize> {
         (step < length).then(|| if self.reverse { length - 1 - step } else { step })
     }
 }
 
-/// Makes states of the gates, those of the inputs and those of the state; gates are left as they act.
+/// Computes states from the gates of the inputs and of the state; leaves the activated gates in place.
 pub(super) struct Forward<'a> {
     pub(super) h: &'a mut [f32],
     pub(super) c: &'a mut [f32],
@@ -25,7 +26,7 @@ pub(super) struct Forward<'a> {
     pub(super) extra: &'a mut [f32],
     pub(super) y: &'a mut [f32],
     pub(super) saved: Option<(&'a mut [f32], &'a mut [f32])>,
-    /// Of all samples.
+    /// The values of all samples.
     pub(super) of_inputs: &'a [f32],
     pub(super) samples: Range<usize>,
     pub(super) lengths: &'a [u32],
@@ -70,7 +71,7 @@ impl Kernel for Forward<'_> {
 fn elman(cell: Cell, h: &mut [f32], gates: &mut [f32], of_input: &[f32]) {
     let sums = gates.iter_mut().zip(of_input);
     match cell {
-        // As the ReLU: NaN stays NaN.
+        // Like ReLU: NaN stays NaN.
         Cell::Relu => sums.for_each(|(gate, a)| *gate = if *gate + a < 0.0 { 0.0 } else { *gate + a }),
         _ => sums.for_each(|(gate, a)| *gate = tanh(*gate + a)),
     }
@@ -113,17 +114,17 @@ fn quarters(gates: &mut [f32], n: usize) -> [&mut [f32]; 4] {
     [a, b, c, d]
 }
 
-/// Makes gradients of the gates of a step, which take the place of what was saved of it, and of the state before it but
-/// for what comes through the gates.
+/// Computes the gradients of a step's gates, which overwrite its saved values, and of the state before it
+/// except for the part through the gates.
 pub(super) struct Backward<'a> {
-    /// The gradient of the state after the step; of that before it afterwards.
+    /// The gradient of the state after the step; on return, of the state before it.
     pub(super) dh: &'a mut [f32],
     pub(super) dc: &'a mut [f32],
-    /// The gradients of the gates once more, in rows that lie one after another; 0 past the end of a sample.
+    /// A copy of the gradients of the gates, in contiguous rows; 0 past the end of a sample.
     pub(super) of_step: &'a mut [f32],
     pub(super) gates: &'a mut [f32],
     pub(super) extra: &'a mut [f32],
-    /// Of all samples.
+    /// The values of all samples.
     pub(super) dy: &'a [f32],
     pub(super) y: &'a [f32],
     pub(super) initial: [&'a [f32]; 2],
@@ -189,7 +190,7 @@ fn elman_backward(cell: Cell, dh: &mut [f32], gates: &mut [f32]) {
     dh.fill(0.0);
 }
 
-/// b_n, too, is followed by its gradient: that of a_n.
+/// b_n is also replaced by its gradient, that of a_n.
 #[inline(always)]
 fn gru_backward(dh: &mut [f32], gates: &mut [f32], of_state: &mut [f32], h: &[f32]) {
     let n = dh.len();

@@ -1,9 +1,10 @@
 //! Recurrent cells over sequences: Elman's (1990), the GRU (Cho et al. 2014) and the LSTM (Hochreiter and Schmidhuber 1997).
 //!
-//! A sample has `steps` rows of gates, the product of its inputs with `weight_ih` and their bias: that product is one for
-//! all steps, and the caller's. A step here is a product of the hidden states h with `weight_hh`, and one pass that makes
-//! gates and state of both (`cells.rs`). Gates lie as in PyTorch, σ the logistic function, a the gates of the input, b
-//! those of the state, `weight_hh` · h + `bias_hh`:
+//! A sample has `steps` rows of gates, the product of its inputs with `weight_ih` plus the bias. The caller
+//! computes that product once for all steps. A step here is a product of the hidden states h with
+//! `weight_hh`, and one pass that computes gates and state from both (`cells.rs`). Gates are in PyTorch's
+//! order, with σ the logistic function, a the gates of the input and b those of the state,
+//! `weight_hh` · h + `bias_hh`:
 //!
 //! ```text
 //! RNN   h' = tanh(a + b), or the ReLU
@@ -11,10 +12,10 @@
 //! LSTM  i, f, g, o   i, f, o = σ(a + b)   g = tanh(a_g + b_g)   c' = f·c + i·g   h' = o·tanh(c')
 //! ```
 //!
-//! Samples may have lengths of their own: past its end a sample's outputs are 0 and its state stays, so that the final
-//! state is that of its last step; backwards in time it begins at its own end.
+//! Samples may have their own lengths. Past its end, a sample's outputs are 0 and its state is unchanged, so
+//! the final state is that of its last step. In reverse, it starts at its own end.
 //!
-//! Rows of a sample go with it: the [`Shards`] are those of the samples.
+//! The rows of a sample stay together: the [`Shards`] are those of the samples.
 
 mod backward;
 mod cells;
@@ -43,7 +44,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Gates, each as long as the hidden state.
+    /// The number of gates, each as long as the hidden state.
     pub fn n_gates(self) -> usize {
         match self {
             Cell::Tanh | Cell::Relu => 1,
@@ -52,12 +53,12 @@ impl Cell {
         }
     }
 
-    /// Vectors of a state: h, and c of an LSTM.
+    /// The number of vectors in a state: h, and c for an LSTM.
     pub fn n_states(self) -> usize {
         if self == Cell::Lstm { 2 } else { 1 }
     }
 
-    /// Vectors that are saved of a step beside its gates: b_n of a GRU, c' of an LSTM.
+    /// The number of vectors saved per step besides its gates: b_n for a GRU, c' for an LSTM.
     fn n_extra(self) -> usize {
         match self {
             Cell::Tanh | Cell::Relu => 0,
@@ -69,30 +70,30 @@ impl Cell {
 /// The sizes of a recurrent layer, its cell and its direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RecurrentShape {
-    /// Sequences.
+    /// The number of sequences.
     pub batch: usize,
-    /// Steps of the longest of them.
+    /// The number of steps of the longest sequence.
     pub steps: usize,
-    /// Numbers in the hidden state.
+    /// The size of the hidden state.
     pub hidden: usize,
     /// The kind of cell.
     pub cell: Cell,
-    /// From the last step to the first.
+    /// Whether to run from the last step to the first.
     pub reverse: bool,
 }
 
 impl RecurrentShape {
-    /// Numbers of a step's gates.
+    /// The length of a step's gates.
     pub fn gates(&self) -> usize {
         self.cell.n_gates() * self.hidden
     }
 
-    /// Numbers of a sample's output: h of each step, then the final state.
+    /// The length of a sample's output: h of each step, then the final state.
     pub fn output_len(&self) -> usize {
         (self.steps + self.cell.n_states()) * self.hidden
     }
 
-    /// Numbers that the forward saves for the backward.
+    /// How many numbers forward saves for backward.
     pub fn n_saved(&self) -> usize {
         self.batch * self.steps * (self.gates() + self.extra())
     }
@@ -101,7 +102,7 @@ impl RecurrentShape {
         self.cell.n_extra() * self.hidden
     }
 
-    /// Numbers of the second state, if there is one.
+    /// The length of the second state, 0 if there is none.
     fn second(&self) -> usize {
         (self.cell.n_states() - 1) * self.hidden
     }
@@ -111,10 +112,10 @@ impl RecurrentShape {
         LinearShape { batch: rows, in_features: self.hidden, out_features: self.gates() }
     }
 
-    /// No product of sizes can wrap around.
+    /// Checks that no product of sizes can wrap around.
     #[track_caller]
     fn check_sizes(&self, name: &str) {
-        // A sample has at most eight vectors a step, and two more states.
+        // A sample has at most eight vectors per step, and two more states.
         checked_len(name, &[self.batch, self.steps.saturating_add(2), 8, self.hidden]);
         checked_len(name, &[8, self.hidden, self.hidden]);
     }
@@ -140,12 +141,12 @@ fn length(lengths: &[u32], sample: usize, steps: usize) -> usize {
     lengths.get(sample).map_or(steps, |&len| len as usize)
 }
 
-/// The most steps that a sample has.
+/// The number of steps of the longest sample.
 fn longest(lengths: &[u32], steps: usize) -> usize {
     lengths.iter().max().map_or(steps, |&len| len as usize)
 }
 
-/// Calls `f` with part of a state, or with zeros if there is no state.
+/// Calls `f` with a part of a state, or with zeros if there is no state.
 fn with_state<R>(state: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
     match state {
         Some(state) => f(state),
@@ -156,21 +157,21 @@ fn with_state<R>(state: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R)
     }
 }
 
-/// Samples of one task of a pass over a step.
+/// The number of samples per task in a pass over a step.
 fn task_samples(shape: &RecurrentShape) -> usize {
     (4096 / shape.gates().max(1)).max(1)
 }
 
-/// The work of a pass over a step, in the units of [`MIN_PARALLEL_WORK`](crate::parallel::MIN_PARALLEL_WORK).
+/// The work of a pass over a step, in units of [`MIN_PARALLEL_WORK`](crate::parallel::MIN_PARALLEL_WORK).
 fn step_work(shape: &RecurrentShape) -> usize {
     8 * shape.batch * shape.gates()
 }
 
-/// y[batch, steps + states, hidden]: h of each step, and the state after a sample's last step.
+/// Computes y[batch, steps + states, hidden]: h of each step, and the state after a sample's last step.
 ///
-/// `gates` are those of the inputs, [batch, steps, gates · hidden]; `initial` is h, and c of an LSTM, before the first
-/// step, [batch, hidden], zeros if omitted; `lengths` has a length for each sample, or nothing. `saved` takes
-/// [`RecurrentShape::n_saved`] numbers for the backward, if there will be one.
+/// `gates` are those of the inputs, [batch, steps, gates · hidden]; `initial` is h, and c for an LSTM, before
+/// the first step, [batch, hidden], zeros if omitted; `lengths` has a length for each sample, or is empty.
+/// `saved` takes [`RecurrentShape::n_saved`] numbers for backward, if there will be one.
 ///
 /// # Panics
 /// When a length does not fit the shape.

@@ -1,4 +1,4 @@
-//! Recurrent cells, a sample and a step at a time.
+//! Recurrent cells, one sample and step at a time.
 
 use super::{Cell, RecurrentShape};
 

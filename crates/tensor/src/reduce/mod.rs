@@ -1,4 +1,4 @@
-//! Reductions: sums in f64, extremes, and the index of the largest.
+//! Reductions: sums in f64, extremes, and the index of the largest element.
 //!
 //! Sums over arbitrary axes are [`crate::broadcast::reduce_to_shape`], built on [`reduce_rows`].
 
@@ -13,19 +13,19 @@ use crate::shape::checked_len;
 use crate::{Beta, Shape, elementwise};
 use simd::{Kernel, Level, Simd, dispatch};
 
-/// Accumulators of [`sum`]: enough that no addition waits for the one before it.
+/// The number of accumulators of [`sum`]: enough that no addition waits for the previous one.
 const LANES: usize = 32;
 
-/// The most chunks of a sum.
+/// The maximum number of chunks of a sum.
 const MAX_CHUNKS: usize = 16;
 
-/// Columns whose sums one task accumulates.
+/// The number of columns whose sums one task accumulates.
 pub(crate) const COLUMNS: usize = 64;
 
-/// Rows (or elements) below which a sum is not split further.
+/// The number of rows (or elements) below which a sum is not split further.
 const MIN_ROWS: usize = 256;
 
-/// What many numbers are reduced to.
+/// How a set of numbers is reduced to one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean; NaN when there are none, as in PyTorch.
@@ -36,7 +36,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What each of `n` numbers is multiplied by: its derivative.
+    /// The factor of each of `n` numbers: its derivative.
     pub fn factor(self, n: usize) -> f32 {
         match self {
             Reduction::Mean => 1.0 / n as f32,
@@ -44,7 +44,7 @@ impl Reduction {
         }
     }
 
-    /// Divides a sum of `n` numbers where the mean is wanted, before it is rounded: the sum alone may overflow f32.
+    /// Divides a sum of `n` numbers for the mean, before rounding, since the sum alone may overflow f32.
     fn finish(self, sum: f64, n: usize) -> f32 {
         match self {
             Reduction::Mean => (sum / n as f64) as f32,
@@ -76,8 +76,9 @@ impl Kernel for Sum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> f64 {
         let mut lanes = [0.0; LANES];
-        // Multiplying by one and adding: on Zen 4 that runs beside the widening, which an addition waits for. The
-        // factor is hidden from the compiler, which would make an addition of it; the sum is the same either way.
+        // Multiplies by one and adds: on Zen 4 that runs in parallel with the widening, which an addition
+        // waits for. The factor is hidden from the compiler, which would turn it into an addition; the sum is
+        // the same either way.
         let one = black_box(1.0);
         let (chunks, rest) = self.0.as_chunks::<LANES>();
         for chunk in chunks {
@@ -91,9 +92,9 @@ impl Kernel for Sum<'_> {
 
 /// `y = β·y +` the sum or the mean of the rows of `x[rows, cols]`; the sum is the gradient of a bias.
 ///
-/// The rows are those of a batch's images: they are summed within each shard, and the shards' sums joined in the
-/// tree of [`crate::parallel`]. Accumulates in f64, rounded once: |Δ| ≤ ε·Σ|x|, ε = 2⁻²⁴, and a mean divides
-/// before that.
+/// The rows are those of a batch's images: they are summed within each shard, and the shards' sums are
+/// combined in the tree of [`crate::parallel`]. Accumulated in f64 and rounded once: |Δ| ≤ ε·Σ|x|, with
+/// ε = 2⁻²⁴; a mean divides before rounding.
 ///
 /// # Panics
 /// When the lengths do not fit.
@@ -114,7 +115,7 @@ pub fn reduce_rows(
     );
     assert_eq!(y.len(), cols, "reduce_rows: y has one element per column");
     if rows == 1 && !shards.is_exchanging() {
-        // Adding 0 is what a sum does to a single −0.
+        // A sum turns a single −0 into 0, hence the addition.
         return elementwise::map(y, x, beta, |v| v + 0.0);
     }
     let n = if reduction == Reduction::Mean { shards.count(rows) } else { 0 };
@@ -142,8 +143,8 @@ pub fn reduce_rows(
     );
 }
 
-/// The sum of each of several columns, whose rows are those of a batch's images, in f64: within each shard, and joined
-/// in the tree of [`crate::parallel`]. For a quotient of sums, which rounds once.
+/// The sum of each of several columns, whose rows are those of a batch's images, in f64: within each shard,
+/// and combined in the tree of [`crate::parallel`]. Used for a quotient of sums that is rounded once.
 ///
 /// # Panics
 /// When the columns are not equally long.
@@ -161,10 +162,10 @@ pub fn sums_of_rows<const N: usize>(columns: [&[f32]; N], shards: &Shards<'_>) -
     sums
 }
 
-/// Numbers that are accumulated for each of a block of columns.
+/// The numbers accumulated for each of a block of columns.
 pub(crate) type Columns<const A: usize> = [[f64; COLUMNS]; A];
 
-/// The sums of `n_cols` columns, the first of which is the first of `x`.
+/// Computes the sums of `n_cols` columns, starting with the first of `x`.
 struct SumColumns<'a> {
     x: &'a [f32],
     cols: usize,
@@ -187,9 +188,10 @@ impl Kernel for SumColumns<'_> {
     }
 }
 
-/// Accumulates over the rows of a batch of `[rows, cols]`, for a block of columns at a time: `leaf(rows, columns)` of
-/// some rows of one shard, `combine`d in the tree. `finish(columns, accumulated, outputs)` gets what the whole batch
-/// accumulated; `outputs` has a row a column.
+/// Accumulates over the rows of a batch of `[rows, cols]`, for one block of columns at a time:
+/// `leaf(rows, columns)` of some rows of one shard, `combine`d in the tree.
+/// `finish(columns, accumulated, outputs)` gets the accumulated values of the whole batch; `outputs` has one
+/// row per column.
 ///
 /// A shard's rows are split into chunks by their number alone.
 pub(crate) fn accumulate_columns<const A: usize, R: SplitRows>(
@@ -206,7 +208,7 @@ pub(crate) fn accumulate_columns<const A: usize, R: SplitRows>(
         combine(into.try_into().expect("A rows"), from.try_into().expect("A rows"));
     };
     let combine = |into: &mut Columns<A>, from: Columns<A>| combine(into, &from);
-    // Joints with other processes come one after another, in an order that all of them keep.
+    // Combining with other processes happens sequentially, in the same order in all of them.
     let block_work = if shards.is_exchanging() { 0 } else { work };
     for_each_chunk(cols, COLUMNS, block_work, outputs, |block, outputs| {
         let of_shard = |shard: usize| {
@@ -246,7 +248,7 @@ pub fn fold_to_shape(
     if y.is_empty() {
         return;
     }
-    // Along a first axis that is kept, parts are folded by themselves.
+    // Along a first axis that is kept, parts are folded separately.
     let n_first = if y_shape.first() == x_shape.first() { x_shape.first().copied().unwrap_or(1) } else { 1 };
     let (y_len, x_len) = (y.len() / n_first, x.len() / n_first);
     let chunk = (FOLD_LEN / x_len.max(1)).max(1);
@@ -260,7 +262,7 @@ pub fn fold_to_shape(
     });
 }
 
-/// Elements that one task folds.
+/// The number of elements that one task folds.
 const FOLD_LEN: usize = 1 << 15;
 
 fn fold(y: &mut [f32], x: &[f32], y_shape: &Shape, x_shape: &Shape, init: f32, f: &impl Fn(f32, f32) -> f32) {
@@ -280,17 +282,17 @@ fn fold(y: &mut [f32], x: &[f32], y_shape: &Shape, x_shape: &Shape, init: f32, f
     }
 }
 
-/// The larger of two numbers; NaN when either is.
+/// The larger of two numbers; NaN if either is NaN.
 pub fn max_nan(a: f32, b: f32) -> f32 {
     if a > b || a.is_nan() { a } else { b }
 }
 
-/// The smaller of two numbers; NaN when either is.
+/// The smaller of two numbers; NaN if either is NaN.
 pub fn min_nan(a: f32, b: f32) -> f32 {
     if a < b || a.is_nan() { a } else { b }
 }
 
-/// The index of the largest element along `axis`: the first of equals; a NaN counts as largest.
+/// Writes the index of the largest element along `axis`. Of ties, the first; NaN counts as largest.
 ///
 /// `y` has the elements of `x_shape` without the axis, in row-major order.
 ///
@@ -301,7 +303,7 @@ pub fn argmax(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize) {
     index_of("argmax", y, x, x_shape, axis, |v, top| v > top);
 }
 
-/// The index of the smallest element along `axis`: the first of equals; a NaN counts as smallest.
+/// Writes the index of the smallest element along `axis`. Of ties, the first; NaN counts as smallest.
 ///
 /// `y` has the elements of `x_shape` without the axis, in row-major order.
 ///
@@ -312,7 +314,7 @@ pub fn argmin(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize) {
     index_of("argmin", y, x, x_shape, axis, |v, top| v < top);
 }
 
-/// The index of the first element that none `is_before`, or of the first NaN.
+/// The index of the first element such that no other `is_before` it, or of the first NaN.
 #[track_caller]
 fn index_of(
     name: &str,
@@ -348,6 +350,6 @@ fn index_of(
 /// When there is no such axis.
 #[track_caller]
 pub(crate) fn split_at_axis(shape: &Shape, axis: usize) -> (usize, usize, usize) {
-    assert!(axis < shape.rank(), "shape {shape} has {} axes, there is no axis {axis}", shape.rank());
+    assert!(axis < shape.rank(), "shape {shape} has {} axes, so it has no axis {axis}", shape.rank());
     (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }

@@ -8,14 +8,14 @@ use crate::parallel::{for_each_chunk, rows_mut};
 use crate::reduce::split_at_axis;
 use crate::{Shape, scratch};
 
-/// Elements that one task takes.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 12;
 
-/// The indices, along `axis`, of the `k` smallest elements, the smallest first; of the largest, the largest first, if
-/// `descending`. Of equal elements the first comes first, and a NaN counts as largest. With `k` the size of the axis
-/// this is the order of all.
+/// Writes the indices along `axis` of the `k` smallest elements, smallest first, or of the largest, largest
+/// first, if `descending`. Ties keep their order, and NaN counts as largest. With `k` the size of the axis,
+/// this sorts all elements.
 ///
-/// `y` has the shape of `x` but for the axis, whose size is `k`.
+/// `y` has the shape of `x` except for the axis, whose size is `k`.
 ///
 /// # Panics
 /// When there is no such axis, it has fewer than `k` elements, or a length does not fit.
@@ -25,7 +25,8 @@ pub fn topk(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize, k: usize, de
     assert!(k <= n, "topk: axis {axis} of {x_shape} does not have {k} elements");
     assert_eq!(x.len(), x_shape.numel(), "topk: number of elements for shape {x_shape}");
     assert_eq!(y.len(), outer * k * inner, "topk: number of results for {k} of axis {axis} of {x_shape}");
-    // Indices are kept in buffers of floats, as their bits; these are no NaN, whose bits might change on the way.
+    // Indices are stored in float buffers as their bits; these must not be those of a NaN, which might
+    // change.
     assert!(n < f32::INFINITY.to_bits() as usize, "topk: axis {axis} of {x_shape} is too long");
     if y.is_empty() {
         return;
@@ -46,7 +47,7 @@ pub fn topk(y: &mut [u32], x: &[f32], x_shape: &Shape, axis: usize, k: usize, de
     });
 }
 
-/// The bits of the indices of the `k` first elements, in their order.
+/// The bits of the indices of the first `k` elements, in sorted order.
 fn first_of(order: &mut [f32], x: impl Fn(usize) -> f32, k: usize, descending: bool) -> &[f32] {
     order.iter_mut().enumerate().for_each(|(idx, bits)| *bits = f32::from_bits(idx as u32));
     let compare = |a: &f32, b: &f32| {
@@ -57,12 +58,12 @@ fn first_of(order: &mut [f32], x: impl Fn(usize) -> f32, k: usize, descending: b
     if k < order.len() {
         order.select_nth_unstable_by(k - 1, compare);
     }
-    // Since no two compare as equal, an unstable order is the stable one, and takes no memory.
+    // Since no two compare as equal, an unstable sort gives the stable order, and allocates nothing.
     order[..k].sort_unstable_by(compare);
     &order[..k]
 }
 
-/// The order of numbers, in which −0 equals 0 and NaN is larger than all others.
+/// Compares numbers in the order in which −0 equals 0 and NaN is larger than all others.
 fn compare_nan_last(a: f32, b: f32) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

@@ -1,9 +1,9 @@
-//! Sorting one axis, with the stable sort of the library.
+//! Sorting one axis with the standard library's stable sort.
 
 use crate::Shape;
 use crate::layout::reference::indices;
 
-/// The indices of the `k` first elements along `axis`, in their order.
+/// The indices of the first `k` elements along `axis`, in sorted order.
 pub fn topk(x: &[f64], x_shape: &Shape, axis: usize, k: usize, descending: bool) -> Vec<u32> {
     let stride = x_shape.strides()[axis];
     let rank_of = |idx: usize, at: usize| {

@@ -8,7 +8,7 @@ use crate::matmul::{MatmulShape, matmul};
 use crate::{Beta, elementwise};
 
 impl Tensor {
-    /// `f` of each element.
+    /// Applies `f` to each element.
     pub fn map(&self, f: impl Fn(f32) -> f32 + Sync) -> Tensor {
         Tensor { shape: self.shape, data: elementwise::mapped(&self.data, f) }
     }
@@ -18,7 +18,7 @@ impl Tensor {
         self.map(elementwise::exp)
     }
 
-    /// `f` of each pair of elements, both tensors broadcast to a common shape.
+    /// Applies `f` to each pair of elements, with both tensors broadcast to a common shape.
     ///
     /// # Panics
     /// When the shapes do not broadcast.
@@ -61,7 +61,8 @@ fn binary(name: &str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync
     y
 }
 
-/// An operator for all combinations of owned and borrowed tensors, and for a number on either side.
+/// Implements an operator for all combinations of owned and borrowed tensors, and for a number on either
+/// side.
 macro_rules! operator {
     ($Trait:ident, $method:ident, $op:tt) => {
         impl $Trait<&Tensor> for &Tensor {

@@ -1,17 +1,17 @@
-//! Printing tensors as PyTorch does: nested brackets, aligned numbers, the middle of long axes left out.
+//! Printing tensors as PyTorch does: nested brackets, aligned numbers, the middle of long axes omitted.
 
 use std::fmt;
 
 use super::Tensor;
 
-/// Tensors of more elements are shown by the ends of their axes only.
+/// For tensors with more elements, only the ends of the axes are shown.
 const SUMMARY_THRESHOLD: usize = 1000;
 
 /// Entries shown at each end of an axis in a summary.
 const EDGE_ITEMS: usize = 3;
 
 impl fmt::Display for Tensor {
-    /// Four decimals, or as many as the format's precision says (`{:.2}`).
+    /// Writes four decimals, or the number given by the format's precision (`{:.2}`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let style = Style::new(self, f.precision().unwrap_or(4));
         write_axes(f, self, &style, 0, 0, 0)
@@ -24,7 +24,7 @@ impl fmt::Debug for Tensor {
     }
 }
 
-/// How the numbers of one tensor are written: all alike, to the width of the widest.
+/// How the numbers of one tensor are written: all in the same notation, padded to the width of the widest.
 struct Style {
     notation: Notation,
     width: usize,
@@ -64,7 +64,7 @@ impl Style {
     }
 }
 
-/// Writes the elements from `start` on that belong to `axis` and those after it.
+/// Writes the elements from `start` on that belong to `axis` and the axes after it.
 fn write_axes(
     f: &mut fmt::Formatter<'_>,
     tensor: &Tensor,

@@ -1,4 +1,4 @@
-//! Tensors rearranged: permuted, sliced, concatenated, gathered.
+//! Rearranging tensors: permute, slice, concatenate, gather.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::layout::{concat_part, gather_forward, permute, permuted_shape, slice_
 use crate::{Axes, Beta};
 
 impl Tensor {
-    /// The axes reordered: axis `i` of the result is axis `axes[i]` of this tensor.
+    /// Reorders the axes: axis `i` of the result is axis `axes[i]` of this tensor.
     ///
     /// # Panics
     /// When `axes` is not a permutation of the axes.
@@ -18,7 +18,7 @@ impl Tensor {
         y
     }
 
-    /// Two axes exchanged.
+    /// Swaps two axes.
     ///
     /// # Panics
     /// When there is no such axis.
@@ -27,7 +27,7 @@ impl Tensor {
         let rank = self.shape.rank();
         assert!(
             axis_a < rank && axis_b < rank,
-            "Tensor::transpose: axes {axis_a} and {axis_b} of shape {}",
+            "Tensor::transpose: shape {} does not have axes {axis_a} and {axis_b}",
             self.shape
         );
         let mut axes: Vec<usize> = (0..rank).collect();
@@ -35,7 +35,7 @@ impl Tensor {
         self.permute(&axes)
     }
 
-    /// The elements whose index on `axis` lies in `range`.
+    /// The elements whose index on `axis` is in `range`.
     ///
     /// # Panics
     /// When the axis or the range is out of bounds.
@@ -46,10 +46,10 @@ impl Tensor {
         y
     }
 
-    /// Tensors one after the other along an axis.
+    /// Concatenates tensors along an axis.
     ///
     /// # Panics
-    /// When there is no tensor, no such axis, or the sizes of another axis differ.
+    /// When there are no tensors, there is no such axis, or the sizes of another axis differ.
     #[track_caller]
     pub fn concat(tensors: &[&Tensor], axis: usize) -> Tensor {
         let [first, ..] = tensors else { panic!("Tensor::concat: no tensors to concatenate") };
@@ -74,10 +74,10 @@ impl Tensor {
         y
     }
 
-    /// Elements picked along an axis, as `torch.gather`: the result at index `i` is this tensor at `i` with
+    /// Picks elements along an axis, like `torch.gather`: the result at index `i` is this tensor at `i` with
     /// the entry for `axis` replaced by `indices` at `i`.
     ///
-    /// `indices` is row-major and has the sizes of this tensor but for the axis, whose size follows from
+    /// `indices` is row-major and has the sizes of this tensor except for the axis, whose size follows from
     /// their number. The indices of [`Tensor::argmax`] pick one element each.
     ///
     /// # Panics

@@ -7,10 +7,10 @@ mod reduce;
 
 use crate::Shape;
 
-/// An owned, contiguous, row-major array of f32 with a shape known at run time, for a few lines of arithmetic.
+/// An owned, contiguous, row-major array of f32 with a shape known at run time, for simple arithmetic.
 ///
-/// Each operation allocates its result. Kernels, and all that computes networks, work on slices instead;
-/// [`as_slice`](Self::as_slice) and [`new`](Self::new) lead from one to the other.
+/// Each operation allocates its result. Kernels, and all code that computes networks, work on slices instead;
+/// [`as_slice`](Self::as_slice) and [`new`](Self::new) convert between the two.
 ///
 /// ```
 /// use tensor::Tensor;
@@ -26,10 +26,10 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of `data` in row-major order.
+    /// Creates a tensor from `data` in row-major order.
     ///
     /// # Panics
-    /// When the number of elements is not that of the shape.
+    /// When the number of elements does not match the shape.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>, data: Vec<f32>) -> Self {
         let shape = shape.into();
@@ -43,31 +43,31 @@ impl Tensor {
         Self { shape, data }
     }
 
-    /// All elements 0.
+    /// Creates a tensor of zeros.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         Self::full(shape, 0.0)
     }
 
-    /// All elements 1.
+    /// Creates a tensor of ones.
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Self::full(shape, 1.0)
     }
 
-    /// All elements `value`.
+    /// Creates a tensor filled with `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: f32) -> Self {
         let shape = shape.into();
         Self { shape, data: vec![value; shape.numel()] }
     }
 
-    /// A tensor without axes: one number.
+    /// Creates a tensor without axes: a single number.
     pub fn scalar(value: f32) -> Self {
         Self { shape: Shape::scalar(), data: vec![value] }
     }
 
-    /// Each element is `f` of its index.
+    /// Creates a tensor whose elements are `f` of their index.
     ///
     /// ```
     /// # use tensor::Tensor;
@@ -88,10 +88,11 @@ impl Tensor {
         Self { shape, data: (0..shape.numel()).map(element).collect() }
     }
 
-    /// start, start + step, … up to and without `end`: ⌈(end − start) / step⌉ elements.
+    /// start, start + step, … up to but not including `end`: ⌈(end − start) / step⌉ elements.
     ///
-    /// The three numbers are rounded to f32: a quotient that this alone can have moved away from a whole number counts
-    /// as that number, so that 0 to 0.3 by 0.1 has three elements. What rounding makes `end` is left out.
+    /// The three numbers are rounded to f32: a quotient whose distance from an integer can be due to this
+    /// rounding counts as that integer, so that 0 to 0.3 by 0.1 has three elements. An element that rounds to
+    /// `end` is left out.
     ///
     /// # Panics
     /// When `step` is zero, a number is not finite, or there are more elements than memory can address.
@@ -126,7 +127,7 @@ impl Tensor {
         &self.data
     }
 
-    /// The elements in row-major order, to write.
+    /// The elements in row-major order, for writing.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         &mut self.data
     }
@@ -163,7 +164,7 @@ impl Tensor {
         self.data[index.iter().zip(self.shape.strides()).map(|(i, stride)| i * stride).sum::<usize>()]
     }
 
-    /// The same elements in another shape; nothing is copied.
+    /// Returns the same elements with another shape; nothing is copied.
     ///
     /// # Panics
     /// When the number of elements differs.
@@ -179,7 +180,8 @@ impl Tensor {
         Self { shape, data: self.data }
     }
 
-    /// Whether |a − b| ≤ atol + rtol · |b| for all elements, as `torch.allclose`. NaN is close to nothing.
+    /// Whether |a − b| ≤ atol + rtol · |b| for all elements, like `torch.allclose`. NaN is not close to
+    /// anything.
     ///
     /// # Panics
     /// When the shapes differ.

@@ -33,7 +33,7 @@ impl Tensor {
         self.finish(y, axes, keepdim)
     }
 
-    /// The largest element over the given axes; NaN when there is one among them.
+    /// The largest element over the given axes; propagates NaN.
     ///
     /// # Panics
     /// When there is no such axis, or no element to choose from.
@@ -42,7 +42,7 @@ impl Tensor {
         self.extreme("max", axes.into(), keepdim, f32::NEG_INFINITY, max_nan)
     }
 
-    /// The smallest element over the given axes; NaN when there is one among them.
+    /// The smallest element over the given axes; propagates NaN.
     ///
     /// # Panics
     /// When there is no such axis, or no element to choose from.
@@ -69,8 +69,8 @@ impl Tensor {
         if keepdim { y } else { y.reshape(axes.removed(&self.shape)) }
     }
 
-    /// The index of the largest element along an axis, for each index of the other axes in row-major order:
-    /// the first of equals; a NaN counts as largest.
+    /// The index of the largest element along an axis, for each index of the other axes in row-major order.
+    /// Of ties, the first; NaN counts as largest.
     ///
     /// # Panics
     /// When there is no such axis, or it is empty.
@@ -103,7 +103,7 @@ impl Tensor {
     #[track_caller]
     fn along(&self, axis: usize, kernel: fn(&mut [f32], &[f32], usize, usize)) -> Tensor {
         let rank = self.shape.rank();
-        assert!(axis < rank, "there is no axis {axis} in shape {}, which has {rank}", self.shape);
+        assert!(axis < rank, "shape {} has no axis {axis}; it has {rank} axes", self.shape);
         let rows_by_cols = |x: &Tensor| {
             let cols = x.shape[rank - 1];
             let mut y = Tensor::zeros(x.shape);

@@ -199,7 +199,7 @@ fn an_invalid_shape_says_what_is_wrong() {
     assert_eq!(good.validate(), Ok(()));
     assert!(reason(Conv2dShape { stride: [0, 1], ..good }).contains("at least 1"));
     assert!(
-        reason(Conv2dShape { groups: 3, ..good }).contains("in_channels = 4 does not divide by groups = 3")
+        reason(Conv2dShape { groups: 3, ..good }).contains("in_channels = 4 is not divisible by groups = 3")
     );
     assert!(reason(Conv2dShape { kernel_size: [3, 8], ..good }).contains("does not fit the width 5"));
     assert!(
@@ -226,7 +226,7 @@ fn an_invalid_transposed_shape_says_what_is_wrong() {
     let reason = |shape: ConvTranspose2dShape| shape.validate().unwrap_err();
     assert_eq!((good.validate(), good.out_height()), (Ok(()), 4));
     assert!(reason(ConvTranspose2dShape { kernel_size: [0, 1], ..good }).contains("at least 1"));
-    assert!(reason(ConvTranspose2dShape { groups: 4, ..good }).contains("out_channels = 6 does not divide"));
+    assert!(reason(ConvTranspose2dShape { groups: 4, ..good }).contains("out_channels = 6 is not divisible"));
     let wide = ConvTranspose2dShape { output_padding: [0, 2], ..good };
     assert!(reason(wide).contains("the output padding 2 is not less than the stride 2"));
     assert!(

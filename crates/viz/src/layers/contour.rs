@@ -1,4 +1,4 @@
-//! Contours of a function of two numbers.
+//! Contours of a function of two variables.
 
 use crate::bounds::Bounds;
 use crate::canvas::{Anchor, Stroke, TextStyle};
@@ -11,10 +11,10 @@ use crate::scale::Scale;
 use crate::theme::{BLUE, MUTED, PAPER};
 use crate::ticks;
 
-/// Cells of the grid on which the function is known, each way.
+/// The number of grid cells in each direction.
 const N_CELLS: usize = 128;
 const N_LEVELS: usize = 12;
-/// Opacity of the ground where it is highest.
+/// The opacity of the background where it is highest.
 const GROUND_OPACITY: f64 = 0.5;
 
 /// Contour lines on a tinted background.
@@ -25,25 +25,25 @@ pub(crate) struct Contour {
     grounds: Vec<Ground>,
 }
 
-/// A function on a grid that is even on one pair of scales.
+/// A function on a grid that is evenly spaced for one pair of scales.
 struct Ground {
     scales: (Scale, Scale),
     heights: Heights,
-    /// In the middle of each cell, the first row at the top.
+    /// The values in the middle of each cell, with the first row at the top.
     cells: Vec<f64>,
     levels: Levels,
 }
 
-/// Heights at which there are lines.
+/// The heights of the lines.
 struct Levels {
     heights: Vec<f64>,
-    /// How many digits tell them apart.
+    /// The number of digits needed to tell them apart.
     n_digits: usize,
 }
 
 impl Contour {
     pub(crate) fn new(x: (f64, f64), y: (f64, f64), f: impl Fn(f64, f64) -> f64) -> Self {
-        // The axes' scales are not known until all of the figure is.
+        // The scales of the axes are not known until the figure is complete.
         let scales = |lo: f64| if lo > 0.0 { &[Scale::Linear, Scale::Log][..] } else { &[Scale::Linear] };
         let pairs = scales(x.0).iter().flat_map(|&a| scales(y.0).iter().map(move |&b| (a, b)));
         Contour { x, y, grounds: pairs.map(|scales| Ground::new(scales, (x, y), &f)).collect() }
@@ -57,7 +57,7 @@ impl Contour {
         self.ground((panel.x.scale(), panel.y.scale()))
     }
 
-    /// The lines of one height, in the function's own numbers.
+    /// The lines of one height, in the function's coordinates.
     fn isolines(&self, ground: &Ground, level: f64) -> Vec<Vec<(f64, f64)>> {
         let point = |(column, row): (f64, f64)| {
             let n = N_CELLS as f64;
@@ -67,7 +67,7 @@ impl Contour {
         lines.map(|line| line.into_iter().map(point).collect()).collect()
     }
 
-    /// Tints the part of the ground that the axes show.
+    /// Tints the visible part of the background.
     fn draw_ground(&self, ground: &Ground, panel: &mut Panel) {
         let lo = (panel.x.place(self.x.0), panel.y.place(self.y.0));
         let hi = (panel.x.place(self.x.1), panel.y.place(self.y.1));
@@ -76,7 +76,7 @@ impl Contour {
         if right <= left || top <= bottom {
             return;
         }
-        // The cell below the middle of the `i`-th of as many pixels between two places.
+        // The cell under the middle of the `i`-th of `N_CELLS` pixels between two positions.
         let cell = |i: usize, (from, to): (f64, f64), (lo, hi): (f64, f64)| {
             let place = from + (to - from) * (i as f64 + 0.5) / N_CELLS as f64;
             (((place - lo) / (hi - lo) * N_CELLS as f64) as usize).min(N_CELLS - 1)
@@ -109,8 +109,8 @@ impl Ground {
 }
 
 impl Levels {
-    /// Numbers of one digit, about evenly distributed among `heights`; of more where one does not tell them
-    /// apart.
+    /// Levels with one digit, distributed roughly evenly among `heights`; with more digits if one does not
+    /// tell them apart.
     fn among(heights: &[f64]) -> Self {
         let mut sorted: Vec<f64> = heights.iter().copied().filter(|h| h.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
@@ -134,7 +134,7 @@ impl Levels {
         Levels { heights: rounded(n_digits), n_digits }
     }
 
-    /// Which share of the levels lies below `height`.
+    /// The fraction of levels below `height`.
     fn share_below(&self, height: f64) -> f64 {
         let i = self.heights.partition_point(|&level| level <= height);
         let within = match (i.checked_sub(1).map(|i| self.heights[i]), self.heights.get(i)) {
@@ -172,7 +172,7 @@ impl Layer for Contour {
     fn draw(&self, panel: &mut Panel, _: usize) {
         let Some(ground) = self.ground_of(panel) else { return };
         let (x, y) = (self.x, self.y);
-        // Paper first: the grid of the axes would show through.
+        // Paper first, because the grid of the axes would show through.
         panel.area([(x.0, y.0), (x.1, y.0), (x.1, y.1), (x.0, y.1)], PAPER);
         self.draw_ground(ground, panel);
         for line in ground.levels.heights.iter().flat_map(|&level| self.isolines(ground, level)) {
@@ -180,7 +180,7 @@ impl Layer for Contour {
         }
     }
 
-    /// The heights, where no path covers them.
+    /// Labels the heights where no path covers them.
     fn draw_above(&self, panel: &mut Panel, _: usize) {
         let Some(ground) = self.ground_of(panel) else { return };
         let style = TextStyle::new(11.5, MUTED, Anchor::Middle, Anchor::Middle);

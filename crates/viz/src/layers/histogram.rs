@@ -7,7 +7,7 @@ use crate::panel::Panel;
 use crate::scale::{self, Scale};
 use crate::theme;
 
-/// Bins of equal width on the axis, as a density.
+/// Bins of equal width on the axis, drawn as a density.
 pub(crate) struct Histogram {
     name: String,
     values: Vec<f64>,
@@ -42,7 +42,7 @@ impl Histogram {
         let edge = |i: usize| scale.at(range, i as f64 / self.n_bins as f64);
         let bin = |(i, &count): (usize, &u64)| {
             let (left, right) = (edge(i), edge(i + 1));
-            // In halves, for the width may be more than the largest number.
+            // In halves, because the width may overflow.
             let density = count as f64 / shown.len() as f64 / (right / 2.0 - left / 2.0) / 2.0;
             Bin { left, right, density: density.min(f64::MAX) }
         };
@@ -50,7 +50,7 @@ impl Histogram {
     }
 }
 
-/// From the smallest to the largest value; around them if they are all the same, for a density needs a width.
+/// From the smallest to the largest value; widened if they are all the same, because a density needs a width.
 fn around(scale: Scale, values: &[f64]) -> (f64, f64) {
     let (lo, hi) =
         values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)));

@@ -12,7 +12,7 @@ use crate::theme::{self, MUTED};
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
-    /// Those of a function on a logarithmic x axis, where it is evenly sampled at other points.
+    /// The points of a function sampled evenly for a logarithmic x axis.
     pub(crate) log_points: Option<Vec<(f64, f64)>>,
     pub(crate) dashed: bool,
 }
@@ -23,7 +23,7 @@ impl Line {
         Line { name, points, log_points: None, dashed }
     }
 
-    /// The graph of `f` over a range, whatever the scale of the x axis will be.
+    /// The graph of `f` over a range, for either scale of the x axis.
     pub(crate) fn graph(name: String, range: (f64, f64), f: impl Fn(f64) -> f64) -> Self {
         const N_SAMPLES: u32 = 512;
         let sampled = |scale: Scale, range| -> Vec<(f64, f64)> {
@@ -31,7 +31,7 @@ impl Line {
             (0..=N_SAMPLES).map(|i| (x(i), f(x(i)))).collect()
         };
         let points = sampled(Scale::Linear, range);
-        // Where the range begins at 0 or below, a logarithmic axis shows it from its first point above.
+        // If the range begins at 0 or below, a logarithmic axis starts at the first positive point.
         let first = points.iter().map(|point| point.0).find(|&x| x > 0.0).filter(|&x| x < range.1);
         let log_points = first.map(|first| sampled(Scale::Log, (first, range.1)));
         Line { name, points, log_points, dashed: false }
@@ -76,7 +76,7 @@ impl Layer for Line {
     }
 }
 
-/// The area between two lines over the same xs.
+/// The area between two lines over the same x values.
 pub(crate) struct Band {
     pub(crate) name: String,
     pub(crate) lo: Vec<(f64, f64)>,
@@ -115,7 +115,7 @@ impl Layer for Band {
             pairs.split(|&(lo, hi)| is_gap(lo) || is_gap(hi)).map(<[_]>::to_vec).collect();
         for run in shown {
             if let [(lo, hi)] = run[..] {
-                // As wide as a line, to be seen at all.
+                // As wide as a line, so that it is visible.
                 panel.line([lo, hi], Stroke::solid(color, 4.0));
                 continue;
             }
@@ -128,7 +128,7 @@ impl Layer for Band {
 
 const BAND_OPACITY: f64 = 0.22;
 
-/// A dashed line across the plot, at an x or at a y.
+/// A dashed line across the plot, at an x or y value.
 pub(crate) struct Rule {
     pub(crate) label: String,
     pub(crate) x: Option<f64>,
@@ -136,7 +136,7 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// Where it stands, if the axis shows it.
+    /// Its x position, if the axis shows it.
     fn x_place(&self, panel: &Panel) -> Option<f64> {
         self.x.map(|x| panel.x.place(x)).filter(|place| (0.0..=1.0).contains(place))
     }
@@ -178,7 +178,7 @@ impl Layer for Rule {
         }
     }
 
-    /// The label, when it is known what it must keep clear of.
+    /// Draws the label once it is known what it must not cover.
     fn draw_above(&self, panel: &mut Panel, _: usize) {
         if let Some(x) = self.x_place(panel) {
             panel.label_beside_vertical(x, &self.label);

@@ -1,4 +1,4 @@
-//! Points: scattered, along a path, or marked with a label.
+//! Points: scattered, on a path, or marked with a label.
 
 use crate::bounds::Bounds;
 use crate::canvas::Stroke;
@@ -8,12 +8,12 @@ use crate::legend::{Key, Symbol};
 use crate::panel::Panel;
 use crate::theme::{self, INK, PAPER};
 
-/// Room around points, which would be cut in half at the edge.
+/// Padding around points, which would otherwise be cut off at the edge.
 const POINT_PAD: f64 = 0.03;
-/// Room for a label above or below the highest or lowest point.
+/// Space for a label above or below the highest or lowest point.
 const LABEL_PAD: f64 = 0.1;
 
-/// Points, each by itself.
+/// Separate points.
 pub(crate) struct Scatter {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
@@ -39,7 +39,7 @@ impl Layer for Scatter {
 
     fn draw(&self, panel: &mut Panel, color_idx: usize) {
         let color = theme::series_color(color_idx);
-        // Many points are smaller and let one another through.
+        // Large numbers of points are drawn smaller and translucent.
         let (radius, opacity) = match self.points.len() {
             0..=200 => (3.4, 0.85),
             201..=2000 => (2.4, 0.6),

@@ -14,34 +14,36 @@ use crate::{Backward, Forward, Graph, Images, Indices, Inputs, Op, Operands, Sha
 /// The options of [`Graph::cross_entropy_with`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CrossEntropyOptions {
-    /// A factor for each class, `[classes]`; none. It gets no gradient.
+    /// A factor for each class, `[classes]` (default none). It gets no gradient.
     pub weight: Option<Var>,
-    /// Rows with this label cost nothing and do not count, whether it is a class or not; none. PyTorch has −100, and
-    /// labels are not negative here: `u32::MAX` will do.
+    /// Rows with this label contribute no loss and are not counted, whether or not it is a class (default
+    /// none). PyTorch uses −100; labels cannot be negative here, so use `u32::MAX`.
     pub ignore_index: Option<u32>,
-    /// What is taken from the target's probabilities and spread evenly over all classes, in [0, 1]; 0.
+    /// The share of the target's probability that is spread evenly over all classes, in [0, 1] (default 0).
     pub label_smoothing: f32,
-    /// How the losses of the rows are joined; the mean, where weights of labels divide by their sum.
+    /// How the losses of the rows are reduced (default: the mean, which for labels with weights divides by
+    /// the sum of the weights).
     pub reduction: Reduction,
 }
 
 /// The options of [`Graph::nll_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NllOptions {
-    /// A factor for each class, `[classes]`; none. It gets no gradient.
+    /// A factor for each class, `[classes]` (default none). It gets no gradient.
     pub weight: Option<Var>,
-    /// Rows with this label cost nothing and do not count, whether it is a class or not; none.
+    /// Rows with this label contribute no loss and are not counted, whether or not it is a class (default
+    /// none).
     pub ignore_index: Option<u32>,
-    /// How the losses of the rows are joined; the mean, where weights divide by their sum.
+    /// How the losses of the rows are reduced (default: the mean, which divides by the sum of the weights).
     pub reduction: Reduction,
 }
 
-/// What rows of class scores should be.
+/// The target of rows of class scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
     /// A class for each row.
     Labels(Indices),
-    /// A probability for each class, of the shape of the scores.
+    /// A probability for each class, with the shape of the scores.
     Probabilities(Var),
 }
 
@@ -57,10 +59,10 @@ impl From<Var> for Target {
     }
 }
 
-/// What both losses do alike. The inputs are the scores, the target's probabilities if it has no labels, and the weight if
-/// there is one.
+/// The common part of both losses. The inputs are the scores, the target's probabilities if it has no labels,
+/// and the weight if there is one.
 struct Rows {
-    /// What errors call the scores.
+    /// The name of the scores in errors.
     scores: &'static str,
     is_labelled: bool,
     options: CrossEntropyOptions,
@@ -76,7 +78,8 @@ impl Rows {
         }
         if let Some(t) = inputs[1..].first().filter(|&&t| !self.is_labelled && t != x) {
             return Err(ShapeError::new(format!(
-                "the {what} are {x} and the target's probabilities are {t}; give every row one for each class"
+                "the {what} are {x} and the target's probabilities are {t}; give each row one probability \
+                 per class"
             )));
         }
         let classes = x[x.rank() - 1];
@@ -106,13 +109,13 @@ impl Rows {
         }
     }
 
-    /// Whether the mean divides by the sum of what the rows count for.
+    /// Whether the mean divides by the sum of the rows' weights.
     fn is_weighted_mean(&self) -> bool {
         let CrossEntropyOptions { weight, ignore_index, reduction, .. } = self.options;
         self.is_labelled && reduction == Reduction::Mean && (weight.is_some() || ignore_index.is_some())
     }
 
-    /// Joins the losses that `write` fills in; `factor` becomes what each is multiplied by in a weighted mean.
+    /// Reduces the losses that `write` fills in; `factor` is set to the factor of each in a weighted mean.
     fn join(
         &self,
         output: &mut [f32],
@@ -122,6 +125,11 @@ impl Rows {
         write: impl FnOnce(&mut [f32]),
     ) {
         let (shape, shards) = (shape_of_rows(inputs.shape(0)), inputs.shards(0));
+        // Without classes there is nothing to sum over, and `write` sees no rows.
+        let write = |losses: &mut [f32]| match expected.classes {
+            0 => losses.fill(0.0),
+            _ => write(losses),
+        };
         if !self.is_weighted_mean() {
             return self.options.reduction.join(output, shape, &shards, write);
         }
@@ -170,7 +178,7 @@ impl Op for CrossEntropy {
         });
     }
 
-    /// dlogits = dloss · (softmax(logits) · Σ e − e) for what is expected, e = weight · ((1 − s) · target + s / classes);
+    /// dlogits = dloss · (softmax(logits) · Σ e − e) with e = weight · ((1 − s) · target + s / classes);
     /// dtarget = −dloss · (1 − s) · weight · ln softmax(logits).
     fn backward(&self, mut b: Backward<'_>) {
         let expected = self.0.expected(b.inputs, b.indices);
@@ -223,12 +231,12 @@ impl Op for NllLoss {
 }
 
 impl Graph<'_> {
-    /// The mean cross-entropy of logits `[n, .., classes]` with a label for each row, or with a probability for each
-    /// class, a scalar; `torch.nn.functional.cross_entropy`, but that classes are the last axis.
+    /// The mean cross-entropy of logits `[n, .., classes]` with a label for each row, or with a probability
+    /// for each class, a scalar; `torch.nn.functional.cross_entropy`, except that classes are the last axis.
     ///
     /// # Panics
-    /// When the logits are not rows of scores, as many as there are labels, a label is not a class, or the
-    /// probabilities are not of the shape of the logits.
+    /// When the logits are not one row of scores per label, a label is not a class, or the probabilities do
+    /// not have the shape of the logits.
     #[track_caller]
     pub fn cross_entropy(&self, logits: Var, target: impl Into<Target>) -> Var {
         self.cross_entropy_with(logits, target, CrossEntropyOptions::default())
@@ -240,12 +248,13 @@ impl Graph<'_> {
     /// the target (1 for the label, 0 elsewhere; or the probabilities), w the weight and s the label smoothing
     /// (Szegedy et al. 2016).
     ///
-    /// The mean of labels divides by the sum of the weights of their classes; rows with the ignored label have none, and a
-    /// mean of nothing else is NaN. The mean of probabilities divides by the number of rows.
+    /// For labels, the mean divides by the sum of the weights of their classes, where rows with the ignored
+    /// label have weight 0; if all rows are ignored, it is NaN. For probabilities, the mean divides by the
+    /// number of rows.
     ///
     /// # Panics
-    /// As [`cross_entropy`](Self::cross_entropy), and when the weight is not `[classes]`, s does not lie in [0, 1], or there
-    /// is an ignored label for probabilities.
+    /// As [`cross_entropy`](Self::cross_entropy), and when the weight is not `[classes]`, s is not in [0, 1],
+    /// or the target is probabilities and `ignore_index` is set.
     #[track_caller]
     pub fn cross_entropy_with(
         &self,
@@ -271,7 +280,7 @@ impl Graph<'_> {
             Target::Probabilities(target) => {
                 assert!(
                     ignore_index.is_none(),
-                    "cross_entropy{}: there is an ignore_index, and the target is probabilities, which have no labels",
+                    "cross_entropy{}: ignore_index needs labels, but the target is probabilities",
                     self.at()
                 );
                 match options.weight {
@@ -282,12 +291,13 @@ impl Graph<'_> {
         }
     }
 
-    /// The negative log-likelihood of labels under log-probabilities `[n, .., classes]`, −w · x at the label of each row;
-    /// `torch.nn.functional.nll_loss`, but that classes are the last axis. [`cross_entropy`](Self::cross_entropy) is the
-    /// same behind [`log_softmax`](Self::log_softmax). The options, or a reduction alone.
+    /// The negative log-likelihood of labels under log-probabilities `[n, .., classes]`, −w · x at the label
+    /// of each row; `torch.nn.functional.nll_loss`, except that classes are the last axis.
+    /// [`cross_entropy`](Self::cross_entropy) is the same after a [`log_softmax`](Self::log_softmax). Takes
+    /// options, or just a reduction.
     ///
     /// # Panics
-    /// When the input is not rows, as many as there are labels, a label is not a class, or the weight is not `[classes]`.
+    /// When the input is not one row per label, a label is not a class, or the weight is not `[classes]`.
     #[track_caller]
     pub fn nll_loss(&self, log_probs: Var, labels: Indices, options: impl Into<NllOptions>) -> Var {
         #[track_caller]

@@ -1,4 +1,4 @@
-//! Losses of elements: each is its formula and its slopes.
+//! Element-wise losses: each is its formula and its slopes.
 
 use tensor::broadcast::{broadcast_forward, broadcast_shapes};
 use tensor::elementwise::{zip, zip_all};
@@ -7,13 +7,14 @@ use tensor::{Beta, Shape, scratch};
 use super::reduction::{LossGradient, Reduction};
 use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
-/// `loss(v)` of the elements v of N inputs, joined; `slopes(v)` are its derivatives.
+/// `loss(v)` of the elements v of N inputs, reduced; `slopes(v)` are its derivatives.
 pub(super) struct ElementLoss<const N: usize, L, S> {
     pub(super) name: &'static str,
     pub(super) reduction: Reduction,
-    /// What errors call the inputs.
+    /// The names of the inputs in errors.
     pub(super) inputs: [&'static str; N],
-    /// How many of them are of one shape, and may have gradients. The others are weights, which broadcast to it.
+    /// How many of them have the same shape and may have gradients. The others are weights, which broadcast
+    /// to it.
     pub(super) n_alike: usize,
     pub(super) loss: L,
     pub(super) slopes: S,
@@ -100,16 +101,18 @@ where
     }
 }
 
-/// `slopes[i]`, by comparisons: an array that is indexed lies in memory, and no loop over it is vectorised.
+/// `slopes[i]`, by comparisons: an indexed array is kept in memory, and a loop that indexes it is not
+/// vectorised.
 #[inline]
 fn pick<const N: usize>(slopes: [f32; N], i: usize) -> f32 {
     (1..N).fold(slopes[0], |slope, k| if k == i { slopes[k] } else { slope })
 }
 
 impl Graph<'_> {
-    /// Any `loss(x, target)`, element by element; vectorised and on all threads.
+    /// Any element-wise `loss(x, target)`; vectorised and on all threads.
     ///
-    /// `slopes(x, target)` are the derivatives of a loss with respect to x and to the target. Errors call the op `name`.
+    /// `slopes(x, target)` are the derivatives of a loss with respect to x and to the target. `name` is used
+    /// in errors.
     ///
     /// ```
     /// use autograd::{Graph, Reduction, Var};
@@ -138,7 +141,7 @@ impl Graph<'_> {
         self.apply(ElementLoss { name, reduction, inputs, n_alike: 2, loss, slopes }, &[x, target])
     }
 
-    /// The same of several inputs, each with what errors call it.
+    /// The same for several inputs, each with its name in errors.
     #[track_caller]
     pub(super) fn element_loss<const N: usize>(
         &self,
@@ -154,7 +157,7 @@ impl Graph<'_> {
         self.apply(ElementLoss { name, reduction, inputs, n_alike, loss, slopes }, &vars)
     }
 
-    /// A weight, through which no gradient flows, or 1.
+    /// A weight without gradient flow, or 1.
     #[track_caller]
     pub(super) fn weight_or_one(&self, weight: Option<Var>) -> Var {
         weight.map_or_else(|| self.input(Shape::scalar(), &[1.0]), |weight| self.detach(weight))

@@ -1,4 +1,4 @@
-//! Losses of embeddings, row by row: of the angles between them and of their distances.
+//! Losses of embeddings, row by row: of their angles and of their distances.
 
 use tensor::Shape;
 
@@ -9,24 +9,25 @@ use crate::{Graph, ShapeError, Var};
 /// The options of [`Graph::cosine_embedding_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CosineEmbeddingOptions {
-    /// The cosine up to which a dissimilar pair costs nothing, in [−1, 1]; 0.
+    /// The cosine up to which a dissimilar pair has no loss, in [−1, 1] (default 0).
     pub margin: f32,
-    /// How the losses of the rows are joined; the mean.
+    /// How the losses of the rows are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
 /// The options of [`Graph::triplet_margin_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletMarginOptions {
-    /// How much farther the negative has to be than the positive; 1.
+    /// How much farther away the negative must be than the positive (default 1).
     pub margin: f32,
-    /// The norm of the distances, positive and finite; 2.
+    /// The norm of the distances, positive and finite (default 2).
     pub p: f32,
-    /// What is added to the differences; 1e-6.
+    /// The constant added to the differences (default 1e-6).
     pub eps: f32,
-    /// Whether the negative's distance is that from the positive where this is less; false. Balntas et al. 2016.
+    /// Whether to use the distance from negative to positive if it is smaller than that from negative to
+    /// anchor (default false). Balntas et al. 2016.
     pub swap: bool,
-    /// How the losses of the rows are joined; the mean.
+    /// How the losses of the rows are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
@@ -37,10 +38,11 @@ impl Default for TripletMarginOptions {
 }
 
 impl Graph<'_> {
-    /// Of pairs of rows `[.., d]` and a target `[..]`: 1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin)
-    /// where it is −1; `torch.nn.functional.cosine_embedding_loss`. The target gets no gradient.
+    /// For pairs of rows `[.., d]` and a target `[..]`: 1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁,
+    /// x₂) − margin) where it is −1; `torch.nn.functional.cosine_embedding_loss`. The target gets no
+    /// gradient.
     ///
-    /// The squares of the lengths are made larger by 1e-12, as there.
+    /// 1e-12 is added to the squared lengths, as in PyTorch.
     ///
     /// # Panics
     /// When the inputs differ in shape, or the target does not have an element for each row.
@@ -100,8 +102,9 @@ impl Graph<'_> {
         record(self, x1, x2, target, options.into())
     }
 
-    /// max(0, margin + |a − p| − |a − n|) for anchors a, positives p and negatives n, row by row of `[.., d]`;
-    /// `torch.nn.functional.triplet_margin_loss`. Schroff, Kalenichenko and Philbin 2015 (there of squares).
+    /// max(0, margin + |a − p| − |a − n|) for anchors a, positives p and negatives n, row by row of
+    /// `[.., d]`; `torch.nn.functional.triplet_margin_loss`. Schroff, Kalenichenko and Philbin 2015 (with
+    /// squared distances).
     ///
     /// # Panics
     /// When the shapes differ, or p is not a positive number.
@@ -126,7 +129,7 @@ impl Graph<'_> {
                 true => Ok(()),
                 false => Err(differing("anchors, positives and negatives", inputs)),
             };
-            // What is missing, and whether the negative's distance is that from the positive.
+            // The amount missing, and whether the negative's distance is that from the positive.
             let missing = move |row: Row<'_>| {
                 let [a, p, n] = [0, 1, 2].map(|i| row.of(i));
                 let (near, far) = (distance.between(a, p), distance.between(a, n));
@@ -173,7 +176,7 @@ fn differing(what: &str, shapes: &[Shape]) -> ShapeError {
 /// The cosine of the angle between two rows, in f64.
 struct Cosine {
     value: f64,
-    /// The square of the first one's length, and the product of both lengths.
+    /// The square of the first row's length, and the product of both lengths.
     square: f64,
     lengths: f64,
 }
@@ -188,7 +191,7 @@ impl Cosine {
     }
 }
 
-/// The p-norm of differences, to which `eps` is added, in f64.
+/// The p-norm of the differences plus `eps`, in f64.
 #[derive(Clone, Copy)]
 struct Distance {
     p: f64,
@@ -202,7 +205,7 @@ impl Distance {
         if self.p == 2.0 { sum.sqrt() } else { sum.powf(1.0 / self.p) }
     }
 
-    /// Adds to dx the derivative of the distance with respect to the one or the other, times a factor; 0 where the
+    /// Adds to dx the derivative of the distance with respect to either row, times a factor; 0 where the
     /// distance is 0.
     fn add_gradient(self, dx: &mut [f32], [a, b]: [&[f32]; 2], which: usize, factor: f64) {
         let distance = self.between(a, b);

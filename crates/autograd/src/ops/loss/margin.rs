@@ -1,4 +1,4 @@
-//! Losses that are zero beyond a margin: of distances, of pairs in order, of classes.
+//! Losses that are zero beyond a margin: for distances, ranked pairs and classes.
 
 use tensor::Shape;
 
@@ -9,9 +9,9 @@ use crate::{Graph, Indices, ShapeError, Var};
 /// The options of [`Graph::hinge_embedding_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HingeEmbeddingOptions {
-    /// The distance from which on a dissimilar pair costs nothing; 1.
+    /// The distance beyond which a dissimilar pair has no loss (default 1).
     pub margin: f32,
-    /// How the losses of the elements are joined; the mean.
+    /// How the losses of the elements are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
@@ -24,22 +24,23 @@ impl Default for HingeEmbeddingOptions {
 /// The options of [`Graph::margin_ranking_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MarginRankingOptions {
-    /// The difference from which on a pair in the right order costs nothing; 0.
+    /// The difference beyond which a correctly ordered pair has no loss (default 0).
     pub margin: f32,
-    /// How the losses of the elements are joined; the mean.
+    /// How the losses of the elements are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
 /// The options of [`Graph::multi_margin_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MultiMarginOptions {
-    /// The power of each class's share, 1 or 2; 1.
+    /// The power of each class's term, 1 or 2 (default 1).
     pub p: u32,
-    /// How much higher the score of the label has to be than those of the other classes; 1.
+    /// How much higher the score of the label must be than those of the other classes (default 1).
     pub margin: f32,
-    /// A factor for each class, `[classes]`, that of the label multiplies a row's loss; none. They get no gradient.
+    /// A factor for each class, `[classes]`; that of the label multiplies a row's loss (default none). They
+    /// get no gradient.
     pub weight: Option<Var>,
-    /// How the losses of the rows are joined; the mean, which weights do not divide.
+    /// How the losses of the rows are reduced (default: the mean, not divided by weights).
     pub reduction: Reduction,
 }
 
@@ -50,8 +51,8 @@ impl Default for MultiMarginOptions {
 }
 
 impl Graph<'_> {
-    /// Of distances x of pairs: x where the target is 1, max(0, margin − x) where it is −1, element by element;
-    /// `torch.nn.functional.hinge_embedding_loss`. The target gets no gradient.
+    /// For distances x of pairs: x where the target is 1, max(0, margin − x) where it is −1, element by
+    /// element; `torch.nn.functional.hinge_embedding_loss`. The target gets no gradient.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -82,8 +83,8 @@ impl Graph<'_> {
         record(self, x, target, options.into())
     }
 
-    /// max(0, margin − t · (x₁ − x₂)), element by element: where t is 1, x₁ is to be the larger, where it is −1, x₂;
-    /// `torch.nn.functional.margin_ranking_loss`.
+    /// max(0, margin − t · (x₁ − x₂)), element by element: where t is 1, x₁ should be larger, where it is −1,
+    /// x₂; `torch.nn.functional.margin_ranking_loss`.
     ///
     /// # Panics
     /// When the shapes differ.

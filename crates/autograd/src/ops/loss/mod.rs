@@ -1,4 +1,4 @@
-//! Losses: what each costs an element or a row, with its slopes, and how the losses of a batch are joined.
+//! Losses: the formula and slopes of each for an element or a row, and how the losses of a batch are reduced.
 
 mod cross_entropy;
 mod elements;
@@ -16,7 +16,7 @@ pub use probability::{BceOptions, BceWithLogitsOptions, KlDivOptions};
 pub use reduction::Reduction;
 pub use regression::{GaussianNllOptions, PoissonNllOptions, SmoothL1Options};
 
-/// A loss that takes options takes a reduction in their place: the others are then the default.
+/// Lets a loss that takes options also take just a reduction, with defaults for the other options.
 macro_rules! options_of_a_reduction {
     ($($Options:ident),+ $(,)?) => {$(
         impl From<Reduction> for $Options {

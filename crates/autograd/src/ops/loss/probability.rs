@@ -9,37 +9,38 @@ use crate::{Graph, Var};
 /// The options of [`Graph::bce_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BceOptions {
-    /// Factors of the losses, of a shape that broadcasts to theirs; none. They get no gradient.
+    /// Factors of the losses, with a shape that broadcasts to theirs (default none). They get no gradient.
     pub weight: Option<Var>,
-    /// How the losses of the elements are joined; the mean, which weights do not divide.
+    /// How the losses of the elements are reduced (default: the mean, not divided by weights).
     pub reduction: Reduction,
 }
 
 /// The options of [`Graph::bce_with_logits`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BceWithLogitsOptions {
-    /// Factors of the losses, of a shape that broadcasts to theirs; none. They get no gradient.
+    /// Factors of the losses, with a shape that broadcasts to theirs (default none). They get no gradient.
     pub weight: Option<Var>,
-    /// Factors of the positive examples' share, of a shape that broadcasts to the losses', such as one for each class on
-    /// the last axis; none. They get no gradient.
+    /// Factors of the positive examples' term, with a shape that broadcasts to that of the losses, such as
+    /// one for each class on the last axis (default none). They get no gradient.
     pub pos_weight: Option<Var>,
-    /// How the losses of the elements are joined; the mean, which weights do not divide.
+    /// How the losses of the elements are reduced (default: the mean, not divided by weights).
     pub reduction: Reduction,
 }
 
 /// The options of [`Graph::kl_div`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct KlDivOptions {
-    /// Whether the target is given as logarithms; false.
+    /// Whether the target is given as logarithms (default false).
     pub log_target: bool,
-    /// How the losses of the elements are joined; the mean, as in PyTorch. The divergence as it is defined is
-    /// [`Reduction::BatchMean`].
+    /// How the losses of the elements are reduced (default: the mean, as in PyTorch).
+    /// [`Reduction::BatchMean`] gives the divergence as it is mathematically defined.
     pub reduction: Reduction,
 }
 
 impl Graph<'_> {
-    /// Binary cross-entropy of logits x with probabilities t, −t · ln σ(x) − (1 − t) · ln(1 − σ(x)), element by element;
-    /// `torch.nn.functional.binary_cross_entropy_with_logits`. The options, or a reduction alone.
+    /// Binary cross-entropy of logits x with probabilities t, −t · ln σ(x) − (1 − t) · ln(1 − σ(x)), element
+    /// by element; `torch.nn.functional.binary_cross_entropy_with_logits`. Takes options, or just a
+    /// reduction.
     ///
     /// # Panics
     /// When the shapes differ, or a weight does not broadcast.
@@ -72,17 +73,17 @@ impl Graph<'_> {
         record(self, x, target, options.into())
     }
 
-    /// Binary cross-entropy of probabilities x with probabilities t, −t · ln x − (1 − t) · ln(1 − x), element by element;
-    /// `torch.nn.functional.binary_cross_entropy`. Logarithms are at least −100, and the gradient divides by at least
-    /// 1e-12, as there. [`bce_with_logits`](Self::bce_with_logits) needs neither.
+    /// Binary cross-entropy of probabilities x with probabilities t, −t · ln x − (1 − t) · ln(1 − x), element
+    /// by element; `torch.nn.functional.binary_cross_entropy`. Logarithms are at least −100, and the gradient
+    /// divides by at least 1e-12, as in PyTorch. [`bce_with_logits`](Self::bce_with_logits) needs neither.
     ///
     /// # Panics
-    /// When the shapes differ, the weight does not broadcast, or an element of x does not lie in [0, 1].
+    /// When the shapes differ, the weight does not broadcast, or an element of x is not in [0, 1].
     #[track_caller]
     pub fn bce_loss(&self, x: Var, target: Var, options: impl Into<BceOptions>) -> Var {
         #[track_caller]
         fn record(g: &Graph<'_>, x: Var, target: Var, BceOptions { weight, reduction }: BceOptions) -> Var {
-            // NaN is on neither side, and passes.
+            // NaN is on neither side and passes.
             let is_outside = |&x: &f32| if x < 0.5 { x < 0.0 } else { x > 1.0 };
             if let Some(idx) = g.value(x).iter().position(is_outside) {
                 panic!(
@@ -106,8 +107,8 @@ impl Graph<'_> {
         record(self, x, target, options.into())
     }
 
-    /// Kullback-Leibler divergence of the distribution t from the one whose logarithms are x, t · (ln t − x), element by
-    /// element; `torch.nn.functional.kl_div`. With `log_target`, t is given as ln t: eᵗ · (t − x).
+    /// Kullback-Leibler divergence of the distribution t from the one with logarithms x, t · (ln t − x),
+    /// element by element; `torch.nn.functional.kl_div`. With `log_target`, t is given as ln t: eᵗ · (t − x).
     ///
     /// Where a probability t is 0, the loss is 0 and its gradient with respect to t is −∞.
     ///

@@ -1,22 +1,23 @@
-//! How the losses of a batch are joined, and what of their joint gradient is each one's.
+//! How the losses of a batch are reduced, and the gradient of each from that of the result.
 
 use tensor::parallel::Shards;
 use tensor::reduce::{self, reduce_rows};
 use tensor::{Beta, Shape, scratch};
 
-/// How the losses of elements, or of rows, are joined; the default is the mean, as in PyTorch.
+/// How the losses of elements or rows are reduced; the default is the mean, as in PyTorch.
 ///
-/// Means and sums are those of the whole batch, also where only a part of it is here.
+/// Means and sums are over the whole batch, even if this process has only a part of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// Not at all: the output has a loss for each element or row.
+    /// No reduction: the output has a loss for each element or row.
     None,
     /// Their mean; NaN when there are none, as in PyTorch.
     #[default]
     Mean,
     /// Their sum.
     Sum,
-    /// Their sum divided by the size of the first axis: `batchmean` in PyTorch, which has it for `kl_div` alone.
+    /// Their sum divided by the size of the first axis: `batchmean` in PyTorch, which has it only for
+    /// `kl_div`.
     BatchMean,
 }
 
@@ -26,7 +27,7 @@ impl Reduction {
         if self == Self::None { losses } else { Shape::scalar() }
     }
 
-    /// Joins in `output` the losses that `write` fills in, of this shape and these shards.
+    /// Reduces the losses that `write` fills in, with this shape and these shards, to `output`.
     pub(super) fn join(
         self,
         output: &mut [f32],
@@ -56,7 +57,7 @@ impl Reduction {
         }
     }
 
-    /// What each loss is multiplied by in the sum of all.
+    /// The factor of each loss in the sum of all.
     fn factor(self, shape: Shape, shards: &Shards<'_>) -> f32 {
         let n_divided_by = match self {
             Self::None | Self::Sum => return 1.0,
@@ -77,7 +78,7 @@ pub(super) enum LossGradient<'a> {
 }
 
 impl LossGradient<'_> {
-    /// That of the loss of number `idx`.
+    /// The gradient of loss number `idx`.
     pub(super) fn at(&self, idx: usize) -> f32 {
         match self {
             Self::Each(gradients) => gradients[idx],

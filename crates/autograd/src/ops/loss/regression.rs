@@ -1,4 +1,4 @@
-//! Losses of numbers: squared, absolute and between the two, and the likelihoods of Poisson and Gauss.
+//! Regression losses: squared, absolute and in between, and the Poisson and Gaussian likelihoods.
 
 use tensor::elementwise::{exp, ln};
 
@@ -8,9 +8,9 @@ use crate::{Graph, Var};
 /// The options of [`Graph::smooth_l1_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SmoothL1Options {
-    /// Where the parabola becomes a line, not negative; 1.
+    /// Where the parabola becomes a line, not negative (default 1).
     pub beta: f32,
-    /// How the losses of the elements are joined; the mean.
+    /// How the losses of the elements are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
@@ -23,13 +23,14 @@ impl Default for SmoothL1Options {
 /// The options of [`Graph::poisson_nll_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PoissonNllOptions {
-    /// Whether the input is the logarithm of the rate; true.
+    /// Whether the input is the logarithm of the rate (default true).
     pub log_input: bool,
-    /// Whether the term of the target alone is added, by Stirling's approximation; false.
+    /// Whether the term that depends only on the target is added, by Stirling's approximation (default
+    /// false).
     pub full: bool,
-    /// What is added to a rate before its logarithm is taken; 1e-8.
+    /// The constant added to a rate before taking its logarithm (default 1e-8).
     pub eps: f32,
-    /// How the losses of the elements are joined; the mean.
+    /// How the losses of the elements are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
@@ -42,11 +43,11 @@ impl Default for PoissonNllOptions {
 /// The options of [`Graph::gaussian_nll_loss`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GaussianNllOptions {
-    /// Whether the constant ½ · ln 2π is added; false.
+    /// Whether the constant ½ · ln 2π is added (default false).
     pub full: bool,
-    /// The least variance that is divided by; 1e-6.
+    /// The smallest variance to divide by (default 1e-6).
     pub eps: f32,
-    /// How the losses of the elements are joined; the mean.
+    /// How the losses of the elements are reduced (default: the mean).
     pub reduction: Reduction,
 }
 
@@ -78,8 +79,8 @@ impl Graph<'_> {
         self.pairwise_loss("l1_loss", (x, target), reduction, |x, t| (x - t).abs(), slopes)
     }
 
-    /// ½d² where |d| ≤ δ and δ·(|d| − ½δ) elsewhere, d = x − t, element by element; `torch.nn.functional.huber_loss`,
-    /// which has δ = 1. Huber 1964.
+    /// ½d² where |d| ≤ δ and δ·(|d| − ½δ) elsewhere, d = x − t, element by element;
+    /// `torch.nn.functional.huber_loss`, by default with δ = 1. Huber 1964.
     ///
     /// # Panics
     /// When the shapes differ, or δ is not positive.
@@ -116,8 +117,8 @@ impl Graph<'_> {
         record(self, x, target, options.into())
     }
 
-    /// −ln of the probability of the count t under a Poisson distribution of rate eˣ, but for a term of t alone,
-    /// element by element: eˣ − t·x; `torch.nn.functional.poisson_nll_loss`.
+    /// −ln of the probability of the count t under a Poisson distribution of rate eˣ, except for a term of t
+    /// alone, element by element: eˣ − t·x; `torch.nn.functional.poisson_nll_loss`.
     ///
     /// Without `log_input` x is the rate itself: x − t·ln(x + eps). `full` adds t·ln t − t + ½·ln(2πt) where t > 1.
     ///
@@ -146,10 +147,11 @@ impl Graph<'_> {
         record(self, x, target, options.into())
     }
 
-    /// −ln of the density of t under a normal distribution of mean x and variance v, but for the constant ½ · ln 2π,
-    /// element by element: ½ · (ln v + (x − t)²/v); `torch.nn.functional.gaussian_nll_loss`. Nix and Weigend 1994.
+    /// −ln of the density of t under a normal distribution of mean x and variance v, except for the constant
+    /// ½ · ln 2π, element by element: ½ · (ln v + (x − t)²/v); `torch.nn.functional.gaussian_nll_loss`. Nix
+    /// and Weigend 1994.
     ///
-    /// All three are of one shape. A variance below `eps` counts as `eps`, and gets the gradient that belongs there.
+    /// All three have the same shape. A variance below `eps` counts as `eps`, and gets the gradient at `eps`.
     ///
     /// # Panics
     /// When the shapes differ, or a variance is negative.

@@ -1,4 +1,4 @@
-//! Losses of rows: each is its formula for one row of every input, and the gradients of that.
+//! Row-wise losses: each is its formula for one row of every input, and its gradients.
 
 use tensor::Shape;
 use tensor::parallel::{for_each_chunk, rows_mut};
@@ -7,16 +7,16 @@ use super::reduction::Reduction;
 use crate::ops::shared::{rows_and_cols, shards_of_rows};
 use crate::{Backward, Forward, Graph, Images, Indices, Inputs, Op, Operands, ShapeError, Var};
 
-/// Elements of one task.
+/// The number of elements per task.
 const TASK_LEN: usize = 1 << 12;
 
 const MAX_INPUTS: usize = 3;
 
-/// What an element of a row costs, in element operations.
+/// The cost of an element of a row, in element operations.
 const WORK: usize = 8;
 
-/// `loss(row)` of the rows of the first input, which are all its axes but the last, joined.
-/// `add_gradient(row, i, dloss, dx)` adds what a row's loss hands to its row of input i.
+/// `loss(row)` of the rows of the first input (all its axes but the last), reduced.
+/// `add_gradient(row, i, dloss, dx)` adds the gradient of a row's loss with respect to its row of input i.
 struct RowLoss<C, L, G> {
     name: &'static str,
     reduction: Reduction,
@@ -35,19 +35,19 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The first of `n_rows`, a borrow of the inputs that threads may share.
+    /// The first of `n_rows` rows, as a borrow of the inputs that threads can share.
     fn first(inputs: Inputs<'a>, labels: &'a [u32], n_rows: usize) -> Self {
         let values = std::array::from_fn(|i| if i < inputs.len() { inputs.value(i) } else { &[] });
         Self { values, labels, n_rows, idx: 0 }
     }
 
-    /// The row of this number.
+    /// The row with this number.
     fn at(mut self, idx: usize) -> Self {
         self.idx = idx;
         self
     }
 
-    /// The row of an input: as many elements as it has for each.
+    /// The row of an input: its elements for this row.
     pub(super) fn of(&self, input: usize) -> &'a [f32] {
         let values = self.values[input];
         let len = values.len() / self.n_rows;
@@ -64,7 +64,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The shape of what there is one of for each row.
+/// The shape of a value with one element per row.
 pub(super) fn shape_of_rows(x: Shape) -> Shape {
     let leading = x.dims().split_last().map_or(&[][..], |(_, leading)| leading);
     Shape::new(leading)
@@ -133,7 +133,7 @@ fn task_rows(cols: usize) -> usize {
 }
 
 impl Graph<'_> {
-    /// A loss of rows, perhaps with a label for each.
+    /// Records a row-wise loss, optionally with a label for each row.
     #[track_caller]
     #[expect(clippy::too_many_arguments, reason = "the parts of one value")]
     pub(super) fn row_loss(
@@ -153,8 +153,8 @@ impl Graph<'_> {
         }
     }
 
-    /// Makes sure that there is a label for each row of class scores, which `what` calls them, and that each is a class or
-    /// the one that is ignored.
+    /// Checks that there is a label for each row of class scores (named `what` in errors), and that each is a
+    /// class or the ignored label.
     #[track_caller]
     pub(super) fn expect_labels(
         &self,

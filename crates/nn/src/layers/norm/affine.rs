@@ -1,4 +1,4 @@
-//! The scale and the shift that normalisations have alike, and their running statistics.
+//! The scale, shift and running statistics shared by the normalisation layers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use tensor::Shape;
 
 use crate::layer::{Handle, Scope};
 
-/// Whether there is a scale and a shift, and their handles.
+/// Whether there are a scale and a shift, and their handles.
 #[derive(Clone, Copy)]
 pub(super) struct ScaleAndShift {
     pub(super) has_weight: bool,
@@ -21,7 +21,7 @@ impl ScaleAndShift {
         Self { has_weight, has_bias, weight: Handle::default(), bias: Handle::default() }
     }
 
-    /// A scale of 1 and a shift of 0, as PyTorch begins them.
+    /// Registers a scale of 1 and a shift of 0, PyTorch's initial values.
     pub(super) fn register(&mut self, scope: &mut Scope<'_>, shape: impl Into<Shape> + Copy) {
         let mut filled =
             |name, value| scope.param(name, shape, Role::Trainable, |values, _| values.fill(value));
@@ -33,7 +33,7 @@ impl ScaleAndShift {
         }
     }
 
-    /// Scale and shift on the graph; `layer` is printed when they were never registered.
+    /// Scale and shift on the graph; `layer` is printed if they were never registered.
     #[track_caller]
     pub(super) fn vars(&self, g: &Graph<'_>, layer: &dyn fmt::Debug) -> [Option<Var>; 2] {
         let there = [(self.has_weight, self.weight), (self.has_bias, self.bias)];

@@ -15,18 +15,17 @@ pub type BatchNorm1d = BatchNorm<1>;
 /// Batch normalisation of images `[n, h, w, n_features]`, channel by channel.
 pub type BatchNorm2d = BatchNorm<2>;
 
-/// Batch normalisation: `y = (x − mean) / √(var + eps) · weight + bias`, feature by feature.
+/// Batch normalisation: `y = (x − mean) / √(var + eps) · weight + bias`, for each feature.
 ///
-/// The features are the last axis, so [`BatchNorm1d`] and [`BatchNorm2d`] are the same but for their printed name.
+/// The features are the last axis, so [`BatchNorm1d`] and [`BatchNorm2d`] differ only in their printed name.
 ///
-/// In training, mean and variance are the batch's (the variance divided by the count); the running
-/// ones follow them (the variance there divided by the count less one) once backward is through.
-/// In evaluation they are the running ones. Parameters and statistics as PyTorch's: `weight`,
-/// `bias`, `running_mean`, `running_var`, and `num_batches_tracked` where the momentum is `None`. Ioffe and Szegedy, "Batch
-/// Normalization", 2015.
+/// Training uses the batch's mean and variance (divided by the count). The running statistics are updated
+/// after the backward pass, with the variance divided by the count less one; evaluation uses them. Parameters
+/// and statistics as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`, and `num_batches_tracked`
+/// if the momentum is `None`. Ioffe and Szegedy, "Batch Normalization", 2015.
 ///
-/// To train a network on with the statistics that it has (PyTorch: `bn.eval()` after `net.train()`), freeze them; scale and
-/// shift are trained on unless they are frozen, too:
+/// To continue training with the existing statistics (PyTorch: `bn.eval()` after `net.train()`), freeze them.
+/// Scale and shift are still trained unless they are frozen too:
 ///
 /// ```
 /// use nn::{BatchNorm2d, Sequential};
@@ -48,7 +47,7 @@ pub struct BatchNorm<const N: usize> {
 }
 
 impl<const N: usize> BatchNorm<N> {
-    /// With scale and shift; eps 1e-5, momentum 0.1.
+    /// Creates a layer with scale and shift, eps 1e-5 and momentum 0.1.
     pub fn new(n_features: usize) -> Self {
         Self {
             n_features,
@@ -60,52 +59,54 @@ impl<const N: usize> BatchNorm<N> {
         }
     }
 
-    /// What is added to the variance.
+    /// Sets the number added to the variance.
     pub fn eps(mut self, eps: f32) -> Self {
         self.options.eps = eps;
         self
     }
 
-    /// The share of the batch in the running statistics, as PyTorch has it:
-    /// `running = (1 − momentum) · running + momentum · batch`. With `None` they are the plain mean of all batches so far,
-    /// whose number is kept in `num_batches_tracked`.
+    /// Sets the weight of the batch in the running statistics, as in PyTorch: `running = (1 − momentum) ·
+    /// running + momentum · batch`. With `None` they are the plain mean over all batches so far, counted in
+    /// `num_batches_tracked`.
     pub fn momentum(mut self, momentum: impl Into<Option<f32>>) -> Self {
         self.options.momentum = momentum.into();
         self
     }
 
-    /// With or without `weight` and `bias`; the default is with both.
+    /// Sets whether the layer has `weight` and `bias`; on by default.
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = ScaleAndShift::new(affine, affine);
         self
     }
 
-    /// With or without `bias`; the default is with.
+    /// Sets whether the layer has `bias`; on by default.
     pub fn bias(mut self, bias: bool) -> Self {
         self.affine.has_bias = bias;
         self
     }
 
-    /// With or without `weight` alone: a layer that shifts and does not scale, say in front of a ReLU and another layer,
-    /// which can scale as well. PyTorch has no such layer; there it is a `weight` of ones that is not trained.
+    /// Sets whether the layer has `weight`. Without it the layer shifts but does not scale, for example
+    /// before a ReLU and another layer, which can do the scaling. PyTorch has no such layer; the equivalent
+    /// there is a `weight` of ones that is not trained.
     pub fn scale(mut self, scale: bool) -> Self {
         self.affine.has_weight = scale;
         self
     }
 
-    /// With or without running statistics; without, the batch's own are used in evaluation, too. The default is with.
+    /// Sets whether running statistics are kept; on by default. Without them, evaluation uses the batch's
+    /// statistics too.
     pub fn track_running_stats(mut self, track: bool) -> Self {
         self.tracks = track;
         self
     }
 
-    /// The layer and the activation behind it, as one op.
+    /// Runs the layer and the activation after it as one op.
     pub(crate) fn forward_activation(&self, g: &Graph<'_>, x: Var, activation: Activation) -> Var {
         self.normalised(g, x, Some(activation))
     }
 
-    /// In evaluation the layer is x · scale + shift, with numbers of its own for each feature: scale and shift, computed
-    /// from parameters and running statistics. `None` where the statistics may be the batch's.
+    /// In evaluation the layer is x · scale + shift for each feature: returns scale and shift, computed from
+    /// the parameters and running statistics. `None` if the batch's statistics may be used.
     pub(crate) fn scale_and_shift(&self, g: &Graph<'_>) -> Option<[Var; 2]> {
         if g.mode().training || !self.tracks {
             return None;
@@ -133,7 +134,7 @@ impl<const N: usize> BatchNorm<N> {
         with(&[mean, var])
     }
 
-    /// Whether the batches are counted: only where the count is needed.
+    /// Whether batches are counted: only if the count is needed.
     fn counts(&self) -> bool {
         self.tracks && self.options.momentum.is_none()
     }
@@ -165,7 +166,7 @@ impl<const N: usize> Describe for BatchNorm<N> {
     fn describe(&mut self, args: &mut Args<'_>) {
         let BatchNormOptions { eps, momentum } = BatchNormOptions::default();
         let ScaleAndShift { has_weight: scale, has_bias: bias, .. } = &mut self.affine;
-        // Without either, one word says so.
+        // If both are off, only `affine=False` is printed.
         let mut affine = *scale || *bias;
         args.positional("num_features", &mut self.n_features);
         args.shown("eps", &mut self.options.eps, eps);

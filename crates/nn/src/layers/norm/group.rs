@@ -6,11 +6,12 @@ use super::affine::ScaleAndShift;
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
-/// Group normalisation of `[n, …, n_channels]`: the channels of each image make groups of neighbours, each of which is
-/// brought to mean 0 and variance 1 over its pixels and channels: `y = (x − mean) / √(var + eps) · weight + bias`.
+/// Group normalisation of `[n, …, n_channels]`: the channels of each image are divided into groups of
+/// neighbours, and each group is normalised to mean 0 and variance 1 over its pixels and channels: `y = (x −
+/// mean) / √(var + eps) · weight + bias`.
 ///
-/// It does not depend on the batch and is the same in training and evaluation. Parameters as PyTorch's: `weight` and
-/// `bias` of each channel. Wu and He, "Group Normalization", 2018.
+/// It does not depend on the batch and is the same in training and evaluation. Parameters as in PyTorch:
+/// `weight` and `bias`, one number per channel. Wu and He, "Group Normalization", 2018.
 #[derive(Clone)]
 #[must_use]
 pub struct GroupNorm {
@@ -21,24 +22,24 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// With scale and shift; eps 1e-5.
+    /// Creates a layer with scale and shift and eps 1e-5.
     pub fn new(n_groups: usize, n_channels: usize) -> Self {
         Self { n_groups, n_channels, eps: 1e-5, affine: ScaleAndShift::new(true, true) }
     }
 
-    /// What is added to the variance.
+    /// Sets the number added to the variance.
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = eps;
         self
     }
 
-    /// With or without `weight` and `bias`; the default is with both.
+    /// Sets whether the layer has `weight` and `bias`; on by default.
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = ScaleAndShift::new(affine, affine);
         self
     }
 
-    /// With or without `bias`; the default is with.
+    /// Sets whether the layer has `bias`; on by default.
     pub fn bias(mut self, bias: bool) -> Self {
         self.affine.has_bias = bias;
         self

@@ -6,12 +6,12 @@ use super::affine::{Running, ScaleAndShift};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
-/// Instance normalisation of images `[n, h, w, n_features]`: each channel of each image is brought to mean 0 and variance
-/// 1, `y = (x − mean) / √(var + eps)`, and scaled and shifted if it is told to.
+/// Instance normalisation of images `[n, h, w, n_features]`: each channel of each image is normalised to mean
+/// 0 and variance 1, `y = (x − mean) / √(var + eps)`, and optionally scaled and shifted.
 ///
-/// With running statistics those follow the means over the batch, and are used in evaluation. Parameters and statistics
-/// as PyTorch's, if there are any: `weight`, `bias`, `running_mean`, `running_var`. Ulyanov, Vedaldi and Lempitsky,
-/// "Instance Normalization", 2016.
+/// Running statistics, if kept, follow the means over the batch and are used in evaluation. Parameters and
+/// statistics, if any, as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`. Ulyanov, Vedaldi and
+/// Lempitsky, "Instance Normalization", 2016.
 #[derive(Clone)]
 #[must_use]
 pub struct InstanceNorm2d {
@@ -23,37 +23,37 @@ pub struct InstanceNorm2d {
 }
 
 impl InstanceNorm2d {
-    /// Without scale and shift, and without running statistics; eps 1e-5, momentum 0.1.
+    /// Creates a layer without scale, shift or running statistics; eps 1e-5, momentum 0.1.
     pub fn new(n_features: usize) -> Self {
         let (options, affine) = (BatchNormOptions::default(), ScaleAndShift::new(false, false));
         Self { n_features, options, affine, tracks: false, running: Running::default() }
     }
 
-    /// What is added to the variance.
+    /// Sets the number added to the variance.
     pub fn eps(mut self, eps: f32) -> Self {
         self.options.eps = eps;
         self
     }
 
-    /// The share of the batch in the running statistics; with `None` they stay as they are.
+    /// Sets the weight of the batch in the running statistics; with `None` they do not change.
     pub fn momentum(mut self, momentum: impl Into<Option<f32>>) -> Self {
         self.options.momentum = momentum.into();
         self
     }
 
-    /// With or without `weight` and `bias`; the default is without.
+    /// Sets whether the layer has `weight` and `bias`; off by default.
     pub fn affine(mut self, affine: bool) -> Self {
         self.affine = ScaleAndShift::new(affine, affine);
         self
     }
 
-    /// With or without `bias`; the default is as `affine` says.
+    /// Sets whether the layer has `bias`; the default follows `affine`.
     pub fn bias(mut self, bias: bool) -> Self {
         self.affine.has_bias = bias;
         self
     }
 
-    /// With or without running statistics; the default is without.
+    /// Sets whether running statistics are kept; off by default.
     pub fn track_running_stats(mut self, track: bool) -> Self {
         self.tracks = track;
         self

@@ -7,11 +7,11 @@ use super::affine::ScaleAndShift;
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
-/// Layer normalisation over the last axes: `y = (x − mean) / √(var + eps) · weight + bias`, each row of `normalized_shape`
-/// by itself, in training and evaluation alike.
+/// Layer normalisation over the last axes: `y = (x − mean) / √(var + eps) · weight + bias`, each row of
+/// `normalized_shape` separately, in training and evaluation alike.
 ///
-/// Parameters as PyTorch's: `weight`, ones at first, and `bias`, zeros, both of `normalized_shape`. Ba, Kiros and Hinton,
-/// "Layer Normalization", 2016.
+/// Parameters as in PyTorch: `weight`, initially ones, and `bias`, initially zeros, both of shape
+/// `normalized_shape`. Ba, Kiros and Hinton, "Layer Normalization", 2016.
 ///
 /// ```
 /// use nn::LayerNorm;
@@ -27,25 +27,25 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// With scale and shift; eps 1e-5.
+    /// Creates a layer with scale and shift and eps 1e-5.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
         let normalized_shape = normalized_shape.into();
         Self { normalized_shape, eps: 1e-5, affine: ScaleAndShift::new(true, true) }
     }
 
-    /// What is added to the variance.
+    /// Sets the number added to the variance.
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = eps;
         self
     }
 
-    /// With or without `weight` and `bias`; the default is with both.
+    /// Sets whether the layer has `weight` and `bias`; on by default.
     pub fn elementwise_affine(mut self, affine: bool) -> Self {
         self.affine = ScaleAndShift::new(affine, affine);
         self
     }
 
-    /// With or without `bias`; the default is with.
+    /// Sets whether the layer has `bias`; on by default.
     pub fn bias(mut self, bias: bool) -> Self {
         self.affine.has_bias = bias;
         self
@@ -64,11 +64,11 @@ impl Layer for LayerNorm {
 }
 // ANCHOR_END: layer
 
-/// RMS normalisation over the last axes: `y = x / √(mean(x²) + eps) · weight`, each row of `normalized_shape` by itself;
-/// no mean is subtracted.
+/// RMS normalisation over the last axes: `y = x / √(mean(x²) + eps) · weight`, each row of `normalized_shape`
+/// separately; no mean is subtracted.
 ///
-/// The parameter as PyTorch's: `weight` of `normalized_shape`, ones at first. Zhang and Sennrich, "Root Mean Square Layer
-/// Normalization", 2019.
+/// The parameter as in PyTorch: `weight` of shape `normalized_shape`, initially ones. Zhang and Sennrich,
+/// "Root Mean Square Layer Normalization", 2019.
 #[derive(Clone)]
 #[must_use]
 pub struct RMSNorm {
@@ -78,19 +78,19 @@ pub struct RMSNorm {
 }
 
 impl RMSNorm {
-    /// With a scale; eps is that of f32, 1.19e-7, which PyTorch writes `None`.
+    /// Creates a layer with a scale; eps is that of f32, 1.19e-7, which PyTorch prints as `None`.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
         let normalized_shape = normalized_shape.into();
         Self { normalized_shape, eps: None, affine: ScaleAndShift::new(true, false) }
     }
 
-    /// What is added to the mean square.
+    /// Sets the number added to the mean square.
     pub fn eps(mut self, eps: f32) -> Self {
         self.eps = Some(eps);
         self
     }
 
-    /// With or without `weight`; the default is with.
+    /// Sets whether the layer has `weight`; on by default.
     pub fn elementwise_affine(mut self, affine: bool) -> Self {
         self.affine.has_weight = affine;
         self

@@ -5,31 +5,32 @@ use autograd::{Graph, LocalResponseNormOptions, Var};
 use crate::config::{Args, Describe, described};
 use crate::layer::Layer;
 
-/// Local response normalisation of `[n, …, c]`: `y = x / (k + alpha / size · Σ x²)^beta`, the sum over the `size` channels
-/// around one. Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012.
+/// Local response normalisation of `[n, …, c]`: `y = x / (k + alpha / size · Σ x²)^beta`, where the sum is
+/// over the `size` channels around each channel. Krizhevsky, Sutskever and Hinton, "ImageNet Classification
+/// with Deep Convolutional Neural Networks", 2012.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct LocalResponseNorm(LocalResponseNormOptions);
 
 impl LocalResponseNorm {
-    /// Over `size` channels; alpha 1e-4, beta 0.75, k 1.
+    /// Creates a layer over `size` channels; alpha 1e-4, beta 0.75, k 1.
     pub fn new(size: usize) -> Self {
         Self(LocalResponseNormOptions::new(size))
     }
 
-    /// The factor of the mean square.
+    /// Sets the factor of the mean square.
     pub fn alpha(mut self, alpha: f32) -> Self {
         self.0.alpha = alpha;
         self
     }
 
-    /// The exponent.
+    /// Sets the exponent.
     pub fn beta(mut self, beta: f32) -> Self {
         self.0.beta = beta;
         self
     }
 
-    /// What is added to the mean square.
+    /// Sets the number added to the mean square.
     pub fn k(mut self, k: f32) -> Self {
         self.0.k = k;
         self

@@ -16,7 +16,7 @@ pub struct GruCell;
 #[derive(Clone, Copy, Debug)]
 pub struct LstmCell;
 
-/// A kind of cell: [`RnnCell`], [`GruCell`] or [`LstmCell`]. It is not for other crates to implement.
+/// A kind of cell: [`RnnCell`], [`GruCell`] or [`LstmCell`]. Sealed: other crates cannot implement it.
 pub trait RecurrentCell: sealed::Steps {}
 
 impl<C: sealed::Steps> RecurrentCell for C {}
@@ -24,13 +24,13 @@ impl<C: sealed::Steps> RecurrentCell for C {}
 pub(super) mod sealed {
     use super::{Graph, RecurrentOptions, RnnNonlinearity, State, Var};
 
-    /// What tells the cells apart.
+    /// The differences between the cells.
     pub trait Steps: Clone + Send + Sync + 'static {
-        /// The layer's name, as PyTorch has it.
+        /// The layer's name in PyTorch.
         const NAME: &'static str;
         /// The op's name.
         const OP: &'static str;
-        /// Gates, each as long as the hidden state.
+        /// The number of gates, each as long as the hidden state.
         const N_GATES: usize;
         /// Whether a state has a second part, c.
         const HAS_CELL_STATE: bool;

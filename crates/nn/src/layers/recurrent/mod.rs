@@ -14,7 +14,7 @@ use crate::layer::{Handle, Layer, Scope};
 pub use cell::{GruCell, LstmCell, RecurrentCell, RnnCell};
 pub use state::{CarriedState, State};
 
-/// Elman's network: `h' = tanh(weight_ih x + bias_ih + weight_hh h + bias_hh)`, or the ReLU.
+/// Elman's network: `h' = tanh(weight_ih x + bias_ih + weight_hh h + bias_hh)`, or with ReLU.
 pub type RNN = Recurrent<RnnCell>;
 
 /// Gated recurrent units; Cho et al., "Learning Phrase Representations using RNN Encoder–Decoder", 2014.
@@ -24,14 +24,15 @@ pub type GRU = Recurrent<GruCell>;
 pub type LSTM = Recurrent<LstmCell>;
 
 /// A recurrent network of one or more layers, in one or both directions, over sequences `[n, t, input_size]`:
-/// [`RNN`], [`GRU`] or [`LSTM`], as `torch.nn`'s with `batch_first=True`.
+/// [`RNN`], [`GRU`] or [`LSTM`], like those of `torch.nn` with `batch_first=True`.
 ///
-/// The output is `[n, t, hidden_size]`, twice as wide where it is bidirectional: forward first, then backward. Parameters
-/// as PyTorch's, `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then `…_l0_reverse`, then `…_l1`; all begin
-/// uniform in ±1/√hidden_size. Gates lie in PyTorch's order: r, z, n and i, f, g, o.
+/// The output is `[n, t, hidden_size]`, twice as wide if bidirectional: forward first, then backward.
+/// Parameters as in PyTorch, `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, then `…_l0_reverse`,
+/// then `…_l1`; all are initially uniform in ±1/√hidden_size. Gates are in PyTorch's order: r, z, n and i, f,
+/// g, o.
 ///
-/// As a [`Layer`] it takes whole sequences from a state of zeros. [`run`](Self::run) takes lengths and a state, and gives
-/// the state after the last step:
+/// As a [`Layer`] it processes whole sequences from a state of zeros. [`run`](Self::run) takes lengths and a
+/// state, and also returns the state after the last step:
 ///
 /// ```
 /// use autograd::{Mode, Tape};
@@ -49,7 +50,8 @@ pub type LSTM = Recurrent<LstmCell>;
 /// assert_eq!(g.shape(state.hidden).dims(), [2, 4, 8]); // two layers in two directions
 /// ```
 ///
-/// Within a network it is a [`Child`](crate::Child), and this `child.run(g, |rnn, g| rnn.run(g, x, sequences))`.
+/// Inside a network it is a [`Child`](crate::Child), and the call is `child.run(g, |rnn, g| rnn.run(g, x,
+/// sequences))`.
 #[derive(Clone)]
 #[must_use]
 pub struct Recurrent<C> {
@@ -60,7 +62,7 @@ pub struct Recurrent<C> {
     bidirectional: bool,
     dropout: f32,
     nonlinearity: RnnNonlinearity,
-    /// Of each layer and direction.
+    /// For each layer and direction.
     weights: Vec<Weights>,
     cell: PhantomData<C>,
 }
@@ -74,18 +76,18 @@ struct Weights {
     bias_hh: Handle,
 }
 
-/// What [`Recurrent::run`] is told of its sequences.
+/// The lengths and initial state of the sequences given to [`Recurrent::run`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sequences {
-    /// The length of each, where not all are as long as the longest: made by
-    /// [`Graph::indices`](autograd::Graph::indices). In any order, as with PyTorch's `enforce_sorted=False`.
+    /// The length of each sequence, if they differ, made by [`Graph::indices`](autograd::Graph::indices).
+    /// They may be in any order, as with PyTorch's `enforce_sorted=False`.
     pub lengths: Option<Indices>,
     /// The state before the first step; zeros if omitted.
     pub state: Option<State>,
 }
 
 impl<C: RecurrentCell> Recurrent<C> {
-    /// One layer in one direction, with biases.
+    /// Creates one layer in one direction, with biases.
     ///
     /// # Panics
     /// When `hidden_size` is 0.
@@ -105,7 +107,7 @@ impl<C: RecurrentCell> Recurrent<C> {
         }
     }
 
-    /// How many layers lie on one another; the default is 1.
+    /// Sets the number of stacked layers; the default is 1.
     ///
     /// # Panics
     /// When it is 0.
@@ -116,19 +118,20 @@ impl<C: RecurrentCell> Recurrent<C> {
         self
     }
 
-    /// With or without biases; the default is with.
+    /// Sets whether there are biases; on by default.
     pub fn bias(mut self, bias: bool) -> Self {
         self.bias = bias;
         self
     }
 
-    /// Whether each layer goes over the sequences backwards, too; the default is that it does not.
+    /// Sets whether each layer also processes the sequences backwards; off by default.
     pub fn bidirectional(mut self, bidirectional: bool) -> Self {
         self.bidirectional = bidirectional;
         self
     }
 
-    /// In training, drops elements of each layer's output but the last's with probability `p`; the default is 0.
+    /// In training, drops elements of the output of every layer but the last with probability `p`; the
+    /// default is 0.
     ///
     /// # Panics
     /// When `p` is not in [0, 1].
@@ -147,11 +150,11 @@ impl<C: RecurrentCell> Recurrent<C> {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    /// Goes over sequences `[n, t, input_size]`: the output of the last layer at each step, and the state of all layers
-    /// after each sequence's last step.
+    /// Processes sequences `[n, t, input_size]`. Returns the output of the last layer at each step and the
+    /// state of all layers after each sequence's last step.
     ///
     /// # Panics
-    /// When shapes do not fit, or a length is 0 or more than t.
+    /// When shapes do not fit, or a length is 0 or greater than t.
     #[track_caller]
     pub fn run(&self, g: &Graph<'_>, x: Var, sequences: Sequences) -> (Var, State) {
         let shape = g.shape(x);
@@ -165,8 +168,8 @@ impl<C: RecurrentCell> Recurrent<C> {
         };
         assert!(
             d == self.input_size,
-            "{}{}: the input {shape} has {d} features, the layer takes {}; make input_size {d}, or change what comes \
-             before",
+            "{}{}: the input {shape} has {d} features, the layer expects {}; set input_size to {d}, or \
+             change the preceding layer",
             C::OP,
             g.at(),
             self.input_size
@@ -174,6 +177,7 @@ impl<C: RecurrentCell> Recurrent<C> {
         if let Some(state) = sequences.state {
             state.check::<C>(g, [n, self.num_layers * self.n_directions(), self.hidden_size]);
         }
+        let x = sequences.lengths.map_or(x, |lengths| g.zero_past_end(x, lengths));
         let (mut y, mut after) = (x, None);
         for layer in 0..self.num_layers {
             if layer > 0 && self.dropout > 0.0 {
@@ -189,7 +193,7 @@ impl<C: RecurrentCell> Recurrent<C> {
         (y, after.expect("there is a layer"))
     }
 
-    /// One layer in one direction: the output of each step, and the last state, of one layer.
+    /// Runs one layer in one direction; returns the output of each step and the layer's last state.
     fn go_over(
         &self,
         g: &Graph<'_>,
@@ -214,7 +218,7 @@ impl<C: RecurrentCell> Recurrent<C> {
 }
 
 impl RNN {
-    /// What becomes of the sum of the gates; the default is tanh.
+    /// Sets the function applied to the sum of the gates; the default is tanh.
     pub fn nonlinearity(mut self, nonlinearity: RnnNonlinearity) -> Self {
         self.nonlinearity = nonlinearity;
         self

@@ -1,14 +1,15 @@
-//! Hidden states: within a step, and carried on from step to step.
+//! Hidden states: within a step, and carried from step to step.
 
 use autograd::{Graph, Var};
 use tensor::Shape;
 
 use super::RecurrentCell;
 
-/// The state of all layers and directions, in PyTorch's order (layer 0 forward, layer 0 backward, layer 1 forward, …).
+/// The state of all layers and directions, in PyTorch's order (layer 0 forward, layer 0 backward, layer 1
+/// forward, …).
 ///
-/// Sequences come first, as everywhere here: `[n, layers · directions, hidden_size]`; PyTorch's states have the first two
-/// axes the other way round, also with `batch_first=True`.
+/// The batch axis comes first, as everywhere here: `[n, layers · directions, hidden_size]`. PyTorch's states
+/// have the first two axes swapped, even with `batch_first=True`.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
     /// h.
@@ -18,17 +19,17 @@ pub struct State {
 }
 
 impl State {
-    /// Makes sure that a state is one of these sizes.
+    /// Panics unless the state has these sizes.
     #[track_caller]
     pub(super) fn check<C: RecurrentCell>(&self, g: &Graph<'_>, sizes: [usize; 3]) {
         let op = C::OP;
         assert!(
             self.cell.is_some() == C::HAS_CELL_STATE,
-            "{op}{}: the state has {} c, {} is {}",
+            "{op}{}: the state has {} c, but {} needs {}",
             g.at(),
             if self.cell.is_some() { "a" } else { "no" },
-            if C::HAS_CELL_STATE { "an LSTM's" } else { "this layer's" },
-            if C::HAS_CELL_STATE { "h and c" } else { "h alone" }
+            if C::HAS_CELL_STATE { "an LSTM" } else { "this layer" },
+            if C::HAS_CELL_STATE { "h and c" } else { "only h" }
         );
         for state in [Some(self.hidden), self.cell].into_iter().flatten() {
             let shape = g.shape(state);
@@ -49,7 +50,7 @@ impl State {
         Self { hidden: part(self.hidden), cell: self.cell.map(part) }
     }
 
-    /// This state and one of further layers.
+    /// This state followed by that of further layers.
     pub(super) fn and(&self, g: &Graph<'_>, other: Self) -> Self {
         let hidden = g.concat(&[self.hidden, other.hidden], 1);
         let cell = self.cell.zip(other.cell).map(|(cell, other)| g.concat(&[cell, other], 1));
@@ -57,7 +58,8 @@ impl State {
     }
 }
 
-/// A state between steps, as plain numbers: backpropagation ends where a sequence is cut, and the state goes on.
+/// A state between steps, as plain numbers: backpropagation is truncated where a sequence is split, and the
+/// state is carried on.
 ///
 /// ```
 /// use autograd::{Mode, Tape};
@@ -77,7 +79,7 @@ impl State {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct CarriedState {
-    /// Of h and of c; `None` before the first step.
+    /// The shape of h and c; `None` before the first step.
     shape: Option<Shape>,
     has_cell: bool,
     hidden: Vec<f32>,
@@ -85,19 +87,20 @@ pub struct CarriedState {
 }
 
 impl CarriedState {
-    /// None yet: sequences begin from zeros.
+    /// Creates an empty state: sequences start from zeros.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The state for the next step: inputs, through which no gradient flows. `None` if there is none.
+    /// Returns the state for the next step, as inputs through which no gradient flows, or `None` if there is
+    /// none.
     pub fn get(&self, g: &Graph<'_>) -> Option<State> {
         let shape = self.shape?;
         let cell = self.has_cell.then(|| g.input(shape, &self.cell));
         Some(State { hidden: g.input(shape, &self.hidden), cell })
     }
 
-    /// Keeps the numbers of a state. Steps of one size allocate nothing after the first.
+    /// Stores the values of a state. Steps of the same size allocate nothing after the first.
     pub fn set(&mut self, g: &Graph<'_>, state: State) {
         let keep = |values: &mut Vec<f32>, state: Option<Var>| {
             values.clear();
@@ -108,7 +111,7 @@ impl CarriedState {
         (self.shape, self.has_cell) = (Some(g.shape(state.hidden)), state.cell.is_some());
     }
 
-    /// Forgets the state: other sequences begin.
+    /// Clears the state, so that new sequences can start.
     pub fn clear(&mut self) {
         self.shape = None;
     }

@@ -11,28 +11,30 @@ use crate::init::Init;
 use crate::layer::{Child, Handle, Layer, Scope};
 use crate::layers::Linear;
 
-/// Which tokens attention does not see; the default is none.
+/// The tokens hidden from attention; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Masks {
-    /// A token sees only itself and those before it.
+    /// Whether a token sees only itself and those before it.
     pub is_causal: bool,
-    /// What is added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides
-    /// ([`attention_mask`](Graph::attention_mask) makes it).
+    /// Added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides a token (see
+    /// [`attention_mask`](Graph::attention_mask)).
     pub attn_mask: Option<Var>,
-    /// What is added to the scores of each key, `[n, s]`: −∞ where tokens only fill up a sequence.
+    /// Added to the scores of each key, `[n, s]`: −∞ for padding tokens.
     pub key_padding_mask: Option<Var>,
 }
 
-/// Attention of several heads, each with its own projections of queries, keys and values; `torch.nn.MultiheadAttention`
-/// with `batch_first=True`, without the weights that it gives back beside the result. Vaswani et al., "Attention Is All You
-/// Need", 2017.
+/// Multi-head attention, where each head has its own projections of queries, keys and values;
+/// `torch.nn.MultiheadAttention` with `batch_first=True`, without the attention weights that it also returns.
+/// Vaswani et al., "Attention Is All You Need", 2017.
 ///
-/// As a [`Layer`] it is self-attention, `[n, t, embed_dim]` to the same; [`attend`](Self::attend) takes queries, keys and
-/// values of their own, and masks. Every key hidden from a token gives it zeros, and then the bias of the output.
+/// As a [`Layer`] it is self-attention, `[n, t, embed_dim]` to the same shape; [`attend`](Self::attend) takes
+/// separate queries, keys and values, and masks. A token from which every key is hidden gets zeros, plus the
+/// output bias.
 ///
-/// Parameters as PyTorch's: `in_proj_weight` `[3 · embed_dim, embed_dim]` of queries, keys and values (or `q_proj_weight`,
-/// `k_proj_weight` and `v_proj_weight` where keys or values have a size of their own), Xavier-uniform, `in_proj_bias`,
-/// zeros, `out_proj.weight` and `out_proj.bias`, zeros.
+/// Parameters as in PyTorch: `in_proj_weight` `[3 · embed_dim, embed_dim]` of queries, keys and values (or
+/// `q_proj_weight`, `k_proj_weight` and `v_proj_weight` if keys or values have a different size),
+/// Xavier-uniform; `in_proj_bias`, zeros; `out_proj.weight`, initialised like that of a [`Linear`]; and
+/// `out_proj.bias`, zeros.
 #[derive(Clone)]
 #[must_use]
 pub struct MultiheadAttention {
@@ -44,22 +46,22 @@ pub struct MultiheadAttention {
     has_bias: bool,
     is_causal: bool,
     rotary: Option<RotaryPositions>,
-    /// One weight of all three, or three.
+    /// One weight for all three, or three.
     weights: [Handle; 3],
     bias: Handle,
     out_proj: Child<Linear>,
 }
 
 impl MultiheadAttention {
-    /// With biases, without dropout.
+    /// Creates a layer with biases and without dropout.
     ///
     /// # Panics
-    /// When `embed_dim` does not divide by `num_heads`.
+    /// When `embed_dim` is not divisible by `num_heads`.
     #[track_caller]
     pub fn new(embed_dim: usize, num_heads: usize) -> Self {
         assert!(
             num_heads > 0 && embed_dim.is_multiple_of(num_heads),
-            "MultiheadAttention: embed_dim = {embed_dim} does not divide by num_heads = {num_heads}"
+            "MultiheadAttention: embed_dim = {embed_dim} is not divisible by num_heads = {num_heads}"
         );
         Self {
             embed_dim,
@@ -76,7 +78,7 @@ impl MultiheadAttention {
         }
     }
 
-    /// The probability with which a weight of the attention is dropped in training.
+    /// Sets the probability with which an attention weight is dropped in training.
     ///
     /// # Panics
     /// When it is not in [0, 1].
@@ -87,33 +89,41 @@ impl MultiheadAttention {
         self
     }
 
-    /// With or without biases, that of the output among them.
+    /// Sets whether there are biases, including that of the output.
     pub fn bias(mut self, bias: bool) -> Self {
         self.has_bias = bias;
         self.out_proj.layer = self.out_proj.layer.bias(bias);
         self
     }
 
-    /// The features of keys, where they are not `embed_dim`.
+    /// Sets the number of features of keys; the default is `embed_dim`.
     pub fn kdim(mut self, kdim: usize) -> Self {
         self.kdim = kdim;
         self
     }
 
-    /// The features of values, where they are not `embed_dim`.
+    /// Sets the number of features of values; the default is `embed_dim`.
     pub fn vdim(mut self, vdim: usize) -> Self {
         self.vdim = vdim;
         self
     }
 
-    /// As a [`Layer`], a token sees only itself and those before it.
+    /// Sets whether, as a [`Layer`], a token sees only itself and those before it.
     pub fn causal(mut self, is_causal: bool) -> Self {
         self.is_causal = is_causal;
         self
     }
 
-    /// Queries and keys get rotary positions: heads of `embed_dim / num_heads` features, an even number.
+    /// Applies rotary positions to queries and keys; heads have `embed_dim / num_heads` features, an even
+    /// number.
+    ///
+    /// # Panics
+    /// When `rotary` is for heads of another size.
+    #[track_caller]
     pub fn rotary(mut self, rotary: RotaryPositions) -> Self {
+        if let Err(message) = rotary.check_heads(self.embed_dim / self.num_heads) {
+            panic!("MultiheadAttention: {message}");
+        }
         self.rotary = Some(rotary);
         self
     }
@@ -126,8 +136,8 @@ impl MultiheadAttention {
         [self.kdim, self.vdim] == [self.embed_dim; 2]
     }
 
-    /// Queries `[n, t, embed_dim]` look at keys `[n, s, kdim]` and gather values `[n, s, vdim]`: `[n, t, embed_dim]`.
-    /// Self-attention, where all three are one, has one projection for them.
+    /// Attends with queries `[n, t, embed_dim]` to keys `[n, s, kdim]` and values `[n, s, vdim]`; returns
+    /// `[n, t, embed_dim]`. Self-attention, where all three are the same, uses one projection for them.
     ///
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
@@ -224,14 +234,15 @@ impl Describe for MultiheadAttention {
     }
 
     fn check(&self) -> Result<(), String> {
-        check_heads(self.embed_dim, self.num_heads, self.dropout)
+        check_heads(self.embed_dim, self.num_heads, self.dropout)?;
+        self.rotary.map_or(Ok(()), |rotary| rotary.check_heads(self.embed_dim / self.num_heads))
     }
 }
 
-/// Whether heads and dropout can be.
+/// Checks the number of heads and the dropout probability.
 pub(super) fn check_heads(embed_dim: usize, num_heads: usize, p: f32) -> Result<(), String> {
     if num_heads == 0 || !embed_dim.is_multiple_of(num_heads) {
-        return Err(format!("{embed_dim} features do not divide by {num_heads} heads"));
+        return Err(format!("{embed_dim} features cannot be divided into {num_heads} heads"));
     }
     if (0.0..=1.0).contains(&p) { Ok(()) } else { Err(format!("dropout is {p}, expected 0 ≤ p ≤ 1")) }
 }

@@ -1,4 +1,4 @@
-//! The decoder of the transformer: self-attention, attention to what the encoder made, and two linear layers.
+//! The decoder of the transformer: self-attention, attention to the encoder's output, and two linear layers.
 
 use std::fmt;
 
@@ -11,13 +11,14 @@ use crate::config::write_children;
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
-/// Self-attention, attention to the memory, which an encoder made, and two linear layers, each with a way around it:
-/// `[n, t, d_model]` and the memory `[n, s, d_model]` to `[n, t, d_model]`; `torch.nn.TransformerDecoderLayer` with
-/// `batch_first=True`. Vaswani et al., "Attention Is All You Need", 2017.
+/// Self-attention, attention to the memory (an encoder's output), and two linear layers, each with a residual
+/// connection: `[n, t, d_model]` and the memory `[n, s, d_model]` to `[n, t, d_model]`;
+/// `torch.nn.TransformerDecoderLayer` with `batch_first=True`. Vaswani et al., "Attention Is All You
+/// Need", 2017.
 ///
-/// As a [`Layer`] over `(x, memory)` it has no masks but [`causal`](Self::causal), for its self-attention;
-/// [`run`](Self::run) takes masks. Parameters as PyTorch's: those of `self_attn`, `multihead_attn`, `linear1`, `linear2`,
-/// `norm1`, `norm2` and `norm3`.
+/// As a [`Layer`] over `(x, memory)` its only mask is [`causal`](Self::causal), for the self-attention;
+/// [`run`](Self::run) takes others. Parameters as in PyTorch: those of `self_attn`, `multihead_attn`,
+/// `linear1`, `linear2`, `norm1`, `norm2` and `norm3`.
 #[derive(Clone)]
 #[must_use]
 pub struct TransformerDecoderLayer {
@@ -34,10 +35,11 @@ pub struct TransformerDecoderLayer {
 }
 
 impl TransformerDecoderLayer {
-    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm after each sum.
+    /// Creates a layer with PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU,
+    /// layer norm after each sum.
     ///
     /// # Panics
-    /// When `d_model` does not divide by `nhead`.
+    /// When `d_model` is not divisible by `nhead`.
     #[track_caller]
     pub fn new(d_model: usize, nhead: usize) -> Self {
         Self::of(Options::new(d_model, nhead))
@@ -118,11 +120,11 @@ impl fmt::Debug for TransformerDecoderLayer {
     }
 }
 
-/// Decoder layers one after the other, all of which see the same memory, and perhaps a layer norm after them;
+/// A stack of decoder layers over the same memory, optionally followed by a layer norm;
 /// `torch.nn.TransformerDecoder`.
 ///
-/// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
-/// the first one's numbers.
+/// Parameters as in PyTorch: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised separately,
+/// whereas PyTorch copies the first layer's values.
 #[derive(Clone)]
 #[must_use]
 pub struct TransformerDecoder {
@@ -130,12 +132,12 @@ pub struct TransformerDecoder {
 }
 
 impl TransformerDecoder {
-    /// `num_layers` layers like this one.
+    /// Creates a stack of `num_layers` layers like this one.
     pub fn new(layer: TransformerDecoderLayer, num_layers: usize) -> Self {
         Self { stack: Stack::new(layer, num_layers) }
     }
 
-    /// A layer norm after the last layer, which layers with `norm_first` need.
+    /// Adds a layer norm after the last layer, which layers with `norm_first` need.
     pub fn norm(self, norm: LayerNorm) -> Self {
         Self { stack: self.stack.norm(norm) }
     }

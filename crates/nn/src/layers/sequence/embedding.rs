@@ -1,13 +1,14 @@
-//! Embedding.
+//! Embeddings.
 
 use autograd::{Graph, Indices, Role, Var};
 
 use crate::config::{Args, Describe, described};
 use crate::layer::{Handle, Layer, Scope};
 
-/// A vector for each token: tokens of any shape, `[n, t]` say, to `[n, t, embedding_dim]`.
+/// Maps each token to a vector: tokens of any shape, for example `[n, t]`, to `[n, t, embedding_dim]`.
 ///
-/// The parameter as PyTorch's `nn.Embedding`: `weight`, `[num_embeddings, embedding_dim]`, N(0, 1) at first.
+/// The parameter as in PyTorch's `nn.Embedding`: `weight`, `[num_embeddings, embedding_dim]`, initially N(0,
+/// 1).
 ///
 /// ```
 /// use autograd::{Mode, Tape};
@@ -29,12 +30,12 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// A table of this many vectors.
+    /// Creates a table of `num_embeddings` vectors.
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Self {
         Self { num_embeddings, embedding_dim, padding_idx: None, weight: Handle::default() }
     }
 
-    /// The token that fills up sequences: its vector is zeros at first, and gets no gradient.
+    /// Sets the padding token: its vector is initially zeros and gets no gradient.
     ///
     /// # Panics
     /// When there is no such token.

@@ -1,4 +1,4 @@
-//! The encoder of the transformer: self-attention and two linear layers, several times.
+//! The encoder of the transformer: self-attention and two linear layers, repeated.
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ use crate::config::{self, Args, Describe, write_children};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
-/// Self-attention, then two linear layers, each with a way around it: `[n, t, d_model]` to the same;
-/// `torch.nn.TransformerEncoderLayer` with `batch_first=True`. Vaswani et al., "Attention Is All You Need", 2017.
+/// Self-attention, then two linear layers, each with a residual connection: `[n, t, d_model]` to the same
+/// shape; `torch.nn.TransformerEncoderLayer` with `batch_first=True`. Vaswani et al., "Attention Is All You
+/// Need", 2017.
 ///
-/// As a [`Layer`] it has no masks but [`causal`](Self::causal); [`run`](Self::run) takes masks. Parameters as PyTorch's:
-/// those of `self_attn`, `linear1`, `linear2`, `norm1` and `norm2`.
+/// As a [`Layer`] its only mask is [`causal`](Self::causal); [`run`](Self::run) takes others. Parameters as
+/// in PyTorch: those of `self_attn`, `linear1`, `linear2`, `norm1` and `norm2`.
 ///
 /// ```
 /// use nn::{Sequential, TransformerActivation, TransformerEncoderLayer};
@@ -41,10 +42,11 @@ pub struct TransformerEncoderLayer {
 }
 
 impl TransformerEncoderLayer {
-    /// PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU, layer norm after each sum.
+    /// Creates a layer with PyTorch's defaults: 2048 features between the linear layers, dropout 0.1, ReLU,
+    /// layer norm after each sum.
     ///
     /// # Panics
-    /// When `d_model` does not divide by `nhead`.
+    /// When `d_model` is not divisible by `nhead`.
     #[track_caller]
     pub fn new(d_model: usize, nhead: usize) -> Self {
         Self::of(Options::new(d_model, nhead))
@@ -115,10 +117,10 @@ impl fmt::Debug for TransformerEncoderLayer {
     }
 }
 
-/// Encoder layers one after the other, and perhaps a layer norm after them; `torch.nn.TransformerEncoder`.
+/// A stack of encoder layers, optionally followed by a layer norm; `torch.nn.TransformerEncoder`.
 ///
-/// Parameters as PyTorch's: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised by itself, where PyTorch copies
-/// the first one's numbers.
+/// Parameters as in PyTorch: `layers.0.…`, `layers.1.…`, `norm.…`. Each layer is initialised separately,
+/// whereas PyTorch copies the first layer's values.
 #[derive(Clone)]
 #[must_use]
 pub struct TransformerEncoder {
@@ -126,12 +128,12 @@ pub struct TransformerEncoder {
 }
 
 impl TransformerEncoder {
-    /// `num_layers` layers like this one.
+    /// Creates a stack of `num_layers` layers like this one.
     pub fn new(layer: TransformerEncoderLayer, num_layers: usize) -> Self {
         Self { stack: Stack::new(layer, num_layers) }
     }
 
-    /// A layer norm after the last layer, which layers with `norm_first` need.
+    /// Adds a layer norm after the last layer, which layers with `norm_first` need.
     pub fn norm(self, norm: LayerNorm) -> Self {
         Self { stack: self.stack.norm(norm) }
     }

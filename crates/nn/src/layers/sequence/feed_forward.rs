@@ -1,10 +1,11 @@
-//! What the layers of encoder and decoder have in common: their sizes and options, and the part without attention.
+//! The parts shared by encoder and decoder layers: sizes, options, and the feed-forward part.
 
 use autograd::{Graph, Var};
+use tensor::Shape;
 
 use super::MultiheadAttention;
 use super::attention::check_heads;
-use crate::config::{Args, names};
+use crate::config::{Args, Value, names};
 use crate::layer::{Child, Scope};
 use crate::layers::{Dropout, LayerNorm, Linear};
 
@@ -63,15 +64,16 @@ impl Options {
     }
 }
 
-/// The builder methods of a layer with a field `options`, from which `of` makes the layer.
+/// The builder methods of a layer with a field `options`, from which `of` creates the layer.
 macro_rules! transformer_options {
     () => {
-        /// The features between the two linear layers; 2048.
+        /// Sets the number of features between the two linear layers; the default is 2048.
         pub fn dim_feedforward(self, dim_feedforward: usize) -> Self {
             Self::of(Options { dim_feedforward, ..self.options })
         }
 
-        /// The probability of dropping, in attention, between the linear layers and at the end of each branch; 0.1.
+        /// Sets the dropout probability in attention, between the linear layers and at the end of each
+        /// branch; the default is 0.1.
         ///
         /// # Panics
         /// When it is not in [0, 1].
@@ -80,29 +82,29 @@ macro_rules! transformer_options {
             Self::of(Options { dropout, ..self.options })
         }
 
-        /// What stands between the two linear layers; ReLU.
+        /// Sets the activation between the two linear layers; the default is ReLU.
         pub fn activation(self, activation: TransformerActivation) -> Self {
             Self::of(Options { activation, ..self.options })
         }
 
-        /// What the layer norms add to the variance; 1e-5.
+        /// Sets the number that the layer norms add to the variance; the default is 1e-5.
         pub fn layer_norm_eps(self, layer_norm_eps: f32) -> Self {
             Self::of(Options { layer_norm_eps, ..self.options })
         }
 
-        /// Whether each branch begins with its layer norm (`x + f(norm(x))`) instead of the sum being normalised
-        /// (`norm(x + f(x))`); the default is not.
+        /// Sets whether each branch starts with its layer norm (`x + f(norm(x))`) instead of the sum being
+        /// normalised (`norm(x + f(x))`); off by default.
         pub fn norm_first(self, norm_first: bool) -> Self {
             Self::of(Options { norm_first, ..self.options })
         }
 
-        /// With or without biases, those of the layer norms among them; the default is with.
+        /// Sets whether there are biases, including those of the layer norms; on by default.
         pub fn bias(self, bias: bool) -> Self {
             Self::of(Options { bias, ..self.options })
         }
 
-        /// Whether a token, when this runs as a [`Layer`](crate::Layer), sees only itself and those before it; the default
-        /// is not.
+        /// Sets whether, as a [`Layer`](crate::Layer), a token sees only itself and those before it; off by
+        /// default.
         pub fn causal(self, is_causal: bool) -> Self {
             Self::of(Options { is_causal, ..self.options })
         }
@@ -145,7 +147,7 @@ impl FeedForward {
     }
 }
 
-/// A branch around x: `norm(x + dropout(branch(x)))`, or `x + dropout(branch(norm(x)))` if the norm is first.
+/// A residual branch: `norm(x + dropout(branch(x)))`, or `x + dropout(branch(norm(x)))` if the norm is first.
 pub(super) fn around(
     g: &Graph<'_>,
     x: Var,
@@ -179,7 +181,12 @@ impl Options {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        check_heads(self.d_model, self.nhead, self.dropout)
+        check_heads(self.d_model, self.nhead, self.dropout)?;
+        // The layer norms have a shape of their own.
+        if <Shape as Value>::read(&self.d_model.to_string()).is_some() {
+            return Ok(());
+        }
+        Err(format!("d_model is {}, more than memory can address", self.d_model))
     }
 }
 

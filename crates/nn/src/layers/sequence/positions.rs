@@ -1,12 +1,13 @@
-//! What tells tokens where they stand.
+//! Positional encodings.
 
 use autograd::{Graph, Pairing, Role, RotaryOptions, Var};
 
 use crate::config::{Args, Describe, described, names};
 use crate::layer::{Handle, Layer, Scope};
 
-/// Adds sines and cosines of each token's place to its features, `[n, t, features]`: to feature 2i of place p
-/// sin(p / 10000^(2i / features)), to feature 2i + 1 the cosine. Vaswani et al., "Attention Is All You Need", 2017.
+/// Adds sines and cosines of each token's position to its features, `[n, t, features]`: feature 2i at
+/// position p gets sin(p / 10000^(2i / features)), feature 2i + 1 the cosine. Vaswani et al., "Attention Is
+/// All You Need", 2017.
 #[derive(Clone, Copy)]
 pub struct SinusoidalPositions;
 
@@ -16,10 +17,10 @@ impl Layer for SinusoidalPositions {
     }
 }
 
-/// Adds to each token what is learnt of its place, `[n, t, features]` with exactly `t` tokens. Dosovitskiy et al., "An Image is
-/// Worth 16x16 Words", 2020.
+/// Adds a learnt vector for each position, `[n, t, features]` with exactly `t` tokens. Dosovitskiy et al.,
+/// "An Image is Worth 16x16 Words", 2020.
 ///
-/// The parameter `weight`, `[t, features]`, is normal with standard deviation 0.02 at first.
+/// The parameter `weight`, `[t, features]`, is initially normal with standard deviation 0.02.
 #[derive(Clone)]
 #[must_use]
 pub struct LearnedPositions {
@@ -29,7 +30,7 @@ pub struct LearnedPositions {
 }
 
 impl LearnedPositions {
-    /// For `n_tokens` tokens of `features` numbers.
+    /// Creates a layer for `n_tokens` tokens of `features` numbers.
     pub fn new(n_tokens: usize, features: usize) -> Self {
         Self { n_tokens, features, weight: Handle::default() }
     }
@@ -46,7 +47,8 @@ impl Layer for LearnedPositions {
         let (shape, expected) = (g.shape(x), [self.n_tokens, self.features]);
         assert!(
             shape.rank() == 3 && shape[1..] == expected,
-            "learned_positions{}: the input is {shape}, expected [n, {}, {}]; make the layer for as many tokens and features",
+            "learned_positions{}: the input is {shape}, expected [n, {}, {}]; create the layer for that many \
+             tokens and features",
             g.at(),
             self.n_tokens,
             self.features
@@ -68,10 +70,10 @@ impl Describe for LearnedPositions {
     }
 }
 
-/// Rotates each pair of features of queries or keys by an angle that grows with the token's place:
-/// `[n, t, heads · head_dim]` or `[n, heads, t, head_dim]`. Su et al., "RoFormer", 2021.
+/// Rotates each pair of features of queries or keys by an angle proportional to the token's position: `[n, t,
+/// heads · head_dim]` or `[n, heads, t, head_dim]`. Su et al., "RoFormer", 2021.
 ///
-/// [`MultiheadAttention::rotary`](super::MultiheadAttention::rotary) does it within attention.
+/// [`MultiheadAttention::rotary`](super::MultiheadAttention::rotary) applies it inside attention.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct RotaryPositions {
@@ -81,22 +83,36 @@ pub struct RotaryPositions {
 }
 
 impl RotaryPositions {
-    /// Heads of `head_dim` features, pairs 2i and 2i + 1, the base 10000: as in the paper.
+    /// Creates a layer for heads of `head_dim` features, with pairs 2i and 2i + 1 and base 10000 as in the
+    /// paper.
     pub fn new(head_dim: usize) -> Self {
         let RotaryOptions { pairing, base, .. } = RotaryOptions::default();
         Self { head_dim, pairing, base }
     }
 
-    /// Which features make a pair: neighbours ([`Pairing::Interleaved`], the default), or those half a head apart.
+    /// Sets which features form a pair: neighbours ([`Pairing::Interleaved`], the default), or those half a
+    /// head apart.
     pub fn pairing(mut self, pairing: Pairing) -> Self {
         self.pairing = pairing;
         self
     }
 
-    /// The base of the frequencies.
+    /// Sets the base of the frequencies.
     pub fn base(mut self, base: f32) -> Self {
         self.base = base;
         self
+    }
+
+    /// Checks that this is for the heads of an attention, of `head_dim` features each.
+    pub(super) fn check_heads(&self, head_dim: usize) -> Result<(), String> {
+        if self.head_dim == head_dim {
+            return Ok(());
+        }
+        Err(format!(
+            "the rotary positions are for heads of {} features, but the heads have {head_dim}; set their \
+             head_dim to {head_dim}",
+            self.head_dim
+        ))
     }
 
     /// The options, with the first `n_rotated` heads rotated.
@@ -142,7 +158,7 @@ described!(LearnedPositions, SinusoidalPositions, RotaryPositions);
 names!(Pairing, "Interleaved or Halves", { "Interleaved" => Self::Interleaved, "Halves" => Self::Halves });
 
 impl RotaryPositions {
-    /// The arguments of a layer that may rotate.
+    /// Describes the arguments of a layer with optional rotary positions.
     pub(super) fn describe_within(rotary: &mut Option<Self>, args: &mut Args<'_>) {
         let mut head_dim = rotary.map(|rotary| rotary.head_dim);
         args.keyword("rotary_head_dim", &mut head_dim, None);

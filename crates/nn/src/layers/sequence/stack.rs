@@ -1,4 +1,4 @@
-//! What the transformer's encoder and decoder have in common: layers one after the other.
+//! The stack of layers shared by the transformer's encoder and decoder.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::config::write_children;
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::LayerNorm;
 
-/// Layers of one kind one after the other, `layers.0`, `layers.1`, …, and perhaps a layer norm, `norm`, after the last.
+/// A stack of layers of one kind, `layers.0`, `layers.1`, …, optionally followed by a layer norm, `norm`.
 #[derive(Clone)]
 pub(super) struct Stack<L> {
     pub(super) layers: Vec<Child<L>>,
@@ -33,7 +33,7 @@ impl<L: Clone + fmt::Debug> Stack<L> {
         self.norm.iter_mut().for_each(|norm| scope.layer(norm));
     }
 
-    /// Runs `step` with each layer on what the one before it made.
+    /// Runs `step` with each layer on the output of the one before it.
     pub(super) fn run(&self, g: &Graph<'_>, x: Var, step: impl Fn(&Child<L>, Var) -> Var) -> Var {
         let x = self.layers.iter().fold(x, |x, layer| step(layer, x));
         self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))

@@ -1,5 +1,5 @@
-//! The gradients of a block: behind a ReLU from the few values that it and the pool let through, else as those of a
-//! convolution.
+//! The gradients of a block: with a ReLU, from the few values that it and the pool pass on; otherwise like
+//! those of a convolution.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ pub(super) fn gradients(
     let (weights_len, n_outs) = (planes.weights_len(), geometry.out_channels);
     let n_images = block.shape.batch;
     let (dx, dx_beta) = dx.unzip();
-    // The packed weights; then the gradients of weights and bias, behind each other.
+    // The packed weights, followed by the gradients of weights and bias.
     let packed_len = if dx.is_some() { weights_len } else { 0 };
     scratch::with(packed_len + weights_len + n_outs, |memory| {
         let (packed, sum) = memory.split_at_mut(packed_len);
@@ -54,7 +54,7 @@ pub(super) fn gradients(
     });
 }
 
-/// The same without a ReLU.
+/// The backward pass without a ReLU.
 #[allow(clippy::too_many_arguments)]
 fn dense(
     block: &Block,
@@ -78,18 +78,19 @@ fn dense(
     }
 }
 
-/// What the gradients of any images are made from.
+/// The data from which the gradients of any images are computed.
 struct Backward<'a> {
     level: Level,
     planes: &'a Planes,
     pooled: PooledGradient<'a>,
     x: &'a [f32],
-    /// The weights as the input gradient reads them, where it is wanted.
+    /// The weights packed for the input gradient, if that is needed.
     packed: &'a [f32],
 }
 
 impl Backward<'_> {
-    /// The gradients of some images, a few at a time: `dx` of these, `dw` in the planes' order and `db` summed.
+    /// Computes the gradients of some images, a few at a time: their `dx`, and the sums `dw` (in the planes'
+    /// order) and `db`.
     fn of_images(
         &self,
         images: Range<usize>,

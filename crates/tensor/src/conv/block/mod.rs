@@ -1,14 +1,14 @@
-//! Convolution, bias, ReLU and 2×2 max-pool as one operation; and the same without the ReLU.
+//! Convolution, bias, ReLU and 2×2 max-pool as one operation; also without the ReLU.
 //!
-//! y = max-pool(relu(x ∗ w + bias)), the block that convolutional networks for small images are made of. Seen
-//! as one, it needs no pass over memory for the activation and the pool, keeps a byte of argmax instead of the
-//! activations before the pool, and its backward pass only touches the values that the pool and ReLU let
-//! through: see `conv/sparse`.
+//! y = max-pool(relu(x ∗ w + bias)) is the building block of convolutional networks for small images. As a
+//! single operation, it needs no pass over memory for the activation and the pool, stores a byte of argmax
+//! instead of the activations before the pool, and its backward pass touches only the values that the pool
+//! and ReLU pass on: see `conv/sparse`.
 //!
-//! Without the ReLU a quarter of the gradient is let through, and the backward pass is that of the convolution.
+//! Without the ReLU a quarter of the gradient is non-zero, and the backward pass is that of the convolution.
 //!
-//! ReLU and pool propagate NaN. The backward pass is exact for finite values: what a zero gradient would be
-//! multiplied with is not looked at.
+//! ReLU and pool propagate NaN. The backward pass is exact for finite values: factors of a zero gradient are
+//! not read.
 
 mod backward;
 
@@ -24,9 +24,9 @@ use crate::parallel::{Shards, rows_mut};
 
 pub use super::sparse::events::PooledGradient;
 
-/// A convolution that can be computed as one with the 2×2 max-pool behind it, and a ReLU between them or none.
+/// A convolution that can be fused with the 2×2 max-pool after it, with or without a ReLU between them.
 ///
-/// Having one is the answer to "may these be fused?": only [`Block::plan`] makes it.
+/// Only [`Block::plan`] creates one, so having a block means that the operations can be fused.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Block {
     shape: Conv2dShape,
@@ -36,8 +36,8 @@ pub struct Block {
 }
 
 impl Block {
-    /// The block of a valid 3×3 convolution with stride 1, no dilation, one group, padding of at most 2, and an
-    /// output of at least 2×2; `None` for any other.
+    /// Returns the block of a valid 3×3 convolution with stride 1, no dilation, one group, padding of at most
+    /// 2, and an output of at least 2×2; `None` for any other.
     pub fn plan(shape: &Conv2dShape) -> Option<Self> {
         shape.validate().ok()?;
         let Some(Plan::UnitStride(convolution)) = Plan::new(shape, Algorithm::Auto) else { return None };
@@ -48,7 +48,7 @@ impl Block {
         takes.then(|| Self { shape: *shape, convolution, planes: Planes::new(geometry), relu: true })
     }
 
-    /// The same without the ReLU.
+    /// The same block without the ReLU.
     pub fn without_relu(self) -> Self {
         Self { relu: false, ..self }
     }
@@ -73,10 +73,10 @@ impl Block {
     }
 }
 
-/// y = max-pool(relu(x ∗ w + bias)), without the ReLU where the block has none.
+/// y = max-pool(relu(x ∗ w + bias)), without the ReLU if the block has none.
 ///
-/// `y` and `argmax` are [batch, out_height / 2, out_width / 2, out_channels] of the convolution; an odd last row
-/// or column of it is left out, as PyTorch does. `argmax` receives where in its window each maximum was,
+/// `y` and `argmax` are [batch, out_height / 2, out_width / 2, out_channels] of the convolution; an odd last
+/// row or column is left out, as in PyTorch. `argmax` receives the position of each maximum in its window,
 /// 2 · row + column.
 ///
 /// # Panics
@@ -107,9 +107,9 @@ pub fn conv_pool_forward(
     });
 }
 
-/// The gradients of [`conv_pool_forward`]: each is `β ·` what it held `+` the gradient.
+/// Computes the gradients of [`conv_pool_forward`]: each is `β ·` its previous contents `+` the gradient.
 ///
-/// `dx` and `db` may be left out where nobody needs them; `dw` and `db` are sums over the batch, joined in the tree of
+/// `dx` and `db` may be omitted if not needed; `dw` and `db` are sums over the batch, combined in the tree of
 /// [`crate::parallel`].
 ///
 /// # Panics

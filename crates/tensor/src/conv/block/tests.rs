@@ -1,4 +1,4 @@
-//! The block against its parts, and its gradients against the dense reference.
+//! Compares the block with its parts, and its gradients with the dense reference.
 
 use proptest::prelude::*;
 use simd::Level;
@@ -10,7 +10,7 @@ use crate::pool::{Pool2dShape, max_pool2d_forward};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
-/// The blocks there are: 3×3, an output of at least 2×2.
+/// All possible blocks: 3×3, an output of at least 2×2.
 fn block_shapes() -> impl Strategy<Value = Conv2dShape> {
     shapes(Just(3usize)).prop_map(|mut shape| {
         shape.height = shape.height.max(4 - 2 * shape.padding[0].min(1));
@@ -27,7 +27,7 @@ fn block(shape: &Conv2dShape, algorithm: Algorithm, level: Level) -> Block {
     Block { convolution: UnitStride { level, ..convolution }, ..Block::plan(shape).unwrap() }
 }
 
-/// With or without the ReLU.
+/// The block with or without the ReLU.
 fn of(block: Block, relu: bool) -> Block {
     if relu { block } else { block.without_relu() }
 }
@@ -37,7 +37,8 @@ fn pool_shape(shape: &Conv2dShape) -> Pool2dShape {
     Pool2dShape::new(images, [2, 2], [2, 2], [0, 0])
 }
 
-/// The gradient before the pool: `dy` at its argmax, behind a ReLU where the output is positive or NaN; else zero.
+/// The gradient before the pool: `dy` at its argmax (with a ReLU, only where the output is positive or NaN),
+/// otherwise zero.
 fn unpooled(dy: &[f32], y: &[f32], argmax: &[u8], relu: bool, shape: &Conv2dShape) -> Vec<f64> {
     let (rows, cols, channels) = (shape.out_height() / 2, shape.out_width() / 2, shape.out_channels);
     let mut dense = vec![0.0; shape.output_len()];
@@ -92,7 +93,7 @@ proptest! {
             [(Algorithm::Direct, Magnitude::Direct, 2), (Algorithm::Winograd, Magnitude::Winograd, 30)];
         for (algorithm, magnitude, extra_roundings) in algorithms {
             let magnitude = magnitude.forward(&x, &w, &shape);
-            // The maximum errs by no more than the worst of its window.
+            // The error of the maximum is at most the largest in its window.
             let (magnitude, _) = reference::max_pool2d_forward(&magnitude, &pool_shape(&shape));
             for level in levels() {
                 let (mut y, mut argmax) = (vec![f32::NAN; pooled_len], vec![9; pooled_len]);
@@ -129,7 +130,7 @@ proptest! {
             let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
             let db_out = Some((&mut db[..], Beta::One));
             let dx_out = Some((&mut dx[..], Beta::One));
-            // Without a ReLU the gradients are the convolution's own: those with the bounds below.
+            // Without a ReLU the gradients are the convolution's own, with the bounds below.
             let algorithm = if relu { Algorithm::Auto } else { Algorithm::Direct };
             let block = of(block(&shape, algorithm, level), relu);
             conv_pool_backward(dx_out, (&mut dw, Beta::One), db_out, pooled, &x, &w, &block, &Shards::whole(shape.batch));
@@ -185,7 +186,7 @@ fn nan_passes_through_forward_and_backward() {
             &block,
             &Shards::whole(shape.batch),
         );
-        // As PyTorch's ReLU, which shuts the gradient off only where the output is at most zero.
+        // As in PyTorch's ReLU, which blocks the gradient only where the output is at most zero.
         for (channel, db) in db.into_iter().enumerate() {
             let active = y.iter().skip(channel).step_by(20).filter(|y| **y > 0.0 || y.is_nan()).count();
             assert_eq!(db, active as f32);

@@ -1,9 +1,9 @@
 //! Output and input gradient of a depthwise convolution, row by row.
 //!
-//! A row is cut into lines whose pixels have the same taps: the whole row in the forward pass; in the backward pass
-//! every stride-th pixel, since a pixel only meets the taps that a step of the kernel lays on it. In a line the tap at
-//! output `j` reads the pixel `column + j·step`, so a tile of eight outputs (four where registers are few) is eight
-//! chains of multiply-adds with one weight each step.
+//! A row is split into lines whose pixels have the same taps: the whole row in the forward pass, and every
+//! stride-th pixel in the backward pass, since a pixel only gets the taps that a step of the kernel places on
+//! it. In a line the tap at output `j` reads the pixel `column + j·step`, so a tile of eight outputs (four
+//! with few registers) is eight chains of multiply-adds with one weight per step.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use super::Direction;
 use crate::Beta;
 use crate::conv::Conv2dShape;
 
-/// The most taps of a kernel: 8 × 8.
+/// The maximum number of taps of a kernel: 8 × 8.
 pub(super) const MAX_TAPS: usize = 64;
 
 /// Computes some rows of the output, counted through the whole batch.
@@ -75,14 +75,14 @@ impl Kernel for Rows<'_> {
     }
 }
 
-/// A tap that a line meets.
+/// A tap of a line.
 #[derive(Clone, Copy, Default)]
 struct Tap {
     /// Its number in the kernel.
     number: usize,
     /// The first pixel of the row that it reads.
     row: usize,
-    /// The column that it reads for the line's first pixel, which may lie outside the image.
+    /// The column that it reads for the line's first pixel; may be outside the image.
     column: isize,
 }
 
@@ -120,7 +120,7 @@ impl Taps {
         self.taps[..self.n].iter()
     }
 
-    /// The pixels of a line for which no tap lies outside the image.
+    /// The pixels of a line for which no tap is outside the image.
     fn inside(&self, n_pixels: usize, step: usize, from_width: usize) -> Range<usize> {
         let (mut start, mut end) = (0, n_pixels);
         for tap in self.iter() {
@@ -132,8 +132,8 @@ impl Taps {
     }
 }
 
-/// What a tap reads on an axis for the output at `at`: a place that may lie outside the image, or nothing, as in the
-/// backward pass where the kernel steps over `at`.
+/// What a tap reads on an axis for the output at `at`: a place that may be outside the image, or nothing, as
+/// in the backward pass if the kernel steps over `at`.
 fn place(shape: &Conv2dShape, direction: Direction, axis: usize, at: usize, tap: usize) -> Option<isize> {
     let (stride, padding) = (shape.stride[axis] as isize, shape.padding[axis] as isize);
     let (at, tap) = (at as isize, (tap * shape.dilation[axis]) as isize);
@@ -146,7 +146,7 @@ fn place(shape: &Conv2dShape, direction: Direction, axis: usize, at: usize, tap:
     }
 }
 
-/// Pixels of a row with the same taps: number `first`, and every `n_lines`-th from there.
+/// Pixels of a row with the same taps: number `first`, and every `n_lines`-th after it.
 struct Line<'a> {
     channels: usize,
     taps: &'a Taps,
@@ -159,13 +159,13 @@ struct Line<'a> {
     first: usize,
     n_lines: usize,
     n_pixels: usize,
-    /// From what a tap reads for one pixel to what it reads for the next.
+    /// The distance from what a tap reads for one pixel to what it reads for the next.
     step: usize,
     inside: Range<usize>,
 }
 
 impl Line<'_> {
-    /// All pixels of the line, for 16 channels from `channel` on; `PARTIAL` when they are not whole.
+    /// Computes all pixels of the line, for 16 channels from `channel` on; `PARTIAL` when there are fewer.
     #[inline(always)]
     fn channels<S: Simd, const COLS: usize, const FEWER: usize, const PARTIAL: bool>(
         &self,
@@ -187,7 +187,8 @@ impl Line<'_> {
         }
     }
 
-    /// `COLS` pixels from number `pixel` on; unless they are `INSIDE`, taps may lie outside the image. Returns `COLS`.
+    /// Computes `COLS` pixels from number `pixel` on; unless they are `INSIDE`, taps may be outside the
+    /// image. Returns `COLS`.
     #[inline(always)]
     fn tile<S: Simd, const COLS: usize, const PARTIAL: bool, const INSIDE: bool>(
         &self,
@@ -209,7 +210,7 @@ impl Line<'_> {
             let weight = simd.read(&self.weights[tap.number * channels + channel..][..n]);
             let from = &self.from[(tap.row + column as usize) * channels + channel..][..reach];
             for col in 0..COLS {
-                // SAFETY: `from` ends behind the last of the columns' `n` values.
+                // SAFETY: `from` ends after the last of the columns' `n` values.
                 let x = unsafe {
                     let x = from.as_ptr().add(col * stride);
                     if PARTIAL { simd.load_partial(x, n) } else { simd.load(x) }

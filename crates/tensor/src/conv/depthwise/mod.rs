@@ -1,6 +1,6 @@
-//! Depthwise convolution, where each channel has a kernel of its own: as many groups as channels.
+//! Depthwise convolution, where each channel has its own kernel: as many groups as channels.
 //!
-//! Channels lie side by side, so a vector holds sixteen of one pixel and a tap is one multiply-add of vectors:
+//! Channels are contiguous, so a vector holds sixteen of one pixel and a tap is one multiply-add of vectors:
 //!
 //! ```text
 //!  image, N × H × W × C                               weights, [kh][kw][C]
@@ -9,8 +9,9 @@
 //!                 └ 16 channels                           └ the same 16
 //! ```
 //!
-//! Nothing is copied: `im2col` would make a patch matrix of one column a group. [`line`] has the kernel of output and
-//! input gradient, [`weight`] that of the weight gradient. Each output is one chain of `kh·kw` multiply-adds, so
+//! Nothing is copied: `im2col` would build a patch matrix with one column per group. [`line`] has the kernel
+//! for output and input gradient, [`weight`] that for the weight gradient. Each output is one chain of
+//! `kh·kw` multiply-adds, so
 //! |error| ≤ (kh·kw + 1)·ε·(|x| ∗ |w|) to first order.
 
 mod line;
@@ -25,7 +26,7 @@ use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 use line::{MAX_TAPS, Rows};
 
-/// Floats of the outputs of one task.
+/// The number of output floats per task.
 const TASK_LEN: usize = 1 << 14;
 
 /// A convolution with as many groups as channels.
@@ -35,7 +36,7 @@ pub(super) struct Depthwise {
     pub(super) shape: Conv2dShape,
 }
 
-/// What a pass makes of what: the output of the input, or the input's gradient of the output's.
+/// The direction of a pass: output from input, or input gradient from output gradient.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Direction {
     Forward,
@@ -43,7 +44,7 @@ enum Direction {
 }
 
 impl Depthwise {
-    /// The convolution, if each channel has a kernel of its own, and that is not as large as an image.
+    /// The convolution, if each channel has its own kernel, with few enough taps.
     pub(super) fn of(shape: &Conv2dShape) -> Option<Self> {
         let Conv2dShape { in_channels, out_channels, groups, kernel_size: [kh, kw], .. } = *shape;
         let takes = groups > 1 && in_channels == groups && out_channels == groups;
@@ -56,12 +57,12 @@ impl Depthwise {
         self.convolve(Direction::Forward, y, x, w, bias, Beta::Zero);
     }
 
-    /// dx = β·dx + the gradient: at each pixel the outputs that it has gone into.
+    /// dx = β·dx + the gradient: at each pixel, from the outputs that depend on it.
     pub(super) fn backward_input(&self, dx: &mut [f32], dy: &[f32], w: &[f32], beta: Beta) {
         self.convolve(Direction::Backward, dx, dy, w, None, beta);
     }
 
-    /// dw = β·dw + the sum over the shards of the batch, joined in the tree.
+    /// dw = β·dw + the sum over the shards of the batch, combined in the tree.
     pub(super) fn backward_weight(
         &self,
         dw: &mut [f32],
@@ -88,7 +89,7 @@ impl Depthwise {
         });
     }
 
-    /// `to` = β·`to` + the convolution of `from`, in one direction or the other, + bias.
+    /// `to` = β·`to` + the convolution of `from`, in either direction, + bias.
     fn convolve(
         &self,
         direction: Direction,

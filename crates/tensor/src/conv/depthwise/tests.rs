@@ -1,4 +1,4 @@
-//! Depthwise convolution against the sum over taps, on every instruction set.
+//! Compares depthwise convolution with the sum over taps, on every instruction set.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,8 @@ use crate::conv::testing::Magnitude;
 use crate::reference::{self, assert_within, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
-/// Channels that fill vectors or do not; any stride, dilation and padding, kernels as large as the padded image.
+/// Channel counts that do or do not fill vectors; any stride, dilation and padding, kernels up to the size of
+/// the padded image.
 fn shapes() -> impl Strategy<Value = Conv2dShape> {
     let axis = || (1..6usize, 1..4usize, 0..4usize, 1..3usize, 0..if cfg!(miri) { 3usize } else { 14 });
     let channels = prop::sample::select(vec![2, 3, 15, 16, 17, 33, 48]);
@@ -43,7 +44,7 @@ fn absolute(x: &[f32]) -> Vec<f32> {
     x.iter().map(|x| x.abs()).collect()
 }
 
-/// Holds all three passes against the reference, within the bounds stated for them.
+/// Compares all three passes with the reference, within their stated bounds.
 fn check(shape: &Conv2dShape, seed: u64) {
     let [x, w] = [(shape.input_len(), 1), (shape.weight_len(), 2)].map(|(n, salt)| values(n, seed ^ salt));
     let [dy, bias] =

@@ -1,14 +1,15 @@
 //! The weight gradient of a depthwise convolution: dw[kh][kw][C] = Σ x[y·stride + kh·dilation − padding][…] · dy[y][x].
 //!
-//! For sixteen channels of one row of `dy`, the taps of a kernel's row are summed in registers, up to four at a time
-//! (three where registers are few) and two pixels at once, then added to the sums in memory. Each element is a chain
-//! of such adds over the rows of some images, so |error| ≤ (pixels + 1)·ε·(|x| ∗ |dy|) to first order.
+//! For sixteen channels of one row of `dy`, the taps of a kernel's row are summed in registers, up to four at
+//! a time (three with few registers) and two pixels at once, then added to the sums in memory. Each element
+//! is a chain of such additions over the rows of some images, so |error| ≤ (pixels + 1)·ε·(|x| ∗ |dy|) to
+//! first order.
 
 use simd::{Kernel, LANES, Simd, Vector};
 
 use crate::conv::Conv2dShape;
 
-/// Pixels that are summed side by side.
+/// How many pixels are summed side by side.
 const COLS: usize = 2;
 
 /// Writes the weight gradient of some images to `packed`, `[kh][kw][C]`.
@@ -51,7 +52,7 @@ impl Kernel for BackwardWeight<'_> {
     }
 }
 
-/// A row of the output's gradient, and the row of the image that a kernel's row lies on.
+/// A row of the output's gradient, and the row of the image under a row of the kernel.
 struct Row<'a> {
     shape: &'a Conv2dShape,
     dy: &'a [f32],
@@ -59,7 +60,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The kernel's row, for 16 channels from `channel` on; `PARTIAL` when they are not whole.
+    /// Computes the kernel's row, for 16 channels from `channel` on; `PARTIAL` when there are fewer.
     #[inline(always)]
     fn channels<S: Simd, const PARTIAL: bool>(&self, simd: S, packed: &mut [f32], channel: usize) {
         let kernel_width = self.shape.kernel_size[1];
@@ -74,7 +75,7 @@ impl Row<'_> {
         }
     }
 
-    /// `TAPS` taps from number `tap` on; returns `TAPS`.
+    /// Computes `TAPS` taps from number `tap` on; returns `TAPS`.
     #[inline(always)]
     fn taps<S: Simd, const TAPS: usize, const PARTIAL: bool>(
         &self,
@@ -87,7 +88,7 @@ impl Row<'_> {
             *self.shape;
         let n = if PARTIAL { channels - channel } else { LANES };
         let out_width = self.dy.len() / channels;
-        // What the first tap reads lies this far left of the pixel that the stride leads to, the last one's right.
+        // The column offsets of the first and the last of these taps.
         let (left, right) = (tap * dilation, (tap + TAPS - 1) * dilation);
         let padding = self.shape.padding[1];
         let start = padding.saturating_sub(left).div_ceil(stride).min(out_width);
@@ -115,7 +116,7 @@ impl Row<'_> {
                 let dy = simd.read(&self.dy[column * channels + channel..][..n]);
                 let x = &self.x[(column * stride + left - padding) * channels + channel..][..reach];
                 for idx in 0..TAPS {
-                    // SAFETY: `x` ends behind the `n` values of the last tap.
+                    // SAFETY: `x` ends after the `n` values of the last tap.
                     let x = unsafe {
                         let x = x.as_ptr().add(idx * dilation * channels);
                         if PARTIAL { simd.load_partial(x, n) } else { simd.load(x) }

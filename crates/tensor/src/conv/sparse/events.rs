@@ -1,4 +1,4 @@
-//! The list of events: where and how large the gradients are that pool and ReLU let through.
+//! The list of events: the positions and values of the gradients that pool and ReLU pass on.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::Planes;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct Event {
-    /// The pixel under its first tap, counted through the bordered planes of all images at hand.
+    /// The pixel under its first tap, counted through the bordered planes of all current images.
     pub(crate) pixel: u32,
     /// The gradient.
     pub(crate) value: f32,
@@ -22,24 +22,24 @@ pub(crate) struct Events<'a> {
     events: &'a mut [Event],
     /// The number of events of each channel.
     counts: &'a mut [u32],
-    /// Room for the events of a channel.
+    /// The capacity for the events of a channel.
     capacity: usize,
 }
 
 impl<'a> Events<'a> {
-    /// Floats of scratch for the events of `n_images` images.
+    /// The number of scratch floats for the events of `n_images` images.
     pub(crate) fn scratch_len(planes: &Planes, n_images: usize) -> usize {
         planes.geometry.out_channels * (2 * capacity(planes, n_images) + 1)
     }
 
-    /// Lists in `scratch`, for up to `n_images` images.
+    /// Creates lists in `scratch`, for up to `n_images` images.
     pub(crate) fn new(planes: &Planes, scratch: &'a mut [f32], n_images: usize) -> Self {
         let n_outs = planes.geometry.out_channels;
         let capacity = capacity(planes, n_images);
         let (counts, events) = scratch[..Self::scratch_len(planes, n_images)].split_at_mut(n_outs);
-        // SAFETY: f32 and u32 have the same size and alignment, and every pattern of bits is a value of both.
+        // SAFETY: f32 and u32 have the same size and alignment, and every bit pattern is valid for both.
         let counts = unsafe { std::slice::from_raw_parts_mut(counts.as_mut_ptr().cast(), n_outs) };
-        // SAFETY: an event is two such values, aligned alike, and there are twice as many floats.
+        // SAFETY: an event is two such values with the same alignment, and there are twice as many floats.
         let events = unsafe { std::slice::from_raw_parts_mut(events.as_mut_ptr().cast(), n_outs * capacity) };
         Self { events, counts, capacity }
     }
@@ -58,25 +58,25 @@ impl<'a> Events<'a> {
     }
 }
 
-/// All windows of the images, and a cache line more, so that the channels' lists do not begin in the same few
-/// sets of the cache.
+/// All windows of the images, plus a cache line, so that the channels' lists do not start in the same few
+/// cache sets.
 fn capacity(planes: &Planes, n_images: usize) -> usize {
     n_images * planes.pooled_len() / planes.geometry.out_channels + 64 / size_of::<Event>()
 }
 
-/// The output of a pool, where its maxima were, and its gradient.
+/// The output of a pool, the positions of its maxima, and its gradient.
 #[derive(Clone, Copy)]
 pub struct PooledGradient<'a> {
     /// The gradient of the output.
     pub dy: &'a [f32],
-    /// The output, as the forward pass gave it.
+    /// The output of the forward pass.
     pub y: &'a [f32],
-    /// Where in its window each maximum was, as the forward pass gave it.
+    /// The position of each maximum in its window, from the forward pass.
     pub argmax: &'a [u8],
 }
 
 impl PooledGradient<'_> {
-    /// The part of some images.
+    /// The part for some images.
     pub(crate) fn of(&self, planes: &Planes, images: &Range<usize>) -> Self {
         let part = images.start * planes.pooled_len()..images.end * planes.pooled_len();
         Self { dy: &self.dy[part.clone()], y: &self.y[part.clone()], argmax: &self.argmax[part] }
@@ -100,7 +100,7 @@ impl Kernel for List<'_, '_> {
         let channels = planes.geometry.out_channels;
         let [rows, cols] = planes.windows();
         let layout = planes.layout();
-        // From a window's first pixel to each of its four.
+        // The distances from a window's first pixel to each of its four.
         let distances = [0, 1, layout.cols, layout.cols + 1].map(|distance| distance as u32);
         events.counts.fill(0);
         for (window, y) in y.chunks_exact(channels).enumerate() {
@@ -111,7 +111,7 @@ impl Kernel for List<'_, '_> {
             for first in (0..channels).step_by(LANES) {
                 let lanes = first..channels.min(first + LANES);
                 let (dy, y) = (simd.read(&dy[lanes.clone()]), simd.read(&y[lanes.clone()]));
-                // As PyTorch's threshold: the gradient passes unless y ≤ 0, so also where y is NaN.
+                // Like PyTorch's threshold: the gradient passes unless y ≤ 0, so also where y is NaN.
                 let gated = S::V::select(y.gt(simd.zero()) | y.is_nan(), dy, simd.zero());
                 let mut active = S::V::bits(gated.ne(simd.zero()));
                 if active == 0 {

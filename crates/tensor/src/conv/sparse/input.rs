@@ -1,4 +1,4 @@
-//! The input gradient of a 3×3 convolution from the events behind its pool.
+//! The input gradient of a 3×3 convolution from the events after its pool.
 //!
 //! An event of output channel o with value g at pixel (y, x) adds g · w[o][kh][kw][in] to the input gradient
 //! at (y + kh, x + kw), for the nine taps. The weights of one output channel stay in registers while a loop
@@ -14,8 +14,8 @@
 //!
 //! The plane is then added to the gradient without its border.
 //!
-//! Rounding: chains of one multiply-add per tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|) to first
-//! order.
+//! Rounding error: chains of one multiply-add per tap and output channel, |error| ≤ (9·out + 1)·ε·(|g| ∗ |w|)
+//! to first order.
 
 use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
@@ -73,7 +73,7 @@ pub(crate) struct BackwardInput<'a, 'e> {
     pub(crate) dx: &'a mut [f32],
     pub(crate) events: &'a Events<'e>,
     pub(crate) packed: &'a [f32],
-    /// Room for a plane of all images, see [`Planes::scratch_len`].
+    /// Space for a plane of all images, see [`Planes::scratch_len`].
     pub(crate) scratch: &'a mut [f32],
     pub(crate) beta: Beta,
 }
@@ -125,7 +125,7 @@ impl<S: Simd> Tile for Scatter<'_, S> {
             let value = self.simd.splat(value);
             for row in 0..ROWS {
                 for vec in 0..VECS {
-                    // SAFETY: `dx` reaches to the last vector of the last row.
+                    // SAFETY: `dx` extends to the last vector of the last row.
                     unsafe {
                         let dx = dx.as_mut_ptr().add(row * self.row_len + vec * LANES);
                         value.mul_add(weights[row][vec], self.simd.load(dx)).store(dx);

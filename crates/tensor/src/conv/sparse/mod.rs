@@ -1,8 +1,8 @@
-//! The gradient of a convolution behind ReLU and 2×2 max-pool, as the few values that are not zero.
+//! The gradient of a convolution followed by ReLU and 2×2 max-pool, as the few non-zero values.
 //!
-//! Of the four outputs in a pool's window one receives the gradient, and none where ReLU was shut. Dense
-//! kernels would multiply zeros three times out of four and more. The sparse ones walk a list of *events*,
-//! one for each window and channel whose gradient is not zero:
+//! Of the four outputs in a pool's window one receives the gradient, or none if the ReLU was inactive. Dense
+//! kernels would multiply by zero in at least three of four cases. The sparse ones iterate over a list of
+//! *events*, one for each window and channel with a non-zero gradient:
 //!
 //! ```text
 //!   dy, y, argmax of the pool          gradient before the pool
@@ -13,12 +13,12 @@
 //!                                      └───┴───┘
 //! ```
 //!
-//! [`events`] are listed by output channel, for a few images at a time. The [`weight`] gradient then holds a
-//! channel's sums in registers and adds up g · x; the [`input`] gradient holds the channel's weights in registers
-//! and adds g · w to the pixels. Both work on bordered [`Planes`] of at most 32 input channels.
+//! [`events`] are listed by output channel, for a few images at a time. The [`weight`] gradient then keeps a
+//! channel's sums in registers and adds up g · x; the [`input`] gradient keeps the channel's weights in
+//! registers and adds g · w to the pixels. Both work on bordered [`Planes`] of at most 32 input channels.
 //!
 //! Exact for finite values: products with a zero gradient are left out, so an infinity or NaN that a dense
-//! kernel would multiply with that zero does not show.
+//! kernel would multiply by that zero has no effect.
 
 pub(crate) mod events;
 pub(crate) mod input;
@@ -33,25 +33,26 @@ use super::geometry::{Bordered, Geometry};
 /// The kernel size that the sparse kernels are written for.
 pub(crate) const KERNEL: usize = 3;
 
-/// The most input channels of a plane: 3 rows × 3 taps × 32 channels are 18 vectors, which fit into registers.
+/// The maximum number of input channels of a plane: 3 rows × 3 taps × 32 channels are 18 vectors, which fit
+/// into registers.
 const PLANE_CHANNELS: usize = 32;
 
-/// The floats of bordered planes to have in the first-level cache at a time.
+/// How many floats of bordered planes to keep in the L1 cache at a time.
 const CACHED_LEN: usize = 8 << 10;
 
-/// How the sparse kernels cut up a convolution: its input into planes of equally many channels, with borders,
+/// How the sparse kernels divide a convolution: its input into bordered planes with equally many channels,
 /// and its weights into rows of taps.
 ///
-/// A row of taps are the 3 · channels weights of a kernel row in a plane, which meet as many neighbouring
-/// values of the plane; it is padded to whole vectors. Weights and their gradient are kept as
+/// A row of taps is the 3 · channels weights of a kernel row in a plane, which are multiplied with as many
+/// contiguous values of the plane; it is padded to whole vectors. Weights and their gradient are kept as
 /// `[plane][out][kh][row of taps]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Planes {
     /// The whole convolution.
     pub(crate) geometry: Geometry,
-    /// Planes of the input.
+    /// The number of planes of the input.
     pub(crate) count: usize,
-    /// Channels of a plane. The last plane may have fewer, and zeros for the others.
+    /// The number of channels of a plane. The last plane may have fewer, with zeros for the others.
     pub(crate) channels: usize,
 }
 
@@ -68,7 +69,7 @@ impl Planes {
         Bordered::new(&Geometry { in_channels: self.channels, ..self.geometry }, [1, 1])
     }
 
-    /// Vectors in a row of taps: one to six.
+    /// The number of vectors in a row of taps: one to six.
     pub(crate) fn row_vectors(&self) -> usize {
         (KERNEL * self.channels).div_ceil(LANES)
     }
@@ -83,12 +84,12 @@ impl Planes {
         self.count * self.geometry.out_channels * self.taps_len()
     }
 
-    /// The number of images that are handled together.
+    /// The number of images that are processed together.
     pub(crate) fn images_per_chunk(&self, n_images: usize) -> usize {
         (CACHED_LEN / self.layout().len()).clamp(1, n_images.max(1))
     }
 
-    /// Floats of one bordered plane of `n_images` images. A vector may reach over the end of a row of taps
+    /// Floats of one bordered plane of `n_images` images. A vector may extend past the end of a row of taps
     /// by less than its length.
     pub(crate) fn scratch_len(&self, n_images: usize) -> usize {
         n_images * self.layout().len() + LANES
@@ -110,7 +111,7 @@ impl Planes {
         first..self.geometry.in_channels.min(first + self.channels)
     }
 
-    /// Where in an output channel's rows of taps the weights of a tap begin.
+    /// The start of a tap's weights in an output channel's rows of taps.
     #[inline(always)]
     pub(crate) fn tap_index(&self, tap: usize) -> usize {
         tap / KERNEL * self.row_vectors() * LANES + tap % KERNEL * self.channels
@@ -134,7 +135,7 @@ impl Planes {
                 for (dst, src) in values.chunks_mut(LANES).zip(pixel[channels.clone()].chunks(LANES)) {
                     simd.read(src).write(dst);
                 }
-                // Left from the plane before, where the last one is narrower.
+                // Left over from the previous plane, if the last one is narrower.
                 rest.fill(0.0);
             }
         }
@@ -143,12 +144,12 @@ impl Planes {
 
 /// A kernel on rows of taps, with the numbers of rows and vectors as constants.
 pub(crate) trait Tile {
-    /// Computes `ROWS` kernel rows from `kernel_row` on, each of `VECS` vectors. Sums that wait for each other
-    /// because there are few of them may be spread over `SETS` sets.
+    /// Computes `ROWS` kernel rows from `kernel_row` on, each of `VECS` vectors. If there are so few sums
+    /// that additions wait for each other, they may be spread over `SETS` sets.
     fn compute<const ROWS: usize, const VECS: usize, const SETS: usize>(&mut self, kernel_row: usize);
 }
 
-/// Runs a kernel over the three rows of taps: at once where there are many registers, else one by one.
+/// Runs a kernel over the three rows of taps: at once with many registers, otherwise one by one.
 #[inline(always)]
 pub(crate) fn for_each_row_of_taps<S: Simd>(planes: &Planes, tile: &mut impl Tile) {
     match planes.row_vectors() {

@@ -1,4 +1,4 @@
-//! The weight gradient of a 3×3 convolution from the events behind its pool.
+//! The weight gradient of a 3×3 convolution from the events after its pool.
 //!
 //! An event of output channel o with value g at pixel (y, x) adds g · x[y + kh][x + kw][in] to
 //! dw[o][kh][kw][in]. The sums of one output channel stay in registers while a loop runs over its events,
@@ -12,10 +12,10 @@
 //!   y+2  ░░░███████████████████████████░░░  · g ▶  kh = 2
 //! ```
 //!
-//! The three taps of a kernel row lie one after another in memory, so that the nine values of three input
-//! channels cost one vector, not three.
+//! The three taps of a kernel row are contiguous in memory, so the nine values of three input channels take
+//! one vector instead of three.
 //!
-//! Rounding: chains of one multiply-add per event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
+//! Rounding error: chains of one multiply-add per event, |error| ≤ (events + 4)·ε·(|x| ∗ |g|) to first order.
 
 use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 
@@ -31,7 +31,7 @@ pub(crate) struct BackwardWeight<'a, 'e> {
     pub(crate) dw: &'a mut [f32],
     pub(crate) x: &'a [f32],
     pub(crate) events: &'a Events<'e>,
-    /// Room for a plane of all images, see [`Planes::scratch_len`].
+    /// Space for a plane of all images, see [`Planes::scratch_len`].
     pub(crate) scratch: &'a mut [f32],
     pub(crate) beta: Beta,
 }
@@ -111,7 +111,7 @@ impl<S: Simd> Sums<'_, S> {
         let value = self.simd.splat(event.value);
         for row in 0..ROWS {
             for vec in 0..VECS {
-                // SAFETY: `x` reaches to the last vector of the last row.
+                // SAFETY: `x` extends to the last vector of the last row.
                 let x = unsafe { self.simd.load(x.as_ptr().add(row * self.row_len + vec * LANES)) };
                 sums[row][vec] = value.mul_add(x, sums[row][vec]);
             }

@@ -1,5 +1,5 @@
 //! Convolutions with stride 1, no dilation and one group: the kernels of [`direct`], [`direct_weight`] and
-//! [`winograd`] over images in parallel. Their error bounds stand with the kernels.
+//! [`winograd`] over images in parallel. Error bounds are documented with the kernels.
 
 use simd::{LANES, Level, dispatch};
 
@@ -12,7 +12,7 @@ use super::{direct, direct_weight};
 use crate::parallel::{Shards, SplitRows, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 
-/// Which kernels compute it.
+/// The kernels that compute it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Method {
     Direct,
@@ -54,7 +54,7 @@ impl UnitStride {
         });
     }
 
-    /// dw = β·dw + the sum over the shards of the batch, joined in the tree.
+    /// dw = β·dw + the sum over the shards of the batch, combined in the tree.
     pub(crate) fn backward_weight(
         &self,
         dw: &mut [f32],
@@ -91,7 +91,7 @@ impl UnitStride {
         }
     }
 
-    /// Convolves the images `x`, some images at a time, into the sinks made from their rows of `outputs`.
+    /// Convolves the images `x`, some images at a time, into the sinks created from their rows of `outputs`.
     pub(crate) fn convolve<R: SplitRows, K: Sink>(
         &self,
         x: Images<'_>,
@@ -103,7 +103,7 @@ impl UnitStride {
         let Self { method, level, geometry } = self;
         let n_images = x.count(geometry.input_len());
         self.with_weights(w, orientation, |weights| {
-            // An image comes out the same in any task.
+            // The result for an image is the same in any task.
             let n_shards = Shards::whole(n_images).n_shards();
             let n_tasks = match method {
                 Method::Direct => n_shards,
@@ -129,7 +129,7 @@ impl UnitStride {
         });
     }
 
-    /// Calls `f` with the weights as the kernel wants them.
+    /// Calls `f` with the weights in the kernel's layout.
     fn with_weights(&self, w: &[f32], orientation: Orientation, f: impl FnOnce(&[f32])) {
         let Self { method, level, geometry } = self;
         scratch::with(pack::packed_len(geometry), |packed| {

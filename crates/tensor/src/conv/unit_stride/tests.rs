@@ -1,4 +1,4 @@
-//! The fast algorithms against the sum over taps, on every instruction set.
+//! Compares the fast algorithms with the sum over taps, on every instruction set.
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::conv::testing::{Magnitude, shapes};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
-/// The fast algorithms that take a shape, on every instruction set.
+/// The fast algorithms that support a shape, on every instruction set.
 fn each_convolution(shape: &Conv2dShape) -> Vec<UnitStride> {
     [Algorithm::Direct, Algorithm::Winograd]
         .into_iter()
@@ -22,7 +22,7 @@ fn each_convolution(shape: &Conv2dShape) -> Vec<UnitStride> {
         .collect()
 }
 
-/// What a kernel's error bound is made of: the magnitude of its sums.
+/// The basis of a kernel's error bound: the magnitude of its sums.
 fn magnitude_of(convolution: &UnitStride) -> Magnitude {
     match convolution.method {
         Method::Direct => Magnitude::Direct,
@@ -30,7 +30,7 @@ fn magnitude_of(convolution: &UnitStride) -> Magnitude {
     }
 }
 
-/// The roundings beside those of the main sum: two at the ends of a direct sum, thirty in the transforms.
+/// The roundings besides those of the main sum: two at the ends of a direct sum, thirty in the transforms.
 fn extra_roundings(convolution: &UnitStride) -> usize {
     match convolution.method {
         Method::Direct => 2,
@@ -104,7 +104,7 @@ proptest! {
     }
 }
 
-/// Five tasks of images, and channels that fill no vector.
+/// Five tasks of images, and channels that do not fill vectors.
 const USUAL: Conv2dShape = Conv2dShape::same(35, [9, 7], [20, 24], 3);
 
 #[test]
@@ -130,8 +130,8 @@ fn the_bits_do_not_depend_on_the_threads() {
     }
 }
 
-/// Images share tiles' chunks with others of their task, and tasks grow with the weights: beside a usual
-/// shape stands one whose transformed weights fit no near cache.
+/// Images share chunks of tiles with others of their task, and tasks grow with the weights. So this tests a
+/// usual shape and one whose transformed weights do not fit in the L2 cache.
 #[test]
 #[cfg_attr(miri, ignore = "takes hours")]
 fn an_image_comes_out_the_same_in_any_batch() {

@@ -1,4 +1,5 @@
-//! The forward pass: images to points, a product over the channels at each point, and back to a sink.
+//! The forward pass: transforms images to points, multiplies over the channels at each point, and transforms
+//! back into a sink.
 
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ pub(crate) struct Convolve<'a, K> {
     pub(crate) tiling: &'a Tiling,
     pub(crate) x: Images<'a>,
     pub(crate) weights: &'a [f32],
-    /// Room for [`Tiling::scratch_len`] floats.
+    /// Space for [`Tiling::scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
     pub(crate) sink: K,
 }
@@ -79,7 +80,7 @@ impl<K: Sink> Kernel for Convolve<'_, K> {
     }
 }
 
-/// The images `x`, and the bordered copy of the one at hand.
+/// The images `x`, and the bordered copy of the current one.
 pub(super) struct Source<'a> {
     tiling: &'a Tiling,
     x: Images<'a>,
@@ -94,7 +95,7 @@ impl<'a> Source<'a> {
         Self { tiling, x, bordered, image: None }
     }
 
-    /// V for a chunk of tiles; rows up to the next multiple of [`TILE_GRANULE`] are zero.
+    /// Computes V for a chunk of tiles; rows up to the next multiple of [`TILE_GRANULE`] are zero.
     #[inline(always)]
     pub(super) fn transform<S: Simd>(&mut self, simd: S, v: &mut [f32], tiles: Range<usize>) {
         let (tiling, layout, points) = (self.tiling, self.tiling.layout(), self.tiling.inputs());

@@ -1,18 +1,18 @@
-//! The matrices of the 36 points, and tiles on their way between memory and registers.
+//! The matrices of the 36 points, and loading and storing of tiles.
 
 use simd::{LANES, Simd, Vector};
 
 use super::transform::{INPUTS, POINTS};
 
-/// Floats between the matrices of neighbouring points, so that a tile's 36 points do not fall into the same
-/// few sets of a cache.
+/// How many floats separate the matrices of neighbouring points, so that a tile's 36 points do not map to the
+/// same few cache sets.
 const POINT_GAP: usize = LANES;
 
 /// The matrices of all points: equal numbers of rows of equal length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Points {
     pub(super) row_len: usize,
-    /// From one point's matrix to the next.
+    /// The stride from one point's matrix to the next.
     pub(super) stride: usize,
 }
 
@@ -26,7 +26,7 @@ impl Points {
     }
 }
 
-/// N×N pixels of sixteen channels, from the first on; `row_len` and `pixel_len` floats apart.
+/// Reads N×N pixels of sixteen channels, starting with the first, `row_len` and `pixel_len` floats apart.
 #[inline(always)]
 pub(super) fn read_tile<S: Simd, const N: usize>(
     simd: S,
@@ -38,34 +38,35 @@ pub(super) fn read_tile<S: Simd, const N: usize>(
     let mut tile = [[simd.zero(); N]; N];
     for row in 0..N {
         for col in 0..N {
-            // SAFETY: the furthest vector is that of the last row and column: inside by the assertion above.
+            // SAFETY: the furthest vector is that of the last row and column: inside the slice by the
+            // assertion above.
             tile[row][col] = unsafe { simd.load(pixels.as_ptr().add(row * row_len + col * pixel_len)) };
         }
     }
     tile
 }
 
-/// The 36 points of a row and vector, `first` being the first of them.
+/// Reads the 36 points of a row and vector, starting at `first`.
 #[inline(always)]
 pub(super) fn read_points<S: Simd>(simd: S, first: &[f32], points: Points) -> [[S::V; INPUTS]; INPUTS] {
     assert!(first.len() >= (POINTS - 1) * points.stride + LANES);
     let mut tile = [[simd.zero(); INPUTS]; INPUTS];
     for row in 0..INPUTS {
         for col in 0..INPUTS {
-            // SAFETY: the furthest vector is that of the last point: inside by the assertion above.
+            // SAFETY: the furthest vector is that of the last point: inside the slice by the assertion above.
             tile[row][col] = unsafe { simd.load(first.as_ptr().add((row * INPUTS + col) * points.stride)) };
         }
     }
     tile
 }
 
-/// Writes the 36 points of a row and vector, `first` being the first of them.
+/// Writes the 36 points of a row and vector, starting at `first`.
 #[inline(always)]
 pub(super) fn write_points<V: Vector>(tile: [[V; INPUTS]; INPUTS], first: &mut [f32], points: Points) {
     assert!(first.len() >= (POINTS - 1) * points.stride + LANES);
     for row in 0..INPUTS {
         for col in 0..INPUTS {
-            // SAFETY: the furthest vector is that of the last point: inside by the assertion above.
+            // SAFETY: the furthest vector is that of the last point: inside the slice by the assertion above.
             unsafe { tile[row][col].store(first.as_mut_ptr().add((row * INPUTS + col) * points.stride)) };
         }
     }

@@ -1,4 +1,4 @@
-//! How the work is cut: images into tiles, tiles into chunks, a batch into tasks; and how large everything is.
+//! How the work is divided: images into tiles, tiles into chunks, a batch into tasks; and all sizes.
 
 use std::ops::Range;
 
@@ -9,28 +9,29 @@ use super::points::Points;
 use super::transform::{OUTPUTS, POINTS};
 use crate::conv::geometry::{Bordered, Geometry};
 
-/// Tiles of a product's register tile; chunks are multiples of it.
+/// The number of tiles in a product's register tile; chunks are multiples of it.
 pub(super) const TILE_GRANULE: usize = 8;
 
-/// The floats of transformed input to aim at in a chunk of tiles: half a megabyte.
+/// The target number of floats of transformed input in a chunk of tiles: half a megabyte.
 const CHUNK_LEN: usize = 1 << 17;
 
-/// The fewest tiles of a full chunk, so that transformed weights are read from far caches seldom enough.
+/// The minimum number of tiles in a full chunk, so that transformed weights are rarely read from outer
+/// caches.
 const MIN_TILES: usize = 48;
 
-/// The floats of transformed weights that a second-level cache holds beside a chunk of tiles.
+/// How many floats of transformed weights fit in the L2 cache alongside a chunk of tiles.
 const CACHED_WEIGHTS_LEN: usize = 1 << 19;
 
-/// Floats past the end of a bordered image that the last pixel's last vector may read.
+/// How many floats past the end of a bordered image the last pixel's last vector may read.
 pub(super) const SLACK: usize = LANES;
 
-/// How the tiles of some images are worked through.
+/// How the tiles of some images are processed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tiling {
     pub(super) geometry: Geometry,
     pub(super) tile_rows: usize,
     pub(super) tile_cols: usize,
-    /// Tiles of a chunk, all but the last one.
+    /// The number of tiles in each chunk but the last.
     pub(super) chunk: usize,
     pub(super) n_tiles: usize,
 }
@@ -53,7 +54,7 @@ impl Tiling {
         Bordered::new(&self.geometry, [OUTPUTS, OUTPUTS])
     }
 
-    /// V: one row per tile of the chunk, one column per input channel, filled up to whole vectors.
+    /// V: one row per tile of the chunk, one column per input channel, padded to whole vectors.
     pub(super) fn inputs(&self) -> Points {
         Points::new(self.chunk, self.geometry.in_channels.next_multiple_of(LANES))
     }
@@ -63,7 +64,7 @@ impl Tiling {
         Points::new(self.chunk, slab_len)
     }
 
-    /// Floats of scratch that the forward kernels need.
+    /// The number of scratch floats that the forward kernels need.
     pub(crate) fn scratch_len(&self) -> usize {
         self.layout().len() + SLACK + self.inputs().len() + self.outputs(2 * LANES).len()
     }
@@ -82,18 +83,18 @@ impl Tiling {
     }
 }
 
-/// In how many tasks `n_images` are convolved, if others take `n_tasks`. Weights that fit no near cache are read once
-/// a chunk, so where images are small enough that a task would not fill one, tasks are larger.
+/// The number of tasks for `n_images`, if other methods use `n_tasks`. Weights too large for the L2 cache are
+/// read once per chunk, so if images are so small that a task would not fill a chunk, tasks are larger.
 pub(crate) fn n_tasks(geometry: &Geometry, n_images: usize, n_tasks: usize) -> usize {
     if weights_len(geometry) <= CACHED_WEIGHTS_LEN {
         return n_tasks;
     }
     let n_full = (Tiling::new(geometry, n_images).n_tiles / MIN_TILES).max(1);
-    // A power of two shares out evenly.
+    // A power of two divides evenly.
     n_tasks.min(1 << n_full.ilog2())
 }
 
-/// U: blocks of 16 output channels, in each one row per input channel.
+/// U: blocks of 16 output channels, each with one row per input channel.
 pub(super) fn weights(geometry: &Geometry) -> Points {
     Points::new(geometry.in_channels, LANES)
 }

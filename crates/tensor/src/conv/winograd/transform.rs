@@ -1,6 +1,6 @@
 //! The transforms of Winograd's F(4×4, 3×3) and their adjoints, on vectors of channels.
 //!
-//! In one dimension a tile of six inputs d and a kernel g of three give four outputs
+//! In one dimension a tile of six inputs d and a kernel g of size three give four outputs
 //!
 //! ```text
 //!   y = Aᵀ [(G g) ⊙ (Bᵀ d)]
@@ -15,24 +15,24 @@
 //!
 //! and in two dimensions each transform is applied to columns, then to rows. Six products replace twelve; in
 //! two dimensions 36 replace 144. Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks" (2016).
-//! The gradient by g is G ᵀ[(A dy) ⊙ (Bᵀ d)], with the adjoints of G and Aᵀ.
+//! The gradient with respect to g is G ᵀ[(A dy) ⊙ (Bᵀ d)], with the adjoints of G and Aᵀ.
 
 use simd::{Simd, Vector};
 
-/// Outputs of a tile in each direction.
+/// The number of outputs of a tile in each direction.
 pub(crate) const OUTPUTS: usize = 4;
 
-/// Taps of the kernel in each direction.
+/// The number of taps of the kernel in each direction.
 pub(crate) const TAPS: usize = 3;
 
-/// Inputs of a tile in each direction; also products.
+/// The number of inputs of a tile in each direction, and of products.
 pub(crate) const INPUTS: usize = OUTPUTS + TAPS - 1;
 
-/// Products of a tile.
+/// The number of products of a tile.
 pub(crate) const POINTS: usize = INPUTS * INPUTS;
 
-/// A one-dimensional transform of N values to M. A trait, because a function passed as a value would not be
-/// sure to be inlined.
+/// A one-dimensional transform of N values to M. A trait, because a function passed as a value might not be
+/// inlined.
 pub(crate) trait Transform<const N: usize, const M: usize> {
     /// Transforms, lane by lane.
     fn apply<S: Simd>(simd: S, values: [S::V; N]) -> [S::V; M];

@@ -6,9 +6,10 @@
 //!   dy ─ 4×4 tiles ─ A·Aᵀ ─▶ Y [36][tiles][out] ┘
 //! ```
 //!
-//! All of dU can be far larger than dw and the caches. So dw is worked through in blocks of 64 input channels ×
-//! 32 output channels, whose dU stays in the second-level cache until it is transformed and added to dw, in the
-//! order of [packed](crate::conv::pack) weights. Rounding: |error| ≤ (tiles + 40)·ε·|Gᵀ| [Σ (|Bᵀ| |x| |B|) ⊙ (|A| |dy| |Aᵀ|)] |G| to first order.
+//! The whole of dU can be far larger than dw and the caches. So dw is processed in blocks of 64 input
+//! channels × 32 output channels, whose dU stays in the L2 cache until it is transformed and added to dw, in
+//! the order of [packed](crate::conv::pack) weights. Rounding error:
+//! |error| ≤ (tiles + 40)·ε·|Gᵀ| [Σ (|Bᵀ| |x| |B|) ⊙ (|A| |dy| |Aᵀ|)] |G| to first order.
 
 use std::ops::Range;
 
@@ -24,14 +25,14 @@ use crate::conv::images::Images;
 use crate::conv::pack;
 use crate::tile::{Items, outer_product};
 
-/// The fewest tiles of a full chunk: each chunk transforms all of dU.
+/// The minimum number of tiles in a full chunk, since each chunk transforms all of dU.
 const MIN_TILES: usize = 128;
 
 /// Input channels of a block of dU.
 const BLOCK_INPUTS: usize = 64;
 
-/// dU for a block: one row for each of the block's input channels, for one and then for the other vector of
-/// output channels.
+/// dU for a block: one row for each of the block's input channels, first for one and then for the other
+/// vector of output channels.
 fn products() -> Points {
     Points::new(2 * BLOCK_INPUTS, LANES)
 }
@@ -44,7 +45,7 @@ impl Tiling {
         Self { chunk: tiling.n_tiles.div_ceil(n_chunks).next_multiple_of(TILE_GRANULE), ..tiling }
     }
 
-    /// Floats of scratch that [`BackwardWeight`] needs.
+    /// The number of scratch floats that [`BackwardWeight`] needs.
     pub(crate) fn weight_scratch_len(&self) -> usize {
         let images = self.layout().len() + SLACK + gradient_layout(self).len() + SLACK;
         images + self.inputs().len() + gradients(self).len() + products().len()
@@ -56,19 +57,19 @@ fn gradient_layout(tiling: &Tiling) -> Bordered {
     tiling.geometry.output_layout([OUTPUTS, OUTPUTS])
 }
 
-/// Y: one row per tile of the chunk, one column per output channel, filled up to whole vectors.
+/// Y: one row per tile of the chunk, one column per output channel, padded to whole vectors.
 fn gradients(tiling: &Tiling) -> Points {
     Points::new(tiling.chunk, tiling.geometry.out_channels.next_multiple_of(LANES))
 }
 
 /// Writes the weight gradient of the images `x`, as [packed](crate::conv::pack) weights.
 pub(crate) struct BackwardWeight<'a> {
-    /// Made by [`Tiling::for_weight_gradient`].
+    /// Created by [`Tiling::for_weight_gradient`].
     pub(crate) tiling: &'a Tiling,
     pub(crate) packed: &'a mut [f32],
     pub(crate) dy: Images<'a>,
     pub(crate) x: &'a [f32],
-    /// Room for [`Tiling::weight_scratch_len`] floats.
+    /// Space for [`Tiling::weight_scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
 }
 
@@ -104,7 +105,7 @@ impl Kernel for BackwardWeight<'_> {
     }
 }
 
-/// The output gradient, and the copy of the one at hand in whole tiles.
+/// The output gradient, and the copy of the current image's in whole tiles.
 struct GradientSource<'a> {
     tiling: &'a Tiling,
     dy: Images<'a>,
@@ -119,7 +120,7 @@ impl<'a> GradientSource<'a> {
         Self { tiling, dy, bordered, image: None }
     }
 
-    /// Y for a chunk of tiles.
+    /// Computes Y for a chunk of tiles.
     #[inline(always)]
     fn transform<S: Simd>(&mut self, simd: S, y: &mut [f32], tiles: Range<usize>) {
         let (tiling, layout, points) = (self.tiling, gradient_layout(self.tiling), gradients(self.tiling));
@@ -147,7 +148,7 @@ struct Chunk<'a> {
     v: &'a [f32],
     y: &'a [f32],
     n_tiles: usize,
-    /// Whether the gradient is added to what is there.
+    /// Whether the gradient is added to the existing contents.
     beta: Beta,
 }
 
@@ -228,7 +229,7 @@ struct Sums<'a> {
 }
 
 impl Sums<'_> {
-    /// The gradient of the block's `ROWS` input channels from `input` on; returns `ROWS`.
+    /// Computes the gradient of the block's `ROWS` input channels from `input` on; returns `ROWS`.
     #[inline(always)]
     fn tile<S: Simd, const ROWS: usize, const VECS: usize>(&mut self, simd: S, input: usize) -> usize {
         let mut sums = [[simd.zero(); VECS]; ROWS];
