@@ -71,6 +71,12 @@ pub(super) fn update(root: &Path, file: &Path) -> Result<()> {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         atomic_file::write(&path, section.replaced(&document, &text)?.as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
+        // An older file may replace the table of a newer one: who does not want that must be able to see it.
+        let [before, now] = [section.shown(&document)?, text.as_str()].map(source);
+        if before != now {
+            let before = before.map_or_else(|| "new".to_owned(), |before| format!("it was from {before}"));
+            println!("{}, {}: from {} ({before})", section.document, section.name, inside.display());
+        }
     }
     Ok(())
 }
@@ -108,6 +114,11 @@ impl Section {
         let end = find(begin.end, mark("end"))?;
         Ok([&document[..begin.end], &document[begin.end..end.start], &document[end.start..]])
     }
+}
+
+/// The file that the text of a section was made from.
+fn source(text: &str) -> Option<&str> {
+    text.lines().next()?.strip_prefix("<!-- cargo xtask bench --readme ")?.strip_suffix(" -->")
 }
 
 fn in_readme(results: &Results, file: &Path) -> Option<String> {
@@ -154,6 +165,7 @@ mod tests {
         assert!(all_networks.shown(&fs::read_to_string(performance)?)?.contains("(3.00–4.00)"));
         let expected = networks.text(&results, Path::new("benches/results/x.json"));
         assert_eq!(Some(networks.shown(&readme)?), expected.as_deref());
+        assert_eq!(source(networks.shown(&readme)?), Some("benches/results/x.json"));
         let svg = fs::read_to_string(file.with_extension("svg"))?;
         assert!(svg.contains("Descent") && svg.contains("PyTorch"));
         Ok(())
