@@ -1,6 +1,6 @@
 //! The binary files of CIFAR-10 and CIFAR-100, read into memory or memory-mapped.
 
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::files::open_regular;
@@ -92,10 +92,13 @@ impl Cifar {
         part: Part,
         bytes: impl Fn(&Path) -> Result<Bytes, Error>,
     ) -> Result<Self, Error> {
-        let class_names = match read_class_names(&dir.join(kind.class_names_file()), kind.n_classes())? {
-            Some(names) => names,
-            None => kind.class_names(),
-        };
+        let path = dir.join(kind.class_names_file());
+        let class_names = class_names::read(&path)?.unwrap_or_else(|| kind.class_names());
+        let (expected, found) = (kind.n_classes(), class_names.len());
+        if found != expected {
+            let problem = format!("expected the names of {expected} classes, found {found}");
+            return Err(Error::ClassNames { path, problem });
+        }
         let records = |name: &&str| Records::check(kind, bytes(&dir.join(name))?);
         let files = kind.files(part).iter().map(records).collect::<Result<_, _>>()?;
         Ok(Self::of_files(kind, files, class_names))
@@ -284,34 +287,4 @@ impl Records {
             Bytes::Owned { path, .. } => path.clone(),
         }
     }
-}
-
-/// The lines of a file of class names, or `None` if there is no such file.
-fn read_class_names(path: &Path, n_classes: usize) -> Result<Option<Vec<String>>, Error> {
-    let file = match open_regular(path) {
-        Ok(file) => file,
-        // Nothing exists here, not even a dangling link.
-        Err(Error::Io { source, .. })
-            if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
-        {
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
-    };
-    let problem = |problem: String| Error::ClassNames { path: path.to_path_buf(), problem };
-    let max_len = 1 << 16;
-    let mut bytes = Vec::new();
-    file.take(max_len + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > max_len {
-        return Err(problem(format!("expected at most {max_len} bytes of class names, found more")));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| problem("the class names are not UTF-8".into()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let names: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
-    if names.len() != n_classes {
-        return Err(problem(format!("expected the names of {n_classes} classes, found {}", names.len())));
-    }
-    class_names::check_all(&names).map_err(problem)?;
-    Ok(Some(names))
 }

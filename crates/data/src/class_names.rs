@@ -1,6 +1,12 @@
 //! Class names, in the order of the labels.
 
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
 use foreign_text::Foreign;
+
+use crate::Error;
+use crate::files::open_regular;
 
 /// CIFAR-10.
 pub const CIFAR10: [&str; 10] =
@@ -37,6 +43,33 @@ pub const CIFAR100_FINE: [&str; 100] = [
 pub const FASHION_MNIST: [&str; 10] = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 ];
+
+/// The lines of a file of class names that are not empty, or `None` if there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<String>>, Error> {
+    let file = match open_regular(path) {
+        Ok(file) => file,
+        // Nothing exists here, not even a dangling link.
+        Err(Error::Io { source, .. })
+            if source.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let problem = |problem: String| Error::ClassNames { path: path.to_path_buf(), problem };
+    let max_len = 1 << 16;
+    let mut bytes = Vec::new();
+    file.take(max_len + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > max_len {
+        return Err(problem(format!("expected at most {max_len} bytes of class names, found more")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| problem("the class names are not UTF-8".into()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
+    check_all(&names).map_err(problem)?;
+    Ok(Some(names))
+}
 
 /// Checks that an external name can safely be printed to a terminal and drawn in a plot: it must not contain
 /// control characters.

@@ -1,6 +1,5 @@
 //! MNIST's files: IDX, optionally gzipped.
 
-use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -20,9 +19,9 @@ const IMAGES: [u8; 4] = [0, 0, 8, 3];
 ///
 /// The files are `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, and `t10k-…` for the test part; a
 /// dot in place of the second hyphen and the extension `.gz` are also accepted. The class names are the lines
-/// of `class_names.txt` if `dir` has that file. Otherwise they are Fashion-MNIST's if "fashion" is in the
-/// name of `dir` or of its parent folder (torchvision's layout), and else the numbers from 0 to the largest
-/// label, at least ten.
+/// of `class_names.txt` that are not empty, if `dir` has that file. Otherwise they are Fashion-MNIST's if
+/// "fashion" is in the name of `dir` or of its parent folder (torchvision's layout), and else the numbers
+/// from 0 to the largest label, at least ten.
 ///
 /// ```no_run
 /// use data::{Dataset, Part};
@@ -34,7 +33,8 @@ const IMAGES: [u8; 4] = [0, 0, 8, 3];
 /// # Errors
 /// When a file is missing, is not in this format, is shorter or longer than its header says, or holds more
 /// than 256 MiB; when there is no image, the numbers of labels and images differ, or a label has no name;
-/// when `class_names.txt` is not UTF-8 or has control characters.
+/// when `class_names.txt` is not a regular file, is not UTF-8 (a byte order mark is skipped), is longer than
+/// 64 KiB, or has two equal names or control characters.
 pub fn read_idx(dir: impl AsRef<Path>, part: Part) -> Result<InMemory, Error> {
     let dir = dir.as_ref();
     let prefix = if part == Part::Train { "train" } else { "t10k" };
@@ -103,12 +103,8 @@ fn read<const N: usize>(path: &Path, magic: [u8; 4]) -> Result<([usize; N], Vec<
 }
 
 fn names(dir: &Path, n_classes: usize) -> Result<Vec<String>, Error> {
-    let path = dir.join("class_names.txt");
-    if path.exists() {
-        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let names: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
-        let sound = class_names::check_all(&names);
-        return sound.map(|()| names).map_err(|problem| Error::ClassNames { path, problem });
+    if let Some(names) = class_names::read(&dir.join("class_names.txt"))? {
+        return Ok(names);
     }
     let dir = dir.canonicalize().map_err(Error::io(dir))?;
     let mut last_two = dir.iter().rev().take(2).map(|part| part.to_string_lossy().to_lowercase());

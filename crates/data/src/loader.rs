@@ -131,7 +131,8 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Normalises the field `name`, separately for each position on its last axis.
+    /// Normalises the field `name`, separately for each position on its last axis. A second call for the same
+    /// field replaces the first, as one of [`normalize`](Self::normalize) does.
     ///
     /// # Panics
     /// When there is no such f32 field, or `normalize` does not have one mean and one standard deviation for
@@ -141,6 +142,7 @@ impl<'a> Loader<'a> {
         let field_idx = f32_field("Loader::normalize_field", self.dataset, name);
         let n_channels = self.dataset.fields()[field_idx].shape.last().copied().unwrap_or(1);
         normalize.check("Loader::normalize_field", "a field", n_channels);
+        self.field_norms.retain(|(other_idx, _)| *other_idx != field_idx);
         self.field_norms.push((field_idx, normalize.clone()));
         self
     }

@@ -128,9 +128,10 @@ impl Csv {
     /// Reads a file.
     ///
     /// # Errors
-    /// When the file cannot be read or has no rows, a column is missing or chosen twice, a row has more or
-    /// fewer columns than the first, a value is not a finite f32, or a class is missing or unknown. The error
-    /// names the file, the line and the column, the latter two counted from 1.
+    /// When the file cannot be read or has no rows, a column is missing or chosen twice, every column is
+    /// left out, a row has more or fewer columns than the first, a value is not a finite f32, or a class is
+    /// missing or unknown. The error names the file, the line and the column, the latter two counted from 1.
+    /// Also when two of the known [classes](Self::classes) have the same name.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Records, Error> {
         let path = path.as_ref();
         self.read_from(path, open_regular(path)?)

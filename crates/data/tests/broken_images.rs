@@ -66,6 +66,34 @@ fn what_claims_more_than_the_limits_is_refused_before_it_is_decoded() {
     };
     assert_eq!(complaint(&boasting_png(30_000, 30_000)), too_many(0));
     assert_eq!(complaint(&sequential(30_000, 30_000)), too_many(sequential(30_000, 30_000).len()));
+    // The EXIF block of a PNG is held beside its pixels.
+    let mut png = boasting_png(9_459, 9_459);
+    let exif = [&b"eXIf"[..], &[0; 12_000]].concat();
+    let len = 12_000_u32.to_be_bytes();
+    png.splice(33..33, [&len[..], &exif[..], &crc32(&exif).to_be_bytes()[..]].concat());
+    assert_eq!(
+        complaint(&png),
+        ": it claims 9459 × 9459 pixels, which take 268442043 bytes to decode, expected at most 268435456"
+    );
+    // The planes of a lossy WebP and of its transparency are held beside the result.
+    let side = 5_499_u32.to_le_bytes();
+    let chunk = |name: &[u8; 4], bytes: &[u8]| {
+        let len = (bytes.len() as u32).to_le_bytes();
+        [&name[..], &len[..], bytes].concat()
+    };
+    let head = [&[0x10, 0, 0, 0][..], &side[..3], &side[..3]].concat();
+    let chunks = [chunk(b"VP8X", &head), chunk(b"ALPH", &[0; 2]), chunk(b"VP8 ", &[0; 10])].concat();
+    assert_eq!(
+        complaint(&chunk(b"RIFF", &[&b"WEBP"[..], &chunks[..]].concat())),
+        ": it claims 5500 × 5500 pixels, which take 332750058 bytes to decode, expected at most 268435456"
+    );
+    // Nor is there room for a frame that is larger than the image.
+    let frame = [0_u8, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f];
+    let chunks = [chunk(b"VP8X", &[0; 10]), chunk(b"VP8 ", &frame)].concat();
+    assert_eq!(
+        complaint(&chunk(b"RIFF", &[&b"WEBP"[..], &chunks[..]].concat())),
+        ": the WebP is broken: a frame is larger than the image"
+    );
     // Within these limits, but more than so few bytes can stand for.
     for (bytes, pixels_per_byte) in [(boasting_png(8_192, 8_192), 8_256), (sequential(8_192, 8_192), 1_024)] {
         let hold = bytes.len() * pixels_per_byte;

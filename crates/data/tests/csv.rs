@@ -93,6 +93,12 @@ fn damage_is_named_with_line_and_column() {
             "a,kind\n1,x\n2,y\n",
             "line 3, column 2 (kind): expected one of x, found \"y\"",
         ),
+        (flowers().classes(["x", "y", "x"]), "a,kind\n1,x\n", "two classes are named \"x\""),
+        (
+            all().leave_out([0]),
+            "a\n1\n",
+            "line 1: every column is left out: keep one as a feature, a target or the class",
+        ),
         (all(), "a,b\n", "line 1: expected rows, found none"),
         (all(), "", "line 1: expected rows, found none"),
     ];

@@ -69,7 +69,8 @@ fn a_field_is_normalised_by_its_last_axis() {
     assert_eq!((x.mean[0], x.std[0], x.std[1]), (4.0, 5_f32.sqrt(), 1.0), "the second column is constant");
     assert_eq!((y.mean, y.std), (vec![20.0], vec![10.0]));
     let mut batch = Batch::new();
-    let mut loader = Loader::new(&set, 2).normalize_field("x", &x);
+    // The second call replaces the first.
+    let mut loader = Loader::new(&set, 2).normalize_field("x", &x).normalize_field("x", &x);
     loader.next_into(&mut batch).unwrap();
     let expected = [-3.0, 0.0, -1.0, 0.0, 1.0, 0.0, 3.0, 0.0].map(|value: f32| value / 5_f32.sqrt());
     assert_eq!(batch.f32("x"), expected);

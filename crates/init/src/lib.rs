@@ -31,6 +31,6 @@ pub use xavier::{xavier_normal, xavier_uniform};
 /// Panics unless the shape fills the slice.
 #[track_caller]
 fn check_shape(op: &str, weights: &[f32], shape: &[usize]) {
-    let n: usize = shape.iter().product();
+    let n = shape.iter().fold(1, |n: usize, &size| n.saturating_mul(size));
     assert!(n == weights.len(), "{op}: shape {shape:?} has {n} elements, the slice {}", weights.len());
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::param::n_elements;
+
 /// An error of this crate; each names the given value and what was expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -69,7 +71,7 @@ pub enum Error {
         known: String,
     },
     /// A parameter whose shape does not fill its range.
-    #[error("parameter `{name}`: shape {shape:?} has {} elements, range {range:?} has {}", .shape.iter().product::<usize>(), .range.len())]
+    #[error("parameter `{name}`: shape {shape:?} has {} elements, range {range:?} has {}", n_elements(.shape), .range.len())]
     Shape {
         /// The parameter.
         name: String,

@@ -100,10 +100,12 @@ impl<F: Real> Optimizer<F> {
     }
 
     fn assemble(groups: impl IntoIterator<Item = Group<F>>, untrained: Vec<usize>) -> Result<Self, Error> {
-        let groups: Vec<_> = groups.into_iter().map(Active::new).collect::<Result<_, _>>()?;
-        let params: Vec<_> = groups.iter().flat_map(|active| &active.group.params).collect();
+        let groups: Vec<_> = groups.into_iter().collect();
+        let params: Vec<_> = groups.iter().flat_map(|group| &group.params).collect();
+        // First of all: a shape that does not fill its range may ask for any amount of memory.
         check_params(&params)?;
         let n_values = params.iter().map(|param| param.range.end).max().unwrap_or(0);
+        let groups: Vec<_> = groups.into_iter().map(Active::new).collect::<Result<_, _>>()?;
         Ok(Self { groups, untrained, n_steps: 0, n_values })
     }
 

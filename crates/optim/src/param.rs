@@ -62,10 +62,15 @@ impl<F: Real> Group<F> {
     }
 }
 
+/// The number of elements of a shape; the largest `usize` if there are more.
+pub(crate) fn n_elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |n: usize, &len| n.saturating_mul(len))
+}
+
 /// Checks that every shape fills its range, no two ranges overlap and no two names are equal.
 pub(crate) fn check_params(params: &[&Param]) -> Result<(), Error> {
     for param in params {
-        if param.shape.iter().product::<usize>() != param.range.len() {
+        if n_elements(&param.shape) != param.range.len() {
             let Param { name, range, shape } = (*param).clone();
             return Err(Error::Shape { name, shape, range });
         }

@@ -74,8 +74,7 @@ impl LrRangeTest {
         if config.start_lr >= config.end_lr {
             return Err(Error::Combination { owner, rule: "start_lr must be smaller than end_lr" });
         }
-        let history = Vec::with_capacity(config.n_steps);
-        Ok(Self { config, running: 0.0, best: f64::INFINITY, history, has_diverged: false })
+        Ok(Self { config, running: 0.0, best: f64::INFINITY, history: Vec::new(), has_diverged: false })
     }
 
     /// The learning rate of the next step; `None` once the test has ended.

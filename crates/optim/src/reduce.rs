@@ -69,6 +69,24 @@ pub(crate) fn l2_norm_of<F: Real>(x: &[F], sum: f64) -> f64 {
     if is_exact(sum) { sum.sqrt() } else { scaled_norm(|| std::iter::once(x), |x| x * x, f64::sqrt) }
 }
 
+/// √Σu² of the terms u over the coordinates of N equally long slices, when Σu² is already known.
+pub(crate) fn l2_norm_of_terms<F: Real, const N: usize>(
+    slices: [&[F]; N],
+    sum: f64,
+    term: impl Fn([F; N]) -> F + Copy + Send + Sync,
+) -> f64 {
+    if is_exact(sum) {
+        return sum.sqrt();
+    }
+    let terms = (0..slices[0].len()).map(|idx| term(slices.map(|slice| slice[idx])));
+    let largest = terms.fold(F::ZERO, |largest, u| largest.larger(u.abs())).to_f64();
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    let [sum] = sums(slices, move |at| [square(term(at).to_f64() / largest)]);
+    largest * sum.sqrt()
+}
+
 /// (Σ|x|ᵖ)^(1/p) of several vectors as if they were one; `power` maps |x| to |x|ᵖ and `root` is its inverse.
 pub(crate) fn norm<'a, F: Real, I: Iterator<Item = &'a [F]>>(
     parts: impl Fn() -> I,

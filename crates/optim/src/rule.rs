@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::elementwise::Lanes;
+use crate::param::n_elements;
 use crate::state::Kind;
 use crate::{Error, Real, Slot, State};
 
@@ -122,7 +123,7 @@ pub trait WholeTensor<F: Real>: Rule {
     #[track_caller]
     fn update(&self, shape: &[usize], values: &mut [F], grads: &[F], state: &mut State<F>) {
         check_lengths(self.name(), values, grads, state);
-        let n: usize = shape.iter().product();
+        let n = n_elements(shape);
         assert!(
             n == values.len(),
             "{}: shape {shape:?} has {n} elements, values {}",

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use foreign_text::shown_path;
+
 /// Why a figure could not be made. Incorrect calls, such as `xs` and `ys` of different lengths, panic
 /// instead.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +41,13 @@ pub enum Error {
         lo: f64,
     },
     /// The file name does not determine the file type.
-    #[error("{path}: expected a file name that ends in .svg or .png", path = path.display())]
+    #[error("{}: expected a file name that ends in .svg or .png", shown_path(path))]
     Extension {
         /// The given path.
         path: PathBuf,
     },
     /// The file could not be written; an existing file is unchanged.
-    #[error("{path}: cannot write the figure", path = path.display())]
+    #[error("{}: cannot write the figure", shown_path(path))]
     Write {
         /// The given path.
         path: PathBuf,

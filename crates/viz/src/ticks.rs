@@ -167,7 +167,8 @@ pub(crate) fn brief(value: f64) -> String {
 /// A number with about `n_digits`, at least two.
 pub(crate) fn significant(value: f64, n_digits: usize) -> String {
     if value == 0.0 || !value.is_finite() {
-        return format!("{value:.0}");
+        // Without the sign of a negative zero.
+        return format!("{:.0}", value + 0.0);
     }
     let power = value.abs().log10().floor() as i32;
     if !(-3..6).contains(&power) {
@@ -259,6 +260,7 @@ mod tests {
     fn numbers_are_brief() {
         let all: Vec<String> = [0.8931, 68.98, 100.0, 12345.0, -0.176336, 2.5e-9, 0.0].map(brief).into();
         assert_eq!(all, ["0.893", "69", "100", "12,345", "−0.176", "2.5×10⁻⁹", "0"]);
+        assert_eq!(brief(-0.0), "0");
         assert_eq!([5e-324, f64::MIN].map(brief), ["4.9×10⁻³²⁴", "−1.8×10³⁰⁸"]);
         assert_eq!(significant(1_000_123.0, 7), "1.00012×10⁶");
     }

@@ -36,6 +36,9 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
         width.saturating_mul(height).saturating_mul(n_bits).div_ceil(8)
     };
     check_claims(size, n_bytes(size, n_bits), file_len, MAX_PIXELS_PER_BYTE)?;
+    // The decoder holds an EXIF block twice, beside the pixels; a mebibyte is enough for a row.
+    let left = (MAX_BYTES - n_bytes(size, n_bits)) as usize;
+    decoder.set_limits(Limits { bytes: (left / 2).max(1 << 20) });
     let mut reader = decoder.read_info()?;
     let info = reader.info();
     if info.palette.as_ref().is_some_and(|palette| palette.len() % 3 != 0) {
@@ -43,10 +46,11 @@ pub(super) fn decode(file: impl BufRead + Seek, file_len: u64) -> Result<Pixels,
         return Err("the length of its palette is not a multiple of three".to_owned().into());
     }
     let orientation = info.exif_metadata.as_ref().map_or(1, |exif| exif::orientation(exif));
+    let n_exif_bytes = info.exif_metadata.as_ref().map_or(0, |exif| 2 * exif.len() as u64);
     let (color_type, depth) = reader.output_color_type();
     let n_samples = color_type.samples();
     let n_bytes = n_bytes(size, n_samples as u64 * depth as u64);
-    check_claims(size, n_bytes, file_len, MAX_PIXELS_PER_BYTE)?;
+    check_claims(size, n_bytes + n_exif_bytes, file_len, MAX_PIXELS_PER_BYTE)?;
     let mut bytes = vec![0; n_bytes as usize];
     reader.next_frame(&mut bytes)?;
     match (color_type, depth) {

@@ -42,6 +42,10 @@ impl<'t> Columns<'t> {
             }
             columns.uses[at] = used;
         }
+        if columns.uses.iter().all(|&used| used == Use::None) {
+            let problem = "every column is left out: keep one as a feature, a target or the class";
+            return Err(columns.fail(line, None, problem.into()));
+        }
         Ok(columns)
     }
 

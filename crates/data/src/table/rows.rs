@@ -102,6 +102,8 @@ impl<'t> Table<'t> {
             return Ok(records);
         }
         let class_names = options.class_names.clone().unwrap_or_else(|| names_of(&self.labels));
+        class_names::check_all(&class_names)
+            .map_err(|problem| Error::ClassNames { path: self.columns.path.to_path_buf(), problem })?;
         let labels_by_name: HashMap<&str, u32> = class_names.iter().map(String::as_str).zip(0..).collect();
         let label = |(name, line): &(String, u64)| {
             labels_by_name.get(name.as_str()).copied().ok_or_else(|| {

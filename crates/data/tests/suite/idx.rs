@@ -61,6 +61,11 @@ fn the_classes_are_those_of_a_file_or_of_the_folder() {
     assert!(complaint(&dir).ends_with("the label 9 is out of range for 2 classes"), "{}", complaint(&dir));
     write(&dir, &[1, 0, 0]);
     assert_eq!(read_idx(&dir, Part::Train).unwrap().class_names(), ["up", "down"]);
+    // A byte order mark and empty lines are no names.
+    fs::write(dir.join("class_names.txt"), "\u{feff}up\r\n\r\ndown\r\n\r\n").unwrap();
+    assert_eq!(read_idx(&dir, Part::Train).unwrap().class_names(), ["up", "down"]);
+    fs::write(dir.join("class_names.txt"), "up\n".repeat(1 << 15)).unwrap();
+    assert!(complaint(&dir).contains("at most 65536 bytes of class names"), "{}", complaint(&dir));
     fs::write(dir.join("class_names.txt"), "up\nup\n").unwrap();
     assert!(complaint(&dir).ends_with("two classes are named \"up\""), "{}", complaint(&dir));
     fs::write(dir.join("class_names.txt"), "up\n\u{1b}[2J\n").unwrap();

@@ -26,6 +26,7 @@ panics! {
         => "kaiming_uniform: shape [6, 2] has 12 elements, the slice 6";
     kaiming_normal_shape: |w, rng| kaiming_normal(w, &[6, 2], FanMode::FanIn, Nonlinearity::Relu, rng)
         => "kaiming_normal: shape [6, 2] has 12 elements, the slice 6";
+    a_shape_beyond_counting: |w, rng| orthogonal(w, &[usize::MAX, 2], 1.0, rng) => "elements, the slice 6";
     a_vector_has_no_fans: |w, rng| default_weight(w, &[6], rng) => "fans: a weight has two dimensions or more, this shape is [6]";
     uniform_order: |w, rng| uniform(w, 2.0, 1.0, rng) => "uniform: the bounds 2 and 1 must be finite and in order";
     uniform_infinite: |w, rng| uniform(w, 0.0, f64::INFINITY, rng) => "uniform: the bounds 0 and inf must be finite and in order";

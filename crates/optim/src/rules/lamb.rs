@@ -2,7 +2,7 @@
 
 use super::{Direction, hyperparameters};
 use crate::elementwise::Lanes;
-use crate::reduce::{l2_norm_of, square, sums};
+use crate::reduce::{l2_norm_of, l2_norm_of_terms, square, sums};
 use crate::{Real, Slot, WholeTensor};
 
 /// LAMB: Adam's direction, scaled in each tensor by the norm of its weights. For large batches.
@@ -81,7 +81,9 @@ impl<F: Real> WholeTensor<F> for Lamb {
         let [value_squares, update_squares] =
             sums([&*values, &*m, &*v], move |[w, m, v]| [square(w), square(update(w, m, v))]);
         let norm = l2_norm_of(values, value_squares).max(self.norm_range.0).min(self.norm_range.1);
-        let ratio = if norm == 0.0 || update_squares == 0.0 { 1.0 } else { norm / update_squares.sqrt() };
+        let update_norm =
+            l2_norm_of_terms([&*values, &*m, &*v], update_squares, move |[w, m, v]| update(w, m, v));
+        let ratio = if norm == 0.0 || update_norm == 0.0 { 1.0 } else { norm / update_norm };
         let step_size = F::of(self.lr * ratio);
         Lanes { values, grads: m, slots: [v] }.each(move |w, m, [v]| *w -= step_size * update(*w, m, *v));
     }

@@ -58,12 +58,22 @@ impl<F: Real> WholeTensor<F> for Lars {
         } else {
             self.trust_coefficient * value_norm / (grad_norm + self.weight_decay * value_norm)
         };
-        let (momentum, step_size) = (F::of(self.momentum), F::of(self.lr * ratio));
+        let (momentum, size) = (F::of(self.momentum), self.lr * ratio);
+        let step_size = F::of(size);
         let direction = Direction::new(self.maximize, self.weight_decay);
         let [v] = slots else { unreachable!("LARS has one slot") };
-        Lanes { values, grads, slots: [&mut v.values] }.each(move |w, g, [v]| {
-            *v = momentum * *v + step_size * direction.at(*w, g);
-            *w -= *v;
-        });
+        let lanes = Lanes { values, grads, slots: [&mut v.values] };
+        if step_size.is_finite() && (step_size >= F::MIN_POSITIVE || size == 0.0) {
+            lanes.each(move |w, g, [v]| {
+                *v = momentum * *v + step_size * direction.at(*w, g);
+                *w -= *v;
+            });
+        } else {
+            // Too large or too small for `F`, while the step need not be.
+            lanes.each(move |w, g, [v]| {
+                *v = momentum * *v + F::of(size * direction.at(*w, g).to_f64());
+                *w -= *v;
+            });
+        }
     }
 }

@@ -182,7 +182,7 @@ impl Lbfgs {
     fn default_max_eval(&self) -> usize {
         match (self.max_iter, self.line_search) {
             (1, Some(LineSearch::StrongWolfe)) => 25,
-            (max_iter, _) => max_iter * 5 / 4,
+            (max_iter, _) => max_iter.saturating_mul(5) / 4,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! f(t) is the function along a descent direction, f′(t) its slope. A step is accepted when f(t) ≤ f(0) +
 //! c₁·t·f′(0) and |f′(t)| ≤ c₂·|f′(0)|. Nocedal and Wright, "Numerical Optimization", algorithms 3.5 and 3.6,
-//! with the safeguards of PyTorch's L-BFGS, whose steps this reproduces.
+//! with the safeguards of PyTorch's L-BFGS, whose steps this reproduces. A loss of NaN counts as too high;
+//! PyTorch may return such a point.
 
 use crate::Real;
 
@@ -63,7 +64,7 @@ impl Search {
         }
         // Out of evaluations: return the better of the start and the last point.
         let n_evals = n_iters + 1;
-        if self.loss <= trial.loss {
+        if trial.loss.is_nan() || self.loss <= trial.loss {
             previous.grad.copy_from_slice(start);
             return (Point { t: 0.0, loss: self.loss, slope: self.slope, ..previous }, n_evals);
         }
@@ -78,7 +79,9 @@ impl Search {
         mut n_iters: usize,
         mut evaluate: impl FnMut(&mut Point<'a, F>),
     ) -> (Point<'a, F>, usize) {
-        let lower = |ends: &[Point<'a, F>; 2]| if ends[0].loss <= ends[1].loss { 0 } else { 1 };
+        let lower = |ends: &[Point<'a, F>; 2]| {
+            if ends[1].loss.is_nan() || ends[0].loss <= ends[1].loss { 0 } else { 1 }
+        };
         let mut low = lower(&ends);
         let mut made_little_progress = false;
         while n_iters < self.max_evals && (ends[1].t - ends[0].t).abs() * self.reach >= self.tolerance_change
@@ -110,7 +113,7 @@ impl Search {
     }
 
     fn is_too_high<F>(&self, point: &Point<'_, F>) -> bool {
-        point.loss > self.loss + C1 * point.t * self.slope
+        point.loss.is_nan() || point.loss > self.loss + C1 * point.t * self.slope
     }
 
     fn is_flat_enough<F>(&self, point: &Point<'_, F>) -> bool {
@@ -250,6 +253,8 @@ mod tests {
         // Downhill up to t = 1, followed by a step up.
         let cliff = |t: f64| (if t > 1.0 { 9.0 } else { 1.0 - t }, -1.0);
         assert_eq!(search(&Search { max_evals: 1, ..SEARCH }, 0.5, cliff), (0.0, 1.0, 2));
+        let undefined = |_: f64| (f64::NAN, f64::NAN);
+        assert_eq!(search(&Search { max_evals: 0, ..SEARCH }, 0.5, undefined), (0.0, 1.0, 1));
         let slide = |t: f64| (1.0 - t, -1.0);
         let (t, loss, n_evals) = search(&Search { max_evals: 2, ..SEARCH }, 0.5, slide);
         assert!(t > 0.5 && loss < 0.5 && n_evals == 3, "{t} {loss} {n_evals}");

@@ -9,7 +9,7 @@ use crate::{Error, Interval};
 /// last schedule with one.
 #[derive(Default)]
 pub struct ChainedLr {
-    /// The schedules to multiply.
+    /// The schedules to multiply, at least one.
     pub schedules: Vec<Box<dyn Schedule>>,
 }
 
@@ -23,6 +23,9 @@ impl Schedule for ChainedLr {
     }
 
     fn check(&self) -> Result<(), Error> {
+        if self.schedules.is_empty() {
+            return Err(Error::Combination { owner: "chained", rule: "takes at least one schedule" });
+        }
         self.schedules.iter().try_for_each(|schedule| schedule.check())
     }
 }

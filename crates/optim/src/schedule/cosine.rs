@@ -20,7 +20,7 @@ pub struct CosineAnnealingLr {
 impl Schedule for CosineAnnealingLr {
     fn lr(&self, step: u64) -> f64 {
         // Reduced to one period, so that late steps are as exact as early ones.
-        let place = step % (2 * self.t_max);
+        let place = step % self.t_max.saturating_mul(2);
         half_cosine(self.lr, self.eta_min, place as f64 / self.t_max as f64)
     }
 

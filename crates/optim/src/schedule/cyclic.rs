@@ -37,7 +37,7 @@ pub enum CyclicMode {
 impl CyclicLr {
     /// The height at a step as a fraction of max − base: 0 at the bottom, 1 at the top of the first cycle.
     fn height(&self, step: u64) -> f64 {
-        let period = self.step_size_up + self.step_size_down;
+        let period = self.step_size_up.saturating_add(self.step_size_down);
         let (cycle, place) = (step / period, step % period);
         let height = if place <= self.step_size_up {
             place as f64 / self.step_size_up as f64

@@ -1,14 +1,19 @@
 //! Schedules by name, for command lines.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::*;
+
+/// The numbers of steps that may be given.
+const STEPS: Interval = Interval::NON_NEGATIVE_OR_INFINITE;
 
 /// The options given for a schedule, by name: a number, or several for `milestones`.
 struct Given<'a> {
     options: &'a [(&'a str, &'a [f64])],
     /// The names the schedule has asked for, which are all it accepts.
     known: RefCell<Vec<&'static str>>,
+    /// The first number of steps that is negative or NaN.
+    wrong: Cell<Option<(&'static str, f64)>>,
 }
 
 impl Given<'_> {
@@ -27,11 +32,22 @@ impl Given<'_> {
 
     /// A number of steps.
     fn steps(&self, name: &'static str, default: u64) -> u64 {
-        self.get(name).map_or(default, |n| n as u64)
+        self.get(name).map_or(default, |n| self.count(name, n))
     }
 
-    /// Checks that every given option is one the schedule accepts.
+    /// A number of steps, rounded down. One that is negative or NaN fails the [`check`](Self::check).
+    fn count(&self, name: &'static str, n: f64) -> u64 {
+        if self.wrong.get().is_none() && !STEPS.contains(n) {
+            self.wrong.set(Some((name, n)));
+        }
+        n as u64
+    }
+
+    /// Checks that every given option is one the schedule accepts, and that no number of steps is negative.
     fn check(&self, owner: &'static str) -> Result<(), Error> {
+        if let Some((field, n)) = self.wrong.get() {
+            STEPS.check(owner, field, n)?;
+        }
         let known = self.known.borrow();
         match self.options.iter().find(|(given, _)| !known.contains(given)) {
             None => Ok(()),
@@ -73,7 +89,7 @@ macro_rules! named_schedules {
             options: &[(&str, &[f64])],
         ) -> Result<Box<dyn Schedule>, Error> {
             let ($lr, $n) = (lr, total_steps.max(1));
-            let $given = &Given { options, known: RefCell::new(Vec::new()) };
+            let $given = &Given { options, known: RefCell::new(Vec::new()), wrong: Cell::new(None) };
             let (owner, schedule): (_, Box<dyn Schedule>) = match name {
                 $($name => ($name, Box::new($schedule)),)+
                 _ => {
@@ -132,7 +148,7 @@ named_schedules! { |lr, n, given|
 fn steps(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
     let gamma = given.number("gamma", 0.1);
     match given.get("step_size") {
-        Some(step_size) => Box::new(StepLr { lr, step_size: step_size as u64, gamma }),
+        Some(n) => Box::new(StepLr { lr, step_size: given.count("step_size", n), gamma }),
         None => Box::new(steps_down(lr, n.div_ceil(3), 2 * n.div_ceil(3), n, gamma)),
     }
 }
@@ -140,7 +156,10 @@ fn steps(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
 fn milestones(lr: f64, n: u64, given: &Given<'_>) -> MultiStepLr {
     let gamma = given.number("gamma", 0.1);
     match given.list("milestones") {
-        Some(steps) => MultiStepLr { lr, milestones: steps.iter().map(|&step| step as u64).collect(), gamma },
+        Some(steps) => {
+            let milestones = steps.iter().map(|&step| given.count("milestones", step)).collect();
+            MultiStepLr { lr, milestones, gamma }
+        }
         None => steps_down(lr, n / 2, n * 3 / 4, n, gamma),
     }
 }
@@ -167,8 +186,8 @@ fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Result<Box<dyn Schedule>, Err
         return Err(Error::Option { owner: "cosine-restarts", field, text, expected: "a whole number" });
     }
     if let Some(t_0) = t_0 {
-        let t_mult = given.steps("t_mult", 1);
-        return Ok(Box::new(CosineAnnealingWarmRestarts { lr, t_0: t_0 as u64, t_mult, eta_min }));
+        let (t_0, t_mult) = (given.count("t_0", t_0), given.steps("t_mult", 1));
+        return Ok(Box::new(CosineAnnealingWarmRestarts { lr, t_0, t_mult, eta_min }));
     }
     if t_mult.is_some() {
         return Err(Error::Combination { owner: "cosine-restarts", rule: "`t_mult` needs `t_0`" });

@@ -119,6 +119,32 @@ fn a_single_iteration_with_a_search_moves_or_says_why_not() {
     assert_eq!((w, outcome.stop), ([-1.2, 1.0], Stop::MaxEval));
 }
 
+/// The first trial lies where the logarithm is undefined.
+#[test]
+fn a_search_turns_back_from_where_the_function_is_undefined() {
+    let rule = Lbfgs {
+        lr: 10.0,
+        line_search: Some(LineSearch::StrongWolfe),
+        max_iter: usize::MAX, // until it converges
+        ..Lbfgs::default()
+    };
+    let (mut w, mut state) = ([3.0f64], rule.state(1).unwrap());
+    let outcome = rule.minimize(&mut w, &mut state, |w, g| {
+        g[0] = 1.0 - 1.0 / w[0];
+        w[0] - w[0].ln()
+    });
+    assert!((w[0] - 1.0).abs() < 1e-3, "{w:?} {outcome:?}");
+
+    // Undefined everywhere but at the start.
+    let rule = Lbfgs { max_iter: 3, ..rule };
+    let (mut w, mut state) = ([3.0f64], rule.state(1).unwrap());
+    let outcome = rule.minimize(&mut w, &mut state, |w, g| {
+        g[0] = 1.0;
+        if w[0] == 3.0 { 5.0 } else { f64::NAN }
+    });
+    assert_eq!((w, outcome.loss), ([3.0], 5.0));
+}
+
 /// Each of the two reasons for which there is no progress, without the other.
 #[test]
 fn a_short_step_and_a_loss_that_stays_both_end_it() {

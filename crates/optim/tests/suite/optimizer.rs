@@ -215,6 +215,12 @@ fn parameters_that_do_not_fit_are_refused() {
         "parameter `a`: shape [2, 2] has 4 elements, range 0..6 has 6"
     );
     assert_eq!(
+        message(vec![Param::new("a", 0..0).with_shape([usize::MAX, 2])]),
+        format!("parameter `a`: shape [{0}, 2] has {0} elements, range 0..0 has 0", usize::MAX)
+    );
+    let huge = Group::new(Lamb::default(), [Param::new("a", 0..4).with_shape([1_usize << 50])]);
+    assert!(matches!(Optimizer::<f32>::for_slices([huge]), Err(Error::Shape { .. })));
+    assert_eq!(
         message(vec![Param::new("a", 0..6), Param::new("b", 8..9), Param::new("c", 5..7)]),
         "parameters `a` (0..6) and `c` (5..7) overlap or share a name"
     );

@@ -121,6 +121,17 @@ fn schedules_take_their_own_options_and_no_others() {
     }
     let message = schedule_named("step", 1.0, 10, &[("gamma", &[-1.0])]).err().unwrap().to_string();
     assert_eq!(message, "multi-step: gamma = -1 is outside [0, ∞)");
+    for (name, option, numbers, expected) in [
+        ("trapezoid", "warmup_steps", &[-5.0][..], "trapezoid: warmup_steps = -5 is outside [0, ∞]"),
+        ("trapezoid", "decay_steps", &[f64::NAN], "trapezoid: decay_steps = NaN is outside [0, ∞]"),
+        ("multi-step", "milestones", &[3.0, -1.0], "multi-step: milestones = -1 is outside [0, ∞]"),
+        ("step", "step_size", &[-2.0], "step: step_size = -2 is outside [0, ∞]"),
+        ("cosine-restarts", "t_0", &[-2.0], "cosine-restarts: t_0 = -2 is outside [0, ∞]"),
+        ("step", "step_size", &[0.0], "step: step_size = 0 is outside [1, ∞)"),
+    ] {
+        let message = schedule_named(name, 1.0, 10, &[(option, numbers)]).err().expect(name).to_string();
+        assert_eq!(message, expected);
+    }
     let message =
         schedule_named("cosine-restarts", 1.0, 10, &[("t_mult", &[2.0])]).err().unwrap().to_string();
     assert_eq!(message, "cosine-restarts: `t_mult` needs `t_0`");

@@ -325,7 +325,7 @@ fn norms_within_a_rule_neither_overflow_nor_vanish() {
             type Case<F> = (fn() -> AnyRule<F>, f64, f64);
             let rules: [Case<F>; 5] = [
                 (|| Lars::default().into(), scale, scale),
-                (|| Lars { weight_decay: 0.0, ..Lars::default() }.into(), 1.0, scale.clamp(1e-30, 1e30)),
+                (|| Lars { weight_decay: 0.0, ..Lars::default() }.into(), 1.0, scale),
                 (|| Lamb { weight_decay: 0.0, ..Lamb::default() }.into(), scale, 1.0),
                 (|| Adafactor { eps: (None, 0.0), ..Adafactor::default() }.into(), scale, 1.0),
                 (|| Muon { eps: 0.0, ..Muon::default() }.into(), 1.0, scale),
@@ -339,6 +339,30 @@ fn norms_within_a_rule_neither_overflow_nor_vanish() {
     }
     check::<f32>([-100, -80, 80, 124], 1e-6);
     check::<f64>([-900, -600, 600, 1000], 1e-12);
+}
+
+#[test]
+fn lars_moves_by_gradients_whose_ratio_is_beyond_f32() {
+    let lars = Lars { weight_decay: 0.0, ..Lars::default() };
+    let mut values = [10.0f32, 0.0];
+    lars.update(&[2], &mut values, &[1e-43, 0.0], &mut lars.state(&[2]).unwrap());
+    // By lr·η·‖w‖.
+    assert!((values[0] - (10.0 - 1e-3)).abs() < 1e-6 && values[1] == 0.0, "{values:?}");
+}
+
+#[test]
+fn lamb_takes_the_norm_of_an_update_too_small_or_too_large_to_be_squared() {
+    let w = [1.0, -2.0, 0.5, 3.0];
+    let step = |eps: f64, weight_decay: f64| {
+        run(Lamb { eps, weight_decay, ..Lamb::default() }.into(), &w, &[vec![0.3, 0.1, -0.2, 0.4]])
+    };
+    // So far above the gradient, ε sets the length of the update but not its direction.
+    let (expected, small) = (step(1e20, 0.0), step(1e200, 0.0));
+    assert!((expected[0] - w[0]).abs() > 1e-4, "{expected:?}");
+    assert!(expected.iter().zip(&small).all(|(a, b)| (a - b).abs() < 1e-14), "{small:?} for {expected:?}");
+    let large = step(1e-6, 1e200);
+    let is_shrunk = large.iter().zip(w).all(|(after, w)| (after - (1.0 - 1e-3) * w).abs() < 1e-14);
+    assert!(is_shrunk, "{large:?}");
 }
 
 #[test]

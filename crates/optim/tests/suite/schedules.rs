@@ -262,6 +262,22 @@ fn restarts_are_found_at_any_distance() {
 }
 
 #[test]
+fn periods_may_be_longer_than_can_be_counted() {
+    let cosine = CosineAnnealingLr { lr: 1.0, t_max: 1 << 63, eta_min: 0.0 };
+    assert_eq!(cosine.lr(0), 1.0);
+    assert!((cosine.lr(1 << 62) - 0.5).abs() < 1e-12);
+    let cyclic = CyclicLr {
+        base_lr: 0.0,
+        max_lr: 1.0,
+        step_size_up: 1 << 63,
+        step_size_down: 1 << 63,
+        mode: CyclicMode::Triangular,
+        momentum: None,
+    };
+    assert_eq!((cyclic.lr(0), cyclic.lr(1 << 62), cyclic.lr(1 << 63)), (0.0, 0.5, 1.0));
+}
+
+#[test]
 fn checks_name_field_value_and_range() {
     let message = |schedule: &dyn Schedule| schedule.check().unwrap_err().to_string();
     let lr = 0.1;
@@ -340,6 +356,7 @@ fn checks_name_field_value_and_range() {
         "warm-up: start_factor = 2 is outside [0, 1]"
     );
     assert_eq!(message(&ChainedLr { schedules: vec![bad()] }), bad_inner);
+    assert_eq!(message(&ChainedLr::default()), "chained: takes at least one schedule");
     assert_eq!(message(&SequentialLr { schedules: vec![bad()], milestones: vec![] }), bad_inner);
     assert_eq!(
         message(&SequentialLr { schedules: vec![bad()], milestones: vec![1] }),

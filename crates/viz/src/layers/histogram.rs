@@ -42,8 +42,13 @@ impl Histogram {
         let edge = |i: usize| scale.at(range, i as f64 / self.n_bins as f64);
         let bin = |(i, &count): (usize, &u64)| {
             let (left, right) = (edge(i), edge(i + 1));
-            // In halves, because the width may overflow.
-            let density = count as f64 / shown.len() as f64 / (right / 2.0 - left / 2.0) / 2.0;
+            // In halves, because the width may overflow. Edges too close for an `f64` to tell apart count as
+            // equally spaced: without a width there would be no density.
+            let half = match right / 2.0 - left / 2.0 {
+                half if half > 0.0 => half,
+                _ => (range.1 / 2.0 - range.0 / 2.0) / self.n_bins as f64,
+            };
+            let density = count as f64 / shown.len() as f64 / half / 2.0;
             Bin { left, right, density: density.min(f64::MAX) }
         };
         counts.iter().enumerate().map(bin).collect()
@@ -155,5 +160,9 @@ mod tests {
             assert_eq!(n_filled, 3, "{values:?}");
         }
         assert_eq!(bins(&[f64::MAX; 2], 1, Scale::Linear).len(), 1);
+        // Narrower bins than an `f64` can tell apart.
+        let bins = bins(&[1.0, 1.0 + 2e-12], 10_000, Scale::Linear);
+        let filled: Vec<f64> = bins.iter().map(|bin| bin.density).filter(|&density| density > 0.0).collect();
+        assert!(filled.len() == 2 && filled.iter().all(|&density| density < 1e17), "{filled:?}");
     }
 }

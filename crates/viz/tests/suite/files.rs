@@ -27,6 +27,11 @@ fn the_name_decides_the_kind() {
     let error = figure().save(directory.path().join("loss.jpeg")).expect_err("no such kind");
     assert!(matches!(error, Error::Extension { .. }));
     assert!(error.to_string().contains("loss.jpeg") && error.to_string().contains(".svg or .png"), "{error}");
+    // A name cannot give orders to a terminal.
+    let error = figure().save("\u{1b}[2J.jpeg").expect_err("no such kind");
+    assert!(error.to_string().starts_with(r"\u{1b}[2J.jpeg: expected a file name"), "{error}");
+    let error = figure().save("missing\u{1b}[2J/loss.svg").expect_err("no such directory");
+    assert!(error.to_string().starts_with(r"missing\u{1b}[2J/loss.svg: cannot write"), "{error}");
 }
 
 #[test]
