@@ -3,7 +3,8 @@
 use std::cell::{OnceCell, RefCell};
 
 use crate::graph::Graph;
-use crate::tape::{Storage, Var};
+use crate::recording::Storage;
+use crate::tape::Var;
 
 /// What the search has found so far, and what it needs to name an op in backward.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::parallel::{Exchange, Shards};
 
 use crate::mode::Mode;
-use crate::tape::Slot;
+use crate::recording::Slot;
 
 /// Where the images of a batch are in the output of an [`Op`](crate::Op).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,14 @@ mod batch;
 pub mod gradcheck;
 mod gradients;
 mod graph;
+mod leaves;
 mod mode;
 mod op;
 mod ops;
 mod params;
 mod part;
+mod reading;
+mod recording;
 mod tape;
 mod values;
 

@@ -8,7 +8,7 @@ use tensor::{Beta, Shape};
 
 use crate::batch::{Batch, Images, Operands};
 use crate::gradients::Gradients;
-use crate::tape::{Slot, Storage};
+use crate::recording::{Slot, Storage};
 use crate::values::Values;
 
 /// An operation that a [`Graph`](crate::Graph) can record.

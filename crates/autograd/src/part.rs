@@ -11,7 +11,8 @@ use crate::anomaly::Search;
 use crate::graph::{Borrowed, Graph};
 use crate::op::{Commit, Grads, Saved};
 use crate::params::Params;
-use crate::tape::{Record, Slot, Storage, Tape, Var};
+use crate::recording::{Record, Slot, Storage};
+use crate::tape::{Tape, Var};
 
 /// The parts of a step, in the order they are recorded, and the memory that they share.
 #[derive(Debug, Default)]

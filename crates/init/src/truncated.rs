@@ -105,7 +105,7 @@ fn tail_distance(a: f64, rng: &mut (impl Rng + ?Sized)) -> Option<f64> {
     (rng.random::<f64>().ln() <= log_accepted).then_some(distance)
 }
 
-/// The smallest finite f32 that is at least `x`; infinity if there is none.
+/// The smallest finite f32 that is at least `x`; infinity if `x` is larger than all of them.
 fn first_f32(x: f64) -> f32 {
     let rounded = x as f32;
     let up = if f64::from(rounded) < x { rounded.next_up() } else { rounded };

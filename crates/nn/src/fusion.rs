@@ -16,10 +16,7 @@ use crate::layers::{BatchNorm1d, BatchNorm2d, Conv2d, GELU, Linear, MaxPool2d, R
 /// Runs the layers at the front of a slice as one op, or declines.
 type Fused = fn(&[Child], &Graph<'_>, Var) -> Option<Var>;
 
-/// How many layers the longest pattern takes.
-const LONGEST: usize = 3;
-
-/// How many layers a pattern takes, and the op that runs them.
+/// How many layers a pattern takes, and the op that runs them; the longest first.
 const PATTERNS: [(usize, Fused); 6] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
     (2, conv_pool),             // Conv2d → MaxPool2d(2)
@@ -28,6 +25,8 @@ const PATTERNS: [(usize, Fused); 6] = [
     (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
     (2, residual_relu),         // Residual → ReLU
 ];
+
+const LONGEST: usize = PATTERNS[0].0;
 
 /// Runs the first pattern that matches the front of `layers`, under the name of the first layer; also returns
 /// the number of layers it took.

@@ -108,8 +108,8 @@ pub trait Layer<X = Var>: Any + fmt::Debug + Send + Sync + CloneLayer<X> {
         None
     }
 
-    /// Returns the layer at a path such as `0.body.2`, or `None` if there is none or its container does not
-    /// expose it.
+    /// Returns the layer at a path such as `0.body.2`, or `None` if the path leads to no layer or its
+    /// container does not expose it.
     ///
     /// ```
     /// use std::any::Any;

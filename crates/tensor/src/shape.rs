@@ -58,6 +58,16 @@ impl Shape {
         Self { dims: padded, rank: dims.len() }
     }
 
+    /// Whether [`new`](Self::new) accepts these sizes.
+    ///
+    /// ```
+    /// use tensor::Shape;
+    /// assert!(Shape::fits(&[2, 3]) && !Shape::fits(&[usize::MAX, 2]));
+    /// ```
+    pub fn fits(dims: &[usize]) -> bool {
+        dims.len() <= MAX_RANK && addressable(dims)
+    }
+
     /// The shape of a scalar: no axes, one element.
     pub const fn scalar() -> Self {
         Self { dims: [0; MAX_RANK], rank: 0 }

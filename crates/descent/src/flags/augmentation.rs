@@ -100,7 +100,7 @@ impl AugmentFlags {
     /// Rejects flags without effect.
     ///
     /// # Errors
-    /// When a border is to be filled and there is none.
+    /// When `--crop-border` is given without a crop, which would have a border.
     pub fn check_effect(&self) -> Result<()> {
         ensure!(
             self.crop_border == BorderFlag::Zero || self.padding() > 0,

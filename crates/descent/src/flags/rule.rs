@@ -233,7 +233,7 @@ impl ScheduleFlags {
         given
     }
 
-    /// Rejects a start of the warm-up if there is none before any of the schedules with these names.
+    /// Rejects `--warmup-start` if no schedule with one of these names has a warm-up before it.
     ///
     /// # Errors
     /// When the start has no effect.

@@ -47,8 +47,8 @@ impl Experiment for Minima {
         let Curve { f, df, label } = WAVELET;
         section.text(
             "Descent stops where the gradient is zero, but not every such point is a good place to stop. One of these \
-             functions has two minima, one lower than the other. The slope of the other function vanishes at 0, although \
-             it goes on rising.",
+             functions has two minima, one lower than the other. The slope of the other function is zero at 0, although \
+             the function keeps rising.",
         );
         let (cube, window) = (|x: f64| x.powi(3), (-2.0, 2.0));
         section.panels(

@@ -131,10 +131,7 @@ impl Value for Shape {
 
     fn read(text: &str) -> Option<Self> {
         let sizes: Vec<usize> = Value::read(text)?;
-        // Like `Shape`, which counts a size of 0 as 1.
-        let numel = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)))?;
-        let fits = sizes.len() <= tensor::MAX_RANK && numel <= isize::MAX as usize / size_of::<f32>();
-        fits.then(|| Self::new(&sizes))
+        Self::fits(&sizes).then(|| Self::new(&sizes))
     }
 }
 

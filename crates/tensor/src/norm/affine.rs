@@ -114,7 +114,7 @@ pub(super) fn apart(gradient: Option<(&mut [f32], Beta)>) -> (Option<&mut [f32]>
     gradient.map_or((None, Beta::Zero), |(data, beta)| (Some(data), beta))
 }
 
-/// Calls `f` with a weight, or with ones if there is none.
+/// Calls `f` with the weight, or with ones if it is missing.
 pub(super) fn with_weight<R>(weight: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
     match weight {
         Some(weight) => f(weight),

@@ -109,7 +109,7 @@ pub fn layer_norm_backward(
 }
 // ANCHOR_END: layer_norm_backward
 
-/// A weight or bias, or its default if there is none.
+/// An element of a weight or bias, or the default if it is missing.
 fn of(vector: Option<&[f64]>, idx: usize, default: f64) -> f64 {
     vector.map_or(default, |vector| vector[idx])
 }

@@ -5,7 +5,7 @@ use tensor::Shape;
 
 use super::MultiheadAttention;
 use super::attention::check_heads;
-use crate::config::{Args, Value, names};
+use crate::config::{Args, names};
 use crate::layer::{Child, Scope};
 use crate::layers::{Dropout, LayerNorm, Linear};
 
@@ -183,10 +183,10 @@ impl Options {
     pub(super) fn check(&self) -> Result<(), String> {
         check_heads(self.d_model, self.nhead, self.dropout)?;
         // The layer norms have a shape of their own.
-        if <Shape as Value>::read(&self.d_model.to_string()).is_some() {
-            return Ok(());
+        match Shape::fits(&[self.d_model]) {
+            true => Ok(()),
+            false => Err(format!("d_model is {}, more than memory can address", self.d_model)),
         }
-        Err(format!("d_model is {}, more than memory can address", self.d_model))
     }
 }
 
