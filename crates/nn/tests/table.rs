@@ -83,7 +83,9 @@ fn methods() -> (BTreeSet<String>, BTreeSet<String>) {
         graph.flat_map(|body| names_after(body, "    pub fn ").collect::<Vec<_>>()).collect()
     };
     let ops = sources(&here("../autograd/src/ops")).iter().flat_map(|text| of(text)).collect();
-    let engine = ["graph", "part"].map(|file| read(&here(&format!("../autograd/src/{file}.rs")))).concat();
+    let engine = ["graph", "leaves", "part", "reading"]
+        .map(|file| read(&here(&format!("../autograd/src/{file}.rs"))))
+        .concat();
     (ops, names_after(&engine, "    pub fn ").collect())
 }
 
