@@ -84,7 +84,6 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         let args = &start.args;
         let ranks = ranks.in_shards(args.settings.shards);
-        ranks.check(&args.settings)?;
         let (shape, classes) = (images.input_shape(), images.train.class_names());
         let is_table = images.kind == Kind::Table;
         ensure!(
@@ -160,25 +159,26 @@ impl<'a> Run<'a> {
 
     /// Batches in order, for evaluation; this process reads its part of each.
     pub fn loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let loader = self.ranks.loader(Loader::new(images, self.args.settings.batch_size));
-        match &self.normalize {
-            Some(normalize) => normalized(loader, images, normalize),
-            None => loader,
-        }
+        self.normalized(self.ranks.loader(Loader::new(images, self.args.settings.batch_size)), images)
     }
 
     /// Batches in a new order for each epoch, with the images augmented according to the flags.
     pub fn training_loader<'d>(&self, images: &'d dyn Dataset) -> Loader<'d> {
-        let Settings { augmentation, batch_size, seed, drop_last, .. } = &self.args.settings;
+        let settings = &self.args.settings;
+        let Settings { augmentation, batch_size, seed, drop_last, .. } = settings;
+        let loader = self.ranks.training_loader(Loader::new(images, *batch_size), settings).shuffle(*seed);
         let loader = match augmentation.is_none() {
-            true => self.loader(images),
-            false => {
-                let transforms = augmentation.transforms(self.normalize.as_ref());
-                self.ranks.loader(Loader::new(images, *batch_size)).transform(transforms, *seed)
-            }
+            true => self.normalized(loader, images),
+            false => loader.transform(augmentation.transforms(self.normalize.as_ref()), *seed),
         };
-        let loader = loader.shuffle(*seed);
         if *drop_last { loader.drop_last() } else { loader }
+    }
+
+    fn normalized<'d>(&self, loader: Loader<'d>, images: &dyn Dataset) -> Loader<'d> {
+        match &self.normalize {
+            Some(normalize) => normalized(loader, images, normalize),
+            None => loader,
+        }
     }
 
     /// Creates the run's folder and writes the settings into it, before any long computation.
@@ -200,10 +200,12 @@ impl<'a> Run<'a> {
         self.save_config(None)
     }
 
-    /// Whether all epochs or steps are done, or the patience is used up.
+    /// Whether all epochs or steps are done, or the patience is used up. An epoch is done once it has been
+    /// evaluated: a checkpoint after its last step comes before that.
     pub fn is_over(&self) -> bool {
+        let is_within_an_epoch = self.state.batch > 0;
         self.state.epoch as u64 >= self.length.epochs
-            || self.state.step >= self.length.last_step()
+            || (self.state.step >= self.length.last_step() && !is_within_an_epoch)
             || self.has_stopped_early()
     }
 

@@ -181,8 +181,9 @@ fn a_run_ends_after_so_many_steps_or_with_its_epochs() {
     let (_, params, _) = classifier::model::load(&out.join("model.safetensors")).unwrap();
     let checkpoint = Outcome::of(&out).checkpoint;
     assert_eq!(checkpoint.tensors.model("model", &params).unwrap(), params.values());
-    assert_eq!(fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), 2);
-    // Fewer than the first epoch has: there is no epoch to draw.
+    // The epoch that had begun is evaluated.
+    assert_eq!(fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), 3);
+    // Fewer than the first epoch has.
     (2..=5).for_each(|step| {
         fs::remove_file(folder.path().join(format!("cut/checkpoints/step-{step:010}.safetensors"))).unwrap();
     });

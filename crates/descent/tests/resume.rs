@@ -238,6 +238,27 @@ fn with_another_batch_size_a_resumed_run_has_its_epochs_and_its_schedule() {
     }
 }
 
+/// A checkpoint after the last step of an epoch precedes the epoch's evaluation, which a resumed run makes up
+/// for, in the last epoch as in any other.
+#[test]
+fn a_run_that_ends_between_its_last_step_and_its_evaluation_is_evaluated_when_it_resumes() {
+    for length in [&["--epochs", "1"][..], &["--epochs", "3", "--max-steps", "5"], &["--epochs", "2"]] {
+        let folder = TempDir::new().unwrap();
+        tiny_cifar(folder.path(), 16);
+        let flags = [length, &["--checkpoint-every", "5"]].concat();
+        train(folder.path(), "whole", &flags);
+        // A folder where the history should be: the run fails at the end of its first epoch.
+        let history = folder.path().join("out/history.csv");
+        fs::create_dir_all(&history).unwrap();
+        failure_at_the_end(folder.path(), &[TRAIN, &flags].concat());
+        assert_eq!(steps(folder.path(), "out"), [5]);
+        fs::remove_dir(&history).unwrap();
+        train(folder.path(), "out", &[&flags[..], &["--resume"]].concat());
+        let whole = Outcome::of(&folder.path().join("whole"));
+        Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, &length.join(" "));
+    }
+}
+
 /// There is nothing to average yet.
 #[test]
 fn an_average_added_to_a_finished_run_changes_no_weights() {
