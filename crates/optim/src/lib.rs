@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 
+mod active;
 pub mod average;
 mod check_finite;
 mod clip;

@@ -2,12 +2,12 @@
 
 use parameters::Parameters;
 
+use crate::active::Active;
 use crate::groups::split;
 use crate::param::check_params;
-use crate::rule::Run;
 use crate::schedule::Schedule;
-use crate::state::{Kind, check_slots};
-use crate::{AnyRule, Coordinates, Error, Group, Groups, Interval, Param, Real, State};
+use crate::state::check_slots;
+use crate::{AnyRule, Error, Group, Groups, Interval, Real};
 
 /// Moves parameters by the rules of their groups.
 ///
@@ -49,21 +49,6 @@ pub struct Optimizer<F: Real> {
     untrained: Vec<usize>,
     n_steps: u64,
     n_values: usize,
-}
-
-/// A group and its state.
-#[derive(Debug)]
-struct Active<F: Real> {
-    group: Group<F>,
-    /// Before the group's scale; the rule holds it after scaling. Only [`set_lr`](Self::set_lr) writes
-    /// either.
-    lr: f64,
-    /// Element-wise: one state for all parameters, concatenated. Whole-tensor: one for each.
-    states: Vec<State<F>>,
-    /// For each parameter: whether it is skipped.
-    is_frozen: Vec<bool>,
-    /// Element-wise: runs of adjacent parameters that are not frozen. Whole-tensor: empty.
-    runs: Vec<Run>,
 }
 
 impl<F: Real> Optimizer<F> {
@@ -110,7 +95,8 @@ impl<F: Real> Optimizer<F> {
     }
 
     /// Updates every group using the gradients. Parameters frozen since the optimizer was made are skipped;
-    /// their state is kept and used again once they are thawed.
+    /// their state is kept and used again once they are thawed. A rule counts the steps of each parameter,
+    /// so the bias correction of one that is thawed late begins where its means do.
     ///
     /// # Panics
     /// When these are not the parameters the optimizer was made for, a parameter that was frozen when it was
@@ -150,7 +136,7 @@ impl<F: Real> Optimizer<F> {
         );
         self.n_steps += 1;
         for active in &mut self.groups {
-            active.step(self.n_steps, values, grads);
+            active.step(values, grads);
         }
     }
 
@@ -233,186 +219,37 @@ impl<F: Real> Optimizer<F> {
 
     /// Everything that has to be saved besides [`n_steps`](Self::n_steps) to resume with the same bits, by
     /// name: `0.weight.exp_avg`, …. State that an element-wise rule keeps once per group has a name such as
-    /// `group0.mu_product`. Learning rates are not included: a schedule is a function of the step.
+    /// `group0.mu_product`, or `0.weight.mu_product`, … where parameters of the group were frozen. The count
+    /// of a parameter that was frozen is `0.weight.steps_taken`. Learning rates are not included: a schedule
+    /// is a function of the step.
     pub fn state(&self) -> impl Iterator<Item = (String, &[F])> {
-        self.groups.iter().enumerate().flat_map(|(group_idx, active)| active.named_slots(group_idx))
+        let n_steps = self.n_steps;
+        let groups = self.groups.iter().enumerate();
+        groups.flat_map(move |(group_idx, active)| active.named_slots(group_idx, n_steps))
     }
 
-    /// Restores a saved [`state`](Self::state) and [`n_steps`](Self::n_steps).
+    /// Restores a saved [`state`](Self::state) and [`n_steps`](Self::n_steps). A parameter without a saved
+    /// count has taken all steps.
     ///
     /// # Errors
-    /// When a slot is missing, unknown, given twice or of a different length; the optimizer is then
-    /// unchanged.
+    /// When a slot is missing, unknown, given twice or of a different length, or a count is not one; the
+    /// optimizer is then unchanged.
     pub fn load_state<'a>(
         &mut self,
         n_steps: u64,
         slots: impl IntoIterator<Item = (&'a str, &'a [F])>,
     ) -> Result<(), Error> {
         let offered: Vec<_> = slots.into_iter().collect();
-        let wanted: Vec<_> = self.state().map(|(name, values)| (name, values.len())).collect();
+        let groups = self.groups.iter().enumerate();
+        let wanted: Vec<_> =
+            groups.flat_map(|(group_idx, active)| active.expected(group_idx, &offered)).collect();
         check_slots(&wanted, &offered)?;
+        let counts = self.groups.iter().map(|active| active.read_counts(n_steps, &offered));
+        let counts: Vec<_> = counts.collect::<Result<_, _>>()?;
         self.n_steps = n_steps;
-        for (group_idx, active) in self.groups.iter_mut().enumerate() {
-            active.load(group_idx, n_steps, &offered);
+        for (group_idx, (active, counts)) in self.groups.iter_mut().zip(counts).enumerate() {
+            active.load(group_idx, counts, &offered);
         }
         Ok(())
-    }
-}
-
-impl<F: Real> Active<F> {
-    fn new(mut group: Group<F>) -> Result<Self, Error> {
-        Interval::NON_NEGATIVE.check("group", "lr_scale", group.lr_scale)?;
-        group.rule.rule().check()?;
-        let lr =
-            group.rule.rule().hyperparameters().iter().find(|(name, _)| *name == "lr").map(|(_, lr)| *lr);
-        let lr =
-            lr.ok_or(Error::Combination { owner: group.rule.rule().name(), rule: "a rule must have `lr`" })?;
-        // First of all: Rprop's step sizes start from the learning rate.
-        group.rule.set("lr", lr * group.lr_scale)?;
-        let states = match &group.rule {
-            AnyRule::Elementwise(rule) => {
-                vec![rule.state(group.params.iter().map(|param| param.range.len()).sum())?]
-            }
-            AnyRule::WholeTensor(rule) => {
-                let state = |param: &Param| match rule.state(&param.shape) {
-                    Err(Error::RuleShape { owner, shape, expected, .. }) => {
-                        Err(Error::RuleShape { owner, name: param.name.clone(), shape, expected })
-                    }
-                    state => state,
-                };
-                group.params.iter().map(state).collect::<Result<_, _>>()?
-            }
-        };
-        let is_frozen = vec![false; group.params.len()];
-        let mut active = Self { group, lr, states, is_frozen, runs: vec![] };
-        active.join_runs();
-        Ok(active)
-    }
-
-    fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
-        self.group.rule.set("lr", lr * self.group.lr_scale)?;
-        self.lr = lr;
-        Ok(())
-    }
-
-    /// Updates the groups after parameters were frozen or thawed.
-    #[track_caller]
-    fn pass_over_frozen<P: Parameters<Value = F> + ?Sized>(&mut self, params: &P) {
-        let Group { params: known, entries, .. } = &self.group;
-        assert!(
-            known.len() == entries.len(),
-            "Optimizer::step: it was created for bare slices; use Optimizer::step_slices"
-        );
-        let mut has_changed = false;
-        for ((param, &idx), is_frozen) in known.iter().zip(entries).zip(&mut self.is_frozen) {
-            let entry = (idx < params.n_entries()).then(|| params.entry(idx));
-            let entry = entry.filter(|entry| entry.range == param.range && entry.name == param.name);
-            let Some(entry) = entry else {
-                panic!(
-                    "Optimizer::step: these are not the parameters that the optimizer was created for: \
-                     there is no {} at {:?}",
-                    param.name, param.range
-                );
-            };
-            has_changed |= std::mem::replace(is_frozen, !entry.is_trainable) == entry.is_trainable;
-        }
-        if has_changed {
-            self.join_runs();
-        }
-    }
-
-    fn step(&mut self, t: u64, values: &mut [F], grads: &[F]) {
-        for state in &mut self.states {
-            state.n_steps = t;
-        }
-        match &self.group.rule {
-            AnyRule::Elementwise(rule) => {
-                let slots = &mut self.states[0].slots;
-                rule.apply(t, Coordinates { values, grads, slots, runs: &self.runs });
-            }
-            AnyRule::WholeTensor(rule) => {
-                let states = self.states.iter_mut().zip(&self.is_frozen);
-                for (param, (state, _)) in
-                    self.group.params.iter().zip(states).filter(|(_, (_, is_frozen))| !**is_frozen)
-                {
-                    let range = param.range.clone();
-                    let (values, grads) = (&mut values[range.clone()], &grads[range]);
-                    rule.apply(t, &param.shape, values, grads, &mut state.slots);
-                }
-            }
-        }
-    }
-
-    /// All saved slots: (name, state, slot, range in the slot).
-    fn layout(&self, group_idx: usize) -> Vec<(String, usize, usize, std::ops::Range<usize>)> {
-        let mut layout = Vec::new();
-        let mut slot_start = 0;
-        for (param_idx, param) in self.group.params.iter().enumerate() {
-            let elementwise = matches!(self.group.rule, AnyRule::Elementwise(_));
-            let state_idx = if elementwise { 0 } else { param_idx };
-            for (slot_idx, slot) in self.states[state_idx].slots.iter().enumerate() {
-                let range = match (slot.kind, elementwise) {
-                    (Kind::Scratch, _) | (Kind::Shared, true) => continue,
-                    (Kind::Each, true) => slot_start..slot_start + param.range.len(),
-                    (_, false) => 0..slot.values.len(),
-                };
-                layout.push((format!("{}.{}", param.name, slot.name), state_idx, slot_idx, range));
-            }
-            slot_start += param.range.len();
-        }
-        if let AnyRule::Elementwise(_) = self.group.rule {
-            for (slot_idx, slot) in self.states[0].slots.iter().enumerate() {
-                if slot.kind == Kind::Shared {
-                    layout.push((
-                        format!("group{group_idx}.{}", slot.name),
-                        0,
-                        slot_idx,
-                        0..slot.values.len(),
-                    ));
-                }
-            }
-        }
-        layout
-    }
-
-    fn named_slots(&self, group_idx: usize) -> impl Iterator<Item = (String, &[F])> {
-        self.layout(group_idx).into_iter().map(|(name, state_idx, slot_idx, range)| {
-            (name, &self.states[state_idx].slots[slot_idx].values[range])
-        })
-    }
-
-    /// Copies in slots that have been checked.
-    fn load(&mut self, group_idx: usize, n_steps: u64, offered: &[(&str, &[F])]) {
-        for (name, state_idx, slot_idx, range) in self.layout(group_idx) {
-            let (_, values) =
-                offered.iter().find(|(offered, _)| *offered == name).expect("checked by the caller");
-            self.states[state_idx].slots[slot_idx].values[range].copy_from_slice(values);
-        }
-        for state in &mut self.states {
-            state.n_steps = n_steps;
-        }
-    }
-
-    /// Joins parameters that are adjacent in memory, so that they are updated in one pass.
-    fn join_runs(&mut self) {
-        self.runs.clear();
-        if let AnyRule::WholeTensor(_) = self.group.rule {
-            return;
-        }
-        let mut slot_start = 0;
-        for (Param { range, .. }, is_frozen) in self.group.params.iter().zip(&self.is_frozen) {
-            let (value_start, len) = (range.start, range.len());
-            match self.runs.last_mut() {
-                _ if *is_frozen => {}
-                Some(last)
-                    if last.value_start + last.len == value_start
-                        && last.slot_start + last.len == slot_start =>
-                {
-                    last.len += len;
-                }
-                _ => self.runs.push(Run { value_start, slot_start, len }),
-            }
-            slot_start += len;
-        }
     }
 }

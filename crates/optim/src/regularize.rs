@@ -39,7 +39,9 @@ pub fn elastic_net<F: Real>(values: &[F], grads: &mut [F], lambda1: f64, lambda2
     let (l1, l2) = (F::of(lambda1), F::of(lambda2));
     Lanes { values: grads, grads: values, slots: [] }.each(move |g, w, []| *g += l1 * w.sign() + l2 * w);
     let [sum, squares] = sums([values], move |[w]| [w.abs().to_f64(), square(w)]);
-    lambda1 * sum + lambda2 / 2.0 * squares
+    // A sum may overflow where its penalty is 0.
+    let penalty = |lambda: f64, sum: f64| if lambda == 0.0 { 0.0 } else { lambda * sum };
+    penalty(lambda1, sum) + penalty(lambda2 / 2.0, squares)
 }
 // ANCHOR_END: elastic_net
 

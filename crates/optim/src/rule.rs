@@ -59,7 +59,8 @@ pub trait Elementwise<F: Real>: Rule {
     /// The initial slots for `n` coordinates.
     fn slots(&self, n: usize) -> Vec<Slot<F>>;
 
-    /// Applies step number `t`, counted from 1, to all coordinates.
+    /// Applies step number `t`, counted from 1, to these coordinates. All of them have taken the `t` − 1 steps
+    /// before it.
     fn apply(&self, t: u64, at: Coordinates<'_, F>);
 
     /// A new state for `n` values.
@@ -80,7 +81,8 @@ pub trait Elementwise<F: Real>: Rule {
         check_lengths(self.name(), values, grads, state);
         state.n_steps += 1;
         let run = Run { value_start: 0, slot_start: 0, len: values.len() };
-        self.apply(state.n_steps, Coordinates { values, grads, slots: &mut state.slots, runs: &[run] });
+        let slots = &mut state.slots;
+        self.apply(state.n_steps, Coordinates { values, grads, slots, runs: &[run], cohort: (0, 1) });
     }
 }
 
@@ -97,7 +99,7 @@ pub trait WholeTensor<F: Real>: Rule {
     /// The initial slots for a tensor of this shape.
     fn slots(&self, shape: &[usize]) -> Vec<Slot<F>>;
 
-    /// Applies step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in the same
+    /// Applies this tensor's step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in the same
     /// order.
     fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]);
 
@@ -212,6 +214,8 @@ pub struct Coordinates<'a, F> {
     pub(crate) grads: &'a [F],
     pub(crate) slots: &'a mut [Slot<F>],
     pub(crate) runs: &'a [Run],
+    /// Which part of the shared slots belongs to these coordinates, and of how many.
+    pub(crate) cohort: (usize, usize),
 }
 
 impl<F: Real> Coordinates<'_, F> {
@@ -247,7 +251,10 @@ impl<F: Real> Coordinates<'_, F> {
     /// When the rule has no such slot.
     pub fn shared(&mut self, name: &str) -> &mut [F] {
         let slot = self.slots.iter_mut().find(|slot| slot.kind == Kind::Shared && slot.name == name);
-        &mut slot.unwrap_or_else(|| panic!("the rule has no shared slot `{name}`")).values
+        let slot = slot.unwrap_or_else(|| panic!("the rule has no shared slot `{name}`"));
+        let (idx, n) = self.cohort;
+        let part = slot.part(idx, n);
+        &mut slot.values[part]
     }
 }
 

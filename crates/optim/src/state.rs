@@ -1,5 +1,7 @@
 //! The state a rule keeps between steps: a step count and named slots.
 
+use std::ops::Range;
+
 use crate::{Error, Real};
 
 /// One named buffer of a [`State`].
@@ -40,6 +42,12 @@ impl<F: Real> Slot<F> {
     /// The numbers of the slot.
     pub fn values_mut(&mut self) -> &mut [F] {
         &mut self.values
+    }
+
+    /// The range of one of `n` equal parts.
+    pub(crate) fn part(&self, idx: usize, n: usize) -> Range<usize> {
+        let len = self.values.len() / n;
+        idx * len..(idx + 1) * len
     }
 }
 
@@ -104,6 +112,35 @@ impl<F: Real> State<F> {
 
     pub(crate) fn saved(&self) -> impl Iterator<Item = &Slot<F>> {
         self.slots.iter().filter(|slot| slot.kind != Kind::Scratch)
+    }
+}
+
+/// A count of steps as numbers that are saved like those of a slot: low + 2²⁴·high, exact in f32 too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Count<F>([F; 2]);
+
+impl<F: Real> Count<F> {
+    const BITS: u32 = 24;
+
+    pub(crate) fn of(n_steps: u64) -> Self {
+        let (high, low) = (n_steps >> Self::BITS, n_steps & ((1 << Self::BITS) - 1));
+        Self([low, high].map(|part| F::of(part as f64)))
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        let [low, high] = self.0.map(|part| part.to_f64() as u64);
+        (high << Self::BITS) + low
+    }
+
+    pub(crate) fn as_slice(&self) -> &[F] {
+        &self.0
+    }
+
+    /// The count that these numbers are; `None` if they are none.
+    pub(crate) fn read(saved: &[F]) -> Option<Self> {
+        let parts: [F; 2] = saved.try_into().ok()?;
+        let is_part = |part: &F| (0.0..(1u64 << Self::BITS) as f64).contains(&part.to_f64());
+        parts.iter().all(is_part).then_some(Self(parts)).filter(|count| Self::of(count.get()) == *count)
     }
 }
 

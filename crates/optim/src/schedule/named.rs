@@ -10,20 +10,24 @@ const STEPS: Interval = Interval::NON_NEGATIVE_OR_INFINITE;
 /// The options given for a schedule, by name: a number, or several for `milestones`.
 struct Given<'a> {
     options: &'a [(&'a str, &'a [f64])],
-    /// The names the schedule has asked for, which are all it accepts.
-    known: RefCell<Vec<&'static str>>,
+    /// The names the schedule has asked for, which are all it accepts, and whether it takes one number.
+    known: RefCell<Vec<(&'static str, bool)>>,
     /// The first number of steps that is negative or NaN.
     wrong: Cell<Option<(&'static str, f64)>>,
 }
 
 impl Given<'_> {
     fn list(&self, name: &'static str) -> Option<&[f64]> {
-        self.known.borrow_mut().push(name);
-        self.options.iter().rev().find(|(given, _)| *given == name).map(|(_, values)| *values)
+        self.values(name, false)
     }
 
     fn get(&self, name: &'static str) -> Option<f64> {
-        self.list(name)?.first().copied()
+        self.values(name, true)?.first().copied()
+    }
+
+    fn values(&self, name: &'static str, takes_one: bool) -> Option<&[f64]> {
+        self.known.borrow_mut().push((name, takes_one));
+        self.options.iter().rev().find(|(given, _)| *given == name).map(|(_, values)| *values)
     }
 
     fn number(&self, name: &'static str, default: f64) -> f64 {
@@ -43,19 +47,29 @@ impl Given<'_> {
         n as u64
     }
 
-    /// Checks that every given option is one the schedule accepts, and that no number of steps is negative.
+    /// Checks that every given option is one the schedule accepts, with as many numbers as it takes, and that
+    /// no number of steps is negative.
     fn check(&self, owner: &'static str) -> Result<(), Error> {
         if let Some((field, n)) = self.wrong.get() {
             STEPS.check(owner, field, n)?;
         }
         let known = self.known.borrow();
-        match self.options.iter().find(|(given, _)| !known.contains(given)) {
-            None => Ok(()),
-            Some((field, _)) => {
-                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-                Err(Error::NoHyperparameter { owner, field: (*field).into(), known })
+        for &(field, values) in self.options {
+            match known.iter().find(|(name, _)| *name == field) {
+                Some((_, true)) if values.len() != 1 => {
+                    let text = values.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+                    let text = if text.is_empty() { "nothing".into() } else { text };
+                    return Err(Error::Option { owner, field: field.into(), text, expected: "one number" });
+                }
+                Some(_) => {}
+                None => {
+                    let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+                    let known = if names.is_empty() { "none".into() } else { names.join(", ") };
+                    return Err(Error::NoHyperparameter { owner, field: field.into(), known });
+                }
             }
         }
+        Ok(())
     }
 }
 

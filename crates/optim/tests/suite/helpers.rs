@@ -220,6 +220,15 @@ fn norms_are_right_from_the_smallest_numbers_to_the_largest() {
     assert_eq!(l2(&[1e20f32, 1e20], &mut [0.0; 2], 1e-3), 1e-3 * f64::from(1e20f32).powi(2));
 }
 
+/// Σw² overflows in f64 from 1.3e154, Σ|w| from two of the largest numbers.
+#[test]
+fn a_penalty_without_weight_is_0_whatever_the_weights() {
+    let (large, mut grads) = ([1e160f64, -1e160], [0.0; 2]);
+    assert_eq!((l1(&large, &mut grads, 0.5), grads), (1e160, [0.5, -0.5]));
+    assert_eq!(elastic_net(&[f64::MAX; 2], &mut grads, 0.0, 0.0), 0.0);
+    assert_eq!(l2(&[f64::MAX; 2], &mut grads, 1.0), f64::INFINITY);
+}
+
 #[test]
 fn l1_has_no_gradient_at_zero() {
     let mut grads = [0.0; 2];

@@ -128,6 +128,8 @@ fn schedules_take_their_own_options_and_no_others() {
         ("step", "step_size", &[-2.0], "step: step_size = -2 is outside [0, ∞]"),
         ("cosine-restarts", "t_0", &[-2.0], "cosine-restarts: t_0 = -2 is outside [0, ∞]"),
         ("step", "step_size", &[0.0], "step: step_size = 0 is outside [1, ∞)"),
+        ("step", "step_size", &[3.0, 6.0], "step: step_size = 3, 6 is not one number"),
+        ("cosine", "eta_min", &[], "cosine: eta_min = nothing is not one number"),
     ] {
         let message = schedule_named(name, 1.0, 10, &[(option, numbers)]).err().expect(name).to_string();
         assert_eq!(message, expected);

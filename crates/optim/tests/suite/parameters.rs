@@ -3,6 +3,8 @@
 use optim::average::{Ema, Swa};
 use optim::*;
 
+use crate::common::{noise, variants};
+
 /// Numbers with names and shapes, of which some are trained.
 struct Net {
     entries: Vec<(&'static str, Vec<usize>, bool)>,
@@ -70,6 +72,92 @@ fn only_what_is_trainable_is_moved_and_the_neighbours_of_the_rest_keep_their_sta
     let (all, some) = (moved(3), moved(2));
     assert_eq!(net.values, [all, all, all, all, some, some, 1.0, 1.0, all, all, all]);
     assert_eq!(optimizer.n_steps(), 3);
+}
+
+/// Three matrices, of which the second is frozen at first and the third in between; at step `cut` the optimizer
+/// is saved and restored.
+#[test]
+fn a_parameter_steps_as_if_the_steps_when_it_was_frozen_had_not_been() {
+    const N_STEPS: usize = 9;
+    let is_frozen = |idx: usize, step: usize| match idx {
+        1 => step < 3,
+        2 => (2..6).contains(&step),
+        _ => false,
+    };
+    let sizes = [("a", 2), ("b", 3), ("c", 1)];
+    let entries: Vec<_> = sizes.iter().map(|(name, rows)| (*name, vec![*rows, 2], true)).collect();
+    let grads: Vec<Vec<f64>> = (0..N_STEPS as u64).map(|step| noise(step + 2, 12)).collect();
+    for cut in 0..=N_STEPS {
+        let rules = variants()
+            .into_iter()
+            .zip(variants())
+            .zip(variants().into_iter().zip(variants()).zip(variants()));
+        for (((name, first), (_, second)), (((_, a), (_, b)), (_, c))) in rules {
+            let mut net = Net { entries: entries.clone(), values: noise(1, 12), grads: vec![] };
+            let mut expected = net.values.clone();
+            let (mut optimizer, mut restored) = (Optimizer::new(first, &net).unwrap(), Some(second));
+            let mut start = 0;
+            for (idx, ((name, rows), rule)) in sizes.into_iter().zip([a, b, c]).enumerate() {
+                let range = start..start + 2 * rows;
+                let param = Param::new(name, 0..2 * rows).with_shape([rows, 2]);
+                let mut alone = Optimizer::for_slices([Group::new(rule, [param])]).unwrap();
+                for step in (0..N_STEPS).filter(|&step| !is_frozen(idx, step)) {
+                    alone.step_slices(&mut expected[range.clone()], &grads[step][range.clone()]);
+                }
+                start = range.end;
+            }
+            for (step, grads) in grads.iter().enumerate() {
+                if step == cut {
+                    net.entries.iter_mut().for_each(|entry| entry.2 = true);
+                    let saved: Vec<_> = optimizer.state().map(|(name, x)| (name, x.to_vec())).collect();
+                    let mut next = Optimizer::new(restored.take().expect("one cut"), &net).unwrap();
+                    let slots = saved.iter().map(|(name, x)| (name.as_str(), x.as_slice()));
+                    next.load_state(optimizer.n_steps(), slots).unwrap();
+                    optimizer = next;
+                }
+                net.grads.clone_from(grads);
+                (0..3).for_each(|idx| net.entries[idx].2 = !is_frozen(idx, step));
+                optimizer.step(&mut net);
+            }
+            assert_eq!(net.values, expected, "{name}, saved after {cut} steps");
+            assert_eq!(optimizer.n_steps(), N_STEPS as u64);
+        }
+    }
+}
+
+/// What earlier versions saved has no counts; what is saved without freezing has none either.
+#[test]
+fn a_state_without_counts_has_taken_all_steps() {
+    let mut net = Net::new();
+    let mut optimizer = Optimizer::new(NAdam::default(), &net).unwrap();
+    optimizer.step(&mut net);
+    let names = |optimizer: &Optimizer<f64>| optimizer.state().map(|(name, _)| name).collect::<Vec<_>>();
+    let without = names(&optimizer);
+    assert!(!without.iter().any(|name| name.ends_with("steps_taken")), "{without:?}");
+    net.entries[1].2 = false;
+    optimizer.step(&mut net);
+    let with = names(&optimizer);
+    assert!(with.contains(&"features.0.bias.steps_taken".into()), "{with:?}");
+
+    let saved: Vec<_> = optimizer.state().map(|(name, x)| (name, x.to_vec())).collect();
+    let load = |saved: &[(String, Vec<f64>)]| {
+        let mut fresh = Optimizer::new(NAdam::default(), &Net::new()).unwrap();
+        let slots = saved.iter().map(|(name, x)| (name.as_str(), x.as_slice()));
+        fresh.load_state(2, slots).map(|()| names(&fresh))
+    };
+    assert_eq!(load(&saved).unwrap(), with);
+    for (count, problem) in
+        [([0.5, 0.0], "[0.5, 0.0]"), ([3.0, 0.0], "[3.0, 0.0]"), ([0.0, -1.0], "[0.0, -1.0]")]
+    {
+        let mut wrong = saved.clone();
+        let slot = wrong.iter_mut().find(|(name, _)| name.ends_with("steps_taken")).unwrap();
+        slot.1.copy_from_slice(&count);
+        let message = load(&wrong).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            format!("state `features.0.bias.steps_taken`: is {problem}, not a count up to 2")
+        );
+    }
 }
 
 #[test]
