@@ -36,6 +36,7 @@ impl Graph<'_> {
              use Graph::param or Graph::variable for values to be learned"
         );
         self.backward_done = true;
+        self.search_loss(loss);
         if self.mode().training
             && let Some(path) = self.tape.not_run()
         {

@@ -47,6 +47,17 @@ impl Operands<'_> {
         (0..self.slots.len()).find(|&i| self.has_images(i))
     }
 
+    /// The first input with images whose first axis is as long as the output's; or else the first that has
+    /// equally many of the output's rows for each of its images.
+    pub fn first_along(&self, output: Shape) -> Option<usize> {
+        let n_rows = *output.first()?;
+        let find = |fits: &dyn Fn(&Slot, usize) -> bool| {
+            self.slots.iter().position(|slot| slot.n_images.is_some_and(|n_images| fits(slot, n_images)))
+        };
+        find(&|slot, _| slot.shape.first() == Some(&n_rows))
+            .or_else(|| find(&|_, n_images| n_rows.checked_rem(n_images).unwrap_or(n_rows) == 0))
+    }
+
     /// [`Images::Kept`] of input `i` if it has any.
     pub fn kept_of(&self, i: usize) -> Images {
         if self.has_images(i) { Images::Kept(i) } else { Images::Summed }
@@ -111,7 +122,7 @@ impl<'a> Batch<'a> {
             0 => Ok(Some(n_here)),
             _ => Err(format!(
                 "{shape} has {n_rows} rows for {n_here} of the {n_images} images; give only this process's \
-                 part of the batch, and make values shared by all parts entries of Params"
+                 part of the batch, and values shared by all parts as a constant"
             )),
         }
     }

@@ -17,7 +17,19 @@ impl Graph<'_> {
     /// When the values do not fill the shape, and as [`randn`](Self::randn).
     #[track_caller]
     pub fn input(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
-        self.leaf("input", shape.into(), values, false)
+        let shape = shape.into();
+        self.leaf("input", (shape, self.n_images_of_leaf("input", shape)), values, false)
+    }
+
+    /// Records a leaf that gets no gradient and whose first axis does not run over the images of the batch,
+    /// such as one factor per class. If several processes each have a part of the batch, they all record the
+    /// same values.
+    ///
+    /// # Panics
+    /// When the values do not fill the shape.
+    #[track_caller]
+    pub fn constant(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
+        self.leaf("constant", (shape.into(), None), values, false)
     }
 
     /// Records the images of a batch, `[n, h, w, c]`, as an [`input`](Self::input), from anything that
@@ -43,11 +55,18 @@ impl Graph<'_> {
     /// As [`input`](Self::input).
     #[track_caller]
     pub fn variable(&self, shape: impl Into<Shape>, values: &[f32]) -> Var {
-        self.leaf("variable", shape.into(), values, self.mode().grad)
+        let shape = shape.into();
+        self.leaf("variable", (shape, self.n_images_of_leaf("variable", shape)), values, self.mode().grad)
     }
 
     #[track_caller]
-    fn leaf(&self, name: &'static str, shape: Shape, values: &[f32], needs_grad: bool) -> Var {
+    fn leaf(
+        &self,
+        name: &'static str,
+        (shape, n_images): (Shape, Option<usize>),
+        values: &[f32],
+        needs_grad: bool,
+    ) -> Var {
         assert!(
             values.len() == shape.numel(),
             "{name}{}: {} values do not fill the shape {shape}, which has {} elements",
@@ -55,7 +74,6 @@ impl Graph<'_> {
             values.len(),
             shape.numel()
         );
-        let n_images = self.n_images_of_leaf(name, shape);
         self.leaf_of(name, (shape, n_images), needs_grad, |buffer, _| buffer.copy_from_slice(values))
     }
 

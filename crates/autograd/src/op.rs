@@ -51,13 +51,13 @@ pub trait Op: Any + Send + Sync {
     /// to change; the graph adds the op's name and the layer's path.
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError>;
 
-    /// Where the images of a batch are in the output. The default is as in the first input that has images,
-    /// or summed if the output is a scalar. This fits ops that treat each row of the first axis separately,
-    /// and losses.
+    /// Where the images of a batch are in the output. The default is as in the first input with images whose
+    /// first axis is as long as the output's, so not as in a weight recorded as a variable; or summed if the
+    /// output is a scalar. This fits ops that treat each row of the first axis separately, and losses.
     fn images(&self, inputs: Operands<'_>, output: Shape) -> Images {
-        match inputs.first_with_images() {
-            Some(i) if output.rank() > 0 => Images::Kept(i),
-            _ => Images::Summed,
+        match (output.first(), inputs.first_with_images()) {
+            (None, _) | (_, None) => Images::Summed,
+            (Some(_), Some(_)) => inputs.first_along(output).map_or(Images::Mixed, Images::Kept),
         }
     }
 

@@ -125,6 +125,9 @@ impl Graph<'_> {
         let y = part(&g, vars);
         let slot = g.slot("recompute", y);
         let var = self.push_part(idx, slot, g.value(y));
+        if let Some(leaf) = g.mask_in(slot.storage) {
+            self.add_mask(var.node, leaf);
+        }
         self.continue_after(&g);
         let search = g.into_search();
         (lent.search, lent.output) = (search, Some(y));
@@ -145,6 +148,9 @@ impl Graph<'_> {
         leaves.push((outside, leaf));
         let var = part.view(Slot { storage: Storage::Node(leaf), ..slot });
         part.set_leaf(leaf, self.tape.values.get(outside));
+        if let Some(mask) = self.mask_in(slot.storage) {
+            part.add_mask(leaf, mask);
+        }
         var
     }
 

@@ -180,7 +180,8 @@ impl Recording {
                 assert!(
                     !batch.is_in_parts(),
                     "{}{}: this combines several images of a batch, but only a part of the batch is in this \
-                     process; keep the images on the first axis",
+                     process; keep the images on the first axis and work along the others; only sums, means \
+                     and losses may go over all images",
                     op.name(),
                     self.at()
                 );

@@ -43,7 +43,14 @@ fn run(mode: Mode, shapes: &[&[usize]], op: &dyn Fn(&Graph<'_>, &[Var]) -> Var) 
             let n_grads = g.grad(input).map_or(g.value(input).len(), <[f32]>::len);
             assert_eq!(n_grads, g.value(input).len());
         }
-        (g.shape(y).to_vec(), g.value(y).to_vec())
+        let found = (g.shape(y).to_vec(), g.value(y).to_vec());
+        drop(g);
+        assert!(
+            params.values().iter().all(|value| value.is_finite()),
+            "running statistics: {:?}",
+            params.values()
+        );
+        found
     }));
     Outcome(result.map_err(|panic| panic.downcast_ref::<String>().expect("a panic with a message").clone()))
 }
@@ -298,6 +305,7 @@ fn norms_of_nothing_and_of_one() {
         g.instance_norm(v[0], running, [None, None], BatchNormOptions::default())
     };
     on(&[&[0, 2, 2, 3]], instance_norm).gives_nothing(&[0, 2, 2, 3]);
+    on(&[&[2, 0, 2, 3]], instance_norm).gives_nothing(&[2, 0, 2, 3]);
     on(&[&[2, 2, 2, 3]], instance_norm).gives(&[2, 2, 2, 3], 0.0);
     let response = |g: &Graph<'_>, v: &[Var]| g.local_response_norm(v[0], LocalResponseNormOptions::new(2));
     on(&[&[0, 3]], response).gives_nothing(&[0, 3]);

@@ -143,6 +143,22 @@ fn random_numbers_are_those_of_the_image() {
     }
 }
 
+/// A matrix that is no parameter, with as many rows as some parts have images.
+fn with_a_constant(params: &mut Params) -> Network {
+    let bias = weight(params, "bias", &[10]);
+    Box::new(move |g, x| {
+        let matrix = g.constant([10, 3], &numbers(30, 5));
+        g.linear(g.global_avg_pool2d(x), matrix, Some(g.param(bias)))
+    })
+}
+
+#[test]
+fn a_constant_is_the_same_in_all_parts() {
+    for n_images in [1, 21, 40] {
+        check(with_a_constant, [n_images, 8], None, &[2, 3, 4, 8, 16]);
+    }
+}
+
 #[test]
 fn a_network_with_batch_norm() {
     for (n_images, n_shards) in [(2, None), (21, None), (40, Some(7)), (40, Some(40))] {

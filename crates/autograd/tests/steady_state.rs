@@ -124,7 +124,7 @@ fn a_steady_step_allocates_nothing() {
     assert_eq!(n, 0, "assorted ops");
 
     let mut params = Params::new();
-    let table = weight(&mut params, "table", &[50, 48]);
+    let (table, bias) = (weight(&mut params, "table", &[50, 48]), weight(&mut params, "bias", &[600, 600]));
     let mut tape = Tape::new();
     let n = allocations_of(2, |step| {
         let mut g = tape.begin(&mut params, Mode::train(7, step));
@@ -133,7 +133,9 @@ fn a_steady_step_allocates_nothing() {
         let options =
             AttentionOptions { is_causal: true, dropout_p: 0.1, key_padding_mask, ..Default::default() };
         let y = g.multi_head_attention(QueryKeyValue::Packed(x), 2, options);
-        let y = g.scaled_dot_product_attention(y, y, y, AttentionOptions::default());
+        let biased = AttentionOptions { attn_mask: Some(g.param(bias)), ..Default::default() };
+        let y = g.scaled_dot_product_attention(y, y, y, biased);
+        let y = g.einsum("...ti,...si->...ts", &[y, y]);
         let loss = g.mean(y);
         g.backward(loss);
     });

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use autograd::{Graph, Indices, Var};
+use autograd::{Graph, Var};
 
 use crate::config::{Args, ConfigError, Describe, Registry, described};
 use crate::fusion;
@@ -209,12 +209,12 @@ impl<X: 'static> SequentialOver<X> {
     }
 }
 
-/// Parses a network over tokens in the same way as a [`Sequential`].
-impl FromStr for SequentialOver<Indices> {
+/// Parses a network over tokens, or one over two tensors, in the same way as a [`Sequential`].
+impl<X: 'static> FromStr for SequentialOver<X> {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Registry::new().read_over_tokens(text)
+        Registry::new().read_over(text)
     }
 }
 

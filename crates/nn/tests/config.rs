@@ -2,7 +2,10 @@
 
 use autograd::{Graph, Indices, Mode, Tape, Var};
 use nn::config::{Args, Describe, Registry, described};
-use nn::{Init, Layer, Linear, Parallel, ReLU, Residual, Sequential, SequentialOver, Tanh, models};
+use nn::{
+    Init, Layer, LayerNorm, Linear, Parallel, ReLU, Residual, Sequential, SequentialOver, Tanh,
+    TransformerDecoder, TransformerDecoderLayer, models,
+};
 
 /// A layer of every kind, each with options that are not its defaults.
 const EVERY_LAYER: &str = "\
@@ -156,18 +159,21 @@ fn a_network_over_tokens_is_read_as_it_is_written() {
   (act): ReLU()
 )";
     assert_eq!(net.config(), text);
-    let registry = Registry::new().with_tokens::<Numbers>();
+    let registry = Registry::new().with_over::<Indices, Numbers>();
     for text in [text, "fuse=False\nNumbers(10)\nLinear(3, 2)\n(act): ReLU"] {
-        let again = registry.read_over_tokens(text).unwrap_or_else(|error| panic!("{error}"));
+        let again = registry.read_over::<Indices>(text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(again.config(), net.config());
     }
-    let error = registry.read_over_tokens("Linear(3, 2)").expect_err("no tokens").to_string();
-    assert!(error.starts_with("line 1: unknown layer `Linear`; the layers are "), "{error}");
-    let error = registry.read_over_tokens("(1): Numbers(10)\nLinear(3, 2)").expect_err("one name");
+    let error = registry.read_over::<Indices>("Linear(3, 2)").expect_err("no tokens");
+    assert_eq!(
+        error.to_string(),
+        "line 1: Linear does not take this input; the layers that do are Embedding, Numbers"
+    );
+    let error = registry.read_over::<Indices>("(1): Numbers(10)\nLinear(3, 2)").expect_err("one name");
     assert_eq!(error.to_string(), "line 2: two layers are named `1`");
     assert_eq!(
-        registry.read_over_tokens("").expect_err("nothing").to_string(),
-        "line 1: Sequential needs a first layer that takes tokens"
+        registry.read_over::<Indices>("").expect_err("nothing").to_string(),
+        "line 1: Sequential needs a first layer; the layers that take its input are Embedding, Numbers"
     );
     let (net, mut params) = nn::build(net, 0);
     let mut tape = Tape::new();
@@ -183,6 +189,23 @@ Sequential(
   (1): Linear(in_features=3, out_features=2, bias=True)
 )";
 
+/// The same of layers over two tensors.
+const EVERY_LAYER_OVER_TWO_TENSORS: [&str; 2] = [
+    "\
+Sequential(
+  (0): TransformerDecoderLayer(8, 2, dim_feedforward=16, dropout=0.5, activation=gelu, layer_norm_eps=0.001, norm_first=True, bias=False, causal=True)
+)",
+    "\
+Sequential(
+  (decoder): TransformerDecoder(
+    (norm): LayerNorm((8,), eps=1e-5, elementwise_affine=True, bias=True)
+    (layers.0): TransformerDecoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu, causal=True)
+    (layers.1): TransformerDecoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu, causal=True)
+  )
+  (head): Linear(in_features=8, out_features=3, bias=True)
+)",
+];
+
 fn read(text: &str) -> Sequential {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
@@ -197,7 +220,16 @@ fn every_layer_is_read_as_it_is_written() {
     let over_tokens: SequentialOver<Indices> =
         EVERY_LAYER_OVER_TOKENS.parse().unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(over_tokens.config(), EVERY_LAYER_OVER_TOKENS);
-    let all = [EVERY_LAYER, EVERY_LAYER_OVER_TOKENS].concat();
+    for text in EVERY_LAYER_OVER_TWO_TENSORS {
+        let net: SequentialOver<(Var, Var)> = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(net.config(), text);
+    }
+    let layer = TransformerDecoderLayer::new(8, 2).causal(true);
+    let decoder = TransformerDecoder::new(layer, 2).norm(LayerNorm::new([8]));
+    let net = Sequential::over(decoder).add(Linear::new(8, 3));
+    let text = EVERY_LAYER_OVER_TWO_TENSORS[1].replace("decoder", "0").replace("head", "1");
+    assert_eq!(net.config(), text);
+    let all = [&[EVERY_LAYER, EVERY_LAYER_OVER_TOKENS], &EVERY_LAYER_OVER_TWO_TENSORS[..]].concat().concat();
     for name in Registry::new().names() {
         assert!(all.contains(&format!("{name}(")), "EVERY_LAYER has no {name}: give it one, with options");
     }
@@ -281,14 +313,18 @@ fn short_forms_and_remarks() {
 
 #[test]
 fn a_layer_may_have_any_name() {
-    let names = ["fuse", "concat_axis", "block 1", "it's", "#", "a: b", "α", "1e-5", "(0)"];
-    let net = names.into_iter().fold(Sequential::new(), |net, name| net.add_named(name, ReLU));
+    let mut names = vec!["fuse", "concat_axis", "block 1", "it's", "#", "a: b", "α", "1e-5", "(0)"];
+    names.extend(["two\nlines", "\r\n", "'\"", "\\", "\\n", "\\'", "'\"\\\n\"", "a\\b", "\t\u{2028}"]);
+    let net = names.iter().fold(Sequential::new(), |net, name| net.add_named(*name, ReLU));
     assert!(net.config().contains("  ('block 1'): ReLU()\n  (\"it's\"): ReLU()\n"), "{}", net.config());
     assert!(format!("{net:?}").contains("  (block 1): ReLU()\n"), "as PyTorch prints it");
     assert_eq!(read(&net.config()).config(), net.config());
-    let branches = names.into_iter().fold(Parallel::sum(), |net, name| net.add_named(name, ReLU));
+    assert!(format!("{:?}", read(&net.config())) == format!("{net:?}"), "the names are read as they were");
+    let branches = names.iter().fold(Parallel::sum(), |net, name| net.add_named(*name, ReLU));
     let net = Sequential::new().add(branches);
     assert_eq!(read(&net.config()).config(), net.config());
+    // A backslash before any other letter is one.
+    assert!(format!("{:?}", read(r"('C:\data'): ReLU()")).contains(r"(C:\data): "));
 }
 
 #[test]
@@ -304,6 +340,10 @@ fn an_error_names_the_line_and_what_could_stand_there() {
         (
             "TransformerEncoderLayer(8, 3)",
             "line 1: TransformerEncoderLayer: 8 features cannot be divided into 3 heads",
+        ),
+        (
+            "TransformerDecoderLayer(8, 2)",
+            "line 1: TransformerDecoderLayer does not take this input; the layers that do are AdaptiveAvgPool2d, ",
         ),
         (
             "TransformerEncoder(Linear(1, 1))",

@@ -144,8 +144,6 @@ const NOT_IN_A_CONFIG: &[&str] = &[
     "Sequences",
     "State",
     "TransformerActivation",
-    "TransformerDecoder",
-    "TransformerDecoderLayer",
 ];
 
 #[test]

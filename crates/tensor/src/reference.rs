@@ -10,10 +10,13 @@ pub use crate::activation::reference::{
     leaky_relu_backward, leaky_relu_forward, log_sigmoid, mish, relu_backward, relu_forward, sigmoid,
     sigmoid_backward, sigmoid_forward, silu, softplus, tanh_backward, tanh_forward,
 };
-pub use crate::attention::reference::{attention_backward, attention_forward, attention_weights};
+pub use crate::attention::reference::{
+    attention_backward, attention_backward_scores, attention_forward, attention_weights,
+};
 pub use crate::broadcast::reference::{broadcast_forward, reduce_to_shape};
 pub use crate::conv::reference::{
-    conv_transpose2d_forward, conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
+    conv_transpose2d_backward_input, conv_transpose2d_backward_weight, conv_transpose2d_forward,
+    conv2d_backward_input, conv2d_backward_weight, conv2d_forward,
 };
 pub use crate::cumsum::reference::{cumsum_backward, cumsum_forward};
 pub use crate::dropout::reference::{
@@ -39,7 +42,7 @@ pub use crate::pool::reference::{
 };
 pub use crate::positions::reference::{rotary_forward, sinusoidal_forward};
 pub use crate::random::reference::{normal, uniform};
-pub use crate::recurrent::reference::recurrent_forward;
+pub use crate::recurrent::reference::{RecurrentGrads, recurrent_backward, recurrent_forward};
 pub use crate::reduce::reference::sum_rows;
 pub use crate::sort::reference::topk;
 

@@ -29,7 +29,7 @@ struct Step {
     dw: Vec<f32>,
     indices: Vec<u32>,
     pooled: Vec<f32>,
-    channels: [Vec<f32>; 3],
+    channels: [Vec<f32>; 4],
     targets: Vec<u32>,
 }
 
@@ -46,13 +46,13 @@ impl Step {
             dw: vec![0.0; conv.weight_len()],
             indices: vec![0; len / 4],
             pooled: vec![0.0; len / 4],
-            channels: [(); 3].map(|()| vec![0.0; 16]),
+            channels: [(); 4].map(|()| vec![0.0; 16]),
             targets: vec![3; len / 16],
         }
     }
 
     fn run(&mut self) {
-        let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, rest, var], targets } = self;
+        let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, rest, var, std], targets } = self;
         let shards = Shards::whole(40);
         for algorithm in [Algorithm::Im2col, Algorithm::Auto] {
             conv2d_forward(y, x, w, None, conv, algorithm);
@@ -63,8 +63,9 @@ impl Step {
         max_pool2d_forward(pooled, indices, y, &pool);
         max_pool2d_backward(dx, pooled, indices, &pool, Beta::One);
         let norm = BatchNormShape { rows: y.len() / 16, channels: 16, eps: 1e-5, activation: None };
-        batch_norm_forward_train(y, [mean, rest], var, x, None, None, &norm, &shards);
-        let saved = BatchNormSaved { x, mean, mean_rest: Some(rest), var, weight: None, bias: None };
+        batch_norm_forward_train(y, [mean, rest], [var, std], x, None, None, &norm, &shards);
+        let (mean_rest, std) = (Some(&rest[..]), Some(&std[..]));
+        let saved = BatchNormSaved { x, mean, mean_rest, var, std, weight: None, bias: None };
         batch_norm_backward(Some((dx, Beta::One)), None, None, y, &saved, Statistics::Batch, &norm, &shards);
         let expected = loss::Expected { label_smoothing: 0.1, ..loss::Expected::labels(targets, 16) };
         loss::cross_entropy_forward(&mut pooled[..targets.len()], dx, y, &expected);

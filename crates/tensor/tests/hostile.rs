@@ -178,10 +178,10 @@ const OF_SIZES: &[Kernel] = &[
     ("batch_norm_forward_train", |sizes| {
         let shape = batch_norm(sizes);
         let (n, c) = ([shape.rows, shape.channels], [shape.channels]);
-        let [mut mean, mut rest, mut var] = [(); 3].map(|()| input(&c));
+        let [mut mean, mut rest, mut var, mut std] = [(); 4].map(|()| input(&c));
         output(&n, |y| {
-            let means = [&mut mean[..], &mut rest[..]];
-            batch_norm_forward_train(y, means, &mut var, &input(&n), None, None, &shape, &Shards::whole(4));
+            let (means, vars) = ([&mut mean[..], &mut rest[..]], [&mut var[..], &mut std[..]]);
+            batch_norm_forward_train(y, means, vars, &input(&n), None, None, &shape, &Shards::whole(4));
         });
     }),
     ("batch_norm_forward_eval", |sizes| {
@@ -193,7 +193,8 @@ const OF_SIZES: &[Kernel] = &[
         let shape = batch_norm(sizes);
         let (n, c) = ([shape.rows, shape.channels], input(&[shape.channels]));
         let x = input(&n);
-        let saved = BatchNormSaved { x: &x, mean: &c, mean_rest: None, var: &c, weight: None, bias: None };
+        let saved =
+            BatchNormSaved { x: &x, mean: &c, mean_rest: None, var: &c, std: None, weight: None, bias: None };
         output(&n, |dx| {
             let dx = Some((dx, Beta::Zero));
             batch_norm_backward(dx, None, None, &x, &saved, Statistics::Batch, &shape, &Shards::whole(4));
@@ -284,7 +285,7 @@ const OF_SIZES: &[Kernel] = &[
         let (mut dk, mut dv) = (x.clone(), x.clone());
         output(&[batch, tokens, dim], |dq| {
             let grads = QueryKeyValue::Separate([dq, &mut dk[..], &mut dv[..]].map(|dx| (dx, Beta::Zero)));
-            attention_backward(grads, &saved, QueryKeyValue::Separate([&x[..]; 3]), &SCORING, &shape);
+            attention_backward(grads, None, &saved, QueryKeyValue::Separate([&x[..]; 3]), &SCORING, &shape);
         });
     }),
     ("embedding_forward", |sizes| {
@@ -515,6 +516,7 @@ fn transposed_and_depthwise_convolutions_beyond_memory_are_refused() {
             ConvTranspose2dShape { stride: [huge; 2], output_padding: [huge - 1; 2], ..good },
             ConvTranspose2dShape { padding: [huge, 1], ..good },
             ConvTranspose2dShape { dilation: [1, huge], ..good },
+            ConvTranspose2dShape { dilation: [huge; 2], output_padding: [huge - 1; 2], ..good },
         ];
         for (shape, n) in transposed.into_iter().flat_map(|shape| [(shape, 0), (shape, 8)]) {
             let (x, w, auto) = (vec![0.5; n], vec![0.5; 8], Algorithm::Auto);

@@ -5,11 +5,13 @@ use tensor::attention::{
     AttentionSaved, AttentionShape, HeadLayout, Mask, QueryKeyValue, Scoring, WeightDropout,
     attention_backward, attention_forward,
 };
+use tensor::broadcast::reduce_to_shape;
 use tensor::elementwise::copy_or_add;
 use tensor::parallel::Shards;
+use tensor::reduce::Reduction;
 use tensor::{Beta, Shape, scratch};
 
-use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
+use crate::{Backward, Forward, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::scaled_dot_product_attention`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -155,6 +157,19 @@ impl Attention {
         Ok([attn.transpose()?, padding.transpose()?])
     }
 
+    /// The four axes of the mask that is input `i`, aligned with those of the scores, and whether the first
+    /// runs over the images.
+    fn mask_axes(&self, i: usize, mask: Shape, sizes: &AttentionShape) -> (Shape, bool) {
+        let is_padding = i > self.n_operands() || !self.has_attn_mask;
+        let dims = match *mask.dims() {
+            [n, s] if is_padding => [n, 1, 1, s],
+            [t, s] => [1, 1, t, s],
+            [n, h, t, s] => [n, h, t, s],
+            _ => unreachable!("checked by output_shape"),
+        };
+        (Shape::new(&dims), dims[0] == sizes.batch && (is_padding || mask.rank() == 4))
+    }
+
     /// Sizes, operands and scoring of a step.
     fn problem<'a>(
         &self,
@@ -186,6 +201,41 @@ impl Attention {
     }
 }
 
+impl Attention {
+    fn backward_operands(
+        &self,
+        grads: &mut Grads<'_>,
+        dscores: Option<&mut [f32]>,
+        saved: &AttentionSaved<'_>,
+        operands: QueryKeyValue<&[f32]>,
+        scoring: &Scoring<'_>,
+        sizes: &AttentionShape,
+    ) {
+        if self.is_packed
+            && let Some(grad) = grads.get(0)
+        {
+            let grads = QueryKeyValue::Packed((grad.data, grad.beta));
+            return attention_backward(grads, dscores, saved, operands, scoring, sizes);
+        }
+        // One pass computes all gradients, but they are lent one at a time, and a mask's may be the only one.
+        scratch::with(sizes.query_len() + sizes.key_len() + sizes.value_len(), |all| {
+            if self.is_packed {
+                let grads = QueryKeyValue::Packed((all, Beta::Zero));
+                return attention_backward(grads, dscores, saved, operands, scoring, sizes);
+            }
+            let (dq, rest) = all.split_at_mut(sizes.query_len());
+            let (dk, dv) = rest.split_at_mut(sizes.key_len());
+            let parts = [&mut *dq, &mut *dk, &mut *dv].map(|dx| (dx, Beta::Zero));
+            attention_backward(QueryKeyValue::Separate(parts), dscores, saved, operands, scoring, sizes);
+            for (i, dx) in [dq, dk, dv].into_iter().enumerate() {
+                if let Some(grad) = grads.get(i) {
+                    copy_or_add(grad.data, dx, grad.beta);
+                }
+            }
+        });
+    }
+}
+
 impl Op for Attention {
     fn name(&self) -> &'static str {
         "scaled_dot_product_attention"
@@ -199,8 +249,16 @@ impl Op for Attention {
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        let sizes = self.sizes(|i| inputs.shape(i)).expect("checked by output_shape");
         let mut operands = (0..self.n_operands()).map(|i| inputs.has_images(i));
-        if operands.clone().all(|has_images| has_images) {
+        // Only a mask that gets a gradient has to say whether it is each image's own or shared by all.
+        let is_misplaced = |i: usize| {
+            let (_, runs_along) = self.mask_axes(i, inputs.shape(i), &sizes);
+            let has_images = inputs.has_images(i);
+            inputs.slots[i].needs_grad && has_images != runs_along && (has_images || sizes.batch != 1)
+        };
+        let all_fit = !(self.n_operands()..inputs.slots.len()).any(is_misplaced);
+        if operands.clone().all(|has_images| has_images) && all_fit {
             Images::Kept(0)
         } else if operands.any(|has_images| has_images) {
             Images::Mixed
@@ -226,26 +284,25 @@ impl Op for Attention {
     }
 
     /// With P the weights and dP = dy · vᵀ: dv = Pᵀ · dy, dS = P ⊙ (dP − Σ dy · y), dq = scale · dS · k and
-    /// dk = scale · dSᵀ · q.
-    fn backward(&self, mut b: Backward<'_>) {
+    /// dk = scale · dSᵀ · q. The gradient of a mask is the sum of dS over the axes along which it is broadcast.
+    fn backward(&self, b: Backward<'_>) {
         let (sizes, operands, scoring) = self.problem(b.inputs, b.shards, b.key);
-        let saved = AttentionSaved { dy: b.dy, y: b.output, log_sums: &b.saved.floats };
-        if self.is_packed {
-            if let Some(grad) = b.grads.get(0) {
-                let grads = QueryKeyValue::Packed((grad.data, grad.beta));
-                attention_backward(grads, &saved, operands, &scoring, &sizes);
-            }
-            return;
+        let Backward { dy, output: y, inputs, shards, has_images, saved, mut grads, .. } = b;
+        let saved = AttentionSaved { dy, y, log_sums: &saved.floats };
+        let masks = self.n_operands()..inputs.len();
+        let AttentionShape { batch, heads, queries, keys, .. } = sizes;
+        if !masks.clone().any(|i| grads.needs(i)) {
+            return self.backward_operands(&mut grads, None, &saved, operands, &scoring, &sizes);
         }
-        // One pass computes all three gradients, but they are lent one at a time.
-        scratch::with(sizes.query_len() + sizes.key_len() + sizes.value_len(), |all| {
-            let (dq, rest) = all.split_at_mut(sizes.query_len());
-            let (dk, dv) = rest.split_at_mut(sizes.key_len());
-            let grads = [&mut *dq, &mut *dk, &mut *dv].map(|dx| (dx, Beta::Zero));
-            attention_backward(QueryKeyValue::Separate(grads), &saved, operands, &scoring, &sizes);
-            for (i, dx) in [dq, dk, dv].into_iter().enumerate() {
-                if let Some(grad) = b.grads.get(i) {
-                    copy_or_add(grad.data, dx, grad.beta);
+        let scores = Shape::new(&[batch, heads, queries, keys]);
+        scratch::with(scores.numel(), |dscores| {
+            self.backward_operands(&mut grads, Some(&mut *dscores), &saved, operands, &scoring, &sizes);
+            for i in masks {
+                let (mask, runs_along) = self.mask_axes(i, inputs.shape(i), &sizes);
+                let is_shared = !(inputs.has_images(i) && runs_along);
+                let shards = (has_images && is_shared).then_some(&shards);
+                if let Some(grad) = grads.get(i) {
+                    reduce_to_shape(grad.data, dscores, &mask, &scores, Reduction::Sum, shards, grad.beta);
                 }
             }
         });
@@ -261,12 +318,12 @@ impl Graph<'_> {
     /// `[n, heads, s, head_dim]` and values `[n, heads, s, value_dim]` to `[n, heads, t, value_dim]`, or all
     /// without the heads axis; `torch.nn.functional.scaled_dot_product_attention`. Vaswani et al. 2017.
     ///
-    /// The t × s weights are never materialised (Dao et al. 2022). If all keys are hidden from a query, its
+    /// The t × s weights are never materialised (Dao et al. 2022), except that the gradient of a mask, such as
+    /// a learned bias of relative positions, needs a temporary array of their size. If all keys are hidden from a query, its
     /// output is zero, as in PyTorch since 2.5, and it gets no gradient. In evaluation nothing is dropped.
     ///
     /// # Panics
-    /// When the shapes do not fit each other, a sequence has no tokens, p is not in [0, 1], or a mask needs a
-    /// gradient, which is not supported.
+    /// When the shapes do not fit each other, a sequence has no tokens, or p is not in [0, 1].
     #[track_caller]
     pub fn scaled_dot_product_attention(&self, q: Var, k: Var, v: Var, options: AttentionOptions) -> Var {
         self.attention(QueryKeyValue::Separate([q, k, v]), None, options)
@@ -303,13 +360,6 @@ impl Graph<'_> {
             "{name}{}: dropout_p is {dropout_p}, it must lie in [0, 1]",
             self.at()
         );
-        for (what, mask) in [("attn_mask", attn_mask), ("key_padding_mask", key_padding_mask)] {
-            assert!(
-                mask.is_none_or(|mask| !self.slot(name, mask).needs_grad),
-                "{name}{}: the {what} requires a gradient but would not get one; detach it",
-                self.at()
-            );
-        }
         let op = Attention {
             n_heads,
             is_packed: matches!(inputs, QueryKeyValue::Packed(_)),

@@ -56,13 +56,14 @@ impl BatchNorm {
     }
 }
 
-/// Splits what forward saves: the batch's mean in two floats, its variance, and the factor that makes the
-/// variance unbiased.
-fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 4] {
+/// Splits what forward saves: the batch's mean in two floats, its variance, its deviation, and the factor that
+/// makes the variance unbiased.
+fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 5] {
     let (mean, rest) = saved.split_at_mut(channels);
     let (mean_rest, rest) = rest.split_at_mut(channels);
-    let (var, unbiased) = rest.split_at_mut(channels);
-    [mean, mean_rest, var, unbiased]
+    let (var, rest) = rest.split_at_mut(channels);
+    let (std, unbiased) = rest.split_at_mut(channels);
+    [mean, mean_rest, var, std, unbiased]
 }
 
 impl Op for BatchNorm {
@@ -108,9 +109,9 @@ impl Op for BatchNorm {
         let (x, sizes, shards) = (f.inputs.value(X), self.sizes(f.shape), shards_of_rows(f.inputs));
         let [weight, bias] = self.affine.values(f.inputs);
         if self.takes_batch(f.training) {
-            f.saved.floats.resize(3 * sizes.channels + 1, 0.0);
-            let [mean, mean_rest, var, unbiased] = split(&mut f.saved.floats, sizes.channels);
-            let mean = [mean, mean_rest];
+            f.saved.floats.resize(4 * sizes.channels + 1, 0.0);
+            let [mean, mean_rest, var, std, unbiased] = split(&mut f.saved.floats, sizes.channels);
+            let (mean, var) = ([mean, mean_rest], [var, std]);
             let n = batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes, &shards) as f32;
             unbiased[0] = n / (n - 1.0);
         } else {
@@ -127,11 +128,12 @@ impl Op for BatchNorm {
         let [weight, bias] = self.affine.values(b.inputs);
         let (x, dy) = (b.inputs.value(X), b.dy);
         let (saved, statistics) = if self.takes_batch(b.training) {
-            let [mean, mean_rest, var, _] = split(&mut b.saved.floats, sizes.channels);
-            (BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight, bias }, Statistics::Batch)
+            let [mean, mean_rest, var, std, _] = split(&mut b.saved.floats, sizes.channels);
+            let (mean_rest, std) = (Some(&*mean_rest), Some(&*std));
+            (BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, Statistics::Batch)
         } else {
             let (mean, var) = (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR));
-            (BatchNormSaved { x, mean, mean_rest: None, var, weight, bias }, Statistics::Running)
+            (BatchNormSaved { x, mean, mean_rest: None, var, std: None, weight, bias }, Statistics::Running)
         };
         self.affine.backward(&mut b.grads, sizes.channels, |dx, dweight, dbias| {
             batch_norm_backward(dx, dweight, dbias, dy, &saved, statistics, &sizes, &shards);
@@ -147,7 +149,7 @@ impl Op for BatchNorm {
     fn commit(&self, mut c: Commit<'_>) {
         let channels = self.sizes(c.shape(X)).channels;
         let ([mean, _, var], rest) =
-            ([0, 1, 2].map(|i| &c.saved.floats[i * channels..][..channels]), 3 * channels);
+            ([0, 1, 2].map(|i| &c.saved.floats[i * channels..][..channels]), 4 * channels);
         let unbiased = c.saved.floats[rest];
         if self.n_running > 2 {
             c.statistic(N_BATCHES)[0] += 1.0;

@@ -32,7 +32,7 @@ pub struct ConvTranspose1dOptions {
     pub stride: usize,
     /// How much is cut off on each side (default 0).
     pub padding: usize,
-    /// How much is added at the end, less than the stride (default 0).
+    /// How much is added at the end, less than the stride or the dilation (default 0).
     pub output_padding: usize,
     /// The distance between the kernel's taps (default 1).
     pub dilation: usize,

@@ -17,7 +17,7 @@ pub struct ConvTranspose2dOptions {
     pub stride: [usize; 2],
     /// How much is cut off on each side (default 0).
     pub padding: [usize; 2],
-    /// How much is added at the bottom and on the right, less than the stride (default 0).
+    /// How much is added at the bottom and on the right, less than the stride or the dilation (default 0).
     pub output_padding: [usize; 2],
     /// The distance between the kernel's taps (default 1).
     pub dilation: [usize; 2],
@@ -131,7 +131,7 @@ impl Graph<'_> {
     ///
     /// h' = (h − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1, and w' likewise. The output
     /// is the input gradient that the [`conv2d`](Self::conv2d) with these options would have if `x` were the
-    /// gradient of its output.
+    /// gradient of its output, with zeros after it if the output padding is the stride or more.
     ///
     /// # Panics
     /// When the shapes and options do not fit each other, or a forced algorithm does not support them.

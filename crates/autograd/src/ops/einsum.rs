@@ -14,6 +14,10 @@ impl Graph<'_> {
     /// that occur once, in alphabetical order. If a shared letter is summed over and an operand has a letter
     /// of its own, two operands become one (batched) matrix product.
     ///
+    /// An ellipsis, `...`, stands for all axes of an operand that have no letter, aligned at the last of them;
+    /// as in [`add`](Self::add), an axis that is missing or has size 1 is repeated. After the arrow it stands
+    /// for those of the result; without it there they are summed over, and without an arrow they come first.
+    ///
     /// ```
     /// use autograd::{Graph, Var};
     ///
@@ -26,11 +30,16 @@ impl Graph<'_> {
     /// fn more(g: &Graph<'_>, x: Var) -> [Var; 3] {
     ///     [g.einsum("ij->ji", &[x]), g.einsum("ij->i", &[x]), g.einsum("ij,ik->ijk", &[x, x])]
     /// }
+    ///
+    /// /// The products of the last two axes, whatever the axes before them.
+    /// fn products(g: &Graph<'_>, a: Var, b: Var) -> Var {
+    ///     g.einsum("...ij,...jk->...ik", &[a, b])
+    /// }
     /// ```
     ///
     /// # Panics
-    /// When the equation cannot be parsed, does not fit the operands, has an ellipsis or a letter twice in
-    /// one operand (a diagonal), or when one letter stands for two sizes.
+    /// When the equation cannot be parsed, does not fit the operands, has a letter twice in one operand (a
+    /// diagonal), or when one letter stands for two sizes.
     #[track_caller]
     pub fn einsum(&self, equation: &str, operands: &[Var]) -> Var {
         let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
@@ -38,17 +47,31 @@ impl Graph<'_> {
         if parsed.n_operands != operands.len() {
             refuse(format!("it names {} operands, found {}", parsed.n_operands, operands.len()));
         }
-        let mut sizes = Sizes::default();
-        for (&x, labels) in operands.iter().zip(parsed.operands) {
-            sizes.add(labels, self.shape(x)).unwrap_or_else(|message| refuse(message));
+        let (mut sizes, mut labels) = (Sizes::default(), [Labels::default(); 2]);
+        for ((&x, term), labels) in operands.iter().zip(&parsed.operands).zip(&mut labels) {
+            let shape = self.shape(x);
+            *labels = term.of_shape(shape).unwrap_or_else(|message| refuse(message));
+            sizes.add(*labels, shape).unwrap_or_else(|message| refuse(message));
         }
-        let output = parsed.output;
-        let operand = |i: usize| Operand { x: operands[i], labels: parsed.operands[i] };
+        let output = parsed.output.labels(sizes.n_unnamed()).unwrap_or_else(|message| refuse(message));
+        let operand = |i: usize| self.without_repeated(operands[i], labels[i], &sizes);
         let result = match operands.len() {
             1 => self.sum_out(operand(0), |label| output.contains(label)),
             _ => self.einsum_of_two([operand(0), operand(1)], output, &sizes),
         };
         self.arrange(result, output)
+    }
+
+    /// The operand without the axes of an ellipsis along which it is repeated.
+    #[track_caller]
+    fn without_repeated(&self, x: Var, labels: Labels, sizes: &Sizes) -> Operand {
+        let shape = self.shape(x);
+        let size_here = |label: u8| shape[labels.position(label).expect("the label is one of the operand's")];
+        let kept = labels.filter(|label| size_here(label) == sizes.size(label));
+        if kept.len == labels.len {
+            return Operand { x, labels };
+        }
+        Operand { x: self.reshape(x, sizes.shape(kept, |_| true)), labels: kept }
     }
 
     /// The product of two operands, with its axes in any order.
@@ -151,7 +174,7 @@ impl Operand {
     }
 }
 
-/// Names of axes, one letter each.
+/// Names of axes, one letter each; those of an ellipsis are named by digits, 0 being the last.
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Labels {
     letters: [u8; MAX_RANK],
@@ -174,7 +197,7 @@ impl Labels {
     /// Appends one letter.
     fn push(&mut self, label: u8) -> Result<(), String> {
         if self.len == MAX_RANK {
-            return Err(format!("a term has more than {MAX_RANK} letters, the maximum number of axes"));
+            return Err(format!("a term has more than {MAX_RANK} axes, the maximum"));
         }
         self.letters[self.len] = label;
         self.len += 1;
@@ -196,45 +219,117 @@ impl Labels {
     }
 }
 
-impl fmt::Display for Labels {
+/// One operand of an equation, or its result: letters, and how many of them stand before the ellipsis.
+#[derive(Clone, Copy, Default)]
+struct Term {
+    letters: Labels,
+    ellipsis: Option<usize>,
+}
+
+impl Term {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut term = Self::default();
+        let mut chars = text.chars().filter(|letter| !letter.is_whitespace());
+        while let Some(letter) = chars.next() {
+            if letter == '.' && chars.next() == Some('.') && chars.next() == Some('.') {
+                if term.ellipsis.replace(term.letters.len).is_some() {
+                    return Err(format!("\"...\" appears twice in \"{}\"; write it once", text.trim()));
+                }
+                continue;
+            }
+            let Some(label) = u8::try_from(letter).ok().filter(u8::is_ascii_alphabetic) else {
+                return Err(format!(
+                    "{letter:?} cannot name an axis; write letters, \"...\", commas between operands and one \
+                     \"->\", as in \"bij,bjk->bik\""
+                ));
+            };
+            if term.letters.contains(label) {
+                return Err(format!(
+                    "{letter:?} appears twice in \"{}\"; diagonals are not supported",
+                    text.trim()
+                ));
+            }
+            term.letters.push(label)?;
+        }
+        Ok(term)
+    }
+
+    /// The names of an operand's axes.
+    fn of_shape(&self, shape: Shape) -> Result<Labels, String> {
+        let (n_letters, rank) = (self.letters.len, shape.rank());
+        let n_unnamed = match self.ellipsis {
+            Some(_) => rank.checked_sub(n_letters),
+            None => (rank == n_letters).then_some(0),
+        };
+        match n_unnamed {
+            Some(n_unnamed) => self.labels(n_unnamed),
+            None if self.ellipsis.is_some() => Err(format!(
+                "\"{self}\" names {n_letters} axes beside the ellipsis, the operand {shape} has {rank}"
+            )),
+            None => Err(format!(
+                "\"{self}\" names {n_letters} axes, the operand {shape} has {rank}; give each axis a letter"
+            )),
+        }
+    }
+
+    /// All names, if the ellipsis stands for this many axes.
+    fn labels(&self, n_unnamed: usize) -> Result<Labels, String> {
+        let n_before = self.ellipsis.unwrap_or(0);
+        let n_unnamed = if self.ellipsis.is_some() { n_unnamed } else { 0 };
+        let (before, after) = self.letters.list().split_at(n_before);
+        let unnamed = (0..n_unnamed).rev().map(|idx| b'0' + idx as u8);
+        let mut labels = Labels::default();
+        let mut all = before.iter().copied().chain(unnamed).chain(after.iter().copied());
+        all.try_for_each(|label| labels.push(label))?;
+        Ok(labels)
+    }
+}
+
+impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.list().iter().try_for_each(|&label| write!(f, "{}", char::from(label)))
+        for (idx, &label) in self.letters.list().iter().enumerate() {
+            if self.ellipsis == Some(idx) {
+                write!(f, "...")?;
+            }
+            write!(f, "{}", char::from(label))?;
+        }
+        if self.ellipsis == Some(self.letters.len) { write!(f, "...") } else { Ok(()) }
     }
 }
 
 /// An equation of one operand or two.
 struct Equation {
-    operands: [Labels; 2],
+    operands: [Term; 2],
     n_operands: usize,
-    output: Labels,
+    output: Term,
 }
 
 impl Equation {
     fn parse(equation: &str) -> Result<Self, String> {
         let (inputs, output) = match equation.split_once("->") {
-            Some((inputs, output)) => (inputs, Some(parse_labels(output)?)),
+            Some((inputs, output)) => (inputs, Some(Term::parse(output)?)),
             None => (equation, None),
         };
-        let (mut operands, mut n_operands) = ([Labels::default(); 2], 0);
+        let (mut operands, mut n_operands) = ([Term::default(); 2], 0);
         for input in inputs.split(',') {
-            let Some(labels) = operands.get_mut(n_operands) else {
+            let Some(term) = operands.get_mut(n_operands) else {
                 return Err("it names more than two operands; multiply two at a time".into());
             };
-            *labels = parse_labels(input)?;
+            *term = Term::parse(input)?;
             n_operands += 1;
         }
-        let n_places = |label: u8| operands.iter().filter(|labels| labels.contains(label)).count();
+        let n_places = |label: u8| operands.iter().filter(|term| term.letters.contains(label)).count();
         let output = match output {
             Some(output) => output,
             None => {
-                let mut output = Labels::default();
+                let mut output = Term { letters: Labels::default(), ellipsis: Some(0) };
                 (b'A'..=b'z')
                     .filter(|&label| n_places(label) == 1)
-                    .try_for_each(|label| output.push(label))?;
+                    .try_for_each(|label| output.letters.push(label))?;
                 output
             }
         };
-        match output.list().iter().find(|&&label| n_places(label) == 0) {
+        match output.letters.list().iter().find(|&&label| n_places(label) == 0) {
             Some(&label) => Err(format!(
                 "{:?} after the arrow is in none of the operands; use only letters of the operands",
                 char::from(label)
@@ -244,28 +339,7 @@ impl Equation {
     }
 }
 
-/// The letters of one operand, or of the result.
-fn parse_labels(text: &str) -> Result<Labels, String> {
-    let mut labels = Labels::default();
-    for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
-        let Some(label) = u8::try_from(letter).ok().filter(u8::is_ascii_alphabetic) else {
-            return Err(format!(
-                "{letter:?} cannot name an axis; write letters, commas between operands and one \"->\", as \
-                 in \"bij,bjk->bik\""
-            ));
-        };
-        if labels.contains(label) {
-            return Err(format!(
-                "{letter:?} appears twice in \"{}\"; diagonals are not supported",
-                text.trim()
-            ));
-        }
-        labels.push(label)?;
-    }
-    Ok(labels)
-}
-
-/// The size of the axis of each letter, and the shape it was taken from.
+/// The size of each axis, and the shape it was taken from.
 #[derive(Default)]
 struct Sizes {
     labels: [Labels; 2],
@@ -274,19 +348,17 @@ struct Sizes {
 
 impl Sizes {
     fn add(&mut self, labels: Labels, shape: Shape) -> Result<(), String> {
-        if labels.len != shape.rank() {
-            return Err(format!(
-                "\"{labels}\" names {} axes, the operand {shape} has {}; give each axis a letter",
-                labels.len,
-                shape.rank()
-            ));
-        }
         for (&label, &size) in labels.list().iter().zip(shape.iter()) {
-            if let Some((other, of)) = self.find(label).filter(|&(other, _)| other != size) {
-                return Err(format!(
-                    "{:?} is {other} in {of} and {size} in {shape}; make the sizes equal",
-                    char::from(label)
-                ));
+            let is_unnamed = label.is_ascii_digit();
+            match self.find(label) {
+                Some((other, of)) if other != size && !(is_unnamed && (other == 1 || size == 1)) => {
+                    let (what, remedy) = match is_unnamed {
+                        true => ("an axis of \"...\"".to_owned(), "make the sizes equal, or one of them 1"),
+                        false => (format!("{:?}", char::from(label)), "make the sizes equal"),
+                    };
+                    return Err(format!("{what} is {other} in {of} and {size} in {shape}; {remedy}"));
+                }
+                _ => {}
             }
         }
         let place = usize::from(self.shapes[0].is_some());
@@ -294,13 +366,21 @@ impl Sizes {
         Ok(())
     }
 
+    /// The size of an axis, and a shape that has it: one that is not repeated along it.
     fn find(&self, label: u8) -> Option<(usize, Shape)> {
-        let mut known = self.labels.iter().zip(self.shapes);
-        known.find_map(|(labels, shape)| Some((shape?[labels.position(label)?], shape?)))
+        let known = self.labels.iter().zip(self.shapes);
+        let sizes = known.filter_map(|(labels, shape)| Some((shape?[labels.position(label)?], shape?)));
+        sizes.reduce(|first, second| if first.0 == 1 { second } else { first })
     }
 
     fn size(&self, label: u8) -> usize {
         self.find(label).expect("each letter is one of an operand").0
+    }
+
+    /// The number of axes that the ellipsis of the result stands for.
+    fn n_unnamed(&self) -> usize {
+        let n_unnamed = |labels: &Labels| labels.list().iter().filter(|label| label.is_ascii_digit()).count();
+        self.labels.iter().map(n_unnamed).max().unwrap_or(0)
     }
 
     fn product(&self, labels: Labels) -> usize {

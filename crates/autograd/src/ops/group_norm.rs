@@ -123,12 +123,15 @@ impl Op for InstanceNorm {
     fn forward(&self, f: Forward<'_>) {
         let (sizes, [weight, bias]) = (self.sizes(f.shape), self.affine.values(f.inputs));
         let (n_saved, n_of_image) = (sizes.n_saved(), N_OF_CHANNEL * sizes.channels);
-        f.saved.floats.resize(n_saved + if self.has_running { n_of_image } else { 0 }, 0.0);
+        let shards = f.inputs.shards(0);
+        // Nothing has no mean: the running statistics then stay as they are.
+        let moves_running = self.has_running && shards.n_images() > 0 && sizes.pixels > 0;
+        f.saved.floats.resize(n_saved + if moves_running { n_of_image } else { 0 }, 0.0);
         let (statistics, means) = f.saved.floats.split_at_mut(n_saved);
         group_norm_forward(f.output, statistics, f.inputs.value(0), weight, bias, &sizes);
-        if self.has_running {
+        if moves_running {
             // The batch's statistics are the means of those of its images.
-            let (mean, shards) = (Reduction::Mean, f.inputs.shards(0));
+            let mean = Reduction::Mean;
             reduce_rows(means, statistics, sizes.images, n_of_image, mean, &shards, Beta::Zero);
         }
     }

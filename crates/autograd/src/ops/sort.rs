@@ -128,8 +128,8 @@ impl Graph<'_> {
     ) -> Indices {
         assert!(
             axis > 0 || !self.batch().is_in_parts() || !self.has_images(x),
-            "{op}{}: this combines several images of a batch, but only a part of the batch is in this \
-             process; keep the images on the first axis",
+            "{op}{}: along the first axis this combines several images of a batch, but only a part of the \
+             batch is in this process; work along another axis",
             self.at()
         );
         let (values, x_shape) = (self.value(x), self.shape(x));

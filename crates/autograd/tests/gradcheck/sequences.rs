@@ -3,7 +3,7 @@
 use autograd::{AttentionOptions, Pairing, QueryKeyValue, RotaryOptions};
 use tensor::attention::{AttentionShape, HeadLayout, Mask, Scoring};
 use tensor::positions::RotaryShape;
-use tensor::reference;
+use tensor::{Shape, reference};
 
 use crate::case::{Case, Kind, Rng, Row};
 
@@ -115,11 +115,24 @@ impl Setting {
         of_three: impl Fn(&[Vec<f64>]) -> [Vec<f64>; 3] + 'static,
     ) -> Case {
         let Self { shape, is_causal, scale, padding, has_mask, dropout_p } = self;
-        let AttentionShape { queries, keys, head_dim, .. } = shape;
+        let AttentionShape { batch, heads, queries, keys, head_dim, .. } = shape;
         let n_operands = inputs.len();
+        let mut mask_shape = Shape::new(&[1, 1, queries, keys]);
         if has_mask {
-            let mask = rng.variable([queries, keys]);
-            inputs.push(crate::case::Input { kind: Kind::Statistic, ..mask });
+            let mask = match rng.size(0..=2) {
+                0 => rng.variable([queries, keys]),
+                1 => rng.variable([1, heads, queries, keys]),
+                _ => {
+                    let one_or = |rng: &mut Rng, n| if rng.bool() { 1 } else { n };
+                    let axes = [one_or(rng, heads), one_or(rng, queries)];
+                    rng.images([batch, axes[0], axes[1], keys])
+                }
+            };
+            if mask.shape.rank() == 4 {
+                mask_shape = mask.shape;
+            }
+            let kind = if rng.bool() { Kind::Variable } else { Kind::Statistic };
+            inputs.push(crate::case::Input { kind, ..mask });
         }
         let expected_padding = padding.clone();
         let record = move |g: &autograd::Graph<'_>, v: &[autograd::Var]| {
@@ -140,11 +153,25 @@ impl Setting {
             }
         };
         Case::new(inputs, record, move |x| {
-            let mask: Vec<f32> = x.get(n_operands).into_iter().flatten().map(|&v| v as f32).collect();
-            let padding = expected_padding.as_ref().map(|values| Mask { values, strides: [keys, 0, 0] });
-            let mask = has_mask.then_some(Mask { values: &mask, strides: [0, 0, keys] });
+            // Masks are f32; two add up to one in f64.
+            let all = Shape::new(&[shape.batch, heads, queries, keys]);
+            let mut mask = match has_mask {
+                true => reference::broadcast_forward(&x[n_operands], &mask_shape, &all),
+                false => vec![0.0; all.numel()],
+            };
+            for (i, value) in mask.iter_mut().enumerate() {
+                let image = i / (heads * queries * keys);
+                *value +=
+                    expected_padding.as_ref().map_or(0.0, |mask| f64::from(mask[image * keys + i % keys]));
+            }
+            let high: Vec<f32> = mask.iter().map(|&value| value as f32).collect();
+            let rest =
+                |(&value, &high): (&f64, &f32)| if high.is_finite() { value - f64::from(high) } else { 0.0 };
+            let low: Vec<f32> = mask.iter().zip(&high).map(|both| rest(both) as f32).collect();
+            let strides = [heads * queries * keys, queries * keys, keys];
+            let masks = [&high[..], &low].map(|values| Some(Mask { values, strides }));
             let scale = scale.unwrap_or(1.0 / (head_dim as f32).sqrt());
-            let scoring = Scoring { scale, is_causal, masks: [mask, padding], dropout: None };
+            let scoring = Scoring { scale, is_causal, masks, dropout: None };
             let [q, k, v] = of_three(&x[..n_operands]);
             reference::attention_forward([&q, &k, &v], &scoring, &shape)
         })

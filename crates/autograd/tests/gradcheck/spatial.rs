@@ -44,7 +44,7 @@ pub(crate) fn rows() -> Vec<Row> {
 fn conv_transpose2d(rng: &mut Rng) -> Case {
     let (stride, dilation, groups) = (rng.pair(1..=3), rng.pair(1..=2), rng.size(1..=2));
     let (kernel_size, padding) = (rng.pair(1..=3), rng.pair(0..=2));
-    let output_padding = stride.map(|stride| rng.size(0..=stride - 1));
+    let output_padding = [0, 1].map(|axis| rng.size(0..=stride[axis].max(dilation[axis]) - 1));
     // The smallest image of which the padding leaves something.
     let fit = |axis: usize| {
         let span = (kernel_size[axis] - 1) * dilation[axis] + output_padding[axis];

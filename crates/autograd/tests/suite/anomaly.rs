@@ -1,6 +1,6 @@
 //! The first NaN or infinity is traced to its op, in forward and in backward.
 
-use autograd::{Graph, Mode, Params, Role, Tape, Var};
+use autograd::{AttentionOptions, Graph, Mode, Params, Role, Tape, Var};
 
 /// What the search finds in `record`, whose output is summed and differentiated.
 fn found(mode: Mode, values: &[f32], record: impl FnOnce(&Graph<'_>, Var) -> Var) -> Option<String> {
@@ -61,7 +61,32 @@ fn what_came_in_is_named() {
         let x = g.scope("0", |g| g.input([2], &[f32::NEG_INFINITY, 0.0]));
         g.mul(w, x)
     });
-    assert_eq!(message.as_deref(), Some("input at layer \"0\": element 0 of shape [2] is -inf"));
+    let leaf = "input at layer \"0\": element 0 of shape [2] is -inf";
+    assert_eq!(message, Some(format!("the loss is -inf; before it, {leaf}")));
+    let message = found(searching(), &[0.0, 2.0], |g, w| {
+        let x = g.scope("0", |g| g.input([2], &[f32::NEG_INFINITY, 0.0]));
+        let x = g.recompute(&[x], |g, x| g.add(x[0], g.input([2], &[1.0, 1.0])));
+        g.scope("1", |g| g.mul(w, g.reshape(x, [2])))
+    });
+    let product = "mul at layer \"1\", forward: element 0 of the output of shape [2] is NaN";
+    assert_eq!(message, Some(format!("{product}; before it, {leaf}")));
+}
+
+#[test]
+fn a_mask_is_not_the_first_unless_something_is_made_of_it() {
+    let hidden = |g: &Graph<'_>| g.attention_mask([1, 3], &[false, true, false]);
+    // −∞ added to scores, whose softmax is finite; and in an attention.
+    let softmax = |g: &Graph<'_>, w: Var| g.softmax(g.add(g.reshape(w, [1, 3]), hidden(g)));
+    assert_eq!(found(searching(), &[1.0, -1.0, 0.5], |g, w| g.exp(softmax(g, w))), None);
+    let attention = |g: &Graph<'_>, w: Var| {
+        let x = g.reshape(w, [1, 3, 1]);
+        let options = AttentionOptions { key_padding_mask: Some(hidden(g)), ..Default::default() };
+        g.scaled_dot_product_attention(x, x, x, options)
+    };
+    assert_eq!(found(searching(), &[1.0, -1.0, 0.5], attention), None);
+    let message = found(searching(), &[1.0, -1.0, 0.5], |g, w| g.log(g.neg(g.exp(softmax(g, w)))));
+    let expected = "log, forward: element 0 of the output of shape [1, 3] is NaN";
+    assert_eq!(message.as_deref(), Some(expected));
 }
 
 #[test]

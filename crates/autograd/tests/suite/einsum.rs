@@ -4,9 +4,9 @@ use autograd::{Graph, Mode, ParamId, Params, Role, Tape, Var};
 
 use crate::numbers::numbers;
 
-/// The size of the axis behind a letter.
+/// The size of the axis behind a letter; that of the 1 is 1.
 fn size(letter: char) -> usize {
-    2 + "ijklmb".find(letter).expect("a letter of the tests") % 3
+    if letter == '1' { 1 } else { 2 + "ijklmb".find(letter).expect("a letter of the tests") % 3 }
 }
 
 fn shape(labels: &str) -> Vec<usize> {
@@ -97,34 +97,67 @@ const EQUATIONS: &[(&str, &str)] = &[
     (",ij->ij", "ij"),
 ];
 
+/// Equations with an ellipsis, the axes of their operands and of the result: a 1 is an axis that is repeated.
+const ELLIPSES: &[(&str, &[&str], &str)] = &[
+    ("...ij,...jk->...ik", &["ij", "jk"], "ik"),
+    ("...ij,...jk->...ik", &["bij", "bjk"], "bik"),
+    ("...ij, ...jk -> ...ki", &["mbij", "mbjk"], "mbki"),
+    ("...ij,...jk->...ik", &["mbij", "bjk"], "mbik"),
+    ("...ij,...jk->...ik", &["ij", "mbjk"], "mbik"),
+    ("...ij,...jk->...ik", &["mbij", "m1jk"], "mbik"),
+    ("...ij,...jk->...ik", &["1bij", "m1jk"], "mbik"),
+    ("...ij,jk->...ik", &["mbij", "jk"], "mbik"),
+    ("...i,...i->...", &["mbi", "1i"], "mb"),
+    ("...,...->...", &["ij", "j"], "ij"),
+    ("i...,j...->...ij", &["ib", "jb"], "bij"),
+    ("...ij->...ji", &["mbij"], "mbji"),
+    ("i...->...", &["ibm"], "bm"),
+    ("i...j", &["jmi"], "mji"),
+    // Without it after the arrow its axes are summed over.
+    ("...i->i", &["mbi"], "i"),
+    ("...i,...j->ij", &["bi", "1j"], "ij"),
+    ("i->...i", &["i"], "i"),
+    // Without an arrow its axes come first.
+    ("j...,...i", &["jb", "bi"], "bij"),
+];
+
 #[test]
 fn values_and_gradients_are_the_sums_that_the_equations_say() {
     for &(equation, output) in EQUATIONS {
         let inputs: Vec<&str> = equation.split("->").next().unwrap().split(',').map(str::trim).collect();
-        let values: Vec<Vec<f32>> =
-            inputs.iter().enumerate().map(|(i, labels)| numbers(numel(labels), i as u64)).collect();
-        let (mut tape, mut params) = (Tape::new(), Params::new());
-        let mut g = tape.begin(&mut params, Mode::train(0, 0));
-        let vars: Vec<Var> =
-            inputs.iter().zip(&values).map(|(labels, x)| g.variable(&shape(labels)[..], x)).collect();
-        let y = g.einsum(equation, &vars);
-        assert_eq!(g.shape(y).dims(), shape(output), "{equation}");
-        let named: Vec<(&str, &[f32])> =
-            inputs.iter().copied().zip(values.iter().map(Vec::as_slice)).collect();
-        assert_close(g.value(y), &expected(&named, output), equation);
+        check(equation, &inputs, output);
+    }
+    for &(equation, inputs, output) in ELLIPSES {
+        check(equation, inputs, output);
+    }
+}
 
-        let dy = numbers(numel(output), 9);
-        let loss = g.sum(g.mul(y, g.input(g.shape(y), &dy)));
-        g.backward(loss);
-        for i in 0..inputs.len() {
-            // The operand's place is taken by dy; letters that stand in it alone are summed over ones.
-            let ones = vec![1.0; numel(inputs[i])];
-            let mut others = named.clone();
-            others[i] = (inputs[i], &ones);
-            others.push((output, &dy));
-            let dx = g.grad(vars[i]).expect("it was asked for");
-            assert_close(dx, &expected(&others, inputs[i]), &format!("gradient {i} of {equation}"));
-        }
+#[track_caller]
+fn check(equation: &str, inputs: &[&str], output: &str) {
+    let values: Vec<Vec<f32>> =
+        inputs.iter().enumerate().map(|(i, labels)| numbers(numel(labels), i as u64)).collect();
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    let mut g = tape.begin(&mut params, Mode::train(0, 0));
+    let vars: Vec<Var> =
+        inputs.iter().zip(&values).map(|(labels, x)| g.variable(&shape(labels)[..], x)).collect();
+    let y = g.einsum(equation, &vars);
+    assert_eq!(g.shape(y).dims(), shape(output), "{equation}");
+    let inputs: Vec<String> = inputs.iter().map(|labels| labels.replace('1', "")).collect();
+    let named: Vec<(&str, &[f32])> =
+        inputs.iter().map(String::as_str).zip(values.iter().map(Vec::as_slice)).collect();
+    assert_close(g.value(y), &expected(&named, output), equation);
+
+    let dy = numbers(numel(output), 9);
+    let loss = g.sum(g.mul(y, g.input(g.shape(y), &dy)));
+    g.backward(loss);
+    for i in 0..inputs.len() {
+        // The operand's place is taken by dy; letters that stand in it alone are summed over ones.
+        let ones = vec![1.0; numel(&inputs[i])];
+        let mut others = named.clone();
+        others[i] = (&inputs[i], &ones);
+        others.push((output, &dy));
+        let dx = g.grad(vars[i]).expect("it was asked for");
+        assert_close(dx, &expected(&others, &inputs[i]), &format!("gradient {i} of {equation}"));
     }
 }
 
@@ -140,6 +173,9 @@ fn parameters_and_images_meet_as_in_the_layers() {
     assert!(g.has_images(y));
     assert!(g.has_images(g.einsum("nto,nso->nts", &[y, y])));
     assert!(!g.has_images(g.einsum("nto,nti->oi", &[y, x])));
+    assert!(g.has_images(g.einsum("...i,oi->...o", &[x, g.param(w)])));
+    assert!(g.has_images(g.einsum("oi,...i->...o", &[g.param(w), x])));
+    assert!(!g.has_images(g.einsum("...o,...i->oi", &[y, x])));
 }
 
 #[test]
@@ -152,16 +188,28 @@ fn what_cannot_be_read_is_refused_with_the_equation() {
             "\"i,j,k->ijk\": it names more than two operands; multiply two at a time",
         ),
         (
-            "...i->i",
+            "..i->i",
             &[&[2]],
-            "\"...i->i\": '.' cannot name an axis; write letters, commas between operands and one \"->\", as in \
-             \"bij,bjk->bik\"",
+            "\"..i->i\": '.' cannot name an axis; write letters, \"...\", commas between operands and one \"->\", \
+             as in \"bij,bjk->bik\"",
         ),
         (
             "i->j->k",
             &[&[2]],
-            "\"i->j->k\": '-' cannot name an axis; write letters, commas between operands and one \"->\", as in \
-             \"bij,bjk->bik\"",
+            "\"i->j->k\": '-' cannot name an axis; write letters, \"...\", commas between operands and one \
+             \"->\", as in \"bij,bjk->bik\"",
+        ),
+        ("...i...->i", &[&[2]], "\"...i...->i\": \"...\" appears twice in \"...i...\"; write it once"),
+        (
+            "i...j->i",
+            &[&[3]],
+            "\"i...j->i\": \"i...j\" names 2 axes beside the ellipsis, the operand [3] has 1",
+        ),
+        (
+            "...i,...i->...",
+            &[&[3, 2], &[4, 2]],
+            "\"...i,...i->...\": an axis of \"...\" is 3 in [3, 2] and 4 in [4, 2]; make the sizes equal, or one \
+             of them 1",
         ),
         ("ii->i", &[&[2, 2]], "\"ii->i\": 'i' appears twice in \"ii\"; diagonals are not supported"),
         ("ij->ijj", &[&[2, 2]], "\"ij->ijj\": 'j' appears twice in \"ijj\"; diagonals are not supported"),
@@ -183,7 +231,7 @@ fn what_cannot_be_read_is_refused_with_the_equation() {
         (
             "abcd,efgh->abcdefgh",
             &[&[1; 4], &[1; 4]],
-            "\"abcd,efgh->abcdefgh\": a term has more than 6 letters, the maximum number of axes",
+            "\"abcd,efgh->abcdefgh\": a term has more than 6 axes, the maximum",
         ),
     ];
     for (equation, shapes, message) in table {

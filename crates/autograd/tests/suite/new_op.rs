@@ -1,7 +1,7 @@
 //! An op of one's own, as the book shows it: softplus, y = ln(1 + eˣ).
 
 use autograd::gradcheck::GradCheck;
-use autograd::{Backward, Forward, Graph, Op, ShapeError, Var};
+use autograd::{Backward, Forward, Graph, Mode, Op, Params, ShapeError, Tape, Var};
 use tensor::Shape;
 
 // ANCHOR: elementwise
@@ -59,3 +59,35 @@ fn the_gradient_is_that_of_the_formula() {
     }
 }
 // ANCHOR_END: test
+
+/// An op that leaves to the default where its images are, with the weight first: it writes how many there are.
+struct NumberOfImages {
+    rows_of_image: usize,
+}
+
+impl Op for NumberOfImages {
+    fn name(&self) -> &'static str {
+        "number_of_images"
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok([self.rows_of_image * inputs[1][0], inputs[0][0]].into())
+    }
+
+    fn forward(&self, f: Forward<'_>) {
+        f.output.fill(f.shards.n_images() as f32);
+    }
+
+    fn backward(&self, _: Backward<'_>) {}
+}
+
+#[test]
+fn a_weight_that_is_a_variable_is_not_taken_for_images() {
+    let (mut tape, mut params) = (Tape::new(), Params::new());
+    for rows_of_image in [1, 2] {
+        let g = tape.begin(&mut params, Mode::train(0, 0));
+        let (weight, x) = (g.variable([3, 2], &[1.0; 6]), g.input([8, 2], &[1.0; 16]));
+        let y = g.apply(NumberOfImages { rows_of_image }, &[weight, x]);
+        assert_eq!(g.value(y), vec![8.0; 24 * rows_of_image]);
+    }
+}

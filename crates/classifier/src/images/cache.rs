@@ -1,11 +1,12 @@
 //! A cache of decoded images beside their files, so that these are decoded only once.
 
-use std::fs;
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use atomic_file::target_of;
 use data::{ImageFolder, ImageShape, Picture};
 use foreign_text::shown_path;
 use rayon::prelude::*;
@@ -83,6 +84,7 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
     let ImageShape { height, width, channels } = shape;
     let name = format!("{part}-{height}x{width}x{channels}.{ENDING}");
     let path = root.join(CACHE_DIR).join(name);
+    remove_leftovers(&root.join(CACHE_DIR));
     if let Some(found) = read(&path, &key, shape) {
         return Ok(found);
     }
@@ -125,8 +127,29 @@ pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
 /// Whether the file is one of decoded images, or what a process left that was killed while it wrote one.
 fn is_of_the_cache(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let target = atomic_file::target_of(name).unwrap_or(name);
+    let target = target_of(name).unwrap_or(name);
     Path::new(target).extension().is_some_and(|ending| ending == ENDING)
+}
+
+/// Removes what killed processes left in the folder of the cache, as far as that is possible. A file that was
+/// written to within the hour may belong to a process that is still at it.
+fn remove_leftovers(dir: &Path) {
+    const IN_USE: Duration = Duration::from_secs(3600);
+    let is_left_over = |entry: &DirEntry| {
+        let is_half_written = entry.file_name().to_str().is_some_and(|name| target_of(name).is_some());
+        let is_old =
+            |found: Metadata| found.modified()?.elapsed().map_err(io::Error::other).map(|age| age > IN_USE);
+        is_half_written
+            && is_of_the_cache(&entry.path())
+            && entry.metadata().and_then(is_old).unwrap_or(false)
+    };
+    if !fs::symlink_metadata(dir).is_ok_and(|found| found.is_dir()) {
+        return;
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten().filter(is_left_over) {
+        // One that cannot be removed does no harm.
+        let _ = fs::remove_file(entry.path());
+    }
 }
 
 /// A human-readable number of bytes.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::parse::{Given, Value as GivenValue, Written, is_word};
+use autograd::Var;
+
+use super::parse::{ESCAPES, Given, Value as GivenValue, Written, is_word};
 use super::{ConfigError, Registry, Value};
 use crate::layer::{Child, Layer};
 
@@ -141,7 +143,7 @@ impl<'a> Args<'a> {
     }
 
     /// A required child layer.
-    pub fn child<L: Within>(&mut self, child: &mut Child<L>) {
+    pub fn child<X: 'static, L: Within<X>>(&mut self, child: &mut Child<L>) {
         let name = child.name.clone();
         match self.visit_child(&name, Some(&child.layer), true) {
             Some(layer) => child.layer = layer,
@@ -150,7 +152,7 @@ impl<'a> Args<'a> {
     }
 
     /// An optional child layer; read only by name.
-    pub fn optional_child<L: Within>(&mut self, name: &str, child: &mut Option<Child<L>>) {
+    pub fn optional_child<X: 'static, L: Within<X>>(&mut self, name: &str, child: &mut Option<Child<L>>) {
         if let Some(layer) = self.visit_child(name, child.as_ref().map(|child| &child.layer), false) {
             *child = Some(Child::new(name, layer));
         }
@@ -168,7 +170,7 @@ impl<'a> Args<'a> {
     }
 
     /// All other child layers; one without a name is named by its position.
-    pub fn children<L: Within>(&mut self, children: &mut Vec<Child<L>>) {
+    pub fn children<X: 'static, L: Within<X>>(&mut self, children: &mut Vec<Child<L>>) {
         match &mut self.visit {
             Visit::Write { in_full, children: out, .. } => {
                 out.extend(children.iter().map(|child| (child.name.clone(), text(&child.layer, *in_full))));
@@ -205,21 +207,19 @@ impl<'a> Args<'a> {
     }
 
     /// The first child layer, which takes different inputs from the rest.
-    pub(super) fn first<X: 'static>(
-        &mut self,
-        read: impl FnOnce(&Given) -> Result<Box<dyn Layer<X>>, ConfigError>,
-    ) -> Result<Child<Box<dyn Layer<X>>>, ConfigError> {
-        let Visit::Read { kind, written, is_used, layers, .. } = &mut self.visit else {
+    pub(super) fn first<X: 'static>(&mut self) -> Result<Child<Box<dyn Layer<X>>>, ConfigError> {
+        let Visit::Read { kind, written, is_used, layers, registry, .. } = &mut self.visit else {
             unreachable!("a first layer is only read")
         };
         let Some(i) = written.args.iter().position(Given::is_layer) else {
-            let message = format!("{kind} needs a first layer that takes tokens");
+            let first = registry.names_over::<X>().join(", ");
+            let message = format!("{kind} needs a first layer; the layers that take its input are {first}");
             return Err(ConfigError::new(written.line, message));
         };
         is_used[i] = true;
         let name = written.args[i].name.clone().unwrap_or_else(|| "0".to_owned());
         layers.push(name.clone());
-        Ok(Child::new(name, read(&written.args[i])?))
+        Ok(Child::new(name, registry.layer_of(&written.args[i])?))
     }
 
     fn argument<T: Value>(
@@ -277,7 +277,12 @@ impl<'a> Args<'a> {
     }
 
     /// Writes the layer, or returns the one read.
-    fn visit_child<L: Within>(&mut self, name: &str, layer: Option<&L>, by_place: bool) -> Option<L> {
+    fn visit_child<X: 'static, L: Within<X>>(
+        &mut self,
+        name: &str,
+        layer: Option<&L>,
+        by_place: bool,
+    ) -> Option<L> {
         match &mut self.visit {
             Visit::Write { in_full, children, .. } => {
                 children.extend(layer.map(|layer| (name.to_owned(), text(layer, *in_full))));
@@ -341,13 +346,17 @@ impl<'a> Args<'a> {
     }
 }
 
-/// The name of a child as it is read: in quotes unless it is a word.
+/// The name of a child as it is read: in quotes unless it is a word, with the escapes that it needs.
 fn quoted(name: String) -> String {
     if is_word(&name) {
         return name;
     }
     let mark = if name.contains('\'') { '"' } else { '\'' };
-    format!("{mark}{name}{mark}")
+    let escaped = |c: char| match ESCAPES.iter().find(|(_, meant)| *meant == c) {
+        Some((letter, _)) if !"'\"".contains(c) || c == mark => format!("\\{letter}"),
+        _ => c.to_string(),
+    };
+    format!("{mark}{}{mark}", name.chars().map(escaped).collect::<String>())
 }
 
 /// Writes a layer as PyTorch does: its name, a line of options, if any, and an indented line for each child.
@@ -367,13 +376,13 @@ fn text(layer: &dyn fmt::Debug, in_full: bool) -> String {
     if in_full { format!("{layer:#?}") } else { format!("{layer:?}") }
 }
 
-/// The types a child may have: one kind of layer, or any layer.
-pub trait Within: Layer + Clone {
+/// The types a child with the input `X` may have: one kind of layer, or any layer that takes one tensor.
+pub trait Within<X = Var>: Layer<X> + Clone {
     /// Converts the layer read to this kind.
     ///
     /// # Errors
     /// When it is of another kind.
-    fn from_layer(layer: Box<dyn Layer>, line: usize) -> Result<Self, ConfigError>;
+    fn from_layer(layer: Box<dyn Layer<X>>, line: usize) -> Result<Self, ConfigError>;
 }
 
 impl Within for Box<dyn Layer> {
@@ -382,8 +391,8 @@ impl Within for Box<dyn Layer> {
     }
 }
 
-impl<L: super::Describe + Layer> Within for L {
-    fn from_layer(layer: Box<dyn Layer>, line: usize) -> Result<Self, ConfigError> {
+impl<X: 'static, L: super::Describe + Layer<X>> Within<X> for L {
+    fn from_layer(layer: Box<dyn Layer<X>>, line: usize) -> Result<Self, ConfigError> {
         let any: &dyn std::any::Any = &*layer;
         let found = any.downcast_ref::<L>().cloned();
         found.ok_or_else(|| ConfigError::new(line, format!("expected {}, found {layer:?}", L::NAME)))

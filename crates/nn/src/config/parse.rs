@@ -81,11 +81,10 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConfigError> {
             c if c.is_whitespace() => {}
             '(' | ')' | ',' | '=' | ':' | '|' => tokens.push((line, Token::Mark(c))),
             '\'' | '"' => {
-                let end = chars.by_ref().take_while(|(_, c)| *c != '\n').find(|(_, end)| *end == c);
-                let Some((end, _)) = end else {
+                let Some(quoted) = quoted(c, chars.by_ref().map(|(_, c)| c)) else {
                     return Err(ConfigError::new(line, format!("unterminated text: {c} is not closed")));
                 };
-                tokens.push((line, Token::Quoted(text[start + 1..end].to_owned())));
+                tokens.push((line, Token::Quoted(quoted)));
             }
             c if is_of_word(c) => {
                 let end = end_of_word(&mut chars, start + c.len_utf8());
@@ -95,6 +94,29 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ConfigError> {
         }
     }
     Ok(tokens)
+}
+
+/// What a letter after a backslash means in a quoted text. Before any other, the backslash is one.
+pub(super) const ESCAPES: [(char, char); 5] =
+    [('n', '\n'), ('r', '\r'), ('\'', '\''), ('"', '"'), ('\\', '\\')];
+
+/// The text up to the closing `mark`; `None` if the line ends before it.
+fn quoted(mark: char, mut chars: impl Iterator<Item = char>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '\n' => return None,
+            c if c == mark => return Some(text),
+            '\\' => {
+                let letter = chars.next().filter(|c| *c != '\n')?;
+                match ESCAPES.iter().find(|(escape, _)| *escape == letter) {
+                    Some((_, meant)) => text.push(*meant),
+                    None => text.extend(['\\', letter]),
+                }
+            }
+            c => text.push(c),
+        }
+    }
 }
 
 /// Whether the text is read as one word.

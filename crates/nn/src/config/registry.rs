@@ -1,6 +1,8 @@
 //! The layers that can be parsed.
 
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use autograd::{Indices, Var};
 
@@ -13,9 +15,8 @@ use crate::sequential::{Sequential, SequentialOver};
 /// The layers that a configuration may contain: those of this crate, and custom ones.
 #[derive(Clone)]
 pub struct Registry {
-    readers: BTreeMap<&'static str, Reader<Var>>,
-    /// The readers of layers over tokens.
-    token_readers: BTreeMap<&'static str, Reader<Indices>>,
+    /// The [`Reader`] of each layer, by its name and the type of its input.
+    readers: BTreeMap<(&'static str, TypeId), Arc<dyn Any + Send + Sync>>,
 }
 
 type Reader<X> = fn(&Written, &Registry) -> Result<Box<dyn Layer<X>>, ConfigError>;
@@ -31,14 +32,13 @@ fn read<L: Describe>(written: &Written, registry: &Registry) -> Result<L, Config
 
 /// A table of readers: one line for each layer.
 macro_rules! layers {
-    ($($layer:ty),+ $(,)?) => { Self { readers: BTreeMap::new(), token_readers: BTreeMap::new() }$(.with::<$layer>())+ };
+    ($($layer:ty),+ $(,)?) => { Self { readers: BTreeMap::new() }$(.with::<$layer>())+ };
 }
 
 impl Registry {
-    /// Creates a registry of the layers of this crate that take one tensor or tokens: all but those of the
-    /// transformer's decoder.
+    /// Creates a registry of the layers of this crate.
     pub fn new() -> Self {
-        let mut registry = layers![
+        let registry = layers![
             AdaptiveAvgPool2d,
             AdaptiveMaxPool2d,
             AvgPool1d,
@@ -108,22 +108,28 @@ impl Registry {
             Upsample,
             ZeroPad2d,
         ]
-        .with_tokens::<Embedding>();
+        .with_over::<Indices, Embedding>()
+        .with_over::<(Var, Var), TransformerDecoder>()
+        .with_over::<(Var, Var), TransformerDecoderLayer>();
         // Flatten from an axis other than 1 is a separate layer.
-        let flatten: Reader<Var> = |written, registry| Ok(read::<FlattenFrom>(written, registry)?.boxed());
-        registry.readers.insert(FlattenFrom::NAME, flatten);
-        registry
+        registry.insert::<Var>(FlattenFrom::NAME, |written, registry| {
+            Ok(read::<FlattenFrom>(written, registry)?.boxed())
+        })
     }
 
     /// Adds a layer.
-    pub fn with<L: Describe + Layer>(mut self) -> Self {
-        self.readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
-        self
+    pub fn with<L: Describe + Layer>(self) -> Self {
+        self.with_over::<Var, L>()
     }
 
-    /// Adds a layer over tokens.
-    pub fn with_tokens<L: Describe + Layer<Indices>>(mut self) -> Self {
-        self.token_readers.insert(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)));
+    /// Adds a layer whose input is not one tensor: tokens ([`Indices`]), two tensors (`(Var, Var)`), or
+    /// anything else.
+    pub fn with_over<X: 'static, L: Describe + Layer<X>>(self) -> Self {
+        self.insert::<X>(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)))
+    }
+
+    fn insert<X: 'static>(mut self, name: &'static str, reader: Reader<X>) -> Self {
+        self.readers.insert((name, TypeId::of::<X>()), Arc::new(reader));
         self
     }
 
@@ -135,14 +141,15 @@ impl Registry {
         read(&parse(text)?, self)
     }
 
-    /// Parses the network over tokens described by a text.
+    /// Parses the network described by a text, whose first layer takes an `X`: tokens ([`Indices`]), two
+    /// tensors (`(Var, Var)`), or what the layers take that [`with_over`](Self::with_over) added.
     ///
     /// # Errors
     /// Same as [`read`](Self::read).
-    pub fn read_over_tokens(&self, text: &str) -> Result<SequentialOver<Indices>, ConfigError> {
+    pub fn read_over<X: 'static>(&self, text: &str) -> Result<SequentialOver<X>, ConfigError> {
         let written = parse(text)?;
         let mut args = Args::reading(Sequential::NAME, &written, self);
-        let first = args.first(|given| self.layer_in(&self.token_readers, given))?;
+        let first = args.first()?;
         let mut rest = Sequential::blank();
         rest.describe(&mut args);
         args.finish()?;
@@ -151,38 +158,40 @@ impl Registry {
 
     /// Returns the names of the layers.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.readers.keys().chain(self.token_readers.keys()).copied()
+        self.readers.keys().map(|(name, _)| *name)
     }
 
-    pub(super) fn layer_of(&self, given: &Given) -> Result<Box<dyn Layer>, ConfigError> {
-        self.layer_in(&self.readers, given)
+    /// Returns the names of the layers that take an `X`.
+    pub(super) fn names_over<X: 'static>(&self) -> Vec<&'static str> {
+        let over_x = |(_, input): &&(&str, TypeId)| *input == TypeId::of::<X>();
+        self.readers.keys().filter(over_x).map(|(name, _)| *name).collect()
     }
 
-    fn layer_in<X>(
-        &self,
-        readers: &BTreeMap<&'static str, Reader<X>>,
-        given: &Given,
-    ) -> Result<Box<dyn Layer<X>>, ConfigError> {
+    pub(super) fn layer_of<X: 'static>(&self, given: &Given) -> Result<Box<dyn Layer<X>>, ConfigError> {
         match &given.value {
-            Value::Layer(written) => self.layer(readers, written),
+            Value::Layer(written) => self.layer(written),
             // A layer without arguments needs no brackets.
             Value::Text(kind) => {
-                self.layer(readers, &Written { kind: kind.clone(), args: Vec::new(), line: given.line })
+                self.layer(&Written { kind: kind.clone(), args: Vec::new(), line: given.line })
             }
         }
     }
 
-    fn layer<X>(
-        &self,
-        readers: &BTreeMap<&'static str, Reader<X>>,
-        written: &Written,
-    ) -> Result<Box<dyn Layer<X>>, ConfigError> {
-        let Some(read) = readers.get(written.kind.as_str()) else {
-            let known: Vec<_> = readers.keys().copied().collect();
-            let message = format!("unknown layer `{}`; the layers are {}", written.kind, known.join(", "));
-            return Err(ConfigError::new(written.line, message));
-        };
-        read(written, self)
+    fn layer<X: 'static>(&self, written: &Written) -> Result<Box<dyn Layer<X>>, ConfigError> {
+        let kind = written.kind.as_str();
+        let reader = self.readers.get(&(kind, TypeId::of::<X>()));
+        match reader.and_then(|reader| reader.downcast_ref::<Reader<X>>()) {
+            Some(read) => read(written, self),
+            None => Err(ConfigError::new(written.line, self.no_such_layer::<X>(kind))),
+        }
+    }
+
+    fn no_such_layer<X: 'static>(&self, kind: &str) -> String {
+        let layers = self.names_over::<X>().join(", ");
+        match self.names().any(|name| name == kind) {
+            true => format!("{kind} does not take this input; the layers that do are {layers}"),
+            false => format!("unknown layer `{kind}`; the layers are {layers}"),
+        }
     }
 }
 

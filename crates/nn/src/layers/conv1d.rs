@@ -105,7 +105,7 @@ impl ConvTranspose1d {
         self
     }
 
-    /// Sets how many steps are added at the end; must be less than the stride.
+    /// Sets how many steps are added at the end; must be less than the stride or the dilation.
     pub fn output_padding(mut self, output_padding: usize) -> Self {
         self.options.output_padding = output_padding;
         self

@@ -60,8 +60,8 @@ impl ConvTranspose2d {
         self
     }
 
-    /// Sets how many pixels are added below and on the right; must be less than the stride; one number or
-    /// `[vertical, horizontal]`.
+    /// Sets how many pixels are added below and on the right; must be less than the stride or the dilation;
+    /// one number or `[vertical, horizontal]`.
     pub fn output_padding(mut self, output_padding: impl Into<Pair>) -> Self {
         self.options.output_padding = output_padding.into().0;
         self

@@ -44,12 +44,14 @@ def attention():
         "causal": {"is_causal": True},
         "additive": {"attn_mask": mask},
         "hidden": {"attn_mask": shown},
+        "learned": {"attn_mask": tensor(6, 1, 3, 5, 6).requires_grad_()},
     }
     recorded = {}
     for name, options in table.items():
         inputs = [(tensor(i, *shape) * 2).requires_grad_() for i, shape in enumerate(shapes.values())]
         y = F.scaled_dot_product_attention(*inputs, **options)
         backward(y)
+        inputs += [x for x in options.values() if isinstance(x, torch.Tensor) and x.requires_grad]
         recorded[name] = {"y": flat(y), "grads": [flat(x.grad) for x in inputs]}
     return recorded
 

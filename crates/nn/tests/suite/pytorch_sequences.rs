@@ -32,12 +32,12 @@ fn backward(g: &mut Graph<'_>, y: Var) {
 fn attention() {
     let recorded = &recorded(FILE)["attention"];
     let table = recorded.as_object().expect("a table");
-    assert_eq!(table.len(), 5);
+    assert_eq!(table.len(), 6);
     for (name, expected) in table {
         let (mut tape, mut params) = (Tape::new(), Params::new());
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
         let shapes = [[2, 3, 5, 4], [2, 3, 6, 4], [2, 3, 6, 3]];
-        let inputs = [0, 1, 2].map(|i| tensor(&g, i as u32, &shapes[i], 2.0));
+        let mut inputs = [0, 1, 2].map(|i| tensor(&g, i as u32, &shapes[i], 2.0)).to_vec();
         let options = match name.as_str() {
             "plain" => AttentionOptions::default(),
             "scaled" => AttentionOptions { scale: Some(0.3), ..Default::default() },
@@ -50,6 +50,11 @@ fn attention() {
                 let hidden = |(i, v): (usize, &f32)| *v <= -0.3 || i / 6 == 2;
                 let hidden: Vec<bool> = uniform(5, 30).iter().enumerate().map(hidden).collect();
                 AttentionOptions { attn_mask: Some(g.attention_mask([5, 6], &hidden)), ..Default::default() }
+            }
+            "learned" => {
+                let mask = tensor(&g, 6, &[1, 3, 5, 6], 1.0);
+                inputs.push(mask);
+                AttentionOptions { attn_mask: Some(mask), ..Default::default() }
             }
             _ => panic!("the script records {name:?}, which this test does not know"),
         };

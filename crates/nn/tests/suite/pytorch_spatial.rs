@@ -24,11 +24,15 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
         .stride([2, 3]).padding([1, 0]).output_padding([1, 2]).groups(2).bias(false).dilation([2, 1])));
     case("conv_transpose2d_depthwise", &[1, 4, 3, 18], Box::new(ConvTranspose2d::new(18, 18, 3)
         .stride(2).padding(1).output_padding(1).groups(18)));
+    case("conv_transpose2d_beyond", &[2, 2, 3, 4], Box::new(ConvTranspose2d::new(4, 6, [3, 2])
+        .stride([1, 2]).padding([1, 0]).output_padding([2, 3]).groups(2).dilation([3, 4])));
     case("conv1d", &[2, 7, 3], Box::new(Conv1d::new(3, 4, 3).padding(1)));
     case("conv1d_general", &[2, 9, 4],
         Box::new(Conv1d::new(4, 6, 3).stride(2).padding(2).dilation(2).groups(2).bias(false)));
     case("conv_transpose1d", &[2, 5, 4],
         Box::new(ConvTranspose1d::new(4, 6, 3).stride(3).padding(1).output_padding(2).groups(2)));
+    case("conv_transpose1d_beyond", &[2, 5, 3],
+        Box::new(ConvTranspose1d::new(3, 2, 3).stride(2).padding(2).output_padding(4).dilation(5)));
     case("conv2d_depthwise", &[1, 5, 4, 17], Box::new(Conv2d::new(17, 17, 3).padding(1).groups(17)));
     case("conv2d_depthwise_stride", &[2, 6, 5, 3], Box::new(Conv2d::new(3, 3, 3).stride(2).padding(1).groups(3)));
     case("max_pool1d", &[2, 9, 3], Box::new(MaxPool1d::new(3).stride(2).padding(1).dilation(2).ceil_mode(true)));

@@ -27,6 +27,7 @@ fn chunk_len(shape: &AttentionShape) -> usize {
 pub(super) fn backward(
     level: Level,
     grads: QueryKeyValue<(&mut [f32], Beta)>,
+    dscores: Option<&mut [f32]>,
     saved: &AttentionSaved<'_>,
     inputs: QueryKeyValue<&[f32]>,
     scoring: &Scoring<'_>,
@@ -41,6 +42,13 @@ pub(super) fn backward(
         log_sums: saved.log_sums,
     };
     let ([dq, dk, dv], betas) = windows(grads, shape);
+    let dscores = dscores.map(|dscores| {
+        if scoring.is_causal {
+            // Blocks of keys that come after all their queries are skipped.
+            dscores.fill(0.0);
+        }
+        MatrixMut::new(dscores, shape.n_rows(), keys, keys)
+    });
     let n_chunks = keys.div_ceil(chunk_len);
     // Chunks computed in parallel each store their share of the query gradient; others add it immediately.
     let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks } else { 0 };
@@ -48,49 +56,54 @@ pub(super) fn backward(
     let keys_of = |chunk: usize| chunk * chunk_len..keys.min((chunk + 1) * chunk_len);
     let beta_of = |chunk: usize| if chunk == 0 { betas[0] } else { Beta::One };
 
-    let backward_head =
-        |at, mut dq: MatrixMut<'_>, mut dk: MatrixMut<'_>, mut dv: MatrixMut<'_>, shares: &mut [f32]| {
-            let head = problem.head(at);
-            let saved = saved.of_head(at, &head);
-            if n_shares == 0 {
-                for chunk in 0..n_chunks {
-                    let n_keys = keys_of(chunk).len();
-                    let (mut chunk_dk, rest_dk) = dk.split_rows_at(n_keys);
-                    let (mut chunk_dv, rest_dv) = dv.split_rows_at(n_keys);
-                    (dk, dv) = (rest_dk, rest_dv);
-                    let outputs =
-                        ((&mut dq, beta_of(chunk)), (&mut chunk_dk, betas[1]), (&mut chunk_dv, betas[2]));
-                    head.backward(level, outputs, &saved, keys_of(chunk));
-                }
-                return;
+    let backward_head = |at,
+                         [mut dq, mut dk, mut dv]: [MatrixMut<'_>; 3],
+                         mut dscores: Option<MatrixMut<'_>>,
+                         shares: &mut [f32]| {
+        let head = problem.head(at);
+        let saved = saved.of_head(at, &head);
+        if n_shares == 0 {
+            for chunk in 0..n_chunks {
+                let n_keys = keys_of(chunk).len();
+                let (mut chunk_dk, rest_dk) = dk.split_rows_at(n_keys);
+                let (mut chunk_dv, rest_dv) = dv.split_rows_at(n_keys);
+                let (mut chunk_dscores, rest_dscores) =
+                    dscores.map(|dscores| dscores.split_cols_at(n_keys)).unzip();
+                (dk, dv, dscores) = (rest_dk, rest_dv, rest_dscores);
+                let outputs =
+                    ((&mut dq, beta_of(chunk)), (&mut chunk_dk, betas[1]), (&mut chunk_dv, betas[2]));
+                head.backward(level, outputs, chunk_dscores.as_mut(), &saved, keys_of(chunk));
             }
-            let outputs = (RowGroups(dk, chunk_len), RowGroups(dv, chunk_len), rows_mut(shares, share_len));
-            for_each_chunk(
-                n_chunks,
-                1,
-                work,
-                outputs,
-                |chunk, (RowGroups(mut dk, _), RowGroups(mut dv, _), share)| {
-                    let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
-                    let outputs = ((&mut share, Beta::Zero), (&mut dk, betas[1]), (&mut dv, betas[2]));
-                    head.backward(level, outputs, &saved, keys_of(chunk.start));
-                },
-            );
-            for (chunk, share) in shares.chunks_exact(share_len.max(1)).enumerate() {
-                for query in head.first_query(&keys_of(chunk))..queries {
-                    write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
-                }
+            return;
+        }
+        let rows = (RowGroups(dk, chunk_len), RowGroups(dv, chunk_len), rows_mut(shares, share_len));
+        let columns = dscores.map(|dscores| ColumnGroups(dscores, chunk_len));
+        for_each_chunk(n_chunks, 1, work, (rows, columns), |chunk, ((mut dk, mut dv, share), dscores)| {
+            let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
+            let outputs = ((&mut share, Beta::Zero), (&mut dk.0, betas[1]), (&mut dv.0, betas[2]));
+            let mut dscores = dscores.map(|dscores| dscores.0);
+            head.backward(level, outputs, dscores.as_mut(), &saved, keys_of(chunk.start));
+        });
+        for (chunk, share) in shares.chunks_exact(share_len.max(1)).enumerate() {
+            for query in head.first_query(&keys_of(chunk))..queries {
+                write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
             }
-        };
+        }
+    };
     scratch::with(n_shares * outer * inner * share_len, |shares| {
         let shares = rows_mut(shares, n_shares * inner * share_len);
         let images = (RowGroups(dq, queries), RowGroups(dk, keys), RowGroups(dv, keys));
-        for_each_chunk(outer, 1, work, (images, shares), |image, ((dq, dk, dv), shares)| {
+        let dscores = dscores.map(|dscores| RowGroups(dscores, inner * queries));
+        let outputs = (images, dscores, shares);
+        for_each_chunk(outer, 1, work, outputs, |image, ((dq, dk, dv), dscores, shares)| {
             let shares = rows_mut(shares.into_slice(), n_shares * share_len);
             let heads =
                 (ColumnGroups(dq.0, head_dim), ColumnGroups(dk.0, head_dim), ColumnGroups(dv.0, value_dim));
-            for_each_chunk(inner, 1, work, (heads, shares), |head, ((dq, dk, dv), shares)| {
-                backward_head([image.start, head.start], dq.0, dk.0, dv.0, shares.into_slice());
+            let dscores = dscores.map(|dscores| RowGroups(dscores.0, queries));
+            let outputs = (heads, dscores, shares);
+            for_each_chunk(inner, 1, work, outputs, |head, ((dq, dk, dv), dscores, shares)| {
+                let (at, dscores) = ([image.start, head.start], dscores.map(|dscores| dscores.0));
+                backward_head(at, [dq.0, dk.0, dv.0], dscores, shares.into_slice());
             });
         });
     });
@@ -155,11 +168,13 @@ impl Head<'_> {
         first.min(self.shape.queries)
     }
 
-    /// Computes the gradients of some keys and their values, and their share of the query gradient.
+    /// Computes the gradients of some keys and their values, their share of the query gradient, and the
+    /// gradients of their scores.
     fn backward(
         &self,
         level: Level,
         ((dq, beta_q), (dk, beta_k), (dv, beta_v)): (Output<'_, '_>, Output<'_, '_>, Output<'_, '_>),
+        mut dscores: Option<&mut MatrixMut<'_>>,
         saved: &SavedHead<'_>,
         keys: Range<usize>,
     ) {
@@ -191,6 +206,14 @@ impl Head<'_> {
                     let (v, dv) = (&packed_values[first * value_len..], &mut dvalues[first * value_len..]);
                     let buffers = [&mut *weights, &mut *dweights, &mut *dropped];
                     block.backward(level, self, &place, [k, v], [dk, dv], buffers, first == 0);
+                    if let Some(dscores) = &mut dscores {
+                        // What is in `dweights` now.
+                        for (lane, row) in rows.clone().enumerate() {
+                            let dscores = &mut dscores.row_mut(row)[first..][..place.keys.len()];
+                            let of_query = dweights[lane..].iter().step_by(QUERIES);
+                            dscores.iter_mut().zip(of_query).for_each(|(dst, dscore)| *dst = *dscore);
+                        }
+                    }
                 }
                 for (row, dq_row) in rows.zip(block.dq.chunks_exact(key_len.max(1))) {
                     write(dq.row_mut(row), dq_row, self.scoring.scale, beta_q);

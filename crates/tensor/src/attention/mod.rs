@@ -198,13 +198,16 @@ pub struct AttentionSaved<'a> {
     pub log_sums: &'a [f32],
 }
 
-/// Computes the gradients of queries, keys and values.
+/// Computes the gradients of queries, keys and values and, if it is asked for, of the scores with their masks,
+/// `[batch, heads, queries, keys]`: the gradient of a mask is its sum over the axes along which the mask is
+/// broadcast. It is the only result of this size.
 ///
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
 pub fn attention_backward(
     grads: QueryKeyValue<(&mut [f32], Beta)>,
+    dscores: Option<&mut [f32]>,
     saved: &AttentionSaved<'_>,
     inputs: QueryKeyValue<&[f32]>,
     scoring: &Scoring<'_>,
@@ -215,7 +218,11 @@ pub fn attention_backward(
     let lengths = [saved.dy.len(), saved.y.len(), saved.log_sums.len()];
     let expected = [shape.output_len(), shape.output_len(), shape.n_rows()];
     assert_eq!(lengths, expected, "attention_backward: lengths of dy, y and log_sums for {shape:?}");
-    backward::backward(Level::current(), grads, saved, inputs, scoring, shape);
+    if let Some(dscores) = &dscores {
+        let n_scores = checked_len("attention_backward", &[shape.n_rows(), shape.keys]);
+        assert_eq!(dscores.len(), n_scores, "attention_backward: a gradient for each score of {shape:?}");
+    }
+    backward::backward(Level::current(), grads, dscores, saved, inputs, scoring, shape);
 }
 
 #[track_caller]

@@ -121,3 +121,29 @@ pub fn attention_backward(
     [dq, dk, dv]
 }
 // ANCHOR_END: backward
+
+/// The gradient of the scores, `[batch, heads, queries, keys]`: that of a mask of this shape.
+pub fn attention_backward_scores(
+    dy: &[f64],
+    [q, k, v]: [&[f64]; 3],
+    scoring: &Scoring<'_>,
+    shape: &AttentionShape,
+) -> Vec<f64> {
+    let &AttentionShape { batch, heads, queries, keys, value_dim, .. } = shape;
+    let weights = attention_weights(q, k, scoring, shape);
+    let mut dweights = Vec::with_capacity(weights.len());
+    for idx in 0..batch * heads {
+        let [_, _, vs, ys] = places(idx, shape);
+        for i in 0..queries {
+            let product = |j: usize, d: usize| dy[ys.start + i * ys.step + d] * v[vs.start + j * vs.step + d];
+            dweights.extend((0..keys).map(|j| (0..value_dim).map(|d| product(j, d)).sum::<f64>()));
+        }
+    }
+    let dweights = drop(&dweights, scoring);
+    let rows = weights.chunks(keys).zip(dweights.chunks(keys));
+    rows.flat_map(|(weights, dweights)| {
+        let delta: f64 = weights.iter().zip(dweights).map(|(weight, dweight)| weight * dweight).sum();
+        weights.iter().zip(dweights).map(move |(weight, dweight)| weight * (dweight - delta))
+    })
+    .collect()
+}

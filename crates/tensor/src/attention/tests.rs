@@ -88,7 +88,8 @@ impl Case {
         rows.flat_map(|((q, k), v)| [q, k, v].concat()).collect()
     }
 
-    /// Returns y, and the gradients one after another, added to existing numbers if β is 1.
+    /// Returns y, and the gradients one after another, added to existing numbers if β is 1; after them those of
+    /// the scores, without β, if it is 0.
     fn run(&self, level: Level, numbers: &Numbers, beta: Beta) -> (Vec<f32>, Vec<f32>) {
         let (scoring, shape) = (self.scoring(numbers), &self.shape);
         let separate = numbers.inputs.each_ref().map(|x| &x[..]);
@@ -102,29 +103,34 @@ impl Case {
         forward::forward(level, &mut y, &mut log_sums, inputs, &scoring, shape);
         let saved = AttentionSaved { dy: &numbers.dy, y: &y, log_sums: &log_sums };
         let before = if beta == Beta::Zero { f32::NAN } else { 1.0 };
+        let mut dscores = vec![f32::NAN; if beta == Beta::Zero { shape.n_rows() * shape.keys } else { 0 }];
+        let of_scores = (beta == Beta::Zero).then_some(&mut dscores[..]);
         if self.is_packed {
             let mut grad = vec![before; packed.len()];
             let grads = QueryKeyValue::Packed((&mut grad[..], beta));
-            backward::backward(level, grads, &saved, inputs, &scoring, shape);
-            return (y, grad);
+            backward::backward(level, grads, of_scores, &saved, inputs, &scoring, shape);
+            return (y, [grad, dscores].concat());
         }
         let [mut dq, mut dk, mut dv] = separate.map(|x| vec![before; x.len()]);
         let grads = QueryKeyValue::Separate([&mut dq, &mut dk, &mut dv].map(|dx| (&mut dx[..], beta)));
-        backward::backward(level, grads, &saved, inputs, &scoring, shape);
-        (y, [dq, dk, dv].concat())
+        backward::backward(level, grads, of_scores, &saved, inputs, &scoring, shape);
+        (y, [dq, dk, dv, dscores].concat())
     }
 
-    fn expected(&self, numbers: &Numbers) -> (Vec<f64>, Vec<f64>) {
+    /// The output, the gradients of the operands and those of the scores.
+    fn expected(&self, numbers: &Numbers) -> [Vec<f64>; 3] {
         let scoring = self.scoring(numbers);
         let inputs = numbers.inputs.each_ref().map(|x| to_f64(x));
         let inputs = inputs.each_ref().map(|x| &x[..]);
         let y = reference::attention_forward(inputs, &scoring, &self.shape);
-        let grads = reference::attention_backward(&to_f64(&numbers.dy), inputs, &scoring, &self.shape);
+        let dy = to_f64(&numbers.dy);
+        let grads = reference::attention_backward(&dy, inputs, &scoring, &self.shape);
+        let dscores = reference::attention_backward_scores(&dy, inputs, &scoring, &self.shape);
         if !self.is_packed {
-            return (y, grads.concat());
+            return [y, grads.concat(), dscores];
         }
         let rounded = grads.each_ref().map(|dx| dx.iter().map(|&v| v as f32).collect::<Vec<_>>());
-        (y, to_f64(&self.packed(rounded.each_ref().map(|dx| &dx[..]))))
+        [y, to_f64(&self.packed(rounded.each_ref().map(|dx| &dx[..]))), dscores]
     }
 }
 
@@ -145,11 +151,13 @@ proptest! {
     #[test]
     fn every_level_attends(case in any_case()) {
         let numbers = case.numbers();
-        let (y64, grads64) = case.expected(&numbers);
+        let [y64, grads64, dscores64] = case.expected(&numbers);
         for level in levels() {
             let (y, grads) = case.run(level, &numbers, Beta::Zero);
             assert_near(&y, &y64, 100.0, "y");
-            assert_near(&grads, &grads64, 300.0, "gradient");
+            let (grads, dscores) = grads.split_at(grads64.len());
+            assert_near(grads, &grads64, 300.0, "gradient");
+            assert_near(dscores, &dscores64, 300.0, "gradient of the scores");
             let (_, added) = case.run(level, &numbers, Beta::One);
             let plus_one: Vec<f64> = grads64.iter().map(|v| v + 1.0).collect();
             assert_near(&added, &plus_one, 300.0, "gradient that is added");
@@ -183,6 +191,7 @@ fn the_bits_of_a_head_depend_neither_on_threads_nor_on_other_heads() {
     for level in levels() {
         let numbers = case(1).numbers();
         assert_same_on_any_threads(|| case(1).run(level, &numbers, Beta::One).1);
+        assert_same_on_any_threads(|| case(1).run(level, &numbers, Beta::Zero).1);
         let alone = case(1).run(level, &numbers, Beta::One);
         let n_images = 16;
         let mut many = case(n_images).numbers();

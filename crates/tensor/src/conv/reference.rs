@@ -34,18 +34,46 @@ pub fn conv_transpose2d_forward(
     bias: Option<&[f64]>,
     shape: &ConvTranspose2dShape,
 ) -> Vec<f64> {
-    let transposed = shape.convolution();
-    let mut y = vec![0.0; transposed.input_len()];
+    let mut y = vec![0.0; shape.convolution().input_len()];
     if let Some(bias) = bias {
         y.chunks_exact_mut(shape.out_channels).for_each(|y| y.copy_from_slice(bias));
     }
-    for_each_product(&transposed, |y_idx, w_idx, x_idx| y[y_idx] += x[x_idx] * w[w_idx]);
+    for_each_spread(shape, |x_idx, w_idx, y_idx| y[y_idx] += x[x_idx] * w[w_idx]);
     y
 }
 
+/// The gradient of the transposed convolution with respect to the input.
+pub fn conv_transpose2d_backward_input(dy: &[f64], w: &[f64], shape: &ConvTranspose2dShape) -> Vec<f64> {
+    let mut dx = vec![0.0; shape.input_len()];
+    for_each_spread(shape, |x_idx, w_idx, y_idx| dx[x_idx] += dy[y_idx] * w[w_idx]);
+    dx
+}
+
+/// The gradient of the transposed convolution with respect to the weight.
+pub fn conv_transpose2d_backward_weight(dy: &[f64], x: &[f64], shape: &ConvTranspose2dShape) -> Vec<f64> {
+    let mut dw = vec![0.0; shape.convolution().weight_len()];
+    for_each_spread(shape, |x_idx, w_idx, y_idx| dw[w_idx] += dy[y_idx] * x[x_idx]);
+    dw
+}
+
+/// Calls `f(x_idx, w_idx, y_idx)` for each product x\[x_idx\] · w\[w_idx\] that the transposed convolution adds to
+/// y\[y_idx\].
+fn for_each_spread(shape: &ConvTranspose2dShape, mut f: impl FnMut(usize, usize, usize)) {
+    let inputs = [shape.height, shape.width];
+    for_each_product_at(inputs, &shape.convolution(), |y_idx, w_idx, x_idx| f(x_idx, w_idx, y_idx));
+}
+
 /// Calls `f(x_idx, w_idx, y_idx)` for each product x\[x_idx\] · w\[w_idx\] that the convolution adds to y\[y_idx\].
-fn for_each_product(shape: &Conv2dShape, mut f: impl FnMut(usize, usize, usize)) {
-    let (out_height, out_width) = (shape.out_height(), shape.out_width());
+fn for_each_product(shape: &Conv2dShape, f: impl FnMut(usize, usize, usize)) {
+    for_each_product_at([shape.out_height(), shape.out_width()], shape, f);
+}
+
+/// The same, for an output of these rows and columns.
+fn for_each_product_at(
+    [out_height, out_width]: [usize; 2],
+    shape: &Conv2dShape,
+    mut f: impl FnMut(usize, usize, usize),
+) {
     let [kernel_height, kernel_width] = shape.kernel_size;
     let (group_in, group_out) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     // The place of a tap, unless it is in the padding.

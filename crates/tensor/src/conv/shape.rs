@@ -158,7 +158,7 @@ pub struct ConvTranspose2dShape {
     pub stride: [usize; 2],
     /// How much is cut off on each side, above and below, left and right.
     pub padding: [usize; 2],
-    /// How much is added at the bottom and on the right; less than the stride.
+    /// How much is added at the bottom and on the right; less than the stride or the dilation.
     pub output_padding: [usize; 2],
     /// The step between the taps of the kernel.
     pub dilation: [usize; 2],
@@ -171,8 +171,8 @@ impl ConvTranspose2dShape {
     ///
     /// # Errors
     /// When a size other than `batch` and the paddings is zero, channels are not divisible by `groups`, an
-    /// output padding is not less than the stride, the padding leaves nothing, or there are more elements
-    /// than memory can address.
+    /// output padding is less than neither the stride nor the dilation, the padding leaves nothing, or there
+    /// are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
         if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
@@ -184,14 +184,16 @@ impl ConvTranspose2dShape {
             }
         }
         for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
-            let (stride, output_padding) = (self.stride[axis], self.output_padding[axis]);
-            if output_padding >= stride {
+            let (stride, dilation) = (self.stride[axis], self.dilation[axis]);
+            let output_padding = self.output_padding[axis];
+            if output_padding >= stride.max(dilation) {
                 return Err(format!(
-                    "the output padding {output_padding} is not less than the stride {stride}"
+                    "the output padding {output_padding} is less than neither the stride {stride} nor the \
+                     dilation {dilation}"
                 ));
             }
             let whole = (size - 1).checked_mul(stride).and_then(|steps| {
-                let span = (self.kernel_size[axis] - 1).checked_mul(self.dilation[axis])?;
+                let span = (self.kernel_size[axis] - 1).checked_mul(dilation)?;
                 steps.checked_add(span)?.checked_add(output_padding + 1)
             });
             let Some(whole) = whole else {
@@ -207,7 +209,8 @@ impl ConvTranspose2dShape {
         self.convolution().validate()
     }
 
-    /// The convolution that this one transposes: output and input swap places.
+    /// The convolution that this one transposes: output and input swap places. Its output has the rows and
+    /// columns of [`zeros_after`](Self::zeros_after) more than the input of this one.
     pub fn convolution(&self) -> Conv2dShape {
         let &Self {
             batch, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, ..
@@ -239,5 +242,16 @@ impl ConvTranspose2dShape {
     fn out_size(&self, axis: usize, size: usize) -> usize {
         let span = self.dilation[axis] * (self.kernel_size[axis] - 1) + 1;
         (size - 1) * self.stride[axis] + span + self.output_padding[axis] - 2 * self.padding[axis]
+    }
+
+    /// Elements of the input, batch × height × width × in_channels.
+    pub(crate) fn input_len(&self) -> usize {
+        self.batch * self.height * self.width * self.in_channels
+    }
+
+    /// The rows below the input, and the columns to its right, from which the kernel would also reach the
+    /// output: none unless the output padding is the stride or more. They count as zeros.
+    pub(crate) fn zeros_after(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.output_padding[axis] / self.stride[axis])
     }
 }

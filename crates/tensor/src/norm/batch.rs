@@ -54,6 +54,8 @@ pub struct BatchNormSaved<'a> {
     pub mean_rest: Option<&'a [f32]>,
     /// The variance that forward used.
     pub var: &'a [f32],
+    /// √(var + eps) of the batch's variance before it was rounded to f32; `None` for running statistics.
+    pub std: Option<&'a [f32]>,
     /// The weight, if there is one.
     pub weight: Option<&'a [f32]>,
     /// The bias, if there is one, on which the derivative of an activation depends.
@@ -61,8 +63,8 @@ pub struct BatchNormSaved<'a> {
 }
 
 /// Normalises by the batch's own mean and biased variance (divided by the rows of the whole batch), and writes both: the
-/// mean as the sum of two floats, the first of which is its rounded value. Returns the number of rows of the whole
-/// batch.
+/// mean as the sum of two floats, the first of which is its rounded value, and the variance with √(var + eps), which is
+/// right where the variance is beyond the largest f32. Returns the number of rows of the whole batch.
 ///
 /// PyTorch's running variance uses the unbiased variance, var · rows / (rows − 1).
 ///
@@ -73,18 +75,18 @@ pub struct BatchNormSaved<'a> {
 pub fn batch_norm_forward_train(
     y: &mut [f32],
     [mean, mean_rest]: [&mut [f32]; 2],
-    var: &mut [f32],
+    [var, std]: [&mut [f32]; 2],
     x: &[f32],
     weight: Option<&[f32]>,
     bias: Option<&[f32]>,
     shape: &BatchNormShape,
     shards: &Shards<'_>,
 ) -> usize {
-    let vectors = [Some(&*mean), Some(&*mean_rest), Some(&*var), weight, bias];
+    let vectors = [Some(&*mean), Some(&*mean_rest), Some(&*var), Some(&*std), weight, bias];
     check("batch_norm_forward_train", &[y, x], &vectors, shape);
     let n_rows = shards.count(shape.rows);
     let (level, channels) = (Level::current(), shape.channels);
-    let outputs = (rows_mut(mean, 1), rows_mut(mean_rest, 1), rows_mut(var, 1));
+    let outputs = ((rows_mut(mean, 1), rows_mut(mean_rest, 1)), (rows_mut(var, 1), rows_mut(std, 1)));
     accumulate_columns(
         [shape.rows, channels],
         shards,
@@ -95,16 +97,19 @@ pub fn batch_norm_forward_train(
             dispatch(level, Deviations { x, channels, n_rows: rows.len(), n_cols: block.len() })
         },
         merge,
-        |_, [_, means, squares], (mean, rest, var)| {
-            let (mean, rest, var) = (mean.into_slice(), rest.into_slice(), var.into_slice());
+        |_, [_, means, squares], ((mean, rest), (var, std))| {
+            let [mean, rest] = [mean, rest].map(|values| values.into_slice());
+            let [var, std] = [var, std].map(|values| values.into_slice());
             for idx in 0..mean.len() {
                 mean[idx] = means[idx] as f32;
                 rest[idx] = (means[idx] - f64::from(mean[idx])) as f32;
-                var[idx] = (squares[idx] / n_rows as f64) as f32;
+                let exact = squares[idx] / n_rows as f64;
+                (var[idx], std[idx]) = (exact as f32, (exact + f64::from(shape.eps)).sqrt() as f32);
             }
         },
     );
-    normalise(y, &BatchNormSaved { x, mean, mean_rest: Some(mean_rest), var, weight, bias }, shape);
+    let (mean_rest, std) = (Some(&*mean_rest), Some(&*std));
+    normalise(y, &BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, shape);
     n_rows
 }
 
@@ -123,7 +128,7 @@ pub fn batch_norm_forward_eval(
     shape: &BatchNormShape,
 ) {
     check("batch_norm_forward_eval", &[y, x], &[Some(mean), Some(var), weight, bias], shape);
-    normalise(y, &BatchNormSaved { x, mean, mean_rest: None, var, weight, bias }, shape);
+    normalise(y, &BatchNormSaved { x, mean, mean_rest: None, var, std: None, weight, bias }, shape);
 }
 
 fn normalise(y: &mut [f32], saved: &BatchNormSaved, shape: &BatchNormShape) {
@@ -137,16 +142,23 @@ fn normalise(y: &mut [f32], saved: &BatchNormSaved, shape: &BatchNormShape) {
     });
 }
 
+impl BatchNormSaved<'_> {
+    /// √(var + eps) of a channel. Running statistics are already rounded.
+    fn std(&self, channel: usize, eps: f32) -> f32 {
+        self.std.map_or_else(|| (self.var[channel] + eps).sqrt(), |std| std[channel])
+    }
+}
+
 /// Calls `f` with the normalisation of the channels: scale = weight / √(var + eps). A missing weight is 1,
 /// and a missing bias is −0, which changes no number. Running statistics are already rounded, so they have no
 /// second part of the mean.
 fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(Channels<'_>)) {
-    let &BatchNormSaved { mean, mean_rest, var, weight, bias, .. } = saved;
+    let &BatchNormSaved { mean, mean_rest, weight, bias, .. } = saved;
     scratch::with(3 * shape.channels, |buffer| {
         let (scale, others) = buffer.split_at_mut(shape.channels);
         let (rest, shift) = others.split_at_mut(shape.channels);
-        for (channel, (scale, var)) in scale.iter_mut().zip(var).enumerate() {
-            *scale = weight.map_or(1.0, |weight| weight[channel]) / (var + shape.eps).sqrt();
+        for (channel, scale) in scale.iter_mut().enumerate() {
+            *scale = weight.map_or(1.0, |weight| weight[channel]) / saved.std(channel, shape.eps);
         }
         for (values, given, missing) in [(&mut *rest, mean_rest, 0.0), (&mut *shift, bias, -0.0)] {
             match given {
@@ -179,16 +191,16 @@ pub fn batch_norm_backward(
     shape: &BatchNormShape,
     shards: &Shards<'_>,
 ) {
-    let &BatchNormSaved { x, mean, mean_rest, var, weight, bias } = saved;
+    let &BatchNormSaved { x, mean, mean_rest, var, std, weight, bias } = saved;
     let [dweight_in, dbias_in] = [&dweight, &dbias].map(|out| out.as_ref().map(|(out, _)| &**out));
-    let vectors = [Some(mean), mean_rest, Some(var), weight, bias, dweight_in, dbias_in];
+    let vectors = [Some(mean), mean_rest, Some(var), std, weight, bias, dweight_in, dbias_in];
     check("batch_norm_backward", &[dx.as_ref().map_or(dy, |(dx, _)| &**dx), dy, x], &vectors, shape);
     let n = shape.channels;
     with_channels(saved, shape, |channels| {
         scratch::with(2 * n, |sums| {
             let (sum_dz, sum_dz_xhat) = sums.split_at_mut(n);
             with_function!(shape.activation, |f| {
-                let pass = Pass { dy, x, var, channels, shape, shards, f };
+                let pass = Pass { dy, saved, channels, shape, shards, f };
                 pass.sums(sum_dz, sum_dz_xhat);
                 if let Some((dx, beta)) = dx {
                     let sums = (statistics == Statistics::Batch).then_some([&*sum_dz, &*sum_dz_xhat]);
@@ -207,8 +219,7 @@ pub fn batch_norm_backward(
 /// The two passes of backward, for an activation.
 struct Pass<'a, F> {
     dy: &'a [f32],
-    x: &'a [f32],
-    var: &'a [f32],
+    saved: &'a BatchNormSaved<'a>,
     channels: Channels<'a>,
     shape: &'a BatchNormShape,
     shards: &'a Shards<'a>,
@@ -218,8 +229,8 @@ struct Pass<'a, F> {
 impl<F: Function> Pass<'_, F> {
     /// Σ dz and Σ dz · x̂ of each channel.
     fn sums(&self, sum_dz: &mut [f32], sum_dz_xhat: &mut [f32]) {
-        let &Self { dy, x, var, channels, shape, shards, f } = self;
-        let (level, stride) = (Level::current(), shape.channels);
+        let &Self { dy, saved, channels, shape, shards, f } = self;
+        let (level, x, stride) = (Level::current(), saved.x, shape.channels);
         accumulate_columns(
             [shape.rows, stride],
             shards,
@@ -235,9 +246,9 @@ impl<F: Function> Pass<'_, F> {
             },
             |block, [dz, dz_x], (sum_dz, sum_dz_xhat)| {
                 let sums = sum_dz.into_slice().iter_mut().zip(sum_dz_xhat.into_slice());
-                for ((idx, (sum_dz, sum_dz_xhat)), var) in sums.enumerate().zip(&var[block]) {
+                for ((idx, (sum_dz, sum_dz_xhat)), channel) in sums.enumerate().zip(block) {
                     *sum_dz = dz[idx] as f32;
-                    *sum_dz_xhat = (dz_x[idx] / (f64::from(*var) + f64::from(shape.eps)).sqrt()) as f32;
+                    *sum_dz_xhat = (dz_x[idx] / f64::from(saved.std(channel, shape.eps))) as f32;
                 }
             },
         );
@@ -246,20 +257,20 @@ impl<F: Function> Pass<'_, F> {
     /// dx = β·dx + scale · (dz − a − (x − mean) · b), with a and b zero for running statistics, which have no
     /// `sums`.
     fn input_gradient(&self, dx: &mut [f32], sums: Option<[&[f32]; 2]>, beta: Beta) {
-        let &Self { dy, x, var, channels, shape, shards, f } = self;
+        let &Self { dy, saved, channels, shape, shards, f } = self;
         let (level, n, n_rows) = (Level::current(), shape.channels, shards.rows_of_batch(shape.rows) as f32);
         scratch::with(2 * n, |factors| {
             factors.fill(0.0);
             let (a, b) = factors.split_at_mut(n);
             if let Some([sum_dz, sum_dz_xhat]) = sums {
                 for c in 0..n {
-                    let std = (var[c] + shape.eps).sqrt();
-                    (a[c], b[c]) = (sum_dz[c] / n_rows, sum_dz_xhat[c] / n_rows / std);
+                    let xhat_share = sum_dz_xhat[c] / n_rows;
+                    (a[c], b[c]) = (sum_dz[c] / n_rows, xhat_share / saved.std(c, shape.eps));
                 }
             }
             let factors = [&*a, &*b];
             for_each_chunk(shape.rows, task_rows(n), 4 * dy.len(), rows_mut(dx, n), |rows, dx| {
-                let (dx, dy, x) = (dx.into_slice(), slice(dy, &rows, n), slice(x, &rows, n));
+                let (dx, dy, x) = (dx.into_slice(), slice(dy, &rows, n), slice(saved.x, &rows, n));
                 let write =
                     |dx: &mut [f32]| dispatch(level, InputGradient { dx, dy, x, channels, factors, f });
                 match beta {

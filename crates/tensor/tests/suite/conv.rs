@@ -75,7 +75,7 @@ fn check(shape: &Conv2dShape, seed: u64) {
 /// Random shapes of transposed convolutions: the input as small as the padding allows.
 fn transposed_shapes() -> impl Strategy<Value = ConvTranspose2dShape> {
     (shapes(), any::<[prop::sample::Index; 2]>()).prop_map(|(conv, extra)| {
-        let output_padding = [0, 1].map(|axis| extra[axis].index(conv.stride[axis]));
+        let output_padding = [0, 1].map(|axis| extra[axis].index(conv.stride[axis].max(conv.dilation[axis])));
         let size = |axis: usize| {
             let span = (conv.kernel_size[axis] - 1) * conv.dilation[axis] + 1 + output_padding[axis];
             (2 * conv.padding[axis]).saturating_sub(span - 1).div_ceil(conv.stride[axis]) + 1
@@ -99,7 +99,8 @@ fn transposed_shapes() -> impl Strategy<Value = ConvTranspose2dShape> {
 /// Holds all three passes of a transposed convolution against the reference; the algorithm is the shape's.
 fn check_transposed(shape: &ConvTranspose2dShape, seed: u64) {
     let (conv, auto) = (shape.convolution(), Algorithm::Auto);
-    let (x, w) = (random(conv.output_len(), seed), random(conv.weight_len(), seed + 1));
+    let x = random(shape.batch * shape.height * shape.width * shape.in_channels, seed);
+    let w = random(conv.weight_len(), seed + 1);
     let (bias, dy) = (random(shape.out_channels, seed + 2), random(conv.input_len(), seed + 3));
     let [x64, w64, bias64, dy64] = [&x, &w, &bias, &dy].map(|v| to_f64(v));
     let [x_abs, w_abs, bias_abs, dy_abs] = [&x, &w, &bias, &dy].map(|v| magnitudes(v));
@@ -114,16 +115,15 @@ fn check_transposed(shape: &ConvTranspose2dShape, seed: u64) {
         let magnitude = reference::conv_transpose2d_forward(&x_abs, &w_abs, bias_abs, shape);
         assert_within(&y, &expected, &magnitude, c(taps * shape.in_channels / shape.groups));
     }
-    // The gradients of a transposed convolution are passes of the convolution.
     check_betas(
-        &reference::conv2d_forward(&dy64, &w64, None, &conv),
-        &reference::conv2d_forward(&dy_abs, &w_abs, None, &conv),
+        &reference::conv_transpose2d_backward_input(&dy64, &w64, shape),
+        &reference::conv_transpose2d_backward_input(&dy_abs, &w_abs, shape),
         c(taps * shape.out_channels / shape.groups),
         |dx, beta| conv_transpose2d_backward_input(dx, &dy, &w, shape, beta, auto),
     );
     check_betas(
-        &reference::conv2d_backward_weight(&x64, &dy64, &conv),
-        &reference::conv2d_backward_weight(&x_abs, &dy_abs, &conv),
+        &reference::conv_transpose2d_backward_weight(&dy64, &x64, shape),
+        &reference::conv_transpose2d_backward_weight(&dy_abs, &x_abs, shape),
         c(shape.batch * shape.height * shape.width),
         |dw, beta| {
             let shards = Shards::whole(shape.batch);
@@ -228,7 +228,9 @@ fn an_invalid_transposed_shape_says_what_is_wrong() {
     assert!(reason(ConvTranspose2dShape { kernel_size: [0, 1], ..good }).contains("at least 1"));
     assert!(reason(ConvTranspose2dShape { groups: 4, ..good }).contains("out_channels = 6 is not divisible"));
     let wide = ConvTranspose2dShape { output_padding: [0, 2], ..good };
-    assert!(reason(wide).contains("the output padding 2 is not less than the stride 2"));
+    assert!(
+        reason(wide).contains("the output padding 2 is less than neither the stride 2 nor the dilation 1")
+    );
     assert!(
         reason(ConvTranspose2dShape { padding: [3, 1], ..good }).contains("leaves nothing of the height 6")
     );

@@ -36,11 +36,11 @@ proptest! {
         let bias64 = bias.map_or(vec![0.0; channels], to_f64);
 
         let mut y = vec![f32::NAN; x.len()];
-        let [mut mean, mut rest, mut var] = [(); 3].map(|()| vec![f32::NAN; channels]);
+        let [mut mean, mut rest, mut var, mut std] = [(); 4].map(|()| vec![f32::NAN; channels]);
         let shards = Shards::whole(rows);
         if batch_statistics {
-            let means = [&mut mean[..], &mut rest];
-            let n_rows = batch_norm_forward_train(&mut y, means, &mut var, &x, weight, bias, &shape, &shards);
+            let (means, vars) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+            let n_rows = batch_norm_forward_train(&mut y, means, vars, &x, weight, bias, &shape, &shards);
             assert_eq!(n_rows, rows);
             let (mean64, var64) = reference::batch_statistics(&to_f64(&x), channels);
             assert_within(&mean, &mean64, &magnitudes(&mean), 2.0);
@@ -56,8 +56,8 @@ proptest! {
         let rest64 = if batch_statistics { to_f64(&rest) } else { vec![0.0; channels] };
         let mean64: Vec<f64> = to_f64(&mean).iter().zip(rest64).map(|(mean, rest)| mean + rest).collect();
         // Errors of x − mean are relative to |x| + |mean|, and everything is divided by the deviation.
-        let std = |i: usize| (var64[i % channels] + f64::from(EPS)).sqrt();
-        let xhat = |i: usize| (x64[i].abs() + mean64[i % channels].abs()) / std(i);
+        let std_of = |i: usize| (var64[i % channels] + f64::from(EPS)).sqrt();
+        let xhat = |i: usize| (x64[i].abs() + mean64[i % channels].abs()) / std_of(i);
         let scale = |i: usize| weight64[i % channels].abs();
 
         let expected = reference::batch_norm_forward(&x64, &mean64, &var64, &weight64, &bias64, f64::from(EPS));
@@ -65,8 +65,8 @@ proptest! {
         assert_within(&y, &expected, &magnitude, 6.0);
 
         let statistics = if batch_statistics { Statistics::Batch } else { Statistics::Running };
-        let mean_rest = batch_statistics.then_some(&rest[..]);
-        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight, bias };
+        let [mean_rest, std] = [&rest, &std].map(|values| batch_statistics.then_some(&values[..]));
+        let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, std, weight, bias };
         let backward = |dx: Option<(&mut [f32], Beta)>, dweight: Option<(&mut [f32], Beta)>, dbias: Option<(&mut [f32], Beta)>| {
             batch_norm_backward(dx, dweight, dbias, &dy, &saved, statistics, &shape, &shards);
         };
@@ -76,7 +76,7 @@ proptest! {
             .map(|c| (c..x.len()).step_by(channels).map(|i| f64::from(dy[i].abs()) * (1.0 + xhat(i))).sum())
             .collect();
         let magnitude: Vec<f64> = (0..x.len())
-            .map(|i| scale(i) / std(i) * (f64::from(dy[i].abs()) + sums[i % channels] * (1.0 + xhat(i)) / rows as f64))
+            .map(|i| scale(i) / std_of(i) * (f64::from(dy[i].abs()) + sums[i % channels] * (1.0 + xhat(i)) / rows as f64))
             .collect();
         check_betas(&dx64, &magnitude, 10.0, |dx, beta| backward(Some((dx, beta)), None, None));
         check_betas(&dweight64, &sums, 4.0, |dweight, beta| backward(None, Some((dweight, beta)), None));
@@ -96,19 +96,20 @@ proptest! {
         // Output and gradients for a gradient of the output; of the layer alone for that of its own output.
         let run = |activation, dz: &dyn Fn(&[f32]) -> Vec<f32>| {
             let shape = BatchNormShape { rows, channels, eps: EPS, activation };
-            let [mut mean, mut rest, mut var, mut dweight, mut dbias] = [(); 5].map(|()| vec![0.0; channels]);
+            let [mut mean, mut rest, mut var, mut std] = [(); 4].map(|()| vec![0.0; channels]);
+            let [mut dweight, mut dbias] = [(); 2].map(|()| vec![0.0; channels]);
             let (mut y, mut dx) = (vec![f32::NAN; x.len()], x.clone());
             let statistics = if batch_statistics {
-                let means = [&mut mean[..], &mut rest];
-                batch_norm_forward_train(&mut y, means, &mut var, &x, weight, bias, &shape, &shards);
+                let (means, vars) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+                batch_norm_forward_train(&mut y, means, vars, &x, weight, bias, &shape, &shards);
                 Statistics::Batch
             } else {
                 (mean, var) = (running_mean.clone(), running_var.clone());
                 batch_norm_forward_eval(&mut y, &x, &mean, &var, weight, bias, &shape);
                 Statistics::Running
             };
-            let mean_rest = batch_statistics.then_some(&rest[..]);
-            let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, weight, bias };
+            let [mean_rest, std] = [&rest, &std].map(|values| batch_statistics.then_some(&values[..]));
+            let saved = BatchNormSaved { x: &x, mean: &mean, mean_rest, var: &var, std, weight, bias };
             let [dweight_out, dbias_out] = [&mut dweight[..], &mut dbias].map(|out| Some((out, Beta::Zero)));
             let dx_out = Some((&mut dx[..], Beta::One));
             batch_norm_backward(dx_out, dweight_out, dbias_out, &dz(&y), &saved, statistics, &shape, &shards);
@@ -191,30 +192,33 @@ fn norm_and_dropout_do_not_depend_on_the_number_of_threads() {
     let (x, dy) = (random(1_400_000, 1), random(1_400_000, 2));
     check_thread_independence(|| {
         let (mut y, mut dx) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        let [mut mean, mut rest, mut var, mut dweight] = [(); 4].map(|()| vec![0.0; 70]);
-        let shards = Shards::whole(20_000);
-        batch_norm_forward_train(&mut y, [&mut mean, &mut rest], &mut var, &x, None, None, &shape, &shards);
+        let [mut mean, mut rest, mut var, mut std, mut dweight] = [(); 5].map(|()| vec![0.0; 70]);
+        let (means, vars, shards) =
+            ([&mut mean[..], &mut rest], [&mut var[..], &mut std], Shards::whole(20_000));
+        batch_norm_forward_train(&mut y, means, vars, &x, None, None, &shape, &shards);
         let saved = BatchNormSaved {
             x: &x,
             mean: &mean,
             mean_rest: Some(&rest),
             var: &var,
+            std: Some(&std),
             weight: None,
             bias: None,
         };
         let gradients = (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
         batch_norm_backward(gradients.0, gradients.1, None, &dy, &saved, Statistics::Batch, &shape, &shards);
         dropout_backward(&mut dx, &dy, 0.5, 3, Beta::One);
-        [y, dx, mean, rest, var, dweight].concat()
+        [y, dx, mean, rest, var, std, dweight].concat()
     });
 }
 
 #[test]
 fn nan_in_a_channel_stays_in_that_channel() {
     let shape = BatchNormShape { rows: 2, channels: 2, eps: EPS, activation: None };
-    let (mut y, var) = ([0.0; 4], &mut [0.0; 2]);
-    let (mean, x) = ([&mut [0.0; 2][..], &mut [0.0; 2]], [f32::NAN, 1.0, 2.0, 3.0]);
-    batch_norm_forward_train(&mut y, mean, var, &x, None, None, &shape, &Shards::whole(2));
+    let (mut y, mut var) = ([0.0; 4], [0.0; 2]);
+    let ([mut mean, mut rest, mut std], x) = ([[0.0; 2]; 3], [f32::NAN, 1.0, 2.0, 3.0]);
+    let (means, vars) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+    batch_norm_forward_train(&mut y, means, vars, &x, None, None, &shape, &Shards::whole(2));
     assert_eq!(y.map(f32::is_nan), [true, false, true, false]);
     assert!(var[0].is_nan());
 }
@@ -226,8 +230,15 @@ fn an_infinite_input_of_running_statistics_makes_an_infinite_sum() {
         let shape = BatchNormShape { rows, channels: 1, eps: EPS, activation: None };
         let (dy, mut x, mut dweight) = (vec![1.0; rows], vec![0.5; rows], [0.0]);
         x[rows - 1] = f32::INFINITY;
-        let saved =
-            BatchNormSaved { x: &x, mean: &[0.0], mean_rest: None, var: &[1.0], weight: None, bias: None };
+        let saved = BatchNormSaved {
+            x: &x,
+            mean: &[0.0],
+            mean_rest: None,
+            var: &[1.0],
+            std: None,
+            weight: None,
+            bias: None,
+        };
         let out = Some((&mut dweight[..], Beta::Zero));
         batch_norm_backward(None, out, None, &dy, &saved, Statistics::Running, &shape, &Shards::whole(rows));
         assert_eq!(dweight, [f32::INFINITY], "{rows} rows");
@@ -254,8 +265,9 @@ fn channels_far_from_zero() {
         let shape = BatchNormShape { rows, channels: 1, eps: EPS, activation: None };
         let shards = Shards::whole(rows);
         let (mut y, mut dx, dy) = (vec![0.0; rows], vec![0.0; rows], random(rows, 6));
-        let (mut mean, mut rest, mut var, mut dweight) = ([0.0], [0.0], [0.0], [0.0]);
-        batch_norm_forward_train(&mut y, [&mut mean, &mut rest], &mut var, &x, None, None, &shape, &shards);
+        let [mut mean, mut rest, mut var, mut std, mut dweight] = [[0.0]; 5];
+        let (means, vars) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+        batch_norm_forward_train(&mut y, means, vars, &x, None, None, &shape, &shards);
         let x64 = to_f64(&x);
         let (mean64, var64) = reference::batch_statistics(&x64, 1);
         assert_within(&var, &var64, &var64, 2.0);
@@ -268,6 +280,7 @@ fn channels_far_from_zero() {
             mean: &mean,
             mean_rest: Some(&rest),
             var: &var,
+            std: Some(&std),
             weight: None,
             bias: None,
         };
@@ -283,5 +296,42 @@ fn channels_far_from_zero() {
         );
         let magnitude: f64 = dy.iter().zip(&expected).map(|(dy, xhat)| (f64::from(*dy) * xhat).abs()).sum();
         assert_within(&dweight, &dweight64, &[magnitude + 1e-9], 8.0);
+    }
+}
+
+/// Forward and backward of x times a power of two, where the variance is beyond the largest f32, or below the
+/// smallest: the output is that of x, with ε scaled likewise, and dx is divided by the power.
+#[test]
+fn the_scale_of_the_input_does_not_matter() {
+    let (rows, channels, dy) = (20, 3, random(60, 1));
+    for activation in [None, Some(Activation::Relu)] {
+        let run = |power: f32, eps: f32| {
+            let shape = BatchNormShape { rows, channels, eps, activation };
+            let x: Vec<f32> = random(60, 2).iter().map(|x| x * power).collect();
+            let [mut mean, mut rest, mut var, mut std, mut dweight] = [[0.0; 3]; 5];
+            let (means, vars) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+            let (mut y, mut dx, shards) = (vec![0.0; 60], vec![0.0; 60], Shards::whole(rows));
+            batch_norm_forward_train(&mut y, means, vars, &x, None, None, &shape, &shards);
+            let saved = BatchNormSaved {
+                x: &x,
+                mean: &mean,
+                mean_rest: Some(&rest),
+                var: &var,
+                std: Some(&std),
+                weight: None,
+                bias: None,
+            };
+            let (dx_out, dweight_out) =
+                (Some((&mut dx[..], Beta::Zero)), Some((&mut dweight[..], Beta::Zero)));
+            batch_norm_backward(dx_out, dweight_out, None, &dy, &saved, Statistics::Batch, &shape, &shards);
+            dx.iter_mut().for_each(|dx| *dx *= power);
+            [y, dx, dweight.to_vec()].concat()
+        };
+        let at_one = run(1.0, 0.0);
+        for exponent in [-80, -60, 40, 70, 100] {
+            let at_power = run(2f32.powi(exponent), 0.0);
+            assert_eq!(at_power, at_one, "x times 2^{exponent}, {activation:?}");
+        }
+        assert_within(&run(2f32.powi(70), EPS), &to_f64(&at_one), &magnitudes(&at_one), 4.0);
     }
 }

@@ -254,3 +254,37 @@ fn nan_in_a_row_stays_in_that_row() {
     group_norm_forward(&mut y, &mut [0.0; 8], &[f32::NAN, 1.0, 2.0, 3.0], None, None, &shape);
     assert_eq!(y.map(f32::is_nan), [true, false, true, false]);
 }
+
+/// Forward and backward of x times a power of two, where the variance is beyond the largest f32, or below the
+/// smallest: the output is that of x, and dx is divided by the power.
+#[test]
+fn the_scale_of_the_input_does_not_matter() {
+    let (dy, shards) = (random(60, 1), Shards::whole(2));
+    let run = |power: f32| {
+        let x: Vec<f32> = random(60, 2).iter().map(|x| x * power).collect();
+        let mut results = Vec::new();
+        for centred in [true, false] {
+            let shape = LayerNormShape { rows: 6, features: 10, eps: 0.0, centred };
+            let [mut y, mut dx] = [(); 2].map(|()| vec![0.0; 60]);
+            let mut statistics = vec![0.0; shape.n_saved()];
+            layer_norm_forward(&mut y, Some(&mut statistics), &x, None, None, &shape);
+            let saved = LayerNormSaved { x: &x, statistics: &statistics, weight: None };
+            layer_norm_backward(Some((&mut dx, Beta::Zero)), None, None, &dy, &saved, &shape, &shards);
+            results.push((y, dx));
+        }
+        for groups in [2, 6] {
+            let shape = GroupNormShape { images: 2, pixels: 5, channels: 6, groups, eps: 0.0 };
+            let [mut y, mut dx] = [(); 2].map(|()| vec![0.0; 60]);
+            let mut statistics = vec![0.0; shape.n_saved()];
+            group_norm_forward(&mut y, &mut statistics, &x, None, None, &shape);
+            let saved = GroupNormSaved { x: &x, statistics: &statistics, weight: None };
+            group_norm_backward(Some((&mut dx, Beta::Zero)), None, None, &dy, &saved, &shape, &shards);
+            results.push((y, dx));
+        }
+        results.iter_mut().for_each(|(_, dx)| dx.iter_mut().for_each(|dx| *dx *= power));
+        results
+    };
+    for exponent in [-80, -60, 70, 100] {
+        assert_eq!(run(2f32.powi(exponent)), run(1.0), "x times 2^{exponent}");
+    }
+}

@@ -125,16 +125,17 @@ fn batch_normalisation() {
     let recorded = Recorded::load();
     let shape = BatchNormShape { rows: 6, channels: 3, eps: 1e-5, activation: None };
     let (x, weight, bias, dy) = (numbers(18, 1), numbers(3, 2), numbers(3, 3), numbers(18, 9));
-    let (mut mean, mut rest, mut var, shards) = ([0.0; 3], [0.0; 3], [0.0; 3], Shards::whole(6));
+    let ([mut mean, mut rest, mut var, mut std], shards) = ([[0.0; 3]; 4], Shards::whole(6));
     recorded.check("batch_norm.y", |y| {
-        let mean = [&mut mean[..], &mut rest];
-        batch_norm_forward_train(y, mean, &mut var, &x, Some(&weight), Some(&bias), &shape, &shards);
+        let (mean, var) = ([&mut mean[..], &mut rest], [&mut var[..], &mut std]);
+        batch_norm_forward_train(y, mean, var, &x, Some(&weight), Some(&bias), &shape, &shards);
     });
     let saved = BatchNormSaved {
         x: &x,
         mean: &mean,
         mean_rest: Some(&rest),
         var: &var,
+        std: Some(&std),
         weight: Some(&weight),
         bias: Some(&bias),
     };

@@ -17,7 +17,7 @@ pub struct Masks {
     /// Whether a token sees only itself and those before it.
     pub is_causal: bool,
     /// Added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides a token (see
-    /// [`attention_mask`](Graph::attention_mask)).
+    /// [`attention_mask`](Graph::attention_mask)); a parameter is a learned bias.
     pub attn_mask: Option<Var>,
     /// Added to the scores of each key, `[n, s]`: −∞ for padding tokens.
     pub key_padding_mask: Option<Var>,

@@ -7,7 +7,7 @@ use autograd::{Graph, Var};
 use super::feed_forward::{FeedForward, Options, around, transformer_options};
 use super::stack::Stack;
 use super::{Masks, MultiheadAttention, TransformerActivation};
-use crate::config::write_children;
+use crate::config::{self, Args, Describe, write_children};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::{Dropout, LayerNorm};
 
@@ -97,6 +97,9 @@ impl Layer<(Var, Var)> for TransformerDecoderLayer {
 
 impl fmt::Debug for TransformerDecoderLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return config::write(self, f);
+        }
         let FeedForward { linear1, dropout, linear2, .. } = &self.feed_forward;
         let children: [(&str, &dyn fmt::Debug); 11] = [
             ("self_attn", &self.self_attn),
@@ -163,6 +166,40 @@ impl Layer<(Var, Var)> for TransformerDecoder {
 
 impl fmt::Debug for TransformerDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return config::write(self, f);
+        }
         self.stack.write(f, "TransformerDecoder")
+    }
+}
+
+impl Describe for TransformerDecoderLayer {
+    const NAME: &str = "TransformerDecoderLayer";
+
+    fn blank() -> Self {
+        Self::new(1, 1)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        self.options.describe(args);
+        if self.options.check().is_ok() {
+            *self = Self::of(self.options);
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.options.check()
+    }
+}
+
+impl Describe for TransformerDecoder {
+    const NAME: &str = "TransformerDecoder";
+
+    fn blank() -> Self {
+        Self::new(TransformerDecoderLayer::blank(), 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        self.stack.describe(args);
     }
 }

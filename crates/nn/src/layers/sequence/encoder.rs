@@ -193,10 +193,6 @@ impl Describe for TransformerEncoder {
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {
-        args.optional_child("norm", &mut self.stack.norm);
-        args.children(&mut self.stack.layers);
-        for (idx, layer) in self.stack.layers.iter_mut().enumerate() {
-            layer.name = format!("layers.{idx}");
-        }
+        self.stack.describe(args);
     }
 }

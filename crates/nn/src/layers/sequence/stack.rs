@@ -4,7 +4,7 @@ use std::fmt;
 
 use autograd::{Graph, Var};
 
-use crate::config::write_children;
+use crate::config::{Args, Within, write_children};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::LayerNorm;
 
@@ -43,5 +43,16 @@ impl<L: Clone + fmt::Debug> Stack<L> {
         let layers = self.layers.iter().map(|layer| (&*layer.name, format!("{layer:?}")));
         let norm = self.norm.iter().map(|norm| ("norm", format!("{norm:?}")));
         write_children(f, name, None, layers.chain(norm))
+    }
+
+    pub(super) fn describe<X: 'static>(&mut self, args: &mut Args<'_>)
+    where
+        L: Within<X>,
+    {
+        args.optional_child("norm", &mut self.norm);
+        args.children(&mut self.layers);
+        for (idx, layer) in self.layers.iter_mut().enumerate() {
+            layer.name = format!("layers.{idx}");
+        }
     }
 }
