@@ -5,7 +5,9 @@
 pub mod bench;
 pub mod doc;
 pub mod fetch;
+pub mod minutes;
 pub mod pictures;
 mod program;
+pub mod scaling;
 pub mod seeds;
 pub mod torture;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use data::published;
 use foreign_text::printable;
-use xtask::{bench, doc, fetch, pictures, seeds, torture};
+use xtask::{bench, doc, fetch, minutes, pictures, scaling, seeds, torture};
 
 /// The project's tasks.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Task {
     Doc(doc::Args),
     Pictures(pictures::Args),
     Seeds(seeds::Args),
+    Minutes(minutes::Args),
+    Scaling(scaling::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Task::Doc(args) => doc::run(&args),
         Task::Pictures(args) => pictures::run(&args),
         Task::Seeds(args) => seeds::run(&args),
+        Task::Minutes(args) => minutes::run(&args),
+        Task::Scaling(args) => scaling::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,12 +19,24 @@ pub(crate) fn root() -> Result<&'static Path> {
 /// # Errors
 /// If the given program does not exist, or none was given and it does not build.
 pub(crate) fn descent(given: Option<&Path>) -> Result<PathBuf> {
+    built(given, &[])
+}
+
+/// The same with the feature `mpi`.
+///
+/// # Errors
+/// As [`descent`].
+pub(crate) fn descent_with_mpi(given: Option<&Path>) -> Result<PathBuf> {
+    built(given, &["--features", "mpi"])
+}
+
+fn built(given: Option<&Path>, flags: &[&str]) -> Result<PathBuf> {
     if let Some(given) = given {
         return fs::canonicalize(given).with_context(|| format!("no {}", given.display()));
     }
     let root = root()?;
-    let built =
-        Command::new("cargo").args(["build", "--release", "-p", "descent"]).current_dir(root).status();
-    ensure!(built.context("cannot run cargo")?.success(), "descent was not built");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "-p", "descent"]).args(flags).current_dir(root);
+    ensure!(cargo.status().context("cannot run cargo")?.success(), "descent was not built");
     Ok(root.join("target/release/descent"))
 }

@@ -20,6 +20,7 @@ pub struct Joined {
     collective: Arc<dyn Collective>,
     /// A buffer for another rank's values, in f64, which holds both f32 and f64.
     room: Mutex<Vec<f64>>,
+    n_sums: AtomicU64,
     bytes: AtomicU64,
     nanoseconds: AtomicU64,
 }
@@ -27,6 +28,8 @@ pub struct Joined {
 /// The cost to a rank of exchanging sums so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
+    /// The number of sums, each with one broadcast at its end.
+    pub n_sums: u64,
     /// Bytes sent or received by the rank.
     pub bytes: u64,
     /// Time spent only on this, including waiting for other ranks.
@@ -36,14 +39,15 @@ pub struct Traffic {
 impl Joined {
     /// An exchange of sums over the ranks of `collective`.
     pub fn new(collective: Arc<dyn Collective>) -> Self {
-        let [bytes, nanoseconds] = [const { AtomicU64::new(0) }; 2];
-        Self { collective, room: Mutex::default(), bytes, nanoseconds }
+        let [n_sums, bytes, nanoseconds] = [const { AtomicU64::new(0) }; 3];
+        Self { collective, room: Mutex::default(), n_sums, bytes, nanoseconds }
     }
 
     /// The traffic since the start.
     pub fn traffic(&self) -> Traffic {
-        let [bytes, nanoseconds] = [&self.bytes, &self.nanoseconds].map(|n| n.load(Ordering::Relaxed));
-        Traffic { bytes, time: Duration::from_nanos(nanoseconds) }
+        let counts = [&self.n_sums, &self.bytes, &self.nanoseconds];
+        let [n_sums, bytes, nanoseconds] = counts.map(|count| count.load(Ordering::Relaxed));
+        Traffic { n_sums, bytes, time: Duration::from_nanos(nanoseconds) }
     }
 
     fn join_in_tree<T: Pod>(&self, shards: &Shards<'_>, values: &mut [T], combine: &dyn Fn(&mut [T], &[T])) {
@@ -69,6 +73,7 @@ impl Joined {
             }
         });
         self.collective.broadcast(bytemuck::cast_slice_mut(values));
+        self.n_sums.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(n_messages * n_bytes as u64, Ordering::Relaxed);
         self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }

@@ -52,10 +52,10 @@ fn what_is_sent_is_counted() {
     let traffic = on_threads(4, |rank| {
         let joined = Joined::new(rank);
         joined.join(&Shards::with_count(4, 4).exchanging(&joined), &mut [1.0; 100]);
-        joined.traffic().bytes
+        (joined.traffic().n_sums, joined.traffic().bytes)
     });
     // Rank 0 receives from 1 and 2, rank 2 from 3; everyone is told the result.
-    assert_eq!(traffic, [1200, 800, 1200, 800]);
+    assert_eq!(traffic, [(1, 1200), (1, 800), (1, 1200), (1, 800)]);
 }
 
 #[test]

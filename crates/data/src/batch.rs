@@ -13,6 +13,7 @@ pub struct Batch {
     pub(crate) images: Vec<f32>,
     pub(crate) labels: Vec<u32>,
     pub(crate) indices: Vec<usize>,
+    pub(crate) positions: Vec<usize>,
     /// The labels of the whole batch, if the loader reads only a part of it.
     pub(crate) whole_labels: Vec<u32>,
     pub(crate) whole_indices: Vec<usize>,
@@ -69,6 +70,12 @@ impl Batch {
     /// The index in the data set of each example.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+
+    /// The position in the whole batch of each example: 0, 1, 2, … unless the loader reads only a
+    /// [part](crate::Loader::part) of each batch.
+    pub fn positions(&self) -> &[usize] {
+        &self.positions
     }
 
     /// The index in the data set of each example of the whole batch. There are more than

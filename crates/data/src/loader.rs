@@ -1,7 +1,5 @@
 //! Batches of a data set, epoch after epoch.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use crate::fields::Values;
@@ -49,12 +47,12 @@ pub struct Loader<'a> {
     scratch: Vec<f32>,
     /// Whether the images are read sequentially on the calling thread.
     serial: bool,
-    /// The examples of a batch to read, given its size; all by default.
+    /// The examples of a batch to read; all by default.
     part: Option<Box<Part>>,
 }
 
-/// The examples of a batch that a process computes, given the batch size.
-type Part = dyn Fn(usize) -> Range<usize> + Send + Sync;
+/// Appends the positions of the examples that a process needs of a batch, given the batch size.
+type Part = dyn Fn(usize, &mut Vec<usize>) + Send + Sync;
 
 impl<'a> Loader<'a> {
     /// Batches of `batch_size` examples in their original order.
@@ -153,9 +151,10 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Reads only a part of each batch: of `n` examples those at positions `part(n)`. Order and random
-    /// changes are those of the whole batch, so several processes, each with its part, see the same examples
-    /// as a single one. [`next_into`](Self::next_into) panics if `part(n)` is not within `0..n`.
+    /// Reads only a part of each batch: of `n` examples those at the positions `part(n)`, a range or any other
+    /// sequence. Order and random changes are those of the whole batch, so several processes, each with its
+    /// part, see the same examples as a single one. [`next_into`](Self::next_into) panics if a position is
+    /// not within `0..n`.
     ///
     /// ```
     /// use data::{Batch, ImageShape, InMemory, Loader};
@@ -167,7 +166,11 @@ impl<'a> Loader<'a> {
     /// assert_eq!(batch.indices(), &batch.whole_indices()[32..]);
     /// # Ok::<(), data::Error>(())
     /// ```
-    pub fn part(self, part: impl Fn(usize) -> Range<usize> + Send + Sync + 'static) -> Self {
+    pub fn part<P>(self, part: impl Fn(usize) -> P + Send + Sync + 'static) -> Self
+    where
+        P: IntoIterator<Item = usize>,
+    {
+        let part = move |n: usize, positions: &mut Vec<usize>| positions.extend(part(n));
         Self { part: Some(Box::new(part)), ..self }
     }
 
@@ -212,18 +215,20 @@ impl<'a> Loader<'a> {
         let start = step * self.batch_size;
         let end = (start + self.batch_size).min(order.len());
         let whole = &order[start..end];
-        let part = self.part.as_ref().map_or(0..whole.len(), |part| part(whole.len()));
-        assert!(
-            part.start <= part.end && part.end <= whole.len(),
-            "Loader::part: {part:?} is out of range for a batch of {}",
-            whole.len()
-        );
-        for (indices, from) in [(&mut batch.whole_indices, whole), (&mut batch.indices, &whole[part.clone()])]
-        {
-            indices.clear();
-            indices.extend_from_slice(from);
+        let Batch { positions, indices, whole_indices, .. } = &mut *batch;
+        positions.clear();
+        match &self.part {
+            Some(part) => part(whole.len(), positions),
+            None => positions.extend(0..whole.len()),
         }
-        self.read_labels(batch, part)?;
+        if let Some(position) = positions.iter().find(|&&position| position >= whole.len()) {
+            panic!("Loader::part: position {position} is out of range for a batch of {}", whole.len());
+        }
+        whole_indices.clear();
+        whole_indices.extend_from_slice(whole);
+        indices.clear();
+        indices.extend(positions.iter().map(|&position| whole[position]));
+        self.read_labels(batch)?;
         self.read_fields(batch);
         self.read_images(epoch, batch);
         self.position.step += 1;
@@ -235,16 +240,16 @@ impl<'a> Loader<'a> {
         self.serial = true;
     }
 
-    fn read_labels(&self, batch: &mut Batch, part: Range<usize>) -> Result<(), Error> {
+    fn read_labels(&self, batch: &mut Batch) -> Result<(), Error> {
         let n_classes = self.dataset.class_names().len();
-        let Batch { whole_labels, whole_indices, labels, .. } = batch;
+        let Batch { whole_labels, whole_indices, labels, positions, .. } = batch;
         labels.clear();
         whole_labels.clear();
         if n_classes == 0 {
             return Ok(());
         }
         whole_labels.extend(whole_indices.iter().map(|&image_idx| self.dataset.label(image_idx)));
-        labels.extend_from_slice(&whole_labels[part]);
+        labels.extend(positions.iter().map(|&position| whole_labels[position]));
         match whole_labels.iter().position(|&label| label as usize >= n_classes) {
             None => Ok(()),
             Some(at) => {

@@ -15,6 +15,9 @@ use crate::cli::Settings;
 /// The weight of the first layer in a whitening network.
 const WHITEN: &str = "whiten.weight";
 
+/// Why `--whiten` is refused.
+pub const NOTHING_WHITENS: &str = "--whiten: the network has no whitening layer; --net airbench94 has one";
+
 /// Reads the weights of a file into a network. Only its last layer may have another shape, for other classes:
 /// it keeps its random initialisation, and a sentence about that is returned.
 ///
@@ -63,10 +66,7 @@ pub fn hold_still(
     begins: bool,
 ) -> Result<()> {
     if settings.whiten.is_some() {
-        ensure!(
-            params.find(WHITEN).is_some(),
-            "--whiten: the network has no whitening layer; --net airbench94 has one"
-        );
+        ensure!(params.find(WHITEN).is_some(), NOTHING_WHITENS);
         if begins {
             whiten(params, images, normalize)?;
         }

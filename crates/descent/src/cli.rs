@@ -4,10 +4,15 @@ mod commands;
 mod session;
 mod settings;
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use lecture::LectureArgs;
 use serde::Serialize;
+
+use crate::config_file::expanded;
+use crate::find_lr;
 
 pub use commands::{CompletionsArgs, DataCommand, EvalArgs, FindLrArgs, ManArgs, PredictArgs, RecipesArgs};
 pub use session::{DataArgs, Session, SizeArgs};
@@ -29,7 +34,7 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 /// Without a command it trains.
 #[derive(Debug, Parser)]
 #[command(name = "descent", version, long_version = crate::shell::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
-#[command(mut_subcommands = take_negative_numbers)]
+#[command(mut_subcommands = take_negative_numbers, mut_subcommand("find-lr", hide_what_has_no_meaning))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -45,6 +50,22 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// The program's words, with the flags of a recipe and of a file in them. If they are wrong, the program
+    /// ends with a message.
+    ///
+    /// # Errors
+    /// When the file is wrong.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self> {
+        let (words, left_out) = expanded(words)?;
+        let mut cli = Self::parse_from(words);
+        match &mut cli.command {
+            Some(Command::Train(args)) => args.session.left_out = left_out,
+            Some(Command::FindLr(args)) => args.train.session.left_out = left_out,
+            _ => {}
+        }
+        Ok(cli)
+    }
+
     /// The command; `train` with its defaults if none was given.
     pub fn command(self) -> Command {
         // Parsing an empty line yields every default, so they are written once, on the flags.
@@ -59,6 +80,14 @@ fn take_negative_numbers(command: clap::Command) -> clap::Command {
         arg.allow_negative_numbers(takes_values)
     });
     command.mut_subcommands(take_negative_numbers)
+}
+
+/// Leaves what `find-lr` does not use out of its help.
+fn hide_what_has_no_meaning(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let is_hidden = arg.is_hide_set() || find_lr::has_no_meaning(arg.get_id().as_str());
+        arg.hide(is_hidden)
+    })
 }
 
 /// The program's commands.
@@ -118,12 +147,10 @@ impl TrainArgs {
     /// When flags are incompatible, or one has no effect.
     pub fn check(&self) -> Result<()> {
         self.settings.check()?;
-        if self.has_others_flags() { Ok(()) } else { self.settings.check_effect() }
-    }
-
-    /// Whether a recipe or a file has brought flags, some of which may be left without effect by those given.
-    pub fn has_others_flags(&self) -> bool {
-        self.settings.recipe.is_some() || self.session.config.is_some()
+        match self.settings.idle().into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
     }
 }
 

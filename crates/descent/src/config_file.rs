@@ -11,6 +11,7 @@ use foreign_text::{Foreign, shown_path};
 use serde_json::Value;
 
 use crate::cli::Cli;
+use crate::left_out::leave_out;
 use crate::recipes;
 
 /// The commands that take `--config`.
@@ -27,15 +28,16 @@ const OF_ONE_RUN: [&str; 4] = ["out", "resume", "resume_with", "config"];
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The words of a command line, preceded by those of its recipe and of its `--config`, so that its own take
-/// precedence.
+/// precedence; and the flags that were left out of those, since later ones leave no effect to them.
 ///
 /// # Errors
 /// When the file cannot be read, is neither TOML nor JSON, or contains something that is not a flag of the
 /// command; when it records a run of another recipe than the command line names.
-pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>> {
+pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsString>, Vec<String>)> {
     let mut words: Vec<OsString> = words.into_iter().collect();
+    let mut left_out = Vec::new();
     let Some(at) = words.iter().position(|word| COMMANDS.iter().any(|command| word == command)) else {
-        return Ok(words);
+        return Ok((words, left_out));
     };
     let command = words[at].to_string_lossy().into_owned();
     let (mut before, mut recipe) = (Vec::new(), value_of("--recipe", &words[at + 1..]));
@@ -58,10 +60,15 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsStrin
     }
     // An unknown name is rejected with a list of recipes when the words are parsed.
     if let Some(text) = recipe.as_ref().and_then(|name| recipes::text(name.to_str()?)) {
-        before.splice(0..0, recipes::words(text).map(OsString::from));
+        let mut of_recipe: Vec<OsString> = recipes::words(text).map(OsString::from).collect();
+        left_out.extend(leave_out(&command, &mut of_recipe, &before));
+        before.splice(0..0, of_recipe);
+    }
+    if !before.is_empty() {
+        left_out.extend(leave_out(&command, &mut before, &words[at + 1..]));
     }
     words.splice(at + 1..at + 1, before);
-    Ok(words)
+    Ok((words, left_out))
 }
 
 /// The value of the last `--flag VALUE` or `--flag=VALUE`.
@@ -187,7 +194,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         let words =
             ["descent", "train", "--config"].iter().map(OsString::from).chain([path.into_os_string()]);
-        let words = expanded(words.chain(more.iter().map(OsString::from)))?;
+        let (words, _) = expanded(words.chain(more.iter().map(OsString::from)))?;
         Ok(words[2..]
             .iter()
             .take(words.len() - 4 - more.len())
@@ -205,7 +212,7 @@ mod tests {
         let text = "milestones = [30, 40]\ngroup = [\"head: lr=1\", \"biases: lr=2\"]\n";
         let words = expand("a.toml", text, &[]).unwrap();
         assert_eq!(words, ["--group=head: lr=1", "--group=biases: lr=2", "--milestones=30,40"]);
-        assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().len(), 2);
+        assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().0.len(), 2);
     }
 
     #[test]
@@ -236,6 +243,19 @@ mod tests {
         assert!(expand("config.json", text, &["--recipe", "airbench94"]).is_ok());
         let error = expand("config.json", text, &["--recipe", "airbench95"]).unwrap_err().to_string();
         assert!(error.contains("--recipe airbench95: ") && error.contains("leave out one"), "{error}");
+    }
+
+    /// What has no effect in the file itself stays, to be refused.
+    #[test]
+    fn flags_that_the_command_line_leaves_without_effect_are_left_out() {
+        let text = "tta = \"mirror\"\ntta-share = 0.5\n";
+        assert_eq!(expand("a.toml", text, &[]).unwrap(), ["--tta=mirror", "--tta-share=0.5"]);
+        assert_eq!(expand("a.toml", text, &["--tta", "none"]).unwrap(), ["--tta=mirror"]);
+        let text = "tta-share = 0.5\nlr = 1\n";
+        assert_eq!(expand("a.toml", text, &["--tta", "none"]).unwrap(), ["--lr=1", "--tta-share=0.5"]);
+        let text = r#"{"group": "head: lr=1 momentum=0.5; filters: momentum=0.9", "optimizer": "sgd"}"#;
+        let words = expand("config.json", text, &["--optimizer", "adam"]).unwrap();
+        assert_eq!(words, ["--group=head: lr=1", "--optimizer=sgd"]);
     }
 
     #[test]

@@ -4,19 +4,20 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
+use clap::Parser;
 use classifier::Images;
 use classifier::output::{self, Verbosity, answer, say, say_json};
 use data::{Dataset, Subset};
 use foreign_text::shown_path;
 use optim::{LrRangeTest, RangeTest};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use viz::Figure;
 
 use crate::checkpoint::{Folder, Start};
-use crate::cli::{FindLrArgs, TrainArgs};
-use crate::flags::ViewsFlag;
-use crate::non_finite::OnNan;
+use crate::cli::{Cli, Command, FindLrArgs, TrainArgs};
+use crate::flags::{GroupFlag, ScheduleFlags};
 use crate::ranks::Ranks;
 use crate::recipe::Length;
 use crate::report;
@@ -29,13 +30,14 @@ use crate::run::Run;
 pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let (from, to) = (args.from, args.to);
     ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
-    args.train.check()?;
     check_effect(&args.train)?;
+    args.train.check()?;
     let session = &args.train.session;
     if session.json {
         output::limit_verbosity(Verbosity::Quiet);
     }
     let images = Images::find(&session.data.source(session.size.shape()))?;
+    session.tell_left_out()?;
     images.notes.iter().try_for_each(say)?;
     let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
     fs::create_dir_all(&out).with_context(|| {
@@ -78,24 +80,67 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     }
 }
 
-/// Rejects flags that mean nothing to the test. A recipe or a file may have brought them.
+/// Flags of `train` without meaning here, besides those of the schedule: the test decides the length and the
+/// learning rate of each step, it evaluates and saves no network, and it ends where the loss does.
+const WITHOUT_MEANING: [&str; 20] = [
+    "epochs",
+    "max_steps",
+    "lr",
+    "schedule",
+    "lookahead",
+    "lookahead_decay",
+    "freeze_after",
+    "resize_until",
+    "tta",
+    "tta_share",
+    "patience",
+    "ema",
+    "watch_test",
+    "rank_timeout",
+    "checkpoint_every",
+    "keep",
+    "resume",
+    "resume_with",
+    "on_nan",
+    "detect_anomaly",
+];
+
+/// Whether a flag of `train`, by its name with underscores, has no meaning here.
+pub fn has_no_meaning(name: &str) -> bool {
+    WITHOUT_MEANING.contains(&name) || by_name(&ScheduleFlags::default()).contains_key(name)
+}
+
+/// The flags without meaning that were given, by their names with underscores.
+pub fn idle(train: &TrainArgs) -> Vec<String> {
+    let Command::Train(usual) = Cli::parse_from(["descent", "train"]).command() else {
+        unreachable!("the line says train")
+    };
+    let usual = by_name(&*usual);
+    let is_given = |(name, value): &(String, Value)| usual.get(name) != Some(value);
+    let given = by_name(train).into_iter().filter(is_given).map(|(name, _)| name);
+    given.filter(|name| has_no_meaning(name)).collect()
+}
+
+/// Flags and their values.
+fn by_name(flags: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(flags) {
+        Ok(Value::Object(flags)) => flags,
+        _ => unreachable!("flags are an object"),
+    }
+}
+
+/// Rejects flags that mean nothing to the test.
 fn check_effect(train: &TrainArgs) -> Result<()> {
-    let TrainArgs { settings, session } = train;
-    let given = [
-        ("--lr", settings.lr.is_some()),
-        ("--schedule", settings.schedule != "constant"),
-        ("--warmup", settings.schedule_flags.warmup.is_some()),
-        ("--epochs", settings.epochs.is_some()),
-        ("--resize-until", settings.resize_until.is_some()),
-        ("--lookahead", settings.lookahead.is_some()),
-        ("--ema", settings.ema.is_some()),
-        ("--tta", settings.views.tta != ViewsFlag::None),
-        ("--resume", session.resume),
-        ("--on-nan", session.on_nan != OnNan::Stop),
-    ];
-    let found = given.into_iter().find(|(_, is_given)| *is_given && !train.has_others_flags());
-    match found {
-        Some((flag, _)) => bail!(
+    let mut flags: Vec<String> =
+        idle(train).iter().map(|name| format!("--{}", name.replace('_', "-"))).collect();
+    for group in GroupFlag::all(&train.settings.group).map_err(Error::msg).context("--group")? {
+        let text = group.to_string();
+        let names = text.split_whitespace().filter_map(|setting| Some(setting.split_once('=')?.0));
+        let found = names.filter(|name| GroupFlag::COURSE.contains(name));
+        flags.extend(found.map(|name| format!("--group {}: {name}", group.selector)));
+    }
+    match flags.first() {
+        Some(flag) => bail!(
             "{flag} has no meaning in find-lr, which takes --steps steps at rates from --from to --to; leave \
              it out"
         ),
@@ -124,4 +169,73 @@ fn write(out: &Path, test: &LrRangeTest) -> Result<()> {
         None => figure,
     };
     report::save(&figure, out, "learning-rate")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::recipes::RECIPES;
+
+    /// Flags that change the losses of the test, or how it is run.
+    const WITH_MEANING: &str = "from to steps recipe config net batch-size optimizer momentum group weight-decay \
+        dropout augment flip crop crop-border brightness contrast saturation rotate cutout erase freeze hardest \
+        normalize whiten drop-last label-smoothing reduction val shards seed limit class-weights mixup cutmix \
+        accumulate clip-norm no-fusion data labels label-column skip-broken image-size gray json weights threads \
+        out quiet verbose help version";
+
+    fn train_args(line: &[&str]) -> TrainArgs {
+        let words = ["descent", "find-lr"].iter().chain(line).map(Into::into);
+        match Cli::read(words).unwrap().command() {
+            Command::FindLr(args) => args.train,
+            _ => unreachable!("the line says find-lr"),
+        }
+    }
+
+    /// A new flag of `train` is used here, or it is refused.
+    #[test]
+    fn every_flag_has_a_meaning_or_is_refused() {
+        let of_rules = by_name(&crate::flags::RuleFlags::default());
+        let cli = <Cli as CommandFactory>::command();
+        for arg in cli.find_subcommand("find-lr").unwrap().get_arguments() {
+            let (id, flag) = (arg.get_id().as_str(), arg.get_long().unwrap());
+            let is_used =
+                WITH_MEANING.split_whitespace().any(|used| used == flag) || of_rules.contains_key(id);
+            assert!(is_used != has_no_meaning(id), "--{flag}");
+            assert_eq!(arg.is_hide_set(), has_no_meaning(id), "--{flag}");
+        }
+    }
+
+    /// Those of a recipe are left out, and its other flags stay.
+    #[test]
+    fn a_recipe_is_tested_without_its_course() {
+        for (name, _) in RECIPES {
+            let args = train_args(&["--recipe", name]);
+            check_effect(&args).unwrap_or_else(|error| panic!("{name}: {error}"));
+            args.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(args.settings.recipe.as_deref(), Some(name));
+            assert!(
+                args.settings.lr.is_none() && args.session.left_out.contains(&"--lr".to_owned()),
+                "{name}"
+            );
+        }
+        let args = train_args(&["--recipe", "airbench94"]);
+        assert_eq!((args.settings.momentum, args.settings.whiten), (Some(0.85), Some(5000)));
+        assert_eq!(
+            args.settings.group[1],
+            "filters: rule=muon momentum=0.6 ns_steps=3 rescale_every=1 weight_decay=0"
+        );
+        let left_out = args.session.left_out.join("; ");
+        assert!(left_out.contains("--group whiten.bias: schedule_epochs, freeze_after"), "{left_out}");
+        for (line, flag) in [
+            (&["--recipe", "airbench94", "--lr", "0.1"][..], "--lr"),
+            (&["--gamma", "0.5"], "--gamma"),
+            (&["--detect-anomaly"], "--detect-anomaly"),
+            (&["--group", "head: lr=1"], "--group head: lr"),
+        ] {
+            let error = check_effect(&train_args(line)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{flag} has no meaning in find-lr")), "{error}");
+        }
+    }
 }

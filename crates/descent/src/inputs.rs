@@ -2,16 +2,23 @@
 
 mod mix;
 
+use std::ops::Range;
+
 use data::Batch;
 
 use crate::cli::Settings;
 use mix::Mixing;
 
 /// The examples of the current step, and memory for those that differ from the batch's.
+///
+/// If there are several processes, each holds those that it computes and what these need: with `--mixup` and
+/// `--cutmix` also the ones they are mixed with, with `--hardest` all of them.
 pub struct Inputs {
     n_classes: usize,
     mixing: Option<Mixing>,
-    /// `[n, h, w, c]`.
+    /// How many there are in all processes.
+    n_examples: usize,
+    /// `[n, h, w, c]` of the examples held here.
     shape: [usize; 4],
     /// Whether `values` holds the step's examples in place of the batch's.
     is_changed: bool,
@@ -43,6 +50,7 @@ impl Inputs {
         Self {
             n_classes,
             mixing: Mixing::of(settings),
+            n_examples: 0,
             shape: [0; 4],
             is_changed: false,
             is_chosen: false,
@@ -53,9 +61,11 @@ impl Inputs {
         }
     }
 
-    /// Takes the batch of a step. With `--mixup` or `--cutmix` each image is mixed with another.
+    /// Takes the batch of a step. With `--mixup` or `--cutmix` each image is mixed with the one at the other
+    /// end of the batch. Both are held here, so the other one is also at the other end of those held.
     pub fn take(&mut self, batch: &Batch, step: u64) {
         let (shape, values) = inputs_of(batch);
+        self.n_examples = batch.whole_indices().len();
         (self.shape, self.is_changed, self.is_chosen) = (shape, false, false);
         let Some(mixing) = &self.mixing else { return };
         let lambda = mixing.apply(&mut self.values, values, shape, step);
@@ -70,7 +80,7 @@ impl Inputs {
     }
 
     /// Keeps this share of the examples, rounded up, those with the largest losses, in their order. Of equal
-    /// losses the first are kept; NaN is larger than any number.
+    /// losses the first are kept; NaN is larger than any number. All examples must be held here.
     pub fn keep_hardest(&mut self, batch: &Batch, losses: &[f32], share: f64) {
         let n = (share * losses.len() as f64).ceil() as usize;
         self.ranked.clear();
@@ -93,11 +103,12 @@ impl Inputs {
         self.labels.clear();
         self.labels.extend(kept().map(|idx| batch.labels()[idx]));
         (self.shape[0], self.is_changed, self.is_chosen) = (n, true, true);
+        self.n_examples = n;
     }
 
-    /// The number of examples.
+    /// The number of examples in all processes.
     pub fn n_examples(&self) -> usize {
-        self.shape[0]
+        self.n_examples
     }
 
     /// Whether they are the batch's, unchanged.
@@ -105,22 +116,25 @@ impl Inputs {
         !self.is_changed
     }
 
-    /// Their classes.
+    /// The classes of all of them.
     pub fn labels<'a>(&'a self, batch: &'a Batch) -> &'a [u32] {
-        if self.is_chosen { &self.labels } else { batch.labels() }
+        if self.is_chosen { &self.labels } else { batch.whole_labels() }
     }
 
-    /// Part `part` of `n_parts` of them.
-    pub fn part<'a>(&'a self, batch: &'a Batch, part: usize, n_parts: usize) -> Part<'a> {
-        let [n, h, w, c] = self.shape;
-        let (start, end) = part_of(n, part, n_parts);
+    /// Those with these numbers, which are held here.
+    pub fn part<'a>(&'a self, batch: &'a Batch, numbers: Range<usize>) -> Part<'a> {
+        let [_, h, w, c] = self.shape;
         let values = if self.is_changed { &self.values } else { inputs_of(batch).1 };
-        let rows = |len: usize| start * len..end * len;
+        let first = match self.is_chosen {
+            true => numbers.start,
+            false => batch.positions().partition_point(|&position| position < numbers.start),
+        };
+        let rows = |len: usize| first * len..(first + numbers.len()) * len;
         let targets = self.mixing.is_some().then(|| &self.targets[rows(self.n_classes)]);
         Part {
-            shape: [end - start, h, w, c],
+            shape: [numbers.len(), h, w, c],
             values: &values[rows(h * w * c)],
-            labels: &self.labels(batch)[start..end],
+            labels: &self.labels(batch)[numbers],
             targets,
         }
     }
@@ -134,8 +148,13 @@ fn gather_within(values: &mut Vec<f32>, kept: impl ExactSizeIterator<Item = usiz
 }
 
 /// The range of the `n` examples that is part `part` of `n_parts`.
-pub fn part_of(n: usize, part: usize, n_parts: usize) -> (usize, usize) {
-    (part * n / n_parts, (part + 1) * n / n_parts)
+pub fn part_of(n: usize, part: usize, n_parts: usize) -> Range<usize> {
+    part * n / n_parts..(part + 1) * n / n_parts
+}
+
+/// The part that has example `number` of `n`; the inverse of [`part_of`].
+pub fn part_with(number: usize, n: usize, n_parts: usize) -> usize {
+    ((number + 1) * n_parts - 1) / n
 }
 
 /// The shape and the values of a batch's inputs: its images, or the numbers of a table as images of one pixel.
@@ -176,14 +195,14 @@ mod tests {
                 (1.0, [0.0; 5], &[0, 1, 2, 3, 4]),
             ] {
                 inputs.take(&batch, 7);
-                let all = inputs.part(&batch, 0, 1);
+                let all = inputs.part(&batch, 0..5);
                 let rows = |values: &[f32], len: usize| -> Vec<f32> {
                     expected.iter().flat_map(|&i| values[i * len..(i + 1) * len].to_vec()).collect()
                 };
                 let (values, targets) = (rows(all.values, 2), all.targets.map(|targets| rows(targets, 3)));
                 let labels: Vec<u32> = expected.iter().map(|&i| all.labels[i]).collect();
                 inputs.keep_hardest(&batch, &losses, share);
-                let kept = inputs.part(&batch, 0, 1);
+                let kept = inputs.part(&batch, 0..expected.len());
                 assert_eq!(kept.shape, [expected.len(), 2, 1, 1]);
                 assert_eq!((kept.values, kept.labels), (&values[..], &labels[..]), "{share} {more:?}");
                 assert_eq!(kept.targets, targets.as_deref());
@@ -205,6 +224,11 @@ mod tests {
     #[test]
     fn parts_cover_the_batch() {
         let parts: Vec<_> = (0..3).map(|part| part_of(10, part, 3)).collect();
-        assert_eq!(parts, [(0, 3), (3, 6), (6, 10)]);
+        assert_eq!(parts, [0..3, 3..6, 6..10]);
+        for (n, n_parts) in [(1, 1), (10, 3), (7, 7), (64, 5), (37, 36)] {
+            for part in 0..n_parts {
+                assert!(part_of(n, part, n_parts).all(|number| part_with(number, n, n_parts) == part));
+            }
+        }
     }
 }

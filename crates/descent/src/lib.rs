@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config_file;
+pub mod left_out;
 pub mod shell;
 pub mod signals;
 

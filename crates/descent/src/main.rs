@@ -2,15 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use classifier::output::{self, ClosedPipe, message, warn};
-use descent::config_file;
+use descent::cli::Cli;
 use descent::signals::{self, Stopped};
 
 fn main() -> ExitCode {
     signals::fail_at_the_size_limit();
-    let result = config_file::expanded(std::env::args_os())
-        .and_then(|words| descent::run(descent::cli::Cli::parse_from(words)));
+    let result = Cli::read(std::env::args_os()).and_then(descent::run);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ClosedPipe>() => ExitCode::SUCCESS,

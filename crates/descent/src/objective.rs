@@ -7,6 +7,7 @@ use data::{Batch, Dataset};
 
 use crate::cli::{ReductionFlag, Settings};
 use crate::inputs::{Inputs, Part};
+use crate::ranks::MicroBatch;
 use crate::sizes::Network;
 
 /// The loss of a run, and the examples it is computed on.
@@ -58,52 +59,59 @@ impl Objective {
         self.inputs.keep_hardest(batch, losses, share);
     }
 
-    /// The number of examples in the step.
+    /// The number of examples in the step, on all ranks.
     pub fn n_examples(&self) -> usize {
         self.inputs.n_examples()
     }
 
-    /// The classes of part `part` of `n_parts` of the examples.
-    pub fn labels<'a>(&'a self, batch: &'a Batch, part: usize, n_parts: usize) -> &'a [u32] {
-        self.inputs.part(batch, part, n_parts).labels
+    /// The classes of this rank's examples in a micro-batch.
+    pub fn labels<'a>(&'a self, batch: &'a Batch, micro_batch: &MicroBatch) -> &'a [u32] {
+        &self.inputs.labels(batch)[micro_batch.own.clone()]
     }
 
-    /// Records the outputs for part `part` of `n_parts` of the examples, and its share of their loss, which
-    /// is a mean or a sum.
+    /// Records the outputs for this rank's examples in a micro-batch, and the share of the whole micro-batch
+    /// in the loss, which is a mean or a sum.
     pub fn record(
         &self,
         network: Network<'_>,
         g: &Graph<'_>,
         batch: &Batch,
-        part: usize,
-        n_parts: usize,
+        micro_batch: &MicroBatch,
     ) -> (Var, Var) {
-        if n_parts == 1 && self.weights.is_none() && self.inputs.are_the_batch() {
+        let is_all = micro_batch.all.len() == self.inputs.n_examples();
+        if is_all && self.weights.is_none() && self.inputs.are_the_batch() {
             let logits = network.forward(g, input(g, batch));
             return (logits, g.cross_entropy_with(logits, g.labels(batch), self.options(self.reduction)));
         }
-        let examples = self.inputs.part(batch, part, n_parts);
-        let is_whole = n_parts == 1 || self.reduction == Reduction::Sum;
+        let examples = self.inputs.part(batch, micro_batch.own.clone());
+        let is_whole = is_all || self.reduction == Reduction::Sum;
         // The mean of a part is weighted by its share of the whole's divisor.
         let (reduction, share) = match &self.weights {
             Some(weights) if examples.targets.is_none() => {
                 let sum = |labels: &[u32]| {
                     labels.iter().map(|&label| f64::from(weights[label as usize])).sum::<f64>()
                 };
-                let (own, whole) = (sum(examples.labels), sum(self.inputs.labels(batch)));
+                let labels = self.inputs.labels(batch);
+                let (part, whole) = (sum(&labels[micro_batch.all.clone()]), sum(labels));
                 // There is no mean over weights of 0.
-                if own == 0.0 { (Reduction::Sum, 1.0 / whole) } else { (self.reduction, own / whole) }
+                if part == 0.0 { (Reduction::Sum, 1.0 / whole) } else { (self.reduction, part / whole) }
             }
-            _ => (self.reduction, examples.shape[0] as f64 / self.inputs.n_examples() as f64),
+            _ => (self.reduction, micro_batch.all.len() as f64 / self.inputs.n_examples() as f64),
         };
         let reduction = if is_whole { self.reduction } else { reduction };
         let (logits, loss) = self.loss(network, g, &examples, reduction);
         (logits, if is_whole { loss } else { g.scale(loss, share as f32) })
     }
 
-    /// Records the loss of each example, `[n]`.
-    pub fn losses(&self, network: Network<'_>, g: &Graph<'_>, batch: &Batch) -> Var {
-        self.loss(network, g, &self.inputs.part(batch, 0, 1), Reduction::None).1
+    /// Records the loss of each of this rank's examples in a micro-batch.
+    pub fn losses(
+        &self,
+        network: Network<'_>,
+        g: &Graph<'_>,
+        batch: &Batch,
+        micro_batch: &MicroBatch,
+    ) -> Var {
+        self.loss(network, g, &self.inputs.part(batch, micro_batch.own.clone()), Reduction::None).1
     }
 
     fn loss(
@@ -114,7 +122,7 @@ impl Objective {
         reduction: Reduction,
     ) -> (Var, Var) {
         let logits = network.forward(g, g.input(examples.shape, examples.values));
-        let weight = self.weights.as_ref().map(|weights| g.input([self.n_classes], weights));
+        let weight = self.weights.as_ref().map(|weights| g.constant([self.n_classes], weights));
         let options = CrossEntropyOptions { weight, ..self.options(reduction) };
         let loss = match examples.targets {
             Some(targets) => {

@@ -7,6 +7,7 @@ use classifier::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::report::duration;
+use crate::sizes::Costs;
 
 /// The shortest time between two updates of the bar.
 const REFRESH: Duration = Duration::from_millis(100);
@@ -20,18 +21,47 @@ pub struct EpochBar {
     started: Instant,
     drawn: Instant,
     n_images: usize,
-    n_done: u64,
-    /// Remaining steps of this run, including those of this epoch.
-    n_left: u64,
+    work: Work,
     is_narrow: bool,
 }
 
+/// The steps of a run from a first one to the last, and how far it is.
+pub struct Work {
+    costs: Costs,
+    first: u64,
+    next: u64,
+    end: u64,
+}
+
+impl Work {
+    /// The steps from `first` up to `end`, without it; none is done yet.
+    pub fn new(costs: Costs, first: u64, end: u64) -> Self {
+        Self { costs, first, next: first, end: end.max(first) }
+    }
+
+    /// All steps before `next` are done.
+    pub fn reach(&mut self, next: u64) {
+        self.next = next.clamp(self.first, self.end);
+    }
+
+    /// The steps that are left.
+    pub fn n_left(&self) -> u64 {
+        self.end - self.next
+    }
+
+    /// The seconds that these will take, if those that are done took `seconds`; `None` if none is done.
+    pub fn seconds_left(&self, seconds: f64) -> Option<f64> {
+        let done = self.costs.between(self.first, self.next);
+        (done > 0.0).then(|| seconds / done * self.costs.between(self.next, self.end))
+    }
+}
+
 impl EpochBar {
-    /// A bar of `n_batches` steps, of which `n_done` are already done; the run has `n_left` remaining steps.
-    /// The terminal has `width` columns.
-    pub fn new(label: String, n_batches: usize, n_done: usize, n_left: u64, width: usize) -> Self {
+    /// A bar of `n_batches` steps, of which `n_done` are already done; `work` is the rest of the run. The
+    /// terminal has `width` columns.
+    pub fn new(label: String, n_batches: usize, n_done: usize, work: Work, width: usize) -> Self {
         let is_narrow = width < NARROW;
-        let n_batches = n_batches.min(n_done.saturating_add(n_left as usize));
+        let n_batches = n_batches.min(n_done.saturating_add(work.n_left() as usize));
         let template =
             if is_narrow { "{prefix} {pos}/{len} {msg}" } else { "{prefix} {wide_bar} {pos:>4}/{len} {msg}" };
         let style = ProgressStyle::with_template(template)
@@ -43,23 +73,25 @@ impl EpochBar {
         }
         bar.set_position(n_done as u64);
         let now = Instant::now();
-        Self { bar, started: now, drawn: now, n_images: 0, n_done: 0, n_left, is_narrow }
+        Self { bar, started: now, drawn: now, n_images: 0, work, is_narrow }
     }
 
     /// Called after a step on `n_images`, with the mean loss of the epoch so far.
     pub fn step(&mut self, n_images: usize, mean_loss: f64) {
         self.n_images += n_images;
-        self.n_done += 1;
-        self.n_left = self.n_left.saturating_sub(1);
+        self.work.reach(self.work.next + 1);
         self.bar.inc(1);
         if self.drawn.elapsed() >= REFRESH {
             self.drawn = Instant::now();
             let seconds = self.started.elapsed().as_secs_f64();
-            let left = duration(seconds / self.n_done as f64 * self.n_left as f64);
+            let left = self
+                .work
+                .seconds_left(seconds)
+                .map_or(String::new(), |left| format!(", {} left", duration(left)));
             self.bar.set_message(if self.is_narrow {
-                format!("loss {mean_loss:.3}, {left} left")
+                format!("loss {mean_loss:.3}{left}")
             } else {
-                format!("{:.0} images/s, loss {mean_loss:.4}, {left} left", self.n_images as f64 / seconds)
+                format!("{:.0} images/s, loss {mean_loss:.4}{left}", self.n_images as f64 / seconds)
             });
         }
     }
@@ -68,5 +100,25 @@ impl EpochBar {
 impl Drop for EpochBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_images_at_first_do_not_promise_a_short_run() {
+        // Ten steps at a quarter of the area, ten at full size.
+        let mut work = Work::new(Costs::new([(10, 0.25)]), 0, 20);
+        assert_eq!(work.seconds_left(0.0), None);
+        for (reached, seconds, left) in [(4, 1.0, 11.5), (10, 2.5, 10.0), (15, 7.5, 5.0), (20, 12.5, 0.0)] {
+            work.reach(reached);
+            assert_eq!(work.seconds_left(seconds), Some(left), "after {reached} steps");
+        }
+        // A resumed run knows only its own steps.
+        let mut work = Work::new(Costs::new([(10, 0.25)]), 8, 20);
+        work.reach(9);
+        assert_eq!((work.seconds_left(1.0), work.n_left()), (Some(41.0), 11));
     }
 }

@@ -1,10 +1,12 @@
 //! Processes that train together: the part of each, which one prints and saves, and their agreement.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use autograd::{Mode, Tape};
 use classifier::output::{self, Verbosity, message};
 use collective::{Collective, Joined, Traffic, World};
@@ -12,6 +14,7 @@ use data::Loader;
 use tensor::parallel::{Exchange, Shards};
 
 use crate::cli::{Settings, TrainArgs};
+use crate::inputs::{part_of, part_with};
 use crate::signals::Stopped;
 use crate::{in_pool, train};
 
@@ -69,6 +72,16 @@ pub struct Ranks {
     n_shards: Option<usize>,
 }
 
+/// Examples that all ranks compute at once, by their numbers in the step: all of a step or, with
+/// `--accumulate`, a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MicroBatch {
+    /// Those of all ranks.
+    pub all: Range<usize>,
+    /// Those of this rank.
+    pub own: Range<usize>,
+}
+
 /// The state at the end of a step that all ranks agree on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agreed {
@@ -92,28 +105,6 @@ impl Ranks {
     /// The same processes, with batches cut into this many shards.
     pub fn in_shards(self, n_shards: Option<usize>) -> Self {
         Self { n_shards, ..self }
-    }
-
-    /// Checks that several processes can run with these settings.
-    ///
-    /// # Errors
-    /// When a setting would need images of the batch that another process has.
-    pub fn check(&self, settings: &Settings) -> Result<()> {
-        let needs_others = [
-            ("--mixup", settings.mixup.is_some()),
-            ("--cutmix", settings.cutmix.is_some()),
-            ("--accumulate", settings.accumulate > 1),
-            ("--class-weights", settings.class_weights.is_some()),
-            ("--hardest", settings.hardest.is_some()),
-        ];
-        for (flag, is_set) in needs_others {
-            ensure!(
-                self.size() == 1 || !is_set,
-                "{flag} needs the whole batch in one process, but here it is split among {} processes",
-                self.size()
-            );
-        }
-        Ok(())
     }
 
     /// The number of processes.
@@ -143,6 +134,13 @@ impl Ranks {
         }
     }
 
+    /// Micro-batch `part` of `n_parts` of a step on `n_examples`.
+    pub fn micro_batch(&self, n_examples: usize, part: usize, n_parts: usize) -> MicroBatch {
+        let all = part_of(n_examples, part, n_parts);
+        let own = self.shards(all.len()).images();
+        MicroBatch { own: all.start + own.start..all.start + own.end, all }
+    }
+
     /// A loader that reads this rank's part of each batch.
     pub fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
         if self.size() == 1 {
@@ -152,17 +150,34 @@ impl Ranks {
         loader.part(move |n_images| ranks.shards(n_images).images())
     }
 
+    /// A loader that reads what this rank needs to train on a batch: the images it computes, those they are
+    /// mixed with, and with `--hardest` all, since any may be among the hardest.
+    pub fn training_loader<'a>(&self, loader: Loader<'a>, settings: &Settings) -> Loader<'a> {
+        if self.size() == 1 || settings.hardest.is_some() {
+            return loader;
+        }
+        let (ranks, accumulate) = (self.clone(), settings.accumulate);
+        let is_mixed = settings.mixup.is_some() || settings.cutmix.is_some();
+        loader.part(move |n| {
+            let (ranks, n_parts) = (ranks.clone(), accumulate.min(n));
+            let is_own = move |number: usize| {
+                ranks.micro_batch(n, part_with(number, n, n_parts), n_parts).own.contains(&number)
+            };
+            (0..n).filter(move |&number| is_own(number) || is_mixed && is_own(n - 1 - number))
+        })
+    }
+
     /// The rows of the whole batch: `own` and those of the other ranks; `row_len` numbers for each image.
-    pub fn gather(&self, own: &[f32], n_images: usize, row_len: usize) -> Vec<f32> {
+    pub fn gather<'a>(&self, own: &'a [f32], n_images: usize, row_len: usize) -> Cow<'a, [f32]> {
         if self.size() == 1 {
-            return own.to_vec();
+            return own.into();
         }
         let (shards, mut whole) = (self.shards(n_images), vec![0.0; n_images * row_len]);
         let images = shards.images();
         whole[images.start * row_len..images.end * row_len].copy_from_slice(own);
         // Each rank adds its rows to zeros.
         self.joined.join(&shards, &mut whole);
-        whole
+        whole.into()
     }
 
     /// The sum of the ranks' counts over a batch of `n_images`.
@@ -207,9 +222,13 @@ impl Ranks {
     pub fn communication(&self, before: &mut Traffic) -> String {
         let now = self.traffic();
         let megabytes = (now.bytes - before.bytes) as f64 / 1e6;
+        let n_sums = now.n_sums - before.n_sums;
         let seconds = (now.time - before.time).as_secs_f64();
         *before = now;
-        format!("  communication of rank 0: {megabytes:.1} MB, {seconds:.1} s including waiting for others")
+        format!(
+            "  communication of rank 0: {megabytes:.1} MB for {n_sums} sums, {seconds:.1} s including waiting \
+             for others"
+        )
     }
 
     /// The cost of exchanging sums since the start.
@@ -228,9 +247,12 @@ impl Ranks {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use collective::on_threads;
+    use data::{Batch, ImageShape, InMemory};
 
     use super::*;
+    use crate::cli::{Cli, Command};
 
     fn ranks(collective: Arc<dyn Collective>, n_shards: Option<usize>) -> Ranks {
         Ranks { joined: Arc::new(Joined::new(collective.clone())), collective, n_shards }
@@ -244,9 +266,47 @@ mod tests {
                 let ranks = ranks(collective, n_shards);
                 let images = ranks.shards(n_images).images();
                 let own = &whole[2 * images.start..2 * images.end];
-                (ranks.gather(own, n_images, 2), ranks.sum(images.len(), n_images))
+                (ranks.gather(own, n_images, 2).into_owned(), ranks.sum(images.len(), n_images))
             });
             assert!(found.iter().all(|found| *found == (whole.clone(), n_images)), "{size} ranks: {found:?}");
+        }
+    }
+
+    /// Each image of a batch is computed by one rank, which reads it, what it is mixed with, and no more.
+    #[test]
+    fn a_rank_reads_what_it_needs_to_train() {
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        let set = InMemory::new(shape, vec![0; 37], vec![0; 37], ["only"]);
+        for (flags, n_parts, is_mixed) in [
+            (&[][..], 1, false),
+            (&["--accumulate", "3"], 3, false),
+            (&["--mixup", "1"], 1, true),
+            (&["--cutmix", "1", "--accumulate", "50"], 37, true),
+        ] {
+            let line = [&["descent", "train"], flags].concat();
+            let Command::Train(args) = Cli::parse_from(line).command() else { unreachable!() };
+            for size in [2, 3, 8] {
+                let found = on_threads(size, |collective| {
+                    let (ranks, mut batch) = (ranks(collective, None), Batch::new());
+                    ranks
+                        .training_loader(Loader::new(&set, 37), &args.settings)
+                        .next_into(&mut batch)
+                        .unwrap();
+                    let parts = (0..n_parts).map(|part| ranks.micro_batch(37, part, n_parts).own);
+                    (parts.flatten().collect::<Vec<_>>(), batch.positions().to_vec())
+                });
+                let mut computed: Vec<usize> = found.iter().flat_map(|(own, _)| own.clone()).collect();
+                computed.sort_unstable();
+                assert_eq!(computed, (0..37).collect::<Vec<_>>(), "{flags:?}, {size} ranks");
+                for (own, read) in found {
+                    let is_needed = |at: &usize| own.contains(at) || is_mixed && own.contains(&(36 - at));
+                    assert_eq!(
+                        read,
+                        (0..37).filter(is_needed).collect::<Vec<_>>(),
+                        "{flags:?}, {size} ranks"
+                    );
+                }
+            }
         }
     }
 

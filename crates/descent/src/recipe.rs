@@ -12,6 +12,7 @@ use optim::average::Ema;
 use optim::schedule::{Schedule, Warmup, schedule_named};
 use optim::{Groups, Optimizer, Param, Pattern};
 
+pub use choice::lacks;
 use choice::{Choice, words};
 pub use length::Length;
 use slow::Slow;
@@ -117,6 +118,16 @@ impl Recipe {
         Ok(())
     }
 
+    /// The flags whose hyperparameter neither the run's rule nor its schedule has, each with those that it has.
+    pub fn idle(settings: &Settings) -> Vec<(&'static str, Error)> {
+        let flags = settings.schedule_flags.given(&settings.schedule, 1);
+        let of_schedule = flags.into_iter().filter_map(|(flag, name, values)| {
+            let refused = schedule_named(&settings.schedule, 0.0, 100, &[(name, &values)]).err()?;
+            is_lack(&refused).then(|| (flag, Error::new(refused).context("--schedule")))
+        });
+        Choice::idle(settings).into_iter().chain(of_schedule).collect()
+    }
+
     /// Freezes the parameters that are frozen from this step on.
     pub fn before_step(&mut self, params: &mut Params, step: u64) {
         self.freezes.retain(|(first, names)| {
@@ -205,6 +216,11 @@ impl Recipe {
     }
 }
 
+/// Whether a rule or a schedule does not have the hyperparameter that was set.
+fn is_lack(error: &optim::Error) -> bool {
+    matches!(error, optim::Error::NoHyperparameter { .. })
+}
+
 /// The learning rate of the settings, or the rule's default.
 pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
     settings.lr.unwrap_or(match settings.optimizer.as_str() {
@@ -248,7 +264,7 @@ fn schedule_of(
     let flags = &settings.schedule_flags;
     let is_runs = name == settings.schedule;
     let given = if is_runs { flags.given(name, length.steps_per_epoch) } else { Vec::new() };
-    let options: Vec<(&str, &[f64])> = given.iter().map(|(name, x)| (*name, x.as_slice())).collect();
+    let options: Vec<(&str, &[f64])> = given.iter().map(|(_, name, x)| (*name, x.as_slice())).collect();
     let (warmup_steps, start_factor) = flags.warmup(name, length.steps_per_epoch);
     let warmup_steps = warmup_steps.min(n_steps);
     let then = schedule_named(name, lr, n_steps - warmup_steps, &options).context("--schedule")?;

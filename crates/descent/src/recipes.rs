@@ -3,13 +3,11 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use clap::Parser;
 use classifier::output::answer;
 use data::ImageShape;
 use nn::Layer;
 
 use crate::cli::{Cli, Command, TrainArgs};
-use crate::config_file::expanded;
 
 /// Name and text of each recipe. A line is a flag with its value, or a comment after `#`.
 pub const RECIPES: [(&str, &str); 5] = [
@@ -58,8 +56,7 @@ pub fn recipes(name: Option<&str>) -> Result<()> {
 /// When there is no such recipe.
 pub fn train_args(name: &str) -> TrainArgs {
     let line = ["descent", "train", "--recipe", name].map(OsString::from);
-    let words = expanded(line).expect("there is no file to read");
-    match Cli::parse_from(words).command() {
+    match Cli::read(line).expect("there is no file to read").command() {
         Command::Train(args) => *args,
         _ => unreachable!("the line says train"),
     }
@@ -67,13 +64,16 @@ pub fn train_args(name: &str) -> TrainArgs {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
     use crate::cli::Settings;
+    use crate::config_file::expanded;
     use crate::recipe::Length;
 
     fn settings(line: &[&str]) -> Settings {
         let line = ["descent", "train"].iter().chain(line).map(OsString::from);
-        let Command::Train(args) = Cli::try_parse_from(expanded(line).unwrap()).unwrap().command() else {
+        let Command::Train(args) = Cli::try_parse_from(expanded(line).unwrap().0).unwrap().command() else {
             panic!()
         };
         args.settings
@@ -200,10 +200,61 @@ mod tests {
     #[test]
     fn every_recipe_is_one_that_trains() {
         for (name, _) in RECIPES {
-            let settings = train_args(name).settings;
-            settings.check().unwrap();
-            assert_eq!(settings.recipe.as_deref(), Some(name));
-            assert!(settings.net.network(ImageShape::CIFAR, 10, 0.5).is_ok());
+            let args = train_args(name);
+            args.check().unwrap();
+            assert_eq!(args.settings.recipe.as_deref(), Some(name));
+            assert!(args.session.left_out.is_empty(), "{name} has flags without effect");
+            assert!(args.settings.net.network(ImageShape::CIFAR, 10, 0.5).is_ok());
+        }
+    }
+
+    fn left_out(line: &[&str]) -> String {
+        let line = ["descent", "train"].iter().chain(line).map(OsString::from);
+        let Command::Train(args) = Cli::read(line).unwrap().command() else { panic!() };
+        args.check().unwrap_or_else(|error| panic!("{:?}: {error:#}", args.settings.recipe));
+        args.session.left_out.join("; ")
+    }
+
+    #[test]
+    fn a_flag_that_wins_drops_those_of_the_recipe_that_it_leaves_without_effect() {
+        for (recipe, flags, expected) in [
+            ("airbench94-2025", &["--tta", "none"][..], "--tta-share"),
+            ("airbench94-2025", &["--tta", "mirror"], ""),
+            ("airbench94", &["--optimizer", "adam"], "--momentum; --nesterov"),
+            ("airbench94", &["--optimizer", "rmsprop"], "--nesterov"),
+            ("airbench94", &["--momentum", "0"], "--nesterov"),
+            ("airbench94", &["--optimizer", "rprop"], "--group head: weight_decay; --momentum; --nesterov"),
+            ("airbench94-sgd", &["--schedule", "constant"], "--end-factor"),
+            ("airbench94-sgd", &["--schedule", "noam"], "--end-factor; --warmup-start"),
+            ("airbench94-sgd", &["--warmup", "0"], "--warmup-start"),
+            ("airbench95", &["--crop", "0"], "--crop-border"),
+            ("airbench94", &["--net", "resnet20"], "--group head; --group whiten.bias; --whiten"),
+            ("airbench94", &["--net", "airbench:8,16,16"], ""),
+            ("airbench94", &["--freeze", "head"], "--group head"),
+            ("airbench94", &["--epochs", "3", "--lr", "1"], ""),
+        ] {
+            assert_eq!(left_out(&[&["--recipe", recipe], flags].concat()), expected, "{recipe} {flags:?}");
+        }
+        // What the line itself says is not left out.
+        for flags in [
+            &["--recipe=airbench94-2025", "--tta=none", "--tta-share=0.5"][..],
+            &["--recipe=airbench94", "--optimizer=adam", "--momentum=0.5"],
+            &["--recipe=airbench94", "--net=resnet20", "--whiten=5"],
+            &["--recipe=airbench94", "--crop-border=reflect", "--crop=0"],
+        ] {
+            assert!(settings(flags).check().is_err() || !settings(flags).idle().is_empty(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn every_recipe_goes_with_every_rule_and_schedule() {
+        for (name, _) in RECIPES {
+            for rule in optim::RULE_NAMES {
+                left_out(&["--recipe", name, "--optimizer", rule]);
+            }
+            for schedule in optim::schedule::SCHEDULE_NAMES {
+                left_out(&["--recipe", name, "--schedule", schedule]);
+            }
         }
     }
 }

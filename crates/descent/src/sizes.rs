@@ -3,6 +3,7 @@
 use anyhow::{Context, Error, Result, ensure};
 use autograd::{Graph, Params, Var};
 use classifier::Images;
+use data::ImageShape;
 use nn::{Layer, Sequential};
 use tensor::interpolate::{Interpolation, ResizeTo};
 
@@ -66,7 +67,7 @@ impl Sizes {
             );
             // Keeps the aspect ratio as closely as whole pixels allow.
             let width = (height * shape.width).div_ceil(shape.height);
-            let small = data::ImageShape { height, width, ..shape };
+            let small = ImageShape { height, width, ..shape };
             let net = settings.net.network(small, images.train.class_names().len(), settings.dropout as f32);
             let (net, own) =
                 nn::build(net.context("--resize-until")?.fuse(!settings.no_fusion), settings.seed);
@@ -96,6 +97,13 @@ impl Sizes {
         }
     }
 
+    /// What the steps of the run cost, beside those on images of their own size.
+    pub fn costs(&self, full: ImageShape) -> Costs {
+        let area = (full.height * full.width) as f64;
+        let share = |phase: &Phase| phase.size.iter().product::<usize>() as f64 / area;
+        Costs::new(self.0.iter().map(|phase| (phase.end, share(phase))))
+    }
+
     /// A description with a line for each size.
     pub fn describe(&self) -> String {
         let line = |phase: &Phase| {
@@ -103,5 +111,44 @@ impl Sizes {
             format!("images of {height} × {width} up to step {end}\n")
         };
         self.0.iter().map(line).collect()
+    }
+}
+
+/// What steps cost, to estimate the time of those to come: 1 for a step on images of their own size, on smaller
+/// ones their share of its area.
+#[derive(Clone, Debug, Default)]
+pub struct Costs(Vec<(u64, f64)>);
+
+impl Costs {
+    /// The first step after each phase and the cost of its steps, in order; 1 after the last.
+    pub fn new(phases: impl IntoIterator<Item = (u64, f64)>) -> Self {
+        Self(phases.into_iter().collect())
+    }
+
+    /// The cost of the steps from `start` up to `end`, without it.
+    pub fn between(&self, start: u64, end: u64) -> f64 {
+        let (mut sum, mut from) = (0.0, start);
+        for (phase_end, cost) in self.0.iter().copied().chain([(u64::MAX, 1.0)]) {
+            let to = phase_end.min(end).max(from);
+            sum += (to - from) as f64 * cost;
+            from = to;
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_steps_count_as_their_area() {
+        let costs = Costs::new([(10, 0.25), (20, 0.5)]);
+        let one_by_one = |start, end| (start..end).map(|step| costs.between(step, step + 1)).sum::<f64>();
+        for (start, end) in [(0, 30), (5, 12), (10, 20), (19, 21), (25, 30), (7, 7), (30, 5)] {
+            assert_eq!(costs.between(start, end), one_by_one(start, end), "{start}..{end}");
+        }
+        assert_eq!(costs.between(0, 30), 2.5 + 5.0 + 10.0);
+        assert_eq!(Costs::default().between(3, 8), 5.0);
     }
 }

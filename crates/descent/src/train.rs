@@ -75,6 +75,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
             .with_context(|| format!("cannot resume in {}", shown_path(run.out())))?;
     }
     run.prepare()?;
+    session.tell_left_out()?;
     images.notes.iter().try_for_each(say)?;
     if let Some(record) = &session.config
         && let Some(data) = config_file::data_of(record)
@@ -112,8 +113,12 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     let mut traffic = ranks.traffic();
     let n_before = run.history().len();
     let in_epochs = Instant::now();
+    let (mut work, mut training_seconds) = (run.work(), 0.0);
     while !run.is_over() {
+        let began = Instant::now();
         let trained = run.train_epoch(&mut train_loader)?;
+        training_seconds += began.elapsed().as_secs_f64();
+        work.reach(run.place());
         let n_seen = training.len().min(trained.n_steps() as usize * start.args.settings.batch_size);
         let measured = Epoch {
             epoch: run.history().len() as u64 + 1,
@@ -134,9 +139,11 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         };
         let n_done = (run.history().len() + 1 - n_before) as f64;
         let n_left = epochs.saturating_sub(measured.epoch) as f64;
-        let left = match n_left {
-            0.0 => String::new(),
-            n => format!("  {} left", report::duration(in_epochs.elapsed().as_secs_f64() / n_done * n)),
+        // Besides its steps each epoch has its evaluation, on images of their own size.
+        let per_epoch = (in_epochs.elapsed().as_secs_f64() - training_seconds) / n_done;
+        let left = match work.seconds_left(training_seconds).filter(|_| n_left > 0.0) {
+            Some(seconds) => format!("  {} left", report::duration(seconds + per_epoch * n_left)),
+            None => String::new(),
         };
         say(measured.line(epochs, &left, output::width()))?;
         if session.json {

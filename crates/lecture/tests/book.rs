@@ -168,13 +168,23 @@ fn anchored(source: &str, name: &str) -> Option<String> {
 #[test]
 fn every_page_is_in_the_table_of_contents() {
     let listed: BTreeSet<PathBuf> = chapters().into_iter().collect();
-    for file in fs::read_dir(docs().join("book")).unwrap() {
-        let name = file.unwrap().file_name();
-        if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
-            let page = Path::new("book").join(name);
-            assert!(listed.contains(&page), "SUMMARY.md does not list {}", page.display());
+    let (mut folders, mut n_pages) = (vec![docs()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let page = path.strip_prefix(docs()).unwrap();
+            let is_page = page.extension().is_some_and(|extension| extension == "md");
+            if is_page && page != Path::new("SUMMARY.md") {
+                assert!(listed.contains(page), "SUMMARY.md does not list {}", page.display());
+                n_pages += 1;
+            }
         }
     }
+    assert_eq!(n_pages, listed.len());
 }
 
 #[test]

@@ -19,23 +19,33 @@ pub struct Section {
     body: fn(&Results, &Path) -> Option<String>,
 }
 
-/// All of them.
-pub const SECTIONS: [Section; 7] = [
-    Section { document: "README.md", name: "networks", body: in_readme },
+/// All of them. Networks that were measured on a processor with AMX have a section of their own: PyTorch's
+/// bfloat16 is a different competitor there.
+pub const SECTIONS: [Section; 8] = [
+    Section {
+        document: "README.md",
+        name: "networks",
+        body: |results, file| if has_amx(results) { None } else { in_readme(results, file) },
+    },
     Section {
         document: "README.md",
         name: "larger-networks",
-        body: |results, _| networks::short(results, Group::Larger),
+        body: |results, _| if has_amx(results) { None } else { networks::short(results, Group::Larger) },
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-networks",
-        body: |results, _| networks::markdown(results, Group::First),
+        body: |results, _| if has_amx(results) { None } else { networks::markdown(results, Group::First) },
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-larger-networks",
-        body: |results, _| networks::markdown(results, Group::Larger),
+        body: |results, _| if has_amx(results) { None } else { networks::markdown(results, Group::Larger) },
+    },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "networks-with-amx",
+        body: |results, _| if has_amx(results) { networks_with_amx(results) } else { None },
     },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -125,6 +135,16 @@ fn in_readme(results: &Results, file: &Path) -> Option<String> {
     let chart = file.with_extension("svg");
     let table = networks::short(results, Group::First)?;
     Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
+}
+
+fn has_amx(results: &Results) -> bool {
+    results.machine.has("amx_bf16")
+}
+
+fn networks_with_amx(results: &Results) -> Option<String> {
+    let tables = [Group::First, Group::Larger].map(|group| networks::markdown(results, group));
+    let tables: Vec<_> = tables.into_iter().flatten().collect();
+    if tables.is_empty() { None } else { Some(tables.join("\n")) }
 }
 
 #[cfg(test)]

@@ -53,6 +53,24 @@ proptest! {
             }
         }
     }
+
+    /// A part need not be a range: here from the end of the batch, and some twice.
+    #[test]
+    fn a_part_is_any_sequence_of_positions(n in 1..50usize, batch_size in 1..20usize, step_by in 1..4usize) {
+        let set = small_set(n);
+        let loader = || Loader::new(&set, batch_size).shuffle(3).augment(ANYTHING, 5);
+        let positions = move |n: usize| (0..n).rev().step_by(step_by).chain([n / 2]);
+        for (whole, part) in epoch(&mut loader()).iter().zip(epoch(&mut loader().part(positions))) {
+            let expected: Vec<usize> = positions(whole.len()).collect();
+            prop_assert_eq!(part.positions(), &expected[..]);
+            for (at, position) in expected.into_iter().enumerate() {
+                let image = |batch: &Batch, at: usize| batch.images()[at * batch.image_len()..][..batch.image_len()].to_vec();
+                prop_assert_eq!(image(&part, at), image(whole, position));
+                prop_assert_eq!(part.labels()[at], whole.labels()[position]);
+                prop_assert_eq!(part.indices()[at], whole.indices()[position]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{ArgAction, Args};
+use classifier::output::say;
 use classifier::ranges::{at_least_one, threads, within};
 use classifier::{DEFAULT_SIZE, Source};
 use data::ImageShape;
@@ -85,6 +87,27 @@ pub struct Session {
     /// (slower)
     #[arg(long)]
     pub detect_anomaly: bool,
+
+    /// The flags of a recipe or a file that were left out.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub left_out: Vec<String>,
+}
+
+impl Session {
+    /// Tells which flags of a recipe or a file were left out.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn tell_left_out(&self) -> Result<()> {
+        match self.left_out.is_empty() {
+            true => Ok(()),
+            false => say(format_args!(
+                "Flags of the recipe or file without effect here, left out: {}",
+                self.left_out.join("; ")
+            )),
+        }
+    }
 }
 
 /// The flags for the location of the images.

@@ -1,6 +1,6 @@
 //! The flags that decide what a run computes.
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Error, Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
 use classifier::Net;
 use classifier::ranges::{
@@ -8,6 +8,7 @@ use classifier::ranges::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::beginning::NOTHING_WHITENS;
 use crate::checkpoint::check_length;
 use crate::flags::{AugmentFlags, GroupFlag, RuleFlags, ScheduleFlags, ViewFlags, freezes, resizes};
 use crate::recipe::Recipe;
@@ -215,31 +216,54 @@ impl Settings {
     /// # Errors
     /// When flags are incompatible.
     pub fn check(&self) -> Result<()> {
-        self.views.check()?;
         check_length(self)?;
         Recipe::check(self)
     }
 
-    /// Rejects flags without effect.
-    ///
-    /// # Errors
-    /// Names such a flag, and what it needs.
-    pub fn check_effect(&self) -> Result<()> {
-        self.augmentation.check_effect()?;
-        let groups = GroupFlag::all(&self.group).map_err(Error::msg).context("--group")?;
+    /// The flags that have no effect beside the others, each with what it needs.
+    pub fn idle(&self) -> Vec<(&'static str, Error)> {
+        let groups = GroupFlag::all(&self.group).unwrap_or_default();
         let of_groups = groups.iter().filter_map(|group| group.schedule.as_deref());
-        self.schedule_flags.check_effect(of_groups.chain([self.schedule.as_str()]))?;
-        ensure!(
-            self.dropout == DROPOUT || self.net == Net::Lecture,
-            "--dropout {}: the network {} has none; --net lecture has",
-            self.dropout,
-            self.net
-        );
-        ensure!(
-            self.lookahead_decay == LOOKAHEAD_DECAY || self.lookahead.is_some(),
-            "--lookahead-decay needs --lookahead: without it there is no slow average"
-        );
-        Ok(())
+        let needs = |is_met: bool, what: String| if is_met { Ok(()) } else { bail!(what) };
+        let is_nesterov = self.rule.given().contains(&("nesterov", "true".to_owned()));
+        let checks = [
+            (
+                "nesterov",
+                needs(
+                    !is_nesterov || self.momentum != Some(0.0),
+                    "--nesterov needs a --momentum above 0".into(),
+                ),
+            ),
+            ("tta_share", self.views.check()),
+            ("crop_border", self.augmentation.check_effect()),
+            ("warmup_start", self.schedule_flags.check_effect(of_groups.chain([self.schedule.as_str()]))),
+            (
+                "dropout",
+                needs(
+                    self.dropout == DROPOUT || self.net == Net::Lecture,
+                    format!(
+                        "--dropout {}: the network {} has none; --net lecture has",
+                        self.dropout, self.net
+                    ),
+                ),
+            ),
+            (
+                "lookahead_decay",
+                needs(
+                    self.lookahead_decay == LOOKAHEAD_DECAY || self.lookahead.is_some(),
+                    "--lookahead-decay needs --lookahead: without it there is no slow average".into(),
+                ),
+            ),
+            (
+                "whiten",
+                needs(
+                    self.whiten.is_none() || matches!(self.net, Net::Airbench { .. }),
+                    NOTHING_WHITENS.into(),
+                ),
+            ),
+        ];
+        let failed = checks.into_iter().filter_map(|(flag, check)| Some((flag, check.err()?)));
+        failed.chain(Recipe::idle(self)).collect()
     }
 }
 

@@ -25,6 +25,9 @@ pub struct GroupFlag {
 }
 
 impl GroupFlag {
+    /// The settings that are not hyperparameters of the rule: the course of the learning rate.
+    pub const COURSE: [&str; 4] = ["lr", "schedule", "schedule_epochs", "freeze_after"];
+
     fn new(selector: &str) -> Self {
         Self {
             selector: selector.to_owned(),

@@ -209,26 +209,29 @@ fn milestones(text: &str) -> Result<String, String> {
 }
 
 impl ScheduleFlags {
-    /// All values that were given except the warm-up, under the schedules' names, lengths in steps.
-    pub fn given(&self, name: &str, steps_per_epoch: u64) -> Vec<(&'static str, Vec<f64>)> {
+    /// All values that were given except the warm-up: the flag's name and the schedule's, and the value,
+    /// lengths in steps.
+    pub fn given(&self, name: &str, steps_per_epoch: u64) -> Vec<(&'static str, &'static str, Vec<f64>)> {
         let steps = |epochs: f64| (epochs * steps_per_epoch as f64).round();
         let mut given: Vec<_> = self
             .numbers()
-            .filter_map(|(flag, x)| match flag {
-                "warmup" if warms_up_itself(name) => Some(("warmup_steps", steps(x))),
-                "warmup" | "warmup_start" => None,
-                "decay" => Some(("decay_steps", steps(x))),
-                "step_size" | "t_max" | "t_0" | "step_size_up" | "step_size_down" => {
-                    Some((flag, steps(x).max(1.0)))
-                }
-                "gamma" if name == "exponential" => Some((flag, x.powf(1.0 / steps_per_epoch.max(1) as f64))),
-                _ => Some((flag, x)),
+            .filter_map(|(flag, x)| {
+                let (name, x) = match flag {
+                    "warmup" if warms_up_itself(name) => ("warmup_steps", steps(x)),
+                    "warmup" | "warmup_start" => return None,
+                    "decay" => ("decay_steps", steps(x)),
+                    "step_size" | "t_max" | "t_0" | "step_size_up" | "step_size_down" => {
+                        (flag, steps(x).max(1.0))
+                    }
+                    "gamma" if name == "exponential" => (flag, x.powf(1.0 / steps_per_epoch.max(1) as f64)),
+                    _ => (flag, x),
+                };
+                Some((flag, name, vec![x]))
             })
-            .map(|(flag, x)| (flag, vec![x]))
             .collect();
         if let Some(milestones) = &self.milestones {
             let epochs = milestones.split(',').filter_map(|epoch| epoch.parse().ok());
-            given.push(("milestones", epochs.map(steps).collect()));
+            given.push(("milestones", "milestones", epochs.map(steps).collect()));
         }
         given
     }

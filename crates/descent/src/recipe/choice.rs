@@ -1,6 +1,6 @@
 //! An update rule with its settings.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use optim::{AnyRule, Param, Rule, rule_named};
 
 use crate::cli::Settings;
@@ -41,8 +41,7 @@ impl Choice {
                 choice.put("weight_decay", settings.weight_decay.to_string());
             }
         }
-        let momentum = settings.momentum.map(|momentum| ("momentum", momentum.to_string()));
-        for (name, text) in momentum.into_iter().chain(settings.rule.given()) {
+        for (name, text) in given(settings) {
             match &mut rest {
                 Some(rest) if !main.has(name)? => rest.put(name, text),
                 _ => main.put(name, text),
@@ -51,6 +50,18 @@ impl Choice {
         main.rule()?;
         rest.as_ref().map_or(Ok(()), |rest| rest.rule().map(drop))?;
         Ok((main, rest))
+    }
+
+    /// The flags whose hyperparameter the rule that the flags select does not have.
+    pub(super) fn idle(settings: &Settings) -> Vec<(&'static str, Error)> {
+        let rules = [settings.optimizer.as_str(), ADAMW];
+        let rules = if settings.optimizer == MUON { &rules[..] } else { &rules[..1] };
+        let refused = |(name, text): (&'static str, String)| {
+            let refused = rules.iter().map(|rule| lacks(rule, name, &text)).collect::<Option<Vec<_>>>()?;
+            let refused = refused.into_iter().next()?;
+            Some((name, Error::new(refused).context(format!("--{}", name.replace('_', "-")))))
+        };
+        given(settings).filter_map(refused).collect()
     }
 
     /// The rule of a group: with the run's settings if the rules are the same, else with only its learning
@@ -101,6 +112,18 @@ impl Choice {
     pub(super) fn takes(&self, param: &Param) -> bool {
         self.rule != MUON || param.shape.len() >= 2
     }
+}
+
+/// The hyperparameters that flags set, besides learning rate and weight decay.
+fn given(settings: &Settings) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    let momentum = settings.momentum.map(|momentum| ("momentum", momentum.to_string()));
+    momentum.into_iter().chain(settings.rule.given())
+}
+
+/// The complaint of a rule that does not have this hyperparameter; `None` if it has.
+pub fn lacks(rule: &str, name: &str, text: &str) -> Option<optim::Error> {
+    let refused = rule_named::<f32>(rule).ok()?.set_text(name, text).err()?;
+    super::is_lack(&refused).then_some(refused)
 }
 
 /// Choices are checked when they are made.

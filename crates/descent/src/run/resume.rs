@@ -114,12 +114,11 @@ impl Run<'_> {
             return None;
         }
         // In training mode the tape reuses its buffers from the last step.
-        let n_parts = self.n_parts();
-        let mode = self.mode(0);
+        let (mode, micro_batch) = (self.mode(0), self.micro_batch(0));
         let g = self.tape.begin(&mut self.params, mode);
         let place = self.length.place(self.state.step).saturating_sub(1);
         let network = self.sizes.at(place, &self.net);
-        let loss = g.scalar(self.objective.record(network, &g, &self.batch, 0, n_parts).1);
+        let loss = g.scalar(self.objective.record(network, &g, &self.batch, &micro_batch).1);
         (!loss.is_finite()).then(|| format!("with the new weights the loss is {loss}"))
     }
 

@@ -7,16 +7,27 @@ use anyhow::{Result, bail, ensure};
 use autograd::Mode;
 use classifier::output::{self, warn};
 use data::{Loader, Position};
-use optim::{Norm, check_finite, clip_norm};
+use optim::{Norm, clip_norm};
 
 use super::Run;
 use crate::checkpoint::{State, Sums};
 use crate::cli::ReductionFlag;
-use crate::inputs::part_of;
 use crate::non_finite::{NonFinite, OnNan};
-use crate::progress::EpochBar;
+use crate::progress::{EpochBar, Work};
+use crate::ranks::MicroBatch;
 
 impl Run<'_> {
+    /// The steps that are left, to be timed from here on.
+    pub fn work(&self) -> Work {
+        let costs = self.sizes.costs(self.about.image_shape());
+        Work::new(costs, self.place(), self.length.n_steps)
+    }
+
+    /// The place of the next step in the run's schedules.
+    pub fn place(&self) -> u64 {
+        self.length.place(self.state.step)
+    }
+
     /// Trains to the end of the current epoch, or of the run if that comes first.
     ///
     /// # Errors
@@ -26,8 +37,8 @@ impl Run<'_> {
         let n_steps = self.length.last_step();
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{}", self.length.epochs);
-        let n_left = n_steps.saturating_sub(self.state.step);
-        let mut bar = EpochBar::new(label, loader.n_batches(), self.state.batch, n_left, output::width());
+        let mut bar =
+            EpochBar::new(label, loader.n_batches(), self.state.batch, self.work(), output::width());
         let mut started = Instant::now();
         while self.state.step < n_steps && loader.next_into(&mut self.batch)? {
             let (loss, n_right, anomaly) = self.train_step();
@@ -62,15 +73,15 @@ impl Run<'_> {
         let place = self.length.place(self.state.step);
         self.recipe.before_step(&mut self.params, place);
         self.prepare_examples();
-        let n_parts = self.n_parts();
         let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
-        for part in 0..n_parts {
-            let mode = self.mode(part);
+        for part in 0..self.n_parts() {
+            let (mode, micro_batch) = (self.mode(part), self.micro_batch(part));
             let mode = if self.args.session.detect_anomaly { mode.detect_anomaly() } else { mode };
             let mut g = self.tape.begin(&mut self.params, mode);
             let network = self.sizes.at(place, &self.net);
-            let (logits, loss) = self.objective.record(network, &g, &self.batch, part, n_parts);
-            right += n_right(g.value(logits), self.objective.labels(&self.batch, part, n_parts));
+            let (logits, loss) = self.objective.record(network, &g, &self.batch, &micro_batch);
+            let own = n_right(g.value(logits), self.objective.labels(&self.batch, &micro_batch));
+            right += self.ranks.sum(own, micro_batch.all.len());
             g.backward(loss);
             sum += g.scalar(loss);
             anomaly = anomaly.or_else(|| g.anomaly().map(String::from));
@@ -78,17 +89,20 @@ impl Run<'_> {
         if let Some(limit) = self.args.settings.clip_norm {
             clip_norm(&mut self.params, limit, Norm::L2);
         }
-        (self.per_image(sum), self.ranks.sum(right, self.n_images()), anomaly)
+        (self.per_image(sum), right, anomaly)
     }
 
     /// Selects the examples of the step: those of the batch, or the hardest of them.
     fn prepare_examples(&mut self) {
         self.objective.prepare(&self.batch, self.state.step);
         let Some(share) = self.args.settings.hardest else { return };
-        let g = self.eval_tape.begin(&mut self.params, Mode::eval());
+        let n_images = self.n_images();
+        let g = self.eval_tape.begin(&mut self.params, self.ranks.mode(Mode::eval(), n_images));
         let network = self.sizes.at(self.length.place(self.state.step), &self.net);
-        let losses = self.objective.losses(network, &g, &self.batch);
-        self.objective.keep_hardest(&self.batch, g.value(losses), share);
+        let all = self.ranks.micro_batch(n_images, 0, 1);
+        let own = self.objective.losses(network, &g, &self.batch, &all);
+        let losses = self.ranks.gather(g.value(own), n_images, 1);
+        self.objective.keep_hardest(&self.batch, &losses, share);
     }
 
     /// The mean loss per image, from the loss that the flags define.
@@ -102,18 +116,19 @@ impl Run<'_> {
     /// The mode for training on part `part` of the current step's batch.
     pub(super) fn mode(&self, part: usize) -> Mode {
         let mode = Mode::train(self.args.settings.seed, self.state.step);
-        // If there are several parts, each is computed here in turn and counts as a whole batch.
-        let (start, end) = part_of(self.n_images(), part, self.n_parts());
-        let mode = self.ranks.mode(mode, end - start);
+        // If there are several parts, each is computed in turn and counts as a whole batch.
+        let mode = self.ranks.mode(mode, self.micro_batch(part).all.len());
         if part == 0 { mode } else { mode.micro_batch(part as u64).accumulate() }
+    }
+
+    /// Part `part` of the current step's batch.
+    pub(super) fn micro_batch(&self, part: usize) -> MicroBatch {
+        self.ranks.micro_batch(self.n_images(), part, self.n_parts())
     }
 
     /// The number of images in the step, here and in other processes.
     pub(super) fn n_images(&self) -> usize {
-        match self.args.settings.hardest {
-            Some(_) => self.objective.n_examples(),
-            None => self.batch.whole_indices().len(),
-        }
+        self.objective.n_examples()
     }
 
     /// The number of parts in which a batch is computed, one after the other.
@@ -145,7 +160,7 @@ impl Run<'_> {
                 self.state.step + 1
             ));
         }
-        let non_finite = NonFinite::find(loss, check_finite(&self.params), anomaly);
+        let non_finite = NonFinite::find(loss, &self.params, anomaly);
         if let Some(non_finite) = &non_finite {
             self.report(non_finite)?;
         }

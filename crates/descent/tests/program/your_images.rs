@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use crate::common::pictures::{bmp, photographs};
 use crate::common::{descent, failure, short_failure, stdout};
@@ -173,8 +174,23 @@ fn decoded_images_are_kept_until_a_file_changes_and_removed_by_a_command() {
         fs::remove_file(&refused).unwrap();
     }
 
-    // A process that is killed while it writes leaves a part of a file.
-    fs::write(photos.join(".descent-cache/.all-8x8x3.images.0123456789abcdef.half-written"), "part").unwrap();
+    // A process that is killed while it writes leaves a part of a file. The next one removes it, unless it may
+    // still be written.
+    let left = photos.join(".descent-cache/.all-8x8x3.images.0123456789abcdef.half-written");
+    let other = photos.join(".descent-cache/.mine.0123456789abcdef.half-written");
+    for path in [&left, &other] {
+        fs::write(path, "part").unwrap();
+    }
+    survey();
+    assert!(left.exists());
+    for path in [&left, &other] {
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(4000)).unwrap();
+    }
+    survey();
+    assert!(!left.exists() && other.exists() && cache.exists());
+    fs::remove_file(&other).unwrap();
+    fs::write(&left, "part").unwrap();
     let cleared = stdout(here, &["data", "photos", "--clear-cache"]);
     assert!(cleared.starts_with("removed ") && !photos.join(".descent-cache").exists(), "{cleared}");
     assert_eq!(stdout(here, &["data", "photos", "--clear-cache"]), "no decoded images are cached there\n");

@@ -47,7 +47,8 @@ pub(super) fn mathml(tex: &str, display_mode: DisplayMode) -> String {
     let mut html = String::new();
     let events = events.into_iter().map(Ok::<_, std::convert::Infallible>);
     push_mathml(&mut html, events, config).expect("a string takes all");
-    html
+    // Browsers forgive a bare < and a missing space before an attribute of large brackets, mdBook does not.
+    html.replace("><</", ">&lt;</").replace("\"minsize=", "\" minsize=")
 }
 
 #[cfg(test)]
@@ -63,6 +64,15 @@ mod tests {
             html.contains("<msup>") && html.contains("<mfrac>") && html.contains("display=\"block\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn formulas_are_well_formed() {
+        let html = html("$$\\Bigl(x < y\\Bigr)$$");
+        assert!(html.contains("&lt;") && !html.contains("<<"), "{html}");
+        let mut parts = html.split('"').skip(2).step_by(2);
+        assert!(html.contains("minsize="), "{html}");
+        assert!(parts.all(|between| between.starts_with([' ', '>', '/'])), "{html}");
     }
 
     #[test]

@@ -1,0 +1,583 @@
+//! `cargo xtask scaling`: times training on several processes, fits a model of the cost to the times, and
+//! predicts those of many machines.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf, absolute};
+use std::process::Command;
+use std::thread::available_parallelism;
+
+use anyhow::{Context, Result, ensure};
+use tensor::parallel::{MAX_SHARDS, Shards};
+use viz::{Figure, Plot, Theme};
+
+use crate::program::{descent_with_mpi, root};
+
+/// Time training on 1 to 16 processes, and put the times and a prediction for many machines into
+/// docs/many-machines.md
+///
+/// Needs mpirun, and a machine that does nothing else: a few minutes on two cores.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Only write the document again, from the times in docs/results/scaling/steps.csv
+    #[arg(long)]
+    pub redraw: bool,
+    /// Training program, built with the feature mpi [default: target/release/descent, built if needed]
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+}
+
+/// A network and how it is trained here: on the built-in set, whose images have the shape of CIFAR-10's.
+struct Network {
+    name: &'static str,
+    batch_size: usize,
+    steps_per_epoch: usize,
+    flags: &'static [&'static str],
+}
+
+static NETWORKS: [Network; 2] = [
+    Network {
+        name: "the lecture's CNN",
+        batch_size: 64,
+        steps_per_epoch: 20,
+        flags: &["--recipe", "lecture"],
+    },
+    Network {
+        name: "airbench94",
+        batch_size: 2000,
+        steps_per_epoch: 1,
+        flags: &["--recipe", "airbench94", "--whiten", "2000", "--tta", "none"],
+    },
+];
+
+const EPOCHS: usize = 5;
+
+/// Processes of a run that is timed.
+const RANKS: [usize; 5] = [1, 2, 4, 8, 16];
+
+/// Shards of a run that is timed: one for each of the most processes.
+const SHARDS: usize = 16;
+
+/// Predicted numbers of machines, and their links in Gbit/s.
+const MACHINES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+const LINKS: [u32; 3] = [1, 10, 100];
+
+/// Seconds that a small message takes between machines: TCP over Ethernet through one switch.
+const NETWORK_LATENCY: f64 = 30e-6;
+
+/// The share of a step that backward takes, during which gradients could travel.
+const BACKWARD: f64 = 2.0 / 3.0;
+
+const DOCUMENT: &str = "docs/many-machines.md";
+const RESULTS: &str = "docs/results/scaling";
+const HEADER: &str = "network,processes,threads,cores,seconds_per_step,sums_per_step,bytes_per_step";
+const MARKS: [&str; 2] = ["<!-- scaling:begin -->\n", "<!-- scaling:end -->"];
+
+/// A timed run.
+#[derive(Clone, Debug, PartialEq)]
+struct Timed {
+    network: String,
+    ranks: usize,
+    /// Of each process.
+    threads: usize,
+    /// Of the machine.
+    cores: usize,
+    seconds: f64,
+    /// Sums that a step joins over the processes, and their bytes; 0 for one process.
+    sums: f64,
+    bytes: f64,
+}
+
+/// Runs the task.
+///
+/// # Errors
+/// If mpirun is missing, a run fails, or a file cannot be read or written.
+pub fn run(args: &Args) -> Result<()> {
+    let root = root()?;
+    let folder = root.join(RESULTS);
+    let file = folder.join("steps.csv");
+    if !args.redraw {
+        let program = absolute(descent_with_mpi(args.program.as_deref())?)?;
+        let rows = measure(&program)?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        write(&file, &csv(&rows))?;
+    }
+    let text = fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {} (made without --redraw)", file.display()))?;
+    let rows = parse(&text).with_context(|| format!("{}", file.display()))?;
+    let report = Report::new(&rows)?;
+    write(&folder.join("processes.svg"), &report.processes()?)?;
+    write(&folder.join("machines.svg"), &report.machines()?)?;
+    let path = root.join(DOCUMENT);
+    let document = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    write(&path, &with_section(&document, &report.markdown())?)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    atomic_file::write(path, text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+/// Times each network on each number of processes with one thread each, and on one process with all cores.
+fn measure(program: &Path) -> Result<Vec<Timed>> {
+    let version = Command::new("mpirun").arg("--version").output();
+    let version = version.context("no mpirun (Debian: apt install openmpi-bin libopenmpi-dev)")?;
+    let is_open_mpi = String::from_utf8_lossy(&version.stdout).contains("Open MPI");
+    let cores = available_parallelism()?.get();
+    let mut rows = Vec::new();
+    for network in &NETWORKS {
+        for (ranks, threads) in RANKS.map(|ranks| (ranks, 1)).into_iter().chain([(1, cores)]) {
+            let mut command = match ranks {
+                1 => Command::new(program),
+                _ => Command::new("mpirun"),
+            };
+            if ranks > 1 {
+                if is_open_mpi {
+                    // More processes than cores, and in a container as root.
+                    command.args(["--oversubscribe", "--allow-run-as-root"]);
+                }
+                command.args(["-n", &ranks.to_string()]).arg(program);
+            }
+            let row = time(command, network, ranks, threads, cores)
+                .with_context(|| format!("{} on {ranks} processes", network.name))?;
+            println!("{} on {ranks} processes of {threads} threads: {:.4} s", row.network, row.seconds);
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+fn time(
+    mut command: Command,
+    network: &Network,
+    ranks: usize,
+    threads: usize,
+    cores: usize,
+) -> Result<Timed> {
+    // Where there is no CIFAR-10, the built-in set is found.
+    let folder = tempfile::tempdir().context("cannot make a folder to run in")?;
+    let Network { name, batch_size, steps_per_epoch, flags } = network;
+    command.current_dir(&folder).arg("train").args(*flags);
+    for (flag, number) in [
+        ("--epochs", EPOCHS),
+        ("--limit", batch_size * steps_per_epoch),
+        ("--shards", SHARDS),
+        ("--threads", threads),
+    ] {
+        command.args([flag, &number.to_string()]);
+    }
+    // In an epoch nothing but steps is exchanged.
+    command.args(["--val", "0", "--watch-test=false", "--out", "out"]);
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let history = fs::read_to_string(folder.path().join("out/history.csv"))?;
+    let mut seconds = column(&history, "seconds")?;
+    // The first epoch warms up.
+    seconds.drain(..1);
+    seconds.sort_by(f64::total_cmp);
+    let n_steps = *steps_per_epoch as f64;
+    let [megabytes, sums] = communication(&said).unwrap_or_default();
+    // Rank 0 receives on each level of the tree, and sends the result.
+    let bytes = megabytes * 1e6 / (depth(ranks) + 1) as f64;
+    Ok(Timed {
+        network: (*name).to_owned(),
+        ranks,
+        threads,
+        cores,
+        seconds: seconds[seconds.len() / 2] / n_steps,
+        sums: sums / n_steps,
+        bytes: bytes / n_steps,
+    })
+}
+
+/// The numbers of a column of a CSV file.
+fn column(csv: &str, name: &str) -> Result<Vec<f64>> {
+    let mut lines = csv.lines().map(|line| line.split(','));
+    let at = lines.next().and_then(|mut names| names.position(|one| one == name));
+    let at = at.with_context(|| format!("history.csv has no column {name}"))?;
+    let number = |mut fields: std::str::Split<'_, char>| fields.nth(at)?.parse().ok();
+    lines.map(|fields| number(fields).with_context(|| format!("a row without {name}"))).collect()
+}
+
+/// Megabytes and sums of the last epoch, from what the program prints.
+fn communication(said: &str) -> Option<[f64; 2]> {
+    let rest = said.rsplit_once("communication of rank 0: ")?.1;
+    let (megabytes, rest) = rest.split_once(" MB for ")?;
+    Some([megabytes.parse().ok()?, rest.split_once(" sums")?.0.parse().ok()?])
+}
+
+fn csv(rows: &[Timed]) -> String {
+    let mut text = format!("{HEADER}\n");
+    for Timed { network, ranks, threads, cores, seconds, sums, bytes } in rows {
+        writeln!(text, "{network},{ranks},{threads},{cores},{seconds:.6},{sums:.1},{bytes:.0}")
+            .expect("a string takes all");
+    }
+    text
+}
+
+fn parse(text: &str) -> Result<Vec<Timed>> {
+    let mut lines = text.lines();
+    ensure!(lines.next() == Some(HEADER), "expected a file that begins with {HEADER}");
+    let row = |line: &str| -> Option<Timed> {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [network, ranks, threads, cores, seconds, sums, bytes] = fields[..] else { return None };
+        let number = |text: &str| text.parse().ok().filter(|number: &f64| *number >= 0.0);
+        Some(Timed {
+            network: network.to_owned(),
+            ranks: ranks.parse().ok()?,
+            threads: threads.parse().ok()?,
+            cores: cores.parse().ok()?,
+            seconds: number(seconds)?,
+            sums: number(sums)?,
+            bytes: number(bytes)?,
+        })
+    };
+    lines.map(|line| row(line).with_context(|| format!("{line:?} is no row"))).collect()
+}
+
+/// The levels of the tree over this many processes: ⌈log₂ ranks⌉.
+fn depth(ranks: usize) -> u32 {
+    ranks.next_power_of_two().ilog2()
+}
+
+/// The largest share of a batch that a process computes.
+fn largest_share(batch_size: usize, n_shards: usize, ranks: usize) -> f64 {
+    let whole = Shards::with_count(batch_size, n_shards);
+    let largest = (0..ranks).map(|rank| whole.part(rank, ranks).images().len()).max().unwrap_or(0);
+    largest as f64 / batch_size as f64
+}
+
+/// What messages cost: `latency` seconds each, and `per_byte` seconds for each byte.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Cost {
+    latency: f64,
+    per_byte: f64,
+}
+
+/// Messages, and bytes, that follow one another in a step: each sum goes up the tree and down, and at the end
+/// rank 0 hears from each other rank whether the run goes on.
+fn in_turn(ranks: usize, sums: f64, bytes: f64) -> [f64; 2] {
+    let levels = f64::from(depth(ranks));
+    [2.0 * levels * sums + (ranks - 1) as f64 + levels, 2.0 * levels * bytes]
+}
+
+impl Cost {
+    fn seconds(self, [messages, bytes]: [f64; 2]) -> f64 {
+        messages * self.latency + bytes * self.per_byte
+    }
+
+    /// The costs, not negative, whose relative errors have the least squares for these points.
+    fn fitted(points: &[Point]) -> Self {
+        let product = |i: usize, j: usize| -> f64 {
+            points.iter().map(|point| point.relative(i) * point.relative(j)).sum()
+        };
+        let target = |i: usize| -> f64 {
+            points.iter().map(|point| point.relative(i) * point.communication / point.seconds).sum()
+        };
+        let alone = |i: usize| if product(i, i) > 0.0 { (target(i) / product(i, i)).max(0.0) } else { 0.0 };
+        let determinant = product(0, 0) * product(1, 1) - product(0, 1) * product(0, 1);
+        let latency = (target(0) * product(1, 1) - target(1) * product(0, 1)) / determinant;
+        let per_byte = (target(1) * product(0, 0) - target(0) * product(0, 1)) / determinant;
+        if latency >= 0.0 && per_byte >= 0.0 {
+            return Self { latency, per_byte };
+        }
+        // One of them is 0: the one without which the error is smaller.
+        let error = |cost: Self| -> f64 {
+            let of = |p: &Point| ((cost.seconds(p.in_turn) - p.communication) / p.seconds).powi(2);
+            points.iter().map(of).sum()
+        };
+        let [a, b] = [Self { latency: alone(0), per_byte: 0.0 }, Self { latency: 0.0, per_byte: alone(1) }];
+        if error(a) <= error(b) { a } else { b }
+    }
+}
+
+/// A time to fit.
+struct Point {
+    /// Messages and bytes that follow one another.
+    in_turn: [f64; 2],
+    /// Seconds that they take.
+    communication: f64,
+    /// Seconds of the whole step.
+    seconds: f64,
+}
+
+impl Point {
+    /// Messages or bytes for each second of the step.
+    fn relative(&self, i: usize) -> f64 {
+        self.in_turn[i] / self.seconds
+    }
+}
+
+/// A network's times, and what a step of it exchanges.
+struct Subject {
+    network: &'static Network,
+    /// Ranks and seconds per step, with one thread each.
+    times: Vec<(usize, f64)>,
+    /// Seconds per step of one process on all cores.
+    seconds: f64,
+    sums: f64,
+    bytes: f64,
+}
+
+impl Subject {
+    fn in_turn(&self, ranks: usize) -> [f64; 2] {
+        in_turn(ranks, self.sums, self.bytes)
+    }
+
+    /// Seconds of computing on some of this machine's cores.
+    fn computing(&self, ranks: usize, cores: usize) -> f64 {
+        self.times[0].1 * largest_share(self.network.batch_size, SHARDS, ranks).max(1.0 / cores as f64)
+    }
+
+    /// Seconds per step on machines like this one with links of so many Gbit/s: of computing and of
+    /// communication. If `grows`, the batch grows with the number of machines.
+    fn predicted(&self, machines: usize, link: u32, grows: bool) -> [f64; 2] {
+        let batch_size = self.network.batch_size;
+        let share = match grows {
+            true => machines as f64 * largest_share(machines * batch_size, MAX_SHARDS, machines),
+            false => largest_share(batch_size, MAX_SHARDS, machines),
+        };
+        let cost = Cost { latency: NETWORK_LATENCY, per_byte: 8e-9 / f64::from(link) };
+        let communication = if machines == 1 { 0.0 } else { cost.seconds(self.in_turn(machines)) };
+        [self.seconds * share, communication]
+    }
+}
+
+struct Report {
+    subjects: Vec<Subject>,
+    cores: usize,
+    /// On this machine.
+    cost: Cost,
+}
+
+impl Report {
+    /// # Errors
+    /// If a run is missing.
+    fn new(rows: &[Timed]) -> Result<Self> {
+        let subjects = NETWORKS.iter().map(|network| {
+            let own = || rows.iter().filter(|row| row.network == network.name);
+            let time = |ranks: usize| own().find(|row| row.ranks == ranks && row.threads == 1);
+            let missing = |what: &str| format!("{}: no run {what}", network.name);
+            let times = RANKS.iter().map(|&ranks| {
+                let row = time(ranks).with_context(|| missing(&format!("on {ranks} processes")))?;
+                Ok((ranks, row.seconds))
+            });
+            let whole = own().filter(|row| row.ranks == 1).max_by_key(|row| row.threads);
+            let two = time(2).with_context(|| missing("on 2 processes"))?;
+            Ok(Subject {
+                network,
+                times: times.collect::<Result<_>>()?,
+                seconds: whole.with_context(|| missing("on all cores"))?.seconds,
+                sums: two.sums,
+                bytes: two.bytes,
+            })
+        });
+        let subjects: Vec<Subject> = subjects.collect::<Result<_>>()?;
+        let cores = rows.iter().map(|row| row.cores).max().unwrap_or(1);
+        let points = subjects.iter().flat_map(|subject| {
+            subject.times.iter().skip(1).map(move |&(ranks, seconds)| Point {
+                in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
+                communication: seconds - subject.computing(ranks, cores),
+                seconds,
+            })
+        });
+        let cost = Cost::fitted(&points.collect::<Vec<_>>());
+        Ok(Self { subjects, cores, cost })
+    }
+
+    /// Seconds per step on this machine, according to the model.
+    fn here(&self, subject: &Subject, ranks: usize) -> f64 {
+        let communication = match ranks {
+            1 => 0.0,
+            _ => self.cost.seconds(subject.in_turn(ranks)) * crowding(ranks, self.cores),
+        };
+        subject.computing(ranks, self.cores) + communication
+    }
+
+    fn processes(&self) -> Result<String> {
+        let mut figure = Figure::new(format!("Processes on {} cores", self.cores))
+            .x_label("processes, one thread each")
+            .y_label("seconds per step")
+            .x_log()
+            .y_log();
+        for subject in &self.subjects {
+            let (ranks, times): (Vec<f64>, Vec<f64>) =
+                subject.times.iter().map(|&(ranks, time)| (ranks as f64, time)).unzip();
+            let model: Vec<f64> = subject.times.iter().map(|&(ranks, _)| self.here(subject, ranks)).collect();
+            figure = figure.scatter(format!("{}, measured", subject.network.name), &ranks, &times);
+            figure = figure.dashed(format!("{}, model", subject.network.name), &ranks, &model);
+        }
+        Ok(figure.svg(Theme::Auto)?)
+    }
+
+    fn machines(&self) -> Result<String> {
+        let mut figure = Figure::new("Machines, predicted: the same batch on all")
+            .x_label("machines")
+            .y_label("seconds per step")
+            .x_log()
+            .y_log();
+        let machines = MACHINES.map(|machines| machines as f64);
+        for subject in &self.subjects {
+            for link in LINKS {
+                let seconds = MACHINES.map(|machines| subject.predicted(machines, link, false).iter().sum());
+                figure = figure.line(format!("{}, {link} Gbit/s", subject.network.name), &machines, &seconds);
+            }
+        }
+        Ok(figure.svg(Theme::Auto)?)
+    }
+
+    /// The document's section.
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
+             computing takes the largest share of a process,\nbut no less than an equal part of all cores; what is \
+             exchanged takes {:.1} µs a message and {:.2} ns a byte, longer by as\nmuch as there are more \
+             processes than cores ([the data](results/scaling/steps.csv)).\n\n| seconds per step |",
+            self.cores,
+            1e6 * self.cost.latency,
+            1e9 * self.cost.per_byte
+        );
+        let row = |text: &mut String, name: &str, cells: &[String]| {
+            writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("a string takes all");
+        };
+        text += &RANKS.map(|ranks| format!(" {ranks} |")).concat();
+        text += &format!("\n|---|{}\n", "---|".repeat(RANKS.len()));
+        for subject in &self.subjects {
+            let name = subject.network.name;
+            let times: Vec<_> = subject.times.iter().map(|&(_, time)| digits(time)).collect();
+            row(&mut text, &format!("{name}, measured"), &times);
+            let model: Vec<_> =
+                subject.times.iter().map(|&(ranks, _)| digits(self.here(subject, ranks))).collect();
+            row(&mut text, &format!("{name}, model"), &model);
+        }
+        text += "\n![Seconds per step by number of processes](results/scaling/processes.svg)\n";
+        for subject in &self.subjects {
+            let Network { name, batch_size, .. } = subject.network;
+            write!(
+                text,
+                "\nPredicted for machines such as this one, {name}: seconds per step on a batch of {batch_size} with \
+                 {MAX_SHARDS} shards, and on one of\n{batch_size} for each machine.\n\n| machines |"
+            )
+            .expect("a string takes all");
+            text += &LINKS.map(|link| format!(" {link} Gbit/s |")).concat();
+            text += &LINKS.map(|link| format!(" overlapped, {link} |")).concat();
+            text += &LINKS.map(|link| format!(" growing batch, {link} |")).concat();
+            text += &format!("\n|---|{}\n", "---|".repeat(3 * LINKS.len()));
+            for machines in MACHINES {
+                let predicted = |grows: bool| LINKS.map(|link| subject.predicted(machines, link, grows));
+                let cells = [
+                    predicted(false).map(|[computing, communication]| computing + communication),
+                    predicted(false).map(|[computing, communication]| overlapped(computing, communication)),
+                    predicted(true).map(|[computing, communication]| computing + communication),
+                ];
+                row(
+                    &mut text,
+                    &machines.to_string(),
+                    &cells.concat().into_iter().map(digits).collect::<Vec<_>>(),
+                );
+            }
+        }
+        text + "\n![Predicted seconds per step by number of machines](results/scaling/machines.svg)\n"
+    }
+}
+
+/// How much longer a message takes when more processes than cores take turns.
+fn crowding(ranks: usize, cores: usize) -> f64 {
+    (ranks as f64 / cores as f64).max(1.0)
+}
+
+/// Seconds per step if all communication could run during backward.
+fn overlapped(computing: f64, communication: f64) -> f64 {
+    (1.0 - BACKWARD) * computing + (BACKWARD * computing).max(communication)
+}
+
+/// Two significant digits at least.
+fn digits(seconds: f64) -> String {
+    let n_digits = (1.0 - seconds.log10().floor()).clamp(0.0, 6.0);
+    format!("{seconds:.0$}", n_digits as usize)
+}
+
+/// The document with this text between the marks.
+fn with_section(document: &str, text: &str) -> Result<String> {
+    let find = |mark: &str| document.find(mark).with_context(|| format!("{DOCUMENT} has no {}", mark.trim()));
+    let (begin, end) = (find(MARKS[0])? + MARKS[0].len(), find(MARKS[1])?);
+    ensure!(begin <= end, "{DOCUMENT}: {} comes after {}", MARKS[0].trim(), MARKS[1]);
+    Ok(format!("{}{text}{}", &document[..begin], &document[end..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs whose times are those of the model with this cost.
+    fn rows(cost: Cost) -> Vec<Timed> {
+        let row = |network: &Network, ranks: usize, threads, seconds| {
+            let (sums, bytes) = (10.0, 2.5e6);
+            let network = network.name.to_owned();
+            Timed { network, ranks, threads, cores: 2, seconds, sums, bytes }
+        };
+        let mut rows = Vec::new();
+        for (network, whole) in NETWORKS.iter().zip([0.01, 6.0]) {
+            rows.push(row(network, 1, 1, whole));
+            rows.push(row(network, 1, 2, whole / 2.0));
+            for ranks in [2, 4, 8, 16] {
+                let communication = cost.seconds(in_turn(ranks, 10.0, 2.5e6)) * crowding(ranks, 2);
+                rows.push(row(network, ranks, 1, whole / 2.0 + communication));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn the_fit_finds_the_cost_that_the_times_have() {
+        for (latency, per_byte) in [(2e-5, 3e-10), (0.0, 1e-9), (1e-3, 0.0)] {
+            let found = Report::new(&rows(Cost { latency, per_byte })).unwrap().cost;
+            assert!((found.latency - latency).abs() < 1e-6 * latency + 1e-12, "{found:?}");
+            assert!((found.per_byte - per_byte).abs() < 1e-6 * per_byte + 1e-15, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn prediction_and_shares_are_those_of_the_tree() {
+        assert_eq!([1, 2, 3, 4, 5, 64].map(depth), [0, 1, 2, 2, 3, 6]);
+        assert_eq!(largest_share(64, 16, 16), 1.0 / 16.0);
+        // Three shards on two processes: two and one.
+        assert_eq!(largest_share(24, 3, 2), 16.0 / 24.0);
+        let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
+        let [computing, communication] = report.subjects[0].predicted(4, 1, false);
+        assert!((computing - 0.005 / 4.0).abs() < 1e-12);
+        // Forty messages of sums, five of agreement, and 10 MB at 8 ns a byte.
+        assert!((communication - (45.0 * 30e-6 + 4.0 * 2.5e6 * 8e-9)).abs() < 1e-12, "{communication}");
+        assert_eq!(report.subjects[0].predicted(4, 1, true)[0], 0.005);
+        assert_eq!(overlapped(3.0, 1.0), 3.0);
+        assert_eq!(overlapped(3.0, 5.0), 6.0);
+    }
+
+    #[test]
+    fn rows_are_read_as_they_were_written_and_a_missing_one_is_named() {
+        let mut written = rows(Cost { latency: 0.0, per_byte: 0.0 });
+        assert_eq!(parse(&csv(&written)).unwrap(), written);
+        written.remove(3);
+        let error = Report::new(&written).err().unwrap().to_string();
+        assert_eq!(error, "the lecture's CNN: no run on 4 processes");
+        assert!(parse("network\n").is_err() && parse(&format!("{HEADER}\nx,1\n")).is_err());
+        assert_eq!(column("epoch,seconds\n1,0.5\n2,1\n", "seconds").unwrap(), [0.5, 1.0]);
+        let said = "communication of rank 0: 9.0 MB for 7 sums, 1\n  communication of rank 0: 12.5 MB for 40 sums, 0.1 s";
+        assert_eq!(communication(said), Some([12.5, 40.0]));
+    }
+
+    #[test]
+    fn the_document_has_a_place_for_the_tables() {
+        let document = fs::read_to_string(root().unwrap().join(DOCUMENT)).unwrap();
+        let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
+        let text = with_section(&document, &report.markdown()).unwrap();
+        assert!(text.contains("| airbench94, measured |") && text.contains("| 64 |"));
+        assert_eq!(with_section(&text, &report.markdown()).unwrap(), text);
+        assert!(report.processes().unwrap().contains("measured"));
+        assert!(report.machines().unwrap().contains("100 Gbit/s"));
+        assert!(with_section("", "").is_err());
+        assert_eq!([0.001_234, 0.5, 12.0].map(digits), ["0.0012", "0.50", "12"]);
+    }
+}
