@@ -40,10 +40,12 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
         return Ok((words, left_out));
     };
     let command = words[at].to_string_lossy().into_owned();
-    let (mut before, mut recipe) = (Vec::new(), value_of("--recipe", &words[at + 1..]));
+    let (mut before, mut is_record) = (Vec::new(), false);
+    let mut recipe = value_of("--recipe", &words[at + 1..]);
     if let Some(path) = value_of("--config", &words[at + 1..]) {
         let path = Path::new(&path);
-        let (flags, is_record) = flags(path, &command)?;
+        let flags;
+        (flags, is_record) = self::flags(path, &command)?;
         before = flags.into_iter().map(OsString::from).collect();
         let recorded = value_of("--recipe", &before);
         if !is_record {
@@ -61,11 +63,11 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
     // An unknown name is rejected with a list of recipes when the words are parsed.
     if let Some(text) = recipe.as_ref().and_then(|name| recipes::text(name.to_str()?)) {
         let mut of_recipe: Vec<OsString> = recipes::words(text).map(OsString::from).collect();
-        left_out.extend(leave_out(&command, &mut of_recipe, &before));
+        left_out.extend(leave_out(&command, &mut of_recipe, &before, false));
         before.splice(0..0, of_recipe);
     }
     if !before.is_empty() {
-        left_out.extend(leave_out(&command, &mut before, &words[at + 1..]));
+        left_out.extend(leave_out(&command, &mut before, &words[at + 1..], is_record));
     }
     words.splice(at + 1..at + 1, before);
     Ok((words, left_out))

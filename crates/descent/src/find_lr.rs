@@ -81,7 +81,8 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
 }
 
 /// Flags of `train` without meaning here, besides those of the schedule: the test decides the length and the
-/// learning rate of each step, it evaluates and saves no network, and it ends where the loss does.
+/// learning rate of each step, it evaluates and saves no network, it ends where the loss does, and it is one
+/// process.
 const WITHOUT_MEANING: [&str; 20] = [
     "epochs",
     "max_steps",

@@ -14,13 +14,23 @@ use crate::flags::GroupFlag;
 use crate::recipe::lacks;
 
 /// Removes the words in `before` that have no effect beside those `after` them, and returns their flags. What
-/// had none to begin with stays, and is an error later.
-pub fn leave_out(command: &str, before: &mut Vec<OsString>, after: &[OsString]) -> Vec<String> {
+/// had none to begin with stays, and is an error later, unless `before` is the record of a run: an earlier
+/// version did not mind it.
+pub fn leave_out(
+    command: &str,
+    before: &mut Vec<OsString>,
+    after: &[OsString],
+    is_record: bool,
+) -> Vec<String> {
     let Some(now) = Line::parse(command, before.iter().chain(after)) else { return Vec::new() };
     let was = Line::parse(command, before.iter());
     let mut idle = now.idle();
-    for (name, _) in was.iter().flat_map(|was| was.args.settings.idle()) {
-        idle.remove(name);
+    if !is_record {
+        // Words that are wrong without those after them had no effect to lose.
+        let Some(was) = &was else { return Vec::new() };
+        for (name, _) in was.args.settings.idle() {
+            idle.remove(name);
+        }
     }
     let mut left_out = Vec::new();
     before.retain(|word| {

@@ -1,6 +1,5 @@
 //! Processes that train together: the part of each, which one prints and saves, and their agreement.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
@@ -167,17 +166,26 @@ impl Ranks {
         })
     }
 
-    /// The rows of the whole batch: `own` and those of the other ranks; `row_len` numbers for each image.
-    pub fn gather<'a>(&self, own: &'a [f32], n_images: usize, row_len: usize) -> Cow<'a, [f32]> {
+    /// The rows of the whole batch: `own` and those of the other ranks, gathered in `whole`; `row_len` numbers
+    /// for each image.
+    pub fn gather<'a>(
+        &self,
+        own: &'a [f32],
+        whole: &'a mut Vec<f32>,
+        n_images: usize,
+        row_len: usize,
+    ) -> &'a [f32] {
         if self.size() == 1 {
-            return own.into();
+            return own;
         }
-        let (shards, mut whole) = (self.shards(n_images), vec![0.0; n_images * row_len]);
+        let shards = self.shards(n_images);
         let images = shards.images();
-        whole[images.start * row_len..images.end * row_len].copy_from_slice(own);
         // Each rank adds its rows to zeros.
-        self.joined.join(&shards, &mut whole);
-        whole.into()
+        whole.clear();
+        whole.resize(n_images * row_len, 0.0);
+        whole[images.start * row_len..images.end * row_len].copy_from_slice(own);
+        self.joined.join(&shards, whole);
+        whole
     }
 
     /// The sum of the ranks' counts over a batch of `n_images`.
@@ -266,7 +274,8 @@ mod tests {
                 let ranks = ranks(collective, n_shards);
                 let images = ranks.shards(n_images).images();
                 let own = &whole[2 * images.start..2 * images.end];
-                (ranks.gather(own, n_images, 2).into_owned(), ranks.sum(images.len(), n_images))
+                let gathered = ranks.gather(own, &mut Vec::new(), n_images, 2).to_vec();
+                (gathered, ranks.sum(images.len(), n_images))
             });
             assert!(found.iter().all(|found| *found == (whole.clone(), n_images)), "{size} ranks: {found:?}");
         }

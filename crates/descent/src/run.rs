@@ -52,6 +52,8 @@ pub struct Run<'a> {
     params: Params,
     /// The values before the step, if it may be skipped.
     values_before: Vec<f32>,
+    /// The losses of a whole batch, if several processes compute them.
+    whole_losses: Vec<f32>,
     tape: Tape,
     /// The batch of the last step.
     batch: Batch,
@@ -128,6 +130,7 @@ impl<'a> Run<'a> {
             net,
             params,
             values_before: Vec::new(),
+            whole_losses: Vec::new(),
             batch: Batch::new(),
             stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
             state: State::default(),

@@ -88,6 +88,8 @@ fn any_number_of_processes_has_the_bits_of_one() {
         (OPTIMIZERS[2], &[4]),
         (batch_norm, &[2, 5]),
         (&["--shards", "3", "--limit", "74", "--epochs", "1"], &[2]),
+        // A shard for each rank, so that large gradients are added up in halves.
+        (&["--shards", "16", "--limit", "74", "--epochs", "1"], &[4, 8, 16]),
         (&[weights, "--limit", "74", "--epochs", "1"], &[3]),
         (&["--mixup", "0.4", "--cutmix", "1", "--limit", "74"], &[2, 7]),
         (&["--accumulate", "3", weights, "--cutmix", "1", "--limit", "74", "--epochs", "1"], &[2]),

@@ -99,8 +99,8 @@ pub trait WholeTensor<F: Real>: Rule {
     /// The initial slots for a tensor of this shape.
     fn slots(&self, shape: &[usize]) -> Vec<Slot<F>>;
 
-    /// Applies this tensor's step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in the same
-    /// order.
+    /// Applies this tensor's step number `t`, counted from 1; `slots` are those of [`slots`](Self::slots), in
+    /// the same order.
     fn apply(&self, t: u64, shape: &[usize], values: &mut [F], grads: &[F], slots: &mut [Slot<F>]);
 
     /// A new state for a tensor of this shape.

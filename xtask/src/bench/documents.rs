@@ -144,7 +144,9 @@ fn has_amx(results: &Results) -> bool {
 fn networks_with_amx(results: &Results) -> Option<String> {
     let tables = [Group::First, Group::Larger].map(|group| networks::markdown(results, group));
     let tables: Vec<_> = tables.into_iter().flatten().collect();
-    if tables.is_empty() { None } else { Some(tables.join("\n")) }
+    let intro =
+        "On a processor with AMX, PyTorch's bfloat16 runs in the tile units, which f32 cannot use:\n\n";
+    if tables.is_empty() { None } else { Some(intro.to_owned() + &tables.join("\n")) }
 }
 
 #[cfg(test)]

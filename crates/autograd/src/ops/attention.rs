@@ -319,8 +319,9 @@ impl Graph<'_> {
     /// without the heads axis; `torch.nn.functional.scaled_dot_product_attention`. Vaswani et al. 2017.
     ///
     /// The t × s weights are never materialised (Dao et al. 2022), except that the gradient of a mask, such as
-    /// a learned bias of relative positions, needs a temporary array of their size. If all keys are hidden from a query, its
-    /// output is zero, as in PyTorch since 2.5, and it gets no gradient. In evaluation nothing is dropped.
+    /// a learned bias of relative positions, needs a temporary array of their size. If all keys are hidden from
+    /// a query, its output is zero, as in PyTorch since 2.5, and it gets no gradient. In evaluation nothing is
+    /// dropped.
     ///
     /// # Panics
     /// When the shapes do not fit each other, a sequence has no tokens, or p is not in [0, 1].
@@ -385,7 +386,8 @@ impl Graph<'_> {
 
     /// Creates an additive mask from booleans, for [`AttentionOptions`]: −∞ where a key is hidden, 0
     /// elsewhere. `true` hides a key, as in the masks of `torch.nn.MultiheadAttention`. (In the boolean mask
-    /// of PyTorch's `scaled_dot_product_attention`, `true` means visible.)
+    /// of PyTorch's `scaled_dot_product_attention`, `true` means visible.) It is an [`input`](Self::input): where
+    /// several processes share a batch, record a mask `[t, s]` of all images as a [`constant`](Self::constant).
     ///
     /// # Panics
     /// When the values do not fill the shape.

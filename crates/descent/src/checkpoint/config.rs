@@ -207,12 +207,19 @@ impl Config {
         self.flags.get("val")?.as_u64().map(|n| n as usize)
     }
 
-    /// The flags that differ from those of `saved`, by name and with both values.
+    /// The flags that differ from those of `saved`, by name and with both values. One that has no effect there
+    /// and is not given here does not count: earlier versions kept what their recipes left without effect.
     fn differing_flags(&self, saved: &Self) -> Vec<(String, String)> {
+        let usual = Self { flags: Map::new(), data: String::new() }.settings().expect("no flag is needed");
+        let (usual, idle) = (flags_of(&usual), saved.settings().map_or(Vec::new(), |saved| saved.idle()));
         let mut names: Vec<&String> = self.flags.keys().chain(saved.flags.keys()).collect();
         names.sort();
         names.dedup();
-        names.retain(|name| self.flags.get(*name) != saved.flags.get(*name));
+        names.retain(|name| {
+            let now = self.flags.get(*name);
+            let is_left_out = now == usual.get(*name) && idle.iter().any(|(idle, _)| idle == name);
+            now != saved.flags.get(*name) && !is_left_out
+        });
         let show = |value: Option<&Value>| match value {
             None | Some(Value::Null) => "not given".to_owned(),
             Some(Value::String(text)) => Foreign::new(text).to_string(),
@@ -421,6 +428,24 @@ mod tests {
             leave_out_defaults(&mut args.settings, saved, &built_in);
             assert_eq!((args.settings.epochs, args.settings.lr), expected);
         }
+    }
+
+    #[test]
+    fn a_flag_that_had_no_effect_and_is_left_out_now_is_no_difference() {
+        let config = |line: &[&str]| {
+            let words = ["descent", "train"].iter().chain(line);
+            let Command::Train(args) = Cli::parse_from(words).command() else { unreachable!() };
+            Config::without_images(&args.settings)
+        };
+        let (border, start) = (&["--crop-border", "reflect"][..], &["--warmup-start", "0.2"][..]);
+        for line in [border, start, &["--lookahead-decay", "0.7"], &["--net", "mlp", "--dropout", "0.1"]] {
+            let without = &line[..line.len() - 2];
+            assert_eq!(config(without).differing_flags(&config(line)), [], "{line:?}");
+            assert_eq!(config(line).differing_flags(&config(without)).len(), 1, "{line:?}");
+        }
+        // With an effect it is one.
+        let line = ["--crop", "2", "--crop-border", "reflect"];
+        assert_eq!(config(&line[..2]).differing_flags(&config(&line)).len(), 1);
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub struct Session {
     #[arg(long, value_name = "WHICH", requires = "resume")]
     pub resume_with: Option<ResumeWith>,
 
-    /// Action when the loss or a gradient is NaN or infinite: stop, skip the step, or continue
+    /// Action when the loss, a gradient or a running statistic is NaN or infinite: stop, skip the step, or
+    /// continue
     #[arg(long, value_name = "WHAT", default_value_t = OnNan::Stop, value_enum)]
     pub on_nan: OnNan,
 

@@ -65,7 +65,8 @@ impl Run<'_> {
         self.with_average(|run| {
             let Self { net, params, eval_tape, ranks, .. } = run;
             let mode = |n_images| ranks.mode(Mode::eval(), n_images);
-            let whole = |own: &[f32], n_images| ranks.gather(own, n_images, n_classes).into_owned();
+            let whole =
+                |own: &[f32], n_images| ranks.gather(own, &mut Vec::new(), n_images, n_classes).to_vec();
             Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &mode, &whole)
         })
     }

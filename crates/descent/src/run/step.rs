@@ -89,7 +89,16 @@ impl Run<'_> {
         if let Some(limit) = self.args.settings.clip_norm {
             clip_norm(&mut self.params, limit, Norm::L2);
         }
-        (self.per_image(sum), right, anomaly)
+        (self.per_image(sum), right, self.anomaly_of_all(anomaly))
+    }
+
+    /// What one rank found counts for all, which take a step together or skip it together.
+    fn anomaly_of_all(&self, own: Option<String>) -> Option<String> {
+        if !self.args.session.detect_anomaly {
+            return None;
+        }
+        let n_found = self.ranks.sum(usize::from(own.is_some()), self.n_images());
+        own.or_else(|| (n_found > 0).then(|| "an op in another process".to_owned()))
     }
 
     /// Selects the examples of the step: those of the batch, or the hardest of them.
@@ -101,8 +110,8 @@ impl Run<'_> {
         let network = self.sizes.at(self.length.place(self.state.step), &self.net);
         let all = self.ranks.micro_batch(n_images, 0, 1);
         let own = self.objective.losses(network, &g, &self.batch, &all);
-        let losses = self.ranks.gather(g.value(own), n_images, 1);
-        self.objective.keep_hardest(&self.batch, &losses, share);
+        let losses = self.ranks.gather(g.value(own), &mut self.whole_losses, n_images, 1);
+        self.objective.keep_hardest(&self.batch, losses, share);
     }
 
     /// The mean loss per image, from the loss that the flags define.
