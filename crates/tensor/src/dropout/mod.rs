@@ -3,7 +3,10 @@
 
 pub(crate) mod reference;
 
+use std::ops::Range;
+
 use keyed_random::{splitmix64, unit};
+use simd::{Kernel, Level, Simd, dispatch};
 
 use crate::parallel::{for_each_chunk, rows_mut};
 use crate::shape::checked_len;
@@ -35,23 +38,45 @@ pub fn dropout_backward(dx: &mut [f32], dy: &[f32], p: f32, key: u64, beta: Beta
     mask_and_scale("dropout_backward", dx, dy, p, key, beta);
 }
 
-// ANCHOR: mask
 #[track_caller]
 fn mask_and_scale(name: &str, y: &mut [f32], x: &[f32], p: f32, key: u64, beta: Beta) {
     assert_eq!(y.len(), x.len(), "{name}: output and input lengths");
     assert!((0.0..=1.0).contains(&p), "{name}: p is {p}, it must lie in [0, 1]");
+    let level = Level::current();
     for_each_chunk(x.len(), TASK_LEN, 4 * x.len(), rows_mut(y, 1), |range, y| {
+        let (y, x) = (y.into_slice(), &x[range.clone()]);
+        dispatch(level, MaskAndScale { y, x, range, p, key, beta });
+    });
+}
+
+/// Some of the elements.
+struct MaskAndScale<'a> {
+    y: &'a mut [f32],
+    x: &'a [f32],
+    range: Range<usize>,
+    p: f32,
+    key: u64,
+    beta: Beta,
+}
+
+impl Kernel for MaskAndScale<'_> {
+    type Output = ();
+
+    // ANCHOR: mask
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        let Self { y, x, range, p, key, beta } = self;
         // A selection rather than a product with 0, which would keep NaN. p = 1 keeps nothing, since the
         // uniform numbers are below 1.
         let keep = |x: f32, idx| if unit(splitmix64(key, idx as u64)) >= p { x / (1.0 - p) } else { 0.0 };
-        let elements = y.into_slice().iter_mut().zip(&x[range.clone()]).zip(range);
+        let elements = y.iter_mut().zip(x).zip(range);
         match beta {
             Beta::Zero => elements.for_each(|((y, &x), idx)| *y = keep(x, idx)),
             Beta::One => elements.for_each(|((y, &x), idx)| *y += keep(x, idx)),
         }
-    });
+    }
+    // ANCHOR_END: mask
 }
-// ANCHOR_END: mask
 
 /// Dropout of whole channels of x [images, pixels, channels]: channel c of image i is kept or dropped like
 /// element i · channels + c in [`dropout_forward`]. With one channel it drops whole images; with one image of
