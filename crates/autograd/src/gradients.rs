@@ -5,19 +5,42 @@
 //! once, not of all.
 
 use std::mem;
+use std::ops::{Deref, DerefMut};
 
 /// Gradients by node.
 #[derive(Debug, Default)]
 pub(crate) struct Gradients {
     by_node: Vec<Gradient>,
-    free: Vec<Vec<f32>>,
+    free: Vec<Buffer>,
 }
 
 /// The gradient of a node: [`Default`] until something is written.
 #[derive(Debug, Default)]
 struct Gradient {
-    buffer: Vec<f32>,
+    buffer: Buffer,
     is_written: bool,
+}
+
+/// The elements of a gradient, in memory that has room for at least as many.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    /// Never truncated, since making it longer again would fill it with zeros.
+    memory: Vec<f32>,
+    len: usize,
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.memory[..self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.memory[..self.len]
+    }
 }
 
 impl Gradients {
@@ -51,17 +74,17 @@ impl Gradients {
     }
 
     /// Takes out the gradient of a node, so that others can be written while it is read.
-    pub(crate) fn take(&mut self, node: usize) -> Vec<f32> {
+    pub(crate) fn take(&mut self, node: usize) -> Buffer {
         mem::take(&mut self.by_node[node].buffer)
     }
 
     /// Puts back a gradient that was [taken out](Self::take), to be read after backward.
-    pub(crate) fn keep(&mut self, node: usize, buffer: Vec<f32>) {
+    pub(crate) fn keep(&mut self, node: usize, buffer: Buffer) {
         self.by_node[node].buffer = buffer;
     }
 
     /// Frees the memory of a gradient that is no longer read, for the next one.
-    pub(crate) fn release(&mut self, buffer: Vec<f32>) {
+    pub(crate) fn release(&mut self, buffer: Buffer) {
         release(&mut self.free, buffer);
     }
 
@@ -76,34 +99,35 @@ impl Gradients {
     }
 }
 
-/// Returns a buffer for `len` elements, with stale contents: the closest large enough one of the same power
-/// of two, otherwise the largest of them, which grows. There are as many buffers of a power of two as were
-/// ever in use at once, and they never shrink, so a steady step soon finds all it needs.
-fn take(free: &mut Vec<Vec<f32>>, len: usize) -> Vec<f32> {
+/// How many times as long as a gradient its buffer may be. Without a limit, small gradients that are live for
+/// long would take the large buffers.
+const MOST_ROOM: usize = 8;
+
+/// Returns a buffer for `len` elements, with stale contents: the shortest that is long enough and not too
+/// long, otherwise the longest that is at least half as long, which is replaced by a longer one. A buffer is
+/// added only while all of the same power of two are in use, and they never get shorter, so a steady step
+/// soon finds all it needs.
+fn take(free: &mut Vec<Buffer>, len: usize) -> Buffer {
     if len == 0 {
-        return Vec::new();
+        return Buffer::default();
     }
-    let like = |buffer: &Vec<f32>| buffer.capacity().ilog2() == len.ilog2();
-    let candidates = || free.iter().enumerate().filter(|(_, buffer)| like(buffer));
-    let fitting = candidates().filter(|(_, buffer)| buffer.capacity() >= len);
-    let found = fitting
-        .min_by_key(|(_, buffer)| buffer.capacity())
-        .or_else(|| candidates().max_by_key(|(_, buffer)| buffer.capacity()));
-    let mut buffer = match found.map(|(idx, _)| idx) {
-        Some(idx) => free.swap_remove(idx),
-        None => Vec::new(),
-    };
-    if buffer.capacity() < len {
-        // The old contents need not be copied.
-        buffer = Vec::new();
-        buffer.reserve_exact(len);
+    let rooms = || free.iter().map(|buffer| buffer.memory.len()).enumerate();
+    let fitting = rooms().filter(|(_, room)| (len..=len.saturating_mul(MOST_ROOM)).contains(room));
+    let found = fitting.min_by_key(|(_, room)| *room).or_else(|| {
+        let too_short = rooms().filter(|(_, room)| (len.div_ceil(2)..len).contains(room));
+        too_short.max_by_key(|(_, room)| *room)
+    });
+    let mut memory = found.map_or_else(Vec::new, |(idx, _)| free.swap_remove(idx).memory);
+    if memory.len() < len {
+        // Freed first, as the old contents need not be copied.
+        drop(memory);
+        memory = vec![0.0; len];
     }
-    buffer.resize(len, 0.0);
-    buffer
+    Buffer { memory, len }
 }
 
-fn release(free: &mut Vec<Vec<f32>>, buffer: Vec<f32>) {
-    if buffer.capacity() > 0 {
+fn release(free: &mut Vec<Buffer>, buffer: Buffer) {
+    if !buffer.memory.is_empty() {
         free.push(buffer);
     }
 }
@@ -119,10 +143,18 @@ mod tests {
             gradients.write(node, lens[node]).0.fill(node as f32);
             if let Some(&len) = lens.get(node + 2) {
                 let dy = gradients.take(node + 2);
-                assert_eq!(dy, vec![(node + 2) as f32; len]);
+                assert_eq!(*dy, vec![(node + 2) as f32; len]);
                 gradients.release(dy);
             }
         }
+    }
+
+    /// The lengths of all buffers after a step, in order.
+    fn held(gradients: &mut Gradients) -> Vec<usize> {
+        gradients.begin(0);
+        let mut lens: Vec<usize> = gradients.free.iter().map(|buffer| buffer.memory.len()).collect();
+        lens.sort_unstable();
+        lens
     }
 
     #[test]
@@ -132,33 +164,38 @@ mod tests {
         for _ in 0..3 {
             step(&mut gradients, &lens);
         }
-        gradients.begin(0);
-        assert_eq!(gradients.free.len(), 3);
-        assert!(gradients.free.iter().all(|buffer| buffer.capacity() < 120));
+        let held = held(&mut gradients);
+        assert!(held.len() == 3 && held.iter().all(|&len| len < 120), "{held:?}");
     }
 
     #[test]
     fn a_small_gradient_leaves_a_large_buffer_alone() {
         let mut gradients = Gradients::default();
         step(&mut gradients, &[1 << 20, 1, 1 << 20, 1, 10, 1 << 20]);
-        gradients.begin(0);
-        let total: usize = gradients.free.iter().map(Vec::capacity).sum();
+        let total: usize = held(&mut gradients).iter().sum();
         assert!(total < (2 << 20) + 100, "{total}");
+    }
+
+    /// As in a network whose images are halved from stage to stage.
+    #[test]
+    fn the_buffers_of_large_gradients_serve_smaller_ones() {
+        let mut gradients = Gradients::default();
+        let lens: Vec<usize> = (0..40).map(|node| (1 << 16) >> (node / 5)).collect();
+        (0..4).for_each(|_| step(&mut gradients, &lens));
+        let total: usize = held(&mut gradients).iter().sum();
+        assert!(total < 4 << 16, "{total}: three are live at once");
     }
 
     #[test]
     fn a_steady_step_comes_to_find_all_that_it_needs() {
         let mut gradients = Gradients::default();
         let lens: Vec<usize> = (0..200).map(|node| (node * 7919) % 5000).collect();
-        let mut held = Vec::new();
-        for _ in 0..20 {
+        let mut after = || {
             step(&mut gradients, &lens);
-            gradients.begin(0);
-            let mut lens: Vec<usize> = gradients.free.iter().map(Vec::capacity).collect();
-            lens.sort_unstable();
-            held.push(lens);
-        }
-        assert_eq!(held[18], held[19]);
-        assert!(held[19].len() < 40, "{}", held[19].len());
+            held(&mut gradients)
+        };
+        let [.., before, last] = [(); 20].map(|()| after());
+        assert_eq!(before, last);
+        assert!(last.len() < 40, "{}", last.len());
     }
 }
