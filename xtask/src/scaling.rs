@@ -83,7 +83,8 @@ struct Timed {
     /// Of the machine.
     cores: usize,
     seconds: f64,
-    /// Sums that a step joins over the processes, and their bytes; 0 for one process.
+    /// Sums that a step joins over the processes, and the bytes that process 0 sends and receives for them; 0
+    /// for one process.
     sums: f64,
     bytes: f64,
 }
@@ -178,9 +179,10 @@ fn time(
     seconds.drain(..1);
     seconds.sort_by(f64::total_cmp);
     let n_steps = *steps_per_epoch as f64;
-    let [megabytes, sums] = communication(&said).unwrap_or_default();
-    // Rank 0 receives on each level of the tree, and sends the result.
-    let bytes = megabytes * 1e6 / (depth(ranks) + 1) as f64;
+    let [megabytes, sums] = match ranks {
+        1 => [0.0; 2],
+        _ => communication(&said).with_context(|| format!("no line about the communication in {said:?}"))?,
+    };
     Ok(Timed {
         network: (*name).to_owned(),
         ranks,
@@ -188,7 +190,7 @@ fn time(
         cores,
         seconds: seconds[seconds.len() / 2] / n_steps,
         sums: sums / n_steps,
-        bytes: bytes / n_steps,
+        bytes: megabytes * 1e6 / n_steps,
     })
 }
 
@@ -256,11 +258,15 @@ struct Cost {
     per_byte: f64,
 }
 
-/// Messages, and bytes, that follow one another in a step: each sum goes up the tree and down, and at the end
-/// rank 0 hears from each other rank whether the run goes on.
+/// Messages, and bytes, that follow one another in a step, whose sums have so many bytes: each sum goes up the
+/// tree and down, and at the end rank 0 hears from each other rank whether the run goes on.
+///
+/// A power of two of ranks adds up large sums in halves: with 1/2, 1/4, … of the bytes on the levels of the tree,
+/// in both directions at once. All bytes are taken to be those of large sums, as nearly all are.
 fn in_turn(ranks: usize, sums: f64, bytes: f64) -> [f64; 2] {
     let levels = f64::from(depth(ranks));
-    [2.0 * levels * sums + (ranks - 1) as f64 + levels, 2.0 * levels * bytes]
+    let one_way = if ranks.is_power_of_two() { 1.0 - 1.0 / ranks as f64 } else { levels };
+    [2.0 * levels * sums + (ranks - 1) as f64 + levels, 2.0 * one_way * bytes]
 }
 
 impl Cost {
@@ -317,6 +323,7 @@ struct Subject {
     times: Vec<(usize, f64)>,
     /// Seconds per step of one process on all cores.
     seconds: f64,
+    /// Sums of a step, and the bytes of these.
     sums: f64,
     bytes: f64,
 }
@@ -371,7 +378,8 @@ impl Report {
                 times: times.collect::<Result<_>>()?,
                 seconds: whole.with_context(|| missing("on all cores"))?.seconds,
                 sums: two.sums,
-                bytes: two.bytes,
+                // Of two ranks, each sends or receives any sum up the tree and down, whole or in halves.
+                bytes: two.bytes / 2.0,
             })
         });
         let subjects: Vec<Subject> = subjects.collect::<Result<_>>()?;
@@ -514,7 +522,7 @@ mod tests {
     /// Runs whose times are those of the model with this cost.
     fn rows(cost: Cost) -> Vec<Timed> {
         let row = |network: &Network, ranks: usize, threads, seconds| {
-            let (sums, bytes) = (10.0, 2.5e6);
+            let (sums, bytes) = (10.0, 2.0 * 2.5e6);
             let network = network.name.to_owned();
             Timed { network, ranks, threads, cores: 2, seconds, sums, bytes }
         };
@@ -548,8 +556,10 @@ mod tests {
         let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
         let [computing, communication] = report.subjects[0].predicted(4, 1, false);
         assert!((computing - 0.005 / 4.0).abs() < 1e-12);
-        // Forty messages of sums, five of agreement, and 10 MB at 8 ns a byte.
-        assert!((communication - (45.0 * 30e-6 + 4.0 * 2.5e6 * 8e-9)).abs() < 1e-12, "{communication}");
+        // Forty messages of sums, five of agreement; a half and a quarter of 2.5 MB, up and down, at 8 ns a byte.
+        assert!((communication - (45.0 * 30e-6 + 1.5 * 2.5e6 * 8e-9)).abs() < 1e-12, "{communication}");
+        assert_eq!([2, 8].map(|ranks| in_turn(ranks, 1.0, 8.0)), [[4.0, 8.0], [16.0, 14.0]]);
+        assert_eq!(in_turn(3, 1.0, 8.0), [8.0, 32.0], "whole, on two levels");
         assert_eq!(report.subjects[0].predicted(4, 1, true)[0], 0.005);
         assert_eq!(overlapped(3.0, 1.0), 3.0);
         assert_eq!(overlapped(3.0, 5.0), 6.0);

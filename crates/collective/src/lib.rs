@@ -17,9 +17,10 @@ pub use world::{Error, World};
 
 /// A rank: one of the processes that compute together.
 ///
-/// All ranks run the same program and make the same calls in the same order; only [`send`](Self::send) and
-/// [`receive`](Self::receive) involve just two of them. Nothing here returns an error to handle: if a message
-/// cannot be delivered, all ranks are terminated with a message that names the missing rank.
+/// All ranks run the same program and make the same calls in the same order; only [`send`](Self::send),
+/// [`receive`](Self::receive) and [`send_receive`](Self::send_receive) involve just two of them. Nothing here
+/// returns an error to handle: if a message cannot be delivered, all ranks are terminated with a message that
+/// names the missing rank.
 pub trait Collective: fmt::Debug + Send + Sync {
     /// The number of this process, counted from 0.
     fn rank(&self) -> usize;
@@ -32,6 +33,19 @@ pub trait Collective: fmt::Debug + Send + Sync {
 
     /// Overwrites `bytes` with the bytes sent by the rank `from`.
     fn receive(&self, from: usize, bytes: &mut [u8]);
+
+    /// Sends `sent` to `other` and overwrites `received` with what that rank sends in the same call; the two
+    /// lengths may differ.
+    fn send_receive(&self, other: usize, sent: &[u8], received: &mut [u8]) {
+        // A send may wait until it is received, so only one of the two may send first.
+        if self.rank() < other {
+            self.send(other, sent);
+            self.receive(other, received);
+        } else {
+            self.receive(other, received);
+            self.send(other, sent);
+        }
+    }
 
     /// Overwrites the `bytes` of all ranks with those of rank 0.
     fn broadcast(&self, bytes: &mut [u8]);

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrompi::{Communicator, Mpi, ThreadLevel};
+use ferrompi::{Communicator, Mpi, Status, ThreadLevel};
 use heartbeat::Heartbeat;
 
 use crate::{Collective, Error};
@@ -85,6 +85,18 @@ impl Rank {
         result.unwrap_or_else(|error| self.abort(&format!("cannot exchange data with {with}: {error}")))
     }
 
+    /// Terminates all ranks if receiving failed, or if it was not the expected number of bytes.
+    fn received(&self, from: usize, n_bytes: usize, result: ferrompi::Result<Status>) {
+        let status = self.done(&self.name(from), result);
+        if status.count != Some(n_bytes as _) {
+            self.abort(&format!(
+                "{} sent {:?} bytes where {n_bytes} were expected: do all ranks run the same program on the same data?",
+                self.name(from),
+                status.count,
+            ));
+        }
+    }
+
     fn name(&self, rank: usize) -> String {
         format!("rank {rank} on {}", self.hosts[rank])
     }
@@ -110,15 +122,14 @@ impl Collective for Rank {
     }
 
     fn receive(&self, from: usize, bytes: &mut [u8]) {
-        let status = self.done(&self.name(from), self.communicator.recv(bytes, from as i32, TAG));
-        if status.count != Some(bytes.len() as _) {
-            self.abort(&format!(
-                "{} sent {:?} bytes where {} were expected: do all ranks run the same program on the same data?",
-                self.name(from),
-                status.count,
-                bytes.len()
-            ));
-        }
+        let result = self.communicator.recv(bytes, from as i32, TAG);
+        self.received(from, bytes.len(), result);
+    }
+
+    fn send_receive(&self, other: usize, sent: &[u8], received: &mut [u8]) {
+        let with = other as i32;
+        let result = self.communicator.sendrecv(sent, with, TAG, received, with, TAG);
+        self.received(other, received.len(), result);
     }
 
     fn broadcast(&self, bytes: &mut [u8]) {

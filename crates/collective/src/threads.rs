@@ -1,7 +1,7 @@
 //! Ranks as threads of one process, for tests and for simulating many processes.
 
 use std::fmt;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::Collective;
@@ -26,7 +26,8 @@ pub fn on_threads<T: Send>(size: usize, f: impl Fn(Arc<dyn Collective>) -> T + S
     let mut ranks: Vec<Rank> = (0..size).map(|rank| Rank::new(rank, first_to_panic.clone())).collect();
     for from in 0..size {
         for to in 0..size {
-            let (sender, receiver) = channel();
+            // A send waits until it is received, as one of MPI may.
+            let (sender, receiver) = sync_channel(0);
             ranks[from].senders.push(Mutex::new(sender));
             ranks[to].receivers.push(Mutex::new(receiver));
         }
@@ -45,7 +46,7 @@ pub fn on_threads<T: Send>(size: usize, f: impl Fn(Arc<dyn Collective>) -> T + S
 struct Rank {
     rank: usize,
     /// To each rank, and from each rank.
-    senders: Vec<Mutex<Sender<Vec<u8>>>>,
+    senders: Vec<Mutex<SyncSender<Vec<u8>>>>,
     receivers: Vec<Mutex<Receiver<Vec<u8>>>>,
     first_to_panic: Arc<OnceLock<usize>>,
 }

@@ -29,17 +29,7 @@ proptest! {
     /// Each rank adds up its shards; together they get the sum of the tree, whatever the numbers.
     #[test]
     fn sums_are_those_of_the_tree(values in prop::collection::vec(any::<f32>(), 1..40), size in 1..20usize) {
-        let n = values.len();
-        let shards = Shards::with_count(n, n);
-        let tree = |exchange: &dyn Exchange| {
-            let mut sum = [0.0];
-            let shards = shards.exchanging(exchange);
-            let first = shards.images().start;
-            tensor::parallel::sum_over_shards(&mut sum, &shards, 0, (), |images, sum, ()| {
-                sum[0] = values[first + images.start];
-            });
-            sum[0]
-        };
+        let tree = |exchange: &dyn Exchange| sum(exchange, values.len(), 1, |shard, _| values[shard])[0];
         let expected = tree(&Joined::new(Arc::new(Single)));
         for sum in on_threads(size, |rank| tree(&Joined::new(rank))) {
             prop_assert!(sum.to_bits() == expected.to_bits() || sum.is_nan() && expected.is_nan());
@@ -47,15 +37,63 @@ proptest! {
     }
 }
 
+/// The sum over shards of `len` numbers each: `value(shard, idx)`.
+fn sum(
+    exchange: &dyn Exchange,
+    n_shards: usize,
+    len: usize,
+    value: impl Fn(usize, usize) -> f32 + Sync,
+) -> Vec<f32> {
+    let mut sum = vec![0.0; len];
+    let shards = Shards::with_count(n_shards, n_shards).exchanging(exchange);
+    let first = shards.images().start;
+    tensor::parallel::sum_over_shards(&mut sum, &shards, 0, (), |images, sum, ()| {
+        sum.iter_mut().enumerate().for_each(|(idx, sum)| *sum = value(first + images.start, idx));
+    });
+    sum
+}
+
+/// From 16,384 numbers, 64 KiB, sums are added up in halves, where each of a power of two of ranks has a shard.
+#[test]
+fn large_sums_are_those_of_the_tree() {
+    // Of different signs and sizes, so that the order of additions affects the result.
+    let value = |shard: usize, idx: usize| {
+        let hash = (shard * 65_537 + idx + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        hash as i32 as f32 * f32::exp2((hash >> 44) as f32)
+    };
+    for (n_ranks, n_shards) in
+        [(2, 2), (2, 5), (4, 4), (4, 7), (8, 8), (16, 16), (16, 61), (4, 5), (8, 1), (6, 16)]
+    {
+        for len in [16_383, 16_384, 16_385, 20_011] {
+            let expected = sum(&Joined::new(Arc::new(Single)), n_shards, len, value);
+            let is_expected =
+                |sum: Vec<f32>| sum.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits());
+            let found = on_threads(n_ranks, |rank| {
+                let joined = Joined::new(rank);
+                // The memory for other ranks' numbers is larger than the second sum.
+                [len, len / 2].map(|len| is_expected(sum(&joined, n_shards, len, value)))
+            });
+            assert_eq!(found, vec![[true; 2]; n_ranks], "{len} numbers, {n_shards} shards, {n_ranks} ranks");
+        }
+    }
+}
+
 #[test]
 fn what_is_sent_is_counted() {
-    let traffic = on_threads(4, |rank| {
-        let joined = Joined::new(rank);
-        joined.join(&Shards::with_count(4, 4).exchanging(&joined), &mut [1.0; 100]);
-        (joined.traffic().n_sums, joined.traffic().bytes)
-    });
+    let traffic = |n_shards, len| {
+        on_threads(4, |rank| {
+            let joined = Joined::new(rank);
+            joined.join(&Shards::with_count(n_shards, n_shards).exchanging(&joined), &mut vec![1.0; len]);
+            assert_eq!(joined.traffic().n_sums, 1);
+            joined.traffic().bytes / (4 * len as u64)
+        })
+    };
     // Rank 0 receives from 1 and 2, rank 2 from 3; everyone is told the result.
-    assert_eq!(traffic, [(1, 1200), (1, 800), (1, 1200), (1, 800)]);
+    assert_eq!(traffic(4, 16_383), [3, 2, 3, 2]);
+    // All send and receive a half and a quarter, and again when they gather the parts.
+    assert_eq!(traffic(4, 16_384), [3; 4]);
+    // Nobody receives from rank 3, which has no shard.
+    assert_eq!(traffic(3, 16_384), [3, 2, 2, 1]);
 }
 
 #[test]
