@@ -440,8 +440,8 @@ impl Report {
     fn markdown(&self) -> String {
         let mut text = format!(
             "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
-             computing takes the largest share of a process,\nbut no less than an equal part of all cores; what is \
-             exchanged takes {:.1} µs a message and {:.2} ns a byte, longer by as\nmuch as there are more \
+             computing takes as\nlong as the process with the most images, and at least as long as all cores \
+             together; what is exchanged takes {:.1} µs\na message and {:.2} ns a byte, longer by as much as there are more \
              processes than cores ([the data](results/scaling/steps.csv)).\n\n| seconds per step |",
             self.cores,
             1e6 * self.cost.latency,
