@@ -209,8 +209,8 @@ impl ConvTranspose2dShape {
         self.convolution().validate()
     }
 
-    /// The convolution that this one transposes: output and input swap places. Its output has the rows and
-    /// columns of [`zeros_after`](Self::zeros_after) more than the input of this one.
+    /// The convolution that this one transposes: output and input swap places. Where the output padding is the
+    /// stride or more, its output has rows and columns beyond the input of this one, which counts as zero there.
     pub fn convolution(&self) -> Conv2dShape {
         let &Self {
             batch, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, ..
