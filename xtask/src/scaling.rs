@@ -1,6 +1,9 @@
 //! `cargo xtask scaling`: times training on several processes, fits a model of the cost to the times, and
 //! predicts those of many machines.
 
+mod model;
+mod report;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf, absolute};
@@ -8,10 +11,9 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
-use tensor::parallel::{MAX_SHARDS, Shards};
-use viz::{Figure, Plot, Theme};
 
 use crate::program::{descent_with_mpi, root};
+use report::Report;
 
 /// Time training on 1 to 16 processes, and put the times and a prediction for many machines into
 /// docs/many-machines.md
@@ -57,16 +59,6 @@ const RANKS: [usize; 5] = [1, 2, 4, 8, 16];
 
 /// Shards of a run that is timed: one for each of the most processes.
 const SHARDS: usize = 16;
-
-/// Predicted numbers of machines, and their links in Gbit/s.
-const MACHINES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
-const LINKS: [u32; 3] = [1, 10, 100];
-
-/// Seconds that a small message takes between machines: TCP over Ethernet through one switch.
-const NETWORK_LATENCY: f64 = 30e-6;
-
-/// The share of a step that backward takes, during which gradients could travel.
-const BACKWARD: f64 = 2.0 / 3.0;
 
 const DOCUMENT: &str = "docs/many-machines.md";
 const RESULTS: &str = "docs/results/scaling";
@@ -239,274 +231,6 @@ fn parse(text: &str) -> Result<Vec<Timed>> {
     lines.map(|line| row(line).with_context(|| format!("{line:?} is no row"))).collect()
 }
 
-/// The levels of the tree over this many processes: ⌈log₂ ranks⌉.
-fn depth(ranks: usize) -> u32 {
-    ranks.next_power_of_two().ilog2()
-}
-
-/// The largest share of a batch that a process computes.
-fn largest_share(batch_size: usize, n_shards: usize, ranks: usize) -> f64 {
-    let whole = Shards::with_count(batch_size, n_shards);
-    let largest = (0..ranks).map(|rank| whole.part(rank, ranks).images().len()).max().unwrap_or(0);
-    largest as f64 / batch_size as f64
-}
-
-/// What messages cost: `latency` seconds each, and `per_byte` seconds for each byte.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Cost {
-    latency: f64,
-    per_byte: f64,
-}
-
-/// Messages, and bytes, that follow one another in a step, whose sums have so many bytes: each sum goes up the
-/// tree and down, and at the end rank 0 hears from each other rank whether the run goes on.
-///
-/// A power of two of ranks adds up large sums in halves: with 1/2, 1/4, … of the bytes on the levels of the tree,
-/// in both directions at once. All bytes are taken to be those of large sums, as nearly all are.
-fn in_turn(ranks: usize, sums: f64, bytes: f64) -> [f64; 2] {
-    let levels = f64::from(depth(ranks));
-    let one_way = if ranks.is_power_of_two() { 1.0 - 1.0 / ranks as f64 } else { levels };
-    [2.0 * levels * sums + (ranks - 1) as f64 + levels, 2.0 * one_way * bytes]
-}
-
-impl Cost {
-    fn seconds(self, [messages, bytes]: [f64; 2]) -> f64 {
-        messages * self.latency + bytes * self.per_byte
-    }
-
-    /// The costs, not negative, whose relative errors have the least squares for these points.
-    fn fitted(points: &[Point]) -> Self {
-        let product = |i: usize, j: usize| -> f64 {
-            points.iter().map(|point| point.relative(i) * point.relative(j)).sum()
-        };
-        let target = |i: usize| -> f64 {
-            points.iter().map(|point| point.relative(i) * point.communication / point.seconds).sum()
-        };
-        let alone = |i: usize| if product(i, i) > 0.0 { (target(i) / product(i, i)).max(0.0) } else { 0.0 };
-        let determinant = product(0, 0) * product(1, 1) - product(0, 1) * product(0, 1);
-        let latency = (target(0) * product(1, 1) - target(1) * product(0, 1)) / determinant;
-        let per_byte = (target(1) * product(0, 0) - target(0) * product(0, 1)) / determinant;
-        if latency >= 0.0 && per_byte >= 0.0 {
-            return Self { latency, per_byte };
-        }
-        // One of them is 0: the one without which the error is smaller.
-        let error = |cost: Self| -> f64 {
-            let of = |p: &Point| ((cost.seconds(p.in_turn) - p.communication) / p.seconds).powi(2);
-            points.iter().map(of).sum()
-        };
-        let [a, b] = [Self { latency: alone(0), per_byte: 0.0 }, Self { latency: 0.0, per_byte: alone(1) }];
-        if error(a) <= error(b) { a } else { b }
-    }
-}
-
-/// A time to fit.
-struct Point {
-    /// Messages and bytes that follow one another.
-    in_turn: [f64; 2],
-    /// Seconds that they take.
-    communication: f64,
-    /// Seconds of the whole step.
-    seconds: f64,
-}
-
-impl Point {
-    /// Messages or bytes for each second of the step.
-    fn relative(&self, i: usize) -> f64 {
-        self.in_turn[i] / self.seconds
-    }
-}
-
-/// A network's times, and what a step of it exchanges.
-struct Subject {
-    network: &'static Network,
-    /// Ranks and seconds per step, with one thread each.
-    times: Vec<(usize, f64)>,
-    /// Seconds per step of one process on all cores.
-    seconds: f64,
-    /// Sums of a step, and the bytes of these.
-    sums: f64,
-    bytes: f64,
-}
-
-impl Subject {
-    fn in_turn(&self, ranks: usize) -> [f64; 2] {
-        in_turn(ranks, self.sums, self.bytes)
-    }
-
-    /// Seconds of computing on some of this machine's cores.
-    fn computing(&self, ranks: usize, cores: usize) -> f64 {
-        self.times[0].1 * largest_share(self.network.batch_size, SHARDS, ranks).max(1.0 / cores as f64)
-    }
-
-    /// Seconds per step on machines like this one with links of so many Gbit/s: of computing and of
-    /// communication. If `grows`, the batch grows with the number of machines.
-    fn predicted(&self, machines: usize, link: u32, grows: bool) -> [f64; 2] {
-        let batch_size = self.network.batch_size;
-        let share = match grows {
-            true => machines as f64 * largest_share(machines * batch_size, MAX_SHARDS, machines),
-            false => largest_share(batch_size, MAX_SHARDS, machines),
-        };
-        let cost = Cost { latency: NETWORK_LATENCY, per_byte: 8e-9 / f64::from(link) };
-        let communication = if machines == 1 { 0.0 } else { cost.seconds(self.in_turn(machines)) };
-        [self.seconds * share, communication]
-    }
-}
-
-struct Report {
-    subjects: Vec<Subject>,
-    cores: usize,
-    /// On this machine.
-    cost: Cost,
-}
-
-impl Report {
-    /// # Errors
-    /// If a run is missing.
-    fn new(rows: &[Timed]) -> Result<Self> {
-        let subjects = NETWORKS.iter().map(|network| {
-            let own = || rows.iter().filter(|row| row.network == network.name);
-            let time = |ranks: usize| own().find(|row| row.ranks == ranks && row.threads == 1);
-            let missing = |what: &str| format!("{}: no run {what}", network.name);
-            let times = RANKS.iter().map(|&ranks| {
-                let row = time(ranks).with_context(|| missing(&format!("on {ranks} processes")))?;
-                Ok((ranks, row.seconds))
-            });
-            let whole = own().filter(|row| row.ranks == 1).max_by_key(|row| row.threads);
-            let two = time(2).with_context(|| missing("on 2 processes"))?;
-            Ok(Subject {
-                network,
-                times: times.collect::<Result<_>>()?,
-                seconds: whole.with_context(|| missing("on all cores"))?.seconds,
-                sums: two.sums,
-                // Of two ranks, each sends or receives any sum up the tree and down, whole or in halves.
-                bytes: two.bytes / 2.0,
-            })
-        });
-        let subjects: Vec<Subject> = subjects.collect::<Result<_>>()?;
-        let cores = rows.iter().map(|row| row.cores).max().unwrap_or(1);
-        let points = subjects.iter().flat_map(|subject| {
-            subject.times.iter().skip(1).map(move |&(ranks, seconds)| Point {
-                in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
-                communication: seconds - subject.computing(ranks, cores),
-                seconds,
-            })
-        });
-        let cost = Cost::fitted(&points.collect::<Vec<_>>());
-        Ok(Self { subjects, cores, cost })
-    }
-
-    /// Seconds per step on this machine, according to the model.
-    fn here(&self, subject: &Subject, ranks: usize) -> f64 {
-        let communication = match ranks {
-            1 => 0.0,
-            _ => self.cost.seconds(subject.in_turn(ranks)) * crowding(ranks, self.cores),
-        };
-        subject.computing(ranks, self.cores) + communication
-    }
-
-    fn processes(&self) -> Result<String> {
-        let mut figure = Figure::new(format!("Processes on {} cores", self.cores))
-            .x_label("processes, one thread each")
-            .y_label("seconds per step")
-            .x_log()
-            .y_log();
-        for subject in &self.subjects {
-            let (ranks, times): (Vec<f64>, Vec<f64>) =
-                subject.times.iter().map(|&(ranks, time)| (ranks as f64, time)).unzip();
-            let model: Vec<f64> = subject.times.iter().map(|&(ranks, _)| self.here(subject, ranks)).collect();
-            figure = figure.scatter(format!("{}, measured", subject.network.name), &ranks, &times);
-            figure = figure.dashed(format!("{}, model", subject.network.name), &ranks, &model);
-        }
-        Ok(figure.svg(Theme::Auto)?)
-    }
-
-    fn machines(&self) -> Result<String> {
-        let mut figure = Figure::new("Machines, predicted: the same batch on all")
-            .x_label("machines")
-            .y_label("seconds per step")
-            .x_log()
-            .y_log();
-        let machines = MACHINES.map(|machines| machines as f64);
-        for subject in &self.subjects {
-            for link in LINKS {
-                let seconds = MACHINES.map(|machines| subject.predicted(machines, link, false).iter().sum());
-                figure = figure.line(format!("{}, {link} Gbit/s", subject.network.name), &machines, &seconds);
-            }
-        }
-        Ok(figure.svg(Theme::Auto)?)
-    }
-
-    /// The document's section.
-    fn markdown(&self) -> String {
-        let mut text = format!(
-            "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
-             computing takes as\nlong as the process with the most images, and at least as long as all cores \
-             together; what is exchanged takes {:.1} µs\na message and {:.2} ns a byte, longer by as much as there are more \
-             processes than cores ([the data](results/scaling/steps.csv)).\n\n| seconds per step |",
-            self.cores,
-            1e6 * self.cost.latency,
-            1e9 * self.cost.per_byte
-        );
-        let row = |text: &mut String, name: &str, cells: &[String]| {
-            writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("a string takes all");
-        };
-        text += &RANKS.map(|ranks| format!(" {ranks} |")).concat();
-        text += &format!("\n|---|{}\n", "---|".repeat(RANKS.len()));
-        for subject in &self.subjects {
-            let name = subject.network.name;
-            let times: Vec<_> = subject.times.iter().map(|&(_, time)| digits(time)).collect();
-            row(&mut text, &format!("{name}, measured"), &times);
-            let model: Vec<_> =
-                subject.times.iter().map(|&(ranks, _)| digits(self.here(subject, ranks))).collect();
-            row(&mut text, &format!("{name}, model"), &model);
-        }
-        text += "\n![Seconds per step by number of processes](results/scaling/processes.svg)\n";
-        for subject in &self.subjects {
-            let Network { name, batch_size, .. } = subject.network;
-            write!(
-                text,
-                "\nPredicted for machines such as this one, {name}: seconds per step on a batch of {batch_size} with \
-                 {MAX_SHARDS} shards, and on one of\n{batch_size} for each machine.\n\n| machines |"
-            )
-            .expect("a string takes all");
-            text += &LINKS.map(|link| format!(" {link} Gbit/s |")).concat();
-            text += &LINKS.map(|link| format!(" overlapped, {link} |")).concat();
-            text += &LINKS.map(|link| format!(" growing batch, {link} |")).concat();
-            text += &format!("\n|---|{}\n", "---|".repeat(3 * LINKS.len()));
-            for machines in MACHINES {
-                let predicted = |grows: bool| LINKS.map(|link| subject.predicted(machines, link, grows));
-                let cells = [
-                    predicted(false).map(|[computing, communication]| computing + communication),
-                    predicted(false).map(|[computing, communication]| overlapped(computing, communication)),
-                    predicted(true).map(|[computing, communication]| computing + communication),
-                ];
-                row(
-                    &mut text,
-                    &machines.to_string(),
-                    &cells.concat().into_iter().map(digits).collect::<Vec<_>>(),
-                );
-            }
-        }
-        text + "\n![Predicted seconds per step by number of machines](results/scaling/machines.svg)\n"
-    }
-}
-
-/// How much longer a message takes when more processes than cores take turns.
-fn crowding(ranks: usize, cores: usize) -> f64 {
-    (ranks as f64 / cores as f64).max(1.0)
-}
-
-/// Seconds per step if all communication could run during backward.
-fn overlapped(computing: f64, communication: f64) -> f64 {
-    (1.0 - BACKWARD) * computing + (BACKWARD * computing).max(communication)
-}
-
-/// Two significant digits at least.
-fn digits(seconds: f64) -> String {
-    let n_digits = (1.0 - seconds.log10().floor()).clamp(0.0, 6.0);
-    format!("{seconds:.0$}", n_digits as usize)
-}
-
 /// The document with this text between the marks.
 fn with_section(document: &str, text: &str) -> Result<String> {
     let find = |mark: &str| document.find(mark).with_context(|| format!("{DOCUMENT} has no {}", mark.trim()));
@@ -517,6 +241,8 @@ fn with_section(document: &str, text: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::model::{Cost, crowding, depth, in_turn, largest_share, overlapped};
+    use super::report::digits;
     use super::*;
 
     /// Runs whose times are those of the model with this cost.

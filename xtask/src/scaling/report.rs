@@ -1,0 +1,160 @@
+//! The report: what was measured beside what the model says, and its prediction, as figures and tables.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use tensor::parallel::MAX_SHARDS;
+use viz::{Figure, Plot, Theme};
+
+use super::model::{Cost, Point, Subject, crowding, overlapped};
+use super::{NETWORKS, Network, RANKS, Timed};
+
+/// Predicted numbers of machines, and their links in Gbit/s.
+const MACHINES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+const LINKS: [u32; 3] = [1, 10, 100];
+
+/// The times of all networks, and the cost fitted to them.
+pub(super) struct Report {
+    pub(super) subjects: Vec<Subject>,
+    cores: usize,
+    /// On this machine.
+    pub(super) cost: Cost,
+}
+
+impl Report {
+    /// # Errors
+    /// If a run is missing.
+    pub(super) fn new(rows: &[Timed]) -> Result<Self> {
+        let subjects = NETWORKS.iter().map(|network| {
+            let own = || rows.iter().filter(|row| row.network == network.name);
+            let time = |ranks: usize| own().find(|row| row.ranks == ranks && row.threads == 1);
+            let missing = |what: &str| format!("{}: no run {what}", network.name);
+            let times = RANKS.iter().map(|&ranks| {
+                let row = time(ranks).with_context(|| missing(&format!("on {ranks} processes")))?;
+                Ok((ranks, row.seconds))
+            });
+            let whole = own().filter(|row| row.ranks == 1).max_by_key(|row| row.threads);
+            let two = time(2).with_context(|| missing("on 2 processes"))?;
+            Ok(Subject {
+                network,
+                times: times.collect::<Result<_>>()?,
+                seconds: whole.with_context(|| missing("on all cores"))?.seconds,
+                sums: two.sums,
+                // Of two ranks, each sends or receives any sum up the tree and down, whole or in halves.
+                bytes: two.bytes / 2.0,
+            })
+        });
+        let subjects: Vec<Subject> = subjects.collect::<Result<_>>()?;
+        let cores = rows.iter().map(|row| row.cores).max().unwrap_or(1);
+        let points = subjects.iter().flat_map(|subject| {
+            subject.times.iter().skip(1).map(move |&(ranks, seconds)| Point {
+                in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
+                communication: seconds - subject.computing(ranks, cores),
+                seconds,
+            })
+        });
+        let cost = Cost::fitted(&points.collect::<Vec<_>>());
+        Ok(Self { subjects, cores, cost })
+    }
+
+    /// Seconds per step on this machine, according to the model.
+    fn here(&self, subject: &Subject, ranks: usize) -> f64 {
+        let communication = match ranks {
+            1 => 0.0,
+            _ => self.cost.seconds(subject.in_turn(ranks)) * crowding(ranks, self.cores),
+        };
+        subject.computing(ranks, self.cores) + communication
+    }
+
+    pub(super) fn processes(&self) -> Result<String> {
+        let mut figure = Figure::new(format!("Processes on {} cores", self.cores))
+            .x_label("processes, one thread each")
+            .y_label("seconds per step")
+            .x_log()
+            .y_log();
+        for subject in &self.subjects {
+            let (ranks, times): (Vec<f64>, Vec<f64>) =
+                subject.times.iter().map(|&(ranks, time)| (ranks as f64, time)).unzip();
+            let model: Vec<f64> = subject.times.iter().map(|&(ranks, _)| self.here(subject, ranks)).collect();
+            figure = figure.scatter(format!("{}, measured", subject.network.name), &ranks, &times);
+            figure = figure.dashed(format!("{}, model", subject.network.name), &ranks, &model);
+        }
+        Ok(figure.svg(Theme::Auto)?)
+    }
+
+    pub(super) fn machines(&self) -> Result<String> {
+        let mut figure = Figure::new("Machines, predicted: the same batch on all")
+            .x_label("machines")
+            .y_label("seconds per step")
+            .x_log()
+            .y_log();
+        let machines = MACHINES.map(|machines| machines as f64);
+        for subject in &self.subjects {
+            for link in LINKS {
+                let seconds = MACHINES.map(|machines| subject.predicted(machines, link, false).iter().sum());
+                figure = figure.line(format!("{}, {link} Gbit/s", subject.network.name), &machines, &seconds);
+            }
+        }
+        Ok(figure.svg(Theme::Auto)?)
+    }
+
+    /// The document's section.
+    pub(super) fn markdown(&self) -> String {
+        let mut text = format!(
+            "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
+             computing takes as\nlong as the process with the most images, and at least as long as all cores \
+             together; what is exchanged takes {:.1} µs\na message and {:.2} ns a byte, longer by as much as there are more \
+             processes than cores ([the data](results/scaling/steps.csv)).\n\n| seconds per step |",
+            self.cores,
+            1e6 * self.cost.latency,
+            1e9 * self.cost.per_byte
+        );
+        let row = |text: &mut String, name: &str, cells: &[String]| {
+            writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("a string takes all");
+        };
+        text += &RANKS.map(|ranks| format!(" {ranks} |")).concat();
+        text += &format!("\n|---|{}\n", "---|".repeat(RANKS.len()));
+        for subject in &self.subjects {
+            let name = subject.network.name;
+            let times: Vec<_> = subject.times.iter().map(|&(_, time)| digits(time)).collect();
+            row(&mut text, &format!("{name}, measured"), &times);
+            let model: Vec<_> =
+                subject.times.iter().map(|&(ranks, _)| digits(self.here(subject, ranks))).collect();
+            row(&mut text, &format!("{name}, model"), &model);
+        }
+        text += "\n![Seconds per step by number of processes](results/scaling/processes.svg)\n";
+        for subject in &self.subjects {
+            let Network { name, batch_size, .. } = subject.network;
+            write!(
+                text,
+                "\nPredicted for machines such as this one, {name}: seconds per step on a batch of {batch_size} with \
+                 {MAX_SHARDS} shards, and on one of\n{batch_size} for each machine.\n\n| machines |"
+            )
+            .expect("a string takes all");
+            text += &LINKS.map(|link| format!(" {link} Gbit/s |")).concat();
+            text += &LINKS.map(|link| format!(" overlapped, {link} |")).concat();
+            text += &LINKS.map(|link| format!(" growing batch, {link} |")).concat();
+            text += &format!("\n|---|{}\n", "---|".repeat(3 * LINKS.len()));
+            for machines in MACHINES {
+                let predicted = |grows: bool| LINKS.map(|link| subject.predicted(machines, link, grows));
+                let cells = [
+                    predicted(false).map(|[computing, communication]| computing + communication),
+                    predicted(false).map(|[computing, communication]| overlapped(computing, communication)),
+                    predicted(true).map(|[computing, communication]| computing + communication),
+                ];
+                row(
+                    &mut text,
+                    &machines.to_string(),
+                    &cells.concat().into_iter().map(digits).collect::<Vec<_>>(),
+                );
+            }
+        }
+        text + "\n![Predicted seconds per step by number of machines](results/scaling/machines.svg)\n"
+    }
+}
+
+/// Two significant digits at least.
+pub(super) fn digits(seconds: f64) -> String {
+    let n_digits = (1.0 - seconds.log10().floor()).clamp(0.0, 6.0);
+    format!("{seconds:.0$}", n_digits as usize)
+}
