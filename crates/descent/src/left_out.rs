@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Parser;
 use data::ImageShape;
-use optim::{Param, Pattern};
+use optim::{Param, Parameters, Pattern};
 
 use crate::cli::{Cli, Command, Settings, TrainArgs};
 use crate::find_lr;
@@ -69,11 +69,7 @@ fn trainable(settings: &Settings) -> Option<Vec<Param>> {
     let net = settings.net.network(ImageShape::CIFAR, 10, settings.dropout as f32).ok()?;
     let (_, mut params) = nn::build(net, settings.seed);
     settings.freeze.iter().try_for_each(|path| params.freeze(path)).ok()?;
-    let entries = params.entries().iter().filter(|entry| entry.is_trainable());
-    let param = |entry: &autograd::Entry| {
-        Param::new(entry.name.clone(), entry.range.clone()).with_shape(entry.shape.to_vec())
-    };
-    Some(entries.map(param).collect())
+    Some(params.all_entries().filter(|entry| entry.is_trainable).map(Param::from).collect())
 }
 
 /// A command line of `train` or `find-lr`.

@@ -126,9 +126,7 @@ fn maker<F: Real>(rule: impl Into<AnyRule<F>> + Clone + 'static) -> Box<dyn Fn()
 pub(crate) fn split<P: Parameters + ?Sized>(params: &P) -> (Vec<(Param, usize)>, Vec<usize>) {
     let (trained, untrained): (Vec<_>, Vec<_>) =
         params.all_entries().enumerate().partition(|(_, entry)| entry.is_trainable);
-    let param = |(idx, entry): (usize, parameters::Entry<'_>)| {
-        (Param::new(entry.name, entry.range).with_shape(entry.shape), idx)
-    };
+    let param = |(idx, entry)| (Param::from(entry), idx);
     (trained.into_iter().map(param).collect(), untrained.into_iter().map(|(idx, _)| idx).collect())
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use parameters::Entry;
+
 use crate::{AnyRule, Error, Real};
 
 /// A parameter: its name, its range in the flat vectors of values and gradients, and its shape.
@@ -25,6 +27,13 @@ impl Param {
     /// Sets the shape.
     pub fn with_shape(self, shape: impl Into<Vec<usize>>) -> Self {
         Self { shape: shape.into(), ..self }
+    }
+}
+
+/// Name, range and shape of an entry, whether it is trainable or not.
+impl From<Entry<'_>> for Param {
+    fn from(entry: Entry<'_>) -> Self {
+        Self::new(entry.name, entry.range).with_shape(entry.shape)
     }
 }
 
