@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use simd::{Kernel, LANES, Simd, Vector};
 
-use super::points::{read_points, read_tile, write_points};
+use super::points::{Points, read_points, read_tile, write_points};
 use super::tiling::{SLACK, TILE_GRANULE, Tiling, weights, weights_block_len};
 use super::transform::{INPUTS, Input, OUTPUTS, Output, POINTS, TAPS, Transform, Weight};
 use crate::conv::geometry::Geometry;
@@ -62,7 +62,8 @@ impl<K: Sink> Kernel for Convolve<'_, K> {
         let mut source = Source::new(tiling, x, bordered);
         let block_len = weights_block_len(&tiling.geometry);
         for tiles in tiling.chunks() {
-            source.transform(simd, v, tiles.clone());
+            source.transform(simd, v, tiling.inputs(), tiles.clone());
+            clear_rest(tiling, v, tiles.len());
             let mut channel = 0;
             for slab in weights.chunks(2 * block_len) {
                 if S::MANY_REGISTERS && slab.len() == 2 * block_len {
@@ -95,12 +96,12 @@ impl<'a> Source<'a> {
         Self { tiling, x, bordered, image: None }
     }
 
-    /// Computes V for a chunk of tiles; rows up to the next multiple of [`TILE_GRANULE`] are zero.
+    /// Computes V, laid out as `points`, for a chunk of tiles.
     #[inline(always)]
-    pub(super) fn transform<S: Simd>(&mut self, simd: S, v: &mut [f32], tiles: Range<usize>) {
-        let (tiling, layout, points) = (self.tiling, self.tiling.layout(), self.tiling.inputs());
+    pub(super) fn transform<S: Simd>(&mut self, simd: S, v: &mut [f32], points: Points, tiles: Range<usize>) {
+        let (tiling, layout) = (self.tiling, self.tiling.layout());
         let channels = tiling.geometry.in_channels;
-        for (row, tile) in tiles.clone().enumerate() {
+        for (row, tile) in tiles.enumerate() {
             let (image, first_row, first_col) = tiling.place(tile);
             if self.image != Some(image) {
                 self.x.fill(simd, &layout, self.bordered, image);
@@ -115,13 +116,18 @@ impl<'a> Source<'a> {
                     channels,
                 );
                 let tile = Input::apply_2d(simd, tile);
-                write_points(tile, &mut v[row * points.row_len + channel..], points);
+                write_points(tile, &mut v[points.at(row, channel)..], points);
             }
         }
-        let filled = tiles.len().next_multiple_of(TILE_GRANULE);
-        for point in v.chunks_exact_mut(points.stride) {
-            point[tiles.len() * points.row_len..filled * points.row_len].fill(0.0);
-        }
+    }
+}
+
+/// Sets the rows of V from `n_tiles` up to the next multiple of [`TILE_GRANULE`] to zero.
+fn clear_rest(tiling: &Tiling, v: &mut [f32], n_tiles: usize) {
+    let points = tiling.inputs();
+    let rest = points.at(n_tiles, 0)..points.at(n_tiles.next_multiple_of(TILE_GRANULE), 0);
+    for point in v.chunks_exact_mut(points.stride) {
+        point[rest.clone()].fill(0.0);
     }
 }
 
@@ -137,7 +143,7 @@ fn multiply<S: Simd, const COLS: usize, const VECS: usize>(
 ) {
     let (inputs, outputs) = (tiling.inputs(), tiling.outputs(VECS * LANES));
     let u = self::weights(&tiling.geometry);
-    let strides = Strides { row: COLS * inputs.row_len, col: inputs.row_len };
+    let strides = Strides { row: COLS * inputs.row_stride, col: inputs.row_stride };
     for point in 0..POINTS {
         let v = &v[point * inputs.stride..];
         let m = &mut m[point * outputs.stride..];
@@ -145,14 +151,14 @@ fn multiply<S: Simd, const COLS: usize, const VECS: usize>(
         for first in (0..n_tiles).step_by(TILE_ROWS * COLS) {
             let sums = inner_product::<S, COLS, VECS>(
                 simd,
-                &v[first * inputs.row_len..],
+                &v[inputs.at(first, 0)..],
                 strides,
                 1,
                 tiling.geometry.in_channels,
                 weights,
                 u.len(),
             );
-            let m = &mut m[first * outputs.row_len..][..TILE_ROWS * COLS * outputs.row_len];
+            let m = &mut m[outputs.at(first, 0)..][..TILE_ROWS * COLS * outputs.row_stride];
             for row in 0..TILE_ROWS {
                 for col in 0..COLS {
                     for vec in 0..VECS {
@@ -179,7 +185,7 @@ fn emit<S: Simd, K: Sink, const VECS: usize>(
     for (tile_row, tile) in tiles.enumerate() {
         let (image, first_row, first_col) = tiling.place(tile);
         for vec in 0..VECS {
-            let tile = read_points(simd, &m[tile_row * points.row_len + vec * LANES..], points);
+            let tile = read_points(simd, &m[points.at(tile_row, vec * LANES)..], points);
             let tile = Output::apply_2d(simd, tile);
             for row in (0..OUTPUTS).step_by(2) {
                 for col in (0..OUTPUTS).step_by(2) {

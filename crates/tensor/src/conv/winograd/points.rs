@@ -11,14 +11,31 @@ const POINT_GAP: usize = LANES;
 /// The matrices of all points: equal numbers of rows of equal length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Points {
-    pub(super) row_len: usize,
+    /// The stride from one row to the next.
+    pub(super) row_stride: usize,
+    /// The stride from sixteen columns to the next sixteen.
+    pub(super) block_stride: usize,
     /// The stride from one point's matrix to the next.
     pub(super) stride: usize,
 }
 
 impl Points {
-    pub(super) fn new(n_rows: usize, row_len: usize) -> Self {
-        Self { row_len, stride: n_rows * row_len + POINT_GAP }
+    /// Matrices in order of their rows.
+    pub(super) fn by_row(n_rows: usize, row_len: usize) -> Self {
+        Self { row_stride: row_len, block_stride: LANES, stride: n_rows * row_len + POINT_GAP }
+    }
+
+    /// Matrices in blocks of sixteen columns: a walk down the rows of a block reads memory in order, where by row
+    /// it would read lines that share a few cache sets.
+    pub(super) fn by_block(n_rows: usize, row_len: usize) -> Self {
+        Self { row_stride: LANES, block_stride: n_rows * LANES, stride: n_rows * row_len + POINT_GAP }
+    }
+
+    /// Where in a point's matrix a vector begins, whose first column is a multiple of sixteen.
+    #[inline(always)]
+    pub(super) fn at(&self, row: usize, col: usize) -> usize {
+        debug_assert_eq!(col % LANES, 0);
+        row * self.row_stride + col / LANES * self.block_stride
     }
 
     pub(super) fn len(&self) -> usize {

@@ -56,12 +56,12 @@ impl Tiling {
 
     /// V: one row per tile of the chunk, one column per input channel, padded to whole vectors.
     pub(super) fn inputs(&self) -> Points {
-        Points::new(self.chunk, self.geometry.in_channels.next_multiple_of(LANES))
+        Points::by_row(self.chunk, self.geometry.in_channels.next_multiple_of(LANES))
     }
 
     /// M: one row per tile of the chunk, one column per output channel of a slab.
     pub(super) fn outputs(&self, slab_len: usize) -> Points {
-        Points::new(self.chunk, slab_len)
+        Points::by_row(self.chunk, slab_len)
     }
 
     /// The number of scratch floats that the forward kernels need.
@@ -96,7 +96,7 @@ pub(crate) fn n_tasks(geometry: &Geometry, n_images: usize, n_tasks: usize) -> u
 
 /// U: blocks of 16 output channels, each with one row per input channel.
 pub(super) fn weights(geometry: &Geometry) -> Points {
-    Points::new(geometry.in_channels, LANES)
+    Points::by_row(geometry.in_channels, LANES)
 }
 
 /// The length of the transformed weights: `[out / 16][36][in][16]`.

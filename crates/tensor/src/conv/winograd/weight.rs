@@ -34,7 +34,7 @@ const BLOCK_INPUTS: usize = 64;
 /// dU for a block: one row for each of the block's input channels, first for one and then for the other
 /// vector of output channels.
 fn products() -> Points {
-    Points::new(2 * BLOCK_INPUTS, LANES)
+    Points::by_row(2 * BLOCK_INPUTS, LANES)
 }
 
 impl Tiling {
@@ -48,7 +48,7 @@ impl Tiling {
     /// The number of scratch floats that [`BackwardWeight`] needs.
     pub(crate) fn weight_scratch_len(&self) -> usize {
         let images = self.layout().len() + SLACK + gradient_layout(self).len() + SLACK;
-        images + self.inputs().len() + gradients(self).len() + products().len()
+        images + inputs(self).len() + gradients(self).len() + products().len()
     }
 }
 
@@ -57,9 +57,14 @@ fn gradient_layout(tiling: &Tiling) -> Bordered {
     tiling.geometry.output_layout([OUTPUTS, OUTPUTS])
 }
 
+/// V: one row per tile of the chunk, one column per input channel, padded to whole vectors.
+fn inputs(tiling: &Tiling) -> Points {
+    Points::by_block(tiling.chunk, tiling.geometry.in_channels.next_multiple_of(LANES))
+}
+
 /// Y: one row per tile of the chunk, one column per output channel, padded to whole vectors.
 fn gradients(tiling: &Tiling) -> Points {
-    Points::new(tiling.chunk, tiling.geometry.out_channels.next_multiple_of(LANES))
+    Points::by_block(tiling.chunk, tiling.geometry.out_channels.next_multiple_of(LANES))
 }
 
 /// Writes the weight gradient of the images `x`, as [packed](crate::conv::pack) weights.
@@ -81,12 +86,12 @@ impl Kernel for BackwardWeight<'_> {
         let Self { tiling, packed, dy, x, scratch } = self;
         let (bordered_x, rest) = scratch.split_at_mut(tiling.layout().len() + SLACK);
         let (bordered_dy, rest) = rest.split_at_mut(gradient_layout(tiling).len() + SLACK);
-        let (v, rest) = rest.split_at_mut(tiling.inputs().len());
+        let (v, rest) = rest.split_at_mut(inputs(tiling).len());
         let (y, du) = rest.split_at_mut(gradients(tiling).len());
         let mut x = Source::new(tiling, Images::Dense(x), bordered_x);
         let mut dy = GradientSource::new(tiling, dy, bordered_dy);
         for tiles in tiling.chunks() {
-            x.transform(simd, v, tiles.clone());
+            x.transform(simd, v, inputs(tiling), tiles.clone());
             dy.transform(simd, y, tiles.clone());
             let beta = if tiles.start == 0 { Beta::Zero } else { Beta::One };
             let chunk = Chunk { tiling, v, y, n_tiles: tiles.len(), beta };
@@ -136,7 +141,7 @@ impl<'a> GradientSource<'a> {
                 let pixels = &self.bordered[corner + channel..];
                 let tile = read_tile::<S, OUTPUTS>(simd, pixels, layout.row_len(), channels);
                 let tile = OutputAdjoint::apply_2d(simd, tile);
-                write_points(tile, &mut y[row * points.row_len + channel..], points);
+                write_points(tile, &mut y[points.at(row, channel)..], points);
             }
         }
     }
@@ -173,22 +178,33 @@ impl Chunk<'_> {
         inputs: Range<usize>,
         channel: usize,
     ) {
-        let (v, y) = (self.tiling.inputs(), gradients(self.tiling));
+        let (v, y) = (self::inputs(self.tiling), gradients(self.tiling));
+        let tiles = Items {
+            n: self.n_tiles,
+            a_stride: v.row_stride,
+            b_stride: y.row_stride,
+            vec_stride: y.block_stride,
+        };
         for point in 0..POINTS {
-            let mut sums = Sums {
-                du: &mut du[point * products().stride..],
-                v: &self.v[point * v.stride + inputs.start..],
-                y: &self.y[point * y.stride + channel..],
-                tiles: Items { n: self.n_tiles, a_stride: v.row_len, b_stride: y.row_len, vec_stride: LANES },
-            };
-            let mut input = 0;
-            while input < inputs.len() {
-                input += match inputs.len() - input {
-                    8.. if S::MANY_REGISTERS => sums.tile::<S, 8, VECS>(simd, input),
-                    4.. => sums.tile::<S, 4, VECS>(simd, input),
-                    2.. => sums.tile::<S, 2, VECS>(simd, input),
-                    _ => sums.tile::<S, 1, VECS>(simd, input),
+            let y = &self.y[point * y.stride + y.at(0, channel)..];
+            for first in inputs.clone().step_by(LANES) {
+                let mut sums = Sums {
+                    du: &mut du[point * products().stride + products().at(first - inputs.start, 0)..],
+                    v: &self.v[point * v.stride + v.at(0, first)..],
+                    y,
+                    tiles,
                 };
+                let n_inputs = LANES.min(inputs.end - first);
+                let mut input = 0;
+                while input < n_inputs {
+                    input += match n_inputs - input {
+                        8.. if S::MANY_REGISTERS => sums.tile::<S, 8, VECS>(simd, input),
+                        6.. if !S::MANY_REGISTERS => sums.tile::<S, 6, VECS>(simd, input),
+                        4.. => sums.tile::<S, 4, VECS>(simd, input),
+                        2.. => sums.tile::<S, 2, VECS>(simd, input),
+                        _ => sums.tile::<S, 1, VECS>(simd, input),
+                    };
+                }
             }
         }
     }
