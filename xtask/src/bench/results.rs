@@ -97,6 +97,13 @@ pub struct Round {
     pub seconds: f64,
 }
 
+impl Round {
+    /// Items per second.
+    pub fn rate(&self) -> f64 {
+        self.items as f64 / self.seconds
+    }
+}
+
 /// The memory of one contender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
@@ -135,7 +142,7 @@ impl Measurement {
 
     /// Items per second, one number per round.
     pub fn rates(&self) -> Vec<f64> {
-        self.rounds.iter().map(|round| round.items as f64 / round.seconds).collect()
+        self.rounds.iter().map(Round::rate).collect()
     }
 
     /// The spread of [`Self::rates`]; `None` without rounds.

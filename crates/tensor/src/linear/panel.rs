@@ -91,6 +91,7 @@ impl Kernel for Multiply<'_, '_> {
                     (4.., true) => tile.rows::<S, 2, 2>(simd, TILE_ROWS),
                     (2.., true) => tile.rows::<S, 1, 2>(simd, TILE_ROWS),
                     (_, true) => tile.rows::<S, 1, 2>(simd, 1),
+                    (6.., false) => tile.rows::<S, 3, 1>(simd, TILE_ROWS),
                     (4.., false) => tile.rows::<S, 2, 1>(simd, TILE_ROWS),
                     (2.., false) => tile.rows::<S, 1, 1>(simd, TILE_ROWS),
                     (_, false) => tile.rows::<S, 1, 1>(simd, 1),
