@@ -11,6 +11,8 @@ use std::process::Command;
 use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::program::{descent_with_mpi, root};
 use report::Report;
@@ -161,45 +163,53 @@ fn time(
         command.args([flag, &number.to_string()]);
     }
     // In an epoch nothing but steps is exchanged.
-    command.args(["--val", "0", "--watch-test=false", "--out", "out"]);
+    command.args(["--val", "0", "--watch-test=false", "--json", "--out", "out"]);
     let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let history = fs::read_to_string(folder.path().join("out/history.csv"))?;
-    let mut seconds = column(&history, "seconds")?;
+    let epochs = epochs(&said)?;
     // The first epoch warms up.
-    seconds.drain(..1);
+    let mut seconds: Vec<f64> = epochs.iter().skip(1).map(|epoch| epoch.seconds).collect();
     seconds.sort_by(f64::total_cmp);
+    let last = epochs.last().with_context(|| format!("no epochs in {said:?}"))?;
+    let exchanged = last.communication.unwrap_or_default();
     let n_steps = *steps_per_epoch as f64;
-    let [megabytes, sums] = match ranks {
-        1 => [0.0; 2],
-        _ => communication(&said).with_context(|| format!("no line about the communication in {said:?}"))?,
-    };
     Ok(Timed {
         network: (*name).to_owned(),
         ranks,
         threads,
         cores,
         seconds: seconds[seconds.len() / 2] / n_steps,
-        sums: sums / n_steps,
-        bytes: megabytes * 1e6 / n_steps,
+        sums: exchanged.sums / n_steps,
+        bytes: exchanged.bytes / n_steps,
     })
 }
 
-/// The numbers of a column of a CSV file.
-fn column(csv: &str, name: &str) -> Result<Vec<f64>> {
-    let mut lines = csv.lines().map(|line| line.split(','));
-    let at = lines.next().and_then(|mut names| names.position(|one| one == name));
-    let at = at.with_context(|| format!("history.csv has no column {name}"))?;
-    let number = |mut fields: std::str::Split<'_, char>| fields.nth(at)?.parse().ok();
-    lines.map(|fields| number(fields).with_context(|| format!("a row without {name}"))).collect()
+/// What `descent train --json` says of an epoch.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Epoch {
+    /// Of training.
+    seconds: f64,
+    /// None on one rank.
+    communication: Option<Exchanged>,
 }
 
-/// Megabytes and sums of the last epoch, from what the program prints.
-fn communication(said: &str) -> Option<[f64; 2]> {
-    let rest = said.rsplit_once("communication of rank 0: ")?.1;
-    let (megabytes, rest) = rest.split_once(" MB for ")?;
-    Some([megabytes.parse().ok()?, rest.split_once(" sums")?.0.parse().ok()?])
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+struct Exchanged {
+    sums: f64,
+    bytes: f64,
+}
+
+/// The epochs among the objects that the program prints, one on each line.
+fn epochs(said: &str) -> Result<Vec<Epoch>> {
+    let mut epochs = Vec::new();
+    for line in said.lines() {
+        let object: Value = serde_json::from_str(line).with_context(|| format!("{line:?} is no object"))?;
+        if object["event"] == "epoch" {
+            epochs.push(serde_json::from_value(object).with_context(|| format!("an odd epoch: {line}"))?);
+        }
+    }
+    Ok(epochs)
 }
 
 fn csv(rows: &[Timed]) -> String {
@@ -299,9 +309,18 @@ mod tests {
         let error = Report::new(&written).err().unwrap().to_string();
         assert_eq!(error, "the lecture's CNN: no run on 4 processes");
         assert!(parse("network\n").is_err() && parse(&format!("{HEADER}\nx,1\n")).is_err());
-        assert_eq!(column("epoch,seconds\n1,0.5\n2,1\n", "seconds").unwrap(), [0.5, 1.0]);
-        let said = "communication of rank 0: 9.0 MB for 7 sums, 1\n  communication of rank 0: 12.5 MB for 40 sums, 0.1 s";
-        assert_eq!(communication(said), Some([12.5, 40.0]));
+        let said = concat!(
+            r#"{"event": "start", "out": "out"}"#,
+            "\n",
+            r#"{"event": "epoch", "seconds": 0.5, "communication": null}"#,
+            "\n",
+            r#"{"event": "epoch", "seconds": 1, "communication": {"sums": 40, "bytes": 12500, "seconds": 0.1}}"#,
+        );
+        let [alone, joined] = &epochs(said).unwrap()[..] else { panic!("not two epochs") };
+        assert_eq!(*alone, Epoch { seconds: 0.5, communication: None });
+        let communication = Some(Exchanged { sums: 40.0, bytes: 12500.0 });
+        assert_eq!(*joined, Epoch { seconds: 1.0, communication });
+        assert!(epochs("epoch 1/2").is_err() && epochs(r#"{"event": "epoch"}"#).is_err());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Joined {
     nanoseconds: AtomicU64,
 }
 
-/// The cost to a rank of exchanging sums so far.
+/// The cost to a rank of exchanging sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
     /// The number of sums.
@@ -48,6 +48,17 @@ pub struct Traffic {
     pub bytes: u64,
     /// Time spent only on this, including waiting for other ranks.
     pub time: Duration,
+}
+
+impl Traffic {
+    /// What was added since `earlier`.
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            n_sums: self.n_sums - earlier.n_sums,
+            bytes: self.bytes - earlier.bytes,
+            time: self.time - earlier.time,
+        }
+    }
 }
 
 impl Joined {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use classifier::{Score, exact};
+use collective::Traffic;
 use foreign_text::shown_path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,8 +41,9 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// The object that `--json` prints for the epoch. Accuracies are fractions here.
-    pub fn event(&self) -> Value {
+    /// The object that `--json` prints for the epoch. Accuracies are fractions here. `traffic` is what rank 0 of
+    /// several exchanged.
+    pub fn event(&self, traffic: Option<Traffic>) -> Value {
         let score =
             |score: Option<Score>| score.map(|s| json!({ "loss": s.loss, "accuracy": s.accuracy / 100.0 }));
         json!({
@@ -50,6 +52,9 @@ impl Epoch {
             "train_accuracy": self.train_accuracy.map(|accuracy| accuracy / 100.0),
             "validation": score(self.validation), "test": score(self.test), "learning_rate": self.learning_rate,
             "seconds": self.seconds, "images_per_second": self.images_per_second,
+            "communication": traffic.map(|traffic| json!({
+                "bytes": traffic.bytes, "sums": traffic.n_sums, "seconds": traffic.time.as_secs_f64(),
+            })),
         })
     }
 

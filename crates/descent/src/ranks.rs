@@ -226,19 +226,6 @@ impl Ranks {
         Ok(())
     }
 
-    /// The bytes that rank 0 has exchanged since `before` and the time it took, waiting included, in words.
-    pub fn communication(&self, before: &mut Traffic) -> String {
-        let now = self.traffic();
-        let megabytes = (now.bytes - before.bytes) as f64 / 1e6;
-        let n_sums = now.n_sums - before.n_sums;
-        let seconds = (now.time - before.time).as_secs_f64();
-        *before = now;
-        format!(
-            "  communication of rank 0: {megabytes:.1} MB for {n_sums} sums, {seconds:.1} s including waiting \
-             for others"
-        )
-    }
-
     /// The cost of exchanging sums since the start.
     pub fn traffic(&self) -> Traffic {
         self.joined.traffic()
@@ -251,6 +238,15 @@ impl Ranks {
         };
         shards.exchanging(&*self.joined)
     }
+}
+
+/// What rank 0 exchanged in an epoch, in words.
+pub fn in_words(Traffic { n_sums, bytes, time }: Traffic) -> String {
+    format!(
+        "  communication of rank 0: {:.1} MB for {n_sums} sums, {:.1} s including waiting for others",
+        bytes as f64 / 1e6,
+        time.as_secs_f64()
+    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `descent train`: from the images to the saved model.
 
+use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::time::SystemTime;
@@ -16,7 +17,7 @@ use crate::checkpoint::{Folder, Start};
 use crate::cli::{Settings, TrainArgs};
 use crate::config_file;
 use crate::history::Epoch;
-use crate::ranks::Ranks;
+use crate::ranks::{self, Ranks};
 use crate::recipe::Length;
 use crate::report;
 use crate::run::Run;
@@ -146,11 +147,13 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
             None => String::new(),
         };
         say(measured.line(epochs, &left, output::width()))?;
+        let before = replace(&mut traffic, ranks.traffic());
+        let exchanged = (ranks.size() > 1).then(|| traffic.since(before));
         if session.json {
-            event(&measured.event())?;
+            event(&measured.event(exchanged))?;
         }
-        if ranks.size() > 1 {
-            say(ranks.communication(&mut traffic))?;
+        if let Some(exchanged) = exchanged {
+            say(ranks::in_words(exchanged))?;
         }
         run.finish_epoch(measured)?;
     }

@@ -111,6 +111,20 @@ fn any_number_of_processes_has_the_bits_of_one() {
 }
 
 #[test]
+fn the_communication_of_an_epoch_is_told() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 28);
+    for (flags, per_epoch) in
+        [(&["--limit", "74"][..], "communication of rank 0: "), (&["--json"], "\"sums\":")]
+    {
+        let Some(run) = start(folder.path(), 2, flags) else { return };
+        let said = text(&run.wait_with_output().unwrap());
+        assert_eq!(said.matches(per_epoch).count(), 2, "in two epochs: {said}");
+        fs::remove_dir_all(folder.path().join("out")).unwrap();
+    }
+}
+
+#[test]
 fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 60);

@@ -19,33 +19,52 @@ pub struct Section {
     body: fn(&Results, &Path) -> Option<String>,
 }
 
-/// All of them. Networks that were measured on a processor with AMX have a section of their own: PyTorch's
-/// bfloat16 is a different competitor there.
-pub const SECTIONS: [Section; 8] = [
+/// All of them. Networks that were measured on a processor with AMX, or without AVX-512, have sections of their own:
+/// PyTorch's bfloat16 is a different competitor there.
+pub const SECTIONS: [Section; 9] = [
     Section {
         document: "README.md",
         name: "networks",
-        body: |results, file| if has_amx(results) { None } else { in_readme(results, file) },
+        body: |results, file| on(Processor::Avx512, results).and_then(|results| in_readme(results, file)),
     },
     Section {
         document: "README.md",
         name: "larger-networks",
-        body: |results, _| if has_amx(results) { None } else { networks::short(results, Group::Larger) },
+        body: |results, _| {
+            on(Processor::Avx512, results).and_then(|results| networks::short(results, Group::Larger))
+        },
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-networks",
-        body: |results, _| if has_amx(results) { None } else { networks::markdown(results, Group::First) },
+        body: |results, _| {
+            on(Processor::Avx512, results).and_then(|results| networks::markdown(results, Group::First))
+        },
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-larger-networks",
-        body: |results, _| if has_amx(results) { None } else { networks::markdown(results, Group::Larger) },
+        body: |results, _| {
+            on(Processor::Avx512, results).and_then(|results| networks::markdown(results, Group::Larger))
+        },
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "networks-with-amx",
-        body: |results, _| if has_amx(results) { networks_with_amx(results) } else { None },
+        body: |results, _| {
+            let intro =
+                "On a processor with AMX, PyTorch's bfloat16 runs in the tile units, which f32 cannot use:";
+            networks_on(Processor::Amx, intro, results)
+        },
+    },
+    Section {
+        document: "docs/PERFORMANCE.md",
+        name: "networks-with-avx2",
+        body: |results, _| {
+            let intro = "On a processor without AVX-512, PyTorch emulates bfloat16; its modes in bf16 were measured in one \
+                round only:";
+            networks_on(Processor::Avx2, intro, results)
+        },
     },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -137,16 +156,33 @@ fn in_readme(results: &Results, file: &Path) -> Option<String> {
     Some(format!("{table}\n![Training throughput of the CNN]({})\n", chart.display()))
 }
 
-fn has_amx(results: &Results) -> bool {
-    results.machine.has("amx_bf16")
+/// The processors that differ in how PyTorch computes in bfloat16.
+#[derive(Clone, Copy, PartialEq)]
+enum Processor {
+    /// Without instructions for it.
+    Avx2,
+    /// With vectors.
+    Avx512,
+    /// In tiles.
+    Amx,
 }
 
-fn networks_with_amx(results: &Results) -> Option<String> {
+/// The results, if they are from such a processor.
+fn on(processor: Processor, results: &Results) -> Option<&Results> {
+    let theirs = match () {
+        () if results.machine.has("amx_bf16") => Processor::Amx,
+        () if results.machine.has("avx512f") => Processor::Avx512,
+        () => Processor::Avx2,
+    };
+    (theirs == processor).then_some(results)
+}
+
+/// The tables of all networks under a sentence, if they were measured on such a processor.
+fn networks_on(processor: Processor, intro: &str, results: &Results) -> Option<String> {
+    let results = on(processor, results)?;
     let tables = [Group::First, Group::Larger].map(|group| networks::markdown(results, group));
     let tables: Vec<_> = tables.into_iter().flatten().collect();
-    let intro =
-        "On a processor with AMX, PyTorch's bfloat16 runs in the tile units, which f32 cannot use:\n\n";
-    if tables.is_empty() { None } else { Some(intro.to_owned() + &tables.join("\n")) }
+    (!tables.is_empty()).then(|| format!("{intro}\n\n{}", tables.join("\n")))
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
         only: args.only.as_deref(),
         threads: args.threads.map(|threads| threads as usize),
         no_compile: args.no_compile,
+        no_bf16: args.no_bf16,
     };
     let tasks = plan(n_cores, against, part);
     ensure!(

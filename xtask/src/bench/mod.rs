@@ -48,6 +48,9 @@ pub struct Args {
     /// Skip PyTorch's compiled modes, which take longer to compile than the rest of a short run.
     #[arg(long)]
     no_compile: bool,
+    /// Skip PyTorch's modes in bf16, which take ten times as long on a processor without instructions for it.
+    #[arg(long)]
+    no_bf16: bool,
     /// Rounds per driver.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,

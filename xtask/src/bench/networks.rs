@@ -285,7 +285,7 @@ mod tests {
         let row = "| CNN, training step, batch 64 | 2 | 360 | 4.00 × (3.00–4.00) | 4.00 × (3.00–4.00), eager \
                    | 4.00 × (3.00–4.00), eager | – | – |";
         assert!(table.contains(row), "{table}");
-        for part in ["PyTorch 2.15.0", "synthetic data", "2 cores (avx2)", "| 53 MB |"] {
+        for part in ["PyTorch 2.15.0", "synthetic data", "2 cores (avx512f)", "| 53 MB |"] {
             assert!(table.contains(part), "no {part} in {table}");
         }
     }

@@ -78,6 +78,8 @@ pub(super) struct Wanted<'a> {
     pub threads: Option<usize>,
     /// Without PyTorch's compiled modes.
     pub no_compile: bool,
+    /// Without PyTorch's modes in bf16.
+    pub no_bf16: bool,
 }
 
 /// The tasks in the order in which they run: one condition after the other, so that drivers live long.
@@ -85,9 +87,10 @@ pub(super) fn plan(n_cores: usize, against: Against, wanted: Wanted<'_>) -> Vec<
     let mut tasks = if wanted.quick { quick_tasks(n_cores) } else { all_tasks(n_cores) };
     tasks.retain(|task| wanted.only.is_none_or(|part| task.work.to_string().contains(part)));
     tasks.retain(|task| wanted.threads.is_none_or(|threads| task.condition.threads == threads));
-    if wanted.no_compile {
-        tasks.iter_mut().for_each(|task| task.contenders.retain(|c| !c.is_compiled()));
-    }
+    let takes_part = |contender: &Contender| {
+        !(wanted.no_compile && contender.is_compiled() || wanted.no_bf16 && contender.is_bf16())
+    };
+    tasks.iter_mut().for_each(|task| task.contenders.retain(takes_part));
     match against {
         Against::Peers => {}
         Against::Nobody => tasks.iter_mut().for_each(|task| task.contenders.truncate(1)),
@@ -212,7 +215,8 @@ fn task(work: Work, size: usize, threads: usize, peers: &[Contender]) -> Task {
 mod tests {
     use super::*;
 
-    const ALL: Wanted<'_> = Wanted { quick: false, only: None, threads: None, no_compile: false };
+    const ALL: Wanted<'_> =
+        Wanted { quick: false, only: None, threads: None, no_compile: false, no_bf16: false };
 
     #[test]
     fn no_task_is_there_twice_and_we_take_part_in_each() {
@@ -248,6 +252,9 @@ mod tests {
         assert_eq!(compiled(&tasks), 4);
         assert!(tasks.iter().all(|task| PYTORCH.iter().all(|mode| task.contenders.contains(mode))));
         assert_eq!(compiled(&plan(2, Against::Peers, Wanted { no_compile: true, ..wanted })), 0);
+        let f32_only = plan(2, Against::Peers, Wanted { no_bf16: true, ..wanted });
+        assert_eq!(compiled(&f32_only), 4);
+        assert!(!f32_only.iter().any(|task| task.contenders.iter().any(|c| c.is_bf16())));
         let all = plan(2, Against::Peers, Wanted { quick: false, ..wanted });
         assert!(all.iter().any(|task| task.size == 2000));
     }

@@ -273,7 +273,7 @@ pub(crate) mod tests {
                 cpu: "ACME  Core(TM) 7".to_owned(),
                 family: "1/2".to_owned(),
                 cores: 2,
-                simd: vec!["avx2".to_owned()],
+                simd: vec!["avx512f".to_owned()],
                 memory_bytes: 24 << 30,
                 system: "Linux 6.1".to_owned(),
                 rustc: "rustc 1.95.0".to_owned(),

@@ -10,13 +10,14 @@ impl Graph<'_> {
     /// The sum of products given by an equation; `torch.einsum`, for one operand or two.
     ///
     /// Each operand's axes are named by letters. A letter missing after the arrow is summed over; a letter
-    /// that both operands have names the same index in both. Without an arrow, the result has the letters
-    /// that occur once, in alphabetical order. If a shared letter is summed over and an operand has a letter
-    /// of its own, two operands become one (batched) matrix product.
+    /// that both operands have names the same index in both; as in [`add`](Self::add), an operand whose axis has
+    /// size 1 is repeated along it. Without an arrow, the result has the letters that occur once, in
+    /// alphabetical order. If a shared letter is summed over and an operand has a letter of its own, two
+    /// operands become one (batched) matrix product.
     ///
     /// An ellipsis, `...`, stands for all axes of an operand that have no letter, aligned at the last of them;
-    /// as in [`add`](Self::add), an axis that is missing or has size 1 is repeated. After the arrow it stands
-    /// for those of the result; without it there they are summed over, and without an arrow they come first.
+    /// a missing one is repeated too. After the arrow it stands for those of the result; without it there they
+    /// are summed over, and without an arrow they come first.
     ///
     /// ```
     /// use autograd::{Graph, Var};
@@ -39,7 +40,7 @@ impl Graph<'_> {
     ///
     /// # Panics
     /// When the equation cannot be parsed, does not fit the operands, has a letter twice in one operand (a
-    /// diagonal), or when one letter stands for two sizes.
+    /// diagonal), or when one letter stands for two sizes other than 1.
     #[track_caller]
     pub fn einsum(&self, equation: &str, operands: &[Var]) -> Var {
         let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
@@ -62,7 +63,7 @@ impl Graph<'_> {
         self.arrange(result, output)
     }
 
-    /// The operand without the axes of an ellipsis along which it is repeated.
+    /// The operand without the axes along which it is repeated.
     #[track_caller]
     fn without_repeated(&self, x: Var, labels: Labels, sizes: &Sizes) -> Operand {
         let shape = self.shape(x);
@@ -349,14 +350,15 @@ struct Sizes {
 impl Sizes {
     fn add(&mut self, labels: Labels, shape: Shape) -> Result<(), String> {
         for (&label, &size) in labels.list().iter().zip(shape.iter()) {
-            let is_unnamed = label.is_ascii_digit();
             match self.find(label) {
-                Some((other, of)) if other != size && !(is_unnamed && (other == 1 || size == 1)) => {
-                    let (what, remedy) = match is_unnamed {
-                        true => ("an axis of \"...\"".to_owned(), "make the sizes equal, or one of them 1"),
-                        false => (format!("{:?}", char::from(label)), "make the sizes equal"),
+                Some((other, of)) if other != size && other != 1 && size != 1 => {
+                    let what = match label {
+                        b'0'..=b'9' => "an axis of \"...\"".to_owned(),
+                        _ => format!("{:?}", char::from(label)),
                     };
-                    return Err(format!("{what} is {other} in {of} and {size} in {shape}; {remedy}"));
+                    return Err(format!(
+                        "{what} is {other} in {of} and {size} in {shape}; make the sizes equal, or one of them 1"
+                    ));
                 }
                 _ => {}
             }

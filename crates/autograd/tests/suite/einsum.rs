@@ -97,8 +97,8 @@ const EQUATIONS: &[(&str, &str)] = &[
     (",ij->ij", "ij"),
 ];
 
-/// Equations with an ellipsis, the axes of their operands and of the result: a 1 is an axis that is repeated.
-const ELLIPSES: &[(&str, &[&str], &str)] = &[
+/// Equations, the axes of their operands and of the result: a 1 is an axis that is repeated.
+const REPEATED: &[(&str, &[&str], &str)] = &[
     ("...ij,...jk->...ik", &["ij", "jk"], "ik"),
     ("...ij,...jk->...ik", &["bij", "bjk"], "bik"),
     ("...ij, ...jk -> ...ki", &["mbij", "mbjk"], "mbki"),
@@ -119,6 +119,13 @@ const ELLIPSES: &[(&str, &[&str], &str)] = &[
     ("i->...i", &["i"], "i"),
     // Without an arrow its axes come first.
     ("j...,...i", &["jb", "bi"], "bij"),
+    // A letter's axis is repeated too, whether the letter is summed over or not.
+    ("ij,jk->ik", &["i1", "jk"], "ik"),
+    ("bij,bjk->bik", &["1ij", "bjk"], "bik"),
+    ("bij,bjk->bik", &["bij", "1jk"], "bik"),
+    ("ij,ij->ij", &["i1", "1j"], "ij"),
+    ("i,i->", &["1", "i"], ""),
+    ("bij,bkj->bik", &["bi1", "1kj"], "bik"),
 ];
 
 #[test]
@@ -127,7 +134,7 @@ fn values_and_gradients_are_the_sums_that_the_equations_say() {
         let inputs: Vec<&str> = equation.split("->").next().unwrap().split(',').map(str::trim).collect();
         check(equation, &inputs, output);
     }
-    for &(equation, inputs, output) in ELLIPSES {
+    for &(equation, inputs, output) in REPEATED {
         check(equation, inputs, output);
     }
 }
@@ -226,7 +233,7 @@ fn what_cannot_be_read_is_refused_with_the_equation() {
         (
             "ij,jk->ik",
             &[&[2, 3], &[4, 5]],
-            "\"ij,jk->ik\": 'j' is 3 in [2, 3] and 4 in [4, 5]; make the sizes equal",
+            "\"ij,jk->ik\": 'j' is 3 in [2, 3] and 4 in [4, 5]; make the sizes equal, or one of them 1",
         ),
         (
             "abcd,efgh->abcdefgh",

@@ -33,6 +33,7 @@ fn quiet_verbose_and_json_say_less_more_and_objects() {
     let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(names, ["start", "epoch", "epoch", "end"]);
+    assert!(events[1]["communication"].is_null(), "a single process exchanges nothing");
     assert!(
         events[1]["train_loss"].is_f64()
             && events[1]["validation"].is_null()
