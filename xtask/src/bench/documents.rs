@@ -25,28 +25,22 @@ pub const SECTIONS: [Section; 9] = [
     Section {
         document: "README.md",
         name: "networks",
-        body: |results, file| on(Processor::Avx512, results).and_then(|results| in_readme(results, file)),
+        body: |results, file| in_readme(on(Processor::Avx512, results)?, file),
     },
     Section {
         document: "README.md",
         name: "larger-networks",
-        body: |results, _| {
-            on(Processor::Avx512, results).and_then(|results| networks::short(results, Group::Larger))
-        },
+        body: |results, _| networks::short(on(Processor::Avx512, results)?, Group::Larger),
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-networks",
-        body: |results, _| {
-            on(Processor::Avx512, results).and_then(|results| networks::markdown(results, Group::First))
-        },
+        body: |results, _| networks::markdown(on(Processor::Avx512, results)?, Group::First),
     },
     Section {
         document: "docs/PERFORMANCE.md",
         name: "all-larger-networks",
-        body: |results, _| {
-            on(Processor::Avx512, results).and_then(|results| networks::markdown(results, Group::Larger))
-        },
+        body: |results, _| networks::markdown(on(Processor::Avx512, results)?, Group::Larger),
     },
     Section {
         document: "docs/PERFORMANCE.md",
@@ -169,10 +163,12 @@ enum Processor {
 
 /// The results, if they are from such a processor.
 fn on(processor: Processor, results: &Results) -> Option<&Results> {
-    let theirs = match () {
-        () if results.machine.has("amx_bf16") => Processor::Amx,
-        () if results.machine.has("avx512f") => Processor::Avx512,
-        () => Processor::Avx2,
+    let theirs = if results.machine.has("amx_bf16") {
+        Processor::Amx
+    } else if results.machine.has("avx512f") {
+        Processor::Avx512
+    } else {
+        Processor::Avx2
     };
     (theirs == processor).then_some(results)
 }

@@ -35,15 +35,32 @@ const TOO_SLOW: f64 = 5.0;
 /// Millions of floating-point operations per thread in a probe of AMX: between 20 ms and 80.
 const AMX_PROBE: usize = 50_000;
 
+/// Results without measurements, and the folder of the images.
+pub(super) fn prepare(root: &Path, args: &Args) -> Result<(Results, PathBuf)> {
+    let (images, data) = pictures(root, args.cifar.as_deref())?;
+    let results = Results {
+        format: FORMAT,
+        date: machine::today(),
+        revision: machine::revision(root),
+        machine: Machine::here(),
+        run: RunKind { peers: args.peers, quick: args.quick, rounds: args.rounds },
+        data: data.to_owned(),
+        versions: BTreeMap::new(),
+        measurements: Vec::new(),
+        amx_peak: Vec::new(),
+        memory: Vec::new(),
+    };
+    Ok((results, images))
+}
+
 /// Runs the plan that the arguments select.
 ///
 /// # Errors
 /// If a driver cannot be built or fails, or drivers disagree about the work.
-pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
+pub(super) fn measure(root: &Path, args: &Args, images: PathBuf, results: &mut Results) -> Result<()> {
     let n_cores = machine::n_cores();
-    let machine = Machine::here();
     let against = match &args.before {
-        Some(_) => Against::Before { has_avx512: machine.has("avx512f") },
+        Some(_) => Against::Before { has_avx512: results.machine.has("avx512f") },
         None if args.peers => Against::Peers,
         None => Against::Nobody,
     };
@@ -65,22 +82,9 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
     if let Some(load) = machine::load().filter(|&load| load > QUIET_LOAD) {
         eprintln!("other programs are running here (load {load:.1}): the numbers will be theirs too");
     }
-    let (cifar, data) = pictures(root, args.cifar.as_deref())?;
     let python = args.python.clone().or_else(|| env::var_os("DESCENT_PYTHON").map(PathBuf::from));
-    let garage = Garage::build(root, &wanted, python.as_deref(), args.before.as_deref(), cifar)?;
-
-    let mut results = Results {
-        format: FORMAT,
-        date: machine::today(),
-        revision: machine::revision(root),
-        machine,
-        run: RunKind { peers: args.peers, quick: args.quick, rounds: args.rounds },
-        data: data.to_owned(),
-        versions: BTreeMap::new(),
-        measurements: Vec::new(),
-        amx_peak: Vec::new(),
-        memory: memory::peaks(&garage, &wanted, part.threads.unwrap_or(n_cores), args.quick, part.only)?,
-    };
+    let garage = Garage::build(root, &wanted, python.as_deref(), args.before.as_deref(), images)?;
+    results.memory = memory::peaks(&garage, &wanted, part.threads.unwrap_or(n_cores), args.quick, part.only)?;
     let mut checked = BTreeSet::new();
     for tasks in tasks.chunk_by(|a, b| a.condition == b.condition) {
         let mut drivers = start(&garage, tasks, &mut results.versions, &mut checked)?;
@@ -93,13 +97,13 @@ pub(super) fn measure(root: &Path, args: &Args) -> Result<Results> {
             eprint!(
                 "{}",
                 table::task_text(
-                    &results,
+                    results,
                     (&task.work.to_string(), task.size, task.condition.threads, task.condition.simd)
                 )
             );
         }
     }
-    Ok(results)
+    Ok(())
 }
 
 /// The folder of the images, and their kind.

@@ -103,13 +103,18 @@ pub fn run(args: &Args) -> Result<()> {
         "--rounds {}: an interval of 95 % takes at least 6 rounds",
         args.rounds
     );
-    let mut results = measure::measure(root, args)?;
-    print!("\n{}", table::text(&results));
+    let (mut results, images) = measure::prepare(root, args)?;
     let path = args.out.clone().unwrap_or_else(|| root.join(results.default_path()));
-    if args.add && path.exists() {
-        results = Results::read(&path)?
-            .with(results)
-            .with_context(|| format!("cannot add to {}", path.display()))?;
+    let cannot_add = || format!("cannot add to {}", path.display());
+    let earlier = if args.add && path.exists() { Some(Results::read(&path)?) } else { None };
+    if let Some(earlier) = &earlier {
+        // Before the minutes of measuring, whose results would be lost.
+        earlier.check_origin(&results).with_context(cannot_add)?;
+    }
+    measure::measure(root, args, images, &mut results)?;
+    print!("\n{}", table::text(&results));
+    if let Some(earlier) = earlier {
+        results = earlier.with(results).with_context(cannot_add)?;
     }
     results.write(&path)?;
     if args.before.is_some() {

@@ -152,21 +152,30 @@ impl Measurement {
 }
 
 impl Results {
-    /// Merges these results with `newer` ones of other works; if both have a task, the newer counts.
+    /// Checks that `newer` results can be merged with these.
     ///
     /// # Errors
     /// If they come from different machines, revisions, data or kinds of run.
-    pub fn with(mut self, newer: Self) -> Result<Self> {
+    pub fn check_origin(&self, newer: &Self) -> Result<()> {
         let origin = |results: &Self| {
             let Results { revision, machine, run, data, .. } = results;
             format!("{revision} on {}, {} cores, {data}, {run:?}", machine.cpu, machine.cores)
         };
         ensure!(
-            self.machine == newer.machine && origin(&self) == origin(&newer),
+            self.machine == newer.machine && origin(self) == origin(newer),
             "parts of one run have one origin: {} is there, {} is new",
-            origin(&self),
-            origin(&newer)
+            origin(self),
+            origin(newer)
         );
+        Ok(())
+    }
+
+    /// Merges these results with `newer` ones of other works; if both have a task, the newer counts.
+    ///
+    /// # Errors
+    /// As [`Self::check_origin`].
+    pub fn with(mut self, newer: Self) -> Result<Self> {
+        self.check_origin(&newer)?;
         let is_new = |old: &Measurement| newer.measurements.iter().any(|new| new.task() == old.task());
         self.measurements.retain(|old| !is_new(old));
         self.amx_peak.retain(|old| !is_new(old));
