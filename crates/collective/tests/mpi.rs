@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// The example, which Cargo builds beside the tests.
+/// The example, which Cargo builds beside the tests, unless it is told which tests by `--test`: then
+/// `cargo build -p collective --features mpi --example two_moons` comes first.
 fn example() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     test.parent().and_then(|deps| deps.parent()).expect("target/PROFILE/deps").join("examples/two_moons")
@@ -48,13 +49,17 @@ fn any_number_of_processes_trains_to_the_same_bits() {
 fn after_signal(size: usize, signal: &str) -> Option<(String, Duration)> {
     let mut command = mpirun(size)?;
     command.args(["1000000", "2"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let run = command.spawn().unwrap();
+    let mut run = command.spawn().unwrap();
+    let id = run.id().to_string();
     let children = || {
-        let pgrep = Command::new("pgrep").args(["-P", &run.id().to_string()]).output().unwrap();
+        let pgrep = Command::new("pgrep").args(["-P", &id]).output().unwrap();
         String::from_utf8(pgrep.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let start = Instant::now();
     while children().len() < size {
+        if run.try_wait().unwrap().is_some() {
+            panic!("{size} ranks do not start: {}", text(&run.wait_with_output().unwrap()));
+        }
         assert!(start.elapsed() < Duration::from_secs(60), "{size} ranks do not start");
         std::thread::sleep(Duration::from_millis(50));
     }
