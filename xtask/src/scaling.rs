@@ -172,7 +172,10 @@ fn time(
     let mut seconds: Vec<f64> = epochs.iter().skip(1).map(|epoch| epoch.seconds).collect();
     seconds.sort_by(f64::total_cmp);
     let last = epochs.last().with_context(|| format!("no epochs in {said:?}"))?;
-    let exchanged = last.communication.unwrap_or_default();
+    let exchanged = match ranks {
+        1 => Exchanged::default(),
+        _ => last.communication.with_context(|| format!("no communication in the last epoch of {said:?}"))?,
+    };
     let n_steps = *steps_per_epoch as f64;
     Ok(Timed {
         network: (*name).to_owned(),

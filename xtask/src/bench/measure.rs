@@ -277,6 +277,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_mode_is_slow_beside_the_others_and_not_beside_ours() {
+        let turn = |contender, rate| (contender, 1, vec![Round { items: 1, seconds: 1.0 / rate }]);
+        let ours = turn(Contender::Descent, 8.0);
+        assert_eq!(fastest_of_the_others(&[ours.clone(), (Contender::PytorchEager, 1, Vec::new())]), 0.0);
+        let others = [Contender::PytorchEager, Contender::PytorchBf16].map(|contender| turn(contender, 2.0));
+        assert_eq!(fastest_of_the_others(&[&[ours], &others[..]].concat()), 2.0);
+    }
+
+    #[test]
     fn other_work_is_noticed() {
         let ours = [2.504, 2.447, 2.504];
         let compare = |contender, theirs: &[f64]| compare_losses(Work::CnnCheck, contender, &ours, theirs);
