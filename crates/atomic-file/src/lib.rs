@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The suffix of the name of a file being written.
@@ -21,6 +21,28 @@ const MAX_NAME_LEN: usize = 200;
 /// previous file at `path` is then unchanged, and no temporary file is left. Only if the last step fails,
 /// syncing the folder, is the new file in place; it might not survive a power failure.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// The same for a file that is too large to be in memory twice: `content` writes it piece by piece.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let folder = std::env::temp_dir().join(format!("atomic-file-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("squares.txt");
+/// atomic_file::write_with(&path, |file| (1..4).try_for_each(|i| writeln!(file, "{}", i * i)))?;
+/// assert_eq!(std::fs::read(&path)?, b"1\n4\n9\n");
+/// # std::fs::remove_dir_all(&folder)
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`write`], and when `content` returns an error.
+pub fn write_with(
+    path: impl AsRef<Path>,
+    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let path = path.as_ref();
     let permissions = permissions_at(path)?;
     let beside = beside(path)?;
@@ -29,7 +51,10 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }
-        file.write_all(bytes)?;
+        let mut buffered = BufWriter::new(&mut file);
+        content(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
         file.sync_all()?;
         // Some systems cannot rename an open file.
         drop(file);

@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::graph::Graph;
 use crate::op::{Backward, Grads, Inputs};
+use crate::params::PartsMut;
 use crate::tape::Var;
 
 impl Graph<'_> {
@@ -87,7 +88,7 @@ impl Graph<'_> {
         let mode = self.mode();
         let tape = &mut *self.tape;
         let recording = tape.recording.get_mut();
-        let (param_values, param_grads, _) = self.params.get_mut().parts_mut();
+        let params = self.params.get_mut().parts_mut();
         let (slot, record) = (recording.slots[node], recording.records[node]);
         let slots = &recording.inputs[record.inputs.0..record.inputs.1];
         let op = recording.ops[node].as_deref().expect("backward only visits ops");
@@ -96,7 +97,7 @@ impl Graph<'_> {
             dy,
             output: tape.values.get(node),
             shape: slot.shape,
-            inputs: Inputs { slots, values: &tape.values, params: param_values, batch },
+            inputs: Inputs { slots, values: &tape.values, params: params.values, batch },
             shards: batch.shards(&slot),
             has_images: slot.n_images.is_some(),
             indices: &recording.indices[record.indices.0..record.indices.1],
@@ -106,7 +107,8 @@ impl Graph<'_> {
             grads: Grads {
                 slots,
                 node_grads: &mut tape.grads,
-                param_grads,
+                param_grads: params.grads,
+                param_touched: params.touched,
                 param_written: &mut tape.param_written,
             },
         });
@@ -114,10 +116,10 @@ impl Graph<'_> {
 
     /// Zeroes the gradient of every trainable entry that this step did not reach.
     fn zero_unwritten(&mut self) {
-        let (_, grads, entries) = self.params.get_mut().parts_mut();
-        for (entry, written) in entries.iter().zip(&self.tape.param_written) {
+        let PartsMut { grads, touched, entries, .. } = self.params.get_mut().parts_mut();
+        for ((entry, touched), written) in entries.iter().zip(touched).zip(&self.tape.param_written) {
             if entry.is_trainable() && !written {
-                grads[entry.range.clone()].fill(0.0);
+                touched.zero(&mut grads[entry.range.clone()]);
             }
         }
     }

@@ -16,6 +16,7 @@ mod part;
 mod reading;
 mod recording;
 mod tape;
+mod touched;
 mod values;
 
 pub use batch::{Images, Operands};

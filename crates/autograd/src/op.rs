@@ -9,6 +9,7 @@ use tensor::{Beta, Shape};
 use crate::batch::{Batch, Images, Operands};
 use crate::gradients::Gradients;
 use crate::recording::{Slot, Storage};
+use crate::touched::Touched;
 use crate::values::Values;
 
 /// An operation that a [`Graph`](crate::Graph) can record.
@@ -239,6 +240,7 @@ pub struct Grads<'a> {
     pub(crate) slots: &'a [Slot],
     pub(crate) node_grads: &'a mut Gradients,
     pub(crate) param_grads: &'a mut [f32],
+    pub(crate) param_touched: &'a mut [Touched],
     pub(crate) param_written: &'a mut [bool],
 }
 
@@ -258,12 +260,41 @@ impl Grads<'_> {
         }
         let (data, was_written) = match slot.storage {
             Storage::Param { id, start, end } => {
+                self.param_touched[id].set_whole();
                 (&mut self.param_grads[start..end], mem::replace(&mut self.param_written[id], true))
             }
             Storage::Node(node) => self.node_grads.write(node, slot.shape.numel()),
         };
         let beta = if was_written { Beta::One } else { Beta::Zero };
         Some(Grad { data, beta })
+    }
+
+    /// The gradient of input `i`, or `None` when it is not needed, for an op that adds to these rows of
+    /// `row_len` elements and to no others: beta is [`Beta::One`], and the gradient is 0 where nothing has
+    /// been added yet. For a parameter, setting it to 0 costs no more than the rows of the previous step.
+    pub fn get_rows(&mut self, i: usize, rows: &[u32], row_len: usize) -> Option<Grad<'_>> {
+        let slot = &self.slots[i];
+        if !slot.needs_grad {
+            return None;
+        }
+        let data = match slot.storage {
+            Storage::Param { id, start, end } => {
+                let (data, touched) = (&mut self.param_grads[start..end], &mut self.param_touched[id]);
+                if !mem::replace(&mut self.param_written[id], true) {
+                    touched.zero(data);
+                }
+                touched.add_rows(rows, row_len, data);
+                data
+            }
+            Storage::Node(node) => {
+                let (data, was_written) = self.node_grads.write(node, slot.shape.numel());
+                if !was_written {
+                    data.fill(0.0);
+                }
+                data
+            }
+        };
+        Some(Grad { data, beta: Beta::One })
     }
 }
 

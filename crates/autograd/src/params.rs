@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use parameters::{Parameters, is_under};
 use tensor::Shape;
 
+use crate::touched::Touched;
+
 /// What training does with an entry of [`Params`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -63,7 +65,17 @@ pub struct Params {
     values: Vec<f32>,
     /// As long as the values, once requested.
     grads: OnceLock<Vec<f32>>,
+    /// By entry, where the gradients may differ from 0.
+    touched: Vec<Touched>,
     entries: Vec<Entry>,
+}
+
+/// All of [`Params`], for backward.
+pub(crate) struct PartsMut<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) grads: &'a mut [f32],
+    pub(crate) touched: &'a mut [Touched],
+    pub(crate) entries: &'a [Entry],
 }
 
 impl Params {
@@ -86,6 +98,7 @@ impl Params {
         if let Some(grads) = self.grads.get_mut() {
             huge_pages::resize(grads, end, 0.0);
         }
+        self.touched.push(Touched::default());
         self.entries.push(Entry { name, shape, range: start..end, role, is_frozen: false });
         ParamId(self.entries.len() - 1)
     }
@@ -166,7 +179,7 @@ impl Params {
         if !self.entries[idx].is_trainable()
             && let Some(grads) = self.grads.get_mut()
         {
-            grads[self.entries[idx].range.clone()].fill(0.0);
+            self.touched[idx].zero(&mut grads[self.entries[idx].range.clone()]);
         }
     }
 
@@ -210,13 +223,12 @@ impl Params {
 
     /// All gradients, for writing (clipping, an all-reduce).
     pub fn grads_mut(&mut self) -> &mut [f32] {
-        self.parts_mut().1
+        self.values_and_grads_mut().1
     }
 
     /// Values and gradients of all entries together, for a manual update.
     pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        let (values, grads, _) = self.parts_mut();
-        (values, grads)
+        self.values_mut_and_grads()
     }
 
     /// The number of trainable values.
@@ -224,10 +236,10 @@ impl Params {
         self.trainable_ranges().map(|range| range.len()).sum()
     }
 
-    pub(crate) fn parts_mut(&mut self) -> (&mut [f32], &mut [f32], &[Entry]) {
+    pub(crate) fn parts_mut(&mut self) -> PartsMut<'_> {
         self.grads();
         let grads = self.grads.get_mut().expect("made in the line above");
-        (&mut self.values, grads, &self.entries)
+        PartsMut { values: &self.values, grads, touched: &mut self.touched, entries: &self.entries }
     }
 }
 
@@ -257,8 +269,14 @@ impl Parameters for Params {
     }
 
     fn values_and_grads_mut(&mut self) -> (&mut [f32], &mut [f32]) {
-        let (values, grads, _) = self.parts_mut();
-        (values, grads)
+        self.grads();
+        self.touched.iter_mut().for_each(Touched::set_whole);
+        (&mut self.values, self.grads.get_mut().expect("made above"))
+    }
+
+    fn values_mut_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        self.grads();
+        (&mut self.values, self.grads.get().expect("made in the line above"))
     }
 }
 

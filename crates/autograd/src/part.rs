@@ -232,11 +232,12 @@ impl Graph<'_> {
     pub(crate) fn add_gradient(&mut self, var: Var, dy: &[f32]) {
         let slot = self.slot("recompute", var);
         let tape = &mut *self.tape;
-        let (_, param_grads, _) = self.params.get_mut().parts_mut();
+        let params = self.params.get_mut().parts_mut();
         let mut grads = Grads {
             slots: &[slot],
             node_grads: &mut tape.grads,
-            param_grads,
+            param_grads: params.grads,
+            param_touched: params.touched,
             param_written: &mut tape.param_written,
         };
         if let Some(grad) = grads.get(0) {

@@ -25,9 +25,26 @@ fn write(path: &Path, header: &str, n_bytes: usize) {
 
 /// One test, because the allocator counts what all threads hold.
 #[test]
-fn reading_takes_no_more_than_twice_the_file() {
+fn reading_takes_no_more_than_twice_the_file_and_writing_next_to_nothing() {
     hostile_headers_take_no_more();
     damaged_files_take_no_more_either();
+    a_large_file_is_written_and_read_piece_by_piece();
+}
+
+fn a_large_file_is_written_and_read_piece_by_piece() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    let (_net, mut params) = nn::build(Linear::new(1000, 2000), 0);
+    let size = size_of_val(params.values());
+    assert!(ALLOCATOR.peak_of(|| weights::save(&path, &params, &[]).unwrap()) < 200_000);
+    let slices = || [("momentum".to_owned(), params.values())];
+    let with = dir.path().join("checkpoint.safetensors");
+    assert!(ALLOCATOR.peak_of(|| weights::save_with(&with, &params, slices(), &[]).unwrap()) < 200_000);
+    let loading = ALLOCATOR.peak_of(|| weights::load(&path, &mut params).unwrap());
+    assert!((size..size + 200_000).contains(&loading), "{loading}");
+    let mut bias = [0.0; 2000];
+    let read = || Archive::open(&path).unwrap().read("bias", &mut bias).unwrap();
+    assert!(ALLOCATOR.peak_of(read) < 100_000);
 }
 
 fn hostile_headers_take_no_more() {

@@ -116,7 +116,7 @@ impl<F: Real> Optimizer<F> {
                 entry.name
             );
         }
-        let (values, grads) = params.values_and_grads_mut();
+        let (values, grads) = params.values_mut_and_grads();
         self.step_slices(values, grads);
     }
 

@@ -26,6 +26,12 @@ pub trait Parameters {
     /// All values and all gradients, mutable.
     fn values_and_grads_mut(&mut self) -> (&mut [Self::Value], &mut [Self::Value]);
 
+    /// All values, mutable, and all gradients.
+    fn values_mut_and_grads(&mut self) -> (&mut [Self::Value], &[Self::Value]) {
+        let (values, grads) = self.values_and_grads_mut();
+        (values, grads)
+    }
+
     /// All entries.
     fn all_entries(&self) -> impl Iterator<Item = Entry<'_>> {
         (0..self.n_entries()).map(|idx| self.entry(idx))

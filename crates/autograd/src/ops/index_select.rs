@@ -48,7 +48,9 @@ impl Op for IndexSelect {
     fn backward(&self, mut b: Backward<'_>) {
         let (dy, indices, len, padding) = (b.dy, b.indices, row_len(b.inputs.shape(0)), self.padding_idx);
         let (order, shards) = (&mut b.saved.indices, b.shards);
-        if let Some(dx) = b.grads.get(0) {
+        // The rows of other processes are not known here.
+        let grad = if shards.is_exchanging() { b.grads.get(0) } else { b.grads.get_rows(0, indices, len) };
+        if let Some(dx) = grad {
             embedding_backward(dx.data, dy, indices, len, padding, order, &shards, dx.beta);
         }
     }
@@ -73,8 +75,9 @@ impl Graph<'_> {
     /// `weight`, `[num_embeddings, embedding_dim]`, to `[n, t, embedding_dim]`;
     /// `torch.nn.functional.embedding`.
     ///
-    /// Row `padding_idx` gets no gradient. The cost of the gradient is that of the rows that occur, plus one
-    /// pass to zero the table's gradient.
+    /// Row `padding_idx` gets no gradient. Forward and backward cost as much as the rows that occur, however
+    /// many there are in the table; only if the gradient was changed outside backward, for example clipped,
+    /// is all of it zeroed in the next step.
     ///
     /// # Panics
     /// When a token or `padding_idx` is out of range.

@@ -7,7 +7,7 @@ use autograd::Params;
 use super::archive::Archive;
 use super::error::WeightsError;
 use super::header::is_count;
-use super::write::encode_with;
+use super::write::{Contents, tensors_of};
 
 /// The prefix of names that are not weights, unless the network has a weight with the whole name.
 const PREFIX: &str = "extra.";
@@ -67,13 +67,8 @@ pub fn save_with<'a>(
     metadata: &[(&str, &str)],
 ) -> Result<(), WeightsError> {
     let slices: Vec<_> = slices.into_iter().map(|(name, slice)| (format!("{PREFIX}{name}"), slice)).collect();
-    let entries = params.entries().iter();
-    let weights =
-        entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
     let slices = slices.iter().map(|(name, slice)| (name.as_str(), [slice.len()].into(), *slice));
-    let path = path.as_ref();
-    let written = atomic_file::write(path, &encode_with(weights.chain(slices), metadata, is_count));
-    written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+    Contents::new(tensors_of(params).chain(slices), metadata, is_count).save(path.as_ref())
 }
 
 /// Reads a file written by [`save_with`]: the weights into a model, like [`load`](super::load), the rest into

@@ -27,6 +27,9 @@
 //! - The same weights give the same bytes; with the crate, the metadata come in random order.
 //!
 //! Tests check that each reads the other's files.
+//!
+//! Files are read and written piece by piece: beside the model, saving takes 64 KiB and loading a copy of the
+//! parameters, so that nothing changes if it fails; [`Archive::read`] reads one tensor of a file of any size.
 
 mod archive;
 mod error;
@@ -66,12 +69,7 @@ pub use write::encode;
 /// When the file cannot be written; the old file is then unchanged, unless only syncing its folder failed,
 /// and no temporary file remains.
 pub fn save(path: impl AsRef<Path>, params: &Params, metadata: &[(&str, &str)]) -> Result<(), WeightsError> {
-    let entries = params.entries().iter();
-    let tensors =
-        entries.map(|entry| (entry.name.as_str(), entry.shape, &params.values()[entry.range.clone()]));
-    let path = path.as_ref();
-    let written = atomic_file::write(path, &write::encode_with(tensors, metadata, header::is_count));
-    written.map_err(|source| WeightsError::Io { action: "write", path: path.into(), source })
+    write::Contents::new(write::tensors_of(params), metadata, header::is_count).save(path.as_ref())
 }
 
 /// Reads a file into the parameters and statistics of a model.

@@ -27,7 +27,7 @@ where
         let entry = params.entry(idx);
         if entry.is_trainable {
             let range = entry.range;
-            change(&average[range.clone()], &mut params.values_and_grads_mut().0[range]);
+            change(&average[range.clone()], &mut params.values_mut_and_grads().0[range]);
         }
     }
 }

@@ -134,7 +134,7 @@ impl<'a> Shards<'a> {
     }
 
     /// Whether other processes own parts of the batch.
-    pub(crate) fn is_exchanging(&self) -> bool {
+    pub fn is_exchanging(&self) -> bool {
         self.exchange.is_some_and(|exchange| exchange.n_parts() > 1)
     }
 
