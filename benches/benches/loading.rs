@@ -6,10 +6,11 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use data::{Augment, Batch, Cifar, CifarKind, Loader, Normalize, Part};
 
 fn loaders(c: &mut Criterion) {
-    let folder = std::env::temp_dir().join("descent-bench-cifar");
-    write_synthetic(&folder).expect("the temporary folder can be written");
+    let folder = tempfile::tempdir().expect("the system has a temporary folder");
+    let folder = folder.path();
+    write_synthetic(folder).expect("the temporary folder can be written");
     // SAFETY: the files are the benchmark's own, and nobody changes them.
-    let cifar = unsafe { Cifar::open_mapped(&folder, CifarKind::Cifar10, Part::Train) };
+    let cifar = unsafe { Cifar::open_mapped(folder, CifarKind::Cifar10, Part::Train) };
     let cifar = cifar.expect("the files were just written");
     let cases = [
         ("in order", Loader::new(&cifar, 64)),

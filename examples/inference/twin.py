@@ -24,7 +24,7 @@ def network():
 
 @torch.no_grad()
 def run():
-    """The share of points that are told right."""
+    """The share of points that are classified correctly."""
     net = network()
     net.load_state_dict(load_file(Path(__file__).parent / "spirals.safetensors"))
     n = 1000

@@ -32,7 +32,7 @@ def numbers(start, n):
 
 
 def train(n_steps):
-    """Directions that a matrix, once found, turns into others."""
+    """Learns a matrix that maps directions to others; returns the losses."""
     weight = numbers(100, 9).reshape(3, 3).requires_grad_()
     optimizer = torch.optim.Adam([weight], lr=0.05)
     x, target = numbers(0, 48).reshape(16, 3), Unit.apply(numbers(1, 48).reshape(16, 3))
@@ -49,7 +49,7 @@ def train(n_steps):
 def main(quick):
     x = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(Unit.apply, x)
-    print("the gradient is that of the differences")
+    print("the gradient agrees with finite differences")
     losses = train(200 if quick else 5000)
     print("loss", losses[-1])
 

@@ -134,8 +134,10 @@ fn photograph(page: &Path, picture: &Path) -> Result<()> {
     })?;
     let browsers = ["chromium", "chromium-browser", "google-chrome"];
     let is_there = |name: &&&str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
-    let browser =
-        browsers.iter().find(is_there).context("no Chromium on the PATH takes the page's picture")?;
+    let browser = browsers
+        .iter()
+        .find(is_there)
+        .context("no Chromium on the PATH: it is needed for a screenshot of the page")?;
     let profile = tempfile::tempdir().context("cannot make a folder for the browser")?;
     // An older picture is kept until there is a new one.
     let folder = picture.parent().context("the picture has a folder")?;
@@ -150,7 +152,7 @@ fn photograph(page: &Path, picture: &Path) -> Result<()> {
         .stderr(Stdio::null())
         .status()
         .with_context(|| format!("cannot run {browser}"))?;
-    ensure!(done.success() && taken.exists(), "{browser} took no picture");
+    ensure!(done.success() && taken.exists(), "{browser} failed to take a screenshot");
     fs::rename(&taken, picture).with_context(|| format!("cannot write {}", picture.display()))?;
     println!("written: {}", picture.display());
     Ok(())
@@ -173,11 +175,35 @@ mod tests {
         assert!(svg.contains("a &lt;b&gt;") && svg.contains("$ x") && !svg.contains("<b>"), "{svg}");
     }
 
+    /// What a recorded line says, and the part of it that the program's sources have as it stands.
+    const SAID: [(&str, &str); 6] = [
+        ("18000 images to train on, 2000 to validate, 2000 to test", " to validate"),
+        ("adam (lr 0.001, beta1 0.9, ", " schedule over "),
+        ("Results go to runs/shapes", "Results go to "),
+        ("Keeping the weights of epoch ", "Keeping the weights of epoch "),
+        ("result    runs/shapes/result.json", "  result    "),
+        ("descent predict IMAGE --model runs/shapes<", "  descent predict IMAGE --model "),
+    ];
+
     #[test]
-    fn the_terminal_of_the_readme_was_recorded_by_this() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pictures/terminal.svg");
-        let svg = fs::read_to_string(path).unwrap();
+    fn the_terminal_of_the_readme_shows_what_the_program_says() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let svg = fs::read_to_string(root.join("docs/pictures/terminal.svg")).unwrap();
         assert!(svg.contains("<!-- cargo xtask pictures -->"));
         assert!(svg.contains(&format!("$ descent {}", TYPED.join(" "))) && svg.contains("Test accuracy"));
+        let sources: String = ["descent", "classifier"]
+            .map(|name| sources_of(&root.join(format!("crates/{name}/src"))))
+            .concat();
+        for (line, part) in SAID {
+            assert!(sources.contains(part), "descent no longer says {part:?}: mend SAID");
+            assert!(svg.contains(line), "terminal.svg is old, it lacks {line:?}: run `cargo xtask pictures`");
+        }
+    }
+
+    fn sources_of(folder: &Path) -> String {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths
+            .map(|path| if path.is_dir() { sources_of(&path) } else { fs::read_to_string(path).unwrap() })
+            .collect()
     }
 }

@@ -26,6 +26,10 @@ pub struct Args {
     /// Only write the document again, from the times in docs/results/scaling/steps.csv
     #[arg(long)]
     pub redraw: bool,
+    /// Time only these rows of steps.csv again, named by their first cells: airbench94 for all of its rows,
+    /// airbench94,1,2 for one process of two threads
+    #[arg(long, value_name = "NETWORK[,PROCESSES[,THREADS]]", conflicts_with = "redraw")]
+    pub only: Vec<String>,
     /// Training program, built with the feature mpi [default: target/release/descent, built if needed]
     #[arg(long, value_name = "FILE")]
     pub program: Option<PathBuf>,
@@ -93,19 +97,25 @@ pub fn run(args: &Args) -> Result<()> {
     let file = folder.join("steps.csv");
     if !args.redraw {
         let program = absolute(descent_with_mpi(args.program.as_deref())?)?;
-        let rows = measure(&program)?;
+        let rows = measure(&program, &args.only, || read(&file))?;
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         write(&file, &csv(&rows))?;
     }
-    let text = fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {} (made without --redraw)", file.display()))?;
-    let rows = parse(&text).with_context(|| format!("{}", file.display()))?;
-    let report = Report::new(&rows)?;
+    let report = Report::new(&read(&file)?)?;
+    if let Some(sentence) = report.unseen() {
+        println!("{sentence}");
+    }
     write(&folder.join("processes.svg"), &report.processes()?)?;
     write(&folder.join("machines.svg"), &report.machines()?)?;
     let path = root.join(DOCUMENT);
     let document = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     write(&path, &with_section(&document, &report.markdown())?)
+}
+
+fn read(file: &Path) -> Result<Vec<Timed>> {
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read {} (made without --redraw and --only)", file.display()))?;
+    parse(&text).with_context(|| format!("{}", file.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -114,15 +124,60 @@ fn write(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Times each network on each number of processes with one thread each, and on one process with all cores.
-fn measure(program: &Path) -> Result<Vec<Timed>> {
+/// A run to time.
+#[derive(Clone, Copy)]
+struct Plan {
+    network: &'static Network,
+    ranks: usize,
+    /// Of each process.
+    threads: usize,
+}
+
+impl Plan {
+    /// Each network on each number of processes with one thread each, and on one process with all cores.
+    fn all(cores: usize) -> Vec<Self> {
+        let runs = || RANKS.map(|ranks| (ranks, 1)).into_iter().chain([(1, cores)]);
+        let of = |network| runs().map(move |(ranks, threads)| Self { network, ranks, threads });
+        NETWORKS.iter().flat_map(of).collect()
+    }
+
+    /// The first cells of its row.
+    fn name(self) -> String {
+        format!("{},{},{}", self.network.name, self.ranks, self.threads)
+    }
+
+    /// Whether `only` begins its name, or there is no `only`.
+    fn is_wanted(self, only: &[String]) -> bool {
+        let name = format!("{},", self.name());
+        only.is_empty() || only.iter().any(|only| name.starts_with(&format!("{only},")))
+    }
+
+    fn is_of(self, row: &Timed) -> bool {
+        (self.network.name, self.ranks, self.threads) == (&*row.network, row.ranks, row.threads)
+    }
+}
+
+/// Times all runs, or `only` some: the rows of the others are those `before`.
+fn measure(
+    program: &Path,
+    only: &[String],
+    before: impl FnOnce() -> Result<Vec<Timed>>,
+) -> Result<Vec<Timed>> {
     let version = Command::new("mpirun").arg("--version").output();
     let version = version.context("no mpirun (Debian: apt install openmpi-bin libopenmpi-dev)")?;
     let is_open_mpi = String::from_utf8_lossy(&version.stdout).contains("Open MPI");
     let cores = available_parallelism()?.get();
+    let plans = Plan::all(cores);
+    for only in only {
+        let is_known = plans.iter().any(|plan| plan.is_wanted(std::slice::from_ref(only)));
+        let names = || plans.iter().map(|plan| plan.name()).collect::<Vec<_>>().join("; ");
+        ensure!(is_known, "--only {only:?}: expected the beginning of one of these: {}", names());
+    }
+    let before = if only.is_empty() { Vec::new() } else { before()? };
     let mut rows = Vec::new();
-    for network in &NETWORKS {
-        for (ranks, threads) in RANKS.map(|ranks| (ranks, 1)).into_iter().chain([(1, cores)]) {
+    for plan in plans {
+        let Plan { network, ranks, threads } = plan;
+        if plan.is_wanted(only) {
             let mut command = match ranks {
                 1 => Command::new(program),
                 _ => Command::new("mpirun"),
@@ -138,6 +193,11 @@ fn measure(program: &Path) -> Result<Vec<Timed>> {
                 .with_context(|| format!("{} on {ranks} processes", network.name))?;
             println!("{} on {ranks} processes of {threads} threads: {:.4} s", row.network, row.seconds);
             rows.push(row);
+        } else {
+            let row = before.iter().find(|row| plan.is_of(row));
+            rows.push(
+                row.with_context(|| format!("no row {} yet: name it with --only too", plan.name()))?.clone(),
+            );
         }
     }
     Ok(rows)
@@ -207,7 +267,8 @@ struct Exchanged {
 fn epochs(said: &str) -> Result<Vec<Epoch>> {
     let mut epochs = Vec::new();
     for line in said.lines() {
-        let object: Value = serde_json::from_str(line).with_context(|| format!("{line:?} is no object"))?;
+        let object: Value =
+            serde_json::from_str(line).with_context(|| format!("{line:?} is not a JSON object"))?;
         if object["event"] == "epoch" {
             epochs.push(serde_json::from_value(object).with_context(|| format!("an odd epoch: {line}"))?);
         }
@@ -241,7 +302,7 @@ fn parse(text: &str) -> Result<Vec<Timed>> {
             bytes: number(bytes)?,
         })
     };
-    lines.map(|line| row(line).with_context(|| format!("{line:?} is no row"))).collect()
+    lines.map(|line| row(line).with_context(|| format!("{line:?} is not a row"))).collect()
 }
 
 /// The document with this text between the marks.
@@ -280,10 +341,58 @@ mod tests {
     #[test]
     fn the_fit_finds_the_cost_that_the_times_have() {
         for (latency, per_byte) in [(2e-5, 3e-10), (0.0, 1e-9), (1e-3, 0.0)] {
-            let found = Report::new(&rows(Cost { latency, per_byte })).unwrap().cost;
+            let report = Report::new(&rows(Cost { latency, per_byte })).unwrap();
+            let found = report.cost;
             assert!((found.latency - latency).abs() < 1e-6 * latency + 1e-12, "{found:?}");
             assert!((found.per_byte - per_byte).abs() < 1e-6 * per_byte + 1e-15, "{found:?}");
         }
+    }
+
+    #[test]
+    fn what_the_times_do_not_show_is_told_and_times_that_cannot_be_are_refused() {
+        let cost = Cost { latency: 2e-5, per_byte: 3e-10 };
+        let seen = Report::new(&rows(cost)).unwrap();
+        assert!(seen.unseen().is_none() && !seen.markdown().contains("inexact"));
+        // Less for many messages, as if each took less than no time.
+        let mut inexact = rows(Cost { latency: 0.0, per_byte: 3e-10 });
+        inexact.iter_mut().filter(|row| row.ranks == 16).for_each(|row| row.seconds *= 0.98);
+        let unseen = Report::new(&inexact).unwrap();
+        let sentence = "The times are too inexact to show the cost of a message, which is taken as 0.";
+        assert_eq!(unseen.unseen().unwrap(), sentence);
+        assert!(unseen.markdown().contains(&format!("steps.csv)).\n{sentence}\n\n| seconds per step | 1 |")));
+
+        let mut disturbed = rows(cost);
+        let alone = disturbed.iter_mut().find(|row| row.network == "airbench94" && row.threads == 1).unwrap();
+        alone.seconds *= 1.1;
+        let error = Report::new(&disturbed).err().unwrap().to_string();
+        assert!(error.starts_with("airbench94: a step on 2 processes takes 3.00"), "{error}");
+        assert!(error.contains("after the run on one thread (6.600 s)"), "{error}");
+        assert!(error.ends_with(r#"--only "airbench94,1,1" --only "airbench94,2,1""#), "{error}");
+
+        let mut moved = rows(cost);
+        moved[3].cores = 4;
+        let error = Report::new(&moved).err().unwrap().to_string();
+        assert!(error.starts_with("runs on machines of 2 and of 4 cores"), "{error}");
+    }
+
+    #[test]
+    fn rows_are_named_by_their_first_cells() {
+        let wanted = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|&only| only.into()).collect();
+            let plans = Plan::all(2).into_iter().filter(|plan| plan.is_wanted(&only));
+            plans.map(Plan::name).collect::<Vec<_>>()
+        };
+        assert_eq!(wanted(&[]).len(), 12);
+        assert_eq!(wanted(&["airbench94"]).len(), 6);
+        assert_eq!(wanted(&["airbench94,1"]), ["airbench94,1,1", "airbench94,1,2"]);
+        let two = ["the lecture's CNN,16,1", "airbench94,1,2"];
+        assert_eq!(wanted(&two), two);
+        assert!(wanted(&["airbench", "airbench94,3", ""]).is_empty());
+        let error =
+            measure(Path::new("no"), &["airbench".into()], || Ok(Vec::new())).unwrap_err().to_string();
+        assert!(error.contains("no mpirun") || error.contains("the lecture's CNN,1,1; "), "{error}");
+        let is_timed = |row: &Timed| Plan::all(2).iter().filter(|plan| plan.is_of(row)).count() == 1;
+        assert!(rows(Cost { latency: 0.0, per_byte: 0.0 }).iter().all(is_timed));
     }
 
     #[test]
@@ -293,13 +402,14 @@ mod tests {
         // Three shards on two processes: two and one.
         assert_eq!(largest_share(24, 3, 2), 16.0 / 24.0);
         let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
-        let [computing, communication] = report.subjects[0].predicted(4, 1, false);
+        let [computing, communication] = report.subjects[0].predicted(4, 1, 1e-10, false);
         assert!((computing - 0.005 / 4.0).abs() < 1e-12);
-        // Forty messages of sums, five of agreement; a half and a quarter of 2.5 MB, up and down, at 8 ns a byte.
-        assert!((communication - (45.0 * 30e-6 + 1.5 * 2.5e6 * 8e-9)).abs() < 1e-12, "{communication}");
+        // Forty messages of sums, five of agreement; a half and a quarter of 2.5 MB, up and down, at 8 ns a byte
+        // and 0.1 ns for adding and copying it.
+        assert!((communication - (45.0 * 30e-6 + 1.5 * 2.5e6 * 8.1e-9)).abs() < 1e-12, "{communication}");
         assert_eq!([2, 8].map(|ranks| in_turn(ranks, 1.0, 8.0)), [[4.0, 8.0], [16.0, 14.0]]);
         assert_eq!(in_turn(3, 1.0, 8.0), [8.0, 32.0], "whole, on two levels");
-        assert_eq!(report.subjects[0].predicted(4, 1, true)[0], 0.005);
+        assert_eq!(report.subjects[0].predicted(4, 1, 1e-10, true)[0], 0.005);
         assert_eq!(overlapped(3.0, 1.0), 3.0);
         assert_eq!(overlapped(3.0, 5.0), 6.0);
     }

@@ -124,8 +124,8 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 fn outcome(folder: &Path, seed: u64) -> Result<Outcome> {
     let path = folder.join("result.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let outcome: Outcome =
-        serde_json::from_str(&text).with_context(|| format!("{} is no result of a run", path.display()))?;
+    let outcome: Outcome = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not the result of a run", path.display()))?;
     ensure!(
         outcome.seed == seed && outcome.part == "test",
         "{}: expected the result of seed {seed} on a test set, found that of seed {} on the {} set",
@@ -161,7 +161,7 @@ fn rows(path: &Path) -> Result<Vec<[f64; 4]>> {
         let mut fields = line.split(',').map(|field| field.parse().ok());
         let mut next = || fields.next().flatten();
         let row = (|| Some([next()?, next()?, next()?, next()?]))();
-        row.with_context(|| format!("{}: {line:?} is no row", path.display()))
+        row.with_context(|| format!("{}: {line:?} is not a row", path.display()))
     };
     text.lines().skip(1).map(row).collect()
 }

@@ -170,8 +170,24 @@ impl Params {
         if n_found > 0 {
             return Ok(());
         }
-        let names: Vec<_> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
-        Err(UnknownPath { path: path.into(), known: names.join(", ") })
+        let (above, known) = self.parts_beside(path);
+        Err(UnknownPath { path: path.into(), above: above.into(), known: known.join(", ") })
+    }
+
+    /// The longest beginning of a path under which there is something, and the names of the parts there.
+    fn parts_beside<'p>(&'p self, path: &'p str) -> (&'p str, Vec<&'p str>) {
+        let beginnings =
+            std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(above, _)| above));
+        let exists = |above: &&str| self.entries.iter().any(|entry| is_under(&entry.name, above));
+        let above = beginnings.skip(1).find(exists).unwrap_or("");
+        let within = |entry: &'p Entry| match above {
+            "" => Some(entry.name.as_str()),
+            _ => entry.name.strip_prefix(above)?.strip_prefix('.'),
+        };
+        let mut known: Vec<&str> =
+            self.entries.iter().filter_map(within).filter_map(|rest| rest.split('.').next()).collect();
+        known.dedup();
+        (above, known)
     }
 
     /// Zeroes the gradient of an entry that is not trainable, since backward does not write it.
@@ -284,12 +300,18 @@ impl Parameters for Params {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownPath {
     path: String,
+    /// Where the path leads to nothing; empty at its beginning.
+    above: String,
     known: String,
 }
 
 impl fmt::Display for UnknownPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no parameter under `{}`; the parameters are {}", self.path, self.known)
+        let Self { path, above, known } = self;
+        match above.as_str() {
+            "" => write!(f, "there is no parameter under `{path}`; the parts of the network are {known}"),
+            _ => write!(f, "there is no parameter under `{path}`; the parts of `{above}` are {known}"),
+        }
     }
 }
 

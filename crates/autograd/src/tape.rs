@@ -136,8 +136,26 @@ impl Tape {
     /// });
     /// ```
     pub fn evaluate<'a>(&'a mut self, params: &'a Params) -> Graph<'a> {
+        let Mode { seed, step, .. } = Mode::eval();
+        self.evaluate_at(params, seed, step)
+    }
+
+    /// Starts a step like [`evaluate`](Self::evaluate) with the random numbers of this seed and step, for a
+    /// network that samples. `evaluate` itself draws those of seed 0 and step 0 each time.
+    ///
+    /// ```
+    /// use autograd::{Params, Tape};
+    /// let (mut tape, params) = (Tape::new(), Params::new());
+    /// let mut noise = |step| {
+    ///     let g = tape.evaluate_at(&params, 1, step);
+    ///     g.value(g.randn([3])).to_vec()
+    /// };
+    /// assert_ne!(noise(0), noise(1));
+    /// assert_eq!(noise(1), noise(1));
+    /// ```
+    pub fn evaluate_at<'a>(&'a mut self, params: &'a Params, seed: u64, step: u64) -> Graph<'a> {
         self.forget();
-        Graph::new(self, Borrowed::Shared(params), Mode::eval())
+        Graph::new(self, Borrowed::Shared(params), Mode { seed, step, ..Mode::eval() })
     }
 
     /// Starts a part of the step that `outer` records.

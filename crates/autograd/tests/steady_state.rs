@@ -3,29 +3,32 @@
 //! One thing is not counted: `matrixmultiply` packs its operands into a buffer that it takes and gives back
 //! within each product. It can be told by its alignment, which nothing of ours asks for.
 
-#[path = "common/activations.rs"]
-mod activations;
 #[path = "common/cnn.rs"]
 mod cnn;
 #[path = "common/losses.rs"]
 mod losses;
 #[path = "common/numbers.rs"]
 mod numbers;
+#[expect(dead_code, reason = "what only the gradient check reads")]
+#[path = "gradcheck/rows.rs"]
+mod rows;
 #[path = "common/unary.rs"]
 mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
-use activations::ACTIVATIONS;
 use autograd::{
     AttentionOptions, BatchNormOptions, Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions,
-    ConvTranspose2dOptions, Interpolation, LocalResponseNormOptions, Mode, PadMode, Params, Pool1dOptions,
-    QueryKeyValue, Reduction, ResizeTo, Role, StochasticDepthMode, Tape,
+    ConvTranspose2dOptions, Interpolation, LocalResponseNormOptions, Mode, PadMode, ParamId, Params,
+    Pool1dOptions, QueryKeyValue, Reduction, ResizeTo, Role, StochasticDepthMode, Tape,
 };
 use cnn::Cnn;
 use counting::Allocator;
 use losses::LOSSES;
 use numbers::numbers;
+use rows::activations::ACTIVATIONS;
+use rows::case::{Kind, Rng};
+use rows::rows;
 use unary::UNARY;
 use weights::weight;
 
@@ -33,13 +36,47 @@ use weights::weight;
 static ALLOCATOR: Allocator = Allocator::below_alignment(16);
 
 /// Allocations of five steps, after four to warm up, all within one pool.
-fn allocations_of(n_threads: usize, mut step: impl FnMut(u64) + Send) -> usize {
-    let pool =
-        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads can be started");
-    pool.install(|| {
-        (0..4).for_each(&mut step);
-        ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
-    })
+fn allocations_of(n_threads: usize, step: impl FnMut(u64) + Send) -> usize {
+    pool(n_threads).install(|| allocations_here(step))
+}
+
+fn pool(n_threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads can be started")
+}
+
+fn allocations_here(mut step: impl FnMut(u64)) -> usize {
+    (0..4).for_each(&mut step);
+    ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step))
+}
+
+/// Every op, in the cases of its rows of the gradient check.
+fn every_op_allocates_nothing() {
+    for row in rows() {
+        let case = (row.sample)(&mut Rng::part(1, 20, 0..20));
+        let mut params = Params::new();
+        let ids: Vec<ParamId> = case
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(i, input)| {
+                let role = if input.kind == Kind::Variable { Role::Trainable } else { Role::Statistic };
+                let id = params.add(i.to_string(), input.shape, role);
+                params.value_mut(id).copy_from_slice(&input.values);
+                id
+            })
+            .collect();
+        let mut tape = Tape::new();
+        let mut vars = Vec::new();
+        let n = allocations_here(|step| {
+            let mode = if case.training { Mode::train(7, step) } else { Mode::eval().with_grad(true) };
+            let mut g = tape.begin(&mut params, mode);
+            vars.clear();
+            vars.extend(ids.iter().map(|&id| g.param(id)));
+            let loss = g.sum((case.record)(&g, &vars));
+            g.backward(loss);
+        });
+        assert_eq!(n, 0, "{}", row.op);
+    }
 }
 
 const REDUCTIONS: [Reduction; 4] = [Reduction::None, Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
@@ -50,6 +87,7 @@ const REDUCTIONS: [Reduction; 4] = [Reduction::None, Reduction::Mean, Reduction:
 #[test]
 fn a_steady_step_allocates_nothing() {
     assert_eq!(allocations_of(1, |step| drop(std::hint::black_box(Box::new(step)))), 5);
+    pool(2).install(every_op_allocates_nothing);
     let (images, labels) = (numbers(20 * 32 * 32 * 3, 1), [3; 20]);
     for (n_threads, fused) in [(1, true), (2, true), (2, false)] {
         let mut params = Params::new();

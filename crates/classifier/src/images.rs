@@ -13,7 +13,7 @@ use data::{
 };
 use foreign_text::shown_path;
 
-pub use cache::{BrokenFile, CACHE_DIR, ImageFile, clear_cache, megabytes};
+pub use cache::{BrokenFile, CACHE_DIR, ImageFile, clear_cache, size_in_words};
 pub use folders::{duplicates, shown};
 
 /// The folder in which `cargo xtask fetch-cifar` puts CIFAR-10, relative to the project's root.
@@ -24,6 +24,12 @@ const BUILT_IN_SEED: u64 = 0;
 
 /// The size to which the images of a folder are resized by default.
 pub const DEFAULT_SIZE: usize = 64;
+
+/// The most pixels of an image: 1024 × 1024.
+pub(crate) const MAX_AREA: usize = 1 << 20;
+
+/// The most classes: a confusion matrix has a count for each pair.
+const MAX_CLASSES: usize = 10_000;
 
 /// The field of a table that holds its numbers.
 const FEATURES: &str = "features";
@@ -127,9 +133,14 @@ impl Images {
         if path.is_file() {
             return Self::table(path, source.label_column);
         }
+        ensure!(
+            path.exists(),
+            "there is no file or folder {} (`cargo xtask fetch-cifar` downloads CIFAR-10)",
+            shown_path(path)
+        );
         let has = |name: &str| path.join(name).exists();
         let is_10 = has("test_batch.bin") || (1..=5).any(|i| has(&format!("data_batch_{i}.bin")));
-        if is_10 || !path.exists() {
+        if is_10 {
             return Self::cifar(path, CifarKind::Cifar10);
         }
         if has("train.bin") || has("test.bin") {
@@ -141,7 +152,7 @@ impl Images {
         }
         ensure!(
             matches!(source.shape.channels, 1 | 3),
-            "the network takes rows of numbers, and {} is no CSV file",
+            "the network takes rows of numbers, and {} is not a CSV file",
             shown_path(path)
         );
         folders::open(path, source.shape, source.skip_broken).map_err(|error| match error.downcast_ref() {
@@ -177,6 +188,12 @@ impl Images {
 
     fn idx(dir: &Path) -> Result<Self> {
         let train = read_idx(dir, data::Part::Train)?;
+        let ImageShape { height, width, .. } = train.image_shape();
+        ensure!(
+            height * width <= MAX_AREA,
+            "{}: images of {height} × {width}, expected at most {MAX_AREA} pixels",
+            shown_path(dir)
+        );
         let test = match read_idx(dir, data::Part::Test) {
             // A set may have none, but a broken one is an error.
             Err(data::Error::Idx { path, .. }) if !path.exists() => None,
@@ -186,7 +203,7 @@ impl Images {
             ensure!(
                 test.image_shape() == train.image_shape()
                     && test.class_names().len() <= train.class_names().len(),
-                "{}: the test images are of another size or of other classes than those to train on",
+                "{}: the test images differ from the training images in size, or have more classes",
                 shown_path(dir)
             );
         }
@@ -200,13 +217,21 @@ impl Images {
     fn table(path: &Path, label_column: &str) -> Result<Self> {
         let table = Csv::new().label(label_column).read(path).with_context(|| {
             format!(
-                "no table of numbers with a column \"{}\" of classes (--label-column)",
+                "expected a CSV file of numbers with the classes in a column \"{}\" (--label-column)",
                 shown(label_column)
             )
         })?;
         let n_features = table.fields().first().map_or(0, |field| field.len());
         ensure!(n_features > 0, "{}: there is no column of numbers", shown_path(path));
-        ensure!(table.class_names().len() > 1, "{}: expected two classes or more", shown_path(path));
+        let n_classes = table.class_names().len();
+        ensure!(n_classes > 1, "{}: expected two classes or more", shown_path(path));
+        ensure!(
+            n_classes <= MAX_CLASSES,
+            "{}: the column \"{}\" has {n_classes} different values, expected at most {MAX_CLASSES} classes \
+             (--label-column)",
+            shown_path(path),
+            shown(label_column)
+        );
         let name = format!("the table {}", shown_path(path));
         Ok(Self::new(name, Kind::Table, Box::new(table), None, 100))
     }
@@ -270,12 +295,18 @@ impl Images {
                     _ => format!("{height} × {width} in colour"),
                 };
                 let n_broken: usize = self.parts.iter().map(|part| part.broken.len()).sum();
-                let broken = if n_broken == 0 {
-                    String::new()
-                } else {
-                    format!("\n{n_broken} files that cannot be read are left out")
+                let broken = match n_broken {
+                    0 => String::new(),
+                    1 => "\n1 file that cannot be read is left out".to_owned(),
+                    n => format!("\n{n} files that cannot be read are left out"),
                 };
-                format!("{}: {} classes, {size}\n{counts}{broken}", self.name, self.train.class_names().len())
+                let skipped = match self.parts.iter().map(|part| part.passed_over.len()).sum() {
+                    0 => String::new(),
+                    1 => "\n1 file that is not an image is left out".to_owned(),
+                    n => format!("\n{n} files that are not images are left out"),
+                };
+                let n_classes = self.train.class_names().len();
+                format!("{}: {n_classes} classes, {size}\n{counts}{broken}{skipped}", self.name)
             }
         }
     }

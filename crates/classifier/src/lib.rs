@@ -14,7 +14,7 @@ pub mod ranges;
 pub use evaluation::{Evaluation, Score, are_finite, softmax};
 pub use images::{
     BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Kind, Part, Source, clear_cache,
-    duplicates, input, input_shape, megabytes, normalized, shown,
+    duplicates, input, input_shape, normalized, shown, size_in_words,
 };
 pub use net::{NETS, Net};
 pub use views::{Asking, Views};

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
@@ -13,6 +13,7 @@ use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
 
 use crate::Net;
+use crate::images::MAX_AREA;
 
 /// The description in a file of weights: one JSON entry of its metadata.
 ///
@@ -23,9 +24,9 @@ pub struct About {
     /// The names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
     /// Per channel, the value subtracted from byte / 255.
-    pub mean: Vec<f32>,
+    pub mean: Vec<f64>,
     /// Per channel, the divisor of the difference.
-    pub std: Vec<f32>,
+    pub std: Vec<f64>,
     /// Height, width and channels of an image; 1, 1 and n for rows of n numbers.
     #[serde(default = "cifar")]
     pub shape: [usize; 3],
@@ -77,7 +78,7 @@ impl About {
         };
         ensure!(
             self.classes == images.class_names(),
-            "the network knows {}, but {name} has {}",
+            "the network knows {}, but the classes of {name} are {}",
             listed(&self.classes),
             listed(images.class_names())
         );
@@ -85,7 +86,7 @@ impl About {
         let [h, w, c] = self.shape;
         ensure!(
             self.shape == [height, width, channels],
-            "the network takes images of {h} × {w} with {c} channels, but {name} has {height} × {width} with {channels}"
+            "the network takes images of {h} × {w} with {c} channels, but an image of {name} is {height} × {width} with {channels}"
         );
         Ok(())
     }
@@ -95,9 +96,8 @@ impl About {
     fn is_sound(&self) -> bool {
         let [height, width, channels] = self.shape;
         let is_row = [height, width] == [1, 1] && (1..=1 << 20).contains(&channels);
-        let is_image = (1..=1 << 12).contains(&height)
-            && (1..=1 << 12).contains(&width)
-            && (channels == 1 || channels == 3);
+        let is_image = height.checked_mul(width).is_some_and(|area| (1..=MAX_AREA).contains(&area))
+            && matches!(channels, 1 | 3);
         (1..=1 << 20).contains(&self.classes.len())
             && (is_row || is_image)
             && self.mean.len() == channels
@@ -122,10 +122,8 @@ pub fn save(path: &Path, params: &Params, about: &About) -> Result<()> {
 /// # Errors
 /// When the file cannot be read or belongs to another network; all differences are listed.
 pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
-    let in_folder = path.join("model.safetensors");
-    let path = if path.is_dir() { &in_folder } else { path };
-    check_is_no_pickle(path)?;
-    let archive = Archive::open(path)?;
+    let archive = open(path)?;
+    let path = &*of_run(path);
     let about = match archive.metadata(ABOUT)? {
         None => About::new(&data::class_names::CIFAR10.map(String::from), ImageShape::CIFAR, None),
         Some(json) => serde_json::from_str(&json)
@@ -136,8 +134,9 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     let net = about.net.network(about.image_shape(), about.classes.len(), 0.0)?;
     let n_values: usize = nn::shapes(net.clone()).iter().map(|(_, shape)| shape.numel()).sum();
     let n_stored: usize = archive.tensors().filter_map(|tensor| Some(tensor.shape()?.numel())).sum();
-    // Whatever an untrusted file says of its network, it takes no more memory than its tensors fill. If a
-    // small network does not match, the archive lists the differences.
+    // Whatever an untrusted file says of its network, its parameters take no more memory than its tensors
+    // fill; what the layers compute is limited by the size of an image. If a small network does not match,
+    // the archive lists the differences.
     ensure!(
         n_values <= n_stored.max(1 << 20),
         "{}: it holds {n_stored} numbers, and the network that it describes has {n_values}",
@@ -146,6 +145,21 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
     let (net, mut params) = nn::build(net, 0);
     archive.load_into(&mut params)?;
     Ok((net, params, about))
+}
+
+/// Opens a file of weights, which may be given by the folder of a run.
+///
+/// # Errors
+/// When it is not a safetensors file; for one from `torch.save` the error says how to convert it.
+pub fn open(path: &Path) -> Result<Archive> {
+    let path = of_run(path);
+    check_is_no_pickle(&path)?;
+    Ok(Archive::open(&path)?)
+}
+
+/// The weights in the folder of a run; any other path is returned as it is.
+fn of_run(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
 }
 
 /// Rejects files from `torch.save`, and says how to convert them.

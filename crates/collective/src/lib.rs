@@ -85,12 +85,31 @@ pub trait Collective: fmt::Debug + Send + Sync {
     fn first_to_differ(&self, bytes: &[u8]) -> Option<usize> {
         let mut of_rank_0 = bytes.to_vec();
         self.broadcast(&mut of_rank_0);
+        self.first_where(of_rank_0 != bytes)
+    }
+
+    /// The first rank that passes `true`, if any.
+    fn first_where(&self, is_so: bool) -> Option<usize> {
         // The lowest rank has the largest number.
-        let vote = if of_rank_0 == bytes { 0 } else { (self.size() - self.rank()) as i64 };
+        let vote = if is_so { (self.size() - self.rank()) as i64 } else { 0 };
         match self.largest(vote) {
             0 => None,
             vote => Some(self.size() - vote as usize),
         }
+    }
+
+    /// The text of the first rank that has one, if any.
+    fn first_text(&self, own: Option<&str>) -> Option<String> {
+        let from = self.first_where(own.is_some())?;
+        let mut text = own.filter(|_| self.rank() == from).unwrap_or_default().as_bytes().to_vec();
+        text.resize(self.largest(text.len() as i64) as usize, 0);
+        match self.rank() {
+            0 if from > 0 => self.receive(from, &mut text),
+            rank if rank == from && from > 0 => self.send(0, &text),
+            _ => {}
+        }
+        self.broadcast(&mut text);
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Terminates all ranks, with the reason on standard error.

@@ -23,9 +23,20 @@ pub struct World {
 pub enum Error {
     /// Several processes were started, but the program cannot communicate with the others.
     #[error(
-        "{n_ranks} processes were started by MPI, but this program was built without it: build it with `--features mpi`"
+        "{n_ranks} processes were started together, but this program was built without MPI: build it with \
+         `--features mpi`"
     )]
     WithoutMpi {
+        /// The number of processes started.
+        n_ranks: usize,
+    },
+    /// Several processes were started, but MPI connects none of them.
+    #[error(
+        "{n_ranks} processes were started together, but each is alone in its MPI world: start them with the mpirun \
+         of the MPI library that the program was built with or, under Slurm, with srun --mpi=pmix or --mpi=pmi2, \
+         whichever that library supports"
+    )]
+    Alone {
         /// The number of processes started.
         n_ranks: usize,
     },
@@ -40,8 +51,8 @@ pub enum Error {
 }
 
 impl World {
-    /// Connects the processes that were started together. A process not started by `mpirun` or similar is on
-    /// its own, and MPI is not started.
+    /// Connects the processes that were started together. A process not started by `mpirun`, `srun` or similar
+    /// is on its own, and MPI is not started.
     ///
     /// From then on a separate thread of each rank sends a heartbeat to rank 0, and that of rank 0 to all
     /// others. A rank not heard from for `rank_timeout` is considered dead, and all ranks are terminated with
@@ -49,12 +60,15 @@ impl World {
     ///
     /// # Errors
     /// When several processes were started and the crate was built without its feature `mpi`; when MPI does
-    /// not start, or does not allow calls from several threads.
+    /// not start, does not connect them, or does not allow calls from several threads.
     pub fn start(rank_timeout: Duration) -> Result<Self, Error> {
-        let n_ranks = launched_ranks();
+        let n_ranks = launched_ranks(|name| std::env::var(name).ok()?.parse().ok());
         #[cfg(feature = "mpi")]
-        if n_ranks.is_some() {
+        if let Some(n_ranks) = n_ranks {
             let (guard, collective) = crate::mpi::start(rank_timeout)?;
+            if collective.size() == 1 && n_ranks > 1 {
+                return Err(Error::Alone { n_ranks });
+            }
             return Ok(Self {
                 joined: Arc::new(Joined::new(collective.clone())),
                 collective,
@@ -110,10 +124,34 @@ impl World {
     }
 }
 
-/// The number of processes `mpirun` reports: first as Open MPI does, then as MPICH and compatible launchers
-/// do.
-fn launched_ranks() -> Option<usize> {
+/// The number of processes that were started together, if the launcher's variables say so: first those of Open
+/// MPI's `mpirun`, then of MPICH's and compatible ones, then of Slurm's `srun`, whose steps of one process need no
+/// MPI. Other launchers with PMIx say only which rank this is.
+fn launched_ranks(number: impl Fn(&str) -> Option<usize>) -> Option<usize> {
     ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok()?.parse().ok())
+        .into_iter()
+        .find_map(&number)
+        .or_else(|| number("SLURM_STEP_NUM_TASKS").filter(|&n_ranks| n_ranks > 1))
+        .or_else(|| number("PMIX_RANK").map(|rank| rank + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::launched_ranks;
+
+    #[test]
+    fn the_number_of_processes_is_that_of_the_launcher() {
+        for (variables, expected) in [
+            (&[][..], None),
+            (&[("OMPI_COMM_WORLD_SIZE", 4), ("SLURM_STEP_NUM_TASKS", 2)], Some(4)),
+            (&[("PMI_SIZE", 1), ("SLURM_STEP_NUM_TASKS", 3)], Some(1)),
+            (&[("MPI_LOCALNRANKS", 2)], Some(2)),
+            (&[("SLURM_STEP_NUM_TASKS", 3), ("PMIX_RANK", 0)], Some(3)),
+            (&[("SLURM_STEP_NUM_TASKS", 1)], None),
+            (&[("PMIX_RANK", 2)], Some(3)),
+        ] {
+            let number = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|&(_, n)| n);
+            assert_eq!(launched_ranks(number), expected, "{variables:?}");
+        }
+    }
 }

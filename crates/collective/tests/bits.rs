@@ -121,7 +121,7 @@ fn a_rank_that_panics_ends_the_others() {
 }
 
 #[test]
-fn ranks_agree_on_the_largest_number_and_on_who_differs() {
+fn ranks_agree_on_the_largest_number_on_who_differs_and_on_the_first_text() {
     for size in [1, 2, 5, 16] {
         for who in 0..size {
             let number = |rank: usize| if rank == who { 7 } else { -(rank as i64) - 1 };
@@ -130,6 +130,10 @@ fn ranks_agree_on_the_largest_number_and_on_who_differs() {
             let found = on_threads(size, |rank| rank.first_to_differ(&[u8::from(rank.rank() >= who); 40]));
             let expected = (who > 0).then_some(who);
             assert_eq!(found, vec![expected; size], "{who} of {size}");
+            let text = |rank: usize| (rank >= who).then(|| format!("rank {rank} says ∞").repeat(rank + 1));
+            let found = on_threads(size, |rank| rank.first_text(text(rank.rank()).as_deref()));
+            assert_eq!(found, vec![text(who); size], "{who} of {size}");
+            assert_eq!(on_threads(size, |rank| rank.first_text(None)), vec![None; size]);
         }
     }
 }

@@ -74,10 +74,25 @@ fn after_signal(size: usize, signal: &str) -> Option<(String, Duration)> {
 }
 
 #[test]
-fn a_rank_that_is_killed_ends_all() {
-    let Some((told, time)) = after_signal(3, "-KILL") else { return };
-    assert!(told.contains("rank 2") && told.contains("signal 9"), "{told}");
-    assert!(time < Duration::from_secs(30), "{time:?}");
+fn a_rank_that_is_killed_or_aborts_ends_all() {
+    // The kernel kills a process when memory is short; a program whose allocation fails aborts.
+    for (signal, name) in [("-KILL", "signal 9"), ("-ABRT", "signal 6")] {
+        let Some((told, time)) = after_signal(3, signal) else { return };
+        assert!(told.contains("rank 2") && told.contains(name), "{told}");
+        assert!(time < Duration::from_secs(30), "{time:?}");
+    }
+}
+
+/// As with an `mpirun` of another MPI library, or a Slurm without the library's way to start.
+#[test]
+fn processes_that_mpi_does_not_connect_are_told_apart_from_one_alone() {
+    if mpirun(1).is_none() {
+        return;
+    }
+    let output = Command::new(example()).env("PMI_SIZE", "3").output().unwrap();
+    assert!(!output.status.success());
+    let told = text(&output);
+    assert!(told.contains("Alone { n_ranks: 3 }"), "{told}");
 }
 
 #[test]

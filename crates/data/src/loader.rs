@@ -273,7 +273,7 @@ impl<'a> Loader<'a> {
         }
         for (field_idx, normalize) in &self.field_norms {
             if let Values::F32(values) = &mut columns[*field_idx].values {
-                normalize.apply(values);
+                normalize.apply_to_field(values);
             }
         }
     }

@@ -6,13 +6,13 @@ use crate::fields::{Kind, ValuesMut};
 /// Normalises each channel: (x − mean) / std.
 ///
 /// For images, x = byte / 255. For a [field](crate::Field), x is its value, and the channels are its last
-/// axis.
+/// axis; it is computed in f64, so that numbers far from 0 or close to the largest f32 keep their differences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalize {
     /// For each channel, the mean over the training images.
-    pub mean: Vec<f32>,
+    pub mean: Vec<f64>,
     /// For each channel, the standard deviation over the training images.
-    pub std: Vec<f32>,
+    pub std: Vec<f64>,
 }
 
 impl Normalize {
@@ -77,14 +77,21 @@ impl Normalize {
             }
         });
         means.iter_mut().for_each(|mean| *mean /= n_rows);
+        // Rounding must not make a constant column differ from its mean.
+        let constants = first.iter().flatten().zip(&is_constant);
+        for (mean, (&value, _)) in
+            means.iter_mut().zip(constants).filter(|(_, (_, is_constant))| **is_constant)
+        {
+            *mean = value.into();
+        }
         let mut squares = vec![0.0_f64; n_channels];
         each_row(&mut |row| {
             let terms = squares.iter_mut().zip(&means).zip(row);
             terms.for_each(|((sum, mean), &value)| *sum += (f64::from(value) - mean).powi(2));
         });
         let std = squares.iter().zip(is_constant);
-        let std = std.map(|(m2, is_constant)| if is_constant { 1.0 } else { (m2 / n_rows).sqrt() as f32 });
-        Self { mean: means.iter().map(|&mean| mean as f32).collect(), std: std.collect() }
+        let std = std.map(|(m2, is_constant)| if is_constant { 1.0 } else { (m2 / n_rows).sqrt() });
+        Self { std: std.collect(), mean: means }
     }
 
     /// Panics unless there is a valid mean and deviation for each channel.
@@ -99,11 +106,19 @@ impl Normalize {
         assert!(sound, "{caller}: means must be finite and standard deviations positive, found {self:?}");
     }
 
-    /// Normalises values whose last axis is channels.
-    pub(crate) fn apply(&self, values: &mut [f32]) {
+    /// Normalises the pixels of an image, in f32 as for all images.
+    pub(crate) fn apply_to_pixels(&self, pixels: &mut [f32]) {
+        for pixel in pixels.chunks_exact_mut(self.mean.len()) {
+            let channels = pixel.iter_mut().zip(&self.mean).zip(&self.std);
+            channels.for_each(|((value, &mean), &std)| *value = (*value - mean as f32) / std as f32);
+        }
+    }
+
+    /// Normalises a field, whose last axis is channels, in f64.
+    pub(crate) fn apply_to_field(&self, values: &mut [f32]) {
         for row in values.chunks_exact_mut(self.mean.len()) {
             let channels = row.iter_mut().zip(&self.mean).zip(&self.std);
-            channels.for_each(|((value, mean), std)| *value = (*value - mean) / std);
+            channels.for_each(|((value, mean), std)| *value = ((f64::from(*value) - mean) / std) as f32);
         }
     }
 }
@@ -118,7 +133,7 @@ pub(crate) fn f32_field(caller: &str, dataset: &dyn Dataset, name: &str) -> usiz
 
 /// The mean and standard deviation of x = byte / 255, given how often each byte occurs. The deviation is
 /// computed from squared distances to the mean, and is 1 if all are the same.
-fn mean_and_std(counts: &[u64; 256]) -> (f32, f32) {
+fn mean_and_std(counts: &[u64; 256]) -> (f64, f64) {
     let n = counts.iter().sum::<u64>() as f64;
     let sum_over = |value: &dyn Fn(f64) -> f64| -> f64 {
         (0..).zip(counts).map(|(byte, &count)| count as f64 * value(f64::from(byte))).sum()
@@ -126,5 +141,5 @@ fn mean_and_std(counts: &[u64; 256]) -> (f32, f32) {
     let mean = sum_over(&|byte| byte) / n;
     let m2 = sum_over(&|byte| (byte - mean).powi(2));
     let is_constant = counts.iter().filter(|&&count| count > 0).count() == 1;
-    ((mean / 255.0) as f32, if is_constant { 1.0 } else { ((m2 / n).sqrt() / 255.0) as f32 })
+    (mean / 255.0, if is_constant { 1.0 } else { (m2 / n).sqrt() / 255.0 })
 }

@@ -70,6 +70,14 @@ impl Stored {
             (stored, out) => panic!("values stored as {stored:?} cannot be read into {out:?}"),
         }
     }
+
+    /// The first finite value that would become infinite as an f32, with its index.
+    fn first_too_large(self, bytes: &[u8]) -> Option<(usize, f64)> {
+        let bytes = if self == Self::F8 { bytes } else { &[] };
+        let (values, _) = bytes.as_chunks();
+        let mut values = values.iter().map(|&bytes| f64::from_le_bytes(bytes)).enumerate();
+        values.find(|(_, value)| value.is_finite() && (*value as f32).is_infinite())
+    }
 }
 
 impl Head {
@@ -119,6 +127,15 @@ impl Head {
         let field = Field { name: name.into(), kind: self.stored.kind(), shape: self.shape[1..].to_vec() };
         (self.shape[0], field)
     }
+
+    /// The index of a value along each axis, given its index in the file.
+    fn index_of(&self, mut at: usize) -> Vec<usize> {
+        let mut index = self.shape.clone();
+        for n in index.iter_mut().rev() {
+            (at, *n) = (at / *n, at % *n);
+        }
+        index
+    }
 }
 
 /// Reads the whole file into memory, in chunks, so that its bytes and its values are not held at once.
@@ -134,8 +151,14 @@ pub(crate) fn read(path: &Path) -> Result<(Head, Values), Error> {
     let mut n_read = 0;
     while n_read < n_values {
         let n = (n_values - n_read).min(CHUNK_LEN / size);
-        file.read_exact(&mut bytes[..n * size]).map_err(Error::io(path))?;
-        head.stored.decode(&bytes[..n * size], values.range_mut(n_read..n_read + n));
+        let bytes = &mut bytes[..n * size];
+        file.read_exact(bytes).map_err(Error::io(path))?;
+        if let Some((at, value)) = head.stored.first_too_large(bytes) {
+            let index = head.index_of(n_read + at);
+            let problem = format!("expected values that f32 can hold, found {value:e} at {index:?}");
+            return Err(Error::Npy { path: path.to_path_buf(), problem });
+        }
+        head.stored.decode(bytes, values.range_mut(n_read..n_read + n));
         n_read += n;
     }
     Ok((head, values))

@@ -16,7 +16,7 @@ impl ByteTable {
     pub(crate) fn new(n_channels: usize, normalize: Option<&Normalize>) -> Self {
         let value = |channel: usize, byte: usize| {
             let x = byte as f32 / 255.0;
-            normalize.map_or(x, |n| (x - n.mean[channel]) / n.std[channel])
+            normalize.map_or(x, |n| (x - n.mean[channel] as f32) / n.std[channel] as f32)
         };
         Self((0..n_channels).map(|channel| std::array::from_fn(|byte| value(channel, byte))).collect())
     }
@@ -98,7 +98,8 @@ mod tests {
                         (Some(y), Some(x)) => planes[(channel * height + y) * width + x],
                         _ => 0,
                     };
-                    pixels.push((f32::from(byte) / 255.0 - normalize.mean[channel]) / normalize.std[channel]);
+                    let (mean, std) = (normalize.mean[channel] as f32, normalize.std[channel] as f32);
+                    pixels.push((f32::from(byte) / 255.0 - mean) / std);
                 }
             }
         }

@@ -81,8 +81,8 @@ impl Records {
     /// is rounded), i4 and i8 become i64, and u1 becomes u8.
     ///
     /// # Errors
-    /// When the file cannot be read, is not such a file, or has a different number of examples from the
-    /// previous fields.
+    /// When the file cannot be read, is not such a file, has a different number of examples from the previous
+    /// fields, or has a finite f8 that is beyond the range of f32.
     ///
     /// # Panics
     /// When the name is taken.
@@ -95,8 +95,11 @@ impl Records {
 
     /// Like [`with_npy`](Self::with_npy), but maps the file; nothing is copied until a batch is filled.
     ///
+    /// The values are not read when the file is opened, so an f8 beyond the range of f32 is no error: it
+    /// becomes infinite.
+    ///
     /// # Errors
-    /// As for [`with_npy`](Self::with_npy).
+    /// As for [`with_npy`](Self::with_npy), but for the range of the values.
     ///
     /// # Panics
     /// When the name is taken.

@@ -40,9 +40,9 @@ pub enum Transform {
     /// Mirroring or shifting, the same for all images. The loader panics if the window reaches as far into a
     /// reflected border as the image is wide or high, or further.
     View(View),
-    /// Multiplies brightness, contrast and saturation, in this order, by factors drawn from `[1 − x, 1 + x]`,
-    /// at least 0, and clamps the result to `[0, 1]`. Like torchvision's `ColorJitter`, except that
-    /// torchvision shuffles the order.
+    /// Multiplies brightness, contrast and saturation, in this order, by factors drawn from
+    /// `[max(0, 1 − x), 1 + x]`, and clamps the result to `[0, 1]`. Like torchvision's `ColorJitter`, except
+    /// that torchvision shuffles the order and can also change the hue.
     ///
     /// Contrast is the distance from the image's mean grey, saturation the distance from the pixel's grey;
     /// grey is 0.2989 R + 0.587 G + 0.114 B. The loader panics unless the images have 1 or 3 channels, or
@@ -240,7 +240,7 @@ impl Transform {
             Self::Augment(augment) => window(pixels, copy, shape, streams.view(augment, image_idx)),
             Self::View(view) => window(pixels, copy, shape, *view),
             Self::Jitter { brightness, contrast, saturation } => {
-                let factors = [brightness, contrast, saturation].map(|x| (1.0 + x * even()).max(0.0));
+                let factors = [brightness, contrast, saturation].map(|&x| factor(x, even()));
                 jitter(pixels, shape.channels, factors);
             }
             Self::Rotate { degrees } => {
@@ -251,7 +251,12 @@ impl Transform {
                 found.into_iter().for_each(|found| cut(pixels, shape, found));
             }
             Self::Cutout { size } => cut(pixels, shape, Cut::square(&mut rng, shape, *size)),
-            Self::Normalize(normalize) => normalize.apply(pixels),
+            Self::Normalize(normalize) => normalize.apply_to_pixels(pixels),
         }
     }
+}
+
+/// A factor from `[max(0, 1 − x), 1 + x]`; `even` is from −1 to 1.
+fn factor(x: f32, even: f32) -> f32 {
+    if x <= 1.0 { 1.0 + x * even } else { (1.0 + x) * (1.0 + even) / 2.0 }
 }

@@ -48,6 +48,13 @@ fn a_value_can_stand_for_what_is_missing() {
 }
 
 #[test]
+fn a_quoted_cell_may_hold_anything() {
+    let text = "\"a\",\"na\"\"me\"\r\n1,\"x, \"\"y\"\"\r\n\"\r\n\r\n\"2\",\"\"\n3,5\" \"wide\"\n4,\"\"\"\"";
+    let set = read(Csv::new().leave_out([1]), text).unwrap();
+    assert_eq!(values(&set, "features"), [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
 fn classes_can_be_given() {
     let options = Csv::new().label("kind").classes(["rose", "tulip", "lily"]);
     assert_eq!(labels(&read(options, FLOWERS).unwrap()), [0, 2, 0]);
@@ -58,6 +65,7 @@ fn classes_can_be_given() {
 fn damage_is_named_with_line_and_column() {
     let all = Csv::new;
     let flowers = || Csv::new().label("kind");
+    let left_out = || Csv::new().leave_out(["name"]);
     let table = [
         (all(), "a,b\n1,2\n3,x\n", "line 3, column 2 (b): expected a number, found \"x\""),
         (all(), "a,b\r\n1,2\r\n\r\n3,x\r\n", "line 4, column 2 (b): expected a number, found \"x\""),
@@ -68,11 +76,56 @@ fn damage_is_named_with_line_and_column() {
             "line 2, column 1: expected a number, found nothing: set a value for missing numbers with \
              Csv::missing",
         ),
+        (
+            all(),
+            "a,b\n1,NA\n",
+            "line 2, column 2 (b): expected a number, found NA, which marks a missing value: set a value for \
+             missing numbers with Csv::missing",
+        ),
         (all(), "a,b\n1,2\n3\n", "line 3: expected 2 columns, found 1"),
         (all(), "a,b\n1,2,3\n", "line 2: expected 2 columns, found 3"),
         (all(), "a,b\n1,1e40\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"1e40\""),
         (all(), "a,b\n1,inf\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"inf\""),
-        (all(), "a,b\n1,\"2\n3,4\n", "line 2, column 2 (b): expected a number, found \"2\\n3,4\""),
+        (all(), "\u{feff}\n\na,b\n1,x\n", "line 4, column 2 (b): expected a number, found \"x\""),
+        (
+            all(),
+            "a,b\n1,\"2\n3,4\n",
+            "line 2, column 2 (b): expected a closing quote, found the end of the file",
+        ),
+        (all(), "a,b\n1,\"2\n3\"\n", "line 2, column 2 (b): expected a number, found \"2\\n3\""),
+        (
+            all(),
+            "a,b\n\"1\"2,3\n",
+            "line 2, column 1 (a): expected the end of the cell after its closing quote, found \"2\": double a \
+             quote within a cell",
+        ),
+        (
+            left_out(),
+            "a,name\n1,\"x\n2,y\n3,z\n",
+            "line 2, column 2 (name): expected a closing quote, found the end of the file",
+        ),
+        (
+            left_out(),
+            "a,name\r\n1,\"x\"\r\n2,\"",
+            "line 3, column 2 (name): expected a closing quote, found the end of the file",
+        ),
+        (
+            left_out(),
+            "a,name\n1,\"a\n2,\"b\n",
+            "line 2, column 2 (name): expected the end of the cell after its closing quote, found \"b\": double \
+             a quote within a cell",
+        ),
+        (
+            left_out(),
+            "\u{feff}\"a,name\n1,x\n",
+            "line 1, column 1: expected a closing quote, found the end of the file",
+        ),
+        (
+            left_out().delimiter(b'\t'),
+            "\"a\"\t\"name\"s\n1\tx\n",
+            "line 1, column 2: expected the end of the cell after its closing quote, found \"s\": double a \
+             quote within a cell",
+        ),
         (all(), "a,b\n1,\u{1b}[2J\n", "line 2, column 2 (b): expected a number, found \"\\u{1b}[2J\""),
         (flowers(), "a,b\n1,2\n", "line 1: expected a column kind, found a, b"),
         (flowers(), "a,kind,kind\n1,2,3\n", "line 1: two columns have the name kind"),
@@ -85,7 +138,12 @@ fn damage_is_named_with_line_and_column() {
         (flowers(), "a,kind\n1,x\n2, \n", "line 3, column 2 (kind): expected a class, found nothing"),
         (
             flowers(),
-            "a,kind\n1,\"x\n2,y\n",
+            "a,kind\n1,x\n2,?\n",
+            "line 3, column 2 (kind): expected a class, found ?, which marks a missing value",
+        ),
+        (
+            flowers(),
+            "a,kind\n1,\"x\n2,y\"\n",
             "line 2, column 2 (kind): the name \"x\\n2,y\" contains a control character",
         ),
         (
@@ -111,6 +169,18 @@ fn damage_is_named_with_line_and_column() {
 }
 
 proptest! {
+    /// Whatever a quoted cell of a column that is left out holds, no row is lost.
+    #[test]
+    fn no_row_is_lost(cells in prop::collection::vec("[a\",\n\r ]{0,6}", 1..8), ends in "\n|\r\n|\r") {
+        let quoted = |cell: &String| format!("\"{}\",1{ends}", cell.replace('"', "\"\""));
+        let text: String = cells.iter().map(quoted).collect();
+        let options = Csv::new().without_header().leave_out([0]);
+        prop_assert_eq!(read(options.clone(), &text).unwrap().len(), cells.len());
+        let (closing, _) = text.rmatch_indices('"').next().unwrap();
+        let open = [&text[..closing], &text[closing + 1..]].concat();
+        prop_assert!(read(options, &open).is_err(), "{open:?}");
+    }
+
     /// Whatever it is, a text is rows as long as the first, or an error in a line that it has.
     #[test]
     fn any_text_is_a_set_or_an_error(text in "[a0-9,\"\n\r .eN-]{0,40}", has_header: bool, labelled: bool) {

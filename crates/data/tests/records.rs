@@ -66,13 +66,13 @@ fn a_field_is_normalised_by_its_last_axis() {
         vec![10.0, 30.0],
     );
     let (x, y) = (Normalize::measure_field(&set, "x"), Normalize::measure_field(&set, "y"));
-    assert_eq!((x.mean[0], x.std[0], x.std[1]), (4.0, 5_f32.sqrt(), 1.0), "the second column is constant");
+    assert_eq!((x.mean[0], x.std[0], x.std[1]), (4.0, 5_f64.sqrt(), 1.0), "the second column is constant");
     assert_eq!((y.mean, y.std), (vec![20.0], vec![10.0]));
     let mut batch = Batch::new();
     // The second call replaces the first.
     let mut loader = Loader::new(&set, 2).normalize_field("x", &x).normalize_field("x", &x);
     loader.next_into(&mut batch).unwrap();
-    let expected = [-3.0, 0.0, -1.0, 0.0, 1.0, 0.0, 3.0, 0.0].map(|value: f32| value / 5_f32.sqrt());
+    let expected = [-3.0, 0.0, -1.0, 0.0, 1.0, 0.0, 3.0, 0.0].map(|value: f64| (value / 5_f64.sqrt()) as f32);
     assert_eq!(batch.f32("x"), expected);
     assert_eq!(batch.f32("y"), [10.0, 30.0]);
 }
@@ -128,6 +128,29 @@ fn every_type_and_version_is_read_and_mapped_alike() {
             assert_eq!(batch.u8("u1"), [0, 255]);
         }
     }
+}
+
+/// Longer than the piece that is read at a time.
+#[test]
+#[allow(unsafe_code)]
+fn a_number_beyond_f32_is_an_error_unless_mapped() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut values = vec![f64::from(f32::MAX); 3 * 10_000];
+    (values[0], values[1]) = (f64::INFINITY, f64::NAN);
+    let file = |values: &[f64]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        write(dir.path(), "x.npy", head(1, "<f8", false, "(10000, 3)"), &bytes)
+    };
+    let path = file(&values);
+    assert_eq!(first_batch(&Records::new().with_npy("x", &path).unwrap(), 2).f32("x")[5], f32::MAX);
+    values[3 * 9000 + 2] = -1e300;
+    file(&values);
+    let message = Records::new().with_npy("x", &path).unwrap_err().to_string();
+    let expected = "expected values that f32 can hold, found -1e300 at [9000, 2]";
+    assert_eq!(message, format!("{}: {expected}", path.display()));
+    // SAFETY: nobody else knows the file.
+    let mapped = unsafe { Records::new().with_npy_mapped("x", &path) }.unwrap();
+    assert_eq!(first_batch(&Subset::new(&mapped, vec![9000]), 1).f32("x")[2], f32::NEG_INFINITY);
 }
 
 #[test]
@@ -252,4 +275,22 @@ fn a_field_that_is_not_there_panics() {
 #[should_panic(expected = "Batch::f32: the field tokens is I64")]
 fn a_field_of_another_kind_panics() {
     first_batch(&small_set(), 1).f32("tokens");
+}
+
+/// Far from 0, close to the largest f32 and to the smallest.
+#[test]
+fn a_field_of_any_size_is_normalised() {
+    for (values, expected) in [
+        (vec![1_700_000_000.0, 1_700_000_128.0], vec![-1.0, 1.0]),
+        ([vec![3.4e38], vec![-3.4e38; 9]].concat(), [vec![3.0], vec![-1.0 / 3.0; 9]].concat()),
+        (vec![0.0, 1e-45], vec![-1.0, 1.0]),
+        (vec![16_777_216.0; 3], vec![0.0; 3]),
+    ] {
+        let (n, set) = (values.len(), Records::new().with_f32("x", &[], values));
+        let mut loader = Loader::new(&set, n).normalize_field("x", &Normalize::measure_field(&set, "x"));
+        let mut batch = Batch::new();
+        loader.next_into(&mut batch).unwrap();
+        let found = batch.f32("x");
+        assert!(found.iter().zip(&expected).all(|(a, b): (&f32, &f32)| (a - b).abs() < 1e-6), "{found:?}");
+    }
 }

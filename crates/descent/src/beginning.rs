@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
+use classifier::model;
 use data::{Batch, Dataset, Loader, Normalize};
 use foreign_text::shown_path;
 use nn::models;
-use nn::weights::{Archive, WeightsError};
+use nn::weights::WeightsError;
 
 use crate::cli::Settings;
 
@@ -24,7 +25,7 @@ pub const NOTHING_WHITENS: &str = "--whiten: the network has no whitening layer;
 /// # Errors
 /// When the file cannot be read, or more than the last layer differs; all differences are listed.
 pub fn read_weights(path: &Path, params: &mut Params) -> Result<Option<String>> {
-    let archive = Archive::open(path)?;
+    let archive = model::open(path)?;
     let mut read = params.clone();
     let matched = archive.load_matching(&mut read)?;
     let last = params.entries().iter().rfind(|entry| entry.is_trainable());

@@ -3,20 +3,16 @@
 mod commands;
 mod session;
 mod settings;
+mod without_meaning;
 
-use std::ffi::OsString;
-
-use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use lecture::LectureArgs;
 use serde::Serialize;
 
-use crate::config_file::expanded;
-use crate::find_lr;
-
 pub use commands::{CompletionsArgs, DataCommand, EvalArgs, FindLrArgs, ManArgs, PredictArgs, RecipesArgs};
-pub use session::{DataArgs, Session, SizeArgs};
-pub use settings::{ReductionFlag, Settings};
+pub use session::{DataArgs, Session, SizeArgs, find_images};
+pub use settings::{DROPOUT, LOOKAHEAD_DECAY, ReductionFlag, Settings};
+pub use without_meaning::{given_without_meaning, has_no_meaning};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +29,7 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 ///
 /// Without a command it trains.
 #[derive(Debug, Parser)]
-#[command(name = "descent", version, long_version = crate::shell::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
+#[command(name = "descent", version, long_version = crate::machine::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 #[command(mut_subcommands = take_negative_numbers, mut_subcommand("find-lr", hide_what_has_no_meaning))]
 pub struct Cli {
     /// What to do.
@@ -50,22 +46,6 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The program's words, with the flags of a recipe and of a file in them. If they are wrong, the program
-    /// ends with a message.
-    ///
-    /// # Errors
-    /// When the file is wrong.
-    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self> {
-        let (words, left_out) = expanded(words)?;
-        let mut cli = Self::parse_from(words);
-        match &mut cli.command {
-            Some(Command::Train(args)) => args.session.left_out = left_out,
-            Some(Command::FindLr(args)) => args.train.session.left_out = left_out,
-            _ => {}
-        }
-        Ok(cli)
-    }
-
     /// The command; `train` with its defaults if none was given.
     pub fn command(self) -> Command {
         // Parsing an empty line yields every default, so they are written once, on the flags.
@@ -85,7 +65,7 @@ fn take_negative_numbers(command: clap::Command) -> clap::Command {
 /// Leaves what `find-lr` does not use out of its help.
 fn hide_what_has_no_meaning(command: clap::Command) -> clap::Command {
     command.mut_args(|arg| {
-        let is_hidden = arg.is_hide_set() || find_lr::has_no_meaning(arg.get_id().as_str());
+        let is_hidden = arg.is_hide_set() || has_no_meaning(arg.get_id().as_str());
         arg.hide(is_hidden)
     })
 }
@@ -93,7 +73,7 @@ fn hide_what_has_no_meaning(command: clap::Command) -> clap::Command {
 /// The program's commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train the lecture's network.
+    /// Train a network, by default the lecture's.
     Train(Box<TrainArgs>),
     /// Evaluate saved weights: loss, accuracy, precision and recall by class, calibration.
     Eval(EvalArgs),
@@ -138,20 +118,6 @@ pub struct TrainArgs {
     #[command(flatten)]
     #[serde(flatten)]
     pub session: Session,
-}
-
-impl TrainArgs {
-    /// Checks combinations of flags.
-    ///
-    /// # Errors
-    /// When flags are incompatible, or one has no effect.
-    pub fn check(&self) -> Result<()> {
-        self.settings.check()?;
-        match self.settings.idle().into_iter().next() {
-            Some((_, error)) => Err(error),
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]

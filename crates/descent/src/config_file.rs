@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::{ArgAction, CommandFactory};
+use clap::{ArgAction, CommandFactory, Parser};
 use foreign_text::{Foreign, shown_path};
 use serde_json::Value;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
+use crate::flags::{recipe, words_of_recipe};
 use crate::left_out::leave_out;
-use crate::recipes;
 
 /// The commands that take `--config`.
 const COMMANDS: [&str; 2] = ["train", "find-lr"];
@@ -26,6 +26,22 @@ const OF_ONE_RUN: [&str; 4] = ["out", "resume", "resume_with", "config"];
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// The program's words, with the flags of a recipe and of a file in them. If they are wrong, the program ends
+/// with a message.
+///
+/// # Errors
+/// When the file is wrong.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
+    let (words, left_out) = expanded(words)?;
+    let mut cli = Cli::parse_from(words);
+    match &mut cli.command {
+        Some(Command::Train(args)) => args.session.left_out = left_out,
+        Some(Command::FindLr(args)) => args.train.session.left_out = left_out,
+        _ => {}
+    }
+    Ok(cli)
+}
 
 /// The words of a command line, preceded by those of its recipe and of its `--config`, so that its own take
 /// precedence; and the flags that were left out of those, since later ones leave no effect to them.
@@ -41,7 +57,7 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
     };
     let command = words[at].to_string_lossy().into_owned();
     let (mut before, mut is_record) = (Vec::new(), false);
-    let mut recipe = value_of("--recipe", &words[at + 1..]);
+    let mut named = value_of("--recipe", &words[at + 1..]);
     if let Some(path) = value_of("--config", &words[at + 1..]) {
         let path = Path::new(&path);
         let flags;
@@ -49,8 +65,8 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
         before = flags.into_iter().map(OsString::from).collect();
         let recorded = value_of("--recipe", &before);
         if !is_record {
-            recipe = recipe.or(recorded);
-        } else if let Some(other) = recipe.as_ref().filter(|name| recorded.as_ref() != Some(*name)) {
+            named = named.or(recorded);
+        } else if let Some(other) = named.as_ref().filter(|name| recorded.as_ref() != Some(*name)) {
             // The record of a run has a value for nearly every flag, those of its recipe too.
             bail!(
                 "--recipe {}: {} records a run without this recipe, and its flags would override its own: \
@@ -61,8 +77,8 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
         }
     }
     // An unknown name is rejected with a list of recipes when the words are parsed.
-    if let Some(text) = recipe.as_ref().and_then(|name| recipes::text(name.to_str()?)) {
-        let mut of_recipe: Vec<OsString> = recipes::words(text).map(OsString::from).collect();
+    if let Some(text) = named.as_ref().and_then(|name| recipe(name.to_str()?)) {
+        let mut of_recipe: Vec<OsString> = words_of_recipe(text).map(OsString::from).collect();
         left_out.extend(leave_out(&command, &mut of_recipe, &before, false));
         before.splice(0..0, of_recipe);
     }
@@ -107,6 +123,7 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
             continue;
         }
         let flag = format!("--{}", id.replace('_', "-"));
+        ensure!(id != "config", "{}: a file of settings cannot name another (config)", named());
         let arg = known.get_arguments().find(|arg| arg.get_long() == Some(&flag[2..]));
         let arg =
             arg.with_context(|| format!("{}: {command} has no flag {}", named(), Foreign::new(&flag)))?;
@@ -229,7 +246,7 @@ mod tests {
     /// A recipe named in a file or on the command line comes first; a record already contains it.
     #[test]
     fn the_flags_of_a_recipe_come_before_all_others() {
-        let recipe: Vec<String> = recipes::words(recipes::text("airbench94").unwrap()).collect();
+        let recipe: Vec<String> = words_of_recipe(recipe("airbench94").unwrap()).collect();
         let of_the_file = ["--drop-last=false", "--epochs=3", "--recipe=airbench94"];
         let text = "recipe = \"airbench94\"\nepochs = 3\ndrop-last = false\n";
         let words = expand("a.toml", text, &["--lr", "1"]).unwrap();
@@ -264,6 +281,7 @@ mod tests {
     fn what_is_no_flag_is_named() {
         for (file, text, expected) in [
             ("a.toml", "speed = 1", "train has no flag --speed"),
+            ("a.toml", "config = \"b.toml\"", "a file of settings cannot name another"),
             ("a.toml", "[lr]\nx = 1", "--lr: expected a value, found a table"),
             ("a.toml", "lr = nan", "--lr: expected a finite number, found nan or inf"),
             ("a.toml", "milestones = [1, inf]", "--milestones: expected a list of finite numbers"),

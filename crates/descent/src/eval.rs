@@ -32,6 +32,9 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let (part, set) = part(&images, args.part.as_deref())?;
     about.check_classes(set, &images.name)?;
     args.views.check_images(images.kind == Kind::Table, about.image_shape())?;
+    if let Some(out) = &args.out {
+        make_folder(out)?;
+    }
     let asking = args.views.asking(Some(&about.normalize()));
     let evaluation = asking.evaluate(&net, &mut params, &mut Tape::new(), set, args.batch_size)?;
     let numbers = numbers(&evaluation, &about.classes, part, set.len());
@@ -72,7 +75,9 @@ fn part<'a>(images: &'a Images, asked: Option<&str>) -> Result<(&'static str, &'
         all.into_iter().filter(|(name, _, set)| !set.is_empty() && asked.is_none_or(|asked| asked == *name));
     match (found.next(), asked) {
         (Some((_, part, set)), _) => Ok((part, set)),
-        (None, asked) => bail!("--part {}: {} have no such part", asked.unwrap_or_default(), images.name),
+        (None, asked) => {
+            bail!("--part {}: there is no such part in {}", asked.unwrap_or_default(), images.name)
+        }
     }
 }
 
@@ -92,14 +97,14 @@ fn text(evaluation: &Evaluation, classes: &[String], part: &str, n_images: usize
     writeln!(text, "{:>width$}  precision  recall  images", "class").expect("a string");
     for (class, name) in names.iter().enumerate() {
         let scores = evaluation.class_scores(class);
-        writeln!(
-            text,
-            "{name:>width$}    {:5.1} %  {:4.1} %  {:>6}",
-            100.0 * scores.precision,
-            100.0 * scores.recall,
-            scores.support
-        )
-        .expect("a string");
+        // There is nothing to recall of a class without images.
+        let recall = match scores.support {
+            0 => format!("{:>7}", "–"),
+            _ => format!("{:5.1} %", 100.0 * scores.recall),
+        };
+        let precision = 100.0 * scores.precision;
+        writeln!(text, "{name:>width$}    {precision:5.1} % {recall}  {:>6}", scores.support)
+            .expect("a string");
     }
     text
 }
@@ -130,7 +135,7 @@ fn numbers(evaluation: &Evaluation, classes: &[String], part: &str, n_images: us
 }
 
 fn write(out: &Path, evaluation: &Evaluation, classes: &[String], part: &str, numbers: &Value) -> Result<()> {
-    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", shown_path(out)))?;
+    make_folder(out)?;
     let put = |name: &str, text: &str| {
         let path: PathBuf = out.join(name);
         atomic_file::write(&path, text.as_bytes())
@@ -151,6 +156,10 @@ fn write(out: &Path, evaluation: &Evaluation, classes: &[String], part: &str, nu
     put("classes.csv", &csv)?;
     report::save(&calibration(evaluation), out, "calibration")?;
     report::save(&report::confusion(evaluation, classes, part), out, "confusion")
+}
+
+fn make_folder(out: &Path) -> Result<()> {
+    fs::create_dir_all(out).with_context(|| format!("cannot make the folder {} (--out)", shown_path(out)))
 }
 
 /// The reliability curve: accuracy against confidence.

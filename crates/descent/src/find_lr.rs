@@ -5,23 +5,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use clap::Parser;
-use classifier::Images;
 use classifier::output::{self, Verbosity, answer, say, say_json};
 use data::{Dataset, Subset};
 use foreign_text::shown_path;
 use optim::{LrRangeTest, RangeTest};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use viz::Figure;
 
 use crate::checkpoint::{Folder, Start};
-use crate::cli::{Cli, Command, FindLrArgs, TrainArgs};
-use crate::flags::{GroupFlag, ScheduleFlags};
+use crate::cli::{FindLrArgs, TrainArgs, find_images, given_without_meaning};
+use crate::flags::GroupFlag;
+use crate::progress::{EpochBar, Work};
 use crate::ranks::Ranks;
-use crate::recipe::Length;
+use crate::recipe::{Length, check};
 use crate::report;
 use crate::run::Run;
+use crate::sizes::Costs;
 
 /// Trains for a number of steps at increasing learning rates, plots the loss over them, and suggests one.
 ///
@@ -31,12 +30,12 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let (from, to) = (args.from, args.to);
     ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
     check_effect(&args.train)?;
-    args.train.check()?;
+    check(&args.train)?;
     let session = &args.train.session;
     if session.json {
         output::limit_verbosity(Verbosity::Quiet);
     }
-    let images = Images::find(&session.data.source(session.size.shape()))?;
+    let images = find_images(&session.data.source(session.size.shape()))?;
     session.tell_left_out()?;
     images.notes.iter().try_for_each(say)?;
     let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
@@ -55,11 +54,17 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let mut run = Run::new(&start, Folder::new(&out), &images, &training, length, false, Ranks::alone())?;
     let mut loader = run.training_loader(&training);
     let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };
-    let mut test = LrRangeTest::new(course)?;
+    say(format_args!("{}\n\n{}", images.describe(training.len(), 0), run.introduction()))?;
+    say(format_args!("\nResults go to {}", shown_path(&out)))?;
+    let (n_steps, mut test) = (args.steps, LrRangeTest::new(course)?);
+    let work = Work::new(Costs::new([]), 0, n_steps as u64);
+    let mut bar = EpochBar::new("range test".into(), (n_steps, 0), work, 0.0, output::width());
     while let Some(lr) = test.next_lr() {
-        let loss = run.step_at(lr, &mut loader)?;
-        test.observe(loss.into());
+        let loss = f64::from(run.step_at(lr, &mut loader)?);
+        test.observe(loss);
+        bar.step(settings.batch_size, loss);
     }
+    drop(bar);
     write(&out, &test)?;
     let suggestion = test.suggestion();
     if session.json {
@@ -80,60 +85,10 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     }
 }
 
-/// Flags of `train` without meaning here, besides those of the schedule: the test decides the length and the
-/// learning rate of each step, it evaluates and saves no network, it ends where the loss does, and it is one
-/// process.
-const WITHOUT_MEANING: [&str; 20] = [
-    "epochs",
-    "max_steps",
-    "lr",
-    "schedule",
-    "lookahead",
-    "lookahead_decay",
-    "freeze_after",
-    "resize_until",
-    "tta",
-    "tta_share",
-    "patience",
-    "ema",
-    "watch_test",
-    "rank_timeout",
-    "checkpoint_every",
-    "keep",
-    "resume",
-    "resume_with",
-    "on_nan",
-    "detect_anomaly",
-];
-
-/// Whether a flag of `train`, by its name with underscores, has no meaning here.
-pub fn has_no_meaning(name: &str) -> bool {
-    WITHOUT_MEANING.contains(&name) || by_name(&ScheduleFlags::default()).contains_key(name)
-}
-
-/// The flags without meaning that were given, by their names with underscores.
-pub fn idle(train: &TrainArgs) -> Vec<String> {
-    let Command::Train(usual) = Cli::parse_from(["descent", "train"]).command() else {
-        unreachable!("the line says train")
-    };
-    let usual = by_name(&*usual);
-    let is_given = |(name, value): &(String, Value)| usual.get(name) != Some(value);
-    let given = by_name(train).into_iter().filter(is_given).map(|(name, _)| name);
-    given.filter(|name| has_no_meaning(name)).collect()
-}
-
-/// Flags and their values.
-fn by_name(flags: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(flags) {
-        Ok(Value::Object(flags)) => flags,
-        _ => unreachable!("flags are an object"),
-    }
-}
-
 /// Rejects flags that mean nothing to the test.
 fn check_effect(train: &TrainArgs) -> Result<()> {
     let mut flags: Vec<String> =
-        idle(train).iter().map(|name| format!("--{}", name.replace('_', "-"))).collect();
+        given_without_meaning(train).iter().map(|name| format!("--{}", name.replace('_', "-"))).collect();
     for group in GroupFlag::all(&train.settings.group).map_err(Error::msg).context("--group")? {
         let text = group.to_string();
         let names = text.split_whitespace().filter_map(|setting| Some(setting.split_once('=')?.0));
@@ -174,37 +129,16 @@ fn write(out: &Path, test: &LrRangeTest) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-    use crate::recipes::RECIPES;
-
-    /// Flags that change the losses of the test, or how it is run.
-    const WITH_MEANING: &str = "from to steps recipe config net batch-size optimizer momentum group weight-decay \
-        dropout augment flip crop crop-border brightness contrast saturation rotate cutout erase freeze hardest \
-        normalize whiten drop-last label-smoothing reduction val shards seed limit class-weights mixup cutmix \
-        accumulate clip-norm no-fusion data labels label-column skip-broken image-size gray json weights threads \
-        out quiet verbose help version";
+    use crate::cli::Command;
+    use crate::config_file::parse;
+    use crate::flags::RECIPES;
 
     fn train_args(line: &[&str]) -> TrainArgs {
         let words = ["descent", "find-lr"].iter().chain(line).map(Into::into);
-        match Cli::read(words).unwrap().command() {
+        match parse(words).unwrap().command() {
             Command::FindLr(args) => args.train,
             _ => unreachable!("the line says find-lr"),
-        }
-    }
-
-    /// A new flag of `train` is used here, or it is refused.
-    #[test]
-    fn every_flag_has_a_meaning_or_is_refused() {
-        let of_rules = by_name(&crate::flags::RuleFlags::default());
-        let cli = <Cli as CommandFactory>::command();
-        for arg in cli.find_subcommand("find-lr").unwrap().get_arguments() {
-            let (id, flag) = (arg.get_id().as_str(), arg.get_long().unwrap());
-            let is_used =
-                WITH_MEANING.split_whitespace().any(|used| used == flag) || of_rules.contains_key(id);
-            assert!(is_used != has_no_meaning(id), "--{flag}");
-            assert_eq!(arg.is_hide_set(), has_no_meaning(id), "--{flag}");
         }
     }
 
@@ -214,7 +148,7 @@ mod tests {
         for (name, _) in RECIPES {
             let args = train_args(&["--recipe", name]);
             check_effect(&args).unwrap_or_else(|error| panic!("{name}: {error}"));
-            args.check().unwrap_or_else(|error| panic!("{name}: {error}"));
+            check(&args).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(args.settings.recipe.as_deref(), Some(name));
             assert!(
                 args.settings.lr.is_none() && args.session.left_out.contains(&"--lr".to_owned()),

@@ -61,9 +61,10 @@ impl Epoch {
     /// The line that a run prints for the epoch, shortened to this many columns. `left` is the remaining
     /// time.
     pub fn line(&self, epochs: u64, left: &str, columns: usize) -> String {
-        let lines = [self.full(epochs) + left, self.full(epochs), self.short(epochs), self.shortest(epochs)];
-        let fits = |line: &&String| line.chars().count() <= columns;
-        lines.iter().find(fits).unwrap_or(&lines[3]).clone()
+        let (full, short, shortest) = (self.full(epochs), self.short(epochs), self.shortest(epochs));
+        let lines = [full.clone() + left, short.clone() + left, full, short];
+        let fits = |line: &String| line.chars().count() <= columns;
+        lines.into_iter().find(fits).unwrap_or(shortest)
     }
 
     fn short(&self, epochs: u64) -> String {

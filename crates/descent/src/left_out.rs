@@ -8,10 +8,10 @@ use clap::Parser;
 use data::ImageShape;
 use optim::{Param, Parameters, Pattern};
 
-use crate::cli::{Cli, Command, Settings, TrainArgs};
-use crate::find_lr;
+use crate::choice::lacks;
+use crate::cli::{Cli, Command, Settings, TrainArgs, given_without_meaning};
 use crate::flags::GroupFlag;
-use crate::recipe::lacks;
+use crate::idle::idle_flags;
 
 /// Removes the words in `before` that have no effect beside those `after` them, and returns their flags. What
 /// had none to begin with stays, and is an error later, unless `before` is the record of a run: an earlier
@@ -28,7 +28,7 @@ pub fn leave_out(
     if !is_record {
         // Words that are wrong without those after them had no effect to lose.
         let Some(was) = &was else { return Vec::new() };
-        for (name, _) in was.args.settings.idle() {
+        for (name, _) in idle_flags(&was.args.settings) {
             idle.remove(name);
         }
     }
@@ -91,8 +91,8 @@ impl Line {
 
     /// The names of the flags without effect.
     fn idle(&self) -> BTreeSet<String> {
-        let of_settings = self.args.settings.idle().into_iter().map(|(name, _)| name.to_owned());
-        let of_find_lr = if self.is_find_lr { find_lr::idle(&self.args) } else { Vec::new() };
+        let of_settings = idle_flags(&self.args.settings).into_iter().map(|(name, _)| name.to_owned());
+        let of_find_lr = if self.is_find_lr { given_without_meaning(&self.args) } else { Vec::new() };
         of_settings.chain(of_find_lr).collect()
     }
 

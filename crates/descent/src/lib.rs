@@ -8,11 +8,14 @@ pub mod signals;
 
 pub mod beginning;
 pub mod checkpoint;
+mod choice;
 pub mod eval;
 pub mod find_lr;
 pub mod flags;
 pub mod history;
+pub mod idle;
 pub mod inputs;
+pub mod machine;
 pub mod non_finite;
 pub mod objective;
 pub mod predict;
@@ -26,11 +29,12 @@ pub mod sizes;
 pub mod survey;
 pub mod train;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 use classifier::output::{self, Verbosity};
 use tensor::SimdLevel;
 
 use cli::{Cli, Command};
+use machine::in_pool;
 
 /// Runs one command of the program.
 ///
@@ -44,7 +48,7 @@ pub fn run(cli: Cli) -> Result<()> {
         (false, true) => Verbosity::Verbose,
     });
     match cli.command() {
-        Command::Train(args) => ranks::train_together(&args),
+        Command::Train(args) => ranks::together(&args.session, |ranks| train::train(&args, ranks)),
         Command::Eval(args) => in_pool(args.threads, || eval::eval(&args)),
         Command::Predict(args) => in_pool(None, || predict::predict(&args)),
         Command::Data(args) => in_pool(None, || survey::data(&args)),
@@ -54,12 +58,6 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Recipes(args) => recipes::recipes(args.name.as_deref()),
         Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
     }
-}
-
-/// Runs all of `work` on a separate pool, so that no step has to enter one.
-pub(crate) fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
-    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
-    builder.build().context("cannot start the threads")?.install(work)
 }
 
 /// The README's code is compiled with the documentation tests.

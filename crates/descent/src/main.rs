@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use classifier::output::{self, ClosedPipe, message, warn};
-use descent::cli::Cli;
+use descent::config_file::parse;
 use descent::signals::{self, Stopped};
 
 fn main() -> ExitCode {
     signals::fail_at_the_size_limit();
-    let result = Cli::read(std::env::args_os()).and_then(descent::run);
+    let result = parse(std::env::args_os()).and_then(descent::run);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ClosedPipe>() => ExitCode::SUCCESS,

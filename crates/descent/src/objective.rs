@@ -163,5 +163,6 @@ fn given(list: &str, n_classes: usize) -> Result<Vec<f32>> {
          class names, found {}",
         weights.len()
     );
+    ensure!(weights.iter().any(|&w| w > 0.0), "--class-weights: expected at least one above 0");
     Ok(weights)
 }

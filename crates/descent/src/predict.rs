@@ -41,7 +41,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
         shown_path(&args.model)
     );
     args.tta.check_shape(about.image_shape())?;
-    let files = files(&args.images)?;
+    let (files, left_out) = files(&args.images)?;
     let asking = Asking { views: args.tta.views(), least_certain: None, normalize: Some(about.normalize()) };
     let mut network = Network { model: &args.model, net, params, tape: Tape::new(), asking, about };
     let mut n_failed = 0;
@@ -62,6 +62,15 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
                 }
             }
         }
+    }
+    match &left_out[..] {
+        [] => {}
+        [only] => output::warn(format_args!("left out: {}, not an image by its name", shown_path(only))),
+        [first, rest @ ..] => output::warn(format_args!(
+            "left out: {} and {} more, not images by their names",
+            shown_path(first),
+            rest.len()
+        )),
     }
     ensure!(n_failed == 0, "{n_failed} of {} images could not be classified", files.len());
     Ok(())
@@ -117,14 +126,15 @@ impl Network<'_> {
     }
 }
 
-/// The files to classify: the arguments, and the files of folders and patterns, sorted by name.
-fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// The files to classify: the arguments, and the files of folders and patterns, sorted by name. And what else
+/// the folders hold.
+fn files(args: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
     for arg in args {
         let pattern = arg.to_str().filter(|text| text.contains(['*', '?', '[']) && !arg.exists());
         if arg.is_dir() {
             let n_before = files.len();
-            add_images_of(arg, &mut files).with_context(|| shown_path(arg))?;
+            add_images_of(arg, &mut files, &mut left_out).with_context(|| shown_path(arg))?;
             ensure!(files.len() > n_before, "{}: there are no images in this folder", shown_path(arg));
         } else if let Some(pattern) = pattern {
             let found = glob::glob(pattern).with_context(|| shown(pattern))?;
@@ -140,11 +150,11 @@ fn files(args: &[PathBuf]) -> Result<Vec<PathBuf>> {
             files.push(arg.clone());
         }
     }
-    Ok(files)
+    Ok((files, left_out))
 }
 
-/// Adds the image files of a folder and its subfolders, except hidden ones.
-fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Adds the image files of a folder and its subfolders, except hidden ones; what else is there is `left_out`.
+fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>, left_out: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(dir)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
@@ -154,12 +164,14 @@ fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
         // Links to folders are not followed: they may form a cycle.
         if entry.file_type()?.is_dir() {
-            add_images_of(&path, files)?;
+            add_images_of(&path, files, left_out)?;
             continue;
         }
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if ENDINGS.contains(&&*ending) {
+        if ENDINGS.contains(&&*ending) && !path.is_dir() {
             files.push(path);
+        } else {
+            left_out.push(path);
         }
     }
     Ok(())

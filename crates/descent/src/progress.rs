@@ -1,4 +1,4 @@
-//! The progress bar of an epoch: images/s, loss, and the time left for the whole run. Pipes and
+//! The progress bar of an epoch or a range test: images/s, loss, and the time left for the whole run. Pipes and
 //! quiet runs get none.
 
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ pub struct EpochBar {
     drawn: Instant,
     n_images: usize,
     work: Work,
+    /// The seconds that the evaluations after this epoch and later ones will take.
+    evaluations: f64,
     is_narrow: bool,
 }
 
@@ -57,9 +59,15 @@ impl Work {
 }
 
 impl EpochBar {
-    /// A bar of `n_batches` steps, of which `n_done` are already done; `work` is the rest of the run. The
-    /// terminal has `width` columns.
-    pub fn new(label: String, n_batches: usize, n_done: usize, work: Work, width: usize) -> Self {
+    /// A bar of `n_batches` steps, of which `n_done` are already done; `work` is the rest of the run, beside
+    /// `evaluations` in seconds. The terminal has `width` columns.
+    pub fn new(
+        label: String,
+        (n_batches, n_done): (usize, usize),
+        work: Work,
+        evaluations: f64,
+        width: usize,
+    ) -> Self {
         let is_narrow = width < NARROW;
         let n_batches = n_batches.min(n_done.saturating_add(work.n_left() as usize));
         let template =
@@ -73,7 +81,7 @@ impl EpochBar {
         }
         bar.set_position(n_done as u64);
         let now = Instant::now();
-        Self { bar, started: now, drawn: now, n_images: 0, work, is_narrow }
+        Self { bar, started: now, drawn: now, n_images: 0, work, evaluations, is_narrow }
     }
 
     /// Called after a step on `n_images`, with the mean loss of the epoch so far.
@@ -87,7 +95,7 @@ impl EpochBar {
             let left = self
                 .work
                 .seconds_left(seconds)
-                .map_or(String::new(), |left| format!(", {} left", duration(left)));
+                .map_or(String::new(), |left| format!(", {} left", duration(left + self.evaluations)));
             self.bar.set_message(if self.is_narrow {
                 format!("loss {mean_loss:.3}{left}")
             } else {

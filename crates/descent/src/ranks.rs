@@ -1,34 +1,39 @@
 //! Processes that train together: the part of each, which one prints and saves, and their agreement.
 
+use std::env;
+use std::fs;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use autograd::{Mode, Tape};
 use classifier::output::{self, Verbosity, message};
 use collective::{Collective, Joined, Traffic, World};
 use data::Loader;
+use sha2::{Digest, Sha256};
+use tensor::SIMD_VARIABLE;
 use tensor::parallel::{Exchange, Shards};
 
-use crate::cli::{Settings, TrainArgs};
+use crate::cli::{Session, Settings};
 use crate::inputs::{part_of, part_with};
+use crate::machine::in_pool;
 use crate::signals::Stopped;
-use crate::{in_pool, train};
 
-/// Runs `descent train` in this process, alone or as one of those started by `mpirun`.
+/// Runs `work` in this process, alone or as one of those started by `mpirun`.
 ///
 /// # Errors
-/// As [`train`](train::train). With several processes, an error of one ends all of them.
-pub fn train_together(args: &TrainArgs) -> Result<()> {
-    let world = World::start(Duration::from_secs(args.session.rank_timeout as u64))?;
+/// As `work`. With several processes, an error of one ends all of them.
+pub fn together(session: &Session, work: impl FnOnce(&Ranks) -> Result<()> + Send) -> Result<()> {
+    let world = World::start(Duration::from_secs(session.rank_timeout as u64))?;
     let ranks = Ranks::new(&world);
     if !ranks.is_first() {
         output::limit_verbosity(Verbosity::Silent);
     }
-    let threads = args.session.threads.or_else(|| threads_per_rank(world.size()));
-    let result = in_pool(threads, || train::train(args, &ranks));
+    let threads = session.threads.or_else(|| threads_per_rank(world.size()));
+    let result = in_pool(threads, || work(&ranks));
     match &result {
         Err(error) if ranks.size() > 1 && !error.is::<Stopped>() => {
             // An error that all ranks have is reported by the first only.
@@ -45,7 +50,7 @@ pub fn train_together(args: &TrainArgs) -> Result<()> {
 fn threads_per_rank(size: usize) -> Option<usize> {
     let of_host = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"]
         .iter()
-        .find_map(|name| std::env::var(name).ok()?.parse().ok());
+        .find_map(|name| env::var(name).ok()?.parse().ok());
     let n_ranks: usize = of_host.unwrap_or(size);
     // mpirun may have bound this process to some processors already.
     let usable = thread::available_parallelism().map_or(1, usize::from);
@@ -61,6 +66,19 @@ fn processors() -> usize {
 #[cfg(not(unix))]
 fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A digest of this program's file, which tells two builds apart.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn digest_of_program() -> Result<String> {
+    // Linux leads there even if the file has been replaced since the start.
+    let path = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { env::current_exe()? };
+    let program = fs::read(&path).with_context(|| {
+        format!("cannot read the program to compare it between ranks: {}", path.display())
+    })?;
+    Ok(format!("{:?}", Sha256::digest(program)))
 }
 
 /// All processes of a run, including this one.
@@ -206,18 +224,26 @@ impl Ranks {
         Agreed { signal: Some((agreed >> 1) as i32).filter(|&signal| signal != 0), is_due: agreed & 1 == 1 }
     }
 
+    /// The text of the first rank that has one; all ranks get it.
+    pub fn first_text(&self, own: Option<String>) -> Option<String> {
+        match self.size() {
+            1 => own,
+            _ => self.collective.first_text(own.as_deref()),
+        }
+    }
+
     /// Checks that these values are the same on all ranks.
     ///
     /// # Errors
     /// Names the first that differs, and its machine.
-    pub fn check_same(&self, things: &[(&str, String)]) -> Result<()> {
+    pub fn check_same(&self, things: &[(String, String)]) -> Result<()> {
         for (thing, text) in things {
             // The same number of bytes from each rank.
             let digest = keyed_random::hash_name(text).to_le_bytes();
             if let Some(rank) = self.collective.first_to_differ(&digest) {
                 bail!(
-                    "rank {rank} on {} has a different {thing} from rank 0 on {}: all ranks must run the \
-                     same program with the same flags on the same images",
+                    "rank {rank} on {} has a different {thing} from rank 0 on {}: all ranks must have the same \
+                     program, flags, instruction set ({SIMD_VARIABLE} can lower it), images and weights",
                     self.collective.host(rank),
                     self.collective.host(0)
                 );
@@ -229,6 +255,11 @@ impl Ranks {
     /// The cost of exchanging sums since the start.
     pub fn traffic(&self) -> Traffic {
         self.joined.traffic()
+    }
+
+    /// The number of shards of a batch of this many images.
+    pub fn n_shards(&self, n_images: usize) -> usize {
+        self.shards(n_images).n_shards()
     }
 
     fn shards(&self, n_images: usize) -> Shards<'_> {
@@ -334,7 +365,7 @@ mod tests {
     fn who_has_something_else_is_named() {
         let errors = on_threads(3, |collective| {
             let images = if collective.rank() == 2 { "other" } else { "these" };
-            let things = [("program", "1".to_owned()), ("data set", images.to_owned())];
+            let things = [("build", "1"), ("data set", images)].map(|(a, b)| (a.to_owned(), b.to_owned()));
             ranks(collective, None).check_same(&things).unwrap_err().to_string()
         });
         for error in errors {

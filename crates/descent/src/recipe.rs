@@ -1,6 +1,5 @@
 //! How a run updates the weights: the update rule, the learning rate of each step, slow and averaged weights.
 
-mod choice;
 mod length;
 mod slow;
 
@@ -12,19 +11,29 @@ use optim::average::Ema;
 use optim::schedule::{Schedule, Warmup, schedule_named};
 use optim::{Groups, Optimizer, Param, Pattern};
 
-pub use choice::lacks;
-use choice::{Choice, words};
 pub use length::Length;
 use slow::Slow;
 
-use crate::checkpoint::Checkpoint;
-use crate::cli::Settings;
+use crate::checkpoint::{Checkpoint, check_length};
+use crate::choice::{Choice, words};
+use crate::cli::{Settings, TrainArgs};
 use crate::flags::{GroupFlag, freezes};
+use crate::idle::idle_flags;
 
 /// The groups of the recipe's tensors in a checkpoint.
 const OPTIMIZER: &str = "optimizer";
 const AVERAGE: &str = "average";
 const SLOW: &str = "lookahead";
+
+/// Checks combinations of flags.
+///
+/// # Errors
+/// When flags are incompatible, or one has no effect.
+pub fn check(args: &TrainArgs) -> Result<()> {
+    check_length(&args.settings)?;
+    Recipe::check(&args.settings)?;
+    idle_flags(&args.settings).into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
 
 /// The optimizer of a run, its learning-rate schedules, and the slow and averaged weights.
 pub struct Recipe {
@@ -45,7 +54,7 @@ impl Recipe {
     /// # Errors
     /// When there is no such rule or schedule, the rule rejects a value, or a group has no parameter.
     pub fn new(settings: &Settings, params: &Params, length: Length, adam_lr: f64) -> Result<Self> {
-        let lr = learning_rate(settings, adam_lr);
+        let lr = settings.learning_rate(adam_lr);
         let (main, for_vectors) = Choice::of(settings, lr)?;
         let flags = GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")?;
 
@@ -57,7 +66,7 @@ impl Recipe {
         for flag in &flags {
             groups = groups.rule(flag, main.of_group(flag, flag.lr.unwrap_or(lr))?);
         }
-        let optimizer = Optimizer::with_groups(groups).context("--group")?;
+        let optimizer = Optimizer::with_groups(groups).map_err(without_call)?;
 
         let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps, length)?;
         let mut of_groups = Vec::new();
@@ -80,12 +89,12 @@ impl Recipe {
         }
         freezes.extend(later_freezes(settings, length)?);
         check_freezes(settings, params, &freezes)?;
-        let mut description = format!(
-            "{}; {} schedule over {} steps",
-            description.join(", "),
-            settings.schedule,
-            length.last_step()
-        );
+        let steps = match length.last_step() {
+            1 => "1 step".to_owned(),
+            n => format!("{n} steps"),
+        };
+        let mut description =
+            format!("{}; {} schedule over {steps}", description.join(", "), settings.schedule);
         let slow = match settings.lookahead {
             Some(k) => {
                 description += &format!(", look-ahead every {k} steps");
@@ -116,16 +125,6 @@ impl Recipe {
             group_schedule(settings, &flag, 0.0, length)?;
         }
         Ok(())
-    }
-
-    /// The flags whose hyperparameter neither the run's rule nor its schedule has, each with those that it has.
-    pub fn idle(settings: &Settings) -> Vec<(&'static str, Error)> {
-        let flags = settings.schedule_flags.given(&settings.schedule, 1);
-        let of_schedule = flags.into_iter().filter_map(|(flag, name, values)| {
-            let refused = schedule_named(&settings.schedule, 0.0, 100, &[(name, &values)]).err()?;
-            is_lack(&refused).then(|| (flag, Error::new(refused).context("--schedule")))
-        });
-        Choice::idle(settings).into_iter().chain(of_schedule).collect()
     }
 
     /// Freezes the parameters that are frozen from this step on.
@@ -216,18 +215,14 @@ impl Recipe {
     }
 }
 
-/// Whether a rule or a schedule does not have the hyperparameter that was set.
-fn is_lack(error: &optim::Error) -> bool {
-    matches!(error, optim::Error::NoHyperparameter { .. })
-}
-
-/// The learning rate of the settings, or the rule's default.
-pub fn learning_rate(settings: &Settings, adam_lr: f64) -> f64 {
-    settings.lr.unwrap_or(match settings.optimizer.as_str() {
-        "adam" => adam_lr,
-        "sgd" => 0.02,
-        _ => 1e-3,
-    })
+/// A group without parameters, in the words of the command line.
+fn without_call(error: optim::Error) -> Error {
+    match error {
+        optim::Error::NoMatch { pattern, known, .. } => {
+            Error::msg(format!("{pattern} matches no trainable parameter; the parameters are {known}"))
+        }
+        error => Error::new(error).context("--group"),
+    }
 }
 
 /// The parameters that `--freeze-after` freezes, and from which steps.
@@ -383,12 +378,18 @@ mod tests {
             assert!(error.contains(expected) || error.contains("unknown optimizer"), "{flags:?}: {error}");
         }
         let settings = settings(&["--group", "head: lr=1"]);
-        let error = Recipe::new(&settings, &network(), LENGTH, 0.1).err().map(|error| format!("{error:#}"));
-        assert!(
-            error
-                .unwrap_or_default()
-                .contains("--group head matches no trainable parameter; the parameters are 0.weight")
-        );
+        let error =
+            Recipe::new(&settings, &network(), LENGTH, 0.1).err().map_or(String::new(), |e| format!("{e:#}"));
+        let expected = "--group head matches no trainable parameter; the parameters are 0.weight";
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn a_run_of_one_step_is_not_one_of_steps() {
+        for (length, expected) in [(Length::new(1, 1), "over 1 step"), (LENGTH, "over 20 steps")] {
+            let recipe = Recipe::new(&settings(&[]), &network(), length, 1e-3).unwrap();
+            assert!(recipe.to_string().ends_with(expected), "{recipe}");
+        }
     }
 
     #[test]

@@ -1,40 +1,23 @@
-//! Named recipes: sets of flags as text, which can be printed and overridden by further flags.
+//! `descent recipes`: the named sets of flags, which further flags override.
 
 use std::ffi::OsString;
 
 use anyhow::Result;
-use classifier::output::answer;
+use classifier::output::{self, answer};
 use data::ImageShape;
 use nn::Layer;
 
-use crate::cli::{Cli, Command, TrainArgs};
-
-/// Name and text of each recipe. A line is a flag with its value, or a comment after `#`.
-pub const RECIPES: [(&str, &str); 5] = [
-    ("lecture", include_str!("../recipes/lecture.txt")),
-    ("airbench94", include_str!("../recipes/airbench94.txt")),
-    ("airbench94-sgd", include_str!("../recipes/airbench94-sgd.txt")),
-    ("airbench94-2025", include_str!("../recipes/airbench94-2025.txt")),
-    ("airbench95", include_str!("../recipes/airbench95.txt")),
-];
-
-/// The text of a recipe.
-pub fn text(name: &str) -> Option<&'static str> {
-    RECIPES.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
-}
-
-/// The flags of a recipe as words of a command line.
-pub fn words(text: &str) -> impl Iterator<Item = String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|line| line.split_once(' ').map_or(line.to_owned(), |(flag, value)| format!("{flag}={value}")))
-}
+use crate::cli::{Command, TrainArgs};
+use crate::config_file::parse;
+use crate::flags::{RECIPES, recipe};
+use crate::report;
 
 /// `descent recipes`: lists the names, or prints one recipe with its network.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub fn recipes(name: Option<&str>) -> Result<()> {
-    let Some((name, text)) = name.and_then(|name| Some((name, text(name)?))) else {
+    let Some((name, text)) = name.and_then(|name| Some((name, recipe(name)?))) else {
         for (_, text) in RECIPES {
             answer(text.lines().next().unwrap_or_default().trim_start_matches("# "))?;
         }
@@ -47,7 +30,8 @@ pub fn recipes(name: Option<&str>) -> Result<()> {
     let ImageShape { height, width, channels } = ImageShape::CIFAR;
     let net = settings.net.network(ImageShape::CIFAR, 10, settings.dropout as f32)?;
     let (net, params) = nn::build(net, settings.seed);
-    answer(format_args!("{text}\n{}", net.summary(&params, [1, height, width, channels])))
+    let summary = net.summary(&params, [1, height, width, channels]);
+    answer(format_args!("{text}\n{}", report::fitted(&summary, output::width())))
 }
 
 /// The flags of a recipe, parsed as from the command line.
@@ -56,7 +40,7 @@ pub fn recipes(name: Option<&str>) -> Result<()> {
 /// When there is no such recipe.
 pub fn train_args(name: &str) -> TrainArgs {
     let line = ["descent", "train", "--recipe", name].map(OsString::from);
-    match Cli::read(line).expect("there is no file to read").command() {
+    match parse(line).expect("there is no file to read").command() {
         Command::Train(args) => *args,
         _ => unreachable!("the line says train"),
     }
@@ -67,9 +51,10 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::Settings;
+    use crate::cli::{Cli, Settings};
     use crate::config_file::expanded;
-    use crate::recipe::Length;
+    use crate::idle::idle_flags;
+    use crate::recipe::{Length, Recipe, check};
 
     fn settings(line: &[&str]) -> Settings {
         let line = ["descent", "train"].iter().chain(line).map(OsString::from);
@@ -86,7 +71,6 @@ mod tests {
         // On CIFAR-10 these are the defaults.
         assert_eq!((lecture.epochs.take(), lecture.lr.take()), (Some(50), Some(0.005)));
         assert_eq!(lecture.recipe.take().as_deref(), Some("lecture"));
-        assert_eq!(lecture.val.take(), Some(0));
         assert_eq!(lecture, plain);
     }
 
@@ -201,7 +185,7 @@ mod tests {
     fn every_recipe_is_one_that_trains() {
         for (name, _) in RECIPES {
             let args = train_args(name);
-            args.check().unwrap();
+            check(&args).unwrap();
             assert_eq!(args.settings.recipe.as_deref(), Some(name));
             assert!(args.session.left_out.is_empty(), "{name} has flags without effect");
             assert!(args.settings.net.network(ImageShape::CIFAR, 10, 0.5).is_ok());
@@ -210,8 +194,8 @@ mod tests {
 
     fn left_out(line: &[&str]) -> String {
         let line = ["descent", "train"].iter().chain(line).map(OsString::from);
-        let Command::Train(args) = Cli::read(line).unwrap().command() else { panic!() };
-        args.check().unwrap_or_else(|error| panic!("{:?}: {error:#}", args.settings.recipe));
+        let Command::Train(args) = parse(line).unwrap().command() else { panic!() };
+        check(&args).unwrap_or_else(|error| panic!("{:?}: {error:#}", args.settings.recipe));
         args.session.left_out.join("; ")
     }
 
@@ -242,7 +226,10 @@ mod tests {
             &["--recipe=airbench94", "--net=resnet20", "--whiten=5"],
             &["--recipe=airbench94", "--crop-border=reflect", "--crop=0"],
         ] {
-            assert!(settings(flags).check().is_err() || !settings(flags).idle().is_empty(), "{flags:?}");
+            assert!(
+                Recipe::check(&settings(flags)).is_err() || !idle_flags(&settings(flags)).is_empty(),
+                "{flags:?}"
+            );
         }
     }
 

@@ -104,11 +104,12 @@ pub fn fitted(summary: &Summary, width: usize) -> String {
         return full;
     }
     let name = |layer: &str| layer.split('(').next().unwrap_or_default().to_owned();
-    let rows: Vec<[String; 4]> = summary
-        .rows
-        .iter()
-        .map(|row| [row.path.clone(), name(&row.layer), row.output.to_string(), row.n_params.to_string()])
-        .collect();
+    let head = ["", "layer", "output", "parameters"].map(str::to_owned);
+    let cells = summary.rows.iter().map(|row| {
+        let [path, layer, output, n_params] = row.cells();
+        [path, name(&layer), output, n_params]
+    });
+    let rows: Vec<[String; 4]> = std::iter::once(head).chain(cells).collect();
     let widest = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let [w0, w1, w2, w3] = [0, 1, 2, 3].map(widest);
     let has_shapes = w0 + w1 + w2 + w3 + 6 <= width;
@@ -122,7 +123,7 @@ pub fn fitted(summary: &Summary, width: usize) -> String {
 }
 
 /// The summary of a run: its scores, by class too, and the paths of its files, among them a usable model if
-/// it `has_model`.
+/// it `has_model`, which `takes_images` or rows of numbers.
 pub fn summary(
     out: &Path,
     judged: &Evaluation,
@@ -130,6 +131,7 @@ pub fn summary(
     [training_seconds, total_seconds]: [f64; 2],
     part: &str,
     has_model: bool,
+    takes_images: bool,
 ) -> String {
     let score = judged.score();
     let mut text = format!(
@@ -153,10 +155,10 @@ pub fn summary(
          figures   {out}/loss.svg, accuracy.svg, confusion.svg (and .png)\n"
     );
     if has_model {
-        text += &format!(
-            "\nTry it on an image of your own:\n  \
-             descent predict IMAGE --model {out}\n"
-        );
+        text += &match takes_images {
+            true => format!("\nTry it on an image of your own:\n  descent predict IMAGE --model {out}\n"),
+            false => format!("\nTry it on other rows:\n  descent eval --data TABLE --model {out}\n"),
+        };
     }
     text
 }
@@ -164,8 +166,9 @@ pub fn summary(
 /// The accuracy on each class as a bar; if there are many classes, the lowest.
 fn class_bars(judged: &Evaluation, classes: &[String]) -> String {
     const MOST: usize = 20;
-    let mut chosen: Vec<usize> = (0..classes.len()).collect();
-    let mut text = String::new();
+    let has_images = |&class: &usize| judged.class_scores(class).support > 0;
+    let mut chosen: Vec<usize> = (0..classes.len()).filter(has_images).collect();
+    let (mut text, n_without) = (String::new(), classes.len() - chosen.len());
     if chosen.len() > MOST {
         chosen.sort_by(|&a, &b| judged.class_accuracy(a).total_cmp(&judged.class_accuracy(b)));
         chosen.truncate(MOST);
@@ -181,10 +184,15 @@ fn class_bars(judged: &Evaluation, classes: &[String]) -> String {
         let bar = "█".repeat((accuracy / 100.0 * bar_width).round() as usize);
         text += &format!("  {name:>name_width$} {accuracy:5.1} % {bar}\n");
     }
-    text
+    match n_without {
+        0 => text,
+        1 => text + "  1 class has no images here\n",
+        n => text + &format!("  {n} classes have no images here\n"),
+    }
 }
 
-fn capitalized(word: &str) -> String {
+/// The same with a capital letter at the start.
+pub fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }

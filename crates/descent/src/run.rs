@@ -15,16 +15,22 @@ use classifier::{Images, Kind, normalized};
 use data::{Batch, Dataset, ImageShape, Loader, Normalize, Subset};
 use nn::{Layer, Sequential};
 use optim::{EarlyStopping, Stopper};
+use serde_json::Value;
+use tensor::SimdLevel;
 
 use crate::beginning;
 use crate::checkpoint::{Config, Folder, Start, State, Timer};
 use crate::cli::{Settings, TrainArgs};
 use crate::history::Epoch;
 use crate::objective::Objective;
-use crate::ranks::{Agreed, Ranks};
+use crate::ranks::{Agreed, Ranks, digest_of_program};
 use crate::recipe::{Length, Recipe};
 use crate::report;
 use crate::sizes::Sizes;
+
+/// The flags that each rank may have its own value of: the places of files on its machine, whose contents are
+/// compared, and its threads.
+const OF_A_MACHINE: [&str; 5] = ["config", "data", "out", "threads", "weights"];
 
 /// One training run.
 pub struct Run<'a> {
@@ -189,18 +195,38 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the folder cannot be written, is in use, or holds another run.
     pub fn prepare(&mut self) -> Result<()> {
-        let (flags, data) = (&self.args.settings, self.config.data());
-        self.ranks.check_same(&[
-            ("version of the program", env!("CARGO_PKG_VERSION").to_owned()),
-            ("set of flags", serde_json::to_string(flags).expect("flags are JSON")),
-            ("data set", data.to_owned()),
-            ("checkpoint", self.state.step.to_string()),
-        ])?;
+        if self.ranks.size() > 1 {
+            self.ranks.check_same(&self.of_all_ranks()?)?;
+        }
         if !self.ranks.is_first() {
             return Ok(());
         }
         self.folder.prepare(self.args.session.resume)?;
         self.save_config(None)
+    }
+
+    /// What must be the same on all ranks, by name.
+    fn of_all_ranks(&self) -> Result<Vec<(String, String)>> {
+        let named = |name: &str, value: String| (name.to_owned(), value);
+        let bits = self.params.values().iter().map(|value| value.to_bits().into());
+        let weights = keyed_random::hash_words(keyed_random::HASH_START, bits);
+        let mut things = vec![
+            // The flags that follow are those of this build.
+            named("build of the program", digest_of_program()?),
+            named("instruction set", SimdLevel::current().name().to_owned()),
+        ];
+        if let Value::Object(flags) = serde_json::to_value(self.args)? {
+            let of_all = flags.into_iter().filter(|(name, _)| !OF_A_MACHINE.contains(&name.as_str()));
+            things.extend(of_all.map(|(name, value)| {
+                named(&format!("value of --{}", name.replace('_', "-")), value.to_string())
+            }));
+        }
+        things.extend([
+            named("data set", self.config.data().to_owned()),
+            named("checkpoint", format!("{} {}", self.state.step, self.state.trace)),
+            named("set of weights", weights.to_string()),
+        ]);
+        Ok(things)
     }
 
     /// Whether all epochs or steps are done, or the patience is used up. An epoch is done once it has been

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use classifier::output::{answer, say};
-use classifier::{Images, Kind, Part, Source, clear_cache, duplicates, megabytes, shown};
+use classifier::{Images, Kind, Part, Source, clear_cache, duplicates, shown, size_in_words};
 use data::{Dataset, ImageShape, ValuesMut};
 use foreign_text::shown_path;
 use sha2::{Digest, Sha256};
 use viz::{ImageGrid, Tile};
 
-use crate::cli::DataCommand;
-use crate::report;
+use crate::cli::{DataCommand, find_images};
+use crate::report::{self, capitalized};
 
 /// The most files or groups of a kind that are listed.
 const MAX_NAMED: usize = 10;
@@ -30,7 +30,7 @@ const MAX_CLASSES: usize = 40;
 pub fn data(args: &DataCommand) -> Result<()> {
     if args.clear_cache {
         return answer(match clear_cache(&args.path)? {
-            Some(n_bytes) => format!("removed {} of decoded images", megabytes(n_bytes)),
+            Some(n_bytes) => format!("removed {} of decoded images", size_in_words(n_bytes)),
             None => "no decoded images are cached there".to_owned(),
         });
     }
@@ -41,15 +41,21 @@ pub fn data(args: &DataCommand) -> Result<()> {
         label_column: &args.label_column,
         skip_broken: true,
     };
-    let images = Images::find(&source)?;
+    let out = args.out.clone().unwrap_or_else(|| default_out(&args.path));
+    let make_folder = || {
+        fs::create_dir_all(&out)
+            .with_context(|| format!("cannot make the folder {} (--out)", shown_path(&out)))
+    };
+    if args.out.is_some() {
+        make_folder()?;
+    }
+    let images = find_images(&source)?;
     images.notes.iter().try_for_each(say)?;
     answer(survey(&images).trim_end())?;
     if images.kind == Kind::Table {
         return Ok(());
     }
-    let out = args.out.clone().unwrap_or_else(|| default_out(&args.path));
-    fs::create_dir_all(&out)
-        .with_context(|| format!("cannot make the folder {} (--out)", shown_path(&out)))?;
+    make_folder()?;
     report::save(&samples(&images), &out, "samples")?;
     say(format_args!("\nsamples of each class: {} and .png", shown_path(&out.join("samples.svg"))))
 }
@@ -125,7 +131,7 @@ fn sizes(parts: &[Part]) -> String {
 fn values(images: &Images) -> String {
     let ImageShape { height, width, channels } = images.input_shape();
     let normalize = images.normalize();
-    let listed = |values: &[f32]| {
+    let listed = |values: &[f64]| {
         let shown: Vec<String> = values.iter().take(MAX_NAMED).map(|value| format!("{value:.4}")).collect();
         shown.join(", ") + if values.len() > MAX_NAMED { ", …" } else { "" }
     };
@@ -234,7 +240,7 @@ fn samples(images: &Images) -> ImageGrid {
             of_class.push(idx);
         }
     }
-    let title = format!("The first images of each class of {}", images.name);
+    let title = format!("{}: the first images of each class", capitalized(&images.name));
     let tile = |idx: usize| {
         let planes = set.image(idx);
         let n = height * width;

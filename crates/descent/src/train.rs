@@ -1,27 +1,28 @@
 //! `descent train`: from the images to the saved model.
 
+use std::fmt;
 use std::mem::replace;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use classifier::Images;
 use classifier::output::{self, Verbosity, detail, event, say, warn};
-use data::{Dataset, Subset};
+use classifier::{Images, Kind, Score};
+use data::{Dataset, Loader, Subset};
 use foreign_text::{Foreign, shown_path};
 use serde_json::json;
 use tensor::{SIMD_VARIABLE, SimdLevel};
 
-use crate::checkpoint::{Folder, Start};
-use crate::cli::{Settings, TrainArgs};
+use crate::checkpoint::{Checkpoint, Folder, Start, Sums};
+use crate::cli::{Settings, TrainArgs, find_images};
 use crate::config_file;
 use crate::history::Epoch;
+use crate::machine;
+use crate::progress::Work;
 use crate::ranks::{self, Ranks};
-use crate::recipe::Length;
+use crate::recipe::{Length, check};
 use crate::report;
 use crate::run::Run;
-use crate::shell;
 use crate::signals;
 
 /// Trains a network and writes weights, history, figures, settings and checkpoints to the run's folder.
@@ -30,126 +31,187 @@ use crate::signals;
 /// When data cannot be read, the folder cannot be written, the loss, the weights or the final outputs are not
 /// finite, or a signal asks to stop ([`Stopped`](signals::Stopped)).
 pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
-    flags.check()?;
+    check(flags)?;
     signals::stop_gracefully();
     let session = &flags.session;
     if session.json {
         output::limit_verbosity(Verbosity::Quiet);
     }
     let started = Instant::now();
-    let images = Images::find(&session.data.source(session.size.shape()))?;
-    let mut folder = match &flags.session.out {
+    let images = find_images(&session.data.source(session.size.shape()))?;
+    let mut folder = match &session.out {
         Some(out) => Folder::new(out),
         None => Folder::new_like(&default_out()),
     };
     let start = Start::choose(flags, &mut folder, &images)?;
-    let Settings { limit, val, seed, epochs, patience, .. } = start.args.settings;
-
-    let first = Subset::first(&images.train, limit.unwrap_or(usize::MAX));
-    let n_images = first.len();
-    let val = val.unwrap_or(0);
-    ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
-    let (training, held_out) = Subset::split(&first, val, seed);
-    let has_own = !images.validation.is_empty();
-    ensure!(
-        !(has_own && val > 0),
-        "--val {val}: {} already have a validation part; leave out --val",
-        images.name
-    );
-    let validation: &dyn Dataset = if has_own { &images.validation } else { &held_out };
-    let validates = !validation.is_empty();
-    ensure!(patience.is_none() || validates, "--patience needs --val: early stopping needs a validation set");
-    let epochs = epochs.unwrap_or(images.default_epochs);
-    let watches_test = session.watch_test.unwrap_or(images.watches_test());
-    ensure!(!(watches_test && images.test.is_empty()), "--watch-test: {} have no test images", images.name);
+    let settings = &start.args.settings;
+    let first = Subset::first(&images.train, settings.limit.unwrap_or(usize::MAX));
+    let sets = Sets::choose(settings, &images, &first)?;
+    let watches_test = sets.watches_test(session.watch_test)?;
+    let epochs = settings.epochs.unwrap_or(images.default_epochs);
     let state = start.checkpoint.as_ref().map(|checkpoint| &checkpoint.state);
-    let length = Length::of(&start.args.settings, epochs, training.len(), state)?;
-    let epochs = length.epochs;
+    let length = Length::of(settings, epochs, sets.training.len(), state)?;
 
-    let mut run =
-        Run::new(&start, folder, &images, &training, length, validates, ranks.clone())?.since(started);
-    let mut train_loader = run.training_loader(&training);
-    let mut validation_loader = run.loader(validation);
-    let mut test_loader = run.loader(&images.test);
+    let run = Run::new(&start, folder, &images, &sets.training, length, sets.validates(), ranks.clone())?;
+    let mut run = run.since(started);
+    let mut loaders = Loaders::new(&run, &sets, watches_test);
     if let Some(checkpoint) = &start.checkpoint {
-        run.resume(checkpoint, &mut train_loader)
+        run.resume(checkpoint, &mut loaders.training)
             .with_context(|| format!("cannot resume in {}", shown_path(run.out())))?;
     }
     run.prepare()?;
+    announce(&run, &start, &sets, length)?;
+    train_epochs(&mut run, &mut loaders, &start, length, ranks)?;
+    conclude(&mut run, &start, &sets, ranks)
+}
+
+/// The images of a run.
+struct Sets<'a> {
+    images: &'a Images,
+    /// Those to train on.
+    training: Subset<'a>,
+    /// Those of the training part that are held out for validation.
+    held_out: Subset<'a>,
+}
+
+impl<'a> Sets<'a> {
+    /// Splits `first`, the training images within `--limit`, as the flags ask for.
+    ///
+    /// # Errors
+    /// When none would be left to train on, or validation images are requested twice or missing.
+    fn choose(settings: &Settings, images: &'a Images, first: &'a Subset<'a>) -> Result<Self> {
+        let (n_images, val) = (first.len(), settings.val.unwrap_or(0));
+        ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
+        ensure!(
+            images.validation.is_empty() || val == 0,
+            "--val {val}: there is a validation part in {} already; leave out --val",
+            images.name
+        );
+        let (training, held_out) = Subset::split(first, val, settings.seed);
+        let sets = Self { images, training, held_out };
+        ensure!(
+            settings.patience.is_none() || sets.validates(),
+            "--patience needs --val: early stopping needs a validation set"
+        );
+        Ok(sets)
+    }
+
+    /// The images to choose the best weights by: the data's own, or those that are held out.
+    fn validation(&self) -> &dyn Dataset {
+        if self.images.validation.is_empty() { &self.held_out } else { &self.images.validation }
+    }
+
+    fn validates(&self) -> bool {
+        !self.validation().is_empty()
+    }
+
+    /// Whether the test images are evaluated after every epoch: as `asked`, or as is usual for the data.
+    ///
+    /// # Errors
+    /// When there are none.
+    fn watches_test(&self, asked: Option<bool>) -> Result<bool> {
+        let watches_test = asked.unwrap_or(self.images.watches_test());
+        ensure!(
+            !(watches_test && self.images.test.is_empty()),
+            "--watch-test: there are no test images in {}",
+            self.images.name
+        );
+        Ok(watches_test)
+    }
+
+    /// The set that the final weights are evaluated on, and its name: one that was not trained on, if any.
+    fn last(&self) -> (&'static str, &dyn Dataset) {
+        match (self.images.test.is_empty(), self.validates()) {
+            (false, _) => ("test", &self.images.test),
+            (true, true) => ("validation", self.validation()),
+            (true, false) => ("training", &self.training),
+        }
+    }
+}
+
+/// The batches of an epoch: those to train on, and those of the sets to evaluate.
+struct Loaders<'a> {
+    training: Loader<'a>,
+    /// The number of images to train on.
+    n_training: usize,
+    validation: Option<Loader<'a>>,
+    test: Option<Loader<'a>>,
+}
+
+impl<'a> Loaders<'a> {
+    fn new(run: &Run<'_>, sets: &'a Sets<'a>, watches_test: bool) -> Self {
+        Self {
+            training: run.training_loader(&sets.training),
+            n_training: sets.training.len(),
+            validation: sets.validates().then(|| run.loader(sets.validation())),
+            test: watches_test.then(|| run.loader(&*sets.images.test)),
+        }
+    }
+}
+
+/// Tells what the run does, and from where it starts.
+fn announce(run: &Run<'_>, start: &Start, sets: &Sets<'_>, length: Length) -> Result<()> {
+    let session = &start.args.session;
     session.tell_left_out()?;
-    images.notes.iter().try_for_each(say)?;
+    sets.images.notes.iter().try_for_each(say)?;
     if let Some(record) = &session.config
         && let Some(data) = config_file::data_of(record)
         && data != start.config.data()
     {
         warn("warning: the images are not those of the run being repeated");
     }
+    let (n_training, n_validation) = (sets.training.len(), sets.validation().len());
     if session.json {
         event(&json!({
-            "event": "start", "out": run.out().to_string_lossy(), "training": training.len(),
-            "validation": validation.len(), "test": images.test.len(), "epochs": epochs,
+            "event": "start", "out": run.out().to_string_lossy(), "training": n_training,
+            "validation": n_validation, "test": sets.images.test.len(), "epochs": length.epochs,
             "steps": length.last_step(),
         }))?;
     }
-    say(format_args!("{}\n\n{}", images.describe(training.len(), validation.len()), run.introduction()))?;
+    say(format_args!("{}\n\n{}", sets.images.describe(n_training, n_validation), run.introduction()))?;
     say(format_args!("\nResults go to {}", shown_path(run.out())))?;
-    detail(format_args!("{}, {} threads", shell::processor(), rayon::current_num_threads()))?;
+    detail(format_args!("{}, {} threads", machine::processor(), rayon::current_num_threads()))?;
     detail(serde_json::to_string_pretty(&start.args).expect("flags are JSON"))?;
     match &start.checkpoint {
-        Some(checkpoint) => {
-            say(format_args!("Resuming from step {}.", checkpoint.state.step))?;
-            if let Some(name) = checkpoint.other_instruction_set() {
-                warn(format_args!(
-                    "warning: the checkpoint was computed with {}, and this run resumes with {}: the results will not be \
-                     bit-identical to those of an uninterrupted run ({SIMD_VARIABLE} sets the instruction set)",
-                    Foreign::new(name),
-                    SimdLevel::current().name()
-                ));
-            }
-        }
-        None if flags.session.resume => say("No checkpoint yet: starting from scratch.")?,
-        None => {}
+        Some(checkpoint) => announce_resuming(checkpoint),
+        None if session.resume => say("No checkpoint yet: starting from scratch."),
+        None => Ok(()),
     }
+}
 
+fn announce_resuming(checkpoint: &Checkpoint) -> Result<()> {
+    say(format_args!("Resuming from step {}.", checkpoint.state.step))?;
+    if let Some(name) = checkpoint.other_instruction_set() {
+        warn(format_args!(
+            "warning: the checkpoint was computed with {}, and this run resumes with {}: the results will not be \
+             bit-identical to those of an uninterrupted run ({SIMD_VARIABLE} sets the instruction set)",
+            Foreign::new(name),
+            SimdLevel::current().name()
+        ));
+    }
+    Ok(())
+}
+
+/// Trains and evaluates, epoch by epoch, to the end of the run.
+fn train_epochs(
+    run: &mut Run<'_>,
+    loaders: &mut Loaders<'_>,
+    start: &Start,
+    length: Length,
+    ranks: &Ranks,
+) -> Result<()> {
+    let mut time = TimeLeft::new(run);
     let mut traffic = ranks.traffic();
-    let n_before = run.history().len();
-    let in_epochs = Instant::now();
-    let (mut work, mut training_seconds) = (run.work(), 0.0);
     while !run.is_over() {
         let began = Instant::now();
-        let trained = run.train_epoch(&mut train_loader)?;
-        training_seconds += began.elapsed().as_secs_f64();
-        work.reach(run.place());
-        let n_seen = training.len().min(trained.n_steps() as usize * start.args.settings.batch_size);
-        let measured = Epoch {
-            epoch: run.history().len() as u64 + 1,
-            train_loss: trained.mean_of_batches(),
-            train_loss_per_sample: trained.mean_of_images(),
-            validation: match validates {
-                false => None,
-                true => Some(run.evaluate(&mut validation_loader)?.score()),
-            },
-            test: match watches_test {
-                false => None,
-                true => Some(run.evaluate(&mut test_loader)?.score()),
-            },
-            train_accuracy: trained.accuracy(),
-            learning_rate: trained.learning_rate,
-            seconds: trained.seconds,
-            images_per_second: n_seen as f64 / trained.seconds,
-        };
-        let n_done = (run.history().len() + 1 - n_before) as f64;
-        let n_left = epochs.saturating_sub(measured.epoch) as f64;
-        // Besides its steps each epoch has its evaluation, on images of their own size.
-        let per_epoch = (in_epochs.elapsed().as_secs_f64() - training_seconds) / n_done;
-        let left = match work.seconds_left(training_seconds).filter(|_| n_left > 0.0) {
-            Some(seconds) => format!("  {} left", report::duration(seconds + per_epoch * n_left)),
-            None => String::new(),
-        };
-        say(measured.line(epochs, &left, output::width()))?;
+        let trained = run.train_epoch(&mut loaders.training, time.evaluations)?;
+        time.training += began.elapsed().as_secs_f64();
+        let measured = measure(run, loaders, &trained, start.args.settings.batch_size)?;
+        time.evaluated(run, length.epochs.saturating_sub(measured.epoch));
+        say(measured.line(length.epochs, &time.to_string(), output::width()))?;
         let before = replace(&mut traffic, ranks.traffic());
         let exchanged = (ranks.size() > 1).then(|| traffic.since(before));
-        if session.json {
+        if start.args.session.json {
             event(&measured.event(exchanged))?;
         }
         if let Some(exchanged) = exchanged {
@@ -157,6 +219,95 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         }
         run.finish_epoch(measured)?;
     }
+    Ok(())
+}
+
+/// The measurements of the epoch that was just trained.
+fn measure(run: &mut Run<'_>, loaders: &mut Loaders<'_>, trained: &Sums, batch_size: usize) -> Result<Epoch> {
+    let mut score = |loader: &mut Option<Loader<'_>>| -> Result<Option<Score>> {
+        loader.as_mut().map(|loader| Ok(run.evaluate(loader)?.score())).transpose()
+    };
+    let (validation, test) = (score(&mut loaders.validation)?, score(&mut loaders.test)?);
+    let n_seen = loaders.n_training.min(trained.n_steps() as usize * batch_size);
+    Ok(Epoch {
+        epoch: run.history().len() as u64 + 1,
+        train_loss: trained.mean_of_batches(),
+        train_loss_per_sample: trained.mean_of_images(),
+        validation,
+        test,
+        train_accuracy: trained.accuracy(),
+        learning_rate: trained.learning_rate,
+        seconds: trained.seconds,
+        images_per_second: n_seen as f64 / trained.seconds,
+    })
+}
+
+/// The time that is left of a run, from the time that its epochs have taken.
+struct TimeLeft {
+    work: Work,
+    began: Instant,
+    /// The epochs of earlier sessions.
+    n_before: usize,
+    /// Seconds of training so far.
+    training: f64,
+    /// The seconds that the evaluations to come will take: besides its steps each epoch has its evaluation, on
+    /// images of their own size.
+    evaluations: f64,
+    /// The seconds that are left; `None` at the end.
+    all: Option<f64>,
+}
+
+impl TimeLeft {
+    fn new(run: &Run<'_>) -> Self {
+        let (work, n_before) = (run.work(), run.history().len());
+        Self { work, began: Instant::now(), n_before, training: 0.0, evaluations: 0.0, all: None }
+    }
+
+    /// Called when an epoch has been evaluated; `n_left` are left.
+    fn evaluated(&mut self, run: &Run<'_>, n_left: u64) {
+        let n_done = run.history().len() + 1 - self.n_before;
+        let in_evaluations = self.began.elapsed().as_secs_f64() - self.training;
+        self.evaluations = in_evaluations / n_done as f64 * n_left as f64;
+        self.work.reach(run.place());
+        let steps = self.work.seconds_left(self.training).filter(|_| n_left > 0);
+        self.all = steps.map(|steps| steps + self.evaluations);
+    }
+}
+
+/// The end of an epoch's line.
+impl fmt::Display for TimeLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.all.map_or(Ok(()), |seconds| write!(f, "  {} left", report::duration(seconds)))
+    }
+}
+
+/// Restores the weights to keep, evaluates them, and writes and prints the results.
+fn conclude(run: &mut Run<'_>, start: &Start, sets: &Sets<'_>, ranks: &Ranks) -> Result<()> {
+    take_final_weights(run, start.args.settings.patience)?;
+    let (part, last) = sets.last();
+    let judged = run.evaluate_in_views(last)?;
+    let mut result = run.result(&judged, part);
+    run.save_result(&result)?;
+    let classes = sets.images.train.class_names();
+    if ranks.is_first() {
+        report::draw(run.out(), run.history(), &judged, classes, part)?;
+    }
+    let seconds = run.total_seconds();
+    run.save_config(Some(seconds))?;
+    if start.args.session.json {
+        result["event"] = "end".into();
+        result["seconds"] = seconds.into();
+        result["out"] = run.out().to_string_lossy().into();
+        event(&result)?;
+    }
+    let (has_model, takes_images) = (run.weights_are_finite(), sets.images.kind != Kind::Table);
+    let times = [run.training_seconds(), seconds];
+    say(report::summary(run.out(), &judged, classes, times, part, has_model, takes_images).trim_end())?;
+    run.check_end(&judged)
+}
+
+/// Restores the final weights, and tells which they are.
+fn take_final_weights(run: &mut Run<'_>, patience: Option<usize>) -> Result<()> {
     if run.has_stopped_early() {
         let epochs = match patience.unwrap_or(0) {
             1 => "1 epoch".to_owned(),
@@ -167,31 +318,7 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     if let Some(best) = run.take_final_weights()? {
         say(format_args!("Keeping the weights of epoch {best}, the best by validation loss."))?;
     }
-    // The images that were not trained on, if any.
-    let (part, judged): (_, &dyn Dataset) = match (images.test.is_empty(), validates) {
-        (false, _) => ("test", &images.test),
-        (true, true) => ("validation", validation),
-        (true, false) => ("training", &training),
-    };
-    let judged = run.evaluate_in_views(judged)?;
-    let mut result = run.result(&judged, part);
-    run.save_result(&result)?;
-    let classes = images.train.class_names();
-    if ranks.is_first() {
-        report::draw(run.out(), run.history(), &judged, classes, part)?;
-    }
-    let seconds = run.total_seconds();
-    run.save_config(Some(seconds))?;
-    if session.json {
-        result["event"] = "end".into();
-        result["seconds"] = seconds.into();
-        result["out"] = run.out().to_string_lossy().into();
-        event(&result)?;
-    }
-    let has_model = run.weights_are_finite();
-    let times = [run.training_seconds(), seconds];
-    say(report::summary(run.out(), &judged, classes, times, part, has_model).trim_end())?;
-    run.check_end(&judged)
+    Ok(())
 }
 
 /// `runs/<date-time>`, in UTC.

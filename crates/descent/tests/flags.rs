@@ -1,7 +1,8 @@
 //! Invalid flag values are rejected with their range, before any work.
 
-use clap::{CommandFactory, Parser};
-use descent::cli::{Cli, Command};
+use clap::{Args, CommandFactory, Parser};
+use descent::cli::{Cli, Command, Session};
+use descent::flags::{AugmentFlags, RuleFlags, ScheduleFlags};
 
 /// Command, flag, an invalid value, and the valid ones.
 const REFUSED: &[(&str, &str, &[&str], &str)] = &[
@@ -190,7 +191,7 @@ const LECTURE: &[(&str, &str, &[&str], &str)] = &[
     ("range-test", "--from", &["0"], "above 0"),
     ("range-test", "--steps", &["1"], "from 2 to 100000"),
     ("cnn-inside", "--image", &["10000"], "from 0 to 9999"),
-    ("cnn-doubt", "--class", &["10", "-1"], "from 0 to 9"),
+    ("mc-dropout", "--class", &["10", "-1"], "from 0 to 9"),
     ("tuning", "--images", &["50001"], "from 1 to 50000"),
 ];
 
@@ -250,7 +251,7 @@ fn flags_that_do_not_fit_together_are_refused_by_name() {
         let name = line.split(' ').next().unwrap();
         assert!(error.starts_with(name) && error.contains(expected), "lecture {line}: {error:?}");
     }
-    for experiment in ["cnn-training", "cnn-inside", "cnn-mistakes", "cnn-doubt"] {
+    for experiment in ["cnn-training", "cnn-inside", "cnn-mistakes", "mc-dropout"] {
         for flag in ["--epochs", "--images"] {
             let line = ["descent", "lecture", experiment, "--model", "x", flag, "2"];
             let message = Cli::try_parse_from(line).unwrap_err().to_string();
@@ -334,6 +335,39 @@ fn no_flag_is_missing_from_the_table() {
             let is_known = REFUSED.iter().any(|row| row.0 == command && row.1 == flag)
                 || LOOKED_UP.contains(&flag.as_str());
             assert!(is_known || !arg.get_action().takes_values(), "{command} {flag} is not in the table");
+        }
+    }
+}
+
+/// The structs of flags that have a heading, and its beginning.
+type Heading = (&'static str, fn(clap::Command) -> clap::Command);
+const HEADINGS: [Heading; 4] = [
+    ("Hyperparameters of the update rule", RuleFlags::augment_args),
+    ("Hyperparameters of the schedule", ScheduleFlags::augment_args),
+    ("Changes to training images", AugmentFlags::augment_args),
+    ("Where and how", Session::augment_args),
+];
+
+/// clap gives fields after a flattened struct the heading of that struct.
+#[test]
+fn every_flag_has_the_heading_of_its_own_struct() {
+    let cli = <Cli as CommandFactory>::command();
+    for command in ["train", "find-lr"] {
+        for arg in cli.find_subcommand(command).unwrap().get_arguments() {
+            let is_of = |add: fn(clap::Command) -> clap::Command| {
+                add(clap::Command::new("")).get_arguments().any(|own| own.get_id() == arg.get_id())
+            };
+            let expected = HEADINGS.iter().find(|(_, add)| is_of(*add)).map(|(heading, _)| *heading);
+            let found = arg.get_help_heading();
+            let is_own = match (found, expected) {
+                (Some(found), Some(expected)) => found.starts_with(expected),
+                (found, expected) => found == expected,
+            };
+            assert!(
+                is_own,
+                "{command} --{}: found the heading {found:?}, expected {expected:?}",
+                arg.get_id()
+            );
         }
     }
 }

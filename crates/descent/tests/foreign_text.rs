@@ -101,10 +101,10 @@ fn of_a_data_set_names_of_classes_on_the_terminal_and_on_a_page() {
     with_first(MARKUP);
     assert_prints(folder.path(), &train, "class 9");
     assert!(!fs::read_to_string(folder.path().join("out/confusion.svg")).unwrap().contains("<img"));
-    for experiment in ["samples", "cnn-doubt", "cnn-mistakes", "cnn-inside", "cnn-training"] {
+    for experiment in ["samples", "mc-dropout", "cnn-mistakes", "cnn-inside", "cnn-training"] {
         let of_network: &[&str] = match experiment {
             "samples" => &[],
-            "cnn-doubt" => {
+            "mc-dropout" => {
                 &["--epochs", "1", "--images", "16", "--class", "0", "--passes", "2", "--steps", "1"]
             }
             _ => &["--epochs", "1", "--images", "16"],

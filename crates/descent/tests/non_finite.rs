@@ -183,7 +183,7 @@ fn an_answer_that_is_no_number_is_an_error_wherever_it_is_asked_for() {
         let message = short_failure(folder.path(), &predict);
         assert!(message.contains("output is NaN or infinite") && message.contains("model.safetensors"));
 
-        for experiment in ["cnn-inside", "cnn-training", "cnn-mistakes", "cnn-doubt"] {
+        for experiment in ["cnn-inside", "cnn-training", "cnn-mistakes", "mc-dropout"] {
             let flags = ["--data", "data", "--model", "model.safetensors", "--out", "lecture"];
             let message = short_failure(folder.path(), &[&["lecture", experiment], &flags[..]].concat());
             assert!(message.contains(experiment) && message.contains("NaN or infinite"), "{message}");

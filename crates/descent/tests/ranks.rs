@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use common::{OPTIMIZERS, Outcome, Random, assert_nothing_half_written, count, tiny_cifar, train};
 use descent::checkpoint::Folder;
 use tempfile::TempDir;
+use tensor::SimdLevel;
 
 /// Batches of 37 images, which are five shards, and one of 29 at the end of an epoch.
 const FLAGS: [&str; 11] = [
@@ -84,9 +85,9 @@ fn any_number_of_processes_has_the_bits_of_one() {
     let weights = "--class-weights=0,1,2,3,4,5,6,7,8,9";
     for (what, sizes) in [
         (OPTIMIZERS[0], &[1, 2, 3, 4, 8, 16][..]),
-        (OPTIMIZERS[1], &[3]),
+        (OPTIMIZERS[1], &[3, 8]),
         (OPTIMIZERS[2], &[4]),
-        (batch_norm, &[2, 5]),
+        (batch_norm, &[2, 5, 8]),
         (&["--shards", "3", "--limit", "74", "--epochs", "1"], &[2]),
         // A shard for each rank, so that large gradients are added up in halves.
         (&["--shards", "16", "--limit", "74", "--epochs", "1"], &[4, 8, 16]),
@@ -133,13 +134,14 @@ fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
     let (mut random, mut n_kills) = (Random::new(), 0);
     while n_kills < count("RANK_KILLS", 20) {
         let out = folder.path().join("out");
-        for trial in 0.. {
-            let size = [4, 2, 3, 1][trial % 4];
+        // Six trials that may be killed, on one thread or two, and one process alone that finishes.
+        for (size, threads) in [(4, "1"), (2, "2"), (3, "1"), (4, "2"), (2, "1"), (3, "2"), (1, "1")] {
+            let flags = [&flags[..], &["--threads", threads]].concat();
             let Some(run) = start(folder.path(), size, &flags) else { return };
             // At any moment of the run, whose start takes about a second.
             thread::sleep(Duration::from_secs_f64(1.0 + 2.0 * random.unit()));
             let ranks = children(run.id());
-            if trial < 6
+            if size > 1
                 && let Some(victim) = ranks.get((random.unit() * ranks.len() as f64) as usize)
             {
                 signal("-KILL", victim);
@@ -170,37 +172,109 @@ fn ctrl_c_saves_and_another_number_of_ranks_resumes() {
     let out = folder.path().join("out");
     assert!(!output.status.success() && !out.join("loss.svg").exists(), "{}", text(&output));
     assert_nothing_half_written(&out);
-    let resumed = start(folder.path(), 2, &flags).unwrap().wait_with_output().unwrap();
+    let resumed = start(folder.path(), 2, &[&flags[..], &["--threads", "2"]].concat()).unwrap();
+    let resumed = resumed.wait_with_output().unwrap();
     assert!(resumed.status.success(), "{}", text(&resumed));
     Outcome::of(&out).assert_same_bits(&once, "after Ctrl-C");
 }
 
+/// What the program does when every step but the first gives NaN: its standard error and the outcome.
+fn hot(mut command: Command, out: &Path) -> (String, Outcome) {
+    command.args(FLAGS).args(["--out", "out", "--threads", "1"]);
+    let hot =
+        "--optimizer sgd --weight-decay 0 --lr 1e30 --clip-norm 1 --epochs 1 --on-nan skip --detect-anomaly";
+    command.args(hot.split(' '));
+    let output = command.output().unwrap();
+    assert!(!output.status.success(), "{}", text(&output));
+    (String::from_utf8(output.stderr).unwrap(), Outcome::of(out))
+}
+
 #[test]
-fn who_has_other_flags_or_images_is_named() {
+fn a_step_with_nan_is_skipped_by_all_and_its_op_is_named() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 28);
+    let out = folder.path().join("out");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_descent"));
+    program.current_dir(folder.path());
+    let (told, once) = hot(program, &out);
+    let warning = told.lines().find(|line| line.starts_with("warning: skipping step 2 ")).expect(&told);
+    // What follows is the shape, whose first number is that of the images of the rank.
+    let warning = warning.split(": element ").next().unwrap();
+    assert!(warning.contains("; it first appears in "), "{warning}");
+    assert_eq!((once.checkpoint.state.step, once.checkpoint.n_updates), (4, 1));
+    for size in [2, 8] {
+        fs::remove_dir_all(&out).unwrap();
+        let Some(mut mpirun) = mpirun(folder.path(), size) else { return };
+        mpirun.arg(env!("CARGO_BIN_EXE_descent"));
+        let (told, again) = hot(mpirun, &out);
+        assert!(told.contains(warning), "{size} ranks: {told}");
+        // The score after it is NaN, which only the encoding compares.
+        assert!(again.checkpoint.encode() == once.checkpoint.encode(), "{size} ranks");
+    }
+}
+
+#[test]
+fn who_has_another_program_other_flags_or_other_images_is_named() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 20);
     fs::create_dir(folder.path().join("other")).unwrap();
     tiny_cifar(&folder.path().join("other"), 21);
-    let line = |data: &str, seed: &str| {
-        let flags = ["train", "--data", data, "--seed", seed, "--out", "out", "--epochs", "1"];
-        [&[env!("CARGO_BIN_EXE_descent")][..], &flags]
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    for (other, thing) in [(line("data", "2"), "set of flags"), (line("other/data", "1"), "data set")] {
+    let program = env!("CARGO_BIN_EXE_descent");
+    // What follows the last section of a program's file is not loaded.
+    let mut other_build = fs::read(program).unwrap();
+    other_build.push(0);
+    let build = folder.path().join("descent");
+    fs::write(&build, other_build).unwrap();
+    fs::set_permissions(&build, fs::Permissions::from_mode(0o755)).unwrap();
+    let (_, mut params) = nn::build(nn::models::lecture_cnn(0.5), 7);
+    nn::weights::save(folder.path().join("these.safetensors"), &params, &[]).unwrap();
+    params.values_mut()[0] += 1.0;
+    nn::weights::save(folder.path().join("those.safetensors"), &params, &[]).unwrap();
+
+    let (usual, data) = ([program].to_vec(), &["--data", "data"][..]);
+    let with = |flags: &[&'static str]| [data, flags].concat();
+    let (these, those) = (["--weights", "these.safetensors"], ["--weights", "those.safetensors"]);
+    for (of_0, programs, of_1, thing) in [
+        (with(&[]), vec![build.to_str().unwrap()], with(&[]), "build of the program"),
+        (with(&[]), vec!["env", "DESCENT_SIMD=portable", program], with(&[]), "instruction set"),
+        (with(&[]), usual.clone(), with(&["--seed", "2"]), "value of --seed"),
+        (with(&[]), usual.clone(), with(&["--watch-test"]), "value of --watch-test"),
+        (with(&["--on-nan", "skip"]), usual.clone(), with(&[]), "value of --on-nan"),
+        (with(&[]), usual.clone(), with(&["--detect-anomaly"]), "value of --detect-anomaly"),
+        (
+            with(&["--val", "9", "--patience", "1"]),
+            usual.clone(),
+            with(&["--val", "9"]),
+            "value of --patience",
+        ),
+        (with(&[]), usual.clone(), vec!["--data", "other/data"], "data set"),
+        (with(&[]), usual.clone(), with(&these), "set of weights"),
+        (with(&those), usual.clone(), with(&these), "set of weights"),
+    ] {
+        if thing == "instruction set" && SimdLevel::current().name() == "portable" {
+            continue;
+        }
         let Some(mut command) = mpirun(folder.path(), 1) else { return };
-        command.args(line("data", "1")).args([":", "-n", "1"]).args(other);
+        let all = ["train", "--out", "out", "--epochs", "1", "--threads", "1"];
+        command.arg(program).args(all).args(of_0).args([":", "-n", "1"]).args(programs).args(all).args(of_1);
         let output = command.output().unwrap();
         let said = text(&output);
         assert!(
             !output.status.success() && said.contains(&format!("has a different {thing} from rank 0")),
-            "{said}"
+            "{thing}: {said}"
         );
         assert!(said.contains("rank 1 on "), "{said}");
-        assert!(!folder.path().join("out/model.safetensors").exists());
+        assert!(!folder.path().join("out").exists());
     }
+    // Other threads, and the same images and weights in another place, are no difference.
+    fs::copy(folder.path().join("these.safetensors"), folder.path().join("same.safetensors")).unwrap();
+    std::os::unix::fs::symlink("data", folder.path().join("link")).unwrap();
+    let Some(mut command) = mpirun(folder.path(), 1) else { return };
+    command.args([program, "train", "--epochs", "1", "--out", "out", "--threads", "1"]).args(with(&these));
+    command.args([":", "-n", "1", program, "train", "--epochs", "1", "--out", "out", "--threads", "2"]);
+    command.args(["--data", "link", "--weights", "same.safetensors"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
 }
 
 /// Two machines are two network namespaces, joined by a cable. Once it is pulled, each machine's rank ends by

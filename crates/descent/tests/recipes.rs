@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::pictures::bmp;
 use common::{AIRBENCH, Outcome, failure, stdout, tiny_cifar};
-use descent::recipes::RECIPES;
+use descent::flags::RECIPES;
 use serde_json::Value;
 use tempfile::TempDir;
 

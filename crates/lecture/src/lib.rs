@@ -67,7 +67,7 @@ pub fn lecture(args: &LectureArgs) -> Result<()> {
     let network = [("--data", &args.data), ("--model", &args.model)];
     if let (Some(_), Some((flag, _))) = (&args.experiment, network.iter().find(|(_, value)| value.is_some()))
     {
-        bail!("{flag} before the experiment's name is for all experiments: give it behind the name");
+        bail!("{flag} before the experiment's name is for all experiments: give it after the name");
     }
     prepare(&args.out)?;
     let started = Instant::now();

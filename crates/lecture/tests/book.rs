@@ -24,7 +24,7 @@ const FIGURES: &[(&str, &str, &str, Same)] = &[
     ("adam-raw.svg", "adam", "raw", Same::Bytes),
     ("adam-corrected.svg", "adam", "corrected", Same::Bytes),
     ("rosenbrock.svg", "surfaces", "rosenbrock", Same::Bytes),
-    ("dropout.svg", "dropout", "doubt", Same::Words),
+    ("dropout.svg", "dropout", "uncertainty", Same::Words),
     ("relu-stack.svg", "relu-stack", "variance", Same::Words),
     ("samples.svg", "samples", "images", Same::Bytes),
     ("tuning.svg", "tuning", "trials", Same::Words),

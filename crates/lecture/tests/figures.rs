@@ -37,7 +37,7 @@ fn is_exact(experiment: &AnyExperiment) -> bool {
 fn is_trained(experiment: &AnyExperiment) -> bool {
     matches!(
         experiment,
-        RangeTest(_) | CnnTraining(_) | CnnInside(_) | CnnMistakes(_) | CnnDoubt(_) | Tuning(_)
+        RangeTest(_) | CnnTraining(_) | CnnInside(_) | CnnMistakes(_) | McDropout(_) | Tuning(_)
     )
 }
 

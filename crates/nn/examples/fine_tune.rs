@@ -82,10 +82,11 @@ pub fn fine_tune(
 /// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     let n_steps = if quick { 100 } else { 2000 };
-    let path = std::env::temp_dir().join("fine_tune.safetensors");
     let (net, mut params) = nn::build(Net::new(8), 0);
     let losses = train(&net, &mut params, 3e-3, 0..n_steps, |g| stripes(g, 32, 8))?;
     println!("eight classes: loss {:.3}", losses[losses.len() - 1]);
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("eight_classes.safetensors");
     weights::save(&path, &params, &[])?;
 
     let (net, mut params) = nn::build(Net::new(3), 1);

@@ -77,13 +77,19 @@ pub fn train(
     let mut discriminator = Optimizer::with_groups(Groups::new(adam, params).only("discriminator"))?;
     let (mut tape, mut losses) = (Tape::new(), Vec::new());
     for step in 0..n_steps {
-        losses.push(tape.step(params, Mode::train(0, step), |g| {
-            let (real, noise) = batch(g);
-            let drawn = g.detach(gan.forward(g, noise));
+        let mode = Mode::train(0, step);
+        // Without a backward pass: the running statistics are updated once, in the generator's step.
+        let drawn = {
+            let g = tape.begin(params, mode);
+            g.value(gan.forward(&g, batch(&g).1)).to_vec()
+        };
+        losses.push(tape.step(params, mode, |g| {
+            let (real, _) = batch(g);
+            let drawn = g.input(g.shape(real), &drawn);
             g.add(gan.error(g, real, 1.0), gan.error(g, drawn, 0.0))
         }));
         discriminator.step(params);
-        losses.push(tape.step(params, Mode::train(0, step), |g| {
+        losses.push(tape.step(params, mode, |g| {
             let (_, noise) = batch(g);
             gan.error(g, gan.forward(g, noise), 1.0)
         }));

@@ -72,10 +72,10 @@ pub fn train(
 }
 
 /// Continues a text of at least CONTEXT tokens, each drawn from the model's distribution.
-fn write(model: &CharacterModel, params: &mut Params, mut text: Vec<u32>, n: usize) -> Vec<u32> {
+fn write(model: &CharacterModel, params: &Params, mut text: Vec<u32>, n: usize) -> Vec<u32> {
     let mut tape = Tape::new();
     for step in 0..n as u64 {
-        let g = tape.begin(params, Mode { step, ..Mode::eval() });
+        let g = tape.evaluate_at(params, 0, step);
         let logits = model.forward(&g, g.tokens([1, CONTEXT], &text[text.len() - CONTEXT..]));
         let last = g.slice(logits, 1, CONTEXT - 1..CONTEXT);
         text.extend(g.integers(g.multinomial(g.softmax(last))));
@@ -98,7 +98,7 @@ pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
         (0..16).flat_map(|i| tokens[start(i)..][..=CONTEXT].iter().copied()).collect()
     });
     let losses = train(&model, &mut params, batches)?;
-    let written = write(&model, &mut params, tokens[..CONTEXT].to_vec(), 200);
+    let written = write(&model, &params, tokens[..CONTEXT].to_vec(), 200);
     println!("{}", written.iter().map(|&token| alphabet[token as usize]).collect::<String>());
     Ok(losses[losses.len() - 1])
 }

@@ -131,6 +131,11 @@ impl Row {
         let row = Self { path: path.clone(), layer: one_line(layer), output: *output, n_params };
         (children.is_empty() || n_params > 0).then_some(row)
     }
+
+    /// Path, layer, shape of the output and number of parameters, as displayed.
+    pub fn cells(&self) -> [String; 4] {
+        [self.path.clone(), self.layer.clone(), self.output.to_string(), thousands(self.n_params)]
+    }
 }
 
 /// Whether a parameter's name is under a layer's path; everything is under the empty path.
@@ -143,9 +148,7 @@ impl fmt::Display for Summary {
         let header = ["", "layer", "output shape", "parameters"].map(String::from);
         let inputs =
             self.inputs.iter().map(|input| [String::new(), "input".into(), input.to_string(), String::new()]);
-        let rows = self.rows.iter().map(|row| {
-            [row.path.clone(), row.layer.clone(), row.output.to_string(), thousands(row.n_params)]
-        });
+        let rows = self.rows.iter().map(Row::cells);
         let table: Vec<[String; 4]> = [header].into_iter().chain(inputs).chain(rows).collect();
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let [w0, w1, w2, w3] = [0, 1, 2, 3].map(width);

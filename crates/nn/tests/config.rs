@@ -24,32 +24,39 @@ Sequential(
   (images): Sequential(
     (0): Conv2d(4, 8, kernel_size=(3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2, bias=False, padding_mode=reflect, weight_init=HeUniform, algorithm=Im2col)
     (1): Conv2d(4, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)
-    (2): Conv1d(4, 8, kernel_size=(3,), stride=(2,), padding=(1,), dilation=(2,), groups=2, bias=False)
-    (3): ConvTranspose1d(4, 8, kernel_size=(3,), stride=(2,), output_padding=(1,))
-    (4): ConvTranspose2d(4, 8, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))
-    (5): MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True)
-    (6): AvgPool2d(kernel_size=(2, 1), stride=1, count_include_pad=False)
-    (7): MaxPool1d(kernel_size=3, stride=2)
-    (8): AvgPool1d(kernel_size=2, stride=2, padding=1)
-    (9): AdaptiveAvgPool2d(output_size=(3, 2))
-    (10): AdaptiveMaxPool2d(output_size=2)
-    (11): Upsample(scale_factor=2.0, mode='bilinear', align_corners=True)
-    (12): Upsample(size=(8, 6), mode='nearest')
-    (13): PixelShuffle(upscale_factor=2)
-    (14): PixelUnshuffle(downscale_factor=2)
-    (15): ZeroPad2d((1, 2, 3, 4))
-    (16): ReflectionPad2d((1, 2, 3, 4))
-    (17): ReplicationPad2d((1, 2, 3, 4))
-    (18): CircularPad2d((1, 2, 3, 4))
-    (19): ConstantPad2d(padding=(1, 2, 3, 4), value=0.5)
-    (20): ConstantPad1d(padding=(1, 2), value=0.5)
-    (21): GlobalAvgPool2d()
-    (22): Unflatten(dim=1, unflattened_size=(7, 7, 128))
-    (23): Flatten(start_dim=2)
-    (24): Flatten()
-    (25): Flatten(start_dim=1, end_dim=2)
-    (26): Scale(0.5)
-    (27): BasicBlock(
+    (2): Conv1d(4, 8, kernel_size=(3,), stride=(2,), padding=(1,), dilation=(2,), groups=2, bias=False, padding_mode=circular)
+    (3): Conv1d(4, 8, kernel_size=(3,), stride=(1,), padding=same)
+    (4): ConvTranspose1d(4, 8, kernel_size=(3,), stride=(2,), output_padding=(1,))
+    (5): ConvTranspose2d(4, 8, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))
+    (6): MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True)
+    (7): AvgPool2d(kernel_size=(2, 1), stride=1, count_include_pad=False)
+    (8): MaxPool1d(kernel_size=3, stride=2)
+    (9): AvgPool1d(kernel_size=2, stride=2, padding=1)
+    (10): AdaptiveAvgPool2d(output_size=(3, 2))
+    (11): AdaptiveMaxPool2d(output_size=2)
+    (12): AdaptiveAvgPool1d(output_size=3)
+    (13): AdaptiveMaxPool1d(output_size=2)
+    (14): Upsample(scale_factor=2.0, mode='bilinear', align_corners=True)
+    (15): Upsample(size=(8, 6), mode='nearest')
+    (16): PixelShuffle(upscale_factor=2)
+    (17): PixelUnshuffle(downscale_factor=2)
+    (18): ZeroPad2d((1, 2, 3, 4))
+    (19): ReflectionPad2d((1, 2, 3, 4))
+    (20): ReplicationPad2d((1, 2, 3, 4))
+    (21): CircularPad2d((1, 2, 3, 4))
+    (22): ConstantPad2d(padding=(1, 2, 3, 4), value=0.5)
+    (23): ZeroPad1d((1, 2))
+    (24): ReflectionPad1d((1, 2))
+    (25): ReplicationPad1d((1, 2))
+    (26): CircularPad1d((1, 2))
+    (27): ConstantPad1d(padding=(1, 2), value=0.5)
+    (28): GlobalAvgPool2d()
+    (29): Unflatten(dim=1, unflattened_size=(7, 7, 128))
+    (30): Flatten(start_dim=2)
+    (31): Flatten()
+    (32): Flatten(start_dim=1, end_dim=2)
+    (33): Scale(0.5)
+    (34): BasicBlock(
       (downsample): Sequential(
         (0): Conv2d(16, 32, kernel_size=(1, 1), stride=(2, 2), bias=False, weight_init=HeNormalFanOut)
         (1): BatchNorm2d(32, eps=1e-5, momentum=0.1)
@@ -82,6 +89,7 @@ Sequential(
     (0): MultiheadAttention(8, 2, dropout=0.25, bias=False, kdim=6, vdim=4, causal=True, rotary_head_dim=4, rotary_pairing=Halves, rotary_base=100.0)
     (1): TransformerEncoderLayer(8, 2, dim_feedforward=16, dropout=0.5, activation=gelu, layer_norm_eps=0.001, norm_first=True, bias=False, causal=True)
     (2): TransformerEncoder(
+      recompute=True
       (norm): LayerNorm((8,), eps=1e-5, elementwise_affine=True, bias=True)
       (layers.0): TransformerEncoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu)
       (layers.1): TransformerEncoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu)
@@ -190,7 +198,11 @@ Sequential(
 )";
 
 /// The same of layers over two tensors.
-const EVERY_LAYER_OVER_TWO_TENSORS: [&str; 2] = [
+const EVERY_LAYER_OVER_TWO_TENSORS: [&str; 3] = [
+    "\
+Sequential(
+  (0): Recompute(TransformerDecoderLayer(8, 2, dim_feedforward=2048, dropout=0.1, activation=relu))
+)",
     "\
 Sequential(
   (0): TransformerDecoderLayer(8, 2, dim_feedforward=16, dropout=0.5, activation=gelu, layer_norm_eps=0.001, norm_first=True, bias=False, causal=True)
@@ -227,7 +239,7 @@ fn every_layer_is_read_as_it_is_written() {
     let layer = TransformerDecoderLayer::new(8, 2).causal(true);
     let decoder = TransformerDecoder::new(layer, 2).norm(LayerNorm::new([8]));
     let net = Sequential::over(decoder).add(Linear::new(8, 3));
-    let text = EVERY_LAYER_OVER_TWO_TENSORS[1].replace("decoder", "0").replace("head", "1");
+    let text = EVERY_LAYER_OVER_TWO_TENSORS[2].replace("decoder", "0").replace("head", "1");
     assert_eq!(net.config(), text);
     let all = [&[EVERY_LAYER, EVERY_LAYER_OVER_TOKENS], &EVERY_LAYER_OVER_TWO_TENSORS[..]].concat().concat();
     for name in Registry::new().names() {
@@ -331,7 +343,7 @@ fn a_layer_may_have_any_name() {
 fn an_error_names_the_line_and_what_could_stand_there() {
     let deep = "Residual(".repeat(1000);
     for (text, expected) in [
-        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: unknown layer `Linaer`; the layers are AdaptiveAvgPool2d, "),
+        ("Linear(4, 2)\nLinaer(2, 2)", "line 2: unknown layer `Linaer`; the layers are AdaptiveAvgPool1d, "),
         ("Linear(4, 2)\n\nDropout(p=1.5)", "line 3: Dropout: the probability p is 1.5, expected 0 ≤ p ≤ 1"),
         ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
         ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
@@ -343,13 +355,21 @@ fn an_error_names_the_line_and_what_could_stand_there() {
         ),
         (
             "TransformerDecoderLayer(8, 2)",
-            "line 1: TransformerDecoderLayer does not take this input; the layers that do are AdaptiveAvgPool2d, ",
+            "line 1: TransformerDecoderLayer does not take this input; the layers that do are AdaptiveAvgPool1d, ",
         ),
         (
             "TransformerEncoder(Linear(1, 1))",
             "line 1: expected TransformerEncoderLayer, found Linear(in_features=1, ",
         ),
         ("Conv2d(4, 6, 3, groups=4)", "line 1: Conv2d: groups must divide in_channels and out_channels"),
+        (
+            "Conv1d(4, 6, 3, stride=2, padding=same)",
+            "line 1: Conv1d: padding=same needs a stride of 1; give the padding as a number",
+        ),
+        (
+            "Conv1d(4, 6, 3, padding_mode=mirror)",
+            "line 1: Conv1d: `padding_mode` is `mirror`, expected zeros, reflect, replicate or circular",
+        ),
         (
             "Conv2d(4, 6, (1, 2, 3))",
             "line 1: Conv2d: `kernel_size` is `(1, 2, 3)`, expected a number, or one for ",
@@ -377,6 +397,9 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "line 3: two layers are named `downsample`",
         ),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
+        // PyTorch takes the sixth as output_padding, and prints it as the seventh.
+        ("ConvTranspose2d(4, 8, 3, 2, 1, 1)", "line 1: ConvTranspose2d supports only padding_mode='zeros'"),
+        ("ConvTranspose1d(4, 8, 3, 2, 1, 1)", "line 1: ConvTranspose1d supports only padding_mode='zeros'"),
         ("Linear(4, 2, bias=maybe)", "line 1: Linear: `bias` is `maybe`, expected True or False"),
         ("Linear(4, -2)", "line 1: Linear: `out_features` is `-2`, expected a whole number"),
         (

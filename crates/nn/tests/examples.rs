@@ -8,9 +8,10 @@ mod pytorch;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autograd::{Graph, Params, Role};
+use autograd::{Graph, Mode, Params, Role, Tape};
 use common::uniform;
 use data::{Loader, Records};
+use nn::Layer;
 use pytorch::{assert_close, numbers, recorded};
 
 /// A program of `examples/`.
@@ -192,6 +193,20 @@ fn gan_learns_as_its_twin() {
     };
     assert_as_recorded("gan", &gan::train(&gan, &mut params, N_STEPS as u64 / 2, batch).unwrap());
     assert!(gan::run(true).unwrap().is_finite());
+}
+
+/// As in the twin, which calls the generator once in each step.
+#[test]
+fn gan_updates_its_running_statistics_once_in_each_step() {
+    let (gan, mut params) = nn::build(gan::Gan::new(4), 0);
+    let (_, mut expected) = nn::build(gan::Gan::new(4), 0);
+    let batch = |g: &Graph<'_>| (g.rand([8, 12, 12, 1]), g.randn([8, 16]));
+    gan::train(&gan, &mut params, 1, batch).unwrap();
+    Tape::new().step(&mut expected, Mode::train(0, 0), |g| g.mean(gan.forward(g, batch(g).1)));
+    for name in ["generator.2.running_mean", "generator.5.running_var"] {
+        let value = |params: &Params| params.value(params.find(name).unwrap()).to_vec();
+        assert_eq!(value(&params), value(&expected), "{name}");
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! How much memory reading a file takes, whatever the file says. In a binary of its own, because the
-//! allocator counts for all.
+//! How much memory reading a file takes, whatever the file says, and a step whose layers are recomputed. In a
+//! binary of its own, because the allocator counts for all.
 
 use std::env;
 use std::fs;
 use std::path::Path;
 
-use autograd::Params;
+use autograd::{Mode, Params, Tape};
 use counting::Allocator;
-use nn::Linear;
 use nn::weights::{self, Archive};
+use nn::{Layer, Linear, TransformerEncoder, TransformerEncoderLayer};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -25,10 +25,27 @@ fn write(path: &Path, header: &str, n_bytes: usize) {
 
 /// One test, because the allocator counts what all threads hold.
 #[test]
-fn reading_takes_no_more_than_twice_the_file_and_writing_next_to_nothing() {
+fn files_and_recomputed_layers_take_no_more_than_they_may() {
     hostile_headers_take_no_more();
     damaged_files_take_no_more_either();
     a_large_file_is_written_and_read_piece_by_piece();
+    a_stack_of_recomputed_layers_takes_a_fraction();
+}
+
+fn a_stack_of_recomputed_layers_takes_a_fraction() {
+    let peak = |recompute: bool| {
+        let layer = TransformerEncoderLayer::new(32, 2).dim_feedforward(64);
+        let (net, mut params) = nn::build(TransformerEncoder::new(layer, 8).recompute(recompute), 0);
+        let (mut tape, x) = (Tape::new(), vec![0.5; 8 * 64 * 32]);
+        ALLOCATOR.peak_of(|| {
+            tape.step(&mut params, Mode::train(0, 0), |g| {
+                let y = net.forward(g, g.input([8, 64, 32], &x));
+                g.mean(g.mul(y, y))
+            });
+        })
+    };
+    let (kept, recomputed) = (peak(false), peak(true));
+    assert!(recomputed < kept / 2, "{recomputed} bytes, {kept} without recomputation");
 }
 
 fn a_large_file_is_written_and_read_piece_by_piece() {

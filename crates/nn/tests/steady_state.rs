@@ -10,7 +10,7 @@ use nn::{
     BatchNorm2d, CarriedState, Conv2d, Dropout, Dropout2d, Embedding, Flatten, GELU, GRU, GroupNorm,
     InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, LocalResponseNorm, Masks, MaxPool2d, RMSNorm, RNN, ReLU,
     Recurrent, RecurrentCell, Residual, Sequences, Sequential, SinusoidalPositions, StochasticDepth,
-    TransformerDecoderLayer, TransformerEncoderLayer, models,
+    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, models,
 };
 use optim::{Adam, Norm, Optimizer, clip_norm};
 
@@ -58,11 +58,14 @@ fn allocations_of_sequences<C: RecurrentCell>(layer: Recurrent<C>) -> usize {
 }
 
 /// The same for an encoder of tokens and a decoder that looks at it, with dropout and masks.
-fn allocations_of_a_transformer() -> usize {
+fn allocations_of_a_transformer(recompute: bool) -> usize {
     let layer = TransformerEncoderLayer::new(16, 2).dim_feedforward(32).norm_first(true);
-    let encoder = Sequential::over(Embedding::new(20, 16).padding_idx(0)).add(SinusoidalPositions).add(layer);
+    let layers = TransformerEncoder::new(layer, 2).recompute(recompute);
+    let encoder =
+        Sequential::over(Embedding::new(20, 16).padding_idx(0)).add(SinusoidalPositions).add(layers);
     let (encoder, mut params) = nn::build(encoder, 0);
-    let (decoder, mut others) = nn::build(TransformerDecoderLayer::new(16, 2).dim_feedforward(32), 1);
+    let layer = TransformerDecoderLayer::new(16, 2).dim_feedforward(32);
+    let (decoder, mut others) = nn::build(TransformerDecoder::new(layer, 2).recompute(recompute), 1);
     let (tokens, x) = ([3; 4 * 70], [0.5; 4 * 30 * 16]);
     let (mut tape, mut second) = (Tape::new(), Tape::new());
     let mut step = |step| {
@@ -92,7 +95,8 @@ fn a_steady_step_allocates_nothing() {
     let boxed = || drop(std::hint::black_box(Box::new(0_u8)));
     assert_eq!(ALLOCATOR.usual_allocations(boxed), 1, "the counter sees an allocation");
 
-    assert_eq!(allocations_of_a_transformer(), 0, "a transformer");
+    assert_eq!(allocations_of_a_transformer(false), 0, "a transformer");
+    assert_eq!(allocations_of_a_transformer(true), 0, "a transformer whose layers are recomputed");
 
     let body =
         Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU::default());

@@ -143,6 +143,7 @@ const NOT_IN_A_CONFIG: &[&str] = &[
     "RnnCell",
     "Sequences",
     "State",
+    "Tensors",
     "TransformerActivation",
 ];
 

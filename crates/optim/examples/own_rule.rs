@@ -53,7 +53,7 @@ fn rosenbrock([x, y]: [f64; 2]) -> (f64, [f64; 2]) {
     (a * a + 100.0 * b * b, [-2.0 * a - 400.0 * x * b, 200.0 * b])
 }
 
-/// The function on the way from `point`.
+/// Takes `n_steps` steps from `point`; returns the value of the function before each.
 pub fn train(mut point: [f64; 2], n_steps: usize) -> Result<Vec<f64>, optim::Error> {
     let rule = AdaBelief { lr: 0.02, beta1: 0.9, beta2: 0.999, eps: 1e-16 };
     let (mut state, mut losses) = (rule.state(2)?, Vec::new());
@@ -65,7 +65,7 @@ pub fn train(mut point: [f64; 2], n_steps: usize) -> Result<Vec<f64>, optim::Err
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let losses = train([-1.2, 1.0], if quick { 3000 } else { 100_000 })?;
     for (step, loss) in losses.iter().enumerate().step_by(losses.len() / 10) {

@@ -117,16 +117,27 @@ impl<F: Real> Optimizer<F> {
             );
         }
         let (values, grads) = params.values_mut_and_grads();
-        self.step_slices(values, grads);
+        self.step_groups(values, grads);
     }
 
-    /// [`step`](Self::step) on bare slices.
+    /// [`step`](Self::step) on bare slices, for an optimizer made by [`for_slices`](Self::for_slices).
     ///
     /// # Panics
-    /// When `values` and `grads` differ in length or are too short for a range, or a rule was given a
+    /// When the optimizer was made for the parameters of a network, since slices do not say which of them are
+    /// frozen; when `values` and `grads` differ in length or are too short for a range, or a rule was given a
     /// momentum without having state for it, see [`set`](Self::set).
     #[track_caller]
     pub fn step_slices(&mut self, values: &mut [F], grads: &[F]) {
+        assert!(
+            self.groups.iter().all(|active| active.group.entries.is_empty()),
+            "Optimizer::step_slices: it was created for the parameters of a network; use Optimizer::step, \
+             which skips what is frozen"
+        );
+        self.step_groups(values, grads);
+    }
+
+    #[track_caller]
+    fn step_groups(&mut self, values: &mut [F], grads: &[F]) {
         let (n_values, n_grads) = (values.len(), grads.len());
         assert!(n_values == n_grads, "Optimizer::step: values has {n_values} elements, grads {n_grads}");
         let needed = self.n_values;

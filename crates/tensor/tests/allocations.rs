@@ -1,4 +1,5 @@
-//! After a first pass, kernels allocate nothing, whichever threads take the work.
+//! After a first pass, kernels allocate nothing, whichever threads take the work; and the scratch memory of attention
+//! does not grow with the number of keys.
 
 // The one test of this file: another running beside it would be counted too.
 
@@ -6,6 +7,9 @@ mod common;
 
 use common::random;
 use counting::Allocator;
+use tensor::attention::{
+    AttentionSaved, AttentionShape, HeadLayout, QueryKeyValue, Scoring, attention_backward, attention_forward,
+};
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
 use tensor::norm::{
@@ -84,6 +88,46 @@ impl Step {
 }
 
 #[test]
+fn kernels_allocate_once_and_attention_takes_no_more_for_more_keys() {
+    // First, while the stock of scratch memory has nothing larger.
+    more_keys_take_no_more_scratch();
+    a_steady_pass_allocates_nothing();
+}
+
+/// Few heads, whose chunks of keys are computed in parallel.
+fn more_keys_take_no_more_scratch() {
+    const HEAD_DIM: usize = 64;
+    const QUERIES: usize = 128;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    // Twice, until the stock at every depth is as long as the longest request.
+    let peaks = [4096, 4096, 16_384].map(|keys| {
+        let shape = AttentionShape {
+            batch: 1,
+            heads: 1,
+            queries: QUERIES,
+            keys,
+            head_dim: HEAD_DIM,
+            value_dim: HEAD_DIM,
+            layout: HeadLayout::First,
+        };
+        let scoring = Scoring { scale: 0.125, is_causal: false, masks: [None, None], dropout: None };
+        let inputs = [QUERIES, keys, keys].map(|n| random(n * HEAD_DIM, n as u64));
+        let mut grads = inputs.clone();
+        let (mut y, mut log_sums) = (vec![0.0; QUERIES * HEAD_DIM], vec![0.0; QUERIES]);
+        let inputs = QueryKeyValue::Separate(inputs.each_ref().map(|x| &x[..]));
+        pool.install(|| {
+            ALLOCATOR.peak_of(|| {
+                attention_forward(&mut y, &mut log_sums, inputs, &scoring, &shape);
+                let saved = AttentionSaved { dy: &y, y: &y, log_sums: &log_sums };
+                let grads = grads.each_mut().map(|dx| (&mut dx[..], Beta::Zero));
+                attention_backward(QueryKeyValue::Separate(grads), None, &saved, inputs, &scoring, &shape);
+            })
+        })
+    });
+    let share = size_of::<f32>() * QUERIES * HEAD_DIM;
+    assert!(peaks[0] > 8 * share && peaks[2] < share, "{peaks:?} bytes, a share is {share}");
+}
+
 fn a_steady_pass_allocates_nothing() {
     let mut step = Step::new();
     for n_threads in [1, 2, 16] {

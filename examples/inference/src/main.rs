@@ -20,7 +20,7 @@ fn spirals(n: usize) -> Vec<f32> {
     (0..n).flat_map(point).collect()
 }
 
-/// The share of points that are told right.
+/// The share of points that are classified correctly.
 pub fn run() -> Result<f64, Box<dyn Error>> {
     let net = sequential![Linear::new(2, 32), ReLU, Linear::new(32, 32), ReLU, Linear::new(32, 2)];
     let (net, mut params) = nn::build(net, 0);

@@ -48,7 +48,7 @@ impl Op for Unit {
     }
 }
 
-/// Directions that a matrix, once found, turns into others.
+/// Learns a matrix that maps directions to others; returns the losses.
 pub fn train(n_steps: u64) -> Result<Vec<f32>, Box<dyn Error>> {
     let number = |i: usize| (i as f32 * 1.7 + 0.3).sin();
     let mut params = Params::new();
@@ -68,10 +68,10 @@ pub fn train(n_steps: u64) -> Result<Vec<f32>, Box<dyn Error>> {
     Ok(losses)
 }
 
-/// The whole program; gives back the number of its last line.
+/// The whole program; returns the number in its last line.
 pub fn run(quick: bool) -> Result<f32, Box<dyn Error>> {
     GradCheck::new(|g, inputs| g.apply(Unit, inputs)).random([4, 3]).run();
-    println!("the gradient is that of the differences");
+    println!("the gradient agrees with finite differences");
     let losses = train(if quick { 200 } else { 5000 })?;
     Ok(losses[losses.len() - 1])
 }

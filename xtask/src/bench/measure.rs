@@ -114,10 +114,7 @@ fn pictures(root: &Path, given: Option<&Path>) -> Result<(PathBuf, &'static str)
     }
     ensure!(given.is_none(), "there is no data_batch_1.bin in {}", real.display());
     let made_up = root.join("target/synthetic-cifar");
-    eprintln!(
-        "no {}: measuring on made-up pictures (cargo xtask fetch-cifar brings real ones)",
-        real.display()
-    );
+    eprintln!("no {}: measuring on synthetic images (cargo xtask fetch-cifar gets CIFAR-10)", real.display());
     write_synthetic(&made_up)?;
     Ok((made_up, "synthetic"))
 }

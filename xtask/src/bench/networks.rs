@@ -8,7 +8,7 @@ use super::contender::{Contender, Simd};
 use super::plan::AIRBENCH_BATCH;
 use super::results::{Memory, Results, Task};
 use super::stats::Spread;
-use super::table::{headline, number, ratio_text};
+use super::table::{MEDIANS, WITH_EXTREMES, headline, number, ratio_text};
 
 /// The networks of a table. Each group has a separate section, so that the larger ones can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn markdown(results: &Results, group: Group) -> Option<String> {
     // Sorted by work, in whatever order the parts of the run arrived.
     tasks.sort_by_key(|&(work, ..)| NETWORKS.iter().position(|network| work == network.to_string()));
     let rows = tasks.into_iter().filter_map(|task| row(results, task, group, true, ratio_text));
-    table(results, group, true, &rows.collect::<Vec<_>>())
+    table(results, group, true, WITH_EXTREMES, &rows.collect::<Vec<_>>())
 }
 
 /// The works of the short tables, with batch size and number of threads.
@@ -81,11 +81,17 @@ pub(super) fn short(results: &Results, group: Group) -> Option<String> {
         let task = *tasks.iter().find(is_it).filter(|_| group.has(&work))?;
         row(results, task, group, group == Group::Larger, times)
     });
-    table(results, group, group == Group::Larger, &rows.collect::<Vec<_>>())
+    table(results, group, group == Group::Larger, MEDIANS, &rows.collect::<Vec<_>>())
 }
 
 /// Rows under their header, followed by the conditions of the measurement; `None` without rows.
-fn table(results: &Results, group: Group, has_f32: bool, rows: &[Vec<String>]) -> Option<String> {
+fn table(
+    results: &Results,
+    group: Group,
+    has_f32: bool,
+    shown: &str,
+    rows: &[Vec<String>],
+) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
@@ -98,7 +104,7 @@ fn table(results: &Results, group: Group, has_f32: bool, rows: &[Vec<String>]) -
     for row in rows {
         _ = writeln!(out, "| {} |", row.join(" | "));
     }
-    Some(format!("{out}\n{}\n{}", headline(results), memory(results, group)))
+    Some(format!("{out}\n{}\n{}", headline(results, shown), memory(results, group)))
 }
 
 /// A network's row, its ratios formatted by `text`; `None` if we did not take part.
@@ -277,6 +283,7 @@ mod tests {
         let table = short(&sample([400.0, 320.0, 360.0]), Group::First).expect("a network was measured");
         let row = "| CNN, training step, batch 64 | 2 | 360 | 4.0 × | 4.0 ×, eager | – | – |";
         assert!(table.contains(row), "{table}");
+        assert!(table.contains("; medians of 3 interleaved rounds"), "{table}");
     }
 
     #[test]

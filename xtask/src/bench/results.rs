@@ -194,7 +194,7 @@ impl Results {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let results: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{} is no file of benchmark results", path.display()))?;
+            .with_context(|| format!("{} is not a file of benchmark results", path.display()))?;
         ensure!(
             results.format == FORMAT,
             "{} has format {}, this program reads {FORMAT}",
@@ -363,7 +363,7 @@ pub(crate) mod tests {
         let path = folder.path().join("results.json");
         fs::write(&path, "{}")?;
         let error = format!("{:#}", Results::read(&path).unwrap_err());
-        assert!(error.contains("results.json is no file of benchmark results"), "{error}");
+        assert!(error.contains("results.json is not a file of benchmark results"), "{error}");
         let mut results = sample([1.0; 3]);
         results.format = 99;
         results.write(&path)?;

@@ -11,7 +11,7 @@ use super::stats::Spread;
 
 /// The whole run as text for the terminal.
 pub(super) fn text(results: &Results) -> String {
-    let mut out = format!("{}\n\n", headline(results));
+    let mut out = format!("{}\n\n", headline(results, WITH_EXTREMES));
     for task in results.tasks() {
         out += &task_text(results, task);
     }
@@ -70,8 +70,13 @@ fn amx_text(Spread { median, min, max }: Spread) -> String {
     format!("AMX beside these rounds: {median:.2} TFLOP/s in bf16 ({min:.2}–{max:.2})")
 }
 
-/// The machine, the versions and the kind of the run in two sentences, and the AMX throughput.
-pub(super) fn headline(results: &Results) -> String {
+/// What a table shows of the rounds.
+pub(super) const MEDIANS: &str = "medians";
+pub(super) const WITH_EXTREMES: &str = "medians (and extremes)";
+
+/// The machine, the versions and the kind of the run in two sentences, and the AMX throughput; `shown` is what
+/// stands below or above it of the rounds.
+pub(super) fn headline(results: &Results, shown: &str) -> String {
     let versions = &results.versions;
     let version = |contender: Contender, name: &str| versions.get(&contender).map(|v| format!("{name} {v}"));
     let peers = [
@@ -86,7 +91,7 @@ pub(super) fn headline(results: &Results) -> String {
     let amx = Spread::of(&amx).map_or_else(String::new, |peak| format!(" {}.", amx_text(peak)));
     let Machine { cpu, cores, simd, .. } = &results.machine;
     format!(
-        "{cpu}, {cores} cores ({}), {}; {} data; medians (and extremes) of {} interleaved rounds{beside}.{amx}",
+        "{cpu}, {cores} cores ({}), {}; {} data; {shown} of {} interleaved rounds{beside}.{amx}",
         simd.join(", "),
         results.date,
         results.data,

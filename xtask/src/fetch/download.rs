@@ -191,7 +191,7 @@ impl Partial {
                     return Ok(());
                 }
                 self.restart()?;
-                Err(Stop::Broken(anyhow!("{} sent another part than was asked for", self.url)))
+                Err(Stop::Broken(anyhow!("{} sent a part of the file that was not requested", self.url)))
             }
             _ => Ok(self.restart()?),
         }

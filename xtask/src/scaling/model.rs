@@ -45,6 +45,16 @@ impl Cost {
         messages * self.latency + bytes * self.per_byte
     }
 
+    /// What the times are too inexact to show, and is taken as 0.
+    pub(super) fn unseen(self) -> Option<&'static str> {
+        match (self.latency > 0.0, self.per_byte > 0.0) {
+            (true, true) => None,
+            (false, true) => Some("a message"),
+            (true, false) => Some("a byte"),
+            (false, false) => Some("a message and of a byte"),
+        }
+    }
+
     /// The costs, not negative, whose relative errors have the least squares for these points.
     pub(super) fn fitted(points: &[Point]) -> Self {
         let product = |i: usize, j: usize| -> f64 {
@@ -70,6 +80,9 @@ impl Cost {
     }
 }
 
+/// The share of a step by which two runs of the same may differ.
+const NOISE: f64 = 0.05;
+
 /// A time to fit.
 pub(super) struct Point {
     /// Messages and bytes that follow one another.
@@ -81,6 +94,11 @@ pub(super) struct Point {
 }
 
 impl Point {
+    /// Whether the ranks communicate in less than no time, by more than noise: one of the runs was disturbed.
+    pub(super) fn is_impossible(&self) -> bool {
+        self.communication < -NOISE * self.seconds
+    }
+
     /// Messages or bytes for each second of the step.
     fn relative(&self, i: usize) -> f64 {
         self.in_turn[i] / self.seconds
@@ -110,14 +128,15 @@ impl Subject {
     }
 
     /// Seconds per step on machines like this one with links of so many Gbit/s: of computing and of
-    /// communication. If `grows`, the batch grows with the number of machines.
-    pub(super) fn predicted(&self, machines: usize, link: u32, grows: bool) -> [f64; 2] {
+    /// communication, in which adding and copying take `per_byte` seconds besides the link's. If `grows`, the
+    /// batch grows with the number of machines.
+    pub(super) fn predicted(&self, machines: usize, link: u32, per_byte: f64, grows: bool) -> [f64; 2] {
         let batch_size = self.network.batch_size;
         let share = match grows {
             true => machines as f64 * largest_share(machines * batch_size, MAX_SHARDS, machines),
             false => largest_share(batch_size, MAX_SHARDS, machines),
         };
-        let cost = Cost { latency: NETWORK_LATENCY, per_byte: 8e-9 / f64::from(link) };
+        let cost = Cost { latency: NETWORK_LATENCY, per_byte: 8e-9 / f64::from(link) + per_byte };
         let communication = if machines == 1 { 0.0 } else { cost.seconds(self.in_turn(machines)) };
         [self.seconds * share, communication]
     }

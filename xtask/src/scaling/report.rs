@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use tensor::parallel::MAX_SHARDS;
 use viz::{Figure, Plot, Theme};
 
@@ -23,7 +23,7 @@ pub(super) struct Report {
 
 impl Report {
     /// # Errors
-    /// If a run is missing.
+    /// If a run is missing, is of another machine than the rest, or took so long that others look impossible.
     pub(super) fn new(rows: &[Timed]) -> Result<Self> {
         let subjects = NETWORKS.iter().map(|network| {
             let own = || rows.iter().filter(|row| row.network == network.name);
@@ -45,16 +45,46 @@ impl Report {
             })
         });
         let subjects: Vec<Subject> = subjects.collect::<Result<_>>()?;
-        let cores = rows.iter().map(|row| row.cores).max().unwrap_or(1);
-        let points = subjects.iter().flat_map(|subject| {
-            subject.times.iter().skip(1).map(move |&(ranks, seconds)| Point {
-                in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
-                communication: seconds - subject.computing(ranks, cores),
-                seconds,
-            })
-        });
-        let cost = Cost::fitted(&points.collect::<Vec<_>>());
-        Ok(Self { subjects, cores, cost })
+        let cores = rows.first().map_or(1, |row| row.cores);
+        if let Some(other) = rows.iter().find(|row| row.cores != cores) {
+            bail!(
+                "runs on machines of {cores} and of {} cores: time all on one, without --only",
+                other.cores
+            );
+        }
+        let mut points = Vec::new();
+        for subject in &subjects {
+            for &(ranks, seconds) in subject.times.iter().skip(1) {
+                let computing = subject.computing(ranks, cores);
+                let point = Point {
+                    in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
+                    communication: seconds - computing,
+                    seconds,
+                };
+                ensure!(
+                    !point.is_impossible(),
+                    "{name}: a step on {ranks} processes takes {seconds:.3} s, but computing alone should take \
+                     {computing:.3} s after the run on one thread ({:.3} s): something disturbed one of the two. \
+                     Repeat both on a machine that does nothing else: cargo xtask scaling --only \"{name},1,1\" \
+                     --only \"{name},{ranks},1\"",
+                    subject.times[0].1,
+                    name = subject.network.name
+                );
+                points.push(point);
+            }
+        }
+        Ok(Self { cost: Cost::fitted(&points), subjects, cores })
+    }
+
+    /// What the fit could not find, as a sentence.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let what = self.cost.unseen()?;
+        Some(format!("The times are too inexact to show the cost of {what}, which is taken as 0."))
+    }
+
+    /// The [prediction](Subject::predicted) for a network.
+    fn predicted(&self, subject: &Subject, machines: usize, link: u32, grows: bool) -> [f64; 2] {
+        subject.predicted(machines, link, self.cost.per_byte, grows)
     }
 
     /// Seconds per step on this machine, according to the model.
@@ -91,7 +121,8 @@ impl Report {
         let machines = MACHINES.map(|machines| machines as f64);
         for subject in &self.subjects {
             for link in LINKS {
-                let seconds = MACHINES.map(|machines| subject.predicted(machines, link, false).iter().sum());
+                let seconds =
+                    MACHINES.map(|machines| self.predicted(subject, machines, link, false).iter().sum());
                 figure = figure.line(format!("{}, {link} Gbit/s", subject.network.name), &machines, &seconds);
             }
         }
@@ -104,10 +135,11 @@ impl Report {
             "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
              computing takes as\nlong as the process with the most images, and at least as long as all cores \
              together; what is exchanged takes {:.1} µs\na message and {:.2} ns a byte, longer by as much as there are more \
-             processes than cores ([the data](results/scaling/steps.csv)).\n\n| seconds per step |",
+             processes than cores ([the data](results/scaling/steps.csv)).\n{}\n| seconds per step |",
             self.cores,
             1e6 * self.cost.latency,
-            1e9 * self.cost.per_byte
+            1e9 * self.cost.per_byte,
+            self.unseen().map(|sentence| sentence + "\n").unwrap_or_default()
         );
         let row = |text: &mut String, name: &str, cells: &[String]| {
             writeln!(text, "| {name} | {} |", cells.join(" | ")).expect("a string takes all");
@@ -136,7 +168,8 @@ impl Report {
             text += &LINKS.map(|link| format!(" growing batch, {link} |")).concat();
             text += &format!("\n|---|{}\n", "---|".repeat(3 * LINKS.len()));
             for machines in MACHINES {
-                let predicted = |grows: bool| LINKS.map(|link| subject.predicted(machines, link, grows));
+                let predicted =
+                    |grows: bool| LINKS.map(|link| self.predicted(subject, machines, link, grows));
                 let cells = [
                     predicted(false).map(|[computing, communication]| computing + communication),
                     predicted(false).map(|[computing, communication]| overlapped(computing, communication)),

@@ -79,7 +79,7 @@ impl Block {
         dy: &[f32],
         w: &[f32],
     ) -> Vec<f32> {
-        let weight = format!("conv{number}, pool and ReLU back, gradient of weight and bias");
+        let weight = format!("conv{number}, pool and ReLU backward, gradient of weight and bias");
         let input = format!("conv{number}, gradient of the input");
         let Self { shape, fused, pool, x, y, argmax, activated, indices, .. } = &*self;
         let shards = Shards::whole(shape.batch);

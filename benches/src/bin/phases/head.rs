@@ -57,7 +57,7 @@ impl Head {
 
         let (mut losses, mut log_probs) = (vec![1.0; n], vec![1.0; logits.len()]);
         let mut dlogits = vec![1.0; logits.len()];
-        watch.time("cross-entropy, both ways", None, || {
+        watch.time("cross-entropy, forward and backward", None, || {
             let expected = Expected::labels(labels, CLASSES);
             cross_entropy_forward(&mut losses, &mut log_probs, &logits, &expected);
             cross_entropy_backward(&mut dlogits, |_| 1.0 / n as f32, &log_probs, &expected, Beta::Zero);
@@ -70,7 +70,7 @@ impl Head {
             reduce_rows(&mut db2, &dlogits, n, CLASSES, Reduction::Sum, &shards, Beta::Zero);
             linear_backward_input(&mut ddropped, &dlogits, w2, &output, &shards, Beta::Zero);
         });
-        watch.time("dropout and ReLU back", None, || {
+        watch.time("dropout and ReLU, backward", None, || {
             dropout_backward(&mut dh, &ddropped, DROPOUT, 0, Beta::Zero);
             relu_backward(&mut dz, &dh, &h, Beta::Zero);
         });
@@ -84,7 +84,7 @@ impl Head {
             linear_backward_input(&mut dflat, &dz, w1, &hidden, &shards, Beta::Zero);
         });
         let (mut dx, channels_first) = (vec![1.0; x.len()], Shape::from([n, 128, 4, 4]));
-        watch.time("flatten, back", None, || {
+        watch.time("flatten, backward", None, || {
             permute(&mut dx, &dflat, &channels_first, &[0, 2, 3, 1], Beta::Zero)
         });
         dx

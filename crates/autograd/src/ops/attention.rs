@@ -11,6 +11,7 @@ use tensor::parallel::Shards;
 use tensor::reduce::Reduction;
 use tensor::{Beta, Shape, scratch};
 
+use super::shared::{count, there_are};
 use crate::{Backward, Forward, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::scaled_dot_product_attention`]; the default is PyTorch's.
@@ -150,8 +151,9 @@ impl Attention {
                 return Ok([keys, 0, 0]);
             }
             Err(ShapeError::new(format!(
-                "the key_padding_mask is {mask}, there are {keys} keys in each of {batch} images; make it \
-                 [{batch}, {keys}]"
+                "the key_padding_mask is {mask}, {} in each of {}; make it [{batch}, {keys}]",
+                there_are(keys, "key"),
+                count(batch, "image")
             )))
         });
         Ok([attn.transpose()?, padding.transpose()?])

@@ -7,7 +7,9 @@ use tensor::norm::{
     batch_norm_forward_train,
 };
 
-use super::shared::{Affine, CHANNELS_LAST, rows_and_cols, rows_of_images, shards_of_rows};
+use super::shared::{
+    Affine, channels_last_hint, count, rows_and_cols, rows_of_images, shards_of_rows, there_are,
+};
 use crate::{Backward, Commit, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
@@ -66,6 +68,15 @@ fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 5] {
     [mean, mean_rest, var, std, unbiased]
 }
 
+/// The error that a statistic, a weight or a bias does not have one element per channel.
+pub(super) fn unlike_channels(x: Shape, channels: usize, name: &str, shape: Shape) -> ShapeError {
+    let hint = channels_last_hint(x, |first| shape.dims() == [first]);
+    ShapeError::new(format!(
+        "the input {x} has {}, the {name} is {shape}; make it [{channels}], or change the preceding layer{hint}",
+        count(channels, "channel")
+    ))
+}
+
 impl Op for BatchNorm {
     fn name(&self) -> &'static str {
         self.name
@@ -82,14 +93,7 @@ impl Op for BatchNorm {
         let running = names.into_iter().take(self.n_running).zip(&inputs[RUNNING_MEAN..]);
         for (name, shape) in running.chain(self.affine.named(inputs)) {
             if shape.dims() != [channels] {
-                let hint = match (x.dims(), shape.dims()) {
-                    ([_, first, _, _], [expected]) if first == expected => CHANNELS_LAST,
-                    _ => "",
-                };
-                return Err(ShapeError::new(format!(
-                    "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
-                     or change the preceding layer{hint}"
-                )));
+                return Err(unlike_channels(x, channels, name, *shape));
             }
         }
         if self.n_running > 2 && inputs[N_BATCHES].numel() != 1 {
@@ -223,9 +227,9 @@ impl Graph<'_> {
         let (n_running, at) = (running.len(), || self.at());
         assert!(
             matches!(n_running, 0 | 2 | 3),
-            "{name}{}: there are {n_running} running statistics; give none, the mean and the variance, or \
-             these two and the number of batches",
-            at()
+            "{name}{}: {}; give none, the mean and the variance, or these two and the number of batches",
+            at(),
+            there_are(n_running, "running statistic")
         );
         assert!(
             options.momentum.is_some() || n_running != 2,
@@ -241,9 +245,9 @@ impl Graph<'_> {
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
             !op.takes_batch(self.mode().training) || is_elsewhere || shards.rows_of_batch(rows) > 1,
-            "{name}{}: {shape} has {rows} {} per channel, training needs at least 2; make the batch larger",
+            "{name}{}: {shape} has {} per channel, training needs at least 2; make the batch larger",
             at(),
-            if rows == 1 { "value" } else { "values" }
+            count(rows, "value")
         );
         let [mean, var, n_batches] = [0, 1, 2].map(|i| running.get(i).copied());
         self.apply_present(op, x, [mean, var, n_batches, affine[0], affine[1]])

@@ -7,6 +7,7 @@ use tensor::reduce::{max_nan, min_nan};
 
 use super::broadcast::Value::{A, B, Y};
 use super::broadcast::{OperandGrad, broadcast_all, broadcast_images};
+use super::shared::{channels_last_hint, count};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Binary<F, Da, Db> {
@@ -140,8 +141,10 @@ impl Graph<'_> {
         let channels = x_shape.last().copied().unwrap_or(1);
         assert!(
             matches!(w_shape.dims(), &[n] if n == 1 || n == channels),
-            "prelu{}: the input {x_shape} has {channels} channels, the weight is {w_shape}; make it [1] or [{channels}]",
-            self.at()
+            "prelu{}: the input {x_shape} has {}, the weight is {w_shape}; make it [1] or [{channels}]{}",
+            self.at(),
+            count(channels, "channel"),
+            channels_last_hint(x_shape, |first| w_shape.dims() == [first])
         );
         self.binary(
             "prelu",

@@ -4,6 +4,7 @@ use tensor::Shape;
 
 use super::conv_transpose2d::ConvTranspose2dOptions;
 use super::conv2d::Conv2dOptions;
+use super::shared::{channels_last_hint, count};
 use crate::{Graph, Var};
 
 /// The options of [`Graph::conv1d`]; the default is PyTorch's.
@@ -127,16 +128,14 @@ impl Graph<'_> {
     #[track_caller]
     fn expect_sequences(&self, op: &str, x: Var, takes: usize) {
         let shape = self.expect_rank_3(op, x);
-        let (first, channels) = (shape[1], shape[2]);
-        let hint = match first == takes {
-            true => "; sequences are N × T × C here: these look like N × C × T, so permute them by [0, 2, 1]",
-            false => "",
-        };
+        let channels = shape[2];
         assert!(
             channels == takes,
-            "{op}{}: the input {shape} has {channels} channels, the weight expects {takes}; set in_channels \
-             to {channels}, or change the preceding layer{hint}",
-            self.at()
+            "{op}{}: the input {shape} has {}, the weight expects {takes}; set in_channels to {channels}, or \
+             change the preceding layer{}",
+            self.at(),
+            count(channels, "channel"),
+            channels_last_hint(shape, |first| first == takes)
         );
     }
 
@@ -147,7 +146,7 @@ impl Graph<'_> {
         let layout = ["in_channels, out_channels / groups", "out_channels, in_channels / groups"][axis];
         assert!(
             shape.rank() == 3,
-            "{op}{}: the weight is {shape}, expected [{layout}, kernel size]",
+            "{op}{}: the weight is {shape}, expected [{layout}, kernel size]; reshape it",
             self.at()
         );
         shape[axis]

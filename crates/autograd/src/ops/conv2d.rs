@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backward_weight, conv2d_forward};
 use tensor::reduce::{Reduction, reduce_rows};
 
-use super::shared::{CHANNELS_LAST, image_sizes};
+use super::shared::{channels_last_hint, count, image_sizes};
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
 /// The options of [`Graph::conv2d`], vertical before horizontal; the default is PyTorch's.
@@ -34,16 +34,18 @@ impl Conv2dOptions {
         let [batch, height, width, in_channels] = image_sizes(x)?;
         let &[out_channels, group_channels, kernel_height, kernel_width] = w.dims() else {
             return Err(ShapeError::new(format!(
-                "the weight is {w}, expected [out_channels, in_channels / groups, kernel height, kernel width]"
+                "the weight is {w}, expected [out_channels, in_channels / groups, kernel height, kernel width]; \
+                 reshape it"
             )));
         };
         let &Self { stride, padding, dilation, groups, .. } = self;
         if group_channels.checked_mul(groups) != Some(in_channels) {
             let takes = group_channels.saturating_mul(groups);
-            let hint = if height == takes { CHANNELS_LAST } else { "" };
             return Err(ShapeError::new(format!(
-                "the input {x} has {in_channels} channels, the weight {w} with groups = {groups} expects \
-                 {takes}; set in_channels to {in_channels}, or change the preceding layer{hint}"
+                "the input {x} has {}, the weight {w} with groups = {groups} expects {takes}; set in_channels \
+                 to {in_channels}, or change the preceding layer{}",
+                count(in_channels, "channel"),
+                channels_last_hint(x, |first| first == takes)
             )));
         }
         let kernel_size = [kernel_height, kernel_width];
@@ -116,9 +118,9 @@ impl Op for Conv2d {
 pub(super) fn check_bias(inputs: &[Shape], out_channels: usize) -> Result<(), ShapeError> {
     match inputs.get(2) {
         Some(bias) if bias.dims() != [out_channels] => Err(ShapeError::new(format!(
-            "the bias is {bias}, but the weight {} produces {out_channels} channels; make the bias \
-             [{out_channels}]",
-            inputs[1]
+            "the bias is {bias}, but the weight {} produces {}; make the bias [{out_channels}]",
+            inputs[1],
+            count(out_channels, "channel")
         ))),
         _ => Ok(()),
     }

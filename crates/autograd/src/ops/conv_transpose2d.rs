@@ -7,7 +7,7 @@ use tensor::conv::{
 };
 use tensor::reduce::{Reduction, reduce_rows};
 
-use super::shared::{CHANNELS_LAST, image_sizes};
+use super::shared::{channels_last_hint, count, image_sizes};
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
 /// The options of [`Graph::conv_transpose2d`], vertical before horizontal; the default is PyTorch's.
@@ -47,14 +47,16 @@ impl ConvTranspose2d {
         let [batch, height, width, channels] = image_sizes(x)?;
         let &[in_channels, group_channels, kernel_height, kernel_width] = w.dims() else {
             return Err(ShapeError::new(format!(
-                "the weight is {w}, expected [in_channels, out_channels / groups, kernel height, kernel width]"
+                "the weight is {w}, expected [in_channels, out_channels / groups, kernel height, kernel width]; \
+                 reshape it"
             )));
         };
         if channels != in_channels {
-            let hint = if height == in_channels { CHANNELS_LAST } else { "" };
             return Err(ShapeError::new(format!(
-                "the input {x} has {channels} channels, the weight {w} expects {in_channels}; \
-                 set in_channels to {channels}, or change the preceding layer{hint}"
+                "the input {x} has {}, the weight {w} expects {in_channels}; set in_channels to {channels}, or \
+                 change the preceding layer{}",
+                count(channels, "channel"),
+                channels_last_hint(x, |first| first == in_channels)
             )));
         }
         let ConvTranspose2dOptions { stride, padding, output_padding, dilation, groups, .. } = self.0;

@@ -3,7 +3,7 @@
 use tensor::layout::{gather_backward, gather_forward};
 use tensor::{Beta, Shape};
 
-use super::shared::{row_len, sum_over_rows};
+use super::shared::{count, row_len, sum_over_rows};
 use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct Gather {
@@ -24,8 +24,9 @@ impl Op for Gather {
         let n_columns = x.with_axis(*axis, 1).numel();
         if !n_indices.is_multiple_of(n_columns) {
             return Err(ShapeError::new(format!(
-                "{n_indices} indices cannot form a shape that differs from {x} only on axis {axis}; \
-                 their number must be a multiple of {n_columns}"
+                "{} cannot form a shape that differs from {x} only on axis {axis}; \
+                 their number must be a multiple of {n_columns}",
+                count(*n_indices, "index")
             )));
         }
         Ok(x.with_axis(*axis, n_indices.checked_div(n_columns).unwrap_or(0)))

@@ -3,7 +3,7 @@
 use tensor::Shape;
 use tensor::activation::{glu_backward, glu_forward};
 
-use super::shared::{rows_and_cols, rows_of_images};
+use super::shared::{count, rows_and_cols, rows_of_images};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Glu;
@@ -18,7 +18,8 @@ impl Op for Glu {
         match x.last() {
             Some(size) if size.is_multiple_of(2) => Ok(x.with_axis(x.rank() - 1, size / 2)),
             Some(size) => Err(ShapeError::new(format!(
-                "the last axis of {x} has {size} elements, which cannot be halved; make the number even"
+                "the last axis of {x} has {}, which cannot be halved; make the number even",
+                count(*size, "element")
             ))),
             None => {
                 Err(ShapeError::new("the input is a scalar, which has no halves; reshape it to [.., 2n]"))

@@ -5,8 +5,8 @@ use tensor::norm::{GroupNormSaved, GroupNormShape, group_norm_backward, group_no
 use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Beta, Shape};
 
-use super::batch_norm::BatchNormOptions;
-use super::shared::Affine;
+use super::batch_norm::{BatchNormOptions, unlike_channels};
+use super::shared::{Affine, channels_last_hint, count};
 use crate::{Backward, Commit, Forward, Graph, Op, ShapeError, Var};
 
 /// Sizes of an input [n, …, c].
@@ -28,10 +28,7 @@ fn check_channels<'a>(
     };
     for (name, shape) in vectors {
         if shape.dims() != [channels] {
-            return Err(ShapeError::new(format!(
-                "the input {x} has {channels} channels, the {name} is {shape}; make it [{channels}], \
-                 or change the preceding layer"
-            )));
+            return Err(unlike_channels(x, channels, name, *shape));
         }
     }
     Ok(channels)
@@ -58,15 +55,18 @@ impl Op for GroupNorm {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let channels = check_channels(inputs[0], self.affine.named(inputs))?;
-        if self.groups == 0 || !channels.is_multiple_of(self.groups) {
+        let (x, groups) = (inputs[0], self.groups);
+        let channels = check_channels(x, self.affine.named(inputs))?;
+        let divides = |channels: usize| groups > 0 && channels.is_multiple_of(groups);
+        if !divides(channels) {
             return Err(ShapeError::new(format!(
-                "the input {} has {channels} channels, which cannot be divided into {} equal groups; change \
-                 one of the numbers",
-                inputs[0], self.groups
+                "the input {x} has {}, which cannot be divided into {groups} equal groups; change one of the \
+                 numbers{}",
+                count(channels, "channel"),
+                channels_last_hint(x, divides)
             )));
         }
-        Ok(inputs[0])
+        Ok(x)
     }
 
     fn forward(&self, f: Forward<'_>) {

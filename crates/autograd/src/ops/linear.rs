@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
 use tensor::reduce::{Reduction, reduce_rows};
 
-use super::shared::{rows_and_cols, rows_of_images, shards_of_rows};
+use super::shared::{count, rows_and_cols, rows_of_images, shards_of_rows};
 use crate::{Backward, Forward, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 struct Linear;
@@ -71,10 +71,11 @@ pub(super) fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError>
     };
     match x.last() {
         Some(&features) if features == in_features => {}
-        Some(features) => {
+        Some(&features) => {
             return Err(ShapeError::new(format!(
-                "the input {x} has {features} features, the weight {w} expects {in_features}; \
-                 set in_features to {features}, or change the preceding layer"
+                "the input {x} has {}, the weight {w} expects {in_features}; set in_features to {features}, or \
+                 change the preceding layer",
+                count(features, "feature")
             )));
         }
         None => {
@@ -85,8 +86,8 @@ pub(super) fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError>
     }
     match inputs.get(2) {
         Some(bias) if bias.dims() != [out_features] => Err(ShapeError::new(format!(
-            "the bias is {bias}, but the weight {w} produces {out_features} features; make the bias \
-             [{out_features}]"
+            "the bias is {bias}, but the weight {w} produces {}; make the bias [{out_features}]",
+            count(out_features, "feature")
         ))),
         _ => Ok(x.with_axis(x.rank() - 1, out_features)),
     }

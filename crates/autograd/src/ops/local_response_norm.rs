@@ -3,7 +3,7 @@
 use tensor::Shape;
 use tensor::norm::{LocalResponseNormShape, local_response_norm_backward, local_response_norm_forward};
 
-use super::shared::rows_and_cols;
+use super::shared::{channels_last_hint, count, rows_and_cols};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::local_response_norm`].
@@ -49,11 +49,15 @@ impl Op for LocalResponseNorm {
             )));
         }
         // A window twice as long as the channels contains every channel, at any position.
-        let longest = 2 * x[x.rank() - 1].max(1);
-        if !(1..=longest).contains(&self.0.size) {
+        let (size, longest) = (self.0.size, |channels: usize| 2 * channels.max(1));
+        let fits = |channels| (1..=longest(channels)).contains(&size);
+        let channels = x[x.rank() - 1];
+        if !fits(channels) {
             return Err(ShapeError::new(format!(
-                "a window of {} channels does not fit the input {x}; it must have 1 to {longest}",
-                self.0.size
+                "a window of {} does not fit the input {x}; it must have 1 to {}{}",
+                count(size, "channel"),
+                longest(channels),
+                channels_last_hint(x, fits)
             )));
         }
         Ok(x)

@@ -8,6 +8,7 @@ use tensor::reduce::Reduction;
 use tensor::{Beta, MAX_RANK, Shape, scratch};
 
 use super::broadcast::broadcast_images;
+use super::shared::count;
 use crate::{Backward, Forward, Grad, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Matmul {
@@ -37,9 +38,11 @@ impl Matmul {
         let transposed = |is: bool| if is { " transposed" } else { "" };
         if k != b_rows {
             return Err(ShapeError::new(format!(
-                "{a}{} has {k} columns, {b}{} has {b_rows} rows; make them equal, or transpose one",
+                "{a}{} has {}, {b}{} has {}; make them equal, or transpose one",
                 transposed(transpose_a),
-                transposed(transpose_b)
+                count(k, "column"),
+                transposed(transpose_b),
+                count(b_rows, "row")
             )));
         }
         let [a_leading, b_leading] = [a_leading, b_leading].map(Shape::new);

@@ -3,6 +3,7 @@
 use tensor::pad::{PadMode, pad_backward, pad_forward, padded_shape};
 use tensor::{MAX_RANK, Shape};
 
+use super::shared::{count, there_are};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Pad {
@@ -27,9 +28,9 @@ impl Op for Pad {
         let (x, padding, mode) = (inputs[0], self.padding(), self.mode);
         if padding.len() != x.rank() {
             return Err(ShapeError::new(format!(
-                "there are {} borders for the {} axes of {x}; give [before, after] for each axis from the first",
-                padding.len(),
-                x.rank()
+                "{} for the {} of {x}; give [before, after] for each axis from the first",
+                there_are(padding.len(), "border"),
+                count(x.rank(), "axis")
             )));
         }
         for (axis, (&[before, after], &size)) in padding.iter().zip(x.iter()).enumerate() {

@@ -3,6 +3,7 @@
 use tensor::layout::{inverse_permutation, permute, permuted_shape};
 use tensor::{MAX_RANK, Shape};
 
+use super::shared::count;
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Permute {
@@ -27,8 +28,8 @@ impl Op for Permute {
             return Ok(permuted_shape(&x, axes));
         }
         Err(ShapeError::new(format!(
-            "{axes:?} is not a permutation of the {} axes of {x}; name each axis once, counting from 0",
-            x.rank()
+            "{axes:?} is not a permutation of the {} of {x}; name each axis once, counting from 0",
+            count(x.rank(), "axis")
         )))
     }
 

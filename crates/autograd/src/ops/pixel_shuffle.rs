@@ -2,6 +2,7 @@
 
 use tensor::{MAX_RANK, Shape};
 
+use super::shared::{channels_last_hint, count};
 use crate::{Graph, Var};
 
 impl Graph<'_> {
@@ -17,15 +18,17 @@ impl Graph<'_> {
     #[track_caller]
     pub fn pixel_shuffle(&self, x: Var, r: usize) -> Var {
         let [n, h, w, channels] = self.expect_images("pixel_shuffle", x);
-        let c = r
-            .checked_mul(r)
-            .filter(|&area| area > 0 && channels.is_multiple_of(area))
-            .map(|area| channels / area);
-        let Some(c) = c else {
+        let divided = |channels: usize| {
+            let area = r.checked_mul(r).filter(|&area| area > 0 && channels.is_multiple_of(area))?;
+            Some(channels / area)
+        };
+        let Some(c) = divided(channels) else {
             let (shape, at) = (self.shape(x), self.at());
+            let hint = channels_last_hint(shape, |first| divided(first).is_some());
             panic!(
-                "pixel_shuffle{at}: the {channels} channels of {shape} are not divisible by {r} × {r}; \
-                 change their number"
+                "pixel_shuffle{at}: the input {shape} has {}, which cannot be divided by {r} × {r}; change \
+                 their number{hint}",
+                count(channels, "channel")
             );
         };
         let x = self.reshape(x, [n, h, w, c, r, r]);
@@ -42,13 +45,15 @@ impl Graph<'_> {
     #[track_caller]
     pub fn pixel_unshuffle(&self, x: Var, r: usize) -> Var {
         let [n, height, width, c] = self.expect_images("pixel_unshuffle", x);
-        let fits = r > 0 && height.is_multiple_of(r) && width.is_multiple_of(r);
+        let fits = |size: usize| r > 0 && size.is_multiple_of(r);
         assert!(
-            fits,
+            fits(height) && fits(width),
             "pixel_unshuffle{}: the height and the width of {} are not both divisible by {r}; pad or crop \
-             the images",
+             the images{}",
             self.at(),
-            self.shape(x)
+            self.shape(x),
+            // With the channels first, height and width are the last two axes.
+            channels_last_hint(self.shape(x), |_| fits(width) && fits(c))
         );
         let (h, w) = (height / r, width / r);
         let x = self.reshape(x, [n, h, r, w, r, c]);

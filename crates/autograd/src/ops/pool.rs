@@ -7,7 +7,7 @@ use tensor::pool::{
 };
 
 use super::pool_options::{Pool1dOptions, Pool2dOptions};
-use super::shared::{CHANNELS_LAST, image_sizes};
+use super::shared::{channels_last_hint, image_sizes};
 use crate::{Backward, Forward, Grad, Graph, Inputs, Op, Saved, ShapeError, Var};
 
 /// Pooling over windows: `forward(sizes, f)` and `backward(sizes, dx, dy, saved)`.
@@ -26,16 +26,19 @@ impl<F, B> Pool2d<F, B> {
             sizes.validate().map(|()| sizes)
         };
         sizes(images).map_err(|reason| {
-            let windows = match self.windows {
+            let (windows, remedy) = match self.windows {
                 [
                     Windows::Sliding { kernel_size: kh, stride: sh, .. },
                     Windows::Sliding { kernel_size: kw, stride: sw, .. },
-                ] => format!("a window [{kh}, {kw}] by [{sh}, {sw}] does"),
-                windows => format!("windows {:?} do", windows.map(|windows| windows.count(1))),
+                ] => (
+                    format!("a window [{kh}, {kw}] by [{sh}, {sw}] does"),
+                    "; choose another window or other padding, or give larger images",
+                ),
+                windows => (format!("windows {:?} do", windows.map(|windows| windows.count(1))), ""),
             };
             let [n, c, h, w] = images;
-            let hint = if sizes([n, h, w, c]).is_ok() { CHANNELS_LAST } else { "" };
-            ShapeError::new(format!("{windows} not fit the input {x}: {reason}{hint}"))
+            let hint = channels_last_hint(x, |_| sizes([n, h, w, c]).is_ok());
+            ShapeError::new(format!("{windows} not fit the input {x}: {reason}{remedy}{hint}"))
         })
     }
 

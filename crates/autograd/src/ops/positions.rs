@@ -4,6 +4,7 @@ use tensor::Shape;
 use tensor::elementwise::copy_or_add;
 use tensor::positions::{Pairing, RotaryShape, rotary_backward, rotary_forward, sinusoidal_forward};
 
+use super::shared::count;
 use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
 
 /// The sizes t and features of `[…, t, features]`.
@@ -67,15 +68,17 @@ impl Rotary {
         let n_heads = features.checked_div(head_dim).unwrap_or(0);
         if !head_dim.is_multiple_of(2) || n_heads * head_dim != features {
             return Err(ShapeError::new(format!(
-                "the input {x} has {features} features, which cannot be divided into heads of an even \
-                 head_dim = {head_dim}; change head_dim"
+                "the input {x} has {}, which cannot be divided into heads of an even head_dim = {head_dim}; change \
+                 head_dim",
+                count(features, "feature")
             )));
         }
         let n_rotated = n_rotated.unwrap_or(n_heads);
         if n_rotated > n_heads {
             return Err(ShapeError::new(format!(
-                "the input {x} has {n_heads} heads of {head_dim} features, but n_rotated is {n_rotated}; \
-                 reduce it"
+                "the input {x} has {} of {}, but n_rotated is {n_rotated}; reduce it",
+                count(n_heads, "head"),
+                count(head_dim, "feature")
             )));
         }
         Ok(RotaryShape { tokens, features, head_dim, n_rotated, pairing, base })

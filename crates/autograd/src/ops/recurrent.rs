@@ -9,6 +9,7 @@ use tensor::recurrent::{
 use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Shape, scratch};
 
+use super::shared::{count, there_are};
 use crate::tape::Indices;
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
@@ -113,8 +114,9 @@ impl Op for Recurrent {
         for state in self.state().into_iter().flatten().map(|i| inputs[i]) {
             if state.dims() != [n, hidden] {
                 return Err(ShapeError::new(format!(
-                    "a state is {state}, expected [{n}, {hidden}] for {n} sequences with a hidden size of \
-                     {hidden}; give one row per sequence"
+                    "a state is {state}, expected [{n}, {hidden}] for {} with a hidden size of {hidden}; give \
+                     one row per sequence",
+                    count(n, "sequence")
                 )));
             }
         }
@@ -285,8 +287,10 @@ impl Graph<'_> {
         let (n, n_lengths) = (shape.first().copied().unwrap_or(0), self.n_indices(name, lengths));
         assert!(
             n == n_lengths,
-            "{name}{}: there are {n_lengths} lengths for {n} sequences; give one for each",
-            self.at()
+            "{name}{}: {} for {}; give one for each",
+            self.at(),
+            there_are(n_lengths, "length"),
+            count(n, "sequence")
         );
         self.expect_lengths(name, lengths, shape.get(1).copied().unwrap_or(0));
         self.apply_present_indexed(op, gates, others, lengths)

@@ -3,7 +3,7 @@
 use tensor::broadcast::{broadcast_forward, reduce_to_shape};
 use tensor::elementwise::map;
 use tensor::reduce::Reduction;
-use tensor::{Axes, Beta, Shape, scratch};
+use tensor::{Axes, Beta, MAX_RANK, Shape, scratch};
 
 use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
@@ -65,14 +65,11 @@ impl Op for Reduce {
 
 /// The shape of `x` without the axes, or with them set to 1.
 pub(super) fn reduced_shape(x: Shape, axes: Axes, keepdim: bool) -> Result<Shape, ShapeError> {
-    match (axes.fits(&x), keepdim) {
-        (false, _) => Err(ShapeError::new(format!(
-            "{x} has {} axes, but an axis to reduce is beyond them; axes count from 0",
-            x.rank()
-        ))),
-        (true, true) => Ok(axes.kept(&x)),
-        (true, false) => Ok(axes.removed(&x)),
+    if !axes.fits(&x) {
+        let beyond = (x.rank()..MAX_RANK).find(|&axis| axes.contains(axis)).unwrap_or(MAX_RANK);
+        return Err(ShapeError::new(format!("{x} has no axis {beyond} to reduce; axes count from 0")));
     }
+    Ok(if keepdim { axes.kept(&x) } else { axes.removed(&x) })
 }
 
 impl Graph<'_> {

@@ -3,7 +3,7 @@
 use tensor::layout::{gather_backward, gather_forward};
 use tensor::{Beta, Shape, elementwise, scratch};
 
-use super::shared::{row_len, sum_over_rows};
+use super::shared::{row_len, sum_over_rows, there_are};
 use crate::{Backward, Forward, Grad, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 /// The inputs are x and src.
@@ -25,8 +25,9 @@ impl Op for ScatterAdd {
         let fits = src.rank() == x.rank() && src.with_axis(*axis, 1) == x.with_axis(*axis, 1);
         if !fits || src.numel() != *n_indices {
             return Err(ShapeError::new(format!(
-                "the source is {src} and there are {n_indices} indices for axis {axis} of {x}; the source \
-                 must have the shape of the input except on that axis, with one index per element"
+                "the source is {src} and {} for axis {axis} of {x}; the source \
+                 must have the shape of the input except on that axis, with one index per element",
+                there_are(*n_indices, "index")
             )));
         }
         Ok(x)

@@ -50,9 +50,34 @@ pub(super) fn sum_over_rows(
     });
 }
 
-/// Added to an error if the sizes would fit with an image's channels before its rows.
-pub(super) const CHANNELS_LAST: &str = "; images are N × H × W × C here: these look like N × C × H × W, so permute them \
-     by [0, 2, 3, 1]";
+/// Added to an error about images or sequences: what to change if their first axis after the batch, read as the
+/// channels, is what the op expects.
+pub(super) fn channels_last_hint(x: Shape, fits: impl Fn(usize) -> bool) -> &'static str {
+    match *x.dims() {
+        [_, channels, _, _] if fits(channels) => {
+            "; images are N × H × W × C here: these look like N × C × H × W, so permute them by [0, 2, 3, 1]"
+        }
+        [_, channels, _] if fits(channels) => {
+            "; sequences are N × T × C here: these look like N × C × T, so permute them by [0, 2, 1]"
+        }
+        _ => "",
+    }
+}
+
+/// A number of things in words: "1 label", "3 labels".
+pub(super) fn count(n: usize, thing: &str) -> String {
+    match (n, thing) {
+        (1, _) => format!("1 {thing}"),
+        (_, "axis") => format!("{n} axes"),
+        (_, "index") => format!("{n} indices"),
+        _ => format!("{n} {thing}s"),
+    }
+}
+
+/// "there is 1 label", "there are 3 labels".
+pub(super) fn there_are(n: usize, thing: &str) -> String {
+    format!("there {} {}", if n == 1 { "is" } else { "are" }, count(n, thing))
+}
 
 /// The sizes `[n, h, w, c]` of images.
 pub(super) fn image_sizes(shape: Shape) -> Result<[usize; 4], ShapeError> {

@@ -4,6 +4,7 @@ use tensor::reduce::{argmax, argmin};
 use tensor::sort::topk;
 use tensor::{Axes, Shape};
 
+use super::shared::count;
 use crate::{Graph, Indices, Var};
 
 impl Graph<'_> {
@@ -110,10 +111,11 @@ impl Graph<'_> {
         let size = self.size_of_axis(op, x, axis);
         assert!(
             size >= n,
-            "{op}{}: axis {axis} of {} has {size} elements, fewer than the {n} requested; request fewer, or \
+            "{op}{}: axis {axis} of {} has {}, fewer than the {n} requested; request fewer, or \
              choose another axis",
             self.at(),
-            self.shape(x)
+            self.shape(x),
+            count(size, "element")
         );
     }
 

@@ -3,8 +3,8 @@
 use autograd::{Graph, Var};
 use tensor::{Axes, Shape, reference};
 
-use crate::case::{Case, Rng, Row, distance};
-use crate::layout::shape_and_axis;
+use super::case::{Case, Rng, Row, distance};
+use super::layout::shape_and_axis;
 
 pub(crate) fn rows() -> Vec<Row> {
     let infinity = |_: &[f64]| f64::INFINITY;

@@ -7,7 +7,7 @@ use autograd::{Graph, Var};
 use tensor::broadcast::broadcast_shapes;
 use tensor::reference;
 
-use crate::case::{Case, Rng, Row, distance};
+use super::case::{Case, Rng, Row, distance};
 
 const INFINITY: RangeInclusive<f32> = f32::INFINITY..=f32::INFINITY;
 

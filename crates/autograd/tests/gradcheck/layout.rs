@@ -2,7 +2,7 @@
 
 use tensor::{Axes, Shape, reference};
 
-use crate::case::{Case, Rng, Row};
+use super::case::{Case, Rng, Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

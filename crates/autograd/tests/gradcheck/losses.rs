@@ -9,7 +9,7 @@ use autograd::{
 };
 use tensor::{Shape, reference};
 
-use crate::case::{Case, Input, Kind, Rng, Row, distance};
+use super::case::{Case, Input, Kind, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     let near_equal = |x: &[Vec<f64>]| {

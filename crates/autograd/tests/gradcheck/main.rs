@@ -1,46 +1,18 @@
 //! The gradient check: a row for every op, and the analytic gradient of each row against a numeric one
-//! taken on the f64 reference of its forward.
+//! taken on the f64 reference of its forward. Over the same rows: the same bits in parts of a batch, and on several
+//! threads. (That no op allocates in a steady step is in `steady_state.rs`, over the same rows too.)
 
-#[path = "../common/activations.rs"]
-mod activations;
-mod axes;
-mod case;
 mod check;
-mod elementwise;
-mod layout;
-mod losses;
-mod network;
-mod norms;
 mod parts;
-mod products;
-mod recurrent;
-mod selection;
-mod sequences;
+#[path = "rows.rs"]
+mod rows;
 mod sources;
-mod spatial;
 
-use case::{Rng, Row};
 use check::{check_kinks, check_row};
-use parts::check_parts;
+use parts::{check_parts, check_threads};
 use proptest::prelude::*;
-
-/// The table.
-fn rows() -> Vec<Row> {
-    let kinds = [
-        elementwise::rows(),
-        layout::rows(),
-        axes::rows(),
-        selection::rows(),
-        products::rows(),
-        network::rows(),
-        sequences::rows(),
-        norms::rows(),
-        recurrent::rows(),
-        spatial::rows(),
-        losses::rows(),
-    ];
-    kinds.into_iter().flatten().collect()
-}
+use rows::case::{self, Rng};
+use rows::rows;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
@@ -63,6 +35,14 @@ fn parts_of_a_batch_give_the_bits_of_the_whole() {
         for (seed, n_images) in edges.into_iter().chain(others).enumerate() {
             check_parts(row, seed as u64, n_images);
         }
+    }
+}
+
+/// The same bits on any number of threads, whatever the op, for batches whose work is split.
+#[test]
+fn threads_give_the_bits_of_one() {
+    for row in 0..rows().len() {
+        check_threads(row, row as u64);
     }
 }
 

@@ -5,8 +5,8 @@ use tensor::activation::Activation;
 use tensor::norm::{GroupNormShape, LayerNormShape, LocalResponseNormShape};
 use tensor::{Shape, reference};
 
-use crate::activations::ACTIVATIONS;
-use crate::case::{Case, Input, Kind, Rng, Row, distance};
+use super::activations::ACTIVATIONS;
+use super::case::{Case, Input, Kind, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

@@ -1,4 +1,4 @@
-//! The same batch whole and in parts.
+//! The same batch whole and in parts, and on one thread and on several.
 
 #[path = "../common/threads.rs"]
 mod threads;
@@ -28,6 +28,24 @@ pub(crate) fn check_parts(row: usize, seed: u64, n_images: usize) {
                 assert!(parts.iter().all(|part| part[idx].1 == *whole), "value {idx} of {}", label());
             }
         }
+    }
+}
+
+/// Checks that a batch large enough to be split has the same bits on any number of threads.
+pub(crate) fn check_threads(row: usize, seed: u64) {
+    const N_ELEMENTS: usize = 2 * tensor::parallel::MIN_PARALLEL_WORK;
+    let one_image = (rows()[row].sample)(&mut Rng::part(seed, 1, 0..1));
+    let sizes = one_image.inputs.iter().filter(|input| input.has_images).map(|input| input.values.len());
+    let n_images = N_ELEMENTS / sizes.max().unwrap_or(1);
+    let on = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
+        pool.expect("threads can be started").install(|| run(row, seed, n_images, None))
+    };
+    let one = on(1);
+    for n_threads in [2, 3, 16] {
+        let label =
+            || format!("{} (seed {seed}), {n_images} images, 1 and {n_threads} threads", rows()[row].op);
+        assert!(on(n_threads) == one, "{}", label());
     }
 }
 

@@ -5,7 +5,7 @@ use tensor::linear::LinearShape;
 use tensor::matmul::MatmulShape;
 use tensor::reference;
 
-use crate::case::{Case, Rng, Row, distance};
+use super::case::{Case, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

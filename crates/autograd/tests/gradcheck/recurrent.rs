@@ -4,7 +4,7 @@ use autograd::{Graph, RecurrentOptions, RnnNonlinearity, Var};
 use tensor::recurrent::{Cell, RecurrentShape};
 use tensor::reference;
 
-use crate::case::{Case, Rng, Row, distance};
+use super::case::{Case, Rng, Row, distance};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

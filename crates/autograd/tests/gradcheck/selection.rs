@@ -4,7 +4,7 @@ use autograd::PadMode;
 use tensor::broadcast::broadcast_shapes;
 use tensor::reference;
 
-use crate::case::{Case, Rng, Row};
+use super::case::{Case, Rng, Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

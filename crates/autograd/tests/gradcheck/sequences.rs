@@ -5,7 +5,7 @@ use tensor::attention::{AttentionShape, HeadLayout, Mask, Scoring};
 use tensor::positions::RotaryShape;
 use tensor::{Shape, reference};
 
-use crate::case::{Case, Kind, Rng, Row};
+use super::case::{Case, Kind, Rng, Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -110,7 +110,7 @@ impl Setting {
     fn case(
         self,
         rng: &mut Rng,
-        mut inputs: Vec<crate::case::Input>,
+        mut inputs: Vec<super::case::Input>,
         n_heads: Option<usize>,
         of_three: impl Fn(&[Vec<f64>]) -> [Vec<f64>; 3] + 'static,
     ) -> Case {
@@ -132,7 +132,7 @@ impl Setting {
                 mask_shape = mask.shape;
             }
             let kind = if rng.bool() { Kind::Variable } else { Kind::Statistic };
-            inputs.push(crate::case::Input { kind, ..mask });
+            inputs.push(super::case::Input { kind, ..mask });
         }
         let expected_padding = padding.clone();
         let record = move |g: &autograd::Graph<'_>, v: &[autograd::Var]| {

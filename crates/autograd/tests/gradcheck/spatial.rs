@@ -6,8 +6,8 @@ use tensor::interpolate::Interpolate2dShape;
 use tensor::pool::{Pool2dShape, Windows};
 use tensor::reference;
 
-use crate::case::{Case, Input, Rng, Row};
-use crate::network::{share_of_one, tie};
+use super::case::{Case, Input, Rng, Row};
+use super::network::{share_of_one, tie};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

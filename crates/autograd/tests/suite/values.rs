@@ -1,6 +1,6 @@
 //! Values of the ops by example: what PyTorch's functions of the same names give.
 
-use autograd::{Graph, Mode, Params, Tape, Var};
+use autograd::{Graph, Mode, Params, Tape, TripletMarginOptions, Var};
 
 /// The shape, the values and the gradient of x (for a gradient of 1, 2, 3, … of the result) of an op on 0, 1, 2, ….
 fn run(shape: &[usize], record: impl Fn(&Graph<'_>, Var) -> Var) -> (Vec<usize>, Vec<f32>, Vec<f32>) {
@@ -123,6 +123,17 @@ fn norms_and_sums_of_exponentials_do_not_overflow() {
             assert!((y[0] / scale - expected).abs() < 1e-4 * expected, "{p}: {y:?}");
             assert!(dx.iter().all(|dx| dx.is_finite() && *dx <= 4.0 * scale), "{p}: {dx:?}");
         }
+    }
+    for (p, difference) in [(100.0, 2000.0), (100.0, 5e-4), (0.5, 1e30), (3.0, 1e-30)] {
+        let loss = |g: &Graph<'_>, x| {
+            let (zero, eps) = (g.scale(x, 0.0), 0.0);
+            let options = TripletMarginOptions { p, eps, margin: 0.0, ..Default::default() };
+            let far = g.add_scalar(zero, difference);
+            g.triplet_margin_loss([far, zero, far], options)
+        };
+        let expected = difference * 2_f32.powf(1.0 / p);
+        let (_, y, _) = run(&[1, 2], loss);
+        assert!((y[0] / expected - 1.0).abs() < 1e-5, "{p}, {difference}: {y:?}");
     }
     assert_eq!(run(&[3], |g, x| g.norm(g.scale(x, 0.0), 2.0, 0, false)), (vec![], vec![0.0], vec![0.0; 3]));
     let (_, y, dx) = run(&[2], |g, x| g.logsumexp(g.scale(x, 1000.0), 0, false));

@@ -85,7 +85,7 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
     let name = format!("{part}-{height}x{width}x{channels}.{ENDING}");
     let path = root.join(CACHE_DIR).join(name);
     remove_leftovers(&root.join(CACHE_DIR));
-    if let Some(found) = read(&path, &key, shape) {
+    if let Some(found) = read(&path, &key, shape, folder.class_names().len()) {
         return Ok(found);
     }
     let (mut decoded, refused) = decode(folder, root, shape);
@@ -95,7 +95,7 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
         return Ok(decoded);
     }
     decoded.note = Some(match write(&path, key, &decoded) {
-        Ok(n_bytes) => format!("{what} and kept in {} ({})", shown_path(&path), megabytes(n_bytes)),
+        Ok(n_bytes) => format!("{what} and kept in {} ({})", shown_path(&path), size_in_words(n_bytes)),
         Err(error) => format!("{what}, and not kept: {}: {error}", shown_path(&path)),
     });
     Ok(decoded)
@@ -116,7 +116,11 @@ pub fn clear_cache(root: &Path) -> Result<Option<u64>> {
     let mut n_bytes = 0;
     for entry in fs::read_dir(&dir).with_context(named)? {
         let path = entry.with_context(named)?.path();
-        ensure!(is_of_the_cache(&path), "{} is not of the cache; move it away", shown_path(&path));
+        ensure!(
+            is_of_the_cache(&path),
+            "{} is not a file of the cache; move it elsewhere",
+            shown_path(&path)
+        );
         n_bytes += fs::metadata(&path).with_context(|| shown_path(&path))?.len();
         fs::remove_file(&path).with_context(|| shown_path(&path))?;
     }
@@ -153,8 +157,11 @@ fn remove_leftovers(dir: &Path) {
 }
 
 /// A human-readable number of bytes.
-pub fn megabytes(n_bytes: u64) -> String {
-    format!("{:.1} MB", n_bytes as f64 / 1e6)
+pub fn size_in_words(n_bytes: u64) -> String {
+    match n_bytes {
+        0..100_000 => format!("{:.1} kB", n_bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", n_bytes as f64 / 1e6),
+    }
 }
 
 /// A key of everything that the decoded images depend on.
@@ -235,7 +242,9 @@ fn open(path: &Path) -> Result<(Picture, String), data::Error> {
 }
 
 /// The cached images, if they were made from the same files and are complete.
-fn read(path: &Path, key: &str, shape: ImageShape) -> Option<Decoded> {
+fn read(path: &Path, key: &str, shape: ImageShape, n_classes: usize) -> Option<Decoded> {
+    // A pipe would be waited for.
+    fs::metadata(path).ok().filter(Metadata::is_file)?;
     let mut bytes = fs::read(path).ok()?;
     let rest = bytes.strip_prefix(MAGIC)?;
     let (header_len, rest) = rest.split_first_chunk()?;
@@ -244,6 +253,7 @@ fn read(path: &Path, key: &str, shape: ImageShape) -> Option<Decoded> {
     let Header { key: found, labels, files, broken, sha256 } = serde_json::from_slice(header).ok()?;
     let is_whole = found == key
         && labels.len() == files.len()
+        && labels.iter().all(|&label| (label as usize) < n_classes)
         && pixels.len() == files.len() * shape.len()
         && sha256 == hex(&Sha256::digest(pixels));
     if !is_whole {

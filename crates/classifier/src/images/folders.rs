@@ -8,10 +8,13 @@ use data::{Dataset, ImageFolder, ImageShape, InMemory};
 use foreign_text::{Foreign, shown_path};
 
 use super::cache::{self, BrokenFile, ImageFile};
-use super::{Images, Kind, Part, empty};
+use super::{Images, Kind, MAX_CLASSES, Part, empty};
 
 /// The only parts that a folder may have.
 const PARTS: [&str; 3] = ["train", "val", "test"];
+
+/// The name of a folder's images if it has no parts.
+const ALL: &str = "all";
 
 /// Reads the images in `dir` as `shape`; unreadable files are skipped if `skip_broken`.
 pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<Images> {
@@ -21,11 +24,10 @@ pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<I
         let decoded = cache::decoded(&folder, dir, name, shape)?;
         notes.extend(decoded.note);
         check_broken(&decoded.broken, skip_broken)?;
-        ensure!(
-            !decoded.labels.is_empty(),
-            "{}: no image of the part \"{name}\" can be read",
-            shown_path(dir)
-        );
+        if decoded.labels.is_empty() {
+            let part = if name == ALL { dir.to_owned() } else { dir.join(name) };
+            bail!(no_image(&part, &decoded.broken));
+        }
         let passed_over = folder.passed_over().iter().map(|path| relative(path, dir)).collect();
         parts.push(Part { name, files: decoded.files, broken: decoded.broken, passed_over });
         let classes = folder.class_names().to_vec();
@@ -46,7 +48,25 @@ pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<I
         let (validation, test) = (other("val")?, other("test")?);
         (train, validation, test)
     } else {
-        let train = read("all", ImageFolder::open(dir)?)?;
+        let folder = ImageFolder::open(dir)?;
+        let classes = folder.class_names().to_vec();
+        ensure!(
+            classes.len() <= MAX_CLASSES,
+            "{}: {} folders of classes, expected at most {MAX_CLASSES}",
+            shown_path(dir),
+            classes.len()
+        );
+        let train = read(ALL, folder)?;
+        let are_parts: Vec<&str> =
+            PARTS.into_iter().filter(|part| classes.iter().any(|name| name == part)).collect();
+        if are_parts.len() > 1 {
+            notes.push(format!(
+                "{}: the folders {} are read as classes; as parts they must hold folders of classes, with nothing \
+                 else beside them",
+                shown_path(dir),
+                are_parts.join(" and ")
+            ));
+        }
         let (validation, test) = (empty(&*train), empty(&*train));
         (train, validation, test)
     };
@@ -95,11 +115,29 @@ fn holds_folders(dir: &Path) -> bool {
 fn check_broken(broken: &[BrokenFile], skip_broken: bool) -> Result<()> {
     match broken {
         [first, rest @ ..] if !skip_broken => {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let more = match rest.len() {
+                0 => String::new(),
+                1 => "; 1 more file cannot be read".to_owned(),
+                n => format!("; {n} more files cannot be read"),
+            };
             bail!("{}{more} (--skip-broken leaves out what cannot be read)", first.problem)
         }
         _ => Ok(()),
     }
+}
+
+/// Why there is no image in `dir`: its first broken files.
+fn no_image(dir: &Path, broken: &[BrokenFile]) -> String {
+    const N_SHOWN: usize = 3;
+    let named = shown_path(dir);
+    if broken.is_empty() {
+        return format!("{named}: there is no image in its folders");
+    }
+    let mut problems: Vec<String> = broken.iter().take(N_SHOWN).map(|file| file.problem.clone()).collect();
+    if broken.len() > N_SHOWN {
+        problems.push(format!("and {} more", broken.len() - N_SHOWN));
+    }
+    format!("{named}: none of its image files can be read: {}", problems.join("; "))
 }
 
 fn relative(path: &Path, dir: &Path) -> String {

@@ -12,6 +12,11 @@ use ferrompi::{Communicator, Source};
 
 const TAG: i32 = 2;
 
+/// If rank 0 is silent, every rank notices. Each waits this much longer than the rank before it, up to a limit, so
+/// that the lowest one reports first and terminates the others.
+const LONGER: Duration = Duration::from_millis(200);
+const MAX_LONGER: Duration = Duration::from_secs(2);
+
 /// The regular heartbeat, and the last one.
 const ALIVE: u8 = 1;
 const FAREWELL: u8 = 2;
@@ -107,9 +112,8 @@ impl Watch {
                 peer.has_left = what[0] == FAREWELL;
             }
         }
-        // If rank 0 is silent, every rank notices; the lowest one reports first and terminates the others.
-        let rank = self.communicator.rank() as u32;
-        let patience = self.timeout + Duration::from_millis(200) * rank.saturating_sub(1);
+        let n_before = (self.communicator.rank() as u32).saturating_sub(1);
+        let patience = self.timeout + (LONGER * n_before).min(MAX_LONGER);
         let silent = |peer: &&Peer| !peer.has_left && peer.last_heard.elapsed() > patience;
         if let Some(peer) = self.peers.iter().find(silent) {
             let seconds = peer.last_heard.elapsed().as_secs();

@@ -53,7 +53,10 @@ pub(super) fn decode(file: impl Read, file_len: u64) -> Result<Pixels, Failure> 
         _ => ColorSpace::RGB,
     };
     let channels = colors.num_components();
-    let n_bytes = file_len + n_pixels * channels as u64 + outline.coefficient_bytes(width, height);
+    let n_bytes = file_len
+        + outline.n_metadata_bytes
+        + n_pixels * channels as u64
+        + outline.coefficient_bytes(width, height);
     check_claims((width as u64, height as u64), n_bytes, file_len, MAX_PIXELS_PER_BYTE)?;
     if outline.n_scans * n_pixels > MAX_SCANNED_PIXELS {
         let n_scans = outline.n_scans;
@@ -76,6 +79,8 @@ struct Outline {
     /// The end of the image.
     len: usize,
     n_scans: u64,
+    /// The bytes of colour profiles and other metadata, of which the decoder keeps a copy.
+    n_metadata_bytes: u64,
     is_progressive: bool,
     /// For each component, how often it is sampled across and down in a block of the coarsest component.
     samplings: Vec<(usize, usize)>,
@@ -114,6 +119,7 @@ impl Outline {
     fn note(&mut self, marker: u8, segment: &[u8]) {
         match marker {
             0xda => self.n_scans += 1,
+            0xe0..=0xef => self.n_metadata_bytes += segment.len() as u64,
             // Start of frame: length, precision, height, width, and three bytes for each component.
             0xc0..=0xc2 => {
                 self.is_progressive |= marker == 0xc2;

@@ -70,13 +70,23 @@ impl<'t> Columns<'t> {
         }
     }
 
-    pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: String) -> Error {
-        let place = at.map_or(format!("line {line}"), |at| match self.names.get(at) {
-            Some(name) => format!("line {line}, column {} ({})", at + 1, Foreign::new(name)),
-            None => format!("line {line}, column {}", at + 1),
-        });
-        Error::Csv { path: self.path.to_path_buf(), place, problem }
+    /// The names in the header; none if the file has no header.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
+
+    pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: String) -> Error {
+        fail(self.path, &self.names, line, at, problem)
+    }
+}
+
+/// An error in a line and, with an index in `at`, a column.
+pub(super) fn fail(path: &Path, names: &[String], line: u64, at: Option<usize>, problem: String) -> Error {
+    let place = at.map_or(format!("line {line}"), |at| match names.get(at) {
+        Some(name) => format!("line {line}, column {} ({})", at + 1, Foreign::new(name)),
+        None => format!("line {line}, column {}", at + 1),
+    });
+    Error::Csv { path: path.to_path_buf(), place, problem }
 }
 
 /// Joins names for use in a sentence.

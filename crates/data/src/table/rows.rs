@@ -8,7 +8,8 @@ use csv::{ByteRecord, ReaderBuilder};
 use foreign_text::Foreign;
 
 use super::Csv;
-use super::columns::{Columns, Use, listed};
+use super::columns::{Columns, Use, fail, listed};
+use super::quotes;
 use crate::{Error, Records, class_names};
 
 /// The data read from a file so far.
@@ -25,16 +26,22 @@ impl<'t> Table<'t> {
     pub(super) fn read(options: &Csv, path: &'t Path, mut reader: impl io::Read) -> Result<Self, Error> {
         let mut text = Vec::new();
         reader.read_to_end(&mut text).map_err(Error::io(path))?;
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text); // a byte order mark
         let mut rows = ReaderBuilder::new()
             .delimiter(options.delimiter)
             .has_headers(false)
             .flexible(true)
-            .from_reader(text.as_slice());
-        let mut lines = Lines { text: &text, at: 0, line: 1 };
+            .from_reader(text);
+        let mut lines = Lines { text, at: 0, line: 1 };
         let mut row = ByteRecord::new();
         let mut table: Option<Self> = None;
         while rows.read_byte_record(&mut row).map_err(|error| Error::io(path)(io::Error::other(error)))? {
             let line = lines.of(&row);
+            let bytes = &text[lines.at..rows.position().byte() as usize];
+            quotes::check(bytes, options.delimiter).map_err(|(at, problem)| {
+                let names = table.as_ref().map_or(&[][..], |table| table.columns.names());
+                fail(path, names, line, Some(at), problem)
+            })?;
             let table = match &mut table {
                 Some(table) => table,
                 None => {
@@ -75,7 +82,8 @@ impl<'t> Table<'t> {
                 Use::Feature => self.features.push(number()?),
                 Use::Target => self.targets.push(number()?),
                 Use::Label if is_missing(text()?) => {
-                    return Err(columns.fail(line, Some(at), "expected a class, found nothing".into()));
+                    let problem = format!("expected a class, found {}", found(text()?));
+                    return Err(columns.fail(line, Some(at), problem));
                 }
                 Use::Label => {
                     class_names::check(text()?).map_err(|problem| columns.fail(line, Some(at), problem))?;
@@ -162,11 +170,17 @@ fn is_missing(text: &str) -> bool {
     matches!(text, "" | "NA" | "NaN" | "nan" | "null" | "?")
 }
 
+/// What a cell without a value holds.
+fn found(text: &str) -> String {
+    if text.is_empty() { "nothing".into() } else { format!("{text}, which marks a missing value") }
+}
+
 fn number(text: &str, missing: Option<f32>) -> Result<f32, String> {
     if is_missing(text) {
-        let problem =
-            || "expected a number, found nothing: set a value for missing numbers with Csv::missing".into();
-        return missing.ok_or_else(problem);
+        return missing.ok_or_else(|| {
+            let found = found(text);
+            format!("expected a number, found {found}: set a value for missing numbers with Csv::missing")
+        });
     }
     match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),

@@ -97,7 +97,7 @@ fn means_and_deviations_are_measured_per_channel() {
     let set = InMemory::new(shape, vec![0, 255, 51, 51, 255, 0, 51, 102], vec![0; 2], ["only"]);
     let Normalize { mean, std } = Normalize::measure(&set);
     assert_eq!(mean, [0.5, 0.25]);
-    assert_eq!(std, [0.5, 0.0075_f64.sqrt() as f32]);
+    assert_eq!(std, [0.5, 0.0075_f64.sqrt()]);
 }
 
 /// Whatever byte it is, also where a mean of squares less the square of the mean is not 0.

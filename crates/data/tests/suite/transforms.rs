@@ -113,6 +113,20 @@ fn each_changes_images_and_keeps_them_in_range() {
     }
 }
 
+/// As in torchvision, which does not clamp the factors: a third of them would be 0 here.
+#[test]
+fn a_factor_is_drawn_from_0_on_if_it_may_be_above_2() {
+    let set = InMemory::new(SHAPE, vec![51; 500 * SHAPE.len()], vec![0; 500], ["grey"]);
+    let jitter = Transform::Jitter { brightness: 3.0, contrast: 0.0, saturation: 0.0 };
+    let factors: Vec<f32> =
+        images(Loader::new(&set, 50).transform([jitter], 3)).iter().map(|image| image[0] / 0.2).collect();
+    for quarter in 0..4 {
+        // 250 expected, standard deviation 14.
+        let n = factors.iter().filter(|&&factor| factor as i32 == quarter).count();
+        assert!(n.abs_diff(250) < 70, "{n} factors from {quarter} to {}", quarter + 1);
+    }
+}
+
 #[test]
 fn what_is_cut_out_after_normalising_is_the_mean() {
     let set = small_set(4);

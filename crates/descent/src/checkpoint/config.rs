@@ -1,7 +1,7 @@
 //! The configuration of a run, and whether it may resume with other flags.
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, FromArgMatches, ValueEnum};
+use clap::{Args, FromArgMatches};
 use classifier::Images;
 use classifier::output::{message, warn};
 use data::{Dataset, ValuesMut};
@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, Folder, bounds, checksum};
 use crate::cli::{Settings, TrainArgs};
-use crate::recipe::learning_rate;
+use crate::flags::ResumeWith;
+use crate::idle::idle_flags;
 
 /// The value of each flag for a run whose checkpoint lacks it: the behaviour before the flag existed. A row
 /// is added with its flag and never changes, even if the flag's default does.
@@ -123,16 +124,6 @@ const WHEN_MISSING: &str = r#"{
 /// Flags that decide the images of an epoch and their order: they cannot change in the middle of one.
 const OF_AN_EPOCH: &[&str] = &["batch_size", "drop_last", "seed", "val", "limit"];
 
-/// The settings of a resumed run if the checkpoint's differ from the flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum ResumeWith {
-    /// The checkpoint's.
-    Saved,
-    /// The command line's.
-    Flags,
-}
-
 /// Checks that a checkpoint with these settings could be read again.
 ///
 /// # Errors
@@ -211,7 +202,8 @@ impl Config {
     /// and is not given here does not count: earlier versions kept what their recipes left without effect.
     fn differing_flags(&self, saved: &Self) -> Vec<(String, String)> {
         let usual = Self { flags: Map::new(), data: String::new() }.settings().expect("no flag is needed");
-        let (usual, idle) = (flags_of(&usual), saved.settings().map_or(Vec::new(), |saved| saved.idle()));
+        let (usual, idle) =
+            (flags_of(&usual), saved.settings().map_or(Vec::new(), |saved| idle_flags(&saved)));
         let mut names: Vec<&String> = self.flags.keys().chain(saved.flags.keys()).collect();
         names.sort();
         names.dedup();
@@ -323,7 +315,7 @@ fn leave_out_defaults(settings: &mut Settings, saved: &Config, images: &Images) 
     }
     if is_left_out("lr") {
         let given = settings.lr.take();
-        let default = Some(learning_rate(settings, images.adam_lr));
+        let default = Some(settings.learning_rate(images.adam_lr));
         settings.lr = given.filter(|_| given != default);
     }
 }

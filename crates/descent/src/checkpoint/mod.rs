@@ -31,9 +31,9 @@ use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
 use tensor::SimdLevel;
 
-pub use config::{Config, ResumeWith, Start, check_length};
+pub use config::{Config, Start, check_length};
 pub use folder::Folder;
-pub use interval::{CheckpointEvery, Timer};
+pub use interval::Timer;
 pub use state::{Divergence, State, Sums};
 pub use tensors::Tensors;
 

@@ -71,7 +71,8 @@ impl State {
     }
 }
 
-/// Detects a diverging loss: above three times its first value, for twenty consecutive steps.
+/// Detects a diverging loss: above three times its first value and above that of guessing, for twenty
+/// consecutive steps. The first loss of a network that was trained before may be close to 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Divergence {
@@ -87,14 +88,15 @@ impl Divergence {
     const FACTOR: f64 = 3.0;
     const N_STEPS: u64 = 20;
 
-    /// Checks the loss of a step. Returns the first loss when it is time to report divergence.
-    pub fn observe(&mut self, loss: f32) -> Option<f64> {
+    /// Checks the loss of a step, a cross-entropy of `n_classes`. Returns the first loss when it is time to
+    /// report divergence.
+    pub fn observe(&mut self, loss: f32, n_classes: usize) -> Option<f64> {
         let loss = f64::from(loss);
         if self.first == 0.0 && loss.is_finite() {
             self.first = loss;
         }
         // NaN counts as too high.
-        let is_fine = loss <= Self::FACTOR * self.first;
+        let is_fine = loss <= (Self::FACTOR * self.first).max((n_classes as f64).ln());
         self.n_steps = if is_fine { 0 } else { self.n_steps + 1 };
         (self.n_steps == Self::N_STEPS).then_some(self.first)
     }
@@ -201,7 +203,7 @@ mod tests {
     #[test]
     fn a_loss_that_is_too_high_for_twenty_steps_is_told_once() {
         let mut divergence = Divergence::default();
-        let mut told = |loss, n| (0..n).filter_map(|_| divergence.observe(loss)).sum::<f64>();
+        let mut told = |loss, n| (0..n).filter_map(|_| divergence.observe(loss, 2)).sum::<f64>();
         assert_eq!(told(2.0, 1), 0.0);
         assert_eq!(told(6.0, 50), 0.0);
         assert_eq!(told(6.1, 19), 0.0);
@@ -210,5 +212,9 @@ mod tests {
         assert_eq!(told(1e30, 100), 0.0);
         assert_eq!(told(2.0, 1), 0.0);
         assert_eq!(told(f32::NAN, 100), 2.0);
+        // A first loss near 0 says little: 0.7 is that of guessing one of two classes.
+        let mut divergence = Divergence::default();
+        let mut told = |loss, n| (0..n).filter_map(|_| divergence.observe(loss, 2)).count();
+        assert_eq!((told(1e-6, 1), told(0.69, 100), told(0.7, 20)), (0, 0, 1));
     }
 }

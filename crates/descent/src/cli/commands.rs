@@ -59,7 +59,7 @@ pub struct EvalArgs {
 /// The flags of `descent predict`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   descent predict cat.png --model runs/2026-01-31-120000 --top 5
   descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
 pub struct PredictArgs {

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{ArgAction, Args};
 use classifier::output::say;
 use classifier::ranges::{at_least_one, threads, within};
-use classifier::{DEFAULT_SIZE, Source};
+use classifier::{DEFAULT_SIZE, Images, Kind, Source};
 use data::ImageShape;
 use serde::{Serialize, Serializer};
 
-use crate::checkpoint::{CheckpointEvery, ResumeWith};
+use crate::flags::{CheckpointEvery, ResumeWith};
 use crate::non_finite::OnNan;
 
 /// The flags for where and how a run computes: they may change when it resumes.
@@ -48,7 +48,8 @@ pub struct Session {
     #[serde(serialize_with = "path")]
     pub weights: Option<PathBuf>,
 
-    /// Number of threads [default: one per core]
+    /// Number of threads; with mpirun, of each process [default: one per core; with mpirun, a machine's cores
+    /// divided among its processes]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
@@ -145,6 +146,34 @@ impl DataArgs {
             skip_broken: self.skip_broken,
         }
     }
+}
+
+/// The images at the source that the flags give, none of which is without effect there.
+///
+/// # Errors
+/// As [`Images::find`], and when a flag is for data of another kind.
+pub fn find_images(source: &Source<'_>) -> Result<Images> {
+    let (images, usual) = (Images::find(source)?, Source::default());
+    let [height, width] = [source.shape.height, source.shape.width];
+    for (flag, is_given, kind, about) in [
+        ("--labels coarse", source.coarse, Kind::Cifar100, "only CIFAR-100 has coarse labels"),
+        (
+            "--label-column",
+            source.label_column != usual.label_column,
+            Kind::Table,
+            "only a CSV file has columns",
+        ),
+        ("--gray", source.shape.channels != 3, Kind::Folder, "only image files of a folder are read as gray"),
+        (
+            "--image-size",
+            [height, width] != [usual.shape.height, usual.shape.width],
+            Kind::Folder,
+            "only image files of a folder are resized",
+        ),
+    ] {
+        ensure!(!is_given || images.kind == kind, "{flag}: {about}, not {}; leave it out", images.name);
+    }
+    Ok(images)
 }
 
 /// The flags for the size and channels of a folder's images.

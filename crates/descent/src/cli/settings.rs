@@ -1,24 +1,19 @@
 //! The flags that decide what a run computes.
 
-use anyhow::{Error, Result, bail};
 use clap::{ArgAction, Args, ValueEnum};
-use classifier::Net;
 use classifier::ranges::{
     any_seed, any_size, at_least_one, below_one, epochs, not_negative, positive, probability, within,
 };
+use classifier::{NETS, Net};
 use serde::{Serialize, Serializer};
 
-use crate::beginning::NOTHING_WHITENS;
-use crate::checkpoint::check_length;
-use crate::flags::{AugmentFlags, GroupFlag, RuleFlags, ScheduleFlags, ViewFlags, freezes, resizes};
-use crate::recipe::Recipe;
-use crate::recipes::RECIPES;
+use crate::flags::{AugmentFlags, GroupFlag, RECIPES, RuleFlags, ScheduleFlags, ViewFlags, freezes, resizes};
 
 /// The default of `--dropout`.
-const DROPOUT: f64 = 0.5;
+pub const DROPOUT: f64 = 0.5;
 
 /// The default of `--lookahead-decay`.
-const LOOKAHEAD_DECAY: f64 = 0.95;
+pub const LOOKAHEAD_DECAY: f64 = 0.95;
 
 /// The flags that decide what a run computes. A checkpoint saves them, and a run resumes with the same ones
 /// unless `--resume-with flags` is given. A new flag also needs a row in `WHEN_MISSING` of
@@ -30,9 +25,8 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", value_parser = recipe)]
     pub recipe: Option<String>,
 
-    /// Network: lecture, lenet5, mlp:512,256, resnet20, resnet18, resnet18-imagenet, airbench94, depthwise,
-    /// vit
-    #[arg(long, value_name = "NAME", default_value_t = Net::Lecture)]
+    /// The network.
+    #[arg(long, help = format!("Network: {NETS}, as in mlp:512,256"), value_name = "NAME", default_value_t = Net::Lecture)]
     pub net: Net,
 
     /// Passes over the training images [default: 50 on CIFAR, 30 on a folder of images, 20 on MNIST's files,
@@ -57,11 +51,6 @@ pub struct Settings {
     #[arg(long, value_name = "X", value_parser = below_one)]
     pub momentum: Option<f64>,
 
-    /// The rule's other hyperparameters.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub rule: RuleFlags,
-
     /// Separate settings for some parameters, chosen by path (head) or as filters, matrices, vectors or
     /// biases: "head: lr=0.67", "filters: rule=muon lr=0.24". Besides the rule's hyperparameters there are
     /// schedule, schedule_epochs and freeze_after (epochs). Can be repeated, or hold several groups separated
@@ -79,11 +68,6 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", default_value = "constant", value_parser = schedule)]
     pub schedule: String,
 
-    /// The schedule's other hyperparameters.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub schedule_flags: ScheduleFlags,
-
     /// Every STEPS steps, set the weights to a slow average of them, which follows closely at first and
     /// hardly moves at the end
     #[arg(long, value_name = "STEPS", value_parser = at_least_one)]
@@ -100,11 +84,6 @@ pub struct Settings {
     /// Dropout probability of the hidden layer's units
     #[arg(long, value_name = "P", default_value_t = DROPOUT, value_parser = probability)]
     pub dropout: f64,
-
-    /// Image augmentation.
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub augmentation: AugmentFlags,
 
     /// Freeze the parameters under these paths, running statistics too: conv1,bn1,layer1
     #[arg(long, value_name = "PATHS", value_delimiter = ',', action = ArgAction::Append)]
@@ -208,62 +187,32 @@ pub struct Settings {
     /// Run layer by layer instead of in fused blocks (slower; the same results up to rounding)
     #[arg(long)]
     pub no_fusion: bool,
+
+    // Fields after a struct with a heading would have the same heading: these structs come last.
+    /// The rule's other hyperparameters.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub rule: RuleFlags,
+
+    /// The schedule's other hyperparameters.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub schedule_flags: ScheduleFlags,
+
+    /// Image augmentation.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub augmentation: AugmentFlags,
 }
 
 impl Settings {
-    /// Checks combinations of flags.
-    ///
-    /// # Errors
-    /// When flags are incompatible.
-    pub fn check(&self) -> Result<()> {
-        check_length(self)?;
-        Recipe::check(self)
-    }
-
-    /// The flags that have no effect beside the others, each with what it needs.
-    pub fn idle(&self) -> Vec<(&'static str, Error)> {
-        let groups = GroupFlag::all(&self.group).unwrap_or_default();
-        let of_groups = groups.iter().filter_map(|group| group.schedule.as_deref());
-        let needs = |is_met: bool, what: String| if is_met { Ok(()) } else { bail!(what) };
-        let is_nesterov = self.rule.given().contains(&("nesterov", "true".to_owned()));
-        let checks = [
-            (
-                "nesterov",
-                needs(
-                    !is_nesterov || self.momentum != Some(0.0),
-                    "--nesterov needs a --momentum above 0".into(),
-                ),
-            ),
-            ("tta_share", self.views.check()),
-            ("crop_border", self.augmentation.check_effect()),
-            ("warmup_start", self.schedule_flags.check_effect(of_groups.chain([self.schedule.as_str()]))),
-            (
-                "dropout",
-                needs(
-                    self.dropout == DROPOUT || self.net == Net::Lecture,
-                    format!(
-                        "--dropout {}: the network {} has none; --net lecture has",
-                        self.dropout, self.net
-                    ),
-                ),
-            ),
-            (
-                "lookahead_decay",
-                needs(
-                    self.lookahead_decay == LOOKAHEAD_DECAY || self.lookahead.is_some(),
-                    "--lookahead-decay needs --lookahead: without it there is no slow average".into(),
-                ),
-            ),
-            (
-                "whiten",
-                needs(
-                    self.whiten.is_none() || matches!(self.net, Net::Airbench { .. }),
-                    NOTHING_WHITENS.into(),
-                ),
-            ),
-        ];
-        let failed = checks.into_iter().filter_map(|(flag, check)| Some((flag, check.err()?)));
-        failed.chain(Recipe::idle(self)).collect()
+    /// The learning rate that was given, or the rule's default; `adam_lr` is Adam's.
+    pub fn learning_rate(&self, adam_lr: f64) -> f64 {
+        self.lr.unwrap_or(match self.optimizer.as_str() {
+            "adam" => adam_lr,
+            "sgd" => 0.02,
+            _ => 1e-3,
+        })
     }
 }
 

@@ -109,19 +109,23 @@ impl AugmentFlags {
         Ok(())
     }
 
-    /// The width of the border.
-    fn padding(&self) -> usize {
+    /// When an image is mirrored.
+    pub fn flip(&self) -> FlipFlag {
+        self.flip.unwrap_or(if self.augment { FlipFlag::Random } else { FlipFlag::Never })
+    }
+
+    /// The width of the border, in which crops are taken.
+    pub fn padding(&self) -> usize {
         self.crop.unwrap_or(if self.augment { CROP_PADDING } else { 0 })
     }
 
     /// The transforms in order, including the normalisation; only that if no flag asks for another.
     pub fn transforms(&self, normalize: Option<&Normalize>) -> Vec<Transform> {
-        let flip = if self.augment { Flip::Random } else { Flip::Never };
-        let flip = self.flip.map_or(flip, |flip| match flip {
+        let flip = match self.flip() {
             FlipFlag::Never => Flip::Never,
             FlipFlag::Random => Flip::Random,
             FlipFlag::Alternating => Flip::Alternating,
-        });
+        };
         let border = match self.crop_border {
             BorderFlag::Zero => Border::Zero,
             BorderFlag::Reflect => Border::Reflect,

@@ -115,8 +115,13 @@ impl FromStr for GroupFlag {
             return Err(form());
         }
         let mut group = Self::new(selector);
+        let mut names = Vec::new();
         for setting in settings.split_whitespace() {
             let (name, value) = setting.split_once('=').ok_or_else(form)?;
+            if names.contains(&name) {
+                return Err(format!("{selector}: {name} is given twice"));
+            }
+            names.push(name);
             let number = || {
                 let number = value.parse::<f64>().ok().filter(|x| x.is_finite() && *x >= 0.0);
                 number.ok_or_else(|| format!("{selector}: {name}={value}: expected a non-negative number"))

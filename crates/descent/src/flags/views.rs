@@ -10,8 +10,8 @@ use serde::Serialize;
 /// The views of an image, and the share of the images that get them.
 #[derive(Clone, Copy, Debug, PartialEq, Args, Serialize)]
 pub struct ViewFlags {
-    /// Views of an image whose predictions are averaged in the last evaluation: the image itself, its mirror
-    /// image too, or six
+    /// Views of an image whose predictions are averaged (in training only at the end): the image itself, its
+    /// mirror image too, or six
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 

@@ -13,8 +13,7 @@ use crate::cli::Settings;
 use crate::config_file::{self, RUN};
 use crate::flags::ViewsFlag;
 use crate::history::{self, Epoch};
-use crate::recipe::learning_rate;
-use crate::shell;
+use crate::machine;
 
 const MODEL: &str = "model.safetensors";
 
@@ -33,9 +32,10 @@ impl Run<'_> {
         if !self.ranks.is_first() {
             return Ok(());
         }
+        let settings = &self.args.settings;
         let mut args = self.args.clone();
         args.settings.epochs = Some(self.epochs);
-        args.settings.lr = Some(learning_rate(&self.args.settings, self.adam_lr));
+        args.settings.lr = Some(settings.learning_rate(self.adam_lr));
         args.session.out = Some(self.folder.path().to_owned());
         let mut record = serde_json::to_value(args).expect("flags are JSON");
         // A resumed run ignores --weights: the record keeps those that the run began with.
@@ -46,9 +46,14 @@ impl Run<'_> {
         }
         record[RUN] = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "processor": shell::processor(),
+            "processor": machine::processor(),
             "threads": rayon::current_num_threads(),
             "ranks": self.ranks.size(),
+            // The values in effect of flags that were not given.
+            "training": self.recipe.to_string(),
+            "flip": settings.augmentation.flip(),
+            "crop": settings.augmentation.padding(),
+            "shards": self.ranks.n_shards(settings.batch_size),
             "started": humantime::format_rfc3339_seconds(self.started).to_string(),
             "seconds": seconds,
             "data_sha256": self.config.data(),
@@ -94,7 +99,7 @@ impl Run<'_> {
         json!({
             "part": part, "loss": score.loss, "accuracy": score.accuracy / 100.0, "seed": self.args.settings.seed,
             "epochs": self.state.epoch, "steps": self.state.step, "training_seconds": self.training_seconds(),
-            "total_seconds": self.total_seconds(), "processor": shell::name_of_processor(),
+            "total_seconds": self.total_seconds(), "processor": machine::name_of_processor(),
             "threads": rayon::current_num_threads(), "ranks": self.ranks.size(),
         })
     }

@@ -28,17 +28,18 @@ impl Run<'_> {
         self.length.place(self.state.step)
     }
 
-    /// Trains to the end of the current epoch, or of the run if that comes first.
+    /// Trains to the end of the current epoch, or of the run if that comes first. The progress bar counts in
+    /// the seconds that the evaluations to come will take.
     ///
     /// # Errors
     /// When the data can no longer be read, a checkpoint cannot be written, loss or gradient is not finite,
     /// or a signal asks to stop.
-    pub fn train_epoch(&mut self, loader: &mut Loader<'_>) -> Result<Sums> {
+    pub fn train_epoch(&mut self, loader: &mut Loader<'_>, evaluations: f64) -> Result<Sums> {
         let n_steps = self.length.last_step();
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{}", self.length.epochs);
-        let mut bar =
-            EpochBar::new(label, loader.n_batches(), self.state.batch, self.work(), output::width());
+        let steps = (loader.n_batches(), self.state.batch);
+        let mut bar = EpochBar::new(label, steps, self.work(), evaluations, output::width());
         let mut started = Instant::now();
         while self.state.step < n_steps && loader.next_into(&mut self.batch)? {
             let (loss, n_right, anomaly) = self.train_step();
@@ -89,16 +90,11 @@ impl Run<'_> {
         if let Some(limit) = self.args.settings.clip_norm {
             clip_norm(&mut self.params, limit, Norm::L2);
         }
-        (self.per_image(sum), right, self.anomaly_of_all(anomaly))
-    }
-
-    /// What one rank found counts for all, which take a step together or skip it together.
-    fn anomaly_of_all(&self, own: Option<String>) -> Option<String> {
-        if !self.args.session.detect_anomaly {
-            return None;
+        if self.args.session.detect_anomaly {
+            // What one rank found counts for all, which take a step together or skip it together.
+            anomaly = self.ranks.first_text(anomaly);
         }
-        let n_found = self.ranks.sum(usize::from(own.is_some()), self.n_images());
-        own.or_else(|| (n_found > 0).then(|| "an op in another process".to_owned()))
+        (self.per_image(sum), right, anomaly)
     }
 
     /// Selects the examples of the step: those of the batch, or the hardest of them.
@@ -162,7 +158,7 @@ impl Run<'_> {
     /// Updates the parameters, or does what `--on-nan` says.
     fn update(&mut self, loss: f32, n_right: usize, anomaly: Option<String>) -> Result<()> {
         self.state.extend_trace(&self.batch, loss);
-        if let Some(first) = self.state.divergence.observe(loss) {
+        if let Some(first) = self.state.divergence.observe(loss, self.about.classes.len()) {
             warn(format_args!(
                 "warning: the run diverges: for twenty steps, up to step {}, the loss has been above three times its first \
                  value of {first:.3} (now {loss:.3}). A smaller --lr may help",

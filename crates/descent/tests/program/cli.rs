@@ -80,7 +80,7 @@ fn early_stopping_keeps_the_best_weights_by_the_validation_split() {
 fn a_missing_or_broken_data_set_says_how_to_get_it() {
     let folder = TempDir::new().unwrap();
     let message = short_failure(folder.path(), &["train", "--data", "nowhere", "--out", "out"]);
-    assert!(message.contains("nowhere") && message.contains("cargo xtask fetch-cifar"), "{message}");
+    assert!(message.contains("there is no file or folder nowhere (`cargo xtask fetch-cifar`"), "{message}");
 
     let data = tiny_cifar(folder.path(), 20);
     let path = data.join("data_batch_3.bin");

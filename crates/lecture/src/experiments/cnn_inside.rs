@@ -150,7 +150,7 @@ impl Experiment for CnnInside {
         )?;
         section.exercises(&[
             (
-                "Which channels of the third block respond to another image of the same class, and which to another class?",
+                "The titles count the channels that are silent for this image. Are they as many for another one?",
                 "descent lecture cnn-inside --image 10",
             ),
             ("Untrained filters are noise. What does the first layer look like after an epoch on 500 images?",

@@ -13,7 +13,7 @@ use viz::{Border, HeatMap, ImageGrid, Tile};
 
 use super::Experiment;
 use crate::page::bibliography::GUO;
-use crate::page::{Cell, Section, Table};
+use crate::page::{Cell, Section, Table, count};
 use crate::subjects::network::{NetworkFlags, Trained, rgb};
 use crate::subjects::statistics::standard_error;
 
@@ -105,7 +105,7 @@ impl Experiment for CnnMistakes {
             "accuracy",
             &format!(
                 "Accuracy by class on {} test images. On so many images, the last number has a standard error of ±{:.1}.",
-                Cell::Count(n_images).display(0),
+                count(n_images as usize),
                 standard_error(evaluation.score().accuracy, n_images as usize)
             ),
             table,
@@ -136,7 +136,7 @@ impl Experiment for CnnMistakes {
             &grid(6),
             &grid(3),
             "The mistakes that the network was most confident of, each with the predicted and the true class. Some are \
-             hard for us too, and some are not. A high probability says little about being right.",
+             hard for us too, and some are not. A high probability is no proof of being right.",
         )?;
         section.exercises(&[
             (

@@ -223,7 +223,7 @@ impl Experiment for CnnTraining {
         section.table("ends", "How it ends.", table);
         section.exercises(&[
             (
-                "Train the fifty epochs yourself and draw them here. How far apart are two seeds at the end?",
+                "Train the fifty epochs yourself (`descent train --watch-test`) and draw them here. How far apart are two seeds at the end?",
                 "descent lecture cnn-training --run runs/NAME",
             ),
             (

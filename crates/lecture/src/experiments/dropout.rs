@@ -10,7 +10,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{BISHOP, D2L_DROPOUT, GAL_GHAHRAMANI, SRIVASTAVA};
-use crate::page::{Cell, Frame, Knob, Section, Table};
+use crate::page::{Cell, Frame, Knob, Section, Table, count};
 use crate::subjects::network::summary_table;
 use crate::subjects::regression::{self, Mlp};
 use crate::subjects::statistics;
@@ -137,8 +137,8 @@ impl Experiment for Dropout {
         let side = |sign: f64| mean.iter().zip(&std).map(|(m, s)| m + sign * 2.0 * s).collect::<Vec<f64>>();
         let truth: Vec<f64> = x.iter().map(|&x| regression::wave(x)).collect();
         section.figure(
-            "doubt",
-            Figure::new(format!("What {} stochastic passes say", self.passes))
+            "uncertainty",
+            Figure::new(format!("What {} stochastic passes say", count(self.passes)))
                 .x_label("x")
                 .y_label("y")
                 .band("", &x, &side(-1.0), &side(1.0))
@@ -165,7 +165,10 @@ impl Experiment for Dropout {
                 "descent lecture dropout --steps 15000"),
         ]);
         section.readings(&[SRIVASTAVA, BISHOP, GAL_GHAHRAMANI, D2L_DROPOUT]);
-        section.data("doubt", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
+        section.data(
+            "uncertainty",
+            &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))),
+        );
         section.source(
             "crates/autograd/src/ops/dropout.rs",
             include_str!("../../../autograd/src/ops/dropout.rs"),
@@ -218,7 +221,7 @@ impl Dropout {
         let rows = [
             (format!("one draw, p = {p}"), self.pass(0, p, true)),
             (format!("another draw, p = {p}"), self.pass(1, p, true)),
-            (format!("mean of {} draws", Cell::from(self.draws).display(0)), self.mean()),
+            (format!("mean of {} draws", count(self.draws)), self.mean()),
             ("evaluation".to_owned(), self.pass(0, p, false)),
             ("training, p = 0".to_owned(), self.pass(0, 0.0, true)),
             ("training, p = 1".to_owned(), self.pass(0, 1.0, true)),

@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::PRECHELT;
-use crate::page::{Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::regression::{self, Mlp};
 
 /// The samples, the network's training, and when to stop it.
@@ -102,7 +102,7 @@ impl Experiment for EarlyStopping {
         let course = self.course()?;
         section.text(INTRODUCTION);
         let epochs: Vec<f64> = (1..=self.epochs).map(|epoch| epoch as f64).collect();
-        let mut figure = Figure::new(format!("{} noisy samples, memorised", self.samples))
+        let mut figure = Figure::new(format!("{} noisy samples, memorised", count(self.samples)))
             .x_label("epoch")
             .y_label("mean squared error")
             .x_log()

@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{BENGIO_1994, D2L_STABILITY, LECTURE};
-use crate::page::{Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::{random, statistics};
 
 /// The matrices, and how many of them are multiplied.
@@ -73,8 +73,9 @@ impl ExplodingProduct {
             "as-printed",
             &format!(
                 "The product of 21 matrices of $\\mathcal{{N}}(0, 1)$ that the lecture prints. Its largest entry is \
-                 $10^{{{largest:.2}}}$; {above} of {} such products of ours have a larger one.",
-                ends.len()
+                 $10^{{{largest:.2}}}$; {} of {} such products of ours have a larger one.",
+                count(above),
+                count(ends.len())
             ),
             table,
         );
@@ -141,7 +142,7 @@ impl Experiment for ExplodingProduct {
         )?;
         section.table(
             "ends",
-            &format!("After {} factors, over {} products.", self.factors, self.runs),
+            &format!("After {} factors, over {} products.", self.factors, count(self.runs)),
             table,
         );
         self.beside_the_lecture(section);

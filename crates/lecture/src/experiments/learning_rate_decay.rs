@@ -110,7 +110,7 @@ impl Experiment for LearningRateDecay {
         section.exercises(&[
             (
                 "Decay too early, and the path stops short of the bottom. How early is too early at a rate of 0.02?",
-                "descent lecture learning-rate-decay --lr 0.02 --every 5",
+                "descent lecture learning-rate-decay --lr 0.02 --every 5 --steps 400",
             ),
             (
                 "A milder factor more often: does ×0.5 every 5 steps end closer to the bottom than ×0.1 every 15?",

@@ -9,7 +9,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{D2L_WEIGHT_DECAY, LECTURE};
-use crate::page::{Section, Table};
+use crate::page::{Cell, Section, Table, count};
 
 /// The data of linear regression: how much of it, and how noisy.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -98,10 +98,10 @@ impl Experiment for LinearData {
              \\sim \\mathcal{{N}}(0, {}^2)$, and $b = {BIAS}$. Part of the samples, {} of {}, is set aside before \
              anything is fitted. With one feature the data can be drawn; the next section uses two hundred.",
             self.scale,
-            test.y.len(),
-            self.samples,
+            count(test.y.len()),
+            count(self.samples),
         ));
-        let figure = Figure::new(format!("{} training samples", first.len()))
+        let figure = Figure::new(format!("{} training samples", count(first.len())))
             .x_label("x")
             .y_label("y")
             .scatter("samples", &first, &targets);
@@ -115,11 +115,12 @@ impl Experiment for LinearData {
                     figure.dashed("the line they were drawn around", &ends, &line),
                     &section.told(
                         &format!(
-                            "The line has slope {slope:.4} and intercept {BIAS}; the noise has a standard deviation of {}.",
+                            "The line has slope {} and intercept {BIAS}; the noise has a standard deviation of {}.",
+                            Cell::from(f64::from(*slope)).display(4),
                             self.scale
                         ),
-                        "Slope and noise are of the same size, so the line is easily lost in the cloud, and no line passes \
-                         through all the points.",
+                        "The noise is several times as large as the slope, so the line is easily lost in the cloud, and no \
+                         line passes through all the points.",
                     ),
                 )?;
             }
@@ -139,7 +140,7 @@ impl Experiment for LinearData {
                 "descent lecture linear-data --seed 3",
             ),
             (
-                "Take ten times as many samples. What shrinks, the noise or your doubt about the line?",
+                "Take ten times as many samples. What shrinks, the noise or your uncertainty about the line?",
                 "descent lecture linear-data --samples 1000",
             ),
         ]);

@@ -58,10 +58,10 @@ pub mod surfaces;
 pub mod valleys;
 
 pub mod cnn;
-pub mod cnn_doubt;
 pub mod cnn_inside;
 pub mod cnn_mistakes;
 pub mod cnn_training;
+pub mod mc_dropout;
 pub mod samples;
 pub mod tuning;
 
@@ -195,7 +195,8 @@ experiments! {
         /// The confusion matrix and the most confident mistakes
         cnn_mistakes::CnnMistakes;
         /// Monte Carlo dropout: the network's uncertainty while an image is rotated
-        cnn_doubt::CnnDoubt;
+        #[command(alias = "cnn-doubt")] // its name before
+        mc_dropout::McDropout;
         /// A random search that looks at the test set once
         tuning::Tuning;
     }

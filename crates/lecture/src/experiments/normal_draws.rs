@@ -9,7 +9,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::D2L_STABILITY;
-use crate::page::{Cell, Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::{random, statistics};
 
 /// How many draws, and in how many bins.
@@ -46,13 +46,14 @@ impl Experiment for NormalDraws {
     fn run(&self, section: &mut Section) -> Result<()> {
         let values = self.sample();
         section.text(
-            "Weights start as random numbers, usually normally distributed, with the density\n\n\
+            "Weights start as random numbers, in this chapter from a normal distribution, in others from a uniform one. The \
+             standard normal distribution has the density\n\n\
              $$p(x) = \\frac{1}{\\sqrt{2\\pi}}\\,e^{-x^2/2}.$$\n\n\
-             Whether a deep network learns at all depends on one number: the width of this bell.",
+             Whether a deep network learns at all depends on one number: the width of the distribution.",
         );
         section.figure(
             "histogram",
-            Figure::new(format!("{} draws and their density", Cell::from(self.draws).display(0)))
+            Figure::new(format!("{} draws and their density", count(self.draws)))
                 .x_label("x")
                 .y_label("density")
                 .x_range(-4.0, 4.0)

@@ -11,7 +11,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{D2L_STABILITY, GLOROT, HE as HE_PAPER};
-use crate::page::{Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::{random, statistics};
 
 /// The layers, and over how many draws the variance is averaged.
@@ -157,7 +157,8 @@ impl Experiment for OutputVariance {
             table.push([s.name.into(), s.expected.into(), s.measured.into(), s.largest.into(), bound.into()]);
         }
         let [n_out, n_in] = SPREAD_SHAPE;
-        let caption = format!("A layer of {n_in} inputs and {n_out} outputs. No uniform draw exceeds √3·σ.");
+        let caption =
+            format!("A layer of {} inputs and {n_out} outputs. No uniform draw exceeds √3·σ.", count(n_in));
         section.table("spread", &caption, table);
         section.exercises(&[
             (
@@ -165,8 +166,8 @@ impl Experiment for OutputVariance {
                 "descent lecture output-variance --n-out 2",
             ),
             (
-                "A layer of 300 inputs and 100 outputs: which σ do Xavier and He give it? Work it out, then look at 300 \
-                 inputs here.",
+                "A layer of 300 inputs and 100 outputs: which variance have its outputs with σ = 1, and which with He's σ? \
+                 Work it out, then look.",
                 "descent lecture output-variance --n-in 300 --n-out 100",
             ),
         ]);

@@ -89,8 +89,8 @@ impl Experiment for RangeTest {
         let tests = self.tests()?;
         section.text(
             "Let the network decide. A *range test* trains for a few hundred steps while the learning rate grows by a \
-             constant factor from step to step, and records the loss: at first nothing happens, then it falls, then it \
-             explodes. A good rate is well below the explosion; a tenth of the one with the lowest loss is a cautious \
+             constant factor from step to step, and records the loss: it falls, until the \
+             steps become too long and it explodes. A good rate is well below the explosion; a tenth of the one with the lowest loss is a cautious \
              choice. Here the lecture's convolutional network is tested on the library's built-in set of drawn shapes.",
         );
         let mut figure = Figure::new("Loss while the learning rate grows")
@@ -99,10 +99,12 @@ impl Experiment for RangeTest {
             .x_log();
         let mut table =
             Table::new(["", "lowest loss", "reached at", "a tenth of that", "test ended at"]).decimals(5);
+        let mut best_rates = Vec::new();
         for (name, test) in &tests {
             let (rates, losses): (Vec<f64>, Vec<f64>) = test.history().iter().copied().unzip();
             let lowest =
                 (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).context("no step")?;
+            best_rates.push(rates[lowest]);
             let line = if *name == "SGD" { "SGD with momentum" } else { name };
             figure = figure.line(line, &rates, &losses);
             let numbers = [losses[lowest], rates[lowest], rates[lowest] / 10.0, rates[rates.len() - 1]];
@@ -116,9 +118,14 @@ impl Experiment for RangeTest {
             figure.y_range(1.5, 3.5),
             &section.told(
                 "Both rules start from the same weights and use the same batches.",
-                "While the rate is small the loss hardly moves, then it falls, then the steps become too long and it \
-                 shoots up. Adam's lowest loss is at a rate about ten times smaller than that of SGD with momentum, \
-                 because Adam divides the gradient by its size.",
+                &format!(
+                    "First both losses fall to about ln 10 ≈ 2.30, the loss of a network that gives all ten classes the \
+                     same probability: the untrained network prefers some of them at random, and small steps are enough \
+                     to undo that. Then they fall as the network learns, until the steps become too long and they shoot \
+                     up. Adam's lowest loss is at a rate {:.0} times smaller than that of SGD with momentum, because \
+                     Adam divides the gradient by its size.",
+                    best_rates[0] / best_rates[1]
+                ),
             ),
         )?;
         section.table(

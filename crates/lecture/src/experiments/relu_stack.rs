@@ -8,7 +8,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::HE;
-use crate::page::{Frame, Knob, Section, Table};
+use crate::page::{Frame, Knob, Section, Table, count};
 use crate::subjects::{random, statistics};
 
 /// The stack, and the variances its weights are drawn with.
@@ -112,10 +112,11 @@ impl Experiment for ReluStack {
              which stays constant only for $\\sigma^2 = 2/n$. That is the 2 in He's formula.",
         );
         let layers: Vec<f64> = (0..=self.depth).map(|k| k as f64).collect();
-        let mut figure = Figure::new(format!("{} ReLU layers of {} units", self.depth, self.width))
-            .x_label("layer")
-            .y_label("variance of the layer’s output")
-            .y_log();
+        let mut figure =
+            Figure::new(format!("{} ReLU layers of {} units", count(self.depth), count(self.width)))
+                .x_label("layer")
+                .y_label("variance of the layer’s output")
+                .y_log();
         let mut table = Table::new(["σ²", "first layer", "last layer", "a layer multiplies by", "expected"]);
         let mut columns = vec![("layer".to_owned(), layers.clone())];
         for &gain in &self.gains {

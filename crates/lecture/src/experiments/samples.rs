@@ -11,7 +11,7 @@ use viz::{ImageGrid, Tile};
 
 use super::Experiment;
 use crate::page::bibliography::CIFAR;
-use crate::page::{Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::network::rgb;
 
 /// The images to be shown.
@@ -111,7 +111,7 @@ impl Experiment for Samples {
             "batches",
             &format!(
                 "Batches of {} images. For CIFAR-10, black pixels stand in for the images.",
-                self.batch_size
+                count(self.batch_size)
             ),
             table,
         );

@@ -159,12 +159,9 @@ impl Experiment for Surfaces {
             }
             let figure = surface.figure(&paths, surface.title.to_owned());
             section.figure(surface.name, figure, &section.told(MAP, surface.caption))?;
-            let gone: Vec<&str> = OPTIMIZERS
-                .iter()
-                .zip(&paths)
-                .filter(|(_, path)| path.last().is_some_and(|end| !surface.is_inside(*end)))
-                .map(|(name, _)| *name)
-                .collect();
+            let has_left = |i: &usize| paths[*i].last().is_some_and(|end| !surface.is_inside(*end));
+            let gone: Vec<&str> =
+                FARTHEST_FIRST.into_iter().filter(has_left).map(|i| OPTIMIZERS[i]).collect();
             let caption = match gone.as_slice() {
                 [] => "Where they are after the last step.".to_owned(),
                 gone => format!(

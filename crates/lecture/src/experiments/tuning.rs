@@ -16,7 +16,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{BERGSTRA_BENGIO, SNOEK};
-use crate::page::{Cell, Section, Table};
+use crate::page::{Cell, Section, Table, count};
 use crate::subjects::network::Training;
 use crate::subjects::statistics::standard_error;
 
@@ -151,8 +151,8 @@ impl Experiment for Tuning {
             "Here {} points are drawn, learning rate and weight decay uniformly over orders of magnitude, dropout \
              uniformly. Each trains the lecture's network on {} images and is scored on {} others.",
             trials.len(),
-            Cell::from(split.0).display(0),
-            Cell::from(split.1).display(0)
+            count(split.0),
+            count(split.1)
         ));
         let accuracy: Vec<f64> = trials.iter().map(|trial| trial.validation.accuracy).collect();
         let lrs: Vec<f64> = trials.iter().map(|trial| trial.lr).collect();
@@ -223,7 +223,7 @@ fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
              first of the best trials was chosen.",
             best + 1,
             second + 1,
-            Cell::from(n_images).display(0)
+            count(n_images)
         );
     }
     // For a difference of two independent accuracies; on the same images it is somewhat less.
@@ -239,7 +239,7 @@ fn how_sure(accuracy: &[f64], best: usize, n_images: usize) -> String {
         "> **How sure is the winner?** An accuracy measured on {} images has a standard error of ±{noise:.1} points. Trial {} \
          is {lead:.1} points ahead of trial {}, where the standard error of a difference is up to ±{noise_of_lead:.1}: \
          {verdict}.",
-        Cell::from(n_images).display(0),
+        count(n_images),
         best + 1,
         second + 1
     )

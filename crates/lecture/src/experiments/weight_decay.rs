@@ -147,6 +147,7 @@ impl Experiment for WeightDecay {
         section.table("losses", "One row per 200 epochs.", table.decimals(5));
         let mut table = Table::new(["λ", "epoch", "training loss", "test loss"]);
         for (lambda, epoch, train, test) in LECTURE_PRINTS {
+            let [train, test] = [train, test].map(|loss| format!("{loss:.4}"));
             table.push([format!("{lambda}").into(), epoch.into(), train.into(), test.into()]);
         }
         section.table(
@@ -238,7 +239,7 @@ impl WeightDecay {
             },
             &section.told(
                 "The same regression at thirteen strengths of the penalty, all of them trained beforehand.",
-                "A small penalty helps a little; with too large a one, the weights cannot leave zero.",
+                "A small penalty helps a little; too large a one pins the weights near zero.",
             ),
         )
     }

@@ -16,6 +16,7 @@ use markdown::{escape, html};
 pub use book::book_page;
 pub use knobs::{Frame, Knob};
 pub use section::Section;
+pub(crate) use table::count;
 pub use table::{Cell, Table};
 
 const STYLE: &str = include_str!("page.css");

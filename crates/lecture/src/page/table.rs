@@ -222,7 +222,11 @@ fn superscript(digits: &str) -> String {
     digits.chars().map(digit).collect()
 }
 
-/// A count with commas at the thousands.
+/// A count with commas at the thousands, for texts.
+pub(crate) fn count(n: usize) -> String {
+    grouped(n as u64)
+}
+
 fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let comma = |i: usize| i > 0 && (digits.len() - i).is_multiple_of(3);

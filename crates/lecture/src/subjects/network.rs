@@ -14,7 +14,7 @@ use foreign_text::{Foreign, shown_path};
 use nn::{Layer, Row, Sequential, Summary, models};
 use optim::{Adam, AnyRule, Optimizer};
 
-use crate::page::{Cell, Table};
+use crate::page::{Table, count};
 
 /// Which network, on which images.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Args)]
@@ -142,7 +142,7 @@ impl NetworkFlags {
                  (`--epochs`, `--images`, or `--model FILE` for one that has trained longer)",
                 trained.lessons.len(),
                 if trained.lessons.len() == 1 { "" } else { "s" },
-                Cell::from(self.images.min(trained.images.train.len())).display(0),
+                count(self.images.min(trained.images.train.len())),
                 trained.images.name
             ),
         }
@@ -251,6 +251,7 @@ impl Trained {
     /// Converts pixels, three bytes for each, to the network's input, `[1, 32, 32, 3]`.
     pub fn normalized(&self, rgb: &[u8]) -> Vec<f32> {
         let Normalize { mean, std } = &self.normalize;
+        let [mean, std] = [mean, std].map(|values| [0, 1, 2].map(|channel| values[channel] as f32));
         rgb.iter().enumerate().map(|(i, &b)| (f32::from(b) / 255.0 - mean[i % 3]) / std[i % 3]).collect()
     }
 }

@@ -11,7 +11,7 @@ use lecture::experiments::cnn_mistakes::CnnMistakes;
 use lecture::experiments::cnn_training::{Course, LECTURE, LECTURE_ACCURACY};
 use lecture::experiments::samples::{Samples, batches, stand_in};
 use lecture::experiments::tuning::Tuning;
-use lecture::experiments::{cnn_doubt, cnn_inside, cnn_mistakes};
+use lecture::experiments::{cnn_inside, cnn_mistakes, mc_dropout};
 use lecture::subjects::network::{NetworkFlags, Trained, rgb};
 use nn::{Layer, models};
 
@@ -209,22 +209,22 @@ fn mistakes_are_mistakes_the_surest_first_and_as_many_as_the_accuracy_says() {
 #[test]
 fn turning_by_right_angles_moves_pixels() {
     let image: Vec<u8> = (0..32 * 32 * 3).map(|i| (i * 7 % 251) as u8).collect();
-    assert_eq!(cnn_doubt::turned(&image, 0.0), image);
-    let quarter = cnn_doubt::turned(&image, 90.0);
+    assert_eq!(mc_dropout::turned(&image, 0.0), image);
+    let quarter = mc_dropout::turned(&image, 90.0);
     let at = |image: &[u8], r: usize, c: usize| image[(r * 32 + c) * 3..][..3].to_vec();
     assert!((0..32).all(|i| (0..32).all(|j| at(&quarter, 31 - j, i) == at(&image, i, j))), "anticlockwise");
     let half: Vec<u8> = image.chunks_exact(3).rev().flatten().copied().collect();
-    assert_eq!(cnn_doubt::turned(&image, 180.0), half);
+    assert_eq!(mc_dropout::turned(&image, 180.0), half);
 }
 
 #[test]
 fn mc_dropout_gives_a_distribution_with_a_spread_that_repeats() {
     let image = rgb(&TRAINED.images.test, 0);
-    let prediction = cnn_doubt::predict(&TRAINED, &image, 50, 1);
+    let prediction = mc_dropout::predict(&TRAINED, &image, 50, 1);
     assert!((prediction.mean.iter().sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(
         prediction.std.iter().all(|&s| (0.0..=0.5).contains(&s)) && prediction.std.iter().any(|&s| s > 1e-4)
     );
-    assert_eq!(prediction, cnn_doubt::predict(&TRAINED, &image, 50, 1));
-    assert_ne!(prediction, cnn_doubt::predict(&TRAINED, &image, 50, 2));
+    assert_eq!(prediction, mc_dropout::predict(&TRAINED, &image, 50, 1));
+    assert_ne!(prediction, mc_dropout::predict(&TRAINED, &image, 50, 2));
 }

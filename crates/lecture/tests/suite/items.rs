@@ -165,18 +165,18 @@ fn item_10_early_stopping_keeps_the_best_weights() {
 }
 
 #[test]
-fn item_11_stochastic_passes_doubt_more_where_nothing_was_seen() {
+fn item_11_stochastic_passes_disagree_more_where_nothing_was_seen() {
     let run: Dropout = defaults();
-    let doubt = run.uncertainty().unwrap();
+    let uncertainty = run.uncertainty().unwrap();
     let mean_std = |inside: bool| {
-        let here = doubt
+        let here = uncertainty
             .x
             .iter()
-            .zip(&doubt.std)
+            .zip(&uncertainty.std)
             .filter(|(x, _)| (x.abs() < 0.9) == inside && (inside || x.abs() > 1.5));
         mean(&here.map(|(_, &std)| std).collect::<Vec<_>>())
     };
-    assert!(doubt.std.iter().all(|&std| std > 0.0));
+    assert!(uncertainty.std.iter().all(|&std| std > 0.0));
     assert!(mean_std(false) > 1.5 * mean_std(true), "{} and {}", mean_std(false), mean_std(true));
 }
 
@@ -265,6 +265,10 @@ fn item_20_step_decay_is_exact() {
     let [constant, decayed] = defaults::<LearningRateDecay>().paths().unwrap();
     let slope = |path: &[f64]| (lecture::subjects::curve::WAVE.df)(path[path.len() - 1]).abs();
     assert!(slope(&decayed) < 0.05 * slope(&constant));
+    // The exercise: at a small rate, decay stops the path short of the bottom, and nothing else does.
+    let small = LearningRateDecay { lr: 0.02, every: 5, steps: 400, ..defaults() };
+    let [constant, decayed] = small.paths().unwrap();
+    assert!(slope(&constant) < 1e-4 && slope(&decayed) > 1.0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use clap::Parser;
 use lecture::AnyExperiment::{self, *};
 use lecture::LectureArgs;
-use lecture::experiments::{cnn_doubt, cnn_inside, cnn_mistakes, cnn_training, range_test, tuning};
+use lecture::experiments::{cnn_inside, cnn_mistakes, cnn_training, mc_dropout, range_test, tuning};
 use lecture::subjects::network;
 use tempfile::TempDir;
 
@@ -20,7 +20,7 @@ fn in_short(experiment: AnyExperiment) -> AnyExperiment {
         CnnTraining(e) => CnnTraining(cnn_training::CnnTraining { network: short(e.network), ..e }),
         CnnInside(e) => CnnInside(cnn_inside::CnnInside { network: short(e.network), ..e }),
         CnnMistakes(e) => CnnMistakes(cnn_mistakes::CnnMistakes { network: short(e.network), ..e }),
-        CnnDoubt(e) => CnnDoubt(cnn_doubt::CnnDoubt { network: short(e.network), passes: 10, ..e }),
+        McDropout(e) => McDropout(mc_dropout::McDropout { network: short(e.network), passes: 10, ..e }),
         Tuning(e) => Tuning(tuning::Tuning { trials: 2, epochs: 1, images: 500, validation: 100, ..e }),
         other => other,
     }
@@ -172,6 +172,48 @@ fn what_the_numbers_without_flags_show_is_not_said_of_others() {
         assert_eq!(other.contains(text), holds_always, "{text}");
     }
     assert!(other.contains("10 steps from 12 with η = 0.25"));
+}
+
+/// The captions of a page, without tags.
+fn captions(html: &str) -> Vec<String> {
+    let pieces = html.split("caption>").skip(1).step_by(2);
+    let pieces = pieces.filter_map(|piece| Some(piece.rsplit_once("</")?.0));
+    let without_tags = |piece: &str| piece.split('<').map(|part| part.rsplit('>').next().unwrap()).collect();
+    pieces.map(without_tags).collect()
+}
+
+#[test]
+fn numbers_in_captions_have_commas_and_minus_signs() {
+    let html = fs::read_to_string(page().join("index.html")).unwrap();
+    let captions = captions(&html);
+    assert!(captions.len() > 60, "{} captions", captions.len());
+    for text in [
+        "The line has slope −0.0023 and intercept 0.05",
+        "After 20 factors, over 2,000 products.",
+        "of 2,000 such products",
+        "A layer of 2,000 inputs and 500 outputs.",
+        "drawn up to its edge: Adam, momentum, RMSProp, SGD.",
+    ] {
+        assert!(captions.iter().any(|caption| caption.contains(text)), "no caption has {text:?}");
+    }
+    for caption in captions {
+        let is_long = |word: &str| word.len() > 3 && word.chars().all(|c| c.is_ascii_digit());
+        let mut words = caption.split(|c: char| !(c.is_ascii_digit() || ".,".contains(c)));
+        assert!(
+            !words.any(|word| is_long(word.trim_end_matches(['.', ',']))),
+            "a number without commas: {caption}"
+        );
+        let hyphen = caption.split(" -").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        assert!(!hyphen, "a hyphen for a minus sign: {caption}");
+    }
+}
+
+#[test]
+fn what_the_lecture_prints_is_shown_as_it_prints_it() {
+    let html = fs::read_to_string(page().join("index.html")).unwrap();
+    for (column, printed) in [("training loss", "0.0002"), ("test loss", "0.0150")] {
+        assert!(html.contains(&format!("data-column=\"{column}\"><span>{printed}</span>")), "{printed}");
+    }
 }
 
 /// Runs in the page and reports to the page around it what a reader would complain about.

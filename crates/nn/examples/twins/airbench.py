@@ -1,4 +1,5 @@
-"""The network and the recipe of airbench94_muon: 94 % on CIFAR-10 in 200 steps of 2000 images.
+"""The network and the recipe of airbench94_muon, which reaches 94 % on CIFAR-10 in Jordan's program: 200 steps of 2000
+images.
 
     python airbench.py --quick
 

@@ -1,4 +1,4 @@
-"""Cross-validation: which of some learning rates is best over five folds of a table.
+"""Cross-validation: picks the best of several learning rates over five folds of a table.
 
     python cross_validation.py --quick
 """
@@ -35,7 +35,7 @@ def train(net, batches, n_epochs, lr):
 
 
 def validate(x, y, training, validation, n_epochs, lr):
-    """Trains on a fold's training part, and gives back the share of its validation part that is right."""
+    """Trains on a fold's training part; returns the accuracy on its validation part."""
     scale = StandardScaler().fit(x[training])
     x = torch.tensor(scale.transform(x))
     torch.manual_seed(0)

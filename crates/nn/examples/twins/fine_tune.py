@@ -1,4 +1,4 @@
-"""Fine-tuning: the body of a trained network under a new head, frozen at first, then trained with it.
+"""Fine-tuning: the body of a trained network under a new head, first frozen, then trained with the head.
 
     python fine_tune.py --quick
 """
@@ -34,7 +34,7 @@ class Net(nn.Module):
 
 
 def stripes(n, n_classes):
-    """Images of stripes, the class of each how steep they are."""
+    """Images of stripes, whose slope is the class."""
     labels = torch.randint(n_classes, (n,))
     angles = (torch.pi * labels / n_classes)[:, None, None]
     rows, cols = torch.meshgrid(torch.arange(SIZE), torch.arange(SIZE), indexing="ij")
@@ -55,7 +55,7 @@ def train(net, lr, batches):
 
 
 def fine_tune(net, n_steps, batches):
-    """The head alone for one half of the steps, then all of it, more carefully."""
+    """Trains the head alone for half of the steps, then the whole network at a lower learning rate."""
     net.body.requires_grad_(False).eval()
     losses = train(net, 1e-2, itertools.islice(batches, n_steps // 2))
     net.body.requires_grad_(True).train()
@@ -65,15 +65,17 @@ def fine_tune(net, n_steps, batches):
 def main(quick):
     torch.manual_seed(0)
     n_steps = 100 if quick else 2000
-    path = tempfile.gettempdir() + "/fine_tune_twin.safetensors"
     net = Net(8)
     losses = train(net, 3e-3, (stripes(32, 8) for _ in range(n_steps)))
     print(f"eight classes: loss {losses[-1]:.3f}")
-    save_file(net.state_dict(), path)
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/eight_classes.safetensors"
+        save_file(net.state_dict(), path)
+        trained = load_file(path)
 
     net = Net(3)
     own = net.state_dict()
-    matching = {name: value for name, value in load_file(path).items() if value.shape == own[name].shape}
+    matching = {name: value for name, value in trained.items() if value.shape == own[name].shape}
     print(net.load_state_dict(matching, strict=False))
     losses = fine_tune(net, n_steps, (stripes(32, 3) for _ in itertools.count()))
     print("loss", losses[-1])

@@ -1,4 +1,4 @@
-"""A GRU learns the adding problem: of a row of numbers two are marked, and their sum is asked for.
+"""A GRU learns the adding problem: two numbers in a row are marked, and the target is their sum.
 
     python gru.py --quick
 """

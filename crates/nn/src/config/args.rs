@@ -104,6 +104,18 @@ impl<'a> Args<'a> {
         });
     }
 
+    /// Same as [`keyword`](Self::keyword), but written as a `V`.
+    pub fn keyword_as<V: Value + From<T> + Into<T> + PartialEq + Clone, T: Copy>(
+        &mut self,
+        name: &'static str,
+        place: &mut T,
+        default: T,
+    ) {
+        let mut value = V::from(*place);
+        self.keyword(name, &mut value, V::from(default));
+        *place = value.into();
+    }
+
     /// Reports that the arguments read are not a valid combination.
     pub fn refuse(&mut self, why: &str) {
         if let Visit::Read { kind, written, error, .. } = &mut self.visit {
@@ -159,7 +171,7 @@ impl<'a> Args<'a> {
     }
 
     /// The layer that this one wraps, which has no name.
-    pub fn wrapped(&mut self, layer: &mut Box<dyn Layer>) {
+    pub fn wrapped<X: 'static>(&mut self, layer: &mut Box<dyn Layer<X>>) {
         match &mut self.visit {
             Visit::Write { in_full, args, .. } => args.push(text(layer, *in_full)),
             Visit::Read { .. } => match self.visit_child("layer", Some(&*layer), true) {
@@ -376,7 +388,7 @@ fn text(layer: &dyn fmt::Debug, in_full: bool) -> String {
     if in_full { format!("{layer:#?}") } else { format!("{layer:?}") }
 }
 
-/// The types a child with the input `X` may have: one kind of layer, or any layer that takes one tensor.
+/// The types a child with the input `X` may have: one kind of layer, or any layer that takes an `X`.
 pub trait Within<X = Var>: Layer<X> + Clone {
     /// Converts the layer read to this kind.
     ///
@@ -385,8 +397,8 @@ pub trait Within<X = Var>: Layer<X> + Clone {
     fn from_layer(layer: Box<dyn Layer<X>>, line: usize) -> Result<Self, ConfigError>;
 }
 
-impl Within for Box<dyn Layer> {
-    fn from_layer(layer: Box<dyn Layer>, _: usize) -> Result<Self, ConfigError> {
+impl<X: 'static> Within<X> for Box<dyn Layer<X>> {
+    fn from_layer(layer: Box<dyn Layer<X>>, _: usize) -> Result<Self, ConfigError> {
         Ok(layer)
     }
 }

@@ -39,7 +39,9 @@ impl Registry {
     /// Creates a registry of the layers of this crate.
     pub fn new() -> Self {
         let registry = layers![
+            AdaptiveAvgPool1d,
             AdaptiveAvgPool2d,
+            AdaptiveMaxPool1d,
             AdaptiveMaxPool2d,
             AvgPool1d,
             AvgPool2d,
@@ -47,6 +49,7 @@ impl Registry {
             BatchNorm1d,
             BatchNorm2d,
             CELU,
+            CircularPad1d,
             CircularPad2d,
             ConstantPad1d,
             ConstantPad2d,
@@ -88,7 +91,9 @@ impl Registry {
             ReLU,
             ReLU6,
             Recompute,
+            ReflectionPad1d,
             ReflectionPad2d,
+            ReplicationPad1d,
             ReplicationPad2d,
             Residual,
             RotaryPositions,
@@ -106,9 +111,11 @@ impl Registry {
             TransformerEncoderLayer,
             Unflatten,
             Upsample,
+            ZeroPad1d,
             ZeroPad2d,
         ]
         .with_over::<Indices, Embedding>()
+        .with_over::<(Var, Var), Recompute<(Var, Var)>>()
         .with_over::<(Var, Var), TransformerDecoder>()
         .with_over::<(Var, Var), TransformerDecoderLayer>();
         // Flatten from an axis other than 1 is a separate layer.

@@ -4,6 +4,8 @@ use autograd::{Conv1dOptions, ConvTranspose1dOptions, Graph, Var};
 use tensor::Shape;
 
 use super::affine::{Affine, affine_options, check_groups};
+use super::conv_padding::{ConvPadding, PaddingMode, PaddingSize, padding_options};
+use super::pair::single;
 use crate::config::{Args, Describe, One, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
@@ -27,7 +29,9 @@ pub struct Conv1d {
     in_channels: usize,
     out_channels: usize,
     kernel_size: usize,
+    /// All but the padding.
     options: Conv1dOptions,
+    padding: ConvPadding<1>,
     affine: Affine,
 }
 
@@ -51,11 +55,11 @@ pub struct ConvTranspose1d {
 
 /// The constructor and the builder methods of both layers.
 macro_rules! sequence_options {
-    ($options:ty) => {
+    ($options:ty $(, padding: $padding:expr)?) => {
         /// Creates a layer with stride 1, no padding, no dilation, one group and a bias.
         pub fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
             let (options, affine) = (<$options>::default(), Affine::new());
-            Self { in_channels, out_channels, kernel_size, options, affine }
+            Self { in_channels, out_channels, kernel_size, options, $(padding: $padding,)? affine }
         }
 
         /// Sets the distance between the kernel's taps.
@@ -75,17 +79,12 @@ macro_rules! sequence_options {
 }
 
 impl Conv1d {
-    sequence_options!(Conv1dOptions);
+    sequence_options!(Conv1dOptions, padding: ConvPadding::none());
+    padding_options!(usize, single);
 
     /// Sets the step of the kernel.
     pub fn stride(mut self, stride: usize) -> Self {
         self.options.stride = stride;
-        self
-    }
-
-    /// Sets the number of zeros added at each end.
-    pub fn padding(mut self, padding: usize) -> Self {
-        self.options.padding = padding;
         self
     }
 }
@@ -121,7 +120,8 @@ impl Layer for Conv1d {
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
-        g.conv1d(x, weight, bias, self.options)
+        let (x, [padding]) = self.padding.add_to(g, x, [self.kernel_size], [self.options.dilation]);
+        g.conv1d(x, weight, bias, Conv1dOptions { padding, ..self.options })
     }
 }
 
@@ -138,38 +138,57 @@ impl Layer for ConvTranspose1d {
     }
 }
 
-/// How both are printed and parsed; the optional argument is the name of the option that only one of them
-/// has.
-macro_rules! describe {
-    ($layer:ident $(, $output_padding:ident)?) => {
-        impl Describe for $layer {
-            const NAME: &str = stringify!($layer);
+impl Describe for Conv1d {
+    const NAME: &str = "Conv1d";
 
-            fn blank() -> Self {
-                Self::new(0, 0, 0)
-            }
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
 
-            fn describe(&mut self, args: &mut Args<'_>) {
-                args.positional("in_channels", &mut self.in_channels);
-                args.positional("out_channels", &mut self.out_channels);
-                args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
-                args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
-                args.option_as::<One, _>("padding", &mut self.options.padding, 0);
-                args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
-                $(args.option_as::<One, _>(stringify!($output_padding), &mut self.options.$output_padding, 0);)?
-                args.option("groups", &mut self.options.groups, 1);
-                args.option("bias", &mut self.affine.has_bias, true);
-                args.only("padding_mode", "zeros".to_owned());
-                self.affine.describe(args);
-            }
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
+        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
+        self.padding.describe_size(args);
+        args.option_as::<One, _>("dilation", &mut self.options.dilation, 1);
+        args.option("groups", &mut self.options.groups, 1);
+        args.option("bias", &mut self.affine.has_bias, true);
+        self.padding.describe_mode(args);
+        self.affine.describe(args);
+    }
 
-            fn check(&self) -> Result<(), String> {
-                check_groups(self.options.groups, [self.in_channels, self.out_channels])
-            }
-        }
-    };
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])?;
+        self.padding.check([self.options.stride])
+    }
 }
-describe!(Conv1d);
-describe!(ConvTranspose1d, output_padding);
+
+impl Describe for ConvTranspose1d {
+    const NAME: &str = "ConvTranspose1d";
+
+    fn blank() -> Self {
+        Self::new(0, 0, 0)
+    }
+
+    fn describe(&mut self, args: &mut Args<'_>) {
+        args.positional("in_channels", &mut self.in_channels);
+        args.positional("out_channels", &mut self.out_channels);
+        args.named_as::<One, _>("kernel_size", &mut self.kernel_size);
+        args.shown_as::<One, _>("stride", &mut self.options.stride, 1);
+        args.option_as::<One, _>("padding", &mut self.options.padding, 0);
+        // PyTorch prints these in another order than it takes them.
+        args.keyword_as::<One, _>("dilation", &mut self.options.dilation, 1);
+        args.keyword_as::<One, _>("output_padding", &mut self.options.output_padding, 0);
+        args.keyword("groups", &mut self.options.groups, 1);
+        args.keyword("bias", &mut self.affine.has_bias, true);
+        args.only("padding_mode", "zeros".to_owned());
+        self.affine.describe(args);
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_groups(self.options.groups, [self.in_channels, self.out_channels])
+    }
+}
 
 described!(Conv1d, ConvTranspose1d);

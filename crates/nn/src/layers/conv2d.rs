@@ -1,13 +1,13 @@
 //! The two-dimensional convolution.
 
-use autograd::{Conv2dOptions, Graph, PadMode, Var};
+use autograd::{Conv2dOptions, Graph, Var};
 use tensor::Shape;
 use tensor::conv::Algorithm;
 
 use super::affine::{Affine, affine_options, check_groups};
-use super::pad::Border;
-use super::pair::Pair;
-use crate::config::{Args, Describe, Value, described, names};
+use super::conv_padding::{ConvPadding, PaddingMode, PaddingSize, padding_options};
+use super::pair::{Pair, pair};
+use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Layer, Scope};
 
@@ -30,25 +30,10 @@ pub struct Conv2d {
     in_channels: usize,
     out_channels: usize,
     kernel_size: [usize; 2],
+    /// All but the padding.
     options: Conv2dOptions,
-    /// Whether the padding preserves the size instead of coming from the options.
-    same: bool,
-    padding_mode: PaddingMode,
+    padding: ConvPadding<2>,
     affine: Affine,
-}
-
-/// The values that a [`Conv2d`] uses for the pixels around an image.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PaddingMode {
-    /// Zeros.
-    #[default]
-    Zeros,
-    /// The image mirrored at its edges, without repeating the edge itself.
-    Reflect,
-    /// The edge repeated.
-    Replicate,
-    /// The opposite side of the image.
-    Circular,
 }
 
 impl Conv2d {
@@ -59,8 +44,7 @@ impl Conv2d {
             out_channels,
             kernel_size: kernel_size.into().0,
             options: Conv2dOptions::default(),
-            same: false,
-            padding_mode: PaddingMode::Zeros,
+            padding: ConvPadding::none(),
             affine: Affine::new(),
         }
     }
@@ -71,26 +55,7 @@ impl Conv2d {
         self
     }
 
-    /// Sets the number of pixels added on each side; one number or `[vertical, horizontal]`.
-    pub fn padding(mut self, padding: impl Into<Pair>) -> Self {
-        self.options.padding = padding.into().0;
-        self.same = false;
-        self
-    }
-
-    /// Pads so that the image keeps its size, PyTorch's `padding="same"`: dilation · (kernel_size − 1) pixels
-    /// on each axis, half of them on each side; an odd one goes below or on the right. The stride must be 1.
-    pub fn padding_same(mut self) -> Self {
-        self.options.padding = [0, 0];
-        self.same = true;
-        self
-    }
-
-    /// Sets the values of the added pixels; the default is [`PaddingMode::Zeros`].
-    pub fn padding_mode(mut self, padding_mode: PaddingMode) -> Self {
-        self.padding_mode = padding_mode;
-        self
-    }
+    padding_options!(impl Into<Pair>, pair);
 
     /// Sets the distance between the kernel's taps; one number or `[vertical, horizontal]`.
     pub fn dilation(mut self, dilation: impl Into<Pair>) -> Self {
@@ -116,7 +81,7 @@ impl Conv2d {
     /// is no kernel for these sizes or an algorithm was forced.
     pub(crate) fn forward_pool(&self, g: &Graph<'_>, x: Var, relu: bool) -> Option<Var> {
         // A separate border is a separate op.
-        let Padding::Zeros(padding) = self.padding_of_image() else { return None };
+        let padding = self.padding.zeros(self.kernel_size, self.options.dilation)?;
         let options = Conv2dOptions { padding, ..self.options };
         options.block(g.shape(x), self.weight_shape())?;
         let (weight, bias) = self.affine.vars(g, self);
@@ -142,46 +107,14 @@ impl Conv2d {
     }
 
     fn convolve(&self, g: &Graph<'_>, x: Var, weight: Var, bias: Option<Var>) -> Var {
-        match self.padding_of_image() {
-            Padding::Zeros(padding) => g.conv2d(x, weight, bias, Conv2dOptions { padding, ..self.options }),
-            Padding::Border(border, mode) => {
-                let options = Conv2dOptions { padding: [0, 0], ..self.options };
-                g.conv2d(border.around(g, x, mode), weight, bias, options)
-            }
-        }
-    }
-
-    /// How an image is padded: by the convolution itself, or with a border added before it.
-    fn padding_of_image(&self) -> Padding {
-        let sides: [[usize; 2]; 2] = [0, 1].map(|axis| {
-            let added = self.options.dilation[axis] * (self.kernel_size[axis].max(1) - 1);
-            if self.same { [added / 2, added.div_ceil(2)] } else { [self.options.padding[axis]; 2] }
-        });
-        let mode = match self.padding_mode {
-            PaddingMode::Zeros if sides.iter().all(|[before, after]| before == after) => {
-                return Padding::Zeros(sides.map(|[before, _]| before));
-            }
-            PaddingMode::Zeros => PadMode::Constant(0.0),
-            PaddingMode::Reflect => PadMode::Reflect,
-            PaddingMode::Replicate => PadMode::Replicate,
-            PaddingMode::Circular => PadMode::Circular,
-        };
-        let [[top, bottom], [left, right]] = sides;
-        Padding::Border(Border([left, right, top, bottom]), mode)
+        let (x, padding) = self.padding.add_to(g, x, self.kernel_size, self.options.dilation);
+        g.conv2d(x, weight, bias, Conv2dOptions { padding, ..self.options })
     }
 
     fn weight_shape(&self) -> Shape {
         let [kh, kw] = self.kernel_size;
         Shape::new(&[self.out_channels, self.in_channels / self.options.groups, kh, kw])
     }
-}
-
-/// Pixels added to an image.
-enum Padding {
-    /// Zeros, equally many on both sides.
-    Zeros([usize; 2]),
-    /// A border that the convolution does not add itself.
-    Border(Border, PadMode),
 }
 
 impl Layer for Conv2d {
@@ -208,57 +141,19 @@ impl Describe for Conv2d {
         args.positional("out_channels", &mut self.out_channels);
         args.named("kernel_size", &mut self.kernel_size);
         args.shown("stride", &mut self.options.stride, [1, 1]);
-        let mut padding =
-            if self.same { PaddingText::Same } else { PaddingText::Sizes(self.options.padding) };
-        args.option("padding", &mut padding, PaddingText::Sizes([0, 0]));
-        (self.same, self.options.padding) = match padding {
-            PaddingText::Same => (true, [0, 0]),
-            PaddingText::Sizes(sizes) => (false, sizes),
-        };
+        self.padding.describe_size(args);
         args.option("dilation", &mut self.options.dilation, [1, 1]);
         args.option("groups", &mut self.options.groups, 1);
         args.option("bias", &mut self.affine.has_bias, true);
-        args.option("padding_mode", &mut self.padding_mode, PaddingMode::Zeros);
+        self.padding.describe_mode(args);
         self.affine.describe(args);
         args.hidden("algorithm", &mut self.options.algorithm, Algorithm::Auto);
     }
 
     fn check(&self) -> Result<(), String> {
         check_groups(self.options.groups, [self.in_channels, self.out_channels])?;
-        match self.same && self.options.stride != [1, 1] {
-            true => Err("padding=same needs a stride of 1; give the padding as a number".to_owned()),
-            false => Ok(()),
-        }
+        self.padding.check(self.options.stride)
     }
 }
 
 described!(Conv2d);
-
-names!(PaddingMode, "zeros, reflect, replicate or circular", {
-    "zeros" => Self::Zeros,
-    "reflect" => Self::Reflect,
-    "replicate" => Self::Replicate,
-    "circular" => Self::Circular,
-});
-
-/// The padding as it is written: sizes, or `same`.
-#[derive(Clone, PartialEq)]
-enum PaddingText {
-    Same,
-    Sizes([usize; 2]),
-}
-
-impl Value for PaddingText {
-    const EXPECTED: &str = "a number, one for each axis, or same";
-
-    fn write(&self) -> String {
-        match self {
-            Self::Same => "same".to_owned(),
-            Self::Sizes(sizes) => sizes.write(),
-        }
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        if text == "same" { Some(Self::Same) } else { Value::read(text).map(Self::Sizes) }
-    }
-}

@@ -109,10 +109,11 @@ impl Describe for ConvTranspose2d {
         args.named("kernel_size", &mut self.kernel_size);
         args.shown("stride", &mut self.options.stride, [1, 1]);
         args.option("padding", &mut self.options.padding, [0, 0]);
-        args.option("dilation", &mut self.options.dilation, [1, 1]);
-        args.option("output_padding", &mut self.options.output_padding, [0, 0]);
-        args.option("groups", &mut self.options.groups, 1);
-        args.option("bias", &mut self.affine.has_bias, true);
+        // PyTorch prints these in another order than it takes them.
+        args.keyword("dilation", &mut self.options.dilation, [1, 1]);
+        args.keyword("output_padding", &mut self.options.output_padding, [0, 0]);
+        args.keyword("groups", &mut self.options.groups, 1);
+        args.keyword("bias", &mut self.affine.has_bias, true);
         args.only("padding_mode", "zeros".to_owned());
         self.affine.describe(args);
     }

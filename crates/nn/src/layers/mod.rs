@@ -5,6 +5,7 @@ mod affine;
 mod basic_block;
 mod conv1d;
 mod conv2d;
+mod conv_padding;
 mod conv_transpose2d;
 mod dropout;
 mod flatten;
@@ -26,9 +27,10 @@ pub use activation::{
     LogSoftmax, Mish, PReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Tanh,
 };
 pub use basic_block::BasicBlock;
+pub use conv_padding::PaddingMode;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv1d::{Conv1d, ConvTranspose1d};
-pub use conv2d::{Conv2d, PaddingMode};
+pub use conv2d::Conv2d;
 pub use dropout::{Dropout, Dropout2d, StochasticDepth};
 pub use flatten::{Flatten, FlattenFrom, Unflatten};
 pub use linear::Linear;
@@ -36,14 +38,16 @@ pub use norm::{
     BatchNorm, BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm2d, LayerNorm, LocalResponseNorm, RMSNorm,
 };
 pub use pad::{
-    Border, CircularPad2d, ConstantPad1d, ConstantPad2d, ReflectionPad2d, ReplicationPad2d, ZeroPad2d,
+    Border, CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ReflectionPad1d, ReflectionPad2d,
+    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
 };
 pub use pair::Pair;
 pub use parallel::Parallel;
 pub use pool::{
-    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool2d, MaxPool1d, MaxPool2d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+    GlobalAvgPool2d, MaxPool1d, MaxPool2d,
 };
-pub use recompute::Recompute;
+pub use recompute::{Recompute, Tensors};
 pub use recurrent::{
     CarriedState, GRU, GruCell, LSTM, LstmCell, RNN, Recurrent, RecurrentCell, RnnCell, Sequences, State,
 };

@@ -2,7 +2,8 @@
 
 use autograd::{Graph, Pool1dOptions, Pool2dOptions, PoolOptions, Var};
 
-use super::pair::Pair;
+use super::pad::expect_axes;
+use super::pair::{Pair, pair, single};
 use crate::config::{Args, Describe, Sizes, described};
 use crate::layer::Layer;
 
@@ -58,12 +59,19 @@ pub struct AdaptiveMaxPool2d {
     output_size: [usize; 2],
 }
 
-fn pair(size: impl Into<Pair>) -> [usize; 2] {
-    size.into().0
+/// The means of a given number of windows, whatever the sequence's length: `[n, t, c]` to `[n, t', c]`; windows
+/// as for [`AdaptiveAvgPool2d`].
+#[derive(Clone)]
+#[must_use]
+pub struct AdaptiveAvgPool1d {
+    output_size: [usize; 1],
 }
 
-fn single(size: usize) -> [usize; 1] {
-    [size]
+/// The maxima of a given number of windows; windows as for [`AdaptiveAvgPool1d`].
+#[derive(Clone)]
+#[must_use]
+pub struct AdaptiveMaxPool1d {
+    output_size: [usize; 1],
 }
 
 /// The constructor and the builder methods of a layer with `options`; takes the type of a size and how it is
@@ -143,20 +151,6 @@ impl AvgPool1d {
     count_include_pad!();
 }
 
-impl AdaptiveAvgPool2d {
-    /// Creates a layer with this number of windows; one number or `[vertical, horizontal]`.
-    pub fn new(output_size: impl Into<Pair>) -> Self {
-        Self { output_size: output_size.into().0 }
-    }
-}
-
-impl AdaptiveMaxPool2d {
-    /// Creates a layer with this number of windows; one number or `[vertical, horizontal]`.
-    pub fn new(output_size: impl Into<Pair>) -> Self {
-        Self { output_size: output_size.into().0 }
-    }
-}
-
 impl Layer for MaxPool2d {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.max_pool2d(x, self.options)
@@ -184,18 +178,6 @@ impl Layer for AvgPool1d {
 impl Layer for GlobalAvgPool2d {
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         g.global_avg_pool2d(x)
-    }
-}
-
-impl Layer for AdaptiveAvgPool2d {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.adaptive_avg_pool2d(x, self.output_size)
-    }
-}
-
-impl Layer for AdaptiveMaxPool2d {
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.adaptive_max_pool2d(x, self.output_size)
     }
 }
 
@@ -252,28 +234,64 @@ impl Describe for GlobalAvgPool2d {
     fn describe(&mut self, _: &mut Args<'_>) {}
 }
 
-impl Describe for AdaptiveAvgPool2d {
-    const NAME: &str = "AdaptiveAvgPool2d";
+/// A layer with an `output_size`; takes the type of a size, how it is read, and how the layer is run.
+macro_rules! adaptive {
+    ($layer:ident, $size:ty, $read:path, $doc:literal, $run:expr) => {
+        impl $layer {
+            #[doc = concat!("Creates a layer with this number of windows", $doc, ".")]
+            pub fn new(output_size: $size) -> Self {
+                Self { output_size: $read(output_size) }
+            }
+        }
 
-    fn blank() -> Self {
-        Self::new(1)
-    }
+        impl Layer for $layer {
+            fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+                $run(g, x, self.output_size)
+            }
+        }
 
-    fn describe(&mut self, args: &mut Args<'_>) {
-        args.named_as::<Sizes<2>, _>("output_size", &mut self.output_size);
-    }
+        impl Describe for $layer {
+            const NAME: &str = stringify!($layer);
+
+            fn blank() -> Self {
+                Self::new(1)
+            }
+
+            fn describe(&mut self, args: &mut Args<'_>) {
+                args.named_as::<Sizes<_>, _>("output_size", &mut self.output_size);
+            }
+        }
+    };
 }
 
-impl Describe for AdaptiveMaxPool2d {
-    const NAME: &str = "AdaptiveMaxPool2d";
+adaptive!(
+    AdaptiveAvgPool2d,
+    impl Into<Pair>,
+    pair,
+    "; one number or `[vertical, horizontal]`",
+    Graph::adaptive_avg_pool2d
+);
+adaptive!(
+    AdaptiveMaxPool2d,
+    impl Into<Pair>,
+    pair,
+    "; one number or `[vertical, horizontal]`",
+    Graph::adaptive_max_pool2d
+);
+adaptive!(AdaptiveAvgPool1d, usize, single, "", |g: &Graph<'_>, x, [size]: [usize; 1]| {
+    one_row_high(g, "adaptive_avg_pool1d", x, |x| g.adaptive_avg_pool2d(x, [1, size]))
+});
+adaptive!(AdaptiveMaxPool1d, usize, single, "", |g: &Graph<'_>, x, [size]: [usize; 1]| {
+    one_row_high(g, "adaptive_max_pool1d", x, |x| g.adaptive_max_pool2d(x, [1, size]))
+});
 
-    fn blank() -> Self {
-        Self::new(1)
-    }
-
-    fn describe(&mut self, args: &mut Args<'_>) {
-        args.named_as::<Sizes<2>, _>("output_size", &mut self.output_size);
-    }
+/// Calls `pool` with sequences `[n, t, c]` as images `[n, 1, t, c]`, and returns its result as sequences again.
+fn one_row_high(g: &Graph<'_>, op: &str, x: Var, pool: impl FnOnce(Var) -> Var) -> Var {
+    expect_axes(g, op, x, 1);
+    let [n, t, c] = [0, 1, 2].map(|axis| g.shape(x)[axis]);
+    let y = pool(g.reshape(x, [n, 1, t, c]));
+    g.reshape(y, [n, g.shape(y)[2], c])
 }
 
-described!(MaxPool2d, AvgPool2d, MaxPool1d, AvgPool1d, GlobalAvgPool2d, AdaptiveAvgPool2d, AdaptiveMaxPool2d);
+described!(MaxPool2d, AvgPool2d, MaxPool1d, AvgPool1d, GlobalAvgPool2d);
+described!(AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d);

@@ -1,10 +1,11 @@
 //! Recomputation in the backward pass.
 
+use std::fmt;
+
 use autograd::{Graph, Var};
 
-use crate::config::{Args, Describe, described};
+use crate::config::{self, Args, Describe};
 use crate::layer::{Layer, Scope};
-use crate::sequential::Sequential;
 
 /// A layer whose activations are not kept for the backward pass but recomputed there: a network that would
 /// not fit into memory trains at the cost of one more forward pass. Activations between the wrapped parts are
@@ -21,20 +22,67 @@ use crate::sequential::Sequential;
 /// let (_net, params) = nn::build(net, 0);
 /// assert_eq!(params.entries()[2].name, "1.0.weight");
 /// ```
-#[derive(Clone)]
 #[must_use]
-pub struct Recompute {
-    layer: Box<dyn Layer>,
+pub struct Recompute<X = Var> {
+    layer: Box<dyn Layer<X>>,
 }
 
-impl Recompute {
+impl<X: Tensors> Recompute<X> {
     /// Wraps this layer so that its activations are not kept.
-    pub fn new(layer: impl Layer) -> Self {
+    pub fn new(layer: impl Layer<X>) -> Self {
         Self { layer: Box::new(layer) }
     }
 }
 
-impl Layer for Recompute {
+/// The input of a layer that [`Recompute`] can wrap: one tensor or several.
+pub trait Tensors: Copy + 'static {
+    /// Returns the input with each tensor replaced by `f` of it, always in the same order.
+    #[must_use]
+    fn map(self, f: &mut dyn FnMut(Var) -> Var) -> Self;
+}
+
+impl Tensors for Var {
+    fn map(self, f: &mut dyn FnMut(Var) -> Var) -> Self {
+        f(self)
+    }
+}
+
+impl Tensors for () {
+    fn map(self, _: &mut dyn FnMut(Var) -> Var) -> Self {}
+}
+
+impl<A: Tensors> Tensors for Option<A> {
+    fn map(self, f: &mut dyn FnMut(Var) -> Var) -> Self {
+        self.map(|tensors| tensors.map(f))
+    }
+}
+
+impl<A: Tensors, B: Tensors> Tensors for (A, B) {
+    fn map(self, f: &mut dyn FnMut(Var) -> Var) -> Self {
+        (self.0.map(f), self.1.map(f))
+    }
+}
+
+const MAX_TENSORS: usize = 8;
+
+/// Records `run` of `x` so that its values are not kept.
+pub(super) fn recomputed<X: Tensors>(g: &Graph<'_>, x: X, run: impl FnOnce(&Graph<'_>, X) -> Var) -> Var {
+    let (mut inputs, mut n) = ([None; MAX_TENSORS], 0);
+    let _ = x.map(&mut |tensor| {
+        assert!(n < MAX_TENSORS, "recompute{}: the input has more than {MAX_TENSORS} tensors", g.at());
+        inputs[n] = Some(tensor);
+        n += 1;
+        tensor
+    });
+    let first = inputs[0].unwrap_or_else(|| panic!("recompute{}: the input has no tensors", g.at()));
+    let inputs = inputs.map(|tensor| tensor.unwrap_or(first));
+    g.recompute(&inputs[..n], |g, inputs| {
+        let mut inputs = inputs.iter();
+        run(g, x.map(&mut |_| *inputs.next().expect("as many tensors as before")))
+    })
+}
+
+impl<X: Tensors> Layer<X> for Recompute<X> {
     fn register(&mut self, scope: &mut Scope<'_>) {
         self.layer.register(scope);
     }
@@ -43,16 +91,26 @@ impl Layer for Recompute {
         self.layer.child(name)
     }
 
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        g.recompute(&[x], |g, x| self.layer.forward(g, x[0]))
+    fn forward(&self, g: &Graph<'_>, x: X) -> Var {
+        recomputed(g, x, |g, x| self.layer.forward(g, x))
     }
 }
 
-impl Describe for Recompute {
+/// Stands for the wrapped layer until it is read.
+#[derive(Clone, Debug)]
+struct Unread;
+
+impl<X: Tensors> Layer<X> for Unread {
+    fn forward(&self, _: &Graph<'_>, _: X) -> Var {
+        unreachable!("a configuration without the layer is an error")
+    }
+}
+
+impl<X: Tensors> Describe for Recompute<X> {
     const NAME: &str = "Recompute";
 
     fn blank() -> Self {
-        Self::new(Sequential::new())
+        Self::new(Unread)
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {
@@ -60,4 +118,14 @@ impl Describe for Recompute {
     }
 }
 
-described!(Recompute);
+impl<X: 'static> Clone for Recompute<X> {
+    fn clone(&self) -> Self {
+        Self { layer: self.layer.clone() }
+    }
+}
+
+impl<X: Tensors> fmt::Debug for Recompute<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        config::write(self, f)
+    }
+}

@@ -1,6 +1,7 @@
 //! Reading a safetensors file.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -202,7 +203,7 @@ impl Archive {
     /// length: check with [`tensor`](Self::tensor) first.
     ///
     /// # Errors
-    /// When the file cannot be read to the end of the tensor.
+    /// When the file cannot be read to the end of the tensor, or has an F64 beyond the range of f32.
     #[track_caller]
     pub fn read(&self, name: &str, out: &mut [f32]) -> Result<(), WeightsError> {
         let entry = self.find(name).unwrap_or_else(|| panic!("Archive::read: no tensor named {name:?}"));
@@ -231,7 +232,10 @@ impl Archive {
             file.read_at(at, bytes)?;
             at += bytes.len() as u64;
             for (value, bytes) in chunk.iter_mut().zip(bytes.chunks_exact(size)) {
-                *value = to_f32(entry.dtype(), bytes);
+                *value = to_f32(entry.dtype(), bytes).map_err(|number| WeightsError::Format {
+                    path: file.path.clone(),
+                    reason: format!("{} has the number {number:e}, which f32 cannot hold", TensorInfo(entry)),
+                })?;
             }
         }
         Ok(())
@@ -240,7 +244,8 @@ impl Archive {
     /// Reads all tensors into the parameters and statistics of a model; see [`load`](super::load).
     ///
     /// # Errors
-    /// When names, shapes or types differ, or the file cannot be read; the parameters are unchanged then.
+    /// When names, shapes or types differ, the file cannot be read, or an F64 is beyond the range of f32; the
+    /// parameters are unchanged then.
     pub fn load_into(&self, params: &mut Params) -> Result<(), WeightsError> {
         let differences = self.differences(params);
         if !differences.is_empty() {
@@ -264,7 +269,8 @@ impl Archive {
     /// [`load_matching`](super::load_matching).
     ///
     /// # Errors
-    /// When the file cannot be read; the parameters are unchanged then.
+    /// When the file cannot be read, or an F64 that matches is beyond the range of f32; the parameters are
+    /// unchanged then.
     pub fn load_matching(&self, params: &mut Params) -> Result<Matched, WeightsError> {
         let mut matched = Matched { loaded: Vec::new(), left: self.differences(params) };
         let mut values = params.values().to_vec();
@@ -344,14 +350,19 @@ impl Archive {
         differences
     }
 
-    /// The prefix that the file has before each of these names.
-    fn prefix_of(&self, missing: &[(String, Shape)]) -> Option<String> {
-        let (first, _) = missing.first()?;
-        let prefixes = self.tensors().filter_map(|tensor| tensor.name().strip_suffix(first.as_str()));
-        let mut prefixes = prefixes.filter(|prefix| prefix.ends_with('.'));
-        let fits =
-            |prefix: &&str| missing.iter().all(|(name, _)| self.find(&format!("{prefix}{name}")).is_some());
-        prefixes.find(fits).map(|prefix| Foreign::new(prefix).to_string())
+    /// The prefix that the file has before the most of these names, and before how many, if these are at
+    /// least half of them.
+    fn prefix_of(&self, missing: &[(String, Shape)]) -> Option<(String, usize)> {
+        let missing: BTreeSet<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+        let mut n_found: BTreeMap<&str, usize> = BTreeMap::new();
+        for tensor in self.tensors() {
+            let splits = tensor.name().match_indices('.').map(|(at, _)| tensor.name().split_at(at + 1));
+            for (prefix, _) in splits.filter(|(_, name)| missing.contains(name)) {
+                *n_found.entry(prefix).or_default() += 1;
+            }
+        }
+        let (prefix, n_found) = n_found.into_iter().max_by_key(|&(_, n)| n)?;
+        (2 * n_found >= missing.len()).then(|| (Foreign::new(prefix).to_string(), n_found))
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
@@ -368,17 +379,25 @@ impl Data {
     }
 }
 
-/// One element, little-endian; exact except for F64, which is rounded to the nearest.
-fn to_f32(dtype: &str, bytes: &[u8]) -> f32 {
+/// One element, little-endian; exact except for F64, which is rounded to the nearest. The error is a finite
+/// number that would become infinite.
+fn to_f32(dtype: &str, bytes: &[u8]) -> Result<f32, f64> {
     let bits = bytes.iter().rev().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
-    match dtype {
-        "F64" => f64::from_bits(bits) as f32,
+    Ok(match dtype {
+        "F64" => {
+            let number = f64::from_bits(bits);
+            let rounded = number as f32;
+            if rounded.is_infinite() && number.is_finite() {
+                return Err(number);
+            }
+            rounded
+        }
         "F32" => f32::from_bits(bits as u32),
         "BF16" => f32::from_bits((bits as u32) << 16),
         "F16" => f16_to_f32(bits as u16),
         COUNT_TYPE => bits as i64 as f32,
         _ => unreachable!("{dtype} is not a float"),
-    }
+    })
 }
 
 /// Sign, 5 bits of exponent with bias 15, 10 bits of mantissa.

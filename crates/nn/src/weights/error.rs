@@ -54,8 +54,9 @@ pub struct Differences {
     pub reshaped: Vec<(String, String, Shape)>,
     /// In the file with a type that is not floating-point: the type, as displayed.
     pub not_floats: Vec<(String, String)>,
-    /// The prefix under which the file has every missing name, as displayed (`module.`), if there is one.
-    pub prefix: Option<String>,
+    /// The prefix under which the file has the most missing names, as displayed (`module.`), and how many
+    /// these are; `None` if they are fewer than half of them.
+    pub prefix: Option<(String, usize)>,
 }
 
 impl Differences {
@@ -82,10 +83,11 @@ impl fmt::Display for Differences {
         write_list(f, no_float, not_floats.len(), not_floats, |(name, dtype)| format!("{name} {dtype}"))?;
         match prefix {
             None => Ok(()),
-            Some(prefix) => write!(
+            Some((prefix, n_found)) => write!(
                 f,
-                "\n  the file has all missing names under the prefix {prefix}: open it as an Archive and \
-                 remove the prefix with Archive::renamed"
+                "\n  the file has {n_found} of the {} missing names under the prefix {prefix}: open it as an \
+                 Archive and remove the prefix with Archive::renamed",
+                missing.len()
             ),
         }
     }

@@ -23,8 +23,8 @@ const PREFIX: &str = "extra.";
 /// use nn::{Layer, Linear, weights};
 /// use optim::{Adam, Optimizer};
 ///
-/// /// Trains up to step 20, or from there where it was interrupted, and gives back the loss.
-/// fn train(path: &std::path::Path, interrupted_at: u64) -> Result<f32, Box<dyn std::error::Error>> {
+/// /// Trains up to step `end`, from where the file left off if there is one, and returns the last loss.
+/// fn train(path: &std::path::Path, end: u64) -> Result<f32, Box<dyn std::error::Error>> {
 ///     let (net, mut params) = nn::build(Linear::new(3, 1), 0);
 ///     let mut optimizer = Optimizer::new(Adam::default(), &params)?;
 ///     if path.exists() {
@@ -32,7 +32,7 @@ const PREFIX: &str = "extra.";
 ///         optimizer.load_state(extra.number("n_steps")?, extra.slices())?;
 ///     }
 ///     let (mut tape, mut loss) = (Tape::new(), 0.0);
-///     while optimizer.n_steps() < interrupted_at {
+///     while optimizer.n_steps() < end {
 ///         loss = tape.step(&mut params, Mode::train(0, optimizer.n_steps()), |g| {
 ///             let y = net.forward(g, g.randn([8, 3]));
 ///             g.mean(g.mul(y, y))
@@ -50,7 +50,7 @@ const PREFIX: &str = "extra.";
 /// # Ok(()) }
 /// ```
 ///
-/// Batches of the crate `data` resume with `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps %
+/// [`Extra::take`] shows the same with an average of the weights. Batches of the crate `data` resume with `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps %
 /// n_batches`.
 ///
 /// # Errors
@@ -101,9 +101,39 @@ pub struct Extra {
 }
 
 impl Extra {
-    /// Returns the slices by name, in the form that `Optimizer::load_state` takes.
+    /// Returns the slices by name, in the form that `Optimizer::load_state` takes. It refuses slices that are
+    /// not its own: [`take`](Self::take) those first.
     pub fn slices(&self) -> impl Iterator<Item = (&str, &[f32])> {
         self.slices.iter().map(|(name, slice)| (name.as_str(), slice.as_slice()))
+    }
+
+    /// Removes the slice with this name and returns it, for example an average of the weights.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("checkpoint.safetensors");
+    /// use nn::{Linear, weights};
+    /// use optim::{Adam, Optimizer, average::Ema};
+    /// let (_net, mut params) = nn::build(Linear::new(3, 1), 0);
+    /// let mut optimizer = Optimizer::new(Adam::default(), &params)?;
+    /// let mut ema = Ema::new(params.values().len(), 0.999, false)?;
+    /// optimizer.step(&mut params);
+    /// ema.update(&params);
+    /// let slices = optimizer.state().chain([("ema".to_owned(), ema.raw())]);
+    /// let counts = [optimizer.n_steps(), ema.n_updates()].map(|n| n.to_string());
+    /// weights::save_with(&path, &params, slices, &[("n_steps", &counts[0]), ("n_updates", &counts[1])])?;
+    ///
+    /// let mut resumed = Ema::new(params.values().len(), 0.999, false)?;
+    /// let mut extra = weights::load_with(&path, &mut params)?;
+    /// resumed.resume(extra.number("n_updates")?, &extra.take("ema").ok_or("the file has no average")?);
+    /// optimizer.load_state(extra.number("n_steps")?, extra.slices())?;
+    /// assert_eq!(resumed, ema);
+    /// # Ok(()) }
+    /// ```
+    pub fn take(&mut self, name: &str) -> Option<Vec<f32>> {
+        let at = self.slices.iter().position(|(found, _)| found == name)?;
+        Some(self.slices.remove(at).1)
     }
 
     /// Returns an integer from the metadata, for example the number of steps.

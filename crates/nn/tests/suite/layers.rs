@@ -4,8 +4,8 @@
 use crate::common::uniform;
 use autograd::{Mode, Params, Role, StochasticDepthMode, Tape};
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Init, Layer, Linear, MaxPool2d, ReLU,
-    Residual, Sequential, StochasticDepth, models,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Init, InstanceNorm2d, Layer, Linear,
+    MaxPool2d, ReLU, Residual, Sequential, StochasticDepth, models,
 };
 use proptest::prelude::*;
 use tensor::conv::Conv2dShape;
@@ -270,6 +270,19 @@ fn frozen_statistics_are_used_in_training_and_stay() {
     assert_eq!(params.values(), before);
     let grad = |name| params.grad(params.find(name).unwrap());
     assert!(grad("0.weight").iter().chain(grad("0.bias")).all(|&d| d != 0.0), "scale and shift learn on");
+}
+
+/// PyTorch has a layer for each number of axes.
+#[test]
+fn norms_take_any_axes_before_the_channels() {
+    let x = uniform(7, 2 * 12 * 3);
+    for norm in [Box::new(BatchNorm2d::new(3)) as Box<dyn Layer>, Box::new(InstanceNorm2d::new(3))] {
+        let (norm, mut params) = nn::build(norm, 0);
+        let mut of = |shape: &[usize]| run(&norm, &mut params, Mode::train(0, 0), shape, &x);
+        let images = of(&[2, 3, 4, 3]);
+        assert_eq!(of(&[2, 12, 3]), images, "{norm:?} of sequences");
+        assert_eq!(of(&[2, 2, 3, 2, 3]), images, "{norm:?} of volumes");
+    }
 }
 
 #[test]

@@ -6,10 +6,11 @@ use std::path::Path;
 use crate::common::uniform;
 use autograd::{Mode, Params, Tape};
 use nn::{
-    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, CircularPad2d, ConstantPad1d, ConstantPad2d,
-    Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Interpolation, Layer, MaxPool1d, MaxPool2d,
-    PaddingMode, Parallel, PixelShuffle, PixelUnshuffle, ReflectionPad2d, ReplicationPad2d, Sequential,
-    Unflatten, Upsample, ZeroPad2d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d, Conv2d, ConvTranspose1d,
+    ConvTranspose2d, Interpolation, Layer, MaxPool1d, MaxPool2d, PaddingMode, Parallel, PixelShuffle,
+    PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Sequential,
+    Unflatten, Upsample, ZeroPad1d, ZeroPad2d,
 };
 use serde_json::Value;
 
@@ -29,6 +30,13 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
     case("conv1d", &[2, 7, 3], Box::new(Conv1d::new(3, 4, 3).padding(1)));
     case("conv1d_general", &[2, 9, 4],
         Box::new(Conv1d::new(4, 6, 3).stride(2).padding(2).dilation(2).groups(2).bias(false)));
+    let even = || Conv1d::new(3, 4, 4).padding_same();
+    let around = |mode| Conv1d::new(3, 4, 3).padding(2).padding_mode(mode);
+    case("conv1d_same", &[2, 7, 3], Box::new(even().dilation(3)));
+    case("conv1d_same_reflect", &[2, 7, 3], Box::new(even().padding_mode(PaddingMode::Reflect)));
+    case("conv1d_reflect", &[2, 7, 3], Box::new(around(PaddingMode::Reflect).stride(2)));
+    case("conv1d_replicate", &[2, 7, 3], Box::new(around(PaddingMode::Replicate)));
+    case("conv1d_circular", &[2, 7, 3], Box::new(around(PaddingMode::Circular)));
     case("conv_transpose1d", &[2, 5, 4],
         Box::new(ConvTranspose1d::new(4, 6, 3).stride(3).padding(1).output_padding(2).groups(2)));
     case("conv_transpose1d_beyond", &[2, 5, 3],
@@ -51,6 +59,9 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
     case("adaptive_avg_pool2d", &[2, 7, 5, 2], Box::new(AdaptiveAvgPool2d::new([3, 4])));
     case("adaptive_avg_pool2d_larger", &[1, 2, 3, 2], Box::new(AdaptiveAvgPool2d::new([5, 2])));
     case("adaptive_max_pool2d", &[2, 7, 5, 2], Box::new(AdaptiveMaxPool2d::new([3, 4])));
+    case("adaptive_avg_pool1d", &[2, 7, 3], Box::new(AdaptiveAvgPool1d::new(4)));
+    case("adaptive_avg_pool1d_larger", &[2, 3, 2], Box::new(AdaptiveAvgPool1d::new(5)));
+    case("adaptive_max_pool1d", &[2, 7, 3], Box::new(AdaptiveMaxPool1d::new(3)));
     case("upsample_nearest", &[1, 2, 3, 2], Box::new(Upsample::scale_factor(2.0)));
     case("upsample_nearest_factor", &[1, 4, 3, 2], Box::new(Upsample::scale_factor(1.7)));
     case("upsample_nearest_size", &[1, 5, 7, 2], Box::new(Upsample::size([8, 3])));
@@ -71,6 +82,10 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
     case("zero_pad2d", &[1, 2, 3, 2], Box::new(ZeroPad2d::new([1, 2, 0, 3])));
     case("constant_pad2d", &[1, 2, 3, 2], Box::new(ConstantPad2d::new(1, 0.5)));
     case("constant_pad1d", &[2, 3, 2], Box::new(ConstantPad1d::new([2, 1], -1.5)));
+    case("zero_pad1d", &[2, 3, 2], Box::new(ZeroPad1d::new([2, 1])));
+    case("reflection_pad1d", &[2, 4, 2], Box::new(ReflectionPad1d::new([3, 1])));
+    case("replication_pad1d", &[2, 3, 2], Box::new(ReplicationPad1d::new([4, 1])));
+    case("circular_pad1d", &[2, 4, 2], Box::new(CircularPad1d::new([3, 1])));
     case("reflection_pad2d", &[1, 3, 4, 2], Box::new(ReflectionPad2d::new([3, 1, 2, 0])));
     case("replication_pad2d", &[1, 3, 2, 2], Box::new(ReplicationPad2d::new([3, 1, 2, 0])));
     case("circular_pad2d", &[1, 3, 4, 2], Box::new(CircularPad2d::new([3, 1, 2, 0])));

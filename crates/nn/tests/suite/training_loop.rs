@@ -243,9 +243,11 @@ fn a_frozen_part_behaves_as_in_evaluation_and_its_statistics_stand_still() {
 #[test]
 fn a_path_that_is_not_there_is_named() {
     let (_, mut params) = nn::build(Sequential::new().add(Linear::new(1, 1)).add(Dropout::new(0.5)), 0);
-    let message = "there is no parameter under `features.0`; the parameters are 0.weight, 0.bias";
+    let message = "there is no parameter under `features.0`; the parts of the network are 0";
     assert_eq!(params.freeze("features.0").unwrap_err().to_string(), message);
     assert_eq!(params.thaw("features.0").unwrap_err().to_string(), message);
+    let message = "there is no parameter under `0.weights`; the parts of `0` are weight, bias";
+    assert_eq!(params.freeze("0.weights").unwrap_err().to_string(), message);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use autograd::Params;
+use autograd::{Params, Role};
 use nn::weights::{self, Archive, WeightsError};
 use nn::{BatchNorm1d, Linear, Sequential, sequential};
 
@@ -39,6 +39,9 @@ fn the_body_is_loaded_and_the_head_stays() {
     );
 }
 
+/// How the tensors of a file are named, and what is said of a prefix.
+type Case = (fn(&str) -> String, Option<(String, usize)>);
+
 #[test]
 fn a_prefix_is_diagnosed_and_can_be_taken_off() {
     let (theirs, mut ours) = (net(2, 0), net(2, 1));
@@ -46,21 +49,55 @@ fn a_prefix_is_diagnosed_and_can_be_taken_off() {
     let before = ours.values().to_vec();
     let error = wrapped.load_into(&mut ours).unwrap_err();
     let WeightsError::Mismatch { differences, .. } = &error else { panic!("{error}") };
-    assert_eq!(differences.prefix.as_deref(), Some("module."));
-    assert!(error.to_string().contains("under the prefix module.: open it as an Archive"), "{error}");
+    assert_eq!(differences.prefix.as_ref(), Some(&("module.".to_owned(), 8)));
+    let hint = "the file has 8 of the 8 missing names under the prefix module.: open it as an Archive";
+    assert!(error.to_string().contains(hint), "{error}");
     assert_eq!(ours.values(), before);
 
     let unwrapped = wrapped.renamed(|name| name.replacen("module.", "", 1)).unwrap();
     unwrapped.load_into(&mut ours).unwrap();
     assert_eq!(ours.values(), theirs.values());
 
-    // Nothing is said of a prefix where something else is missing, too.
-    let other = archive(&theirs, |name| name.replace("0.", "module.0."));
-    let text = other.load_into(&mut ours).unwrap_err().to_string();
-    assert!(text.contains("under the prefix module."), "{text}");
-    let other = archive(&theirs, |name| name.replace("0.weight", "module.0.weight").replace("0.bias", "b"));
-    let text = other.load_into(&mut ours).unwrap_err().to_string();
-    assert!(!text.contains("prefix"), "{text}");
+    // Names that are missing for another reason, such as those of another head.
+    let renamed = |name: fn(&str) -> String| archive(&theirs, name).load_matching(&mut net(2, 1)).unwrap();
+    let table: [Case; 5] = [
+        (|name: &str| name.replace("0.", "module.0."), Some(("module.".to_owned(), 2))),
+        (|name| format!("module.{name}").replace("2.", "head."), Some(("module.".to_owned(), 6))),
+        (
+            |name| name.replace("0.weight", "a.b.0.weight").replace("0.bias", "b"),
+            Some(("a.b.".to_owned(), 1)),
+        ),
+        (|name| name.replace("1.w", "a.1.w").replace("1.b", "b.1.b").replace("g_", "g"), None),
+        (|name| name.replace("0.", "module0."), None),
+    ];
+    for (name, prefix) in table {
+        let matched = renamed(name);
+        assert_eq!(matched.left.prefix, prefix, "{matched}");
+        assert_eq!(matched.to_string().contains("prefix"), prefix.is_some(), "{matched}");
+    }
+}
+
+#[test]
+fn an_f64_beyond_f32_is_an_error_that_names_it() {
+    let header = r#"{"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}"#;
+    let file = |numbers: [f64; 2]| {
+        let len = (header.len() as u64).to_le_bytes();
+        let numbers = numbers.map(f64::to_le_bytes).concat();
+        Archive::from_bytes("theirs", [&len, header.as_bytes(), &numbers].concat()).unwrap()
+    };
+    let mut params = Params::new();
+    let w = params.add("w", [2], Role::Trainable);
+    file([f64::INFINITY, f64::from(f32::MIN)]).load_into(&mut params).unwrap();
+    let before = [f32::INFINITY, f32::MIN];
+    assert_eq!(params.value(w), before);
+    let file = file([0.0, -1e300]);
+    for error in [file.load_into(&mut params).unwrap_err(), file.load_matching(&mut params).unwrap_err()] {
+        assert_eq!(
+            error.to_string(),
+            "theirs is not a valid safetensors file: w [2] F64 has the number -1e300, which f32 cannot hold"
+        );
+    }
+    assert_eq!(params.value(w), before);
 }
 
 #[test]
@@ -134,9 +171,11 @@ fn what_is_saved_beside_the_weights_comes_back() {
     let (theirs, mut ours) = (net(2, 0), net(2, 1));
     let slices = [("0.weight.exp_avg".to_owned(), &[1.0, 2.0][..]), ("b".to_owned(), &[])];
     weights::save_with(&path, &theirs, slices, &[("n_steps", "7"), ("note", "x")]).unwrap();
-    let extra = weights::load_with(&path, &mut ours).unwrap();
+    let mut extra = weights::load_with(&path, &mut ours).unwrap();
     assert_eq!(ours.values(), theirs.values());
     assert_eq!(extra.slices().collect::<Vec<_>>(), [("0.weight.exp_avg", &[1.0, 2.0][..]), ("b", &[])]);
+    assert_eq!((extra.take("c"), extra.take("b"), extra.take("b")), (None, Some(vec![]), None));
+    assert_eq!(extra.slices().collect::<Vec<_>>(), [("0.weight.exp_avg", &[1.0, 2.0][..])]);
     assert_eq!(extra.number("n_steps").unwrap(), 7);
     for key in ["note", "epoch"] {
         let error = extra.number(key).unwrap_err().to_string();

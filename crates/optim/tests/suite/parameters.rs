@@ -317,3 +317,11 @@ fn an_optimizer_for_slices_takes_no_network() {
     let group = Group::new(sgd(0.0), [Param::new("all", 0..11)]);
     Optimizer::for_slices([group]).unwrap().step(&mut net);
 }
+
+/// Slices would move what was frozen after the optimizer was made.
+#[test]
+#[should_panic(expected = "it was created for the parameters of a network; use Optimizer::step")]
+fn an_optimizer_for_a_network_takes_no_slices() {
+    let net = Net::new();
+    Optimizer::new(sgd(0.0), &net).unwrap().step_slices(&mut [0.0; 11], &[0.0; 11]);
+}

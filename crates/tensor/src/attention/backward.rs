@@ -17,6 +17,10 @@ use simd::{Kernel, LANES, Level, Simd, Vector, dispatch};
 /// With fewer heads than this in all images together, the chunks of a head are also computed in parallel.
 const MANY_HEADS: usize = 16;
 
+/// How many of a head's chunks are computed in parallel: the memory for their shares of the query gradient does
+/// not grow with the number of keys.
+const WAVE: usize = 8;
+
 /// How many keys share packed queries: the keys, values and gradients take at most half a megabyte.
 fn chunk_len(shape: &AttentionShape) -> usize {
     const NUMBERS: usize = 1 << 15;
@@ -51,9 +55,9 @@ pub(super) fn backward(
     });
     let n_chunks = keys.div_ceil(chunk_len);
     // Chunks computed in parallel each store their share of the query gradient; others add it immediately.
-    let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks } else { 0 };
+    let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks.min(WAVE) } else { 0 };
     let share_len = queries * head_dim;
-    let keys_of = |chunk: usize| chunk * chunk_len..keys.min((chunk + 1) * chunk_len);
+    let keys_of = |chunks: Range<usize>| chunks.start * chunk_len..keys.min(chunks.end * chunk_len);
     let beta_of = |chunk: usize| if chunk == 0 { betas[0] } else { Beta::One };
 
     let backward_head = |at,
@@ -62,31 +66,44 @@ pub(super) fn backward(
                          shares: &mut [f32]| {
         let head = problem.head(at);
         let saved = saved.of_head(at, &head);
-        if n_shares == 0 {
-            for chunk in 0..n_chunks {
-                let n_keys = keys_of(chunk).len();
-                let (mut chunk_dk, rest_dk) = dk.split_rows_at(n_keys);
-                let (mut chunk_dv, rest_dv) = dv.split_rows_at(n_keys);
-                let (mut chunk_dscores, rest_dscores) =
-                    dscores.map(|dscores| dscores.split_cols_at(n_keys)).unzip();
-                (dk, dv, dscores) = (rest_dk, rest_dv, rest_dscores);
-                let outputs =
-                    ((&mut dq, beta_of(chunk)), (&mut chunk_dk, betas[1]), (&mut chunk_dv, betas[2]));
-                head.backward(level, outputs, chunk_dscores.as_mut(), &saved, keys_of(chunk));
+        let wave_len = n_shares.max(1);
+        for first in (0..n_chunks).step_by(wave_len) {
+            let wave = first..n_chunks.min(first + wave_len);
+            let n_keys = keys_of(wave.clone()).len();
+            let (mut wave_dk, rest_dk) = dk.split_rows_at(n_keys);
+            let (mut wave_dv, rest_dv) = dv.split_rows_at(n_keys);
+            let (mut wave_dscores, rest_dscores) =
+                dscores.map(|dscores| dscores.split_cols_at(n_keys)).unzip();
+            (dk, dv, dscores) = (rest_dk, rest_dv, rest_dscores);
+            if n_shares == 0 {
+                let outputs = ((&mut dq, beta_of(first)), (&mut wave_dk, betas[1]), (&mut wave_dv, betas[2]));
+                head.backward(level, outputs, wave_dscores.as_mut(), &saved, keys_of(wave));
+                continue;
             }
-            return;
-        }
-        let rows = (RowGroups(dk, chunk_len), RowGroups(dv, chunk_len), rows_mut(shares, share_len));
-        let columns = dscores.map(|dscores| ColumnGroups(dscores, chunk_len));
-        for_each_chunk(n_chunks, 1, work, (rows, columns), |chunk, ((mut dk, mut dv, share), dscores)| {
-            let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
-            let outputs = ((&mut share, Beta::Zero), (&mut dk.0, betas[1]), (&mut dv.0, betas[2]));
-            let mut dscores = dscores.map(|dscores| dscores.0);
-            head.backward(level, outputs, dscores.as_mut(), &saved, keys_of(chunk.start));
-        });
-        for (chunk, share) in shares.chunks_exact(share_len.max(1)).enumerate() {
-            for query in head.first_query(&keys_of(chunk))..queries {
-                write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
+            let shares = &mut shares[..wave.len() * share_len];
+            let rows = (
+                RowGroups(wave_dk, chunk_len),
+                RowGroups(wave_dv, chunk_len),
+                rows_mut(&mut *shares, share_len),
+            );
+            let columns = wave_dscores.map(|dscores| ColumnGroups(dscores, chunk_len));
+            for_each_chunk(
+                wave.len(),
+                1,
+                work,
+                (rows, columns),
+                |idx, ((mut dk, mut dv, share), dscores)| {
+                    let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
+                    let outputs = ((&mut share, Beta::Zero), (&mut dk.0, betas[1]), (&mut dv.0, betas[2]));
+                    let mut dscores = dscores.map(|dscores| dscores.0);
+                    let keys = keys_of(first + idx.start..first + idx.end);
+                    head.backward(level, outputs, dscores.as_mut(), &saved, keys);
+                },
+            );
+            for (chunk, share) in wave.zip(shares.chunks_exact(share_len.max(1))) {
+                for query in head.first_query(&keys_of(chunk..chunk + 1))..queries {
+                    write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
+                }
             }
         }
     };

@@ -23,7 +23,7 @@
 //!
 //! Forward is split into chunks of queries, backward into chunks of keys, which share packed data. A chunk's
 //! share of the query gradient is added once complete, in the order of the chunks, whichever thread computes
-//! them. Images are independent of each other.
+//! them; at most eight shares of a head are in memory. Images are independent of each other.
 //!
 //! Rounding error, to first order and with ε = 2⁻²⁴: let r = 1 + max(scale · |q|·|k|ᵀ + |mask|) over the keys
 //! of a query. Then

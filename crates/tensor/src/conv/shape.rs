@@ -63,12 +63,13 @@ impl Conv2dShape {
     /// kernel is larger than the padded image, or there are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
-        if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
-            return Err(format!("every size but batch and padding must be at least 1: {self:?}"));
-        }
+        expect_no_zero(sizes, [self.kernel_size, self.stride, self.dilation])?;
         for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
             if !channels.is_multiple_of(self.groups) {
-                return Err(format!("{name} = {channels} is not divisible by groups = {}", self.groups));
+                return Err(format!(
+                    "{name} = {channels} is not divisible by groups = {}; change one of them",
+                    self.groups
+                ));
             }
         }
         for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
@@ -78,7 +79,8 @@ impl Conv2dShape {
                 (Some(padded), Some(span)) if span <= padded => {}
                 _ => {
                     return Err(format!(
-                        "the kernel of size {} with dilation {} does not fit the {name} {size} with padding {}",
+                        "the kernel of size {} with dilation {} does not fit the {name} {size} with padding {}; \
+                         make the kernel smaller, or the padding or the image larger",
                         self.kernel_size[axis], self.dilation[axis], self.padding[axis]
                     ));
                 }
@@ -138,6 +140,20 @@ impl Conv2dShape {
     }
 }
 
+/// Checks that none of these is 0: height, width, input and output channels and groups; the size of the kernel,
+/// its stride and its dilation.
+fn expect_no_zero(sizes: [usize; 5], pairs: [[usize; 2]; 3]) -> Result<(), String> {
+    let names = ["the height", "the width", "in_channels", "out_channels", "groups"];
+    if let Some((name, _)) = names.into_iter().zip(sizes).find(|&(_, size)| size == 0) {
+        return Err(format!("{name} is 0; it must be at least 1"));
+    }
+    let names = ["kernel size", "stride", "dilation"];
+    match names.into_iter().zip(pairs).find(|(_, pair)| pair.contains(&0)) {
+        Some((name, pair)) => Err(format!("the {name} is {pair:?}; both numbers must be at least 1")),
+        None => Ok(()),
+    }
+}
+
 /// The sizes of a transposed convolution, which computes from images what the input gradient of a convolution
 /// computes from an output's gradient.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -175,12 +191,13 @@ impl ConvTranspose2dShape {
     /// are more elements than memory can address.
     pub fn validate(&self) -> Result<(), String> {
         let sizes = [self.height, self.width, self.in_channels, self.out_channels, self.groups];
-        if sizes.iter().chain(&self.kernel_size).chain(&self.stride).chain(&self.dilation).any(|&n| n == 0) {
-            return Err(format!("every size but batch and paddings must be at least 1: {self:?}"));
-        }
+        expect_no_zero(sizes, [self.kernel_size, self.stride, self.dilation])?;
         for (name, channels) in [("in_channels", self.in_channels), ("out_channels", self.out_channels)] {
             if !channels.is_multiple_of(self.groups) {
-                return Err(format!("{name} = {channels} is not divisible by groups = {}", self.groups));
+                return Err(format!(
+                    "{name} = {channels} is not divisible by groups = {}; change one of them",
+                    self.groups
+                ));
             }
         }
         for (axis, (name, size)) in [("height", self.height), ("width", self.width)].into_iter().enumerate() {
@@ -189,7 +206,7 @@ impl ConvTranspose2dShape {
             if output_padding >= stride.max(dilation) {
                 return Err(format!(
                     "the output padding {output_padding} is less than neither the stride {stride} nor the \
-                     dilation {dilation}"
+                     dilation {dilation}; reduce it"
                 ));
             }
             let whole = (size - 1).checked_mul(stride).and_then(|steps| {
@@ -201,7 +218,7 @@ impl ConvTranspose2dShape {
             };
             if self.padding[axis].checked_mul(2).is_none_or(|padding| padding >= whole) {
                 return Err(format!(
-                    "the padding {} leaves nothing of the {name} {whole}",
+                    "the padding {} leaves nothing of the {name} {whole}; reduce it",
                     self.padding[axis]
                 ));
             }

@@ -191,7 +191,8 @@ impl Cosine {
     }
 }
 
-/// The p-norm of the differences plus `eps`, in f64.
+/// The p-norm of the differences plus `eps`, in f64. They are divided by the largest of them unless p is 2, so
+/// that no power overflows or underflows; squares of f32 cannot.
 #[derive(Clone, Copy)]
 struct Distance {
     p: f64,
@@ -200,9 +201,13 @@ struct Distance {
 
 impl Distance {
     fn between(self, a: &[f32], b: &[f32]) -> f64 {
-        let powers = self.differences(a, b).map(|d| if self.p == 2.0 { d * d } else { d.abs().powf(self.p) });
-        let sum: f64 = powers.sum();
-        if self.p == 2.0 { sum.sqrt() } else { sum.powf(1.0 / self.p) }
+        if self.p == 2.0 {
+            return self.differences(a, b).map(|d| d * d).sum::<f64>().sqrt();
+        }
+        let largest = self.differences(a, b).fold(0.0, |largest: f64, d| largest.max(d.abs()));
+        let scale = if largest > 0.0 && largest.is_finite() { largest } else { 1.0 };
+        let sum: f64 = self.differences(a, b).map(|d| (d.abs() / scale).powf(self.p)).sum();
+        scale * sum.powf(1.0 / self.p)
     }
 
     /// Adds to dx the derivative of the distance with respect to either row, times a factor; 0 where the

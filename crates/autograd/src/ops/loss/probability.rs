@@ -110,7 +110,8 @@ impl Graph<'_> {
     /// Kullback-Leibler divergence of the distribution t from the one with logarithms x, t · (ln t − x),
     /// element by element; `torch.nn.functional.kl_div`. With `log_target`, t is given as ln t: eᵗ · (t − x).
     ///
-    /// Where a probability t is 0, the loss is 0 and its gradient with respect to t is −∞.
+    /// Where a probability t is 0, the loss is 0 for a finite x and NaN for x = −∞, as in PyTorch; the gradient
+    /// with respect to that t is −∞ (NaN for x = −∞), where PyTorch's is NaN.
     ///
     /// # Panics
     /// When the shapes differ.

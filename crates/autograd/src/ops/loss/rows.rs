@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::parallel::{for_each_chunk, rows_mut};
 
 use super::reduction::Reduction;
-use crate::ops::shared::{rows_and_cols, shards_of_rows};
+use crate::ops::shared::{count, rows_and_cols, shards_of_rows, there_are};
 use crate::{Backward, Forward, Graph, Images, Indices, Inputs, Op, Operands, ShapeError, Var};
 
 /// The number of elements per task.
@@ -170,7 +170,9 @@ impl Graph<'_> {
         let (n_rows, n_labels, at) = (leading.iter().product::<usize>(), labels.len(), recording.at());
         assert!(
             leading.is_empty() || n_rows == n_labels,
-            "{op}{at}: the {what} {shape} have {n_rows} rows, there are {n_labels} labels; pass one label per row"
+            "{op}{at}: the {what} {shape} have {}, {}; pass one label per row",
+            count(n_rows, "row"),
+            there_are(n_labels, "label")
         );
         let is_wrong = |&label: &u32| label as usize >= classes && Some(label) != ignore_index;
         if let Some(row) = labels.iter().position(is_wrong) {

@@ -6,8 +6,9 @@ use super::affine::{Running, ScaleAndShift};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
-/// Instance normalisation of images `[n, h, w, n_features]`: each channel of each image is normalised to mean
-/// 0 and variance 1, `y = (x − mean) / √(var + eps)`, and optionally scaled and shifted.
+/// Instance normalisation of images `[n, h, w, n_features]`, or with any other axes between the first and the
+/// last: each channel of each image is normalised to mean 0 and variance 1,
+/// `y = (x − mean) / √(var + eps)`, and optionally scaled and shifted.
 ///
 /// Running statistics, if kept, follow the means over the batch and are used in evaluation. Parameters and
 /// statistics, if any, as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`. Ulyanov, Vedaldi and

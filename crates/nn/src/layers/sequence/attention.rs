@@ -9,7 +9,7 @@ use super::RotaryPositions;
 use crate::config::{self, Args, Describe};
 use crate::init::Init;
 use crate::layer::{Child, Handle, Layer, Scope};
-use crate::layers::Linear;
+use crate::layers::{Linear, Tensors};
 
 /// The tokens hidden from attention; none by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +21,13 @@ pub struct Masks {
     pub attn_mask: Option<Var>,
     /// Added to the scores of each key, `[n, s]`: −∞ for padding tokens.
     pub key_padding_mask: Option<Var>,
+}
+
+impl Tensors for Masks {
+    fn map(self, f: &mut dyn FnMut(Var) -> Var) -> Self {
+        let attn_mask = Tensors::map(self.attn_mask, f);
+        Self { attn_mask, key_padding_mask: Tensors::map(self.key_padding_mask, f), ..self }
+    }
 }
 
 /// Multi-head attention, where each head has its own projections of queries, keys and values;

@@ -145,12 +145,24 @@ impl TransformerDecoder {
         Self { stack: self.stack.norm(norm) }
     }
 
+    /// Sets whether the values within each layer are computed again in the backward pass instead of being kept,
+    /// with the same results: see [`Recompute`](crate::Recompute). Off by default.
+    pub fn recompute(mut self, recompute: bool) -> Self {
+        self.stack.recompute = recompute;
+        self
+    }
+
     /// Records the layers with masks for their self-attention and for the attention to the memory.
     ///
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
     pub fn run(&self, g: &Graph<'_>, x: Var, memory: Var, masks: Masks, memory_masks: Masks) -> Var {
-        self.stack.run(g, x, |layer, x| layer.run(g, |layer, g| layer.run(g, x, memory, masks, memory_masks)))
+        self.stack.run(
+            g,
+            x,
+            (memory, (masks, memory_masks)),
+            |layer, g, x, (memory, (masks, memory_masks))| layer.run(g, x, memory, masks, memory_masks),
+        )
     }
 }
 
@@ -160,7 +172,7 @@ impl Layer<(Var, Var)> for TransformerDecoder {
     }
 
     fn forward(&self, g: &Graph<'_>, (x, memory): (Var, Var)) -> Var {
-        self.stack.run(g, x, |layer, x| layer.forward(g, (x, memory)))
+        self.stack.run(g, x, memory, |layer, g, x, memory| layer.forward(g, (x, memory)))
     }
 }
 

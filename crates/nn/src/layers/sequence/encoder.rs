@@ -138,12 +138,19 @@ impl TransformerEncoder {
         Self { stack: self.stack.norm(norm) }
     }
 
+    /// Sets whether the values within each layer are computed again in the backward pass instead of being kept,
+    /// with the same results: see [`Recompute`](crate::Recompute). Off by default.
+    pub fn recompute(mut self, recompute: bool) -> Self {
+        self.stack.recompute = recompute;
+        self
+    }
+
     /// Records the layers with masks for their self-attention.
     ///
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
     pub fn run(&self, g: &Graph<'_>, x: Var, masks: Masks) -> Var {
-        self.stack.run(g, x, |layer, x| layer.run(g, |layer, g| layer.run(g, x, masks)))
+        self.stack.run(g, x, masks, TransformerEncoderLayer::run)
     }
 }
 
@@ -153,7 +160,7 @@ impl Layer for TransformerEncoder {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        self.stack.run(g, x, |layer, x| layer.forward(g, x))
+        self.stack.run(g, x, (), |layer, g, x, ()| layer.forward(g, x))
     }
 }
 

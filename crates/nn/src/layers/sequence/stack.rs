@@ -7,18 +7,21 @@ use autograd::{Graph, Var};
 use crate::config::{Args, Within, write_children};
 use crate::layer::{Child, Layer, Scope};
 use crate::layers::LayerNorm;
+use crate::layers::recompute::{Tensors, recomputed};
 
 /// A stack of layers of one kind, `layers.0`, `layers.1`, …, optionally followed by a layer norm, `norm`.
 #[derive(Clone)]
 pub(super) struct Stack<L> {
     pub(super) layers: Vec<Child<L>>,
     pub(super) norm: Option<Child<LayerNorm>>,
+    /// Whether the values within each layer are computed again in backward instead of being kept.
+    pub(super) recompute: bool,
 }
 
 impl<L: Clone + fmt::Debug> Stack<L> {
     pub(super) fn new(layer: L, num_layers: usize) -> Self {
         let layers = (0..num_layers).map(|idx| Child::new(format!("layers.{idx}"), layer.clone())).collect();
-        Self { layers, norm: None }
+        Self { layers, norm: None, recompute: false }
     }
 
     pub(super) fn norm(self, norm: LayerNorm) -> Self {
@@ -33,9 +36,18 @@ impl<L: Clone + fmt::Debug> Stack<L> {
         self.norm.iter_mut().for_each(|norm| scope.layer(norm));
     }
 
-    /// Runs `step` with each layer on the output of the one before it.
-    pub(super) fn run(&self, g: &Graph<'_>, x: Var, step: impl Fn(&Child<L>, Var) -> Var) -> Var {
-        let x = self.layers.iter().fold(x, |x, layer| step(layer, x));
+    /// Runs `step` with each layer on the output of the one before it, and on what all layers take besides.
+    pub(super) fn run<X: Tensors>(
+        &self,
+        g: &Graph<'_>,
+        x: Var,
+        others: X,
+        step: impl Fn(&L, &Graph<'_>, Var, X) -> Var,
+    ) -> Var {
+        let x = self.layers.iter().fold(x, |x, layer| {
+            let run = |g: &Graph<'_>, (x, others)| layer.run(g, |layer, g| step(layer, g, x, others));
+            if self.recompute { recomputed(g, (x, others), run) } else { run(g, (x, others)) }
+        });
         self.norm.as_ref().map_or(x, |norm| norm.forward(g, x))
     }
 
@@ -49,6 +61,7 @@ impl<L: Clone + fmt::Debug> Stack<L> {
     where
         L: Within<X>,
     {
+        args.hidden("recompute", &mut self.recompute, false);
         args.optional_child("norm", &mut self.norm);
         args.children(&mut self.layers);
         for (idx, layer) in self.layers.iter_mut().enumerate() {

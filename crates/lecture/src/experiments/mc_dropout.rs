@@ -13,13 +13,13 @@ use viz::{Figure, ImageGrid, Tile};
 
 use super::Experiment;
 use crate::page::bibliography::GAL_GHAHRAMANI;
-use crate::page::{Section, Table};
+use crate::page::{Section, Table, count};
 use crate::subjects::network::{NetworkFlags, Trained, first_of_class, rgb};
 use crate::subjects::statistics;
 
 /// The network, the image, and the number of stochastic passes.
 #[derive(Clone, Debug, PartialEq, Args)]
-pub struct CnnDoubt {
+pub struct McDropout {
     /// The network.
     #[command(flatten)]
     pub network: NetworkFlags,
@@ -84,7 +84,7 @@ pub fn predict(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> P
     Prediction { mean, std }
 }
 
-impl Experiment for CnnDoubt {
+impl Experiment for McDropout {
     const TITLE: &'static str = "Its uncertainty";
 
     fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
@@ -105,11 +105,11 @@ impl Experiment for CnnDoubt {
         );
 
         section.text(&format!(
-            "An image of the class *{}* is rotated step by step, and at each step it is passed {} times through the \
-             network with dropout left on. The mean of the outputs is the prediction; their standard deviation is its \
-             uncertainty. The network is {}.",
+            "An image of the class *{}* is rotated step by step, and at each step it is passed {} times, with dropout \
+             left on, through {}. The mean of the probabilities is the prediction; their standard deviation is its \
+             uncertainty.",
             Foreign::new(&classes[self.class]).markdown(),
-            self.passes,
+            count(self.passes),
             self.network.describe(&trained)
         ));
         let tile = |((image, angle), Prediction { mean, std }): ((&Vec<u8>, &f64), &Prediction)| {
@@ -156,17 +156,17 @@ impl Experiment for CnnDoubt {
         section.figure(
             "opinions",
             figure,
-            "The true class with its band of uncertainty, and the three others that come closest at any angle. If the \
-             line of another class runs through the band, the passes disagree.",
+            "The true class with its band of uncertainty, and the three others that come closest at any angle. Where \
+             the line of another class runs through the band, the passes do not decide between the two.",
         )?;
         section.exercises(&[
             (
                 "At which angles is the network confident but wrong? Is there a class for which it never is?",
-                "descent lecture cnn-doubt --class 8",
+                "descent lecture mc-dropout --class 8",
             ),
             (
                 "How many passes does it take to tell a deviation of 0.1 from one of 0.12?",
-                "descent lecture cnn-doubt --passes 400",
+                "descent lecture mc-dropout --passes 400",
             ),
         ]);
         section.readings(&[GAL_GHAHRAMANI]);

@@ -121,9 +121,14 @@ fn given(settings: &Settings) -> impl Iterator<Item = (&'static str, String)> + 
 }
 
 /// The complaint of a rule that does not have this hyperparameter; `None` if it has.
-pub fn lacks(rule: &str, name: &str, text: &str) -> Option<optim::Error> {
+pub(super) fn lacks(rule: &str, name: &str, text: &str) -> Option<optim::Error> {
     let refused = rule_named::<f32>(rule).ok()?.set_text(name, text).err()?;
-    super::is_lack(&refused).then_some(refused)
+    is_lack(&refused).then_some(refused)
+}
+
+/// Whether a rule or a schedule does not have the hyperparameter that was set.
+pub(super) fn is_lack(error: &optim::Error) -> bool {
+    matches!(error, optim::Error::NoHyperparameter { .. })
 }
 
 /// Choices are checked when they are made.
