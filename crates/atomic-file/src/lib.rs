@@ -38,7 +38,7 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
 /// ```
 ///
 /// # Errors
-/// As [`write`], and when `content` returns an error.
+/// As [`write()`], and when `content` returns an error.
 pub fn write_with(
     path: impl AsRef<Path>,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
