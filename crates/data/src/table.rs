@@ -131,8 +131,8 @@ impl Csv {
     /// # Errors
     /// When the file cannot be read or has no rows, a column is missing or chosen twice, every column is
     /// left out, a row has more or fewer columns than the first, a value is not a finite f32, a class is
-    /// missing or unknown, or a cell that begins with a quote has no closing quote or goes on after it, left
-    /// out or not. The error names the file, the line and the column, the latter two counted from 1.
+    /// missing or unknown, or a quoted cell has no closing quote or is followed by more text, even in a column
+    /// that is left out. The error names the file, the line and the column, the latter two counted from 1.
     /// Also when two of the known [classes](Self::classes) have the same name.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Records, Error> {
         let path = path.as_ref();

@@ -76,8 +76,8 @@ impl Graph<'_> {
     /// `torch.nn.functional.embedding`.
     ///
     /// Row `padding_idx` gets no gradient. Forward and backward cost as much as the rows that occur, however
-    /// many there are in the table; only if the gradient was changed outside backward, for example clipped,
-    /// is all of it zeroed in the next step.
+    /// many there are in the table. All of its gradient is zeroed only if several processes share the batch, or
+    /// in the step after the gradient was changed outside backward, for example clipped.
     ///
     /// # Panics
     /// When a token or `padding_idx` is out of range.

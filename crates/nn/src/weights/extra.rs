@@ -50,8 +50,8 @@ const PREFIX: &str = "extra.";
 /// # Ok(()) }
 /// ```
 ///
-/// [`Extra::take`] shows the same with an average of the weights. Batches of the crate `data` resume with `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps %
-/// n_batches`.
+/// [`Extra::take`] shows the same with an average of the weights. Batches of the crate `data` resume with
+/// `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps % n_batches`.
 ///
 /// # Errors
 /// When the file cannot be written; the old file is then unchanged, unless only syncing its folder failed,
