@@ -90,18 +90,19 @@ impl Graph<'_> {
         let recording = tape.recording.get_mut();
         let params = self.params.get_mut().parts_mut();
         let (slot, record) = (recording.slots[node], recording.records[node]);
-        let slots = &recording.inputs[record.inputs.0..record.inputs.1];
-        let op = recording.ops[node].as_deref().expect("backward only visits ops");
+        let (nodes, saved) = recording.nodes_before(node);
+        let slots = nodes.inputs_of(node);
+        let op = nodes.ops[node].as_deref().expect("backward only visits ops");
         let batch = Batch::new(mode, tape.exchange.as_deref());
         op.backward(Backward {
             dy,
             output: tape.values.get(node),
             shape: slot.shape,
-            inputs: Inputs { slots, values: &tape.values, params: params.values, batch },
+            inputs: Inputs { slots, nodes, values: &tape.values, params: params.values, batch },
             shards: batch.shards(&slot),
             has_images: slot.n_images.is_some(),
-            indices: &recording.indices[record.indices.0..record.indices.1],
-            saved: &mut recording.saved[node],
+            indices: &nodes.indices[record.indices.0..record.indices.1],
+            saved,
             training: record.training,
             key: record.key,
             grads: Grads {

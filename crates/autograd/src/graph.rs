@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Debug;
-use std::mem;
 use std::ops::Deref;
 
 use keyed_random::{child_key, draw_key, seed_key, splitmix64};
@@ -12,9 +11,9 @@ use tensor::parallel::Shards;
 use crate::anomaly::Search;
 use crate::batch::Batch;
 use crate::mode::Mode;
-use crate::op::{Forward, Inputs, Op};
+use crate::op::Op;
 use crate::params::Params;
-use crate::recording::{Record, Recording, Slot};
+use crate::recording::{Record, Slot};
 use crate::tape::{Indices, Tape, Var};
 
 /// A step that is being recorded. It borrows tape and parameters until it is dropped.
@@ -276,30 +275,6 @@ impl<'a> Graph<'a> {
         drop(recording);
         self.search_output(var);
         var
-    }
-
-    pub(crate) fn run_forward(&self, recording: &mut Recording, node: usize) {
-        let (slot, record) = (recording.slots[node], recording.records[node]);
-        let mut output = mem::take(&mut recording.buffers[node]);
-        output.resize(slot.shape.numel(), 0.0);
-        let op = recording.ops[node].as_deref().expect("an op was just recorded");
-        op.forward(Forward {
-            output: &mut output,
-            shape: slot.shape,
-            inputs: Inputs {
-                slots: &recording.inputs[record.inputs.0..record.inputs.1],
-                values: &self.tape.values,
-                params: self.params.values(),
-                batch: self.batch(),
-            },
-            shards: self.batch().shards(&slot),
-            indices: &recording.indices[record.indices.0..record.indices.1],
-            saved: &mut recording.saved[node],
-            training: record.training,
-            needs_grad: slot.needs_grad,
-            key: record.key,
-        });
-        self.tape.values.set(node, output);
     }
 
     /// Returns a key for the next random op under this path.

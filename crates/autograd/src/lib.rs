@@ -4,6 +4,7 @@
 mod anomaly;
 mod backward;
 mod batch;
+mod forward;
 pub mod gradcheck;
 mod gradients;
 mod graph;
@@ -14,6 +15,7 @@ mod ops;
 mod params;
 mod part;
 mod reading;
+mod recipe;
 mod recording;
 mod tape;
 mod touched;
@@ -32,4 +34,5 @@ pub use ops::{
     RotaryOptions, SmoothL1Options, StochasticDepthMode, Target, TripletMarginOptions,
 };
 pub use params::{Entry, ParamId, Params, Role, UnknownPath};
+pub use recipe::Recipe;
 pub use tape::{Indices, Tape, Var};

@@ -11,7 +11,8 @@ pub struct Mode {
     pub accumulate: bool,
     /// The run's seed, for ops that draw random numbers.
     pub seed: u64,
-    /// The number of the step: the same seed and step give the same random numbers.
+    /// The number of the step: the same seed and step give the same random numbers, so it must differ at every
+    /// step.
     pub step: u64,
     /// Which micro-batch of the step this is, from 0: each has its own random numbers.
     pub micro_batch: u64,
@@ -29,6 +30,9 @@ pub struct Mode {
 
 impl Mode {
     /// Training mode, with gradients.
+    ///
+    /// `step` must differ at every step: with the same step every mask and all noise repeat. The optimizer's
+    /// `n_steps()` will do.
     pub fn train(seed: u64, step: u64) -> Self {
         Self {
             training: true,
@@ -48,8 +52,10 @@ impl Mode {
         Self { training: false, grad: false, ..Self::train(0, 0) }
     }
 
-    /// The same mode with or without gradients: training without gradients is MC dropout, evaluation with
-    /// gradients gives a saliency map.
+    /// The same mode with or without gradients. Training without gradients keeps dropout on, for the mean and
+    /// the spread of several predictions (Monte Carlo dropout, with another step for each); batch normalisation
+    /// then uses the batch's statistics unless it is [frozen](crate::Params::freeze). Evaluation with gradients
+    /// gives a saliency map.
     pub fn with_grad(self, grad: bool) -> Self {
         Self { grad, ..self }
     }

@@ -8,6 +8,7 @@ use tensor::{Beta, Shape};
 
 use crate::batch::{Batch, Images, Operands};
 use crate::gradients::Gradients;
+use crate::recipe::{Nodes, Recipe};
 use crate::recording::{Slot, Storage};
 use crate::touched::Touched;
 use crate::values::Values;
@@ -62,11 +63,30 @@ pub trait Op: Any + Send + Sync {
         }
     }
 
-    /// Writes the output. It starts with stale contents: every element must be written.
+    /// Writes the output. It starts with stale contents: every element must be written. If the op has a
+    /// [`recipe`](Self::recipe), the output is empty, and forward only saves what the recipe needs.
     fn forward(&self, f: Forward<'_>);
 
     /// Writes the gradient of every input for which [`Grads::get`] returns one.
     fn backward(&self, b: Backward<'_>);
+
+    /// How each number of the output follows from one of input 0, if it takes no more than that. Then the
+    /// output is not stored, unless something reads it that cannot compute it; backward must not read
+    /// [`Backward::output`].
+    ///
+    /// A stored output takes memory until the step ends: in a network of convolutions, half of all memory is
+    /// outputs of normalisations and activations.
+    fn recipe(&self) -> Option<Recipe> {
+        None
+    }
+
+    /// Whether the op reads input `i` with [`Inputs::pointwise`], in forward and in backward, and so does not
+    /// need it stored if it is the output of an op with a [`recipe`](Self::recipe). Worth it for an op that
+    /// copies its input anyway, such as a convolution.
+    fn reads_recipe(&self, i: usize, inputs: Operands<'_>) -> bool {
+        let _ = (i, inputs);
+        false
+    }
 
     /// How many multiply-adds forward takes, for a model's summary; 0 if it has no matrix product or
     /// convolution.
@@ -132,6 +152,7 @@ pub struct Saved {
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     pub(crate) slots: &'a [Slot],
+    pub(crate) nodes: Nodes<'a>,
     pub(crate) values: &'a Values,
     pub(crate) params: &'a [f32],
     pub(crate) batch: Batch<'a>,
@@ -149,10 +170,17 @@ impl<'a> Inputs<'a> {
     }
 
     /// The values of input `i`, row-major.
+    ///
+    /// # Panics
+    /// When the op said that it [reads a recipe](Op::reads_recipe) there, and gets one.
+    #[track_caller]
     pub fn value(&self, i: usize) -> &'a [f32] {
         match self.slots[i].storage {
             Storage::Param { start, end, .. } => &self.params[start..end],
-            Storage::Node(node) => self.values.get(node),
+            Storage::Node(node) => {
+                assert!(self.values.has(node), "input {i} is a recipe; read it with Inputs::pointwise");
+                self.values.get(node)
+            }
         }
     }
 
@@ -175,7 +203,7 @@ impl<'a> Inputs<'a> {
 
 /// The arguments of [`Op::forward`].
 pub struct Forward<'a> {
-    /// The output, row-major, with stale contents.
+    /// The output, row-major, with stale contents; empty if the op has a [recipe](Op::recipe).
     pub output: &'a mut [f32],
     /// The shape of the output.
     pub shape: Shape,
@@ -200,7 +228,7 @@ pub struct Forward<'a> {
 pub struct Backward<'a> {
     /// The gradient of the output.
     pub dy: &'a [f32],
-    /// The output, as forward wrote it.
+    /// The output, as forward wrote it; of an op with a [recipe](Op::recipe), possibly empty.
     pub output: &'a [f32],
     /// The shape of the output.
     pub shape: Shape,

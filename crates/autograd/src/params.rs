@@ -14,8 +14,6 @@ use crate::touched::Touched;
 pub enum Role {
     /// Receives a gradient and is updated by the optimizer.
     Trainable,
-    /// A weight that does not change: no gradient is computed for it.
-    Frozen,
     /// A running statistic (a "buffer" in PyTorch): written by [`Op::commit`](crate::Op::commit), skipped by
     /// the optimizer and clipping, saved with the weights.
     Statistic,
@@ -133,13 +131,6 @@ impl Params {
         self.entries.iter().position(|entry| entry.name == name).map(ParamId)
     }
 
-    /// Changes what training does with an entry; freezing also zeroes its gradient.
-    #[track_caller]
-    pub fn set_role(&mut self, id: ParamId, role: Role) {
-        self.entries[id.0].role = role;
-        self.zero_untrained(id.0);
-    }
-
     /// Freezes the part of the network under `path` (for example `0.body`), or one parameter by its name. Its
     /// weights get no gradient and no update, and its running statistics do not change: batch normalisation
     /// uses them in training too, as in evaluation. [`thaw`](Self::thaw) undoes this.
@@ -200,12 +191,18 @@ impl Params {
     }
 
     /// The values of one entry.
+    ///
+    /// # Panics
+    /// As [`entry`](Self::entry).
     #[track_caller]
     pub fn value(&self, id: ParamId) -> &[f32] {
         &self.values[self.entry(id).range.clone()]
     }
 
     /// The values of one entry, for writing.
+    ///
+    /// # Panics
+    /// As [`entry`](Self::entry).
     #[track_caller]
     pub fn value_mut(&mut self, id: ParamId) -> &mut [f32] {
         let range = self.entry(id).range.clone();
@@ -213,6 +210,9 @@ impl Params {
     }
 
     /// The gradient of one entry, from the last backward pass.
+    ///
+    /// # Panics
+    /// As [`entry`](Self::entry).
     #[track_caller]
     pub fn grad(&self, id: ParamId) -> &[f32] {
         &self.grads()[self.entry(id).range.clone()]
@@ -243,8 +243,9 @@ impl Params {
     }
 
     /// Values and gradients of all entries together, for a manual update.
-    pub fn values_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        self.values_mut_and_grads()
+    pub fn values_mut_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        self.grads();
+        (&mut self.values, self.grads.get().expect("made in the line above"))
     }
 
     /// The number of trainable values.
@@ -291,8 +292,7 @@ impl Parameters for Params {
     }
 
     fn values_mut_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        self.grads();
-        (&mut self.values, self.grads.get().expect("made in the line above"))
+        self.values_mut_and_grads()
     }
 }
 

@@ -147,7 +147,7 @@ impl Graph<'_> {
         let leaf = part.tape.recording.borrow().slots.len();
         leaves.push((outside, leaf));
         let var = part.view(Slot { storage: Storage::Node(leaf), ..slot });
-        part.set_leaf(leaf, self.tape.values.get(outside));
+        part.set_leaf(leaf, self.values_of(outside));
         if let Some(mask) = self.mask_in(slot.storage) {
             part.add_mask(leaf, mask);
         }
@@ -197,6 +197,7 @@ impl Graph<'_> {
     fn replay_within(&self, node: usize, idx: usize) {
         let mut lent = self.tape.parts.borrow_mut().lend(idx);
         let Part { tape, leaves, own_leaves, n_own_leaves, output, .. } = &mut *lent;
+        leaves.iter().for_each(|&(outside, _)| _ = self.values_of(outside));
         let g = Graph::part(tape, Borrowed::Shared(self.params()), self);
         g.replay(self.tape, leaves, &own_leaves[..*n_own_leaves]);
         self.set_leaf(node, g.value(output.expect("a part was recorded")));

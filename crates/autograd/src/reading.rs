@@ -51,7 +51,7 @@ impl Graph<'_> {
     pub fn value(&self, var: Var) -> &[f32] {
         match self.slot("value", var).storage {
             Storage::Param { start, end, .. } => &self.params.values()[start..end],
-            Storage::Node(node) => self.tape.values.get(node),
+            Storage::Node(node) => self.values_of(node),
         }
     }
 
@@ -96,6 +96,11 @@ impl Graph<'_> {
 
     /// The gradient of a value, after backward; `None` if it needs no gradient, or if the loss does not
     /// depend on it (that of a parameter is then 0).
+    ///
+    /// A gradient is plain numbers and not a value on the tape, so it cannot be differentiated again: there are
+    /// no second derivatives (PyTorch's `create_graph=True`), and a loss cannot contain a gradient penalty. A
+    /// GAN's critic can be kept in bounds by clipping its weights instead, as in the first Wasserstein GAN: after
+    /// each step, clamp them with [`Params::value_mut`](crate::Params::value_mut).
     ///
     /// # Panics
     /// Before [`backward`](Self::backward), and when an op computed the value and its gradient was not

@@ -16,10 +16,19 @@ type Chunk = Box<[OnceCell<Vec<f32>>]>;
 const FIRST_LEN: usize = 32;
 
 impl Values {
-    /// The values of a node; empty if they are stored elsewhere.
+    /// The values of a node; empty if they are stored elsewhere, or not yet.
     pub(crate) fn get(&self, node: usize) -> &[f32] {
+        self.written(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the values of a node have been written.
+    pub(crate) fn has(&self, node: usize) -> bool {
+        self.written(node).is_some()
+    }
+
+    fn written(&self, node: usize) -> Option<&Vec<f32>> {
         let (chunk_idx, idx) = place(node);
-        self.chunks[chunk_idx].get().and_then(|chunk| chunk[idx].get()).map_or(&[], Vec::as_slice)
+        self.chunks[chunk_idx].get()?[idx].get()
     }
 
     /// Writes the values of a node, once.
@@ -60,7 +69,7 @@ mod tests {
             assert_eq!(values.get(node), [node as f32]);
         }
         assert_eq!(values.take(n_nodes - 1), Some(vec![(n_nodes - 1) as f32]));
-        assert_eq!(values.take(n_nodes - 1), None);
+        assert_eq!((values.take(n_nodes - 1), values.has(n_nodes - 1), values.has(0)), (None, false, true));
         assert!(values.get(n_nodes - 1).is_empty() && values.get(1 << 20).is_empty());
     }
 }

@@ -13,6 +13,7 @@ use autograd::{
     Reduction, ResizeTo, Role, StochasticDepthMode, Tape, Var,
 };
 use losses::LOSSES;
+use tensor::activation::Activation;
 use unary::UNARY;
 
 const NAN: f32 = f32::NAN;
@@ -173,8 +174,10 @@ fn products_of_nothing() {
     on(&[&[2, 0], &[0, 3]], |g, v| g.matmul(v[0], v[1])).gives(&[2, 3], 0.0);
     on(&[&[0, 2], &[2, 3]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[0, 3]);
     on(&[&[2, 3], &[3, 0]], |g, v| g.matmul(v[0], v[1])).gives_nothing(&[2, 0]);
-    let linear: [fn(&Graph<'_>, &[Var]) -> Var; 2] =
-        [|g, v| g.linear(v[0], v[1], Some(v[2])), |g, v| g.linear_relu(v[0], v[1], Some(v[2]))];
+    let linear: [fn(&Graph<'_>, &[Var]) -> Var; 2] = [
+        |g, v| g.linear(v[0], v[1], Some(v[2])),
+        |g, v| g.linear_activation(v[0], v[1], Some(v[2]), Activation::Relu),
+    ];
     for linear in linear {
         on(&[&[0, 2], &[3, 2], &[3]], linear).gives_nothing(&[0, 3]);
         on(&[&[2, 0], &[3, 0], &[3]], linear).gives(&[2, 3], 1.0);
@@ -277,6 +280,7 @@ fn batch_norm_of_too_little() {
         .panics("batch_norm: [0, 3] has 0 values per channel, training needs at least 2");
     on(&[&[1, 3]], batch_norm)
         .panics("batch_norm: [1, 3] has 1 value per channel, training needs at least 2");
+    on(&[&[3]], batch_norm).panics("batch_norm: [3] has 1 value per channel, training needs at least 2");
     on(&[&[2, 3]], batch_norm).gives(&[2, 3], 0.0);
     let evaluation = Mode::eval().with_grad(true);
     run(evaluation, &[&[0, 3]], &batch_norm).gives_nothing(&[0, 3]);
@@ -355,7 +359,8 @@ fn shapes_that_overflow() {
     let too_large = "more elements than memory can address";
     on(&[&[HUGE, 0], &[0, HUGE]], |g, v| g.matmul(v[0], v[1])).panics(too_large);
     on(&[&[HUGE, 0], &[HUGE, 0]], |g, v| g.linear(v[0], v[1], None)).panics(too_large);
-    on(&[&[HUGE, 0], &[HUGE, 0]], |g, v| g.linear_relu(v[0], v[1], None)).panics(too_large);
+    on(&[&[HUGE, 0], &[HUGE, 0]], |g, v| g.linear_activation(v[0], v[1], None, Activation::Silu))
+        .panics(too_large);
     on(&[&[HUGE, 1, 0], &[HUGE, 0]], |g, v| g.add(v[0], v[1])).panics(too_large);
     on(&[&[HUGE, 1 << 20, 0]], |g, v| g.concat(&[v[0]; 3], 0)).panics(too_large);
     on(&[&[0]], |g, v| g.reshape(v[0], [0, HUGE, HUGE])).panics(too_large);

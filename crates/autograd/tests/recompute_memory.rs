@@ -1,8 +1,9 @@
-//! How much memory a step takes whose parts are computed again in backward. In a binary of its own, because the allocator
+//! How much memory a step takes whose parts are computed again in backward, or whose activations are fused. In a binary of its own, because the allocator
 //! counts for all.
 
 use autograd::{Graph, Mode, ParamId, Params, Role, Tape, Var};
 use counting::Allocator;
+use tensor::activation::Activation;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator::below_alignment(16);
@@ -11,6 +12,7 @@ static ALLOCATOR: Allocator = Allocator::below_alignment(16);
 #[test]
 fn parts_save_memory_and_allocate_none_in_a_steady_step() {
     parts_take_a_fraction_of_the_memory();
+    fused_activations_take_no_more_memory();
     a_steady_step_with_parts_allocates_nothing();
 }
 
@@ -49,6 +51,31 @@ fn parts_take_a_fraction_of_the_memory() {
     let value = size_of_val(&*values);
     assert!(plain > 72 * value && plain < 80 * value, "{plain} bytes, {} values", plain / value);
     assert!(parts < plain / 3, "{parts} bytes with parts, {plain} without");
+}
+
+fn fused_activations_take_no_more_memory() {
+    let values = vec![0.1; 2048 * 8];
+    let peak = |activation: Activation, is_fused: bool| {
+        let (mut params, ids) = deep_params();
+        let mut tape = Tape::new();
+        ALLOCATOR.peak_of(|| {
+            tape.step(&mut params, Mode::train(0, 0), |g| {
+                let layer = |x, &weight: &ParamId| match (is_fused, activation) {
+                    (true, _) => g.linear_activation(x, g.param(weight), None, activation),
+                    (false, Activation::Relu) => g.relu(g.linear(x, g.param(weight), None)),
+                    (false, _) => g.gelu(g.linear(x, g.param(weight), None)),
+                };
+                g.sum(ids.iter().fold(g.input([2048, 8], &values), layer))
+            });
+        })
+    };
+    let value = size_of_val(&*values);
+    let of = |activation| [true, false].map(|is_fused| peak(activation, is_fused));
+    let ([gelu, gelu_apart], [relu, relu_apart]) = (of(Activation::Gelu), of(Activation::Relu));
+    // The kernels' scratch memory, two buffers for all layers, is as long as a value.
+    assert!(gelu <= gelu_apart + 2 * value, "{gelu} bytes fused, {gelu_apart} apart, a value has {value}");
+    // Of a ReLU only the output is kept.
+    assert!(relu < relu_apart * 3 / 5, "{relu} bytes fused, {relu_apart} apart, a value has {value}");
 }
 
 fn a_steady_step_with_parts_allocates_nothing() {

@@ -43,7 +43,7 @@ fn bits(n_threads: usize, build: impl FnOnce(&mut Params) -> Box<Record>) -> Vec
             g.backward(loss);
             all.push(g.scalar(loss));
             drop(g);
-            let (values, grads) = params.values_and_grads();
+            let (values, grads) = params.values_mut_and_grads();
             values.iter_mut().zip(grads).for_each(|(value, grad)| *value -= 0.01 * grad);
             all.extend(params.grads());
         }
@@ -130,6 +130,9 @@ fn of_all_other_ops() {
             let x = g.variable([ROWS, COLS], &numbers(ROWS * COLS, 3));
             let (w, scale, running) = (g.param(w), g.param(scale), running.map(|id| g.param(id)));
             let product = g.matmul_transposed(x, w, [false, true]);
+            let product = ACTIVATIONS
+                .into_iter()
+                .fold(product, |x, activation| g.linear_activation(x, w, Some(scale), activation));
             let affine = [Some(scale), Some(scale)];
             let normal = g.batch_norm(product, &running, affine, BatchNormOptions::default());
             let options = BatchNormOptions::default();

@@ -29,6 +29,7 @@ use numbers::numbers;
 use rows::activations::ACTIVATIONS;
 use rows::case::{Kind, Rng};
 use rows::rows;
+use tensor::activation::Activation;
 use unary::UNARY;
 use weights::weight;
 
@@ -115,6 +116,7 @@ fn a_steady_step_allocates_nothing() {
         let running = running.map(|id| g.param(id));
         let rows = g.indices(&[1, 0, 255, 1]);
         let y = g.matmul_transposed(x, w, [false, true]);
+        let y = ACTIVATIONS.into_iter().fold(y, |x, activation| g.linear_activation(x, w, None, activation));
         let y = g.batch_norm(y, &running, [None, None], BatchNormOptions::default());
         let options = BatchNormOptions::default();
         let y = ACTIVATIONS
@@ -195,8 +197,11 @@ fn a_steady_step_allocates_nothing() {
         let y = g.conv2d(y, depthwise, None, groups);
         let y = g.interpolate(y, ResizeTo::Size([9, 6]), Interpolation::Bilinear { align_corners: false });
         let y = g.add_relu(g.adaptive_avg_pool2d(y, [4, 4]), g.adaptive_max_pool2d(y, [4, 4]));
+        let options = BatchNormOptions::default();
+        let y = g.batch_norm_activation(y, &[], [None, None], options, Activation::Gelu);
+        let y = g.conv2d(y, up, None, Conv2dOptions { padding: [1, 1], ..Default::default() });
         let y = g.pixel_unshuffle(g.conv2d(y, depthwise, None, groups), 2);
-        let y = g.reshape(g.pixel_shuffle(y, 2), [20, 16, 18]);
+        let y = g.reshape(g.silu(g.pixel_shuffle(y, 2)), [20, 16, 18]);
         let y = g.conv1d(y, sequence, None, Conv1dOptions::default());
         let y = g.max_pool1d(y, Pool1dOptions::new([2]));
         let y = g.conv_transpose1d(y, sequence, None, ConvTranspose1dOptions::default());

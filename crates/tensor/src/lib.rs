@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
+#![allow(clippy::needless_range_loop)]
 
 // The layers of a network.
 pub mod activation;

@@ -72,6 +72,22 @@ const FEW: usize = 64;
 #[repr(align(64))]
 struct Few([f32; FEW]);
 
+/// Calls `f` with the numbers, or with `len` times `missing` if there are none.
+pub(crate) fn or_filled<R>(
+    numbers: Option<&[f32]>,
+    len: usize,
+    missing: f32,
+    f: impl FnOnce(&[f32]) -> R,
+) -> R {
+    match numbers {
+        Some(numbers) => f(numbers),
+        None => with(len, |filled| {
+            filled.fill(missing);
+            f(filled)
+        }),
+    }
+}
+
 /// Like [`with`], with a buffer of f64.
 pub(crate) fn with_f64<R>(len: usize, f: impl FnOnce(&mut [f64]) -> R) -> R {
     // A product that wraps around would make the slice below longer than the buffer.

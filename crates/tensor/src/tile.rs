@@ -13,9 +13,6 @@
 //! Each step broadcasts 8 values and loads 2 vectors for 16 multiply-adds, which leaves the load units
 //! unsaturated and hides the latency of the multiply-adds: 97 % of the peak on Zen 5.
 
-// Loops over arrays of registers have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
-
 use simd::{LANES, Simd, Vector};
 
 /// The rows of an [`inner_product`] tile are numbered in two dimensions; this is the size of the first.

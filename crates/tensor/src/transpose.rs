@@ -1,8 +1,5 @@
 //! Blocks of up to sixteen rows and columns transposed in registers, between memory and vectors.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
-
 use simd::{LANES, Simd, Vector};
 
 use crate::Beta;

@@ -59,9 +59,9 @@ impl Step {
         let Self { conv, x, w, y, dx, dw, indices, pooled, channels: [mean, rest, var, std], targets } = self;
         let shards = Shards::whole(40);
         for algorithm in [Algorithm::Im2col, Algorithm::Auto] {
-            conv2d_forward(y, x, w, None, conv, algorithm);
+            conv2d_forward(y, &*x, w, None, conv, algorithm);
             conv2d_backward_input(dx, y, w, conv, Beta::Zero, algorithm);
-            conv2d_backward_weight(dw, y, x, conv, &shards, Beta::Zero, algorithm);
+            conv2d_backward_weight(dw, y, &*x, conv, &shards, Beta::Zero, algorithm);
         }
         let pool = Pool2dShape::new([40, 16, 16, 16], [2; 2], [2; 2], [0; 2]);
         max_pool2d_forward(pooled, indices, y, &pool);

@@ -111,10 +111,13 @@ const OF_SIZES: &[Kernel] = &[
             linear_forward(y, &input(&[n, i]), &input(&[o, i]), None, &shape, &Shards::whole(4))
         });
     }),
-    ("linear_relu_forward", |[n, i, o]| {
+    ("linear_activation_forward", |[n, i, o]| {
         let shape = LinearShape { batch: n, in_features: i, out_features: o };
         let (x, w, bias) = (input(&[n, i]), input(&[o, i]), input(&[o]));
-        output(&[n, o], |y| linear_relu_forward(y, &x, &w, Some(&bias), &shape, &Shards::whole(4)));
+        output(&[n, o], |z| {
+            let (mut y, f, shards) = (input(&[n, o]), activation::Activation::Silu, Shards::whole(4));
+            linear_activation_forward(&mut y, Some(z), &x, &w, Some(&bias), f, &shape, &shards);
+        });
     }),
     ("linear_backward_input", |[n, i, o]| {
         let shape = LinearShape { batch: n, in_features: i, out_features: o };
@@ -184,6 +187,15 @@ const OF_SIZES: &[Kernel] = &[
             batch_norm_forward_train(y, means, vars, &input(&n), None, None, &shape, &Shards::whole(4));
         });
     }),
+    ("batch_norm_statistics", |sizes| {
+        let shape = batch_norm(sizes);
+        let (n, c) = ([shape.rows, shape.channels], [shape.channels]);
+        let [mut rest, mut var, mut std] = [(); 3].map(|()| input(&c));
+        output(&c, |mean| {
+            let (means, vars) = ([mean, &mut rest[..]], [&mut var[..], &mut std[..]]);
+            batch_norm_statistics(means, vars, &input(&n), &shape, &Shards::whole(4));
+        });
+    }),
     ("batch_norm_forward_eval", |sizes| {
         let shape = batch_norm(sizes);
         let (n, c) = ([shape.rows, shape.channels], input(&[shape.channels]));
@@ -248,17 +260,16 @@ const OF_SIZES: &[Kernel] = &[
     }),
     ("recurrent_forward", |sizes| {
         let (shape, [gates, y, w, saved, _]) = recurrent(sizes);
-        let mut saved = saved.clone();
-        let (initial, shards) = ([None, None], Shards::whole(4));
+        let (mut saved, layer) = (saved.clone(), recurrence(&w, shape));
         output(&[y.len()], |y| {
-            recurrent_forward(y, Some(&mut saved), &gates, &w, None, initial, &[], &shape, &shards);
+            recurrent_forward(y, Some(&mut saved), &gates, &layer, &Shards::whole(4));
         });
     }),
     ("recurrent_backward", |sizes| {
         let (shape, [_, y, w, saved, mut dinitial]) = recurrent(sizes);
-        let (initial, shards) = ([None, None], Shards::whole(4));
+        let layer = recurrence(&w, shape);
         output(&[saved.len()], |saved| {
-            recurrent_backward(saved, &mut dinitial, &y, &y, &w, initial, &[], &shape, &shards);
+            recurrent_backward(saved, &mut dinitial, &y, &y, &layer, &Shards::whole(4));
         });
     }),
     ("recurrent_backward_input", |sizes| {
@@ -267,9 +278,9 @@ const OF_SIZES: &[Kernel] = &[
     }),
     ("recurrent_backward_weight", |sizes| {
         let (shape, [_, y, w, saved, _]) = recurrent(sizes);
-        let shards = Shards::whole(4);
+        let layer = recurrence(&w, shape);
         output(&[w.len()], |dw| {
-            recurrent_backward_weight(dw, &saved, &y, None, &[], &shape, &shards, Beta::One)
+            recurrent_backward_weight(dw, &saved, &y, &layer, &Shards::whole(4), Beta::One);
         });
     }),
     ("attention", |[batch, tokens, dim]| {
@@ -385,6 +396,10 @@ fn local_response_norms(sizes: [usize; 3]) -> [LocalResponseNormShape; 2] {
     } else {
         [huge_row, huge_window]
     }
+}
+
+fn recurrence(weight_hh: &[f32], shape: RecurrentShape) -> Recurrence<'_> {
+    Recurrence { weight_hh, bias_hh: None, initial: [None, None], lengths: &[], shape }
 }
 
 /// An LSTM, and operands as long as its gates, output, weight, saved numbers and state seem to be.
@@ -671,7 +686,7 @@ fn kernels_that_go_by_lengths_or_shapes_refuse_others() {
     }
 }
 
-/// Batches that are cut otherwise than the operands: wrong sums, or a panic, but nothing outside of the operands.
+/// Batches that are cut otherwise than the operands: another sum or a panic, but nothing outside of the operands.
 #[test]
 fn shards_of_another_batch_do_no_harm() {
     let convolution = Conv2dShape::same(4, [4, 4], [1, 1], 3);
@@ -684,7 +699,8 @@ fn shards_of_another_batch_do_no_harm() {
             for shards in [whole, whole.part(0, 2), whole.part(1, 2), whole.part(7, usize::MAX)] {
                 let images = shards.images();
                 assert!(images.start <= images.end && images.end <= n_images, "{shards:?}");
-                assert!(shards.first_row(usize::MAX) <= shards.rows_of_batch(usize::MAX), "{shards:?}");
+                let most_rows = usize::MAX / images.len().max(1) * images.len();
+                assert!(shards.first_row(most_rows) <= shards.rows_of_batch(most_rows), "{shards:?}");
                 let kernels: [&dyn Fn(); 6] = [
                     &|| {
                         output(&[9], |dw| {
@@ -723,6 +739,26 @@ fn shards_of_another_batch_do_no_harm() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Rows that cannot be those of the images are refused, in a release build too: sums would leave some of them out.
+#[test]
+fn rows_of_another_batch_are_refused() {
+    let (x, dy, linear) = ([0.5; 4], [0.5; 64], LinearShape { batch: 4, in_features: 1, out_features: 16 });
+    for n_images in [3, 5, 1000] {
+        let shards = &Shards::whole(n_images);
+        let cases: [&dyn Fn(); 6] = [
+            &|| _ = shards.rows_per_image(4),
+            &|| _ = shards.first_row(4),
+            &|| _ = shards.rows_of_batch(4),
+            &|| output(&[16, 1], |dw| linear_backward_weight(dw, &dy, &x, &linear, shards, Beta::Zero)),
+            &|| output(&[4, 16], |y| linear_forward(y, &x, &[0.5; 16], None, &linear, shards)),
+            &|| output(&[16], |y| reduce_rows(y, &dy, 4, 16, Reduction::Sum, shards, Beta::Zero)),
+        ];
+        for case in cases {
+            assert_refused("Shards: 4 rows cannot be divided evenly", n_images, case);
         }
     }
 }

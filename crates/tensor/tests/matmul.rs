@@ -4,8 +4,9 @@ mod common;
 
 use common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
+use tensor::activation::Activation;
 use tensor::linear::{
-    LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
+    LinearShape, linear_activation_forward, linear_backward_input, linear_backward_weight, linear_forward,
 };
 use tensor::matmul::{MatmulShape, batched_matmul, matmul};
 use tensor::parallel::Shards;
@@ -96,7 +97,7 @@ proptest! {
         let mut y = vec![f32::NAN; batch * out_features];
         linear_forward(&mut y, &x, &w, Some(&bias), &shape, &shards);
         assert_within(&y, &expected, &magnitude, c(in_features + 1));
-        linear_relu_forward(&mut y, &x, &w, Some(&bias), &shape, &shards);
+        linear_activation_forward(&mut y, None, &x, &w, Some(&bias), Activation::Relu, &shape, &shards);
         assert_within(&y, &reference::relu_forward(&expected), &magnitude, c(in_features + 1));
         linear_forward(&mut y, &x, &w, None, &shape, &shards);
         assert_within(&y, &reference::linear_forward(&x64, &w64, None, &shape), &magnitude, c(in_features));
@@ -179,10 +180,13 @@ fn products_and_sums_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn nan_in_the_operands_reaches_the_result() {
-    let mut y = [0.0; 1];
     let shape = LinearShape { batch: 1, in_features: 2, out_features: 1 };
-    linear_relu_forward(&mut y, &[f32::NAN, 1.0], &[1.0, 1.0], None, &shape, &Shards::whole(1));
-    assert!(y[0].is_nan());
+    let (x, w, shards) = ([f32::NAN, 1.0], [1.0, 1.0], Shards::whole(1));
+    for activation in [Activation::Relu, Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
+        let mut y = [0.0; 1];
+        linear_activation_forward(&mut y, None, &x, &w, None, activation, &shape, &shards);
+        assert!(y[0].is_nan(), "{activation:?}");
+    }
 }
 
 #[test]

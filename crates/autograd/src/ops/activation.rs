@@ -1,16 +1,57 @@
 //! Activation functions; their kernels are in [`tensor::activation`].
 
+use tensor::Shape;
 use tensor::activation::{
-    self as kernels, EluFactors, gelu_backward, gelu_forward, leaky_relu_backward, leaky_relu_forward,
-    relu_backward, relu_forward, sigmoid_backward, sigmoid_forward, tanh_backward, tanh_forward,
+    self as kernels, Activation, EluFactors, leaky_relu_backward, leaky_relu_forward, sigmoid_backward,
+    sigmoid_forward, tanh_backward, tanh_forward,
 };
 use tensor::loss::{log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward};
 
 use super::elementwise::Unary;
 use super::shared::rows_and_cols;
-use crate::{Grad, Graph, Var};
+use crate::{Backward, Forward, Grad, Graph, Images, Op, Operands, Recipe, ShapeError, Var};
+
+/// y = f(x), for an activation that other ops compute, too, where they read it.
+struct Activate {
+    name: &'static str,
+    f: Activation,
+}
+
+impl Op for Activate {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
+        Ok(inputs[0])
+    }
+
+    fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
+        inputs.kept_of(0)
+    }
+
+    fn recipe(&self) -> Option<Recipe> {
+        Some(Recipe::Activation(self.f))
+    }
+
+    fn forward(&self, _: Forward<'_>) {}
+
+    /// dx = dy · f′(x).
+    fn backward(&self, mut b: Backward<'_>) {
+        let x = b.inputs.value(0);
+        if let Some(dx) = b.grads.get(0) {
+            self.f.backward(dx.data, b.dy, x, dx.beta);
+        }
+    }
+}
 
 impl Graph<'_> {
+    /// An activation with a [recipe](Op::recipe).
+    #[track_caller]
+    fn activate(&self, name: &'static str, x: Var, f: Activation) -> Var {
+        self.apply(Activate { name, f }, &[x])
+    }
+
     /// Any activation given by kernels over slices: `forward(y, x)` and `backward(dx, dy, x, y)`.
     #[track_caller]
     fn activation(
@@ -37,10 +78,10 @@ impl Graph<'_> {
 
     /// max(x, 0), element by element; `torch.relu`. Propagates NaN.
     ///
-    /// dx = dy where y > 0, else 0.
+    /// dx = dy where x > 0, else 0.
     #[track_caller]
     pub fn relu(&self, x: Var) -> Var {
-        self.activation("relu", x, relu_forward, |dx, dy, _, y| relu_backward(dx.data, dy, y, dx.beta))
+        self.activate("relu", x, Activation::Relu)
     }
 
     /// x where x > 0, slope · x elsewhere; `torch.nn.functional.leaky_relu`.
@@ -78,14 +119,14 @@ impl Graph<'_> {
     /// dx = dy · (Φ(x) + x · φ(x)), with φ the normal density.
     #[track_caller]
     pub fn gelu(&self, x: Var) -> Var {
-        self.activation("gelu", x, gelu_forward, |dx, dy, x, _| gelu_backward(dx.data, dy, x, dx.beta))
+        self.activate("gelu", x, Activation::Gelu)
     }
 
     /// GELU in its tanh form, ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))); `torch.nn.functional.gelu` with
     /// `approximate="tanh"`.
     #[track_caller]
     pub fn gelu_tanh(&self, x: Var) -> Var {
-        self.elementwise("gelu_tanh", x, kernels::gelu_tanh, |dy, x, _| dy * kernels::gelu_tanh_slope(x))
+        self.activate("gelu_tanh", x, Activation::GeluTanh)
     }
 
     /// x · σ(x), element by element; `torch.nn.functional.silu`. Elfwing, Uchibe and Doya 2018.
@@ -93,7 +134,7 @@ impl Graph<'_> {
     /// dx = dy · σ(x) · (1 + x · (1 − σ(x))).
     #[track_caller]
     pub fn silu(&self, x: Var) -> Var {
-        self.elementwise("silu", x, kernels::silu, |dy, x, _| dy * kernels::silu_slope(x))
+        self.activate("silu", x, Activation::Silu)
     }
 
     /// x · tanh(ln(1 + eˣ)), element by element; `torch.nn.functional.mish`. Misra 2019.

@@ -21,7 +21,7 @@ pub struct AttentionOptions {
     /// from the first even if there are more queries than keys or vice versa.
     pub is_causal: bool,
     /// A mask added to the scores, `[t, s]` or `[n, heads, t, s]`; any of the first three axes may be of size
-    /// 1 to broadcast. −∞ hides a key; [`Graph::attention_mask`] creates a mask from booleans.
+    /// 1 to broadcast. 0 keeps a key and −∞ hides it; [`Graph::attention_mask`] creates such a mask from booleans.
     pub attn_mask: Option<Var>,
     /// A mask added to the scores of each key, `[n, s]`: −∞ at padding positions.
     pub key_padding_mask: Option<Var>,
@@ -53,68 +53,17 @@ impl Attention {
 
     /// The sizes, if queries, keys and values are compatible.
     fn sizes(&self, inputs: impl Fn(usize) -> Shape) -> Result<AttentionShape, ShapeError> {
-        let error = |message: String| Err(ShapeError::new(message));
         let q = inputs(0);
         let [k, v] = if self.is_packed { [q; 2] } else { [inputs(1), inputs(2)] };
-        let sizes = match (self.n_heads, q.dims(), k.dims(), v.dims()) {
-            (None, &[batch, heads, queries, head_dim], &[nk, hk, keys, dk], &[nv, hv, sv, value_dim])
-                if [batch, heads, head_dim] == [nk, hk, dk] && [nk, hk, keys] == [nv, hv, sv] =>
-            {
-                let layout = HeadLayout::First;
-                AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout }
-            }
-            (None, &[batch, queries, head_dim], &[nk, keys, dk], &[nv, sv, value_dim])
-                if [batch, head_dim] == [nk, dk] && [nk, keys] == [nv, sv] =>
-            {
-                AttentionShape {
-                    batch,
-                    heads: 1,
-                    queries,
-                    keys,
-                    head_dim,
-                    value_dim,
-                    layout: HeadLayout::First,
-                }
-            }
-            (None, &[_, _, _] | &[_, _, _, _], ..) => {
-                return error(format!(
-                    "the query {q}, the key {k} and the value {v} do not fit; expected [n, heads, t, \
-                     head_dim], [n, heads, s, head_dim] and [n, heads, s, value_dim], or all three without \
-                     the heads axis"
-                ));
-            }
-            (None, ..) => {
-                return error(format!(
-                    "the query is {q}, expected [n, heads, t, head_dim] or [n, t, head_dim]; reshape it"
-                ));
-            }
-            (Some(heads), &[batch, queries, features], &[nk, keys, dk], &[nv, sv, dv])
-                if [batch, features] == [nk, dk] && [nk, keys] == [nv, sv] =>
-            {
-                let n_parts = heads * if self.is_packed { 3 } else { 1 };
-                if n_parts == 0 || !features.is_multiple_of(n_parts) || !dv.is_multiple_of(heads) {
-                    let what = if self.is_packed { "queries, keys and values of " } else { "" };
-                    return error(format!(
-                        "the inputs {q} and {v} cannot be divided into {what}{heads} heads; change the \
-                         number of heads or the last axes"
-                    ));
-                }
-                let head_dim = features / n_parts;
-                let value_dim = if self.is_packed { head_dim } else { dv / heads };
-                AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout: HeadLayout::Last }
-            }
-            (Some(_), ..) => {
-                return error(format!(
-                    "the query {q}, the key {k} and the value {v} do not fit; expected [n, t, heads · \
-                     head_dim], [n, s, heads · head_dim] and [n, s, heads · value_dim]"
-                ));
-            }
+        let sizes = match self.n_heads {
+            None => separate_heads(q, k, v)?,
+            Some(heads) => joined_heads(heads, self.is_packed, [q, k, v])?,
         };
         for (what, shape, n_tokens) in [("query", q, sizes.queries), ("key", k, sizes.keys)] {
             if n_tokens == 0 {
-                return error(format!(
+                return Err(ShapeError::new(format!(
                     "the {what} {shape} is a sequence without tokens; leave out empty sequences"
-                ));
+                )));
             }
         }
         Ok(sizes)
@@ -236,6 +185,63 @@ impl Attention {
             }
         });
     }
+}
+
+/// The sizes of queries, keys and values with an axis for the heads, or of a single head without it.
+fn separate_heads(q: Shape, k: Shape, v: Shape) -> Result<AttentionShape, ShapeError> {
+    let axes = |x: Shape| match *x.dims() {
+        [n, heads, tokens, dim] => Some([n, heads, tokens, dim]),
+        [n, tokens, dim] => Some([n, 1, tokens, dim]),
+        _ => None,
+    };
+    let Some([batch, heads, queries, head_dim]) = axes(q) else {
+        return Err(ShapeError::new(format!(
+            "the query is {q}, expected [n, heads, t, head_dim] or [n, t, head_dim]; reshape it"
+        )));
+    };
+    match (axes(k), axes(v)) {
+        (Some([nk, hk, keys, dk]), Some([nv, hv, sv, value_dim]))
+            if [q.rank(); 2] == [k.rank(), v.rank()]
+                && [batch, heads, head_dim] == [nk, hk, dk]
+                && [nk, hk, keys] == [nv, hv, sv] =>
+        {
+            let layout = HeadLayout::First;
+            Ok(AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout })
+        }
+        _ => Err(ShapeError::new(format!(
+            "the query {q}, the key {k} and the value {v} do not fit; expected [n, heads, t, head_dim], [n, \
+             heads, s, head_dim] and [n, heads, s, value_dim], or all three without the heads axis"
+        ))),
+    }
+}
+
+/// The sizes of queries, keys and values whose heads are beside each other on the last axis; packed, all three
+/// are.
+fn joined_heads(heads: usize, is_packed: bool, [q, k, v]: [Shape; 3]) -> Result<AttentionShape, ShapeError> {
+    let (&[batch, queries, features], &[nk, keys, dk], &[nv, sv, dv]) = (q.dims(), k.dims(), v.dims()) else {
+        return Err(unlike_joined_heads([q, k, v]));
+    };
+    if [batch, features] != [nk, dk] || [nk, keys] != [nv, sv] {
+        return Err(unlike_joined_heads([q, k, v]));
+    }
+    let n_parts = heads * if is_packed { 3 } else { 1 };
+    if n_parts == 0 || !features.is_multiple_of(n_parts) || !dv.is_multiple_of(heads) {
+        let what = if is_packed { "queries, keys and values of " } else { "" };
+        return Err(ShapeError::new(format!(
+            "the inputs {q} and {v} cannot be divided into {what}{heads} heads; change the number of heads or \
+             the last axes"
+        )));
+    }
+    let head_dim = features / n_parts;
+    let value_dim = if is_packed { head_dim } else { dv / heads };
+    Ok(AttentionShape { batch, heads, queries, keys, head_dim, value_dim, layout: HeadLayout::Last })
+}
+
+fn unlike_joined_heads([q, k, v]: [Shape; 3]) -> ShapeError {
+    ShapeError::new(format!(
+        "the query {q}, the key {k} and the value {v} do not fit; expected [n, t, heads · head_dim], [n, s, \
+         heads · head_dim] and [n, s, heads · value_dim]"
+    ))
 }
 
 impl Op for Attention {

@@ -3,14 +3,13 @@
 use tensor::Shape;
 use tensor::activation::Activation;
 use tensor::norm::{
-    BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
-    batch_norm_forward_train,
+    BatchNormSaved, BatchNormShape, Channels, Statistics, batch_norm_backward, batch_norm_statistics,
 };
 
 use super::shared::{
     Affine, channels_last_hint, count, rows_and_cols, rows_of_images, shards_of_rows, there_are,
 };
-use crate::{Backward, Commit, Forward, Graph, Images, Op, Operands, ShapeError, Var};
+use crate::{Backward, Commit, Forward, Graph, Images, Inputs, Op, Operands, Recipe, ShapeError, Var};
 
 /// The options of [`Graph::batch_norm`]; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,16 +55,34 @@ impl BatchNorm {
     fn takes_batch(&self, training: bool) -> bool {
         self.n_running == 0 || (training && !self.is_frozen)
     }
+
+    /// What the op normalises and by what: the statistics `of_batch`, or the running ones.
+    fn saved<'a>(
+        &self,
+        inputs: Inputs<'a>,
+        of_batch: &'a [f32],
+        training: bool,
+    ) -> (BatchNormSaved<'a>, Statistics) {
+        let (x, [weight, bias]) = (inputs.value(X), self.affine.values(inputs));
+        if self.takes_batch(training) {
+            let n = self.sizes(inputs.shape(X)).channels;
+            let [mean, mean_rest, var, std] = [0, 1, 2, 3].map(|row| &of_batch[row * n..][..n]);
+            let (mean_rest, std) = (Some(mean_rest), Some(std));
+            (BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, Statistics::Batch)
+        } else {
+            let (mean, var) = (inputs.value(RUNNING_MEAN), inputs.value(RUNNING_VAR));
+            (BatchNormSaved { x, mean, mean_rest: None, var, std: None, weight, bias }, Statistics::Running)
+        }
+    }
 }
 
-/// Splits what forward saves: the batch's mean in two floats, its variance, its deviation, and the factor that
-/// makes the variance unbiased.
-fn split(saved: &mut [f32], channels: usize) -> [&mut [f32]; 5] {
-    let (mean, rest) = saved.split_at_mut(channels);
-    let (mean_rest, rest) = rest.split_at_mut(channels);
-    let (var, rest) = rest.split_at_mut(channels);
-    let (std, unbiased) = rest.split_at_mut(channels);
-    [mean, mean_rest, var, std, unbiased]
+/// The rows of the batch's statistics, with a number for each channel: the mean in two floats, the variance and the
+/// deviation. The factor that makes the variance unbiased follows.
+const STATISTICS_ROWS: usize = 4;
+
+/// Splits what forward saves: the table of the recipe, and the batch's statistics.
+fn split(saved: &mut [f32], channels: usize) -> (&mut [f32], &mut [f32]) {
+    saved.split_at_mut(Channels::TABLE_ROWS * channels)
 }
 
 /// The error that a statistic, a weight or a bias does not have one element per channel.
@@ -109,36 +126,33 @@ impl Op for BatchNorm {
         rows_of_images(inputs, output)
     }
 
+    fn recipe(&self) -> Option<Recipe> {
+        Some(Recipe::Normalised(self.activation))
+    }
+
     fn forward(&self, f: Forward<'_>) {
-        let (x, sizes, shards) = (f.inputs.value(X), self.sizes(f.shape), shards_of_rows(f.inputs));
-        let [weight, bias] = self.affine.values(f.inputs);
+        let (sizes, shards) = (self.sizes(f.shape), shards_of_rows(f.inputs));
+        let n = sizes.channels;
+        f.saved.floats.resize((Channels::TABLE_ROWS + STATISTICS_ROWS) * n + 1, 0.0);
+        let (table, of_batch) = split(&mut f.saved.floats, n);
         if self.takes_batch(f.training) {
-            f.saved.floats.resize(4 * sizes.channels + 1, 0.0);
-            let [mean, mean_rest, var, std, unbiased] = split(&mut f.saved.floats, sizes.channels);
-            let (mean, var) = ([mean, mean_rest], [var, std]);
-            let n = batch_norm_forward_train(f.output, mean, var, x, weight, bias, &sizes, &shards) as f32;
-            unbiased[0] = n / (n - 1.0);
-        } else {
-            let (mean, var) = (f.inputs.value(RUNNING_MEAN), f.inputs.value(RUNNING_VAR));
-            batch_norm_forward_eval(f.output, x, mean, var, weight, bias, &sizes);
+            let (means, vars) = of_batch.split_at_mut(2 * n);
+            let ((mean, mean_rest), (var, vars)) = (means.split_at_mut(n), vars.split_at_mut(n));
+            let (std, unbiased) = vars.split_at_mut(n);
+            let x = f.inputs.value(X);
+            let n_rows = batch_norm_statistics([mean, mean_rest], [var, std], x, &sizes, &shards) as f32;
+            unbiased[0] = n_rows / (n_rows - 1.0);
         }
+        self.saved(f.inputs, of_batch, f.training).0.write_channels(table, sizes.eps);
     }
 
     /// With x̂ the normalised input, and dz = dy · f′(x̂ · weight + bias) for an activation f, otherwise dy:
     /// dbias = Σ dz, dweight = Σ dz · x̂; in evaluation dx = weight / √(var + ε) · dz, in training
     /// weight / √(var + ε) · (dz − mean(dz) − x̂ · mean(dz · x̂)).
     fn backward(&self, mut b: Backward<'_>) {
-        let (sizes, shards) = (self.sizes(b.shape), shards_of_rows(b.inputs));
-        let [weight, bias] = self.affine.values(b.inputs);
-        let (x, dy) = (b.inputs.value(X), b.dy);
-        let (saved, statistics) = if self.takes_batch(b.training) {
-            let [mean, mean_rest, var, std, _] = split(&mut b.saved.floats, sizes.channels);
-            let (mean_rest, std) = (Some(&*mean_rest), Some(&*std));
-            (BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, Statistics::Batch)
-        } else {
-            let (mean, var) = (b.inputs.value(RUNNING_MEAN), b.inputs.value(RUNNING_VAR));
-            (BatchNormSaved { x, mean, mean_rest: None, var, std: None, weight, bias }, Statistics::Running)
-        };
+        let (sizes, shards, dy) = (self.sizes(b.shape), shards_of_rows(b.inputs), b.dy);
+        let (_, of_batch) = split(&mut b.saved.floats, sizes.channels);
+        let (saved, statistics) = self.saved(b.inputs, of_batch, b.training);
         self.affine.backward(&mut b.grads, sizes.channels, |dx, dweight, dbias| {
             batch_norm_backward(dx, dweight, dbias, dy, &saved, statistics, &sizes, &shards);
         });
@@ -151,10 +165,10 @@ impl Op for BatchNorm {
     /// running = (1 − momentum) · running + momentum · batch, the variance unbiased (· rows / (rows − 1)). If
     /// momentum is `None`, it is 1 / the number of batches including this one.
     fn commit(&self, mut c: Commit<'_>) {
-        let channels = self.sizes(c.shape(X)).channels;
-        let ([mean, _, var], rest) =
-            ([0, 1, 2].map(|i| &c.saved.floats[i * channels..][..channels]), 4 * channels);
-        let unbiased = c.saved.floats[rest];
+        let n = self.sizes(c.shape(X)).channels;
+        let of_batch = &c.saved.floats[Channels::TABLE_ROWS * n..];
+        let ([mean, var], unbiased) =
+            ([0, 2].map(|row| &of_batch[row * n..][..n]), of_batch[STATISTICS_ROWS * n]);
         if self.n_running > 2 {
             c.statistic(N_BATCHES)[0] += 1.0;
         }
@@ -197,8 +211,9 @@ impl Graph<'_> {
         self.batch_normalised("batch_norm", x, running, affine, options, None)
     }
 
-    /// `activation(batch_norm(x))`, with the same result in one pass after the statistics. Backward takes two
-    /// passes and recomputes the value between the two ops, which is not stored.
+    /// `activation(batch_norm(x))`, with the same result in one pass after the statistics; if only convolutions
+    /// read it, [computed there](Op::recipe). Backward takes two passes and recomputes the value between the
+    /// two ops, which is not stored.
     ///
     /// # Panics
     /// As [`batch_norm`](Self::batch_norm).
@@ -244,7 +259,9 @@ impl Graph<'_> {
         // If this process has no images, other processes check the number of rows.
         let is_elsewhere = shards.images().is_empty() && shards.n_images() > 0;
         assert!(
-            !op.takes_batch(self.mode().training) || is_elsewhere || shards.rows_of_batch(rows) > 1,
+            !op.takes_batch(self.mode().training)
+                || is_elsewhere
+                || (shape.rank() > 1 && shards.rows_of_batch(rows) > 1),
             "{name}{}: {shape} has {} per channel, training needs at least 2; make the batch larger",
             at(),
             count(rows, "value")

@@ -5,7 +5,7 @@ use tensor::conv::{Algorithm, Conv2dShape, conv2d_backward_input, conv2d_backwar
 use tensor::reduce::{Reduction, reduce_rows};
 
 use super::shared::{channels_last_hint, count, image_sizes};
-use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Inputs, Op, Operands, ShapeError, Var};
 
 /// The options of [`Graph::conv2d`], vertical before horizontal; the default is PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,14 +90,19 @@ impl Op for Conv2d {
         (output.numel() * inputs[1][1..].iter().product::<usize>()) as u64
     }
 
+    fn reads_recipe(&self, i: usize, inputs: Operands<'_>) -> bool {
+        let sizes = self.0.sizes(inputs.shape(0), inputs.shape(1)).expect("checked by output_shape");
+        i == 0 && self.0.algorithm.takes_computed_input(&sizes)
+    }
+
     fn forward(&self, f: Forward<'_>) {
-        let (x, w) = (f.inputs.value(0), f.inputs.value(1));
+        let (x, w) = (f.inputs.pointwise(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));
         conv2d_forward(f.output, x, w, bias, &self.sizes(f.inputs), self.0.algorithm);
     }
 
     fn backward(&self, mut b: Backward<'_>) {
-        let (x, w, sizes) = (b.inputs.value(0), b.inputs.value(1), self.sizes(b.inputs));
+        let (x, w, sizes) = (b.inputs.pointwise(0), b.inputs.value(1), self.sizes(b.inputs));
         let shards = b.shards;
         if let Some(dx) = b.grads.get(0) {
             conv2d_backward_input(dx.data, b.dy, w, &sizes, dx.beta, self.0.algorithm);

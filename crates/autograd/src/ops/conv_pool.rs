@@ -7,7 +7,7 @@ use tensor::{Beta, Shape, scratch};
 
 use super::conv2d::{Conv2dOptions, check_bias};
 use super::pool_options::Pool2dOptions;
-use crate::{Backward, Forward, Graph, Op, ShapeError, Var};
+use crate::{Backward, Forward, Graph, Op, Operands, ShapeError, Var};
 
 /// Having a block means that there is a kernel for these sizes.
 struct ConvPool {
@@ -32,8 +32,12 @@ impl Op for ConvPool {
         (n_pixels * inputs[1].numel()) as u64
     }
 
+    fn reads_recipe(&self, i: usize, _: Operands<'_>) -> bool {
+        i == 0
+    }
+
     fn forward(&self, f: Forward<'_>) {
-        let (x, w) = (f.inputs.value(0), f.inputs.value(1));
+        let (x, w) = (f.inputs.pointwise(0), f.inputs.value(1));
         let bias = (f.inputs.len() == 3).then(|| f.inputs.value(2));
         f.saved.bytes.resize(f.output.len(), 0);
         conv_pool_forward(f.output, &mut f.saved.bytes, x, w, bias, &self.block);
@@ -42,7 +46,7 @@ impl Op for ConvPool {
     /// The gradient of a convolution whose output gradient is dy where the maximum was (with a ReLU, only if
     /// it is positive) and 0 elsewhere.
     fn backward(&self, mut b: Backward<'_>) {
-        let (x, w) = (b.inputs.value(0), b.inputs.value(1));
+        let (x, w) = (b.inputs.pointwise(0), b.inputs.value(1));
         let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
         // One pass computes all three gradients, but they are lent one at a time.
         scratch::with(w.len() + self.block.shape().out_channels, |affine| {

@@ -145,9 +145,6 @@ impl Graph<'_> {
         bias: Option<Var>,
         options: ConvTranspose2dOptions,
     ) -> Var {
-        match bias {
-            Some(bias) => self.apply(ConvTranspose2d(options), &[x, weight, bias]),
-            None => self.apply(ConvTranspose2d(options), &[x, weight]),
-        }
+        self.apply_present(ConvTranspose2d(options), x, [Some(weight), bias])
     }
 }

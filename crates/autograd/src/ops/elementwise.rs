@@ -150,8 +150,9 @@ impl Graph<'_> {
     }
 }
 
-/// 1, −1 or 0; NaN stays NaN.
-fn sign(x: f32) -> f32 {
+/// 1, −1 or 0; NaN stays NaN. (`signum` has no 0.)
+#[inline]
+pub(super) fn sign(x: f32) -> f32 {
     if x > 0.0 {
         1.0
     } else if x < 0.0 {

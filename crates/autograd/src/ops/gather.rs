@@ -3,12 +3,13 @@
 use tensor::layout::{gather_backward, gather_forward};
 use tensor::{Beta, Shape};
 
-use super::shared::{count, row_len, sum_over_rows};
+use super::shared::{are_in_order, count, row_len, sum_over_rows};
 use crate::{Backward, Forward, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 struct Gather {
     axis: usize,
-    n_indices: usize,
+    /// The shape of the indices.
+    indices: Shape,
 }
 
 impl Op for Gather {
@@ -17,19 +18,26 @@ impl Op for Gather {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let (x, Self { axis, n_indices }) = (inputs[0], self);
-        if *axis >= x.rank() {
+        let (x, &Self { axis, indices }) = (inputs[0], self);
+        if axis >= x.rank() {
             return Err(ShapeError::new(format!("{x} has no axis {axis}; axes count from 0")));
         }
-        let n_columns = x.with_axis(*axis, 1).numel();
+        let (n_indices, n_columns) = (indices.numel(), x.with_axis(axis, 1).numel());
         if !n_indices.is_multiple_of(n_columns) {
             return Err(ShapeError::new(format!(
                 "{} cannot form a shape that differs from {x} only on axis {axis}; \
                  their number must be a multiple of {n_columns}",
-                count(*n_indices, "index")
+                count(n_indices, "index")
             )));
         }
-        Ok(x.with_axis(*axis, n_indices.checked_div(n_columns).unwrap_or(0)))
+        let y = x.with_axis(axis, n_indices.checked_div(n_columns).unwrap_or(0));
+        match are_in_order(indices, &y) {
+            true => Ok(y),
+            false => Err(ShapeError::new(format!(
+                "the indices are {indices}, but those for axis {axis} of {x} are read as {y}; give them in that \
+                 shape, or in its order as a list"
+            ))),
+        }
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
@@ -62,17 +70,16 @@ impl Op for Gather {
 
 impl Graph<'_> {
     /// Picks elements along `axis`, with separate indices for each line: `y[r, i] = x[r, indices[r, i]]` for
-    /// axis 1 of a matrix; `torch.gather`. The indices are row-major in the shape of the result, which is
-    /// that of `x` except for the size of the axis. An element picked twice gets both gradients.
+    /// axis 1 of a matrix; `torch.gather`. The indices have the shape of the result, which is that of `x`
+    /// except for the size of the axis, or are a list in its order. An element picked twice gets both gradients.
     ///
     /// # Panics
-    /// When `x` does not have the axis, the number of indices does not fit, or an index is out of range.
+    /// When `x` does not have the axis, the indices do not fit, or one is out of range.
     #[track_caller]
     pub fn gather(&self, x: Var, axis: usize, indices: Indices) -> Var {
-        let n_indices = self.n_indices("gather", indices);
         if let Some(&size) = self.shape(x).get(axis) {
             self.expect_below("gather", "index", indices, size);
         }
-        self.apply_indexed(Gather { axis, n_indices }, &[x], indices)
+        self.apply_indexed(Gather { axis, indices: indices.shape() }, &[x], indices)
     }
 }

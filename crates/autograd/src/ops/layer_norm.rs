@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::norm::{LayerNormSaved, LayerNormShape, layer_norm_backward, layer_norm_forward};
 use tensor::parallel::Shards;
 
-use super::shared::Affine;
+use super::shared::{Affine, channels_last_hint};
 use crate::{Backward, Forward, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
 /// Layer normalisation, and RMS normalisation.
@@ -40,9 +40,10 @@ impl Op for RowNorm {
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
         let (x, normalized) = (inputs[0], self.normalized);
         if normalized.rank() == 0 || !x.ends_with(&normalized) {
+            let hint = channels_last_hint(x, |first| normalized.last() == Some(&first));
             return Err(ShapeError::new(format!(
                 "the input {x} does not end in the normalized shape {normalized}; make that the last axes of \
-                 the input, or change the preceding layer"
+                 the input, or change the preceding layer{hint}"
             )));
         }
         for (name, shape) in self.affine.named(inputs) {

@@ -1,17 +1,23 @@
-//! y = x · Wᵀ + b.
+//! y = x · Wᵀ + b; and the same followed by an activation.
 
-use tensor::Shape;
-use tensor::linear::{LinearShape, linear_backward_input, linear_backward_weight, linear_forward};
+use tensor::activation::Activation;
+use tensor::linear::{
+    LinearShape, linear_activation_forward, linear_backward_input, linear_backward_weight, linear_forward,
+};
 use tensor::reduce::{Reduction, reduce_rows};
+use tensor::{Beta, Shape, scratch};
 
 use super::shared::{count, rows_and_cols, rows_of_images, shards_of_rows};
 use crate::{Backward, Forward, Grads, Graph, Images, Inputs, Op, Operands, ShapeError, Var};
 
-struct Linear;
+struct Linear {
+    name: &'static str,
+    activation: Option<Activation>,
+}
 
 impl Op for Linear {
     fn name(&self) -> &'static str {
-        "linear"
+        self.name
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
@@ -27,18 +33,34 @@ impl Op for Linear {
     }
 
     fn forward(&self, f: Forward<'_>) {
-        let (x, w, bias) = linear_operands(f.inputs);
-        linear_forward(f.output, x, w, bias, &linear_sizes(f.inputs), &shards_of_rows(f.inputs));
+        let ((x, w, bias), sizes, shards) =
+            (linear_operands(f.inputs), linear_sizes(f.inputs), shards_of_rows(f.inputs));
+        let Some(activation) = self.activation else {
+            return linear_forward(f.output, x, w, bias, &sizes, &shards);
+        };
+        let saves_z = f.needs_grad && !activation.is_known_by_output();
+        let saved = &mut f.saved.floats;
+        saved.resize(if saves_z { f.output.len() } else { 0 }, 0.0);
+        let z = saves_z.then_some(&mut saved[..]);
+        linear_activation_forward(f.output, z, x, w, bias, activation, &sizes, &shards);
     }
 
+    /// That of the product, at dz = dy · f′(z) with an activation f of z = x · Wᵀ + b.
     fn backward(&self, mut b: Backward<'_>) {
-        linear_backward(&mut b.grads, b.inputs, b.dy);
+        let Some(activation) = self.activation else {
+            return linear_backward(&mut b.grads, b.inputs, b.dy);
+        };
+        let z = if activation.is_known_by_output() { b.output } else { &b.saved.floats };
+        scratch::with(b.dy.len(), |dz| {
+            activation.backward(dz, b.dy, z, Beta::Zero);
+            linear_backward(&mut b.grads, b.inputs, dz);
+        });
     }
 }
 
 // ANCHOR: backward
 /// dx = dy · W, dW = dyᵀ · x, db = Σ dy.
-pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
+fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
     let ((x, w, bias), sizes, shards) =
         (linear_operands(inputs), linear_sizes(inputs), shards_of_rows(inputs));
     if let Some(dx) = grads.get(0) {
@@ -53,16 +75,16 @@ pub(super) fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f
 }
 // ANCHOR_END: backward
 
-pub(super) fn linear_operands(inputs: Inputs<'_>) -> (&[f32], &[f32], Option<&[f32]>) {
+fn linear_operands(inputs: Inputs<'_>) -> (&[f32], &[f32], Option<&[f32]>) {
     (inputs.value(0), inputs.value(1), (inputs.len() == 3).then(|| inputs.value(2)))
 }
 
-pub(super) fn linear_sizes(inputs: Inputs<'_>) -> LinearShape {
+fn linear_sizes(inputs: Inputs<'_>) -> LinearShape {
     let (batch, in_features) = rows_and_cols(inputs.shape(0));
     LinearShape { batch, in_features, out_features: inputs.shape(1)[0] }
 }
 
-pub(super) fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError> {
+fn linear_output_shape(inputs: &[Shape]) -> Result<Shape, ShapeError> {
     let (x, w) = (inputs[0], inputs[1]);
     let &[out_features, in_features] = w.dims() else {
         return Err(ShapeError::new(format!(
@@ -101,9 +123,29 @@ impl Graph<'_> {
     /// When the shapes do not fit each other.
     #[track_caller]
     pub fn linear(&self, x: Var, weight: Var, bias: Option<Var>) -> Var {
-        match bias {
-            Some(bias) => self.apply(Linear, &[x, weight, bias]),
-            None => self.apply(Linear, &[x, weight]),
-        }
+        self.linear_activated("linear", x, weight, bias, None)
+    }
+
+    /// `activation(linear(x, weight, bias))`, with the same result in one pass over the output. Where a gradient
+    /// follows, the value between the two is kept, as by the two ops, except for ReLU, whose derivative follows
+    /// from the output.
+    ///
+    /// # Panics
+    /// As [`linear`](Self::linear).
+    #[track_caller]
+    pub fn linear_activation(&self, x: Var, weight: Var, bias: Option<Var>, activation: Activation) -> Var {
+        self.linear_activated("linear_activation", x, weight, bias, Some(activation))
+    }
+
+    #[track_caller]
+    fn linear_activated(
+        &self,
+        name: &'static str,
+        x: Var,
+        weight: Var,
+        bias: Option<Var>,
+        activation: Option<Activation>,
+    ) -> Var {
+        self.apply_present(Linear { name, activation }, x, [Some(weight), bias])
     }
 }

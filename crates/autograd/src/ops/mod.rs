@@ -5,6 +5,7 @@
 mod activation;
 mod binary;
 mod broadcast;
+mod broadcast_to;
 mod elementwise;
 mod glu;
 mod random;
@@ -26,11 +27,12 @@ mod stack;
 mod cumsum;
 mod over_axes;
 mod reduce;
+mod variance;
 
 mod einsum;
 mod linear;
-mod linear_relu;
 mod matmul;
+mod similarity;
 
 mod attention;
 mod positions;

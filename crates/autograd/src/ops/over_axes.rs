@@ -82,15 +82,7 @@ impl Graph<'_> {
     /// When `x` does not have an axis, one is named twice, or there is no element to choose from.
     #[track_caller]
     pub fn amax(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        #[track_caller]
-        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
-            let over = (g.non_empty("amax", x, axes), keepdim);
-            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-                fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
-            };
-            g.over_axes("amax", x, over, forward, spread)
-        }
-        record(self, x, axes.into(), keepdim)
+        self.extreme_over("amax", x, (axes.into(), keepdim), f32::NEG_INFINITY, max_nan)
     }
 
     /// The smallest element over some axes; `torch.amin` with `dim` and `keepdim`, and over all of them
@@ -101,26 +93,28 @@ impl Graph<'_> {
     /// As [`amax`](Self::amax).
     #[track_caller]
     pub fn amin(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        #[track_caller]
-        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
-            let over = (g.non_empty("amin", x, axes), keepdim);
-            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-                fold_to_shape(y, x, &s.kept, &s.x, f32::INFINITY, min_nan);
-            };
-            g.over_axes("amin", x, over, forward, spread)
-        }
-        record(self, x, axes.into(), keepdim)
+        self.extreme_over("amin", x, (axes.into(), keepdim), f32::INFINITY, min_nan)
     }
 
+    /// What `fold` makes of the elements, beginning with `start`: one of them.
     #[track_caller]
-    fn non_empty(&self, op: &str, x: Var, axes: Axes) -> Axes {
+    fn extreme_over(
+        &self,
+        name: &'static str,
+        x: Var,
+        (axes, keepdim): (Axes, bool),
+        start: f32,
+        fold: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
+    ) -> Var {
         let shape = self.shape(x);
         assert!(
             shape.numel() > 0 || !axes.fits(&shape) || axes.kept(&shape).numel() == 0,
-            "{op}{}: {shape} has no elements to choose from; give at least one",
+            "{name}{}: {shape} has no elements to choose from; give at least one",
             self.at()
         );
-        axes
+        let forward =
+            move |y: &mut [f32], x: &[f32], s: Shapes| fold_to_shape(y, x, &s.kept, &s.x, start, fold);
+        self.apply(OverAxes { name, axes, keepdim, forward, backward: spread }, &[x])
     }
 
     /// (Σ |x|ᵖ)^(1/p) over some axes, the largest |x| for p = ∞; `torch.linalg.vector_norm` with `ord`, `dim`
@@ -133,56 +127,50 @@ impl Graph<'_> {
     /// When p is not above 0, `x` does not have an axis, or one is named twice; for p = ∞ also as [`amax`](Self::amax).
     #[track_caller]
     pub fn norm(&self, x: Var, p: f32, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        #[track_caller]
-        fn record(g: &Graph<'_>, x: Var, p: f32, axes: Axes, keepdim: bool) -> Var {
-            assert!(p > 0.0, "norm{}: p is {p}, it must be above 0; 2 gives the Euclidean norm", g.at());
-            if p == 1.0 {
-                return g.sum_axes(g.abs(x), axes, keepdim);
-            }
-            if p == f32::INFINITY {
-                return g.amax(g.abs(x), axes, keepdim);
-            }
-            let forward = move |y: &mut [f32], x: &[f32], s: Shapes| norm_forward(y, x, p, s);
-            g.over_axes("norm", x, (axes, keepdim), forward, move |share, dy, x, y, s| {
-                let slope = move |x: f32, y: f32, dy: f32| match x / y {
-                    _ if x == 0.0 || y == 0.0 => 0.0,
-                    ratio if p == 2.0 => dy * ratio,
-                    ratio => dy * ratio.abs().powf(p - 1.0).copysign(x),
-                };
-                broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
-            })
+        let axes: Axes = axes.into();
+        assert!(p > 0.0, "norm{}: p is {p}, it must be above 0; 2 gives the Euclidean norm", self.at());
+        if p == 1.0 {
+            return self.sum_axes(self.abs(x), axes, keepdim);
         }
-        record(self, x, p, axes.into(), keepdim)
+        if p == f32::INFINITY {
+            return self.amax(self.abs(x), axes, keepdim);
+        }
+        let forward = move |y: &mut [f32], x: &[f32], s: Shapes| norm_forward(y, x, p, s);
+        self.over_axes("norm", x, (axes, keepdim), forward, move |share, dy, x, y, s| {
+            let slope = move |x: f32, y: f32, dy: f32| match x / y {
+                _ if x == 0.0 || y == 0.0 => 0.0,
+                ratio if p == 2.0 => dy * ratio,
+                ratio => dy * ratio.abs().powf(p - 1.0).copysign(x),
+            };
+            broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
+        })
     }
 
     /// ln Σ eˣ over some axes; `torch.logsumexp` with `dim` and `keepdim`. Finite inputs do not overflow; −∞ for no elements.
     ///
-    /// dx = dy · e^(x − y).
+    /// dx = dy · e^(x − y). Where y is infinite, that is NaN for every x equal to y, as in PyTorch.
     ///
     /// # Panics
     /// When `x` does not have an axis, or one is named twice.
     #[track_caller]
     pub fn logsumexp(&self, x: Var, axes: impl Into<Axes>, keepdim: bool) -> Var {
-        #[track_caller]
-        fn record(g: &Graph<'_>, x: Var, axes: Axes, keepdim: bool) -> Var {
-            let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
-                fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
-                scratch::with(y.len(), |sums| {
-                    let finite = |largest: f32| if largest.is_infinite() { 0.0 } else { largest };
-                    scratch::with(x.len(), |shares| {
-                        let share = |x: f32, largest: f32| exp(x - finite(largest));
-                        broadcast_zip(shares, (x, &s.x), (y, &s.kept), &s.x, share);
-                        reduce_to_shape(sums, shares, &s.kept, &s.x, Reduction::Sum, None, Beta::Zero);
-                    });
-                    y.iter_mut().zip(sums).for_each(|(y, sum)| *y = finite(*y) + sum.ln());
+        let over = (axes.into(), keepdim);
+        let forward = |y: &mut [f32], x: &[f32], s: Shapes| {
+            fold_to_shape(y, x, &s.kept, &s.x, f32::NEG_INFINITY, max_nan);
+            scratch::with(y.len(), |sums| {
+                let finite = |largest: f32| if largest.is_infinite() { 0.0 } else { largest };
+                scratch::with(x.len(), |shares| {
+                    let share = |x: f32, largest: f32| exp(x - finite(largest));
+                    broadcast_zip(shares, (x, &s.x), (y, &s.kept), &s.x, share);
+                    reduce_to_shape(sums, shares, &s.kept, &s.x, Reduction::Sum, None, Beta::Zero);
                 });
-            };
-            g.over_axes("logsumexp", x, (axes, keepdim), forward, |share, dy, x, y, s| {
-                let slope = |x: f32, y: f32, dy: f32| dy * exp(x - y);
-                broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
-            })
-        }
-        record(self, x, axes.into(), keepdim)
+                y.iter_mut().zip(sums).for_each(|(y, sum)| *y = finite(*y) + sum.ln());
+            });
+        };
+        self.over_axes("logsumexp", x, over, forward, |share, dy, x, y, s| {
+            let slope = |x: f32, y: f32, dy: f32| dy * exp(x - y);
+            broadcast_zip3(share, [(x, &s.x), (y, &s.kept), (dy, &s.kept)], &s.x, slope);
+        })
     }
 }
 

@@ -20,26 +20,7 @@ struct Pool2d<F, B> {
 
 impl<F, B> Pool2d<F, B> {
     fn sizes(&self, x: Shape) -> Result<Pool2dShape, ShapeError> {
-        let images = image_sizes(x)?;
-        let sizes = |[batch, height, width, channels]: [usize; 4]| {
-            let sizes = Pool2dShape { batch, height, width, channels, windows: self.windows };
-            sizes.validate().map(|()| sizes)
-        };
-        sizes(images).map_err(|reason| {
-            let (windows, remedy) = match self.windows {
-                [
-                    Windows::Sliding { kernel_size: kh, stride: sh, .. },
-                    Windows::Sliding { kernel_size: kw, stride: sw, .. },
-                ] => (
-                    format!("a window [{kh}, {kw}] by [{sh}, {sw}] does"),
-                    "; choose another window or other padding, or give larger images",
-                ),
-                windows => (format!("windows {:?} do", windows.map(|windows| windows.count(1))), ""),
-            };
-            let [n, c, h, w] = images;
-            let hint = channels_last_hint(x, |_| sizes([n, h, w, c]).is_ok());
-            ShapeError::new(format!("{windows} not fit the input {x}: {reason}{remedy}{hint}"))
-        })
+        sizes(x, image_sizes(x)?, self.windows)
     }
 
     fn checked_sizes(&self, inputs: Inputs<'_>) -> Pool2dShape {
@@ -71,6 +52,37 @@ where
             (self.backward)(&sizes, dx, b.dy, b.saved);
         }
     }
+}
+
+/// The sizes of pooling `x` as these images: itself, or sequences as images one row high.
+fn sizes(x: Shape, images: [usize; 4], windows: [Windows; 2]) -> Result<Pool2dShape, ShapeError> {
+    let sizes = |[batch, height, width, channels]: [usize; 4]| {
+        let sizes = Pool2dShape { batch, height, width, channels, windows };
+        sizes.validate().map(|()| sizes)
+    };
+    sizes(images).map_err(|reason| {
+        let (windows, larger, channels_last) = match (x.rank(), images) {
+            (3, [n, one, c, t]) => (&windows[1..], "longer sequences", [n, one, t, c]),
+            (_, [n, c, h, w]) => (&windows[..], "larger images", [n, h, w, c]),
+        };
+        let (mut kernel_size, mut stride) = (Vec::new(), Vec::new());
+        for windows in windows {
+            if let Windows::Sliding { kernel_size: k, stride: s, .. } = *windows {
+                kernel_size.push(k);
+                stride.push(s);
+            }
+        }
+        let hint = channels_last_hint(x, |_| sizes(channels_last).is_ok());
+        ShapeError::new(if kernel_size.is_empty() {
+            let counts: Vec<usize> = windows.iter().map(|windows| windows.count(1)).collect();
+            format!("windows {counts:?} do not fit the input {x}: {reason}{hint}")
+        } else {
+            format!(
+                "a window {kernel_size:?} by {stride:?} does not fit the input {x}: {reason}; choose another window or \
+                 other padding, or give {larger}{hint}"
+            )
+        })
+    })
 }
 
 struct GlobalAvgPool2d;
@@ -178,6 +190,17 @@ impl Graph<'_> {
         self.pool2d("adaptive_max_pool2d", x, windows, largest, largest_backward)
     }
 
+    /// Records `pool` of sequences `[n, t, c]` as images one row high; an error speaks of the sequences.
+    #[track_caller]
+    fn pool1d(&self, name: &str, x: Var, windows: Windows, pool: impl FnOnce(&Self, Var) -> Var) -> Var {
+        let shape = self.expect_rank_3(name, x);
+        let images = [shape[0], 1, shape[1], shape[2]];
+        if let Err(error) = sizes(shape, images, [Windows::new(1, 1, 0), windows]) {
+            panic!("{name}{}: {error}", self.at());
+        }
+        self.one_row_high(x, pool)
+    }
+
     /// The largest element of each window of sequences, `[n, t, c]` to `[n, t', c]`;
     /// `torch.nn.functional.max_pool1d` except for the layout. It is recorded as the
     /// [`max_pool2d`](Self::max_pool2d) of images one row high.
@@ -186,8 +209,8 @@ impl Graph<'_> {
     /// As [`max_pool2d`](Self::max_pool2d), and when `x` is not sequences.
     #[track_caller]
     pub fn max_pool1d(&self, x: Var, options: Pool1dOptions) -> Var {
-        self.expect_rank_3("max_pool1d", x);
-        self.one_row_high(x, |g, x| g.max_pool2d(x, options.one_row_high()))
+        let options = options.one_row_high();
+        self.pool1d("max_pool1d", x, options.windows()[1], |g, x| g.max_pool2d(x, options))
     }
 
     /// The mean of each window of sequences, `[n, t, c]` to `[n, t', c]`; `torch.nn.functional.avg_pool1d`
@@ -197,8 +220,34 @@ impl Graph<'_> {
     /// As [`avg_pool2d`](Self::avg_pool2d), and when `x` is not sequences.
     #[track_caller]
     pub fn avg_pool1d(&self, x: Var, options: Pool1dOptions) -> Var {
-        self.expect_rank_3("avg_pool1d", x);
-        self.one_row_high(x, |g, x| g.avg_pool2d(x, options.one_row_high()))
+        let options = options.one_row_high();
+        self.pool1d("avg_pool1d", x, options.windows()[1], |g, x| g.avg_pool2d(x, options))
+    }
+
+    /// The means of as many windows of sequences as requested, `[n, t, c]` to `[n, t', c]`;
+    /// `torch.nn.functional.adaptive_avg_pool1d` except for the layout. It is recorded as the
+    /// [`adaptive_avg_pool2d`](Self::adaptive_avg_pool2d) of images one row high.
+    ///
+    /// # Panics
+    /// When `x` is not sequences, or a size is 0.
+    #[track_caller]
+    pub fn adaptive_avg_pool1d(&self, x: Var, output_size: usize) -> Var {
+        self.pool1d("adaptive_avg_pool1d", x, Windows::Adaptive { output_size }, |g, x| {
+            g.adaptive_avg_pool2d(x, [1, output_size])
+        })
+    }
+
+    /// The largest elements of as many windows of sequences as requested;
+    /// `torch.nn.functional.adaptive_max_pool1d` except for the layout. Windows are those of
+    /// [`adaptive_avg_pool1d`](Self::adaptive_avg_pool1d).
+    ///
+    /// # Panics
+    /// When `x` is not sequences, or a size is 0.
+    #[track_caller]
+    pub fn adaptive_max_pool1d(&self, x: Var, output_size: usize) -> Var {
+        self.pool1d("adaptive_max_pool1d", x, Windows::Adaptive { output_size }, |g, x| {
+            g.adaptive_max_pool2d(x, [1, output_size])
+        })
     }
 
     /// The mean of each channel over the image, `[n, h, w, c]` to `[n, c]`; `adaptive_avg_pool2d(x, 1)` and

@@ -3,8 +3,8 @@
 use tensor::elementwise::copy_or_add;
 use tensor::parallel::Shards;
 use tensor::recurrent::{
-    Cell, RecurrentShape, recurrent_backward, recurrent_backward_input, recurrent_backward_weight,
-    recurrent_forward,
+    Cell, Recurrence, RecurrentShape, recurrent_backward, recurrent_backward_input,
+    recurrent_backward_weight, recurrent_forward,
 };
 use tensor::reduce::{Reduction, reduce_rows};
 use tensor::{Shape, scratch};
@@ -61,8 +61,14 @@ impl Recurrent {
         [0, 1].map(|i| (self.has_state && i < self.cell.n_states()).then_some(first + i))
     }
 
-    fn initial<'a>(&self, inputs: Inputs<'a>) -> [Option<&'a [f32]>; 2] {
-        self.state().map(|i| i.map(|i| inputs.value(i)))
+    fn layer<'a>(&self, inputs: Inputs<'a>, lengths: &'a [u32]) -> Recurrence<'a> {
+        Recurrence {
+            weight_hh: inputs.value(WEIGHT),
+            bias_hh: self.bias().map(|i| inputs.value(i)),
+            initial: self.state().map(|i| i.map(|i| inputs.value(i))),
+            lengths,
+            shape: self.sizes(inputs.shape(GATES), inputs.shape(WEIGHT)),
+        }
     }
 
     fn shards<'a>(&self, inputs: Inputs<'a>) -> Shards<'a> {
@@ -128,31 +134,21 @@ impl Op for Recurrent {
     }
 
     fn forward(&self, f: Forward<'_>) {
-        let sizes = self.sizes(f.inputs.shape(GATES), f.inputs.shape(WEIGHT));
+        let (gates, layer) = (f.inputs.value(GATES), self.layer(f.inputs, f.indices));
         let saved = &mut f.saved.floats;
-        saved.resize(if f.needs_grad { sizes.n_saved() } else { 0 }, 0.0);
-        recurrent_forward(
-            f.output,
-            f.needs_grad.then_some(&mut saved[..]),
-            f.inputs.value(GATES),
-            f.inputs.value(WEIGHT),
-            self.bias().map(|i| f.inputs.value(i)),
-            self.initial(f.inputs),
-            f.indices,
-            &sizes,
-            &self.shards(f.inputs),
-        );
+        saved.resize(if f.needs_grad { layer.shape.n_saved() } else { 0 }, 0.0);
+        let saved = f.needs_grad.then_some(&mut saved[..]);
+        recurrent_forward(f.output, saved, gates, &layer, &self.shards(f.inputs));
     }
 
     /// Goes back through the steps, then computes for all steps at once dW = dgatesᵀ · h, with h the states
     /// before each step, and db = Σ dgates.
     fn backward(&self, mut b: Backward<'_>) {
-        let sizes = self.sizes(b.inputs.shape(GATES), b.inputs.shape(WEIGHT));
-        let (initial, shards, saved) = (self.initial(b.inputs), self.shards(b.inputs), &mut b.saved.floats);
-        let (lengths, y, weight) = (b.indices, b.output, b.inputs.value(WEIGHT));
+        let (layer, shards) = (self.layer(b.inputs, b.indices), self.shards(b.inputs));
+        let (sizes, y, saved) = (layer.shape, b.output, &mut b.saved.floats);
         let of_states = sizes.batch * sizes.hidden;
         scratch::with(self.cell.n_states() * of_states, |dinitial| {
-            recurrent_backward(saved, dinitial, b.dy, y, weight, initial, lengths, &sizes, &shards);
+            recurrent_backward(saved, dinitial, b.dy, y, &layer, &shards);
             for (i, sum) in self.state().into_iter().flatten().zip(dinitial.chunks_exact(of_states.max(1))) {
                 if let Some(grad) = b.grads.get(i) {
                     copy_or_add(grad.data, sum, grad.beta);
@@ -163,7 +159,7 @@ impl Op for Recurrent {
             recurrent_backward_input(grad.data, saved, &sizes, grad.beta);
         }
         if let Some(grad) = b.grads.get(WEIGHT) {
-            recurrent_backward_weight(grad.data, saved, y, initial[0], lengths, &sizes, &shards, grad.beta);
+            recurrent_backward_weight(grad.data, saved, y, &layer, &shards, grad.beta);
         }
         if let Some(grad) = self.bias().and_then(|i| b.grads.get(i)) {
             let rows = sizes.batch * sizes.steps;
@@ -251,7 +247,7 @@ impl Graph<'_> {
     /// value and no gradient, as with `torch.nn.utils.rnn.pack_padded_sequence`.
     ///
     /// # Panics
-    /// When `x` is not a batch of sequences.
+    /// When `x` is not a batch of sequences, or there is not one length for each.
     #[track_caller]
     pub fn zero_past_end(&self, x: Var, lengths: Indices) -> Var {
         const NAME: &str = "zero_past_end";
@@ -260,6 +256,7 @@ impl Graph<'_> {
             let (at, shape) = (self.at(), slot.shape);
             panic!("{NAME}{at}: the input is {shape}, expected sequences [n, t, d]; reshape it");
         };
+        self.expect_length_of_each(NAME, lengths, n);
         let shape = Shape::new(&[n, steps, 1]);
         let is_past_end = self.leaf_of(NAME, (shape, slot.n_images), false, |mask, _| {
             let recording = self.tape.recording.borrow();
@@ -284,7 +281,15 @@ impl Graph<'_> {
             Recurrent { name, cell, reverse, has_bias: others[1].is_some(), has_state: others[2].is_some() };
         let Some(lengths) = lengths else { return self.apply_present(op, gates, others) };
         let shape = self.shape(gates);
-        let (n, n_lengths) = (shape.first().copied().unwrap_or(0), self.n_indices(name, lengths));
+        self.expect_length_of_each(name, lengths, shape.first().copied().unwrap_or(0));
+        self.expect_lengths(name, lengths, shape.get(1).copied().unwrap_or(0));
+        self.apply_present_indexed(op, gates, others, lengths)
+    }
+
+    /// Checks that there is a length for each of `n` sequences.
+    #[track_caller]
+    fn expect_length_of_each(&self, name: &str, lengths: Indices, n: usize) {
+        let n_lengths = self.n_indices(name, lengths);
         assert!(
             n == n_lengths,
             "{name}{}: {} for {}; give one for each",
@@ -292,8 +297,6 @@ impl Graph<'_> {
             there_are(n_lengths, "length"),
             count(n, "sequence")
         );
-        self.expect_lengths(name, lengths, shape.get(1).copied().unwrap_or(0));
-        self.apply_present_indexed(op, gates, others, lengths)
     }
 
     /// Checks that all sequences have at least one step, and no more than there are.

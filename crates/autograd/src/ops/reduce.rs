@@ -14,19 +14,6 @@ struct Reduce {
     keepdim: bool,
 }
 
-impl Reduce {
-    /// How many elements of `x` are reduced to one element of the result.
-    fn n_reduced(&self, inputs: Inputs<'_>) -> usize {
-        let shape = inputs.shape(0);
-        let sizes = shape.iter().enumerate().filter(|&(axis, _)| self.axes.contains(axis));
-        let size = |(axis, &size): (usize, &usize)| match axis {
-            0 => inputs.shards(0).rows_of_batch(size),
-            _ => size,
-        };
-        sizes.map(size).product()
-    }
-}
-
 impl Op for Reduce {
     fn name(&self) -> &'static str {
         self.name
@@ -55,12 +42,23 @@ impl Op for Reduce {
         match self.reduction {
             Reduction::Sum => broadcast_forward(dx.data, b.dy, &kept, &shape, dx.beta),
             Reduction::Mean => scratch::with(b.dy.len(), |share| {
-                let n = self.n_reduced(b.inputs) as f32;
+                let n = n_reduced(b.inputs, self.axes) as f32;
                 map(share, b.dy, Beta::Zero, |dy| dy / n);
                 broadcast_forward(dx.data, share, &kept, &shape, dx.beta);
             }),
         }
     }
+}
+
+/// How many elements of the first input are reduced to one element of the result.
+pub(super) fn n_reduced(inputs: Inputs<'_>, axes: Axes) -> usize {
+    let shape = inputs.shape(0);
+    let sizes = shape.iter().enumerate().filter(|&(axis, _)| axes.contains(axis));
+    let size = |(axis, &size): (usize, &usize)| match axis {
+        0 => inputs.shards(0).rows_of_batch(size),
+        _ => size,
+    };
+    sizes.map(size).product()
 }
 
 /// The shape of `x` without the axes, or with them set to 1.

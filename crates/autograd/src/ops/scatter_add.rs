@@ -3,13 +3,14 @@
 use tensor::layout::{gather_backward, gather_forward};
 use tensor::{Beta, Shape, elementwise, scratch};
 
-use super::shared::{row_len, sum_over_rows, there_are};
+use super::shared::{are_in_order, row_len, sum_over_rows, there_are};
 use crate::{Backward, Forward, Grad, Graph, Images, Indices, Op, Operands, ShapeError, Var};
 
 /// The inputs are x and src.
 struct ScatterAdd {
     axis: usize,
-    n_indices: usize,
+    /// The shape of the indices.
+    indices: Shape,
 }
 
 impl Op for ScatterAdd {
@@ -18,19 +19,25 @@ impl Op for ScatterAdd {
     }
 
     fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-        let (x, src, Self { axis, n_indices }) = (inputs[0], inputs[1], self);
-        if *axis >= x.rank() {
+        let (x, src, &Self { axis, indices }) = (inputs[0], inputs[1], self);
+        if axis >= x.rank() {
             return Err(ShapeError::new(format!("{x} has no axis {axis}; axes count from 0")));
         }
-        let fits = src.rank() == x.rank() && src.with_axis(*axis, 1) == x.with_axis(*axis, 1);
-        if !fits || src.numel() != *n_indices {
+        let fits = src.rank() == x.rank() && src.with_axis(axis, 1) == x.with_axis(axis, 1);
+        if !fits || src.numel() != indices.numel() {
             return Err(ShapeError::new(format!(
                 "the source is {src} and {} for axis {axis} of {x}; the source \
                  must have the shape of the input except on that axis, with one index per element",
-                there_are(*n_indices, "index")
+                there_are(indices.numel(), "index")
             )));
         }
-        Ok(x)
+        match are_in_order(indices, &src) {
+            true => Ok(x),
+            false => Err(ShapeError::new(format!(
+                "the indices are {indices} and the source is {src}; give the indices in the shape of the source, or \
+                 in its order as a list"
+            ))),
+        }
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
@@ -76,19 +83,18 @@ impl Op for ScatterAdd {
 
 impl Graph<'_> {
     /// Adds the elements of `src` to `x` along `axis`, with separate indices for each line:
-    /// `y[r, indices[r, i]] += src[r, i]` for axis 1 of a matrix; `torch.scatter_add`. The indices are
-    /// row-major in the shape of `src`, which is that of `x` except for the size of the axis. If an index
-    /// occurs twice, both elements are added.
+    /// `y[r, indices[r, i]] += src[r, i]` for axis 1 of a matrix; `torch.scatter_add`. The indices have
+    /// the shape of `src`, which is that of `x` except for the size of the axis, or are a list in its order. If
+    /// an index occurs twice, both elements are added.
     ///
     /// # Panics
-    /// When `x` does not have the axis, the number of indices or the shape of `src` does not fit, or an index
-    /// is out of range.
+    /// When `x` does not have the axis, the indices or the shape of `src` do not fit, or an index is out of
+    /// range.
     #[track_caller]
     pub fn scatter_add(&self, x: Var, axis: usize, indices: Indices, src: Var) -> Var {
-        let n_indices = self.n_indices("scatter_add", indices);
         if let Some(&size) = self.shape(x).get(axis) {
             self.expect_below("scatter_add", "index", indices, size);
         }
-        self.apply_indexed(ScatterAdd { axis, n_indices }, &[x, src], indices)
+        self.apply_indexed(ScatterAdd { axis, indices: indices.shape() }, &[x, src], indices)
     }
 }

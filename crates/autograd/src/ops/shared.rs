@@ -40,7 +40,7 @@ pub(super) fn sum_over_rows(
     n_rows: usize,
     add: impl Fn(Range<usize>, &mut [f32]) + Sync,
 ) {
-    let rows_per_image = n_rows.checked_div(shards.images().len()).unwrap_or(0);
+    let rows_per_image = shards.rows_per_image(n_rows);
     scratch::with(grad.data.len(), |sum| {
         sum_over_shards(sum, shards, sum.len() * shards.n_shards(), (), |images, partial, ()| {
             partial.fill(0.0);
@@ -62,6 +62,15 @@ pub(super) fn channels_last_hint(x: Shape, fits: impl Fn(usize) -> bool) -> &'st
         }
         _ => "",
     }
+}
+
+/// Whether indices can be read in the order of this shape: they have one axis, or these axes, apart from those of
+/// size 1, or there are none.
+pub(super) fn are_in_order(indices: Shape, shape: &[usize]) -> bool {
+    fn sizes(dims: &[usize]) -> impl Iterator<Item = &usize> {
+        dims.iter().filter(|&&size| size != 1)
+    }
+    indices.rank() < 2 || indices.numel() == 0 || sizes(&indices).eq(sizes(shape))
 }
 
 /// A number of things in words: "1 label", "3 labels".

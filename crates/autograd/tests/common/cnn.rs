@@ -1,6 +1,7 @@
 //! A convolutional network on bare `Graph` methods.
 
 use autograd::{Conv2dOptions, Graph, ParamId, Params, Pool2dOptions, Var};
+use tensor::activation::Activation;
 
 use crate::weights::weight;
 
@@ -44,7 +45,7 @@ impl Cnn {
         let x = g.flatten(x);
         let (w, b) = (g.param(self.hidden[0]), g.param(self.hidden[1]));
         let x = if fused {
-            g.linear_relu(x, w, Some(b))
+            g.linear_activation(x, w, Some(b), Activation::Relu)
         } else {
             let x = g.linear(x, w, Some(b));
             g.relu(x)

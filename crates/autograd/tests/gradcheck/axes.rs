@@ -4,7 +4,7 @@ use autograd::{Graph, Var};
 use tensor::{Axes, Shape, reference};
 
 use super::case::{Case, Rng, Row, distance};
-use super::layout::shape_and_axis;
+use super::layout::{reduction, shape_and_axis};
 
 pub(crate) fn rows() -> Vec<Row> {
     let infinity = |_: &[f64]| f64::INFINITY;
@@ -48,6 +48,10 @@ pub(crate) fn rows() -> Vec<Row> {
             )
         }),
         Row::new("scatter_add", 1e-6, scatter_add),
+        variance("var", |g, x, axes, (correction, keepdim)| g.var(x, axes, correction, keepdim), |var| var),
+        // With equal elements the root has no derivative.
+        variance("std", |g, x, axes, (correction, keepdim)| g.std(x, axes, correction, keepdim), f64::sqrt)
+            .kink(&[&[0.5, 0.5]], |g, v| g.std(v[0], .., 1, false), |dx| dx == [0.0, 0.0]),
     ];
     // Values of a choice along one axis are gathered: of equals, the first is chosen.
     type Choose = fn(&Graph<'_>, Var, usize) -> Var;
@@ -89,6 +93,36 @@ fn over_axes(
             move |x| groups(&x[0]).iter().map(|group| f(group)).collect(),
         )
         .margin(move |x| groups(&x[0]).iter().map(|group| margin(group)).fold(f64::INFINITY, f64::min))
+    })
+}
+
+/// f of the variance over any axes, the images of a batch among them.
+fn variance(
+    op: &'static str,
+    record: fn(&Graph<'_>, Var, Axes, (usize, bool)) -> Var,
+    f: fn(f64) -> f64,
+) -> Row {
+    Row::new(op, 4e-6, move |rng| {
+        let (shape, axes, keepdim) = reduction(rng);
+        let kept = axes.kept(&shape);
+        let n = shape.numel() / kept.numel();
+        let correction = rng.size(0..=1).min(n - 1);
+        let variances = move |x: &[f64]| -> Vec<f64> {
+            let of_group = |group: Vec<f64>| {
+                let mean = group.iter().sum::<f64>() / n as f64;
+                group.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - correction) as f64
+            };
+            groups(x, &kept, &shape).into_iter().map(of_group).collect()
+        };
+        let case = Case::new(
+            vec![rng.images(shape)],
+            move |g, v| record(g, v[0], axes, (correction, keepdim)),
+            move |x| variances(&x[0]).into_iter().map(f).collect(),
+        );
+        match op {
+            "std" => case.margin(move |x| variances(&x[0]).into_iter().fold(f64::INFINITY, f64::min).sqrt()),
+            _ => case,
+        }
     })
 }
 

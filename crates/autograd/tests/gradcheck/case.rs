@@ -3,6 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use autograd::{Graph, Var};
+use keyed_random::{skip, splitmix64, unit};
 use tensor::Shape;
 
 /// A row: one op, checked on random cases.
@@ -107,7 +108,7 @@ impl Case {
     }
 }
 
-/// SplitMix64, and the batch that cases are made for: of any size, or some images of one of a given size.
+/// The state of SplitMix64, and the batch that cases are made for: of any size, or some images of one of a given size.
 pub(crate) struct Rng {
     state: u64,
     batch: Option<(usize, Range<usize>)>,
@@ -124,11 +125,9 @@ impl Rng {
     }
 
     fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        let bits = splitmix64(self.state, 0);
+        self.state = skip(self.state, 1);
+        bits
     }
 
     pub(crate) fn size(&mut self, range: RangeInclusive<usize>) -> usize {
@@ -144,8 +143,7 @@ impl Rng {
     }
 
     pub(crate) fn float(&mut self, range: Range<f32>) -> f32 {
-        let unit = (self.next() >> 40) as f32 / (1 << 24) as f32;
-        range.start + unit * (range.end - range.start)
+        range.start + unit(self.next()) * (range.end - range.start)
     }
 
     pub(crate) fn indices(&mut self, n: usize, bound: usize) -> Vec<u32> {

@@ -2,7 +2,7 @@
 
 use tensor::{Axes, Shape, reference};
 
-use super::case::{Case, Rng, Row};
+use super::case::{Case, Input, Kind, Rng, Row};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -28,6 +28,8 @@ pub(crate) fn rows() -> Vec<Row> {
             )
         }),
         Row::new("concat", 1e-6, concat),
+        Row::new("broadcast_to", 1e-6, broadcast_to),
+        Row::new("broadcast_to", 1e-6, expand_as),
         Row::new("gather", 1e-6, |rng| {
             // The images of a batch are those of the input, or pick rows of a table.
             let picks_rows = rng.is_batch() && rng.bool();
@@ -75,10 +77,39 @@ pub(crate) fn shape_and_axis(rng: &mut Rng) -> (Shape, usize) {
     (shape, rng.size(first..=shape.rank() - 1))
 }
 
-fn reduction(rng: &mut Rng) -> (Shape, Axes, bool) {
+pub(crate) fn reduction(rng: &mut Rng) -> (Shape, Axes, bool) {
     let shape = rng.batch_shape(0..=4);
     let axes: Vec<usize> = (0..shape.rank()).filter(|_| rng.bool()).collect();
     (shape, if rng.bool() { Axes::from(..) } else { Axes::from(&axes[..]) }, rng.bool())
+}
+
+/// To a shape; the images of a batch are those of the value.
+fn broadcast_to(rng: &mut Rng) -> Case {
+    let (shape, is_batch) = (rng.batch_shape(1..=4), rng.is_batch());
+    let from = match shape.rank() {
+        rank if is_batch => Shape::new(&[shape[0], 1, 1, 1][..rank]),
+        _ => rng.broadcasting_to(shape),
+    };
+    let x = if is_batch { rng.images(from) } else { rng.variable(from) };
+    Case::new(
+        vec![x],
+        move |g, v| {
+            let n_rows = if is_batch { g.shape(v[0])[0] } else { shape[0] };
+            g.broadcast_to(v[0], shape.with_axis(0, n_rows))
+        },
+        move |x| reference::broadcast_forward(&x[0], &from, &shape),
+    )
+}
+
+/// A parameter for the images of a batch.
+fn expand_as(rng: &mut Rng) -> Case {
+    let shape = rng.batch_shape(1..=4);
+    let from = rng.broadcasting_to(shape);
+    Case::new(
+        vec![rng.variable(from), Input { kind: Kind::Statistic, ..rng.images(shape) }],
+        |g, v| g.expand_as(v[0], v[1]),
+        move |x| reference::broadcast_forward(&x[0], &from, &shape),
+    )
 }
 
 fn concat(rng: &mut Rng) -> Case {

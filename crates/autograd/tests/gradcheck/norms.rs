@@ -150,6 +150,16 @@ fn dropped(rng: &mut Rng, shape: Shape, record: impl Fn(&Graph<'_>, Var, f32) ->
     case
 }
 
+/// f(z), element by element.
+pub(crate) fn activated(z: Vec<f64>, activation: Activation) -> Vec<f64> {
+    match activation {
+        Activation::Relu => reference::relu_forward(&z),
+        Activation::Gelu => reference::gelu_forward(&z),
+        Activation::GeluTanh => z.into_iter().map(reference::gelu_tanh).collect(),
+        Activation::Silu => z.into_iter().map(reference::silu).collect(),
+    }
+}
+
 fn batch_norm(rng: &mut Rng, in_training: bool, activation: Option<Activation>) -> Case {
     let channels = rng.size(1..=4);
     let rows = rng.size(3..=12);
@@ -189,15 +199,9 @@ fn batch_norm(rng: &mut Rng, in_training: bool, activation: Option<Activation>) 
         };
         reference::batch_norm_forward(&x[0], &mean, &var, &weight, &bias, f64::from(options.eps))
     };
-    let reference = move |x: &[Vec<f64>]| {
-        let z = normalised(x);
-        match activation {
-            None => z,
-            Some(Activation::Relu) => reference::relu_forward(&z),
-            Some(Activation::Gelu) => reference::gelu_forward(&z),
-            Some(Activation::GeluTanh) => z.into_iter().map(reference::gelu_tanh).collect(),
-            Some(Activation::Silu) => z.into_iter().map(reference::silu).collect(),
-        }
+    let reference = move |x: &[Vec<f64>]| match activation {
+        Some(activation) => activated(normalised(x), activation),
+        None => normalised(x),
     };
     let has_kink = activation == Some(Activation::Relu);
     let margin = move |x: &[Vec<f64>]| if has_kink { distance(&normalised(x), 0.0) } else { f64::INFINITY };

@@ -1,11 +1,14 @@
 //! Rows of the matrix products and softmaxes.
 
 use autograd::{Graph, Var};
+use tensor::activation::Activation;
 use tensor::linear::LinearShape;
 use tensor::matmul::MatmulShape;
 use tensor::reference;
 
+use super::activations::ACTIVATIONS;
 use super::case::{Case, Rng, Row, distance};
+use super::norms::activated;
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![
@@ -30,12 +33,19 @@ pub(crate) fn rows() -> Vec<Row> {
             )
         }),
         Row::new("matmul", 2e-6, batched_matmul),
-        Row::new("linear", 2e-6, |rng| linear(rng, |g, x, w, b| g.linear(x, w, b)).0),
-        Row::new("linear_relu", 2e-6, |rng| {
-            let (case, linear) = linear(rng, |g, x, w, b| g.linear_relu(x, w, b));
+        Row::new("linear", 2e-6, |rng| linear(rng).0),
+        Row::new("linear_activation", 1e-5, |rng| {
+            let activation = ACTIVATIONS[rng.size(0..=3)];
+            let (case, linear) = linear(rng);
+            let record = move |g: &Graph<'_>, v: &[Var]| {
+                g.linear_activation(v[0], v[1], v.get(2).copied(), activation)
+            };
             let forward = linear.clone();
-            let relu = move |x: &[Vec<f64>]| reference::relu_forward(&forward(x));
-            Case::new(case.inputs, case.record, relu).margin(move |x| distance(&linear(x), 0.0))
+            let case = Case::new(case.inputs, record, move |x| activated(forward(x), activation));
+            match activation {
+                Activation::Relu => case.margin(move |x| distance(&linear(x), 0.0)),
+                _ => case,
+            }
         })
         .kink(&[&[0.0]], linear_relu_of_numbers, |dx| (0.0..=3.0).contains(&dx[0])),
         Row::new("softmax", 2e-6, |rng| {
@@ -83,14 +93,12 @@ fn batched_matmul(rng: &mut Rng) -> Case {
 /// relu(3 · x).
 fn linear_relu_of_numbers(g: &Graph<'_>, v: &[Var]) -> Var {
     let (x, w) = (g.reshape(v[0], [1, 1]), g.input([1, 1], &[3.0]));
-    g.linear_relu(x, w, None)
+    g.linear_activation(x, w, None, Activation::Relu)
 }
 
-type RecordLinear = fn(&Graph<'_>, Var, Var, Option<Var>) -> Var;
-
 // ANCHOR: linear
-/// A linear layer of random sizes, and its forward without what `record` may add to it.
-fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) -> Vec<f64> + Clone + 'static) {
+/// A linear layer of random sizes, and its forward.
+fn linear(rng: &mut Rng) -> (Case, impl Fn(&[Vec<f64>]) -> Vec<f64> + Clone + 'static) {
     let leading = rng.batch_shape(0..=2);
     let (in_features, out_features) = (rng.size(1..=5), rng.size(1..=5));
     let dims = [leading.dims(), &[in_features]].concat();
@@ -101,7 +109,7 @@ fn linear(rng: &mut Rng, record: RecordLinear) -> (Case, impl Fn(&[Vec<f64>]) ->
     let shape = LinearShape { batch: leading.numel(), in_features, out_features };
     let forward =
         move |x: &[Vec<f64>]| reference::linear_forward(&x[0], &x[1], x.get(2).map(Vec::as_slice), &shape);
-    let record = move |g: &Graph<'_>, v: &[Var]| record(g, v[0], v[1], v.get(2).copied());
+    let record = |g: &Graph<'_>, v: &[Var]| g.linear(v[0], v[1], v.get(2).copied());
     (Case::new(inputs, record, forward), forward)
 }
 // ANCHOR_END: linear

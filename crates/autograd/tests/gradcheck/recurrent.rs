@@ -1,7 +1,7 @@
 //! Rows of the recurrent layers.
 
 use autograd::{Graph, RecurrentOptions, RnnNonlinearity, Var};
-use tensor::recurrent::{Cell, RecurrentShape};
+use tensor::recurrent::{Cell, Recurrence, RecurrentShape};
 use tensor::reference;
 
 use super::case::{Case, Rng, Row, distance};
@@ -50,8 +50,9 @@ fn recurrent(rng: &mut Rng, cell: Cell) -> Case {
             Some(i) if nth < cell.n_states() => Some(&x[i + nth][..]),
             _ => None,
         });
-        let bias = bias.map(|i| &x[i][..]);
-        reference::recurrent_forward(&x[0], &x[1], bias, initial, &for_reference, &shape)
+        let bias_hh = bias.map(|i| &x[i][..]);
+        let layer = Recurrence { weight_hh: &x[1], bias_hh, initial, lengths: &for_reference, shape };
+        reference::recurrent_forward(&x[0], &layer)
     });
     if cell != Cell::Relu {
         return case;

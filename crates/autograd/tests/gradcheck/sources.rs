@@ -4,14 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The generic ops, and the methods of `Graph` whose calls name an op that is made of one.
-const GENERIC: [(&str, &[&str]); 12] = [
+const GENERIC: [(&str, &[&str]); 15] = [
     ("Unary", &["elementwise", "activation", "along_last_axis"]),
+    ("Activate", &["activate"]),
     ("Binary", &["binary"]),
-    ("OverAxes", &["over_axes"]),
+    ("OverAxes", &["over_axes", "extreme_over"]),
     ("Reduce", &["reduce_axes"]),
+    ("Variance", &["variance"]),
     ("Pool2d", &["pool2d"]),
     ("ElementLoss", &["pairwise_loss", "element_loss"]),
     ("RowLoss", &["row_loss"]),
+    ("Linear", &["linear_activated"]),
     ("Recurrent", &["recurrent"]),
     ("ConvPool", &["conv_pooled"]),
     ("BatchNorm", &["batch_normalised"]),

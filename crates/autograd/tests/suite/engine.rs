@@ -4,6 +4,7 @@ use crate::numbers::numbers;
 use crate::weights::weight;
 use autograd::{Mode, ParamId, Params, Reduction, Role, Tape, Var};
 use proptest::prelude::*;
+use tensor::activation::Activation;
 
 fn params_of(values: &[f32]) -> (Params, ParamId) {
     let mut params = Params::new();
@@ -45,12 +46,14 @@ fn a_parameter_recorded_twice_is_shared() {
 
 #[test]
 fn frozen_entries_and_statistics_get_no_gradient() {
-    for role in [Role::Frozen, Role::Statistic] {
+    for role in [Role::Trainable, Role::Statistic] {
         let (mut params, w) = params_of(&[3.0]);
         let frozen = params.add("frozen", [1], role);
         params.value_mut(frozen)[0] = 2.0;
-        params.grads_mut().fill(7.0);
-        params.set_role(frozen, role);
+        if role == Role::Trainable {
+            params.grads_mut().fill(7.0);
+            params.freeze("frozen").unwrap();
+        }
         let mut tape = Tape::new();
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
         let (a, b) = (g.param(w), g.param(frozen));
@@ -251,7 +254,7 @@ proptest! {
             let inputs = g.input([rows.len(), n_in], &x[rows.start * n_in..rows.end * n_in]);
             let targets = g.input([rows.len(), n_out], &t[rows.start * n_out..rows.end * n_out]);
             let (w, b) = (g.param(w), g.param(b));
-            let y = g.linear_relu(inputs, w, Some(b));
+            let y = g.linear_activation(inputs, w, Some(b), Activation::Relu);
             let loss = g.mse_loss(y, targets, Reduction::Sum);
             let loss = g.scale(loss, 1.0 / n as f32);
             g.backward(loss);

@@ -123,7 +123,8 @@ fn a_forward_that_the_reference_does_not_have_is_named() {
 fn parameters_are_checked_by_their_names() {
     let mut params = Params::new();
     let scale = params.add("scale", [2], Role::Trainable);
-    let frozen = params.add("frozen", [2], Role::Frozen);
+    let frozen = params.add("frozen", [2], Role::Trainable);
+    params.freeze("frozen").unwrap();
     params.values_mut().copy_from_slice(&[0.5, -1.5, 1.0, 2.0]);
     let run = |fault: Fault| {
         let record = |g: &Graph<'_>, v: &[Var]| {

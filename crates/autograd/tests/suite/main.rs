@@ -15,5 +15,7 @@ mod evaluation;
 mod gradient_check;
 mod misuse;
 mod new_op;
+mod recipes;
 mod recompute;
+mod statistics;
 mod values;

@@ -115,7 +115,7 @@ fn leaves_and_parameters_that_do_not_fit() {
     let foreign = larger.add("b", [1], Role::Trainable);
     params.add("a", [1], Role::Trainable);
     assert_eq!(
-        message_of(|| _ = params.add("a", [2], Role::Frozen)),
+        message_of(|| _ = params.add("a", [2], Role::Trainable)),
         "Params::add: there is already a parameter named \"a\""
     );
     let mut tape = Tape::new();

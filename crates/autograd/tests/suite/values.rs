@@ -1,6 +1,9 @@
 //! Values of the ops by example: what PyTorch's functions of the same names give.
 
-use autograd::{Graph, Mode, Params, Tape, TripletMarginOptions, Var};
+use autograd::{
+    CrossEntropyOptions, GaussianNllOptions, Graph, Mode, NllOptions, Params, SmoothL1Options, Tape,
+    TripletMarginOptions, Var,
+};
 
 /// The shape, the values and the gradient of x (for a gradient of 1, 2, 3, … of the result) of an op on 0, 1, 2, ….
 fn run(shape: &[usize], record: impl Fn(&Graph<'_>, Var) -> Var) -> (Vec<usize>, Vec<f32>, Vec<f32>) {
@@ -141,6 +144,51 @@ fn norms_and_sums_of_exponentials_do_not_overflow() {
     let infinite = |value: f32| run(&[2], move |g, x| g.logsumexp(g.add_scalar(x, value), .., false)).1[0];
     assert_eq!([f32::INFINITY, f32::NEG_INFINITY].map(infinite), [f32::INFINITY, f32::NEG_INFINITY]);
     assert_eq!(run(&[2, 0], |g, x| g.logsumexp(x, 1, false)).1, [f32::NEG_INFINITY; 2]);
+    // As in PyTorch, an infinity has no slope.
+    for value in [f32::INFINITY, f32::NEG_INFINITY] {
+        let (_, _, dx) = run(&[2], |g, x| g.logsumexp(g.add_scalar(x, value), 0, false));
+        assert!(dx.iter().all(|dx| dx.is_nan()), "{value}: {dx:?}");
+    }
+}
+
+#[test]
+fn squares_that_are_divided_do_not_overflow() {
+    let smooth = SmoothL1Options { beta: 1e30, ..SmoothL1Options::default() };
+    let close = |(_, y, dx): (Vec<usize>, Vec<f32>, Vec<f32>)| {
+        assert!((y[0] / 5e9 - 1.0).abs() < 1e-5 && (dx[0] / 1e-10 - 1.0).abs() < 1e-5, "{y:?}, {dx:?}");
+    };
+    close(run(&[1], |g, x| g.smooth_l1_loss(g.add_scalar(x, 1e20), g.input([1], &[0.0]), smooth)));
+    close(run(&[1], |g, x| {
+        let [target, variance] = [0.0, 1e30].map(|value| g.input([1], &[value]));
+        g.gaussian_nll_loss(g.add_scalar(x, 1e20), target, variance, GaussianNllOptions::default())
+    }));
+}
+
+/// The mean is divided by the sum of the weights, which need not be an f32, nor need its inverse.
+#[test]
+fn a_factor_of_all_class_weights_has_no_effect() {
+    let at = |scale: f32, is_nll: bool| {
+        let weights = [0.5, 1.0, 0.25].map(|weight| weight * scale);
+        run(&[2, 3], move |g, x| {
+            let (labels, weight) = (g.labels(&[0, 2][..]), Some(g.input([3], &weights)));
+            match is_nll {
+                true => g.nll_loss(x, labels, NllOptions { weight, ..NllOptions::default() }),
+                false => {
+                    g.cross_entropy_with(x, labels, CrossEntropyOptions { weight, ..Default::default() })
+                }
+            }
+        })
+    };
+    for is_nll in [false, true] {
+        let (_, y, dx) = at(1.0, is_nll);
+        for scale in [1e-40, 1e-35, 1e35, 3e38] {
+            let (_, found, slopes) = at(scale, is_nll);
+            let pairs = found.iter().chain(&slopes).zip(y.iter().chain(&dx));
+            let is_close =
+                |(found, expected): (&f32, &f32)| (found - expected).abs() <= 1e-4 * expected.abs();
+            assert!(pairs.into_iter().all(is_close), "{scale:e}: {found:?} {slopes:?}, not {y:?} {dx:?}");
+        }
+    }
 }
 
 /// A function of seed, path, step and element: drawing more, or elsewhere, moves nothing.
@@ -159,4 +207,19 @@ fn random_values_have_keys() {
     let others =
         [&second, &draw(2, 2, "noise", 8)[0], &draw(1, 3, "noise", 8)[0], &draw(1, 2, "other", 8)[0]];
     assert!(others.iter().all(|other| **other != first));
+}
+
+#[test]
+fn random_values_like_another_have_its_shape() {
+    let draw = |like: bool| {
+        let (mut tape, mut params) = (Tape::new(), Params::new());
+        let g = tape.begin(&mut params, Mode::train(1, 2));
+        let x = g.input([2, 3], &[0.0; 6]);
+        let drawn = match like {
+            true => [g.randn_like(x), g.rand_like(x)],
+            false => [g.randn([2, 3]), g.rand([2, 3])],
+        };
+        drawn.map(|y| (g.shape(y), g.value(y).to_vec()))
+    };
+    assert_eq!(draw(true), draw(false));
 }

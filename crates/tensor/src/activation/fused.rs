@@ -1,6 +1,8 @@
 //! Activations that another kernel applies to its results before writing them.
 
-use super::{gelu, gelu_slope, gelu_tanh, gelu_tanh_slope, silu, silu_slope};
+use super::{gelu, gelu_backward, gelu_slope, gelu_tanh, gelu_tanh_slope, relu_backward, silu, silu_slope};
+use crate::Beta;
+use crate::elementwise::zip;
 
 /// An activation computed in one pass with the preceding op.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +15,27 @@ pub enum Activation {
     GeluTanh,
     /// z · σ(z): [`silu`].
     Silu,
+}
+
+impl Activation {
+    /// Whether the gradient can be computed from the output instead of z.
+    pub fn is_known_by_output(self) -> bool {
+        self == Self::Relu
+    }
+
+    /// The gradient from z: dz = β·dz + dy · f′(z), as that of the activation alone.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[track_caller]
+    pub fn backward(self, dz: &mut [f32], dy: &[f32], z: &[f32], beta: Beta) {
+        match self {
+            Self::Relu => relu_backward(dz, dy, z, beta),
+            Self::Gelu => gelu_backward(dz, dy, z, beta),
+            Self::GeluTanh => zip(dz, dy, z, beta, |dy, z| dy * gelu_tanh_slope(z)),
+            Self::Silu => zip(dz, dy, z, beta, |dy, z| dy * silu_slope(z)),
+        }
+    }
 }
 
 /// An activation as a type, for which a kernel is compiled; values and gradients are those of the activation

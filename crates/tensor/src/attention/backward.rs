@@ -38,8 +38,7 @@ pub(super) fn backward(
     shape: &AttentionShape,
 ) {
     let &AttentionShape { queries, keys, head_dim, value_dim, .. } = shape;
-    let ([outer, inner], problem) = (shape.outer_and_inner(), Problem::new(inputs, scoring, shape));
-    let (work, chunk_len) = (2 * problem.work(), chunk_len(shape));
+    let ([outer, inner], chunk_len) = (shape.outer_and_inner(), chunk_len(shape));
     let saved = Saved {
         dy: Tokens::new(saved.dy, queries, inner, value_dim),
         y: Tokens::new(saved.y, queries, inner, value_dim),
@@ -54,59 +53,10 @@ pub(super) fn backward(
         MatrixMut::new(dscores, shape.n_rows(), keys, keys)
     });
     let n_chunks = keys.div_ceil(chunk_len);
-    // Chunks computed in parallel each store their share of the query gradient; others add it immediately.
     let n_shares = if outer * inner < MANY_HEADS && n_chunks > 1 { n_chunks.min(WAVE) } else { 0 };
-    let share_len = queries * head_dim;
-    let keys_of = |chunks: Range<usize>| chunks.start * chunk_len..keys.min(chunks.end * chunk_len);
-    let beta_of = |chunk: usize| if chunk == 0 { betas[0] } else { Beta::One };
-
-    let backward_head = |at,
-                         [mut dq, mut dk, mut dv]: [MatrixMut<'_>; 3],
-                         mut dscores: Option<MatrixMut<'_>>,
-                         shares: &mut [f32]| {
-        let head = problem.head(at);
-        let saved = saved.of_head(at, &head);
-        let wave_len = n_shares.max(1);
-        for first in (0..n_chunks).step_by(wave_len) {
-            let wave = first..n_chunks.min(first + wave_len);
-            let n_keys = keys_of(wave.clone()).len();
-            let (mut wave_dk, rest_dk) = dk.split_rows_at(n_keys);
-            let (mut wave_dv, rest_dv) = dv.split_rows_at(n_keys);
-            let (mut wave_dscores, rest_dscores) =
-                dscores.map(|dscores| dscores.split_cols_at(n_keys)).unzip();
-            (dk, dv, dscores) = (rest_dk, rest_dv, rest_dscores);
-            if n_shares == 0 {
-                let outputs = ((&mut dq, beta_of(first)), (&mut wave_dk, betas[1]), (&mut wave_dv, betas[2]));
-                head.backward(level, outputs, wave_dscores.as_mut(), &saved, keys_of(wave));
-                continue;
-            }
-            let shares = &mut shares[..wave.len() * share_len];
-            let rows = (
-                RowGroups(wave_dk, chunk_len),
-                RowGroups(wave_dv, chunk_len),
-                rows_mut(&mut *shares, share_len),
-            );
-            let columns = wave_dscores.map(|dscores| ColumnGroups(dscores, chunk_len));
-            for_each_chunk(
-                wave.len(),
-                1,
-                work,
-                (rows, columns),
-                |idx, ((mut dk, mut dv, share), dscores)| {
-                    let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
-                    let outputs = ((&mut share, Beta::Zero), (&mut dk.0, betas[1]), (&mut dv.0, betas[2]));
-                    let mut dscores = dscores.map(|dscores| dscores.0);
-                    let keys = keys_of(first + idx.start..first + idx.end);
-                    head.backward(level, outputs, dscores.as_mut(), &saved, keys);
-                },
-            );
-            for (chunk, share) in wave.zip(shares.chunks_exact(share_len.max(1))) {
-                for query in head.first_query(&keys_of(chunk..chunk + 1))..queries {
-                    write(dq.row_mut(query), &share[query * head_dim..], 1.0, beta_of(chunk));
-                }
-            }
-        }
-    };
+    let problem = Problem::new(inputs, scoring, shape);
+    let pass = Pass { level, problem, saved, betas, chunk_len, n_chunks, n_shares };
+    let (work, share_len) = (pass.work(), pass.share_len());
     scratch::with(n_shares * outer * inner * share_len, |shares| {
         let shares = rows_mut(shares, n_shares * inner * share_len);
         let images = (RowGroups(dq, queries), RowGroups(dk, keys), RowGroups(dv, keys));
@@ -120,10 +70,106 @@ pub(super) fn backward(
             let outputs = (heads, dscores, shares);
             for_each_chunk(inner, 1, work, outputs, |head, ((dq, dk, dv), dscores, shares)| {
                 let (at, dscores) = ([image.start, head.start], dscores.map(|dscores| dscores.0));
-                backward_head(at, [dq.0, dk.0, dv.0], dscores, shares.into_slice());
+                pass.head(at, [dq.0, dk.0, dv.0], dscores, shares.into_slice());
             });
         });
     });
+}
+
+/// The backward pass of all heads, each of which goes through its keys chunk by chunk.
+struct Pass<'a> {
+    level: Level,
+    problem: Problem<'a>,
+    saved: Saved<'a>,
+    /// Whether the contents of dq, dk and dv are kept.
+    betas: [Beta; 3],
+    chunk_len: usize,
+    n_chunks: usize,
+    /// How many chunks of a head are computed in parallel, each of which stores its share of the query gradient; 0 if
+    /// they add it immediately, one after the other.
+    n_shares: usize,
+}
+
+impl Pass<'_> {
+    /// The work in units of [`crate::parallel::MIN_PARALLEL_WORK`].
+    fn work(&self) -> usize {
+        2 * self.problem.work()
+    }
+
+    /// The length of a share of a head's query gradient.
+    fn share_len(&self) -> usize {
+        self.problem.shape.queries * self.problem.shape.head_dim
+    }
+
+    /// The keys of some chunks.
+    fn keys_of(&self, chunks: Range<usize>) -> Range<usize> {
+        chunks.start * self.chunk_len..self.problem.shape.keys.min(chunks.end * self.chunk_len)
+    }
+
+    /// Whether a chunk's share is added to the query gradient.
+    fn beta_of(&self, chunk: usize) -> Beta {
+        if chunk == 0 { self.betas[0] } else { Beta::One }
+    }
+
+    /// Computes the gradients of one head.
+    fn head(
+        &self,
+        at: [usize; 2],
+        [mut dq, mut dk, mut dv]: [MatrixMut<'_>; 3],
+        mut dscores: Option<MatrixMut<'_>>,
+        shares: &mut [f32],
+    ) {
+        let &Self { level, betas, n_chunks, n_shares, .. } = self;
+        let head = self.problem.head(at);
+        let saved = self.saved.of_head(at, &head);
+        let wave_len = n_shares.max(1);
+        for first in (0..n_chunks).step_by(wave_len) {
+            let wave = first..n_chunks.min(first + wave_len);
+            let n_keys = self.keys_of(wave.clone()).len();
+            let (mut wave_dk, rest_dk) = dk.split_rows_at(n_keys);
+            let (mut wave_dv, rest_dv) = dv.split_rows_at(n_keys);
+            let (mut wave_dscores, rest_dscores) =
+                dscores.map(|dscores| dscores.split_cols_at(n_keys)).unzip();
+            (dk, dv, dscores) = (rest_dk, rest_dv, rest_dscores);
+            if n_shares == 0 {
+                let dq = (&mut dq, self.beta_of(first));
+                let outputs = (dq, (&mut wave_dk, betas[1]), (&mut wave_dv, betas[2]));
+                head.backward(level, outputs, wave_dscores.as_mut(), &saved, self.keys_of(wave));
+            } else {
+                let outputs = (&mut dq, [wave_dk, wave_dv], wave_dscores);
+                self.wave(&head, &saved, wave, outputs, shares);
+            }
+        }
+    }
+
+    /// Computes the gradients of some chunks of a head in parallel, and then adds up their shares.
+    fn wave(
+        &self,
+        head: &Head<'_>,
+        saved: &SavedHead<'_>,
+        wave: Range<usize>,
+        (dq, [dk, dv], dscores): (&mut MatrixMut<'_>, [MatrixMut<'_>; 2], Option<MatrixMut<'_>>),
+        shares: &mut [f32],
+    ) {
+        let &Self { level, betas, chunk_len, .. } = self;
+        let AttentionShape { queries, head_dim, .. } = head.shape;
+        let share_len = self.share_len();
+        let shares = &mut shares[..wave.len() * share_len];
+        let rows = (RowGroups(dk, chunk_len), RowGroups(dv, chunk_len), rows_mut(&mut *shares, share_len));
+        let outputs = (rows, dscores.map(|dscores| ColumnGroups(dscores, chunk_len)));
+        for_each_chunk(wave.len(), 1, self.work(), outputs, |idx, ((mut dk, mut dv, share), dscores)| {
+            let mut share = MatrixMut::new(share.into_slice(), queries, head_dim, head_dim);
+            let outputs = ((&mut share, Beta::Zero), (&mut dk.0, betas[1]), (&mut dv.0, betas[2]));
+            let mut dscores = dscores.map(|dscores| dscores.0);
+            let keys = self.keys_of(wave.start + idx.start..wave.start + idx.end);
+            head.backward(level, outputs, dscores.as_mut(), saved, keys);
+        });
+        for (chunk, share) in wave.zip(shares.chunks_exact(share_len.max(1))) {
+            for query in head.first_query(&self.keys_of(chunk..chunk + 1))..queries {
+                write(dq.row_mut(query), &share[query * head_dim..], 1.0, self.beta_of(chunk));
+            }
+        }
+    }
 }
 
 /// The gradients as windows, and whether their contents are kept.

@@ -1,8 +1,5 @@
 //! Packs the tokens of a head into contiguous memory, unchanged or transposed.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
-
 use simd::{Kernel, LANES, Simd, Vector};
 
 use super::head::{QUERIES, Rows, padded};

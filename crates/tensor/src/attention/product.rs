@@ -1,9 +1,6 @@
 //! The product of two cached blocks: a tile of sums that stays in registers, 6 × 16 if hardware vectors have
 //! half the width of ours (twelve accumulators), 8 × 32 if there are enough registers.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
-
 use simd::{Kernel, LANES, Simd, Vector};
 
 /// `c = factor · c + a · b`: row r of `c` is Σ a\[r\]\[k\] · b\[k\], in whole vectors.

@@ -1,9 +1,6 @@
 //! Computes weights from scores, a block of keys × queries at a time: masks, the running maximum and sum,
 //! dropout.
 
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
-
 use std::f32::consts::{LN_2, LOG2_E};
 use std::ops::Range;
 

@@ -25,6 +25,14 @@ pub enum Algorithm {
     Depthwise,
 }
 
+impl Algorithm {
+    /// Whether a convolution of this shape copies its input image by image, and so takes one that is
+    /// [computed](crate::norm::Pointwise) instead of stored.
+    pub fn takes_computed_input(self, shape: &Conv2dShape) -> bool {
+        matches!(Plan::new(shape, self), Some(Plan::UnitStride(_)))
+    }
+}
+
 /// The minimum number of input and of output channels for which Winograd's transforms pay off: a vector's.
 const MIN_WINOGRAD_CHANNELS: usize = 16;
 

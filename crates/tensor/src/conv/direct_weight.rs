@@ -18,7 +18,7 @@
 use simd::{Kernel, LANES, Simd, Vector};
 
 use super::geometry::{Bordered, Geometry};
-use super::images::{Images, rows};
+use super::images::Images;
 use super::pack::block_len;
 use crate::Beta;
 use crate::tile::{Items, outer_product};
@@ -47,7 +47,7 @@ pub(crate) struct BackwardWeight<'a> {
     pub(crate) geometry: &'a Geometry,
     pub(crate) packed: &'a mut [f32],
     pub(crate) dy: Images<'a>,
-    pub(crate) x: &'a [f32],
+    pub(crate) x: Images<'a>,
     /// Space for [`scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
 }
@@ -59,16 +59,15 @@ impl Kernel for BackwardWeight<'_> {
     fn run<S: Simd>(self, simd: S) {
         let Self { geometry, packed, dy, x, scratch } = self;
         let layout = bordered(geometry);
-        let n_images = x.len() / geometry.input_len();
+        let n_images = x.count(geometry.input_len());
         let chunk = images_per_chunk(geometry, n_images);
         scratch.fill(0.0);
         let mut beta = Beta::Zero;
         let (bordered, plain) = scratch.split_at_mut(chunk * layout.len());
         for first in (0..n_images).step_by(chunk) {
             let images = first..n_images.min(first + chunk);
-            let x = rows(x, &images, geometry.input_len()).chunks_exact(geometry.input_len());
-            for (bordered, image) in bordered.chunks_exact_mut(layout.len()).zip(x) {
-                layout.fill(bordered, image);
+            for (bordered, image) in bordered.chunks_exact_mut(layout.len()).zip(images.clone()) {
+                x.fill(simd, &layout, bordered, image);
             }
             let dy = dy.range(&images, geometry.output_len());
             let dy = match dy.as_slice() {

@@ -151,12 +151,17 @@ impl Bordered {
         (image * self.rows + row) * self.cols
     }
 
+    /// Elements of a row without its border, and from one row to the next.
+    pub(crate) fn lines(&self) -> [usize; 2] {
+        [self.width * self.channels, self.row_len()]
+    }
+
     /// Copies an image into a bordered one whose border is already zero.
     pub(crate) fn fill(&self, bordered: &mut [f32], image: &[f32]) {
-        let row_len = self.width * self.channels;
-        let rows = bordered[self.row_start(0, 0)..].chunks_mut(self.row_len());
-        for (dst, src) in rows.zip(image.chunks_exact(row_len)) {
-            dst[..row_len].copy_from_slice(src);
+        let [line_len, stride] = self.lines();
+        let rows = bordered[self.row_start(0, 0)..].chunks_mut(stride);
+        for (dst, src) in rows.zip(image.chunks_exact(line_len)) {
+            dst[..line_len].copy_from_slice(src);
         }
     }
 }

@@ -6,12 +6,22 @@ use std::ops::Range;
 use simd::Simd;
 
 use super::geometry::Bordered;
+use crate::norm::Pointwise;
 
 /// Images of one size, one after another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Images<'a> {
     Dense(&'a [f32]),
+    /// Normalised or activated values. Kernels read each image once or twice in a training step, so computing
+    /// it takes less time than storing it would, and no memory until backward.
+    Pointwise(Pointwise<'a>),
     Unpooled(Unpooled<'a>),
+}
+
+impl<'a> From<Pointwise<'a>> for Images<'a> {
+    fn from(values: Pointwise<'a>) -> Self {
+        values.as_slice().map_or(Self::Pointwise(values), Self::Dense)
+    }
 }
 
 impl<'a> Images<'a> {
@@ -19,6 +29,7 @@ impl<'a> Images<'a> {
     pub(crate) fn count(&self, image_len: usize) -> usize {
         match self {
             Self::Dense(values) => values.len() / image_len,
+            Self::Pointwise(values) => values.len() / image_len,
             Self::Unpooled(gradient) => gradient.dy.len() / gradient.pooled_len(),
         }
     }
@@ -27,6 +38,9 @@ impl<'a> Images<'a> {
     pub(crate) fn range(&self, images: &Range<usize>, image_len: usize) -> Self {
         match self {
             Self::Dense(values) => Self::Dense(rows(values, images, image_len)),
+            Self::Pointwise(values) => {
+                Self::Pointwise(values.range(images.start * image_len..images.end * image_len))
+            }
             Self::Unpooled(gradient) => Self::Unpooled(gradient.range(images)),
         }
     }
@@ -35,7 +49,7 @@ impl<'a> Images<'a> {
     pub(crate) fn as_slice(&self) -> Option<&'a [f32]> {
         match self {
             Self::Dense(values) => Some(values),
-            Self::Unpooled(_) => None,
+            Self::Pointwise(_) | Self::Unpooled(_) => None,
         }
     }
 
@@ -46,6 +60,11 @@ impl<'a> Images<'a> {
             Self::Dense(values) => {
                 let image_len = layout.image_len();
                 layout.fill(bordered, &values[image * image_len..][..image_len]);
+            }
+            Self::Pointwise(values) => {
+                let image_len = layout.image_len();
+                let image = values.range(image * image_len..(image + 1) * image_len);
+                image.fill(&mut bordered[layout.row_start(0, 0)..], layout.lines());
             }
             Self::Unpooled(gradient) => gradient.fill(simd, layout, bordered, image),
         }

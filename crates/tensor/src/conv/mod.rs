@@ -4,7 +4,8 @@
 //! height, kernel width]. The bias gradient is the sum by [`crate::reduce::reduce_rows`] of `dy` as rows of
 //! `out_channels`.
 //!
-//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] chooses by the shape.
+//! Every function takes an [`Algorithm`]; [`Algorithm::Auto`] chooses by the shape. The input is a slice, or a
+//! [`Pointwise`] to be computed as it is read, if the algorithm [can](Algorithm::takes_computed_input).
 //!
 //! ```text
 //! conv2d_* ── check, choose ──┬─▶ im2col ───────────────▶ matrixmultiply
@@ -38,6 +39,7 @@ mod unit_stride;
 mod winograd;
 
 use crate::Beta;
+use crate::norm::Pointwise;
 use crate::parallel::Shards;
 use choose::Plan;
 use images::Images;
@@ -51,24 +53,27 @@ pub use transpose::{
 /// y = x ∗ w + bias.
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
+/// When the shape is invalid, a length does not fit it, a forced algorithm does not support it, or the
+/// algorithm takes no computed input and `x` is not stored.
 #[track_caller]
-pub fn conv2d_forward(
+pub fn conv2d_forward<'a>(
     y: &mut [f32],
-    x: &[f32],
+    x: impl Into<Pointwise<'a>>,
     w: &[f32],
     bias: Option<&[f32]>,
     shape: &Conv2dShape,
     algorithm: Algorithm,
 ) {
-    let plan = check("conv2d_forward", [y.len(), x.len(), w.len()], shape, algorithm);
+    const NAME: &str = "conv2d_forward";
+    let x = Pointwise::of_channels(x.into(), NAME, shape.in_channels);
+    let plan = check(NAME, [y.len(), x.len(), w.len()], shape, algorithm);
     if let Some(bias) = bias {
-        assert_eq!(bias.len(), shape.out_channels, "conv2d_forward: the bias has out_channels elements");
+        assert_eq!(bias.len(), shape.out_channels, "{NAME}: the bias has out_channels elements");
     }
     match plan {
-        Plan::UnitStride(convolution) => convolution.forward(y, x, w, bias),
-        Plan::Depthwise(convolution) => convolution.forward(y, x, w, bias),
-        Plan::Im2col => im2col::forward(y, x, w, bias, shape),
+        Plan::UnitStride(convolution) => convolution.forward(y, x.into(), w, bias),
+        Plan::Depthwise(convolution) => convolution.forward(y, stored(NAME, x), w, bias),
+        Plan::Im2col => im2col::forward(y, stored(NAME, x), w, bias, shape),
     }
 }
 
@@ -96,24 +101,34 @@ pub fn conv2d_backward_input(
 /// each shard, combined in the tree of [`crate::parallel`].
 ///
 /// # Panics
-/// When the shape is invalid, a length does not fit it, or a forced algorithm does not support it.
+/// As [`conv2d_forward`].
 #[track_caller]
-pub fn conv2d_backward_weight(
+pub fn conv2d_backward_weight<'a>(
     dw: &mut [f32],
     dy: &[f32],
-    x: &[f32],
+    x: impl Into<Pointwise<'a>>,
     shape: &Conv2dShape,
     shards: &Shards<'_>,
     beta: Beta,
     algorithm: Algorithm,
 ) {
-    match check("conv2d_backward_weight", [dy.len(), x.len(), dw.len()], shape, algorithm) {
+    const NAME: &str = "conv2d_backward_weight";
+    let x = Pointwise::of_channels(x.into(), NAME, shape.in_channels);
+    match check(NAME, [dy.len(), x.len(), dw.len()], shape, algorithm) {
         Plan::UnitStride(convolution) => {
-            convolution.backward_weight(dw, Images::Dense(dy), x, shards, beta);
+            convolution.backward_weight(dw, Images::Dense(dy), x.into(), shards, beta);
         }
-        Plan::Depthwise(convolution) => convolution.backward_weight(dw, dy, x, shards, beta),
-        Plan::Im2col => im2col::backward_weight(dw, dy, x, shape, shards, beta),
+        Plan::Depthwise(convolution) => {
+            convolution.backward_weight(dw, dy, stored(NAME, x), shards, beta);
+        }
+        Plan::Im2col => im2col::backward_weight(dw, dy, stored(NAME, x), shape, shards, beta),
     }
+}
+
+/// The input, for an algorithm that takes no computed one.
+#[track_caller]
+fn stored<'a>(name: &str, x: Pointwise<'a>) -> &'a [f32] {
+    x.as_slice().unwrap_or_else(|| panic!("{name}: this algorithm takes no computed input; store it before"))
 }
 
 /// Chooses how to compute the convolution, after checking its sizes and the lengths of y, x and w.

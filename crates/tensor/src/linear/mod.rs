@@ -1,4 +1,4 @@
-//! The fully connected layer: y = x · wᵀ + b.
+//! The fully connected layer: y = x · wᵀ + b, and the same followed by an activation.
 //!
 //! `x` is [batch, in_features], `w` as PyTorch stores it, [out_features, in_features], and `y` [batch,
 //! out_features]. The bias gradient is the sum by [`crate::reduce::reduce_rows`]. A row may be an image or
@@ -10,10 +10,8 @@
 //! with the kernels.
 //!
 //! Each kernel computes a window of the result. The result is split into windows by its size alone, and they
-//! are computed in parallel.
-
-// Tiles are arrays of registers; loops over them have constant bounds, are unrolled and index several arrays.
-#![allow(clippy::needless_range_loop)]
+//! are computed in parallel. The bias and ReLU are applied in registers (`finish.rs`), other activations to a
+//! window that has just been computed, while it is in a cache.
 
 mod dots;
 mod finish;
@@ -22,6 +20,7 @@ pub(crate) mod reference;
 
 use std::ops::Range;
 
+use crate::activation::{Activation, Function, with_function};
 use crate::matmul::{ByColumns, ByRows, Matrix, MatrixMut, product_work, sum_of_rows};
 use crate::parallel::{MAX_SHARDS, Shards, for_each_chunk, tree_mid};
 use crate::shape::checked_len;
@@ -29,7 +28,7 @@ use crate::{Beta, elementwise, scratch};
 use dots::Dots;
 use finish::Finish;
 use panel::{Multiply, MultiplyTransposed, PackTransposed};
-use simd::{Level, dispatch};
+use simd::{Kernel, Level, Simd, dispatch};
 
 /// The sizes of a fully connected layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -56,24 +55,30 @@ pub fn linear_forward(
     shards: &Shards<'_>,
 ) {
     check("linear_forward", y.len(), x.len(), w.len(), bias, shape);
-    forward(Level::current(), y, x, w, Finish { bias, relu: false, beta: Beta::Zero }, shape, shards);
+    forward(Level::current(), (y, None), x, w, (bias, None), shape, shards);
 }
 
-/// y = max(x · wᵀ + bias, 0): the linear layer and the activation in one pass. Propagates NaN.
+/// y = f(x · wᵀ + bias): the linear layer and an activation in one pass, with the bits of the two. Propagates
+/// NaN. The value before the activation is written to `z` if it is given.
 ///
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-pub fn linear_relu_forward(
+#[expect(clippy::too_many_arguments, reason = "two outputs, their operands, an option and sizes")]
+pub fn linear_activation_forward(
     y: &mut [f32],
+    z: Option<&mut [f32]>,
     x: &[f32],
     w: &[f32],
     bias: Option<&[f32]>,
+    activation: Activation,
     shape: &LinearShape,
     shards: &Shards<'_>,
 ) {
-    check("linear_relu_forward", y.len(), x.len(), w.len(), bias, shape);
-    forward(Level::current(), y, x, w, Finish { bias, relu: true, beta: Beta::Zero }, shape, shards);
+    const NAME: &str = "linear_activation_forward";
+    check(NAME, y.len(), x.len(), w.len(), bias, shape);
+    assert!(z.as_ref().is_none_or(|z| z.len() == y.len()), "{NAME}: y and z have equally many elements");
+    forward(Level::current(), (y, z), x, w, (bias, Some(activation)), shape, shards);
 }
 
 /// dx = β·dx + dy · w.
@@ -121,33 +126,65 @@ const MIN_TRANSPOSED_OUTPUTS: usize = 32;
 
 fn forward(
     level: Level,
-    y: &mut [f32],
+    (y, z): (&mut [f32], Option<&mut [f32]>),
     x: &[f32],
     w: &[f32],
-    finish: Finish<'_>,
+    (bias, activation): (Option<&[f32]>, Option<Activation>),
     shape: &LinearShape,
     shards: &Shards<'_>,
 ) {
     let &LinearShape { batch, in_features: k, out_features } = shape;
+    let relu = activation == Some(Activation::Relu) && z.is_none();
+    let (finish, activation) = (Finish { bias, relu, beta: Beta::Zero }, activation.filter(|_| !relu));
     let transpose =
         shards.rows_of_batch(batch) >= MIN_TRANSPOSED_ROWS && out_features >= MIN_TRANSPOSED_OUTPUTS && k > 0;
     let work = product_work(batch, k, out_features);
     let y = MatrixMut::new(y, batch, out_features, out_features);
-    for_each_chunk(batch, FORWARD_TILE[0], work, ByRows(y), |rows, ByRows(y)| {
+    let z = z.map(|z| MatrixMut::new(z, batch, out_features, out_features));
+    for_each_chunk(batch, FORWARD_TILE[0], work, (ByRows(y), z.map(ByRows)), |rows, (ByRows(y), z)| {
         let x = &x[rows.start * k..rows.end * k];
-        for_each_chunk(out_features, FORWARD_TILE[1], work, ByColumns(y), |cols, ByColumns(mut y)| {
+        let outputs = (ByColumns(y), z.map(|ByRows(z)| ByColumns(z)));
+        for_each_chunk(out_features, FORWARD_TILE[1], work, outputs, |cols, (ByColumns(mut y), z)| {
             let w = &w[cols.start * k..cols.end * k];
-            let n_cols = cols.len();
-            let finish = finish.of(cols);
-            if !transpose {
-                return dispatch(level, Dots { y: &mut y, x, w, k, finish });
+            let (n_cols, finish) = (cols.len(), finish.of(cols));
+            let mut z = z.map(|ByColumns(z)| z);
+            let sums = z.as_mut().unwrap_or(&mut y);
+            if transpose {
+                scratch::with(panel::panel_len(k, n_cols), |packed| {
+                    dispatch(level, PackTransposed { panel: packed, columns: w, k });
+                    dispatch(level, Multiply { c: sums, a: x, panel: packed, k, finish });
+                });
+            } else {
+                dispatch(level, Dots { y: sums, x, w, k, finish });
             }
-            scratch::with(panel::panel_len(k, n_cols), |packed| {
-                dispatch(level, PackTransposed { panel: packed, columns: w, k });
-                dispatch(level, Multiply { c: &mut y, a: x, panel: packed, k, finish });
-            });
+            if activation.is_some() {
+                with_function!(activation, |f| dispatch(level, Activate { y, z, f }));
+            }
         });
     });
+}
+
+/// y = f(z), for a window; in place if there is no z.
+struct Activate<'y, F> {
+    y: MatrixMut<'y>,
+    z: Option<MatrixMut<'y>>,
+    f: F,
+}
+
+impl<F: Function> Kernel for Activate<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self { mut y, mut z, f } = self;
+        for row in 0..y.rows {
+            let y = y.row_mut(row);
+            match &mut z {
+                Some(z) => y.iter_mut().zip(z.row_mut(row)).for_each(|(y, z)| *y = f.value(*z)),
+                None => y.iter_mut().for_each(|y| *y = f.value(*y)),
+            }
+        }
+    }
 }
 
 /// How many rows of dx share a packed panel of weights.

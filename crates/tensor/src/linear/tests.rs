@@ -6,6 +6,9 @@ use super::*;
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
+const ACTIVATIONS: [Activation; 4] =
+    [Activation::Relu, Activation::Gelu, Activation::GeluTanh, Activation::Silu];
+
 /// The maximum of images × input features × output features of a test shape.
 const MAX_LINEAR_WORK: usize = if cfg!(miri) { 2_000 } else { 4_000_000 };
 
@@ -34,12 +37,18 @@ proptest! {
         let [x_abs, w_abs, dy_abs, bias_abs] = [&x, &w, &dy, &bias].map(|v| magnitudes(v));
         for level in levels() {
             let mut y = vec![f32::NAN; dy.len()];
-            let finish = Finish { bias: Some(&bias), relu: true, beta: Beta::Zero };
-            forward(level, &mut y, &x, &w, finish, &shape, &shards);
+            forward(level, (&mut y, None), &x, &w, (Some(&bias), None), &shape, &shards);
             let expected = reference::linear_forward(&x64, &w64, Some(&bias64), &shape);
-            let expected: Vec<f64> = expected.iter().map(|v| v.max(0.0)).collect();
             let magnitude = reference::linear_forward(&x_abs, &w_abs, Some(&bias_abs), &shape);
             assert_within(&y, &expected, &magnitude, in_features as f64 + 3.0);
+            // In one pass with an activation: the same bits, with and without the value before it.
+            let activation = Some(ACTIVATIONS[(seed % 4) as usize]);
+            let activated: Vec<f32> = with_function!(activation, |f| y.iter().map(|&z| f.value(z)).collect());
+            let [mut alone, mut both, mut z] = [(); 3].map(|()| vec![f32::NAN; dy.len()]);
+            let finish = (Some(&bias[..]), activation);
+            forward(level, (&mut alone, None), &x, &w, finish, &shape, &shards);
+            forward(level, (&mut both, Some(&mut z)), &x, &w, finish, &shape, &shards);
+            prop_assert_eq!([&alone, &both, &z], [&activated, &activated, &y], "{:?}", activation);
 
             let mut dx = vec![f32::NAN; x.len()];
             backward_input(level, &mut dx, &dy, &w, &shape, &shards, Beta::Zero);
@@ -66,7 +75,7 @@ fn the_bits_do_not_depend_on_the_threads() {
     for level in levels() {
         assert_same_on_any_threads(|| {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            forward(level, &mut y, &x, &w, Finish::sum(Beta::Zero), &shape, &shards);
+            forward(level, (&mut y, None), &x, &w, (None, Some(Activation::Silu)), &shape, &shards);
             backward_input(level, &mut dx, &dy, &w, &shape, &shards, Beta::One);
             backward_weight(level, &mut dw, &dy, &x, &shape, &shards, Beta::One);
             [y, dx, dw].concat()

@@ -114,17 +114,6 @@ pub(super) fn apart(gradient: Option<(&mut [f32], Beta)>) -> (Option<&mut [f32]>
     gradient.map_or((None, Beta::Zero), |(data, beta)| (Some(data), beta))
 }
 
-/// Calls `f` with the weight, or with ones if it is missing.
-pub(super) fn with_weight<R>(weight: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
-    match weight {
-        Some(weight) => f(weight),
-        None => scratch::with(len, |ones| {
-            ones.fill(1.0);
-            f(ones)
-        }),
-    }
-}
-
 /// Checks the lengths of arrays, and of weights, biases and their gradients.
 #[track_caller]
 pub(super) fn check(name: &str, arrays: &[(&[f32], usize)], vectors: &[Option<&[f32]>], len: usize) {

@@ -10,9 +10,8 @@
 //! bound of y, for given mean and variance: |Δ| ≤ 6·ε·((|x| + |mean|) / √(var + eps) · |weight| + |bias|) for
 //! running statistics, with ε = 2⁻²⁴; for the batch's own, with |x − mean| in place of |x| + |mean|.
 
-use super::columns::{
-    Channels, Deviations, GradientSums, InputGradient, Normalise, merge, rows_of as slice, task_rows,
-};
+use super::Pointwise;
+use super::columns::{Channels, Deviations, GradientSums, InputGradient, merge, rows_of as slice, task_rows};
 use crate::activation::{Activation, Function, with_function};
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::reduce::accumulate_columns;
@@ -62,11 +61,8 @@ pub struct BatchNormSaved<'a> {
     pub bias: Option<&'a [f32]>,
 }
 
-/// Normalises by the batch's own mean and biased variance (divided by the rows of the whole batch), and writes both: the
-/// mean as the sum of two floats, the first of which is its rounded value, and the variance with √(var + eps), which is
-/// right where the variance is beyond the largest f32. Returns the number of rows of the whole batch.
-///
-/// PyTorch's running variance uses the unbiased variance, var · rows / (rows − 1).
+/// Normalises by the batch's own [statistics](batch_norm_statistics), and writes these, too. Returns the number of rows
+/// of the whole batch.
 ///
 /// # Panics
 /// When a length does not fit the shape.
@@ -82,8 +78,32 @@ pub fn batch_norm_forward_train(
     shape: &BatchNormShape,
     shards: &Shards<'_>,
 ) -> usize {
-    let vectors = [Some(&*mean), Some(&*mean_rest), Some(&*var), Some(&*std), weight, bias];
-    check("batch_norm_forward_train", &[y, x], &vectors, shape);
+    check("batch_norm_forward_train", &[y, x], &[weight, bias], shape);
+    let n_rows =
+        batch_norm_statistics([&mut *mean, &mut *mean_rest], [&mut *var, &mut *std], x, shape, shards);
+    let (mean_rest, std) = (Some(&*mean_rest), Some(&*std));
+    normalise(y, &BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, shape);
+    n_rows
+}
+
+/// Writes the mean and the biased variance (divided by the rows of the whole batch) of each channel: the mean as the sum
+/// of two floats, the first of which is its rounded value, and the variance with √(var + eps), which is right where the
+/// variance is beyond the largest f32. Returns the number of rows of the whole batch.
+///
+/// PyTorch's running variance uses the unbiased variance, var · rows / (rows − 1).
+///
+/// # Panics
+/// When a length does not fit the shape.
+#[track_caller]
+pub fn batch_norm_statistics(
+    [mean, mean_rest]: [&mut [f32]; 2],
+    [var, std]: [&mut [f32]; 2],
+    x: &[f32],
+    shape: &BatchNormShape,
+    shards: &Shards<'_>,
+) -> usize {
+    let vectors = [Some(&*mean), Some(&*mean_rest), Some(&*var), Some(&*std)];
+    check("batch_norm_statistics", &[x], &vectors, shape);
     let n_rows = shards.count(shape.rows);
     let (level, channels) = (Level::current(), shape.channels);
     let outputs = ((rows_mut(mean, 1), rows_mut(mean_rest, 1)), (rows_mut(var, 1), rows_mut(std, 1)));
@@ -108,8 +128,6 @@ pub fn batch_norm_forward_train(
             }
         },
     );
-    let (mean_rest, std) = (Some(&*mean_rest), Some(&*std));
-    normalise(y, &BatchNormSaved { x, mean, mean_rest, var, std, weight, bias }, shape);
     n_rows
 }
 
@@ -132,13 +150,8 @@ pub fn batch_norm_forward_eval(
 }
 
 fn normalise(y: &mut [f32], saved: &BatchNormSaved, shape: &BatchNormShape) {
-    let (level, n, x) = (Level::current(), shape.channels, saved.x);
     with_channels(saved, shape, |channels| {
-        with_function!(shape.activation, |f| {
-            for_each_chunk(shape.rows, task_rows(n), 2 * x.len(), rows_mut(y, n), |rows, y| {
-                dispatch(level, Normalise { y: y.into_slice(), x: slice(x, &rows, n), channels, f });
-            })
-        });
+        Pointwise { x: saved.x, channels: Some(channels), activation: shape.activation }.write(y);
     });
 }
 
@@ -147,26 +160,38 @@ impl BatchNormSaved<'_> {
     fn std(&self, channel: usize, eps: f32) -> f32 {
         self.std.map_or_else(|| (self.var[channel] + eps).sqrt(), |std| std[channel])
     }
-}
 
-/// Calls `f` with the normalisation of the channels: scale = weight / √(var + eps). A missing weight is 1,
-/// and a missing bias is −0, which changes no number. Running statistics are already rounded, so they have no
-/// second part of the mean.
-fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(Channels<'_>)) {
-    let &BatchNormSaved { mean, mean_rest, weight, bias, .. } = saved;
-    scratch::with(3 * shape.channels, |buffer| {
-        let (scale, others) = buffer.split_at_mut(shape.channels);
-        let (rest, shift) = others.split_at_mut(shape.channels);
+    /// Writes the normalisation of the channels, to be read by [`Channels::of_table`]: scale = weight /
+    /// √(var + eps). A missing weight is 1, and a missing bias is −0, which changes no number. Running
+    /// statistics are already rounded, so they have no second part of the mean.
+    ///
+    /// # Panics
+    /// When the table does not have [`Channels::TABLE_ROWS`] rows of as many numbers as there are channels.
+    #[track_caller]
+    pub fn write_channels(&self, table: &mut [f32], eps: f32) {
+        let n = self.mean.len();
+        assert_eq!(table.len(), Channels::TABLE_ROWS * n, "write_channels: the length of the table");
+        let (means, others) = table.split_at_mut(2 * n);
+        let (mean, rest) = means.split_at_mut(n);
+        let (scale, bias) = others.split_at_mut(n);
+        mean.copy_from_slice(self.mean);
         for (channel, scale) in scale.iter_mut().enumerate() {
-            *scale = weight.map_or(1.0, |weight| weight[channel]) / saved.std(channel, shape.eps);
+            *scale = self.weight.map_or(1.0, |weight| weight[channel]) / self.std(channel, eps);
         }
-        for (values, given, missing) in [(&mut *rest, mean_rest, 0.0), (&mut *shift, bias, -0.0)] {
+        for (values, given, missing) in [(rest, self.mean_rest, 0.0), (bias, self.bias, -0.0)] {
             match given {
                 Some(given) => values.copy_from_slice(given),
                 None => values.fill(missing),
             }
         }
-        f(Channels { mean: [mean, rest], scale, bias: shift });
+    }
+}
+
+/// Calls `f` with the normalisation of the channels.
+fn with_channels(saved: &BatchNormSaved, shape: &BatchNormShape, f: impl FnOnce(Channels<'_>)) {
+    scratch::with(Channels::TABLE_ROWS * shape.channels, |table| {
+        saved.write_channels(table, shape.eps);
+        f(Channels::of_table(table));
     });
 }
 

@@ -8,15 +8,29 @@ use simd::{Kernel, Simd};
 use crate::activation::Function;
 use crate::reduce::{COLUMNS, Columns};
 
-/// The normalisation of each channel: z = (x − mean) · scale + bias, with the mean as the sum of two floats.
-#[derive(Clone, Copy)]
-pub(super) struct Channels<'a> {
-    pub(super) mean: [&'a [f32]; 2],
-    pub(super) scale: &'a [f32],
-    pub(super) bias: &'a [f32],
+/// The normalisation of each channel: z = (x − mean) · scale + bias.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels<'a> {
+    /// The mean as the sum of two floats: rounded, and what rounding lost.
+    pub mean: [&'a [f32]; 2],
+    /// weight / √(var + eps).
+    pub scale: &'a [f32],
+    /// The bias.
+    pub bias: &'a [f32],
 }
 
 impl<'a> Channels<'a> {
+    /// How many numbers per channel [`BatchNormSaved::write_channels`](super::BatchNormSaved::write_channels)
+    /// writes.
+    pub const TABLE_ROWS: usize = 4;
+
+    /// Reads what [`BatchNormSaved::write_channels`](super::BatchNormSaved::write_channels) wrote.
+    pub fn of_table(table: &'a [f32]) -> Self {
+        let n = table.len() / Self::TABLE_ROWS;
+        let [mean, rest, scale, bias] = from_fn(|row| &table[row * n..][..n]);
+        Self { mean: [mean, rest], scale, bias }
+    }
+
     /// Some of the channels.
     pub(super) fn of(self, channels: Range<usize>) -> Self {
         let of = |values: &'a [f32]| &values[channels.clone()];
@@ -41,11 +55,14 @@ impl<'a> Channels<'a> {
     }
 }
 
-/// y = f(z), row by row.
+/// y = f(z), in lines of `line_len` numbers: they follow each other in x, and start `stride` numbers apart in y.
+/// Without channels, z = x.
 pub(super) struct Normalise<'a, F> {
     pub(super) y: &'a mut [f32],
     pub(super) x: &'a [f32],
-    pub(super) channels: Channels<'a>,
+    pub(super) line_len: usize,
+    pub(super) stride: usize,
+    pub(super) channels: Option<Channels<'a>>,
     pub(super) f: F,
 }
 
@@ -54,14 +71,26 @@ impl<F: Function> Kernel for Normalise<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { y, x, channels, f } = self;
-        let n = channels.scale.len();
-        let channels = channels.first(n);
-        for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1))) {
-            let (y, x) = (&mut y[..n], &x[..n]);
-            for c in 0..n {
-                y[c] = f.value(channels.normalised(c, x[c]));
+        let Self { y, x, line_len, stride, channels, f } = self;
+        for (y, x) in y.chunks_mut(stride.max(1)).zip(x.chunks_exact(line_len.max(1))) {
+            let y = &mut y[..line_len];
+            match channels {
+                Some(channels) => normalise(y, x, channels, f),
+                None => y.iter_mut().zip(x).for_each(|(y, &x)| *y = f.value(x)),
             }
+        }
+    }
+}
+
+/// y = f(z), row by row.
+#[inline(always)]
+fn normalise<F: Function>(y: &mut [f32], x: &[f32], channels: Channels<'_>, f: F) {
+    let n = channels.scale.len();
+    let channels = channels.first(n);
+    for (y, x) in y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1))) {
+        let (y, x) = (&mut y[..n], &x[..n]);
+        for c in 0..n {
+            y[c] = f.value(channels.normalised(c, x[c]));
         }
     }
 }

@@ -6,7 +6,7 @@
 //! are accumulated as in batch normalisation, and a group's channels are merged. Error bounds are those of
 //! layer normalisation.
 
-use super::affine::{Rows, apart, check, with_weight, write};
+use super::affine::{Rows, apart, check, write};
 use super::columns::{Deviations, merge_one};
 use super::{save, saved};
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
@@ -148,7 +148,7 @@ pub fn group_norm_backward(
     check(NAME, &arrays, &[weight, dweight_in, dbias_in], channels);
     let n_sums = if dweight.is_some() || dbias.is_some() { 2 * channels } else { 0 };
     let (level, image_len, (dx, beta)) = (Level::current(), pixels * channels, apart(dx));
-    with_weight(weight, channels, |weight| {
+    scratch::or_filled(weight, channels, 1.0, |weight| {
         let of_images = Rows { n_rows: images, row_len: image_len, dx, work: 6 * len, min_rows: 1 };
         of_images.sum(
             shards,

@@ -10,11 +10,11 @@
 //! deviation: for dx |Δ| ≤ 6·ε·(|g| + Σ|g| / features + |x̂| · Σ|g · x̂| / features) / √(var + eps), with
 //! g = dy · weight; for the weight's gradient |Δ| ≤ 3·ε·Σ|dy · x̂|.
 
-use super::affine::{Rows, apart, check, with_weight, write};
+use super::affine::{Rows, apart, check, write};
 use super::{save, saved};
-use crate::Beta;
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::shape::checked_len;
+use crate::{Beta, scratch};
 use simd::{Kernel, Level, Simd, dispatch};
 
 /// The sizes of a layer normalisation, its ε, and whether the mean is subtracted.
@@ -109,7 +109,7 @@ pub fn layer_norm_backward(
     assert_eq!(statistics.len(), shape.n_saved(), "{NAME}: statistics length for {shape:?}");
     let n_sums = if dweight.is_some() || dbias.is_some() { 2 * features } else { 0 };
     let (level, (dx, beta)) = (Level::current(), apart(dx));
-    with_weight(weight, features, |weight| {
+    scratch::or_filled(weight, features, 1.0, |weight| {
         let of_rows = Rows { n_rows: rows, row_len: features, dx, work: 8 * len, min_rows: MIN_ROWS };
         of_rows.sum(
             shards,

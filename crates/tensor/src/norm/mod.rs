@@ -16,15 +16,18 @@ mod columns;
 mod group;
 mod layer;
 mod local_response;
+mod pointwise;
 pub(crate) mod reference;
 
 pub use batch::{
     BatchNormSaved, BatchNormShape, Statistics, batch_norm_backward, batch_norm_forward_eval,
-    batch_norm_forward_train,
+    batch_norm_forward_train, batch_norm_statistics,
 };
+pub use columns::Channels;
 pub use group::{GroupNormSaved, GroupNormShape, group_norm_backward, group_norm_forward};
 pub use layer::{LayerNormSaved, LayerNormShape, layer_norm_backward, layer_norm_forward};
 pub use local_response::{LocalResponseNormShape, local_response_norm_backward, local_response_norm_forward};
+pub use pointwise::Pointwise;
 
 /// Saves a mean and a deviation: the mean in two floats, and √(var + eps).
 fn save(saved: &mut [f32], exact_mean: f64, exact_std: f64) {

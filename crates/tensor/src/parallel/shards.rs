@@ -108,28 +108,45 @@ impl<'a> Shards<'a> {
         self.start(shard)..self.start(shard + 1)
     }
 
-    /// The number, in the whole batch, of the first of `n_rows` rows in this process, with equally many per
-    /// image.
-    pub fn first_row(&self, n_rows: usize) -> usize {
-        let images = self.images();
-        n_rows.checked_div(images.len()).unwrap_or(0).saturating_mul(images.start)
+    /// How many of `n_rows` rows in this process belong to each image; 0 if it has no image.
+    ///
+    /// # Panics
+    /// When the rows cannot be divided evenly among the images, so that these are the shards of another batch.
+    #[track_caller]
+    pub fn rows_per_image(&self, n_rows: usize) -> usize {
+        let n_images = self.images().len();
+        let rows_per_image = n_rows.checked_div(n_images).unwrap_or(0);
+        assert!(
+            rows_per_image * n_images == n_rows,
+            "Shards: {n_rows} rows cannot be divided evenly among {n_images} images; give the shards of the \
+             batch that the rows belong to"
+        );
+        rows_per_image
     }
 
-    /// How many rows the whole batch has if `n_rows` are in this process, with equally many per image; 0 if
-    /// it has no image.
+    /// The number, in the whole batch, of the first of `n_rows` rows in this process.
+    ///
+    /// # Panics
+    /// As [`rows_per_image`](Self::rows_per_image).
+    #[track_caller]
+    pub fn first_row(&self, n_rows: usize) -> usize {
+        self.rows_per_image(n_rows).saturating_mul(self.images().start)
+    }
+
+    /// How many rows the whole batch has if `n_rows` are in this process; 0 if it has no image.
+    ///
+    /// # Panics
+    /// As [`rows_per_image`](Self::rows_per_image).
+    #[track_caller]
     pub fn rows_of_batch(&self, n_rows: usize) -> usize {
-        n_rows.checked_div(self.images().len()).unwrap_or(0).saturating_mul(self.n_images)
+        self.rows_per_image(n_rows).saturating_mul(self.n_images)
     }
 
     /// The range, within the `n_rows` rows in this process, of the rows of some owned shards.
+    #[track_caller]
     pub(crate) fn rows_of(&self, shards: Range<usize>, n_rows: usize) -> Range<usize> {
-        let images = self.images();
-        debug_assert!(
-            images.is_empty() || n_rows.is_multiple_of(images.len()),
-            "{n_rows} rows are not a multiple of the images of {self:?}"
-        );
-        let rows_per_image = n_rows.checked_div(images.len()).unwrap_or(0);
-        let row = |shard| (self.start(shard) - images.start) * rows_per_image;
+        let (first, rows_per_image) = (self.images().start, self.rows_per_image(n_rows));
+        let row = |shard| (self.start(shard) - first) * rows_per_image;
         row(shards.start)..row(shards.end)
     }
 
@@ -170,7 +187,7 @@ impl<'a> Shards<'a> {
 
     /// How many rows the whole batch has if `n_rows` are in this process, summed over all processes,
     /// including those without images.
-    pub(crate) fn count(&self, n_rows: usize) -> usize {
+    pub fn count(&self, n_rows: usize) -> usize {
         let mut count = [n_rows as f64];
         self.join_f64(&mut count, &|into, from| into[0] += from[0]);
         count[0] as usize
@@ -274,5 +291,11 @@ mod tests {
         assert_eq!((shards.images(), shards.owned()), (13..20, 2..3));
         assert_eq!((shards.rows_of_batch(14), shards.rows_of(2..3, 14)), (40, 0..14));
         assert_eq!(Shards::whole(1).part(1, 2).rows_of_batch(0), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "Shards: 14 rows cannot be divided evenly among 13 images")]
+    fn rows_of_another_batch_are_refused() {
+        Shards::whole(20).part(0, 2).rows_per_image(14);
     }
 }

@@ -54,10 +54,14 @@ impl Windows {
     pub(super) fn padded(&self, size: usize) -> Result<usize, String> {
         match *self {
             Self::Sliding { kernel_size, stride, padding, dilation, ceil_mode } => {
-                if [size, kernel_size, stride, dilation].contains(&0) {
-                    return Err(format!(
-                        "image, kernel, stride and dilation must be at least 1: {self:?} on {size}"
-                    ));
+                let sizes = [
+                    (size, "input size"),
+                    (kernel_size, "kernel size"),
+                    (stride, "stride"),
+                    (dilation, "dilation"),
+                ];
+                if let Some((_, name)) = sizes.into_iter().find(|&(size, _)| size == 0) {
+                    return Err(format!("the {name} must be at least 1"));
                 }
                 if padding > kernel_size / 2 {
                     return Err(format!(

@@ -1,7 +1,7 @@
 //! Backward of a recurrent layer: back through the steps, then one product over all of them for the weight.
 
 use super::cells::Backward;
-use super::{Cell, RecurrentShape, length, longest, step_work, task_samples, with_state};
+use super::{Cell, Recurrence, RecurrentShape, step_work, task_samples};
 use crate::linear::{linear_backward_input, linear_backward_weight};
 use crate::parallel::{Shards, for_each_chunk, rows_mut};
 use crate::{Beta, elementwise, scratch};
@@ -18,77 +18,83 @@ use simd::{Level, dispatch};
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-#[allow(clippy::too_many_arguments)]
 pub fn recurrent_backward(
     saved: &mut [f32],
     dinitial: &mut [f32],
     dy: &[f32],
     y: &[f32],
-    weight_hh: &[f32],
-    initial: [Option<&[f32]>; 2],
-    lengths: &[u32],
-    shape: &RecurrentShape,
+    layer: &Recurrence<'_>,
     shards: &Shards<'_>,
 ) {
     const NAME: &str = "recurrent_backward";
+    let &Recurrence { weight_hh, initial, ref shape, .. } = layer;
     shape.check_sizes(NAME);
     let &RecurrentShape { batch, steps, hidden, .. } = shape;
-    let (row, extra_row, second, y_row) = (shape.gates(), shape.extra(), shape.second(), shape.output_len());
+    let (row, extra_row, second) = (shape.gates(), shape.extra(), shape.second());
     assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
     assert_eq!(dinitial.len(), batch * (hidden + second), "{NAME}: gradient of the state for {shape:?}");
     assert_eq!(dy.len(), y.len(), "{NAME}: gradient of the output for {shape:?}");
     let (gates, extra) = saved.split_at_mut(batch * steps * row);
-    shape.check(NAME, gates.len(), y.len(), weight_hh.len(), lengths);
+    layer.check(NAME, gates.len(), y.len());
     let (dh, dc) = dinitial.split_at_mut(batch * hidden);
-    for (sample, dy) in dy.chunks_exact(y_row.max(1)).enumerate() {
+    for (sample, dy) in dy.chunks_exact(shape.output_len().max(1)).enumerate() {
         let (of_h, of_c) = dy[steps * hidden..].split_at(hidden);
         dh[sample * hidden..][..hidden].copy_from_slice(of_h);
         dc[sample * second..][..second].copy_from_slice(of_c);
     }
-    let level = Level::current();
-    with_state(initial[0], batch * hidden, |h| {
-        with_state(initial[1], batch * second, |c| {
+    scratch::or_filled(initial[0], batch * hidden, 0.0, |h| {
+        scratch::or_filled(initial[1], batch * second, 0.0, |c| {
             scratch::with(batch * row, |of_step| {
-                for step in (0..longest(lengths, steps)).rev() {
-                    let states = (rows_mut(dh, hidden), rows_mut(dc, second));
-                    let saved = (rows_mut(gates, steps * row), rows_mut(extra, steps * extra_row));
-                    let outputs = (states, rows_mut(of_step, row), saved);
-                    for_each_chunk(
-                        batch,
-                        task_samples(shape),
-                        step_work(shape),
-                        outputs,
-                        |samples, outputs| {
-                            let ((dh, dc), of_step, (gates, extra)) = outputs;
-                            dispatch(
-                                level,
-                                Backward {
-                                    dh: dh.into_slice(),
-                                    dc: dc.into_slice(),
-                                    of_step: of_step.into_slice(),
-                                    gates: gates.into_slice(),
-                                    extra: extra.into_slice(),
-                                    dy,
-                                    y,
-                                    initial: [h, c],
-                                    samples,
-                                    lengths,
-                                    step,
-                                    shape,
-                                },
-                            );
-                        },
-                    );
+                let outputs = Outputs { dy, y, initial: [h, c] };
+                for step in (0..layer.longest()).rev() {
+                    let states = [&mut *dh, &mut *dc];
+                    step_back(step, states, of_step, [&mut *gates, &mut *extra], outputs, layer);
                     linear_backward_input(dh, of_step, weight_hh, &shape.product(batch), shards, Beta::One);
                 }
             });
         });
     });
     for sample in 0..batch {
-        let padding = sample * steps + length(lengths, sample, steps)..(sample + 1) * steps;
+        let padding = sample * steps + layer.length(sample)..(sample + 1) * steps;
         gates[padding.start * row..padding.end * row].fill(0.0);
         extra[padding.start * extra_row..padding.end * extra_row].fill(0.0);
     }
+}
+
+/// What forward computed, its gradient, and the state that it started from.
+#[derive(Clone, Copy)]
+struct Outputs<'a> {
+    dy: &'a [f32],
+    y: &'a [f32],
+    initial: [&'a [f32]; 2],
+}
+
+/// Goes back through step number `step`, except for the product with `weight_hh`: turns the gradients of the
+/// states after it into those before it, and what forward saved of it into the gradients of its gates, which are
+/// also copied to `of_step`.
+fn step_back(
+    step: usize,
+    [dh, dc]: [&mut [f32]; 2],
+    of_step: &mut [f32],
+    [gates, extra]: [&mut [f32]; 2],
+    Outputs { dy, y, initial }: Outputs<'_>,
+    layer: &Recurrence<'_>,
+) {
+    let &Recurrence { lengths, ref shape, .. } = layer;
+    let &RecurrentShape { batch, steps, hidden, .. } = shape;
+    let (level, row) = (Level::current(), shape.gates());
+    let states = (rows_mut(dh, hidden), rows_mut(dc, shape.second()));
+    let saved = (rows_mut(gates, steps * row), rows_mut(extra, steps * shape.extra()));
+    let outputs = (states, rows_mut(of_step, row), saved);
+    for_each_chunk(batch, task_samples(shape), step_work(shape), outputs, |samples, outputs| {
+        let ((dh, dc), of_step, (gates, extra)) = outputs;
+        let (dh, dc, of_step) = (dh.into_slice(), dc.into_slice(), of_step.into_slice());
+        let (gates, extra) = (gates.into_slice(), extra.into_slice());
+        dispatch(
+            level,
+            Backward { dh, dc, of_step, gates, extra, dy, y, initial, samples, lengths, step, shape },
+        );
+    });
 }
 
 /// `dgates = β·dgates +` the gradients of the inputs' gates, from the results of [`recurrent_backward`].
@@ -122,29 +128,28 @@ pub fn recurrent_backward_input(dgates: &mut [f32], saved: &[f32], shape: &Recur
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-#[allow(clippy::too_many_arguments)]
 pub fn recurrent_backward_weight(
     dweight: &mut [f32],
     saved: &[f32],
     y: &[f32],
-    initial: Option<&[f32]>,
-    lengths: &[u32],
-    shape: &RecurrentShape,
+    layer: &Recurrence<'_>,
     shards: &Shards<'_>,
     beta: Beta,
 ) {
     const NAME: &str = "recurrent_backward_weight";
+    let &Recurrence { initial: [initial, _], ref shape, .. } = layer;
     shape.check_sizes(NAME);
     let &RecurrentShape { batch, steps, hidden, reverse, .. } = shape;
     let (rows, y_row) = (batch * steps, shape.output_len());
     assert_eq!(saved.len(), shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
     let gates = &saved[..rows * shape.gates()];
-    shape.check(NAME, gates.len(), y.len(), dweight.len(), lengths);
+    layer.check(NAME, gates.len(), y.len());
+    assert_eq!(dweight.len(), layer.weight_hh.len(), "{NAME}: gradient of weight_hh for {shape:?}");
     scratch::with(rows * hidden, |before| {
         let samples = rows_mut(before, steps * hidden);
         for_each_chunk(batch, 1, rows * hidden, samples, |sample, before| {
             let (sample, before) = (sample.start, before.into_slice());
-            let end = length(lengths, sample, steps) * hidden;
+            let end = layer.length(sample) * hidden;
             let outputs = &y[sample * y_row..][..end];
             let kept = end - hidden;
             let state = if reverse {

@@ -119,19 +119,52 @@ impl RecurrentShape {
         checked_len(name, &[self.batch, self.steps.saturating_add(2), 8, self.hidden]);
         checked_len(name, &[8, self.hidden, self.hidden]);
     }
+}
+
+/// A recurrent layer in one direction: what it computes with besides the gates of its inputs. `T` is f64 in the
+/// reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Recurrence<'a, T = f32> {
+    /// The weight of the states, [gates · hidden, hidden].
+    pub weight_hh: &'a [T],
+    /// The bias of the states' gates, [gates · hidden], if there is one.
+    pub bias_hh: Option<&'a [T]>,
+    /// h, and c for an LSTM, before the first step, [batch, hidden]; zeros if omitted.
+    pub initial: [Option<&'a [T]>; 2],
+    /// The length of each sample, or empty if all have the same.
+    pub lengths: &'a [u32],
+    /// The sizes.
+    pub shape: RecurrentShape,
+}
+
+impl<T> Recurrence<'_, T> {
+    /// The length of a sample.
+    fn length(&self, sample: usize) -> usize {
+        length(self.lengths, sample, self.shape.steps)
+    }
+
+    /// The number of steps of the longest sample.
+    fn longest(&self) -> usize {
+        self.lengths.iter().max().map_or(self.shape.steps, |&len| len as usize)
+    }
 
     #[track_caller]
-    fn check(&self, name: &str, gates: usize, y: usize, weight_hh: usize, lengths: &[u32]) {
-        let &Self { batch, steps, hidden, .. } = self;
+    fn check(&self, name: &str, gates: usize, y: usize) {
+        let &Self { weight_hh, lengths, ref shape, .. } = self;
+        let &RecurrentShape { batch, steps, hidden, .. } = shape;
         let len = |dims: &[usize]| checked_len(name, dims);
-        assert_eq!(gates, len(&[batch, steps, self.gates()]), "{name}: length of the gates for {self:?}");
-        assert_eq!(y, len(&[batch, self.output_len()]), "{name}: length of the output for {self:?}");
-        assert_eq!(weight_hh, len(&[self.gates(), hidden]), "{name}: length of weight_hh for {self:?}");
+        assert_eq!(gates, len(&[batch, steps, shape.gates()]), "{name}: length of the gates for {shape:?}");
+        assert_eq!(y, len(&[batch, shape.output_len()]), "{name}: length of the output for {shape:?}");
+        assert_eq!(
+            weight_hh.len(),
+            len(&[shape.gates(), hidden]),
+            "{name}: length of weight_hh for {shape:?}"
+        );
         assert!(
             lengths.is_empty()
                 || (lengths.len() == batch
                     && lengths.iter().all(|&len| (1..=steps).contains(&(len as usize)))),
-            "{name}: a length from 1 to steps for each sample of {self:?}, or none"
+            "{name}: a length from 1 to steps for each sample of {shape:?}, or none"
         );
     }
 }
@@ -139,22 +172,6 @@ impl RecurrentShape {
 /// The length of a sample.
 fn length(lengths: &[u32], sample: usize, steps: usize) -> usize {
     lengths.get(sample).map_or(steps, |&len| len as usize)
-}
-
-/// The number of steps of the longest sample.
-fn longest(lengths: &[u32], steps: usize) -> usize {
-    lengths.iter().max().map_or(steps, |&len| len as usize)
-}
-
-/// Calls `f` with a part of a state, or with zeros if there is no state.
-fn with_state<R>(state: Option<&[f32]>, len: usize, f: impl FnOnce(&[f32]) -> R) -> R {
-    match state {
-        Some(state) => f(state),
-        None => scratch::with(len, |zeros| {
-            zeros.fill(0.0);
-            f(zeros)
-        }),
-    }
 }
 
 /// The number of samples per task in a pass over a step.
@@ -169,79 +186,102 @@ fn step_work(shape: &RecurrentShape) -> usize {
 
 /// Computes y[batch, steps + states, hidden]: h of each step, and the state after a sample's last step.
 ///
-/// `gates` are those of the inputs, [batch, steps, gates · hidden]; `initial` is h, and c for an LSTM, before
-/// the first step, [batch, hidden], zeros if omitted; `lengths` has a length for each sample, or is empty.
-/// `saved` takes [`RecurrentShape::n_saved`] numbers for backward, if there will be one.
+/// `gates` are those of the inputs, [batch, steps, gates · hidden]. `saved` takes [`RecurrentShape::n_saved`]
+/// numbers for backward, if there will be one.
 ///
 /// # Panics
 /// When a length does not fit the shape.
 #[track_caller]
-#[allow(clippy::too_many_arguments)]
 pub fn recurrent_forward(
     y: &mut [f32],
     saved: Option<&mut [f32]>,
     gates: &[f32],
-    weight_hh: &[f32],
-    bias_hh: Option<&[f32]>,
-    initial: [Option<&[f32]>; 2],
-    lengths: &[u32],
-    shape: &RecurrentShape,
+    layer: &Recurrence<'_>,
     shards: &Shards<'_>,
 ) {
     const NAME: &str = "recurrent_forward";
+    let &Recurrence { weight_hh, bias_hh, initial, ref shape, .. } = layer;
     shape.check_sizes(NAME);
-    shape.check(NAME, gates.len(), y.len(), weight_hh.len(), lengths);
-    let &RecurrentShape { batch, steps, hidden, .. } = shape;
+    layer.check(NAME, gates.len(), y.len());
     let n_saved = saved.as_ref().map_or(shape.n_saved(), |saved| saved.len());
     assert_eq!(n_saved, shape.n_saved(), "{NAME}: saved numbers for {shape:?}");
-    let (row, extra_row, second, y_row) = (shape.gates(), shape.extra(), shape.second(), shape.output_len());
-    let mut saved = saved.map(|saved| saved.split_at_mut(batch * steps * row));
-    let level = Level::current();
-    scratch::with(batch * (hidden + second + row + extra_row), |memory| {
-        let (h, rest) = memory.split_at_mut(batch * hidden);
-        let (c, rest) = rest.split_at_mut(batch * second);
-        let (step_gates, extra) = rest.split_at_mut(batch * row);
+    let mut saved = saved.map(|saved| saved.split_at_mut(shape.batch * shape.steps * shape.gates()));
+    scratch::with(Step::len(shape), |memory| {
+        let mut step = Step::new(memory, initial, shape);
+        for idx in 0..layer.longest() {
+            linear_forward(step.gates, step.h, weight_hh, bias_hh, &shape.product(shape.batch), shards);
+            let saved = saved.as_mut().map(|(gates, extra)| (&mut **gates, &mut **extra));
+            step.run(idx, y, saved, gates, layer);
+        }
+        step.write_state(y, layer);
+    });
+}
+
+/// The states of all samples between two steps, and the gates of a step.
+struct Step<'a> {
+    h: &'a mut [f32],
+    c: &'a mut [f32],
+    gates: &'a mut [f32],
+    extra: &'a mut [f32],
+}
+
+impl<'a> Step<'a> {
+    /// How many numbers it consists of.
+    fn len(shape: &RecurrentShape) -> usize {
+        shape.batch * (shape.hidden + shape.second() + shape.gates() + shape.extra())
+    }
+
+    /// Before the first step.
+    fn new(memory: &'a mut [f32], initial: [Option<&[f32]>; 2], shape: &RecurrentShape) -> Self {
+        let (h, rest) = memory.split_at_mut(shape.batch * shape.hidden);
+        let (c, rest) = rest.split_at_mut(shape.batch * shape.second());
+        let (gates, extra) = rest.split_at_mut(shape.batch * shape.gates());
         for (state, initial) in [&mut *h, &mut *c].into_iter().zip(initial) {
             match initial {
                 Some(initial) => state.copy_from_slice(&initial[..state.len()]),
                 None => state.fill(0.0),
             }
         }
-        for step in 0..longest(lengths, steps) {
-            linear_forward(step_gates, h, weight_hh, bias_hh, &shape.product(batch), shards);
-            let states = (rows_mut(h, hidden), rows_mut(c, second));
-            let of_step = (rows_mut(step_gates, row), rows_mut(extra, extra_row));
-            let saved = saved
-                .as_mut()
-                .map(|(gates, extra)| (rows_mut(gates, steps * row), rows_mut(extra, steps * extra_row)));
-            let outputs = (states, of_step, (rows_mut(y, y_row), saved));
-            for_each_chunk(batch, task_samples(shape), step_work(shape), outputs, |samples, outputs| {
-                let ((h, c), (step_gates, extra), (y, saved)) = outputs;
-                let saved = saved.map(|(gates, extra)| (gates.into_slice(), extra.into_slice()));
-                dispatch(
-                    level,
-                    Forward {
-                        h: h.into_slice(),
-                        c: c.into_slice(),
-                        gates: step_gates.into_slice(),
-                        extra: extra.into_slice(),
-                        y: y.into_slice(),
-                        saved,
-                        of_inputs: gates,
-                        samples,
-                        lengths,
-                        step,
-                        shape,
-                    },
-                );
-            });
+        Self { h, c, gates, extra }
+    }
+
+    /// Runs step number `step` with the gates of all inputs; its own gates are those of the states.
+    fn run(
+        &mut self,
+        step: usize,
+        y: &mut [f32],
+        saved: Option<(&mut [f32], &mut [f32])>,
+        of_inputs: &[f32],
+        layer: &Recurrence<'_>,
+    ) {
+        let &Recurrence { lengths, ref shape, .. } = layer;
+        let &RecurrentShape { batch, steps, hidden, .. } = shape;
+        let (level, row, extra_row) = (Level::current(), shape.gates(), shape.extra());
+        let states = (rows_mut(&mut *self.h, hidden), rows_mut(&mut *self.c, shape.second()));
+        let of_step = (rows_mut(&mut *self.gates, row), rows_mut(&mut *self.extra, extra_row));
+        let saved =
+            saved.map(|(gates, extra)| (rows_mut(gates, steps * row), rows_mut(extra, steps * extra_row)));
+        let outputs = (states, of_step, (rows_mut(y, shape.output_len()), saved));
+        for_each_chunk(batch, task_samples(shape), step_work(shape), outputs, |samples, outputs| {
+            let ((h, c), (gates, extra), (y, saved)) = outputs;
+            let (h, c, y) = (h.into_slice(), c.into_slice(), y.into_slice());
+            let (gates, extra) = (gates.into_slice(), extra.into_slice());
+            let saved = saved.map(|(gates, extra)| (gates.into_slice(), extra.into_slice()));
+            dispatch(
+                level,
+                Forward { h, c, gates, extra, y, saved, of_inputs, samples, lengths, step, shape },
+            );
+        });
+    }
+
+    /// Writes the states behind the outputs of a sample's steps, and zeros past its end.
+    fn write_state(&self, y: &mut [f32], layer: &Recurrence<'_>) {
+        let (hidden, second) = (layer.shape.hidden, layer.shape.second());
+        for (sample, y) in y.chunks_exact_mut(layer.shape.output_len().max(1)).enumerate() {
+            let (outputs, state) = y.split_at_mut(layer.shape.steps * hidden);
+            outputs[layer.length(sample) * hidden..].fill(0.0);
+            state[..hidden].copy_from_slice(&self.h[sample * hidden..][..hidden]);
+            state[hidden..].copy_from_slice(&self.c[sample * second..][..second]);
         }
-        for (sample, y) in y.chunks_exact_mut(y_row.max(1)).enumerate() {
-            let (outputs, state) = y.split_at_mut(steps * hidden);
-            let end = length(lengths, sample, steps);
-            outputs[end * hidden..].fill(0.0);
-            state[..hidden].copy_from_slice(&h[sample * hidden..][..hidden]);
-            state[hidden..].copy_from_slice(&c[sample * second..][..second]);
-        }
-    });
+    }
 }

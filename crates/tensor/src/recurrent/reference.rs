@@ -1,21 +1,14 @@
 //! Recurrent cells, one sample and step at a time.
 
-use super::{Cell, RecurrentShape};
+use super::{Cell, Recurrence, RecurrentShape};
 
 /// h of each step, and the final state: `[batch, steps + states, hidden]`.
-pub fn recurrent_forward(
-    gates: &[f64],
-    weight_hh: &[f64],
-    bias_hh: Option<&[f64]>,
-    initial: [Option<&[f64]>; 2],
-    lengths: &[u32],
-    shape: &RecurrentShape,
-) -> Vec<f64> {
-    let &RecurrentShape { batch, steps, hidden, cell, .. } = shape;
+pub fn recurrent_forward(gates: &[f64], layer: &Recurrence<'_, f64>) -> Vec<f64> {
+    let RecurrentShape { batch, steps, hidden, cell, .. } = layer.shape;
     let mut all = Vec::new();
     for sample in 0..batch {
         let mut y = vec![0.0; steps * hidden];
-        let visits = visits(sample, gates, weight_hh, bias_hh, initial, lengths, shape);
+        let visits = visits(sample, gates, layer);
         for step in visits.windows(2) {
             y[step[0].time * hidden..][..hidden].copy_from_slice(&step[1].h);
         }
@@ -43,16 +36,9 @@ pub struct RecurrentGrads {
 }
 
 /// The gradients, given `dy` of [`recurrent_forward`]'s output and its arguments.
-pub fn recurrent_backward(
-    dy: &[f64],
-    gates: &[f64],
-    weight_hh: &[f64],
-    bias_hh: Option<&[f64]>,
-    initial: [Option<&[f64]>; 2],
-    lengths: &[u32],
-    shape: &RecurrentShape,
-) -> RecurrentGrads {
-    let &RecurrentShape { batch, steps, hidden, cell, .. } = shape;
+pub fn recurrent_backward(dy: &[f64], gates: &[f64], layer: &Recurrence<'_, f64>) -> RecurrentGrads {
+    let &Recurrence { weight_hh, shape, .. } = layer;
+    let RecurrentShape { batch, steps, hidden, cell, .. } = shape;
     let mut grads = RecurrentGrads {
         gates: vec![0.0; gates.len()],
         state_gates: vec![0.0; gates.len()],
@@ -63,7 +49,7 @@ pub fn recurrent_backward(
         let (dy, of_state) = dy[sample * shape.output_len()..][..shape.output_len()].split_at(steps * hidden);
         let mut dh = of_state[..hidden].to_vec();
         let mut dc = if cell == Cell::Lstm { of_state[hidden..].to_vec() } else { vec![0.0; hidden] };
-        let visits = visits(sample, gates, weight_hh, bias_hh, initial, lengths, shape);
+        let visits = visits(sample, gates, layer);
         for Visit { time, h, c, gates: (a, b) } in visits[..visits.len() - 1].iter().rev() {
             let row = (sample * steps + time) * shape.gates();
             for k in 0..hidden {
@@ -101,21 +87,14 @@ struct Visit {
 }
 
 /// The steps of a sample in the order in which they are made; the last is not a step, but the final state.
-fn visits(
-    sample: usize,
-    gates: &[f64],
-    weight_hh: &[f64],
-    bias_hh: Option<&[f64]>,
-    initial: [Option<&[f64]>; 2],
-    lengths: &[u32],
-    shape: &RecurrentShape,
-) -> Vec<Visit> {
-    let &RecurrentShape { steps, hidden, cell, reverse, .. } = shape;
+fn visits(sample: usize, gates: &[f64], layer: &Recurrence<'_, f64>) -> Vec<Visit> {
+    let &Recurrence { weight_hh, bias_hh, initial, shape, .. } = layer;
+    let RecurrentShape { steps, hidden, cell, reverse, .. } = shape;
     let begin = |state: usize| {
         initial[state].map_or(vec![0.0; hidden], |state| state[sample * hidden..][..hidden].to_vec())
     };
     let [mut h, mut c] = [begin(0), begin(1)];
-    let length = lengths.get(sample).map_or(steps, |&length| length as usize);
+    let length = layer.length(sample);
     let mut visits = Vec::new();
     for step in 0..length {
         let time = if reverse { length - 1 - step } else { step };

@@ -3,11 +3,13 @@
 use crate::common::{check_betas, check_thread_independence, random};
 use proptest::prelude::*;
 use tensor::Beta;
+use tensor::activation::Activation;
 use tensor::conv::{
     Algorithm, Conv2dShape, ConvTranspose2dShape, conv_transpose2d_backward_input,
     conv_transpose2d_backward_weight, conv_transpose2d_forward, conv2d_backward_input,
     conv2d_backward_weight, conv2d_forward,
 };
+use tensor::norm::{Channels, Pointwise};
 use tensor::parallel::Shards;
 use tensor::reference::{self, assert_within, magnitudes, to_f64};
 
@@ -246,4 +248,30 @@ fn a_wrong_length_panics() {
     let shape = layer(1, 5, [4, 6], 3, 1);
     let (mut y, w) = (vec![0.0; shape.output_len()], vec![0.0; shape.weight_len()]);
     conv2d_forward(&mut y, &[0.0; 99], &w, None, &shape, Algorithm::Auto);
+}
+
+#[test]
+#[should_panic(expected = "conv2d_forward: this algorithm takes no computed input; store it before")]
+fn only_some_algorithms_compute_their_input() {
+    let shape = layer(1, 5, [4, 6], 3, 1);
+    assert!(Algorithm::Auto.takes_computed_input(&shape));
+    assert!(!Algorithm::Auto.takes_computed_input(&Conv2dShape { stride: [2, 2], ..shape }));
+    assert!(!Algorithm::Im2col.takes_computed_input(&shape));
+    let (mut y, w) = (vec![0.0; shape.output_len()], vec![0.0; shape.weight_len()]);
+    let (x, activation) = (vec![0.0; shape.input_len()], Some(Activation::Relu));
+    let computed = Pointwise { x: &x, channels: None, activation };
+    conv2d_forward(&mut y, computed, &w, None, &shape, Algorithm::Auto);
+    conv2d_forward(&mut y, computed, &w, None, &shape, Algorithm::Im2col);
+}
+
+#[test]
+#[should_panic(
+    expected = "conv2d_forward: the input is normalised by channels, of which there are in_channels"
+)]
+fn a_normalisation_of_other_channels_panics() {
+    let shape = layer(1, 5, [4, 6], 3, 1);
+    let (mut y, w) = (vec![0.0; shape.output_len()], vec![0.0; shape.weight_len()]);
+    let (x, table) = (vec![0.0; shape.input_len()], [0.0; 2 * Channels::TABLE_ROWS]);
+    let computed = Pointwise { x: &x, channels: Some(Channels::of_table(&table)), activation: None };
+    conv2d_forward(&mut y, computed, &w, None, &shape, Algorithm::Auto);
 }

@@ -73,7 +73,7 @@ impl Norm<'_> {
 
     /// Holds outputs and gradients within their bounds. `place` tells of an element what it is normalised with, and its
     /// weight; `plain` is the output without weight and bias.
-    #[allow(clippy::too_many_arguments)]
+    #[expect(clippy::too_many_arguments, reason = "what was computed, and what it is held to")]
     fn compare(
         &self,
         y: &[f32],

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use tensor::Beta;
 use tensor::parallel::Shards;
 use tensor::recurrent::{
-    Cell, RecurrentShape, recurrent_backward, recurrent_backward_input, recurrent_backward_weight,
-    recurrent_forward,
+    Cell, Recurrence, RecurrentShape, recurrent_backward, recurrent_backward_input,
+    recurrent_backward_weight, recurrent_forward,
 };
 use tensor::reference::{self, to_f64};
 
@@ -40,27 +40,37 @@ impl Layer {
         }
     }
 
-    fn initial(&self) -> [Option<&[f32]>; 2] {
-        [Some(&self.h), (self.shape.cell == Cell::Lstm).then_some(&self.c)]
+    fn recurrence(&self) -> Recurrence<'_> {
+        Recurrence {
+            weight_hh: &self.weight,
+            bias_hh: Some(&self.bias),
+            initial: [Some(&self.h), (self.shape.cell == Cell::Lstm).then_some(&self.c)],
+            lengths: &self.lengths,
+            shape: self.shape,
+        }
+    }
+
+    /// Calls `f` with the gates and the layer in f64.
+    fn in_f64<R>(&self, f: impl FnOnce(&[f64], &Recurrence<'_, f64>) -> R) -> R {
+        let [gates, weight, bias] = [&self.gates, &self.weight, &self.bias].map(|v| to_f64(v));
+        let [h, c] = self.recurrence().initial.map(|v| v.map(to_f64));
+        let layer = Recurrence {
+            weight_hh: &weight,
+            bias_hh: Some(&bias),
+            initial: [h.as_deref(), c.as_deref()],
+            lengths: &self.lengths,
+            shape: self.shape,
+        };
+        f(&gates, &layer)
     }
 
     fn forward(&self) -> (Vec<f32>, Vec<f32>) {
         let shape = &self.shape;
         let (mut y, mut saved) =
             (vec![f32::NAN; shape.batch * shape.output_len()], vec![f32::NAN; shape.n_saved()]);
-        let (bias, initial, shards) = (Some(&self.bias[..]), self.initial(), Shards::whole(shape.batch));
+        let (layer, shards) = (self.recurrence(), Shards::whole(shape.batch));
         let run = |y: &mut [f32], saved: Option<&mut [f32]>| {
-            recurrent_forward(
-                y,
-                saved,
-                &self.gates,
-                &self.weight,
-                bias,
-                initial,
-                &self.lengths,
-                shape,
-                &shards,
-            );
+            recurrent_forward(y, saved, &self.gates, &layer, &shards);
         };
         run(&mut y, Some(&mut saved));
         let mut again = vec![f32::NAN; y.len()];
@@ -72,13 +82,13 @@ impl Layer {
     /// What forward saved, turned into the gradients of the state's gates, and those of the state at first, of
     /// the inputs' gates and of the weight.
     fn backward(&self, dy: &[f32], y: &[f32], mut saved: Vec<f32>) -> [Vec<f32>; 4] {
-        let Self { shape, weight, lengths, .. } = self;
-        let (initial, shards) = (self.initial(), Shards::whole(shape.batch));
+        let Self { shape, weight, .. } = self;
+        let (layer, shards) = (self.recurrence(), Shards::whole(shape.batch));
         let mut dinitial = vec![f32::NAN; shape.cell.n_states() * shape.batch * shape.hidden];
-        recurrent_backward(&mut saved, &mut dinitial, dy, y, weight, initial, lengths, shape, &shards);
+        recurrent_backward(&mut saved, &mut dinitial, dy, y, &layer, &shards);
         let (mut dgates, mut dweight) = (vec![f32::NAN; self.gates.len()], vec![f32::NAN; weight.len()]);
         recurrent_backward_input(&mut dgates, &saved, shape, Beta::Zero);
-        recurrent_backward_weight(&mut dweight, &saved, y, initial[0], lengths, shape, &shards, Beta::Zero);
+        recurrent_backward_weight(&mut dweight, &saved, y, &layer, &shards, Beta::Zero);
         saved.truncate(self.gates.len());
         [saved, dinitial, dgates, dweight]
     }
@@ -92,16 +102,7 @@ proptest! {
         [batch, steps, hidden] in [1..40usize, 1..7, 1..70], cell in 0..4usize, reverse: bool, seed in 0..u64::MAX / 2,
     ) {
         let layer = Layer::new(RecurrentShape { batch, steps, hidden, cell: CELLS[cell], reverse }, seed);
-        let f64s = |v: Option<&[f32]>| v.map(to_f64);
-        let [h, c] = layer.initial().map(f64s);
-        let expected = reference::recurrent_forward(
-            &to_f64(&layer.gates),
-            &to_f64(&layer.weight),
-            Some(&to_f64(&layer.bias)),
-            [h.as_deref(), c.as_deref()],
-            &layer.lengths,
-            &layer.shape,
-        );
+        let expected = layer.in_f64(reference::recurrent_forward);
         for (i, (y, expected)) in layer.forward().0.iter().zip(&expected).enumerate() {
             prop_assert!((f64::from(*y) - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{i}: {y}, not {expected}");
         }
@@ -116,16 +117,8 @@ proptest! {
         let dy = random(batch * layer.shape.output_len(), seed + 5);
         let (y, saved) = layer.forward();
         let found = layer.backward(&dy, &y, saved);
-        let [h, c] = layer.initial().map(|v| v.map(to_f64));
-        let expected = reference::recurrent_backward(
-            &to_f64(&dy),
-            &to_f64(&layer.gates),
-            &to_f64(&layer.weight),
-            Some(&to_f64(&layer.bias)),
-            [h.as_deref(), c.as_deref()],
-            &layer.lengths,
-            &layer.shape,
-        );
+        let expected =
+            layer.in_f64(|gates, layer| reference::recurrent_backward(&to_f64(&dy), gates, layer));
         let expected = [expected.state_gates, expected.initial, expected.gates, expected.weight_hh];
         let names = ["the state's gates", "the initial state", "the inputs' gates", "weight_hh"];
         for (name, (found, expected)) in names.into_iter().zip(found.iter().zip(&expected)) {

@@ -109,6 +109,24 @@ impl Rows {
         }
     }
 
+    /// Calls `f` with what the rows are compared with. The sum of their weights divides a weighted mean, so a factor
+    /// of all weights is of no effect: weights that are all tiny or huge are multiplied by a power of two, since
+    /// their sum or its inverse may be beyond the range of f32.
+    fn with_expected<R>(&self, inputs: Inputs<'_>, labels: &[u32], f: impl FnOnce(&Expected<'_>) -> R) -> R {
+        let expected = self.expected(inputs, labels);
+        let largest = expected.weight.iter().copied().flatten().fold(0.0, |largest, w| w.abs().max(largest));
+        let is_usual = largest == 0.0 || (1e-30..1e30).contains(&largest) || !largest.is_finite();
+        match expected.weight {
+            Some(weight) if self.is_weighted_mean() && !is_usual => scratch::with(weight.len(), |scaled| {
+                let factor = (-f64::from(largest).log2().round()).exp2();
+                let scale = |(scaled, w): (&mut f32, &f32)| *scaled = (f64::from(*w) * factor) as f32;
+                scaled.iter_mut().zip(weight).for_each(scale);
+                f(&Expected { weight: Some(scaled), ..expected })
+            }),
+            _ => f(&expected),
+        }
+    }
+
     /// Whether the mean divides by the sum of the rows' weights.
     fn is_weighted_mean(&self) -> bool {
         let CrossEntropyOptions { weight, ignore_index, reduction, .. } = self.options;
@@ -170,29 +188,31 @@ impl Op for CrossEntropy {
     /// Saves the logarithms of the probabilities, and the factor of a weighted mean.
     fn forward(&self, f: Forward<'_>) {
         let logits = f.inputs.value(0);
-        let expected = self.0.expected(f.inputs, f.indices);
         f.saved.floats.resize(logits.len() + 1, 0.0);
         let (log_probs, factor) = f.saved.floats.split_at_mut(logits.len());
-        self.0.join(f.output, f.inputs, &expected, &mut factor[0], |losses| {
-            cross_entropy_forward(losses, log_probs, logits, &expected);
+        self.0.with_expected(f.inputs, f.indices, |expected| {
+            self.0.join(f.output, f.inputs, expected, &mut factor[0], |losses| {
+                cross_entropy_forward(losses, log_probs, logits, expected);
+            });
         });
     }
 
     /// dlogits = dloss · (softmax(logits) · Σ e − e) with e = weight · ((1 − s) · target + s / classes);
     /// dtarget = −dloss · (1 − s) · weight · ln softmax(logits).
     fn backward(&self, mut b: Backward<'_>) {
-        let expected = self.0.expected(b.inputs, b.indices);
         let (log_probs, factor) = b.saved.floats.split_at(b.inputs.value(0).len());
         let dloss = self.0.gradient(b.dy, b.inputs, factor[0]);
-        if let Some(dx) = b.grads.get(0) {
-            cross_entropy_backward(dx.data, |row| dloss.at(row), log_probs, &expected, dx.beta);
-        }
-        if self.0.is_labelled {
-            return;
-        }
-        if let Some(dt) = b.grads.get(1) {
-            target_backward(dt.data, |row| dloss.at(row), log_probs, &expected, dt.beta);
-        }
+        self.0.with_expected(b.inputs, b.indices, |expected| {
+            if let Some(dx) = b.grads.get(0) {
+                cross_entropy_backward(dx.data, |row| dloss.at(row), log_probs, expected, dx.beta);
+            }
+            if self.0.is_labelled {
+                return;
+            }
+            if let Some(dt) = b.grads.get(1) {
+                target_backward(dt.data, |row| dloss.at(row), log_probs, expected, dt.beta);
+            }
+        });
     }
 }
 
@@ -213,20 +233,22 @@ impl Op for NllLoss {
 
     /// Saves the factor of a weighted mean.
     fn forward(&self, f: Forward<'_>) {
-        let expected = self.0.expected(f.inputs, f.indices);
         f.saved.floats.resize(1, 0.0);
-        self.0.join(f.output, f.inputs, &expected, &mut f.saved.floats[0], |losses| {
-            nll_forward(losses, f.inputs.value(0), &expected);
+        self.0.with_expected(f.inputs, f.indices, |expected| {
+            self.0.join(f.output, f.inputs, expected, &mut f.saved.floats[0], |losses| {
+                nll_forward(losses, f.inputs.value(0), expected);
+            });
         });
     }
 
     /// dx = −dloss · weight at the label, 0 elsewhere.
     fn backward(&self, mut b: Backward<'_>) {
-        let expected = self.0.expected(b.inputs, b.indices);
         let dloss = self.0.gradient(b.dy, b.inputs, b.saved.floats[0]);
-        if let Some(dx) = b.grads.get(0) {
-            nll_backward(dx.data, |row| dloss.at(row), &expected, dx.beta);
-        }
+        self.0.with_expected(b.inputs, b.indices, |expected| {
+            if let Some(dx) = b.grads.get(0) {
+                nll_backward(dx.data, |row| dloss.at(row), expected, dx.beta);
+            }
+        });
     }
 }
 
@@ -272,10 +294,8 @@ impl Graph<'_> {
         let rows = |is_labelled| CrossEntropy(Rows { scores: "logits", is_labelled, options });
         match target {
             Target::Labels(labels) => {
-                self.expect_labels("cross_entropy", ("logits", logits), labels, ignore_index);
-                self.with_weight(logits, options.weight, |inputs| {
-                    self.apply_indexed(rows(true), inputs, labels)
-                })
+                self.expect_labels("cross_entropy", ("logits", logits), labels, Some(ignore_index));
+                self.apply_present_indexed(rows(true), logits, [self.detached(options.weight)], labels)
             }
             Target::Probabilities(target) => {
                 assert!(
@@ -283,10 +303,7 @@ impl Graph<'_> {
                     "cross_entropy{}: ignore_index needs labels, but the target is probabilities",
                     self.at()
                 );
-                match options.weight {
-                    Some(weight) => self.apply(rows(false), &[logits, target, self.detach(weight)]),
-                    None => self.apply(rows(false), &[logits, target]),
-                }
+                self.apply_present(rows(false), logits, [Some(target), self.detached(options.weight)])
             }
         }
     }
@@ -300,29 +317,17 @@ impl Graph<'_> {
     /// When the input is not one row per label, a label is not a class, or the weight is not `[classes]`.
     #[track_caller]
     pub fn nll_loss(&self, log_probs: Var, labels: Indices, options: impl Into<NllOptions>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            log_probs: Var,
-            labels: Indices,
-            NllOptions { weight, ignore_index, reduction }: NllOptions,
-        ) -> Var {
-            let options = CrossEntropyOptions { weight, ignore_index, label_smoothing: 0.0, reduction };
-            let scores = "log-probabilities";
-            g.expect_labels("nll_loss", (scores, log_probs), labels, ignore_index);
-            g.with_weight(log_probs, weight, |inputs| {
-                g.apply_indexed(NllLoss(Rows { scores, is_labelled: true, options }), inputs, labels)
-            })
-        }
-        record(self, log_probs, labels, options.into())
+        let NllOptions { weight, ignore_index, reduction } = options.into();
+        let options = CrossEntropyOptions { weight, ignore_index, label_smoothing: 0.0, reduction };
+        let scores = "log-probabilities";
+        self.expect_labels("nll_loss", (scores, log_probs), labels, Some(ignore_index));
+        let op = NllLoss(Rows { scores, is_labelled: true, options });
+        self.apply_present_indexed(op, log_probs, [self.detached(weight)], labels)
     }
 
-    /// Calls `record` with the scores and the weight, through which no gradient flows.
+    /// The weight, through which no gradient flows, if there is one.
     #[track_caller]
-    fn with_weight(&self, scores: Var, weight: Option<Var>, record: impl FnOnce(&[Var]) -> Var) -> Var {
-        match weight {
-            Some(weight) => record(&[scores, self.detach(weight)]),
-            None => record(&[scores]),
-        }
+    pub(super) fn detached(&self, weight: Option<Var>) -> Option<Var> {
+        weight.map(|weight| self.detach(weight))
     }
 }

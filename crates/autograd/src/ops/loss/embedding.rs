@@ -54,52 +54,42 @@ impl Graph<'_> {
         target: Var,
         options: impl Into<CosineEmbeddingOptions>,
     ) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x1: Var,
-            x2: Var,
-            target: Var,
-            CosineEmbeddingOptions { margin, reduction }: CosineEmbeddingOptions,
-        ) -> Var {
-            let margin = f64::from(margin);
-            let check = |inputs: &[Shape]| match inputs {
-                [x1, x2, _] if x1 != x2 => Err(differing("inputs", &[*x1, *x2])),
-                [x1, _, t] if *t != shape_of_rows(*x1) => Err(ShapeError::new(format!(
-                    "the inputs are {x1} and the target is {t}, expected {}, one element for each row",
-                    shape_of_rows(*x1)
-                ))),
-                _ => Ok(()),
+        let CosineEmbeddingOptions { margin, reduction } = options.into();
+        let margin = f64::from(margin);
+        let check = |inputs: &[Shape]| match inputs {
+            [x1, x2, _] if x1 != x2 => Err(differing("inputs", &[*x1, *x2])),
+            [x1, _, t] if *t != shape_of_rows(*x1) => Err(ShapeError::new(format!(
+                "the inputs are {x1} and the target is {t}, expected {}, one element for each row",
+                shape_of_rows(*x1)
+            ))),
+            _ => Ok(()),
+        };
+        let loss = move |row: Row<'_>| {
+            let cosine = Cosine::of(row.of(0), row.of(1)).value;
+            let beyond = if cosine - margin < 0.0 { 0.0 } else { cosine - margin };
+            (match row.of(2)[0] {
+                1.0 => 1.0 - cosine,
+                -1.0 => beyond,
+                _ => 0.0,
+            }) as f32
+        };
+        let add_gradient = move |row: Row<'_>, i: usize, dloss: f32, dx: &mut [f32]| {
+            let (own, other) = (row.of(i), row.of(1 - i));
+            let cosine = Cosine::of(own, other);
+            let slope = match row.of(2)[0] {
+                1.0 => -1.0,
+                -1.0 if cosine.value - margin < 0.0 => 0.0,
+                -1.0 => 1.0,
+                _ => 0.0,
             };
-            let loss = move |row: Row<'_>| {
-                let cosine = Cosine::of(row.of(0), row.of(1)).value;
-                let beyond = if cosine - margin < 0.0 { 0.0 } else { cosine - margin };
-                (match row.of(2)[0] {
-                    1.0 => 1.0 - cosine,
-                    -1.0 => beyond,
-                    _ => 0.0,
-                }) as f32
-            };
-            let add_gradient = move |row: Row<'_>, i: usize, dloss: f32, dx: &mut [f32]| {
-                let (own, other) = (row.of(i), row.of(1 - i));
-                let cosine = Cosine::of(own, other);
-                let slope = match row.of(2)[0] {
-                    1.0 => -1.0,
-                    -1.0 if cosine.value - margin < 0.0 => 0.0,
-                    -1.0 => 1.0,
-                    _ => 0.0,
-                };
-                let factor = f64::from(dloss) * slope;
-                for (dx, (&own, &other)) in dx.iter_mut().zip(own.iter().zip(other)) {
-                    let share =
-                        f64::from(other) / cosine.lengths - cosine.value * f64::from(own) / cosine.square;
-                    *dx += (factor * share) as f32;
-                }
-            };
-            let inputs = [x1, x2, g.detach(target)];
-            g.row_loss("cosine_embedding_loss", &inputs, None, reduction, check, loss, add_gradient)
-        }
-        record(self, x1, x2, target, options.into())
+            let factor = f64::from(dloss) * slope;
+            for (dx, (&own, &other)) in dx.iter_mut().zip(own.iter().zip(other)) {
+                let share = f64::from(other) / cosine.lengths - cosine.value * f64::from(own) / cosine.square;
+                *dx += (factor * share) as f32;
+            }
+        };
+        let inputs = [x1, x2, self.detach(target)];
+        self.row_loss("cosine_embedding_loss", &inputs, None, reduction, check, loss, add_gradient)
     }
 
     /// max(0, margin + |a − p| − |a − n|) for anchors a, positives p and negatives n, row by row of
@@ -114,54 +104,47 @@ impl Graph<'_> {
         [anchor, positive, negative]: [Var; 3],
         options: impl Into<TripletMarginOptions>,
     ) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            [anchor, positive, negative]: [Var; 3],
-            TripletMarginOptions { margin, p, eps, swap, reduction }: TripletMarginOptions,
-        ) -> Var {
-            assert!(p > 0.0 && p.is_finite(), "triplet_margin_loss{}: p is {p}, it must be positive", g.at());
-            let distance = Distance { p: p.into(), eps: eps.into() };
-            let check = |inputs: &[Shape]| match inputs.iter().all(|shape| *shape == inputs[0]) {
-                _ if inputs[0].rank() == 0 => {
-                    Err(ShapeError::new("the inputs are scalars, expected rows [.., d]"))
-                }
-                true => Ok(()),
-                false => Err(differing("anchors, positives and negatives", inputs)),
-            };
-            // The amount missing, and whether the negative's distance is that from the positive.
-            let missing = move |row: Row<'_>| {
-                let [a, p, n] = [0, 1, 2].map(|i| row.of(i));
-                let (near, far) = (distance.between(a, p), distance.between(a, n));
-                let from_positive = if swap { distance.between(p, n) } else { f64::INFINITY };
-                let is_swapped = from_positive < far;
-                (f64::from(margin) + near - if is_swapped { from_positive } else { far }, is_swapped)
-            };
-            let loss = move |row: Row<'_>| {
-                let (missing, _) = missing(row);
-                (if missing < 0.0 { 0.0 } else { missing }) as f32
-            };
-            let add_gradient = move |row: Row<'_>, i: usize, dloss: f32, dx: &mut [f32]| {
-                let (missing, is_swapped) = missing(row);
-                if missing < 0.0 {
-                    return;
-                }
-                let [a, p, n] = [0, 1, 2].map(|i| row.of(i));
-                let dloss = f64::from(dloss);
-                let (from, from_idx) = if is_swapped { (p, 1) } else { (a, 0) };
-                match i {
-                    0 => distance.add_gradient(dx, [a, p], 0, dloss),
-                    1 => distance.add_gradient(dx, [a, p], 1, dloss),
-                    _ => distance.add_gradient(dx, [from, n], 1, -dloss),
-                }
-                if i == from_idx {
-                    distance.add_gradient(dx, [from, n], 0, -dloss);
-                }
-            };
-            let inputs = [anchor, positive, negative];
-            g.row_loss("triplet_margin_loss", &inputs, None, reduction, check, loss, add_gradient)
-        }
-        record(self, [anchor, positive, negative], options.into())
+        let TripletMarginOptions { margin, p, eps, swap, reduction } = options.into();
+        assert!(p > 0.0 && p.is_finite(), "triplet_margin_loss{}: p is {p}, it must be positive", self.at());
+        let distance = Distance { p: p.into(), eps: eps.into() };
+        let check = |inputs: &[Shape]| match inputs.iter().all(|shape| *shape == inputs[0]) {
+            _ if inputs[0].rank() == 0 => {
+                Err(ShapeError::new("the inputs are scalars, expected rows [.., d]"))
+            }
+            true => Ok(()),
+            false => Err(differing("anchors, positives and negatives", inputs)),
+        };
+        // The amount missing, and whether the negative's distance is that from the positive.
+        let missing = move |row: Row<'_>| {
+            let [a, p, n] = [0, 1, 2].map(|i| row.of(i));
+            let (near, far) = (distance.between(a, p), distance.between(a, n));
+            let from_positive = if swap { distance.between(p, n) } else { f64::INFINITY };
+            let is_swapped = from_positive < far;
+            (f64::from(margin) + near - if is_swapped { from_positive } else { far }, is_swapped)
+        };
+        let loss = move |row: Row<'_>| {
+            let (missing, _) = missing(row);
+            (if missing < 0.0 { 0.0 } else { missing }) as f32
+        };
+        let add_gradient = move |row: Row<'_>, i: usize, dloss: f32, dx: &mut [f32]| {
+            let (missing, is_swapped) = missing(row);
+            if missing < 0.0 {
+                return;
+            }
+            let [a, p, n] = [0, 1, 2].map(|i| row.of(i));
+            let dloss = f64::from(dloss);
+            let (from, from_idx) = if is_swapped { (p, 1) } else { (a, 0) };
+            match i {
+                0 => distance.add_gradient(dx, [a, p], 0, dloss),
+                1 => distance.add_gradient(dx, [a, p], 1, dloss),
+                _ => distance.add_gradient(dx, [from, n], 1, -dloss),
+            }
+            if i == from_idx {
+                distance.add_gradient(dx, [from, n], 0, -dloss);
+            }
+        };
+        let inputs = [anchor, positive, negative];
+        self.row_loss("triplet_margin_loss", &inputs, None, reduction, check, loss, add_gradient)
     }
 }
 

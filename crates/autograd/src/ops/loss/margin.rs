@@ -63,24 +63,15 @@ impl Graph<'_> {
         target: Var,
         options: impl Into<HingeEmbeddingOptions>,
     ) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            HingeEmbeddingOptions { margin, reduction }: HingeEmbeddingOptions,
-        ) -> Var {
-            let missing = move |x: f32| if margin - x < 0.0 { 0.0 } else { margin - x };
-            let loss = move |x: f32, t: f32| {
-                (if t == 1.0 { 0.0 } else { missing(x) }) + if t == -1.0 { 0.0 } else { x }
-            };
-            let slopes = move |x: f32, t: f32| {
-                let of_missing = if t == 1.0 || margin - x < 0.0 { 0.0 } else { -1.0 };
-                [of_missing + if t == -1.0 { 0.0 } else { 1.0 }, 0.0]
-            };
-            g.pairwise_loss("hinge_embedding_loss", (x, g.detach(target)), reduction, loss, slopes)
-        }
-        record(self, x, target, options.into())
+        let HingeEmbeddingOptions { margin, reduction } = options.into();
+        let missing = move |x: f32| if margin - x < 0.0 { 0.0 } else { margin - x };
+        let loss =
+            move |x: f32, t: f32| (if t == 1.0 { 0.0 } else { missing(x) }) + if t == -1.0 { 0.0 } else { x };
+        let slopes = move |x: f32, t: f32| {
+            let of_missing = if t == 1.0 || margin - x < 0.0 { 0.0 } else { -1.0 };
+            [of_missing + if t == -1.0 { 0.0 } else { 1.0 }, 0.0]
+        };
+        self.pairwise_loss("hinge_embedding_loss", (x, self.detach(target)), reduction, loss, slopes)
     }
 
     /// max(0, margin − t · (x₁ − x₂)), element by element: where t is 1, x₁ should be larger, where it is −1,
@@ -96,24 +87,15 @@ impl Graph<'_> {
         target: Var,
         options: impl Into<MarginRankingOptions>,
     ) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x1: Var,
-            x2: Var,
-            target: Var,
-            MarginRankingOptions { margin, reduction }: MarginRankingOptions,
-        ) -> Var {
-            let missing = move |[x1, x2, t]: [f32; 3]| margin - t * (x1 - x2);
-            let loss = move |v: [f32; 3]| if missing(v) < 0.0 { 0.0 } else { missing(v) };
-            let slopes = move |v: [f32; 3]| {
-                let [x1, x2, t] = v;
-                if missing(v) < 0.0 { [0.0; 3] } else { [-t, t, x2 - x1] }
-            };
-            let inputs = [("first input", x1), ("second input", x2), ("target", target)];
-            g.element_loss("margin_ranking_loss", inputs, 3, reduction, loss, slopes)
-        }
-        record(self, x1, x2, target, options.into())
+        let MarginRankingOptions { margin, reduction } = options.into();
+        let missing = move |[x1, x2, t]: [f32; 3]| margin - t * (x1 - x2);
+        let loss = move |v: [f32; 3]| if missing(v) < 0.0 { 0.0 } else { missing(v) };
+        let slopes = move |v: [f32; 3]| {
+            let [x1, x2, t] = v;
+            if missing(v) < 0.0 { [0.0; 3] } else { [-t, t, x2 - x1] }
+        };
+        let inputs = [("first input", x1), ("second input", x2), ("target", target)];
+        self.element_loss("margin_ranking_loss", inputs, 3, reduction, loss, slopes)
     }
 
     /// Σ max(0, margin − x\[label\] + x\[class\])ᵖ / classes over the other classes, for each row of scores `[.., classes]`;
@@ -123,60 +105,52 @@ impl Graph<'_> {
     /// When there is not one label per row, a label is not a class, the weight is not `[classes]`, or p is not 1 or 2.
     #[track_caller]
     pub fn multi_margin_loss(&self, x: Var, labels: Indices, options: impl Into<MultiMarginOptions>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            labels: Indices,
-            MultiMarginOptions { p, margin, weight, reduction }: MultiMarginOptions,
-        ) -> Var {
-            assert!(p == 1 || p == 2, "multi_margin_loss{}: p is {p}, it must be 1 or 2", g.at());
-            g.expect_labels("multi_margin_loss", ("scores", x), labels, None);
-            let check = |inputs: &[Shape]| match inputs {
-                [x, ..] if x.rank() < 2 => Err(ShapeError::new(format!(
-                    "the scores are {x}, expected [n, .., classes]; reshape them"
-                ))),
-                [x, w] if x[x.rank() - 1..] != w[..] => Err(ShapeError::new(format!(
-                    "the weight is {w}, expected [{}], a number for each class; reshape it",
-                    x[x.rank() - 1]
-                ))),
-                _ => Ok(()),
-            };
-            let weight_of =
-                |row: Row<'_>, has_weight: bool| if has_weight { row.all_of(1)[row.label()] } else { 1.0 };
-            let has_weight = weight.is_some();
-            let missing = move |row: Row<'_>, class: usize| {
-                let (x, label) = (row.of(0), row.label());
-                let missing = margin - x[label] + x[class];
-                if class == label || missing < 0.0 { 0.0 } else { missing }
-            };
-            let loss = move |row: Row<'_>| {
-                let classes = row.of(0).len();
-                let sum: f64 = (0..classes).map(|class| f64::from(missing(row, class)).powi(p as i32)).sum();
-                (sum * f64::from(weight_of(row, has_weight)) / classes as f64) as f32
-            };
-            let add_gradient = move |row: Row<'_>, _: usize, dloss: f32, dx: &mut [f32]| {
-                let factor = dloss * weight_of(row, has_weight) / dx.len() as f32;
-                let mut of_label = 0.0;
-                for (class, dx) in dx.iter_mut().enumerate() {
-                    let missing = missing(row, class);
-                    let slope = if p == 2 {
-                        2.0 * missing
-                    } else if missing == 0.0 {
-                        0.0
-                    } else {
-                        1.0
-                    };
-                    *dx += factor * slope;
-                    of_label += f64::from(factor * slope);
-                }
-                dx[row.label()] -= of_label as f32;
-            };
-            let weight = weight.map(|weight| g.detach(weight));
-            let both = [x, weight.unwrap_or(x)];
-            let inputs = &both[..if has_weight { 2 } else { 1 }];
-            g.row_loss("multi_margin_loss", inputs, Some(labels), reduction, check, loss, add_gradient)
-        }
-        record(self, x, labels, options.into())
+        let MultiMarginOptions { p, margin, weight, reduction } = options.into();
+        assert!(p == 1 || p == 2, "multi_margin_loss{}: p is {p}, it must be 1 or 2", self.at());
+        self.expect_labels("multi_margin_loss", ("scores", x), labels, None);
+        let check = |inputs: &[Shape]| match inputs {
+            [x, ..] if x.rank() < 2 => {
+                Err(ShapeError::new(format!("the scores are {x}, expected [n, .., classes]; reshape them")))
+            }
+            [x, w] if x[x.rank() - 1..] != w[..] => Err(ShapeError::new(format!(
+                "the weight is {w}, expected [{}], a number for each class; reshape it",
+                x[x.rank() - 1]
+            ))),
+            _ => Ok(()),
+        };
+        let weight_of =
+            |row: Row<'_>, has_weight: bool| if has_weight { row.all_of(1)[row.label()] } else { 1.0 };
+        let has_weight = weight.is_some();
+        let missing = move |row: Row<'_>, class: usize| {
+            let (x, label) = (row.of(0), row.label());
+            let missing = margin - x[label] + x[class];
+            if class == label || missing < 0.0 { 0.0 } else { missing }
+        };
+        let loss = move |row: Row<'_>| {
+            let classes = row.of(0).len();
+            let sum: f64 = (0..classes).map(|class| f64::from(missing(row, class)).powi(p as i32)).sum();
+            (sum * f64::from(weight_of(row, has_weight)) / classes as f64) as f32
+        };
+        let add_gradient = move |row: Row<'_>, _: usize, dloss: f32, dx: &mut [f32]| {
+            let factor = dloss * weight_of(row, has_weight) / dx.len() as f32;
+            let mut of_label = 0.0;
+            for (class, dx) in dx.iter_mut().enumerate() {
+                let missing = missing(row, class);
+                let slope = if p == 2 {
+                    2.0 * missing
+                } else if missing == 0.0 {
+                    0.0
+                } else {
+                    1.0
+                };
+                *dx += factor * slope;
+                of_label += f64::from(factor * slope);
+            }
+            dx[row.label()] -= of_label as f32;
+        };
+        let weight = self.detached(weight);
+        let both = [x, weight.unwrap_or(x)];
+        let inputs = &both[..if has_weight { 2 } else { 1 }];
+        self.row_loss("multi_margin_loss", inputs, Some(labels), reduction, check, loss, add_gradient)
     }
 }

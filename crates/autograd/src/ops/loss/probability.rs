@@ -46,31 +46,23 @@ impl Graph<'_> {
     /// When the shapes differ, or a weight does not broadcast.
     #[track_caller]
     pub fn bce_with_logits(&self, x: Var, target: Var, options: impl Into<BceWithLogitsOptions>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            BceWithLogitsOptions { weight, pos_weight, reduction }: BceWithLogitsOptions,
-        ) -> Var {
-            if weight.is_none() && pos_weight.is_none() {
-                // max(x, 0) − x · t + ln(1 + e^−|x|): the same without overflow. `max` would turn NaN into 0.
-                let loss = |x: f32, t| (if x < 0.0 { 0.0 } else { x }) - x * t + ln_1p(exp(-x.abs()));
-                let slopes = |x, t| [sigmoid(x) - t, -x];
-                return g.pairwise_loss("bce_with_logits", (x, target), reduction, loss, slopes);
-            }
-            let (weight, pos_weight) = (g.weight_or_one(weight), g.weight_or_one(pos_weight));
-            // −t · p · ln σ(x) − (1 − t) · ln(1 − σ(x)), for ln(1 − σ(x)) = ln σ(x) − x.
-            let loss = |[x, t, w, p]: [f32; 4]| w * ((1.0 - t) * x + (1.0 + (p - 1.0) * t) * ln_1p_exp(-x));
-            let slopes = |[x, t, w, p]: [f32; 4]| {
-                let dx = 1.0 - t - (1.0 + (p - 1.0) * t) * sigmoid(-x);
-                let dt = (p - 1.0) * ln_1p_exp(-x) - x;
-                [w * dx, w * dt, 0.0, 0.0]
-            };
-            let inputs = [("input", x), ("target", target), ("weight", weight), ("pos_weight", pos_weight)];
-            g.element_loss("bce_with_logits", inputs, 2, reduction, loss, slopes)
+        let BceWithLogitsOptions { weight, pos_weight, reduction } = options.into();
+        if weight.is_none() && pos_weight.is_none() {
+            // max(x, 0) − x · t + ln(1 + e^−|x|): the same without overflow. `max` would turn NaN into 0.
+            let loss = |x: f32, t| (if x < 0.0 { 0.0 } else { x }) - x * t + ln_1p(exp(-x.abs()));
+            let slopes = |x, t| [sigmoid(x) - t, -x];
+            return self.pairwise_loss("bce_with_logits", (x, target), reduction, loss, slopes);
         }
-        record(self, x, target, options.into())
+        let (weight, pos_weight) = (self.weight_or_one(weight), self.weight_or_one(pos_weight));
+        // −t · p · ln σ(x) − (1 − t) · ln(1 − σ(x)), for ln(1 − σ(x)) = ln σ(x) − x.
+        let loss = |[x, t, w, p]: [f32; 4]| w * ((1.0 - t) * x + (1.0 + (p - 1.0) * t) * ln_1p_exp(-x));
+        let slopes = |[x, t, w, p]: [f32; 4]| {
+            let dx = 1.0 - t - (1.0 + (p - 1.0) * t) * sigmoid(-x);
+            let dt = (p - 1.0) * ln_1p_exp(-x) - x;
+            [w * dx, w * dt, 0.0, 0.0]
+        };
+        let inputs = [("input", x), ("target", target), ("weight", weight), ("pos_weight", pos_weight)];
+        self.element_loss("bce_with_logits", inputs, 2, reduction, loss, slopes)
     }
 
     /// Binary cross-entropy of probabilities x with probabilities t, −t · ln x − (1 − t) · ln(1 − x), element
@@ -81,30 +73,27 @@ impl Graph<'_> {
     /// When the shapes differ, the weight does not broadcast, or an element of x is not in [0, 1].
     #[track_caller]
     pub fn bce_loss(&self, x: Var, target: Var, options: impl Into<BceOptions>) -> Var {
-        #[track_caller]
-        fn record(g: &Graph<'_>, x: Var, target: Var, BceOptions { weight, reduction }: BceOptions) -> Var {
-            // NaN is on neither side and passes.
-            let is_outside = |&x: &f32| if x < 0.5 { x < 0.0 } else { x > 1.0 };
-            if let Some(idx) = g.value(x).iter().position(is_outside) {
-                panic!(
-                    "bce_loss{}: the input at position {idx} is {}, not a probability in [0, 1]; use bce_with_logits for \
+        let BceOptions { weight, reduction } = options.into();
+        // NaN is on neither side and passes.
+        let is_outside = |&x: &f32| if x < 0.5 { x < 0.0 } else { x > 1.0 };
+        if let Some(idx) = self.value(x).iter().position(is_outside) {
+            panic!(
+                "bce_loss{}: the input at position {idx} is {}, not a probability in [0, 1]; use bce_with_logits for \
                  logits",
-                    g.at(),
-                    g.value(x)[idx]
-                );
-            }
-            // `max` would turn NaN into −100.
-            let limited = |log: f32| if log < -100.0 { -100.0 } else { log };
-            let loss = move |[x, t, w]: [f32; 3]| w * ((t - 1.0) * limited(ln_1p(-x)) - t * limited(ln(x)));
-            let slopes = move |[x, t, w]: [f32; 3]| {
-                let square = (1.0 - x) * x;
-                let dx = (x - t) / if square < 1e-12 { 1e-12 } else { square };
-                [w * dx, w * (limited(ln_1p(-x)) - limited(ln(x))), 0.0]
-            };
-            let inputs = [("input", x), ("target", target), ("weight", g.weight_or_one(weight))];
-            g.element_loss("bce_loss", inputs, 2, reduction, loss, slopes)
+                self.at(),
+                self.value(x)[idx]
+            );
         }
-        record(self, x, target, options.into())
+        // `max` would turn NaN into −100.
+        let limited = |log: f32| if log < -100.0 { -100.0 } else { log };
+        let loss = move |[x, t, w]: [f32; 3]| w * ((t - 1.0) * limited(ln_1p(-x)) - t * limited(ln(x)));
+        let slopes = move |[x, t, w]: [f32; 3]| {
+            let square = (1.0 - x) * x;
+            let dx = (x - t) / if square < 1e-12 { 1e-12 } else { square };
+            [w * dx, w * (limited(ln_1p(-x)) - limited(ln(x))), 0.0]
+        };
+        let inputs = [("input", x), ("target", target), ("weight", self.weight_or_one(weight))];
+        self.element_loss("bce_loss", inputs, 2, reduction, loss, slopes)
     }
 
     /// Kullback-Leibler divergence of the distribution t from the one with logarithms x, t · (ln t − x),
@@ -117,21 +106,13 @@ impl Graph<'_> {
     /// When the shapes differ.
     #[track_caller]
     pub fn kl_div(&self, x: Var, target: Var, options: impl Into<KlDivOptions>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            KlDivOptions { log_target, reduction }: KlDivOptions,
-        ) -> Var {
-            let entropy = |t: f32| if t == 0.0 { 0.0 } else { t * ln(t) };
-            let loss = move |x: f32, t: f32| if log_target { exp(t) * (t - x) } else { entropy(t) - t * x };
-            let slopes = move |x: f32, t: f32| match log_target {
-                true => [-exp(t), exp(t) * (t - x + 1.0)],
-                false => [-t, ln(t) + 1.0 - x],
-            };
-            g.pairwise_loss("kl_div", (x, target), reduction, loss, slopes)
-        }
-        record(self, x, target, options.into())
+        let KlDivOptions { log_target, reduction } = options.into();
+        let entropy = |t: f32| if t == 0.0 { 0.0 } else { t * ln(t) };
+        let loss = move |x: f32, t: f32| if log_target { exp(t) * (t - x) } else { entropy(t) - t * x };
+        let slopes = move |x: f32, t: f32| match log_target {
+            true => [-exp(t), exp(t) * (t - x + 1.0)],
+            false => [-t, ln(t) + 1.0 - x],
+        };
+        self.pairwise_loss("kl_div", (x, target), reduction, loss, slopes)
     }
 }

@@ -3,6 +3,7 @@
 use tensor::elementwise::{exp, ln};
 
 use super::reduction::Reduction;
+use crate::ops::elementwise::sign;
 use crate::{Graph, Var};
 
 /// The options of [`Graph::smooth_l1_loss`]; the default is PyTorch's.
@@ -101,20 +102,13 @@ impl Graph<'_> {
     /// When the shapes differ, or β is negative.
     #[track_caller]
     pub fn smooth_l1_loss(&self, x: Var, target: Var, options: impl Into<SmoothL1Options>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            SmoothL1Options { beta, reduction }: SmoothL1Options,
-        ) -> Var {
-            assert!(beta >= 0.0, "smooth_l1_loss{}: beta is {beta}, it must not be negative", g.at());
-            let loss = move |d: f32| if d < beta { 0.5 * d * d / beta } else { d - 0.5 * beta };
-            let slope = move |d: f32| if d.abs() < beta { d / beta } else { sign(d) };
-            let slopes = move |x, t| [slope(x - t), slope(t - x)];
-            g.pairwise_loss("smooth_l1_loss", (x, target), reduction, move |x, t| loss((x - t).abs()), slopes)
-        }
-        record(self, x, target, options.into())
+        let SmoothL1Options { beta, reduction } = options.into();
+        assert!(beta >= 0.0, "smooth_l1_loss{}: beta is {beta}, it must not be negative", self.at());
+        // d/β is below 1, where d² may be infinite.
+        let loss = move |d: f32| if d < beta { 0.5 * d * (d / beta) } else { d - 0.5 * beta };
+        let slope = move |d: f32| if d.abs() < beta { d / beta } else { sign(d) };
+        let slopes = move |x, t| [slope(x - t), slope(t - x)];
+        self.pairwise_loss("smooth_l1_loss", (x, target), reduction, move |x, t| loss((x - t).abs()), slopes)
     }
 
     /// −ln of the probability of the count t under a Poisson distribution of rate eˣ, except for a term of t
@@ -126,25 +120,17 @@ impl Graph<'_> {
     /// When the shapes differ.
     #[track_caller]
     pub fn poisson_nll_loss(&self, x: Var, target: Var, options: impl Into<PoissonNllOptions>) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            PoissonNllOptions { log_input, full, eps, reduction }: PoissonNllOptions,
-        ) -> Var {
-            let stirling = |t: f32| t * ln(t) - t + 0.5 * ln(std::f32::consts::TAU * t);
-            let loss = move |x: f32, t: f32| {
-                let loss = if log_input { exp(x) - t * x } else { x - t * ln(x + eps) };
-                if full && t > 1.0 { loss + stirling(t) } else { loss }
-            };
-            let slopes = move |x: f32, t: f32| {
-                let [dx, dt] = if log_input { [exp(x) - t, -x] } else { [1.0 - t / (x + eps), -ln(x + eps)] };
-                [dx, if full && t > 1.0 { dt + ln(t) + 0.5 / t } else { dt }]
-            };
-            g.pairwise_loss("poisson_nll_loss", (x, target), reduction, loss, slopes)
-        }
-        record(self, x, target, options.into())
+        let PoissonNllOptions { log_input, full, eps, reduction } = options.into();
+        let stirling = |t: f32| t * ln(t) - t + 0.5 * ln(std::f32::consts::TAU * t);
+        let loss = move |x: f32, t: f32| {
+            let loss = if log_input { exp(x) - t * x } else { x - t * ln(x + eps) };
+            if full && t > 1.0 { loss + stirling(t) } else { loss }
+        };
+        let slopes = move |x: f32, t: f32| {
+            let [dx, dt] = if log_input { [exp(x) - t, -x] } else { [1.0 - t / (x + eps), -ln(x + eps)] };
+            [dx, if full && t > 1.0 { dt + ln(t) + 0.5 / t } else { dt }]
+        };
+        self.pairwise_loss("poisson_nll_loss", (x, target), reduction, loss, slopes)
     }
 
     /// −ln of the density of t under a normal distribution of mean x and variance v, except for the constant
@@ -163,40 +149,25 @@ impl Graph<'_> {
         variance: Var,
         options: impl Into<GaussianNllOptions>,
     ) -> Var {
-        #[track_caller]
-        fn record(
-            g: &Graph<'_>,
-            x: Var,
-            target: Var,
-            variance: Var,
-            GaussianNllOptions { full, eps, reduction }: GaussianNllOptions,
-        ) -> Var {
-            if let Some(idx) = g.value(variance).iter().position(|&v| v < 0.0) {
-                let v = g.value(variance)[idx];
-                panic!(
-                    "gaussian_nll_loss{}: the variance at position {idx} is {v}, it must not be negative",
-                    g.at()
-                );
-            }
-            let constant = if full { 0.5 * std::f32::consts::TAU.ln() } else { 0.0 };
-            let at_least_eps = move |v: f32| if v < eps { eps } else { v };
-            let loss = move |[x, t, v]: [f32; 3]| {
-                let (d, v) = (x - t, at_least_eps(v));
-                0.5 * (ln(v) + d * d / v) + constant
-            };
-            let slopes = move |[x, t, v]: [f32; 3]| {
-                let (d, v) = (x - t, at_least_eps(v));
-                [d / v, -d / v, 0.5 * (1.0 - d * d / v) / v]
-            };
-            let inputs = [("input", x), ("target", target), ("variance", variance)];
-            g.element_loss("gaussian_nll_loss", inputs, 3, reduction, loss, slopes)
+        let GaussianNllOptions { full, eps, reduction } = options.into();
+        if let Some(idx) = self.value(variance).iter().position(|&v| v < 0.0) {
+            let v = self.value(variance)[idx];
+            panic!(
+                "gaussian_nll_loss{}: the variance at position {idx} is {v}, it must not be negative",
+                self.at()
+            );
         }
-        record(self, x, target, variance, options.into())
+        let constant = if full { 0.5 * std::f32::consts::TAU.ln() } else { 0.0 };
+        let at_least_eps = move |v: f32| if v < eps { eps } else { v };
+        let loss = move |[x, t, v]: [f32; 3]| {
+            let (d, v) = (x - t, at_least_eps(v));
+            0.5 * (ln(v) + d * (d / v)) + constant
+        };
+        let slopes = move |[x, t, v]: [f32; 3]| {
+            let (d, v) = (x - t, at_least_eps(v));
+            [d / v, -d / v, 0.5 * (1.0 - d * (d / v)) / v]
+        };
+        let inputs = [("input", x), ("target", target), ("variance", variance)];
+        self.element_loss("gaussian_nll_loss", inputs, 3, reduction, loss, slopes)
     }
-}
-
-/// −1, 0 or 1, and NaN for NaN; `signum` has no 0.
-#[inline]
-fn sign(d: f32) -> f32 {
-    if d == 0.0 { 0.0 } else { d.signum() }
 }

@@ -4,7 +4,7 @@ use tensor::Shape;
 use tensor::parallel::{for_each_chunk, rows_mut};
 
 use super::reduction::Reduction;
-use crate::ops::shared::{count, rows_and_cols, shards_of_rows, there_are};
+use crate::ops::shared::{are_in_order, count, rows_and_cols, shards_of_rows, there_are};
 use crate::{Backward, Forward, Graph, Images, Indices, Inputs, Op, Operands, ShapeError, Var};
 
 /// The number of elements per task.
@@ -154,16 +154,16 @@ impl Graph<'_> {
     }
 
     /// Checks that there is a label for each row of class scores (named `what` in errors), and that each is a
-    /// class or the ignored label.
+    /// class or the ignored label; `ignore_index` is `None` for a loss without this option.
     #[track_caller]
     pub(super) fn expect_labels(
         &self,
         op: &str,
         (what, scores): (&str, Var),
         labels: Indices,
-        ignore_index: Option<u32>,
+        ignore_index: Option<Option<u32>>,
     ) {
-        let shape = self.shape(scores);
+        let (shape, shape_of_labels) = (self.shape(scores), labels.shape());
         let recording = self.tape.recording.borrow();
         let labels = recording.indices(op, labels);
         let Some((&classes, leading)) = shape.dims().split_last() else { return };
@@ -174,11 +174,24 @@ impl Graph<'_> {
             count(n_rows, "row"),
             there_are(n_labels, "label")
         );
-        let is_wrong = |&label: &u32| label as usize >= classes && Some(label) != ignore_index;
+        let leading = Shape::new(leading);
+        assert!(
+            leading.rank() == 0 || are_in_order(shape_of_labels, &leading),
+            "{op}{at}: the labels are {shape_of_labels}, but the rows of the {what} {shape} are {leading}; give the \
+             labels in that shape, or in its order as a list"
+        );
+        let is_wrong = |&label: &u32| label as usize >= classes && Some(Some(label)) != ignore_index;
         if let Some(row) = labels.iter().position(is_wrong) {
             let label = labels[row];
+            let hint = match ignore_index {
+                Some(None) if label > i32::MAX as u32 => {
+                    "; to leave rows out, as PyTorch does with −100, set ignore_index to their label, such as u32::MAX"
+                }
+                _ => "",
+            };
             panic!(
-                "{op}{at}: the label {label} of row {row} is out of range; it must be below {classes}, the number of classes"
+                "{op}{at}: the label {label} of row {row} is out of range; it must be below {classes}, the number of \
+                 classes{hint}"
             );
         }
     }

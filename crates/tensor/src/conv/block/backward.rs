@@ -9,6 +9,7 @@ use super::super::images::{Images, Unpooled};
 use super::super::sparse::events::{Events, List, PooledGradient};
 use super::super::sparse::{self, Planes};
 use super::Block;
+use crate::norm::Pointwise;
 use crate::parallel::{Shards, rows_mut, sum_over_shards};
 use crate::reduce::{Reduction, reduce_rows};
 use crate::{Beta, elementwise, scratch};
@@ -20,7 +21,7 @@ pub(super) fn gradients(
     dw: (&mut [f32], Beta),
     db: Option<(&mut [f32], Beta)>,
     pooled: PooledGradient<'_>,
-    x: &[f32],
+    x: Pointwise<'_>,
     w: &[f32],
     shards: &Shards<'_>,
 ) {
@@ -62,7 +63,7 @@ fn dense(
     dw: (&mut [f32], Beta),
     db: Option<(&mut [f32], Beta)>,
     PooledGradient { dy, argmax, .. }: PooledGradient<'_>,
-    x: &[f32],
+    x: Pointwise<'_>,
     w: &[f32],
     shards: &Shards<'_>,
 ) {
@@ -72,7 +73,7 @@ fn dense(
     if let Some((dx, beta)) = dx {
         convolution.backward_input(dx, dz, w, beta);
     }
-    convolution.backward_weight(dw.0, dz, x, shards, dw.1);
+    convolution.backward_weight(dw.0, dz, x.into(), shards, dw.1);
     if let Some((db, beta)) = db {
         reduce_rows(db, dy, dy.len() / channels, channels, Reduction::Sum, shards, beta);
     }
@@ -83,7 +84,7 @@ struct Backward<'a> {
     level: Level,
     planes: &'a Planes,
     pooled: PooledGradient<'a>,
-    x: &'a [f32],
+    x: Pointwise<'a>,
     /// The weights packed for the input gradient, if that is needed.
     packed: &'a [f32],
 }
@@ -102,16 +103,25 @@ impl Backward<'_> {
         let input_len = planes.geometry.input_len();
         let chunk = planes.images_per_chunk(images.len());
         let plane_len = planes.scratch_len(chunk);
+        let computed_len = if self.x.as_slice().is_some() { 0 } else { chunk * input_len };
         db.fill(0.0);
-        scratch::with(plane_len + Events::scratch_len(planes, chunk), |memory| {
+        scratch::with(plane_len + computed_len + Events::scratch_len(planes, chunk), |memory| {
             let (plane, memory) = memory.split_at_mut(plane_len);
+            let (computed, memory) = memory.split_at_mut(computed_len);
             for first in images.clone().step_by(chunk) {
                 let chunk = first..images.end.min(first + chunk);
                 let scratch = &mut plane[..planes.scratch_len(chunk.len())];
                 let mut events = Events::new(planes, memory, chunk.len());
                 let pooled = self.pooled.of(planes, &chunk);
                 dispatch(level, List { planes, events: &mut events, db, pooled });
-                let x = &self.x[chunk.start * input_len..chunk.end * input_len];
+                let x = self.x.range(chunk.start * input_len..chunk.end * input_len);
+                let x = match x.as_slice() {
+                    Some(x) => x,
+                    None => {
+                        x.fill(computed, [x.len(); 2]);
+                        &computed[..x.len()]
+                    }
+                };
                 let beta = if first == images.start { Beta::Zero } else { Beta::One };
                 dispatch(
                     level,

@@ -13,13 +13,13 @@
 mod backward;
 
 use super::choose::Plan;
-use super::images::Images;
 use super::pack::Orientation;
 use super::sink::{OutputSize, Pooled};
 use super::sparse::{self, Planes};
 use super::unit_stride::UnitStride;
 use super::{Algorithm, Conv2dShape};
 use crate::Beta;
+use crate::norm::Pointwise;
 use crate::parallel::{Shards, rows_mut};
 
 pub use super::sparse::events::PooledGradient;
@@ -82,15 +82,16 @@ impl Block {
 /// # Panics
 /// When a length does not fit the block.
 #[track_caller]
-pub fn conv_pool_forward(
+pub fn conv_pool_forward<'a>(
     y: &mut [f32],
     argmax: &mut [u8],
-    x: &[f32],
+    x: impl Into<Pointwise<'a>>,
     w: &[f32],
     bias: Option<&[f32]>,
     block: &Block,
 ) {
     const NAME: &str = "conv_pool_forward";
+    let x = Pointwise::of_channels(x.into(), NAME, block.shape.in_channels);
     block.check(NAME, [y.len(), argmax.len(), x.len(), w.len()]);
     if let Some(bias) = bias {
         assert_eq!(bias.len(), block.shape.out_channels, "{NAME}: the bias has out_channels elements");
@@ -98,7 +99,7 @@ pub fn conv_pool_forward(
     let size = OutputSize::of(&block.convolution.geometry);
     let pooled_len = block.planes.pooled_len();
     let outputs = (rows_mut(y, pooled_len), rows_mut(argmax, pooled_len));
-    block.convolution.convolve(Images::Dense(x), w, Orientation::AsIs, outputs, |(y, argmax)| Pooled {
+    block.convolution.convolve(x.into(), w, Orientation::AsIs, outputs, |(y, argmax)| Pooled {
         y: y.into_slice(),
         argmax: argmax.into_slice(),
         bias,
@@ -116,17 +117,18 @@ pub fn conv_pool_forward(
 /// When a length does not fit the block.
 #[track_caller]
 #[allow(clippy::too_many_arguments)]
-pub fn conv_pool_backward(
+pub fn conv_pool_backward<'a>(
     dx: Option<(&mut [f32], Beta)>,
     dw: (&mut [f32], Beta),
     db: Option<(&mut [f32], Beta)>,
     pooled: PooledGradient<'_>,
-    x: &[f32],
+    x: impl Into<Pointwise<'a>>,
     w: &[f32],
     block: &Block,
     shards: &Shards<'_>,
 ) {
     const NAME: &str = "conv_pool_backward";
+    let x = Pointwise::of_channels(x.into(), NAME, block.shape.in_channels);
     let PooledGradient { dy, y, argmax } = pooled;
     block.check(NAME, [y.len(), argmax.len(), x.len(), w.len()]);
     assert_eq!(dy.len(), y.len(), "{NAME}: dy has y's elements");

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use simd::Level;
 
 use super::*;
+use crate::activation::Activation;
 use crate::conv::conv2d_forward;
 use crate::conv::testing::{Magnitude, shapes};
+use crate::norm::Channels;
 use crate::pool::{Pool2dShape, max_pool2d_forward};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
@@ -155,6 +157,32 @@ proptest! {
                 n_outputs + 10.0,
             );
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn a_computed_input_gives_the_bits_of_the_stored_one(shape in block_shapes(), relu: bool, seed: u64) {
+        let (x, w) = (values(shape.input_len(), seed), values(shape.weight_len(), seed ^ 1));
+        let table = values(Channels::TABLE_ROWS * shape.in_channels, seed ^ 2);
+        let (channels, activation) = (Some(Channels::of_table(&table)), Some(Activation::Gelu));
+        let computed = Pointwise { x: &x, channels, activation };
+        let mut stored = vec![f32::NAN; x.len()];
+        computed.write(&mut stored);
+        let block = of(Block::plan(&shape).unwrap(), relu);
+        let dy = values(block.output_len(), seed ^ 3);
+        let passes = |x: Pointwise<'_>| {
+            let (mut y, mut argmax) = (vec![f32::NAN; dy.len()], vec![9; dy.len()]);
+            conv_pool_forward(&mut y, &mut argmax, x, &w, None, &block);
+            let (mut dx, mut dw) = (vec![f32::NAN; stored.len()], vec![f32::NAN; w.len()]);
+            let pooled = PooledGradient { dy: &dy, y: &y, argmax: &argmax };
+            let (dx_out, dw_out) = (Some((&mut dx[..], Beta::Zero)), (&mut dw[..], Beta::Zero));
+            conv_pool_backward(dx_out, dw_out, None, pooled, x, &w, &block, &Shards::whole(shape.batch));
+            [y, dx, dw].concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(passes(computed), passes(Pointwise::from(&stored)));
     }
 }
 

@@ -29,10 +29,10 @@ pub(crate) struct UnitStride {
 
 impl UnitStride {
     /// y = x ∗ w + bias.
-    pub(crate) fn forward(&self, y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>) {
+    pub(crate) fn forward(&self, y: &mut [f32], x: Images<'_>, w: &[f32], bias: Option<&[f32]>) {
         let size = OutputSize::of(&self.geometry);
         let rows = rows_mut(y, self.geometry.output_len());
-        self.convolve(Images::Dense(x), w, Orientation::AsIs, rows, |y| Plain {
+        self.convolve(x, w, Orientation::AsIs, rows, |y| Plain {
             y: y.into_slice(),
             bias,
             beta: Beta::Zero,
@@ -59,7 +59,7 @@ impl UnitStride {
         &self,
         dw: &mut [f32],
         dy: Images<'_>,
-        x: &[f32],
+        x: Images<'_>,
         shards: &Shards<'_>,
         beta: Beta,
     ) {
@@ -68,7 +68,7 @@ impl UnitStride {
         scratch::with(pack::packed_len(geometry), |sum| {
             sum_over_shards(sum, shards, work, (), |images, partial, ()| {
                 let dy = dy.range(&images, geometry.output_len());
-                let x = rows(x, &images, geometry.input_len());
+                let x = x.range(&images, geometry.input_len());
                 self.weight_gradient(partial, dy, x, images.len());
             });
             pack::unpack(self.level, dw, sum, geometry, beta);
@@ -76,7 +76,7 @@ impl UnitStride {
     }
 
     /// Writes the weight gradient of some images, as [packed](pack) weights.
-    fn weight_gradient(&self, packed: &mut [f32], dy: Images<'_>, x: &[f32], n_images: usize) {
+    fn weight_gradient(&self, packed: &mut [f32], dy: Images<'_>, x: Images<'_>, n_images: usize) {
         let Self { method, level, geometry } = self;
         match method {
             Method::Direct => scratch::with(direct_weight::scratch_len(geometry, n_images, dy), |scratch| {

@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::activation::Activation;
 use crate::conv::Algorithm;
 use crate::conv::Conv2dShape;
 use crate::conv::choose::Plan;
 use crate::conv::testing::{Magnitude, shapes};
+use crate::norm::{Channels, Pointwise};
 use crate::reference::{self, assert_within, magnitudes, to_f64};
 use crate::testing::{assert_same_on_any_threads, cases, levels, values};
 
@@ -59,7 +61,7 @@ proptest! {
         let expected = reference::conv2d_forward(&to_f64(&x), &to_f64(&w), Some(&to_f64(&bias)), &shape);
         for convolution in each_convolution(&shape) {
             let mut y = vec![f32::NAN; shape.output_len()];
-            convolution.forward(&mut y, &x, &w, Some(&bias));
+            convolution.forward(&mut y, Images::Dense(&x), &w, Some(&bias));
             let magnitude = magnitude_of(&convolution).forward(&x, &w, &shape);
             let magnitude: Vec<f64> = magnitude
                 .iter()
@@ -96,10 +98,36 @@ proptest! {
         let expected = add(gradient, &to_f64(&before));
         for convolution in each_convolution(&shape) {
             let mut dw = before.clone();
-            convolution.backward_weight(&mut dw, Images::Dense(&dy), &x, &Shards::whole(shape.batch), Beta::One);
+            convolution.backward_weight(&mut dw, Images::Dense(&dy), Images::Dense(&x), &Shards::whole(shape.batch), Beta::One);
             let magnitude = add(magnitude_of(&convolution).backward_weight(&dy, &x, &shape), &magnitudes(&before));
             let n_terms = shape.batch * shape.out_height() * shape.out_width() + extra_roundings(&convolution) + 10;
             assert_within(&dw, &expected, &magnitude, n_terms as f64);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn a_computed_input_gives_the_bits_of_the_stored_one(shape in shapes(kernel_sizes()), seed: u64) {
+        let (x, w) = (values(shape.input_len(), seed), values(shape.weight_len(), seed ^ 1));
+        let (dy, table) = (values(shape.output_len(), seed ^ 2), values(Channels::TABLE_ROWS * shape.in_channels, seed ^ 3));
+        let channels = Some(Channels::of_table(&table));
+        for (channels, activation) in [(None, Some(Activation::Gelu)), (channels, None), (channels, Some(Activation::Silu))] {
+            let computed = Pointwise { x: &x, channels, activation };
+            let mut stored = vec![f32::NAN; x.len()];
+            computed.write(&mut stored);
+            for convolution in each_convolution(&shape) {
+                let passes = |x: Images<'_>| {
+                    let (mut y, mut dw) = (vec![f32::NAN; dy.len()], vec![f32::NAN; w.len()]);
+                    convolution.forward(&mut y, x, &w, None);
+                    let shards = Shards::whole(shape.batch);
+                    convolution.backward_weight(&mut dw, Images::Dense(&dy), x, &shards, Beta::Zero);
+                    [y, dw].concat().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(passes(computed.into()), passes(Images::Dense(&stored)));
+            }
         }
     }
 }
@@ -116,12 +144,12 @@ fn the_bits_do_not_depend_on_the_threads() {
     for convolution in each_convolution(&shape) {
         assert_same_on_any_threads(|| {
             let (mut y, mut dx, mut dw) = (dy.clone(), x.clone(), w.clone());
-            convolution.forward(&mut y, &x, &w, None);
+            convolution.forward(&mut y, Images::Dense(&x), &w, None);
             convolution.backward_input(&mut dx, Images::Dense(&dy), &w, Beta::Zero);
             convolution.backward_weight(
                 &mut dw,
                 Images::Dense(&dy),
-                &x,
+                Images::Dense(&x),
                 &Shards::whole(shape.batch),
                 Beta::Zero,
             );
@@ -147,7 +175,7 @@ fn an_image_comes_out_the_same_in_any_batch() {
         for convolution in each_convolution(&shape) {
             let convolve = |x: &[f32], dy: &[f32]| {
                 let (mut y, mut dx) = (vec![f32::NAN; dy.len()], vec![f32::NAN; x.len()]);
-                convolution.forward(&mut y, x, &w, None);
+                convolution.forward(&mut y, Images::Dense(x), &w, None);
                 convolution.backward_input(&mut dx, Images::Dense(dy), &w, Beta::Zero);
                 (y, dx)
             };

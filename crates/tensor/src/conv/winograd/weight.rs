@@ -73,7 +73,7 @@ pub(crate) struct BackwardWeight<'a> {
     pub(crate) tiling: &'a Tiling,
     pub(crate) packed: &'a mut [f32],
     pub(crate) dy: Images<'a>,
-    pub(crate) x: &'a [f32],
+    pub(crate) x: Images<'a>,
     /// Space for [`Tiling::weight_scratch_len`] floats.
     pub(crate) scratch: &'a mut [f32],
 }
@@ -88,7 +88,7 @@ impl Kernel for BackwardWeight<'_> {
         let (bordered_dy, rest) = rest.split_at_mut(gradient_layout(tiling).len() + SLACK);
         let (v, rest) = rest.split_at_mut(inputs(tiling).len());
         let (y, du) = rest.split_at_mut(gradients(tiling).len());
-        let mut x = Source::new(tiling, Images::Dense(x), bordered_x);
+        let mut x = Source::new(tiling, x, bordered_x);
         let mut dy = GradientSource::new(tiling, dy, bordered_dy);
         for tiles in tiling.chunks() {
             x.transform(simd, v, inputs(tiling), tiles.clone());

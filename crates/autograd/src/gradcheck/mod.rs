@@ -6,6 +6,7 @@ mod run;
 
 use std::ops::Range;
 
+use keyed_random::{skip, splitmix64, unit};
 use tensor::Shape;
 
 use crate::{Graph, Mode, Params, Var};
@@ -175,19 +176,14 @@ impl<'a> GradCheck<'a> {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// The state of SplitMix64.
 struct Rng(u64);
 
 impl Rng {
     fn floats(&mut self, n: usize, range: Range<f32>) -> Vec<f32> {
-        let mut float = || {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let unit = ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32;
-            range.start + unit * (range.end - range.start)
-        };
-        (0..n).map(|_| float()).collect()
+        let key = self.0;
+        self.0 = skip(key, n as u64);
+        let float = |idx| range.start + unit(splitmix64(key, idx)) * (range.end - range.start);
+        (0..n as u64).map(float).collect()
     }
 }
