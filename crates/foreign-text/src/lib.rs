@@ -132,12 +132,15 @@ fn escaped_controls(text: &str, kept: &str) -> String {
     out
 }
 
-/// Characters that change the text direction or have no width, and two noncharacters.
+/// Characters that change the text direction, have no width or are blank letters, and two noncharacters: those with
+/// Unicode's property Default_Ignorable_Code_Point, and a few more. Two texts that differ by them look the same.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}'
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
@@ -167,6 +170,13 @@ mod tests {
                 r"gpj.\u{202e}x",
                 r"gpj\.\\u\{202e\}x",
                 r"gpj.\backslash{}u\{202e\}x",
+            ),
+            (
+                "c\u{34f}a\u{3164}t\u{fe0f}",
+                r"c\u{34f}a\u{3164}t\u{fe0f}",
+                r"c\u{34f}a\u{3164}t\u{fe0f}",
+                r"c\\u\{34f\}a\\u\{3164\}t\\u\{fe0f\}",
+                r"c\backslash{}u\{34f\}a\backslash{}u\{3164\}t\backslash{}u\{fe0f\}",
             ),
             ("<b>\"&'", "<b>\"&'", "&lt;b&gt;&quot;&amp;&#39;", "\\<b\\>\\\"\\&\\'", "<b>\"\\&'"),
             ("`$x$`|_", "`$x$`|_", "`$x$`|_", r"\`\$x\$\`\|\_", r"`\$x\$`|\_"),

@@ -38,10 +38,34 @@ pub struct ClassScores {
 pub enum Average {
     /// The mean over all classes, including those without samples.
     Macro,
-    /// From TP, FP and FN summed over the classes: all three scores are the accuracy.
+    /// From TP, FP and FN summed over the classes: in a [`ConfusionMatrix`] all three scores are the accuracy.
     Micro,
     /// The mean over the classes, each weighted by its number of samples.
     Weighted,
+}
+
+impl ClassScores {
+    /// Of a class to which `n_right` of its `support` samples, and `n_taken` samples in all, were assigned.
+    pub(crate) fn of(n_right: u64, n_taken: u64, support: u64) -> Self {
+        Self {
+            precision: ratio(n_right, n_taken),
+            recall: ratio(n_right, support),
+            f1: ratio(2 * n_right, n_taken + support),
+            support,
+        }
+    }
+
+    /// The sum of classes with their weights.
+    pub(crate) fn mean(classes: impl Iterator<Item = (f64, Self)>) -> Self {
+        let mut mean = Self { precision: 0.0, recall: 0.0, f1: 0.0, support: 0 };
+        for (weight, class) in classes {
+            mean.precision += weight * class.precision;
+            mean.recall += weight * class.recall;
+            mean.f1 += weight * class.f1;
+            mean.support += class.support;
+        }
+        mean
+    }
 }
 
 impl ConfusionMatrix {
@@ -145,33 +169,23 @@ impl ConfusionMatrix {
     pub fn class(&self, class: usize) -> ClassScores {
         let support: u64 = self.row(class).iter().sum();
         let n_taken: u64 = self.counts.iter().skip(class).step_by(self.n_classes).sum();
-        let n_right = self.row(class)[class];
-        ClassScores {
-            precision: ratio(n_right, n_taken),
-            recall: ratio(n_right, support),
-            f1: ratio(2 * n_right, n_taken + support),
-            support,
-        }
+        ClassScores::of(self.row(class)[class], n_taken, support)
     }
 
     /// Precision, recall and F1 over all classes; 0 without samples.
     pub fn average(&self, average: Average) -> ClassScores {
-        let n_samples = self.n_samples();
-        let mut scores = ClassScores { precision: 0.0, recall: 0.0, f1: 0.0, support: n_samples };
-        for class in (0..self.n_classes).map(|class| self.class(class)) {
-            let weight = match average {
-                Average::Macro => 1.0 / self.n_classes as f64,
-                Average::Weighted => ratio(class.support, n_samples),
-                Average::Micro => {
-                    // Each misclassified sample is one FP and one FN.
-                    let accuracy = self.accuracy().unwrap_or(0.0);
-                    return ClassScores { precision: accuracy, recall: accuracy, f1: accuracy, ..scores };
-                }
-            };
-            scores.precision += weight * class.precision;
-            scores.recall += weight * class.recall;
-            scores.f1 += weight * class.f1;
+        let (n_samples, n_classes) = (self.n_samples(), self.n_classes as f64);
+        let classes = (0..self.n_classes).map(|class| self.class(class));
+        match average {
+            Average::Macro => ClassScores::mean(classes.map(|class| (1.0 / n_classes, class))),
+            Average::Weighted => {
+                ClassScores::mean(classes.map(|class| (ratio(class.support, n_samples), class)))
+            }
+            Average::Micro => {
+                // Each misclassified sample is one FP and one FN.
+                let accuracy = self.accuracy().unwrap_or(0.0);
+                ClassScores { precision: accuracy, recall: accuracy, f1: accuracy, support: n_samples }
+            }
         }
-        scores
     }
 }

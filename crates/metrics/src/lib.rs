@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod accuracy;
+mod binary;
 mod calibration;
 mod confusion;
 mod error;
@@ -13,6 +14,7 @@ mod scores;
 mod sum;
 
 pub use accuracy::{Accuracy, TopK};
+pub use binary::{Binary, BinaryCounts};
 pub use calibration::{Bin, Calibration};
 pub use confusion::{Average, ClassScores, ConfusionMatrix};
 pub use error::Error;

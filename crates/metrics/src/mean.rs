@@ -2,7 +2,8 @@
 
 use crate::sum::ExactSum;
 
-/// A mean, for example of the losses of an epoch. The sum is exact, so order and grouping do not matter.
+/// A mean, for example of the losses of an epoch. The sum is exact and has no largest value, so order and grouping
+/// do not matter.
 ///
 /// ```
 /// let mut loss = metrics::Mean::new();
@@ -25,7 +26,7 @@ impl Mean {
     /// Adds `n_samples` samples with mean `mean`. NaN and infinity are kept and propagate to the value.
     pub fn update(&mut self, mean: f64, n_samples: usize) {
         if n_samples > 0 {
-            self.sum.add(mean * n_samples as f64);
+            self.sum.add_product(mean, n_samples as f64);
             self.n_samples += n_samples as u64;
         }
     }
@@ -38,6 +39,6 @@ impl Mean {
 
     /// The mean; `None` without samples.
     pub fn value(&self) -> Option<f64> {
-        (self.n_samples > 0).then(|| self.sum.value() / self.n_samples as f64)
+        (self.n_samples > 0).then(|| self.sum.over(self.n_samples))
     }
 }

@@ -97,17 +97,17 @@ impl Regression {
     }
 
     fn mean(&self, sum: &ExactSum) -> Option<f64> {
-        (self.n_samples > 0).then(|| sum.value() / self.n_samples as f64)
+        (self.n_samples > 0).then(|| sum.over(self.n_samples))
     }
 
     /// n Σ t² − (Σ t)², rounded once; 0 if all targets are equal, however large they are.
     fn n_times_spread(&self) -> f64 {
         let mut spread = ExactSum::default();
-        for &partial in self.squared_targets.partials() {
+        for partial in self.squared_targets.partials() {
             spread.add_product(self.n_samples as f64, partial);
         }
-        for &a in self.targets.partials() {
-            for &b in self.targets.partials() {
+        for a in self.targets.partials() {
+            for b in self.targets.partials() {
                 spread.add_product(-a, b);
             }
         }

@@ -20,7 +20,10 @@ pub(crate) fn samples<'s>(
         scores.len()
     );
     if let Some(label) = labels.iter().find(|&&label| label as usize >= n_classes) {
-        panic!("{metric}::update: the label {label} is not among the {n_classes} classes that have scores");
+        let hint = if n_classes == 1 { "; one score for each yes or no is a matter for Binary" } else { "" };
+        panic!(
+            "{metric}::update: the label {label} is not among the {n_classes} classes that have scores{hint}"
+        );
     }
     if let Some(at) = scores.iter().position(|score| score.is_nan()) {
         return Err(Error::NotANumber { sample: at / n_classes, class: at % n_classes });

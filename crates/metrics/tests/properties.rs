@@ -1,7 +1,8 @@
 //! What must hold for any scores: parts give the whole, sums fit, and what happens where nothing can be said.
 
 use metrics::{
-    Accuracy, Average, Calibration, ConfusionMatrix, Error, Mean, Perplexity, Regression, Roc, TopK,
+    Accuracy, Average, Binary, BinaryCounts, Calibration, ConfusionMatrix, Error, Mean, Perplexity,
+    Regression, Roc, TopK,
 };
 use proptest::prelude::*;
 
@@ -49,6 +50,53 @@ proptest! {
         prop_assert_eq!(whole.curve(), merged.curve());
         let (whole, merged) = whole_and_merged!(Perplexity::new(), scores, labels, N_CLASSES, cut);
         prop_assert_eq!(bits(whole.value()), bits(merged.value()));
+    }
+
+    #[test]
+    fn so_do_parts_of_answers((scores, labels) in samples(), cut: prop::sample::Index) {
+        let cut = cut.index(labels.len() + 1);
+        // A sample of class 2 is of neither 0 nor 1, and those of class 1 are of both.
+        let yes: Vec<u32> =
+            labels.iter().flat_map(|&label| [u32::from(label < 2), u32::from(label == 1), 0]).collect();
+        let of = |range: std::ops::Range<usize>| {
+            let mut metric = Binary::new(N_CLASSES, 0.25);
+            let range = range.start * N_CLASSES..range.end * N_CLASSES;
+            metric.update(&scores[range.clone()], &yes[range]).unwrap();
+            metric
+        };
+        let (whole, mut merged) = (of(0..labels.len()), of(0..cut));
+        merged.merge(&of(cut..labels.len()));
+        prop_assert_eq!(&whole, &merged);
+        prop_assert_eq!(whole.n_samples(), labels.len() as u64);
+        for (class, counts) in whole.value().iter().enumerate() {
+            let n = |answer: bool, truth: u32| {
+                let of_class = scores.iter().zip(&yes).skip(class).step_by(N_CLASSES);
+                of_class.filter(|&(&score, &label)| (score >= 0.25) == answer && label == truth).count() as u64
+            };
+            let expected = BinaryCounts {
+                true_positives: n(true, 1),
+                false_positives: n(true, 0),
+                false_negatives: n(false, 1),
+                true_negatives: n(false, 0),
+            };
+            prop_assert_eq!(*counts, expected);
+        }
+    }
+
+    /// Two classes are a yes or no, whose score is the difference of theirs.
+    #[test]
+    fn a_yes_or_no_is_one_of_two_classes((scores, labels) in samples()) {
+        let labels: Vec<u32> = labels.iter().map(|&label| label.min(1)).collect();
+        let pairs: Vec<f32> = scores.chunks_exact(N_CLASSES).flat_map(|s| [s[0], s[1] + 1.0 / 64.0]).collect();
+        let single: Vec<f32> = pairs.chunks_exact(2).map(|pair| pair[1] - pair[0]).collect();
+        let (mut confusion, mut binary) = (ConfusionMatrix::new(2), Binary::new(1, 0.0));
+        confusion.update(&pairs, &labels).unwrap();
+        binary.update(&single, &labels).unwrap();
+        prop_assert_eq!(binary.accuracy(), confusion.accuracy());
+        prop_assert_eq!(binary.exact_match(), confusion.accuracy());
+        prop_assert_eq!(binary.class_accuracy(0), confusion.accuracy());
+        prop_assert_eq!(binary.class(0), confusion.class(1));
+        prop_assert_eq!(binary.average(Average::Macro), confusion.class(1));
     }
 
     #[test]
@@ -118,6 +166,9 @@ fn without_samples_there_is_nothing_to_say() {
     assert_eq!(TopK::new(5).value(), None);
     assert_eq!(ConfusionMatrix::new(2).accuracy(), None);
     assert_eq!(ConfusionMatrix::new(2).average(Average::Weighted).f1, 0.0);
+    let binary = Binary::new(2, 0.5);
+    assert_eq!((binary.accuracy(), binary.exact_match(), binary.class_accuracy(1)), (None, None, None));
+    assert_eq!(binary.average(Average::Weighted).f1, 0.0);
     assert_eq!(Roc::new().value(), None);
     assert_eq!(Calibration::new(10).value(), None);
     assert_eq!(Calibration::new(10).curve(), []);
@@ -126,6 +177,22 @@ fn without_samples_there_is_nothing_to_say() {
     let mut regression = Regression::new();
     regression.update(&[], &[]).unwrap();
     assert_eq!((regression.mae(), regression.mse(), regression.r2()), (None, None, None));
+}
+
+#[test]
+fn a_mean_is_that_of_its_samples_however_large_their_sum() {
+    for (batches, expected) in [
+        (&[(1e308, 64)][..], 1e308),
+        (&[(1.7e308, 64), (-1.7e308, 32)], 1.7e308 / 3.0),
+        (&[(0.1, 3)], 0.1),
+        (&[(0.1, 3), (0.1, 4), (0.1, 100_003)], 0.1),
+        (&[(f64::INFINITY, 3), (1.0, 1)], f64::INFINITY),
+        (&[(5e-324, 3)], 5e-324),
+    ] {
+        let mut mean = Mean::new();
+        batches.iter().for_each(|&(value, n)| mean.update(value, n));
+        assert_eq!(mean.value(), Some(expected), "{batches:?}");
+    }
 }
 
 #[test]
@@ -159,6 +226,9 @@ fn what_cannot_be_compared_is_refused_and_not_counted() {
     let mut confusion = ConfusionMatrix::new(2);
     assert_eq!(confusion.update(&scores, &[0, 0]), nan);
     assert_eq!(confusion.n_samples(), 0);
+    let mut binary = Binary::new(2, 0.0);
+    assert_eq!(binary.update(&scores, &[0; 4]), nan);
+    assert_eq!(binary, Binary::new(2, 0.0));
     assert_eq!(TopK::new(1).update(&scores, &[0, 0]), nan);
     assert_eq!(Calibration::new(1).update(&scores, &[0, 0]), nan);
     assert_eq!(Perplexity::new().update(&scores, &[0, 0]), nan);
@@ -191,6 +261,35 @@ fn an_impossible_token_makes_the_perplexity_infinite() {
 #[should_panic(expected = "the label 2 is not among the 2 classes that have scores")]
 fn a_label_without_a_score_panics() {
     let _ = Accuracy::new().update(&[0.0, 1.0], &[2]);
+}
+
+#[test]
+#[should_panic(
+    expected = "the label 1 is not among the 1 classes that have scores; one score for each yes or no is a \
+                           matter for Binary"
+)]
+fn one_score_for_two_classes_panics() {
+    let _ = Accuracy::new().update(&[0.5, -0.5], &[1, 0]);
+}
+
+#[test]
+#[should_panic(expected = "Binary::update: the label 0.5 is neither 0 nor 1")]
+fn an_answer_is_yes_or_no() {
+    let _ = Binary::new(1, 0.0).update(&[0.5, -0.5], &[1.0, 0.5]);
+}
+
+#[test]
+#[should_panic(
+    expected = "Binary::update: 3 scores and 3 labels, expected one of each for each sample and each of the 2"
+)]
+fn answers_are_there_for_every_class() {
+    let _ = Binary::new(2, 0.0).update(&[0.5; 3], &[1; 3]);
+}
+
+#[test]
+#[should_panic(expected = "Binary::merge: (classes, threshold) are (2, 0.0) and (2, 0.5)")]
+fn answers_by_another_threshold_are_others() {
+    Binary::new(2, 0.0).merge(&Binary::new(2, 0.5));
 }
 
 #[test]

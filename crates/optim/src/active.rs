@@ -18,6 +18,8 @@ pub(crate) struct Active<F: Real> {
     /// Before the group's scale; the rule holds it after scaling. Only [`set_lr`](Self::set_lr) writes
     /// either.
     pub(crate) lr: f64,
+    /// The learning rate that the rule was made with, before the group's scale.
+    pub(crate) initial_lr: f64,
     /// Element-wise: one state for all parameters, concatenated; its shared slots have a part for each
     /// cohort. Whole-tensor: one for each.
     states: Vec<State<F>>,
@@ -76,6 +78,7 @@ impl<F: Real> Active<F> {
         let mut active = Self {
             group,
             lr,
+            initial_lr: lr,
             states,
             is_frozen: vec![false; n_params],
             steps_taken: vec![Count::of(0); n_params],

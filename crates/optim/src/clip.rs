@@ -1,11 +1,11 @@
 //! Gradient clipping.
 
-use parameters::Parameters;
+use parameters::{Entry, Parameters, is_under};
 use rayon::prelude::*;
 
-use crate::Real;
 use crate::elementwise::CHUNK;
 use crate::reduce::{largest, norm, rescale, sums};
+use crate::{Error, Real};
 
 /// The norm that clipping measures.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -91,6 +91,70 @@ where
         params.for_each_trainable(|_, grads| rescale(grads, max_norm, from));
     }
     total
+}
+
+/// [`clip_norm`] on the part of a network under `path`, as if there were nothing else: the norm is that of its
+/// trainable parameters, and only they are scaled. A part without any has the norm 0.
+///
+/// In a GAN both networks are parts of one set of parameters; this clips the one that takes the next step:
+///
+/// ```
+/// # use optim::{Error, Norm, Optimizer, Parameters, clip_norm_under};
+/// # fn f(params: &mut impl Parameters<Value = f32>, optimizer: &mut Optimizer<f32>) -> Result<(), Error> {
+/// clip_norm_under(params, "discriminator", 1.0, Norm::L2)?;
+/// # let discriminator = optimizer;
+/// discriminator.step(params);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// When there is nothing under this path.
+///
+/// # Panics
+/// As [`clip_norm`].
+#[track_caller]
+pub fn clip_norm_under<P>(params: &mut P, path: &str, max_norm: f64, norm: Norm) -> Result<f64, Error>
+where
+    P: Parameters<Value: Real> + ?Sized,
+{
+    if params.all_entries().any(|entry| is_under(entry.name, path)) {
+        return Ok(clip_norm(&mut Under { params, path }, max_norm, norm));
+    }
+    let known: Vec<_> =
+        params.all_entries().filter(|entry| entry.is_trainable).map(|entry| entry.name).collect();
+    let (pattern, known) = (format!("the path `{path}`"), known.join(", "));
+    Err(Error::NoMatch { call: "clip_norm_under", pattern, known })
+}
+
+/// Parameters of which only those under a path are trained.
+struct Under<'a, P: ?Sized> {
+    params: &'a mut P,
+    path: &'a str,
+}
+
+impl<P: Parameters + ?Sized> Parameters for Under<'_, P> {
+    type Value = P::Value;
+
+    fn n_entries(&self) -> usize {
+        self.params.n_entries()
+    }
+
+    fn entry(&self, idx: usize) -> Entry<'_> {
+        let entry = self.params.entry(idx);
+        Entry { is_trainable: entry.is_trainable && is_under(entry.name, self.path), ..entry }
+    }
+
+    fn values(&self) -> &[P::Value] {
+        self.params.values()
+    }
+
+    fn grads(&self) -> &[P::Value] {
+        self.params.grads()
+    }
+
+    fn values_and_grads_mut(&mut self) -> (&mut [P::Value], &mut [P::Value]) {
+        self.params.values_and_grads_mut()
+    }
 }
 
 /// [`clip_norm`] on bare gradients.

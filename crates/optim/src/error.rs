@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::param::n_elements;
-
 /// An error of this crate; each names the given value and what was expected.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Error {
@@ -60,10 +58,11 @@ pub enum Error {
         /// The known names.
         known: String,
     },
-    /// A pattern of [`Groups`](crate::Groups) that matches no trainable parameter.
+    /// A pattern of [`Groups`](crate::Groups), or a path of [`clip_norm_under`](crate::clip_norm_under), that
+    /// matches no trainable parameter.
     #[error("{call}: {pattern} matches no trainable parameter; the parameters are {known}")]
     NoMatch {
-        /// The call: `only`, `no_decay`, `lr_scale`, `rule`.
+        /// The call: `only`, `no_decay`, `lr_scale`, `rule`, `clip_norm_under`.
         call: &'static str,
         /// The path, or a note that it is a condition.
         pattern: String,
@@ -127,6 +126,11 @@ pub enum Error {
         /// NaN, ∞ or −∞.
         value: f64,
     },
+}
+
+/// The number of elements of a shape; the largest `usize` if there are more.
+pub(crate) fn n_elements(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |n: usize, &len| n.saturating_mul(len))
 }
 
 /// The values a hyperparameter may have.

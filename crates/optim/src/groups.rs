@@ -63,12 +63,16 @@ impl<F: Real> Groups<F> {
         self.choose("no_decay", &pattern, |choice| choice.decays = false)
     }
 
-    /// Multiplies the optimizer's learning rate by `lr_scale`.
+    /// Multiplies the optimizer's learning rate by `lr_scale`, also when it is set or follows a schedule.
     pub fn lr_scale(self, pattern: impl Pattern, lr_scale: f64) -> Self {
         self.choose("lr_scale", &pattern, |choice| choice.lr_scale = lr_scale)
     }
 
     /// Updates the matching parameters by another rule.
+    ///
+    /// Its `lr` holds until the optimizer is given a rate: [`set_lr`](crate::Optimizer::set_lr) and
+    /// [`follow`](crate::Optimizer::follow) set that of all groups. For a schedule that multiplies each group's
+    /// own `lr`, as in PyTorch, use [`follow_scaled`](crate::Optimizer::follow_scaled).
     pub fn rule(mut self, pattern: impl Pattern, rule: impl Into<AnyRule<F>> + Clone + 'static) -> Self {
         let rule_idx = self.rules.len();
         self.rules.push(maker(rule));

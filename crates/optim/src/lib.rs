@@ -23,7 +23,7 @@ pub mod schedule;
 mod state;
 
 pub use check_finite::{check_finite, check_finite_slice};
-pub use clip::{Norm, clip_norm, clip_norm_slices, clip_value, clip_value_slice};
+pub use clip::{Norm, clip_norm, clip_norm_slices, clip_norm_under, clip_value, clip_value_slice};
 pub use early_stopping::{EarlyStopping, Goal, Progress, Stopper, Verdict};
 pub use error::{Error, Interval};
 pub use groups::{Groups, Pattern};

@@ -167,7 +167,8 @@ impl<F: Real> Optimizer<F> {
         self.groups.first().map_or(0.0, |active| active.lr)
     }
 
-    /// Sets the learning rate of every group; each multiplies it by its scale.
+    /// Sets the learning rate of every group, whatever the `lr` of its rule; each multiplies it by its
+    /// [scale](Groups::lr_scale).
     ///
     /// # Panics
     /// When `lr` is negative, NaN or infinite.
@@ -201,8 +202,12 @@ impl<F: Real> Optimizer<F> {
     /// `momentum` uses it as `beta1`; a rule with neither is unchanged. A momentum of 0 may be fixed, see
     /// [`set`](Self::set).
     ///
+    /// All groups get the schedule's rate, times their [scale](Groups::lr_scale). PyTorch's schedulers instead
+    /// multiply the rate of each group: that is [`follow_scaled`](Self::follow_scaled).
+    ///
     /// # Panics
-    /// When the schedule returns a learning rate or a momentum that a rule does not accept.
+    /// When the schedule does not pass its [`check`](Schedule::check), or returns a learning rate or a momentum
+    /// that a rule does not accept.
     #[track_caller]
     pub fn follow(&mut self, schedule: &dyn Schedule, step: u64) {
         (0..self.groups.len()).for_each(|group_idx| self.follow_group(group_idx, schedule, step));
@@ -214,7 +219,40 @@ impl<F: Real> Optimizer<F> {
     /// As `follow`, and when there is no such group.
     #[track_caller]
     pub fn follow_group(&mut self, group_idx: usize, schedule: &dyn Schedule, step: u64) {
-        let (lr, allowed) = (schedule.lr(step), Interval::NON_NEGATIVE);
+        self.follow_times(group_idx, 1.0, schedule, step);
+    }
+
+    /// [`follow`](Self::follow) with a schedule of factors, whose `lr` is 1: each group has the learning rate
+    /// that its rule was made with times the schedule's, as with PyTorch's schedulers.
+    ///
+    /// ```
+    /// # use optim::{Error, Groups, Optimizer, Parameters, Sgd};
+    /// # fn f(params: &mut impl Parameters<Value = f32>) -> Result<(), Error> {
+    /// use optim::schedule::StepLr;
+    /// let body = Sgd { lr: 0.01, ..Sgd::default() };
+    /// let head = Sgd { lr: 0.1, ..Sgd::default() };
+    /// let mut optimizer = Optimizer::with_groups(Groups::new(body, params).rule("head", head))?;
+    /// let schedule = StepLr { lr: 1.0, step_size: 30, gamma: 0.1 };
+    /// optimizer.follow_scaled(&schedule, 30); // the body at 0.001, the head at 0.01
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// As `follow`.
+    #[track_caller]
+    pub fn follow_scaled(&mut self, schedule: &dyn Schedule, step: u64) {
+        for group_idx in 0..self.groups.len() {
+            self.follow_times(group_idx, self.groups[group_idx].initial_lr, schedule, step);
+        }
+    }
+
+    /// Sets a group's learning rate to `factor` times the schedule's, and the momentum.
+    #[track_caller]
+    fn follow_times(&mut self, group_idx: usize, factor: f64, schedule: &dyn Schedule, step: u64) {
+        if let Err(error) = schedule.check() {
+            panic!("Optimizer::follow: {error}");
+        }
+        let (lr, allowed) = (factor * schedule.lr(step), Interval::NON_NEGATIVE);
         assert!(allowed.contains(lr), "Optimizer::follow: lr = {lr} is outside {allowed}");
         let active = &mut self.groups[group_idx];
         active.set_lr(lr).expect("every rule has a learning rate that may be ≥ 0");

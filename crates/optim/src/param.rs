@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use parameters::Entry;
 
+use crate::error::n_elements;
 use crate::{AnyRule, Error, Real};
 
 /// A parameter: its name, its range in the flat vectors of values and gradients, and its shape.
@@ -69,11 +70,6 @@ impl<F: Real> Group<F> {
     pub fn params(&self) -> &[Param] {
         &self.params
     }
-}
-
-/// The number of elements of a shape; the largest `usize` if there are more.
-pub(crate) fn n_elements(shape: &[usize]) -> usize {
-    shape.iter().fold(1, |n: usize, &len| n.saturating_mul(len))
 }
 
 /// Checks that every shape fills its range, no two ranges overlap and no two names are equal.

@@ -10,8 +10,10 @@ use crate::{Error, Interval};
 /// ```text
 /// s − s_min > (divergence − 1)·max(|s_min|, |s₀|)
 /// ```
-/// At the start, and as long as a positive loss does not fall, the limit is `divergence` times the smallest
-/// value. A loss may be negative, such as a log-likelihood, or cross 0; s₀ sets its scale.
+/// As long as a positive loss does not fall, the limit is `divergence` times the smallest value. A loss may be
+/// negative, such as a log-likelihood, or cross 0: once one is not positive, the range of the averages so far also
+/// counts as the scale, beside |s_min| and |s₀|. The first 1/(1 − smoothing) steps (at most a quarter of them) do
+/// not end the test, unless the average is not finite: an average of a few batches is still noisy.
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", arXiv:1506.01186, section 3.3.
 ///
@@ -34,6 +36,9 @@ pub struct LrRangeTest {
     config: RangeTest,
     running: f64,
     best: f64,
+    worst: f64,
+    /// Whether a loss was 0 or negative.
+    is_signed: bool,
     history: Vec<(f64, f64)>,
     has_diverged: bool,
 }
@@ -63,7 +68,8 @@ impl LrRangeTest {
     /// A test before its first step.
     ///
     /// # Errors
-    /// Names the first field outside its range, or says that `start_lr` must be smaller than `end_lr`.
+    /// Names the first field outside its range, or says that `start_lr` must be smaller than `end_lr`, by a finite
+    /// factor.
     pub fn new(config: RangeTest) -> Result<Self, Error> {
         let owner = "range test";
         Interval::POSITIVE.check(owner, "start_lr", config.start_lr)?;
@@ -74,7 +80,18 @@ impl LrRangeTest {
         if config.start_lr >= config.end_lr {
             return Err(Error::Combination { owner, rule: "start_lr must be smaller than end_lr" });
         }
-        Ok(Self { config, running: 0.0, best: f64::INFINITY, history: Vec::new(), has_diverged: false })
+        if (config.end_lr / config.start_lr).is_infinite() {
+            return Err(Error::Combination { owner, rule: "end_lr / start_lr must be finite" });
+        }
+        Ok(Self {
+            config,
+            running: 0.0,
+            best: f64::INFINITY,
+            worst: f64::NEG_INFINITY,
+            is_signed: false,
+            history: Vec::new(),
+            has_diverged: false,
+        })
     }
 
     /// The learning rate of the next step; `None` once the test has ended.
@@ -98,10 +115,14 @@ impl LrRangeTest {
         self.running = smoothing * self.running + (1.0 - smoothing) * loss;
         let smoothed = self.running / (1.0 - smoothing.powf(self.history.len() as f64 + 1.0));
         let first = self.history.first().map_or(smoothed, |(_, first)| *first);
-        self.best = self.best.min(smoothed);
-        let scale = self.best.abs().max(first.abs());
-        self.has_diverged =
-            !smoothed.is_finite() || smoothed - self.best > (self.config.divergence - 1.0) * scale;
+        self.is_signed |= loss <= 0.0;
+        let range = if self.is_signed { (self.worst - self.best).max(0.0) } else { 0.0 };
+        (self.best, self.worst) = (self.best.min(smoothed), self.worst.max(smoothed));
+        let scale = self.best.abs().max(first.abs()).max(range);
+        let has_scale = !self.is_signed || range > 0.0;
+        let is_settled = self.history.len() >= self.span(self.config.n_steps) && has_scale;
+        let rises = smoothed - self.best > (self.config.divergence - 1.0) * scale;
+        self.has_diverged = !smoothed.is_finite() || is_settled && rises;
         self.history.push((lr, smoothed));
     }
 
@@ -120,10 +141,15 @@ impl LrRangeTest {
     /// average of a few batches is still noisy. Over w steps the fall outweighs the noise. It shows up late
     /// in the average, so the rate at the start of the fall is taken to compensate.
     pub fn suggestion(&self) -> Option<f64> {
-        let looks_back = (1.0 / (1.0 - self.config.smoothing)).round() as usize;
-        let w = looks_back.min(self.history.len() / 4).max(1);
+        let w = self.span(self.history.len());
         let settled = self.history.get(w..)?;
         let falls = settled.iter().zip(settled.get(w..)?).map(|((lr, loss), (_, later))| (lr, loss - later));
         falls.filter(|(_, fall)| *fall > 0.0).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(lr, _)| *lr)
+    }
+
+    /// The steps that the average spans, at most a quarter of `n_steps`.
+    fn span(&self, n_steps: usize) -> usize {
+        let looks_back = (1.0 / (1.0 - self.config.smoothing)).round() as usize;
+        looks_back.min(n_steps / 4).max(1)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::elementwise::Lanes;
-use crate::param::n_elements;
+use crate::error::n_elements;
 use crate::state::Kind;
 use crate::{Error, Real, Slot, State};
 

@@ -3,7 +3,7 @@
 mod recorded;
 
 use metrics::{
-    Accuracy, Average, Calibration, ClassScores, ConfusionMatrix, Perplexity, Regression, Roc, TopK,
+    Accuracy, Average, Binary, Calibration, ClassScores, ConfusionMatrix, Perplexity, Regression, Roc, TopK,
 };
 use recorded::*;
 
@@ -40,6 +40,26 @@ fn confusion_precision_recall_f1() {
     assert_scores(confusion.average(Average::Macro), MACRO);
     assert_scores(confusion.average(Average::Micro), MICRO);
     assert_scores(confusion.average(Average::Weighted), WEIGHTED);
+}
+
+#[test]
+fn answers_for_several_labels() {
+    let mut binary = Binary::new(4, 0.25);
+    binary.update(&YES_SCORES, &YES).unwrap();
+    assert_close(binary.accuracy(), 1.0 - YES_HAMMING);
+    assert_close(binary.exact_match(), YES_EXACT);
+    for (counts, expected) in binary.value().iter().zip(YES_COUNTS.chunks_exact(4)) {
+        let &[right_no, wrong_yes, wrong_no, right_yes] = expected else { unreachable!() };
+        assert_eq!((counts.true_negatives, counts.false_positives), (right_no, wrong_yes));
+        assert_eq!((counts.false_negatives, counts.true_positives), (wrong_no, right_yes));
+    }
+    for class in 0..4 {
+        let expected = [YES_CLASSES[class], YES_CLASSES[4 + class], YES_CLASSES[8 + class]];
+        assert_scores(binary.class(class), expected);
+    }
+    assert_scores(binary.average(Average::Macro), YES_MACRO);
+    assert_scores(binary.average(Average::Micro), YES_MICRO);
+    assert_scores(binary.average(Average::Weighted), YES_WEIGHTED);
 }
 
 #[test]

@@ -63,3 +63,16 @@ constant("PREDICTIONS", "f32", [float(str(p)) for p in predictions])
 number("MAE", metrics.mean_absolute_error(targets.astype(np.float64), predictions.astype(np.float64)))
 number("MSE", metrics.mean_squared_error(targets.astype(np.float64), predictions.astype(np.float64)))
 number("R2", metrics.r2_score(targets.astype(np.float64), predictions.astype(np.float64)))
+
+# Several labels, of which the last is never there.
+yes = rng.integers(0, 2, (N, CLASSES)) * (np.arange(CLASSES) < 3)
+scores = (rng.integers(-16, 17, (N, CLASSES)) / 8 + yes).astype(np.float32)
+taken = scores >= 0.25
+constant("YES", "u32", yes.ravel().tolist())
+constant("YES_SCORES", "f32", scores.ravel().tolist())
+number("YES_HAMMING", metrics.hamming_loss(yes, taken))
+number("YES_EXACT", metrics.accuracy_score(yes, taken))
+constant("YES_COUNTS", "u64", metrics.multilabel_confusion_matrix(yes, taken).ravel().tolist())
+for name, average in [("CLASSES", None), ("MACRO", "macro"), ("MICRO", "micro"), ("WEIGHTED", "weighted")]:
+    values = metrics.precision_recall_fscore_support(yes, taken, average=average, zero_division=0)[:3]
+    constant(f"YES_{name}", "f64", np.ravel(values).tolist())

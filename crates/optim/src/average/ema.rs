@@ -2,7 +2,7 @@
 
 use parameters::Parameters;
 
-use super::{check_length, with, write};
+use super::shared::{check_length, with, write};
 use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 

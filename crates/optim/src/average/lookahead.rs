@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use parameters::Parameters;
 
-use super::{check_length, write};
+use super::shared::{check_length, write};
 use crate::elementwise::Lanes;
 use crate::{Error, Interval, Real};
 

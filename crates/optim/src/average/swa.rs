@@ -2,16 +2,20 @@
 
 use parameters::Parameters;
 
-use super::{check_length, with, write};
+use super::shared::{check_length, with, write};
 use crate::Real;
 use crate::elementwise::Lanes;
 
 /// The plain mean of the weights it is given.
 ///
 /// Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", arXiv:1803.05407:
-/// update it at the end of each epoch of roughly the last quarter, at a constant or cyclic learning rate, and
-/// let batch normalisation recompute its statistics before using the mean.
+/// update it at the end of each epoch of roughly the last quarter, at a constant or cyclic learning rate.
 /// `torch.optim.swa_utils.AveragedModel`.
+///
+/// The running statistics of batch normalisation are not averaged and belong to other weights. Recompute them
+/// (`update_bn` in PyTorch): [write the mean](Self::write_to) to the network, then run the training images
+/// through it with a forward and a backward pass each, but without a step of the optimizer. The statistics move
+/// in backward; with a momentum of 0.1, fifty batches replace them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Swa<F> {
     n_updates: u64,

@@ -1,6 +1,7 @@
 //! Adadelta.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Adadelta: the gradient divided by its own root mean square, times that of the past steps.

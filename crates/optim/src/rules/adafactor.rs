@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::elementwise::{CHUNK, Lanes};
 use crate::reduce::{l2_norm, square, sum_of_squares, sums, tree_sum};
 use crate::{Error, Interval, Real, Slot, WholeTensor};

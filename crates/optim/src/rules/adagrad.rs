@@ -1,6 +1,7 @@
 //! Adagrad.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Adagrad: the gradient divided by the root of the sum of all its squares so far.

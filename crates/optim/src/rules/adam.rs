@@ -1,6 +1,7 @@
 //! Adam, and AMSGrad.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Adam: the running mean of the gradient divided by the root of the running mean of its square.

@@ -1,6 +1,7 @@
 //! Adamax.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Adamax: Adam with a decaying maximum of |g| in place of the root mean square.

@@ -1,6 +1,7 @@
 //! AdamW: Adam with decoupled weight decay.
 
-use super::{Adam, hyperparameters};
+use super::adam::Adam;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// AdamW: [`Adam`] that decays the weights themselves instead of adding λ·w to the gradient, so the decay is

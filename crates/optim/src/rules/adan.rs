@@ -1,6 +1,7 @@
 //! Adan.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Adan: means of the gradient, of its change, and of the square of the two combined; proximal weight decay.

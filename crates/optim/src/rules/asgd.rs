@@ -1,6 +1,7 @@
 //! Averaged stochastic gradient descent.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Averaged SGD: descends with a decreasing step and keeps the mean of the points it visits in the slot `ax`.

@@ -1,6 +1,7 @@
 //! LAMB.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::elementwise::Lanes;
 use crate::reduce::{l2_norm_of, l2_norm_of_terms, square, sums};
 use crate::{Real, Slot, WholeTensor};

@@ -1,6 +1,7 @@
 //! LARS.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::elementwise::Lanes;
 use crate::reduce::{l2_norm_of, square, sums};
 use crate::{Real, Slot, WholeTensor};

@@ -1,6 +1,6 @@
 //! L-BFGS.
 
-use super::hyperparameters;
+use super::hyperparameters::hyperparameters;
 use super::strong_wolfe::{Point, Search};
 use crate::elementwise::Lanes;
 use crate::reduce::{dot, largest, square, sums};

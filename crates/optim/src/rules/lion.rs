@@ -1,6 +1,7 @@
 //! Lion.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Lion: the sign of a mean of gradients, with decoupled weight decay. One slot; every coordinate moves

@@ -1,6 +1,6 @@
 //! Muon.
 
-use super::{OptionText, hyperparameters};
+use super::hyperparameters::{OptionText, hyperparameters};
 use crate::elementwise::Lanes;
 use crate::matrix_product::{Matrix, multiply};
 use crate::reduce::l2_norm;
@@ -18,7 +18,7 @@ use crate::{AnyRule, Error, Interval, Real, Slot, WholeTensor};
 /// the same angle throughout training.
 ///
 /// A tensor of more than two dimensions is treated as the matrix of its first against the rest. A vector is
-/// rejected; AdamW is usual for those.
+/// rejected. Vectors, embeddings and the output layer are usually left to AdamW.
 ///
 /// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
 /// `torch.optim.Muon`, which takes matrices only and rounds X to bfloat16; here X has the element type.

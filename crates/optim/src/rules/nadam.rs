@@ -1,6 +1,7 @@
 //! NAdam.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// NAdam: Adam with Nesterov momentum that warms up.

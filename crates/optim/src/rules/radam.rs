@@ -1,6 +1,7 @@
 //! RAdam: rectified Adam.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// RAdam: Adam that steps by the mean gradient alone until the variance of its mean square is under control.

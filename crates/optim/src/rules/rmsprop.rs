@@ -1,6 +1,7 @@
 //! RMSProp.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// RMSProp: the gradient divided by the root of its running mean square.

@@ -1,6 +1,6 @@
 //! Resilient backpropagation.
 
-use super::hyperparameters;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Rprop: each coordinate has its own step, which grows while the sign of its gradient stays the same and

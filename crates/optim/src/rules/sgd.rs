@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{Direction, hyperparameters};
+use super::direction::Direction;
+use super::hyperparameters::hyperparameters;
 use crate::{Coordinates, Elementwise, Real, Slot};
 
 /// Stochastic gradient descent, with momentum μ, dampening τ and Nesterov momentum.

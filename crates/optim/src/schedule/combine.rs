@@ -1,6 +1,6 @@
 //! Schedules made of schedules.
 
-use super::{Schedule, between};
+use super::shared::{Schedule, between};
 use crate::{Error, Interval};
 
 /// The product of several schedules; give all but one the learning rate 1.
@@ -41,8 +41,23 @@ pub struct SequentialLr {
 }
 
 impl SequentialLr {
+    /// Checks the lengths and the order, not the schedules.
+    fn check_sequence(&self) -> Result<(), Error> {
+        let owner = "sequential";
+        if self.schedules.len() != self.milestones.len() + 1 {
+            return Err(Error::Combination { owner, rule: "takes one milestone fewer than schedules" });
+        }
+        match self.milestones.is_sorted() {
+            true => Ok(()),
+            false => Err(Error::Combination { owner, rule: "the milestones must be in order" }),
+        }
+    }
+
     /// The schedule at a step, and the step counted from its beginning.
     fn current(&self, step: u64) -> (&dyn Schedule, u64) {
+        if let Err(error) = self.check_sequence() {
+            panic!("{error}");
+        }
         let n_passed = self.milestones.partition_point(|&milestone| milestone <= step);
         let start = if n_passed == 0 { 0 } else { self.milestones[n_passed - 1] };
         (self.schedules[n_passed].as_ref(), step - start)
@@ -61,13 +76,7 @@ impl Schedule for SequentialLr {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let owner = "sequential";
-        if self.schedules.len() != self.milestones.len() + 1 {
-            return Err(Error::Combination { owner, rule: "takes one milestone fewer than schedules" });
-        }
-        if !self.milestones.is_sorted() {
-            return Err(Error::Combination { owner, rule: "the milestones must be in order" });
-        }
+        self.check_sequence()?;
         self.schedules.iter().try_for_each(|schedule| schedule.check())
     }
 }

@@ -1,6 +1,6 @@
 //! A constant learning rate, optionally a fraction of it at first.
 
-use super::Schedule;
+use super::shared::Schedule;
 use crate::{Error, Interval};
 
 /// `lr·factor` before step `total_iters`, then `lr`.

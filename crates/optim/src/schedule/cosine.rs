@@ -1,6 +1,6 @@
 //! Cosine annealing, with and without warm restarts.
 
-use super::{Schedule, half_cosine};
+use super::shared::{Schedule, divisor, half_cosine};
 use crate::{Error, Interval};
 
 /// Half a cosine from `lr` at step 0 to `eta_min` at `t_max`, and back to `lr` at 2·`t_max`, repeated.
@@ -19,9 +19,10 @@ pub struct CosineAnnealingLr {
 
 impl Schedule for CosineAnnealingLr {
     fn lr(&self, step: u64) -> f64 {
+        let t_max = divisor("cosine", "t_max", self.t_max);
         // Reduced to one period, so that late steps are as exact as early ones.
-        let place = step % self.t_max.saturating_mul(2);
-        half_cosine(self.lr, self.eta_min, place as f64 / self.t_max as f64)
+        let place = step % t_max.saturating_mul(2);
+        half_cosine(self.lr, self.eta_min, place as f64 / t_max as f64)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -51,13 +52,15 @@ pub struct CosineAnnealingWarmRestarts {
 impl CosineAnnealingWarmRestarts {
     /// The steps since the last restart, and the length of the period.
     fn place(&self, step: u64) -> (u64, u64) {
-        if self.t_mult == 1 {
-            return (step % self.t_0, self.t_0);
+        let owner = "cosine-restarts";
+        let (t_0, t_mult) = (divisor(owner, "t_0", self.t_0), divisor(owner, "t_mult", self.t_mult));
+        if t_mult == 1 {
+            return (step % t_0, t_0);
         }
-        let (mut place, mut period) = (step, self.t_0);
+        let (mut place, mut period) = (step, t_0);
         while place >= period {
             place -= period;
-            period = period.saturating_mul(self.t_mult);
+            period = period.saturating_mul(t_mult);
         }
         (place, period)
     }

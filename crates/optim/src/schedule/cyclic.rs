@@ -1,6 +1,6 @@
 //! The cyclic schedule.
 
-use super::Schedule;
+use super::shared::{Schedule, divisor};
 use crate::{Error, Interval};
 
 /// Up from `base_lr` to `max_lr` and down again, repeatedly; momentum goes the other way.
@@ -37,13 +37,12 @@ pub enum CyclicMode {
 impl CyclicLr {
     /// The height at a step as a fraction of max − base: 0 at the bottom, 1 at the top of the first cycle.
     fn height(&self, step: u64) -> f64 {
-        let period = self.step_size_up.saturating_add(self.step_size_down);
+        let up = divisor("cyclic", "step_size_up", self.step_size_up);
+        let down = divisor("cyclic", "step_size_down", self.step_size_down);
+        let period = up.saturating_add(down);
         let (cycle, place) = (step / period, step % period);
-        let height = if place <= self.step_size_up {
-            place as f64 / self.step_size_up as f64
-        } else {
-            (period - place) as f64 / self.step_size_down as f64
-        };
+        let height =
+            if place <= up { place as f64 / up as f64 } else { (period - place) as f64 / down as f64 };
         height
             * match self.mode {
                 CyclicMode::Triangular => 1.0,

@@ -1,6 +1,6 @@
 //! Smooth decay: exponential and polynomial.
 
-use super::Schedule;
+use super::shared::Schedule;
 use crate::{Error, Interval};
 
 /// `lr·gammaˢᵗᵉᵖ`. `torch.optim.lr_scheduler.ExponentialLR`.

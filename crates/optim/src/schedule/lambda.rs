@@ -1,6 +1,6 @@
 //! User-defined functions of the step.
 
-use super::Schedule;
+use super::shared::Schedule;
 use crate::{Error, Interval};
 
 /// `lr·factor(step)`. `torch.optim.lr_scheduler.LambdaLR`.

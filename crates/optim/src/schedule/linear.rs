@@ -1,6 +1,6 @@
 //! A linear change of the learning rate.
 
-use super::{Schedule, between};
+use super::shared::{Schedule, between};
 use crate::{Error, Interval};
 
 /// `lr` times a factor that changes linearly from `start_factor` at step 0 to `end_factor` at `total_iters`,

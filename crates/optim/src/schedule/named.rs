@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use super::*;
+use crate::{Error, Interval};
 
 /// The numbers of steps that may be given.
 const STEPS: Interval = Interval::NON_NEGATIVE_OR_INFINITE;

@@ -1,6 +1,6 @@
 //! The inverse square root schedule of the Transformer.
 
-use super::Schedule;
+use super::shared::{Schedule, divisor};
 use crate::{Error, Interval};
 
 /// A linear warm-up to `lr` at step `warmup_steps − 1`, then `lr·√(warmup_steps/(step + 1))`.
@@ -24,7 +24,7 @@ impl NoamLr {
 
 impl Schedule for NoamLr {
     fn lr(&self, step: u64) -> f64 {
-        let part = (step as f64 + 1.0) / self.warmup_steps as f64;
+        let part = (step as f64 + 1.0) / divisor("noam", "warmup_steps", self.warmup_steps) as f64;
         self.lr * part.min(1.0 / part.sqrt())
     }
 

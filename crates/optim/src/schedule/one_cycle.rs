@@ -1,6 +1,6 @@
 //! The one-cycle schedule.
 
-use super::{Schedule, between, half_cosine};
+use super::shared::{Schedule, between, half_cosine};
 use crate::{Error, Interval};
 
 /// Up to `max_lr`, then far down, over `total_steps` steps; momentum goes the other way.

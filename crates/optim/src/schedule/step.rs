@@ -1,6 +1,6 @@
 //! Decay in steps.
 
-use super::Schedule;
+use super::shared::{Schedule, divisor};
 use crate::{Error, Interval};
 
 /// `lr·gammaᵏ` after `k·step_size` steps.
@@ -19,7 +19,8 @@ pub struct StepLr {
 impl Schedule for StepLr {
     // ANCHOR: step
     fn lr(&self, step: u64) -> f64 {
-        self.lr * self.gamma.powf((step / self.step_size) as f64)
+        let n_decays = step / divisor("step", "step_size", self.step_size); // not 0
+        self.lr * self.gamma.powf(n_decays as f64)
     }
     // ANCHOR_END: step
 

@@ -1,6 +1,6 @@
 //! Warm-up, stable, decay.
 
-use super::{Schedule, between};
+use super::shared::{Schedule, between};
 use crate::{Error, Interval};
 
 /// A linear rise to `lr`, a plateau, and a linear decay to `final_lr`, which is then kept ("WSD").

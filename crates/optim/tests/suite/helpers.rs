@@ -262,6 +262,10 @@ fn what_is_outside_its_range_is_refused() {
         refused(RangeTest { end_lr: 1e-9, ..default }),
         "range test: start_lr must be smaller than end_lr"
     );
+    assert_eq!(
+        refused(RangeTest { start_lr: 1e-300, end_lr: 3e38, ..default }),
+        "range test: end_lr / start_lr must be finite"
+    );
     assert_eq!(refused(RangeTest { n_steps: 1, ..default }), "range test: n_steps = 1 is outside (1, ∞)");
     assert_eq!(
         refused(RangeTest { smoothing: 1.0, ..default }),
@@ -385,6 +389,22 @@ fn the_range_test_takes_losses_of_either_sign() {
     }
     let noisy = |step: f64| 0.5 - 0.02 * step + 0.1 * (7.0 * step).sin();
     assert_eq!(n_steps_of(&noisy), 50);
+    // It begins at 0, or next to it, and takes its scale from what follows.
+    let from =
+        |first: f64| move |step: f64| if step < 1.0 { first } else { 0.3 * (2.0 * step).sin() - 0.05 * step };
+    assert_eq!(n_steps_of(&from(0.0)), 50);
+    assert_eq!(n_steps_of(&from(-1e-9)), 50);
+    assert_eq!(
+        n_steps_of(&|step| if step < 1.0 {
+            0.0
+        } else if step < 2.0 {
+            0.1
+        } else {
+            1.0 - step
+        }),
+        50
+    );
+    assert_eq!(n_steps_of(&|step| if step < 20.0 { step % 3.0 - 1.0 } else { 1000.0 }), 21);
     // From −1 to −2, and then up by more than three times 2.
     assert_eq!(n_steps_of(&|step| if step < 10.0 { -1.0 - 0.1 * step } else { step }), 11);
 }

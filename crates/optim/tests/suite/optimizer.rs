@@ -1,7 +1,7 @@
 //! The optimizer: groups, ranges, learning rates, saved state, and what it refuses.
 
 use crate::common::{noise, optimizer, variants};
-use optim::schedule::{ConstantLr, OneCycleLr, Schedule};
+use optim::schedule::{ConstantLr, CosineAnnealingLr, OneCycleLr, Schedule, StepLr};
 use optim::*;
 
 fn sgd(lr: f64) -> Sgd {
@@ -105,8 +105,50 @@ fn a_schedule_of_another_crate_is_followed_too() {
 #[test]
 #[should_panic(expected = "Optimizer::follow: sgd: momentum = 1.5 is outside [0, 1)")]
 fn a_momentum_that_no_rule_takes_panics() {
-    let cycle = OneCycleLr { momentum: Some((1.5, 1.5)), ..OneCycleLr::new(1.0, 10) };
-    optimizer::<f32>(Sgd { momentum: 0.9, ..sgd(1.0) }.into(), 2).follow(&cycle, 0);
+    struct TooMuch;
+    impl Schedule for TooMuch {
+        fn lr(&self, _: u64) -> f64 {
+            1.0
+        }
+        fn momentum(&self, _: u64) -> Option<f64> {
+            Some(1.5)
+        }
+    }
+    optimizer::<f32>(Sgd { momentum: 0.9, ..sgd(1.0) }.into(), 2).follow(&TooMuch, 0);
+}
+
+#[test]
+#[should_panic(expected = "Optimizer::follow: cosine: t_max = 0 is outside [1, ∞)")]
+fn a_schedule_is_checked_where_it_is_followed() {
+    optimizer::<f32>(sgd(1.0).into(), 2).follow(&CosineAnnealingLr { lr: 0.1, t_max: 0, eta_min: 0.0 }, 0);
+}
+
+#[test]
+fn a_schedule_of_factors_scales_the_rate_of_each_group() {
+    let params = |range| [Param::new(format!("{range:?}"), range)];
+    let groups = [
+        Group::new(sgd(0.5), params(0..1)),
+        Group::new(Sgd { momentum: 0.5, ..sgd(4.0) }, params(1..2)).with_lr_scale(0.25),
+        Group::new(sgd(0.0), params(2..3)),
+    ];
+    let mut optimizer = Optimizer::<f64>::for_slices(groups).unwrap();
+    let rates = |optimizer: &Optimizer<f64>| -> Vec<f64> {
+        optimizer.groups().map(|group| group.rule().rule().hyperparameters()[0].1).collect()
+    };
+    let halving = StepLr { lr: 1.0, step_size: 10, gamma: 0.5 };
+    // Of the rates that the rules were made with, whatever they have been set to since.
+    optimizer.set_lr(7.0);
+    for (step, factor) in [(0, 1.0), (10, 0.5), (25, 0.25)] {
+        optimizer.follow_scaled(&halving, step);
+        assert_eq!(rates(&optimizer), [0.5 * factor, factor, 0.0], "step {step}");
+        assert_eq!(optimizer.lr(), 0.5 * factor);
+    }
+    let cycle = OneCycleLr::new(1.0, 100);
+    optimizer.follow_scaled(&cycle, 10);
+    let momentum = optimizer.groups().nth(1).unwrap().rule().rule().hyperparameters()[1];
+    assert_eq!(momentum, ("momentum", cycle.momentum(10).unwrap()));
+    optimizer.follow(&halving, 10);
+    assert_eq!(rates(&optimizer), [0.5, 0.125, 0.5]);
 }
 
 #[test]

@@ -268,6 +268,32 @@ fn clipping_leaves_alone_what_is_not_trained() {
 }
 
 #[test]
+fn a_part_is_clipped_by_its_own_norm() {
+    let mut net = Net::new();
+    let norm = clip_norm_under(&mut net, "head", 0.1, Norm::L1).unwrap();
+    assert!((norm - 1.5).abs() < 1e-12, "{norm}");
+    assert_eq!(net.grads[..8], [0.5; 8]);
+    assert!(net.grads[8..].iter().all(|g| (g - 0.1 / 3.0).abs() < 1e-6), "{:?}", net.grads);
+
+    // Everything is under the empty path, and the bits are those of the whole.
+    let (mut whole, mut part) = (Net::new(), Net::new());
+    (whole.grads, part.grads) = (noise(3, 11), noise(3, 11));
+    let norms =
+        (clip_norm(&mut whole, 0.1, Norm::L2), clip_norm_under(&mut part, "", 0.1, Norm::L2).unwrap());
+    assert_eq!((norms.0.to_bits(), whole.grads), (norms.1.to_bits(), part.grads));
+
+    // What is frozen counts for nothing; what is not there is an error.
+    net.entries[3].2 = false;
+    net.entries[4].2 = false;
+    assert_eq!(clip_norm_under(&mut net, "head", 0.1, Norm::L2), Ok(0.0));
+    assert_eq!(
+        clip_norm_under(&mut net, "hea", 0.1, Norm::L2).unwrap_err().to_string(),
+        "clip_norm_under: the path `hea` matches no trainable parameter; the parameters are \
+         features.0.weight, features.0.bias"
+    );
+}
+
+#[test]
 fn a_mean_of_weights_leaves_alone_what_is_not_trained() {
     let mut net = Net::new();
     let mut swa = Swa::new(11);

@@ -381,6 +381,44 @@ fn checks_name_field_value_and_range() {
     ));
 }
 
+/// A rate is asked for before any check; it neither divides by 0 nor searches for ever.
+#[test]
+fn a_rate_that_does_not_exist_is_refused_in_the_words_of_the_check() {
+    let lr = 0.1;
+    let restarts = CosineAnnealingWarmRestarts { lr, t_0: 1, t_mult: 1, eta_min: 0.0 };
+    let cyclic = CyclicLr {
+        base_lr: 0.0,
+        max_lr: lr,
+        step_size_up: 1,
+        step_size_down: 1,
+        mode: CyclicMode::Triangular,
+        momentum: None,
+    };
+    let constant = || -> Box<dyn Schedule> { Box::new(ConstantLr::new(lr)) };
+    let wrong: Vec<Box<dyn Schedule>> = vec![
+        Box::new(StepLr { lr, step_size: 0, gamma: 0.1 }),
+        Box::new(CosineAnnealingLr { lr, t_max: 0, eta_min: 0.0 }),
+        Box::new(CosineAnnealingWarmRestarts { t_mult: 0, ..restarts }),
+        Box::new(CosineAnnealingWarmRestarts { t_0: 0, ..restarts }),
+        Box::new(CosineAnnealingWarmRestarts { t_0: 0, t_mult: 2, ..restarts }),
+        Box::new(CyclicLr { step_size_up: 0, ..cyclic }),
+        Box::new(CyclicLr { step_size_down: 0, ..cyclic }),
+        Box::new(NoamLr { lr, warmup_steps: 0 }),
+        Box::new(SequentialLr { schedules: vec![constant()], milestones: vec![1] }),
+        Box::new(SequentialLr {
+            schedules: vec![constant(), constant(), constant()],
+            milestones: vec![9, 1],
+        }),
+    ];
+    for schedule in wrong {
+        let expected = schedule.check().unwrap_err().to_string();
+        for step in [0, 5] {
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| schedule.lr(step)));
+            assert_eq!(*panic.unwrap_err().downcast::<String>().unwrap(), expected);
+        }
+    }
+}
+
 #[test]
 fn combinations_hand_momentum_on() {
     let cycle = || -> Box<dyn Schedule> { Box::new(OneCycleLr::new(1.0, 100)) };

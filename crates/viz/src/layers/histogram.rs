@@ -64,7 +64,11 @@ fn around(scale: Scale, values: &[f64]) -> (f64, f64) {
     }
     match scale {
         Scale::Linear => {
-            let half = (lo.abs().max(hi.abs()) / 2.0).max(1e-100);
+            // Zeros have no size of their own.
+            let half = match lo.abs().max(hi.abs()) / 2.0 {
+                half if half > 0.0 => half.max(1e-100),
+                _ => 0.5,
+            };
             ((lo - half).max(f64::MIN), (lo + half).min(f64::MAX))
         }
         Scale::Log => ((lo / 2.0).max(f64::from_bits(1)), (lo * 2.0).min(f64::MAX)),
@@ -160,6 +164,10 @@ mod tests {
             assert_eq!(n_filled, 3, "{values:?}");
         }
         assert_eq!(bins(&[f64::MAX; 2], 1, Scale::Linear).len(), 1);
+        // Zeros are next to others as numbers about 1 are.
+        let zeros = bins(&[0.0, -0.0], 10, Scale::Linear);
+        let density = zeros.iter().map(|bin| bin.density).fold(0.0, f64::max);
+        assert!((density - 10.0).abs() < 1e-9 && zeros[0].left == -0.5, "{zeros:?}");
         // Narrower bins than an `f64` can tell apart.
         let bins = bins(&[1.0, 1.0 + 2e-12], 10_000, Scale::Linear);
         let filled: Vec<f64> = bins.iter().map(|bin| bin.density).filter(|&density| density > 0.0).collect();
