@@ -21,7 +21,7 @@ const PATTERNS: [(usize, Fused); 6] = [
     (3, conv_relu_pool),        // Conv2d → ReLU → MaxPool2d(2)
     (2, conv_pool),             // Conv2d → MaxPool2d(2)
     (2, conv_batch_norm),       // Conv2d → BatchNorm2d, in evaluation
-    (2, linear_relu),           // Linear → ReLU
+    (2, linear_activation),     // Linear → ReLU, GELU or SiLU
     (2, batch_norm_activation), // BatchNorm → ReLU, GELU or SiLU
     (2, residual_relu),         // Residual → ReLU
 ];
@@ -65,10 +65,9 @@ fn conv_batch_norm(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     Some(conv.forward_scaled(g, x, norm.scale_and_shift(g)?))
 }
 
-fn linear_relu(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
+fn linear_activation(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
     let linear = layer::<Linear>(&layers[0])?;
-    layer::<ReLU>(&layers[1])?;
-    Some(linear.forward_relu(g, x))
+    Some(linear.forward_activation(g, x, activation(&layers[1])?))
 }
 
 fn batch_norm_activation(layers: &[Child], g: &Graph<'_>, x: Var) -> Option<Var> {
@@ -141,7 +140,6 @@ mod tests {
         let linear = || Linear::new(4, 5);
         let boxed: Box<dyn Layer> = Box::new(linear());
         assert_eq!(n_fused(Sequential::new().add(boxed).add_named("act", ReLU), &[2, 4]), 2);
-        assert_eq!(n_fused(Sequential::new().add(linear()).add(ReLU), &[2, 4]), 2);
         assert_eq!(n_fused(Sequential::new().add(linear()).add(Tanh), &[2, 4]), 0);
         assert_eq!(n_fused(Sequential::new().add(linear()), &[2, 4]), 0);
         assert_eq!(n_fused(Sequential::new(), &[2, 4]), 0);
@@ -154,6 +152,7 @@ mod tests {
             Box::new(GELU::new(Approximate::Tanh)),
         ];
         for activation in activations {
+            assert_eq!(n_fused(Sequential::new().add(linear()).add(activation.clone()), &[2, 4]), 2);
             assert_eq!(n_fused(norm().add(activation), &[2, 4]), 2);
         }
         assert_eq!(n_fused(Sequential::new().add(BatchNorm2d::new(3)).add(ReLU), &image), 2);

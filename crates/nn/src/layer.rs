@@ -238,6 +238,10 @@ impl<L: fmt::Debug> fmt::Debug for Child<L> {
 /// assert_eq!(names, ["0.weight", "0.bias", "2.weight", "2.bias"]);
 /// # let _ = net;
 /// ```
+///
+/// # Panics
+/// When a layer's sizes or options do not fit together (a convolution's groups do not divide its channels, for
+/// example), or a layer registers two parameters with the same name.
 pub fn build<X, L: Layer<X>>(mut model: L, seed: u64) -> (L, Params) {
     let mut params = Params::new();
     model.register(&mut Scope { target: Target::Params(&mut params), seed, path: String::new(), fuse: true });
@@ -289,7 +293,7 @@ impl Scope<'_> {
     }
 
     /// Registers a parameter of this layer; `init` fills it, using a generator that belongs to this parameter
-    /// alone.
+    /// alone. With an empty `name` the parameter has that of the layer.
     ///
     /// ```
     /// use autograd::{Graph, Role, Var};
@@ -326,7 +330,7 @@ impl Scope<'_> {
         role: Role,
         init: impl FnOnce(&mut [f32], &mut ChaCha8Rng),
     ) -> Handle {
-        let name = self.full_name(name);
+        let name = if name.is_empty() { self.path.clone() } else { self.full_name(name) };
         let params = match &mut self.target {
             Target::Params(params) => params,
             Target::Shapes(shapes) => {

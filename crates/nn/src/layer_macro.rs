@@ -29,8 +29,9 @@
 /// ```
 ///
 /// The signature of `forward` determines the input: a tensor, tokens ([`Indices`](autograd::Indices)), or
-/// several of them as a tuple, `(x, noise): (Var, Var)`. A layer with its own parameters, sizes or other
-/// fields implements [`Layer`](crate::Layer) by hand.
+/// several of them as a tuple, `(x, noise): (Var, Var)`. A parameter of the layer's own is a field too, a
+/// [`Parameter`](crate::Parameter). A layer with sizes or other fields implements [`Layer`](crate::Layer) by
+/// hand.
 #[macro_export]
 macro_rules! layer {
     (

@@ -1,11 +1,10 @@
 //! `Sequential`: layers that run one after the other.
 
 use std::fmt;
-use std::str::FromStr;
 
 use autograd::{Graph, Var};
 
-use crate::config::{Args, ConfigError, Describe, Registry, described};
+use crate::config::{Args, Describe, described};
 use crate::fusion;
 use crate::layer::{Child, Layer, Scope};
 
@@ -20,10 +19,10 @@ macro_rules! sequential {
 /// Layers that run one after the other; the layer at position `i` is named `i`, as in PyTorch.
 ///
 /// Neighbouring layers with a faster fused op run as one: `Conv2d` → `MaxPool2d(2)`, with or without a `ReLU`
-/// between them, `Linear` → `ReLU`, `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at
-/// the end of `Residual` → `ReLU`; in evaluation also `Conv2d` → `BatchNorm2d`, if there are few weights.
-/// A layer that [`Tape::eval_under`](autograd::Tape::eval_under) names runs by itself. Printing, names and
-/// saved files are unaffected.
+/// between them, `Linear`, `BatchNorm1d` or `BatchNorm2d` → `ReLU`, `GELU` or `SiLU`, and the sum at
+/// the end of `Residual` → `ReLU`; in evaluation also `Conv2d` → `BatchNorm2d`, if the convolution has no more
+/// weights than one input image has numbers. A layer that [`Tape::eval_under`](autograd::Tape::eval_under)
+/// names runs by itself. Printing, names and saved files are unaffected.
 ///
 /// ```
 /// use nn::{Linear, ReLU, Sequential, sequential};
@@ -168,15 +167,6 @@ impl Describe for Sequential {
 
 described!(Sequential);
 
-/// Parses the output of [`Sequential::config`] and of PyTorch's `print`: see [`config`](crate::config).
-impl FromStr for Sequential {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Registry::new().read(text)
-    }
-}
-
 /// A [`Sequential`] whose first layer reads tokens or several tensors instead of one tensor.
 /// [`Sequential::over`] creates it.
 #[must_use]
@@ -206,15 +196,6 @@ impl<X: 'static> SequentialOver<X> {
     /// Same as [`Sequential::fuse`].
     pub fn fuse(self, fuse: bool) -> Self {
         Self { rest: self.rest.fuse(fuse), ..self }
-    }
-}
-
-/// Parses a network over tokens, or one over two tensors, in the same way as a [`Sequential`].
-impl<X: 'static> FromStr for SequentialOver<X> {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Registry::new().read_over(text)
     }
 }
 

@@ -103,7 +103,7 @@ impl Summary {
             inputs,
             rows,
             n_trainable,
-            n_frozen: count(Role::Trainable) + count(Role::Frozen) - n_trainable,
+            n_frozen: count(Role::Trainable) - n_trainable,
             n_statistics: count(Role::Statistic),
             multiply_adds,
         }
@@ -123,8 +123,8 @@ impl Row {
             before.iter().filter(|child| is_under(&child.path, &layer.path)).collect();
         let own = params.entries().iter().filter(|entry| {
             entry.role != Role::Statistic
-                && is_under(&entry.name, &layer.path)
-                && !children.iter().any(|child| is_under(&entry.name, &child.path))
+                && is_of(&entry.name, &layer.path)
+                && !children.iter().any(|child| is_of(&entry.name, &child.path))
         });
         let n_params = own.map(|entry| entry.shape.numel()).sum();
         let Traced { path, layer, output } = layer;
@@ -138,7 +138,12 @@ impl Row {
     }
 }
 
-/// Whether a parameter's name is under a layer's path; everything is under the empty path.
+/// Whether a parameter is under a layer's path or has its name.
+fn is_of(name: &str, path: &str) -> bool {
+    name == path || is_under(name, path)
+}
+
+/// Whether a name is under a layer's path; everything is under the empty path.
 fn is_under(name: &str, path: &str) -> bool {
     path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
 }

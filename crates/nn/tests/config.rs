@@ -397,6 +397,11 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "line 3: two layers are named `downsample`",
         ),
         ("Linear(4)", "line 1: Linear needs `out_features`"),
+        (
+            "LSTM(3, 4)",
+            "line 1: LSTM needs batch_first=True: its sequences are [n, t, d], while without this ",
+        ),
+        ("ReLU()\nGRU(3, 4, batch_first=False)", "line 2: GRU needs batch_first=True: its sequences are "),
         // PyTorch takes the sixth as output_padding, and prints it as the seventh.
         ("ConvTranspose2d(4, 8, 3, 2, 1, 1)", "line 1: ConvTranspose2d supports only padding_mode='zeros'"),
         ("ConvTranspose1d(4, 8, 3, 2, 1, 1)", "line 1: ConvTranspose1d supports only padding_mode='zeros'"),

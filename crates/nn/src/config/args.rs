@@ -154,6 +154,19 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// An argument that has only this value here and must be given, since leaving it out means another one to
+    /// PyTorch; `why` completes the error.
+    pub fn stated(&mut self, name: &'static str, value: &str, why: &str) {
+        let mut place = String::new();
+        self.argument(name, &mut place, Some(String::new()), |_| Some(format!("{name}={value}")));
+        if let Visit::Read { kind, written, error, .. } = &mut self.visit
+            && place != value
+        {
+            let message = format!("{kind} needs {name}={value}: {why}");
+            error.get_or_insert(ConfigError::new(written.line, message));
+        }
+    }
+
     /// A required child layer.
     pub fn child<X: 'static, L: Within<X>>(&mut self, child: &mut Child<L>) {
         let name = child.name.clone();

@@ -25,12 +25,12 @@
 //! ```
 //!
 //! Networks printed by PyTorch can be parsed too, if all their layers and options exist here and the sizes
-//! are printed; `inplace=True` is refused, for example. Axes and shapes, such as those of `Unflatten` and
-//! `LayerNorm`, are read in this crate's order, with channels last. There is one layer per line; layers on
-//! the same line are separated by a bar or a comma. A `#` starts a comment. A layer's name that has spaces or
-//! other marks is written in quotes, `('block 1'): …`, in which `\n`, `\r`, `\'`, `\"` and `\\` are those of
-//! Python. [`Registry`] parses networks with custom layers; [`SequentialOver`](crate::SequentialOver) parses
-//! those whose input is tokens or two tensors.
+//! are printed; `inplace=True` is refused, for example, and an `LSTM` without `batch_first=True`. Axes and
+//! shapes, such as those of `Unflatten` and `LayerNorm`, are read in this crate's order, with channels last.
+//! There is one layer per line; layers on the same line are separated by a bar or a comma. A `#` starts a
+//! comment. A layer's name that has spaces or other marks is written in quotes, `('block 1'): …`, in which
+//! `\n`, `\r`, `\'`, `\"` and `\\` are those of Python. [`Registry`] parses networks with custom layers;
+//! [`SequentialOver`](crate::SequentialOver) parses those whose input is tokens or two tensors.
 
 mod args;
 mod parse;
@@ -42,6 +42,7 @@ use std::fmt;
 pub use args::Args;
 pub(crate) use args::{Within, write_children};
 pub use registry::Registry;
+pub(crate) use registry::read;
 pub(crate) use value::names;
 pub use value::{One, Sizes, Value};
 

@@ -7,7 +7,7 @@ use super::ConfigError;
 
 /// A layer as it is written: `Conv2d(3, 32, kernel_size=(3, 3))`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Written {
+pub(crate) struct Written {
     pub(super) kind: String,
     pub(super) args: Vec<Given>,
     pub(super) line: usize,

@@ -4,13 +4,11 @@ use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use autograd::{Indices, Var};
+use autograd::Var;
 
 use super::parse::{Given, Value, Written, parse};
 use super::{Args, ConfigError, Describe};
-use crate::layer::Layer;
-use crate::layers::*;
-use crate::sequential::{Sequential, SequentialOver};
+use crate::layer::{Child, Layer};
 
 /// The layers that a configuration may contain: those of this crate, and custom ones.
 #[derive(Clone)]
@@ -19,9 +17,13 @@ pub struct Registry {
     readers: BTreeMap<(&'static str, TypeId), Arc<dyn Any + Send + Sync>>,
 }
 
+/// The first layer of a network, which takes an `X`.
+type First<X> = Child<Box<dyn Layer<X>>>;
+
 type Reader<X> = fn(&Written, &Registry) -> Result<Box<dyn Layer<X>>, ConfigError>;
 
-fn read<L: Describe>(written: &Written, registry: &Registry) -> Result<L, ConfigError> {
+/// Reads a layer by its [`Describe`].
+pub(crate) fn read<L: Describe>(written: &Written, registry: &Registry) -> Result<L, ConfigError> {
     let (mut layer, mut args) = (L::blank(), Args::reading(L::NAME, written, registry));
     layer.describe(&mut args);
     args.finish()?;
@@ -30,98 +32,10 @@ fn read<L: Describe>(written: &Written, registry: &Registry) -> Result<L, Config
     Ok(layer)
 }
 
-/// A table of readers: one line for each layer.
-macro_rules! layers {
-    ($($layer:ty),+ $(,)?) => { Self { readers: BTreeMap::new() }$(.with::<$layer>())+ };
-}
-
 impl Registry {
-    /// Creates a registry of the layers of this crate.
-    pub fn new() -> Self {
-        let registry = layers![
-            AdaptiveAvgPool1d,
-            AdaptiveAvgPool2d,
-            AdaptiveMaxPool1d,
-            AdaptiveMaxPool2d,
-            AvgPool1d,
-            AvgPool2d,
-            BasicBlock,
-            BatchNorm1d,
-            BatchNorm2d,
-            CELU,
-            CircularPad1d,
-            CircularPad2d,
-            ConstantPad1d,
-            ConstantPad2d,
-            Conv1d,
-            Conv2d,
-            ConvTranspose1d,
-            ConvTranspose2d,
-            Dropout,
-            Dropout2d,
-            ELU,
-            GELU,
-            GLU,
-            GRU,
-            GlobalAvgPool2d,
-            GroupNorm,
-            Hardsigmoid,
-            Hardswish,
-            Hardtanh,
-            Identity,
-            InstanceNorm2d,
-            LSTM,
-            LayerNorm,
-            LeakyReLU,
-            LearnedPositions,
-            Linear,
-            LocalResponseNorm,
-            LogSigmoid,
-            LogSoftmax,
-            MaxPool1d,
-            MaxPool2d,
-            Mish,
-            MultiheadAttention,
-            PReLU,
-            Parallel,
-            PixelShuffle,
-            PixelUnshuffle,
-            RMSNorm,
-            RNN,
-            ReLU,
-            ReLU6,
-            Recompute,
-            ReflectionPad1d,
-            ReflectionPad2d,
-            ReplicationPad1d,
-            ReplicationPad2d,
-            Residual,
-            RotaryPositions,
-            SELU,
-            Scale,
-            Sequential,
-            SiLU,
-            Sigmoid,
-            SinusoidalPositions,
-            Softmax,
-            Softplus,
-            StochasticDepth,
-            Tanh,
-            TransformerEncoder,
-            TransformerEncoderLayer,
-            Unflatten,
-            Upsample,
-            ZeroPad1d,
-            ZeroPad2d,
-        ]
-        .with_over::<Indices, Embedding>()
-        .with_over::<(Var, Var), Recompute<(Var, Var)>>()
-        .with_over::<(Var, Var), TransformerDecoder>()
-        .with_over::<(Var, Var), TransformerDecoderLayer>();
-        // Flatten from an axis other than 1 is a separate layer.
-        registry.insert::<Var>(FlattenFrom::NAME, |written, registry| {
-            Ok(read::<FlattenFrom>(written, registry)?.boxed())
-        })
+    /// Creates a registry without layers.
+    pub(crate) fn empty() -> Self {
+        Self { readers: BTreeMap::new() }
     }
 
     /// Adds a layer.
@@ -129,38 +43,35 @@ impl Registry {
         self.with_over::<Var, L>()
     }
 
-    /// Adds a layer whose input is not one tensor: tokens ([`Indices`]), two tensors (`(Var, Var)`), or
-    /// anything else.
+    /// Adds a layer whose input is not one tensor: tokens ([`Indices`](autograd::Indices)), two tensors
+    /// (`(Var, Var)`), or anything else.
     pub fn with_over<X: 'static, L: Describe + Layer<X>>(self) -> Self {
         self.insert::<X>(L::NAME, |written, registry| Ok(Box::new(read::<L>(written, registry)?)))
     }
 
-    fn insert<X: 'static>(mut self, name: &'static str, reader: Reader<X>) -> Self {
+    /// Adds a layer by the function that reads it.
+    pub(crate) fn insert<X: 'static>(mut self, name: &'static str, reader: Reader<X>) -> Self {
         self.readers.insert((name, TypeId::of::<X>()), Arc::new(reader));
         self
     }
 
-    /// Parses the network described by a text.
-    ///
-    /// # Errors
-    /// When the text is not a valid network; the error names the line.
-    pub fn read(&self, text: &str) -> Result<Sequential, ConfigError> {
+    /// Parses the layers of a text as those of an `L`.
+    pub(crate) fn read_as<L: Describe>(&self, text: &str) -> Result<L, ConfigError> {
         read(&parse(text)?, self)
     }
 
-    /// Parses the network described by a text, whose first layer takes an `X`: tokens ([`Indices`]), two
-    /// tensors (`(Var, Var)`), or what the layers take that [`with_over`](Self::with_over) added.
-    ///
-    /// # Errors
-    /// Same as [`read`](Self::read).
-    pub fn read_over<X: 'static>(&self, text: &str) -> Result<SequentialOver<X>, ConfigError> {
+    /// Parses the layers of a text: the first, which takes an `X`, and the others as those of an `L`.
+    pub(crate) fn read_first<X: 'static, L: Describe>(
+        &self,
+        text: &str,
+    ) -> Result<(First<X>, L), ConfigError> {
         let written = parse(text)?;
-        let mut args = Args::reading(Sequential::NAME, &written, self);
+        let mut args = Args::reading(L::NAME, &written, self);
         let first = args.first()?;
-        let mut rest = Sequential::blank();
+        let mut rest = L::blank();
         rest.describe(&mut args);
         args.finish()?;
-        Ok(SequentialOver { first, rest })
+        Ok((first, rest))
     }
 
     /// Returns the names of the layers.
@@ -199,11 +110,5 @@ impl Registry {
             true => format!("{kind} does not take this input; the layers that do are {layers}"),
             false => format!("unknown layer `{kind}`; the layers are {layers}"),
         }
-    }
-}
-
-impl Default for Registry {
-    fn default() -> Self {
-        Self::new()
     }
 }

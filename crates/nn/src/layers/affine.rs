@@ -53,9 +53,15 @@ impl Affine {
     /// Weight and bias on the graph; `layer` is printed if they were never registered.
     #[track_caller]
     pub(crate) fn vars(&self, g: &Graph<'_>, layer: &dyn fmt::Debug) -> (Var, Option<Var>) {
-        let weight = g.param(self.weight.id(layer));
+        let weight = self.weight(g, layer);
         let bias = self.has_bias.then(|| g.param(self.bias.id(layer)));
         (weight, bias)
+    }
+
+    /// The weight on the graph; `layer` is printed if it was never registered.
+    #[track_caller]
+    pub(crate) fn weight(&self, g: &Graph<'_>, layer: &dyn fmt::Debug) -> Var {
+        g.param(self.weight.id(layer))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::layer::{Layer, Scope};
 /// `h' = ⌊(h + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1` and `w'` likewise.
 ///
 /// Parameters as in PyTorch's `nn.Conv2d`: `weight` `[out_channels, in_channels / groups, kh, kw]` and `bias`
-/// `[out_channels]`, both uniform in ±1/√fan_in by default.
+/// `[out_channels]`, both uniform in ±1/√fan_in by default, with fan_in = in_channels / groups · kh · kw.
 ///
 /// ```
 /// use nn::Conv2d;

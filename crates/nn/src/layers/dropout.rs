@@ -16,7 +16,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Drops with probability `p`.
+    /// Drops with probability `p`; PyTorch's default is 0.5.
     ///
     /// # Panics
     /// When `p` is not in [0, 1].
@@ -28,11 +28,14 @@ impl Dropout {
 
 #[track_caller]
 fn probability(layer: &str, p: f32) -> f32 {
-    check_probability(p).unwrap_or_else(|error| panic!("{layer}::new: {error}"));
-    p
+    match check_probability(p) {
+        Ok(()) => p,
+        Err(error) => panic!("{layer}::new: {error}"),
+    }
 }
 
-fn check_probability(p: f32) -> Result<(), String> {
+/// Checks that 0 ≤ p ≤ 1.
+pub(super) fn check_probability(p: f32) -> Result<(), String> {
     if (0.0..=1.0).contains(&p) {
         Ok(())
     } else {

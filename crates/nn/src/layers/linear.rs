@@ -2,6 +2,7 @@
 
 use autograd::{Graph, Var};
 use tensor::Shape;
+use tensor::activation::Activation;
 
 use super::affine::{Affine, affine_options};
 use crate::config::{Args, Describe, described};
@@ -12,6 +13,7 @@ use crate::layer::{Layer, Scope};
 ///
 /// Parameters as in PyTorch's `nn.Linear`: `weight` `[out_features, in_features]` and `bias`
 /// `[out_features]`, both uniform in ±1/√in_features by default.
+/// [`Embedding::weight`](crate::Embedding::weight) shows how to share a weight between layers.
 #[derive(Clone)]
 #[must_use]
 pub struct Linear {
@@ -28,10 +30,20 @@ impl Linear {
 
     affine_options!();
 
-    /// Runs the layer and a following ReLU as one op.
-    pub(crate) fn forward_relu(&self, g: &Graph<'_>, x: Var) -> Var {
+    /// The weight on the graph, to use it elsewhere too, as [`Embedding::weight`](crate::Embedding::weight)
+    /// shows. It stays one parameter: its gradient is the sum over all uses.
+    ///
+    /// # Panics
+    /// When the layer was never registered.
+    #[track_caller]
+    pub fn weight(&self, g: &Graph<'_>) -> Var {
+        self.affine.weight(g, self)
+    }
+
+    /// Runs the layer and a following activation as one op.
+    pub(crate) fn forward_activation(&self, g: &Graph<'_>, x: Var, activation: Activation) -> Var {
         let (weight, bias) = self.affine.vars(g, self);
-        g.linear_relu(x, weight, bias)
+        g.linear_activation(x, weight, bias, activation)
     }
 }
 

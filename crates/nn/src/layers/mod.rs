@@ -2,7 +2,6 @@
 
 mod activation;
 mod affine;
-mod basic_block;
 mod conv1d;
 mod conv2d;
 mod conv_padding;
@@ -14,6 +13,7 @@ mod norm;
 mod pad;
 mod pair;
 mod parallel;
+mod parameter;
 mod pool;
 mod recompute;
 mod recurrent;
@@ -21,12 +21,12 @@ mod residual;
 mod resize;
 mod scale;
 mod sequence;
+mod unread;
 
 pub use activation::{
     Approximate, CELU, ELU, GELU, GLU, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyReLU, LogSigmoid,
     LogSoftmax, Mish, PReLU, ReLU, ReLU6, SELU, SiLU, Sigmoid, Softmax, Softplus, Tanh,
 };
-pub use basic_block::BasicBlock;
 pub use conv_padding::PaddingMode;
 pub use conv_transpose2d::ConvTranspose2d;
 pub use conv1d::{Conv1d, ConvTranspose1d};
@@ -43,6 +43,7 @@ pub use pad::{
 };
 pub use pair::Pair;
 pub use parallel::Parallel;
+pub use parameter::Parameter;
 pub use pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
     GlobalAvgPool2d, MaxPool1d, MaxPool2d,

@@ -2,7 +2,6 @@
 
 use autograd::{Graph, Pool1dOptions, Pool2dOptions, PoolOptions, Var};
 
-use super::pad::expect_axes;
 use super::pair::{Pair, pair, single};
 use crate::config::{Args, Describe, Sizes, described};
 use crate::layer::Layer;
@@ -279,19 +278,11 @@ adaptive!(
     Graph::adaptive_max_pool2d
 );
 adaptive!(AdaptiveAvgPool1d, usize, single, "", |g: &Graph<'_>, x, [size]: [usize; 1]| {
-    one_row_high(g, "adaptive_avg_pool1d", x, |x| g.adaptive_avg_pool2d(x, [1, size]))
+    g.adaptive_avg_pool1d(x, size)
 });
 adaptive!(AdaptiveMaxPool1d, usize, single, "", |g: &Graph<'_>, x, [size]: [usize; 1]| {
-    one_row_high(g, "adaptive_max_pool1d", x, |x| g.adaptive_max_pool2d(x, [1, size]))
+    g.adaptive_max_pool1d(x, size)
 });
-
-/// Calls `pool` with sequences `[n, t, c]` as images `[n, 1, t, c]`, and returns its result as sequences again.
-fn one_row_high(g: &Graph<'_>, op: &str, x: Var, pool: impl FnOnce(Var) -> Var) -> Var {
-    expect_axes(g, op, x, 1);
-    let [n, t, c] = [0, 1, 2].map(|axis| g.shape(x)[axis]);
-    let y = pool(g.reshape(x, [n, 1, t, c]));
-    g.reshape(y, [n, g.shape(y)[2], c])
-}
 
 described!(MaxPool2d, AvgPool2d, MaxPool1d, AvgPool1d, GlobalAvgPool2d);
 described!(AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use autograd::{Graph, Var};
 
+use super::unread::Unread;
 use crate::config::{self, Args, Describe};
 use crate::layer::{Layer, Scope};
 
@@ -93,16 +94,6 @@ impl<X: Tensors> Layer<X> for Recompute<X> {
 
     fn forward(&self, g: &Graph<'_>, x: X) -> Var {
         recomputed(g, x, |g, x| self.layer.forward(g, x))
-    }
-}
-
-/// Stands for the wrapped layer until it is read.
-#[derive(Clone, Debug)]
-struct Unread;
-
-impl<X: Tensors> Layer<X> for Unread {
-    fn forward(&self, _: &Graph<'_>, _: X) -> Var {
-        unreachable!("a configuration without the layer is an error")
     }
 }
 

@@ -2,9 +2,9 @@
 
 use autograd::{Graph, Var};
 
+use super::unread::Unread;
 use crate::config::{Args, Describe, described};
 use crate::layer::{Child, Layer, Scope};
-use crate::sequential::Sequential;
 
 /// `y = body(x) + x`, or `y = body(x) + shortcut(x)` if the body changes the shape. He et al., "Deep Residual
 /// Learning for Image Recognition", 2015.
@@ -82,7 +82,7 @@ impl Describe for Residual {
     const NAME: &str = "Residual";
 
     fn blank() -> Self {
-        Self::new(Sequential::new())
+        Self::new(Unread)
     }
 
     fn describe(&mut self, args: &mut Args<'_>) {

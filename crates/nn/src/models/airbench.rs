@@ -2,7 +2,7 @@
 
 use autograd::Params;
 
-use super::{ImageSize, check_size};
+use super::size::{ImageSize, check_size};
 use crate::init::Init;
 use crate::layer::Layer;
 use crate::layers::{BatchNorm2d, Conv2d, Flatten, GELU, Linear, MaxPool2d, Scale};

@@ -1,6 +1,6 @@
 //! The lecture's network, LeNet-5 and the perceptron.
 
-use super::{ImageSize, check_size};
+use super::size::{ImageSize, check_size};
 use crate::init::Init;
 use crate::layers::{AvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Tanh};
 use crate::sequential::Sequential;

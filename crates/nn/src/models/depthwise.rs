@@ -1,6 +1,6 @@
 //! A network of depthwise-separable convolutions.
 
-use super::ImageSize;
+use super::size::ImageSize;
 use crate::init::Init;
 use crate::layers::{BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, ReLU};
 use crate::sequential::Sequential;

@@ -20,22 +20,22 @@
 //! Ten classes and 32 × 32 colour pixels unless stated otherwise.
 
 mod airbench;
+pub(crate) mod basic_block;
 mod classic;
 mod depthwise;
 mod resnet;
+mod size;
 mod vit;
 
 pub use airbench::{airbench, airbench94, whiten};
 pub use classic::{lecture_cnn, lecture_cnn_for, lenet5, mlp};
 pub use depthwise::depthwise;
 pub use resnet::{resnet18, resnet18_imagenet, resnet20};
+pub use size::ImageSize;
 pub use vit::vit;
 
 use crate::layers::{Dropout, Flatten, Linear, ReLU};
 use crate::sequential::Sequential;
-
-/// `[height, width, channels]` of a network's input images.
-pub type ImageSize = [usize; 3];
 
 /// An MLP with dropout on two hidden layers: 256 units at p = 0.5, 128 at p = 0.3.
 ///
@@ -50,14 +50,4 @@ pub fn dropout_mlp() -> Sequential {
         .add(ReLU)
         .add(Dropout::new(0.3))
         .add(Linear::new(128, 10))
-}
-
-/// Panics unless an image has at least `smallest` pixels on a side.
-#[track_caller]
-fn check_size(model: &str, [height, width, _]: ImageSize, smallest: usize) {
-    assert!(
-        height.min(width) >= smallest,
-        "{model}: images of {height} × {width} pixels are too small; expected at least {smallest} × \
-         {smallest}"
-    );
 }

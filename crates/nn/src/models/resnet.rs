@@ -1,8 +1,9 @@
 //! Residual networks. He et al., "Deep Residual Learning for Image Recognition", 2015.
 
-use super::ImageSize;
+use super::basic_block::BasicBlock;
+use super::size::ImageSize;
 use crate::init::Init;
-use crate::layers::{BasicBlock, BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU};
+use crate::layers::{BatchNorm2d, Conv2d, GlobalAvgPool2d, Linear, MaxPool2d, ReLU};
 use crate::sequential::Sequential;
 
 /// ResNet-20 for small images: a 3 × 3 convolution and three stages of three blocks with 16, 32 and 64

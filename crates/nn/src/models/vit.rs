@@ -1,6 +1,6 @@
 //! A small vision transformer.
 
-use super::ImageSize;
+use super::size::ImageSize;
 use crate::layers::{
     AvgPool1d, Conv2d, Flatten, LayerNorm, LearnedPositions, Linear, TransformerActivation,
     TransformerEncoder, TransformerEncoderLayer,

@@ -13,12 +13,8 @@ use foreign_text::Foreign;
 use tensor::Shape;
 
 use super::error::{Differences, Matched, WeightsError};
-use super::header::{COUNT_TYPE, Entry, Header, float_size, is_count};
+use super::header::{COUNT_TYPE, Entry, Header, MAX_HEADER_LEN, float_size, is_count};
 use super::json::{for_each_pair, unescaped};
-use super::sharded;
-
-/// The longest header accepted, as in the crate `safetensors`.
-pub(super) const MAX_HEADER_LEN: u64 = 100_000_000;
 
 /// An open safetensors file: its header has been read and checked; its tensors are read on demand.
 ///
@@ -106,19 +102,6 @@ impl fmt::Display for TensorInfo<'_> {
 }
 
 impl Archive {
-    /// Opens a file and reads and checks its header. Given an index, whose name ends in `.json`, opens the
-    /// files of the model in the same directory.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is not a valid safetensors file; when the index and the files disagree.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
-        let path = path.as_ref();
-        match path.extension() {
-            Some(extension) if extension == "json" => sharded::open(path),
-            _ => Self::open_file(path),
-        }
-    }
-
     /// Opens one safetensors file.
     pub(super) fn open_file(path: &Path) -> Result<Self, WeightsError> {
         let io = |source| WeightsError::Io { action: "read", path: path.into(), source };

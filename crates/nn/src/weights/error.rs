@@ -95,6 +95,7 @@ impl fmt::Display for Differences {
 
 /// The result of loading the matching part of a file.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "a file of which nothing matches is no error: print what was loaded, or check it"]
 pub struct Matched {
     /// The parameters and statistics that were loaded, in the order of the network.
     pub loaded: Vec<String>,

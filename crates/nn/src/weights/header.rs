@@ -18,6 +18,9 @@ use super::json::{depth, for_each_pair, inner, unescape};
 /// The key of the string metadata, as written in the JSON.
 pub(super) const METADATA: &str = r#""__metadata__""#;
 
+/// The longest header accepted, as in the crate `safetensors`.
+pub(super) const MAX_HEADER_LEN: u64 = 100_000_000;
+
 /// How deeply a header may be nested: the parser uses a byte for each level. A shape is on level 3.
 pub(super) const MAX_DEPTH: usize = 64;
 

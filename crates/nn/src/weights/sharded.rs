@@ -1,4 +1,4 @@
-//! A model sharded over several files: an index gives the file of each tensor.
+//! A model in one file, or sharded over several: an index then gives the file of each tensor.
 //!
 //! ```json
 //! {"metadata":{"total_size":8},"weight_map":{"0.bias":"model-00001-of-00002.safetensors"}}
@@ -11,13 +11,28 @@ use std::path::{Component, Path};
 
 use foreign_text::Foreign;
 
-use super::archive::{Archive, MAX_HEADER_LEN};
+use super::archive::Archive;
 use super::error::WeightsError;
-use super::header::{MAX_DEPTH, sort_by_name};
+use super::header::{MAX_DEPTH, MAX_HEADER_LEN, sort_by_name};
 use super::json::{depth, for_each_pair, unescaped};
 
+impl Archive {
+    /// Opens a file and reads and checks its header. Given an index, whose name ends in `.json`, opens the
+    /// files of the model in the same directory.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not a valid safetensors file; when the index and the files disagree.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, WeightsError> {
+        let path = path.as_ref();
+        match path.extension() {
+            Some(extension) if extension == "json" => open_index(path),
+            _ => Self::open_file(path),
+        }
+    }
+}
+
 /// Opens the files that an index names, and checks that it gives the right file for each tensor.
-pub(super) fn open(path: &Path) -> Result<Archive, WeightsError> {
+fn open_index(path: &Path) -> Result<Archive, WeightsError> {
     let broken = |reason: String| WeightsError::Format { path: path.into(), reason };
     let file_of =
         files_by_tensor(&read(path)?).map_err(|reason| broken(format!("its index is broken: {reason}")))?;

@@ -90,6 +90,16 @@ fn is_far_from_kinks(conv: Conv2d, relu: bool, shape: [usize; 4], x: &[f32]) -> 
         .all(|v| v[3].abs() > MARGIN && ((relu && v[3] < 0.0) || v[3] - v[2] > MARGIN))
 }
 
+/// Appends one of the four activations that are fused.
+fn add_activation(net: Sequential, activation: usize) -> Sequential {
+    match activation {
+        0 => net.add(ReLU),
+        1 => net.add(GELU::default()),
+        2 => net.add(GELU::new(Approximate::Tanh)),
+        _ => net.add(SiLU),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
@@ -113,15 +123,21 @@ proptest! {
         assert_fusion_is_unseen(net, &shape, &x, 1e-5);
     }
 
+    /// In training and evaluation: the same bits.
     #[test]
-    fn linear_relu(
+    fn linear_activation(
         [n, i, o] in [1_usize..40, 1_usize..70, 1_usize..70],
-        bias in any::<bool>(),
+        [bias, training] in [any::<bool>(); 2],
+        activation in 0_usize..4,
         stream in 0_u32..1000,
     ) {
         let x = uniform(stream, n * i);
-        let net = || Sequential::new().add(Linear::new(i, o).bias(bias)).add(ReLU).add(Linear::new(o, 3));
-        assert_fusion_is_unseen(net, &[n, i], &x, 1e-5);
+        let net = || {
+            let net = Sequential::new().add(Linear::new(i, o).bias(bias));
+            add_activation(net, activation).add(Linear::new(o, 3))
+        };
+        let mode = if training { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
+        assert_fusion_is_unseen_in(mode, net, &[n, i], &x, 0.0);
     }
 
     /// With every option that there is, in training and evaluation: the same bits.
@@ -139,15 +155,7 @@ proptest! {
             let norm = BatchNorm1d::new(o).scale(scale).bias(bias).eps(eps);
             norm.track_running_stats(tracks).momentum(momentum)
         };
-        let net = || {
-            let net = Sequential::new().add(Linear::new(i, o)).add(norm());
-            match activation {
-                0 => net.add(ReLU),
-                1 => net.add(GELU::default()),
-                2 => net.add(GELU::new(Approximate::Tanh)),
-                _ => net.add(SiLU),
-            }
-        };
+        let net = || add_activation(Sequential::new().add(Linear::new(i, o)).add(norm()), activation);
         let mode = if training { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
         assert_fusion_is_unseen_in(mode, net, &[n, i], &x, 0.0);
     }

@@ -2,10 +2,10 @@
 //! training and evaluation, initialisation by name.
 
 use crate::common::uniform;
-use autograd::{Mode, Params, Role, StochasticDepthMode, Tape};
+use autograd::{Mode, Params, StochasticDepthMode, Tape};
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, Init, InstanceNorm2d, Layer, Linear,
-    MaxPool2d, ReLU, Residual, Sequential, StochasticDepth, models,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Dropout, Dropout2d, GroupNorm, Init, InstanceNorm2d, Layer,
+    LayerNorm, Linear, MaxPool2d, ReLU, Residual, Sequential, StochasticDepth, models,
 };
 use proptest::prelude::*;
 use tensor::conv::Conv2dShape;
@@ -314,13 +314,42 @@ fn a_residual_block_adds_what_went_around() {
 }
 
 #[test]
+fn the_order_of_a_norms_options_does_not_matter() {
+    let names = |layer: Box<dyn Layer>| -> Vec<String> {
+        nn::shapes(layer).into_iter().map(|(name, _)| name).collect()
+    };
+    let orders: [[Box<dyn Layer>; 2]; 4] = [
+        [
+            Box::new(BatchNorm2d::new(4).track_running_stats(false).affine(true).bias(false)),
+            Box::new(BatchNorm2d::new(4).track_running_stats(false).bias(false).affine(true)),
+        ],
+        [
+            Box::new(GroupNorm::new(2, 4).affine(true).bias(false)),
+            Box::new(GroupNorm::new(2, 4).bias(false).affine(true)),
+        ],
+        [
+            Box::new(InstanceNorm2d::new(4).affine(true).bias(false)),
+            Box::new(InstanceNorm2d::new(4).bias(false).affine(true)),
+        ],
+        [
+            Box::new(LayerNorm::new([4]).elementwise_affine(true).bias(false)),
+            Box::new(LayerNorm::new([4]).bias(false).elementwise_affine(true)),
+        ],
+    ];
+    for [one, other] in orders {
+        assert_eq!([names(one), names(other)], [["weight"], ["weight"]]);
+    }
+    assert!(nn::shapes(GroupNorm::new(2, 4).bias(true).affine(false)).is_empty(), "as in PyTorch");
+}
+
+#[test]
 fn a_frozen_layer_stays_and_its_statistics_can_be_read() {
     let net = Sequential::new().add(Linear::new(2, 3)).add(BatchNorm2d::new(3)).add(Linear::new(3, 1));
     let (net, mut params) = nn::build(net, 0);
     let frozen = params.find("0.weight").unwrap();
-    params.set_role(frozen, Role::Frozen);
+    params.freeze("0").unwrap();
     let summary = net.summary(&params, [4, 2]);
-    assert_eq!((summary.n_trainable, summary.n_frozen, summary.n_statistics), (3 + 6 + 4, 6, 6));
+    assert_eq!((summary.n_trainable, summary.n_frozen, summary.n_statistics), (6 + 4, 6 + 3, 6));
     let mut tape = Tape::new();
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let x = g.input([4, 2], &uniform(0, 8));

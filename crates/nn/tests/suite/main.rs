@@ -12,6 +12,7 @@ mod fusion;
 mod layers;
 mod models;
 mod new_layer;
+mod own_parameters;
 mod printing;
 mod pytorch_losses;
 mod pytorch_networks;

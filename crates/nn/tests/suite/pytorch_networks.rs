@@ -87,7 +87,7 @@ fn train(
         g.backward(loss);
         let value = g.scalar(loss);
         drop(g);
-        let (values, grads) = params.values_and_grads();
+        let (values, grads) = params.values_mut_and_grads();
         update(values, grads);
         value
     };

@@ -262,7 +262,7 @@ fn a_language_model_trains_as_in_pytorch() {
             let logits = model.forward(g, g.tokens([9, 6], &part(0)));
             g.cross_entropy(g.reshape(logits, [54, 11]), g.indices(&part(1)))
         });
-        let (values, grads) = params.values_and_grads();
+        let (values, grads) = params.values_mut_and_grads();
         values.iter_mut().zip(grads).for_each(|(value, grad)| *value -= 0.1 * grad);
         loss
     };

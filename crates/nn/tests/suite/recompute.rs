@@ -39,7 +39,7 @@ fn train_by<X, L: Layer<X>>(net: L, loss: impl Fn(&L, &Graph<'_>, u64) -> Var) -
     let mut all = Vec::new();
     for step in 0..3 {
         all.push(tape.step(&mut params, Mode::train(5, step), |g| loss(&net, g, step)));
-        let (values, grads) = params.values_and_grads();
+        let (values, grads) = params.values_mut_and_grads();
         values.iter_mut().zip(grads).for_each(|(value, grad)| *value -= 0.05 * grad);
     }
     all.extend(params.values());

@@ -5,7 +5,7 @@ use std::fmt;
 use autograd::{BatchNormOptions, Graph, Role, Var};
 use tensor::activation::Activation;
 
-use super::affine::{Running, ScaleAndShift};
+use super::affine::{Running, ScaleAndShift, scale_and_shift_options};
 use crate::config::{self, Args, Describe};
 use crate::layer::{Handle, Layer, Scope};
 
@@ -35,6 +35,9 @@ pub type BatchNorm2d = BatchNorm<2>;
 /// assert_eq!(params.n_trainable(), 16);
 /// # Ok::<(), autograd::UnknownPath>(())
 /// ```
+///
+/// Running it panics if the last axis has another size than `n_features`, or where the batch's statistics are
+/// used and there are fewer than two values for each feature, as PyTorch raises a `ValueError`.
 #[derive(Clone)]
 #[must_use]
 pub struct BatchNorm<const N: usize> {
@@ -52,7 +55,7 @@ impl<const N: usize> BatchNorm<N> {
         Self {
             n_features,
             options: BatchNormOptions::default(),
-            affine: ScaleAndShift::new(true, true),
+            affine: ScaleAndShift::new(true),
             tracks: true,
             running: Running::default(),
             n_batches: Handle::default(),
@@ -73,23 +76,13 @@ impl<const N: usize> BatchNorm<N> {
         self
     }
 
-    /// Sets whether the layer has `weight` and `bias`; on by default.
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = ScaleAndShift::new(affine, affine);
-        self
-    }
+    scale_and_shift_options!(affine, "on");
 
-    /// Sets whether the layer has `bias`; on by default.
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.affine.has_bias = bias;
-        self
-    }
-
-    /// Sets whether the layer has `weight`. Without it the layer shifts but does not scale, for example
+    /// Sets whether the layer, if it is `affine`, has `weight`; on by default. Without it the layer shifts but does not scale, for example
     /// before a ReLU and another layer, which can do the scaling. PyTorch has no such layer; the equivalent
     /// there is a `weight` of ones that is not trained.
     pub fn scale(mut self, scale: bool) -> Self {
-        self.affine.has_weight = scale;
+        self.affine.scale = scale;
         self
     }
 
@@ -165,20 +158,19 @@ impl<const N: usize> Describe for BatchNorm<N> {
 
     fn describe(&mut self, args: &mut Args<'_>) {
         let BatchNormOptions { eps, momentum } = BatchNormOptions::default();
-        let ScaleAndShift { has_weight: scale, has_bias: bias, .. } = &mut self.affine;
+        let (mut scale, mut bias) = (self.affine.has_weight(), self.affine.has_bias());
         // If both are off, only `affine=False` is printed.
-        let mut affine = *scale || *bias;
+        self.affine.is_affine = scale || bias;
         args.positional("num_features", &mut self.n_features);
         args.shown("eps", &mut self.options.eps, eps);
         args.shown("momentum", &mut self.options.momentum, momentum);
-        args.option("affine", &mut affine, true);
+        args.option("affine", &mut self.affine.is_affine, true);
         args.option("track_running_stats", &mut self.tracks, true);
-        if affine {
-            args.option("bias", bias, true);
-            args.option("scale", scale, true);
-        } else {
-            (*scale, *bias) = (false, false);
+        if self.affine.is_affine {
+            args.option("bias", &mut bias, true);
+            args.option("scale", &mut scale, true);
         }
+        (self.affine.scale, self.affine.bias) = (scale, bias);
     }
 }
 

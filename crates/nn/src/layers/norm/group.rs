@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Var};
 
-use super::affine::ScaleAndShift;
+use super::affine::{ScaleAndShift, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
@@ -24,7 +24,7 @@ pub struct GroupNorm {
 impl GroupNorm {
     /// Creates a layer with scale and shift and eps 1e-5.
     pub fn new(n_groups: usize, n_channels: usize) -> Self {
-        Self { n_groups, n_channels, eps: 1e-5, affine: ScaleAndShift::new(true, true) }
+        Self { n_groups, n_channels, eps: 1e-5, affine: ScaleAndShift::new(true) }
     }
 
     /// Sets the number added to the variance.
@@ -33,17 +33,7 @@ impl GroupNorm {
         self
     }
 
-    /// Sets whether the layer has `weight` and `bias`; on by default.
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = ScaleAndShift::new(affine, affine);
-        self
-    }
-
-    /// Sets whether the layer has `bias`; on by default.
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.affine.has_bias = bias;
-        self
-    }
+    scale_and_shift_options!(affine, "on");
 }
 
 impl GroupNorm {
@@ -74,8 +64,7 @@ impl Describe for GroupNorm {
         args.positional("num_groups", &mut self.n_groups);
         args.positional("num_channels", &mut self.n_channels);
         args.shown("eps", &mut self.eps, 1e-5);
-        args.shown("affine", &mut self.affine.has_weight, true);
-        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
+        self.affine.describe(args, "affine", true);
     }
 
     fn check(&self) -> Result<(), String> {

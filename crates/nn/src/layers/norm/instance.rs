@@ -2,7 +2,7 @@
 
 use autograd::{BatchNormOptions, Graph, Var};
 
-use super::affine::{Running, ScaleAndShift};
+use super::affine::{Running, ScaleAndShift, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
@@ -26,7 +26,7 @@ pub struct InstanceNorm2d {
 impl InstanceNorm2d {
     /// Creates a layer without scale, shift or running statistics; eps 1e-5, momentum 0.1.
     pub fn new(n_features: usize) -> Self {
-        let (options, affine) = (BatchNormOptions::default(), ScaleAndShift::new(false, false));
+        let (options, affine) = (BatchNormOptions::default(), ScaleAndShift::new(false));
         Self { n_features, options, affine, tracks: false, running: Running::default() }
     }
 
@@ -42,17 +42,7 @@ impl InstanceNorm2d {
         self
     }
 
-    /// Sets whether the layer has `weight` and `bias`; off by default.
-    pub fn affine(mut self, affine: bool) -> Self {
-        self.affine = ScaleAndShift::new(affine, affine);
-        self
-    }
-
-    /// Sets whether the layer has `bias`; the default follows `affine`.
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.affine.has_bias = bias;
-        self
-    }
+    scale_and_shift_options!(affine, "off");
 
     /// Sets whether running statistics are kept; off by default.
     pub fn track_running_stats(mut self, track: bool) -> Self {
@@ -96,8 +86,7 @@ impl Describe for InstanceNorm2d {
         args.positional("num_features", &mut self.n_features);
         args.shown("eps", &mut self.options.eps, eps);
         args.shown("momentum", &mut self.options.momentum, momentum);
-        args.shown("affine", &mut self.affine.has_weight, false);
-        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
+        self.affine.describe(args, "affine", false);
         args.shown("track_running_stats", &mut self.tracks, false);
     }
 }

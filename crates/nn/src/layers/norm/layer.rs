@@ -3,7 +3,7 @@
 use autograd::{Graph, Var};
 use tensor::Shape;
 
-use super::affine::ScaleAndShift;
+use super::affine::{ScaleAndShift, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
@@ -30,7 +30,7 @@ impl LayerNorm {
     /// Creates a layer with scale and shift and eps 1e-5.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
         let normalized_shape = normalized_shape.into();
-        Self { normalized_shape, eps: 1e-5, affine: ScaleAndShift::new(true, true) }
+        Self { normalized_shape, eps: 1e-5, affine: ScaleAndShift::new(true) }
     }
 
     /// Sets the number added to the variance.
@@ -39,17 +39,7 @@ impl LayerNorm {
         self
     }
 
-    /// Sets whether the layer has `weight` and `bias`; on by default.
-    pub fn elementwise_affine(mut self, affine: bool) -> Self {
-        self.affine = ScaleAndShift::new(affine, affine);
-        self
-    }
-
-    /// Sets whether the layer has `bias`; on by default.
-    pub fn bias(mut self, bias: bool) -> Self {
-        self.affine.has_bias = bias;
-        self
-    }
+    scale_and_shift_options!(elementwise_affine, "on");
 }
 
 // ANCHOR: layer
@@ -81,7 +71,9 @@ impl RMSNorm {
     /// Creates a layer with a scale; eps is that of f32, 1.19e-7, which PyTorch prints as `None`.
     pub fn new(normalized_shape: impl Into<Shape>) -> Self {
         let normalized_shape = normalized_shape.into();
-        Self { normalized_shape, eps: None, affine: ScaleAndShift::new(true, false) }
+        let mut affine = ScaleAndShift::new(true);
+        affine.bias = false;
+        Self { normalized_shape, eps: None, affine }
     }
 
     /// Sets the number added to the mean square.
@@ -92,7 +84,7 @@ impl RMSNorm {
 
     /// Sets whether the layer has `weight`; on by default.
     pub fn elementwise_affine(mut self, affine: bool) -> Self {
-        self.affine.has_weight = affine;
+        self.affine.is_affine = affine;
         self
     }
 }
@@ -118,8 +110,7 @@ impl Describe for LayerNorm {
     fn describe(&mut self, args: &mut Args<'_>) {
         args.positional("normalized_shape", &mut self.normalized_shape);
         args.shown("eps", &mut self.eps, 1e-5);
-        args.shown("elementwise_affine", &mut self.affine.has_weight, true);
-        args.shown("bias", &mut self.affine.has_bias, self.affine.has_weight);
+        self.affine.describe(args, "elementwise_affine", true);
     }
 }
 
@@ -133,7 +124,7 @@ impl Describe for RMSNorm {
     fn describe(&mut self, args: &mut Args<'_>) {
         args.positional("normalized_shape", &mut self.normalized_shape);
         args.shown("eps", &mut self.eps, None);
-        args.shown("elementwise_affine", &mut self.affine.has_weight, true);
+        args.shown("elementwise_affine", &mut self.affine.is_affine, true);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use autograd::{Graph, RecurrentOptions, RnnNonlinearity, Var};
 
-use super::State;
+use super::state::State;
 
 /// The cell of an [`RNN`](super::RNN).
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +17,35 @@ pub struct GruCell;
 pub struct LstmCell;
 
 /// A kind of cell: [`RnnCell`], [`GruCell`] or [`LstmCell`]. Sealed: other crates cannot implement it.
-pub trait RecurrentCell: sealed::Steps {}
+pub trait RecurrentCell: sealed::Cell {}
 
-impl<C: sealed::Steps> RecurrentCell for C {}
+impl<C: sealed::Cell> RecurrentCell for C {}
+
+/// What a cell's op takes.
+#[derive(Clone, Copy)]
+pub struct Steps {
+    /// The inputs' part of the gates, for each step.
+    pub(super) gates: Var,
+    pub(super) weight_hh: Var,
+    pub(super) bias_hh: Option<Var>,
+    pub(super) state: Option<State>,
+    /// Of an RNN.
+    pub(super) nonlinearity: RnnNonlinearity,
+    pub(super) options: RecurrentOptions,
+}
+
+impl Steps {
+    /// h before the first step.
+    fn hidden(&self) -> Option<Var> {
+        self.state.map(|state| state.hidden)
+    }
+}
 
 pub(super) mod sealed {
-    use super::{Graph, RecurrentOptions, RnnNonlinearity, State, Var};
+    use super::{Graph, Steps, Var};
 
     /// The differences between the cells.
-    pub trait Steps: Clone + Send + Sync + 'static {
+    pub trait Cell: Clone + Send + Sync + 'static {
         /// The layer's name in PyTorch.
         const NAME: &'static str;
         /// The op's name.
@@ -35,69 +55,42 @@ pub(super) mod sealed {
         /// Whether a state has a second part, c.
         const HAS_CELL_STATE: bool;
 
-        /// Records the op; `weights` are weight_hh and bias_hh.
-        fn steps(
-            g: &Graph<'_>,
-            gates: Var,
-            weights: (Var, Option<Var>),
-            state: Option<State>,
-            nonlinearity: RnnNonlinearity,
-            options: RecurrentOptions,
-        ) -> Var;
+        /// Records the op.
+        fn record(g: &Graph<'_>, steps: Steps) -> Var;
     }
 }
 
-impl sealed::Steps for RnnCell {
+impl sealed::Cell for RnnCell {
     const NAME: &'static str = "RNN";
     const OP: &'static str = "rnn";
     const N_GATES: usize = 1;
     const HAS_CELL_STATE: bool = false;
 
-    fn steps(
-        g: &Graph<'_>,
-        gates: Var,
-        (weight, bias): (Var, Option<Var>),
-        state: Option<State>,
-        nonlinearity: RnnNonlinearity,
-        options: RecurrentOptions,
-    ) -> Var {
-        g.rnn(gates, weight, bias, state.map(|state| state.hidden), nonlinearity, options)
+    fn record(g: &Graph<'_>, steps: Steps) -> Var {
+        let Steps { gates, weight_hh, bias_hh, nonlinearity, options, .. } = steps;
+        g.rnn(gates, weight_hh, bias_hh, steps.hidden(), nonlinearity, options)
     }
 }
 
-impl sealed::Steps for GruCell {
+impl sealed::Cell for GruCell {
     const NAME: &'static str = "GRU";
     const OP: &'static str = "gru";
     const N_GATES: usize = 3;
     const HAS_CELL_STATE: bool = false;
 
-    fn steps(
-        g: &Graph<'_>,
-        gates: Var,
-        (weight, bias): (Var, Option<Var>),
-        state: Option<State>,
-        _: RnnNonlinearity,
-        options: RecurrentOptions,
-    ) -> Var {
-        g.gru(gates, weight, bias, state.map(|state| state.hidden), options)
+    fn record(g: &Graph<'_>, steps: Steps) -> Var {
+        g.gru(steps.gates, steps.weight_hh, steps.bias_hh, steps.hidden(), steps.options)
     }
 }
 
-impl sealed::Steps for LstmCell {
+impl sealed::Cell for LstmCell {
     const NAME: &'static str = "LSTM";
     const OP: &'static str = "lstm";
     const N_GATES: usize = 4;
     const HAS_CELL_STATE: bool = true;
 
-    fn steps(
-        g: &Graph<'_>,
-        gates: Var,
-        (weight, bias): (Var, Option<Var>),
-        state: Option<State>,
-        _: RnnNonlinearity,
-        options: RecurrentOptions,
-    ) -> Var {
-        let state = state.and_then(|state| Some([state.hidden, state.cell?]));
-        g.lstm(gates, weight, bias, state, options)
+    fn record(g: &Graph<'_>, steps: Steps) -> Var {
+        let state = steps.state.and_then(|state| Some([state.hidden, state.cell?]));
+        g.lstm(steps.gates, steps.weight_hh, steps.bias_hh, state, steps.options)
     }
 }

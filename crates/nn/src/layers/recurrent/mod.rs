@@ -8,9 +8,11 @@ use std::marker::PhantomData;
 
 use autograd::{Graph, Indices, RecurrentOptions, RnnNonlinearity, Role, Var};
 
+use super::dropout::check_probability;
 use crate::config::{self, Args, Describe, names};
 use crate::layer::{Handle, Layer, Scope};
 
+use cell::Steps;
 pub use cell::{GruCell, LstmCell, RecurrentCell, RnnCell};
 pub use state::{CarriedState, State};
 
@@ -131,17 +133,15 @@ impl<C: RecurrentCell> Recurrent<C> {
     }
 
     /// In training, drops elements of the output of every layer but the last with probability `p`; the
-    /// default is 0.
+    /// default is 0. With a single layer it does nothing, as in PyTorch, which warns.
     ///
     /// # Panics
     /// When `p` is not in [0, 1].
     #[track_caller]
     pub fn dropout(mut self, p: f32) -> Self {
-        assert!(
-            (0.0..=1.0).contains(&p),
-            "{}::dropout: the probability p is {p}, expected 0 ≤ p ≤ 1",
-            C::NAME
-        );
+        if let Err(error) = check_probability(p) {
+            panic!("{}::dropout: {error}", C::NAME);
+        }
         self.dropout = p;
         self
     }
@@ -175,7 +175,8 @@ impl<C: RecurrentCell> Recurrent<C> {
             self.input_size
         );
         if let Some(state) = sequences.state {
-            state.check::<C>(g, [n, self.num_layers * self.n_directions(), self.hidden_size]);
+            let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];
+            state.check(g, C::OP, C::HAS_CELL_STATE, sizes);
         }
         let x = sequences.lengths.map_or(x, |lengths| g.zero_past_end(x, lengths));
         let (mut y, mut after) = (x, None);
@@ -206,14 +207,20 @@ impl<C: RecurrentCell> Recurrent<C> {
         let handle = |of: fn(&Weights) -> Handle| weights.as_ref().map_or(Handle::default(), of).id(self);
         let bias = |of: fn(&Weights) -> Handle| self.bias.then(|| g.param(handle(of)));
         let gates = g.linear(x, g.param(handle(|w| w.weight_ih)), bias(|w| w.bias_ih));
-        let options = RecurrentOptions { reverse: direction == 1, lengths: sequences.lengths };
         let state = sequences.state.map(|state| state.of_layer(g, place));
-        let (weight_hh, bias_hh) = (g.param(handle(|w| w.weight_hh)), bias(|w| w.bias_hh));
-        let all = C::steps(g, gates, (weight_hh, bias_hh), state, self.nonlinearity, options);
-        let steps = g.shape(x)[1];
-        let part = |nth: usize| g.slice(all, 1, steps + nth..steps + nth + 1);
+        let steps = Steps {
+            gates,
+            weight_hh: g.param(handle(|w| w.weight_hh)),
+            bias_hh: bias(|w| w.bias_hh),
+            state,
+            nonlinearity: self.nonlinearity,
+            options: RecurrentOptions { reverse: direction == 1, lengths: sequences.lengths },
+        };
+        let all = C::record(g, steps);
+        let n_steps = g.shape(x)[1];
+        let part = |nth: usize| g.slice(all, 1, n_steps + nth..n_steps + nth + 1);
         let cell = C::HAS_CELL_STATE.then(|| part(1));
-        (g.slice(all, 1, 0..steps), State { hidden: part(0), cell })
+        (g.slice(all, 1, 0..n_steps), State { hidden: part(0), cell })
     }
 }
 
@@ -269,18 +276,17 @@ impl<C: RecurrentCell> Describe for Recurrent<C> {
             args.option("nonlinearity", &mut self.nonlinearity, RnnNonlinearity::Tanh);
         }
         args.option("bias", &mut self.bias, true);
-        args.constant("batch_first", "True");
+        let why = "its sequences are [n, t, d], while without this PyTorch's layer takes [t, n, d]";
+        args.stated("batch_first", "True", why);
         args.option("dropout", &mut self.dropout, 0.0);
         args.option("bidirectional", &mut self.bidirectional, false);
     }
 
     fn check(&self) -> Result<(), String> {
-        let (sizes, p) = ([self.hidden_size, self.num_layers], self.dropout);
-        match sizes.contains(&0) || !(0.0..=1.0).contains(&p) {
-            true => Err(format!(
-                "hidden_size and num_layers are at least 1, and 0 ≤ dropout ≤ 1; they are {sizes:?} and {p}"
-            )),
-            false => Ok(()),
+        let sizes = [self.hidden_size, self.num_layers];
+        match sizes.contains(&0) {
+            true => Err(format!("hidden_size and num_layers are at least 1; they are {sizes:?}")),
+            false => check_probability(self.dropout),
         }
     }
 }

@@ -3,8 +3,6 @@
 use autograd::{Graph, Var};
 use tensor::Shape;
 
-use super::RecurrentCell;
-
 /// The state of all layers and directions, in PyTorch's order (layer 0 forward, layer 0 backward, layer 1
 /// forward, …).
 ///
@@ -19,17 +17,16 @@ pub struct State {
 }
 
 impl State {
-    /// Panics unless the state has these sizes.
+    /// Panics unless the state has these sizes, and a second part, c, if the op needs one.
     #[track_caller]
-    pub(super) fn check<C: RecurrentCell>(&self, g: &Graph<'_>, sizes: [usize; 3]) {
-        let op = C::OP;
+    pub(super) fn check(&self, g: &Graph<'_>, op: &str, needs_cell: bool, sizes: [usize; 3]) {
         assert!(
-            self.cell.is_some() == C::HAS_CELL_STATE,
-            "{op}{}: the state has {} c, but {} needs {}",
+            self.cell.is_some() == needs_cell,
+            "{op}{}: the state has {} cell state c, but {} needs {}",
             g.at(),
             if self.cell.is_some() { "a" } else { "no" },
-            if C::HAS_CELL_STATE { "an LSTM" } else { "this layer" },
-            if C::HAS_CELL_STATE { "h and c" } else { "only h" }
+            if needs_cell { "an LSTM" } else { "this layer" },
+            if needs_cell { "h and c" } else { "only h" }
         );
         for state in [Some(self.hidden), self.cell].into_iter().flatten() {
             let shape = g.shape(state);

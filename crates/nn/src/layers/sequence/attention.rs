@@ -12,12 +12,15 @@ use crate::layer::{Child, Handle, Layer, Scope};
 use crate::layers::{Linear, Tensors};
 
 /// The tokens hidden from attention; none by default.
+///
+/// The masks are added to the scores: 0 keeps a token and −∞ hides it, never 0 and 1.
+/// [`attention_mask`](Graph::attention_mask) makes such a mask from booleans, where `true` hides, as in
+/// PyTorch's `nn.MultiheadAttention` (in its `scaled_dot_product_attention`, `True` keeps).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Masks {
     /// Whether a token sees only itself and those before it.
     pub is_causal: bool,
-    /// Added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides a token (see
-    /// [`attention_mask`](Graph::attention_mask)); a parameter is a learned bias.
+    /// Added to the scores, `[t, s]` or `[n, heads, t, s]`: −∞ hides a token; a parameter is a learned bias.
     pub attn_mask: Option<Var>,
     /// Added to the scores of each key, `[n, s]`: −∞ for padding tokens.
     pub key_padding_mask: Option<Var>,

@@ -20,6 +20,8 @@ use crate::layer::{Handle, Layer, Scope};
 /// assert_eq!(g.shape(y).dims(), [1, 4, 3]);
 /// assert_eq!(g.value(y)[6..], [0.0; 6]);
 /// ```
+///
+/// [`weight`](Self::weight) ties the output layer of a language model to its embedding.
 #[derive(Clone)]
 #[must_use]
 pub struct Embedding {
@@ -49,6 +51,53 @@ impl Embedding {
         self.padding_idx = Some(padding_idx);
         self
     }
+
+    /// The table on the graph, to use it elsewhere too: as the weight of the output layer, for example, which
+    /// then maps a vector to its product with that of each token. Press and Wolf, "Using the Output Embedding
+    /// to Improve Language Models", 2017. It stays one parameter with the embedding's path: its gradient is the
+    /// sum over all uses, and freezing it freezes all.
+    ///
+    /// ```
+    /// use autograd::{Graph, Indices, Mode, Tape, Var};
+    /// use nn::{Embedding, Layer, Linear};
+    /// use optim::{Adam, Optimizer};
+    ///
+    /// nn::layer! {
+    ///     /// Maps each token to the logits of its successor.
+    ///     struct Successor(n_tokens: usize, width: usize) {
+    ///         embedding: Embedding = Embedding::new(n_tokens, width),
+    ///         hidden: Linear = Linear::new(width, width),
+    ///     }
+    ///
+    ///     fn forward(&self, g: &Graph<'_>, tokens: Indices) -> Var {
+    ///         let x = self.hidden.forward(g, self.embedding.forward(g, tokens));
+    ///         g.linear(x, self.embedding.run(g, |embedding, g| embedding.weight(g)), None)
+    ///     }
+    /// }
+    ///
+    /// let (net, mut params) = nn::build(Successor::new(8, 16), 0);
+    /// let names: Vec<_> = params.entries().iter().map(|entry| entry.name.as_str()).collect();
+    /// assert_eq!(names, ["embedding.weight", "hidden.weight", "hidden.bias"]);
+    ///
+    /// let (tokens, successors) = ([0, 1, 2, 3, 4, 5, 6, 7], [3, 5, 0, 6, 1, 7, 2, 4]);
+    /// let mut optimizer = Optimizer::new(Adam { lr: 0.02, ..Adam::default() }, &params)?;
+    /// let (mut tape, mut losses) = (Tape::new(), Vec::new());
+    /// for step in 0..100 {
+    ///     losses.push(tape.step(&mut params, Mode::train(0, step), |g| {
+    ///         g.cross_entropy(net.forward(g, g.tokens([8], &tokens)), g.indices(&successors))
+    ///     }));
+    ///     optimizer.step(&mut params);
+    /// }
+    /// assert!(losses[99] < 0.1 * losses[0], "{losses:?}");
+    /// # Ok::<(), optim::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the layer was never registered.
+    #[track_caller]
+    pub fn weight(&self, g: &Graph<'_>) -> Var {
+        g.param(self.weight.id(self))
+    }
 }
 
 impl Layer<Indices> for Embedding {
@@ -66,7 +115,7 @@ impl Layer<Indices> for Embedding {
     /// # Panics
     /// When a token is not below `num_embeddings`.
     fn forward(&self, g: &Graph<'_>, tokens: Indices) -> Var {
-        g.embedding(tokens, g.param(self.weight.id(self)), self.padding_idx)
+        g.embedding(tokens, self.weight(g), self.padding_idx)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use autograd::{Graph, Var};
 use tensor::Shape;
+use tensor::activation::Activation;
 
 use super::MultiheadAttention;
 use super::attention::check_heads;
@@ -138,10 +139,11 @@ impl FeedForward {
     }
 
     pub(super) fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let h = match self.activation {
-            TransformerActivation::Relu => self.linear1.run(g, |linear, g| linear.forward_relu(g, x)),
-            TransformerActivation::Gelu => g.gelu(self.linear1.forward(g, x)),
+        let activation = match self.activation {
+            TransformerActivation::Relu => Activation::Relu,
+            TransformerActivation::Gelu => Activation::Gelu,
         };
+        let h = self.linear1.run(g, |linear, g| linear.forward_activation(g, x, activation));
         let h = self.dropout.forward(g, h);
         self.linear2.forward(g, h)
     }

@@ -91,7 +91,8 @@ impl RotaryPositions {
     }
 
     /// Sets which features form a pair: neighbours ([`Pairing::Interleaved`], the default), or those half a
-    /// head apart.
+    /// head apart ([`Pairing::Halves`]). Weights from Hugging Face's Llama and most models like it need
+    /// `Halves`; Meta's own Llama files need the default.
     pub fn pairing(mut self, pairing: Pairing) -> Self {
         self.pairing = pairing;
         self

@@ -2,10 +2,10 @@
 
 use autograd::{Graph, Var};
 
-use super::{BatchNorm2d, Conv2d, ReLU};
 use crate::config::{Args, Describe, described};
 use crate::init::Init;
 use crate::layer::{Child, Layer, Scope};
+use crate::layers::{BatchNorm2d, Conv2d, ReLU};
 use crate::sequential::Sequential;
 
 /// Two 3 × 3 convolutions with batch norm and a shortcut: `y = relu(bn2(conv2(relu(bn1(conv1(x))))) + x)`;
