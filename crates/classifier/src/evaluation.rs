@@ -105,8 +105,8 @@ impl Evaluation {
     fn count(&mut self, logits: &[f32], label: usize) {
         self.loss += log_sum_exp(logits) - f64::from(logits[label]);
         if are_finite(logits) {
-            self.confusion.count(label, argmax(logits));
             let labels = [label as u32];
+            self.confusion.update(logits, &labels).expect("the logits are finite");
             self.top5.update(logits, &labels).expect("the logits are finite");
             // Rounding of the last sum may leave a value slightly above 1.
             let probabilities: Vec<f32> = softmax(logits).into_iter().map(|p| p.min(1.0) as f32).collect();
@@ -195,11 +195,6 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 
 fn max(logits: &[f32]) -> f64 {
     f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max))
-}
-
-/// The index of the largest, the first if there are several.
-fn argmax(logits: &[f32]) -> usize {
-    (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best })
 }
 
 #[cfg(test)]

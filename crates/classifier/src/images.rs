@@ -2,19 +2,25 @@
 
 mod cache;
 mod folders;
+mod layout;
+mod ours;
+mod tables;
+mod watch;
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use autograd::{Graph, Var};
 use data::{
-    Batch, Cifar, CifarKind, Csv, Dataset, ImageShape, InMemory, Loader, Normalize, Records, holds_idx,
-    read_idx, shapes,
+    Batch, Cifar, CifarKind, Dataset, ImageShape, InMemory, Loader, Normalize, Records, holds_idx, read_idx,
+    shapes,
 };
 use foreign_text::shown_path;
 
 pub use cache::{BrokenFile, CACHE_DIR, ImageFile, clear_cache, size_in_words};
 pub use folders::{duplicates, shown};
+pub use tables::read_rows;
+pub use watch::{Interrupted, Watch};
 
 /// The folder in which `cargo xtask fetch-cifar` puts CIFAR-10, relative to the project's root.
 pub const DEFAULT_DIR: &str = "datasets/cifar-10-batches-bin";
@@ -68,10 +74,14 @@ pub struct Images {
     /// Adam's default learning rate: the lecture's on CIFAR-10; for other sets one at which every seed learns
     /// (at the lecture's, some networks die in the first steps).
     pub adam_lr: f64,
+    /// The names of a table's columns of numbers.
+    pub columns: Vec<String>,
     /// The files of a folder, part by part.
     pub parts: Vec<Part>,
     /// The steps taken to read it, one line each.
     pub notes: Vec<String>,
+    /// What may be read in another way than was meant, one line each.
+    pub warnings: Vec<String>,
 }
 
 /// The files of a part of a folder.
@@ -98,14 +108,19 @@ pub struct Source<'a> {
     pub shape: ImageShape,
     /// The column of a table that holds the class.
     pub label_column: &'a str,
+    /// The other columns of a table in the order in which a network takes them; empty for any.
+    pub columns: &'a [String],
     /// Whether unreadable files are skipped.
     pub skip_broken: bool,
+    /// Follows the decoding of a folder's images.
+    pub watch: Option<&'a dyn Watch>,
 }
 
 impl Default for Source<'_> {
     fn default() -> Self {
         let shape = ImageShape { height: DEFAULT_SIZE, width: DEFAULT_SIZE, channels: 3 };
-        Self { data: None, coarse: false, shape, label_column: "label", skip_broken: false }
+        let (data, watch, label_column, columns) = (None, None, "label", &[][..]);
+        Self { data, coarse: false, shape, label_column, columns, skip_broken: false, watch }
     }
 }
 
@@ -131,20 +146,14 @@ impl Images {
     pub fn find(source: &Source<'_>) -> Result<Self> {
         let Some(path) = source.data else { return Self::open(None) };
         if path.is_file() {
-            return Self::table(path, source.label_column);
+            return tables::open(path, source.label_column, source.columns);
         }
         ensure!(
             path.exists(),
             "there is no file or folder {} (`cargo xtask fetch-cifar` downloads CIFAR-10)",
             shown_path(path)
         );
-        let has = |name: &str| path.join(name).exists();
-        let is_10 = has("test_batch.bin") || (1..=5).any(|i| has(&format!("data_batch_{i}.bin")));
-        if is_10 {
-            return Self::cifar(path, CifarKind::Cifar10);
-        }
-        if has("train.bin") || has("test.bin") {
-            let kind = if source.coarse { CifarKind::Cifar100Coarse } else { CifarKind::Cifar100Fine };
+        if let Some(kind) = cifar_in(path, source.coarse) {
             return Self::cifar(path, kind);
         }
         if holds_idx(path) {
@@ -155,9 +164,10 @@ impl Images {
             "the network takes rows of numbers, and {} is not a CSV file",
             shown_path(path)
         );
-        folders::open(path, source.shape, source.skip_broken).map_err(|error| match error.downcast_ref() {
+        folders::open(path, source).map_err(|error| match error.downcast_ref() {
             Some(data::Error::Folder { path: at, .. }) if at == path => error.context(format!(
-                "no data set is in {}: neither files of CIFAR (`cargo xtask fetch-cifar`) or MNIST nor image files by class",
+                "{} holds no data set: neither the files of CIFAR (`cargo xtask fetch-cifar`) or MNIST, nor a folder of \
+                 images per class",
                 shown_path(path)
             )),
             _ => error,
@@ -214,28 +224,6 @@ impl Images {
         Ok(Self::new(name, Kind::Idx, Box::new(train), test, 20))
     }
 
-    fn table(path: &Path, label_column: &str) -> Result<Self> {
-        let table = Csv::new().label(label_column).read(path).with_context(|| {
-            format!(
-                "expected a CSV file of numbers with the classes in a column \"{}\" (--label-column)",
-                shown(label_column)
-            )
-        })?;
-        let n_features = table.fields().first().map_or(0, |field| field.len());
-        ensure!(n_features > 0, "{}: there is no column of numbers", shown_path(path));
-        let n_classes = table.class_names().len();
-        ensure!(n_classes > 1, "{}: expected two classes or more", shown_path(path));
-        ensure!(
-            n_classes <= MAX_CLASSES,
-            "{}: the column \"{}\" has {n_classes} different values, expected at most {MAX_CLASSES} classes \
-             (--label-column)",
-            shown_path(path),
-            shown(label_column)
-        );
-        let name = format!("the table {}", shown_path(path));
-        Ok(Self::new(name, Kind::Table, Box::new(table), None, 100))
-    }
-
     /// Ten classes of drawn shapes, the same on every machine.
     fn built_in() -> Self {
         let [train, test] =
@@ -252,8 +240,19 @@ impl Images {
     ) -> Self {
         let validation = empty(&*train);
         let test = test.unwrap_or_else(|| empty(&*train));
-        let (parts, notes) = (Vec::new(), Vec::new());
-        Self { name, kind, train, validation, test, default_epochs, adam_lr: 1e-3, parts, notes }
+        Self {
+            name,
+            kind,
+            train,
+            validation,
+            test,
+            default_epochs,
+            adam_lr: 1e-3,
+            columns: Vec::new(),
+            parts: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     /// The shape of a network's input: the images' shape, or for a table 1 × 1 × the count of its numbers.
@@ -291,14 +290,15 @@ impl Images {
                 let ImageShape { height, width, channels } = self.input_shape();
                 let size = match (self.kind, channels) {
                     (Kind::Table, n) => format!("{n} numbers"),
-                    (_, 1) => format!("{height} × {width} in gray"),
+                    (_, 1) => format!("{height} × {width} in grey"),
                     _ => format!("{height} × {width} in colour"),
                 };
-                let n_broken: usize = self.parts.iter().map(|part| part.broken.len()).sum();
-                let broken = match n_broken {
+                let broken: Vec<String> =
+                    self.parts.iter().flat_map(|part| &part.broken).map(|file| shown(&file.path)).collect();
+                let broken = match broken.len() {
                     0 => String::new(),
-                    1 => "\n1 file that cannot be read is left out".to_owned(),
-                    n => format!("\n{n} files that cannot be read are left out"),
+                    1 => format!("\n1 file that cannot be read is left out: {}", broken[0]),
+                    n => format!("\n{n} files that cannot be read are left out: {}", some_of(&broken)),
                 };
                 let skipped = match self.parts.iter().map(|part| part.passed_over.len()).sum() {
                     0 => String::new(),
@@ -318,6 +318,31 @@ impl Images {
             Kind::Table => Normalize::measure_field(&self.train, FEATURES),
             _ => Normalize::measure(&self.train),
         }
+    }
+}
+
+/// The kind of CIFAR in a folder, by the names of its files.
+fn cifar_in(dir: &Path, coarse: bool) -> Option<CifarKind> {
+    let has = |name: &str| dir.join(name).exists();
+    if has("test_batch.bin") || (1..=5).any(|i| has(&format!("data_batch_{i}.bin"))) {
+        return Some(CifarKind::Cifar10);
+    }
+    let of_100 = if coarse { CifarKind::Cifar100Coarse } else { CifarKind::Cifar100Fine };
+    (has("train.bin") || has("test.bin")).then_some(of_100)
+}
+
+/// Whether a path is one of a folder that is read as image files by class.
+pub fn holds_classes(path: &Path) -> bool {
+    path.is_dir() && cifar_in(path, false).is_none() && !holds_idx(path)
+}
+
+/// The first few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const N_SHOWN: usize = 3;
+    let shown = names[..names.len().min(N_SHOWN)].join(", ");
+    match names.len().saturating_sub(N_SHOWN) {
+        0 => shown,
+        n => format!("{shown} and {n} more (`descent data` lists them)"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod evaluation;
 mod images;
+mod nearest;
 mod net;
 mod views;
 
@@ -13,8 +14,10 @@ pub mod ranges;
 
 pub use evaluation::{Evaluation, Score, are_finite, softmax};
 pub use images::{
-    BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Kind, Part, Source, clear_cache,
-    duplicates, input, input_shape, normalized, shown, size_in_words,
+    BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Interrupted, Kind, Part, Source,
+    Watch, clear_cache, duplicates, holds_classes, input, input_shape, normalized, read_rows, shown,
+    size_in_words,
 };
+pub use nearest::tip;
 pub use net::{NETS, Net};
 pub use views::{Asking, Views};

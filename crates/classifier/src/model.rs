@@ -33,6 +33,9 @@ pub struct About {
     /// The network, by its `--net` name. A file without it is older, and has the lecture's.
     #[serde(default)]
     pub net: Net,
+    /// The names of the numbers in a row, in their order. None for images, and in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
 }
 
 fn cifar() -> [usize; 3] {
@@ -49,12 +52,18 @@ impl About {
         let ImageShape { height, width, channels } = shape;
         let plain = Normalize { mean: vec![0.0; channels], std: vec![1.0; channels] };
         let Normalize { mean, std } = normalize.unwrap_or(&plain).clone();
-        Self { classes: classes.to_vec(), mean, std, shape: [height, width, channels], net: Net::default() }
+        let (shape, net) = ([height, width, channels], Net::default());
+        Self { classes: classes.to_vec(), mean, std, shape, net, columns: Vec::new() }
     }
 
     /// The same for another network.
     pub fn with_net(self, net: Net) -> Self {
         Self { net, ..self }
+    }
+
+    /// The same for rows of a table with these columns.
+    pub fn with_columns(self, columns: &[String]) -> Self {
+        Self { columns: columns.to_vec(), ..self }
     }
 
     /// The shape of an image; 1 × 1 × n for rows of n numbers.
@@ -100,6 +109,7 @@ impl About {
             && matches!(channels, 1 | 3);
         (1..=1 << 20).contains(&self.classes.len())
             && (is_row || is_image)
+            && (self.columns.is_empty() || is_row && self.columns.len() == channels)
             && self.mean.len() == channels
             && self.std.len() == channels
             && self.mean.iter().all(|mean| mean.is_finite())
@@ -143,8 +153,37 @@ pub fn load(path: &Path) -> Result<(Sequential, Params, About)> {
         shown_path(path)
     );
     let (net, mut params) = nn::build(net, 0);
-    archive.load_into(&mut params)?;
+    let loaded = archive.load_into(&mut params);
+    if archive.metadata(ABOUT)?.is_none() {
+        loaded.with_context(|| {
+            format!(
+                "{} does not name its network, and is not a file for the lecture's; to train on from it, \
+                 `descent train --net NAME --weights {}`",
+                shown_path(path),
+                shown_path(path)
+            )
+        })?;
+    } else {
+        loaded?;
+    }
     Ok((net, params, about))
+}
+
+/// Whether a file of weights says which network and classes it is for.
+///
+/// # Errors
+/// As [`open`].
+pub fn is_described(path: &Path) -> Result<bool> {
+    Ok(open(path)?.metadata(ABOUT)?.is_some())
+}
+
+/// The names of the columns that the network in a file of weights takes; none if it does not say.
+///
+/// # Errors
+/// As [`open`].
+pub fn columns(path: &Path) -> Result<Vec<String>> {
+    let about = open(path)?.metadata(ABOUT)?.and_then(|json| serde_json::from_str::<About>(&json).ok());
+    Ok(about.map_or(Vec::new(), |about| about.columns))
 }
 
 /// Opens a file of weights, which may be given by the folder of a run.

@@ -8,6 +8,8 @@ use data::ImageShape;
 use nn::{Dropout, Flatten, GELU, Init, Linear, ReLU, Sequential, SiLU, models};
 use serde::{Deserialize, Serialize};
 
+use crate::tip;
+
 /// A network by name, for images of any shape that fits; a file of weights stores the name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -41,6 +43,21 @@ pub enum Net {
 /// The names, as text.
 pub const NETS: &str = "lecture, lenet5, mlp:SIZES, resnet20, resnet18, resnet18-imagenet, airbench94, airbench:WIDTHS, \
                         airbench-silu:WIDTHS, depthwise and vit";
+
+/// The names without sizes.
+const NAMES: [&str; 11] = [
+    "lecture",
+    "lenet5",
+    "mlp",
+    "resnet20",
+    "resnet18",
+    "resnet18-imagenet",
+    "airbench94",
+    "airbench",
+    "airbench-silu",
+    "depthwise",
+    "vit",
+];
 
 /// The widths of airbench94.
 const AIRBENCH94: [usize; 3] = [64, 256, 256];
@@ -122,7 +139,12 @@ impl FromStr for Net {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("expected one of the networks {NETS}, as in mlp:512,256");
+        let unknown = |name: &str| {
+            // A known name is wrong with sizes, or without.
+            let tip =
+                if text.contains(':') && NAMES.contains(&name) { String::new() } else { tip(name, NAMES) };
+            format!("expected one of the networks {NETS}, as in mlp:512,256{tip}")
+        };
         let (name, sizes) = match text.split_once(':') {
             Some((name, sizes)) => (name, sizes.split(',').map(size).collect::<Result<Vec<_>, _>>()?),
             None => (text, vec![]),
@@ -144,7 +166,7 @@ impl FromStr for Net {
             ("airbench94", false) => Ok(Self::Airbench { widths: AIRBENCH94, silu: false }),
             ("depthwise", false) => Ok(Self::Depthwise),
             ("vit", false) => Ok(Self::Vit),
-            _ => Err(unknown()),
+            _ => Err(unknown(name)),
         }
     }
 }
@@ -195,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    const NAMES: [&str; 12] = [
+    const SPELLED: [&str; 12] = [
         "lecture",
         "lenet5",
         "mlp",
@@ -212,7 +234,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for name in NAMES {
+        for name in SPELLED {
             let net: Net = name.parse().unwrap();
             assert_eq!(net.to_string(), name);
             let json = serde_json::to_string(&net).unwrap();
@@ -232,12 +254,19 @@ mod tests {
             let error = name.parse::<Net>().unwrap_err();
             assert!(error.starts_with(expected), "{name}: {error}");
         }
+        for (name, meant) in
+            [("restnet18", "resnet18"), ("ViT", "vit"), ("airbench", "airbench94"), ("mpl:5", "mlp")]
+        {
+            let error = name.parse::<Net>().unwrap_err();
+            assert!(error.ends_with(&format!("; did you mean {meant}?")), "{name}: {error}");
+        }
+        assert!(!"resnet18:64".parse::<Net>().unwrap_err().contains("did you mean"));
     }
 
     /// Every network runs at its smallest side, and one pixel less is rejected.
     #[test]
     fn every_network_takes_the_sizes_that_it_says_and_no_smaller_ones() {
-        for name in NAMES {
+        for name in SPELLED {
             let net: Net = name.parse().unwrap();
             let side = net.smallest_side();
             let shape = ImageShape { height: side, width: side + 4, channels: 1 };
@@ -260,7 +289,7 @@ mod tests {
     #[test]
     fn rows_of_numbers_are_for_perceptrons() {
         let row = ImageShape { height: 1, width: 1, channels: 7 };
-        for name in NAMES {
+        for name in SPELLED {
             let net: Net = name.parse().unwrap();
             let takes_rows = matches!(net, Net::Lecture | Net::Mlp(_));
             assert_eq!(net.network(row, 3, 0.5).is_ok(), takes_rows, "{name}");

@@ -125,6 +125,12 @@ pub fn error(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "{ERROR}error:{ERROR:#}{rest}");
 }
 
+/// Prints a message that has its own colours on standard error, wrapped like an [`error`]: on a terminal in
+/// colour, unless NO_COLOR is set.
+pub fn error_in_colors(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", wrapped(text.trim_end(), width_of(&io::stderr())));
+}
+
 /// The style of an error in `clap::builder::styling::Styles::styled`.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -172,14 +178,14 @@ pub fn wrapped(text: &str, width: usize) -> String {
 }
 
 fn wrapped_line(line: &str, width: usize) -> String {
-    if line.chars().count() <= width {
+    if columns(line) <= width {
         return line.to_owned();
     }
     let n_blanks = line.chars().take_while(|c| *c == ' ').count();
     let mut out = " ".repeat(n_blanks);
     let (mut n_chars, mut is_first) = (n_blanks, true);
     for word in line.split_whitespace() {
-        let len = word.chars().count();
+        let len = columns(word);
         if !is_first && n_chars + 1 + len > width {
             out += "\n";
             out += &" ".repeat(n_blanks + 2);
@@ -193,6 +199,18 @@ fn wrapped_line(line: &str, width: usize) -> String {
         is_first = false;
     }
     out
+}
+
+/// The characters of a text, without sequences that set a colour.
+fn columns(text: &str) -> usize {
+    let mut parts = text.split("\u{1b}[");
+    let first = parts.next().map_or(0, |part| part.chars().count());
+    first + parts.map(|part| part.split_once('m').map_or(0, |(_, rest)| rest.chars().count())).sum::<usize>()
+}
+
+/// A human-readable loss: an enormous one with an exponent.
+pub fn loss(loss: f64) -> String {
+    if loss.abs() < 1e6 || !loss.is_finite() { format!("{loss:.4}") } else { format!("{loss:.3e}") }
 }
 
 /// The text cut to this many characters, ending in … if it was longer.
@@ -249,6 +267,9 @@ mod tests {
         assert_eq!(wrapped(text, 20), expected);
         assert_eq!(wrapped(text, usize::MAX), text);
         assert_eq!((cut("abcdef", 4), cut("abcd", 4)), ("abc…".into(), "abcd".into()));
+        let colored = "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m twelve letters";
+        assert_eq!((columns(colored), wrapped(colored, 21)), (21, colored.to_owned()));
+        assert_eq!(wrapped(colored, 20), colored.replace(" letters", "\n  letters"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A batch of examples with reusable memory.
 
 use crate::fields::Values;
-use crate::{Field, ImageShape};
+use crate::{Error, Field, ImageShape};
 
 /// Images as f32 (N × H × W × C), labels and named fields of the same examples, as far as the data set has
 /// them.
@@ -28,6 +28,17 @@ pub(crate) struct Column {
     /// The number of examples comes first.
     pub(crate) shape: Vec<usize>,
     pub(crate) values: Values,
+}
+
+impl Column {
+    /// The place of value `idx` on each axis.
+    fn coordinates(&self, mut idx: usize) -> Vec<usize> {
+        let mut at = vec![0; self.shape.len()];
+        for (at, size) in at.iter_mut().zip(&self.shape).rev() {
+            (*at, idx) = (idx % size, idx / size);
+        }
+        at
+    }
 }
 
 impl Batch {
@@ -123,6 +134,55 @@ impl Batch {
             Values::U8(values) => values,
             other => panic!("Batch::u8: the field {name} is {:?}", other.kind()),
         }
+    }
+
+    /// The values of an i64 or u8 field as tokens or labels, which `autograd::Graph::tokens` and `indices` take,
+    /// one example after another. `ignore_index` is the number that marks what has no label, −100 in many of
+    /// PyTorch's data sets: it becomes `u32::MAX`, which the losses then take as theirs.
+    ///
+    /// ```
+    /// use data::{Batch, Loader, Records};
+    /// let set = Records::new()
+    ///     .with_i64("tokens", &[3], vec![5, 2, 7])
+    ///     .with_i64("targets", &[3], vec![2, 7, -100]);
+    /// let mut batch = Batch::new();
+    /// Loader::new(&set, 1).next_into(&mut batch)?;
+    /// assert_eq!(batch.tokens("tokens", None)?, [5, 2, 7]);
+    /// assert_eq!(batch.tokens("targets", Some(-100))?, [2, 7, u32::MAX]); // with ignore_index: Some(u32::MAX)
+    /// assert_eq!(
+    ///     batch.tokens("targets", None).unwrap_err().to_string(),
+    ///     "field targets: expected whole numbers from 0 to 4294967294, found -100 at [0, 2] of the batch \
+    ///      (example 0 of the data set)"
+    /// );
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a number is negative or above 4,294,967,294 and not `ignore_index`.
+    ///
+    /// # Panics
+    /// When there is no such field, or it is f32.
+    #[track_caller]
+    pub fn tokens(&self, name: &str, ignore_index: Option<i64>) -> Result<Vec<u32>, Error> {
+        let column = self.column(name);
+        let values = match &column.values {
+            Values::I64(values) => values,
+            Values::U8(bytes) if ignore_index.is_none() => {
+                return Ok(bytes.iter().map(|&b| b.into()).collect());
+            }
+            Values::U8(bytes) => &bytes.iter().map(|&b| b.into()).collect(),
+            other => panic!("Batch::tokens: the field {name} is {:?}", other.kind()),
+        };
+        let token = |(place, &value): (usize, &i64)| match u32::try_from(value) {
+            _ if Some(value) == ignore_index => Ok(u32::MAX),
+            Ok(token) if token < u32::MAX => Ok(token),
+            _ => {
+                let at = column.coordinates(place);
+                let example_idx = self.indices[at[0]];
+                Err(Error::Token { field: name.into(), value, at, example_idx, ignore_index })
+            }
+        };
+        values.iter().enumerate().map(token).collect()
     }
 
     /// The shape of a field's values: the number of examples, then the shape of one example.

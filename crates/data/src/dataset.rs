@@ -58,11 +58,11 @@ pub trait Dataset: Send + Sync {
     /// When `image_idx` is not below [`len`](Self::len).
     fn image(&self, image_idx: usize) -> &[u8];
 
-    /// The class of an image.
+    /// The class of an example.
     ///
     /// # Panics
-    /// When `image_idx` is not below [`len`](Self::len).
-    fn label(&self, image_idx: usize) -> u32;
+    /// When `example_idx` is not below [`len`](Self::len).
+    fn label(&self, example_idx: usize) -> u32;
 
     /// The values of an example besides image and class; none by default.
     fn fields(&self) -> &[Field] {
@@ -104,8 +104,8 @@ impl<D: Dataset + ?Sized> Dataset for Box<D> {
         (**self).image(image_idx)
     }
 
-    fn label(&self, image_idx: usize) -> u32 {
-        (**self).label(image_idx)
+    fn label(&self, example_idx: usize) -> u32 {
+        (**self).label(example_idx)
     }
 
     fn fields(&self) -> &[Field] {

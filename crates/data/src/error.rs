@@ -124,6 +124,25 @@ pub enum Error {
         /// The number of classes.
         n_classes: usize,
     },
+    /// A number in a field that is no token or label.
+    #[error(
+        "field {field}: expected whole numbers from 0 to {}{}, found {value} at {at:?} of the batch \
+         (example {example_idx} of the data set)",
+        u32::MAX - 1,
+        ignore_index.map_or(String::new(), |ignored| format!(" or {ignored}"))
+    )]
+    Token {
+        /// The field.
+        field: String,
+        /// The number found.
+        value: i64,
+        /// Its place in the batch: the example, then the place in the example's values.
+        at: Vec<usize>,
+        /// The index of the example in the data set.
+        example_idx: usize,
+        /// The number that may also stand there.
+        ignore_index: Option<i64>,
+    },
     /// An impossible number of folds.
     #[error(
         "{n_folds} folds of {n_examples} examples: expected at least 2 folds, each with at least one example"

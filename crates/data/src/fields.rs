@@ -7,7 +7,7 @@ use std::ops::Range;
 pub enum Kind {
     /// f32: for example features or regression targets.
     F32,
-    /// i64: for example counts or tokens.
+    /// i64: for example counts, or tokens, which [`Batch::tokens`](crate::Batch::tokens) checks.
     I64,
     /// u8: bytes of an image or text.
     U8,

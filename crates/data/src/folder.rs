@@ -1,17 +1,31 @@
 //! A folder with one folder of images per class.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use foreign_text::Foreign;
 use rayon::prelude::*;
 
 use crate::{Error, ImageShape, InMemory, class_names, read_image};
 
-/// Extensions of images, case-insensitive. The last four count as images, as in torchvision, but cannot be
-/// read, so that they are reported instead of silently ignored.
-const IMAGES: [&str; 10] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "pgm", "ppm", "tif", "tiff"];
+/// Extensions of images, case-insensitive. Those of the second line count as images but cannot be read, so that
+/// they are reported instead of silently ignored.
+const IMAGES: [&str; 13] = [
+    "png", "jpg", "jpeg", "webp", "bmp", "gif", //
+    "pgm", "ppm", "tif", "tiff", "heic", "heif", "avif",
+];
+
+/// Whether a file counts as an image, by the ending of its name.
+///
+/// ```
+/// assert!(data::is_image_name("flowers/1.JPG") && !data::is_image_name("flowers/notes.txt"));
+/// ```
+pub fn is_image_name(path: impl AsRef<Path>) -> bool {
+    let ending = path.as_ref().extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    IMAGES.contains(&&*ending)
+}
 
 /// The images in a folder that has one folder per class, as in torchvision's `ImageFolder`.
 ///
@@ -19,7 +33,8 @@ const IMAGES: [&str; 10] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "pgm", "
 /// `.bmp`, `.gif`) are those in its folder and all folders below it, following links. Folders are sorted by
 /// path, and images within a folder by name. Names that start with a dot are ignored.
 ///
-/// Files ending in `.pgm`, `.ppm`, `.tif` or `.tiff` also count as images, and cause an error when read.
+/// Files ending in `.heic`, `.heif`, `.avif`, `.tif`, `.tiff`, `.pgm` or `.ppm` also count as images, and cause an
+/// error when read.
 ///
 /// ```no_run
 /// use data::{ImageFolder, ImageShape};
@@ -41,20 +56,35 @@ impl ImageFolder {
     /// Finds classes and images; reads no image.
     ///
     /// # Errors
-    /// When there is no class, or a class has no image; when a folder cannot be read or a link is dangling;
-    /// when the name of a class is not UTF-8 or has a control character.
+    /// When there is no class, or a class has no image; when a folder cannot be read, a link is dangling, or
+    /// leads to a folder of another class or of all classes; when the name of a class is not UTF-8 or has a control character.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_except(dir, |_| false)
+    }
+
+    /// Like [`open`](Self::open), but passes over the folders for which `is_left_out` is true.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_except(dir: impl AsRef<Path>, is_left_out: impl Fn(&Path) -> bool) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let mut found = Self { class_names: Vec::new(), images: Vec::new(), passed_over: Vec::new() };
-        let (classes, files) = entries(dir)?;
-        found.passed_over.extend(files);
+        let (mut classes, files) = entries(dir)?;
+        found.passed_over.extend(classes.extract_if(.., |class| is_left_out(class)));
         if classes.is_empty() {
-            return Err(problem(dir, "expected one folder of images for each class, found no folder"));
+            let expected = "expected one folder of images for each class, found";
+            let found = match files.iter().any(is_image_name) {
+                true => "images: give the folder above it if this is one class",
+                false => "no folder",
+            };
+            return Err(problem(dir, &format!("{expected} {found}")));
         }
+        found.passed_over.extend(files);
+        let mut walk = Walk::new(dir, &is_left_out)?;
         for (label, class) in (0..).zip(&classes) {
             found.class_names.push(class_name(class)?);
             let n_before = found.images.len();
-            found.add(class, label)?;
+            found.add(class, label, &mut walk)?;
             if found.images.len() == n_before {
                 return Err(problem(class, "expected images (.png, .jpg, .webp, .bmp, .gif), found none"));
             }
@@ -71,12 +101,13 @@ impl ImageFolder {
         let dir = dir.as_ref();
         let (classes, files) = entries(dir)?;
         let mut found = Self { class_names: class_names.to_vec(), images: Vec::new(), passed_over: files };
+        let mut walk = Walk::new(dir, &|_| false)?;
         for class in &classes {
             let name = class_name(class)?;
             let Some(label) = class_names.iter().position(|known| *known == name) else {
                 return Err(problem(class, "the training set has no class with this name"));
             };
-            found.add(class, label as u32)?;
+            found.add(class, label as u32, &mut walk)?;
         }
         if found.images.is_empty() {
             return Err(problem(dir, "expected images in folders by class, found none"));
@@ -95,7 +126,7 @@ impl ImageFolder {
     }
 
     /// Entries that were skipped: files without an image extension, files next to the class folders, and
-    /// folders that a class reaches again by a link.
+    /// folders that a class reaches again by a link or that are left out.
     pub fn passed_over(&self) -> &[PathBuf] {
         &self.passed_over
     }
@@ -115,14 +146,11 @@ impl ImageFolder {
     }
 
     /// Adds the images in the folder `class` and all folders below it.
-    fn add(&mut self, class: &Path, label: u32) -> Result<(), Error> {
-        let mut visited = HashSet::new();
+    fn add(&mut self, class: &Path, label: u32, walk: &mut Walk<'_>) -> Result<(), Error> {
         let mut waiting = vec![class.to_path_buf()];
         let mut folders = Vec::new();
         while let Some(folder) = waiting.pop() {
-            // Links may form a cycle, or many may lead to one folder, so that the walk would not end or take
-            // very long.
-            if !visited.insert(folder.canonicalize().map_err(Error::io(&folder))?) {
+            if !walk.enters(&folder, label, &self.class_names)? {
                 self.passed_over.push(folder);
                 continue;
             }
@@ -134,14 +162,52 @@ impl ImageFolder {
         folders
             .sort_by(|(a, _), (b, _)| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
         for path in folders.into_iter().flat_map(|(_, files)| files) {
-            let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-            if IMAGES.contains(&&*ending) {
+            if is_image_name(&path) {
                 self.images.push((path, label));
             } else {
                 self.passed_over.push(path);
             }
         }
         Ok(())
+    }
+}
+
+/// The folders that the walk through the classes has entered.
+struct Walk<'w> {
+    /// The folder of the classes, without links.
+    root: PathBuf,
+    /// The folders without links, each with its class.
+    entered: HashMap<PathBuf, u32>,
+    is_left_out: &'w dyn Fn(&Path) -> bool,
+}
+
+impl<'w> Walk<'w> {
+    fn new(dir: &Path, is_left_out: &'w dyn Fn(&Path) -> bool) -> Result<Self, Error> {
+        let root = dir.canonicalize().map_err(Error::io(dir))?;
+        Ok(Self { root, entered: HashMap::new(), is_left_out })
+    }
+
+    /// Whether to enter a folder of a class. Links may form a cycle, or many may lead to one folder, so that the
+    /// walk would not end or take very long: each is entered once.
+    fn enters(&mut self, folder: &Path, label: u32, class_names: &[String]) -> Result<bool, Error> {
+        if (self.is_left_out)(folder) {
+            return Ok(false);
+        }
+        let real = folder.canonicalize().map_err(Error::io(folder))?;
+        if self.root.starts_with(&real) {
+            return Err(problem(folder, "a link to a folder that holds all classes: remove it"));
+        }
+        let Some(known) = self.entered.insert(real, label) else { return Ok(true) };
+        if known == label {
+            return Ok(false);
+        }
+        let [one, other] = [known, label].map(|label| Foreign::new(&class_names[label as usize]));
+        Err(problem(
+            folder,
+            &format!(
+                "by a link its images are in the class {one} and in the class {other}: remove one of the two"
+            ),
+        ))
     }
 }
 

@@ -21,7 +21,8 @@ pub struct InMemory {
 }
 
 impl InMemory {
-    /// A set of the given images, concatenated, each C × H × W as in [`Dataset::image`].
+    /// A set of the given images, concatenated, each C × H × W as in [`Dataset::image`]. For images with the
+    /// channels last, see [`from_interleaved`](Self::from_interleaved).
     ///
     /// # Panics
     /// When the numbers of images and labels differ, an image is empty, or a label has no name.
@@ -45,6 +46,34 @@ impl InMemory {
             panic!("InMemory::new: the label {label} is out of range for {} classes", class_names.len());
         }
         Self { shape, images, labels, class_names }
+    }
+
+    /// Like [`new`](Self::new), but with images that are each H × W × C, the values of a pixel side by side, as
+    /// decoders and most NumPy files have them.
+    ///
+    /// ```
+    /// use data::{Dataset, ImageShape, InMemory};
+    /// let shape = ImageShape { height: 1, width: 2, channels: 3 };
+    /// let set = InMemory::from_interleaved(shape, &[10, 20, 30, 11, 21, 31], vec![0], ["only"]);
+    /// assert_eq!(set.image(0), [10, 11, 20, 21, 30, 31]);
+    /// ```
+    ///
+    /// # Panics
+    /// As `new`.
+    #[track_caller]
+    pub fn from_interleaved<S: Into<String>>(
+        shape: ImageShape,
+        images: &[u8],
+        labels: Vec<u32>,
+        class_names: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut planes = Vec::with_capacity(images.len());
+        for image in images.chunks(shape.len().max(1)) {
+            for channel in 0..shape.channels {
+                planes.extend(image.iter().skip(channel).step_by(shape.channels));
+            }
+        }
+        Self::new(shape, planes, labels, class_names)
     }
 
     /// The same images with these names of classes.

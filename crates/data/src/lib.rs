@@ -38,7 +38,7 @@ pub use cifar::{Cifar, CifarKind, Part};
 pub use dataset::{Dataset, ImageShape};
 pub use error::Error;
 pub use fields::{Field, Kind, ValuesMut};
-pub use folder::ImageFolder;
+pub use folder::{ImageFolder, is_image_name};
 pub use idx::{holds_idx, read_idx};
 pub use images::{Picture, read_image};
 pub use in_memory::InMemory;

@@ -61,7 +61,7 @@ impl<'a> Loader<'a> {
     /// When `batch_size` is 0.
     #[track_caller]
     pub fn new(dataset: &'a dyn Dataset, batch_size: usize) -> Self {
-        assert!(batch_size > 0, "Loader::new: a batch needs at least one image");
+        assert!(batch_size > 0, "Loader::new: a batch needs at least one example");
         Self {
             dataset,
             batch_size,

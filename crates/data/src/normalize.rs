@@ -102,8 +102,26 @@ impl Normalize {
             n_means == n_channels && n_stds == n_channels,
             "{caller}: {n_means} means and {n_stds} standard deviations for {what} of {n_channels} channels",
         );
-        let sound = self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(|&std| std > 0.0);
-        assert!(sound, "{caller}: means must be finite and standard deviations positive, found {self:?}");
+        let mut stds = self.std.iter();
+        let sound = self.mean.iter().all(|mean| mean.is_finite())
+            && stds.all(|&std| 0.0 < std && std < f64::INFINITY);
+        assert!(
+            sound,
+            "{caller}: means must be finite and standard deviations positive and finite, found {self:?}"
+        );
+    }
+
+    /// The same for pixels, which are normalised in f32.
+    #[track_caller]
+    pub(crate) fn check_pixels(&self, caller: &str, n_channels: usize) {
+        self.check(caller, "images", n_channels);
+        let mut stds = self.std.iter().map(|&std| std as f32);
+        let sound = self.mean.iter().all(|&mean| (mean as f32).is_finite())
+            && stds.all(|std| 0.0 < std && (1.0 / std).is_finite() && std < f32::INFINITY);
+        assert!(
+            sound,
+            "{caller}: pixels are f32, and means or standard deviations are beyond its range, found {self:?}"
+        );
     }
 
     /// Normalises the pixels of an image, in f32 as for all images.

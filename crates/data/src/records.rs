@@ -33,6 +33,8 @@ pub struct Records {
     labels: Vec<u32>,
     class_names: Vec<String>,
     images: Option<(Store, ImageShape)>,
+    columns: Vec<String>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -183,12 +185,22 @@ impl Records {
     /// Makes a u8 field the images, each C × H × W, or H × W for one channel. It is then no longer a field:
     /// batches have it as [`images`](crate::Batch::images), which can be augmented and normalised.
     ///
+    /// Images with the channels last, H × W × C, are those of most NumPy files: save
+    /// `numpy.ascontiguousarray(x.transpose(0, 3, 1, 2))`, or use
+    /// [`InMemory::from_interleaved`](crate::InMemory::from_interleaved).
+    ///
     /// # Panics
-    /// When there is no such u8 field with two or three axes.
+    /// When there is no such u8 field with two or three axes, or its shape looks like H × W × C: more than four
+    /// rows, and 1, 3 or 4 channels.
     #[track_caller]
     pub fn with_images_of(mut self, name: &str) -> Self {
         let idx = self.index_of("with_images_of", name);
         let shape = match (self.fields[idx].kind, self.fields[idx].shape.as_slice()) {
+            (Kind::U8, shape @ &[(5..), _, 1 | 3 | 4]) => panic!(
+                "Records::with_images_of: {name} has the shape {shape:?}, which looks like height, width and \
+                 channels; expected the channels first: save numpy.ascontiguousarray(x.transpose(0, 3, 1, 2)), \
+                 or use InMemory::from_interleaved"
+            ),
             (Kind::U8, &[channels, height, width]) => ImageShape { height, width, channels },
             (Kind::U8, &[height, width]) => ImageShape { height, width, channels: 1 },
             _ => panic!(
@@ -200,6 +212,21 @@ impl Records {
         self.fields.remove(idx);
         self.images = Some((self.stores.remove(idx), shape));
         self
+    }
+
+    pub(crate) fn with_columns(self, columns: Vec<String>, warnings: Vec<String>) -> Self {
+        Self { columns, warnings, ..self }
+    }
+
+    /// The names of the columns of `features`, if they come from a [`Csv`](crate::Csv) file with a header.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// What a [`Csv`](crate::Csv) file lost, one sentence for each column: numbers that f32 can hardly tell
+    /// apart, because they are far from 0 and close together, such as times in seconds since 1970.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     #[track_caller]

@@ -3,7 +3,7 @@
 use crate::fields::ValuesMut;
 use crate::{Dataset, Error, Field, ImageShape, random};
 
-/// Selected images of another data set, in a given order.
+/// Selected examples of another data set, in a given order.
 #[derive(Clone)]
 pub struct Subset<'a> {
     dataset: &'a dyn Dataset,
@@ -11,7 +11,7 @@ pub struct Subset<'a> {
 }
 
 impl<'a> Subset<'a> {
-    /// The images of `dataset` at `indices`.
+    /// The examples of `dataset` at `indices`.
     ///
     /// # Panics
     /// When an index is not less than the length of `dataset`.
@@ -19,28 +19,28 @@ impl<'a> Subset<'a> {
     pub fn new(dataset: &'a dyn Dataset, indices: Vec<usize>) -> Self {
         let len = dataset.len();
         if let Some(idx) = indices.iter().find(|&&idx| idx >= len) {
-            panic!("Subset::new: the index {idx} is out of range for {len} images");
+            panic!("Subset::new: the index {idx} is out of range for {len} examples");
         }
         Self { dataset, indices }
     }
 
-    /// The first `n` images of `dataset`, or all if it has fewer.
+    /// The first `n` examples of `dataset`, or all if it has fewer.
     pub fn first(dataset: &'a dyn Dataset, n: usize) -> Self {
         Self { dataset, indices: (0..n.min(dataset.len())).collect() }
     }
 
-    /// Randomly splits `dataset` into training images and `n_validation` validation images.
+    /// Randomly splits `dataset` into training examples and `n_validation` validation examples.
     ///
-    /// The choice depends only on `seed`; within each part the images keep their order.
+    /// The choice depends only on `seed`; within each part the examples keep their order.
     ///
     /// # Panics
-    /// When `n_validation` is more than the number of images.
+    /// When `n_validation` is more than the number of examples.
     #[track_caller]
     pub fn split(dataset: &'a dyn Dataset, n_validation: usize, seed: u64) -> (Self, Self) {
         let len = dataset.len();
         assert!(
             n_validation <= len,
-            "Subset::split: {n_validation} images for validation, but there are only {len}"
+            "Subset::split: {n_validation} examples for validation, but there are only {len}"
         );
         let mut indices: Vec<usize> = (0..len).collect();
         random::shuffle(&mut indices, &mut random::stream(seed, "split", 0));
@@ -51,7 +51,7 @@ impl<'a> Subset<'a> {
         (Self { dataset, indices: train }, Self { dataset, indices: validation })
     }
 
-    /// The indices of the images in the other set.
+    /// The indices of the examples in the other set.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
@@ -74,8 +74,8 @@ impl Dataset for Subset<'_> {
         self.dataset.image(self.indices[image_idx])
     }
 
-    fn label(&self, image_idx: usize) -> u32 {
-        self.dataset.label(self.indices[image_idx])
+    fn label(&self, example_idx: usize) -> u32 {
+        self.dataset.label(self.indices[example_idx])
     }
 
     fn fields(&self) -> &[Field] {

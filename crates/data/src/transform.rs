@@ -220,7 +220,7 @@ impl Transform {
             Self::Cutout { size } => assert!(*size > 0, "{caller}: Cutout of 0 pixels"),
             Self::Normalize(normalize) => {
                 assert!(!is_normalized, "{caller}: the images would be normalised twice");
-                normalize.check(caller, "images", shape.channels);
+                normalize.check_pixels(caller, shape.channels);
             }
         }
     }
@@ -258,5 +258,5 @@ impl Transform {
 
 /// A factor from `[max(0, 1 − x), 1 + x]`; `even` is from −1 to 1.
 fn factor(x: f32, even: f32) -> f32 {
-    if x <= 1.0 { 1.0 + x * even } else { (1.0 + x) * (1.0 + even) / 2.0 }
+    if x <= 1.0 { 1.0 + x * even } else { (1.0 + x) * ((1.0 + even) / 2.0) }
 }

@@ -198,6 +198,27 @@ fn a_jpeg_that_ends_within_its_scan_is_refused() {
     }
 }
 
+/// The decoder would read them without an error, and give other colours.
+#[test]
+fn a_jpeg_that_the_decoder_reads_wrongly_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut more_chroma = jpeg(16, 16, Layout::Baseline, gradient);
+    let frame = more_chroma.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    more_chroma[frame + 14] = 0x22;
+    let cmyk = jpeg(16, 16, Layout::Baseline, |_, _| [1, 2, 3, 4]);
+    for (bytes, expected) in [
+        (
+            jpeg(16, 16, Layout::Separate, gradient),
+            "is not progressive and has its components in separate scans",
+        ),
+        (more_chroma, "with more samples of its colours than of its brightness"),
+        (cmyk, "in CMYK without Adobe's marker"),
+    ] {
+        let message = read(dir.path(), &bytes, ImageShape::CIFAR).unwrap_err().to_string();
+        assert!(message.contains(expected) && message.ends_with("or as PNG"), "{message}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -47,6 +47,33 @@ fn a_value_can_stand_for_what_is_missing() {
     );
 }
 
+/// Times in seconds, and numbers too small for f32; but nothing is said of decimals, whole numbers, one number or
+/// the usual missing ones.
+#[test]
+fn columns_that_lose_their_differences_are_named() {
+    let rows = (0..40).map(|i| {
+        let kind = if i < 20 { "x" } else { "y" };
+        let (time, small, tenth) = (1_700_000_000 + i, format!("{i}e-48"), f64::from(i) / 10.0);
+        format!("{time},{small},{tenth},{},1700000001,{kind}\n", 16_000_000 + i)
+    });
+    let text = ["time,small,tenth,count,same,kind\n".to_owned()].into_iter().chain(rows).collect::<String>();
+    let set = read(Csv::new().label("kind").missing(1.7e9), &format!("{text}NaN,?,,NA,null,x\n")).unwrap();
+    assert!(
+        set.warnings()[0].contains("column 1 (time): the numbers from 1700000000 to 1700000039"),
+        "{set:?}"
+    );
+    let set = read(Csv::new().label("kind"), &text).unwrap();
+    assert_eq!(set.columns(), ["time", "small", "tenth", "count", "same"]);
+    let expected = [
+        "column 1 (time): the numbers from 1700000000 to 1700000039 are so close together that f32 can hardly tell them \
+         apart; subtract 1700000000 from all of them",
+        "column 2 (small): the numbers from 0e0 to 3.9e-47 are too small for f32; multiply all of them by a large number",
+    ];
+    assert_eq!(set.warnings(), expected);
+    let days = "time\n1700000000\n1700086400\n1700172800\n";
+    assert!(read(Csv::new(), days).unwrap().warnings().is_empty());
+}
+
 #[test]
 fn a_quoted_cell_may_hold_anything() {
     let text = "\"a\",\"na\"\"me\"\r\n1,\"x, \"\"y\"\"\r\n\"\r\n\r\n\"2\",\"\"\n3,5\" \"wide\"\n4,\"\"\"\"";
@@ -67,9 +94,24 @@ fn damage_is_named_with_line_and_column() {
     let flowers = || Csv::new().label("kind");
     let left_out = || Csv::new().leave_out(["name"]);
     let table = [
-        (all(), "a,b\n1,2\n3,x\n", "line 3, column 2 (b): expected a number, found \"x\""),
-        (all(), "a,b\r\n1,2\r\n\r\n3,x\r\n", "line 4, column 2 (b): expected a number, found \"x\""),
-        (all(), "\n\na,b\n1,2\n\"3\n\",x", "line 5, column 2 (b): expected a number, found \"x\""),
+        (
+            all(),
+            "a,b\n1,2\n3,x\n",
+            "line 3, column 2 (b): expected a number, found \"x\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
+        (
+            all(),
+            "a,b\r\n1,2\r\n\r\n3,x\r\n",
+            "line 4, column 2 (b): expected a number, found \"x\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
+        (
+            all(),
+            "\n\na,b\n1,2\n\"3\n\",x",
+            "line 5, column 2 (b): expected a number, found \"x\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
         (
             all().without_header(),
             "1,2\n,4\n",
@@ -86,13 +128,23 @@ fn damage_is_named_with_line_and_column() {
         (all(), "a,b\n1,2,3\n", "line 2: expected 2 columns, found 3"),
         (all(), "a,b\n1,1e40\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"1e40\""),
         (all(), "a,b\n1,inf\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"inf\""),
-        (all(), "\u{feff}\n\na,b\n1,x\n", "line 4, column 2 (b): expected a number, found \"x\""),
+        (
+            all(),
+            "\u{feff}\n\na,b\n1,x\n",
+            "line 4, column 2 (b): expected a number, found \"x\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
         (
             all(),
             "a,b\n1,\"2\n3,4\n",
             "line 2, column 2 (b): expected a closing quote, found the end of the file",
         ),
-        (all(), "a,b\n1,\"2\n3\"\n", "line 2, column 2 (b): expected a number, found \"2\\n3\""),
+        (
+            all(),
+            "a,b\n1,\"2\n3\"\n",
+            "line 2, column 2 (b): expected a number, found \"2\\n3\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
         (
             all(),
             "a,b\n\"1\"2,3\n",
@@ -126,7 +178,12 @@ fn damage_is_named_with_line_and_column() {
             "line 1, column 2: expected the end of the cell after its closing quote, found \"s\": double a \
              quote within a cell",
         ),
-        (all(), "a,b\n1,\u{1b}[2J\n", "line 2, column 2 (b): expected a number, found \"\\u{1b}[2J\""),
+        (
+            all(),
+            "a,b\n1,\u{1b}[2J\n",
+            "line 2, column 2 (b): expected a number, found \"\\u{1b}[2J\"; a column of text is left out \
+             with Csv::leave_out",
+        ),
         (flowers(), "a,b\n1,2\n", "line 1: expected a column kind, found a, b"),
         (flowers(), "a,kind,kind\n1,2,3\n", "line 1: two columns have the name kind"),
         (all().label(2), "a,b\n1,2\n", "line 1: expected a column with index 2, found 2 columns"),
@@ -150,6 +207,11 @@ fn damage_is_named_with_line_and_column() {
             flowers().classes(["x"]),
             "a,kind\n1,x\n2,y\n",
             "line 3, column 2 (kind): expected one of x, found \"y\"",
+        ),
+        (
+            flowers(),
+            "a,kind\n1,1\n2,2\n3,1.0\n4,01\n",
+            "line 5, column 2 (kind): the classes \"01\" and \"1\" are the same number: write a class in one way",
         ),
         (flowers().classes(["x", "y", "x"]), "a,kind\n1,x\n", "two classes are named \"x\""),
         (

@@ -74,9 +74,33 @@ fn a_folder_that_lacks_something_is_named() {
     fs::remove_file(dir.path().join("b/broken.jpg")).unwrap();
     fs::write(dir.path().join("b/photo.tif"), "II*\0").unwrap();
     assert!(complaint(dir.path()).contains("photo.tif: TIFF is not supported: save it as PNG"));
+    fs::remove_file(dir.path().join("b/photo.tif")).unwrap();
+    for (name, start, format) in
+        [("a.heic", "heic", "HEIC"), ("b.HEIF", "mif1", "HEIC"), ("c.avif", "avif", "AVIF")]
+    {
+        let path = dir.path().join("b").join(name);
+        fs::write(&path, format!("\0\0\0\u{18}ftyp{start}")).unwrap();
+        let expected = format!("{name}: {format} is not supported: convert it to JPEG or PNG");
+        assert!(complaint(dir.path()).contains(&expected), "{}", complaint(dir.path()));
+        fs::remove_file(path).unwrap();
+    }
+    let one_class = complaint(&dir.path().join("a"));
+    assert!(one_class.contains("found images: give the folder above it"), "{one_class}");
     let nowhere = dir.path().join("none");
     let error = InMemory::from_folder(&nowhere, PIXEL).unwrap_err();
     assert!(matches!(error, Error::Io { path, .. } if path == nowhere));
+}
+
+#[test]
+fn folders_can_be_left_out_as_classes_and_within_them() {
+    let dir = tempfile::tempdir().unwrap();
+    image_in(dir.path(), "a", "1.png", 1);
+    image_in(dir.path(), "a/runs", "2.png", 2);
+    image_in(dir.path(), "b", "3.png", 3);
+    image_in(dir.path(), "runs", "4.png", 4);
+    let found = ImageFolder::open_except(dir.path(), |path| path.ends_with("runs")).unwrap();
+    assert_eq!((found.class_names(), found.images().len()), (&["a".to_owned(), "b".to_owned()][..], 2));
+    assert_eq!(found.passed_over(), [dir.path().join("runs"), dir.path().join("a/runs")]);
 }
 
 #[cfg(unix)]
@@ -95,6 +119,22 @@ fn links_are_followed_once_and_must_lead_somewhere() {
     symlink(elsewhere.path(), dir.path().join("a/more")).unwrap();
     assert_eq!(labels_and_reds(dir.path()).len(), 3);
     assert_eq!(passed_over(dir.path()), ["a/loop", "a/more"]);
+    // What has two classes has none.
+    image_in(dir.path(), "b", "3.png", 3);
+    for (name, target, expected) in [
+        ("a/up", "..", "a/up: a link to a folder that holds all classes: remove it"),
+        (
+            "a/b",
+            "../b",
+            "b: by a link its images are in the class a and in the class b: remove one of the two",
+        ),
+        ("c", "b", "c: by a link its images are in the class b and in the class c: remove one of the two"),
+    ] {
+        symlink(target, dir.path().join(name)).unwrap();
+        assert!(complaint(dir.path()).ends_with(expected), "{}", complaint(dir.path()));
+        fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    fs::remove_dir_all(dir.path().join("b")).unwrap();
     for name in ["a/gone.png", "a/gone", "gone"] {
         symlink("/nowhere", dir.path().join(name)).unwrap();
         assert!(complaint(dir.path()).contains(&format!("{name}: ")), "{}", complaint(dir.path()));

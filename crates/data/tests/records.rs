@@ -3,7 +3,7 @@
 #[path = "common/npy.rs"]
 mod npy;
 
-use data::{Batch, Dataset, Error, Field, ImageShape, Kind, Loader, Normalize, Records, Subset};
+use data::{Batch, Dataset, Error, Field, ImageShape, InMemory, Kind, Loader, Normalize, Records, Subset};
 use npy::{head, raw_head, write};
 use proptest::prelude::*;
 
@@ -84,6 +84,70 @@ fn bytes_can_be_images() {
     let batch = first_batch(&set, 2);
     assert_eq!((batch.images(), batch.shape()), (&[0.0, 0.2, 0.4, 1.0][..], [2, 1, 2, 1]));
     assert_eq!(set.fields(), []);
+}
+
+#[test]
+#[should_panic(
+    expected = "Records::with_images_of: x has the shape [32, 32, 3], which looks like height, width and \
+                           channels; expected the channels first: save numpy.ascontiguousarray("
+)]
+fn images_with_the_channels_last_are_refused() {
+    let _ = Records::new().with_u8("x", &[32, 32, 3], vec![0; 2 * 3072]).with_images_of("x");
+}
+
+#[test]
+fn small_and_narrow_images_have_the_channels_first() {
+    for [channels, height, width] in [[3, 32, 1], [4, 1, 3], [1, 5, 4], [3, 3, 3]] {
+        let bytes = vec![0; channels * height * width];
+        let set = Records::new().with_u8("x", &[channels, height, width], bytes).with_images_of("x");
+        assert_eq!(set.image_shape(), ImageShape { height, width, channels });
+    }
+}
+
+#[test]
+fn interleaved_images_are_those_of_planes() {
+    let shape = ImageShape { height: 2, width: 3, channels: 4 };
+    // Each value says where it is: image, row, column, channel.
+    let value = |i: usize, y: usize, x: usize, c: usize| (24 * i + 12 * y + 4 * x + c) as u8;
+    let images: Vec<u8> = (0..48).collect();
+    let set = InMemory::from_interleaved(shape, &images, vec![0, 1], ["a", "b"]);
+    for i in 0..2 {
+        let planes = (0..4).flat_map(|c| (0..2).flat_map(move |y| (0..3).map(move |x| value(i, y, x, c))));
+        assert_eq!(set.image(i), planes.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn integers_are_tokens_or_an_error_that_says_where() {
+    let tokens = vec![0, 1, 2, 3, -100, 5, 6, 7, i64::from(u32::MAX), 9, 10, -1];
+    let set = Records::new().with_i64("t", &[2, 2], tokens).with_u8("b", &[2], vec![1, 2, 3, 4, 5, 255]);
+    let of = |examples: Vec<usize>, ignored| {
+        let n = examples.len();
+        let batch = first_batch(&Subset::new(&set, examples), n);
+        batch.tokens("t", ignored).map_err(|error| error.to_string())
+    };
+    assert_eq!(of(vec![0], None), Ok(vec![0, 1, 2, 3]));
+    assert_eq!(of(vec![1, 0], Some(-100)), Ok(vec![u32::MAX, 5, 6, 7, 0, 1, 2, 3]));
+    let expected = "field t: expected whole numbers from 0 to 4294967294";
+    assert_eq!(
+        of(vec![0, 1], None).unwrap_err(),
+        format!("{expected}, found -100 at [1, 0, 0] of the batch (example 1 of the data set)")
+    );
+    // The loader's data set is the subset.
+    assert_eq!(
+        of(vec![2], Some(-100)).unwrap_err(),
+        format!("{expected} or -100, found 4294967295 at [0, 0, 0] of the batch (example 0 of the data set)")
+    );
+    assert_eq!(of(vec![0], Some(2)), Ok(vec![0, 1, u32::MAX, 3]));
+    let batch = first_batch(&set, 3);
+    assert_eq!(batch.tokens("b", None).unwrap(), [1, 2, 3, 4, 5, 255]);
+    assert_eq!(batch.tokens("b", Some(255)).unwrap(), [1, 2, 3, 4, 5, u32::MAX]);
+}
+
+#[test]
+#[should_panic(expected = "Batch::tokens: the field x is F32")]
+fn floats_are_no_tokens() {
+    let _ = first_batch(&small_set(), 1).tokens("x", None);
 }
 
 /// Recorded with numpy 2: `format.write_array(file, array, version)`.

@@ -5,13 +5,15 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use autograd::Params;
-use classifier::model;
+use classifier::output::warn;
+use classifier::{Images, Kind, Net, model, shown};
 use data::{Batch, Dataset, Loader, Normalize};
 use foreign_text::shown_path;
 use nn::models;
 use nn::weights::WeightsError;
 
 use crate::cli::Settings;
+use crate::flags::NormalizeFlag;
 
 /// The weight of the first layer in a whitening network.
 const WHITEN: &str = "whiten.weight";
@@ -52,6 +54,60 @@ pub fn read_weights(path: &Path, params: &mut Params) -> Result<Option<String>> 
             shown_path(path)
         )
     }))
+}
+
+/// Mean and standard deviation of ImageNet's channels, as in torchvision.
+const IMAGENET: ([f64; 3], [f64; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+
+/// How the network's inputs are normalised. The columns of a table always are: they can have any scale.
+///
+/// # Errors
+/// When ImageNet's statistics are asked for, and the examples are no colour images.
+pub fn normalization(settings: &Settings, images: &Images) -> Result<Option<Normalize>> {
+    let (is_table, n_channels) = (images.kind == Kind::Table, images.input_shape().channels);
+    Ok(match settings.normalize {
+        NormalizeFlag::ImageNet => {
+            ensure!(!is_table && n_channels == 3, "--normalize=imagenet needs images in colour");
+            let (mean, std) = IMAGENET;
+            Some(Normalize { mean: mean.to_vec(), std: std.to_vec() })
+        }
+        NormalizeFlag::No if !is_table => None,
+        NormalizeFlag::No | NormalizeFlag::Measured => Some(images.normalize()),
+    })
+}
+
+/// Checks that a table has the columns that weights were trained on, in the same order.
+///
+/// # Errors
+/// When it has others, or the file cannot be read.
+pub fn check_columns(weights: &Path, images: &Images) -> Result<()> {
+    let (known, found) = (model::columns(weights)?, &images.columns);
+    let listed = |names: &[String]| names.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    ensure!(
+        known.is_empty() || found.is_empty() || known == *found,
+        "--weights: the network in {} takes the columns {}, in this order, but {} has {}",
+        shown_path(weights),
+        listed(&known),
+        images.name,
+        listed(found)
+    );
+    Ok(())
+}
+
+/// Warns if the weights are probably torchvision's, and the images are not normalised as those that they were
+/// trained on.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn check_normalization(settings: &Settings, weights: &Path) -> Result<()> {
+    let is_of_imagenet = settings.net == Net::ResNet18ImageNet && !model::is_described(weights)?;
+    if is_of_imagenet && settings.normalize == NormalizeFlag::No {
+        warn(
+            "warning: torchvision trains this network on images normalised by ImageNet's statistics, and they are not \
+             normalised here: --normalize=imagenet does so (--normalize=true by those of the training images)",
+        );
+    }
+    Ok(())
 }
 
 /// Freezes the parts that the flags name, and the first layer of a whitening network. If the run `begins`,

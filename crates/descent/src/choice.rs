@@ -68,8 +68,9 @@ impl Choice {
     /// rate and weight decay.
     ///
     /// # Errors
-    /// When there is no such rule, or it lacks a hyperparameter that the group sets.
-    pub(super) fn of_group(&self, group: &GroupFlag, lr: f64) -> Result<Self> {
+    /// When there is no such rule, or it lacks a hyperparameter that the group sets and that the `other` rule of the
+    /// same group, if there is one, lacks too.
+    pub(super) fn of_group(&self, group: &GroupFlag, lr: f64, other: Option<&Self>) -> Result<Self> {
         let rule = group.rule.as_ref().unwrap_or(&self.rule);
         let mut choice = match *rule == self.rule {
             true => self.clone(),
@@ -80,8 +81,19 @@ impl Choice {
         if *rule != self.rule && choice.has("weight_decay")? {
             choice.set.extend(self.set.iter().filter(|(name, ..)| name == "weight_decay").cloned());
         }
-        let given = group.hyperparameters.iter();
-        choice.set.extend(given.map(|(name, text)| (name.clone(), text.clone(), flag())));
+        let is_others = |name: &str| -> Result<bool> {
+            Ok(match other {
+                Some(other) => !choice.has(name)? && other.has(name)?,
+                None => false,
+            })
+        };
+        let mut given = Vec::new();
+        for (name, text) in &group.hyperparameters {
+            if !is_others(name)? {
+                given.push((name.clone(), text.clone(), flag()));
+            }
+        }
+        choice.set.extend(given);
         choice.rule().map(|_| choice)
     }
 
@@ -138,9 +150,11 @@ impl From<Choice> for AnyRule<f32> {
     }
 }
 
-/// A rule in words: `sgd (lr 0.02, momentum 0.9, weight_decay 1e-4, nesterov)`.
-pub(super) fn words(rule: &dyn Rule) -> String {
-    let numbers = rule.hyperparameters().into_iter().map(|(name, x)| format!("{name} {}", number(x)));
+/// A rule in words: `sgd (lr 0.02, momentum 0.9, weight_decay 1e-4, nesterov)`; without its learning rate if that
+/// is not its own.
+pub(super) fn words(rule: &dyn Rule, with_rate: bool) -> String {
+    let numbers = rule.hyperparameters().into_iter().filter(|(name, _)| with_rate || *name != "lr");
+    let numbers = numbers.map(|(name, x)| format!("{name} {}", number(x)));
     let usual = rule_named::<f32>(rule.name()).map(|rule| rule.rule().options()).unwrap_or_default();
     let unusual = rule.options().into_iter().filter(|option| !usual.contains(option));
     let options = unusual.map(|(name, text)| match text.as_str() {
@@ -167,7 +181,9 @@ mod tests {
     #[test]
     fn a_rule_in_words() {
         let sgd = Sgd { lr: 0.02, momentum: 0.9, weight_decay: 1e-4, nesterov: true, ..Sgd::default() };
-        assert_eq!(words(&sgd), "sgd (lr 0.02, momentum 0.9, dampening 0, weight_decay 1e-4, nesterov)");
+        let rest = "momentum 0.9, dampening 0, weight_decay 1e-4, nesterov)";
+        assert_eq!(words(&sgd, true), format!("sgd (lr 0.02, {rest}"));
+        assert_eq!(words(&sgd, false), format!("sgd ({rest}"));
         assert_eq!(number(0.075_471_698_113_207_54), "0.075472");
     }
 }

@@ -1,17 +1,23 @@
 //! `--config FILE`: flags from a TOML file, or from the `config.json` of a run, which flags on the command
 //! line override; and the flags of a recipe, which both override.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, CommandFactory, Parser};
+use classifier::tip;
 use foreign_text::{Foreign, shown_path};
+use serde::Deserializer;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, TrainArgs};
 use crate::flags::{recipe, words_of_recipe};
+use crate::harmless::{harmless, shortened};
 use crate::left_out::leave_out;
 
 /// The commands that take `--config`.
@@ -20,21 +26,43 @@ const COMMANDS: [&str; 2] = ["train", "find-lr"];
 /// The key under which a run records its own properties, besides its flags.
 pub const RUN: &str = "run";
 
-/// Flags in a run's record that belong to that run only: a repeated run has a separate folder and starts from
-/// scratch.
-const OF_ONE_RUN: [&str; 4] = ["out", "resume", "resume_with", "config"];
+/// The file in a run's folder that records it.
+const RECORD: &str = "config.json";
+
+/// Flags in a run's record that belong to that run only: a repeated run has a separate folder, starts from
+/// scratch, and prints what its own command line asks for.
+const OF_ONE_RUN: [&str; 5] = ["out", "resume", "resume_with", "config", "json"];
+
+/// Flags of the program, which no file sets.
+const OF_THE_PROGRAM: [&str; 4] = ["quiet", "verbose", "help", "version"];
+
+/// The flags besides which `--out DIR --resume` continues a run as its record says.
+const WITH_RESUME: [&str; 13] = [
+    "out",
+    "resume",
+    "resume-with",
+    "json",
+    "quiet",
+    "verbose",
+    "threads",
+    "rank-timeout",
+    "checkpoint-every",
+    "keep",
+    "on-nan",
+    "detect-anomaly",
+    "watch-test",
+];
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The program's words, with the flags of a recipe and of a file in them. If they are wrong, the program ends
-/// with a message.
+/// The program's words, with the flags of a recipe and of a file in them.
 ///
 /// # Errors
-/// When the file is wrong.
+/// When the file is wrong; a [`clap::Error`] when the words are, or ask for help.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
     let (words, left_out) = expanded(words)?;
-    let mut cli = Cli::parse_from(words);
+    let mut cli = Cli::try_parse_from(&words).map_err(|error| harmless(error, &words))?;
     match &mut cli.command {
         Some(Command::Train(args)) => args.session.left_out = left_out,
         Some(Command::FindLr(args)) => args.train.session.left_out = left_out,
@@ -44,7 +72,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
 }
 
 /// The words of a command line, preceded by those of its recipe and of its `--config`, so that its own take
-/// precedence; and the flags that were left out of those, since later ones leave no effect to them.
+/// precedence; and the flags that were left out of those, since later ones leave no effect to them. A run that
+/// is resumed without further flags has those of its record.
 ///
 /// # Errors
 /// When the file cannot be read, is neither TOML nor JSON, or contains something that is not a flag of the
@@ -58,10 +87,12 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
     let command = words[at].to_string_lossy().into_owned();
     let (mut before, mut is_record) = (Vec::new(), false);
     let mut named = value_of("--recipe", &words[at + 1..]);
-    if let Some(path) = value_of("--config", &words[at + 1..]) {
-        let path = Path::new(&path);
+    let file = value_of("--config", &words[at + 1..]).map(PathBuf::from);
+    if let Some(path) = file.or_else(|| record_to_resume(&command, &words[at + 1..])) {
+        let path = &*path;
         let flags;
         (flags, is_record) = self::flags(path, &command)?;
+        check_values(path, &command, &flags)?;
         before = flags.into_iter().map(OsString::from).collect();
         let recorded = value_of("--recipe", &before);
         if !is_record {
@@ -87,6 +118,29 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
     }
     words.splice(at + 1..at + 1, before);
     Ok((words, left_out))
+}
+
+/// The record of the run that the words resume, if they say no more about it than its folder.
+fn record_to_resume(command: &str, words: &[OsString]) -> Option<PathBuf> {
+    let flags = words.iter().filter_map(|word| word.to_str()?.strip_prefix("--"));
+    let names: Vec<&str> = flags.map(|flag| flag.split_once('=').map_or(flag, |(name, _)| name)).collect();
+    let says_no_more = names.contains(&"resume") && names.iter().all(|name| WITH_RESUME.contains(name));
+    let record = Path::new(&value_of("--out", words)?).join(RECORD);
+    (command == "train" && says_no_more && record.is_file()).then_some(record)
+}
+
+/// Checks the values in a file by themselves, so that an error names the file.
+fn check_values(path: &Path, command: &str, words: &[String]) -> Result<()> {
+    let line = ["descent", command].into_iter().chain(words.iter().map(String::as_str));
+    match Cli::try_parse_from(line) {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) => {
+            let text = error.to_string();
+            let text = text.split("\n\nFor more information").next().unwrap_or_default();
+            let text: Vec<&str> = text.trim_start_matches("error: ").split_whitespace().collect();
+            bail!("{}: {}", shown_path(path), shortened(&text.join(" ")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The value of the last `--flag VALUE` or `--flag=VALUE`.
@@ -117,16 +171,27 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
     };
     let is_record = all.contains_key(RUN);
     let mut words = Vec::new();
+    let mut spellings = BTreeMap::new();
     for (name, value) in &all {
         let id = name.replace('-', "_");
+        if let Some(other) = spellings.insert(id.clone(), name) {
+            bail!("{}: a setting is given twice, as {other} and as {name}", named());
+        }
         if is_record && (name == RUN || OF_ONE_RUN.contains(&&*id)) {
             continue;
         }
         let flag = format!("--{}", id.replace('_', "-"));
         ensure!(id != "config", "{}: a file of settings cannot name another (config)", named());
+        ensure!(
+            !OF_THE_PROGRAM.contains(&&*id),
+            "{}: {id} belongs to the command line ({flag}), not to the settings",
+            named()
+        );
         let arg = known.get_arguments().find(|arg| arg.get_long() == Some(&flag[2..]));
-        let arg =
-            arg.with_context(|| format!("{}: {command} has no flag {}", named(), Foreign::new(&flag)))?;
+        let arg = arg.with_context(|| {
+            let tip = tip(&flag[2..], known.get_arguments().filter_map(Arg::get_long));
+            format!("{}: {command} has no flag {}{tip}", named(), Foreign::new(&flag))
+        })?;
         match value {
             // Switches that a recipe turns on can be turned off.
             Value::Bool(false) if arg.get_action().takes_values() => words.push(format!("{flag}=false")),
@@ -135,6 +200,10 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
                 add(&mut words, &flag, value, repeats).with_context(named)?;
             }
         }
+    }
+    if is_record && !all.contains_key("limit_by") && all.get("limit").is_some_and(|limit| !limit.is_null()) {
+        // Before there was a choice, the first images were taken.
+        words.push("--limit-by=first".to_owned());
     }
     Ok((words, is_record))
 }
@@ -165,7 +234,9 @@ fn add(words: &mut Vec<String>, flag: &str, value: &Value, repeats: bool) -> Res
     Ok(())
 }
 
+/// The values in a file, which may be given by the folder of a run.
 fn read(path: &Path) -> Result<Value> {
+    let path = &*if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
     let named = || format!("cannot read the settings in {}", shown_path(path));
     let metadata = fs::metadata(path).with_context(named)?;
     ensure!(
@@ -175,7 +246,7 @@ fn read(path: &Path) -> Result<Value> {
     );
     let text = fs::read_to_string(path).with_context(named)?;
     if path.extension().is_some_and(|ending| ending == "json") {
-        serde_json::from_str(&text).with_context(named)
+        check_keys(&text).and_then(|()| serde_json::from_str(&text)).with_context(named)
     } else {
         let all: Value = toml::from_str(&text).with_context(named)?;
         // TOML has no null: it stands for a number that JSON cannot hold.
@@ -188,6 +259,44 @@ fn read(path: &Path) -> Result<Value> {
             );
         }
         Ok(all)
+    }
+}
+
+/// Rejects an object with the same key twice, of which JSON's reader keeps the last.
+fn check_keys(text: &str) -> serde_json::Result<()> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut known = BTreeSet::new();
+            while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
+                let shown = Foreign::new(&key).to_string();
+                if !known.insert(key) {
+                    return Err(A::Error::custom(format_args!("{shown} is given twice")));
+                }
+            }
+            Ok(())
+        }
+    }
+    // Whatever is no object is told by its reader's caller.
+    match text.trim_start().starts_with('{') {
+        true => serde_json::Deserializer::from_str(text).deserialize_map(Keys),
+        false => Ok(()),
+    }
+}
+
+/// The flags of the run that a folder belongs to, if it is recorded there.
+pub fn flags_of_run(folder: &Path) -> Option<TrainArgs> {
+    let (words, is_record) = flags(&folder.join(RECORD), "train").ok()?;
+    let line = ["descent", "train"].map(String::from).into_iter().chain(words);
+    match Cli::try_parse_from(line).ok().filter(|_| is_record)?.command? {
+        Command::Train(args) => Some(*args),
+        _ => None,
     }
 }
 
@@ -239,6 +348,11 @@ mod tests {
         let text =
             r#"{"lr": 0.1, "out": "runs/x", "resume": true, "momentum": null, "run": {"version": "1"}}"#;
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1"]);
+        // What it prints is its own affair, and a record that lacks a flag means its old default.
+        let text = r#"{"json": true, "limit": 5, "run": {}}"#;
+        assert_eq!(expand("config.json", text, &[]).unwrap(), ["--limit=5", "--limit-by=first"]);
+        let text = r#"{"limit": 5, "limit_by": "class", "run": {}}"#;
+        assert_eq!(expand("config.json", text, &[]).unwrap(), ["--limit=5", "--limit-by=class"]);
         let text = r#"{"lr": 0.1, "out": "runs/x"}"#;
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1", "--out=runs/x"]);
     }
@@ -264,6 +378,24 @@ mod tests {
         assert!(error.contains("--recipe airbench95: ") && error.contains("leave out one"), "{error}");
     }
 
+    #[test]
+    fn a_run_is_resumed_by_its_folder_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().to_str().unwrap();
+        let expand = |words: &[&str]| {
+            let words = ["descent", "train", "--out", out].into_iter().chain(words.iter().copied());
+            let words = words.map(OsString::from);
+            expanded(words).unwrap().0.len() - 4
+        };
+        assert_eq!(expand(&["--resume"]), 1);
+        fs::write(dir.path().join(RECORD), r#"{"lr": 0.1, "out": "x", "run": {}}"#).unwrap();
+        assert_eq!(expand(&["--resume"]), 2);
+        assert_eq!(expand(&["--resume", "-q", "--threads=2", "--keep", "3"]), 6);
+        assert_eq!(expand(&["--resume", "--epochs", "2"]), 3);
+        assert_eq!(expand(&[]), 0);
+        assert_eq!(expand(&["--config", out]), 3);
+    }
+
     /// What has no effect in the file itself stays, to be refused.
     #[test]
     fn flags_that_the_command_line_leaves_without_effect_are_left_out() {
@@ -281,11 +413,26 @@ mod tests {
     fn what_is_no_flag_is_named() {
         for (file, text, expected) in [
             ("a.toml", "speed = 1", "train has no flag --speed"),
+            ("a.toml", "ephocs = 1", "a.toml: train has no flag --ephocs; did you mean epochs?"),
+            (
+                "a.toml",
+                "quiet = true",
+                "a.toml: quiet belongs to the command line (--quiet), not to the settings",
+            ),
+            (
+                "a.toml",
+                "lr = \"fast\"",
+                "a.toml: invalid value 'fast' for '--lr <X>': expected a number from 0",
+            ),
+            ("a.toml", "augment = \"yes\"", "a.toml: invalid value 'yes' for '--augment"),
+            ("a.toml", "epochs = true", "a.toml: a value is required for '--epochs <N>'"),
+            ("a.toml", "batch-size = 1\nbatch_size = 2", "given twice, as batch-size and as batch_size"),
             ("a.toml", "config = \"b.toml\"", "a file of settings cannot name another"),
             ("a.toml", "[lr]\nx = 1", "--lr: expected a value, found a table"),
             ("a.toml", "lr = nan", "--lr: expected a finite number, found nan or inf"),
             ("a.toml", "milestones = [1, inf]", "--milestones: expected a list of finite numbers"),
             ("a.toml", "lr = = 1", "cannot read the settings in"),
+            ("a.json", r#"{"lr": 1, "lr": 2}"#, "lr is given twice"),
             ("a.json", "[1]", "expected an object that maps flags to values"),
             ("a.json", "{", "cannot read the settings in"),
         ] {

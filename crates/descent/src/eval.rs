@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use autograd::Tape;
-use classifier::output::{answer, cut, say, say_json, warn, width};
-use classifier::{Evaluation, Images, Kind, model};
-use data::Dataset;
+use classifier::output::{answer, cut, loss, say, say_json, warn, width};
+use classifier::{Evaluation, Images, Kind, Source, model};
+use data::{Dataset, Subset};
 use foreign_text::{Foreign, shown_path};
 use serde_json::{Value, json};
 use viz::Figure;
 
-use crate::cli::EvalArgs;
+use crate::checkpoint::Config;
+use crate::cli::{DataArgs, EvalArgs, Settings, TrainArgs};
+use crate::config_file::{self, flags_of_run};
+use crate::limit::limited;
+use crate::reading::read_images;
 use crate::report;
 
 /// Prints loss, accuracy, top-5, precision and recall by class and calibration, and writes them with their
@@ -25,12 +29,30 @@ use crate::report;
 pub fn eval(args: &EvalArgs) -> Result<()> {
     args.views.check()?;
     let (net, mut params, about) = model::load(&args.model)?;
-    let images = Images::find(&args.data.source(about.image_shape()))?;
+    let run = TrainedRun::of(&args.model);
+    let data = data_of(args, run.as_ref())?;
+    let images = read_images(&Source { columns: &about.columns, ..data.source(about.image_shape()) })?;
+    report::tell_warnings(&images, false)?;
     if !args.json {
         images.notes.iter().try_for_each(say)?;
     }
-    let (part, set) = part(&images, args.part.as_deref())?;
+    let first = run.filter(|run| wants_held_out(&images, args.part.as_deref()) && run.is_on(&images));
+    let first = first.map(|run| (limited(&run.args.settings, &images), run.args.settings));
+    let held_out = first.as_ref().and_then(|(first, settings)| held_out(first, settings));
+    let (part, set) = match &held_out {
+        Some(set) => ("validation", set as &dyn Dataset),
+        None => part(&images, args.part.as_deref())?,
+    };
+    if held_out.is_some() && !args.json {
+        say("On what the run held out: there is no other part to evaluate.")?;
+    }
     about.check_classes(set, &images.name)?;
+    if part == "training" && args.part.is_none() {
+        warn(
+            "warning: there are neither images to test nor any that the network is known not to have been trained on: \
+             the numbers may be better than on others",
+        );
+    }
     args.views.check_images(images.kind == Kind::Table, about.image_shape())?;
     if let Some(out) = &args.out {
         make_folder(out)?;
@@ -44,9 +66,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         answer(text(&evaluation, &about.classes, part, set.len()).trim_end())?;
     }
     evaluation.check_finite()?;
-    let beside =
-        if args.model.is_dir() { &*args.model } else { args.model.parent().unwrap_or(Path::new("")) };
-    let out = args.out.clone().unwrap_or_else(|| beside.join("evaluation"));
+    let out = args.out.clone().unwrap_or_else(|| folder_of(&args.model).join("evaluation"));
     match write(&out, &evaluation, &about.classes, part, &numbers) {
         Ok(()) if args.json => Ok(()),
         Ok(()) => say(format_args!(
@@ -62,6 +82,61 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// The folder of the weights.
+fn folder_of(model: &Path) -> &Path {
+    if model.is_dir() { model } else { model.parent().unwrap_or(Path::new("")) }
+}
+
+/// The run that trained the network, by its record beside the weights.
+struct TrainedRun {
+    record: PathBuf,
+    args: TrainArgs,
+}
+
+impl TrainedRun {
+    fn of(model: &Path) -> Option<Self> {
+        let folder = folder_of(model);
+        Some(Self { record: folder.join("config.json"), args: flags_of_run(folder)? })
+    }
+
+    /// Whether these are the images of the run.
+    fn is_on(&self, images: &Images) -> bool {
+        let recorded = config_file::data_of(&self.record);
+        recorded.is_some_and(|data| data == Config::new(&self.args.settings, images).data())
+    }
+}
+
+/// The images that the flags name, or else those of the run.
+fn data_of(args: &EvalArgs, run: Option<&TrainedRun>) -> Result<DataArgs> {
+    let mut data = args.data.clone();
+    let Some((run, of_run)) = run.map(|run| (run, &run.args.session.data)) else { return Ok(data) };
+    let Some(path) = of_run.data.as_ref().filter(|_| data.data.is_none()) else { return Ok(data) };
+    ensure!(
+        path.exists(),
+        "the images of the run, {} by {}, are not there: pass them with --data",
+        shown_path(path),
+        shown_path(&run.record)
+    );
+    if !args.json {
+        say(format_args!("On the data of the run, {} (--data chooses others).", shown_path(path)))?;
+    }
+    data.clone_from(of_run);
+    data.skip_broken |= args.data.skip_broken;
+    Ok(data)
+}
+
+/// Whether images of the training part that a run has held out are the next best to those that are missing.
+fn wants_held_out(images: &Images, asked: Option<&str>) -> bool {
+    let is_asked = asked.map_or(images.test.is_empty(), |part| part == "val");
+    images.validation.is_empty() && is_asked
+}
+
+/// The images that a run with these settings has held out of its `first`, if any.
+fn held_out<'a>(first: &'a Subset<'a>, settings: &Settings) -> Option<Subset<'a>> {
+    let n = settings.val.map_or(0, |val| val.of(first.len()));
+    (0 < n && n < first.len()).then(|| Subset::split(first, n, settings.seed).1)
 }
 
 /// The requested images, or the first part that exists of test, validation and training.
@@ -84,10 +159,10 @@ fn part<'a>(images: &'a Images, asked: Option<&str>) -> Result<(&'static str, &'
 fn text(evaluation: &Evaluation, classes: &[String], part: &str, n_images: usize) -> String {
     let score = evaluation.score();
     let mut text = format!(
-        "accuracy {:.2} %\nloss     {:.4}\ntop-5    {:.2} %\nECE      {:.2} % (expected calibration error, 15 bins)\n\
+        "accuracy {:.2} %\nloss     {}\ntop-5    {:.2} %\nECE      {:.2} % (expected calibration error, 15 bins)\n\
          on {n_images} of the {part} set\n\n",
         score.accuracy,
-        score.loss,
+        loss(score.loss),
         evaluation.top5(),
         100.0 * evaluation.calibration().value().unwrap_or(f64::NAN),
     );

@@ -15,6 +15,8 @@ use viz::Figure;
 use crate::checkpoint::{Folder, Start};
 use crate::cli::{FindLrArgs, TrainArgs, find_images, given_without_meaning};
 use crate::flags::GroupFlag;
+use crate::limit::limited;
+use crate::outside::check_outside;
 use crate::progress::{EpochBar, Work};
 use crate::ranks::Ranks;
 use crate::recipe::{Length, check};
@@ -29,23 +31,27 @@ use crate::sizes::Costs;
 pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let (from, to) = (args.from, args.to);
     ensure!(from < to, "--to {to}: expected a learning rate above that of --from, {from}");
+    let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };
+    let mut test = LrRangeTest::new(course).context("--from, --to")?;
     check_effect(&args.train)?;
     check(&args.train)?;
     let session = &args.train.session;
     if session.json {
         output::limit_verbosity(Verbosity::Quiet);
     }
+    let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
+    check_outside(&out, session.data.data.as_deref())?;
     let images = find_images(&session.data.source(session.size.shape()))?;
+    report::tell_warnings(&images, session.json)?;
     session.tell_left_out()?;
     images.notes.iter().try_for_each(say)?;
-    let out = session.out.clone().unwrap_or_else(|| PathBuf::from("runs/find-lr"));
     fs::create_dir_all(&out).with_context(|| {
         format!("cannot write into {} (choose another folder with --out)", shown_path(&out))
     })?;
     let start = Start::afresh(&args.train, &images);
     let settings = &start.args.settings;
-    let first = Subset::first(&images.train, settings.limit.unwrap_or(usize::MAX));
-    let val = settings.val.unwrap_or(0);
+    let first = limited(settings, &images);
+    let val = settings.val.map_or(0, |val| val.of(first.len()));
     ensure!(val < first.len(), "--val {val}: expected fewer than the {} training images", first.len());
     let (training, _) = Subset::split(&first, val, settings.seed);
     // The run is as long as the test; this checks that there is at least one batch.
@@ -53,12 +59,12 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let length = Length::new(1, args.steps as u64);
     let mut run = Run::new(&start, Folder::new(&out), &images, &training, length, false, Ranks::alone())?;
     let mut loader = run.training_loader(&training);
-    let course = RangeTest { start_lr: from, end_lr: to, n_steps: args.steps, ..RangeTest::default() };
-    say(format_args!("{}\n\n{}", images.describe(training.len(), 0), run.introduction()))?;
+    let introduction = run.introduction_to_test(from, to);
+    say(format_args!("{}\n\n{introduction}", images.describe(training.len(), 0)))?;
     say(format_args!("\nResults go to {}", shown_path(&out)))?;
-    let (n_steps, mut test) = (args.steps, LrRangeTest::new(course)?);
+    let n_steps = args.steps;
     let work = Work::new(Costs::new([]), 0, n_steps as u64);
-    let mut bar = EpochBar::new("range test".into(), (n_steps, 0), work, 0.0, output::width());
+    let mut bar = EpochBar::new("range test".into(), (n_steps, 0), work, 0.0, output::width()).of(run.unit());
     while let Some(lr) = test.next_lr() {
         let loss = f64::from(run.step_at(lr, &mut loader)?);
         test.observe(loss);
@@ -85,7 +91,7 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     }
 }
 
-/// Rejects flags that mean nothing to the test.
+/// Rejects flags that do not apply to the test.
 fn check_effect(train: &TrainArgs) -> Result<()> {
     let mut flags: Vec<String> =
         given_without_meaning(train).iter().map(|name| format!("--{}", name.replace('_', "-"))).collect();
@@ -97,7 +103,7 @@ fn check_effect(train: &TrainArgs) -> Result<()> {
     }
     match flags.first() {
         Some(flag) => bail!(
-            "{flag} has no meaning in find-lr, which takes --steps steps at rates from --from to --to; leave \
+            "{flag} does not apply to find-lr, which takes --steps steps at rates from --from to --to; leave \
              it out"
         ),
         None => Ok(()),
@@ -170,7 +176,7 @@ mod tests {
             (&["--group", "head: lr=1"], "--group head: lr"),
         ] {
             let error = check_effect(&train_args(line)).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{flag} has no meaning in find-lr")), "{error}");
+            assert!(error.starts_with(&format!("{flag} does not apply to find-lr")), "{error}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use classifier::output::loss;
 use classifier::{Score, exact};
 use collective::Traffic;
 use foreign_text::shown_path;
@@ -59,9 +60,9 @@ impl Epoch {
     }
 
     /// The line that a run prints for the epoch, shortened to this many columns. `left` is the remaining
-    /// time.
-    pub fn line(&self, epochs: u64, left: &str, columns: usize) -> String {
-        let (full, short, shortest) = (self.full(epochs), self.short(epochs), self.shortest(epochs));
+    /// time, and `unit` what an example is called.
+    pub fn line(&self, epochs: u64, unit: &str, left: &str, columns: usize) -> String {
+        let (full, short, shortest) = (self.full(epochs, unit), self.short(epochs), self.shortest(epochs));
         let lines = [full.clone() + left, short.clone() + left, full, short];
         let fits = |line: &String| line.chars().count() <= columns;
         lines.into_iter().find(fits).unwrap_or(shortest)
@@ -69,12 +70,16 @@ impl Epoch {
 
     fn short(&self, epochs: u64) -> String {
         let score = |name, score: Option<Score>| {
-            score.map_or(String::new(), |score| format!("  {name} {:.4} {:.2} %", score.loss, score.accuracy))
+            score.map_or(String::new(), |score| {
+                format!("  {name} {} {:.2} %", loss(score.loss), score.accuracy)
+            })
         };
         let (validation, test) = (score("val", self.validation), score("test", self.test));
         format!(
-            "{}/{epochs}  train {:.4}{validation}{test}  {:.1} s",
-            self.epoch, self.train_loss, self.seconds
+            "{}/{epochs}  train {}{validation}{test}  {:.1} s",
+            self.epoch,
+            loss(self.train_loss),
+            self.seconds
         )
     }
 
@@ -83,18 +88,21 @@ impl Epoch {
             score.map_or(String::new(), |score| format!(" {name} {:.1} %", score.accuracy))
         };
         let (validation, test) = (score("val", self.validation), score("test", self.test));
-        format!("{}/{epochs} {:.3}{validation}{test}", self.epoch, self.train_loss)
+        format!("{}/{epochs} {}{validation}{test}", self.epoch, loss(self.train_loss))
     }
 
-    fn full(&self, epochs: u64) -> String {
+    fn full(&self, epochs: u64, unit: &str) -> String {
         let width = epochs.to_string().len();
         let validation = self
             .validation
-            .map_or(String::new(), |v| format!("  validation {:.4} {:5.2} %", v.loss, v.accuracy));
+            .map_or(String::new(), |v| format!("  validation {} {:5.2} %", loss(v.loss), v.accuracy));
         let test = self.test.map_or(String::new(), |test| format!("  test accuracy {:5.2} %", test.accuracy));
         format!(
-            "epoch {:>width$}/{epochs}  train loss {:.4}{validation}{test}  {:6.1} s  {:6.0} images/s",
-            self.epoch, self.train_loss, self.seconds, self.images_per_second
+            "epoch {:>width$}/{epochs}  train loss {}{validation}{test}  {:6.1} s  {:6.0} {unit}/s",
+            self.epoch,
+            loss(self.train_loss),
+            self.seconds,
+            self.images_per_second
         )
     }
 }
@@ -154,10 +162,10 @@ mod tests {
             images_per_second: 123_456.0,
         };
         for columns in [40, 60, 80, 100, 120, usize::MAX] {
-            let line = epoch.line(500, "  12 h 34 min left", columns);
+            let line = epoch.line(500, "images", "  12 h 34 min left", columns);
             assert!(line.chars().count() <= columns && line.contains("123/500"), "{columns}: {line}");
         }
-        let line = epoch.line(500, "  12 h 34 min left", usize::MAX);
+        let line = epoch.line(500, "images", "  12 h 34 min left", usize::MAX);
         assert!(line.starts_with("epoch 123/500  train loss 12.3456  validation 12.3456 100.00 %"), "{line}");
         assert!(line.ends_with("12 h 34 min left"), "{line}");
     }

@@ -15,12 +15,20 @@ pub fn idle_flags(settings: &Settings) -> Vec<(&'static str, Error)> {
     let of_groups = groups.iter().filter_map(|group| group.schedule.as_deref());
     let needs = |is_met: bool, what: String| if is_met { Ok(()) } else { bail!(what) };
     let is_nesterov = settings.rule.given().contains(&("nesterov", "true".to_owned()));
+    let is_dampened = settings.rule.dampening.is_some_and(|dampening| dampening != 0.0);
     let checks = [
         (
             "nesterov",
             needs(
                 !is_nesterov || settings.momentum != Some(0.0),
                 "--nesterov needs a --momentum above 0".into(),
+            ),
+        ),
+        (
+            "dampening",
+            needs(
+                !is_dampened || settings.momentum.is_some_and(|momentum| momentum > 0.0),
+                "--dampening needs a --momentum above 0".into(),
             ),
         ),
         ("tta_share", settings.views.check()),
@@ -41,6 +49,13 @@ pub fn idle_flags(settings: &Settings) -> Vec<(&'static str, Error)> {
             needs(
                 settings.lookahead_decay == LOOKAHEAD_DECAY || settings.lookahead.is_some(),
                 "--lookahead-decay needs --lookahead: without it there is no slow average".into(),
+            ),
+        ),
+        (
+            "limit_by",
+            needs(
+                settings.limit_by.is_none() || settings.limit.is_some(),
+                "--limit-by needs --limit: without it all images are taken".into(),
             ),
         ),
         (

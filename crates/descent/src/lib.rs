@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config_file;
+pub mod harmless;
 pub mod left_out;
 pub mod shell;
 pub mod signals;
@@ -15,17 +16,21 @@ pub mod flags;
 pub mod history;
 pub mod idle;
 pub mod inputs;
+pub mod limit;
 pub mod machine;
 pub mod non_finite;
 pub mod objective;
+pub mod outside;
 pub mod predict;
 pub mod progress;
 pub mod ranks;
+pub mod reading;
 pub mod recipe;
 pub mod recipes;
 pub mod report;
 pub mod run;
 pub mod sizes;
+pub mod statistics;
 pub mod survey;
 pub mod train;
 
@@ -55,7 +60,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::FindLr(args) => in_pool(args.train.session.threads, || find_lr::find_lr(&args)),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
-        Command::Recipes(args) => recipes::recipes(args.name.as_deref()),
+        Command::Recipes(args) => recipes::recipes(&args),
         Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
     }
 }

@@ -18,18 +18,31 @@ pub fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send)
 pub fn long_version() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
-        format!("{}\nprocessor  {}\nthreads    {}", env!("CARGO_PKG_VERSION"), processor(), n_threads())
+        let (used, available) = instruction_sets();
+        format!(
+            "{}\nprocessor  {}, {used}\n           (of {};\n           {SIMD_VARIABLE} chooses)\nthreads    {}",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::ARCH,
+            available.join(", "),
+            n_threads()
+        )
     })
 }
 
 /// The processor's family, and the instruction sets that the kernels use on it.
 pub fn processor() -> String {
+    let (used, available) = instruction_sets();
+    format!("{}, {used} (of {}; {SIMD_VARIABLE} chooses)", std::env::consts::ARCH, available.join(", "))
+}
+
+/// The instruction set that the kernels use, and those that they could.
+fn instruction_sets() -> (&'static str, Vec<&'static str>) {
     let available: Vec<&str> = SimdLevel::available().into_iter().rev().map(SimdLevel::name).collect();
     let used = match SimdLevel::check_variable() {
         Ok(()) => SimdLevel::current().name(),
         Err(_) => available[0],
     };
-    format!("{}, {used} (of {}; {SIMD_VARIABLE} chooses)", std::env::consts::ARCH, available.join(", "))
+    (used, available)
 }
 
 /// The processor's name, or its family if the name is not available.

@@ -8,8 +8,13 @@ use descent::signals::{self, Stopped};
 
 fn main() -> ExitCode {
     signals::fail_at_the_size_limit();
-    let result = parse(std::env::args_os()).and_then(descent::run);
-    match result {
+    let words = parse(std::env::args_os());
+    if let Err(error) = &words
+        && let Some(error) = error.downcast_ref::<clap::Error>()
+    {
+        return tell_of_the_words(error);
+    }
+    match words.and_then(descent::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ClosedPipe>() => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<Stopped>() {
@@ -24,4 +29,14 @@ fn main() -> ExitCode {
             }
         },
     }
+}
+
+/// Prints what clap says of the command line: an error, or the help that was asked for.
+fn tell_of_the_words(error: &clap::Error) -> ExitCode {
+    match error.use_stderr() {
+        true => output::error_in_colors(&error.render().ansi().to_string()),
+        // A closed pipe is no error.
+        false => drop(error.print()),
+    }
+    ExitCode::from(error.exit_code() as u8)
 }

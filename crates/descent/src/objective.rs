@@ -28,7 +28,7 @@ impl Objective {
     pub fn new(settings: &Settings, training: &dyn Dataset) -> Result<Self> {
         let is_table = training.image_shape().is_empty();
         ensure!(
-            !(is_table && settings.cutmix.is_some()),
+            !(is_table && settings.cutmix().is_some()),
             "--cutmix needs images, but the examples are rows of numbers"
         );
         let n_classes = training.class_names().len();

@@ -4,62 +4,79 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use autograd::{Params, Tape};
 use classifier::model::About;
 use classifier::output::{self, answer, cut, message, say_json, width};
-use classifier::{Asking, are_finite, model, shown, softmax};
-use data::{ImageShape, InMemory, Picture};
+use classifier::{Asking, are_finite, model, read_rows, shown, softmax};
+use data::{ImageShape, InMemory, Picture, is_image_name};
 use foreign_text::{Foreign, shown_path};
 use nn::Sequential;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::cli::PredictArgs;
+use crate::flags::ViewsFlag;
 
 /// Images per batch.
 const BATCH_SIZE: usize = 64;
 
-/// The most bytes read from standard input.
+/// The most bytes read from standard input or a table.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// File endings that count as images in a folder.
-const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
+/// The argument that stands for standard input.
+const STDIN: &str = "-";
 
-/// Prints the most probable classes of images: as bars for one image, a line each for several, an object each
-/// with `--json`.
+/// Prints the most probable classes of images, or of the rows of tables: as bars for one image, a line each for
+/// several and for rows, an object each with `--json`.
 ///
 /// # Errors
 /// When the weights or an image cannot be read (of several images, the others are classified first), or an
 /// output is NaN or infinite.
 pub fn predict(args: &PredictArgs) -> Result<()> {
     let (net, params, about) = model::load(&args.model)?;
-    let ImageShape { height, width, channels } = about.image_shape();
+    let ImageShape { height, width, .. } = about.image_shape();
+    let is_for_rows = [height, width] == [1, 1];
     ensure!(
-        [height, width] != [1, 1],
-        "the network in {} takes rows of {channels} numbers, not images",
+        !is_for_rows || args.tta == ViewsFlag::None,
+        "--tta needs images, but the network in {} takes rows of numbers",
         shown_path(&args.model)
     );
     args.tta.check_shape(about.image_shape())?;
-    let (files, left_out) = files(&args.images)?;
+    let Found { files, left_out, failures } = Found::by(&args.images);
+    let n_asked = files.len() + failures.len();
     let asking = Asking { views: args.tta.views(), least_certain: None, normalize: Some(about.normalize()) };
     let mut network = Network { model: &args.model, net, params, tape: Tape::new(), asking, about };
     let mut n_failed = 0;
-    for chunk in files.chunks(BATCH_SIZE) {
-        let answers = network.answer(chunk)?;
-        for (file, answer) in chunk.iter().zip(answers) {
+    let mut fail = |file: &Path, error: Error| {
+        if n_asked == 1 {
+            return Err(error);
+        }
+        n_failed += 1;
+        let text = message(&error);
+        match args.json {
+            true => say_json(&json!({ "file": name(file), "error": text })),
+            false => {
+                output::error(text);
+                Ok(())
+            }
+        }
+    };
+    for (asked, error) in failures {
+        fail(&asked, error)?;
+    }
+    let (tables, images) = if is_for_rows { (&files[..], &[][..]) } else { (&[][..], &files[..]) };
+    for file in tables {
+        match network.answer_rows(file, &args.label_column) {
+            Ok(rows) => network.print_rows(args, file, &rows)?,
+            Err(error) => fail(file, error)?,
+        }
+    }
+    for chunk in images.chunks(BATCH_SIZE) {
+        for (file, answer) in chunk.iter().zip(network.answer(chunk)?) {
             match answer {
-                Ok(probabilities) => network.print(args, file, &probabilities, files.len())?,
-                Err(error) if files.len() == 1 => return Err(error),
-                Err(error) => {
-                    n_failed += 1;
-                    if args.json {
-                        let (file, error) = (name(file), message(&error));
-                        say_json(&json!({ "file": file, "error": error }))?;
-                    } else {
-                        output::error(message(&error));
-                    }
-                }
+                Ok(probabilities) => network.print(args, file, &probabilities, n_asked)?,
+                Err(error) => fail(file, error)?,
             }
         }
     }
@@ -72,7 +89,8 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
             rest.len()
         )),
     }
-    ensure!(n_failed == 0, "{n_failed} of {} images could not be classified", files.len());
+    let what = if is_for_rows { "files" } else { "images" };
+    ensure!(n_failed == 0, "{n_failed} of {n_asked} {what} could not be classified");
     Ok(())
 }
 
@@ -99,15 +117,45 @@ impl Network<'_> {
         let mut rows = logits.chunks_exact(self.about.classes.len());
         let answer = |read: Result<Vec<u8>>| {
             read?;
-            let row = rows.next().expect("an answer for each image");
-            ensure!(
-                are_finite(row),
-                "the network's output is NaN or infinite: the weights in {} are unusable",
-                shown_path(self.model)
-            );
-            Ok(softmax(row))
+            self.probabilities(rows.next().expect("an answer for each image"))
         };
         Ok(read.into_iter().map(answer).collect())
+    }
+
+    /// The probabilities for each row of a CSV file.
+    fn answer_rows(&mut self, file: &Path, label_column: &str) -> Result<Vec<Vec<f64>>> {
+        let About { classes, columns, .. } = &self.about;
+        let n_features = self.about.image_shape().channels;
+        let (name, bytes) = bytes_of(file)?;
+        let rows = read_rows(name, &bytes, label_column, n_features, columns, classes)?;
+        let Self { asking, net, params, tape, .. } = self;
+        let logits = asking.logits(net, params, tape, &rows, BATCH_SIZE)?;
+        logits.chunks_exact(self.about.classes.len()).map(|row| self.probabilities(row)).collect()
+    }
+
+    fn probabilities(&self, logits: &[f32]) -> Result<Vec<f64>> {
+        ensure!(
+            are_finite(logits),
+            "the network's output is NaN or infinite: the weights in {} are unusable",
+            shown_path(self.model)
+        );
+        Ok(softmax(logits))
+    }
+
+    /// Prints the answers for the rows of a file, a line or an object each.
+    fn print_rows(&self, args: &PredictArgs, file: &Path, rows: &[Vec<f64>]) -> Result<()> {
+        for (number, probabilities) in (1..).zip(rows) {
+            let ranked: Vec<usize> = ranked(probabilities).into_iter().take(args.top).collect();
+            if args.json {
+                let mut object = object(file, &self.about.classes, probabilities, &ranked);
+                object["row"] = number.into();
+                say_json(&object)?;
+            } else {
+                let answers = listed(&self.about.classes, probabilities, &ranked);
+                answer(format_args!("{} row {number}: {answers}", shown_path(file)))?;
+            }
+        }
+        Ok(())
     }
 
     fn print(&self, args: &PredictArgs, file: &Path, probabilities: &[f64], n_files: usize) -> Result<()> {
@@ -119,38 +167,58 @@ impl Network<'_> {
         if n_files == 1 {
             return answer(bars(classes, probabilities, &ranked, width()).trim_end());
         }
-        let named =
-            |&class: &usize| format!("{} {:.1} %", shown(&classes[class]), 100.0 * probabilities[class]);
-        let answers: Vec<String> = ranked.iter().map(named).collect();
-        answer(format_args!("{}: {}", shown_path(file), answers.join(", ")))
+        answer(format_args!("{}: {}", shown_path(file), listed(classes, probabilities, &ranked)))
     }
 }
 
-/// The files to classify: the arguments, and the files of folders and patterns, sorted by name. And what else
-/// the folders hold.
-fn files(args: &[PathBuf]) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
-    let (mut files, mut left_out) = (Vec::new(), Vec::new());
-    for arg in args {
+/// The most probable classes, in a line.
+fn listed(classes: &[String], probabilities: &[f64], ranked: &[usize]) -> String {
+    let named = |&class: &usize| format!("{} {:.1} %", shown(&classes[class]), 100.0 * probabilities[class]);
+    ranked.iter().map(named).collect::<Vec<String>>().join(", ")
+}
+
+/// What the arguments stand for.
+#[derive(Default)]
+struct Found {
+    /// The files to classify: the arguments, and the files of folders and patterns, sorted by name.
+    files: Vec<PathBuf>,
+    /// What else the folders hold.
+    left_out: Vec<PathBuf>,
+    /// The arguments that stand for no file, and why.
+    failures: Vec<(PathBuf, Error)>,
+}
+
+impl Found {
+    fn by(args: &[PathBuf]) -> Self {
+        let mut found = Self::default();
+        for arg in args {
+            if let Err(error) = found.add(arg) {
+                found.failures.push((arg.clone(), error));
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, arg: &Path) -> Result<()> {
         let pattern = arg.to_str().filter(|text| text.contains(['*', '?', '[']) && !arg.exists());
+        let n_before = self.files.len();
         if arg.is_dir() {
-            let n_before = files.len();
-            add_images_of(arg, &mut files, &mut left_out).with_context(|| shown_path(arg))?;
-            ensure!(files.len() > n_before, "{}: there are no images in this folder", shown_path(arg));
+            let Self { files, left_out, .. } = self;
+            add_images_of(arg, files, left_out).with_context(|| shown_path(arg))?;
+            ensure!(self.files.len() > n_before, "{}: there are no images in this folder", shown_path(arg));
         } else if let Some(pattern) = pattern {
-            let found = glob::glob(pattern).with_context(|| shown(pattern))?;
-            let n_before = files.len();
-            for path in found {
+            for path in glob::glob(pattern).with_context(|| shown(pattern))? {
                 let path = path?;
                 if path.is_file() {
-                    files.push(path);
+                    self.files.push(path);
                 }
             }
-            ensure!(files.len() > n_before, "{}: no file matches this pattern", shown(pattern));
+            ensure!(self.files.len() > n_before, "{}: no file matches this pattern", shown(pattern));
         } else {
-            files.push(arg.clone());
+            self.files.push(arg.to_owned());
         }
+        Ok(())
     }
-    Ok((files, left_out))
 }
 
 /// Adds the image files of a folder and its subfolders, except hidden ones; what else is there is `left_out`.
@@ -167,8 +235,7 @@ fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>, left_out: &mut Vec<PathBu
             add_images_of(&path, files, left_out)?;
             continue;
         }
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        if ENDINGS.contains(&&*ending) && !path.is_dir() {
+        if is_image_name(&path) && !path.is_dir() {
             files.push(path);
         } else {
             left_out.push(path);
@@ -178,15 +245,23 @@ fn add_images_of(dir: &Path, files: &mut Vec<PathBuf>, left_out: &mut Vec<PathBu
 }
 
 fn open(file: &Path) -> Result<Picture> {
-    if file != Path::new("-") {
+    if file != Path::new(STDIN) {
         return Ok(Picture::open(file)?);
     }
+    let (name, bytes) = bytes_of(file)?;
+    Ok(Picture::from_bytes(name, &bytes)?)
+}
+
+/// The bytes of a file or of standard input, and its name in errors.
+fn bytes_of(file: &Path) -> Result<(&Path, Vec<u8>)> {
+    let (name, source): (&Path, Box<dyn Read>) = match file == Path::new(STDIN) {
+        true => (Path::new("standard input"), Box::new(io::stdin())),
+        false => (file, Box::new(fs::File::open(file).with_context(|| shown_path(file))?)),
+    };
     let mut bytes = Vec::new();
-    io::stdin().take(MAX_BYTES + 1).read_to_end(&mut bytes).context("standard input")?;
-    if bytes.len() as u64 > MAX_BYTES {
-        bail!("standard input has more than {MAX_BYTES} bytes");
-    }
-    Ok(Picture::from_bytes("standard input", &bytes)?)
+    source.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| shown_path(name))?;
+    ensure!(bytes.len() as u64 <= MAX_BYTES, "{}: more than {MAX_BYTES} bytes", shown_path(name));
+    Ok((name, bytes))
 }
 
 fn name(file: &Path) -> String {

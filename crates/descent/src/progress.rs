@@ -25,6 +25,44 @@ pub struct EpochBar {
     /// The seconds that the evaluations after this epoch and later ones will take.
     evaluations: f64,
     is_narrow: bool,
+    /// What is counted: images, or rows of a table.
+    unit: &'static str,
+}
+
+/// The bar of files that are read, on standard error; it is removed at the end and only drawn on a terminal.
+#[derive(Debug)]
+pub struct FileBar(ProgressBar);
+
+impl FileBar {
+    /// A bar that is drawn once a file is reached.
+    pub fn new(label: &'static str) -> Self {
+        Self(styled(ProgressBar::new(0), output::width() < NARROW).with_prefix(label))
+    }
+
+    /// Called when `n_done` of `n` files are read.
+    pub fn reach(&self, n_done: usize, n: usize) {
+        self.0.set_length(n as u64);
+        self.0.set_position(n_done as u64);
+    }
+}
+
+impl Drop for FileBar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The bar in our style; hidden if no progress is printed.
+fn styled(bar: ProgressBar, is_narrow: bool) -> ProgressBar {
+    let template =
+        if is_narrow { "{prefix} {pos}/{len} {msg}" } else { "{prefix} {wide_bar} {pos:>4}/{len} {msg}" };
+    let style = ProgressStyle::with_template(template)
+        .expect("the template is well-formed")
+        .progress_chars("█▉▊▋▌▍▎▏ ");
+    if !output::tells_progress() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.with_style(style)
 }
 
 /// The steps of a run from a first one to the last, and how far it is.
@@ -70,18 +108,16 @@ impl EpochBar {
     ) -> Self {
         let is_narrow = width < NARROW;
         let n_batches = n_batches.min(n_done.saturating_add(work.n_left() as usize));
-        let template =
-            if is_narrow { "{prefix} {pos}/{len} {msg}" } else { "{prefix} {wide_bar} {pos:>4}/{len} {msg}" };
-        let style = ProgressStyle::with_template(template)
-            .expect("the template is well-formed")
-            .progress_chars("█▉▊▋▌▍▎▏ ");
-        let bar = ProgressBar::new(n_batches as u64).with_style(style).with_prefix(label);
-        if !output::tells_progress() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
+        let bar = styled(ProgressBar::new(n_batches as u64), is_narrow).with_prefix(label);
         bar.set_position(n_done as u64);
         let now = Instant::now();
-        Self { bar, started: now, drawn: now, n_images: 0, work, evaluations, is_narrow }
+        Self { bar, started: now, drawn: now, n_images: 0, work, evaluations, is_narrow, unit: "images" }
+    }
+
+    /// The same bar, which counts examples of another kind.
+    pub fn of(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
     }
 
     /// Called after a step on `n_images`, with the mean loss of the epoch so far.
@@ -97,9 +133,10 @@ impl EpochBar {
                 .seconds_left(seconds)
                 .map_or(String::new(), |left| format!(", {} left", duration(left + self.evaluations)));
             self.bar.set_message(if self.is_narrow {
-                format!("loss {mean_loss:.3}{left}")
+                format!("loss {}{left}", output::loss(mean_loss))
             } else {
-                format!("{:.0} images/s, loss {mean_loss:.4}{left}", self.n_images as f64 / seconds)
+                let loss = output::loss(mean_loss);
+                format!("{:.0} {}/s, loss {loss}{left}", self.n_images as f64 / seconds, self.unit)
             });
         }
     }

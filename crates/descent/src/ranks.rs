@@ -35,7 +35,7 @@ pub fn together(session: &Session, work: impl FnOnce(&Ranks) -> Result<()> + Sen
     let threads = session.threads.or_else(|| threads_per_rank(world.size()));
     let result = in_pool(threads, || work(&ranks));
     match &result {
-        Err(error) if ranks.size() > 1 && !error.is::<Stopped>() => {
+        Err(error) if ranks.size() > 1 && !is_agreed_stop(error) => {
             // An error that all ranks have is reported by the first only.
             if !ranks.is_first() {
                 thread::sleep(Duration::from_secs(1));
@@ -44,6 +44,11 @@ pub fn together(session: &Session, work: impl FnOnce(&Ranks) -> Result<()> + Sen
         }
         _ => result,
     }
+}
+
+/// Whether all ranks stop with this one, after the same step.
+fn is_agreed_stop(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Stopped>().is_some_and(|stopped| stopped.kept.is_some())
 }
 
 /// The processors of a machine, divided among its processes; `None` for a single process, which uses all.
@@ -174,7 +179,7 @@ impl Ranks {
             return loader;
         }
         let (ranks, accumulate) = (self.clone(), settings.accumulate);
-        let is_mixed = settings.mixup.is_some() || settings.cutmix.is_some();
+        let is_mixed = settings.mixup().is_some() || settings.cutmix().is_some();
         loader.part(move |n| {
             let (ranks, n_parts) = (ranks.clone(), accumulate.min(n));
             let is_own = move |number: usize| {

@@ -3,21 +3,27 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use classifier::output::{self, answer};
+use classifier::output::{self, answer, say_json};
 use data::ImageShape;
 use nn::Layer;
+use serde_json::{Map, Value, json};
 
-use crate::cli::{Command, TrainArgs};
+use crate::cli::{Command, RecipesArgs, TrainArgs};
 use crate::config_file::parse;
-use crate::flags::{RECIPES, recipe};
+use crate::flags::{RECIPES, recipe, words_of_recipe};
 use crate::report;
 
-/// `descent recipes`: lists the names, or prints one recipe with its network.
+/// `descent recipes`: lists the names, or prints one recipe with its network; with `--json` objects.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn recipes(name: Option<&str>) -> Result<()> {
-    let Some((name, text)) = name.and_then(|name| Some((name, recipe(name)?))) else {
+pub fn recipes(args: &RecipesArgs) -> Result<()> {
+    let asked = args.name.as_deref();
+    if args.json {
+        let chosen = RECIPES.iter().filter(|(name, _)| asked.is_none_or(|asked| asked == *name));
+        return chosen.map(|(name, text)| object(name, text)).try_for_each(|object| say_json(&object));
+    }
+    let Some((name, text)) = asked.and_then(|name| Some((name, recipe(name)?))) else {
         for (_, text) in RECIPES {
             answer(text.lines().next().unwrap_or_default().trim_start_matches("# "))?;
         }
@@ -32,6 +38,23 @@ pub fn recipes(name: Option<&str>) -> Result<()> {
     let (net, params) = nn::build(net, settings.seed);
     let summary = net.summary(&params, [1, height, width, channels]);
     answer(format_args!("{text}\n{}", report::fitted(&summary, output::width())))
+}
+
+/// The object that `--json` prints for a recipe.
+fn object(name: &str, text: &str) -> Value {
+    let description = text.lines().next().unwrap_or_default();
+    let description = description.split_once(": ").map_or(description, |(_, description)| description);
+    let mut flags = Map::new();
+    for word in words_of_recipe(text) {
+        let (flag, value) = word.split_once('=').unwrap_or((&word, "true"));
+        let value = match flags.get(flag).and_then(Value::as_str) {
+            // Groups are given one by one.
+            Some(before) => format!("{before}; {value}"),
+            None => value.to_owned(),
+        };
+        flags.insert(flag.to_owned(), value.into());
+    }
+    json!({ "recipe": name, "description": description, "flags": flags })
 }
 
 /// The flags of a recipe, parsed as from the command line.
@@ -82,7 +105,7 @@ mod tests {
             (recipe.net.to_string().as_str(), recipe.epochs, recipe.batch_size),
             ("airbench94", Some(9), 2000)
         );
-        assert!(recipe.drop_last && recipe.normalize);
+        assert!(recipe.drop_last && recipe.normalize == crate::flags::NormalizeFlag::Measured);
         assert_eq!((recipe.whiten, recipe.label_smoothing), (Some(5000), 0.2));
         assert_eq!((recipe.optimizer.as_str(), recipe.momentum, recipe.lr), ("sgd", Some(0.85), Some(0.053)));
         assert_eq!(recipe.schedule, "linear");

@@ -3,13 +3,29 @@
 use std::path::Path;
 
 use anyhow::Result;
-use classifier::Evaluation;
-use classifier::output::{cut, warn, width};
+use classifier::output::{self, cut, event, warn, width};
+use classifier::{Evaluation, Images};
 use foreign_text::{Foreign, shown_path};
 use nn::Summary;
+use serde_json::json;
 use viz::{Figure, HeatMap, Plot};
 
 use crate::history::Epoch;
+use crate::shell::quoted;
+
+/// Prints what may be read in another way than was meant: on standard error, or as objects.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn tell_warnings(images: &Images, json: bool) -> Result<()> {
+    for warning in &images.warnings {
+        match json {
+            true => event(&json!({ "event": "warning", "message": warning }))?,
+            false => warn(format_args!("warning: {warning}")),
+        }
+    }
+    Ok(())
+}
 
 /// Draws loss, accuracy and the confusion matrix of the set `part` into `out`, each as SVG and PNG.
 ///
@@ -135,10 +151,10 @@ pub fn summary(
 ) -> String {
     let score = judged.score();
     let mut text = format!(
-        "\n{} accuracy {:.2} %, loss {:.4}, after {} of training, {} in all\n\n",
+        "\n{} accuracy {:.2} %, loss {}, after {} of training, {} in all\n\n",
         capitalized(part),
         score.accuracy,
-        score.loss,
+        output::loss(score.loss),
         duration(training_seconds),
         duration(total_seconds)
     );
@@ -146,7 +162,7 @@ pub fn summary(
     if judged.n_non_finite() > 0 {
         text += &format!("\n{} answers are NaN or infinite and count as wrong.\n", judged.n_non_finite());
     }
-    let out = shown_path(out);
+    let (out, word) = (shown_path(out), quoted(out));
     if has_model {
         text += &format!("\n  model     {out}/model.safetensors");
     }
@@ -156,8 +172,8 @@ pub fn summary(
     );
     if has_model {
         text += &match takes_images {
-            true => format!("\nTry it on an image of your own:\n  descent predict IMAGE --model {out}\n"),
-            false => format!("\nTry it on other rows:\n  descent eval --data TABLE --model {out}\n"),
+            true => format!("\nTry it on an image of your own:\n  descent predict IMAGE --model {word}\n"),
+            false => format!("\nTry it on other rows:\n  descent predict TABLE --model {word}\n"),
         };
     }
     text

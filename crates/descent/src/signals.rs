@@ -3,18 +3,16 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use foreign_text::shown_path;
+use crate::shell::quoted;
 
-/// A run that a signal asked to stop, and that stopped after writing a checkpoint. (With `--on-nan continue`
-/// nothing is written while a value is NaN or infinite.)
+/// A run that a signal asked to stop, and that stopped after writing a checkpoint, or before its first step. (With
+/// `--on-nan continue` nothing is written while a value is NaN or infinite.)
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
     /// The signal: SIGINT, SIGTERM or SIGHUP.
     pub signal: i32,
-    /// The step after which the run stopped.
-    pub step: u64,
-    /// The run's folder.
-    pub out: PathBuf,
+    /// The step after which the run stopped, and the run's folder; `None` if it stopped while it read the images.
+    pub kept: Option<(u64, PathBuf)>,
 }
 
 impl Stopped {
@@ -27,12 +25,16 @@ impl Stopped {
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, out, .. } = self;
-        write!(
-            f,
-            "stopped after step {step}; resume with the same flags and --out {} --resume",
-            shown_path(out)
-        )
+        match &self.kept {
+            Some((step, out)) => {
+                write!(
+                    f,
+                    "stopped after step {step}; to resume: descent train --out {} --resume",
+                    quoted(out)
+                )
+            }
+            None => f.write_str("stopped while the images were being decoded; nothing was written"),
+        }
     }
 }
 

@@ -97,6 +97,11 @@ impl Sizes {
         }
     }
 
+    /// The networks for smaller images, with their height and width.
+    pub fn networks(&self) -> impl Iterator<Item = (&Sequential, [usize; 2])> {
+        self.0.iter().map(|phase| (&phase.net, phase.size))
+    }
+
     /// What the steps of the run cost, beside those on images of their own size.
     pub fn costs(&self, full: ImageShape) -> Costs {
         let area = (full.height * full.width) as f64;

@@ -5,15 +5,18 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use classifier::output::{answer, say};
+use anyhow::{Context, Result, ensure};
+use classifier::output::{self, Verbosity, answer, say, say_json};
 use classifier::{Images, Kind, Part, Source, clear_cache, duplicates, shown, size_in_words};
 use data::{Dataset, ImageShape, ValuesMut};
 use foreign_text::shown_path;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use viz::{ImageGrid, Tile};
 
-use crate::cli::{DataCommand, find_images};
+use crate::cli::{DataCommand, check_kind};
+use crate::outside::{check_outside, is_inside};
+use crate::reading::read_images;
 use crate::report::{self, capitalized};
 
 /// The most files or groups of a kind that are listed.
@@ -29,6 +32,7 @@ const MAX_CLASSES: usize = 40;
 /// When no known data is found, or the figure cannot be written.
 pub fn data(args: &DataCommand) -> Result<()> {
     if args.clear_cache {
+        ensure!(args.path.exists(), "there is no file or folder {}", shown_path(&args.path));
         return answer(match clear_cache(&args.path)? {
             Some(n_bytes) => format!("removed {} of decoded images", size_in_words(n_bytes)),
             None => "no decoded images are cached there".to_owned(),
@@ -36,10 +40,12 @@ pub fn data(args: &DataCommand) -> Result<()> {
     }
     let source = Source {
         data: Some(&args.path),
-        coarse: args.labels == "coarse",
+        coarse: args.classes.are_coarse(),
         shape: args.size.shape(),
-        label_column: &args.label_column,
+        label_column: &args.classes.label_column,
+        columns: &[],
         skip_broken: true,
+        watch: None,
     };
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.path));
     let make_folder = || {
@@ -47,13 +53,29 @@ pub fn data(args: &DataCommand) -> Result<()> {
             .with_context(|| format!("cannot make the folder {} (--out)", shown_path(&out)))
     };
     if args.out.is_some() {
+        check_outside(&out, source.data)?;
         make_folder()?;
     }
-    let images = find_images(&source)?;
+    if args.json {
+        output::limit_verbosity(Verbosity::Quiet);
+    }
+    let images = read_images(&source)?;
+    // That it skips broken files is its own affair.
+    check_kind(&Source { skip_broken: false, ..source }, &images)?;
+    report::tell_warnings(&images, args.json)?;
     images.notes.iter().try_for_each(say)?;
-    answer(survey(&images).trim_end())?;
+    match args.json {
+        true => objects(&images).iter().try_for_each(say_json)?,
+        false => answer(survey(&images).trim_end())?,
+    }
     if images.kind == Kind::Table {
         return Ok(());
+    }
+    if images.kind == Kind::Folder && is_inside(&out, &args.path) {
+        return say(format_args!(
+            "\nno samples are drawn: {} would be among the images; choose a folder with --out",
+            shown_path(&out)
+        ));
     }
     make_folder()?;
     report::save(&samples(&images), &out, "samples")?;
@@ -74,6 +96,43 @@ fn parts(images: &Images) -> Vec<(&'static str, &dyn Dataset)> {
     all.into_iter().filter(|(_, set)| !set.is_empty()).collect()
 }
 
+/// What `--json` prints: an object for the set, for each class, and for each problem.
+fn objects(images: &Images) -> Vec<Value> {
+    let (sets, classes) = (parts(images), images.train.class_names());
+    let (ImageShape { height, width, channels }, normalize) = (images.input_shape(), images.normalize());
+    let mut all = vec![json!({
+        "kind": "set", "name": images.name, "classes": classes.len(), "height": height, "width": width,
+        "channels": channels, "mean": normalize.mean, "deviation": normalize.std,
+    })];
+    let columns: Vec<(&str, Vec<usize>)> =
+        sets.iter().map(|(part, set)| (*part, count(*set, classes.len()))).collect();
+    for (class, name) in classes.iter().enumerate() {
+        let counts: Map<String, Value> =
+            columns.iter().map(|(part, counts)| ((*part).to_owned(), counts[class].into())).collect();
+        all.push(json!({ "kind": "class", "class": name, "images": counts }));
+    }
+    for part in &images.parts {
+        all.extend(part.broken.iter().map(
+            |file| json!({ "kind": "broken", "part": part.name, "file": file.path, "problem": file.problem }),
+        ));
+        let skipped = |file: &String| json!({ "kind": "not an image", "part": part.name, "file": file });
+        all.extend(part.passed_over.iter().map(skipped));
+    }
+    for group in groups_of_twins(images, &sets) {
+        let members: Vec<Value> =
+            group.iter().map(|(part, name)| json!({ "part": part, "file": name })).collect();
+        all.push(json!({ "kind": "duplicates", "of": members }));
+    }
+    all
+}
+
+/// The number of examples of each class.
+fn count(set: &dyn Dataset, n_classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; n_classes];
+    (0..set.len()).for_each(|idx| counts[set.label(idx) as usize] += 1);
+    counts
+}
+
 fn survey(images: &Images) -> String {
     let sets = parts(images);
     let mut text = format!("{}: {} classes\n\n", images.name, images.train.class_names().len());
@@ -89,12 +148,7 @@ fn survey(images: &Images) -> String {
 
 /// The number of images of each class, by part.
 fn counts(classes: &[String], sets: &[(&'static str, &dyn Dataset)]) -> String {
-    let count = |set: &dyn Dataset| {
-        let mut counts = vec![0_usize; classes.len()];
-        (0..set.len()).for_each(|idx| counts[set.label(idx) as usize] += 1);
-        counts
-    };
-    let columns: Vec<Vec<usize>> = sets.iter().map(|(_, set)| count(*set)).collect();
+    let columns: Vec<Vec<usize>> = sets.iter().map(|(_, set)| count(*set, classes.len())).collect();
     let names: Vec<String> = classes.iter().map(|name| shown(name)).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     let heads: String = sets.iter().map(|(name, _)| format!("{name:>8}")).collect();
@@ -120,7 +174,7 @@ fn sizes(parts: &[Part]) -> String {
     };
     let n_gray = files.iter().filter(|file| file.channels == 1).count();
     format!(
-        "\nwidth   {}\nheight  {}\ncolour  {}, gray {n_gray}\n",
+        "\nwidth   {}\nheight  {}\ncolour  {}, grey {n_gray}\n",
         range(&|at| files[at].width),
         range(&|at| files[at].height),
         files.len() - n_gray
@@ -137,7 +191,7 @@ fn values(images: &Images) -> String {
     };
     let what = match (images.kind, channels) {
         (Kind::Table, n) => format!("{n} numbers, of each"),
-        (_, 1) => format!("as {height} × {width} in gray, byte / 255"),
+        (_, 1) => format!("as {height} × {width} in grey, byte / 255"),
         _ => format!("as {height} × {width} in colour, byte / 255 by channel"),
     };
     format!("\n{what}:\nmean       {}\ndeviation  {}\n", listed(&normalize.mean), listed(&normalize.std))
@@ -175,16 +229,23 @@ fn named(text: &mut String, all: impl ExactSizeIterator<Item = String>) {
     }
 }
 
+/// Groups of files or images that are identical byte for byte, each with its part and its name.
+fn groups_of_twins(
+    images: &Images,
+    sets: &[(&'static str, &dyn Dataset)],
+) -> Vec<Vec<(&'static str, String)>> {
+    if images.parts.is_empty() {
+        return same_examples(sets);
+    }
+    let named = |group: Vec<(&'static str, &classifier::ImageFile)>| {
+        group.into_iter().map(|(part, file)| (part, file.path.clone())).collect()
+    };
+    duplicates(&images.parts).into_iter().map(named).collect()
+}
+
 /// Files or images that are identical byte for byte.
 fn twins(images: &Images, sets: &[(&'static str, &dyn Dataset)]) -> String {
-    let groups: Vec<Vec<(&str, String)>> = if images.parts.is_empty() {
-        same_examples(sets)
-    } else {
-        let shown_group = |group: Vec<(&'static str, &classifier::ImageFile)>| {
-            group.into_iter().map(|(part, file)| (part, shown(&file.path))).collect()
-        };
-        duplicates(&images.parts).into_iter().map(shown_group).collect()
-    };
+    let groups = groups_of_twins(images, sets);
     let is_across = |group: &&Vec<(&str, String)>| group.iter().any(|(part, _)| *part != group[0].0);
     let across: Vec<_> = groups.iter().filter(is_across).collect();
     let within: Vec<_> = groups.iter().filter(|group| !is_across(group)).collect();
@@ -197,7 +258,7 @@ fn twins(images: &Images, sets: &[(&'static str, &dyn Dataset)]) -> String {
         let s = if extra == 1 { "" } else { "s" };
         writeln!(text, "\n{extra} exact duplicate{s} {what}:").expect("a string");
         let line = |group: &&Vec<(&str, String)>| {
-            let names: Vec<&str> = group.iter().take(MAX_NAMED).map(|(_, name)| &**name).collect();
+            let names: Vec<String> = group.iter().take(MAX_NAMED).map(|(_, name)| shown(name)).collect();
             names.join(" = ")
         };
         named(&mut text, groups.iter().map(line));

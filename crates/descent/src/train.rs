@@ -17,7 +17,9 @@ use crate::checkpoint::{Checkpoint, Folder, Start, Sums};
 use crate::cli::{Settings, TrainArgs, find_images};
 use crate::config_file;
 use crate::history::Epoch;
+use crate::limit::limited;
 use crate::machine;
+use crate::outside::check_outside;
 use crate::progress::Work;
 use crate::ranks::{self, Ranks};
 use crate::recipe::{Length, check};
@@ -38,14 +40,18 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
         output::limit_verbosity(Verbosity::Quiet);
     }
     let started = Instant::now();
-    let images = find_images(&session.data.source(session.size.shape()))?;
     let mut folder = match &session.out {
         Some(out) => Folder::new(out),
         None => Folder::new_like(&default_out()),
     };
+    if !session.resume {
+        check_outside(folder.path(), session.data.data.as_deref())?;
+    }
+    let images = find_images(&session.data.source(session.size.shape()))?;
+    report::tell_warnings(&images, session.json)?;
     let start = Start::choose(flags, &mut folder, &images)?;
     let settings = &start.args.settings;
-    let first = Subset::first(&images.train, settings.limit.unwrap_or(usize::MAX));
+    let first = limited(settings, &images);
     let sets = Sets::choose(settings, &images, &first)?;
     let watches_test = sets.watches_test(session.watch_test)?;
     let epochs = settings.epochs.unwrap_or(images.default_epochs);
@@ -80,7 +86,8 @@ impl<'a> Sets<'a> {
     /// # Errors
     /// When none would be left to train on, or validation images are requested twice or missing.
     fn choose(settings: &Settings, images: &'a Images, first: &'a Subset<'a>) -> Result<Self> {
-        let (n_images, val) = (first.len(), settings.val.unwrap_or(0));
+        let n_images = first.len();
+        let val = settings.val.map_or(0, |val| val.of(n_images));
         ensure!(val < n_images, "--val {val}: expected fewer than the {n_images} training images");
         ensure!(
             images.validation.is_empty() || val == 0,
@@ -103,6 +110,11 @@ impl<'a> Sets<'a> {
 
     fn validates(&self) -> bool {
         !self.validation().is_empty()
+    }
+
+    /// Whether a tenth of the training images, which would be held out by default, is none.
+    fn is_too_small_to_hold_out(&self) -> bool {
+        self.images.kind != Kind::Cifar10 && self.images.default_validation(self.training.len()) == 0
     }
 
     /// Whether the test images are evaluated after every epoch: as `asked`, or as is usual for the data.
@@ -170,6 +182,11 @@ fn announce(run: &Run<'_>, start: &Start, sets: &Sets<'_>, length: Length) -> Re
     }
     say(format_args!("{}\n\n{}", sets.images.describe(n_training, n_validation), run.introduction()))?;
     say(format_args!("\nResults go to {}", shown_path(run.out())))?;
+    if n_validation == 0 && sets.is_too_small_to_hold_out() {
+        say(
+            "No image is held out to choose the best weights by: there are fewer than 10 to train on (see --val).",
+        )?;
+    }
     detail(format_args!("{}, {} threads", machine::processor(), rayon::current_num_threads()))?;
     detail(serde_json::to_string_pretty(&start.args).expect("flags are JSON"))?;
     match &start.checkpoint {
@@ -208,7 +225,7 @@ fn train_epochs(
         time.training += began.elapsed().as_secs_f64();
         let measured = measure(run, loaders, &trained, start.args.settings.batch_size)?;
         time.evaluated(run, length.epochs.saturating_sub(measured.epoch));
-        say(measured.line(length.epochs, &time.to_string(), output::width()))?;
+        say(measured.line(length.epochs, run.unit(), &time.to_string(), output::width()))?;
         let before = replace(&mut traffic, ranks.traffic());
         let exchanged = (ranks.size() > 1).then(|| traffic.since(before));
         if start.args.session.json {

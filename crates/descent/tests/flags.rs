@@ -74,7 +74,12 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--rotate", &["-1", "181", "nan"], "from 0 to 180"),
     ("train", "--cutout", &["-1", "1.5"], "a whole number from 0"),
     ("train", "--erase", &["-0.1", "1.1"], "from 0 to 1"),
-    ("train", "--normalize", &["maybe"], "true, false"),
+    ("train", "--normalize", &["maybe", "cifar"], "true, false or imagenet"),
+    ("train", "--augment", &["maybe", "1"], "true, false"),
+    ("train", "--gray", &["maybe", "1"], "true, false"),
+    ("train", "--skip-broken", &["maybe", "1"], "true, false"),
+    ("train", "--no-fusion", &["maybe", "1"], "true, false"),
+    ("train", "--detect-anomaly", &["maybe", "1"], "true, false"),
     ("train", "--drop-last", &["maybe"], "true, false"),
     ("train", "--whiten", &["0", "-1"], "at least 1"),
     ("train", "--label-smoothing", &["1", "-0.1"], "at least 0 and below 1"),
@@ -93,12 +98,16 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--resize-until", &["16", "3=0", "0=16", "3=x", "3=16,3=24"], "as in 3=16,6=24"),
     ("train", "--hardest", &["0", "1.1", "-1", "nan"], "above 0 and at most 1"),
     ("train", "--optimizer", &["adm", "", "Adam"], "expected one of sgd, asgd"),
+    ("train", "--optimizer", &["adm", "Adam"], "; did you mean adam?"),
     ("train", "--schedule", &["stairs", ""], "expected one of constant"),
+    ("train", "--schedule", &["cosin", "COSINE"], "; did you mean cosine?"),
+    ("train", "--recipe", &["airbench"], "; did you mean airbench94?"),
+    ("train", "--net", &["restnet18", "ResNet18"], "; did you mean resnet18?"),
     ("train", "--momentum", &["1", "-0.1", "nan", "inf"], "at least 0 and below 1"),
     ("train", "--lr", &["-1", "nan", "inf", "1e39", "fast"], "from 0 to 3.4e38"),
     ("train", "--weight-decay", &["-1e-9", "nan", "1e39"], "from 0 to 3.4e38"),
     ("train", "--dropout", &["-0.1", "1.1", "nan"], "from 0 to 1"),
-    ("train", "--val", &["-1", "1.5", "all"], "a whole number from 0"),
+    ("train", "--val", &["-1", "1.5", "all", "100%"], "a number of images, such as 500, or a share of them"),
     ("train", "--patience", &["0", "-1"], "at least 1"),
     ("train", "--ema", &["1", "-0.1", "nan"], "at least 0 and below 1"),
     ("train", "--shards", &["0", "65", "x"], "from 1 to 64"),
@@ -110,8 +119,8 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
         &["", "1,x", "1,-1", "fair"],
         "expected `balanced`, or non-negative numbers",
     ),
-    ("train", "--mixup", &["0", "1.1", "-1", "nan"], "above 0 and at most 1"),
-    ("train", "--cutmix", &["0", "1.1"], "above 0 and at most 1"),
+    ("train", "--mixup", &["1.1", "-1", "nan", "no"], "above 0 and at most 1, or 0 for none"),
+    ("train", "--cutmix", &["1.1", ""], "above 0 and at most 1, or 0 for none"),
     ("train", "--accumulate", &["0", "-1"], "at least 1"),
     ("train", "--clip-norm", &["0", "-1", "inf"], "above 0"),
     ("find-lr", "--from", &["0", "-1"], "above 0"),
@@ -122,14 +131,17 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ("train", "--image-size", &["7", "1025", "x"], "from 8 to 1024"),
     ("train", "--threads", &["0", "1025", "-1"], "from 1 to 1024"),
     ("train", "--limit", &["0", "-1"], "at least 1"),
+    ("train", "--limit-by", &["last"], "first, class"),
     ("train", "--checkpoint-every", &["0", "0m", "-1", "soon", "1.5h"], "a number of steps (at least 1)"),
     ("train", "--keep", &["0", "-1"], "at least 1"),
     ("train", "--resume-with", &["mine"], "saved, flags"),
     ("train", "--on-nan", &["panic"], "stop, skip, continue"),
     ("eval", "--labels", &["medium"], "fine, coarse"),
+    ("eval", "--skip-broken", &["maybe", "1"], "true, false"),
     ("eval", "--part", &["all"], "train, val, test"),
     ("data", "--labels", &["medium"], "fine, coarse"),
     ("data", "--image-size", &["7", "1025"], "from 8 to 1024"),
+    ("data", "--gray", &["maybe", "1"], "true, false"),
     ("eval", "--batch-size", &["0"], "at least 1"),
     ("eval", "--threads", &["0", "1025"], "from 1 to 1024"),
     ("eval", "--tta", &["all"], "none, mirror, mirror-shift"),
@@ -149,6 +161,11 @@ const SWITCHES: &[&str] = &[
     "--normalize",
     "--drop-last",
     "--watch-test",
+    "--augment",
+    "--gray",
+    "--skip-broken",
+    "--no-fusion",
+    "--detect-anomaly",
 ];
 
 /// Names and paths: they are checked when they are looked up.
@@ -240,6 +257,7 @@ fn flags_that_do_not_fit_together_are_refused_by_name() {
         ("weight-decay --lambda 5,0,5", "--lambda 5: expected every value once"),
         ("range-test --from 1 --to 0.1", "--to 0.1: expected a learning rate above that of --from, 1"),
         ("cnn-inside --image 2000 --epochs 1000", "--image 2000: expected a whole number from 0 to 1999"),
+        ("minima --lr 1e10", "the table minima has numbers that are NaN"),
         ("cnn-training --run nowhere --epochs 1000", "cannot read nowhere/history.csv"),
         ("tuning --validation 4000", "--validation 4000: expected fewer than the 4000 images"),
         (
@@ -261,6 +279,27 @@ fn flags_that_do_not_fit_together_are_refused_by_name() {
             assert!(parsed.is_ok(), "the defaults go with --model: {parsed:?}");
         }
     }
+}
+
+/// What a file or a recipe turns on, a later flag turns off.
+#[test]
+fn what_was_switched_on_can_be_switched_off() {
+    let settings = |line: &[&str]| {
+        let words = ["descent", "train"].iter().chain(line);
+        let Command::Train(args) = Cli::parse_from(words).command() else { panic!() };
+        args
+    };
+    let on = ["--augment", "--gray", "--skip-broken", "--no-fusion", "--mixup=0.2", "--cutmix=1"];
+    let off = [
+        "--augment=false",
+        "--gray=false",
+        "--skip-broken=false",
+        "--no-fusion=false",
+        "--mixup=0",
+        "--cutmix=none",
+    ];
+    let off = serde_json::to_value(settings(&[&on[..], &off].concat())).unwrap();
+    assert_eq!(off, serde_json::to_value(settings(&[])).unwrap());
 }
 
 /// At the ends of their ranges flags give pictures or an error, never a panic.

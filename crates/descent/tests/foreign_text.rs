@@ -157,6 +157,27 @@ fn of_files_and_folders_names() {
     }
 }
 
+/// Also where no flag or value is expected.
+#[test]
+fn of_the_command_line() {
+    let folder = TempDir::new().unwrap();
+    let flag = format!("--{ORDERS}");
+    let long = "9".repeat(100_000);
+    for words in [
+        &["train", &flag][..],
+        &["train", "--lr", ORDERS],
+        &["train", "--net", ORDERS],
+        &["train", "--recipe", ORDERS],
+        &["lecture", "momentum", "--lr", ORDERS],
+        &["lecture", ORDERS],
+        &["predict", &flag],
+        &[ORDERS],
+    ] {
+        assert_prints(folder.path(), words, r"\u{202e}");
+    }
+    assert!(printed(folder.path(), &["train", "--lr", &long]).len() < 5000);
+}
+
 #[test]
 fn of_a_checkpoint_flags_and_of_a_run_its_history() {
     let folder = folder_with_data();

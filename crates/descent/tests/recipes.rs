@@ -259,6 +259,9 @@ fn views_of_the_last_evaluation_and_what_does_not_fit_is_refused() {
         (&["--crop-border", "reflect"], "--crop-border needs --crop"),
         (&["--net", "resnet20", "--dropout", "0.1"], "--dropout 0.1: the network resnet20 has none"),
         (&["--lookahead-decay", "0.9"], "--lookahead-decay needs --lookahead"),
+        (&["--optimizer", "sgd", "--dampening", "0.5"], "--dampening needs a --momentum above 0"),
+        (&["--group", ";"], "`;`: expected a path, filters, matrices, vectors or biases, a colon"),
+        (&["--skip-broken"], "--skip-broken: only image files of a folder are skipped, not CIFAR-10"),
         (&["--group", "tail: lr=1"], "--group tail matches no trainable parameter"),
         (&["--net", "vit", "--nesterov"], "adam has no hyperparameter `nesterov`"),
     ] {

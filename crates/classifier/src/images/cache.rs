@@ -3,15 +3,18 @@
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use atomic_file::target_of;
 use data::{ImageFolder, ImageShape, Picture};
 use foreign_text::shown_path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::watch::{Interrupted, Watch};
 
 /// The folder of the decoded images, within the folder of the data.
 pub const CACHE_DIR: &str = ".descent-cache";
@@ -34,7 +37,7 @@ pub struct ImageFile {
     pub height: usize,
     /// Columns of the image in the file.
     pub width: usize,
-    /// 1 for grayscale, 3 for colour.
+    /// 1 for grey, 3 for colour.
     pub channels: usize,
     /// The SHA-256 of the file, used to find duplicates.
     pub sha256: String,
@@ -78,8 +81,14 @@ struct Header {
 /// the next time, and the file looks the same.
 ///
 /// # Errors
-/// When a file no longer exists.
-pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: ImageShape) -> Result<Decoded> {
+/// When a file no longer exists; [`Interrupted`] when `watch` ends the decoding.
+pub(super) fn decoded(
+    folder: &ImageFolder,
+    root: &Path,
+    part: &str,
+    shape: ImageShape,
+    watch: Option<&dyn Watch>,
+) -> Result<Decoded> {
     let key = key(folder, root, shape)?;
     let ImageShape { height, width, channels } = shape;
     let name = format!("{part}-{height}x{width}x{channels}.{ENDING}");
@@ -88,7 +97,7 @@ pub(super) fn decoded(folder: &ImageFolder, root: &Path, part: &str, shape: Imag
     if let Some(found) = read(&path, &key, shape, folder.class_names().len()) {
         return Ok(found);
     }
-    let (mut decoded, refused) = decode(folder, root, shape);
+    let (mut decoded, refused) = decode(folder, root, shape, watch)?;
     let what = format!("{} images decoded to {height} × {width}", decoded.labels.len());
     if let Some(refused) = refused {
         decoded.note = Some(format!("{what}, and not kept: {refused}"));
@@ -184,24 +193,31 @@ fn key(folder: &ImageFolder, root: &Path, shape: ImageShape) -> Result<String> {
 }
 
 /// The decoded images, and the first problem that is the system's and not the file's.
-fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> (Decoded, Option<String>) {
-    let mut pixels = vec![0; folder.images().len() * shape.len()];
-    let decode_one = |((path, label), planes): (&(PathBuf, u32), &mut [u8])| {
-        let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-        match open(path) {
-            Ok((picture, sha256)) => {
-                planes.copy_from_slice(&picture.to_shape(shape));
-                let ImageShape { height, width, channels } = picture.shape();
-                Ok(ImageFile { path: relative, height, width, channels, sha256 })
-            }
-            Err(error) => {
-                let broken = BrokenFile { path: relative, label: *label, problem: error.to_string() };
-                Err((broken, is_of_the_system(&error)))
-            }
+fn decode(
+    folder: &ImageFolder,
+    root: &Path,
+    shape: ImageShape,
+    watch: Option<&dyn Watch>,
+) -> Result<(Decoded, Option<String>)> {
+    let n_images = folder.images().len();
+    let mut pixels = vec![0; n_images * shape.len()];
+    let (n_done, is_ended) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let goes_on = || {
+        let n_done = n_done.fetch_add(1, Ordering::Relaxed);
+        if watch.is_some_and(|watch| !watch.decodes(n_done, n_images)) {
+            is_ended.store(true, Ordering::Relaxed);
         }
+        !is_ended.load(Ordering::Relaxed)
+    };
+    let decode_one = |((path, label), planes): (&(PathBuf, u32), &mut [u8])| {
+        if !goes_on() {
+            return None;
+        }
+        Some(decode_file(path, *label, root, shape, planes))
     };
     let found = folder.images().par_iter().zip(pixels.par_chunks_mut(shape.len())).map(decode_one);
-    let found: Vec<_> = found.collect();
+    let found: Option<Vec<_>> = found.collect();
+    let found = found.ok_or_else(|| Error::new(Interrupted))?;
     let mut decoded =
         Decoded { labels: Vec::new(), files: Vec::new(), broken: Vec::new(), pixels: Vec::new(), note: None };
     let mut refused = None;
@@ -223,7 +239,29 @@ fn decode(folder: &ImageFolder, root: &Path, shape: ImageShape) -> (Decoded, Opt
         }
     }
     pixels.truncate(decoded.files.len() * shape.len());
-    (Decoded { pixels, ..decoded }, refused)
+    Ok((Decoded { pixels, ..decoded }, refused))
+}
+
+/// Decodes a file into `planes`; or tells what is wrong with it, and whether the system said so.
+fn decode_file(
+    path: &Path,
+    label: u32,
+    root: &Path,
+    shape: ImageShape,
+    planes: &mut [u8],
+) -> Result<ImageFile, (BrokenFile, bool)> {
+    let relative = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+    match open(path) {
+        Ok((picture, sha256)) => {
+            planes.copy_from_slice(&picture.to_shape(shape));
+            let ImageShape { height, width, channels } = picture.shape();
+            Ok(ImageFile { path: relative, height, width, channels, sha256 })
+        }
+        Err(error) => {
+            let broken = BrokenFile { path: relative, label, problem: error.to_string() };
+            Err((broken, is_of_the_system(&error)))
+        }
+    }
 }
 
 /// Whether the system reported the error; those of a decoder, such as an early end, have no number.

@@ -1,76 +1,32 @@
 //! A folder of image files: by class, or by part and class.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use data::{Dataset, ImageFolder, ImageShape, InMemory};
+use anyhow::{Result, bail, ensure};
+use data::{Dataset, ImageFolder, InMemory};
 use foreign_text::{Foreign, shown_path};
 
 use super::cache::{self, BrokenFile, ImageFile};
-use super::{Images, Kind, MAX_CLASSES, Part, empty};
-
-/// The only parts that a folder may have.
-const PARTS: [&str; 3] = ["train", "val", "test"];
+use super::layout::{Layout, layout};
+use super::ours::is_ours;
+use super::{Images, Kind, MAX_CLASSES, Part, Source, empty};
 
 /// The name of a folder's images if it has no parts.
 const ALL: &str = "all";
 
-/// Reads the images in `dir` as `shape`; unreadable files are skipped if `skip_broken`.
-pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<Images> {
-    let mut notes = Vec::new();
-    let mut parts = Vec::new();
-    let mut read = |name: &'static str, folder: ImageFolder| -> Result<Box<dyn Dataset>> {
-        let decoded = cache::decoded(&folder, dir, name, shape)?;
-        notes.extend(decoded.note);
-        check_broken(&decoded.broken, skip_broken)?;
-        if decoded.labels.is_empty() {
-            let part = if name == ALL { dir.to_owned() } else { dir.join(name) };
-            bail!(no_image(&part, &decoded.broken));
+/// The most broken files that an error or a line about the data names.
+const N_NAMED: usize = 3;
+
+/// Reads the images in `dir` as `source` asks for.
+pub(super) fn open(dir: &Path, source: &Source<'_>) -> Result<Images> {
+    let mut reader = Reader { dir, source, parts: Vec::new(), notes: Vec::new() };
+    let (warning, [train, validation, test]) = match layout(dir)? {
+        Layout::Parts => (None, reader.read_parts()?),
+        Layout::Classes(warning) => {
+            let sets = reader.read_classes(warning.as_deref())?;
+            (warning, sets)
         }
-        let passed_over = folder.passed_over().iter().map(|path| relative(path, dir)).collect();
-        parts.push(Part { name, files: decoded.files, broken: decoded.broken, passed_over });
-        let classes = folder.class_names().to_vec();
-        Ok(Box::new(InMemory::new(shape, decoded.pixels, decoded.labels, classes)))
     };
-    let (train, validation, test) = if has_parts(dir)? {
-        let folder = ImageFolder::open(dir.join("train"))?;
-        let classes = folder.class_names().to_vec();
-        let train = read("train", folder)?;
-        let mut other = |name| -> Result<Box<dyn Dataset>> {
-            let path = dir.join(name);
-            if path.is_dir() {
-                read(name, ImageFolder::open_part(path, &classes)?)
-            } else {
-                Ok(empty(&*train))
-            }
-        };
-        let (validation, test) = (other("val")?, other("test")?);
-        (train, validation, test)
-    } else {
-        let folder = ImageFolder::open(dir)?;
-        let classes = folder.class_names().to_vec();
-        ensure!(
-            classes.len() <= MAX_CLASSES,
-            "{}: {} folders of classes, expected at most {MAX_CLASSES}",
-            shown_path(dir),
-            classes.len()
-        );
-        let train = read(ALL, folder)?;
-        let are_parts: Vec<&str> =
-            PARTS.into_iter().filter(|part| classes.iter().any(|name| name == part)).collect();
-        if are_parts.len() > 1 {
-            notes.push(format!(
-                "{}: the folders {} are read as classes; as parts they must hold folders of classes, with nothing \
-                 else beside them",
-                shown_path(dir),
-                are_parts.join(" and ")
-            ));
-        }
-        let (validation, test) = (empty(&*train), empty(&*train));
-        (train, validation, test)
-    };
-    ensure!(train.class_names().len() > 1, "{}: expected two classes or more, found one", shown_path(dir));
     Ok(Images {
         name: format!("the images in {}", shown_path(dir)),
         kind: Kind::Folder,
@@ -79,63 +35,110 @@ pub(super) fn open(dir: &Path, shape: ImageShape, skip_broken: bool) -> Result<I
         test,
         default_epochs: 30,
         adam_lr: 1e-3,
-        parts,
-        notes,
+        columns: Vec::new(),
+        parts: reader.parts,
+        notes: reader.notes,
+        warnings: warning.into_iter().collect(),
     })
 }
 
-/// Whether the folder has a training part and another one, nothing else, and all hold folders of classes.
-fn has_parts(dir: &Path) -> Result<bool> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).with_context(|| shown_path(dir))? {
-        let entry = entry.with_context(|| shown_path(dir))?;
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let Some(part) = PARTS.iter().find(|part| name == **part) else { return Ok(false) };
-        if !holds_folders(&entry.path()) {
-            return Ok(false);
-        }
-        found.push(*part);
-    }
-    Ok(found.len() > 1 && found.contains(&"train"))
+/// Reads the images of a folder, and notes what it finds.
+struct Reader<'a> {
+    dir: &'a Path,
+    source: &'a Source<'a>,
+    parts: Vec<Part>,
+    notes: Vec<String>,
 }
 
-fn holds_folders(dir: &Path) -> bool {
-    let is_class = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|entry| {
-            !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().is_dir()
-        })
+impl Reader<'_> {
+    /// The images for training, validation and test of a folder with parts.
+    fn read_parts(&mut self) -> Result<[Box<dyn Dataset>; 3]> {
+        let folder = ImageFolder::open_except(self.dir.join("train"), is_ours)?;
+        let classes = folder.class_names().to_vec();
+        ensure!(classes.len() > 1, self.too_few_classes());
+        let train = self.read("train", folder)?;
+        let mut other = |name| -> Result<Box<dyn Dataset>> {
+            let path = self.dir.join(name);
+            if path.is_dir() {
+                self.read(name, ImageFolder::open_part(path, &classes)?)
+            } else {
+                Ok(empty(&*train))
+            }
+        };
+        let (validation, test) = (other("val")?, other("test")?);
+        Ok([train, validation, test])
+    }
+
+    /// The images of a folder without parts, all for training; `warning` says why it has none.
+    fn read_classes(&mut self, warning: Option<&str>) -> Result<[Box<dyn Dataset>; 3]> {
+        let folder = ImageFolder::open_except(self.dir, is_ours)?;
+        let classes = folder.class_names().to_vec();
+        ensure!(classes.len() > 1, warning.map_or_else(|| self.too_few_classes(), str::to_owned));
+        ensure!(
+            classes.len() <= MAX_CLASSES,
+            "{}: {} folders of classes, expected at most {MAX_CLASSES}",
+            shown_path(self.dir),
+            classes.len()
+        );
+        let train = self.read(ALL, folder)?;
+        let (validation, test) = (empty(&*train), empty(&*train));
+        Ok([train, validation, test])
+    }
+
+    fn too_few_classes(&self) -> String {
+        format!("{}: expected two classes or more, found one", shown_path(self.dir))
+    }
+
+    fn read(&mut self, name: &'static str, folder: ImageFolder) -> Result<Box<dyn Dataset>> {
+        let Source { shape, skip_broken, watch, .. } = *self.source;
+        let decoded = cache::decoded(&folder, self.dir, name, shape, watch)?;
+        self.notes.extend(decoded.note);
+        let is_our_folder = |path: &&PathBuf| path.is_dir() && is_ours(path);
+        let ours: Vec<String> =
+            folder.passed_over().iter().filter(is_our_folder).map(|path| shown_path(path)).collect();
+        if !ours.is_empty() {
+            self.notes.push(format!("results of this program, no class: {}", ours.join(", ")));
+        }
+        check_broken(&decoded.broken, skip_broken, self.dir)?;
+        if decoded.labels.is_empty() {
+            let part = if name == ALL { self.dir.to_owned() } else { self.dir.join(name) };
+            bail!(no_image(&part, &decoded.broken));
+        }
+        let passed_over = folder.passed_over().iter().filter(|path| !is_our_folder(path));
+        let passed_over = passed_over.map(|path| relative(path, self.dir)).collect();
+        self.parts.push(Part { name, files: decoded.files, broken: decoded.broken, passed_over });
+        let classes = folder.class_names().to_vec();
+        Ok(Box::new(InMemory::new(shape, decoded.pixels, decoded.labels, classes)))
+    }
+}
+
+/// Returns an error that names the first unreadable files, unless such files are skipped.
+fn check_broken(broken: &[BrokenFile], skip_broken: bool, dir: &Path) -> Result<()> {
+    if broken.is_empty() || skip_broken {
+        return Ok(());
+    }
+    let mut problems: Vec<String> = broken.iter().take(N_NAMED).map(|file| file.problem.clone()).collect();
+    let advice = "--skip-broken leaves out what cannot be read";
+    let advice = match broken.len() - problems.len() {
+        0 => advice.to_owned(),
+        n => {
+            let files = if n == 1 { "file" } else { "files" };
+            problems.push(format!("{n} more {files} cannot be read"));
+            format!("`descent data {}` lists them, {advice}", shown_path(dir))
+        }
     };
-    fs::read_dir(dir).is_ok_and(|mut entries| entries.any(is_class))
-}
-
-/// Returns an error that names the first unreadable file, unless such files are skipped.
-fn check_broken(broken: &[BrokenFile], skip_broken: bool) -> Result<()> {
-    match broken {
-        [first, rest @ ..] if !skip_broken => {
-            let more = match rest.len() {
-                0 => String::new(),
-                1 => "; 1 more file cannot be read".to_owned(),
-                n => format!("; {n} more files cannot be read"),
-            };
-            bail!("{}{more} (--skip-broken leaves out what cannot be read)", first.problem)
-        }
-        _ => Ok(()),
-    }
+    bail!("{} ({advice})", problems.join("; "))
 }
 
 /// Why there is no image in `dir`: its first broken files.
 fn no_image(dir: &Path, broken: &[BrokenFile]) -> String {
-    const N_SHOWN: usize = 3;
     let named = shown_path(dir);
     if broken.is_empty() {
         return format!("{named}: there is no image in its folders");
     }
-    let mut problems: Vec<String> = broken.iter().take(N_SHOWN).map(|file| file.problem.clone()).collect();
-    if broken.len() > N_SHOWN {
-        problems.push(format!("and {} more", broken.len() - N_SHOWN));
+    let mut problems: Vec<String> = broken.iter().take(N_NAMED).map(|file| file.problem.clone()).collect();
+    if broken.len() > N_NAMED {
+        problems.push(format!("and {} more", broken.len() - N_NAMED));
     }
     format!("{named}: none of its image files can be read: {}", problems.join("; "))
 }

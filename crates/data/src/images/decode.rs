@@ -1,42 +1,16 @@
-//! From an untrusted file to pixels: chooses a decoder by the first bytes and enforces limits.
+//! From an untrusted file to pixels: chooses a decoder by the first bytes.
 
 use std::any::Any;
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Seek};
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
 use foreign_text::printable;
 
-use super::{Pixels, bmp, gif, jpeg, png, webp};
+use super::limits::Failure;
+use super::pixels::Pixels;
+use super::{bmp, gif, jpeg, png, webp};
 use crate::{Error, files};
-
-/// The longest side of an image to decode.
-const MAX_SIDE: u64 = 1 << 15;
-
-/// The memory limit for decoding.
-pub(super) const MAX_BYTES: u64 = 256 << 20;
-
-/// Why a file is not an image.
-pub(super) enum Failure {
-    Io(io::Error),
-    Image(String),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            // The file was read, but claims more than it holds.
-            ErrorKind::UnexpectedEof => Self::Image("the file is truncated".into()),
-            _ => Self::Io(error),
-        }
-    }
-}
-
-impl From<String> for Failure {
-    fn from(problem: String) -> Self {
-        Self::Image(problem)
-    }
-}
 
 /// Decodes the image at `path`.
 pub(super) fn decode(path: &Path) -> Result<Pixels, Error> {
@@ -69,6 +43,13 @@ fn decode_any(mut file: impl BufRead + Seek, file_len: u64) -> Result<Pixels, Fa
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => {
             Err("TIFF is not supported: save it as PNG".to_owned().into())
         }
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f' | b's', ..] => {
+            Err("AVIF is not supported: convert it to JPEG or PNG".to_owned().into())
+        }
+        [_, _, _, _, b'f', b't', b'y', b'p', b'h', b'e', ..]
+        | [_, _, _, _, b'f', b't', b'y', b'p', b'm', b'i' | b's', b'f', b'1', ..] => {
+            Err("HEIC is not supported: convert it to JPEG or PNG".to_owned().into())
+        }
         [b'P', b'1'..=b'7', b'\n' | b' ' | b'\r' | b'\t', ..] => {
             Err("portable pixmaps are not supported: save it as PNG".to_owned().into())
         }
@@ -84,27 +65,6 @@ fn without_panic<T>(decode: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
         let said = said.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
         Err(format!("the decoder panicked on it: {said}").into())
     })
-}
-
-/// Checks that an image claiming this size, and needing this much memory to decode, may be decoded.
-pub(super) fn check_claims(
-    (width, height): (u64, u64),
-    n_bytes: u64,
-    file_len: u64,
-    max_pixels_per_byte: u64,
-) -> Result<(), String> {
-    let size = format!("it claims {width} × {height} pixels");
-    if width.max(height) > MAX_SIDE {
-        return Err(format!("{size}, expected at most {MAX_SIDE} per side"));
-    }
-    if n_bytes > MAX_BYTES {
-        return Err(format!("{size}, which take {n_bytes} bytes to decode, expected at most {MAX_BYTES}"));
-    }
-    let max_pixels = file_len.saturating_mul(max_pixels_per_byte);
-    if width * height > max_pixels {
-        return Err(format!("{size} in {file_len} bytes, which hold at most {max_pixels}"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
-use super::Pixels;
-use super::decode::{Failure, MAX_BYTES, check_claims};
+use super::limits::{Failure, MAX_BYTES, check_claims};
+use super::pixels::Pixels;
 
 /// The most pixels that a byte of a frame can represent: codes have at least nine bits, each for at most 4096
 /// pixels.

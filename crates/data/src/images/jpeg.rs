@@ -8,8 +8,9 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::decode::{Failure, MAX_BYTES, check_claims};
-use super::{Pixels, exif};
+use super::exif;
+use super::limits::{Failure, MAX_BYTES, check_claims};
+use super::pixels::Pixels;
 
 /// The most pixels that a byte of a file can represent: each block of 64 takes a bit. Doubled for unusual
 /// chroma subsampling.
@@ -52,6 +53,7 @@ pub(super) fn decode(file: impl Read, file_len: u64) -> Result<Pixels, Failure> 
         Some(ColorSpace::Luma) => ColorSpace::Luma,
         _ => ColorSpace::RGB,
     };
+    outline.check()?;
     let channels = colors.num_components();
     let n_bytes = file_len
         + outline.n_metadata_bytes
@@ -82,6 +84,8 @@ struct Outline {
     /// The bytes of colour profiles and other metadata, of which the decoder keeps a copy.
     n_metadata_bytes: u64,
     is_progressive: bool,
+    /// Whether Adobe's marker says how the colours are stored.
+    has_adobe: bool,
     /// For each component, how often it is sampled across and down in a block of the coarsest component.
     samplings: Vec<(usize, usize)>,
 }
@@ -119,7 +123,10 @@ impl Outline {
     fn note(&mut self, marker: u8, segment: &[u8]) {
         match marker {
             0xda => self.n_scans += 1,
-            0xe0..=0xef => self.n_metadata_bytes += segment.len() as u64,
+            0xe0..=0xef => {
+                self.has_adobe |= marker == 0xee && segment.get(2..7) == Some(b"Adobe");
+                self.n_metadata_bytes += segment.len() as u64;
+            }
             // Start of frame: length, precision, height, width, and three bytes for each component.
             0xc0..=0xc2 => {
                 self.is_progressive |= marker == 0xc2;
@@ -130,6 +137,25 @@ impl Outline {
             }
             _ => {}
         }
+    }
+
+    /// Refuses what the decoder would read wrongly without an error.
+    fn check(&self) -> Result<(), String> {
+        let unsupported = |what: &str| {
+            Err(format!("a JPEG {what} is not supported: save it with another program, or as PNG"))
+        };
+        if !self.is_progressive && self.n_scans > 1 {
+            return unsupported("that is not progressive and has its components in separate scans");
+        }
+        if let [(across, down), others @ ..] = &self.samplings[..]
+            && others.iter().any(|other| other.0 > *across || other.1 > *down)
+        {
+            return unsupported("with more samples of its colours than of its brightness");
+        }
+        if self.samplings.len() == 4 && !self.has_adobe {
+            return unsupported("in CMYK without Adobe's marker");
+        }
+        Ok(())
     }
 
     /// The number of bytes the decoder holds until the last scan: two per coefficient if there are several

@@ -5,6 +5,8 @@ mod decode;
 mod exif;
 mod gif;
 mod jpeg;
+mod limits;
+mod pixels;
 mod png;
 mod resample;
 mod webp;
@@ -12,6 +14,7 @@ mod webp;
 use std::path::Path;
 
 use crate::{Error, ImageShape};
+use pixels::{Pixels, View};
 
 /// Reads a PNG, JPEG, WebP, BMP or GIF (its first frame) of any size as an image of `shape`, and returns its
 /// bytes as planes (C × H × W).
@@ -88,69 +91,4 @@ impl Picture {
 fn luma(rgb: &[u8]) -> u8 {
     let weighted = |value: u8, weight: u32| u32::from(value) * weight;
     ((weighted(rgb[0], 19_595) + weighted(rgb[1], 38_470) + weighted(rgb[2], 7_471) + 0x8000) >> 16) as u8
-}
-
-/// Decoded pixels, row-major, on white where they were transparent.
-struct Pixels {
-    bytes: Vec<u8>,
-    width: usize,
-    height: usize,
-    /// Values per pixel: 3 for red, green, blue; 1 for grey.
-    channels: usize,
-    /// The EXIF orientation, 1 to 8, still to be applied.
-    orientation: u16,
-}
-
-impl Pixels {
-    /// The upright pixels.
-    fn view(&self) -> View<'_> {
-        let Self { ref bytes, width, height, channels, orientation } = *self;
-        let (step_x, step_y) = (channels as isize, (channels * width) as isize);
-        let mut view = View { bytes, channels, width, height, start: 0, step_x, step_y };
-        if orientation >= 5 {
-            (view.width, view.height) = (height, width);
-            (view.step_x, view.step_y) = (step_y, step_x);
-        }
-        if matches!(orientation, 2 | 3 | 6 | 7) {
-            view.start += (view.width as isize - 1) * view.step_x;
-            view.step_x = -view.step_x;
-        }
-        if matches!(orientation, 3 | 4 | 7 | 8) {
-            view.start += (view.height as isize - 1) * view.step_y;
-            view.step_y = -view.step_y;
-        }
-        view
-    }
-}
-
-/// A rectangle of pixels within others. Turning, mirroring and cropping move no bytes: pixel (x, y) begins at
-/// byte start + x · step_x + y · step_y.
-struct View<'a> {
-    bytes: &'a [u8],
-    channels: usize,
-    width: usize,
-    height: usize,
-    start: isize,
-    step_x: isize,
-    step_y: isize,
-}
-
-impl View<'_> {
-    /// The largest window with the proportions height : width, as close to the centre as whole pixels allow.
-    fn centred_window(mut self, height: usize, width: usize) -> Self {
-        let scaled =
-            |side: usize, by: usize, over: usize| (side as u128 * by as u128 / over as u128) as usize;
-        let window_width = self.width.min(scaled(self.height, width, height)).max(1);
-        let window_height = self.height.min(scaled(self.width, height, width)).max(1);
-        let (left, top) = ((self.width - window_width) / 2, (self.height - window_height) / 2);
-        self.start += left as isize * self.step_x + top as isize * self.step_y;
-        (self.width, self.height) = (window_width, window_height);
-        self
-    }
-
-    /// The values of one pixel.
-    fn pixel(&self, x: usize, y: usize) -> &[u8] {
-        let start = self.start + x as isize * self.step_x + y as isize * self.step_y;
-        &self.bytes[start as usize..][..self.channels]
-    }
 }

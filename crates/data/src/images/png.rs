@@ -4,8 +4,9 @@ use std::io::{BufRead, Seek};
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
 
-use super::decode::{Failure, MAX_BYTES, check_claims};
-use super::{Pixels, exif};
+use super::exif;
+use super::limits::{Failure, MAX_BYTES, check_claims};
+use super::pixels::Pixels;
 
 /// The most pixels that a byte of a file can represent: eight per byte, and 258 such bytes in two bits of
 /// deflate.

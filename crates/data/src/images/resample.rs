@@ -1,6 +1,6 @@
 //! Resampling with a triangle filter that widens when shrinking: antialiased bilinear interpolation.
 
-use super::View;
+use super::pixels::View;
 
 /// Resizes `view`: height × width × channels, row-major.
 ///

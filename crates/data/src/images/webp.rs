@@ -4,9 +4,10 @@ use std::io::{Cursor, Read};
 
 use image_webp::{DecodingError, WebPDecoder};
 
-use super::decode::{Failure, MAX_BYTES, check_claims};
+use super::exif;
+use super::limits::{Failure, MAX_BYTES, check_claims};
+use super::pixels::Pixels;
 use super::png::lay_on_white;
-use super::{Pixels, exif};
 
 impl From<DecodingError> for Failure {
     fn from(error: DecodingError) -> Self {

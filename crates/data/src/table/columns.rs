@@ -5,7 +5,7 @@ use std::path::Path;
 use csv::ByteRecord;
 use foreign_text::Foreign;
 
-use super::{Csv, CsvColumn};
+use super::options::{Csv, CsvColumn};
 use crate::Error;
 
 /// The role of a column.
@@ -75,6 +75,11 @@ impl<'t> Columns<'t> {
         &self.names
     }
 
+    /// The number of a column, from 1, and its name.
+    pub(super) fn place(&self, at: usize) -> String {
+        place(&self.names, at)
+    }
+
     pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: String) -> Error {
         fail(self.path, &self.names, line, at, problem)
     }
@@ -82,11 +87,16 @@ impl<'t> Columns<'t> {
 
 /// An error in a line and, with an index in `at`, a column.
 pub(super) fn fail(path: &Path, names: &[String], line: u64, at: Option<usize>, problem: String) -> Error {
-    let place = at.map_or(format!("line {line}"), |at| match names.get(at) {
-        Some(name) => format!("line {line}, column {} ({})", at + 1, Foreign::new(name)),
-        None => format!("line {line}, column {}", at + 1),
-    });
+    let place = at.map_or(format!("line {line}"), |at| format!("line {line}, column {}", place(names, at)));
     Error::Csv { path: path.to_path_buf(), place, problem }
+}
+
+/// The number of a column, from 1, and its name.
+fn place(names: &[String], at: usize) -> String {
+    match names.get(at) {
+        Some(name) => format!("{} ({})", at + 1, Foreign::new(name)),
+        None => (at + 1).to_string(),
+    }
 }
 
 /// Joins names for use in a sentence.

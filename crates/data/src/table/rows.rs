@@ -7,8 +7,8 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use foreign_text::Foreign;
 
-use super::Csv;
 use super::columns::{Columns, Use, fail, listed};
+use super::options::Csv;
 use super::quotes;
 use crate::{Error, Records, class_names};
 
@@ -18,6 +18,8 @@ pub(super) struct Table<'t> {
     n_rows: usize,
     features: Vec<f32>,
     targets: Vec<f32>,
+    /// What each column loses as f32.
+    losses: Vec<Loss>,
     /// The values in the class column, with their lines.
     labels: Vec<(String, u64)>,
 }
@@ -62,7 +64,8 @@ impl<'t> Table<'t> {
     }
 
     fn new(columns: Columns<'t>) -> Self {
-        Self { columns, n_rows: 0, features: Vec::new(), targets: Vec::new(), labels: Vec::new() }
+        let losses = vec![Loss::default(); columns.uses.len()];
+        Self { columns, n_rows: 0, features: Vec::new(), targets: Vec::new(), losses, labels: Vec::new() }
     }
 
     fn push(&mut self, options: &Csv, row: &ByteRecord, line: u64) -> Result<(), Error> {
@@ -76,8 +79,14 @@ impl<'t> Table<'t> {
                 let text = std::str::from_utf8(cell).map(str::trim);
                 text.map_err(|_| columns.fail(line, Some(at), "expected text in UTF-8".into()))
             };
-            let number =
-                || number(text()?, options.missing).map_err(|problem| columns.fail(line, Some(at), problem));
+            let losses = &mut self.losses[at];
+            let mut number = || -> Result<f32, Error> {
+                let number = number(text()?, options.missing);
+                let number = number.map_err(|problem| columns.fail(line, Some(at), problem))?;
+                let unrounded = text()?.parse().ok().filter(|x: &f64| x.is_finite());
+                losses.add(unrounded.unwrap_or(number.into()), number);
+                Ok(number)
+            };
             match column {
                 Use::Feature => self.features.push(number()?),
                 Use::Target => self.targets.push(number()?),
@@ -96,10 +105,36 @@ impl<'t> Table<'t> {
         Ok(())
     }
 
+    /// The names of the features' columns; none without a header.
+    fn feature_names(&self) -> Vec<String> {
+        let named = self.columns.names().iter().zip(&self.columns.uses);
+        named.filter(|(_, column)| **column == Use::Feature).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A sentence for each column whose numbers f32 can hardly tell apart.
+    fn warnings(&self) -> Vec<String> {
+        let large = self.losses.iter().enumerate().filter(|(_, loss)| loss.is_large());
+        let sentence = |(at, loss): (usize, &Loss)| {
+            let (place, Loss { min, max, .. }) = (self.columns.place(at), loss);
+            match min.abs().max(max.abs()) < f32::MIN_POSITIVE.into() {
+                true => format!(
+                    "column {place}: the numbers from {min:e} to {max:e} are too small for f32; multiply all of them by \
+                     a large number"
+                ),
+                false => format!(
+                    "column {place}: the numbers from {min} to {max} are so close together that f32 can hardly tell \
+                     them apart; subtract {} from all of them",
+                    min.floor()
+                ),
+            }
+        };
+        large.map(sentence).collect()
+    }
+
     pub(super) fn into_records(self, options: &Csv) -> Result<Records, Error> {
         let n_of = |wanted: Use| self.columns.uses.iter().filter(|&&found| found == wanted).count();
         let (n_features, n_targets, n_labels) = (n_of(Use::Feature), n_of(Use::Target), n_of(Use::Label));
-        let mut records = Records::new();
+        let mut records = Records::new().with_columns(self.feature_names(), self.warnings());
         if n_features > 0 {
             records = records.with_f32("features", &[n_features], self.features);
         }
@@ -109,7 +144,13 @@ impl<'t> Table<'t> {
         if n_labels == 0 {
             return Ok(records);
         }
-        let class_names = options.class_names.clone().unwrap_or_else(|| names_of(&self.labels));
+        let class_names = match &options.class_names {
+            Some(known) => known.clone(),
+            None => names_of(&self.labels).map_err(|(line, problem)| {
+                let at = self.columns.uses.iter().position(|&column| column == Use::Label);
+                self.columns.fail(line, at, problem)
+            })?,
+        };
         class_names::check_all(&class_names)
             .map_err(|problem| Error::ClassNames { path: self.columns.path.to_path_buf(), problem })?;
         let labels_by_name: HashMap<&str, u32> = class_names.iter().map(String::as_str).zip(0..).collect();
@@ -152,7 +193,10 @@ impl Lines<'_> {
 }
 
 /// The classes that occur, sorted.
-fn names_of(labels: &[(String, u64)]) -> Vec<String> {
+///
+/// # Errors
+/// When all are numbers and two are the same one, with the line in which the second of them first occurs.
+fn names_of(labels: &[(String, u64)]) -> Result<Vec<String>, (u64, String)> {
     let mut names: Vec<&str> = labels.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -160,10 +204,55 @@ fn names_of(labels: &[(String, u64)]) -> Vec<String> {
         names.iter().map(|name| name.parse().ok().filter(|n: &f64| n.is_finite())).collect();
     if let Some(numbers) = numbers {
         let mut order: Vec<usize> = (0..names.len()).collect();
-        order.sort_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
+        order.sort_by(|&a, &b| numbers[a].partial_cmp(&numbers[b]).expect("they are finite"));
+        if let Some(same) = order.windows(2).find(|pair| numbers[pair[0]] == numbers[pair[1]]) {
+            let [one, other] = [same[0], same[1]].map(|at| names[at]);
+            let line = |of: &str| labels.iter().find(|(name, _)| name == of).map_or(0, |(_, line)| *line);
+            let line = line(one).max(line(other));
+            let [one, other] = [one, other].map(Foreign::new);
+            return Err((
+                line,
+                format!(
+                    "the classes \"{one}\" and \"{other}\" are the same number: write a class in one way"
+                ),
+            ));
+        }
         names = order.into_iter().map(|at| names[at]).collect();
     }
-    names.into_iter().map(String::from).collect()
+    Ok(names.into_iter().map(String::from).collect())
+}
+
+/// How much of the differences between the numbers of a column is lost as f32.
+#[derive(Clone, Copy, Default)]
+struct Loss {
+    n: f64,
+    min: f64,
+    max: f64,
+    mean: f64,
+    /// The sum of squared distances from the mean.
+    spread: f64,
+    /// The sum of squared rounding errors.
+    errors: f64,
+}
+
+impl Loss {
+    fn add(&mut self, x: f64, rounded: f32) {
+        if self.n == 0.0 {
+            (self.min, self.max) = (x, x);
+        }
+        self.n += 1.0;
+        (self.min, self.max) = (self.min.min(x), self.max.max(x));
+        // Welford's mean and spread, of numbers that may be far from 0.
+        let distance = x - self.mean;
+        self.mean += distance / self.n;
+        self.spread += distance * (x - self.mean);
+        self.errors += (x - f64::from(rounded)).powi(2);
+    }
+
+    /// Whether the rounding errors are more than a hundredth of the spread.
+    fn is_large(&self) -> bool {
+        self.min < self.max && self.errors > 1e-4 * self.spread
+    }
 }
 
 fn is_missing(text: &str) -> bool {
@@ -185,6 +274,9 @@ fn number(text: &str, missing: Option<f32>) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),
         Ok(_) => Err(format!("expected a number that f32 can hold, found \"{}\"", Foreign::new(text))),
-        Err(_) => Err(format!("expected a number, found \"{}\"", Foreign::new(text))),
+        Err(_) => Err(format!(
+            "expected a number, found \"{}\"; a column of text is left out with Csv::leave_out",
+            Foreign::new(text)
+        )),
     }
 }

@@ -79,6 +79,8 @@ pub(crate) fn saved(bytes: impl AsRef<[u8]>, path: PathBuf) -> PathBuf {
 pub(crate) enum Layout {
     /// All in one scan.
     Baseline,
+    /// A scan for each component.
+    Separate,
     /// A scan for the means of the blocks, then one for the rest of each component.
     Progressive,
 }
@@ -103,6 +105,9 @@ pub(crate) fn jpeg<const N: usize>(
     let components: Vec<usize> = (0..N).collect();
     match layout {
         Layout::Baseline => scan(&mut out, &blocks, &components, 0, 63),
+        Layout::Separate => {
+            components.iter().for_each(|&component| scan(&mut out, &blocks, &[component], 0, 63));
+        }
         Layout::Progressive => {
             scan(&mut out, &blocks, &components, 0, 0);
             components.iter().for_each(|&component| scan(&mut out, &blocks, &[component], 1, 63));
@@ -119,7 +124,7 @@ pub(crate) fn header(height: usize, width: usize, layout: Layout, n_components: 
     let mut frame =
         vec![8, (height >> 8) as u8, height as u8, (width >> 8) as u8, width as u8, n_components as u8];
     (0..n_components).for_each(|component| frame.extend([component as u8 + 1, 0x11, 0]));
-    segment(&mut out, if layout == Layout::Baseline { 0xc0 } else { 0xc2 }, &frame);
+    segment(&mut out, if layout == Layout::Progressive { 0xc2 } else { 0xc0 }, &frame);
     // Codes are numbers: twelve of four bits, 255 of eight.
     let lengths = |bits: usize, n: u8| (1..=16).map(move |i| if i == bits { n } else { 0 });
     segment(&mut out, 0xc4, &[0].into_iter().chain(lengths(4, 12)).chain(0..12).collect::<Vec<u8>>());

@@ -30,26 +30,57 @@ fn gif(at: [u16; 2], size: [u16; 2], transparent: Option<u8>, indices: &[u8]) ->
     bytes
 }
 
+/// A BMP.
+#[derive(Clone)]
+struct Bmp {
+    /// Below 0 if the first row is the top one.
+    height: i32,
+    n_bits: u16,
+    compression: u32,
+    /// What follows a header of 40 bytes: masks or colours.
+    extra: Vec<u8>,
+    n_colors: u32,
+    pixels: Vec<u8>,
+}
+
+impl Bmp {
+    fn encode(&self) -> Vec<u8> {
+        let start = 54 + self.extra.len() as u32;
+        let mut bytes = b"BM".to_vec();
+        for number in [start + self.pixels.len() as u32, 0, start, 40, WIDTH as u32, self.height as u32] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend([1, 0]);
+        bytes.extend(self.n_bits.to_le_bytes());
+        for number in [self.compression, self.pixels.len() as u32, 2835, 2835, self.n_colors, 0] {
+            bytes.extend(number.to_le_bytes());
+        }
+        [&bytes[..], &self.extra, &self.pixels].concat()
+    }
+}
+
 /// A BMP with rows from the bottom up, each padded to four bytes.
-fn bmp(n_bits: u16, palette: &[[u8; 4]], pixel: impl Fn(usize, usize) -> Vec<u8>) -> Vec<u8> {
+fn bmp(n_bits: u16, palette: &[[u8; 4]], pixel: impl Fn(usize, usize) -> Vec<u8>) -> Bmp {
     let mut pixels = Vec::new();
     for y in (0..HEIGHT).rev() {
         pixels.extend((0..WIDTH).flat_map(|x| pixel(x, y)));
         pixels.resize(pixels.len().next_multiple_of(4), 0);
     }
-    let start = 54 + 4 * palette.len() as u32;
-    let mut bytes = b"BM".to_vec();
-    for number in [start + pixels.len() as u32, 0, start, 40, WIDTH as u32, HEIGHT as u32] {
-        bytes.extend(number.to_le_bytes());
+    let (height, n_colors) = (HEIGHT as i32, palette.len() as u32);
+    Bmp { height, n_bits, compression: 0, extra: palette.concat(), n_colors, pixels }
+}
+
+/// A BMP of palette indices of less than 8 bits.
+fn packed_bmp(n_bits: u16, palette: &[[u8; 4]], index: impl Fn(usize, usize) -> u8) -> Bmp {
+    let mut pixels = Vec::new();
+    for y in (0..HEIGHT).rev() {
+        for start in (0..WIDTH).step_by(8 / usize::from(n_bits)) {
+            let in_byte = start..start + 8 / usize::from(n_bits);
+            pixels.push(in_byte.fold(0, |byte, x| byte << n_bits | if x < WIDTH { index(x, y) } else { 0 }));
+        }
+        pixels.resize(pixels.len().next_multiple_of(4), 0);
     }
-    bytes.extend([1, 0]);
-    bytes.extend(n_bits.to_le_bytes());
-    for number in [0, pixels.len() as u32, 2835, 2835, palette.len() as u32, 0] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend(palette.concat());
-    bytes.extend(pixels);
-    bytes
+    Bmp { pixels, ..bmp(n_bits, palette, |_, _| Vec::new()) }
 }
 
 fn whole(channels: usize) -> ImageShape {
@@ -65,8 +96,8 @@ fn every_format_gives_the_bytes_that_were_encoded() {
     let unused_alpha = |x, y| [bgr(x, y), vec![0]].concat();
     for (what, bytes) in [
         ("WebP", webp(ColorType::Rgb8, &rgb)),
-        ("BMP, 24 bits", bmp(24, &[], bgr)),
-        ("BMP, 32 bits", bmp(32, &[], unused_alpha)),
+        ("BMP, 24 bits", bmp(24, &[], bgr).encode()),
+        ("BMP, 32 bits", bmp(32, &[], unused_alpha).encode()),
     ] {
         assert!(read(dir.path(), &bytes, whole(3)).unwrap() == expected, "{what}");
     }
@@ -77,9 +108,114 @@ fn every_format_gives_the_bytes_that_were_encoded() {
     let indices = samples(HEIGHT, WIDTH, index);
     for (what, bytes) in [
         ("GIF", gif([0, 0], [WIDTH as u16, HEIGHT as u16], None, &indices)),
-        ("BMP, palette", bmp(8, &palette, |x, y| index(x, y).to_vec())),
+        ("BMP, palette", bmp(8, &palette, |x, y| index(x, y).to_vec()).encode()),
     ] {
         assert!(read(dir.path(), &bytes, whole(3)).unwrap() == expected, "{what}");
+    }
+}
+
+/// Rows of an odd length, of every depth and encoding; then cut short, which is an error.
+#[test]
+fn bmps_of_every_depth_are_read_as_a_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let colors: Vec<[u8; 4]> = (0..16).map(|i| [3 * i, 255 - i, 16 * i, 0]).collect();
+    let index = |n: usize| move |x: usize, y: usize| ((x * 5 + y * 3 + x * y) % n) as u8;
+    let of_palette = |n: usize| {
+        let color = |x, y| colors[usize::from(index(n)(x, y))];
+        rgb_png(HEIGHT, WIDTH, move |x, y| [color(x, y)[2], color(x, y)[1], color(x, y)[0]])
+    };
+    // Red and blue of 5 bits, green of 5 or 6.
+    let levels = |x: usize, y: usize, n_greens: usize| [x % 32, (x * 3 + y) % n_greens, (x + 2 * y) % 32];
+    let of_levels = |n_greens: usize| {
+        let scaled = |level: usize, n: usize| ((level * 255 + (n - 1) / 2) / (n - 1)) as u8;
+        rgb_png(HEIGHT, WIDTH, move |x, y| {
+            let [red, green, blue] = levels(x, y, n_greens);
+            [scaled(red, 32), scaled(green, n_greens), scaled(blue, 32)]
+        })
+    };
+    let words = |n_greens: usize, shift: u32| {
+        move |x, y| {
+            let [red, green, blue] = levels(x, y, n_greens);
+            ((red << (shift + 5) | green << 5 | blue) as u16).to_le_bytes().to_vec()
+        }
+    };
+    let masks = |masks: [u32; 3]| masks.map(u32::to_le_bytes).concat();
+    let rgbx = |x, y| [&gradient(x, y)[..], &[9]].concat();
+    let by_rows = |row: &dyn Fn(usize) -> Vec<u8>| {
+        let rows = (0..HEIGHT).rev().map(|y| [&row(y)[..], &[0, 0]].concat());
+        [rows.collect::<Vec<_>>().concat(), vec![0, 1]].concat()
+    };
+    let runs = |y: usize| (0..WIDTH).flat_map(|x| [1, index(16)(x, y)]).collect::<Vec<u8>>();
+    let half_runs = |y: usize| (0..WIDTH).flat_map(|x| [1, index(16)(x, y) << 4]).collect::<Vec<u8>>();
+    let literal = |y: usize| {
+        let row: Vec<u8> = (0..WIDTH).map(|x| index(16)(x, y)).collect();
+        [&[0, WIDTH as u8][..], &row, &[0]].concat()
+    };
+    let half_literal = |y: usize| {
+        let nibble = |x: usize| if x < WIDTH { index(16)(x, y) } else { 0 };
+        let row: Vec<u8> = (0..WIDTH).step_by(2).map(|x| nibble(x) << 4 | nibble(x + 1)).collect();
+        [&[0, WIDTH as u8][..], &row].concat()
+    };
+    let encoded = |n_bits, compression, row: &dyn Fn(usize) -> Vec<u8>| Bmp {
+        compression,
+        pixels: by_rows(row),
+        ..bmp(n_bits, &colors, |_, _| Vec::new())
+    };
+    let half = |start: usize| [[1, 0x21], [start as u8, 0x43]].concat();
+    let alternating = rgb_png(HEIGHT, WIDTH, |x, _| {
+        let color = colors[[2, 4, 3][if x == 0 { 0 } else { 2 - x % 2 }]];
+        [color[2], color[1], color[0]]
+    });
+    let plain = bmp(24, &[], |x, y| gradient(x, y).into_iter().rev().collect());
+    let upside_down = Bmp {
+        height: -(HEIGHT as i32),
+        pixels: plain.pixels.chunks(WIDTH * 3 + 3).rev().collect::<Vec<_>>().concat(),
+        ..plain
+    };
+    for (what, bmp, png) in [
+        ("1 bit", packed_bmp(1, &colors[..2], index(2)), of_palette(2)),
+        ("2 bits", packed_bmp(2, &colors[..4], index(4)), of_palette(4)),
+        ("4 bits", packed_bmp(4, &colors, index(16)), of_palette(16)),
+        ("555", bmp(16, &[], words(32, 5)), of_levels(32)),
+        (
+            "565",
+            Bmp { compression: 3, extra: masks([0xf800, 0x07e0, 0x001f]), ..bmp(16, &[], words(64, 6)) },
+            of_levels(64),
+        ),
+        (
+            "masks of 32 bits",
+            Bmp { compression: 3, extra: masks([0xff, 0xff00, 0xff_0000]), ..bmp(32, &[], rgbx) },
+            rgb_png(HEIGHT, WIDTH, gradient),
+        ),
+        ("from the top down", upside_down, rgb_png(HEIGHT, WIDTH, gradient)),
+        ("runs", encoded(8, 1, &runs), of_palette(16)),
+        ("literal runs", encoded(8, 1, &literal), of_palette(16)),
+        ("half bytes", encoded(4, 2, &half_runs), of_palette(16)),
+        ("literal half bytes", encoded(4, 2, &half_literal), of_palette(16)),
+        ("runs of half bytes", encoded(4, 2, &|_| half(WIDTH - 1)), alternating),
+    ] {
+        let bytes = bmp.encode();
+        let expected = read(dir.path(), &png, whole(3)).unwrap();
+        assert!(read(dir.path(), &bytes, whole(3)).unwrap() == expected, "{what}");
+        if matches!(bmp.compression, 1 | 2) {
+            // Without the mark of the end, but with all pixels.
+            assert!(read(dir.path(), &bytes[..bytes.len() - 2], whole(3)).unwrap() == expected, "{what}");
+        }
+        for len in [bytes.len() - 6, bytes.len() - bmp.pixels.len() / 2, bytes.len() - bmp.pixels.len()] {
+            let message = read(dir.path(), &bytes[..len], whole(3)).unwrap_err().to_string();
+            assert!(message.ends_with("the BMP is truncated"), "{what}, {len} bytes: {message}");
+        }
+    }
+    for (n_bits, compression, expected) in [
+        (24, 4, "a BMP of 24 bits per pixel with the compression 4 is not supported: save it as PNG"),
+        (64, 0, "a BMP of 64 bits per pixel with the compression 0 is not supported: save it as PNG"),
+        (4, 0, "the BMP is broken: a pixel has the colour 7 of a palette of 0"),
+        (4, 2, "the BMP is broken: a run leaves the image"),
+    ] {
+        let bytes =
+            Bmp { compression, pixels: vec![0x77; 4000], ..bmp(n_bits, &[], |_, _| Vec::new()) }.encode();
+        let message = read(dir.path(), &bytes, whole(3)).unwrap_err().to_string();
+        assert!(message.ends_with(expected), "{message}");
     }
 }
 
@@ -119,7 +255,7 @@ fn formats() -> [Vec<u8>; 3] {
     [
         webp(ColorType::Rgb8, &rgb),
         gif([0, 0], [WIDTH as u16, HEIGHT as u16], None, &indices),
-        bmp(24, &[], |x, y| gradient(x, y).to_vec()),
+        bmp(24, &[], |x, y| gradient(x, y).to_vec()).encode(),
     ]
 }
 

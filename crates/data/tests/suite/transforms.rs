@@ -127,6 +127,34 @@ fn a_factor_is_drawn_from_0_on_if_it_may_be_above_2() {
     }
 }
 
+/// The largest numbers, too, give pixels.
+#[test]
+fn no_change_of_colours_leads_out_of_them() {
+    let set = small_set(8);
+    for x in [1e30, f32::MAX] {
+        let jitter = Transform::Jitter { brightness: x, contrast: x, saturation: x };
+        let seen = images(Loader::new(&set, 8).transform([jitter], 3));
+        assert!(seen.iter().flatten().all(|value| (0.0..=1.0).contains(value)), "{x:e}");
+    }
+}
+
+/// In f32, in which pixels are normalised.
+#[test]
+fn normalisations_beyond_f32_panic() {
+    let sound = normalize();
+    for (wrong, expected) in [
+        (Normalize { std: vec![1e-50; 3], ..sound.clone() }, "pixels are f32"),
+        (Normalize { mean: vec![1e300; 3], ..sound.clone() }, "pixels are f32"),
+        (Normalize { std: vec![f64::INFINITY; 3], ..sound.clone() }, "positive and finite"),
+        (Normalize { std: vec![0.0; 3], ..sound.clone() }, "positive and finite"),
+    ] {
+        let set = small_set(1);
+        let panic = std::panic::catch_unwind(|| drop(Loader::new(&set, 1).normalize(&wrong))).unwrap_err();
+        let message = panic.downcast::<String>().unwrap();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
 #[test]
 fn what_is_cut_out_after_normalising_is_the_mean() {
     let set = small_set(4);

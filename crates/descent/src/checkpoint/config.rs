@@ -1,7 +1,7 @@
 //! The configuration of a run, and whether it may resume with other flags.
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, FromArgMatches};
+use clap::{Args, FromArgMatches, ValueEnum};
 use classifier::Images;
 use classifier::output::{message, warn};
 use data::{Dataset, ValuesMut};
@@ -12,117 +12,42 @@ use sha2::{Digest, Sha256};
 
 use super::{Checkpoint, Folder, bounds, checksum};
 use crate::cli::{Settings, TrainArgs};
-use crate::flags::ResumeWith;
+use crate::flags::{LimitFlag, ResumeWith, ValFlag, by_name};
 use crate::idle::idle_flags;
+use crate::limit::usual as usual_limit;
 
-/// The value of each flag for a run whose checkpoint lacks it: the behaviour before the flag existed. A row
-/// is added with its flag and never changes, even if the flag's default does.
+/// The value of each flag for a run whose checkpoint lacks it: the behaviour before the flag existed, if that is
+/// not to leave the flag out. A row is added with its flag and never changes, even if the flag's default does.
 const WHEN_MISSING: &str = r#"{
     "accumulate": 1,
-    "adjust_lr": null,
-    "alpha": null,
-    "amsgrad": null,
     "augment": false,
-    "averaged": null,
-    "base_lr": null,
     "batch_size": 64,
-    "beta1": null,
-    "beta2": null,
-    "beta2_decay": null,
-    "beta3": null,
-    "bias_correction": null,
     "brightness": 0.0,
-    "centered": null,
-    "class_weights": null,
-    "clip_norm": null,
     "contrast": 0.0,
-    "crop": null,
     "crop_border": "zero",
-    "cutmix": null,
     "cutout": 0,
-    "d": null,
-    "dampening": null,
-    "decay": null,
-    "decoupled_weight_decay": null,
-    "div_factor": null,
     "drop_last": false,
     "dropout": 0.5,
-    "ema": null,
-    "end_factor": null,
-    "epochs": null,
-    "eps": null,
-    "eps2": null,
     "erase": 0.0,
-    "eta_min": null,
-    "eta_minus": null,
-    "eta_plus": null,
-    "final_div_factor": null,
-    "final_lr": null,
-    "flip": null,
-    "freeze": null,
-    "freeze_after": null,
-    "gamma": null,
-    "group": null,
-    "hardest": null,
-    "initial_accumulator_value": null,
     "label_smoothing": 0.0,
-    "lambd": null,
-    "limit": null,
-    "lookahead": null,
+    "limit_by": "first",
     "lookahead_decay": 0.95,
-    "lr": null,
-    "lr_decay": null,
-    "max_steps": null,
-    "milestones": null,
-    "mixup": null,
-    "momentum": null,
-    "momentum_decay": null,
-    "nesterov": null,
     "net": "lecture",
     "no_fusion": false,
-    "norm_max": null,
-    "norm_min": null,
     "normalize": false,
-    "ns_coefficient_a": null,
-    "ns_coefficient_b": null,
-    "ns_coefficient_c": null,
-    "ns_steps": null,
     "optimizer": "adam",
-    "patience": null,
-    "pct_start": null,
-    "power": null,
-    "recipe": null,
     "reduction": "mean",
-    "rescale_every": null,
-    "resize_until": null,
-    "rho": null,
     "rotate": 0.0,
     "saturation": 0.0,
     "schedule": "constant",
     "seed": 42,
-    "shards": null,
-    "start_factor": null,
-    "step_size": null,
-    "step_size_down": null,
-    "step_size_max": null,
-    "step_size_min": null,
-    "step_size_up": null,
-    "t0": null,
-    "t_0": null,
-    "t_max": null,
-    "t_mult": null,
-    "trust_coefficient": null,
     "tta": "none",
-    "tta_share": null,
     "val": 0,
-    "warmup": null,
-    "warmup_start": null,
-    "weight_decay": 0.0001,
-    "whiten": null
+    "weight_decay": 0.0001
 }"#;
 
 /// Flags that decide the images of an epoch and their order: they cannot change in the middle of one.
-const OF_AN_EPOCH: &[&str] = &["batch_size", "drop_last", "seed", "val", "limit"];
+const OF_AN_EPOCH: &[&str] = &["batch_size", "drop_last", "seed", "val", "limit", "limit_by"];
 
 /// Checks that a checkpoint with these settings could be read again.
 ///
@@ -163,7 +88,7 @@ impl Config {
 
     /// The same without images.
     pub fn without_images(settings: &Settings) -> Self {
-        Self { flags: flags_of(settings), data: digest(&[]) }
+        Self { flags: by_name(settings), data: digest(&[]) }
     }
 
     /// The SHA-256 of all images and labels.
@@ -198,27 +123,33 @@ impl Config {
         self.flags.get("val")?.as_u64().map(|n| n as usize)
     }
 
+    /// Which images `--limit` takes in a run with these flags, if it takes some.
+    fn limit_by(&self) -> Option<LimitFlag> {
+        given(&self.flags, "limit")?;
+        LimitFlag::from_str(given(&self.flags, "limit_by")?.as_str()?, true).ok()
+    }
+
     /// The flags that differ from those of `saved`, by name and with both values. One that has no effect there
     /// and is not given here does not count: earlier versions kept what their recipes left without effect.
     fn differing_flags(&self, saved: &Self) -> Vec<(String, String)> {
         let usual = Self { flags: Map::new(), data: String::new() }.settings().expect("no flag is needed");
         let (usual, idle) =
-            (flags_of(&usual), saved.settings().map_or(Vec::new(), |saved| idle_flags(&saved)));
+            (by_name(&usual), saved.settings().map_or(Vec::new(), |saved| idle_flags(&saved)));
         let mut names: Vec<&String> = self.flags.keys().chain(saved.flags.keys()).collect();
         names.sort();
         names.dedup();
         names.retain(|name| {
-            let now = self.flags.get(*name);
-            let is_left_out = now == usual.get(*name) && idle.iter().any(|(idle, _)| idle == name);
-            now != saved.flags.get(*name) && !is_left_out
+            let now = given(&self.flags, name);
+            let is_left_out = now == given(&usual, name) && idle.iter().any(|(idle, _)| idle == name);
+            now != given(&saved.flags, name) && !is_left_out
         });
         let show = |value: Option<&Value>| match value {
-            None | Some(Value::Null) => "not given".to_owned(),
+            None => "not given".to_owned(),
             Some(Value::String(text)) => Foreign::new(text).to_string(),
             Some(value) => value.to_string(),
         };
         let describe = |name: &String| {
-            let (now, then) = (show(self.flags.get(name)), show(saved.flags.get(name)));
+            let (now, then) = (show(given(&self.flags, name)), show(given(&saved.flags, name)));
             (name.clone(), format!("{} is {now}, but {then} in the checkpoint", Foreign::new(&flag(name))))
         };
         names.into_iter().map(describe).collect()
@@ -254,7 +185,7 @@ pub struct Start {
 impl Start {
     /// Starts from scratch, regardless of the folder's contents.
     pub fn afresh(args: &TrainArgs, images: &Images) -> Self {
-        let args = with_validation(args, None, images);
+        let args = with_choices(args, None, images);
         Self { config: Config::new(&args.settings, images), args, checkpoint: None }
     }
 
@@ -267,7 +198,7 @@ impl Start {
         let damaged = |error: &anyhow::Error| warn(format_args!("skipping a checkpoint: {}", message(error)));
         let checkpoint = if args.session.resume { folder.newest_good(damaged)? } else { None };
         let saved = checkpoint.as_ref().map(|checkpoint| &checkpoint.config);
-        let mut args = with_validation(args, saved.and_then(Config::held_out), images);
+        let mut args = with_choices(args, saved, images);
         if let Some(saved) = saved {
             leave_out_defaults(&mut args.settings, saved, images);
         }
@@ -289,27 +220,31 @@ impl Start {
             }
         };
         Ok(Self {
-            config: Config { flags: flags_of(&args.settings), ..config },
+            config: Config { flags: by_name(&args.settings), ..config },
             args,
             checkpoint: Some(checkpoint),
         })
     }
 }
 
-/// The flags with the number of images to hold out: if not given, that of the resumed run, or else the
-/// default for the data.
-fn with_validation(args: &TrainArgs, saved: Option<usize>, images: &Images) -> TrainArgs {
+/// The flags with the number of images to hold out, and with those that `--limit` takes: if not given, as in the
+/// resumed run, or else the default for the data.
+fn with_choices(args: &TrainArgs, saved: Option<&Config>, images: &Images) -> TrainArgs {
     let mut args = args.clone();
-    let n_training = args.settings.limit.unwrap_or(usize::MAX).min(images.train.len());
-    let val = args.settings.val.or(saved).unwrap_or_else(|| images.default_validation(n_training));
-    args.settings.val = Some(val);
+    let Settings { val, limit, limit_by, .. } = &mut args.settings;
+    let n_training = limit.unwrap_or(usize::MAX).min(images.train.len());
+    let asked = val.map(|val| val.of(n_training)).or(saved.and_then(Config::held_out));
+    *val = Some(ValFlag::Images(asked.unwrap_or_else(|| images.default_validation(n_training))));
+    if limit.is_some() {
+        *limit_by = limit_by.or(saved.and_then(Config::limit_by)).or(Some(usual_limit(images)));
+    }
     args
 }
 
 /// Leaves out epochs and learning rate if they are the defaults for the data and the checkpoint has none: the
 /// record of a run, which `--config` takes, has them filled in.
 fn leave_out_defaults(settings: &mut Settings, saved: &Config, images: &Images) {
-    let is_left_out = |name: &str| saved.flags.get(name).is_none_or(Value::is_null);
+    let is_left_out = |name: &str| given(&saved.flags, name).is_none();
     if is_left_out("epochs") && settings.epochs == Some(images.default_epochs) {
         settings.epochs = None;
     }
@@ -320,12 +255,9 @@ fn leave_out_defaults(settings: &mut Settings, saved: &Config, images: &Images) 
     }
 }
 
-/// The settings as a JSON object.
-fn flags_of(settings: &Settings) -> Map<String, Value> {
-    match serde_json::to_value(settings) {
-        Ok(Value::Object(flags)) => flags,
-        _ => unreachable!("flags are a JSON object"),
-    }
+/// The value of a flag, unless it is left out.
+fn given<'f>(flags: &'f Map<String, Value>, name: &str) -> Option<&'f Value> {
+    flags.get(name).filter(|value| !value.is_null())
 }
 
 /// Reads the flags of a checkpoint, and adds missing ones.
@@ -378,30 +310,63 @@ mod tests {
     fn every_setting_has_a_value_for_checkpoints_that_lack_it() {
         let Command::Train(args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
         let when_missing: Map<String, Value> = serde_json::from_str(WHEN_MISSING).unwrap();
-        assert!(
-            flags_of(&args.settings).keys().eq(when_missing.keys()),
-            "left: the flags; right: the rows of WHEN_MISSING. A new flag needs a row: what runs did before it"
-        );
-        for name in when_missing.keys() {
-            let mut flags = flags_of(&args.settings);
+        let usual = by_name(&args.settings);
+        for (name, default) in &usual {
+            assert!(
+                default.is_null() || when_missing.contains_key(name),
+                "WHEN_MISSING has no row for {name}, whose default is {default}: what did runs do before it?"
+            );
+            let mut flags = usual.clone();
             flags.insert("seed".into(), 7.into());
             flags.remove(name);
             let read = config(flags.clone().into()).flags;
-            assert_eq!(read[name], when_missing[name], "a checkpoint without {name}");
+            assert_eq!(read.get(name), when_missing.get(name), "a checkpoint without {name}");
             assert!(flags.iter().all(|(name, value)| read[name] == *value), "{name} changed another flag");
         }
+        let unknown: Vec<_> = when_missing.keys().filter(|name| !usual.contains_key(*name)).collect();
+        assert!(unknown.is_empty(), "WHEN_MISSING has rows for {unknown:?}, which are no flags");
     }
 
     #[test]
     fn what_is_held_out_is_what_was_asked_for_then_what_was_saved_then_what_the_data_asks_for() {
         let Command::Train(mut args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
         let built_in = Images::open(None).unwrap();
-        let val = |args: &TrainArgs, saved| with_validation(args, saved, &built_in).settings.val.unwrap();
-        assert_eq!((val(&args, None), val(&args, Some(0))), (built_in.train.len() / 10, 0));
+        let none = config(json!({"val": 0}));
+        let val = |args: &TrainArgs, saved| {
+            with_choices(args, saved, &built_in).settings.val.unwrap().of(usize::MAX)
+        };
+        assert_eq!((val(&args, None), val(&args, Some(&none))), (built_in.train.len() / 10, 0));
         args.settings.limit = Some(50);
         assert_eq!(val(&args, None), 5);
-        args.settings.val = Some(7);
-        assert_eq!(val(&args, Some(0)), 7);
+        args.settings.val = Some(ValFlag::Share(0.2));
+        assert_eq!(val(&args, None), 10);
+        args.settings.val = Some(ValFlag::Images(7));
+        assert_eq!(val(&args, Some(&none)), 7);
+    }
+
+    #[test]
+    fn an_old_run_takes_the_images_within_its_limit_that_it_took() {
+        let Command::Train(mut args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
+        let mut sorted = Images::open(None).unwrap();
+        sorted.kind = classifier::Kind::Folder;
+        let by = |args: &TrainArgs, saved| with_choices(args, saved, &sorted).settings.limit_by;
+        let old = config(json!({"limit": 50}));
+        assert_eq!((by(&args, None), by(&args, Some(&old))), (None, None));
+        args.settings.limit = Some(50);
+        assert_eq!(
+            (by(&args, None), by(&args, Some(&old))),
+            (Some(LimitFlag::Class), Some(LimitFlag::First))
+        );
+        // Without a limit it makes no difference.
+        let [without, old] =
+            [Config::without_images(&with_choices(&plain(), None, &sorted).settings), config(json!({}))];
+        let names: Vec<String> = without.differing_flags(&old).into_iter().map(|(name, _)| name).collect();
+        assert!(!names.contains(&"limit_by".to_owned()), "{names:?}");
+    }
+
+    fn plain() -> TrainArgs {
+        let Command::Train(args) = Cli::parse_from(["descent"]).command() else { unreachable!() };
+        *args
     }
 
     #[test]
@@ -410,9 +375,9 @@ mod tests {
         let built_in = Images::open(None).unwrap();
         let defaults = (Some(built_in.default_epochs), Some(built_in.adam_lr));
         let others = (Some(built_in.default_epochs + 1), Some(0.5));
-        let without = config(flags_of(&args.settings).into());
+        let without = config(by_name(&args.settings).into());
         (args.settings.epochs, args.settings.lr) = others;
-        let with = config(flags_of(&args.settings).into());
+        let with = config(by_name(&args.settings).into());
         for (saved, given, expected) in
             [(&without, defaults, (None, None)), (&without, others, others), (&with, defaults, defaults)]
         {
@@ -462,7 +427,9 @@ mod tests {
             "0",
         ];
         let Command::Train(args) = Cli::parse_from(line).command() else { unreachable!() };
-        assert_eq!(config(old.clone()).settings().unwrap(), args.settings);
+        let mut expected = args.settings;
+        expected.limit_by = Some(LimitFlag::First);
+        assert_eq!(config(old.clone()).settings().unwrap(), expected);
         for (name, wrong) in [("batch_size", json!(0)), ("lr", json!("fast")), ("unknown", json!(1))] {
             let mut flags = old.clone();
             flags[name] = wrong;

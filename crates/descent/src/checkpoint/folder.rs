@@ -9,6 +9,7 @@ use atomic_file::remove_leftovers;
 use foreign_text::shown_path;
 
 use super::Checkpoint;
+use crate::shell::quoted;
 
 /// The files of a run besides its checkpoints.
 const FILES: [&str; 10] = [
@@ -115,7 +116,9 @@ impl Folder {
         remove_leftovers(&self.checkpoints(), |name| step_of(name).is_some()).with_context(hint)?;
         ensure!(
             resumed || self.list()?.is_empty(),
-            "{out} holds the checkpoints of an earlier run: resume it (--resume), or choose another folder with --out"
+            "{out} holds the checkpoints of an earlier run: resume it (descent train --out {} --resume), or choose \
+             another folder with --out",
+            quoted(&self.out)
         );
         Ok(())
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use classifier::ranges::{at_least_one, positive, threads, within};
 
 use super::settings::recipe;
-use super::{DataArgs, SizeArgs, TrainArgs};
+use super::{ClassArgs, DataArgs, SizeArgs, TrainArgs};
 use crate::flags::{ViewFlags, ViewsFlag};
 
 /// The argument of `descent recipes`.
@@ -15,6 +15,10 @@ pub struct RecipesArgs {
     /// Recipe to print [default: list all names]
     #[arg(value_name = "NAME", value_parser = recipe)]
     pub name: Option<String>,
+
+    /// Print one JSON object per recipe and line: name, description and flags
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The flags of `descent eval`.
@@ -23,7 +27,7 @@ pub struct RecipesArgs {
 Example:
   descent eval --model runs/2026-01-31-120000/model.safetensors")]
 pub struct EvalArgs {
-    /// Weights to evaluate: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
+    /// Weights to evaluate, without --data on the images of their run: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
     #[arg(long, value_name = "PATH")]
     pub model: PathBuf,
 
@@ -31,7 +35,7 @@ pub struct EvalArgs {
     #[command(flatten)]
     pub data: DataArgs,
 
-    /// Part to evaluate [default: test, or val without a test set, or all]
+    /// Part to evaluate [default: test, or val without a test set, or the images that the run held out, or all]
     #[arg(long, value_name = "PART", value_parser = ["train", "val", "test"])]
     pub part: Option<String>,
 
@@ -64,7 +68,7 @@ Examples:
   descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
 pub struct PredictArgs {
     /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or -
-    /// for an image on standard input
+    /// for an image on standard input. For a network of a table: CSV files with its columns, or - for one
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
 
@@ -76,7 +80,12 @@ pub struct PredictArgs {
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 
-    /// Print one JSON object per image and line: file, class, probability, classes
+    /// Column of a CSV file that is left out, if it is there
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    pub label_column: String,
+
+    /// Print one JSON object per image and line: file, class, probability, classes (of a CSV file per row, with
+    /// its number)
     #[arg(long)]
     pub json: bool,
 
@@ -144,13 +153,9 @@ pub struct DataCommand {
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 
-    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
-    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
-    pub labels: String,
-
-    /// Column of a CSV file that holds the class
-    #[arg(long, value_name = "NAME", default_value = "label")]
-    pub label_column: String,
+    /// Which of their classes to use.
+    #[command(flatten)]
+    pub classes: ClassArgs,
 
     /// The size and channels of a folder's images.
     #[command(flatten)]
@@ -163,4 +168,9 @@ pub struct DataCommand {
     /// Delete the folder's cache of decoded images, and do nothing else
     #[arg(long)]
     pub clear_cache: bool,
+
+    /// Print JSON objects, one per line, instead of text: the set, and each class, broken file, file that is not
+    /// an image, and group of duplicates
+    #[arg(long)]
+    pub json: bool,
 }

@@ -12,10 +12,11 @@ use serde::{Serialize, Serializer};
 
 use crate::flags::{CheckpointEvery, ResumeWith};
 use crate::non_finite::OnNan;
+use crate::reading::read_images;
 
 /// The flags for where and how a run computes: they may change when it resumes.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
-#[command(next_help_heading = "Where and how (may change when a run resumes)")]
+#[command(next_help_heading = "Where and how (may change on resuming)")]
 pub struct Session {
     /// Where the images are.
     #[command(flatten)]
@@ -27,9 +28,9 @@ pub struct Session {
     #[serde(flatten)]
     pub size: SizeArgs,
 
-    /// Read flags from a TOML file (lr = 0.01), or from a run's config.json to repeat that run; flags given
+    /// Read flags from a TOML file (lr = 0.01), or repeat a run by its folder or its config.json; flags given
     /// here take precedence
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "PATH")]
     #[serde(serialize_with = "path")]
     pub config: Option<PathBuf>,
 
@@ -87,7 +88,7 @@ pub struct Session {
 
     /// Check all values and gradients of each step for NaN and infinity, and name the op they come from
     /// (slower)
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub detect_anomaly: bool,
 
     /// The flags of a recipe or a file that were left out.
@@ -122,16 +123,13 @@ pub struct DataArgs {
     #[serde(serialize_with = "path")]
     pub data: Option<PathBuf>,
 
-    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
-    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
-    pub labels: String,
-
-    /// Column of a CSV file that holds the class
-    #[arg(long, value_name = "NAME", default_value = "label")]
-    pub label_column: String,
+    /// Which of their classes to use.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub classes: ClassArgs,
 
     /// Skip image files that cannot be read, and count them
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub skip_broken: bool,
 }
 
@@ -140,11 +138,32 @@ impl DataArgs {
     pub fn source(&self, shape: ImageShape) -> Source<'_> {
         Source {
             data: self.data.as_deref(),
-            coarse: self.labels == "coarse",
+            coarse: self.classes.are_coarse(),
             shape,
-            label_column: &self.label_column,
+            label_column: &self.classes.label_column,
+            columns: &[],
             skip_broken: self.skip_broken,
+            watch: None,
         }
+    }
+}
+
+/// The flags for the classes of the images.
+#[derive(Clone, Debug, PartialEq, Args, Serialize)]
+pub struct ClassArgs {
+    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
+    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
+    pub labels: String,
+
+    /// Column of a CSV file that holds the class
+    #[arg(long, value_name = "NAME", default_value = "label")]
+    pub label_column: String,
+}
+
+impl ClassArgs {
+    /// Whether they are CIFAR-100's twenty.
+    pub fn are_coarse(&self) -> bool {
+        self.labels == "coarse"
     }
 }
 
@@ -153,7 +172,16 @@ impl DataArgs {
 /// # Errors
 /// As [`Images::find`], and when a flag is for data of another kind.
 pub fn find_images(source: &Source<'_>) -> Result<Images> {
-    let (images, usual) = (Images::find(source)?, Source::default());
+    let images = read_images(source)?;
+    check_kind(source, &images).map(|()| images)
+}
+
+/// Checks that no flag of the source is for data of another kind than the images are.
+///
+/// # Errors
+/// When one is.
+pub fn check_kind(source: &Source<'_>, images: &Images) -> Result<()> {
+    let usual = Source::default();
     let [height, width] = [source.shape.height, source.shape.width];
     for (flag, is_given, kind, about) in [
         ("--labels coarse", source.coarse, Kind::Cifar100, "only CIFAR-100 has coarse labels"),
@@ -163,17 +191,18 @@ pub fn find_images(source: &Source<'_>) -> Result<Images> {
             Kind::Table,
             "only a CSV file has columns",
         ),
-        ("--gray", source.shape.channels != 3, Kind::Folder, "only image files of a folder are read as gray"),
+        ("--gray", source.shape.channels != 3, Kind::Folder, "only image files of a folder are read as grey"),
         (
             "--image-size",
             [height, width] != [usual.shape.height, usual.shape.width],
             Kind::Folder,
             "only image files of a folder are resized",
         ),
+        ("--skip-broken", source.skip_broken, Kind::Folder, "only image files of a folder are skipped"),
     ] {
         ensure!(!is_given || images.kind == kind, "{flag}: {about}, not {}; leave it out", images.name);
     }
-    Ok(images)
+    Ok(())
 }
 
 /// The flags for the size and channels of a folder's images.
@@ -183,8 +212,8 @@ pub struct SizeArgs {
     #[arg(long, value_name = "N", default_value_t = DEFAULT_SIZE, value_parser = within::<8, 1024>)]
     pub image_size: usize,
 
-    /// Read the images of a folder as grayscale
-    #[arg(long)]
+    /// Read the images of a folder as greyscale
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub gray: bool,
 }
 

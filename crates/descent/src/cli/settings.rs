@@ -2,12 +2,15 @@
 
 use clap::{ArgAction, Args, ValueEnum};
 use classifier::ranges::{
-    any_seed, any_size, at_least_one, below_one, epochs, not_negative, positive, probability, within,
+    any_seed, at_least_one, below_one, epochs, not_negative, positive, probability, within,
 };
-use classifier::{NETS, Net};
+use classifier::{NETS, Net, tip};
 use serde::{Serialize, Serializer};
 
-use crate::flags::{AugmentFlags, GroupFlag, RECIPES, RuleFlags, ScheduleFlags, ViewFlags, freezes, resizes};
+use crate::flags::{
+    AugmentFlags, GroupFlag, LimitFlag, NormalizeFlag, RECIPES, RuleFlags, ScheduleFlags, ValFlag, ViewFlags,
+    freezes, resizes,
+};
 
 /// The default of `--dropout`.
 pub const DROPOUT: f64 = 0.5;
@@ -109,9 +112,10 @@ pub struct Settings {
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub hardest: Option<f64>,
 
-    /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub normalize: bool,
+    /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255), over the
+    /// training images (true), or over ImageNet (imagenet), as for torchvision's trained networks
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value_t = NormalizeFlag::No, default_missing_value = "true")]
+    pub normalize: NormalizeFlag,
 
     /// Compute the weight of the first layer from N images, so that it whitens patches, and freeze it
     /// (airbench94)
@@ -135,10 +139,10 @@ pub struct Settings {
     #[serde(flatten)]
     pub views: ViewFlags,
 
-    /// Number of training images held out to choose the best weights [default: none on CIFAR-10, as in the
-    /// lecture, nor if the data has a part val/; else a tenth]
-    #[arg(long, value_name = "N", value_parser = any_size)]
-    pub val: Option<usize>,
+    /// Training images held out to choose the best weights: their number, or their share (0.2, 20%)
+    /// [default: none on CIFAR-10, as in the lecture, nor if the data has a part val/; else a tenth]
+    #[arg(long, value_name = "N")]
+    pub val: Option<ValFlag>,
 
     /// Stop after N epochs without a better validation loss (needs a validation set, see --val)
     #[arg(long, value_name = "N", value_parser = at_least_one)]
@@ -157,22 +161,30 @@ pub struct Settings {
     #[arg(long, value_name = "N", default_value_t = 42, value_parser = any_seed)]
     pub seed: u64,
 
-    /// Train on the first N images only
+    /// Train on N images only
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
+
+    /// Which images --limit takes: the first ones, or random ones, of each class its share [default: class for
+    /// folders of images and for tables; else first]
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub limit_by: Option<LimitFlag>,
 
     /// Class weights in the loss: `balanced` (inverse class frequency), or one number per class in the order
     /// of their names, 1,2,0.5
     #[arg(long, value_name = "WEIGHTS", value_parser = class_weights)]
     pub class_weights: Option<String>,
 
-    /// Mix each image with another, in shares drawn from Beta(X, X); 0.2 is usual (Zhang et al., 2018)
-    #[arg(long, value_name = "X", value_parser = share)]
+    /// Mix each image with another, in shares drawn from Beta(X, X); 0.2 is usual (Zhang et al., 2018), 0 is
+    /// none
+    #[arg(long, value_name = "X", value_parser = beta)]
+    #[serde(serialize_with = "unless_zero")]
     pub mixup: Option<f64>,
 
     /// Paste a rectangle of another image into each, its size drawn from Beta(X, X); 1 is usual (Yun et al.,
-    /// 2019)
-    #[arg(long, value_name = "X", value_parser = share)]
+    /// 2019), 0 is none
+    #[arg(long, value_name = "X", value_parser = beta)]
+    #[serde(serialize_with = "unless_zero")]
     pub cutmix: Option<f64>,
 
     /// Compute each batch in N parts and add up their gradients: the same step with less memory, except that
@@ -185,7 +197,7 @@ pub struct Settings {
     pub clip_norm: Option<f64>,
 
     /// Run layer by layer instead of in fused blocks (slower; the same results up to rounding)
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub no_fusion: bool,
 
     // Fields after a struct with a heading would have the same heading: these structs come last.
@@ -206,6 +218,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The parameter of mixup, if images are mixed.
+    pub fn mixup(&self) -> Option<f64> {
+        self.mixup.filter(|x| *x > 0.0)
+    }
+
+    /// The parameter of CutMix, if images are mixed.
+    pub fn cutmix(&self) -> Option<f64> {
+        self.cutmix.filter(|x| *x > 0.0)
+    }
+
     /// The learning rate that was given, or the rule's default; `adam_lr` is Adam's.
     pub fn learning_rate(&self, adam_lr: f64) -> f64 {
         self.lr.unwrap_or(match self.optimizer.as_str() {
@@ -235,7 +257,15 @@ fn class_weights(text: &str) -> Result<String, String> {
     Err("expected `balanced`, or non-negative numbers separated by commas".to_owned())
 }
 
-/// A share of something, or the parameter of a Beta distribution.
+/// The parameter of a Beta distribution, or 0.
+fn beta(text: &str) -> Result<f64, String> {
+    match text {
+        "none" | "0" | "0.0" => Ok(0.0),
+        text => share(text).map_err(|expected| format!("{expected}, or 0 for none")),
+    }
+}
+
+/// A share of something.
 fn share(text: &str) -> Result<f64, String> {
     positive(text)
         .ok()
@@ -243,9 +273,18 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
+/// A number, unless it is 0, which stands for none.
+fn unless_zero<S: Serializer>(x: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    x.filter(|x| *x > 0.0).serialize(serializer)
+}
+
 /// A group, or several.
 fn group(text: &str) -> Result<String, String> {
-    GroupFlag::all(&[text.to_owned()]).map(|_| text.to_owned())
+    match GroupFlag::all(&[text.to_owned()])?.is_empty() {
+        // The words for a group that is none.
+        true => text.parse::<GroupFlag>().map(|_| text.to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// Joins paths.
@@ -283,14 +322,16 @@ fn in_turn<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::E
 
 /// The name of an update rule.
 fn optimizer(name: &str) -> Result<String, String> {
-    optim::rule_named::<f32>(name).map(|_| name.to_owned()).map_err(|error| error.to_string())
+    optim::rule_named::<f32>(name)
+        .map(|_| name.to_owned())
+        .map_err(|error| format!("{error}{}", tip(name, optim::RULE_NAMES.iter().copied())))
 }
 
 /// The name of a learning-rate schedule.
 fn schedule(name: &str) -> Result<String, String> {
     optim::schedule::schedule_named(name, 0.0, 1, &[])
         .map(|_| name.to_owned())
-        .map_err(|error| error.to_string())
+        .map_err(|error| format!("{error}{}", tip(name, optim::schedule::SCHEDULE_NAMES.iter().copied())))
 }
 
 /// The name of a recipe.
@@ -298,6 +339,6 @@ pub(super) fn recipe(name: &str) -> Result<String, String> {
     let known = RECIPES.map(|(known, _)| known);
     match known.contains(&name) {
         true => Ok(name.to_owned()),
-        false => Err(format!("expected one of the recipes {}", known.join(", "))),
+        false => Err(format!("expected one of the recipes {}{}", known.join(", "), tip(name, known))),
     }
 }

@@ -1,11 +1,10 @@
 //! The flags of `train` that have no meaning in `find-lr`.
 
 use clap::Parser;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Cli, Command, TrainArgs};
-use crate::flags::ScheduleFlags;
+use crate::flags::{ScheduleFlags, by_name};
 
 /// Flags of `train` without meaning in `find-lr`, besides those of the schedule: the test decides the length
 /// and the learning rate of each step, it evaluates and saves no network, it ends where the loss does, and it
@@ -49,14 +48,6 @@ pub fn given_without_meaning(train: &TrainArgs) -> Vec<String> {
     given.filter(|name| has_no_meaning(name)).collect()
 }
 
-/// Flags and their values.
-fn by_name(flags: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(flags) {
-        Ok(Value::Object(flags)) => flags,
-        _ => unreachable!("flags are an object"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -66,7 +57,7 @@ mod tests {
     /// Flags that change the losses of the test, or how it is run.
     const WITH_MEANING: &str = "from to steps recipe config net batch-size optimizer momentum group weight-decay \
         dropout augment flip crop crop-border brightness contrast saturation rotate cutout erase freeze hardest \
-        normalize whiten drop-last label-smoothing reduction val shards seed limit class-weights mixup cutmix \
+        normalize whiten drop-last label-smoothing reduction val shards seed limit limit-by class-weights mixup cutmix \
         accumulate clip-norm no-fusion data labels label-column skip-broken image-size gray json weights threads \
         out quiet verbose help version";
 

@@ -1,7 +1,7 @@
 //! The flags for image augmentation.
 
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use classifier::ranges::{any_size, not_negative, probability, within};
 use data::{Augment, Border, Crop, Flip, ImageShape, Normalize, Transform};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 #[command(next_help_heading = "Changes to training images")]
 pub struct AugmentFlags {
     /// Flip images at random and take random crops with a border of 4 pixels: --flip random --crop 4
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
     pub augment: bool,
 
     /// Mirror images left to right: never, at random, or at random in the first epoch and then in every other

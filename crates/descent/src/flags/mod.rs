@@ -4,15 +4,28 @@
 mod augmentation;
 mod checkpoints;
 mod group;
+mod images;
 mod recipes;
 mod rule;
 mod until;
 mod views;
 
+use serde::Serialize;
+use serde_json::{Map, Value};
+
 pub use augmentation::AugmentFlags;
 pub use checkpoints::{CheckpointEvery, ResumeWith};
 pub use group::GroupFlag;
+pub use images::{LimitFlag, NormalizeFlag, ValFlag};
 pub use recipes::{RECIPES, recipe, words_of_recipe};
 pub use rule::{RuleFlags, ScheduleFlags};
 pub use until::{freezes, resizes};
 pub use views::{ViewFlags, ViewsFlag};
+
+/// Flags and their values, by their names with underscores.
+pub fn by_name(flags: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(flags) {
+        Ok(Value::Object(flags)) => flags,
+        _ => unreachable!("flags are a JSON object"),
+    }
+}

@@ -5,17 +5,26 @@ use clap::Args;
 use classifier::ranges::{any_number, any_size, not_negative, within};
 use serde::Serialize;
 
-/// A struct of optional numbers, each with a flag of its name.
+/// A struct of optional numbers and switches, each with a flag of its name.
 macro_rules! numbers {
     (
         $(#[$meta:meta])*
         $Name:ident by $parser:ident { $($(#[$doc:meta])+ $field:ident;)+ }
+        $(switches { $($(#[$switch_doc:meta])+ $switch:ident;)+ })?
         $(and $(#[$rest_meta:meta])+ $rest:ident: $Rest:ty)*
     ) => {
         #[derive(Clone, Debug, Default, PartialEq, Args, Serialize)]
         $(#[$meta])*
         pub struct $Name {
             $($(#[$doc])+ #[arg(long, value_name = "X", value_parser = $parser)] pub $field: Option<f64>,)+
+            $($(
+                $(#[$switch_doc])+
+                #[arg(
+                    long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+                    default_missing_value = "true", value_parser = ["true", "false"]
+                )]
+                pub $switch: Option<String>,
+            )+)?
             $($(#[$rest_meta])+ pub $rest: $Rest,)*
         }
 
@@ -24,6 +33,13 @@ macro_rules! numbers {
             pub fn numbers(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
                 [$((stringify!($field), self.$field)),+].into_iter().filter_map(|(name, x)| Some((name, x?)))
             }
+
+            $(
+                /// All switches, with their names.
+                fn switches(&self) -> impl Iterator<Item = (&'static str, Option<String>)> + use<> {
+                    [$((stringify!($switch), self.$switch.clone())),+].into_iter()
+                }
+            )?
         }
     };
 }
@@ -31,7 +47,7 @@ macro_rules! numbers {
 numbers! {
     /// The hyperparameters of an update rule besides its learning rate, weight decay and momentum. A flag
     /// that the rule does not have is an error that lists those it has.
-    #[command(next_help_heading = "Hyperparameters of the update rule [default: the rule's own]")]
+    #[command(next_help_heading = "Hyperparameters of the update rule")]
     RuleFlags by any_number {
         /// Decay of the running mean of the gradient: adam and its relatives, lion, lamb
         beta1;
@@ -85,30 +101,20 @@ numbers! {
         /// Third coefficient of the Newton-Schulz step: muon
         ns_coefficient_c;
     }
-    and
-    /// Nesterov's momentum: sgd, muon
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    nesterov: Option<String>
-    and
-    /// Average the gradients instead of adding them up: sgd
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    averaged: Option<String>
-    and
-    /// Divide by the variance of the gradient: rmsprop
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    centered: Option<String>
-    and
-    /// Divide by the largest mean square so far: adam, adamw
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    amsgrad: Option<String>
-    and
-    /// Decouple weight decay from the gradient: adam, nadam, radam
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    decoupled_weight_decay: Option<String>
-    and
-    /// Correct the bias of the running means in the first steps: adam
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = ["true", "false"])]
-    bias_correction: Option<String>
+    switches {
+        /// Nesterov's momentum: sgd, muon
+        nesterov;
+        /// Average the gradients instead of adding them up: sgd
+        averaged;
+        /// Divide by the variance of the gradient: rmsprop
+        centered;
+        /// Divide by the largest mean square so far: adam, adamw
+        amsgrad;
+        /// Decouple weight decay from the gradient: adam, nadam, radam
+        decoupled_weight_decay;
+        /// Correct the bias of the running means in the first steps: adam
+        bias_correction;
+    }
     and
     /// Number of Newton-Schulz steps: muon
     #[arg(long, value_name = "N", value_parser = within::<0, 99>)]
@@ -127,25 +133,20 @@ impl RuleFlags {
     /// All values that were given, by name and as text; numbers first, since a switch may need one.
     pub fn given(&self) -> Vec<(&'static str, String)> {
         let numbers = self.numbers().map(|(name, x)| (name, x.to_string()));
-        let texts = [
-            ("nesterov", self.nesterov.clone()),
-            ("averaged", self.averaged.clone()),
-            ("centered", self.centered.clone()),
-            ("amsgrad", self.amsgrad.clone()),
-            ("decoupled_weight_decay", self.decoupled_weight_decay.clone()),
-            ("bias_correction", self.bias_correction.clone()),
+        let others = [
             ("ns_steps", self.ns_steps.map(|n| n.to_string())),
             ("adjust_lr", self.adjust_lr.clone()),
             ("rescale_every", self.rescale_every.map(|n| n.to_string())),
         ];
-        numbers.chain(texts.into_iter().filter_map(|(name, text)| Some((name, text?)))).collect()
+        let texts = self.switches().chain(others).filter_map(|(name, text)| Some((name, text?)));
+        numbers.chain(texts).collect()
     }
 }
 
 numbers! {
     /// The hyperparameters of a schedule besides its learning rate and the length of the run. Lengths are in
     /// epochs. A flag that the schedule does not have is an error that lists those it has.
-    #[command(next_help_heading = "Hyperparameters of the schedule [default: what fits the run]")]
+    #[command(next_help_heading = "Hyperparameters of the schedule")]
     ScheduleFlags by not_negative {
         /// Epochs of warm-up before the schedule, from --warmup-start; for noam and trapezoid, the schedule's
         /// own warm-up [default: 0; a tenth of the run for noam, a twentieth for trapezoid]

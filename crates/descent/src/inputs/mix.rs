@@ -14,8 +14,8 @@ pub(super) struct Mixing {
 impl Mixing {
     /// The mixing that the settings select, if any.
     pub(super) fn of(settings: &Settings) -> Option<Self> {
-        let Settings { mixup, cutmix, seed, .. } = *settings;
-        let key = child_key(seed_key(seed), "mix");
+        let (mixup, cutmix) = (settings.mixup(), settings.cutmix());
+        let key = child_key(seed_key(settings.seed), "mix");
         (mixup.is_some() || cutmix.is_some()).then_some(Self { mixup, cutmix, key })
     }
 

@@ -35,8 +35,12 @@ impl Length {
             if settings.drop_last { n_images / batch_size } else { n_images.div_ceil(batch_size) };
         ensure!(
             n_batches > 0,
-            "--drop-last: the {n_images} training images do not fill one batch of {batch_size}; use a \
-             smaller --batch-size"
+            "{}: the {n_images} training images do not fill one batch of {batch_size}; use a smaller --batch-size",
+            match &settings.recipe {
+                Some(recipe) =>
+                    format!("--recipe {recipe} leaves out batches that are not full (--drop-last)"),
+                None => "--drop-last".to_owned(),
+            }
         );
         let whole = Self::new(epochs, n_batches as u64);
         let ahead = state.map_or(0, |state| {

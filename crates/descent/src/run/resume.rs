@@ -9,6 +9,7 @@ use super::Run;
 use crate::checkpoint::Checkpoint;
 use crate::non_finite::OnNan;
 use crate::ranks::Agreed;
+use crate::shell::quoted;
 use crate::signals::{self, Stopped};
 
 /// The groups of the run's tensors in a checkpoint.
@@ -62,7 +63,7 @@ impl Run<'_> {
         match self.agreed.signal {
             Some(signal) => {
                 let out = self.folder.path().to_owned();
-                Err(Stopped { signal, step: self.state.step, out }.into())
+                Err(Stopped { signal, kept: Some((self.state.step, out)) }.into())
             }
             None => Ok(()),
         }
@@ -126,8 +127,11 @@ impl Run<'_> {
     pub(super) fn way_on(&self) -> String {
         match self.saved_step {
             Some(step) => format!(
-                "the last checkpoint is {}. Resume from it with a smaller --lr (--resume --resume-with flags)",
-                shown_path(&self.folder.checkpoint_path(step))
+                "the last checkpoint is {}. Resume from it with a smaller --lr: descent train --config {out} --out {out} \
+                 --resume --resume-with flags --lr {:.1e}",
+                shown_path(&self.folder.checkpoint_path(step)),
+                0.3 * self.args.settings.learning_rate(self.adam_lr),
+                out = quoted(self.folder.path())
             ),
             None => "there is no checkpoint yet. Try a smaller --lr".to_owned(),
         }

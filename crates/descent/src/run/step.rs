@@ -39,7 +39,7 @@ impl Run<'_> {
         let epoch = self.state.epoch + 1;
         let label = format!("epoch {epoch:>2}/{}", self.length.epochs);
         let steps = (loader.n_batches(), self.state.batch);
-        let mut bar = EpochBar::new(label, steps, self.work(), evaluations, output::width());
+        let mut bar = EpochBar::new(label, steps, self.work(), evaluations, output::width()).of(self.unit());
         let mut started = Instant::now();
         while self.state.step < n_steps && loader.next_into(&mut self.batch)? {
             let (loss, n_right, anomaly) = self.train_step();

@@ -25,6 +25,11 @@ fn folder_with_photographs() -> TempDir {
     folder
 }
 
+/// What a command that must succeed says on standard error.
+fn stderr(folder: &Path, args: &[&str]) -> String {
+    String::from_utf8(descent(folder).args(args).assert().success().get_output().stderr.clone()).unwrap()
+}
+
 fn lines(folder: &Path, args: &[&str]) -> Vec<Value> {
     stdout(folder, args).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -37,7 +42,8 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
     let message = short_failure(here, &["train", "--data", "photos", "--out", "run", "--image-size", "16"]);
     assert!(
         message.contains("photos/class 03/broken.png")
-            && message.contains("; 1 more file cannot be read (--skip-broken"),
+            && message.contains("photos/class 05/cut.bmp")
+            && message.contains("(--skip-broken leaves out"),
         "{message}"
     );
     assert!(!here.join("run").exists());
@@ -47,7 +53,7 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
         "37 classes",
         "class 36       6\n",
         "all     223\n",
-        "colour  223, gray 0",
+        "colour  223, grey 0",
         "2 files cannot be read",
         "class 05/cut.bmp",
         "1 exact duplicate within a part",
@@ -62,7 +68,7 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
     let flags = ["train", "--data", "photos", "--out", "run", "--image-size", "16", "--skip-broken"];
     let text = stdout(here, &[&flags[..], &["--epochs", "4", "--batch-size", "32"]].concat());
     for part in [
-        "37 classes, 16 × 16 in colour\n201 images to train on, 22 to validate\n2 files that cannot be read are left out",
+        "37 classes, 16 × 16 in colour\n201 images to train on, 22 to validate\n2 files that cannot be read are left out: class 03/broken.png, class 05/cut.bmp",
         "Validation accuracy ",
         "classes have no images here",
         "descent predict IMAGE --model run",
@@ -79,7 +85,7 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
 
     let judged = stdout(here, &["eval", "--data", "photos", "--skip-broken", "--model", "run"]);
     for part in
-        ["accuracy ", "top-5 ", "ECE ", "precision  recall", "on 223 of the training set", "run/evaluation"]
+        ["accuracy ", "top-5 ", "ECE ", "precision  recall", "on 22 of the validation set", "run/evaluation"]
     {
         assert!(judged.contains(part), "{part} is not in: {judged}");
     }
@@ -93,6 +99,17 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
     }
     let object = lines(here, &["eval", "--data", "photos", "--skip-broken", "--model", "run", "--json"]);
     assert!(object.len() == 1 && object[0] == written);
+
+    // Without --data they are those of the run; without its record nothing is known to be held out.
+    assert_eq!(lines(here, &["eval", "--model", "run", "--json"]), object);
+    fs::copy(here.join("run/model.safetensors"), here.join("copy.safetensors")).unwrap();
+    let of_a_copy = ["eval", "--data", "photos", "--skip-broken", "--model", "copy.safetensors"];
+    let output = descent(here).args(of_a_copy).output().unwrap();
+    let told = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(
+        told.contains("on 223 of the training set") && told.contains("warning: there are neither"),
+        "{told}"
+    );
 
     let answers =
         lines(here, &["predict", "photos/class 07", "photos/class 1*/0.bmp", "--model", "run", "--json"]);
@@ -195,6 +212,8 @@ fn decoded_images_are_kept_until_a_file_changes_and_removed_by_a_command() {
     let cleared = stdout(here, &["data", "photos", "--clear-cache"]);
     assert!(cleared.starts_with("removed ") && !photos.join(".descent-cache").exists(), "{cleared}");
     assert_eq!(stdout(here, &["data", "photos", "--clear-cache"]), "no decoded images are cached there\n");
+    let message = short_failure(here, &["data", "nowhere", "--clear-cache"]);
+    assert!(message.contains("there is no file or folder nowhere"), "{message}");
     fs::create_dir(photos.join(".descent-cache")).unwrap();
     fs::write(photos.join(".descent-cache/mine"), "precious").unwrap();
     let message = short_failure(here, &["data", "photos", "--clear-cache"]);
@@ -218,6 +237,61 @@ fn a_folder_without_a_sound_image_is_named_with_its_first_broken_files() {
 }
 
 #[test]
+fn results_stay_out_of_the_images_and_are_no_class() {
+    let folder = TempDir::new().unwrap();
+    let (here, photos) = (folder.path(), folder.path().join("photos"));
+    photographs(&photos, 3, 12);
+    let train = ["train", "--image-size", "8", "--net", "mlp:4", "--epochs", "1", "--batch-size", "8"];
+    for (cwd, more) in [(here, &["--data", "photos", "--out", "photos/run"][..]), (&photos, &["--data", "."])]
+    {
+        let message = short_failure(cwd, &[&train[..], more].concat());
+        assert!(message.contains("inside the images in ") && message.contains("with --out"), "{message}");
+    }
+    assert!(!photos.join("run").exists() && !photos.join("runs").exists());
+    let message = short_failure(here, &["find-lr", "--data", "photos", "--out", "photos/lr"]);
+    assert!(message.contains("inside the images"), "{message}");
+    assert!(
+        stdout(&photos, &["data", "."]).contains("no samples are drawn: runs/data-photos would be among")
+    );
+
+    // As an earlier version left them.
+    stdout(here, &[&train[..], &["--data", "photos", "--out", "elsewhere"]].concat());
+    fs::create_dir(photos.join("runs")).unwrap();
+    fs::rename(here.join("elsewhere"), photos.join("runs/a")).unwrap();
+    let told = stdout(here, &[&train[..], &["--data", "photos", "--out", "b"]].concat());
+    assert!(told.contains("results of this program, no class: photos/runs\n"), "{told}");
+    assert!(told.contains("3 classes, 8 × 8"), "{told}");
+}
+
+#[test]
+fn a_limit_takes_images_of_all_classes() {
+    let folder = TempDir::new().unwrap();
+    photographs(&folder.path().join("photos"), 3, 12);
+    let train = ["train", "--data", "photos", "--image-size", "8", "--net", "mlp:4", "--epochs", "1"];
+    let train = [&train[..], &["--limit", "12", "--val", "50%", "--batch-size", "4"]].concat();
+    let told = stdout(folder.path(), &[&train[..], &["--out", "a"]].concat());
+    assert!(told.contains("6 images to train on, 6 to validate"), "{told}");
+    let n_missing = |told: &str| told.contains("has no images here") || told.contains("have no images here");
+    assert!(!n_missing(&told), "{told}");
+    assert!(n_missing(&stdout(
+        folder.path(),
+        &[&train[..], &["--limit-by", "first", "--out", "b"]].concat()
+    )));
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(folder.path().join("a/config.json")).unwrap()).unwrap();
+    assert_eq!((&record["limit_by"], &record["val"]), (&"class".into(), &6.into()));
+    let few = ["--epochs", "1", "--limit", "6", "--out", "c"];
+    let told = stdout(folder.path(), &[&train[..7], &few].concat());
+    assert!(told.contains("No image is held out to choose the best weights by"), "{told}");
+    let message =
+        short_failure(folder.path(), &[&train[..7], &["--recipe", "airbench94", "--out", "d"]].concat());
+    assert!(
+        message.contains("--recipe airbench94 leaves out batches that are not full (--drop-last)"),
+        "{message}"
+    );
+}
+
+#[test]
 fn parts_are_parts_if_nothing_else_stands_there_and_else_classes() {
     let folder = TempDir::new().unwrap();
     let (here, data) = (folder.path(), folder.path().join("set"));
@@ -235,7 +309,7 @@ fn parts_are_parts_if_nothing_else_stands_there_and_else_classes() {
     }
     let train = ["train", "--data", "set", "--image-size", "8", "--gray", "--epochs", "1", "--out", "run"];
     let text = stdout(here, &train);
-    assert!(text.contains("8 × 8 in gray\n20 images to train on, 6 to validate, 12 to test"), "{text}");
+    assert!(text.contains("8 × 8 in grey\n20 images to train on, 6 to validate, 12 to test"), "{text}");
     assert!(
         text.contains("Test accuracy ") && !text.contains("test accuracy"),
         "it is looked at once: {text}"
@@ -256,9 +330,21 @@ fn parts_are_parts_if_nothing_else_stands_there_and_else_classes() {
         survey.contains("4 classes") && survey.contains("other") && !survey.contains("val    test"),
         "{survey}"
     );
-    assert!(survey.contains("set: the folders train and val and test are read as classes"), "{survey}");
-    let message = short_failure(here, &["eval", "--data", "set", "--model", "run"]);
-    assert!(message.contains("the network knows class 00, class 01"), "{message}");
+    assert!(
+        stderr(here, &["-q", "data", "set", "--out", "survey"]).contains(
+            "warning: set: the folders train and val and test are read as classes, not as parts of the data set: other is \
+             there, too: move it elsewhere"
+        )
+    );
+    let objects = lines(here, &["data", "set", "--json"]);
+    assert_eq!(objects[0]["event"], "warning");
+    let output = descent(here).args(["eval", "--data", "set", "--model", "run"]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && message.contains("the network knows class 00, class 01"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 2, "{message}");
 }
 
 #[test]
@@ -278,7 +364,7 @@ fn mnists_files_and_tables_are_trained_on() {
     }
     let text = stdout(here, &["train", "--data", "mnist", "--epochs", "1", "--out", "digits"]);
     assert!(
-        text.contains("10 classes, 28 × 28 in gray\n54 images to train on, 6 to validate, 20 to test"),
+        text.contains("10 classes, 28 × 28 in grey\n54 images to train on, 6 to validate, 20 to test"),
         "{text}"
     );
     let judged = stdout(here, &["eval", "--data", "mnist", "--model", "digits"]);
@@ -297,7 +383,7 @@ fn mnists_files_and_tables_are_trained_on() {
     }
     let train = ["train", "--data", "small", "--net", "mlp:8", "--tta", "mirror-shift", "--out", "small-run"];
     let text = stdout(here, &train);
-    assert!(text.contains("12 classes, 5 × 5 in gray"), "{text}");
+    assert!(text.contains("12 classes, 5 × 5 in grey"), "{text}");
     let judged = stdout(here, &["eval", "--data", "small", "--model", "small-run"]);
     assert!(judged.contains("on 22 of the test set"), "{judged}");
     let crop = ["--crop", "5", "--crop-border", "reflect", "--out", "v"];
@@ -310,10 +396,12 @@ fn mnists_files_and_tables_are_trained_on() {
     fs::write(here.join("table.csv"), format!("noise,size,kind\n{rows}")).unwrap();
     let message = short_failure(here, &["train", "--data", "table.csv", "--out", "t"]);
     assert!(message.contains("--label-column") && message.contains("noise, size, kind"), "{message}");
+    let message = short_failure(here, &["train", "--data", "seven.bmp", "--out", "t"]);
+    assert!(message.contains("seven.bmp: this is a BMP image; expected a folder of images"), "{message}");
     let train = ["train", "--data", "table.csv", "--label-column", "kind", "--epochs", "30", "--out", "t"];
     let text = stdout(here, &train);
     assert!(text.contains("2 classes, 2 numbers\n72 rows to train on, 8 to validate"), "{text}");
-    assert!(text.contains("Try it on other rows:\n  descent eval --data TABLE --model t"), "{text}");
+    assert!(text.contains("Try it on other rows:\n  descent predict TABLE --model t"), "{text}");
     let judged =
         &lines(here, &["eval", "--data", "table.csv", "--label-column", "kind", "--model", "t", "--json"])[0];
     assert!(judged["accuracy"].as_f64().unwrap() > 0.9, "{judged}");
@@ -321,6 +409,37 @@ fn mnists_files_and_tables_are_trained_on() {
     assert!(survey.contains("2 numbers, of each") && survey.contains("no exact duplicates"), "{survey}");
     let message = short_failure(here, &["predict", "seven.bmp", "--model", "t"]);
     assert!(message.contains("takes rows of 2 numbers, not images"), "{message}");
+    fs::write(here.join("rows.csv"), "noise,size\n3,1000\n3,79000\n").unwrap();
+    let told = stdout(here, &["predict", "rows.csv", "--model", "t", "--top", "1"]);
+    assert!(told.starts_with("rows.csv row 1: low ") && told.contains("\nrows.csv row 2: high "), "{told}");
+    let with_classes = ["predict", "table.csv", "--label-column", "kind", "--model", "t", "--json"];
+    let rows = lines(here, &with_classes);
+    assert_eq!((rows.len(), &rows[79]["row"], &rows[79]["class"]), (80, &80.into(), &"high".into()));
+    assert_eq!(
+        piped(here, &["predict", "-", "--model", "t", "--top", "1"], b"noise,size\n1,1000\n").lines().count(),
+        1
+    );
+    // Columns go by their names.
+    fs::write(here.join("swap.csv"), "size,noise\n1000,3\n79000,3\n").unwrap();
+    let swapped = stdout(here, &["predict", "swap.csv", "--model", "t", "--top", "1"]);
+    assert_eq!(swapped.replace("swap.csv", "rows.csv"), told);
+    let rows: String = (0..80)
+        .map(|i| format!("{},{},{}\n", if i < 40 { "low" } else { "high" }, i * 1000, i % 7))
+        .collect();
+    fs::write(here.join("swap.csv"), format!("kind,size,noise\n{rows}")).unwrap();
+    let swap = ["eval", "--data", "swap.csv", "--label-column", "kind", "--model", "t", "--json"];
+    assert_eq!(lines(here, &swap)[0]["accuracy"], judged["accuracy"]);
+    let message = short_failure(
+        here,
+        &[&train[..1], &["--data", "swap.csv"], &train[3..7], &["--weights", "t", "--out", "w"]].concat(),
+    );
+    assert!(
+        message.contains("takes the columns noise, size, in this order, but the table swap.csv has"),
+        "{message}"
+    );
+    fs::write(here.join("swap.csv"), "size,colour\n1000,3\n").unwrap();
+    let message = short_failure(here, &["predict", "swap.csv", "--model", "t"]);
+    assert!(message.contains("the network takes the columns noise, size, found size, colour"), "{message}");
     let message = short_failure(here, &[&train[..7], &["--augment", "--out", "u"]].concat());
     assert!(message.contains("--augment and the other augmentation flags need images"), "{message}");
 }
@@ -346,6 +465,11 @@ fn of_several_images_those_that_can_be_read_are_answered() {
     }
     let message = short_failure(here, &["predict", "*.jpeg", "--model", "."]);
     assert!(message.contains("*.jpeg: no file matches this pattern"), "{message}");
+    let output = descent(here).args(["predict", "*.jpeg", "a.bmp", "--model", "."]).output().unwrap();
+    assert_eq!(
+        (output.status.code(), String::from_utf8(output.stdout).unwrap().lines().count()),
+        (Some(1), 1)
+    );
 }
 
 #[test]
@@ -420,7 +544,7 @@ fn cifar_100_has_a_hundred_classes_or_twenty() {
         assert!(stdout(folder.path(), &["data", "hundred", "--labels", labels]).contains(first));
     }
     for (flags, expected) in [
-        (&["--gray"][..], "--gray: only image files of a folder are read as gray, not CIFAR-100"),
+        (&["--gray"][..], "--gray: only image files of a folder are read as grey, not CIFAR-100"),
         (&["--image-size", "16"], "--image-size: only image files of a folder are resized, not CIFAR-100"),
         (&["--label-column", "y"], "--label-column: only a CSV file has columns, not CIFAR-100"),
     ] {

@@ -5,23 +5,23 @@ mod session;
 mod settings;
 mod without_meaning;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use lecture::LectureArgs;
 use serde::Serialize;
 
 pub use commands::{CompletionsArgs, DataCommand, EvalArgs, FindLrArgs, ManArgs, PredictArgs, RecipesArgs};
-pub use session::{DataArgs, Session, SizeArgs, find_images};
+pub use session::{ClassArgs, DataArgs, Session, SizeArgs, check_kind, find_images};
 pub use settings::{DROPOUT, LOOKAHEAD_DECAY, ReductionFlag, Settings};
 pub use without_meaning::{given_without_meaning, has_no_meaning};
 
 const EXAMPLES: &str = "\
 Examples:
-  descent                                   train on CIFAR-10, or on the built-in set where it is absent
-  descent train --epochs 10 --lr 0.001      change what you like: every number is a flag
-  descent train --val 5000 --patience 5     stop early and keep the best weights, by a validation split
-  descent eval --model runs/NAME/model.safetensors
-  descent predict cat.png --model runs/NAME/model.safetensors
-  descent lecture                           every experiment of the lecture as figures, numbers and one page
+  descent                                  train on CIFAR-10 or the built-in set
+  descent train --epochs 10 --lr 0.001     every number is a flag
+  descent train --val 5000 --patience 5    stop early, keep the best weights
+  descent eval --model runs/NAME
+  descent predict cat.png --model runs/NAME
+  descent lecture                          the lecture's experiments, as a page
 
 Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 
@@ -30,7 +30,7 @@ Get CIFAR-10 with `cargo xtask fetch-cifar`.";
 /// Without a command it trains.
 #[derive(Debug, Parser)]
 #[command(name = "descent", version, long_version = crate::machine::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
-#[command(mut_subcommands = take_negative_numbers, mut_subcommand("find-lr", hide_what_has_no_meaning))]
+#[command(mut_subcommands = adjust_values, mut_subcommand("find-lr", hide_what_has_no_meaning))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -53,13 +53,18 @@ impl Cli {
     }
 }
 
-/// Takes `--lr -1` as a learning rate, to be rejected with its range, and not as a flag named 1.
-fn take_negative_numbers(command: clap::Command) -> clap::Command {
+/// Takes `--lr -1` as a learning rate, to be rejected with its range, and not as a flag named 1; and completes
+/// file names for paths only.
+fn adjust_values(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|arg| {
         let takes_values = arg.get_action().takes_values();
-        arg.allow_negative_numbers(takes_values)
+        let hint = match arg.get_value_hint() {
+            ValueHint::Unknown if takes_values => ValueHint::Other,
+            hint => hint,
+        };
+        arg.allow_negative_numbers(takes_values).value_hint(hint)
     });
-    command.mut_subcommands(take_negative_numbers)
+    command.mut_subcommands(adjust_values)
 }
 
 /// Leaves what `find-lr` does not use out of its help.
@@ -99,14 +104,17 @@ pub enum Command {
     args_override_self = true,
     after_help = "\
 Examples:
-  descent train                                        the lecture's run: 50 epochs of Adam
+  descent train                                        the lecture's run
   descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
   descent train --limit 5000 --epochs 5 --threads 1    a quick look
   descent train --augment --normalize --val 5000 --patience 8
-  descent train --recipe airbench94 --epochs 4         a recipe, changed by further flags
-  descent train --net resnet18 --optimizer sgd --momentum 0.9 --nesterov --group 'biases: weight_decay=0'
-  descent train --out runs/long --checkpoint-every 10m          stop it however you like, then
-  descent train --out runs/long --checkpoint-every 10m --resume"
+  descent train --recipe airbench94 --epochs 4         a recipe, changed
+  descent train --net resnet18-imagenet --weights resnet18.safetensors \\
+      --normalize=imagenet                             torchvision's weights
+  descent train --net resnet18 --optimizer sgd --momentum 0.9 --nesterov \\
+      --group 'biases: weight_decay=0'
+  descent train --out runs/long --checkpoint-every 10m
+  descent train --out runs/long --resume               once it was stopped"
 )]
 pub struct TrainArgs {
     /// What the run computes.
@@ -138,5 +146,23 @@ mod tests {
         use clap::CommandFactory;
         Cli::command_for_update();
         <Cli as CommandFactory>::command().debug_assert();
+    }
+
+    /// clap breaks neither headings nor the lines of examples well.
+    #[test]
+    fn headings_and_examples_fit_a_terminal() {
+        use clap::CommandFactory;
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+            }
+            for heading in command.get_arguments().filter_map(clap::Arg::get_help_heading) {
+                assert!(heading.len() < 40, "{}: {heading}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&<Cli as CommandFactory>::command());
+        assert!(crate::machine::long_version().lines().all(|line| line.chars().count() <= 40));
     }
 }

@@ -1,21 +1,12 @@
-//! CSV tables of numbers.
-
-mod columns;
-mod quotes;
-mod rows;
-
-use std::io;
-use std::path::Path;
-
-use crate::files::open_regular;
-use crate::{Error, Records};
-use rows::Table;
+//! How to read a CSV file.
 
 /// How to read a CSV file: which column is the class and which are targets. The rest are features.
 ///
 /// The set has an f32 field `features` with the remaining columns, a field `targets` if
 /// [`targets`](Self::targets) are named, and classes if a [`label`](Self::label) is. Quotes, and line breaks
-/// within them, follow RFC 4180. Blanks around a number are ignored, and so are empty lines.
+/// within them, follow RFC 4180. Blanks around a number are ignored, and so are empty lines. The names of the
+/// features' columns are [`Records::columns`](crate::Records::columns). Columns that lose more than a hundredth of
+/// their standard deviation as f32 are named in [`Records::warnings`](crate::Records::warnings).
 ///
 /// ```
 /// use data::{Csv, Dataset};
@@ -26,18 +17,20 @@ use rows::Table;
 ///
 /// let damaged = "width,height,kind\n1.5,2,tall\n3,broad,wide\n";
 /// let error = Csv::new().label("kind").read_from("shapes.csv", damaged.as_bytes()).unwrap_err();
-/// assert_eq!(error.to_string(), "shapes.csv: line 3, column 2 (height): expected a number, found \"broad\"");
+/// assert!(error.to_string().starts_with(
+///     "shapes.csv: line 3, column 2 (height): expected a number, found \"broad\""
+/// ));
 /// # Ok::<(), data::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Csv {
-    delimiter: u8,
-    has_header: bool,
-    label: Option<CsvColumn>,
-    class_names: Option<Vec<String>>,
-    targets: Vec<CsvColumn>,
-    left_out: Vec<CsvColumn>,
-    missing: Option<f32>,
+    pub(super) delimiter: u8,
+    pub(super) has_header: bool,
+    pub(super) label: Option<CsvColumn>,
+    pub(super) class_names: Option<Vec<String>>,
+    pub(super) targets: Vec<CsvColumn>,
+    pub(super) left_out: Vec<CsvColumn>,
+    pub(super) missing: Option<f32>,
 }
 
 /// A column of a CSV file: its name in the header, or its index from 0.
@@ -95,7 +88,7 @@ impl Csv {
     }
 
     /// The column of the classes. Its values are the class names: numbers in numerical order, other text in
-    /// lexicographic order.
+    /// lexicographic order. If all are numbers, two that are equal, such as 1 and 1.0, are an error.
     pub fn label(mut self, column: impl Into<CsvColumn>) -> Self {
         self.label = Some(column.into());
         self
@@ -113,7 +106,7 @@ impl Csv {
         self
     }
 
-    /// Columns to skip, such as a row number or a name.
+    /// Columns to skip, such as a row number, a name or other text.
     pub fn leave_out<C: Into<CsvColumn>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
         self.left_out.extend(columns.into_iter().map(Into::into));
         self
@@ -124,26 +117,5 @@ impl Csv {
     pub fn missing(mut self, value: f32) -> Self {
         self.missing = Some(value);
         self
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or has no rows, a column is missing or chosen twice, every column is
-    /// left out, a row has more or fewer columns than the first, a value is not a finite f32, a class is
-    /// missing or unknown, or a quoted cell has no closing quote or is followed by more text, even in a column
-    /// that is left out. The error names the file, the line and the column, the latter two counted from 1.
-    /// Also when two of the known [classes](Self::classes) have the same name.
-    pub fn read(&self, path: impl AsRef<Path>) -> Result<Records, Error> {
-        let path = path.as_ref();
-        self.read_from(path, open_regular(path)?)
-    }
-
-    /// Reads from `reader`; errors refer to it as `name`.
-    ///
-    /// # Errors
-    /// As for [`read`](Self::read).
-    pub fn read_from(&self, name: impl AsRef<Path>, reader: impl io::Read) -> Result<Records, Error> {
-        Table::read(self, name.as_ref(), reader)?.into_records(self)
     }
 }

@@ -27,6 +27,7 @@ use crate::ranks::{Agreed, Ranks, digest_of_program};
 use crate::recipe::{Length, Recipe};
 use crate::report;
 use crate::sizes::Sizes;
+use crate::statistics::check_batches;
 
 /// The flags that each rank may have its own value of: the places of files on its machine, whose contents are
 /// compared, and its threads.
@@ -100,17 +101,13 @@ impl<'a> Run<'a> {
         );
         args.settings.augmentation.check_images(shape)?;
         args.settings.views.check_images(is_table, shape)?;
-        let net = args.settings.net.network(shape, classes.len(), args.settings.dropout as f32)?;
-        let (net, mut params) = nn::build(net.fuse(!args.settings.no_fusion), args.settings.seed);
-        // The columns of a table can have any scale.
-        let normalize = (args.settings.normalize || is_table).then(|| images.normalize());
-        let begins = start.checkpoint.is_none();
-        if let Some(path) = args.session.weights.as_deref().filter(|_| begins) {
-            let replaced = beginning::read_weights(path, &mut params).context("--weights")?;
-            replaced.map_or(Ok(()), say)?;
-        }
-        let first = Subset::first(training, args.settings.whiten.unwrap_or(0));
-        beginning::hold_still(&args.settings, &mut params, &first, normalize.as_ref(), begins)?;
+        let normalize = beginning::normalization(&args.settings, images)?;
+        let (net, params) = network(start, images, training, normalize.as_ref())?;
+        let sizes = Sizes::new(&args.settings, &params, images, length)?;
+        let smaller =
+            sizes.networks().map(|(net, [height, width])| (net, ImageShape { height, width, ..shape }));
+        let nets = smaller.chain([(&net, shape)]);
+        check_batches(&args.settings, &params, training.len(), length.n_steps, nets)?;
         let patience = args.settings.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,
@@ -128,11 +125,13 @@ impl<'a> Run<'a> {
             seconds_before: 0.0,
             folder,
             timer: Timer::new(args.session.checkpoint_every),
-            about: About::new(classes, shape, normalize.as_ref()).with_net(args.settings.net.clone()),
+            about: About::new(classes, shape, normalize.as_ref())
+                .with_net(args.settings.net.clone())
+                .with_columns(&images.columns),
             normalize,
             objective: Objective::new(&args.settings, training)?,
             recipe: Recipe::new(&args.settings, &params, length, images.adam_lr)?,
-            sizes: Sizes::new(&args.settings, &params, images, length)?,
+            sizes,
             net,
             params,
             values_before: Vec::new(),
@@ -152,14 +151,23 @@ impl<'a> Run<'a> {
 
     /// The network as a table, and the training settings.
     pub fn introduction(&self) -> String {
+        self.introduced(&self.recipe.to_string())
+    }
+
+    /// The same for a range test at these learning rates.
+    pub fn introduction_to_test(&self, from: f64, to: f64) -> String {
+        let rules = self.recipe.rules_at_any_rate();
+        self.introduced(&format!(
+            "{rules}; learning rates from {from:e} to {to} over {} steps",
+            self.length.n_steps
+        ))
+    }
+
+    fn introduced(&self, recipe: &str) -> String {
         let ImageShape { height, width, channels } = self.about.image_shape();
         let summary = self.net.summary(&self.params, [1, height, width, channels]);
-        let text = format!(
-            "{}\n{}{}",
-            report::fitted(&summary, output::width()),
-            self.sizes.describe(),
-            self.recipe
-        );
+        let text =
+            format!("{}\n{}{recipe}", report::fitted(&summary, output::width()), self.sizes.describe());
         match self.args.settings.hardest {
             Some(share) => format!("{text}; each step on the hardest {} % of its batch", 100.0 * share),
             None => text,
@@ -258,6 +266,12 @@ impl<'a> Run<'a> {
         self.folder.path()
     }
 
+    /// What an example is called.
+    pub fn unit(&self) -> &'static str {
+        let ImageShape { height, width, .. } = self.about.image_shape();
+        if [height, width] == [1, 1] { "rows" } else { "images" }
+    }
+
     /// The measurements of each epoch.
     pub fn history(&self) -> &[Epoch] {
         &self.state.history
@@ -270,4 +284,26 @@ impl<'a> Run<'a> {
         self.params.values_mut().copy_from_slice(&weights);
         result
     }
+}
+
+/// The network that the flags name, with the weights at the start of a run.
+fn network(
+    start: &Start,
+    images: &Images,
+    training: &dyn Dataset,
+    normalize: Option<&Normalize>,
+) -> Result<(Sequential, Params)> {
+    let (TrainArgs { settings, session }, begins) = (&start.args, start.checkpoint.is_none());
+    let n_classes = images.train.class_names().len();
+    let net = settings.net.network(images.input_shape(), n_classes, settings.dropout as f32)?;
+    let (net, mut params) = nn::build(net.fuse(!settings.no_fusion), settings.seed);
+    if let Some(path) = session.weights.as_deref().filter(|_| begins) {
+        let replaced = beginning::read_weights(path, &mut params).context("--weights")?;
+        replaced.map_or(Ok(()), say)?;
+        beginning::check_normalization(settings, path)?;
+        beginning::check_columns(path, images)?;
+    }
+    let first = Subset::first(training, settings.whiten.unwrap_or(0));
+    beginning::hold_still(settings, &mut params, &first, normalize, begins)?;
+    Ok((net, params))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, ensure};
 use autograd::Params;
 use optim::average::Ema;
 use optim::schedule::{Schedule, Warmup, schedule_named};
-use optim::{Groups, Optimizer, Param, Pattern};
+use optim::{Groups, Optimizer, Param, Parameters, Pattern};
 
 pub use length::Length;
 use slow::Slow;
@@ -45,6 +45,8 @@ pub struct Recipe {
     freezes: Vec<(u64, Vec<String>)>,
     slow: Option<Slow>,
     average: Option<Ema<f32>>,
+    /// The rules in words, without their learning rates.
+    at_any_rate: String,
     description: String,
 }
 
@@ -59,19 +61,27 @@ impl Recipe {
         let flags = GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")?;
 
         let mut groups = Groups::new(main.clone(), params);
-        if let Some(rest) = for_vectors {
-            let main = main.clone();
-            groups = groups.rule(move |param: &Param| !main.takes(param), rest);
+        if let Some(rest) = &for_vectors {
+            groups = groups.rule(|param: &Param| !main.takes(param), rest.clone());
         }
         for flag in &flags {
-            groups = groups.rule(flag, main.of_group(flag, flag.lr.unwrap_or(lr))?);
+            let lr = flag.lr.unwrap_or(lr);
+            let rest = for_vectors.as_ref().filter(|_| flag.rule.is_none());
+            groups = groups.rule(flag, main.of_group(flag, lr, rest)?);
+            let is_rest = |param: &Param| Pattern::matches(&flag, param) && !main.takes(param);
+            let mut trained = params.all_entries().filter(|entry| entry.is_trainable).map(Param::from);
+            if let Some(rest) = rest
+                && trained.any(|param| is_rest(&param))
+            {
+                groups = groups.rule(is_rest, rest.of_group(flag, lr, Some(&main))?);
+            }
         }
         let optimizer = Optimizer::with_groups(groups).map_err(without_call)?;
 
         let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps, length)?;
         let mut of_groups = Vec::new();
         let mut freezes = Vec::new();
-        let mut description = Vec::new();
+        let (mut rules, mut at_any_rate) = (Vec::new(), Vec::new());
         for group in optimizer.groups() {
             let first = group.params().first().expect("a group has parameters");
             let flag = flags.iter().rev().find(|flag| (*flag).matches(first));
@@ -85,16 +95,25 @@ impl Recipe {
                 (_, Some(flag)) => format!(" for {}", flag.selector),
                 (_, None) => format!(" for {} tensors", group.params().len()),
             };
-            description.push(format!("{}{whose}", words(group.rule().rule())));
+            rules.push(format!("{}{whose}", words(group.rule().rule(), true)));
+            at_any_rate.push(format!("{}{whose}", words(group.rule().rule(), false)));
+        }
+        let own = of_groups.iter().flatten().map(|own| ("--group", own));
+        for (flag, schedule) in [("--schedule", &schedule)].into_iter().chain(own) {
+            check_rates(flag, schedule.as_ref(), length)?;
         }
         freezes.extend(later_freezes(settings, length)?);
         check_freezes(settings, params, &freezes)?;
+        check_reach(settings, length)?;
         let steps = match length.last_step() {
             1 => "1 step".to_owned(),
             n => format!("{n} steps"),
         };
-        let mut description =
-            format!("{}; {} schedule over {steps}", description.join(", "), settings.schedule);
+        let mut description = format!("{}; {} schedule over {steps}", rules.join(", "), settings.schedule);
+        let (warmup, _) = settings.schedule_flags.warmup(&settings.schedule, length.steps_per_epoch);
+        if warmup >= length.n_steps {
+            description += ", all of it warm-up (--warmup is as long as the run)";
+        }
         let slow = match settings.lookahead {
             Some(k) => {
                 description += &format!(", look-ahead every {k} steps");
@@ -109,7 +128,16 @@ impl Recipe {
             }
             None => None,
         };
-        Ok(Self { optimizer, schedule, of_groups, freezes, slow, average, description })
+        Ok(Self {
+            optimizer,
+            schedule,
+            of_groups,
+            freezes,
+            slow,
+            average,
+            at_any_rate: at_any_rate.join(", "),
+            description,
+        })
     }
 
     /// Checks that rules and schedules accept the settings, for any network.
@@ -117,14 +145,21 @@ impl Recipe {
     /// # Errors
     /// When there is no such rule or schedule, or it rejects a value.
     pub fn check(settings: &Settings) -> Result<()> {
-        let (main, _) = Choice::of(settings, 0.0)?;
+        let (main, for_vectors) = Choice::of(settings, 0.0)?;
         let length = Length::new(10, 10);
         schedule_of(settings, &settings.schedule, 0.0, 100, length)?;
         for flag in GroupFlag::all(&settings.group).map_err(Error::msg).context("--group")? {
-            main.of_group(&flag, 0.0)?;
+            let rest = for_vectors.as_ref().filter(|_| flag.rule.is_none());
+            main.of_group(&flag, 0.0, rest)?;
+            rest.map_or(Ok(()), |rest| rest.of_group(&flag, 0.0, Some(&main)).map(drop))?;
             group_schedule(settings, &flag, 0.0, length)?;
         }
         Ok(())
+    }
+
+    /// The update rules in words, without their learning rates.
+    pub fn rules_at_any_rate(&self) -> &str {
+        &self.at_any_rate
     }
 
     /// Freezes the parameters that are frozen from this step on.
@@ -221,6 +256,10 @@ fn without_call(error: optim::Error) -> Error {
         optim::Error::NoMatch { pattern, known, .. } => {
             Error::msg(format!("{pattern} matches no trainable parameter; the parameters are {known}"))
         }
+        optim::Error::RuleShape { owner, name, shape, expected } => Error::msg(format!(
+            "--group: {owner} takes {expected}, and {name} has the shape {shape:?}: choose others for rule={owner}, such as \
+             filters or matrices"
+        )),
         error => Error::new(error).context("--group"),
     }
 }
@@ -269,6 +308,41 @@ fn schedule_of(
     let warmup = Warmup { warmup_steps, start_factor, then };
     warmup.check().context("--warmup-start")?;
     Ok(Box::new(warmup))
+}
+
+/// Checks that what is to happen in the course of a run does. A recipe may be for longer runs.
+fn check_reach(settings: &Settings, length: Length) -> Result<()> {
+    if settings.recipe.is_some() {
+        return Ok(());
+    }
+    let n_steps = length.n_steps;
+    let run = format!("the run has only {n_steps} steps of {} per epoch", length.steps_per_epoch);
+    if let Some(steps) = settings.lookahead {
+        ensure!(steps as u64 <= n_steps, "--lookahead {steps}: {run}");
+    }
+    for (epochs, _) in freezes(&settings.freeze_after).map_err(Error::msg).context("--freeze-after")? {
+        ensure!(length.step_after(epochs) < n_steps, "--freeze-after {epochs}: {run}");
+    }
+    let (warmup_steps, _) = settings.schedule_flags.warmup(&settings.schedule, length.steps_per_epoch);
+    ensure!(
+        warmup_steps <= n_steps,
+        "--warmup {}: {run}, and the warm-up {warmup_steps}",
+        settings.schedule_flags.warmup.unwrap_or(0.0)
+    );
+    Ok(())
+}
+
+/// Checks that a schedule has a learning rate at both ends of the run, between which none is larger.
+fn check_rates(flag: &str, schedule: &dyn Schedule, length: Length) -> Result<()> {
+    for step in [0, length.n_steps.saturating_sub(1)] {
+        let lr = schedule.lr(step);
+        ensure!(
+            lr <= f32::MAX.into(),
+            "{flag}: the learning rate of step {} would be {lr:e}, expected at most 3.4e38",
+            step + 1
+        );
+    }
+    Ok(())
 }
 
 fn group_schedule(
@@ -389,6 +463,76 @@ mod tests {
         for (length, expected) in [(Length::new(1, 1), "over 1 step"), (LENGTH, "over 20 steps")] {
             let recipe = Recipe::new(&settings(&[]), &network(), length, 1e-3).unwrap();
             assert!(recipe.to_string().ends_with(expected), "{recipe}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_all_warm_up_says_so() {
+        for (epochs, expected) in [("3", false), ("4", true)] {
+            let settings = settings(&["--schedule", "linear", "--warmup", epochs]);
+            let recipe = Recipe::new(&settings, &network(), LENGTH, 1e-3).unwrap();
+            assert_eq!(recipe.to_string().contains("all of it warm-up"), expected, "{recipe}");
+            assert!(!recipe.rules_at_any_rate().contains("lr"), "{}", recipe.rules_at_any_rate());
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_end_of_a_run_is_refused() {
+        for (flags, expected) in [
+            (&["--lookahead=21"][..], "--lookahead 21: the run has only 20 steps of 5 per epoch"),
+            (&["--freeze-after=4=0"], "--freeze-after 4: the run has only 20 steps of 5 per epoch"),
+            (&["--warmup=5"], "--warmup 5: the run has only 20 steps of 5 per epoch, and the warm-up 25"),
+            (&["--lookahead=20", "--freeze-after=3=0", "--warmup=4"], ""),
+        ] {
+            let error = Recipe::new(&settings(flags), &network(), LENGTH, 1e-3).err();
+            let error = error.map(|error| format!("{error:#}")).unwrap_or_default();
+            assert_eq!(error, expected, "{flags:?}");
+        }
+    }
+
+    /// The biases of a group go to AdamW, as without it.
+    #[test]
+    fn a_group_beside_muon_may_hold_biases() {
+        let settings =
+            settings(&["--optimizer=muon", "--group=0: lr=0.25 momentum=0.5 beta1=0.8 weight_decay=0"]);
+        Recipe::check(&settings).unwrap();
+        let recipe = Recipe::new(&settings, &network(), LENGTH, 1e-3).unwrap().to_string();
+        for expected in [
+            "muon (lr 0.25, weight_decay 0, momentum 0.5",
+            "adamw (lr 0.25, beta1 0.8",
+            "muon (lr 0.001",
+            "adamw (lr 0.001",
+        ] {
+            assert!(recipe.contains(expected), "{expected}: {recipe}");
+        }
+        let settings = self::settings(&["--optimizer=muon", "--group=0: rule=muon"]);
+        let error = Recipe::new(&settings, &network(), LENGTH, 1e-3).err().unwrap().to_string();
+        assert!(error.contains("0.bias has the shape [4]") && !error.contains("Param::"), "{error}");
+        let error = Recipe::check(&self::settings(&["--optimizer=muon", "--group=0: spin=1"])).unwrap_err();
+        assert!(format!("{error:#}").contains("no hyperparameter `spin`"), "{error:#}");
+    }
+
+    #[test]
+    fn a_learning_rate_that_no_step_can_take_is_refused_before_the_first() {
+        for (flags, expected) in [
+            (
+                &["--schedule=one-cycle", "--div-factor=1e-320"][..],
+                "--schedule: the learning rate of step 1 would be inf",
+            ),
+            (
+                &["--schedule=one-cycle", "--final-div-factor=1e-320"],
+                "the learning rate of step 20 would be ",
+            ),
+            (&["--schedule=exponential", "--gamma=3e38"], "the learning rate of step 20 would be "),
+            (&["--schedule=step", "--step-size=1", "--gamma=1e30"], "the learning rate of step 20 would be "),
+            (
+                &["--group=filters: schedule=exponential lr=1", "--gamma=3e38", "--schedule=exponential"],
+                "would be ",
+            ),
+        ] {
+            let error = Recipe::new(&settings(flags), &network(), LENGTH, 1e-3).err();
+            let error = error.map(|error| format!("{error:#}")).unwrap_or_default();
+            assert!(error.contains(expected), "{flags:?}: {error:?}");
         }
     }
 
