@@ -8,7 +8,7 @@ use viz::{Figure, Plot, Theme};
 
 use crate::program::root;
 
-/// Draw docs/results/minutes.svg: test accuracy over minutes of training
+/// Draw docs/results/minutes.svg: test accuracy over minutes of training, of runs on one machine
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Folder of the results, and of the figure [default: docs/results]
@@ -28,18 +28,18 @@ struct Curve {
 const CURVES: [Curve; 3] = [
     Curve {
         name: "the lecture's CNN",
-        file: "lecture-cnn/history.csv",
+        file: "minutes/lecture-cnn.csv",
         made_by: "`descent train --out runs/lecture-cnn` writes runs/lecture-cnn/history.csv: copy it",
     },
     Curve {
         name: "airbench94",
-        file: "airbench94/history.csv",
+        file: "minutes/airbench94.csv",
         made_by: "`descent train --recipe airbench94 --watch-test --out runs/airbench94` writes \
                   runs/airbench94/history.csv: copy it",
     },
     Curve {
         name: "airbench94 in PyTorch",
-        file: "airbench94/pytorch.csv",
+        file: "minutes/airbench94-pytorch.csv",
         made_by: "`python benches/peers/airbench94.py datasets/cifar-10-batches-bin --out FILE` writes it",
     },
 ];
@@ -72,15 +72,17 @@ pub fn svg(folder: &Path) -> Result<String> {
         .x_label("minutes of training")
         .y_label("test accuracy, %")
         .y_rule("94 %", GOAL);
+    let mut longest: f64 = 0.0;
     for Curve { name, file, made_by } in CURVES {
         let path = folder.join(file);
         let text = fs::read_to_string(&path)
             .with_context(|| format!("cannot read {} ({made_by})", path.display()))?;
         let (minutes, accuracies) = curve(&text).with_context(|| format!("{}", path.display()))?;
         ensure!(!minutes.is_empty(), "{}: no epoch has a test accuracy ({made_by})", path.display());
+        longest = minutes.iter().copied().fold(longest, f64::max);
         figure = figure.line(name, &minutes, &accuracies);
     }
-    Ok(figure.svg(Theme::Auto)?)
+    Ok(figure.x_range(0.0, longest).svg(Theme::Auto)?)
 }
 
 /// Minutes of training up to the end of each epoch, and the accuracies there in percent. An epoch without one

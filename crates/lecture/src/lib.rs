@@ -27,11 +27,10 @@ pub use page::{Cell, Frame, Knob, Section, Table, bibliography, book_page};
     subcommand_help_heading = "Experiments",
     after_help = "\
 Examples:
-  descent lecture                                everything, and index.html to read it in
+  descent lecture                                everything, and index.html
   descent lecture momentum --momenta 0.5,0.99    one, with numbers of your own
   descent lecture momentum --help                its flags
-  descent lecture --model runs/NAME/model.safetensors
-                                                 chapter 5 with the network of a finished run"
+  descent lecture --model runs/NAME              chapter 5 with a run's network"
 )]
 pub struct LectureArgs {
     /// The experiment to make [default: all of them]

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::contender::{Contender, Simd};
+use super::format::{number, unit};
 use super::results::{Measurement, Results, Task};
 use super::stats::Spread;
-use super::table::{number, unit};
 
 /// A change smaller than this is noise on any machine.
 const NOTABLE: f64 = 0.03;

@@ -9,11 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bench_protocol::{Probe, Work, write_synthetic};
 
+use super::args::Args;
 use super::contender::{Condition, Contender, Simd};
 use super::driver::{Driver, Garage};
 use super::plan::{Against, Length, Task, Wanted, plan};
 use super::results::{FORMAT, Machine, Measurement, Results, Round, RunKind};
-use super::{Args, machine, memory, networks, table};
+use super::{machine, memory, networks, table};
 
 /// Between two turns, so that the threads of the previous one have gone to sleep.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use bench_protocol::{Model, Pass, Work};
 
 use super::contender::{Contender, Simd};
+use super::format::{number, ratio_text};
 use super::plan::AIRBENCH_BATCH;
 use super::results::{Memory, Results, Task};
 use super::stats::Spread;
-use super::table::{MEDIANS, WITH_EXTREMES, headline, number, ratio_text};
+use super::table::{MEDIANS, WITH_EXTREMES, headline};
 
 /// The networks of a table. Each group has a separate section, so that the larger ones can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

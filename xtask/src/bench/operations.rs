@@ -5,8 +5,8 @@ use std::fmt::Write;
 use bench_protocol::{ConvPass, ConvSize, Probe, Rule, TensorOp, Work};
 
 use super::contender::{Contender, Simd};
+use super::format::{number, plural, ratio_text, unit};
 use super::results::Results;
-use super::table::{number, plural, ratio_text, unit};
 
 /// The batch size of the measured convolutions: an eighth of the network's batch.
 pub(super) const CONV_BATCH: usize = 250;

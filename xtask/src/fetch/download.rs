@@ -15,8 +15,8 @@ use ureq::http::header::{CONTENT_RANGE, CONTENT_TYPE};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::limits::{Limits, agent};
-use super::watch::Watch;
+use super::limits::Limits;
+use super::watch::{Watch, agent};
 
 /// A file that is being downloaded, kept from one run to the next.
 #[derive(Debug)]

@@ -1,16 +1,7 @@
-//! Timeouts for servers, and the client that applies them.
+//! Timeouts for servers.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-
-use ureq::Agent;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector, TcpConnector};
-
-use super::watch::{Watch, WatchConnector};
 
 /// How long to wait for a server, and how much to accept from it.
 #[derive(Clone, Debug)]
@@ -41,31 +32,4 @@ impl Default for Limits {
             max_bytes: 256 << 20,
         }
     }
-}
-
-/// A client for `url`, through the proxy named by the environment, if any.
-pub(super) fn agent(url: &str, limits: &Limits, watch: Arc<Watch>) -> Agent {
-    let mut config = Agent::config_builder()
-        .http_status_as_error(false)
-        .user_agent(concat!("descent-xtask/", env!("CARGO_PKG_VERSION")))
-        .input_buffer_size(16 << 10)
-        .timeout_resolve(Some(limits.answer))
-        .timeout_connect(Some(limits.answer));
-    if is_this_machine(url) {
-        config = config.proxy(None);
-    }
-    let connector =
-        ().chain(ConnectProxyConnector::default())
-            .chain(TcpConnector::default())
-            .chain(WatchConnector(watch))
-            .chain(RustlsConnector::default());
-    Agent::with_parts(config.build(), connector, DefaultResolver::default())
-}
-
-/// Requests to this machine use no proxy.
-fn is_this_machine(url: &str) -> bool {
-    let uri: Option<Uri> = url.parse().ok();
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
-    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    host == "localhost" || address.is_some_and(|address| address.is_loopback())
 }

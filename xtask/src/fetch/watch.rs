@@ -4,13 +4,19 @@
 //! trailers. Only the archive's bytes, as they come out above, count as progress.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+use ureq::http::Uri;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector,
+    Transport,
+};
+use ureq::{Agent, Error};
 
-use super::Limits;
+use super::limits::Limits;
 
 /// Bytes allowed besides the archive: greetings, headers, buffered data.
 const N_SPARE: u64 = 256 << 10;
@@ -102,6 +108,33 @@ impl State {
     }
 }
 
+/// A client for `url`, through the proxy named by the environment, if any.
+pub(super) fn agent(url: &str, limits: &Limits, watch: Arc<Watch>) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("descent-xtask/", env!("CARGO_PKG_VERSION")))
+        .input_buffer_size(16 << 10)
+        .timeout_resolve(Some(limits.answer))
+        .timeout_connect(Some(limits.answer));
+    if is_this_machine(url) {
+        config = config.proxy(None);
+    }
+    let connector =
+        ().chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(WatchConnector(watch))
+            .chain(RustlsConnector::default());
+    Agent::with_parts(config.build(), connector, DefaultResolver::default())
+}
+
+/// Requests to this machine use no proxy.
+fn is_this_machine(url: &str) -> bool {
+    let uri: Option<Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
+}
+
 /// Not of a kind that ureq takes for the end of a response.
 fn error(message: String) -> Error {
     Error::Io(io::Error::other(message))
@@ -109,7 +142,7 @@ fn error(message: String) -> Error {
 
 /// Puts each connection of a client under watch.
 #[derive(Debug)]
-pub(super) struct WatchConnector(pub(super) Arc<Watch>);
+struct WatchConnector(Arc<Watch>);
 
 impl<In: Transport> Connector<In> for WatchConnector {
     type Out = WatchedTransport<In>;
@@ -121,7 +154,7 @@ impl<In: Transport> Connector<In> for WatchConnector {
 
 /// A connection under watch.
 #[derive(Debug)]
-pub(super) struct WatchedTransport<T> {
+struct WatchedTransport<T> {
     inner: T,
     watch: Arc<Watch>,
 }

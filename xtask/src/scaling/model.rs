@@ -2,7 +2,7 @@
 
 use tensor::parallel::{MAX_SHARDS, Shards};
 
-use super::{Network, SHARDS};
+use super::networks::{Network, SHARDS};
 
 /// Seconds that a small message takes between machines: TCP over Ethernet through one switch.
 const NETWORK_LATENCY: f64 = 30e-6;
@@ -94,7 +94,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// Whether the ranks communicate in less than no time, by more than noise: one of the runs was disturbed.
+    /// Whether the communication time is negative by more than noise: one of the runs was disturbed.
     pub(super) fn is_impossible(&self) -> bool {
         self.communication < -NOISE * self.seconds
     }

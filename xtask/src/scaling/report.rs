@@ -7,7 +7,7 @@ use tensor::parallel::MAX_SHARDS;
 use viz::{Figure, Plot, Theme};
 
 use super::model::{Cost, Point, Subject, crowding, overlapped};
-use super::{NETWORKS, Network, RANKS, Timed};
+use super::networks::{NETWORKS, Network, RANKS, Timed};
 
 /// Predicted numbers of machines, and their links in Gbit/s.
 const MACHINES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -64,8 +64,8 @@ impl Report {
                 ensure!(
                     !point.is_impossible(),
                     "{name}: a step on {ranks} processes takes {seconds:.3} s, but computing alone should take \
-                     {computing:.3} s after the run on one thread ({:.3} s): something disturbed one of the two. \
-                     Repeat both on a machine that does nothing else: cargo xtask scaling --only \"{name},1,1\" \
+                     {computing:.3} s according to the run on one thread ({:.3} s): something disturbed one of the \
+                     two. Repeat both on a machine that does nothing else: cargo xtask scaling --only \"{name},1,1\" \
                      --only \"{name},{ranks},1\"",
                     subject.times[0].1,
                     name = subject.network.name
@@ -132,10 +132,11 @@ impl Report {
     /// The document's section.
     pub(super) fn markdown(&self) -> String {
         let mut text = format!(
-            "<!-- cargo xtask scaling -->\nProcesses of one thread on a machine of {} cores, with the model's times: \
-             computing takes as\nlong as the process with the most images, and at least as long as all cores \
-             together; what is exchanged takes {:.1} µs\na message and {:.2} ns a byte, longer by as much as there are more \
-             processes than cores ([the data](results/scaling/steps.csv)).\n{}\n| seconds per step |",
+            "<!-- cargo xtask scaling -->\nProcesses of one thread each on a machine of {} cores, measured and by the \
+             model. Computing takes as long as the process\nwith the most images needs, and at least as long as all \
+             cores together need. Communication costs {:.1} µs per message and\n{:.2} ns per byte, multiplied by \
+             processes/cores if there are more processes than cores ([the data](results/scaling/steps.csv)).\n{}\n\
+             | seconds per step; processes: |",
             self.cores,
             1e6 * self.cost.latency,
             1e9 * self.cost.per_byte,
@@ -159,13 +160,13 @@ impl Report {
             let Network { name, batch_size, .. } = subject.network;
             write!(
                 text,
-                "\nPredicted for machines such as this one, {name}: seconds per step on a batch of {batch_size} with \
-                 {MAX_SHARDS} shards, and on one of\n{batch_size} for each machine.\n\n| machines |"
+                "\nPredicted for machines like this one, {name}: seconds per step on a batch of {batch_size} with \
+                 {MAX_SHARDS} shards, and on one\nthat grows, {batch_size} per machine.\n\n| machines |"
             )
             .expect("a string takes all");
             text += &LINKS.map(|link| format!(" {link} Gbit/s |")).concat();
-            text += &LINKS.map(|link| format!(" overlapped, {link} |")).concat();
-            text += &LINKS.map(|link| format!(" growing batch, {link} |")).concat();
+            text += &LINKS.map(|link| format!(" overlapped, {link} Gbit/s |")).concat();
+            text += &LINKS.map(|link| format!(" growing batch, {link} Gbit/s |")).concat();
             text += &format!("\n|---|{}\n", "---|".repeat(3 * LINKS.len()));
             for machines in MACHINES {
                 let predicted =

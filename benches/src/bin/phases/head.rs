@@ -1,10 +1,10 @@
 //! The fully connected layers, dropout and the loss, forward and backward.
 
-use tensor::activation::relu_backward;
+use tensor::activation::{Activation, relu_backward};
 use tensor::dropout::{dropout_backward, dropout_forward};
 use tensor::layout::permute;
 use tensor::linear::{
-    LinearShape, linear_backward_input, linear_backward_weight, linear_forward, linear_relu_forward,
+    LinearShape, linear_activation_forward, linear_backward_input, linear_backward_weight, linear_forward,
 };
 use tensor::loss::{Expected, cross_entropy_backward, cross_entropy_forward};
 use tensor::parallel::Shards;
@@ -46,7 +46,7 @@ impl Head {
         watch.time("flatten, forward", None, || permute(&mut flat, x, &images, &[0, 3, 1, 2], Beta::Zero));
         let mut h = vec![1.0; n * hidden.out_features];
         watch.time("fc1 + ReLU, forward", flops(hidden), || {
-            linear_relu_forward(&mut h, &flat, w1, Some(b1), &hidden, &shards)
+            linear_activation_forward(&mut h, None, &flat, w1, Some(b1), Activation::Relu, &hidden, &shards)
         });
         let mut dropped = vec![1.0; h.len()];
         watch.time("dropout, forward", None, || dropout_forward(&mut dropped, &h, DROPOUT, 0));

@@ -84,6 +84,35 @@ impl Adam {
     }
 }
 
+/// Adds the factor of the correction, as a figure and a table.
+fn show_correction(section: &mut Section) -> Result<()> {
+    section.text(CORRECTION);
+    let steps: Vec<f64> = (1..=1000).map(f64::from).collect();
+    let figure = [0.9, 0.99, 0.999].into_iter().fold(
+        Figure::new("How much the means are corrected")
+            .x_label("step t")
+            .y_label("correction factor")
+            .x_log()
+            .y_log(),
+        |figure, beta| {
+            let factors: Vec<f64> = (1..=1000).map(|t| correction(beta, t)).collect();
+            figure.line(format!("β = {beta}"), &steps, &factors)
+        },
+    );
+    section.figure(
+        "correction",
+        figure,
+        "The factor $1/(1-\\beta^t)$. With β = 0.9 it is below 1.05 from step 29 on; with 0.999 that takes 3,043 steps.",
+    )?;
+    let mut table = Table::new(["β", "t = 1", "t = 2", "t = 10", "t = 1000"]).decimals(6);
+    for beta in [0.9, 0.999] {
+        let factors = [1, 2, 10, 1000].map(|t| correction(beta, t).into());
+        table.push([format!("{beta}").into()].into_iter().chain(factors));
+    }
+    section.table("correction", "The factor $1/(1-\\beta^t)$.", table);
+    Ok(())
+}
+
 impl Experiment for Adam {
     const TITLE: &'static str = "Adam";
 
@@ -133,30 +162,7 @@ impl Experiment for Adam {
             table.push([name.clone().into()].into_iter().chain(points.map(Into::into)));
         }
         section.table("points", "The same paths in numbers: $x$ after step $t$.", table);
-        section.text(CORRECTION);
-        let steps: Vec<f64> = (1..=1000).map(f64::from).collect();
-        let figure = [0.9, 0.99, 0.999].into_iter().fold(
-            Figure::new("How much the means are corrected")
-                .x_label("step t")
-                .y_label("correction factor")
-                .x_log()
-                .y_log(),
-            |figure, beta| {
-                let factors: Vec<f64> = (1..=1000).map(|t| correction(beta, t)).collect();
-                figure.line(format!("β = {beta}"), &steps, &factors)
-            },
-        );
-        section.figure(
-            "correction",
-            figure,
-            "The factor $1/(1-\\beta^t)$. With β = 0.9 it is below 1.05 from step 29 on; with 0.999 that takes 3,043 steps.",
-        )?;
-        let mut table = Table::new(["β", "t = 1", "t = 2", "t = 10", "t = 1000"]).decimals(6);
-        for beta in [0.9, 0.999] {
-            let factors = [1, 2, 10, 1000].map(|t| correction(beta, t).into());
-            table.push([format!("{beta}").into()].into_iter().chain(factors));
-        }
-        section.table("correction", "The factor $1/(1-\\beta^t)$.", table);
+        show_correction(section)?;
         self.knob(section)?;
         section.exercises(&[
             (

@@ -11,7 +11,7 @@ use viz::Figure;
 use super::Experiment;
 use crate::page::bibliography::{CIFAR, KINGMA_BA, LECTURE as THE_LECTURE, LOSHCHILOV_HUTTER};
 use crate::page::{Cell, Section, Table};
-use crate::subjects::network::NetworkFlags;
+use crate::subjects::network::{NetworkFlags, Trained};
 
 /// Which training runs are shown.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -87,6 +87,52 @@ impl Course {
         late.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f64::max)
     }
 
+    /// Adds its losses and its accuracy as figures.
+    fn draw(&self, name: &str, section: &mut Section) -> Result<()> {
+        let (epochs, losses): (Vec<f64>, Vec<f64>) = LECTURE.iter().copied().unzip();
+        section.figure(
+            "loss",
+            Figure::new(format!("Loss of {name}"))
+                .x_label("epoch")
+                .y_label("cross-entropy")
+                .line("training, dropout on", &self.epoch, &self.train_loss)
+                .line("test", &self.epoch, &self.test_loss)
+                .scatter("training, as the lecture prints it", &epochs, &losses),
+            &section.told(
+                "The triangles are what the lecture prints, from another program and with other random numbers. The test \
+                 loss is measured without dropout, so it can be below the training loss.",
+                "The curve of our run follows the triangles.",
+            ),
+        )?;
+        section.figure(
+            "accuracy",
+            Figure::new(format!("Accuracy of {name}"))
+                .x_label("epoch")
+                .y_label("test accuracy, %")
+                .line("test", &self.epoch, &self.test_accuracy)
+                .y_rule("the lecture’s last", LECTURE_ACCURACY),
+            &section.told(
+                &format!(
+                    "After each epoch, on the whole test set, with the lecture's final accuracy. In the last ten epochs \
+                     it changes by up to {:.1} points from one epoch to the next.",
+                    self.largest_late_jump()
+                ),
+                "A constant learning rate of 0.005 keeps it jumping.",
+            ),
+        )
+    }
+
+    /// The losses that the lecture prints, beside its own.
+    fn beside_the_lecture(&self) -> Table {
+        let mut table = Table::new(["epoch", "the lecture prints", "here", "difference"]);
+        for (epoch, lecture) in LECTURE {
+            let Some(at) = self.epoch.iter().position(|found| *found == epoch) else { continue };
+            let ours = self.train_loss[at];
+            table.push([(epoch as usize).into(), lecture.into(), ours.into(), (ours - lecture).into()]);
+        }
+        table
+    }
+
     fn parse(csv: &str) -> Result<Self> {
         let mut lines = csv.lines();
         let header: Vec<&str> = lines.next().context("it is empty")?.split(',').collect();
@@ -117,76 +163,9 @@ impl Course {
     }
 }
 
-impl Experiment for CnnTraining {
-    const TITLE: &'static str = "Training it";
-
-    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
-        Self { network: self.network.on(data, model), ..self }
-    }
-
-    fn run(&self, section: &mut Section) -> Result<()> {
-        let (name, course) = match &self.run {
-            Some(dir) => {
-                (format!("the run in {}", Foreign::new(&dir.to_string_lossy())), Course::of_run(dir)?)
-            }
-            None => ("the run on record".to_owned(), Course::on_record()?),
-        };
-        section.text(INTRODUCTION);
-        let (epochs, losses): (Vec<f64>, Vec<f64>) = LECTURE.iter().copied().unzip();
-        section.figure(
-            "loss",
-            Figure::new(format!("Loss of {name}"))
-                .x_label("epoch")
-                .y_label("cross-entropy")
-                .line("training, dropout on", &course.epoch, &course.train_loss)
-                .line("test", &course.epoch, &course.test_loss)
-                .scatter("training, as the lecture prints it", &epochs, &losses),
-            &section.told(
-                "The triangles are what the lecture prints, from another program and with other random numbers. The test \
-                 loss is measured without dropout, so it can be below the training loss.",
-                "The curve of our run follows the triangles.",
-            ),
-        )?;
-        section.figure(
-            "accuracy",
-            Figure::new(format!("Accuracy of {name}"))
-                .x_label("epoch")
-                .y_label("test accuracy, %")
-                .line("test", &course.epoch, &course.test_accuracy)
-                .y_rule("the lecture’s last", LECTURE_ACCURACY),
-            &section.told(
-                &format!(
-                    "After each epoch, on the whole test set, with the lecture's final accuracy. In the last ten epochs \
-                     it changes by up to {:.1} points from one epoch to the next.",
-                    course.largest_late_jump()
-                ),
-                "A constant learning rate of 0.005 keeps it jumping.",
-            ),
-        )?;
-        let mut table = Table::new(["epoch", "the lecture prints", "here", "difference"]);
-        for (epoch, lecture) in LECTURE {
-            let Some(at) = course.epoch.iter().position(|found| *found == epoch) else { continue };
-            let ours = course.train_loss[at];
-            table.push([(epoch as usize).into(), lecture.into(), ours.into(), (ours - lecture).into()]);
-        }
-        section.table(
-            "as-printed",
-            &format!("The loss, epoch by epoch, as the lecture prints it and in {name}: the mean of the batches' means."),
-            table,
-        );
-        let columns = [
-            ("epoch", &course.epoch),
-            ("train_loss", &course.train_loss),
-            ("train_loss_per_sample", &course.train_loss_per_sample),
-            ("test_loss", &course.test_loss),
-            ("test_accuracy", &course.test_accuracy),
-        ];
-        section.data("history", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
-        section.text(
-            "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the \
-             16 images of the last batch counts four times as much as any other. The program prints this one for \
-             comparison, and also writes the mean over images.",
-        );
+impl CnnTraining {
+    /// The last losses and accuracies: of a course, of what was trained here, and of the lecture.
+    fn ends(&self, name: &str, course: &Course, trained: &Trained) -> Result<Table> {
         let last = course.epoch.len() - 1;
         let mut table = Table::new(["", "epochs", "mean of batches", "mean of images", "test accuracy, %"]);
         let numbers = [
@@ -196,14 +175,8 @@ impl Experiment for CnnTraining {
         ];
         let row =
             |name: &str, n: usize, numbers: [Cell; 3]| [name.into(), n.into()].into_iter().chain(numbers);
-        table.push(row(&name, course.epoch.len(), numbers));
-
-        let trained = self.network.network()?;
+        table.push(row(name, course.epoch.len(), numbers));
         let score = trained.score()?;
-        let mut lessons = Table::new(["epoch", "mean of batches", "mean of images"]);
-        for (i, lesson) in trained.lessons.iter().enumerate() {
-            lessons.push([(i + 1).into(), lesson.mean_of_batches.into(), lesson.mean_of_images.into()]);
-        }
         let [of_batches, of_images]: [Cell; 2] = match trained.lessons.last() {
             Some(lesson) => [lesson.mean_of_batches.into(), lesson.mean_of_images.into()],
             None => ["–".into(), "–".into()],
@@ -220,7 +193,46 @@ impl Experiment for CnnTraining {
             nothing(),
             Cell::Percent(LECTURE_ACCURACY),
         ]);
-        section.table("ends", "How it ends.", table);
+        Ok(table)
+    }
+}
+
+impl Experiment for CnnTraining {
+    const TITLE: &'static str = "Training it";
+
+    fn on(self, data: Option<&Path>, model: Option<&Path>) -> Self {
+        Self { network: self.network.on(data, model), ..self }
+    }
+
+    fn run(&self, section: &mut Section) -> Result<()> {
+        let (name, course) = match &self.run {
+            Some(dir) => {
+                (format!("the run in {}", Foreign::new(&dir.to_string_lossy())), Course::of_run(dir)?)
+            }
+            None => ("the run on record".to_owned(), Course::on_record()?),
+        };
+        section.text(INTRODUCTION);
+        course.draw(&name, section)?;
+        section.table(
+            "as-printed",
+            &format!("The loss, epoch by epoch, as the lecture prints it and in {name}: the mean of the batches' means."),
+            course.beside_the_lecture(),
+        );
+        let columns = [
+            ("epoch", &course.epoch),
+            ("train_loss", &course.train_loss),
+            ("train_loss_per_sample", &course.train_loss_per_sample),
+            ("test_loss", &course.test_loss),
+            ("test_accuracy", &course.test_accuracy),
+        ];
+        section.data("history", &Table::of_columns(columns.map(|(name, c)| (name.to_owned(), c.as_slice()))));
+        section.text(
+            "> **Two means.** The loss that the lecture prints is the mean of the batches' means, in which each of the \
+             16 images of the last batch counts four times as much as any other. The program prints this one for \
+             comparison, and also writes the mean over images.",
+        );
+        let trained = self.network.network()?;
+        section.table("ends", "How it ends.", self.ends(&name, &course, &trained)?);
         section.exercises(&[
             (
                 "Train the fifty epochs yourself (`descent train --watch-test`) and draw them here. How far apart are two seeds at the end?",
@@ -234,6 +246,10 @@ impl Experiment for CnnTraining {
         section.readings(&[THE_LECTURE, KINGMA_BA, LOSHCHILOV_HUTTER, CIFAR]);
         if !trained.lessons.is_empty() {
             section.text(&format!("The losses below are those of {}.", self.network.describe(&trained)));
+            let mut lessons = Table::new(["epoch", "mean of batches", "mean of images"]);
+            for (i, lesson) in trained.lessons.iter().enumerate() {
+                lessons.push([(i + 1).into(), lesson.mean_of_batches.into(), lesson.mean_of_images.into()]);
+            }
             section.table("lessons", "Training on the spot.", lessons);
         }
         section.source("crates/lecture/src/subjects/network.rs", include_str!("../subjects/network.rs"));

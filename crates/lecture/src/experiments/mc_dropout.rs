@@ -84,6 +84,71 @@ pub fn predict(trained: &Trained, image: &[u8], n_passes: usize, seed: u64) -> P
     Prediction { mean, std }
 }
 
+/// An image in all its turns, and what is said of each.
+struct Turn {
+    angles: Vec<f64>,
+    images: Vec<Vec<u8>>,
+    opinions: Vec<Prediction>,
+}
+
+impl Turn {
+    /// The mean or the deviation of a class, angle by angle.
+    fn column(&self, values: fn(&Prediction) -> &Vec<f64>, class: usize) -> Vec<f64> {
+        self.opinions.iter().map(|prediction| values(prediction)[class]).collect()
+    }
+
+    /// Adds the images with the leading class of each.
+    fn show_images(&self, section: &mut Section, classes: &[String]) -> Result<()> {
+        let tile = |((image, angle), Prediction { mean, std }): ((&Vec<u8>, &f64), &Prediction)| {
+            let best = (1..mean.len()).fold(0, |best, i| if mean[i] > mean[best] { i } else { best });
+            let share = 100.0 * mean[best];
+            let caption =
+                format!("{angle:.0}°\n{} {share:.0} %\n± {:.0} %", classes[best], 100.0 * std[best]);
+            Tile::rgb(32, 32, image).caption(caption)
+        };
+        let tiles: Vec<Tile> = self.images.iter().zip(&self.angles).zip(&self.opinions).map(tile).collect();
+        let grid = |n_columns| {
+            let grid = ImageGrid::new("Turned step by step", n_columns);
+            tiles.iter().cloned().fold(grid, ImageGrid::tile)
+        };
+        section.plot(
+            "images",
+            &grid(7),
+            &grid(3),
+            "Under each image: the angle, the leading class, and the mean ± deviation of its probability.",
+        )
+    }
+
+    /// Adds the curves of the true class and of those that come closest.
+    fn show_opinions(&self, section: &mut Section, classes: &[String], true_class: usize) -> Result<()> {
+        let peak = |class: &usize| self.column(|o| &o.mean, *class).into_iter().fold(0.0, f64::max);
+        let mut order: Vec<usize> = (0..classes.len()).filter(|class| *class != true_class).collect();
+        order.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
+        let mut figure = Figure::new("What the passes say, angle by angle")
+            .x_label("angle, degrees")
+            .y_label("mean probability");
+        let (mean, std) = (self.column(|o| &o.mean, true_class), self.column(|o| &o.std, true_class));
+        let side = |sign: f64| {
+            let sides = mean.iter().zip(&std).map(|(m, s)| (m + sign * 2.0 * s).clamp(0.0, 1.0));
+            sides.collect::<Vec<f64>>()
+        };
+        figure = figure.band("", &self.angles, &side(-1.0), &side(1.0)).line(
+            format!("{} ± two deviations", classes[true_class]),
+            &self.angles,
+            &mean,
+        );
+        for &class in order.iter().take(3) {
+            figure = figure.line(classes[class].as_str(), &self.angles, &self.column(|o| &o.mean, class));
+        }
+        section.figure(
+            "opinions",
+            figure,
+            "The true class with its band of uncertainty, and the three others that come closest at any angle. Where \
+             the line of another class runs through the band, the passes do not decide between the two.",
+        )
+    }
+}
+
 impl Experiment for McDropout {
     const TITLE: &'static str = "Its uncertainty";
 
@@ -98,9 +163,9 @@ impl Experiment for McDropout {
         let angles: Vec<f64> = (0..=self.steps).map(|i| 180.0 * i as f64 / self.steps as f64).collect();
         let images: Vec<Vec<u8>> = angles.iter().map(|&angle| turned(&image, angle)).collect();
         let asked = images.iter().map(|image| predict(&trained, image, self.passes, self.network.seed));
-        let opinions: Vec<Prediction> = asked.collect();
+        let turn = Turn { opinions: asked.collect(), angles, images };
         ensure!(
-            opinions.iter().all(|opinion| opinion.mean.iter().all(|p| p.is_finite())),
+            turn.opinions.iter().all(|opinion| opinion.mean.iter().all(|p| p.is_finite())),
             "the network's answer to the image is NaN or infinite"
         );
 
@@ -112,53 +177,8 @@ impl Experiment for McDropout {
             count(self.passes),
             self.network.describe(&trained)
         ));
-        let tile = |((image, angle), Prediction { mean, std }): ((&Vec<u8>, &f64), &Prediction)| {
-            let best = (1..mean.len()).fold(0, |best, i| if mean[i] > mean[best] { i } else { best });
-            let share = 100.0 * mean[best];
-            let caption =
-                format!("{angle:.0}°\n{} {share:.0} %\n± {:.0} %", classes[best], 100.0 * std[best]);
-            Tile::rgb(32, 32, image).caption(caption)
-        };
-        let tiles: Vec<Tile> = images.iter().zip(&angles).zip(&opinions).map(tile).collect();
-        let grid = |n_columns| {
-            let grid = ImageGrid::new("Turned step by step", n_columns);
-            tiles.iter().cloned().fold(grid, ImageGrid::tile)
-        };
-        section.plot(
-            "images",
-            &grid(7),
-            &grid(3),
-            "Under each image: the angle, the leading class, and the mean ± deviation of its probability.",
-        )?;
-
-        let column = |values: fn(&Prediction) -> &Vec<f64>, class: usize| -> Vec<f64> {
-            opinions.iter().map(|prediction| values(prediction)[class]).collect()
-        };
-        let peak = |class: &usize| column(|o| &o.mean, *class).into_iter().fold(0.0, f64::max);
-        let mut order: Vec<usize> = (0..classes.len()).filter(|class| *class != self.class).collect();
-        order.sort_by(|a, b| peak(b).total_cmp(&peak(a)));
-        let mut figure = Figure::new("What the passes say, angle by angle")
-            .x_label("angle, degrees")
-            .y_label("mean probability");
-        let (mean, std) = (column(|o| &o.mean, self.class), column(|o| &o.std, self.class));
-        let side = |sign: f64| {
-            let sides = mean.iter().zip(&std).map(|(m, s)| (m + sign * 2.0 * s).clamp(0.0, 1.0));
-            sides.collect::<Vec<f64>>()
-        };
-        figure = figure.band("", &angles, &side(-1.0), &side(1.0)).line(
-            format!("{} ± two deviations", classes[self.class]),
-            &angles,
-            &mean,
-        );
-        for &class in order.iter().take(3) {
-            figure = figure.line(classes[class].as_str(), &angles, &column(|o| &o.mean, class));
-        }
-        section.figure(
-            "opinions",
-            figure,
-            "The true class with its band of uncertainty, and the three others that come closest at any angle. Where \
-             the line of another class runs through the band, the passes do not decide between the two.",
-        )?;
+        turn.show_images(section, classes)?;
+        turn.show_opinions(section, classes, self.class)?;
         section.exercises(&[
             (
                 "At which angles is the network confident but wrong? Is there a class for which it never is?",
@@ -174,13 +194,13 @@ impl Experiment for McDropout {
             .flat_map(|class| {
                 let name = &classes[class];
                 [
-                    (format!("{name} mean"), column(|o| &o.mean, class)),
-                    (format!("{name} std"), column(|o| &o.std, class)),
+                    (format!("{name} mean"), turn.column(|o| &o.mean, class)),
+                    (format!("{name} std"), turn.column(|o| &o.std, class)),
                 ]
             })
             .collect();
         let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
-        let angle = std::iter::once(("angle".to_owned(), angles.as_slice()));
+        let angle = std::iter::once(("angle".to_owned(), turn.angles.as_slice()));
         section.data("opinions", &Table::of_columns(angle.chain(columns)));
         Ok(())
     }

@@ -127,7 +127,8 @@ macro_rules! experiments {
                     let source = include_str!(concat!(stringify!($module), ".rs"));
                     let mut section = Section::new($chapter, stringify!($module), $module::$Name::TITLE);
                     section.is_default = *experiment == defaults();
-                    experiment.run(&mut section).with_context(|| section.name.clone())?;
+                    let run = experiment.run(&mut section).and_then(|()| section.check());
+                    run.with_context(|| section.name.clone())?;
                     section.source(&format!("crates/lecture/src/experiments/{file}"), source);
                     Ok(section)
                 })+)+}

@@ -1,6 +1,6 @@
 //! What an experiment reports: text, figures and tables, in reading order.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use viz::{Figure, Grid, Plot, Theme};
 
 use super::bibliography::Reading;
@@ -25,6 +25,8 @@ pub struct Section {
     pub(crate) is_default: bool,
     terminal: String,
     files: Vec<(String, Vec<u8>)>,
+    /// The first table with a NaN.
+    with_nan: Option<String>,
 }
 
 /// Width and height of a figure: for a wide page, and for a phone held upright.
@@ -53,7 +55,20 @@ impl Section {
             is_default: true,
             terminal,
             files: Vec::new(),
+            with_nan: None,
         }
+    }
+
+    /// Checks that no table has a NaN.
+    ///
+    /// # Errors
+    /// When one has.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Some(name) = &self.with_nan else { return Ok(()) };
+        bail!(
+            "the table {name} has numbers that are NaN: with these flags the experiment leaves the range of numbers; try \
+             values closer to the defaults, such as a smaller --lr"
+        )
     }
 
     /// Adds paragraphs in Markdown, with formulas in TeX between `$` or `$$`.
@@ -174,6 +189,9 @@ impl Section {
 
     /// Adds a small table, on the page and as `NAME.csv`; the caption is Markdown.
     pub fn table(&mut self, name: &str, caption: &str, table: Table) {
+        if self.with_nan.is_none() && table.has_nan() {
+            self.with_nan = Some(name.to_owned());
+        }
         self.body += &table.html(&inline_html(caption));
         self.terminal += &format!("\n{caption}\n{}", table.terminal());
         self.data(name, &table);

@@ -99,6 +99,14 @@ impl Table {
         Self { rows: (0..n_rows).map(row).collect(), ..Self::new(names) }
     }
 
+    /// Whether a number in it is NaN.
+    pub(crate) fn has_nan(&self) -> bool {
+        self.rows.iter().flatten().any(|cell| match cell {
+            Cell::Number(x) | Cell::Digits(x) | Cell::Percent(x) => x.is_nan(),
+            Cell::Count(_) | Cell::Text(_) => false,
+        })
+    }
+
     /// Sets the number of decimals on the page and in the terminal; the CSV has all digits.
     pub fn decimals(mut self, decimals: usize) -> Self {
         self.decimals = decimals;

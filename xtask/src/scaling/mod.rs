@@ -2,6 +2,7 @@
 //! predicts those of many machines.
 
 mod model;
+mod networks;
 mod report;
 
 use std::fmt::Write as _;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::program::{descent_with_mpi, root};
+use networks::{NETWORKS, Network, RANKS, SHARDS, Timed};
 use report::Report;
 
 /// Time training on 1 to 16 processes, and put the times and a prediction for many machines into
@@ -35,57 +37,12 @@ pub struct Args {
     pub program: Option<PathBuf>,
 }
 
-/// A network and how it is trained here: on the built-in set, whose images have the shape of CIFAR-10's.
-struct Network {
-    name: &'static str,
-    batch_size: usize,
-    steps_per_epoch: usize,
-    flags: &'static [&'static str],
-}
-
-static NETWORKS: [Network; 2] = [
-    Network {
-        name: "the lecture's CNN",
-        batch_size: 64,
-        steps_per_epoch: 20,
-        flags: &["--recipe", "lecture"],
-    },
-    Network {
-        name: "airbench94",
-        batch_size: 2000,
-        steps_per_epoch: 1,
-        flags: &["--recipe", "airbench94", "--whiten", "2000", "--tta", "none"],
-    },
-];
-
 const EPOCHS: usize = 5;
-
-/// Processes of a run that is timed.
-const RANKS: [usize; 5] = [1, 2, 4, 8, 16];
-
-/// Shards of a run that is timed: one for each of the most processes.
-const SHARDS: usize = 16;
 
 const DOCUMENT: &str = "docs/many-machines.md";
 const RESULTS: &str = "docs/results/scaling";
 const HEADER: &str = "network,processes,threads,cores,seconds_per_step,sums_per_step,bytes_per_step";
 const MARKS: [&str; 2] = ["<!-- scaling:begin -->\n", "<!-- scaling:end -->"];
-
-/// A timed run.
-#[derive(Clone, Debug, PartialEq)]
-struct Timed {
-    network: String,
-    ranks: usize,
-    /// Of each process.
-    threads: usize,
-    /// Of the machine.
-    cores: usize,
-    seconds: f64,
-    /// Sums that a step joins over the processes, and the bytes that process 0 sends and receives for them; 0
-    /// for one process.
-    sums: f64,
-    bytes: f64,
-}
 
 /// Runs the task.
 ///
@@ -353,20 +310,21 @@ mod tests {
         let cost = Cost { latency: 2e-5, per_byte: 3e-10 };
         let seen = Report::new(&rows(cost)).unwrap();
         assert!(seen.unseen().is_none() && !seen.markdown().contains("inexact"));
-        // Less for many messages, as if each took less than no time.
+        // Less for many messages, as if each took a negative time.
         let mut inexact = rows(Cost { latency: 0.0, per_byte: 3e-10 });
         inexact.iter_mut().filter(|row| row.ranks == 16).for_each(|row| row.seconds *= 0.98);
         let unseen = Report::new(&inexact).unwrap();
         let sentence = "The times are too inexact to show the cost of a message, which is taken as 0.";
         assert_eq!(unseen.unseen().unwrap(), sentence);
-        assert!(unseen.markdown().contains(&format!("steps.csv)).\n{sentence}\n\n| seconds per step | 1 |")));
+        let before_the_table = format!("steps.csv)).\n{sentence}\n\n| seconds per step; processes: | 1 |");
+        assert!(unseen.markdown().contains(&before_the_table));
 
         let mut disturbed = rows(cost);
         let alone = disturbed.iter_mut().find(|row| row.network == "airbench94" && row.threads == 1).unwrap();
         alone.seconds *= 1.1;
         let error = Report::new(&disturbed).err().unwrap().to_string();
         assert!(error.starts_with("airbench94: a step on 2 processes takes 3.00"), "{error}");
-        assert!(error.contains("after the run on one thread (6.600 s)"), "{error}");
+        assert!(error.contains("according to the run on one thread (6.600 s)"), "{error}");
         assert!(error.ends_with(r#"--only "airbench94,1,1" --only "airbench94,2,1""#), "{error}");
 
         let mut moved = rows(cost);
