@@ -1,7 +1,6 @@
 //! Every update rule over the CNN's 620,362 parameters and over 25 million: GB/s of parameters, gradients and state.
 //!
-//! Muon is a matter of products and not of memory: it stands here with the crate's own and with one handed in, and
-//! over 25 million with the latter alone, where a step still takes seconds.
+//! Muon is a matter of products and not of memory; over 25 million a step of it takes seconds, and is left out.
 
 use bench_protocol::uniform;
 use benches::{AgainstPeak, Peak, criterion_against};

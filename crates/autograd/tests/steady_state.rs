@@ -147,6 +147,9 @@ fn a_steady_step_allocates_nothing() {
         let mixed = g.einsum("nij,njk->nki", &[products, heads]);
         let mask = g.sign(mixed);
         let chosen = g.where_cond(mask, g.cumsum(mixed, 2), g.randn(g.shape(mixed)));
+        let chosen = g.gather(chosen, 1, g.argsort(chosen, 1, false));
+        let [least, most] = [g.argmin(chosen, 2), g.argmax(chosen, 2)].map(|at| g.gather(chosen, 2, at));
+        let chosen = g.sub(chosen, g.add(least, most));
         let [head, tail] = g.chunk(chosen, 1);
         let (sorted, order) = g.sort(g.stack(&[head, tail], 2), 3, true);
         let added = g.scatter_add(sorted, 3, order, g.maximum(sorted, g.roll(sorted, 1, 3)));

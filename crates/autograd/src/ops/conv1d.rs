@@ -3,7 +3,7 @@
 use tensor::Shape;
 
 use super::conv_transpose2d::ConvTranspose2dOptions;
-use super::conv2d::Conv2dOptions;
+use super::conv2d::{Conv2dOptions, check_bias};
 use super::shared::{channels_last_hint, count};
 use crate::{Graph, Var};
 
@@ -47,6 +47,70 @@ impl Default for ConvTranspose1dOptions {
     }
 }
 
+/// The sizes of a convolution of sequences of `t` steps.
+struct Sizes {
+    t: usize,
+    in_channels: usize,
+    out_channels: usize,
+    groups: usize,
+    kernel_size: usize,
+    stride: usize,
+    dilation: usize,
+}
+
+impl Sizes {
+    /// Checks that nothing is 0, and that the groups divide the channels.
+    fn check(&self) -> Result<(), String> {
+        let &Self { t, in_channels, out_channels, groups, kernel_size, stride, dilation } = self;
+        let channels = [("in_channels", in_channels), ("out_channels", out_channels)];
+        let others = [("the kernel size", kernel_size), ("the stride", stride), ("the dilation", dilation)];
+        let all = [("the length", t), ("groups", groups)].into_iter().chain(channels).chain(others);
+        if let Some((name, _)) = all.into_iter().find(|&(_, size)| size == 0) {
+            return Err(format!("{name} is 0; it must be at least 1"));
+        }
+        match channels.into_iter().find(|(_, channels)| !channels.is_multiple_of(groups)) {
+            Some((name, n)) => {
+                Err(format!("{name} = {n} is not divisible by groups = {groups}; change one of them"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the kernel fits.
+    fn check_span(&self, padding: usize) -> Result<(), String> {
+        self.check()?;
+        let padded = padding.checked_mul(2).and_then(|padding| padding.checked_add(self.t));
+        let span = (self.kernel_size - 1).checked_mul(self.dilation);
+        match (padded, span) {
+            (Some(padded), Some(span)) if span < padded => Ok(()),
+            _ => Err(format!(
+                "the kernel of size {} with dilation {} does not fit the length {} with padding {padding}; make the \
+                 kernel smaller, or the padding or the sequences larger",
+                self.kernel_size, self.dilation, self.t
+            )),
+        }
+    }
+
+    /// Checks that a transposed convolution leaves something.
+    fn check_transposed(&self, padding: usize, output_padding: usize) -> Result<(), String> {
+        self.check()?;
+        let &Self { t, kernel_size, stride, dilation, .. } = self;
+        if output_padding >= stride.max(dilation) {
+            return Err(format!(
+                "the output padding {output_padding} is less than neither the stride {stride} nor the dilation \
+                 {dilation}; reduce it"
+            ));
+        }
+        let steps = (t - 1).saturating_mul(stride);
+        let span = (kernel_size - 1).saturating_mul(dilation);
+        let whole = steps.saturating_add(span).saturating_add(output_padding + 1);
+        match padding.saturating_mul(2) >= whole {
+            true => Err(format!("the padding {padding} leaves nothing of the length {whole}; reduce it")),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Graph<'_> {
     /// Convolution of sequences `[n, t, in_channels]` by a weight `[out_channels, in_channels / groups, k]`,
     /// plus a bias `[out_channels]`, to `[n, t', out_channels]`; `torch.nn.functional.conv1d` except for the
@@ -62,6 +126,12 @@ impl Graph<'_> {
         let Conv1dOptions { stride, padding, dilation, groups } = options;
         let group_channels = self.expect_weight_of_sequences("conv1d", weight, 1);
         self.expect_sequences("conv1d", x, group_channels.saturating_mul(groups));
+        self.expect_fit("conv1d", (x, weight, bias), |x, weight| {
+            let [t, in_channels, out_channels] = [x[1], x[2], weight[0]];
+            let sizes =
+                Sizes { t, in_channels, out_channels, groups, kernel_size: weight[2], stride, dilation };
+            sizes.check_span(padding).map(|()| out_channels)
+        });
         let options = Conv2dOptions {
             stride: [1, stride],
             padding: [0, padding],
@@ -92,6 +162,13 @@ impl Graph<'_> {
         let ConvTranspose1dOptions { stride, padding, output_padding, dilation, groups } = options;
         let in_channels = self.expect_weight_of_sequences("conv_transpose1d", weight, 0);
         self.expect_sequences("conv_transpose1d", x, in_channels);
+        self.expect_fit("conv_transpose1d", (x, weight, bias), |x, weight| {
+            // Too large a product is refused, if not here then by the op of images.
+            let (t, out_channels) = (x[1], weight[1].saturating_mul(groups));
+            let sizes =
+                Sizes { t, in_channels, out_channels, groups, kernel_size: weight[2], stride, dilation };
+            sizes.check_transposed(padding, output_padding).map(|()| out_channels)
+        });
         let options = ConvTranspose2dOptions {
             stride: [1, stride],
             padding: [0, padding],
@@ -150,6 +227,28 @@ impl Graph<'_> {
             self.at()
         );
         shape[axis]
+    }
+
+    /// Checks what the op of images would say of images, so that an error speaks of sequences: sizes that `check`
+    /// refuses, and a bias unlike the output channels, which `check` returns.
+    #[track_caller]
+    fn expect_fit(
+        &self,
+        op: &str,
+        (x, weight, bias): (Var, Var, Option<Var>),
+        check: impl FnOnce(Shape, Shape) -> Result<usize, String>,
+    ) {
+        let (x, weight) = (self.shape(x), self.shape(weight));
+        let fits = check(x, weight)
+            .map_err(|reason| format!("the input {x} and the weight {weight} do not fit: {reason}"))
+            .and_then(|out_channels| match bias {
+                Some(bias) => check_bias(&[x, weight, self.shape(bias)], out_channels)
+                    .map_err(|error| error.to_string()),
+                None => Ok(()),
+            });
+        if let Err(error) = fits {
+            panic!("{op}{}: {error}", self.at());
+        }
     }
 
     fn weight_one_row_high(&self, weight: Var) -> Var {

@@ -17,9 +17,7 @@ impl Graph<'_> {
     /// When `x` does not have the axis, or it is empty.
     #[track_caller]
     pub fn argmax(&self, x: Var, axis: usize) -> Indices {
-        self.expect_elements("argmax", x, axis, 1);
-        let shape = Axes::from(axis).removed(&self.shape(x));
-        self.indices_along("argmax", (x, axis), shape, |y, x, shape| argmax(y, x, shape, axis))
+        self.index_of("argmax", (x, axis), argmax)
     }
 
     /// The index of the smallest element along `axis`; `torch.argmin`. Of ties, the first; NaN counts as
@@ -29,9 +27,20 @@ impl Graph<'_> {
     /// As [`argmax`](Self::argmax).
     #[track_caller]
     pub fn argmin(&self, x: Var, axis: usize) -> Indices {
-        self.expect_elements("argmin", x, axis, 1);
+        self.index_of("argmin", (x, axis), argmin)
+    }
+
+    /// The index along `axis` that `choose` finds.
+    #[track_caller]
+    fn index_of(
+        &self,
+        op: &str,
+        (x, axis): (Var, usize),
+        choose: fn(&mut [u32], &[f32], &Shape, usize),
+    ) -> Indices {
+        self.expect_elements(op, x, axis, 1);
         let shape = Axes::from(axis).removed(&self.shape(x));
-        self.indices_along("argmin", (x, axis), shape, |y, x, shape| argmin(y, x, shape, axis))
+        self.indices_along(op, (x, axis), shape, |y, x, shape| choose(y, x, shape, axis))
     }
 
     /// The largest element along `axis` and its index; `torch.max` with `dim` and `keepdim`. Of ties, the
@@ -41,7 +50,7 @@ impl Graph<'_> {
     /// As [`argmax`](Self::argmax).
     #[track_caller]
     pub fn max(&self, x: Var, axis: usize, keepdim: bool) -> (Var, Indices) {
-        let indices = self.argmax(x, axis);
+        let indices = self.index_of("max", (x, axis), argmax);
         (self.extreme(x, axis, indices, keepdim), indices)
     }
 
@@ -52,7 +61,7 @@ impl Graph<'_> {
     /// As [`argmax`](Self::argmax).
     #[track_caller]
     pub fn min(&self, x: Var, axis: usize, keepdim: bool) -> (Var, Indices) {
-        let indices = self.argmin(x, axis);
+        let indices = self.index_of("min", (x, axis), argmin);
         (self.extreme(x, axis, indices, keepdim), indices)
     }
 
@@ -77,9 +86,14 @@ impl Graph<'_> {
     /// When `x` does not have the axis.
     #[track_caller]
     pub fn argsort(&self, x: Var, axis: usize, descending: bool) -> Indices {
-        let size = self.size_of_axis("argsort", x, axis);
+        self.order("argsort", (x, axis), descending)
+    }
+
+    #[track_caller]
+    fn order(&self, op: &str, (x, axis): (Var, usize), descending: bool) -> Indices {
+        let size = self.size_of_axis(op, x, axis);
         let order = |y: &mut [u32], x: &[f32], shape: &Shape| topk(y, x, shape, axis, size, descending);
-        self.indices_along("argsort", (x, axis), self.shape(x), order)
+        self.indices_along(op, (x, axis), self.shape(x), order)
     }
 
     /// The elements along `axis` in sorted order, and the indices that [`argsort`](Self::argsort) returns;
@@ -89,7 +103,7 @@ impl Graph<'_> {
     /// When `x` does not have the axis.
     #[track_caller]
     pub fn sort(&self, x: Var, axis: usize, descending: bool) -> (Var, Indices) {
-        let indices = self.argsort(x, axis, descending);
+        let indices = self.order("sort", (x, axis), descending);
         (self.picked(x, axis, indices, self.shape(x)[axis]), indices)
     }
 

@@ -6,10 +6,12 @@ use autograd::{Graph, Var};
 use keyed_random::{skip, splitmix64, unit};
 use tensor::Shape;
 
-/// A row: one op, checked on random cases.
+/// A row: one op, or what is recorded as several, checked on random cases.
 pub(crate) struct Row {
     /// The op's name, as errors say it.
     pub(crate) op: &'static str,
+    /// Whether it is recorded as other ops, of other names.
+    pub(crate) is_composition: bool,
     /// |analytic − numeric| may be this times the largest gradient (at least 1).
     pub(crate) tolerance: f64,
     /// A case of random shapes and values.
@@ -21,7 +23,16 @@ pub(crate) struct Row {
 impl Row {
     /// A row for an op that is smooth where cases are drawn.
     pub(crate) fn new(op: &'static str, tolerance: f64, sample: impl Fn(&mut Rng) -> Case + 'static) -> Self {
-        Self { op, tolerance, sample: Box::new(sample), kinks: Vec::new() }
+        Self { op, is_composition: false, tolerance, sample: Box::new(sample), kinks: Vec::new() }
+    }
+
+    /// A row for a method that records other ops.
+    pub(crate) fn composition(
+        op: &'static str,
+        tolerance: f64,
+        sample: impl Fn(&mut Rng) -> Case + 'static,
+    ) -> Self {
+        Self { is_composition: true, ..Self::new(op, tolerance, sample) }
     }
 
     /// Cases with a distance to the nearest kink.

@@ -57,7 +57,8 @@ fn gradients_at_kinks_are_allowed_ones() {
 
 #[test]
 fn every_op_has_a_row() {
-    let mut in_table: Vec<String> = rows().iter().map(|row| row.op.to_owned()).collect();
+    let of_ops = rows().into_iter().filter(|row| !row.is_composition);
+    let mut in_table: Vec<String> = of_ops.map(|row| row.op.to_owned()).collect();
     let in_sources = sources::ops("src");
     in_table.sort();
     in_table.dedup();

@@ -1,9 +1,11 @@
-//! The table of the gradient check: a row for every op, by kind. Other tests run over it too.
+//! The table of the gradient check: a row for every op, by kind, and for what is recorded as other ops. Other tests run
+//! over it too.
 
 #[path = "../common/activations.rs"]
 pub(crate) mod activations;
 mod axes;
 pub(crate) mod case;
+mod compositions;
 mod elementwise;
 mod layout;
 mod losses;
@@ -30,6 +32,7 @@ pub(crate) fn rows() -> Vec<Row> {
         norms::rows(),
         recurrent::rows(),
         spatial::rows(),
+        compositions::rows(),
         losses::rows(),
     ];
     kinds.into_iter().flatten().collect()

@@ -170,3 +170,20 @@ fn filters_of_airbench_begin_with_the_identity_and_its_head_with_unit_variance()
     let variance = head.iter().map(|w| (w - mean).powi(2)).sum::<f32>() / (head.len() - 1) as f32;
     assert!((variance - 1.0).abs() < 1e-4, "{variance}");
 }
+
+#[test]
+fn threads_predict_with_the_same_parameters() {
+    let (net, params) = nn::build(models::resnet20([16, 16, 3], 10), 0);
+    let predict = |position: u32| {
+        let image: Vec<f32> = uniform(position, 16 * 16 * 3);
+        let mut tape = Tape::new();
+        let g = tape.evaluate(&params);
+        g.value(net.forward(&g, g.input([1, 16, 16, 3], &image))).to_vec()
+    };
+    let alone = [0, 1, 2, 3].map(predict);
+    let together = std::thread::scope(|scope| {
+        [0, 1, 2, 3].map(|position| scope.spawn(move || predict(position))).map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(together, alone);
+    assert_ne!(alone[0], alone[1]);
+}

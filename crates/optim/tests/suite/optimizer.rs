@@ -89,6 +89,24 @@ fn a_schedule_sets_learning_rate_and_momentum() {
 }
 
 #[test]
+fn each_group_follows_a_schedule_of_its_own() {
+    let groups =
+        [("a", 0..1), ("b", 1..2)].map(|(name, range)| Group::new(sgd(1.0), [Param::new(name, range)]));
+    let mut optimizer = Optimizer::<f64>::for_slices(groups).unwrap();
+    let steps = StepLr { lr: 0.5, step_size: 2, gamma: 0.5 };
+    let cosine = CosineAnnealingLr { lr: 0.25, t_max: 4, eta_min: 0.0 };
+    let (mut values, mut expected) = ([0.0; 2], [0.0; 2]);
+    for step in 0..4 {
+        optimizer.follow_group(0, &steps, step);
+        optimizer.follow_group(1, &cosine, step);
+        optimizer.step_slices(&mut values, &[1.0; 2]);
+        expected[0] -= steps.lr(step);
+        expected[1] -= cosine.lr(step);
+        assert_eq!(values, expected, "step {step}");
+    }
+}
+
+#[test]
 fn a_schedule_of_another_crate_is_followed_too() {
     struct Halving;
     impl Schedule for Halving {

@@ -63,7 +63,9 @@ impl Interpolate2dShape {
         }
         let [height, width] = self.out_size();
         if height == 0 || width == 0 {
-            return Err(format!("the output of {height} x {width} has no pixel"));
+            return Err(format!(
+                "the output of {height} x {width} has no pixel; make the size or the scale factor larger"
+            ));
         }
         match addressable(&[self.batch, height, width, self.channels]) {
             true => Ok(()),

@@ -178,6 +178,13 @@ impl<C: RecurrentCell> Recurrent<C> {
             let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];
             state.check(g, C::OP, C::HAS_CELL_STATE, sizes);
         }
+        let n_lengths = sequences.lengths.map_or(n, |lengths| g.n_integers(lengths));
+        assert!(
+            n_lengths == n,
+            "{}{}: the number of lengths is {n_lengths}, expected {n}, one for each sequence",
+            C::OP,
+            g.at()
+        );
         let x = sequences.lengths.map_or(x, |lengths| g.zero_past_end(x, lengths));
         let (mut y, mut after) = (x, None);
         for layer in 0..self.num_layers {
