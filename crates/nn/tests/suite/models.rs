@@ -182,7 +182,9 @@ fn threads_predict_with_the_same_parameters() {
     };
     let alone = [0, 1, 2, 3].map(predict);
     let together = std::thread::scope(|scope| {
-        [0, 1, 2, 3].map(|position| scope.spawn(move || predict(position))).map(|thread| thread.join().unwrap())
+        [0, 1, 2, 3]
+            .map(|position| scope.spawn(move || predict(position)))
+            .map(|thread| thread.join().unwrap())
     });
     assert_eq!(together, alone);
     assert_ne!(alone[0], alone[1]);
