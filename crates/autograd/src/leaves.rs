@@ -152,12 +152,6 @@ impl Graph<'_> {
         self.tape.recording.borrow().indices("integers", indices).to_vec()
     }
 
-    /// The number of integers behind `indices`.
-    #[track_caller]
-    pub fn n_integers(&self, indices: Indices) -> usize {
-        self.n_indices("n_integers", indices)
-    }
-
     /// Returns the same elements with another shape; nothing is copied.
     ///
     /// # Panics

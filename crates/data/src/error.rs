@@ -103,7 +103,7 @@ pub enum Error {
         problem: String,
     },
     /// A CSV file with a missing or invalid value.
-    #[error("{}: {place}: {problem}", shown_path(path))]
+    #[error("{}: {place}: {problem}{}{}", shown_path(path), if remedy.is_some() { "; " } else { "" }, remedy.unwrap_or_default())]
     Csv {
         /// The file.
         path: PathBuf,
@@ -111,6 +111,8 @@ pub enum Error {
         place: String,
         /// What is wrong, and what was expected.
         problem: String,
+        /// The option of [`Csv`](crate::Csv) that allows it, if there is one.
+        remedy: Option<&'static str>,
     },
     /// A label in a field that is not a class.
     #[error("example {example_idx} has the label {label} in the field {field}, expected 0 to {}", *n_classes as i64 - 1)]

@@ -115,13 +115,13 @@ fn damage_is_named_with_line_and_column() {
         (
             all().without_header(),
             "1,2\n,4\n",
-            "line 2, column 1: expected a number, found nothing: set a value for missing numbers with \
+            "line 2, column 1: expected a number, found nothing; set a value for missing numbers with \
              Csv::missing",
         ),
         (
             all(),
             "a,b\n1,NA\n",
-            "line 2, column 2 (b): expected a number, found NA, which marks a missing value: set a value for \
+            "line 2, column 2 (b): expected a number, found NA, which marks a missing value; set a value for \
              missing numbers with Csv::missing",
         ),
         (all(), "a,b\n1,2\n3\n", "line 3: expected 2 columns, found 1"),

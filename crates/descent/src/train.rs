@@ -112,7 +112,7 @@ impl<'a> Sets<'a> {
         !self.validation().is_empty()
     }
 
-    /// Whether a tenth of the training images, which would be held out by default, is none.
+    /// Whether there are too few training images to hold out a tenth of them, as is the default.
     fn is_too_small_to_hold_out(&self) -> bool {
         self.images.kind != Kind::Cifar10 && self.images.default_validation(self.training.len()) == 0
     }

@@ -2,6 +2,7 @@
 
 use tensor::broadcast::{broadcast_forward, reduce_to_shape};
 use tensor::elementwise::map;
+use tensor::parallel::Shards;
 use tensor::reduce::Reduction;
 use tensor::{Axes, Beta, MAX_RANK, Shape, scratch};
 
@@ -24,13 +25,12 @@ impl Op for Reduce {
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
-        if self.axes.contains(0) { Images::Summed } else { inputs.kept_of(0) }
+        images_of_reduced(inputs, self.axes)
     }
 
     fn forward(&self, f: Forward<'_>) {
         let (x, shape) = (f.inputs.value(0), f.inputs.shape(0));
-        let (kept, sums_images) = (self.axes.kept(&shape), f.inputs.has_images(0) && self.axes.contains(0));
-        let shards = sums_images.then(|| f.inputs.shards(0));
+        let (kept, shards) = (self.axes.kept(&shape), summed_shards(f.inputs, self.axes));
         reduce_to_shape(f.output, x, &kept, &shape, self.reduction, shards.as_ref(), Beta::Zero);
     }
 
@@ -48,6 +48,16 @@ impl Op for Reduce {
             }),
         }
     }
+}
+
+/// Where the images of the first input are in the result.
+pub(super) fn images_of_reduced(inputs: Operands<'_>, axes: Axes) -> Images {
+    if axes.contains(0) { Images::Summed } else { inputs.kept_of(0) }
+}
+
+/// The shards by which the first input is reduced, if its images are.
+pub(super) fn summed_shards(inputs: Inputs<'_>, axes: Axes) -> Option<Shards<'_>> {
+    (inputs.has_images(0) && axes.contains(0)).then(|| inputs.shards(0))
 }
 
 /// How many elements of the first input are reduced to one element of the result.

@@ -5,7 +5,7 @@ use tensor::elementwise::copy_or_add;
 use tensor::reduce::Reduction;
 use tensor::{Axes, Beta, Shape, scratch};
 
-use super::reduce::{n_reduced, reduced_shape};
+use super::reduce::{images_of_reduced, n_reduced, reduced_shape, summed_shards};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Variance {
@@ -34,13 +34,12 @@ impl Op for Variance {
     }
 
     fn images(&self, inputs: Operands<'_>, _: Shape) -> Images {
-        if self.axes.contains(0) { Images::Summed } else { inputs.kept_of(0) }
+        images_of_reduced(inputs, self.axes)
     }
 
     fn forward(&self, f: Forward<'_>) {
         let (x, shape) = (f.inputs.value(0), f.inputs.shape(0));
-        let (kept, sums_images) = (self.axes.kept(&shape), f.inputs.has_images(0) && self.axes.contains(0));
-        let shards = sums_images.then(|| f.inputs.shards(0));
+        let (kept, shards) = (self.axes.kept(&shape), summed_shards(f.inputs, self.axes));
         let average = |y: &mut [f32], x: &[f32]| {
             reduce_to_shape(y, x, &kept, &shape, Reduction::Mean, shards.as_ref(), Beta::Zero);
         };

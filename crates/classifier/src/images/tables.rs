@@ -135,10 +135,8 @@ pub fn read_rows(
 /// The error without what it says to the users of the library.
 fn in_words(error: data::Error) -> anyhow::Error {
     match error {
-        data::Error::Csv { path, place, problem } => {
-            let end = problem.find("Csv::").map(|at| problem[..at].rfind([';', ':']).unwrap_or(at));
-            let problem = problem[..end.unwrap_or(problem.len())].to_owned();
-            data::Error::Csv { path, place, problem }.into()
+        data::Error::Csv { path, place, problem, .. } => {
+            data::Error::Csv { path, place, problem, remedy: None }.into()
         }
         error => error.into(),
     }

@@ -38,13 +38,13 @@ impl<'t> Columns<'t> {
         for (column, used) in label.chain(targets).chain(left_out) {
             let at = columns.find(column).map_err(|problem| columns.fail(line, None, problem))?;
             if columns.uses[at] != Use::Feature {
-                return Err(columns.fail(line, Some(at), "a column cannot have two roles".into()));
+                return Err(columns.fail(line, Some(at), "a column cannot have two roles"));
             }
             columns.uses[at] = used;
         }
         if columns.uses.iter().all(|&used| used == Use::None) {
             let problem = "every column is left out: keep one as a feature, a target or the class";
-            return Err(columns.fail(line, None, problem.into()));
+            return Err(columns.fail(line, None, problem));
         }
         Ok(columns)
     }
@@ -80,15 +80,34 @@ impl<'t> Columns<'t> {
         place(&self.names, at)
     }
 
-    pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: String) -> Error {
+    pub(super) fn fail(&self, line: u64, at: Option<usize>, problem: impl Into<Problem>) -> Error {
         fail(self.path, &self.names, line, at, problem)
     }
 }
 
+/// What is wrong, and the option of `Csv` that allows it, if there is one.
+pub(super) struct Problem {
+    pub(super) text: String,
+    pub(super) remedy: Option<&'static str>,
+}
+
+impl<T: Into<String>> From<T> for Problem {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), remedy: None }
+    }
+}
+
 /// An error in a line and, with an index in `at`, a column.
-pub(super) fn fail(path: &Path, names: &[String], line: u64, at: Option<usize>, problem: String) -> Error {
+pub(super) fn fail(
+    path: &Path,
+    names: &[String],
+    line: u64,
+    at: Option<usize>,
+    problem: impl Into<Problem>,
+) -> Error {
     let place = at.map_or(format!("line {line}"), |at| format!("line {line}, column {}", place(names, at)));
-    Error::Csv { path: path.to_path_buf(), place, problem }
+    let Problem { text: problem, remedy } = problem.into();
+    Error::Csv { path: path.to_path_buf(), place, problem, remedy }
 }
 
 /// The number of a column, from 1, and its name.

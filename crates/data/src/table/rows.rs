@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use foreign_text::Foreign;
 
-use super::columns::{Columns, Use, fail, listed};
+use super::columns::{Columns, Problem, Use, fail, listed};
 use super::options::Csv;
 use super::quotes;
 use crate::{Error, Records, class_names};
@@ -60,6 +60,7 @@ impl<'t> Table<'t> {
             path: path.to_path_buf(),
             place: "line 1".into(),
             problem: "expected rows, found none".into(),
+            remedy: None,
         })
     }
 
@@ -77,7 +78,7 @@ impl<'t> Table<'t> {
         for (at, (cell, column)) in row.iter().zip(&columns.uses).enumerate() {
             let text = || {
                 let text = std::str::from_utf8(cell).map(str::trim);
-                text.map_err(|_| columns.fail(line, Some(at), "expected text in UTF-8".into()))
+                text.map_err(|_| columns.fail(line, Some(at), "expected text in UTF-8"))
             };
             let losses = &mut self.losses[at];
             let mut number = || -> Result<f32, Error> {
@@ -264,19 +265,19 @@ fn found(text: &str) -> String {
     if text.is_empty() { "nothing".into() } else { format!("{text}, which marks a missing value") }
 }
 
-fn number(text: &str, missing: Option<f32>) -> Result<f32, String> {
+fn number(text: &str, missing: Option<f32>) -> Result<f32, Problem> {
     if is_missing(text) {
-        return missing.ok_or_else(|| {
-            let found = found(text);
-            format!("expected a number, found {found}: set a value for missing numbers with Csv::missing")
+        return missing.ok_or_else(|| Problem {
+            text: format!("expected a number, found {}", found(text)),
+            remedy: Some("set a value for missing numbers with Csv::missing"),
         });
     }
     match text.parse::<f32>() {
         Ok(number) if number.is_finite() => Ok(number),
-        Ok(_) => Err(format!("expected a number that f32 can hold, found \"{}\"", Foreign::new(text))),
-        Err(_) => Err(format!(
-            "expected a number, found \"{}\"; a column of text is left out with Csv::leave_out",
-            Foreign::new(text)
-        )),
+        Ok(_) => Err(format!("expected a number that f32 can hold, found \"{}\"", Foreign::new(text)).into()),
+        Err(_) => Err(Problem {
+            text: format!("expected a number, found \"{}\"", Foreign::new(text)),
+            remedy: Some("a column of text is left out with Csv::leave_out"),
+        }),
     }
 }

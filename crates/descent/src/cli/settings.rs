@@ -182,7 +182,7 @@ pub struct Settings {
     pub mixup: Option<f64>,
 
     /// Paste a rectangle of another image into each, its size drawn from Beta(X, X); 1 is usual (Yun et al.,
-    /// 2019), 0 is none
+    /// 2019); 0 switches it off
     #[arg(long, value_name = "X", value_parser = beta)]
     #[serde(serialize_with = "unless_zero")]
     pub cutmix: Option<f64>,
@@ -281,7 +281,7 @@ fn unless_zero<S: Serializer>(x: &Option<f64>, serializer: S) -> Result<S::Ok, S
 /// A group, or several.
 fn group(text: &str) -> Result<String, String> {
     match GroupFlag::all(&[text.to_owned()])?.is_empty() {
-        // The words for a group that is none.
+        // For the error that says what a group looks like.
         true => text.parse::<GroupFlag>().map(|_| text.to_owned()),
         false => Ok(text.to_owned()),
     }

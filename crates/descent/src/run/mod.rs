@@ -24,7 +24,7 @@ use crate::cli::{Settings, TrainArgs};
 use crate::history::Epoch;
 use crate::objective::Objective;
 use crate::ranks::{Agreed, Ranks, digest_of_program};
-use crate::recipe::{Length, Recipe};
+use crate::recipe::{Length, Recipe, check_reach};
 use crate::report;
 use crate::sizes::Sizes;
 use crate::statistics::check_batches;
@@ -108,6 +108,9 @@ impl<'a> Run<'a> {
             sizes.networks().map(|(net, [height, width])| (net, ImageShape { height, width, ..shape }));
         let nets = smaller.chain([(&net, shape)]);
         check_batches(&args.settings, &params, training.len(), length.n_steps, nets)?;
+        if start.checkpoint.is_none() {
+            check_reach(&args.settings, length)?;
+        }
         let patience = args.settings.patience.unwrap_or(usize::MAX) as u64;
         Ok(Self {
             args,

@@ -14,8 +14,8 @@ pub trait Schedule: Send + Sync {
     /// The learning rate at a step counted from 0.
     ///
     /// # Panics
-    /// The schedules of this module: when there is none, since a period has no steps or a sequence lacks a
-    /// schedule. The message is that of [`check`](Self::check).
+    /// The schedules of this module panic with the message of [`check`](Self::check) when the learning rate is
+    /// undefined: a period has no steps, or a sequence lacks a schedule.
     fn lr(&self, step: u64) -> f64;
 
     /// The momentum at a step; `None` if the schedule leaves it unchanged.

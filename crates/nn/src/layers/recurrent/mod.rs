@@ -178,7 +178,7 @@ impl<C: RecurrentCell> Recurrent<C> {
             let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];
             state.check(g, C::OP, C::HAS_CELL_STATE, sizes);
         }
-        let n_lengths = sequences.lengths.map_or(n, |lengths| g.n_integers(lengths));
+        let n_lengths = sequences.lengths.map_or(n, |lengths| lengths.shape().numel());
         assert!(
             n_lengths == n,
             "{}{}: the number of lengths is {n_lengths}, expected {n}, one for each sequence",
