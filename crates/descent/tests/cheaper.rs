@@ -124,7 +124,7 @@ fn images_grow_and_a_network_that_would_not_fit_is_refused() {
     let loss = |out: &str, sizes: &[&str]| losses(folder.path(), out, sizes)[0];
     let [full, small] = [loss("full", &[]), loss("small", &["--resize-until", "1=16"])];
     assert_ne!(full, small);
-    let train = ["train", "--data", "data", "--epochs", "1"];
+    let train = ["train", "--data", "data", "--epochs", "3"];
     for (flags, expected) in [
         (
             &["--resize-until", "1=16"][..],
