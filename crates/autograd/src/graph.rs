@@ -12,6 +12,7 @@ use crate::anomaly::Search;
 use crate::batch::Batch;
 use crate::mode::Mode;
 use crate::op::Op;
+use crate::ops::channels_last_hint;
 use crate::params::Params;
 use crate::recording::{Record, Slot};
 use crate::tape::{Indices, Tape, Var};
@@ -242,6 +243,14 @@ impl<'a> Graph<'a> {
     /// [`scope`](Self::scope).
     pub fn at(&self) -> String {
         self.tape.recording.borrow().at()
+    }
+
+    /// Returns what to add to a message about images or sequences whose last axis does not have `n_channels`
+    /// elements: how to permute them if their first axis after the batch does, as in PyTorch's order. Empty
+    /// otherwise.
+    #[track_caller]
+    pub fn channels_last_hint(&self, x: Var, n_channels: usize) -> &'static str {
+        channels_last_hint(self.shape(x), |first| first == n_channels)
     }
 
     /// Records and runs an op.

@@ -89,7 +89,10 @@ impl Params {
     #[track_caller]
     pub fn add(&mut self, name: impl Into<String>, shape: impl Into<Shape>, role: Role) -> ParamId {
         let (name, shape) = (name.into(), shape.into());
-        assert!(self.find(&name).is_none(), "Params::add: there is already a parameter named {name:?}");
+        assert!(
+            self.find(&name).is_none(),
+            "Params::add: there is already a parameter named {name:?}; give each a name of its own"
+        );
         let start = self.values.len();
         let end = start + shape.numel();
         huge_pages::resize(&mut self.values, end, 0.0);

@@ -9,6 +9,7 @@ mod threads;
 #[path = "common/weights.rs"]
 mod weights;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use autograd::{BatchNormOptions, Graph, Mode, ParamId, Params, Role, Tape, Var};
@@ -157,6 +158,58 @@ fn a_constant_is_the_same_in_all_parts() {
     for n_images in [1, 21, 40] {
         check(with_a_constant, [n_images, 8], None, &[2, 3, 4, 8, 16]);
     }
+}
+
+/// Equations that sum over images and other axes, in both orders.
+fn with_sums(params: &mut Params) -> Network {
+    let out = weight(params, "out", &[10, 3]);
+    Box::new(move |g, x| {
+        let means = g.global_avg_pool2d(x);
+        let [n, h, w, c] = g.shape(x).dims().try_into().expect("images");
+        let x = g.reshape(x, [n, h * w, c]);
+        let products = g.einsum("nti,ntj->ij", &[x, x]);
+        let other = g.einsum("nti,njt->ij", &[g.tanh(x), g.permute(x, &[0, 2, 1])]);
+        let mixed = g.scale(g.add(products, other), 0.01);
+        g.linear(g.matmul(means, mixed), g.param(out), None)
+    })
+}
+
+#[test]
+fn equations_that_sum_over_images() {
+    for n_images in [2, 21] {
+        check(with_sums, [n_images, 8], None, &[2, 3, 4, 8, 16]);
+    }
+}
+
+/// What needs the whole batch in one place is told so, and what can be done instead.
+#[test]
+fn an_equation_that_needs_the_whole_batch_is_refused() {
+    let says = |equation: &'static str, n_operands: usize| {
+        let messages = on_parts(2, |exchange| {
+            let (mut tape, mut params) = (Tape::new().exchange(exchange), Params::new());
+            let g = tape.begin(&mut params, Mode::train(0, 0).of_images(16));
+            let x = g.input([8, 3], &[1.0; 24]);
+            let run = AssertUnwindSafe(|| g.scope("mix", |g| g.einsum(equation, &vec![x; n_operands])));
+            *catch_unwind(run).expect_err("it must refuse").downcast::<String>().expect("a message")
+        });
+        assert_eq!(messages[0], messages[1]);
+        messages[0].clone()
+    };
+    assert_eq!(
+        says("ni->in", 1),
+        "einsum at layer \"mix\": \"ni->in\": 'n' runs over the images of a batch, of which only a part is in this \
+         process; put it first after the arrow, or leave it out there to sum over it"
+    );
+    assert_eq!(
+        says("ni,nj->ijn", 2),
+        "einsum at layer \"mix\": \"ni,nj->ijn\": 'n' runs over the images of a batch, of which only a part is in \
+         this process; put it first after the arrow, or leave it out there to sum over it"
+    );
+    assert_eq!(
+        says("ni,mi->nm", 2),
+        "einsum at layer \"mix\": \"ni,mi->nm\": 'n' and 'm' both run over the images of a batch, of which only a part \
+         is in this process; name both by one letter, or sum over one of them"
+    );
 }
 
 #[test]

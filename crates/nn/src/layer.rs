@@ -8,6 +8,7 @@ use keyed_random::{generator, hash_name};
 use rand_chacha::ChaCha8Rng;
 use tensor::Shape;
 
+use crate::config::Describe;
 use crate::summary::{InputShape, Summary};
 
 /// A part of a network: it registers its parameters once and computes `y = f(x)` at each step.
@@ -241,7 +242,7 @@ impl<L: fmt::Debug> fmt::Debug for Child<L> {
 ///
 /// # Panics
 /// When a layer's sizes or options do not fit together (a convolution's groups do not divide its channels, for
-/// example), or a layer registers two parameters with the same name.
+/// example), or a layer registers two parameters with the same name. The message names the layer and its path.
 pub fn build<X, L: Layer<X>>(mut model: L, seed: u64) -> (L, Params) {
     let mut params = Params::new();
     model.register(&mut Scope { target: Target::Params(&mut params), seed, path: String::new(), fuse: true });
@@ -342,6 +343,15 @@ impl Scope<'_> {
         let id = params.add(name, shape, role);
         init(params.value_mut(id), &mut rng);
         Handle(Some(id))
+    }
+
+    /// Checks the sizes and options of the layer being registered.
+    ///
+    /// # Panics
+    /// When they do not fit together; the message names the layer and its path.
+    pub(crate) fn check<L: Describe>(&self, layer: &L) {
+        let at = if self.path.is_empty() { String::new() } else { format!(" at layer {:?}", self.path) };
+        layer.check().unwrap_or_else(|error| panic!("{layer:?}{at}: {error}"));
     }
 
     /// Sets whether the container being registered, and those inside it, may run neighbouring layers as one

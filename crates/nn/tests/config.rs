@@ -345,13 +345,19 @@ fn an_error_names_the_line_and_what_could_stand_there() {
     for (text, expected) in [
         ("Linear(4, 2)\nLinaer(2, 2)", "line 2: unknown layer `Linaer`; the layers are AdaptiveAvgPool1d, "),
         ("Linear(4, 2)\n\nDropout(p=1.5)", "line 3: Dropout: the probability p is 1.5, expected 0 ≤ p ≤ 1"),
-        ("GroupNorm(3, 8)", "line 1: GroupNorm: the groups must divide the channels"),
+        (
+            "GroupNorm(3, 8)",
+            "line 1: GroupNorm: num_channels = 8 is not divisible by num_groups = 3; change one of them",
+        ),
         ("GELU('sigmoid')", "line 1: GELU: `approximate` is `sigmoid`, expected 'none' or 'tanh'"),
         ("Softmax(dim=1)", "line 1: Softmax supports only dim='-1'"),
-        ("MultiheadAttention(8, 3)", "line 1: MultiheadAttention: 8 features cannot be divided into 3 heads"),
+        (
+            "MultiheadAttention(8, 3)",
+            "line 1: MultiheadAttention: embed_dim = 8 is not divisible by num_heads = 3; change one of them",
+        ),
         (
             "TransformerEncoderLayer(8, 3)",
-            "line 1: TransformerEncoderLayer: 8 features cannot be divided into 3 heads",
+            "line 1: TransformerEncoderLayer: d_model = 8 is not divisible by nhead = 3; change one of them",
         ),
         (
             "TransformerDecoderLayer(8, 2)",
@@ -361,10 +367,13 @@ fn an_error_names_the_line_and_what_could_stand_there() {
             "TransformerEncoder(Linear(1, 1))",
             "line 1: expected TransformerEncoderLayer, found Linear(in_features=1, ",
         ),
-        ("Conv2d(4, 6, 3, groups=4)", "line 1: Conv2d: groups must divide in_channels and out_channels"),
+        (
+            "Conv2d(4, 6, 3, groups=4)",
+            "line 1: Conv2d: out_channels = 6 is not divisible by groups = 4; change one of them",
+        ),
         (
             "Conv1d(4, 6, 3, stride=2, padding=same)",
-            "line 1: Conv1d: padding=same needs a stride of 1; give the padding as a number",
+            "line 1: Conv1d: padding=same needs a stride of 1, the stride is [2]; give the padding as a number",
         ),
         (
             "Conv1d(4, 6, 3, padding_mode=mirror)",

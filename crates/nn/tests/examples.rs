@@ -191,7 +191,7 @@ fn gan_learns_as_its_twin() {
         let x = g.input([8, 12, 12, 1], &light(&format!("x{i}"), 8 * 144));
         (x, g.input([8, 16], &noise(&format!("noise{i}"), 8 * 16)))
     };
-    assert_as_recorded("gan", &gan::train(&gan, &mut params, N_STEPS as u64 / 2, batch).unwrap());
+    assert_as_recorded("gan", &gan::train(&gan, &mut params, N_STEPS as u64, batch).unwrap());
     assert!(gan::run(true).unwrap().is_finite());
 }
 

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Mode, Params, StochasticDepthMode, Tape};
 use nn::{
-    BatchNorm2d, Child, Conv1d, Conv2d, ConvTranspose2d, Dropout, Flatten, GRU, GlobalAvgPool2d, GroupNorm,
-    InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, MultiheadAttention, Parallel, ReLU,
-    ReflectionPad2d, Residual, RotaryPositions, Sequences, Sequential, State, StochasticDepth, ZeroPad2d,
+    BatchNorm2d, Child, Conv1d, Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten, GRU, GlobalAvgPool2d,
+    GroupNorm, InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, MultiheadAttention, Parallel, ReLU,
+    ReflectionPad2d, Residual, RotaryPositions, Sequences, Sequential, State, StochasticDepth,
+    TransformerDecoderLayer, TransformerEncoderLayer, Upsample, ZeroPad2d,
 };
 
 /// The message of the panic within.
@@ -39,7 +40,7 @@ fn shapes_that_do_not_fit() {
         let block = Residual::new(Sequential::new().add(Conv2d::new(3, 8, 1)));
         Sequential::new().add(if shortcut { block.shortcut(Conv2d::new(3, 8, 3)) } else { block })
     };
-    let table: [(&str, Sequential, &[usize]); 19] = [
+    let table: [(&str, Sequential, &[usize]); 22] = [
         ("the Linear behind Flatten has the wrong size", cnn(Linear::new(512, 10)), &[2, 32, 32, 3]),
         (
             "the same, fused with a ReLU",
@@ -57,6 +58,17 @@ fn shapes_that_do_not_fit() {
         ("PyTorch's order, a pool", Sequential::new().add(MaxPool2d::new(2)), &[2, 1, 28, 28]),
         ("PyTorch's order, batch norm", Sequential::new().add(BatchNorm2d::new(3)), &[2, 3, 8, 8]),
         ("PyTorch's order, a sequence", Sequential::new().add(Conv1d::new(3, 8, 3)), &[2, 3, 9]),
+        ("PyTorch's order, a mirror", Sequential::new().add(ReflectionPad2d::new(4)), &[2, 3, 8, 8]),
+        (
+            "PyTorch's order, a smaller image",
+            Sequential::new().add(Upsample::scale_factor(0.2)),
+            &[2, 3, 32, 32],
+        ),
+        (
+            "PyTorch's order, each image normalised",
+            Sequential::new().add(InstanceNorm2d::new(3)),
+            &[2, 3, 8, 8],
+        ),
         ("a border around a sequence", Sequential::new().add(ZeroPad2d::new(1)), &[2, 9, 3]),
         ("a mirror that is too small", Sequential::new().add(ReflectionPad2d::new(2)), &[2, 2, 9, 3]),
         (
@@ -79,6 +91,8 @@ fn shapes_that_do_not_fit() {
 
 #[test]
 fn options_that_cannot_be() {
+    let within =
+        |layer: Box<dyn Layer>| Sequential::new().add_named("body", Sequential::new().add(ReLU).add(layer));
     let report = [
         message(|| Dropout::new(1.5)),
         message(|| StochasticDepth::new(-0.5, StochasticDepthMode::Row)),
@@ -86,6 +100,8 @@ fn options_that_cannot_be() {
         says(Sequential::new().add(InstanceNorm2d::new(8)), &[2, 8, 4, 4]),
         says(Sequential::new().add(LayerNorm::new([4])), &[2, 4, 8]),
         message(|| nn::build(Conv2d::new(4, 6, 3).groups(4), 0)),
+        message(|| nn::build(within(Box::new(Conv2d::new(4, 6, 3).groups(4))), 0)),
+        message(|| nn::build(within(Box::new(GroupNorm::new(4, 6))), 0)),
         message(|| nn::build(Conv2d::new(4, 6, 3).groups(0), 0)),
         says(Sequential::new().add(Conv2d::new(3, 8, 3).stride(0)), &[2, 4, 4, 3]),
         says(Sequential::new().add(MaxPool2d::new(2).padding(2)), &[2, 4, 4, 3]),
@@ -95,6 +111,11 @@ fn options_that_cannot_be() {
         says(Sequential::new().add(ConvTranspose2d::new(3, 8, 3).output_padding(1)), &[2, 4, 4, 3]),
         says(Sequential::new().add(Parallel::sum()), &[2, 4, 4, 3]),
         message(|| (0..33).fold(Parallel::sum(), |parallel, _| parallel.add(ReLU))),
+        message(|| MultiheadAttention::new(8, 3)),
+        message(|| MultiheadAttention::new(8, 2).dropout(1.5)),
+        message(|| TransformerEncoderLayer::new(8, 3)),
+        message(|| TransformerDecoderLayer::new(8, 2).dropout(-1.0)),
+        message(|| Embedding::new(5, 2).padding_idx(5)),
         message(|| MultiheadAttention::new(8, 2).rotary(RotaryPositions::new(2))),
     ];
     insta::assert_snapshot!(report.join("\n"));
@@ -123,6 +144,7 @@ fn sequences_that_do_not_fit() {
         message(|| GRU::new(3, 4).dropout(2.0)),
         lstm_says(&[5, 3], &[], [None, None]),
         lstm_says(&[2, 5, 4], &[5, 5], [None, None]),
+        lstm_says(&[2, 3, 5], &[5, 5], [None, None]),
         lstm_says(&[2, 5, 3], &[5, 0], [None, None]),
         lstm_says(&[2, 5, 3], &[6, 5], [None, None]),
         lstm_says(&[2, 5, 3], &[5], [None, None]),
@@ -163,6 +185,6 @@ fn two_children_of_one_name() {
     let twins = Twins(child(), child());
     assert_eq!(
         message(|| nn::build(twins, 0)),
-        "Params::add: there is already a parameter named \"fc.weight\""
+        "Params::add: there is already a parameter named \"fc.weight\"; give each a name of its own"
     );
 }

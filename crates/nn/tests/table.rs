@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use nn::config::Registry;
 
-/// The rows of one of the README's tables: the name on the left, and those in backticks on the right.
+/// The rows of one of the README's tables: the name on the left, and those in backticks on the right. What is no
+/// method of `Graph` is a link there, so that rustdoc refuses a name that the crate does not export.
 type Table = BTreeMap<String, Vec<String>>;
 
 fn here(path: &str) -> PathBuf {
@@ -25,7 +26,14 @@ fn table(title: &str) -> Table {
     for line in lines.take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [name, ours] = cells[..] else { panic!("README.md: {line:?} has not two cells") };
+        let linked = ours;
         let ours: Vec<String> = ours.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        for name in ours.iter().filter(|name| !name.starts_with("g.")) {
+            assert!(
+                linked.contains(&format!("[`{name}`]")),
+                "README.md: {line:?} has `{name}` without a link; write [`{name}`]"
+            );
+        }
         let is_new = table.insert(name.trim_matches('`').to_owned(), ours).is_none();
         assert!(is_new, "README.md: the table of {title} has two rows for {name}; join them");
     }

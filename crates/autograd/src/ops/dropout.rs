@@ -131,6 +131,7 @@ impl Graph<'_> {
     /// 3d. Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
     ///
     /// As in [`dropout`](Self::dropout), which are dropped depends on the image's place in the whole batch.
+    /// Images `[n, c, h, w]` cannot be told from images `[n, h, w, c]` here: any sizes fit.
     ///
     /// # Panics
     /// When p is not in [0, 1], or `x` has fewer than two axes.

@@ -38,9 +38,16 @@ impl Graph<'_> {
     /// }
     /// ```
     ///
+    /// The images of a batch, on the first axis of an operand, stay there. They may be summed over, shared by both
+    /// operands, or be the first axis of the result. If a product of matrices has them as rows (`"nhd,hdk->nhk"`) or
+    /// sums over them (`"nhi,nhj->hij"`) beside another shared letter, it is made image by image: the second needs
+    /// memory for the result of each image.
+    ///
     /// # Panics
     /// When the equation cannot be parsed, does not fit the operands, has a letter twice in one operand (a
-    /// diagonal), or when one letter stands for two sizes other than 1.
+    /// diagonal), or when one letter stands for two sizes other than 1. If the process has only a part of the batch,
+    /// also when the images are not on the result's first axis although they are in it (`"ni->in"`), or when images
+    /// meet other images (`"ni,mi->nm"`).
     #[track_caller]
     pub fn einsum(&self, equation: &str, operands: &[Var]) -> Var {
         let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
@@ -55,12 +62,44 @@ impl Graph<'_> {
             sizes.add(*labels, shape).unwrap_or_else(|message| refuse(message));
         }
         let output = parsed.output.labels(sizes.n_unnamed()).unwrap_or_else(|message| refuse(message));
+        if self.batch().is_in_parts() {
+            self.check_images(operands, labels, output).unwrap_or_else(|message| refuse(message));
+        }
         let operand = |i: usize| self.without_repeated(operands[i], labels[i], &sizes);
         let result = match operands.len() {
             1 => self.sum_out(operand(0), |label| output.contains(label)),
             _ => self.einsum_of_two([operand(0), operand(1)], output, &sizes),
         };
         self.arrange(result, output)
+    }
+
+    /// Checks that images are on the first axis of the result or summed over, and are not compared with each other.
+    fn check_images(&self, operands: &[Var], labels: [Labels; 2], output: Labels) -> Result<(), String> {
+        let mut found = None;
+        for (i, _) in operands.iter().enumerate().filter(|&(_, &x)| self.has_images(x)) {
+            let Some(images) = labels[i].first() else { continue };
+            // Over the images of one operand alone, a sum is taken first.
+            if !output.contains(images) && !labels[1 - i].contains(images) {
+                continue;
+            }
+            let first = *found.get_or_insert(images);
+            if first != images {
+                return Err(format!(
+                    "{} and {} both run over the images of a batch, of which only a part is in this process; name \
+                     both by one letter, or sum over one of them",
+                    quoted(first),
+                    quoted(images)
+                ));
+            }
+            if output.contains(images) && output.first() != Some(images) {
+                return Err(format!(
+                    "{} runs over the images of a batch, of which only a part is in this process; put it first after \
+                     the arrow, or leave it out there to sum over it",
+                    quoted(images)
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The operand without the axes along which it is repeated.
@@ -91,39 +130,81 @@ impl Graph<'_> {
         {
             (a, b) = (b, a);
         }
-        let batch = output.filter(|label| a.has_both(b, label));
-        let summed = a.labels.filter(|label| b.labels.contains(label) && !output.contains(label));
-        let free_a = a.labels.filter(|label| !b.labels.contains(label));
-        let free_b = b.labels.filter(|label| !a.labels.contains(label));
-        if summed.len == 0 || free_a.len + free_b.len == 0 {
-            return self.product_by_broadcast([a, b], [batch, free_a, free_b, summed], sizes);
-        }
-        // Either order of the last two axes works without a copy; other orders are permuted.
-        let matrix = |x: Operand, rows: Labels, cols: Labels| {
-            let [plain, transposed] = [batch.then(rows).then(cols), batch.then(cols).then(rows)];
-            let is_transposed = x.labels == transposed && x.labels != plain;
-            let x = if is_transposed { x.x } else { self.arrange(x, plain) };
-            let [rows, cols] = [rows, cols].map(|labels| sizes.product(labels));
-            let [first, second] = if is_transposed { [cols, rows] } else { [rows, cols] };
-            let x = match batch.len {
-                0 => self.reshape(x, [first, second]),
-                _ => self.reshape(x, [sizes.product(batch), first, second]),
-            };
-            (x, is_transposed)
+        // Images stay on the first axis of every value: where the names allow them, whether they are there or not, so
+        // that the bits are the same. Where they are summed over beside axes that both operands share, they are
+        // themselves shared at first, and summed over at the end.
+        let firsts = [a, b].map(|operand| operand.labels.first());
+        let images = match output.first() {
+            Some(first) if firsts.contains(&Some(first)) => Some(first),
+            _ => firsts[0].filter(|_| firsts[0] == firsts[1]),
         };
-        let (a, transpose_a) = matrix(a, free_a, summed);
-        let (b, transpose_b) = matrix(b, summed, free_b);
+        let is_images = |label: u8| images == Some(label);
+        let shared = a.labels.filter(|label| b.labels.contains(label));
+        let kept = output.filter(|label| shared.contains(label));
+        let last = shared.filter(|label| {
+            is_images(label) && !output.contains(label) && kept.len > 0 && output.len < MAX_RANK
+        });
+        let summed = shared.filter(|label| !output.contains(label) && !last.contains(label));
+        let free_a = a.labels.filter(|label| !shared.contains(label));
+        let free_b = b.labels.filter(|label| !shared.contains(label));
+        let product = if summed.len == 0 || free_a.len + free_b.len == 0 {
+            self.product_by_broadcast([a, b], last.then(output), summed, sizes)
+        } else {
+            let batch = last.then(kept.filter(is_images)).then(kept.filter(|label| !is_images(label)));
+            // Images that a product has as rows are an axis of their own before those that both operands share.
+            let leading = free_a.filter(|label| is_images(label) && batch.len > 0);
+            let rows = free_a.filter(|label| !leading.contains(label));
+            self.product_of_matrices([a, b], [leading, batch, rows, summed, free_b], images, sizes)
+        };
+        self.sum_out(product, |label| !last.contains(label))
+    }
+
+    /// The same as a (batched) matrix product. The parts are axes of the first operand alone that come first, those
+    /// that both share, the rows of the first, those that are summed over, and the columns of the second.
+    #[track_caller]
+    fn product_of_matrices(
+        &self,
+        [a, b]: [Operand; 2],
+        [leading, batch, rows, summed, cols]: [Labels; 5],
+        images: Option<u8>,
+        sizes: &Sizes,
+    ) -> Operand {
+        // Either order of the last two axes works without a copy; other orders are permuted.
+        let matrix = |x: Operand, leading: Labels, rows: Labels, cols: Labels| {
+            let before = leading.then(batch);
+            let [plain, transposed] = [before.then(rows).then(cols), before.then(cols).then(rows)];
+            // Images that are summed over come first in the transposed order.
+            let starts_with_images = before.len == 0 && transposed.first() == images;
+            let is_transposed = x.labels != plain && (x.labels == transposed || starts_with_images);
+            let x = self.arrange(x, if is_transposed { transposed } else { plain });
+            let [rows, cols] = if is_transposed { [cols, rows] } else { [rows, cols] };
+            // Every part is one axis; an empty one before the matrices is none.
+            let (mut dims, mut rank) = ([0; 4], 0);
+            let parts = [leading, batch].into_iter().filter(|part| part.len > 0).chain([rows, cols]);
+            for part in parts {
+                dims[rank] = sizes.product(part);
+                rank += 1;
+            }
+            (self.reshape(x, Shape::new(&dims[..rank])), is_transposed)
+        };
+        let (a, transpose_a) = matrix(a, leading, rows, summed);
+        let (b, transpose_b) = matrix(b, Labels::default(), summed, cols);
         let c = self.matmul_transposed(a, b, [transpose_a, transpose_b]);
-        let labels = batch.then(free_a).then(free_b);
+        let labels = leading.then(batch).then(rows).then(cols);
         Operand { x: self.reshape(c, sizes.shape(labels, |_| true)), labels }
     }
 
-    /// The same, element by element: for products in which nothing is summed, or all axes that are not summed
-    /// are shared.
+    /// The same, element by element, with the axes that are summed over behind the others: for products in which
+    /// nothing is summed, or all axes that are not summed are shared.
     #[track_caller]
-    fn product_by_broadcast(&self, [a, b]: [Operand; 2], parts: [Labels; 4], sizes: &Sizes) -> Operand {
-        let [batch, free_a, free_b, summed] = parts;
-        let all = batch.then(free_a).then(free_b).then(summed);
+    fn product_by_broadcast(
+        &self,
+        [a, b]: [Operand; 2],
+        kept: Labels,
+        summed: Labels,
+        sizes: &Sizes,
+    ) -> Operand {
+        let all = kept.then(summed);
         let widened = |operand: Operand| {
             let own = all.filter(|label| operand.labels.contains(label));
             let x = self.arrange(operand, own);
@@ -162,6 +243,14 @@ impl Graph<'_> {
     }
 }
 
+/// An axis's name as errors say it.
+fn quoted(label: u8) -> String {
+    match label {
+        b'0'..=b'9' => "an axis of \"...\"".to_owned(),
+        _ => format!("{:?}", char::from(label)),
+    }
+}
+
 /// A value and the names of its axes.
 #[derive(Clone, Copy)]
 struct Operand {
@@ -185,6 +274,10 @@ struct Labels {
 impl Labels {
     fn list(&self) -> &[u8] {
         &self.letters[..self.len]
+    }
+
+    fn first(&self) -> Option<u8> {
+        self.list().first().copied()
     }
 
     fn contains(&self, label: u8) -> bool {
@@ -352,12 +445,9 @@ impl Sizes {
         for (&label, &size) in labels.list().iter().zip(shape.iter()) {
             match self.find(label) {
                 Some((other, of)) if other != size && other != 1 && size != 1 => {
-                    let what = match label {
-                        b'0'..=b'9' => "an axis of \"...\"".to_owned(),
-                        _ => format!("{:?}", char::from(label)),
-                    };
                     return Err(format!(
-                        "{what} is {other} in {of} and {size} in {shape}; make the sizes equal, or one of them 1"
+                        "{} is {other} in {of} and {size} in {shape}; make the sizes equal, or one of them 1",
+                        quoted(label)
                     ));
                 }
                 _ => {}

@@ -5,7 +5,7 @@ use tensor::interpolate::{
     Interpolate2dShape, Interpolation, ResizeTo, interpolate2d_backward, interpolate2d_forward,
 };
 
-use super::shared::image_sizes;
+use super::shared::{channels_last_hint, image_sizes};
 use crate::{Backward, Forward, Graph, Inputs, Op, ShapeError, Var};
 
 struct Interpolate {
@@ -15,10 +15,15 @@ struct Interpolate {
 
 impl Interpolate {
     fn sizes(&self, x: Shape) -> Result<Interpolate2dShape, ShapeError> {
-        let [batch, height, width, channels] = image_sizes(x)?;
-        let sizes = Interpolate2dShape { batch, height, width, channels, to: self.to, mode: self.mode };
-        let explain = |reason| ShapeError::new(format!("the input {x} cannot be resized: {reason}"));
-        sizes.validate().map(|()| sizes).map_err(explain)
+        let sizes = |[batch, height, width, channels]: [usize; 4]| {
+            let sizes = Interpolate2dShape { batch, height, width, channels, to: self.to, mode: self.mode };
+            sizes.validate().map(|()| sizes)
+        };
+        let [n, c, h, w] = image_sizes(x)?;
+        sizes([n, c, h, w]).map_err(|reason| {
+            let hint = channels_last_hint(x, |_| sizes([n, h, w, c]).is_ok());
+            ShapeError::new(format!("the input {x} cannot be resized: {reason}{hint}"))
+        })
     }
 
     fn checked_sizes(&self, inputs: Inputs<'_>) -> Interpolate2dShape {

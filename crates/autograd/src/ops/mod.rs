@@ -74,6 +74,7 @@ pub use loss::{
 pub use pool_options::{Pool1dOptions, Pool2dOptions, PoolOptions};
 pub use positions::RotaryOptions;
 pub use recurrent::{RecurrentOptions, RnnNonlinearity};
+pub(crate) use shared::channels_last_hint;
 pub use tensor::attention::QueryKeyValue;
 pub use tensor::interpolate::{Interpolation, ResizeTo};
 pub use tensor::pad::PadMode;

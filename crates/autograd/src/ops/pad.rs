@@ -3,7 +3,7 @@
 use tensor::pad::{PadMode, pad_backward, pad_forward, padded_shape};
 use tensor::{MAX_RANK, Shape};
 
-use super::shared::{count, there_are};
+use super::shared::{channels_last_hint, count, there_are};
 use crate::{Backward, Forward, Graph, Images, Op, Operands, ShapeError, Var};
 
 struct Pad {
@@ -16,6 +16,23 @@ struct Pad {
 impl Pad {
     fn padding(&self) -> &[[usize; 2]] {
         &self.padding[..self.rank]
+    }
+
+    /// The first axis whose border is too long.
+    fn too_long(&self, x: &[usize]) -> Option<usize> {
+        let mut borders = self.padding().iter().zip(x);
+        borders.position(|(&[before, after], &size)| before.max(after) > self.mode.max_border(size))
+    }
+
+    /// Added to an error about images or sequences: that they fit with their channels last.
+    fn hint(&self, x: Shape) -> &'static str {
+        let between = matches!(self.padding(), [[0, 0], .., [0, 0]]);
+        let channels_last = match *x.dims() {
+            [n, c, h, w] => Shape::new(&[n, h, w, c]),
+            [n, c, t] => Shape::new(&[n, t, c]),
+            _ => x,
+        };
+        channels_last_hint(x, |_| between && self.too_long(&channels_last).is_none())
     }
 }
 
@@ -33,15 +50,14 @@ impl Op for Pad {
                 count(x.rank(), "axis")
             )));
         }
-        for (axis, (&[before, after], &size)) in padding.iter().zip(x.iter()).enumerate() {
-            let longest = mode.max_border(size);
-            if before.max(after) > longest {
-                return Err(ShapeError::new(format!(
-                    "a border of [{before}, {after}] is too long for axis {axis} of {x} in the mode \
-                     {mode:?}; it can be at most {longest} at each end, so make it shorter or choose another \
-                     mode"
-                )));
-            }
+        if let Some(axis) = self.too_long(&x) {
+            return Err(ShapeError::new(format!(
+                "a border of {:?} is too long for axis {axis} of {x} in the mode {mode:?}; it can be at most {} at \
+                 each end, so make it shorter or choose another mode{}",
+                padding[axis],
+                mode.max_border(x[axis]),
+                self.hint(x)
+            )));
         }
         Ok(padded_shape(&x, padding))
     }

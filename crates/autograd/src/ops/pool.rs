@@ -251,7 +251,8 @@ impl Graph<'_> {
     }
 
     /// The mean of each channel over the image, `[n, h, w, c]` to `[n, c]`; `adaptive_avg_pool2d(x, 1)` and
-    /// `flatten` in PyTorch. NaN for images without pixels.
+    /// `flatten` in PyTorch. NaN for images without pixels. Images `[n, c, h, w]` cannot be told from images
+    /// `[n, h, w, c]` here: any sizes fit.
     ///
     /// # Panics
     /// When `x` is not images.

@@ -52,7 +52,7 @@ pub(super) fn sum_over_rows(
 
 /// Added to an error about images or sequences: what to change if their first axis after the batch, read as the
 /// channels, is what the op expects.
-pub(super) fn channels_last_hint(x: Shape, fits: impl Fn(usize) -> bool) -> &'static str {
+pub(crate) fn channels_last_hint(x: Shape, fits: impl Fn(usize) -> bool) -> &'static str {
     match *x.dims() {
         [_, channels, _, _] if fits(channels) => {
             "; images are N × H × W × C here: these look like N × C × H × W, so permute them by [0, 2, 3, 1]"

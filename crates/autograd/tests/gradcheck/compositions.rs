@@ -134,6 +134,16 @@ pub(crate) fn rows() -> Vec<Row> {
         einsum("nij,njk->nki", "nij,njk->nki"),
         einsum("ni,nj->nij", "ni,nj->nij"),
         einsum("n...ti,n...si->n...ts", "nbti,nbsi->nbts"),
+        einsum("ni,i->ni", "ni,i->ni"),
+        einsum("oi,ni->no", "oi,ni->no"),
+        einsum("nhd,hdk->nkh", "nhd,hdk->nkh"),
+        einsum("hdk,nthd->nthk", "hdk,nthd->nthk"),
+        // Sums over the images.
+        einsum("ni,ni->", "ni,ni->"),
+        einsum("nij,nij->ij", "nij,nij->ij"),
+        einsum("nhi,nhj->hji", "nhi,nhj->hji"),
+        einsum("nhti,nhtj->hij", "nhti,nhtj->hij"),
+        einsum("...i,...j->ij", "ni,nj->ij"),
     ]
 }
 

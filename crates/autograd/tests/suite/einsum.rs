@@ -94,6 +94,11 @@ const EQUATIONS: &[(&str, &str)] = &[
     ("ij,ij->ij", "ij"),
     ("ij,ji->ij", "ij"),
     ("ij,j->ij", "ij"),
+    ("bij,ijk->bik", "bik"),
+    ("bkij,ijl->bikl", "bikl"),
+    ("bij,bik->jki", "jki"),
+    ("bijk,bijl->ikl", "ikl"),
+    ("bij,bik->ij", "ij"),
     (",ij->ij", "ij"),
 ];
 

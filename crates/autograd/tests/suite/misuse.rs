@@ -116,7 +116,7 @@ fn leaves_and_parameters_that_do_not_fit() {
     params.add("a", [1], Role::Trainable);
     assert_eq!(
         message_of(|| _ = params.add("a", [2], Role::Trainable)),
-        "Params::add: there is already a parameter named \"a\""
+        "Params::add: there is already a parameter named \"a\"; give each a name of its own"
     );
     let mut tape = Tape::new();
     let g = tape.begin(&mut params, Mode::train(0, 0));

@@ -89,7 +89,7 @@ def vae(twin):
 
 def gan(twin):
     x = lambda i: nchw((noise(f"x{i}", 8, twin.SIZE, twin.SIZE, 1) + 1) / 2)
-    return twin.train(fill(twin.Gan(4)), ((x(i), noise(f"noise{i}", 8, 16)) for i in range(N_STEPS // 2)))
+    return twin.train(fill(twin.Gan(4)), ((x(i), noise(f"noise{i}", 8, 16)) for i in range(N_STEPS)))
 
 
 def resnet18(twin):

@@ -89,10 +89,22 @@ macro_rules! affine_options {
 }
 pub(crate) use affine_options;
 
+/// Checks that a size divides into a number of parts; both have names.
+pub(crate) fn check_divisible(
+    (whole, size): (&str, usize),
+    (parts, n_parts): (&str, usize),
+) -> Result<(), String> {
+    match n_parts {
+        0 => Err(format!("{parts} is 0, expected at least 1")),
+        _ if size.is_multiple_of(n_parts) => Ok(()),
+        _ => Err(format!("{whole} = {size} is not divisible by {parts} = {n_parts}; change one of them")),
+    }
+}
+
 /// Checks that the channels divide into groups.
 pub(crate) fn check_groups(groups: usize, channels: [usize; 2]) -> Result<(), String> {
-    match groups > 0 && channels.iter().all(|channels| channels.is_multiple_of(groups)) {
-        true => Ok(()),
-        false => Err("groups must divide in_channels and out_channels".to_owned()),
+    for (name, channels) in ["in_channels", "out_channels"].into_iter().zip(channels) {
+        check_divisible((name, channels), ("groups", groups))?;
     }
+    Ok(())
 }

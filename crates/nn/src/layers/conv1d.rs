@@ -113,7 +113,7 @@ impl ConvTranspose1d {
 
 impl Layer for Conv1d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        scope.check(self);
         let weight = [self.out_channels, self.in_channels / self.options.groups, self.kernel_size];
         self.affine.register(scope, Shape::new(&weight), self.out_channels);
     }
@@ -127,7 +127,7 @@ impl Layer for Conv1d {
 
 impl Layer for ConvTranspose1d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        scope.check(self);
         let weight = [self.in_channels, self.out_channels / self.options.groups, self.kernel_size];
         self.affine.register(scope, Shape::new(&weight), self.out_channels);
     }

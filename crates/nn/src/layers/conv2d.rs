@@ -119,7 +119,7 @@ impl Conv2d {
 
 impl Layer for Conv2d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        scope.check(self);
         self.affine.register(scope, self.weight_shape(), self.out_channels);
     }
 

@@ -89,7 +89,9 @@ impl<const N: usize> ConvPadding<N> {
     /// Checks that the padding is possible with this stride.
     pub(super) fn check(&self, stride: [usize; N]) -> Result<(), String> {
         match self.size == PaddingSize::Same && stride != [1; N] {
-            true => Err("padding=same needs a stride of 1; give the padding as a number".to_owned()),
+            true => Err(format!(
+                "padding=same needs a stride of 1, the stride is {stride:?}; give the padding as a number"
+            )),
             false => Ok(()),
         }
     }

@@ -84,7 +84,7 @@ impl ConvTranspose2d {
 
 impl Layer for ConvTranspose2d {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        self.check().unwrap_or_else(|error| panic!("{self:?}: {error}"));
+        scope.check(self);
         let [kh, kw] = self.kernel_size;
         let weight = Shape::new(&[self.in_channels, self.out_channels / self.options.groups, kh, kw]);
         self.affine.register(scope, weight, self.out_channels);

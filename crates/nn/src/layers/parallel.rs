@@ -62,7 +62,11 @@ impl Parallel {
     pub fn add_named(mut self, name: impl Into<String>, branch: impl Layer) -> Self {
         let name = name.into();
         let n = self.branches.len();
-        assert!(n < MAX_BRANCHES, "Parallel: branch {name:?} exceeds the limit of {MAX_BRANCHES} branches");
+        assert!(
+            n < MAX_BRANCHES,
+            "Parallel: branch {name:?} exceeds the limit of {MAX_BRANCHES} branches; put some into a Parallel of \
+             their own"
+        );
         self.branches.push(Child::new(name, Box::new(branch)));
         self
     }
@@ -122,7 +126,9 @@ impl Describe for Parallel {
     fn check(&self) -> Result<(), String> {
         match self.branches.len() {
             0..=MAX_BRANCHES => Ok(()),
-            n => Err(format!("there are {n} branches, expected at most {MAX_BRANCHES}")),
+            n => Err(format!(
+                "there are {n} branches, expected at most {MAX_BRANCHES}; put some into a Parallel of their own"
+            )),
         }
     }
 }

@@ -27,7 +27,8 @@ const WIDTH: usize = 128;
 pub fn vit([height, width, channels]: ImageSize, n_classes: usize) -> Sequential {
     assert!(
         height.min(width) > 0 && height.is_multiple_of(PATCH) && width.is_multiple_of(PATCH),
-        "vit: images of {height} × {width} pixels cannot be divided into patches of {PATCH} × {PATCH}"
+        "vit: images of {height} × {width} pixels cannot be divided into patches of {PATCH} × {PATCH}; crop or \
+         resize them to multiples of {PATCH}"
     );
     let n_tokens = (height / PATCH) * (width / PATCH);
     let layer = TransformerEncoderLayer::new(WIDTH, 4)

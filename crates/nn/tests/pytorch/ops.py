@@ -3,11 +3,13 @@
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 safetensors==0.8.0 numpy
     venv/bin/python crates/nn/tests/pytorch/ops.py
 
-writes `ops.txt` beside this file: for each case the result's shape, its values and the gradient of each input. The
-inputs are those of `record.py`: hashes of their index, rounded to few values where ties are the point.
+writes `ops.txt` beside this file: for each case the result's shape, its values and the gradient of each input, or, if
+the result is indices, only shape and values. The inputs are those of `record.py`: hashes of their index, rounded to few
+values where ties are the point.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -26,6 +28,19 @@ def picks(*shape):
     """Indices below 3, some of them twice."""
     n = torch.Size(shape).numel()
     return torch.tensor([(i * 7 + i // 3) % 3 for i in range(n)]).reshape(shape)
+
+
+class Picked(NamedTuple):
+    """The first elements in sorted order, and their indices."""
+
+    values: torch.Tensor
+    indices: torch.Tensor
+
+
+def stable(x, k, dim, largest=True):
+    """What `torch.topk` gives, except that equal elements keep their order, which PyTorch leaves open there."""
+    values, indices = x.sort(dim=dim, descending=largest, stable=True)
+    return Picked(values.narrow(dim, 0, k), indices.narrow(dim, 0, k))
 
 
 # Name, shapes of the inputs, whether they are rounded to halves, the op.
@@ -56,12 +71,15 @@ CASES = [
     ("min", [(3, 6)], True, lambda a: a.min(0, keepdim=True).values),
     ("sort", [(2, 5, 2)], True, lambda a: a.sort(dim=1, descending=True, stable=True).values),
     ("topk", [(2, 7)], False, lambda a: a.topk(3, 1).values),
+    ("topk_ties", [(2, 7)], True, lambda a: stable(a, 3, 1).values),
     ("topk_smallest", [(7, 2)], False, lambda a: a.topk(3, 0, largest=False).values),
     ("gather", [(3, 4)], False, lambda a: a.gather(0, picks(2, 4))),
     ("scatter_add", [(2, 3), (2, 5)], False, lambda a, b: a.scatter_add(1, picks(2, 5), b)),
     ("cumsum", [(2, 3, 4)], False, lambda a: a.cumsum(1)),
     ("cumsum_last", [(2, 5)], False, lambda a: a.cumsum(-1)),
     ("stack", [(2, 3), (2, 3)], False, lambda a, b: torch.stack([a, b], 1)),
+    ("split", [(2, 7)], False, lambda a: torch.cat(a.split([1, 4, 2], 1)[::-1], 1)),
+    ("split_first", [(5, 3)], False, lambda a: a.split([3, 2])[1]),
     ("chunk", [(2, 7)], False, lambda a: torch.cat(a.chunk(3, 1)[::-1], 1)),
     ("roll", [(2, 5)], False, lambda a: a.roll(-2, 1)),
     ("outer", [(3,), (4,)], False, torch.outer),
@@ -85,14 +103,30 @@ CASES = [
     ("cosh", [(5,)], False, torch.cosh),
 ]
 
+# The same for results that are indices. Of the values rounded to halves many are equal.
+INDICES = [
+    ("sort_indices", [(2, 5, 2)], True, lambda a: a.sort(dim=1, descending=True, stable=True).indices),
+    ("sort_indices_ascending", [(4, 6)], True, lambda a: a.sort(dim=0, stable=True).indices),
+    ("argsort", [(3, 7)], False, lambda a: a.argsort(1)),
+    ("argsort_ties", [(3, 7)], True, lambda a: a.argsort(stable=True, dim=1, descending=True)),
+    ("topk_indices", [(2, 7)], False, lambda a: a.topk(3, 1).indices),
+    ("topk_indices_smallest", [(7, 2)], False, lambda a: a.topk(3, 0, largest=False).indices),
+    ("topk_indices_ties", [(2, 7)], True, lambda a: stable(a, 3, 1).indices),
+    ("topk_indices_ties_smallest", [(7, 2)], True, lambda a: stable(a, 4, 0, largest=False).indices),
+    ("argmax_ties", [(3, 6)], True, lambda a: a.argmax(1)),
+    ("argmin_ties", [(3, 6)], True, lambda a: a.argmin(0)),
+    ("max_indices", [(3, 6)], True, lambda a: a.max(1).indices),
+    ("min_indices", [(3, 6)], True, lambda a: a.min(0, keepdim=True).indices),
+]
+
 
 def main():
     lines = [f"# PyTorch {torch.__version__.split('+')[0]}"]
-    for name, shapes, is_rounded, op in CASES:
+    for name, shapes, is_rounded, op in CASES + INDICES:
         inputs = [tensor(stream, *shape) for stream, shape in enumerate(shapes, 1)]
         inputs = [((x * 2).round() / 2 if is_rounded else x).requires_grad_() for x in inputs]
         y = op(*inputs)
-        grads = torch.autograd.grad(y, inputs, tensor(9, *y.shape))
+        grads = torch.autograd.grad(y, inputs, tensor(9, *y.shape)) if y.requires_grad else []
         parts = [("shape", y.shape), ("y", y.detach().flatten().tolist())]
         parts += [(f"d{i}", grad.flatten().tolist()) for i, grad in enumerate(grads)]
         lines += [f"{name}.{key}" + "".join(f" {v:.9g}" for v in values) for key, values in parts]

@@ -4,7 +4,8 @@
 
 (the environment of record.py) writes `norms.json` and `norms.safetensors` beside this file. Each layer is trained for two
 steps, whose loss is a weighted sum of the output, without an optimizer; recorded are the second step's output and
-gradients, the statistics after it, and the output of a third batch in evaluation.
+gradients, the statistics after it, and the output of a third batch in evaluation. A layer whose case is named
+`frozen` is in evaluation mode from the second step on.
 """
 
 import json
@@ -16,6 +17,14 @@ from torch import nn
 # Channels last, as ours are; the last entry of a case is the axis where PyTorch has them.
 IMAGES = (2, 2, 3, 6)
 TOKENS = (2, 2, 3, 6)
+
+
+def without_scale():
+    """PyTorch has no such layer: a weight of ones that is not trained."""
+    layer = nn.BatchNorm2d(6)
+    layer.weight.requires_grad_(False)
+    return layer
+
 
 CASES = {
     "layer_norm": (nn.LayerNorm(6), TOKENS, None),
@@ -34,28 +43,34 @@ CASES = {
     "batch_norm_without_bias": (nn.BatchNorm2d(6, bias=False), IMAGES, 1),
     "batch_norm_plain": (nn.BatchNorm2d(6, affine=False), IMAGES, 1),
     "batch_norm_without_statistics": (nn.BatchNorm2d(6, track_running_stats=False), IMAGES, 1),
+    "batch_norm_without_scale": (without_scale(), IMAGES, 1),
+    "batch_norm_frozen": (nn.BatchNorm2d(6), IMAGES, 1),
+    "batch_norm_frozen_without_scale": (without_scale(), IMAGES, 1),
+    "batch_norm_frozen_plain": (nn.BatchNorm2d(6, affine=False), IMAGES, 1),
 }
 
 
 def fill(layer):
-    """Weights around 1, biases around 0; the stream is the position."""
+    """Weights around 1, biases around 0; the stream is the position among those that are trained."""
+    trained = [(name, p) for name, p in layer.named_parameters() if p.requires_grad]
     with torch.no_grad():
-        for position, (name, p) in enumerate(layer.named_parameters()):
+        for position, (name, p) in enumerate(trained):
             p.copy_(tensor(100 + position, *p.shape) / 2 + (1 if name.endswith("weight") else 0))
 
 
-def run(layer, shape, channels):
+def run(layer, shape, channels, frozen):
     """Input and output as we have them: channels last."""
     to = (lambda x: x.permute(0, 3, 1, 2)) if channels == 1 else lambda x: x
     back = (lambda y: y.permute(0, 2, 3, 1)) if channels == 1 else lambda y: y
     fill(layer)
     for step in range(2):
+        layer.train(not (frozen and step > 0))
         layer.zero_grad()
         x = (tensor(step, *shape) * 3 + 1).requires_grad_()
         y = back(layer(to(x)))
         (y * tensor(50, *shape)).sum().backward()
     recorded = {"y": y, "dx": x.grad}
-    recorded |= {f"grad of {name}": p.grad for name, p in layer.named_parameters()}
+    recorded |= {f"grad of {name}": p.grad for name, p in layer.named_parameters() if p.requires_grad}
     recorded |= {f"statistic {name}": p for name, p in layer.named_buffers()}
     layer.eval()
     recorded["evaluation"] = back(layer(to(tensor(2, *shape) * 3 + 1)))
@@ -82,6 +97,6 @@ def file():
 if __name__ == "__main__":
     torch.set_num_threads(2)
     recorded = {"torch": torch.__version__.split("+")[0], "file": file()}
-    recorded |= {name: run(*case) for name, case in CASES.items()}
+    recorded |= {name: run(*case, frozen="frozen" in name) for name, case in CASES.items()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in recorded.items())
     (HERE / "norms.json").write_text("{" + lines + "}\n")

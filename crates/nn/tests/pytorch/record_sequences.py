@@ -2,13 +2,15 @@
 
     venv/bin/python crates/nn/tests/pytorch/record_sequences.py
 
-writes `recorded_sequences.json` beside this file. Numbers are made as in `record.py`.
+writes `recorded_sequences.json` and `sequences.safetensors`, the weights of some layers, beside this file. Numbers are
+made as in `record.py`.
 """
 
 import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -105,7 +107,7 @@ def layers():
     encoders = nn.TransformerEncoder(encoder_first, 2, norm=nn.LayerNorm(8), enable_nested_tensor=False)
     decoders = nn.TransformerDecoder(decoder, 2)
     causal = {"mask": mask, "is_causal": True}
-    return {
+    recorded = {
         "attention": layer(self_attention, x(), key_padding_mask=hidden, attn_mask=mask, is_causal=True),
         "cross_attention": layer(shared, x(), memory(), tensor(22, 2, 6, 8)),
         "sizes": layer(sizes, x(), tensor(23, 2, 6, 6), tensor(24, 2, 6, 3), key_padding_mask=hidden6),
@@ -118,17 +120,57 @@ def layers():
         "encoder": layer(encoders, x(), **causal),
         "decoder": layer(decoders, x(), memory(), tgt_mask=mask, tgt_is_causal=True),
     }
+    stored = {"attention": self_attention, "cross_attention": shared, "sizes": sizes, "encoder_layer": encoder}
+    save_file(nn.ModuleDict(stored).state_dict(), HERE / "sequences.safetensors")
+    return recorded
 
 
-def rotary(x, interleaved):
+def rotate(x, interleaved, base=10000):
     """RoFormer's rotation of [n, heads, t, dim], written with complex numbers."""
     n, h, t, d = x.shape
-    angles = torch.outer(torch.arange(t, dtype=torch.float64), 10000 ** (-torch.arange(0, d, 2, dtype=torch.float64) / d))
+    angles = torch.outer(torch.arange(t, dtype=torch.float64), base ** (-torch.arange(0, d, 2, dtype=torch.float64) / d))
     turns = torch.polar(torch.ones_like(angles), angles)
     x = x.double()
     pairs = x.unflatten(-1, (d // 2, 2)) if interleaved else x.unflatten(-1, (2, d // 2)).transpose(-1, -2)
     turned = torch.view_as_real(torch.view_as_complex(pairs.contiguous()) * turns)
     return (turned if interleaved else turned.transpose(-1, -2)).flatten(-2)
+
+
+def rotate_first(x, n_rotated, *options):
+    """The rotation of the first of three heads side by side, [n, t, 3 · dim]; the others stay."""
+    heads = x.unflatten(-1, (3, -1)).transpose(1, 2)
+    rotated = rotate(heads[:, :n_rotated], *options)
+    return torch.cat([rotated, heads[:, n_rotated:].double()], 1).transpose(1, 2).flatten(-2)
+
+
+def rotary():
+    """The output, and the gradient of the input."""
+    table = {
+        "interleaved": ((2, 2, 5, 6), lambda x: rotate(x, True)),
+        "halves": ((2, 2, 5, 6), lambda x: rotate(x, False)),
+        "base": ((1, 2, 7, 6), lambda x: rotate(x, True, 100)),
+        "base_halves": ((1, 2, 7, 6), lambda x: rotate(x, False, 500000)),
+        "first_heads": ((2, 5, 12), lambda x: rotate_first(x, 2, True)),
+        "first_head_base_halves": ((2, 5, 12), lambda x: rotate_first(x, 1, False, 100)),
+    }
+    recorded = {}
+    for name, (shape, op) in table.items():
+        x = tensor(30, *shape).requires_grad_()
+        y = op(x)
+        backward(y)
+        recorded[name] = {"y": flat(y), "dx": flat(x.grad)}
+    return recorded
+
+
+def sinusoids(n_tokens, n_features):
+    """Of each position: sines at even features, cosines at odd ones."""
+    place = torch.arange(n_tokens)[:, None] / 10000 ** (torch.arange(0, n_features, 2) / n_features)
+    return torch.stack([place.sin(), place.cos()], dim=-1).flatten(-2)[:, :n_features]
+
+
+def sinusoidal():
+    """Added to tokens of an even and of an odd number of features."""
+    return {str(d): flat(tensor(31, 2, 9, d) + sinusoids(9, d)) for d in [6, 7]}
 
 
 def language_model():
@@ -143,9 +185,7 @@ def language_model():
             self.head = nn.Linear(8, 11)
 
         def forward(self, tokens, mask):
-            place = torch.arange(6)[:, None] / 10000 ** (torch.arange(0, 8, 2) / 8)
-            positions = torch.stack([place.sin(), place.cos()], dim=-1).flatten(-2)
-            return self.head(self.encoder(self.tokens(tokens) + positions, mask=mask, is_causal=True))
+            return self.head(self.encoder(self.tokens(tokens) + sinusoids(6, 8), mask=mask, is_causal=True))
 
     model, mask = Model(), nn.Transformer.generate_square_subsequent_mask(6)
     fill(model)
@@ -167,7 +207,8 @@ if __name__ == "__main__":
         "attention": attention(),
         "embedding": embedding(),
         "layers": layers(),
-        "rotary": {name: flat(rotary(tensor(30, 2, 2, 5, 6), name == "interleaved")) for name in ["interleaved", "halves"]},
+        "rotary": rotary(),
+        "sinusoidal": sinusoidal(),
         "language_model": language_model(),
     }
     (HERE / "recorded_sequences.json").write_text(json.dumps(recorded) + "\n")

@@ -2,13 +2,15 @@
 
     venv/bin/python crates/nn/tests/pytorch/record_spatial.py
 
-writes `spatial.json` beside this file. Inputs, weights and the gradient of the output are hashes of their indices, made
-as in `record.py`; images go in and out as N x H x W x C, sequences as N x T x C.
+writes `spatial.json` and `spatial.safetensors`, the weights of some cases, beside this file. Inputs, weights and the
+gradient of the output are hashes of their indices, made as in `record.py`; images go in and out as N x H x W x C,
+sequences as N x T x C.
 """
 
 import json
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from record import HERE, fill, tensor
@@ -106,9 +108,21 @@ CASES = {
     "reflection_pad2d": ((1, 3, 4, 2), nn.ReflectionPad2d((3, 1, 2, 0))),
     "replication_pad2d": ((1, 3, 2, 2), nn.ReplicationPad2d((3, 1, 2, 0))),
     "circular_pad2d": ((1, 3, 4, 2), nn.CircularPad2d((3, 1, 2, 0))),
+    "prelu": ((2, 3, 4), nn.PReLU(4)),
     "parallel_sum": ((1, 4, 5, 3), branches(sum)),
     "parallel_concat": ((1, 4, 5, 3), branches(lambda ys: torch.cat(ys, 1))),
 }
+
+# Those whose weights are stored, each under its name.
+STORED = [
+    "conv1d",
+    "conv1d_general",
+    "conv2d_same",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose2d_general",
+    "prelu",
+]
 
 
 def record(shape, layer):
@@ -125,3 +139,5 @@ if __name__ == "__main__":
     cases = {name: record(*case) for name, case in CASES.items()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(case)}" for name, case in cases.items())
     (HERE / "spatial.json").write_text("{\n" + lines + "\n}\n")
+    stored = nn.ModuleDict({name: CASES[name][1] for name in STORED})
+    save_file(stored.state_dict(), HERE / "spatial.safetensors")

@@ -22,5 +22,6 @@ mod pytorch_recurrent;
 mod pytorch_sequences;
 mod pytorch_spatial;
 mod recompute;
+mod same_bits;
 mod training_loop;
 mod weights_in_part;

@@ -123,7 +123,7 @@ fn an_image_that_is_too_small_is_refused_with_the_size_that_fits() {
         ),
         (
             || models::vit([30, 32, 3], 10),
-            "vit: images of 30 × 32 pixels cannot be divided into patches of 4 × 4",
+            "vit: images of 30 × 32 pixels cannot be divided into patches of 4 × 4; crop or resize them to multiples of 4",
         ),
     ] {
         let message = refused(net);

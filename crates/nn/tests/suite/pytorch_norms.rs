@@ -29,6 +29,11 @@ fn layer(case: &str) -> Box<dyn Layer> {
         "batch_norm_cumulative" => Box::new(BatchNorm2d::new(6).momentum(None)),
         "batch_norm_without_bias" => Box::new(BatchNorm2d::new(6).bias(false)),
         "batch_norm_plain" => Box::new(BatchNorm2d::new(6).affine(false)),
+        "batch_norm_without_scale" | "batch_norm_frozen_without_scale" => {
+            Box::new(BatchNorm2d::new(6).scale(false))
+        }
+        "batch_norm_frozen" => Box::new(BatchNorm2d::new(6)),
+        "batch_norm_frozen_plain" => Box::new(BatchNorm2d::new(6).affine(false)),
         "batch_norm_without_statistics" => Box::new(BatchNorm2d::new(6).track_running_stats(false)),
         _ => panic!("the script records a layer {case:?} that this test does not know"),
     }
@@ -54,12 +59,16 @@ fn outputs_gradients_and_statistics_are_those_of_pytorch() {
     let recorded = recorded("norms.json");
     let cases: Vec<_> =
         recorded.as_object().unwrap().iter().filter(|(_, case)| case["layer"].is_string()).collect();
-    assert_eq!(cases.len(), 16);
+    assert_eq!(cases.len(), 20);
     for (name, expected) in cases {
         let (net, mut params) = nn::build(layer(name), 0);
         fill(&mut params);
         let mut tape = Tape::new();
         for step in 0..2 {
+            if step == 1 && name.contains("frozen") {
+                params.freeze("running_mean").unwrap();
+                params.freeze("running_var").unwrap();
+            }
             let mut g = tape.begin(&mut params, Mode::train(0, step.into()));
             let x = g.variable(SHAPE, &input(step));
             let y = net.forward(&g, x);

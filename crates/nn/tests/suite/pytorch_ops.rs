@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::common::uniform;
-use autograd::{Graph, Mode, PadMode, Params, Tape, Var};
+use autograd::{Graph, Indices, Mode, PadMode, Params, Tape, Var};
 
 /// The numbers of each line by its name.
 fn recorded() -> HashMap<&'static str, Vec<f32>> {
@@ -58,12 +58,18 @@ const CASES: &[(&str, &[&[usize]], bool, Record)] = &[
     ("min", &[&[3, 6]], true, |g, v| g.min(v[0], 0, true).0),
     ("sort", &[&[2, 5, 2]], true, |g, v| g.sort(v[0], 1, true).0),
     ("topk", &[&[2, 7]], false, |g, v| g.topk(v[0], 3, 1, true).0),
+    ("topk_ties", &[&[2, 7]], true, |g, v| g.topk(v[0], 3, 1, true).0),
     ("topk_smallest", &[&[7, 2]], false, |g, v| g.topk(v[0], 3, 0, false).0),
     ("gather", &[&[3, 4]], false, |g, v| g.gather(v[0], 0, g.indices(&picks(8)))),
     ("scatter_add", &[&[2, 3], &[2, 5]], false, |g, v| g.scatter_add(v[0], 1, g.indices(&picks(10)), v[1])),
     ("cumsum", &[&[2, 3, 4]], false, |g, v| g.cumsum(v[0], 1)),
     ("cumsum_last", &[&[2, 5]], false, |g, v| g.cumsum(v[0], 1)),
     ("stack", &[&[2, 3], &[2, 3]], false, |g, v| g.stack(v, 1)),
+    ("split", &[&[2, 7]], false, |g, v| {
+        let [a, b, c] = g.split(v[0], [1, 4, 2], 1);
+        g.concat(&[c, b, a], 1)
+    }),
+    ("split_first", &[&[5, 3]], false, |g, v| g.split(v[0], [3, 2], 0)[1]),
     ("chunk", &[&[2, 7]], false, |g, v| {
         let [a, b, c] = g.chunk(v[0], 1);
         g.concat(&[c, b, a], 1)
@@ -98,6 +104,34 @@ const CASES: &[(&str, &[&[usize]], bool, Record)] = &[
     ("cosh", &[&[5]], false, |g, v| g.cosh(v[0])),
 ];
 
+/// A case whose result is indices: name, shape, whether the input is rounded to halves, the op.
+type IndexCase = (&'static str, &'static [usize], bool, fn(&Graph<'_>, Var) -> Indices);
+
+/// Of the values rounded to halves many are equal.
+const INDICES: &[IndexCase] = &[
+    ("sort_indices", &[2, 5, 2], true, |g, x| g.sort(x, 1, true).1),
+    ("sort_indices_ascending", &[4, 6], true, |g, x| g.sort(x, 0, false).1),
+    ("argsort", &[3, 7], false, |g, x| g.argsort(x, 1, false)),
+    ("argsort_ties", &[3, 7], true, |g, x| g.argsort(x, 1, true)),
+    ("topk_indices", &[2, 7], false, |g, x| g.topk(x, 3, 1, true).1),
+    ("topk_indices_smallest", &[7, 2], false, |g, x| g.topk(x, 3, 0, false).1),
+    ("topk_indices_ties", &[2, 7], true, |g, x| g.topk(x, 3, 1, true).1),
+    ("topk_indices_ties_smallest", &[7, 2], true, |g, x| g.topk(x, 4, 0, false).1),
+    ("argmax_ties", &[3, 6], true, |g, x| g.argmax(x, 1)),
+    ("argmin_ties", &[3, 6], true, |g, x| g.argmin(x, 0)),
+    ("max_indices", &[3, 6], true, |g, x| g.max(x, 1, false).1),
+    ("min_indices", &[3, 6], true, |g, x| g.min(x, 0, true).1),
+];
+
+/// The numbers of an input, as the script makes them.
+fn numbers(stream: u32, shape: &[usize], is_rounded: bool) -> Vec<f32> {
+    let mut values = uniform(stream, shape.iter().product());
+    if is_rounded {
+        values.iter_mut().for_each(|v| *v = (*v * 2.0).round_ties_even() / 2.0);
+    }
+    values
+}
+
 #[track_caller]
 fn assert_close(found: &[f32], expected: &[f32], what: &str) {
     let is_close = |(x, y): (&f32, &f32)| (x - y).abs() <= 2e-6 + 2e-5 * y.abs();
@@ -113,13 +147,8 @@ fn ops_are_those_of_pytorch() {
     for &(name, shapes, is_rounded, record) in CASES {
         let (mut tape, mut params) = (Tape::new(), Params::new());
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
-        let leaf = |(i, &shape): (usize, &&[usize])| {
-            let mut values = uniform(1 + i as u32, shape.iter().product());
-            if is_rounded {
-                values.iter_mut().for_each(|v| *v = (*v * 2.0).round_ties_even() / 2.0);
-            }
-            g.variable(shape, &values)
-        };
+        let leaf =
+            |(i, &shape): (usize, &&[usize])| g.variable(shape, &numbers(1 + i as u32, shape, is_rounded));
         let inputs: Vec<Var> = shapes.iter().enumerate().map(leaf).collect();
         let y = record(&g, &inputs);
         let shape: Vec<f32> = g.shape(y).iter().map(|&size| size as f32).collect();
@@ -134,5 +163,24 @@ fn ops_are_those_of_pytorch() {
             assert_close(dx, &recorded[format!("{name}.d{i}").as_str()], &format!("gradient {i} of {name}"));
         }
     }
-    assert_eq!(recorded.len(), CASES.iter().map(|(_, shapes, ..)| 2 + shapes.len()).sum::<usize>());
+    let n_lines = CASES.iter().map(|(_, shapes, ..)| 2 + shapes.len()).sum::<usize>();
+    assert_eq!(recorded.len(), n_lines + 2 * INDICES.len());
+}
+
+#[test]
+fn indices_are_those_of_pytorch() {
+    let recorded = recorded();
+    for &(name, shape, is_rounded, record) in INDICES {
+        let (mut tape, mut params) = (Tape::new(), Params::new());
+        let g = tape.begin(&mut params, Mode::eval());
+        let indices = record(&g, g.input(shape, &numbers(1, shape, is_rounded)));
+        let expected = |key: &str| -> Vec<usize> {
+            recorded[format!("{name}.{key}").as_str()].iter().map(|&number| number as usize).collect()
+        };
+        let found: Vec<usize> = g.integers(indices).iter().map(|&idx| idx as usize).collect();
+        assert_eq!(found, expected("y"), "{name}");
+        // The indices of a minimum have no axis of size 1, whether its values keep it or not.
+        let sizes: Vec<usize> = expected("shape").into_iter().filter(|&size| size != 1).collect();
+        assert_eq!(indices.shape().dims(), sizes, "{name}");
+    }
 }

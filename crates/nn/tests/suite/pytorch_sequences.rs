@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::uniform;
 use crate::fill::fill;
-use crate::pytorch::{assert_close, numbers, recorded};
+use crate::pytorch::{assert_close, numbers, path, recorded};
 use autograd::{AttentionOptions, Graph, Mode, Pairing, Params, RotaryOptions, Tape, Var};
+use nn::weights::Archive;
 use nn::{
     Child, Embedding, Layer, LayerNorm, Linear, Masks, MultiheadAttention, Scope, SinusoidalPositions,
     TransformerActivation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
@@ -95,6 +96,17 @@ struct Case<L, const N: usize> {
     inputs: [(u32, [usize; 3]); N],
 }
 
+/// The cases whose weights are in the script's file, each under its name.
+const STORED: &[&str] = &["attention", "cross_attention", "sizes", "encoder_layer"];
+
+/// Loads a case's weights from the script's file.
+fn load(name: &str, params: &mut Params) {
+    let (file, prefix) = (Archive::open(path("sequences.safetensors")).unwrap(), format!("{name}."));
+    let own = file.renamed(|name| name.strip_prefix(&prefix).unwrap_or(name).to_owned()).unwrap();
+    let matched = own.load_matching(params).unwrap();
+    assert_eq!(matched.loaded.len(), params.entries().len(), "{name}: {matched}");
+}
+
 const X: (u32, [usize; 3]) = (20, [2, 5, 8]);
 const MEMORY: (u32, [usize; 3]) = (21, [2, 6, 8]);
 
@@ -107,7 +119,11 @@ impl<L, const N: usize> Case<L, N> {
         let (layer, mut params) = nn::build(self.layer, 0);
         let names = params.entries().iter().map(|entry| format!("{} {}", entry.name, entry.shape));
         assert_eq!(serde_json::json!(names.collect::<Vec<_>>()), expected["names"], "{}", self.name);
-        fill(&mut params);
+        if STORED.contains(&self.name) {
+            load(self.name, &mut params);
+        } else {
+            fill(&mut params);
+        }
         let mut tape = Tape::new();
         let mut g = tape.begin(&mut params, Mode::train(0, 0));
         let inputs = self.inputs.map(|(stream, dims)| tensor(&g, stream, &dims, 1.0));
@@ -203,12 +219,44 @@ fn decoder() {
 
 #[test]
 fn rotary_positions() {
-    for (name, pairing) in [("interleaved", Pairing::Interleaved), ("halves", Pairing::Halves)] {
+    let recorded = &recorded(FILE)["rotary"];
+    let table = recorded.as_object().expect("a table");
+    assert_eq!(table.len(), 6);
+    let halves = RotaryOptions { pairing: Pairing::Halves, ..Default::default() };
+    // The first of three heads.
+    let heads =
+        |n_rotated| RotaryOptions { head_dim: Some(4), n_rotated: Some(n_rotated), ..Default::default() };
+    for (name, expected) in table {
+        let (dims, options): (&[usize], _) = match name.as_str() {
+            "interleaved" => (&[2, 2, 5, 6], RotaryOptions::default()),
+            "halves" => (&[2, 2, 5, 6], halves),
+            "base" => (&[1, 2, 7, 6], RotaryOptions { base: 100.0, ..Default::default() }),
+            "base_halves" => (&[1, 2, 7, 6], RotaryOptions { base: 500_000.0, ..halves }),
+            "first_heads" => (&[2, 5, 12], heads(2)),
+            "first_head_base_halves" => {
+                (&[2, 5, 12], RotaryOptions { base: 100.0, pairing: Pairing::Halves, ..heads(1) })
+            }
+            _ => panic!("the script records {name:?}, which this test does not know"),
+        };
+        let (mut tape, mut params) = (Tape::new(), Params::new());
+        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let x = tensor(&g, 30, dims, 1.0);
+        let y = g.rotary_positions(x, options);
+        backward(&mut g, y);
+        assert_close(name, g.value(y), &numbers(&expected["y"]), 1e-6, 1e-6);
+        assert_close(name, g.grad(x).expect("a gradient"), &numbers(&expected["dx"]), 1e-6, 1e-6);
+    }
+}
+
+#[test]
+fn sinusoidal_positions() {
+    let recorded = &recorded(FILE)["sinusoidal"];
+    for n_features in [6, 7] {
         let (mut tape, mut params) = (Tape::new(), Params::new());
         let g = tape.begin(&mut params, Mode::eval());
-        let x = tensor(&g, 30, &[2, 2, 5, 6], 1.0);
-        let y = g.rotary_positions(x, RotaryOptions { pairing, ..Default::default() });
-        assert_close(name, g.value(y), &numbers(&recorded(FILE)["rotary"][name]), 1e-6, 1e-6);
+        let y = SinusoidalPositions.forward(&g, tensor(&g, 31, &[2, 9, n_features], 1.0));
+        let expected = numbers(&recorded[n_features.to_string()]);
+        assert_close(&format!("{n_features} features"), g.value(y), &expected, 1e-6, 1e-6);
     }
 }
 
@@ -281,7 +329,7 @@ fn message<R>(run: impl FnOnce() -> R) -> String {
 fn what_cannot_be_is_told() {
     assert_eq!(
         message(|| MultiheadAttention::new(10, 3)),
-        "MultiheadAttention: embed_dim = 10 is not divisible by num_heads = 3"
+        "MultiheadAttention: embed_dim = 10 is not divisible by num_heads = 3; change one of them"
     );
     assert_eq!(
         message(|| Embedding::new(5, 2).padding_idx(5)),

@@ -1,14 +1,15 @@
 //! The layers of images and sequences against what `pytorch/record_spatial.py` recorded: outputs, and the gradients of
 //! inputs and parameters.
 
-use std::path::Path;
-
 use crate::common::uniform;
-use autograd::{Mode, Params, Tape};
+use crate::fill::fill;
+use crate::pytorch::{path, recorded};
+use autograd::{Mode, Tape};
+use nn::weights::{self, Archive};
 use nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
     CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d, Conv2d, ConvTranspose1d,
-    ConvTranspose2d, Interpolation, Layer, MaxPool1d, MaxPool2d, PaddingMode, Parallel, PixelShuffle,
+    ConvTranspose2d, Interpolation, Layer, MaxPool1d, MaxPool2d, PReLU, PaddingMode, Parallel, PixelShuffle,
     PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Sequential,
     Unflatten, Upsample, ZeroPad1d, ZeroPad2d,
 };
@@ -89,6 +90,7 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
     case("reflection_pad2d", &[1, 3, 4, 2], Box::new(ReflectionPad2d::new([3, 1, 2, 0])));
     case("replication_pad2d", &[1, 3, 2, 2], Box::new(ReplicationPad2d::new([3, 1, 2, 0])));
     case("circular_pad2d", &[1, 3, 4, 2], Box::new(CircularPad2d::new([3, 1, 2, 0])));
+    case("prelu", &[2, 3, 4], Box::new(PReLU::new(4)));
     case("parallel_sum", &[1, 4, 5, 3], Box::new(branches(Parallel::sum())));
     case("parallel_concat", &[1, 4, 5, 3], Box::new(branches(Parallel::concat(3))));
     table
@@ -102,11 +104,6 @@ fn branches(parallel: Parallel) -> Parallel {
         .add(Sequential::new().add(pool).add(Conv2d::new(3, 2, 1)))
 }
 
-fn recorded() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch/spatial.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
 #[track_caller]
 fn assert_close(name: &str, what: &str, found: &[f32], expected: &Value) {
     let expected: Vec<f64> = expected.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
@@ -117,20 +114,9 @@ fn assert_close(name: &str, what: &str, found: &[f32], expected: &Value) {
     }
 }
 
-/// Fills the parameters as the script does.
-fn fill(params: &mut Params) {
-    for (position, id) in params.ids().collect::<Vec<_>>().into_iter().enumerate() {
-        let shape = params.entry(id).shape;
-        let fan_in: usize = shape[1..].iter().product();
-        let bound = if shape.rank() > 1 { (6.0 / fan_in as f64).sqrt() as f32 } else { 0.05 };
-        let values = uniform(position as u32, shape.numel());
-        params.value_mut(id).iter_mut().zip(values).for_each(|(w, u)| *w = u * bound);
-    }
-}
-
 #[test]
 fn outputs_and_gradients_are_those_of_pytorch() {
-    let recorded = recorded();
+    let recorded = recorded("spatial.json");
     let mut names: Vec<&str> = cases().iter().map(|(name, ..)| *name).collect();
     names.sort_unstable();
     let in_file: Vec<&str> = recorded.as_object().unwrap().keys().map(String::as_str).collect();
@@ -157,4 +143,42 @@ fn outputs_and_gradients_are_those_of_pytorch() {
             assert_close(name, &params.entry(id).name, params.grad(id), expected);
         }
     }
+}
+
+/// PyTorch's weights give its outputs, and a file of ours has the same tensors.
+#[test]
+fn files_go_both_ways() {
+    const STORED: &[&str] = &[
+        "conv1d",
+        "conv1d_general",
+        "conv2d_same",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose2d_general",
+        "prelu",
+    ];
+    let (recorded, theirs) = (recorded("spatial.json"), path("spatial.safetensors"));
+    let stored = || cases().into_iter().filter(|(name, ..)| STORED.contains(name));
+    let net = stored().fold(Sequential::new(), |net, (name, _, layer)| net.add_named(name, layer));
+    let (net, mut params) = nn::build(net, 0);
+    weights::load(&theirs, &mut params).unwrap();
+    let mut tape = Tape::new();
+    let g = tape.begin(&mut params, Mode::eval());
+    for (name, dims, _) in stored() {
+        let x = g.input(&dims[..], &uniform(50, dims.iter().product()));
+        let y = net.get(name).unwrap().forward(&g, x);
+        assert_close(name, "y", g.value(y), &recorded[name]["y"]);
+    }
+    drop(g);
+
+    let dir = tempfile::tempdir().unwrap();
+    let ours = dir.path().join("ours.safetensors");
+    weights::save(&ours, &params, &[]).unwrap();
+    let [ours, theirs] = [ours, theirs].map(|path| Archive::open(path).unwrap());
+    let tensors = |archive: &Archive| {
+        let mut tensors: Vec<_> = archive.tensors().map(|tensor| tensor.to_string()).collect();
+        tensors.sort_unstable();
+        tensors
+    };
+    assert_eq!(tensors(&ours), tensors(&theirs));
 }

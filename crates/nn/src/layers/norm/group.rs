@@ -5,6 +5,7 @@ use autograd::{Graph, Var};
 use super::affine::{ScaleAndShift, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
+use crate::layers::affine::check_divisible;
 
 /// Group normalisation of `[n, …, n_channels]`: the channels of each image are divided into groups of
 /// neighbours, and each group is normalised to mean 0 and variance 1 over its pixels and channels: `y = (x −
@@ -36,15 +37,9 @@ impl GroupNorm {
     scale_and_shift_options!(affine, "on");
 }
 
-impl GroupNorm {
-    fn groups_divide(&self) -> bool {
-        self.n_groups > 0 && self.n_channels.is_multiple_of(self.n_groups)
-    }
-}
-
 impl Layer for GroupNorm {
     fn register(&mut self, scope: &mut Scope<'_>) {
-        assert!(self.groups_divide(), "{self:?}: the groups must divide the channels");
+        scope.check(self);
         self.affine.register(scope, [self.n_channels]);
     }
 
@@ -68,7 +63,7 @@ impl Describe for GroupNorm {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.groups_divide() { Ok(()) } else { Err("the groups must divide the channels".to_owned()) }
+        check_divisible(("num_channels", self.n_channels), ("num_groups", self.n_groups))
     }
 }
 

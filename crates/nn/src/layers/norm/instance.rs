@@ -63,11 +63,12 @@ impl Layer for InstanceNorm2d {
         let channels = g.shape(x).last().copied();
         assert!(
             channels == Some(self.n_features),
-            "instance_norm{}: the input {} does not have {} channels on its last axis; give images [n, h, w, {}]",
+            "instance_norm{}: the input {} does not have {} channels on its last axis; give images [n, h, w, {}]{}",
             g.at(),
             g.shape(x),
             self.n_features,
-            self.n_features
+            self.n_features,
+            g.channels_last_hint(x, self.n_features)
         );
         let running = self.tracks.then(|| self.running.vars(g, self));
         g.instance_norm(x, running, self.affine.vars(g, self), self.options)

@@ -115,7 +115,7 @@ impl<C: RecurrentCell> Recurrent<C> {
     /// When it is 0.
     #[track_caller]
     pub fn num_layers(mut self, num_layers: usize) -> Self {
-        assert!(num_layers > 0, "{}::num_layers: there must be at least one layer", C::NAME);
+        assert!(num_layers > 0, "{}::num_layers: the number of layers is 0, expected at least 1", C::NAME);
         self.num_layers = num_layers;
         self
     }
@@ -169,10 +169,11 @@ impl<C: RecurrentCell> Recurrent<C> {
         assert!(
             d == self.input_size,
             "{}{}: the input {shape} has {d} features, the layer expects {}; set input_size to {d}, or \
-             change the preceding layer",
+             change the preceding layer{}",
             C::OP,
             g.at(),
-            self.input_size
+            self.input_size,
+            g.channels_last_hint(x, self.input_size)
         );
         if let Some(state) = sequences.state {
             let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];
@@ -292,7 +293,7 @@ impl<C: RecurrentCell> Describe for Recurrent<C> {
     fn check(&self) -> Result<(), String> {
         let sizes = [self.hidden_size, self.num_layers];
         match sizes.contains(&0) {
-            true => Err(format!("hidden_size and num_layers are at least 1; they are {sizes:?}")),
+            true => Err(format!("hidden_size and num_layers are {sizes:?}, expected at least 1 each")),
             false => check_probability(self.dropout),
         }
     }

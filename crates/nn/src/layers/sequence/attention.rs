@@ -9,6 +9,7 @@ use super::RotaryPositions;
 use crate::config::{self, Args, Describe};
 use crate::init::Init;
 use crate::layer::{Child, Handle, Layer, Scope};
+use crate::layers::affine::check_divisible;
 use crate::layers::{Linear, Tensors};
 
 /// The tokens hidden from attention; none by default.
@@ -69,10 +70,9 @@ impl MultiheadAttention {
     /// When `embed_dim` is not divisible by `num_heads`.
     #[track_caller]
     pub fn new(embed_dim: usize, num_heads: usize) -> Self {
-        assert!(
-            num_heads > 0 && embed_dim.is_multiple_of(num_heads),
-            "MultiheadAttention: embed_dim = {embed_dim} is not divisible by num_heads = {num_heads}"
-        );
+        if let Err(error) = check_divisible(("embed_dim", embed_dim), ("num_heads", num_heads)) {
+            panic!("MultiheadAttention: {error}");
+        }
         Self {
             embed_dim,
             num_heads,
@@ -94,7 +94,9 @@ impl MultiheadAttention {
     /// When it is not in [0, 1].
     #[track_caller]
     pub fn dropout(mut self, p: f32) -> Self {
-        assert!((0.0..=1.0).contains(&p), "MultiheadAttention: dropout is {p}, expected 0 ≤ p ≤ 1");
+        if let Err(error) = check_dropout(p) {
+            panic!("MultiheadAttention: {error}");
+        }
         self.dropout = p;
         self
     }
@@ -244,15 +246,13 @@ impl Describe for MultiheadAttention {
     }
 
     fn check(&self) -> Result<(), String> {
-        check_heads(self.embed_dim, self.num_heads, self.dropout)?;
+        check_divisible(("embed_dim", self.embed_dim), ("num_heads", self.num_heads))?;
+        check_dropout(self.dropout)?;
         self.rotary.map_or(Ok(()), |rotary| rotary.check_heads(self.embed_dim / self.num_heads))
     }
 }
 
-/// Checks the number of heads and the dropout probability.
-pub(super) fn check_heads(embed_dim: usize, num_heads: usize, p: f32) -> Result<(), String> {
-    if num_heads == 0 || !embed_dim.is_multiple_of(num_heads) {
-        return Err(format!("{embed_dim} features cannot be divided into {num_heads} heads"));
-    }
+/// Checks the dropout probability.
+pub(super) fn check_dropout(p: f32) -> Result<(), String> {
     if (0.0..=1.0).contains(&p) { Ok(()) } else { Err(format!("dropout is {p}, expected 0 ≤ p ≤ 1")) }
 }

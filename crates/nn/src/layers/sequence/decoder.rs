@@ -47,6 +47,7 @@ impl TransformerDecoderLayer {
 
     #[track_caller]
     fn of(options: Options) -> Self {
+        options.expect_valid(Self::NAME);
         Self {
             options,
             self_attn: options.attention("self_attn"),

@@ -54,6 +54,7 @@ impl TransformerEncoderLayer {
 
     #[track_caller]
     fn of(options: Options) -> Self {
+        options.expect_valid(Self::NAME);
         Self {
             options,
             self_attn: options.attention("self_attn"),

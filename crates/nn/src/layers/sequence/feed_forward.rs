@@ -5,9 +5,10 @@ use tensor::Shape;
 use tensor::activation::Activation;
 
 use super::MultiheadAttention;
-use super::attention::check_heads;
+use super::attention::check_dropout;
 use crate::config::{Args, names};
 use crate::layer::{Child, Scope};
+use crate::layers::affine::check_divisible;
 use crate::layers::{Dropout, LayerNorm, Linear};
 
 /// The activation between the two linear layers of a transformer layer.
@@ -47,6 +48,17 @@ impl Options {
             norm_first: false,
             bias: true,
             is_causal: false,
+        }
+    }
+
+    /// Checks them for a layer of this name.
+    ///
+    /// # Panics
+    /// When they do not fit together.
+    #[track_caller]
+    pub(super) fn expect_valid(&self, layer: &str) {
+        if let Err(error) = self.check() {
+            panic!("{layer}: {error}");
         }
     }
 
@@ -183,7 +195,8 @@ impl Options {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        check_heads(self.d_model, self.nhead, self.dropout)?;
+        check_divisible(("d_model", self.d_model), ("nhead", self.nhead))?;
+        check_dropout(self.dropout)?;
         // The layer norms have a shape of their own.
         match Shape::fits(&[self.d_model]) {
             true => Ok(()),
