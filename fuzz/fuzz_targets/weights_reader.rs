@@ -2,7 +2,8 @@
 //! error; and what the checkpoint reader takes, it writes and takes again.
 //!
 //! An input is a byte that chooses, then the bytes of the file (0); or its header up to the first zero byte and
-//! its tensors behind that (1), with the right sum put into a checkpoint's place for it (2 and more).
+//! its tensors behind that (1); with the right sum put into a checkpoint's place for it (2 and more, and for the bytes
+//! of the file 255).
 
 #![no_main]
 
@@ -44,20 +45,28 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn file(choice: u8, bytes: &[u8]) -> Vec<u8> {
-    if choice == 0 {
-        return bytes.to_vec();
-    }
-    let mut parts = bytes.splitn(2, |&byte| byte == 0);
-    let (header, tensors) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let mut file = [&(header.len() as u64).to_le_bytes(), header, tensors].concat();
-    let zeros = "0".repeat(64);
-    let field = format!("\"sha256\":\"{zeros}\"");
-    if choice > 1
-        && let Some(at) = header.windows(field.len()).position(|window| window == field.as_bytes())
-    {
-        let sum: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-        let at = 8 + at + field.len() - 65;
-        file[at..at + 64].copy_from_slice(sum.as_bytes());
+    let mut file = if matches!(choice, 0 | u8::MAX) {
+        bytes.to_vec()
+    } else {
+        let mut parts = bytes.splitn(2, |&byte| byte == 0);
+        let (header, tensors) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        [&(header.len() as u64).to_le_bytes(), header, tensors].concat()
+    };
+    if choice > 1 {
+        put_sum_right(&mut file);
     }
     file
+}
+
+/// Puts the sum of the file, with zeros in its place, where a checkpoint has it.
+fn put_sum_right(file: &mut [u8]) {
+    const FIELD: &[u8] = b"\"sha256\":\"";
+    let Some(at) = file.windows(FIELD.len()).position(|window| window == FIELD) else { return };
+    let at = at + FIELD.len();
+    if file.get(at + 64) != Some(&b'"') {
+        return;
+    }
+    file[at..at + 64].fill(b'0');
+    let sum: String = Sha256::digest(&*file).iter().map(|byte| format!("{byte:02x}")).collect();
+    file[at..at + 64].copy_from_slice(sum.as_bytes());
 }

@@ -62,7 +62,7 @@ impl World {
     /// When several processes were started and the crate was built without its feature `mpi`; when MPI does
     /// not start, does not connect them, or does not allow calls from several threads.
     pub fn start(rank_timeout: Duration) -> Result<Self, Error> {
-        let n_ranks = launched_ranks(|name| std::env::var(name).ok()?.parse().ok());
+        let n_ranks = Self::n_started();
         #[cfg(feature = "mpi")]
         if let Some(n_ranks) = n_ranks {
             let (guard, collective) = crate::mpi::start(rank_timeout)?;
@@ -80,6 +80,12 @@ impl World {
             Some(n_ranks) if n_ranks > 1 => Err(Error::WithoutMpi { n_ranks }),
             _ => Ok(Self::single()),
         }
+    }
+
+    /// The number of processes that `mpirun`, `srun` or similar started together, this one among them, as far as
+    /// the launcher says; `None` for a process on its own.
+    pub fn n_started() -> Option<usize> {
+        launched_ranks(|name| std::env::var(name).ok()?.parse().ok())
     }
 
     /// A single process, however it was started.

@@ -1,5 +1,6 @@
 //! Class names, in the order of the labels.
 
+use std::collections::HashSet;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -63,11 +64,21 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<String>>, Error> {
     if bytes.len() as u64 > max_len {
         return Err(problem(format!("expected at most {max_len} bytes of class names, found more")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| problem("the class names are not UTF-8".into()))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let names: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
-    check_all(&names).map_err(problem)?;
+    let text = str::from_utf8(&bytes).map_err(|error| {
+        let n_before = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        problem(format!("line {}: the class names are not UTF-8", n_before + 1))
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut names, mut known) = (Vec::new(), HashSet::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let name = line.trim();
+        if name.is_empty() {
+            continue;
+        }
+        let checked = check(name).and_then(|()| if known.insert(name) { Ok(()) } else { Err(same(name)) });
+        checked.map_err(|found| problem(format!("line {number}: {found}")))?;
+        names.push(name.into());
+    }
     Ok(Some(names))
 }
 
@@ -84,7 +95,11 @@ pub(crate) fn check_all(names: &[String]) -> Result<(), String> {
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("two classes are named \"{}\"", Foreign::new(pair[0]))),
+        Some(pair) => Err(same(pair[0])),
         None => Ok(()),
     }
+}
+
+fn same(name: &str) -> String {
+    format!("two classes are named \"{}\"", Foreign::new(name))
 }

@@ -48,8 +48,8 @@ pub fn read_idx(dir: impl AsRef<Path>, part: Part) -> Result<InMemory, Error> {
     }
     let n_classes = labels.iter().max().map_or(0, |&label| usize::from(label) + 1);
     let names = names(dir, n_classes)?;
-    if n_classes > names.len() {
-        let problem = format!("the label {} is out of range for {} classes", n_classes - 1, names.len());
+    if let Some(at) = labels.iter().position(|&label| usize::from(label) >= names.len()) {
+        let problem = format!("label {at} is {}, out of range for {} classes", labels[at], names.len());
         return Err(Error::Idx { path: labels_path, problem });
     }
     let shape = ImageShape { height, width, channels: 1 };
@@ -84,12 +84,14 @@ fn read<const N: usize>(path: &Path, magic: [u8; 4]) -> Result<([usize; N], Vec<
     if bytes.len() as u64 > MAX_BYTES {
         return Err(problem(format!("it holds more than {MAX_BYTES} bytes")));
     }
-    let found = bytes.get(..4).unwrap_or_default();
+    let found = &bytes[..bytes.len().min(4)];
     if found != magic {
         return Err(problem(format!("expected the first bytes {magic:?}, found {found:?}")));
     }
     let start = 4 + 4 * N;
-    let header = bytes.get(4..start).ok_or_else(|| problem("it is truncated".into()))?;
+    let header = bytes.get(4..start).ok_or_else(|| {
+        problem(format!("it ends inside its header of {start} bytes, after {} bytes", bytes.len()))
+    })?;
     let axis =
         |idx: usize| u32::from_be_bytes(*header[4 * idx..].first_chunk().expect("four bytes")) as usize;
     let axes = std::array::from_fn(axis);

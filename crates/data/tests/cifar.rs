@@ -165,10 +165,14 @@ fn names_of_classes_may_lie_beside_the_images() {
             format!("a\nb\nc\nd\ne\nf\ng\nh\ni\nj{}", " ".repeat(1 << 16)).as_bytes(),
             "at most 65536 bytes of class names, found more",
         ),
-        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\nb\n", "two classes are named \"b\""),
+        (b"a\nb\n\nd\ne\nf\ng\nh\ni\nb\n", "line 10: two classes are named \"b\""),
         ("a\nb\n".as_bytes(), "expected the names of 10 classes, found 2"),
-        (b"a\nb\nc\nd\ne\nf\ng\nh\ni\n\x1b[2Jj", "control character"),
-        (b"\xff\xfe", "not UTF-8"),
+        (
+            b"a\nb\nc\nd\ne\nf\ng\nh\ni\n\x1b[2Jj",
+            "line 10: the name \"\\u{1b}[2Jj\" contains a control character",
+        ),
+        (b"\xff\xfe", "line 1: the class names are not UTF-8"),
+        (b"a\nb\nc\xff\n", "line 3: the class names are not UTF-8"),
     ] {
         fs::write(&names, bad).unwrap();
         let message = open_train(&dir).unwrap_err().to_string();

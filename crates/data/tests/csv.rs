@@ -124,8 +124,28 @@ fn damage_is_named_with_line_and_column() {
             "line 2, column 2 (b): expected a number, found NA, which marks a missing value; set a value for \
              missing numbers with Csv::missing",
         ),
-        (all(), "a,b\n1,2\n3\n", "line 3: expected 2 columns, found 1"),
-        (all(), "a,b\n1,2,3\n", "line 2: expected 2 columns, found 3"),
+        (
+            all(),
+            "a,b,c\n1,2,3\n3\n",
+            "line 3, column 2 (b): expected 3 cells, found 1: the row ends before this column",
+        ),
+        (all(), "a,b\n1,2,3,4\n", "line 2, column 3: expected 2 cells, found 4: the surplus begins here"),
+        (
+            all().without_header(),
+            "1\n2\n3,\n",
+            "line 3, column 2: expected 1 cell, found 2: the surplus begins here",
+        ),
+        (
+            all(),
+            "a,b\n1,\"2\n3\n4,5\"\n6\n",
+            "line 2, column 2 (b): expected a number, found \"2\\n3\\n4,5\"; a column of text is left out with \
+             Csv::leave_out",
+        ),
+        (
+            left_out(),
+            "a,name\n1,\"x\ny\"\n2\n",
+            "line 4, column 2 (name): expected 2 cells, found 1: the row ends before this column",
+        ),
         (all(), "a,b\n1,1e40\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"1e40\""),
         (all(), "a,b\n1,inf\n", "line 2, column 2 (b): expected a number that f32 can hold, found \"inf\""),
         (
@@ -185,7 +205,11 @@ fn damage_is_named_with_line_and_column() {
              with Csv::leave_out",
         ),
         (flowers(), "a,b\n1,2\n", "line 1: expected a column kind, found a, b"),
-        (flowers(), "a,kind,kind\n1,2,3\n", "line 1: two columns have the name kind"),
+        (
+            flowers(),
+            "a,kind,kind\n1,2,3\n",
+            "line 1, column 3 (kind): column 2 has the same name; expected one of them",
+        ),
         (all().label(2), "a,b\n1,2\n", "line 1: expected a column with index 2, found 2 columns"),
         (
             flowers().leave_out(["kind"]),

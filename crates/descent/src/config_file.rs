@@ -19,6 +19,7 @@ use crate::cli::{Cli, Command, TrainArgs};
 use crate::flags::{recipe, words_of_recipe};
 use crate::harmless::{harmless, shortened};
 use crate::left_out::leave_out;
+use crate::ranks::waits_for_others;
 
 /// The commands that take `--config`.
 const COMMANDS: [&str; 2] = ["train", "find-lr"];
@@ -177,7 +178,9 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
         if let Some(other) = spellings.insert(id.clone(), name) {
             bail!("{}: a setting is given twice, as {other} and as {name}", named());
         }
-        if is_record && (name == RUN || OF_ONE_RUN.contains(&&*id)) {
+        // How long a run waited for its other processes says nothing to one that has none.
+        let is_of_others = id == "rank_timeout" && !waits_for_others();
+        if is_record && (name == RUN || OF_ONE_RUN.contains(&&*id) || is_of_others) {
             continue;
         }
         let flag = format!("--{}", id.replace('_', "-"));
@@ -353,8 +356,11 @@ mod tests {
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--limit=5", "--limit-by=first"]);
         let text = r#"{"limit": 5, "limit_by": "class", "run": {}}"#;
         assert_eq!(expand("config.json", text, &[]).unwrap(), ["--limit=5", "--limit-by=class"]);
-        let text = r#"{"lr": 0.1, "out": "runs/x"}"#;
-        assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1", "--out=runs/x"]);
+        let text = r#"{"lr": 0.1, "rank_timeout": 60, "run": {}}"#;
+        assert_eq!(expand("config.json", text, &[]).unwrap(), ["--lr=0.1"]);
+        let text = r#"{"lr": 0.1, "out": "runs/x", "rank_timeout": 60}"#;
+        let words = expand("config.json", text, &[]).unwrap();
+        assert_eq!(words, ["--lr=0.1", "--out=runs/x", "--rank-timeout=60"]);
     }
 
     /// A recipe named in a file or on the command line comes first; a record already contains it.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use viz::Figure;
 
 use crate::checkpoint::Config;
-use crate::cli::{DataArgs, EvalArgs, Settings, TrainArgs};
+use crate::cli::{DataArgs, EvalArgs, Settings, TrainArgs, check_kind};
 use crate::config_file::{self, flags_of_run};
 use crate::limit::limited;
 use crate::reading::read_images;
@@ -32,6 +32,8 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
     let run = TrainedRun::of(&args.model);
     let data = data_of(args, run.as_ref())?;
     let images = read_images(&Source { columns: &about.columns, ..data.source(about.image_shape()) })?;
+    // The size and channels are the network's own, and the flags of the run those of its images.
+    check_kind(&args.data.source(Source::default().shape), &images)?;
     report::tell_warnings(&images, false)?;
     if !args.json {
         images.notes.iter().try_for_each(say)?;
@@ -108,11 +110,11 @@ impl TrainedRun {
     }
 }
 
-/// The images that the flags name, or else those of the run.
+/// The images that the flags name, or else those of the run, read as it did unless the flags say otherwise.
 fn data_of(args: &EvalArgs, run: Option<&TrainedRun>) -> Result<DataArgs> {
-    let mut data = args.data.clone();
-    let Some((run, of_run)) = run.map(|run| (run, &run.args.session.data)) else { return Ok(data) };
-    let Some(path) = of_run.data.as_ref().filter(|_| data.data.is_none()) else { return Ok(data) };
+    let given = &args.data;
+    let Some((run, of_run)) = run.map(|run| (run, &run.args.session.data)) else { return Ok(given.clone()) };
+    let Some(path) = of_run.data.as_ref().filter(|_| given.data.is_none()) else { return Ok(given.clone()) };
     ensure!(
         path.exists(),
         "the images of the run, {} by {}, are not there: pass them with --data",
@@ -122,9 +124,7 @@ fn data_of(args: &EvalArgs, run: Option<&TrainedRun>) -> Result<DataArgs> {
     if !args.json {
         say(format_args!("On the data of the run, {} (--data chooses others).", shown_path(path)))?;
     }
-    data.clone_from(of_run);
-    data.skip_broken |= args.data.skip_broken;
-    Ok(data)
+    Ok(given.or(of_run))
 }
 
 /// Whether images of the training part that a run has held out are the next best to those that are missing.

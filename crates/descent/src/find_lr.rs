@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use classifier::output::{self, Verbosity, answer, say, say_json};
+use classifier::output::{self, Verbosity, answer, detail, say, say_json};
 use data::{Dataset, Subset};
 use foreign_text::shown_path;
 use optim::{LrRangeTest, RangeTest};
@@ -62,6 +62,7 @@ pub fn find_lr(args: &FindLrArgs) -> Result<()> {
     let introduction = run.introduction_to_test(from, to);
     say(format_args!("{}\n\n{introduction}", images.describe(training.len(), 0)))?;
     say(format_args!("\nResults go to {}", shown_path(&out)))?;
+    detail(serde_json::to_string_pretty(&start.args).expect("flags are JSON"))?;
     let n_steps = args.steps;
     let work = Work::new(Costs::new([]), 0, n_steps as u64);
     let mut bar = EpochBar::new("range test".into(), (n_steps, 0), work, 0.0, output::width()).of(run.unit());

@@ -35,10 +35,10 @@ pub mod survey;
 pub mod train;
 
 use anyhow::{Error, Result};
-use classifier::output::{self, Verbosity};
+use classifier::output::{self, Verbosity, detail};
 use tensor::SimdLevel;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, check_verbose};
 use machine::in_pool;
 
 /// Runs one command of the program.
@@ -52,17 +52,30 @@ pub fn run(cli: Cli) -> Result<()> {
         (false, false) => Verbosity::Normal,
         (false, true) => Verbosity::Verbose,
     });
-    match cli.command() {
+    let is_verbose = cli.verbose;
+    let command = cli.command();
+    if is_verbose {
+        check_verbose(&command)?;
+    }
+    match command {
         Command::Train(args) => ranks::together(&args.session, |ranks| train::train(&args, ranks)),
-        Command::Eval(args) => in_pool(args.threads, || eval::eval(&args)),
-        Command::Predict(args) => in_pool(None, || predict::predict(&args)),
-        Command::Data(args) => in_pool(None, || survey::data(&args)),
-        Command::FindLr(args) => in_pool(args.train.session.threads, || find_lr::find_lr(&args)),
+        Command::Eval(args) => compute(args.threads, || eval::eval(&args)),
+        Command::Predict(args) => compute(None, || predict::predict(&args)),
+        Command::Data(args) => compute(None, || survey::data(&args)),
+        Command::FindLr(args) => compute(args.train.session.threads, || find_lr::find_lr(&args)),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
         Command::Recipes(args) => recipes::recipes(&args),
-        Command::Lecture(args) => in_pool(None, || lecture::lecture(&args)),
+        Command::Lecture(args) => compute(None, || lecture::lecture(&args)),
     }
+}
+
+/// Runs `work` in a pool of its own, which `--verbose` tells of.
+fn compute(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    in_pool(threads, || {
+        detail(machine::in_use())?;
+        work()
+    })
 }
 
 /// The README's code is compiled with the documentation tests.

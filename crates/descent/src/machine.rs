@@ -14,6 +14,11 @@ pub fn in_pool(threads: Option<usize>, work: impl FnOnce() -> Result<()> + Send)
     builder.build().context("cannot start the threads")?.install(work)
 }
 
+/// The processor and the threads in use, in words.
+pub fn in_use() -> String {
+    format!("{}, {} threads", processor(), rayon::current_num_threads())
+}
+
 /// The version, with the detected processor.
 pub fn long_version() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();

@@ -15,7 +15,7 @@ use nn::Sequential;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::cli::PredictArgs;
+use crate::cli::{LABEL_COLUMN, PredictArgs};
 use crate::flags::ViewsFlag;
 
 /// Images per batch.
@@ -40,6 +40,11 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     ensure!(
         !is_for_rows || args.tta == ViewsFlag::None,
         "--tta needs images, but the network in {} takes rows of numbers",
+        shown_path(&args.model)
+    );
+    ensure!(
+        is_for_rows || args.label_column.is_none(),
+        "--label-column needs rows of numbers, but the network in {} takes images",
         shown_path(&args.model)
     );
     args.tta.check_shape(about.image_shape())?;
@@ -67,7 +72,7 @@ pub fn predict(args: &PredictArgs) -> Result<()> {
     }
     let (tables, images) = if is_for_rows { (&files[..], &[][..]) } else { (&[][..], &files[..]) };
     for file in tables {
-        match network.answer_rows(file, &args.label_column) {
+        match network.answer_rows(file, args.label_column.as_deref().unwrap_or(LABEL_COLUMN)) {
             Ok(rows) => network.print_rows(args, file, &rows)?,
             Err(error) => fail(file, error)?,
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use autograd::{Mode, Tape};
 use classifier::output::{self, Verbosity, message};
 use collective::{Collective, Joined, Traffic, World};
@@ -22,12 +22,27 @@ use crate::inputs::{part_of, part_with};
 use crate::machine::in_pool;
 use crate::signals::Stopped;
 
+/// The default of `--rank-timeout`, in seconds.
+const RANK_TIMEOUT: usize = 30;
+
+/// Whether this process is one of those that `mpirun` started, and can wait for the others.
+pub fn waits_for_others() -> bool {
+    cfg!(feature = "mpi") && World::n_started().is_some()
+}
+
 /// Runs `work` in this process, alone or as one of those started by `mpirun`.
 ///
 /// # Errors
-/// As `work`. With several processes, an error of one ends all of them.
+/// As `work`, and when `--rank-timeout` is given but [nothing is waited for](waits_for_others). With several
+/// processes, an error of one ends all of them.
 pub fn together(session: &Session, work: impl FnOnce(&Ranks) -> Result<()> + Send) -> Result<()> {
-    let world = World::start(Duration::from_secs(session.rank_timeout as u64))?;
+    let timeout = session.rank_timeout.unwrap_or(RANK_TIMEOUT);
+    let world = World::start(Duration::from_secs(timeout as u64))?;
+    ensure!(
+        session.rank_timeout.is_none() || waits_for_others(),
+        "--rank-timeout needs processes that mpirun started{}; this one trains alone: leave it out",
+        if cfg!(feature = "mpi") { "" } else { ", and a build with the feature mpi" }
+    );
     let ranks = Ranks::new(&world);
     if !ranks.is_first() {
         output::limit_verbosity(Verbosity::Silent);

@@ -42,7 +42,7 @@ pub fn data(args: &DataCommand) -> Result<()> {
         data: Some(&args.path),
         coarse: args.classes.are_coarse(),
         shape: args.size.shape(),
-        label_column: &args.classes.label_column,
+        label_column: args.classes.label_column(),
         columns: &[],
         skip_broken: true,
         watch: None,
@@ -53,6 +53,11 @@ pub fn data(args: &DataCommand) -> Result<()> {
             .with_context(|| format!("cannot make the folder {} (--out)", shown_path(&out)))
     };
     if args.out.is_some() {
+        ensure!(
+            !args.path.is_file(),
+            "--out: the figure shows samples of images, and {} is a file of numbers; leave it out",
+            shown_path(&args.path)
+        );
         check_outside(&out, source.data)?;
         make_folder()?;
     }

@@ -187,7 +187,7 @@ fn announce(run: &Run<'_>, start: &Start, sets: &Sets<'_>, length: Length) -> Re
             "No image is held out to choose the best weights by: there are fewer than 10 to train on (see --val).",
         )?;
     }
-    detail(format_args!("{}, {} threads", machine::processor(), rayon::current_num_threads()))?;
+    detail(machine::in_use())?;
     detail(serde_json::to_string_pretty(&start.args).expect("flags are JSON"))?;
     match &start.checkpoint {
         Some(checkpoint) => announce_resuming(checkpoint),

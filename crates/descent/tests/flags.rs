@@ -269,8 +269,29 @@ fn flags_that_do_not_fit_together_are_refused_by_name() {
         let name = line.split(' ').next().unwrap();
         assert!(error.starts_with(name) && error.contains(expected), "lecture {line}: {error:?}");
     }
+    for (line, flag) in [
+        ("data x --clear-cache --labels coarse", "--labels"),
+        ("data x --clear-cache --label-column y", "--label-column"),
+        ("data x --clear-cache --image-size 16", "--image-size"),
+        ("data x --clear-cache --gray", "--gray"),
+        ("data x --clear-cache --out y", "--out"),
+        ("data x --clear-cache --json", "--json"),
+        ("lecture --list --data x", "--data"),
+        ("lecture --list --model x", "--model"),
+        ("lecture --list --out x", "--out"),
+    ] {
+        let line = ["descent"].into_iter().chain(line.split(' '));
+        let message = Cli::try_parse_from(line).unwrap_err().to_string();
+        assert!(message.contains("cannot be used with") && message.contains(flag), "{message}");
+    }
+    let line = ["descent", "lecture", "--list", "momentum"];
+    let Command::Lecture(args) = Cli::parse_from(line).command() else { panic!() };
+    let message = lecture::lecture(&args).unwrap_err().to_string();
+    assert_eq!(message, "--list is of all experiments: leave out the name of one");
     for experiment in ["cnn-training", "cnn-inside", "cnn-mistakes", "mc-dropout"] {
-        for flag in ["--epochs", "--images"] {
+        // The seed is also that of the masks of dropout.
+        let seed = (experiment != "mc-dropout").then_some("--seed");
+        for flag in ["--epochs", "--images"].into_iter().chain(seed) {
             let line = ["descent", "lecture", experiment, "--model", "x", flag, "2"];
             let message = Cli::try_parse_from(line).unwrap_err().to_string();
             let is_named = message.contains("--model") && message.contains(flag);

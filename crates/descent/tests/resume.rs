@@ -354,6 +354,7 @@ mod signals {
     use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
 
+    use super::common::pictures::bmp;
     use super::*;
 
     /// A run of many epochs in the middle of its second.
@@ -413,6 +414,47 @@ mod signals {
             train(folder.path(), "whole", &["--epochs", &epochs]);
             let whole = Outcome::of(&folder.path().join("whole"));
             Outcome::of(&folder.path().join("out")).assert_same_bits(&whole, signal);
+        }
+    }
+
+    /// The images are one large file under many names, which takes seconds to decode. The signal is sent once the
+    /// program has read some of them, which the system counts.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn while_images_are_decoded_nothing_is_written() {
+        let folder = TempDir::new().unwrap();
+        let image = bmp(1500, 1500, [10, 20, 30], 7);
+        for class in ["cat", "dog"] {
+            let dir = folder.path().join("photos").join(class);
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join("0.bmp"), &image).unwrap();
+            (1..100).for_each(|i| fs::hard_link(dir.join("0.bmp"), dir.join(format!("{i}.bmp"))).unwrap());
+        }
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+                .current_dir(folder.path())
+                .args(["train", "--data", "photos", "--image-size", "8", "--threads", "1", "--out", "out"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let counts = format!("/proc/{}/io", child.id());
+            let n_read = || {
+                let io = fs::read_to_string(&counts).unwrap_or_default();
+                io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok()).unwrap_or(0)
+            };
+            while n_read() < 3 * image.len() as u64 {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                assert!(child.try_wait().unwrap().is_none(), "the program ended before it was stopped");
+            }
+            send(&child, signal);
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(code), "{stderr}");
+            assert_eq!(stderr, "stopped while the images were being decoded; nothing was written\n");
+            assert!(output.stdout.is_empty(), "{:?}", output.stdout);
+            let left = |dir: &str| fs::read_dir(folder.path().join(dir)).unwrap().count();
+            assert_eq!((left("."), left("photos"), left("photos/cat")), (1, 2, 100));
         }
     }
 

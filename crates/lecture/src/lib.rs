@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use classifier::output::{answer, say};
 use foreign_text::shown_path;
@@ -27,10 +27,15 @@ pub use page::{Cell, Frame, Knob, Section, Table, bibliography, book_page};
     subcommand_help_heading = "Experiments",
     after_help = "\
 Examples:
-  descent lecture                                everything, and index.html
-  descent lecture momentum --momenta 0.5,0.99    one, with numbers of your own
-  descent lecture momentum --help                its flags
-  descent lecture --model runs/NAME              chapter 5 with a run's network"
+  # everything, and index.html
+  descent lecture
+  # one, with numbers of your own
+  descent lecture momentum \\
+      --momenta 0.5,0.99
+  # its flags
+  descent lecture momentum --help
+  # chapter 5 with a run's network
+  descent lecture --model runs/NAME"
 )]
 pub struct LectureArgs {
     /// The experiment to make [default: all of them]
@@ -50,7 +55,7 @@ pub struct LectureArgs {
     pub out: PathBuf,
 
     /// Print the experiments' names and what they show
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["data", "model", "out"])]
     pub list: bool,
 }
 
@@ -61,6 +66,7 @@ pub struct LectureArgs {
 /// the folder itself, which is created first.
 pub fn lecture(args: &LectureArgs) -> Result<()> {
     if args.list {
+        ensure!(args.experiment.is_none(), "--list is of all experiments: leave out the name of one");
         return answer(list().trim_end());
     }
     let network = [("--data", &args.data), ("--model", &args.model)];

@@ -102,6 +102,7 @@ pub const CHECKS: &[Check] = &[
         needs: MIRI,
     },
     fuzz!("fuzz-cifar", "an hour of fuzzing the CIFAR reader: no crash", "cifar_reader"),
+    fuzz!("fuzz-idx", "an hour of fuzzing the reader of MNIST's files: no crash", "idx_reader"),
     fuzz!(
         "fuzz-archive",
         "an hour of fuzzing the archive filter: no crash, nothing outside",

@@ -36,7 +36,7 @@ impl<'t> Columns<'t> {
         let targets = options.targets.iter().map(|column| (column, Use::Target));
         let left_out = options.left_out.iter().map(|column| (column, Use::None));
         for (column, used) in label.chain(targets).chain(left_out) {
-            let at = columns.find(column).map_err(|problem| columns.fail(line, None, problem))?;
+            let at = columns.find(column).map_err(|(at, problem)| columns.fail(line, at, problem))?;
             if columns.uses[at] != Use::Feature {
                 return Err(columns.fail(line, Some(at), "a column cannot have two roles"));
             }
@@ -49,22 +49,27 @@ impl<'t> Columns<'t> {
         Ok(columns)
     }
 
-    fn find(&self, column: &CsvColumn) -> Result<usize, String> {
+    /// The index of a column; or what is wrong, with the column at fault, if there is one.
+    fn find(&self, column: &CsvColumn) -> Result<usize, (Option<usize>, String)> {
         match column {
             CsvColumn::Index(idx) if *idx < self.uses.len() => Ok(*idx),
             CsvColumn::Index(idx) => {
-                Err(format!("expected a column with index {idx}, found {} columns", self.uses.len()))
+                let n = self.uses.len();
+                let s = if n == 1 { "" } else { "s" };
+                Err((None, format!("expected a column with index {idx}, found {n} column{s}")))
             }
             CsvColumn::Name(name) => {
                 let mut found = (0..self.names.len()).filter(|&at| self.names[at] == *name);
                 match (found.next(), found.next()) {
                     (Some(at), None) => Ok(at),
-                    (Some(_), Some(_)) => Err(format!("two columns have the name {}", Foreign::new(name))),
-                    (None, _) => Err(format!(
-                        "expected a column {}, found {}",
-                        Foreign::new(name),
-                        listed(&self.names)
-                    )),
+                    (Some(first), Some(second)) => {
+                        let problem = format!("column {} has the same name; expected one of them", first + 1);
+                        Err((Some(second), problem))
+                    }
+                    (None, _) => {
+                        let (name, found) = (Foreign::new(name), listed(&self.names));
+                        Err((None, format!("expected a column {name}, found {found}")))
+                    }
                 }
             }
         }

@@ -71,9 +71,15 @@ impl<'t> Table<'t> {
 
     fn push(&mut self, options: &Csv, row: &ByteRecord, line: u64) -> Result<(), Error> {
         let columns = &self.columns;
-        if row.len() != columns.uses.len() {
-            let problem = format!("expected {} columns, found {}", columns.uses.len(), row.len());
-            return Err(columns.fail(line, None, problem));
+        let (n_expected, n_found) = (columns.uses.len(), row.len());
+        if n_found != n_expected {
+            let s = if n_expected == 1 { "" } else { "s" };
+            let end = match n_found < n_expected {
+                true => "the row ends before this column",
+                false => "the surplus begins here",
+            };
+            let problem = format!("expected {n_expected} cell{s}, found {n_found}: {end}");
+            return Err(columns.fail(line, Some(n_found.min(n_expected)), problem));
         }
         for (at, (cell, column)) in row.iter().zip(&columns.uses).enumerate() {
             let text = || {

@@ -58,7 +58,7 @@ fn the_classes_are_those_of_a_file_or_of_the_folder() {
     write(&dir, &[9, 0, 0]);
     assert_eq!(read_idx(&dir, Part::Train).unwrap().class_names()[9], "Ankle boot");
     fs::write(dir.join("class_names.txt"), "up\ndown\n").unwrap();
-    assert!(complaint(&dir).ends_with("the label 9 is out of range for 2 classes"), "{}", complaint(&dir));
+    assert!(complaint(&dir).ends_with("label 0 is 9, out of range for 2 classes"), "{}", complaint(&dir));
     write(&dir, &[1, 0, 0]);
     assert_eq!(read_idx(&dir, Part::Train).unwrap().class_names(), ["up", "down"]);
     // A byte order mark and empty lines are no names.
@@ -83,8 +83,9 @@ fn what_does_not_fit_is_named() {
     let whole = fs::read(&images).unwrap();
     for (bytes, expected) in [
         (&whole[..30], "its axes are [3, 2, 3], but it holds 14 bytes"),
-        (&whole[..10], "it is truncated"),
-        (&whole[..3], "expected the first bytes [0, 0, 8, 3], found []"),
+        (&whole[..10], "it ends inside its header of 16 bytes, after 10 bytes"),
+        (&whole[..3], "expected the first bytes [0, 0, 8, 3], found [0, 0, 8]"),
+        (b"", "expected the first bytes [0, 0, 8, 3], found []"),
         (b"\0\0\x0d\x03", "expected the first bytes [0, 0, 8, 3], found [0, 0, 13, 3]"),
         (&idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "but it holds 0 bytes"),
         (&idx(&[0, 2, 3], &[]), "3 labels for 0 images"),

@@ -25,7 +25,7 @@ pub struct RecipesArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Example:
-  descent eval --model runs/2026-01-31-120000/model.safetensors")]
+  descent eval --model runs/NAME")]
 pub struct EvalArgs {
     /// Weights to evaluate, without --data on the images of their run: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
     #[arg(long, value_name = "PATH")]
@@ -64,8 +64,10 @@ pub struct EvalArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  descent predict cat.png --model runs/2026-01-31-120000 --top 5
-  descent predict photos/ 'more/*.jpg' --model runs/2026-01-31-120000 --json")]
+  descent predict cat.png --top 1 \\
+      --model runs/NAME
+  descent predict photos/ 'more/*.jpg' \\
+      --model runs/NAME --json")]
 pub struct PredictArgs {
     /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or -
     /// for an image on standard input. For a network of a table: CSV files with its columns, or - for one
@@ -80,9 +82,9 @@ pub struct PredictArgs {
     #[arg(long, value_name = "WHICH", default_value_t = ViewsFlag::None, value_enum)]
     pub tta: ViewsFlag,
 
-    /// Column of a CSV file that is left out, if it is there
-    #[arg(long, value_name = "NAME", default_value = "label")]
-    pub label_column: String,
+    /// Column of a CSV file that is left out, if it is there [default: label]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
 
     /// Print one JSON object per image and line: file, class, probability, classes (of a CSV file per row, with
     /// its number)
@@ -100,7 +102,8 @@ pub struct PredictArgs {
     args_override_self = true,
     after_help = "\
 Example:
-  descent find-lr --data photos --optimizer sgd --momentum 0.9"
+  descent find-lr --data photos \\
+      --optimizer sgd --momentum 0.9"
 )]
 pub struct FindLrArgs {
     /// Learning rate of the first step
@@ -124,7 +127,8 @@ pub struct FindLrArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(after_help = "\
 Example:
-  descent completions bash > ~/.local/share/bash-completion/completions/descent")]
+  # in ~/.bashrc
+  eval \"$(descent completions bash)\"")]
 pub struct CompletionsArgs {
     /// Shell
     #[arg(value_name = "SHELL")]
@@ -146,7 +150,7 @@ pub struct ManArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  descent data photos --out photos-survey
+  descent data photos --out survey
   descent data photos --clear-cache")]
 pub struct DataCommand {
     /// Images, as for --data of the other commands
@@ -166,7 +170,7 @@ pub struct DataCommand {
     pub out: Option<PathBuf>,
 
     /// Delete the folder's cache of decoded images, and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["labels", "label_column", "image_size", "gray", "out", "json"])]
     pub clear_cache: bool,
 
     /// Print JSON objects, one per line, instead of text: the set, and each class, broken file, file that is not

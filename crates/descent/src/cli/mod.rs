@@ -10,20 +10,25 @@ use lecture::LectureArgs;
 use serde::Serialize;
 
 pub use commands::{CompletionsArgs, DataCommand, EvalArgs, FindLrArgs, ManArgs, PredictArgs, RecipesArgs};
-pub use session::{ClassArgs, DataArgs, Session, SizeArgs, check_kind, find_images};
+pub use session::{ClassArgs, DataArgs, LABEL_COLUMN, Session, SizeArgs, check_kind, find_images};
 pub use settings::{DROPOUT, LOOKAHEAD_DECAY, ReductionFlag, Settings};
-pub use without_meaning::{given_without_meaning, has_no_meaning};
+pub use without_meaning::{check_verbose, given_without_meaning, has_no_meaning};
 
 const EXAMPLES: &str = "\
 Examples:
-  descent                                  train on CIFAR-10 or the built-in set
-  descent train --epochs 10 --lr 0.001     every number is a flag
-  descent train --val 5000 --patience 5    stop early, keep the best weights
+  # on CIFAR-10 or the built-in set
+  descent
+  # every number is a flag
+  descent train --epochs 10 --lr 0.001
+  # stop early, keep the best weights
+  descent train --val 5000 --patience 5
   descent eval --model runs/NAME
-  descent predict cat.png --model runs/NAME
-  descent lecture                          the lecture's experiments, as a page
+  descent predict cat.png \\
+      --model runs/NAME
+  # the lecture's experiments, as a page
+  descent lecture
 
-Get CIFAR-10 with `cargo xtask fetch-cifar`.";
+Get CIFAR-10: cargo xtask fetch-cifar";
 
 /// Deep learning from scratch: train a small convolutional network on this machine's CPU.
 ///
@@ -104,17 +109,31 @@ pub enum Command {
     args_override_self = true,
     after_help = "\
 Examples:
-  descent train                                        the lecture's run
-  descent train --optimizer sgd --momentum 0.9 --lr 0.02 --schedule cosine
-  descent train --limit 5000 --epochs 5 --threads 1    a quick look
-  descent train --augment --normalize --val 5000 --patience 8
-  descent train --recipe airbench94 --epochs 4         a recipe, changed
-  descent train --net resnet18-imagenet --weights resnet18.safetensors \\
-      --normalize=imagenet                             torchvision's weights
-  descent train --net resnet18 --optimizer sgd --momentum 0.9 --nesterov \\
+  # the lecture's run
+  descent train
+  descent train --optimizer sgd \\
+      --momentum 0.9 --lr 0.02 \\
+      --schedule cosine
+  # a quick look
+  descent train --limit 5000 --epochs 5
+  descent train --augment --normalize \\
+      --val 5000 --patience 8
+  # a recipe, changed
+  descent train --recipe airbench94 \\
+      --epochs 4
+  # torchvision's weights
+  descent train \\
+      --net resnet18-imagenet \\
+      --weights resnet18.safetensors \\
+      --normalize=imagenet
+  descent train --net resnet18 \\
+      --optimizer sgd --momentum 0.9 \\
+      --nesterov \\
       --group 'biases: weight_decay=0'
-  descent train --out runs/long --checkpoint-every 10m
-  descent train --out runs/long --resume               once it was stopped"
+  descent train --out runs/long \\
+      --checkpoint-every 10m
+  # once it was stopped
+  descent train --out runs/long --resume"
 )]
 pub struct TrainArgs {
     /// What the run computes.
@@ -150,12 +169,16 @@ mod tests {
 
     /// clap breaks neither headings nor the lines of examples well.
     #[test]
-    fn headings_and_examples_fit_a_terminal() {
+    fn headings_and_examples_fit_a_terminal_of_40_columns() {
         use clap::CommandFactory;
         fn check(command: &clap::Command) {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             for line in help.lines() {
-                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+                assert!(line.chars().count() <= 40, "{}: {line}", command.get_name());
+            }
+            for width in [40, 80] {
+                let shown = command.clone().term_width(width).render_help().to_string();
+                assert!(shown.trim_end().ends_with(&help), "{}: {shown}", command.get_name());
             }
             for heading in command.get_arguments().filter_map(clap::Arg::get_help_heading) {
                 assert!(heading.len() < 40, "{}: {heading}", command.get_name());

@@ -59,9 +59,10 @@ pub struct Session {
     #[serde(serialize_with = "path")]
     pub out: Option<PathBuf>,
 
-    /// Seconds without a sign of life after which a process is declared dead and all exit (with mpirun)
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = within::<1, 86_400>)]
-    pub rank_timeout: usize,
+    /// Seconds without a sign of life after which a process is declared dead and all exit; for processes that
+    /// mpirun started [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = within::<1, 86_400>)]
+    pub rank_timeout: Option<usize>,
 
     /// Write a checkpoint at the end of each epoch (`epoch`), after a number of steps (500) or after a time
     /// (30s, 10m, 2h)
@@ -128,9 +129,10 @@ pub struct DataArgs {
     #[serde(flatten)]
     pub classes: ClassArgs,
 
-    /// Skip image files that cannot be read, and count them
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true", action = ArgAction::Set)]
-    pub skip_broken: bool,
+    /// Skip image files that cannot be read, and count them [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    #[serde(serialize_with = "or_false")]
+    pub skip_broken: Option<bool>,
 }
 
 impl DataArgs {
@@ -140,10 +142,24 @@ impl DataArgs {
             data: self.data.as_deref(),
             coarse: self.classes.are_coarse(),
             shape,
-            label_column: &self.classes.label_column,
+            label_column: self.classes.label_column(),
             columns: &[],
-            skip_broken: self.skip_broken,
+            skip_broken: self.skip_broken.unwrap_or(false),
             watch: None,
+        }
+    }
+
+    /// These flags; those that are not given are the ones of `other`.
+    pub fn or(&self, other: &Self) -> Self {
+        let either = |own: &Option<String>, other: &Option<String>| own.clone().or(other.clone());
+        let (classes, of_other) = (&self.classes, &other.classes);
+        Self {
+            data: self.data.clone().or(other.data.clone()),
+            classes: ClassArgs {
+                labels: either(&classes.labels, &of_other.labels),
+                label_column: either(&classes.label_column, &of_other.label_column),
+            },
+            skip_broken: self.skip_broken.or(other.skip_broken),
         }
     }
 }
@@ -151,21 +167,31 @@ impl DataArgs {
 /// The flags for the classes of the images.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub struct ClassArgs {
-    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse)
-    #[arg(long, value_name = "WHICH", default_value = "fine", value_parser = ["fine", "coarse"])]
-    pub labels: String,
+    /// Classes of CIFAR-100: the hundred (fine) or the twenty (coarse) [default: fine]
+    #[arg(long, value_name = "WHICH", value_parser = ["fine", "coarse"])]
+    #[serde(serialize_with = "or_fine")]
+    pub labels: Option<String>,
 
-    /// Column of a CSV file that holds the class
-    #[arg(long, value_name = "NAME", default_value = "label")]
-    pub label_column: String,
+    /// Column of a CSV file that holds the class [default: label]
+    #[arg(long, value_name = "NAME")]
+    #[serde(serialize_with = "or_label")]
+    pub label_column: Option<String>,
 }
 
 impl ClassArgs {
     /// Whether they are CIFAR-100's twenty.
     pub fn are_coarse(&self) -> bool {
-        self.labels == "coarse"
+        self.labels.as_deref() == Some("coarse")
+    }
+
+    /// The column of a table that holds the class.
+    pub fn label_column(&self) -> &str {
+        self.label_column.as_deref().unwrap_or(LABEL_COLUMN)
     }
 }
+
+/// The column of a table that holds the class, if none is given.
+pub const LABEL_COLUMN: &str = "label";
 
 /// The images at the source that the flags give, none of which is without effect there.
 ///
@@ -228,4 +254,18 @@ impl SizeArgs {
 /// A path as text. Invalid Unicode is replaced, since JSON cannot hold it.
 fn path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
+}
+
+// A record has the values in effect, not which of them were given.
+
+fn or_false<S: Serializer>(given: &Option<bool>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(given.unwrap_or(false))
+}
+
+fn or_fine<S: Serializer>(given: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(given.as_deref().unwrap_or("fine"))
+}
+
+fn or_label<S: Serializer>(given: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(given.as_deref().unwrap_or(LABEL_COLUMN))
 }

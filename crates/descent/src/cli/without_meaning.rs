@@ -1,5 +1,6 @@
-//! The flags of `train` that have no meaning in `find-lr`.
+//! The flags of `train` that have no meaning in `find-lr`, and where `--verbose` has none.
 
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use serde_json::Value;
 
@@ -48,6 +49,28 @@ pub fn given_without_meaning(train: &TrainArgs) -> Vec<String> {
     given.filter(|name| has_no_meaning(name)).collect()
 }
 
+/// Checks that there is more to print.
+///
+/// # Errors
+/// When `--verbose` would have no effect on the command.
+pub fn check_verbose(command: &Command) -> Result<()> {
+    let says_little = |name: &str| bail!("--verbose: {name} has no more to print; leave it out");
+    let json = match command {
+        Command::Completions(_) => return says_little("completions"),
+        Command::Man(_) => return says_little("man"),
+        Command::Recipes(_) => return says_little("recipes"),
+        Command::Lecture(args) if args.list => return says_little("lecture --list"),
+        Command::Lecture(_) => false,
+        Command::Train(args) => args.session.json,
+        Command::FindLr(args) => args.train.session.json,
+        Command::Eval(args) => args.json,
+        Command::Predict(args) => args.json,
+        Command::Data(args) => args.json,
+    };
+    ensure!(!json, "--verbose prints more text, but --json prints none: leave out one of the two");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -60,6 +83,31 @@ mod tests {
         normalize whiten drop-last label-smoothing reduction val shards seed limit limit-by class-weights mixup cutmix \
         accumulate clip-norm no-fusion data labels label-column skip-broken image-size gray json weights threads \
         out quiet verbose help version";
+
+    #[test]
+    fn where_nothing_more_can_be_printed_verbose_is_refused() {
+        for (line, expected) in [
+            ("completions bash", "--verbose: completions has no more to print; leave it out"),
+            ("man", "--verbose: man has no more to print; leave it out"),
+            ("recipes", "--verbose: recipes has no more to print; leave it out"),
+            ("lecture --list", "--verbose: lecture --list has no more to print; leave it out"),
+            ("train --json", "--verbose prints more text, but --json prints none: leave out one of the two"),
+            ("find-lr --json", "--verbose prints more text"),
+            ("eval --model x --json", "--verbose prints more text"),
+            ("predict x --model x --json", "--verbose prints more text"),
+            ("data x --json", "--verbose prints more text"),
+            ("train", ""),
+            ("find-lr", ""),
+            ("eval --model x", ""),
+            ("predict x --model x", ""),
+            ("data x", ""),
+            ("lecture", ""),
+        ] {
+            let command = Cli::parse_from(["descent"].into_iter().chain(line.split(' '))).command();
+            let said = check_verbose(&command).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(said.starts_with(expected) && said.is_empty() == expected.is_empty(), "{line}: {said}");
+        }
+    }
 
     /// A new flag of `train` is used in `find-lr`, or it is refused there.
     #[test]

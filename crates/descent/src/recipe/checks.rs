@@ -4,7 +4,7 @@ use anyhow::{Context, Error, Result, ensure};
 use autograd::Params;
 use optim::schedule::Schedule;
 
-use super::Length;
+use super::{Length, steps};
 use crate::cli::Settings;
 use crate::flags::freezes;
 
@@ -38,19 +38,20 @@ pub fn check_reach(settings: &Settings, length: Length) -> Result<()> {
     if settings.recipe.is_some() {
         return Ok(());
     }
-    let n_steps = length.n_steps;
-    let run = format!("the run has only {n_steps} steps of {} per epoch", length.steps_per_epoch);
-    if let Some(steps) = settings.lookahead {
-        ensure!(steps as u64 <= n_steps, "--lookahead {steps}: {run}");
+    let Length { n_steps, steps_per_epoch, .. } = length;
+    let end = format!("the run ends before it, after {} ({steps_per_epoch} per epoch)", steps(n_steps));
+    if let Some(k) = settings.lookahead {
+        ensure!(k as u64 <= n_steps, "--lookahead {k}: {end}");
     }
     for (epochs, _) in freezes(&settings.freeze_after).map_err(Error::msg).context("--freeze-after")? {
-        ensure!(length.step_after(epochs) < n_steps, "--freeze-after {epochs}: {run}");
+        ensure!(length.step_after(epochs) < n_steps, "--freeze-after {epochs}: {end}");
     }
-    let (warmup_steps, _) = settings.schedule_flags.warmup(&settings.schedule, length.steps_per_epoch);
+    let (warmup_steps, _) = settings.schedule_flags.warmup(&settings.schedule, steps_per_epoch);
     ensure!(
         warmup_steps <= n_steps,
-        "--warmup {}: {run}, and the warm-up {warmup_steps}",
-        settings.schedule_flags.warmup.unwrap_or(0.0)
+        "--warmup {}: the warm-up takes {}, but the run ends after {n_steps} ({steps_per_epoch} per epoch)",
+        settings.schedule_flags.warmup.unwrap_or(0.0),
+        steps(warmup_steps)
     );
     Ok(())
 }
@@ -78,9 +79,15 @@ mod tests {
     #[test]
     fn what_lies_beyond_the_end_of_a_run_is_refused() {
         for (flags, expected) in [
-            (&["--lookahead=21"][..], "--lookahead 21: the run has only 20 steps of 5 per epoch"),
-            (&["--freeze-after=4=0"], "--freeze-after 4: the run has only 20 steps of 5 per epoch"),
-            (&["--warmup=5"], "--warmup 5: the run has only 20 steps of 5 per epoch, and the warm-up 25"),
+            (&["--lookahead=21"][..], "--lookahead 21: the run ends before it, after 20 steps (5 per epoch)"),
+            (
+                &["--freeze-after=4=0"],
+                "--freeze-after 4: the run ends before it, after 20 steps (5 per epoch)",
+            ),
+            (
+                &["--warmup=5"],
+                "--warmup 5: the warm-up takes 25 steps, but the run ends after 20 (5 per epoch)",
+            ),
             (&["--lookahead=20", "--freeze-after=3=0", "--warmup=4"], ""),
         ] {
             let error = check_reach(&settings(flags), LENGTH).err();

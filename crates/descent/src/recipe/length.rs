@@ -67,3 +67,8 @@ impl Length {
         (epochs * self.steps_per_epoch as f64).ceil() as u64
     }
 }
+
+/// A number of steps in words.
+pub(super) fn steps(n: u64) -> String {
+    if n == 1 { "1 step".to_owned() } else { format!("{n} steps") }
+}

@@ -15,6 +15,7 @@ use optim::{Groups, Optimizer, Param, Parameters, Pattern};
 pub use checks::check_reach;
 use checks::{check_freezes, check_rates};
 pub use length::Length;
+use length::steps;
 use slow::Slow;
 
 use crate::checkpoint::{Checkpoint, check_length};
@@ -107,10 +108,7 @@ impl Recipe {
         }
         freezes.extend(later_freezes(settings, length)?);
         check_freezes(settings, params, &freezes)?;
-        let steps = match length.last_step() {
-            1 => "1 step".to_owned(),
-            n => format!("{n} steps"),
-        };
+        let steps = steps(length.last_step());
         let mut description = format!("{}; {} schedule over {steps}", rules.join(", "), settings.schedule);
         let (warmup, _) = settings.schedule_flags.warmup(&settings.schedule, length.steps_per_epoch);
         if warmup >= length.n_steps {

@@ -148,6 +148,8 @@ fn names_and_values_out_of_range_are_refused() {
         (&["--val", "10"], "fewer than the 10 training images"),
         (&["--patience", "3"], "--val"),
         (&["--patience", "3", "--val", "0"], "--patience needs --val"),
+        (&["--rank-timeout", "30"], "--rank-timeout needs processes that mpirun started"),
+        (&["--json", "--verbose"], "--verbose prints more text, but --json prints none"),
     ] {
         let message = failure(folder.path(), &[&["train", "--data", "data", "--out", "out"], args].concat());
         assert!(message.contains(expected), "{args:?}: {message}");

@@ -108,7 +108,11 @@ fn shells_and_manuals_are_served() {
     assert!(page.contains(".TH descent") && page.contains("find\\-lr"), "{page}");
     let page = stdout(folder.path(), &["man", "train"]);
     assert!(page.contains("class\\-weights") && page.contains("descent\\-train"), "{page}");
-    assert!(page.contains(".SH EXAMPLES\n.nf\n  descent train  ") && !page.contains(".SH EXTRA"), "{page}");
+    assert!(
+        page.contains(".SH EXAMPLES\n.nf\n  # the lecture's run\n  descent train\n")
+            && !page.contains(".SH EXTRA"),
+        "{page}"
+    );
     let recipes = stdout(folder.path(), &["recipes", "--json"]);
     let recipes: Vec<Value> = recipes.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((recipes.len(), &recipes[1]["recipe"]), (5, &"airbench94".into()));

@@ -407,6 +407,16 @@ fn mnists_files_and_tables_are_trained_on() {
     assert!(judged["accuracy"].as_f64().unwrap() > 0.9, "{judged}");
     let survey = stdout(here, &["data", "table.csv", "--label-column", "kind"]);
     assert!(survey.contains("2 numbers, of each") && survey.contains("no exact duplicates"), "{survey}");
+    let survey = ["data", "table.csv", "--label-column", "kind", "--out", "survey"];
+    let message = short_failure(here, &survey);
+    assert!(
+        message.contains("--out: the figure shows samples of images, and table.csv is a file"),
+        "{message}"
+    );
+    assert!(!here.join("survey").exists());
+    // Its column is that of the run.
+    let of_run = &lines(here, &["eval", "--model", "t", "--part", "train", "--json"])[0];
+    assert_eq!(of_run["images"].as_u64(), Some(80));
     let message = short_failure(here, &["predict", "seven.bmp", "--model", "t"]);
     assert!(message.contains("takes rows of 2 numbers, not images"), "{message}");
     fs::write(here.join("rows.csv"), "noise,size\n3,1000\n3,79000\n").unwrap();
@@ -554,6 +564,20 @@ fn cifar_100_has_a_hundred_classes_or_twenty() {
             assert!(message.contains(expected), "{message}");
         }
     }
-    let other = ["eval", "--data", "hundred", "--labels", "coarse", "--model", "fine"];
-    assert!(short_failure(folder.path(), &other).contains("the network knows apple, "));
+    let known = "the network knows apple, ";
+    for (flags, expected) in [
+        (&["--data", "hundred", "--labels", "coarse"][..], known),
+        // On the data of the run, too.
+        (&["--labels", "coarse"], known),
+        (&["--label-column", "y"], "--label-column: only a CSV file has columns, not CIFAR-100"),
+        (&["--data", "hundred", "--label-column", "y"], "--label-column: only a CSV file has columns"),
+        (&["--skip-broken"], "--skip-broken: only image files of a folder are skipped, not CIFAR-100"),
+        (&["--data", "hundred", "--skip-broken"], "--skip-broken: only image files of a folder are skipped"),
+    ] {
+        let message = short_failure(folder.path(), &[&["eval", "--model", "fine"][..], flags].concat());
+        assert!(message.contains(expected), "{flags:?}: {message}");
+    }
+    let predict = ["predict", "x.png", "--model", "fine", "--label-column", "y"];
+    let message = short_failure(folder.path(), &predict);
+    assert!(message.contains("--label-column needs rows of numbers, but the network in fine"), "{message}");
 }

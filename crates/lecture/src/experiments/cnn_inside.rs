@@ -18,6 +18,7 @@ use crate::subjects::network::{NetworkFlags, Trained, rgb};
 
 /// The network, and the image it looks at.
 #[derive(Clone, Debug, PartialEq, Args)]
+#[command(mut_arg("seed", |seed| seed.conflicts_with("model")))]
 pub struct CnnInside {
     /// The network.
     #[command(flatten)]

@@ -19,6 +19,7 @@ use crate::subjects::statistics::standard_error;
 
 /// The network, and how many of its mistakes are shown.
 #[derive(Clone, Debug, PartialEq, Args)]
+#[command(mut_arg("seed", |seed| seed.conflicts_with("model")))]
 pub struct CnnMistakes {
     /// The network.
     #[command(flatten)]

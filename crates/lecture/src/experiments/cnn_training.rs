@@ -15,6 +15,7 @@ use crate::subjects::network::{NetworkFlags, Trained};
 
 /// Which training runs are shown.
 #[derive(Clone, Debug, PartialEq, Args)]
+#[command(mut_arg("seed", |seed| seed.conflicts_with("model")))]
 pub struct CnnTraining {
     /// What is trained on the spot.
     #[command(flatten)]
