@@ -16,6 +16,7 @@ pub mod flags;
 pub mod history;
 pub mod idle;
 pub mod inputs;
+pub mod last_losses;
 pub mod limit;
 pub mod machine;
 pub mod non_finite;

@@ -59,6 +59,11 @@ impl Objective {
         self.inputs.keep_hardest(batch, losses, share);
     }
 
+    /// The positions of a micro-batch's examples in the batch.
+    pub fn positions(&self, micro_batch: &MicroBatch) -> impl Iterator<Item = usize> {
+        micro_batch.all.clone().map(|number| self.inputs.position(number))
+    }
+
     /// The number of examples in the step, on all ranks.
     pub fn n_examples(&self) -> usize {
         self.inputs.n_examples()
@@ -99,39 +104,37 @@ impl Objective {
             _ => (self.reduction, micro_batch.all.len() as f64 / self.inputs.n_examples() as f64),
         };
         let reduction = if is_whole { self.reduction } else { reduction };
-        let (logits, loss) = self.loss(network, g, &examples, reduction);
+        let logits = forward(network, g, &examples);
+        let loss = self.loss(g, logits, &examples, reduction);
         (logits, if is_whole { loss } else { g.scale(loss, share as f32) })
     }
 
-    /// Records the loss of each of this rank's examples in a micro-batch.
-    pub fn losses(
+    /// Records the outputs for this rank's examples in a micro-batch.
+    pub fn logits(
         &self,
         network: Network<'_>,
         g: &Graph<'_>,
         batch: &Batch,
         micro_batch: &MicroBatch,
     ) -> Var {
-        self.loss(network, g, &self.inputs.part(batch, micro_batch.own.clone()), Reduction::None).1
+        forward(network, g, &self.inputs.part(batch, micro_batch.own.clone()))
     }
 
-    fn loss(
-        &self,
-        network: Network<'_>,
-        g: &Graph<'_>,
-        examples: &Part<'_>,
-        reduction: Reduction,
-    ) -> (Var, Var) {
-        let logits = network.forward(g, g.input(examples.shape, examples.values));
+    /// Records the loss of each of this rank's examples in a micro-batch, from the outputs for them.
+    pub fn losses(&self, logits: Var, g: &Graph<'_>, batch: &Batch, micro_batch: &MicroBatch) -> Var {
+        self.loss(g, logits, &self.inputs.part(batch, micro_batch.own.clone()), Reduction::None)
+    }
+
+    fn loss(&self, g: &Graph<'_>, logits: Var, examples: &Part<'_>, reduction: Reduction) -> Var {
         let weight = self.weights.as_ref().map(|weights| g.constant([self.n_classes], weights));
         let options = CrossEntropyOptions { weight, ..self.options(reduction) };
-        let loss = match examples.targets {
+        match examples.targets {
             Some(targets) => {
                 let targets = g.input([examples.shape[0], self.n_classes], targets);
                 g.cross_entropy_with(logits, targets, options)
             }
             None => g.cross_entropy_with(logits, g.labels(examples.labels), options),
-        };
-        (logits, loss)
+        }
     }
 
     fn options(&self, reduction: Reduction) -> CrossEntropyOptions {
@@ -141,6 +144,10 @@ impl Objective {
             ..CrossEntropyOptions::default()
         }
     }
+}
+
+fn forward(network: Network<'_>, g: &Graph<'_>, examples: &Part<'_>) -> Var {
+    network.forward(g, g.input(examples.shape, examples.values))
 }
 
 /// Weights inversely proportional to class frequencies: scikit-learn's `balanced`. A class without images has

@@ -97,6 +97,7 @@ fn any_number_of_processes_has_the_bits_of_one() {
         (&["--accumulate", "2", weights, "--limit", "74", "--epochs", "1"], &[4]),
         (&["--hardest", "0.6", "--limit", "74", "--epochs", "1"], &[3]),
         (&["--hardest", "0.6", "--accumulate", "2", "--mixup", "1", "--limit", "74"], &[4]),
+        (&["--hardest", "0.6", "--hardest-by", "last", "--limit", "74"], &[4]),
     ] {
         let once = alone(folder.path(), what);
         for &size in sizes {

@@ -8,6 +8,7 @@
 //! | `optimizer.NAME.SLOT` | the optimizer's state |
 //! | `average.NAME` | the moving average of the weights, with `--ema` |
 //! | `lookahead.NAME` | the slow weights, with `--lookahead` |
+//! | `losses.last` | the last loss of each training image, with `--hardest-by last` |
 //! | `best.NAME` | the best weights on the validation set, if there is one |
 //! | metadata `checkpoint` | JSON: format, configuration, counters, position in the epoch, history |
 //! | metadata `sha256` | the SHA-256 of the file with zeros in place of these 64 digits |

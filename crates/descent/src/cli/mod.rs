@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use commands::{CompletionsArgs, DataCommand, EvalArgs, FindLrArgs, ManArgs, PredictArgs, RecipesArgs};
 pub use session::{ClassArgs, DataArgs, LABEL_COLUMN, Session, SizeArgs, check_kind, find_images};
-pub use settings::{DROPOUT, LOOKAHEAD_DECAY, ReductionFlag, Settings};
+pub use settings::{DROPOUT, LOOKAHEAD_DECAY, LossesFlag, ReductionFlag, Settings};
 pub use without_meaning::{check_verbose, given_without_meaning, has_no_meaning};
 
 const EXAMPLES: &str = "\

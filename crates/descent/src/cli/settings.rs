@@ -106,11 +106,14 @@ pub struct Settings {
     #[arg(long, value_name = "EPOCHS=PIXELS", value_parser = resize_until)]
     pub resize_until: Option<String>,
 
-    /// Train on this share of each batch, the images with the largest loss; a forward pass over all of them,
-    /// as in evaluation, finds them (selective backprop, Jiang et al., 2019). Training loss and accuracy are
-    /// those of the share
+    /// Train on this share of each batch, the images with the largest loss (selective backprop, Jiang et al.,
+    /// 2019). Training loss and accuracy are those of the share
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub hardest: Option<f64>,
+
+    /// Losses that --hardest goes by [default: now]
+    #[arg(long, value_name = "LOSSES", requires = "hardest", value_enum)]
+    pub hardest_by: Option<LossesFlag>,
 
     /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255), over the
     /// training images (true), or over ImageNet (imagenet), as for torchvision's trained networks
@@ -246,6 +249,16 @@ pub enum ReductionFlag {
     Mean,
     /// Their sum.
     Sum,
+}
+
+/// The losses by which images are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LossesFlag {
+    /// Those of a forward pass over the whole batch before each step, as in evaluation.
+    Now,
+    /// Those of the last step that trained on the image, which take no time; images without one come first.
+    Last,
 }
 
 /// Class weights; their number is checked when the images are known.

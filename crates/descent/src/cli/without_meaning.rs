@@ -80,7 +80,7 @@ mod tests {
     /// Flags that change the losses of the test, or how it is run.
     const WITH_MEANING: &str = "from to steps recipe config net batch-size optimizer momentum group weight-decay \
         dropout augment flip crop crop-border brightness contrast saturation rotate cutout erase freeze hardest \
-        normalize whiten drop-last label-smoothing reduction val shards seed limit limit-by class-weights mixup cutmix \
+        hardest-by normalize whiten drop-last label-smoothing reduction val shards seed limit limit-by class-weights mixup cutmix \
         accumulate clip-norm no-fusion data labels label-column skip-broken image-size gray json weights threads \
         out quiet verbose help version";
 

@@ -111,6 +111,11 @@ impl Inputs {
         self.n_examples
     }
 
+    /// The position in the batch of the example with this number.
+    pub fn position(&self, number: usize) -> usize {
+        if self.is_chosen { self.ranked[number].1 } else { number }
+    }
+
     /// Whether they are the batch's, unchanged.
     pub fn are_the_batch(&self) -> bool {
         !self.is_changed
@@ -207,6 +212,9 @@ mod tests {
                 assert_eq!((kept.values, kept.labels), (&values[..], &labels[..]), "{share} {more:?}");
                 assert_eq!(kept.targets, targets.as_deref());
                 assert_eq!((inputs.n_examples(), inputs.are_the_batch()), (expected.len(), false));
+                assert!(
+                    (0..expected.len()).map(|number| inputs.position(number)).eq(expected.iter().copied())
+                );
             }
             // The next step starts with all examples again.
             inputs.take(&batch, 8);

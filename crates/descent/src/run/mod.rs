@@ -20,8 +20,9 @@ use tensor::SimdLevel;
 
 use crate::beginning;
 use crate::checkpoint::{Config, Folder, Start, State, Timer};
-use crate::cli::{Settings, TrainArgs};
+use crate::cli::{LossesFlag, Settings, TrainArgs};
 use crate::history::Epoch;
+use crate::last_losses::LastLosses;
 use crate::objective::Objective;
 use crate::ranks::{Agreed, Ranks, digest_of_program};
 use crate::recipe::{Length, Recipe, check_reach};
@@ -59,8 +60,10 @@ pub struct Run<'a> {
     params: Params,
     /// The values before the step, if it may be skipped.
     values_before: Vec<f32>,
-    /// The losses of a whole batch, if several processes compute them.
+    /// The losses of a whole batch, if several processes compute them or they are the last ones.
     whole_losses: Vec<f32>,
+    /// With `--hardest-by last`.
+    last_losses: Option<LastLosses>,
     tape: Tape,
     /// The batch of the last step.
     batch: Batch,
@@ -139,6 +142,8 @@ impl<'a> Run<'a> {
             params,
             values_before: Vec::new(),
             whole_losses: Vec::new(),
+            last_losses: (args.settings.hardest_by == Some(LossesFlag::Last))
+                .then(|| LastLosses::new(training.len())),
             batch: Batch::new(),
             stopper: Stopper::new(EarlyStopping { patience, ..EarlyStopping::default() })?,
             state: State::default(),
@@ -171,10 +176,9 @@ impl<'a> Run<'a> {
         let summary = self.net.summary(&self.params, [1, height, width, channels]);
         let text =
             format!("{}\n{}{recipe}", report::fitted(&summary, output::width()), self.sizes.describe());
-        match self.args.settings.hardest {
-            Some(share) => format!("{text}; each step on the hardest {} % of its batch", 100.0 * share),
-            None => text,
-        }
+        let Some(share) = self.args.settings.hardest else { return text };
+        let by = if self.last_losses.is_some() { ", by their last losses" } else { "" };
+        format!("{text}; each step on the hardest {} % of its batch{by}", 100.0 * share)
     }
 
     /// Batches in order, for evaluation; this process reads its part of each.

@@ -25,6 +25,9 @@ impl Run<'_> {
         let weights = checkpoint.tensors.model(MODEL, &self.params)?;
         self.params.values_mut().copy_from_slice(&weights);
         self.recipe.resume(checkpoint, &self.params)?;
+        if let Some(last) = &mut self.last_losses {
+            last.resume(&checkpoint.tensors)?;
+        }
         if self.validates {
             let best = match checkpoint.stopper.best_epoch {
                 Some(_) => checkpoint.tensors.model(BEST, &self.params)?,
@@ -76,6 +79,9 @@ impl Run<'_> {
         checkpoint.tensors.add_model(MODEL, &self.params, self.params.values());
         if self.stopper.best_epoch().is_some() {
             checkpoint.tensors.add_model(BEST, &self.params, self.stopper.best_values());
+        }
+        if let Some(last) = &self.last_losses {
+            last.save(&mut checkpoint.tensors);
         }
         self.recipe.save(&mut checkpoint, &self.params);
         checkpoint

@@ -83,6 +83,14 @@ impl Run<'_> {
             let (logits, loss) = self.objective.record(network, &g, &self.batch, &micro_batch);
             let own = n_right(g.value(logits), self.objective.labels(&self.batch, &micro_batch));
             right += self.ranks.sum(own, micro_batch.all.len());
+            if let Some(last) = &mut self.last_losses {
+                let own = self.objective.losses(logits, &g, &self.batch, &micro_batch);
+                let n = micro_batch.all.len();
+                let losses = self.ranks.gather(g.value(own), &mut self.whole_losses, n, 1);
+                let positions = self.objective.positions(&micro_batch);
+                let images = positions.map(|position| self.batch.whole_indices()[position]);
+                last.keep(images.zip(losses.iter().copied()));
+            }
             g.backward(loss);
             sum += g.scalar(loss);
             anomaly = anomaly.or_else(|| g.anomaly().map(String::from));
@@ -101,11 +109,16 @@ impl Run<'_> {
     fn prepare_examples(&mut self) {
         self.objective.prepare(&self.batch, self.state.step);
         let Some(share) = self.args.settings.hardest else { return };
+        if let Some(last) = &self.last_losses {
+            last.write(self.batch.whole_indices(), &mut self.whole_losses);
+            return self.objective.keep_hardest(&self.batch, &self.whole_losses, share);
+        }
         let n_images = self.n_images();
         let g = self.eval_tape.begin(&mut self.params, self.ranks.mode(Mode::eval(), n_images));
         let network = self.sizes.at(self.length.place(self.state.step), &self.net);
         let all = self.ranks.micro_batch(n_images, 0, 1);
-        let own = self.objective.losses(network, &g, &self.batch, &all);
+        let logits = self.objective.logits(network, &g, &self.batch, &all);
+        let own = self.objective.losses(logits, &g, &self.batch, &all);
         let losses = self.ranks.gather(g.value(own), &mut self.whole_losses, n_images, 1);
         self.objective.keep_hardest(&self.batch, losses, share);
     }
