@@ -119,8 +119,8 @@ impl Sizes {
     }
 }
 
-/// What steps cost, to estimate the time of those to come: 1 for a step on images of their own size, on smaller
-/// ones their share of its area.
+/// What steps cost, to estimate the time of those to come: 1 for a step on a whole batch of images of their own
+/// size, on smaller ones their share of its area.
 #[derive(Clone, Debug, Default)]
 pub struct Costs(Vec<(u64, f64)>);
 
@@ -128,6 +128,21 @@ impl Costs {
     /// The first step after each phase and the cost of its steps, in order; 1 after the last.
     pub fn new(phases: impl IntoIterator<Item = (u64, f64)>) -> Self {
         Self(phases.into_iter().collect())
+    }
+
+    /// The same with the cost of each step before `end` multiplied by `factor`.
+    pub fn times_until(self, end: u64, factor: f64) -> Self {
+        let (mut phases, mut start) = (Vec::new(), 0);
+        for (phase_end, cost) in self.0.into_iter().chain([(u64::MAX, 1.0)]) {
+            if start < end {
+                phases.push((phase_end.min(end), cost * factor));
+            }
+            if end < phase_end {
+                phases.push((phase_end, cost));
+            }
+            start = phase_end;
+        }
+        Self(phases)
     }
 
     /// The cost of the steps from `start` up to `end`, without it.
@@ -155,5 +170,11 @@ mod tests {
         }
         assert_eq!(costs.between(0, 30), 2.5 + 5.0 + 10.0);
         assert_eq!(Costs::default().between(3, 8), 5.0);
+        for (end, expected) in
+            [(0, 17.5), (5, 16.875), (10, 16.25), (15, 15.0), (20, 13.75), (25, 11.25), (40, 8.75)]
+        {
+            assert_eq!(costs.clone().times_until(end, 0.5).between(0, 30), expected, "half until {end}");
+        }
+        assert_eq!(Costs::default().times_until(5, 0.5).between(3, 8), 4.0);
     }
 }

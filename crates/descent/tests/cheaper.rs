@@ -22,6 +22,7 @@ fn each_runs_and_resumes_to_the_same_bits() {
         ("small", &["--resize-until", "1=16,2.5=25"][..]),
         ("hardest", &["--hardest", "0.4"]),
         ("hardest by last", &["--hardest", "0.4", "--hardest-by", "last", "--accumulate", "2"]),
+        ("hardest until", &["--hardest", "0.5", "--hardest-by", "last", "--hardest-until", "1.5"]),
         ("short", &["--max-steps", "10"]),
         ("frozen", &["--freeze-after", "1=whiten,layers.1; 2=layers.2"]),
         (

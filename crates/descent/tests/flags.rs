@@ -97,6 +97,8 @@ const REFUSED: &[(&str, &str, &[&str], &str)] = &[
     ),
     ("train", "--resize-until", &["16", "3=0", "0=16", "3=x", "3=16,3=24"], "as in 3=16,6=24"),
     ("train", "--hardest", &["0", "1.1", "-1", "nan"], "above 0 and at most 1"),
+    ("train", "--hardest-by", &["loss", ""], "now, last"),
+    ("train", "--hardest-until", &["0", "-1", "nan", "x"], "above 0"),
     ("train", "--optimizer", &["adm", "", "Adam"], "expected one of sgd, asgd"),
     ("train", "--optimizer", &["adm", "Adam"], "; did you mean adam?"),
     ("train", "--schedule", &["stairs", ""], "expected one of constant"),

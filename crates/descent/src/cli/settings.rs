@@ -115,6 +115,10 @@ pub struct Settings {
     #[arg(long, value_name = "LOSSES", requires = "hardest", value_enum)]
     pub hardest_by: Option<LossesFlag>,
 
+    /// Epochs that --hardest is for; later steps train on their whole batch [default: all]
+    #[arg(long, value_name = "EPOCHS", requires = "hardest", value_parser = positive)]
+    pub hardest_until: Option<f64>,
+
     /// Give each colour channel mean 0 and standard deviation 1 (the lecture only divides by 255), over the
     /// training images (true), or over ImageNet (imagenet), as for torchvision's trained networks
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_value_t = NormalizeFlag::No, default_missing_value = "true")]

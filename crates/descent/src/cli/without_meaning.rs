@@ -10,7 +10,7 @@ use crate::flags::{ScheduleFlags, by_name};
 /// Flags of `train` without meaning in `find-lr`, besides those of the schedule: the test decides the length
 /// and the learning rate of each step, it evaluates and saves no network, it ends where the loss does, and it
 /// is one process.
-const WITHOUT_MEANING: [&str; 20] = [
+const WITHOUT_MEANING: [&str; 21] = [
     "epochs",
     "max_steps",
     "lr",
@@ -19,6 +19,7 @@ const WITHOUT_MEANING: [&str; 20] = [
     "lookahead_decay",
     "freeze_after",
     "resize_until",
+    "hardest_until",
     "tta",
     "tta_share",
     "patience",

@@ -178,7 +178,8 @@ impl<'a> Run<'a> {
             format!("{}\n{}{recipe}", report::fitted(&summary, output::width()), self.sizes.describe());
         let Some(share) = self.args.settings.hardest else { return text };
         let by = if self.last_losses.is_some() { ", by their last losses" } else { "" };
-        format!("{text}; each step on the hardest {} % of its batch{by}", 100.0 * share)
+        let until = self.end_of_hardest().map(|end| format!(", up to step {end}")).unwrap_or_default();
+        format!("{text}; each step on the hardest {} % of its batch{by}{until}", 100.0 * share)
     }
 
     /// Batches in order, for evaluation; this process reads its part of each.

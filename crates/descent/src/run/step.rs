@@ -20,12 +20,25 @@ impl Run<'_> {
     /// The steps that are left, to be timed from here on.
     pub fn work(&self) -> Work {
         let costs = self.sizes.costs(self.about.image_shape());
+        let costs = match (self.args.settings.hardest, self.end_of_hardest()) {
+            (Some(share), Some(end)) => {
+                // A forward pass is a third of a step.
+                let to_find = if self.last_losses.is_some() { 0.0 } else { 1.0 / 3.0 };
+                costs.times_until(end, to_find + share)
+            }
+            _ => costs,
+        };
         Work::new(costs, self.place(), self.length.n_steps)
     }
 
     /// The place of the next step in the run's schedules.
     pub fn place(&self) -> u64 {
         self.length.place(self.state.step)
+    }
+
+    /// The first step that trains on its whole batch again, after those on its hardest images.
+    pub(super) fn end_of_hardest(&self) -> Option<u64> {
+        self.args.settings.hardest_until.map(|epochs| self.length.step_after(epochs))
     }
 
     /// Trains to the end of the current epoch, or of the run if that comes first. The progress bar counts in
@@ -108,7 +121,8 @@ impl Run<'_> {
     /// Selects the examples of the step: those of the batch, or the hardest of them.
     fn prepare_examples(&mut self) {
         self.objective.prepare(&self.batch, self.state.step);
-        let Some(share) = self.args.settings.hardest else { return };
+        let is_over = self.end_of_hardest().is_some_and(|end| self.place() >= end);
+        let Some(share) = self.args.settings.hardest.filter(|_| !is_over) else { return };
         if let Some(last) = &self.last_losses {
             last.write(self.batch.whole_indices(), &mut self.whole_losses);
             return self.objective.keep_hardest(&self.batch, &self.whole_losses, share);
