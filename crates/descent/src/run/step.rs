@@ -41,6 +41,12 @@ impl Run<'_> {
         self.args.settings.hardest_until.map(|epochs| self.length.step_after(epochs))
     }
 
+    /// The share of the next step's batch that is trained on, if it is not all of it.
+    fn hardest(&self) -> Option<f64> {
+        let is_over = self.end_of_hardest().is_some_and(|end| self.place() >= end);
+        self.args.settings.hardest.filter(|_| !is_over)
+    }
+
     /// Trains to the end of the current epoch, or of the run if that comes first. The progress bar counts in
     /// the seconds that the evaluations to come will take.
     ///
@@ -87,6 +93,7 @@ impl Run<'_> {
         let place = self.length.place(self.state.step);
         self.recipe.before_step(&mut self.params, place);
         self.prepare_examples();
+        let goes_by_losses = self.hardest().is_some();
         let (mut sum, mut right, mut anomaly) = (0.0, 0, None);
         for part in 0..self.n_parts() {
             let (mode, micro_batch) = (self.mode(part), self.micro_batch(part));
@@ -96,7 +103,7 @@ impl Run<'_> {
             let (logits, loss) = self.objective.record(network, &g, &self.batch, &micro_batch);
             let own = n_right(g.value(logits), self.objective.labels(&self.batch, &micro_batch));
             right += self.ranks.sum(own, micro_batch.all.len());
-            if let Some(last) = &mut self.last_losses {
+            if let Some(last) = self.last_losses.as_mut().filter(|_| goes_by_losses) {
                 let own = self.objective.losses(logits, &g, &self.batch, &micro_batch);
                 let n = micro_batch.all.len();
                 let losses = self.ranks.gather(g.value(own), &mut self.whole_losses, n, 1);
@@ -121,8 +128,7 @@ impl Run<'_> {
     /// Selects the examples of the step: those of the batch, or the hardest of them.
     fn prepare_examples(&mut self) {
         self.objective.prepare(&self.batch, self.state.step);
-        let is_over = self.end_of_hardest().is_some_and(|end| self.place() >= end);
-        let Some(share) = self.args.settings.hardest.filter(|_| !is_over) else { return };
+        let Some(share) = self.hardest() else { return };
         if let Some(last) = &self.last_losses {
             last.write(self.batch.whole_indices(), &mut self.whole_losses);
             return self.objective.keep_hardest(&self.batch, &self.whole_losses, share);
