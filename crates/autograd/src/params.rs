@@ -294,6 +294,10 @@ impl Parameters for Params {
         (&mut self.values, self.grads.get_mut().expect("made above"))
     }
 
+    fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
     fn values_mut_and_grads(&mut self) -> (&mut [f32], &[f32]) {
         self.values_mut_and_grads()
     }
@@ -336,6 +340,8 @@ mod tests {
         assert_eq!(g.value(g.param(w)), [0.0; 2]);
         let g = tape.begin(&mut params, Mode::train(0, 0).with_grad(false));
         g.sum(g.param(w));
+        Parameters::values_mut(&mut params).fill(0.5);
+        assert_eq!(params.values(), [0.5; 2]);
         assert!(params.grads.get().is_none());
 
         tape.step(&mut params, Mode::train(0, 0), |g| g.sum(g.param(w)));

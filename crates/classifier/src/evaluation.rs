@@ -23,6 +23,31 @@ pub struct Score {
     pub accuracy: f64,
 }
 
+/// The part of each batch that this process evaluates, if several share the work; by default the whole.
+pub trait Parts {
+    /// `loader`, reading only this part of each batch.
+    fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
+        loader
+    }
+
+    /// The mode for this part of a batch of `n_images`.
+    fn eval_mode(&self, n_images: usize) -> Mode {
+        Mode::eval().of_images(n_images)
+    }
+
+    /// The logits of a whole batch of `n_images`, of which this process has computed its `own`.
+    fn whole(&self, own: &[f32], n_images: usize, n_classes: usize) -> Vec<f32> {
+        let _ = (n_images, n_classes);
+        own.to_vec()
+    }
+}
+
+/// One process that evaluates every batch as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole;
+
+impl Parts for Whole {}
+
 /// The evaluation of a network on a set of images.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
@@ -50,12 +75,10 @@ impl Evaluation {
         loader: &mut Loader<'_>,
         n_classes: usize,
     ) -> Result<Self> {
-        let mode = |n_images| Mode::eval().of_images(n_images);
-        Self::run_in_parts(net, params, tape, loader, n_classes, &mode, &|own, _| own.to_vec())
+        Self::run_in_parts(net, params, tape, loader, n_classes, &Whole)
     }
 
-    /// The same if `loader` reads a part of each batch: `mode(n_images)` is the mode for the whole batch, and
-    /// `whole(logits, n_images)` turns this part's logits into those of the whole.
+    /// The same if several processes share the work, each with a `loader` that [reads](Parts::loader) its part.
     ///
     /// # Errors
     /// When the data can no longer be read.
@@ -65,16 +88,15 @@ impl Evaluation {
         tape: &mut Tape,
         loader: &mut Loader<'_>,
         n_classes: usize,
-        mode: &dyn Fn(usize) -> Mode,
-        whole: &dyn Fn(&[f32], usize) -> Vec<f32>,
+        parts: &dyn Parts,
     ) -> Result<Self> {
         let mut evaluation = Self::empty(n_classes);
         let mut batch = Batch::new();
         while loader.next_into(&mut batch)? {
             let n_images = batch.whole_indices().len();
-            let g = tape.begin(params, mode(n_images));
+            let g = tape.begin(params, parts.eval_mode(n_images));
             let logits = net.forward(&g, input(&g, &batch));
-            let logits = whole(g.value(logits), n_images);
+            let logits = parts.whole(g.value(logits), n_images, n_classes);
             for (logits, &label) in logits.chunks_exact(n_classes).zip(batch.whole_labels()) {
                 evaluation.count(logits, label as usize);
             }

@@ -112,6 +112,9 @@ pub struct Source<'a> {
     pub columns: &'a [String],
     /// Whether unreadable files are skipped.
     pub skip_broken: bool,
+    /// Whether a folder's classes and parts without images, and a single class, are warnings instead of errors: to
+    /// show what is there.
+    pub only_looks: bool,
     /// Follows the decoding of a folder's images.
     pub watch: Option<&'a dyn Watch>,
 }
@@ -120,7 +123,8 @@ impl Default for Source<'_> {
     fn default() -> Self {
         let shape = ImageShape { height: DEFAULT_SIZE, width: DEFAULT_SIZE, channels: 3 };
         let (data, watch, label_column, columns) = (None, None, "label", &[][..]);
-        Self { data, coarse: false, shape, label_column, columns, skip_broken: false, watch }
+        let (coarse, skip_broken, only_looks) = (false, false, false);
+        Self { data, coarse, shape, label_column, columns, skip_broken, only_looks, watch }
     }
 }
 

@@ -12,7 +12,7 @@ pub mod model;
 pub mod output;
 pub mod ranges;
 
-pub use evaluation::{Evaluation, Score, are_finite, softmax};
+pub use evaluation::{Evaluation, Parts, Score, Whole, are_finite, softmax};
 pub use images::{
     BrokenFile, CACHE_DIR, DEFAULT_DIR, DEFAULT_SIZE, ImageFile, Images, Interrupted, Kind, Part, Source,
     Watch, clear_cache, duplicates, holds_classes, input, input_shape, normalized, read_rows, shown,

@@ -1,11 +1,11 @@
 //! Test-time augmentation: an image is evaluated in several views, and the outputs are averaged.
 
 use anyhow::Result;
-use autograd::{Mode, Params, Tape};
+use autograd::{Params, Tape};
 use data::{Batch, Border, Dataset, Loader, Normalize, Subset, Transform, View};
 use nn::{Layer, Sequential};
 
-use crate::{Evaluation, input, normalized, softmax};
+use crate::{Evaluation, Parts, input, normalized, softmax};
 
 /// The views of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,8 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// The logits for each image, `[images.len(), n_classes]`: the mean over its views.
+    /// The logits for each image, `[images.len(), n_classes]`: the mean over its views. All processes that share
+    /// the work in `parts` get all of them.
     ///
     /// # Errors
     /// When the images can no longer be read.
@@ -63,10 +64,11 @@ impl Asking {
         tape: &mut Tape,
         images: &dyn Dataset,
         batch_size: usize,
+        parts: &dyn Parts,
     ) -> Result<Vec<f32>> {
         let n_classes = images.class_names().len();
         let mut ask = |images: &dyn Dataset, view: View| -> Result<Vec<f32>> {
-            let loader = Loader::new(images, batch_size);
+            let loader = parts.loader(Loader::new(images, batch_size));
             // The rows of a table have no views.
             let loader =
                 if view == View::PLAIN { loader } else { loader.transform([Transform::View(view)], 0) };
@@ -76,9 +78,10 @@ impl Asking {
             };
             let (mut batch, mut logits) = (Batch::new(), Vec::with_capacity(images.len() * n_classes));
             while loader.next_into(&mut batch)? {
-                let g = tape.begin(params, Mode::eval());
+                let n_images = batch.whole_indices().len();
+                let g = tape.begin(params, parts.eval_mode(n_images));
                 let answer = net.forward(&g, input(&g, &batch));
-                logits.extend_from_slice(g.value(answer));
+                logits.extend(parts.whole(g.value(answer), n_images, n_classes));
             }
             Ok(logits)
         };
@@ -114,8 +117,9 @@ impl Asking {
         tape: &mut Tape,
         images: &dyn Dataset,
         batch_size: usize,
+        parts: &dyn Parts,
     ) -> Result<Evaluation> {
-        let logits = self.logits(net, params, tape, images, batch_size)?;
+        let logits = self.logits(net, params, tape, images, batch_size, parts)?;
         let labels = (0..images.len()).map(|image_idx| images.label(image_idx));
         Ok(Evaluation::of(&logits, labels, images.class_names().len()))
     }
@@ -140,6 +144,7 @@ mod tests {
     use nn::{Flatten, Linear};
 
     use super::*;
+    use crate::Whole;
 
     /// A network whose logits are pixels of the image, which distinguish the views.
     fn pixels() -> (Sequential, Params) {
@@ -157,7 +162,7 @@ mod tests {
         let bytes = (0..16 * n_images).map(|i| ((i / 16) * 3 + (i % 16) * (i % 16)) as u8).collect();
         let set = InMemory::new(shape, bytes, vec![0; n_images], ["a", "b"]);
         let (net, mut params) = pixels();
-        let logits = asking.logits(&net, &mut params, &mut Tape::new(), &set, 2).unwrap();
+        let logits = asking.logits(&net, &mut params, &mut Tape::new(), &set, 2, &Whole).unwrap();
         logits.iter().map(|z| z * 255.0).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Ranks as processes on one or more machines, using MPI.
 
+mod hang;
 mod heartbeat;
 
 use std::fmt;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrompi::{Communicator, Mpi, Status, ThreadLevel};
+use hang::Calls;
 use heartbeat::Heartbeat;
 
 use crate::{Collective, Error};
@@ -33,11 +35,15 @@ pub(crate) fn start(rank_timeout: Duration) -> Result<(Guard, Arc<dyn Collective
     let world = mpi.world();
     let host = world.processor_name().map_err(told)?;
     let hosts = names_of_all(&world, &host).map_err(told)?;
+    let calls = Arc::new(Calls::default());
     let heartbeat = match world.size() {
         1 => None,
-        _ => Some(Heartbeat::start(world.duplicate().map_err(told)?, hosts.clone(), rank_timeout)),
+        _ => {
+            let communicator = world.duplicate().map_err(told)?;
+            Some(Heartbeat::start(communicator, hosts.clone(), rank_timeout, calls.clone()))
+        }
     };
-    let rank = Arc::new(Rank { communicator: world, hosts });
+    let rank = Arc::new(Rank { communicator: world, hosts, calls });
     Ok((Guard { rank: rank.clone(), heartbeat, _mpi: mpi }, rank))
 }
 
@@ -77,6 +83,7 @@ impl Drop for Guard {
 struct Rank {
     communicator: Communicator,
     hosts: Vec<String>,
+    calls: Arc<Calls>,
 }
 
 impl Rank {
@@ -118,26 +125,30 @@ impl Collective for Rank {
     }
 
     fn send(&self, to: usize, bytes: &[u8]) {
-        self.done(&self.name(to), self.communicator.send(bytes, to as i32, TAG));
+        let result = self.calls.during(|| self.communicator.send(bytes, to as i32, TAG));
+        self.done(&self.name(to), result);
     }
 
     fn receive(&self, from: usize, bytes: &mut [u8]) {
-        let result = self.communicator.recv(bytes, from as i32, TAG);
+        let result = self.calls.during(|| self.communicator.recv(bytes, from as i32, TAG));
         self.received(from, bytes.len(), result);
     }
 
     fn send_receive(&self, other: usize, sent: &[u8], received: &mut [u8]) {
         let with = other as i32;
-        let result = self.communicator.sendrecv(sent, with, TAG, received, with, TAG);
+        let exchange = || self.communicator.sendrecv(sent, with, TAG, received, with, TAG);
+        let result = self.calls.during(exchange);
         self.received(other, received.len(), result);
     }
 
     fn broadcast(&self, bytes: &mut [u8]) {
-        self.done("all ranks", self.communicator.broadcast(bytes, 0));
+        let result = self.calls.during(|| self.communicator.broadcast(bytes, 0));
+        self.done("all ranks", result);
     }
 
     fn barrier(&self) {
-        self.done("all ranks", self.communicator.barrier());
+        let result = self.calls.during(|| self.communicator.barrier());
+        self.done("all ranks", result);
     }
 
     fn host(&self, rank: usize) -> &str {

@@ -146,9 +146,10 @@ pub enum Error {
         ignore_index: Option<i64>,
     },
     /// An impossible number of folds.
-    #[error(
-        "{n_folds} folds of {n_examples} examples: expected at least 2 folds, each with at least one example"
-    )]
+    #[error("{n_folds} folds of {n_examples} examples: expected {}", match n_examples {
+        0 | 1 => "at least 2 examples".into(),
+        n => format!("2 to {n} folds, each with at least one example"),
+    })]
     Folds {
         /// The requested number of folds.
         n_folds: usize,

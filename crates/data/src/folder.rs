@@ -47,6 +47,7 @@ pub fn is_image_name(path: impl AsRef<Path>) -> bool {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
+    dir: PathBuf,
     class_names: Vec<String>,
     images: Vec<(PathBuf, u32)>,
     passed_over: Vec<PathBuf>,
@@ -59,16 +60,24 @@ impl ImageFolder {
     /// When there is no class, or a class has no image; when a folder cannot be read, a link is dangling, or
     /// leads to a folder of another class or of all classes; when the name of a class is not UTF-8 or has a control character.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_except(dir, |_| false)
+        let found = Self::open_except(dir, |_| false)?;
+        found.check_classes()?;
+        Ok(found)
     }
 
-    /// Like [`open`](Self::open), but passes over the folders for which `is_left_out` is true.
+    /// Like [`open`](Self::open), but passes over the folders for which `is_left_out` is true, and finds classes
+    /// without images, too: [`check_classes`](Self::check_classes) is left to the caller.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_except(dir: impl AsRef<Path>, is_left_out: impl Fn(&Path) -> bool) -> Result<Self, Error> {
         let dir = dir.as_ref();
-        let mut found = Self { class_names: Vec::new(), images: Vec::new(), passed_over: Vec::new() };
+        let mut found = Self {
+            dir: dir.to_path_buf(),
+            class_names: Vec::new(),
+            images: Vec::new(),
+            passed_over: Vec::new(),
+        };
         let (mut classes, files) = entries(dir)?;
         found.passed_over.extend(classes.extract_if(.., |class| is_left_out(class)));
         if classes.is_empty() {
@@ -83,24 +92,25 @@ impl ImageFolder {
         let mut walk = Walk::new(dir, &is_left_out)?;
         for (label, class) in (0..).zip(&classes) {
             found.class_names.push(class_name(class)?);
-            let n_before = found.images.len();
             found.add(class, label, &mut walk)?;
-            if found.images.len() == n_before {
-                return Err(problem(class, "expected images (.png, .jpg, .webp, .bmp, .gif), found none"));
-            }
         }
         Ok(found)
     }
 
     /// Like [`open`](Self::open), for another part of a set with known classes: label `l` is class
-    /// `class_names[l]`. A class may be missing here, or have no image.
+    /// `class_names[l]`. A class may be missing here, or have no image; all of them may.
     ///
     /// # Errors
     /// As for [`open`](Self::open), and when there is a folder of another class.
     pub fn open_part(dir: impl AsRef<Path>, class_names: &[String]) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let (classes, files) = entries(dir)?;
-        let mut found = Self { class_names: class_names.to_vec(), images: Vec::new(), passed_over: files };
+        let mut found = Self {
+            dir: dir.to_path_buf(),
+            class_names: class_names.to_vec(),
+            images: Vec::new(),
+            passed_over: files,
+        };
         let mut walk = Walk::new(dir, &|_| false)?;
         for class in &classes {
             let name = class_name(class)?;
@@ -109,10 +119,24 @@ impl ImageFolder {
             };
             found.add(class, label as u32, &mut walk)?;
         }
-        if found.images.is_empty() {
-            return Err(problem(dir, "expected images in folders by class, found none"));
-        }
         Ok(found)
+    }
+
+    /// The classes without an image, by their labels.
+    pub fn classes_without_images(&self) -> Vec<usize> {
+        let mut is_empty = vec![true; self.class_names.len()];
+        self.images.iter().for_each(|&(_, label)| is_empty[label as usize] = false);
+        (0..is_empty.len()).filter(|&class| is_empty[class]).collect()
+    }
+
+    /// Checks that each class has an image.
+    ///
+    /// # Errors
+    /// When one has none.
+    pub fn check_classes(&self) -> Result<(), Error> {
+        let Some(&class) = self.classes_without_images().first() else { return Ok(()) };
+        let path = self.dir.join(&self.class_names[class]);
+        Err(problem(&path, "expected images (.png, .jpg, .webp, .bmp, .gif), found none"))
     }
 
     /// The names of the classes, which are those of their folders.

@@ -43,6 +43,8 @@ pub struct Loader<'a> {
     /// The fields to normalise, and how.
     field_norms: Vec<(usize, Normalize)>,
     position: Position,
+    /// The number of batches before the first one, over all epochs.
+    n_skipped: u64,
     /// Space for a copy of an image for each group of images.
     scratch: Vec<f32>,
     /// Whether the images are read sequentially on the calling thread.
@@ -70,6 +72,7 @@ impl<'a> Loader<'a> {
             plan: Plan::new(dataset.image_shape()),
             field_norms: Vec::new(),
             position: Position::default(),
+            n_skipped: 0,
             scratch: Vec::new(),
             serial: false,
             part: None,
@@ -79,7 +82,7 @@ impl<'a> Loader<'a> {
     /// Shuffles each epoch differently; the order depends only on (`seed`, epoch).
     pub fn shuffle(mut self, seed: u64) -> Self {
         self.order = Order::shuffled(self.dataset.len(), seed);
-        self
+        self.at_start()
     }
 
     /// Draws `n_draws` examples for each epoch with replacement, each with a probability proportional to its
@@ -93,7 +96,7 @@ impl<'a> Loader<'a> {
     #[track_caller]
     pub fn weighted(mut self, weights: &[f64], n_draws: usize, seed: u64) -> Self {
         self.order = Order::weighted(self.dataset.len(), weights, n_draws, seed);
-        self
+        self.at_start()
     }
 
     /// Changes each image at random, depending only on (`seed`, epoch, index of the image). Equivalent to
@@ -148,6 +151,28 @@ impl<'a> Loader<'a> {
     /// Drops the last batch of an epoch if it is not full.
     pub fn drop_last(mut self) -> Self {
         self.drop_last = true;
+        self.at_start()
+    }
+
+    /// Starts after `n_batches` batches, counted over all epochs; 0 by default. The next batch is bitwise the
+    /// same as if the loader had returned those before. A training loop with a batch a step resumes with
+    /// `skip(optimizer.n_steps())`; [`seek`](Self::seek) goes to an epoch and a step in it.
+    ///
+    /// ```
+    /// use data::{ImageShape, InMemory, Loader, Position};
+    /// let set = InMemory::new(ImageShape::CIFAR, vec![0; 100 * 3072], vec![0; 100], ["black"]);
+    /// let loader = Loader::new(&set, 64).shuffle(7).skip(5);
+    /// assert_eq!(loader.position(), Position { epoch: 2, step: 1 });
+    /// ```
+    pub fn skip(mut self, n_batches: u64) -> Self {
+        self.n_skipped = n_batches;
+        self.at_start()
+    }
+
+    /// The loader at its first batch, which depends on the number of batches in an epoch.
+    fn at_start(mut self) -> Self {
+        let (n, n_batches) = (self.n_skipped, self.n_batches().max(1) as u64);
+        self.position = Position { epoch: (n / n_batches) as usize, step: (n % n_batches) as usize };
         self
     }
 

@@ -77,11 +77,13 @@ fn another_seed_cuts_otherwise() {
 
 #[test]
 fn more_folds_than_examples_are_an_error() {
-    let set = set_of(&[0, 1, 2]);
-    for (k, message) in [
-        (4, "4 folds of 3 examples: expected at least 2 folds, each with at least one example"),
-        (1, "1 folds of 3 examples: expected at least 2 folds, each with at least one example"),
+    for (k, labels, message) in [
+        (4, &[0, 1, 2][..], "4 folds of 3 examples: expected 2 to 3 folds, each with at least one example"),
+        (1, &[0, 1, 2], "1 folds of 3 examples: expected 2 to 3 folds, each with at least one example"),
+        (2, &[0], "2 folds of 1 examples: expected at least 2 examples"),
+        (0, &[], "0 folds of 0 examples: expected at least 2 examples"),
     ] {
+        let set = set_of(labels);
         for make in [Subset::k_folds, Subset::stratified_k_folds] {
             let error = make(&set, k, 0).map(|folds| folds.len()).unwrap_err();
             assert!(matches!(error, Error::Folds { .. }));

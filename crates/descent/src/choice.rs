@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Error, Result};
 use optim::{AnyRule, Param, Rule, rule_named};
+use serde_json::{Value, json};
 
 use crate::cli::Settings;
 use crate::flags::GroupFlag;
@@ -165,6 +166,17 @@ pub(super) fn words(rule: &dyn Rule, with_rate: bool) -> String {
     format!("{} ({})", rule.name(), numbers.chain(options).collect::<Vec<_>>().join(", "))
 }
 
+/// The name of a rule, all its hyperparameters and all its options, as JSON.
+pub(super) fn values(rule: &dyn Rule) -> Value {
+    let number = |x: f64| if x.is_finite() { json!(x) } else { x.to_string().into() };
+    let numbers = rule.hyperparameters().into_iter().map(|(name, x)| (name, number(x)));
+    // Switches and counts are JSON themselves, names are not.
+    let option = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let options = rule.options().into_iter().map(|(name, text)| (name, option(text)));
+    let named = [("name", rule.name().into())].into_iter().chain(numbers).chain(options);
+    Value::Object(named.map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
 /// A short form of a number.
 fn number(x: f64) -> String {
     let rounded: f64 = format!("{x:.4e}").parse().unwrap_or(x);
@@ -185,5 +197,10 @@ mod tests {
         assert_eq!(words(&sgd, true), format!("sgd (lr 0.02, {rest}"));
         assert_eq!(words(&sgd, false), format!("sgd ({rest}"));
         assert_eq!(number(0.075_471_698_113_207_54), "0.075472");
+        let expected = json!({
+            "name": "sgd", "lr": 0.02, "momentum": 0.9, "dampening": 0.0, "weight_decay": 1e-4, "nesterov": true,
+            "averaged": false,
+        });
+        assert_eq!(values(&sgd), expected);
     }
 }

@@ -15,7 +15,7 @@ use serde::Deserializer;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::cli::{Cli, Command, TrainArgs};
+use crate::cli::{Cli, Command, TrainArgs, check_environment};
 use crate::flags::{recipe, words_of_recipe};
 use crate::harmless::{harmless, shortened};
 use crate::left_out::leave_out;
@@ -34,8 +34,11 @@ const RECORD: &str = "config.json";
 /// scratch, and prints what its own command line asks for.
 const OF_ONE_RUN: [&str; 5] = ["out", "resume", "resume_with", "config", "json"];
 
-/// Flags of the program, which no file sets.
-const OF_THE_PROGRAM: [&str; 4] = ["quiet", "verbose", "help", "version"];
+/// Flags that are questions to the program, which no file asks.
+const QUESTIONS: [&str; 2] = ["help", "version"];
+
+/// Flags of all commands that say how much is printed. Those on the command line replace the ones of a file.
+const AMOUNTS: [&str; 2] = ["quiet", "verbose"];
 
 /// The flags besides which `--out DIR --resume` continues a run as its record says.
 const WITH_RESUME: [&str; 13] = [
@@ -60,8 +63,18 @@ const MAX_BYTES: u64 = 1 << 20;
 /// The program's words, with the flags of a recipe and of a file in them.
 ///
 /// # Errors
-/// When the file is wrong; a [`clap::Error`] when the words are, or ask for help.
+/// When the file or the environment is wrong; a [`clap::Error`] when the words are, or ask for help.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
+    parsed(words).or_else(|error| {
+        let asks_for_help = error.downcast_ref().is_some_and(|error: &clap::Error| !error.use_stderr());
+        if !asks_for_help {
+            check_environment()?;
+        }
+        Err(error)
+    })
+}
+
+fn parsed(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
     let (words, left_out) = expanded(words)?;
     let mut cli = Cli::try_parse_from(&words).map_err(|error| harmless(error, &words))?;
     match &mut cli.command {
@@ -95,6 +108,9 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
         (flags, is_record) = self::flags(path, &command)?;
         check_values(path, &command, &flags)?;
         before = flags.into_iter().map(OsString::from).collect();
+        if words.iter().any(says_how_much) {
+            before.retain(|word| !says_how_much(word));
+        }
         let recorded = value_of("--recipe", &before);
         if !is_record {
             named = named.or(recorded);
@@ -161,6 +177,16 @@ fn value_of(flag: &str, words: &[OsString]) -> Option<OsString> {
     found
 }
 
+/// Whether a word is `-q`, `-v` or the whole name of one of the two.
+fn says_how_much(word: &OsString) -> bool {
+    let Some(word) = word.to_str() else { return false };
+    let is_short = |letters: &str| letters.chars().all(char::is_alphabetic) && letters.contains(['q', 'v']);
+    match word.strip_prefix("--") {
+        Some(name) => AMOUNTS.contains(&name),
+        None => word.strip_prefix('-').is_some_and(is_short),
+    }
+}
+
 /// The flags in a file, as words of a command line, and whether it is the record of a run.
 fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
     let named = || shown_path(path);
@@ -186,10 +212,18 @@ fn flags(path: &Path, command: &str) -> Result<(Vec<String>, bool)> {
         let flag = format!("--{}", id.replace('_', "-"));
         ensure!(id != "config", "{}: a file of settings cannot name another (config)", named());
         ensure!(
-            !OF_THE_PROGRAM.contains(&&*id),
+            !QUESTIONS.contains(&&*id),
             "{}: {id} belongs to the command line ({flag}), not to the settings",
             named()
         );
+        if AMOUNTS.contains(&&*id) {
+            match value {
+                Value::Bool(true) => words.push(flag),
+                Value::Bool(false) => {}
+                _ => bail!("{}: {flag}: expected true or false", named()),
+            }
+            continue;
+        }
         let arg = known.get_arguments().find(|arg| arg.get_long() == Some(&flag[2..]));
         let arg = arg.with_context(|| {
             let tip = tip(&flag[2..], known.get_arguments().filter_map(Arg::get_long));
@@ -296,23 +330,29 @@ fn check_keys(text: &str) -> serde_json::Result<()> {
 /// The flags of the run that a folder belongs to, if it is recorded there.
 pub fn flags_of_run(folder: &Path) -> Option<TrainArgs> {
     let (words, is_record) = flags(&folder.join(RECORD), "train").ok()?;
+    let has_data = words.iter().any(|word| word.starts_with("--data="));
     let line = ["descent", "train"].map(String::from).into_iter().chain(words);
     match Cli::try_parse_from(line).ok().filter(|_| is_record)?.command? {
-        Command::Train(args) => Some(*args),
+        Command::Train(mut args) => {
+            // The environment of today says nothing about the run.
+            args.session.data.data.take_if(|_| !has_data);
+            Some(*args)
+        }
         _ => None,
     }
 }
 
-/// The SHA-256 of the run's images, if the file is the record of a run.
-pub fn data_of(path: &Path) -> Option<String> {
-    Some(read(path).ok()?.get(RUN)?.get("data_sha256")?.as_str()?.to_owned())
+/// A text that a run records of itself, if the file is the record of a run.
+pub fn of_run(path: &Path, key: &str) -> Option<String> {
+    Some(read(path).ok()?.get(RUN)?.get(key)?.as_str()?.to_owned())
 }
 
-/// The file with the weights that a run began with, or null, if the file is the record of a run.
-pub fn weights_of(path: &Path) -> Option<Value> {
+/// The file with the weights that a run began with, and its SHA-256, each or null, if the file is the record of a
+/// run.
+pub fn weights_of(path: &Path) -> Option<(Value, Value)> {
     let record = read(path).ok()?;
-    record.get(RUN)?;
-    record.get("weights").cloned()
+    let sha256 = record.get(RUN)?.get("weights_sha256").cloned().unwrap_or_default();
+    Some((record.get("weights")?.clone(), sha256))
 }
 
 #[cfg(test)]
@@ -344,6 +384,21 @@ mod tests {
         let words = expand("a.toml", text, &[]).unwrap();
         assert_eq!(words, ["--group=head: lr=1", "--group=biases: lr=2", "--milestones=30,40"]);
         assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().0.len(), 2);
+    }
+
+    /// -q and -v exclude each other.
+    #[test]
+    fn the_amount_of_output_is_that_of_the_command_line_if_it_says_one() {
+        for (text, more, expected) in [
+            ("quiet = true", &[][..], &["--quiet"][..]),
+            ("verbose = true\nlr = 1", &[], &["--lr=1", "--verbose"]),
+            ("quiet = false\nverbose = true", &["--epochs", "1"], &["--verbose"]),
+            ("quiet = true", &["-v"], &[]),
+            ("quiet = true\nlr = 1", &["--verbose"], &["--lr=1"]),
+            ("verbose = true", &["-q"], &[]),
+        ] {
+            assert_eq!(expand("a.toml", text, more).unwrap(), expected, "{text}, {more:?}");
+        }
     }
 
     #[test]
@@ -422,9 +477,10 @@ mod tests {
             ("a.toml", "ephocs = 1", "a.toml: train has no flag --ephocs; did you mean epochs?"),
             (
                 "a.toml",
-                "quiet = true",
-                "a.toml: quiet belongs to the command line (--quiet), not to the settings",
+                "help = true",
+                "a.toml: help belongs to the command line (--help), not to the settings",
             ),
+            ("a.toml", "quiet = 1", "a.toml: --quiet: expected true or false"),
             (
                 "a.toml",
                 "lr = \"fast\"",

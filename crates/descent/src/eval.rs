@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use autograd::Tape;
 use classifier::output::{answer, cut, loss, say, say_json, warn, width};
-use classifier::{Evaluation, Images, Kind, Source, model};
+use classifier::{Evaluation, Images, Kind, Source, Whole, model};
 use data::{Dataset, Subset};
 use foreign_text::{Foreign, shown_path};
 use serde_json::{Value, json};
@@ -46,7 +46,10 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         None => part(&images, args.part.as_deref())?,
     };
     if held_out.is_some() && !args.json {
-        say("On what the run held out: there is no other part to evaluate.")?;
+        say(match args.part {
+            None => "On what the run held out: there is no other part to evaluate.",
+            Some(_) => "On what the run held out of its training images.",
+        })?;
     }
     about.check_classes(set, &images.name)?;
     if part == "training" && args.part.is_none() {
@@ -60,7 +63,7 @@ pub fn eval(args: &EvalArgs) -> Result<()> {
         make_folder(out)?;
     }
     let asking = args.views.asking(Some(&about.normalize()));
-    let evaluation = asking.evaluate(&net, &mut params, &mut Tape::new(), set, args.batch_size)?;
+    let evaluation = asking.evaluate(&net, &mut params, &mut Tape::new(), set, args.batch_size, &Whole)?;
     let numbers = numbers(&evaluation, &about.classes, part, set.len());
     if args.json {
         say_json(&numbers)?;
@@ -105,7 +108,7 @@ impl TrainedRun {
 
     /// Whether these are the images of the run.
     fn is_on(&self, images: &Images) -> bool {
-        let recorded = config_file::data_of(&self.record);
+        let recorded = config_file::of_run(&self.record, "data_sha256");
         recorded.is_some_and(|data| data == Config::new(&self.args.settings, images).data())
     }
 }

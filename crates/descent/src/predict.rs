@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, ensure};
 use autograd::{Params, Tape};
 use classifier::model::About;
 use classifier::output::{self, answer, cut, message, say_json, width};
-use classifier::{Asking, are_finite, model, read_rows, shown, softmax};
+use classifier::{Asking, Whole, are_finite, model, read_rows, shown, softmax};
 use data::{ImageShape, InMemory, Picture, is_image_name};
 use foreign_text::{Foreign, shown_path};
 use nn::Sequential;
@@ -118,7 +118,7 @@ impl Network<'_> {
         let n_images = planes.len() / shape.len();
         let images = InMemory::new(shape, planes, vec![0; n_images], self.about.classes.clone());
         let Self { asking, net, params, tape, .. } = self;
-        let logits = asking.logits(net, params, tape, &images, BATCH_SIZE)?;
+        let logits = asking.logits(net, params, tape, &images, BATCH_SIZE, &Whole)?;
         let mut rows = logits.chunks_exact(self.about.classes.len());
         let answer = |read: Result<Vec<u8>>| {
             read?;
@@ -134,7 +134,7 @@ impl Network<'_> {
         let (name, bytes) = bytes_of(file)?;
         let rows = read_rows(name, &bytes, label_column, n_features, columns, classes)?;
         let Self { asking, net, params, tape, .. } = self;
-        let logits = asking.logits(net, params, tape, &rows, BATCH_SIZE)?;
+        let logits = asking.logits(net, params, tape, &rows, BATCH_SIZE, &Whole)?;
         logits.chunks_exact(self.about.classes.len()).map(|row| self.probabilities(row)).collect()
     }
 

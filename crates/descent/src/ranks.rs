@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use autograd::{Mode, Tape};
+use classifier::Parts;
 use classifier::output::{self, Verbosity, message};
 use collective::{Collective, Joined, Traffic, World};
 use data::Loader;
@@ -47,7 +48,10 @@ pub fn together(session: &Session, work: impl FnOnce(&Ranks) -> Result<()> + Sen
     if !ranks.is_first() {
         output::limit_verbosity(Verbosity::Silent);
     }
-    let threads = session.threads.or_else(|| threads_per_rank(world.size()));
+    // mpirun may have bound this process to some processors already.
+    let usable = thread::available_parallelism().map_or(1, usize::from);
+    let hosts: Vec<&str> = (0..world.size()).map(|rank| world.collective().host(rank)).collect();
+    let threads = session.threads.or_else(|| threads_per_rank(&hosts, world.rank(), processors(), usable));
     let result = in_pool(threads, || work(&ranks));
     match &result {
         Err(error) if ranks.size() > 1 && !is_agreed_stop(error) => {
@@ -66,15 +70,11 @@ fn is_agreed_stop(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Stopped>().is_some_and(|stopped| stopped.kept.is_some())
 }
 
-/// The processors of a machine, divided among its processes; `None` for a single process, which uses all.
-fn threads_per_rank(size: usize) -> Option<usize> {
-    let of_host = ["OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_NTASKS_PER_NODE"]
-        .iter()
-        .find_map(|name| env::var(name).ok()?.parse().ok());
-    let n_ranks: usize = of_host.unwrap_or(size);
-    // mpirun may have bound this process to some processors already.
-    let usable = thread::available_parallelism().map_or(1, usize::from);
-    (size > 1).then(|| (processors() / n_ranks.max(1)).clamp(1, usable))
+/// The processors of a machine, divided among its processes, but no more than are `usable`; `None` for a single
+/// process, which uses all. `hosts` are the machines of all processes.
+fn threads_per_rank(hosts: &[&str], rank: usize, processors: usize, usable: usize) -> Option<usize> {
+    let n_neighbours = hosts.iter().filter(|&&host| host == hosts[rank]).count();
+    (hosts.len() > 1).then(|| (processors / n_neighbours).clamp(1, usable))
 }
 
 #[cfg(unix)]
@@ -176,15 +176,6 @@ impl Ranks {
         let all = part_of(n_examples, part, n_parts);
         let own = self.shards(all.len()).images();
         MicroBatch { own: all.start + own.start..all.start + own.end, all }
-    }
-
-    /// A loader that reads this rank's part of each batch.
-    pub fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
-        if self.size() == 1 {
-            return loader;
-        }
-        let ranks = self.clone();
-        loader.part(move |n_images| ranks.shards(n_images).images())
     }
 
     /// A loader that reads what this rank needs to train on a batch: the images it computes, those they are
@@ -291,6 +282,25 @@ impl Ranks {
     }
 }
 
+/// A batch to evaluate: each rank has the images of its shards.
+impl Parts for Ranks {
+    fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
+        if self.size() == 1 {
+            return loader;
+        }
+        let ranks = self.clone();
+        loader.part(move |n_images| ranks.shards(n_images).images())
+    }
+
+    fn eval_mode(&self, n_images: usize) -> Mode {
+        self.mode(Mode::eval(), n_images)
+    }
+
+    fn whole(&self, own: &[f32], n_images: usize, n_classes: usize) -> Vec<f32> {
+        self.gather(own, &mut Vec::new(), n_images, n_classes).to_vec()
+    }
+}
+
 /// What rank 0 exchanged in an epoch, in words.
 pub fn in_words(Traffic { n_sums, bytes, time }: Traffic) -> String {
     format!(
@@ -302,7 +312,10 @@ pub fn in_words(Traffic { n_sums, bytes, time }: Traffic) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use clap::Parser;
+    use classifier::{Asking, Views, Whole};
     use collective::on_threads;
     use data::{Batch, ImageShape, InMemory};
 
@@ -362,6 +375,84 @@ mod tests {
                         "{flags:?}, {size} ranks"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_processors_of_a_machine_are_divided_among_its_processes() {
+        for (hosts, rank, processors, usable, expected) in [
+            (&["a"][..], 0, 16, 16, None),
+            (&["a", "a"], 1, 16, 16, Some(8)),
+            (&["a", "a", "a"], 0, 16, 16, Some(5)),
+            (&["a", "b"], 1, 16, 16, Some(16)),
+            // Not all machines have the same number of processes.
+            (&["a", "a", "b", "a"], 0, 12, 12, Some(4)),
+            (&["a", "a", "b", "a"], 2, 12, 12, Some(12)),
+            // Bound to one processor; more processes than processors.
+            (&["a", "a"], 0, 16, 1, Some(1)),
+            (&["a", "a", "a"], 2, 2, 2, Some(1)),
+        ] {
+            let found = threads_per_rank(hosts, rank, processors, usable);
+            assert_eq!(found, expected, "rank {rank} of {hosts:?}, {processors} processors, {usable} usable");
+        }
+    }
+
+    /// The part of a rank in an evaluation, with the number of images that the rank has computed.
+    struct Counted<'a> {
+        ranks: &'a Ranks,
+        n_own: Cell<usize>,
+    }
+
+    impl Parts for Counted<'_> {
+        fn loader<'a>(&self, loader: Loader<'a>) -> Loader<'a> {
+            self.ranks.loader(loader)
+        }
+
+        fn eval_mode(&self, n_images: usize) -> Mode {
+            self.ranks.eval_mode(n_images)
+        }
+
+        fn whole(&self, own: &[f32], n_images: usize, n_classes: usize) -> Vec<f32> {
+            self.n_own.set(self.n_own.get() + own.len() / n_classes);
+            self.ranks.whole(own, n_images, n_classes)
+        }
+    }
+
+    #[test]
+    fn the_views_of_images_are_divided_among_the_ranks() {
+        let shape = ImageShape { height: 6, width: 6, channels: 3 };
+        let bytes = (0..37 * shape.len()).map(|i| (i * i % 251) as u8).collect();
+        let set = InMemory::new(shape, bytes, vec![0; 37], ["a", "b", "c"]);
+        let net = || {
+            let net = nn::Sequential::new().add(nn::Conv2d::new(3, 8, 3)).add(nn::ReLU).add(nn::Flatten);
+            nn::build(net.add(nn::Linear::new(8 * 4 * 4, 3)), 5)
+        };
+        let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        for (views, least_certain, n_computed) in [
+            (Views::Plain, None, 37),
+            (Views::Mirror, None, 2 * 37),
+            // Five more views of the least certain half, 18.5 rounded up.
+            (Views::MirrorShift, Some(0.5), 37 + 5 * 19),
+        ] {
+            let asking = Asking { views, least_certain, normalize: None };
+            let (alone, mut params) = net();
+            // Batches of 16, 16 and 5 images; of 16 and 3 for the other views of 19.
+            let once = asking.logits(&alone, &mut params, &mut Tape::new(), &set, 16, &Whole).unwrap();
+            let once = bits(once);
+            for size in [1, 2, 3, 8] {
+                let found = on_threads(size, |collective| {
+                    let ranks = ranks(collective, Some(8));
+                    let parts = Counted { ranks: &ranks, n_own: Cell::new(0) };
+                    let (net, mut params) = net();
+                    let logits = asking.logits(&net, &mut params, &mut ranks.tape(), &set, 16, &parts);
+                    (bits(logits.unwrap()), parts.n_own.get())
+                });
+                let n_own: Vec<usize> = found.iter().map(|(_, n_own)| *n_own).collect();
+                assert_eq!(n_own.iter().sum::<usize>(), n_computed, "{views:?} on {size} ranks: {n_own:?}");
+                let fair = n_computed.div_ceil(size);
+                assert!(n_own.iter().all(|&n_own| n_own <= 2 * fair), "{views:?} on {size} ranks: {n_own:?}");
+                assert!(found.iter().all(|(logits, _)| *logits == once), "{views:?} on {size} ranks");
             }
         }
     }

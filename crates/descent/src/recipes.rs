@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{Command, RecipesArgs, TrainArgs};
 use crate::config_file::parse;
-use crate::flags::{RECIPES, recipe, words_of_recipe};
+use crate::flags::{RECIPES, recipe, words_of_recipe, words_on_cifar_10};
 use crate::report;
 
 /// `descent recipes`: lists the names, or prints one recipe with its network; with `--json` objects.
@@ -44,8 +44,14 @@ pub fn recipes(args: &RecipesArgs) -> Result<()> {
 fn object(name: &str, text: &str) -> Value {
     let description = text.lines().next().unwrap_or_default();
     let description = description.split_once(": ").map_or(description, |(_, description)| description);
+    let (flags, on_cifar_10) = (flags(words_of_recipe(text)), flags(words_on_cifar_10(text)));
+    json!({ "recipe": name, "description": description, "flags": flags, "on_cifar_10": on_cifar_10 })
+}
+
+/// Flags with their values.
+fn flags(words: impl Iterator<Item = String>) -> Map<String, Value> {
     let mut flags = Map::new();
-    for word in words_of_recipe(text) {
+    for word in words {
         let (flag, value) = word.split_once('=').unwrap_or((&word, "true"));
         let value = match flags.get(flag).and_then(Value::as_str) {
             // Groups are given one by one.
@@ -54,7 +60,7 @@ fn object(name: &str, text: &str) -> Value {
         };
         flags.insert(flag.to_owned(), value.into());
     }
-    json!({ "recipe": name, "description": description, "flags": flags })
+    flags
 }
 
 /// The flags of a recipe, parsed as from the command line.
@@ -95,6 +101,15 @@ mod tests {
         assert_eq!((lecture.epochs.take(), lecture.lr.take()), (Some(50), Some(0.005)));
         assert_eq!(lecture.recipe.take().as_deref(), Some("lecture"));
         assert_eq!(lecture, plain);
+        // What it has on CIFAR-10 besides is what the data have.
+        let text = recipe("lecture").unwrap();
+        assert!(words_on_cifar_10(text).eq(["--val=0", "--watch-test"]));
+        let mut images = classifier::Images::open(None).unwrap();
+        assert!(images.default_validation(50) == 5 && !images.watches_test());
+        images.kind = classifier::Kind::Cifar10;
+        assert!(images.default_validation(50) == 0 && images.watches_test());
+        let others = RECIPES.iter().filter(|(name, _)| *name != "lecture");
+        assert!(others.flat_map(|(_, text)| words_on_cifar_10(text)).next().is_none());
     }
 
     /// Compared with airbench94_muon.py, which has eight epochs.

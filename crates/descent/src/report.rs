@@ -8,8 +8,9 @@ use classifier::{Evaluation, Images};
 use foreign_text::{Foreign, shown_path};
 use nn::Summary;
 use serde_json::json;
-use viz::{Figure, HeatMap, Plot};
+use viz::{HeatMap, Plot};
 
+use crate::curves;
 use crate::history::Epoch;
 use crate::shell::quoted;
 
@@ -43,14 +44,9 @@ pub fn draw(
         warn("warning: no epoch was completed, so no figures of loss and accuracy are drawn");
         return save(&confusion(judged, classes, part), out, "confusion");
     }
-    // With --on-nan continue there may be nothing to draw.
-    let test_loss = |epoch: &Epoch| epoch.test.map_or(f64::NAN, |test| test.loss);
-    if history.iter().any(|epoch| epoch.train_loss_per_sample.is_finite() || test_loss(epoch).is_finite()) {
-        save(&loss(history), out, "loss")?;
-    } else {
+    if !curves::draw(out, history)? {
         warn("warning: no loss is finite, so no figure of it is drawn");
     }
-    save(&accuracy(history), out, "accuracy")?;
     save(&confusion(judged, classes, part), out, "confusion")
 }
 
@@ -75,48 +71,15 @@ pub fn save(plot: &impl Plot, out: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// One number per epoch.
-fn column(history: &[Epoch], value: impl Fn(&Epoch) -> f64) -> Vec<f64> {
-    history.iter().map(value).collect()
-}
-
-fn loss(history: &[Epoch]) -> Figure {
-    let epochs = column(history, |e| e.epoch as f64);
-    let figure = Figure::new("Loss").x_label("epoch").y_label("cross-entropy").line(
-        "train",
-        &epochs,
-        &column(history, |e| e.train_loss_per_sample),
-    );
-    let figure = with_scores(figure, "test", history, &epochs, |e| Some(e.test?.loss));
-    with_scores(figure, "validation", history, &epochs, |e| Some(e.validation?.loss))
-}
-
-fn accuracy(history: &[Epoch]) -> Figure {
-    let epochs = column(history, |e| e.epoch as f64);
-    let figure = Figure::new("Accuracy").x_label("epoch").y_label("accuracy, %");
-    let figure = with_scores(figure, "train", history, &epochs, |e| e.train_accuracy);
-    let figure = with_scores(figure, "test", history, &epochs, |e| Some(e.test?.accuracy));
-    with_scores(figure, "validation", history, &epochs, |e| Some(e.validation?.accuracy))
-}
-
-/// Adds the curve of a score that at least one epoch measured.
-fn with_scores(
-    figure: Figure,
-    name: &str,
-    history: &[Epoch],
-    epochs: &[f64],
-    value: impl Fn(&Epoch) -> Option<f64>,
-) -> Figure {
-    if history.iter().all(|e| value(e).is_none()) {
-        return figure;
-    }
-    figure.line(name, epochs, &column(history, |e| value(e).unwrap_or(f64::NAN)))
-}
-
-/// The network as a table; on a narrow terminal, as many of the layers' names, shapes and parameters as fit.
+/// The network as a table. On a narrow terminal it has the layers' names without their settings, then no shapes,
+/// and then only the ends of the paths, or none: the numbers stay.
 pub fn fitted(summary: &Summary, width: usize) -> String {
+    /// Less of a path says nothing.
+    const SHORTEST_PATH: usize = 6;
     let full = summary.to_string();
-    if full.lines().all(|line| line.chars().count() <= width) {
+    // The last line is text, and breaks into lines where it is printed.
+    let (table, totals) = full.rsplit_once('\n').unwrap_or(("", &full));
+    if table.lines().all(|line| line.chars().count() <= width) {
         return full;
     }
     let name = |layer: &str| layer.split('(').next().unwrap_or_default().to_owned();
@@ -129,13 +92,27 @@ pub fn fitted(summary: &Summary, width: usize) -> String {
     let widest = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let [w0, w1, w2, w3] = [0, 1, 2, 3].map(widest);
     let has_shapes = w0 + w1 + w2 + w3 + 6 <= width;
+    let room = width.saturating_sub(w1 + w3 + 4);
+    let has_paths = w0 <= room || room >= SHORTEST_PATH;
+    let w0 = w0.min(room);
+    let w1 = w1.min(width.saturating_sub(w3 + 2));
     let mut text = String::new();
     for [path, layer, output, n_params] in &rows {
+        let path = if has_paths { format!("{:w0$}  ", end_of(path, w0)) } else { String::new() };
         let shape = if has_shapes { format!("  {output:w2$}") } else { String::new() };
-        text += &cut(&format!("{path:w0$}  {layer:w1$}{shape}  {n_params:>w3$}"), width);
+        text += &cut(&format!("{path}{:w1$}{shape}  {n_params:>w3$}", cut(layer, w1)), width);
         text.push('\n');
     }
-    text + full.lines().last().unwrap_or_default()
+    text + totals
+}
+
+/// The end of a path, after … if it is longer than this many characters.
+fn end_of(path: &str, n_chars: usize) -> String {
+    let n_left_out = path.chars().count().saturating_sub(n_chars);
+    if n_left_out == 0 {
+        return path.to_owned();
+    }
+    std::iter::once('…').chain(path.chars().skip(n_left_out + 1)).collect()
 }
 
 /// The summary of a run: its scores, by class too, and the paths of its files, among them a usable model if
@@ -225,7 +202,51 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use classifier::Net;
+    use data::ImageShape;
+    use nn::Layer;
+
     use super::*;
+
+    #[test]
+    fn the_table_of_every_network_fits_with_all_its_numbers_and_names() {
+        let shape = ImageShape::CIFAR;
+        for net in [
+            "lecture",
+            "lenet5",
+            "mlp:512,256",
+            "resnet20",
+            "resnet18",
+            "resnet18-imagenet",
+            "airbench94",
+            "airbench:128,384,384",
+            "airbench-silu:64,256,256",
+            "depthwise",
+            "vit",
+        ] {
+            let built: Net = net.parse().unwrap();
+            let (built, params) = nn::build(built.network(shape, 10, 0.5).unwrap(), 0);
+            let summary = built.summary(&params, [1, shape.height, shape.width, shape.channels]);
+            for width in [40, 80] {
+                let text = fitted(&summary, width);
+                let (table, totals) = text.rsplit_once('\n').unwrap();
+                let lines: Vec<&str> = table.lines().collect();
+                assert!(lines.iter().all(|line| line.chars().count() <= width), "{net}, {width}:\n{text}");
+                assert!(totals.contains(" parameters"), "{net}, {width}: {totals}");
+                assert!(lines[0].ends_with("  parameters"), "{net}, {width}: {}", lines[0]);
+                let rows: Vec<&&str> = lines.iter().filter(|line| !line.contains('─')).collect();
+                for (line, row) in rows[rows.len() - summary.rows.len()..].iter().zip(&summary.rows) {
+                    let [path, layer, _, n_params] = row.cells();
+                    let words: Vec<&str> = line.split_whitespace().collect();
+                    let name = layer.split('(').next().unwrap();
+                    assert!(words.last() == Some(&&*n_params), "{net}, {width}: {line}");
+                    assert!(words.iter().any(|word| word.starts_with(name)), "{net}, {width}: {line}");
+                    let end = words[0].strip_prefix('…').unwrap_or(words[0]);
+                    assert!(path.is_empty() || path.ends_with(end), "{net}, {width}: {line}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn durations_read_well() {

@@ -45,6 +45,7 @@ pub fn data(args: &DataCommand) -> Result<()> {
         label_column: args.classes.label_column(),
         columns: &[],
         skip_broken: true,
+        only_looks: true,
         watch: None,
     };
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.path));
@@ -94,11 +95,12 @@ fn default_out(path: &Path) -> PathBuf {
     Path::new("runs").join(format!("data-{name}"))
 }
 
-/// The non-empty parts with their names.
+/// The parts with their names: those with images, and the empty ones of a folder.
 fn parts(images: &Images) -> Vec<(&'static str, &dyn Dataset)> {
     let all: [(&'static str, &dyn Dataset); 3] =
         [("train", &images.train), ("val", &images.validation), ("test", &images.test)];
-    all.into_iter().filter(|(_, set)| !set.is_empty()).collect()
+    let is_there = |name: &str| images.parts.iter().any(|part| part.name == name);
+    all.into_iter().filter(|(name, set)| !set.is_empty() || is_there(name)).collect()
 }
 
 /// What `--json` prints: an object for the set, for each class, and for each problem.
@@ -140,7 +142,9 @@ fn count(set: &dyn Dataset, n_classes: usize) -> Vec<usize> {
 
 fn survey(images: &Images) -> String {
     let sets = parts(images);
-    let mut text = format!("{}: {} classes\n\n", images.name, images.train.class_names().len());
+    let n_classes = images.train.class_names().len();
+    let classes = if n_classes == 1 { "class" } else { "classes" };
+    let mut text = format!("{}: {n_classes} {classes}\n\n", images.name);
     text += &counts(images.train.class_names(), &sets);
     if !images.parts.is_empty() {
         text += &sizes(&images.parts);

@@ -5,7 +5,7 @@ use std::mem::replace;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use classifier::output::{self, Verbosity, detail, event, say, warn};
 use classifier::{Images, Kind, Score};
 use data::{Dataset, Loader, Subset};
@@ -15,7 +15,7 @@ use tensor::{SIMD_VARIABLE, SimdLevel};
 
 use crate::checkpoint::{Checkpoint, Folder, Start, Sums};
 use crate::cli::{Settings, TrainArgs, find_images};
-use crate::config_file;
+use crate::curves::{self, Curves};
 use crate::history::Epoch;
 use crate::limit::limited;
 use crate::machine;
@@ -25,13 +25,13 @@ use crate::ranks::{self, Ranks};
 use crate::recipe::{Length, check};
 use crate::report;
 use crate::run::Run;
-use crate::signals;
+use crate::signals::{self, Stopped};
 
 /// Trains a network and writes weights, history, figures, settings and checkpoints to the run's folder.
 ///
 /// # Errors
 /// When data cannot be read, the folder cannot be written, the loss, the weights or the final outputs are not
-/// finite, or a signal asks to stop ([`Stopped`](signals::Stopped)).
+/// finite, or a signal asks to stop ([`Stopped`]).
 pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     check(flags)?;
     signals::stop_gracefully();
@@ -59,15 +59,17 @@ pub fn train(flags: &TrainArgs, ranks: &Ranks) -> Result<()> {
     let length = Length::of(settings, epochs, sets.training.len(), state)?;
 
     let run = Run::new(&start, folder, &images, &sets.training, length, sets.validates(), ranks.clone())?;
-    let mut run = run.since(started);
+    let mut run = run.since(started).watching(watches_test);
     let mut loaders = Loaders::new(&run, &sets, watches_test);
     if let Some(checkpoint) = &start.checkpoint {
         run.resume(checkpoint, &mut loaders.training)
             .with_context(|| format!("cannot resume in {}", shown_path(run.out())))?;
     }
+    run.compare_with_record();
     run.prepare()?;
     announce(&run, &start, &sets, length)?;
-    train_epochs(&mut run, &mut loaders, &start, length, ranks)?;
+    train_epochs(&mut run, &mut loaders, &start, length, ranks)
+        .inspect_err(|error| draw_what_is_done(&run, ranks, error))?;
     conclude(&mut run, &start, &sets, ranks)
 }
 
@@ -166,12 +168,6 @@ fn announce(run: &Run<'_>, start: &Start, sets: &Sets<'_>, length: Length) -> Re
     let session = &start.args.session;
     session.tell_left_out()?;
     sets.images.notes.iter().try_for_each(say)?;
-    if let Some(record) = &session.config
-        && let Some(data) = config_file::data_of(record)
-        && data != start.config.data()
-    {
-        warn("warning: the images are not those of the run being repeated");
-    }
     let (n_training, n_validation) = (sets.training.len(), sets.validation().len());
     if session.json {
         event(&json!({
@@ -218,6 +214,7 @@ fn train_epochs(
     ranks: &Ranks,
 ) -> Result<()> {
     let mut time = TimeLeft::new(run);
+    let mut curves = Curves::new();
     let mut traffic = ranks.traffic();
     while !run.is_over() {
         let began = Instant::now();
@@ -235,8 +232,22 @@ fn train_epochs(
             say(ranks::in_words(exchanged))?;
         }
         run.finish_epoch(measured)?;
+        // At the end they are drawn anyway.
+        if ranks.is_first() && !run.is_over() {
+            curves.follow(run.out(), run.history());
+        }
     }
     Ok(())
+}
+
+/// Draws the epochs of a run that a signal has stopped.
+fn draw_what_is_done(run: &Run<'_>, ranks: &Ranks, error: &Error) {
+    if !(error.is::<Stopped>() && ranks.is_first()) || run.history().is_empty() {
+        return;
+    }
+    if let Err(error) = curves::draw(run.out(), run.history()) {
+        warn(format_args!("warning: the figures are not up to date: {error:#}"));
+    }
 }
 
 /// The measurements of the epoch that was just trained.

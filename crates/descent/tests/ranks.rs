@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::{OPTIMIZERS, Outcome, Random, assert_nothing_half_written, count, tiny_cifar, train};
 use descent::checkpoint::Folder;
+use serde_json::Value;
 use tempfile::TempDir;
 use tensor::SimdLevel;
 
@@ -69,25 +70,53 @@ fn text(output: &Output) -> String {
 
 /// The outcome of one process without MPI; its folder is removed.
 fn alone(folder: &Path, more: &[&str]) -> Outcome {
+    alone_with_result(folder, more).0
+}
+
+/// The same with the last evaluation.
+fn alone_with_result(folder: &Path, more: &[&str]) -> (Outcome, [Value; 2]) {
     train(folder, "out", &[&FLAGS[3..], more].concat());
-    let outcome = Outcome::of(&folder.join("out"));
-    fs::remove_dir_all(folder.join("out")).unwrap();
-    outcome
+    let out = folder.join("out");
+    let found = (Outcome::of(&out), last_evaluation(&out));
+    fs::remove_dir_all(out).unwrap();
+    found
+}
+
+/// Loss and accuracy of the last evaluation.
+fn last_evaluation(out: &Path) -> [Value; 2] {
+    let mut result = json(&out.join("result.json"));
+    ["loss", "accuracy"].map(|name| result[name].take())
+}
+
+fn json(file: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// The step of the newest checkpoint, 0 without one. The run that writes them may go on.
+fn saved_step(out: &Path) -> u64 {
+    let names = fs::read_dir(out.join("checkpoints")).into_iter().flatten();
+    let step = |name: String| name.strip_prefix("step-")?.strip_suffix(".safetensors")?.parse().ok();
+    names.filter_map(|entry| step(entry.ok()?.file_name().into_string().ok()?)).max().unwrap_or(0)
 }
 
 #[test]
 fn any_number_of_processes_has_the_bits_of_one() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 28);
-    let batch_norm: &[&str] =
-        &["--net", "airbench:8,8,8", "--limit", "74", "--epochs", "1", "--tta", "mirror"];
+    let short = ["--limit", "74", "--epochs", "1"];
+    let batch_norm = [&["--net", "airbench:8,8,8", "--tta", "mirror"], &short[..]].concat();
+    let part_of_the_views =
+        [&["--net", "airbench:8,8,8", "--tta", "mirror-shift", "--tta-share", "0.5"], &short[..]].concat();
+    let [sgd, nadam] = [1, 2].map(|i| [OPTIMIZERS[i], &["--clip-norm", "0.5"], &short[..]].concat());
+    let sizes = &[1, 2, 3, 4, 8, 16][..];
     // These look at more than the own images: at the labels of all, at other images, at all losses.
     let weights = "--class-weights=0,1,2,3,4,5,6,7,8,9";
     for (what, sizes) in [
-        (OPTIMIZERS[0], &[1, 2, 3, 4, 8, 16][..]),
-        (OPTIMIZERS[1], &[3, 8]),
-        (OPTIMIZERS[2], &[4]),
-        (batch_norm, &[2, 5, 8]),
+        (OPTIMIZERS[0], sizes),
+        (&sgd, sizes),
+        (&nadam, sizes),
+        (&batch_norm, sizes),
+        (&part_of_the_views, &[5]),
         (&["--shards", "3", "--limit", "74", "--epochs", "1"], &[2]),
         // A shard for each rank, so that large gradients are added up in halves.
         (&["--shards", "16", "--limit", "74", "--epochs", "1"], &[4, 8, 16]),
@@ -99,15 +128,16 @@ fn any_number_of_processes_has_the_bits_of_one() {
         (&["--hardest", "0.6", "--accumulate", "2", "--mixup", "1", "--limit", "74"], &[4]),
         (&["--hardest", "0.6", "--hardest-by", "last", "--limit", "74"], &[4]),
     ] {
-        let once = alone(folder.path(), what);
+        let (once, evaluated) = alone_with_result(folder.path(), what);
         for &size in sizes {
             let Some(run) = start(folder.path(), size, what) else { return };
             let output = run.wait_with_output().unwrap();
             assert!(output.status.success(), "{size} ranks, {what:?}: {}", text(&output));
-            let again = Outcome::of(&folder.path().join("out"));
-            again.assert_same_bits(&once, &format!("{what:?} on {size} ranks"));
-            assert_nothing_half_written(&folder.path().join("out"));
-            fs::remove_dir_all(folder.path().join("out")).unwrap();
+            let out = folder.path().join("out");
+            Outcome::of(&out).assert_same_bits(&once, &format!("{what:?} on {size} ranks"));
+            assert_eq!(last_evaluation(&out), evaluated, "{what:?} on {size} ranks");
+            assert_nothing_half_written(&out);
+            fs::remove_dir_all(out).unwrap();
         }
     }
 }
@@ -127,55 +157,94 @@ fn the_communication_of_an_epoch_is_told() {
 }
 
 #[test]
+fn the_processors_of_a_machine_are_divided_among_its_processes() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 20);
+    let Some(mut command) = mpirun(folder.path(), 2) else { return };
+    if command.get_args().any(|flag| flag == OVERSUBSCRIBE) {
+        // So that each could use them all.
+        command.args(["--bind-to", "none"]);
+    }
+    command.arg(env!("CARGO_BIN_EXE_descent")).args(FLAGS).args(["--out", "out", "--epochs", "1"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let processors = thread::available_parallelism().unwrap().get();
+    let config = json(&folder.path().join("out/config.json"));
+    assert_eq!(config["run"]["threads"], (processors / 2).max(1), "of {processors}: {}", config["run"]);
+}
+
+#[test]
 fn kills_of_any_rank_are_made_good_by_other_numbers_of_ranks() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 60);
     let flags = ["--checkpoint-every", "2", "--epochs", "3"];
     let once = alone(folder.path(), &flags);
-    let (mut random, mut n_kills) = (Random::new(), 0);
-    while n_kills < count("RANK_KILLS", 20) {
-        let out = folder.path().join("out");
+    let mut random = Random::new();
+    let out = folder.path().join("out");
+    // The steps that were saved by the time of each kill.
+    let mut saved = Vec::new();
+    while saved.len() < count("RANK_KILLS", 20) {
         // Six trials that may be killed, on one thread or two, and one process alone that finishes.
-        for (size, threads) in [(4, "1"), (2, "2"), (3, "1"), (4, "2"), (2, "1"), (3, "2"), (1, "1")] {
+        for (trial, (size, threads)) in
+            [(4, "1"), (2, "2"), (3, "1"), (4, "2"), (2, "1"), (3, "2"), (1, "1")].into_iter().enumerate()
+        {
             let flags = [&flags[..], &["--threads", threads]].concat();
-            let Some(run) = start(folder.path(), size, &flags) else { return };
-            // At any moment of the run, whose start takes about a second.
-            thread::sleep(Duration::from_secs_f64(1.0 + 2.0 * random.unit()));
+            let Some(mut run) = start(folder.path(), size, &flags) else { return };
+            let before = saved_step(&out);
+            if trial % 2 == 0 {
+                // At any moment of the run, whose start takes about a second.
+                thread::sleep(Duration::from_secs_f64(1.0 + 2.0 * random.unit()));
+            } else {
+                // Soon after a checkpoint of its own.
+                let is_further = || saved_step(&out) > before || run.try_wait().unwrap().is_some();
+                assert!(within(60, is_further), "no checkpoint after that of step {before}");
+                thread::sleep(Duration::from_secs_f64(0.1 * random.unit()));
+            }
             let ranks = children(run.id());
-            if size > 1
-                && let Some(victim) = ranks.get((random.unit() * ranks.len() as f64) as usize)
-            {
+            let victim = ranks.get((random.unit() * ranks.len() as f64) as usize);
+            let is_killed = size > 1 && victim.is_some();
+            if let Some(victim) = victim.filter(|_| is_killed) {
                 signal("-KILL", victim);
-                n_kills += 1;
             }
             if run.wait_with_output().unwrap().status.success() {
                 assert_nothing_half_written(&out);
                 break;
             }
+            assert!(is_killed, "a run fails without a kill");
+            saved.push(saved_step(&out));
         }
         Outcome::of(&out).assert_same_bits(&once, "after kills");
         fs::remove_dir_all(&out).unwrap();
     }
+    let last = once.checkpoint.state.step;
+    let n_between = saved.iter().filter(|&&step| 0 < step && step < last).count();
+    println!("{} kills, {n_between} of them between the first checkpoint and the last", saved.len());
+    assert!(2 * n_between >= saved.len(), "the steps that were saved, of {last}: {saved:?}");
 }
 
 #[test]
 fn ctrl_c_saves_and_another_number_of_ranks_resumes() {
     let folder = TempDir::new().unwrap();
     tiny_cifar(folder.path(), 60);
-    let flags = ["--epochs", "40"];
+    // No checkpoint is due before the end.
+    let flags = ["--epochs", "20", "--checkpoint-every", "1h"];
     let once = alone(folder.path(), &flags);
     let Some(run) = start(folder.path(), 3, &flags) else { return };
-    wait_for_ranks(&run, 3);
-    thread::sleep(Duration::from_secs(1));
+    let out = folder.path().join("out");
+    let is_trained = || out.join("history.csv").exists();
+    assert!(within(60, is_trained), "no epoch ends");
+    assert_eq!(saved_step(&out), 0);
     signal("-INT", &run.id().to_string());
     // mpirun forwards no further output of its processes.
     let output = run.wait_with_output().unwrap();
-    let out = folder.path().join("out");
-    assert!(!output.status.success() && !out.join("loss.svg").exists(), "{}", text(&output));
+    assert!(!output.status.success() && !out.join("confusion.svg").exists(), "{}", text(&output));
     assert_nothing_half_written(&out);
+    let (saved, last) = (saved_step(&out), once.checkpoint.state.step);
+    assert!(0 < saved && saved < last, "step {saved} of {last} was saved: {}", text(&output));
     let resumed = start(folder.path(), 2, &[&flags[..], &["--threads", "2"]].concat()).unwrap();
     let resumed = resumed.wait_with_output().unwrap();
     assert!(resumed.status.success(), "{}", text(&resumed));
+    assert!(text(&resumed).contains(&format!("Resuming from step {saved}.")), "{}", text(&resumed));
     Outcome::of(&out).assert_same_bits(&once, "after Ctrl-C");
 }
 
@@ -323,12 +392,8 @@ fn children(mpirun: u32) -> Vec<String> {
     String::from_utf8(pgrep.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-fn wait_for_ranks(run: &Child, size: usize) {
-    assert!(within(60, || children(run.id()).len() >= size), "{size} ranks do not start");
-}
-
 /// Waits until `is_so`, for this many seconds at most; returns whether it became so.
-fn within(seconds: u64, is_so: impl Fn() -> bool) -> bool {
+fn within(seconds: u64, mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !is_so() {
         if start.elapsed() > Duration::from_secs(seconds) {

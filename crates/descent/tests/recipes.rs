@@ -1,12 +1,13 @@
 //! Recipes, networks and groups, through the program on tiny data.
 
 mod common;
+mod torchvision;
 
 use std::fs;
 use std::path::Path;
 
-use common::pictures::bmp;
-use common::{AIRBENCH, Outcome, failure, stdout, tiny_cifar};
+use common::pictures::{bmp, photographs};
+use common::{AIRBENCH, Outcome, descent, failure, stdout, tiny_cifar};
 use descent::flags::RECIPES;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -274,6 +275,169 @@ fn views_of_the_last_evaluation_and_what_does_not_fit_is_refused() {
     let config = fs::read_to_string(folder.path().join("out/config.json")).unwrap();
     for part in ["\"net\": \"lecture\"", "\"cutout\": 8", "\"tta\": \"mirror\"", "\"recipe\": null"] {
         assert!(config.contains(part), "{config}");
+    }
+}
+
+/// The record has every value in effect: those of the rules and schedules, and those that the data decide.
+#[test]
+fn the_record_of_a_run_has_every_value_in_effect() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 16);
+    let record = |out: &str, flags: &[&str]| {
+        stdout(folder.path(), &[flags, &["--epochs", "1", "--out", out]].concat());
+        json(&folder.path().join(out).join("config.json"))
+    };
+    let train = ["train", "--data", "data", "--batch-size", "20"];
+    let lecture = record("lecture", &train);
+    let run = &lecture["run"];
+    let adam = serde_json::json!({
+        "name": "adam", "lr": 0.005, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0001,
+        "amsgrad": false, "decoupled_weight_decay": false, "bias_correction": true,
+    });
+    assert_eq!(run["optimizer"]["groups"][0]["rule"], adam);
+    let constant = serde_json::json!({
+        "name": "constant", "lr": 0.005, "steps": 4, "warmup_steps": 0, "warmup_start": 0.0,
+    });
+    assert_eq!(run["optimizer"]["schedule"], constant);
+    assert_eq!(
+        (&run["recipe"], &run["watch_test"], &lecture["val"]),
+        (&"lecture".into(), &true.into(), &0.into())
+    );
+    assert!(run["normalize"].is_null() && run["weights_sha256"].is_null(), "{run}");
+    assert_eq!((&run["flip"], &run["crop"], &run["shards"]), (&"never".into(), &0.into(), &3.into()));
+    assert!(run["instruction_set"].is_string());
+
+    // Another network without a recipe is that recipe with another network.
+    let other = record("other", &[&train[..], &["--net", "mlp:8"]].concat());
+    let run = &other["run"];
+    assert_eq!((&run["recipe"], &run["watch_test"]), (&"lecture".into(), &true.into()));
+    assert_eq!((&other["recipe"], &other["val"]), (&Value::Null, &0.into()));
+
+    let airbench = record("airbench", AIRBENCH);
+    let (run, groups) = (&airbench["run"], airbench["run"]["optimizer"]["groups"].as_array().unwrap());
+    assert_eq!((&run["recipe"], &run["watch_test"]), (&"airbench94".into(), &false.into()));
+    assert_eq!(run["normalize"]["mean"].as_array().unwrap().len(), 3);
+    let filters = groups.iter().find(|group| group["group"] == "filters").unwrap();
+    assert_eq!((&filters["rule"]["name"], &filters["rule"]["lr"]), (&"muon".into(), &0.24.into()));
+    let bias = groups.iter().find(|group| group["group"] == "whiten.bias").unwrap();
+    assert_eq!((&bias["rule"]["nesterov"], &bias["freeze_after"]), (&true.into(), &3.0.into()));
+    assert_eq!((&bias["schedule"]["name"], &bias["schedule"]["steps"]), (&"linear".into(), &9.into()));
+}
+
+/// A repeat whose bits can differ says so.
+#[test]
+fn a_repeat_with_other_weights_instructions_or_version_says_so() {
+    let folder = TempDir::new().unwrap();
+    tiny_cifar(folder.path(), 4);
+    let file = folder.path().join("begin.safetensors");
+    let write = |seed: u64| {
+        let (_, params) = nn::build(nn::models::mlp([32, 32, 3], &[4], 10), seed);
+        nn::weights::save(&file, &params, &[]).unwrap();
+    };
+    write(1);
+    let train =
+        ["train", "--data", "data", "--epochs", "1", "--net", "mlp:4", "--weights", "begin.safetensors"];
+    stdout(folder.path(), &[&train[..], &["--lr", "0.001", "--out", "a"]].concat());
+    let path = folder.path().join("a/config.json");
+    let record = json(&path);
+    let warnings = |out: &str, instruction_set: &str| {
+        let mut command = descent(folder.path());
+        let args = ["train", "--config", "a/config.json", "--out", out];
+        let assert = command.args(args).env("DESCENT_SIMD", instruction_set).assert().success();
+        String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+    };
+    let model = |out: &str| fs::read(folder.path().join(out).join("model.safetensors")).unwrap();
+    let current = tensor::SimdLevel::current().name();
+    assert_eq!(warnings("b", current), "");
+    assert!(model("a") == model("b"));
+
+    write(2);
+    assert_eq!(
+        warnings("c", current),
+        "warning: the weights to start from are not those of the run being repeated\n"
+    );
+    write(1);
+    if current != "portable" {
+        let expected = format!(
+            "warning: the run being repeated was computed with {current}, and this one with portable: the results \
+             will not be bit-identical (DESCENT_SIMD sets the instruction set)\n"
+        );
+        assert_eq!(warnings("d", "portable"), expected);
+    }
+    let mut other = record.clone();
+    other["run"]["version"] = "0.0.1".into();
+    fs::write(&path, other.to_string()).unwrap();
+    let warned = warnings("e", current);
+    assert!(
+        warned.starts_with("warning: the run being repeated was computed by version 0.0.1 of"),
+        "{warned}"
+    );
+    // As recorded before any of these was.
+    let mut old = record;
+    old["run"] = serde_json::json!({"data_sha256": old["run"]["data_sha256"]});
+    fs::write(&path, old.to_string()).unwrap();
+    assert_eq!(warnings("f", current), "");
+    assert!(model("a") == model("f"));
+    // A resumed run does not read the file, and keeps in its record what it began with.
+    let before = json(&folder.path().join("b/config.json"));
+    fs::remove_file(&file).unwrap();
+    stdout(folder.path(), &["train", "--out", "b", "--resume"]);
+    let after = json(&folder.path().join("b/config.json"));
+    assert!(before["run"]["weights_sha256"].is_string());
+    assert_eq!(before["run"]["weights_sha256"], after["run"]["weights_sha256"]);
+}
+
+/// The file is the one that torchvision writes, to the byte, and so are the logits until the head is replaced.
+#[test]
+fn fine_tuning_takes_the_file_that_torchvisions_resnet_18_writes() {
+    let folder = TempDir::new().unwrap();
+    photographs(&folder.path().join("photos"), 3, 3);
+    let file = folder.path().join("resnet18.safetensors");
+    fs::write(&file, torchvision::file()).unwrap();
+    let (net, expected) = torchvision::network();
+    let (_, mut read) = nn::build(nn::models::resnet18_imagenet([64, 64, 3], 1000), 1);
+    nn::weights::load(&file, &mut read).unwrap();
+    assert!(read.values() == expected.values());
+    torchvision::assert_logits(&net, &read);
+
+    let train = [
+        "train",
+        "--data",
+        "photos",
+        "--image-size",
+        "32",
+        "--net",
+        "resnet18-imagenet",
+        "--weights",
+        "resnet18.safetensors",
+        "--freeze",
+        "conv1,bn1,layer1,layer2,layer3",
+        "--normalize=imagenet",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "3",
+        "--lr",
+        "0.001",
+        "--val",
+        "0",
+        "--out",
+        "out",
+    ];
+    let printed = stdout(folder.path(), &train);
+    let sentence = "The last layer, fc, is re-initialised for these classes: fc.weight is [1000, 512] in \
+                    resnet18.safetensors, but [3, 512] here.";
+    assert!(printed.contains(sentence), "{printed}");
+    let (_, tuned, about) = classifier::model::load(&folder.path().join("out/model.safetensors")).unwrap();
+    assert_eq!(about.net.to_string(), "resnet18-imagenet");
+    assert_eq!(tuned.entry(tuned.find("fc.weight").unwrap()).shape.dims(), [3, 512]);
+    for entry in read.entries().iter().filter(|entry| !entry.name.starts_with("fc.")) {
+        let (now, before) =
+            (tuned.value(tuned.find(&entry.name).unwrap()), &read.values()[entry.range.clone()]);
+        assert_eq!(now == before, !entry.name.starts_with("layer4."), "{}", entry.name);
+        // Three steps of Adam from the file's weights.
+        let is_near = now.iter().zip(before).all(|(now, before)| (now - before).abs() < 0.01);
+        assert!(is_near || !entry.is_trainable(), "{}", entry.name);
     }
 }
 

@@ -405,7 +405,12 @@ mod signals {
             assert_eq!(output.status.code(), Some(code), "{stderr}");
             let step = Outcome::of(&folder.path().join("out")).checkpoint.state.step;
             assert!(stderr.contains(&format!("stopped after step {step};")), "{stderr}");
-            assert_nothing_half_written(&folder.path().join("out"));
+            let out = folder.path().join("out");
+            assert_nothing_half_written(&out);
+            for figure in ["loss.svg", "loss.png", "accuracy.svg", "accuracy.png"] {
+                assert!(out.join(figure).exists(), "{figure} shows the epochs before {signal}");
+            }
+            assert!(!out.join("confusion.svg").exists(), "{signal}: it is of the run's end");
 
             // Stopped and resumed, the run ends like an uninterrupted one.
             let epochs = (step / 5 + 1).to_string();

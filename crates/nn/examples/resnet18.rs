@@ -75,8 +75,9 @@ pub fn train(
     mut batches: Loader<'_>,
     n_epochs: usize,
     lr: f64,
+    weight_decay: f64,
 ) -> Result<Vec<f32>, Box<dyn Error>> {
-    let sgd = Sgd { lr, momentum: 0.9, nesterov: true, weight_decay: 5e-4, ..Sgd::default() };
+    let sgd = Sgd { lr, momentum: 0.9, nesterov: true, weight_decay, ..Sgd::default() };
     let mut optimizer = Optimizer::new(sgd, params)?;
     let schedule = CosineAnnealingLr { lr, t_max: (n_epochs * batches.n_batches()) as u64, eta_min: 0.0 };
     let (mut tape, mut batch, mut losses) = (Tape::new(), Batch::new(), Vec::new());
@@ -119,7 +120,7 @@ pub fn run(quick: bool) -> Result<f64, Box<dyn Error>> {
     let scale = Normalize::cifar10();
     let batches =
         Loader::new(&training, 50).shuffle(0).augment(Augment::flip_and_crop(4), 0).normalize(&scale);
-    train(&net, &mut params, batches, if quick { 2 } else { 30 }, 0.05)?;
+    train(&net, &mut params, batches, if quick { 2 } else { 30 }, 0.05, 5e-4)?;
     accuracy(&net, &params, Loader::new(&test, 100).normalize(&scale))
 }
 

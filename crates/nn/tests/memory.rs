@@ -9,6 +9,7 @@ use autograd::{Mode, Params, Tape};
 use counting::Allocator;
 use nn::weights::{self, Archive};
 use nn::{Layer, Linear, TransformerEncoder, TransformerEncoderLayer};
+use optim::average::{Ema, Lookahead};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -29,7 +30,36 @@ fn files_and_recomputed_layers_take_no_more_than_they_may() {
     hostile_headers_take_no_more();
     damaged_files_take_no_more_either();
     a_large_file_is_written_and_read_piece_by_piece();
+    an_average_is_written_to_loaded_weights_without_gradients();
     a_stack_of_recomputed_layers_takes_a_fraction();
+}
+
+/// `Ema::with` keeps the weights to restore them; beyond that an average takes nothing.
+fn an_average_is_written_to_loaded_weights_without_gradients() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.safetensors");
+    let make = || nn::build(Linear::new(1000, 2000), 0);
+    weights::save(&path, &make().1, &[]).unwrap();
+    let (net, mut params) = make();
+    weights::load(&path, &mut params).unwrap();
+    let (size, n) = (size_of_val(params.values()), params.values().len());
+    let mut ema = Ema::new(n, 0.5, false).unwrap();
+    let mut lookahead = Lookahead::new(params.values(), 0.5, 1).unwrap();
+    ema.update(&params);
+    let mut tape = Tape::new();
+    let mut predict = |params: &Params| {
+        let g = tape.evaluate(params);
+        g.value(net.forward(&g, g.input([1, 1000], &[0.5; 1000])))[0]
+    };
+    predict(&params);
+    let evaluating = ALLOCATOR.peak_of(|| _ = ema.with(&mut params, |params| predict(params)));
+    assert!(evaluating < size + 100_000, "{evaluating} bytes for weights of {size}");
+    let writing = ALLOCATOR.peak_of(|| {
+        ema.write_to(&mut params);
+        lookahead.after_step(&mut params);
+        lookahead.write_to(&mut params);
+    });
+    assert!(writing < 10_000, "{writing} bytes to write averages");
 }
 
 fn a_stack_of_recomputed_layers_takes_a_fraction() {

@@ -2,12 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use autograd::{Mode, Params, StochasticDepthMode, Tape};
+use autograd::{Graph, Mode, Params, StochasticDepthMode, Tape, Var};
 use nn::{
     BatchNorm2d, Child, Conv1d, Conv2d, ConvTranspose2d, Dropout, Embedding, Flatten, GRU, GlobalAvgPool2d,
-    GroupNorm, InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, MaxPool2d, MultiheadAttention, Parallel, ReLU,
-    ReflectionPad2d, Residual, RotaryPositions, Sequences, Sequential, State, StochasticDepth,
-    TransformerDecoderLayer, TransformerEncoderLayer, Upsample, ZeroPad2d,
+    GroupNorm, InstanceNorm2d, LSTM, Layer, LayerNorm, Linear, Masks, MaxPool2d, MultiheadAttention,
+    Parallel, ReLU, ReflectionPad2d, Residual, RotaryPositions, Sequences, Sequential, State,
+    StochasticDepth, TransformerDecoderLayer, TransformerEncoderLayer, Upsample, ZeroPad2d,
 };
 
 /// The message of the panic within.
@@ -40,7 +40,7 @@ fn shapes_that_do_not_fit() {
         let block = Residual::new(Sequential::new().add(Conv2d::new(3, 8, 1)));
         Sequential::new().add(if shortcut { block.shortcut(Conv2d::new(3, 8, 3)) } else { block })
     };
-    let table: [(&str, Sequential, &[usize]); 22] = [
+    let table: [(&str, Sequential, &[usize]); 26] = [
         ("the Linear behind Flatten has the wrong size", cnn(Linear::new(512, 10)), &[2, 32, 32, 3]),
         (
             "the same, fused with a ReLU",
@@ -68,6 +68,22 @@ fn shapes_that_do_not_fit() {
             "PyTorch's order, each image normalised",
             Sequential::new().add(InstanceNorm2d::new(3)),
             &[2, 3, 8, 8],
+        ),
+        (
+            "PyTorch's order, groups without parameters",
+            Sequential::new().add(GroupNorm::new(2, 6).affine(false)),
+            &[2, 6, 4, 4],
+        ),
+        (
+            "PyTorch's order, batch norm without parameters",
+            Sequential::new().add(BatchNorm2d::new(3).affine(false).track_running_stats(false)),
+            &[2, 3, 8, 8],
+        ),
+        ("tokens of another size", Sequential::new().add(MultiheadAttention::new(8, 2)), &[2, 5, 7]),
+        (
+            "the same, in a transformer",
+            Sequential::new().add(TransformerEncoderLayer::new(8, 2).norm_first(true)),
+            &[2, 5, 7],
         ),
         ("a border around a sequence", Sequential::new().add(ZeroPad2d::new(1)), &[2, 9, 3]),
         ("a mirror that is too small", Sequential::new().add(ReflectionPad2d::new(2)), &[2, 2, 9, 3]),
@@ -154,6 +170,40 @@ fn sequences_that_do_not_fit() {
     insta::assert_snapshot!(report.join("\n"));
 }
 
+/// What this says to a graph with zeros of these shapes.
+fn of_zeros(
+    params: &mut Params,
+    shapes: [[usize; 3]; 3],
+    run: impl FnOnce(&Graph<'_>, [Var; 3]) -> Var,
+) -> String {
+    let mut tape = Tape::new();
+    message(|| {
+        let g = tape.begin(params, Mode::train(0, 0));
+        let inputs = shapes.map(|shape| g.input(shape, &vec![0.0; shape.iter().product()]));
+        g.scope("body", |g| run(g, inputs))
+    })
+}
+
+#[test]
+fn queries_keys_values_and_memories_that_do_not_fit() {
+    let (attention, mut params) = nn::build(MultiheadAttention::new(8, 2).kdim(6).vdim(3), 0);
+    let mut attends =
+        |shapes| of_zeros(&mut params, shapes, |g, inputs| attention.attend(g, inputs, Masks::default()));
+    let mut report = vec![
+        attends([[2, 5, 7], [2, 4, 6], [2, 4, 3]]),
+        attends([[2, 5, 8], [2, 4, 8], [2, 4, 3]]),
+        attends([[2, 5, 8], [2, 4, 6], [2, 4, 8]]),
+        attends([[2, 5, 8], [2, 6, 4], [2, 3, 4]]),
+        attends([[2, 5, 8], [2, 4, 6], [2, 5, 3]]),
+    ];
+    let (decoder, mut params) = nn::build(TransformerDecoderLayer::new(8, 2), 0);
+    let mut decodes =
+        |shapes| of_zeros(&mut params, shapes, |g, [x, memory, _]| decoder.forward(g, (x, memory)));
+    report.push(decodes([[2, 5, 1], [2, 4, 8], [0; 3]]));
+    report.push(decodes([[2, 5, 8], [2, 4, 6], [0; 3]]));
+    insta::assert_snapshot!(report.join("\n"));
+}
+
 #[test]
 fn a_model_that_was_never_built() {
     let net = Sequential::new().add(Linear::new(2, 3));
@@ -176,7 +226,7 @@ fn two_children_of_one_name() {
             scope.layer(&mut self.0);
             scope.layer(&mut self.1);
         }
-        fn forward(&self, g: &autograd::Graph<'_>, x: autograd::Var) -> autograd::Var {
+        fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
             let y = self.0.forward(g, x);
             self.1.forward(g, y)
         }

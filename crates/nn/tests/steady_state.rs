@@ -1,20 +1,22 @@
-//! A steady training step of a `Sequential` allocates nothing: neither paths, nor patterns, nor layers. In
+//! A steady training step allocates nothing, whatever the layer: neither paths, nor patterns, nor layers. In
 //! a binary of its own, because the allocator counts for all.
 //!
 //! Not counted is the buffer that `matrixmultiply` takes and gives back within a product; its alignment
 //! tells it from everything of ours.
 
-use autograd::{Mode, StochasticDepthMode, Tape};
+#[path = "common/mod.rs"]
+mod common;
+#[path = "common/layers.rs"]
+mod every_layer;
+
+use autograd::{Mode, Tape};
+use common::uniform;
 use counting::Allocator;
+use every_layer::layers;
 use nn::{
-    AdaptiveAvgPool1d, AdaptiveMaxPool1d, AvgPool1d, BatchNorm2d, CarriedState, CircularPad2d, ConstantPad2d,
-    Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Dropout, Dropout2d, Embedding, Flatten, GELU, GRU,
-    GroupNorm, InstanceNorm2d, Interpolation, LSTM, Layer, LayerNorm, Linear, LocalResponseNorm, Masks,
-    MaxPool1d, MaxPool2d, MultiheadAttention, PReLU, PaddingMode, Parallel, PixelShuffle, PixelUnshuffle,
-    RMSNorm, RNN, ReLU, Recurrent, RecurrentCell, ReflectionPad1d, ReflectionPad2d, ReplicationPad2d,
-    Residual, RotaryPositions, Sequences, Sequential, SinusoidalPositions, StochasticDepth,
-    TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, Unflatten,
-    Upsample, ZeroPad2d, models,
+    CarriedState, Embedding, GRU, LSTM, Layer, Masks, RNN, Recurrent, RecurrentCell, Sequences, Sequential,
+    SinusoidalPositions, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, models,
 };
 use optim::{Adam, Norm, Optimizer, clip_norm};
 
@@ -93,41 +95,24 @@ fn allocations_of_a_transformer(recompute: bool) -> usize {
     })
 }
 
-/// Layers that resize and pad images, and layers of sequences, which the rows of the images become.
-fn images_and_sequences() -> Sequential {
-    let same =
-        |channels: usize, mode: PaddingMode| Conv2d::new(channels, 8, 3).padding_same().padding_mode(mode);
-    let branches = Parallel::concat(3).add(same(8, PaddingMode::Reflect)).add(same(8, PaddingMode::Circular));
-    let padded = Sequential::new().add(ReplicationPad2d::new(1)).add(Conv2d::new(16, 16, 3));
-    let bilinear = Interpolation::Bilinear { align_corners: false };
-    Sequential::new()
-        .add(Conv2d::new(3, 8, 3).stride(2).padding(1).padding_mode(PaddingMode::Replicate))
-        .add(PReLU::new(8))
-        .add(branches)
-        .add(Parallel::sum().add(Conv2d::new(16, 16, 1)).add(padded))
-        .add(ReflectionPad2d::new(1))
-        .add(CircularPad2d::new(1))
-        .add(ZeroPad2d::new(1))
-        .add(ConstantPad2d::new(1, 0.5))
-        .add(MaxPool2d::new(4))
-        .add(ConvTranspose2d::new(16, 16, 3).stride(2).padding(1).output_padding(1))
-        .add(PixelShuffle::new(2))
-        .add(PixelUnshuffle::new(2))
-        .add(Upsample::scale_factor(1.5).mode(bilinear))
-        .add(Upsample::size(8))
-        .add(Flatten.start_dim(1).end_dim(2))
-        .add(RotaryPositions::new(4))
-        .add(MultiheadAttention::new(16, 2).rotary(RotaryPositions::new(8)))
-        .add(ReflectionPad1d::new(1))
-        .add(Conv1d::new(16, 8, 3).padding_same().padding_mode(PaddingMode::Circular))
-        .add(PReLU::default())
-        .add(ConvTranspose1d::new(8, 8, 4).stride(2).padding(1))
-        .add(MaxPool1d::new(2))
-        .add(AvgPool1d::new(2))
-        .add(Parallel::sum().add(AdaptiveAvgPool1d::new(6)).add(AdaptiveMaxPool1d::new(6)))
-        .add(Unflatten::new(1, &[2, 3]))
-        .add(Flatten)
-        .add(Linear::new(6 * 8, 10))
+/// The same for each layer on its own, with the gradient of its input.
+fn every_layer_allocates_nothing() {
+    for (net, image) in layers() {
+        let what = format!("{net:?}");
+        let (net, mut params) = nn::build(net, 0);
+        let dims = [&[16], image].concat();
+        let x = uniform(1, dims.iter().product());
+        let mut tape = Tape::new();
+        let mut step = |step| {
+            tape.step(&mut params, Mode::train(0, step), |g| {
+                let y = net.forward(g, g.variable(&dims[..], &x));
+                g.mean(g.mul(y, y))
+            });
+        };
+        (0..4).for_each(&mut step);
+        let n = ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step));
+        assert_eq!(n, 0, "{what}");
+    }
 }
 
 /// One test, so that nothing else runs beside it.
@@ -139,28 +124,11 @@ fn a_steady_step_allocates_nothing() {
     assert_eq!(allocations_of_a_transformer(false), 0, "a transformer");
     assert_eq!(allocations_of_a_transformer(true), 0, "a transformer whose layers are recomputed");
 
-    let body =
-        Sequential::new().add(Conv2d::new(8, 8, 3).padding(1)).add(BatchNorm2d::new(8)).add(GELU::default());
-    let residual = Sequential::new()
-        .add(Conv2d::new(3, 8, 3).stride(2))
-        .add(Residual::new(body).shortcut(Conv2d::new(8, 8, 1)))
-        .add(GroupNorm::new(2, 8))
-        .add(InstanceNorm2d::new(8).affine(true).track_running_stats(true))
-        .add(LocalResponseNorm::new(3))
-        .add(StochasticDepth::new(0.5, StochasticDepthMode::Row))
-        .add(Dropout2d::new(0.5))
-        .add(BatchNorm2d::new(8).momentum(None).scale(false))
-        .add(MaxPool2d::new(3).stride(2))
-        .add(Flatten)
-        .add(Linear::new(8 * 7 * 7, 10))
-        .add(LayerNorm::new([10]))
-        .add(RMSNorm::new([10]))
-        .add(ReLU)
-        .add(Dropout::new(0.5));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started");
+    pool.install(every_layer_allocates_nothing);
     assert_eq!(allocations_of(models::lecture_cnn(0.5)), 0, "the convolutional network");
     assert_eq!(allocations_of(models::lecture_cnn(0.5).fuse(false)), 0, "the convolutional network, unfused");
-    assert_eq!(allocations_of(residual), 0, "the residual network");
-    assert_eq!(allocations_of(images_and_sequences()), 0, "the network of images and sequences");
+    assert_eq!(allocations_of(models::resnet20([32, 32, 3], 10)), 0, "a residual network");
     assert_eq!(allocations_of_sequences(RNN::new(5, 6)), 0, "an RNN");
     assert_eq!(allocations_of_sequences(GRU::new(5, 6)), 0, "a GRU");
     assert_eq!(allocations_of_sequences(LSTM::new(5, 6)), 0, "an LSTM");

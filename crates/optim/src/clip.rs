@@ -155,6 +155,10 @@ impl<P: Parameters + ?Sized> Parameters for Under<'_, P> {
     fn values_and_grads_mut(&mut self) -> (&mut [P::Value], &mut [P::Value]) {
         self.params.values_and_grads_mut()
     }
+
+    fn values_mut(&mut self) -> &mut [P::Value] {
+        self.params.values_mut()
+    }
 }
 
 /// [`clip_norm`] on bare gradients.

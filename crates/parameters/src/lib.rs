@@ -26,6 +26,12 @@ pub trait Parameters {
     /// All values and all gradients, mutable.
     fn values_and_grads_mut(&mut self) -> (&mut [Self::Value], &mut [Self::Value]);
 
+    /// All values, mutable. A network that allocates its gradients on first use overrides this, so that writing
+    /// weights allocates none.
+    fn values_mut(&mut self) -> &mut [Self::Value] {
+        self.values_and_grads_mut().0
+    }
+
     /// All values, mutable, and all gradients.
     fn values_mut_and_grads(&mut self) -> (&mut [Self::Value], &[Self::Value]) {
         let (values, grads) = self.values_and_grads_mut();
@@ -133,6 +139,8 @@ mod tests {
         assert_eq!(flat.trainable_ranges().collect::<Vec<_>>(), [0..3, 6..7]);
         flat.for_each_trainable(|values, grads| values.copy_from_slice(grads));
         assert_eq!(flat.values(), [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        flat.values_mut()[3] = 2.0;
+        assert_eq!(flat.values()[2..5], [1.0, 2.0, 0.0]);
         assert_eq!(Flat(vec![(1, false)], vec![0.0], vec![0.0]).trainable_ranges().count(), 0);
     }
 

@@ -70,14 +70,24 @@ pub(crate) struct Axis {
 impl Axis {
     /// A numeric axis with about `max_ticks` ticks.
     pub(crate) fn numbers(scale: Scale, range: (f64, f64), max_ticks: usize) -> Self {
-        let Ticks { ticks, fine, offset } = match scale {
+        let ticks = match scale {
             Scale::Linear => ticks::linear(range.0, range.1, max_ticks),
             Scale::Log => ticks::logarithmic(range.0, range.1, max_ticks),
         };
+        Self::with_ticks(scale, range, ticks)
+    }
+
+    fn with_ticks(scale: Scale, range: (f64, f64), ticks: Ticks) -> Self {
+        let Ticks { ticks, fine, offset } = ticks;
         let place = |v: f64| scale.share(range, v).clamp(0.0, 1.0);
         let fine = fine.into_iter().map(place).collect();
         let ticks = ticks.into_iter().map(|Tick { value, label }| (place(value), label)).collect();
         Axis { scale, range, ticks, fine, offset, grid: true }
+    }
+
+    /// A linear axis with about `max_ticks` ticks, all of them whole numbers.
+    pub(crate) fn whole_numbers(range: (f64, f64), max_ticks: usize) -> Self {
+        Self::with_ticks(Scale::Linear, range, ticks::whole(range.0, range.1, max_ticks))
     }
 
     /// An axis of names, where the `i`-th is in the middle of `i..i + 1`.

@@ -9,6 +9,8 @@ pub(crate) struct Side {
     pub(crate) label: String,
     pub(crate) scale: Scale,
     pub(crate) range: Option<(f64, f64)>,
+    /// Whether all ticks are whole numbers.
+    pub(crate) whole: bool,
 }
 
 /// The range of all series, updated by one after another.

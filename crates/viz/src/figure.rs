@@ -86,6 +86,12 @@ impl Figure {
         self
     }
 
+    /// Labels the x axis, if it is linear, at whole numbers only: for epochs and other counts.
+    pub fn x_whole(mut self) -> Self {
+        self.x.whole = true;
+        self
+    }
+
     /// Shows x from `lo` to `hi`, instead of all the data.
     ///
     /// # Panics
@@ -129,6 +135,15 @@ impl Figure {
         let name = name.into();
         let points = zipped("Figure::line", &name, xs, ys);
         self.with(Line::through(name, points, false))
+    }
+
+    /// Adds a line as [`line`](Figure::line) does, with a dot at each point unless there are more than 40: one
+    /// that stands alone, first or between two gaps, is then visible, too.
+    #[track_caller]
+    pub fn dotted(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
+        let name = name.into();
+        let points = zipped("Figure::dotted", &name, xs, ys);
+        self.with(Line::through(name, points, false).dotted())
     }
 
     /// Adds a dashed line, for expected rather than measured values.
@@ -288,7 +303,10 @@ impl Draw for Figure {
             x_label: &self.x.label,
             y_label: &self.y.label,
             keys: &keys,
-            x: &|n_ticks| Axis::numbers(self.x.scale, x_range, n_ticks),
+            x: &|n_ticks| match (self.x.whole, self.x.scale) {
+                (true, Scale::Linear) => Axis::whole_numbers(x_range, n_ticks),
+                (_, scale) => Axis::numbers(scale, x_range, n_ticks),
+            },
             y: &|n_ticks| Axis::numbers(self.y.scale, y_range, n_ticks),
             right: 0.0,
             aspect: self.aspect,

@@ -20,8 +20,18 @@ pub(crate) struct Ticks {
 
 /// At most about `max_n` multiples of 1, 2 or 5 times a power of ten in `lo..=hi`, for `lo < hi`.
 pub(crate) fn linear(lo: f64, hi: f64, max_n: usize) -> Ticks {
+    multiples(lo, hi, max_n, 0.0)
+}
+
+/// Ticks as of [`linear`] that are whole numbers; there may be none.
+pub(crate) fn whole(lo: f64, hi: f64, max_n: usize) -> Ticks {
+    multiples(lo, hi, max_n, 1.0)
+}
+
+/// Ticks that are `least_step` or more apart.
+fn multiples(lo: f64, hi: f64, max_n: usize, least_step: f64) -> Ticks {
     let max_n = max_n.max(1) as f64;
-    let raw_step = (hi / max_n - lo / max_n).min(f64::MAX);
+    let raw_step = (hi / max_n - lo / max_n).min(f64::MAX).max(least_step);
     let mut exponent = raw_step.log10().floor() as i32;
     let scaled = raw_step / decimal(1, exponent);
     let digit = match scaled {
@@ -34,7 +44,8 @@ pub(crate) fn linear(lo: f64, hi: f64, max_n: usize) -> Ticks {
         }
     };
     let step = decimal(digit, exponent);
-    let offset = offset(lo, hi);
+    // Ticks further apart than the range is wide have no digits to save.
+    let offset = offset(lo, hi).filter(|&(_, power)| power >= exponent);
     let (origin, origin_count) = match offset {
         // The power of the offset is at least the width, so not less than that of the step.
         Some((count, power)) => (decimal(count, power), count * 10i128.pow((power - exponent).max(0) as u32)),
@@ -215,6 +226,21 @@ mod tests {
             labels(&linear(0.0, 2.5e6, 5)),
             ["0", "0.5×10⁶", "1.0×10⁶", "1.5×10⁶", "2.0×10⁶", "2.5×10⁶"]
         );
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks() {
+        for (lo, hi, max_n, expected) in [
+            (1.0, 2.0, 12, &["1", "2"][..]),
+            (1.0, 3.0, 12, &["1", "2", "3"]),
+            (0.95, 1.05, 12, &["1"]),
+            (1.0, 50.0, 6, &["10", "20", "30", "40", "50"]),
+            (0.2, 0.8, 12, &[]),
+            (10_000.98, 10_001.03, 12, &["10,001"]),
+        ] {
+            assert_eq!(labels(&whole(lo, hi, max_n)), expected, "{lo}..{hi}");
+        }
+        assert_eq!(whole(1.0, 50.0, 6), linear(1.0, 50.0, 6));
     }
 
     #[test]

@@ -288,8 +288,10 @@ mod tests {
             rows.push(row(network, 1, 1, whole));
             rows.push(row(network, 1, 2, whole / 2.0));
             for ranks in [2, 4, 8, 16] {
-                let communication = cost.seconds(in_turn(ranks, 10.0, 2.5e6)) * crowding(ranks, 2);
-                rows.push(row(network, ranks, 1, whole / 2.0 + communication));
+                let crowding = crowding(ranks, 2);
+                let communication = cost.seconds(in_turn(ranks, 10.0, 2.5e6)) * crowding;
+                let repeated = cost.repeated * whole * (crowding - 0.5);
+                rows.push(row(network, ranks, 1, whole / 2.0 + repeated + communication));
             }
         }
         rows
@@ -297,9 +299,12 @@ mod tests {
 
     #[test]
     fn the_fit_finds_the_cost_that_the_times_have() {
-        for (latency, per_byte) in [(2e-5, 3e-10), (0.0, 1e-9), (1e-3, 0.0)] {
-            let report = Report::new(&rows(Cost { latency, per_byte })).unwrap();
+        for (latency, per_byte, repeated) in
+            [(2e-5, 3e-10, 0.05), (0.0, 1e-9, 0.01), (1e-3, 0.0, 0.1), (2e-5, 3e-10, 0.0)]
+        {
+            let report = Report::new(&rows(Cost { latency, per_byte, repeated })).unwrap();
             let found = report.cost;
+            assert!((found.repeated - repeated).abs() < 1e-9, "{found:?}");
             assert!((found.latency - latency).abs() < 1e-6 * latency + 1e-12, "{found:?}");
             assert!((found.per_byte - per_byte).abs() < 1e-6 * per_byte + 1e-15, "{found:?}");
         }
@@ -307,11 +312,11 @@ mod tests {
 
     #[test]
     fn what_the_times_do_not_show_is_told_and_times_that_cannot_be_are_refused() {
-        let cost = Cost { latency: 2e-5, per_byte: 3e-10 };
+        let cost = Cost { latency: 2e-5, per_byte: 3e-10, repeated: 0.02 };
         let seen = Report::new(&rows(cost)).unwrap();
         assert!(seen.unseen().is_none() && !seen.markdown().contains("inexact"));
         // Less for many messages, as if each took a negative time.
-        let mut inexact = rows(Cost { latency: 0.0, per_byte: 3e-10 });
+        let mut inexact = rows(Cost { latency: 0.0, per_byte: 3e-10, repeated: 0.02 });
         inexact.iter_mut().filter(|row| row.ranks == 16).for_each(|row| row.seconds *= 0.98);
         let unseen = Report::new(&inexact).unwrap();
         let sentence = "The times are too inexact to show the cost of a message, which is taken as 0.";
@@ -323,7 +328,7 @@ mod tests {
         let alone = disturbed.iter_mut().find(|row| row.network == "airbench94" && row.threads == 1).unwrap();
         alone.seconds *= 1.1;
         let error = Report::new(&disturbed).err().unwrap().to_string();
-        assert!(error.starts_with("airbench94: a step on 2 processes takes 3.00"), "{error}");
+        assert!(error.starts_with("airbench94: a step on 2 processes takes 3.06"), "{error}");
         assert!(error.contains("according to the run on one thread (6.600 s)"), "{error}");
         assert!(error.ends_with(r#"--only "airbench94,1,1" --only "airbench94,2,1""#), "{error}");
 
@@ -350,7 +355,7 @@ mod tests {
             measure(Path::new("no"), &["airbench".into()], || Ok(Vec::new())).unwrap_err().to_string();
         assert!(error.contains("no mpirun") || error.contains("the lecture's CNN,1,1; "), "{error}");
         let is_timed = |row: &Timed| Plan::all(2).iter().filter(|plan| plan.is_of(row)).count() == 1;
-        assert!(rows(Cost { latency: 0.0, per_byte: 0.0 }).iter().all(is_timed));
+        assert!(rows(Cost { latency: 0.0, per_byte: 0.0, repeated: 0.0 }).iter().all(is_timed));
     }
 
     #[test]
@@ -359,22 +364,24 @@ mod tests {
         assert_eq!(largest_share(64, 16, 16), 1.0 / 16.0);
         // Three shards on two processes: two and one.
         assert_eq!(largest_share(24, 3, 2), 16.0 / 24.0);
-        let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
-        let [computing, communication] = report.subjects[0].predicted(4, 1, 1e-10, false);
-        assert!((computing - 0.005 / 4.0).abs() < 1e-12);
+        let here = Cost { latency: 1e-5, per_byte: 1e-10, repeated: 0.1 };
+        let report = Report::new(&rows(here)).unwrap();
+        let [computing, communication] = report.subjects[0].predicted(4, 1, here, false);
+        // A quarter, and a tenth of the other three quarters.
+        assert!((computing - 0.005 * (0.25 + 0.075)).abs() < 1e-12);
         // Forty messages of sums, five of agreement; a half and a quarter of 2.5 MB, up and down, at 8 ns a byte
         // and 0.1 ns for adding and copying it.
         assert!((communication - (45.0 * 30e-6 + 1.5 * 2.5e6 * 8.1e-9)).abs() < 1e-12, "{communication}");
         assert_eq!([2, 8].map(|ranks| in_turn(ranks, 1.0, 8.0)), [[4.0, 8.0], [16.0, 14.0]]);
         assert_eq!(in_turn(3, 1.0, 8.0), [8.0, 32.0], "whole, on two levels");
-        assert_eq!(report.subjects[0].predicted(4, 1, 1e-10, true)[0], 0.005);
+        assert_eq!(report.subjects[0].predicted(4, 1, here, true)[0], 0.005);
         assert_eq!(overlapped(3.0, 1.0), 3.0);
         assert_eq!(overlapped(3.0, 5.0), 6.0);
     }
 
     #[test]
     fn rows_are_read_as_they_were_written_and_a_missing_one_is_named() {
-        let mut written = rows(Cost { latency: 0.0, per_byte: 0.0 });
+        let mut written = rows(Cost { latency: 0.0, per_byte: 0.0, repeated: 0.0 });
         assert_eq!(parse(&csv(&written)).unwrap(), written);
         written.remove(3);
         let error = Report::new(&written).err().unwrap().to_string();
@@ -397,9 +404,9 @@ mod tests {
     #[test]
     fn the_document_has_a_place_for_the_tables() {
         let document = fs::read_to_string(root().unwrap().join(DOCUMENT)).unwrap();
-        let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10 })).unwrap();
+        let report = Report::new(&rows(Cost { latency: 1e-5, per_byte: 1e-10, repeated: 0.1 })).unwrap();
         let text = with_section(&document, &report.markdown()).unwrap();
-        assert!(text.contains("| airbench94, measured |") && text.contains("| 64 |"));
+        assert!(text.contains("| airbench94, measured/model | 1.00 | 1.00 |") && text.contains("| 64 |"));
         assert_eq!(with_section(&text, &report.markdown()).unwrap(), text);
         assert!(report.processes().unwrap().contains("measured"));
         assert!(report.machines().unwrap().contains("100 Gbit/s"));

@@ -22,11 +22,13 @@ pub(super) fn largest_share(batch_size: usize, n_shards: usize, ranks: usize) ->
     largest as f64 / batch_size as f64
 }
 
-/// What messages cost: `latency` seconds each, and `per_byte` seconds for each byte.
+/// What a step on several processes costs: `latency` seconds for each message, `per_byte` seconds for each byte, and
+/// `repeated`, the share of a whole step that every process computes again, such as the update of the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cost {
     pub(super) latency: f64,
     pub(super) per_byte: f64,
+    pub(super) repeated: f64,
 }
 
 /// Messages, and bytes, that follow one another in a step, whose sums have so many bytes: each sum goes up the
@@ -46,62 +48,62 @@ impl Cost {
     }
 
     /// What the times are too inexact to show, and is taken as 0.
-    pub(super) fn unseen(self) -> Option<&'static str> {
-        match (self.latency > 0.0, self.per_byte > 0.0) {
-            (true, true) => None,
-            (false, true) => Some("a message"),
-            (true, false) => Some("a byte"),
-            (false, false) => Some("a message and of a byte"),
-        }
+    pub(super) fn unseen(self) -> Option<String> {
+        let costs = [
+            (self.latency, "a message"),
+            (self.per_byte, "a byte"),
+            (self.repeated, "what every process computes again"),
+        ];
+        let unseen: Vec<_> = costs.iter().filter(|(cost, _)| *cost == 0.0).map(|(_, what)| *what).collect();
+        (!unseen.is_empty()).then(|| unseen.join(" and of "))
     }
 
     /// The costs, not negative, whose relative errors have the least squares for these points.
     pub(super) fn fitted(points: &[Point]) -> Self {
-        let product = |i: usize, j: usize| -> f64 {
-            points.iter().map(|point| point.relative(i) * point.relative(j)).sum()
-        };
-        let target = |i: usize| -> f64 {
-            points.iter().map(|point| point.relative(i) * point.communication / point.seconds).sum()
-        };
-        let alone = |i: usize| if product(i, i) > 0.0 { (target(i) / product(i, i)).max(0.0) } else { 0.0 };
-        let determinant = product(0, 0) * product(1, 1) - product(0, 1) * product(0, 1);
-        let latency = (target(0) * product(1, 1) - target(1) * product(0, 1)) / determinant;
-        let per_byte = (target(1) * product(0, 0) - target(0) * product(0, 1)) / determinant;
-        if latency >= 0.0 && per_byte >= 0.0 {
-            return Self { latency, per_byte };
+        let mut costs = [0.0; 3];
+        // One after another is set to what is best beside the others, which leads to what is best of all.
+        for _ in 0..MAX_ROUNDS {
+            let before = costs;
+            for i in 0..costs.len() {
+                let (mut product, mut square) = (0.0, 0.0);
+                for point in points {
+                    let others: f64 =
+                        (0..costs.len()).filter(|&j| j != i).map(|j| costs[j] * point.costs[j]).sum();
+                    product += point.costs[i] * (point.excess - others) / point.seconds.powi(2);
+                    square += (point.costs[i] / point.seconds).powi(2);
+                }
+                costs[i] = if square > 0.0 { (product / square).max(0.0) } else { 0.0 };
+            }
+            if before == costs {
+                break;
+            }
         }
-        // One of them is 0: the one without which the error is smaller.
-        let error = |cost: Self| -> f64 {
-            let of = |p: &Point| ((cost.seconds(p.in_turn) - p.communication) / p.seconds).powi(2);
-            points.iter().map(of).sum()
-        };
-        let [a, b] = [Self { latency: alone(0), per_byte: 0.0 }, Self { latency: 0.0, per_byte: alone(1) }];
-        if error(a) <= error(b) { a } else { b }
+        let [latency, per_byte, repeated] = costs;
+        Self { latency, per_byte, repeated }
     }
 }
+
+/// Rounds of the fit, which needs about a thousand.
+const MAX_ROUNDS: usize = 100_000;
 
 /// The share of a step by which two runs of the same may differ.
 const NOISE: f64 = 0.05;
 
 /// A time to fit.
 pub(super) struct Point {
-    /// Messages and bytes that follow one another.
-    pub(super) in_turn: [f64; 2],
-    /// Seconds that they take.
-    pub(super) communication: f64,
+    /// How often the step has each cost: messages and bytes that follow one another, and seconds of which a share
+    /// is computed again.
+    pub(super) costs: [f64; 3],
+    /// The seconds that the costs are to explain: those beyond computing that is divided.
+    pub(super) excess: f64,
     /// Seconds of the whole step.
     pub(super) seconds: f64,
 }
 
 impl Point {
-    /// Whether the communication time is negative by more than noise: one of the runs was disturbed.
+    /// Whether less time was taken than for computing, by more than noise: one of the runs was disturbed.
     pub(super) fn is_impossible(&self) -> bool {
-        self.communication < -NOISE * self.seconds
-    }
-
-    /// Messages or bytes for each second of the step.
-    fn relative(&self, i: usize) -> f64 {
-        self.in_turn[i] / self.seconds
+        self.excess < -NOISE * self.seconds
     }
 }
 
@@ -122,23 +124,27 @@ impl Subject {
         in_turn(ranks, self.sums, self.bytes)
     }
 
-    /// Seconds of computing on some of this machine's cores.
-    pub(super) fn computing(&self, ranks: usize, cores: usize) -> f64 {
-        self.times[0].1 * largest_share(self.network.batch_size, SHARDS, ranks).max(1.0 / cores as f64)
+    /// Seconds of computing on some of this machine's cores if all of it is divided, and the seconds that repeating
+    /// the whole step on each of them would add.
+    pub(super) fn computing(&self, ranks: usize, cores: usize) -> [f64; 2] {
+        let share = largest_share(self.network.batch_size, SHARDS, ranks).max(1.0 / cores as f64);
+        let alone = self.times[0].1;
+        [alone * share, alone * (crowding(ranks, cores) - share)]
     }
 
     /// Seconds per step on machines like this one with links of so many Gbit/s: of computing and of
-    /// communication, in which adding and copying take `per_byte` seconds besides the link's. If `grows`, the
-    /// batch grows with the number of machines.
-    pub(super) fn predicted(&self, machines: usize, link: u32, per_byte: f64, grows: bool) -> [f64; 2] {
+    /// communication, in which adding and copying take the seconds of `here` for each byte besides the link's. If
+    /// `grows`, the batch grows with the number of machines.
+    pub(super) fn predicted(&self, machines: usize, link: u32, here: Cost, grows: bool) -> [f64; 2] {
         let batch_size = self.network.batch_size;
         let share = match grows {
             true => machines as f64 * largest_share(machines * batch_size, MAX_SHARDS, machines),
             false => largest_share(batch_size, MAX_SHARDS, machines),
         };
-        let cost = Cost { latency: NETWORK_LATENCY, per_byte: 8e-9 / f64::from(link) + per_byte };
+        let per_byte = 8e-9 / f64::from(link) + here.per_byte;
+        let cost = Cost { latency: NETWORK_LATENCY, per_byte, ..here };
         let communication = if machines == 1 { 0.0 } else { cost.seconds(self.in_turn(machines)) };
-        [self.seconds * share, communication]
+        [self.seconds * (share + here.repeated * (1.0 - share)), communication]
     }
 }
 

@@ -55,12 +55,10 @@ impl Report {
         let mut points = Vec::new();
         for subject in &subjects {
             for &(ranks, seconds) in subject.times.iter().skip(1) {
-                let computing = subject.computing(ranks, cores);
-                let point = Point {
-                    in_turn: subject.in_turn(ranks).map(|number| number * crowding(ranks, cores)),
-                    communication: seconds - computing,
-                    seconds,
-                };
+                let [computing, repeating] = subject.computing(ranks, cores);
+                let [messages, bytes] = subject.in_turn(ranks).map(|number| number * crowding(ranks, cores));
+                let costs = [messages, bytes, repeating];
+                let point = Point { costs, excess: seconds - computing, seconds };
                 ensure!(
                     !point.is_impossible(),
                     "{name}: a step on {ranks} processes takes {seconds:.3} s, but computing alone should take \
@@ -84,16 +82,32 @@ impl Report {
 
     /// The [prediction](Subject::predicted) for a network.
     fn predicted(&self, subject: &Subject, machines: usize, link: u32, grows: bool) -> [f64; 2] {
-        subject.predicted(machines, link, self.cost.per_byte, grows)
+        subject.predicted(machines, link, self.cost, grows)
     }
 
     /// Seconds per step on this machine, according to the model.
     fn here(&self, subject: &Subject, ranks: usize) -> f64 {
-        let communication = match ranks {
-            1 => 0.0,
-            _ => self.cost.seconds(subject.in_turn(ranks)) * crowding(ranks, self.cores),
-        };
-        subject.computing(ranks, self.cores) + communication
+        if ranks == 1 {
+            return subject.times[0].1;
+        }
+        let [computing, repeating] = subject.computing(ranks, self.cores);
+        let communication = self.cost.seconds(subject.in_turn(ranks)) * crowding(ranks, self.cores);
+        computing + self.cost.repeated * repeating + communication
+    }
+
+    /// The largest error of the model on this machine, as a sentence.
+    fn largest_error(&self) -> String {
+        let errors = self.subjects.iter().flat_map(|subject| {
+            subject.times.iter().map(move |&(ranks, time)| (subject, ranks, time / self.here(subject, ranks)))
+        });
+        // A step of twice the time is as far off as one of half.
+        let distance = |ratio: f64| ratio.ln().abs();
+        let (subject, ranks, ratio) =
+            errors.max_by(|a, b| distance(a.2).total_cmp(&distance(b.2))).expect("there are networks");
+        format!(
+            "The model is furthest off for {} on {ranks} processes, where a step takes {ratio:.2} times as long as it says.",
+            subject.network.name
+        )
     }
 
     pub(super) fn processes(&self) -> Result<String> {
@@ -134,10 +148,12 @@ impl Report {
         let mut text = format!(
             "<!-- cargo xtask scaling -->\nProcesses of one thread each on a machine of {} cores, measured and by the \
              model. Computing takes as long as the process\nwith the most images needs, and at least as long as all \
-             cores together need. Communication costs {:.1} µs per message and\n{:.2} ns per byte, multiplied by \
-             processes/cores if there are more processes than cores ([the data](results/scaling/steps.csv)).\n{}\n\
+             cores together need. Of a step, {:.1} % is computed again by\nevery process. Communication costs {:.1} µs \
+             per message and {:.2} ns per byte. All this is multiplied by processes/cores\nif there are more processes \
+             than cores ([the data](results/scaling/steps.csv)).\n{}\n\
              | seconds per step; processes: |",
             self.cores,
+            100.0 * self.cost.repeated,
             1e6 * self.cost.latency,
             1e9 * self.cost.per_byte,
             self.unseen().map(|sentence| sentence + "\n").unwrap_or_default()
@@ -154,7 +170,11 @@ impl Report {
             let model: Vec<_> =
                 subject.times.iter().map(|&(ranks, _)| digits(self.here(subject, ranks))).collect();
             row(&mut text, &format!("{name}, model"), &model);
+            let ratios = subject.times.iter().map(|&(ranks, time)| time / self.here(subject, ranks));
+            let ratios: Vec<_> = ratios.map(|ratio| format!("{ratio:.2}")).collect();
+            row(&mut text, &format!("{name}, measured/model"), &ratios);
         }
+        text += &format!("\n{}\n", self.largest_error());
         text += "\n![Seconds per step by number of processes](results/scaling/processes.svg)\n";
         for subject in &self.subjects {
             let Network { name, batch_size, .. } = subject.network;

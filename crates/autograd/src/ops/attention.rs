@@ -280,6 +280,7 @@ impl Op for Attention {
         (sizes.n_rows() * sizes.keys * (sizes.head_dim + sizes.value_dim)) as u64
     }
 
+    // ANCHOR: op
     fn forward(&self, f: Forward<'_>) {
         let (sizes, operands, scoring) = self.problem(f.inputs, f.shards, f.key);
         if f.needs_grad {
@@ -315,6 +316,7 @@ impl Op for Attention {
             }
         });
     }
+    // ANCHOR_END: op
 
     fn is_random(&self) -> bool {
         self.dropout_p > 0.0

@@ -4,6 +4,7 @@ use std::fmt;
 
 use tensor::{Axes, MAX_RANK, Shape};
 
+use super::shared::count;
 use crate::{Graph, Var};
 
 impl Graph<'_> {
@@ -53,7 +54,8 @@ impl Graph<'_> {
         let refuse = |message: String| -> ! { panic!("einsum{}: {equation:?}: {message}", self.at()) };
         let parsed = Equation::parse(equation).unwrap_or_else(|message| refuse(message));
         if parsed.n_operands != operands.len() {
-            refuse(format!("it names {} operands, found {}", parsed.n_operands, operands.len()));
+            let (named, given) = (count(parsed.n_operands, "operand"), operands.len());
+            refuse(format!("it names {named}, found {given}; give one for each term before the arrow"));
         }
         let (mut sizes, mut labels) = (Sizes::default(), [Labels::default(); 2]);
         for ((&x, term), labels) in operands.iter().zip(&parsed.operands).zip(&mut labels) {
@@ -178,7 +180,7 @@ impl Graph<'_> {
             let is_transposed = x.labels != plain && (x.labels == transposed || starts_with_images);
             let x = self.arrange(x, if is_transposed { transposed } else { plain });
             let [rows, cols] = if is_transposed { [cols, rows] } else { [rows, cols] };
-            // Every part is one axis; an empty one before the matrices is none.
+            // The axes of a part become one axis. Without leading or batch axes, that axis is left out.
             let (mut dims, mut rank) = ([0; 4], 0);
             let parts = [leading, batch].into_iter().filter(|part| part.len > 0).chain([rows, cols]);
             for part in parts {

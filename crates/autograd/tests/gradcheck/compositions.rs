@@ -2,10 +2,11 @@
 
 use autograd::{Conv1dOptions, ConvTranspose1dOptions, Graph, Pool1dOptions, Var};
 use tensor::conv::{Conv2dShape, ConvTranspose2dShape};
+use tensor::matmul::MatmulShape;
 use tensor::pool::{Pool2dShape, Windows};
 use tensor::{Shape, reference};
 
-use super::case::{Case, Rng, Row};
+use super::case::{Case, Rng, Row, distance};
 use super::layout::shape_and_axis;
 use super::network::tie;
 
@@ -65,6 +66,107 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |g, v| g.unflatten(v[0], 1, &[h, w, c]),
                 move |x| reference::permute(&x[0], &Shape::new(&[n, c, h, w]), &[0, 2, 3, 1]),
             )
+        }),
+        Row::composition("flatten", 1e-6, |rng| {
+            let (n, [h, w, c]) = (rng.batch(1..=3), [(); 3].map(|()| rng.size(1..=3)));
+            let shape = Shape::new(&[n, h, w, c]);
+            Case::new(
+                vec![rng.images(shape)],
+                |g, v| g.flatten(v[0]),
+                move |x| reference::permute(&x[0], &shape, &[0, 3, 1, 2]),
+            )
+        }),
+        // From the second axis on it is `flatten`; a batch keeps its first.
+        Row::composition("flatten_from", 1e-6, |rng| {
+            let (shape, is_batch) = (rng.batch_shape(3..=5), rng.is_batch());
+            let start = if is_batch || rng.bool() { rng.size(2..=shape.rank() - 1) } else { 0 };
+            Case::new(vec![rng.images(shape)], move |g, v| g.flatten_from(v[0], start), |x| x[0].clone())
+        }),
+        Row::composition("flatten_between", 1e-6, |rng| {
+            let (shape, first) = (rng.batch_shape(2..=5), usize::from(rng.is_batch()));
+            let start = rng.size(first..=shape.rank() - 1);
+            let end = rng.size(start..=shape.rank() - 1);
+            Case::new(
+                vec![rng.images(shape)],
+                move |g, v| g.flatten_between(v[0], start, end),
+                |x| x[0].clone(),
+            )
+        }),
+        Row::composition("transpose", 1e-6, |rng| {
+            let (shape, axis) = shape_and_axis(rng);
+            let other = rng.size(usize::from(rng.is_batch())..=shape.rank() - 1);
+            let mut axes: Vec<usize> = (0..shape.rank()).collect();
+            axes.swap(axis, other);
+            Case::new(
+                vec![rng.images(shape)],
+                move |g, v| g.transpose(v[0], axis, other),
+                move |x| reference::permute(&x[0], &shape, &axes),
+            )
+        }),
+        Row::composition("neg", 1e-6, |rng| {
+            let shape = rng.batch_shape(0..=4);
+            Case::new(vec![rng.images(shape)], |g, v| g.neg(v[0]), |x| x[0].iter().map(|x| -x).collect())
+        }),
+        Row::composition("matmul", 2e-6, |rng| {
+            let (n, k) = (rng.batch(1..=3), rng.size(1..=4));
+            let shape = MatmulShape { m: n, k, n: 1, transpose_a: false, transpose_b: false };
+            Case::new(
+                vec![rng.images([n, k]), rng.variable([k])],
+                |g, v| g.matmul(v[0], v[1]),
+                move |x| reference::matmul(&x[0], &x[1], &shape),
+            )
+        }),
+        Row::composition("matmul", 2e-6, |rng| {
+            let (n, [k, m]) = (rng.batch(1..=3), rng.pair(1..=4));
+            Case::new(
+                vec![rng.variable([k]), rng.images([n, k, m])],
+                |g, v| g.matmul(v[0], v[1]),
+                move |x| {
+                    let (whole, none) = (Shape::new(&[n]), Shape::new(&[]));
+                    let product = MatmulShape { m: 1, k, n: m, transpose_a: false, transpose_b: false };
+                    reference::batched_matmul((&x[0], &none), (&x[1], &whole), &whole, &product)
+                },
+            )
+        }),
+        Row::composition("cosine_similarity", 4e-6, |rng| {
+            let (n, [rows, d], eps) = (rng.batch(1..=3), rng.pair(1..=4), [1e-8, 2.0][rng.size(0..=1)]);
+            let (is_shared, along) = (rng.bool(), rng.size(1..=2));
+            let second = if is_shared { [1, rows, d] } else { [n, rows, d] };
+            let b = if is_shared { rng.variable(second) } else { rng.images(second) };
+            let (shape, second) = (Shape::new(&[n, rows, d]), Shape::new(&second));
+            let case = Case::new(
+                vec![rng.images(shape), b],
+                move |g, v| g.cosine_similarity(v[0], v[1], along, eps),
+                move |x| {
+                    let b = reference::broadcast_forward(&x[1], &second, &shape);
+                    let [a, b] = [&x[0], &b].map(|x| vectors(x, &shape, along));
+                    let length = |x: &[f64]| dot(x, x).sqrt().max(f64::from(eps));
+                    a.iter().zip(&b).map(|(a, b)| dot(a, b) / (length(a) * length(b))).collect()
+                },
+            );
+            // Where a length is 0 or eps there is no derivative, and of a short vector the slope is steep.
+            case.margin(move |x| {
+                let lengths = [(&x[0], &shape), (&x[1], &second)].map(|(x, shape)| {
+                    vectors(x, shape, along).iter().map(|x| dot(x, x).sqrt()).collect::<Vec<_>>()
+                });
+                distance(&lengths.concat(), f64::from(eps)) / 100.0
+            })
+        }),
+        Row::composition("pairwise_distance", 4e-6, |rng| {
+            let (n, [rows, d], keepdim) = (rng.batch(1..=3), rng.pair(1..=4), rng.bool());
+            let (p, eps) = ([2.0, 3.0][rng.size(0..=1)], [1e-6, 0.25][rng.size(0..=1)]);
+            let lengths = move |x: &[Vec<f64>]| -> Vec<f64> {
+                let differences: Vec<f64> =
+                    x[0].iter().enumerate().map(|(i, a)| a - x[1][i % (rows * d)] + f64::from(eps)).collect();
+                let of_row = |row: &[f64]| row.iter().map(|x| x.abs().powf(f64::from(p))).sum::<f64>();
+                differences.chunks_exact(d).map(|row| of_row(row).powf(1.0 / f64::from(p))).collect()
+            };
+            Case::new(
+                vec![rng.images([n, rows, d]), rng.variable([rows, d])],
+                move |g, v| g.pairwise_distance(v[0], v[1], p, eps, keepdim),
+                lengths,
+            )
+            .margin(move |x| distance(&lengths(x), 0.0) / 50.0)
         }),
         Row::composition("split", 1e-6, |rng| {
             let (shape, axis) = shape_and_axis(rng);
@@ -256,6 +358,16 @@ fn mean_case(
 ) -> Case {
     let x = rng.images([shape.batch, shape.width, shape.channels]);
     Case::new(vec![x], record, move |x| reference::avg_pool2d_forward(&x[0], &shape, include_pad))
+}
+
+/// The vectors along an axis of values with three axes, in the order of the other two.
+fn vectors(x: &[f64], shape: &Shape, axis: usize) -> Vec<Vec<f64>> {
+    let order = if axis == 2 { [0, 1, 2] } else { [0, 2, 1] };
+    reference::permute(x, shape, &order).chunks_exact(shape[axis]).map(<[f64]>::to_vec).collect()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// For each element of images `[n, h·r, w·r, c]`, its index in `[n, h, w, c·r²]`.

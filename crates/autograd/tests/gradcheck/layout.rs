@@ -56,6 +56,19 @@ pub(crate) fn rows() -> Vec<Row> {
                 move |x| reference::reduce_to_shape(&x[0], &axes.kept(&shape), &shape),
             )
         }),
+        Row::new("sum", 1e-6, |rng| {
+            let shape = rng.batch_shape(0..=4);
+            Case::new(vec![rng.images(shape)], |g, v| g.sum(v[0]), |x| vec![x[0].iter().sum()])
+        }),
+        Row::new("mean", 1e-6, |rng| {
+            let shape = rng.batch_shape(0..=4);
+            let n = shape.numel() as f64;
+            Case::new(
+                vec![rng.images(shape)],
+                |g, v| g.mean(v[0]),
+                move |x| vec![x[0].iter().sum::<f64>() / n],
+            )
+        }),
         Row::new("mean", 1e-6, |rng| {
             let (shape, axes, keepdim) = reduction(rng);
             let n = (shape.numel() / axes.kept(&shape).numel()) as f64;

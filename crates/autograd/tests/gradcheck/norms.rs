@@ -63,7 +63,7 @@ pub(crate) fn rows() -> Vec<Row> {
             let dims = [rng.batch(1..=3), rng.size(1..=3), rng.size(1..=6)];
             let [alpha, beta, k] =
                 [rng.float(0.1..2.0), [0.75, 0.5, 1.3][rng.size(0..=2)], rng.float(0.5..2.0)];
-            let (rows, channels, size) = (dims[0] * dims[1], dims[2], rng.size(1..=2 * dims[2]));
+            let (rows, channels, size) = (dims[0] * dims[1], dims[2], rng.size(1..=15));
             let options = LocalResponseNormOptions { size, alpha, beta, k };
             let shape = LocalResponseNormShape { rows, channels, size, alpha, beta, k };
             Case::new(

@@ -12,6 +12,23 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new("rnn", 5e-6, |rng| recurrent(rng, Cell::Relu)),
         Row::new("gru", 5e-6, |rng| recurrent(rng, Cell::Gru)),
         Row::new("lstm", 5e-6, |rng| recurrent(rng, Cell::Lstm)),
+        Row::composition("zero_past_end", 1e-6, |rng| {
+            let (n, steps, features) = (rng.batch(1..=4), rng.size(1..=5), rng.size(1..=3));
+            // None of the elements, or some, or all.
+            let lengths = rng.indices_of_images(n, 1, steps + 1);
+            let expected = lengths.clone();
+            Case::new(
+                vec![rng.images([n, steps, features])],
+                move |g, v| g.zero_past_end(v[0], g.indices(&lengths)),
+                move |x| {
+                    let mut y = x[0].clone();
+                    for (y, &length) in y.chunks_exact_mut(steps * features).zip(&expected) {
+                        y[length as usize * features..].fill(0.0);
+                    }
+                    y
+                },
+            )
+        }),
     ]
 }
 

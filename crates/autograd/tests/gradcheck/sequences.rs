@@ -191,6 +191,7 @@ fn attention_of_heads_apart(rng: &mut Rng) -> Case {
     setting.case(rng, inputs.into(), None, |x| [x[0].clone(), x[1].clone(), x[2].clone()])
 }
 
+// ANCHOR: attention
 fn attention_of_heads_side_by_side(rng: &mut Rng) -> Case {
     let is_packed = rng.bool();
     let setting = setting(rng, HeadLayout::Last, is_packed);
@@ -209,3 +210,4 @@ fn attention_of_heads_side_by_side(rng: &mut Rng) -> Case {
         .map(|(tokens, dim)| rng.images([batch, tokens, heads * dim]));
     setting.case(rng, inputs.into(), Some(heads), |x| [x[0].clone(), x[1].clone(), x[2].clone()])
 }
+// ANCHOR_END: attention

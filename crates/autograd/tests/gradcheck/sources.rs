@@ -48,6 +48,38 @@ fn names(folder: &str, of: &dyn Fn(&Source) -> Vec<String>) -> Vec<String> {
     names
 }
 
+/// The public methods of `Graph` in the sources under a folder beside this crate's manifest, sorted.
+pub(crate) fn methods(folder: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut methods = Vec::new();
+    for path in rust_files(&root) {
+        let text = fs::read_to_string(path).expect("a source is text");
+        let bodies = text.split("\nimpl Graph<'_> {").skip(1).filter_map(|rest| rest.split("\n}").next());
+        let starts = bodies.flat_map(|body| body.split("\n    pub fn ").skip(1));
+        methods.extend(starts.map(|start| first_word(start).to_owned()));
+    }
+    methods.sort();
+    methods
+}
+
+/// Whether a row of the table records this method of `Graph`.
+pub(crate) fn is_recorded(method: &str) -> bool {
+    let files = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gradcheck"));
+    files
+        .iter()
+        .map(|path| Source::read(path).code)
+        .filter(|code| code.contains("fn rows() -> Vec<Row>"))
+        .any(|code| {
+            let calls = ["g.", "Graph::"].map(|before| format!("{before}{method}"));
+            calls.iter().any(|call| code.split(call).skip(1).any(|rest| first_word(rest).is_empty()))
+        })
+}
+
+/// What stands before the first character that belongs to no name.
+fn first_word(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
 /// The folders beside this crate's.
 pub(crate) fn other_crates() -> Vec<String> {
     let this = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -193,7 +193,11 @@ fn parameters_and_images_meet_as_in_the_layers() {
 #[test]
 fn what_cannot_be_read_is_refused_with_the_equation() {
     let table: &[(&str, &[&[usize]], &str)] = &[
-        ("ij,jk->ik", &[&[2, 3]], "\"ij,jk->ik\": it names 2 operands, found 1"),
+        (
+            "ij,jk->ik",
+            &[&[2, 3]],
+            "\"ij,jk->ik\": it names 2 operands, found 1; give one for each term before the arrow",
+        ),
         (
             "i,j,k->ijk",
             &[&[2], &[2]],

@@ -19,7 +19,7 @@ const N_NAMED: usize = 3;
 
 /// Reads the images in `dir` as `source` asks for.
 pub(super) fn open(dir: &Path, source: &Source<'_>) -> Result<Images> {
-    let mut reader = Reader { dir, source, parts: Vec::new(), notes: Vec::new() };
+    let mut reader = Reader { dir, source, parts: Vec::new(), notes: Vec::new(), lacks: Vec::new() };
     let (warning, [train, validation, test]) = match layout(dir)? {
         Layout::Parts => (None, reader.read_parts()?),
         Layout::Classes(warning) => {
@@ -27,6 +27,7 @@ pub(super) fn open(dir: &Path, source: &Source<'_>) -> Result<Images> {
             (warning, sets)
         }
     };
+    let warnings = warning.into_iter().chain(reader.lacks).collect();
     Ok(Images {
         name: format!("the images in {}", shown_path(dir)),
         kind: Kind::Folder,
@@ -38,7 +39,7 @@ pub(super) fn open(dir: &Path, source: &Source<'_>) -> Result<Images> {
         columns: Vec::new(),
         parts: reader.parts,
         notes: reader.notes,
-        warnings: warning.into_iter().collect(),
+        warnings,
     })
 }
 
@@ -48,6 +49,8 @@ struct Reader<'a> {
     source: &'a Source<'a>,
     parts: Vec<Part>,
     notes: Vec<String>,
+    /// What training needs and is not there, if the source only looks.
+    lacks: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -55,7 +58,7 @@ impl Reader<'_> {
     fn read_parts(&mut self) -> Result<[Box<dyn Dataset>; 3]> {
         let folder = ImageFolder::open_except(self.dir.join("train"), is_ours)?;
         let classes = folder.class_names().to_vec();
-        ensure!(classes.len() > 1, self.too_few_classes());
+        self.check_classes(&folder, None)?;
         let train = self.read("train", folder)?;
         let mut other = |name| -> Result<Box<dyn Dataset>> {
             let path = self.dir.join(name);
@@ -73,7 +76,7 @@ impl Reader<'_> {
     fn read_classes(&mut self, warning: Option<&str>) -> Result<[Box<dyn Dataset>; 3]> {
         let folder = ImageFolder::open_except(self.dir, is_ours)?;
         let classes = folder.class_names().to_vec();
-        ensure!(classes.len() > 1, warning.map_or_else(|| self.too_few_classes(), str::to_owned));
+        self.check_classes(&folder, warning)?;
         ensure!(
             classes.len() <= MAX_CLASSES,
             "{}: {} folders of classes, expected at most {MAX_CLASSES}",
@@ -85,12 +88,57 @@ impl Reader<'_> {
         Ok([train, validation, test])
     }
 
-    fn too_few_classes(&self) -> String {
-        format!("{}: expected two classes or more, found one", shown_path(self.dir))
+    /// Checks that there are classes to tell apart, each with images; what looks like parts and is none has a
+    /// `warning`, which says why there are too few.
+    fn check_classes(&mut self, folder: &ImageFolder, warning: Option<&str>) -> Result<()> {
+        let [one] = folder.class_names() else { return self.check_images(folder) };
+        let too_few = format!("{}: expected two classes or more, found one", shown_path(self.dir));
+        ensure!(self.source.only_looks, warning.map_or(too_few, str::to_owned));
+        self.lacks.push(format!(
+            "{}: training needs two classes or more, and {} is the only one",
+            shown_path(self.dir),
+            shown(one)
+        ));
+        self.check_images(folder)
+    }
+
+    fn check_images(&mut self, folder: &ImageFolder) -> Result<()> {
+        if !self.source.only_looks {
+            return Ok(folder.check_classes()?);
+        }
+        let empty = folder.classes_without_images();
+        let mut names: Vec<String> =
+            empty.iter().take(N_NAMED).map(|&class| shown(&folder.class_names()[class])).collect();
+        if empty.len() > N_NAMED {
+            names.push(format!("{} more", empty.len() - N_NAMED));
+        }
+        let (first, last) = match names.split_last() {
+            None => return Ok(()),
+            Some((last, [])) => (String::new(), last),
+            Some((last, first)) => (first.join(", ") + " and ", last),
+        };
+        let (classes, have) = if empty.len() == 1 { ("class", "has") } else { ("classes", "have") };
+        self.lacks.push(format!(
+            "{}: training needs images of each class, and the {classes} {first}{last} {have} none",
+            shown_path(self.dir)
+        ));
+        Ok(())
+    }
+
+    /// A part without images, which is listed all the same.
+    fn empty_part(&mut self, name: &'static str, folder: &ImageFolder) -> Box<dyn Dataset> {
+        self.lacks.push(format!("{}: there is no image in its folders", shown_path(&self.dir.join(name))));
+        let passed_over = folder.passed_over().iter().map(|path| relative(path, self.dir)).collect();
+        self.parts.push(Part { name, files: Vec::new(), broken: Vec::new(), passed_over });
+        let classes = folder.class_names().to_vec();
+        Box::new(InMemory::new(self.source.shape, Vec::new(), Vec::new(), classes))
     }
 
     fn read(&mut self, name: &'static str, folder: ImageFolder) -> Result<Box<dyn Dataset>> {
-        let Source { shape, skip_broken, watch, .. } = *self.source;
+        let Source { shape, skip_broken, only_looks, watch, .. } = *self.source;
+        if only_looks && name != ALL && name != "train" && folder.images().is_empty() {
+            return Ok(self.empty_part(name, &folder));
+        }
         let decoded = cache::decoded(&folder, self.dir, name, shape, watch)?;
         self.notes.extend(decoded.note);
         let is_our_folder = |path: &&PathBuf| path.is_dir() && is_ours(path);

@@ -103,15 +103,18 @@ pub fn read_rows(
     classes: &[String],
 ) -> Result<Records> {
     if let Some(kind) = kind_of(bytes) {
-        bail!("{}: {kind}; the network takes rows of {n_features} numbers, not images", shown_path(name));
+        let row = counted(n_features, "number");
+        bail!("{}: {kind}; the network takes rows of {row}, not images", shown_path(name));
     }
     let header = Header::of(&bytes[..bytes.len().min(START_LEN as usize)]);
     let has_label = header.has(label_column);
     let check = |n_columns: usize| {
         ensure!(
             n_columns == n_features,
-            "{}: the network takes rows of {n_features} numbers, found {n_columns} columns{}{}",
+            "{}: the network takes rows of {}, found {}{}{}",
             shown_path(name),
+            counted(n_features, "number"),
+            counted(n_columns, "column"),
             if has_label { " besides that of the classes" } else { "" },
             header.separator_hint()
         );
@@ -130,6 +133,11 @@ pub fn read_rows(
     check(table.fields().first().map_or(0, |field| field.len()))?;
     let order = order_of(name, table.columns(), columns)?;
     Ok(in_order(&table, &order).with_labels(vec![0; table.len()], classes.to_vec()))
+}
+
+/// `1 column`, `2 columns`.
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The error without what it says to the users of the library.
@@ -200,8 +208,8 @@ impl Header {
     /// Says that the columns are separated by something else than commas, if they seem to be.
     fn separator_hint(&self) -> &'static str {
         match self.names.len() {
-            1 if self.line.contains(';') => ": they are separated by semicolons, expected commas",
-            1 if self.line.contains('\t') => ": they are separated by tabs, expected commas",
+            1 if self.line.contains(';') => ": the columns are separated by semicolons, expected commas",
+            1 if self.line.contains('\t') => ": the columns are separated by tabs, expected commas",
             _ => "",
         }
     }
@@ -213,7 +221,7 @@ impl Header {
         let more = if names.len() < self.names.len() { ", …" } else { "" };
         let is_like = |name: &&String| name.to_lowercase() == label_column.to_lowercase();
         if !self.separator_hint().is_empty() {
-            format!("{expected}{}", self.separator_hint().replacen("they", "the columns", 1))
+            format!("{expected}{}", self.separator_hint())
         } else if self.line.is_empty() {
             format!("{expected}, found an empty file")
         } else if let Some(name) = self.names.iter().find(is_like) {
@@ -280,7 +288,7 @@ mod tests {
         }
         for (text, expected) in [
             ("a,b,c\n1,2,3\n", "takes rows of 2 numbers, found 3 columns"),
-            ("a;b\n1;2\n", "found 1 columns: they are separated by semicolons"),
+            ("a;b\n1;2\n", "found 1 column: the columns are separated by semicolons"),
             ("1,2\n3,4\n", "the first line has numbers"),
             ("a,b\n1,x\n", "line 2, column 2 (b): expected a number, found \"x\""),
             (

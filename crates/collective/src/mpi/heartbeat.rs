@@ -1,7 +1,8 @@
 //! Heartbeats: each rank sends them on a separate thread, so a slow rank is not considered dead.
 //!
 //! Rank 0 receives from every rank, and every rank receives from rank 0. If a rank is not heard from in time,
-//! it is named with its machine, and all ranks are terminated.
+//! it is named with its machine, and all ranks are terminated. A rank whose heartbeat goes on although the rest of
+//! it hangs names itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ferrompi::{Communicator, Source};
+
+use super::hang::{Activity, Calls};
 
 const TAG: i32 = 2;
 
@@ -28,9 +31,23 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    pub(crate) fn start(communicator: Communicator, hosts: Vec<String>, timeout: Duration) -> Self {
+    pub(super) fn start(
+        communicator: Communicator,
+        hosts: Vec<String>,
+        timeout: Duration,
+        calls: Arc<Calls>,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let mut watch = Watch::new(communicator, hosts, timeout, stop.clone());
+        let peers = if communicator.rank() == 0 { 1..hosts.len() } else { 0..1 };
+        let peer = |rank| Peer { rank, last_heard: Instant::now(), has_left: false };
+        let mut watch = Watch {
+            timeout,
+            stop: stop.clone(),
+            peers: peers.map(peer).collect(),
+            activity: Activity::new(calls),
+            communicator,
+            hosts,
+        };
         let thread = std::thread::Builder::new()
             .name("heartbeat".into())
             .spawn(move || watch.run())
@@ -55,6 +72,8 @@ struct Watch {
     timeout: Duration,
     stop: Arc<AtomicBool>,
     peers: Vec<Peer>,
+    /// Of this rank.
+    activity: Activity,
 }
 
 struct Peer {
@@ -64,26 +83,27 @@ struct Peer {
 }
 
 impl Watch {
-    fn new(communicator: Communicator, hosts: Vec<String>, timeout: Duration, stop: Arc<AtomicBool>) -> Self {
-        let peers = if communicator.rank() == 0 { 1..hosts.len() } else { 0..1 };
-        let peer = |rank| Peer { rank, last_heard: Instant::now(), has_left: false };
-        Self { communicator, hosts, timeout, stop, peers: peers.map(peer).collect() }
-    }
-
     fn run(&mut self) {
         // Ten times within the timeout, and at least once a second. Naps are shorter, so that the end of a
         // run does not wait for the next beat.
         let interval = (self.timeout / 10).min(Duration::from_secs(1));
         let nap = interval.min(Duration::from_millis(20));
-        let mut last_beat = Instant::now();
+        let [mut last_beat, mut last_look] = [Instant::now(); 2];
         self.tell(ALIVE);
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(nap);
+            if last_look.elapsed() > self.timeout / 2 {
+                // This process was suspended, perhaps with all others: the whole timeout begins again.
+                self.peers.iter_mut().for_each(|peer| peer.last_heard = Instant::now());
+                self.activity.restart();
+            }
+            last_look = Instant::now();
             if last_beat.elapsed() >= interval {
                 last_beat = Instant::now();
                 self.tell(ALIVE);
             }
             self.listen();
+            self.look_at_itself();
         }
         self.tell(FAREWELL);
         while self.peers.iter().any(|peer| !peer.has_left) {
@@ -118,6 +138,21 @@ impl Watch {
         if let Some(peer) = self.peers.iter().find(silent) {
             let seconds = peer.last_heard.elapsed().as_secs();
             self.give_up(peer.rank, &format!("nothing was heard of it for {seconds} s"));
+        }
+    }
+
+    /// A rank that hangs ends all. One that computes does not, however slow it is.
+    fn look_at_itself(&mut self) {
+        let idle_time = self.activity.idle_time();
+        if idle_time > self.timeout {
+            let rank = self.communicator.rank() as usize;
+            eprintln!(
+                "error: rank {rank} on {} hangs: it has computed nothing for {} s and waits for no other rank; ending \
+                 all ranks",
+                self.hosts[rank],
+                idle_time.as_secs()
+            );
+            self.communicator.abort(1)
         }
     }
 

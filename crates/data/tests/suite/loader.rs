@@ -198,6 +198,13 @@ fn a_position_beyond_the_epoch_is_refused() {
 }
 
 #[test]
+fn an_epoch_without_batches_can_be_skipped() {
+    let set = small_set(3);
+    let mut loader = Loader::new(&set, 4).skip(2).drop_last();
+    assert!(!loader.next_into(&mut Batch::new()).unwrap());
+}
+
+#[test]
 #[should_panic(expected = "2 means and 3 standard deviations for images of 3 channels")]
 fn normalisation_that_does_not_fit_panics() {
     let normalize = Normalize { mean: vec![0.0; 2], std: vec![1.0; 3] };
@@ -264,8 +271,9 @@ proptest! {
         };
         let mut straight = make();
         let mut batch = Batch::new();
+        let mut n_returned = 0;
         for _ in 0..n_calls {
-            straight.next_into(&mut batch).unwrap();
+            n_returned += u64::from(straight.next_into(&mut batch).unwrap());
         }
         let mut resumed = make();
         resumed.seek(straight.position()).unwrap();
@@ -275,6 +283,18 @@ proptest! {
             let more = straight.next_into(&mut batch).unwrap();
             prop_assert_eq!(more, resumed.next_into(&mut other).unwrap());
             prop_assert!(!more || batch == other);
+            n_returned += u64::from(more);
+        }
+
+        // By the number of batches, whatever is set afterwards; at the end of an epoch it is in the next.
+        let loader = Loader::new(&set, batch_size).skip(n_returned).shuffle(seed);
+        let loader = loader.augment(ANYTHING, seed + 1 - seed % 2);
+        let mut skipping = if drop_last { loader.drop_last() } else { loader };
+        if straight.n_batches() > 0 {
+            while !straight.next_into(&mut batch).unwrap() {}
+            prop_assert!(skipping.next_into(&mut other).unwrap());
+            prop_assert!(batch == other);
+            prop_assert_eq!(straight.position(), skipping.position());
         }
     }
 

@@ -1,10 +1,11 @@
 //! The checksum of a checkpoint: SHA-256 over the file with zeros in place of the digest itself.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use foreign_text::shown_path;
 use sha2::{Digest, Sha256};
 
 use super::CHECKSUM;
@@ -41,16 +42,32 @@ pub(super) fn check(path: &Path, claimed: Option<&str>) -> Result<()> {
     let mut hasher = Sha256::new();
     hasher.update(prefix);
     hasher.update(&header);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hasher.update(&buffer[..n]),
-        }
-    }
+    add_rest(&mut hasher, &mut file)?;
     let found = hex(hasher.finalize());
     ensure!(found == claimed, "it is damaged: expected the SHA-256 {claimed}, found {found}");
     Ok(())
+}
+
+/// The SHA-256 of a whole file, in hexadecimal digits.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_of_file(path: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    File::open(path)
+        .and_then(|mut file| add_rest(&mut hasher, &mut file))
+        .with_context(|| format!("cannot read {}", shown_path(path)))?;
+    Ok(hex(hasher.finalize()))
+}
+
+fn add_rest(hasher: &mut Sha256, file: &mut File) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
 }
 
 /// The position of the digest. Within any other string the quotes would be escaped.

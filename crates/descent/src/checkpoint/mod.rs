@@ -32,6 +32,7 @@ use nn::weights::{self, Archive};
 use serde::{Deserialize, Serialize};
 use tensor::SimdLevel;
 
+pub use checksum::sha256_of_file;
 pub use config::{Config, Start, check_length};
 pub use folder::Folder;
 pub use interval::Timer;

@@ -23,9 +23,13 @@ pub struct RecipesArgs {
 
 /// The flags of `descent eval`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+#[command(
+    // clap does not break this line.
+    override_usage = "descent eval [OPTIONS]\n           --model <PATH>",
+    after_help = "\
 Example:
-  descent eval --model runs/NAME")]
+  descent eval --model runs/NAME"
+)]
 pub struct EvalArgs {
     /// Weights to evaluate, without --data on the images of their run: the folder of a run, or a safetensors file of this program or of PyTorch for the same network
     #[arg(long, value_name = "PATH")]
@@ -62,12 +66,15 @@ pub struct EvalArgs {
 
 /// The flags of `descent predict`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "descent predict [OPTIONS]\n           --model <PATH> <IMAGE>...",
+    after_help = "\
 Examples:
   descent predict cat.png --top 1 \\
       --model runs/NAME
   descent predict photos/ 'more/*.jpg' \\
-      --model runs/NAME --json")]
+      --model runs/NAME --json"
+)]
 pub struct PredictArgs {
     /// Images of any size (PNG, JPEG, WebP, BMP, GIF), folders of them, patterns such as 'photos/*.jpg', or -
     /// for an image on standard input. For a network of a table: CSV files with its columns, or - for one
@@ -125,10 +132,13 @@ pub struct FindLrArgs {
 
 /// The argument of `descent completions`.
 #[derive(Clone, Copy, Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "descent completions [OPTIONS]\n           <SHELL>",
+    after_help = "\
 Example:
   # in ~/.bashrc
-  eval \"$(descent completions bash)\"")]
+  eval \"$(descent completions bash)\""
+)]
 pub struct CompletionsArgs {
     /// Shell
     #[arg(value_name = "SHELL")]

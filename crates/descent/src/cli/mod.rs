@@ -5,7 +5,11 @@ mod session;
 mod settings;
 mod without_meaning;
 
+use std::env;
+
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueHint};
+use classifier::ranges::threads;
 use lecture::LectureArgs;
 use serde::Serialize;
 
@@ -36,6 +40,7 @@ Get CIFAR-10: cargo xtask fetch-cifar";
 #[derive(Debug, Parser)]
 #[command(name = "descent", version, long_version = crate::machine::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 #[command(mut_subcommands = adjust_values, mut_subcommand("find-lr", hide_what_has_no_meaning))]
+#[command(mut_subcommands = read_environment)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -70,6 +75,41 @@ fn adjust_values(command: clap::Command) -> clap::Command {
         arg.allow_negative_numbers(takes_values).value_hint(hint)
     });
     command.mut_subcommands(adjust_values)
+}
+
+/// Flags whose value may come from the environment, if neither the command line nor a file has one.
+const VARIABLES: [(&str, &str); 2] = [("data", "DESCENT_DATA"), ("threads", "DESCENT_THREADS")];
+
+/// Checks the values in the environment by themselves, so that an error names the variable.
+///
+/// # Errors
+/// When a flag of a command does not take its value.
+pub fn check_environment() -> Result<()> {
+    for (flag, variable) in VARIABLES {
+        let Some(value) = env::var_os(variable) else { continue };
+        let value = value.to_string_lossy();
+        let expected = match flag {
+            "threads" => threads(&value).err(),
+            _ => value.is_empty().then(|| "expected a path".to_owned()),
+        };
+        if let Some(expected) = expected {
+            bail!("{variable} is {value:?}: {expected}");
+        }
+    }
+    Ok(())
+}
+
+/// Reads flags of the commands that train from the environment, and the number of threads for `eval`, whose images
+/// are those of the run.
+fn read_environment(command: clap::Command) -> clap::Command {
+    let flags = match command.get_name() {
+        "train" | "find-lr" => &VARIABLES[..],
+        "eval" => &VARIABLES[1..],
+        _ => &[],
+    };
+    flags.iter().fold(command, |command, (flag, variable)| {
+        command.mut_arg(flag, |arg| arg.env(variable).hide_env_values(true))
+    })
 }
 
 /// Leaves what `find-lr` does not use out of its help.
@@ -165,6 +205,21 @@ mod tests {
         use clap::CommandFactory;
         Cli::command_for_update();
         <Cli as CommandFactory>::command().debug_assert();
+    }
+
+    /// The experiments of the lecture aside, whose names are as long as a line.
+    #[test]
+    fn usage_lines_fit_a_terminal_of_40_columns() {
+        use clap::CommandFactory;
+        let mut cli = <Cli as CommandFactory>::command();
+        cli.build();
+        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "lecture") {
+            let usage = command.render_usage().to_string();
+            assert!(usage.starts_with("Usage: descent "), "{usage}");
+            for line in usage.lines() {
+                assert!(line.chars().count() <= 40, "{line}");
+            }
+        }
     }
 
     /// clap breaks neither headings nor the lines of examples well.

@@ -145,6 +145,7 @@ impl DataArgs {
             label_column: self.classes.label_column(),
             columns: &[],
             skip_broken: self.skip_broken.unwrap_or(false),
+            only_looks: false,
             watch: None,
         }
     }

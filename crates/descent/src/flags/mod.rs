@@ -17,7 +17,7 @@ pub use augmentation::AugmentFlags;
 pub use checkpoints::{CheckpointEvery, ResumeWith};
 pub use group::GroupFlag;
 pub use images::{LimitFlag, NormalizeFlag, ValFlag};
-pub use recipes::{RECIPES, recipe, words_of_recipe};
+pub use recipes::{RECIPES, recipe, words_of_recipe, words_on_cifar_10};
 pub use rule::{RuleFlags, ScheduleFlags};
 pub use until::{freezes, resizes};
 pub use views::{ViewFlags, ViewsFlag};

@@ -11,6 +11,7 @@ use autograd::Params;
 use optim::average::Ema;
 use optim::schedule::{Schedule, Warmup, schedule_named};
 use optim::{Groups, Optimizer, Param, Parameters, Pattern};
+use serde_json::{Value, json};
 
 pub use checks::check_reach;
 use checks::{check_freezes, check_rates};
@@ -19,7 +20,7 @@ use length::steps;
 use slow::Slow;
 
 use crate::checkpoint::{Checkpoint, check_length};
-use crate::choice::{Choice, words};
+use crate::choice::{Choice, values, words};
 use crate::cli::{Settings, TrainArgs};
 use crate::flags::{GroupFlag, freezes};
 use crate::idle::idle_flags;
@@ -52,6 +53,8 @@ pub struct Recipe {
     /// The rules in words, without their learning rates.
     at_any_rate: String,
     description: String,
+    /// The same with every value, for the run's record.
+    values: Value,
 }
 
 impl Recipe {
@@ -85,7 +88,7 @@ impl Recipe {
         let schedule = schedule_of(settings, &settings.schedule, lr, length.n_steps, length)?;
         let mut of_groups = Vec::new();
         let mut freezes = Vec::new();
-        let (mut rules, mut at_any_rate) = (Vec::new(), Vec::new());
+        let (mut rules, mut at_any_rate, mut all_values) = (Vec::new(), Vec::new(), Vec::new());
         for group in optimizer.groups() {
             let first = group.params().first().expect("a group has parameters");
             let flag = flags.iter().rev().find(|flag| (*flag).matches(first));
@@ -101,6 +104,13 @@ impl Recipe {
             };
             rules.push(format!("{}{whose}", words(group.rule().rule(), true)));
             at_any_rate.push(format!("{}{whose}", words(group.rule().rule(), false)));
+            all_values.push(json!({
+                "group": flag.map(|flag| &flag.selector),
+                "tensors": group.params().len(),
+                "rule": values(group.rule().rule()),
+                "schedule": flag.map(|flag| group_schedule_values(settings, flag, lr, length)),
+                "freeze_after": flag.and_then(|flag| flag.freeze_after),
+            }));
         }
         let own = of_groups.iter().flatten().map(|own| ("--group", own));
         for (flag, schedule) in [("--schedule", &schedule)].into_iter().chain(own) {
@@ -137,6 +147,10 @@ impl Recipe {
             average,
             at_any_rate: at_any_rate.join(", "),
             description,
+            values: json!({
+                "groups": all_values,
+                "schedule": schedule_values(settings, &settings.schedule, lr, length.n_steps, length),
+            }),
         })
     }
 
@@ -160,6 +174,12 @@ impl Recipe {
     /// The update rules in words, without their learning rates.
     pub fn rules_at_any_rate(&self) -> &str {
         &self.at_any_rate
+    }
+
+    /// Every value of the rules, and what sets the schedules: `groups` has the rule of each group, and the schedule of
+    /// those that flags made; `schedule` is the run's. Lengths are in steps.
+    pub fn values(&self) -> &Value {
+        &self.values
     }
 
     /// Freezes the parameters that are frozen from this step on.
@@ -293,14 +313,40 @@ fn schedule_of(
     Ok(Box::new(warmup))
 }
 
+/// The values of [`schedule_of`] with these arguments.
+fn schedule_values(settings: &Settings, name: &str, lr: f64, n_steps: u64, length: Length) -> Value {
+    let flags = &settings.schedule_flags;
+    let (warmup_steps, warmup_start) = flags.warmup(name, length.steps_per_epoch);
+    let mut values = json!({
+        "name": name, "lr": lr, "steps": n_steps, "warmup_steps": warmup_steps.min(n_steps),
+        "warmup_start": warmup_start,
+    });
+    if name == settings.schedule {
+        for (_, option, numbers) in flags.given(name, length.steps_per_epoch) {
+            values[option] = if option == "milestones" { json!(numbers) } else { json!(numbers[0]) };
+        }
+    }
+    values
+}
+
+fn group_schedule_values(settings: &Settings, flag: &GroupFlag, lr: f64, length: Length) -> Value {
+    let (name, n_steps) = name_and_length(settings, flag, length);
+    schedule_values(settings, name, flag.lr.unwrap_or(lr), n_steps, length)
+}
+
+/// The name of a group's schedule, and its length in steps.
+fn name_and_length<'a>(settings: &'a Settings, flag: &'a GroupFlag, length: Length) -> (&'a str, u64) {
+    let n_steps = flag.schedule_epochs.map_or(length.n_steps, |epochs| length.step_after(epochs));
+    (flag.schedule.as_ref().unwrap_or(&settings.schedule), n_steps)
+}
+
 fn group_schedule(
     settings: &Settings,
     flag: &GroupFlag,
     lr: f64,
     length: Length,
 ) -> Result<Box<dyn Schedule>> {
-    let name = flag.schedule.as_ref().unwrap_or(&settings.schedule);
-    let n_steps = flag.schedule_epochs.map_or(length.n_steps, |epochs| length.step_after(epochs));
+    let (name, n_steps) = name_and_length(settings, flag, length);
     schedule_of(settings, name, flag.lr.unwrap_or(lr), n_steps, length)
         .with_context(|| format!("--group {}", flag.selector))
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use autograd::{Params, Tape};
 use classifier::model::About;
 use classifier::output::{self, say};
-use classifier::{Images, Kind, normalized};
+use classifier::{Images, Kind, Parts, normalized};
 use data::{Batch, Dataset, ImageShape, Loader, Normalize, Subset};
 use nn::{Layer, Sequential};
 use optim::{EarlyStopping, Stopper};
@@ -19,7 +19,7 @@ use serde_json::Value;
 use tensor::SimdLevel;
 
 use crate::beginning;
-use crate::checkpoint::{Config, Folder, Start, State, Timer};
+use crate::checkpoint::{Config, Folder, Start, State, Timer, sha256_of_file};
 use crate::cli::{LossesFlag, Settings, TrainArgs};
 use crate::history::Epoch;
 use crate::last_losses::LastLosses;
@@ -43,6 +43,12 @@ pub struct Run<'a> {
     agreed: Agreed,
     /// Whether there are images for choosing the best weights.
     validates: bool,
+    /// Whether the test images are evaluated after every epoch.
+    watches_test: bool,
+    /// The recipe that the flags are added to; on CIFAR-10 it is the lecture's if none is given.
+    recipe_name: Option<String>,
+    /// The SHA-256 of the file with the weights that the run begins with, if it begins with some.
+    weights_sha256: Option<String>,
     /// The requested epochs; `length` may have fewer.
     epochs: u64,
     length: Length,
@@ -106,6 +112,8 @@ impl<'a> Run<'a> {
         args.settings.views.check_images(is_table, shape)?;
         let normalize = beginning::normalization(&args.settings, images)?;
         let (net, params) = network(start, images, training, normalize.as_ref())?;
+        let weights = args.session.weights.as_deref().filter(|_| start.checkpoint.is_none());
+        let of_cifar_10 = (images.kind == Kind::Cifar10).then(|| "lecture".to_owned());
         let sizes = Sizes::new(&args.settings, &params, images, length)?;
         let smaller =
             sizes.networks().map(|(net, [height, width])| (net, ImageShape { height, width, ..shape }));
@@ -123,6 +131,9 @@ impl<'a> Run<'a> {
             ranks,
             agreed: Agreed::default(),
             validates,
+            watches_test: false,
+            recipe_name: args.settings.recipe.clone().or(of_cifar_10),
+            weights_sha256: weights.map(sha256_of_file).transpose().context("--weights")?,
             epochs: args.settings.epochs.unwrap_or(images.default_epochs),
             length,
             adam_lr: images.adam_lr,
@@ -155,6 +166,11 @@ impl<'a> Run<'a> {
     /// The same, with seconds counted from `began`: reading the images is part of a run.
     pub fn since(self, began: Instant) -> Self {
         Self { began, ..self }
+    }
+
+    /// The same, evaluated on the test images after every epoch if it `watches_test`.
+    pub fn watching(self, watches_test: bool) -> Self {
+        Self { watches_test, ..self }
     }
 
     /// The network as a table, and the training settings.

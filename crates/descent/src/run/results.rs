@@ -1,12 +1,13 @@
 //! The files of a run besides checkpoints: weights, history, settings, and results.
 
 use anyhow::{Context, Result, ensure};
-use autograd::{Mode, Tape};
+use classifier::output::warn;
 use classifier::{Evaluation, model};
 use data::{Dataset, Loader};
-use foreign_text::shown_path;
+use foreign_text::{Foreign, shown_path};
 use optim::Verdict;
 use serde_json::{Value, json};
+use tensor::{SIMD_VARIABLE, SimdLevel};
 
 use super::Run;
 use crate::cli::Settings;
@@ -38,27 +39,68 @@ impl Run<'_> {
         args.settings.lr = Some(settings.learning_rate(self.adam_lr));
         args.session.out = Some(self.folder.path().to_owned());
         let mut record = serde_json::to_value(args).expect("flags are JSON");
+        let mut weights_sha256: Value = self.weights_sha256.clone().into();
         // A resumed run ignores --weights: the record keeps those that the run began with.
         if self.saved_step.is_some()
-            && let Some(weights) = config_file::weights_of(&self.folder.path().join(CONFIG))
+            && let Some((weights, sha256)) = config_file::weights_of(&self.folder.path().join(CONFIG))
         {
             record["weights"] = weights;
+            weights_sha256 = sha256;
         }
+        let normalize = self.normalize.as_ref().map(|by| json!({"mean": by.mean, "std": by.std}));
         record[RUN] = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "processor": machine::processor(),
+            "instruction_set": SimdLevel::current().name(),
             "threads": rayon::current_num_threads(),
             "ranks": self.ranks.size(),
             // The values in effect of flags that were not given.
+            "recipe": self.recipe_name,
             "training": self.recipe.to_string(),
+            "optimizer": self.recipe.values(),
+            "watch_test": self.watches_test,
+            "normalize": normalize,
             "flip": settings.augmentation.flip(),
             "crop": settings.augmentation.padding(),
             "shards": self.ranks.n_shards(settings.batch_size),
             "started": humantime::format_rfc3339_seconds(self.started).to_string(),
             "seconds": seconds,
             "data_sha256": self.config.data(),
+            "weights_sha256": weights_sha256,
         });
         self.write(CONFIG, &serde_json::to_string_pretty(&record).expect("flags are JSON"))
+    }
+
+    /// Warns of what keeps this run from having the bits of the one that `--config` records.
+    pub fn compare_with_record(&self) {
+        let Some(record) = &self.args.session.config else { return };
+        let differs = |key: &str, now: &str| config_file::of_run(record, key).filter(|then| then != now);
+        if differs("data_sha256", self.config.data()).is_some() {
+            warn("warning: the images are not those of the run being repeated");
+        }
+        // A resumed run ignores --weights, and its checkpoint tells the instruction set.
+        if self.saved_step.is_some() {
+            return;
+        }
+        if self.weights_sha256.as_ref().is_some_and(|now| differs("weights_sha256", now).is_some()) {
+            warn("warning: the weights to start from are not those of the run being repeated");
+        }
+        let current = SimdLevel::current().name();
+        if let Some(then) = differs("instruction_set", current) {
+            warn(format_args!(
+                "warning: the run being repeated was computed with {}, and this one with {current}: the results will \
+                 not be bit-identical ({SIMD_VARIABLE} sets the instruction set)",
+                Foreign::new(&then)
+            ));
+        }
+        let current = env!("CARGO_PKG_VERSION");
+        if let Some(then) = differs("version", current) {
+            warn(format_args!(
+                "warning: the run being repeated was computed by version {} of this program, and this is {current}: \
+                 the results may not be bit-identical",
+                Foreign::new(&then)
+            ));
+        }
     }
 
     /// Evaluates the network on a set of images, with the averaged weights if there are any.
@@ -69,10 +111,7 @@ impl Run<'_> {
         let n_classes = self.about.classes.len();
         self.with_average(|run| {
             let Self { net, params, eval_tape, ranks, .. } = run;
-            let mode = |n_images| ranks.mode(Mode::eval(), n_images);
-            let whole =
-                |own: &[f32], n_images| ranks.gather(own, &mut Vec::new(), n_images, n_classes).to_vec();
-            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, &mode, &whole)
+            Evaluation::run_in_parts(net, params, eval_tape, loader, n_classes, ranks)
         })
     }
 
@@ -86,9 +125,9 @@ impl Run<'_> {
             return self.evaluate(&mut self.loader(images));
         }
         let asking = views.asking(self.normalize.as_ref());
-        // With several processes, each sees all images: the views are not shared out.
         self.with_average(|run| {
-            asking.evaluate(&run.net, &mut run.params, &mut Tape::new(), images, batch_size)
+            let Self { net, params, eval_tape, ranks, .. } = run;
+            asking.evaluate(net, params, eval_tape, images, batch_size, ranks)
         })
     }
 

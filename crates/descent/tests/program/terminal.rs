@@ -130,6 +130,54 @@ fn shells_and_manuals_are_served() {
     assert_eq!(stdout(folder.path(), &["-V"]).lines().count(), 1);
 }
 
+/// Flags win over files, and both over the environment.
+#[test]
+fn data_and_threads_may_come_from_the_environment() {
+    let folder = folder_with_data();
+    let here = folder.path();
+    let with = |args: &[&str], data: &str, threads: &str| {
+        let mut command = descent(here);
+        command.args(args).env("DESCENT_DATA", data).env("DESCENT_THREADS", threads).output().unwrap()
+    };
+    let recorded = |out: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(here.join(out).join("config.json")).unwrap()).unwrap()
+    };
+    fs::write(here.join("a.toml"), "epochs = 1\nthreads = 2\n").unwrap();
+    for (out, more, threads) in [
+        ("a", &["--epochs", "1"][..], 1),
+        ("b", &["--config", "a.toml"], 2),
+        ("c", &["--config", "a.toml", "--threads", "3"], 3),
+    ] {
+        let output = with(&[&["train", "--net", "mlp:4", "--out", out], more].concat(), "data", "1");
+        assert!(output.status.success(), "{output:?}");
+        let record = recorded(out);
+        assert_eq!((&record["data"], &record["threads"]), (&"data".into(), &threads.into()));
+        assert_eq!(record["run"]["threads"], threads);
+    }
+    // The images of a run stay its own, and so does its record.
+    let output = with(&["eval", "--model", "a"], "nowhere", "1");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("On the data of the run, data "), "{output:?}");
+    let output = with(&["train", "--config", "a", "--out", "d"], "nowhere", "3");
+    assert!(output.status.success() && recorded("d")["threads"] == 1, "{output:?}");
+    for args in [&["train", "--out", "e"][..], &["train", "--config", "a.toml", "--epochs", "2"], &["-q"]] {
+        let output = with(args, "", "1");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(message, "error: DESCENT_DATA is \"\": expected a path\n", "{args:?}");
+    }
+    for (threads, shown) in [("0", "0"), ("\u{1b}[2J", r"\u{1b}[2J")] {
+        let output = with(&["train", "--out", "e"], "data", threads);
+        let message = String::from_utf8(output.stderr).unwrap();
+        let expected =
+            format!("error: DESCENT_THREADS is \"{shown}\": expected a whole number from 1 to 1024\n");
+        assert_eq!((output.status.code(), message), (Some(1), expected));
+    }
+    assert!(!here.join("e").exists());
+    for command in ["train", "find-lr"] {
+        let help = stdout(here, &[command, "--help"]);
+        assert!(help.contains("[env: DESCENT_DATA]") && help.contains("[env: DESCENT_THREADS]"), "{help}");
+    }
+}
+
 #[test]
 fn a_run_is_repeated_to_the_bit_by_its_record() {
     let folder = TempDir::new().unwrap();

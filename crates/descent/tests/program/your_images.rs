@@ -236,6 +236,68 @@ fn a_folder_without_a_sound_image_is_named_with_its_first_broken_files() {
     assert!(message.contains("one/dog/0.png") && message.trim_end().ends_with("; and 1 more"), "{message}");
 }
 
+/// `data` shows what `train` refuses.
+#[test]
+fn what_a_folder_lacks_is_shown_and_said() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    photographs(&here.join("set/train"), 2, 3);
+    fs::create_dir_all(here.join("set/val/class 00")).unwrap();
+    photographs(&here.join("unsplit/train"), 2, 3);
+    fs::create_dir_all(here.join("unsplit/val")).unwrap();
+    photographs(&here.join("photos"), 2, 3);
+    fs::create_dir_all(here.join("photos/empty")).unwrap();
+    photographs(&here.join("one"), 1, 3);
+    photographs(&here.join("many"), 2, 3);
+    for i in 0..5 {
+        fs::create_dir_all(here.join(format!("many/empty {i}"))).unwrap();
+    }
+    for (data, survey, said, error) in [
+        (
+            "photos",
+            "3 classes\n\n     class   train\n  class 00       3\n  class 01       3\n     empty       0\n",
+            "warning: photos: training needs images of each class, and the class empty has none\n",
+            "photos/empty: expected images (.png, .jpg, .webp, .bmp, .gif), found none",
+        ),
+        (
+            "many",
+            "   empty 4       0\n",
+            "the classes empty 0, empty 1, empty 2 and 2 more have none\n",
+            "many/empty 0: expected images",
+        ),
+        (
+            "set",
+            "     class   train     val\n  class 00       3       0\n  class 01       3       0\n",
+            "warning: set/val: there is no image in its folders\n",
+            "set/val: there is no image in its folders",
+        ),
+        (
+            "unsplit",
+            "  class   train\n  train       6\n    val       0\n",
+            "val holds no folders of classes\nwarning: unsplit: training needs images of each class, and the class val",
+            "unsplit/val: expected images",
+        ),
+        (
+            "one",
+            "1 class\n\n     class   train\n  class 00       3\n",
+            "warning: one: training needs two classes or more, and class 00 is the only one\n",
+            "one: expected two classes or more, found one",
+        ),
+    ] {
+        let args = ["data", data, "--image-size", "8"];
+        let shown = stdout(here, &args);
+        assert!(shown.contains(survey) && shown.contains("no broken files"), "{shown}");
+        let warned = stderr(here, &args);
+        assert!(warned.contains(said), "{warned}");
+        let objects = lines(here, &[&args[..], &["--json"]].concat());
+        assert_eq!(objects[0]["event"], "warning");
+        for command in ["train", "find-lr"] {
+            let message = short_failure(here, &[command, "--data", data, "--image-size", "8", "--out", "x"]);
+            assert!(message.contains(error), "{message}");
+        }
+    }
+}
+
 #[test]
 fn results_stay_out_of_the_images_and_are_no_class() {
     let folder = TempDir::new().unwrap();
@@ -369,6 +431,9 @@ fn mnists_files_and_tables_are_trained_on() {
     );
     let judged = stdout(here, &["eval", "--data", "mnist", "--model", "digits"]);
     assert!(judged.contains("on 20 of the test set"), "{judged}");
+    let judged = stdout(here, &["eval", "--data", "mnist", "--model", "digits", "--part", "val"]);
+    assert!(judged.contains("On what the run held out of its training images.\n"), "{judged}");
+    assert!(judged.contains("on 6 of the validation set") && !judged.contains("no other part"), "{judged}");
     fs::write(here.join("seven.bmp"), bmp(40, 50, [175; 3], 1000)).unwrap();
     assert_eq!(stdout(here, &["predict", "seven.bmp", "--model", "digits"]).lines().count(), 5);
 

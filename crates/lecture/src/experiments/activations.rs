@@ -125,17 +125,11 @@ impl Experiment for Activations {
             "gradient at 0",
             &format!("gradient {far}"),
             &format!("{far} by the formula"),
-        ])
-        .decimals(6);
+        ]);
         for (f, exact) in functions.iter().zip(self.exact_gradients(-self.range)) {
             let ((value, at_zero), (_, at_left)) = (f.at(0.0), f.at(-self.range));
-            table.push([
-                f.name.into(),
-                value.into(),
-                at_zero.into(),
-                Cell::Digits(at_left),
-                Cell::Digits(exact),
-            ]);
+            let numbers = [value, at_zero, at_left, exact].map(Cell::Digits);
+            table.push([Cell::from(f.name)].into_iter().chain(numbers));
         }
         section.table(
             "points",

@@ -79,7 +79,7 @@ impl Adam {
                 ];
                 Ok(Frame { figure: WAVE.window("Adam among valleys", &path), reading })
             },
-            "With raw means and slow rates the first step can be many times too long or too short; corrected, it is η.",
+            "With raw means and a β near 1, the first step can be many times too long or too short; corrected, it is η.",
         )
     }
 }
@@ -109,7 +109,7 @@ fn show_correction(section: &mut Section) -> Result<()> {
         let factors = [1, 2, 10, 1000].map(|t| correction(beta, t).into());
         table.push([format!("{beta}").into()].into_iter().chain(factors));
     }
-    section.table("correction", "The factor $1/(1-\\beta^t)$.", table);
+    section.table("correction", "The factor 1/(1 − βᵗ).", table);
     Ok(())
 }
 
@@ -128,7 +128,7 @@ impl Experiment for Adam {
             raw.iter().map(panel).collect(),
             &section.told(
                 &format!(
-                    "**Raw.** {} steps from {} with η = {}; the titles give the rates.",
+                    "**Raw.** {} steps from {} with η = {}; the titles give the decay rates β₁ and β₂.",
                     self.steps, self.start, self.lr
                 )
                 .replace('-', "−"),
@@ -142,14 +142,14 @@ impl Experiment for Adam {
             n_columns,
             corrected.iter().map(panel).collect(),
             &format!(
-                "**Corrected.** Every first step now has length η = {}, whatever the rates, and a large β₁ no longer \
+                "**Corrected.** Every first step now has length η = {}, whatever β₁ and β₂, and a large β₁ no longer \
                  causes a slow start.",
                 self.lr
             ),
         )?;
         let half = (self.steps / 2).max(1);
         let mut table = Table::new([
-            "rates".to_owned(),
+            "decay rates".to_owned(),
             "raw, t = 1".to_owned(),
             format!("raw, t = {half}"),
             format!("raw, t = {}", self.steps),
@@ -161,13 +161,13 @@ impl Experiment for Adam {
             let points = [raw[1], raw[half], raw[self.steps], corrected[half], corrected[self.steps]];
             table.push([name.clone().into()].into_iter().chain(points.map(Into::into)));
         }
-        section.table("points", "The same paths in numbers: $x$ after step $t$.", table);
+        section.table("points", "The same paths in numbers: x after step t.", table);
         show_correction(section)?;
         self.knob(section)?;
         section.exercises(&[
             (
-                "With the usual rates, 0.9 and 0.999, what does the missing correction do to the first step? Work out the \
-                 factor first.",
+                "With the usual β₁ = 0.9 and β₂ = 0.999, what does the missing correction do to the first step? Work out \
+                 the factor first.",
                 "descent lecture adam --beta1 0.9 --beta2 0.999",
             ),
             (
@@ -194,8 +194,9 @@ $$\\hat v_t = \\frac{v_t}{1-\\beta_1^t}, \\qquad \\hat s_t = \\frac{s_t}{1-\\bet
 
 $$\\theta_{t+1} = \\theta_t - \\frac{\\eta}{\\sqrt{\\hat s_t} + \\epsilon}\\,\\hat v_t.$$
 
-Both means start at zero and are therefore too small at first; the hats correct that. Here are the steps on \
-$x\\cos(0.15\\pi x)$ without and with the hats.
+These are the lecture's letters; the paper and PyTorch call the means $m$ and $v$. Both start at zero and are \
+therefore too small at first; the hats correct that. Here are the steps on $x\\cos(0.15\\pi x)$ without and with the \
+hats.
 
 > **Which one is Adam?** The corrected one: it is the default in the paper, in PyTorch and in this library. Without \
 correction it is a different algorithm, which figures sometimes show instead; here that is an option, \

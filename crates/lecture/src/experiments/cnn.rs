@@ -90,7 +90,7 @@ impl Experiment for Cnn {
         section.table("bounds", "He's bounds, and what was drawn within them.", table);
         section.exercises(&[
             (
-                "Most of the parameters are in one layer. Which one, and how would a fourth block change that?",
+                "Most of the parameters are in one layer. Which one, and what share of all of them does it have?",
                 "descent lecture cnn",
             ),
             ("With other random numbers, how close to its bound does the largest weight come?",

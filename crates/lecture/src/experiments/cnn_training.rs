@@ -102,7 +102,7 @@ impl Course {
             &section.told(
                 "The triangles are what the lecture prints, from another program and with other random numbers. The test \
                  loss is measured without dropout, so it can be below the training loss.",
-                "The curve of our run follows the triangles.",
+                "The curve of our run follows the triangles, slightly above them.",
             ),
         )?;
         section.figure(
@@ -176,7 +176,8 @@ impl CnnTraining {
         ];
         let row =
             |name: &str, n: usize, numbers: [Cell; 3]| [name.into(), n.into()].into_iter().chain(numbers);
-        table.push(row(name, course.epoch.len(), numbers));
+        let name = if self.run.is_some() { name.to_owned() } else { format!("{name}, on CIFAR-10") };
+        table.push(row(&name, course.epoch.len(), numbers));
         let score = trained.score()?;
         let [of_batches, of_images]: [Cell; 2] = match trained.lessons.last() {
             Some(lesson) => [lesson.mean_of_batches.into(), lesson.mean_of_images.into()],
@@ -184,11 +185,12 @@ impl CnnTraining {
         };
         let here = if self.network.model.is_some() { "the network from the file" } else { "on the spot" };
         let n_epochs = if self.network.model.is_some() { "–".into() } else { trained.lessons.len().into() };
+        let here = format!("{here}, on {}", trained.images.name);
         table.push([here.into(), n_epochs, of_batches, of_images, Cell::Percent(score.accuracy)]);
         let printed = LECTURE[LECTURE.len() - 1];
         let nothing = || Cell::from("–");
         table.push([
-            "as the lecture prints it".into(),
+            "as the lecture prints it, on CIFAR-10".into(),
             (printed.0 as usize).into(),
             printed.1.into(),
             nothing(),
@@ -241,7 +243,7 @@ impl Experiment for CnnTraining {
             ),
             (
                 "A lower rate with a schedule: how much of the jumping goes away?",
-                "descent train --lr 0.002 --schedule cosine",
+                "descent train --lr 0.002 --schedule cosine --watch-test",
             ),
         ]);
         section.readings(&[THE_LECTURE, KINGMA_BA, LOSHCHILOV_HUTTER, CIFAR]);

@@ -147,8 +147,8 @@ impl Experiment for Dropout {
                 .scatter("training samples", &sample_x, &sample_y),
             &section.told(
                 &format!("An MLP trained with dropout of {DROP} on samples between −1 and 1, and what it predicts there and outside."),
-                "Between −1 and 1 the passes agree. Below −1 the band widens, as it should; above 1 the passes agree on \
-                 a wrong answer. Uncertainty is a warning, but its absence proves nothing.",
+                "Between −1 and 1 the passes roughly agree. Below −1 the band widens, as it should; above 1 the passes \
+                 agree on a wrong answer. Uncertainty is a warning, but its absence proves nothing.",
             ),
         )?;
         let columns = [("x", &x), ("mean", &mean), ("std", &std)];

@@ -118,7 +118,8 @@ impl Experiment for EarlyStopping {
             figure,
             &section.told(
                 "Both axes are logarithmic.",
-                "The validation loss reaches its minimum early; after that, the training loss falls at its expense.",
+                "The validation loss reaches its minimum early; after that, the training loss keeps falling while the \
+                 validation loss rises.",
             ),
         )?;
         let [sample_x, sample_y] = self.points().0.wide();

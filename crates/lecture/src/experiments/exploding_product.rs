@@ -65,15 +65,17 @@ impl ExplodingProduct {
     fn beside_the_lecture(&self, section: &mut Section) {
         let mut table = Table::new(["column 1", "column 2", "column 3"]).decimals(1);
         LECTURE_PRODUCT.iter().for_each(|row| table.push(row.map(Into::into)));
-        let largest = LECTURE_PRODUCT.iter().flatten().fold(0.0, |max: f64, x| max.max(x.abs())).log10();
+        let largest = LECTURE_PRODUCT.iter().flatten().fold(0.0, |max: f64, x| max.max(x.abs()));
         let alike = Self { size: 3, factors: 20, ..self.clone() };
         let ends: Vec<f64> = alike.runs(1.0).iter().map(|growth| growth[20]).collect();
-        let above = ends.iter().filter(|end| **end > largest).count();
+        let above = ends.iter().filter(|end| **end > largest.log10()).count();
         section.table(
             "as-printed",
             &format!(
-                "The product of 21 matrices of $\\mathcal{{N}}(0, 1)$ that the lecture prints. Its largest entry is \
-                 $10^{{{largest:.2}}}$; {} of {} such products of ours have a larger one.",
+                "The product of 21 matrices of N(0, 1) that the lecture prints. Its largest entry is {}, or 10^{:.2}; \
+                 {} of {} such products of ours have a larger one.",
+                count(largest.round() as usize),
+                largest.log10(),
                 count(above),
                 count(ends.len())
             ),
@@ -93,7 +95,7 @@ impl Experiment for ExplodingProduct {
 
     fn run(&self, section: &mut Section) -> Result<()> {
         section.text(&format!(
-            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products, made of random matrices only:\n\n\
+            "The chain rule multiplies: the gradient of an early layer is a product with one factor for each later layer. Here are such products. $W$ starts as a random matrix and is multiplied by more of the same kind:\n\n\
              $$W \\leftarrow W\\,A_k, \\qquad k = 1, \\dots, {},$$\n\n$$(A_k)_{{ij}} \\sim \\mathcal{{N}}(0, \\sigma^2).$$\n\n\
              Factors that are slightly too large on average make the product explode, and factors slightly too small \
              make it vanish. Twenty layers are not many.",

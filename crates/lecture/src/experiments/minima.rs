@@ -113,8 +113,8 @@ impl Experiment for Minima {
                 "descent lecture minima --lr 0.4",
             ),
             (
-                "How many steps does a rate of 0.001 need until the slope is below one millionth?",
-                "descent lecture minima --lr 0.001 --steps 4000",
+                "Are 1,500 steps at a rate of 0.001 enough for a slope below one millionth in both valleys? Are 2,000?",
+                "descent lecture minima --lr 0.001 --steps 1500",
             ),
         ]);
         section.readings(&[DAUPHIN, D2L_MINIMA]);

@@ -49,7 +49,7 @@ impl Experiment for NormalDraws {
             "Weights start as random numbers, in this chapter from a normal distribution, in others from a uniform one. The \
              standard normal distribution has the density\n\n\
              $$p(x) = \\frac{1}{\\sqrt{2\\pi}}\\,e^{-x^2/2}.$$\n\n\
-             Whether a deep network learns at all depends on one number: the width of the distribution.",
+             Whether a deep network learns at all can depend on one number: the width of the distribution.",
         );
         section.figure(
             "histogram",

@@ -11,7 +11,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::{D2L_STABILITY, GLOROT, HE as HE_PAPER};
-use crate::page::{Section, Table, count};
+use crate::page::{Cell, Section, Table, count};
 use crate::subjects::{random, statistics};
 
 /// The layers, and over how many draws the variance is averaged.
@@ -56,9 +56,13 @@ impl OutputVariance {
             fill(w.as_mut_slice(), &[self.n_out, n_in], &mut rng);
             statistics::variance(&statistics::wide(w.matmul(&x).as_slice()))
         };
-        // A narrow layer's variance depends on few inputs, and costs next to nothing.
-        let runs = self.runs.max(40_000 / n_in);
-        (0..runs).into_par_iter().map(variance).collect()
+        (0..self.n_draws(n_in)).into_par_iter().map(variance).collect()
+    }
+
+    /// How often a layer is drawn. The variance of a narrow one depends on few inputs, and costs next to
+    /// nothing.
+    fn n_draws(&self, n_in: usize) -> usize {
+        self.runs.max(40_000 / n_in)
     }
 }
 
@@ -114,17 +118,13 @@ impl Experiment for OutputVariance {
         }
         section.text(INTRODUCTION);
         let n_in: Vec<f64> = self.n_in.iter().map(|&n| n as f64).collect();
-        let mut table = Table::new(["inputs", "σ = 1: one draw", "mean", "σ² = 2/inputs: one draw", "mean"]);
+        let mut table =
+            Table::new(["inputs", "draws", "σ = 1: one draw", "mean", "σ² = 2/inputs: one draw", "mean"]);
         let (mut unit, mut he) = (Vec::new(), Vec::new());
         for &n in &self.n_in {
             let [a, b] = [UNIT, HE].map(|fill| self.variances(n, fill));
-            table.push([
-                n.into(),
-                a[0].into(),
-                statistics::mean(&a).into(),
-                b[0].into(),
-                statistics::mean(&b).into(),
-            ]);
+            let variances = [a[0], statistics::mean(&a), b[0], statistics::mean(&b)].map(Cell::Digits);
+            table.push([n.into(), self.n_draws(n).into()].into_iter().chain(variances));
             unit.push(statistics::mean(&a));
             he.push(statistics::mean(&b));
         }
@@ -146,8 +146,8 @@ impl Experiment for OutputVariance {
         )?;
         section.table(
             "variance",
-            "One draw of a layer says little; the mean of many follows the formula.",
-            table.decimals(3),
+            "One draw of a layer says little; the mean of many draws comes closer to the formula.",
+            table,
         );
         section.text(FORMULAS);
         let mut table =

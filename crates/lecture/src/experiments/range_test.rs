@@ -12,7 +12,7 @@ use viz::Figure;
 
 use super::Experiment;
 use crate::page::bibliography::SMITH;
-use crate::page::{Section, Table};
+use crate::page::{Cell, Section, Table};
 
 /// The course of the test.
 #[derive(Clone, Debug, PartialEq, Args)]
@@ -97,8 +97,7 @@ impl Experiment for RangeTest {
             .x_label("learning rate")
             .y_label("smoothed loss")
             .x_log();
-        let mut table =
-            Table::new(["", "lowest loss", "reached at", "a tenth of that", "test ended at"]).decimals(5);
+        let mut table = Table::new(["", "lowest loss", "reached at", "a tenth of that", "test ended at"]);
         let mut best_rates = Vec::new();
         for (name, test) in &tests {
             let (rates, losses): (Vec<f64>, Vec<f64>) = test.history().iter().copied().unzip();
@@ -108,7 +107,7 @@ impl Experiment for RangeTest {
             let line = if *name == "SGD" { "SGD with momentum" } else { name };
             figure = figure.line(line, &rates, &losses);
             let numbers = [losses[lowest], rates[lowest], rates[lowest] / 10.0, rates[rates.len() - 1]];
-            table.push([(*name).into()].into_iter().chain(numbers.map(Into::into)));
+            table.push([(*name).into()].into_iter().chain(numbers.map(Cell::Digits)));
             let columns =
                 [("learning_rate".to_owned(), rates.as_slice()), ("loss".to_owned(), losses.as_slice())];
             section.data(&name.to_lowercase(), &Table::of_columns(columns));

@@ -139,12 +139,16 @@ impl Experiment for ReluStack {
             figure,
             &section.told(
                 "The axis is logarithmic: a straight line means the same factor at each layer.",
-                "Only with He's variance is the last layer's output as large as the first one's. With half of it the \
-                 signal is gone after thirty layers; with one and a half times it, the signal has grown more than a \
+                "Only with He's variance is the last layer's output about as large as the first one's. With half of it \
+                 the signal is gone after thirty layers; with one and a half times it, the signal has grown more than a \
                  hundred-thousandfold.",
             ),
         )?;
-        section.table("variance", &format!("Means over {} stacks.", self.runs), table);
+        let caption = match self.runs {
+            1 => "A single stack.".to_owned(),
+            runs => format!("Means over {} stacks.", count(runs)),
+        };
+        section.table("variance", &caption, table);
         let columns = columns.iter().map(|(name, values)| (name.clone(), values.as_slice()));
         section.data("layers", &Table::of_columns(columns));
         self.knob(section)?;

@@ -94,7 +94,7 @@ impl Experiment for Samples {
                 self.per_class),
         )?;
 
-        section.text("An epoch is one pass over all images, in batches; the last batch has the rest.");
+        section.text("An epoch is one pass over all images, in batches; the last batch gets what is left.");
         let mut table = Table::new(["", "images", "batches", "images in the last"]);
         let cifar = [("CIFAR-10, training", 50_000), ("CIFAR-10, test", 10_000)];
         let cifar = cifar.map(|(name, n)| (name.to_owned(), n, batches(&stand_in(n), self.batch_size)));

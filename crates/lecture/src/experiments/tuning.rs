@@ -166,7 +166,7 @@ impl Experiment for Tuning {
                 .mark("the choice", lrs[best], accuracy[best]),
             &section.told(
                 "Each dot is a network.",
-                "If the rate is too small, little has happened yet; if it is too large, little will.",
+                "If the rate is too small, little has happened yet; if it is too large, the network learns nothing.",
             ),
         )?;
         let mut table =
@@ -192,7 +192,7 @@ impl Experiment for Tuning {
             "test",
             "The choice, evaluated once on the test set. The best of many on the validation images is partly the \
              luckiest, so it usually does slightly worse here.",
-            table.decimals(2),
+            table.decimals(1),
         );
         section.exercises(&[
             (

@@ -247,8 +247,8 @@ impl WeightDecay {
 
 const INTRODUCTION: &str = "\
 With more weights than samples (200 and 50 without flags), there are infinitely many ways to fit every training point \
-exactly, and nearly all of them are wrong elsewhere. Weight decay makes large weights expensive, so that the fit with \
-the smallest weights wins:
+exactly, and nearly all of them are wrong elsewhere. Weight decay makes large weights expensive, so that a nearly perfect \
+fit with small weights beats a perfect one with large weights:
 
 $$L(w, b) + \\frac{\\lambda}{2}\\sum_{\\text{tensors}}\\;\\sum_i p_i^2$$
 

@@ -86,6 +86,8 @@ readings! {
     ROSENBROCK: "Rosenbrock, 1960",
         "An Automatic Method for Finding the Greatest or Least Value of a Function",
         "https://doi.org/10.1093/comjnl/3.3.175";
+    MORE: "Moré, Garbow and Hillstrom, 1981 (with Beale’s function)", "Testing Unconstrained Optimization Software",
+        "https://doi.org/10.1145/355934.355936";
     CIFAR: "Krizhevsky, 2009", "The CIFAR-10 and CIFAR-100 data sets",
         "https://www.cs.toronto.edu/~kriz/cifar.html";
     LECUN: "LeCun, Bottou, Bengio and Haffner, 1998",

@@ -17,7 +17,7 @@ pub struct Table {
 pub enum Cell {
     /// A number, rounded on the page and with all digits in the CSV.
     Number(f64),
-    /// A number of any magnitude: three digits on the page, all digits in the CSV.
+    /// A number of any magnitude: three significant digits on the page, all digits in the CSV.
     Digits(f64),
     /// A percentage, with two decimals on the page.
     Percent(f64),
@@ -213,11 +213,19 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     text.replace('-', "−")
 }
 
-/// Formats a number with three significant digits, as a power of ten if it is very small or very large.
+/// Formats a number with three significant digits, as a power of ten if it is very small or very large, and 0
+/// as 0.
 fn digits(x: f64) -> String {
-    let power = if x == 0.0 || !x.is_finite() { 0 } else { x.abs().log10().floor() as i32 };
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let power = if x.is_finite() { x.abs().log10().floor() as i32 } else { 0 };
     match power {
-        -4..=6 => number(x, (2 - power).max(0) as usize),
+        -4..=2 => number(x, (2 - power) as usize),
+        3..=6 => {
+            let unit = 10f64.powi(power - 2);
+            number((x / unit).round() * unit, 0)
+        }
         _ => number(x, 0),
     }
 }
@@ -254,8 +262,8 @@ mod tests {
         assert_eq!([999.7, -8669.4, 338_266.567].map(|x| number(x, 1)), ["999.7", "−8,669", "338,267"]);
         assert_eq!(Cell::Percent(68.21).display(4), "68.21");
         assert_eq!(
-            [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, 12_345.6].map(digits),
-            ["0.00", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "12,346"]
+            [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, -1999.6, 12_345.6].map(digits),
+            ["0", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "−2,000", "12,300"]
         );
         assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
         let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);

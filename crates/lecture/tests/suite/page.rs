@@ -26,11 +26,13 @@ fn in_short(experiment: AnyExperiment) -> AnyExperiment {
     }
 }
 
-/// The whole page.
+/// The whole page. Its networks are trained in short; `LECTURE_PAGE=full` makes it as readers get it.
 fn page() -> &'static Path {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let experiments: Vec<AnyExperiment> = AnyExperiment::all().into_iter().map(in_short).collect();
+        let is_full = std::env::var("LECTURE_PAGE").is_ok_and(|value| value == "full");
+        let all = AnyExperiment::all().into_iter();
+        let experiments: Vec<AnyExperiment> = all.map(|e| if is_full { e } else { in_short(e) }).collect();
         let folder = tempfile::tempdir().unwrap();
         lecture::write(folder.path(), &lecture::run_all(&experiments).unwrap(), "index.html").unwrap();
         folder
@@ -218,8 +220,9 @@ fn what_the_lecture_prints_is_shown_as_it_prints_it() {
 
 /// Runs in the page and reports to the page around it what a reader would complain about.
 ///
-/// `turn` moves every slider to each of its positions, as keys and fingers do, and checks that the figure
-/// follows.
+/// `turn` moves every slider to each of its positions by `stepUp`, with the event that keys and fingers
+/// cause, and checks that the figure follows, and that the slider takes focus and is high enough for a finger.
+/// No key is pressed and nothing is touched.
 const INSPECTION: &str = "<script>
 const turn = () => {
   let sliders = 0, dead = 0, small = 0, lost = 0;

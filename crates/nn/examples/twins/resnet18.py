@@ -62,8 +62,8 @@ class ResNet18(nn.Module):
         return self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
-def train(net, batches, n_epochs, lr):
-    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+def train(net, batches, n_epochs, lr, weight_decay):
+    optimizer = torch.optim.SGD(net.parameters(), lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_epochs * len(batches))
     losses = []
     for epoch in range(n_epochs):
@@ -98,7 +98,7 @@ def main(quick):
     training = images(True, quick, transforms.Compose([*augment, transforms.ToTensor(), scale]))
     test = images(False, quick, transforms.Compose([transforms.ToTensor(), scale]))
     net = ResNet18(64, 10)
-    train(net, DataLoader(training, 50, shuffle=True), 2 if quick else 30, 0.05)
+    train(net, DataLoader(training, 50, shuffle=True), 2 if quick else 30, 0.05, 5e-4)
     print("score", accuracy(net, DataLoader(test, 100)))
 
 

@@ -8,6 +8,7 @@ mod conv_padding;
 mod conv_transpose2d;
 mod dropout;
 mod flatten;
+mod last_axis;
 mod linear;
 mod norm;
 mod pad;

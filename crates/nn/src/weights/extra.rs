@@ -13,45 +13,51 @@ use super::write::{Contents, tensors_of};
 const PREFIX: &str = "extra.";
 
 /// Writes weights like [`save`](super::save), plus named slices such as the state of an optimizer. Together
-/// with the number of steps, stored as metadata, this is all that is needed to resume training.
+/// with the number of steps, stored as metadata, this is all that is needed to resume training: random numbers
+/// and the place in a shuffled data set follow from the step.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// # let path = dir.path().join("checkpoint.safetensors");
 /// use autograd::{Mode, Tape};
+/// use data::{Batch, Loader, Records};
 /// use nn::{Layer, Linear, weights};
 /// use optim::{Adam, Optimizer};
 ///
 /// /// Trains up to step `end`, from where the file left off if there is one, and returns the last loss.
-/// fn train(path: &std::path::Path, end: u64) -> Result<f32, Box<dyn std::error::Error>> {
+/// fn train(set: &Records, path: &std::path::Path, end: u64) -> Result<f32, Box<dyn std::error::Error>> {
 ///     let (net, mut params) = nn::build(Linear::new(3, 1), 0);
 ///     let mut optimizer = Optimizer::new(Adam::default(), &params)?;
 ///     if path.exists() {
 ///         let extra = weights::load_with(path, &mut params)?;
 ///         optimizer.load_state(extra.number("n_steps")?, extra.slices())?;
 ///     }
-///     let (mut tape, mut loss) = (Tape::new(), 0.0);
+///     let mut loader = Loader::new(set, 8).shuffle(0).skip(optimizer.n_steps());
+///     let (mut tape, mut batch, mut loss) = (Tape::new(), Batch::new(), 0.0);
 ///     while optimizer.n_steps() < end {
-///         loss = tape.step(&mut params, Mode::train(0, optimizer.n_steps()), |g| {
-///             let y = net.forward(g, g.randn([8, 3]));
-///             g.mean(g.mul(y, y))
-///         });
-///         optimizer.step(&mut params);
+///         if loader.next_into(&mut batch)? {
+///             loss = tape.step(&mut params, Mode::train(0, optimizer.n_steps()), |g| {
+///                 let y = net.forward(g, g.input(batch.shape_of("x"), batch.f32("x")));
+///                 g.mean(g.mul(y, y))
+///             });
+///             optimizer.step(&mut params);
+///         }
 ///     }
 ///     weights::save_with(path, &params, optimizer.state(), &[("n_steps", &optimizer.n_steps().to_string())])?;
 ///     Ok(loss)
 /// }
 ///
-/// train(&path, 7)?;
-/// let resumed = train(&path, 20)?;
+/// let set = Records::new().with_f32("x", &[3], (0..60).map(|i| i as f32 / 60.0).collect());
+/// train(&set, &path, 7)?; // within the third epoch of three steps
+/// let resumed = train(&set, &path, 20)?;
 /// std::fs::remove_file(&path)?;
-/// assert_eq!(resumed, train(&path, 20)?);
+/// assert_eq!(resumed, train(&set, &path, 20)?);
 /// # Ok(()) }
 /// ```
 ///
-/// [`Extra::take`] shows the same with an average of the weights. Batches of the crate `data` resume with
-/// `Loader::seek`, at epoch `n_steps / n_batches` and step `n_steps % n_batches`.
+/// The loader, which counts batches over all epochs, is put back by `Loader::skip`. [`Extra::take`] shows the
+/// same with an average of the weights.
 ///
 /// # Errors
 /// When the file cannot be written; the old file is then unchanged, unless only syncing its folder failed,

@@ -86,6 +86,11 @@ class Inputs:
         self.row_signs = torch.tensor([1.0, -1.0, 1.0, -1.0, -1.0])
         self.labels = torch.tensor([2, 0, 3, 3, 1])
         self.class_weight = torch.tensor([0.5, 2.0, 1.0, 0.25])
+        self.labels_of_sequences = torch.tensor([[1, 0, 0, 1, 1], [0, 1, 1, 0, 1]])
+
+    def sequences(self, x):
+        """The same numbers as scores [2, 5 tokens, 2 classes], with PyTorch's order of axes."""
+        return x.view(2, 5, 2).movedim(-1, 1)
 
 
 LOSSES = {
@@ -128,6 +133,9 @@ LOSSES = {
     "nll": lambda i, r: F.nll_loss(i.x, i.labels, reduction=r),
     "nll, weight": lambda i, r: F.nll_loss(i.x, i.labels, i.class_weight, reduction=r),
     "nll, weight, ignore_index": lambda i, r: F.nll_loss(i.x, i.labels, i.class_weight, ignore_index=3, reduction=r),
+    "nll, sequences": lambda i, r: F.nll_loss(
+        i.sequences(i.x), i.labels_of_sequences, i.class_weight[:2], ignore_index=0, reduction=r
+    ),
     "cross_entropy": lambda i, r: F.cross_entropy(i.x, i.labels, reduction=r),
     "cross_entropy, smoothing": lambda i, r: F.cross_entropy(i.x, i.labels, label_smoothing=0.1, reduction=r),
     "cross_entropy, weight": lambda i, r: F.cross_entropy(i.x, i.labels, i.class_weight, reduction=r),
@@ -139,6 +147,12 @@ LOSSES = {
         i.x, i.labels, i.class_weight, ignore_index=3, label_smoothing=0.3, reduction=r
     ),
     "cross_entropy, all ignored": lambda i, r: F.cross_entropy(i.x, i.labels * 0, ignore_index=0, reduction=r),
+    "cross_entropy, sequences": lambda i, r: F.cross_entropy(
+        i.sequences(i.x), i.labels_of_sequences, i.class_weight[:2], ignore_index=0, label_smoothing=0.3, reduction=r
+    ),
+    "cross_entropy, sequences of probabilities": lambda i, r: F.cross_entropy(
+        i.sequences(i.x), i.sequences(i.p), i.class_weight[:2], reduction=r
+    ),
     "cross_entropy, probabilities": lambda i, r: F.cross_entropy(i.x, i.p, reduction=r),
     "cross_entropy, probabilities, smoothing": lambda i, r: F.cross_entropy(
         i.x, i.p, label_smoothing=0.3, reduction=r

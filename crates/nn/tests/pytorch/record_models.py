@@ -3,12 +3,15 @@
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision numpy safetensors==0.8.0
     venv/bin/python crates/nn/tests/pytorch/record_models.py
 
-writes `models.json`. As in record.py, weights and images are a hash of their index.
+writes `models.json`, and `resnet18_file.json`: what torchvision's ResNet-18 computes, and the SHA-256 of the file that it
+writes, which the tests of `descent` fine-tune from. As in record.py, weights and images are a hash of their index.
 """
 
+import hashlib
 import json
 
 import torch
+from safetensors.torch import save
 from torchvision.models.resnet import resnet18
 
 from networks import airbench94, depthwise, lenet5, mlp, resnet18_small, resnet20, vit
@@ -42,6 +45,24 @@ NETWORKS = {
 }
 
 
+def record_file():
+    """torchvision's ResNet-18 as filled above, but with a head that is smaller by 32, so that the logits are about 1."""
+    net, image = NETWORKS["resnet18_imagenet"]
+    fill(net)
+    with torch.no_grad():
+        net.fc.weight /= 32
+        logits = net.eval()(nchw(tensor(50, 2, *image)))
+    file = save(net.state_dict())
+    recorded = {
+        "image": image,
+        "n_bytes": len(file),
+        "sha256": hashlib.sha256(file).hexdigest(),
+        "logits": logits[:, :10].flatten().tolist(),
+        "largest": logits.abs().max().item(),
+    }
+    (HERE / "resnet18_file.json").write_text(json.dumps(recorded) + "\n")
+
+
 def main():
     recorded = {}
     for name, (net, image) in NETWORKS.items():
@@ -56,6 +77,7 @@ def main():
             "logits": logits[:, :10].flatten().tolist(),
         }
     (HERE / "models.json").write_text(json.dumps(recorded) + "\n")
+    record_file()
 
 
 main()

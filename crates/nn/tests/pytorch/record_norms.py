@@ -39,6 +39,7 @@ CASES = {
     "instance_norm_tracking": (nn.InstanceNorm2d(6, momentum=0.3, affine=True, track_running_stats=True), IMAGES, 1),
     "local_response_norm": (nn.LocalResponseNorm(3), IMAGES, 1),
     "local_response_norm_even": (nn.LocalResponseNorm(4, alpha=0.5, beta=0.6, k=2.0), IMAGES, 1),
+    "local_response_norm_wider": (nn.LocalResponseNorm(31, alpha=2.0), IMAGES, 1),
     "batch_norm_cumulative": (nn.BatchNorm2d(6, momentum=None), IMAGES, 1),
     "batch_norm_without_bias": (nn.BatchNorm2d(6, bias=False), IMAGES, 1),
     "batch_norm_plain": (nn.BatchNorm2d(6, affine=False), IMAGES, 1),
@@ -87,6 +88,7 @@ def file():
         nn.BatchNorm2d(6, affine=False),
         nn.LayerNorm(5),
         nn.RMSNorm(5),
+        nn.InstanceNorm2d(6, affine=True, track_running_stats=True),
     )
     for step in range(3):
         net(tensor(step, 2, 6, 4, 5))

@@ -20,9 +20,12 @@ LENGTHS = [3, 4, 1]
 CASES = {
     "rnn": (nn.RNN(D, H, batch_first=True), False, False),
     "rnn_relu": (nn.RNN(D, H, num_layers=2, nonlinearity="relu", bias=False, batch_first=True), True, False),
+    "rnn_both_ways": (nn.RNN(D, H, num_layers=2, bidirectional=True, batch_first=True), True, False),
+    "rnn_packed": (nn.RNN(D, H, num_layers=2, bidirectional=True, batch_first=True), True, True),
     "gru": (nn.GRU(D, H, batch_first=True), False, False),
     "gru_both_ways": (nn.GRU(D, H, num_layers=2, bidirectional=True, batch_first=True), True, False),
     "gru_packed": (nn.GRU(D, H, bidirectional=True, batch_first=True), False, True),
+    "gru_dropout": (nn.GRU(D, H, num_layers=2, dropout=1.0, batch_first=True), False, False),
     "lstm": (nn.LSTM(D, H, batch_first=True), False, False),
     "lstm_both_ways": (nn.LSTM(D, H, num_layers=2, bidirectional=True, batch_first=True), True, False),
     "lstm_packed": (nn.LSTM(D, H, num_layers=2, bidirectional=True, bias=False, batch_first=True), True, True),
@@ -85,10 +88,20 @@ def truncated():
 
 def file():
     """The weights of a whole network; its linear projection runs over all steps."""
-    net = nn.ModuleDict({"rnn": nn.LSTM(D, H, num_layers=2, bidirectional=True, batch_first=True), "out": nn.Linear(2 * H, 2)})
+    net = nn.ModuleDict(
+        {
+            "lstm": nn.LSTM(D, H, num_layers=2, bidirectional=True, batch_first=True),
+            "gru": nn.GRU(2 * H, H, bidirectional=True, batch_first=True),
+            "rnn": nn.RNN(2 * H, H, num_layers=2, bias=False, batch_first=True),
+            "out": nn.Linear(H, 2),
+        }
+    )
     fill(net)
     save_file(net.state_dict(), HERE / "recurrent.safetensors")
-    return digits(net["out"](net["rnn"](tensor(1, N, T, D))[0]))
+    y = tensor(1, N, T, D)
+    for name in ["lstm", "gru", "rnn"]:
+        y = net[name](y)[0]
+    return digits(net["out"](y))
 
 
 if __name__ == "__main__":

@@ -58,9 +58,14 @@ def attention():
     return recorded
 
 
-def embedding():
+def embedding_layer():
     layer = nn.Embedding(7, 4, padding_idx=2)
     fill(layer)
+    return layer
+
+
+def embedding():
+    layer = embedding_layer()
     y = layer(torch.tensor([[1, 2, 6], [1, 1, 0]]))
     backward(y)
     return {"y": flat(y), "dweight": flat(layer.weight.grad)}
@@ -97,6 +102,19 @@ def layers():
         def forward(self, q, k, v, **masks):
             return super().forward(q, k, v, need_weights=False, **masks)
 
+    class RotaryAttention(nn.MultiheadAttention):
+        """Queries and keys are rotated, values are not."""
+
+        def forward(self, q, k, v, interleaved, base=10000, **options):
+            parts = zip([q, k, v], self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3))
+            q, k, v = [F.linear(*part).unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in parts]
+            q, k = [rotate(x, interleaved, base).float() for x in (q, k)]
+            return self.out_proj(F.scaled_dot_product_attention(q, k, v, **options).transpose(1, 2).flatten(-2))
+
+    class RotarySelfAttention(RotaryAttention):
+        def forward(self, x, **options):
+            return super().forward(x, x, x, **options)
+
     self_attention = SelfAttention(8, 2, batch_first=True)
     shared = CrossAttention(8, 2, batch_first=True, bias=False)
     sizes = CrossAttention(8, 2, batch_first=True, kdim=6, vdim=3)
@@ -111,6 +129,11 @@ def layers():
         "attention": layer(self_attention, x(), key_padding_mask=hidden, attn_mask=mask, is_causal=True),
         "cross_attention": layer(shared, x(), memory(), tensor(22, 2, 6, 8)),
         "sizes": layer(sizes, x(), tensor(23, 2, 6, 6), tensor(24, 2, 6, 3), key_padding_mask=hidden6),
+        "all_hidden": layer(SelfAttention(8, 2, batch_first=True), x(), key_padding_mask=padding([True] * 5)),
+        "rotary_attention": layer(RotarySelfAttention(8, 2), x(), interleaved=True, is_causal=True),
+        "rotary_cross_attention": layer(
+            RotaryAttention(8, 2), x(), memory(), tensor(22, 2, 6, 8), interleaved=False, base=100
+        ),
         "encoder_layer": layer(encoder, x(), src_mask=mask, src_key_padding_mask=hidden),
         "encoder_layer_norm_first": layer(encoder_first, x()),
         "decoder_layer": layer(
@@ -120,7 +143,16 @@ def layers():
         "encoder": layer(encoders, x(), **causal),
         "decoder": layer(decoders, x(), memory(), tgt_mask=mask, tgt_is_causal=True),
     }
-    stored = {"attention": self_attention, "cross_attention": shared, "sizes": sizes, "encoder_layer": encoder}
+    stored = {
+        "embedding": embedding_layer(),
+        "attention": self_attention,
+        "cross_attention": shared,
+        "sizes": sizes,
+        "encoder_layer": encoder,
+        "decoder_layer": decoder,
+        "encoder": encoders,
+        "decoder": decoders,
+    }
     save_file(nn.ModuleDict(stored).state_dict(), HERE / "sequences.safetensors")
     return recorded
 

@@ -27,6 +27,17 @@ class Branches(nn.ModuleList):
         return self.join([branch(x) for branch in self])
 
 
+class Residual(nn.Module):
+    """A body, and what it is added to."""
+
+    def __init__(self, body, shortcut=None):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut or nn.Identity()
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
 def channels_first(x):
     return x.movedim(-1, 1) if x.dim() > 2 else x
 
@@ -109,6 +120,15 @@ CASES = {
     "replication_pad2d": ((1, 3, 2, 2), nn.ReplicationPad2d((3, 1, 2, 0))),
     "circular_pad2d": ((1, 3, 4, 2), nn.CircularPad2d((3, 1, 2, 0))),
     "prelu": ((2, 3, 4), nn.PReLU(4)),
+    "residual": ((1, 4, 5, 3), Residual(nn.Conv2d(3, 3, 3, padding=1))),
+    "residual_shortcut": ((1, 4, 5, 3), Residual(nn.Conv2d(3, 2, 3, padding=1), nn.Conv2d(3, 2, 1))),
+    # What is drawn is not PyTorch's; where nothing is drawn, the numbers are.
+    "dropout_of_nothing": ((2, 3, 4), nn.Dropout(0.0)),
+    "dropout_of_all": ((2, 3, 4), nn.Dropout(1.0)),
+    "dropout_evaluation": ((2, 3, 4), nn.Dropout(0.5).eval()),
+    "dropout2d_of_nothing": ((2, 2, 3, 4), nn.Dropout2d(0.0)),
+    "dropout2d_of_all": ((2, 2, 3, 4), nn.Dropout2d(1.0)),
+    "dropout2d_evaluation": ((2, 2, 3, 4), nn.Dropout2d(0.5).eval()),
     "parallel_sum": ((1, 4, 5, 3), branches(sum)),
     "parallel_concat": ((1, 4, 5, 3), branches(lambda ys: torch.cat(ys, 1))),
 }

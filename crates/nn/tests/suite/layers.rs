@@ -240,6 +240,11 @@ fn whole_channels_and_whole_images_are_dropped() {
     assert!((40 * 11..40 * 49).contains(&n_kept(&y)));
     assert_eq!(at(&row, Mode::eval()), ones);
 
+    for mode in [StochasticDepthMode::Row, StochasticDepthMode::Batch] {
+        assert_eq!(at(&StochasticDepth::new(0.0, mode), Mode::train(0, 0)), ones);
+        assert_eq!(at(&StochasticDepth::new(1.0, mode), Mode::train(0, 0)), [0.0; 60 * 5 * 8]);
+    }
+
     let batch = StochasticDepth::new(0.5, StochasticDepthMode::Batch);
     let steps: Vec<f32> = (0..60)
         .map(|step| at(&batch, Mode::train(0, step)))

@@ -3,8 +3,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/layers.rs"]
+mod every_layer;
 #[path = "../common/fill.rs"]
 mod fill;
+#[path = "../common/models.rs"]
+mod fill_models;
 #[path = "../common/pytorch.rs"]
 mod pytorch;
 

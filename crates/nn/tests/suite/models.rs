@@ -2,26 +2,11 @@
 //! that `pytorch/record_models.py` recorded.
 
 use crate::common::uniform;
+use crate::fill_models::fill;
 use crate::pytorch::{assert_close, numbers, recorded};
-use autograd::{Mode, Params, Tape};
+use autograd::{Mode, Tape};
 use nn::models::{self, ImageSize};
 use nn::{Layer, Sequential, SiLU};
-
-/// Every entry filled as the script fills it.
-fn fill(params: &mut Params) {
-    for (position, id) in params.ids().enumerate() {
-        let entry = params.entry(id).clone();
-        let values = params.value_mut(id);
-        let numbers = uniform(position as u32, values.len());
-        let is_factor = entry.name.ends_with("running_var") || entry.name.ends_with("weight");
-        let (start, spread) = match entry.shape.rank() {
-            2.. => (0.0, (6.0 / entry.shape[1..].iter().product::<usize>() as f64).sqrt() as f32),
-            _ if is_factor => (1.0, 0.25),
-            _ => (0.0, 0.1),
-        };
-        values.iter_mut().zip(numbers).for_each(|(w, u)| *w = start + spread * u);
-    }
-}
 
 fn named(name: &str, image: ImageSize, n_classes: usize) -> Sequential {
     match name {

@@ -95,7 +95,7 @@ fn activations_print_and_compute_as_pytorch_s() {
     }
 }
 
-/// The inputs of the losses, as the script makes them; 5 × 4 but for the last three.
+/// The inputs of the losses, as the script makes them; 5 × 4 but for the last four.
 struct In {
     x: Var,
     t: Var,
@@ -109,6 +109,7 @@ struct In {
     row_signs: Var,
     labels: Indices,
     class_weight: Var,
+    labels_of_sequences: Indices,
 }
 
 impl In {
@@ -129,7 +130,13 @@ impl In {
             row_signs: g.input([5], &[1.0, -1.0, 1.0, -1.0, -1.0]),
             labels: g.indices(&[2, 0, 3, 3, 1]),
             class_weight: g.input([4], &[0.5, 2.0, 1.0, 0.25]),
+            labels_of_sequences: g.tokens([2, 5], &[1, 0, 0, 1, 1, 0, 1, 1, 0, 1]),
         }
+    }
+
+    /// The weights of two classes.
+    fn two_weights(&self, g: &Graph<'_>) -> Option<Var> {
+        Some(g.slice(self.class_weight, 0, 0..2))
     }
 
     /// Those that may get a gradient, by name.
@@ -137,6 +144,11 @@ impl In {
         let Self { x, t, z, p, q, edges, positive, .. } = *self;
         [("x", x), ("t", t), ("z", z), ("p", p), ("q", q), ("edges", edges), ("positive", positive)]
     }
+}
+
+/// The same numbers as scores [2, 5 tokens, 2 classes].
+fn sequences(g: &Graph<'_>, x: Var) -> Var {
+    g.reshape(x, [2, 5, 2])
 }
 
 type Loss = fn(&Graph<'_>, &In, Reduction) -> Var;
@@ -214,6 +226,10 @@ const LOSSES: &[(&str, Loss)] = &[
     ("nll, weight, ignore_index", |g, i, reduction| {
         g.nll_loss(i.x, i.labels, NllOptions { weight: Some(i.class_weight), ignore_index: Some(3), reduction })
     }),
+    ("nll, sequences", |g, i, reduction| {
+        let options = NllOptions { weight: i.two_weights(g), ignore_index: Some(0), reduction };
+        g.nll_loss(sequences(g, i.x), i.labels_of_sequences, options)
+    }),
     ("cross_entropy", |g, i, r| g.cross_entropy_with(i.x, i.labels, r)),
     ("cross_entropy, smoothing", |g, i, reduction| {
         let options = CrossEntropyOptions { label_smoothing: 0.1, reduction, ..Default::default() };
@@ -240,6 +256,15 @@ const LOSSES: &[(&str, Loss)] = &[
     ("cross_entropy, all ignored", |g, i, reduction| {
         let options = CrossEntropyOptions { ignore_index: Some(0), reduction, ..Default::default() };
         g.cross_entropy_with(i.x, g.indices(&[0; 5]), options)
+    }),
+    ("cross_entropy, sequences", |g, i, reduction| {
+        let (weight, ignore_index) = (i.two_weights(g), Some(0));
+        let options = CrossEntropyOptions { weight, ignore_index, label_smoothing: 0.3, reduction };
+        g.cross_entropy_with(sequences(g, i.x), i.labels_of_sequences, options)
+    }),
+    ("cross_entropy, sequences of probabilities", |g, i, reduction| {
+        let options = CrossEntropyOptions { weight: i.two_weights(g), reduction, ..Default::default() };
+        g.cross_entropy_with(sequences(g, i.x), sequences(g, i.p), options)
     }),
     ("cross_entropy, probabilities", |g, i, r| g.cross_entropy_with(i.x, i.p, r)),
     ("cross_entropy, probabilities, smoothing", |g, i, reduction| {

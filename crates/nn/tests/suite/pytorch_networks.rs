@@ -1,41 +1,20 @@
 //! The same networks, weights and batches as in PyTorch: logits, losses and training steps must agree
 //! with what `pytorch/record.py` recorded.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use crate::common::uniform;
 use crate::fill::fill;
-use autograd::{CrossEntropyOptions, Mode, Params, Tape};
+use crate::pytorch::{assert_close, numbers, path, recorded};
+use autograd::{CrossEntropyOptions, Graph, Indices, Mode, Params, Tape, Var};
 use nn::weights::{self, Archive};
 use nn::{
-    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv2d, Flatten, GELU, Layer, LeakyReLU, Linear, MaxPool2d,
-    Sequential, Tanh, models,
+    AvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, ConvTranspose1d, Embedding, Flatten, GELU, GRU,
+    GroupNorm, LSTM, Layer, LayerNorm, LeakyReLU, Linear, Masks, MaxPool2d, MultiheadAttention, PReLU,
+    RMSNorm, RNN, Sequential, Tanh, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, models,
 };
-use serde_json::Value;
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch")
-}
-
-fn recorded() -> Value {
-    serde_json::from_str(&std::fs::read_to_string(folder().join("recorded.json")).unwrap()).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f32> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
-}
-
-#[track_caller]
-fn assert_close(found: &[f32], expected: &[f32], rtol: f32, atol: f32) {
-    assert_eq!(found.len(), expected.len());
-    for (i, (x, y)) in found.iter().zip(expected).enumerate() {
-        let bound = atol + rtol * y.abs();
-        assert!(
-            (x - y).abs() <= bound,
-            "number {i}: {x}, PyTorch has {y}; they differ by more than {bound:e}"
-        );
-    }
-}
 
 const IMAGE: usize = 32 * 32 * 3;
 
@@ -120,10 +99,10 @@ fn cnn(fuse: bool) -> (Sequential, Params) {
 
 #[test]
 fn the_cnn_has_the_logits_of_pytorch() {
-    let expected = numbers(&recorded()["cnn"]["logits"]);
+    let expected = numbers(&recorded("recorded.json")["cnn"]["logits"]);
     for fuse in [true, false] {
         let (net, mut params) = cnn(fuse);
-        assert_close(&logits(&net, &mut params), &expected, 0.0, 1e-4);
+        assert_close("logits", &logits(&net, &mut params), &expected, 0.0, 1e-4);
     }
 }
 
@@ -131,10 +110,10 @@ fn the_cnn_has_the_logits_of_pytorch() {
 fn the_cnn_trains_as_in_pytorch() {
     let options = CrossEntropyOptions::default();
     for (lr, name, rtol) in [(5e-3, "losses_lr_5e-3", 1e-4), (5e-4, "losses_lr_5e-4", 1e-3)] {
-        let expected = numbers(&recorded()["cnn"][name]);
+        let expected = numbers(&recorded("recorded.json")["cnn"][name]);
         let (net, mut params) = cnn(true);
         let losses = train(&net, &mut params, expected.len() as u32, tiled_batch, options, adam(lr, 1e-4));
-        assert_close(&losses, &expected, rtol, 0.0);
+        assert_close("losses", &losses, &expected, rtol, 0.0);
     }
 }
 
@@ -159,17 +138,22 @@ fn small() -> (Sequential, Params) {
 #[test]
 fn a_file_of_pytorch_loads_and_gives_its_logits() {
     let (net, mut params) = small();
-    weights::load(folder().join("small.safetensors"), &mut params).unwrap();
-    assert_close(&logits(&net, &mut params), &numbers(&recorded()["small"]["logits"]), 0.0, 1e-5);
+    weights::load(path("small.safetensors"), &mut params).unwrap();
+    assert_close(
+        "logits",
+        &logits(&net, &mut params),
+        &numbers(&recorded("recorded.json")["small"]["logits"]),
+        0.0,
+        1e-5,
+    );
 }
 
 #[test]
 fn our_file_has_the_names_and_shapes_of_pytorch() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ours.safetensors");
-    weights::save(&path, &small().1, &[]).unwrap();
-    let (ours, theirs) =
-        (Archive::open(&path).unwrap(), Archive::open(folder().join("small.safetensors")).unwrap());
+    let ours = dir.path().join("ours.safetensors");
+    weights::save(&ours, &small().1, &[]).unwrap();
+    let (ours, theirs) = (Archive::open(&ours).unwrap(), Archive::open(path("small.safetensors")).unwrap());
     // The counts of batches are integers; PyTorch takes a missing one for 0.
     let theirs = theirs.tensors().filter(|tensor| tensor.dtype() == "F32");
     assert!(ours.tensors().map(|tensor| tensor.to_string()).eq(theirs.map(|tensor| tensor.to_string())));
@@ -179,15 +163,80 @@ fn our_file_has_the_names_and_shapes_of_pytorch() {
 fn batch_norm_and_label_smoothing_train_as_in_pytorch() {
     let (net, mut params) = small();
     fill(&mut params);
-    let expected = numbers(&recorded()["small"]["losses"]);
+    let expected = numbers(&recorded("recorded.json")["small"]["losses"]);
     let options = CrossEntropyOptions { label_smoothing: 0.2, ..CrossEntropyOptions::default() };
     let sgd =
         |values: &mut [f32], grads: &[f32]| values.iter_mut().zip(grads).for_each(|(w, g)| *w -= 0.1 * g);
     let batch = |step| (uniform(200 + step, 16 * IMAGE), labels(step, 16));
     let losses = train(&net, &mut params, expected.len() as u32, batch, options, sgd);
-    assert_close(&losses, &expected, 1e-5, 0.0);
+    assert_close("losses", &losses, &expected, 1e-5, 0.0);
     // Weights and running statistics after the last step are the file's.
     let (_net, mut after) = small();
-    weights::load(folder().join("small.safetensors"), &mut after).unwrap();
-    assert_close(params.values(), after.values(), 1e-4, 1e-5);
+    weights::load(path("small.safetensors"), &mut after).unwrap();
+    assert_close("parameters", params.values(), after.values(), 1e-4, 1e-5);
+}
+
+nn::layer! {
+    /// Every kind of layer with weights, as `pytorch/read_ours.py` has it.
+    struct Network(width: usize) {
+        tokens: Embedding = Embedding::new(7, width).padding_idx(0),
+        encoder: TransformerEncoder =
+            TransformerEncoder::new(TransformerEncoderLayer::new(width, 2).dim_feedforward(12), 2)
+                .norm(LayerNorm::new([width])),
+        lstm: LSTM = LSTM::new(width, 4).num_layers(2).bidirectional(true),
+        gru: GRU = GRU::new(8, 4).bidirectional(true),
+        rnn: RNN = RNN::new(8, width).bias(false),
+        decoder: TransformerDecoder =
+            TransformerDecoder::new(TransformerDecoderLayer::new(width, 2).dim_feedforward(12), 1),
+        attention: MultiheadAttention = MultiheadAttention::new(width, 2).bias(false),
+        conv1d: Conv1d = Conv1d::new(width, 6, 3).padding(1),
+        batch_norm: BatchNorm1d = BatchNorm1d::new(6),
+        prelu: PReLU = PReLU::new(6),
+        conv2d: Conv2d = Conv2d::new(6, 6, [3, 1]).padding([1, 0]).groups(2),
+        group_norm: GroupNorm = GroupNorm::new(2, 6),
+        conv_transpose1d: ConvTranspose1d = ConvTranspose1d::new(6, 4, 3).stride(2).groups(2),
+        rms_norm: RMSNorm = RMSNorm::new([4]),
+        head: Linear = Linear::new(4, 3),
+    }
+
+    fn forward(&self, g: &Graph<'_>, tokens: Indices) -> Var {
+        let memory = self.encoder.forward(g, self.tokens.forward(g, tokens));
+        let x = self.lstm.forward(g, memory);
+        let x = self.rnn.forward(g, self.gru.forward(g, x));
+        let x = self.decoder.forward(g, (x, memory));
+        let attend = |layer: &MultiheadAttention, g: &Graph<'_>| layer.attend(g, [x, memory, memory], Masks::default());
+        let x = self.conv1d.forward(g, self.attention.run(g, attend));
+        let x = self.prelu.forward(g, self.batch_norm.forward(g, x));
+        let [n, t] = [0, 1].map(|axis| g.shape(x)[axis]);
+        let x = self.conv2d.forward(g, g.reshape(x, [n, t, 1, 6]));
+        let x = g.reshape(self.group_norm.forward(g, x), [n, t, 6]);
+        let x = self.rms_norm.forward(g, self.conv_transpose1d.forward(g, x));
+        self.head.forward(g, x)
+    }
+}
+
+/// The other direction: PyTorch has read the file that is written here.
+#[test]
+fn pytorch_reads_a_file_of_ours() {
+    let (net, mut params) = nn::build(Network::new(8), 0);
+    for (stream, id) in params.ids().enumerate() {
+        let is_variance = params.entry(id).name.ends_with("running_var");
+        let values = uniform(stream as u32, params.value(id).len());
+        params.value_mut(id).iter_mut().zip(values).for_each(|(value, u)| {
+            *value = if is_variance { 1.5 + u } else { u };
+        });
+    }
+    let (ours, read) =
+        (Path::new(env!("CARGO_TARGET_TMPDIR")).join("ours.safetensors"), path("ours.safetensors"));
+    weights::save(&ours, &params, &[]).unwrap();
+    assert!(
+        fs::read(&ours).ok() == fs::read(&read).ok(),
+        "{} is not what PyTorch read, {}: copy it there and run read_ours.py beside it",
+        ours.display(),
+        read.display()
+    );
+    let mut tape = Tape::new();
+    let g = tape.begin(&mut params, Mode::eval());
+    let y = net.forward(&g, g.tokens([2, 5], &[1, 2, 6, 0, 3, 5, 5, 4, 1, 0]));
+    assert_close("y", g.value(y), &numbers(&recorded("ours.json")["y"]), 2e-5, 2e-5);
 }

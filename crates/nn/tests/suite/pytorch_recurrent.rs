@@ -5,7 +5,7 @@ use crate::pytorch::{assert_close, numbers, path, recorded};
 use autograd::{Graph, Mode, Params, RnnNonlinearity, Tape, Var};
 use nn::weights::{self, Archive};
 use nn::{
-    CarriedState, Child, GRU, LSTM, Layer, Linear, RNN, Recurrent, RecurrentCell, Scope, Sequences, State,
+    CarriedState, GRU, LSTM, Layer, Linear, RNN, Recurrent, RecurrentCell, Sequences, Sequential, State,
 };
 use serde_json::Value;
 
@@ -83,13 +83,16 @@ fn check<C: RecurrentCell>(name: &str, layer: Recurrent<C>, n_layers: usize, has
 
 #[test]
 fn outputs_states_and_gradients_are_those_of_pytorch() {
-    assert_eq!(recorded("recurrent.json")["cases"].as_object().unwrap().len(), 8);
+    assert_eq!(recorded("recurrent.json")["cases"].as_object().unwrap().len(), 11);
     check("rnn", RNN::new(D, H), 0, false);
     let relu = RNN::new(D, H).num_layers(2).nonlinearity(RnnNonlinearity::Relu).bias(false);
     check("rnn_relu", relu, 2, false);
+    check("rnn_both_ways", RNN::new(D, H).num_layers(2).bidirectional(true), 4, false);
+    check("rnn_packed", RNN::new(D, H).num_layers(2).bidirectional(true), 4, true);
     check("gru", GRU::new(D, H), 0, false);
     check("gru_both_ways", GRU::new(D, H).num_layers(2).bidirectional(true), 4, false);
     check("gru_packed", GRU::new(D, H).bidirectional(true), 0, true);
+    check("gru_dropout", GRU::new(D, H).num_layers(2).dropout(1.0), 0, false);
     check("lstm", LSTM::new(D, H), 0, false);
     check("lstm_both_ways", LSTM::new(D, H).num_layers(2).bidirectional(true), 4, false);
     check("lstm_packed", LSTM::new(D, H).num_layers(2).bidirectional(true).bias(false), 4, true);
@@ -144,28 +147,14 @@ fn what_lies_past_the_end_of_a_sequence_does_not_matter() {
     }
 }
 
-/// An LSTM and a linear projection of all its steps.
-#[derive(Clone, Debug)]
-struct Tagger {
-    rnn: Child<LSTM>,
-    out: Child<Linear>,
-}
-
-impl Layer for Tagger {
-    fn register(&mut self, scope: &mut Scope<'_>) {
-        scope.layer(&mut self.rnn);
-        scope.layer(&mut self.out);
-    }
-
-    fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        self.out.forward(g, self.rnn.forward(g, x))
-    }
-}
-
 #[test]
 fn files_go_both_ways() {
-    let rnn = Child::new("rnn", LSTM::new(D, H).num_layers(2).bidirectional(true));
-    let (net, mut params) = nn::build(Tagger { rnn, out: Child::new("out", Linear::new(2 * H, 2)) }, 0);
+    let net = Sequential::new()
+        .add_named("lstm", LSTM::new(D, H).num_layers(2).bidirectional(true))
+        .add_named("gru", GRU::new(2 * H, H).bidirectional(true))
+        .add_named("rnn", RNN::new(2 * H, H).num_layers(2).bias(false))
+        .add_named("out", Linear::new(H, 2));
+    let (net, mut params) = nn::build(net, 0);
     weights::load(path("recurrent.safetensors"), &mut params).unwrap();
     let mut tape = Tape::new();
     let g = tape.begin(&mut params, Mode::eval());

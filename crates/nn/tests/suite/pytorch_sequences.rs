@@ -6,11 +6,11 @@ use crate::common::uniform;
 use crate::fill::fill;
 use crate::pytorch::{assert_close, numbers, path, recorded};
 use autograd::{AttentionOptions, Graph, Mode, Pairing, Params, RotaryOptions, Tape, Var};
-use nn::weights::Archive;
+use nn::weights::{self, Archive};
 use nn::{
-    Child, Embedding, Layer, LayerNorm, Linear, Masks, MultiheadAttention, Scope, SinusoidalPositions,
-    TransformerActivation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
-    TransformerEncoderLayer,
+    Child, Embedding, Layer, LayerNorm, Linear, Masks, MultiheadAttention, RotaryPositions, Scope,
+    SinusoidalPositions, TransformerActivation, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer,
 };
 
 const FILE: &str = "recorded_sequences.json";
@@ -79,7 +79,7 @@ fn embedding() {
     let expected = &recorded(FILE)["embedding"];
     let (layer, mut params) = nn::build(Embedding::new(7, 4).padding_idx(2), 0);
     assert_eq!(params.values()[8..12], [0.0; 4]);
-    fill(&mut params);
+    load("embedding", &mut params);
     let mut tape = Tape::new();
     let mut g = tape.begin(&mut params, Mode::train(0, 0));
     let y = layer.forward(&g, g.tokens([2, 3], &[1, 2, 6, 1, 1, 0]));
@@ -97,14 +97,26 @@ struct Case<L, const N: usize> {
 }
 
 /// The cases whose weights are in the script's file, each under its name.
-const STORED: &[&str] = &["attention", "cross_attention", "sizes", "encoder_layer"];
+const STORED: &[&str] =
+    &["attention", "cross_attention", "sizes", "encoder_layer", "decoder_layer", "encoder", "decoder"];
 
-/// Loads a case's weights from the script's file.
+/// Loads a case's weights from the script's file. A file of ours has the same tensors.
 fn load(name: &str, params: &mut Params) {
     let (file, prefix) = (Archive::open(path("sequences.safetensors")).unwrap(), format!("{name}."));
-    let own = file.renamed(|name| name.strip_prefix(&prefix).unwrap_or(name).to_owned()).unwrap();
+    let of_case = |tensor: &str| tensor.strip_prefix(&prefix).map(str::to_owned);
+    let mut theirs: Vec<String> = file.tensors().filter_map(|tensor| of_case(&tensor.to_string())).collect();
+    let own = file.renamed(|name| of_case(name).unwrap_or_else(|| name.to_owned())).unwrap();
     let matched = own.load_matching(params).unwrap();
     assert_eq!(matched.loaded.len(), params.entries().len(), "{name}: {matched}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let ours = dir.path().join("ours.safetensors");
+    weights::save(&ours, params, &[]).unwrap();
+    let mut ours: Vec<String> =
+        Archive::open(ours).unwrap().tensors().map(|tensor| tensor.to_string()).collect();
+    theirs.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(ours, theirs, "{name}");
 }
 
 const X: (u32, [usize; 3]) = (20, [2, 5, 8]);
@@ -170,6 +182,14 @@ fn multi_head_attention() {
     Case { name: "attention", layer: MultiheadAttention::new(8, 2), inputs: [X] }.check(|layer, g, [x]| {
         layer.attend(g, [x; 3], Masks { key_padding_mask: padding(g, 5, &[3, 4]), ..CAUSAL })
     });
+    // Nothing but the output bias for an image whose keys are all hidden.
+    Case { name: "all_hidden", layer: MultiheadAttention::new(8, 2), inputs: [X] }.check(|layer, g, [x]| {
+        layer.attend(
+            g,
+            [x; 3],
+            Masks { key_padding_mask: padding(g, 5, &[0, 1, 2, 3, 4]), ..Masks::default() },
+        )
+    });
     let layer = MultiheadAttention::new(8, 2).bias(false);
     Case { name: "cross_attention", layer, inputs: [X, MEMORY, (22, [2, 6, 8])] }
         .check(|layer, g, inputs| layer.attend(g, inputs, Masks::default()));
@@ -177,6 +197,16 @@ fn multi_head_attention() {
     Case { name: "sizes", layer, inputs: [X, (23, [2, 6, 6]), (24, [2, 6, 3])] }.check(|layer, g, inputs| {
         layer.attend(g, inputs, Masks { key_padding_mask: padding(g, 6, &[2, 4, 5]), ..Masks::default() })
     });
+}
+
+#[test]
+fn attention_with_rotary_positions() {
+    let layer = MultiheadAttention::new(8, 2).rotary(RotaryPositions::new(4)).causal(true);
+    Case { name: "rotary_attention", layer, inputs: [X] }.check(|layer, g, [x]| layer.forward(g, x));
+    let rotary = RotaryPositions::new(4).pairing(Pairing::Halves).base(100.0);
+    let layer = MultiheadAttention::new(8, 2).rotary(rotary);
+    Case { name: "rotary_cross_attention", layer, inputs: [X, MEMORY, (22, [2, 6, 8])] }
+        .check(|layer, g, inputs| layer.attend(g, inputs, Masks::default()));
 }
 
 fn encoder_layer() -> TransformerEncoderLayer {

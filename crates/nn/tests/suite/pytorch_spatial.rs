@@ -9,9 +9,9 @@ use nn::weights::{self, Archive};
 use nn::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
     CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, Conv1d, Conv2d, ConvTranspose1d,
-    ConvTranspose2d, Interpolation, Layer, MaxPool1d, MaxPool2d, PReLU, PaddingMode, Parallel, PixelShuffle,
-    PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, Sequential,
-    Unflatten, Upsample, ZeroPad1d, ZeroPad2d,
+    ConvTranspose2d, Dropout, Dropout2d, Interpolation, Layer, MaxPool1d, MaxPool2d, PReLU, PaddingMode,
+    Parallel, PixelShuffle, PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d,
+    ReplicationPad2d, Residual, Sequential, Unflatten, Upsample, ZeroPad1d, ZeroPad2d,
 };
 use serde_json::Value;
 
@@ -91,6 +91,15 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Box<dyn Layer>)> {
     case("replication_pad2d", &[1, 3, 2, 2], Box::new(ReplicationPad2d::new([3, 1, 2, 0])));
     case("circular_pad2d", &[1, 3, 4, 2], Box::new(CircularPad2d::new([3, 1, 2, 0])));
     case("prelu", &[2, 3, 4], Box::new(PReLU::new(4)));
+    case("residual", &[1, 4, 5, 3], Box::new(Residual::new(Conv2d::new(3, 3, 3).padding(1))));
+    case("residual_shortcut", &[1, 4, 5, 3],
+        Box::new(Residual::new(Conv2d::new(3, 2, 3).padding(1)).shortcut(Conv2d::new(3, 2, 1))));
+    case("dropout_of_nothing", &[2, 3, 4], Box::new(Dropout::new(0.0)));
+    case("dropout_of_all", &[2, 3, 4], Box::new(Dropout::new(1.0)));
+    case("dropout_evaluation", &[2, 3, 4], Box::new(Dropout::new(0.5)));
+    case("dropout2d_of_nothing", &[2, 2, 3, 4], Box::new(Dropout2d::new(0.0)));
+    case("dropout2d_of_all", &[2, 2, 3, 4], Box::new(Dropout2d::new(1.0)));
+    case("dropout2d_evaluation", &[2, 2, 3, 4], Box::new(Dropout2d::new(0.5)));
     case("parallel_sum", &[1, 4, 5, 3], Box::new(branches(Parallel::sum())));
     case("parallel_concat", &[1, 4, 5, 3], Box::new(branches(Parallel::concat(3))));
     table
@@ -126,7 +135,9 @@ fn outputs_and_gradients_are_those_of_pytorch() {
         let (layer, mut params) = nn::build(layer, 0);
         fill(&mut params);
         let mut tape = Tape::new();
-        let mut g = tape.begin(&mut params, Mode::train(0, 0));
+        let is_trained = !name.ends_with("_evaluation");
+        let mode = if is_trained { Mode::train(0, 0) } else { Mode::eval().with_grad(true) };
+        let mut g = tape.begin(&mut params, mode);
         let x = g.variable(&dims[..], &uniform(50, dims.iter().product()));
         let y = layer.forward(&g, x);
         let shape: Vec<u64> = g.shape(y).iter().map(|&size| size as u64).collect();

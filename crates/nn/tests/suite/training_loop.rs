@@ -1,9 +1,11 @@
 //! The training loop that the README shows, on a network with what must not be trained: a frozen weight and
 //! the running statistics of batch normalisation.
 
+use std::fs;
+
 use autograd::{Mode, Params, Tape};
-use data::{Batch, ImageShape, InMemory, Loader};
-use nn::{BatchNorm1d, Dropout, Flatten, Layer, Linear, ReLU, Sequential};
+use data::{Augment, Batch, ImageShape, InMemory, Loader};
+use nn::{BatchNorm1d, Dropout, Flatten, Layer, Linear, ReLU, Sequential, sequential, weights};
 use optim::average::{Ema, Lookahead};
 use optim::{
     Adam, AdamW, AnyRule, Groups, Lamb, Muon, Norm, Optimizer, Param, RULE_NAMES, Sgd, check_finite,
@@ -292,4 +294,42 @@ fn clipping_and_averages_pass_over_what_is_not_trained() {
         }
     }
     assert_eq!(value(&start, "1.weight"), value(&params, "1.weight"));
+}
+
+/// Everything follows from the file: weights, the optimizer's state, and by the step the batches of a shuffled
+/// and augmented set and what dropout leaves out.
+#[test]
+fn a_loop_interrupted_anywhere_ends_with_the_same_bits() {
+    let (set, dir) = (images(), tempfile::tempdir().unwrap());
+    let train = |name: &str, end: u64| {
+        let path = dir.path().join(name);
+        let hidden = sequential![Linear::new(N_PIXELS, N_HIDDEN), BatchNorm1d::new(N_HIDDEN), ReLU];
+        let net = sequential![Flatten, Dropout::new(0.2), hidden, Linear::new(N_HIDDEN, 2)];
+        let (net, mut params) = nn::build(net, 3);
+        let mut optimizer = Optimizer::new(AdamW::default(), &params).unwrap();
+        if path.exists() {
+            let extra = weights::load_with(&path, &mut params).unwrap();
+            optimizer.load_state(extra.number("n_steps").unwrap(), extra.slices()).unwrap();
+        }
+        let mut loader = Loader::new(&set, 48).shuffle(1).augment(Augment::flip_and_crop(1), 2);
+        loader = loader.skip(optimizer.n_steps());
+        let (mut tape, mut batch) = (Tape::new(), Batch::new());
+        while optimizer.n_steps() < end {
+            if loader.next_into(&mut batch).unwrap() {
+                tape.step(&mut params, Mode::train(0, optimizer.n_steps()), |g| {
+                    g.cross_entropy(net.forward(g, g.images(&batch)), g.labels(&batch))
+                });
+                optimizer.step(&mut params);
+            }
+        }
+        let n_steps = optimizer.n_steps().to_string();
+        weights::save_with(&path, &params, optimizer.state(), &[("n_steps", &n_steps)]).unwrap();
+        fs::read(path).unwrap()
+    };
+    let straight = train("straight", 11);
+    for cut in 0..11 {
+        let name = cut.to_string();
+        train(&name, cut);
+        assert!(train(&name, 11) == straight, "interrupted after {cut} steps, of which an epoch has 3");
+    }
 }

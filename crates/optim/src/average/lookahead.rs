@@ -59,7 +59,7 @@ impl<F: Real> Lookahead<F> {
     pub fn write_to<P: Parameters<Value = F> + ?Sized>(&self, params: &mut P) {
         if self.takes_all {
             check_length("Lookahead::write_to", params.values().len(), self.slow.len());
-            params.values_mut_and_grads().0.copy_from_slice(&self.slow);
+            params.values_mut().copy_from_slice(&self.slow);
         } else {
             write("Lookahead::write_to", params, &self.slow, |slow, out| out.copy_from_slice(slow));
         }
@@ -76,7 +76,7 @@ impl<F: Real> Lookahead<F> {
             for idx in 0..params.n_entries() {
                 let entry = params.entry(idx);
                 let (is_trainable, range) = (entry.is_trainable, entry.range);
-                let values = &mut params.values_mut_and_grads().0[range.clone()];
+                let values = &mut params.values_mut()[range.clone()];
                 if is_trainable || self.takes_all {
                     self.join(range, values);
                 } else {

@@ -17,7 +17,7 @@ pub(super) fn write<P>(
         let entry = params.entry(idx);
         if entry.is_trainable {
             let range = entry.range;
-            change(&average[range.clone()], &mut params.values_mut_and_grads().0[range]);
+            change(&average[range.clone()], &mut params.values_mut()[range]);
         }
     }
 }

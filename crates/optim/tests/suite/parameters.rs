@@ -1,6 +1,6 @@
 //! Optimizers over named parameters: groups by name, and what is refused.
 
-use optim::average::{Ema, Swa};
+use optim::average::{Ema, Lookahead, Swa};
 use optim::*;
 
 use crate::common::{noise, variants};
@@ -208,6 +208,61 @@ fn an_average_is_swapped_in_and_out() {
         assert_eq!(swa.with(&mut net, |net| net.values[0]), 0.55);
         assert_eq!(net.values, weights);
     }
+}
+
+/// A network that was loaded and only predicts: its gradients are not there.
+struct Loaded(Net);
+
+impl Parameters for Loaded {
+    type Value = f64;
+
+    fn n_entries(&self) -> usize {
+        self.0.n_entries()
+    }
+
+    fn entry(&self, idx: usize) -> parameters::Entry<'_> {
+        self.0.entry(idx)
+    }
+
+    fn values(&self) -> &[f64] {
+        &self.0.values
+    }
+
+    fn grads(&self) -> &[f64] {
+        panic!("there are no gradients")
+    }
+
+    fn values_and_grads_mut(&mut self) -> (&mut [f64], &mut [f64]) {
+        panic!("there are no gradients")
+    }
+
+    fn values_mut(&mut self) -> &mut [f64] {
+        &mut self.0.values
+    }
+}
+
+#[test]
+fn an_average_asks_for_no_gradients() {
+    let mut net = Loaded(Net::new());
+    let trained = [3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.0, 1.0, 3.0, 3.0, 3.0];
+    let (mut ema, mut swa) = (Ema::new(11, 0.5, false).unwrap(), Swa::new(11));
+    ema.update_slice(&[3.0; 11]);
+    swa.update_slice(&[3.0; 11]);
+    let lookahead = || Lookahead::new(&[5.0; 11], 0.5, 1).unwrap();
+    assert_eq!(ema.with(&mut net, |net| net.0.values.clone()), trained);
+    assert_eq!(swa.with(&mut net, |net| net.0.values.clone()), trained);
+    assert_eq!(net.values(), [1.0; 11]);
+    lookahead().after_step(&mut net);
+    assert_eq!(net.values(), trained);
+    net.values_mut().fill(1.0);
+    ema.write_to(&mut net);
+    assert_eq!(net.values(), trained);
+    swa.write_to(&mut net);
+    lookahead().write_to(&mut net);
+    assert_eq!(net.values(), [5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 1.0, 1.0, 5.0, 5.0, 5.0]);
+    lookahead().over_everything().after_step(&mut net);
+    lookahead().over_everything().write_to(&mut net);
+    assert_eq!(net.values(), [5.0; 11]);
 }
 
 #[test]

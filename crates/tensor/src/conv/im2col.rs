@@ -15,6 +15,10 @@ use crate::{Beta, scratch};
 /// The number of floats in the patch matrix of one product: a quarter of a megabyte.
 const PATCHES_LEN: usize = 1 << 16;
 
+/// A product has at least this many patches, however long they are: each product packs the whole weight, or adds to
+/// all of its gradient.
+const MIN_PATCHES: usize = 128;
+
 /// y = x ∗ w + bias, a few output rows at a time.
 pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &Conv2dShape) {
     let plan = Plan::new(shape);
@@ -118,7 +122,7 @@ impl<'a> Plan<'a> {
             group_in: shape.in_channels / shape.groups,
             group_out: shape.out_channels / shape.groups,
             patch_len,
-            block_rows: (PATCHES_LEN / (out_width * patch_len)).max(1),
+            block_rows: (PATCHES_LEN / (out_width * patch_len)).max(MIN_PATCHES.div_ceil(out_width)),
             pointwise: (shape.kernel_size, shape.stride, shape.padding) == ([1, 1], [1, 1], [0, 0]),
         }
     }

@@ -35,48 +35,56 @@ impl Kernel for SumOfRows<'_, '_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self { c, a, b, k, beta } = self;
-        for row in 0..c.rows {
-            let factors = Factors { values: a.data, first: row * a.strides[0], stride: a.strides[1], k };
-            let (mut rest, mut first) = (c.row_mut(row), 0);
-            (rest, first) = columns::<64>(rest, first, &factors, b, beta);
-            (rest, first) = columns::<16>(rest, first, &factors, b, beta);
-            (rest, first) = columns::<8>(rest, first, &factors, b, beta);
-            (rest, first) = columns::<4>(rest, first, &factors, b, beta);
-            columns::<1>(rest, first, &factors, b, beta);
-        }
+        // An outer product needs no loop for each block.
+        let k = self.k;
+        if k == 1 { self.sum(1) } else { self.sum(k) }
     }
 }
 
-/// A row of `a`.
-struct Factors<'a> {
-    values: &'a [f32],
-    first: usize,
-    stride: usize,
-    k: usize,
-}
+/// How many columns of a row are summed at a time.
+const WIDE: usize = 64;
 
-/// Computes the columns from `first` on, `N` at a time while that many remain; returns the remaining columns
-/// and their start.
-#[inline(always)]
-fn columns<'c, const N: usize>(
-    c: &'c mut [f32],
-    mut first: usize,
-    factors: &Factors,
-    b: Matrix,
-    beta: Beta,
-) -> (&'c mut [f32], usize) {
-    let (chunks, rest) = c.as_chunks_mut::<N>();
-    for c in chunks {
-        let mut sums = if beta == Beta::Zero { [0.0; N] } else { *c };
-        for i in 0..factors.k {
-            let factor = factors.values[factors.first + i * factors.stride];
-            let row =
+impl SumOfRows<'_, '_> {
+    #[inline(always)]
+    fn sum(mut self, k: usize) {
+        // The widest blocks row by row, as they lie in memory; the columns that are left block by block, so that the
+        // choice of a block is made once for all rows.
+        let n_wide = self.c.cols / WIDE * WIDE;
+        for row in 0..self.c.rows {
+            for first in (0..n_wide).step_by(WIDE) {
+                self.block::<WIDE>(row, first, k);
+            }
+        }
+        let first = self.columns::<16>(n_wide, k);
+        let first = self.columns::<8>(first, k);
+        let first = self.columns::<4>(first, k);
+        self.columns::<1>(first, k);
+    }
+
+    /// Computes the columns from `first` on, `N` at a time while that many remain; returns the first that remains.
+    #[inline(always)]
+    fn columns<const N: usize>(&mut self, mut first: usize, k: usize) -> usize {
+        while first + N <= self.c.cols {
+            for row in 0..self.c.rows {
+                self.block::<N>(row, first, k);
+            }
+            first += N;
+        }
+        first
+    }
+
+    /// Computes `N` columns of a row.
+    #[inline(always)]
+    fn block<const N: usize>(&mut self, row: usize, first: usize, k: usize) {
+        let Self { c, a, b, beta, .. } = self;
+        let c = c.row_mut(row)[first..].first_chunk_mut::<N>().expect("the block is in the row");
+        let mut sums = if *beta == Beta::Zero { [0.0; N] } else { *c };
+        for i in 0..k {
+            let factor = a.data[row * a.strides[0] + i * a.strides[1]];
+            let b =
                 b.data[i * b.strides[0] + first..].first_chunk::<N>().expect("b has as many columns as c");
-            sums.iter_mut().zip(row).for_each(|(sum, b)| *sum += factor * b);
+            sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += factor * b);
         }
         *c = sums;
-        first += N;
     }
-    (rest, first)
 }

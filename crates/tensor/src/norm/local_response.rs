@@ -38,7 +38,7 @@ pub fn local_response_norm_forward(y: &mut [f32], x: &[f32], shape: &LocalRespon
     let level = Level::current();
     for_each_chunk(shape.rows, task_rows(channels), 16 * x.len(), rows_mut(y, channels), |rows, y| {
         let (y, x) = (y.into_slice(), &x[rows.start * channels..rows.end * channels]);
-        scratch::with_f64(2 * channels + shape.size - 1, |buffer| {
+        scratch::with_f64(2 * channels + shape.window() - 1, |buffer| {
             dispatch(level, Forward { y, x, shape, buffer });
         });
     });
@@ -61,7 +61,7 @@ pub fn local_response_norm_backward(
     let level = Level::current();
     for_each_chunk(shape.rows, task_rows(channels), 32 * x.len(), rows_mut(dx, channels), |rows, dx| {
         let [dy, x] = [dy, x].map(|values| &values[rows.start * channels..rows.end * channels]);
-        scratch::with_f64(3 * channels + shape.size - 1, |buffer| {
+        scratch::with_f64(3 * channels + shape.window() - 1, |buffer| {
             dispatch(level, Backward { dx: dx.into_slice(), dy, x, shape, buffer, beta });
         });
     });
@@ -70,7 +70,7 @@ pub fn local_response_norm_backward(
 #[track_caller]
 fn check_shape(name: &str, arrays: &[&[f32]], shape: &LocalResponseNormShape) -> usize {
     assert!(shape.size > 0, "{name}: the window must have at least one channel: {shape:?}");
-    // A row and its windows are copied as f64.
+    // A window longer than any row can be is a mistake.
     checked_len(name, &[8, shape.size]);
     let len = checked_len(name, &[shape.rows, shape.channels]);
     arrays.iter().for_each(|array| check(name, &[(array, len)], &[], 0));
@@ -83,10 +83,16 @@ fn task_rows(channels: usize) -> usize {
 }
 
 impl LocalResponseNormShape {
-    /// Computes s of each channel of a pixel; `padded` has `size` − 1 more elements.
+    /// The channels in a window. One of twice as many as there are contains all of them wherever it lies, as does any
+    /// larger one.
+    fn window(&self) -> usize {
+        self.size.min(2 * self.channels.max(1))
+    }
+
+    /// Computes s of each channel of a pixel; `padded` has a window − 1 more elements.
     #[inline(always)]
     fn denominators(&self, s: &mut [f64], padded: &mut [f64], x: &[f32]) {
-        let before = self.size / 2;
+        let before = self.window() / 2;
         padded.fill(0.0);
         padded[before..][..x.len()].iter_mut().zip(x).for_each(|(p, &x)| *p = f64::from(x) * f64::from(x));
         window_sums(s, padded);
@@ -159,7 +165,7 @@ impl Kernel for Backward<'_> {
             shape.denominators(s, padded, x);
             powers.iter_mut().zip(&*s).for_each(|(power, &s)| *power = shape.power(s));
             // The windows that contain a channel are mirrored.
-            let before = (shape.size - 1) / 2;
+            let before = (shape.window() - 1) / 2;
             padded.fill(0.0);
             for c in 0..n {
                 padded[before + c] = f64::from(dy[c]) * f64::from(x[c]) * powers[c] / s[c];

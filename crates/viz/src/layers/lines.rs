@@ -2,11 +2,14 @@
 
 use crate::bounds::Bounds;
 use crate::canvas::Stroke;
+use crate::dots::Shape;
 use crate::layer::Layer;
 use crate::legend::{Key, Symbol};
 use crate::panel::Panel;
 use crate::scale::Scale;
 use crate::theme::{self, MUTED};
+
+use super::points::POINT_PAD;
 
 /// A line through points.
 pub(crate) struct Line {
@@ -15,12 +18,23 @@ pub(crate) struct Line {
     /// The points of a function sampled evenly for a logarithmic x axis.
     pub(crate) log_points: Option<Vec<(f64, f64)>>,
     pub(crate) dashed: bool,
+    /// Whether a few points are dots, too.
+    pub(crate) dotted: bool,
 }
+
+/// With more points, dots would hide the line.
+const MOST_DOTS: usize = 40;
 
 impl Line {
     /// A line through given points.
     pub(crate) fn through(name: String, points: Vec<(f64, f64)>, dashed: bool) -> Self {
-        Line { name, points, log_points: None, dashed }
+        Line { name, points, log_points: None, dashed, dotted: false }
+    }
+
+    /// The same with a dot at each point, if they are few.
+    pub(crate) fn dotted(self) -> Self {
+        let dotted = self.points.len() <= MOST_DOTS;
+        Line { dotted, ..self }
     }
 
     /// The graph of `f` over a range, for either scale of the x axis.
@@ -34,7 +48,7 @@ impl Line {
         // If the range begins at 0 or below, a logarithmic axis starts at the first positive point.
         let first = points.iter().map(|point| point.0).find(|&x| x > 0.0).filter(|&x| x < range.1);
         let log_points = first.map(|first| sampled(Scale::Log, (first, range.1)));
-        Line { name, points, log_points, dashed: false }
+        Line { name, points, log_points, dashed: false, dotted: false }
     }
 
     fn points(&self, x_scale: Scale) -> &[(f64, f64)] {
@@ -59,6 +73,9 @@ impl Layer for Line {
     }
 
     fn extend(&self, bounds: &mut Bounds) {
+        if self.dotted {
+            bounds.pad(POINT_PAD, 0.0);
+        }
         self.points(bounds.scales.0).iter().for_each(|&point| bounds.include(point));
     }
 
@@ -73,6 +90,9 @@ impl Layer for Line {
             ..Stroke::solid(theme::series_color(color_idx), 1.8)
         };
         panel.line(self.points(panel.x.scale()).iter().copied(), stroke);
+        for &point in self.points.iter().filter(|_| self.dotted) {
+            panel.point(point, Shape::Circle, 2.6, stroke.color);
+        }
     }
 }
 

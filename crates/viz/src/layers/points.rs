@@ -9,7 +9,7 @@ use crate::panel::Panel;
 use crate::theme::{self, INK, PAPER};
 
 /// Padding around points, which would otherwise be cut off at the edge.
-const POINT_PAD: f64 = 0.03;
+pub(super) const POINT_PAD: f64 = 0.03;
 /// Space for a label above or below the highest or lowest point.
 const LABEL_PAD: f64 = 0.1;
 

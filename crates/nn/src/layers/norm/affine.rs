@@ -7,6 +7,7 @@ use tensor::Shape;
 
 use crate::config::Args;
 use crate::layer::{Handle, Scope};
+use crate::layers::last_axis::LastAxis;
 
 /// Whether there are a scale and a shift, and their handles. The options are combined at the end, so the order in
 /// which they are set does not matter.
@@ -81,6 +82,11 @@ macro_rules! scale_and_shift_options {
     };
 }
 pub(super) use scale_and_shift_options;
+
+/// The channels that a layer expects on the last axis. The ops know them by their parameters, which not every layer has.
+pub(super) fn channels(layer: &'static str, option: (&'static str, usize)) -> LastAxis {
+    LastAxis { layer, thing: "channel", option }
+}
 
 /// Running mean and variance of each feature.
 #[derive(Clone, Copy, Default)]

@@ -5,7 +5,7 @@ use std::fmt;
 use autograd::{BatchNormOptions, Graph, Role, Var};
 use tensor::activation::Activation;
 
-use super::affine::{Running, ScaleAndShift, scale_and_shift_options};
+use super::affine::{Running, ScaleAndShift, channels, scale_and_shift_options};
 use crate::config::{self, Args, Describe};
 use crate::layer::{Handle, Layer, Scope};
 
@@ -112,6 +112,7 @@ impl<const N: usize> BatchNorm<N> {
     }
 
     fn normalised(&self, g: &Graph<'_>, x: Var, activation: Option<Activation>) -> Var {
+        channels("batch_norm", ("num_features", self.n_features)).check(g, "input", x);
         let affine = self.affine.vars(g, self);
         let with = |running: &[Var]| match activation {
             Some(activation) => g.batch_norm_activation(x, running, affine, self.options, activation),

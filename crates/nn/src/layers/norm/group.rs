@@ -2,7 +2,7 @@
 
 use autograd::{Graph, Var};
 
-use super::affine::{ScaleAndShift, scale_and_shift_options};
+use super::affine::{ScaleAndShift, channels, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 use crate::layers::affine::check_divisible;
@@ -13,6 +13,9 @@ use crate::layers::affine::check_divisible;
 ///
 /// It does not depend on the batch and is the same in training and evaluation. Parameters as in PyTorch:
 /// `weight` and `bias`, one number per channel. Wu and He, "Group Normalization", 2018.
+///
+/// Building it panics if the channels cannot be divided into the groups, running it if the last axis has another size
+/// than `n_channels`.
 #[derive(Clone)]
 #[must_use]
 pub struct GroupNorm {
@@ -44,6 +47,7 @@ impl Layer for GroupNorm {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
+        channels("group_norm", ("num_channels", self.n_channels)).check(g, "input", x);
         g.group_norm(x, self.n_groups, self.affine.vars(g, self), self.eps)
     }
 }

@@ -2,7 +2,7 @@
 
 use autograd::{BatchNormOptions, Graph, Var};
 
-use super::affine::{Running, ScaleAndShift, scale_and_shift_options};
+use super::affine::{Running, ScaleAndShift, channels, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 
@@ -13,6 +13,8 @@ use crate::layer::{Layer, Scope};
 /// Running statistics, if kept, follow the means over the batch and are used in evaluation. Parameters and
 /// statistics, if any, as in PyTorch: `weight`, `bias`, `running_mean`, `running_var`. Ulyanov, Vedaldi and
 /// Lempitsky, "Instance Normalization", 2016.
+///
+/// Running it panics if the last axis has another size than `n_features`, or if a channel of an image has one value only.
 #[derive(Clone)]
 #[must_use]
 pub struct InstanceNorm2d {
@@ -60,16 +62,7 @@ impl Layer for InstanceNorm2d {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        let channels = g.shape(x).last().copied();
-        assert!(
-            channels == Some(self.n_features),
-            "instance_norm{}: the input {} does not have {} channels on its last axis; give images [n, h, w, {}]{}",
-            g.at(),
-            g.shape(x),
-            self.n_features,
-            self.n_features,
-            g.channels_last_hint(x, self.n_features)
-        );
+        channels("instance_norm", ("num_features", self.n_features)).check(g, "input", x);
         let running = self.tracks.then(|| self.running.vars(g, self));
         g.instance_norm(x, running, self.affine.vars(g, self), self.options)
     }

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use autograd::{Graph, Indices, RecurrentOptions, RnnNonlinearity, Role, Var};
 
 use super::dropout::check_probability;
+use super::last_axis::LastAxis;
 use crate::config::{self, Args, Describe, names};
 use crate::layer::{Handle, Layer, Scope};
 
@@ -157,24 +158,9 @@ impl<C: RecurrentCell> Recurrent<C> {
     /// When shapes do not fit, or a length is 0 or greater than t.
     #[track_caller]
     pub fn run(&self, g: &Graph<'_>, x: Var, sequences: Sequences) -> (Var, State) {
-        let shape = g.shape(x);
-        let &[n, _, d] = shape.dims() else {
-            panic!(
-                "{}{}: the input is {shape}, expected sequences [n, t, {}]; reshape it, or add the missing axes",
-                C::OP,
-                g.at(),
-                self.input_size
-            );
-        };
-        assert!(
-            d == self.input_size,
-            "{}{}: the input {shape} has {d} features, the layer expects {}; set input_size to {d}, or \
-             change the preceding layer{}",
-            C::OP,
-            g.at(),
-            self.input_size,
-            g.channels_last_hint(x, self.input_size)
-        );
+        let option = ("input_size", self.input_size);
+        LastAxis { layer: C::OP, thing: "feature", option }.check_sequences(g, "input", x);
+        let n = g.shape(x)[0];
         if let Some(state) = sequences.state {
             let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];
             state.check(g, C::OP, C::HAS_CELL_STATE, sizes);

@@ -10,6 +10,7 @@ use crate::config::{self, Args, Describe};
 use crate::init::Init;
 use crate::layer::{Child, Handle, Layer, Scope};
 use crate::layers::affine::check_divisible;
+use crate::layers::last_axis::LastAxis;
 use crate::layers::{Linear, Tensors};
 
 /// The tokens hidden from attention; none by default.
@@ -155,9 +156,14 @@ impl MultiheadAttention {
     /// When shapes or masks do not fit, or a sequence has no tokens.
     #[track_caller]
     pub fn attend(&self, g: &Graph<'_>, [query, key, value]: [Var; 3], masks: Masks) -> Var {
+        let sizes = [("embed_dim", self.embed_dim), ("kdim", self.kdim), ("vdim", self.vdim)];
+        for ((what, x), option) in [("query", query), ("key", key), ("value", value)].into_iter().zip(sizes) {
+            LastAxis { layer: "multi_head_attention", thing: "feature", option }.check_sequences(g, what, x);
+        }
         let Masks { is_causal, attn_mask, key_padding_mask } = masks;
         let options =
             AttentionOptions { is_causal, attn_mask, key_padding_mask, dropout_p: self.dropout, scale: None };
+        // ANCHOR: projections
         let bias = self.has_bias.then(|| g.param(self.bias.id(self)));
         let rotate = |x: Var, n_rotated: Option<usize>| match self.rotary {
             Some(rotary) => g.rotary_positions(x, rotary.options(n_rotated)),
@@ -179,6 +185,7 @@ impl MultiheadAttention {
             QueryKeyValue::Separate([rotate(q, None), rotate(k, None), v])
         };
         self.out_proj.forward(g, g.multi_head_attention(inputs, self.num_heads, options))
+        // ANCHOR_END: projections
     }
 }
 

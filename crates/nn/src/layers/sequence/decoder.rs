@@ -68,7 +68,11 @@ impl TransformerDecoderLayer {
     ///
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
+    #[track_caller]
     pub fn run(&self, g: &Graph<'_>, x: Var, memory: Var, masks: Masks, memory_masks: Masks) -> Var {
+        for (what, x) in [("input", x), ("memory", memory)] {
+            self.options.features("transformer_decoder_layer").check_sequences(g, what, x);
+        }
         let norm_first = self.options.norm_first;
         let attend = |x| self.self_attn.run(g, |attention, g| attention.attend(g, [x; 3], masks));
         let x = around(g, x, &self.norm1, &self.dropout1, norm_first, attend);

@@ -72,7 +72,9 @@ impl TransformerEncoderLayer {
     ///
     /// # Panics
     /// When shapes or masks do not fit, or a sequence has no tokens.
+    #[track_caller]
     pub fn run(&self, g: &Graph<'_>, x: Var, masks: Masks) -> Var {
+        self.options.features("transformer_encoder_layer").check_sequences(g, "input", x);
         let norm_first = self.options.norm_first;
         let attend = |x| self.self_attn.run(g, |attention, g| attention.attend(g, [x; 3], masks));
         let x = around(g, x, &self.norm1, &self.dropout1, norm_first, attend);

@@ -9,6 +9,7 @@ use super::attention::check_dropout;
 use crate::config::{Args, names};
 use crate::layer::{Child, Scope};
 use crate::layers::affine::check_divisible;
+use crate::layers::last_axis::LastAxis;
 use crate::layers::{Dropout, LayerNorm, Linear};
 
 /// The activation between the two linear layers of a transformer layer.
@@ -60,6 +61,11 @@ impl Options {
         if let Err(error) = self.check() {
             panic!("{layer}: {error}");
         }
+    }
+
+    /// The features that the layer's inputs have.
+    pub(super) fn features(&self, layer: &'static str) -> LastAxis {
+        LastAxis { layer, thing: "feature", option: ("d_model", self.d_model) }
     }
 
     pub(super) fn attention(&self, name: &str) -> Child<MultiheadAttention> {
