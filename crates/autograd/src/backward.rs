@@ -49,8 +49,10 @@ impl Graph<'_> {
         let (accumulate, n_entries) = (self.mode().accumulate, self.params.entries().len());
         self.tape.param_written.clear();
         self.tape.param_written.resize(n_entries, accumulate);
+        self.tape.overlapping.begin(self.tape.exchange.as_deref());
         self.add_gradient(loss, &[1.0]);
         self.reverse(loss.node);
+        self.tape.overlapping.finish(self.params.get_mut().parts_mut().grads, self.tape.exchange.as_deref());
         self.zero_unwritten();
         self.tape.commit(self.params.get_mut());
     }
@@ -111,6 +113,9 @@ impl Graph<'_> {
                 param_grads: params.grads,
                 param_touched: params.touched,
                 param_written: &mut tape.param_written,
+                overlapping: &mut tape.overlapping,
+                // The search reads each gradient as soon as its op has run.
+                exchange: tape.exchange.as_deref().filter(|_| !mode.detect_anomaly),
             },
         });
     }

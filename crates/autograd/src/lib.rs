@@ -12,6 +12,7 @@ mod leaves;
 mod mode;
 mod op;
 mod ops;
+mod overlap;
 mod params;
 mod part;
 mod reading;

@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::{fmt, mem};
 
-use tensor::parallel::Shards;
+use tensor::parallel::{Exchange, Overlap, Shards};
 use tensor::{Beta, Shape};
 
 use crate::batch::{Batch, Images, Operands};
 use crate::gradients::Gradients;
+use crate::overlap::Overlapping;
 use crate::recipe::{Nodes, Recipe};
 use crate::recording::{Slot, Storage};
 use crate::touched::Touched;
@@ -270,6 +271,8 @@ pub struct Grads<'a> {
     pub(crate) param_grads: &'a mut [f32],
     pub(crate) param_touched: &'a mut [Touched],
     pub(crate) param_written: &'a mut [bool],
+    pub(crate) overlapping: &'a mut Overlapping,
+    pub(crate) exchange: Option<&'a dyn Exchange>,
 }
 
 impl Grads<'_> {
@@ -288,13 +291,46 @@ impl Grads<'_> {
         }
         let (data, was_written) = match slot.storage {
             Storage::Param { id, start, end } => {
+                self.overlapping.finish_before(id, self.param_grads, self.exchange);
                 self.param_touched[id].set_whole();
                 (&mut self.param_grads[start..end], mem::replace(&mut self.param_written[id], true))
             }
             Storage::Node(node) => self.node_grads.write(node, slot.shape.numel()),
         };
-        let beta = if was_written { Beta::One } else { Beta::Zero };
-        Some(Grad { data, beta })
+        Some(Grad { data, beta: beta(was_written) })
+    }
+
+    /// Lets `sum(data, shards, beta)` write the gradient of input `i`, if it is needed: a sum over the shards of
+    /// the batch, written to `data` or added to it, as beta says.
+    ///
+    /// If processes on several machines share the batch, the sum over the images here is exchanged with theirs
+    /// while backward goes on; `data` is then a buffer, and `shards` are alone. So the sum must be one of f32. An op
+    /// had better call this after it has exchanged other sums, which would wait for this one, and before it
+    /// computes the gradient that other ops need.
+    pub fn write_sum(
+        &mut self,
+        i: usize,
+        shards: &Shards<'_>,
+        sum: impl FnOnce(&mut [f32], &Shards<'_>, Beta),
+    ) {
+        let slot = &self.slots[i];
+        if !slot.needs_grad {
+            return;
+        }
+        if let (Some(overlap), Storage::Param { id, start, end }) = (self.overlap(i, shards), slot.storage) {
+            self.param_touched[id].set_whole();
+            let beta = beta(mem::replace(&mut self.param_written[id], true));
+            self.overlapping.add(overlap, shards, (id, start..end, beta), sum);
+        } else if let Some(Grad { data, beta }) = self.get(i) {
+            sum(data, shards, beta);
+        }
+    }
+
+    /// How the sum for the gradient of input `i` is exchanged while backward goes on, if it is.
+    pub(crate) fn overlap<'s>(&self, i: usize, shards: &Shards<'s>) -> Option<&'s dyn Overlap> {
+        let is_param = matches!(self.slots[i].storage, Storage::Param { .. });
+        // Without an exchange of its own, the tape could not finish what is started.
+        shards.overlap().filter(|_| is_param && self.exchange.is_some())
     }
 
     /// The gradient of input `i`, or `None` when it is not needed, for an op that adds to these rows of
@@ -307,6 +343,7 @@ impl Grads<'_> {
         }
         let data = match slot.storage {
             Storage::Param { id, start, end } => {
+                self.overlapping.finish_before(id, self.param_grads, self.exchange);
                 let (data, touched) = (&mut self.param_grads[start..end], &mut self.param_touched[id]);
                 if !mem::replace(&mut self.param_written[id], true) {
                     touched.zero(data);
@@ -324,6 +361,11 @@ impl Grads<'_> {
         };
         Some(Grad { data, beta: Beta::One })
     }
+}
+
+/// Whether to overwrite a gradient or to add to it.
+fn beta(was_written: bool) -> Beta {
+    if was_written { Beta::One } else { Beta::Zero }
 }
 
 /// One input's gradient, and whether to overwrite it or to add to it.

@@ -213,6 +213,7 @@ impl Graph<'_> {
         let Part { tape, leaves, own_leaves, n_own_leaves, output, search, .. } = &mut *lent;
         let output = output.expect("a part was recorded");
         mem::swap(&mut tape.param_written, &mut self.tape.param_written);
+        mem::swap(&mut tape.overlapping, &mut self.tape.overlapping);
         tape.grads.exchange_free(&mut self.tape.grads);
         let mut g = Graph::new(tape, Borrowed::Mutable(self.params.get_mut()), mode);
         g.search = mem::take(search);
@@ -223,6 +224,7 @@ impl Graph<'_> {
         g.reverse(output.node);
         lend_gradients(self.tape, g.tape, leaves);
         mem::swap(&mut g.tape.param_written, &mut self.tape.param_written);
+        mem::swap(&mut g.tape.overlapping, &mut self.tape.overlapping);
         g.tape.grads.exchange_free(&mut self.tape.grads);
         *search = g.into_search();
         self.search.take_over(search);
@@ -240,6 +242,8 @@ impl Graph<'_> {
             param_grads: params.grads,
             param_touched: params.touched,
             param_written: &mut tape.param_written,
+            overlapping: &mut tape.overlapping,
+            exchange: None,
         };
         if let Some(grad) = grads.get(0) {
             grad.write(|i| dy[i]);

@@ -10,6 +10,7 @@ use tensor::parallel::Exchange;
 use crate::gradients::Gradients;
 use crate::graph::{Borrowed, Graph};
 use crate::mode::Mode;
+use crate::overlap::Overlapping;
 use crate::params::Params;
 use crate::part::Parts;
 use crate::recording::{Origin, Recording};
@@ -63,6 +64,7 @@ pub struct Tape {
     pub(crate) grads: Gradients,
     /// Which parameter gradients this backward pass has written.
     pub(crate) param_written: Vec<bool>,
+    pub(crate) overlapping: Overlapping,
 }
 
 /// A layer to run in evaluation mode, and whether the step contains it.
@@ -96,6 +98,7 @@ impl Tape {
             evaluated: Arc::default(),
             grads: Gradients::default(),
             param_written: Vec::new(),
+            overlapping: Overlapping::default(),
         }
     }
 

@@ -62,9 +62,10 @@ fn check(
     n_parts: &[usize],
 ) {
     let whole = train(&build, sizes, n_shards, None);
-    for &n_parts in n_parts {
-        let parts = on_parts(n_parts, |exchange| train(&build, sizes, n_shards, Some(exchange)));
-        assert!(parts.iter().all(|part| *part == whole), "{sizes:?}, {n_shards:?} shards, {n_parts} parts");
+    for (&n_parts, overlap) in n_parts.iter().flat_map(|n| [(n, false), (n, true)]) {
+        let parts = on_parts(n_parts, overlap, |exchange| train(&build, sizes, n_shards, Some(exchange)));
+        let label = || format!("{sizes:?}, {n_shards:?} shards, {n_parts} parts, overlap: {overlap}");
+        assert!(parts.iter().all(|part| *part == whole), "{}", label());
     }
 }
 
@@ -127,6 +128,22 @@ fn a_part_that_is_computed_again() {
     check(recomputed, [21, 8], None, &[2, 4]);
 }
 
+/// One weight in two linear layers, whose sums may overlap, and in a product and a sum, whose sums do not.
+fn tied(params: &mut Params) -> Network {
+    let (w, out) = (weight(params, "w", &[3, 3]), weight(params, "out", &[10, 3]));
+    Box::new(move |g, x| {
+        let w = g.param(w);
+        let x = g.linear(g.global_avg_pool2d(x), w, None);
+        let x = g.linear(g.matmul(x, w), w, None);
+        g.linear(g.mul(x, g.sum(w)), g.param(out), None)
+    })
+}
+
+#[test]
+fn a_weight_that_is_used_again() {
+    check(tied, [21, 8], None, &[2, 3, 4, 8, 16]);
+}
+
 /// Noise on images, and on a weight that all parts share.
 fn noisy(params: &mut Params) -> Network {
     let out = weight(params, "out", &[10, 3]);
@@ -185,7 +202,7 @@ fn equations_that_sum_over_images() {
 #[test]
 fn an_equation_that_needs_the_whole_batch_is_refused() {
     let says = |equation: &'static str, n_operands: usize| {
-        let messages = on_parts(2, |exchange| {
+        let messages = on_parts(2, false, |exchange| {
             let (mut tape, mut params) = (Tape::new().exchange(exchange), Params::new());
             let g = tape.begin(&mut params, Mode::train(0, 0).of_images(16));
             let x = g.input([8, 3], &[1.0; 24]);

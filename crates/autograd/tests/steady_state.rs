@@ -17,6 +17,9 @@ mod unary;
 #[path = "common/weights.rs"]
 mod weights;
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
 use autograd::{
     AttentionOptions, BatchNormOptions, Conv1dOptions, Conv2dOptions, ConvTranspose1dOptions,
     ConvTranspose2dOptions, Interpolation, LocalResponseNormOptions, Mode, PadMode, ParamId, Params,
@@ -30,6 +33,7 @@ use rows::activations::ACTIVATIONS;
 use rows::case::{Kind, Rng};
 use rows::rows;
 use tensor::activation::Activation;
+use tensor::parallel::{Exchange, Overlap, Shards};
 use unary::UNARY;
 use weights::weight;
 
@@ -82,6 +86,42 @@ fn every_op_allocates_nothing() {
 
 const REDUCTIONS: [Reduction; 4] = [Reduction::None, Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
 
+/// The first of two processes, while the other has only zeros.
+#[derive(Debug, Default)]
+struct Echo(Mutex<VecDeque<Vec<f32>>>);
+
+impl Exchange for Echo {
+    fn part(&self) -> usize {
+        0
+    }
+
+    fn n_parts(&self) -> usize {
+        2
+    }
+
+    fn join(&self, _: &Shards<'_>, _: &mut [f32]) {}
+
+    fn join_f64(&self, _: &Shards<'_>, _: &mut [f64], _: &dyn Fn(&mut [f64], &[f64])) {}
+
+    fn overlap(&self) -> Option<&dyn Overlap> {
+        Some(self)
+    }
+}
+
+impl Overlap for Echo {
+    fn is_enough(&self, n_values: usize) -> bool {
+        n_values > 1000
+    }
+
+    fn start(&self, _: &Shards<'_>, sum: Vec<f32>) {
+        self.0.lock().unwrap().push_back(sum);
+    }
+
+    fn finish(&self) -> Vec<f32> {
+        self.0.lock().unwrap().pop_front().expect("a sum was started")
+    }
+}
+
 /// One test, so that nothing else runs beside it.
 ///
 /// The first assertion makes sure that the counter sees what it should.
@@ -104,6 +144,21 @@ fn a_steady_step_allocates_nothing() {
         });
         assert_eq!(n, 0, "the network, {n_threads} threads, fused: {fused}");
     }
+
+    let echo = Arc::new(Echo::default());
+    let here = Shards::whole(20).exchanging(&*echo).images();
+    let mut params = Params::new();
+    let cnn = Cnn::new(&mut params);
+    let mut tape = Tape::new().exchange(echo.clone());
+    let n = allocations_of(2, |step| {
+        let mut g = tape.begin(&mut params, Mode::train(7, step).of_images(20));
+        let x = g.input([here.len(), 32, 32, 3], &images[..here.len() * 32 * 32 * 3]);
+        let logits = cnn.logits(&g, x, false);
+        let labels = g.indices(&labels[here.clone()]);
+        let loss = g.cross_entropy(logits, labels);
+        g.backward(loss);
+    });
+    assert_eq!(n, 0, "sums that overlap");
 
     let mut params = Params::new();
     let w = weight(&mut params, "w", &[16, 16]);

@@ -6,14 +6,15 @@
 //! cargo build -p collective --example two_moons --features mpi && mpirun -n 4 target/debug/examples/two_moons
 //! ```
 //!
-//! Arguments: the number of steps, 40; the seconds after which a silent process is given up, 30.
+//! Arguments: the number of steps, 40; the seconds after which a silent process is given up, 30; the bytes of
+//! gradients from which they are exchanged while backward goes on, also on one machine.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use autograd::{Mode, Tape};
-use collective::World;
+use collective::{Joined, World};
 use nn::{BatchNorm1d, Dropout, Layer, Linear, ReLU, Sequential};
 use optim::{Adam, Optimizer};
 use tensor::parallel::{Exchange, Shards};
@@ -25,8 +26,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let n_steps = arguments.next().map_or(Ok(40), |n| n.parse())?;
     let timeout = arguments.next().map_or(Ok(30), |seconds| seconds.parse())?;
+    let overlap_from = arguments.next().map(|n_bytes| n_bytes.parse()).transpose()?;
     let world = World::start(Duration::from_secs(timeout))?;
-    let (loss, weights) = train(world.exchange(), n_steps);
+    if world.size() > 1 {
+        eprintln!("rank {} of {} has started", world.rank(), world.size());
+    }
+    let exchange = match overlap_from {
+        Some(_) => Arc::new(Joined::new(world.collective().clone()).overlap_from(overlap_from)),
+        None => world.exchange(),
+    };
+    let (loss, weights) = train(exchange, n_steps);
     if world.rank() == 0 {
         // FNV-1a, of the bits.
         let bytes = weights.iter().flat_map(|w| w.to_bits().to_le_bytes());

@@ -1,19 +1,17 @@
 //! Reduces the sums of a batch over the ranks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytemuck::Pod;
-use tensor::parallel::{Exchange, Shards};
+use tensor::parallel::{Exchange, Overlap, Shards};
 
 use crate::Collective;
+use crate::beside::Beside;
+use crate::sums::Sums;
 
-/// The bytes from which a sum is added up in halves. For n ranks that is 2n·log₂ n messages instead of 2·(n − 1),
-/// though no more of them follow one another. Half of this many bytes take about as long over a link of
-/// 10 Gbit/s as the latency of a message through TCP, 30 µs; smaller sums cost mostly latency, which halving does
-/// not save.
-const MIN_HALVED: usize = 64 << 10;
+/// The bytes from which sums are sent while backward goes on: those that take no longer than the latency of a
+/// message had better wait for more.
+const MIN_OVERLAPPED: usize = 64 << 10;
 
 /// Lets a [`Tape`](https://docs.rs/autograd) compute on a part of the batch with bitwise the results of the
 /// whole: sums over the batch are added over all ranks.
@@ -29,14 +27,16 @@ const MIN_HALVED: usize = 64 << 10;
 /// passed on whole take up to 2·log₂ ranks times the bytes in sequence (Thakur, Rabenseifner and Gropp,
 /// "Optimization of Collective Communication Operations in MPICH", 2005). Sums in f64 are combined by a
 /// function that takes them whole.
+///
+/// If the ranks run on more than one machine, the gradients of weights are exchanged on a thread of their own, in
+/// buckets, while backward computes those of earlier layers; see [`overlap_from`](Self::overlap_from). The results
+/// are the same bit for bit.
 #[derive(Debug)]
 pub struct Joined {
-    collective: Arc<dyn Collective>,
-    /// A buffer for another rank's values, in f64, which holds both f32 and f64.
-    room: Mutex<Vec<f64>>,
-    n_sums: AtomicU64,
-    bytes: AtomicU64,
-    nanoseconds: AtomicU64,
+    sums: Sums,
+    /// The bytes from which sums are sent while backward goes on, if they are.
+    min_overlapped: Option<usize>,
+    beside: OnceLock<Beside>,
 }
 
 /// The cost to a rank of exchanging sums.
@@ -48,6 +48,8 @@ pub struct Traffic {
     pub bytes: u64,
     /// Time spent only on this, including waiting for other ranks.
     pub time: Duration,
+    /// Time for which sums were exchanged on a thread of their own.
+    pub time_beside: Duration,
 }
 
 impl Traffic {
@@ -57,6 +59,7 @@ impl Traffic {
             n_sums: self.n_sums - earlier.n_sums,
             bytes: self.bytes - earlier.bytes,
             time: self.time - earlier.time,
+            time_beside: self.time_beside - earlier.time_beside,
         }
     }
 }
@@ -64,112 +67,74 @@ impl Traffic {
 impl Joined {
     /// An exchange of sums over the ranks of `collective`.
     pub fn new(collective: Arc<dyn Collective>) -> Self {
-        let [n_sums, bytes, nanoseconds] = [const { AtomicU64::new(0) }; 3];
-        Self { collective, room: Mutex::default(), n_sums, bytes, nanoseconds }
+        let first_host = collective.host(0);
+        // The ranks of one machine share the cores that a message costs.
+        let is_one_machine = (1..collective.size()).all(|rank| collective.host(rank) == first_host);
+        let min_overlapped = (!is_one_machine).then_some(MIN_OVERLAPPED);
+        Self { sums: Sums::new(collective), min_overlapped, beside: OnceLock::new() }
+    }
+
+    /// Exchanges gradients while backward goes on, wherever the ranks run, and sends them as soon as there are this
+    /// many bytes of them; or never, with `None`. The default is 64 KiB if the ranks run on more than one machine,
+    /// otherwise `None`. All ranks must pass the same.
+    pub fn overlap_from(self, n_bytes: Option<usize>) -> Self {
+        Self { min_overlapped: n_bytes, ..self }
     }
 
     /// The traffic since the start.
     pub fn traffic(&self) -> Traffic {
-        let counts = [&self.n_sums, &self.bytes, &self.nanoseconds];
-        let [n_sums, bytes, nanoseconds] = counts.map(|count| count.load(Ordering::Relaxed));
-        Traffic { n_sums, bytes, time: Duration::from_nanos(nanoseconds) }
+        let waiting = self.sums.traffic();
+        self.beside.get().map_or(waiting, |beside| {
+            let apart = beside.traffic();
+            Traffic {
+                n_sums: waiting.n_sums + apart.n_sums,
+                bytes: waiting.bytes + apart.bytes,
+                time: waiting.time,
+                time_beside: apart.time,
+            }
+        })
     }
 
-    /// Passes sums up the tree whole, and the total to all ranks.
-    fn join_in_tree<T: Pod>(&self, shards: &Shards<'_>, values: &mut [T], combine: &dyn Fn(&mut [T], &[T])) {
-        let (rank, size) = (self.collective.rank(), self.collective.size());
-        self.counted(values.len(), |received| {
-            let mut n_messages = 1;
-            shards.for_each_join(size, &mut |into, from| {
-                if rank == from {
-                    self.collective.send(into, bytemuck::cast_slice(values));
-                    n_messages += 1;
-                } else if rank == into {
-                    self.collective.receive(from, bytemuck::cast_slice_mut(received));
-                    combine(values, received);
-                    n_messages += 1;
-                }
-            });
-            self.collective.broadcast(bytemuck::cast_slice_mut(values));
-            n_messages * size_of_val(values)
-        });
+    fn beside(&self) -> &Beside {
+        self.beside.get_or_init(|| Beside::new(&**self.sums.collective()))
     }
-
-    /// Whether to add up in halves. A rank without a shard would have nothing to add; the last rank has one only
-    /// if all have.
-    fn is_halved(&self, shards: &Shards<'_>, sum: &[f32]) -> bool {
-        let size = self.collective.size();
-        size_of_val(sum) >= MIN_HALVED
-            && size.is_power_of_two()
-            && !shards.part(size - 1, size).owned().is_empty()
-    }
-
-    /// Adds up the `sum` of all ranks whose numbers differ from this one's by a multiple of `distance`, and
-    /// returns the bytes sent and received. `received` has room for half of `sum`.
-    fn add_halves(&self, sum: &mut [f32], distance: usize, received: &mut [f32]) -> usize {
-        if distance == self.collective.size() {
-            return 0;
-        }
-        let n_bytes = size_of_val(sum);
-        let neighbour = self.collective.rank() ^ distance;
-        let (first, second) = sum.split_at_mut(sum.len() / 2);
-        let is_left = self.collective.rank() < neighbour;
-        let (kept, given) = if is_left { (first, second) } else { (second, first) };
-        let of_neighbour = &mut received[..kept.len()];
-        let collective = &self.collective;
-        collective.send_receive(
-            neighbour,
-            bytemuck::cast_slice(given),
-            bytemuck::cast_slice_mut(of_neighbour),
-        );
-        // a + b = b + a, so both sides add as the tree does.
-        add(kept, of_neighbour);
-        let n_above = self.add_halves(kept, 2 * distance, received);
-        collective.send_receive(neighbour, bytemuck::cast_slice(kept), bytemuck::cast_slice_mut(given));
-        2 * n_bytes + n_above
-    }
-
-    /// Counts what `exchange` does, if there are other ranks. It gets memory for `n_values` of another rank, and
-    /// returns the bytes sent and received.
-    fn counted<T: Pod>(&self, n_values: usize, exchange: impl FnOnce(&mut [T]) -> usize) {
-        if self.collective.size() == 1 || n_values == 0 {
-            return;
-        }
-        let start = Instant::now();
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let n_words = (n_values * size_of::<T>()).div_ceil(size_of::<f64>());
-        if room.len() < n_words {
-            room.resize(n_words, 0.0);
-        }
-        let n_bytes = exchange(&mut bytemuck::cast_slice_mut(&mut room)[..n_values]);
-        self.n_sums.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
-        self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-    }
-}
-
-fn add(into: &mut [f32], from: &[f32]) {
-    into.iter_mut().zip(from).for_each(|(a, b)| *a += b);
 }
 
 impl Exchange for Joined {
     fn part(&self) -> usize {
-        self.collective.rank()
+        self.sums.collective().rank()
     }
 
     fn n_parts(&self) -> usize {
-        self.collective.size()
+        self.sums.collective().size()
     }
 
     fn join(&self, shards: &Shards<'_>, sum: &mut [f32]) {
-        if self.is_halved(shards, sum) {
-            self.counted(sum.len().div_ceil(2), |received| self.add_halves(sum, 1, received));
-        } else {
-            self.join_in_tree(shards, sum, &add);
-        }
+        self.sums.join(shards, sum);
     }
 
     fn join_f64(&self, shards: &Shards<'_>, values: &mut [f64], combine: &dyn Fn(&mut [f64], &[f64])) {
-        self.join_in_tree(shards, values, combine);
+        self.sums.join_in_tree(shards, values, combine);
+    }
+
+    fn overlap(&self) -> Option<&dyn Overlap> {
+        self.min_overlapped.map(|_| self as _)
+    }
+}
+
+impl Overlap for Joined {
+    fn is_enough(&self, n_values: usize) -> bool {
+        self.min_overlapped.is_some_and(|min| n_values.saturating_mul(size_of::<f32>()) >= min)
+    }
+
+    fn start(&self, shards: &Shards<'_>, sum: Vec<f32>) {
+        self.beside().start(shards.alone(), sum);
+    }
+
+    fn finish(&self) -> Vec<f32> {
+        let start = Instant::now();
+        let sum = self.beside().finish();
+        self.sums.add_time(start.elapsed());
+        sum
     }
 }

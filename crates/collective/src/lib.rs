@@ -1,14 +1,18 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod beside;
 mod exchange;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod single;
+mod sums;
 mod threads;
 mod world;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use exchange::{Joined, Traffic};
 pub use single::Single;
@@ -111,6 +115,11 @@ pub trait Collective: fmt::Debug + Send + Sync {
         self.broadcast(&mut text);
         Some(String::from_utf8_lossy(&text).into_owned())
     }
+
+    /// The same ranks with messages of their own, for a thread that exchanges data beside others that compute. It
+    /// should leave them the processor while it waits, except while the exchange `is_urgent`. All ranks must call
+    /// this.
+    fn duplicate(&self, is_urgent: Arc<AtomicBool>) -> Arc<dyn Collective>;
 
     /// Terminates all ranks, with the reason on standard error.
     fn abort(&self, reason: &str) -> !;

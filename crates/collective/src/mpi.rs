@@ -5,9 +5,10 @@ mod heartbeat;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use ferrompi::{Communicator, Mpi, Status, ThreadLevel};
+use ferrompi::{Communicator, Mpi, Request, Status, ThreadLevel, scope};
 use hang::Calls;
 use heartbeat::Heartbeat;
 
@@ -43,7 +44,7 @@ pub(crate) fn start(rank_timeout: Duration) -> Result<(Guard, Arc<dyn Collective
             Some(Heartbeat::start(communicator, hosts.clone(), rank_timeout, calls.clone()))
         }
     };
-    let rank = Arc::new(Rank { communicator: world, hosts, calls });
+    let rank = Arc::new(Rank { communicator: world, hosts, calls, waiting: Waiting::Spin });
     Ok((Guard { rank: rank.clone(), heartbeat, _mpi: mpi }, rank))
 }
 
@@ -84,6 +85,30 @@ struct Rank {
     communicator: Communicator,
     hosts: Vec<String>,
     calls: Arc<Calls>,
+    waiting: Waiting,
+}
+
+/// How a rank waits for others.
+enum Waiting {
+    /// As MPI does: by looking again and again.
+    Spin,
+    /// In naps, which leave the core to other threads that compute, unless one of them waits as well.
+    Nap { is_urgent: Arc<AtomicBool> },
+}
+
+/// The shortest and the longest nap. Between them, a nap takes an eighth of the time waited for so far.
+const NAPS: [Duration; 2] = [Duration::from_micros(20), Duration::from_micros(500)];
+
+fn nap_until_done(mut request: Request<'_>, is_urgent: &AtomicBool) -> ferrompi::Result<Status> {
+    let start = Instant::now();
+    loop {
+        if let Some(status) = request.test()? {
+            return Ok(status);
+        }
+        if !is_urgent.load(Ordering::Relaxed) {
+            std::thread::sleep((start.elapsed() / 8).clamp(NAPS[0], NAPS[1]));
+        }
+    }
 }
 
 impl Rank {
@@ -125,24 +150,48 @@ impl Collective for Rank {
     }
 
     fn send(&self, to: usize, bytes: &[u8]) {
-        let result = self.calls.during(|| self.communicator.send(bytes, to as i32, TAG));
+        let (world, other) = (&self.communicator, to as i32);
+        let result = self.calls.during(|| match &self.waiting {
+            Waiting::Spin => world.send(bytes, other, TAG),
+            Waiting::Nap { is_urgent } => {
+                scope(|s| nap_until_done(world.isend(s, bytes, other, TAG)?, is_urgent)).map(drop)
+            }
+        });
         self.done(&self.name(to), result);
     }
 
     fn receive(&self, from: usize, bytes: &mut [u8]) {
-        let result = self.calls.during(|| self.communicator.recv(bytes, from as i32, TAG));
-        self.received(from, bytes.len(), result);
+        let (world, other, n_bytes) = (&self.communicator, from as i32, bytes.len());
+        let result = self.calls.during(|| match &self.waiting {
+            Waiting::Spin => world.recv(bytes, other, TAG),
+            Waiting::Nap { is_urgent } => {
+                scope(|s| nap_until_done(world.irecv(s, bytes, other, TAG)?, is_urgent))
+            }
+        });
+        self.received(from, n_bytes, result);
     }
 
     fn send_receive(&self, other: usize, sent: &[u8], received: &mut [u8]) {
-        let with = other as i32;
-        let exchange = || self.communicator.sendrecv(sent, with, TAG, received, with, TAG);
-        let result = self.calls.during(exchange);
-        self.received(other, received.len(), result);
+        let (world, with, n_bytes) = (&self.communicator, other as i32, received.len());
+        let result = self.calls.during(|| match &self.waiting {
+            Waiting::Spin => world.sendrecv(sent, with, TAG, received, with, TAG),
+            Waiting::Nap { is_urgent } => scope(|s| {
+                let receiving = world.irecv(s, received, with, TAG)?;
+                nap_until_done(world.isend(s, sent, with, TAG)?, is_urgent)?;
+                nap_until_done(receiving, is_urgent)
+            }),
+        });
+        self.received(other, n_bytes, result);
     }
 
     fn broadcast(&self, bytes: &mut [u8]) {
-        let result = self.calls.during(|| self.communicator.broadcast(bytes, 0));
+        let world = &self.communicator;
+        let result = self.calls.during(|| match &self.waiting {
+            Waiting::Spin => world.broadcast(bytes, 0),
+            Waiting::Nap { is_urgent } => {
+                scope(|s| nap_until_done(world.ibroadcast(s, bytes, 0)?, is_urgent)).map(drop)
+            }
+        });
         self.done("all ranks", result);
     }
 
@@ -153,6 +202,12 @@ impl Collective for Rank {
 
     fn host(&self, rank: usize) -> &str {
         &self.hosts[rank]
+    }
+
+    fn duplicate(&self, is_urgent: Arc<AtomicBool>) -> Arc<dyn Collective> {
+        let communicator = self.done("all ranks", self.communicator.duplicate());
+        let (hosts, calls) = (self.hosts.clone(), self.calls.clone());
+        Arc::new(Self { communicator, hosts, calls, waiting: Waiting::Nap { is_urgent } })
     }
 
     fn abort(&self, reason: &str) -> ! {

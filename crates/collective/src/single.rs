@@ -1,5 +1,8 @@
 //! A single process, which does not communicate.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::Collective;
 
 /// The only process.
@@ -27,6 +30,10 @@ impl Collective for Single {
 
     fn host(&self, _: usize) -> &str {
         "this machine"
+    }
+
+    fn duplicate(&self, _: Arc<AtomicBool>) -> Arc<dyn Collective> {
+        Arc::new(*self)
     }
 
     fn abort(&self, reason: &str) -> ! {

@@ -1,8 +1,9 @@
 //! Ranks as threads of one process, for tests and for simulating many processes.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::Collective;
 
@@ -22,25 +23,52 @@ use crate::Collective;
 /// When a rank panics; the others, which wait for it, then end too.
 #[track_caller]
 pub fn on_threads<T: Send>(size: usize, f: impl Fn(Arc<dyn Collective>) -> T + Sync) -> Vec<T> {
-    let first_to_panic = Arc::new(OnceLock::new());
-    let mut ranks: Vec<Rank> = (0..size).map(|rank| Rank::new(rank, first_to_panic.clone())).collect();
-    for from in 0..size {
-        for to in 0..size {
-            // A send waits until it is received, as one of MPI may.
-            let (sender, receiver) = sync_channel(0);
-            ranks[from].senders.push(Mutex::new(sender));
-            ranks[to].receivers.push(Mutex::new(receiver));
-        }
-    }
+    let world = Arc::new(World { size, first_to_panic: OnceLock::new(), copies: Mutex::default() });
+    let ranks = World::connect(&world);
     let f = &f;
     let results: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = ranks.into_iter().map(|rank| scope.spawn(move || f(Arc::new(rank)))).collect();
         threads.into_iter().map(|thread| thread.join()).collect()
     });
-    if let Some(rank) = first_to_panic.get() {
+    if let Some(rank) = world.first_to_panic.get() {
         panic!("on_threads: rank {rank} of {size} panicked");
     }
     results.into_iter().map(|result| result.expect("no rank panicked")).collect()
+}
+
+/// What all ranks share.
+struct World {
+    size: usize,
+    first_to_panic: OnceLock<usize>,
+    /// The ranks of each duplicate that are still to be taken.
+    copies: Mutex<Vec<Vec<Option<Rank>>>>,
+}
+
+impl World {
+    /// Ranks with a channel between any two of them.
+    fn connect(world: &Arc<Self>) -> Vec<Rank> {
+        let rank = |rank| Rank {
+            rank,
+            senders: Vec::new(),
+            receivers: Vec::new(),
+            n_copies: AtomicUsize::new(0),
+            world: world.clone(),
+        };
+        let mut ranks: Vec<Rank> = (0..world.size).map(rank).collect();
+        for from in 0..world.size {
+            for to in 0..world.size {
+                // A send waits until it is received, as one of MPI may.
+                let (sender, receiver) = sync_channel(0);
+                ranks[from].senders.push(Mutex::new(sender));
+                ranks[to].receivers.push(Mutex::new(receiver));
+            }
+        }
+        ranks
+    }
+
+    fn copies(&self) -> MutexGuard<'_, Vec<Vec<Option<Rank>>>> {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Rank {
@@ -48,20 +76,18 @@ struct Rank {
     /// To each rank, and from each rank.
     senders: Vec<Mutex<SyncSender<Vec<u8>>>>,
     receivers: Vec<Mutex<Receiver<Vec<u8>>>>,
-    first_to_panic: Arc<OnceLock<usize>>,
-}
-
-impl Rank {
-    fn new(rank: usize, first_to_panic: Arc<OnceLock<usize>>) -> Self {
-        Self { rank, senders: Vec::new(), receivers: Vec::new(), first_to_panic }
-    }
+    n_copies: AtomicUsize,
+    world: Arc<World>,
 }
 
 impl Drop for Rank {
     /// Runs before the channels close, which makes the other ranks panic.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.first_to_panic.get_or_init(|| self.rank);
+            self.world.first_to_panic.get_or_init(|| self.rank);
+            // Nobody will take these.
+            let copies = std::mem::take(&mut *self.world.copies());
+            drop(copies);
         }
     }
 }
@@ -78,7 +104,7 @@ impl Collective for Rank {
     }
 
     fn size(&self) -> usize {
-        self.senders.len()
+        self.world.size
     }
 
     fn send(&self, to: usize, bytes: &[u8]) {
@@ -109,6 +135,18 @@ impl Collective for Rank {
 
     fn host(&self, _: usize) -> &str {
         "this machine"
+    }
+
+    fn duplicate(&self, _: Arc<AtomicBool>) -> Arc<dyn Collective> {
+        let idx = self.n_copies.fetch_add(1, Ordering::Relaxed);
+        let mut copies = self.world.copies();
+        if self.world.first_to_panic.get().is_some() {
+            self.abort("another rank has ended");
+        }
+        if idx == copies.len() {
+            copies.push(World::connect(&self.world).into_iter().map(Some).collect());
+        }
+        Arc::new(copies[idx][self.rank].take().expect("each rank takes its own once"))
     }
 
     /// Ends this thread; the others end when they next wait for it.

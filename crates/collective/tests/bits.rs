@@ -8,15 +8,20 @@ use std::sync::Arc;
 
 use collective::{Joined, Single, on_threads};
 use proptest::prelude::*;
-use tensor::parallel::{Exchange, Shards};
+use tensor::parallel::{Exchange, Overlap, Shards};
 
 #[test]
 fn any_number_of_ranks_trains_to_the_same_bits() {
     let whole = bits(two_moons::train(Arc::new(Joined::new(Arc::new(Single))), 10));
-    for size in [1, 2, 3, 4, 8, 16] {
-        let ranks = on_threads(size, |rank| bits(two_moons::train(Arc::new(Joined::new(rank)), 10)));
-        for (rank, found) in ranks.iter().enumerate() {
-            assert!(*found == whole, "rank {rank} of {size}");
+    for (size, overlap_from) in [1, 2, 3, 4, 8, 16].into_iter().flat_map(|n| [(n, None), (n, Some(200))]) {
+        let ranks = on_threads(size, |rank| {
+            let joined = Arc::new(Joined::new(rank).overlap_from(overlap_from));
+            let found = bits(two_moons::train(joined.clone(), 10));
+            (found, joined.traffic().time_beside.is_zero())
+        });
+        for (rank, found) in ranks.into_iter().enumerate() {
+            let expected = (whole.clone(), size == 1 || overlap_from.is_none());
+            assert!(found == expected, "rank {rank} of {size}, overlap from {overlap_from:?}");
         }
     }
 }
@@ -94,6 +99,39 @@ fn what_is_sent_is_counted() {
     assert_eq!(traffic(4, 16_384), [3; 4]);
     // Nobody receives from rank 3, which has no shard.
     assert_eq!(traffic(3, 16_384), [3, 2, 2, 1]);
+}
+
+/// Also while other sums are exchanged.
+#[test]
+fn sums_beside_other_work_come_back_in_order() {
+    let found = on_threads(4, |rank| {
+        let joined = Joined::new(rank).overlap_from(Some(0));
+        let shards = Shards::whole(64).exchanging(&joined);
+        let overlap = shards.overlap().expect("there are other ranks");
+        for round in 0..3 {
+            (1..6).for_each(|len| overlap.start(&shards, vec![(round + len) as f32; len]));
+            let mut own = [1.0];
+            joined.join(&shards, &mut own);
+            assert_eq!(own, [4.0]);
+            (1..6).for_each(|len| assert_eq!(overlap.finish(), vec![(4 * (round + len)) as f32; len]));
+        }
+        joined.traffic().n_sums
+    });
+    assert_eq!(found, [18; 4]);
+}
+
+#[test]
+#[should_panic(expected = "rank 1 of 3 panicked")]
+fn a_rank_that_panics_ends_those_that_wait_for_sums_beside_other_work() {
+    on_threads(3, |rank| {
+        let (joined, is_unlucky) = (Joined::new(rank.clone()).overlap_from(Some(0)), rank.rank() == 1);
+        let shards = Shards::whole(64).exchanging(&joined);
+        (0..2).for_each(|_| {
+            joined.start(&shards, vec![1.0]);
+            assert_eq!(joined.finish(), [3.0]);
+            assert!(!is_unlucky, "out of luck");
+        });
+    });
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 use std::ffi::OsStr;
 use std::hint::black_box;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
 use collective::World;
@@ -52,14 +55,16 @@ fn host() -> String {
 
 #[test]
 fn any_number_of_processes_trains_to_the_same_bits() {
-    let alone = Command::new(example()).output().expect("the example is built with the tests");
-    let alone = String::from_utf8(alone.stdout).unwrap();
-    assert!(alone.starts_with("loss "), "{alone}");
-    for size in [1, 2, 3, 4, 8, 16] {
+    let _alone = alone();
+    let one = Command::new(example()).output().expect("the example is built with the tests");
+    let one = String::from_utf8(one.stdout).unwrap();
+    assert!(one.starts_with("loss "), "{one}");
+    // From 200 bytes, gradients are exchanged while backward goes on.
+    for (size, overlap) in [1, 2, 3, 4, 8, 16].into_iter().flat_map(|n| [(n, ""), (n, "40 30 200")]) {
         let Some(mut command) = mpirun(size, example()) else { return };
-        let output = command.output().unwrap();
+        let output = command.args(overlap.split_whitespace()).output().unwrap();
         assert!(output.status.success(), "{size} processes: {}", text(&output));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), alone, "{size} processes");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), one, "{size} processes, {overlap:?}");
     }
 }
 
@@ -75,35 +80,51 @@ fn children(parent: &str) -> Vec<String> {
     }
 }
 
-/// The example on three ranks, which compute on and on, with a timeout of two seconds.
+/// After this long without a sign of life a rank is given up; long enough for ranks that share busy cores.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Nothing here takes longer, however busy the machine is.
+const AT_MOST: Duration = Duration::from_secs(60);
+
+/// Held by each test that watches ranks, so that they do not take the processor from one another.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The example on three ranks, which compute on and on, until this is dropped.
 struct Endless {
     mpirun: Child,
     /// The processes of the ranks, in their order.
     ranks: Vec<String>,
     tells_who_ended: bool,
+    /// The lines of standard error, as they come.
+    lines: Receiver<String>,
+    told: Vec<String>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Endless {
     fn start() -> Option<Self> {
         let mut command = mpirun(3, example())?;
+        let _alone = alone();
+        command.args(["100000000".to_owned(), TIMEOUT.as_secs().to_string()]);
+        let mut mpirun = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(mpirun.stderr.take().unwrap());
+        spawn(move || stderr.lines().map_while(Result::ok).all(|line| sender.send(line).is_ok()));
         let tells_who_ended = tells_who_ended(&command);
-        command.args(["100000000", "2"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut mpirun = command.spawn().unwrap();
-        let parent = mpirun.id().to_string();
-        let start = Instant::now();
-        while children(&parent).len() < 3 {
-            if mpirun.try_wait().unwrap().is_some() {
-                panic!("the ranks do not start: {}", text(&mpirun.wait_with_output().unwrap()));
-            }
-            if start.elapsed() > Duration::from_secs(60) {
-                mpirun.kill().unwrap();
-                panic!("the ranks do not start");
-            }
-            sleep(Duration::from_millis(50));
+        let mut run = Self { mpirun, ranks: Vec::new(), tells_who_ended, lines, told: Vec::new(), _alone };
+        let has_started = |line: &&String| line.ends_with("has started");
+        while run.told.iter().filter(has_started).count() < 3 {
+            let Ok(line) = run.lines.recv_timeout(AT_MOST) else {
+                panic!("the ranks do not start: {}", run.told.join("\n"));
+            };
+            run.told.push(line);
         }
-        // Until the heartbeat has begun.
-        sleep(Duration::from_secs(3));
-        Some(Self { mpirun, ranks: children(&parent), tells_who_ended })
+        run.ranks = children(&run.mpirun.id().to_string());
+        Some(run)
     }
 
     fn signal(&self, signal: &str, ranks: &[usize]) {
@@ -112,12 +133,30 @@ impl Endless {
         assert!(kill.status().unwrap().success());
     }
 
-    /// What is said until the end, which must be a failure, and how long that takes.
-    fn end(self) -> (String, Duration) {
+    /// What is said until the end, which must be a failure.
+    fn end(mut self) -> String {
         let start = Instant::now();
-        let output = self.mpirun.wait_with_output().unwrap();
-        assert!(!output.status.success());
-        (text(&output), start.elapsed())
+        while start.elapsed() < AT_MOST {
+            match self.lines.recv_timeout(AT_MOST) {
+                Ok(line) => self.told.push(line),
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => {
+                    assert!(!self.mpirun.wait().unwrap().success());
+                    return self.told.join("\n");
+                }
+            }
+        }
+        panic!("the ranks do not end: {}", self.told.join("\n"));
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        if let Ok(None) = self.mpirun.try_wait() {
+            let _ = Command::new("kill").arg("-KILL").args(&self.ranks).stderr(Stdio::null()).status();
+            let _ = self.mpirun.kill();
+            let _ = self.mpirun.wait();
+        }
     }
 }
 
@@ -127,12 +166,11 @@ fn a_rank_that_is_killed_ends_all() {
     let Some(run) = Endless::start() else { return };
     run.signal("-KILL", &[2]);
     let tells_who_ended = run.tells_who_ended;
-    let (told, time) = run.end();
+    let told = run.end();
     if tells_who_ended {
         let named = |line: &str| ["rank 2", &host(), "signal 9"].iter().all(|part| line.contains(part));
         assert!(told.lines().any(named), "{told}");
     }
-    assert!(time < Duration::from_secs(30), "{time:?}");
 }
 
 #[test]
@@ -141,12 +179,9 @@ fn a_rank_that_is_stopped_ends_all_within_the_timeout() {
     for rank in [0, 2] {
         let Some(run) = Endless::start() else { return };
         run.signal("-STOP", &[rank]);
-        let (told, time) = run.end();
-        assert_named_once(
-            &told,
-            &format!("error: rank {rank} on {} is gone: nothing was heard of it", host()),
-        );
-        assert!(time > Duration::from_secs(1) && time < Duration::from_secs(30), "{time:?}");
+        let told = run.end();
+        let error = format!("error: rank {rank} on {} is gone: nothing was heard of it for ", host());
+        assert_named(&told, &format!("{error}{} s", TIMEOUT.as_secs()));
     }
 }
 
@@ -155,26 +190,25 @@ fn a_job_that_is_suspended_as_a_whole_goes_on() {
     let Some(mut run) = Endless::start() else { return };
     let all = [0, 1, 2];
     run.signal("-STOP", &all);
-    sleep(Duration::from_secs(5));
+    sleep(2 * TIMEOUT);
     run.signal("-CONT", &all);
-    sleep(Duration::from_secs(4));
+    sleep(2 * TIMEOUT);
     let goes_on = run.mpirun.try_wait().unwrap().is_none();
     if goes_on {
         run.signal("-KILL", &all);
     }
-    let (told, _) = run.end();
+    let told = run.end();
     assert!(goes_on && !told.contains("error: rank"), "{told}");
 }
 
-fn assert_named_once(told: &str, error: &str) {
-    let errors: Vec<&str> = told.lines().filter(|line| line.starts_with("error: rank")).collect();
-    assert!(errors.len() == 1 && errors[0].starts_with(error), "expected {error:?} once: {told}");
+/// There must be one error, or the same from several ranks that noticed it before all were ended.
+fn assert_named(told: &str, error: &str) {
+    let mut errors = told.lines().filter(|line| line.starts_with("error: rank")).peekable();
+    assert!(errors.peek().is_some() && errors.all(|line| line.starts_with(error)), "{error:?}: {told}");
 }
 
 /// The rank that is in trouble, and what it does, for [`rank_in_trouble`].
 const TROUBLE: &str = "RANK_IN_TROUBLE";
-
-const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The program of the ranks in the next test, which starts this binary again.
 #[test]
@@ -191,7 +225,7 @@ fn rank_in_trouble() {
                 "allocates" => drop(black_box(Vec::<u8>::with_capacity(isize::MAX as usize))),
                 "computes" => {
                     let start = Instant::now();
-                    while start.elapsed() < 3 * TIMEOUT {
+                    while start.elapsed() < 2 * TIMEOUT {
                         black_box(start);
                     }
                 }
@@ -204,11 +238,11 @@ fn rank_in_trouble() {
 
 #[test]
 fn a_rank_in_trouble_ends_all_and_a_slow_one_does_not() {
-    let host = host();
+    let (host, _alone) = (host(), alone());
     for (rank, what, expected) in [
         // Its heartbeat goes on.
-        (1, "sleeps", Some("hangs: it has computed nothing for ")),
-        (0, "sleeps", Some("hangs: it has computed nothing for ")),
+        (1, "sleeps", Some("hangs: for 5 s it has neither computed nor waited for another rank ")),
+        (0, "sleeps", Some("hangs: for 5 s it has neither computed nor waited for another rank ")),
         (1, "panics", Some("ends all ranks: it panicked")),
         (2, "allocates", None),
         (1, "computes", None),
@@ -220,9 +254,9 @@ fn a_rank_in_trouble_ends_all_and_a_slow_one_does_not() {
         let output = command.output().unwrap();
         let told = text(&output);
         assert_eq!(output.status.success(), what == "computes", "{what}: {told}");
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}: {:?}", start.elapsed());
+        assert!(start.elapsed() < AT_MOST, "{what}: {:?}", start.elapsed());
         match expected {
-            Some(reason) => assert_named_once(&told, &format!("error: rank {rank} on {host} {reason}")),
+            Some(reason) => assert_named(&told, &format!("error: rank {rank} on {host} {reason}")),
             None => assert!(!told.contains("error: rank"), "{what}: {told}"),
         }
         if what == "allocates" {

@@ -55,6 +55,7 @@ impl Epoch {
             "seconds": self.seconds, "images_per_second": self.images_per_second,
             "communication": traffic.map(|traffic| json!({
                 "bytes": traffic.bytes, "sums": traffic.n_sums, "seconds": traffic.time.as_secs_f64(),
+                "seconds_beside": traffic.time_beside.as_secs_f64(),
             })),
         })
     }

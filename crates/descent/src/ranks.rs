@@ -302,9 +302,13 @@ impl Parts for Ranks {
 }
 
 /// What rank 0 exchanged in an epoch, in words.
-pub fn in_words(Traffic { n_sums, bytes, time }: Traffic) -> String {
+pub fn in_words(Traffic { n_sums, bytes, time, time_beside }: Traffic) -> String {
+    let beside = match time_beside {
+        Duration::ZERO => String::new(),
+        time => format!("; {:.1} s during backward", time.as_secs_f64()),
+    };
     format!(
-        "  communication of rank 0: {:.1} MB for {n_sums} sums, {:.1} s including waiting for others",
+        "  communication of rank 0: {:.1} MB for {n_sums} sums, {:.1} s including waiting for others{beside}",
         bytes as f64 / 1e6,
         time.as_secs_f64()
     )

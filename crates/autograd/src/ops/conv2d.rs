@@ -104,17 +104,17 @@ impl Op for Conv2d {
     fn backward(&self, mut b: Backward<'_>) {
         let (x, w, sizes) = (b.inputs.pointwise(0), b.inputs.value(1), self.sizes(b.inputs));
         let shards = b.shards;
-        if let Some(dx) = b.grads.get(0) {
-            conv2d_backward_input(dx.data, b.dy, w, &sizes, dx.beta, self.0.algorithm);
-        }
-        if let Some(dw) = b.grads.get(1) {
-            conv2d_backward_weight(dw.data, b.dy, x, &sizes, &shards, dw.beta, self.0.algorithm);
-        }
         if b.inputs.len() == 3
             && let Some(db) = b.grads.get(2)
         {
             let n_pixels = sizes.batch * sizes.out_height() * sizes.out_width();
             reduce_rows(db.data, b.dy, n_pixels, sizes.out_channels, Reduction::Sum, &shards, db.beta);
+        }
+        b.grads.write_sum(1, &shards, |dw, shards, beta| {
+            conv2d_backward_weight(dw, b.dy, x, &sizes, shards, beta, self.0.algorithm);
+        });
+        if let Some(dx) = b.grads.get(0) {
+            conv2d_backward_input(dx.data, b.dy, w, &sizes, dx.beta, self.0.algorithm);
         }
     }
 }

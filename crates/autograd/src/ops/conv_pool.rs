@@ -48,14 +48,19 @@ impl Op for ConvPool {
     fn backward(&self, mut b: Backward<'_>) {
         let (x, w) = (b.inputs.pointwise(0), b.inputs.value(1));
         let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
+        let n_affine = b.inputs.len() - 1;
+        let overlaps = (1..=n_affine).all(|i| b.grads.overlap(i, &b.shards).is_some());
+        let shards = if overlaps { b.shards.alone() } else { b.shards };
         // One pass computes all three gradients, but they are lent one at a time.
         scratch::with(w.len() + self.block.shape().out_channels, |affine| {
             let (dw, db) = affine.split_at_mut(w.len());
             let dx = b.grads.get(0).map(|dx| (dx.data, dx.beta));
             let (dw_out, db_out) = ((&mut *dw, Beta::Zero), Some((&mut *db, Beta::Zero)));
-            conv_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.block, &b.shards);
-            for (i, sum) in [(1, dw), (2, db)].into_iter().take(b.inputs.len() - 1) {
-                if let Some(grad) = b.grads.get(i) {
+            conv_pool_backward(dx, dw_out, db_out, pooled, x, w, &self.block, &shards);
+            for (i, sum) in [(1, dw), (2, db)].into_iter().take(n_affine) {
+                if overlaps {
+                    b.grads.write_sum(i, &b.shards, |share, _, beta| copy_or_add(share, sum, beta));
+                } else if let Some(grad) = b.grads.get(i) {
                     copy_or_add(grad.data, sum, grad.beta);
                 }
             }

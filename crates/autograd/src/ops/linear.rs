@@ -63,14 +63,12 @@ impl Op for Linear {
 fn linear_backward(grads: &mut Grads<'_>, inputs: Inputs<'_>, dy: &[f32]) {
     let ((x, w, bias), sizes, shards) =
         (linear_operands(inputs), linear_sizes(inputs), shards_of_rows(inputs));
-    if let Some(dx) = grads.get(0) {
-        linear_backward_input(dx.data, dy, w, &sizes, &shards, dx.beta);
-    }
-    if let Some(dw) = grads.get(1) {
-        linear_backward_weight(dw.data, dy, x, &sizes, &shards, dw.beta);
-    }
     if let Some(db) = bias.and_then(|_| grads.get(2)) {
         reduce_rows(db.data, dy, sizes.batch, sizes.out_features, Reduction::Sum, &shards, db.beta);
+    }
+    grads.write_sum(1, &shards, |dw, shards, beta| linear_backward_weight(dw, dy, x, &sizes, shards, beta));
+    if let Some(dx) = grads.get(0) {
+        linear_backward_input(dx.data, dy, w, &sizes, &shards, dx.beta);
     }
 }
 // ANCHOR_END: backward

@@ -155,16 +155,16 @@ impl Op for Recurrent {
                 }
             }
         });
-        if let Some(grad) = b.grads.get(GATES) {
-            recurrent_backward_input(grad.data, saved, &sizes, grad.beta);
-        }
-        if let Some(grad) = b.grads.get(WEIGHT) {
-            recurrent_backward_weight(grad.data, saved, y, &layer, &shards, grad.beta);
-        }
         if let Some(grad) = self.bias().and_then(|i| b.grads.get(i)) {
             let rows = sizes.batch * sizes.steps;
             let gates = &saved[..rows * sizes.gates()];
             reduce_rows(grad.data, gates, rows, sizes.gates(), Reduction::Sum, &shards, grad.beta);
+        }
+        b.grads.write_sum(WEIGHT, &shards, |dw, shards, beta| {
+            recurrent_backward_weight(dw, saved, y, &layer, shards, beta);
+        });
+        if let Some(grad) = b.grads.get(GATES) {
+            recurrent_backward_input(grad.data, saved, &sizes, grad.beta);
         }
     }
 }

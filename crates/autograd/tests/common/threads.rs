@@ -1,14 +1,23 @@
 //! Processes that own the parts of a batch, played by threads.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use tensor::parallel::{Exchange, Shards};
+use tensor::parallel::{Exchange, Overlap, Shards};
 
-/// Runs `f` on a thread for each of `n_parts`; what they gave, in order.
-pub(crate) fn on_parts<T: Send>(n_parts: usize, f: impl Fn(Arc<dyn Exchange>) -> T + Sync) -> Vec<T> {
+/// Runs `f` on a thread for each of `n_parts`; what they gave, in order. If sums overlap, every sum that can be is
+/// exchanged as late as possible.
+pub(crate) fn on_parts<T: Send>(
+    n_parts: usize,
+    overlap: bool,
+    f: impl Fn(Arc<dyn Exchange>) -> T + Sync,
+) -> Vec<T> {
     let table = Arc::new(Table::default());
-    let part = |part| Arc::new(Part { part, n_parts, table: table.clone() });
+    let part = |part| {
+        let started = overlap.then(Mutex::default);
+        Arc::new(Part { part, n_parts, table: table.clone(), started })
+    };
     std::thread::scope(|scope| {
         let f = &f;
         let threads: Vec<_> = (0..n_parts)
@@ -26,6 +35,8 @@ struct Part {
     part: usize,
     n_parts: usize,
     table: Arc<Table>,
+    /// The sums that are still to be exchanged, if sums overlap.
+    started: Option<Mutex<VecDeque<(Shards<'static>, Vec<f32>)>>>,
 }
 
 /// Where the parts lay down what they have, until all have seen it.
@@ -103,5 +114,27 @@ impl Exchange for Part {
             combine(&mut all[into], &from);
         });
         values.copy_from_slice(&all[0]);
+    }
+
+    fn overlap(&self) -> Option<&dyn Overlap> {
+        self.started.as_ref().map(|_| self as _)
+    }
+}
+
+impl Overlap for Part {
+    fn is_enough(&self, n_values: usize) -> bool {
+        n_values > 100
+    }
+
+    fn start(&self, shards: &Shards<'_>, sum: Vec<f32>) {
+        let started = self.started.as_ref().expect("sums overlap");
+        started.lock().expect("no poison").push_back((shards.alone(), sum));
+    }
+
+    fn finish(&self) -> Vec<f32> {
+        let started = self.started.as_ref().expect("sums overlap");
+        let (shards, mut sum) = started.lock().expect("no poison").pop_front().expect("a sum was started");
+        self.join(&shards, &mut sum);
+        sum
     }
 }

@@ -17,8 +17,8 @@ type Spread = (bool, Vec<u32>);
 
 pub(crate) fn check_parts(row: usize, seed: u64, n_images: usize) {
     let whole = run(row, seed, n_images, None);
-    for n_parts in [2, 4, 8, 16] {
-        let parts = on_parts(n_parts, |exchange| run(row, seed, n_images, Some(exchange)));
+    for (n_parts, overlap) in [(2, true), (4, false), (8, true), (16, false)] {
+        let parts = on_parts(n_parts, overlap, |exchange| run(row, seed, n_images, Some(exchange)));
         let label = || format!("{} (seed {seed}), {n_images} images in {n_parts} parts", rows()[row].op);
         for (idx, (is_spread, whole)) in whole.iter().enumerate() {
             if *is_spread {

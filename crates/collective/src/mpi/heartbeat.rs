@@ -39,12 +39,15 @@ impl Heartbeat {
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let peers = if communicator.rank() == 0 { 1..hosts.len() } else { 0..1 };
-        let peer = |rank| Peer { rank, last_heard: Instant::now(), has_left: false };
+        let peer = |rank| Peer { rank, last_heard: Duration::ZERO, has_left: false };
         let mut watch = Watch {
             timeout,
+            // Ten times within the timeout, and at least once a second.
+            interval: (timeout / 10).min(Duration::from_secs(1)),
             stop: stop.clone(),
             peers: peers.map(peer).collect(),
-            activity: Activity::new(calls),
+            activity: Activity::new(calls, timeout),
+            awake: Duration::ZERO,
             communicator,
             hosts,
         };
@@ -70,46 +73,53 @@ struct Watch {
     communicator: Communicator,
     hosts: Vec<String>,
     timeout: Duration,
+    /// Between two beats.
+    interval: Duration,
     stop: Arc<AtomicBool>,
     peers: Vec<Peer>,
     /// Of this rank.
     activity: Activity,
+    /// The clock of all that is judged here: how long this thread has been looking. The time between two looks
+    /// counts as `interval` at most. While this process is suspended, alone or with all others, or gets no processor,
+    /// it hears nothing, which says nothing about the others; it has to look ten times in vain.
+    awake: Duration,
 }
 
 struct Peer {
     rank: usize,
-    last_heard: Instant,
+    /// When, by the clock of the watch.
+    last_heard: Duration,
     has_left: bool,
 }
 
 impl Watch {
     fn run(&mut self) {
-        // Ten times within the timeout, and at least once a second. Naps are shorter, so that the end of a
-        // run does not wait for the next beat.
-        let interval = (self.timeout / 10).min(Duration::from_secs(1));
-        let nap = interval.min(Duration::from_millis(20));
-        let [mut last_beat, mut last_look] = [Instant::now(); 2];
+        // Shorter than the interval, so that the end of a run does not wait for the next beat.
+        let nap = self.interval.min(Duration::from_millis(20));
+        let (mut last_look, mut last_beat) = (Instant::now(), self.awake);
         self.tell(ALIVE);
         while !self.stop.load(Ordering::Relaxed) {
-            std::thread::sleep(nap);
-            if last_look.elapsed() > self.timeout / 2 {
-                // This process was suspended, perhaps with all others: the whole timeout begins again.
-                self.peers.iter_mut().for_each(|peer| peer.last_heard = Instant::now());
-                self.activity.restart();
-            }
-            last_look = Instant::now();
-            if last_beat.elapsed() >= interval {
-                last_beat = Instant::now();
+            last_look = self.turn(nap, last_look);
+            if self.awake - last_beat >= self.interval {
+                last_beat = self.awake;
                 self.tell(ALIVE);
             }
-            self.listen();
             self.look_at_itself();
         }
         self.tell(FAREWELL);
         while self.peers.iter().any(|peer| !peer.has_left) {
-            std::thread::sleep(Duration::from_millis(1));
-            self.listen();
+            last_look = self.turn(Duration::from_millis(1), last_look);
         }
+    }
+
+    /// Listens after a nap. Returns when, by the one reading of the system's clock: a suspension at any moment falls
+    /// between two readings.
+    fn turn(&mut self, nap: Duration, last_look: Instant) -> Instant {
+        std::thread::sleep(nap);
+        let now = Instant::now();
+        self.awake += (now - last_look).min(self.interval);
+        self.listen();
+        now
     }
 
     fn tell(&self, what: u8) {
@@ -128,36 +138,42 @@ impl Watch {
             }
             let Source::Rank(rank) = status.source else { break };
             if let Some(peer) = self.peers.iter_mut().find(|peer| peer.rank == rank as usize) {
-                peer.last_heard = Instant::now();
+                peer.last_heard = self.awake;
                 peer.has_left = what[0] == FAREWELL;
             }
         }
         let n_before = (self.communicator.rank() as u32).saturating_sub(1);
         let patience = self.timeout + (LONGER * n_before).min(MAX_LONGER);
-        let silent = |peer: &&Peer| !peer.has_left && peer.last_heard.elapsed() > patience;
-        if let Some(peer) = self.peers.iter().find(silent) {
-            let seconds = peer.last_heard.elapsed().as_secs();
+        let silence = |peer: &Peer| self.awake - peer.last_heard;
+        if let Some(peer) = self.peers.iter().find(|peer| !peer.has_left && silence(peer) > patience) {
+            let seconds = silence(peer).as_secs();
             self.give_up(peer.rank, &format!("nothing was heard of it for {seconds} s"));
         }
     }
 
     /// A rank that hangs ends all. One that computes does not, however slow it is.
     fn look_at_itself(&mut self) {
-        let idle_time = self.activity.idle_time();
+        let idle_time = self.activity.idle_time(self.awake);
         if idle_time > self.timeout {
-            let rank = self.communicator.rank() as usize;
-            eprintln!(
-                "error: rank {rank} on {} hangs: it has computed nothing for {} s and waits for no other rank; ending \
-                 all ranks",
-                self.hosts[rank],
-                idle_time.as_secs()
-            );
-            self.communicator.abort(1)
+            let seconds = idle_time.as_secs();
+            self.end_all(
+                self.communicator.rank() as usize,
+                &format!(
+                    "hangs: for {seconds} s it has neither computed nor waited for another rank (if its disk is that \
+                     slow, raise the rank timeout)"
+                ),
+            )
         }
     }
 
     fn give_up(&self, rank: usize, reason: &str) -> ! {
-        eprintln!("error: rank {rank} on {} is gone: {reason}; ending all ranks", self.hosts[rank]);
+        self.end_all(rank, &format!("is gone: {reason}"))
+    }
+
+    fn end_all(&self, rank: usize, trouble: &str) -> ! {
+        let line = format!("error: rank {rank} on {} {trouble}; ending all ranks\n", self.hosts[rank]);
+        // In one piece, so that nothing from another rank or from `mpirun` gets into it.
+        eprint!("{line}");
         self.communicator.abort(1)
     }
 }

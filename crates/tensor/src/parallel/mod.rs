@@ -35,7 +35,7 @@ mod tree;
 
 use std::ops::Range;
 
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Overlap};
 pub use shards::{MAX_SHARDS, Shards};
 pub(crate) use shards::{fold_in_tree, tree_mid};
 pub use tree::sum_over_shards;

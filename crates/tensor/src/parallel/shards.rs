@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Exchange, worth_splitting};
+use super::{Exchange, Overlap, worth_splitting};
 
 /// Images in a full shard, until the rule's maximum number of shards is reached.
 const IMAGES_PER_SHARD: usize = 8;
@@ -78,8 +78,9 @@ impl<'a> Shards<'a> {
     }
 
     /// The same without the other processes: sums are over the shards in this process.
-    pub(crate) fn alone(self) -> Self {
-        Self { exchange: None, ..self }
+    pub fn alone(self) -> Shards<'static> {
+        let Self { n_images, n_shards, owned, .. } = self;
+        Shards { n_images, n_shards, owned, exchange: None }
     }
 
     /// The number of images in the whole batch.
@@ -153,6 +154,17 @@ impl<'a> Shards<'a> {
     /// Whether other processes own parts of the batch.
     pub fn is_exchanging(&self) -> bool {
         self.exchange.is_some_and(|exchange| exchange.n_parts() > 1)
+    }
+
+    /// How sums over the batch can be added up beside other work, if there are other processes and they can.
+    pub fn overlap(&self) -> Option<&'a dyn Overlap> {
+        self.exchange.filter(|exchange| exchange.n_parts() > 1)?.overlap()
+    }
+
+    /// Whether both are the same shards of the same batch, so that their sums can be joined together.
+    pub fn is_same_cut(&self, other: &Shards<'_>) -> bool {
+        let of = |shards: &Shards<'_>| (shards.n_images, shards.n_shards, shards.owned);
+        of(self) == of(other)
     }
 
     /// Calls `join(into, from)` for each node of the tree whose two sides are in different parts, in an order
