@@ -112,8 +112,8 @@ pub struct Source<'a> {
     pub columns: &'a [String],
     /// Whether unreadable files are skipped.
     pub skip_broken: bool,
-    /// Whether a folder's classes and parts without images, and a single class, are warnings instead of errors: to
-    /// show what is there.
+    /// Whether a folder's classes and parts without images, and a single class, are warnings instead of errors: for
+    /// listing what is there.
     pub only_looks: bool,
     /// Follows the decoding of a folder's images.
     pub watch: Option<&'a dyn Watch>,

@@ -197,7 +197,7 @@ pub fn open(path: &Path) -> Result<Archive> {
 }
 
 /// The weights in the folder of a run; any other path is returned as it is.
-fn of_run(path: &Path) -> PathBuf {
+pub fn of_run(path: &Path) -> PathBuf {
     if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() }
 }
 

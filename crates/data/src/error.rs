@@ -146,10 +146,16 @@ pub enum Error {
         ignore_index: Option<i64>,
     },
     /// An impossible number of folds.
-    #[error("{n_folds} folds of {n_examples} examples: expected {}", match n_examples {
-        0 | 1 => "at least 2 examples".into(),
-        n => format!("2 to {n} folds, each with at least one example"),
-    })]
+    #[error(
+        "{n_folds} fold{} of {n_examples} example{}: expected {}",
+        if *n_folds == 1 { "" } else { "s" },
+        if *n_examples == 1 { "" } else { "s" },
+        match n_examples {
+            0 | 1 => "at least 2 examples".into(),
+            2 => "2 folds, each with one example".into(),
+            n => format!("2 to {n} folds, each with at least one example"),
+        }
+    )]
     Folds {
         /// The requested number of folds.
         n_folds: usize,

@@ -58,7 +58,8 @@ impl ImageFolder {
     ///
     /// # Errors
     /// When there is no class, or a class has no image; when a folder cannot be read, a link is dangling, or
-    /// leads to a folder of another class or of all classes; when the name of a class is not UTF-8 or has a control character.
+    /// leads to a folder of another class or of all classes; when the name of a class is not UTF-8 or has a control
+    /// character.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
         let found = Self::open_except(dir, |_| false)?;
         found.check_classes()?;
@@ -69,7 +70,7 @@ impl ImageFolder {
     /// without images, too: [`check_classes`](Self::check_classes) is left to the caller.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// As for [`open`](Self::open), except that a class may have no image.
     pub fn open_except(dir: impl AsRef<Path>, is_left_out: impl Fn(&Path) -> bool) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let mut found = Self {
@@ -101,7 +102,8 @@ impl ImageFolder {
     /// `class_names[l]`. A class may be missing here, or have no image; all of them may.
     ///
     /// # Errors
-    /// As for [`open`](Self::open), and when there is a folder of another class.
+    /// When there is a folder of another class; and as for [`open`](Self::open), except that there may be no class and
+    /// no image.
     pub fn open_part(dir: impl AsRef<Path>, class_names: &[String]) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let (classes, files) = entries(dir)?;

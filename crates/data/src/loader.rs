@@ -43,8 +43,8 @@ pub struct Loader<'a> {
     /// The fields to normalise, and how.
     field_norms: Vec<(usize, Normalize)>,
     position: Position,
-    /// The number of batches before the first one, over all epochs.
-    n_skipped: u64,
+    /// The number of batches before the first one, over all epochs, until the loader has moved on.
+    n_skipped: Option<u64>,
     /// Space for a copy of an image for each group of images.
     scratch: Vec<f32>,
     /// Whether the images are read sequentially on the calling thread.
@@ -72,7 +72,7 @@ impl<'a> Loader<'a> {
             plan: Plan::new(dataset.image_shape()),
             field_norms: Vec::new(),
             position: Position::default(),
-            n_skipped: 0,
+            n_skipped: Some(0),
             scratch: Vec::new(),
             serial: false,
             part: None,
@@ -154,9 +154,10 @@ impl<'a> Loader<'a> {
         self.at_start()
     }
 
-    /// Starts after `n_batches` batches, counted over all epochs; 0 by default. The next batch is bitwise the
-    /// same as if the loader had returned those before. A training loop with a batch a step resumes with
-    /// `skip(optimizer.n_steps())`; [`seek`](Self::seek) goes to an epoch and a step in it.
+    /// Starts after `n_batches` batches, counted over all epochs without the `false` at their ends; 0 by default. The
+    /// next batch is bitwise the same as if the loader had returned those before. A loop that takes one step per batch
+    /// resumes with `skip(optimizer.n_steps())`; [`seek`](Self::seek) goes to an epoch and a step in it. Options set
+    /// afterwards hold for the batches skipped, too.
     ///
     /// ```
     /// use data::{ImageShape, InMemory, Loader, Position};
@@ -165,13 +166,15 @@ impl<'a> Loader<'a> {
     /// assert_eq!(loader.position(), Position { epoch: 2, step: 1 });
     /// ```
     pub fn skip(mut self, n_batches: u64) -> Self {
-        self.n_skipped = n_batches;
+        self.n_skipped = Some(n_batches);
         self.at_start()
     }
 
-    /// The loader at its first batch, which depends on the number of batches in an epoch.
+    /// The loader at its first batch, which depends on the number of batches in an epoch; after
+    /// [`seek`](Self::seek) or [`next_into`](Self::next_into) where it is.
     fn at_start(mut self) -> Self {
-        let (n, n_batches) = (self.n_skipped, self.n_batches().max(1) as u64);
+        let Some(n) = self.n_skipped else { return self };
+        let n_batches = self.n_batches().max(1) as u64;
         self.position = Position { epoch: (n / n_batches) as usize, step: (n % n_batches) as usize };
         self
     }
@@ -210,7 +213,8 @@ impl<'a> Loader<'a> {
         self.position
     }
 
-    /// Goes to `position`: the next batch is bitwise the same as if the loader had iterated to it.
+    /// Goes to `position`: the next batch is bitwise the same as if the loader had iterated to it. Options
+    /// set afterwards leave it there.
     ///
     /// # Errors
     /// When the epoch has fewer batches.
@@ -219,7 +223,7 @@ impl<'a> Loader<'a> {
         if position.step > n_batches {
             return Err(Error::Position { step: position.step, n_batches });
         }
-        self.position = position;
+        self.go_to(position);
         Ok(())
     }
 
@@ -232,7 +236,7 @@ impl<'a> Loader<'a> {
     pub fn next_into(&mut self, batch: &mut Batch) -> Result<bool, Error> {
         let Position { epoch, step } = self.position;
         if step >= self.n_batches() {
-            self.position = Position { epoch: epoch + 1, step: 0 };
+            self.go_to(Position { epoch: epoch + 1, step: 0 });
             return Ok(false);
         }
         self.dataset.check()?;
@@ -256,8 +260,12 @@ impl<'a> Loader<'a> {
         self.read_labels(batch)?;
         self.read_fields(batch);
         self.read_images(epoch, batch);
-        self.position.step += 1;
+        self.go_to(Position { epoch, step: step + 1 });
         Ok(true)
+    }
+
+    fn go_to(&mut self, position: Position) {
+        (self.position, self.n_skipped) = (position, None);
     }
 
     /// Reads on the calling thread from now on.

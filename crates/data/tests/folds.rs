@@ -79,8 +79,9 @@ fn another_seed_cuts_otherwise() {
 fn more_folds_than_examples_are_an_error() {
     for (k, labels, message) in [
         (4, &[0, 1, 2][..], "4 folds of 3 examples: expected 2 to 3 folds, each with at least one example"),
-        (1, &[0, 1, 2], "1 folds of 3 examples: expected 2 to 3 folds, each with at least one example"),
-        (2, &[0], "2 folds of 1 examples: expected at least 2 examples"),
+        (1, &[0, 1, 2], "1 fold of 3 examples: expected 2 to 3 folds, each with at least one example"),
+        (3, &[0, 1], "3 folds of 2 examples: expected 2 folds, each with one example"),
+        (2, &[0], "2 folds of 1 example: expected at least 2 examples"),
         (0, &[], "0 folds of 0 examples: expected at least 2 examples"),
     ] {
         let set = set_of(labels);

@@ -15,7 +15,7 @@ use serde::Deserializer;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::cli::{Cli, Command, TrainArgs, check_environment};
+use crate::cli::{Cli, Command, TrainArgs};
 use crate::flags::{recipe, words_of_recipe};
 use crate::harmless::{harmless, shortened};
 use crate::left_out::leave_out;
@@ -34,7 +34,7 @@ const RECORD: &str = "config.json";
 /// scratch, and prints what its own command line asks for.
 const OF_ONE_RUN: [&str; 5] = ["out", "resume", "resume_with", "config", "json"];
 
-/// Flags that are questions to the program, which no file asks.
+/// Flags that only print something; a file cannot set them.
 const QUESTIONS: [&str; 2] = ["help", "version"];
 
 /// Flags of all commands that say how much is printed. Those on the command line replace the ones of a file.
@@ -60,43 +60,51 @@ const WITH_RESUME: [&str; 13] = [
 /// The largest file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The program's words, with the flags of a recipe and of a file in them.
+/// The program's words, with the flags of a recipe, of a file and of the environment in them. `variable` returns a
+/// variable of the environment by its name.
 ///
 /// # Errors
 /// When the file or the environment is wrong; a [`clap::Error`] when the words are, or ask for help.
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
-    parsed(words).or_else(|error| {
-        let asks_for_help = error.downcast_ref().is_some_and(|error: &clap::Error| !error.use_stderr());
-        if !asks_for_help {
-            check_environment()?;
-        }
-        Err(error)
-    })
-}
-
-fn parsed(words: impl IntoIterator<Item = OsString>) -> Result<Cli> {
-    let (words, left_out) = expanded(words)?;
+pub fn parse(
+    words: impl IntoIterator<Item = OsString>,
+    variable: fn(&str) -> Option<OsString>,
+) -> Result<Cli> {
+    let Expanded { words, left_out, is_record } = expanded(words)?;
     let mut cli = Cli::try_parse_from(&words).map_err(|error| harmless(error, &words))?;
-    match &mut cli.command {
-        Some(Command::Train(args)) => args.session.left_out = left_out,
-        Some(Command::FindLr(args)) => args.train.session.left_out = left_out,
+    let command = cli.command.get_or_insert_with(Command::default);
+    if !is_record {
+        command.add_environment(variable)?;
+    }
+    match command {
+        Command::Train(args) => args.session.left_out = left_out,
+        Command::FindLr(args) => args.train.session.left_out = left_out,
         _ => {}
     }
     Ok(cli)
 }
 
-/// The words of a command line, preceded by those of its recipe and of its `--config`, so that its own take
-/// precedence; and the flags that were left out of those, since later ones leave no effect to them. A run that
-/// is resumed without further flags has those of its record.
+/// A command line with the flags of its recipe and of its file.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// All words; its own come last, so that they take precedence.
+    pub words: Vec<OsString>,
+    /// The flags of the recipe or the file that were left out, since later ones leave no effect to them.
+    pub left_out: Vec<String>,
+    /// Whether the file is the record of a run, to which the environment adds nothing.
+    pub is_record: bool,
+}
+
+/// The words of a command line, preceded by those of its recipe and of its `--config`. A run that is resumed
+/// without further flags has those of its record.
 ///
 /// # Errors
 /// When the file cannot be read, is neither TOML nor JSON, or contains something that is not a flag of the
 /// command; when it records a run of another recipe than the command line names.
-pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsString>, Vec<String>)> {
+pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<Expanded> {
     let mut words: Vec<OsString> = words.into_iter().collect();
     let mut left_out = Vec::new();
     let Some(at) = words.iter().position(|word| COMMANDS.iter().any(|command| word == command)) else {
-        return Ok((words, left_out));
+        return Ok(Expanded { words, ..Expanded::default() });
     };
     let command = words[at].to_string_lossy().into_owned();
     let (mut before, mut is_record) = (Vec::new(), false);
@@ -134,7 +142,7 @@ pub fn expanded(words: impl IntoIterator<Item = OsString>) -> Result<(Vec<OsStri
         left_out.extend(leave_out(&command, &mut before, &words[at + 1..], is_record));
     }
     words.splice(at + 1..at + 1, before);
-    Ok((words, left_out))
+    Ok(Expanded { words, left_out, is_record })
 }
 
 /// The record of the run that the words resume, if they say no more about it than its folder.
@@ -330,14 +338,9 @@ fn check_keys(text: &str) -> serde_json::Result<()> {
 /// The flags of the run that a folder belongs to, if it is recorded there.
 pub fn flags_of_run(folder: &Path) -> Option<TrainArgs> {
     let (words, is_record) = flags(&folder.join(RECORD), "train").ok()?;
-    let has_data = words.iter().any(|word| word.starts_with("--data="));
     let line = ["descent", "train"].map(String::from).into_iter().chain(words);
     match Cli::try_parse_from(line).ok().filter(|_| is_record)?.command? {
-        Command::Train(mut args) => {
-            // The environment of today says nothing about the run.
-            args.session.data.data.take_if(|_| !has_data);
-            Some(*args)
-        }
+        Command::Train(args) => Some(*args),
         _ => None,
     }
 }
@@ -365,7 +368,7 @@ mod tests {
         fs::write(&path, text).unwrap();
         let words =
             ["descent", "train", "--config"].iter().map(OsString::from).chain([path.into_os_string()]);
-        let (words, _) = expanded(words.chain(more.iter().map(OsString::from)))?;
+        let words = expanded(words.chain(more.iter().map(OsString::from)))?.words;
         Ok(words[2..]
             .iter()
             .take(words.len() - 4 - more.len())
@@ -383,7 +386,7 @@ mod tests {
         let text = "milestones = [30, 40]\ngroup = [\"head: lr=1\", \"biases: lr=2\"]\n";
         let words = expand("a.toml", text, &[]).unwrap();
         assert_eq!(words, ["--group=head: lr=1", "--group=biases: lr=2", "--milestones=30,40"]);
-        assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().0.len(), 2);
+        assert_eq!(expanded(["descent".into(), "eval".into()]).unwrap().words.len(), 2);
     }
 
     /// -q and -v exclude each other.
@@ -446,7 +449,7 @@ mod tests {
         let expand = |words: &[&str]| {
             let words = ["descent", "train", "--out", out].into_iter().chain(words.iter().copied());
             let words = words.map(OsString::from);
-            expanded(words).unwrap().0.len() - 4
+            expanded(words).unwrap().words.len() - 4
         };
         assert_eq!(expand(&["--resume"]), 1);
         fs::write(dir.path().join(RECORD), r#"{"lr": 0.1, "out": "x", "run": {}}"#).unwrap();

@@ -127,7 +127,7 @@ mod tests {
         (1..=n).map(epoch).collect()
     }
 
-    /// The labels of the ticks below the axis, which are the only ones with this text anchor.
+    /// The labels of the x axis: those from the last 1, 10 or 20 before the axis' name on.
     fn ticks(figure: &Figure) -> Vec<String> {
         let svg = figure.svg(Theme::Light).unwrap();
         let texts = svg.split("</text>").filter_map(|text| Some(text.rsplit_once('>')?.1.to_owned()));

@@ -143,7 +143,7 @@ mod tests {
 
     fn train_args(line: &[&str]) -> TrainArgs {
         let words = ["descent", "find-lr"].iter().chain(line).map(Into::into);
-        match parse(words).unwrap().command() {
+        match parse(words, |_| None).unwrap().command() {
             Command::FindLr(args) => args.train,
             _ => unreachable!("the line says find-lr"),
         }

@@ -40,7 +40,7 @@ use anyhow::{Error, Result};
 use classifier::output::{self, Verbosity, detail};
 use tensor::SimdLevel;
 
-use cli::{Cli, Command, check_environment, check_verbose};
+use cli::{Cli, Command, check_verbose};
 use machine::in_pool;
 
 /// Runs one command of the program.
@@ -54,10 +54,6 @@ pub fn run(cli: Cli) -> Result<()> {
         (false, false) => Verbosity::Normal,
         (false, true) => Verbosity::Verbose,
     });
-    if cli.command.is_none() {
-        // The words of `train` with its defaults are not the user's.
-        check_environment()?;
-    }
     let is_verbose = cli.verbose;
     let command = cli.command();
     if is_verbose {

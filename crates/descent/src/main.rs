@@ -8,7 +8,7 @@ use descent::signals::{self, Stopped};
 
 fn main() -> ExitCode {
     signals::fail_at_the_size_limit();
-    let words = parse(std::env::args_os());
+    let words = parse(std::env::args_os(), |name| std::env::var_os(name));
     if let Err(error) = &words
         && let Some(error) = error.downcast_ref::<clap::Error>()
     {

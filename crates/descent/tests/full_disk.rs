@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{Outcome, assert_nothing_half_written, tiny_cifar, train};
+use common::{Outcome, PROGRAM, assert_nothing_half_written, command, tiny_cifar, train};
 use tempfile::TempDir;
 
 /// One epoch of SGD: each file is written once, and the checkpoint is hardly larger than the model.
@@ -31,8 +31,7 @@ const FILES: [&str; 10] = [
 
 /// Runs the program through a shell command in which `$0` is the program.
 fn shell(folder: &Path, line: &str) -> Output {
-    let program = env!("CARGO_BIN_EXE_descent");
-    Command::new("sh").current_dir(folder).args(["-c", line, program]).output().unwrap()
+    command("sh").current_dir(folder).args(["-c", line, PROGRAM]).output().unwrap()
 }
 
 /// Checks that a run failed with a line that names `file`, and returns the line.
@@ -128,7 +127,7 @@ fn a_full_file_system_is_an_error_at_every_place_that_writes() {
     tiny_cifar(folder.path(), 16);
     fs::create_dir(folder.path().join("disk")).unwrap();
     let unshare =
-        |args: &[&str]| Command::new("unshare").current_dir(folder.path()).arg("-rm").args(args).output();
+        |args: &[&str]| command("unshare").current_dir(folder.path()).arg("-rm").args(args).output();
     if !unshare(&["mount", "-t", "tmpfs", "x", "disk"]).is_ok_and(|output| output.status.success()) {
         println!("no file system can be mounted here: passed over");
         return;
@@ -146,8 +145,7 @@ fn a_full_file_system_is_an_error_at_every_place_that_writes() {
             "mount -t tmpfs -o size={} x disk && \"$0\" {FLAGS} --out disk; code=$?; rm -rf copy; cp -a disk copy; exit $code",
             size * page_size
         );
-        let program = env!("CARGO_BIN_EXE_descent");
-        let output = unshare(&["sh", "-c", &line, program]).unwrap();
+        let output = unshare(&["sh", "-c", &line, PROGRAM]).unwrap();
         let error = error_of(&output, file);
         assert!(error.contains("No space left on device"), "{error}");
         let copy = folder.path().join("copy");

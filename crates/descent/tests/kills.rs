@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-use common::{OPTIMIZERS, Outcome, Random, assert_nothing_half_written, count, tiny_cifar};
+use common::{OPTIMIZERS, Outcome, PROGRAM, Random, assert_nothing_half_written, command, count, tiny_cifar};
 use descent::checkpoint::{Checkpoint, Config, Folder, State};
 use descent::cli::{Cli, Command as Cmd};
 use tempfile::TempDir;
@@ -24,7 +24,7 @@ const SIGKILL: i32 = 9;
 
 fn start(folder: &Path, out: &str, optimizer: &[&str], threads: usize) -> Child {
     let flags = ["--batch-size", "17", "--epochs", "2", "--augment", "--checkpoint-every", "4", "--resume"];
-    Command::new(env!("CARGO_BIN_EXE_descent"))
+    command(PROGRAM)
         .current_dir(folder)
         .args(["train", "--data", "data", "--lr", "0.001", "--out", out, "--threads", &threads.to_string()])
         .args(flags)

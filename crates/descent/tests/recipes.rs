@@ -322,6 +322,31 @@ fn the_record_of_a_run_has_every_value_in_effect() {
     let bias = groups.iter().find(|group| group["group"] == "whiten.bias").unwrap();
     assert_eq!((&bias["rule"]["nesterov"], &bias["freeze_after"]), (&true.into(), &3.0.into()));
     assert_eq!((&bias["schedule"]["name"], &bias["schedule"]["steps"]), (&"linear".into(), &9.into()));
+    let linear = &airbench["run"]["optimizer"]["schedule"];
+    assert_eq!((&linear["start_factor"], &linear["end_factor"]), (&1.0.into(), &0.0.into()));
+
+    // Defaults and flags, in the steps that are left after the warm-up.
+    for (out, flags, expected) in [
+        (
+            "cyclic",
+            &["--schedule", "cyclic", "--warmup", "0.5", "--step-size-up", "0.75"][..],
+            serde_json::json!({
+                "name": "cyclic", "lr": 0.005, "steps": 4, "warmup_steps": 2, "warmup_start": 0.0,
+                "base_lr": 0.0005, "step_size_up": 3.0, "step_size_down": 1.0,
+            }),
+        ),
+        (
+            "multi-step",
+            &["--schedule", "multi-step", "--warmup", "0.25", "--warmup-start", "0.5"],
+            serde_json::json!({
+                "name": "multi-step", "lr": 0.005, "steps": 4, "warmup_steps": 1, "warmup_start": 0.5,
+                "gamma": 0.1, "milestones": [1.0, 2.0],
+            }),
+        ),
+    ] {
+        let schedule = &record(out, &[&train[..], flags].concat())["run"]["optimizer"]["schedule"];
+        assert_eq!(*schedule, expected);
+    }
 }
 
 /// A repeat whose bits can differ says so.
@@ -385,6 +410,13 @@ fn a_repeat_with_other_weights_instructions_or_version_says_so() {
     let after = json(&folder.path().join("b/config.json"));
     assert!(before["run"]["weights_sha256"].is_string());
     assert_eq!(before["run"]["weights_sha256"], after["run"]["weights_sha256"]);
+    // A run's folder stands for the weights in it.
+    let sums = [("a", "g"), ("a/model.safetensors", "h")].map(|(weights, out)| {
+        let more = ["--data", "data", "--epochs", "1", "--net", "mlp:4", "--weights", weights, "--out", out];
+        stdout(folder.path(), &[&["train"][..], &more].concat());
+        json(&folder.path().join(out).join("config.json"))["run"]["weights_sha256"].clone()
+    });
+    assert!(sums[0].is_string() && sums[0] == sums[1] && model("g") == model("h"), "{sums:?}");
 }
 
 /// The file is the one that torchvision writes, to the byte, and so are the logits until the head is replaced.

@@ -355,11 +355,12 @@ mod signals {
     use std::process::{Child, Command, Stdio};
 
     use super::common::pictures::bmp;
+    use super::common::{PROGRAM, command};
     use super::*;
 
     /// A run of many epochs in the middle of its second.
     fn long_run(folder: &Path, batch_size: &str) -> Child {
-        start(Command::new(env!("CARGO_BIN_EXE_descent")), folder, batch_size)
+        start(command(PROGRAM), folder, batch_size)
     }
 
     fn start(mut program: Command, folder: &Path, batch_size: &str) -> Child {
@@ -436,7 +437,7 @@ mod signals {
             (1..100).for_each(|i| fs::hard_link(dir.join("0.bmp"), dir.join(format!("{i}.bmp"))).unwrap());
         }
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
-            let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+            let mut child = command(PROGRAM)
                 .current_dir(folder.path())
                 .args(["train", "--data", "photos", "--image-size", "8", "--threads", "1", "--out", "out"])
                 .stdout(Stdio::piped())
@@ -467,8 +468,8 @@ mod signals {
     fn under_nohup_a_closed_terminal_stops_nothing() {
         let folder = TempDir::new().unwrap();
         tiny_cifar(folder.path(), 16);
-        let mut nohup = Command::new("sh");
-        nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_descent")]);
+        let mut nohup = command("sh");
+        nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", PROGRAM]);
         let child = start(nohup, folder.path(), "16");
         ["HUP", "TERM"].iter().for_each(|signal| send(&child, signal));
         let output = child.wait_with_output().unwrap();

@@ -6,11 +6,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use common::{count, tiny_cifar};
+use common::{PROGRAM, command, count, tiny_cifar};
 
 /// `SOAK_EPOCHS=1000` for the long form.
 ///
@@ -23,7 +23,7 @@ fn memory_does_not_grow_with_the_epochs() {
     let folder = tempfile::tempdir().unwrap();
     tiny_cifar(folder.path(), 20);
     let flags = ["--limit", "20", "--batch-size", "10", "--lr", "0.001", "--checkpoint-every", "2"];
-    let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+    let mut child = command(PROGRAM)
         .current_dir(folder.path())
         .env("MALLOC_ARENA_MAX", "1")
         .args(["train", "--data", "data", "--out", "out", "--augment"])

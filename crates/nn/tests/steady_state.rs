@@ -12,7 +12,7 @@ mod every_layer;
 use autograd::{Mode, Tape};
 use common::uniform;
 use counting::Allocator;
-use every_layer::layers;
+use every_layer::{MOST_IMAGES, layers};
 use nn::{
     CarriedState, Embedding, GRU, LSTM, Layer, Masks, RNN, Recurrent, RecurrentCell, Sequences, Sequential,
     SinusoidalPositions, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
@@ -95,12 +95,14 @@ fn allocations_of_a_transformer(recompute: bool) -> usize {
     })
 }
 
-/// The same for each layer on its own, with the gradient of its input.
+/// The same for each layer on its own, with the gradient of its input, on a batch that one thread computes and on one
+/// that is split.
 fn every_layer_allocates_nothing() {
-    for (net, image) in layers() {
-        let what = format!("{net:?}");
+    let both = |(net, image): (Sequential, _)| [(net.clone(), image, 16, 5), (net, image, MOST_IMAGES, 1)];
+    for (net, image, n_images, n_steps) in layers().into_iter().flat_map(both) {
+        let what = format!("{net:?} on a batch of {n_images}");
         let (net, mut params) = nn::build(net, 0);
-        let dims = [&[16], image].concat();
+        let dims = [&[n_images], image].concat();
         let x = uniform(1, dims.iter().product());
         let mut tape = Tape::new();
         let mut step = |step| {
@@ -110,7 +112,7 @@ fn every_layer_allocates_nothing() {
             });
         };
         (0..4).for_each(&mut step);
-        let n = ALLOCATOR.usual_allocations(|| (4..9).for_each(&mut step));
+        let n = ALLOCATOR.usual_allocations(|| (4..4 + n_steps).for_each(&mut step));
         assert_eq!(n, 0, "{what}");
     }
 }

@@ -137,8 +137,8 @@ impl Figure {
         self.with(Line::through(name, points, false))
     }
 
-    /// Adds a line as [`line`](Figure::line) does, with a dot at each point unless there are more than 40: one
-    /// that stands alone, first or between two gaps, is then visible, too.
+    /// Adds a line as [`line`](Figure::line) does, with a dot at each point unless there are more than 40, so
+    /// that a single point, or one between two gaps, is visible too.
     #[track_caller]
     pub fn dotted(self, name: impl Into<String>, xs: &[f64], ys: &[f64]) -> Self {
         let name = name.into();

@@ -76,10 +76,11 @@ impl Graph<'_> {
     /// `torch.nn.functional.embedding`.
     ///
     /// Row `padding_idx` gets no gradient. Forward and backward cost as much as the rows that occur, however
-    /// many there are in the table, with three exceptions. If several processes share the batch, the gradient of
-    /// the whole table is computed and summed over them in each step. It is zeroed as a whole in the step after one
-    /// with more tokens than half the rows, and in the step after one whose gradient was changed outside backward, as
-    /// by clipping if the norm is too large.
+    /// many there are in the table, with four exceptions. If several processes share the batch, the gradient of
+    /// the whole table is computed and summed over them in each step. It is zeroed as a whole in the step after one, or
+    /// several that accumulate, with more tokens than half the rows; after one in which another op gave the table a
+    /// gradient, as with tied weights; and after one whose gradient was changed outside backward, as by clipping if the
+    /// norm is too large.
     ///
     /// # Panics
     /// When a token or `padding_idx` is out of range.

@@ -76,7 +76,7 @@ impl Graph<'_> {
     /// with Deep Convolutional Neural Networks", 2012.
     ///
     /// # Panics
-    /// When `x` has fewer than two axes, or the window is empty.
+    /// When `x` has fewer than two axes, or the window is empty or of more channels than memory could hold.
     #[track_caller]
     pub fn local_response_norm(&self, x: Var, options: LocalResponseNormOptions) -> Var {
         self.apply(LocalResponseNorm(options), &[x])

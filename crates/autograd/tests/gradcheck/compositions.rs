@@ -92,6 +92,16 @@ pub(crate) fn rows() -> Vec<Row> {
                 |x| x[0].clone(),
             )
         }),
+        // The images of a batch stay on the first axis, each perhaps as several rows.
+        Row::composition("reshape", 1e-6, |rng| {
+            let (n, [a, b], form) = (rng.batch(1..=3), rng.pair(1..=4), rng.size(0..=2));
+            let shape = move |n| {
+                [Shape::new(&[n, b, a]), Shape::new(&[n * a, b]), Shape::new(&[n, 1, a * b, 1])][form]
+            };
+            // A part of the batch has fewer images.
+            let reshape = move |g: &Graph<'_>, v: &[Var]| g.reshape(v[0], shape(g.shape(v[0])[0]));
+            Case::new(vec![rng.images([n, a, b])], reshape, |x| x[0].clone())
+        }),
         Row::composition("transpose", 1e-6, |rng| {
             let (shape, axis) = shape_and_axis(rng);
             let other = rng.size(usize::from(rng.is_batch())..=shape.rank() - 1);

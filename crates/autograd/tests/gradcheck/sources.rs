@@ -48,7 +48,7 @@ fn names(folder: &str, of: &dyn Fn(&Source) -> Vec<String>) -> Vec<String> {
     names
 }
 
-/// The public methods of `Graph` in the sources under a folder beside this crate's manifest, sorted.
+/// The public methods of `Graph` in a source, or in those under a folder, beside this crate's manifest, sorted.
 pub(crate) fn methods(folder: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut methods = Vec::new();
@@ -62,8 +62,8 @@ pub(crate) fn methods(folder: &str) -> Vec<String> {
     methods
 }
 
-/// Whether a row of the table records this method of `Graph`.
-pub(crate) fn is_recorded(method: &str) -> bool {
+/// Whether the table calls this method of `Graph`.
+pub(crate) fn is_called(method: &str) -> bool {
     let files = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gradcheck"));
     files
         .iter()
@@ -138,11 +138,11 @@ fn implementors(code: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.expect("a folder can be listed").path());
-    paths
-        .flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] })
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-        .collect()
+/// The sources under a folder, or the source at this path; none if there is neither.
+fn rust_files(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(path) else {
+        let is_source = path.is_file() && path.extension().is_some_and(|extension| extension == "rs");
+        return if is_source { vec![path.to_path_buf()] } else { Vec::new() };
+    };
+    entries.flat_map(|entry| rust_files(&entry.expect("a folder can be listed").path())).collect()
 }

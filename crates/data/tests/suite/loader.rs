@@ -198,6 +198,26 @@ fn a_position_beyond_the_epoch_is_refused() {
 }
 
 #[test]
+fn options_set_late_leave_a_loader_where_it_is() {
+    let set = small_set(10);
+    type Set = for<'a> fn(Loader<'a>) -> Loader<'a>;
+    let shuffle: Set = |loader| loader.shuffle(7);
+    let weighted: Set = |loader| loader.weighted(&[1.0; 10], 10, 7);
+    let drop_last: Set = |loader| loader.drop_last();
+    for option in [shuffle, weighted, drop_last] {
+        let mut loader = Loader::new(&set, 4).skip(1);
+        loader.seek(Position { epoch: 5, step: 2 }).unwrap();
+        assert_eq!(option(loader).position(), Position { epoch: 5, step: 2 });
+
+        let mut loader = Loader::new(&set, 4).skip(3);
+        assert!(loader.next_into(&mut Batch::new()).unwrap());
+        let loader = option(loader);
+        assert_eq!(loader.position(), Position { epoch: 1, step: 1 });
+        assert_eq!(loader.skip(0).position(), Position::default());
+    }
+}
+
+#[test]
 fn an_epoch_without_batches_can_be_skipped() {
     let set = small_set(3);
     let mut loader = Loader::new(&set, 4).skip(2).drop_last();

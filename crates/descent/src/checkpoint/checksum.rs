@@ -1,4 +1,5 @@
-//! The checksum of a checkpoint: SHA-256 over the file with zeros in place of the digest itself.
+//! The checksum of a checkpoint: SHA-256 over the file with zeros in place of the digest itself; and that of any
+//! other file.
 
 use std::fs::File;
 use std::io::{self, Read};

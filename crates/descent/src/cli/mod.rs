@@ -5,9 +5,10 @@ mod session;
 mod settings;
 mod without_meaning;
 
-use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use classifier::ranges::threads;
 use lecture::LectureArgs;
@@ -40,7 +41,7 @@ Get CIFAR-10: cargo xtask fetch-cifar";
 #[derive(Debug, Parser)]
 #[command(name = "descent", version, long_version = crate::machine::long_version(), after_help = EXAMPLES, max_term_width = 100, args_override_self = true)]
 #[command(mut_subcommands = adjust_values, mut_subcommand("find-lr", hide_what_has_no_meaning))]
-#[command(mut_subcommands = read_environment)]
+#[command(mut_subcommands = name_variables)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -58,8 +59,7 @@ pub struct Cli {
 impl Cli {
     /// The command; `train` with its defaults if none was given.
     pub fn command(self) -> Command {
-        // Parsing an empty line yields every default, so they are written once, on the flags.
-        self.command.or_else(|| Self::parse_from(["descent", "train"]).command).expect("`train` is a command")
+        self.command.unwrap_or_default()
     }
 }
 
@@ -77,38 +77,25 @@ fn adjust_values(command: clap::Command) -> clap::Command {
     command.mut_subcommands(adjust_values)
 }
 
-/// Flags whose value may come from the environment, if neither the command line nor a file has one.
-const VARIABLES: [(&str, &str); 2] = [("data", "DESCENT_DATA"), ("threads", "DESCENT_THREADS")];
+/// The variable in the environment that sets `--data` where neither a flag nor a file does.
+const DATA: &str = "DESCENT_DATA";
 
-/// Checks the values in the environment by themselves, so that an error names the variable.
-///
-/// # Errors
-/// When a flag of a command does not take its value.
-pub fn check_environment() -> Result<()> {
-    for (flag, variable) in VARIABLES {
-        let Some(value) = env::var_os(variable) else { continue };
-        let value = value.to_string_lossy();
-        let expected = match flag {
-            "threads" => threads(&value).err(),
-            _ => value.is_empty().then(|| "expected a path".to_owned()),
-        };
-        if let Some(expected) = expected {
-            bail!("{variable} is {value:?}: {expected}");
-        }
-    }
-    Ok(())
-}
+/// The same for `--threads`.
+const THREADS: &str = "DESCENT_THREADS";
 
-/// Reads flags of the commands that train from the environment, and the number of threads for `eval`, whose images
-/// are those of the run.
-fn read_environment(command: clap::Command) -> clap::Command {
-    let flags = match command.get_name() {
-        "train" | "find-lr" => &VARIABLES[..],
-        "eval" => &VARIABLES[1..],
+/// Names in the help the variables that [`Command::add_environment`] reads. clap does not know them: it would read
+/// them for every line that it parses, the record of an old run too.
+fn name_variables(command: clap::Command) -> clap::Command {
+    let variables = match command.get_name() {
+        "train" | "find-lr" => &[("data", DATA), ("threads", THREADS)][..],
+        "eval" => &[("threads", THREADS)],
         _ => &[],
     };
-    flags.iter().fold(command, |command, (flag, variable)| {
-        command.mut_arg(flag, |arg| arg.env(variable).hide_env_values(true))
+    variables.iter().fold(command, |command, (flag, variable)| {
+        command.mut_arg(flag, |arg| {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            arg.help(format!("{help} [env: {variable}]"))
+        })
     })
 }
 
@@ -141,6 +128,54 @@ pub enum Command {
     Recipes(RecipesArgs),
     /// Make the lecture: every experiment with its figures and numbers, and a page that tells the story.
     Lecture(LectureArgs),
+}
+
+impl Default for Command {
+    /// Training with every default, each of which is written once, on its flag.
+    fn default() -> Self {
+        Cli::parse_from(["descent", "train"]).command.expect("`train` is a command")
+    }
+}
+
+impl Command {
+    /// Sets from the environment, by the names of its variables, what its flags left open. The images of `eval` are
+    /// those of the run.
+    ///
+    /// # Errors
+    /// When a variable that is needed is no value of its flag.
+    pub fn add_environment(&mut self, variable: fn(&str) -> Option<OsString>) -> Result<()> {
+        let session = match self {
+            Self::Train(args) => &mut args.session,
+            Self::FindLr(args) => &mut args.train.session,
+            Self::Eval(args) => return set(&mut args.threads, variable, THREADS, n_threads),
+            _ => return Ok(()),
+        };
+        set(&mut session.data.data, variable, DATA, data)?;
+        set(&mut session.threads, variable, THREADS, n_threads)
+    }
+}
+
+fn data(value: &OsStr) -> Result<PathBuf, String> {
+    let path = (!value.is_empty()).then(|| value.into());
+    path.ok_or_else(|| "expected a path".to_owned())
+}
+
+fn n_threads(value: &OsStr) -> Result<usize, String> {
+    threads(&value.to_string_lossy())
+}
+
+/// Sets what is not given to the value of a variable, if there is one.
+fn set<T>(
+    given: &mut Option<T>,
+    variable: fn(&str) -> Option<OsString>,
+    name: &str,
+    parse: fn(&OsStr) -> Result<T, String>,
+) -> Result<()> {
+    if let Some(value) = variable(name).filter(|_| given.is_none()) {
+        let wrong = |expected| anyhow!("{name} is {:?}: {expected}", value.to_string_lossy());
+        *given = Some(parse(&value).map_err(wrong)?);
+    }
+    Ok(())
 }
 
 /// The flags of `descent train`.

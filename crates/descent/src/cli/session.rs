@@ -59,8 +59,8 @@ pub struct Session {
     #[serde(serialize_with = "path")]
     pub out: Option<PathBuf>,
 
-    /// Seconds without a sign of life after which a process is declared dead and all exit; for processes that
-    /// mpirun started [default: 30]
+    /// Seconds after which a process that is silent, or that neither computes nor waits for another, ends all;
+    /// longer than the slowest read or write. For processes that mpirun started [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = within::<1, 86_400>)]
     pub rank_timeout: Option<usize>,
 

@@ -29,11 +29,11 @@ pub(super) fn check_freezes(
     Ok(())
 }
 
-/// Checks that what is to happen in the course of a run does. A recipe may be for longer runs, and a run that is resumed
-/// has been going on.
+/// Checks that what the flags plan for the course of a run happens before its end. Not for a recipe, which may be meant
+/// for longer runs, nor for a run that is resumed, which may be past it.
 ///
 /// # Errors
-/// When the run ends before it.
+/// When the run ends first.
 pub fn check_reach(settings: &Settings, length: Length) -> Result<()> {
     if settings.recipe.is_some() {
         return Ok(());

@@ -9,7 +9,7 @@ use std::fmt;
 use anyhow::{Context, Error, Result};
 use autograd::Params;
 use optim::average::Ema;
-use optim::schedule::{Schedule, Warmup, schedule_named};
+use optim::schedule::{Schedule, Warmup, options_in_effect, schedule_named};
 use optim::{Groups, Optimizer, Param, Parameters, Pattern};
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ impl Recipe {
                 "group": flag.map(|flag| &flag.selector),
                 "tensors": group.params().len(),
                 "rule": values(group.rule().rule()),
-                "schedule": flag.map(|flag| group_schedule_values(settings, flag, lr, length)),
+                "schedule": flag.map(|flag| group_schedule_values(settings, flag, lr, length)).transpose()?,
                 "freeze_after": flag.and_then(|flag| flag.freeze_after),
             }));
         }
@@ -149,7 +149,7 @@ impl Recipe {
             description,
             values: json!({
                 "groups": all_values,
-                "schedule": schedule_values(settings, &settings.schedule, lr, length.n_steps, length),
+                "schedule": schedule_values(settings, &settings.schedule, lr, length.n_steps, length)?,
             }),
         })
     }
@@ -176,8 +176,8 @@ impl Recipe {
         &self.at_any_rate
     }
 
-    /// Every value of the rules, and what sets the schedules: `groups` has the rule of each group, and the schedule of
-    /// those that flags made; `schedule` is the run's. Lengths are in steps.
+    /// Every value of the rules and schedules: `groups` has the rule of each group, and the schedule of those that flags
+    /// made; `schedule` is the run's. Lengths are in steps.
     pub fn values(&self) -> &Value {
         &self.values
     }
@@ -298,11 +298,9 @@ fn schedule_of(
     n_steps: u64,
     length: Length,
 ) -> Result<Box<dyn Schedule>> {
-    let flags = &settings.schedule_flags;
-    let is_runs = name == settings.schedule;
-    let given = if is_runs { flags.given(name, length.steps_per_epoch) } else { Vec::new() };
-    let options: Vec<(&str, &[f64])> = given.iter().map(|(_, name, x)| (*name, x.as_slice())).collect();
-    let (warmup_steps, start_factor) = flags.warmup(name, length.steps_per_epoch);
+    let given = given(settings, name, length);
+    let options = options_of(&given);
+    let (warmup_steps, start_factor) = settings.schedule_flags.warmup(name, length.steps_per_epoch);
     let warmup_steps = warmup_steps.min(n_steps);
     let then = schedule_named(name, lr, n_steps - warmup_steps, &options).context("--schedule")?;
     if warmup_steps == 0 {
@@ -313,23 +311,33 @@ fn schedule_of(
     Ok(Box::new(warmup))
 }
 
-/// The values of [`schedule_of`] with these arguments.
-fn schedule_values(settings: &Settings, name: &str, lr: f64, n_steps: u64, length: Length) -> Value {
-    let flags = &settings.schedule_flags;
-    let (warmup_steps, warmup_start) = flags.warmup(name, length.steps_per_epoch);
-    let mut values = json!({
-        "name": name, "lr": lr, "steps": n_steps, "warmup_steps": warmup_steps.min(n_steps),
-        "warmup_start": warmup_start,
-    });
-    if name == settings.schedule {
-        for (_, option, numbers) in flags.given(name, length.steps_per_epoch) {
-            values[option] = if option == "milestones" { json!(numbers) } else { json!(numbers[0]) };
-        }
-    }
-    values
+/// The options given for a schedule: those of the flags if it has the name of the run's.
+fn given(settings: &Settings, name: &str, length: Length) -> Vec<(&'static str, Vec<f64>)> {
+    let flags = Some(&settings.schedule_flags).filter(|_| name == settings.schedule);
+    let given = flags.map(|flags| flags.given(name, length.steps_per_epoch)).unwrap_or_default();
+    given.into_iter().map(|(_, option, numbers)| (option, numbers)).collect()
 }
 
-fn group_schedule_values(settings: &Settings, flag: &GroupFlag, lr: f64, length: Length) -> Value {
+fn options_of<'a>(given: &'a [(&'static str, Vec<f64>)]) -> Vec<(&'static str, &'a [f64])> {
+    given.iter().map(|(option, numbers)| (*option, numbers.as_slice())).collect()
+}
+
+/// The values of [`schedule_of`] with these arguments.
+fn schedule_values(settings: &Settings, name: &str, lr: f64, n_steps: u64, length: Length) -> Result<Value> {
+    let (warmup_steps, warmup_start) = settings.schedule_flags.warmup(name, length.steps_per_epoch);
+    let warmup_steps = warmup_steps.min(n_steps);
+    let mut values = json!({
+        "name": name, "lr": lr, "steps": n_steps, "warmup_steps": warmup_steps, "warmup_start": warmup_start,
+    });
+    let given = given(settings, name, length);
+    let in_effect = options_in_effect(name, lr, n_steps - warmup_steps, &options_of(&given));
+    for (option, numbers) in in_effect.context("--schedule")? {
+        values[option] = if option == "milestones" { json!(numbers) } else { json!(numbers[0]) };
+    }
+    Ok(values)
+}
+
+fn group_schedule_values(settings: &Settings, flag: &GroupFlag, lr: f64, length: Length) -> Result<Value> {
     let (name, n_steps) = name_and_length(settings, flag, length);
     schedule_values(settings, name, flag.lr.unwrap_or(lr), n_steps, length)
 }

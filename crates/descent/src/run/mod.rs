@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use autograd::{Params, Tape};
-use classifier::model::About;
+use classifier::model::{self, About};
 use classifier::output::{self, say};
 use classifier::{Images, Kind, Parts, normalized};
 use data::{Batch, Dataset, ImageShape, Loader, Normalize, Subset};
@@ -113,6 +113,7 @@ impl<'a> Run<'a> {
         let normalize = beginning::normalization(&args.settings, images)?;
         let (net, params) = network(start, images, training, normalize.as_ref())?;
         let weights = args.session.weights.as_deref().filter(|_| start.checkpoint.is_none());
+        let weights = weights.map(model::of_run);
         let of_cifar_10 = (images.kind == Kind::Cifar10).then(|| "lecture".to_owned());
         let sizes = Sizes::new(&args.settings, &params, images, length)?;
         let smaller =
@@ -133,7 +134,7 @@ impl<'a> Run<'a> {
             validates,
             watches_test: false,
             recipe_name: args.settings.recipe.clone().or(of_cifar_10),
-            weights_sha256: weights.map(sha256_of_file).transpose().context("--weights")?,
+            weights_sha256: weights.as_deref().map(sha256_of_file).transpose().context("--weights")?,
             epochs: args.settings.epochs.unwrap_or(images.default_epochs),
             length,
             adam_lr: images.adam_lr,

@@ -4,10 +4,11 @@
 pub mod pictures;
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use assert_cmd::Command;
 use descent::checkpoint::{Checkpoint, Folder};
 use sha2::{Digest, Sha256};
 
@@ -33,8 +34,18 @@ pub fn tiny_cifar(folder: &Path, n: usize) -> PathBuf {
     dir
 }
 
-pub fn descent(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("descent").unwrap();
+/// The program itself, for a shell to start.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_descent");
+
+/// A command, the program or one that starts it, without the variables that set the program's flags.
+pub fn command(name: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(name);
+    command.env_remove("DESCENT_DATA").env_remove("DESCENT_THREADS");
+    command
+}
+
+pub fn descent(folder: &Path) -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::from_std(command(PROGRAM));
     command.current_dir(folder);
     command
 }

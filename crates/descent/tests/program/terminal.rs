@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::common::pictures::photographs;
-use crate::common::{descent, short_failure, stdout, tiny_cifar};
+use crate::common::{PROGRAM, command, descent, short_failure, stdout, tiny_cifar};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -59,7 +59,7 @@ fn a_pipe_that_is_closed_is_no_error() {
         &["man"],
         &["predict", "a/loss.png", "--model", "a"],
     ] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+        let mut child = command(PROGRAM)
             .args(args)
             .current_dir(folder.path())
             .stdout(Stdio::piped())
@@ -172,10 +172,57 @@ fn data_and_threads_may_come_from_the_environment() {
         assert_eq!((output.status.code(), message), (Some(1), expected));
     }
     assert!(!here.join("e").exists());
-    for command in ["train", "find-lr"] {
+    for (command, takes_data, takes_threads) in
+        [("train", true, true), ("find-lr", true, true), ("eval", false, true), ("data", false, false)]
+    {
         let help = stdout(here, &[command, "--help"]);
-        assert!(help.contains("[env: DESCENT_DATA]") && help.contains("[env: DESCENT_THREADS]"), "{help}");
+        let named = ["DESCENT_DATA", "DESCENT_THREADS"].map(|name| help.contains(&format!("[env: {name}]")));
+        assert_eq!(named, [takes_data, takes_threads], "{help}");
     }
+    // A wrong variable is an error where it would be used, and hides no other.
+    for (args, code, expected) in [
+        (&["data", "data"][..], 0, "10 classes"),
+        (&["predict", "a/loss.png", "--model", "a"], 0, " %"),
+        (&["train", "--help"], 0, "Usage: descent train"),
+        (&["recipes", "airbench94"], 0, "1,971,640 parameters"),
+        (&["find-lr", "--speed"], 2, "unexpected argument '--speed'"),
+        (&["train", "--lr", "fast", "--data", "data"], 2, "invalid value 'fast' for '--lr <X>'"),
+        (&["train", "--config", "b.toml"], 1, "cannot read the settings in b.toml"),
+        (&["eval", "--model", "a", "--threads", "1"], 0, "On the data of the run"),
+        (&["eval", "--model", "a"], 1, "DESCENT_THREADS is \"abc\": expected a whole number from 1 to 1024"),
+        (&["find-lr", "--data", "data"], 1, "DESCENT_THREADS is \"abc\": expected"),
+        (&["find-lr", "--threads", "1"], 1, "DESCENT_DATA is \"\": expected a path"),
+    ] {
+        let output = with(args, "", "abc");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(output.status.code() == Some(code) && said.contains(expected), "{args:?}: {said}");
+    }
+}
+
+/// A record's null says that the flag was not given.
+#[test]
+fn the_environment_adds_nothing_to_the_record_of_a_run() {
+    let folder = TempDir::new().unwrap();
+    let here = folder.path();
+    stdout(here, &["train", "--limit", "20", "--epochs", "1", "--net", "mlp:4", "--out", "a"]);
+    for args in [
+        &["train", "--config", "a", "--out", "b"][..],
+        &["train", "--out", "a", "--resume"],
+        &["find-lr", "--config", "a", "--out", "c", "--steps", "10"],
+        &["eval", "--model", "a", "--threads", "1"],
+    ] {
+        let mut command = descent(here);
+        command.args(args).env("DESCENT_DATA", "nowhere").env("DESCENT_THREADS", "abc").assert().success();
+    }
+    for out in ["a", "b"] {
+        let text = fs::read_to_string(here.join(out).join("config.json")).unwrap();
+        let record: Value = serde_json::from_str(&text).unwrap();
+        assert!(record["data"].is_null() && record["threads"].is_null(), "{out}: {text}");
+    }
+    let mut command = descent(here);
+    let output = command.args(["train", "--limit", "20"]).env("DESCENT_DATA", "nowhere").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere"), "{output:?}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::common::pictures::photographs;
+use crate::common::{PROGRAM, command};
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../../../docs/your-images.md");
@@ -23,19 +23,15 @@ fn the_commands_of_the_page_do_what_it_says() {
         fs::rename(photos.join(format!("class {class:02}")), photos.join(name)).unwrap();
     }
     fs::write(photos.join("forest/broken.jpg"), "no picture").unwrap();
-    let bin = Path::new(env!("CARGO_BIN_EXE_descent")).parent().unwrap();
+    let bin = Path::new(PROGRAM).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    for command in commands() {
-        let output = Command::new("sh")
-            .args(["-c", command])
-            .current_dir(folder.path())
-            .env("PATH", &path)
-            .output()
-            .unwrap();
+    for line in commands() {
+        let output =
+            command("sh").args(["-c", line]).current_dir(folder.path()).env("PATH", &path).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         // The folder has a broken file, which the exit code tells.
-        let expected = i32::from(command.contains("predict photos --"));
-        assert_eq!(output.status.code(), Some(expected), "{command}\n{stderr}");
+        let expected = i32::from(line.contains("predict photos --"));
+        assert_eq!(output.status.code(), Some(expected), "{line}\n{stderr}");
     }
     let here = |name: &str| folder.path().join(name);
     for name in [

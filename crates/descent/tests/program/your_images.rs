@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use crate::common::pictures::{bmp, photographs};
-use crate::common::{descent, failure, short_failure, stdout};
+use crate::common::{PROGRAM, command, descent, failure, short_failure, stdout};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -134,7 +134,7 @@ fn a_folder_of_37_classes_is_shown_trained_on_judged_and_used() {
 
 /// The program's output for this standard input.
 fn piped(folder: &Path, args: &[&str], input: &[u8]) -> String {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_descent"))
+    let mut child = command(PROGRAM)
         .args(args)
         .current_dir(folder)
         .stdin(Stdio::piped())

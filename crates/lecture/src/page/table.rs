@@ -219,10 +219,11 @@ fn digits(x: f64) -> String {
     if x == 0.0 {
         return "0".to_owned();
     }
-    let power = if x.is_finite() { x.abs().log10().floor() as i32 } else { 0 };
+    // Of the rounded number: 9.996 is 10.0.
+    let power = format!("{x:.2e}").split_once('e').map_or(0, |(_, power)| power.parse().unwrap_or(0));
     match power {
         -4..=2 => number(x, (2 - power) as usize),
-        3..=6 => {
+        3.. => {
             let unit = 10f64.powi(power - 2);
             number((x / unit).round() * unit, 0)
         }
@@ -265,6 +266,11 @@ mod tests {
             [0.0, 0.000_238_86, 6.512e-5, 0.5, 12.345, -1999.6, 12_345.6].map(digits),
             ["0", "0.000239", "6.51·10⁻⁵", "0.500", "12.3", "−2,000", "12,300"]
         );
+        assert_eq!(
+            [9.996, 0.99996, 99.96, -999.6, 0.000_099_96, 9_999_600.0, 2.345e9].map(digits),
+            ["10.0", "1.00", "100", "−1,000", "0.000100", "1.00·10⁷", "2.35·10⁹"]
+        );
+        assert_eq!([f64::NAN, f64::NEG_INFINITY].map(digits), ["NaN", "−∞"]);
         assert_eq!([0, 999, 1000, 820_874].map(grouped), ["0", "999", "1,000", "820,874"]);
         let table = Table::new(["a, b", "x"]).row(["say \"so\"".into(), (0.1 + 0.2).into()]);
         assert_eq!(table.csv(), "\"a, b\",x\n\"say \"\"so\"\"\",0.30000000000000004\n");

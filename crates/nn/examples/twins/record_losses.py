@@ -3,10 +3,11 @@
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 torchvision==0.29.2 scikit-learn safetensors==0.8.0
     venv/bin/python crates/nn/examples/twins/record_losses.py [NAME ...]
 
-writes `losses.json` beside this file, or renews what is named in it, with a checksum of the program's text: a test fails
-if a program was changed and not recorded again. Weights, batches and noise are not stored: they are
-hashes of a name and an index, computed here and in Rust by the same integer arithmetic. `tabular.csv` is scikit-learn's
-`make_classification(480, 6, n_informative=4, n_redundant=1, flip_y=0.03, class_sep=0.9, random_state=3)` on other scales.
+writes `losses.json` beside this file, or renews what is named in it, with checksums of the text of each program and,
+when all are recorded, of this one: a test fails if one was changed and not run again. Weights, batches and noise are not
+stored: they are hashes of a name and an index, computed here and in Rust by the same integer arithmetic. `tabular.csv` is
+scikit-learn's `make_classification(480, 6, n_informative=4, n_redundant=1, flip_y=0.03, class_sep=0.9, random_state=3)`
+on other scales.
 """
 
 import importlib.util
@@ -48,6 +49,11 @@ def fnv1a(text):
     for byte in text:
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
     return value
+
+
+def checksum(path):
+    """Of a program's text, whatever ends its lines."""
+    return fnv1a(path.read_bytes().replace(b"\r", b""))
 
 
 def noise(name, *shape):
@@ -153,8 +159,11 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     path = HERE / "losses.json"
     losses = json.loads(path.read_text()) if path.exists() else {}
+    checksums = losses.setdefault("checksums", {})
     for program in PROGRAMS:
         if program.__name__ in (sys.argv[1:] or [program.__name__ for program in PROGRAMS]):
             losses[program.__name__] = program(twin_named(program.__name__))
-            losses.setdefault("checksums", {})[program.__name__] = fnv1a(path_of(program.__name__).read_bytes())
+            checksums[program.__name__] = checksum(path_of(program.__name__))
+    if not sys.argv[1:]:
+        checksums["record_losses"] = checksum(Path(__file__))
     path.write_text(json.dumps(losses, indent=1) + "\n")

@@ -10,21 +10,30 @@ pub(super) struct LastAxis {
     pub(super) thing: &'static str,
     /// The layer's option that says how many there are, and its value.
     pub(super) option: (&'static str, usize),
+    /// Another option that has to divide it, and its value.
+    pub(super) divisor: Option<(&'static str, usize)>,
 }
 
 impl LastAxis {
     /// Checks an input, which errors call `what`. A scalar is left to the op that follows.
     #[track_caller]
     pub(super) fn check(&self, g: &Graph<'_>, what: &str, x: Var) {
-        let (&Self { layer, thing, option: (option, expected) }, shape) = (self, g.shape(x));
+        let (&Self { layer, thing, option: (option, expected), divisor }, shape) = (self, g.shape(x));
         let Some(&found) = shape.last() else { return };
+        if found == expected {
+            return;
+        }
         let plural = if found == 1 { "" } else { "s" };
-        assert!(
-            found == expected,
-            "{layer}{}: the {what} {shape} has {found} {thing}{plural}, the layer expects {expected}; set {option} to \
-             {found}, or change the preceding layer{}",
-            g.at(),
-            g.channels_last_hint(x, expected)
+        let remedy = match (g.channels_last_hint(x, expected), divisor) {
+            ("", Some((divisor, n))) if !found.is_multiple_of(n) => format!(
+                "; set {option} to {found} and {divisor} to a divisor of it, or change the preceding layer"
+            ),
+            ("", _) => format!("; set {option} to {found}, or change the preceding layer"),
+            (hint, _) => hint.to_owned(),
+        };
+        panic!(
+            "{layer}{}: the {what} {shape} has {found} {thing}{plural}, the layer expects {expected}{remedy}",
+            g.at()
         );
     }
 

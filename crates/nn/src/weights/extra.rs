@@ -34,6 +34,7 @@ const PREFIX: &str = "extra.";
 ///         optimizer.load_state(extra.number("n_steps")?, extra.slices())?;
 ///     }
 ///     let mut loader = Loader::new(set, 8).shuffle(0).skip(optimizer.n_steps());
+///     assert!(loader.n_batches() > 0, "there is nothing to train on");
 ///     let (mut tape, mut batch, mut loss) = (Tape::new(), Batch::new(), 0.0);
 ///     while optimizer.n_steps() < end {
 ///         if loader.next_into(&mut batch)? {

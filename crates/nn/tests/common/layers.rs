@@ -6,6 +6,9 @@ use nn::{
     Sequences, Sequential, State, TransformerDecoder, TransformerDecoderLayer,
 };
 
+/// The largest batch that the layers take: enough for the work of each to be split over threads.
+pub(crate) const MOST_IMAGES: usize = 2048;
+
 /// Layers as text, and the shape of one image, sequence or vector that they take.
 const LAYERS: &[(&str, &[usize])] = &[
     ("Conv2d(4, 6, 3, stride=2, padding=1, groups=2)", &[6, 5, 4]),
@@ -155,8 +158,9 @@ impl<C: RecurrentCell> Layer for OfLengths<Recurrent<C>> {
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
         let n = g.shape(x)[0];
+        assert!(n <= MOST_IMAGES, "{n} sequences, at most {MOST_IMAGES} have a length here");
         // No vector, which would allocate.
-        let mut lengths = [0; 2048];
+        let mut lengths = [0; MOST_IMAGES];
         for (length, sequence) in lengths.iter_mut().zip(g.value(x).chunks_exact(5 * 4)) {
             *length = 1 + (sequence[0].abs() * 100.0) as u32 % 5;
         }

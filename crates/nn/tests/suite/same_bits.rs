@@ -9,7 +9,7 @@ use nn::{Layer, Sequential};
 use tensor::parallel::{Exchange, Shards};
 
 use crate::common::uniform;
-use crate::every_layer::layers;
+use crate::every_layer::{MOST_IMAGES, layers};
 
 /// The bits of a value, and whether they are those of the images that are here.
 type Spread = (bool, Vec<u32>);
@@ -68,7 +68,7 @@ fn threads_give_the_bits_of_one() {
     for (net, image) in layers() {
         let on = |n_threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
-            pool.expect("threads can be started").install(|| run(&net, image, 2048, None))
+            pool.expect("threads can be started").install(|| run(&net, image, MOST_IMAGES, None))
         };
         let one = on(1);
         for n_threads in [2, 3] {
@@ -82,9 +82,12 @@ fn parts_of_a_batch_give_the_bits_of_the_whole() {
     for (net, image) in layers() {
         for n_images in [3, 41] {
             let whole = run(&net, image, n_images, None);
-            for n_parts in [2, 4] {
-                let parts =
-                    on_threads(n_parts, |rank| run(&net, image, n_images, Some(Arc::new(Joined::new(rank)))));
+            // The gradients are exchanged while backward goes on, or not.
+            for (n_parts, overlap_from) in [(2, None), (4, Some(200))] {
+                let parts = on_threads(n_parts, |rank| {
+                    let joined = Joined::new(rank).overlap_from(overlap_from);
+                    run(&net, image, n_images, Some(Arc::new(joined)))
+                });
                 let what = || format!("{net:?}: {n_images} images in {n_parts} parts");
                 for (idx, (is_spread, whole)) in whole.iter().enumerate() {
                     if *is_spread {

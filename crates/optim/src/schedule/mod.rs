@@ -39,7 +39,7 @@ pub use cyclic::{CyclicLr, CyclicMode};
 pub use decay::{ExponentialLr, PolynomialLr};
 pub use lambda::{LambdaLr, MultiplicativeLr};
 pub use linear::LinearLr;
-pub use named::{SCHEDULE_NAMES, schedule_named};
+pub use named::{SCHEDULE_NAMES, options_in_effect, schedule_named};
 pub use noam::NoamLr;
 pub use one_cycle::{Anneal, OneCycleLr};
 pub use shared::Schedule;

@@ -8,11 +8,16 @@ use crate::{Error, Interval};
 /// The numbers of steps that may be given.
 const STEPS: Interval = Interval::NON_NEGATIVE_OR_INFINITE;
 
+/// Options with their numbers.
+type InEffect = Vec<(&'static str, Vec<f64>)>;
+
 /// The options given for a schedule, by name: a number, or several for `milestones`.
 struct Given<'a> {
     options: &'a [(&'a str, &'a [f64])],
     /// The names the schedule has asked for, which are all it accepts, and whether it takes one number.
     known: RefCell<Vec<(&'static str, bool)>>,
+    /// The numbers it uses, given or by default.
+    in_effect: RefCell<InEffect>,
     /// The first number of steps that is negative or NaN.
     wrong: Cell<Option<(&'static str, f64)>>,
 }
@@ -27,17 +32,34 @@ impl Given<'_> {
     }
 
     fn values(&self, name: &'static str, takes_one: bool) -> Option<&[f64]> {
-        self.known.borrow_mut().push((name, takes_one));
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&(name, takes_one)) {
+            known.push((name, takes_one));
+        }
         self.options.iter().rev().find(|(given, _)| *given == name).map(|(_, values)| *values)
     }
 
     fn number(&self, name: &'static str, default: f64) -> f64 {
-        self.get(name).unwrap_or(default)
+        let x = self.get(name).unwrap_or(default);
+        self.uses(name, vec![x]);
+        x
     }
 
     /// A number of steps.
     fn steps(&self, name: &'static str, default: u64) -> u64 {
-        self.get(name).map_or(default, |n| self.count(name, n))
+        self.steps_within(name, default, u64::MAX)
+    }
+
+    /// A number of steps, or the largest possible one if it is larger.
+    fn steps_within(&self, name: &'static str, default: u64, most: u64) -> u64 {
+        let n = self.get(name).map_or(default, |n| self.count(name, n)).min(most);
+        self.uses(name, vec![n as f64]);
+        n
+    }
+
+    /// Records the numbers of an option that the schedule uses.
+    fn uses(&self, name: &'static str, values: Vec<f64>) {
+        self.in_effect.borrow_mut().push((name, values));
     }
 
     /// A number of steps, rounded down. One that is negative or NaN fails the [`check`](Self::check).
@@ -103,8 +125,45 @@ macro_rules! named_schedules {
             total_steps: u64,
             options: &[(&str, &[f64])],
         ) -> Result<Box<dyn Schedule>, Error> {
+            named(name, lr, total_steps, options).map(|(schedule, _)| schedule)
+        }
+
+        /// The options in effect in [`schedule_named`] with the same arguments: all that the schedule uses, as given
+        /// or by default. With them as `options` the schedule is the same, except that `step` without `step_size` and
+        /// `cosine-restarts` without `t_0` have `milestones` instead: the steps at which the learning rate jumps. A
+        /// run of one step uses none.
+        ///
+        /// ```
+        /// use optim::schedule::options_in_effect;
+        /// let options = options_in_effect("noam", 0.1, 300, &[])?;
+        /// assert_eq!(options, [("warmup_steps", vec![30.0])]);
+        /// # Ok::<(), optim::Error>(())
+        /// ```
+        ///
+        /// # Errors
+        /// As [`schedule_named`].
+        pub fn options_in_effect(
+            name: &str,
+            lr: f64,
+            total_steps: u64,
+            options: &[(&str, &[f64])],
+        ) -> Result<Vec<(&'static str, Vec<f64>)>, Error> {
+            named(name, lr, total_steps, options).map(|(_, in_effect)| in_effect)
+        }
+
+        fn named(
+            name: &str,
+            lr: f64,
+            total_steps: u64,
+            options: &[(&str, &[f64])],
+        ) -> Result<(Box<dyn Schedule>, InEffect), Error> {
             let ($lr, $n) = (lr, total_steps.max(1));
-            let $given = &Given { options, known: RefCell::new(Vec::new()), wrong: Cell::new(None) };
+            let $given = &Given {
+                options,
+                known: RefCell::default(),
+                in_effect: RefCell::default(),
+                wrong: Cell::new(None),
+            };
             let (owner, schedule): (_, Box<dyn Schedule>) = match name {
                 $($name => ($name, Box::new($schedule)),)+
                 _ => {
@@ -115,7 +174,10 @@ macro_rules! named_schedules {
             Interval::NON_NEGATIVE.check(owner, "lr", lr)?;
             $given.check(owner)?;
             schedule.check()?;
-            if $n == 1 { Ok(Box::new(ConstantLr::new(lr))) } else { Ok(schedule) }
+            if $n == 1 {
+                return Ok((Box::new(ConstantLr::new(lr)), InEffect::new()));
+            }
+            Ok((schedule, $given.in_effect.take()))
         }
     };
 }
@@ -162,21 +224,29 @@ named_schedules! { |lr, n, given|
 
 fn steps(lr: f64, n: u64, given: &Given<'_>) -> Box<dyn Schedule> {
     let gamma = given.number("gamma", 0.1);
-    match given.get("step_size") {
-        Some(n) => Box::new(StepLr { lr, step_size: given.count("step_size", n), gamma }),
-        None => Box::new(steps_down(lr, n.div_ceil(3), 2 * n.div_ceil(3), n, gamma)),
+    if given.get("step_size").is_some() {
+        return Box::new(StepLr { lr, step_size: given.steps("step_size", 1), gamma });
     }
+    let schedule = steps_down(lr, n.div_ceil(3), 2 * n.div_ceil(3), n, gamma);
+    given.uses("milestones", as_numbers(&schedule.milestones));
+    Box::new(schedule)
 }
 
 fn milestones(lr: f64, n: u64, given: &Given<'_>) -> MultiStepLr {
     let gamma = given.number("gamma", 0.1);
-    match given.list("milestones") {
+    let schedule = match given.list("milestones") {
         Some(steps) => {
             let milestones = steps.iter().map(|&step| given.count("milestones", step)).collect();
             MultiStepLr { lr, milestones, gamma }
         }
         None => steps_down(lr, n / 2, n * 3 / 4, n, gamma),
-    }
+    };
+    given.uses("milestones", as_numbers(&schedule.milestones));
+    schedule
+}
+
+fn as_numbers(steps: &[u64]) -> Vec<f64> {
+    steps.iter().map(|&step| step as f64).collect()
 }
 
 /// Decay at two steps; in a short run they are moved to differ and, if possible, to lie within it.
@@ -186,8 +256,8 @@ fn steps_down(lr: f64, first: u64, second: u64, n: u64, gamma: f64) -> MultiStep
 }
 
 fn trapezoid(lr: f64, n: u64, given: &Given<'_>) -> TrapezoidLr {
-    let warmup_steps = given.steps("warmup_steps", n / 20).min(n);
-    let decay_steps = given.steps("decay_steps", n / 5).min(n - warmup_steps);
+    let warmup_steps = given.steps_within("warmup_steps", n / 20, n);
+    let decay_steps = given.steps_within("decay_steps", n / 5, n - warmup_steps);
     let stable_steps = n - warmup_steps - decay_steps;
     TrapezoidLr { lr, warmup_steps, stable_steps, decay_steps, final_lr: given.number("final_lr", 0.0) }
 }
@@ -200,14 +270,15 @@ fn restarts(lr: f64, n: u64, given: &Given<'_>) -> Result<Box<dyn Schedule>, Err
         let (field, text) = ("t_mult".into(), t_mult.to_string());
         return Err(Error::Option { owner: "cosine-restarts", field, text, expected: "a whole number" });
     }
-    if let Some(t_0) = t_0 {
-        let (t_0, t_mult) = (given.count("t_0", t_0), given.steps("t_mult", 1));
+    if t_0.is_some() {
+        let (t_0, t_mult) = (given.steps("t_0", 1), given.steps("t_mult", 1));
         return Ok(Box::new(CosineAnnealingWarmRestarts { lr, t_0, t_mult, eta_min }));
     }
     if t_mult.is_some() {
         return Err(Error::Combination { owner: "cosine-restarts", rule: "`t_mult` needs `t_0`" });
     }
     let milestones = if n < 14 { vec![] } else { vec![n / 7, n * 3 / 7] };
+    given.uses("milestones", as_numbers(&milestones));
     let starts = [0].into_iter().chain(milestones.iter().copied());
     let ends = milestones.iter().copied().chain([n]);
     let period = |(start, end)| -> Box<dyn Schedule> {

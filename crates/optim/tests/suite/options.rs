@@ -1,7 +1,7 @@
 //! What is chosen by name and as text: options of rules and of schedules; look-ahead that changes on the way.
 
 use optim::average::Lookahead;
-use optim::schedule::{SCHEDULE_NAMES, schedule_named};
+use optim::schedule::{SCHEDULE_NAMES, options_in_effect, schedule_named};
 use optim::*;
 
 #[test]
@@ -137,6 +137,65 @@ fn schedules_take_their_own_options_and_no_others() {
     let message =
         schedule_named("cosine-restarts", 1.0, 10, &[("t_mult", &[2.0])]).err().unwrap().to_string();
     assert_eq!(message, "cosine-restarts: `t_mult` needs `t_0`");
+}
+
+#[test]
+fn the_options_in_effect_make_the_same_schedule() {
+    type Options<'a> = &'a [(&'a str, &'a [f64])];
+    fn slices<'a>(options: &'a [(&'static str, Vec<f64>)]) -> Vec<(&'a str, &'a [f64])> {
+        options.iter().map(|(name, numbers)| (*name, numbers.as_slice())).collect()
+    }
+    let all = [
+        ("step", &[("step_size", &[2.9][..]), ("gamma", &[0.5])][..]),
+        ("multi-step", &[("milestones", &[2.9, 1.0])]),
+        ("cosine", &[("t_max", &[f64::INFINITY])]),
+        ("cosine-restarts", &[("t_0", &[3.0]), ("eta_min", &[0.1])]),
+        ("cosine-restarts", &[("t_0", &[3.0]), ("t_mult", &[2.0])]),
+        ("cyclic", &[("step_size_up", &[2.0]), ("step_size_up", &[5.0])]),
+        ("trapezoid", &[("warmup_steps", &[7.0]), ("decay_steps", &[1e3])]),
+    ];
+    let all = all.into_iter().chain(SCHEDULE_NAMES.iter().map(|name| (*name, &[] as Options<'_>)));
+    for (name, options) in all {
+        for n in [2, 3, 4, 10, 100, 101] {
+            let in_effect = options_in_effect(name, 0.3, n, options).unwrap();
+            let given = schedule_named(name, 0.3, n, options).unwrap();
+            let again = match name {
+                "step" | "cosine-restarts" if options.is_empty() => {
+                    // The learning rate jumps at its milestones and nowhere else.
+                    let (_, milestones) = in_effect.iter().find(|(name, _)| *name == "milestones").unwrap();
+                    let jumps = |step: &u64| match name {
+                        "step" => given.lr(*step) < given.lr(step - 1),
+                        _ => given.lr(*step) > given.lr(step - 1),
+                    };
+                    let jumps: Vec<f64> = (1..n).filter(jumps).map(|step| step as f64).collect();
+                    let within: Vec<f64> =
+                        milestones.iter().copied().filter(|step| *step < n as f64).collect();
+                    assert_eq!(within, jumps, "{name}, {n} steps");
+                    continue;
+                }
+                _ => schedule_named(name, 0.3, n, &slices(&in_effect)).unwrap(),
+            };
+            for step in 0..n + 2 {
+                assert_eq!(again.lr(step).to_bits(), given.lr(step).to_bits(), "{name}: {in_effect:?}");
+            }
+            // Every option of the schedule is among them, but for one that another takes the place of.
+            let error = schedule_named(name, 0.3, n, &[("tempo", &[1.0])]).err().unwrap().to_string();
+            let known = error.split("it has ").nth(1).unwrap();
+            let names: Vec<_> = in_effect.iter().map(|(name, _)| *name).collect();
+            let missing: Vec<_> =
+                known.split(", ").filter(|known| *known != "none" && !names.contains(known)).collect();
+            assert!(missing.is_empty(), "{name}: {missing:?}");
+        }
+    }
+    let trapezoid = [("warmup_steps", vec![7.0]), ("decay_steps", vec![3.0]), ("final_lr", vec![0.0])];
+    let options: Options<'_> = &[("warmup_steps", &[7.9]), ("decay_steps", &[1e3])];
+    assert_eq!(options_in_effect("trapezoid", 1.0, 10, options).unwrap(), trapezoid);
+    assert_eq!(options_in_effect("trapezoid", 1.0, 1, options).unwrap(), []);
+    let error = |options: Options<'_>| options_in_effect("noam", 1.0, 10, options).unwrap_err().to_string();
+    assert_eq!(error(&[("tempo", &[1.0])]), "noam has no hyperparameter `tempo`; it has warmup_steps");
+    let message = schedule_named("cosine-restarts", 1.0, 10, &[("t_0", &[3.0]), ("tempo", &[1.0])]);
+    let expected = "cosine-restarts has no hyperparameter `tempo`; it has t_0, t_mult, eta_min";
+    assert_eq!(message.err().unwrap().to_string(), expected);
 }
 
 /// Three parameters, of which the second is frozen.

@@ -1,9 +1,9 @@
 //! Convolution as a matrix product over copied patches: the general algorithm.
 //!
-//! The patches of a few output rows are copied into a matrix that stays in the L2 cache, one patch per row in
-//! the order (kernel row, kernel column, channel), so that a kernel row is one contiguous run of the image.
-//! Weights are repacked to that order once per call. The error bound is that of the product:
-//! |Δ| ≤ (k + 2)·ε·(|x| ∗ |w|), with k the number of terms of the sum and ε = 2⁻²⁴.
+//! The patches of a few output rows are copied into a matrix, one patch per row in the order (kernel row, kernel
+//! column, channel), so that a kernel row is one contiguous run of the image. It stays in the L2 cache unless patches
+//! have more than about 512 numbers. Weights are repacked to that order once per call. The error bound is that of the
+//! product: |Δ| ≤ (k + 2)·ε·(|x| ∗ |w|), with k the number of terms of the sum and ε = 2⁻²⁴.
 
 use std::ops::Range;
 
@@ -12,19 +12,25 @@ use crate::matmul::{Matrix, MatrixMut, gemm, product_work, sum_of_rows};
 use crate::parallel::{Shards, for_each_chunk, rows_mut, sum_over_shards};
 use crate::{Beta, scratch};
 
-/// The number of floats in the patch matrix of one product: a quarter of a megabyte.
+/// The number of floats in the patch matrix of one product, a quarter of a megabyte, unless [`MIN_PATCHES`] or one row of
+/// the output take more.
 const PATCHES_LEN: usize = 1 << 16;
 
-/// A product has at least this many patches, however long they are: each product packs the whole weight, or adds to
-/// all of its gradient.
+/// The number of patches that a product has, if there are as many, even where they are long: each product packs the
+/// whole weight, or adds to all of its gradient. A thread's matrix is still no larger than that weight, if a group has
+/// as many output channels.
 const MIN_PATCHES: usize = 128;
+
+/// Forward and the gradient of the input have about this many tasks for the threads before their products grow to
+/// [`MIN_PATCHES`].
+const N_TASKS: usize = 16;
 
 /// y = x ∗ w + bias, a few output rows at a time.
 pub(super) fn forward(y: &mut [f32], x: &[f32], w: &[f32], bias: Option<&[f32]>, shape: &Conv2dShape) {
     let plan = Plan::new(shape);
     plan.with_transposed_weight(w, |w| {
         let y_rows = rows_mut(y, plan.out_width * shape.out_channels);
-        for_each_chunk(plan.n_rows(), plan.block_rows, plan.work(), y_rows, |rows, y| {
+        for_each_chunk(plan.n_rows(), plan.task_rows, plan.work(), y_rows, |rows, y| {
             let y = y.into_slice();
             if let Some(bias) = bias {
                 y.chunks_exact_mut(shape.out_channels).for_each(|y| y.copy_from_slice(bias));
@@ -45,7 +51,7 @@ pub(super) fn backward_input(dx: &mut [f32], dy: &[f32], w: &[f32], shape: &Conv
     let plan = Plan::new(shape);
     let image_len = shape.height * shape.width * shape.in_channels;
     let dy_image_len = plan.out_height * plan.out_width * shape.out_channels;
-    let images_per_task = (plan.block_rows / plan.out_height).max(1);
+    let images_per_task = (plan.task_rows / plan.out_height).max(1);
     plan.with_packed_weight(w, |w| {
         let dx = rows_mut(dx, image_len);
         for_each_chunk(shape.batch, images_per_task, plan.work(), dx, |images, dx| {
@@ -105,8 +111,11 @@ struct Plan<'a> {
     group_out: usize,
     /// Columns of the patch matrix.
     patch_len: usize,
-    /// How many output rows have their patches in one product.
+    /// How many output rows have their patches in one product, if a task has as many.
     block_rows: usize,
+    /// How many output rows a task has, in forward and, about, in the gradient of the input. The tasks of the weight's are
+    /// the shards.
+    task_rows: usize,
     /// Whether a patch is a single pixel, so that the image itself is the patch matrix.
     pointwise: bool,
 }
@@ -115,6 +124,9 @@ impl<'a> Plan<'a> {
     fn new(shape: &'a Conv2dShape) -> Self {
         let (out_height, out_width) = (shape.out_height(), shape.out_width());
         let patch_len = shape.patch_len();
+        let fitting = (PATCHES_LEN / (out_width * patch_len)).max(1);
+        let block_rows = fitting.max(MIN_PATCHES.div_ceil(out_width));
+        let rows_of_a_task = (shape.batch * out_height).div_ceil(N_TASKS);
         Self {
             shape,
             out_height,
@@ -122,7 +134,8 @@ impl<'a> Plan<'a> {
             group_in: shape.in_channels / shape.groups,
             group_out: shape.out_channels / shape.groups,
             patch_len,
-            block_rows: (PATCHES_LEN / (out_width * patch_len)).max(MIN_PATCHES.div_ceil(out_width)),
+            block_rows,
+            task_rows: block_rows.min(rows_of_a_task).max(fitting),
             pointwise: (shape.kernel_size, shape.stride, shape.padding) == ([1, 1], [1, 1], [0, 0]),
         }
     }

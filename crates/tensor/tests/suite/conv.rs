@@ -158,12 +158,14 @@ fn layers_of_real_networks() {
     check(&layer(2, 17, [32, 40], 3, 2), 2);
     check(&layer(2, 31, [24, 64], 1, 1), 3);
     check(&layer(1, 33, [3, 16], 7, 2), 4);
+    // Patches so long that a product has more of them than fit the cache.
+    check(&layer(5, 9, [64, 24], 3, 2), 6);
     check(&Conv2dShape { groups: 24, ..layer(3, 12, [24, 24], 3, 1) }, 5);
 }
 
 #[test]
 fn convolutions_do_not_depend_on_the_number_of_threads() {
-    for shape in [layer(33, 16, [32, 48], 3, 1), layer(70, 9, [16, 24], 5, 2)] {
+    for shape in [layer(33, 16, [32, 48], 3, 1), layer(70, 9, [16, 24], 5, 2), layer(40, 9, [64, 24], 3, 2)] {
         let (x, w) = (random(shape.input_len(), 1), random(shape.weight_len(), 2));
         let dy = random(shape.output_len(), 3);
         check_thread_independence(|| {

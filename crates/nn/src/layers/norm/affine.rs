@@ -83,9 +83,9 @@ macro_rules! scale_and_shift_options {
 }
 pub(super) use scale_and_shift_options;
 
-/// The channels that a layer expects on the last axis. The ops know them by their parameters, which not every layer has.
+/// The check of the last axis. An op sees the number of channels only in its parameters, and a layer may have none.
 pub(super) fn channels(layer: &'static str, option: (&'static str, usize)) -> LastAxis {
-    LastAxis { layer, thing: "channel", option }
+    LastAxis { layer, thing: "channel", option, divisor: None }
 }
 
 /// Running mean and variance of each feature.

@@ -6,6 +6,7 @@ use super::affine::{ScaleAndShift, channels, scale_and_shift_options};
 use crate::config::{Args, Describe, described};
 use crate::layer::{Layer, Scope};
 use crate::layers::affine::check_divisible;
+use crate::layers::last_axis::LastAxis;
 
 /// Group normalisation of `[n, …, n_channels]`: the channels of each image are divided into groups of
 /// neighbours, and each group is normalised to mean 0 and variance 1 over its pixels and channels: `y = (x −
@@ -47,7 +48,9 @@ impl Layer for GroupNorm {
     }
 
     fn forward(&self, g: &Graph<'_>, x: Var) -> Var {
-        channels("group_norm", ("num_channels", self.n_channels)).check(g, "input", x);
+        let divisor = Some(("num_groups", self.n_groups));
+        let channels = channels("group_norm", ("num_channels", self.n_channels));
+        LastAxis { divisor, ..channels }.check(g, "input", x);
         g.group_norm(x, self.n_groups, self.affine.vars(g, self), self.eps)
     }
 }

@@ -159,7 +159,7 @@ impl<C: RecurrentCell> Recurrent<C> {
     #[track_caller]
     pub fn run(&self, g: &Graph<'_>, x: Var, sequences: Sequences) -> (Var, State) {
         let option = ("input_size", self.input_size);
-        LastAxis { layer: C::OP, thing: "feature", option }.check_sequences(g, "input", x);
+        LastAxis { layer: C::OP, thing: "feature", option, divisor: None }.check_sequences(g, "input", x);
         let n = g.shape(x)[0];
         if let Some(state) = sequences.state {
             let sizes = [n, self.num_layers * self.n_directions(), self.hidden_size];

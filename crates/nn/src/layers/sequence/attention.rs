@@ -156,9 +156,14 @@ impl MultiheadAttention {
     /// When shapes or masks do not fit, or a sequence has no tokens.
     #[track_caller]
     pub fn attend(&self, g: &Graph<'_>, [query, key, value]: [Var; 3], masks: Masks) -> Var {
-        let sizes = [("embed_dim", self.embed_dim), ("kdim", self.kdim), ("vdim", self.vdim)];
-        for ((what, x), option) in [("query", query), ("key", key), ("value", value)].into_iter().zip(sizes) {
-            LastAxis { layer: "multi_head_attention", thing: "feature", option }.check_sequences(g, what, x);
+        let heads = Some(("num_heads", self.num_heads));
+        for (what, x, option, divisor) in [
+            ("query", query, ("embed_dim", self.embed_dim), heads),
+            ("key", key, ("kdim", self.kdim), None),
+            ("value", value, ("vdim", self.vdim), None),
+        ] {
+            let layer = "multi_head_attention";
+            LastAxis { layer, thing: "feature", option, divisor }.check_sequences(g, what, x);
         }
         let Masks { is_causal, attn_mask, key_padding_mask } = masks;
         let options =

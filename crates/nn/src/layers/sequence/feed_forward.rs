@@ -65,7 +65,8 @@ impl Options {
 
     /// The features that the layer's inputs have.
     pub(super) fn features(&self, layer: &'static str) -> LastAxis {
-        LastAxis { layer, thing: "feature", option: ("d_model", self.d_model) }
+        let (option, divisor) = (("d_model", self.d_model), Some(("nhead", self.nhead)));
+        LastAxis { layer, thing: "feature", option, divisor }
     }
 
     pub(super) fn attention(&self, name: &str) -> Child<MultiheadAttention> {

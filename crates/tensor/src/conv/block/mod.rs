@@ -53,6 +53,12 @@ impl Block {
         Self { relu: false, ..self }
     }
 
+    /// Whether there is a ReLU. Then the gradients of weight and bias are both sums of f32 over the images, as
+    /// that of the weight always is.
+    pub fn has_relu(&self) -> bool {
+        self.relu
+    }
+
     /// The convolution's sizes.
     pub fn shape(&self) -> &Conv2dShape {
         &self.shape
