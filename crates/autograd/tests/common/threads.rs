@@ -36,8 +36,10 @@ struct Part {
     n_parts: usize,
     table: Arc<Table>,
     /// The sums that are still to be exchanged, if sums overlap.
-    started: Option<Mutex<VecDeque<(Shards<'static>, Vec<f32>)>>>,
+    started: Option<Mutex<VecDeque<Started>>>,
 }
+
+type Started = (Shards<'static>, Vec<f32>);
 
 /// Where the parts lay down what they have, until all have seen it.
 #[derive(Debug, Default)]
