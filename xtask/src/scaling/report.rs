@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail, ensure};
 use tensor::parallel::MAX_SHARDS;
-use viz::{Figure, Plot, Theme};
+use viz::{Figure, Grid, Plot, Theme};
 
 use super::model::{Cost, Point, Subject, crowding, overlapped};
 use super::networks::{NETWORKS, Network, RANKS, Timed};
@@ -126,21 +126,25 @@ impl Report {
         Ok(figure.svg(Theme::Auto)?)
     }
 
+    /// Strong and weak scaling, side by side.
     pub(super) fn machines(&self) -> Result<String> {
-        let mut figure = Figure::new("Machines, predicted: the same batch on all")
-            .x_label("machines")
-            .y_label("seconds per step")
-            .x_log()
-            .y_log();
+        let grid = Grid::new("Machines, predicted", 2).panel_size(460, 340);
+        let grid = grid.panel(self.scaling("the same batch on all", false));
+        Ok(grid.panel(self.scaling("a batch that grows with them", true)).svg(Theme::Auto)?)
+    }
+
+    fn scaling(&self, title: &str, grows: bool) -> Figure {
+        let mut figure =
+            Figure::new(title).x_label("machines").y_label("seconds per step").x_log().y_log();
         let machines = MACHINES.map(|machines| machines as f64);
         for subject in &self.subjects {
             for link in LINKS {
                 let seconds =
-                    MACHINES.map(|machines| self.predicted(subject, machines, link, false).iter().sum());
+                    MACHINES.map(|machines| self.predicted(subject, machines, link, grows).iter().sum());
                 figure = figure.line(format!("{}, {link} Gbit/s", subject.network.name), &machines, &seconds);
             }
         }
-        Ok(figure.svg(Theme::Auto)?)
+        figure
     }
 
     /// The document's section.
