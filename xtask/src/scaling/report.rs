@@ -134,8 +134,7 @@ impl Report {
     }
 
     fn scaling(&self, title: &str, grows: bool) -> Figure {
-        let mut figure =
-            Figure::new(title).x_label("machines").y_label("seconds per step").x_log().y_log();
+        let mut figure = Figure::new(title).x_label("machines").y_label("seconds per step").x_log().y_log();
         let machines = MACHINES.map(|machines| machines as f64);
         for subject in &self.subjects {
             for link in LINKS {
