@@ -304,9 +304,9 @@ impl Grads<'_> {
     /// the batch, written to `data` or added to it, as beta says.
     ///
     /// If processes on several machines share the batch, the sum over the images here is exchanged with theirs
-    /// while backward goes on; `data` is then a buffer, and `shards` are alone. So the sum must be one of f32. An op
-    /// had better call this after it has exchanged other sums, which would wait for this one, and before it
-    /// computes the gradient that other ops need.
+    /// during the rest of backward; `data` is then a buffer, and `shards` has no other processes. So the sum must be
+    /// accumulated in f32. An op should call this after it has exchanged its other sums, which would otherwise
+    /// wait for this one, and before it computes the gradient that other ops need.
     pub fn write_sum(
         &mut self,
         i: usize,
@@ -326,7 +326,7 @@ impl Grads<'_> {
         }
     }
 
-    /// How the sum for the gradient of input `i` is exchanged while backward goes on, if it is.
+    /// How the sum for the gradient of input `i` is exchanged during the rest of backward, if it is.
     pub(crate) fn overlap<'s>(&self, i: usize, shards: &Shards<'s>) -> Option<&'s dyn Overlap> {
         let is_param = matches!(self.slots[i].storage, Storage::Param { .. });
         // Without an exchange of its own, the tape could not finish what is started.

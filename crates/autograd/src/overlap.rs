@@ -1,4 +1,4 @@
-//! Sums over the batch that are exchanged with other processes while backward goes on.
+//! Sums over the batch that are exchanged with other processes during the rest of backward.
 //!
 //! An op leaves the sum of this process's shards in a bucket. A bucket with enough in it is sent on its way, and the
 //! totals are added to the gradients later: when one of them is used again, or at the end of backward. Every

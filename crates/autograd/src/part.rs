@@ -243,7 +243,7 @@ impl Graph<'_> {
             param_touched: params.touched,
             param_written: &mut tape.param_written,
             overlapping: &mut tape.overlapping,
-            exchange: None,
+            exchange: tape.exchange.as_deref(),
         };
         if let Some(grad) = grads.get(0) {
             grad.write(|i| dy[i]);

@@ -128,13 +128,14 @@ fn a_part_that_is_computed_again() {
     check(recomputed, [21, 8], None, &[2, 4]);
 }
 
-/// One weight in two linear layers, whose sums may overlap, and in a product and a sum, whose sums do not.
+/// One weight in two linear layers, whose sums may overlap, and in a product and a sum, whose sums do not; the product
+/// gets it from a part that is recomputed.
 fn tied(params: &mut Params) -> Network {
     let (w, out) = (weight(params, "w", &[3, 3]), weight(params, "out", &[10, 3]));
     Box::new(move |g, x| {
-        let w = g.param(w);
+        let (same, w) = (g.recompute(&[], |g, _| g.param(w)), g.param(w));
         let x = g.linear(g.global_avg_pool2d(x), w, None);
-        let x = g.linear(g.matmul(x, w), w, None);
+        let x = g.linear(g.matmul(x, same), w, None);
         g.linear(g.mul(x, g.sum(w)), g.param(out), None)
     })
 }

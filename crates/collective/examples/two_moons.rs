@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Arguments: the number of steps, 40; the seconds after which a silent process is given up, 30; the bytes of
-//! gradients from which they are exchanged while backward goes on, also on one machine.
+//! gradients from which they are exchanged during backward, even on one machine.
 
 use std::ops::Range;
 use std::sync::Arc;

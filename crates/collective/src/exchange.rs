@@ -9,7 +9,7 @@ use crate::Collective;
 use crate::beside::Beside;
 use crate::sums::Sums;
 
-/// The bytes from which sums are sent while backward goes on: those that take no longer than the latency of a
+/// The bytes from which sums are sent during backward: those that take no longer than the latency of a
 /// message had better wait for more.
 const MIN_OVERLAPPED: usize = 64 << 10;
 
@@ -34,7 +34,7 @@ const MIN_OVERLAPPED: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Joined {
     sums: Sums,
-    /// The bytes from which sums are sent while backward goes on, if they are.
+    /// The bytes from which sums are sent during backward, if they are.
     min_overlapped: Option<usize>,
     beside: OnceLock<Beside>,
 }
@@ -74,7 +74,7 @@ impl Joined {
         Self { sums: Sums::new(collective), min_overlapped, beside: OnceLock::new() }
     }
 
-    /// Exchanges gradients while backward goes on, wherever the ranks run, and sends them as soon as there are this
+    /// Exchanges gradients during backward, wherever the ranks run, and sends them as soon as there are this
     /// many bytes of them; or never, with `None`. The default is 64 KiB if the ranks run on more than one machine,
     /// otherwise `None`. All ranks must pass the same.
     pub fn overlap_from(self, n_bytes: Option<usize>) -> Self {

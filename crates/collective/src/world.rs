@@ -57,7 +57,7 @@ impl World {
     /// From then on a separate thread of each rank sends a heartbeat to rank 0, and that of rank 0 to all
     /// others. A rank not heard from for `rank_timeout` is considered dead, and all ranks are terminated with
     /// a message that names it and its machine. A rank that merely computes slowly is not considered dead.
-    /// One that for `rank_timeout` neither computes nor waits for another, although its heartbeat goes on,
+    /// One that for `rank_timeout` neither computes nor waits for another, although its heartbeat continues,
     /// terminates all ranks itself.
     ///
     /// # Errors

@@ -59,7 +59,7 @@ fn any_number_of_processes_trains_to_the_same_bits() {
     let one = Command::new(example()).output().expect("the example is built with the tests");
     let one = String::from_utf8(one.stdout).unwrap();
     assert!(one.starts_with("loss "), "{one}");
-    // From 200 bytes, gradients are exchanged while backward goes on.
+    // From 200 bytes, gradients are exchanged during backward.
     for (size, overlap) in [1, 2, 3, 4, 8, 16].into_iter().flat_map(|n| [(n, ""), (n, "40 30 200")]) {
         let Some(mut command) = mpirun(size, example()) else { return };
         let output = command.args(overlap.split_whitespace()).output().unwrap();
@@ -212,7 +212,7 @@ const TROUBLE: &str = "RANK_IN_TROUBLE";
 
 /// The program of the ranks in the next test, which starts this binary again.
 #[test]
-#[ignore = "it is started by another test"]
+#[ignore = "the ranks that the next test starts: cargo test -p collective --features mpi a_rank_in_trouble"]
 fn rank_in_trouble() {
     let Ok(trouble) = std::env::var(TROUBLE) else { return };
     let (rank, what) = trouble.split_once(' ').unwrap();
@@ -240,7 +240,7 @@ fn rank_in_trouble() {
 fn a_rank_in_trouble_ends_all_and_a_slow_one_does_not() {
     let (host, _alone) = (host(), alone());
     for (rank, what, expected) in [
-        // Its heartbeat goes on.
+        // Its heartbeat continues.
         (1, "sleeps", Some("hangs: for 5 s it has neither computed nor waited for another rank ")),
         (0, "sleeps", Some("hangs: for 5 s it has neither computed nor waited for another rank ")),
         (1, "panics", Some("ends all ranks: it panicked")),

@@ -1,4 +1,4 @@
-//! The figures of loss and accuracy: drawn while a run goes on, when it is stopped, and at its end.
+//! The figures of loss and accuracy: drawn during a run, when it is stopped, and at its end.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

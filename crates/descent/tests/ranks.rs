@@ -361,7 +361,7 @@ fn who_has_another_program_other_flags_or_other_images_is_named() {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-/// Gradients are exchanged while backward goes on.
+/// Gradients are exchanged during backward.
 #[test]
 fn two_machines_have_the_bits_of_one() {
     let folder = TempDir::new().unwrap();

@@ -49,6 +49,7 @@ impl Op for ConvPool {
         let (x, w) = (b.inputs.pointwise(0), b.inputs.value(1));
         let pooled = PooledGradient { dy: b.dy, y: b.output, argmax: &b.saved.bytes };
         let n_affine = b.inputs.len() - 1;
+        // Without a ReLU, the gradient of the bias is a sum in f64.
         let overlaps =
             self.block.has_relu() && (1..=n_affine).all(|i| b.grads.overlap(i, &b.shards).is_some());
         let shards = if overlaps { b.shards.alone() } else { b.shards };

@@ -1,7 +1,7 @@
 //! Heartbeats: each rank sends them on a separate thread, so a slow rank is not considered dead.
 //!
 //! Rank 0 receives from every rank, and every rank receives from rank 0. If a rank is not heard from in time,
-//! it is named with its machine, and all ranks are terminated. A rank whose heartbeat goes on although the rest of
+//! it is named with its machine, and all ranks are terminated. A rank whose heartbeat continues although the rest of
 //! it hangs names itself.
 
 use std::sync::Arc;

@@ -82,7 +82,7 @@ fn parts_of_a_batch_give_the_bits_of_the_whole() {
     for (net, image) in layers() {
         for n_images in [3, 41] {
             let whole = run(&net, image, n_images, None);
-            // The gradients are exchanged while backward goes on, or not.
+            // The gradients are exchanged during backward, or after each op.
             for (n_parts, overlap_from) in [(2, None), (4, Some(200))] {
                 let parts = on_threads(n_parts, |rank| {
                     let joined = Joined::new(rank).overlap_from(overlap_from);
